@@ -1,0 +1,73 @@
+"""Every path the program may touch.
+
+``VIDGEN_HOME`` names the data home; without it the platform's user data folder is used.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+
+@dataclass(frozen=True)
+class Locations:
+    """The data home and what lies in it."""
+
+    home: Path
+
+    @property
+    def settings_file(self) -> Path:
+        return self.home / "settings.toml"
+
+    @property
+    def database(self) -> Path:
+        return self.home / "vidgen.db"
+
+    @property
+    def runner_lock(self) -> Path:
+        return self.home / "runner.lock"
+
+    @property
+    def images(self) -> Path:
+        """Reference images by content: ``<sha256>.<ext>``."""
+        return self.home / "images"
+
+    @property
+    def posters(self) -> Path:
+        return self.home / "posters"
+
+    @property
+    def thumbnails(self) -> Path:
+        return self.home / "thumbnails"
+
+    @property
+    def local_jobs(self) -> Path:
+        """Jobs of the Local provider: what to render and the file being rendered."""
+        return self.home / "local-jobs"
+
+    @property
+    def videos(self) -> Path:
+        """The save folder unless the settings name another."""
+        return self.home / "videos"
+
+    @property
+    def exports(self) -> Path:
+        return self.home / "exports"
+
+    def create(self) -> Locations:
+        """Make the home, readable by its owner only, and the folders in it; return self."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        os.chmod(self.home, 0o700)
+        for folder in (self.images, self.posters, self.thumbnails, self.local_jobs):
+            folder.mkdir(exist_ok=True)
+        return self
+
+
+def find_locations() -> Locations:
+    """The data home named by ``VIDGEN_HOME``, else the platform's user data folder."""
+    named = os.environ.get("VIDGEN_HOME")
+    home = Path(named).expanduser() if named else Path(platformdirs.user_data_dir("vidgen", appauthor=False))
+    return Locations(home.absolute())

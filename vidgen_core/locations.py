@@ -60,7 +60,7 @@ class Locations:
     def create(self) -> Locations:
         """Make the home, readable by its owner only, and the folders in it; return self."""
         self.home.mkdir(parents=True, exist_ok=True)
-        os.chmod(self.home, 0o700)
+        self.home.chmod(0o700)
         for folder in (self.images, self.posters, self.thumbnails, self.local_jobs):
             folder.mkdir(exist_ok=True)
         return self

@@ -1,0 +1,250 @@
+"""What a provider is: someone, or the Local renderer, who turns a shot into video.
+
+A provider is told, never asks: it knows no task table, no queue and no key pool. The runner hands it an
+``Order`` and a ``Key`` and writes down what comes back before anything else happens. The verbs are split so
+that exactly one of them, ``submit``, costs money::
+
+    prepare   free, may be repeated    picture encoded or uploaded, the request body made
+    submit    PAID, sent exactly once  -> Submission with the remote id
+    poll      free, may be repeated    -> RemoteState
+    fetch     free, may be repeated    bytes of the result into a PartFile
+    cancel, find, fresh_link, test     free
+
+Every verb raises ``RemoteError`` (with ``delivery`` saying whether the request can have been acted on),
+``FileError`` for the picture or the disk, ``InputError`` for a value the model does not take.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, SecretStr
+
+from vidgen_core.locations import Locations
+from vidgen_core.media.files import PartFile
+from vidgen_core.models import Charge, Failure, Frozen, GenerationParams, Mode, Money
+from vidgen_core.settings import Settings
+
+
+class Key(Frozen):
+    """A credential of one provider."""
+
+    #: Fingerprint: the first 12 hex digits of the secret's SHA-256.
+    id: str
+    #: What people may see, e.g. ``main ••x4KR``.
+    label: str
+    secret: SecretStr
+
+
+class Capabilities(Frozen):
+    """What one model takes and gives."""
+
+    model: str
+    aspect_ratios: tuple[str, ...]
+    sizes: tuple[str, ...]
+    #: seconds; empty: the model decides
+    durations: tuple[float, ...] = ()
+    max_images: int = 1
+    needs_image: bool = False
+    #: How the reference image travels.
+    image_transport: Literal["file", "data", "url", "upload"] = "file"
+    takes_seed: bool = False
+    takes_watermark: bool = False
+    #: Names of the fields above that public sources disagree about; screens mark them so.
+    unsure: frozenset[str] = frozenset()
+    #: What comes back for a size, where it differs from what its name says (``1080P`` -> ``~832×1504``).
+    real_sizes: dict[str, str] = Field(default_factory=dict)
+    #: Id of a sentence in the catalogues that people should know before they choose this model.
+    note: str | None = None
+
+
+class Problem(Frozen):
+    """Something in an order that its model does not take; shown before the click."""
+
+    field: str
+    #: ``error.<code>`` in the catalogues.
+    code: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    #: A warning may be sent all the same.
+    fatal: bool = True
+
+
+class Order(Frozen):
+    """One take as it is handed to a provider."""
+
+    #: Our name for this attempt, the same after a crash; sent along where the protocol has a place for it.
+    reference: str
+    model: str
+    params: GenerationParams
+    #: The reference image on this machine, if there is one.
+    image: Path | None = None
+    #: Number of the take within its shot; lets seeded renderers make takes differ.
+    take: int = 1
+
+
+class Prepared(Frozen):
+    """A request ready to be sent."""
+
+    payload: dict[str, Any]
+    #: Facts for the ledger: number and bytes of pictures, parameters as sent. No secrets, no picture bytes.
+    sent: dict[str, Any] = Field(default_factory=dict)
+
+
+class Submission(Frozen):
+    """An accepted order."""
+
+    remote_id: str
+    #: What it costs, where the provider says so.
+    cost: Money | None = None
+    evidence: str | None = None
+    request_id: str | None = None
+
+
+class RemoteJob(Frozen):
+    """A job on the provider's side, as much of it as asking about it needs."""
+
+    remote_id: str
+    model: str
+    params: GenerationParams
+    #: The address it was sent to; a later change of the settings does not move it.
+    base_url: str | None = None
+    submitted_at: datetime | None = None
+
+
+class RemoteStatus(StrEnum):
+    """The provider's word, normalized; an unfamiliar word is UNKNOWN and counts as still running."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+class RemoteState(Frozen):
+    """One answer to a poll."""
+
+    status: RemoteStatus
+    #: 0–100; None where the provider says nothing.
+    progress: int | None = None
+    #: The provider's own word.
+    stage: str | None = None
+    #: Link of the result; with SUCCEEDED it is always set.
+    url: str | None = None
+    #: With FAILED: why.
+    failure: Failure | None = None
+    #: What it cost, where the provider says so, and how sure that is.
+    cost: Money | None = None
+    charge: Charge | None = None
+    evidence: str | None = None
+
+
+class Found(Frozen):
+    """A remote job seen in the provider's own log; a candidate for an attempt whose answer was lost."""
+
+    remote_id: str
+    at: datetime
+    model: str
+    prompt: str | None = None
+
+
+class Connection(Frozen):
+    """The answer to *test connection*."""
+
+    ok: bool
+    #: Why not: ``error.<code>`` in the catalogues.
+    failure: Failure | None = None
+    #: None: the provider does not say.
+    balance: Money | None = None
+    models: tuple[str, ...] = ()
+
+
+class RateLimit(Frozen):
+    """At most so many submits per key in so many seconds."""
+
+    submits: int
+    seconds: float
+
+
+class Provider(ABC):
+    """One provider; an instance serves all tasks and keys of it and is used by one event loop.
+
+    Settings are asked for at each use, so that a change applies without a restart.
+    """
+
+    mode: ClassVar[Mode]
+    #: Whether an order needs a key.
+    needs_key: ClassVar[bool] = True
+    #: Sending the same ``reference`` again gives the same job and costs nothing; true for no remote API we know.
+    repeatable_submit: ClassVar[bool] = False
+    #: Seconds after which a job of this provider can no longer be running.
+    longest_job: ClassVar[float] = 3600.0
+    #: Known limit of submits per key, or None.
+    rate_limit: ClassVar[RateLimit | None] = None
+    #: The currency of its prices and balances.
+    currency: ClassVar[str] = "CNY"
+
+    def __init__(self, settings: Callable[[], Settings], locations: Locations) -> None:
+        self.settings = settings
+        self.locations = locations
+
+    @property
+    @abstractmethod
+    def base_url(self) -> str | None:
+        """Where orders are sent now; kept with each attempt."""
+
+    @abstractmethod
+    def models(self) -> tuple[str, ...]:
+        """The models known without asking anybody, the default first."""
+
+    @abstractmethod
+    def capabilities(self, model: str) -> Capabilities:
+        """What ``model`` takes; for an unknown model the provider's most careful guess, all marked unsure."""
+
+    @abstractmethod
+    def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
+        """What the model will not take of ``params``; no network. Empty: nothing known against it."""
+
+    @abstractmethod
+    async def prepare(self, order: Order, key: Key | None) -> Prepared:
+        """Make the request ready; free and repeatable."""
+
+    @abstractmethod
+    async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
+        """Send one paid request, once, without any retry of its own."""
+
+    @abstractmethod
+    async def poll(self, job: RemoteJob, key: Key | None) -> RemoteState:
+        """Ask how a job stands. Raises RemoteError when the answer cannot be used; that never means *failed*."""
+
+    @abstractmethod
+    async def fetch(self, job: RemoteJob, url: str, part: PartFile, key: Key | None) -> int | None:
+        """Bring the result's bytes into ``part``, going on where it stands; return the full length if known.
+
+        Raises RemoteError with code ``link_expired`` when a fresh link should be asked for.
+        """
+
+    async def fresh_link(self, job: RemoteJob, url: str, key: Key | None) -> str | None:
+        """A new link for an expired one, where the provider can make one."""
+        return None
+
+    async def cancel(self, job: RemoteJob, key: Key | None) -> bool:
+        """Ask the provider to stop a job; True when it says that it did."""
+        return False
+
+    async def find(self, order: Order, since: datetime, key: Key | None) -> tuple[Found, ...] | None:
+        """Jobs in the provider's log that may be this order; None where it has no such log."""
+        return None
+
+    @abstractmethod
+    async def test(self, key: Key | None) -> Connection:
+        """Whether the key works and what is left on it; never costs money."""
+
+    async def close(self) -> None:
+        """Let go of connections and child processes."""

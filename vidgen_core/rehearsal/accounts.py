@@ -1,0 +1,86 @@
+"""The money of each key: what it has, what was taken and given back, and the log that says so."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+#: Prefix of a key → the fault that befalls everything it asks for (money: only what costs).
+SPECIAL_KEYS: Final[Mapping[str, str]] = {
+    "sk-bad": "key-invalid",
+    "sk-expired": "key-expired",
+    "sk-limited": "rate-limit",
+    "sk-poor": "balance-empty",
+}
+
+
+def verdict(key: str) -> str | None:
+    """The fault that a key is born with; None for a good one. Every good key begins with ``sk-``."""
+    if not key.startswith("sk-"):
+        return "key-invalid"
+    return next((fault for prefix, fault in SPECIAL_KEYS.items() if key.startswith(prefix)), None)
+
+
+@dataclass(frozen=True)
+class LogRow:
+    """One line of an account's log; refunds have a negative amount."""
+
+    id: int
+    key: str
+    provider: str
+    job_id: str
+    request_id: str
+    model: str
+    amount: float
+    #: seconds since 1970
+    at: float
+
+
+class Accounts:
+    """Balances by provider and key."""
+
+    def __init__(self, first: Mapping[str, float], by_key: Mapping[str, float], keep: int) -> None:
+        self._first = first
+        self._by_key = by_key
+        self._used: defaultdict[tuple[str, str], float] = defaultdict(float)
+        self.charged: defaultdict[str, float] = defaultdict(float)
+        self.refunded: defaultdict[str, float] = defaultdict(float)
+        self.log: deque[LogRow] = deque(maxlen=keep)
+        self._rows = 0
+
+    def granted(self, provider: str, key: str) -> float:
+        if verdict(key) == "balance-empty":
+            return 0.0
+        return self._by_key.get(key, self._first[provider])
+
+    def used(self, provider: str, key: str) -> float:
+        return round(self._used[provider, key], 6)
+
+    def balance(self, provider: str, key: str) -> float:
+        return round(self.granted(provider, key) - self.used(provider, key), 6)
+
+    def charge(
+        self, provider: str, key: str, amount: float, *, job_id: str, request_id: str, model: str, at: float
+    ) -> None:
+        self._used[provider, key] += amount
+        self.charged[provider] += amount
+        self._write(provider, key, amount, job_id, request_id, model, at)
+
+    def refund(
+        self, provider: str, key: str, amount: float, *, job_id: str, request_id: str, model: str, at: float
+    ) -> None:
+        self._used[provider, key] -= amount
+        self.refunded[provider] += amount
+        self._write(provider, key, -amount, job_id, request_id, model, at)
+
+    def rows(self, provider: str, key: str) -> list[LogRow]:
+        """The log of one key, newest first."""
+        return [row for row in reversed(self.log) if (row.provider, row.key) == (provider, key)]
+
+    def _write(
+        self, provider: str, key: str, amount: float, job_id: str, request_id: str, model: str, at: float
+    ) -> None:
+        self._rows += 1
+        self.log.append(LogRow(self._rows, key, provider, job_id, request_id, model, amount, at))

@@ -1,0 +1,269 @@
+"""The catalogue of everything a rehearsal can do wrong, and how a fault is asked for.
+
+A fault befalls a job in one of three ways: a tag inside its prompt (``[[stuck]]``, ``[[poll-500:3]]``), a share of all
+jobs (``--fault stuck:0.1``), or the same share set while the rehearsal runs (``POST /_rehearsal/faults``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from vidgen_core.errors import InputError
+
+YUNWU: Final = "yunwu"
+KIE: Final = "kie"
+BOTH: Final = (YUNWU, KIE)
+
+
+class Verb(StrEnum):
+    """The moment at which a fault shows."""
+
+    #: The submit is refused or lost; no job exists.
+    SUBMIT = "submit"
+    #: The job exists; the answer to its submit is at fault or of another shape.
+    ANSWER = "answer"
+    #: A look at the job goes wrong or is answered in another shape.
+    POLL = "poll"
+    #: How the job ends.
+    RESULT = "result"
+    #: The bytes of the result.
+    DOWNLOAD = "download"
+    #: A picture on its way to KIE.
+    UPLOAD = "upload"
+    #: Balance and log.
+    ACCOUNT = "account"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way to misbehave; ``default`` is the argument where a tag names none (None: it takes none or needs none)."""
+
+    name: str
+    verb: Verb
+    sentence: str
+    providers: tuple[str, ...] = BOTH
+    default: str | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A fault that befalls a share of all jobs (0–1)."""
+
+    name: str
+    rate: float = 1.0
+    argument: str | None = None
+
+
+def _only(provider: str, verb: Verb, **sentences: str) -> tuple[Fault, ...]:
+    return tuple(
+        Fault(name.replace("_", "-"), verb, sentence, providers=(provider,)) for name, sentence in sentences.items()
+    )
+
+
+#: Refusals; ``[[name:N]]`` refuses only the first N submits of that prompt.
+_SUBMIT: Final = (
+    Fault("key-invalid", Verb.SUBMIT, "The key is refused as invalid (Yunwu 401, KIE code 401)."),
+    Fault("ip-forbidden", Verb.SUBMIT, "The caller's address is not on the key's list (Yunwu 403, KIE code 401)."),
+    *_only(
+        YUNWU,
+        Verb.SUBMIT,
+        key_expired="401: the key has expired.",
+        key_disabled="401: the key is switched off.",
+        group_forbidden="403: the key has no right to this group.",
+        model_forbidden="403: the key has no right to this model.",
+        user_banned="403: the account is banned.",
+        key_exhausted="401 that means money: the key's own quota is used up.",
+        pre_consume_failed="403 `pre_consume_token_quota_failed`: the price could not be set aside.",
+        saturated_quota="429 with the words of saturation but the code of an empty account.",
+        size_required="400 `invalid_size`: the size is missing.",
+        model_missing="400 `missing_model`: no model was named.",
+        parameter_as_429="429 that means a wrong value: `duration_out_of_range`.",
+        no_price="429 that means a wrong model: no price is configured for it.",
+        base_resp_429="429 whose body says `base_resp.status_code` 400: a wrong value.",
+        saturated="429: the upstream of this group is saturated.",
+        saturated_500="500 with the words of saturation.",
+        saturated_404="404 with the words of saturation: nobody serves this model now.",
+        no_channel="503 `model_not_found`: no channel for this model.",
+        prompt_blocked="500 `prompt_blocked`: the prompt is refused.",
+        violation_fee="400 `violation_fee`: the prompt is refused and a fee of one job is kept.",
+        body_too_large="413: the request body is too large.",
+        upstream_failed="500 `do_request_failed`: the relay could not reach its upstream; no job exists.",
+        error_in_200="200 with `status: error` and a text instead of a job.",
+    ),
+    *_only(
+        KIE,
+        Verb.SUBMIT,
+        subkey_cap="Code 433: the key has reached its own cap.",
+        parameter_as_500="Code 500 that means a wrong value.",
+        english_only="Code 400: only English prompts are supported.",
+        feature_disabled="Code 505: the feature is switched off.",
+        paused="Code 500: the interface is temporarily paused.",
+        maintenance="Code 455: maintenance.",
+        flow_rejected="Code 422: rejected by Flow, which means content.",
+        unsafe_image="Code 400: the picture is refused as unsafe.",
+        image_unfetchable="Code 451: the picture could not be fetched.",
+    ),
+    Fault("balance-empty", Verb.SUBMIT, "The account is empty (Yunwu 403 `insufficient_user_quota`, KIE code 402)."),
+    Fault("parameter", Verb.SUBMIT, "A value is not allowed (Yunwu 400 `invalid_request`, KIE code 422)."),
+    Fault("rate-limit", Verb.SUBMIT, "Too many requests, without `Retry-After` (Yunwu 429, KIE code 429)."),
+    Fault("rate-limit-retry-after", Verb.SUBMIT, "HTTP 429 with `Retry-After: 1`."),
+    Fault("moderated-input", Verb.SUBMIT, "The prompt is refused on grounds of content (HTTP or code 400)."),
+    Fault("server-error", Verb.SUBMIT, "An internal error without a machine code; no job exists."),
+    Fault("bad-gateway", Verb.SUBMIT, "HTML with status ARG from a proxy; no job exists.", default="502"),
+    Fault("html", Verb.SUBMIT, "200 with an HTML page instead of JSON; no job exists."),
+    Fault("reset-before-accept", Verb.SUBMIT, "The connection is reset; no job exists."),
+    Fault("slow-accept", Verb.SUBMIT, "The job comes to exist only ARG seconds after the request.", default="30"),
+)
+
+_ANSWER: Final = (
+    Fault("reset-after-accept", Verb.ANSWER, "The job exists and is charged; the connection is reset unanswered."),
+    Fault("close-after-accept", Verb.ANSWER, "The job exists and is charged; the connection is closed unanswered."),
+    Fault("gateway-after-accept", Verb.ANSWER, "The job exists; a proxy answers HTML with status ARG.", default="504"),
+    Fault("error-after-accept", Verb.ANSWER, "The job exists; the answer is an internal error as JSON."),
+    Fault("html-after-accept", Verb.ANSWER, "The job exists; the answer is 200 with an HTML page."),
+    Fault("empty-after-accept", Verb.ANSWER, "The job exists; the answer is 200 with no body."),
+    Fault("no-task-id", Verb.ANSWER, "The job exists; the answer is JSON that names no job."),
+    Fault("slow-answer", Verb.ANSWER, "The job exists at once; the answer comes ARG seconds later.", default="30"),
+    Fault("reply-task-id", Verb.ANSWER, "The id comes as `task_id` (KIE: `data.task_id`)."),
+    Fault("reply-data-id", Verb.ANSWER, "The id comes as `data.task_id` (KIE: `data.recordId`)."),
+    *_only(
+        YUNWU,
+        Verb.ANSWER,
+        reply_seconds="Times are in seconds, whatever the model.",
+        reply_milliseconds="Times are in milliseconds, whatever the model.",
+    ),
+)
+
+_POLL: Final = (
+    Fault("poll-500", Verb.POLL, "The first ARG looks are answered with an internal error.", default="2"),
+    Fault("poll-429", Verb.POLL, "The first ARG looks are answered: too many requests.", default="2"),
+    Fault("poll-html", Verb.POLL, "The first ARG looks are answered 200 with an HTML page.", default="2"),
+    Fault("poll-gateway", Verb.POLL, "The first ARG looks are answered 502 with HTML.", default="2"),
+    Fault("poll-reset", Verb.POLL, "The connection is reset on the first ARG looks.", default="2"),
+    Fault("poll-not-found", Verb.POLL, "The first ARG looks do not find the job (KIE: record is null).", default="2"),
+    Fault("slow-poll", Verb.POLL, "Each look is answered ARG seconds late.", default="5"),
+    Fault("progress-percent", Verb.POLL, 'Progress comes as text, such as "75%".'),
+    Fault("progress-missing", Verb.POLL, "Progress is not named."),
+    Fault("progress-null", Verb.POLL, "Progress is null."),
+    Fault("status-unknown", Verb.POLL, "While it runs, its status is a word nobody knows."),
+    Fault("status-missing", Verb.POLL, "While it runs, no status is named."),
+    Fault("url-late", Verb.POLL, "The first ARG looks after its end say success without a link.", default="2"),
+    Fault("url-in", Verb.POLL, "The link stands at ARG instead of its usual place.", default="url"),
+    *_only(
+        YUNWU,
+        Verb.POLL,
+        id_without_prefix="The job's id in the answer lacks the part before the colon.",
+        status_nested="The status stands at `data.status`.",
+        status_uppercase="Status words are those of the task table: NOT_START, IN_PROGRESS, SUCCESS, FAILURE.",
+        upsampling_completed="Its last running word is `video_upsampling_completed`, without a link.",
+    ),
+    Fault(
+        "hd-processing",
+        Verb.POLL,
+        "The first ARG asks for the 1080p file say that it is processing.",
+        providers=(KIE,),
+        default="2",
+    ),
+)
+
+_RESULT: Final = (
+    Fault("failed", Verb.RESULT, "The job fails without a reason; the money comes back."),
+    Fault("failed-no-refund", Verb.RESULT, "The job fails without a reason; the money is kept."),
+    Fault("failed-parameter", Verb.RESULT, "The job fails of a value; the money comes back."),
+    Fault("failed-overloaded", Verb.RESULT, "The job fails because the upstream is saturated; the money comes back."),
+    Fault("failed-timeout", Verb.RESULT, "The job fails of the provider's own deadline; the money comes back."),
+    Fault("moderated-output", Verb.RESULT, "The job fails because its video is refused; the money comes back."),
+    Fault("completed-without-url", Verb.RESULT, "The job says success for ever without naming a link."),
+    Fault("stuck", Verb.RESULT, "The job runs for ever."),
+    Fault("slow", Verb.RESULT, "The job takes ARG seconds.", default="600"),
+    Fault("identical-file", Verb.RESULT, "The video is the same stock clip for every prompt."),
+    Fault("wrong-ratio", Verb.RESULT, "The video stands where it should lie, or lies where it should stand."),
+    *_only(
+        YUNWU,
+        Verb.RESULT,
+        moderated_silent="Success, progress 100 and `moderated: true`, but no link.",
+        cancelled="The job ends as cancelled; the money comes back.",
+    ),
+    Fault(
+        "error-in",
+        Verb.RESULT,
+        "The job fails and says why at ARG instead of `error`.",
+        providers=(YUNWU,),
+        default="fail_reason",
+    ),
+)
+
+_DOWNLOAD: Final = (
+    Fault("link-404", Verb.DOWNLOAD, "The first ARG downloads find nothing.", default="2"),
+    Fault("link-expired", Verb.DOWNLOAD, "The first ARG links of the job are expired: 403.", default="1"),
+    Fault("link-dead", Verb.DOWNLOAD, "Every link of the job answers 403."),
+    Fault("download-500", Verb.DOWNLOAD, "The first ARG downloads are answered 500.", default="2"),
+    Fault("download-reset", Verb.DOWNLOAD, "The connection is reset on the first ARG downloads.", default="1"),
+    Fault("download-redirect", Verb.DOWNLOAD, "The link answers 302 to another link."),
+    Fault("truncated", Verb.DOWNLOAD, "The first ARG downloads stop halfway, the length being named.", default="1"),
+    Fault("truncated-reset", Verb.DOWNLOAD, "The first ARG downloads are reset halfway.", default="1"),
+    Fault("truncated-file", Verb.DOWNLOAD, "The file itself is cut in half and its length says so."),
+    Fault("empty-file", Verb.DOWNLOAD, "The file has no bytes."),
+    Fault("html-file", Verb.DOWNLOAD, "The file is an HTML page that calls itself video/mp4."),
+    Fault("garbage-file", Verb.DOWNLOAD, "The file is noise that calls itself video/mp4."),
+    Fault("slow-body", Verb.DOWNLOAD, "The body trickles: a kilobyte each ARG seconds.", default="1"),
+    Fault("stalled-body", Verb.DOWNLOAD, "Half the body comes, the rest ARG seconds later.", default="60"),
+    Fault("no-range", Verb.DOWNLOAD, "Range is ignored: the whole file comes, 200."),
+    Fault("no-length", Verb.DOWNLOAD, "The length is not named."),
+)
+
+_OTHER: Final = (
+    Fault("upload-500", Verb.UPLOAD, "An upload fails: code 500. By share only.", providers=(KIE,)),
+    Fault("upload-html", Verb.UPLOAD, "An upload is answered with an HTML page. By share only.", providers=(KIE,)),
+    Fault("upload-file-url", Verb.UPLOAD, "The link comes as `fileUrl`. By share only.", providers=(KIE,)),
+    Fault("balance-unknown", Verb.ACCOUNT, "The balance cannot be asked for. By share only."),
+    Fault("log-unknown", Verb.ACCOUNT, "The log cannot be asked for. By share only.", providers=(YUNWU,)),
+)
+
+#: Every fault by its name, in the order in which they are tried.
+CATALOGUE: Final[Mapping[str, Fault]] = MappingProxyType(
+    {fault.name: fault for fault in (*_SUBMIT, *_ANSWER, *_POLL, *_RESULT, *_DOWNLOAD, *_OTHER)}
+)
+
+_TAG: Final = re.compile(r"\[\[([a-z0-9-]+)(?::([^\[\]]*))?\]\]")
+_RULE: Final = re.compile(r"(?P<name>[a-z0-9-]+)(?:=(?P<argument>[^:]+))?(?::(?P<rate>[0-9.]+))?")
+
+
+def known(name: str) -> Fault:
+    """The fault of that name; InputError ``rehearsal_fault_unknown`` without one."""
+    if name not in CATALOGUE:
+        raise InputError("rehearsal_fault_unknown", name=name)
+    return CATALOGUE[name]
+
+
+def parse_rule(text: str) -> Rule:
+    """Read ``name``, ``name:0.1``, ``name=argument`` or ``name=argument:0.1``; a missing rate means always.
+
+    InputError ``rehearsal_fault_unreadable`` or ``rehearsal_fault_unknown``.
+    """
+    match = _RULE.fullmatch(text.strip())
+    if match is None:
+        raise InputError("rehearsal_fault_unreadable", text=text)
+    return make_rule(match["name"], match["rate"] or "1", match["argument"])
+
+
+def make_rule(name: str, rate: str | float, argument: str | None = None) -> Rule:
+    """A rule with its name known and its rate between 0 and 1; the same errors as ``parse_rule``."""
+    known(name)
+    try:
+        share = float(rate)
+    except (TypeError, ValueError):
+        share = -1.0
+    if not 0.0 <= share <= 1.0:
+        raise InputError("rehearsal_fault_unreadable", text=f"{name}:{rate}")
+    return Rule(name, share, argument)
+
+
+def tags(prompt: str) -> dict[str, str | None]:
+    """The tags of a prompt with their arguments, known or not."""
+    return {match[1]: match[2] for match in _TAG.finditer(prompt)}

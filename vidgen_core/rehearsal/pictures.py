@@ -1,0 +1,92 @@
+"""Reference pictures as they arrived: measured, and kept by content until there are too many."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import io
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image, UnidentifiedImageError
+
+_DATA_URI: Final = re.compile(r"data:(?P<type>[\w/+.-]+);base64,", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decodable picture; ``size`` in pixels, ``data`` as sent."""
+
+    data: bytes
+    format: str
+    width: int
+    height: int
+    declared: str = ""
+
+    def facts(self) -> dict[str, Any]:
+        """What the statistics keep of it."""
+        return {
+            "format": self.format,
+            "declared": self.declared,
+            "width": self.width,
+            "height": self.height,
+            "bytes": len(self.data),
+        }
+
+
+def is_data_uri(text: str) -> bool:
+    return text.startswith("data:")
+
+
+def from_data_uri(text: str) -> Picture | None:
+    """The picture in a data URI; None where it holds none."""
+    match = _DATA_URI.match(text)
+    if match is None:
+        return None
+    try:
+        data = base64.b64decode(text[match.end() :], validate=True)
+    except binascii.Error:
+        return None
+    return measure(data, match["type"])
+
+
+def measure(data: bytes, declared: str = "") -> Picture | None:
+    """Decode to know format and pixels; None where it is no picture."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            return Picture(data, str(image.format), image.width, image.height, declared)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+class Pictures:
+    """Files named by their content, below one folder."""
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        self._folder = folder
+        self._keep = keep
+        self._paths: OrderedDict[str, Path] = OrderedDict()
+
+    def put(self, picture: Picture) -> str:
+        """Keep it; the key under which it is found again."""
+        return self.put_bytes(picture.data)
+
+    def put_bytes(self, data: bytes) -> str:
+        key = hashlib.sha256(data).hexdigest()
+        if key not in self._paths:
+            path = self._folder / f"picture-{key}"
+            path.write_bytes(data)
+            self._paths[key] = path
+        self._paths.move_to_end(key)
+        while len(self._paths) > self._keep:
+            self._paths.popitem(last=False)[1].unlink(missing_ok=True)
+        return key
+
+    def path(self, key: str | None) -> Path | None:
+        """None without a key or when it was forgotten."""
+        return self._paths.get(key) if key else None

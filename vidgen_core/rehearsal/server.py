@@ -1,0 +1,143 @@
+"""Starting a rehearsal: in a thread for tests, or for as long as a person wants."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+
+from vidgen_core.rehearsal import admin, files, kie, kie_files, yunwu, yunwu_account
+from vidgen_core.rehearsal.options import RehearsalOptions
+from vidgen_core.rehearsal.state import Rehearsal
+from vidgen_core.rehearsal.wire import AbruptProtocol
+
+_HOST: Final = "127.0.0.1"
+#: Connections that may wait to be accepted.
+_BACKLOG: Final = 2048
+#: seconds
+_GRACE: Final = 1
+
+
+def create_app(options: RehearsalOptions) -> Starlette:
+    """The pretend provider; serve it with ``AbruptProtocol``, or faults of the connection cannot happen."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.rehearsal = Rehearsal(options)
+        app.state.callbacks = set()
+        yield
+        for task in app.state.callbacks:
+            task.cancel()
+        app.state.rehearsal.close()
+
+    modules = (yunwu, yunwu_account, kie, kie_files, files, admin)
+    return Starlette(routes=[route for module in modules for route in module.ROUTES], lifespan=lifespan)
+
+
+def _listen(port: int) -> socket.socket:
+    listening = socket.create_server((_HOST, port), backlog=_BACKLOG)
+    listening.setblocking(False)
+    return listening
+
+
+def _url(listening: socket.socket) -> str:
+    return f"http://{_HOST}:{listening.getsockname()[1]}"
+
+
+def _server(app: Starlette) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        http=AbruptProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_GRACE,
+    )
+    return uvicorn.Server(config)
+
+
+def serve(options: RehearsalOptions, on_ready: Callable[[str], None] = lambda _url: None) -> None:
+    """Serve until the process is told to stop; ``on_ready`` is called with the address before the first request.
+
+    OSError when the port is taken.
+    """
+    with _listen(options.port) as listening:
+        on_ready(_url(listening))
+        _server(create_app(options)).run(sockets=[listening])
+
+
+def settings_hint(url: str) -> dict[str, str]:
+    """Environment variables that point Vidgen at a rehearsal."""
+    keys = json.dumps([{"name": "rehearsal", "secret": "sk-rehearsal"}])
+    return {
+        "VIDGEN_PROVIDERS__YUNWU__BASE_URL": url,
+        "VIDGEN_PROVIDERS__YUNWU__KEYS": keys,
+        "VIDGEN_PROVIDERS__KIE__BASE_URL": url,
+        "VIDGEN_PROVIDERS__KIE__UPLOAD_URL": url,
+        "VIDGEN_PROVIDERS__KIE__KEYS": keys,
+    }
+
+
+class RehearsalServer:
+    """A rehearsal in a thread, on a free port unless the options name one, from ``with`` to its end."""
+
+    def __init__(self, options: RehearsalOptions | None = None) -> None:
+        self.options = options or RehearsalOptions()
+
+    def __enter__(self) -> Self:
+        self._listening = _listen(self.options.port)
+        #: Where it is, without a slash at the end.
+        self.url = _url(self._listening)
+        self._app = create_app(self.options)
+        self._server = _server(self._app)
+        self._thread = threading.Thread(target=self._run, name="rehearsal", daemon=True)
+        self._thread.start()
+        self.stats()
+        return self
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._listening])
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._listening.close()
+
+    @property
+    def state(self) -> Rehearsal:
+        """What it remembers; read only, and only while nothing is asked of it."""
+        found: Rehearsal = self._app.state.rehearsal
+        return found
+
+    def stats(self) -> dict[str, Any]:
+        """What was seen so far, as ``GET /_rehearsal/stats`` has it."""
+        found: dict[str, Any] = self._ask("GET", "/_rehearsal/stats").json()
+        return found
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """All jobs still remembered, oldest first."""
+        found: list[dict[str, Any]] = self._ask("GET", "/_rehearsal/jobs").json()
+        return found
+
+    def set_faults(self, rates: dict[str, Any]) -> None:
+        """Let faults befall a share of all jobs from now on; 0 takes one away."""
+        self._ask("POST", "/_rehearsal/faults", json=rates)
+
+    def reset(self) -> None:
+        """Forget everything that happened."""
+        self._ask("POST", "/_rehearsal/reset")
+
+    def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        with httpx.Client(trust_env=False, timeout=30.0) as client:
+            return client.request(method, self.url + path, **more).raise_for_status()

@@ -1,0 +1,138 @@
+"""What both protocols do with a submit: count it, refuse it, lose it, or accept it and answer, in that order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from vidgen_core.rehearsal.accounts import verdict
+from vidgen_core.rehearsal.faults import CATALOGUE, Verb
+from vidgen_core.rehearsal.jobs import Job, Order
+from vidgen_core.rehearsal.state import Rehearsal
+from vidgen_core.rehearsal.wire import Hangup, Late
+
+#: What a proxy in front of a provider shows instead of the provider.
+PROXY_PAGE = "<html><head><title>{status}</title></head><body><center><h1>{status}</h1></center></body></html>"
+
+
+class Dialect(Protocol):
+    """One provider's words."""
+
+    name: str
+
+    def refusal(self, fault: str, request_id: str) -> Response: ...
+
+    def accepted(self, job: Job, request_id: str) -> Response: ...
+
+    def new_id(self, order: Order) -> str: ...
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A submit that reached the provider and has been counted."""
+
+    key: str
+    prompt: str
+    #: The how-manieth submit of this prompt it is, from 1.
+    number: int
+    faults: dict[str, str | None]
+    request_id: str
+
+
+def rehearsal_of(request: Request) -> Rehearsal:
+    found: Rehearsal = request.app.state.rehearsal
+    return found
+
+
+def key_of(request: Request) -> str:
+    """The bearer's key; empty without one."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def arrive(request: Request, provider: str, prompt: str) -> Arrival:
+    """Count a submit and settle what will befall it."""
+    rehearsal, key = rehearsal_of(request), key_of(request)
+    number = rehearsal.counters.submitted(prompt, key, rehearsal.now())
+    faults = rehearsal.faults_of(provider, prompt, number)
+    rehearsal.counters.faults.update(faults.keys())
+    return Arrival(key, prompt, number, faults, rehearsal.request_id())
+
+
+def proxy_page(status: int) -> Response:
+    """HTML where JSON was expected."""
+    return HTMLResponse(PROXY_PAGE.format(status=status), status_code=status)
+
+
+async def refuse(arrival: Arrival, dialect: Dialect, rehearsal: Rehearsal) -> Response | None:
+    """The answer to a submit that must not become a job; None when it may."""
+    born_with = verdict(arrival.key)
+    if born_with and born_with != "balance-empty":
+        return dialect.refusal(born_with, arrival.request_id)
+    for fault in arrival.faults:
+        if CATALOGUE[fault].verb is Verb.SUBMIT and fault != "slow-accept":
+            return _refused_by(fault, arrival, dialect, rehearsal)
+    rehearsal.settle()
+    if rehearsal.accounts.balance(dialect.name, arrival.key) < rehearsal.options.price[dialect.name]:
+        return dialect.refusal("balance-empty", arrival.request_id)
+    if "slow-accept" in arrival.faults:
+        await asyncio.sleep(_seconds(arrival, "slow-accept"))
+    return None
+
+
+def _refused_by(fault: str, arrival: Arrival, dialect: Dialect, rehearsal: Rehearsal) -> Response:
+    if fault == "reset-before-accept":
+        return Hangup(reset=True)
+    if fault == "bad-gateway":
+        return proxy_page(int(_seconds(arrival, fault)))
+    if fault == "html":
+        return proxy_page(200)
+    if fault == "violation-fee":
+        rehearsal.accounts.charge(
+            dialect.name,
+            arrival.key,
+            rehearsal.options.price[dialect.name],
+            job_id="",
+            request_id=arrival.request_id,
+            model="",
+            at=rehearsal.now(),
+        )
+    return dialect.refusal(fault, arrival.request_id)
+
+
+def _seconds(arrival: Arrival, fault: str) -> float:
+    text = arrival.faults[fault] or CATALOGUE[fault].default or "0"
+    try:
+        return float(text)
+    except ValueError:
+        return float(CATALOGUE[fault].default or 0)
+
+
+def accept(arrival: Arrival, order: Order, dialect: Dialect, rehearsal: Rehearsal) -> tuple[Job, Response]:
+    """Record the job, charge it, and answer or lose the answer."""
+    job_id = dialect.new_id(order)
+    job = rehearsal.accept(dialect.name, arrival.key, order, arrival.faults, job_id, arrival.request_id)
+    return job, _answer(job, lambda: dialect.accepted(job, arrival.request_id), dialect, arrival.request_id)
+
+
+def _answer(job: Job, regular: Callable[[], Response], dialect: Dialect, request_id: str) -> Response:
+    if job.has("reset-after-accept"):
+        return Hangup(reset=True)
+    if job.has("close-after-accept"):
+        return Hangup(reset=False)
+    if job.has("gateway-after-accept"):
+        return proxy_page(int(job.number("gateway-after-accept")))
+    if job.has("error-after-accept"):
+        return dialect.refusal("server-error", request_id)
+    if job.has("html-after-accept"):
+        return proxy_page(200)
+    if job.has("empty-after-accept"):
+        return Response(b"")
+    if job.has("slow-answer"):
+        return Late(regular(), job.number("slow-answer"))
+    return regular()

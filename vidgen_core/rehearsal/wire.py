@@ -1,0 +1,116 @@
+"""Answers that no web framework gives by itself: resets, broken-off bodies, trickles.
+
+They need the connection below HTTP; ``AbruptProtocol`` hands it to the application in the ASGI scope.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, cast
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+_EXTENSION: Final = "vidgen.transport"
+#: SO_LINGER on with no time: closing sends RST instead of FIN.
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+#: Long enough for bytes already written to leave before a reset discards the rest; seconds.
+_FLUSH: Final = 0.05
+
+
+class AbruptProtocol(H11Protocol):
+    """uvicorn's protocol, with its transport within reach of the application."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app = _with_transport(self.app, transport)
+
+
+def _with_transport(app: ASGIApp, transport: asyncio.Transport) -> ASGIApp:
+    async def reached(scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("extensions", {})[_EXTENSION] = transport
+        await app(scope, receive, send)
+
+    return reached
+
+
+def _transport(scope: Scope) -> asyncio.Transport:
+    return cast("asyncio.Transport", scope["extensions"][_EXTENSION])
+
+
+async def _cut(scope: Scope, receive: Receive, *, reset: bool) -> None:
+    """End the connection and wait until uvicorn has noticed, so that it adds nothing of its own."""
+    transport = _transport(scope)
+    if reset:
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        transport.abort()
+    else:
+        transport.close()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class Hangup(Response):
+    """No answer at all: the connection is reset (RST) or closed (FIN)."""
+
+    def __init__(self, *, reset: bool) -> None:
+        super().__init__()
+        self._reset = reset
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 -- nothing is sent
+        await _cut(scope, receive, reset=self._reset)
+
+
+class Late(Response):
+    """Another answer, ``seconds`` later."""
+
+    def __init__(self, response: Response, seconds: float) -> None:
+        super().__init__()
+        self._response = response
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(self._seconds)
+        await self._response(scope, receive, send)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some bytes of a body, after a pause in seconds."""
+
+    data: bytes
+    pause: float = 0.0
+
+
+class Pieces(Response):
+    """A body in pieces that may stop before the length it named."""
+
+    def __init__(
+        self,
+        pieces: Sequence[Piece],
+        *,
+        status: int = 200,
+        headers: Mapping[str, str],
+        ending: Literal["whole", "close", "reset"] = "whole",
+    ) -> None:
+        # Content-Length is the caller's: it may promise more than there is, or be left out.
+        super().__init__(status_code=status)
+        self.raw_headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        self._pieces = pieces
+        self._ending = ending
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        if scope["method"] != "HEAD":
+            for piece in self._pieces:
+                await asyncio.sleep(piece.pause)
+                await send({"type": "http.response.body", "body": piece.data, "more_body": True})
+            if self._ending != "whole":
+                await asyncio.sleep(_FLUSH)
+                return await _cut(scope, receive, reset=self._ending == "reset")
+        return await send({"type": "http.response.body", "body": b"", "more_body": False})

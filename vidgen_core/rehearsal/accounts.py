@@ -19,7 +19,7 @@ SPECIAL_KEYS: Final[Mapping[str, str]] = {
 def verdict(key: str) -> str | None:
     """The fault that a key is born with; None for a good one. Every good key begins with ``sk-``."""
     if not key.startswith("sk-"):
-        return "key-invalid"
+        return "key-invalid" if key else "key-missing"
     return next((fault for prefix, fault in SPECIAL_KEYS.items() if key.startswith(prefix)), None)
 
 

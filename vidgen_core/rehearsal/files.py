@@ -89,7 +89,7 @@ async def _body(request: Request, job: Job, rehearsal: Rehearsal) -> Response:
         del headers["Accept-Ranges"]
     if not job.has("no-length"):
         headers["Content-Length"] = str(len(data))
-    return _delivery(job, data, status, headers, whole=request.method == "HEAD")
+    return _delivery(job, data, status, headers, head=request.method == "HEAD")
 
 
 def _range_header(request: Request, etag: str) -> str | None:
@@ -98,11 +98,11 @@ def _range_header(request: Request, etag: str) -> str | None:
     return request.headers.get("range") if bound_to == etag else None
 
 
-def _delivery(job: Job, data: bytes, status: int, headers: dict[str, str], *, whole: bool) -> Response:
+def _delivery(job: Job, data: bytes, status: int, headers: dict[str, str], *, head: bool) -> Response:
     half = len(data) // 2
-    if not whole and job.fires("truncated"):
+    if not head and job.fires("truncated"):
         return Pieces(_steps(data[:half]), status=status, headers=headers, ending="close")
-    if not whole and job.fires("truncated-reset"):
+    if not head and job.fires("truncated-reset"):
         return Pieces(_steps(data[:half]), status=status, headers=headers, ending="reset")
     if job.has("slow-body"):
         return Pieces(_steps(data, _TRICKLE, job.number("slow-body")), status=status, headers=headers)

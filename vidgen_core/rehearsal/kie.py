@@ -23,6 +23,7 @@ from vidgen_core.rehearsal.kie_pictures import gather
 from vidgen_core.rehearsal.kie_refusals import REFUSALS, Refusal
 from vidgen_core.rehearsal.kie_validation import check_task, check_veo
 from vidgen_core.rehearsal.looks import View, look, view
+from vidgen_core.rehearsal.pictures import without_data
 from vidgen_core.rehearsal.sizes import pixels
 from vidgen_core.rehearsal.submissions import Arrival, accept, arrive, refuse, rehearsal_of
 
@@ -97,16 +98,13 @@ async def _submit(
     arrival = arrive(request, KIE, prompt_of(body or {}))
     if _too_many(request, arrival):
         return REFUSALS["rate-limit"].answer()
+    wrong = check(body) if body is not None else REFUSALS["json-invalid"]
+    given = body or {}
+    pictures = [] if wrong else await gather(request, given if dialect is _VEO else _input(given))
     refused = await refuse(arrival, dialect, rehearsal)
-    if refused or body is None:
-        return refused or REFUSALS["json-invalid"].answer()
-    wrong = check(body)
-    if wrong:
-        return wrong.answer()
-    pictures = await gather(request, body if dialect is _VEO else _input(body))
-    if pictures is None:
-        return REFUSALS["image-unfetchable"].answer()
-    job, answer = accept(arrival, order_of(body, next(iter(pictures), None)), dialect, rehearsal)
+    if refused or wrong or pictures is None:
+        return refused or (wrong or REFUSALS["image-unfetchable"]).answer()
+    job, answer = accept(arrival, order_of(given, next(iter(pictures), None)), dialect, rehearsal)
     callbacks.promise(request.app, job, lambda: _record(view(request, job, FILES, fresh_link=False)))
     return answer
 
@@ -149,7 +147,7 @@ def _veo_order(body: Mapping[str, Any], picture: str | None) -> Order:
         seed=body.get("seeds"),
         picture=picture,
         callback=str(body.get("callBackUrl") or ""),
-        params=dict(body),
+        params=without_data(body),
         interface="veo",
     )
 
@@ -167,7 +165,7 @@ def _task_order(body: Mapping[str, Any], picture: str | None) -> Order:
         seed=seed if isinstance(seed, int) and seed >= 0 else None,
         picture=picture,
         callback=str(body.get("callBackUrl") or ""),
-        params=dict(body),
+        params=without_data(body),
         interface="jobs",
     )
 

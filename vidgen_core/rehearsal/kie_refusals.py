@@ -27,6 +27,7 @@ _NO_ACCESS: Final = Refusal(401, "You do not have access permissions")
 
 REFUSALS: Final[Mapping[str, Refusal]] = {
     "key-invalid": _NO_ACCESS,
+    "key-missing": _NO_ACCESS,
     "key-expired": _NO_ACCESS,
     "ip-forbidden": Refusal(401, "Your IP address is not in the whitelist"),
     "balance-empty": Refusal(402, "The current credits are insufficient. Please top up."),

@@ -42,6 +42,15 @@ def is_data_uri(text: str) -> bool:
     return text.startswith("data:")
 
 
+def without_data(value: Any) -> Any:
+    """The same JSON value with data URIs cut short, for keeping and showing."""
+    if isinstance(value, dict):
+        return {name: without_data(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [without_data(inner) for inner in value]
+    return f"{value[:40]}…" if isinstance(value, str) and is_data_uri(value) else value
+
+
 def from_data_uri(text: str) -> Picture | None:
     """The picture in a data URI; None where it holds none."""
     match = _DATA_URI.match(text)

@@ -28,20 +28,22 @@ class Rehearsal:
 
     def __init__(self, options: RehearsalOptions) -> None:
         self.options = options
-        self.folder = Path(tempfile.mkdtemp(prefix="vidgen-rehearsal-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="vidgen-rehearsal-"))
         self.reset()
 
     def reset(self) -> None:
         """Forget everything: jobs, counts, balances, pictures, and shares set since the start."""
-        for path in self.folder.iterdir():
-            path.unlink()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        # A folder of its own each time: a render that is under way must not leave its file to what comes after.
+        folder = self._folder / uuid.uuid4().hex
+        folder.mkdir(parents=True)
         keep = self.options.keep
         self.jobs = Jobs(keep)
         self.accounts = Accounts(self.options.balance, self.options.key_balances, keep)
         self.counters = Counters(keep)
-        self.pictures = Pictures(self.folder, keep)
+        self.pictures = Pictures(folder, keep)
         self.uploads = Uploads(self.pictures, self.options.upload_seconds, keep)
-        self.videos = Videos(self.folder, self.options, self.pictures)
+        self.videos = Videos(folder, self.options, self.pictures)
         self.rules: dict[str, Rule] = {rule.name: rule for rule in self.options.faults}
         #: Times of recent submits by key, for the limit of KIE.
         self.kie_recent: dict[str, deque[float]] = {}
@@ -49,7 +51,7 @@ class Rehearsal:
 
     def close(self) -> None:
         """Remove the files."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def now(self) -> float:
         """Seconds since 1970."""

@@ -77,11 +77,12 @@ async def refuse(arrival: Arrival, dialect: Dialect, rehearsal: Rehearsal) -> Re
     for fault in arrival.faults:
         if CATALOGUE[fault].verb is Verb.SUBMIT and fault != "slow-accept":
             return _refused_by(fault, arrival, dialect, rehearsal)
+    if "slow-accept" in arrival.faults:
+        await asyncio.sleep(_seconds(arrival, "slow-accept"))
+    # Nothing may be awaited from here until the job is recorded, or two submits could spend the same money.
     rehearsal.settle()
     if rehearsal.accounts.balance(dialect.name, arrival.key) < rehearsal.options.price[dialect.name]:
         return dialect.refusal("balance-empty", arrival.request_id)
-    if "slow-accept" in arrival.faults:
-        await asyncio.sleep(_seconds(arrival, "slow-accept"))
     return None
 
 

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from vidgen_core.rehearsal.faults import YUNWU
 from vidgen_core.rehearsal.jobs import Job, Order, Stage
 from vidgen_core.rehearsal.looks import View, look, view
-from vidgen_core.rehearsal.pictures import from_data_uri, is_data_uri
+from vidgen_core.rehearsal.pictures import from_data_uri, is_data_uri, without_data
 from vidgen_core.rehearsal.sizes import pixels
 from vidgen_core.rehearsal.state import Rehearsal
 from vidgen_core.rehearsal.submissions import accept, arrive, refuse, rehearsal_of
@@ -107,12 +107,10 @@ async def create(request: Request) -> Response:
     if len(raw) > rehearsal.options.max_body:
         return _DIALECT.refusal("body-too-large", arrival.request_id)
     wrong = _wrong(body)
+    order = None if wrong else await _order(body or {}, rehearsal)
     refused = await refuse(arrival, _DIALECT, rehearsal)
-    if refused or wrong or body is None:
-        return refused or _DIALECT.refusal(wrong or "json-invalid", arrival.request_id)
-    order = await _order(body, rehearsal)
-    if order is None:
-        return _DIALECT.refusal("image-invalid", arrival.request_id)
+    if refused or order is None:
+        return refused or _DIALECT.refusal(wrong or "image-invalid", arrival.request_id)
     return accept(arrival, order, _DIALECT, rehearsal)[1]
 
 
@@ -160,7 +158,7 @@ async def _order(body: dict[str, Any], rehearsal: Rehearsal) -> Order | None:
         height=height,
         seconds=_duration(body),
         picture=keys[0] if keys else None,
-        params={name: value for name, value in body.items() if name != "images"},
+        params=without_data(body),
     )
 
 

@@ -474,11 +474,36 @@ def _build(data: Mapping[str, Any], where: str) -> Settings:
         return Settings(**data)
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False)[0]
-    except (EnvironmentUnreadable, json.JSONDecodeError) as error:
-        named = re.search(r'field "(\w+)"', str(error))
-        field = named.group(1) if named else ""
-        raise SettingsError("setting_invalid", field=field, reason="json", where=_PREFIX + field.upper()) from None
+    except (EnvironmentUnreadable, json.JSONDecodeError):
+        variable = _unreadable_variable()
+        field = variable.removeprefix(_PREFIX).lower().replace("__", ".")
+        # Without its cause, which quotes the value, and with it perhaps a key.
+        raise SettingsError("setting_invalid", field=field, reason="json", where=variable) from None
     raise _setting_error(details, where)
+
+
+def _unreadable_variable() -> str:
+    """The environment variable whose list or section is not JSON."""
+    for name, value in os.environ.items():
+        if name.upper().startswith(_PREFIX) and not _is_json(value) and _takes_json(name.upper()):
+            return name.upper()
+    return _PREFIX
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _takes_json(variable: str) -> bool:
+    name = variable.removeprefix(_PREFIX).lower().replace("__", ".")
+    return any(
+        (leaf == name and isinstance(default, tuple)) or leaf.startswith(f"{name}.")
+        for leaf, (_, _, default) in _leaves()
+    )
 
 
 def _setting_error(details: ErrorDetails, where: str) -> SettingsError:
@@ -539,7 +564,7 @@ REASONS: Final = frozenset(_REASONS.values()) | {
 def _reason(details: ErrorDetails) -> dict[str, Any]:
     """Why a value was refused, as a reason and what its sentence needs."""
     context = details.get("ctx", {})
-    if details["type"] in REASONS:
+    if "reason" in context:
         return dict(context)
     reason = _REASONS.get(details["type"], "not_allowed")
     limit = next((context[name] for name in ("ge", "gt", "le") if name in context), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gettext
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -156,9 +157,16 @@ class Text:
         return str(format_decimal(value, locale=self.locale))
 
     def duration(self, seconds: float, *, about: bool = False) -> str:
-        """In its two largest units, e.g. ``8 min``, ``1 hr 5 min``, ``4.2 sec``; ``about`` puts that word before it."""
+        """In its two largest units, e.g. ``8 min``, ``1 hr 5 min``, ``4.2 sec``.
+
+        :param about: an estimate: one unit up to the hour, with that word before it (``about 8 min``)
+        """
+        if about and seconds >= 60:
+            seconds = round(seconds / 60) * 60
         words = " ".join(format_unit(amount, unit, "short", locale=self.locale) for amount, unit in _units(seconds))
-        return self("common.about", what=words) if about else words
+        # Chinese sentences here keep a space between digits and characters; Babel's do not.
+        spaced = re.sub(r"(?<=\d)(?=[\u4e00-\u9fff])", " ", words)
+        return self("common.about", what=spaced) if about else spaced
 
     def bytes(self, n: int) -> str:
         """In decimal units, e.g. ``3.2 MB``."""

@@ -1,0 +1,24 @@
+"""Vidgen's dashboard: ``streamlit run streamlit_app.py``.
+
+One file with two roles: the server imports it to find the ASGI app, and Streamlit runs it as ``__main__`` for every
+visitor.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+if __name__ != "__main__":
+    from streamlit.runtime.pages_manager import PagesManager
+
+    from vidgen_core.server import ROUTES, lifespan, middleware
+
+    # A folder named ``pages`` beside the script makes Streamlit run its files alone when the first visitor of a fresh
+    # process comes by a deep link; the navigation is built in code here.
+    PagesManager.uses_pages_directory = False
+    app = st.App(__file__, routes=ROUTES, middleware=middleware(st.get_option("server.address")), lifespan=lifespan)
+else:
+    from vidgen_core.server import get_vidgen
+    from vidgen_core.ui.shell import render
+
+    render(get_vidgen, Path(__file__).parent / "pages")

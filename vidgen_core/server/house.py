@@ -1,0 +1,62 @@
+"""The one opened data home of this process.
+
+It is kept on ``sys``: Streamlit's hot reload throws project modules away, and a second façade would bring a second
+runner with it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import Final
+
+from vidgen_core.app import Vidgen
+from vidgen_core.locations import find_locations
+
+_LOCK: Final = "_vidgen_lock"
+_HOUSES: Final = "_vidgen_houses"
+#: Set it to serve screens without working on the queue.
+NO_RUNNER: Final = "VIDGEN_NO_RUNNER"
+
+
+def _lock() -> threading.RLock:
+    lock: threading.RLock = sys.__dict__.setdefault(_LOCK, threading.RLock())
+    return lock
+
+
+def _houses() -> dict[str, Vidgen]:
+    houses: dict[str, Vidgen] = sys.__dict__.setdefault(_HOUSES, {})
+    return houses
+
+
+def get_vidgen() -> Vidgen:
+    """The façade of the data home, opened by the first caller.
+
+    :raises StoreError: the database cannot be used
+    :raises FileError: ``home_unwritable``
+    """
+    locations = find_locations()
+    with _lock():
+        found = _houses().get(str(locations.home))
+        if found is None:
+            found = _houses()[str(locations.home)] = Vidgen.open(locations)
+            found.projects.ensure_sample()
+        return found
+
+
+def ensure_runner() -> Vidgen:
+    """The façade, with its runner working unless ``VIDGEN_NO_RUNNER`` forbids it; may be called any number of times."""
+    with _lock():
+        vidgen = get_vidgen()
+        if os.environ.get(NO_RUNNER) != "1":
+            vidgen.runner.start()
+        return vidgen
+
+
+def close_vidgen() -> None:
+    """Stop the runner and let go of the data home; the next ``get_vidgen`` opens it again."""
+    with _lock():
+        vidgen = _houses().pop(str(find_locations().home), None)
+    if vidgen is not None:
+        vidgen.close()

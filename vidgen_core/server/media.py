@@ -1,0 +1,120 @@
+"""Pictures and videos by id: a caller never names a path.
+
+Mounted under ``/app/static``, the one prefix whose relative addresses Streamlit's own elements accept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from vidgen_core.errors import ErrorKind, NotFound, VidgenError
+from vidgen_core.media import images
+from vidgen_core.models import Shot, Take
+from vidgen_core.server.house import get_vidgen
+
+#: Longer edge of pictures on cards, in pixels.
+THUMBNAIL_EDGE: Final = 480
+_FOREVER: Final = "private, max-age=31536000, immutable"
+#: Formats of reference images that every browser shows.
+_TYPES: Final = {
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".avif": "image/avif",
+    ".bmp": "image/bmp",
+}
+
+
+async def take(request: Request) -> Response:
+    """The video of a take, in ranges; with ``?download=1`` under its own name."""
+    found, path = await asyncio.to_thread(_take, request.path_params["id"])
+    name = path.name if request.query_params.get("download") == "1" else None
+    return _file(request, path, "video/mp4", found.sha256, name)
+
+
+async def poster(request: Request) -> Response:
+    """The first picture of a take, small."""
+    found, path = await asyncio.to_thread(_poster, request.path_params["id"])
+    return _file(request, path, "image/jpeg", f"{found.sha256}-poster")
+
+
+async def image(request: Request) -> Response:
+    """The reference image of a shot, small; made at the first call."""
+    shot, path = await asyncio.to_thread(_thumbnail, request.path_params["id"])
+    return _file(request, path, "image/jpeg", f"{shot.image}-{THUMBNAIL_EDGE}")
+
+
+async def original(request: Request) -> Response:
+    """The reference image of a shot as it was given."""
+    shot, path = await asyncio.to_thread(_original, request.path_params["id"])
+    name = f"{shot.number}{path.suffix}" if request.query_params.get("download") == "1" else None
+    return _file(request, path, _TYPES.get(path.suffix, "application/octet-stream"), shot.image or "", name)
+
+
+def _take(take_id: int) -> tuple[Take, Path]:
+    vidgen = get_vidgen()
+    with vidgen.store.read() as tx:
+        found = tx.takes.get(take_id)
+    return found, _existing(vidgen.results.file(found))
+
+
+def _poster(take_id: int) -> tuple[Take, Path]:
+    vidgen = get_vidgen()
+    with vidgen.store.read() as tx:
+        found = tx.takes.get(take_id)
+    if not found.poster:
+        raise NotFound("file_gone")
+    return found, _existing(vidgen.locations.posters / found.poster)
+
+
+def _original(shot_id: int) -> tuple[Shot, Path]:
+    vidgen = get_vidgen()
+    shot = vidgen.shots.get(shot_id)
+    if not shot.image:
+        raise NotFound("file_gone")
+    return shot, _existing(vidgen.locations.images / shot.image)
+
+
+def _thumbnail(shot_id: int) -> tuple[Shot, Path]:
+    shot, source = _original(shot_id)
+    target = get_vidgen().locations.thumbnails / f"{source.stem}-{THUMBNAIL_EDGE}.jpg"
+    if not target.exists():
+        images.thumbnail(source, target, THUMBNAIL_EDGE)
+    return shot, target
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise NotFound("file_gone")
+    return path
+
+
+def _file(request: Request, path: Path, media_type: str, tag: str, download: str | None = None) -> Response:
+    headers = {"ETag": f'"{tag}"', "Cache-Control": _FOREVER if "v" in request.query_params else "private, no-cache"}
+    if f'"{tag}"' in request.headers.get("if-none-match", "") and "range" not in request.headers:
+        return Response(status_code=304, headers=headers)
+    return FileResponse(path, media_type=media_type, headers=headers, filename=download)
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    """A ``VidgenError`` as an answer; the kinds are those of the public interface."""
+    if not isinstance(error, VidgenError):
+        return JSONResponse({"error": {"kind": ErrorKind.PROVIDER, "message": "unexpected"}}, 500)
+    status = 404 if isinstance(error, NotFound) else 503
+    return JSONResponse({"error": {"kind": error.kind, "message": error.code}}, status)
+
+
+#: Below ``/app/static/media``.
+MEDIA: Final[tuple[BaseRoute, ...]] = (
+    Route("/take/{id:int}.mp4", take),
+    Route("/poster/{id:int}.jpg", poster),
+    Route("/image/{id:int}.jpg", image),
+    Route("/original/{id:int}", original),
+)

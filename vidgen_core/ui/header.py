@@ -1,0 +1,253 @@
+"""The header of every screen: which provider, what is running, what it has cost, and the ways to stop it.
+
+It shows what the store says and asks nobody else, so it is always quick.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.app import Status
+from vidgen_core.locale import STATUS_ICONS, Text
+from vidgen_core.models import Mode, Money, TaskStatus
+from vidgen_core.store import TaskFilter
+from vidgen_core.ui import dialogs, push
+from vidgen_core.ui.labels import MODE_ICONS, mode_label, status_colour
+from vidgen_core.ui.session import Visit, answered, here, now, show_told, tell
+
+_FRAGMENT: Final = "header"
+#: Seconds; the push signal is quicker, this is for pages whose socket is broken, and for ages that grow.
+_SLOWLY: Final = 10
+_MODE: Final = "mode"
+_COUNTED: Final = (
+    ("running", (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING)),
+    ("queued", (TaskStatus.QUEUED,)),
+    ("completed", (TaskStatus.COMPLETED,)),
+    ("failed", (TaskStatus.FAILED,)),
+)
+_UNSENT: Final = (TaskStatus.PENDING, TaskStatus.QUEUED)
+_HELD: Final = (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING)
+#: Tasks under way whose price is summed up for *give up*.
+_SUMMED: Final = 200
+
+
+def show() -> None:
+    """Draw the header and have it refreshed."""
+    push.watch(_FRAGMENT)
+    _header()
+
+
+@st.fragment(key=_FRAGMENT, run_every=_SLOWLY)
+def _header() -> None:
+    show_told()
+    visit = here()
+    status = visit.app.runner.status(visit.project.id)
+    with st.container(border=True, key="header", gap="small"):
+        _provider(visit, status)
+        _figures(visit, status)
+        _progress(visit.t, status)
+    _troubles(visit, status)
+
+
+# --- who makes the videos
+
+
+def _provider(visit: Visit, status: Status) -> None:
+    t = visit.t
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        _modes(visit, status)
+        _connection(t, status)
+        st.space("stretch")
+        st.button(
+            t("shell.video_settings"),
+            icon="🎬",
+            key="open_video_settings",
+            on_click=_open_video_settings,
+        )
+
+
+def _modes(visit: Visit, status: Status) -> None:
+    if st.session_state.get(_MODE) != status.mode:
+        # Somebody else may have switched: the mode belongs to all.
+        st.session_state[_MODE] = status.mode
+    st.segmented_control(
+        visit.t("shell.mode"),
+        list(visit.app.modes),
+        required=True,
+        format_func=lambda mode: f"{MODE_ICONS[mode]} {mode_label(visit.t, mode)}",
+        key=_MODE,
+        on_change=_switch_mode,
+        label_visibility="collapsed",
+        disabled="mode" in visit.app.settings_file.from_environment(),
+    )
+
+
+@answered
+def _switch_mode() -> None:
+    wanted = st.session_state.get(_MODE)
+    if wanted:
+        here().app.settings_file.change({"mode": Mode(wanted)})
+        # Prices and models on the cards are those of the other provider now.
+        st.rerun()
+
+
+def _connection(t: Text, status: Status) -> None:
+    """A dot with a word: known from the last check, never asked for here."""
+    if status.mode is Mode.LOCAL:
+        st.badge(t("shell.local_ready"), icon=":material/circle:", color="green")
+        return
+    connection = status.connection
+    if connection is None:
+        st.badge(t("shell.not_checked"), icon=":material/circle:", color="gray")
+        return
+    age = t.ago(status.connection_age or 0)
+    if not connection.ok:
+        why = t.failure(connection.failure) if connection.failure else ""
+        st.badge(t("shell.not_connected"), icon=":material/circle:", color="red", help=f"{why} ({age})")
+        return
+    balance = f" · {t.money(connection.balance, estimated=False)}" if connection.balance else ""
+    st.badge(t("shell.connected") + balance, icon=":material/circle:", color="green", help=t("shell.checked", age=age))
+
+
+@answered
+def _open_video_settings() -> None:
+    from vidgen_core.ui.video_settings import open_dialog
+
+    visit = here()
+    dialogs.ask_for(lambda: open_dialog(visit.t, visit.app))
+
+
+# --- what is being done
+
+
+def _figures(visit: Visit, status: Status) -> None:
+    t = visit.t
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        for name, statuses in _COUNTED:
+            number = _count(status, statuses)
+            colour = status_colour(statuses[0]) if number else "gray"
+            st.badge(t(f"shell.count.{name}", n=t.number(number)), icon=STATUS_ICONS[statuses[0]], color=colour)
+        st.markdown(" · ".join(_facts(t, status)), width="content")
+        st.space("stretch")
+        _stops(visit, status)
+
+
+def _count(status: Status, statuses: tuple[TaskStatus, ...]) -> int:
+    return sum(status.counts.get(one, 0) for one in statuses)
+
+
+def _facts(t: Text, status: Status) -> list[str]:
+    spent = [money for money in status.spent.values() if money.amount]
+    facts = [t("shell.spent", amount=" + ".join(t.money(money, estimated=True) for money in spent))] if spent else []
+    if status.eta_seconds:
+        facts.append(t("shell.left", time=t.duration(status.eta_seconds, about=True)))
+    return facts
+
+
+def _progress(t: Text, status: Status) -> None:
+    if status.percent is not None and status.live:
+        st.progress(status.percent, text=t("shell.percent", percent=status.percent))
+
+
+# --- the stops
+
+
+def _stops(visit: Visit, status: Status) -> None:
+    t = visit.t
+    if status.paused:
+        st.button(t("shell.resume"), icon=":material/play_arrow:", key="resume", type="primary", on_click=_resume)
+    else:
+        st.button(t("shell.pause"), icon=":material/pause:", key="pause", on_click=_pause, help=t("shell.pause_help"))
+    unsent, held = _count(status, _UNSENT), _count(status, _HELD)
+    with st.popover(t("shell.stop"), icon=":material/stop_circle:", key="stop"):
+        _stop_choice(t, "pause", held, _pause, disabled=bool(status.paused))
+        _stop_choice(t, "unsent", unsent, _stop_unsent, disabled=not unsent)
+        _stop_choice(t, "give_up", held, _ask_give_up, disabled=not held)
+
+
+def _stop_choice(t: Text, name: str, count: int, act: object, *, disabled: bool) -> None:
+    st.button(
+        t.n(f"shell.stop_{name}", count),
+        key=f"stop_{name}",
+        on_click=act,  # type: ignore[arg-type]
+        disabled=disabled,
+        width="stretch",
+    )
+    st.caption(t(f"shell.stop_{name}_help"))
+
+
+@answered
+def _pause() -> None:
+    here().app.runner.pause()
+
+
+@answered
+def _resume() -> None:
+    here().app.runner.resume()
+
+
+@answered
+def _stop_unsent() -> None:
+    visit = here()
+    stopped = visit.app.runner.stop_unsubmitted(visit.project.id)
+    tell(visit.t.n("shell.stopped_unsent", stopped), STATUS_ICONS[TaskStatus.CANCELLED])
+
+
+@answered
+def _ask_give_up() -> None:
+    visit = here()
+    held = TaskFilter(statuses=frozenset(_HELD))
+    page = visit.app.tasks.page(visit.project.id, held, "id", False, _SUMMED)
+    question = visit.t.n(
+        "shell.give_up_question", page.total, price=_price(visit.t, [task.cost for task in page.items])
+    )
+    dialogs.ask(visit.t("shell.give_up_title"), dialogs.confirm, question, visit.t("shell.give_up_act"), _give_up)
+
+
+def _price(t: Text, costs: list[Money | None]) -> str:
+    """What jobs under way may still cost, by currency."""
+    sums: dict[str, Money] = {}
+    for cost in costs:
+        if cost is not None and cost.amount:
+            before = sums.get(cost.currency)
+            amount = cost.amount + (before.amount if before else 0)
+            sums[cost.currency] = Money(amount=amount, currency=cost.currency)
+    return " + ".join(t.money(money, estimated=True) for money in sums.values()) or t("shell.free")
+
+
+@answered
+def _give_up() -> None:
+    visit = here()
+    given_up = visit.app.runner.give_up(visit.project.id)
+    tell(visit.t.n("shell.gave_up", given_up), STATUS_ICONS[TaskStatus.CANCELLED])
+
+
+# --- what is wrong
+
+
+def _troubles(visit: Visit, status: Status) -> None:
+    """Whatever keeps the queue from moving, as a sentence with the way on."""
+    t = visit.t
+    if not status.alive:
+        _no_runner(t, status)
+    elif not status.here and status.heartbeat is not None:
+        st.caption(t("shell.runner_elsewhere", host=status.heartbeat.host, pid=status.heartbeat.pid))
+    if status.paused:
+        reason = t("shell.paused_by_user") if status.paused == "user" else t.error("provider", status.paused, {})
+        st.info(reason, icon=":material/pause_circle:")
+    for mode, hold in status.lanes.items():
+        why = t.error("provider", str(hold.get("code")), hold.get("params") or {})
+        with st.container(horizontal=True, vertical_alignment="center", key=f"lane_{mode}"):
+            st.warning(t("shell.lane_held", mode=mode_label(t, mode), why=why), icon=":material/front_hand:")
+            st.button(t("shell.go_on"), key=f"go_on_{mode}", on_click=_resume)
+
+
+def _no_runner(t: Text, status: Status) -> None:
+    if status.heartbeat is None:
+        if status.live:
+            st.warning(t("shell.runner_none"), icon=":material/heart_broken:")
+        return
+    silent = (now() - status.heartbeat.at).total_seconds()
+    st.warning(t("shell.runner_silent", time=t.ago(silent)), icon=":material/heart_broken:")

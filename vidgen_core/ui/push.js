@@ -1,0 +1,101 @@
+// One socket per mounted listener; signals are gathered, paced and repeated until the page acknowledges them.
+const listeners = new WeakMap()
+
+class Listener {
+  constructor() {
+    this.number = Date.now() % 1e9
+    this.pending = []
+    this.last = 0
+    this.delay = 500
+    this.onVisible = () => this.flush()
+    document.addEventListener("visibilitychange", this.onVisible)
+    // Without a socket the page still looks for itself, more slowly.
+    this.fallback = setInterval(() => {
+      if (!this.socket || this.socket.readyState !== WebSocket.OPEN) this.gather({ all: true })
+      else if (this.pending.length) this.flush()
+    }, 5000)
+  }
+
+  update({ data, setTriggerValue }) {
+    this.send = (signal) => setTriggerValue("changed", signal)
+    this.shots = new Set(data.shots)
+    this.pace = data.pace
+    this.pending = this.pending.filter((signal) => signal.number > data.seen)
+    if (this.project !== data.project) {
+      this.project = data.project
+      this.rev = undefined
+      this.connect()
+    }
+  }
+
+  connect() {
+    if (this.socket) {
+      this.socket.onclose = null
+      this.socket.close()
+    }
+    const address = new URL("/api/ws", window.location.href)
+    address.protocol = address.protocol === "https:" ? "wss:" : "ws:"
+    address.searchParams.set("project", this.project)
+    if (this.rev !== undefined) address.searchParams.set("since", this.rev)
+    const socket = new WebSocket(address)
+    socket.onopen = () => { this.delay = 500 }
+    socket.onmessage = (event) => this.receive(JSON.parse(event.data))
+    socket.onclose = () => {
+      this.retry = setTimeout(() => this.connect(), this.delay)
+      this.delay = Math.min(this.delay * 2, 10000)
+    }
+    this.socket = socket
+  }
+
+  receive(message) {
+    this.rev = message.rev
+    if (message.hello) return
+    this.gather({ all: message.all, shots: (message.shots || []).filter((id) => this.shots.has(id)) })
+  }
+
+  gather({ all = false, shots = [] }) {
+    this.number += 1
+    this.pending.push({ number: this.number, all, shots })
+    this.flush()
+  }
+
+  flush() {
+    if (!this.pending.length || document.hidden || this.timer) return
+    const wait = Math.max(0, this.last + this.pace - Date.now())
+    this.timer = setTimeout(() => {
+      this.timer = undefined
+      if (document.hidden || !this.pending.length) return
+      this.last = Date.now()
+      this.send({
+        number: this.number,
+        all: this.pending.some((signal) => signal.all),
+        shots: [...new Set(this.pending.flatMap((signal) => signal.shots))],
+      })
+    }, wait)
+  }
+
+  close() {
+    document.removeEventListener("visibilitychange", this.onVisible)
+    clearInterval(this.fallback)
+    clearTimeout(this.retry)
+    clearTimeout(this.timer)
+    if (this.socket) {
+      this.socket.onclose = null
+      this.socket.close()
+    }
+  }
+}
+
+export default function (component) {
+  const { parentElement } = component
+  let listener = listeners.get(parentElement)
+  if (!listener) {
+    listener = new Listener()
+    listeners.set(parentElement, listener)
+  }
+  listener.update(component)
+  return () => {
+    listener.close()
+    listeners.delete(parentElement)
+  }
+}

@@ -1,0 +1,67 @@
+"""What changed comes to the page by itself.
+
+A page names its fragments; the shell mounts one small component that listens on ``/api/ws`` and reruns exactly those
+fragments whose shot has changed. Signals carry a number and are repeated until the page has acknowledged them, because
+Streamlit keeps only the latest of two triggers that meet in one run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any, Final
+
+import streamlit as st
+
+from vidgen_core.ui.session import here
+
+_SHOTS: Final = "_watched_shots"
+_ALWAYS: Final = "_watched_always"
+_SEEN: Final = "_push_seen"
+_KEY: Final = "push"
+_LISTEN: Final = "push_listen"
+#: Milliseconds between two signals of one page.
+PACE: Final = 700
+
+
+def begin() -> None:
+    """Forget what the last run watched; the shell calls it before the page."""
+    st.session_state[_SHOTS] = {}
+    st.session_state[_ALWAYS] = []
+
+
+def watch_shots(fragments: Mapping[int, str]) -> None:
+    """Rerun a fragment when its shot, or a task or take of it, changes: shot id → fragment key."""
+    st.session_state[_SHOTS].update(fragments)
+
+
+def watch(fragment: str) -> None:
+    """Rerun a fragment after any change of the project."""
+    st.session_state[_ALWAYS].append(fragment)
+
+
+@st.fragment(key=_LISTEN)
+def listen() -> None:
+    """Mount the listener. A fragment of its own: drawn from the main script, each signal would reset open dialogs."""
+    component = st.components.v2.component(
+        "vidgen_push", js=resources.files(__package__).joinpath("push.js").read_text(encoding="utf-8")
+    )
+    component(
+        key=_KEY,
+        data={
+            "project": here().project.id,
+            "shots": sorted(st.session_state[_SHOTS]),
+            "seen": st.session_state.get(_SEEN, 0),
+            "pace": PACE,
+        },
+        on_changed_change=_changed,
+        height="content",
+    )
+
+
+def _changed() -> None:
+    signal: Mapping[str, Any] = st.session_state[_KEY].get("changed") or {}
+    st.session_state[_SEEN] = signal.get("number", 0)
+    shots: dict[int, str] = st.session_state[_SHOTS]
+    changed = shots if signal.get("all") else {id: shots[id] for id in signal.get("shots", []) if id in shots}
+    st.rerun([_LISTEN, *st.session_state[_ALWAYS], *changed.values()])

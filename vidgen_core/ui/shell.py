@@ -1,0 +1,117 @@
+"""What stands around every page: navigation, project, language, header, and the listener for changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.app import Vidgen
+from vidgen_core.errors import VidgenError
+from vidgen_core.locale import LANGUAGES, Text
+from vidgen_core.models import Project
+from vidgen_core.ui import dialogs, header, push
+from vidgen_core.ui.session import LANGUAGE, Visit, answered, begin, here, show_told, words
+
+#: File below ``pages/``, icon; the first one is shown at ``/``.
+PAGES: Final = {
+    "shots": ":material/view_agenda:",
+    "tasks": ":material/checklist:",
+    "log": ":material/receipt_long:",
+    "settings": ":material/settings:",
+}
+#: Key of the project picker and name of the parameter in addresses.
+PROJECT: Final = "project"
+_NEW_PROJECT: Final = "new_project"
+
+
+def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
+    """Draw the page that the address names, in its frame.
+
+    :param pages: the folder of the page files
+    """
+    st.set_page_config(page_title="Vidgen", page_icon="🎬", layout="wide")
+    try:
+        app = open_app()
+        t = words(app)
+        projects = app.projects.all()
+    except VidgenError as error:
+        st.error(words(None).error(error.kind, error.code, error.params), icon=":material/error:")
+        st.stop()
+    page = _navigation(t, pages)
+    st.set_page_config(page_title=f"{page.title} · Vidgen")
+    with st.sidebar:
+        project = _project(app, t, projects)
+        _language(t)
+    begin(Visit(app, project, t))
+    push.begin()
+    show_told()
+    header.show()
+    page.run()
+    dialogs.show()
+    push.listen()
+
+
+def _navigation(t: Text, pages: Path) -> st.Page:
+    found = [
+        st.Page(
+            pages / f"{name}.py",
+            title=t(f"shell.page.{name}"),
+            help=t(f"shell.page_help.{name}"),
+            icon=icon,
+            default=name == "shots",
+        )
+        for name, icon in PAGES.items()
+        if (pages / f"{name}.py").exists()
+    ]
+    return st.navigation(found, expanded=True)
+
+
+def _project(app: Vidgen, t: Text, projects: list[Project]) -> Project:
+    if not projects:
+        projects = [app.projects.ensure(t("shell.first_project"))]
+    newest = max(range(len(projects)), key=lambda index: (projects[index].created_at, projects[index].id))
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+        name = st.selectbox(
+            t("shell.project"),
+            [project.name for project in projects],
+            index=newest,
+            key=PROJECT,
+            bind="query-params",
+        )
+        with st.popover("", icon=":material/add:", help=t("shell.new_project"), key="new_project_box"):
+            st.text_input(t("shell.new_project_name"), key=_NEW_PROJECT, on_change=_add_project, args=(app,))
+            st.button(
+                t("shell.new_project_make"), type="primary", key="new_project_make", on_click=_add_project, args=(app,)
+            )
+    return next((project for project in projects if project.name == name), projects[newest])
+
+
+@answered
+def _add_project(app: Vidgen) -> None:
+    name = st.session_state.get(_NEW_PROJECT, "")
+    if name.strip():
+        st.session_state[PROJECT] = app.projects.ensure(name).name
+        st.session_state[_NEW_PROJECT] = ""
+
+
+def _language(t: Text) -> None:
+    st.segmented_control(
+        t("shell.language"),
+        LANGUAGES,
+        default=t.lang,
+        required=True,
+        format_func=lambda lang: {"zh": "中文", "en": "English"}[lang],
+        key=LANGUAGE,
+        persist_state="session",
+        label_visibility="collapsed",
+        width="stretch",
+    )
+
+
+def page_address(name: str) -> str:
+    """The address of a page within this project, for links."""
+    path = "" if name == "shots" else name
+    return f"/{path}?{PROJECT}={here().project.name}"

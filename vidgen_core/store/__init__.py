@@ -1,0 +1,11 @@
+"""The store: everything that must survive."""
+
+from vidgen_core.store.base import Page
+from vidgen_core.store.engine import Store, Tx
+from vidgen_core.store.log import LogFilter
+from vidgen_core.store.search import TaskFilter, TaskSort
+from vidgen_core.store.shots import NewShot, ShotFilter
+from vidgen_core.store.takes import NewTake
+from vidgen_core.store.tasks import NewTask
+
+__all__ = ["LogFilter", "NewShot", "NewTake", "NewTask", "Page", "ShotFilter", "Store", "TaskFilter", "TaskSort", "Tx"]

@@ -1,0 +1,146 @@
+"""Attempts: the money ledger. A line is written before the request leaves and is never removed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, text, update
+
+from vidgen_core.errors import NotFound
+from vidgen_core.models import Attempt, AttemptState, Charge, Failure, Mode, Money
+from vidgen_core.store.base import Subject, failure_json, failure_of, money, money_columns, now, only
+from vidgen_core.store.tables import attempts, spend, tasks
+
+#: States in which the remote side may still owe us something, in the words of the partial index.
+_OPEN = "state IN ('sending', 'accepted', 'unknown', 'abandoned')"
+
+_EDITABLE = frozenset(
+    {
+        "state",
+        "model",
+        "key_id",
+        "key_label",
+        "base_url",
+        "remote_id",
+        "intent_at",
+        "accepted_at",
+        "ended_at",
+        "sent",
+        "cost",
+        "charge",
+        "failure",
+        "evidence",
+        "request_id",
+    }
+)
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    values = row._asdict()
+    for name in ("project_id", "rev", "cost_currency"):
+        del values[name]
+    values |= {"cost": money(row.cost, row.cost_currency), "failure": failure_of(row.failure), "sent": row.sent or {}}
+    return Attempt.model_validate(values)
+
+
+class Attempts(Subject):
+    def begin(
+        self,
+        task_id: int,
+        provider: Mode,
+        model: str,
+        key_id: str | None,
+        key_label: str | None,
+        base_url: str | None,
+        cost: Money | None,
+    ) -> Attempt:
+        """Open the next attempt of a task, in preparation; it becomes the task's present one."""
+        rev = self.tx.rev
+        counted = (
+            update(tasks)
+            .where(tasks.c.id == task_id)
+            .values(attempts=tasks.c.attempts + 1, rev=rev)
+            .returning(tasks.c.attempts, tasks.c.project_id)
+        )
+        task = self.tx.run(counted).one_or_none()
+        if task is None:
+            raise NotFound("task_not_found", id=task_id)
+        values = {
+            "project_id": task.project_id,
+            "task_id": task_id,
+            "number": task.attempts,
+            "state": AttemptState.PREPARING,
+            "provider": provider,
+            "model": model,
+            "key_id": key_id,
+            "key_label": key_label,
+            "base_url": base_url,
+            "charge": Charge.NONE,
+            "rev": rev,
+            "created_at": now(),
+            **money_columns(cost),
+        }
+        attempt = _attempt(self.tx.run(insert(attempts).values(values).returning(*attempts.c)).one())
+        self.tx.run(update(tasks).where(tasks.c.id == task_id).values(attempt_id=attempt.id))
+        return attempt
+
+    def update(self, attempt_id: int, **columns: Any) -> None:
+        """Write what became known. Raises NotFound attempt_not_found."""
+        values = dict(only(columns, _EDITABLE))
+        if "cost" in values:
+            values |= money_columns(values["cost"])
+        if isinstance(values.get("failure"), Failure):
+            values["failure"] = failure_json(values["failure"])
+        changed = self.tx.run(update(attempts).where(attempts.c.id == attempt_id).values(**values, rev=self.tx.rev))
+        if not changed.rowcount:
+            raise NotFound("attempt_not_found", id=attempt_id)
+
+    def get(self, attempt_id: int) -> Attempt:
+        row = self.tx.run(select(attempts).where(attempts.c.id == attempt_id)).one_or_none()
+        if row is None:
+            raise NotFound("attempt_not_found", id=attempt_id)
+        return _attempt(row)
+
+    def of_task(self, task_id: int) -> list[Attempt]:
+        """From the first to the last."""
+        query = select(attempts).where(attempts.c.task_id == task_id).order_by(attempts.c.number)
+        return [_attempt(row) for row in self.tx.run(query)]
+
+    def open(self, provider: Mode) -> list[Attempt]:
+        """Attempts that may have left and whose end is not known, oldest first."""
+        query = select(attempts).where(attempts.c.provider == provider, text(_OPEN)).order_by(attempts.c.id)
+        return [_attempt(row) for row in self.tx.run(query)]
+
+    def recent_intents(self, provider: Mode, since: datetime) -> list[tuple[str | None, datetime]]:
+        """Key and time of each submit since then, oldest first; seeds the rate limits at a start."""
+        query = (
+            select(attempts.c.key_id, attempts.c.intent_at)
+            .where(attempts.c.provider == provider, attempts.c.intent_at >= since)
+            .order_by(attempts.c.intent_at)
+        )
+        return [(row.key_id, row.intent_at) for row in self.tx.run(query)]
+
+    def by_remote_id(self, provider: Mode, remote_id: str) -> Attempt | None:
+        """The newest attempt that has this remote id."""
+        query = select(attempts).where(attempts.c.provider == provider, attempts.c.remote_id == remote_id)
+        row = self.tx.run(query.order_by(attempts.c.id.desc()).limit(1)).one_or_none()
+        return None if row is None else _attempt(row)
+
+    def spend(self, project_id: int | None, since: datetime | None = None) -> dict[str, dict[Charge, Money]]:
+        """Money by currency and by what is known of the charge; without ``since``, from figures that triggers keep."""
+        if since is None:
+            source, currency = spend, spend.c.currency
+            query = select(currency.label("currency"), source.c.charge, func.sum(source.c.cost).label("cost"))
+        else:
+            source, currency = attempts, attempts.c.cost_currency
+            query = select(currency.label("currency"), source.c.charge, func.sum(source.c.cost).label("cost"))
+            query = query.where(source.c.created_at >= since, source.c.cost.is_not(None))
+        if project_id is not None:
+            query = query.where(source.c.project_id == project_id)
+        found: dict[str, dict[Charge, Money]] = defaultdict(dict)
+        for row in self.tx.run(query.group_by(currency, source.c.charge)):
+            if row.cost:
+                found[row.currency][Charge(row.charge)] = Money(amount=row.cost, currency=row.currency)
+        return dict(found)

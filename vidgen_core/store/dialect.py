@@ -1,0 +1,165 @@
+"""What one kind of database says in its own way; everything else is plain SQL.
+
+SQLite is the one backend so far. A second one adds its branch to each function here and joins the contract
+tests; nothing else in the store knows which database it talks to.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Table, UnaryExpression, func, literal, select
+from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.operators import custom_op
+
+from vidgen_core.errors import FileError, StoreError, VidgenError
+
+BUSY_SECONDS: Final = 10
+
+#: First repaired release of each line that got the repair of the WAL-reset race (sqlite.org, release history).
+_REPAIRED: Final = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
+
+
+def has_wal_reset_bug(version: Sequence[int]) -> bool:
+    """Whether this SQLite can damage a database when one connection checkpoints while another one writes."""
+    line, patch = (version[0], version[1]), version[2]
+    if line in _REPAIRED:
+        return patch < _REPAIRED[line]
+    return (3, 7) <= line < max(_REPAIRED)
+
+
+def pragmas(*, writes: bool, checkpoints: bool) -> list[str]:
+    """What a new connection is told. A reader cannot write; only the runner's store checkpoints."""
+    common = [
+        f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
+        "PRAGMA synchronous=FULL",
+        "PRAGMA cache_size=-16000",
+        "PRAGMA mmap_size=268435456",
+        "PRAGMA temp_store=MEMORY",
+        f"PRAGMA wal_autocheckpoint={1000 if writes and checkpoints else 0}",
+    ]
+    return common if writes else [*common, "PRAGMA query_only=ON"]
+
+
+def begin(*, writes: bool) -> str:
+    """A writer takes the lock at once, so that nothing it has read can change before it writes."""
+    return "BEGIN IMMEDIATE" if writes else "BEGIN"
+
+
+def upsert(table: Table) -> Insert:
+    """An INSERT that can say what happens when the row exists."""
+    return insert(table)
+
+
+def among(column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
+    """``column IN values`` for any number of values in one statement."""
+    rows = func.json_each(json.dumps(list(values))).table_valued("value")
+    return column.in_(select(rows.c.value))
+
+
+def contains(column: ColumnElement[str], lower: str) -> ColumnElement[bool]:
+    """Whether ``column``, kept in lower case, holds ``lower``; nothing in it needs escaping."""
+    return func.instr(column, literal(lower)) > 0
+
+
+def greatest(*values: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.max(*values)
+
+
+def unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """``column`` in a shape that no index is chosen for: SQLite cannot know how many rows a text search leaves."""
+    return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+
+
+def translated(error: Exception, path: Path | str) -> VidgenError | None:
+    """What a database error means to people; None when it is a mistake in the program."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(cause, sqlite3.Error):
+        return None
+    where = str(path)
+    match getattr(cause, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StoreError("store_locked", path=where)
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return StoreError("store_damaged", path=where)
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return StoreError("store_read_only", path=where)
+        case sqlite3.SQLITE_FULL:
+            return FileError("disk_full", path=where)
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR:
+            return StoreError("store_unreachable", path=where)
+    return None
+
+
+# Triggers. Each keeps a figure that would otherwise cost a walk over all rows.
+
+_CELL = "(project_id, provider, status, n)"
+_ENTER_CELL = (
+    f"INSERT INTO task_counts {_CELL} VALUES (NEW.project_id, NEW.provider, NEW.status, 1) "  # noqa: S608
+    "ON CONFLICT (project_id, provider, status) DO UPDATE SET n = n + 1;"
+)
+_LEAVE_CELL = (
+    "UPDATE task_counts SET n = n - 1 "
+    "WHERE project_id = OLD.project_id AND provider = OLD.provider AND status = OLD.status;"
+)
+
+
+def _count_on_shot(row: str, sign: str) -> str:
+    return (
+        f"UPDATE shots SET live_count = live_count {sign} ({row}.status IN ('queued', 'processing', 'downloading')), "  # noqa: S608
+        f"completed_count = completed_count {sign} ({row}.status = 'completed'), "
+        f"failed_count = failed_count {sign} ({row}.status = 'failed') WHERE id = {row}.shot_id;"
+    )
+
+
+_TOUCH_SHOT = "UPDATE shots SET changed_rev = NEW.rev WHERE id = NEW.shot_id;"
+
+
+def _spend(row: str, sign: str) -> str:
+    return (
+        "INSERT INTO spend (project_id, provider, key_id, currency, charge, cost) "
+        f"SELECT {row}.project_id, {row}.provider, coalesce({row}.key_id, ''), {row}.cost_currency, {row}.charge, "
+        f"{sign}{row}.cost WHERE {row}.cost IS NOT NULL AND {row}.cost_currency IS NOT NULL "
+        "ON CONFLICT (project_id, provider, key_id, currency, charge) DO UPDATE SET cost = cost + excluded.cost;"
+    )
+
+
+TRIGGERS: Final[dict[str, str]] = {
+    "task_added": (
+        "AFTER INSERT ON tasks WHEN NEW.deleted_at IS NULL BEGIN "
+        f"{_ENTER_CELL} {_count_on_shot('NEW', '+')} {_TOUCH_SHOT} END"
+    ),
+    "task_left_cell": (
+        "AFTER UPDATE OF status, provider, project_id, deleted_at ON tasks WHEN OLD.deleted_at IS NULL BEGIN "
+        f"{_LEAVE_CELL} {_count_on_shot('OLD', '-')} END"
+    ),
+    "task_entered_cell": (
+        "AFTER UPDATE OF status, provider, project_id, deleted_at ON tasks WHEN NEW.deleted_at IS NULL BEGIN "
+        f"{_ENTER_CELL} {_count_on_shot('NEW', '+')} END"
+    ),
+    "task_changed": f"AFTER UPDATE OF rev ON tasks BEGIN {_TOUCH_SHOT} END",
+    "task_removed": (
+        f"AFTER DELETE ON tasks WHEN OLD.deleted_at IS NULL BEGIN {_LEAVE_CELL} {_count_on_shot('OLD', '-')} END"
+    ),
+    "take_added": f"AFTER INSERT ON takes BEGIN {_TOUCH_SHOT} END",
+    "take_changed": f"AFTER UPDATE OF rev ON takes BEGIN {_TOUCH_SHOT} END",
+    "shot_moved": (
+        "AFTER UPDATE OF position ON shots BEGIN "
+        "UPDATE tasks SET shot_position = NEW.position WHERE shot_id = NEW.id; END"
+    ),
+    "attempt_added": f"AFTER INSERT ON attempts BEGIN {_spend('NEW', '')} END",
+    "attempt_priced": (
+        "AFTER UPDATE OF cost, cost_currency, charge, key_id, provider, project_id ON attempts BEGIN "
+        f"{_spend('OLD', '-')} {_spend('NEW', '')} END"
+    ),
+}
+
+
+def triggers() -> list[str]:
+    """The statements that make all triggers; a migration drops the old set and makes this one."""
+    return [f"CREATE TRIGGER {name} {body}" for name, body in TRIGGERS.items()]

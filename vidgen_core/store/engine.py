@@ -1,0 +1,269 @@
+"""The store: one database, one writer at a time, any number of readers that never wait for it.
+
+    with store.read() as tx:  ...      a snapshot; cannot write
+    with store.write() as tx: ...      all or nothing, durable when the block is left
+
+Database errors leave this module as ``StoreError`` or ``FileError``; no other module knows of them.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property, partial
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Executable, create_engine, event, select, text, update
+from sqlalchemy.engine import CursorResult, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
+
+from vidgen_core.errors import StoreError
+from vidgen_core.store import dialect, migrations
+from vidgen_core.store.attempts import Attempts
+from vidgen_core.store.keys import Keys
+from vidgen_core.store.log import Log
+from vidgen_core.store.projects import Projects
+from vidgen_core.store.shots import Shots
+from vidgen_core.store.state import HeartbeatRow, State, Uploads
+from vidgen_core.store.tables import revision
+from vidgen_core.store.takes import Takes
+from vidgen_core.store.tasks import Tasks
+
+
+class Tx:
+    """An open transaction; the nouns of the store hang on it."""
+
+    def __init__(self, connection: Connection, *, writes: bool) -> None:
+        self._connection = connection
+        self._writes = writes
+
+    def run(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        return self._connection.execute(statement, parameters)
+
+    @cached_property
+    def rev(self) -> int:
+        """The number of this change, higher than that of every change before; in a reader, of the last one seen."""
+        if not self._writes:
+            return int(self.run(select(revision.c.n)).scalar_one())
+        bump = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
+        return int(self.run(bump).scalar_one())
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo only what is inside when it raises, and go on with the transaction."""
+        with self._connection.begin_nested():
+            yield
+
+    @cached_property
+    def projects(self) -> Projects:
+        return Projects(self)
+
+    @cached_property
+    def shots(self) -> Shots:
+        return Shots(self)
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        return Tasks(self)
+
+    @cached_property
+    def attempts(self) -> Attempts:
+        return Attempts(self)
+
+    @cached_property
+    def takes(self) -> Takes:
+        return Takes(self)
+
+    @cached_property
+    def log(self) -> Log:
+        return Log(self)
+
+    @cached_property
+    def keys(self) -> Keys:
+        return Keys(self)
+
+    @cached_property
+    def heartbeat(self) -> HeartbeatRow:
+        return HeartbeatRow(self)
+
+    @cached_property
+    def state(self) -> State:
+        return State(self)
+
+    @cached_property
+    def uploads(self) -> Uploads:
+        return Uploads(self)
+
+
+class Store:
+    """An open database. Safe to use from many threads; made by ``Store.open``."""
+
+    def __init__(self, path: Path, *, checkpoints: bool) -> None:
+        self.path = path
+        self._writer = _engine(path, writes=True, checkpoints=checkpoints)
+        self._readers = _engine(path, writes=False, checkpoints=False)
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+
+    @classmethod
+    def open(cls, path_or_url: Path | str, *, checkpoints: bool = False) -> Store:
+        """Open the database, made if there is none, and bring its schema up to date.
+
+        :param checkpoints: the runner's store moves the write-ahead log into the database; others never do.
+        Raises StoreError: store_unsupported, store_locked, store_damaged, store_too_new, store_read_only,
+        store_unreachable; FileError: disk_full.
+        """
+        store = cls(_path_of(path_or_url), checkpoints=checkpoints)
+        try:
+            with store._translated():
+                store._prepare()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _prepare(self) -> None:
+        with self._writer.connect() as connection:
+            _use_wal(connection)
+            if migrations.is_current(connection):
+                connection.rollback()
+            else:
+                connection.rollback()
+                with connection.begin():
+                    migrations.upgrade(connection)
+        self.path.chmod(0o600) if os.access(self.path, os.W_OK) else None
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        with self._translated(), self._readers.connect() as connection:
+            yield Tx(connection, writes=False)
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        """A transaction that is durable when the block is left and undone when it raises.
+
+        One at a time in a Store; another process is waited for (10 s), then StoreError store_locked.
+        """
+        if self._owner == threading.get_ident():
+            raise RuntimeError("this thread is writing already: use tx.savepoint()")
+        with self._lock:
+            self._owner = threading.get_ident()
+            try:
+                with self._translated(), self._writer.begin() as connection:
+                    yield Tx(connection, writes=True)
+            finally:
+                self._owner = None
+
+    def revision(self) -> int:
+        """Rises with every change of projects, shots, tasks, attempts, takes or state."""
+        with self.read() as tx:
+            return tx.rev
+
+    def backup(self, target: Path) -> None:
+        """Write a whole copy to ``target`` while everything goes on."""
+        part = target.with_name(target.name + ".part")
+        with self._translated(), self._readers.connect() as connection:
+            copy = sqlite3.connect(part)
+            try:
+                _raw(connection).backup(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")
+            finally:
+                copy.close()
+        part.replace(target)
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the database as far as readers allow."""
+        with self._lock, self._translated(), self._writer.connect() as connection:
+            _raw(connection).execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def info(self) -> dict[str, Any]:
+        """Facts for people who look after the database; sizes in bytes."""
+        with self._translated(), self._readers.connect() as connection:
+            journal = str(connection.execute(text("PRAGMA journal_mode")).scalar_one())
+            schema = migrations.current(connection)
+        wal = self.path.with_name(self.path.name + "-wal")
+        return {
+            "sqlite": sqlite3.sqlite_version,
+            "wal_reset_bug": dialect.has_wal_reset_bug(sqlite3.sqlite_version_info),
+            "journal_mode": journal,
+            "path": str(self.path),
+            "bytes": self.path.stat().st_size,
+            "wal_bytes": wal.stat().st_size if wal.exists() else 0,
+            "schema": schema,
+        }
+
+    def close(self) -> None:
+        """Let go of the file; may be called again."""
+        self._readers.dispose()
+        self._writer.dispose()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, sqlite3.Error) as error:
+            known = dialect.translated(error, self.path)
+            if known is None:
+                raise
+            raise known from error
+
+
+def _path_of(path_or_url: Path | str) -> Path:
+    if isinstance(path_or_url, Path) or "://" not in path_or_url:
+        return Path(path_or_url)
+    url = make_url(path_or_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise StoreError("store_unsupported", scheme=url.get_backend_name())
+    return Path(url.database)
+
+
+def _engine(path: Path, *, writes: bool, checkpoints: bool) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        # The writer is one connection behind a lock; readers come and go with threads.
+        poolclass=QueuePool,
+        pool_size=1 if writes else 8,
+        max_overflow=0 if writes else 56,
+        connect_args={"check_same_thread": False, "isolation_level": None, "timeout": dialect.BUSY_SECONDS},
+        json_serializer=partial(dumps, ensure_ascii=False, separators=(",", ":")),
+    )
+
+    @event.listens_for(engine, "connect")
+    def _tell(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in dialect.pragmas(writes=writes, checkpoints=checkpoints):
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(dialect.begin(writes=writes))
+
+    return engine
+
+
+def _raw(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError("not an SQLite connection")
+    return driver
+
+
+def _is_locked(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+@retry(
+    retry=retry_if_exception(_is_locked),
+    stop=stop_after_delay(dialect.BUSY_SECONDS),
+    wait=wait_random(0.01, 0.05),
+    reraise=True,
+)
+def _use_wal(connection: Connection) -> None:
+    # Two first starts at once: SQLite refuses the switch without waiting while the other one holds the file.
+    _raw(connection).execute("PRAGMA journal_mode=WAL")

@@ -1,0 +1,109 @@
+"""The execution log: codes and params, rendered in the reader's language by whoever shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, String, delete, func, insert, or_, select, type_coerce, union_all
+
+from vidgen_core.models import LogLevel, LogLine
+from vidgen_core.store.base import Subject, now
+from vidgen_core.store.dialect import contains
+from vidgen_core.store.tables import log
+
+
+@dataclass(frozen=True)
+class LogFilter:
+    """Which lines; empty means all.
+
+    ``text`` is looked for in codes and params; ``codes`` are those whose sentence, in the reader's language,
+    has the text: a line fits when either does.
+    """
+
+    levels: frozenset[LogLevel] = frozenset()
+    task_id: int | None = None
+    text: str = ""
+    codes: frozenset[str] = field(default_factory=frozenset)
+
+
+def _line(row: Row[Any]) -> LogLine:
+    return LogLine.model_validate(row._asdict())
+
+
+class Log(Subject):
+    def add(
+        self,
+        level: LogLevel,
+        code: str,
+        *,
+        project_id: int | None = None,
+        task_id: int | None = None,
+        at: datetime | None = None,
+        **params: Any,
+    ) -> None:
+        self.tx.run(
+            insert(log).values(
+                level=level, code=code, project_id=project_id, task_id=task_id, at=at or now(), params=params
+            )
+        )
+
+    def page(self, project_id: int | None, where: LogFilter, limit: int, before_id: int | None = None) -> list[LogLine]:
+        """The newest lines first; go on with the last one's id. A project's lines include those of no project."""
+        bound = [] if before_id is None else [log.c.id < before_id]
+        return self._merged(project_id, where, bound, limit, newest_first=True)
+
+    def after(self, after_id: int, project_id: int | None, where: LogFilter, limit: int) -> list[LogLine]:
+        """Lines that came after one, oldest first: for following the tail."""
+        return self._merged(project_id, where, [log.c.id > after_id], limit, newest_first=False)
+
+    def clear(self, project_id: int | None) -> None:
+        """Remove a project's lines; None removes all."""
+        gone = delete(log)
+        self.tx.run(gone if project_id is None else gone.where(log.c.project_id == project_id))
+
+    def count(self, project_id: int | None = None) -> int:
+        query = select(func.count()).select_from(log)
+        if project_id is not None:
+            query = query.where(log.c.project_id == project_id)
+        return int(self.tx.run(query).scalar_one())
+
+    def _merged(
+        self,
+        project_id: int | None,
+        where: LogFilter,
+        bound: list[ColumnElement[bool]],
+        limit: int,
+        *,
+        newest_first: bool,
+    ) -> list[LogLine]:
+        # One stream per level and project, each read along its index: a rare level costs no walk over the others.
+        order = log.c.id.desc() if newest_first else log.c.id
+        streams = [
+            select(select(log.c.id).where(*stream, *bound, *_matches(where)).order_by(order).limit(limit).subquery())
+            for stream in _streams(project_id, where)
+        ]
+        ids = union_all(*streams).subquery()
+        query = select(log).where(log.c.id.in_(select(ids.c.id))).order_by(order).limit(limit)
+        return [_line(row) for row in self.tx.run(query)]
+
+
+def _streams(project_id: int | None, where: LogFilter) -> list[list[ColumnElement[bool]]]:
+    if where.task_id is not None:
+        levels = [log.c.level.in_(where.levels)] if where.levels else []
+        return [[log.c.task_id == where.task_id, *levels]]
+    if project_id is None:
+        return [[log.c.level == level] for level in sorted(where.levels)] or [[]]
+    owners = (log.c.project_id == project_id, log.c.project_id.is_(None))
+    levels_asked = sorted(where.levels or frozenset(LogLevel))
+    return [[owner, log.c.level == level] for owner in owners for level in levels_asked]
+
+
+def _matches(where: LogFilter) -> list[ColumnElement[bool]]:
+    if not where.text and not where.codes:
+        return []
+    wanted = where.text.casefold()
+    params = func.lower(type_coerce(log.c.params, String))
+    texts = [contains(func.lower(log.c.code), wanted), contains(params, wanted)] if wanted else []
+    return [or_(*texts, log.c.code.in_(where.codes))]

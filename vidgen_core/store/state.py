@@ -1,0 +1,53 @@
+"""Small facts: the runner's sign of life, named values, pictures that lie at a provider."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from vidgen_core.models import Heartbeat, Mode
+from vidgen_core.store.base import Subject, now
+from vidgen_core.store.dialect import upsert
+from vidgen_core.store.tables import heartbeat, state, uploads
+
+
+class HeartbeatRow(Subject):
+    def beat(self, beat: Heartbeat) -> None:
+        values = beat.model_dump()
+        new = upsert(heartbeat).values(id=1, **values)
+        self.tx.run(new.on_conflict_do_update(index_elements=["id"], set_=values))
+
+    def get(self) -> Heartbeat | None:
+        columns = [column for column in heartbeat.c if column.name != "id"]
+        row = self.tx.run(select(*columns)).one_or_none()
+        return None if row is None else Heartbeat.model_validate(row._asdict())
+
+
+class State(Subject):
+    def get(self, name: str) -> Any:
+        """The JSON value kept under ``name``; None without one."""
+        return self.tx.run(select(state.c.value).where(state.c.name == name)).scalar()
+
+    def put(self, name: str, value: Any) -> None:
+        _ = self.tx.rev
+        new = upsert(state).values(name=name, value=value)
+        self.tx.run(new.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+
+
+class Uploads(Subject):
+    def get(self, provider: Mode, key_id: str, sha256: str) -> str | None:
+        """The link of a picture that this key has uploaded and that is still alive."""
+        query = select(uploads.c.url).where(
+            uploads.c.provider == provider,
+            uploads.c.key_id == key_id,
+            uploads.c.sha256 == sha256,
+            uploads.c.expires_at > now(),
+        )
+        return self.tx.run(query).scalar()
+
+    def put(self, provider: Mode, key_id: str, sha256: str, url: str, expires_at: datetime) -> None:
+        known = {"url": url, "expires_at": expires_at}
+        new = upsert(uploads).values(provider=provider, key_id=key_id, sha256=sha256, **known)
+        self.tx.run(new.on_conflict_do_update(index_elements=["provider", "key_id", "sha256"], set_=known))

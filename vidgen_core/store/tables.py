@@ -1,0 +1,361 @@
+"""What is kept: the tables, their columns and one index for every question that is asked.
+
+Times are UTC as epoch seconds, money is whole millionths of its currency, JSON columns hold only what is
+never searched. Rows are hidden (``deleted_at``), not removed, so that a deletion can be undone.
+
+A *cell* is the set of live rows of one (project, provider, status). Triggers keep the size of each cell in
+``task_counts``, and the indexes named ``tasks_by_*`` hold each cell in one order, so that any page of any
+filter is a merge of a few ordered streams, whatever the number of tasks.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any, Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+MICRO: Final = 1_000_000
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware datetime as seconds since 1970 in UTC."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> float | None:  # noqa: ARG002
+        return None if value is None else value.timestamp()
+
+    def process_result_value(self, value: float | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return None if value is None else datetime.fromtimestamp(value, UTC)
+
+
+class Micros(TypeDecorator[Decimal]):
+    """An amount of money as whole millionths, so that the database can add exactly."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else int((value * MICRO).to_integral_value(ROUND_HALF_EVEN))
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
+        return None if value is None else Decimal(int(value)) / MICRO
+
+
+def _json(name: str) -> Column[Any]:
+    return Column(name, JSON(none_as_null=True))
+
+
+def _partial(name: str, *columns: Any, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+metadata = MetaData()
+
+#: One row: how often anything was changed. Every changed row carries the value of its change.
+revision = Table("revision", metadata, Column("id", Integer, primary_key=True), Column("n", BigInteger, nullable=False))
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+project_settings = Table(
+    "project_settings",
+    metadata,
+    Column("project_id", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    _json("value"),
+    PrimaryKeyConstraint("project_id", "name"),
+)
+
+shots = Table(
+    "shots",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", Integer, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("image", Text),
+    Column("image_url", Text),
+    _json("params"),
+    _json("extra"),
+    Column("script", Text, nullable=False),
+    # What the row of a list was made of, so that the same list read again adds nothing.
+    Column("identity", Text),
+    Column("chosen_take_id", Integer),
+    Column("live_count", Integer, nullable=False, server_default="0"),
+    Column("completed_count", Integer, nullable=False, server_default="0"),
+    Column("failed_count", Integer, nullable=False, server_default="0"),
+    Column("search_text", Text, nullable=False),
+    # The last edit of the shot itself …
+    Column("rev", BigInteger, nullable=False),
+    # … and the last change of it, of its tasks or of its takes.
+    Column("changed_rev", BigInteger, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("deleted_at", UtcTime),
+)
+
+#: What each filter of the shots screen asks for. A shot under way is not *without takes*, so that generating for
+#: all shots without takes never pays twice.
+SHOT_STATES: Final[dict[str, str]] = {
+    "all": "deleted_at IS NULL",
+    "without_takes": "deleted_at IS NULL AND completed_count = 0 AND live_count = 0",
+    "running": "deleted_at IS NULL AND live_count > 0",
+    "to_choose": "deleted_at IS NULL AND completed_count > 0 AND chosen_take_id IS NULL",
+    "chosen": "deleted_at IS NULL AND chosen_take_id IS NOT NULL",
+    "failed": "deleted_at IS NULL AND failed_count > 0",
+}
+for _state, _where in SHOT_STATES.items():
+    _partial(f"shots_{_state}", shots.c.project_id, shots.c.position, where=_where)
+Index("shots_number", shots.c.project_id, shots.c.number)
+_partial("shots_identity", shots.c.project_id, shots.c.identity, where="identity IS NOT NULL AND deleted_at IS NULL")
+Index("shots_changed", shots.c.project_id, shots.c.changed_rev)
+_partial("shots_choice", shots.c.chosen_take_id, where="chosen_take_id IS NOT NULL")
+
+#: Each different text (number and prompt of a shot) once, in lower case: what a search of tasks looks through.
+texts = Table(
+    "texts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", LargeBinary(16), nullable=False, unique=True),
+    Column("text", Text, nullable=False),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", Integer, nullable=False),
+    Column("shot_id", Integer, nullable=False),
+    # Kept equal to the shot's position by a trigger, for the order.
+    Column("shot_position", BigInteger, nullable=False),
+    Column("take", Integer, nullable=False),
+    Column("batch", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("text_id", Integer, nullable=False),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    # Fair share: the round in which this task is to be served.
+    Column("turn", BigInteger, nullable=False),
+    Column("progress", Integer),
+    Column("stage", Text),
+    Column("cancel_requested", Boolean, nullable=False, server_default="0"),
+    Column("due_at", UtcTime),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("attempt_id", Integer),
+    Column("remote_id", Text),
+    Column("result_url", Text),
+    Column("failure_kind", Text),
+    Column("file", Text),
+    Column("cost", Micros),
+    Column("cost_currency", Text),
+    Column("charge", Text, nullable=False),
+    Column("rev", BigInteger, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("started_at", UtcTime),
+    Column("submitted_at", UtcTime),
+    Column("polled_at", UtcTime),
+    Column("finished_at", UtcTime),
+    # Seconds from start to end; set together with finished_at.
+    Column("duration", Double),
+    Column("deleted_at", UtcTime),
+    _json("failure"),
+    _json("params"),
+)
+
+_cell = (tasks.c.project_id, tasks.c.provider, tasks.c.status)
+_ALIVE = "deleted_at IS NULL"
+_partial("tasks_by_id", *_cell, tasks.c.id, where=_ALIVE)
+_partial("tasks_by_shot", *_cell, tasks.c.shot_position, tasks.c.take, tasks.c.id, where=_ALIVE)
+_partial("tasks_by_attempts", *_cell, tasks.c.attempts, tasks.c.id, where=_ALIVE)
+_partial("tasks_by_cost", *_cell, tasks.c.cost, tasks.c.id, where=_ALIVE)
+_partial("tasks_by_finished", *_cell, tasks.c.finished_at, tasks.c.id, where=f"{_ALIVE} AND finished_at IS NOT NULL")
+_partial("tasks_by_duration", *_cell, tasks.c.duration, tasks.c.id, where=f"{_ALIVE} AND duration IS NOT NULL")
+_partial("tasks_of_kind", tasks.c.failure_kind, tasks.c.project_id, where=f"{_ALIVE} AND failure_kind IS NOT NULL")
+_partial("tasks_of_text", tasks.c.text_id, tasks.c.project_id, where=_ALIVE)
+Index("tasks_of_shot", tasks.c.shot_id, tasks.c.take)
+Index("tasks_changed", tasks.c.project_id, tasks.c.rev)
+_partial(
+    "tasks_claim",
+    tasks.c.provider,
+    tasks.c.priority.desc(),
+    tasks.c.turn,
+    tasks.c.id,
+    tasks.c.due_at,
+    where=f"status = 'queued' AND NOT cancel_requested AND {_ALIVE}",
+)
+_partial("tasks_turn", tasks.c.provider, tasks.c.turn, where=f"status = 'queued' AND {_ALIVE}")
+_partial("tasks_due", tasks.c.provider, tasks.c.due_at, where=f"status = 'queued' AND due_at IS NOT NULL AND {_ALIVE}")
+_partial("tasks_held", tasks.c.status, where="status IN ('processing', 'downloading')")
+_partial("tasks_wishes", tasks.c.id, where="cancel_requested")
+Index("tasks_batch", tasks.c.batch)
+
+#: The size of every cell; kept by triggers.
+task_counts = Table(
+    "task_counts",
+    metadata,
+    Column("project_id", Integer, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("n", Integer, nullable=False),
+    PrimaryKeyConstraint("project_id", "provider", "status"),
+)
+
+#: The money ledger. It refers to tasks without a foreign key: a deletion never takes a line of it along.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", Integer, nullable=False),
+    Column("task_id", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("key_id", Text),
+    Column("key_label", Text),
+    Column("base_url", Text),
+    Column("remote_id", Text),
+    Column("intent_at", UtcTime),
+    Column("accepted_at", UtcTime),
+    Column("ended_at", UtcTime),
+    _json("sent"),
+    Column("cost", Micros),
+    Column("cost_currency", Text),
+    Column("charge", Text, nullable=False),
+    _json("failure"),
+    Column("evidence", Text),
+    Column("request_id", Text),
+    Column("rev", BigInteger, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+Index("attempts_of_task", attempts.c.task_id, attempts.c.number, unique=True)
+_partial("attempts_open", attempts.c.provider, where="state IN ('sending', 'accepted', 'unknown', 'abandoned')")
+_partial("attempts_intents", attempts.c.provider, attempts.c.intent_at, where="intent_at IS NOT NULL")
+_partial("attempts_remote", attempts.c.provider, attempts.c.remote_id, where="remote_id IS NOT NULL")
+Index("attempts_created", attempts.c.created_at)
+
+#: The ledger's sums by project, key and kind of charge; kept by triggers.
+spend = Table(
+    "spend",
+    metadata,
+    Column("project_id", Integer, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("charge", Text, nullable=False),
+    Column("cost", Micros, nullable=False),
+    PrimaryKeyConstraint("project_id", "provider", "key_id", "currency", "charge"),
+)
+
+takes = Table(
+    "takes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", Integer, nullable=False),
+    Column("shot_id", Integer, nullable=False),
+    Column("task_id", Integer, nullable=False, unique=True),
+    Column("number", Integer, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("poster", Text),
+    Column("seconds", Double, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("seed", BigInteger),
+    _json("warnings"),
+    Column("rejected", Text),
+    # Its task was deleted while it was the chosen one; undoing the deletion chooses it again.
+    Column("was_chosen", Boolean, nullable=False, server_default="0"),
+    Column("rev", BigInteger, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+Index("takes_of_shot", takes.c.shot_id, takes.c.number)
+Index("takes_sha256", takes.c.sha256)
+
+log = Table(
+    "log",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("project_id", Integer),
+    Column("task_id", Integer),
+    Column("code", Text, nullable=False),
+    _json("params"),
+    # An id is never used again, even after the log was cleared: readers go on after the last one they saw.
+    sqlite_autoincrement=True,
+)
+Index("log_level", log.c.level, log.c.id)
+Index("log_project", log.c.project_id, log.c.level, log.c.id)
+_partial("log_task", log.c.task_id, log.c.id, where="task_id IS NOT NULL")
+
+key_usage = Table(
+    "key_usage",
+    metadata,
+    Column("provider", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("submitted", Integer, nullable=False, server_default="0"),
+    Column("succeeded", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("last_used_at", UtcTime),
+    Column("cooling_until", UtcTime),
+    Column("health", Text, nullable=False, server_default="usable"),
+    PrimaryKeyConstraint("provider", "key_id"),
+)
+
+heartbeat = Table(
+    "heartbeat",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("pid", Integer, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("note", Text),
+)
+
+state = Table("state", metadata, Column("name", Text, primary_key=True), _json("value"))
+
+#: Reference images that lie at a provider for a while.
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("provider", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("provider", "key_id", "sha256"),
+)

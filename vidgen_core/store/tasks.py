@@ -1,0 +1,386 @@
+"""Tasks: one take of one shot by one provider, from the wish to the file."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Row,
+    Select,
+    case,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    type_coerce,
+    update,
+)
+
+from vidgen_core.errors import NotFound
+from vidgen_core.models import ENDED, Charge, Failure, GenerationParams, Mode, Money, Task, TaskStatus, sources
+from vidgen_core.store.base import (
+    Page,
+    Subject,
+    failure_json,
+    failure_of,
+    money,
+    money_columns,
+    now,
+    only,
+)
+from vidgen_core.store.dialect import among, greatest, upsert
+from vidgen_core.store.search import Search, TaskFilter, TaskSort
+from vidgen_core.store.tables import UtcTime, shots, takes, task_counts, tasks, texts
+
+#: So many tasks of a batch are served in a round before another batch has its turn.
+ROUND: Final = 5
+
+_HELD = (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING)
+# Conditions in the very words of the partial indexes, or SQLite would not use them.
+_IN_QUEUE = "status = 'queued' AND deleted_at IS NULL"
+_CLAIMABLE = "status = 'queued' AND NOT cancel_requested AND deleted_at IS NULL"
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """A take that is wanted."""
+
+    project_id: int
+    shot_id: int
+    provider: Mode
+    model: str
+    params: GenerationParams
+    status: TaskStatus = TaskStatus.QUEUED
+    priority: int = 0
+    #: What it is expected to cost.
+    cost: Money | None = None
+
+
+#: What may be written beside the status.
+_NOTABLE: Final = frozenset(
+    {
+        "model",
+        "params",
+        "priority",
+        "progress",
+        "stage",
+        "cancel_requested",
+        "due_at",
+        "remote_id",
+        "result_url",
+        "failure",
+        "file",
+        "cost",
+        "charge",
+        "submitted_at",
+        "polled_at",
+    }
+)
+
+_OMITTED = {"shot_position", "text_id", "turn", "failure_kind", "duration", "deleted_at"}
+_COLUMNS = [column for column in tasks.c if column.name not in _OMITTED]
+_SHOWN = select(*_COLUMNS, shots.c.number.label("shot")).join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
+
+_UNSTARTED: Final = {
+    "progress": None,
+    "stage": None,
+    "remote_id": None,
+    "result_url": None,
+    "file": None,
+    "submitted_at": None,
+    "polled_at": None,
+}
+_UNFINISHED: Final = {"finished_at": None, "duration": None}
+
+
+def _task(row: Row[Any]) -> Task:
+    values = row._asdict()
+    del values["cost_currency"]
+    values |= {"cost": money(row.cost, row.cost_currency), "failure": failure_of(row.failure)}
+    return Task.model_validate(values)
+
+
+def _search_text(number: str, prompt: str) -> str:
+    return f"{number}\n{prompt}".casefold()
+
+
+class Tasks(Subject):
+    # Adding
+
+    def add(self, new: list[NewTask]) -> list[Task]:
+        """Add one batch. Takes are numbered on within their shots, deleted ones counted.
+
+        Batches share a provider's queue fairly: each begins at the round that is being served now and takes its
+        turn by fives (start-time fair queueing). Raises NotFound shot_not_found.
+        """
+        if not new:
+            return []
+        batch = int(self.tx.run(select(func.max(tasks.c.batch))).scalar() or 0) + 1
+        self.tx.run(insert(tasks), self._rows(new, batch))
+        query = _SHOWN.where(tasks.c.batch == batch).order_by(tasks.c.id)
+        return [_task(row) for row in self.tx.run(query)]
+
+    def _rows(self, new: list[NewTask], batch: int) -> list[dict[str, Any]]:
+        planned = self._shots({task.shot_id for task in new})
+        taken = self._last_takes(planned.keys())
+        wordings = {(task.shot_id, task.params.prompt) for task in new}
+        text_ids = self._text_ids({_search_text(planned[shot].number, prompt) for shot, prompt in wordings})
+        served: dict[Mode, int] = defaultdict(int)
+        start = {mode: self._round(mode) for mode in {task.provider for task in new}}
+        rows = []
+        for task in new:
+            shot = planned[task.shot_id]
+            taken[task.shot_id] += 1
+            rows.append(
+                {
+                    **_new_columns(task),
+                    "shot_position": shot.position,
+                    "take": taken[task.shot_id],
+                    "batch": batch,
+                    "text_id": text_ids[_search_text(shot.number, task.params.prompt)],
+                    "turn": start[task.provider] + served[task.provider] // ROUND,
+                    "rev": self.tx.rev,
+                }
+            )
+            served[task.provider] += 1
+        return rows
+
+    def _shots(self, ids: Collection[int]) -> dict[int, Row[Any]]:
+        query = select(shots.c.id, shots.c.number, shots.c.position).where(
+            among(shots.c.id, ids), shots.c.deleted_at.is_(None)
+        )
+        found = {row.id: row for row in self.tx.run(query)}
+        for missing in set(ids) - found.keys():
+            raise NotFound("shot_not_found", id=missing)
+        return found
+
+    def _last_takes(self, shot_ids: Collection[int]) -> dict[int, int]:
+        query = select(tasks.c.shot_id, func.max(tasks.c.take).label("take")).where(among(tasks.c.shot_id, shot_ids))
+        return defaultdict(int, {row.shot_id: row.take for row in self.tx.run(query.group_by(tasks.c.shot_id))})
+
+    def _text_ids(self, wanted: Collection[str]) -> dict[str, int]:
+        digests = {blake2b(words.encode(), digest_size=16).digest(): words for words in wanted}
+        rows = [{"digest": digest, "text": words} for digest, words in digests.items()]
+        self.tx.run(upsert(texts).on_conflict_do_nothing(index_elements=["digest"]), rows)
+        query = select(texts.c.id, texts.c.text).where(texts.c.digest.in_(digests))
+        return {row.text: row.id for row in self.tx.run(query)}
+
+    def _round(self, provider: Mode) -> int:
+        """The round that the provider's queue has come to."""
+        query = select(func.min(tasks.c.turn)).where(tasks.c.provider == provider, text(_IN_QUEUE))
+        return int(self.tx.run(query).scalar() or 0)
+
+    # Reading
+
+    def get(self, task_id: int) -> Task:
+        """Raises NotFound task_not_found, also for a deleted one."""
+        found = self.many([task_id])
+        if not found:
+            raise NotFound("task_not_found", id=task_id)
+        return found[0]
+
+    def many(self, ids: Collection[int]) -> list[Task]:
+        """Those that exist, in the order of ``ids``."""
+        query = _SHOWN.where(among(tasks.c.id, ids), tasks.c.deleted_at.is_(None))
+        found = {row.id: _task(row) for row in self.tx.run(query)}
+        return [found[task_id] for task_id in ids if task_id in found]
+
+    def _in_order(self, query: Select[Any]) -> list[Task]:
+        return self.many(list(self.tx.run(query).scalars()))
+
+    def of_shots(self, shot_ids: Collection[int]) -> dict[int, list[Task]]:
+        """Tasks by shot, each list by take; every shot asked for is in it."""
+        query = _SHOWN.where(among(tasks.c.shot_id, shot_ids), tasks.c.deleted_at.is_(None))
+        found: dict[int, list[Task]] = defaultdict(list)
+        for row in self.tx.run(query.order_by(tasks.c.shot_id, tasks.c.take, tasks.c.id)):
+            found[row.shot_id].append(_task(row))
+        return {shot_id: found[shot_id] for shot_id in shot_ids}
+
+    def page(
+        self,
+        project_id: int | None,
+        where: TaskFilter,
+        sort: TaskSort = "id",
+        descending: bool = True,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> Page[Task]:
+        """A part of the task table. Of a text, the total is counted up to 100,001 (``total_is_least``)."""
+        found = Search(self.tx).page(project_id, where, sort, descending, limit, offset)
+        return Page(self.many(found.items), found.total, found.total_is_least)
+
+    def ids(self, project_id: int | None, where: TaskFilter) -> list[int]:
+        """Ids of all tasks the filter leaves, oldest first."""
+        return Search(self.tx).ids(project_id, where)
+
+    def counts(self, project_id: int | None) -> dict[TaskStatus, int]:
+        """Every status with the number of its tasks; costs the same at any size."""
+        n = func.sum(task_counts.c.n).label("n")
+        query = select(task_counts.c.status, n).group_by(task_counts.c.status)
+        if project_id is not None:
+            query = query.where(task_counts.c.project_id == project_id)
+        found = {row.status: int(row.n) for row in self.tx.run(query)}
+        return {status: found.get(status, 0) for status in TaskStatus}
+
+    def changed_since(self, project_id: int, rev: int) -> list[int]:
+        """Tasks that were changed, deleted or restored after ``rev``."""
+        query = select(tasks.c.id).where(tasks.c.project_id == project_id, tasks.c.rev > rev)
+        return list(self.tx.run(query.order_by(tasks.c.rev, tasks.c.id)).scalars())
+
+    # The runner's questions
+
+    def claimable(self, provider: Mode, at: datetime, limit: int) -> list[Task]:
+        """Who goes next: pinned first, then by fair turn, within a batch in its own order."""
+        due = tasks.c.due_at.is_(None) | (tasks.c.due_at <= at)
+        query = select(tasks.c.id).where(tasks.c.provider == provider, text(_CLAIMABLE), due)
+        return self._in_order(query.order_by(tasks.c.priority.desc(), tasks.c.turn, tasks.c.id).limit(limit))
+
+    def next_due(self, provider: Mode, at: datetime) -> datetime | None:
+        """When the first of the queued tasks that wait for their time may be taken."""
+        waiting = (tasks.c.provider == provider, tasks.c.due_at > at, tasks.c.due_at.is_not(None))
+        found: datetime | None = self.tx.run(select(func.min(tasks.c.due_at)).where(*waiting, text(_IN_QUEUE))).scalar()
+        return found
+
+    def held(self) -> list[Task]:
+        """Tasks that a runner holds or held when it died, oldest first."""
+        held = select(tasks.c.id).where(text("status IN ('processing', 'downloading')"))
+        return self._in_order(held.order_by(tasks.c.id))
+
+    def wishes(self) -> list[Task]:
+        """Live tasks that somebody wants to be cancelled."""
+        return self._in_order(select(tasks.c.id).where(text("cancel_requested"), tasks.c.deleted_at.is_(None)))
+
+    # Changing
+
+    def move(self, task_id: int, to: TaskStatus, *, attempt_id: int | None = None, **columns: Any) -> bool:
+        """Change the status, the only way to do so; False when the task was not where it may come from.
+
+        :param attempt_id: the mover's attempt; the move is lost when the task has another one by now.
+        :param columns: as in ``note``. A failure that is not given is cleared, and so is ``due_at``.
+        """
+        at = now()
+        values = {"due_at": None, "failure": None, **only(columns, _NOTABLE)}
+        wanted = [tasks.c.id == task_id, tasks.c.status.in_(sources(to)), tasks.c.deleted_at.is_(None)]
+        if attempt_id is not None:
+            wanted.append(tasks.c.attempt_id == attempt_id)
+        moved = self._update(wanted, {**_arrival(to, at), **_columns(values), "status": to})
+        return len(moved) == 1
+
+    def release(self, ids: Collection[int]) -> list[int]:
+        """Queue pending, failed and cancelled tasks as one batch in the fair order; return those queued."""
+        kept = sources(TaskStatus.QUEUED) - {TaskStatus.PROCESSING}
+        query = select(tasks.c.id, tasks.c.provider).where(
+            among(tasks.c.id, ids), tasks.c.status.in_(kept), tasks.c.deleted_at.is_(None)
+        )
+        rows = self.tx.run(query.order_by(tasks.c.provider, tasks.c.shot_position, tasks.c.take)).all()
+        start = {provider: self._round(provider) for provider in {row.provider for row in rows}}
+        served: dict[str, int] = defaultdict(int)
+        for row in rows:
+            self.move(row.id, TaskStatus.QUEUED)
+            turn = start[row.provider] + served[row.provider] // ROUND
+            served[row.provider] += 1
+            self._update([tasks.c.id == row.id], {"turn": turn})
+        return [row.id for row in rows]
+
+    def note(self, task_id: int, **columns: Any) -> None:
+        """Write what became known of a task, never its status. Raises NotFound task_not_found."""
+        if not self._update([tasks.c.id == task_id], _columns(only(columns, _NOTABLE))):
+            raise NotFound("task_not_found", id=task_id)
+
+    def request_cancel(self, ids: Collection[int]) -> int:
+        """Write down the wish that live tasks be cancelled; return how many it was new for."""
+        wanted = [text("status IN ('queued', 'processing', 'downloading')"), text("NOT cancel_requested")]
+        return len(self._update([among(tasks.c.id, ids), *wanted, _ALIVE], {"cancel_requested": True}))
+
+    def pin(self, ids: Collection[int], priority: int) -> None:
+        self._update([among(tasks.c.id, ids), _ALIVE], {"priority": priority})
+
+    def delete(self, ids: Collection[int]) -> list[int]:
+        """Hide tasks and their takes; return those hidden. What a runner holds stays: it may be paid for."""
+        gone = self._update([among(tasks.c.id, ids), _ALIVE, tasks.c.status.not_in(_HELD)], {"deleted_at": now()})
+        of_these = among(takes.c.task_id, gone)
+        chosen = list(
+            self.tx.run(select(takes.c.id).join(shots, shots.c.chosen_take_id == takes.c.id).where(of_these)).scalars()
+        )
+        self.tx.run(update(takes).where(among(takes.c.id, chosen)).values(was_chosen=True))
+        self.tx.run(update(shots).where(among(shots.c.chosen_take_id, chosen)).values(chosen_take_id=None))
+        return gone
+
+    def restore(self, ids: Collection[int]) -> None:
+        """Show deleted tasks again, and choose their takes again where nothing else was chosen since."""
+        back = self._update([among(tasks.c.id, ids), tasks.c.deleted_at.is_not(None)], {"deleted_at": None})
+        were = select(takes.c.id, takes.c.shot_id).where(among(takes.c.task_id, back), takes.c.was_chosen)
+        for take in self.tx.run(were).all():
+            free = (shots.c.id == take.shot_id, shots.c.chosen_take_id.is_(None))
+            self.tx.run(update(shots).where(*free).values(chosen_take_id=take.id))
+            self.tx.run(update(takes).where(takes.c.id == take.id).values(was_chosen=False))
+
+    def renumbered(self, shot_id: int, number: str) -> None:
+        """The shot has another number: its tasks are found by it from now on."""
+        rows = self.tx.run(select(tasks.c.id, tasks.c.params).where(tasks.c.shot_id == shot_id)).all()
+        words = {row.id: _search_text(number, row.params.get("prompt", "")) for row in rows}
+        text_ids = self._text_ids(set(words.values())) if words else {}
+        for task_id, wording in words.items():
+            self.tx.run(update(tasks).where(tasks.c.id == task_id).values(text_id=text_ids[wording]))
+
+    def _update(self, wanted: list[Any], values: dict[str, Any]) -> list[int]:
+        changed = update(tasks).where(*wanted).values(**values, rev=self.tx.rev).returning(tasks.c.id)
+        return list(self.tx.run(changed).scalars())
+
+
+_ALIVE: Final[ColumnElement[bool]] = tasks.c.deleted_at.is_(None)
+
+
+def _new_columns(task: NewTask) -> dict[str, Any]:
+    return {
+        "project_id": task.project_id,
+        "shot_id": task.shot_id,
+        "status": task.status,
+        "provider": task.provider,
+        "model": task.model,
+        "params": task.params.model_dump(mode="json", exclude_defaults=True),
+        "priority": task.priority,
+        "charge": Charge.NONE,
+        "created_at": now(),
+        **money_columns(task.cost),
+    }
+
+
+def _columns(values: dict[str, Any]) -> dict[str, Any]:
+    """The columns of what ``note`` and ``move`` are given."""
+    columns = dict(values)
+    if "cost" in columns:
+        columns |= money_columns(columns["cost"])
+    if "failure" in columns:
+        failure: Failure | None = columns["failure"]
+        columns |= {"failure": failure_json(failure), "failure_kind": failure and failure.kind}
+    if isinstance(columns.get("params"), GenerationParams):
+        columns["params"] = columns["params"].model_dump(mode="json", exclude_defaults=True)
+    return columns
+
+
+def _arrival(to: TaskStatus, at: datetime) -> dict[str, Any]:
+    """What a status brings along."""
+    if to in ENDED:
+        stamp = at.timestamp()
+        lasted = stamp - func.coalesce(type_coerce(tasks.c.started_at, Double), stamp)
+        return {"finished_at": at, "duration": lasted, "cancel_requested": False}
+    if to is TaskStatus.QUEUED:
+        again = case((tasks.c.status.in_(ENDED), None), else_=tasks.c.started_at)
+        queue = tasks.alias()
+        served = select(func.min(queue.c.turn)).where(
+            queue.c.provider == tasks.c.provider, queue.c.status == text("'queued'"), queue.c.deleted_at.is_(None)
+        )
+        turn = greatest(tasks.c.turn, func.coalesce(served.scalar_subquery(), 0))
+        return {**_UNSTARTED, **_UNFINISHED, "started_at": again, "turn": turn}
+    if to is TaskStatus.PENDING:
+        return {}
+    return {**_UNFINISHED, "started_at": func.coalesce(tasks.c.started_at, literal(at, UtcTime))}

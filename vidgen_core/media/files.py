@@ -1,0 +1,122 @@
+"""The way of a video's bytes to its file: received in part, checked, and only then named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Self
+
+from vidgen_core.errors import FileError
+from vidgen_core.media.disk import ensure_free_space, sync_file, sync_folder, translate_os_errors
+from vidgen_core.media.naming import check_pattern, take_path
+from vidgen_core.media.video import probe, sha256_file
+
+__all__ = ["PartFile", "check_pattern", "ensure_free_space", "take_path", "translate_os_errors"]
+
+
+class PartFile:
+    """A video that is being downloaded: ``<target>.part`` until it is complete, checked and durable.
+
+    :param owner: set it where two downloads may want the same target: each then has a part file of its own.
+    """
+
+    def __init__(self, target: Path, owner: str = "") -> None:
+        self.target = target
+        self.path = target.with_name(f"{target.name}{'.' + owner if owner else ''}.part")
+        self._file: IO[bytes] | None = None
+        with translate_os_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def received(self) -> int:
+        """Bytes already there: where a Range request goes on."""
+        if self._file is not None:
+            return self._file.tell()
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def append(self, chunk: bytes) -> None:
+        """Add bytes.
+
+        :raises FileError: disk_full, folder_read_only
+        """
+        with translate_os_errors(self.path):
+            if self._file is None:
+                # Unbuffered: what was received is on its way to the disk when the process is killed.
+                self._file = self.path.open("ab", buffering=0)
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[self._file.write(rest) or 0 :]
+
+    def restart(self) -> None:
+        """Forget what was received."""
+        self.close()
+        with translate_os_errors(self.path):
+            self.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of the file; the part stays and can be gone on with."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def finish(self, expected_bytes: int | None = None) -> Path:
+        """Check length and playability, give the file its name and return its path.
+
+        A different file that bears the name already is left alone: this one then becomes ``name (2).mp4``.
+
+        :raises FileError: download_incomplete, and what ``video.probe`` raises; the part file stays
+        """
+        self.close()
+        received = self.received
+        if expected_bytes is not None and received != expected_bytes:
+            raise FileError("download_incomplete", received=received, expected=expected_bytes, path=str(self.target))
+        probe(self.path)
+        with translate_os_errors(self.target):
+            sync_file(self.path)
+            final = self._settle()
+            sync_folder(final.parent)
+        return final
+
+    def _settle(self) -> Path:
+        for candidate in _names_beside(self.target):
+            if _take_name(self.path, candidate):
+                return candidate
+            if _same_content(self.path, candidate):
+                self.path.unlink()
+                return candidate
+        raise FileError("path_too_long", path=str(self.target))
+
+
+def _names_beside(target: Path) -> Iterator[Path]:
+    yield target
+    for number in range(2, 10_000):
+        yield target.with_name(f"{target.stem} ({number}){target.suffix}")
+
+
+def _take_name(part: Path, final: Path) -> bool:
+    """Rename without ever replacing a file; False when the name is taken."""
+    try:
+        os.link(part, final)
+    except FileExistsError:
+        return False
+    except OSError:
+        # File systems without links (exFAT, some network drives): look, then rename.
+        if final.exists():
+            return False
+        part.rename(final)
+        return True
+    part.unlink()
+    return True
+
+
+def _same_content(one: Path, other: Path) -> bool:
+    if one.stat().st_size != other.stat().st_size:
+        return False
+    return sha256_file(one) == sha256_file(other)

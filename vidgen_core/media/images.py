@@ -1,0 +1,326 @@
+"""Pictures: what they are, keeping them, and copies of them for networks and screens."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from vidgen_core.errors import FileError
+from vidgen_core.media.disk import replacing, sync_folder, translate_os_errors
+from vidgen_core.media.scenery import draw_frame
+from vidgen_core.models import Frozen
+
+__all__ = [
+    "ImageFacts",
+    "draw_frame",
+    "draw_sample",
+    "fit_jpeg",
+    "inspect_image",
+    "keep_image",
+    "keep_image_bytes",
+    "open_upright",
+    "thumbnail",
+]
+
+#: More pixels than any camera takes; a small file that claims them is meant to exhaust the memory.
+PIXEL_LIMIT: Final = 120_000_000
+#: Sides below this are icons, not reference images.
+SMALLEST_SIDE: Final = 64
+#: Pillow names of the formats taken, and the ending they are kept under.
+FORMATS: Final = {
+    "JPEG": "jpg",
+    "MPO": "jpg",
+    "PNG": "png",
+    "WEBP": "webp",
+    "GIF": "gif",
+    "BMP": "bmp",
+    "TIFF": "tif",
+    "HEIF": "heic",
+    "AVIF": "avif",
+}
+_QUALITIES: Final = (95, 92, 88, 84, 80, 75, 70)
+_EXIF_ORIENTATION: Final = 0x0112
+_BLOCK: Final = 1 << 20
+
+# Pillow's own guard has one limit for the whole process: at ours it warns and at twice ours it refuses, before decoding.
+Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT
+
+
+class ImageFacts(Frozen):
+    """What a picture is; ``width`` and ``height`` as people see it, after its EXIF orientation."""
+
+    format: str
+    width: int
+    height: int
+    bytes: int
+    has_alpha: bool
+    #: Whether the EXIF orientation turns or mirrors it.
+    rotated: bool
+    animated: bool
+
+
+def inspect_image(path: Path) -> ImageFacts:
+    """Decode a picture whole and say what it is.
+
+    :raises FileError: image_missing, image_unreadable, image_empty, image_not_a_picture, image_truncated,
+        image_too_many_pixels, image_too_small
+    """
+    with _opened(path) as image:
+        width, height = _upright_size(image)
+        facts = ImageFacts(
+            format=image.format or "",
+            width=width,
+            height=height,
+            bytes=path.stat().st_size,
+            has_alpha=image.has_transparency_data,
+            rotated=_orientation(image) != 1,
+            animated=bool(getattr(image, "is_animated", False)) and image.format != "MPO",
+        )
+        if min(width, height) < SMALLEST_SIDE:
+            raise FileError("image_too_small", path=str(path), width=width, height=height, least=SMALLEST_SIDE)
+        # A JPEG is read to its end in any scale; an eighth takes a sixty-fourth of the memory.
+        image.draft(None, (image.width // 8, image.height // 8))
+        _decode(image, path)
+    return facts
+
+
+def keep_image(path: Path, images_folder: Path) -> str:
+    """Copy a picture's bytes untouched into the image store and return its key ``<sha256>.<ext>``.
+
+    :raises FileError: as ``inspect_image``, and disk_full, folder_read_only
+    """
+    facts = inspect_image(path)
+    with translate_os_errors(path), path.open("rb") as source:
+        return _keep(source, FORMATS[facts.format], images_folder)
+
+
+def keep_image_bytes(data: bytes, images_folder: Path) -> str:
+    """Keep a picture that is in memory; as ``keep_image``."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "picture")
+        path.write_bytes(data)
+        return keep_image(path, images_folder)
+
+
+def open_upright(path: Path, least: tuple[int, int] | None = None) -> Image.Image:
+    """The first frame as people see it: upright, opaque (on white), in sRGB.
+
+    :param least: a size that must be covered; a larger picture may come back smaller, but not smaller than this.
+    :raises FileError: as ``inspect_image``, but for the size
+    """
+    with _opened(path) as image:
+        turned = _orientation(image) >= 5
+        if least is not None:
+            image.draft(None, (least[1], least[0]) if turned else least)
+        _decode(image, path)
+        if least is not None:
+            image = _shrink_to_cover(image, (least[1], least[0]) if turned else least)
+        return _to_srgb(ImageOps.exif_transpose(image))
+
+
+def fit_jpeg(path: Path, *, max_bytes: int, max_edge: int | None = None) -> bytes:
+    """A JPEG copy of at most ``max_bytes``, as large and as good as fits, without metadata; the original stays.
+
+    :raises FileError: as ``inspect_image``; image_cannot_fit when not even a tiny one fits
+    """
+    with _opened(path) as image:
+        width, height = _upright_size(image)
+    scale = min(1.0, (max_edge or max(width, height)) / max(width, height))
+    picture = open_upright(path, (round(width * scale), round(height * scale)))
+    edge = max(1, round(max(width, height) * scale))
+    for _ in range(12):
+        picture.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        data = _best_jpeg(picture, max_bytes)
+        if len(data) <= max_bytes:
+            return data
+        edge = int(max(picture.size) * min(0.9, (max_bytes / len(data)) ** 0.5))
+        if edge < SMALLEST_SIDE:
+            break
+    raise FileError("image_cannot_fit", path=str(path), limit=max_bytes)
+
+
+def thumbnail(source: Path, target: Path, edge: int = 360) -> None:
+    """Write a JPEG of at most ``edge`` pixels a side.
+
+    :raises FileError: as ``inspect_image``, and disk_full, folder_read_only
+    """
+    picture = open_upright(source, (edge, edge))
+    save_thumbnail(picture, target, edge)
+
+
+def save_thumbnail(picture: Image.Image, target: Path, edge: int) -> None:
+    """Write a small JPEG of a picture in memory, whole or not at all."""
+    picture.thumbnail((edge, edge), Image.Resampling.LANCZOS)
+    with replacing(target, f".{os.getpid()}.tmp") as part:
+        picture.save(part, "JPEG", quality=85, optimize=True)
+
+
+def draw_sample(target: Path, seed: int, width: int, height: int) -> None:
+    """Write a drawn picture for the sample project, as JPEG or by the target's ending."""
+    kind = "PNG" if target.suffix.lower() == ".png" else "JPEG"
+    with replacing(target, ".tmp") as part:
+        draw_frame("", width, height, seed).save(part, kind, quality=92)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """A picture whose header was read and found bearable."""
+    head = _head(path)
+    try:
+        _learn(head)
+        image = Image.open(path, formats=tuple(FORMATS))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise FileError("image_too_many_pixels", path=str(path), limit=PIXEL_LIMIT) from error
+    except UnidentifiedImageError as error:
+        code = "image_truncated" if _looks_like_picture(head) else "image_not_a_picture"
+        raise FileError(code, path=str(path)) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise FileError("image_truncated", path=str(path)) from error
+    with image:
+        if image.width * image.height > PIXEL_LIMIT:
+            raise FileError("image_too_many_pixels", path=str(path), limit=PIXEL_LIMIT)
+        yield image
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            head = file.read(32)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileError("image_missing", path=str(path)) from error
+    except OSError as error:
+        reason = errno.errorcode.get(error.errno or 0, "EIO")
+        raise FileError("image_unreadable", path=str(path), reason=reason) from error
+    if not head:
+        raise FileError("image_empty", path=str(path))
+    return head
+
+
+def _learn(head: bytes) -> None:
+    """Teach Pillow the phone format when it is needed: the library is slow to load and few pictures want it."""
+    if head[4:8] == b"ftyp" and head[8:12] not in {b"avif", b"avis"}:
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
+
+
+def _looks_like_picture(head: bytes) -> bool:
+    starts = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+    return head.startswith(starts) or head[8:12] in {b"WEBP", b"heic", b"heix", b"mif1", b"avif", b"avis"}
+
+
+def _decode(image: Image.Image, path: Path) -> None:
+    try:
+        image.load()
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+        raise FileError("image_truncated", path=str(path)) from error
+    except MemoryError as error:
+        raise FileError("image_too_many_pixels", path=str(path), limit=PIXEL_LIMIT) from error
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(_EXIF_ORIENTATION, 1)
+    except (OSError, SyntaxError, ValueError, TypeError):
+        # A broken EXIF block spoils no picture; it is shown as it lies.
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    width, height = image.size
+    return (height, width) if _orientation(image) >= 5 else (width, height)
+
+
+def _shrink_to_cover(image: Image.Image, least: tuple[int, int]) -> Image.Image:
+    """Make a much larger picture smaller before it is converted, when its kind can be averaged."""
+    factor = min(image.width // least[0], image.height // least[1]) if min(least) > 0 else 1
+    if factor < 2 or image.mode not in {"L", "LA", "RGB", "RGBA", "CMYK"}:
+        return image
+    smaller = image.reduce(factor)
+    smaller.info = image.info
+    smaller.getexif().update(image.getexif())
+    return smaller
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    picture = _eight_bits(image)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        ground = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(ground, picture).convert("RGB")
+    elif picture.mode not in {"L", "RGB", "CMYK"}:
+        picture = picture.convert("RGB")
+    return _with_profile(picture, profile) if profile else picture.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Deep grey pictures, which Pillow would clip, brought to 0–255."""
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.asarray(image, dtype=np.float32)
+    low, high = float(values.min(initial=0)), float(values.max(initial=1))
+    top = 65535.0 if image.mode.startswith("I") and 255 < high <= 65535 else high
+    return Image.fromarray(((values - low) * (255.0 / (top - low))).astype(np.uint8))
+
+
+def _with_profile(picture: Image.Image, profile: bytes) -> Image.Image:
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        # A profile that does not fit its picture: the colours are taken as they are, as browsers do.
+        return picture.convert("RGB")
+    return converted if converted is not None else picture.convert("RGB")
+
+
+def _best_jpeg(picture: Image.Image, max_bytes: int) -> bytes:
+    """The best quality that fits, else the smallest there is."""
+    data = b""
+    for quality in _QUALITIES:
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=quality, optimize=True)
+        data = buffer.getvalue()
+        if len(data) <= max_bytes:
+            break
+    return data
+
+
+def _keep(source: IO[bytes], ending: str, folder: Path) -> str:
+    """Stream into a nameless file while hashing; the hash is the name."""
+    with translate_os_errors(folder / "image"):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder, suffix=".tmp")
+        part = Path(name)
+        try:
+            digest = hashlib.sha256()
+            with os.fdopen(handle, "wb") as target:
+                while block := source.read(_BLOCK):
+                    digest.update(block)
+                    target.write(block)
+                target.flush()
+                os.fsync(target.fileno())
+            key = f"{digest.hexdigest()}.{ending}"
+            _name_once(part, folder / key)
+        finally:
+            part.unlink(missing_ok=True)
+    return key
+
+
+def _name_once(part: Path, final: Path) -> None:
+    if final.exists() and final.stat().st_size == part.stat().st_size:
+        return
+    part.chmod(0o644)
+    part.replace(final)
+    sync_folder(final.parent)

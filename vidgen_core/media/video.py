@@ -1,0 +1,201 @@
+"""Videos: what they are, whether they are whole, and a picture of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import IO, Final
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from PIL import Image
+
+from vidgen_core.errors import FileError
+from vidgen_core.media.disk import replacing
+from vidgen_core.models import Frozen
+
+#: Containers a provider may send. Everything else FFmpeg would try as well: playlists that name other files and
+#: addresses, pictures, and plain text as terminal art.
+_CONTAINERS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,flv"
+#: Frames looked at for one that is not black.
+_POSTER_FRAMES: Final = 48
+_BLACK: Final = 20
+
+
+class VideoFacts(Frozen):
+    """What a video is; ``width`` and ``height`` as it is shown."""
+
+    seconds: float
+    width: int
+    height: int
+    fps: float
+    frames: int
+    bytes: int
+    codec: str
+    #: Whether it plays before all of it has arrived (MP4: ``moov`` before ``mdat``).
+    faststart: bool
+
+
+def probe(path: Path) -> VideoFacts:
+    """Read a video to its end without decoding more than its first frame.
+
+    :raises FileError: video_missing, video_unreadable, video_empty, video_truncated, video_unplayable
+    """
+    size = _size(path)
+    with path.open("rb") as file:
+        head = file.read(16)
+        boxes = _boxes(file, size)
+    if any(end > size for _, end in boxes):
+        raise FileError("video_truncated", path=str(path))
+    try:
+        with _open(path) as container:
+            return _facts(container, path, size, boxes)
+    except (av.FFmpegError, EOFError) as error:
+        code = "video_truncated" if _looks_like_video(head) else "video_unplayable"
+        raise FileError(code, path=str(path)) from error
+
+
+def poster(video: Path, target: Path, edge: int = 360) -> None:
+    """Write a JPEG of the first frame that is not black.
+
+    :raises FileError: as ``probe``, and disk_full, folder_read_only
+    """
+    _size(video)
+    try:
+        with _open(video) as container:
+            picture = _first_picture(container, video, edge)
+    except (av.FFmpegError, EOFError) as error:
+        raise FileError("video_unplayable", path=str(video)) from error
+    with replacing(target, f".{os.getpid()}.tmp") as part:
+        picture.save(part, "JPEG", quality=85, optimize=True)
+
+
+def sha256_file(path: Path) -> str:
+    """The SHA-256 of a file in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _size(path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+    except FileNotFoundError as error:
+        raise FileError("video_missing", path=str(path)) from error
+    except OSError as error:
+        raise FileError("video_unreadable", path=str(path)) from error
+    if size == 0:
+        raise FileError("video_empty", path=str(path))
+    return size
+
+
+def _open(path: Path) -> InputContainer:
+    return av.open(str(path), "r", options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"})
+
+
+def _boxes(file: IO[bytes], size: int) -> list[tuple[bytes, int]]:
+    """Names and ends of the outer boxes of an MP4 (ISO 14496-12); empty for another kind of file."""
+    boxes: list[tuple[bytes, int]] = []
+    start = 0
+    while start + 8 <= size and len(boxes) < 10_000:
+        file.seek(start)
+        header = file.read(16)
+        length, name = int.from_bytes(header[:4]), header[4:8]
+        if start == 0 and name not in {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"}:
+            return []
+        # 1: the length follows in 64 bits; 0: to the end of the file.
+        length = int.from_bytes(header[8:16]) if length == 1 else length or size - start
+        if length < 8:
+            break
+        start += length
+        boxes.append((name, start))
+    return boxes
+
+
+def _looks_like_video(head: bytes) -> bool:
+    return head[4:8] in {b"ftyp", b"moov", b"mdat"} or head.startswith((b"\x1aE\xdf\xa3", b"FLV"))
+
+
+def _facts(container: InputContainer, path: Path, size: int, boxes: list[tuple[bytes, int]]) -> VideoFacts:
+    stream = _video_stream(container, path)
+    frames, end = _walk(container, stream, path)
+    promised = stream.frames
+    seconds = _seconds(stream, container, end)
+    if frames == 0 or seconds <= 0:
+        raise FileError("video_truncated" if promised else "video_unplayable", path=str(path))
+    if frames < promised or end < seconds * 0.9 - 0.5:
+        raise FileError("video_truncated", path=str(path))
+    names = [name for name, _ in boxes]
+    width, height = _shown_size(container, stream)
+    return VideoFacts(
+        seconds=round(seconds, 3),
+        width=width,
+        height=height,
+        fps=round(float(stream.average_rate or frames / seconds), 3),
+        frames=frames,
+        bytes=size,
+        codec=stream.codec_context.name,
+        faststart=b"moov" in names and (b"mdat" not in names or names.index(b"moov") < names.index(b"mdat")),
+    )
+
+
+def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+    stream = next(iter(container.streams.video), None)
+    if stream is None or not stream.width or not stream.height:
+        raise FileError("video_unplayable", path=str(path))
+    return stream
+
+
+def _walk(container: InputContainer, stream: VideoStream, path: Path) -> tuple[int, float]:
+    """Read every packet: how many frames there are, and where the last one ends in seconds."""
+    frames, end = 0, 0.0
+    for packet in container.demux(stream):
+        if packet.size == 0:
+            continue
+        if packet.is_corrupt:
+            raise FileError("video_truncated", path=str(path))
+        frames += 1
+        if packet.pts is not None and packet.time_base is not None:
+            end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+    return frames, end
+
+
+def _seconds(stream: VideoStream, container: InputContainer, end: float) -> float:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    if container.duration:
+        return container.duration / av.time_base
+    return end
+
+
+def _shown_size(container: InputContainer, stream: VideoStream) -> tuple[int, int]:
+    """Decode the first frame, which proves that it can be, and turn its size as it asks to be turned."""
+    container.seek(0)
+    frame = next(container.decode(stream))
+    return (frame.height, frame.width) if frame.rotation % 180 else (frame.width, frame.height)
+
+
+def _first_picture(container: InputContainer, path: Path, edge: int) -> Image.Image:
+    stream = _video_stream(container, path)
+    first: Image.Image | None = None
+    for number, frame in enumerate(container.decode(stream)):
+        picture = _small(frame, edge)
+        first = first or picture
+        if number >= _POSTER_FRAMES:
+            return first
+        if float(np.asarray(picture).mean()) > _BLACK:
+            return picture
+    if first is None:
+        raise FileError("video_unplayable", path=str(path))
+    return first
+
+
+def _small(frame: VideoFrame, edge: int) -> Image.Image:
+    scale = min(1.0, edge / max(frame.width, frame.height))
+    size = (max(2, round(frame.width * scale)), max(2, round(frame.height * scale)))
+    picture = Image.fromarray(frame.reformat(*size, format="rgb24").to_ndarray())
+    return picture.rotate(frame.rotation, expand=True) if frame.rotation else picture

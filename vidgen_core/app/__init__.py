@@ -1,0 +1,38 @@
+"""The façade: everything a door (screen, HTTP API, command line, test) may ask, in one object.
+
+``Vidgen`` is sync and returns plain frozen values. It meets the runner only in the store.
+"""
+
+from vidgen_core.app.vidgen import Vidgen
+from vidgen_core.app.views import (
+    Estimate,
+    Finding,
+    Generated,
+    Imported,
+    KnownConnection,
+    Outcome,
+    Refusal,
+    ShotProblem,
+    ShotRefusal,
+    ShotView,
+    Status,
+    Step,
+    StepName,
+)
+
+__all__ = [
+    "Estimate",
+    "Finding",
+    "Generated",
+    "Imported",
+    "KnownConnection",
+    "Outcome",
+    "Refusal",
+    "ShotProblem",
+    "ShotRefusal",
+    "ShotView",
+    "Status",
+    "Step",
+    "StepName",
+    "Vidgen",
+]

@@ -1,0 +1,238 @@
+"""The runner as doors see it: starting and stopping it, what it is doing, and what is left to do."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from filelock import FileLock, Timeout
+
+from vidgen_core.app.views import Status
+from vidgen_core.errors import RunnerBusy, VidgenError
+from vidgen_core.models import Charge, Heartbeat, LogLevel, Mode, Money, Task, TaskStatus
+from vidgen_core.store import Store, TaskFilter, Tx
+
+if TYPE_CHECKING:
+    from vidgen_core.app.vidgen import Vidgen
+    from vidgen_core.runner.thread import Runner
+
+#: Seconds without a sign of life after which a runner counts as gone.
+ALIVE_SECONDS: Final = 10.0
+#: How many finished tasks of a provider tell how long the next one takes.
+REMEMBERED: Final = 50
+#: How many tasks under way are looked at for the progress they have made.
+LOOKED_AT: Final = 200
+#: Seconds a stopping runner is given to bring submits under way to their end.
+STOP_SECONDS: Final = 30.0
+_HELD: Final = frozenset({TaskStatus.PROCESSING, TaskStatus.DOWNLOADING})
+_PAUSED: Final = "paused"
+#: Charges that count as spent.
+OWED: Final = frozenset({Charge.ESTIMATED, Charge.CHARGED, Charge.ASSUMED, Charge.UNKNOWN})
+
+
+class Engine:
+    """The runner of this data home; it may live in this process, in another one, or not at all."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+        self._runner: Runner | None = None
+        self._store: Store | None = None
+
+    # --- life
+
+    def start(self, *, standby: bool = True) -> None:
+        """Start the runner in this process; a second call does nothing.
+
+        :param standby: when another process holds it, wait in the background and take over; otherwise raise
+        :raises RunnerBusy: (pid) another process holds the runner and ``standby`` is False
+        """
+        if self._runner is not None:
+            return
+        if not standby and self.is_held:
+            beat = self._heartbeat()
+            raise RunnerBusy(pid=beat.pid if beat else "?")
+        from vidgen_core.providers import open_providers
+        from vidgen_core.runner.thread import Runner
+
+        app = self._app
+        # The runner alone moves the write-ahead log into the database, so it has a store of its own.
+        self._store = Store.open(app.locations.database, checkpoints=True)
+        self._runner = Runner(
+            self._store, app.settings, app.locations, lambda: open_providers(app.settings, app.locations)
+        ).start()
+
+    def stop(self, timeout: float = STOP_SECONDS) -> None:
+        """Stop the runner of this process, if there is one; everything stays resumable."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.stop(timeout)
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
+    def wake(self) -> None:
+        """There is something new to do; without a runner here, the one elsewhere sees it by itself."""
+        if self._runner is not None:
+            self._runner.wake()
+
+    def wait_until_working(self, timeout: float) -> bool:
+        """Wait until this process runs the tasks; False when another one keeps doing so."""
+        return self._runner is not None and self._runner.wait_until_working(timeout)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this process runs the tasks (and does not merely stand by)."""
+        return self._runner is not None and self._runner.works
+
+    @property
+    def is_held(self) -> bool:
+        """Whether some process runs the tasks."""
+        if self.is_here:
+            return True
+        lock = FileLock(self._app.locations.runner_lock)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        lock.release()
+        return False
+
+    @property
+    def problem(self) -> VidgenError | None:
+        """Why the runner of this process does not work, if it does not."""
+        return self._runner.problem if self._runner is not None else None
+
+    def _heartbeat(self) -> Heartbeat | None:
+        with self._app.store.read() as tx:
+            return tx.heartbeat.get()
+
+    # --- wishes
+
+    def pause(self) -> None:
+        """Submit nothing new; what was submitted is followed to its end."""
+        with self._app.store.write() as tx:
+            tx.state.put(_PAUSED, {"submitting": True, "reason": "user"})
+            tx.log.add(LogLevel.INFO, "paused")
+        self.wake()
+
+    def resume(self) -> None:
+        """Submit again, and forget why lanes were held back."""
+        with self._app.store.write() as tx:
+            tx.state.put(_PAUSED, None)
+            for mode in Mode:
+                if tx.state.get(f"lane.{mode}") is not None:
+                    tx.state.put(f"lane.{mode}", None)
+            tx.log.add(LogLevel.INFO, "resumed")
+        self.wake()
+
+    def stop_unsubmitted(self, project_id: int) -> int:
+        """Cancel what was not submitted yet: free. Returns how many."""
+        unsent = TaskFilter(statuses=frozenset({TaskStatus.PENDING, TaskStatus.QUEUED}))
+        return len(self._app.tasks.cancel(self._app.tasks.ids(project_id, unsent)).done)
+
+    def give_up(self, project_id: int) -> int:
+        """Stop waiting for what was submitted: it may still be charged. Returns how many were asked to."""
+        held = TaskFilter(statuses=_HELD)
+        return len(self._app.tasks.cancel(self._app.tasks.ids(project_id, held), give_up=True).done)
+
+    # --- watching
+
+    def status(self, project_id: int | None) -> Status:
+        """What the header shows; no remote call is made."""
+        settings = self._app.settings()
+        known = self._app.checks.connection(settings.mode)
+        with self._app.store.read() as tx:
+            counts = tx.tasks.counts(project_id)
+            heartbeat = tx.heartbeat.get()
+            held = _held(tx, project_id) if any(counts.get(status) for status in _HELD) else []
+            return Status(
+                mode=settings.mode,
+                counts=counts,
+                percent=percent(counts, held),
+                eta_seconds=self._eta(tx, project_id, counts, held),
+                spent=_spent(tx, project_id),
+                heartbeat=heartbeat,
+                alive=heartbeat is not None and _age(heartbeat.at) < ALIVE_SECONDS,
+                here=self.is_here,
+                paused=_paused(tx),
+                lanes={mode: lane for mode in Mode if (lane := tx.state.get(f"lane.{mode}"))},
+                connection=known.connection,
+                connection_age=known.age,
+            )
+
+    def _eta(self, tx: Tx, project_id: int | None, counts: dict[TaskStatus, int], held: list[Task]) -> float | None:
+        """Seconds until the queue is empty; None when nothing waits, or when no like task has ended yet."""
+        if not (counts.get(TaskStatus.QUEUED) or held):
+            return None
+        settings = self._app.settings()
+        longest = 0.0
+        for mode in Mode:
+            left = _left(tx, project_id, mode, counts, held)
+            if not left:
+                continue
+            usual = _usual(tx, mode)
+            if usual is None:
+                return None
+            longest = max(longest, usual * max(left / settings.max_concurrent(mode), min(left, 1.0)))
+        return longest or None
+
+
+def percent(counts: dict[TaskStatus, int], held: Iterable[Task]) -> int | None:
+    """How much of the work is done, 0–100, with the part-way progress of tasks under way; None without any work."""
+    total = sum(count for status, count in counts.items() if status is not TaskStatus.CANCELLED)
+    if not total:
+        return None
+    ended = counts.get(TaskStatus.COMPLETED, 0) + counts.get(TaskStatus.FAILED, 0)
+    return int(100 * (ended + sum(_share(task) for task in held)) / total)
+
+
+def _share(task: Task) -> float:
+    """How much of a task is done, 0–1."""
+    if task.status is TaskStatus.DOWNLOADING:
+        return 1.0
+    return (task.progress or 0) / 100
+
+
+def _held(tx: Tx, project_id: int | None) -> list[Task]:
+    return tx.tasks.page(project_id, TaskFilter(statuses=_HELD), "id", False, LOOKED_AT).items
+
+
+def _left(tx: Tx, project_id: int | None, mode: Mode, counts: dict[TaskStatus, int], held: list[Task]) -> float:
+    """How many tasks' worth of work a provider still has before it."""
+    under_way = sum(1 - _share(task) for task in held if task.provider is mode)
+    if not counts.get(TaskStatus.QUEUED):
+        return under_way
+    queued = TaskFilter(statuses=frozenset({TaskStatus.QUEUED}), provider=mode)
+    return under_way + tx.tasks.page(project_id, queued, "id", False, 1).total
+
+
+def _usual(tx: Tx, mode: Mode) -> float | None:
+    """Seconds that a task of a provider has lately taken from start to file."""
+    done = TaskFilter(statuses=frozenset({TaskStatus.COMPLETED}), provider=mode)
+    tasks = tx.tasks.page(None, done, "finished", True, REMEMBERED).items
+    seconds = [
+        (task.finished_at - task.started_at).total_seconds() for task in tasks if task.finished_at and task.started_at
+    ]
+    return statistics.fmean(seconds) if seconds else None
+
+
+def _spent(tx: Tx, project_id: int | None) -> dict[str, Money]:
+    """What is or may be owed, by currency; what was given back or never bought does not count."""
+    sums: dict[str, Money] = {}
+    for currency, by_charge in tx.attempts.spend(project_id).items():
+        owed = sum((spent.amount for charge, spent in by_charge.items() if charge in OWED), Decimal(0))
+        if owed:
+            sums[currency] = Money(amount=owed, currency=currency)
+    return sums
+
+
+def _paused(tx: Tx) -> str | None:
+    state = tx.state.get(_PAUSED)
+    return str(state.get("reason", "user")) if isinstance(state, dict) else None
+
+
+def _age(moment: datetime) -> float:
+    return (datetime.now(UTC) - moment).total_seconds()

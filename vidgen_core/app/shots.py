@@ -1,0 +1,181 @@
+"""Shots: what is planned, and everything its card shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vidgen_core.app.orders import Wish, follow, plan
+from vidgen_core.app.views import ShotView
+from vidgen_core.errors import InputError
+from vidgen_core.models import Shot, ShotParams, TaskStatus
+from vidgen_core.store import NewShot, Page, ShotFilter, Tx
+
+if TYPE_CHECKING:
+    from vidgen_core.app.vidgen import Vidgen
+
+EVERY = ShotFilter()
+
+
+class Shots:
+    """Planned moving images of a project."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+
+    # --- reading
+
+    def page(self, project_id: int, wanted: ShotFilter = EVERY, limit: int = 20, offset: int = 0) -> Page[ShotView]:
+        """One page of shots in their order, each with its tasks and takes."""
+        with self._app.store.read() as tx:
+            found = tx.shots.page(project_id, wanted, limit, offset)
+            return Page(items=_views(tx, found.items), total=found.total)
+
+    def view(self, shot_id: int) -> ShotView:
+        """:raises NotFound:"""
+        with self._app.store.read() as tx:
+            return _views(tx, [tx.shots.get(shot_id)])[0]
+
+    def views(self, shot_ids: Sequence[int]) -> list[ShotView]:
+        """Several shots at once; ids that are gone are left out."""
+        with self._app.store.read() as tx:
+            return _views(tx, tx.shots.many(list(shot_ids)))
+
+    def get(self, shot_id: int) -> Shot:
+        """:raises NotFound:"""
+        with self._app.store.read() as tx:
+            return tx.shots.get(shot_id)
+
+    def ids(self, project_id: int, wanted: ShotFilter = EVERY) -> list[int]:
+        with self._app.store.read() as tx:
+            return tx.shots.ids(project_id, wanted)
+
+    def by_number(self, project_id: int, number: str) -> Shot | None:
+        with self._app.store.read() as tx:
+            return tx.shots.by_number(project_id, number)
+
+    def changed_since(self, project_id: int, rev: int) -> list[int]:
+        """Ids of shots whose row, tasks or takes changed after ``rev``."""
+        with self._app.store.read() as tx:
+            return tx.shots.changed_since(project_id, rev)
+
+    # --- writing
+
+    def add(
+        self,
+        project_id: int,
+        number: str | None = None,
+        prompt: str = "",
+        image: Path | bytes | None = None,
+        params: ShotParams | None = None,
+    ) -> Shot:
+        """One new shot; without a number it is numbered on.
+
+        :raises FileError: the picture cannot be used
+        :raises InputError: ``shot_number_taken`` (number)
+        """
+        key = None if image is None else self.keep_image(image)
+        with self._app.store.write() as tx:
+            if number and tx.shots.by_number(project_id, number.strip()):
+                raise InputError("shot_number_taken", number=number.strip())
+            new = NewShot(
+                number=(number or "").strip() or None, prompt=prompt, image=key, params=params or ShotParams()
+            )
+            return tx.shots.add(project_id, [new])[0]
+
+    def edit(self, shot_id: int, rev: int | None = None, **changes: Any) -> Shot:
+        """Change number, prompt, image, image_url, params, script or extra; what was not sent yet follows.
+
+        :param rev: the revision the person was looking at
+        :raises Refused: ``edited_elsewhere``
+        :raises InputError: ``shot_number_taken`` (number), ``shot_number_empty``
+        """
+        with self._app.store.write() as tx:
+            before = tx.shots.get(shot_id)
+            _check_number(tx, before, changes)
+            shot = tx.shots.edit(shot_id, changes, rev)
+            self._follow(tx, before, shot, frozenset(changes))
+        self._app.runner.wake()
+        return shot
+
+    def _follow(self, tx: Tx, before: Shot, shot: Shot, changed: frozenset[str]) -> None:
+        """Rows that wait stay editable until they are submitted."""
+        if not changed & {"prompt", "image", "image_url", "params"}:
+            return
+        settings = self._app.settings()
+        for task in tx.tasks.of_shots([shot.id]).get(shot.id, []):
+            if task.status not in (TaskStatus.PENDING, TaskStatus.QUEUED):
+                continue
+            planned = plan(shot, Wish(provider=task.provider), settings).params
+            params = follow(task.params, before.params, shot, changed, planned)
+            if params != task.params:
+                tx.tasks.note(task.id, params=params)
+        # The words that a search finds these tasks by.
+        tx.tasks.renumbered(shot.id, shot.number)
+
+    def set_image(self, shot_id: int, image: Path | bytes, rev: int | None = None) -> Shot:
+        """Give a shot another reference image.
+
+        :raises FileError: the picture cannot be used
+        """
+        return self.edit(shot_id, rev, image=self.keep_image(image), image_url=None)
+
+    def keep_image(self, image: Path | bytes) -> str:
+        """Check a picture and put it into the image store; its key, ``<sha256>.<ext>``.
+
+        :raises FileError: it cannot be read or is no picture
+        """
+        # The picture library is loaded only where a picture is looked at.
+        from vidgen_core.media.images import keep_image, keep_image_bytes
+
+        folder = self._app.locations.images
+        return keep_image_bytes(image, folder) if isinstance(image, bytes) else keep_image(image, folder)
+
+    def image_path(self, key: str) -> Path:
+        """Where a reference image lies."""
+        return self._app.locations.images / key
+
+    def move(self, shot_id: int, before: int | None) -> None:
+        """Put a shot before another one; None: to the end."""
+        with self._app.store.write() as tx:
+            tx.shots.move(shot_id, before)
+
+    def delete(self, ids: Iterable[int]) -> list[int]:
+        """Take shots away with their tasks, softly; returns the ids that went.
+
+        What was not sent yet is cancelled first. A shot with a video under way stays: it is paid for.
+        """
+        wanted = list(ids)
+        with self._app.store.write() as tx:
+            for tasks in tx.tasks.of_shots(wanted).values():
+                for task in tasks:
+                    if task.status in (TaskStatus.PENDING, TaskStatus.QUEUED):
+                        tx.tasks.move(task.id, TaskStatus.CANCELLED)
+            return tx.shots.delete(wanted)
+
+    def restore(self, ids: Iterable[int]) -> None:
+        """Bring deleted shots back."""
+        with self._app.store.write() as tx:
+            tx.shots.restore(list(ids))
+
+
+def _views(tx: Tx, shots: Sequence[Shot]) -> list[ShotView]:
+    ids = [shot.id for shot in shots]
+    tasks = tx.tasks.of_shots(ids)
+    takes = tx.takes.of_shots(ids)
+    return [
+        ShotView(shot=shot, tasks=tuple(tasks.get(shot.id, ())), takes=tuple(takes.get(shot.id, ()))) for shot in shots
+    ]
+
+
+def _check_number(tx: Tx, before: Shot, changes: dict[str, Any]) -> None:
+    if "number" not in changes:
+        return
+    number = str(changes["number"]).strip()
+    changes["number"] = number
+    if not number:
+        raise InputError("shot_number_empty")
+    taken = tx.shots.by_number(before.project_id, number)
+    if taken is not None and taken.id != before.id:
+        raise InputError("shot_number_taken", number=number)

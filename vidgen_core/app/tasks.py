@@ -1,0 +1,349 @@
+"""Tasks: making them, watching them, and the ways on when one has failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vidgen_core import money
+from vidgen_core.app import recovery
+from vidgen_core.app.orders import Plan, Wish, plan
+from vidgen_core.app.views import Estimate, Generated, Outcome, Refusal, ShotProblem, ShotRefusal, Step
+from vidgen_core.errors import InputError, Refused
+from vidgen_core.models import LIVE, Attempt, LogLevel, Mode, Money, Shot, Task, TaskStatus
+from vidgen_core.providers.base import Problem
+from vidgen_core.settings import KeySettings
+from vidgen_core.store import NewTask, Page, TaskFilter, TaskSort, Tx
+
+if TYPE_CHECKING:
+    from vidgen_core.app.vidgen import Vidgen
+
+EVERY = TaskFilter()
+#: Waiting, and not yet sent to anybody.
+UNSENT = frozenset({TaskStatus.PENDING, TaskStatus.QUEUED})
+HELD = LIVE - UNSENT
+#: Priority of tasks that a person has pinned.
+PINNED = 1
+
+
+class _Looked(NamedTuple):
+    """A shot, what would be queued for it, and what stands against it."""
+
+    shot: Shot
+    plan: Plan
+    problems: tuple[Problem, ...]
+
+
+class Tasks:
+    """Our units of queued work."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+
+    # --- reading
+
+    def get(self, task_id: int) -> Task:
+        """:raises NotFound:"""
+        with self._app.store.read() as tx:
+            return tx.tasks.get(task_id)
+
+    def many(self, ids: Sequence[int]) -> list[Task]:
+        with self._app.store.read() as tx:
+            return tx.tasks.many(list(ids))
+
+    def page(
+        self,
+        project_id: int | None,
+        wanted: TaskFilter = EVERY,
+        sort: TaskSort = "id",
+        descending: bool = True,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> Page[Task]:
+        with self._app.store.read() as tx:
+            return tx.tasks.page(project_id, wanted, sort, descending, limit, offset)
+
+    def ids(self, project_id: int | None, wanted: TaskFilter = EVERY) -> list[int]:
+        with self._app.store.read() as tx:
+            return tx.tasks.ids(project_id, wanted)
+
+    def counts(self, project_id: int | None) -> dict[TaskStatus, int]:
+        with self._app.store.read() as tx:
+            return tx.tasks.counts(project_id)
+
+    def attempts(self, task_id: int) -> list[Attempt]:
+        """The money ledger of one task, in order."""
+        with self._app.store.read() as tx:
+            return tx.attempts.of_task(task_id)
+
+    def changed_since(self, project_id: int, rev: int) -> list[int]:
+        with self._app.store.read() as tx:
+            return tx.tasks.changed_since(project_id, rev)
+
+    # --- making
+
+    def estimate(
+        self,
+        project_id: int,
+        shot_ids: Sequence[int],
+        takes: int | None = None,
+        provider: Mode | None = None,
+        model: str | None = None,
+        *,
+        aspect_ratio: str | None = None,
+        size: str | None = None,
+        duration: float | None = None,
+    ) -> Estimate:
+        """What ``generate`` with the same words would queue, cost and refuse; nothing is changed."""
+        wish = _wish(takes, provider, model, aspect_ratio, size, duration)
+        looked = self._look(project_id, shot_ids, wish)
+        good = [seen for seen in looked if not _fatal(seen)]
+        costs = [_cost(seen.plan, seen.plan.takes) for seen in good]
+        prices = [money.price_of(seen.plan.provider, seen.plan.model) for seen in good]
+        return Estimate(
+            tasks=sum(seen.plan.takes for seen in good),
+            money=money.total(costs),
+            free=all(cost is not None and not cost.amount for cost in costs),
+            assumed=any(price is not None and price.assumed for price in prices),
+            problems=tuple(ShotProblem(seen.shot, problem) for seen in looked for problem in seen.problems),
+        )
+
+    def generate(
+        self,
+        project_id: int,
+        shot_ids: Sequence[int],
+        *,
+        takes: int | None = None,
+        provider: Mode | None = None,
+        model: str | None = None,
+        aspect_ratio: str | None = None,
+        size: str | None = None,
+        duration: float | None = None,
+        release: bool = True,
+    ) -> Generated:
+        """Queue takes for shots in one transaction and return at once; a shot's own parameters win over the words here.
+
+        Shots that their model would not take as they are get nothing and are named in ``refused``.
+
+        :param takes: per shot, 1–5
+        :param release: False keeps them as *pending* until ``start``
+        :raises InputError: ``takes_out_of_range``
+        """
+        wish = _wish(takes, provider, model, aspect_ratio, size, duration)
+        looked = self._look(project_id, shot_ids, wish)
+        status = TaskStatus.QUEUED if release else TaskStatus.PENDING
+        new = [task for seen in looked if not _fatal(seen) for task in _new_tasks(project_id, seen, status)]
+        with self._app.store.write() as tx:
+            tasks = tx.tasks.add(new) if new else []
+            if tasks:
+                tx.log.add(LogLevel.INFO, "queued", project_id=project_id, tasks=len(tasks), shots=_shots(tasks))
+        self._app.runner.wake()
+        refused = [ShotRefusal(seen.shot, *_reason(seen)) for seen in looked if _fatal(seen)]
+        return Generated(tasks=tuple(tasks), refused=tuple(refused))
+
+    def _look(self, project_id: int, shot_ids: Sequence[int], wish: Wish) -> list[_Looked]:
+        settings = self._app.settings()
+        with self._app.store.read() as tx:
+            shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
+        return [self._check(shot, plan(shot, wish, settings)) for shot in shots]
+
+    def _check(self, shot: Shot, planned: Plan) -> _Looked:
+        if not (shot.prompt.strip() or shot.image or shot.image_url):
+            return _Looked(shot, planned, (Problem(field="image", code="shot_without_image_and_prompt"),))
+        try:
+            provider = self._app.provider(planned.provider)
+        except Refused as error:
+            return _Looked(shot, planned, (Problem(field="provider", code=error.code, params=error.params),))
+        return _Looked(shot, planned, provider.check(planned.model, planned.params))
+
+    # --- wishes
+
+    def start(self, ids: Iterable[int]) -> Outcome:
+        """Release kept tasks to the runner."""
+        return self._each(ids, lambda _tx, task: _may_start(task), _release)
+
+    def cancel(self, ids: Iterable[int], give_up: bool = False) -> Outcome:
+        """What was not sent ends at once and is free; for what was sent the runner stops waiting.
+
+        :param give_up: also stop waiting for jobs that were submitted; they may still be charged, and a late result
+            is still taken in. Without it such tasks are refused with ``task_already_sent``.
+        """
+        return self._each(ids, lambda tx, task: _cancel(tx, task, give_up))
+
+    def delete(self, ids: Iterable[int]) -> Outcome:
+        """Take tasks off the list, softly; finished videos stay where they are.
+
+        A job under way is refused (``task_still_paid_for``, ``task_still_running``) until it is cancelled.
+        """
+        return self._each(ids, _delete)
+
+    def restore(self, ids: Iterable[int]) -> None:
+        """Bring deleted tasks back."""
+        with self._app.store.write() as tx:
+            tx.tasks.restore(list(ids))
+
+    def pin(self, ids: Iterable[int], pinned: bool = True) -> None:
+        """Let tasks go first, or no longer."""
+        with self._app.store.write() as tx:
+            tx.tasks.pin(list(ids), PINNED if pinned else 0)
+        self._app.runner.wake()
+
+    def retry(self, ids: Iterable[int], confirm: bool = False) -> Outcome:
+        """Submit failed or cancelled tasks again: a new attempt, paid anew.
+
+        :param confirm: the user knows that it may pay twice; without it a task whose submit is in doubt is refused
+            with ``may_be_paid_twice``
+        """
+        return self._each(ids, lambda tx, task: recovery.retry(tx, task, confirm), _release)
+
+    def look_again(self, ids: Iterable[int]) -> Outcome:
+        """Go on waiting for jobs that timed out, were given up or whose submit is in doubt; free."""
+        return self._each(ids, recovery.look_again)
+
+    def download_again(self, ids: Iterable[int]) -> Outcome:
+        """Fetch the video of a finished job again, with a fresh link; free."""
+        return self._each(ids, recovery.download_again)
+
+    def adopt(self, task_id: int, remote_id: str) -> Task:
+        """Say which remote job is this task's; the runner goes on with it; free.
+
+        :raises Refused: ``remote_id_known`` (shot, take), ``task_not_adoptable`` (status)
+        :raises InputError: ``remote_id_empty``
+        """
+        with self._app.store.write() as tx:
+            adopted = recovery.adopt(tx, tx.tasks.get(task_id), _remote_id(remote_id))
+        self._app.runner.wake()
+        return adopted
+
+    def adopt_new(
+        self, shot_id: int, provider: Mode, remote_id: str, model: str | None = None, key: str | None = None
+    ) -> Task:
+        """Attach a remote job that exists already to a shot, as a new take of it; free.
+
+        :param key: name of the key that sent it; None: the first enabled one
+        :raises Refused: ``remote_id_known`` (shot, take)
+        :raises InputError: ``remote_id_empty``, ``key_unknown`` (key, provider)
+        """
+        shot = self._app.shots.get(shot_id)
+        planned = plan(shot, Wish(provider=provider, model=model), self._app.settings())
+        chosen = planned._replace(provider=provider, model=model or planned.model)
+        base_url = self._app.provider(provider).base_url
+        sender = self._key(provider, key)
+        with self._app.store.write() as tx:
+            task = recovery.adopt_new(tx, shot, chosen, _remote_id(remote_id), sender, base_url)
+        self._app.runner.wake()
+        return task
+
+    def _key(self, provider: Mode, name: str | None) -> KeySettings | None:
+        keys = self._app.settings().providers.of(provider).keys
+        if name is None:
+            return next((key for key in keys if key.enabled), None)
+        found = next((key for key in keys if key.name == name), None)
+        if found is None:
+            raise InputError("key_unknown", key=name, provider=provider.value)
+        return found
+
+    def steps(self, task: Task) -> tuple[Step, ...]:
+        """The ways on from a task that ended without a video, from free to paid."""
+        return recovery.steps(task, money.estimate(task.provider, task.model, task.params))
+
+    def _each(
+        self,
+        ids: Iterable[int],
+        wish: Callable[[Tx, Task], Refusal | None],
+        then: Callable[[Tx, Sequence[int]], None] | None = None,
+    ) -> Outcome:
+        """Carry out a wish on every task in one transaction; one that cannot be is named and stops no other.
+
+        :param then: what is done with all of those together that were not refused
+        """
+        wanted = list(dict.fromkeys(ids))
+        with self._app.store.write() as tx:
+            tasks = {task.id: task for task in tx.tasks.many(wanted)}
+            unknown = [Refusal(id_, "task_unknown", {"id": id_}) for id_ in wanted if id_ not in tasks]
+            outcomes = {id_: wish(tx, task) for id_, task in tasks.items()}
+            done = [id_ for id_, refusal in outcomes.items() if refusal is None]
+            if then is not None:
+                then(tx, done)
+        self._app.runner.wake()
+        return Outcome(done=tuple(done), refused=(*filter(None, outcomes.values()), *unknown))
+
+
+def _wish(
+    takes: int | None,
+    provider: Mode | None,
+    model: str | None,
+    aspect_ratio: str | None,
+    size: str | None,
+    duration: float | None,
+) -> Wish:
+    if takes is not None and not 1 <= takes <= 5:
+        raise InputError("takes_out_of_range", takes=takes)
+    return Wish(provider=provider, model=model, aspect_ratio=aspect_ratio, size=size, duration=duration, takes=takes)
+
+
+def _remote_id(text: str) -> str:
+    if not text.strip():
+        raise InputError("remote_id_empty")
+    return text.strip()
+
+
+def _fatal(seen: _Looked) -> bool:
+    return any(problem.fatal for problem in seen.problems)
+
+
+def _reason(seen: _Looked) -> tuple[str, dict[str, Any]]:
+    problem = next(problem for problem in seen.problems if problem.fatal)
+    return problem.code, problem.params
+
+
+def _cost(planned: Plan, takes: int = 1) -> Money | None:
+    return money.estimate(planned.provider, planned.model, planned.params, takes)
+
+
+def _new_tasks(project_id: int, seen: _Looked, status: TaskStatus) -> list[NewTask]:
+    planned = seen.plan
+    new = NewTask(
+        project_id=project_id,
+        shot_id=seen.shot.id,
+        provider=planned.provider,
+        model=planned.model,
+        params=planned.params,
+        status=status,
+        cost=_cost(planned),
+    )
+    return [new] * planned.takes
+
+
+def _shots(tasks: Sequence[Task]) -> int:
+    return len({task.shot_id for task in tasks})
+
+
+def _may_start(task: Task) -> Refusal | None:
+    return None if task.status is TaskStatus.PENDING else recovery.refuse(task, "task_not_pending")
+
+
+def _release(tx: Tx, ids: Sequence[int]) -> None:
+    """Queue them as one batch, so that they take fair turns with others."""
+    tx.tasks.release(ids)
+
+
+def _cancel(tx: Tx, task: Task, give_up: bool) -> Refusal | None:
+    if task.status in UNSENT and tx.tasks.move(task.id, TaskStatus.CANCELLED):
+        return None
+    if task.status not in LIVE:
+        return recovery.refuse(task, "task_has_ended")
+    if not give_up and task.remote_id is not None and task.provider is not Mode.LOCAL:
+        return recovery.refuse(task, "task_already_sent")
+    tx.tasks.request_cancel([task.id])
+    return None
+
+
+def _delete(tx: Tx, task: Task) -> Refusal | None:
+    if task.status in HELD:
+        free = task.provider is Mode.LOCAL
+        return recovery.refuse(task, "task_still_running" if free else "task_still_paid_for")
+    if task.status in UNSENT:
+        tx.tasks.move(task.id, TaskStatus.CANCELLED)
+    tx.tasks.delete([task.id])
+    return None

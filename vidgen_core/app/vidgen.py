@@ -1,0 +1,111 @@
+"""One thing to open."""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from vidgen_core.app.checks import Checks
+from vidgen_core.app.engine import Engine
+from vidgen_core.app.imports import Imports
+from vidgen_core.app.logs import Logs
+from vidgen_core.app.projects import Projects
+from vidgen_core.app.results import Results
+from vidgen_core.app.shots import Shots
+from vidgen_core.app.tasks import Tasks
+from vidgen_core.errors import FileError, Refused
+from vidgen_core.locations import Locations, find_locations
+from vidgen_core.models import Mode
+from vidgen_core.settings import Settings, SettingsFile
+from vidgen_core.store import Store
+
+if TYPE_CHECKING:
+    from vidgen_core.providers.base import Provider
+
+
+class Vidgen:
+    """A data home, opened::
+
+        with Vidgen.open() as vidgen:
+            project = vidgen.projects.ensure("ep01")
+            vidgen.tasks.generate(project.id, vidgen.shots.ids(project.id))
+
+    Safe to share between threads. Every verb raises a ``VidgenError`` or does what it says.
+    """
+
+    def __init__(self, locations: Locations, store: Store, settings_file: SettingsFile) -> None:
+        self.locations = locations
+        self.store = store
+        self.settings_file = settings_file
+        self.projects = Projects(self)
+        self.shots = Shots(self)
+        self.tasks = Tasks(self)
+        self.results = Results(self)
+        self.imports = Imports(self)
+        self.runner = Engine(self)
+        self.checks = Checks(self)
+        self.log = Logs(self)
+        self._opening = threading.Lock()
+
+    @classmethod
+    def open(cls, locations: Locations | None = None) -> Self:
+        """Open the data home, making it where there is none.
+
+        :raises StoreError: the database is locked, damaged, too new or cannot be written
+        :raises FileError: ``home_unwritable`` (path, why)
+        """
+        where = _create(locations or find_locations())
+        return cls(where, Store.open(str(where.database)), SettingsFile(where))
+
+    def settings(self) -> Settings:
+        """The settings in force now.
+
+        :raises SettingsError: the file cannot be read and there are no earlier good settings
+        """
+        return self.settings_file.current()
+
+    def provider(self, mode: Mode) -> Provider:
+        """The provider of a mode, for its free and quick answers: models, capabilities, checks.
+
+        :raises Refused: ``provider_missing`` (provider)
+        """
+        with self._opening:
+            found = self._providers.get(mode)
+        if found is None:
+            raise Refused("provider_missing", provider=mode.value)
+        return found
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """The modes that can be chosen."""
+        with self._opening:
+            return tuple(self._providers)
+
+    @cached_property
+    def _providers(self) -> dict[Mode, Provider]:
+        # The adapters bring an HTTP client along; commands that ask no provider do without it.
+        from vidgen_core.providers import open_providers
+
+        return open_providers(self.settings, self.locations)
+
+    def close(self) -> None:
+        """Stop the runner if it is here and close the store; may be called twice."""
+        self.runner.stop()
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _create(locations: Locations) -> Locations:
+    try:
+        return locations.create()
+    except OSError as error:
+        raise FileError("home_unwritable", path=str(locations.home), why=error.strerror or "") from error

@@ -1,0 +1,160 @@
+"""What the façade answers: frozen values, ready to be shown."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from pydantic import Field
+
+from vidgen_core.models import Frozen, Heartbeat, Mode, Money, Shot, Take, Task, TaskStatus
+from vidgen_core.providers.base import Connection, Problem
+
+
+class ShotView(Frozen):
+    """A shot with everything its card shows."""
+
+    shot: Shot
+    #: In the order of their takes.
+    tasks: tuple[Task, ...] = ()
+    takes: tuple[Take, ...] = ()
+
+    @property
+    def counts(self) -> dict[TaskStatus, int]:
+        """How many of its tasks stand where; states without one are left out."""
+        found: dict[TaskStatus, int] = {}
+        for task in self.tasks:
+            found[task.status] = found.get(task.status, 0) + 1
+        return found
+
+    def take_of(self, task: Task) -> Take | None:
+        """The video a task ended with."""
+        return next((take for take in self.takes if take.task_id == task.id), None)
+
+
+class ShotRefusal(NamedTuple):
+    """A shot for which nothing was queued, and why (``error.<code>``)."""
+
+    shot: Shot
+    code: str
+    params: dict[str, Any]
+
+
+class ShotProblem(NamedTuple):
+    """Something the model will not take of a shot, known before the click."""
+
+    shot: Shot
+    problem: Problem
+
+
+class Refusal(NamedTuple):
+    """A task on which a wish was not carried out, and why (``error.<code>``)."""
+
+    id: int
+    code: str
+    params: dict[str, Any]
+
+
+class Estimate(Frozen):
+    """What a click on *Generate* would make."""
+
+    #: How many takes would be queued.
+    tasks: int
+    #: None: unknown, because a price is missing or currencies differ.
+    money: Money | None = None
+    #: Nothing paid is asked of anybody.
+    free: bool = False
+    #: True: at least one price is our assumption.
+    assumed: bool = False
+    problems: tuple[ShotProblem, ...] = ()
+
+
+class Generated(Frozen):
+    """What a click on *Generate* made."""
+
+    tasks: tuple[Task, ...] = ()
+    refused: tuple[ShotRefusal, ...] = ()
+
+
+class Outcome(Frozen):
+    """What became of a wish about several tasks."""
+
+    done: tuple[int, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+
+
+class StepName(StrEnum):
+    """The ways on from a failed task, from free to paid."""
+
+    LOOK_AGAIN = "look_again"
+    DOWNLOAD_AGAIN = "download_again"
+    ADOPT = "adopt"
+    SUBMIT_AGAIN = "submit_again"
+
+
+class Step(Frozen):
+    """One way on."""
+
+    name: StepName
+    free: bool = True
+    #: What it will probably cost; None when that is unknown, or free.
+    money: Money | None = None
+    #: It may pay for the same video twice, so it asks first.
+    asks: bool = False
+
+
+class Imported(Frozen):
+    """What an import did."""
+
+    added: tuple[Shot, ...] = ()
+    #: Rows that were there already: (line, code, params).
+    skipped: tuple[tuple[int, str, dict[str, Any]], ...] = ()
+    #: Rows that could not become shots: (line, code, params).
+    rejected: tuple[tuple[int, str, dict[str, Any]], ...] = ()
+
+
+class KnownConnection(NamedTuple):
+    """The last answer to *test connection*."""
+
+    connection: Connection | None
+    #: Seconds since then.
+    age: float | None
+
+
+class Status(Frozen):
+    """What the header shows."""
+
+    mode: Mode
+    counts: dict[TaskStatus, int] = Field(default_factory=dict)
+    #: 0–100 over all tasks that were not cancelled; None without any.
+    percent: int | None = None
+    #: None: nothing to wait for, or not yet known.
+    eta_seconds: float | None = None
+    #: Spend by currency; refunds and free work are left out.
+    spent: dict[str, Money] = Field(default_factory=dict)
+    heartbeat: Heartbeat | None = None
+    #: A runner has shown a sign of life in the last seconds.
+    alive: bool = False
+    #: That runner is in this process.
+    here: bool = False
+    #: Why nothing is submitted: ``user``, or a code of the runner's own.
+    paused: str | None = None
+    #: Lanes the runner holds back by itself: provider -> what the store keeps about it.
+    lanes: dict[Mode, dict[str, Any]] = Field(default_factory=dict)
+    connection: Connection | None = None
+    connection_age: float | None = None
+
+    @property
+    def live(self) -> int:
+        """Tasks the runner still has to do with."""
+        return sum(self.counts.get(TaskStatus(name), 0) for name in ("queued", "processing", "downloading"))
+
+
+class Finding(Frozen):
+    """One line of *doctor*: ``doctor.<code>`` says it."""
+
+    code: str
+    ok: bool
+    params: dict[str, Any] = Field(default_factory=dict)
+    #: Not in order, but nothing stops working because of it.
+    warning: bool = False

@@ -1,0 +1,324 @@
+"""The one way to a provider: an HTTP client with pooled connections, limits of time and size, and no leaks.
+
+``Http.call`` returns every answer the other side gave, whatever its status, and raises ``RemoteError`` only when
+there is none; ``delivery`` then says whether the request can have been acted on. Nothing is ever repeated here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import email.utils
+import json
+import re
+import socket
+import ssl
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import anyio
+import httpx
+from pydantic import SecretStr
+
+from vidgen_core import __version__
+from vidgen_core.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.providers.base import Key
+from vidgen_core.providers.bodies import Body, json_body
+from vidgen_core.providers.redact import SAID_CHARACTERS, cut, quiet_http_logs, redact
+
+#: Bytes read of an answer; a list of all models has some hundred thousand.
+ANSWER_BYTES: Final = 8 * 1024 * 1024
+USER_AGENT: Final = f"vidgen/{__version__}"
+#: Seconds a connection may rest between two uses.
+KEEPALIVE: Final = 15.0
+
+
+class Verb(StrEnum):
+    """What a call is for; decides how long to wait."""
+
+    SUBMIT = "submit"
+    POLL = "poll"
+    ASK = "ask"
+    UPLOAD = "upload"
+    DOWNLOAD = "download"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait, in seconds: for a connection, for each piece sent or received, and in sum (None: no limit)."""
+
+    connect: float
+    write: float
+    read: float
+    total: float | None
+
+
+PATIENCE: Final[Mapping[Verb, Patience]] = {
+    Verb.SUBMIT: Patience(connect=15, write=60, read=120, total=300),
+    Verb.POLL: Patience(connect=10, write=20, read=20, total=40),
+    Verb.ASK: Patience(connect=10, write=20, read=20, total=30),
+    Verb.UPLOAD: Patience(connect=15, write=60, read=60, total=300),
+    Verb.DOWNLOAD: Patience(connect=15, write=20, read=30, total=None),
+}
+
+
+class Bearer(httpx.Auth):
+    """Puts a key into the request at the last moment, so that no frame of ours holds it in clear."""
+
+    def __init__(self, secret: SecretStr) -> None:
+        self._secret = secret
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._secret.get_secret_value()}"
+        yield request
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the other side said."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    #: The body as JSON; None where it is none.
+    json: Any = field(repr=False)
+    #: The body as text, secrets removed, at most a few kilobytes.
+    text: str = field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def plain_text(self) -> str:
+        """The body when it is text for people: neither JSON nor a page, whose words say nothing about the order."""
+        return "" if self.json is not None or self.text.lstrip().startswith("<") else self.text
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's name for the request: a header, or the end of an error text."""
+        for name in ("x-oneapi-request-id", "x-request-id", "request-id", "cf-ray"):
+            if name in self.headers:
+                return self.headers[name]
+        found = re.search(r"request id: ([\w.-]{4,80})", self.text)
+        return found[1] if found else None
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds the provider asks us to wait."""
+        return asked_to_wait(self.headers)
+
+    @property
+    def evidence(self) -> str:
+        return cut(f"HTTP {self.status} {self.text}")
+
+
+def asked_to_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds from now that the headers of an answer ask us to wait."""
+    return parse_retry_after(headers.get("retry-after"), datetime.now(UTC))
+
+
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """Seconds named by a ``Retry-After`` header, in either of its forms; None without a usable one."""
+    if not value:
+        return None
+    if re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", value):
+        return float(value)
+    try:
+        at = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max((at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds(), 0.0)
+
+
+class Http:
+    """Connections to one provider; made in the running loop when first needed, gone after ``close``.
+
+    Paid requests have connections of their own, each used once: a connection that the other side is just closing
+    would leave it open whether the request arrived.
+
+    :param patience: replaces single entries of ``PATIENCE``.
+    """
+
+    def __init__(self, patience: Mapping[Verb, Patience] | None = None) -> None:
+        self._patience = {**PATIENCE, **(patience or {})}
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+
+    def _client(self, verb: Verb) -> httpx.AsyncClient:
+        paid = verb is Verb.SUBMIT
+        if paid not in self._clients:
+            quiet_http_logs()
+            self._clients[paid] = _make_client(paid)
+        return self._clients[paid]
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        while self._clients:
+            _, client = self._clients.popitem()
+            await client.aclose()
+
+    async def call(
+        self,
+        verb: Verb,
+        method: str,
+        url: str,
+        *,
+        key: Key | None = None,
+        params: Mapping[str, str | int] | None = None,
+        json: Mapping[str, Any] | None = None,
+        body: Body | None = None,
+    ) -> Answer:
+        """Send one request and return what came back, whatever its status; redirects are not followed.
+
+        :param json: a JSON body, which may hold slots of ``bodies.data_uri_slot``
+        :raises RemoteError: there is no answer; kind *network*, ``delivery`` says whether the request can have been
+            acted on
+        """
+        if json is not None:
+            body = _make_body(json)
+        with _lost(url, key):
+            async with (
+                asyncio.timeout(self._patience[verb].total),
+                self.stream(verb, method, url, key=key, params=params, body=body) as response,
+            ):
+                return await _read(response, key)
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self,
+        verb: Verb,
+        method: str,
+        url: str,
+        *,
+        key: Key | None = None,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+    ) -> AsyncGenerator[httpx.Response]:
+        """The response with its body still to come; raises what httpx raises."""
+        patience = self._patience[verb]
+        async with self._client(verb).stream(
+            method,
+            url,
+            params=params,
+            headers={**(headers or {}), **(body.headers if body else {})},
+            content=body.pieces() if body else None,
+            auth=Bearer(key.secret) if key else None,
+            timeout=httpx.Timeout(patience.read, connect=patience.connect, write=patience.write, pool=60),
+        ) as response:
+            yield response
+
+
+def _make_body(payload: Mapping[str, Any]) -> Body:
+    try:
+        return json_body(payload)
+    except OSError as error:
+        raise RemoteError(
+            "picture_copy_gone", kind=ErrorKind.FILE, delivery=Delivery.NOT_SENT, why=type(error).__name__
+        ) from error
+
+
+def _make_client(paid: bool) -> httpx.AsyncClient:
+    try:
+        return httpx.AsyncClient(
+            http1=True,
+            http2=not paid,
+            follow_redirects=False,
+            headers={"User-Agent": USER_AGENT},
+            limits=httpx.Limits(
+                max_connections=1000, max_keepalive_connections=0 if paid else 200, keepalive_expiry=KEEPALIVE
+            ),
+        )
+    except (ValueError, ImportError, httpx.InvalidURL) as error:
+        # The proxy named by the environment has a form or a scheme that nobody can use.
+        raise RemoteError(
+            "proxy_unusable", kind=ErrorKind.NETWORK, delivery=Delivery.NOT_SENT, why=type(error).__name__
+        ) from None
+
+
+async def _read(response: httpx.Response, key: Key | None) -> Answer:
+    raw = bytearray()
+    async for piece in response.aiter_bytes():
+        raw += piece
+        if len(raw) > ANSWER_BYTES:
+            break
+    text = raw.decode("utf-8", "replace")
+    return Answer(
+        status=response.status_code,
+        headers={name.lower(): value for name, value in response.headers.items()},
+        json=_json(text),
+        text=cut(redact(text[:65536], key.secret.get_secret_value() if key else "")),
+    )
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+@contextlib.contextmanager
+def _lost(url: str, key: Key | None) -> Iterator[None]:
+    """Turn the absence of an answer into a RemoteError."""
+    try:
+        yield
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, anyio.ClosedResourceError) as error:
+        # Without its cause: requests and frames further down hold the key.
+        raise local_error(error, url, key) from None
+
+
+def local_error(error: BaseException, url: str, key: Key | None = None) -> RemoteError:
+    """What a local exception means for a request to ``url``."""
+    code, delivery = _meaning(error)
+    secret = key.secret.get_secret_value() if key else ""
+    said = redact(f"{type(error).__name__}: {error}", secret)
+    return RemoteError(
+        code,
+        kind=ErrorKind.NETWORK,
+        delivery=delivery,
+        evidence=cut(said),
+        host=_host(url),
+        why=cut(said, SAID_CHARACTERS),
+    )
+
+
+def _host(url: str) -> str:
+    found = re.match(r"[a-z]+://([^/?#@]*@)?([^/?#]*)", url)
+    return found[2] if found else ""
+
+
+def _meaning(error: BaseException) -> tuple[str, Delivery]:
+    """The code of the case, and whether the request can have been acted on (https://www.python-httpx.org/exceptions)."""
+    match error:
+        case httpx.ConnectError():
+            return _why_no_connection(error), Delivery.NOT_SENT
+        case httpx.ConnectTimeout():
+            return "connect_timeout", Delivery.NOT_SENT
+        case httpx.PoolTimeout():
+            return "connections_busy", Delivery.NOT_SENT
+        case httpx.ProxyError():
+            return "proxy_refused", Delivery.NOT_SENT
+        case httpx.UnsupportedProtocol() | httpx.InvalidURL():
+            return "address_invalid", Delivery.NOT_SENT
+        case httpx.TimeoutException() | TimeoutError():
+            return "answer_timeout", Delivery.UNKNOWN
+        case _:
+            return "connection_lost", Delivery.UNKNOWN
+
+
+def _why_no_connection(error: BaseException) -> str:
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return "dns_failed"
+        if isinstance(cause, ssl.SSLError):
+            return "tls_failed"
+    return "connect_failed"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,83 @@
+"""Copies of reference images as providers want them: JPEG, upright, opaque, under a byte limit; the originals stay."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Final
+
+from vidgen_core.media.disk import translate_os_errors
+from vidgen_core.media.images import fit_jpeg
+
+#: Copies kept for further takes of the same shot.
+KEPT: Final = 64
+#: Seconds for which a copy that was just handed out is never taken away.
+SAFE: Final = 900.0
+
+
+class PictureCopies:
+    """A folder of copies, shared by the takes of a shot; emptied when first used.
+
+    Copies are made one at a time: a decoded photo takes a hundred times the memory of its file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._used: OrderedDict[Path, float] = OrderedDict()
+        self._one_at_a_time = asyncio.Semaphore(1)
+        self._begun = False
+
+    async def jpeg(self, image: Path, max_bytes: int) -> Path:
+        """The path of a JPEG copy of at most ``max_bytes``, good for a quarter of an hour.
+
+        :raises FileError: as ``images.fit_jpeg``, and when the copy cannot be written
+        """
+        async with self._one_at_a_time:
+            copy = await asyncio.to_thread(self._make, image, max_bytes)
+            self._used[copy] = time.monotonic()
+            self._used.move_to_end(copy)
+            self._clear_away()
+            return copy
+
+    def _make(self, image: Path, max_bytes: int) -> Path:
+        if not self._begun:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._begun = True
+        copy = self._folder / _name(image, max_bytes)
+        if not copy.exists():
+            data = fit_jpeg(image, max_bytes=max_bytes)
+            with translate_os_errors(copy):
+                self._folder.mkdir(parents=True, exist_ok=True)
+                part = copy.with_suffix(".part")
+                part.write_bytes(data)
+                part.replace(copy)
+        return copy
+
+    def _clear_away(self) -> None:
+        while len(self._used) > KEPT:
+            oldest, used = next(iter(self._used.items()))
+            if time.monotonic() - used < SAFE:
+                return
+            del self._used[oldest]
+            oldest.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Remove all copies."""
+        if self._begun:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._begun = False
+            self._used.clear()
+
+
+def _name(image: Path, max_bytes: int) -> str:
+    try:
+        stat = image.stat()
+        facts = f"{image}|{stat.st_mtime_ns}|{stat.st_size}|{max_bytes}"
+    except OSError:
+        # Reading it will say what is wrong.
+        facts = f"{image}|{max_bytes}"
+    return f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.jpg"

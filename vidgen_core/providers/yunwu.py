@@ -1,0 +1,318 @@
+"""Yunwu: the unified video endpoint of the aggregator (``/v1/video/create`` and ``/v1/video/query``).
+
+The endpoint is a closed extension that many relays share; its shapes are known from docs and clients, so answers
+are read tolerantly (``yunwu_answers``) and requests hold only what is documented.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
+
+from vidgen_core.errors import RemoteError
+from vidgen_core.locations import Locations
+from vidgen_core.media.files import PartFile
+from vidgen_core.models import Failure, GenerationParams, Mode, Money
+from vidgen_core.providers import yunwu_models
+from vidgen_core.providers.answers import (
+    CONTENT_REFUSED,
+    UNREADABLE,
+    as_error,
+    as_failure,
+    at,
+    error_of,
+    failure_of,
+    judge,
+)
+from vidgen_core.providers.base import (
+    Capabilities,
+    Connection,
+    Found,
+    Key,
+    Order,
+    Prepared,
+    Problem,
+    Provider,
+    RemoteJob,
+    RemoteState,
+    RemoteStatus,
+    Submission,
+)
+from vidgen_core.providers.bodies import data_uri_slot
+from vidgen_core.providers.checks import against
+from vidgen_core.providers.download import download
+from vidgen_core.providers.http import Answer, Http, Verb
+from vidgen_core.providers.pictures import PictureCopies
+from vidgen_core.providers.yunwu_answers import (
+    REFUSED_UNDER_200,
+    REPLY_WITHOUT_ID,
+    TABLE,
+    id_in,
+    link_in,
+    progress_in,
+    said_by,
+    stage_in,
+    status_of,
+)
+from vidgen_core.settings import Settings, YunwuSettings
+
+#: The clocks of log and machine may differ by so much.
+CLOCK_DIFFERENCE: Final = timedelta(minutes=2)
+#: What new-api reports for a key without a limit of its own.
+UNLIMITED: Final = 100_000_000
+#: Status word of ours for a job that is said to be done and names no link.
+WITHOUT_LINK: Final = "completed_without_link"
+
+
+class Yunwu(Provider):
+    """The Yunwu API."""
+
+    mode: ClassVar[Mode] = Mode.YUNWU
+    #: Jobs end within minutes; the relay's own sweep gives up after about half an hour.
+    longest_job: ClassVar[float] = 2 * 3600.0
+
+    def __init__(self, settings: Callable[[], Settings], locations: Locations, http: Http | None = None) -> None:
+        super().__init__(settings, locations)
+        self._http = http or Http()
+        self._pictures = PictureCopies(locations.home / "requests" / self.mode)
+        self._models: tuple[str, ...] = ()
+
+    @property
+    def _own(self) -> YunwuSettings:
+        return self.settings().providers.yunwu
+
+    @property
+    def base_url(self) -> str:
+        return self._own.base_url
+
+    async def close(self) -> None:
+        await self._http.close()
+        self._pictures.close()
+
+    # --- what it can ----------------------------------------------------------------------------------------------
+
+    def models(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self._own.model, *(self._models or yunwu_models.BUILT_IN))))
+
+    def capabilities(self, model: str) -> Capabilities:
+        return yunwu_models.capabilities(model, self._own.images)
+
+    def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
+        return tuple(self._problems(model, params))
+
+    def _problems(self, model: str, params: GenerationParams) -> Iterator[Problem]:
+        if not params.prompt.strip():
+            yield Problem(field="prompt", code="prompt_missing", params={"model": model})
+        if params.duration is not None and params.duration != int(params.duration):
+            yield Problem(field="duration", code="duration_not_whole", params={"value": f"{params.duration:g}"})
+        yield from against(self.capabilities(model), params)
+
+    # --- submit ---------------------------------------------------------------------------------------------------
+
+    async def prepare(self, order: Order, key: Key | None) -> Prepared:
+        images, facts = await self._images(order)
+        payload = self._wishes(order.model, order.params)
+        # A shot without a picture has no images at all: an empty list is refused by some models.
+        filled = payload | {"prompt": order.params.prompt} | ({"images": images} if images else {})
+        return Prepared(payload=filled, sent=payload | facts)
+
+    async def _images(self, order: Order) -> tuple[list[Any], dict[str, Any]]:
+        if order.params.image_url and (self._own.images == "url" or order.image is None):
+            return [order.params.image_url], {"images": 1, "image_transport": "url"}
+        if order.image is None:
+            return [], {"images": 0}
+        copy = await self._pictures.jpeg(order.image, self._own.image_max_bytes)
+        facts = {"images": 1, "image_transport": "data", "image_bytes": copy.stat().st_size}
+        return [data_uri_slot(copy)], facts
+
+    def _wishes(self, model: str, params: GenerationParams) -> dict[str, Any]:
+        wishes: dict[str, Any] = {"model": model, "aspect_ratio": params.aspect_ratio}
+        if model.startswith("veo"):
+            # Veo knows no sizes: full HD is its own result scaled up afterwards.
+            wishes |= {"enhance_prompt": self._own.enhance_prompt, "enable_upsample": params.size == "1080P"}
+        else:
+            wishes |= {"size": params.size}
+        if params.duration is not None:
+            wishes |= {"duration": int(params.duration)}
+        return wishes
+
+    async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
+        answer = await self._http.call(
+            Verb.SUBMIT, "POST", f"{self.base_url}/v1/video/create", key=key, json=prepared.payload
+        )
+        remote_id = id_in(answer.json) if answer.ok else None
+        if remote_id is None:
+            raise _refusal(answer)
+        return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
+
+    # --- poll and fetch ---------------------------------------------------------------------------------------------
+
+    async def poll(self, job: RemoteJob, key: Key | None) -> RemoteState:
+        base = job.base_url or self.base_url
+        answer = await self._http.call(
+            Verb.POLL, "GET", f"{base}/v1/video/query", key=key, params={"id": job.remote_id}
+        )
+        if not answer.ok or not isinstance(answer.json, Mapping):
+            raise error_of(TABLE, answer, said_by(answer))
+        return _state(answer)
+
+    async def fetch(self, job: RemoteJob, url: str, part: PartFile, key: Key | None) -> int | None:
+        base = job.base_url or self.base_url
+        # Presigned links refuse an Authorization they did not ask for; the API's own route needs it.
+        own = urlsplit(url).netloc == urlsplit(base).netloc and url.endswith("/content")
+        return await download(self._http, url, part, key=key if own else None, home=base)
+
+    async def fresh_link(self, job: RemoteJob, url: str, key: Key | None) -> str | None:
+        """The link as a new look at the job gives it; it may be the same one."""
+        return (await self.poll(job, key)).url
+
+    # --- find -----------------------------------------------------------------------------------------------------
+
+    async def find(self, order: Order, since: datetime, key: Key | None) -> tuple[Found, ...] | None:
+        """Jobs of the order's model that were charged to the key since; None where the log does not name jobs."""
+        answer = await self._http.call(Verb.ASK, "GET", f"{self.base_url}/api/log/token", key=key)
+        rows = at(answer.json, "data") if answer.ok else None
+        if not isinstance(rows, list):
+            return None
+        candidates = [row for row in rows if _may_be(row, order.model, since - CLOCK_DIFFERENCE)]
+        found = {job.remote_id: job for row in candidates if (job := _found(row)) is not None}
+        # A charge without a name proves that there is such a job, and does not say which.
+        return tuple(found.values()) if found or not candidates else None
+
+    # --- test -----------------------------------------------------------------------------------------------------
+
+    async def test(self, key: Key | None) -> Connection:
+        try:
+            answer = await self._http.call(Verb.ASK, "GET", f"{self.base_url}/v1/models", key=key)
+            if not answer.ok or not isinstance(at(answer.json, "data"), list):
+                raise error_of(TABLE, answer, said_by(answer))
+        except RemoteError as error:
+            return Connection(ok=False, failure=Failure(kind=error.kind, code=error.code, params=error.params))
+        self._models = yunwu_models.video_models(answer.json["data"])
+        return Connection(ok=True, balance=await self._balance(key), models=self.models())
+
+    async def _balance(self, key: Key | None) -> Money | None:
+        """What is left by the first way that tells; never an error, for generating does not depend on it."""
+        try:
+            status = (await self._ask("/api/status", key)).json
+            for way in (self._left_on_key, self._left_of_subscription):
+                left = await way(key, status)
+                if left is not None:
+                    return left
+        except RemoteError:
+            return None
+        return None
+
+    async def _left_on_key(self, key: Key | None, status: Any) -> Money | None:
+        data = at((await self._ask("/api/usage/token/", key)).json, "data")
+        unit, available = _number(at(status, "data.quota_per_unit")), _number(at(data, "total_available"))
+        if not unit or available is None or at(data, "unlimited_quota") is True:
+            return None
+        return _money(available / unit, status, in_yuan=False)
+
+    async def _left_of_subscription(self, key: Key | None, status: Any) -> Money | None:
+        granted = _number(at((await self._ask("/v1/dashboard/billing/subscription", key)).json, "hard_limit_usd"))
+        if granted is None or granted >= UNLIMITED:
+            return None
+        used = _number(at((await self._ask("/v1/dashboard/billing/usage", key)).json, "total_usage"))
+        if used is None:
+            return None
+        # new-api counts both in the currency it displays, the usage in hundredths.
+        return _money(granted - used / 100, status, in_yuan=at(status, "data.quota_display_type") == "CNY")
+
+    async def _ask(self, path: str, key: Key | None) -> Answer:
+        return await self._http.call(Verb.ASK, "GET", f"{self.base_url}{path}", key=key)
+
+
+def _refusal(answer: Answer) -> RemoteError:
+    """The error for an answer to a submit that names no job."""
+    said = said_by(answer)
+    verdict = judge(TABLE, said)
+    if answer.ok and verdict is UNREADABLE and isinstance(answer.json, Mapping):
+        verdict = REFUSED_UNDER_200 if _says_no(answer.json) else REPLY_WITHOUT_ID
+    return as_error(TABLE, verdict, answer, said)
+
+
+def _says_no(body: Mapping[str, Any]) -> bool:
+    return body.get("success") is False or bool(body.get("error")) or status_of(stage_in(body)) is RemoteStatus.FAILED
+
+
+def _state(answer: Answer) -> RemoteState:
+    body = answer.json
+    stage = stage_in(body)
+    status, url = status_of(stage), link_in(body)
+    if stage == "video_upsampling_completed" and url:
+        # A last step for one source, the end for another: with a link it is the end.
+        status = RemoteStatus.SUCCEEDED
+    if stage is None and isinstance(at(body, "video_url"), str) and url:
+        status = RemoteStatus.SUCCEEDED
+    if status is RemoteStatus.SUCCEEDED and not url:
+        return _without_link(answer)
+    return RemoteState(
+        status=status,
+        progress=progress_in(body),
+        stage=stage,
+        url=url if status is RemoteStatus.SUCCEEDED else None,
+        failure=failure_of(TABLE, said_by(answer)) if status is RemoteStatus.FAILED else None,
+        evidence=answer.evidence,
+    )
+
+
+def _without_link(answer: Answer) -> RemoteState:
+    """Done, but no link: some relays are late with it; a generator that refused its own result says so."""
+    if at(answer.json, "moderated") is True or at(answer.json, "detail.moderated") is True:
+        failure = as_failure(TABLE, CONTENT_REFUSED, said_by(answer))
+        return RemoteState(status=RemoteStatus.FAILED, stage="moderated", failure=failure, evidence=answer.evidence)
+    return RemoteState(status=RemoteStatus.UNKNOWN, stage=WITHOUT_LINK, evidence=answer.evidence)
+
+
+def _may_be(row: Any, model: str, since: datetime) -> bool:
+    created = _number(at(row, "created_at"))
+    quota = _number(at(row, "quota"))
+    return (
+        at(row, "model_name") == model
+        and created is not None
+        and 0 < created < 10**14
+        and _time(created) >= since
+        # A row of type 6 gives money back; its job is in the row that took it.
+        and at(row, "type") != 6
+        and (quota is None or quota >= 0)
+    )
+
+
+def _found(row: Mapping[str, Any]) -> Found | None:
+    other = row.get("other")
+    try:
+        facts = json.loads(other) if isinstance(other, str) else other
+    except ValueError:
+        facts = None
+    job = at(row, "task_id") or at(facts, "task_id")
+    created = _number(row["created_at"])
+    if not isinstance(job, str) or not job or created is None:
+        return None
+    return Found(remote_id=job, at=_time(created), model=str(row["model_name"]))
+
+
+def _time(stamp: Decimal) -> datetime:
+    """Seconds or, above 10^12, milliseconds since 1970."""
+    seconds = stamp / 1000 if stamp > 10**12 else stamp
+    return datetime.fromtimestamp(float(seconds), UTC)
+
+
+def _number(value: Any) -> Decimal | None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        return None
+    return Decimal(str(value))
+
+
+def _money(amount: Decimal, status: Any, *, in_yuan: bool) -> Money:
+    """An amount in the relay's unit (a US dollar) as yuan, by the relay's own rate; without a rate in dollars."""
+    rate = Decimal(1) if in_yuan else _number(at(status, "data.usd_exchange_rate"))
+    if rate is None or rate <= 0:
+        return Money(amount=amount.quantize(Decimal("0.0001")), currency="USD")
+    return Money(amount=(amount * rate).quantize(Decimal("0.0001")), currency="CNY")

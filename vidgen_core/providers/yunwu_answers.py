@@ -1,0 +1,169 @@
+"""Yunwu's ways of saying no (spec of new-api and its relatives), and its status words.
+
+Sources: the open-source new-api (middleware/auth.go, middleware/distributor.go, middleware/model-rate-limit.go,
+relay/relay_task.go, types/error.go) and clients that measured the closed fork.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from vidgen_core.errors import Delivery, ErrorKind
+from vidgen_core.models import Charge
+from vidgen_core.providers.answers import (
+    ADDRESS_NOT_ALLOWED,
+    BALANCE_EMPTY,
+    CONTENT_REFUSED,
+    IMAGE_NOT_FETCHED,
+    IMAGE_TROUBLE,
+    JOB_UNKNOWN,
+    KEY_REJECTED,
+    KEY_USED_UP,
+    KEY_WITHOUT_RIGHT,
+    MODERATION,
+    PARAMETER_REFUSED,
+    REMOTE_TIMEOUT,
+    SATURATED,
+    Said,
+    Table,
+    Verdict,
+    at,
+    case,
+    texts_at,
+    words,
+)
+from vidgen_core.providers.base import RemoteStatus
+from vidgen_core.providers.http import Answer
+
+SIZE_REFUSED: Final = Verdict(ErrorKind.PARAMETER, "size_refused")
+MODEL_UNAVAILABLE: Final = Verdict(ErrorKind.OVERLOADED, "model_unavailable", retryable=True)
+MODEL_WITHOUT_PRICE: Final = Verdict(ErrorKind.PARAMETER, "model_without_price")
+ACCOUNT_BANNED: Final = Verdict(ErrorKind.AUTH, "account_banned")
+#: A fee for a breach of the upstream's rules is kept (new-api: ``violation_fee``).
+REFUSED_FOR_A_FEE: Final = Verdict(ErrorKind.MODERATION, "content_refused_fee", charge=Charge.ASSUMED)
+#: The relay asked its upstream and lost the answer: the job may exist there.
+UPSTREAM_LOST: Final = Verdict(
+    ErrorKind.NETWORK, "upstream_unreachable", Delivery.UNKNOWN, retryable=True, charge=Charge.UNKNOWN
+)
+REPLY_WITHOUT_ID: Final = Verdict(
+    ErrorKind.NETWORK, "answer_without_id", Delivery.UNKNOWN, retryable=True, charge=Charge.UNKNOWN
+)
+#: ``status: error`` and a text under HTTP 200, instead of a job.
+REFUSED_UNDER_200: Final = Verdict(ErrorKind.PROVIDER, "submit_refused", retryable=True)
+
+TABLE: Final = Table(
+    provider="Yunwu",
+    by_code=(
+        case(BALANCE_EMPTY, "insufficient_user_quota", "pre_consume_token_quota_failed", "insufficient_quota"),
+        case(REFUSED_FOR_A_FEE, "violation_fee", "violation_fee.grok.csam"),
+        case(CONTENT_REFUSED, "sensitive_words_detected", "prompt_blocked", "content_policy_violation"),
+        case(SIZE_REFUSED, "invalid_size"),
+        # new-api rewrites every 429 of an upstream to this code and these words; other words under it are a lost answer.
+        case(SATURATED, "fail_to_fetch_task", said=words("负载已饱和")),
+        case(UPSTREAM_LOST, "do_request_failed", "fail_to_fetch_task"),
+        # One code for everything that is wrong with a request; what it is stands in the words.
+        case(CONTENT_REFUSED, "invalid_request", "invalid_request_error", said=MODERATION),
+        case(IMAGE_NOT_FETCHED, "invalid_request", "invalid_request_error", said=IMAGE_TROUBLE),
+        case(PARAMETER_REFUSED, "invalid_request", "missing_model", "invalid_json", "invalid_multipart_form",
+             "duration_out_of_range", "invalid_type", "base_resp:400", "base_resp:2013"),
+        case(MODEL_UNAVAILABLE, "model_not_found"),
+        case(MODEL_WITHOUT_PRICE, "model_price_error"),
+        case(JOB_UNKNOWN, "task_not_exist"),
+    ),
+    by_words=(
+        case(REFUSED_FOR_A_FEE, said=words("violation_fee")),
+        case(KEY_USED_UP, said=words("令牌额度已用尽")),
+        case(ADDRESS_NOT_ALLOWED, said=words(r"\bIP\b.{0,20}(?:不在|not (?:in|allowed))", "不允许.{0,8}IP")),
+        case(KEY_WITHOUT_RIGHT, said=words("无权访问", "无权使用", "no access to (?:the )?(?:group|model)")),
+        case(ACCOUNT_BANNED, said=words("用户已被封禁", "user.{0,12}banned")),
+        case(KEY_REJECTED, said=words("无效的令牌", "invalid token", "令牌已过期", "令牌状态不可用", "未提供令牌")),
+        case(BALANCE_EMPTY, said=words("用户额度不足", "预扣费额度失败", "余额不足", "insufficient.{0,12}(?:quota|balance|credit)")),
+        case(MODEL_WITHOUT_PRICE, said=words("未找到价格配置")),
+        case(SIZE_REFUSED, said=words(r"\bsize is required", r"\b(?:size|resolution)\b.{0,30}(?:invalid|unsupported|not supported)")),
+        case(PARAMETER_REFUSED, said=words("未指定模型名称", r"(?:is )?not supported", "is required", "must be one of", "out of range")),
+        case(MODEL_UNAVAILABLE, said=words("无可用渠道")),
+        case(UPSTREAM_LOST, said=words("请求上游地址失败")),
+        case(REMOTE_TIMEOUT, said=words("任务超时", "timed? ?out")),
+    ),
+)  # fmt: skip
+
+
+def said_by(answer: Answer) -> Said:
+    """Take codes and text out of any of the envelopes (error object, task error, management API, bare text)."""
+    body = answer.json
+    codes = texts_at(body, "error.code", "error.type", "code", "error_code")
+    nested = at(body, "base_resp.status_code")
+    if nested not in (None, 0):
+        codes.append(f"base_resp:{nested}")
+    text = reason_in(body) or answer.plain_text
+    return Said(tuple(code.lower() for code in codes), text, answer.status)
+
+
+def reason_in(body: Any) -> str:
+    """The text for people, wherever it stands."""
+    found = texts_at(
+        body, "error.message", "error", "fail_reason", "failReason", "detail.error.message", "detail.error", "detail.fail_reason",
+        "data.fail_reason", "data.error.message", "data.error", "data.failReason", "message", "reason", "msg",
+        "base_resp.status_msg", "detail.message", "data.message", "detail",
+    )  # fmt: skip
+    return found[0] if found else ""
+
+
+#: The union of all words seen; compared in lower case. Whatever is not here counts as still running.
+STATUS_WORDS: Final = {
+    RemoteStatus.QUEUED: "pending queued submitted not_start preparing",
+    RemoteStatus.RUNNING: "running processing in_progress generating image_downloading video_generating "
+    "video_generation_completed video_upsampling video_upsampling_completed",
+    RemoteStatus.SUCCEEDED: "completed complete success succeeded succeed finished done",
+    RemoteStatus.FAILED: "failed failure fail error video_generation_failed video_upsampling_failed expired",
+    RemoteStatus.CANCELLED: "cancelled canceled",
+}
+_BY_WORD: Final = {word: status for status, known in STATUS_WORDS.items() for word in known.split()}
+
+
+def stage_in(body: Any) -> str | None:
+    """The provider's own status word, wherever it stands."""
+    found = [
+        text
+        for path in ("status", "data.status", "state", "task_status", "detail.status", "data.state", "data.task_status")
+        if isinstance(text := at(body, path), str) and text
+    ]
+    return found[0] if found else None
+
+
+def status_of(word: str | None) -> RemoteStatus:
+    """The normalized status of a word."""
+    return _BY_WORD.get((word or "").strip().lower(), RemoteStatus.UNKNOWN)
+
+
+def progress_in(body: Any) -> int | None:
+    """0–100 from a number, ``"75%"`` or nothing."""
+    for path in ("progress", "detail.progress_pct", "data.progress", "detail.progress"):
+        found = re.match(r"\s*(\d{1,9})", str(at(body, path)))
+        if found:
+            return min(int(found[1]), 100)
+    return None
+
+
+_LINKS: Final = (
+    "video_url", "url", "videoUrl", "detail.video_url", "detail.url", "detail.generations.url", "data.video_url",
+    "data.url", "data.output", "data.result_url", "result_url", "output.url", "output.video_url", "output",
+    "metadata.url", "data.data.video_url", "video.url",
+)  # fmt: skip
+
+
+def link_in(body: Any) -> str | None:
+    """The result's link, wherever it stands; older relays put it into ``fail_reason`` of a success."""
+    for path in (*_LINKS, "data.fail_reason", "fail_reason"):
+        found = at(body, path)
+        found = found[0] if isinstance(found, list) and found else found
+        if isinstance(found, str) and re.match(r"https?://", found):
+            return found
+    return None
+
+
+def id_in(body: Any) -> str | None:
+    """The job's id in the answer to a create; it is opaque and kept as it is."""
+    found = texts_at(body, "id", "task_id", "taskId", "data.id", "data.task_id", "data.taskId", "data")
+    return found[0] if found else None

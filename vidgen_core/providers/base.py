@@ -187,6 +187,8 @@ class Provider(ABC):
     longest_job: ClassVar[float] = 3600.0
     #: Known limit of submits per key, or None.
     rate_limit: ClassVar[RateLimit | None] = None
+    #: Seconds between two polls where asking costs nothing; None: the settings and learned durations decide.
+    own_pace: ClassVar[float | None] = None
     #: The currency of its prices and balances.
     currency: ClassVar[str] = "CNY"
 
@@ -245,6 +247,9 @@ class Provider(ABC):
     @abstractmethod
     async def test(self, key: Key | None) -> Connection:
         """Whether the key works and what is left on it; never costs money."""
+
+    async def release(self, job: RemoteJob) -> None:
+        """The result is safe on disk, or nobody wants it any more: leftovers on our side may go."""
 
     async def close(self) -> None:
         """Let go of connections and child processes."""

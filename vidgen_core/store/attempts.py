@@ -144,3 +144,21 @@ class Attempts(Subject):
             if row.cost:
                 found[row.currency][Charge(row.charge)] = Money(amount=row.cost, currency=row.currency)
         return dict(found)
+
+    def durations(self, provider: Mode, newest: int = 500) -> dict[str, list[float]]:
+        """Seconds from acceptance to success by model, of the newest attempts."""
+        query = (
+            select(attempts.c.model, attempts.c.accepted_at, attempts.c.ended_at)
+            .where(
+                attempts.c.provider == provider,
+                attempts.c.state == AttemptState.SUCCEEDED,
+                attempts.c.accepted_at.is_not(None),
+                attempts.c.ended_at.is_not(None),
+            )
+            .order_by(attempts.c.id.desc())
+            .limit(newest)
+        )
+        found: dict[str, list[float]] = defaultdict(list)
+        for row in self.tx.run(query):
+            found[row.model].append((row.ended_at - row.accepted_at).total_seconds())
+        return dict(found)

@@ -1,0 +1,114 @@
+"""What a step of a task needs at hand, handed in so that nothing lives in a module."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
+
+from vidgen_core.keys import KeyPool
+from vidgen_core.locations import Locations
+from vidgen_core.models import Attempt, Mode, Task
+from vidgen_core.providers.base import Key, Order, Provider, RemoteJob
+from vidgen_core.runner.clock import Clock
+from vidgen_core.runner.lanes import Lanes
+from vidgen_core.runner.pace import PaceBook
+from vidgen_core.runner.writer import Writer
+from vidgen_core.settings import Settings
+from vidgen_core.store import Store, Tx
+
+T = TypeVar("T")
+
+
+class Lane(StrEnum):
+    """What a task occupies until it is looked at again."""
+
+    #: One slot of the provider's cap: being submitted or under way on the remote side.
+    REMOTE = "remote"
+    #: No slot: downloading, or waiting for the disk.
+    LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Next:
+    """Call ``advance`` again in ``delay`` seconds; until then the task stands in ``lane``."""
+
+    delay: float
+    lane: Lane
+
+
+@dataclass
+class Held:
+    """A live task in the runner's hands: the last known row and what is only counted while it is held.
+
+    The counters may be lost in a crash: they bound repetitions that cost nothing.
+    """
+
+    task: Task
+    attempt: Attempt | None = None
+    #: Set while a paid request is out: a stop waits for it.
+    sending: bool = False
+    poll_errors: int = 0
+    fetch_errors: int = 0
+    links_renewed: int = 0
+    #: Polls that said *done* without a link.
+    blank_successes: int = 0
+
+
+@dataclass
+class Context:
+    """The runner's tools."""
+
+    store: Store
+    writer: Writer
+    settings: Callable[[], Settings]
+    locations: Locations
+    providers: Mapping[Mode, Provider]
+    keys: Mapping[Mode, KeyPool]
+    lanes: Lanes
+    clock: Clock
+    pace: PaceBook = field(default_factory=PaceBook)
+
+    async def read(self, query: Callable[[Tx], T]) -> T:
+        """Run a query beside the event loop."""
+        return await asyncio.to_thread(self._read, query)
+
+    def _read(self, query: Callable[[Tx], T]) -> T:
+        with self.store.read() as tx:
+            return query(tx)
+
+    def provider(self, held: Held) -> Provider:
+        return self.providers[held.task.provider]
+
+    def key(self, held: Held) -> Key | None:
+        """The key that sent the attempt: a job is asked for only with it."""
+        attempt = held.attempt
+        if attempt is None or attempt.key_id is None:
+            return None
+        return self.keys[attempt.provider].by_id(attempt.key_id)
+
+    def order(self, held: Held) -> Order:
+        task, attempt = held.task, held.attempt
+        assert attempt is not None
+        image = self.locations.images / task.params.image if task.params.image else None
+        return Order(
+            reference=f"t{task.id}-a{attempt.number}",
+            model=task.model,
+            params=task.params,
+            image=image,
+            take=task.take,
+        )
+
+
+def job_of(task: Task, attempt: Attempt) -> RemoteJob:
+    """The remote job of an accepted attempt."""
+    assert attempt.remote_id is not None
+    return RemoteJob(
+        remote_id=attempt.remote_id,
+        model=attempt.model,
+        params=task.params,
+        base_url=attempt.base_url,
+        submitted_at=attempt.accepted_at,
+    )

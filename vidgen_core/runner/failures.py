@@ -1,0 +1,35 @@
+"""Errors as kept with a task."""
+
+from __future__ import annotations
+
+from vidgen_core.errors import ErrorKind, FileError, RemoteError, VidgenError
+from vidgen_core.models import Charge, Failure
+
+#: Kinds that may pass when the same thing is tried again.
+PASSING = frozenset(
+    {ErrorKind.NETWORK, ErrorKind.RATE_LIMIT, ErrorKind.OVERLOADED, ErrorKind.PROVIDER, ErrorKind.TIMEOUT}
+)
+
+
+def failure_of(error: Exception, charged: Charge = Charge.NONE) -> Failure:
+    """What is kept of an error: its kind, code and params, never its text.
+
+    An error that is none of ours is a fault of the program; its type alone is kept, since its text may hold
+    anything.
+    """
+    if not isinstance(error, VidgenError):
+        return Failure(
+            kind=ErrorKind.PROVIDER, code="unexpected", params={"type": type(error).__name__}, charged=charged
+        )
+    retryable = error.kind in PASSING
+    return Failure(kind=error.kind, code=error.code, params=error.params, retryable=retryable, charged=charged)
+
+
+def evidence_of(error: Exception) -> str | None:
+    """The raw answer that came with an error."""
+    return error.evidence if isinstance(error, RemoteError) else None
+
+
+def is_disk_trouble(error: Exception) -> bool:
+    """Whether the disk, not the task, is at fault."""
+    return isinstance(error, FileError) and error.code in {"disk_full", "folder_read_only"}

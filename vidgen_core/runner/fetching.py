@@ -1,0 +1,196 @@
+"""downloading -> completed: bytes into a ``.part``, checked, renamed, and only then a take."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from vidgen_core.errors import ErrorKind, FileError, RemoteError, VidgenError
+from vidgen_core.media import files, video
+from vidgen_core.models import Charge, Failure, LogLevel, TaskStatus
+from vidgen_core.providers.base import RemoteJob
+from vidgen_core.runner import records
+from vidgen_core.runner.backoff import back_off
+from vidgen_core.runner.context import Context, Held, Lane, Next, job_of
+from vidgen_core.runner.failures import failure_of, is_disk_trouble
+from vidgen_core.store import NewTake, Tx
+
+#: Downloads that may break before the task fails; each goes on where the last one stopped.
+FETCH_TRIES = 6
+#: Fresh links asked for before the task fails.
+LINK_TRIES = 3
+#: Seconds until the disk is looked at again.
+DISK_WAIT = 15.0
+#: Bytes that must be free before a download begins, where its length is not known yet.
+USUAL_VIDEO = 60_000_000
+
+
+async def download(held: Held, ctx: Context) -> Next | None:
+    """Bring the result home."""
+    if held.task.cancel_requested:
+        return await _cancelled(held, ctx)
+    attempt = held.attempt
+    assert attempt is not None
+    job = job_of(held.task, attempt)
+    part: files.PartFile | None = None
+    try:
+        part = files.PartFile(await _target(held, ctx), owner=f"t{held.task.id}")
+        await _complete(held, ctx, await _fetch(held, ctx, job, part))
+    except (RemoteError, FileError) as error:
+        return await _broken(held, ctx, job, error, part)
+    finally:
+        if part is not None:
+            part.close()
+    await ctx.provider(held).release(job)
+    return None
+
+
+async def _target(held: Held, ctx: Context) -> Path:
+    """Where the file goes; the same again after a crash, so that its part is gone on with."""
+    task, settings = held.task, ctx.settings()
+    project = await ctx.read(lambda tx: tx.projects.get(task.project_id))
+    below = files.take_path(
+        settings.file_pattern,
+        project=project.name,
+        shot=task.shot,
+        take=task.take,
+        model=task.model,
+        provider=task.provider.value,
+        created=task.created_at,
+    )
+    return settings.save_folder(ctx.locations) / below
+
+
+async def _fetch(held: Held, ctx: Context, job: RemoteJob, part: files.PartFile) -> Path:
+    """The whole file under its name. A crash after the rename fetches again and finds the same content there."""
+    url = held.task.result_url
+    if url is None:
+        raise RemoteError("link_missing", kind=ErrorKind.FILE)
+    await asyncio.to_thread(files.ensure_free_space, part.target.parent, USUAL_VIDEO)
+    length = await ctx.provider(held).fetch(job, url, part, ctx.key(held))
+    return await asyncio.to_thread(part.finish, length)
+
+
+async def _complete(held: Held, ctx: Context, path: Path) -> None:
+    new = await asyncio.to_thread(_describe, held, ctx, path)
+    await ctx.writer.do(lambda tx: _keep(tx, held, new, path))
+
+
+def _describe(held: Held, ctx: Context, path: Path) -> NewTake:
+    """Facts and poster of a finished file."""
+    task, facts = held.task, video.probe(path)
+    digest = video.sha256_file(path)
+    poster = f"{task.id}-{digest[:16]}.jpg"
+    video.poster(path, ctx.locations.posters / poster)
+    folder = ctx.settings().save_folder(ctx.locations)
+    return NewTake(
+        project_id=task.project_id,
+        shot_id=task.shot_id,
+        task_id=task.id,
+        number=task.take,
+        folder=str(folder),
+        file=path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path),
+        poster=poster,
+        seconds=facts.seconds,
+        width=facts.width,
+        height=facts.height,
+        bytes=facts.bytes,
+        sha256=digest,
+        provider=task.provider,
+        model=task.model,
+        prompt=task.params.prompt,
+        seed=task.params.seed,
+        warnings=_ratio_warning(task.params.aspect_ratio, facts.width, facts.height),
+    )
+
+
+def _ratio_warning(asked: str, width: int, height: int) -> tuple[str, ...]:
+    try:
+        left, right = (float(side) for side in asked.split(":"))
+    except ValueError:
+        return ()
+    differs = abs((width / height) / (left / right) - 1) > 0.05
+    return ("ratio_differs",) if differs else ()
+
+
+def _keep(tx: Tx, held: Held, new: NewTake, path: Path) -> None:
+    """The take and the end of the task, together."""
+    task = held.task
+    twins = [take for take in tx.takes.by_sha256(new.sha256) if take.prompt != new.prompt]
+    warnings = (*new.warnings, "same_file") if twins else new.warnings
+    tx.takes.add(dataclasses.replace(new, warnings=warnings))
+    cost, charge = records.owed(tx, task)
+    records.move(
+        tx,
+        held,
+        TaskStatus.COMPLETED,
+        file=str(path),
+        progress=100,
+        stage=None,
+        result_url=None,
+        failure=None,
+        cost=cost,
+        charge=charge,
+    )
+    records.log(tx, LogLevel.SUCCESS, "task_completed", task, file=path.name)
+    if twins:
+        records.log(tx, LogLevel.WARNING, "same_file", task, other=f"{twins[0].id}")
+
+
+async def _broken(
+    held: Held, ctx: Context, job: RemoteJob, error: VidgenError, part: files.PartFile | None
+) -> Next | None:
+    """Try again where that is free: the bytes, then the link, and only then fail."""
+    if is_disk_trouble(error):
+        task = held.task
+        ctx.writer.post(
+            lambda tx: records.log(tx, LogLevel.WARNING, "disk_wait", task, cause=error.code, **error.params)
+        )
+        return Next(DISK_WAIT, Lane.LOCAL)
+    held.fetch_errors += 1
+    settings = ctx.settings().runner
+    bad_bytes = isinstance(error, FileError)
+    if bad_bytes and part is not None:
+        await asyncio.to_thread(part.restart)
+    if error.code in {"link_expired", "link_missing"} or (bad_bytes and held.fetch_errors > 1):
+        return await _renew_link(held, ctx, job, error)
+    if held.fetch_errors < FETCH_TRIES:
+        asked = error.retry_after if isinstance(error, RemoteError) else None
+        return Next(back_off(settings, held.fetch_errors, asked), Lane.LOCAL)
+    return await _fail(held, ctx, error)
+
+
+async def _renew_link(held: Held, ctx: Context, job: RemoteJob, error: VidgenError) -> Next | None:
+    """A fresh link from the provider, else another poll, which may name one."""
+    held.links_renewed += 1
+    if held.links_renewed > LINK_TRIES:
+        return await _fail(held, ctx, error)
+    try:
+        url = await ctx.provider(held).fresh_link(job, held.task.result_url or "", ctx.key(held))
+        if url is None:
+            url = (await ctx.provider(held).poll(job, ctx.key(held))).url
+    except RemoteError:
+        url = None
+    if url is not None:
+        fresh = url
+        await ctx.writer.do(lambda tx: tx.tasks.note(held.task.id, result_url=fresh))
+        held.task = held.task.model_copy(update={"result_url": fresh})
+    return Next(back_off(ctx.settings().runner, held.links_renewed), Lane.LOCAL)
+
+
+async def _fail(held: Held, ctx: Context, error: VidgenError) -> Next | None:
+    """The video was made and cannot be brought home: fetching it again stays free."""
+    charged = held.attempt.charge if held.attempt else Charge.UNKNOWN
+    code = error.code if error.kind is ErrorKind.FILE else "download_failed"
+    host = urlsplit(held.task.result_url or "").hostname or ""
+    params = {**failure_of(error).params, "host": host}
+    failure = Failure(kind=ErrorKind.FILE, code=code, params=params, retryable=True, charged=charged)
+    await ctx.writer.do(lambda tx: records.fail(tx, held, failure, ctx.clock()))
+    return None
+
+
+async def _cancelled(held: Held, ctx: Context) -> Next | None:
+    await ctx.writer.do(lambda tx: records.give_up(tx, held, ctx.clock(), stopped=False))
+    return None

@@ -1,0 +1,235 @@
+"""processing: asking how an accepted job stands, and finding out about one whose answer was lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from vidgen_core.errors import ErrorKind, RemoteError
+from vidgen_core.models import Attempt, AttemptState, Charge, Failure, LogLevel
+from vidgen_core.providers.base import Found, RemoteState, RemoteStatus, Submission
+from vidgen_core.runner import records
+from vidgen_core.runner.backoff import back_off
+from vidgen_core.runner.context import Context, Held, Lane, Next, job_of
+from vidgen_core.runner.failures import PASSING
+from vidgen_core.runner.pace import jitter
+from vidgen_core.runner.submitting import lost, send
+from vidgen_core.store import Tx
+
+#: Polls that may say *done* without naming a link before the task fails.
+BLANK_SUCCESSES = 3
+#: Seconds around a lost answer in which the provider's log is searched.
+WINDOW_BEFORE = 5.0
+#: Seconds after the intent during which the provider's log is asked again before a person is.
+RECONCILE_FOR = 60.0
+#: Seconds between two looks into the provider's log.
+RECONCILE_EVERY = 10.0
+
+
+async def follow(held: Held, ctx: Context) -> Next | None:
+    """One look at a task in ``processing``, wherever its attempt stands."""
+    attempt = held.attempt
+    if attempt is None or attempt.state is AttemptState.PREPARING:
+        return await _start_over(held, ctx)
+    if attempt.state is AttemptState.SENDING:
+        return await _after_a_crash(held, ctx)
+    if attempt.state is AttemptState.UNKNOWN and attempt.remote_id is None:
+        return await _reconcile(held, ctx, attempt)
+    if held.task.cancel_requested:
+        return await give_up(held, ctx)
+    return await _poll(held, ctx, attempt)
+
+
+async def _start_over(held: Held, ctx: Context) -> Next | None:
+    """Nothing paid had left: the task goes back into the queue."""
+    await ctx.writer.do(lambda tx: records.requeue(tx, held, None, None, ctx.clock(), 0.0, state=AttemptState.REFUSED))
+    return None
+
+
+async def _after_a_crash(held: Held, ctx: Context) -> Next | None:
+    """The intent was written and no answer: only where sending again is harmless is it sent again."""
+    if ctx.provider(held).repeatable_submit:
+        return await send(held, ctx, ctx.key(held))
+    failure = Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code="submit_interrupted", charged=Charge.UNKNOWN)
+    return await lost(held, ctx, failure, None)
+
+
+async def give_up(held: Held, ctx: Context) -> Next | None:
+    """The user no longer waits: tell the provider where it listens, and remember that it may be charged."""
+    attempt = held.attempt
+    assert attempt is not None
+    stopped = False
+    if attempt.remote_id is not None:
+        job = job_of(held.task, attempt)
+        try:
+            stopped = await ctx.provider(held).cancel(job, ctx.key(held))
+        except RemoteError as error:
+            code = error.code
+            ctx.writer.post(lambda tx: records.log(tx, LogLevel.WARNING, "cancel_unheard", held.task, cause=code))
+    await ctx.writer.do(lambda tx: records.give_up(tx, held, ctx.clock(), stopped=stopped))
+    return None
+
+
+async def _poll(held: Held, ctx: Context, attempt: Attempt) -> Next | None:
+    provider, job = ctx.provider(held), job_of(held.task, attempt)
+    try:
+        state = await provider.poll(job, ctx.key(held))
+    except RemoteError as error:
+        return await _poll_failed(held, ctx, error)
+    held.poll_errors = 0
+    if state.status is RemoteStatus.SUCCEEDED and state.url:
+        return await _done(held, ctx, attempt, state)
+    if state.status in (RemoteStatus.FAILED, RemoteStatus.CANCELLED):
+        return await _failed(held, ctx, state)
+    if state.stage == "completed_without_link":
+        held.blank_successes += 1
+        if held.blank_successes > BLANK_SUCCESSES:
+            return await _failed(held, ctx, state)
+    return await _still_running(held, ctx, state)
+
+
+async def _done(held: Held, ctx: Context, attempt: Attempt, state: RemoteState) -> Next | None:
+    now = ctx.clock()
+    if attempt.accepted_at is not None and attempt.state is AttemptState.ACCEPTED:
+        ctx.pace.learn((attempt.provider, attempt.model), [(now - attempt.accepted_at).total_seconds()])
+    arrived = await ctx.writer.do(lambda tx: records.arrive(tx, held, state, now))
+    return Next(0.0, Lane.LOCAL) if arrived else None
+
+
+async def _still_running(held: Held, ctx: Context, state: RemoteState) -> Next | None:
+    now = ctx.clock()
+    if _overdue(held, ctx):
+        return await _time_out(held, ctx)
+    task_id = held.task.id
+    ctx.writer.post(lambda tx: records.see(tx, task_id, state, now))
+    return Next(_delay(held, ctx), Lane.REMOTE)
+
+
+async def _poll_failed(held: Held, ctx: Context, error: RemoteError) -> Next | None:
+    """An unusable answer never fails a task; only the deadline does."""
+    held.poll_errors += 1
+    if _overdue(held, ctx):
+        return await _time_out(held, ctx)
+    task, count = held.task, held.poll_errors
+    if count in (1, 5, 25):
+        ctx.writer.post(
+            lambda tx: records.log(tx, LogLevel.WARNING, "poll_failed", task, cause=error.code, count=count)
+        )
+    slower = 2 ** min(count, 4) if error.kind is ErrorKind.RATE_LIMIT else min(1 + count / 4, 4)
+    return Next(max(_delay(held, ctx) * slower, error.retry_after or 0.0), Lane.REMOTE)
+
+
+def _delay(held: Held, ctx: Context) -> float:
+    provider, attempt = ctx.provider(held), held.attempt
+    if provider.own_pace is not None:
+        return provider.own_pace
+    since = attempt.accepted_at if attempt else None
+    elapsed = (ctx.clock() - since).total_seconds() if since else 0.0
+    interval = ctx.settings().runner.poll_interval
+    return jitter(ctx.pace.delay((provider.mode, held.task.model), elapsed, interval))
+
+
+def _overdue(held: Held, ctx: Context) -> bool:
+    since = held.attempt.accepted_at if held.attempt else None
+    return since is not None and (ctx.clock() - since).total_seconds() > ctx.settings().runner.max_wait
+
+
+async def _time_out(held: Held, ctx: Context) -> Next | None:
+    """Waited long enough: never sent again, and a late result is still taken in."""
+    waited = round(ctx.settings().runner.max_wait)
+    failure = Failure(
+        kind=ErrorKind.TIMEOUT, code="waited_too_long", params={"seconds": waited}, charged=Charge.ASSUMED
+    )
+    charge = Charge.ASSUMED if held.attempt and held.attempt.cost else Charge.NONE
+    await ctx.writer.do(
+        lambda tx: records.fail(tx, held, failure, ctx.clock(), state=AttemptState.ABANDONED, charge=charge)
+    )
+    return None
+
+
+async def _failed(held: Held, ctx: Context, state: RemoteState) -> Next | None:
+    """The remote side gave up: a new attempt where that may help, within ``max_retries``."""
+    assert held.attempt is not None
+    await ctx.provider(held).release(job_of(held.task, held.attempt))
+    failure = state.failure or _blank_failure(state)
+    settings = ctx.settings().runner
+    charge = state.charge or (failure.charged if held.attempt.cost else Charge.NONE)
+    tries = await ctx.read(lambda tx: _failures(tx, held.task.id)) + 1
+    if failure.kind in PASSING and settings.retry_on_fail and tries <= settings.max_retries:
+        delay = back_off(settings, tries)
+        kept = failure.model_copy(update={"charged": charge})
+        await ctx.writer.do(
+            lambda tx: records.requeue(tx, held, kept, state.evidence, ctx.clock(), delay, state=AttemptState.FAILED)
+        )
+        return None
+    await ctx.writer.do(
+        lambda tx: records.fail(
+            tx,
+            held,
+            failure,
+            ctx.clock(),
+            state=AttemptState.FAILED,
+            evidence=state.evidence,
+            charge=charge,
+        )
+    )
+    return None
+
+
+def _blank_failure(state: RemoteState) -> Failure:
+    if state.status is RemoteStatus.CANCELLED:
+        return Failure(kind=ErrorKind.PROVIDER, code="remote_cancelled", retryable=True, charged=Charge.UNKNOWN)
+    # Relays show a result withheld by moderation as "completed" without a link.
+    return Failure(kind=ErrorKind.MODERATION, code="completed_without_link", charged=Charge.UNKNOWN)
+
+
+def _failures(tx: Tx, task_id: int) -> int:
+    return sum(1 for attempt in tx.attempts.of_task(task_id) if attempt.state is AttemptState.FAILED)
+
+
+async def _reconcile(held: Held, ctx: Context, attempt: Attempt) -> Next | None:
+    """Look for the job in the provider's own log: exactly one match is ours, anything else is for a person."""
+    if held.task.cancel_requested:
+        return await give_up(held, ctx)
+    intent_at = attempt.intent_at or attempt.created_at
+    since = intent_at - timedelta(seconds=WINDOW_BEFORE)
+    try:
+        found = await ctx.provider(held).find(ctx.order(held), since, ctx.key(held))
+    except RemoteError:
+        found = ()
+    age = (ctx.clock() - intent_at).total_seconds()
+    if found is not None:
+        candidates = await ctx.read(lambda tx: _unclaimed(tx, attempt, found))
+        if len(candidates) == 1 and await ctx.read(lambda tx: _alone(tx, attempt)):
+            return await _adopt(held, ctx, candidates[0])
+        if age < min(RECONCILE_FOR, ctx.settings().runner.max_wait):
+            return Next(min(RECONCILE_EVERY, ctx.settings().runner.poll_interval), Lane.REMOTE)
+    failure = Failure(
+        kind=ErrorKind.SUBMIT_UNKNOWN,
+        code="submit_unknown",
+        params={"cause": attempt.failure.code if attempt.failure else "submit_interrupted"},
+        charged=Charge.UNKNOWN,
+    )
+    await ctx.writer.do(lambda tx: records.fail(tx, held, failure, ctx.clock()))
+    return None
+
+
+def _unclaimed(tx: Tx, attempt: Attempt, found: tuple[Found, ...]) -> list[Found]:
+    return [one for one in found if tx.attempts.by_remote_id(attempt.provider, one.remote_id) is None]
+
+
+def _alone(tx: Tx, attempt: Attempt) -> bool:
+    """Whether no other answer of the same model is open: its job could be the one that was found."""
+    others = tx.attempts.open(attempt.provider)
+    return not any(
+        other.id != attempt.id
+        and other.model == attempt.model
+        and other.remote_id is None
+        and other.state in (AttemptState.SENDING, AttemptState.UNKNOWN)
+        for other in others
+    )
+
+
+async def _adopt(held: Held, ctx: Context, found: Found) -> Next:
+    submission = Submission(remote_id=found.remote_id)
+    await ctx.writer.do(lambda tx: records.accept(tx, held, submission, ctx.clock()))
+    return Next(0.0, Lane.REMOTE)

@@ -1,0 +1,124 @@
+"""Holds on a provider's lane: nothing new is submitted while one stands.
+
+A hold is a fact that people see (``lane.<provider>`` in the store's state) with the code of its sentence. Some
+end by themselves (a back-off has an ``until``, missing keys appear), others wait for a person to go on.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from datetime import datetime, timedelta
+from typing import Any
+
+from vidgen_core.models import Frozen, LogLevel, Mode
+from vidgen_core.runner.clock import Clock
+from vidgen_core.runner.writer import Writer
+from vidgen_core.store import Tx
+
+#: Failures in a row with the same code before the lane waits for a person.
+SAME_FAILURES = 3
+
+
+class Hold(Frozen):
+    """Why a lane stands still; ``until`` None waits for a person or for what is missing."""
+
+    code: str
+    params: dict[str, Any]
+    since: datetime
+    until: datetime | None = None
+    #: Whether the lane opens again without a person, once the cause is gone.
+    by_itself: bool = True
+
+
+class Lanes:
+    """The holds of all providers, written down when they change."""
+
+    def __init__(self, writer: Writer, clock: Clock) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._holds: dict[Mode, Hold] = {}
+        self._misses: dict[Mode, int] = {}
+        self._same: dict[Mode, tuple[str, int]] = {}
+        #: Changes on their way into the store, which until then knows less than we do.
+        self._unwritten: dict[Mode, Future[Any]] = {}
+
+    def load(self, tx: Tx) -> None:
+        """Take over what the store says: a hold lifted by a person is gone there."""
+        for mode in Mode:
+            if mode in self._unwritten and not self._unwritten[mode].done():
+                continue
+            kept = tx.state.get(_name(mode))
+            if kept is None:
+                if self._holds.pop(mode, None) is not None:
+                    self._same.pop(mode, None)
+            elif mode not in self._holds:
+                self._holds[mode] = Hold.model_validate(kept)
+
+    def hold_of(self, mode: Mode) -> Hold | None:
+        """The hold that stands now; one whose time has passed is lifted."""
+        hold = self._holds.get(mode)
+        if hold is not None and hold.until is not None and hold.until <= self._clock():
+            self.lift(mode)
+            return None
+        return hold
+
+    def hold(
+        self, mode: Mode, code: str, *, until: datetime | None = None, by_itself: bool = True, **params: Any
+    ) -> None:
+        """Stop submitting to ``mode``."""
+        before = self._holds.get(mode)
+        if before is not None and before.code == code and before.until == until:
+            return
+        hold = Hold(code=code, params=params, since=self._clock(), until=until, by_itself=by_itself)
+        self._holds[mode] = hold
+        news = before is None or before.code != code
+        self._unwritten[mode] = self._writer.post(lambda tx: _write_hold(tx, mode, hold, news=news))
+
+    def lift(self, mode: Mode, code: str | None = None) -> None:
+        """Go on with ``mode``; with ``code`` only if the hold is of that cause."""
+        hold = self._holds.get(mode)
+        if hold is None or (code is not None and hold.code != code):
+            return
+        del self._holds[mode]
+        self._unwritten[mode] = self._writer.post(lambda tx: _write_lift(tx, mode))
+
+    def unreachable(self, mode: Mode, delay: float, code: str) -> None:
+        """A request surely did not leave: wait ``delay`` seconds before anybody tries again."""
+        self._misses[mode] = self._misses.get(mode, 0) + 1
+        self.hold(mode, code, until=self._clock() + timedelta(seconds=delay), provider=mode.value)
+
+    def misses(self, mode: Mode) -> int:
+        """Requests in a row that did not get through."""
+        return self._misses.get(mode, 0)
+
+    def reached(self, mode: Mode) -> None:
+        """The provider answered."""
+        self._misses.pop(mode, None)
+
+    def refused_alike(self, mode: Mode, model: str, code: str) -> None:
+        """Count equal refusals in a row; too many of them are a wrong setting, not bad luck of one shot."""
+        cause = f"{model}:{code}"
+        before, count = self._same.get(mode, (cause, 0))
+        count = count + 1 if before == cause else 1
+        self._same[mode] = (cause, count)
+        if count >= SAME_FAILURES:
+            self.hold(mode, "lane_same_failure", by_itself=False, provider=mode.value, model=model, cause=code)
+
+    def accepted(self, mode: Mode) -> None:
+        """An order was taken: the settings are good."""
+        self._same.pop(mode, None)
+
+
+def _name(mode: Mode) -> str:
+    return f"lane.{mode.value}"
+
+
+def _write_hold(tx: Tx, mode: Mode, hold: Hold, *, news: bool) -> None:
+    tx.state.put(_name(mode), hold.model_dump(mode="json"))
+    if news:
+        tx.log.add(LogLevel.WARNING, hold.code, **hold.params)
+
+
+def _write_lift(tx: Tx, mode: Mode) -> None:
+    tx.state.put(_name(mode), None)
+    tx.log.add(LogLevel.INFO, "lane_open", provider=mode.value)

@@ -1,0 +1,330 @@
+"""Who goes next, when to look again, under which cap: one loop over a heap of due times."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+import os
+import platform
+import time
+from datetime import datetime
+
+from vidgen_core.errors import FileError
+from vidgen_core.keys import Lease
+from vidgen_core.media.files import ensure_free_space
+from vidgen_core.models import AttemptState, Heartbeat, LogLevel, Mode, Task, TaskStatus
+from vidgen_core.providers.base import Key
+from vidgen_core.runner import late, records
+from vidgen_core.runner.advance import advance
+from vidgen_core.runner.context import Context, Held, Lane, Next
+from vidgen_core.runner.failures import failure_of
+from vidgen_core.runner.slots import NO_KEY, Slots
+from vidgen_core.store import Tx
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two looks at the store for changes made by others.
+TICK = 0.5
+#: Seconds between two signs of life.
+HEARTBEAT = 2.0
+#: Seconds between two looks at the free space of the disk.
+DISK_EVERY = 5.0
+#: Downloads at once; they hold no slot of the cap.
+DOWNLOADS = 8
+#: Seconds until a step that broke for a reason of our own is tried again.
+MISHAP = 5.0
+#: Seconds a stop waits for paid requests that are out.
+DRAIN = 10.0
+
+
+class Scheduler:
+    """Carries every live task through ``advance`` until told to stop."""
+
+    def __init__(self, ctx: Context, started_at: datetime) -> None:
+        self._ctx = ctx
+        self._started_at = started_at
+        self._slots = Slots(ctx)
+        self._held: dict[int, Held] = {}
+        self._due: list[tuple[float, int, int]] = []
+        self._order = itertools.count()
+        self._steps: dict[int, asyncio.Task[None]] = {}
+        self._alarm = asyncio.Event()
+        self._stopping = False
+        self._paused = False
+        self._revision = -1
+        self._next_due_at: datetime | None = None
+        self._times: dict[str, float] = {}
+        self._downloads = asyncio.Semaphore(DOWNLOADS)
+        self._late: asyncio.Task[None] | None = None
+
+    def wake(self) -> None:
+        """Look at the store now."""
+        self._revision = -1
+        self._alarm.set()
+
+    def stop(self) -> None:
+        """Submit nothing more; paid requests that are out are waited for."""
+        self._stopping = True
+        self._alarm.set()
+
+    async def run(self) -> None:
+        """The loop."""
+        await self._recover()
+        while not self._stopping:
+            self._alarm.clear()
+            if self._every("heartbeat", HEARTBEAT):
+                self._beat()
+            await self._look_at_store()
+            await self._fill()
+            self._start_due()
+            self._look_for_late()
+            await self._rest()
+        await self._drain()
+
+    # --- starting ---------------------------------------------------------------------------------------------------
+
+    async def _recover(self) -> None:
+        """Take up every task where the last run left it."""
+        held, ghosts = await self._ctx.read(self._left_over)
+        for one in held:
+            self._hold(one, Lane.LOCAL if one.task.status is TaskStatus.DOWNLOADING else Lane.REMOTE, 0.0)
+        for attempt_id, task_id, mode, since in ghosts:
+            self._slots.haunt(attempt_id, task_id, mode, since)
+        self._ctx.writer.post(lambda tx: tx.log.add(LogLevel.INFO, "runner_started", held=len(held), pid=os.getpid()))
+
+    def _left_over(self, tx: Tx) -> tuple[list[Held], list[tuple[int, int, Mode, datetime]]]:
+        self._ctx.lanes.load(tx)
+        held = [self._held_of(tx, task) for task in tx.tasks.held()]
+        known = {one.task.id for one in held}
+        ghosts: list[tuple[int, int, Mode, datetime]] = []
+        for mode, provider in self._ctx.providers.items():
+            if provider.repeatable_submit:
+                continue
+            ghosts.extend(
+                (attempt.id, attempt.task_id, mode, attempt.intent_at or attempt.created_at)
+                for attempt in tx.attempts.open(mode)
+                if attempt.state is AttemptState.UNKNOWN and attempt.task_id not in known
+            )
+        return held, ghosts
+
+    def _held_of(self, tx: Tx, task: Task) -> Held:
+        return Held(task, tx.attempts.get(task.attempt_id) if task.attempt_id is not None else None)
+
+    # --- the store --------------------------------------------------------------------------------------------------
+
+    async def _look_at_store(self) -> None:
+        """Notice what others did: wishes to cancel, looking again, pausing, lifting a hold."""
+        revision = await asyncio.to_thread(self._ctx.store.revision)
+        if revision == self._revision:
+            return
+        self._revision = revision
+        for held in await self._ctx.read(self._news):
+            self._take_up(held)
+
+    def _news(self, tx: Tx) -> list[Held]:
+        self._paused = bool(tx.state.get("paused"))
+        before = {mode: self._ctx.lanes.hold_of(mode) for mode in self._ctx.providers}
+        self._ctx.lanes.load(tx)
+        for mode, hold in before.items():
+            if hold is not None and self._ctx.lanes.hold_of(mode) is None and mode in self._ctx.keys:
+                # A person said "go on": every key gets another chance.
+                self._ctx.keys[mode].renew()
+        self._slots.lay_ghosts(tx)
+        strangers = [task for task in tx.tasks.held() if task.id not in self._held]
+        wishes = [task for task in tx.tasks.wishes() if task.id in self._held]
+        return [self._held_of(tx, task) for task in strangers + wishes]
+
+    def _take_up(self, news: Held) -> None:
+        known = self._held.get(news.task.id)
+        if known is None:
+            self._hold(news, Lane.LOCAL if news.task.status is TaskStatus.DOWNLOADING else Lane.REMOTE, 0.0)
+            return
+        if known.task.cancel_requested:
+            return
+        known.task = known.task.model_copy(update={"cancel_requested": True})
+        step = self._steps.get(news.task.id)
+        if step is None:
+            self._plan(news.task.id, 0.0)
+        elif known.task.status is TaskStatus.DOWNLOADING:
+            step.cancel()
+
+    # --- filling slots ----------------------------------------------------------------------------------------------
+
+    async def _fill(self) -> None:
+        """Start queued tasks while there are slots and keys."""
+        if self._paused or self._stopping:
+            return
+        self._watch_disk()
+        self._next_due_at = None
+        for mode in self._ctx.providers:
+            await self._fill_mode(mode)
+
+    async def _fill_mode(self, mode: Mode) -> None:
+        free = self._slots.free(mode)
+        if free <= 0 or not self._may_submit(mode):
+            return
+        now = self._ctx.clock()
+        starting = [task_id for task_id in self._steps if self._slots.modes.get(task_id) is mode]
+        tasks = await self._ctx.read(lambda tx: tx.tasks.claimable(mode, now, free + len(starting)))
+        waiting = [task for task in tasks if task.id not in self._held]
+        for task in waiting[:free]:
+            if not self._begin(task):
+                return
+        if len(waiting) < free:
+            due = await self._ctx.read(lambda tx: tx.tasks.next_due(mode, now))
+            if due is not None:
+                self._next_due_at = min(due, self._next_due_at or due)
+
+    def _may_submit(self, mode: Mode) -> bool:
+        hold = self._ctx.lanes.hold_of(mode)
+        if hold is None:
+            return True
+        return hold.code == NO_KEY and self._slots.key_may_have_come(mode)
+
+    def _begin(self, task: Task) -> bool:
+        key: Key | None = None
+        if self._ctx.providers[task.provider].needs_key:
+            lease = self._slots.lease(task.provider)
+            if not isinstance(lease, Lease):
+                return False
+            key = lease.key
+            self._slots.keys[task.id] = key.id
+        held = self._held[task.id] = Held(task)
+        self._slots.put(held, Lane.REMOTE)
+        self._step(held, key)
+        return True
+
+    def _watch_disk(self) -> None:
+        """A paid result needs a place to come to: without room nothing is submitted."""
+        if not self._every("disk", DISK_EVERY):
+            return
+        folder = self._ctx.settings().save_folder(self._ctx.locations)
+        try:
+            ensure_free_space(folder, 0)
+        except FileError as error:
+            for mode in self._ctx.providers:
+                self._ctx.lanes.hold(mode, "lane_disk_full", provider=mode.value, **error.params)
+        else:
+            for mode in self._ctx.providers:
+                self._ctx.lanes.lift(mode, "lane_disk_full")
+
+    # --- steps ------------------------------------------------------------------------------------------------------
+
+    def _hold(self, held: Held, lane: Lane, delay: float) -> None:
+        self._held[held.task.id] = held
+        self._slots.put(held, lane)
+        self._plan(held.task.id, delay)
+
+    def _plan(self, task_id: int, delay: float) -> None:
+        heapq.heappush(self._due, (time.monotonic() + delay, next(self._order), task_id))
+        self._alarm.set()
+
+    def _start_due(self) -> None:
+        now = time.monotonic()
+        while self._due and self._due[0][0] <= now:
+            _, _, task_id = heapq.heappop(self._due)
+            held = self._held.get(task_id)
+            if held is not None and task_id not in self._steps:
+                self._step(held, None)
+
+    def _step(self, held: Held, key: Key | None) -> None:
+        task = asyncio.create_task(self._advance(held, key), name=f"task {held.task.id}")
+        self._steps[held.task.id] = task
+
+    async def _advance(self, held: Held, key: Key | None) -> None:
+        task_id = held.task.id
+        try:
+            following = await self._advance_in_lane(held, key)
+        except asyncio.CancelledError:
+            following = Next(0.0, Lane.LOCAL)
+            if self._stopping:
+                raise
+        except Exception as error:
+            logger.exception("step of task %s", task_id)
+            following = self._mishap(held, error)
+        finally:
+            self._steps.pop(task_id, None)
+        self._settle(held, following)
+
+    async def _advance_in_lane(self, held: Held, key: Key | None) -> Next | None:
+        if held.task.status is TaskStatus.DOWNLOADING:
+            async with self._downloads:
+                return await advance(held, self._ctx, key)
+        return await advance(held, self._ctx, key)
+
+    def _mishap(self, held: Held, error: Exception) -> Next | None:
+        """A fault of our own, or a database that cannot be written: say so, and try again later."""
+        task, failure = held.task, failure_of(error)
+        self._ctx.writer.post(lambda tx: records.log(tx, LogLevel.ERROR, "step_broken", task, cause=failure.code))
+        if task.status is TaskStatus.QUEUED:
+            self._ctx.lanes.unreachable(task.provider, MISHAP, "lane_mishap")
+            return None
+        return Next(MISHAP, self._slots.lanes.get(task.id, Lane.REMOTE))
+
+    def _settle(self, held: Held, following: Next | None) -> None:
+        if following is None:
+            self._held.pop(held.task.id, None)
+            self._slots.drop(held)
+            self._alarm.set()
+            return
+        self._slots.put(held, following.lane)
+        self._plan(held.task.id, 0.0 if held.task.cancel_requested else following.delay)
+
+    # --- resting ----------------------------------------------------------------------------------------------------
+
+    async def _rest(self) -> None:
+        pause = TICK
+        if self._due:
+            pause = min(pause, self._due[0][0] - time.monotonic())
+        if self._next_due_at is not None:
+            pause = min(pause, (self._next_due_at - self._ctx.clock()).total_seconds())
+        if pause <= 0:
+            await asyncio.sleep(0)
+            return
+        try:
+            await asyncio.wait_for(self._alarm.wait(), pause)
+        except TimeoutError:
+            return
+
+    def _every(self, name: str, seconds: float) -> bool:
+        now = time.monotonic()
+        if now - self._times.get(name, -seconds) < seconds:
+            return False
+        self._times[name] = now
+        return True
+
+    def _beat(self) -> None:
+        beat = Heartbeat(
+            pid=os.getpid(), host=platform.node(), started_at=self._started_at, at=self._ctx.clock(), note=None
+        )
+        self._ctx.writer.post(lambda tx: tx.heartbeat.beat(beat))
+
+    def _look_for_late(self) -> None:
+        if self._late is None and self._every("late", late.EVERY):
+            self._late = asyncio.create_task(self._late_round(), name="late jobs")
+
+    async def _late_round(self) -> None:
+        try:
+            for held in await late.look(self._ctx):
+                self._hold(held, Lane.LOCAL, 0.0)
+        finally:
+            self._late = None
+
+    async def _drain(self) -> None:
+        """Let go of everything but paid requests that are out: those are waited for."""
+        if self._late is not None:
+            self._late.cancel()
+        sending = []
+        for task_id, step in list(self._steps.items()):
+            if self._held[task_id].sending:
+                sending.append(step)
+            else:
+                step.cancel()
+        if sending:
+            await asyncio.wait(sending, timeout=DRAIN)
+        for step in list(self._steps.values()):
+            step.cancel()
+        await asyncio.gather(*self._steps.values(), return_exceptions=True)
+        self._ctx.writer.post(lambda tx: tx.log.add(LogLevel.INFO, "runner_stopped", pid=os.getpid()))

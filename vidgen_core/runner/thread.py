@@ -1,0 +1,175 @@
+"""The embedded engine: one thread, one event loop, one runner per data home."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+from filelock import FileLock, Timeout
+
+from vidgen_core.errors import RunnerBusy, VidgenError
+from vidgen_core.keys import KeyPool, pace_for
+from vidgen_core.locations import Locations
+from vidgen_core.models import AttemptState, Mode
+from vidgen_core.providers.base import Provider
+from vidgen_core.runner.clock import Clock, utc_now
+from vidgen_core.runner.context import Context
+from vidgen_core.runner.keybook import StoredKeyBook
+from vidgen_core.runner.lanes import Lanes
+from vidgen_core.runner.scheduler import Scheduler
+from vidgen_core.runner.writer import Writer
+from vidgen_core.settings import Settings
+from vidgen_core.store import Store
+
+logger = logging.getLogger(__name__)
+
+#: Seconds until a standby asks for the lock again.
+STANDBY = 2.0
+#: Seconds until a loop that broke is started again.
+RESTART = 3.0
+#: How far back submits count for the rate limits at a start.
+INTENTS = timedelta(seconds=60)
+
+Providers = Callable[[], dict[Mode, Provider]]
+
+
+class Runner:
+    """Carries the tasks of one data home; as long as another process does, it stands by and takes over.
+
+    :param store: a store of its own, opened with ``checkpoints=True``.
+    :param providers: makes the provider instances inside the runner's loop.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Callable[[], Settings],
+        locations: Locations,
+        providers: Providers,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._locations = locations
+        self._providers = providers
+        self._clock = clock
+        self._ending = threading.Event()
+        self._working = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._scheduler: Scheduler | None = None
+        self.problem: VidgenError | None = None
+        self.thread = threading.Thread(target=self._run, name="vidgen-runner", daemon=True)
+
+    def start(self) -> Runner:
+        self.thread.start()
+        return self
+
+    @property
+    def works(self) -> bool:
+        """Whether this runner, not another process's, carries the tasks."""
+        return self._working.is_set()
+
+    def wait_until_working(self, timeout: float) -> bool:
+        """Wait for the lock; False when another process keeps it."""
+        return self._working.wait(timeout)
+
+    def wake(self) -> None:
+        """There is something new in the store."""
+        loop, scheduler = self._loop, self._scheduler
+        if loop is not None and scheduler is not None:
+            with suppress(RuntimeError):  # the loop has just been closed: there is nothing to wake
+                loop.call_soon_threadsafe(scheduler.wake)
+
+    def stop(self, timeout: float = 15.0) -> None:
+        """End; everything is left so that the next run goes on from it. Paid requests that are out are waited for."""
+        self._ending.set()
+        loop, scheduler = self._loop, self._scheduler
+        if loop is not None and scheduler is not None:
+            with suppress(RuntimeError):  # the loop has just been closed: it has ended already
+                loop.call_soon_threadsafe(scheduler.stop)
+        if self.thread.is_alive():
+            self.thread.join(timeout)
+
+    def _run(self) -> None:
+        lock = FileLock(self._locations.runner_lock)
+        while not self._ending.is_set():
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                self.problem = RunnerBusy()
+                self._ending.wait(STANDBY)
+                continue
+            self.problem = None
+            try:
+                self._work()
+            finally:
+                self._working.clear()
+                lock.release()
+
+    def _work(self) -> None:
+        self._working.set()
+        while not self._ending.is_set():
+            try:
+                asyncio.run(self._main())
+            except Exception as error:
+                logger.exception("the runner's loop broke")
+                self.problem = error if isinstance(error, VidgenError) else VidgenError("runner_broken")
+                self._ending.wait(RESTART)
+
+    async def _main(self) -> None:
+        writer = Writer(self._store)
+        writer.start()
+        providers = self._providers()
+        try:
+            ctx = await asyncio.to_thread(self._context, writer, providers)
+            self._loop, self._scheduler = asyncio.get_running_loop(), Scheduler(ctx, self._clock())
+            if self._ending.is_set():
+                self._scheduler.stop()
+            self.problem = None
+            await self._scheduler.run()
+        finally:
+            self._scheduler = self._loop = None
+            for provider in providers.values():
+                await provider.close()
+            await asyncio.to_thread(writer.stop)
+            await asyncio.to_thread(self._store.checkpoint)
+
+    def _context(self, writer: Writer, providers: dict[Mode, Provider]) -> Context:
+        keys = {mode: self._pool(mode, provider, writer) for mode, provider in providers.items() if provider.needs_key}
+        ctx = Context(
+            store=self._store,
+            writer=writer,
+            settings=self._settings,
+            locations=self._locations,
+            providers=providers,
+            keys=keys,
+            lanes=Lanes(writer, self._clock),
+            clock=self._clock,
+        )
+        self._learn(ctx)
+        return ctx
+
+    def _pool(self, mode: Mode, provider: Provider, writer: Writer) -> KeyPool:
+        """The keys with what the last run knew of them, so that a restart grants no second burst."""
+        book = StoredKeyBook(mode, self._store, writer)
+        pool = KeyPool(mode, self._settings, self._clock, book, pace_for(provider.rate_limit))
+        with self._store.read() as tx:
+            open_attempts = [attempt for attempt in tx.attempts.open(mode) if attempt.state is AttemptState.ACCEPTED]
+            jobs: dict[str, int] = {}
+            for attempt in open_attempts:
+                if attempt.key_id:
+                    jobs[attempt.key_id] = jobs.get(attempt.key_id, 0) + 1
+            intents = tx.attempts.recent_intents(mode, since=self._clock() - INTENTS)
+        pool.start(jobs, [(key_id, at) for key_id, at in intents if key_id], provider.rate_limit)
+        return pool
+
+    def _learn(self, ctx: Context) -> None:
+        """How long jobs took before, so that the first looks are well timed already."""
+        with self._store.read() as tx:
+            for mode in ctx.providers:
+                for model, durations in tx.attempts.durations(mode).items():
+                    ctx.pace.learn((mode, model), durations)

@@ -61,7 +61,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Path:
+class CameraPath:
     """One entry a frame: centre of the view, nearness, turn around the upright axis and around the line of sight (radians)."""
 
     x: Floats
@@ -69,6 +69,11 @@ class Path:
     zoom: Floats
     yaw: Floats
     roll: Floats
+
+    @property
+    def nearest(self) -> float:
+        """The greatest nearness on the way; the subject has no influence on it."""
+        return float(self.zoom.max())
 
     @property
     def flat(self) -> bool:
@@ -88,13 +93,12 @@ class _Wish:
     sway: float
 
 
-def plan_path(camera: Camera, stage: Stage, frames: int, seconds: float, seed: int) -> Path:
+def plan_path(camera: Camera, stage: Stage, frames: int, seconds: float, seed: int) -> CameraPath:
     """The path of a camera; the seed varies reach, start and anchor but never the kind of move."""
     dice = random.Random(f"{seed}/camera")
     wish = _wish(camera, dice)
     yaw, roll = _turns(wish, frames)
-    sway_x, sway_y, sway_roll = _sway(wish.sway, frames, seconds, dice)
-    roll = roll + sway_roll
+    sway_x, sway_y = _sway(wish.sway, frames, seconds, dice)
     margin = _margin(stage, float(np.abs(yaw).max()), float(np.abs(roll).max()), wish.sway)
     first, last = _ends(wish, stage, margin, dice)
     eased = _ease(np.linspace(0.0, 1.0, frames))
@@ -103,15 +107,15 @@ def plan_path(camera: Camera, stage: Stage, frames: int, seconds: float, seed: i
     wide, high = stage.cover
     x = first.x + (last.x - first.x) * along + sway_x * wide / zoom
     y = first.y + (last.y - first.y) * along + sway_y * high / zoom
-    return Path(x, y, zoom, yaw, roll)
+    return CameraPath(x, y, zoom, yaw, roll)
 
 
-def matrices(path: Path, stage: Stage) -> list[Floats]:
+def matrices(path: CameraPath, stage: Stage) -> list[Floats]:
     """One 3×3 homography a frame, from frame pixels to picture pixels, both counted from the upper left corner."""
     return [_homography(path, stage, i) for i in range(len(path.x))]
 
 
-def boxes(path: Path, stage: Stage) -> list[Box]:
+def boxes(path: CameraPath, stage: Stage) -> list[Box]:
     """One box (left, top, right, bottom) a frame, for a flat path; never outside the picture."""
     wide, high = stage.cover
     w, h = wide / path.zoom, high / path.zoom
@@ -154,14 +158,14 @@ def _turns(wish: _Wish, frames: int) -> tuple[Floats, Floats]:
     return wish.yaw * (2 * eased - 1), wish.roll * (2 * eased - 1)
 
 
-def _sway(size: float, frames: int, seconds: float, dice: random.Random) -> tuple[Floats, Floats, Floats]:
-    """A hand's unrest: slow waves of unrelated lengths; parts of the view, and radians."""
+def _sway(size: float, frames: int, seconds: float, dice: random.Random) -> tuple[Floats, Floats]:
+    """A hand's unrest, in parts of the view."""
     t = np.linspace(0.0, seconds, frames)
-    return _waves(t, dice) * size, _waves(t, dice) * size, _waves(t, dice) * size * 0.5
+    return _waves(t, dice) * size, _waves(t, dice) * size
 
 
 def _waves(t: Floats, dice: random.Random) -> Floats:
-    """Within −1…1; hertz from breathing to the tremor of a hand."""
+    """Slow waves of unrelated lengths within −1…1, from breathing to the tremor of a hand."""
     total = np.zeros_like(t)
     for hertz, weight in ((0.35, 0.5), (0.9, 0.3), (1.9, 0.15), (3.7, 0.05)):
         total += weight * np.sin(2 * np.pi * (hertz * dice.uniform(0.85, 1.15) * t + dice.random()))
@@ -194,7 +198,7 @@ def _turned(stage: Stage, yaw: float, roll: float) -> Floats:
     return turned
 
 
-def _homography(path: Path, stage: Stage, i: int) -> Floats:
+def _homography(path: CameraPath, stage: Stage, i: int) -> Floats:
     scale = stage.cover[0] / stage.frame_width / path.zoom[i]
     to_centre = np.array([[1, 0, -stage.frame_width / 2], [0, 1, -stage.frame_height / 2], [0, 0, 1]])
     place = np.array([[scale, 0, path.x[i]], [0, scale, path.y[i]], [0, 0, 1]])

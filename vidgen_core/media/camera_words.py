@@ -249,12 +249,8 @@ def read_camera(prompt: str) -> Camera:
     """What the prompt asks of the camera; a quiet drift when it says nothing about it."""
     found: list[Move] = []
     speeds: list[float] = []
-    camera_near = False
     for clause in _CLAUSES.split(prompt):
-        # "the camera rises and pushes in": the second half leans on the first, a new subject does not.
-        about_camera = bool(_CAMERA.search(clause)) or (camera_near and _says_only_moves(clause))
-        moves = _moves_of(clause, about_camera)
-        camera_near = about_camera or bool(moves)
+        moves = _moves_of(clause, bool(_CAMERA.search(clause)) or _says_only_moves(clause))
         found.extend(move for move in moves if not _clashes(move, found))
         if moves:
             speeds.append(_speed_of(clause))
@@ -274,7 +270,7 @@ def _moves_of(clause: str, about_camera: bool) -> list[Move]:
         match = cue.words.search(clause)
         if match is None or _NOT.search(clause[: match.start()]) or _inside_standing(clause, match):
             continue
-        if cue.shy and not about_camera and not _says_nothing_else(clause, match):
+        if cue.shy and not about_camera:
             continue
         hits.append((match.start(), cue.move))
     moves: list[Move] = []
@@ -298,17 +294,11 @@ def _inside_standing(clause: str, match: re.Match[str]) -> bool:
     return standing is not None and standing.start() <= match.start() < standing.end()
 
 
-def _says_nothing_else(clause: str, match: re.Match[str]) -> bool:
-    return not _bare(clause[: match.start()] + " " + clause[match.end() :])
-
-
 def _says_only_moves(clause: str) -> bool:
-    """Whether a clause holds hardly more than one cue: what is left is a word or two."""
+    """Whether a clause speaks of nothing but moves, as in "slow push in and roll" or "缓缓推进"."""
     for cue in _CUES:
-        match = cue.words.search(clause)
-        if match and len(_bare(clause[: match.start()])) == 0:
-            return True
-    return False
+        clause = cue.words.sub(" ", clause)
+    return not _bare(clause)
 
 
 def _bare(text: str) -> str:

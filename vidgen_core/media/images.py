@@ -30,6 +30,7 @@ __all__ = [
     "keep_image_bytes",
     "open_upright",
     "thumbnail",
+    "upright_size",
 ]
 
 #: More pixels than any camera takes; a small file that claims them is meant to exhaust the memory.
@@ -128,13 +129,21 @@ def open_upright(path: Path, least: tuple[int, int] | None = None) -> Image.Imag
         return _to_srgb(ImageOps.exif_transpose(image))
 
 
+def upright_size(path: Path) -> tuple[int, int]:
+    """Width and height as people see it, without decoding.
+
+    :raises FileError: as ``inspect_image`` for what a header tells
+    """
+    with _opened(path) as image:
+        return _upright_size(image)
+
+
 def fit_jpeg(path: Path, *, max_bytes: int, max_edge: int | None = None) -> bytes:
     """A JPEG copy of at most ``max_bytes``, as large and as good as fits, without metadata; the original stays.
 
     :raises FileError: as ``inspect_image``; image_cannot_fit when not even a tiny one fits
     """
-    with _opened(path) as image:
-        width, height = _upright_size(image)
+    width, height = upright_size(path)
     scale = min(1.0, (max_edge or max(width, height)) / max(width, height))
     picture = open_upright(path, (round(width * scale), round(height * scale)))
     edge = max(1, round(max(width, height) * scale))
@@ -178,7 +187,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     head = _head(path)
     try:
         _learn(head)
-        image = Image.open(path, formats=tuple(FORMATS))
+        image = Image.open(path, formats=_readable())
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise FileError("image_too_many_pixels", path=str(path), limit=PIXEL_LIMIT) from error
     except UnidentifiedImageError as error:
@@ -190,6 +199,12 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         if image.width * image.height > PIXEL_LIMIT:
             raise FileError("image_too_many_pixels", path=str(path), limit=PIXEL_LIMIT)
         yield image
+
+
+def _readable() -> tuple[str, ...]:
+    """Our formats as far as Pillow has readers for them: MPO comes through the one for JPEG."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _head(path: Path) -> bytes:

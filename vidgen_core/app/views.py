@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import Field
 
 from vidgen_core.models import Frozen, Heartbeat, Mode, Money, Shot, Take, Task, TaskStatus
 from vidgen_core.providers.base import Connection, Problem
+
+if TYPE_CHECKING:
+    from vidgen_core.importing import PlannedShot
 
 
 class ShotView(Frozen):
@@ -103,14 +106,31 @@ class Step(Frozen):
     asks: bool = False
 
 
+class RowNote(NamedTuple):
+    """What became of a row that was not added; ``params`` name its ``source``."""
+
+    #: None for a picture, which is its own source.
+    line: int | None
+    code: str
+    params: dict[str, Any]
+
+
 class Imported(Frozen):
     """What an import did."""
 
     added: tuple[Shot, ...] = ()
-    #: Rows that were there already: (line, code, params).
-    skipped: tuple[tuple[int, str, dict[str, Any]], ...] = ()
-    #: Rows that could not become shots: (line, code, params).
-    rejected: tuple[tuple[int, str, dict[str, Any]], ...] = ()
+    #: Rows that were there already.
+    skipped: tuple[RowNote, ...] = ()
+    #: Rows that could not become shots.
+    rejected: tuple[RowNote, ...] = ()
+
+
+class Preview(NamedTuple):
+    """What carrying out a plan would do."""
+
+    ok: tuple[PlannedShot, ...]
+    skipped: tuple[RowNote, ...]
+    rejected: tuple[RowNote, ...]
 
 
 class KnownConnection(NamedTuple):

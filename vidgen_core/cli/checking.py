@@ -1,0 +1,157 @@
+"""``vidgen check``, ``keys``, ``doctor`` and ``backup``: is everything in order?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidgen_core.cli.session import DEFAULT, SOME_FAILED, JsonOption, ProjectOption, Session
+from vidgen_core.cli.wishes import mode_named
+from vidgen_core.errors import FileError
+
+if TYPE_CHECKING:
+    from vidgen_core.app import Finding
+    from vidgen_core.models import KeyUsage, Mode
+    from vidgen_core.providers.base import Connection
+    from vidgen_core.settings import KeySettings
+
+ProviderOption = Annotated[str | None, typer.Option("--provider", metavar="P", help="cli.option.provider")]
+#: Models named in one line for people.
+FEW = 5
+
+
+def register(app: typer.Typer) -> None:
+    app.command("check", help="cli.help.check")(check)
+    app.command("keys", help="cli.help.keys")(keys)
+    app.command("doctor", help="cli.help.doctor")(doctor)
+    app.command("backup", help="cli.help.backup")(backup)
+
+
+def check(provider: ProviderOption = None, project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
+    session = Session(project, as_json)
+    wanted = mode_named(provider)
+    with session.open() as app:
+        mode = wanted or app.settings().mode
+        connection = app.checks.test(mode)
+        session.answer(_connection_shape(session, mode, connection))
+        _show_connection(session, mode, connection)
+    if not connection.ok:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _connection_shape(session: Session, mode: Mode, connection: Connection) -> dict[str, Any]:
+    from vidgen_core.cli.shapes import money_shape
+
+    failure = connection.failure
+    error = failure and {"kind": failure.kind.value, "code": failure.code, "message": session.text.failure(failure)}
+    return {
+        "provider": mode.value,
+        "ok": connection.ok,
+        "error": error,
+        "balance": money_shape(connection.balance, estimated=False),
+        "models": list(connection.models),
+    }
+
+
+def _show_connection(session: Session, mode: Mode, connection: Connection) -> None:
+    if connection.failure is not None:
+        session.err.print(f"{mode.value}: {session.text.failure(connection.failure)}", markup=False, soft_wrap=True)
+        return
+    unknown = session.text("cli.balance_unknown")
+    balance = session.text.money(connection.balance, False) if connection.balance else unknown
+    session.say("cli.connected", provider=mode.value, balance=balance)
+    if connection.models:
+        more = "…" if len(connection.models) > FEW else ""
+        session.say("cli.models", n=len(connection.models), models=", ".join(connection.models[:FEW]) + more)
+
+
+def keys(provider: ProviderOption = None, project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
+    session = Session(project, as_json)
+    wanted = mode_named(provider)
+    with session.open() as app:
+        modes = [wanted] if wanted else list(app.modes)
+        found = [(mode, key, usage) for mode in modes for key, usage in app.checks.keys(mode)]
+        session.answer([_key_shape(mode, key, usage) for mode, key, usage in found])
+        if session.as_json:
+            return
+        if not found:
+            session.say("cli.no_keys")
+            return
+        names = ("provider", "key", "health", "submitted", "succeeded", "failed", "spend")
+        rows = [_key_row(session, mode, key, usage) for mode, key, usage in found]
+        session.table([f"cli.column.{name}" for name in names], rows)
+
+
+def _key_shape(mode: Mode, key: KeySettings, usage: KeyUsage) -> dict[str, Any]:
+    from vidgen_core.cli.shapes import iso, money_shape
+
+    return {
+        "provider": mode.value,
+        "name": key.name,
+        "label": key.label,
+        "enabled": key.enabled,
+        "health": usage.health,
+        "cooling_until": iso(usage.cooling_until),
+        "submitted": usage.submitted,
+        "succeeded": usage.succeeded,
+        "failed": usage.failed,
+        "last_used_at": iso(usage.last_used_at),
+        "spend": money_shape(usage.spend, estimated=True),
+    }
+
+
+def _key_row(session: Session, mode: Mode, key: KeySettings, usage: KeyUsage) -> tuple[str, ...]:
+    health = session.text(f"cli.health.{usage.health if key.enabled else 'disabled'}")
+    spend = session.text.money(usage.spend, True) if usage.spend else "–"
+    return (
+        mode.value, key.label, health, str(usage.submitted), str(usage.succeeded), str(usage.failed), spend
+    )  # fmt: skip
+
+
+def doctor(project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
+    session = Session(project, as_json)
+    # Not ``session.open``: wrong settings are a finding here, not the end.
+    from vidgen_core.app import Vidgen
+
+    with Vidgen.open() as app:
+        findings = app.checks.doctor()
+    session.answer([_finding_shape(session, finding) for finding in findings])
+    for finding in findings:
+        mark = "✓" if finding.ok else ("!" if finding.warning else "✗")
+        session.out.print(f"{mark} {_finding_words(session, finding)}", markup=False, soft_wrap=True)
+    if any(not (finding.ok or finding.warning) for finding in findings):
+        raise typer.Exit(SOME_FAILED)
+
+
+def _finding_shape(session: Session, finding: Finding) -> dict[str, Any]:
+    level = "ok" if finding.ok else ("warning" if finding.warning else "error")
+    return {"code": finding.code, "level": level, "message": _finding_words(session, finding), "params": finding.params}
+
+
+def _finding_words(session: Session, finding: Finding) -> str:
+    params = dict(finding.params)
+    if "error" in params:
+        params["error"] = session.reason(params["error"], params["of"])
+    for name in ("free", "bytes"):
+        if name in params:
+            params[name] = session.text.bytes(params[name])
+    return session.text(f"doctor.{finding.code}", **params)
+
+
+def backup(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="cli.argument.backup")],
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    with session.open() as app:
+        target = path.absolute()
+        if target.is_dir():
+            target = target / "vidgen.db"
+        if not target.parent.is_dir():
+            raise FileError("backup_folder_missing", path=str(target.parent))
+        app.store.backup(target)
+        session.answer({"file": str(target)})
+        session.say("cli.backed_up", path=target)

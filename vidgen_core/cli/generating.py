@@ -1,0 +1,176 @@
+"""``vidgen import`` and ``generate``: from lists and pictures to queued takes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidgen_core.cli.session import DEFAULT, SOME_FAILED, JsonOption, ProjectOption, Session
+from vidgen_core.cli.wishes import YesOption, mode_named, shot_numbered
+from vidgen_core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from vidgen_core.app import Estimate, Generated, RowNote, Vidgen
+    from vidgen_core.importing import ImportPlan
+    from vidgen_core.models import Project
+
+
+def register(app: typer.Typer) -> None:
+    app.command("import", help="cli.help.import")(import_)
+    app.command("generate", help="cli.help.generate")(generate)
+
+
+def import_(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="cli.argument.paths", show_default=False)],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="cli.option.dry_run")] = False,
+    again: Annotated[bool, typer.Option("--again", help="cli.option.again")] = False,
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    with session.open() as app:
+        with _progress(session, "cli.reading") as progress:
+            plan = app.imports.plan(paths, progress)
+        for planned in plan.ok:
+            for reason in planned.reasons:
+                _complain(session, planned.source, planned.line, reason.code, reason.params)
+        rejected = _rehearse(session, app, plan, again) if dry_run else _import(session, app, plan, again)
+    if rejected:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _import(session: Session, app: Vidgen, plan: ImportPlan, again: bool) -> int:
+    """Store the plan; returns how many rows were refused."""
+    where = session.project(app)
+    with _progress(session, "cli.importing") as progress:
+        imported = app.imports.carry_out(where.id, plan, again, progress)
+    added = [{"id": str(shot.id), "shot": shot.number, "prompt": shot.prompt} for shot in imported.added]
+    _answer(session, added, list(imported.skipped), list(imported.rejected))
+    session.count("cli.added", len(added), project=where.name)
+    return len(imported.rejected)
+
+
+def _rehearse(session: Session, app: Vidgen, plan: ImportPlan, again: bool) -> int:
+    """Say what would be done; returns how many rows would be refused."""
+    found = app.projects.find(session.project_name or DEFAULT)
+    would = app.imports.preview(found.id if found else None, plan, again)
+    added = [{"id": None, "shot": row.number, "prompt": row.prompt} for row in would.ok]
+    _answer(session, added, list(would.skipped), list(would.rejected))
+    session.count("cli.would_add", len(added), project=session.project_name)
+    return len(would.rejected)
+
+
+def _answer(session: Session, added: list[Any], skipped: list[RowNote], rejected: list[RowNote]) -> None:
+    session.answer(
+        {
+            "added": added,
+            "skipped": [_row_shape(session, note) for note in skipped],
+            "rejected": [_row_shape(session, note) for note in rejected],
+        }
+    )
+    for note in rejected:
+        _complain(session, note.params["source"], note.line, note.code, note.params)
+    if skipped:
+        session.count("cli.skipped", len(skipped))
+
+
+def _row_shape(session: Session, note: RowNote) -> dict[str, Any]:
+    return {
+        "line": note.line,
+        "reason": session.reason(note.code, note.params),
+        "code": note.code,
+        "source": note.params["source"],
+    }
+
+
+def _complain(session: Session, source: str, line: int | None, code: str, params: dict[str, Any]) -> None:
+    about = source if line is None else session.text("cli.line", source=source, line=line)
+    session.complain(code, params, about)
+
+
+@contextmanager
+def _progress(session: Session, id: str) -> Iterator[Callable[[int, int], None]]:  # noqa: A002 - as in ``Session.say``
+    """A bar while pictures are looked at; it shows only where a person sees it."""
+    from rich.progress import Progress
+
+    with Progress(console=session.err, transient=True, disable=not session.err.is_terminal) as bars:
+        bar = bars.add_task(session.text(id), total=None)
+        yield lambda done, total: bars.update(bar, completed=done, total=total)
+
+
+def generate(
+    everything: Annotated[bool, typer.Option("--all", help="cli.option.all_shots")] = False,
+    shot: Annotated[list[str] | None, typer.Option("--shot", metavar="N", help="cli.option.shot")] = None,
+    takes: Annotated[int | None, typer.Option("--takes", metavar="K", help="cli.option.takes")] = None,
+    provider: Annotated[str | None, typer.Option("--provider", metavar="P", help="cli.option.provider")] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="M", help="cli.option.model")] = None,
+    aspect: Annotated[str | None, typer.Option("--aspect", metavar="R", help="cli.option.aspect")] = None,
+    size: Annotated[str | None, typer.Option("--size", metavar="S", help="cli.option.size")] = None,
+    duration: Annotated[float | None, typer.Option("--duration", metavar="SECONDS", help="cli.option.duration")] = None,
+    yes: YesOption = False,
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    if everything == bool(shot):
+        raise InputError("shots_not_named")
+    wish: dict[str, Any] = {
+        "takes": takes,
+        "provider": mode_named(provider),
+        "model": model,
+        "aspect_ratio": aspect,
+        "size": size,
+        "duration": duration,
+    }
+    with session.open() as app:
+        where = session.existing_project(app)
+        ids = app.shots.ids(where.id) if everything else [shot_numbered(app, where, number).id for number in shot or ()]
+        estimate = app.tasks.estimate(where.id, ids, **wish)
+        _show_estimate(session, estimate)
+        if estimate.tasks and not (estimate.free or yes or as_json):
+            session.confirm("cli.ask_generate")
+        _finish(session, where, estimate, app.tasks.generate(where.id, ids, **wish))
+
+
+def _show_estimate(session: Session, estimate: Estimate) -> None:
+    if estimate.money is None and not estimate.free:
+        price = session.text("cli.price_unknown")
+    elif estimate.free:
+        price = session.text("cli.price_free")
+    else:
+        assert estimate.money is not None
+        price = session.text.money(estimate.money, True)
+    session.count("cli.estimate", estimate.tasks, price=price)
+    if estimate.assumed and not estimate.free:
+        session.warn("cli.price_assumed")
+    for shot, problem in estimate.problems:
+        if not problem.fatal:
+            session.complain(problem.code, problem.params, shot.number)
+
+
+def _finish(session: Session, project: Project, estimate: Estimate, made: Generated) -> None:
+    from vidgen_core.cli.shapes import money_shape, task_shape
+
+    refused = [
+        {"shot": shot.number, "code": code, "reason": session.reason(code, params)}
+        for shot, code, params in made.refused
+    ]
+    session.answer(
+        {
+            "queued": [task_shape(task, project.name, session.text) for task in made.tasks],
+            "refused": refused,
+            "estimate": money_shape(estimate.money, estimated=True),
+        }
+    )
+    session.count("cli.queued", len(made.tasks))
+    for shot, code, params in made.refused:
+        session.complain(code, params, shot.number)
+    if not (made.tasks or refused):
+        session.warn("cli.no_shots")
+    if refused:
+        raise typer.Exit(SOME_FAILED)

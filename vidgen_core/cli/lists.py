@@ -1,0 +1,178 @@
+"""``vidgen shots``, ``tasks`` and ``logs``: what there is and what happened."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vidgen_core.cli.session import DEFAULT, EveryProjectOption, JsonOption, ProjectOption, Session
+from vidgen_core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vidgen_core.app import ShotView, Vidgen
+    from vidgen_core.models import LogLine, Project, Task, TaskStatus
+
+#: Rows read at once.
+BLOCK = 500
+#: Seconds between two looks for new log lines.
+FOLLOW_EVERY = 0.5
+
+
+def register(app: typer.Typer) -> None:
+    app.command("shots", help="cli.help.shots")(shots)
+    app.command("tasks", help="cli.help.tasks")(tasks)
+    app.command("logs", help="cli.help.logs")(logs)
+
+
+def shots(project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
+    session = Session(project, as_json)
+    with session.open() as app:
+        from vidgen_core.cli.shapes import shot_shape
+
+        where = session.existing_project(app)
+        views = list(_all_views(app, where))
+        session.answer([shot_shape(view, where.name, app.locations.images) for view in views])
+        if session.as_json:
+            return
+        if not views:
+            session.say("cli.no_shots")
+            return
+        columns = ("cli.column.shot", "cli.column.image", "cli.column.takes", "cli.column.tasks", "cli.column.prompt")
+        session.table(columns, [_shot_row(session, view) for view in views])
+
+
+def _all_views(app: Vidgen, project: Project) -> Iterator[ShotView]:
+    ids = app.shots.ids(project.id)
+    for start in range(0, len(ids), BLOCK):
+        yield from app.shots.views(ids[start : start + BLOCK])
+
+
+def _shot_row(session: Session, view: ShotView) -> tuple[str, ...]:
+    chosen = next((take.number for take in view.takes if take.id == view.shot.chosen_take_id), None)
+    takes = str(len(view.takes)) if chosen is None else f"{len(view.takes)} ★v{chosen}"
+    counts = ", ".join(f"{session.text.status(status)} {count}" for status, count in view.counts.items())
+    image = "✓" if view.shot.image else ("↗" if view.shot.image_url else "–")
+    return view.shot.number, image, takes, counts or "–", shorten(view.shot.prompt)
+
+
+def tasks(
+    status: Annotated[str | None, typer.Option("--status", help="cli.option.status", metavar="STATUS")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="cli.option.limit")] = None,
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    wanted = _status(status)
+    with session.open() as app:
+        from vidgen_core.cli.shapes import task_shape
+
+        where = session.existing_project(app)
+        found = list(_all_tasks(app, where, wanted, limit))
+        session.answer([task_shape(task, where.name, session.text) for task in found])
+        if session.as_json:
+            return
+        if not found:
+            session.say("cli.no_tasks")
+            return
+        show_tasks(session, found)
+
+
+def _status(word: str | None) -> TaskStatus | None:
+    from vidgen_core.models import TaskStatus
+
+    if word is None:
+        return None
+    try:
+        return TaskStatus(word.lower())
+    except ValueError:
+        raise InputError("status_unknown", status=word, known=", ".join(TaskStatus)) from None
+
+
+def _all_tasks(app: Vidgen, project: Project, status: TaskStatus | None, limit: int | None) -> Iterator[Task]:
+    from vidgen_core.store import TaskFilter
+
+    wanted = TaskFilter() if status is None else TaskFilter(statuses=frozenset({status}))
+    ids = sorted(app.tasks.ids(project.id, wanted))
+    ids = ids if limit is None else ids[-limit:]
+    for start in range(0, len(ids), BLOCK):
+        yield from sorted(app.tasks.many(ids[start : start + BLOCK]), key=lambda task: task.id)
+
+
+def show_tasks(session: Session, found: list[Task]) -> None:
+    """A table of tasks for people."""
+    columns = ("cli.column.id", "cli.column.take", "cli.column.status", "cli.column.model", "cli.column.result")
+    session.table(columns, [_task_row(session, task) for task in found])
+
+
+def _task_row(session: Session, task: Task) -> tuple[str, ...]:
+    from vidgen_core.locale import STATUS_ICONS
+
+    percent = f" {task.progress} %" if task.progress is not None and not task.file else ""
+    state = f"{STATUS_ICONS[task.status]} {session.text.status(task.status)}{percent}"
+    result = task.file or (session.text.failure(task.failure) if task.failure else "")
+    return str(task.id), f"{task.shot}-v{task.take}", state, f"{task.provider}/{task.model}", result
+
+
+def logs(
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="cli.option.follow")] = False,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="cli.option.lines")] = 200,
+    project: EveryProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    with session.open() as app:
+        project_id = None if project is None else session.existing_project(app).id
+        lines = list(reversed(app.log.page(project_id, limit=limit)))
+        if session.as_json and not follow:
+            session.answer([_line_shape(session, line) for line in lines])
+            return
+        _print(session, lines)
+        last = lines[-1].id if lines else 0
+        while follow:
+            time.sleep(FOLLOW_EVERY)
+            news = app.log.after(last, project_id)
+            _print(session, news)
+            last = news[-1].id if news else last
+
+
+def _print(session: Session, lines: list[LogLine]) -> None:
+    """One line each; followed by a machine, each is one JSON object."""
+    for line in lines:
+        if session.as_json:
+            sys.stdout.write(json.dumps(_line_shape(session, line), ensure_ascii=False) + "\n")
+        else:
+            moment = line.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+            session.out.print(f"{moment} {line.level:<7} {words_of(session, line)}", markup=False, soft_wrap=True)
+    sys.stdout.flush()
+
+
+def _line_shape(session: Session, line: LogLine) -> dict[str, object]:
+    from vidgen_core.cli.shapes import iso
+
+    task = None if line.task_id is None else str(line.task_id)
+    return {
+        "id": line.id,
+        "time": iso(line.at),
+        "level": line.level.value,
+        "task": task,
+        "code": line.code,
+        "params": line.params,
+        "text": words_of(session, line),
+    }
+
+
+def words_of(session: Session, line: LogLine) -> str:
+    """A log line in the reader's language."""
+    return session.text(f"log.{line.code}", **line.params)
+
+
+def shorten(prompt: str, limit: int = 60) -> str:
+    """A prompt on one line of a table."""
+    flat = " ".join(prompt.split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"

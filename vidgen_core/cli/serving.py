@@ -1,0 +1,105 @@
+"""``vidgen serve``, ``demo`` and ``rehearse``: what a person starts and leaves running."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+import vidgen_core
+from vidgen_core.cli.running import demo
+from vidgen_core.cli.session import DEFAULT, JsonOption, ProjectOption, Session
+from vidgen_core.errors import FileError, InputError
+
+HostOption = Annotated[str, typer.Option("--host", help="cli.option.host")]
+PortOption = Annotated[int, typer.Option("--port", min=1, max=65535, help="cli.option.port")]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="cli.option.no_browser")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("serve", help="cli.help.serve")(serve)
+    app.command("demo", help="cli.help.demo")(demo)
+
+
+def serve(
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8501,
+    no_browser: NoBrowser = False,
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    script = dashboard()
+    check_port(host, port)
+    with session.open() as app:
+        if app.runner.is_held:
+            session.warn("cli.serving_beside")
+        home = app.locations.home
+    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 - compared, not bound
+    session.answer({"url": url, "home": str(home)})
+    session.say("cli.serving", url=url, home=home)
+    if not no_browser:
+        open_browser_later(url)
+    become_server(script, host, port, home)
+
+
+def dashboard() -> Path:
+    """The dashboard's script, beside the package.
+
+    :raises FileError: ``dashboard_missing`` (path)
+    """
+    script = Path(vidgen_core.__file__).resolve().parent.parent / "streamlit_app.py"
+    if not script.exists():
+        raise FileError("dashboard_missing", path=str(script))
+    return script
+
+
+def check_port(host: str, port: int) -> None:
+    """:raises InputError: ``port_taken`` (port), ``address_unusable`` (host, why)"""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            # As servers do: connections of a server that has just ended do not count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except socket.gaierror as error:
+        raise InputError("address_unusable", host=host, why=error.strerror or "") from error
+    except PermissionError as error:
+        raise InputError("address_unusable", host=f"{host}:{port}", why=error.strerror or "") from error
+    except OSError as error:
+        import errno
+
+        if error.errno == errno.EADDRINUSE:
+            raise InputError("port_taken", port=port, next=port + 1) from error
+        raise InputError("address_unusable", host=host, why=error.strerror or "") from error
+
+
+def open_browser_later(url: str) -> None:
+    """Open the dashboard once it answers, from a small process of its own: this one becomes the server."""
+    subprocess.Popen(
+        [sys.executable, "-m", "vidgen_core.cli.browser", url],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def become_server(script: Path, host: str, port: int, home: Path) -> NoReturn:
+    """Turn into the server, so that whoever started or stops this process has the server itself in hand."""
+    arguments = [
+        *(sys.executable, "-m", "streamlit", "run", str(script)),
+        *("--server.address", host, "--server.port", str(port), "--server.headless", "true"),
+    ]
+    # The dashboard's own configuration lies beside its script; the data home must not move with it.
+    os.environ["VIDGEN_HOME"] = str(home)
+    os.chdir(script.parent)
+    sys.stdout.flush()
+    if os.name == "posix":
+        os.execv(sys.executable, arguments)  # noqa: S606 - no shell is wanted
+    raise SystemExit(subprocess.call(arguments))

@@ -1,0 +1,103 @@
+"""``vidgen config``: reading and changing settings."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidgen_core.cli.session import DEFAULT, JsonOption, ProjectOption, Session
+
+if TYPE_CHECKING:
+    from vidgen_core.settings import Settings
+
+NameArgument = Annotated[str | None, typer.Argument(metavar="NAME", help="cli.argument.setting", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    config = typer.Typer(help="cli.help.config", no_args_is_help=True)
+    config.command("get", help="cli.help.config_get")(get)
+    config.command("set", help="cli.help.config_set")(put)
+    config.command("path", help="cli.help.config_path")(path)
+    app.add_typer(config, name="config")
+
+
+def get(name: NameArgument = None, project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
+    from vidgen_core.settings import setting_names
+
+    session = Session(project, as_json)
+    with session.open() as app:
+        settings = app.settings()
+        fixed = app.settings_file.from_environment()
+    names = [name] if name else [setting.name for setting in setting_names()]
+    values = {each: shown(settings, each) for each in names}
+    session.answer(values)
+    for each, value in values.items():
+        origin = session.text("cli.from_environment") if each in fixed else ""
+        session.out.print(f"{each} = {_as_text(value)}{origin}", markup=False, soft_wrap=True)
+
+
+def put(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="cli.argument.setting")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="cli.argument.value")],
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    from vidgen_core.settings import parse_value
+
+    session = Session(project, as_json)
+    # Not ``session.open``: a wrong setting is corrected with this very command.
+    from vidgen_core.app import Vidgen
+
+    with Vidgen.open() as app:
+        settings = app.settings_file.change({name: parse_value(name, value)})
+        session.answer({name: shown(settings, name)})
+        session.say("cli.setting_saved", name=name, value=_as_text(shown(settings, name)))
+
+
+def path(project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
+    from vidgen_core.locations import find_locations
+
+    session = Session(project, as_json)
+    file = find_locations().settings_file
+    session.answer({"path": str(file)})
+    session.out.print(str(file), markup=False, soft_wrap=True)
+
+
+def shown(settings: Settings, name: str) -> Any:
+    """A setting as JSON; of a key only what people may see.
+
+    :raises SettingsError: ``setting_unknown`` (field, nearest)
+    """
+    from vidgen_core.settings import dotted_get
+
+    return _plain(dotted_get(settings, name))
+
+
+def _plain(value: Any) -> Any:
+    from pydantic import SecretStr
+
+    from vidgen_core.settings import KeySettings, mask_secret
+
+    match value:
+        case KeySettings():
+            masked = mask_secret(value.secret.get_secret_value())
+            return {"name": value.name, "secret": masked, "enabled": value.enabled}
+        case SecretStr():
+            return mask_secret(value.get_secret_value()) if value.get_secret_value() else ""
+        case tuple() | list():
+            return [_plain(item) for item in value]
+        case Enum():
+            return value.value
+        case Decimal():
+            return float(value)
+        case _:
+            return value
+
+
+def _as_text(value: Any) -> str:
+    import json
+
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

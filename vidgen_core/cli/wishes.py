@@ -1,0 +1,243 @@
+"""``vidgen retry``, ``look-again``, ``cancel``, ``delete``, ``adopt`` and ``pick``: wishes about tasks and takes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vidgen_core.cli.session import DEFAULT, SOME_FAILED, JsonOption, ProjectOption, Session
+from vidgen_core.errors import ErrorKind, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vidgen_core.app import Outcome, Vidgen
+    from vidgen_core.models import Mode, Project, Shot, Task, TaskStatus
+
+IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="ID…", help="cli.argument.ids", show_default=False)]
+FailedOption = Annotated[bool, typer.Option("--failed", help="cli.option.failed")]
+AllOption = Annotated[bool, typer.Option("--all", help="cli.option.all_tasks")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="cli.option.yes")]
+#: A task by shot and take, as file names have it: ``1.0-v2``.
+_NAMED = re.compile(r"(?P<shot>.+)-v(?P<take>\d+)")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("pick", help="cli.help.pick")(pick)
+    app.command("retry", help="cli.help.retry")(retry)
+    app.command("look-again", help="cli.help.look_again")(look_again)
+    app.command("cancel", help="cli.help.cancel")(cancel)
+    app.command("delete", help="cli.help.delete")(delete)
+    app.command("adopt", help="cli.help.adopt")(adopt)
+
+
+def retry(
+    ids: IdsArgument = None,
+    failed: FailedOption = False,
+    yes: YesOption = False,
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    with session.open() as app:
+        where = session.existing_project(app)
+        wanted = _wanted(app, where, ids, every="failed" if failed else None)
+        tasks = app.tasks.many(wanted)
+        if not (yes or as_json):
+            _ask_price(session, app, tasks)
+        finish(session, app.tasks.retry(wanted, confirm=yes), "cli.retried")
+
+
+def _ask_price(session: Session, app: Vidgen, tasks: Sequence[Task]) -> None:
+    """Submitting again is paid anew; free work is not asked about."""
+    from vidgen_core import money
+    from vidgen_core.app import StepName
+
+    steps = [step for task in tasks for step in app.tasks.steps(task) if step.name is StepName.SUBMIT_AGAIN]
+    if all(step.free for step in steps):
+        return
+    cost = money.total(step.money for step in steps if not step.free)
+    price = session.text.money(cost, True) if cost else session.text("cli.price_unknown")
+    session.confirm("cli.ask_retry", n=len(steps), price=price)
+
+
+def look_again(
+    ids: IdsArgument = None,
+    failed: FailedOption = False,
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    with session.open() as app:
+        where = session.existing_project(app)
+        wanted = _wanted(app, where, ids, every="failed" if failed else None)
+        of_file = {task.id for task in app.tasks.many(wanted) if task.failure and task.failure.kind is ErrorKind.FILE}
+        fetched = app.tasks.download_again([id_ for id_ in wanted if id_ in of_file])
+        looked = app.tasks.look_again([id_ for id_ in wanted if id_ not in of_file])
+        both = looked.model_copy(
+            update={"done": looked.done + fetched.done, "refused": looked.refused + fetched.refused}
+        )
+        finish(session, both, "cli.looking_again")
+
+
+def cancel(
+    ids: IdsArgument = None,
+    everything: AllOption = False,
+    yes: YesOption = False,
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    with session.open() as app:
+        from vidgen_core.models import LIVE, Mode
+
+        where = session.existing_project(app)
+        wanted = _wanted(app, where, ids, every="live" if everything else None)
+        sent = [task for task in app.tasks.many(wanted) if task.status in LIVE and task.remote_id]
+        paid = [task for task in sent if task.provider is not Mode.LOCAL]
+        if paid and not (yes or as_json):
+            session.confirm("cli.ask_give_up", n=len(paid))
+        finish(session, app.tasks.cancel(wanted, give_up=True), "cli.cancelled")
+
+
+def delete(
+    ids: IdsArgument = None,
+    everything: AllOption = False,
+    failed: FailedOption = False,
+    yes: YesOption = False,
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    with session.open() as app:
+        where = session.existing_project(app)
+        wanted = _wanted(app, where, ids, every="failed" if failed else "all" if everything else None)
+        if everything and wanted and not (yes or as_json):
+            session.confirm("cli.ask_delete", n=len(wanted))
+        finish(session, app.tasks.delete(wanted), "cli.deleted")
+
+
+def adopt(
+    remote_id: Annotated[str, typer.Argument(metavar="REMOTE_ID", help="cli.argument.remote_id")],
+    shot: Annotated[str, typer.Option("--shot", metavar="N", help="cli.option.adopt_shot")],
+    provider: Annotated[str | None, typer.Option("--provider", metavar="P", help="cli.option.adopt_provider")] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="M", help="cli.option.model")] = None,
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    with session.open() as app:
+        from vidgen_core.cli.shapes import task_shape
+
+        where = session.existing_project(app)
+        found = shot_numbered(app, where, shot)
+        chosen = mode_named(provider) or app.settings().mode
+        doubtful = _in_doubt(app, found, chosen)
+        # One task of this shot waits for exactly this answer; otherwise the job is a take of its own.
+        if len(doubtful) == 1:
+            task = app.tasks.adopt(doubtful[0].id, remote_id)
+        else:
+            task = app.tasks.adopt_new(found.id, chosen, remote_id, model)
+        session.answer(task_shape(task, where.name, session.text))
+        session.say("cli.adopted", shot=task.shot, take=task.take, id=task.id)
+
+
+def _in_doubt(app: Vidgen, shot: Shot, provider: Mode) -> list[Task]:
+    return [
+        task
+        for task in app.shots.view(shot.id).tasks
+        if task.provider is provider and task.failure and task.failure.kind is ErrorKind.SUBMIT_UNKNOWN
+    ]
+
+
+def pick(
+    shot: Annotated[str, typer.Argument(metavar="SHOT", help="cli.argument.shot")],
+    take: Annotated[int, typer.Argument(metavar="TAKE", help="cli.argument.take")],
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    with session.open() as app:
+        where = session.existing_project(app)
+        found = shot_numbered(app, where, shot)
+        chosen = app.results.choose_number(found.id, take)
+        session.answer({"shot": found.number, "take": chosen.number, "file": str(app.results.file(chosen))})
+        session.say("cli.picked", shot=found.number, take=chosen.number)
+
+
+# --- naming things ----------------------------------------------------------------------------------------------------
+
+
+def shot_numbered(app: Vidgen, project: Project, number: str) -> Shot:
+    """:raises InputError: ``shot_unknown`` (number, project)"""
+    found = app.shots.by_number(project.id, number.strip())
+    if found is None:
+        raise InputError("shot_unknown", number=number, project=project.name)
+    return found
+
+
+def mode_named(word: str | None) -> Mode | None:
+    """:raises InputError: ``provider_unknown`` (provider, known)"""
+    from vidgen_core.models import Mode
+
+    if word is None:
+        return None
+    try:
+        return Mode(word.lower())
+    except ValueError:
+        raise InputError("provider_unknown", provider=word, known=", ".join(Mode)) from None
+
+
+def _wanted(app: Vidgen, project: Project, ids: list[str] | None, every: str | None) -> list[int]:
+    """The tasks meant: named ones, or all of a kind.
+
+    :raises InputError: ``nothing_named`` without either, ``too_much_named`` with both
+    """
+    if ids and every:
+        raise InputError("too_much_named")
+    if every:
+        from vidgen_core.store import TaskFilter
+
+        return app.tasks.ids(project.id, TaskFilter(statuses=_statuses(every)))
+    if not ids:
+        raise InputError("nothing_named")
+    return [_task_id(app, project, word) for word in ids]
+
+
+def _statuses(every: str) -> frozenset[TaskStatus]:
+    from vidgen_core.models import LIVE, TaskStatus
+
+    kinds = {"failed": frozenset({TaskStatus.FAILED}), "live": LIVE | {TaskStatus.PENDING}}
+    return kinds.get(every, frozenset(TaskStatus))
+
+
+def _task_id(app: Vidgen, project: Project, word: str) -> int:
+    """A task by its number, or by shot and take.
+
+    :raises InputError: ``task_unknown`` (id)
+    """
+    if word.isascii() and word.isdigit():
+        return int(word)
+    named = _NAMED.fullmatch(word)
+    if named is not None:
+        shot = shot_numbered(app, project, named["shot"])
+        for task in app.shots.view(shot.id).tasks:
+            if task.take == int(named["take"]):
+                return task.id
+    raise InputError("task_unknown", id=word)
+
+
+def finish(session: Session, outcome: Outcome, done: str) -> None:
+    """Say what was done and what was not; leaves with 1 when something was not."""
+    refused = [
+        {"id": str(refusal.id), "reason": session.reason(refusal.code, refusal.params), "code": refusal.code}
+        for refusal in outcome.refused
+    ]
+    session.answer({"done": [str(id_) for id_ in outcome.done], "refused": refused})
+    session.count(done, len(outcome.done))
+    for refusal in outcome.refused:
+        session.complain(refusal.code, refusal.params, f"#{refusal.id}")
+    if refused:
+        raise typer.Exit(SOME_FAILED)

@@ -1,0 +1,106 @@
+"""Whatever the bytes: a plan, or an InputError."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import openpyxl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vidgen_core.errors import InputError
+from vidgen_core.importing import ImportPlan, read_csv, read_storyboard, read_xlsx
+
+BASE = Path(__file__).parent
+quickly = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+cells = st.text(max_size=12) | st.sampled_from(
+    ["1.0", "9:16", "gone.png", "http://x/y", "data:image/png;base64,AA==", '"', "=1"]
+)
+headers = (
+    st.sampled_from(["shot", "编号", "image", "参考图", "prompt", "提示词", "takes", "seed", "比例", "", "备注"])
+    | cells
+)
+encodings = st.sampled_from(["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16-le", "latin-1", "big5"])
+
+
+def survives(read: Callable[..., ImportPlan], data: bytes) -> None:
+    try:
+        plan = read(data, BASE)
+    except InputError:
+        return
+    assert len(plan.ok) + len(plan.rejected) == len(plan.shots)
+    assert all(shot.reasons for shot in plan.rejected)
+    # What goes on from here is stored as UTF-8 and as JSON.
+    assert plan.model_dump_json(exclude={"shots": {"__all__": {"image_data"}}}).encode()
+
+
+@quickly
+@given(st.binary(max_size=300))
+def test_any_bytes_are_survived_as_a_list(data: bytes) -> None:
+    survives(read_csv, data)
+
+
+@quickly
+@given(
+    st.lists(st.lists(headers, max_size=4), max_size=2),
+    st.lists(st.lists(cells, max_size=5), max_size=5),
+    encodings,
+    st.sampled_from(",;\t|"),
+)
+def test_any_table_is_survived_as_a_list(
+    head: list[list[str]], body: list[list[str]], encoding: str, delimiter: str
+) -> None:
+    text = "\n".join(delimiter.join(row) for row in [*head, ["prompt", "image", "takes"], *body])
+
+    survives(read_csv, text.encode(encoding, "replace"))
+
+
+@quickly
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
+def test_any_bytes_are_survived_as_a_storyboard(data: bytes) -> None:
+    survives(read_storyboard, data)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | cells,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(headers, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@quickly
+@given(st.lists(st.dictionaries(headers, values, max_size=5) | values, max_size=4))
+def test_any_json_is_survived_as_a_storyboard(shots: list[object]) -> None:
+    survives(read_storyboard, json.dumps({"shots": shots}).encode())
+
+
+@pytest.fixture(scope="module")
+def workbook() -> bytes:
+    book = openpyxl.Workbook()
+    for row in (["编号", "参考图", "提示词"], [1, "a.png", "x"], [2, None, "y"]):
+        book.active.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_any_damaged_workbook_is_survived(workbook: bytes, data: st.DataObject) -> None:
+    with zipfile.ZipFile(io.BytesIO(workbook)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    name = data.draw(st.sampled_from(sorted(parts)))
+    at = data.draw(st.integers(0, len(parts[name])))
+    parts[name] = (
+        parts[name][:at] + data.draw(st.binary(max_size=20)) + parts[name][at + data.draw(st.integers(0, 40)) :]
+    )
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for part, content in parts.items():
+            archive.writestr(part, content)
+
+    survives(read_xlsx, out.getvalue())

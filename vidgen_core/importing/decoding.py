@@ -1,0 +1,56 @@
+"""Bytes of unknown origin as text."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from typing import Final
+
+import charset_normalizer
+
+_BOMS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+#: Enough to tell encodings apart, and quick.
+_SAMPLE: Final = 1 << 16
+
+
+def decodings(data: bytes) -> Iterator[str]:
+    """The texts ``data`` may be, the likeliest first; none when it is no text.
+
+    UTF-8 is tried strictly before GB18030 (of which GBK is a part), because Chinese text in GBK is practically never valid
+    UTF-8, while nearly everything is valid GB18030. The statistical guess comes last: it may differ with the sample.
+    """
+    for encoding in _encodings(data):
+        try:
+            yield data.decode(encoding)
+        except (UnicodeDecodeError, LookupError):
+            continue
+
+
+def _encodings(data: bytes) -> Iterator[str]:
+    marked = next((encoding for bom, encoding in _BOMS if data.startswith(bom)), None)
+    if marked:
+        yield marked
+        return
+    sample = data[:_SAMPLE]
+    if b"\0" in sample:
+        yield from _wide(sample)
+        return
+    yield from ("utf-8", "gb18030")
+    guess = charset_normalizer.from_bytes(sample).best()
+    if guess:
+        yield guess.encoding
+
+
+def _wide(sample: bytes) -> Iterator[str]:
+    """UTF-16 without its mark: the commas and line ends have zeros on one side only."""
+    low, high = sample[0::2].count(0), sample[1::2].count(0)
+    if high > 4 * low:
+        yield "utf-16-le"
+    elif low > 4 * high:
+        yield "utf-16-be"

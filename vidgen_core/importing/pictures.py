@@ -1,0 +1,147 @@
+"""What an image cell points at, and whether that is a picture."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import tempfile
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PureWindowsPath
+from typing import Final, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from vidgen_core.errors import FileError
+from vidgen_core.importing.plan import Reason
+from vidgen_core.importing.values import is_link
+from vidgen_core.media.images import inspect_image
+
+#: Endings of pictures that can be used.
+PICTURE_ENDINGS: Final = frozenset(
+    {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
+)
+#: Endings of pictures that cannot, and are refused rather than passed over.
+OTHER_PICTURE_ENDINGS: Final = frozenset(
+    {".svg", ".psd", ".ai", ".eps", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".ico", ".jxl", ".exr", ".tga"}
+)
+#: Called with how many of how many are done.
+Progress = Callable[[int, int], None]
+
+
+class Picture(NamedTuple):
+    """A row's picture: at most one of file, link and bytes, or the reason against it."""
+
+    file: Path | None = None
+    link: str | None = None
+    data: bytes | None = None
+    rejected: Reason | None = None
+    warning: Reason | None = None
+
+
+class Surroundings(NamedTuple):
+    """Where the pictures of a list are looked for."""
+
+    #: The folder that relative paths count from.
+    base: Path
+    #: Whether a list may name files outside of it: not when it came through a browser.
+    may_leave: bool = True
+
+
+def find_picture(cell: str, around: Surroundings) -> Picture:
+    """What a cell points at; files are found but not yet opened."""
+    if not cell:
+        return Picture()
+    if cell[:5].casefold() == "data:":
+        return _from_data_uri(cell)
+    if re.match(r"https?:", cell, re.IGNORECASE):
+        return Picture(link=cell) if is_link(cell) else _no("image_link_invalid", cell)
+    if re.match(r"=(_xlfn\.)?(DISPIMG|IMAGE)\(", cell, re.IGNORECASE):
+        return Picture(rejected=Reason("image_embedded"))
+    if re.match(r"file:", cell, re.IGNORECASE):
+        cell = unquote(urlsplit(cell).path)
+    return _from_path(cell, around)
+
+
+def _no(code: str, path: str) -> Picture:
+    return Picture(rejected=Reason(code, {"path": path[:300]}))
+
+
+def _from_data_uri(cell: str) -> Picture:
+    head, comma, body = cell.partition(",")
+    if not comma or not head.casefold().endswith(";base64"):
+        return Picture(rejected=Reason("image_data_broken"))
+    try:
+        data = base64.b64decode(re.sub(r"\s", "", body), validate=True)
+    except (binascii.Error, ValueError):
+        return Picture(rejected=Reason("image_data_broken"))
+    return Picture(data=data) if data else Picture(rejected=Reason("image_data_broken"))
+
+
+def _from_path(cell: str, around: Surroundings) -> Picture:
+    try:
+        found = next((path for path in _places(cell, around.base) if path.is_file()), None)
+        beside = around.base / PureWindowsPath(cell).name
+        if found is None and PureWindowsPath(cell).name and beside.is_file():
+            # Lists that moved here together with their pictures still name the old folder.
+            return Picture(file=beside, warning=Reason("image_found_beside", {"path": cell[:300]}))
+        if found is None:
+            return _no("image_missing", cell)
+        if not around.may_leave and not found.resolve().is_relative_to(around.base.resolve()):
+            return _no("image_outside", cell)
+    except (OSError, ValueError, RuntimeError):
+        # Names that no file can have: too long, with a zero in them, of an unknown user.
+        return _no("image_missing", cell)
+    return Picture(file=found)
+
+
+def _places(cell: str, base: Path) -> Iterator[Path]:
+    """The spellings under which a file may lie: as written, with forward slashes, composed and decomposed accents."""
+    for spelling in (cell, cell.replace("\\", "/")):
+        for form in ("NFC", "NFD"):
+            yield base / Path(unicodedata.normalize(form, spelling)).expanduser()
+
+
+def check_pictures(pictures: Iterable[Picture], progress: Progress | None = None) -> list[Picture]:
+    """The same pictures, those that are no pictures with the reason against them.
+
+    Each file is opened once however many rows name it, two at a time: decoding does not hold the interpreter.
+    """
+    every = list(pictures)
+    files = list(dict.fromkeys(picture.file for picture in every if picture.file))
+    verdicts: dict[Path, Reason | None] = {}
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for file, verdict in zip(files, pool.map(check_file, files), strict=True):
+            verdicts[file] = verdict
+            if progress:
+                progress(len(verdicts), len(files))
+    return [_judged(picture, verdicts) for picture in every]
+
+
+def _judged(picture: Picture, verdicts: dict[Path, Reason | None]) -> Picture:
+    if picture.file:
+        reason = verdicts[picture.file]
+    elif picture.data:
+        reason = _check_bytes(picture.data)
+    else:
+        return picture
+    return Picture(rejected=reason) if reason else picture
+
+
+def check_file(path: Path) -> Reason | None:
+    """The reason why a file cannot serve as reference image, if there is one."""
+    try:
+        inspect_image(path)
+    except FileError as error:
+        return Reason(error.code, error.params)
+    return None
+
+
+def _check_bytes(data: bytes) -> Reason | None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "picture")
+        path.write_bytes(data)
+        reason = check_file(path)
+    # The path of a file that is gone would tell nothing.
+    return Reason(reason.code, reason.params | {"path": "data:"}) if reason else None

@@ -20,15 +20,15 @@ Floats = npt.NDArray[np.float64]
 #: left, top, right, bottom
 Box = tuple[float, float, float, float]
 
-#: Distance of the eye from the picture in diagonals of the frame: a lens of about 45 degrees.
-EYE: Final = 1.2
+#: Distance of the eye from the picture in diagonals of the frame: a lens of about 58 degrees.
+EYE: Final = 0.9
 #: How far a full move goes at usual speed: of the view's width or height, or of its scale.
-PAN: Final = 0.24
+PAN: Final = 0.28
 ZOOM: Final = 0.30
 PUSH: Final = 0.45
 DRIFT: Final = 0.06
 #: radians
-YAW: Final = math.radians(11)
+YAW: Final = math.radians(17)
 ROLL: Final = math.radians(6)
 #: The nearest a view may go, as a multiple of the widest view.
 NEAREST: Final = 2.2
@@ -135,7 +135,7 @@ def _wish(camera: Camera, dice: random.Random) -> _Wish:
     if Move.STILL in moves:
         return _Wish(0, 0, 0, 0, 0, 0)
     return _Wish(
-        right=reach * (PAN * _sign(moves, Move.PAN_RIGHT, Move.PAN_LEFT) + (Move.ORBIT in moves) * side * 0.08),
+        right=reach * (PAN * _sign(moves, Move.PAN_RIGHT, Move.PAN_LEFT) + (Move.ORBIT in moves) * side * 0.12),
         down=reach * PAN * _sign(moves, Move.TILT_DOWN, Move.TILT_UP),
         nearer=reach * (ZOOM * _sign(moves, Move.ZOOM_IN, Move.ZOOM_OUT) + PUSH * _sign(moves, Move.PUSH, Move.PULL)),
         yaw=(Move.ORBIT in moves) * side * YAW * min(1.3, reach),

@@ -36,8 +36,8 @@ def _as_file_error(error: OSError, path: Path) -> FileError:
         return FileError("folder_read_only", folder=folder)
     if error.errno == errno.ENAMETOOLONG:
         return FileError("path_too_long", path=str(path))
-    reason = errno.errorcode.get(error.errno or 0, type(error).__name__)
-    return FileError("file_not_written", path=str(path), reason=reason)
+    system = errno.errorcode.get(error.errno or 0, type(error).__name__)
+    return FileError("file_not_written", path=str(path), system=system)
 
 
 def ensure_free_space(folder: Path, needed: int, reserve: int = RESERVE) -> None:

@@ -214,8 +214,8 @@ def _head(path: Path) -> bytes:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileError("image_missing", path=str(path)) from error
     except OSError as error:
-        reason = errno.errorcode.get(error.errno or 0, "EIO")
-        raise FileError("image_unreadable", path=str(path), reason=reason) from error
+        system = errno.errorcode.get(error.errno or 0, type(error).__name__)
+        raise FileError("image_unreadable", path=str(path), system=system) from error
     if not head:
         raise FileError("image_empty", path=str(path))
     return head

@@ -169,15 +169,18 @@ def _stacked(planes: list[Image.Image]) -> Bytes:
 
 def find_subject(picture: Image.Image) -> tuple[float, float]:
     """Where one looks first, as parts of width and height: what stands out, weighed towards the middle."""
-    small = picture.convert("RGB").resize((48, 48), Image.Resampling.BOX)
+    cells = 48
+    small = picture.convert("RGB").resize((cells, cells), Image.Resampling.BOX)
     colours = np.asarray(small, dtype=np.float64)
     outstanding = np.linalg.norm(colours - colours.mean(axis=(0, 1)), axis=2)
     edges = np.hypot(*np.gradient(colours.mean(axis=2)))
-    y, x = np.mgrid[0:48, 0:48] / 47.0
-    weight = (outstanding / 255 + edges / 64) ** 2 * np.exp(-((x - 0.5) ** 2 + (y - 0.5) ** 2) / 0.12) + 1e-6
+    # Blocks of 4 × 4: a thing of some size counts for more than a line or a light.
+    salience = (outstanding / 255 + edges / 96).reshape(cells // 4, 4, cells // 4, 4).mean(axis=(1, 3))
+    y, x = (np.mgrid[0 : cells // 4, 0 : cells // 4] + 0.5) / (cells // 4)
+    weight = salience**4 * np.exp(-((x - 0.5) ** 2 + (y - 0.5) ** 2) / 0.12) + 1e-9
     weight /= weight.sum()
     found = (float((x * weight).sum()), float((y * weight).sum()))
-    return min(max(found[0], 0.3), 0.7), min(max(found[1], 0.3), 0.7)
+    return min(max(found[0], 0.25), 0.75), min(max(found[1], 0.25), 0.75)
 
 
 def _planes(picture: Image.Image, factor: float) -> tuple[Image.Image, Image.Image, Image.Image]:

@@ -25,45 +25,37 @@ _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 def check_pattern(pattern: str) -> None:
     """See that a file pattern can be used.
 
-    :raises InputError: pattern_invalid with ``reason``: empty, syntax, unknown_field, bad_format, leaves_folder,
-        no_shot, no_take, not_mp4; and ``detail``
+    :raises InputError: pattern_invalid with ``reason``: pattern_braces, pattern_fields (and ``allowed``),
+        pattern_format, pattern_needs_shot_and_take, pattern_path
     """
-    if not pattern.strip():
-        raise _wrong("empty", "")
-    fields = _fields_of(pattern)
-    for name in ("shot", "take"):
-        # Without both, takes of one shot or shots of one project would fight for one name.
-        if name not in fields:
-            raise _wrong(f"no_{name}", f"{{{name}}}")
-    segments = pattern.replace("\\", "/").split("/")
-    if not segments[0] or ":" in segments[0].split("{", 1)[0] or segments[0].startswith("~") or ".." in segments:
-        raise _wrong("leaves_folder", pattern)
+    # Without both, takes of one shot or shots of one project would fight for one name.
+    if not {"shot", "take"} <= _fields_of(pattern):
+        raise _wrong("pattern_needs_shot_and_take")
+    segments = _segments(pattern)
+    # ``~`` and ``C:`` at the beginning mean another folder to some systems.
+    if not segments[0] or segments[0].startswith("~") or ":" in segments[0].split("{", 1)[0] or ".." in segments:
+        raise _wrong("pattern_path")
     if not pattern.lower().endswith(".mp4"):
-        raise _wrong("not_mp4", PurePosixPath(pattern).suffix)
-    sample = datetime(2026, 1, 2, 3, 4, 5).astimezone()
-    take_path(pattern, project="p", shot="1.0", take=1, model="m", provider="local", created=sample)
+        raise _wrong("pattern_path")
+    take_path(pattern, project="p", shot="1.0", take=1, model="m", provider="local")
 
 
 def _fields_of(pattern: str) -> set[str]:
     try:
-        parts = list(string.Formatter().parse(pattern))
+        parts = [part for part in string.Formatter().parse(pattern) if part[1] is not None]
     except ValueError as error:
-        raise _wrong("syntax", str(error)) from error
-    fields = set()
-    for _, name, spec, conversion in parts:
-        if name is None:
-            continue
-        if name not in FIELDS:
-            raise _wrong("unknown_field", f"{{{name}}}")
-        # A width of a million or a nested field is no file name.
-        if conversion or "{" in (spec or "") or re.search(r"\d{3}|[/\\]", spec or ""):
-            raise _wrong("bad_format", f"{{{name}:{spec}}}")
-        fields.add(name)
+        raise _wrong("pattern_braces") from error
+    fields = {str(name) for _, name, _, _ in parts}
+    if fields - FIELDS:
+        raise _wrong("pattern_fields", allowed=" ".join(f"{{{name}}}" for name in sorted(FIELDS)))
+    # A width of a million or a field within a field is no file name.
+    if any(conversion or re.search(r"[{/\\]|\d{3}", spec or "") for _, _, spec, conversion in parts):
+        raise _wrong("pattern_format")
     return fields
 
 
-def _wrong(reason: str, detail: str) -> InputError:
-    return InputError("pattern_invalid", reason=reason, detail=detail)
+def _wrong(reason: str, **params: Any) -> InputError:
+    return InputError("pattern_invalid", reason=reason, **params)
 
 
 def take_path(
@@ -104,7 +96,7 @@ def _fill(segment: str, values: dict[str, Any]) -> str:
     try:
         return segment.format_map(values)
     except (ValueError, TypeError, KeyError) as error:
-        raise _wrong("bad_format", segment) from error
+        raise _wrong("pattern_format") from error
 
 
 def _tame(value: str) -> str:

@@ -254,7 +254,7 @@ def _smooth(values: Floats, length: int) -> Floats:
 
 def _noise(dice: np.random.Generator, width: int, height: int, across: int, down: int) -> Floats:
     grid = Image.fromarray((dice.random((down + 1, across + 1)) * 255).astype(np.uint8))
-    return np.asarray(grid.resize((width, height), Image.Resampling.BICUBIC), np.float32) / 255
+    return np.asarray(grid.resize((width, height), Image.Resampling.BICUBIC), np.float32) / np.float32(255)
 
 
 def _mix(one: Floats | Colour, other: Floats | Colour, share: Floats | np.float32) -> Floats:

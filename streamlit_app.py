@@ -11,12 +11,12 @@ import streamlit as st
 if __name__ != "__main__":
     from streamlit.runtime.pages_manager import PagesManager
 
-    from vidgen_core.server import ROUTES, lifespan, middleware
+    from vidgen_core.server import serve
 
     # A folder named ``pages`` beside the script makes Streamlit run its files alone when the first visitor of a fresh
     # process comes by a deep link; the navigation is built in code here.
     PagesManager.uses_pages_directory = False
-    app = st.App(__file__, routes=ROUTES, middleware=middleware(st.get_option("server.address")), lifespan=lifespan)
+    app = st.App(__file__, **serve(st.get_option("server.address"))._asdict())
 else:
     from vidgen_core.server import get_vidgen
     from vidgen_core.ui.shell import render

@@ -6,32 +6,53 @@ import asyncio
 import logging
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
+
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 
 from vidgen_core.errors import VidgenError
+from vidgen_core.server.guard import middleware
 from vidgen_core.server.house import close_vidgen, ensure_runner
 from vidgen_core.server.live import Live
+from vidgen_core.server.routes import routes
 
 _LOG = logging.getLogger(__name__)
 
 
+class Serving(NamedTuple):
+    """What an ASGI application is built with; the names are those of ``st.App``."""
+
+    routes: Sequence[BaseRoute]
+    middleware: Sequence[Middleware]
+    lifespan: Callable[[Any], AbstractAsyncContextManager[None]]
+
+
+def serve(address: str | None) -> Serving:
+    """Everything beside the screens.
+
+    :param address: what the server is bound to
+    """
+    live = Live()
+    return Serving(routes(live), middleware(address), lambda _: lifespan(live))
+
+
 @asynccontextmanager
-async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
+async def lifespan(live: Live) -> AsyncIterator[None]:
     """Open the data home and start the runner; at the end close the sockets, then the runner, then the database.
 
     A database that cannot be opened does not keep the server down: every screen says what is wrong.
     """
-    live = Live()
     chain_signals(live.close_soon)
     try:
         await asyncio.to_thread(ensure_runner)
     except VidgenError as error:
         _LOG.error("The data home cannot be opened: %s", error)
     try:
-        yield {"live": live}
+        yield
     finally:
         await live.close()
         await asyncio.to_thread(close_vidgen)

@@ -6,8 +6,10 @@ Mounted under ``/app/static``, the one prefix whose relative addresses Streamlit
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -17,10 +19,13 @@ from vidgen_core.errors import ErrorKind, NotFound, VidgenError
 from vidgen_core.media import images
 from vidgen_core.models import Shot, Take
 from vidgen_core.server.house import get_vidgen
+from vidgen_core.server.waiting import draw_waiting
 
 #: Longer edge of pictures on cards, in pixels.
 THUMBNAIL_EDGE: Final = 480
 _FOREVER: Final = "private, max-age=31536000, immutable"
+_ICONS: Final = Path(__file__).parent / "icons"
+ICONS: Final = frozenset(file.stem for file in _ICONS.glob("*.svg"))
 #: Formats of reference images that every browser shows.
 _TYPES: Final = {
     ".jpg": "image/jpeg",
@@ -58,6 +63,20 @@ async def original(request: Request) -> Response:
     return _file(request, path, _TYPES.get(path.suffix, "application/octet-stream"), shot.image or "", name)
 
 
+async def waiting(request: Request) -> Response:
+    """What stands in a take's place until there is a video, in its ratio: the reference image, out of focus."""
+    tag, path = await asyncio.to_thread(_waiting, request.path_params["id"])
+    return _file(request, path, "image/jpeg", tag)
+
+
+async def icon(request: Request) -> Response:
+    """A sign for buttons."""
+    name = request.path_params["name"]
+    if name not in ICONS:
+        raise NotFound("file_gone")
+    return _file(request, _ICONS / f"{name}.svg", "image/svg+xml", name)
+
+
 def _take(take_id: int) -> tuple[Take, Path]:
     vidgen = get_vidgen()
     with vidgen.store.read() as tx:
@@ -85,9 +104,28 @@ def _original(shot_id: int) -> tuple[Shot, Path]:
 def _thumbnail(shot_id: int) -> tuple[Shot, Path]:
     shot, source = _original(shot_id)
     target = get_vidgen().locations.thumbnails / f"{source.stem}-{THUMBNAIL_EDGE}.jpg"
-    if not target.exists():
-        images.thumbnail(source, target, THUMBNAIL_EDGE)
+    _make(target, lambda path: images.thumbnail(source, path, THUMBNAIL_EDGE))
     return shot, target
+
+
+def _waiting(task_id: int) -> tuple[str, Path]:
+    vidgen = get_vidgen()
+    params = vidgen.tasks.get(task_id).params
+    source = vidgen.locations.images / params.image if params.image else None
+    stem = source.stem if source else "none"
+    tag = f"{stem}-waiting-{params.aspect_ratio.replace(':', 'x')}"
+    target = vidgen.locations.thumbnails / f"{tag}.jpg"
+    _make(target, lambda path: draw_waiting(source, params.aspect_ratio, path))
+    return tag, target
+
+
+def _make(target: Path, make: Callable[[Path], None]) -> None:
+    """Let ``make`` write a picture unless it is there; several requests may come for it at the same time."""
+    if target.exists():
+        return
+    own = target.with_name(f"{uuid4().hex}-{target.name}")
+    make(own)
+    own.replace(target)
 
 
 def _existing(path: Path) -> Path:
@@ -103,7 +141,7 @@ def _file(request: Request, path: Path, media_type: str, tag: str, download: str
     return FileResponse(path, media_type=media_type, headers=headers, filename=download)
 
 
-async def refused(request: Request, error: Exception) -> Response:
+async def refused(_: Request, error: Exception) -> Response:
     """A ``VidgenError`` as an answer; the kinds are those of the public interface."""
     if not isinstance(error, VidgenError):
         return JSONResponse({"error": {"kind": ErrorKind.PROVIDER, "message": "unexpected"}}, 500)
@@ -117,4 +155,6 @@ MEDIA: Final[tuple[BaseRoute, ...]] = (
     Route("/poster/{id:int}.jpg", poster),
     Route("/image/{id:int}.jpg", image),
     Route("/original/{id:int}", original),
+    Route("/waiting/{id:int}.jpg", waiting),
+    Route("/icon/{name}.svg", icon),
 )

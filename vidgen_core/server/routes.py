@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
 from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -19,7 +19,7 @@ from vidgen_core.server.live import Live
 from vidgen_core.server.media import MEDIA, refused
 
 
-async def health(request: Request) -> Response:
+async def health(_: Request) -> Response:
     """Whether the database answers and a runner is at work; for programs that watch this one."""
     facts = await asyncio.to_thread(_health)
     return JSONResponse(facts, 200 if facts["ok"] else 503)
@@ -39,25 +39,25 @@ def _health() -> dict[str, Any]:
     }
 
 
-async def changes(socket: WebSocket) -> None:
-    """``/api/ws?project=1&since=42`` → ``{"rev": 43, "shots": [7, 9]}`` after each change."""
-    live: Live = socket.state.live
-    await live.serve(socket)
-
-
 async def first_page(request: Request) -> Response:
     """The shots stand at ``/``; their name leads there as well."""
     query = f"?{request.url.query}" if request.url.query else ""
     return RedirectResponse(f"/{query}")
 
 
-ROUTES: Final[tuple[BaseRoute, ...]] = (
-    Route("/api/health", health),
-    WebSocketRoute("/api/ws", changes),
-    Route("/shots", first_page),
-    Mount(
-        "/app/static/media",
-        routes=MEDIA,
-        middleware=[Middleware(ExceptionMiddleware, handlers={VidgenError: refused})],
-    ),
-)
+def routes(live: Live) -> list[BaseRoute]:
+    """All of them; ``/api/ws?project=1&since=42`` tells ``{"rev": 43, "shots": [7, 9]}`` after each change."""
+
+    async def changes(socket: WebSocket) -> None:
+        await live.serve(socket)
+
+    return [
+        Route("/api/health", health),
+        WebSocketRoute("/api/ws", changes),
+        Route("/shots", first_page),
+        Mount(
+            "/app/static/media",
+            routes=MEDIA,
+            middleware=[Middleware(ExceptionMiddleware, handlers={VidgenError: refused})],
+        ),
+    ]

@@ -96,19 +96,23 @@ def _switch_mode() -> None:
 def _connection(t: Text, status: Status) -> None:
     """A dot with a word: known from the last check, never asked for here."""
     if status.mode is Mode.LOCAL:
-        st.badge(t("shell.local_ready"), icon=":material/circle:", color="green")
+        st.badge(_dot(t("shell.local_ready")), color="green")
         return
     connection = status.connection
     if connection is None:
-        st.badge(t("shell.not_checked"), icon=":material/circle:", color="gray")
+        st.badge(_dot(t("shell.not_checked")), color="gray")
         return
     age = t.ago(status.connection_age or 0)
     if not connection.ok:
         why = t.failure(connection.failure) if connection.failure else ""
-        st.badge(t("shell.not_connected"), icon=":material/circle:", color="red", help=f"{why} ({age})")
+        st.badge(_dot(t("shell.not_connected")), color="red", help=f"{why} ({age})")
         return
     balance = f" · {t.money(connection.balance, estimated=False)}" if connection.balance else ""
-    st.badge(t("shell.connected") + balance, icon=":material/circle:", color="green", help=t("shell.checked", age=age))
+    st.badge(_dot(t("shell.connected") + balance), color="green", help=t("shell.checked", age=age))
+
+
+def _dot(words: str) -> str:
+    return f"● {words}"
 
 
 @answered
@@ -129,7 +133,8 @@ def _figures(visit: Visit, status: Status) -> None:
             number = _count(status, statuses)
             colour = status_colour(statuses[0]) if number else "gray"
             st.badge(t(f"shell.count.{name}", n=t.number(number)), icon=STATUS_ICONS[statuses[0]], color=colour)
-        st.markdown(" · ".join(_facts(t, status)), width="content")
+        if spent := _spent(t, status):
+            st.badge(spent, color="gray")
         st.space("stretch")
         _stops(visit, status)
 
@@ -138,17 +143,21 @@ def _count(status: Status, statuses: tuple[TaskStatus, ...]) -> int:
     return sum(status.counts.get(one, 0) for one in statuses)
 
 
-def _facts(t: Text, status: Status) -> list[str]:
+def _spent(t: Text, status: Status) -> str:
     spent = [money for money in status.spent.values() if money.amount]
-    facts = [t("shell.spent", amount=" + ".join(t.money(money, estimated=True) for money in spent))] if spent else []
-    if status.eta_seconds:
-        facts.append(t("shell.left", time=t.duration(status.eta_seconds, about=True)))
-    return facts
+    return t("shell.spent", amount=" + ".join(t.money(money, estimated=True) for money in spent)) if spent else ""
+
+
+def _left(t: Text, status: Status) -> list[str]:
+    """How long it still takes, once there is something to tell it from."""
+    if not status.eta_seconds or status.paused:
+        return []
+    return [t("shell.left", time=t.duration(status.eta_seconds, about=True))]
 
 
 def _progress(t: Text, status: Status) -> None:
     if status.percent is not None and status.live:
-        st.progress(status.percent, text=t("shell.percent", percent=status.percent))
+        st.progress(status.percent, text=" · ".join([t("shell.percent", percent=status.percent), *_left(t, status)]))
 
 
 # --- the stops

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from vidgen_core.models import Shot, Take
+from vidgen_core.models import Shot, Take, Task
 
 _BASE: Final = "/app/static/media"
 
@@ -31,6 +31,16 @@ def image_url(shot: Shot) -> str:
 
 def original_url(shot: Shot) -> str:
     return f"{_BASE}/original/{shot.id}?v={_version(shot)}"
+
+
+def waiting_url(task: Task) -> str:
+    """What stands in a take's place until there is a video: the picture it is made from, out of focus."""
+    return f"{_BASE}/waiting/{task.id}.jpg?v={(task.params.image or '')[:12]}"
+
+
+def icon(name: str, words: str) -> str:
+    """A button's label that shows a sign and is read as ``words``; Streamlit's own icons have English names only."""
+    return f"![{words}]({_BASE}/icon/{name}.svg?v=1)"
 
 
 def _version(shot: Shot) -> str:

@@ -7,9 +7,9 @@ Streamlit keeps only the latest of two triggers that meet in one run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import streamlit as st
 
@@ -59,9 +59,15 @@ def listen() -> None:
     )
 
 
+def rerun(shots: Iterable[int]) -> NoReturn:
+    """Rerun the fragments of some shots, those of them that are on the page; to be called in a widget callback."""
+    watched: dict[int, str] = st.session_state[_SHOTS]
+    st.rerun([watched[shot] for shot in shots if shot in watched] or "app")
+
+
 def _changed() -> None:
     signal: Mapping[str, Any] = st.session_state[_KEY].get("changed") or {}
     st.session_state[_SEEN] = signal.get("number", 0)
     shots: dict[int, str] = st.session_state[_SHOTS]
-    changed = shots if signal.get("all") else {id: shots[id] for id in signal.get("shots", []) if id in shots}
+    changed = shots if signal.get("all") else {shot: shots[shot] for shot in signal.get("shots", []) if shot in shots}
     st.rerun([_LISTEN, *st.session_state[_ALWAYS], *changed.values()])

@@ -24,6 +24,7 @@ PAGES: Final = {
 }
 #: Key of the project picker and name of the parameter in addresses.
 PROJECT: Final = "project"
+_ASSETS: Final = Path(__file__).parent / "assets"
 _NEW_PROJECT: Final = "new_project"
 
 
@@ -40,6 +41,7 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
     except VidgenError as error:
         st.error(words(None).error(error.kind, error.code, error.params), icon=":material/error:")
         st.stop()
+    st.logo(_ASSETS / "logo.svg", icon_image=_ASSETS / "mark.svg", size="large")
     page = _navigation(t, pages)
     st.set_page_config(page_title=f"{page.title} · Vidgen")
     with st.sidebar:

@@ -1,0 +1,126 @@
+"""Shots: every shot as a card, filtered, searched and paged."""
+
+import math
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.store import ShotFilter
+from vidgen_core.ui import cards, push
+from vidgen_core.ui.session import Visit, here
+from vidgen_core.ui.shot_dialogs import ask_for_shots, undo_bar
+
+PER_PAGE: Final = 12
+STATE: Final = "state"
+STATES: Final = ("all", "without_takes", "running", "to_choose", "chosen", "failed")
+
+
+def to_first_page() -> None:
+    st.session_state["page"] = 1
+
+
+def choose_state() -> None:
+    # Not bound by the widget: it would write the word of one language into the address.
+    st.query_params[STATE] = st.session_state[STATE]
+    to_first_page()
+
+
+def show_everything() -> None:
+    st.session_state[STATE] = "all"
+    st.session_state["find"] = ""
+    choose_state()
+
+
+def filters(visit: Visit) -> ShotFilter:
+    t = visit.t
+    asked = st.query_params.get(STATE)
+    st.session_state.setdefault(STATE, asked if asked in STATES else "all")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        state = st.pills(
+            t("shots.filter"),
+            STATES,
+            required=True,
+            format_func=lambda name: t(f"shots.state.{name}"),
+            key=STATE,
+            on_change=choose_state,
+            label_visibility="collapsed",
+        )
+        st.space("stretch")
+        text = st.text_input(
+            t("common.search"),
+            type="search",
+            live="300ms",
+            key="find",
+            bind="query-params",
+            placeholder=t("shots.search"),
+            on_change=to_first_page,
+            label_visibility="collapsed",
+            width=260,
+        )
+        st.button(t("shots.add"), icon=":material/add:", key="add_shots", on_click=ask_for_shots)
+    return ShotFilter(state=state, text=(text or "").strip())
+
+
+def pager(total: int) -> None:
+    if total > PER_PAGE:
+        with st.container(horizontal_alignment="center"):
+            st.pagination(math.ceil(total / PER_PAGE), key="page", bind="query-params")
+
+
+def welcome(visit: Visit) -> None:
+    """One sentence for somebody who has made nothing yet."""
+    if not visit.app.tasks.counts(visit.project.id):
+        st.info(visit.t("shots.welcome"), icon="👋")
+
+
+def nothing(visit: Visit, wanted: ShotFilter) -> None:
+    t = visit.t
+    with st.container(border=True, horizontal_alignment="center", gap="medium", key="nothing"):
+        st.space("small")
+        if wanted == ShotFilter():
+            st.markdown(f"### {t('shots.empty_title')}", text_alignment="center", anchors=False)
+            st.markdown(t("shots.empty"), text_alignment="center")
+            with st.container(horizontal=True, horizontal_alignment="center"):
+                st.button(
+                    t("shots.add"), type="primary", icon=":material/add:", key="add_first", on_click=ask_for_shots
+                )
+                st.button(t("shots.make_sample"), key="make_sample", on_click=make_sample)
+        else:
+            st.markdown(t("shots.none_found"), text_alignment="center")
+            st.button(t("shots.show_everything"), key="show_everything", on_click=show_everything)
+        st.space("small")
+
+
+def make_sample() -> None:
+    visit = here()
+    visit.app.projects.make_sample(visit.project.name)
+
+
+def watch_list(wanted: ShotFilter, total: int) -> None:
+    """Say it when the list itself has become another one; it is never changed under the visitor's hands."""
+    push.watch("news")
+
+    @st.fragment(key="news")
+    def news() -> None:
+        visit = here()
+        found = visit.app.shots.page(visit.project.id, wanted, limit=1).total
+        if found != total:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.caption(visit.t("shots.list_changed", n=found), width="content")
+                st.button(visit.t("shots.refresh"), key="refresh", icon=":material/refresh:", on_click=st.rerun)
+
+    news()
+
+
+visit = here()
+wanted = filters(visit)
+first = (st.session_state.get("page") or 1) - 1
+page = visit.app.shots.page(visit.project.id, wanted, limit=PER_PAGE, offset=first * PER_PAGE)
+undo_bar()
+watch_list(wanted, page.total)
+if page.items:
+    welcome(visit)
+    cards.wall(page.items)
+    pager(page.total)
+else:
+    nothing(visit, wanted)

@@ -1,0 +1,76 @@
+"""The prompt of a shot, edited in place.
+
+What stands in the box is the visitor's: a refresh never writes into it. A change made elsewhere is shown beside it, and
+saving over it asks.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.locale import Text
+from vidgen_core.models import Shot
+from vidgen_core.ui.labels import plain
+from vidgen_core.ui.session import answered, here
+
+#: Lines of text are about this high, in pixels.
+_HEIGHT: Final = 104
+
+
+def _box(shot_id: int) -> str:
+    return f"prompt_{shot_id}"
+
+
+def _seen(shot_id: int) -> str:
+    """Where the text is kept that the visitor was shown last."""
+    return f"_prompt_seen_{shot_id}"
+
+
+def prompt_box(t: Text, shot: Shot) -> None:
+    """The box, and beneath it what somebody else wrote meanwhile."""
+    box, seen = _box(shot.id), _seen(shot.id)
+    if box not in st.session_state:
+        st.session_state[box] = st.session_state[seen] = shot.prompt
+    st.text_area(
+        t("shots.prompt_of", shot=shot.number),
+        key=box,
+        height=_HEIGHT,
+        placeholder=t("shots.prompt_placeholder"),
+        label_visibility="collapsed",
+        on_change=_save,
+        args=(shot.id,),
+    )
+    if shot.prompt not in (st.session_state[seen], st.session_state[box]):
+        _elsewhere(t, shot)
+
+
+@answered
+def _save(shot_id: int) -> None:
+    """Keep what was typed, unless the text underneath has become another one since."""
+    app = here().app
+    mine = st.session_state[_box(shot_id)]
+    theirs = app.shots.get(shot_id).prompt
+    if theirs in (st.session_state[_seen(shot_id)], mine):
+        _keep_mine(shot_id)
+
+
+def _elsewhere(t: Text, shot: Shot) -> None:
+    st.warning(t("shots.edited_elsewhere", theirs=plain(shot.prompt)), icon=":material/edit_note:")
+    with st.container(horizontal=True, gap="small"):
+        st.button(t("shots.take_theirs"), key=f"theirs_{shot.id}", on_click=_take_theirs, args=(shot.id,))
+        st.button(t("shots.keep_mine"), key=f"mine_{shot.id}", on_click=_keep_mine, args=(shot.id,))
+
+
+@answered
+def _keep_mine(shot_id: int) -> None:
+    mine = st.session_state[_box(shot_id)]
+    here().app.shots.edit(shot_id, prompt=mine)
+    st.session_state[_seen(shot_id)] = mine
+
+
+@answered
+def _take_theirs(shot_id: int) -> None:
+    theirs = here().app.shots.get(shot_id).prompt
+    st.session_state[_box(shot_id)] = st.session_state[_seen(shot_id)] = theirs

@@ -1,35 +1,47 @@
-"""A rehearsal for each test."""
+"""Rehearsals for the tests: one that most of them share, and others with options of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import httpx
 import pytest
-from rehearsal_wire import Clock, Wire
+from rehearsal_wire import DAY, Clock, Wire, client
 
 from vidgen_core.rehearsal.options import RehearsalOptions
 from vidgen_core.rehearsal.server import RehearsalServer
+
+
+@contextmanager
+def running(**options: Any) -> Iterator[Wire]:
+    clock = Clock()
+    chosen = {"clock": clock, "videos": "shared", "video_scale": 0.1, **options}
+    with (
+        RehearsalServer(RehearsalOptions(**chosen)) as server,
+        client(server.url, headers={"Authorization": "Bearer sk-good"}) as http,
+        client(server.url) as bare,
+    ):
+        yield Wire(server, clock, http, bare)
 
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Wire]]:
     """Start a rehearsal with options of the test's choice."""
     with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(running(**options))
 
-        def started(**options: Any) -> Wire:
-            clock = Clock()
-            chosen = {"clock": clock, "videos": "shared", "video_scale": 0.1, **options}
-            server = stack.enter_context(RehearsalServer(RehearsalOptions(**chosen)))
-            headers = {"Authorization": "Bearer sk-good"}
-            client = httpx.Client(base_url=server.url, headers=headers, trust_env=False, timeout=20.0)
-            return Wire(server, clock, stack.enter_context(client))
 
-        yield started
+@pytest.fixture(scope="session")
+def standing() -> Iterator[Wire]:
+    with running() as wire:
+        yield wire
 
 
 @pytest.fixture
-def wire(start: Callable[..., Wire]) -> Wire:
-    return start()
+def wire(standing: Wire) -> Wire:
+    """The standing rehearsal, as new."""
+    standing.clock.now = DAY
+    standing.http.timeout = standing.bare.timeout = 20.0
+    standing.server.reset()
+    return standing

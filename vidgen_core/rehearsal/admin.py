@@ -86,7 +86,9 @@ def _rules(wanted: object) -> list[Rule]:
     if not isinstance(wanted, dict):
         raise InputError("rehearsal_fault_unreadable", text=str(wanted))
     return [
-        make_rule(name, value["rate"], value.get("argument")) if isinstance(value, dict) else make_rule(name, value)
+        make_rule(name, value.get("rate", ""), value.get("argument"))
+        if isinstance(value, dict)
+        else make_rule(name, value)
         for name, value in wanted.items()
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -12,7 +11,7 @@ from vidgen_core.rehearsal.accounts import verdict
 from vidgen_core.rehearsal.jobs import Job, Stage
 from vidgen_core.rehearsal.state import Rehearsal
 from vidgen_core.rehearsal.submissions import Dialect, key_of, proxy_page, rehearsal_of
-from vidgen_core.rehearsal.wire import Hangup
+from vidgen_core.rehearsal.wire import Hangup, pause
 
 #: Fault of a look → the fault of a submit that has the same answer.
 _SAME_ANSWER = {"poll-500": "server-error", "poll-429": "rate-limit", "poll-not-found": "task-unknown"}
@@ -46,7 +45,7 @@ async def look(request: Request, job_id: str, dialect: Dialect) -> Job | Respons
         rehearsal.counters.wrong_key_polls += 1
         return dialect.refusal("task-foreign", rehearsal.request_id())
     if job.has("slow-poll"):
-        await asyncio.sleep(job.number("slow-poll"))
+        await pause(request.receive, job.number("slow-poll"))
     return _disturbed(job, dialect, rehearsal) or job
 
 

@@ -28,14 +28,14 @@ class Rehearsal:
 
     def __init__(self, options: RehearsalOptions) -> None:
         self.options = options
-        self._folder = Path(tempfile.mkdtemp(prefix="vidgen-rehearsal-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="vidgen-rehearsal-"))
         self.reset()
 
     def reset(self) -> None:
         """Forget everything: jobs, counts, balances, pictures, and shares set since the start."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
         # A folder of its own each time: a render that is under way must not leave its file to what comes after.
-        folder = self._folder / uuid.uuid4().hex
+        folder = self.folder / uuid.uuid4().hex
         folder.mkdir(parents=True)
         keep = self.options.keep
         self.jobs = Jobs(keep)
@@ -51,7 +51,7 @@ class Rehearsal:
 
     def close(self) -> None:
         """Remove the files."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def now(self) -> float:
         """Seconds since 1970."""

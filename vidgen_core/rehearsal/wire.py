@@ -55,6 +55,17 @@ async def _cut(scope: Scope, receive: Receive, *, reset: bool) -> None:
         pass
 
 
+async def pause(receive: Receive, seconds: float) -> bool:
+    """Wait, but not for a caller who has gone; whether there is still one. The request must have been read."""
+    try:
+        async with asyncio.timeout(seconds):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+    except TimeoutError:
+        return True
+    return False
+
+
 class Hangup(Response):
     """No answer at all: the connection is reset (RST) or closed (FIN)."""
 
@@ -75,8 +86,8 @@ class Late(Response):
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await asyncio.sleep(self._seconds)
-        await self._response(scope, receive, send)
+        if await pause(receive, self._seconds):
+            await self._response(scope, receive, send)
 
 
 @dataclass(frozen=True)
@@ -108,7 +119,8 @@ class Pieces(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         if scope["method"] != "HEAD":
             for piece in self._pieces:
-                await asyncio.sleep(piece.pause)
+                if piece.pause and not await pause(receive, piece.pause):
+                    return None
                 await send({"type": "http.response.body", "body": piece.data, "more_body": True})
             if self._ending != "whole":
                 await asyncio.sleep(_FLUSH)

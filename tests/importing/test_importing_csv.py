@@ -151,7 +151,7 @@ def test_bad_rows_name_their_line_and_never_stop_the_good_ones(folder: Path) -> 
         (3, "rejected", ["image_missing"]),
         (4, "rejected", ["image_not_a_picture"]),
         (5, "rejected", ["image_empty"]),
-        (6, "rejected", ["provider_unknown", "ratio_invalid", "duration_invalid", "takes_invalid", "seed_invalid"]),
+        (6, "rejected", ["row_provider_unknown", "ratio_invalid", "duration_invalid", "takes_invalid", "seed_invalid"]),
         (7, "ok", []),
         (8, "rejected", ["image_link_invalid"]),
         (9, "rejected", ["ratio_invalid", "duration_invalid", "takes_invalid", "seed_invalid"]),

@@ -94,7 +94,7 @@ def _provider(text: str) -> Mode:
     mode = _MODES.get(text.casefold().removesuffix("api").strip())
     if mode is None:
         raise _Wrong(
-            Reason("provider_unknown", {"value": text[:40], "allowed": ", ".join(mode.value for mode in Mode)})
+            Reason("row_provider_unknown", {"value": text[:40], "allowed": ", ".join(mode.value for mode in Mode)})
         )
     return mode
 

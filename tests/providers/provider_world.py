@@ -1,0 +1,100 @@
+"""What the tests of the providers talk through: a rehearsal whose time they move, settings, keys, orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from vidgen_core.locations import Locations
+from vidgen_core.media.files import PartFile
+from vidgen_core.models import GenerationParams
+from vidgen_core.providers.base import Key, Order, Provider, RemoteJob, RemoteState, Submission
+from vidgen_core.rehearsal.server import RehearsalServer
+from vidgen_core.settings import Settings
+
+DAY = 1_800_000_000.0
+GOOD = "sk-good-7f3a9c52e1d84b60"
+
+
+def make_key(secret: str = GOOD) -> Key:
+    return Key(id="0123456789ab", label="main ••4b60", secret=SecretStr(secret))
+
+
+def make_settings(url: str, **options: Any) -> Settings:
+    """Settings that point both remote providers at ``url``; ``options`` go to both."""
+    return Settings.model_validate(
+        {
+            "providers": {
+                "yunwu": {"base_url": url, **options.get("yunwu", {})},
+                "kie": {"base_url": url, "upload_url": url, **options.get("kie", {})},
+            }
+        }
+    )
+
+
+def make_params(prompt: str = "a slow zoom", **more: Any) -> GenerationParams:
+    return GenerationParams(**{"prompt": prompt, "aspect_ratio": "9:16", "size": "720P", **more})
+
+
+@dataclass
+class Clock:
+    """The rehearsal's clock, which stands until it is moved."""
+
+    now: float = DAY
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class World:
+    """A rehearsal and a data home."""
+
+    server: RehearsalServer
+    clock: Clock
+    locations: Locations
+    picture: Path
+    #: Settings of single providers by name.
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def settings(self) -> Settings:
+        return make_settings(self.server.url, **self.options)
+
+    def pass_time(self, seconds: float = 60.0) -> None:
+        self.clock.now += seconds
+
+    def part(self, name: str = "take.mp4") -> PartFile:
+        return PartFile(self.locations.home / "videos" / name)
+
+    def order(self, provider: Provider, prompt: str = "a slow zoom", **more: Any) -> Order:
+        take = more.pop("take", 1)
+        image = more.pop("picture", self.picture)
+        model = more.pop("model", provider.models()[0])
+        params = make_params(prompt, **({"image": image.name} if image else {}) | more)
+        return Order(reference=f"ref-{prompt}-{take}", model=model, params=params, image=image, take=take)
+
+
+def job_of(order: Order, submission: Submission, provider: Provider) -> RemoteJob:
+    return RemoteJob(
+        remote_id=submission.remote_id,
+        model=order.model,
+        params=order.params,
+        base_url=provider.base_url,
+        submitted_at=datetime.now(UTC),
+    )
+
+
+async def send(provider: Provider, order: Order, key: Key | None) -> RemoteJob:
+    """Prepare and submit, as the runner does."""
+    prepared = await provider.prepare(order, key)
+    return job_of(order, await provider.submit(order, prepared, key), provider)
+
+
+async def finish(provider: Provider, job: RemoteJob, key: Key | None, world: World) -> RemoteState:
+    """Let the job end and look at it."""
+    world.pass_time()
+    return await provider.poll(job, key)

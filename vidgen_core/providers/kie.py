@@ -1,0 +1,258 @@
+"""KIE: the Veo API (``/api/v1/veo``) and the unified jobs API (``/api/v1/jobs``), chosen by the model's name.
+
+Pictures travel as links: they are uploaded first, unless the shot has a public link. Errors come as codes inside HTTP 200.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
+
+from vidgen_core.errors import RemoteError
+from vidgen_core.locations import Locations
+from vidgen_core.media.files import PartFile
+from vidgen_core.models import Charge, Failure, GenerationParams, Mode, Money
+from vidgen_core.providers import kie_models
+from vidgen_core.providers.answers import JOB_UNKNOWN, as_error, at, error_of, failure_of, judge
+from vidgen_core.providers.base import (
+    Capabilities,
+    Connection,
+    Key,
+    Order,
+    Prepared,
+    Problem,
+    Provider,
+    RateLimit,
+    RemoteJob,
+    RemoteState,
+    RemoteStatus,
+    Submission,
+)
+from vidgen_core.providers.checks import against
+from vidgen_core.providers.download import download, is_private
+from vidgen_core.providers.http import Answer, Http, Verb
+from vidgen_core.providers.kie_answers import (
+    NOT_READY,
+    REPLY_WITHOUT_ID,
+    TABLE,
+    credits_in,
+    id_in,
+    link_in,
+    progress_in,
+    reason_in,
+    said_by,
+    status_in,
+    went_well,
+)
+from vidgen_core.providers.kie_upload import MemoryUploads, UploadCache, Uploader
+from vidgen_core.providers.pictures import PictureCopies
+from vidgen_core.settings import KieSettings, Settings
+
+#: Bytes of an uploaded picture.
+IMAGE_BYTES: Final = 8_000_000
+#: A fresh record may be missing for so long.
+GRACE: Final = timedelta(seconds=30)
+#: After so long the result is taken as it is, without waiting for its larger version.
+UPSCALING: Final = timedelta(minutes=8)
+#: Status word of ours for a job that is said to be done and names no link.
+WITHOUT_LINK: Final = "completed_without_link"
+
+
+class Kie(Provider):
+    """The KIE API.
+
+    :param uploads: where links of uploaded pictures are remembered
+    """
+
+    mode: ClassVar[Mode] = Mode.KIE
+    #: KIE itself gives up after ten minutes (code 408); queues come on top.
+    longest_job: ClassVar[float] = 2 * 3600.0
+    #: docs.kie.ai: 20 new generation requests in 10 seconds; more are rejected, not queued.
+    rate_limit: ClassVar[RateLimit | None] = RateLimit(submits=20, seconds=10)
+    currency: ClassVar[str] = "credits"
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        locations: Locations,
+        uploads: UploadCache | None = None,
+        http: Http | None = None,
+    ) -> None:
+        super().__init__(settings, locations)
+        self._http = http or Http()
+        self._pictures = PictureCopies(locations.home / "requests" / self.mode)
+        self._uploader = Uploader(self._http, uploads or MemoryUploads())
+
+    @property
+    def _own(self) -> KieSettings:
+        return self.settings().providers.kie
+
+    @property
+    def base_url(self) -> str:
+        return self._own.base_url
+
+    async def close(self) -> None:
+        await self._http.close()
+        self._pictures.close()
+
+    # --- what it can --------------------------------------------------------------------------------------------------
+
+    def models(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self._own.model, *kie_models.all_models())))
+
+    def capabilities(self, model: str) -> Capabilities:
+        return kie_models.capabilities(model)
+
+    def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
+        return tuple(self._problems(model, params))
+
+    def _problems(self, model: str, params: GenerationParams) -> Iterator[Problem]:
+        yield from against(self.capabilities(model), params)
+        yield from kie_models.against_model(model, params)
+
+    # --- submit -------------------------------------------------------------------------------------------------------
+
+    async def prepare(self, order: Order, key: Key | None) -> Prepared:
+        image, facts = await self._image(order, key)
+        params, own = order.params, self._own
+        # The same seed twice is the same video twice.
+        seed = params.seed + order.take - 1 if params.seed is not None else None
+        translate = bool(params.options.get("enable_translation", own.enable_translation))
+        if kie_models.is_veo(order.model):
+            fallback = bool(params.options.get("enable_fallback", own.enable_fallback))
+            payload = kie_models.veo_request(order.model, params, image, seed, translate=translate, fallback=fallback)
+        else:
+            payload = kie_models.jobs_request(order.model, params, image, seed, translate=translate)
+        return Prepared(payload=payload, sent=_without_prompt(payload) | facts)
+
+    async def _image(self, order: Order, key: Key | None) -> tuple[str | None, dict[str, Any]]:
+        link = order.params.image_url
+        if link and (order.image is None or not is_private(urlsplit(link).hostname)):
+            return link, {"images": 1, "image_transport": "url"}
+        if order.image is None:
+            return None, {"images": 0}
+        copy = await self._pictures.jpeg(order.image, IMAGE_BYTES)
+        url, name = await self._uploader.link(copy, self._own.upload_url, key)
+        return url, {"images": 1, "image_transport": "upload", "image_bytes": copy.stat().st_size, "upload": name}
+
+    async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
+        path = "veo/generate" if kie_models.is_veo(order.model) else "jobs/createTask"
+        answer = await self._http.call(
+            Verb.SUBMIT, "POST", f"{self.base_url}/api/v1/{path}", key=key, json=prepared.payload
+        )
+        remote_id = id_in(answer.json) if went_well(answer) else None
+        if remote_id is not None:
+            return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
+        error = _refusal(answer)
+        if error.code == "image_not_fetched" and "upload" in prepared.sent:
+            await self._uploader.forget(prepared.sent["upload"])
+        raise error
+
+    # --- poll and fetch -----------------------------------------------------------------------------------------------
+
+    async def poll(self, job: RemoteJob, key: Key | None) -> RemoteState:
+        path = "veo/record-info" if kie_models.is_veo(job.model) else "jobs/recordInfo"
+        answer = await self._get(job, path, key, taskId=job.remote_id)
+        data = at(answer.json, "data")
+        if not went_well(answer) or not isinstance(data, Mapping) or not data:
+            return _no_record(answer, job)
+        state = _state(data, answer)
+        if state.status is RemoteStatus.SUCCEEDED and _wants_upscaling(job, data):
+            return await self._upscaled(state, job, key)
+        return state
+
+    async def _upscaled(self, plain: RemoteState, job: RemoteJob, key: Key | None) -> RemoteState:
+        """The 1080p version of a finished Veo job; the plain one where there is none (docs.kie.ai/veo3-api)."""
+        answer = await self._get(job, "veo/get-1080p-video", key, taskId=job.remote_id, index=0)
+        link = at(answer.json, "data.resultUrl")
+        if went_well(answer) and isinstance(link, str) and link.startswith("http"):
+            return plain.model_copy(update={"url": link})
+        waiting = job.submitted_at is None or datetime.now(UTC) - job.submitted_at < UPSCALING
+        if waiting and judge(TABLE, said_by(answer)) is NOT_READY:
+            return RemoteState(status=RemoteStatus.RUNNING, progress=99, stage="upscaling", evidence=answer.evidence)
+        return plain
+
+    async def _get(self, job: RemoteJob, path: str, key: Key | None, **params: str | int) -> Answer:
+        base = job.base_url or self.base_url
+        return await self._http.call(Verb.POLL, "GET", f"{base}/api/v1/{path}", key=key, params=params)
+
+    async def fetch(self, job: RemoteJob, url: str, part: PartFile, key: Key | None) -> int | None:
+        return await download(self._http, url, part, home=job.base_url or self.base_url)
+
+    async def fresh_link(self, job: RemoteJob, url: str, key: Key | None) -> str | None:
+        """A link that lives for twenty minutes; KIE makes one for anything, so what comes must be checked."""
+        base = job.base_url or self.base_url
+        answer = await self._http.call(
+            Verb.ASK, "POST", f"{base}/api/v1/common/download-url", key=key, json={"url": url}
+        )
+        link = at(answer.json, "data")
+        return link if went_well(answer) and isinstance(link, str) and link.startswith("http") else None
+
+    # --- test ---------------------------------------------------------------------------------------------------------
+
+    async def test(self, key: Key | None) -> Connection:
+        try:
+            answer = await self._http.call(Verb.ASK, "GET", f"{self.base_url}/api/v1/chat/credit", key=key)
+            said = said_by(answer)
+            if (not went_well(answer) and said.status in (401, 402, 403)) or answer.json is None:
+                raise error_of(TABLE, answer, said)
+        except RemoteError as error:
+            return Connection(ok=False, failure=Failure(kind=error.kind, code=error.code, params=error.params))
+        return Connection(ok=True, balance=_credits(at(answer.json, "data")), models=self.models())
+
+
+def _credits(value: Any) -> Money | None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return Money(amount=Decimal(str(value)), currency="credits")
+
+
+def _without_prompt(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """What the ledger keeps: the prompt stands in the task already."""
+    flat = {name: value for name, value in payload.items() if name != "input"} | payload.get("input", {})
+    return {name: value for name, value in flat.items() if name != "prompt"}
+
+
+def _refusal(answer: Answer) -> RemoteError:
+    """The error for an answer to a submit that names no job."""
+    said = said_by(answer)
+    verdict = REPLY_WITHOUT_ID if went_well(answer) else judge(TABLE, said)
+    return as_error(TABLE, verdict, answer, said)
+
+
+def _no_record(answer: Answer, job: RemoteJob) -> RemoteState:
+    """Records appear a little after their jobs; for so long, none is no error."""
+    said = said_by(answer)
+    missing = went_well(answer) or said.status in (404, 422)
+    young = job.submitted_at is not None and datetime.now(UTC) - job.submitted_at < GRACE
+    if missing and young:
+        return RemoteState(status=RemoteStatus.QUEUED, stage="record pending", evidence=answer.evidence)
+    raise as_error(TABLE, JOB_UNKNOWN if went_well(answer) else judge(TABLE, said), answer, said)
+
+
+def _state(data: Mapping[str, Any], answer: Answer) -> RemoteState:
+    status, stage = status_in(data)
+    url, cost = link_in(data), credits_in(data)
+    common: dict[str, Any] = {"progress": progress_in(data), "stage": stage, "evidence": answer.evidence}
+    if status is RemoteStatus.FAILED:
+        charge = Charge.UNKNOWN if cost is None else Charge.CHARGED if cost.amount else Charge.REFUNDED
+        failure = failure_of(TABLE, reason_in(data)).model_copy(update={"charged": charge})
+        return RemoteState(status=status, failure=failure, cost=cost, charge=charge, **common)
+    if status is not RemoteStatus.SUCCEEDED:
+        return RemoteState(status=status, **common)
+    if not url:
+        return RemoteState(status=RemoteStatus.UNKNOWN, **(common | {"stage": WITHOUT_LINK}))
+    return RemoteState(status=status, url=url, cost=cost, charge=Charge.CHARGED if cost else None, **common)
+
+
+def _wants_upscaling(job: RemoteJob, data: Mapping[str, Any]) -> bool:
+    """Full HD was asked for, and the record does not say that it is: the Veo API makes it on demand, for 16:9 only."""
+    return (
+        kie_models.is_veo(job.model)
+        and job.params.size.upper() == "1080P"
+        and job.params.aspect_ratio == "16:9"
+        and str(at(data, "response.resolution")).lower() != "1080p"
+    )

@@ -15,6 +15,7 @@ from vidgen_core.errors import InputError
 from vidgen_core.importing import (
     PlannedShot,
     identity,
+    lists_among,
     read_csv,
     read_source,
     read_sources,
@@ -189,6 +190,21 @@ def test_several_sources_become_one_plan(folder: Path) -> None:
     assert [shot.source for shot in plan.shots] == ["one.csv", "two.json", "a.png", "b.jpg"]
     assert (plan.project, plan.unknown) == ("ep02", ("注",))
     assert len(plan.ok) == 4
+
+
+def test_the_text_beside_a_picked_picture_is_its_prompt_and_no_list(folder: Path) -> None:
+    texts = [folder / "a.txt", folder / "b.jpg.txt", folder / "list.txt"]
+    for text in texts:
+        text.write_text("prompt\npan left")
+
+    plan = read_sources([folder / "a.png", *texts, folder / "b.jpg"])
+
+    assert [(shot.source, shot.prompt) for shot in plan.shots] == [
+        ("list.txt", "pan left"),
+        ("a.png", "prompt\npan left"),
+        ("b.jpg", "prompt\npan left"),
+    ]
+    assert lists_among([folder / "a.png", *texts]) == [folder / "b.jpg.txt", folder / "list.txt"]
 
 
 def test_a_relative_path_counts_from_the_working_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

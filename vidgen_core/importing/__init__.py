@@ -7,7 +7,7 @@ says why and never stops the others. Only what cannot be read at all raises (``I
 from vidgen_core.importing.csv_list import read_csv
 from vidgen_core.importing.folder import read_folder, read_images
 from vidgen_core.importing.plan import ImportPlan, PlannedShot, Reason, identity
-from vidgen_core.importing.reader import read_source, read_sources
+from vidgen_core.importing.reader import lists_among, read_source, read_sources
 from vidgen_core.importing.storyboard import read_storyboard
 from vidgen_core.importing.template import template_csv
 from vidgen_core.importing.xlsx_list import read_xlsx
@@ -17,6 +17,7 @@ __all__ = [
     "PlannedShot",
     "Reason",
     "identity",
+    "lists_among",
     "read_csv",
     "read_folder",
     "read_images",

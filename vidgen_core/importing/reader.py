@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -42,14 +42,31 @@ def read_sources(paths: Sequence[Path], *, may_leave: bool = True, progress: Pro
     :raises InputError: as ``read_source``; nothing is half read
     """
     pictures = [path for path in paths if _is_picture(path)]
-    plans = [_read(path, may_leave, progress) for path in paths if not _is_picture(path)]
+    prompts = _prompts(paths)
+    others = [path for path in paths if not _is_picture(path) and path not in prompts]
+    plans = [_read(path, may_leave, progress) for path in others]
     if pictures:
         plans.append(read_images(pictures, progress=progress))
     return plans[0] if len(plans) == 1 else merge_plans(plans)
 
 
+def lists_among(paths: Iterable[Path]) -> list[Path]:
+    """Those of the paths that are lists by their ending; the ``name.txt`` of a picture among them is its prompt, no list."""
+    every = list(paths)
+    prompts = _prompts(every)
+    return [path for path in every if path.suffix.lower() in LIST_ENDINGS and path not in prompts]
+
+
+def _prompts(paths: Iterable[Path]) -> set[Path]:
+    every = list(paths)
+    stems = {picture.with_suffix("") for picture in every if _is_picture(picture)}
+    names = {picture for picture in every if _is_picture(picture)}
+    texts = (path for path in every if path.suffix.lower() == ".txt")
+    return {text for text in texts if text.with_suffix("") in stems | names}
+
+
 def _is_picture(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in PICTURE_ENDINGS | OTHER_PICTURE_ENDINGS
+    return path.suffix.lower() in PICTURE_ENDINGS | OTHER_PICTURE_ENDINGS and path.is_file()
 
 
 def _read(path: Path, may_leave: bool, progress: Progress | None) -> ImportPlan:

@@ -12,7 +12,7 @@ from vidgen_core.settings import RunnerSettings
 def back_off(settings: RunnerSettings, number: int, asked: float | None = None) -> float:
     """Seconds before repetition ``number`` (from 1): exponential with jitter, never less than the provider asked."""
     wait = wait_exponential_jitter(
-        initial=settings.backoff_base, max=settings.backoff_max, jitter=settings.backoff_base
+        multiplier=settings.backoff_base, max=settings.backoff_max, jitter=settings.backoff_base
     )
     nothing: Any = None
     state = RetryCallState(nothing, nothing, (), {})

@@ -99,9 +99,15 @@ async def _still_running(held: Held, ctx: Context, state: RemoteState) -> Next |
     now = ctx.clock()
     if _overdue(held, ctx):
         return await _time_out(held, ctx)
-    task_id = held.task.id
-    ctx.writer.post(lambda tx: records.see(tx, task_id, state, now))
+    before, told = held.task, _new_quarter(held.task.progress, state.progress)
+    held.task = before.model_copy(update={"progress": state.progress})
+    ctx.writer.post(lambda tx: records.see(tx, before, state, now, told=told))
     return Next(_delay(held, ctx), Lane.REMOTE)
+
+
+def _new_quarter(before: int | None, now: int | None) -> bool:
+    """Whether a quarter of the way has been passed: worth a line in the log."""
+    return now is not None and now // 25 > (before or 0) // 25
 
 
 async def _poll_failed(held: Held, ctx: Context, error: RemoteError) -> Next | None:

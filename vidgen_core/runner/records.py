@@ -154,9 +154,11 @@ def give_up(tx: Tx, held: Held, now: datetime, *, stopped: bool) -> None:
         log(tx, LogLevel.INFO, "task_cancelled", held.task)
 
 
-def see(tx: Tx, task_id: int, state: RemoteState, now: datetime) -> None:
-    """What a poll said about a job that goes on."""
-    tx.tasks.note(task_id, progress=state.progress, stage=state.stage or state.status.value, polled_at=now)
+def see(tx: Tx, task: Task, state: RemoteState, now: datetime, *, told: bool) -> None:
+    """What a poll said about a job that goes on; ``told``: the log hears of it too."""
+    tx.tasks.note(task.id, progress=state.progress, stage=state.stage or state.status.value, polled_at=now)
+    if told:
+        log(tx, LogLevel.INFO, "task_progress", task, percent=state.progress)
 
 
 def arrive(tx: Tx, held: Held, state: RemoteState, now: datetime) -> bool:

@@ -1,0 +1,33 @@
+"""Fixtures that all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from vidgen_core.locations import Locations
+from vidgen_core.media.kenburns import RenderSpec, render
+
+
+@pytest.fixture(autouse=True)
+def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting and no proxy of this machine reaches a test."""
+    for name in list(os.environ):
+        if name.startswith("VIDGEN_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def locations(tmp_path: Path) -> Locations:
+    """An empty data home."""
+    return Locations(tmp_path / "home").create()
+
+
+@pytest.fixture(scope="session")
+def small_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real MP4, 9:16, one second."""
+    path = tmp_path_factory.mktemp("video") / "small.mp4"
+    render(RenderSpec(image=None, prompt="pan left", width=72, height=128, seconds=1.0), path)
+    return path

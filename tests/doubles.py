@@ -1,0 +1,140 @@
+"""What stands in for the world in tests, in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from vidgen_core.media.files import PartFile
+from vidgen_core.models import GenerationParams, Mode
+from vidgen_core.providers.base import (
+    Capabilities,
+    Connection,
+    Found,
+    Key,
+    Order,
+    Prepared,
+    Problem,
+    Provider,
+    RateLimit,
+    RemoteJob,
+    RemoteState,
+    RemoteStatus,
+    Submission,
+)
+
+
+def wait_until(condition: Callable[[], Any], timeout: float = 15.0) -> Any:
+    """Ask until the answer is true and return it; AssertionError after ``timeout`` seconds."""
+    end = time.monotonic() + timeout
+    gap = threading.Event()
+    while not (answer := condition()):
+        assert time.monotonic() < end, f"not within {timeout} s: {condition}"
+        gap.wait(0.02)
+    return answer
+
+
+RUNNING = RemoteState(status=RemoteStatus.RUNNING, progress=40)
+
+
+def done(url: str = "https://cdn.invalid/v.mp4") -> RemoteState:
+    return RemoteState(status=RemoteStatus.SUCCEEDED, progress=100, url=url)
+
+
+class ScriptedProvider(Provider):
+    """A paid remote API that does what the test says, and counts.
+
+    ``submits``, ``polls``, ``fetches`` are what happens on each call, in order; the last one happens ever after.
+    Each is a value to return or an error to raise.
+    """
+
+    mode = Mode.YUNWU
+    longest_job = 60.0
+    rate_limit: RateLimit | None = None
+
+    def __init__(self, *args: Any, video: Path, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.video = video
+        self.submits: list[Any] = [None]
+        self.polls: list[Any] = [done()]
+        self.fetches: list[Any] = [None]
+        self.prepares: list[Any] = [None]
+        self.links: list[Any] = [None]
+        self.found: tuple[Found, ...] | None = None
+        self.sent: list[Order] = []
+        self.keys: list[str | None] = []
+        self.poll_keys: list[str | None] = []
+        self.cancelled: list[str] = []
+        self.fetched: list[str] = []
+        self.in_flight: set[str] = set()
+        self.peak = 0
+        self.submit_gate: asyncio.Event | None = None
+        self._numbers = itertools.count(1)
+
+    @property
+    def base_url(self) -> str | None:
+        return "http://127.0.0.1:9"
+
+    def models(self) -> tuple[str, ...]:
+        return ("scripted",)
+
+    def capabilities(self, model: str) -> Capabilities:
+        return Capabilities(model=model, aspect_ratios=("9:16",), sizes=("720P",))
+
+    def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
+        return ()
+
+    async def prepare(self, order: Order, key: Key | None) -> Prepared:
+        _act(self.prepares)
+        return Prepared(payload={"prompt": order.params.prompt}, sent={"images": 0})
+
+    async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
+        self.sent.append(order)
+        self.keys.append(key.id if key else None)
+        if self.submit_gate is not None:
+            await self.submit_gate.wait()
+        given = _act(self.submits)
+        remote_id = given or f"remote-{next(self._numbers)}"
+        self.in_flight.add(remote_id)
+        self.peak = max(self.peak, len(self.in_flight))
+        return Submission(remote_id=remote_id)
+
+    async def poll(self, job: RemoteJob, key: Key | None) -> RemoteState:
+        self.poll_keys.append(key.id if key else None)
+        state: RemoteState = _act(self.polls)
+        if state.status in (RemoteStatus.SUCCEEDED, RemoteStatus.FAILED, RemoteStatus.CANCELLED):
+            self.in_flight.discard(job.remote_id)
+        return state
+
+    async def fetch(self, job: RemoteJob, url: str, part: PartFile, key: Key | None) -> int | None:
+        self.fetched.append(url)
+        given = _act(self.fetches)
+        data = given if given is not None else self.video.read_bytes()
+        part.append(data)
+        return len(data)
+
+    async def fresh_link(self, job: RemoteJob, url: str, key: Key | None) -> str | None:
+        link: str | None = _act(self.links)
+        return link
+
+    async def cancel(self, job: RemoteJob, key: Key | None) -> bool:
+        self.cancelled.append(job.remote_id)
+        return False
+
+    async def find(self, order: Order, since: object, key: Key | None) -> tuple[Found, ...] | None:
+        return self.found
+
+    async def test(self, key: Key | None) -> Connection:
+        return Connection(ok=True)
+
+
+def _act(script: list[Any]) -> Any:
+    action = script.pop(0) if len(script) > 1 else script[0]
+    if isinstance(action, Exception):
+        raise action
+    return action

@@ -1,0 +1,181 @@
+"""Bringing results home: broken transfers, stale links, bad files, full disks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from doubles import done, wait_until
+from runner_bench import Bench
+
+from vidgen_core.errors import ErrorKind, FileError, RemoteError
+from vidgen_core.media.kenburns import RenderSpec, render
+from vidgen_core.media.video import probe
+from vidgen_core.models import Charge, TaskStatus
+
+COMPLETED, FAILED = TaskStatus.COMPLETED, TaskStatus.FAILED
+EXPIRED = RemoteError("link_expired", kind=ErrorKind.FILE)
+
+
+def parts(bench: Bench) -> list[Path]:
+    return list(bench.locations.videos.rglob("*.part"))
+
+
+def test_a_finished_take_lies_where_the_pattern_says_with_poster_and_facts(bench: Bench) -> None:
+    [task] = bench.queue()
+    bench.start()
+    bench.wait(task, COMPLETED)
+
+    path = bench.locations.videos / "ep01" / "1.0" / "1.0-v1.mp4"
+    with bench.store.read() as tx:
+        take = tx.takes.of_task(task.id)
+    assert take is not None
+    assert (take.width, take.height, take.bytes) == (72, 128, path.stat().st_size)
+    assert probe(path).seconds == pytest.approx(take.seconds)
+    assert (bench.locations.posters / take.poster).exists()
+    assert parts(bench) == []
+
+
+def test_a_broken_transfer_is_gone_on_with(bench: Bench) -> None:
+    bench.provider.fetches = [RemoteError("answer_lost", kind=ErrorKind.NETWORK), None]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+    assert len(bench.provider.sent) == 1
+
+
+def test_an_expired_link_is_exchanged_for_a_fresh_one(bench: Bench) -> None:
+    bench.provider.fetches = [EXPIRED, None]
+    bench.provider.links = ["https://cdn.invalid/fresh.mp4"]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+    assert bench.provider.fetched[-1] == "https://cdn.invalid/fresh.mp4"
+
+
+def test_without_a_fresh_link_the_job_is_asked_for_one(bench: Bench) -> None:
+    bench.provider.fetches = [EXPIRED, None]
+    bench.provider.polls = [done("https://cdn.invalid/old.mp4"), done("https://cdn.invalid/new.mp4")]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+    assert bench.provider.fetched == ["https://cdn.invalid/old.mp4", "https://cdn.invalid/new.mp4"]
+
+
+def test_a_link_that_stays_dead_fails_as_file_and_keeps_its_price(bench: Bench) -> None:
+    bench.provider.fetches = [EXPIRED]
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, FAILED)
+
+    assert ended.failure.kind is ErrorKind.FILE
+    assert ended.failure.charged is Charge.ESTIMATED
+    assert ended.remote_id is not None
+    assert len(bench.provider.sent) == 1
+
+
+@pytest.mark.parametrize("content", [b"<html>gone</html>", b"\x00" * 5000])
+def test_bytes_that_are_no_video_are_fetched_again_and_never_shown(bench: Bench, content: bytes) -> None:
+    bench.provider.fetches = [content, content, None]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+    assert [path.name for path in bench.locations.videos.rglob("*") if path.is_file()] == ["1.0-v1.mp4"]
+
+
+def test_an_empty_file_is_fetched_again(bench: Bench) -> None:
+    bench.provider.fetches = [b"", None]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+
+
+def test_a_truncated_video_is_fetched_again(bench: Bench, small_video: Path) -> None:
+    whole = small_video.read_bytes()
+    bench.provider.fetches = [whole[: len(whole) // 2], None]
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, COMPLETED, FAILED)
+
+    assert ended.status is COMPLETED
+    assert Path(ended.file).read_bytes() == whole
+
+
+def test_downloads_hold_no_slot(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDGEN_RUNNER__MAX_CONCURRENT", "1")
+    monkeypatch.setenv("VIDGEN_RUNNER__BACKOFF_BASE", "30")
+    monkeypatch.setenv("VIDGEN_RUNNER__BACKOFF_MAX", "60")
+    bench.provider.fetches = [RemoteError("answer_lost", kind=ErrorKind.NETWORK), None]
+    first, second = bench.queue(2)
+    bench.start()
+
+    bench.wait(second, COMPLETED)
+
+    assert bench.task(first).status is TaskStatus.DOWNLOADING
+
+
+def test_a_full_disk_is_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidgen_core.runner.fetching.DISK_WAIT", 0.1)
+    bench.provider.fetches = [FileError("disk_full", folder="x", free=1, needed=2), None]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+    assert "disk_wait" in {line.code for line in bench.log()}
+
+
+def test_nothing_is_submitted_while_there_is_no_room_for_results(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = FileError("disk_full", folder="x", free=1, needed=2)
+
+    def no_room(folder: Path, needed: int) -> None:
+        raise full
+
+    monkeypatch.setattr("vidgen_core.runner.scheduler.DISK_EVERY", 0.05)
+    with monkeypatch.context() as patch:
+        patch.setattr("vidgen_core.runner.scheduler.ensure_free_space", no_room)
+        [task] = bench.queue()
+        bench.start()
+        assert wait_until(bench.hold)["code"] == "lane_disk_full"
+        assert bench.task(task).status is TaskStatus.QUEUED
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+
+
+def test_the_same_bytes_for_another_prompt_are_flagged(bench: Bench) -> None:
+    [first] = bench.queue()
+    with bench.store.write() as tx:
+        other = first.params.model_copy(update={"prompt": "zoom out"})
+    bench.start()
+    bench.wait(first, COMPLETED)
+    with bench.store.write() as tx:
+        from vidgen_core.store import NewTask
+
+        [second] = tx.tasks.add([NewTask(first.project_id, first.shot_id, first.provider, first.model, other)])
+
+    bench.wait(second, COMPLETED)
+
+    with bench.store.read() as tx:
+        take = tx.takes.of_task(second.id)
+    assert take is not None
+    assert "same_file" in take.warnings
+
+
+def test_a_ratio_that_was_not_asked_for_is_flagged(bench: Bench, tmp_path: Path) -> None:
+    wide = tmp_path / "wide.mp4"
+    render(RenderSpec(image=None, prompt="", width=128, height=72, seconds=0.5), wide)
+    bench.provider.video = wide
+    [task] = bench.queue()
+    bench.start()
+    bench.wait(task, COMPLETED)
+
+    with bench.store.read() as tx:
+        take = tx.takes.of_task(task.id)
+    assert take is not None
+    assert take.warnings == ("ratio_differs",)

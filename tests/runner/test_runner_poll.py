@@ -1,0 +1,194 @@
+"""Waiting for a remote job: errors, deadlines, failures, wishes, and results that come late."""
+
+from __future__ import annotations
+
+import pytest
+from doubles import RUNNING, done, wait_until
+from runner_bench import Bench
+
+from vidgen_core.errors import ErrorKind, RemoteError
+from vidgen_core.models import AttemptState, Charge, Failure, TaskStatus
+from vidgen_core.providers.base import RemoteState, RemoteStatus
+
+COMPLETED, FAILED, CANCELLED = TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED
+
+
+def remote_failure(kind: ErrorKind, charged: Charge = Charge.UNKNOWN) -> RemoteState:
+    failure = Failure(kind=kind, code=str(kind), charged=charged)
+    return RemoteState(status=RemoteStatus.FAILED, failure=failure)
+
+
+def test_poll_errors_never_fail_a_task(bench: Bench) -> None:
+    broken = RemoteError("answer_unreadable", kind=ErrorKind.NETWORK)
+    bench.provider.polls = [broken, broken, RemoteError("slow_down", kind=ErrorKind.RATE_LIMIT), done()]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+
+
+def test_an_unknown_word_means_still_running(bench: Bench) -> None:
+    bench.provider.polls = [RemoteState(status=RemoteStatus.UNKNOWN, stage="pondering"), done()]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+
+
+def test_a_job_is_asked_for_with_the_key_that_sent_it(bench: Bench) -> None:
+    bench.provider.polls = [RUNNING, RUNNING, done()]
+    tasks = bench.queue(4)
+    bench.start()
+    for task in tasks:
+        bench.wait(task, COMPLETED)
+
+    assert set(bench.provider.keys) == set(bench.provider.poll_keys)
+    assert all(bench.provider.poll_keys)
+
+
+def test_what_the_provider_failed_at_is_tried_again_within_max_retries(bench: Bench) -> None:
+    bench.provider.polls = [remote_failure(ErrorKind.PROVIDER)]
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, FAILED)
+
+    assert len(bench.provider.sent) == 3
+    assert [attempt.state for attempt in bench.attempts(task)] == [AttemptState.FAILED] * 3
+    assert ended.cost is not None
+    assert str(ended.cost.amount) == "1.2"
+    assert ended.charge is Charge.UNKNOWN
+
+
+def test_what_the_provider_gave_back_is_not_counted(bench: Bench) -> None:
+    bench.provider.polls = [remote_failure(ErrorKind.PROVIDER, Charge.REFUNDED), done()]
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, COMPLETED)
+
+    assert ended.cost is not None
+    assert str(ended.cost.amount) == "0.4"
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.MODERATION, ErrorKind.PARAMETER])
+def test_a_result_refused_for_its_content_is_not_bought_again(bench: Bench, kind: ErrorKind) -> None:
+    bench.provider.polls = [remote_failure(kind)]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, FAILED).failure.kind is kind
+    assert len(bench.provider.sent) == 1
+
+
+def test_retrying_can_be_switched_off(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDGEN_RUNNER__RETRY_ON_FAIL", "false")
+    bench.provider.polls = [remote_failure(ErrorKind.PROVIDER)]
+    [task] = bench.queue()
+    bench.start()
+    bench.wait(task, FAILED)
+
+    assert len(bench.provider.sent) == 1
+
+
+def test_done_without_a_link_is_asked_three_times_more_and_then_fails(bench: Bench) -> None:
+    bench.provider.polls = [RemoteState(status=RemoteStatus.UNKNOWN, stage="completed_without_link")]
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, FAILED)
+
+    assert ended.failure.code == "completed_without_link"
+    assert len(bench.provider.poll_keys) == 4
+
+
+def test_a_job_that_takes_too_long_is_not_sent_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDGEN_RUNNER__MAX_WAIT", "0.2")
+    bench.provider.polls = [RUNNING]
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, FAILED)
+
+    assert ended.failure.kind is ErrorKind.TIMEOUT
+    assert ended.charge is Charge.ASSUMED
+    assert len(bench.provider.sent) == 1
+
+
+def test_looking_again_at_a_timed_out_job_is_free_and_takes_its_result(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDGEN_RUNNER__MAX_WAIT", "0.2")
+    bench.provider.polls = [RUNNING]
+    [task] = bench.queue()
+    runner = bench.start()
+    bench.wait(task, FAILED)
+    bench.provider.polls = [done()]
+
+    with bench.store.write() as tx:
+        assert tx.tasks.move(task.id, TaskStatus.PROCESSING)
+    runner.wake()
+
+    assert bench.wait(task, COMPLETED).status is COMPLETED
+    assert len(bench.provider.sent) == 1
+
+
+def test_a_late_result_is_taken_in_by_itself(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidgen_core.runner.late.EVERY", 0.2)
+    monkeypatch.setenv("VIDGEN_RUNNER__MAX_WAIT", "0.2")
+    bench.provider.polls = [RUNNING]
+    [task] = bench.queue()
+    bench.start()
+    bench.wait(task, FAILED)
+
+    bench.provider.polls = [done()]
+
+    assert bench.wait(task, COMPLETED).status is COMPLETED
+    assert "task_late" in {line.code for line in bench.log()}
+
+
+def test_giving_up_ends_the_waiting_and_says_that_it_may_be_charged(bench: Bench) -> None:
+    bench.provider.polls = [RUNNING]
+    [task] = bench.queue()
+    runner = bench.start()
+    wait_until(lambda: bench.task(task).remote_id)
+
+    with bench.store.write() as tx:
+        tx.tasks.request_cancel([task.id])
+    runner.wake()
+
+    ended = bench.wait(task, CANCELLED)
+    [attempt] = bench.attempts(task)
+    assert attempt.state is AttemptState.ABANDONED
+    assert ended.charge is Charge.ESTIMATED
+    assert bench.provider.cancelled == [attempt.remote_id]
+
+
+def test_a_result_for_a_cancelled_task_is_still_taken_in(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidgen_core.runner.late.EVERY", 0.2)
+    bench.provider.polls = [RUNNING]
+    [task] = bench.queue()
+    runner = bench.start()
+    wait_until(lambda: bench.task(task).remote_id)
+    with bench.store.write() as tx:
+        tx.tasks.request_cancel([task.id])
+    runner.wake()
+    bench.wait(task, CANCELLED)
+
+    bench.provider.polls = [done()]
+
+    assert bench.wait(task, COMPLETED).file is not None
+
+
+def test_progress_is_kept_and_quarters_are_logged(bench: Bench) -> None:
+    bench.provider.polls = [
+        RemoteState(status=RemoteStatus.RUNNING, progress=10),
+        RemoteState(status=RemoteStatus.RUNNING, progress=55),
+        RemoteState(status=RemoteStatus.RUNNING, progress=90),
+    ]
+    [task] = bench.queue()
+    bench.start()
+
+    wait_until(lambda: bench.task(task).progress == 90)
+    told = [line.params["percent"] for line in bench.log() if line.code == "task_progress"]
+    assert sorted(told) == [55, 90]

@@ -1,0 +1,253 @@
+"""What is sent, how often, and what happens when sending goes wrong: the table of repetitions, row by row."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from doubles import RUNNING, done, wait_until
+from runner_bench import Bench
+
+from vidgen_core.errors import Delivery, ErrorKind, FileError, RemoteError
+from vidgen_core.models import AttemptState, Charge, TaskStatus
+from vidgen_core.providers.base import Found
+
+COMPLETED, FAILED = TaskStatus.COMPLETED, TaskStatus.FAILED
+
+
+def refusal(kind: ErrorKind, **more: object) -> RemoteError:
+    return RemoteError(str(kind), kind=kind, delivery=Delivery.REFUSED, **more)
+
+
+def lost_answer() -> RemoteError:
+    return RemoteError("answer_lost", kind=ErrorKind.NETWORK, delivery=Delivery.UNKNOWN)
+
+
+def test_a_task_becomes_a_file_and_its_attempt_says_what_it_cost(bench: Bench) -> None:
+    bench.start()
+    [task] = bench.queue()
+
+    ended = bench.wait(task, COMPLETED, FAILED)
+
+    assert ended.status is COMPLETED
+    assert ended.file is not None
+    [attempt] = bench.attempts(task)
+    assert (attempt.state, attempt.charge) == (AttemptState.SUCCEEDED, Charge.ESTIMATED)
+    assert attempt.intent_at is not None
+    assert attempt.accepted_at is not None
+    assert attempt.intent_at <= attempt.accepted_at
+    assert ended.cost == attempt.cost
+
+
+def test_a_request_that_never_left_is_sent_again_and_holds_the_lane_meanwhile(bench: Bench) -> None:
+    never = RemoteError("unreachable", kind=ErrorKind.NETWORK, delivery=Delivery.NOT_SENT)
+    bench.provider.submits = [never, never, None]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+    states = [attempt.state for attempt in bench.attempts(task)]
+    assert states == [AttemptState.REFUSED, AttemptState.REFUSED, AttemptState.SUCCEEDED]
+    assert "lane_unreachable" in {line.code for line in bench.log()}
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.MODERATION, ErrorKind.PARAMETER, ErrorKind.FILE])
+def test_a_refusal_for_its_content_is_not_repeated(bench: Bench, kind: ErrorKind) -> None:
+    bench.provider.submits = [refusal(kind)]
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, FAILED)
+
+    assert ended.failure is not None
+    assert (ended.failure.kind, ended.failure.charged) == (kind, Charge.NONE)
+    assert len(bench.provider.sent) == 1
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.AUTH, ErrorKind.BALANCE])
+def test_a_key_that_is_refused_is_passed_over_without_failing_a_task(bench: Bench, kind: ErrorKind) -> None:
+    bench.provider.submits = [refusal(kind), None]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+    first, second = bench.provider.keys
+    assert first != second
+
+
+def test_when_no_key_is_left_the_lane_waits_and_no_task_fails(bench: Bench) -> None:
+    bench.provider.submits = [refusal(ErrorKind.AUTH)]
+    tasks = bench.queue(6)
+    bench.start()
+
+    hold = wait_until(bench.hold)
+
+    assert hold["code"] == "lane_no_key"
+    assert hold["params"]["cause"] == "all_rejected"
+    wait_until(lambda: {bench.task(task).status for task in tasks} == {TaskStatus.QUEUED})
+    assert len(bench.provider.sent) <= 3
+
+
+def test_a_held_lane_goes_on_when_a_person_says_so(bench: Bench) -> None:
+    bench.provider.submits = [refusal(ErrorKind.AUTH), refusal(ErrorKind.AUTH), None]
+    [task] = bench.queue()
+    runner = bench.start()
+    wait_until(bench.hold)
+
+    with bench.store.write() as tx:
+        tx.state.put("lane.yunwu", None)
+    runner.wake()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+
+
+def test_too_many_requests_are_waited_out(bench: Bench) -> None:
+    bench.provider.submits = [refusal(ErrorKind.RATE_LIMIT, retry_after=0.05), None]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+
+
+def test_a_saturated_provider_is_asked_again_a_bounded_number_of_times(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidgen_core.keys.FIRST_REST", {"rate_limited": 0.02, "overloaded": 0.02})
+    bench.provider.submits = [refusal(ErrorKind.OVERLOADED)]
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, FAILED)
+
+    assert ended.failure is not None
+    assert ended.failure.kind is ErrorKind.OVERLOADED
+    assert len(bench.provider.sent) == 6
+
+
+def test_a_lost_answer_is_never_sent_again_by_itself(bench: Bench) -> None:
+    bench.provider.submits = [lost_answer()]
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, FAILED, COMPLETED)
+
+    assert ended.failure is not None
+    assert ended.failure.kind is ErrorKind.SUBMIT_UNKNOWN
+    [attempt] = bench.attempts(task)
+    assert (attempt.state, attempt.charge) == (AttemptState.UNKNOWN, Charge.UNKNOWN)
+    assert len(bench.provider.sent) == 1
+
+
+def test_an_unforeseen_error_after_the_intent_counts_as_a_lost_answer(bench: Bench) -> None:
+    bench.provider.submits = [ZeroDivisionError()]
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, FAILED)
+
+    assert ended.failure is not None
+    assert ended.failure.kind is ErrorKind.SUBMIT_UNKNOWN
+
+
+def test_a_lost_answer_keeps_its_slot(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDGEN_RUNNER__MAX_CONCURRENT", "1")
+    bench.provider.submits = [lost_answer(), None]
+    first, second = bench.queue(2)
+    runner = bench.start()
+    bench.wait(first, FAILED)
+    runner.wake()
+
+    assert bench.task(second).status is TaskStatus.QUEUED
+
+    with bench.store.write() as tx:
+        tx.tasks.release([first.id])
+    assert bench.wait(second, COMPLETED).status is COMPLETED
+
+
+def test_a_lost_answer_is_found_in_the_providers_log(bench: Bench) -> None:
+    bench.provider.submits = [lost_answer()]
+    bench.provider.found = (Found(remote_id="found-1", at=datetime.now(UTC), model="scripted"),)
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, COMPLETED, FAILED)
+
+    assert (ended.status, ended.remote_id) == (COMPLETED, "found-1")
+    assert len(bench.provider.sent) == 1
+
+
+def test_two_candidates_in_the_log_are_for_a_person(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidgen_core.runner.following.RECONCILE_FOR", 0.0)
+    now = datetime.now(UTC)
+    bench.provider.submits = [lost_answer()]
+    bench.provider.found = tuple(Found(remote_id=name, at=now, model="scripted") for name in ("x", "y"))
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, COMPLETED, FAILED)
+
+    assert ended.failure is not None
+    assert ended.failure.kind is ErrorKind.SUBMIT_UNKNOWN
+
+
+def test_three_equal_parameter_errors_hold_the_lane_instead_of_failing_the_batch(bench: Bench) -> None:
+    bench.provider.submits = [refusal(ErrorKind.PARAMETER)]
+    tasks = bench.queue(12)
+    bench.start()
+
+    hold = wait_until(bench.hold)
+
+    assert hold["code"] == "lane_same_failure"
+    wait_until(lambda: all(bench.task(task).status in (FAILED, TaskStatus.QUEUED) for task in tasks))
+    statuses = [bench.task(task).status for task in tasks]
+    assert statuses.count(FAILED) <= 5
+    assert statuses.count(TaskStatus.QUEUED) >= 7
+
+
+def test_a_picture_that_cannot_be_read_fails_its_task_only(bench: Bench) -> None:
+    bench.provider.prepares = [FileError("image_missing", path="x.png"), None]
+    first, second = bench.queue(2)
+    bench.start()
+
+    ended = {bench.wait(task, COMPLETED, FAILED).status for task in (first, second)}
+
+    assert ended == {COMPLETED, FAILED}
+    assert len(bench.provider.sent) == 1
+
+
+def test_the_cap_is_never_exceeded_and_a_free_slot_is_filled(bench: Bench) -> None:
+    bench.provider.polls = [RUNNING, RUNNING, RUNNING, done()]
+    tasks = bench.queue(9)
+    bench.start()
+    for task in tasks:
+        bench.wait(task, COMPLETED)
+
+    assert bench.provider.peak == 3
+    assert len(bench.provider.sent) == 9
+
+
+def test_a_change_of_the_cap_applies_while_it_runs(bench: Bench) -> None:
+    bench.provider.polls = [RUNNING]
+    bench.queue(8)
+    runner = bench.start()
+    wait_until(lambda: len(bench.provider.in_flight) == 3)
+
+    bench.settings_file.change({"runner.max_concurrent": 6})
+    runner.wake()
+
+    wait_until(lambda: len(bench.provider.in_flight) == 6)
+
+
+def test_pausing_submits_nothing_new_and_goes_on_afterwards(bench: Bench) -> None:
+    with bench.store.write() as tx:
+        tx.state.put("paused", {"submitting": True, "reason": "user"})
+    [task] = bench.queue()
+    runner = bench.start()
+    wait_until(lambda: "runner_started" in {line.code for line in bench.log()})
+    assert bench.task(task).status is TaskStatus.QUEUED
+
+    with bench.store.write() as tx:
+        tx.state.put("paused", None)
+    runner.wake()
+
+    assert bench.wait(task, COMPLETED).status is COMPLETED

@@ -86,7 +86,7 @@ def _pan_cues(side: str, move: Move) -> tuple[Cue, ...]:
     return (
         _cue(
             move,
-            rf"(?<!frying )(?<!frying-)(?<!\bsauce )\bpan(?:s|ned|ning)?[\s-]+{_ADVERB}{_TOWARDS}{side}\b(?!\s+(?:on|in|by)\s+the)",
+            rf"(?<!frying )(?<!frying-)(?<!sauce )(?<!\bthe )(?<!\bhis )(?<!\bher )(?<!\bhot )(?<!\biron )\bpan(?:s|ned|ning)?[\s-]+{_ADVERB}{_TOWARDS}{side}\b(?!\s+(?:on|in|by)\s+the)",
             rf"\b{side}(?:ward)?[\s-]+pan\b",
             rf"(?:向|往|朝){zh}(?:侧|边|方|面)?{_ZH_ADVERB}(?:平移|横移|横摇|摇镜|摇摄|摇(?!头|晃|摆|曳))",
             rf"{zh}(?:平移|横移|横摇|摇(?!头|晃|摆|曳))",
@@ -114,7 +114,7 @@ def _tilt_cues(height: str, move: Move) -> tuple[Cue, ...]:
             rf"\b(?:tilt|crane|jib|pedestal|boom)(?:s|ed|ing)?[\s-]+{_ADVERB}{_TOWARDS}{height}(?:wards?)?\b",
             rf"\bpan(?:s|ned|ning)?[\s-]+{_ADVERB}{height}(?:wards?)?\b",
             rf"(?:向|往|朝){zh}(?:方|面)?{_ZH_ADVERB}(?:摇(?!头|晃|摆|曳)|{bow}摇|平移)",
-            rf"{zh}摇|摇{zh}|{bow}(?:摇|拍|摄|角镜头)|{climb}镜头?|(?:镜头|画面){bow}(?!冲)",
+            rf"{zh}摇(?!头|晃|摆|曳)|摇{zh}|{bow}(?:摇|拍|摄|角镜头)|{climb}镜头?|(?:镜头|画面){bow}(?!冲)",
         ),
         _cue(
             move,
@@ -130,14 +130,6 @@ def _tilt_cues(height: str, move: Move) -> tuple[Cue, ...]:
 _CUES: Final = (
     *_pan_cues("left", Move.PAN_LEFT),
     *_pan_cues("right", Move.PAN_RIGHT),
-    # A pan without a side goes with the reading direction.
-    _cue(
-        Move.PAN_RIGHT,
-        r"\b(?:slow|smooth|gentle|quick|fast|whip|camera|cinematic|horizontal|lateral)[\s-]+pan(?:s|ning)?\b(?!\s*(?:left|right|up|down))",
-        r"\bpanning\s+(?:shot|across|over)\b|\bpans\s+(?:across|over)\b|\bpan\s+across\b",
-        r"横移镜头|横摇|摇镜头?|平移镜头|镜头(?:缓缓|缓慢|慢慢)?平移|(?:镜头|画面)(?:缓缓|缓慢|慢慢)?摇(?!头|晃|摆|曳|上|下|向|左|右)",
-    ),
-    _cue(Move.PAN_RIGHT, r"摇(?!头|晃|摆|曳|上|下|向|左|右|滚)|平移|横移", shy=True),
     *_tilt_cues("up", Move.TILT_UP),
     *_tilt_cues("down", Move.TILT_DOWN),
     _cue(
@@ -173,7 +165,7 @@ _CUES: Final = (
         Move.PULL,
         rf"\bdoll(?:y|ies|ied|ying)[\s-]+{_ADVERB}(?:out|back|backwards?|away)\b",
         r"\bpull(?:s|ed|ing)?[\s-]+back\b(?!\s+(?:the|a|his|her|their|its)\b)|\bpull[\s-]?out\s+shot\b",
-        r"拉镜头?|(?:向后|往后|后)拉(?!开|门)|[缓慢]拉(?!开|门)",
+        r"拉镜头?|(?:向后|往后|后)拉(?!开|门)|[缓慢]拉(?!开|门|远|近)",
     ),
     _cue(
         Move.PULL,
@@ -205,6 +197,17 @@ _CUES: Final = (
         r"手持(?=$|\s|[,，、。.;；!！]|镜头|拍摄|摄影|摄像|感|晃|运镜|跟拍|效果|风格|质感|DV|相机|机位|的?(?:晃|抖))",
         r"镜头(?:轻微|微微|略微|有些)?(?:晃动|抖动|摇晃)|晃动镜头|呼吸感",
     ),
+)
+
+#: A pan without a side goes with the reading direction.
+_SIDELESS: Final = (
+    _cue(
+        Move.PAN_RIGHT,
+        r"\b(?:slow|smooth|gentle|quick|fast|whip|camera|cinematic|horizontal|lateral)[\s-]+pan(?:s|ning)?\b(?!\s*(?:left|right|up|down))",
+        r"\bpanning\s+(?:shot|across|over)\b|\bpans\s+(?:across|over)\b|\bpan\s+across\b",
+        r"横移镜头|横摇|摇镜头?|平移镜头|镜头(?:缓缓|缓慢|慢慢)?平移|(?:镜头|画面)(?:缓缓|缓慢|慢慢)?摇(?!头|晃|摆|曳|上|下|向|左|右)",
+    ),
+    _cue(Move.PAN_RIGHT, r"摇(?!头|晃|摆|曳|上|下|向|左|右|滚)|平移|横移", shy=True),
 )
 
 _STANDING: Final = re.compile(
@@ -265,8 +268,16 @@ def choose_moves(prompt: str) -> tuple[Move, ...]:
 
 
 def _moves_of(clause: str, about_camera: bool) -> list[Move]:
+    moves = _matches(_CUES, clause, about_camera)
+    if not any(move in AXES[0] | AXES[1] for move in moves):
+        moves += _matches(_SIDELESS, clause, about_camera)
+    # Orbiting is said with words of turning: a roll beside it is an echo, not a wish.
+    return [move for move in moves if not (move is Move.ROLL and Move.ORBIT in moves)]
+
+
+def _matches(cues: tuple[Cue, ...], clause: str, about_camera: bool) -> list[Move]:
     hits: list[tuple[int, Move]] = []
-    for cue in _CUES:
+    for cue in cues:
         match = cue.words.search(clause)
         if match is None or _NOT.search(clause[: match.start()]) or _inside_standing(clause, match):
             continue
@@ -277,12 +288,7 @@ def _moves_of(clause: str, about_camera: bool) -> list[Move]:
     for _, move in sorted(hits, key=lambda hit: hit[0]):
         if not _clashes(move, moves):
             moves.append(move)
-    return _without_echo(moves)
-
-
-def _without_echo(moves: list[Move]) -> list[Move]:
-    """Orbiting is said with words of turning: a roll beside it is an echo, not a wish."""
-    return [move for move in moves if not (move is Move.ROLL and Move.ORBIT in moves)]
+    return moves
 
 
 def _clashes(move: Move, others: list[Move]) -> bool:
@@ -296,7 +302,7 @@ def _inside_standing(clause: str, match: re.Match[str]) -> bool:
 
 def _says_only_moves(clause: str) -> bool:
     """Whether a clause speaks of nothing but moves, as in "slow push in and roll" or "缓缓推进"."""
-    for cue in _CUES:
+    for cue in (*_CUES, *_SIDELESS):
         clause = cue.words.sub(" ", clause)
     return not _bare(clause)
 

@@ -163,8 +163,8 @@ def _filter(box: Box, size: tuple[int, int]) -> Image.Resampling:
 
 
 def _stacked(planes: list[Image.Image]) -> Bytes:
-    y, u, v = (np.asarray(plane) for plane in planes)
-    return np.concatenate([y, u.reshape(-1, y.shape[1]), v.reshape(-1, y.shape[1])])
+    width, height = planes[0].size
+    return np.concatenate([np.asarray(plane).ravel() for plane in planes]).reshape(height * 3 // 2, width)
 
 
 def find_subject(picture: Image.Image) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 ``Vidgen`` is sync and returns plain frozen values. It meets the runner only in the store.
 """
 
+from vidgen_core.app.logs import words_of
 from vidgen_core.app.vidgen import Vidgen
 from vidgen_core.app.views import (
     Estimate,
@@ -39,4 +40,5 @@ __all__ = [
     "Step",
     "StepName",
     "Vidgen",
+    "words_of",
 ]

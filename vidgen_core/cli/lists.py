@@ -143,16 +143,19 @@ def logs(
 
 def _print(session: Session, lines: list[LogLine]) -> None:
     """One line each; followed by a machine, each is one JSON object."""
+    from vidgen_core.app import words_of
+
     for line in lines:
         if session.as_json:
             sys.stdout.write(json.dumps(_line_shape(session, line), ensure_ascii=False) + "\n")
         else:
             moment = line.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-            session.out.print(f"{moment} {line.level:<7} {words_of(session, line)}", markup=False, soft_wrap=True)
+            session.out.print(f"{moment} {line.level:<7} {words_of(line, session.text)}", markup=False, soft_wrap=True)
     sys.stdout.flush()
 
 
 def _line_shape(session: Session, line: LogLine) -> dict[str, object]:
+    from vidgen_core.app import words_of
     from vidgen_core.cli.shapes import iso
 
     task = None if line.task_id is None else str(line.task_id)
@@ -163,13 +166,8 @@ def _line_shape(session: Session, line: LogLine) -> dict[str, object]:
         "task": task,
         "code": line.code,
         "params": line.params,
-        "text": words_of(session, line),
+        "text": words_of(line, session.text),
     }
-
-
-def words_of(session: Session, line: LogLine) -> str:
-    """A log line in the reader's language."""
-    return session.text(f"log.{line.code}", **line.params)
 
 
 def shorten(prompt: str, limit: int = 60) -> str:

@@ -20,6 +20,7 @@ def build() -> typer.Typer:
         name="vidgen",
         help="cli.help",
         add_completion=False,
+        rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

@@ -121,6 +121,8 @@ def _progress(session: Session) -> Progress:
         TextColumn("{task.fields[note]}", markup=False),
         console=session.err,
         transient=True,
+        # Into a file or a pipe go the lines about tasks that ended, not bars.
+        disable=not session.err.is_terminal,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -24,6 +25,7 @@ NoBrowser = Annotated[bool, typer.Option("--no-browser", help="cli.option.no_bro
 def register(app: typer.Typer) -> None:
     app.command("serve", help="cli.help.serve")(serve)
     app.command("demo", help="cli.help.demo")(demo)
+    app.command("rehearse", help="cli.help.rehearse")(rehearse)
 
 
 def serve(
@@ -46,6 +48,44 @@ def serve(
     if not no_browser:
         open_browser_later(url)
     become_server(script, host, port, home)
+
+
+def rehearse(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="cli.option.rehearsal_port")] = 0,
+    fault: Annotated[list[str] | None, typer.Option("--fault", metavar="NAME[:SHARE]", help="cli.option.fault")] = None,
+    faults: Annotated[bool, typer.Option("--list-faults", help="cli.option.list_faults")] = False,
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    from vidgen_core.rehearsal.faults import CATALOGUE, parse_rule
+    from vidgen_core.rehearsal.options import RehearsalOptions
+    from vidgen_core.rehearsal.server import serve as serve_rehearsal
+
+    session = Session(project, as_json)
+    if faults:
+        session.answer({name: known.sentence for name, known in CATALOGUE.items()})
+        for name, known in CATALOGUE.items():
+            session.out.print(f"{name}: {known.sentence}", markup=False, soft_wrap=True)
+        return
+    options = RehearsalOptions(port=port, faults=tuple(parse_rule(rule) for rule in fault or ()))
+    if port:
+        check_port("127.0.0.1", port)
+    serve_rehearsal(options, lambda url: _tell_rehearsal(session, url))
+
+
+def _tell_rehearsal(session: Session, url: str) -> None:
+    """The settings that point Vidgen here; nothing is changed."""
+    import shlex
+
+    from vidgen_core.rehearsal.server import settings_hint
+
+    hint = settings_hint(url)
+    session.answer({"url": url, "settings": hint})
+    session.warn("cli.rehearsing", url=url)
+    if not session.as_json:
+        for name, value in hint.items():
+            sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+        sys.stdout.flush()
 
 
 def dashboard() -> Path:
@@ -72,8 +112,6 @@ def check_port(host: str, port: int) -> None:
     except PermissionError as error:
         raise InputError("address_unusable", host=f"{host}:{port}", why=error.strerror or "") from error
     except OSError as error:
-        import errno
-
         if error.errno == errno.EADDRINUSE:
             raise InputError("port_taken", port=port, next=port + 1) from error
         raise InputError("address_unusable", host=host, why=error.strerror or "") from error

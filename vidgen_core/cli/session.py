@@ -108,7 +108,9 @@ class Session:
         self.err.print(f"{about}: {sentence}" if about else sentence, markup=False, soft_wrap=True)
 
     def reason(self, code: str, params: dict[str, Any]) -> str:
-        """The sentence of an error."""
+        """The sentence of an error, or of a hold, which has its sentence in the log."""
+        if not self.text.has(f"error.{code}") and self.text.has(f"log.{code}"):
+            return self.text(f"log.{code}", **params)
         return self.text.error("parameter", code, params)
 
     def answer(self, value: Any) -> None:

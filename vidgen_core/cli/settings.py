@@ -35,7 +35,7 @@ def get(name: NameArgument = None, project: ProjectOption = DEFAULT, as_json: Js
     values = {each: shown(settings, each) for each in names}
     session.answer(values)
     for each, value in values.items():
-        origin = session.text("cli.from_environment") if each in fixed else ""
+        origin = f"  ({session.text('cli.from_environment')})" if each in fixed else ""
         session.out.print(f"{each} = {_as_text(value)}{origin}", markup=False, soft_wrap=True)
 
 

@@ -179,7 +179,7 @@ def shot_numbered(app: Vidgen, project: Project, number: str) -> Shot:
 
 
 def mode_named(word: str | None) -> Mode | None:
-    """:raises InputError: ``provider_unknown`` (provider, known)"""
+    """:raises InputError: ``no_such_provider`` (provider, known)"""
     from vidgen_core.models import Mode
 
     if word is None:
@@ -187,7 +187,7 @@ def mode_named(word: str | None) -> Mode | None:
     try:
         return Mode(word.lower())
     except ValueError:
-        raise InputError("provider_unknown", provider=word, known=", ".join(Mode)) from None
+        raise InputError("no_such_provider", provider=word, known=", ".join(Mode)) from None
 
 
 def _wanted(app: Vidgen, project: Project, ids: list[str] | None, every: str | None) -> list[int]:

@@ -17,6 +17,7 @@ from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final
 
 import anyio
@@ -220,9 +221,16 @@ def _make_body(payload: Mapping[str, Any]) -> Body:
         ) from error
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """The certificates to believe; reading them takes a while, so all clients share them."""
+    return httpx.create_ssl_context()
+
+
 def _make_client(paid: bool) -> httpx.AsyncClient:
     try:
         return httpx.AsyncClient(
+            verify=_trust(),
             http1=True,
             http2=not paid,
             follow_redirects=False,

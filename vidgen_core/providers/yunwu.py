@@ -61,8 +61,8 @@ from vidgen_core.providers.yunwu_answers import (
 )
 from vidgen_core.settings import Settings, YunwuSettings
 
-#: The clocks of log and machine may differ by so much.
-CLOCK_DIFFERENCE: Final = timedelta(minutes=2)
+#: The log counts whole seconds.
+LOG_PRECISION: Final = timedelta(seconds=1)
 #: What new-api reports for a key without a limit of its own.
 UNLIMITED: Final = 100_000_000
 #: Status word of ours for a job that is said to be done and names no link.
@@ -179,7 +179,7 @@ class Yunwu(Provider):
         rows = at(answer.json, "data") if answer.ok else None
         if not isinstance(rows, list):
             return None
-        candidates = [row for row in rows if _may_be(row, order.model, since - CLOCK_DIFFERENCE)]
+        candidates = [row for row in rows if _may_be(row, order.model, since - LOG_PRECISION)]
         found = {job.remote_id: job for row in candidates if (job := _found(row)) is not None}
         # A charge without a name proves that there is such a job, and does not say which.
         return tuple(found.values()) if found or not candidates else None

@@ -1,0 +1,363 @@
+"""Yunwu's answers in all the shapes that were seen, and its requests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+import respx
+from provider_world import World, job_of, make_key, make_params, send
+
+from vidgen_core.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.models import Charge
+from vidgen_core.providers.base import Found, RemoteJob, RemoteState, RemoteStatus, Submission
+from vidgen_core.providers.yunwu import Yunwu
+
+KEY = make_key()
+URL = "https://cdn.example.com/v/1.mp4"
+
+
+@pytest.fixture
+async def yunwu(world: World) -> AsyncIterator[Yunwu]:
+    provider = Yunwu(world.settings, world.locations)
+    yield provider
+    await provider.close()
+
+
+async def accepted(yunwu: Yunwu, world: World, status: int, body: Any) -> Submission:
+    order = world.order(yunwu, picture=None)
+    prepared = await yunwu.prepare(order, KEY)
+    with respx.mock(base_url=world.server.url) as wire:
+        text = body if isinstance(body, str) else json.dumps(body)
+        wire.post("/v1/video/create").respond(status, text=text)
+        return await yunwu.submit(order, prepared, KEY)
+
+
+async def looked(yunwu: Yunwu, world: World, body: Any) -> RemoteState:
+    job = RemoteJob(remote_id="grok:1/2", model="grok-video-3", params=make_params())
+    with respx.mock(base_url=world.server.url) as wire:
+        text = body if isinstance(body, str) else json.dumps(body)
+        route = wire.get("/v1/video/query", params={"id": "grok:1/2"}).respond(200, text=text)
+        state = await yunwu.poll(job, KEY)
+        assert b"grok%3A1%2F2" in route.calls.last.request.url.raw_path
+        return state
+
+
+@pytest.mark.parametrize(
+    ("body", "remote_id"),
+    [
+        ({"id": "grok:2f0c", "status": "processing", "status_update_time": 1764522528}, "grok:2f0c"),
+        ({"id": "veo3.1-components:1762241017-aB3dE", "status": "pending", "enhanced_prompt": "x"},
+         "veo3.1-components:1762241017-aB3dE"),
+        ({"task_id": "video_1", "status": "queued"}, "video_1"),
+        ({"taskId": "t-1"}, "t-1"),
+        ({"code": "success", "message": "", "data": {"id": "d-1"}}, "d-1"),
+        ({"code": "success", "data": {"task_id": "d-2", "status": "SUBMITTED"}}, "d-2"),
+        ({"id": "grok:3", "status": "error", "error": "text"}, "grok:3"),
+        ({"id": 17}, "17"),
+    ],
+)  # fmt: skip
+async def test_an_id_is_found_wherever_it_stands_and_kept_as_it_is(yunwu, world, body, remote_id) -> None:
+    assert (await accepted(yunwu, world, 200, body)).remote_id == remote_id
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "delivery"),
+    [
+        ({"id": "", "status": "error", "error": "try again later"}, "submit_refused", Delivery.REFUSED),
+        ({"success": False, "message": "nothing"}, "submit_refused", Delivery.REFUSED),
+        ({"status": "error", "error": {"message": "内容违规", "code": ""}}, "content_refused", Delivery.REFUSED),
+        ({"status": "pending"}, "answer_without_id", Delivery.UNKNOWN),
+        ({}, "answer_without_id", Delivery.UNKNOWN),
+        ([], "answer_unreadable", Delivery.UNKNOWN),
+        ("", "answer_unreadable", Delivery.UNKNOWN),
+        ("<html>ok</html>", "answer_unreadable", Delivery.UNKNOWN),
+        ('{"id": "grok:1", "sta', "answer_unreadable", Delivery.UNKNOWN),
+    ],
+)
+async def test_an_answer_without_an_id_is_a_refusal_only_when_it_says_so(yunwu, world, body, code, delivery) -> None:
+    with pytest.raises(RemoteError) as caught:
+        await accepted(yunwu, world, 200, body)
+    assert (caught.value.code, caught.value.delivery) == (code, delivery)
+
+
+async def test_the_request_id_is_taken_from_header_or_text(yunwu, world) -> None:
+    with pytest.raises(RemoteError) as caught:
+        await accepted(yunwu, world, 500, {"error": {"message": "bad (request id: 2026112209)"}})
+    assert caught.value.request_id == "2026112209"
+
+
+WORDS = {
+    RemoteStatus.QUEUED: ["pending", "queued", "submitted", "NOT_START", "preparing"],
+    RemoteStatus.RUNNING: ["running", "processing", "IN_PROGRESS", "generating", "image_downloading",
+                           "video_generating", "video_generation_completed", "video_upsampling",
+                           "video_upsampling_completed"],
+    RemoteStatus.FAILED: ["failed", "FAILURE", "fail", "error", "video_generation_failed",
+                          "video_upsampling_failed", "expired"],
+    RemoteStatus.CANCELLED: ["cancelled", "canceled"],
+    RemoteStatus.UNKNOWN: ["contemplating", "", None, 7],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "word"), [(status, word) for status, words in WORDS.items() for word in words])
+async def test_each_status_word_means_what_it_means(yunwu, world, status, word) -> None:
+    assert (await looked(yunwu, world, {"status": word})).status is status
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["completed", "complete", "SUCCESS", "succeeded", "succeed", "finished", "done", "video_upsampling_completed"],
+)
+async def test_success_needs_its_word_and_a_link(yunwu, world, word) -> None:
+    state = await looked(yunwu, world, {"status": word, "video_url": URL})
+    assert (state.status, state.url) == (RemoteStatus.SUCCEEDED, URL)
+
+
+@pytest.mark.parametrize("place", ["data", "detail"])
+async def test_a_status_may_stand_deeper(yunwu, world, place) -> None:
+    assert (await looked(yunwu, world, {place: {"status": "running"}})).status is RemoteStatus.RUNNING
+
+
+@pytest.mark.parametrize("name", ["state", "task_status"])
+async def test_a_status_may_have_another_name(yunwu, world, name) -> None:
+    assert (await looked(yunwu, world, {name: "failed"})).status is RemoteStatus.FAILED
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"video_url": URL}, {"url": URL}, {"videoUrl": URL}, {"detail": {"video_url": URL}}, {"detail": {"url": URL}},
+        {"detail": {"generations": [{"url": URL}]}}, {"data": {"video_url": URL}}, {"data": {"url": URL}},
+        {"data": {"output": URL}}, {"output": {"url": URL}}, {"data": [{"url": URL}]}, {"output": [URL]},
+        {"metadata": {"url": URL}}, {"data": {"result_url": URL}}, {"fail_reason": URL},
+    ],
+)  # fmt: skip
+async def test_a_link_is_found_wherever_it_stands(yunwu, world, where) -> None:
+    assert (await looked(yunwu, world, {"status": "completed", "video_url": None} | where)).url == URL
+
+
+@pytest.mark.parametrize(
+    ("progress", "percent"),
+    [(0, 0), (75, 75), ("75%", 75), ("100%", 100), (250, 100), (33.6, 33), (None, None), ("soon", None), (-5, None)],
+)
+async def test_progress_is_read_in_any_form(yunwu, world, progress, percent) -> None:
+    assert (await looked(yunwu, world, {"status": "running", "progress": progress})).progress == percent
+
+
+async def test_progress_may_stand_in_the_detail(yunwu, world) -> None:
+    assert (await looked(yunwu, world, {"status": "running", "detail": {"progress_pct": 40}})).progress == 40
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"error": "内容违规"}, {"error": {"message": "内容违规"}}, {"fail_reason": "内容违规"}, {"failReason": "内容违规"},
+        {"detail": {"error": "内容违规"}}, {"message": "内容违规"}, {"reason": "内容违规"}, {"data": {"fail_reason": "内容违规"}},
+        {"error": "InputImageSensitiveContentDetected.PrivacyInformation"},
+    ],
+)  # fmt: skip
+async def test_the_reason_of_a_failure_is_found_wherever_it_stands(yunwu, world, where) -> None:
+    state = await looked(yunwu, world, {"status": "failed"} | where)
+    assert state.failure is not None
+    assert state.failure.kind is ErrorKind.MODERATION
+    assert state.failure.charged is Charge.UNKNOWN
+
+
+async def test_a_generator_that_refused_its_own_result_is_a_refusal_of_content(yunwu, world) -> None:
+    state = await looked(yunwu, world, {"status": "completed", "progress": 100, "moderated": True})
+    assert state.status is RemoteStatus.FAILED
+    assert state.failure is not None
+    assert state.failure.kind is ErrorKind.MODERATION
+
+
+@pytest.mark.parametrize("body", ["<html>", "", "[]", "null", "17"])
+async def test_an_unreadable_poll_is_an_error_and_not_a_state(yunwu, world, body) -> None:
+    with pytest.raises(RemoteError):
+        await looked(yunwu, world, body)
+
+
+# --- requests -------------------------------------------------------------------------------------------------------
+
+
+async def sent_by(yunwu: Yunwu, world: World, **wishes: Any) -> dict[str, Any]:
+    order = world.order(yunwu, **wishes)
+    with respx.mock(base_url=world.server.url) as wire:
+        route = wire.post("/v1/video/create").respond(200, json={"id": "x"})
+        await send(yunwu, order, KEY)
+        request = route.calls.last.request
+    assert request.headers["authorization"] == f"Bearer {KEY.secret.get_secret_value()}"
+    assert int(request.headers["content-length"]) == len(request.content)
+    body: dict[str, Any] = json.loads(request.content)
+    return body
+
+
+async def test_a_request_holds_what_the_document_names_and_nothing_else(yunwu, world) -> None:
+    body = await sent_by(yunwu, world, size="1080P")
+    image = body["images"].pop()
+    assert body == {
+        "model": "grok-video-3",
+        "prompt": "a slow zoom",
+        "aspect_ratio": "9:16",
+        "size": "1080P",
+        "images": [],
+    }
+    assert image.startswith("data:image/jpeg;base64,")
+
+
+async def test_a_duration_is_sent_as_a_whole_number_and_only_when_asked_for(yunwu, world) -> None:
+    assert (await sent_by(yunwu, world, duration=10.0))["duration"] == 10
+
+
+async def test_veo_is_asked_in_its_own_words(yunwu, world) -> None:
+    world.options = {"yunwu": {"enhance_prompt": True}}
+    body = await sent_by(yunwu, world, model="veo3.1", aspect_ratio="16:9", size="1080P")
+    assert (body["enhance_prompt"], body["enable_upsample"]) == (True, True)
+    assert "size" not in body
+
+
+async def test_a_link_is_sent_instead_of_the_picture_where_that_is_set(yunwu, world) -> None:
+    world.options = {"yunwu": {"images": "url"}}
+    assert (await sent_by(yunwu, world, image_url="https://pics.example.com/1.jpg"))["images"] == [
+        "https://pics.example.com/1.jpg"
+    ]
+
+
+async def test_a_shot_that_only_has_a_link_sends_the_link(yunwu, world) -> None:
+    body = await sent_by(yunwu, world, picture=None, image_url="https://pics.example.com/1.jpg")
+    assert body["images"] == ["https://pics.example.com/1.jpg"]
+
+
+async def test_the_picture_is_fitted_under_the_limit(yunwu, world) -> None:
+    world.options = {"yunwu": {"image_max_bytes": 50_000}}
+    await send(yunwu, world.order(yunwu), KEY)
+    seen = world.server.stats()["images"][-1]
+    assert seen["format"] == "JPEG"
+    assert seen["bytes"] <= 50_000
+
+
+# --- before the click ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wishes", "code", "fatal"),
+    [
+        ({"prompt": " "}, "prompt_missing", True),
+        ({"duration": 6.5}, "duration_not_whole", True),
+        ({"aspect_ratio": "4:3"}, "aspect_ratio_not_taken", False),
+        ({"seed": 4}, "seed_not_taken", False),
+        ({"watermark": "me"}, "watermark_not_taken", False),
+    ],
+)
+def test_what_a_model_does_not_take_is_said_before_the_click(yunwu, wishes, code, fatal) -> None:
+    problems = {problem.code: problem.fatal for problem in yunwu.check("grok-video-3", make_params(**wishes))}
+    assert problems[code] is fatal
+
+
+def test_links_only_asks_for_a_link(yunwu, world) -> None:
+    world.options = {"yunwu": {"images": "url"}}
+    assert [p.code for p in yunwu.check("grok-video-3", make_params(image="a.jpg")) if p.fatal] == ["image_link_needed"]
+
+
+def test_a_veo_model_that_may_ignore_the_picture_says_so(yunwu) -> None:
+    params = make_params(image="a.jpg", aspect_ratio="16:9")
+    assert "image_perhaps_ignored" in {p.code for p in yunwu.check("veo3-pro", params)}
+    assert "image_perhaps_ignored" not in {p.code for p in yunwu.check("veo3-pro-frames", params)}
+
+
+def test_veo_2_takes_no_upright_format(yunwu) -> None:
+    codes = {p.code: p.fatal for p in yunwu.check("veo2", make_params(aspect_ratio="9:16"))}
+    assert codes["aspect_ratio_not_taken"]
+
+
+# --- account --------------------------------------------------------------------------------------------------------
+
+
+async def test_the_balance_is_told_in_yuan_by_the_relays_own_rate(yunwu, world) -> None:
+    connection = await yunwu.test(KEY)
+    assert connection.balance is not None
+    assert (connection.balance.currency, connection.balance.amount) == ("CNY", Decimal("7300.0000"))
+
+
+async def test_a_key_without_a_limit_of_its_own_asks_the_subscription(yunwu, world) -> None:
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get("/v1/models").respond(json={"data": []})
+        wire.get("/api/status").respond(json={"data": {"quota_per_unit": 500000, "quota_display_type": "CNY"}})
+        wire.get("/api/usage/token/").respond(json={"data": {"unlimited_quota": True, "total_available": 0}})
+        wire.get("/v1/dashboard/billing/subscription").respond(json={"hard_limit_usd": 100})
+        wire.get("/v1/dashboard/billing/usage").respond(json={"total_usage": 2500})
+        connection = await yunwu.test(KEY)
+    assert connection.balance is not None
+    assert (connection.balance.amount, connection.balance.currency) == (Decimal("75.0000"), "CNY")
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(404), httpx.Response(200, text="<html>"), httpx.ReadTimeout("x")])
+async def test_a_balance_nobody_tells_is_unknown_and_nothing_worse(yunwu, world, answer) -> None:
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get("/v1/models").respond(json={"data": []})
+        wire.get(path__regex="/(api|v1/dashboard)/.*").mock(side_effect=[answer] * 4)
+        connection = await yunwu.test(KEY)
+    assert connection.ok
+    assert connection.balance is None
+
+
+async def test_models_come_from_the_provider_once_it_was_asked(yunwu) -> None:
+    assert "veo2-pro" in yunwu.models()
+    await yunwu.test(KEY)
+    assert set(yunwu.models()) == {
+        "grok-video-3", "grok-video-3-10s", "veo3.1-fast", "veo3.1-components", "veo3-fast-frames",
+    }  # fmt: skip
+    assert "gpt-4o-mini" not in yunwu.models()
+
+
+async def test_an_unreachable_provider_fails_the_test_calmly(yunwu, world) -> None:
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get("/v1/models").mock(side_effect=httpx.ConnectError("no"))
+        connection = await yunwu.test(KEY)
+    assert not connection.ok
+    assert connection.failure is not None
+    assert connection.failure.code == "connect_failed"
+
+
+# --- the log --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_job_whose_answer_was_lost_is_found_in_the_log(yunwu, world) -> None:
+    order = world.order(yunwu, "[[reset-after-accept]]")
+    with pytest.raises(RemoteError):
+        await send(yunwu, order, KEY)
+    found = await yunwu.find(order, datetime.fromtimestamp(world.clock.now, UTC), KEY)
+    assert found is not None
+    assert [type(one) for one in found] == [Found]
+    state = await yunwu.poll(job_of(order, Submission(remote_id=found[0].remote_id), yunwu), KEY)
+    assert state.status is RemoteStatus.QUEUED
+
+
+async def test_older_jobs_and_other_models_are_no_candidates(yunwu, world) -> None:
+    await send(yunwu, world.order(yunwu, "early"), KEY)
+    world.pass_time(60)
+    await send(yunwu, world.order(yunwu, "other", model="grok-video-3-10s"), KEY)
+    assert await yunwu.find(world.order(yunwu), datetime.fromtimestamp(world.clock.now, UTC), KEY) == ()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"model_name": "grok-video-3", "created_at": 4102444800, "quota": 200}],
+        [{"model_name": "grok-video-3", "created_at": 4102444800, "quota": 200, "other": "{"}],
+        "nothing",
+    ],
+)
+async def test_a_log_that_names_no_jobs_is_no_log(yunwu, world, rows) -> None:
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get("/api/log/token").respond(json={"success": True, "data": rows})
+        assert await yunwu.find(world.order(yunwu), datetime.now(UTC), KEY) is None
+
+
+async def test_a_log_that_cannot_be_asked_is_no_log(yunwu, world) -> None:
+    world.server.set_faults({"log-unknown": 1})
+    assert await yunwu.find(world.order(yunwu), datetime.now(UTC), KEY) is None

@@ -1,0 +1,134 @@
+"""What has happened, line by line, newest first or with the tail in view."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final, Literal
+
+import streamlit as st
+
+from vidgen_core.store import LogFilter
+from vidgen_core.ui import dialogs, log_view, push
+from vidgen_core.ui.session import Visit, answered, here, show_told, tell
+
+_LIVE: Final = "log_lines"
+_HEIGHT: Final = 560
+_FORMATS: Final[dict[Literal["txt", "csv", "json"], str]] = {
+    "txt": "text/plain",
+    "csv": "text/csv",
+    "json": "application/json",
+}
+
+
+@st.fragment(key=_LIVE)
+def lines() -> None:
+    show_told()
+    visit = here()
+    wanted = log_view.show_filter(visit)
+    if wanted is None:
+        st.info(visit.t("log.page.no_task"), icon=":material/search_off:")
+        return
+    window = log_view.window(visit, wanted)
+    newest_last = order(visit, window)
+    if not window.lines:
+        empty(visit, wanted)
+        return
+    shown = list(reversed(window.lines)) if newest_last else window.lines
+    with st.container(height=_HEIGHT, border=True, key="log_box", autoscroll=newest_last and window.at_tail):
+        log_view.show_lines(visit.t, shown)
+    steps(visit, window)
+
+
+def order(visit: Visit, window: log_view.Window) -> bool:
+    """The switches over the lines; return whether the newest line comes last."""
+    t = visit.t
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        newest_last = st.segmented_control(
+            t("log.page.order"),
+            ["first", "last"],
+            default="first",
+            required=True,
+            format_func=lambda end: t(f"log.page.newest_{end}"),
+            key="log_order",
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+        st.session_state["log_follow"] = window.at_tail
+        st.toggle(
+            t("log.page.follow"), key="log_follow", help=t("log.page.follow_help"), on_change=follow, args=(window,)
+        )
+    return newest_last == "last"
+
+
+def follow(window: log_view.Window) -> None:
+    if window.at_tail and window.lines:
+        log_view.stand_still(window.lines[0].id)
+    else:
+        log_view.to_tail()
+
+
+def steps(visit: Visit, window: log_view.Window) -> None:
+    t = visit.t
+    with st.container(horizontal=True, horizontal_alignment="center", gap="small"):
+        st.button(
+            t("log.page.newer"),
+            icon=":material/chevron_left:",
+            key="log_newer",
+            disabled=window.at_tail,
+            on_click=log_view.to_newer,
+        )
+        st.button(
+            t("log.page.older"),
+            icon=":material/chevron_right:",
+            key="log_older",
+            disabled=not window.older,
+            on_click=log_view.to_older,
+            args=(window.lines[-1].id,),
+        )
+
+
+def empty(visit: Visit, wanted: LogFilter) -> None:
+    filtered = wanted != LogFilter()
+    st.info(visit.t("log.page.nothing_found" if filtered else "log.empty"), icon=":material/receipt_long:")
+
+
+# --- taking along and clearing
+
+
+def tools(visit: Visit) -> None:
+    t = visit.t
+    with st.popover(t("common.export"), icon=":material/download:", key="log_export"):
+        for kind, mime in _FORMATS.items():
+            st.download_button(
+                t(f"log.page.export_{kind}"),
+                data=partial(log_view.export, visit, kind, LogFilter()),
+                file_name=f"{visit.project.name}-log.{kind}",
+                mime=mime,
+                key=f"log_export_{kind}",
+                on_click="ignore",
+                width="stretch",
+            )
+    st.button(t("common.clear"), icon=":material/delete_sweep:", key="log_clear", on_click=ask_clear)
+
+
+@answered
+def ask_clear() -> None:
+    t = here().t
+    question = t("log.page.clear_question", project=here().project.name)
+    dialogs.ask(t("log.page.clear_title"), dialogs.confirm, question, t("log.page.clear_act"), clear)
+
+
+@answered
+def clear() -> None:
+    visit = here()
+    visit.app.log.clear(visit.project.id)
+    log_view.to_tail()
+    tell(visit.t("log.page.cleared"), ":material/delete_sweep:")
+
+
+visit = here()
+push.watch(_LIVE)
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.title(visit.t("log.page.title"), anchor=False, width="stretch")
+    tools(visit)
+lines()

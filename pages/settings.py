@@ -1,0 +1,143 @@
+"""Everything that can be set, section by section; a save is checked first and applies at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.models import Mode
+from vidgen_core.ui import about, keys_table, save_folder, settings_form
+from vidgen_core.ui.labels import MODE_ICONS, mode_label
+from vidgen_core.ui.session import Visit, here, show_told
+from vidgen_core.ui.settings_form import Form
+
+
+def providers(visit: Visit) -> None:
+    """Each provider's own part, the one in force first to be seen."""
+    names = {mode: f"{MODE_ICONS[mode]} {mode_label(visit.t, mode)}" for mode in visit.app.modes}
+    tabs = st.tabs(list(names.values()), default=names[visit.app.settings().mode], key="settings_provider")
+    for mode, tab in zip(names, tabs, strict=True):
+        with tab:
+            provider(visit, mode)
+
+
+def provider(visit: Visit, mode: Mode) -> None:
+    if visit.app.provider(mode).needs_key:
+        keys_table.show(visit, mode)
+    else:
+        st.caption(visit.t("settings.no_key_needed"))
+    form = Form(visit, f"provider_{mode}")
+    with st.container(border=True, key=f"form_provider_{mode}"):
+        with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
+            takes = settings_form.model(form, mode)
+            settings_form.size(form, mode, takes)
+        with st.container(horizontal=True, vertical_alignment="top", gap="medium"):
+            settings_form.ratio(form, mode, takes)
+            settings_form.duration(form, mode, takes)
+        settings_form.notes(form, takes)
+        options(form, mode)
+        form.show_end()
+
+
+def options(form: Form, mode: Mode) -> None:
+    """What only this provider knows."""
+    section = f"providers.{mode}"
+    _OPTIONS[mode](form, section)
+    if mode is not Mode.LOCAL:
+        with st.expander(form.t("settings.advanced"), icon=":material/tune:"):
+            form.text(f"{section}.base_url")
+            if mode is Mode.KIE:
+                form.text(f"{section}.upload_url")
+            form.number(f"{section}.max_concurrent", placeholder=form.t("settings.as_runner"))
+
+
+def local(form: Form, section: str) -> None:
+    form.number(f"{section}.fps")
+
+
+def yunwu(form: Form, section: str) -> None:
+    t = form.t
+    left, right = st.columns(2)
+    with left:
+        form.choice(f"{section}.images", ["data", "url"], lambda way: t(f"settings.images.{way}"))
+    with right:
+        form.number(f"{section}.image_max_bytes", step=100_000)
+    form.toggle(f"{section}.enhance_prompt")
+
+
+def kie(form: Form, section: str) -> None:
+    left, right = st.columns(2)
+    with left:
+        form.text(f"{section}.watermark")
+        form.toggle(f"{section}.enable_translation")
+    with right:
+        form.text(f"{section}.seed", placeholder=form.t("settings.random"))
+        form.toggle(f"{section}.enable_fallback")
+    form.text(f"{section}.callback_url", placeholder="https://…")
+    form.secret(f"{section}.webhook_secret", form.t("settings.unchanged"))
+
+
+def lovart(form: Form, section: str) -> None:
+    """Nothing beyond what all providers have."""
+
+
+_OPTIONS: Final[dict[Mode, Callable[[Form, str], None]]] = {
+    Mode.LOCAL: local,
+    Mode.YUNWU: yunwu,
+    Mode.KIE: kie,
+    Mode.LOVART: lovart,
+}
+
+
+def runner(visit: Visit) -> None:
+    form = Form(visit, "runner")
+    form.concurrency("runner.max_concurrent", form.settings.runner.slider_top)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        form.slider("runner.takes_per_shot", 1, 5)
+        form.number("runner.poll_interval", step=0.5)
+        form.number("runner.max_wait", step=30.0)
+        form.number("runner.slider_top")
+    with right:
+        form.toggle("runner.retry_on_fail")
+        form.number("runner.max_retries")
+        form.number("runner.backoff_base", step=1.0)
+        form.number("runner.backoff_max", step=10.0)
+    form.show_end()
+
+
+def files(visit: Visit) -> None:
+    form = Form(visit, "files")
+    folder = save_folder.show_folder(
+        visit, form.text("save_dir", live="300ms", placeholder=str(visit.app.locations.videos))
+    )
+    save_folder.show_example(visit, folder, form.text("file_pattern", live="300ms"))
+    form.toggle("library.allow_private_links")
+    form.show_end()
+
+
+def look(visit: Visit) -> None:
+    form = Form(visit, "look")
+    form.choice("language", ["auto", "zh", "en"], lambda name: visit.t(f"settings.language.{name}"))
+    st.caption(f":material/contrast: {visit.t('settings.theme')}")
+    form.show_end()
+
+
+_SECTIONS: Final[dict[str, Callable[[Visit], None]]] = {
+    "providers": providers,
+    "runner": runner,
+    "files": files,
+    "look": look,
+    "about": about.show,
+}
+
+show_told()
+visit = here()
+st.title(visit.t("settings.title"), anchor=False)
+for (_, section), tab in zip(
+    _SECTIONS.items(), st.tabs([visit.t(f"settings.tab.{name}") for name in _SECTIONS], key="settings_tab"), strict=True
+):
+    with tab:
+        section(visit)

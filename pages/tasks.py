@@ -1,0 +1,105 @@
+"""Every take as a row: found, sorted, watched, and dealt with one by one or many at once."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.exporting.task_list import Format, export_tasks
+from vidgen_core.models import Task
+from vidgen_core.store import TaskFilter
+from vidgen_core.ui import bulk, push, tables, task_filter
+from vidgen_core.ui.session import Visit, here, show_told
+from vidgen_core.ui.task_filter import Query
+
+_LIVE: Final = "tasks_table"
+_FRESH: Final = "_tasks_fresh"
+_FORMATS: Final[dict[Format, str]] = {
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "json": "application/json",
+}
+
+
+@st.fragment(key=_LIVE)
+def table() -> None:
+    """Filter, rows and what can be done with them; drawn again when something has changed."""
+    show_told()
+    visit = here()
+    query = task_filter.show(visit)
+    fresh = st.session_state.pop(_FRESH, False)
+    order = tables.find_rows(visit, query, task_filter.page_number(), fresh=fresh)
+    bulk.show_undo(visit.t)
+    if not order.ids:
+        empty(visit, query)
+        return
+    tasks = tables.load(visit, order)
+    picked = set(tables.selected(order))
+    above(visit, query, order, [task for task in tasks if task.id in picked])
+    tables.show(visit, order, tasks)
+    below(order)
+
+
+def above(visit: Visit, query: Query, order: tables.Order, picked: list[Task]) -> None:
+    """What the selection can do; without one, how many there are and what can be done with all of them."""
+    t = visit.t
+    if picked:
+        bulk.show_bar(t, picked)
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="tasks_bar"):
+        total = t.n("tasks.total_least" if order.total_is_least else "tasks.total", order.total)
+        st.markdown(f"**{total}** · :gray[{t('tasks.pick_hint')}]", width="content")
+        if order.stale:
+            st.button(t("tasks.refresh"), icon=":material/refresh:", key="tasks_refresh", on_click=tables.forget_order)
+        st.space("stretch")
+        bulk.show_all_menu(t, query)
+
+
+def below(order: tables.Order) -> None:
+    if order.pages > 1:
+        with st.container(horizontal_alignment="center"):
+            task_filter.show_pages(order.pages)
+
+
+def empty(visit: Visit, query: Query) -> None:
+    t = visit.t
+    if query.narrowed:
+        st.info(t("tasks.nothing_found"), icon=":material/search_off:")
+        st.button(t("tasks.clear_filters"), key="tasks_show_all", on_click=task_filter.clear)
+        return
+    st.info(t("tasks.empty"), icon=":material/checklist:")
+    st.page_link("pages/shots.py", label=t("tasks.to_shots"), icon=":material/view_agenda:")
+
+
+def tools(visit: Visit) -> None:
+    """The whole list as a file, and the end of it."""
+    t = visit.t
+    with st.popover(t("common.export"), icon=":material/download:", key="tasks_export"):
+        for kind, mime in _FORMATS.items():
+            st.download_button(
+                t(f"tasks.export_{kind}"),
+                data=partial(export, visit, kind),
+                file_name=f"{visit.project.name}-tasks.{kind}",
+                mime=mime,
+                key=f"tasks_export_{kind}",
+                on_click="ignore",
+                width="stretch",
+            )
+    st.button(t("tasks.clear"), icon=":material/delete_sweep:", key="tasks_clear", on_click=bulk.ask_clear)
+
+
+def export(visit: Visit, kind: Format) -> bytes:
+    ids = visit.app.tasks.ids(visit.project.id, TaskFilter())
+    tasks = (task for some in bulk.in_batches(ids) for task in visit.app.tasks.many(some))
+    return export_tasks(tasks, kind, visit.t, visit.project.name)
+
+
+visit = here()
+push.watch(_LIVE)
+st.session_state[_FRESH] = True
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.title(visit.t("tasks.title"), anchor=False, width="stretch")
+    tools(visit)
+table()

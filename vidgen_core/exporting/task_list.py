@@ -1,0 +1,148 @@
+"""The task list as a file: CSV and XLSX for people and their spreadsheets, JSON for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from openpyxl import Workbook  # type: ignore[import-untyped]
+from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # type: ignore[import-untyped]
+
+from vidgen_core.locale import Text
+from vidgen_core.models import Charge, Task, TaskStatus
+
+Format = Literal["csv", "xlsx", "json"]
+#: ``tasks.export.<name>`` in the catalogues heads each column.
+COLUMNS: Final = (
+    "shot", "take", "status", "progress", "prompt", "provider", "model", "aspect_ratio", "size", "duration", "seed",
+    "attempts", "remote_id", "error_kind", "error", "cost", "currency", "file", "created_at", "started_at",
+    "finished_at",
+)  # fmt: skip
+
+
+def export_tasks(tasks: Iterable[Task], format: Format, t: Text, project: str) -> bytes:  # noqa: A002
+    """The list in the reader's language (CSV, XLSX), or as ``vidgen tasks --json`` prints it."""
+    if format == "json":
+        return json.dumps([as_json(task, t, project) for task in tasks], ensure_ascii=False, indent=1).encode()
+    rows = _rows(tasks, t)
+    return _csv(rows) if format == "csv" else _xlsx(rows)
+
+
+def _rows(tasks: Iterable[Task], t: Text) -> Iterator[list[Any]]:
+    yield [t(f"tasks.export.{name}") for name in COLUMNS]
+    for task in tasks:
+        row = _row(task, t)
+        yield [row[name] for name in COLUMNS]
+
+
+def _row(task: Task, t: Text) -> dict[str, Any]:
+    params, failure = task.params, task.failure
+    return {
+        "shot": task.shot,
+        "take": task.take,
+        "status": t.status(task.status),
+        "progress": _progress(task),
+        "prompt": params.prompt,
+        "provider": t(f"mode.{task.provider}"),
+        "model": task.model,
+        "aspect_ratio": params.aspect_ratio,
+        "size": params.size,
+        "duration": params.duration,
+        "seed": params.seed,
+        "attempts": task.attempts,
+        "remote_id": task.remote_id,
+        "error_kind": failure.kind.value if failure else None,
+        "error": t.failure(failure) if failure else None,
+        "cost": float(task.cost.amount) if task.cost else None,
+        "currency": task.cost.currency if task.cost else None,
+        "file": task.file,
+        "created_at": iso(task.created_at),
+        "started_at": iso(task.started_at),
+        "finished_at": iso(task.finished_at),
+    }
+
+
+def _csv(rows: Iterable[list[Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    for row in rows:
+        writer.writerow([tame(value) for value in row])
+    # Excel takes UTF-8 only with a byte order mark.
+    return b"\xef\xbb\xbf" + text.getvalue().encode()
+
+
+def tame(value: Any) -> Any:
+    """A value that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
+    if isinstance(value, str) and value.lstrip(" ").startswith(
+        ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+    ):
+        return f"'{value}"
+    return value
+
+
+def _xlsx(rows: Iterable[list[Any]]) -> bytes:
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("tasks")
+    sheet.freeze_panes = "A2"
+    for row in rows:
+        sheet.append([_cell(sheet, value) for value in row])
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def _cell(sheet: Any, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", tame(value)))
+    # Whatever it looks like, it is text.
+    cell.data_type = "s"
+    return cell
+
+
+def as_json(task: Task, t: Text, project: str) -> dict[str, Any]:
+    """One task in the shape that programs rely on; times are UTC, ISO 8601."""
+    failure = task.failure
+    return {
+        "id": str(task.id),
+        "project": project,
+        "shot": task.shot,
+        "take": task.take,
+        "status": task.status.value,
+        "progress": _progress(task),
+        "provider": task.provider.value,
+        "model": task.model,
+        "remote_id": task.remote_id,
+        "attempts": task.attempts,
+        "error": failure
+        and {
+            "kind": failure.kind.value,
+            "message": t.failure(failure),
+            "retryable": failure.retryable,
+            "charged": failure.charged.value,
+        },
+        "file": task.file,
+        "cost": task.cost
+        and {
+            "amount": float(task.cost.amount),
+            "currency": task.cost.currency,
+            "estimated": task.charge is not Charge.CHARGED,
+        },
+        "created_at": iso(task.created_at),
+        "started_at": iso(task.started_at),
+        "finished_at": iso(task.finished_at),
+    }
+
+
+def _progress(task: Task) -> int | None:
+    return 100 if task.status is TaskStatus.COMPLETED else task.progress
+
+
+def iso(moment: datetime | None) -> str | None:
+    """``2026-11-21T10:00:00Z``."""
+    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,52 @@
+"""Lines of the execution log in words: a line keeps a code and params, and ``log.<code>`` is its sentence."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Final
+
+from babel.messages import pofile
+
+from vidgen_core.locale.text import Text, catalogue_files
+from vidgen_core.models import LogLine, Mode
+
+_SENTENCES: Final = "log."
+#: Below this are the words of the log's screen.
+_SCREEN: Final = "log.page."
+
+
+def log_sentence(t: Text, line: LogLine) -> str:
+    """A line's text; a code without a sentence of its own has an error's, or speaks for itself."""
+    params = _spoken(t, line.params)
+    if t.has(f"{_SENTENCES}{line.code}"):
+        return t(f"{_SENTENCES}{line.code}", **params)
+    if t.has(f"error.{line.code}"):
+        return t.error("provider", line.code, params)
+    return " · ".join([line.code, *(f"{name}={value}" for name, value in line.params.items())])
+
+
+def _spoken(t: Text, params: dict[str, Any]) -> dict[str, Any]:
+    """The params with their codes put into words: ``cause`` is an error, ``provider`` a mode."""
+    spoken = dict(params)
+    if "cause" in params:
+        inner = params.get("detail")
+        filled = inner if isinstance(inner, dict) else params
+        spoken["cause"] = t.error(params.get("kind", "provider"), str(params["cause"]), filled)
+    if params.get("provider") in set(Mode):
+        spoken["provider"] = t(f"mode.{params['provider']}")
+    return spoken
+
+
+def codes_saying(t: Text, wanted: str) -> frozenset[str]:
+    """Codes whose sentence has the text: people search for what they read, and the store keeps codes."""
+    wanted = wanted.casefold()
+    return frozenset(code for code, said in sentences(t.lang).items() if wanted in said.casefold())
+
+
+@functools.cache
+def sentences(lang: str) -> dict[str, str]:
+    """Code → sentence with its placeholders, of one language."""
+    (file,) = (file for file in catalogue_files(lang) if file.name == "log.po")
+    with file.open("rb") as stream:
+        messages = {str(message.id): str(message.string) for message in pofile.read_po(stream) if message.id}
+    return {id_.removeprefix(_SENTENCES): said for id_, said in messages.items() if not id_.startswith(_SCREEN)}

@@ -1,0 +1,353 @@
+"""What can be done with many tasks at once; what costs money or takes something away asks first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+import streamlit as st
+
+from vidgen_core import money
+from vidgen_core.app import Outcome, Refusal, Step, StepName
+from vidgen_core.errors import ErrorKind
+from vidgen_core.locale import STATUS_ICONS, Text
+from vidgen_core.models import LIVE, Task, TaskStatus
+from vidgen_core.store import TaskFilter
+from vidgen_core.ui import dialogs, tables
+from vidgen_core.ui.session import answered, here, keep, tell
+from vidgen_core.ui.task_filter import Query
+
+#: Tasks that one transaction changes, so that nobody else waits long for the database.
+_BATCH: Final = 500
+_DELETED: Final = "_tasks_deleted"
+#: Refusals that are told one by one.
+_TOLD: Final = 3
+#: Failures that the same prompt, picture and parameters will most likely meet again.
+_WOULD_FAIL_AGAIN: Final = frozenset({ErrorKind.MODERATION, ErrorKind.PARAMETER})
+
+
+class Action(NamedTuple):
+    """A button over the table."""
+
+    name: str
+    icon: str
+    act: Callable[[list[int]], None]
+    ids: list[int]
+
+
+def show_bar(t: Text, tasks: Sequence[Task]) -> None:
+    """A button for everything that can be done with at least one of ``tasks``, with the number it would touch."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="tasks_bar"):
+        st.markdown(f"**{t.n('tasks.selected', len(tasks))}**", width="content")
+        for action in _actions(tasks):
+            st.button(
+                t(f"tasks.do.{action.name}", n=t.number(len(action.ids))),
+                icon=action.icon,
+                key=f"tasks_do_{action.name}",
+                help=t(f"tasks.help.{action.name}"),
+                type="primary" if action.name == "retry" else "secondary",
+                on_click=action.act,
+                args=(action.ids,),
+            )
+
+
+def _actions(tasks: Sequence[Task]) -> list[Action]:
+    steps = {task.id: {step.name for step in here().app.tasks.steps(task)} for task in tasks}
+    live = [task for task in tasks if task.status in LIVE or task.status is TaskStatus.PENDING]
+
+    def having(name: StepName) -> list[int]:
+        return [task.id for task in tasks if name in steps[task.id]]
+
+    found = [
+        Action("start", ":material/play_arrow:", start, _ids(tasks, {TaskStatus.PENDING})),
+        Action("look_again", ":material/visibility:", look_again, having(StepName.LOOK_AGAIN)),
+        Action("download_again", ":material/download:", download_again, having(StepName.DOWNLOAD_AGAIN)),
+        Action("retry", ":material/replay:", ask_retry, having(StepName.SUBMIT_AGAIN)),
+        Action("pin", ":material/push_pin:", pin, [task.id for task in live if not task.priority]),
+        Action("unpin", ":material/keep_off:", unpin, [task.id for task in live if task.priority]),
+        Action("cancel", ":material/cancel:", cancel, [task.id for task in live]),
+        Action("delete", ":material/delete:", delete, [task.id for task in tasks]),
+    ]
+    return [action for action in found if action.ids]
+
+
+def _ids(tasks: Iterable[Task], statuses: Iterable[TaskStatus]) -> list[int]:
+    return [task.id for task in tasks if task.status in set(statuses)]
+
+
+# --- on all that the filter leaves
+
+
+def show_all_menu(t: Text, query: Query) -> None:
+    """What can be done without picking rows; the ids are looked up at the click."""
+    with st.popover(t("tasks.all_matching" if query.narrowed else "tasks.all"), icon=":material/done_all:"):
+        for name, (icon, _, _) in _FOR_ALL.items():
+            st.button(
+                t(f"tasks.all.{name}"),
+                icon=icon,
+                key=f"tasks_all_{name}",
+                on_click=_for_all,
+                args=(name, query.wanted),
+                width="stretch",
+            )
+
+
+@answered
+def _for_all(name: str, wanted: TaskFilter) -> None:
+    visit = here()
+    _, act, statuses = _FOR_ALL[name]
+    narrowed = replace(wanted, statuses=(wanted.statuses & statuses) if wanted.statuses else statuses)
+    ids = visit.app.tasks.ids(visit.project.id, narrowed) if narrowed.statuses else []
+    if ids:
+        act(ids)
+    else:
+        tell(visit.t(f"tasks.none.{name}"), ":material/info:")
+
+
+# --- wishes that cost nothing
+
+
+@answered
+def start(ids: list[int]) -> None:
+    _report("start", _carry_out(here().app.tasks.start, ids))
+
+
+@answered
+def look_again(ids: list[int]) -> None:
+    _report("look_again", _carry_out(here().app.tasks.look_again, ids))
+
+
+@answered
+def download_again(ids: list[int]) -> None:
+    _report("download_again", _carry_out(here().app.tasks.download_again, ids))
+
+
+@answered
+def pin(ids: list[int]) -> None:
+    here().app.tasks.pin(ids)
+    tell(here().t.n("tasks.done.pin", len(ids)), ":material/push_pin:")
+
+
+@answered
+def unpin(ids: list[int]) -> None:
+    here().app.tasks.pin(ids, pinned=False)
+    tell(here().t.n("tasks.done.unpin", len(ids)), ":material/keep_off:")
+
+
+@answered
+def delete(ids: list[int]) -> None:
+    """Take tasks off the list; ``show_undo`` offers to bring them back."""
+    outcome = _carry_out(here().app.tasks.delete, ids)
+    st.session_state[_DELETED] = list(outcome.done)
+    _report("delete", outcome)
+    tables.forget_order()
+
+
+@answered
+def restore() -> None:
+    ids: list[int] = st.session_state.pop(_DELETED, [])
+    for some in in_batches(ids):
+        here().app.tasks.restore(some)
+    tell(here().t.n("tasks.done.restore", len(ids)), ":material/undo:")
+    tables.forget_order()
+
+
+def show_undo(t: Text) -> None:
+    """After a delete: what was taken away and the way back."""
+    gone: list[int] = keep(_DELETED, [])
+    if gone:
+        with st.container(horizontal=True, vertical_alignment="center", border=True, key="tasks_undo_bar"):
+            st.markdown(f":material/delete: {t.n('tasks.deleted', len(gone))}", width="stretch")
+            st.button(t("tasks.undo"), icon=":material/undo:", key="tasks_undo", on_click=restore)
+            st.button(t("common.close"), key="tasks_undo_close", type="tertiary", on_click=_keep_deleted)
+
+
+def _keep_deleted() -> None:
+    st.session_state[_DELETED] = []
+
+
+# --- cancelling
+
+
+@answered
+def cancel(ids: list[int]) -> None:
+    """What was not sent ends at once; giving up on what was sent may still cost, so it asks."""
+    outcome = _carry_out(here().app.tasks.cancel, ids)
+    sent = [refusal.id for refusal in outcome.refused if refusal.code == "task_already_sent"]
+    others = tuple(refusal for refusal in outcome.refused if refusal.code != "task_already_sent")
+    if outcome.done or others:
+        _report("cancel", Outcome(done=outcome.done, refused=others))
+    if sent:
+        t = here().t
+        question = t.n("tasks.give_up_question", len(sent))
+        dialogs.ask(t("tasks.give_up_title"), dialogs.confirm, question, t("tasks.give_up"), _give_up, sent)
+
+
+@answered
+def _give_up(ids: list[int]) -> None:
+    tasks = here().app.tasks
+    _report("give_up", _carry_out(lambda some: tasks.cancel(some, give_up=True), ids))
+
+
+# --- everything
+
+
+@answered
+def ask_clear() -> None:
+    visit = here()
+    total = sum(visit.app.tasks.counts(visit.project.id).values())
+    question = visit.t.n("tasks.clear_question", total, project=visit.project.name)
+    dialogs.ask(visit.t("tasks.clear_title"), dialogs.confirm, question, visit.t("tasks.clear_act"), _clear)
+
+
+@answered
+def _clear() -> None:
+    visit = here()
+    delete(visit.app.tasks.ids(visit.project.id))
+
+
+# --- submitting again: paid
+
+
+class Group(NamedTuple):
+    """Failed tasks that are offered together."""
+
+    #: The error's class, or ``cancelled``; with ``.free`` where a free way on exists.
+    name: str
+    tasks: list[Task]
+    steps: list[Step]
+
+    @property
+    def kind(self) -> str:
+        return self.name.removesuffix(".free")
+
+    @property
+    def has_free_way(self) -> bool:
+        return self.name.endswith(".free")
+
+    @property
+    def ticked(self) -> bool:
+        """Whether trying again is the sensible thing to do: it may succeed, and nothing free would do instead."""
+        return not self.has_free_way and not self.asks and self.kind not in _WOULD_FAIL_AGAIN
+
+    @property
+    def asks(self) -> bool:
+        return any(step.asks for step in self.steps)
+
+
+@answered
+def ask_retry(ids: list[int]) -> None:
+    visit = here()
+    tasks = [task for some in in_batches(ids) for task in visit.app.tasks.many(some)]
+    dialogs.ask(visit.t("tasks.retry_title"), _retry, group(tasks), width="medium")
+
+
+def group(tasks: Sequence[Task]) -> list[Group]:
+    """The tasks that can be submitted again, by what they failed of and whether that can be mended for free."""
+    found: dict[str, Group] = {}
+    for task in tasks:
+        *free, again = here().app.tasks.steps(task) or (None,)
+        if again is None:
+            continue
+        name = (task.failure.kind.value if task.failure else "cancelled") + (".free" if _mends(free) else "")
+        kept = found.setdefault(name, Group(name, [], []))
+        kept.tasks.append(task)
+        kept.steps.append(again)
+    return sorted(found.values(), key=lambda group: (not group.ticked, group.name))
+
+
+def _mends(free: Iterable[Step | None]) -> bool:
+    names = {step.name for step in free if step}
+    return bool(names & {StepName.LOOK_AGAIN, StepName.DOWNLOAD_AGAIN})
+
+
+def _retry(groups: list[Group]) -> None:
+    """The dialog: one tick a class, the price of what is ticked on the button."""
+    t = here().t
+    st.caption(t("tasks.retry_intro"))
+    ticked = [group for group in groups if _tick(t, group)]
+    count = sum(len(group.tasks) for group in ticked)
+    price = _price(t, [step for group in ticked for step in group.steps])
+    if any(group.asks for group in ticked):
+        st.warning(t("tasks.retry_twice"), icon=":material/warning:")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.button(t("common.cancel"), key="retry_cancel", on_click=st.rerun)
+        st.button(
+            t("tasks.retry_act", n=t.number(count), price=price),
+            key="retry_act",
+            type="primary",
+            disabled=not count,
+            on_click=_submit_again,
+            args=(ticked,),
+        )
+
+
+def _tick(t: Text, group: Group) -> bool:
+    name = t("tasks.kind.cancelled") if group.kind == "cancelled" else t(f"tasks.kind.{group.kind}")
+    ticked = st.checkbox(
+        t("tasks.retry_group", what=name, n=t.number(len(group.tasks)), price=_price(t, group.steps)),
+        value=group.ticked,
+        key=f"retry_{group.name}",
+    )
+    advice = "free_way" if group.has_free_way else group.kind
+    if not group.ticked:
+        st.caption(t(f"tasks.retry_why.{advice}"))
+    return ticked
+
+
+def _price(t: Text, steps: Sequence[Step]) -> str:
+    paid = [step.money for step in steps if not step.free]
+    if not paid:
+        return t("shell.free")
+    total = money.total(paid)
+    return t.money(total, estimated=True) if total else t("shell.price_unknown")
+
+
+@answered
+def _submit_again(groups: list[Group]) -> None:
+    tasks = here().app.tasks
+    in_doubt = [task.id for group in groups if group.asks for task in group.tasks]
+    others = [task.id for group in groups if not group.asks for task in group.tasks]
+    outcomes = [_carry_out(tasks.retry, others), _carry_out(lambda some: tasks.retry(some, confirm=True), in_doubt)]
+    _report("retry", _merged(outcomes))
+    st.rerun()
+
+
+_FOR_ALL: Final[dict[str, tuple[str, Callable[[list[int]], None], frozenset[TaskStatus]]]] = {
+    "start": (":material/play_arrow:", start, frozenset({TaskStatus.PENDING})),
+    "retry": (":material/replay:", ask_retry, frozenset({TaskStatus.FAILED})),
+    "cancel": (":material/cancel:", cancel, LIVE | {TaskStatus.PENDING}),
+}
+
+
+# --- carrying out
+
+
+def in_batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for begin in range(0, len(ids), _BATCH):
+        yield ids[begin : begin + _BATCH]
+
+
+def _carry_out(wish: Callable[[Sequence[int]], Outcome], ids: Sequence[int]) -> Outcome:
+    return _merged(wish(some) for some in in_batches(ids))
+
+
+def _merged(outcomes: Iterable[Outcome]) -> Outcome:
+    done: list[int] = []
+    refused: list[Refusal] = []
+    for outcome in outcomes:
+        done += outcome.done
+        refused += outcome.refused
+    return Outcome(done=tuple(done), refused=tuple(refused))
+
+
+def _report(name: str, outcome: Outcome) -> None:
+    """Say what was done, and of what was not done, why."""
+    t = here().t
+    if outcome.done:
+        tell(t.n(f"tasks.done.{name}", len(outcome.done)), ":material/check:")
+    for refusal in outcome.refused[:_TOLD]:
+        tell(t.error(ErrorKind.PARAMETER, refusal.code, refusal.params), STATUS_ICONS[TaskStatus.FAILED])
+    if len(outcome.refused) > _TOLD:
+        tell(t.n("tasks.refused_more", len(outcome.refused) - _TOLD))

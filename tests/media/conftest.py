@@ -5,25 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import av
-import numpy as np
-import numpy.typing as npt
 import pytest
-from PIL import Image
+from media_material import Frame, read_frames, texture
 
 from vidgen_core.media.kenburns import RenderSpec, render
-
-Frames = npt.NDArray[np.float64]
-
-
-def texture(width: int, height: int, seed: int = 0) -> Image.Image:
-    """A picture with detail everywhere, so that any motion can be measured."""
-    dice = np.random.default_rng(seed)
-    total = np.zeros((height, width, 3))
-    for cells in (6, 24, 80):
-        small = dice.integers(0, 256, (cells, cells, 3), dtype=np.uint8)
-        total += np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
-    return Image.fromarray((total / 3).astype(np.uint8))
 
 
 @pytest.fixture
@@ -41,17 +26,11 @@ def clip(tmp_path: Path, picture: Path) -> Path:
     return path
 
 
-def read_frames(path: Path) -> Frames:
-    """Brightness of every frame, shape (frames, height, width)."""
-    with av.open(str(path)) as container:
-        return np.stack([frame.to_ndarray(format="gray").astype(np.float64) for frame in container.decode(video=0)])
-
-
 @pytest.fixture
-def rendered(tmp_path: Path, picture: Path) -> Callable[..., Frames]:
+def rendered(tmp_path: Path, picture: Path) -> Callable[..., Frame]:
     """Render a prompt and give its frames."""
 
-    def make(prompt: str, *, image: Path | None = picture, seed: int = 1, seconds: float = 1.0) -> Frames:
+    def make(prompt: str, *, image: Path | None = picture, seed: int = 1, seconds: float = 1.0) -> Frame:
         target = tmp_path / f"{abs(hash((prompt, seed, image)))}.mp4"
         render(RenderSpec(image=image, prompt=prompt, width=160, height=160, seconds=seconds, seed=seed), target)
         return read_frames(target)

@@ -1,11 +1,32 @@
-"""Measuring motion between two frames."""
+"""Pictures with detail, and the measuring of motion between frames."""
 
 from __future__ import annotations
 
+import itertools
+from pathlib import Path
+
+import av
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 Frame = npt.NDArray[np.float64]
+
+
+def texture(width: int, height: int, seed: int = 0) -> Image.Image:
+    """A picture with detail everywhere, so that any motion can be measured."""
+    dice = np.random.default_rng(seed)
+    total = np.zeros((height, width, 3))
+    for cells in (6, 24, 80):
+        small = dice.integers(0, 256, (cells, cells, 3), dtype=np.uint8)
+        total += np.asarray(Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC))
+    return Image.fromarray((total / 3).astype(np.uint8))
+
+
+def read_frames(path: Path) -> Frame:
+    """Brightness of every frame, shape (frames, height, width)."""
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="gray").astype(np.float64) for frame in container.decode(video=0)])
 
 
 def shift(before: Frame, after: Frame) -> tuple[float, float]:
@@ -31,5 +52,5 @@ def spread(before: Frame, after: Frame) -> float:
 def travel(frames: Frame) -> Frame:
     """How far the content has gone rightwards, every sixth frame, added up so that it may leave the frame."""
     some = frames[::6]
-    steps = [shift(before, after)[0] for before, after in zip(some, some[1:], strict=False)]
+    steps = [shift(before, after)[0] for before, after in itertools.pairwise(some)]
     return np.concatenate([[0.0], np.cumsum(steps)])

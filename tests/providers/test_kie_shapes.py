@@ -1,0 +1,396 @@
+"""KIE's two APIs: requests made from the table, records in all shapes, uploads, larger versions, fresh links."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+import respx
+from provider_world import World, finish, job_of, make_key, make_params, send
+
+from vidgen_core.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.models import Charge, Money
+from vidgen_core.providers.base import RemoteJob, RemoteState, RemoteStatus, Submission
+from vidgen_core.providers.kie import Kie
+from vidgen_core.providers.kie_models import VEO, jobs_models
+from vidgen_core.rehearsal.kie_validation import check_task, check_veo, models
+
+KEY = make_key()
+URL = "https://cdn.example.com/v/1.mp4"
+JOBS = "grok-imagine/image-to-video"
+
+
+@pytest.fixture
+async def kie(world: World) -> AsyncIterator[Kie]:
+    provider = Kie(world.settings, world.locations)
+    yield provider
+    await provider.close()
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+def usual(model: str, kie: Kie) -> dict[str, Any]:
+    """Wishes that the model says it takes."""
+    can = kie.capabilities(model)
+    return {
+        "model": model,
+        "aspect_ratio": (can.aspect_ratios or ("16:9",))[0],
+        "size": (can.sizes or ("720P",))[-1],
+        "duration": (can.durations or (5.0,))[0],
+        "seed": 12345 if can.takes_seed else None,
+    }
+
+
+@pytest.mark.parametrize("model", sorted(set(jobs_models()) & set(models())))
+async def test_a_request_made_from_the_table_fits_the_documented_schema(kie, world, model) -> None:
+    order = world.order(kie, "the camera moves slowly to the left", **usual(model, kie))
+    assert [problem for problem in kie.check(model, order.params) if problem.fatal] == []
+    payload = (await kie.prepare(order, KEY)).payload
+    refusal = check_task(payload)
+    assert refusal is None, refusal
+    assert set(payload["input"]) <= set(models()[model]["input"])
+    # Nothing that was asked for is dropped or changed without a word.
+    can = kie.capabilities(model)
+    assert ("seed" in payload["input"]) == can.takes_seed
+    assert ("duration" in payload["input"]) == ("duration" in models()[model]["input"])
+
+
+@pytest.mark.parametrize("model", VEO)
+async def test_a_veo_request_fits_the_documented_schema(kie, world, model) -> None:
+    order = world.order(kie, **usual(model, kie), watermark="me", callback_url="https://me.example.com/hook")
+    payload = (await kie.prepare(order, KEY)).payload
+    assert check_veo(payload) is None
+    links = payload.pop("imageUrls")
+    assert len(links) == 1
+    assert payload == {
+        "prompt": "a slow zoom", "model": model, "generationType": "FIRST_AND_LAST_FRAMES_2_VIDEO",
+        "aspect_ratio": "16:9", "resolution": "4k", "duration": 4, "seeds": 12345, "watermark": "me",
+        "callBackUrl": "https://me.example.com/hook", "enableTranslation": True,
+    }  # fmt: skip
+
+
+async def test_translation_and_fallback_follow_their_switches(kie, world) -> None:
+    world.options = {"kie": {"enable_translation": False, "enable_fallback": True}}
+    payload = (await kie.prepare(world.order(kie), KEY)).payload
+    assert (payload["enableTranslation"], payload["enableFallback"]) == (False, True)
+
+
+async def test_options_fixed_with_the_task_win_over_later_settings(kie, world) -> None:
+    order = world.order(kie, options={"enable_translation": False, "enable_fallback": False})
+    payload = (await kie.prepare(order, KEY)).payload
+    assert payload["enableTranslation"] is False
+    assert "enableFallback" not in payload
+
+
+async def test_takes_with_a_fixed_seed_differ(kie, world) -> None:
+    seeds = [(await kie.prepare(world.order(kie, seed=20000, take=take), KEY)).payload["seeds"] for take in (1, 2, 3)]
+    assert seeds == [20000, 20001, 20002]
+
+
+async def test_without_a_picture_the_prompt_alone_is_sent(kie, world) -> None:
+    payload = (await kie.prepare(world.order(kie, picture=None), KEY)).payload
+    assert payload["generationType"] == "TEXT_2_VIDEO"
+    assert "imageUrls" not in payload
+
+
+async def test_an_unknown_model_goes_to_the_jobs_interface(kie, world) -> None:
+    order = world.order(kie, model="tomorrow/image-to-video", duration=5.0)
+    payload = (await kie.prepare(order, KEY)).payload
+    assert payload["model"] == "tomorrow/image-to-video"
+    assert payload["input"]["duration"] == 5
+    assert payload["input"]["resolution"] == "720p"
+
+
+@pytest.mark.parametrize(
+    ("model", "wishes", "code"),
+    [
+        ("veo3_fast", {"aspect_ratio": "1:1"}, "aspect_ratio_not_taken"),
+        ("veo3_fast", {"aspect_ratio": "16:9", "duration": 5.0}, "duration_not_taken"),
+        ("veo3_fast", {"seed": 7}, "seed_out_of_range"),
+        ("veo3_fast", {"prompt": ""}, "prompt_missing"),
+        ("wan/2-5-image-to-video", {"prompt": "x" * 801}, "prompt_too_long"),
+        ("pixverse-v6/image-to-video", {"prompt": "x"}, "prompt_too_short"),
+        ("bytedance/seedance-1.5-pro", {}, "duration_needed"),
+        ("kling-2.6/image-to-video", {"duration": 7.0}, "duration_not_taken"),
+        ("hailuo/2-3-image-to-video-pro", {"size": "720P"}, "size_not_taken"),
+        (JOBS, {}, "image_needed"),
+    ],
+)
+def test_what_a_model_refuses_is_said_before_the_click(kie, model, wishes, code) -> None:
+    assert code in {problem.code for problem in kie.check(model, make_params(**wishes)) if problem.fatal}
+
+
+def test_every_model_is_described(kie) -> None:
+    for model in kie.models():
+        can = kie.capabilities(model)
+        assert can.image_transport == "upload"
+        assert can.max_images >= 1
+
+
+# --- uploads ---------------------------------------------------------------------------------------------------------
+
+
+async def test_the_takes_of_a_shot_share_one_upload(kie, world) -> None:
+    await asyncio.gather(*(send(kie, world.order(kie, take=take), KEY) for take in (1, 2, 3)))
+    stats = world.server.stats()
+    assert (stats["uploads_total"], stats["submits_total"]) == (1, 3)
+
+
+async def test_an_upload_is_remembered_beyond_the_process(world) -> None:
+    class Shelf:
+        links: dict[str, tuple[str, datetime]] = {}  # noqa: RUF012 - shared on purpose, as a table would be
+
+        def get(self, sha: str) -> str | None:
+            url, expires_at = self.links.get(sha, ("", datetime.now(UTC)))
+            return url if expires_at > datetime.now(UTC) else None
+
+        def put(self, sha: str, url: str, expires_at: datetime) -> None:
+            self.links[sha] = (url, expires_at)
+
+    for _ in range(2):
+        kie = Kie(world.settings, world.locations, Shelf())
+        await send(kie, world.order(kie), KEY)
+        await kie.close()
+    assert world.server.stats()["uploads_total"] == 1
+    (_, expires_at), *_ = Shelf.links.values()
+    assert timedelta(hours=19) < expires_at - datetime.now(UTC) <= timedelta(hours=20)
+
+
+async def test_a_picture_that_could_not_be_fetched_is_uploaded_again(kie, world) -> None:
+    with pytest.raises(RemoteError) as caught:
+        await send(kie, world.order(kie, "[[image-unfetchable]]"), KEY)
+    assert caught.value.kind is ErrorKind.FILE
+    await send(kie, world.order(kie), KEY)
+    assert world.server.stats()["uploads_total"] == 2
+
+
+async def test_a_public_link_is_used_as_it_is(kie, world) -> None:
+    order = world.order(kie, image_url="https://pics.example.com/1.jpg")
+    assert (await kie.prepare(order, KEY)).payload["imageUrls"] == ["https://pics.example.com/1.jpg"]
+    assert world.server.stats()["uploads_total"] == 0
+
+
+async def test_a_link_that_only_this_network_knows_is_not_used(kie, world) -> None:
+    order = world.order(kie, image_url="http://192.168.1.5/1.jpg")
+    assert (await kie.prepare(order, KEY)).payload["imageUrls"][0].startswith(world.server.url)
+
+
+@pytest.mark.parametrize(("fault", "code"), [("upload-500", "server_error"), ("upload-html", "answer_unreadable")])
+async def test_a_failed_upload_has_sent_nothing_paid(kie, world, fault, code) -> None:
+    world.server.set_faults({fault: 1})
+    with pytest.raises(RemoteError) as caught:
+        await kie.prepare(world.order(kie), KEY)
+    assert (caught.value.code, caught.value.delivery) == (code, Delivery.NOT_SENT)
+    assert world.server.stats()["submits_total"] == 0
+
+
+async def test_the_link_of_an_upload_may_have_another_name(kie, world) -> None:
+    world.server.set_faults({"upload-file-url": 1})
+    assert (await kie.prepare(world.order(kie), KEY)).payload["imageUrls"]
+
+
+async def test_a_bad_key_is_told_at_the_upload_already(kie, world) -> None:
+    with pytest.raises(RemoteError) as caught:
+        await kie.prepare(world.order(kie), make_key("sk-bad-1234567890"))
+    assert caught.value.kind is ErrorKind.AUTH
+
+
+# --- submit ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "data", [{"taskId": "t1"}, {"task_id": "t1"}, {"recordId": "t1"}, {"taskId": None, "recordId": "t1"}]
+)
+async def test_an_id_is_found_wherever_it_stands(kie, world, data) -> None:
+    order = world.order(kie, picture=None)
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.post("/api/v1/veo/generate").respond(json={"code": 200, "msg": "success", "data": data})
+        assert (await send(kie, order, KEY)).remote_id == "t1"
+
+
+# --- records ---------------------------------------------------------------------------------------------------------
+
+
+def job(model: str = JOBS, age: float = 60, **wishes: Any) -> RemoteJob:
+    submitted = datetime.now(UTC) - timedelta(seconds=age)
+    return RemoteJob(remote_id="t1", model=model, params=make_params(**wishes), submitted_at=submitted)
+
+
+async def looked(kie: Kie, world: World, data: Any, of: RemoteJob | None = None, **envelope: Any) -> RemoteState:
+    of = of or job()
+    path = "/api/v1/veo/record-info" if of.model in VEO else "/api/v1/jobs/recordInfo"
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get(path, params={"taskId": "t1"}).respond(json={"code": 200, "msg": "success", "data": data} | envelope)
+        return await kie.poll(of, KEY)
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("waiting", RemoteStatus.QUEUED), ("queuing", RemoteStatus.QUEUED), ("generating", RemoteStatus.RUNNING),
+        ("dreaming", RemoteStatus.UNKNOWN), (None, RemoteStatus.UNKNOWN),
+    ],
+)  # fmt: skip
+async def test_each_state_means_what_it_means(kie, world, state, status) -> None:
+    assert (await looked(kie, world, {"taskId": "t1", "state": state})).status is status
+
+
+@pytest.mark.parametrize(
+    ("flag", "status"), [(0, RemoteStatus.RUNNING), (2, RemoteStatus.FAILED), (3, RemoteStatus.FAILED),
+                         (7, RemoteStatus.UNKNOWN), (None, RemoteStatus.UNKNOWN), ("0", RemoteStatus.RUNNING)]
+)  # fmt: skip
+async def test_each_flag_of_veo_means_what_it_means(kie, world, flag, status) -> None:
+    assert (await looked(kie, world, {"taskId": "t1", "successFlag": flag}, job("veo3"))).status is status
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        json.dumps({"resultUrls": [URL]}), json.dumps({"result_urls": [URL]}), json.dumps({"origin_urls": [URL]}),
+        json.dumps({"data": {"result_urls": [URL]}}), {"resultUrls": [URL]}, json.dumps([URL]), [URL],
+        json.dumps({"resultUrls": json.dumps([URL])}), json.dumps({"resultUrls": URL}),
+    ],
+)  # fmt: skip
+async def test_a_result_is_read_as_text_or_as_what_it_means(kie, world, result) -> None:
+    state = await looked(kie, world, {"taskId": "t1", "state": "success", "resultJson": result})
+    assert (state.status, state.url) == (RemoteStatus.SUCCEEDED, URL)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"response": {"resultUrls": [URL]}}, {"response": {"resultUrls": json.dumps([URL])}},
+        {"resultUrls": json.dumps([URL]), "response": None}, {"response": {"resultUrls": [], "originUrls": [URL]}},
+    ],
+)  # fmt: skip
+async def test_a_link_of_veo_is_found_wherever_it_stands(kie, world, data) -> None:
+    assert (await looked(kie, world, {"successFlag": 1} | data, job("veo3"))).url == URL
+
+
+@pytest.mark.parametrize("result", ["", None, "{", "not json", json.dumps({"resultUrls": []})])
+async def test_success_without_a_link_is_no_success(kie, world, result) -> None:
+    state = await looked(kie, world, {"taskId": "t1", "state": "success", "resultJson": result})
+    assert (state.status, state.stage) == (RemoteStatus.UNKNOWN, "completed_without_link")
+
+
+async def test_what_a_job_took_is_told_with_its_success(kie, world) -> None:
+    done = {
+        "taskId": "t1",
+        "state": "success",
+        "resultJson": json.dumps({"resultUrls": [URL]}),
+        "creditsConsumed": 20.5,
+    }
+    state = await looked(kie, world, done)
+    assert state.cost == Money(amount=Decimal("20.5"), currency="credits")
+    assert state.charge is Charge.CHARGED
+
+
+@pytest.mark.parametrize(("used", "charge"), [(0, Charge.REFUNDED), (20, Charge.CHARGED), (None, Charge.UNKNOWN)])
+async def test_a_failed_job_says_what_became_of_its_money(kie, world, used, charge) -> None:
+    failed = {"taskId": "t1", "state": "fail", "failCode": "501", "failMsg": "x", "creditsConsumed": used}
+    state = await looked(kie, world, failed)
+    assert state.failure is not None
+    assert (state.charge, state.failure.charged) == (charge, charge)
+
+
+@pytest.mark.parametrize(
+    ("data", "envelope"),
+    [
+        (None, {"code": 422, "msg": "recordInfo is null"}), (None, {"code": 404, "msg": "not found"}), (None, {}), ({}, {}),
+    ],
+)  # fmt: skip
+async def test_a_record_that_is_not_there_yet_is_waited_for(kie, world, data, envelope) -> None:
+    state = await looked(kie, world, data, job(age=5), **envelope)
+    assert state.status is RemoteStatus.QUEUED
+    with pytest.raises(RemoteError) as caught:
+        await looked(kie, world, data, job(age=31), **envelope)
+    assert caught.value.code == "remote_job_unknown"
+
+
+async def test_other_errors_of_a_young_job_are_errors(kie, world) -> None:
+    with pytest.raises(RemoteError) as caught:
+        await looked(kie, world, None, job(age=1), code=401, msg="You do not have access permissions")
+    assert caught.value.kind is ErrorKind.AUTH
+
+
+# --- full HD ---------------------------------------------------------------------------------------------------------
+
+PLAIN = {"successFlag": 1, "response": {"resultUrls": [URL], "resolution": "720p"}}
+WIDE = {"size": "1080P", "aspect_ratio": "16:9"}
+
+
+async def looked_for_hd(kie: Kie, world: World, of: RemoteJob, answer: httpx.Response) -> RemoteState:
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get("/api/v1/veo/record-info").respond(json={"code": 200, "data": PLAIN})
+        wire.get("/api/v1/veo/get-1080p-video", params={"taskId": "t1", "index": 0}).mock(return_value=answer)
+        return await kie.poll(of, KEY)
+
+
+async def test_the_larger_version_is_taken_when_it_is_there(kie, world) -> None:
+    ready = httpx.Response(200, json={"code": 200, "data": {"resultUrl": "https://cdn.example.com/hd.mp4"}})
+    state = await looked_for_hd(kie, world, job("veo3_fast", **WIDE), ready)
+    assert (state.status, state.url) == (RemoteStatus.SUCCEEDED, "https://cdn.example.com/hd.mp4")
+
+
+PROCESSING = httpx.Response(200, json={"code": 400, "msg": "1080P is processing. It should be ready in 1-2 minutes"})
+
+
+async def test_while_it_is_being_made_the_job_still_runs(kie, world) -> None:
+    state = await looked_for_hd(kie, world, job("veo3_fast", **WIDE), PROCESSING)
+    assert (state.status, state.stage, state.url) == (RemoteStatus.RUNNING, "upscaling", None)
+
+
+async def test_it_is_not_waited_for_for_ever(kie, world) -> None:
+    state = await looked_for_hd(kie, world, job("veo3_fast", age=600, **WIDE), PROCESSING)
+    assert (state.status, state.url) == (RemoteStatus.SUCCEEDED, URL)
+
+
+async def test_where_there_is_none_the_plain_one_is_taken(kie, world) -> None:
+    none = httpx.Response(200, json={"code": 422, "msg": "this video cannot be upgraded"})
+    assert (await looked_for_hd(kie, world, job("veo3_fast", **WIDE), none)).url == URL
+
+
+@pytest.mark.parametrize(
+    ("wishes", "resolution"), [({"size": "720P", "aspect_ratio": "16:9"}, "720p"), ({"size": "1080P"}, "720p"),
+                               (WIDE, "1080p")]
+)  # fmt: skip
+async def test_it_is_asked_for_only_where_it_can_be_had(kie, world, wishes, resolution) -> None:
+    done = {"successFlag": 1, "response": {"resultUrls": [URL], "resolution": resolution}}
+    assert (await looked(kie, world, done, job("veo3_fast", **wishes))).url == URL
+
+
+# --- links and credits -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", [{"code": 422, "msg": "x"}, {"code": 200, "data": None}, {"code": 200, "data": 5}])
+async def test_a_link_that_cannot_be_renewed_is_none(kie, world, answer) -> None:
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.post("/api/v1/common/download-url").respond(json=answer)
+        assert await kie.fresh_link(job(), URL, KEY) is None
+
+
+async def test_the_balance_is_told_in_credits(kie, world) -> None:
+    await send(kie, world.order(kie), KEY)
+    assert (await kie.test(KEY)).balance == Money(amount=Decimal("999940.0"), currency="credits")
+
+
+async def test_a_wrong_address_is_not_a_good_connection(kie, world) -> None:
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get("/api/v1/chat/credit").respond(404, text="<html>not found</html>")
+        connection = await kie.test(KEY)
+    assert not connection.ok
+
+
+async def test_a_job_of_the_last_run_is_followed_where_it_was_sent(kie, world) -> None:
+    order = world.order(kie)
+    submission = await kie.submit(order, await kie.prepare(order, KEY), KEY)
+    there = job_of(order, Submission(remote_id=submission.remote_id), kie)
+    world.options = {"kie": {"base_url": "http://127.0.0.1:9", "model": "veo3"}}
+    assert (await finish(kie, there, KEY, world)).status is RemoteStatus.SUCCEEDED

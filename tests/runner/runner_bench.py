@@ -36,7 +36,7 @@ class Bench:
 
     def start(self) -> Runner:
         store = Store.open(self.locations.database, checkpoints=True)
-        runner = Runner(store, self.settings_file.current, self.locations, lambda: {Mode.YUNWU: self.provider})
+        runner = Runner(store, self.settings_file.current, self.locations, lambda _: {Mode.YUNWU: self.provider})
         self._runners.append((runner.start(), store))
         return runner
 

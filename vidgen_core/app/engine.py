@@ -61,7 +61,10 @@ class Engine:
         # The runner alone moves the write-ahead log into the database, so it has a store of its own.
         self._store = Store.open(app.locations.database, checkpoints=True)
         self._runner = Runner(
-            self._store, app.settings, app.locations, lambda: open_providers(app.settings, app.locations)
+            self._store,
+            app.settings,
+            app.locations,
+            lambda uploads: open_providers(app.settings, app.locations, uploads),
         ).start()
 
     def stop(self, timeout: float = STOP_SECONDS) -> None:

@@ -17,7 +17,7 @@ from vidgen_core.providers.base import Key, Order, Prepared, Submission
 from vidgen_core.runner import records
 from vidgen_core.runner.backoff import back_off
 from vidgen_core.runner.context import Context, Held, Lane, Next
-from vidgen_core.runner.failures import evidence_of, failure_of, is_disk_trouble
+from vidgen_core.runner.failures import PASSING, evidence_of, failure_of, is_disk_trouble
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ async def refused(held: Held, ctx: Context, error: Exception) -> Next | None:
             return await _requeue(held, ctx, failure, error, back_off(settings, 1))
         return await _fail(held, ctx, failure, error)
     mode = held.task.provider
-    if error.delivery is Delivery.NOT_SENT:
+    if error.delivery is Delivery.NOT_SENT and error.kind is ErrorKind.NETWORK:
         delay = back_off(settings, ctx.lanes.misses(mode) + 1, error.retry_after)
         ctx.lanes.unreachable(mode, delay, "lane_unreachable")
         return await _requeue(held, ctx, failure, error, 0.0)
@@ -120,13 +120,18 @@ async def refused(held: Held, ctx: Context, error: Exception) -> Next | None:
     _report(held, ctx, error)
     if error.kind in (ErrorKind.AUTH, ErrorKind.BALANCE, ErrorKind.RATE_LIMIT):
         return await _requeue(held, ctx, failure, error, error.retry_after or 0.0)
-    if error.kind in (ErrorKind.OVERLOADED, ErrorKind.NETWORK):
+    if error.kind in (ErrorKind.OVERLOADED, ErrorKind.NETWORK) or _may_pass(error):
         tries = await _count(held, ctx, error.kind)
         if tries < OVERLOADED_TRIES:
             return await _requeue(held, ctx, failure, error, back_off(settings, tries + 1, error.retry_after))
     if error.kind is ErrorKind.PARAMETER:
         ctx.lanes.refused_alike(mode, held.task.model, error.code)
     return await _fail(held, ctx, failure, error)
+
+
+def _may_pass(error: RemoteError) -> bool:
+    """A free step before the paid request failed for a reason that may pass."""
+    return error.delivery is Delivery.NOT_SENT and error.kind in PASSING
 
 
 async def _count(held: Held, ctx: Context, kind: ErrorKind) -> int:

@@ -21,6 +21,7 @@ from vidgen_core.runner.context import Context
 from vidgen_core.runner.keybook import StoredKeyBook
 from vidgen_core.runner.lanes import Lanes
 from vidgen_core.runner.scheduler import Scheduler
+from vidgen_core.runner.uploads import StoredUploads
 from vidgen_core.runner.writer import Writer
 from vidgen_core.settings import Settings
 from vidgen_core.store import Store
@@ -34,7 +35,7 @@ RESTART = 3.0
 #: How far back submits count for the rate limits at a start.
 INTENTS = timedelta(seconds=60)
 
-Providers = Callable[[], dict[Mode, Provider]]
+Providers = Callable[[StoredUploads], dict[Mode, Provider]]
 
 
 class Runner:
@@ -123,7 +124,7 @@ class Runner:
     async def _main(self) -> None:
         writer = Writer(self._store)
         writer.start()
-        providers = self._providers()
+        providers = self._providers(StoredUploads(Mode.KIE, self._store))
         try:
             ctx = await asyncio.to_thread(self._context, writer, providers)
             self._loop, self._scheduler = asyncio.get_running_loop(), Scheduler(ctx, self._clock())

@@ -31,17 +31,16 @@ def build() -> typer.Typer:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status and lets no traceback reach a person."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given in ([], ["config"]):
+        given.append("--help")
+    command = _command()
     try:
-        given = list(sys.argv[1:] if arguments is None else arguments)
-        status = _command()(args=given or ["--help"], prog_name="vidgen", standalone_mode=False)
+        status = command(args=given, prog_name="vidgen", standalone_mode=False)
     except VidgenError as error:
         return _complain(sentence_of(error), WRONG_USE)
     except typer.TyperException as error:
-        return (
-            _complain(_wrong_use(error), WRONG_USE)
-            if error.exit_code == WRONG_USE
-            else _complain(str(error), SOME_FAILED)
-        )
+        return _complain(_wrong_use(error, given, command), WRONG_USE)
     except (KeyboardInterrupt, typer.Abort):
         return _complain(text()("cli.interrupted"), INTERRUPTED)
     except BrokenPipeError:
@@ -52,6 +51,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command() -> Any:
+    """The program with its help texts in the reader's language."""
     command = typer.main.get_command(build())
     for part in _parts(command):
         if part.help:
@@ -67,20 +67,28 @@ def _parts(command: Any) -> Iterator[Any]:
         yield from _parts(inner)
 
 
-def _wrong_use(error: typer.TyperException) -> str:
+def _wrong_use(error: typer.TyperException, given: list[str], command: Any) -> str:
     """What was wrong with the words of a command, in the reader's language where we know the case."""
     words = text()
-    name = getattr(error, "option_name", None)
+    if given and not given[0].startswith("-") and given[0] not in command.commands:
+        return words("cli.usage.no_such_command", name=given[0])
     param = getattr(error, "param", None)
     match type(error).__name__:
         case "NoSuchOption":
-            return words("cli.usage.no_such_option", name=name)
+            return words("cli.usage.no_such_option", name=getattr(error, "option_name", ""))
         case "MissingParameter" if param is not None:
-            return words("cli.usage.missing", name=param.human_readable_name)
+            return words("cli.usage.missing", name=_name(param))
         case "BadParameter" if param is not None:
-            return words("cli.usage.bad_value", name=param.human_readable_name, detail=error.message)
+            return words("cli.usage.bad_value", name=_name(param), detail=error.message)
         case _:
             return words("cli.usage.other", detail=error.format_message())
+
+
+def _name(param: Any) -> str:
+    """An option by its longest name, an argument by what help calls it."""
+    if param.param_type_name == "option":
+        return str(max(param.opts, key=len))
+    return str(param.metavar or param.name).upper()
 
 
 def _complain(sentence: str, status: int) -> int:

@@ -47,6 +47,10 @@ def serve(
     session.say("cli.serving", url=url, home=home)
     if not no_browser:
         open_browser_later(url)
+    if as_json:
+        # What the server says from now on is for people.
+        sys.stdout.flush()
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     become_server(script, host, port, home)
 
 
@@ -133,6 +137,7 @@ def become_server(script: Path, host: str, port: int, home: Path) -> NoReturn:
     arguments = [
         *(sys.executable, "-m", "streamlit", "run", str(script)),
         *("--server.address", host, "--server.port", str(port), "--server.headless", "true"),
+        *("--logger.hideWelcomeMessage", "true"),
     ]
     # The dashboard's own configuration lies beside its script; the data home must not move with it.
     os.environ["VIDGEN_HOME"] = str(home)

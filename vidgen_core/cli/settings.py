@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidgen_core.cli.session import DEFAULT, JsonOption, ProjectOption, Session
+from vidgen_core.errors import SettingsError
 
 if TYPE_CHECKING:
     from vidgen_core.settings import Settings
+
+TYPED = "vidgen config set"
 
 NameArgument = Annotated[str | None, typer.Argument(metavar="NAME", help="cli.argument.setting", show_default=False)]
 
 
 def register(app: typer.Typer) -> None:
-    config = typer.Typer(help="cli.help.config", no_args_is_help=True)
+    config = typer.Typer(help="cli.help.config")
     config.command("get", help="cli.help.config_get")(get)
     config.command("set", help="cli.help.config_set")(put)
     config.command("path", help="cli.help.config_path")(path)
@@ -52,7 +55,11 @@ def put(
     from vidgen_core.app import Vidgen
 
     with Vidgen.open() as app:
-        settings = app.settings_file.change({name: parse_value(name, value)})
+        try:
+            settings = app.settings_file.change({name: parse_value(name, value)})
+        except SettingsError as error:
+            # What was typed is wrong, not the file: that is the place to correct it.
+            raise SettingsError(error.code, **(error.params | {"where": error.params.get("where") or TYPED})) from error
         session.answer({name: shown(settings, name)})
         session.say("cli.setting_saved", name=name, value=_as_text(shown(settings, name)))
 

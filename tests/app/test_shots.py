@@ -1,0 +1,141 @@
+"""Shots: adding, editing, and what follows from an edit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.app.app_doubles import sent
+from vidgen_core.app import Vidgen
+from vidgen_core.errors import FileError, InputError, Refused
+from vidgen_core.models import Project, Shot, ShotParams, TaskStatus
+from vidgen_core.store import TaskFilter
+
+AddShot = Callable[..., Shot]
+
+
+def test_a_shot_keeps_its_picture_in_the_image_store(app: Vidgen, add_shot: AddShot, picture: Path) -> None:
+    shot = add_shot(image=picture)
+
+    picture_bytes = picture.read_bytes()
+    picture.unlink()
+    assert shot.image is not None
+    assert app.shots.image_path(shot.image).read_bytes() == picture_bytes
+
+
+def test_a_picture_may_come_as_bytes(app: Vidgen, add_shot: AddShot, picture: Path) -> None:
+    assert add_shot(image=picture.read_bytes()).image == add_shot(image=picture).image
+
+
+def test_a_file_that_is_no_picture_adds_no_shot(app: Vidgen, project: Project, tmp_path: Path) -> None:
+    path = tmp_path / "notes.jpg"
+    path.write_text("not a picture")
+
+    with pytest.raises(FileError):
+        app.shots.add(project.id, "1.0", "x", path)
+
+    assert app.shots.page(project.id).total == 0
+
+
+def test_a_number_that_is_taken_is_refused(app: Vidgen, project: Project, add_shot: AddShot) -> None:
+    add_shot("1.0")
+    other = add_shot("2.0")
+
+    with pytest.raises(InputError, match="shot_number_taken"):
+        app.shots.add(project.id, " 1.0 ")
+    with pytest.raises(InputError, match="shot_number_taken"):
+        app.shots.edit(other.id, number="1.0")
+    with pytest.raises(InputError, match="shot_number_empty"):
+        app.shots.edit(other.id, number=" ")
+    assert app.shots.edit(other.id, number="2.0", prompt="same number").number == "2.0"
+
+
+def test_an_edited_prompt_reaches_what_was_not_sent_yet_and_nothing_else(
+    app: Vidgen, project: Project, add_shot: AddShot
+) -> None:
+    shot = add_shot(prompt="pan left")
+    queued, kept = (
+        app.tasks.generate(project.id, [shot.id], takes=1, release=release).tasks[0] for release in (True, False)
+    )
+    under_way = sent(app, shot)
+
+    app.shots.edit(shot.id, prompt="tilt up")
+
+    assert app.tasks.get(queued.id).params.prompt == "tilt up"
+    assert app.tasks.get(kept.id).params.prompt == "tilt up"
+    assert app.tasks.get(under_way.id).params.prompt == "pan left"
+    found = app.tasks.ids(project.id, TaskFilter(text="tilt up"))
+    assert set(found) == {queued.id, kept.id}
+
+
+def test_an_edit_leaves_alone_what_the_click_asked_for(app: Vidgen, project: Project, add_shot: AddShot) -> None:
+    shot = add_shot()
+    task = app.tasks.generate(project.id, [shot.id], takes=1, aspect_ratio="1:1", size="256x256").tasks[0]
+
+    app.shots.edit(shot.id, params=ShotParams(size="64x64"))
+
+    params = app.tasks.get(task.id).params
+    assert (params.size, params.aspect_ratio) == ("64x64", "1:1")
+
+
+def test_a_new_picture_reaches_queued_tasks(app: Vidgen, project: Project, add_shot: AddShot, picture: Path) -> None:
+    shot = add_shot()
+    task = app.tasks.generate(project.id, [shot.id], takes=1).tasks[0]
+
+    edited = app.shots.set_image(shot.id, picture)
+
+    assert app.tasks.get(task.id).params.image == edited.image is not None
+
+
+def test_an_edit_made_elsewhere_meanwhile_is_not_overwritten(app: Vidgen, add_shot: AddShot) -> None:
+    shot = add_shot()
+    app.shots.edit(shot.id, prompt="theirs")
+
+    with pytest.raises(Refused, match="edited_elsewhere"):
+        app.shots.edit(shot.id, rev=shot.rev, prompt="mine")
+
+    assert app.shots.get(shot.id).prompt == "theirs"
+
+
+def test_a_view_shows_tasks_and_counts(app: Vidgen, project: Project, add_shot: AddShot) -> None:
+    shot = add_shot()
+    app.tasks.generate(project.id, [shot.id], takes=2)
+
+    view = app.shots.view(shot.id)
+
+    assert view.counts == {TaskStatus.QUEUED: 2}
+    assert [task.take for task in view.tasks] == [1, 2]
+    assert view.take_of(view.tasks[0]) is None
+
+
+def test_a_deleted_shot_takes_its_unsent_tasks_along_and_comes_back(
+    app: Vidgen, project: Project, add_shot: AddShot
+) -> None:
+    shot = add_shot()
+    app.tasks.generate(project.id, [shot.id], takes=2)
+
+    assert app.shots.delete([shot.id]) == [shot.id]
+    assert app.shots.ids(project.id) == []
+    assert app.tasks.counts(project.id)[TaskStatus.QUEUED] == 0
+
+    app.shots.restore([shot.id])
+    assert app.shots.ids(project.id) == [shot.id]
+    assert app.tasks.counts(project.id)[TaskStatus.CANCELLED] == 2
+
+
+def test_a_shot_with_a_video_under_way_is_not_deleted(app: Vidgen, project: Project, add_shot: AddShot) -> None:
+    shot = add_shot()
+    sent(app, shot)
+
+    assert app.shots.delete([shot.id]) == []
+    assert app.shots.ids(project.id) == [shot.id]
+
+
+def test_shots_are_moved(app: Vidgen, project: Project, add_shot: AddShot) -> None:
+    first, second, third = (add_shot(number) for number in ("1.0", "2.0", "3.0"))
+
+    app.shots.move(third.id, first.id)
+
+    assert app.shots.ids(project.id) == [third.id, first.id, second.id]

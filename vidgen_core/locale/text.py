@@ -118,12 +118,13 @@ class Text:
     def error(self, kind: ErrorKind | str, code: str, params: Mapping[str, Any], /) -> str:
         """The sentence for an error: its code's, else its kind's.
 
-        A ``reason`` in the params that names an id ``reason.<reason>`` is put into words first.
+        Codes in the params are put into words first: ``reason`` by ``reason.<reason>``, ``cause`` by
+        ``error.<cause>``, ``provider`` by ``mode.<provider>``.
         """
         filled = dict(params)
-        reason = f"reason.{params.get('reason')}"
-        if self.has(reason):
-            filled["reason"] = self(reason, **params)
+        for name, area in (("reason", "reason"), ("cause", "error"), ("provider", "mode")):
+            if self.has(spoken := f"{area}.{params.get(name)}"):
+                filled[name] = self(spoken, **params)
         if self.has(f"error.{code}"):
             return self(f"error.{code}", **filled)
         if self.strict and code not in set(ErrorKind):

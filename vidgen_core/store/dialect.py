@@ -38,8 +38,7 @@ def pragmas(*, writes: bool, checkpoints: bool) -> list[str]:
     common = [
         f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
         "PRAGMA synchronous=FULL",
-        "PRAGMA cache_size=-16000",
-        "PRAGMA mmap_size=268435456",
+        f"PRAGMA cache_size={-16_000 if writes else -4_000}",
         "PRAGMA temp_store=MEMORY",
         f"PRAGMA wal_autocheckpoint={1000 if writes and checkpoints else 0}",
     ]
@@ -65,6 +64,11 @@ def among(column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[
 def contains(column: ColumnElement[str], lower: str) -> ColumnElement[bool]:
     """Whether ``column``, kept in lower case, holds ``lower``; nothing in it needs escaping."""
     return func.instr(column, literal(lower)) > 0
+
+
+def mentions(column: ColumnElement[str], words: str) -> ColumnElement[bool]:
+    """Whether ``column`` holds the words, in whatever case; SQLite's LIKE minds no case of ASCII letters."""
+    return column.contains(words, autoescape=True)
 
 
 def greatest(*values: ColumnElement[Any]) -> ColumnElement[Any]:

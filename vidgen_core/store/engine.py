@@ -8,7 +8,6 @@ Database errors leave this module as ``StoreError`` or ``FileError``; no other m
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -138,7 +137,6 @@ class Store:
                 connection.rollback()
                 with connection.begin():
                     migrations.upgrade(connection)
-        self.path.chmod(0o600) if os.access(self.path, os.W_OK) else None
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
@@ -232,6 +230,8 @@ def _engine(path: Path, *, writes: bool, checkpoints: bool) -> Engine:
         pool_size=1 if writes else 8,
         max_overflow=0 if writes else 56,
         connect_args={"check_same_thread": False, "isolation_level": None, "timeout": dialect.BUSY_SECONDS},
+        # Prompts do not belong in tracebacks.
+        hide_parameters=True,
         json_serializer=partial(dumps, ensure_ascii=False, separators=(",", ":")),
     )
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, String, delete, func, insert, or_, se
 
 from vidgen_core.models import LogLevel, LogLine
 from vidgen_core.store.base import Subject, now
-from vidgen_core.store.dialect import contains
+from vidgen_core.store.dialect import mentions
 from vidgen_core.store.tables import log
 
 
@@ -101,9 +101,9 @@ def _streams(project_id: int | None, where: LogFilter) -> list[list[ColumnElemen
 
 
 def _matches(where: LogFilter) -> list[ColumnElement[bool]]:
-    if not where.text and not where.codes:
-        return []
-    wanted = where.text.casefold()
-    params = func.lower(type_coerce(log.c.params, String))
-    texts = [contains(func.lower(log.c.code), wanted), contains(params, wanted)] if wanted else []
-    return [or_(*texts, log.c.code.in_(where.codes))]
+    wanted: list[ColumnElement[bool]] = []
+    if where.text:
+        wanted += [mentions(log.c.code, where.text), mentions(type_coerce(log.c.params, String), where.text)]
+    if where.codes:
+        wanted.append(log.c.code.in_(where.codes))
+    return [or_(*wanted)] if wanted else []

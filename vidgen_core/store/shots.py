@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import chain, count
 from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, Row, func, insert, literal_column, select, update
@@ -70,7 +70,7 @@ class Shots(Subject):
         """Append shots to the project's order."""
         if not new:
             return []
-        numbers = self._numbers(project_id)
+        numbers = self._numbers(project_id, [shot.number for shot in new if shot.number])
         last = self.tx.run(select(func.max(shots.c.position)).where(shots.c.project_id == project_id)).scalar() or 0
         rows = [
             self._row(project_id, shot, shot.number or next(numbers), last + GAP * place)
@@ -80,10 +80,10 @@ class Shots(Subject):
         added = select(*_COLUMNS).where(shots.c.project_id == project_id, shots.c.position > last)
         return [_shot(row) for row in self.tx.run(added.order_by(shots.c.position))]
 
-    def _numbers(self, project_id: int) -> Iterator[str]:
-        """``n.0`` for every n above the highest in use."""
+    def _numbers(self, project_id: int, given: list[str]) -> Iterator[str]:
+        """``n.0`` for every n above the highest in use or given."""
         used = self.tx.run(select(shots.c.number).where(shots.c.project_id == project_id)).scalars()
-        whole = (int(match[0]) for number in used if (match := re.match(r"\d{1,9}", number)))
+        whole = (int(match[0]) for number in chain(used, given) if (match := re.match(r"\d{1,9}", number)))
         return (f"{n}.0" for n in count(max(whole, default=0) + 1))
 
     def _row(self, project_id: int, shot: NewShot, number: str, position: int) -> dict[str, Any]:

@@ -131,7 +131,7 @@ SHOT_STATES: Final[dict[str, str]] = {
 }
 for _state, _where in SHOT_STATES.items():
     _partial(f"shots_{_state}", shots.c.project_id, shots.c.position, where=_where)
-Index("shots_number", shots.c.project_id, shots.c.number)
+_partial("shots_number", shots.c.project_id, shots.c.number, where="deleted_at IS NULL")
 _partial("shots_identity", shots.c.project_id, shots.c.identity, where="identity IS NOT NULL AND deleted_at IS NULL")
 Index("shots_changed", shots.c.project_id, shots.c.changed_rev)
 _partial("shots_choice", shots.c.chosen_take_id, where="chosen_take_id IS NOT NULL")
@@ -196,8 +196,15 @@ _partial("tasks_by_attempts", *_cell, tasks.c.attempts, tasks.c.id, where=_ALIVE
 _partial("tasks_by_cost", *_cell, tasks.c.cost, tasks.c.id, where=_ALIVE)
 _partial("tasks_by_finished", *_cell, tasks.c.finished_at, tasks.c.id, where=f"{_ALIVE} AND finished_at IS NOT NULL")
 _partial("tasks_by_duration", *_cell, tasks.c.duration, tasks.c.id, where=f"{_ALIVE} AND duration IS NOT NULL")
-_partial("tasks_of_kind", tasks.c.failure_kind, tasks.c.project_id, where=f"{_ALIVE} AND failure_kind IS NOT NULL")
-_partial("tasks_of_text", tasks.c.text_id, tasks.c.project_id, where=_ALIVE)
+_partial(
+    "tasks_of_kind",
+    tasks.c.failure_kind,
+    tasks.c.project_id,
+    tasks.c.status,
+    tasks.c.provider,
+    where=f"{_ALIVE} AND failure_kind IS NOT NULL",
+)
+_partial("tasks_of_text", tasks.c.text_id, tasks.c.project_id, tasks.c.status, tasks.c.provider, where=_ALIVE)
 Index("tasks_of_shot", tasks.c.shot_id, tasks.c.take)
 Index("tasks_changed", tasks.c.project_id, tasks.c.rev)
 _partial(

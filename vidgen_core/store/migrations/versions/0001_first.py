@@ -196,7 +196,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("identity IS NOT NULL AND deleted_at IS NULL"),
         postgresql_where=sa.text("identity IS NOT NULL AND deleted_at IS NULL"),
     )
-    op.create_index("shots_number", "shots", ["project_id", "number"], unique=False)
+    op.create_index(
+        "shots_number",
+        "shots",
+        ["project_id", "number"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
     op.create_index(
         "shots_running",
         "shots",
@@ -390,7 +397,7 @@ def upgrade() -> None:
     op.create_index(
         "tasks_of_kind",
         "tasks",
-        ["failure_kind", "project_id"],
+        ["failure_kind", "project_id", "status", "provider"],
         unique=False,
         sqlite_where=sa.text("deleted_at IS NULL AND failure_kind IS NOT NULL"),
         postgresql_where=sa.text("deleted_at IS NULL AND failure_kind IS NOT NULL"),
@@ -399,7 +406,7 @@ def upgrade() -> None:
     op.create_index(
         "tasks_of_text",
         "tasks",
-        ["text_id", "project_id"],
+        ["text_id", "project_id", "status", "provider"],
         unique=False,
         sqlite_where=sa.text("deleted_at IS NULL"),
         postgresql_where=sa.text("deleted_at IS NULL"),

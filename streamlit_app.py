@@ -12,11 +12,19 @@ if __name__ != "__main__":
     from streamlit.runtime.pages_manager import PagesManager
 
     from vidgen_core.server import serve
+    from vidgen_core.ui.shell import tell_of
 
     # A folder named ``pages`` beside the script makes Streamlit run its files alone when the first visitor of a fresh
     # process comes by a deep link; the navigation is built in code here.
     PagesManager.uses_pages_directory = False
-    app = st.App(__file__, **serve(st.get_option("server.address"))._asdict())
+    serving = serve(st.get_option("server.address"))
+    app = st.App(
+        __file__,
+        routes=serving.routes,
+        middleware=serving.middleware,
+        lifespan=serving.lifespan,
+        on_script_error=tell_of,
+    )
 else:
     from vidgen_core.server import get_vidgen
     from vidgen_core.ui.shell import render

@@ -44,8 +44,8 @@ def filters(visit: Visit) -> ShotFilter:
             key=STATE,
             on_change=choose_state,
             label_visibility="collapsed",
+            wrap=True,
         )
-        st.space("stretch")
         text = st.text_input(
             t("common.search"),
             type="search",
@@ -55,7 +55,6 @@ def filters(visit: Visit) -> ShotFilter:
             placeholder=t("shots.search"),
             on_change=to_first_page,
             label_visibility="collapsed",
-            width=260,
         )
         st.button(t("shots.add"), icon=":material/add:", key="add_shots", on_click=ask_for_shots)
     return ShotFilter(state=state, text=(text or "").strip())

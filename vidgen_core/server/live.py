@@ -50,6 +50,10 @@ class Live:
     def watching(self) -> bool:
         return self._watcher is not None and not self._watcher.done()
 
+    async def ended(self) -> None:
+        """Wait until ``close_soon`` or ``close`` was called."""
+        await self._ending.wait()
+
     async def serve(self, socket: WebSocket) -> None:
         """Tell one page about its project until it goes away; a foreign page is turned away."""
         if not same_origin(socket.headers) or self._ending.is_set():

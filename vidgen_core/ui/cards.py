@@ -102,7 +102,6 @@ def _head(visit: Visit, view: ShotView) -> None:
     estimate = visit.app.tasks.estimate(visit.project.id, [shot.id])
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.markdown(f"#### {plain(shot.number)}", width="content", anchors=False)
-        st.caption(_wishes(visit, shot), width="content")
         st.space("stretch")
         st.button(
             t("shots.generate", n=estimate.tasks or "", price=price(t, estimate)),
@@ -144,9 +143,10 @@ def _shot_menu(visit: Visit, view: ShotView) -> None:
     }
     key = f"menu_{shot.id}"
     st.menu_button(
-        icon("more", t("shots.menu_of", shot=shot.number)),
+        t("shots.more"),
         list(acts),
         key=key,
+        help=t("shots.menu_of", shot=shot.number),
         type="tertiary",
         format_func=lambda name: t(f"shots.menu.{name}"),
         on_click=_chosen_act,
@@ -189,7 +189,7 @@ def _body(visit: Visit, view: ShotView) -> None:
                 )
         with st.container(width="stretch", gap="xsmall"):
             prompt_box(visit.t, shot)
-            st.caption(_summary(visit.t, slots(view)))
+            st.caption(f"{_wishes(visit, shot)} · {_summary(visit.t, slots(view))}")
 
 
 def _picture_width(visit: Visit, shot: Shot) -> int:
@@ -200,7 +200,7 @@ def _picture_width(visit: Visit, shot: Shot) -> int:
 
 
 def _summary(t: Text, found: Sequence[Slot]) -> str:
-    """``3 takes: 1 ✅ · 2 ⏳``."""
+    """``3 takes · ✅ Done 1 · ⏳ Generating 2``."""
     if not found:
         return t("shots.no_takes")
     states = [slot.task.status if slot.task else TaskStatus.COMPLETED for slot in found]
@@ -334,7 +334,7 @@ def _finished(visit: Visit, view: ShotView, take: Take) -> None:
     t = visit.t
     chosen = view.shot.chosen_take_id == take.id
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.markdown(f"**v{take.number}**", width="content")
+        _take_menu(t, view.shot, take)
         _verdict(t, take, chosen=chosen)
     if st.session_state.get(PLAYING) == take.id:
         st.video(
@@ -382,7 +382,6 @@ def _take_buttons(t: Text, shot: Shot, take: Take, *, chosen: bool) -> None:
             help=t("shots.download"),
             type="tertiary",
         )
-        _take_menu(t, shot, take)
 
 
 def _play(shot_id: int, take_id: int | None) -> None:
@@ -407,9 +406,10 @@ def _take_menu(t: Text, shot: Shot, take: Take) -> None:
     }
     key = f"take_menu_{take.id}"
     st.menu_button(
-        icon("more", t("shots.take_menu_of", n=take.number)),
+        f"**v{take.number}**",
         list(acts),
         key=key,
+        help=t("shots.take_menu_of", n=take.number),
         type="tertiary",
         format_func=lambda name: t(f"shots.take_menu.{name}"),
         on_click=_chosen_act,

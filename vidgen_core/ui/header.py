@@ -13,7 +13,7 @@ from vidgen_core.app import Status
 from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import Mode, Money, TaskStatus
 from vidgen_core.store import TaskFilter
-from vidgen_core.ui import dialogs, push
+from vidgen_core.ui import dialogs, push, video_settings
 from vidgen_core.ui.labels import MODE_ICONS, mode_label, status_colour
 from vidgen_core.ui.session import Visit, answered, here, now, show_told, tell
 
@@ -117,10 +117,8 @@ def _dot(words: str) -> str:
 
 @answered
 def _open_video_settings() -> None:
-    from vidgen_core.ui.video_settings import open_dialog
-
     visit = here()
-    dialogs.ask_for(lambda: open_dialog(visit.t, visit.app))
+    dialogs.ask_for(lambda: video_settings.open_dialog(visit.t, visit.app))
 
 
 # --- what is being done
@@ -178,7 +176,7 @@ def _stops(visit: Visit, status: Status) -> None:
 
 def _stop_choice(t: Text, name: str, count: int, act: object, *, disabled: bool) -> None:
     st.button(
-        t.n(f"shell.stop_{name}", count),
+        t.n(f"shell.stop_{name}", count) if count else t(f"shell.stop_{name}_none"),
         key=f"stop_{name}",
         on_click=act,  # type: ignore[arg-type]
         disabled=disabled,

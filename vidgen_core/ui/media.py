@@ -40,7 +40,7 @@ def waiting_url(task: Task) -> str:
 
 def icon(name: str, words: str) -> str:
     """A button's label that shows a sign and is read as ``words``; Streamlit's own icons have English names only."""
-    return f"![{words}]({_BASE}/icon/{name}.svg?v=1)"
+    return f"![{words}]({_BASE}/icon/{name}.svg?v=2)"
 
 
 def _version(shot: Shot) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -13,8 +14,9 @@ from vidgen_core.errors import VidgenError
 from vidgen_core.locale import LANGUAGES, Text
 from vidgen_core.models import Project
 from vidgen_core.ui import dialogs, header, push
-from vidgen_core.ui.session import LANGUAGE, Visit, answered, begin, here, show_told, words
+from vidgen_core.ui.session import LANGUAGE, Visit, answered, begin, show_told, words
 
+_LOG = logging.getLogger(__name__)
 #: File below ``pages/``, icon; the first one is shown at ``/``.
 PAGES: Final = {
     "shots": ":material/view_agenda:",
@@ -113,7 +115,15 @@ def _language(t: Text) -> None:
     )
 
 
-def page_address(name: str) -> str:
-    """The address of a page within this project, for links."""
-    path = "" if name == "shots" else name
-    return f"/{path}?{PROJECT}={here().project.name}"
+def tell_of(error: Exception) -> bool:
+    """Draw an error that no callback has answered as a sentence; for ``st.App(on_script_error=…)``.
+
+    :returns: True, so that Streamlit draws no traceback
+    """
+    t = words(None)
+    if isinstance(error, VidgenError):
+        st.error(t.error(error.kind, error.code, error.params), icon=":material/error:")
+    else:
+        _LOG.error("A page failed", exc_info=error)
+        st.error(t("shell.crashed"), icon=":material/error:")
+    return True

@@ -230,7 +230,7 @@ def _facts(take: Take) -> None:
         "duration": t.duration(take.seconds),
         "pixels": f"{take.width} × {take.height}",
         "bytes": t.bytes(take.bytes),
-        "model": f"{mode_label(t, take.provider)} · {plain(take.model)}",
+        "model": f"{mode_label(t, take.provider)} · {take.model}",
         "seed": str(take.seed) if take.seed is not None else "–",
         "cost": t.money(task.cost, estimated=True) if task.cost and task.cost.amount else t("shell.free"),
         "made": t.datetime(take.created_at, clock()),

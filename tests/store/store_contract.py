@@ -589,10 +589,10 @@ class StoreContract:
                 self.something(tx, chance, shots, known)
         with store.read() as tx:
             alive = tasks.c.deleted_at.is_(None)
-            rows = tx.run(select(tasks.c.status, func.count()).where(alive).group_by(tasks.c.status))
+            query = select(tasks.c.status, func.count().label("n")).where(alive).group_by(tasks.c.status)
             assert tx.tasks.counts(1) == {
                 **dict.fromkeys(TaskStatus, 0),
-                **{TaskStatus(row[0]): row[1] for row in rows},
+                **{TaskStatus(row.status): row.n for row in tx.run(query)},
             }
             for shot in tx.shots.many(ids(shots)):
                 found = Counter(task.status for task in tx.tasks.of_shots([shot.id])[shot.id])
@@ -802,7 +802,7 @@ class StoreContract:
             for _ in range(chance.randrange(3)):
                 self.begin(tx, task)
             for step in WAYS[chance.choice(list(TaskStatus))]:
-                tx.tasks.move(task.id, step, **({"failure": NETWORK} if step is FAILED else {}))
+                tx.tasks.move(task.id, step, failure=NETWORK if step is FAILED else None)
         hidden = tx.tasks.add([wish(shots[0])])[0]
         tx.tasks.delete([hidden.id])
         return tx.tasks.many(tx.tasks.ids(1, ANY))

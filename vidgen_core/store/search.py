@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, func, null, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, func, select, union_all
 
 from vidgen_core.errors import ErrorKind
 from vidgen_core.models import ENDED, Mode, TaskStatus
@@ -173,10 +173,8 @@ def _stream(cell: Row[Any], where: TaskFilter, order: _Order) -> Select[Any]:
     wanted = [c.project_id == cell.project_id, c.provider == cell.provider, c.status == cell.status]
     keys = order.keys()
     if order.sort in ("finished", "duration"):
-        # Set for all that has ended and for nothing else, and so are the partial indexes.
-        if cell.status in ENDED:
-            wanted.append(keys[0].is_not(None))
-        else:
-            keys = (null(),)
+        # Set for all that has ended and for nothing else, and so are the partial indexes; saying that it is not set
+        # tells SQLite that ordering by it needs no sort.
+        wanted.append(keys[0].is_not(None) if cell.status in ENDED else keys[0].is_(None))
     labelled = [key.label(f"key{number}") for number, key in enumerate(keys)]
     return select(c.id, *labelled).where(*wanted, c.deleted_at.is_(None), *_by_row(where))

@@ -131,7 +131,7 @@ SHOT_STATES: Final[dict[str, str]] = {
 }
 for _state, _where in SHOT_STATES.items():
     _partial(f"shots_{_state}", shots.c.project_id, shots.c.position, where=_where)
-_partial("shots_number", shots.c.project_id, shots.c.number, where="deleted_at IS NULL")
+_partial("shots_number", shots.c.project_id, shots.c.number, shots.c.position, where="deleted_at IS NULL")
 _partial("shots_identity", shots.c.project_id, shots.c.identity, where="identity IS NOT NULL AND deleted_at IS NULL")
 Index("shots_changed", shots.c.project_id, shots.c.changed_rev)
 _partial("shots_choice", shots.c.chosen_take_id, where="chosen_take_id IS NOT NULL")

@@ -199,7 +199,7 @@ def upgrade() -> None:
     op.create_index(
         "shots_number",
         "shots",
-        ["project_id", "number"],
+        ["project_id", "number", "position"],
         unique=False,
         sqlite_where=sa.text("deleted_at IS NULL"),
         postgresql_where=sa.text("deleted_at IS NULL"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from vidgen_core.app import Vidgen
+from vidgen_core.app import Vidgen, projects
 from vidgen_core.locations import Locations
 from vidgen_core.models import Project, Shot
 
@@ -20,6 +20,8 @@ def small_renders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDGEN_PROVIDERS__LOCAL__DURATION", "0.5")
     monkeypatch.setenv("LANG", "en_US.UTF-8")
     monkeypatch.delenv("LC_ALL", raising=False)
+    # Drawing large pictures is the business of another test.
+    monkeypatch.setattr(projects, "SAMPLE_SIZE", (90, 160))
 
 
 @pytest.fixture

@@ -79,10 +79,10 @@ def test_paid_work_is_estimated_and_says_when_the_price_is_assumed(
     app: Vidgen, project: Project, add_shot: AddShot
 ) -> None:
     shot = add_shot()
-    if Mode.YUNWU not in app.modes:
-        pytest.skip("this version has no paid provider")
 
-    estimate = app.tasks.estimate(project.id, [shot.id], takes=3, provider=Mode.YUNWU, model="grok-video-3")
+    estimate = app.tasks.estimate(
+        project.id, [shot.id], takes=3, provider=Mode.YUNWU, model="grok-video-3", aspect_ratio="9:16", size="720P"
+    )
 
     assert estimate.money is not None
     assert (estimate.money.amount, estimate.money.currency) == (Decimal("1.2"), "CNY")

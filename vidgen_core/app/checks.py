@@ -42,7 +42,7 @@ class Checks:
         :raises Refused: ``provider_missing`` (provider)
         """
         key = _typed(secret) if secret is not None else self._first_key(mode)
-        provider = type(self._app.provider(mode))(self._app.settings, self._app.locations)
+        provider = self._app.fresh_provider(mode)
         if key is None and provider.needs_key:
             return _failed(Refused("key_missing", provider=mode.value))
         connection = asyncio.run(_ask(provider, key))

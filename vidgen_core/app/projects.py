@@ -15,33 +15,33 @@ from vidgen_core.store import NewShot
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
 
-#: Number and prompt of the sample shots; each names another way for the camera to move.
+#: Number and prompt of the sample shots: each says what its drawn picture shows and another way for the camera to move.
 SAMPLE: Final[dict[str, tuple[str, tuple[tuple[str, str], ...]]]] = {
     "zh": (
         "示例短剧",
         (
-            ("1.0", "清晨的海面，镜头缓缓推进"),
-            ("1.1", "山谷里的薄雾，镜头向左平移"),
-            ("2.0", "城市的黄昏，镜头缓慢拉远"),
-            ("2.1", "林间小路，镜头向上摇"),
-            ("3.0", "夜晚的街灯，手持镜头轻轻晃动"),
-            ("3.1", "雪山之巅，镜头环绕主体"),
+            ("1.0", "夕阳下的群山，镜头缓缓推进"),
+            ("1.1", "黄昏的城市，镜头向左平移"),
+            ("2.0", "杉林后的湖面，镜头缓慢拉远"),
+            ("2.1", "暮色中的杉林，镜头向上摇"),
+            ("3.0", "星空下的山丘，手持镜头轻轻晃动"),
+            ("3.1", "清晨的山峦，镜头环绕主体"),
         ),
     ),
     "en": (
         "Sample short",
         (
-            ("1.0", "The sea at dawn, camera slowly zooms in"),
-            ("1.1", "Mist in the valley, pan left"),
-            ("2.0", "The city at dusk, camera slowly pulls back"),
-            ("2.1", "A path in the wood, tilt up"),
-            ("3.0", "Street lamps at night, handheld"),
-            ("3.1", "A mountain top in snow, camera orbits the subject"),
+            ("1.0", "Mountains at sunset, camera slowly zooms in"),
+            ("1.1", "The city at dusk, pan left"),
+            ("2.0", "A lake behind the firs, camera slowly pulls back"),
+            ("2.1", "Firs in the evening light, tilt up"),
+            ("3.0", "Hills under the stars, handheld"),
+            ("3.1", "Morning in the mountains, camera orbits the subject"),
         ),
     ),
 }
-#: Pixels of the drawn pictures: upright, with room for the camera to move in.
-SAMPLE_SIZE: Final = (1080, 1920)
+#: Pixels of the drawn pictures: upright, as the videos made of them.
+SAMPLE_SIZE: Final = (720, 1280)
 LONGEST_NAME: Final = 120
 
 

@@ -77,6 +77,17 @@ class Vidgen:
             raise Refused("provider_missing", provider=mode.value)
         return found
 
+    def fresh_provider(self, mode: Mode) -> Provider:
+        """A provider of one's own, to be closed after use: an instance belongs to one event loop.
+
+        :raises Refused: ``provider_missing`` (provider)
+        """
+        from vidgen_core.providers import REGISTRY
+
+        if mode not in REGISTRY:
+            raise Refused("provider_missing", provider=mode.value)
+        return REGISTRY[mode](self.settings, self.locations, None)
+
     @property
     def modes(self) -> tuple[Mode, ...]:
         """The modes that can be chosen."""

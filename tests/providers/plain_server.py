@@ -50,12 +50,12 @@ async def plain_server(handler: Handler, *, read_body: bool = True) -> AsyncIter
                 server.requests.append(request)
                 await handler(request, writer)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            return
         finally:
             writer.close()
 
-    listening = await asyncio.start_server(talk, "127.0.0.1", 0, limit=1 << 20)
+    listening = await asyncio.start_server(talk, "127.0.0.1", 0, limit=1 << 20, backlog=2048)
     server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     try:
         yield server

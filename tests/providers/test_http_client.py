@@ -229,10 +229,10 @@ async def test_polls_share_a_connection_and_paid_requests_never_do(http) -> None
         assert server.connections == 4
 
 
-async def test_hundreds_of_polls_at_once_are_all_answered(http) -> None:
+async def test_a_hundred_polls_at_once_are_all_answered(http) -> None:
     async with plain_server(answering(reply())) as server:
-        answers = await asyncio.gather(*(http.call(Verb.POLL, "GET", server.url) for _ in range(300)))
-    assert [answer.status for answer in answers] == [200] * 300
+        answers = await asyncio.gather(*(http.call(Verb.POLL, "GET", server.url) for _ in range(100)))
+    assert [answer.status for answer in answers] == [200] * 100
 
 
 async def test_an_endless_answer_is_cut(http) -> None:

@@ -192,10 +192,16 @@ async def _take(response: httpx.Response, part: PartFile, total: int | None) -> 
     if total is not None:
         ensure_free_space(part.path.parent, total - part.received)
     _remember(part, response, total)
+    waiting = bytearray()
     try:
-        async for piece in response.aiter_raw(PIECE):
-            await _append(part, piece)
+        async for piece in response.aiter_raw():
+            waiting += piece
+            if len(waiting) >= PIECE:
+                full, waiting = waiting, bytearray()
+                await _append(part, bytes(full))
     finally:
+        # What came before the connection broke need not come again.
+        part.append(bytes(waiting))
         part.close()
 
 

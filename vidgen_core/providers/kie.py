@@ -134,7 +134,7 @@ class Kie(Provider):
             return link, {"images": 1, "image_transport": "url"}
         if order.image is None:
             return None, {"images": 0}
-        copy = await self._pictures.jpeg(order.image, IMAGE_BYTES)
+        copy = await self._pictures.jpeg(order.image, IMAGE_BYTES, order.params.size)
         url, name = await self._uploader.link(copy, self._own.upload_url, key)
         return url, {"images": 1, "image_transport": "upload", "image_bytes": copy.stat().st_size, "upload": name}
 

@@ -15,6 +15,9 @@ from vidgen_core.media.images import fit_jpeg
 
 #: Copies kept for further takes of the same shot.
 KEPT: Final = 64
+#: Longest side of a copy in pixels, by the size of the video; more shows in no video and costs memory and time.
+EDGE: Final = 2560
+EDGES: Final = {"4K": 4096}
 #: Seconds for which a copy that was just handed out is never taken away.
 SAFE: Final = 900.0
 
@@ -31,25 +34,27 @@ class PictureCopies:
         self._one_at_a_time = asyncio.Semaphore(1)
         self._begun = False
 
-    async def jpeg(self, image: Path, max_bytes: int) -> Path:
+    async def jpeg(self, image: Path, max_bytes: int, size: str) -> Path:
         """The path of a JPEG copy of at most ``max_bytes``, good for a quarter of an hour.
+
+        :param size: of the video to be made; the copy is never coarser than that
 
         :raises FileError: as ``images.fit_jpeg``, and when the copy cannot be written
         """
         async with self._one_at_a_time:
-            copy = await asyncio.to_thread(self._make, image, max_bytes)
+            copy = await asyncio.to_thread(self._make, image, max_bytes, EDGES.get(size.upper(), EDGE))
             self._used[copy] = time.monotonic()
             self._used.move_to_end(copy)
             self._clear_away()
             return copy
 
-    def _make(self, image: Path, max_bytes: int) -> Path:
+    def _make(self, image: Path, max_bytes: int, max_edge: int) -> Path:
         if not self._begun:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._begun = True
-        copy = self._folder / _name(image, max_bytes)
+        copy = self._folder / _name(image, f"{max_bytes}|{max_edge}")
         if not copy.exists():
-            data = fit_jpeg(image, max_bytes=max_bytes)
+            data = fit_jpeg(image, max_bytes=max_bytes, max_edge=max_edge)
             with translate_os_errors(copy):
                 self._folder.mkdir(parents=True, exist_ok=True)
                 part = copy.with_suffix(".part")
@@ -73,11 +78,11 @@ class PictureCopies:
             self._used.clear()
 
 
-def _name(image: Path, max_bytes: int) -> str:
+def _name(image: Path, limits: str) -> str:
     try:
         stat = image.stat()
-        facts = f"{image}|{stat.st_mtime_ns}|{stat.st_size}|{max_bytes}"
+        facts = f"{image}|{stat.st_mtime_ns}|{stat.st_size}|{limits}"
     except OSError:
         # Reading it will say what is wrong.
-        facts = f"{image}|{max_bytes}"
+        facts = f"{image}|{limits}"
     return f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.jpg"

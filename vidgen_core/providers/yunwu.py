@@ -126,7 +126,7 @@ class Yunwu(Provider):
             return [order.params.image_url], {"images": 1, "image_transport": "url"}
         if order.image is None:
             return [], {"images": 0}
-        copy = await self._pictures.jpeg(order.image, self._own.image_max_bytes)
+        copy = await self._pictures.jpeg(order.image, self._own.image_max_bytes, order.params.size)
         facts = {"images": 1, "image_transport": "data", "image_bytes": copy.stat().st_size}
         return [data_uri_slot(copy)], facts
 

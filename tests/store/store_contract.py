@@ -633,6 +633,22 @@ class StoreContract:
             with pytest.raises(NotFound):
                 tx.attempts.update(99, state=AttemptState.FAILED)
 
+    def test_usual_durations_are_those_of_attempts_that_succeeded(self, store: Store) -> None:
+        at = now()
+        with store.write() as tx:
+            task = task_in(tx, film(tx)[0], PROCESSING)
+            for state, seconds in (
+                (AttemptState.SUCCEEDED, 60),
+                (AttemptState.FAILED, 5),
+                (AttemptState.SUCCEEDED, 90),
+            ):
+                attempt = self.begin(tx, task)
+                ended = at + timedelta(seconds=seconds)
+                tx.attempts.update(attempt, state=state, accepted_at=at, ended_at=ended)
+            assert tx.attempts.durations(Mode.LOCAL) == {"model": [90.0, 60.0]}
+            assert tx.attempts.durations(Mode.LOCAL, newest=1) == {"model": [90.0]}
+            assert tx.attempts.durations(Mode.KIE) == {}
+
     def test_spend_is_summed_exactly_by_currency_and_charge_and_outlives_its_tasks(self, store: Store) -> None:
         with store.write() as tx:
             shot = film(tx)[0]
@@ -663,6 +679,8 @@ class StoreContract:
             tx.shots.move(two.id, one.id)
             assert [take.id for take in tx.takes.chosen(1)] == [second.id, first.id]
             assert [take.id for take in tx.takes.by_sha256("aa")] == [second.id, first.id]
+            assert tx.takes.twin("aa", "another prompt") == tx.takes.get(first.id)
+            assert tx.takes.twin("aa", "") is tx.takes.twin("bb", "another prompt") is None
             assert tx.takes.get(first.id).chosen
             assert tx.takes.get(first.id).warnings == ("same_file",)
             tx.takes.reject(first.id, "blurred")

@@ -92,6 +92,7 @@ QUESTIONS: list[tuple[str, Callable[[Tx], object]]] = [
     ("shots_identity", lambda tx: tx.shots.identities(1)),
     ("attempts_of_task", lambda tx: tx.attempts.of_task(1)),
     ("attempts_open", lambda tx: tx.attempts.open(Mode.KIE)),
+    ("attempts_succeeded", lambda tx: tx.attempts.durations(Mode.KIE)),
     ("attempts_intents", lambda tx: tx.attempts.recent_intents(Mode.KIE, NOW)),
     ("attempts_remote", lambda tx: tx.attempts.by_remote_id(Mode.KIE, "r")),
     ("attempts_created", lambda tx: tx.attempts.spend(None, NOW)),

@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, text, update
+from sqlalchemy import Row, bindparam, func, insert, select, text, update
 
 from vidgen_core.errors import NotFound
 from vidgen_core.models import Attempt, AttemptState, Charge, Failure, Mode, Money
@@ -37,6 +37,14 @@ _EDITABLE = frozenset(
 )
 
 
+# Statements that are run for every task are made once.
+_PRESENT = update(tasks).where(tasks.c.id == bindparam("the_task"))
+_COUNT = _PRESENT.values(attempts=tasks.c.attempts + 1).returning(tasks.c.attempts, tasks.c.project_id)
+_BEGIN = insert(attempts).returning(*attempts.c)
+_GET = select(attempts).where(attempts.c.id == bindparam("the_attempt"))
+_UPDATE = update(attempts).where(attempts.c.id == bindparam("the_attempt"))
+
+
 def _attempt(row: Row[Any]) -> Attempt:
     values = row._asdict()
     for name in ("project_id", "rev", "cost_currency"):
@@ -58,13 +66,7 @@ class Attempts(Subject):
     ) -> Attempt:
         """Open the next attempt of a task, in preparation; it becomes the task's present one."""
         rev = self.tx.rev
-        counted = (
-            update(tasks)
-            .where(tasks.c.id == task_id)
-            .values(attempts=tasks.c.attempts + 1, rev=rev)
-            .returning(tasks.c.attempts, tasks.c.project_id)
-        )
-        task = self.tx.run(counted).one_or_none()
+        task = self.tx.run(_COUNT, {"the_task": task_id, "rev": rev}).one_or_none()
         if task is None:
             raise NotFound("task_not_found", id=task_id)
         values = {
@@ -82,8 +84,8 @@ class Attempts(Subject):
             "created_at": now(),
             **money_columns(cost),
         }
-        attempt = _attempt(self.tx.run(insert(attempts).values(values).returning(*attempts.c)).one())
-        self.tx.run(update(tasks).where(tasks.c.id == task_id).values(attempt_id=attempt.id))
+        attempt = _attempt(self.tx.run(_BEGIN, values).one())
+        self.tx.run(_PRESENT, {"the_task": task_id, "attempt_id": attempt.id})
         return attempt
 
     def update(self, attempt_id: int, **columns: Any) -> None:
@@ -93,12 +95,12 @@ class Attempts(Subject):
             values |= money_columns(values["cost"])
         if isinstance(values.get("failure"), Failure):
             values["failure"] = failure_json(values["failure"])
-        changed = self.tx.run(update(attempts).where(attempts.c.id == attempt_id).values(**values, rev=self.tx.rev))
+        changed = self.tx.run(_UPDATE, {"the_attempt": attempt_id, **values, "rev": self.tx.rev})
         if not changed.rowcount:
             raise NotFound("attempt_not_found", id=attempt_id)
 
     def get(self, attempt_id: int) -> Attempt:
-        row = self.tx.run(select(attempts).where(attempts.c.id == attempt_id)).one_or_none()
+        row = self.tx.run(_GET, {"the_attempt": attempt_id}).one_or_none()
         if row is None:
             raise NotFound("attempt_not_found", id=attempt_id)
         return _attempt(row)
@@ -151,7 +153,7 @@ class Attempts(Subject):
             select(attempts.c.model, attempts.c.accepted_at, attempts.c.ended_at)
             .where(
                 attempts.c.provider == provider,
-                attempts.c.state == AttemptState.SUCCEEDED,
+                text("state = 'succeeded'"),
                 attempts.c.accepted_at.is_not(None),
                 attempts.c.ended_at.is_not(None),
             )

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, UnaryExpression, func, literal, select
+from sqlalchemy import BindParameter, ColumnElement, Table, UnaryExpression, func, literal, select
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.operators import custom_op
@@ -55,10 +55,16 @@ def upsert(table: Table) -> Insert:
     return insert(table)
 
 
-def among(column: ColumnElement[Any], values: Collection[Any]) -> ColumnElement[bool]:
-    """``column IN values`` for any number of values in one statement."""
-    rows = func.json_each(json.dumps(list(values))).table_valued("value")
+def among(column: ColumnElement[Any], values: Collection[Any] | BindParameter[Any]) -> ColumnElement[bool]:
+    """``column IN values`` for any number of values in one statement, or for ``listed`` ones given when it is run."""
+    listing = values if isinstance(values, BindParameter) else listed(values)
+    rows = func.json_each(listing).table_valued("value")
     return column.in_(select(rows.c.value))
+
+
+def listed(values: Collection[Any]) -> str:
+    """Values as ``among`` takes them in a parameter."""
+    return json.dumps(list(values))
 
 
 def contains(column: ColumnElement[str], lower: str) -> ColumnElement[bool]:

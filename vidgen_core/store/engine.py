@@ -35,6 +35,9 @@ from vidgen_core.store.tables import revision
 from vidgen_core.store.takes import Takes
 from vidgen_core.store.tasks import Tasks
 
+_REVISION = select(revision.c.n)
+_NEXT_REVISION = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
+
 
 class Tx:
     """An open transaction; the nouns of the store hang on it."""
@@ -50,9 +53,8 @@ class Tx:
     def rev(self) -> int:
         """The number of this change, higher than that of every change before; in a reader, of the last one seen."""
         if not self._writes:
-            return int(self.run(select(revision.c.n)).scalar_one())
-        bump = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
-        return int(self.run(bump).scalar_one())
+            return int(self.run(_REVISION).scalar_one())
+        return int(self.run(_NEXT_REVISION).scalar_one())
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -28,6 +28,9 @@ class LogFilter:
     codes: frozenset[str] = field(default_factory=frozenset)
 
 
+_ADD = insert(log)
+
+
 def _line(row: Row[Any]) -> LogLine:
     return LogLine.model_validate(row._asdict())
 
@@ -43,11 +46,8 @@ class Log(Subject):
         at: datetime | None = None,
         **params: Any,
     ) -> None:
-        self.tx.run(
-            insert(log).values(
-                level=level, code=code, project_id=project_id, task_id=task_id, at=at or now(), params=params
-            )
-        )
+        line = {"level": level, "code": code, "project_id": project_id, "task_id": task_id, "params": params}
+        self.tx.run(_ADD, {**line, "at": at or now()})
 
     def page(self, project_id: int | None, where: LogFilter, limit: int, before_id: int | None = None) -> list[LogLine]:
         """The newest lines first; go on with the last one's id. A project's lines include those of no project."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Row, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, literal_column, select, update
 
 from vidgen_core.errors import NotFound, Refused
 from vidgen_core.models import Shot, ShotParams, TaskStatus
 from vidgen_core.store.base import Page, Subject, now, only
-from vidgen_core.store.dialect import among, contains
+from vidgen_core.store.dialect import among, contains, listed
 from vidgen_core.store.tables import SHOT_STATES, shots, takes, tasks
 
 ShotState = Literal["all", "without_takes", "running", "to_choose", "chosen", "failed"]
@@ -47,6 +47,8 @@ class ShotFilter:
 
 
 _COLUMNS = [column for column in shots.c if column.name not in ("identity", "search_text", "changed_rev", "deleted_at")]
+
+_MANY = select(*_COLUMNS).where(among(shots.c.id, bindparam("ids")), shots.c.deleted_at.is_(None))
 
 
 def _shot(row: Row[Any]) -> Shot:
@@ -113,8 +115,7 @@ class Shots(Subject):
 
     def many(self, ids: Collection[int]) -> list[Shot]:
         """Those that exist, in the order of ``ids``."""
-        query = select(*_COLUMNS).where(among(shots.c.id, ids), shots.c.deleted_at.is_(None))
-        found = {row.id: _shot(row) for row in self.tx.run(query)}
+        found = {row.id: _shot(row) for row in self.tx.run(_MANY, {"ids": listed(ids)})}
         return [found[shot_id] for shot_id in ids if shot_id in found]
 
     def by_number(self, project_id: int, number: str) -> Shot | None:

@@ -263,6 +263,7 @@ attempts = Table(
 )
 Index("attempts_of_task", attempts.c.task_id, attempts.c.number, unique=True)
 _partial("attempts_open", attempts.c.provider, where="state IN ('sending', 'accepted', 'unknown', 'abandoned')")
+_partial("attempts_succeeded", attempts.c.provider, attempts.c.id, where="state = 'succeeded'")
 _partial("attempts_intents", attempts.c.provider, attempts.c.intent_at, where="intent_at IS NOT NULL")
 _partial("attempts_remote", attempts.c.provider, attempts.c.remote_id, where="remote_id IS NOT NULL")
 Index("attempts_created", attempts.c.created_at)

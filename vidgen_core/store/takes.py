@@ -82,6 +82,12 @@ class Takes(Subject):
     def by_sha256(self, sha256: str) -> list[Take]:
         return self._where(takes.c.sha256 == sha256)
 
+    def twin(self, sha256: str, prompt: str) -> Take | None:
+        """A take with the same bytes that was made from another prompt, if there is one."""
+        query = _SHOWN.where(takes.c.sha256 == sha256, takes.c.prompt != prompt, tasks.c.deleted_at.is_(None))
+        row = self.tx.run(query.order_by(takes.c.id).limit(1)).one_or_none()
+        return None if row is None else _take(row)
+
     def chosen(self, project_id: int) -> list[Take]:
         """The chosen takes in shot order."""
         return self._where(

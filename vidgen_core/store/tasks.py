@@ -12,12 +12,16 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Double,
+    Integer,
     Row,
     Select,
+    Update,
+    bindparam,
     case,
     func,
     insert,
-    literal,
+    literal_column,
+    or_,
     select,
     text,
     type_coerce,
@@ -36,7 +40,7 @@ from vidgen_core.store.base import (
     now,
     only,
 )
-from vidgen_core.store.dialect import among, greatest, upsert
+from vidgen_core.store.dialect import among, greatest, listed, upsert
 from vidgen_core.store.search import Search, TaskFilter, TaskSort
 from vidgen_core.store.tables import UtcTime, shots, takes, task_counts, tasks, texts
 
@@ -63,6 +67,8 @@ class NewTask:
     #: What it is expected to cost.
     cost: Money | None = None
 
+
+_ALIVE: Final[ColumnElement[bool]] = tasks.c.deleted_at.is_(None)
 
 #: What may be written beside the status.
 _NOTABLE: Final = frozenset(
@@ -189,8 +195,7 @@ class Tasks(Subject):
 
     def many(self, ids: Collection[int]) -> list[Task]:
         """Those that exist, in the order of ``ids``."""
-        query = _SHOWN.where(among(tasks.c.id, ids), tasks.c.deleted_at.is_(None))
-        found = {row.id: _task(row) for row in self.tx.run(query)}
+        found = {row.id: _task(row) for row in self.tx.run(_MANY, {"ids": listed(ids)})}
         return [found[task_id] for task_id in ids if task_id in found]
 
     def _in_order(self, query: Select[Any]) -> list[Task]:
@@ -198,9 +203,8 @@ class Tasks(Subject):
 
     def of_shots(self, shot_ids: Collection[int]) -> dict[int, list[Task]]:
         """Tasks by shot, each list by take; every shot asked for is in it."""
-        query = _SHOWN.where(among(tasks.c.shot_id, shot_ids), tasks.c.deleted_at.is_(None))
         found: dict[int, list[Task]] = defaultdict(list)
-        for row in self.tx.run(query.order_by(tasks.c.shot_id, tasks.c.take, tasks.c.id)):
+        for row in self.tx.run(_OF_SHOTS, {"ids": listed(shot_ids)}):
             found[row.shot_id].append(_task(row))
         return {shot_id: found[shot_id] for shot_id in shot_ids}
 
@@ -239,9 +243,8 @@ class Tasks(Subject):
 
     def claimable(self, provider: Mode, at: datetime, limit: int) -> list[Task]:
         """Who goes next: pinned first, then by fair turn, within a batch in its own order."""
-        due = tasks.c.due_at.is_(None) | (tasks.c.due_at <= at)
-        query = select(tasks.c.id).where(tasks.c.provider == provider, text(_CLAIMABLE), due)
-        return self._in_order(query.order_by(tasks.c.priority.desc(), tasks.c.turn, tasks.c.id).limit(limit))
+        found = self.tx.run(_NEXT, {"provider": provider, "at": at, "most": limit}).scalars()
+        return self.many(list(found))
 
     def next_due(self, provider: Mode, at: datetime) -> datetime | None:
         """When the first of the queued tasks that wait for their time may be taken."""
@@ -266,13 +269,9 @@ class Tasks(Subject):
         :param attempt_id: the mover's attempt; the move is lost when the task has another one by now.
         :param columns: as in ``note``. A failure that is not given is cleared, and so is ``due_at``.
         """
-        at = now()
         values = {"due_at": None, "failure": None, **only(columns, _NOTABLE)}
-        wanted = [tasks.c.id == task_id, tasks.c.status.in_(sources(to)), tasks.c.deleted_at.is_(None)]
-        if attempt_id is not None:
-            wanted.append(tasks.c.attempt_id == attempt_id)
-        moved = self._update(wanted, {**_arrival(to, at), **_columns(values), "status": to})
-        return len(moved) == 1
+        given = {"status": to, "rev": self.tx.rev, **_arrival(to, now()), **_columns(values)}
+        return self.tx.run(_MOVES[to], {"the_task": task_id, "guard": attempt_id, **given}).rowcount == 1
 
     def release(self, ids: Collection[int]) -> list[int]:
         """Queue pending, failed and cancelled tasks as one batch in the fair order; return those queued."""
@@ -292,7 +291,8 @@ class Tasks(Subject):
 
     def note(self, task_id: int, **columns: Any) -> None:
         """Write what became known of a task, never its status. Raises NotFound task_not_found."""
-        if not self._update([tasks.c.id == task_id], _columns(only(columns, _NOTABLE))):
+        given = {"rev": self.tx.rev, **_columns(only(columns, _NOTABLE))}
+        if not self.tx.run(_NOTE, {"the_task": task_id, **given}).rowcount:
             raise NotFound("task_not_found", id=task_id)
 
     def request_cancel(self, ids: Collection[int]) -> int:
@@ -336,9 +336,6 @@ class Tasks(Subject):
         return list(self.tx.run(changed).scalars())
 
 
-_ALIVE: Final[ColumnElement[bool]] = tasks.c.deleted_at.is_(None)
-
-
 def _new_columns(task: NewTask) -> dict[str, Any]:
     return {
         "project_id": task.project_id,
@@ -368,19 +365,58 @@ def _columns(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _arrival(to: TaskStatus, at: datetime) -> dict[str, Any]:
-    """What a status brings along."""
+    """What a status brings along: plain values and the parameters of its statement in ``_MOVES``."""
     if to in ENDED:
-        stamp = at.timestamp()
-        lasted = stamp - func.coalesce(type_coerce(tasks.c.started_at, Double), stamp)
-        return {"finished_at": at, "duration": lasted, "cancel_requested": False}
-    if to is TaskStatus.QUEUED:
-        again = case((tasks.c.status.in_(ENDED), None), else_=tasks.c.started_at)
-        queue = tasks.alias()
-        served = select(func.min(queue.c.turn)).where(
-            queue.c.provider == tasks.c.provider, queue.c.status == text("'queued'"), queue.c.deleted_at.is_(None)
-        )
-        turn = greatest(tasks.c.turn, func.coalesce(served.scalar_subquery(), 0))
-        return {**_UNSTARTED, **_UNFINISHED, "started_at": again, "turn": turn}
+        return {"finished_at": at, "cancel_requested": False, "stamp": at.timestamp()}
     if to is TaskStatus.PENDING:
         return {}
-    return {**_UNFINISHED, "started_at": func.coalesce(tasks.c.started_at, literal(at, UtcTime))}
+    if to is TaskStatus.QUEUED:
+        return {**_UNSTARTED, **_UNFINISHED}
+    return {**_UNFINISHED, "at": at}
+
+
+def _expressions(to: TaskStatus) -> dict[str, ColumnElement[Any]]:
+    """What a status makes of the columns as they are."""
+    if to in ENDED:
+        stamp = bindparam("stamp", type_=Double)
+        return {"duration": stamp - func.coalesce(type_coerce(tasks.c.started_at, Double), stamp)}
+    if to is TaskStatus.PENDING:
+        return {}
+    if to is TaskStatus.QUEUED:
+        again = case((tasks.c.status.in_(ENDED), None), else_=tasks.c.started_at)
+        return {"started_at": again, "turn": greatest(tasks.c.turn, func.coalesce(_round_of_the_queue(), 0))}
+    return {"started_at": func.coalesce(tasks.c.started_at, bindparam("at", type_=UtcTime))}
+
+
+def _round_of_the_queue() -> ColumnElement[Any]:
+    queue = tasks.alias()
+    in_it = (queue.c.status == literal_column("'queued'"), queue.c.deleted_at.is_(None))
+    query = select(func.min(queue.c.turn)).where(queue.c.provider == tasks.c.provider, *in_it)
+    return query.scalar_subquery()
+
+
+def _move_to(to: TaskStatus) -> Update:
+    guard = bindparam("guard", type_=Integer)
+    lost = or_(guard.is_(None), tasks.c.attempt_id == guard)
+    moved = update(tasks).where(_THE_TASK, tasks.c.status.in_(sources(to)), _ALIVE, lost)
+    return moved.values(_expressions(to)) if _expressions(to) else moved
+
+
+# Statements that are run all the time are made once.
+_THE_TASK: Final = tasks.c.id == bindparam("the_task", type_=Integer)
+_NOTE: Final = update(tasks).where(_THE_TASK)
+_MOVES: Final = {status: _move_to(status) for status in TaskStatus}
+_MANY: Final = _SHOWN.where(among(tasks.c.id, bindparam("ids")), _ALIVE)
+_OF_SHOTS: Final = _SHOWN.where(among(tasks.c.shot_id, bindparam("ids")), _ALIVE).order_by(
+    tasks.c.shot_id, tasks.c.take, tasks.c.id
+)
+_NEXT: Final = (
+    select(tasks.c.id)
+    .where(
+        tasks.c.provider == bindparam("provider"),
+        literal_column(_CLAIMABLE),
+        tasks.c.due_at.is_(None) | (tasks.c.due_at <= bindparam("at", type_=UtcTime)),
+    )
+    .order_by(tasks.c.priority.desc(), tasks.c.turn, tasks.c.id)
+    .limit(bindparam("most", type_=Integer))
+)

@@ -65,6 +65,14 @@ def upgrade() -> None:
         sqlite_where=sa.text("remote_id IS NOT NULL"),
         postgresql_where=sa.text("remote_id IS NOT NULL"),
     )
+    op.create_index(
+        "attempts_succeeded",
+        "attempts",
+        ["provider", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'succeeded'"),
+        postgresql_where=sa.text("state = 'succeeded'"),
+    )
     op.create_table(
         "heartbeat",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from vidgen_core.errors import Delivery, ErrorKind
+from vidgen_core.locale import LANGUAGES, get_text
 from vidgen_core.models import Charge
-from vidgen_core.providers import kie_answers, yunwu_answers
-from vidgen_core.providers.answers import Said, failure_of, judge
+from vidgen_core.providers import answers, kie_answers, yunwu_answers
+from vidgen_core.providers.answers import Said, failure_of, judge, params_of
 from vidgen_core.providers.http import Answer
 
 K, D = ErrorKind, Delivery
@@ -78,7 +79,7 @@ YUNWU = [
     (400, error("x", "violation_fee.grok.csam"), K.MODERATION, "content_refused_fee", D.REFUSED),
     (400, task("invalid_request", "Your prompt violates our policies"), K.MODERATION, "content_refused", D.REFUSED),
     (400, error("Public error: unsafe image upload"), K.MODERATION, "image_refused", D.REFUSED),
-    (400, task("invalid_request", "failed to download image"), K.FILE, "image_not_fetched", D.REFUSED),
+    (400, task("invalid_request", "failed to download image"), K.FILE, "picture_not_fetched", D.REFUSED),
     (502, PAGE, K.NETWORK, "gateway_failed", D.UNKNOWN),
     (503, "", K.NETWORK, "gateway_failed", D.UNKNOWN),
     (504, PAGE, K.NETWORK, "gateway_failed", D.UNKNOWN),
@@ -103,7 +104,7 @@ KIE = [
     (400, "Only English prompts are supported at this time", K.PARAMETER, "prompt_not_english"),
     (400, "1080P is processing. It should be ready in 1-2 minutes", K.OVERLOADED, "not_ready"),
     (400, "Public error: unsafe image upload", K.MODERATION, "image_refused"),
-    (400, "Failed to fetch the image. Kindly verify any access limits", K.FILE, "image_not_fetched"),
+    (400, "Failed to fetch the image. Kindly verify any access limits", K.FILE, "picture_not_fetched"),
     (400, "something", K.PARAMETER, "parameter_refused"),
     (401, "You do not have access permissions", K.AUTH, "key_rejected"),
     (401, "Your IP address is not in the whitelist", K.AUTH, "address_not_allowed"),
@@ -118,7 +119,7 @@ KIE = [
     (422, "aspect_ratio is not within the range of allowed options", K.PARAMETER, "parameter_refused"),
     (429, "Your call frequency is too high", K.RATE_LIMIT, "rate_limited"),
     (433, "The usage limit of this key has been reached", K.BALANCE, "key_used_up"),
-    (451, "x", K.FILE, "image_not_fetched"),
+    (451, "x", K.FILE, "picture_not_fetched"),
     (455, "x", K.OVERLOADED, "provider_maintenance"),
     (500, "This field is required: model", K.PARAMETER, "parameter_refused"),
     (500, "duration is not within the range of allowed options", K.PARAMETER, "parameter_refused"),
@@ -174,3 +175,20 @@ def test_a_job_that_failed_without_a_reason_may_be_tried_again() -> None:
     failure = failure_of(yunwu_answers.TABLE, Said((), "", 200))
     assert (failure.kind, failure.code, failure.retryable) == (K.PROVIDER, "provider_failed", True)
     assert failure.charged is Charge.UNKNOWN
+
+
+VERDICTS = {case.verdict for table in (yunwu_answers.TABLE, kie_answers.TABLE) for case in table.cases}
+OTHERS = [value for module in (answers, yunwu_answers, kie_answers) for value in vars(module).values()]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "verdict",
+    sorted(VERDICTS | {one for one in OTHERS if isinstance(one, answers.Verdict)}, key=lambda verdict: verdict.code),
+    ids=lambda verdict: verdict.code,
+)
+def test_each_verdict_has_a_sentence_that_its_params_fill(language, verdict) -> None:
+    params = params_of(yunwu_answers.TABLE, Said((), "because", 418))
+    sentence = get_text(language, strict=True)(f"error.{verdict.code}", **params)
+    assert "{" not in sentence
+    assert len(sentence) > 5

@@ -111,7 +111,7 @@ RATE_LIMITED: Final = Verdict(ErrorKind.RATE_LIMIT, "rate_limited", retryable=Tr
 SATURATED: Final = Verdict(ErrorKind.OVERLOADED, "provider_saturated", retryable=True)
 PARAMETER_REFUSED: Final = Verdict(ErrorKind.PARAMETER, "parameter_refused")
 REQUEST_TOO_LARGE: Final = Verdict(ErrorKind.FILE, "request_too_large")
-IMAGE_NOT_FETCHED: Final = Verdict(ErrorKind.FILE, "image_not_fetched")
+IMAGE_NOT_FETCHED: Final = Verdict(ErrorKind.FILE, "picture_not_fetched")
 REMOTE_TIMEOUT: Final = Verdict(ErrorKind.TIMEOUT, "remote_timeout", charge=Charge.UNKNOWN)
 JOB_UNKNOWN: Final = Verdict(ErrorKind.PROVIDER, "remote_job_unknown")
 ADDRESS_WRONG: Final = Verdict(ErrorKind.PARAMETER, "address_wrong")

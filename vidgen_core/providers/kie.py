@@ -147,7 +147,7 @@ class Kie(Provider):
         if remote_id is not None:
             return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
         error = _refusal(answer)
-        if error.code == "image_not_fetched" and "upload" in prepared.sent:
+        if error.code == "picture_not_fetched" and "upload" in prepared.sent:
             await self._uploader.forget(prepared.sent["upload"])
         raise error
 

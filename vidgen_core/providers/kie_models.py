@@ -167,10 +167,10 @@ def _against_prompt(model: str, rule: Prompt, prompt: str) -> Iterator[Problem]:
     if not length and rule.needed:
         yield Problem(field="prompt", code="prompt_missing", params={"model": model})
     elif length and length < rule.least:
-        yield Problem(field="prompt", code="prompt_too_short", params={"model": model, "least": rule.least})
+        yield Problem(field="prompt", code="prompt_under_limit", params={"model": model, "least": rule.least})
     elif rule.most is not None and length > rule.most:
         yield Problem(
-            field="prompt", code="prompt_too_long", params={"model": model, "most": rule.most, "length": length}
+            field="prompt", code="prompt_over_limit", params={"model": model, "most": rule.most, "length": length}
         )
 
 

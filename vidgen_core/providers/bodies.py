@@ -85,8 +85,10 @@ def _fill(value: Any, marker: str, files: list[_File]) -> Any:
     return value
 
 
-def multipart_body(fields: Mapping[str, str], file: Path, file_name: str, mime: str) -> Body:
-    """A form with one file under ``file``; all names and values must be plain ASCII without quotes.
+def multipart_body(
+    fields: Mapping[str, str], file: Path, file_name: str, mime: str, *, file_field: str = "file"
+) -> Body:
+    """A form with one file; names, and the file's name, must be plain ASCII without quotes.
 
     :raises OSError: the file is gone
     """
@@ -95,10 +97,10 @@ def multipart_body(fields: Mapping[str, str], file: Path, file_name: str, mime: 
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in fields.items()
     )
-    head += f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{file_name}"\r\n'
+    head += f'--{boundary}\r\nContent-Disposition: form-data; name="{file_field}"; filename="{file_name}"\r\n'
     head += f"Content-Type: {mime}\r\n\r\n"
     parts: list[bytes | _File] = [
-        head.encode("ascii"),
+        head.encode(),
         _File(file, file.stat().st_size, as_base64=False),
         f"\r\n--{boundary}--\r\n".encode(),
     ]

@@ -54,3 +54,8 @@ def travel(frames: Frame) -> Frame:
     some = frames[::6]
     steps = [shift(before, after)[0] for before, after in itertools.pairwise(some)]
     return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def growth(frames: Frame) -> float:
+    """How far the picture has grown, every fourth frame, added up so that it may travel as well."""
+    return sum(spread(before, after) for before, after in itertools.pairwise(frames[::4]))

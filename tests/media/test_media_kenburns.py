@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from media_material import shift, spread, travel
+from media_material import growth, shift, travel
 from PIL import Image
 
 from vidgen_core.errors import FileError, InputError
@@ -53,20 +53,20 @@ def test_the_picture_slides_against_the_camera(rendered: Renderer, move: Move, a
 def test_the_picture_grows_when_the_camera_goes_nearer(rendered: Renderer, move: Move, sign: int, seed: int) -> None:
     frames = rendered(PROMPTS[move], seed=seed)
 
-    assert spread(frames[0], frames[12]) * sign > 4
+    assert growth(frames) * sign > 12
 
 
 def test_a_push_goes_further_than_a_zoom(rendered: Renderer) -> None:
     zoomed, pushed = rendered("zoom in"), rendered("push in")
 
-    assert spread(pushed[0], pushed[11]) > spread(zoomed[0], zoomed[11]) + 1
+    assert growth(pushed) > growth(zoomed) + 4
 
 
 def test_two_moves_are_made_at_once(rendered: Renderer) -> None:
     frames = rendered("pan left while zooming in")
 
-    assert shift(frames[0], frames[11])[0] > 8
-    assert spread(frames[0], frames[11]) > 3
+    assert travel(frames)[-1] > 20
+    assert growth(frames) > 8
 
 
 def test_a_roll_turns_the_horizon(rendered: Renderer) -> None:
@@ -104,7 +104,7 @@ def test_a_hand_sways_without_going_anywhere(rendered: Renderer) -> None:
 def test_a_still_camera_stands_and_a_silent_prompt_drifts(rendered: Renderer) -> None:
     still, drift = rendered(PROMPTS[Move.STILL]), rendered(PROMPTS[Move.DRIFT])
 
-    assert np.abs(still[0] - still[-1]).mean() < 1.5, "only what compression does"
+    assert np.abs(still[0] - still[-1]).mean() < 2.5, "only what compression does"
     assert np.abs(drift[0] - drift[-1]).mean() > 5
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Final
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageCms, UnidentifiedImageError
 
 from vidgen_core.errors import FileError
 from vidgen_core.media.disk import replacing, sync_folder, translate_os_errors
@@ -49,8 +49,20 @@ FORMATS: Final = {
     "HEIF": "heic",
     "AVIF": "avif",
 }
-_QUALITIES: Final = (95, 92, 88, 84, 80, 75, 70)
+_QUALITIES: Final = (70, 75, 80, 84, 88, 92, 95)
 _EXIF_ORIENTATION: Final = 0x0112
+#: What makes a picture upright, by its EXIF orientation.
+_TURNS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+#: Bytes a pixel of a photograph takes at good quality: a copy larger than this would have to be a worse one.
+_BYTES_A_PIXEL: Final = 0.35
 _BLOCK: Final = 1 << 20
 
 # Pillow's own guard has one limit for the whole process: at ours it warns and at twice ours it refuses, before decoding.
@@ -120,13 +132,12 @@ def open_upright(path: Path, least: tuple[int, int] | None = None) -> Image.Imag
     :raises FileError: as ``inspect_image``, but for the size
     """
     with _opened(path) as image:
-        turned = _orientation(image) >= 5
+        if least is not None and _orientation(image) >= 5:
+            least = (least[1], least[0])
         if least is not None:
-            image.draft(None, (least[1], least[0]) if turned else least)
+            image.draft(None, least)
         _decode(image, path)
-        if least is not None:
-            image = _shrink_to_cover(image, (least[1], least[0]) if turned else least)
-        return _to_srgb(ImageOps.exif_transpose(image))
+        return _upright(image, least)
 
 
 def upright_size(path: Path) -> tuple[int, int]:
@@ -144,7 +155,8 @@ def fit_jpeg(path: Path, *, max_bytes: int, max_edge: int | None = None) -> byte
     :raises FileError: as ``inspect_image``; image_cannot_fit when not even a tiny one fits
     """
     width, height = upright_size(path)
-    scale = min(1.0, (max_edge or max(width, height)) / max(width, height))
+    wanted = (max_edge or max(width, height)) / max(width, height)
+    scale = min(1.0, wanted, (max_bytes / _BYTES_A_PIXEL / (width * height)) ** 0.5)
     picture = open_upright(path, (round(width * scale), round(height * scale)))
     edge = max(1, round(max(width, height) * scale))
     for _ in range(12):
@@ -257,27 +269,35 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
     return (height, width) if _orientation(image) >= 5 else (width, height)
 
 
+def _upright(image: Image.Image, least: tuple[int, int] | None) -> Image.Image:
+    """Opaque, small, upright, sRGB, in the order that never holds more than two pictures of full size."""
+    orientation, profile = _orientation(image), image.info.get("icc_profile")
+    picture = _opaque(_eight_bits(image))
+    if least is not None:
+        picture = _shrink_to_cover(picture, least)
+    if profile:
+        picture = _with_profile(picture, profile)
+    picture = picture if picture.mode == "RGB" else picture.convert("RGB")
+    picture.info = {}
+    return picture.transpose(_TURNS[orientation]) if orientation in _TURNS else picture
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Laid on white, in a mode that can be averaged."""
+    if image.has_transparency_data:
+        picture = image if image.mode == "RGBA" else image.convert("RGBA")
+        see_through = ImageChops.invert(picture.getchannel("A"))
+        picture.paste((255, 255, 255, 255), mask=see_through)
+        return picture.convert("RGB")
+    return image if image.mode in {"L", "RGB", "CMYK"} else image.convert("RGB")
+
+
 def _shrink_to_cover(image: Image.Image, least: tuple[int, int]) -> Image.Image:
-    """Make a much larger picture smaller before it is converted, when its kind can be averaged."""
-    factor = min(image.width // least[0], image.height // least[1]) if min(least) > 0 else 1
-    if factor < 2 or image.mode not in {"L", "LA", "RGB", "RGBA", "CMYK"}:
+    factor = max(least[0] / image.width, least[1] / image.height)
+    if factor >= 1:
         return image
-    smaller = image.reduce(factor)
-    smaller.info = image.info
-    smaller.getexif().update(image.getexif())
-    return smaller
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    profile = image.info.get("icc_profile")
-    picture = _eight_bits(image)
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        ground = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(ground, picture).convert("RGB")
-    elif picture.mode not in {"L", "RGB", "CMYK"}:
-        picture = picture.convert("RGB")
-    return _with_profile(picture, profile) if profile else picture.convert("RGB")
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -297,19 +317,30 @@ def _with_profile(picture: Image.Image, profile: bytes) -> Image.Image:
     except (ImageCms.PyCMSError, OSError, ValueError):
         # A profile that does not fit its picture: the colours are taken as they are, as browsers do.
         return picture.convert("RGB")
-    return converted if converted is not None else picture.convert("RGB")
+    assert converted is not None, "only a conversion in place gives nothing back"
+    return converted
 
 
 def _best_jpeg(picture: Image.Image, max_bytes: int) -> bytes:
     """The best quality that fits, else the smallest there is."""
-    data = b""
-    for quality in _QUALITIES:
+
+    def encoded(quality: int) -> bytes:
         buffer = io.BytesIO()
         picture.save(buffer, "JPEG", quality=quality, optimize=True)
-        data = buffer.getvalue()
+        return buffer.getvalue()
+
+    best = encoded(_QUALITIES[0])
+    if len(best) > max_bytes:
+        return best
+    low, high = 0, len(_QUALITIES) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        data = encoded(_QUALITIES[middle])
         if len(data) <= max_bytes:
-            break
-    return data
+            low, best = middle, data
+        else:
+            high = middle - 1
+    return best
 
 
 def _keep(source: IO[bytes], ending: str, folder: Path) -> str:

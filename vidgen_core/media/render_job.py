@@ -69,6 +69,7 @@ def _say(message: dict[str, Any]) -> None:
 
 
 def _die_with_parent() -> None:
+    """Linux counts as parent the thread that started this process: it must live as long as the job is wanted."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -44,7 +44,7 @@ def middle(frame: np.ndarray) -> tuple[int, ...]:
 
 
 def is_like(colour: Sequence[int], other: Sequence[int]) -> bool:
-    return max(abs(a - b) for a, b in zip(colour, other, strict=True)) < 24
+    return max(abs(int(a) - int(b)) for a, b in zip(colour, other, strict=True)) < 24
 
 
 def loudness(path: Path) -> np.ndarray:

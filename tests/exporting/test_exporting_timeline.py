@@ -214,7 +214,7 @@ def test_a_draft_that_finds_no_room_leaves_nothing(film: Film, tmp_path: Path, m
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vidgen_core.exporting.jianying.shutil.copyfile", full)
+    monkeypatch.setattr("vidgen_core.exporting.jianying.copyfile", full)
     with pytest.raises(FileError) as refused:
         write_draft(film, tmp_path / "drafts", Options(), quiet)
     assert refused.value.code == "disk_full"

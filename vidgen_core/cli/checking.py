@@ -1,15 +1,13 @@
-"""``vidgen check``, ``keys``, ``doctor`` and ``backup``: is everything in order?"""
+"""``vidgen check``, ``keys`` and ``doctor``: is everything in order?"""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vidgen_core.cli.session import DEFAULT, SOME_FAILED, JsonOption, ProjectOption, Session
 from vidgen_core.cli.wishes import mode_named
-from vidgen_core.errors import FileError
 
 if TYPE_CHECKING:
     from vidgen_core.app import Finding
@@ -26,7 +24,6 @@ def register(app: typer.Typer) -> None:
     app.command("check", help="cli.help.check")(check)
     app.command("keys", help="cli.help.keys")(keys)
     app.command("doctor", help="cli.help.doctor")(doctor)
-    app.command("backup", help="cli.help.backup")(backup)
 
 
 def check(provider: ProviderOption = None, project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
@@ -138,20 +135,3 @@ def _finding_words(session: Session, finding: Finding) -> str:
         if name in params:
             params[name] = session.text.bytes(params[name])
     return session.text(f"doctor.{finding.code}", **params)
-
-
-def backup(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="cli.argument.backup")],
-    project: ProjectOption = DEFAULT,
-    as_json: JsonOption = False,
-) -> None:
-    session = Session(project, as_json)
-    with session.open() as app:
-        target = path.absolute()
-        if target.is_dir():
-            target = target / "vidgen.db"
-        if not target.parent.is_dir():
-            raise FileError("backup_folder_missing", path=str(target.parent))
-        app.store.backup(target)
-        session.answer({"file": str(target)})
-        session.say("cli.backed_up", path=target)

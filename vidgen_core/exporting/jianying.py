@@ -8,11 +8,11 @@ it was made for; otherwise 剪映 asks for the media once.
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from shutil import copyfile, rmtree
 from typing import Any, Final
 
 from pyJianYingDraft import (
@@ -42,8 +42,9 @@ def write_draft_zip(film: Film, target: Path, options: Options, progress: Progre
     :raises FileError: video_missing, video_unplayable, disk_full, folder_read_only
     """
     name = _draft_name(film)
-    home = f"{options.drafts_folder.rstrip('/')}/{name}" if options.drafts_folder else name
-    contents = _contents(film, home.replace("\\", "/"), options, progress)
+    # 剪映 on Windows writes its paths with forward slashes as well.
+    folder = options.drafts_folder.strip().replace("\\", "/").rstrip("/")
+    contents = _contents(film, f"{folder}/{name}" if folder else name, options, progress)
     write_zip({f"{name}/{path}": content for path, content in contents.items()}, target, _rest(progress))
 
 
@@ -61,7 +62,7 @@ def write_draft(film: Film, drafts: Path, options: Options, progress: Progress) 
             _lay_out(contents, part, _rest(progress))
             part.replace(draft)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        rmtree(part, ignore_errors=True)
     progress(1.0)
     return draft
 
@@ -71,7 +72,7 @@ def _lay_out(contents: Mapping[str, str | Path], folder: Path, progress: Progres
         place = folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, Path):
-            shutil.copyfile(content, place)
+            copyfile(content, place)
         else:
             place.write_text(content, encoding="utf-8")
         progress(number / len(contents))

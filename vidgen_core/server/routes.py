@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 
 from vidgen_core import __version__
 from vidgen_core.errors import VidgenError
+from vidgen_core.server.exports import EXPORT_ROUTES
 from vidgen_core.server.house import get_vidgen
 from vidgen_core.server.live import Live
 from vidgen_core.server.media import MEDIA, refused
@@ -57,7 +58,7 @@ def routes(live: Live) -> list[BaseRoute]:
         Route("/shots", first_page),
         Mount(
             "/app/static/media",
-            routes=MEDIA,
+            routes=[*MEDIA, *EXPORT_ROUTES],
             middleware=[Middleware(ExceptionMiddleware, handlers={VidgenError: refused})],
         ),
     ]

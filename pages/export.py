@@ -1,0 +1,29 @@
+"""Export: what is chosen and what is missing, in every form it can leave in, and room on the disk."""
+
+import streamlit as st
+
+from vidgen_core.ui.export_cleanup import show_cleanup
+from vidgen_core.ui.export_jobs import show_exports
+from vidgen_core.ui.export_options import show_choice, show_summary
+from vidgen_core.ui.session import Visit, here
+
+
+def empty(visit: Visit) -> None:
+    """Nothing is chosen: lists can go out all the same."""
+    t = visit.t
+    with st.container(border=True, horizontal_alignment="center", gap="medium", key="export_nothing"):
+        st.markdown(f"### {t('export.nothing_title')}", text_alignment="center", anchors=False)
+        st.markdown(t("export.nothing"), text_alignment="center")
+        st.page_link("pages/shots.py", label=t("export.to_shots"), icon=":material/view_agenda:")
+
+
+visit = here()
+st.title(visit.t("export.title"), anchor=False)
+film = visit.app.exports.film(visit.project.id)
+if film.takes:
+    show_summary(visit, film)
+else:
+    empty(visit)
+show_choice(visit)
+show_exports()
+show_cleanup(visit)

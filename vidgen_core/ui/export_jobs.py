@@ -1,0 +1,104 @@
+"""Exports under way with their progress, and finished ones with their file."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.app.exports import Export
+from vidgen_core.ui.labels import plain
+from vidgen_core.ui.session import Visit, answered, here, keep, now, show_told, tell
+
+#: Seconds between two looks at exports under way.
+_TICK: Final = 1.0
+_RUNNING: Final = "_exports_running"
+_ICONS: Final = {
+    "waiting": ":material/schedule:",
+    "running": ":material/hourglass_top:",
+    "done": ":material/check_circle:",
+    "failed": ":material/error:",
+    "cancelled": ":material/cancel:",
+}
+
+
+def show_exports() -> None:
+    """The list; it refreshes itself while something is being written."""
+    visit = here()
+    live = any(export.live for export in visit.app.exports.all(visit.project.id))
+
+    @st.fragment(key="exports", run_every=_TICK if live else None)
+    def listed() -> None:
+        visit = here()
+        exports = visit.app.exports.all(visit.project.id)
+        _tell_ends(visit, exports)
+        show_told()
+        if exports:
+            st.subheader(visit.t("export.results"), anchor=False)
+        for export in exports:
+            with st.container(border=True, key=f"export_{export.id}"):
+                _show(visit, export)
+
+    listed()
+
+
+def _tell_ends(visit: Visit, exports: list[Export]) -> None:
+    """Say once that an export ended which was seen under way."""
+    running: set[str] = keep(_RUNNING, set())
+    for export in exports:
+        if export.id in running and export.state == "done":
+            tell(visit.t("export.finished", what=_name(visit, export)), ":material/check_circle:")
+    st.session_state[_RUNNING] = {export.id for export in exports if export.live}
+
+
+def _name(visit: Visit, export: Export) -> str:
+    return visit.t(f"export.format.{export.format}")
+
+
+def _show(visit: Visit, export: Export) -> None:
+    t = visit.t
+    age = t.ago((now() - (export.ended_at or export.started_at)).total_seconds())
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        state = f"{_ICONS[export.state]} **{_name(visit, export)}** · {t(f'export.state.{export.state}')}"
+        size = f" · {t.bytes(export.bytes)}" if export.state == "done" else ""
+        st.markdown(f"{state}{size} · :gray[{age}]", width="stretch")
+        _buttons(visit, export)
+    if export.live:
+        st.progress(export.progress, text=f"{export.progress:.0%}")
+    elif export.state == "done":
+        st.code(export.path, language=None, wrap_lines=True)
+    elif export.failure:
+        st.error(t.failure(export.failure), icon=":material/error:")
+
+
+def _buttons(visit: Visit, export: Export) -> None:
+    t = visit.t
+    if export.live:
+        st.button(
+            t("common.cancel"), icon=":material/close:", key=f"cancel_{export.id}", on_click=_cancel, args=(export.id,)
+        )
+        return
+    if export.state == "done" and not export.folder:
+        url = f"/app/static/media/export/{export.project_id}/{export.id}"
+        st.link_button(t("export.download"), url, icon=":material/download:", key=f"download_{export.id}")
+    st.button(
+        t("export.remove"),
+        icon=":material/delete:",
+        key=f"remove_{export.id}",
+        help=t("export.remove_help"),
+        type="tertiary",
+        on_click=_remove,
+        args=(export.id,),
+    )
+
+
+@answered
+def _cancel(export_id: str) -> None:
+    here().app.exports.cancel(export_id)
+
+
+@answered
+def _remove(export_id: str) -> None:
+    visit = here()
+    visit.app.exports.remove(visit.project.id, export_id)
+    tell(plain(visit.t("export.removed")), ":material/delete:")

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from vidgen_core.cli import checking, generating, lists, running, serving, settings, wishes
+from vidgen_core.cli import checking, exporting, generating, lists, running, serving, settings, wishes
 from vidgen_core.cli.session import DONE, INTERRUPTED, SOME_FAILED, WRONG_USE, sentence_of
 from vidgen_core.cli.words import text
 from vidgen_core.errors import VidgenError
@@ -24,7 +24,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in (serving, generating, running, lists, wishes, checking, settings):
+    for module in (serving, generating, running, lists, wishes, exporting, checking, settings):
         module.register(app)
     return app
 
@@ -42,11 +42,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         return _complain(_wrong_use(error, given, command), WRONG_USE)
     except (KeyboardInterrupt, typer.Abort):
-        return _complain(text()("cli.interrupted"), INTERRUPTED)
+        status = INTERRUPTED
     except BrokenPipeError:
         return _end_quietly()
     except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence, never a traceback
         return _complain(text()("cli.unexpected", error=type(error).__name__, detail=str(error)), SOME_FAILED)
+    if status == INTERRUPTED:
+        return _complain(text()("cli.interrupted"), INTERRUPTED)
     return status if isinstance(status, int) else DONE
 
 
@@ -79,7 +81,7 @@ def _wrong_use(error: typer.TyperException, given: list[str], command: Any) -> s
         case "MissingParameter" if param is not None:
             return words("cli.usage.missing", name=_name(param))
         case "BadParameter" if param is not None:
-            return words("cli.usage.bad_value", name=_name(param), detail=error.message)
+            return words("cli.usage.bad_value", name=_name(param))
         case _:
             return words("cli.usage.other", detail=error.format_message())
 

@@ -68,8 +68,9 @@ def rehearse(
     session = Session(project, as_json)
     if faults:
         session.answer({name: known.sentence for name, known in CATALOGUE.items()})
-        for name, known in CATALOGUE.items():
-            session.out.print(f"{name}: {known.sentence}", markup=False, soft_wrap=True)
+        if not session.as_json:
+            for name, known in CATALOGUE.items():
+                session.out.print(f"{name}: {known.sentence}", markup=False, soft_wrap=True)
         return
     options = RehearsalOptions(port=port, faults=tuple(parse_rule(rule) for rule in fault or ()))
     if port:

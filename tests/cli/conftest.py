@@ -1,0 +1,80 @@
+"""The command line in this process, over a data home of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from vidgen_core.app import projects
+from vidgen_core.cli import words
+from vidgen_core.cli.program import run
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What stdout holds, as JSON; it must hold nothing else."""
+        return json.loads(self.out)
+
+
+Vidgen = Callable[..., Said]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "home"
+    settings = {
+        "VIDGEN_HOME": str(home),
+        "VIDGEN_PROVIDERS__LOCAL__SIZE": "128x72",
+        "VIDGEN_PROVIDERS__LOCAL__ASPECT_RATIO": "16:9",
+        "VIDGEN_PROVIDERS__LOCAL__DURATION": "0.5",
+        "VIDGEN_LANGUAGE": "en",
+        "LANG": "C.UTF-8",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(projects, "SAMPLE_SIZE", (90, 160))
+    return home
+
+
+@pytest.fixture
+def vidgen(home: Path, capfd: pytest.CaptureFixture[str]) -> Vidgen:
+    """``vidgen("tasks", "--json")`` runs a command and returns what it said."""
+
+    def call(*arguments: str) -> Said:
+        words.text.cache_clear()
+        status = run(list(arguments))
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        return Said(status, out, err)
+
+    return call
+
+
+@pytest.fixture
+def shot_list(tmp_path: Path) -> Path:
+    """A list as a Chinese office has it: GBK, its own headers, one row that cannot be used."""
+    Image.linear_gradient("L").resize((160, 90)).convert("RGB").save(tmp_path / "a.jpg")
+    rows = [
+        "镜号,参考图,提示词,数量,备注",
+        "1.0,a.jpg,镜头缓缓推进,1,海边",
+        "1.1,,向左平移,1,",
+        "2.0,gone.jpg,缺图,,",
+        ",,,,只有备注",
+    ]
+    path = tmp_path / "ep01.csv"
+    path.write_bytes("\r\n".join(rows).encode("gb18030"))
+    return path

@@ -1,0 +1,129 @@
+"""The main job from a terminal: a list becomes videos."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from tests.cli.conftest import Vidgen
+from vidgen_core.media.video import probe
+
+
+def test_a_gbk_list_becomes_videos_and_every_step_says_what_it_did(vidgen: Vidgen, home: Path, shot_list: Path) -> None:
+    imported = vidgen("import", str(shot_list), "--json")
+    assert imported.status == 1
+    assert [row["shot"] for row in imported.json["added"]] == ["1.0", "1.1"]
+    assert [row["line"] for row in imported.json["rejected"]] == [4, 5]
+    assert all(row["reason"] for row in imported.json["rejected"])
+    assert "line 4" in imported.err
+
+    queued = vidgen("generate", "--all")
+    assert queued.status == 0
+    assert "2 takes, free of charge." in queued.out
+
+    ran = vidgen("run", "--until-done", "--json")
+    assert ran.status == 0, ran.err
+    assert sorted(task["shot"] for task in ran.json) == ["1.0", "1.1"]
+
+    tasks = vidgen("tasks", "--json").json
+    assert [(task["shot"], task["take"], task["status"], task["progress"]) for task in tasks] == [
+        ("1.0", 1, "completed", 100),
+        ("1.1", 1, "completed", 100),
+    ]
+    for task in tasks:
+        facts = probe(Path(task["file"]))
+        assert (facts.width, facts.height) == (128, 72)
+
+    assert vidgen("pick", "1.0", "1").status == 0
+    shots = vidgen("shots", "--json").json
+    assert shots[0]["takes"][0]["chosen"] is True
+    assert shots[0]["extra"] == {"备注": "海边"}
+    assert shots[1]["takes"][0]["chosen"] is False
+
+
+def test_a_task_is_printed_in_the_shape_that_scripts_rely_on(vidgen: Vidgen, shot_list: Path) -> None:
+    vidgen("import", str(shot_list), "--project", "ep01")
+    vidgen("generate", "--shot", "1.0", "--project", "ep01")
+
+    (task,) = vidgen("tasks", "--json", "--project", "ep01").json
+
+    fixed = {
+        "id": "1",
+        "project": "ep01",
+        "shot": "1.0",
+        "take": 1,
+        "status": "queued",
+        "progress": None,
+        "provider": "local",
+        "model": "ken-burns",
+        "remote_id": None,
+        "attempts": 0,
+        "error": None,
+        "file": None,
+        "cost": {"amount": 0.0, "currency": "CNY", "estimated": True},
+        "started_at": None,
+        "finished_at": None,
+    }
+    assert {name: task[name] for name in fixed} == fixed
+    assert task["created_at"].endswith("Z")
+    assert datetime.fromisoformat(task["created_at"]).tzinfo is not None
+    assert task.keys() == fixed.keys() | {"created_at"}
+
+
+def test_the_demo_makes_a_video_of_each_sample_shot_and_prints_their_paths(vidgen: Vidgen) -> None:
+    first = vidgen("demo")
+    paths = [Path(line) for line in first.out.splitlines() if line.endswith(".mp4")]
+    assert first.status == 0, first.err
+    assert len(paths) == 6
+    assert all(probe(path).seconds > 0 for path in paths)
+
+    again = vidgen("demo", "--json")
+    assert [file["file"] for file in again.json["files"]] == [str(path) for path in paths]
+
+
+def test_reading_a_list_again_adds_nothing_unless_asked(vidgen: Vidgen, shot_list: Path) -> None:
+    vidgen("import", str(shot_list))
+
+    again = vidgen("import", str(shot_list), "--json").json
+    asked = vidgen("import", str(shot_list), "--again", "--json").json
+
+    assert (len(again["added"]), len(again["skipped"])) == (0, 2)
+    assert len(asked["added"]) == 2
+
+
+def test_a_dry_run_changes_nothing(vidgen: Vidgen, shot_list: Path) -> None:
+    said = vidgen("import", str(shot_list), "--dry-run", "--json")
+
+    assert [row["shot"] for row in said.json["added"]] == ["1.0", "1.1"]
+    assert said.status == 1
+    assert vidgen("shots", "--json").json == []
+
+
+def test_a_shot_the_model_does_not_take_is_named_and_the_status_says_so(vidgen: Vidgen, shot_list: Path) -> None:
+    vidgen("import", str(shot_list))
+
+    said = vidgen("generate", "--all", "--size", "enormous", "--json")
+
+    assert said.status == 1
+    assert said.json["queued"] == []
+    assert [row["shot"] for row in said.json["refused"]] == ["1.0", "1.1"]
+
+
+def test_nothing_to_run_is_done_at_once(vidgen: Vidgen) -> None:
+    said = vidgen("run", "--until-done", "--json")
+
+    assert (said.status, said.json) == (0, [])
+
+
+def test_a_run_ends_when_the_queue_waits_for_a_person(vidgen: Vidgen, shot_list: Path) -> None:
+    vidgen("import", str(shot_list))
+    vidgen("generate", "--all")
+    from vidgen_core.app import Vidgen as Opened
+
+    with Opened.open() as app:
+        app.runner.pause()
+
+    said = vidgen("run", "--until-done")
+
+    assert said.status == 1
+    assert "paused" in said.err

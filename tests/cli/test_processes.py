@@ -1,0 +1,140 @@
+"""Commands as processes of their own: signals, and two of them at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from vidgen_core.app import Vidgen
+from vidgen_core.cli.browser import show
+from vidgen_core.models import TaskStatus
+
+PATIENCE = 60.0
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "vidgen_core", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = start(*arguments)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def queue(home: Path) -> int:
+    """Ten takes that wait; returns the project's id."""
+    with Vidgen.open() as app:
+        project = app.projects.ensure("default")
+        ids = [app.shots.add(project.id, prompt="pan left").id for _ in range(5)]
+        app.tasks.generate(project.id, ids, takes=2, duration=2)
+        return project.id
+
+
+def wait_for_a_start(project_id: int) -> None:
+    until = time.monotonic() + PATIENCE
+    with Vidgen.open() as app:
+        while app.tasks.counts(project_id)[TaskStatus.QUEUED] == 10:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_so_and_the_next_one_finishes_it(home: Path, queue: int, how: signal.Signals) -> None:
+    with started("run", "--until-done") as process:
+        wait_for_a_start(queue)
+        process.send_signal(how)
+        _, err = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "Interrupted" in err
+
+    done = subprocess.run(
+        [sys.executable, "-m", "vidgen_core", "run", "--until-done", "--json"],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with Vidgen.open() as app:
+        assert app.tasks.counts(queue)[TaskStatus.COMPLETED] == 10
+        assert len(list(app.settings().save_folder(app.locations).rglob("*.mp4"))) == 10
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_finished_by_the_next_without_a_second_copy(home: Path, queue: int) -> None:
+    with started("run", "--until-done") as process:
+        wait_for_a_start(queue)
+        process.kill()
+        process.communicate(timeout=PATIENCE)
+
+    with started("run", "--until-done", "--json") as again:
+        out, err = again.communicate(timeout=PATIENCE)
+
+    assert again.returncode == 0, err
+    assert {task["status"] for task in json.loads(out)} == {"completed"}
+    with Vidgen.open() as app:
+        files = [file for file in app.settings().save_folder(app.locations).rglob("*") if file.is_file()]
+        assert len([file for file in files if file.suffix == ".mp4"]) == 10
+        assert app.tasks.counts(queue)[TaskStatus.COMPLETED] == 10
+
+
+@pytest.mark.slow
+def test_a_run_beside_another_watches_it_to_the_end(home: Path, queue: int) -> None:
+    with Vidgen.open() as app:
+        app.runner.start()
+        assert app.runner.wait_until_working(PATIENCE)
+        with started("run", "--until-done") as process:
+            _, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, err
+        assert "Another process runs the tasks" in err
+        assert app.tasks.counts(queue)[TaskStatus.COMPLETED] == 10
+
+
+@pytest.mark.slow
+def test_a_rehearsal_prints_the_settings_that_reach_it(home: Path) -> None:
+    with started("rehearse", "--json") as process:
+        assert process.stdout is not None
+        text = ""
+        while not text.endswith("}\n}\n"):
+            text += process.stdout.readline()
+        said = json.loads(text)
+        assert said["settings"]["VIDGEN_PROVIDERS__YUNWU__BASE_URL"] == said["url"]
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(said["url"] + "/nothing-here", timeout=10)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=PATIENCE)
+
+
+def test_the_browser_is_not_opened_for_a_server_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+
+    assert show("http://127.0.0.1:9", patience=0.3) is False
+    assert opened == []

@@ -1,0 +1,103 @@
+"""Wishes about tasks from a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.app.app_doubles import in_doubt, sent, timed_out
+from tests.cli.conftest import Vidgen
+from vidgen_core.app import Vidgen as Opened
+from vidgen_core.models import Shot, Task
+
+
+@pytest.fixture
+def leave(vidgen: Vidgen, home: Path) -> Callable[..., Task]:
+    """Leave a task behind as a paid run would: ``leave(timed_out)``."""
+
+    def make(state: Callable[[Opened, Shot], Task]) -> Task:
+        with Opened.open() as app:
+            project = app.projects.ensure("default")
+            shot = app.shots.by_number(project.id, "1.0") or app.shots.add(project.id, "1.0", "pan left")
+            return state(app, shot)
+
+    return make
+
+
+def test_a_failed_task_shows_its_error_in_the_fixed_shape(vidgen: Vidgen, leave: Callable[..., Task]) -> None:
+    leave(timed_out)
+
+    (task,) = vidgen("tasks", "--status", "failed", "--json").json
+
+    assert task["error"].keys() >= {"kind", "message", "retryable", "charged"}
+    assert (task["error"]["kind"], task["error"]["charged"]) == ("timeout", "unknown")
+
+
+def test_a_submit_in_doubt_is_not_repeated_without_a_yes(vidgen: Vidgen, leave: Callable[..., Task]) -> None:
+    task = leave(in_doubt)
+
+    refused = vidgen("retry", "--failed", "--json")
+    assert refused.status == 1
+    assert [row["code"] for row in refused.json["refused"]] == ["may_be_paid_twice"]
+
+    done = vidgen("retry", str(task.id), "--yes", "--json")
+    assert (done.status, done.json["done"]) == (0, [str(task.id)])
+
+
+def test_nobody_is_asked_where_nobody_can_answer(vidgen: Vidgen, leave: Callable[..., Task]) -> None:
+    leave(timed_out)
+
+    said = vidgen("retry", "--failed")
+
+    assert said.status == 2
+    assert "--yes" in said.err
+    assert [task["status"] for task in vidgen("tasks", "--json").json] == ["failed"]
+
+
+def test_looking_again_is_free_and_needs_no_yes(vidgen: Vidgen, leave: Callable[..., Task]) -> None:
+    leave(timed_out)
+
+    assert vidgen("look-again", "1.0-v1").status == 0
+    assert [task["status"] for task in vidgen("tasks", "--json").json] == ["processing"]
+
+
+def test_a_remote_job_is_adopted_by_the_task_that_waits_for_it(vidgen: Vidgen, leave: Callable[..., Task]) -> None:
+    task = leave(in_doubt)
+
+    said = vidgen("adopt", "--shot", "1.0", "grok:77", "--provider", "yunwu", "--json")
+
+    assert said.status == 0, said.err
+    assert (said.json["id"], said.json["remote_id"], said.json["take"]) == (str(task.id), "grok:77", 1)
+
+
+def test_a_remote_job_that_no_task_waits_for_becomes_a_take(vidgen: Vidgen, leave: Callable[..., Task]) -> None:
+    leave(timed_out)
+
+    said = vidgen("adopt", "--shot", "1.0", "grok:88", "--provider", "yunwu", "--json")
+
+    assert (said.status, said.json["take"], said.json["status"]) == (0, 2, "processing")
+    assert vidgen("adopt", "--shot", "1.0", "grok:88", "--provider", "yunwu").status == 2
+
+
+def test_a_submitted_job_is_given_up_with_a_yes_and_not_deleted_before(
+    vidgen: Vidgen, leave: Callable[..., Task]
+) -> None:
+    task = leave(sent)
+
+    assert vidgen("delete", str(task.id)).status == 1
+    assert vidgen("cancel", str(task.id)).status == 2
+    assert vidgen("cancel", "--all", "--yes").status == 0
+    with Opened.open() as app:
+        assert app.tasks.get(task.id).cancel_requested
+
+
+def test_queued_tasks_are_cancelled_and_deleted_for_nothing(vidgen: Vidgen, shot_list: Path) -> None:
+    vidgen("import", str(shot_list))
+    vidgen("generate", "--all")
+
+    assert vidgen("cancel", "--all").status == 0
+    assert {task["status"] for task in vidgen("tasks", "--json").json} == {"cancelled"}
+    assert vidgen("delete", "--all", "--yes").status == 0
+    assert vidgen("tasks", "--json").json == []

@@ -1,0 +1,221 @@
+"""What the command line says: languages, wrong use, settings, and that stdout belongs to the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Vidgen
+from vidgen_core.cli import words
+from vidgen_core.cli.program import build
+from vidgen_core.locale import get_text
+
+
+def helps() -> list[str]:
+    """Every help id of the program."""
+    import typer
+
+    found: list[str] = []
+
+    def visit(command: object) -> None:
+        found.extend(part.help for part in (command, *command.params) if part.help)  # type: ignore[attr-defined]
+        for inner in getattr(command, "commands", {}).values():
+            visit(inner)
+
+    visit(typer.main.get_command(build()))
+    return [help_id for help_id in found if not help_id.startswith("Show this")]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_help_text_has_its_words(language: str) -> None:
+    text = get_text(language, strict=True)
+
+    assert len(helps()) > 60
+    assert [help_id for help_id in helps() if not text.has(help_id)] == []
+
+
+def test_help_speaks_the_language_of_the_settings_file(
+    vidgen: Vidgen, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VIDGEN_LANGUAGE")
+    home.mkdir(exist_ok=True)
+    (home / "settings.toml").write_text('language = "zh"')
+
+    assert "列出项目的镜头" in vidgen("--help").out
+
+
+def test_help_is_readable_however_broken_the_settings_are(
+    vidgen: Vidgen, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VIDGEN_LANGUAGE")
+    home.mkdir(exist_ok=True)
+    (home / "settings.toml").write_text("language = [")
+
+    assert "List the shots" in vidgen("--help").out
+    said = vidgen("shots")
+    assert said.status == 2
+    assert "settings.toml" in said.err
+
+
+def test_without_a_command_help_is_shown(vidgen: Vidgen) -> None:
+    assert vidgen().out == vidgen("--help").out
+    assert "config" in vidgen("config").out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "nosuch",
+        "tasks --nosuch",
+        "tasks --status nosuch",
+        "shots --project nosuch",
+        "pick 1.0",
+        "pick 9.9 1",
+        "pick 1.0 x",
+        "generate",
+        "generate --all --shot 1.0",
+        "generate --all --takes 9",
+        "generate --all --provider nosuch",
+        "import nosuch.csv",
+        "import",
+        "retry",
+        "retry --failed 1",
+        "retry nosuch",
+        "adopt --shot 9.9 id",
+        "check --provider nosuch",
+        "config get nosuch",
+        "config set nosuch 1",
+        "config set runner.max_concurrent many",
+        "config set language en",
+        "backup nosuch/folder/file.db",
+        "rehearse --fault nosuch",
+        "serve --port 70000",
+        "logs --limit 0",
+    ],
+)
+def test_wrong_use_is_one_sentence_and_status_two(vidgen: Vidgen, command: str) -> None:
+    said = vidgen(*command.split())
+
+    assert said.status == 2
+    assert said.out == ""
+    assert len(said.err.strip().splitlines()) == 1
+
+
+def test_a_taken_port_is_said_before_anything_starts(vidgen: Vidgen) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        said = vidgen("serve", "--no-browser", "--port", str(port))
+
+    assert said.status == 2
+    assert str(port) in said.err
+
+
+def test_settings_are_read_and_changed_and_keys_stay_hidden(vidgen: Vidgen, home: Path) -> None:
+    assert vidgen("config", "set", "runner.max_concurrent", "5").status == 0
+    assert vidgen("config", "get", "runner.max_concurrent", "--json").json == {"runner.max_concurrent": 5}
+
+    keys = json.dumps([{"name": "main", "secret": "sk-abcdefghx4KR"}])
+    saved = vidgen("config", "set", "providers.yunwu.keys", keys)
+    shown = vidgen("config", "get")
+
+    assert saved.status == 0
+    assert "sk-****x4KR" in shown.out
+    assert "abcdefgh" not in saved.out + saved.err + shown.out + shown.err
+    assert "from the environment" in shown.out
+    file = home / "settings.toml"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert vidgen("config", "path").out.strip() == str(file)
+    listed = vidgen("keys", "--json").json
+    assert [(key["name"], key["label"], key["submitted"]) for key in listed] == [("main", "main ••x4KR", 0)]
+    assert "main ••x4KR" in vidgen("keys").out
+
+
+def test_the_doctor_is_content_with_a_fresh_home(vidgen: Vidgen) -> None:
+    said = vidgen("doctor", "--json")
+
+    assert said.status == 0
+    assert {finding["level"] for finding in said.json} <= {"ok", "warning"}
+    assert all("{" not in finding["message"] for finding in said.json)
+    assert len(vidgen("doctor").out.splitlines()) == len(said.json)
+
+
+def test_the_doctor_finds_wrong_settings(vidgen: Vidgen, home: Path) -> None:
+    home.mkdir(exist_ok=True)
+    (home / "settings.toml").write_text('mode = "loca"')
+
+    said = vidgen("doctor", "--json")
+
+    assert said.status == 1
+    assert [finding["code"] for finding in said.json if finding["level"] == "error"] == ["settings_wrong"]
+
+
+def test_the_local_renderer_checks_out(vidgen: Vidgen) -> None:
+    said = vidgen("check", "--json")
+
+    assert said.status == 0
+    assert (said.json["provider"], said.json["ok"], said.json["error"]) == ("local", True, None)
+
+
+def test_a_provider_without_a_key_does_not(vidgen: Vidgen) -> None:
+    said = vidgen("check", "--provider", "yunwu", "--json")
+
+    assert said.status == 1
+    assert said.json["error"]["code"] == "key_missing"
+
+
+def test_the_database_is_copied(vidgen: Vidgen, tmp_path: Path, shot_list: Path) -> None:
+    vidgen("import", str(shot_list))
+
+    said = vidgen("backup", str(tmp_path), "--json")
+
+    assert said.status == 0
+    copy = Path(said.json["file"])
+    assert copy.parent == tmp_path
+    assert copy.read_bytes().startswith(b"SQLite format 3")
+
+
+def test_the_log_tells_what_was_done(vidgen: Vidgen, shot_list: Path) -> None:
+    vidgen("import", str(shot_list))
+
+    lines = vidgen("logs", "--json").json
+
+    assert [(line["code"], line["level"]) for line in lines] == [("imported", "INFO")]
+    assert "2 shots imported" in lines[0]["text"]
+    assert "2 shots imported" in vidgen("logs").out
+
+
+def test_faults_of_the_rehearsal_are_listed(vidgen: Vidgen) -> None:
+    assert len(vidgen("rehearse", "--list-faults", "--json").json) > 20
+
+
+def test_the_words_of_this_run_are_chosen_by_the_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("VIDGEN_HOME", str(tmp_path))
+    monkeypatch.delenv("LC_ALL", raising=False)
+    monkeypatch.delenv("LC_MESSAGES", raising=False)
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    words.text.cache_clear()
+
+    assert words.text().lang == "zh"
+    words.text.cache_clear()
+
+
+def test_help_starts_without_the_heavy_libraries(home: Path) -> None:
+    """``--help`` is to answer within 400 ms; what would break that is a library that it does not need."""
+    code = (
+        "import sys\nfrom vidgen_core.cli.program import run\nrun(['--help'])\n"
+        "print([name for name in ('sqlalchemy', 'httpx', 'PIL', 'numpy', 'av', 'pandas', 'rich', 'pydantic_settings')"
+        " if name in sys.modules], file=sys.stderr)"
+    )
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True)
+
+    assert said.stderr.strip() == "[]"
+    assert "rehearse" in said.stdout

@@ -63,6 +63,11 @@ def prompt_of(shot: int, wording: int) -> str:
     return f"Shot {shot} {wording}{rare}: " + " ".join(chance.choices(WORDS, k=24))
 
 
+def prompts_of(wordings: int) -> list[str]:
+    """By text id, from 0."""
+    return [prompt_of(shot, wording) for shot in range(SHOTS) for wording in range(wordings)]
+
+
 def status_of(place: float, chance: random.Random) -> TaskStatus:
     """The status of a task by its place between the oldest (0) and the newest (1)."""
     if place > 0.999:
@@ -72,15 +77,16 @@ def status_of(place: float, chance: random.Random) -> TaskStatus:
     return chance.choices((TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED), (88, 10, 2))[0]
 
 
-def task_row(number: int, total: int, positions: list[int], wordings: int) -> dict[str, Any]:
-    chance = random.Random(number)
-    shot = chance.randrange(SHOTS)
-    status = status_of(number / total, chance)
+def task_row(
+    number: int, place: float, positions: list[int], prompts: list[str], chance: random.Random
+) -> dict[str, Any]:
+    wording = chance.randrange(len(prompts))
+    shot = wording * SHOTS // len(prompts)
+    status = status_of(place, chance)
     created = NOW + timedelta(seconds=number)
     ended = status in {TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}
     lasted = chance.uniform(40, 400)
     kind = chance.choice(list(ErrorKind)) if status is TaskStatus.FAILED else None
-    wording = chance.randrange(wordings)
     return {
         "project_id": 1,
         "shot_id": shot + 1,
@@ -90,7 +96,7 @@ def task_row(number: int, total: int, positions: list[int], wordings: int) -> di
         "status": status,
         "provider": chance.choices((Mode.YUNWU, Mode.KIE, Mode.LOCAL), (60, 35, 5))[0],
         "model": "grok-video-3",
-        "text_id": shot * wordings + wording + 1,
+        "text_id": wording + 1,
         "turn": number // 5,
         "attempts": chance.choice((1, 1, 1, 2, 3)) if ended else 0,
         "failure_kind": kind,
@@ -105,7 +111,7 @@ def task_row(number: int, total: int, positions: list[int], wordings: int) -> di
         "finished_at": created + timedelta(seconds=lasted) if ended else None,
         "duration": lasted if ended else None,
         "params": {
-            "prompt": prompt_of(shot, wording),
+            "prompt": prompts[wording],
             "image": "a" * 64 + ".png",
             "aspect_ratio": "16:9",
             "size": "1080P",
@@ -118,12 +124,10 @@ def chunks(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         yield chunk
 
 
-def text_rows(wordings: int) -> Iterator[dict[str, Any]]:
-    for shot in range(SHOTS):
-        for wording in range(wordings):
-            words = f"{shot + 1}.0\n{prompt_of(shot, wording)}".casefold()
-            digest = blake2b(words.encode(), digest_size=16).digest()
-            yield {"id": shot * wordings + wording + 1, "digest": digest, "text": words}
+def text_rows(prompts: list[str]) -> Iterator[dict[str, Any]]:
+    for number, prompt in enumerate(prompts):
+        words = f"{number * SHOTS // len(prompts) + 1}.0\n{prompt}".casefold()
+        yield {"id": number + 1, "digest": blake2b(words.encode(), digest_size=16).digest(), "text": words}
 
 
 def attempt_row(number: int) -> dict[str, Any]:
@@ -163,9 +167,10 @@ def fill(store: Store, count: int, wordings: int) -> None:
         project = tx.projects.ensure("film")
         planned = [NewShot(prompt=prompt_of(shot, 0)) for shot in range(SHOTS)]
         positions = [shot.position for shot in tx.shots.add(project.id, planned)]
+    prompts, chance = prompts_of(wordings), random.Random(1)
     sources: list[tuple[Any, Iterator[dict[str, Any]]]] = [
-        (texts, text_rows(wordings)),
-        (tasks, (task_row(number, count, positions, wordings) for number in range(count))),
+        (texts, text_rows(prompts)),
+        (tasks, (task_row(number, number / count, positions, prompts, chance) for number in range(count))),
         (attempts, (attempt_row(number) for number in range(count))),
         (log, (log_row(number) for number in range(count))),
     ]

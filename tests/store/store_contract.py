@@ -545,8 +545,8 @@ class StoreContract:
                 fitting = [task for task in everything.values() if self.fits(task, where)]
                 wanted = sorted(fitting, key=lambda task: (keys[sort](task), task.id), reverse=descending)
                 got: list[int] = []
-                for offset in range(0, len(wanted) + 7, 7):
-                    page = tx.tasks.page(1, where, sort, descending, 7, offset)
+                for offset in range(0, len(wanted) + 20, 20):
+                    page = tx.tasks.page(1, where, sort, descending, 20, offset)
                     assert (page.total, page.total_is_least) == (len(wanted), False)
                     got += ids(page.items)
                 assert got == ids(wanted)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, String, delete, func, insert, or_, se
 
 from vidgen_core.models import LogLevel, LogLine
 from vidgen_core.store.base import Subject, now
-from vidgen_core.store.dialect import mentions
+from vidgen_core.store.dialect import mentions, unindexed
 from vidgen_core.store.tables import log
 
 
@@ -93,6 +93,12 @@ def _streams(project_id: int | None, where: LogFilter) -> list[list[ColumnElemen
     if where.task_id is not None:
         levels = [log.c.level.in_(where.levels)] if where.levels else []
         return [[log.c.task_id == where.task_id, *levels]]
+    if where.text or where.codes:
+        # Most lines are looked at anyway, and soonest in the order in which they lie.
+        wanted: list[ColumnElement[bool]] = [unindexed(log.c.level).in_(where.levels)] if where.levels else []
+        if project_id is not None:
+            wanted.append(or_(unindexed(log.c.project_id) == project_id, log.c.project_id.is_(None)))
+        return [wanted]
     if project_id is None:
         return [[log.c.level == level] for level in sorted(where.levels)] or [[]]
     owners = (log.c.project_id == project_id, log.c.project_id.is_(None))

@@ -16,13 +16,15 @@ from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, func, select,
 from vidgen_core.errors import ErrorKind
 from vidgen_core.models import ENDED, Mode, TaskStatus
 from vidgen_core.store.base import COUNTED_TO, Page, Subject
-from vidgen_core.store.dialect import contains, unindexed
+from vidgen_core.store.dialect import among, contains, unindexed
 from vidgen_core.store.tables import task_counts, tasks, texts
 
 TaskSort = Literal["id", "shot", "status", "provider", "attempts", "created", "finished", "duration", "cost"]
 
 #: SQLite merges at most 500 streams; beyond this many cells (hundreds of projects at once) all rows are sorted.
 _MOST_CELLS: Final = 400
+#: Up to so many rows are found first and sorted then, so that a text is looked for only once.
+_FEW: Final = 2_000
 #: One row in so many fits: then looking at row after row finds a page sooner than sorting all that fit.
 _DENSE: Final = 10
 
@@ -79,12 +81,16 @@ class Search(Subject):
     def page(
         self, project_id: int | None, where: TaskFilter, sort: TaskSort, descending: bool, limit: int, offset: int
     ) -> Page[int]:
+        order = _Order(sort, descending)
+        few = self._ids(_narrowed(project_id, where).limit(_FEW + 1)) if where.narrow else []
+        if where.narrow and len(few) <= _FEW:
+            found = select(tasks.c.id).where(among(tasks.c.id, few)).order_by(*order.of([*order.keys(), tasks.c.id]))
+            return Page(self._ids(found.limit(limit).offset(offset)), len(few))
         cells = self._cells(project_id, where)
         size = sum(cell.n for cell in cells)
         total = self._count(project_id, where) if size and where.narrow else size
         if offset >= total:
             return Page([], total)
-        order = _Order(sort, descending)
         dense = total >= COUNTED_TO or total * _DENSE >= size
         if total >= COUNTED_TO and where.narrow:
             query = self._ordered(project_id, where, cells, order, dense=dense)

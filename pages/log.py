@@ -89,7 +89,7 @@ def steps(visit: Visit, window: log_view.Window) -> None:
 
 def empty(visit: Visit, wanted: LogFilter) -> None:
     filtered = wanted != LogFilter()
-    st.info(visit.t("log.page.nothing_found" if filtered else "log.empty"), icon=":material/receipt_long:")
+    st.info(visit.t("log.page.nothing_found" if filtered else "log.page.empty"), icon=":material/receipt_long:")
 
 
 # --- taking along and clearing
@@ -121,8 +121,7 @@ def ask_clear() -> None:
 @answered
 def clear() -> None:
     visit = here()
-    visit.app.log.clear(visit.project.id)
-    log_view.to_tail()
+    log_view.clear(visit)
     tell(visit.t("log.page.cleared"), ":material/delete_sweep:")
 
 

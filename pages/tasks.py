@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import streamlit as st
@@ -70,7 +71,7 @@ def empty(visit: Visit, query: Query) -> None:
         st.button(t("tasks.clear_filters"), key="tasks_show_all", on_click=task_filter.clear)
         return
     st.info(t("tasks.empty"), icon=":material/checklist:")
-    st.page_link("pages/shots.py", label=t("tasks.to_shots"), icon=":material/view_agenda:")
+    st.page_link(Path(__file__).with_name("shots.py"), label=t("tasks.to_shots"), icon=":material/view_agenda:")
 
 
 def tools(visit: Visit) -> None:

@@ -235,6 +235,11 @@ class Group(NamedTuple):
     def asks(self) -> bool:
         return any(step.asks for step in self.steps)
 
+    @property
+    def advice(self) -> str:
+        """What is said to somebody who thinks of ticking it all the same."""
+        return "free_way" if self.has_free_way and not self.asks else self.kind
+
 
 @answered
 def ask_retry(ids: list[int]) -> None:
@@ -285,14 +290,14 @@ def _retry(groups: list[Group]) -> None:
 
 def _tick(t: Text, group: Group) -> bool:
     name = t("tasks.kind.cancelled") if group.kind == "cancelled" else t(f"tasks.kind.{group.kind}")
-    ticked = st.checkbox(
-        t("tasks.retry_group", what=name, n=t.number(len(group.tasks)), price=_price(t, group.steps)),
-        value=group.ticked,
-        key=f"retry_{group.name}",
-    )
-    advice = "free_way" if group.has_free_way else group.kind
-    if not group.ticked:
-        st.caption(t(f"tasks.retry_why.{advice}"))
+    with st.container(gap=None):
+        ticked = st.checkbox(
+            t("tasks.retry_group", what=name, n=t.number(len(group.tasks)), price=_price(t, group.steps)),
+            value=group.ticked,
+            key=f"retry_{group.name}",
+        )
+        if not group.ticked:
+            st.caption(t(f"tasks.retry_why.{group.advice}"))
     return ticked
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 from vidgen_core.app import Step, StepName
 from vidgen_core.errors import NotFound
 from vidgen_core.locale import STATUS_ICONS, Text
-from vidgen_core.models import Attempt, AttemptState, Mode, Task
+from vidgen_core.models import LIVE, Attempt, AttemptState, Mode, Task
 from vidgen_core.store import LogFilter
 from vidgen_core.ui import bulk, dialogs, log_view, push, tables
 from vidgen_core.ui.labels import Colour, elapsed, mode_label, plain, status_badge, step_label, take_label
@@ -75,7 +75,8 @@ def _refreshed(task_id: int) -> None:
 def _summary(visit: Visit, task: Task) -> None:
     t = visit.t
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        status_badge(t, task.status, f"{task.progress} %" if task.progress not in (None, 100) else "")
+        under_way = task.status in LIVE and task.progress is not None
+        status_badge(t, task.status, f"{task.progress} %" if under_way else "")
         st.markdown(f"{mode_label(t, task.provider)} · {plain(task.model)}", width="content")
         st.markdown(tables.cost(t, task), width="content")
     picture = tables.image_url(task)

@@ -215,7 +215,11 @@ def add(mode: Mode, name: str, secret: str) -> bool:
     if not secret:
         tell(here().t("settings.key_empty"), ":material/error:")
         return False
-    new = make(name or free_name(here().t, keys), secret)
+    try:
+        new = make(name or free_name(here().t, keys), secret)
+    except SettingsError as error:
+        tell(wrong(here().t, error), ":material/error:")
+        return False
     return write(mode, [*keys, new])
 
 

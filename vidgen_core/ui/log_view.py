@@ -20,6 +20,8 @@ from vidgen_core.ui.session import Visit, clock, keep
 WINDOW: Final = 100
 #: Where each window began on the way back in time; empty: at the tail.
 _TRAIL: Final = "_log_trail"
+#: Setting of a project: the newest line when its log was cleared.
+_CLEARED: Final = "log_cleared"
 
 LEVELS: Final[dict[LogLevel, tuple[str, Colour]]] = {
     LogLevel.INFO: ("ℹ️", "blue"),
@@ -123,8 +125,20 @@ def stand_still(newest_id: int) -> None:
 def window(visit: Visit, wanted: LogFilter) -> Window:
     """The newest lines, or those from where the reader has gone back to; newest first."""
     trail: list[int] = keep(_TRAIL, [])
-    lines = visit.app.log.page(visit.project.id, wanted, WINDOW + 1, trail[-1] if trail else None)
+    with visit.app.store.read() as tx:
+        cleared = tx.projects.settings(visit.project.id).get(_CLEARED, 0)
+    found = visit.app.log.page(visit.project.id, wanted, WINDOW + 1, trail[-1] if trail else None)
+    lines = [line for line in found if line.id > cleared]
     return Window(lines[:WINDOW], at_tail=not trail, older=len(lines) > WINDOW)
+
+
+def clear(visit: Visit) -> None:
+    """Remove the project's lines, and show it no older ones of the whole program, which other projects keep."""
+    newest = visit.app.log.page(visit.project.id, limit=1)
+    visit.app.log.clear(visit.project.id)
+    with visit.app.store.write() as tx:
+        tx.projects.set_setting(visit.project.id, _CLEARED, newest[0].id if newest else 0)
+    to_tail()
 
 
 # --- drawing

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from vidgen_core.errors import InputError, SettingsError
-from vidgen_core.media.naming import take_path
-from vidgen_core.settings import Settings, parse_value
+from vidgen_core.errors import InputError
+from vidgen_core.media.naming import check_pattern, take_path
+from vidgen_core.settings import Settings
 from vidgen_core.ui.labels import plain
 from vidgen_core.ui.session import Visit, sentence
-from vidgen_core.ui.settings_form import wrong
 
 
 def show_folder(visit: Visit, typed: str) -> Path:
@@ -34,10 +33,8 @@ def show_example(visit: Visit, folder: Path, pattern: str) -> None:
     """The path that the pattern makes of a take, or why it cannot be used."""
     t = visit.t
     try:
-        parse_value("file_pattern", pattern)
+        check_pattern(pattern)
         example = _example(visit, pattern)
-    except SettingsError as error:
-        st.error(wrong(t, error), icon=":material/error:")
     except InputError as error:
         st.error(sentence(error), icon=":material/error:")
     else:

@@ -276,7 +276,8 @@ def notes(form: Form, takes: Capabilities) -> None:
     if takes.note and form.t.has(takes.note):
         st.caption(f":material/info: {form.t(takes.note)}")
     if takes.unsure:
-        fields = "、".join(label(form.t, f"{_PROVIDERS}x.{name}") for name in _named(takes.unsure))
+        comma = "、" if form.t.lang == "zh" else ", "
+        fields = comma.join(label(form.t, f"{_PROVIDERS}x.{name}") for name in _named(takes.unsure))
         if fields:
             st.caption(f":material/help: {form.t('settings.unsure', fields=fields)}")
 

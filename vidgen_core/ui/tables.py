@@ -224,7 +224,7 @@ def _columns(t: Text) -> dict[str, Any]:
         "image": column.ImageColumn(t("tasks.column.image"), width=64),
         "status": column.MultiselectColumn(
             t("tasks.column.status"),
-            width=112,
+            width=136,
             options=[status_label(t, status) for status in statuses],
             color=[_BADGES[STATUS_COLOURS[status]] for status in statuses],
         ),

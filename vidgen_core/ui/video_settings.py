@@ -12,7 +12,7 @@ from vidgen_core.locale import Text
 from vidgen_core.models import Mode
 from vidgen_core.settings import KeySettings, mask_secret
 from vidgen_core.ui import keys_table, settings_form
-from vidgen_core.ui.labels import MODE_ICONS, mode_label
+from vidgen_core.ui.labels import MODE_ICONS
 from vidgen_core.ui.session import here, show_told
 from vidgen_core.ui.settings_form import Form
 
@@ -26,8 +26,7 @@ def open_dialog(t: Text, app: Vidgen) -> None:
     mode = app.settings().mode
     Form(here(), _FORM).begin()
     st.session_state.pop(_RESULT, None)
-    title = t("settings.video_title", mode=mode_label(t, mode))
-    st.dialog(title, width="medium", icon=MODE_ICONS[mode])(_body)(mode)
+    st.dialog(t(f"settings.video_title.{mode}"), width="medium", icon=MODE_ICONS[mode])(_body)(mode)
 
 
 def _body(mode: Mode) -> None:

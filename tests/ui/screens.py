@@ -1,0 +1,129 @@
+"""The real dashboard without a browser: a data home of its own, the shell, and one page of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from vidgen_core.app import Vidgen
+from vidgen_core.errors import ErrorKind
+from vidgen_core.locations import Locations
+from vidgen_core.models import (
+    Attempt,
+    AttemptState,
+    Charge,
+    Failure,
+    GenerationParams,
+    Mode,
+    Money,
+    Project,
+    Task,
+    TaskStatus,
+)
+from vidgen_core.server.house import close_vidgen, get_vidgen
+from vidgen_core.store import NewShot, NewTask
+
+HERE = Path(__file__).parent
+
+
+class Screen:
+    """One visitor on one page."""
+
+    def __init__(self, app: Vidgen, project: Project) -> None:
+        self.app = app
+        self.project = project
+        self.at = AppTest.from_file(str(HERE / "dashboard.py"), default_timeout=60)
+        self.at.context = {"locale": "en-US"}
+
+    def open(self, page: str) -> AppTest:
+        self.at.run()
+        self.at.switch_page(f"../../pages/{page}.py").run()
+        self.check()
+        return self.at
+
+    def run(self) -> AppTest:
+        self.at.run()
+        self.check()
+        return self.at
+
+    def press(self, key: str) -> AppTest:
+        self.at.button(key=key).click().run()
+        self.check()
+        return self.at
+
+    def choose(self, key: str, value: Any) -> AppTest:
+        """Set a widget that AppTest has no list for: pills, segmented controls."""
+        widget: Any = self.at.get_by_key(key)
+        widget.set_value(value)
+        return self.run()
+
+    def act(self, callback: Callable[[], None]) -> AppTest:
+        """Let the next run begin with a callback, as the grid does whose cells AppTest cannot edit."""
+        self.at.session_state["_test_act"] = callback
+        return self.run()
+
+    def check(self) -> None:
+        assert not self.at.exception, self.at.exception[0].message
+
+    def toasts(self) -> str:
+        return "\n".join(toast.value for toast in self.at.toast)
+
+    def words(self) -> str:
+        """Everything that the page says, in one text."""
+        kinds = ("markdown", "caption", "info", "warning", "error", "success", "title", "subheader", "toast")
+        return "\n".join(str(getattr(element, "value", "")) for kind in kinds for element in self.at.get(kind))
+
+    # --- what there is to be seen
+
+    def add_tasks(self, count: int = 1, prompt: str = "slow zoom in", **wishes: Any) -> list[Task]:
+        """A shot with ``count`` tasks of the paid provider, each worth ¥0.40."""
+        params = GenerationParams(prompt=prompt, aspect_ratio="9:16", size="1080P")
+        cost = Money(amount="0.4", currency="CNY")
+        new = {"provider": Mode.YUNWU, "model": "grok-video-3", "params": params, "cost": cost, **wishes}
+        with self.app.store.write() as tx:
+            shot = tx.shots.add(self.project.id, [NewShot(number=None, prompt=prompt)])[0]
+            return tx.tasks.add([NewTask(project_id=self.project.id, shot_id=shot.id, **new)] * count)
+
+    def submit(self, task: Task, remote_id: str | None = "grok:1") -> Attempt:
+        """Let a task go out as the runner does."""
+        with self.app.store.write() as tx:
+            tx.tasks.move(task.id, TaskStatus.PROCESSING)
+            attempt = tx.attempts.begin(
+                task.id, task.provider, task.model, "k1", "main ••x4KR", "https://yunwu.ai", task.cost
+            )
+            state = AttemptState.ACCEPTED if remote_id else AttemptState.UNKNOWN
+            sent = {"images": 1, "image_bytes": 412_000, "aspect_ratio": "9:16"}
+            tx.attempts.update(attempt.id, state=state, remote_id=remote_id, charge=Charge.ESTIMATED, sent=sent)
+            tx.tasks.note(task.id, remote_id=remote_id, charge=Charge.ESTIMATED)
+            return tx.attempts.get(attempt.id)
+
+    def fail(self, task: Task, kind: ErrorKind, remote_id: str | None = "grok:1") -> None:
+        attempt = self.submit(task, remote_id)
+        failure = Failure(kind=kind, code=kind.value)
+        with self.app.store.write() as tx:
+            tx.tasks.move(task.id, TaskStatus.FAILED, failure=failure)
+            tx.attempts.update(
+                attempt.id, state=AttemptState.FAILED, failure=failure, evidence='{"status": "failed", "why": "policy"}'
+            )
+
+    def status(self, task: Task) -> TaskStatus:
+        return self.app.tasks.get(task.id).status
+
+
+@contextmanager
+def open_screen(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
+    """A dashboard on a fresh home, whose runner stands still."""
+    monkeypatch.setenv("VIDGEN_HOME", str(home))
+    monkeypatch.setenv("VIDGEN_NO_RUNNER", "1")
+    with Vidgen.open(Locations(home)) as vidgen:
+        # A home with a project gets no sample, whose pictures take their time to be drawn.
+        project = vidgen.projects.ensure("ep01")
+    try:
+        yield Screen(get_vidgen(), project)
+    finally:
+        close_vidgen()

@@ -22,8 +22,8 @@ from vidgen_core.providers.base import Key
 from vidgen_core.providers.http import Http, Verb, asked_to_wait, local_error
 from vidgen_core.providers.redact import redact
 
-#: Bytes written at once; two hundred downloads at a time fit into fifty megabytes.
-PIECE: Final = 256 * 1024
+#: Bytes written at once; two hundred downloads at a time fit into some fifty megabytes.
+PIECE: Final = 128 * 1024
 REDIRECTS: Final = 5
 #: Answers of a link that was good once; a fresh one may help.
 EXPIRED: Final = frozenset({401, 403, 404, 410})

@@ -7,6 +7,7 @@ import hashlib
 import shutil
 import time
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -25,13 +26,14 @@ SAFE: Final = 900.0
 class PictureCopies:
     """A folder of copies, shared by the takes of a shot; emptied when first used.
 
-    Copies are made one at a time: a decoded photo takes a hundred times the memory of its file.
+    Copies are made one at a time, in one thread: a decoded photo takes ten times the memory of its file, and each
+    thread that ever decoded one keeps as much for the next.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._used: OrderedDict[Path, float] = OrderedDict()
-        self._one_at_a_time = asyncio.Semaphore(1)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="vidgen-pictures")
         self._begun = False
 
     async def jpeg(self, image: Path, max_bytes: int, size: str) -> Path:
@@ -41,12 +43,15 @@ class PictureCopies:
 
         :raises FileError: as ``images.fit_jpeg``, and when the copy cannot be written
         """
-        async with self._one_at_a_time:
-            copy = await asyncio.to_thread(self._make, image, max_bytes, EDGES.get(size.upper(), EDGE))
-            self._used[copy] = time.monotonic()
-            self._used.move_to_end(copy)
-            self._clear_away()
-            return copy
+        edge = EDGES.get(size.upper(), EDGE)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._copy, image, max_bytes, edge)
+
+    def _copy(self, image: Path, max_bytes: int, max_edge: int) -> Path:
+        copy = self._make(image, max_bytes, max_edge)
+        self._used[copy] = time.monotonic()
+        self._used.move_to_end(copy)
+        self._clear_away()
+        return copy
 
     def _make(self, image: Path, max_bytes: int, max_edge: int) -> Path:
         if not self._begun:
@@ -72,6 +77,7 @@ class PictureCopies:
 
     def close(self) -> None:
         """Remove all copies."""
+        self._thread.shutdown(cancel_futures=True)
         if self._begun:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._begun = False

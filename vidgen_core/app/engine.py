@@ -66,9 +66,11 @@ class Engine:
             app.locations,
             lambda uploads: open_providers(app.settings, app.locations, uploads),
         ).start()
+        app.watching.start()
 
     def stop(self, timeout: float = STOP_SECONDS) -> None:
         """Stop the runner of this process, if there is one; everything stays resumable."""
+        self._app.watching.stop()
         runner, self._runner = self._runner, None
         if runner is not None:
             runner.stop(timeout)

@@ -8,13 +8,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from vidgen_core.app.checks import Checks
+from vidgen_core.app.cleanup import Cleanup
 from vidgen_core.app.engine import Engine
+from vidgen_core.app.exports import Exports
 from vidgen_core.app.imports import Imports
 from vidgen_core.app.logs import Logs
 from vidgen_core.app.projects import Projects
 from vidgen_core.app.results import Results
 from vidgen_core.app.shots import Shots
 from vidgen_core.app.tasks import Tasks
+from vidgen_core.app.watching import Watching
 from vidgen_core.errors import FileError, Refused
 from vidgen_core.locations import Locations, find_locations
 from vidgen_core.models import Mode
@@ -44,9 +47,12 @@ class Vidgen:
         self.tasks = Tasks(self)
         self.results = Results(self)
         self.imports = Imports(self)
+        self.watching = Watching(self)
         self.runner = Engine(self)
         self.checks = Checks(self)
         self.log = Logs(self)
+        self.exports = Exports(self)
+        self.cleanup = Cleanup(self)
         self._opening = threading.Lock()
 
     @classmethod
@@ -103,6 +109,7 @@ class Vidgen:
 
     def close(self) -> None:
         """Stop the runner if it is here and close the store; may be called twice."""
+        self.exports.close()
         self.runner.stop()
         self.store.close()
 

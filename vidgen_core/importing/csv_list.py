@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from vidgen_core.errors import InputError
-from vidgen_core.importing.columns import Columns, find_header
+from vidgen_core.importing.columns import AS_GUESSED, Columns, ListChoice, find_header, likely_header
 from vidgen_core.importing.decoding import decodings
 from vidgen_core.importing.pictures import Progress, Surroundings
 from vidgen_core.importing.plan import ImportPlan, Reason
@@ -50,6 +50,7 @@ def read_csv(
     *,
     name: str | None = None,
     may_leave: bool = True,
+    choice: ListChoice = AS_GUESSED,
     progress: Progress | None = None,
 ) -> ImportPlan:
     """The plan of a list in UTF-8, UTF-16 or GB18030 with comma, semicolon, tab or bar between the cells.
@@ -57,10 +58,11 @@ def read_csv(
     :param base: the folder that paths of pictures count from
     :param name: what to call the list when it is bytes
     :param may_leave: whether it may name pictures outside of ``base``; False for lists that came through a browser
+    :param choice: which column is what, where a person has said so
     :raises InputError: list_unreadable, list_too_large, list_empty, list_not_text, list_without_header, list_broken
     """
     name = name or (source.name if isinstance(source, Path) else "list.csv")
-    table = _find_table(read_bytes(source, name), name)
+    table = _find_table(read_bytes(source, name), name, choice.columns)
     rows = _rows(table, name)
     return ImportPlan(
         source=name,
@@ -87,28 +89,52 @@ def read_bytes(source: Path | bytes, name: str) -> bytes:
     return data
 
 
-def _find_table(data: bytes, name: str) -> _Table:
+def csv_headers(source: Path | bytes, name: str) -> list[str]:
+    """The cells of what most likely is the header, known or not; none when the list has no second column or row.
+
+    :raises InputError: as ``read_csv``, but for the header
+    """
+    best: list[str] = []
+    texts = decodings(read_bytes(source, name))
+    for text in texts:
+        for delimiter in _DELIMITERS:
+            rows = [record.values for record in _head_of(text, delimiter)]
+            index = likely_header(rows)
+            if index is not None and (find_header(rows) or len(rows[index]) > len(best)):
+                best = rows[index]
+                if find_header(rows):
+                    return best
+        if best:
+            return best
+    raise InputError("list_not_text", name=name)
+
+
+def _find_table(data: bytes, name: str, chosen: Mapping[str, str] | None) -> _Table:
     """The first reading of the bytes that has a header; guesses at the encoding prove themselves by it."""
     readable = False
     for text in decodings(data):
         readable = True
-        table = _table_of(text)
+        table = _table_of(text, chosen)
         if table:
             return table
     raise InputError("list_without_header" if readable else "list_not_text", name=name)
 
 
-def _table_of(text: str) -> _Table | None:
-    found = [table for table in (_with_delimiter(text, delimiter) for delimiter in _DELIMITERS) if table]
+def _table_of(text: str, chosen: Mapping[str, str] | None) -> _Table | None:
+    found = [table for table in (_with_delimiter(text, delimiter, chosen) for delimiter in _DELIMITERS) if table]
     return max(found, key=lambda table: len(table.columns.fields), default=None)
 
 
-def _with_delimiter(text: str, delimiter: str) -> _Table | None:
+def _head_of(text: str, delimiter: str) -> list[_Record]:
     try:
-        head = list(itertools.islice(_records(text[:_HEAD_LETTERS], delimiter), _HEAD))
+        return list(itertools.islice(_records(text[:_HEAD_LETTERS], delimiter), _HEAD))
     except csv.Error:
-        return None
-    found = find_header([record.values for record in head])
+        return []
+
+
+def _with_delimiter(text: str, delimiter: str, chosen: Mapping[str, str] | None) -> _Table | None:
+    head = _head_of(text, delimiter)
+    found = find_header([record.values for record in head], chosen)
     if found is None:
         return None
     index, columns = found

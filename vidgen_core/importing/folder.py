@@ -71,6 +71,8 @@ def _plan(file: Path, picture: Picture) -> PlannedShot:
         number=number_of(file.stem),
         prompt=prompt,
         image=picture.file,
+        facts=picture.facts,
+        image_key=picture.key,
         verdict="rejected" if picture.rejected else "warning" if warning else "ok",
         reasons=reasons,
     )

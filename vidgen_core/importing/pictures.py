@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 import tempfile
 import unicodedata
@@ -16,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from vidgen_core.errors import FileError
 from vidgen_core.importing.plan import Reason
 from vidgen_core.importing.values import is_link
-from vidgen_core.media.images import inspect_image
+from vidgen_core.media.images import FORMATS, ImageFacts, inspect_image
 
 #: Endings of pictures that can be used.
 PICTURE_ENDINGS: Final = frozenset(
@@ -38,6 +39,9 @@ class Picture(NamedTuple):
     data: bytes | None = None
     rejected: Reason | None = None
     warning: Reason | None = None
+    facts: ImageFacts | None = None
+    #: Its key in the image store.
+    key: str | None = None
 
 
 class Surroundings(NamedTuple):
@@ -110,38 +114,44 @@ def check_pictures(pictures: Iterable[Picture], progress: Progress | None = None
     """
     every = list(pictures)
     files = list(dict.fromkeys(picture.file for picture in every if picture.file))
-    verdicts: dict[Path, Reason | None] = {}
+    checked: dict[Path, Picture] = {}
     with ThreadPoolExecutor(max_workers=2) as pool:
-        for file, verdict in zip(files, pool.map(check_file, files), strict=True):
-            verdicts[file] = verdict
+        for file, picture in zip(files, pool.map(check_file, files), strict=True):
+            checked[file] = picture
             if progress:
-                progress(len(verdicts), len(files))
-    return [_judged(picture, verdicts) for picture in every]
+                progress(len(checked), len(files))
+    return [_judged(picture, checked) for picture in every]
 
 
-def _judged(picture: Picture, verdicts: dict[Path, Reason | None]) -> Picture:
+def _judged(picture: Picture, checked: dict[Path, Picture]) -> Picture:
     if picture.file:
-        reason = verdicts[picture.file]
+        found = checked[picture.file]
     elif picture.data:
-        reason = _check_bytes(picture.data)
+        found = _check_bytes(picture.data)
     else:
         return picture
-    return Picture(rejected=reason) if reason else picture
+    return found if found.rejected else picture._replace(facts=found.facts, key=found.key)
 
 
-def check_file(path: Path) -> Reason | None:
-    """The reason why a file cannot serve as reference image, if there is one."""
+def check_file(path: Path) -> Picture:
+    """A file with its facts and key, or the reason why it cannot serve as reference image."""
     try:
-        inspect_image(path)
+        facts = inspect_image(path)
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except FileError as error:
-        return Reason(error.code, error.params)
-    return None
+        return Picture(rejected=Reason(error.code, error.params))
+    except OSError:
+        return _no("image_missing", str(path))
+    return Picture(file=path, facts=facts, key=f"{digest}.{FORMATS[facts.format]}")
 
 
-def _check_bytes(data: bytes) -> Reason | None:
+def _check_bytes(data: bytes) -> Picture:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "picture")
         path.write_bytes(data)
-        reason = check_file(path)
-    # The path of a file that is gone would tell nothing.
-    return Reason(reason.code, reason.params | {"path": "data:"}) if reason else None
+        found = check_file(path)
+    if found.rejected:
+        # The path of a file that is gone would tell nothing.
+        return Picture(rejected=Reason(found.rejected.code, found.rejected.params | {"path": "data:"}))
+    return found

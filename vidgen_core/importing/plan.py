@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from vidgen_core.media.images import ImageFacts
 from vidgen_core.models import Frozen, ShotParams
 
 Verdict = Literal["ok", "warning", "rejected"]
@@ -34,10 +35,15 @@ class PlannedShot(Frozen):
     #: None: numbered on.
     number: str | None = None
     prompt: str = ""
-    #: At most one of the three: a checked local file, an http(s) link not yet fetched, the bytes of a data URI.
+    #: A checked local file; a picture that was fetched has its link beside it.
     image: Path | None = None
+    #: An http(s) link; without ``image`` it was not fetched.
     image_url: str | None = None
+    #: The bytes of a data URI.
     image_data: bytes | None = Field(default=None, repr=False)
+    #: What the picture is, and its key in the image store; None for a link that was not fetched.
+    facts: ImageFacts | None = None
+    image_key: str | None = None
     params: ShotParams = ShotParams()
     #: Cells of columns Vidgen has no use for, by their header.
     extra: dict[str, str] = Field(default_factory=dict)
@@ -84,8 +90,9 @@ def identity(planned: PlannedShot, image_key: str | None) -> str:
     """A hash that is the same when the same row is read again: of its number, prompt and picture.
 
     It counts within one project; keep it with the shot, since a row without a number is given another one each time.
+    A picture behind a link is known by the link, so that it need not be fetched to be recognised.
 
     :param image_key: key of the picture in the image store; None for a link or no picture
     """
-    parts = [planned.number, planned.prompt, image_key or planned.image_url]
+    parts = [planned.number, planned.prompt, planned.image_url or image_key]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()

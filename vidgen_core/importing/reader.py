@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from vidgen_core.errors import InputError
+from vidgen_core.importing.columns import AS_GUESSED, ListChoice
 from vidgen_core.importing.csv_list import read_csv
 from vidgen_core.importing.folder import read_folder, read_images
 from vidgen_core.importing.pictures import OTHER_PICTURE_ENDINGS, PICTURE_ENDINGS, Progress
@@ -36,15 +37,22 @@ def read_source(path: Path, *, may_leave: bool = True, progress: Progress | None
     return read_sources([path], may_leave=may_leave, progress=progress)
 
 
-def read_sources(paths: Sequence[Path], *, may_leave: bool = True, progress: Progress | None = None) -> ImportPlan:
+def read_sources(
+    paths: Sequence[Path],
+    *,
+    may_leave: bool = True,
+    choices: Mapping[Path, ListChoice] | None = None,
+    progress: Progress | None = None,
+) -> ImportPlan:
     """One plan for several paths: lists and folders in the order given, then single pictures in natural order.
 
+    :param choices: which sheet and columns are meant, for lists that are not to be read as guessed
     :raises InputError: as ``read_source``; nothing is half read
     """
     pictures = [path for path in paths if _is_picture(path)]
     prompts = _prompts(paths)
     others = [path for path in paths if not _is_picture(path) and path not in prompts]
-    plans = [_read(path, may_leave, progress) for path in others]
+    plans = [_read(path, may_leave, (choices or {}).get(path, AS_GUESSED), progress) for path in others]
     if pictures:
         plans.append(read_images(pictures, progress=progress))
     return plans[0] if len(plans) == 1 else merge_plans(plans)
@@ -69,7 +77,7 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURE_ENDINGS | OTHER_PICTURE_ENDINGS and path.is_file()
 
 
-def _read(path: Path, may_leave: bool, progress: Progress | None) -> ImportPlan:
+def _read(path: Path, may_leave: bool, choice: ListChoice, progress: Progress | None) -> ImportPlan:
     if path.is_dir():
         return read_folder(path, progress=progress)
     if not path.exists():
@@ -79,4 +87,4 @@ def _read(path: Path, may_leave: bool, progress: Progress | None) -> ImportPlan:
         raise InputError("xls_old", name=path.name)
     if ending not in _LISTS:
         raise InputError("source_unknown", path=str(path))
-    return _LISTS[ending](path, path.absolute().parent, may_leave=may_leave, progress=progress)
+    return _LISTS[ending](path, path.absolute().parent, may_leave=may_leave, choice=choice, progress=progress)

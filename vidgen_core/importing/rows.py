@@ -68,6 +68,8 @@ def _plan(row: Row, picture: Picture, source: str) -> PlannedShot:
         image=picture.file,
         image_url=picture.link,
         image_data=picture.data,
+        facts=picture.facts,
+        image_key=picture.key,
         params=ShotParams(**params),
         extra=row.extra,
         script=row.cells.get("script", ""),
@@ -108,6 +110,4 @@ def _warned(shot: PlannedShot, reason: Reason) -> PlannedShot:
 
 
 def _picture_name(shot: PlannedShot) -> str | None:
-    if shot.image_data:
-        return f"data:{hash(shot.image_data)}"
-    return str(shot.image) if shot.image else None
+    return shot.image_key or (str(shot.image) if shot.image else None)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vidgen_core.errors import InputError
-from vidgen_core.importing.columns import match_columns
+from vidgen_core.importing.columns import AS_GUESSED, ListChoice, match_columns
 from vidgen_core.importing.csv_list import read_bytes
 from vidgen_core.importing.decoding import decodings
 from vidgen_core.importing.pictures import Progress, Surroundings
@@ -21,6 +22,7 @@ def read_storyboard(
     *,
     name: str | None = None,
     may_leave: bool = True,
+    choice: ListChoice = AS_GUESSED,
     progress: Progress | None = None,
 ) -> ImportPlan:
     """The plan of ``{"project": …, "shots": [{…}, …]}`` or of the bare array; fields as the headers of lists.
@@ -32,16 +34,14 @@ def read_storyboard(
     name = name or (source.name if isinstance(source, Path) else "storyboard.json")
     board = _parse(read_bytes(source, name), name)
     project = board.get("project") if isinstance(board, dict) else None
-    entries = board.get("shots") if isinstance(board, dict) else board
-    if not isinstance(entries, list):
-        raise InputError("storyboard_without_shots", name=name)
-    keys = list(dict.fromkeys(key for entry in entries if isinstance(entry, dict) for key in entry))
-    columns = match_columns(keys)
+    entries = _entries(board, name)
+    keys = _keys(entries)
+    columns = match_columns(keys, choice.columns)
     return ImportPlan(
         source=name,
         project=_text(project) or None,
         shots=plan_rows(
-            (row for place, entry in enumerate(entries, start=1) if (row := _row(place, entry))),
+            (row for place, entry in enumerate(entries, start=1) if (row := _row(place, entry, choice.columns))),
             name,
             Surroundings(base, may_leave),
             progress,
@@ -49,6 +49,25 @@ def read_storyboard(
         recognised={keys[index]: field for field, index in columns.fields.items()},
         unknown=tuple(columns.unknown.values()),
     )
+
+
+def storyboard_keys(source: Path | bytes, name: str) -> list[str]:
+    """Every key that a shot has, in the order of their first use.
+
+    :raises InputError: as ``read_storyboard``
+    """
+    return _keys(_entries(_parse(read_bytes(source, name), name), name))
+
+
+def _entries(board: Any, name: str) -> list[Any]:
+    entries = board.get("shots") if isinstance(board, dict) else board
+    if not isinstance(entries, list):
+        raise InputError("storyboard_without_shots", name=name)
+    return entries
+
+
+def _keys(entries: list[Any]) -> list[str]:
+    return list(dict.fromkeys(key for entry in entries if isinstance(entry, dict) for key in entry))
 
 
 def _parse(data: bytes, name: str) -> Any:
@@ -64,10 +83,10 @@ def _parse(data: bytes, name: str) -> Any:
     raise InputError("storyboard_broken", name=name, line=line)
 
 
-def _row(place: int, entry: Any) -> Row | None:
+def _row(place: int, entry: Any, chosen: Mapping[str, str] | None) -> Row | None:
     if not isinstance(entry, dict):
         return Row(place, {}, {}, broken=Reason("row_not_an_object"))
-    columns = match_columns(list(entry))
+    columns = match_columns(list(entry), chosen)
     # An entry without any value is still an entry, and refused as an empty one.
     return cut_row(place, [_text(value) for value in entry.values()], columns) or Row(place, {}, {})
 

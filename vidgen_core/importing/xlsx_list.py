@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import openpyxl  # type: ignore[import-untyped]
 
 from vidgen_core.errors import InputError
-from vidgen_core.importing.columns import Columns, find_header
+from vidgen_core.importing.columns import AS_GUESSED, Columns, ListChoice, find_header, likely_header
 from vidgen_core.importing.csv_list import read_bytes
 from vidgen_core.importing.pictures import Progress, Surroundings
 from vidgen_core.importing.plan import ImportPlan
@@ -39,17 +39,19 @@ def read_xlsx(
     *,
     name: str | None = None,
     may_leave: bool = True,
+    choice: ListChoice = AS_GUESSED,
     progress: Progress | None = None,
 ) -> ImportPlan:
-    """The plan of the first sheet that has a header; as ``read_csv``.
+    """The plan of the sheet that was chosen, else of the first one that has a header; as ``read_csv``.
 
     :raises InputError: list_unreadable, list_too_large, list_empty, list_without_header, xlsx_broken
     """
     name = name or (source.name if isinstance(source, Path) else "list.xlsx")
     data = read_bytes(source, name)
     _refuse_bombs(data, name)
-    for sheet in _sheets(data, name):
-        found = find_header([cells for _, cells in sheet.rows[:_HEAD]])
+    sheets = [sheet for sheet in _sheets(data, name) if choice.sheet in (None, sheet.title)]
+    for sheet in sheets:
+        found = find_header([cells for _, cells in sheet.rows[:_HEAD]], choice.columns)
         if found is None:
             continue
         index, columns = found
@@ -61,6 +63,22 @@ def read_xlsx(
             unknown=tuple(header for header in columns.unknown.values() if not header.startswith("#")),
         )
     raise InputError("list_without_header", name=name)
+
+
+def xlsx_headers(source: Path | bytes, name: str) -> dict[str, list[str]]:
+    """Title of each sheet that is not empty → the cells of what most likely is its header, known or not.
+
+    :raises InputError: as ``read_xlsx``, but for the header
+    """
+    data = read_bytes(source, name)
+    _refuse_bombs(data, name)
+    found: dict[str, list[str]] = {}
+    for sheet in _sheets(data, name):
+        rows = [cells for _, cells in sheet.rows[:_HEAD]]
+        index = likely_header(rows)
+        if index is not None:
+            found[sheet.title] = rows[index]
+    return found
 
 
 def _rows(rows: list[tuple[int, list[str]]], columns: Columns) -> Iterator[Row]:

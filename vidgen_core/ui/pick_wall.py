@@ -1,0 +1,200 @@
+"""The takes of one shot, playing in step, and what a visitor does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any, Final
+
+import streamlit as st
+
+from vidgen_core.app import ShotView
+from vidgen_core.errors import NotFound
+from vidgen_core.locale import Text
+from vidgen_core.models import LIVE, Take
+from vidgen_core.ui import pick_order
+from vidgen_core.ui.labels import plain, price
+from vidgen_core.ui.media import download_url, image_url, poster_url, video_url
+from vidgen_core.ui.pick_order import Standing
+from vidgen_core.ui.session import Visit, answered, here, tell
+
+_KEY: Final = "pick_wall"
+#: Reasons that one key gives; people's own words may stand beside them.
+REASONS: Final = ("motion", "anatomy", "face", "composition", "quality", "prompt")
+_LONGEST_REASON: Final = 200
+#: Words of the component.
+_WORDS: Final = (
+    "choose",
+    "chosen",
+    "unchoose",
+    "reject",
+    "rejected",
+    "unreject",
+    "why",
+    "own_reason",
+    "play",
+    "pause",
+    "previous",
+    "next",
+    "waiting",
+    "keys",
+    "help_choose",
+    "help_reject",
+    "help_shots",
+    "help_play",
+    "help_takes",
+    "broken",
+    "cancel",
+    "strip",
+    "download",
+)
+
+
+def head(visit: Visit, standing: Standing) -> None:
+    """Number, prompt, how far the picking has come."""
+    t, view = visit.t, standing.view
+    if view is None:
+        return
+    done = len(standing.order) - len(standing.waiting)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="pick_head"):
+        st.markdown(f"### {plain(view.shot.number)}", width="content", anchors=False)
+        st.badge(
+            t("pick.progress", done=t.number(done), total=t.number(len(standing.order))),
+            icon=":material/star:",
+            color="violet" if not standing.waiting else "gray",
+        )
+        st.space("stretch")
+        st.toggle(t("pick.go_on"), key="pick_go_on", help=t("pick.go_on_help"), persist_state="session")
+    if view.shot.prompt:
+        st.markdown(plain(view.shot.prompt))
+
+
+def wall(visit: Visit, standing: Standing) -> None:
+    """The players with their keys, and the strip of shots."""
+    files = resources.files(__package__)
+    component = st.components.v2.component(
+        "vidgen_pick_wall",
+        js=files.joinpath("pick_wall.js").read_text(encoding="utf-8"),
+        css=files.joinpath("pick_wall.css").read_text(encoding="utf-8"),
+    )
+    component(key=_KEY, data=describe(visit, standing), on_act_change=_act, height="content")
+
+
+def describe(visit: Visit, standing: Standing) -> dict[str, Any]:
+    """Everything the component draws, as plain data."""
+    t, view = visit.t, standing.view
+    if view is None:
+        return {}
+    return {
+        "shot": view.shot.id,
+        "takes": [_take(t, view, take) for take in view.takes],
+        "strip": _strip(visit, standing),
+        "words": {name: t(f"pick.{name}") for name in _WORDS},
+        "reasons": [t(f"pick.reason.{name}") for name in REASONS],
+    }
+
+
+def _take(t: Text, view: ShotView, take: Take) -> dict[str, Any]:
+    facts = [t.duration(take.seconds), f"{take.width}×{take.height}", take.model]
+    return {
+        "id": take.id,
+        "number": take.number,
+        "video": video_url(take),
+        "poster": poster_url(take),
+        "download": download_url(take),
+        "width": take.width,
+        "height": take.height,
+        "facts": " · ".join(facts + ([t("pick.seed", seed=take.seed)] if take.seed is not None else [])),
+        "chosen": view.shot.chosen_take_id == take.id,
+        "rejected": take.rejected,
+    }
+
+
+def _strip(visit: Visit, standing: Standing) -> list[dict[str, Any]]:
+    views = {view.shot.id: view for view in visit.app.shots.views(standing.strip)}
+    return [
+        {
+            "id": shot_id,
+            "number": views[shot_id].shot.number,
+            "picture": _picture(views[shot_id]),
+            "waiting": shot_id in standing.waiting,
+        }
+        for shot_id in standing.strip
+        if shot_id in views
+    ]
+
+
+def _picture(view: ShotView) -> str | None:
+    chosen = next((take for take in view.takes if take.id == view.shot.chosen_take_id), None)
+    if chosen is not None:
+        return poster_url(chosen)
+    if view.shot.image:
+        return image_url(view.shot)
+    return poster_url(view.takes[0]) if view.takes else None
+
+
+def foot(visit: Visit, standing: Standing) -> None:
+    """One more take, for when none will do."""
+    t, view = visit.t, standing.view
+    if view is None:
+        return
+    live = sum(1 for task in view.tasks if task.status in LIVE)
+    estimate = visit.app.tasks.estimate(visit.project.id, [view.shot.id], takes=1)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="pick_foot"):
+        st.button(
+            t("pick.one_more", price=price(t, estimate)),
+            key="pick_one_more",
+            icon=":material/auto_awesome:",
+            disabled=not estimate.tasks,
+            on_click=_one_more,
+            args=(view.shot.id,),
+        )
+        if live:
+            st.caption(t.n("pick.coming", live))
+
+
+@answered
+def _one_more(shot_id: int) -> None:
+    visit = here()
+    made = visit.app.tasks.generate(visit.project.id, [shot_id], takes=1)
+    for refusal in made.refused:
+        tell(visit.t.error("parameter", refusal.code, refusal.params), ":material/error:")
+
+
+# --- acts
+
+
+def _act() -> None:
+    act: Mapping[str, Any] = st.session_state[_KEY].get("act") or {}
+    carry_out(here(), act, go_on=bool(st.session_state.get("pick_go_on")))
+
+
+@answered
+def carry_out(visit: Visit, act: Mapping[str, Any], *, go_on: bool = False) -> None:
+    """What the component says was done: ``{"do": "choose", "shot": 7, "take": 12}`` and the like; else nothing.
+
+    :param go_on: whether choosing leads to the next shot that waits
+    """
+    results = visit.app.results
+    shot_id, take_id = act.get("shot"), act.get("take")
+    if not isinstance(shot_id, int):
+        return
+    if act.get("do") == "go":
+        pick_order.go_to(shot_id)
+        return
+    if not isinstance(take_id, int) or results.get(take_id).shot_id != shot_id:
+        raise NotFound("take_not_of_shot")
+    if act["do"] == "choose":
+        results.reject(take_id, None)
+        results.choose(shot_id, take_id)
+        if go_on:
+            standing = pick_order.standing(visit)
+            pick_order.go_to(pick_order.next_waiting(standing.order, standing.waiting, shot_id))
+    elif act["do"] == "unchoose":
+        results.choose(shot_id, None)
+    elif act["do"] == "reject":
+        if results.get(take_id).chosen:
+            results.choose(shot_id, None)
+        results.reject(take_id, str(act.get("reason") or "")[:_LONGEST_REASON])
+    elif act["do"] == "unreject":
+        results.reject(take_id, None)

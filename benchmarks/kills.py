@@ -2,8 +2,9 @@
 
     python benchmarks/kills.py [--rounds 200] [--provider yunwu]
 
-Each round starts ``vidgen run`` and kills it after 0.7–2.5 seconds; new shots are queued whenever the queue runs dry. At
-the end one run goes on to the end. The figures are the provider's own counts against the ledger.
+Each round starts ``vidgen run``, waits until it talks to the provider, and kills it up to 1.2 seconds later; new shots are
+queued whenever the queue runs dry. At the end one run goes on to the end. The figures are the provider's own counts
+against the ledger.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def kill_rounds(mode: Mode, rounds: int, seed: int = 1, max_wait: float = 12.0) 
         for _ in range(rounds):
             if not _live(store):
                 _queue(store, mode, image)
-            kills += _run_and_kill(environment, chance.uniform(0.7, 2.5))
+            kills += _run_and_kill(environment, server, chance.uniform(0.0, 1.2))
         finished = _run_to_the_end(environment)
         figures = _figures(store, locations, server, mode)
         store.close()
@@ -133,8 +134,13 @@ def _start(environment: dict[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _run_and_kill(environment: dict[str, str], after: float) -> int:
+def _run_and_kill(environment: dict[str, str], server: RehearsalServer, after: float) -> int:
+    """One round; 0 when the run ended before it was killed."""
+    heard = _heard(server)
     process = _start(environment)
+    end = time.monotonic() + 60
+    while process.poll() is None and _heard(server) == heard and time.monotonic() < end:
+        time.sleep(0.02)
     try:
         process.wait(after)
     except subprocess.TimeoutExpired:
@@ -142,6 +148,12 @@ def _run_and_kill(environment: dict[str, str], after: float) -> int:
         process.wait()
         return 1
     return 0
+
+
+def _heard(server: RehearsalServer) -> int:
+    """Requests that the provider has seen."""
+    stats = server.stats()
+    return int(stats["submits_total"]) + int(stats["polls_total"]) + int(stats["downloads_total"])
 
 
 def _run_to_the_end(environment: dict[str, str]) -> bool:

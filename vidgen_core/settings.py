@@ -45,7 +45,7 @@ from vidgen_core.locations import Locations
 from vidgen_core.models import Mode
 
 #: What a file name pattern may name.
-PATTERN_FIELDS: Final = frozenset({"project", "shot", "take", "provider", "model"})
+PATTERN_FIELDS: Final = frozenset({"project", "shot", "take", "provider", "model", "created", "chosen"})
 #: Seconds to wait for another process that is writing the settings.
 LOCK_SECONDS: Final = 10.0
 _PREFIX: Final = "VIDGEN_"
@@ -305,16 +305,20 @@ class Settings(BaseSettings):
     @classmethod
     def _must_name_one_file_a_take(cls, pattern: str) -> str:
         try:
-            fields = {name for _, name, _, _ in string.Formatter().parse(pattern) if name is not None}
+            parts = list(string.Formatter().parse(pattern))
         except ValueError:
             raise _wrong("pattern_braces") from None
+        fields = {name for _, name, _, _ in parts if name is not None}
         if fields - PATTERN_FIELDS:
             raise _wrong("pattern_fields", allowed=" ".join(f"{{{name}}}" for name in sorted(PATTERN_FIELDS)))
         # Without these two, videos would overwrite each other.
         if not {"shot", "take"} <= fields:
             raise _wrong("pattern_needs_shot_and_take")
         path = PurePosixPath(pattern.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in pattern or path.suffix != ".mp4":
+        if path.is_absolute() or ".." in path.parts or path.suffix != ".mp4":
+            raise _wrong("pattern_path")
+        # ``~`` and ``C:`` at the beginning mean another folder to some systems.
+        if pattern.startswith("~") or any(":" in text for text, _, _, _ in parts):
             raise _wrong("pattern_path")
         return pattern
 

@@ -192,3 +192,13 @@ def test_progress_is_kept_and_quarters_are_logged(bench: Bench) -> None:
     wait_until(lambda: bench.task(task).progress == 90)
     told = [line.params["percent"] for line in bench.log() if line.code == "task_progress"]
     assert sorted(told) == [55, 90]
+
+
+def test_a_task_can_be_asked_for_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDGEN_RUNNER__POLL_INTERVAL", "60")
+    bench.provider.polls = [done()]
+    [task] = bench.queue()
+    runner = bench.start()
+    wait_until(lambda: bench.task(task).remote_id)
+
+    wait_until(lambda: runner.look(task.id) or bench.task(task).status is COMPLETED)

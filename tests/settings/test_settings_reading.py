@@ -295,3 +295,9 @@ def test_names_from_the_environment_are_told(file: SettingsFile, monkeypatch: py
     monkeypatch.setenv("VIDGEN_HOME", "/somewhere")
 
     assert file.from_environment() == {"runner.max_wait", "providers.kie.model", "providers.kie.keys"}
+
+
+def test_a_pattern_may_pad_numbers(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDGEN_FILE_PATTERN", "{project}/{shot:0>3}-v{take:02d}.mp4")
+
+    assert load_settings(locations).file_pattern == "{project}/{shot:0>3}-v{take:02d}.mp4"

@@ -11,7 +11,8 @@ from pathvalidate import sanitize_filename
 
 from vidgen_core.errors import InputError
 from vidgen_core.exporting.film import Clip
-from vidgen_core.media.naming import FIELDS, check_pattern, take_path
+from vidgen_core.media.naming import check_pattern, take_path
+from vidgen_core.settings import PATTERN_FIELDS
 
 _ORDER: Final = re.compile(r"\{order(?::(?P<width>0?\d{1,2}d?))?\}")
 ENDING: Final = ".mp4"
@@ -33,7 +34,7 @@ def check_export_pattern(pattern: str) -> None:
     except InputError as error:
         if error.params.get("reason") != "pattern_fields":
             raise
-        allowed = " ".join(f"{{{name}}}" for name in sorted(FIELDS | {"order"}))
+        allowed = " ".join(f"{{{name}}}" for name in sorted(PATTERN_FIELDS | {"order"}))
         raise InputError("pattern_invalid", reason="pattern_fields", allowed=allowed) from error
 
 

@@ -12,9 +12,8 @@ from typing import Any, Final
 from pathvalidate import sanitize_filename
 
 from vidgen_core.errors import InputError
+from vidgen_core.settings import PATTERN_FIELDS
 
-#: Fields of the file pattern.
-FIELDS: Final = frozenset({"project", "shot", "take", "model", "provider", "created", "chosen"})
 #: Bytes of one name: most file systems end at 255, and `` (2)`` and ``.part`` are added to it.
 NAME_BYTES: Final = 200
 VALUE_BYTES: Final = 120
@@ -46,8 +45,8 @@ def _fields_of(pattern: str) -> set[str]:
     except ValueError as error:
         raise _wrong("pattern_braces") from error
     fields = {str(name) for _, name, _, _ in parts}
-    if fields - FIELDS:
-        raise _wrong("pattern_fields", allowed=" ".join(f"{{{name}}}" for name in sorted(FIELDS)))
+    if fields - PATTERN_FIELDS:
+        raise _wrong("pattern_fields", allowed=" ".join(f"{{{name}}}" for name in sorted(PATTERN_FIELDS)))
     # A width of a million or a field within a field is no file name.
     if any(conversion or re.search(r"[{/\\]|\d{3}", spec or "") for _, _, spec, conversion in parts):
         raise _wrong("pattern_format")

@@ -118,8 +118,8 @@ def _ratio_warning(asked: str, width: int, height: int) -> tuple[str, ...]:
 def _keep(tx: Tx, held: Held, new: NewTake, path: Path) -> None:
     """The take and the end of the task, together."""
     task = held.task
-    twins = [take for take in tx.takes.by_sha256(new.sha256) if take.prompt != new.prompt]
-    warnings = (*new.warnings, "same_file") if twins else new.warnings
+    twin = tx.takes.twin(new.sha256, new.prompt)
+    warnings = (*new.warnings, "same_file") if twin else new.warnings
     tx.takes.add(dataclasses.replace(new, warnings=warnings))
     cost, charge = records.owed(tx, task)
     records.move(
@@ -135,8 +135,8 @@ def _keep(tx: Tx, held: Held, new: NewTake, path: Path) -> None:
         charge=charge,
     )
     records.log(tx, LogLevel.SUCCESS, "task_completed", task, file=path.name)
-    if twins:
-        records.log(tx, LogLevel.WARNING, "same_file", task, other=f"{twins[0].id}")
+    if twin:
+        records.log(tx, LogLevel.WARNING, "same_file", task, other=f"{twin.id}")
 
 
 async def _broken(

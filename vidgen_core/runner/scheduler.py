@@ -54,6 +54,8 @@ class Scheduler:
         self._stopping = False
         self._paused = False
         self._revision = -1
+        #: Whether a slot was freed or the store has changed since slots were last filled.
+        self._work = True
         self._next_due_at: datetime | None = None
         self._times: dict[str, float] = {}
         self._downloads = asyncio.Semaphore(DOWNLOADS)
@@ -63,6 +65,11 @@ class Scheduler:
         """Look at the store now."""
         self._revision = -1
         self._alarm.set()
+
+    def look(self, task_id: int) -> None:
+        """Ask after a task now: somebody has heard that its job ended."""
+        if task_id in self._held and task_id not in self._steps:
+            self._plan(task_id, 0.0)
 
     def stop(self) -> None:
         """Submit nothing more; paid requests that are out are waited for."""
@@ -116,10 +123,12 @@ class Scheduler:
 
     async def _look_at_store(self) -> None:
         """Notice what others did: wishes to cancel, looking again, pausing, lifting a hold."""
+        if self._revision >= 0 and not self._every("store", TICK):
+            return
         revision = await asyncio.to_thread(self._ctx.store.revision)
         if revision == self._revision:
             return
-        self._revision = revision
+        self._revision, self._work = revision, True
         for held in await self._ctx.read(self._news):
             self._take_up(held)
 
@@ -154,8 +163,10 @@ class Scheduler:
 
     async def _fill(self) -> None:
         """Start queued tasks while there are slots and keys."""
-        if self._paused or self._stopping:
+        due = self._next_due_at is not None and self._next_due_at <= self._ctx.clock()
+        if self._paused or self._stopping or not (self._work or due or self._every("fill", TICK)):
             return
+        self._work = False
         self._watch_disk()
         self._next_due_at = None
         for mode in self._ctx.providers:
@@ -267,8 +278,10 @@ class Scheduler:
         if following is None:
             self._held.pop(held.task.id, None)
             self._slots.drop(held)
+            self._work = True
             self._alarm.set()
             return
+        self._work = self._work or following.lane is Lane.LOCAL
         self._slots.put(held, following.lane)
         self._plan(held.task.id, 0.0 if held.task.cancel_requested else following.delay)
 

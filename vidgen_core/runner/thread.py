@@ -80,18 +80,22 @@ class Runner:
 
     def wake(self) -> None:
         """There is something new in the store."""
+        self._tell(lambda scheduler: scheduler.wake())
+
+    def look(self, task_id: int) -> None:
+        """Ask after a task now instead of at its time; nothing happens when it is not held here."""
+        self._tell(lambda scheduler: scheduler.look(task_id))
+
+    def _tell(self, wish: Callable[[Scheduler], None]) -> None:
         loop, scheduler = self._loop, self._scheduler
         if loop is not None and scheduler is not None:
-            with suppress(RuntimeError):  # the loop has just been closed: there is nothing to wake
-                loop.call_soon_threadsafe(scheduler.wake)
+            with suppress(RuntimeError):  # the loop has just been closed: nobody is there to be told
+                loop.call_soon_threadsafe(wish, scheduler)
 
     def stop(self, timeout: float = 15.0) -> None:
         """End; everything is left so that the next run goes on from it. Paid requests that are out are waited for."""
         self._ending.set()
-        loop, scheduler = self._loop, self._scheduler
-        if loop is not None and scheduler is not None:
-            with suppress(RuntimeError):  # the loop has just been closed: it has ended already
-                loop.call_soon_threadsafe(scheduler.stop)
+        self._tell(lambda scheduler: scheduler.stop())
         if self.thread.is_alive():
             self.thread.join(timeout)
 

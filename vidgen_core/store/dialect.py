@@ -100,7 +100,7 @@ def translated(error: Exception, path: Path | str) -> VidgenError | None:
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
             return StoreError("store_read_only", path=where)
         case sqlite3.SQLITE_FULL:
-            return FileError("disk_full", path=where)
+            return FileError("disk_full", folder=where)
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR:
             return StoreError("store_unreachable", path=where)
     return None

@@ -22,8 +22,6 @@ from vidgen_core.providers.base import Key
 from vidgen_core.providers.http import Http, Verb, asked_to_wait, local_error
 from vidgen_core.providers.redact import redact
 
-#: Bytes written at once; two hundred downloads at a time fit into some fifty megabytes.
-PIECE: Final = 128 * 1024
 REDIRECTS: Final = 5
 #: Answers of a link that was good once; a fresh one may help.
 EXPIRED: Final = frozenset({401, 403, 404, 410})
@@ -192,16 +190,11 @@ async def _take(response: httpx.Response, part: PartFile, total: int | None) -> 
     if total is not None:
         ensure_free_space(part.path.parent, total - part.received)
     _remember(part, response, total)
-    waiting = bytearray()
     try:
+        # Pieces as they come (64 KiB): gathering larger ones costs memory with every download.
         async for piece in response.aiter_raw():
-            waiting += piece
-            if len(waiting) >= PIECE:
-                full, waiting = waiting, bytearray()
-                await _append(part, bytes(full))
+            await _append(part, piece)
     finally:
-        # What came before the connection broke need not come again.
-        part.append(bytes(waiting))
         part.close()
 
 

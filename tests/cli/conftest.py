@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
+from tests.cli.cli_doubles import Said, Vidgen
 from vidgen_core.app import projects
 from vidgen_core.cli import words
 from vidgen_core.cli.program import run
-
-
-@dataclass(frozen=True)
-class Said:
-    """What one command left behind."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """What stdout holds, as JSON; it must hold nothing else."""
-        return json.loads(self.out)
-
-
-Vidgen = Callable[..., Said]
 
 
 @pytest.fixture

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at the store; the progress of a task is not worth more.
 LOOK_EVERY = 0.25
-#: Seconds to wait for the runner's lock before saying that another process has it.
-LOCK_WAIT = 1.0
 #: Bars of tasks shown at once.
 BARS = 12
 DEMO = "demo"
@@ -68,9 +66,9 @@ def work(session: Session, app: Vidgen, project_id: int | None, *, until_done: b
     """Run the tasks here, or watch the process that does; returns those that ended meanwhile."""
     since = datetime.now(UTC)
     with _stoppable():
-        app.runner.start()
-        if not app.runner.wait_until_working(LOCK_WAIT):
+        if app.runner.is_held:
             session.warn("cli.elsewhere")
+        app.runner.start()
         _watch(session, app, project_id, since, until_done=until_done)
     return list(reversed(_ended_since(app, project_id, since)))
 

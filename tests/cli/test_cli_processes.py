@@ -45,18 +45,18 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture
 def queue(home: Path) -> int:
-    """Ten takes that wait; returns the project's id."""
+    """Six takes that wait; returns the project's id."""
     with Vidgen.open() as app:
         project = app.projects.ensure("default")
-        ids = [app.shots.add(project.id, prompt="pan left").id for _ in range(5)]
-        app.tasks.generate(project.id, ids, takes=2, duration=2)
+        ids = [app.shots.add(project.id, prompt="pan left").id for _ in range(3)]
+        app.tasks.generate(project.id, ids, takes=2, duration=1.5)
         return project.id
 
 
 def wait_for_a_start(project_id: int) -> None:
     until = time.monotonic() + PATIENCE
     with Vidgen.open() as app:
-        while app.tasks.counts(project_id)[TaskStatus.QUEUED] == 10:
+        while app.tasks.counts(project_id)[TaskStatus.QUEUED] == 6:
             assert time.monotonic() < until
             time.sleep(0.05)
 
@@ -83,8 +83,8 @@ def test_an_interrupted_run_says_so_and_the_next_one_finishes_it(home: Path, que
     )
     assert done.returncode == 0, done.stderr
     with Vidgen.open() as app:
-        assert app.tasks.counts(queue)[TaskStatus.COMPLETED] == 10
-        assert len(list(app.settings().save_folder(app.locations).rglob("*.mp4"))) == 10
+        assert app.tasks.counts(queue)[TaskStatus.COMPLETED] == 6
+        assert len(list(app.settings().save_folder(app.locations).rglob("*.mp4"))) == 6
 
 
 @pytest.mark.slow
@@ -101,8 +101,8 @@ def test_a_killed_run_is_finished_by_the_next_without_a_second_copy(home: Path, 
     assert {task["status"] for task in json.loads(out)} == {"completed"}
     with Vidgen.open() as app:
         files = [file for file in app.settings().save_folder(app.locations).rglob("*") if file.is_file()]
-        assert len([file for file in files if file.suffix == ".mp4"]) == 10
-        assert app.tasks.counts(queue)[TaskStatus.COMPLETED] == 10
+        assert len([file for file in files if file.suffix == ".mp4"]) == 6
+        assert app.tasks.counts(queue)[TaskStatus.COMPLETED] == 6
 
 
 @pytest.mark.slow
@@ -114,7 +114,7 @@ def test_a_run_beside_another_watches_it_to_the_end(home: Path, queue: int) -> N
             _, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, err
         assert "Another process runs the tasks" in err
-        assert app.tasks.counts(queue)[TaskStatus.COMPLETED] == 10
+        assert app.tasks.counts(queue)[TaskStatus.COMPLETED] == 6
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.app.app_doubles import in_doubt, sent, timed_out
-from tests.cli.conftest import Vidgen
+from tests.cli.cli_doubles import Vidgen
 from vidgen_core.app import Vidgen as Opened
 from vidgen_core.models import Shot, Task
 

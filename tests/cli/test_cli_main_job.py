@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from tests.cli.conftest import Vidgen
+from tests.cli.cli_doubles import Vidgen
 from vidgen_core.media.video import probe
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Vidgen
+from tests.cli.cli_doubles import Vidgen
 from vidgen_core.cli import words
 from vidgen_core.cli.program import build
 from vidgen_core.locale import get_text

@@ -68,7 +68,7 @@ def pager(total: int) -> None:
 
 def welcome(visit: Visit) -> None:
     """One sentence for somebody who has made nothing yet."""
-    if not visit.app.tasks.counts(visit.project.id):
+    if not any(visit.app.tasks.counts(visit.project.id).values()):
         st.info(visit.t("shots.welcome"), icon="👋")
 
 

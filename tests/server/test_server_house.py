@@ -27,7 +27,8 @@ def test_ten_callers_at_once_get_the_same_house(home: Locations, vidgen: Vidgen)
     assert len(houses) == 1
 
 
-def test_a_first_start_brings_the_sample_project(home: Locations) -> None:
+def test_a_first_start_brings_the_sample_project(home: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidgen_core.app.projects.SAMPLE_SIZE", (90, 160))
     vidgen = get_vidgen()
     [project] = vidgen.projects.all()
     shots = vidgen.shots.page(project.id)

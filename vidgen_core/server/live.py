@@ -59,7 +59,14 @@ class Live:
         if not same_origin(socket.headers) or self._ending.is_set():
             await socket.close(POLICY)
             return
-        await socket.accept()
+        try:
+            await socket.accept()
+            await self._serve(socket)
+        except WebSocketDisconnect:
+            # It went away before it was told anything.
+            return
+
+    async def _serve(self, socket: WebSocket) -> None:
         listener = await self._welcome(socket)
         if listener is None:
             return

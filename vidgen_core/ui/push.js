@@ -23,7 +23,7 @@ class Listener {
     this.pending = this.pending.filter((signal) => signal.number > data.seen)
     if (this.project !== data.project) {
       this.project = data.project
-      this.rev = undefined
+      this.rev = data.since
       this.connect()
     }
   }
@@ -36,7 +36,7 @@ class Listener {
     const address = new URL("/api/ws", window.location.href)
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:"
     address.searchParams.set("project", this.project)
-    if (this.rev !== undefined) address.searchParams.set("since", this.rev)
+    address.searchParams.set("since", this.rev)
     const socket = new WebSocket(address)
     socket.onopen = () => { this.delay = 500 }
     socket.onmessage = (event) => this.receive(JSON.parse(event.data))

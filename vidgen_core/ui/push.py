@@ -13,10 +13,12 @@ from typing import Any, Final, NoReturn
 
 import streamlit as st
 
+from vidgen_core.app import Vidgen
 from vidgen_core.ui.session import here
 
 _SHOTS: Final = "_watched_shots"
 _ALWAYS: Final = "_watched_always"
+_SINCE: Final = "_push_since"
 _SEEN: Final = "_push_seen"
 _KEY: Final = "push"
 _LISTEN: Final = "push_listen"
@@ -24,8 +26,12 @@ _LISTEN: Final = "push_listen"
 PACE: Final = 700
 
 
-def begin() -> None:
-    """Forget what the last run watched; the shell calls it before the page."""
+def begin(app: Vidgen) -> None:
+    """Forget what the last run watched; the shell calls it before the page.
+
+    What changes from now on is told, also what changes before the page's socket stands.
+    """
+    st.session_state[_SINCE] = app.store.revision()
     st.session_state[_SHOTS] = {}
     st.session_state[_ALWAYS] = []
 
@@ -52,6 +58,7 @@ def listen() -> None:
             "project": here().project.id,
             "shots": sorted(st.session_state[_SHOTS]),
             "seen": st.session_state.get(_SEEN, 0),
+            "since": st.session_state[_SINCE],
             "pace": PACE,
         },
         on_changed_change=_changed,

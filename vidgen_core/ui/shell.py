@@ -14,6 +14,7 @@ from vidgen_core.errors import VidgenError
 from vidgen_core.locale import LANGUAGES, Text
 from vidgen_core.models import Project
 from vidgen_core.ui import dialogs, header, push
+from vidgen_core.ui.media import icon
 from vidgen_core.ui.session import LANGUAGE, Visit, answered, begin, show_told, words
 
 _LOG = logging.getLogger(__name__)
@@ -21,6 +22,9 @@ _LOG = logging.getLogger(__name__)
 PAGES: Final = {
     "shots": ":material/view_agenda:",
     "tasks": ":material/checklist:",
+    "add": ":material/add_photo_alternate:",
+    "pick": ":material/star:",
+    "export": ":material/output:",
     "log": ":material/receipt_long:",
     "settings": ":material/settings:",
 }
@@ -50,7 +54,7 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
         project = _project(app, t, projects)
         _language(t)
     begin(Visit(app, project, t))
-    push.begin()
+    push.begin(app)
     show_told()
     header.show()
     page.run()
@@ -64,10 +68,10 @@ def _navigation(t: Text, pages: Path) -> st.Page:
             pages / f"{name}.py",
             title=t(f"shell.page.{name}"),
             help=t(f"shell.page_help.{name}"),
-            icon=icon,
+            icon=sign,
             default=name == "shots",
         )
-        for name, icon in PAGES.items()
+        for name, sign in PAGES.items()
         if (pages / f"{name}.py").exists()
     ]
     return st.navigation(found, expanded=True)
@@ -76,21 +80,20 @@ def _navigation(t: Text, pages: Path) -> st.Page:
 def _project(app: Vidgen, t: Text, projects: list[Project]) -> Project:
     if not projects:
         projects = [app.projects.ensure(t("shell.first_project"))]
-    newest = max(range(len(projects)), key=lambda index: (projects[index].created_at, projects[index].id))
+    projects = sorted(projects, key=lambda project: (project.created_at, project.id), reverse=True)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         name = st.selectbox(
             t("shell.project"),
             [project.name for project in projects],
-            index=newest,
             key=PROJECT,
             bind="query-params",
         )
-        with st.popover("", icon=":material/add:", help=t("shell.new_project"), key="new_project_box"):
+        with st.popover(icon("add", t("shell.new_project")), key="new_project_box"):
             st.text_input(t("shell.new_project_name"), key=_NEW_PROJECT, on_change=_add_project, args=(app,))
             st.button(
                 t("shell.new_project_make"), type="primary", key="new_project_make", on_click=_add_project, args=(app,)
             )
-    return next((project for project in projects if project.name == name), projects[newest])
+    return next((project for project in projects if project.name == name), projects[0])
 
 
 @answered

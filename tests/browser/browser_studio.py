@@ -1,0 +1,182 @@
+"""Parts of the browser tests: the server, the visitors, and ways to wait.
+
+Pictures of the screens are kept when ``VIDGEN_SCREENSHOTS`` names a folder::
+
+    VIDGEN_SCREENSHOTS=docs/screenshots pytest tests/browser/test_browser_pictures.py
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+from vidgen_core.app import Vidgen
+from vidgen_core.models import Project
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+#: Read here, because no test sees the environment of the machine.
+SCREENSHOTS = os.environ.get("VIDGEN_SCREENSHOTS")
+#: Short, small films: what is looked at here is the screen.
+QUICK = {
+    "VIDGEN_PROVIDERS__LOCAL__DURATION": "1",
+    "VIDGEN_PROVIDERS__LOCAL__FPS": "8",
+    "VIDGEN_PROVIDERS__LOCAL__SIZE": "360P",
+}
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+)
+#: Milliseconds for what the machine does under load; nothing waits this long in vain.
+PATIENCE = 60_000
+#: Said by Chromium about deep links: Streamlit first asks for its health below the page's name.
+_KNOWN = re.compile(r"_stcore/(health|host-config)|status of 404")
+
+expect.set_options(timeout=PATIENCE)
+
+
+def picture(hue: int = 0, size: tuple[int, int] = (360, 640)) -> bytes:
+    """A JPEG that differs by ``hue`` (0–255)."""
+    grey = Image.linear_gradient("L").resize(size)
+    image = Image.merge("HSV", (Image.new("L", size, hue % 256), Image.new("L", size, 150), grey)).convert("RGB")
+    stream = io.BytesIO()
+    image.save(stream, "JPEG")
+    return stream.getvalue()
+
+
+@dataclass
+class Studio:
+    """A running dashboard and, beside it, the façade on the same data home."""
+
+    url: str
+    home: Path
+    vidgen: Vidgen
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def project(self, name: str, shots: int = 3) -> Project:
+        """A project of its own with pictures and prompts."""
+        project = self.vidgen.projects.ensure(name)
+        for index in range(shots):
+            self.vidgen.shots.add(
+                project.id, prompt=f"shot {index + 1}, camera slowly zooms in", image=picture(index * 40)
+            )
+        return project
+
+    def at(self, project: Project, page: str = "") -> str:
+        return f"{self.url}/{page}?project={project.name}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def start_server(home: Path, log: Path, port: int | None = None, **more: str) -> tuple[subprocess.Popen[bytes], str]:
+    """``streamlit run`` on a free port; returns when it answers."""
+    port = port or free_port()
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("VIDGEN_", "STREAMLIT_"))}
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)],
+            cwd=ROOT,
+            env=clean | QUICK | {"VIDGEN_HOME": str(home)} | more,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    url = f"http://127.0.0.1:{port}"
+    end = time.monotonic() + 120
+    while time.monotonic() < end and process.poll() is None:
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{url}/api/health", timeout=5, trust_env=False).status_code == 200:
+                return process, url
+        time.sleep(0.1)
+    raise RuntimeError(f"The server did not start:\n{log.read_text()}")
+
+
+def stop_server(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to end and wait; uvicorn ends in order and then lets the signal have its usual effect."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        assert process.wait(40) in (0, -signal.SIGTERM)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(10)
+
+
+@dataclass
+class Visitors:
+    """Browser contexts of one test; what their consoles complain of fails it."""
+
+    browser: Browser
+    contexts: list[BrowserContext]
+    complaints: list[str]
+
+    def __call__(self, *, width: int = 1440, height: int = 1000, scheme: str = "light", locale: str = "en-US") -> Page:
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,  # type: ignore[arg-type]
+            locale=locale,
+            timezone_id="Asia/Shanghai",
+        )
+        context.set_default_timeout(PATIENCE)
+        self.contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: self._heard(message.type, message.text, message.location.get("url", "")))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self._asked(request.url))
+        return page
+
+    def _heard(self, kind: str, text: str, url: str) -> None:
+        if kind == "error" and not (_KNOWN.search(text) and "_stcore" in text + url):
+            self.complaints.append(f"{text} {url}")
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")):
+            self.complaints.append(f"asked an outside address: {url}")
+
+
+def go(page: Page, url: str) -> Page:
+    """Open an address and wait until its script has run."""
+    page.goto(url)
+    settled(page)
+    return page
+
+
+def settled(page: Page) -> None:
+    """Wait until Streamlit is at rest."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+
+
+def until(page: Page, condition: Callable[[], bool], what: str = "it") -> None:
+    """Wait for something outside of the page, while the page lives on."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not condition():
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        page.wait_for_timeout(100)
+
+
+def card(page: Page, shot_id: int) -> Locator:
+    return page.locator(f".st-key-shot_{shot_id}")

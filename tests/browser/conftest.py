@@ -1,0 +1,86 @@
+"""The dashboard as a user meets it: a real server, a real browser."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from browser_studio import CHROMIUM, FLAGS, SCREENSHOTS, Studio, Visitors, start_server, stop_server
+from browser_studio import card as card
+from browser_studio import go as go
+from browser_studio import picture as picture
+from browser_studio import settled as settled
+from browser_studio import until as until
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from vidgen_core.app import Vidgen
+from vidgen_core.locations import Locations
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.fixture(scope="session")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """One server for all tests of a run; each test brings a project of its own."""
+    folder = tmp_path_factory.mktemp("studio")
+    home, log = folder / "home", folder / "server.log"
+    with Vidgen.open(Locations(home)) as vidgen:
+        # A home that has a project draws no sample.
+        vidgen.projects.ensure("first")
+        process, url = start_server(home, log)
+        try:
+            yield Studio(url, home, vidgen, process, log)
+        finally:
+            stop_server(process)
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; for one module only, because while Playwright is open no other event loop can run in its thread."""
+    if not CHROMIUM.exists():
+        message = f"no Chromium at {CHROMIUM}; set CHROMIUM"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Visitors]:
+    """Opens pages: ``visitor(width=390, scheme="dark", locale="zh-CN")``."""
+    visitors = Visitors(browser, [], [])
+    yield visitors
+    for context in visitors.contexts:
+        context.close()
+    assert not visitors.complaints
+
+
+@pytest.fixture
+def page(visitor: Visitors) -> Page:
+    """One page of an English visitor at a desk."""
+    return visitor()
+
+
+@pytest.fixture
+def keep_picture() -> Callable[[Page, str], None]:
+    """Keep a picture of a page under a name, when pictures are asked for."""
+
+    def keep(page: Page, name: str) -> None:
+        if SCREENSHOTS:
+            folder = Path(SCREENSHOTS).absolute()
+            folder.mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=folder / f"{name}.png")
+
+    return keep

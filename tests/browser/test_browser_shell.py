@@ -1,0 +1,142 @@
+"""The frame around every screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from browser_studio import Studio, Visitors, card, free_port, go, settled, start_server, stop_server, until
+from playwright.sync_api import Page, WebSocket, expect
+
+from vidgen_core.app import Vidgen
+from vidgen_core.locations import Locations
+from vidgen_core.models import TaskStatus
+
+
+def test_the_first_visitor_of_a_fresh_server_may_come_by_a_deep_link(tmp_path: Path, visitor: Visitors) -> None:
+    home = tmp_path / "home"
+    with Vidgen.open(Locations(home)) as vidgen:
+        project = vidgen.projects.ensure("ep01")
+    process, url = start_server(home, tmp_path / "log", VIDGEN_NO_RUNNER="1")
+    try:
+        page = go(visitor(), f"{url}/tasks?project={project.name}")
+        sidebar = page.get_by_test_id("stSidebar")
+        expect(sidebar.get_by_role("link", name="Shots")).to_be_visible()
+        expect(sidebar.get_by_role("link", name="Tasks")).to_be_visible()
+        expect(sidebar.get_by_label("Project")).to_be_visible()
+        expect(page.locator(".st-key-header")).to_be_visible()
+        assert page.title() == "Tasks · Vidgen"
+        page.context.close()
+    finally:
+        stop_server(process)
+
+
+@pytest.mark.parametrize("name", ["", "tasks", "log", "settings"])
+def test_every_screen_has_an_address(studio: Studio, page: Page, name: str) -> None:
+    project = studio.project("addresses", 1)
+    go(page, studio.at(project, name))
+    expect(page.locator(".st-key-header")).to_be_visible()
+    expect(page.get_by_test_id("stSidebar").get_by_label("Project")).to_have_value("addresses")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_two_visitors_speak_their_own_language(studio: Studio, visitor: Visitors) -> None:
+    project = studio.project("languages", 1)
+    english = go(visitor(), studio.at(project))
+    chinese = go(visitor(locale="zh-CN"), studio.at(project))
+    expect(english.get_by_role("button", name="Generate 3")).to_be_visible()
+    expect(chinese.get_by_role("button", name="生成 3 条")).to_be_visible()
+    english.get_by_role("radio", name="中文").click()
+    expect(english.get_by_role("button", name="生成 3 条")).to_be_visible()
+    chinese.get_by_role("radio", name="English").click()
+    expect(chinese.get_by_role("button", name="Generate 3")).to_be_visible()
+    expect(english.get_by_role("button", name="生成 3 条")).to_be_visible()
+    english.get_by_role("link", name="任务").click()
+    settled(english)
+    expect(english.get_by_role("link", name="镜头")).to_be_visible()
+
+
+def test_a_new_project_is_made_in_the_sidebar_and_the_address_names_it(studio: Studio, page: Page) -> None:
+    go(page, studio.url)
+    page.get_by_role("button", name="New project").click()
+    page.get_by_label("Name of the new project").fill("雨夜 ep02")
+    page.get_by_role("button", name="Create project").click()
+    until(page, lambda: studio.vidgen.projects.find("雨夜 ep02") is not None, "the project")
+    expect(page.get_by_test_id("stSidebar").get_by_label("Project", exact=True)).to_have_value("雨夜 ep02")
+    expect(page.get_by_text("No shots yet")).to_be_visible()
+
+
+def test_pausing_holds_the_queue_and_resuming_lets_it_go(studio: Studio, page: Page) -> None:
+    project = studio.project("pause", 1)
+    [shot] = studio.vidgen.shots.ids(project.id)
+    go(page, studio.at(project))
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    card(page, shot).get_by_role("button", name="Generate 3").click()
+    expect(page.get_by_text("Queued 3")).to_be_visible()
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text("Done 3").first).to_be_visible()
+
+
+def test_what_was_not_submitted_is_cancelled_free_of_charge(studio: Studio, page: Page) -> None:
+    project = studio.project("stop", 1)
+    studio.vidgen.runner.pause()
+    try:
+        studio.vidgen.tasks.generate(project.id, studio.vidgen.shots.ids(project.id))
+        go(page, studio.at(project))
+        page.get_by_role("button", name="Stop").click()
+        page.get_by_role("button", name="Cancel 3 not submitted").click()
+        expect(page.get_by_test_id("stToast")).to_contain_text("3 tasks cancelled")
+        counts = studio.vidgen.tasks.counts(project.id)
+        assert {status: number for status, number in counts.items() if number} == {TaskStatus.CANCELLED: 3}
+    finally:
+        studio.vidgen.runner.resume()
+
+
+def test_a_server_that_comes_back_finds_its_page_waiting(tmp_path: Path, visitor: Visitors) -> None:
+    home, log, port = tmp_path / "home", tmp_path / "log", free_port()
+    with Vidgen.open(Locations(home)) as vidgen:
+        project = vidgen.projects.ensure("ep01")
+        shot = vidgen.shots.add(project.id, prompt="before")
+    process, url = start_server(home, log, port, VIDGEN_NO_RUNNER="1")
+    page = go(visitor(), f"{url}/?project=ep01")
+    expect(card(page, shot.id).get_by_role("textbox")).to_have_value("before")
+    stop_server(process)
+    with Vidgen.open(Locations(home)) as vidgen:
+        vidgen.tasks.generate(project.id, [shot.id], takes=1)
+    process, _ = start_server(home, log, port, VIDGEN_NO_RUNNER="1")
+    try:
+        expect(card(page, shot.id).get_by_text("Queued").first).to_be_visible()
+        assert "Traceback" not in log.read_text()
+    finally:
+        stop_server(process)
+        # While the server was away the page could only complain.
+        visitor.complaints.clear()
+
+
+def test_a_phone_goes_from_shot_to_playing_take(studio: Studio, visitor: Visitors) -> None:
+    project = studio.project("phone", 1)
+    [shot] = studio.vidgen.shots.ids(project.id)
+    page = go(visitor(width=390, height=844, scheme="dark", locale="zh-CN"), studio.at(project))
+    card(page, shot).get_by_role("button", name="生成 3 条").click()
+    play = card(page, shot).get_by_role("button", name="播放")
+    expect(play).to_have_count(3)
+    play.first.click()
+    page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.2")
+    assert page.evaluate("() => document.scrollingElement.scrollWidth") <= 390
+
+
+def test_an_idle_page_asks_for_nothing(studio: Studio, page: Page) -> None:
+    project = studio.project("idle", 2)
+    frames: list[object] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda frame: frames.append(frame))
+
+    page.on("websocket", listen)
+    go(page, studio.at(project))
+    page.wait_for_timeout(500)
+    frames.clear()
+    page.wait_for_timeout(4000)
+    # The slow timer of the header may fall into it, nothing else.
+    assert len(frames) < 40

@@ -1,0 +1,221 @@
+"""The Shots screen, as somebody uses it for hours."""
+
+from __future__ import annotations
+
+from browser_studio import Studio, Visitors, card, go, picture, settled, until
+from playwright.sync_api import Page, expect
+
+from vidgen_core.models import TaskStatus
+
+GENERATE = "Generate 3"
+
+
+def statuses(studio: Studio, project_id: int) -> dict[TaskStatus, int]:
+    return studio.vidgen.tasks.counts(project_id)
+
+
+def test_three_clicks_in_a_row_make_nine_takes(studio: Studio, page: Page) -> None:
+    project = studio.project("three clicks")
+    shots = studio.vidgen.shots.ids(project.id)
+    go(page, studio.at(project))
+    for shot in shots:
+        card(page, shot).get_by_role("button", name=GENERATE).click()
+    for shot in shots:
+        expect(card(page, shot).get_by_role("button", name="Play")).to_have_count(3)
+    until(page, lambda: statuses(studio, project.id).get(TaskStatus.COMPLETED) == 9, "nine videos")
+    takes = [take for shot in shots for take in studio.vidgen.results.takes_of(shot)]
+    assert len({studio.vidgen.results.file(take) for take in takes}) == 9
+    assert all(studio.vidgen.results.file(take).is_file() for take in takes)
+
+
+def test_ten_clicks_in_a_second_lose_none(studio: Studio, page: Page) -> None:
+    project = studio.project("ten clicks", 10)
+    shots = studio.vidgen.shots.ids(project.id)
+    go(page, studio.at(project))
+    expect(page.get_by_role("button", name=GENERATE)).to_have_count(10)
+    studio.vidgen.runner.pause()
+    try:
+        # From within the page, quicker than any hand.
+        page.evaluate(
+            """ids => ids.forEach(id => document.querySelector(`.st-key-generate_${id} button`).click())""", shots
+        )
+        until(page, lambda: statuses(studio, project.id).get(TaskStatus.QUEUED) == 30, "thirty queued tasks")
+        for shot in shots:
+            expect(card(page, shot).get_by_text("Queued").first).to_be_visible()
+    finally:
+        studio.vidgen.runner.stop_unsubmitted(project.id)
+        studio.vidgen.runner.resume()
+    assert sum(statuses(studio, project.id).values()) == 30
+
+
+def test_a_half_typed_prompt_outlives_the_takes_that_finish_around_it(studio: Studio, page: Page) -> None:
+    project = studio.project("typing", 2)
+    first, second = studio.vidgen.shots.ids(project.id)
+    go(page, studio.at(project))
+    box = card(page, first).get_by_role("textbox")
+    box.click()
+    box.press("End")
+    box.press_sequentially(", half a sen")
+    # Its own card is drawn again and again while it is being typed in.
+    studio.vidgen.tasks.generate(project.id, [first, second], takes=2)
+    expect(card(page, first).get_by_role("button", name="Play")).to_have_count(2)
+    expect(card(page, second).get_by_role("button", name="Play")).to_have_count(2)
+    expect(box).to_be_focused()
+    box.press_sequentially("tence")
+    expect(box).to_have_value("shot 1, camera slowly zooms in, half a sentence")
+    box.blur()
+    until(
+        page,
+        lambda: studio.vidgen.shots.get(first).prompt == "shot 1, camera slowly zooms in, half a sentence",
+        "the saved prompt",
+    )
+
+
+def test_a_prompt_changed_elsewhere_meanwhile_costs_neither_text(studio: Studio, page: Page) -> None:
+    project = studio.project("conflict", 1)
+    [shot] = studio.vidgen.shots.ids(project.id)
+    go(page, studio.at(project))
+    box = card(page, shot).get_by_role("textbox")
+    box.fill("mine")
+    studio.vidgen.shots.edit(shot, prompt="theirs")
+    box.blur()
+    expect(card(page, shot).get_by_text("theirs")).to_be_visible()
+    expect(box).to_have_value("mine")
+    assert studio.vidgen.shots.get(shot).prompt == "theirs"
+    card(page, shot).get_by_role("button", name="Keep mine").click()
+    until(page, lambda: studio.vidgen.shots.get(shot).prompt == "mine", "mine")
+    expect(card(page, shot).get_by_role("button", name="Keep mine")).to_have_count(0)
+
+
+def test_a_take_plays_in_place_and_only_one_at_a_time(studio: Studio, page: Page) -> None:
+    project = studio.project("play", 2)
+    first, second = studio.vidgen.shots.ids(project.id)
+    studio.vidgen.tasks.generate(project.id, [first, second], takes=1)
+    go(page, studio.at(project))
+    card(page, first).get_by_role("button", name="Play").click()
+    page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.2")
+    card(page, second).get_by_role("button", name="Play").click()
+    expect(card(page, second).locator("video")).to_have_count(1)
+    expect(page.locator("video")).to_have_count(1)
+    page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.2")
+
+
+def test_a_playing_take_plays_on_while_its_card_changes(studio: Studio, page: Page) -> None:
+    project = studio.project("play on", 1)
+    [shot] = studio.vidgen.shots.ids(project.id)
+    studio.vidgen.tasks.generate(project.id, [shot], takes=1)
+    go(page, studio.at(project))
+    card(page, shot).get_by_role("button", name="Play").click()
+    page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.2")
+    page.evaluate("() => { document.querySelector('video').dataset.same = 'yes' }")
+    card(page, shot).get_by_role("button", name=GENERATE).click()
+    expect(card(page, shot).get_by_role("button", name="Play")).to_have_count(3)
+    expect(page.locator("video[data-same=yes]")).to_have_count(1)
+    assert page.evaluate("() => !document.querySelector('video').paused")
+
+
+def test_choosing_marks_one_take(studio: Studio, page: Page) -> None:
+    project = studio.project("choose", 1)
+    [shot] = studio.vidgen.shots.ids(project.id)
+    studio.vidgen.tasks.generate(project.id, [shot], takes=2)
+    go(page, studio.at(project))
+    choose = card(page, shot).get_by_role("button", name="Choose", exact=True)
+    expect(choose).to_have_count(2)
+    choose.first.click()
+    expect(card(page, shot).get_by_role("button", name="Chosen")).to_be_visible()
+    expect(choose).to_have_count(1)
+    chosen = studio.vidgen.shots.get(shot).chosen_take_id
+    assert chosen == studio.vidgen.results.takes_of(shot)[0].id
+
+
+def test_a_take_is_downloaded_under_its_own_name(studio: Studio, page: Page) -> None:
+    project = studio.project("下载", 1)
+    [shot] = studio.vidgen.shots.ids(project.id)
+    studio.vidgen.tasks.generate(project.id, [shot], takes=1)
+    go(page, studio.at(project))
+    link = card(page, shot).get_by_role("link", name="Download")
+    expect(link).to_be_visible()
+    with page.expect_download() as download:
+        link.click()
+    [take] = studio.vidgen.results.takes_of(shot)
+    assert download.value.suggested_filename == studio.vidgen.results.file(take).name
+    assert download.value.path().read_bytes() == studio.vidgen.results.file(take).read_bytes()
+
+
+def test_a_deleted_shot_comes_back_by_undo(studio: Studio, page: Page) -> None:
+    project = studio.project("undo", 2)
+    first, _ = studio.vidgen.shots.ids(project.id)
+    go(page, studio.at(project))
+    card(page, first).get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    expect(card(page, first)).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(card(page, first)).to_be_visible()
+
+
+def test_searching_finds_while_typing_and_the_address_keeps_it(studio: Studio, page: Page) -> None:
+    project = studio.project("search", 3)
+    first, second, _ = studio.vidgen.shots.ids(project.id)
+    go(page, studio.at(project))
+    page.get_by_placeholder("Number or prompt").press_sequentially("shot 2")
+    expect(card(page, first)).to_have_count(0)
+    expect(card(page, second)).to_be_visible()
+    page.wait_for_url("**find=shot*")
+    page.reload()
+    settled(page)
+    expect(card(page, second)).to_be_visible()
+    expect(card(page, first)).to_have_count(0)
+
+
+def test_a_filter_is_kept_in_the_address_in_no_language(studio: Studio, visitor: Visitors) -> None:
+    project = studio.project("filter", 2)
+    page = go(visitor(), studio.at(project))
+    page.get_by_role("radio", name="Without takes").click()
+    page.wait_for_url("**state=without_takes*")
+    chinese = go(visitor(locale="zh-CN"), page.url)
+    expect(chinese.get_by_role("radio", name="未生成")).to_be_checked()
+
+
+def test_a_picture_and_a_prompt_become_a_shot(studio: Studio, page: Page) -> None:
+    project = studio.vidgen.projects.ensure("adding")
+    go(page, studio.at(project))
+    page.get_by_role("button", name="Add shots").first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.locator("input[type=file]").set_input_files(
+        [{"name": f"{hue}.jpg", "mimeType": "image/jpeg", "buffer": picture(hue)} for hue in (0, 90)]
+    )
+    expect(dialog.get_by_text("90.jpg")).to_be_visible()
+    dialog.get_by_label("Prompt").fill("rain")
+    dialog.get_by_test_id("stBaseButton-primaryFormSubmit").click()
+    until(page, lambda: len(studio.vidgen.shots.ids(project.id)) == 2, "two shots")
+    for shot in studio.vidgen.shots.ids(project.id):
+        expect(card(page, shot).get_by_role("textbox")).to_have_value("rain")
+        expect(card(page, shot).get_by_role("img", name="Reference image")).to_be_visible()
+
+
+def test_a_file_that_is_no_picture_is_answered_by_a_sentence(studio: Studio, page: Page) -> None:
+    project = studio.project("no picture", 1)
+    [shot] = studio.vidgen.shots.ids(project.id)
+    before = studio.vidgen.shots.get(shot).image
+    go(page, studio.at(project))
+    card(page, shot).get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Replace picture…").click()
+    page.get_by_role("dialog").locator("input[type=file]").set_input_files(
+        {"name": "note.jpg", "mimeType": "image/jpeg", "buffer": b"just some words"}
+    )
+    expect(page.get_by_test_id("stToast")).to_be_visible()
+    expect(page.get_by_text("Traceback")).to_have_count(0)
+    assert studio.vidgen.shots.get(shot).image == before
+
+
+def test_an_open_dialog_keeps_what_is_typed_while_takes_finish_behind_it(studio: Studio, page: Page) -> None:
+    project = studio.project("dialog", 1)
+    [shot] = studio.vidgen.shots.ids(project.id)
+    go(page, studio.at(project))
+    page.get_by_role("button", name="Add shots").click()
+    box = page.get_by_role("dialog").get_by_label("Prompt")
+    box.press_sequentially("half a th")
+    studio.vidgen.tasks.generate(project.id, [shot], takes=2)
+    expect(card(page, shot).get_by_alt_text("First picture")).to_have_count(2)
+    expect(box).to_have_value("half a th")
+    expect(box).to_be_focused()

@@ -1,0 +1,69 @@
+"""The Export screen: what is chosen, an export with its download, and making room."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+from browser_studio import Studio, go, until
+from playwright.sync_api import Page, expect
+
+from vidgen_core.models import Project, TaskStatus
+
+
+def film(studio: Studio, page: Page, name: str) -> Project:
+    """Three shots with two takes each; the first two have one chosen."""
+    vidgen, project = studio.vidgen, studio.project(name)
+    shots = vidgen.shots.ids(project.id)
+    vidgen.tasks.generate(project.id, shots, takes=2)
+    until(page, lambda: vidgen.tasks.counts(project.id).get(TaskStatus.COMPLETED) == 6, "six videos")
+    for shot in shots[:2]:
+        vidgen.results.choose_number(shot, 1)
+    return project
+
+
+def test_a_zip_is_exported_and_downloaded(studio: Studio, page: Page) -> None:
+    project = film(studio, page, "export zip")
+    go(page, studio.at(project, "export"))
+    expect(page.get_by_text("2 of 3")).to_be_visible()
+    expect(page.get_by_text("One shot has no chosen take: 3.0")).to_be_visible()
+    page.get_by_role("textbox", name="File names").fill("{order:02d}-{shot}")
+    expect(page.get_by_text("01-1.0.mp4")).to_be_visible()
+
+    page.locator(".st-key-export_start button").click()
+    link = page.get_by_role("link", name="Download")
+    expect(link).to_be_visible()
+
+    answer = page.request.get(studio.url + str(link.get_attribute("href")))
+    with zipfile.ZipFile(io.BytesIO(answer.body())) as archive:
+        assert archive.namelist() == ["01-1.0.mp4", "02-2.0.mp4", "manifest.json", "manifest.csv"]
+
+
+def test_a_wrong_pattern_is_said_before_the_click(studio: Studio, page: Page) -> None:
+    project = film(studio, page, "export pattern")
+    go(page, studio.at(project, "export"))
+    page.get_by_role("textbox", name="File names").fill("{nope}")
+    expect(page.get_by_role("alert").filter(has_text="order")).to_be_visible()
+    expect(page.locator(".st-key-export_start button")).to_be_disabled()
+
+
+def test_nothing_chosen_says_what_to_do(studio: Studio, page: Page) -> None:
+    project = studio.project("export nothing")
+    go(page, studio.at(project, "export"))
+    expect(page.get_by_text("Nothing is chosen yet")).to_be_visible()
+    page.locator(".st-key-export_start button").click()
+    expect(page.get_by_text("Choose a take for at least one shot").first).to_be_visible()
+
+
+def test_room_is_made_after_a_look_and_a_question(studio: Studio, page: Page) -> None:
+    project = film(studio, page, "export room")
+    go(page, studio.at(project, "export"))
+    page.get_by_text("Make room").click()
+    page.get_by_role("button", name="See what would go").click()
+    page.get_by_role("button", name="Delete 2 files").click()
+    page.get_by_role("button", name="Delete for good").click()
+    expect(page.get_by_text("2 files were deleted").first).to_be_visible()
+    takes = [take for shot in studio.vidgen.shots.ids(project.id) for take in studio.vidgen.results.takes_of(shot)]
+    there = [take for take in takes if studio.vidgen.results.file(take).is_file()]
+    assert len(there) == 4
+    assert {take.id for take in takes if take.chosen} <= {take.id for take in there}

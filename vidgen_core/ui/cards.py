@@ -24,8 +24,8 @@ from vidgen_core.ui.shot_dialogs import (
     ask_for_parameters,
     ask_for_picture,
     ask_for_remote_id,
-    ask_to_delete,
     ask_to_submit_again,
+    delete,
     show_facts,
 )
 
@@ -108,7 +108,7 @@ def _head(visit: Visit, view: ShotView) -> None:
             key=f"generate_{shot.id}",
             type="primary",
             icon=":material/auto_awesome:",
-            on_click=_generate,
+            on_click=generate,
             args=(shot.id,),
         )
         _shot_menu(visit, view)
@@ -125,7 +125,7 @@ def _wishes(visit: Visit, shot: Shot) -> str:
 
 
 @answered
-def _generate(shot_id: int, takes: int | None = None) -> None:
+def generate(shot_id: int, takes: int | None = None) -> None:
     visit = here()
     made = visit.app.tasks.generate(visit.project.id, [shot_id], takes=takes)
     for refusal in made.refused:
@@ -135,11 +135,11 @@ def _generate(shot_id: int, takes: int | None = None) -> None:
 def _shot_menu(visit: Visit, view: ShotView) -> None:
     t, shot = visit.t, view.shot
     acts: dict[str, Callable[[], None]] = {
-        "one_more": lambda: _generate(shot.id, 1),
+        "one_more": lambda: generate(shot.id, 1),
         "parameters": lambda: ask_for_parameters(shot.id),
         "picture": lambda: ask_for_picture(shot.id),
-        "duplicate": lambda: _duplicate(shot.id),
-        "delete": lambda: ask_to_delete(view),
+        "duplicate": lambda: duplicate(shot.id),
+        "delete": lambda: delete(shot.id, shot.number),
     }
     key = f"menu_{shot.id}"
     st.menu_button(
@@ -161,7 +161,7 @@ def _chosen_act(key: str, acts: dict[str, Callable[[], None]]) -> None:
 
 
 @answered
-def _duplicate(shot_id: int) -> None:
+def duplicate(shot_id: int) -> None:
     app = here().app
     shot = app.shots.get(shot_id)
     image = app.shots.image_path(shot.image) if shot.image else None

@@ -5,11 +5,12 @@ It shows what the store says and asks nobody else, so it is always quick.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 
 from vidgen_core.app import Status
+from vidgen_core.errors import ErrorKind
 from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import Mode, Money, TaskStatus
 from vidgen_core.store import TaskFilter
@@ -242,13 +243,24 @@ def _troubles(visit: Visit, status: Status) -> None:
     elif not status.here and status.heartbeat is not None:
         st.caption(t("shell.runner_elsewhere", host=status.heartbeat.host, pid=status.heartbeat.pid))
     if status.paused:
-        reason = t("shell.paused_by_user") if status.paused == "user" else t.error("provider", status.paused, {})
+        reason = (
+            t("shell.paused_by_user") if status.paused == "user" else t.error(ErrorKind.PROVIDER, status.paused, {})
+        )
         st.info(reason, icon=":material/pause_circle:")
     for mode, hold in status.lanes.items():
-        why = t.error("provider", str(hold.get("code")), hold.get("params") or {})
+        why = t.error(ErrorKind.PROVIDER, str(hold.get("code")), _in_words(t, mode, hold.get("params") or {}))
         with st.container(horizontal=True, vertical_alignment="center", key=f"lane_{mode}"):
             st.warning(t("shell.lane_held", mode=mode_label(t, mode), why=why), icon=":material/front_hand:")
             st.button(t("shell.go_on"), key=f"go_on_{mode}", on_click=_resume)
+
+
+def _in_words(t: Text, mode: Mode, params: dict[str, Any]) -> dict[str, Any]:
+    """The params of a hold with the provider's name and the sentence of what caused it."""
+    filled = params | {"provider": mode_label(t, mode)}
+    cause = str(params.get("cause", ""))
+    if cause:
+        filled["cause"] = t.error(cause if cause in set(ErrorKind) else ErrorKind.PROVIDER, cause, params)
+    return filled
 
 
 def _no_runner(t: Text, status: Status) -> None:

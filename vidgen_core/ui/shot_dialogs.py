@@ -6,9 +6,9 @@ from typing import Any, Final
 
 import streamlit as st
 
-from vidgen_core.app import ShotView, Step
+from vidgen_core.app import Step
 from vidgen_core.locale import Text
-from vidgen_core.models import Mode, ShotParams, Take, TaskStatus
+from vidgen_core.models import Mode, ShotParams, Take
 from vidgen_core.providers.base import Capabilities
 from vidgen_core.settings import ProviderSettings
 from vidgen_core.ui import dialogs
@@ -19,7 +19,6 @@ from vidgen_core.ui.session import answered, clock, here, tell
 #: Shots deleted last in this session, and what to call them: ([ids], number).
 UNDO: Final = "_undo_delete"
 PICTURE_TYPES: Final = ["jpg", "jpeg", "png", "webp", "heic", "heif", "avif", "bmp", "gif", "tif", "tiff"]
-_HELD: Final = (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING)
 
 
 # --- adding
@@ -174,21 +173,13 @@ def _save_parameters(shot_id: int, key: str) -> None:
 
 
 @answered
-def ask_to_delete(view: ShotView) -> None:
-    """Delete a shot so that it can be undone; with a paid job under way ask before."""
-    t = here().t
-    held = [task for task in view.tasks if task.status in _HELD and task.provider is not Mode.LOCAL]
-    if not held:
-        _delete(view.shot.id, view.shot.number)
-    question = t.n("shots.delete_question", len(held), shot=plain(view.shot.number))
-    dialogs.ask(
-        t("shots.delete_title"), dialogs.confirm, question, t("common.delete"), _delete, view.shot.id, view.shot.number
-    )
-
-
-@answered
-def _delete(shot_id: int, number: str) -> None:
-    st.session_state[UNDO] = (here().app.shots.delete([shot_id]), number)
+def delete(shot_id: int, number: str) -> None:
+    """Delete a shot so that it can be undone; one with a take under way stays, because that may be paid for."""
+    gone = here().app.shots.delete([shot_id])
+    if not gone:
+        tell(here().t("shots.delete_held", shot=plain(number)), ":material/error:")
+        return
+    st.session_state[UNDO] = (gone, number)
     st.rerun()
 
 

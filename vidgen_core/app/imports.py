@@ -74,6 +74,15 @@ class Imports:
 
         return open_tray(self._app.locations.home / INCOMING)
 
+    def find_tray(self, name: str) -> Tray:
+        """The tray of that name, as ``open_tray`` gave it.
+
+        :raises NotFound: tray_gone
+        """
+        from vidgen_core.importing import find_tray
+
+        return find_tray(self._app.locations.home / INCOMING, name)
+
     def look_at(self, path: Path) -> tuple[SheetLook, ...]:
         """The sheets and columns of a list, for a choice of them.
 

@@ -15,7 +15,7 @@ from vidgen_core.importing.plan import ImportPlan, PlannedShot, Reason, identity
 from vidgen_core.importing.reader import LIST_ENDINGS, lists_among, read_source, read_sources
 from vidgen_core.importing.storyboard import read_storyboard
 from vidgen_core.importing.template import template_csv
-from vidgen_core.importing.tray import Tray, open_tray
+from vidgen_core.importing.tray import Tray, find_tray, open_tray
 from vidgen_core.importing.xlsx_list import read_xlsx
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "SheetLook",
     "Tray",
     "fetch_links",
+    "find_tray",
     "identity",
     "lists_among",
     "look_at",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
 
 from pathvalidate import sanitize_filename
 
+from vidgen_core.errors import FileError, NotFound
 from vidgen_core.media.disk import translate_os_errors
 
 #: Seconds after which a tray that nobody has touched is thrown away.
@@ -25,18 +27,42 @@ class Tray:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def put(self, name: str, source: IO[bytes]) -> Path:
-        """Copy one file in and return where it lies; a name that is taken gets a number behind it.
+    @property
+    def name(self) -> str:
+        """A secret: who knows it may put files in."""
+        return self.path.name
 
-        :raises FileError: disk_full, folder_read_only
+    def reserve(self, name: str) -> Path:
+        """An empty file for what is called so; a name that is taken gets a number behind it.
+
+        :raises FileError: disk_full, folder_read_only, path_too_long
         """
-        target = self.path.joinpath(*_safe_parts(name))
-        with translate_os_errors(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target = _free(target)
-            with target.open("xb") as file:
-                shutil.copyfileobj(source, file, _BLOCK)
+        wanted = self.path.joinpath(*_safe_parts(name))
+        with translate_os_errors(wanted):
+            wanted.parent.mkdir(parents=True, exist_ok=True)
+            for target in _names(wanted):
+                try:
+                    target.open("xb").close()
+                except FileExistsError:
+                    continue
+                return target
+        raise FileError("path_too_long", path=str(wanted))
+
+    def put(self, name: str, source: IO[bytes]) -> Path:
+        """Copy one file in and return where it lies.
+
+        :raises FileError: as ``reserve``
+        """
+        target = self.reserve(name)
+        with translate_os_errors(target), target.open("wb") as file:
+            shutil.copyfileobj(source, file, _BLOCK)
         return target
+
+    def find(self, name: str) -> Path | None:
+        """The file of that name, if it is there; a name cannot lead out of the tray."""
+        path = self.path.joinpath(*PurePosixPath(name).parts)
+        inside = path.resolve().is_relative_to(self.path.resolve())
+        return path if inside and path.is_file() else None
 
     def remove(self, paths: Iterable[Path]) -> None:
         """Take files away again; those that are not in the tray stay."""
@@ -63,16 +89,23 @@ def open_tray(folder: Path) -> Tray:
     return Tray(path)
 
 
+def find_tray(folder: Path, name: str) -> Tray:
+    """The tray of that name.
+
+    :raises NotFound: tray_gone
+    """
+    if not re.fullmatch(r"[0-9a-f]{16}", name) or not (folder / name).is_dir():
+        raise NotFound("tray_gone")
+    return Tray(folder / name)
+
+
 def _safe_parts(name: str) -> list[str]:
     parts = [sanitize_filename(part, platform="universal") for part in PurePosixPath(name.replace("\\", "/")).parts]
     kept = [part for part in parts if part.strip(". ")]
     return kept[-_DEEPEST:] or ["file"]
 
 
-def _free(target: Path) -> Path:
-    number = 2
-    free = target
-    while free.exists():
-        free = target.with_name(f"{target.stem} ({number}){target.suffix}")
-        number += 1
-    return free
+def _names(wanted: Path) -> Iterator[Path]:
+    yield wanted
+    for number in range(2, 10_000):
+        yield wanted.with_name(f"{wanted.stem} ({number}){wanted.suffix}")

@@ -8,15 +8,15 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.errors import VidgenError
-from vidgen_core.importing import FIELDS, ListChoice, Pairing, SheetLook, lists_among, template_csv
+from vidgen_core.importing import FIELDS, LIST_ENDINGS, ListChoice, Pairing, SheetLook, lists_among, template_csv
 from vidgen_core.locale import Text
-from vidgen_core.ui import add_order
+from vidgen_core.ui import add_drop, add_order
 from vidgen_core.ui.add_order import Order
 from vidgen_core.ui.labels import plain
 from vidgen_core.ui.session import Visit, answered, here, sentence, tell
 
 PICTURE_TYPES: Final = ["jpg", "jpeg", "png", "webp", "heic", "heif", "avif", "bmp", "gif", "tif", "tiff"]
-LIST_TYPES: Final = ["csv", "tsv", "txt", "json", "xlsx", "xlsm"]
+PICTURES: Final = [f".{ending}" for ending in PICTURE_TYPES]
 RATIOS: Final = ("9:16", "16:9", "1:1", "4:3", "3:4")
 #: Fields that the column picker names first.
 _PICKED: Final = ("image", "prompt", "shot", "aspect_ratio", "takes", "seed", "model", "duration", "script")
@@ -28,24 +28,7 @@ _NONE: Final = ""
 
 def pictures(visit: Visit) -> None:
     t = visit.t
-    with st.grid(2, min_column_width=320):
-        st.file_uploader(
-            t("add.pictures"),
-            type=[*PICTURE_TYPES, "txt"],
-            accept_multiple_files=True,
-            key=add_order.uploader_key("pictures"),
-            on_change=_pictures_came,
-            args=("pictures",),
-            help=t("add.pictures_help"),
-        )
-        st.file_uploader(
-            t("add.folder_upload"),
-            type=[*PICTURE_TYPES, "txt"],
-            accept_multiple_files="directory",
-            key=add_order.uploader_key("folder_upload"),
-            on_change=_pictures_came,
-            args=("folder_upload",),
-        )
+    add_drop.drop("pictures", t("add.pictures"), [*PICTURES, ".txt"], _pictures_came)
     _files(t, "pictures")
     with st.grid(2, min_column_width=320):
         st.radio(
@@ -66,9 +49,8 @@ def pictures(visit: Visit) -> None:
         )
 
 
-@answered
-def _pictures_came(uploader: str) -> None:
-    add_order.add_files("pictures", add_order.take_uploads(uploader))
+def _pictures_came(paths: list[Path]) -> None:
+    add_order.add_files("pictures", paths)
     _want_pictures()
 
 
@@ -85,14 +67,8 @@ def _want_pictures() -> None:
 
 def lists(visit: Visit) -> None:
     t = visit.t
-    st.file_uploader(
-        t("add.list"),
-        type=[*LIST_TYPES, *PICTURE_TYPES],
-        accept_multiple_files=True,
-        key=add_order.uploader_key("list"),
-        on_change=_list_came,
-        help=t("add.list_help"),
-    )
+    add_drop.drop("list", t("add.list"), sorted(LIST_ENDINGS | set(PICTURES)), _list_came)
+    st.caption(t("add.list_help"))
     _files(t, "list")
     for path in lists_among(add_order.files("list")):
         _picker(t, path)
@@ -110,10 +86,8 @@ def lists(visit: Visit) -> None:
             )
 
 
-@answered
-def _list_came() -> None:
-    paths = add_order.add_files("list", add_order.take_uploads("list"))
-    if lists_among(paths):
+def _list_came(paths: list[Path]) -> None:
+    if lists_among(add_order.add_files("list", paths)):
         _want_lists()
     else:
         tell(here().t("add.no_list"), ":material/error:")

@@ -25,7 +25,7 @@ _OUTCOME: Final = "_add_outcome"
 _GO: Final = "_add_go"
 #: Pixels of the pictures in the preview.
 _EDGE: Final = 144
-_WIDTH: Final = 72
+_WIDTH: Final = 60
 _LONGEST: Final = 240
 _LOOKS: Final[dict[str, tuple[str, Colour]]] = {
     "ok": (":material/check_circle:", "green"),

@@ -299,7 +299,7 @@ class Wall {
     this.on.textContent = `${w.next} →`
     this.back.disabled = place <= 0
     this.on.disabled = place >= this.data.strip.length - 1
-    this.toggle.textContent = this.playing ? `⏸\uFE0E ${w.pause}` : `▶\uFE0E ${w.play}`
+    this.toggle.textContent = this.playing ? `❚❚ ${w.pause}` : `▶\uFE0E ${w.play}`
     this.time.setAttribute("aria-label", w.play)
   }
 

@@ -1,0 +1,64 @@
+"""A place to drop hundreds of files or a folder: they go to the disk one by one, past Streamlit's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import streamlit as st
+
+from vidgen_core.ui import add_order
+from vidgen_core.ui.session import answered, here, tell
+
+_WORDS: Final = (
+    "here",
+    "choose_files",
+    "choose_folder",
+    "sending",
+    "stop",
+    "nothing",
+)
+
+
+def drop(name: str, label: str, endings: Sequence[str], came: Callable[[list[Path]], None]) -> None:
+    """Draw the place; ``came`` is called with the files when all of them are on the disk.
+
+    :param endings: of the files that are taken, with their dots
+    """
+    t = here().t
+    files = resources.files(__package__)
+    component = st.components.v2.component(
+        "vidgen_drop",
+        js=files.joinpath("add_drop.js").read_text(encoding="utf-8"),
+        css=files.joinpath("add_drop.css").read_text(encoding="utf-8"),
+    )
+    key = f"add_drop_{name}"
+    component(
+        key=key,
+        data={
+            "tray": add_order.tray().name,
+            "label": label,
+            "endings": list(endings),
+            "words": {word: t(f"add.drop.{word}") for word in _WORDS},
+        },
+        on_came_change=lambda: _came(key, came),
+        height="content",
+    )
+
+
+def _came(key: str, came: Callable[[list[Path]], None]) -> None:
+    receive(st.session_state[key].get("came") or {}, came)
+
+
+@answered
+def receive(news: dict[str, Any], came: Callable[[list[Path]], None]) -> None:
+    """What the browser says has come: ``{"files": [names in the tray], "failed": how many}``."""
+    tray = add_order.tray()
+    paths = [path for name in news.get("files", []) if (path := tray.find(str(name)))]
+    failed = int(news.get("failed", 0)) + len(news.get("files", [])) - len(paths)
+    if failed:
+        tell(here().t.n("add.drop.lost", failed), ":material/error:")
+    if paths:
+        came(paths)

@@ -235,6 +235,10 @@ class LovartSettings(ProviderSettings):
     """Where the provider answers."""
     model: Filled = "seedance_v2_0"
     """The video tool the agent is asked to use."""
+    only_this_tool: bool = False
+    """Whether the agent may use no other video tool; otherwise the tool above is a wish."""
+    confirm_up_to: Decimal = Field(default=Decimal(0), ge=0)
+    """Credits per take that are confirmed without asking you when Lovart wants a yes; 0: you are always asked."""
 
 
 class Providers(Section):
@@ -271,6 +275,45 @@ class LibrarySettings(Section):
     """Whether image links may point into your own network."""
 
 
+class SharingSettings(Section):
+    """Who may use this installation from another machine."""
+
+    token: SecretStr = SecretStr("")
+    """What programs send as ``Authorization: Bearer …``; made at the first start, and good for signing in as owner."""
+    sign_in: Literal["none", "password", "oidc"] = "none"
+    """How people sign in: not at all (this machine only), with a password, or with OpenID Connect (oidc)."""
+    viewer_password: SecretStr = SecretStr("")
+    """Argon2 hash of the password of those who look; set it on the settings screen."""
+    maker_password: SecretStr = SecretStr("")
+    """Argon2 hash of the password of those who generate."""
+    owner_password: SecretStr = SecretStr("")
+    """Argon2 hash of the password of those who also change keys, settings and budget."""
+    viewers: str = ""
+    """With oidc: addresses of those who look, separated by commas; @studio.example is a whole domain, * everybody."""
+    makers: str = ""
+    """With oidc: addresses of those who generate."""
+    owners: str = ""
+    """With oidc: addresses of those who also change keys, settings and budget."""
+    allowed_hosts: str = ""
+    """More names under which this server may be asked, separated by commas, e.g. studio.example; read at the start."""
+
+    @field_validator("viewer_password", "maker_password", "owner_password")
+    @classmethod
+    def _must_be_a_hash(cls, secret: SecretStr) -> SecretStr:
+        value = secret.get_secret_value()
+        if value and not value.startswith("$argon2"):
+            raise _wrong("password_hash")
+        return secret
+
+    @field_validator("token")
+    @classmethod
+    def _must_be_long(cls, secret: SecretStr) -> SecretStr:
+        value = secret.get_secret_value().strip()
+        if value and not re.fullmatch(r"[!-~]{20,}", value):
+            raise _wrong("token_short")
+        return SecretStr(value)
+
+
 class Settings(BaseSettings):
     """All settings; build them with ``load_settings`` or ``SettingsFile``."""
 
@@ -300,6 +343,8 @@ class Settings(BaseSettings):
     """How much may be spent."""
     library: LibrarySettings = LibrarySettings()
     """Where pictures may come from."""
+    sharing: SharingSettings = SharingSettings()
+    """Who may use this installation from another machine."""
 
     @field_validator("file_pattern")
     @classmethod
@@ -560,8 +605,8 @@ _REASONS: Final[dict[str, str]] = {
 }
 #: Every reason a ``setting_invalid`` may name; its words are under ``reason.<reason>`` in the catalogues.
 REASONS: Final = frozenset(_REASONS.values()) | {
-    "json", "not_a_key", "not_allowed", "pattern_braces", "pattern_fields", "pattern_needs_shot_and_take",
-    "pattern_path", "ratio", "same_key_twice", "same_name_twice", "web_address",
+    "json", "not_a_key", "not_allowed", "password_hash", "pattern_braces", "pattern_fields", "pattern_needs_shot_and_take",
+    "pattern_path", "ratio", "same_key_twice", "same_name_twice", "token_short", "web_address",
 }  # fmt: skip
 
 

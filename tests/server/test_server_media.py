@@ -123,7 +123,8 @@ def test_what_does_not_exist_is_named_and_no_traceback_leaves(client: TestClient
 def test_a_video_that_was_moved_away_is_gone_and_not_an_error_of_ours(client: TestClient, take: Take) -> None:
     Path(take.folder, take.file).unlink()
     answer = client.get(f"{MEDIA}/take/{take.id}.mp4")
-    assert (answer.status_code, answer.json()["error"]["message"]) == (404, "file_gone")
+    assert (answer.status_code, answer.json()["error"]["kind"]) == (404, "parameter")
+    assert "no longer on the disk" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -239,6 +239,10 @@ def test_every_setting_has_a_sentence() -> None:
         "providers.kie.keys",
         "providers.kie.webhook_secret",
         "providers.lovart.keys",
+        "sharing.token",
+        "sharing.viewer_password",
+        "sharing.maker_password",
+        "sharing.owner_password",
     }
 
 

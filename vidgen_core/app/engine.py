@@ -83,6 +83,11 @@ class Engine:
         if self._runner is not None:
             self._runner.wake()
 
+    def look_now(self, task_id: int) -> None:
+        """Somebody has heard that a task's job ended: ask after it now; a runner elsewhere does so at its time."""
+        if self._runner is not None:
+            self._runner.look(task_id)
+
     def wait_until_working(self, timeout: float) -> bool:
         """Wait until this process runs the tasks; False when another one keeps doing so."""
         return self._runner is not None and self._runner.wait_until_working(timeout)

@@ -1,32 +1,40 @@
-"""Who may ask: our own pages and programs on this machine.
+"""What every request must be like before anybody asks whose it is.
 
 Nothing of Streamlit's own protection covers our routes, so: the ``Host`` must be one we serve, a page from elsewhere is
-refused, and answers carry headers that keep browsers from guessing types or lending our pictures to others.
+refused, bodies have a largest size, and answers carry headers that keep browsers from guessing types or lending our
+pictures to others.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import JSONResponse
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vidgen_core.errors import ErrorKind
+from vidgen_core.app.sharing import LOOPBACK
+from vidgen_core.errors import ErrorKind, Refused, SettingsError
+from vidgen_core.locations import find_locations
+from vidgen_core.server.access import OURS as OUR_ROUTES
+from vidgen_core.server.access import SIGN_IN, Access
+from vidgen_core.server.limits import BodyLimit
+from vidgen_core.server.words import envelope
+from vidgen_core.settings import load_settings
 
-#: Names of this machine as seen from itself.
-LOOPBACK: Final = ("localhost", "127.0.0.1", "::1", "[::1]")
 #: Addresses that mean *all interfaces* and name none.
 EVERY_ADDRESS: Final = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
 #: More names, separated by commas, under which this server may be asked.
 HOSTS: Final = "VIDGEN_ALLOWED_HOSTS"
 #: What is ours to guard; the rest is Streamlit's.
-OURS: Final = ("/api", "/app/static/media")
+OURS: Final = (*OUR_ROUTES, SIGN_IN)
 _SECURITY: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
@@ -64,9 +72,8 @@ class Guard:
             return
         ours = scope["path"].startswith(OURS)
         if ours and not same_origin(Headers(scope=scope)):
-            refusal = JSONResponse(
-                {"error": {"kind": ErrorKind.AUTH, "message": "foreign_origin"}}, 403, headers=_SECURITY
-            )
+            refusal = envelope(HTTPConnection(scope), Refused("foreign_origin", kind=ErrorKind.AUTH))
+            refusal.headers.update(_SECURITY)
             await refusal(scope, receive, send)
             return
 
@@ -82,12 +89,38 @@ class Guard:
         await self.app(scope, receive, with_headers)
 
 
+def set_hosts() -> list[str]:
+    """The names that the settings allow; none while they cannot be read."""
+    try:
+        names = load_settings(find_locations()).sharing.allowed_hosts
+    except SettingsError:
+        return []
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def own_addresses() -> list[str]:
+    """The names and addresses under which the network knows this machine, as far as it can tell."""
+    name = socket.gethostname()
+    found = {name.lower(), f"{name.lower()}.local"}
+    with suppress(OSError):
+        found.update(str(info[4][0]) for info in socket.getaddrinfo(name, None))
+    # Which address would be used towards the network; nothing is sent.
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))
+        found.add(probe.getsockname()[0])
+    return sorted(found)
+
+
 def middleware(address: str | None) -> list[Middleware]:
     """The guards, outermost first.
 
     :param address: what the server is bound to
     """
+    ours = own_addresses() if not address or address in EVERY_ADDRESS else []
+    hosts = [*allowed_hosts(address), *set_hosts(), *ours]
     return [
-        Middleware(TrustedHostMiddleware, allowed_hosts=allowed_hosts(address), www_redirect=False),
+        Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
         Middleware(Guard),
+        Middleware(BodyLimit),
+        Middleware(Access, address=address),
     ]

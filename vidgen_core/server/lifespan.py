@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from vidgen_core.app.sharing import Sharing
 from vidgen_core.errors import VidgenError
 from vidgen_core.server.guard import middleware
 from vidgen_core.server.house import close_vidgen, ensure_runner
@@ -48,7 +49,8 @@ async def lifespan(live: Live) -> AsyncIterator[None]:
     """
     chain_signals(live.close_soon)
     try:
-        await asyncio.to_thread(ensure_runner)
+        vidgen = await asyncio.to_thread(ensure_runner)
+        await asyncio.to_thread(Sharing(vidgen.settings_file).ensure_token)
     except VidgenError as error:
         _LOG.error("The data home cannot be opened: %s", error)
     try:

@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from vidgen_core.errors import VidgenError
 from vidgen_core.server.guard import same_origin
 from vidgen_core.server.house import get_vidgen
+from vidgen_core.server.progress import Progress
 from vidgen_core.store import Store
 
 _LOG = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ class Live:
         self._listeners: set[Listener] = set()
         self._watcher: asyncio.Task[None] | None = None
         self._ending = asyncio.Event()
+        #: Streams of the HTTP API, fed by the same watcher.
+        self.progress = Progress(store, self._begin_watching)
 
     @property
     def listeners(self) -> int:
@@ -89,9 +92,12 @@ class Live:
         listener = Listener(socket, project_id, min(since, rev))
         await socket.send_json({"rev": listener.rev, "hello": True})
         self._listeners.add(listener)
-        if not self.watching:
-            self._watcher = asyncio.create_task(self._watch())
+        self._begin_watching()
         return listener
+
+    def _begin_watching(self) -> None:
+        if not self.watching and not self._ending.is_set():
+            self._watcher = asyncio.create_task(self._watch())
 
     async def _until_gone(self, socket: WebSocket) -> None:
         gone = asyncio.create_task(_gone(socket))
@@ -105,7 +111,7 @@ class Live:
             ending.cancel()
 
     async def _watch(self) -> None:
-        while self._listeners and not self._ending.is_set():
+        while (self._listeners or self.progress.listeners) and not self._ending.is_set():
             try:
                 await self._look()
             except VidgenError as error:
@@ -117,6 +123,7 @@ class Live:
 
     async def _look(self) -> None:
         rev = await asyncio.to_thread(self._revision)
+        await self.progress.look(rev)
         behind = [listener for listener in self._listeners if listener.rev < rev]
         wanted = {(listener.project_id, listener.rev) for listener in behind}
         if not wanted:
@@ -145,12 +152,13 @@ class Live:
             return {pair: _message(rev, tx.shots.changed_since(*pair)) for pair in wanted}
 
     def close_soon(self) -> None:
-        """Let all sockets end; returns at once."""
+        """Let all sockets and streams end; returns at once."""
         self._ending.set()
+        self.progress.close_soon()
 
     async def close(self) -> None:
-        """End all sockets and the watcher."""
-        self._ending.set()
+        """End all sockets, streams and the watcher."""
+        self.close_soon()
         if self._watcher is not None:
             await self._watcher
 

@@ -12,14 +12,15 @@ from typing import Final
 from uuid import uuid4
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from vidgen_core.errors import ErrorKind, NotFound, VidgenError
+from vidgen_core.errors import NotFound, VidgenError
 from vidgen_core.media import images
 from vidgen_core.models import Shot, Take
 from vidgen_core.server.house import get_vidgen
 from vidgen_core.server.waiting import draw_waiting
+from vidgen_core.server.words import envelope
 
 #: Longer edge of pictures on cards, in pixels.
 THUMBNAIL_EDGE: Final = 480
@@ -141,12 +142,9 @@ def _file(request: Request, path: Path, media_type: str, tag: str, download: str
     return FileResponse(path, media_type=media_type, headers=headers, filename=download)
 
 
-async def refused(_: Request, error: Exception) -> Response:
+async def refused(request: Request, error: Exception) -> Response:
     """A ``VidgenError`` as an answer; the kinds are those of the public interface."""
-    if not isinstance(error, VidgenError):
-        return JSONResponse({"error": {"kind": ErrorKind.PROVIDER, "message": "unexpected"}}, 500)
-    status = 404 if isinstance(error, NotFound) else 503
-    return JSONResponse({"error": {"kind": error.kind, "message": error.code}}, status)
+    return envelope(request, error if isinstance(error, VidgenError) else VidgenError("unexpected"))
 
 
 #: Below ``/app/static/media``.

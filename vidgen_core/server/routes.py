@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
 from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from vidgen_core import __version__
 from vidgen_core.errors import VidgenError
+from vidgen_core.server.api import make_api
 from vidgen_core.server.exports import EXPORT_ROUTES
-from vidgen_core.server.house import get_vidgen
+from vidgen_core.server.incoming import INCOMING
 from vidgen_core.server.live import Live
 from vidgen_core.server.media import MEDIA, refused
-
-
-async def health(_: Request) -> Response:
-    """Whether the database answers and a runner is at work; for programs that watch this one."""
-    facts = await asyncio.to_thread(_health)
-    return JSONResponse(facts, 200 if facts["ok"] else 503)
-
-
-def _health() -> dict[str, Any]:
-    try:
-        vidgen = get_vidgen()
-        with vidgen.store.read() as tx:
-            beat = tx.heartbeat.get()
-    except VidgenError as error:
-        return {"ok": False, "version": __version__, "error": {"kind": error.kind, "message": error.code}}
-    return {
-        "ok": True,
-        "version": __version__,
-        "runner": {"here": vidgen.runner.is_here, "last_seen": beat.at.isoformat() if beat else None},
-    }
+from vidgen_core.server.sign_in import SignIn
 
 
 async def first_page(request: Request) -> Response:
@@ -53,12 +31,18 @@ def routes(live: Live) -> list[BaseRoute]:
         await live.serve(socket)
 
     return [
-        Route("/api/health", health),
         WebSocketRoute("/api/ws", changes),
         Route("/shots", first_page),
+        Mount(
+            "/api/incoming",
+            routes=INCOMING,
+            middleware=[Middleware(ExceptionMiddleware, handlers={VidgenError: refused})],
+        ),
         Mount(
             "/app/static/media",
             routes=[*MEDIA, *EXPORT_ROUTES],
             middleware=[Middleware(ExceptionMiddleware, handlers={VidgenError: refused})],
         ),
+        Mount("/api", make_api(live.progress)),
+        *SignIn().routes,
     ]

@@ -1,0 +1,205 @@
+"""Who may do what: a façade for one visitor.
+
+``as_visitor(app, visitor)`` answers like the façade itself, refuses what the visitor's role has no right to, and writes
+down who did what. A verb that is not named here is the owners': what is new is closed until somebody decides.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Collection
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from vidgen_core.errors import ErrorKind, Refused
+from vidgen_core.models import LogLevel
+
+if TYPE_CHECKING:
+    from vidgen_core.app.vidgen import Vidgen
+
+
+class Role(IntEnum):
+    """Each may do what the ones before may."""
+
+    #: Looks and downloads.
+    VIEWER = 1
+    #: Imports, generates, chooses, exports: spends money within the budget.
+    MAKER = 2
+    #: Keys, settings, budget, clearing up.
+    OWNER = 3
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+class Visitor(NamedTuple):
+    """Somebody who asks. ``name`` is for the log; None: the person at this machine, of whom no notes are made."""
+
+    role: Role
+    name: str | None = None
+
+
+#: The person at this machine.
+AT_HOME: Final = Visitor(Role.OWNER)
+
+#: Noun → verbs that change nothing.
+LOOKS: Final[dict[str, frozenset[str]]] = {
+    "projects": frozenset({"all", "get", "find"}),
+    "shots": frozenset({"page", "view", "views", "get", "ids", "by_number", "changed_since", "image_path"}),
+    "tasks": frozenset({"get", "many", "page", "ids", "counts", "attempts", "changed_since", "estimate", "steps"}),
+    "results": frozenset({"get", "takes_of", "chosen", "file", "poster"}),
+    "imports": frozenset(),
+    "watching": frozenset({"get", "state", "is_alive"}),
+    "runner": frozenset({"status", "is_here", "is_held", "problem", "wait_until_working", "wake"}),
+    "checks": frozenset({"connection", "doctor"}),
+    "log": frozenset({"page", "after", "export"}),
+    "exports": frozenset({"film", "names", "all", "get", "file"}),
+    "cleanup": frozenset(),
+    "settings_file": frozenset({"current", "from_environment", "problem", "path"}),
+    "store": frozenset({"read", "revision", "info", "path"}),
+}
+#: Verbs of makers that are not worth a line in the log.
+PREPARES: Final[dict[str, frozenset[str]]] = {
+    "imports": frozenset(
+        {
+            "open_tray",
+            "look_at",
+            "plan",
+            "plan_pictures",
+            "plan_one",
+            "plan_links",
+            "plan_uploads",
+            "bring_in",
+            "review",
+            "preview",
+        }
+    ),
+    "shots": frozenset({"keep_image"}),
+    "checks": frozenset({"test"}),
+    "runner": frozenset({"look_now"}),
+    # Marks that belong to a screen, such as how far the log was read.
+    "store": frozenset({"write"}),
+}
+#: Verbs of makers; each leaves a line in the log.
+ACTS: Final[dict[str, frozenset[str]]] = {
+    "projects": frozenset({"ensure", "ensure_sample", "make_sample"}),
+    "shots": frozenset({"add", "edit", "set_image", "move", "delete", "restore"}),
+    "tasks": frozenset(
+        {
+            "generate",
+            "start",
+            "cancel",
+            "delete",
+            "restore",
+            "pin",
+            "retry",
+            "look_again",
+            "download_again",
+            "adopt",
+            "adopt_new",
+        }
+    ),
+    "results": frozenset({"choose", "choose_number", "reject"}),
+    "imports": frozenset({"carry_out"}),
+    "watching": frozenset({"set", "unset"}),
+    "runner": frozenset({"pause", "resume", "stop_unsubmitted", "give_up"}),
+    "exports": frozenset({"start", "write", "cancel", "remove"}),
+}
+#: What hangs on the façade and is no noun.
+_PLAIN: Final = frozenset({"settings", "locations", "provider", "modes"})
+#: Ids named in one line of the log.
+_NAMED: Final = 8
+
+
+def as_visitor(app: Vidgen, visitor: Visitor) -> Vidgen:
+    """The façade with the rights of one visitor; the person at this machine gets the façade itself."""
+    return app if visitor == AT_HOME else cast("Vidgen", _House(app, visitor))
+
+
+def require(visitor: Visitor, role: Role) -> None:
+    """:raises Refused: ``role_forbids_maker``, ``role_forbids_owner``: what is lacking"""
+    if visitor.role < role:
+        raise Refused(f"role_forbids_{role.word}", kind=ErrorKind.AUTH)
+
+
+def role_for(noun: str, verb: str) -> Role:
+    """The least role that may use a verb of the façade."""
+    if verb in LOOKS.get(noun, ()):
+        return Role.VIEWER
+    if verb in ACTS.get(noun, ()) or verb in PREPARES.get(noun, ()):
+        return Role.MAKER
+    return Role.OWNER
+
+
+class _House:
+    def __init__(self, app: Vidgen, visitor: Visitor) -> None:
+        self._app = app
+        self._visitor = visitor
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._app, name)
+        if name in LOOKS:
+            return _Noun(self._app, self._visitor, name, value)
+        if name not in _PLAIN:
+            require(self._visitor, Role.OWNER)
+        return value
+
+
+class _Noun:
+    def __init__(self, app: Vidgen, visitor: Visitor, noun: str, value: Any) -> None:
+        self._app = app
+        self._visitor = visitor
+        self._noun = noun
+        self._value = value
+
+    def __getattr__(self, verb: str) -> Any:
+        value = getattr(self._value, verb)
+        least = role_for(self._noun, verb)
+        if not callable(value):
+            require(self._visitor, least)
+            return value
+        quiet = least is Role.VIEWER or verb in PREPARES.get(self._noun, ())
+        return self._guarded(verb, value, least, quiet)
+
+    def _guarded(self, verb: str, value: Callable[..., Any], least: Role, quiet: bool) -> Callable[..., Any]:
+        @functools.wraps(value)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            require(self._visitor, least)
+            answer = value(*args, **kwargs)
+            if not quiet:
+                self._note(verb, inspect.signature(value).bind(*args, **kwargs).arguments)
+            return answer
+
+        return guarded
+
+    def _note(self, verb: str, arguments: dict[str, Any]) -> None:
+        with self._app.store.write() as tx:
+            tx.log.add(
+                LogLevel.INFO,
+                f"did_{self._noun}_{verb}",
+                project_id=arguments.get("project_id"),
+                who=self._visitor.name or "–",
+                what=_what(arguments),
+            )
+
+
+def _what(arguments: dict[str, Any]) -> str:
+    """The ids and names that a verb was called with; never values, which may be secrets."""
+    found: list[str] = []
+    for name, value in arguments.items():
+        if name == "project_id":
+            continue
+        if name == "values":
+            found += sorted(value)
+        elif isinstance(value, int | str) and not isinstance(value, bool) and _names_something(name):
+            found.append(str(value))
+        elif isinstance(value, Collection) and not isinstance(value, str | bytes | dict):
+            found += [str(item) for item in list(value)[:_NAMED] if isinstance(item, int)]
+            found += ["…"] if len(value) > _NAMED else []
+    return ", ".join(found) or "–"
+
+
+def _names_something(name: str) -> bool:
+    return name.endswith("_id") or name in ("name", "number", "kind", "folder")

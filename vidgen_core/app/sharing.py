@@ -1,0 +1,182 @@
+"""Who is asking: the API token, passwords, and the sealed cookie that says who has signed in."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import SecretStr
+
+from vidgen_core.app.roles import Role, Visitor
+from vidgen_core.errors import InputError
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+    from itsdangerous import URLSafeTimedSerializer
+
+    from vidgen_core.settings import SettingsFile, SharingSettings
+
+#: The cookie of those who have signed in.
+COOKIE: Final = "vidgen_session"
+#: Seconds until people sign in anew.
+SESSION_SECONDS: Final = 7 * 24 * 3600
+#: Seconds within which a ticket is exchanged for a cookie.
+TICKET_SECONDS: Final = 60
+#: Characters of a password.
+SHORTEST: Final = 8
+LONGEST: Final = 1_000
+#: Characters of a name in the log.
+LONGEST_NAME: Final = 60
+#: Names of this machine as seen from itself.
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1", "[::1]")
+
+
+def is_exposed(address: str | None) -> bool:
+    """Whether a server bound to ``address`` can be reached from other machines; None binds to all interfaces."""
+    return address not in LOOPBACK
+
+
+class Sharing:
+    """Sign-in over the settings of one data home; holds no state of its own."""
+
+    def __init__(self, file: SettingsFile) -> None:
+        self._file = file
+
+    @property
+    def settings(self) -> SharingSettings:
+        return self._file.current().sharing
+
+    def needs_sign_in(self, address: str | None) -> bool:
+        """Whether people must sign in; a server that others can reach always asks, by its token where nothing is set."""
+        return self.settings.sign_in != "none" or is_exposed(address)
+
+    # --- programs
+
+    def ensure_token(self) -> None:
+        """Make the token at the first start.
+
+        :raises SettingsError: the settings cannot be written
+        """
+        if not self.settings.token.get_secret_value():
+            self.renew_token()
+
+    def renew_token(self) -> None:
+        """Another token; the old one and every cookie are worth nothing from now on.
+
+        :raises SettingsError: ``setting_from_environment``, ``settings_unwritable``
+        """
+        self._file.change({"sharing.token": SecretStr(secrets.token_urlsafe(32))})
+
+    def is_token(self, given: str) -> bool:
+        """Compare in constant time."""
+        token = self.settings.token.get_secret_value()
+        return bool(token) and hmac.compare_digest(_digest(token), _digest(given))
+
+    # --- people
+
+    def check_password(self, given: str) -> Role | None:
+        """The role a password opens, the highest first; the token opens the owner's. Slow on purpose."""
+        if self.is_token(given):
+            return Role.OWNER
+        if len(given) > LONGEST:
+            return None
+        return next((role for role in sorted(Role, reverse=True) if self._opens(role, given)), None)
+
+    def _opens(self, role: Role, given: str) -> bool:
+        from argon2.exceptions import InvalidHashError, VerificationError
+
+        kept = self._hash_of(role)
+        if not kept:
+            return False
+        try:
+            return self._hasher.verify(kept, given)
+        except (VerificationError, InvalidHashError):
+            return False
+
+    def set_password(self, role: Role, password: str) -> None:
+        """Change the password of a role, or take it away with an empty one; those who signed in by it are out.
+
+        :raises InputError: ``password_short`` (least), ``password_long`` (most)
+        :raises SettingsError: the settings cannot be written
+        """
+        if password and len(password) < SHORTEST:
+            raise InputError("password_short", least=SHORTEST)
+        if len(password) > LONGEST:
+            raise InputError("password_long", most=LONGEST)
+        kept = self._hasher.hash(password) if password else ""
+        self._file.change({f"sharing.{role.word}_password": SecretStr(kept)})
+
+    def has_password(self, role: Role) -> bool:
+        return bool(self._hash_of(role))
+
+    def role_of(self, email: str, verified: bool) -> Role | None:
+        """The role of somebody whom an identity provider vouches for; None: nobody who may come in."""
+        if not verified or not email:
+            return None
+        lists = {Role.OWNER: self.settings.owners, Role.MAKER: self.settings.makers, Role.VIEWER: self.settings.viewers}
+        return next((role for role, names in lists.items() if _is_named(email.casefold(), names)), None)
+
+    # --- cookies
+
+    def seal(self, visitor: Visitor, purpose: str = "session") -> str:
+        """A text that only this installation can have made."""
+        return self._sealer(visitor.role, purpose).dumps({"role": visitor.role.word, "name": visitor.name})
+
+    def open(self, sealed: str, purpose: str = "session", seconds: int = SESSION_SECONDS) -> Visitor | None:
+        """Who a sealed text speaks of; None when it is forged, too old, or its password was changed since."""
+        from itsdangerous import BadData
+
+        for role in Role:
+            try:
+                content = self._sealer(role, purpose).loads(sealed, max_age=seconds)
+            except BadData:
+                continue
+            if isinstance(content, dict) and content.get("role") == role.word:
+                return Visitor(role, clean_name(content.get("name")))
+        return None
+
+    def _sealer(self, role: Role, purpose: str) -> URLSafeTimedSerializer:
+        from itsdangerous import URLSafeTimedSerializer
+
+        token = self.settings.token.get_secret_value()
+        if not token:
+            # Nothing may be sealed with a key that everybody knows.
+            token = secrets.token_urlsafe(32)
+        # Whoever changes the way in, or the password of a role, ends the sessions that came by it.
+        salt = f"vidgen.{purpose}.{role.word}.{self._ground_of(role)}"
+        return URLSafeTimedSerializer(token, salt=salt, signer_kwargs={"digest_method": hashlib.sha256})
+
+    def _ground_of(self, role: Role) -> str:
+        sharing = self.settings
+        if sharing.sign_in == "oidc":
+            return f"oidc.{sharing.owners}.{sharing.makers}.{sharing.viewers}"
+        return f"{sharing.sign_in}.{self._hash_of(role)}"
+
+    def _hash_of(self, role: Role) -> str:
+        secret: SecretStr = getattr(self.settings, f"{role.word}_password")
+        return secret.get_secret_value()
+
+    @cached_property
+    def _hasher(self) -> PasswordHasher:
+        from argon2 import PasswordHasher
+
+        return PasswordHasher()
+
+
+def clean_name(name: Any) -> str:
+    """A name fit for the log: one line, not too long, never empty."""
+    return " ".join(str(name or "").split())[:LONGEST_NAME] or "–"
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
+
+
+def _is_named(email: str, names: str) -> bool:
+    for name in (part.strip().casefold() for part in names.split(",")):
+        if name in (email, "*") or (name.startswith("@") and email.endswith(name)):
+            return True
+    return False

@@ -1,0 +1,142 @@
+"""Who is asking, and whether somebody who has not signed in may come in.
+
+In front of everything, Streamlit's own addresses among it: with passwords nobody sees a page, a picture or an event
+without having signed in. With OpenID Connect Streamlit itself does the signing in on a page of its own, so there its
+addresses are open and the screens' shell keeps the door; our routes are closed in both cases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, Literal
+from urllib.parse import quote
+
+from starlette.datastructures import URL
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from vidgen_core.app.roles import AT_HOME, Role, Visitor
+from vidgen_core.app.sharing import COOKIE, LOOPBACK, Sharing, is_exposed
+from vidgen_core.errors import ErrorKind, Refused, VidgenError
+from vidgen_core.server.house import get_vidgen
+from vidgen_core.server.words import envelope
+
+#: Where people sign in.
+SIGN_IN: Final = "/sign-in"
+#: The name of programs in the log.
+PROGRAM: Final = "API"
+#: Answered to everybody: signing in, signs of life, the callback (which proves itself), and the program's own files.
+OPEN: Final = (SIGN_IN, "/api/health", "/api/kie/callback", "/_stcore/health", "/static/", "/favicon.png")
+#: What is ours; the rest is Streamlit's.
+OURS: Final = ("/api", "/app/static/media")
+#: Addresses that no person looks at: they are answered with a status instead of the way to the sign-in.
+_MACHINES: Final = (*OURS, "/_stcore", "/media", "/component", "/app/static")
+#: Headers of requests that a proxy passes on for somebody else.
+_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+_KEY: Final = "vidgen.visitor"
+
+Verdict = Literal["in", "wrong_token", "sign_in"]
+
+
+def visitor_of(connection: HTTPConnection) -> Visitor:
+    """Who is asking.
+
+    :raises Refused: ``sign_in_needed``
+    """
+    visitor: Visitor | None = connection.scope.get(_KEY)
+    if visitor is None:
+        raise Refused("sign_in_needed", kind=ErrorKind.AUTH)
+    return visitor
+
+
+class Access:
+    """Finds out who asks, and turns away who may not come in.
+
+    :param address: what the server is bound to
+    """
+
+    def __init__(self, app: ASGIApp, address: str | None) -> None:
+        self.app = app
+        self.address = address
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        path = scope["path"]
+        if _is_open(path) and path != SIGN_IN:
+            await self.app(scope, receive, send)
+            return
+        try:
+            visitor, known_way_in = await asyncio.to_thread(self._look, connection)
+        except VidgenError as error:
+            # Without settings nobody can be known; the screens say what is wrong to the person at this machine.
+            visitor, known_way_in = self._without_settings(connection), False
+            if visitor is None:
+                await _answer(envelope(connection, error, 503), scope, receive, send)
+                return
+        scope[_KEY] = visitor
+        if visitor is None and path != SIGN_IN and (path.startswith(OURS) or not known_way_in):
+            await _turn_away(connection, scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _look(self, connection: HTTPConnection) -> tuple[Visitor | None, bool]:
+        """Who it is, and whether Streamlit's pages let people sign in by themselves."""
+        sharing = Sharing(get_vidgen().settings_file)
+        oidc = sharing.settings.sign_in == "oidc"
+        given = connection.headers.get("authorization")
+        if given is not None and connection.scope["path"].startswith(OURS):
+            scheme, _, token = given.partition(" ")
+            known = scheme.lower() == "bearer" and sharing.is_token(token.strip())
+            return (Visitor(Role.OWNER, PROGRAM) if known else None), oidc
+        sealed = connection.cookies.get(COOKIE)
+        visitor = sharing.open(sealed) if sealed else None
+        if visitor is None and sharing.settings.sign_in == "none" and is_at_home(connection, self.address):
+            visitor = AT_HOME
+        return visitor, oidc
+
+    def _without_settings(self, connection: HTTPConnection) -> Visitor | None:
+        return AT_HOME if is_at_home(connection, self.address) else None
+
+
+def is_at_home(connection: HTTPConnection, address: str | None) -> bool:
+    """Whether it can only have come from this machine: bound to it, asked by its own name, passed on by nobody."""
+    if is_exposed(address) or any(name in connection.headers for name in _FORWARDED):
+        return False
+    return URL(f"http://{connection.headers.get('host', '')}").hostname in (*LOOPBACK, None)
+
+
+def _is_open(path: str) -> bool:
+    return any(path == name or (name.endswith("/") and path.startswith(name)) for name in OPEN)
+
+
+async def _turn_away(connection: HTTPConnection, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": "sign_in_needed"})
+        return
+    await _answer(_refusal(connection), scope, receive, send)
+
+
+def _refusal(connection: HTTPConnection) -> Response:
+    path = connection.scope["path"]
+    if not path.startswith(_MACHINES) and connection.scope["method"] in ("GET", "HEAD"):
+        query = connection.scope["query_string"].decode("latin-1")
+        wanted = f"{path}?{query}" if query else path
+        return RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='')}", 303)
+    wrong = connection.headers.get("authorization") is not None
+    error = Refused("token_wrong" if wrong else "sign_in_needed", kind=ErrorKind.AUTH)
+    answer: JSONResponse = envelope(connection, error, 401)
+    answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+async def _answer(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        await response(scope, receive, send)
+        return
+    await receive()
+    await send({"type": "websocket.close", "code": 1011})

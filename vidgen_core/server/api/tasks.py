@@ -1,0 +1,220 @@
+"""Tasks: making them, watching them, the ways on when one has failed, and their videos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import FileResponse
+
+from vidgen_core.app import Outcome, Vidgen
+from vidgen_core.errors import ErrorKind, InputError, NotFound
+from vidgen_core.locale import Text
+from vidgen_core.models import Mode, Money, Project, Task, TaskStatus
+from vidgen_core.server.api import shapes
+from vidgen_core.server.api.common import (
+    DEFAULT,
+    App,
+    Limit,
+    Offset,
+    PathId,
+    ProjectName,
+    Search,
+    Words,
+    errors,
+    project_of,
+)
+from vidgen_core.store import ShotFilter, TaskFilter, TaskSort
+
+router = APIRouter(prefix="/tasks", tags=["tasks"])
+
+
+@router.get("")
+def list_tasks(
+    app: App,
+    t: Words,
+    project: ProjectName = DEFAULT,
+    status: Annotated[list[TaskStatus] | None, Query()] = None,
+    provider: Mode | None = None,
+    kind: ErrorKind | None = None,
+    text: Search = "",
+    sort: TaskSort = "id",
+    descending: bool = False,
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> shapes.TaskPage:
+    """Tasks of a project, page by page."""
+    where = project_of(app, project)
+    wanted = TaskFilter(statuses=frozenset(status or ()), provider=provider, kind=kind, text=text)
+    page = app.tasks.page(where.id, wanted, sort, descending, limit, offset)
+    return shapes.TaskPage(total=page.total, items=_answers(page.items, t, where))
+
+
+@router.post("", responses=errors(404))
+def create_tasks(app: App, t: Words, body: shapes.GenerateBody) -> shapes.GenerateAnswer:
+    """Queue new takes for shots, or say what that would cost."""
+    where = project_of(app, body.project)
+    ids = _meant(app, where, body)
+    provider = Mode(body.provider) if body.provider else None
+    estimate = app.tasks.estimate(
+        where.id,
+        ids,
+        body.takes,
+        provider,
+        body.model,
+        aspect_ratio=body.aspect_ratio,
+        size=body.size,
+        duration=body.duration,
+    )
+    if body.dry_run:
+        fatal = [one for one in estimate.problems if one.problem.fatal]
+        refused = [_refused(one.shot.number, one.problem.code, one.problem.params, t) for one in fatal]
+        return shapes.GenerateAnswer(tasks=[], refused=refused, count=estimate.tasks, cost=_cost(estimate.money))
+    made = app.tasks.generate(
+        where.id,
+        ids,
+        takes=body.takes,
+        provider=provider,
+        model=body.model,
+        aspect_ratio=body.aspect_ratio,
+        size=body.size,
+        duration=body.duration,
+        release=body.release,
+    )
+    return shapes.GenerateAnswer(
+        tasks=_answers(made.tasks, t, where),
+        refused=[_refused(one.shot.number, one.code, one.params, t) for one in made.refused],
+        count=len(made.tasks),
+        cost=_cost(estimate.money),
+    )
+
+
+def _meant(app: Vidgen, project: Project, body: shapes.GenerateBody) -> list[int]:
+    """The shots of a wish.
+
+    :raises NotFound: ``shot_not_in_project`` (shot)
+    :raises InputError: ``shots_missing``
+    """
+    if body.all:
+        return app.shots.ids(project.id, ShotFilter())
+    ids = shapes.numbers(body.shot_ids or ())
+    if ids:
+        known = {view.shot.id for view in app.shots.views(ids) if view.shot.project_id == project.id}
+        missing = next((id_ for id_ in ids if id_ not in known), None)
+        if missing is not None:
+            raise NotFound("shot_not_in_project", shot=missing)
+    for name in body.shots or ():
+        shot = app.shots.by_number(project.id, name.strip())
+        if shot is None:
+            raise NotFound("shot_not_in_project", shot=name)
+        ids.append(shot.id)
+    if not ids:
+        raise InputError("shots_missing")
+    return list(dict.fromkeys(ids))
+
+
+@router.post("/retry")
+def retry_tasks(app: App, t: Words, body: shapes.RetryBody) -> shapes.OutcomeAnswer:
+    """Submit failed or cancelled tasks again: paid anew."""
+    return _outcome(app.tasks.retry(shapes.numbers(body.ids), body.confirm), t)
+
+
+@router.post("/look-again")
+def look_again(app: App, t: Words, body: shapes.IdsBody) -> shapes.OutcomeAnswer:
+    """Go on waiting for jobs that timed out, were given up or whose submit is in doubt: free."""
+    return _outcome(app.tasks.look_again(shapes.numbers(body.ids)), t)
+
+
+@router.post("/download-again")
+def download_again(app: App, t: Words, body: shapes.IdsBody) -> shapes.OutcomeAnswer:
+    """Fetch videos of finished jobs again: free."""
+    return _outcome(app.tasks.download_again(shapes.numbers(body.ids)), t)
+
+
+@router.post("/cancel")
+def cancel_tasks(app: App, t: Words, body: shapes.CancelBody) -> shapes.OutcomeAnswer:
+    """End what was not sent; with ``give_up`` stop waiting for what was."""
+    return _outcome(app.tasks.cancel(shapes.numbers(body.ids), body.give_up), t)
+
+
+@router.post("/delete")
+def delete_tasks(app: App, t: Words, body: shapes.IdsBody) -> shapes.OutcomeAnswer:
+    """Take tasks off the list; finished videos stay on the disk."""
+    return _outcome(app.tasks.delete(shapes.numbers(body.ids)), t)
+
+
+@router.post("/adopt", responses=errors(404, 409))
+def adopt_new(app: App, t: Words, body: shapes.AdoptNewBody) -> shapes.TaskAnswer:
+    """Attach a remote job that exists already to a shot, as a new take of it: free."""
+    shot, provider = shapes.number(body.shot_id), Mode(body.provider)
+    return _answer(app, t, app.tasks.adopt_new(shot, provider, body.remote_id, body.model, body.key))
+
+
+@router.get("/{task_id}", responses=errors(404))
+def get_task(app: App, t: Words, task_id: PathId) -> shapes.TaskAnswer:
+    """One task."""
+    return _answer(app, t, app.tasks.get(task_id))
+
+
+@router.delete("/{task_id}", responses=errors(404))
+def delete_task(app: App, t: Words, task_id: PathId) -> shapes.OutcomeAnswer:
+    """Take one task off the list."""
+    app.tasks.get(task_id)
+    return _outcome(app.tasks.delete([task_id]), t)
+
+
+@router.get("/{task_id}/attempts", responses=errors(404))
+def get_attempts(app: App, t: Words, task_id: PathId) -> list[shapes.AttemptAnswer]:
+    """Every submission of a task and what is known of its money."""
+    app.tasks.get(task_id)
+    return [shapes.AttemptAnswer.of(attempt, t) for attempt in app.tasks.attempts(task_id)]
+
+
+@router.post("/{task_id}/adopt", responses=errors(404, 409))
+def adopt(app: App, t: Words, task_id: PathId, body: shapes.AdoptBody) -> shapes.TaskAnswer:
+    """Say which remote job is this task's: free."""
+    return _answer(app, t, app.tasks.adopt(task_id, body.remote_id))
+
+
+@router.get(
+    "/{task_id}/video",
+    response_class=FileResponse,
+    responses={
+        200: {"description": "The whole video.", "content": {"video/mp4": {}}},
+        206: {"description": "The range that was asked for.", "content": {"video/mp4": {}}},
+        400: {"description": "A range that cannot be read.", "content": {"text/plain": {}}},
+        416: {"description": "A range outside of the video.", "content": {"text/plain": {}}},
+        **errors(404),
+    },
+)
+def get_video(app: App, task_id: PathId) -> FileResponse:
+    """The finished video, in ranges."""
+    with app.store.read() as tx:
+        tx.tasks.get(task_id)
+        take = tx.takes.of_task(task_id)
+    path = app.results.file(take) if take else Path()
+    if take is None or not path.is_file():
+        raise NotFound("video_not_there" if take is None else "file_gone")
+    return FileResponse(path, media_type="video/mp4", filename=path.name, headers={"ETag": f'"{take.sha256}"'})
+
+
+def _outcome(outcome: Outcome, t: Text) -> shapes.OutcomeAnswer:
+    return shapes.OutcomeAnswer.of(outcome, t)
+
+
+def _answer(app: Vidgen, t: Text, task: Task) -> shapes.TaskAnswer:
+    return shapes.TaskAnswer.of(task, t, app.projects.get(task.project_id).name)
+
+
+def _answers(tasks: Sequence[Task], t: Text, project: Project) -> list[shapes.TaskAnswer]:
+    return [shapes.TaskAnswer.of(task, t, project.name) for task in tasks]
+
+
+def _cost(money: Money | None) -> shapes.Cost | None:
+    return shapes.Cost(amount=float(money.amount), currency=money.currency, estimated=True) if money else None
+
+
+def _refused(shot: str, code: str, params: dict[str, object], t: Text) -> shapes.RefusedShot:
+    return shapes.RefusedShot(shot=shot, code=code, message=t.error("parameter", code, params))

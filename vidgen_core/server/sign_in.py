@@ -1,0 +1,189 @@
+"""The page where people sign in and out; no script, no file from elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+from throttled import MemoryStore, Throttled, rate_limiter
+
+from vidgen_core.app import Vidgen
+from vidgen_core.app.roles import AT_HOME, Visitor
+from vidgen_core.app.sharing import COOKIE, SESSION_SECONDS, TICKET_SECONDS, Sharing, clean_name
+from vidgen_core.errors import ErrorKind, Refused
+from vidgen_core.locale import Text
+from vidgen_core.models import LogLevel
+from vidgen_core.server.access import SIGN_IN
+from vidgen_core.server.house import get_vidgen
+from vidgen_core.server.words import text_of
+
+#: Tries a minute, of one address and of all together.
+TRIES: Final = 5
+TRIES_OF_ALL: Final = 60
+_PAGE: Final = """<!doctype html>
+<html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>{title}</title><style>
+:root {{ --ground: #f5f6fa; --paper: #fff; --ink: #171923; --quiet: #555e70; --line: #c4cad6; --sign: #4f46e5; --no: #b42318 }}
+@media (prefers-color-scheme: dark) {{
+:root {{ --ground: #0e1016; --paper: #191c25; --ink: #eceef4; --quiet: #a3acbd; --line: #454c5e; --sign: #6d66f6;
+--no: #ff9b90 }} }}
+* {{ box-sizing: border-box }}
+body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--ground); color: var(--ink);
+font: 16px/1.5 Inter, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans SC", sans-serif }}
+main {{ width: min(24rem, calc(100vw - 2rem)); background: var(--paper); border: 1px solid var(--line);
+border-radius: 12px; padding: 2rem }}
+h1 {{ font-size: 1.4rem; margin: 0 0 .25rem }} p {{ margin: 0 0 1rem; color: var(--quiet) }}
+label {{ display: block; margin: 1rem 0 .25rem; font-weight: 600 }}
+input {{ width: 100%; font: inherit; padding: .6rem .75rem; color: inherit; background: transparent;
+border: 1px solid var(--line); border-radius: 8px }}
+button {{ width: 100%; margin-top: 1.5rem; font: inherit; font-weight: 600; padding: .7rem; color: #fff;
+background: var(--sign); border: 0; border-radius: 8px; cursor: pointer }}
+input:focus-visible, button:focus-visible, a:focus-visible {{ outline: 3px solid var(--sign); outline-offset: 2px }}
+.no {{ color: var(--no); font-weight: 600 }} a {{ color: inherit }}
+</style></head><body><main><h1>{title}</h1>{body}</main></body></html>"""
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+    "Cache-Control": "no-store",
+}
+
+
+class SignIn:
+    """The routes of signing in, with the tries that were made of late."""
+
+    def __init__(self) -> None:
+        self._of_one = _throttle(TRIES)
+        self._of_all = _throttle(TRIES_OF_ALL)
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route(SIGN_IN, self.page, methods=["GET"]),
+            Route(SIGN_IN, self.enter, methods=["POST"]),
+            Route(f"{SIGN_IN}/ticket", self.exchange, methods=["POST"]),
+            Route(f"{SIGN_IN}/out", self.leave, methods=["POST"]),
+        ]
+
+    async def page(self, request: Request) -> Response:
+        """The form; for those who are in, who they are and the way out."""
+        visitor = request.scope.get("vidgen.visitor")
+        where = _safe(request.query_params.get("next"))
+        if visitor == AT_HOME:
+            return _forget(RedirectResponse(where, 303))
+        if visitor is not None:
+            return _page(text_of(request), _signed_in(text_of(request), visitor))
+        vidgen = await asyncio.to_thread(get_vidgen)
+        if vidgen.settings().sharing.sign_in == "oidc":
+            return RedirectResponse(where, 303)
+        return _page(text_of(request), _form(text_of(request), where))
+
+    async def enter(self, request: Request) -> Response:
+        """Check a password; the cookie is the answer."""
+        form = await request.form()
+        t, where = text_of(request), _safe(_field(form, "next"))
+        if self._too_often(request):
+            return _page(t, _form(t, where, Refused("too_many_tries", kind=ErrorKind.RATE_LIMIT)), 429)
+        vidgen = await asyncio.to_thread(get_vidgen)
+        name, password = clean_name(_field(form, "name")), _field(form, "password")
+        visitor = await asyncio.to_thread(_check, vidgen, name, password)
+        if visitor is None:
+            return _page(t, _form(t, where, Refused("password_wrong", kind=ErrorKind.AUTH), name), 401)
+        return _remember(request, RedirectResponse(where, 303), vidgen, visitor)
+
+    async def exchange(self, request: Request) -> Response:
+        """Change the ticket that the shell gave to somebody whom the identity provider knows for a cookie."""
+        form = await request.form()
+        vidgen = await asyncio.to_thread(get_vidgen)
+        sharing = Sharing(vidgen.settings_file)
+        visitor = sharing.open(_field(form, "ticket"), "ticket", TICKET_SECONDS)
+        if visitor is None or sharing.settings.sign_in != "oidc":
+            t = text_of(request)
+            return _page(t, _form(t, "/", Refused("password_wrong", kind=ErrorKind.AUTH)), 401)
+        await asyncio.to_thread(_note, vidgen, "signed_in", visitor.name or "–", visitor.role.word)
+        return _remember(request, RedirectResponse(_safe(_field(form, "next")), 303), vidgen, visitor)
+
+    async def leave(self, request: Request) -> Response:  # noqa: ARG002 - every route is asked with one
+        """Forget who it was."""
+        return _forget(RedirectResponse(SIGN_IN, 303))
+
+    def _too_often(self, request: Request) -> bool:
+        address = request.client.host if request.client else "?"
+        return bool(self._of_one.limit(address).limited or self._of_all.limit("all").limited)
+
+
+def _throttle(tries: int) -> Any:
+    return Throttled(using="gcra", quota=rate_limiter.per_min(tries, burst=tries), store=MemoryStore())
+
+
+def _check(vidgen: Vidgen, name: str, password: str) -> Visitor | None:
+    role = Sharing(vidgen.settings_file).check_password(password)
+    _note(vidgen, "signed_in" if role else "sign_in_failed", name, role.word if role else "–")
+    return Visitor(role, name) if role else None
+
+
+def _note(vidgen: Vidgen, code: str, name: str, role: str) -> None:
+    with vidgen.store.write() as tx:
+        tx.log.add(LogLevel.INFO if code == "signed_in" else LogLevel.WARNING, code, who=name, role=role)
+
+
+def _remember(request: Request, response: Response, vidgen: Vidgen, visitor: Visitor) -> Response:
+    secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
+    response.set_cookie(
+        COOKIE,
+        Sharing(vidgen.settings_file).seal(visitor),
+        max_age=SESSION_SECONDS,
+        httponly=True,
+        samesite="lax",
+        secure=secure,
+    )
+    return response
+
+
+def _forget(response: Response) -> Response:
+    response.delete_cookie(COOKIE, httponly=True, samesite="lax")
+    return response
+
+
+def _safe(wanted: str | None) -> str:
+    """A path on this server, whatever was asked for."""
+    parts = urlsplit(wanted or "/")
+    if parts.scheme or parts.netloc or not parts.path.startswith("/") or parts.path.startswith(("//", "/\\", SIGN_IN)):
+        return "/"
+    path = quote(parts.path, safe="/%")
+    return f"{path}?{quote(parts.query, safe='=&%+,:')}" if parts.query else path
+
+
+def _field(form: FormData, name: str) -> str:
+    value = form.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _page(t: Text, body: str, status: int = 200) -> Response:
+    content = _PAGE.format(lang="zh-CN" if t.lang == "zh" else "en", title=html.escape(t("sharing.title")), body=body)
+    return HTMLResponse(content, status, headers=_HEADERS)
+
+
+def _form(t: Text, where: str, error: Refused | None = None, name: str = "") -> str:
+    complaint = (
+        f'<p class="no" role="alert">{html.escape(t.error(error.kind, error.code, error.params))}</p>' if error else ""
+    )
+    shown = "" if name == "–" else html.escape(name, quote=True)
+    return f"""<p>{html.escape(t("sharing.intro"))}</p>{complaint}<form method="post" action="{SIGN_IN}">
+<input type="hidden" name="next" value="{html.escape(where, quote=True)}">
+<label for="name">{html.escape(t("sharing.name"))}</label>
+<input id="name" name="name" maxlength="60" autocomplete="username" value="{shown}">
+<label for="password">{html.escape(t("sharing.password"))}</label>
+<input id="password" name="password" type="password" required autofocus autocomplete="current-password">
+<button>{html.escape(t("sharing.enter"))}</button></form>"""
+
+
+def _signed_in(t: Text, visitor: Visitor) -> str:
+    who = html.escape(t("sharing.signed_in", name=visitor.name, role=t(f"role.{visitor.role.word}")))
+    return f"""<p>{who}</p><p><a href="/">{html.escape(t("sharing.back"))}</a></p>
+<form method="post" action="{SIGN_IN}/out"><button>{html.escape(t("sharing.leave"))}</button></form>"""

@@ -2,12 +2,13 @@
 
 A provider is told, never asks: it knows no task table, no queue and no key pool. The runner hands it an
 ``Order`` and a ``Key`` and writes down what comes back before anything else happens. The verbs are split so
-that exactly one of them, ``submit``, costs money::
+that exactly one of them, ``submit``, costs money, and ``confirm`` where a provider asks before it does::
 
     prepare   free, may be repeated    picture encoded or uploaded, the request body made
     submit    PAID, sent exactly once  -> Submission with the remote id
     poll      free, may be repeated    -> RemoteState
     fetch     free, may be repeated    bytes of the result into a PartFile
+    confirm   PAID, only a person or a limit of theirs says it    yes to the price that a job waits for
     cancel, find, fresh_link, test     free
 
 Every verb raises ``RemoteError`` (with ``delivery`` saying whether the request can have been acted on),
@@ -139,6 +140,8 @@ class RemoteState(Frozen):
     url: str | None = None
     #: With FAILED: why.
     failure: Failure | None = None
+    #: With RUNNING: what goes on only after somebody said yes to this price; the stage is ``waiting_for_confirmation``.
+    confirmation: Money | None = None
     #: What it cost, where the provider says so, and how sure that is.
     cost: Money | None = None
     charge: Charge | None = None
@@ -238,6 +241,10 @@ class Provider(ABC):
 
     async def cancel(self, job: RemoteJob, key: Key | None) -> bool:
         """Ask the provider to stop a job; True when it says that it did."""
+        return False
+
+    async def confirm(self, job: RemoteJob, key: Key | None) -> bool:
+        """Say yes to the price a job waits for, which COSTS it; False where the provider never asks."""
         return False
 
     async def find(self, order: Order, since: datetime, key: Key | None) -> tuple[Found, ...] | None:

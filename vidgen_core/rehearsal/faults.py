@@ -17,7 +17,9 @@ from vidgen_core.errors import InputError
 
 YUNWU: Final = "yunwu"
 KIE: Final = "kie"
+LOVART: Final = "lovart"
 BOTH: Final = (YUNWU, KIE)
+ALL: Final = (YUNWU, KIE, LOVART)
 
 
 class Verb(StrEnum):
@@ -33,10 +35,12 @@ class Verb(StrEnum):
     RESULT = "result"
     #: The bytes of the result.
     DOWNLOAD = "download"
-    #: A picture on its way to KIE.
+    #: A picture on its way to KIE or Lovart.
     UPLOAD = "upload"
     #: Balance and log.
     ACCOUNT = "account"
+    #: What Lovart's agent does with a job.
+    AGENT = "agent"
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Fault:
     name: str
     verb: Verb
     sentence: str
-    providers: tuple[str, ...] = BOTH
+    providers: tuple[str, ...] = ALL
     default: str | None = None
 
 
@@ -108,6 +112,13 @@ _SUBMIT: Final = (
         unsafe_image="Code 400: the picture is refused as unsafe.",
         image_unfetchable="Code 451: the picture could not be fetched.",
     ),
+    *_only(
+        LOVART,
+        Verb.SUBMIT,
+        thread_busy="409, code 2011: the thread has a running task already.",
+        project_gone="404: the project does not exist.",
+        signature_stale="401: the caller's clock is wrong.",
+    ),
     Fault("balance-empty", Verb.SUBMIT, "The account is empty (Yunwu 403 `insufficient_user_quota`, KIE code 402)."),
     Fault("parameter", Verb.SUBMIT, "A value is not allowed (Yunwu 400 `invalid_request`, KIE code 422)."),
     Fault("rate-limit", Verb.SUBMIT, "Too many requests, without `Retry-After` (Yunwu 429, KIE code 429)."),
@@ -129,8 +140,8 @@ _ANSWER: Final = (
     Fault("empty-after-accept", Verb.ANSWER, "The job exists; the answer is 200 with no body."),
     Fault("no-task-id", Verb.ANSWER, "The job exists; the answer is JSON that names no job."),
     Fault("slow-answer", Verb.ANSWER, "The job exists at once; the answer comes ARG seconds later.", default="30"),
-    Fault("reply-task-id", Verb.ANSWER, "The id comes as `task_id` (KIE: `data.task_id`)."),
-    Fault("reply-data-id", Verb.ANSWER, "The id comes as `data.task_id` (KIE: `data.recordId`)."),
+    Fault("reply-task-id", Verb.ANSWER, "The id comes as `task_id` (KIE: `data.task_id`).", providers=BOTH),
+    Fault("reply-data-id", Verb.ANSWER, "The id comes as `data.task_id` (KIE: `data.recordId`).", providers=BOTH),
     *_only(
         YUNWU,
         Verb.ANSWER,
@@ -147,13 +158,13 @@ _POLL: Final = (
     Fault("poll-reset", Verb.POLL, "The connection is reset on the first ARG looks.", default="2"),
     Fault("poll-not-found", Verb.POLL, "The first ARG looks do not find the job (KIE: record is null).", default="2"),
     Fault("slow-poll", Verb.POLL, "Each look is answered ARG seconds late.", default="5"),
-    Fault("progress-percent", Verb.POLL, 'Progress comes as text, such as "75%".'),
-    Fault("progress-missing", Verb.POLL, "Progress is not named."),
-    Fault("progress-null", Verb.POLL, "Progress is null."),
+    Fault("progress-percent", Verb.POLL, 'Progress comes as text, such as "75%".', providers=BOTH),
+    Fault("progress-missing", Verb.POLL, "Progress is not named.", providers=BOTH),
+    Fault("progress-null", Verb.POLL, "Progress is null.", providers=BOTH),
     Fault("status-unknown", Verb.POLL, "While it runs, its status is a word nobody knows."),
     Fault("status-missing", Verb.POLL, "While it runs, no status is named."),
     Fault("url-late", Verb.POLL, "The first ARG looks after its end say success without a link.", default="2"),
-    Fault("url-in", Verb.POLL, "The link stands at ARG instead of its usual place.", default="url"),
+    Fault("url-in", Verb.POLL, "The link stands at ARG instead of its usual place.", providers=BOTH, default="url"),
     *_only(
         YUNWU,
         Verb.POLL,
@@ -187,8 +198,8 @@ _RESULT: Final = (
         YUNWU,
         Verb.RESULT,
         moderated_silent="Success, progress 100 and `moderated: true`, but no link.",
-        cancelled="The job ends as cancelled; the money comes back.",
     ),
+    Fault("cancelled", Verb.RESULT, "The job ends as cancelled; the money comes back.", providers=(YUNWU, LOVART)),
     Fault(
         "error-in",
         Verb.RESULT,
@@ -218,16 +229,32 @@ _DOWNLOAD: Final = (
 )
 
 _OTHER: Final = (
-    Fault("upload-500", Verb.UPLOAD, "An upload fails: code 500. By share only.", providers=(KIE,)),
-    Fault("upload-html", Verb.UPLOAD, "An upload is answered with an HTML page. By share only.", providers=(KIE,)),
+    Fault("upload-500", Verb.UPLOAD, "An upload fails: code 500. By share only.", providers=(KIE, LOVART)),
+    Fault(
+        "upload-html", Verb.UPLOAD, "An upload is answered with an HTML page. By share only.", providers=(KIE, LOVART)
+    ),
     Fault("upload-file-url", Verb.UPLOAD, "The link comes as `fileUrl`. By share only.", providers=(KIE,)),
-    Fault("balance-unknown", Verb.ACCOUNT, "The balance cannot be asked for. By share only."),
+    Fault("balance-unknown", Verb.ACCOUNT, "The balance cannot be asked for. By share only.", providers=BOTH),
     Fault("log-unknown", Verb.ACCOUNT, "The log cannot be asked for. By share only.", providers=(YUNWU,)),
+)
+
+_AGENT: Final = (
+    Fault(
+        "done-too-early", Verb.AGENT, "The first ARG looks say done and take it back.", providers=(LOVART,), default="1"
+    ),
+    Fault("confirmation", Verb.AGENT, "The agent wants a yes for ARG credits.", providers=(LOVART,), default="25"),
+    Fault(
+        "only-words",
+        Verb.AGENT,
+        "The agent answers ARG instead of making a video.",
+        providers=(LOVART,),
+        default="Which of the two moods do you prefer?",
+    ),
 )
 
 #: Every fault by its name, in the order in which they are tried.
 CATALOGUE: Final[Mapping[str, Fault]] = MappingProxyType(
-    {fault.name: fault for fault in (*_SUBMIT, *_ANSWER, *_POLL, *_RESULT, *_DOWNLOAD, *_OTHER)}
+    {fault.name: fault for fault in (*_SUBMIT, *_ANSWER, *_POLL, *_RESULT, *_DOWNLOAD, *_OTHER, *_AGENT)}
 )
 
 _TAG: Final = re.compile(r"\[\[([a-z0-9-]+)(?::([^\[\]]*))?\]\]")

@@ -14,7 +14,7 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 
-from vidgen_core.rehearsal import admin, files, kie, kie_files, yunwu, yunwu_account
+from vidgen_core.rehearsal import admin, files, kie, kie_files, lovart, yunwu, yunwu_account
 from vidgen_core.rehearsal.options import RehearsalOptions
 from vidgen_core.rehearsal.state import Rehearsal
 from vidgen_core.rehearsal.wire import AbruptProtocol
@@ -38,7 +38,7 @@ def create_app(options: RehearsalOptions) -> Starlette:
             task.cancel()
         app.state.rehearsal.close()
 
-    modules = (yunwu, yunwu_account, kie, kie_files, files, admin)
+    modules = (yunwu, yunwu_account, kie, kie_files, lovart, files, admin)
     return Starlette(routes=[route for module in modules for route in module.ROUTES], lifespan=lifespan)
 
 
@@ -86,12 +86,15 @@ def serve(options: RehearsalOptions, on_ready: Callable[[str], None] = lambda _u
 def settings_hint(url: str) -> dict[str, str]:
     """Environment variables that point Vidgen at a rehearsal."""
     keys = json.dumps([{"name": "rehearsal", "secret": "sk-rehearsal"}])
+    pairs = json.dumps([{"name": "rehearsal", "secret": "ak_rehearsal:sk_rehearsal"}])
     return {
         "VIDGEN_PROVIDERS__YUNWU__BASE_URL": url,
         "VIDGEN_PROVIDERS__YUNWU__KEYS": keys,
         "VIDGEN_PROVIDERS__KIE__BASE_URL": url,
         "VIDGEN_PROVIDERS__KIE__UPLOAD_URL": url,
         "VIDGEN_PROVIDERS__KIE__KEYS": keys,
+        "VIDGEN_PROVIDERS__LOVART__BASE_URL": url,
+        "VIDGEN_PROVIDERS__LOVART__KEYS": pairs,
     }
 
 

@@ -20,7 +20,7 @@ from vidgen_core.rehearsal.uploads import Uploads
 from vidgen_core.rehearsal.videos import Videos
 
 #: What a tag or a share can do to one job.
-_OF_JOBS: Final = (Verb.SUBMIT, Verb.ANSWER, Verb.POLL, Verb.RESULT, Verb.DOWNLOAD)
+_OF_JOBS: Final = (Verb.SUBMIT, Verb.ANSWER, Verb.POLL, Verb.RESULT, Verb.DOWNLOAD, Verb.AGENT)
 
 
 class Rehearsal:

@@ -50,7 +50,10 @@ def rehearsal_of(request: Request) -> Rehearsal:
 
 
 def key_of(request: Request) -> str:
-    """The bearer's key; empty without one."""
+    """The bearer's key; empty without one. Lovart's access key ``ak_name`` counts as the key ``sk-name``."""
+    access = request.headers.get("x-access-key", "")
+    if access.startswith("ak"):
+        return f"sk-{access[3:]}"
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
 

@@ -1,0 +1,211 @@
+"""Lovart keeps the contract, against the rehearsal, and treats its agent as what it is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from contract import RemoteContract
+from provider_world import GOOD, World, finish, make_key, make_params, send
+
+from vidgen_core.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.models import Money
+from vidgen_core.providers.base import Key, Provider, RemoteStatus
+from vidgen_core.providers.lovart import Lovart
+from vidgen_core.providers.lovart_words import message, request
+from vidgen_core.settings import Settings
+
+Build = Callable[[Callable[[], Settings]], Provider]
+PAIR = f"ak{GOOD[2:]}:{GOOD}"
+
+
+def lovart_at(url: str, **options: Any) -> Settings:
+    return Settings.model_validate({"providers": {"lovart": {"base_url": url, **options}}})
+
+
+@pytest.fixture
+def key() -> Key:
+    return make_key(PAIR)
+
+
+@pytest.fixture
+async def provider(world: World) -> AsyncIterator[Lovart]:
+    made = Lovart(lambda: lovart_at(world.server.url, **world.options), world.locations, settle=0.0)
+    yield made
+    await made.close()
+
+
+class TestLovart(RemoteContract):
+    @pytest.fixture
+    def key(self) -> Key:
+        return make_key(PAIR)
+
+    @pytest.fixture
+    def build(self, world: World) -> Build:
+        # The contract brings an address with the settings of another provider.
+        return lambda given: Lovart(lambda: lovart_at(given().providers.kie.base_url), world.locations)
+
+
+async def test_the_prompt_arrives_word_for_word_with_the_wishes_beside_it(provider, key, world) -> None:
+    prompt = "A cat.\n-----\nAspect ratio: 1:1 — 猫"
+    await send(provider, world.order(provider, prompt, duration=4.0, aspect_ratio="16:9"), key)
+    (job,) = world.server.jobs()
+    assert job["prompt"] == prompt
+    assert (job["model"], job["seconds"]) == ("generate_video_seedance_v2_0", 4.0)
+    assert (job["width"], job["height"]) == (1280, 720)
+    assert len(job["params"]["attachments"]) == 1
+
+
+def test_the_tool_is_a_wish_unless_it_is_made_a_rule() -> None:
+    wish, rule = (request("veo3", make_params(), None, "p", only=only)["tool_config"] for only in (False, True))
+    assert wish == {"prefer_tool_categories": {"VIDEO": ["generate_video_veo3"]}}
+    assert rule == wish | {"include_tools": ["generate_video_veo3"]}
+
+
+def test_what_was_not_asked_for_is_not_wished_for() -> None:
+    text = message("veo3", make_params(aspect_ratio="Auto"), picture=False)
+    assert "ratio" not in text
+    assert "Length" not in text
+    assert "picture" not in text
+
+
+async def test_each_take_has_a_project_of_its_own_and_its_canvas_is_kept(provider, key, world) -> None:
+    orders = [world.order(provider, take=take) for take in (1, 2)]
+    prepared = [await provider.prepare(order, key) for order in orders]
+    projects = [one.payload["project_id"] for one in prepared]
+    assert len(set(projects)) == 2
+    assert prepared[0].sent["canvas"] == f"https://www.lovart.ai/canvas?projectId={projects[0]}"
+    submission = await provider.submit(orders[0], prepared[0], key)
+    assert submission.remote_id.startswith(f"{projects[0]}/thread_")
+
+
+async def test_takes_of_a_shot_share_one_upload(provider, key, world) -> None:
+    for take in (1, 2, 3):
+        await provider.prepare(world.order(provider, take=take), key)
+    assert world.server.stats()["uploads_total"] == 1
+
+
+@pytest.mark.parametrize("fault", ["upload-500", "upload-html"])
+async def test_a_failed_upload_has_cost_nothing(provider, key, world, fault) -> None:
+    world.server.set_faults({fault: 1})
+    with pytest.raises(RemoteError) as caught:
+        await provider.prepare(world.order(provider), key)
+    assert caught.value.delivery is Delivery.NOT_SENT
+
+
+async def test_an_early_done_is_not_believed(provider, key, world) -> None:
+    job = await send(provider, world.order(provider, "[[done-too-early]]"), key)
+    assert (await provider.poll(job, key)).status is RemoteStatus.RUNNING
+    assert (await finish(provider, job, key, world)).status is RemoteStatus.SUCCEEDED
+
+
+async def test_words_instead_of_a_video_are_a_failure_in_those_words(provider, key, world) -> None:
+    job = await send(provider, world.order(provider, "[[only-words:Which mood do you prefer?]]"), key)
+    state = await finish(provider, job, key, world)
+    assert (state.status, state.url) == (RemoteStatus.FAILED, None)
+    assert state.failure is not None
+    assert (state.failure.kind, state.failure.code) == (ErrorKind.PROVIDER, "agent_answered_in_words")
+    assert state.failure.params["said"] == "Which mood do you prefer?"
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("That goes against our guidelines.", ErrorKind.MODERATION),
+        ("你的内容包含敏感信息。", ErrorKind.MODERATION),
+        ("You have not enough credits.", ErrorKind.BALANCE),
+    ],
+)
+async def test_the_agents_words_say_what_kind_of_no_it_is(provider, key, world, words, kind) -> None:
+    job = await send(provider, world.order(provider, f"[[only-words:{words}]]"), key)
+    state = await finish(provider, job, key, world)
+    assert state.failure is not None
+    assert (state.failure.kind, state.failure.params["said"]) == (kind, words)
+
+
+async def test_an_aborted_thread_is_a_cancelled_job(provider, key, world) -> None:
+    job = await send(provider, world.order(provider, "[[cancelled]]"), key)
+    assert (await finish(provider, job, key, world)).status is RemoteStatus.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("tag", "kind", "delivery"),
+    [
+        ("thread-busy", ErrorKind.OVERLOADED, Delivery.REFUSED),
+        ("project-gone", ErrorKind.PROVIDER, Delivery.NOT_SENT),
+        ("signature-stale", ErrorKind.AUTH, Delivery.REFUSED),
+    ],
+)
+async def test_its_own_refusals_are_told_by_their_kind(provider, key, world, tag, kind, delivery) -> None:
+    with pytest.raises(RemoteError) as caught:
+        await send(provider, world.order(provider, f"[[{tag}]]"), key)
+    assert (caught.value.kind, caught.value.delivery) == (kind, delivery)
+
+
+@pytest.mark.parametrize("secret", ["ak_alone", "ak_alone:", ":sk_alone"])
+async def test_half_a_pair_of_keys_is_no_key(provider, world, secret) -> None:
+    connection = await provider.test(make_key(secret))
+    assert connection.failure is not None
+    assert (connection.failure.kind, connection.failure.code) == (ErrorKind.AUTH, "key_pair_needed")
+
+
+async def test_a_pair_whose_halves_do_not_belong_together_is_refused(provider) -> None:
+    connection = await provider.test(make_key("ak_one:sk_other"))
+    assert connection.failure is not None
+    assert (connection.failure.kind, connection.failure.code) == (ErrorKind.AUTH, "key_rejected")
+
+
+# --- the price that wants a yes -------------------------------------------------------------------------------------------
+
+
+def in_credits(amount: int) -> Money:
+    return Money(amount=Decimal(amount), currency="credits")
+
+
+async def test_a_price_is_never_confirmed_by_itself_without_a_limit(provider, key, world) -> None:
+    job = await send(provider, world.order(provider, "[[confirmation:1]]"), key)
+    for _ in range(2):
+        state = await finish(provider, job, key, world)
+        assert (state.status, state.stage) == (RemoteStatus.RUNNING, "waiting_for_confirmation")
+        assert state.confirmation == in_credits(1)
+
+
+async def test_a_yes_lets_the_job_go_on(provider, key, world) -> None:
+    job = await send(provider, world.order(provider, "[[confirmation]]"), key)
+    assert (await finish(provider, job, key, world)).confirmation == in_credits(25)
+    assert await provider.confirm(job, key)
+    state = await finish(provider, job, key, world)
+    assert (state.status, state.confirmation) == (RemoteStatus.SUCCEEDED, None)
+
+
+async def test_a_yes_nobody_waits_for_is_an_error(provider, key, world) -> None:
+    job = await send(provider, world.order(provider), key)
+    with pytest.raises(RemoteError):
+        await provider.confirm(job, key)
+
+
+async def test_a_price_within_the_limit_is_confirmed_once(provider, key, world) -> None:
+    world.options = {"confirm_up_to": 25}
+    job = await send(provider, world.order(provider, "[[confirmation:25]]"), key)
+    assert (await finish(provider, job, key, world)).stage == "confirmed"
+    assert (await finish(provider, job, key, world)).status is RemoteStatus.SUCCEEDED
+
+
+async def test_a_price_above_the_limit_waits(provider, key, world) -> None:
+    world.options = {"confirm_up_to": 24}
+    job = await send(provider, world.order(provider, "[[confirmation:25]]"), key)
+    assert (await finish(provider, job, key, world)).stage == "waiting_for_confirmation"
+
+
+async def test_the_limit_serves_one_yes_even_after_a_crash(provider, key, world) -> None:
+    world.options = {"confirm_up_to": 30}
+    job = await send(provider, world.order(provider, "[[confirmation]]"), key)
+    assert (await finish(provider, job, key, world)).stage == "confirmed"
+    # The agent asks again, and another process looks.
+    world.server.state.jobs.find(job.remote_id.partition("/")[2]).hits.clear()
+    again = Lovart(provider.settings, world.locations, settle=0.0)
+    state = await finish(again, job, key, world)
+    await again.close()
+    assert state.stage == "waiting_for_confirmation"

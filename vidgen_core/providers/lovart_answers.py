@@ -1,0 +1,143 @@
+"""Lovart's ways of saying no, and what a conversation with its agent has brought.
+
+Source: the client that Lovart publishes (github.com/lovartai/lovart-skill) and its description of errors and limits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from vidgen_core.errors import Delivery, ErrorKind
+from vidgen_core.models import Charge, Failure, Money
+from vidgen_core.providers.answers import (
+    ADDRESS_NOT_ALLOWED,
+    BALANCE_EMPTY,
+    CONTENT_REFUSED,
+    IMAGE_NOT_FETCHED,
+    IMAGE_TROUBLE,
+    JOB_FAILED,
+    JOB_UNKNOWN,
+    PARAMETER_REFUSED,
+    RATE_LIMITED,
+    REMOTE_TIMEOUT,
+    Said,
+    Table,
+    Verdict,
+    as_failure,
+    at,
+    case,
+    failed_verdict,
+    judge,
+    texts_at,
+    words,
+)
+from vidgen_core.providers.base import RemoteStatus
+from vidgen_core.providers.http import Answer
+
+THREAD_BUSY: Final = Verdict(ErrorKind.OVERLOADED, "thread_busy", retryable=True)
+#: Nothing can have been begun in a project that is not there; the next attempt makes a new one.
+PROJECT_GONE: Final = Verdict(ErrorKind.PROVIDER, "agent_project_gone", Delivery.NOT_SENT, retryable=True)
+CLOCK_WRONG: Final = Verdict(ErrorKind.AUTH, "clock_wrong")
+REPLY_WITHOUT_ID: Final = Verdict(
+    ErrorKind.NETWORK, "answer_without_id", Delivery.UNKNOWN, retryable=True, charge=Charge.UNKNOWN
+)
+#: The agent asked, explained or excused itself instead of making a video.
+ONLY_WORDS: Final = Verdict(ErrorKind.PROVIDER, "agent_answered_in_words", retryable=True, charge=Charge.UNKNOWN)
+
+TABLE: Final = Table(
+    provider="Lovart",
+    by_code=(
+        case(RATE_LIMITED, "1429"),
+        case(THREAD_BUSY, "2011"),
+        case(BALANCE_EMPTY, "2012"),
+    ),
+    by_words=(
+        case(CLOCK_WRONG, said=words("timestamp", "clock skew")),
+        case(ADDRESS_NOT_ALLOWED, said=words(r"\bIP\b.{0,30}not allowed", "whitelist")),
+        case(PROJECT_GONE, said=words(r"project.{0,80}(?:does not exist|not found)")),
+        case(JOB_UNKNOWN, said=words(r"thread.{0,80}(?:does not exist|not found)")),
+        case(IMAGE_NOT_FETCHED, said=IMAGE_TROUBLE),
+        case(BALANCE_EMPTY, said=words("(?:insufficient|not enough).{0,10}(?:credits?|balance)", "积分不足")),
+        case(CONTENT_REFUSED, said=words("guidelines", "inappropriate", "不合规", "不适宜")),
+        case(REMOTE_TIMEOUT, said=words("timed out", "time limit")),
+        case(PARAMETER_REFUSED, said=words("not supported", "out of range", "invalid (?:param|value|input)")),
+    ),
+    by_status=(case(THREAD_BUSY, statuses=[409]),),
+)
+
+_STATUSES: Final[Mapping[str, RemoteStatus]] = {
+    "running": RemoteStatus.RUNNING,
+    "done": RemoteStatus.SUCCEEDED,
+    "abort": RemoteStatus.CANCELLED,
+}
+
+
+def said_by(answer: Answer) -> Said:
+    """Code and message of the envelope; where there is none, the HTTP status counts."""
+    code = at(answer.json, "code")
+    parts = texts_at(answer.json, "message", "details") or texts_at(answer.json, "error") or [answer.plain_text]
+    text = ": ".join(parts)
+    if not isinstance(code, int) or isinstance(code, bool):
+        return Said((), text, answer.status)
+    status = code if answer.ok and 400 <= code < 600 else answer.status
+    return Said((str(code),), text, status)
+
+
+def went_well(answer: Answer) -> bool:
+    """Whether the envelope says so, too."""
+    return answer.ok and at(answer.json, "code") in (0, "0")
+
+
+def status_in(answer: Answer) -> tuple[RemoteStatus, str | None]:
+    """Where a thread stands, and the word for it; *done* says nothing yet about a video."""
+    found = texts_at(answer.json, "data.status")
+    word = found[0].lower() if found else None
+    return _STATUSES.get(word or "", RemoteStatus.UNKNOWN), word
+
+
+def pending_in(answer: Answer) -> tuple[bool, Money | None]:
+    """Whether the agent waits for a yes, and the credits it names for it."""
+    pending = at(answer.json, "data.pending_confirmation")
+    if not pending:
+        return False, None
+    return True, _credits(at(pending, "estimated_cost"))
+
+
+def _credits(value: Any) -> Money | None:
+    found = re.search(r"\d+(?:\.\d+)?", str(value)) if not isinstance(value, bool) else None
+    return Money(amount=Decimal(found[0]), currency="credits") if found else None
+
+
+def _items(answer: Answer) -> Iterator[Mapping[str, Any]]:
+    items = at(answer.json, "data.items")
+    yield from (item for item in items if isinstance(item, Mapping)) if isinstance(items, list) else ()
+
+
+def _artifacts(answer: Answer) -> Iterator[Mapping[str, Any]]:
+    for item in _items(answer):
+        artifacts = item.get("artifacts")
+        yield from (one for one in artifacts if isinstance(one, Mapping)) if isinstance(artifacts, list) else ()
+
+
+def video_in(answer: Answer) -> tuple[bool, str | None]:
+    """Whether a video is named, and its link; of several the last, for an agent mends what went wrong."""
+    videos = [one for one in _artifacts(answer) if str(one.get("type")).lower() == "video"]
+    links = [str(one["content"]) for one in videos if str(one.get("content")).startswith("http")]
+    return bool(videos), (links[-1] if links else None)
+
+
+def words_in(answer: Answer) -> str:
+    """What the agent said: all its texts in order."""
+    texts = (item.get("text") for item in _items(answer) if item.get("type") == "assistant")
+    return "\n".join(text.strip() for text in texts if isinstance(text, str) and text.strip())
+
+
+def failure_in(text: str) -> Failure:
+    """Why there is no video, by the agent's own words."""
+    said = Said((), text, 0)
+    own = judge(TABLE, said)
+    verdict = own if own.kind is ErrorKind.BALANCE else failed_verdict(TABLE, said)
+    return as_failure(TABLE, ONLY_WORDS if verdict is JOB_FAILED else verdict, said)

@@ -129,7 +129,8 @@ class Imports:
         from vidgen_core.importing.rows import Row, plan_rows
 
         row = Row(1, {field: text.strip() for field, text in cells.items()}, {})
-        return ImportPlan(source="", shots=plan_rows([row], "", Surroundings(self._app.locations.home)))
+        (shot,) = plan_rows([row], "", Surroundings(self._app.locations.home))
+        return ImportPlan(source="", shots=(shot.model_copy(update={"line": None}),))
 
     def plan_links(self, text: str) -> ImportPlan:
         """What importing links would do, one a line, each with a prompt behind it or none."""

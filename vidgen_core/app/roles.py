@@ -65,6 +65,7 @@ PREPARES: Final[dict[str, frozenset[str]]] = {
     "imports": frozenset(
         {
             "open_tray",
+            "find_tray",
             "look_at",
             "plan",
             "plan_pictures",

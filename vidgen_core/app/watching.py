@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -300,10 +301,14 @@ class _Folder:
         by_name = {path.name: path for path in ready}
         for row in whole:
             self._finish(by_name[row.source])
-        added = {shot.image: shot.id for shot in done.added}
-        self._promptless |= {
-            by_name[row.source]: added[row.image_key] for row in whole if not row.prompt and row.image_key in added
-        }
+        by_picture = defaultdict(list)
+        for shot in done.added:
+            by_picture[shot.image].append(shot.id)
+        for row in whole:
+            # The same picture may have come twice, under two names.
+            ids = by_picture[row.image_key]
+            if ids and not row.prompt:
+                self._promptless[by_name[row.source]] = ids.pop(0)
         if done.added:
             self._tell(len(done.added), whole[-1].source)
             if self.watch.generate:

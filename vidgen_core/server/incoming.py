@@ -13,9 +13,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from vidgen_core.app.roles import as_visitor
 from vidgen_core.errors import ErrorKind
 from vidgen_core.importing.tray import Tray
 from vidgen_core.media.disk import ensure_free_space, translate_os_errors
+from vidgen_core.server.access import visitor_of
 from vidgen_core.server.house import get_vidgen
 
 #: Bytes of one file.
@@ -28,7 +30,8 @@ async def put(request: Request) -> Response:
 
     The name of a tray is a secret of the page that opened it.
     """
-    tray = await asyncio.to_thread(get_vidgen().imports.find_tray, request.path_params["tray"])
+    app = as_visitor(get_vidgen(), visitor_of(request))
+    tray = await asyncio.to_thread(app.imports.find_tray, request.path_params["tray"])
     announced = request.headers.get("content-length", "")
     size = int(announced) if announced.isdecimal() else 0
     if size > LARGEST:

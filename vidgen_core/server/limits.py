@@ -15,6 +15,7 @@ from vidgen_core.server.words import envelope
 #: Bytes of a body; the first pattern that fits counts.
 LIMITS: Final = (
     (re.compile(r"/api/import"), 200_000_000),
+    (re.compile(r"/api/incoming/.+"), 210_000_000),
     (re.compile(r"/api/shots/\d+/image"), 50_000_000),
     (re.compile(r"/api/kie/callback"), 100_000),
     (re.compile(r"/sign-in(/.*)?"), 10_000),

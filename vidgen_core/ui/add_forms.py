@@ -186,9 +186,7 @@ def form(visit: Visit) -> None:
                 t("add.field.takes"), range(1, 6), index=None, key="add_form_takes", placeholder=t("add.as_set")
             )
             st.text_input(t("add.field.seed"), key="add_form_seed", placeholder=t("add.random"))
-        st.form_submit_button(
-            t("add.look"), type="primary", icon=":material/visibility:", on_click=_want_one, shortcut="Ctrl+Enter"
-        )
+        st.form_submit_button(t("add.look"), type="primary", icon=":material/visibility:", on_click=_want_one)
 
 
 @answered

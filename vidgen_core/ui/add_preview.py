@@ -176,7 +176,8 @@ def _row(t: Text, place: int, row: ReviewRow) -> None:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.markdown(f"**{plain(planned.number or t('add.numbered_on'))}**", width="content")
                 st.badge(t(f"add.verdict.{row.verdict}"), icon=icon, color=colour)
-                st.caption(_origin(t, row), width="content")
+                if origin := _origin(t, row):
+                    st.caption(origin, width="content")
             prompt = planned.prompt if len(planned.prompt) <= _LONGEST else f"{planned.prompt[:_LONGEST]}…"
             if prompt:
                 st.markdown(plain(prompt))
@@ -198,7 +199,9 @@ def _shown(params: dict[str, object]) -> dict[str, object]:
 def _origin(t: Text, row: ReviewRow) -> str:
     planned = row.planned
     where = plain(planned.source or (planned.image_url or "")[:80])
-    return t("add.line", source=where, line=planned.line) if planned.line is not None else where
+    if planned.line is None:
+        return where
+    return t("add.line", source=where, line=planned.line) if where else t("add.line_alone", line=planned.line)
 
 
 def _picture(t: Text, row: ReviewRow) -> None:

@@ -66,12 +66,6 @@ def go_to(shot_id: int) -> None:
     st.session_state[_CURRENT] = shot_id
 
 
-def beside(order: Sequence[int], shot_id: int, step: int) -> int:
-    """The shot so many steps away; the ends of the order hold."""
-    place = order.index(shot_id) if shot_id in order else 0
-    return order[max(0, min(len(order) - 1, place + step))]
-
-
 def next_waiting(order: Sequence[int], waiting: frozenset[int], shot_id: int) -> int:
     """The next shot after this one that waits, round the end of the order; this one when none does."""
     place = order.index(shot_id) if shot_id in order else 0

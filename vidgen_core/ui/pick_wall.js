@@ -161,13 +161,21 @@ class Wall {
     if (this.playing) this.startAll()
   }
 
+  again() {
+    for (const video of this.videos()) {
+      video.currentTime = 0
+      video.play().catch(() => {})
+    }
+  }
+
   keepStep() {
     const lead = this.data && this.leader()
     if (!lead) return
     if (document.activeElement !== this.time) this.time.value = Math.round((1000 * lead.currentTime) / lead.duration)
     if (!this.playing || document.hidden) return
     if (lead.ended) {
-      this.seek(0)
+      // Seeking takes its time; asking again meanwhile would put it off for ever.
+      if (!lead.seeking) this.again()
       return
     }
     if (lead.paused) lead.play().catch(() => {})

@@ -10,6 +10,7 @@ import pytest
 from vidgen_core.app import Vidgen
 from vidgen_core.errors import InputError
 from vidgen_core.models import Mode, Project, Shot, ShotParams, TaskStatus
+from vidgen_core.providers import REGISTRY
 
 AddShot = Callable[..., Shot]
 
@@ -90,8 +91,11 @@ def test_paid_work_is_estimated_and_says_when_the_price_is_assumed(
     assert not estimate.free
 
 
-def test_a_provider_that_is_not_there_is_refused_by_name(app: Vidgen, project: Project, add_shot: AddShot) -> None:
-    missing = next(mode for mode in reversed(Mode) if mode not in app.modes)
+def test_a_provider_that_is_not_there_is_refused_by_name(
+    app: Vidgen, project: Project, add_shot: AddShot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = Mode.LOVART
+    monkeypatch.delitem(REGISTRY, missing)
 
     made = app.tasks.generate(project.id, [add_shot().id], provider=missing)
 

@@ -11,6 +11,7 @@ from vidgen_core.providers.base import Provider
 from vidgen_core.providers.kie import Kie
 from vidgen_core.providers.kie_upload import UploadCache
 from vidgen_core.providers.local import LocalProvider
+from vidgen_core.providers.lovart import Lovart
 from vidgen_core.providers.yunwu import Yunwu
 from vidgen_core.settings import Settings
 
@@ -21,6 +22,7 @@ REGISTRY: Final[dict[Mode, Maker]] = {
     Mode.LOCAL: lambda settings, locations, _: LocalProvider(settings, locations),
     Mode.YUNWU: lambda settings, locations, _: Yunwu(settings, locations),
     Mode.KIE: lambda settings, locations, uploads: Kie(settings, locations, uploads),
+    Mode.LOVART: lambda settings, locations, uploads: Lovart(settings, locations, uploads),
 }
 
 

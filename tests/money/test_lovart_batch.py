@@ -1,0 +1,134 @@
+"""A batch through Lovart under all faults: each take ends in its class, the others untouched, nothing bought twice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from doubles import wait_until
+from rehearsed import Home, rehearsed_home
+
+from vidgen_core.locations import Locations
+from vidgen_core.media.video import probe
+from vidgen_core.models import GenerationParams, Mode, Task, TaskStatus
+from vidgen_core.providers.lovart import WAITING
+from vidgen_core.store import NewShot, NewTask
+
+DONE = "completed"
+PAIRS = ["ak-good-aaaa1111:sk-good-aaaa1111", "ak-bad-bbbb2222:sk-bad-bbbb2222", "ak-poor-cccc3333:sk-poor-cccc3333"]
+#: Fault → how the take ends: ``completed`` or the kind of its failure.
+EXPECTED = {
+    "": DONE,
+    "done-too-early": DONE,
+    "only-words": "provider",
+    "only-words:That is against our guidelines.": "moderation",
+    "moderated-input": "moderation",
+    "moderated-output": "moderation",
+    "parameter": "parameter",
+    "failed-parameter": "parameter",
+    "thread-busy:1": DONE,
+    "project-gone:1": DONE,
+    "rate-limit-retry-after:1": DONE,
+    "poll-500:2": DONE,
+    "poll-429:1": DONE,
+    "poll-html:2": DONE,
+    "poll-gateway:2": DONE,
+    "poll-reset:2": DONE,
+    "poll-not-found:2": DONE,
+    "status-unknown": DONE,
+    "status-missing": DONE,
+    "url-late:2": DONE,
+    "cancelled": "provider",
+    "completed-without-url": "moderation",
+    "stuck": "timeout",
+    "link-404:1": DONE,
+    "link-expired:1": DONE,
+    "link-dead": "file",
+    "download-redirect": DONE,
+    "truncated:1": DONE,
+    "truncated-reset:1": DONE,
+    "garbage-file": "file",
+    "reset-before-accept": "submit_unknown",
+    "server-error": "submit_unknown",
+    "html": "submit_unknown",
+    "reset-after-accept": "submit_unknown",
+    "gateway-after-accept": "submit_unknown",
+    "empty-after-accept": "submit_unknown",
+    "no-task-id": "submit_unknown",
+}
+#: These end without a video and may be made again.
+MADE_AGAIN = {"only-words", "cancelled"}
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidgen_core.providers.lovart.Lovart.__init__.__defaults__", (None, None, 0.0))
+    monkeypatch.setattr("vidgen_core.runner.following.RECONCILE_FOR", 1.0)
+    monkeypatch.setattr("vidgen_core.keys.FIRST_REST", {"rate_limited": 0.2, "overloaded": 0.2})
+    monkeypatch.setattr("vidgen_core.runner.lanes.SAME_FAILURES", 99)
+
+
+def point_lovart(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    named = json.dumps([{"name": f"k{number}", "secret": pair} for number, pair in enumerate(PAIRS)])
+    monkeypatch.setenv("VIDGEN_PROVIDERS__LOVART__BASE_URL", url)
+    monkeypatch.setenv("VIDGEN_PROVIDERS__LOVART__KEYS", named)
+
+
+def queue(home: Home, prompts: list[str]) -> list[Task]:
+    with home.store.write() as tx:
+        shots = tx.shots.add(
+            home.project.id, [NewShot(number=None, prompt=prompt, image=home.image) for prompt in prompts]
+        )
+        params = {"image": home.image, "aspect_ratio": "9:16", "size": "720P"}
+        new = [
+            NewTask(
+                project_id=home.project.id,
+                shot_id=shot.id,
+                provider=Mode.LOVART,
+                model="seedance_v2_0",
+                params=GenerationParams(prompt=shot.prompt, **params),
+            )
+            for shot in shots
+        ]
+        return tx.tasks.add(new)
+
+
+def ending(task: Task) -> str:
+    return task.status.value if task.status is TaskStatus.COMPLETED else str(task.failure and task.failure.kind)
+
+
+@pytest.mark.slow
+def test_each_fault_ends_in_its_class(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
+    with rehearsed_home(locations, monkeypatch, {"concurrent": 20}) as (home, server):
+        point_lovart(monkeypatch, server.url)
+        prompts = [f"pan left, {number} [[{fault}]]" if fault else "pan left" for number, fault in enumerate(EXPECTED)]
+        tasks = queue(home, prompts)
+        with home.running():
+            ended = home.finish(tasks, 90)
+        stats = server.stats()
+
+    assert {fault: ending(task) for fault, task in zip(EXPECTED, ended, strict=True)} == EXPECTED
+    assert all(probe(Path(task.file)).seconds > 0 for task in ended if task.file)
+    bought = {fault: stats["accepted"].get(prompt, 0) for fault, prompt in zip(EXPECTED, prompts, strict=True)}
+    assert all(count <= 1 for fault, count in bought.items() if fault not in MADE_AGAIN), bought
+    assert all(bought[fault] == 3 for fault in MADE_AGAIN), bought
+    assert stats["wrong_key_polls"] == 0
+    assert stats["downloads_with_authorization"] == 0
+
+
+def test_a_take_that_waits_for_a_yes_waits_and_says_so(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
+    with rehearsed_home(locations, monkeypatch) as (home, server):
+        point_lovart(monkeypatch, server.url)
+        tasks = queue(home, ["zoom in [[confirmation:40]]"])
+        with home.running():
+            wait_until(lambda: home.tasks(tasks)[0].stage == WAITING, 20)
+            [waiting] = home.tasks(tasks)
+            assert waiting.status is TaskStatus.PROCESSING
+            # The user sets a limit, and the take goes on by itself.
+            home.settings_file.change({"providers.lovart.confirm_up_to": 40})
+            [ended] = home.finish(tasks, 30)
+        stats = server.stats()
+
+    assert ended.status is TaskStatus.COMPLETED
+    assert stats["accepted_total"] == 1

@@ -11,7 +11,7 @@ import streamlit as st
 from vidgen_core.exporting.task_list import Format, export_tasks
 from vidgen_core.models import Task
 from vidgen_core.store import TaskFilter
-from vidgen_core.ui import bulk, push, tables, task_filter
+from vidgen_core.ui import bulk, bulk_work, push, tables, task_filter
 from vidgen_core.ui.session import Visit, here, show_told
 from vidgen_core.ui.task_filter import Query
 
@@ -93,7 +93,7 @@ def tools(visit: Visit) -> None:
 
 def export(visit: Visit, kind: Format) -> bytes:
     ids = visit.app.tasks.ids(visit.project.id, TaskFilter())
-    tasks = (task for some in bulk.in_batches(ids) for task in visit.app.tasks.many(some))
+    tasks = (task for some in bulk_work.in_batches(ids) for task in visit.app.tasks.many(some))
     return export_tasks(tasks, kind, visit.t, visit.project.name)
 
 
@@ -103,4 +103,5 @@ st.session_state[_FRESH] = True
 with st.container(horizontal=True, vertical_alignment="center"):
     st.title(visit.t("tasks.title"), anchor=False, width="stretch")
     tools(visit)
+bulk_work.go_on()
 table()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from screens import Screen, open_screen
 
-from vidgen_core.models import Mode
+from vidgen_core.locale import get_text
+from vidgen_core.models import Mode, Money
+from vidgen_core.providers.base import Connection
 from vidgen_core.ui import keys_table
 
 SECRET = "sk-abcdefghijklmx4KR"
@@ -174,6 +177,28 @@ def test_removing_a_key_asks_first(screen: Screen) -> None:
 
     screen.press("confirm_act")
     assert not screen.app.settings().providers.yunwu.keys
+
+
+def test_a_connection_that_cannot_be_made_is_said_in_one_line_without_the_key(screen: Screen) -> None:
+    keys = [keys_table.make("main", SECRET)]
+    screen.app.settings_file.change(
+        {keys_table.setting(Mode.YUNWU): keys, "providers.yunwu.base_url": "http://127.0.0.1:9"}
+    )
+    screen.open("settings")
+
+    screen.press("key_test_yunwu")
+
+    (line,) = [error.value for error in screen.at.error]
+    assert "It does not work" in line
+    assert SECRET not in line
+
+
+def test_a_working_key_is_told_with_its_balance() -> None:
+    money = Money(amount=Decimal("128.5"), currency="CNY")
+
+    line = keys_table.connection_line(get_text("zh"), Connection(ok=True, balance=money))
+
+    assert line == "连接正常，余额 ¥128.50"
 
 
 def test_doctor_and_backup_are_a_click_away(screen: Screen) -> None:

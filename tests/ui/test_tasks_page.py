@@ -11,6 +11,7 @@ from screens import Screen, open_screen
 
 from vidgen_core.errors import ErrorKind
 from vidgen_core.models import TaskStatus
+from vidgen_core.ui import bulk_work
 
 
 @pytest.fixture
@@ -72,6 +73,21 @@ def test_an_address_decides_about_filter_and_order(screen: Screen) -> None:
     screen.run()
 
     assert list(rows(screen)["prompt"]) == ["pan left", "pan right"]
+
+
+def test_an_address_of_ours_that_comes_back_late_undoes_no_click(screen: Screen) -> None:
+    _, bad = screen.add_tasks(2)
+    screen.fail(bad, ErrorKind.NETWORK)
+    screen.open("tasks")
+    screen.choose("tasks_status", ["failed"])
+    late = dict(screen.at.query_params)
+    screen.choose("tasks_status", ["failed", "pending"])
+
+    screen.at.query_params = late
+    screen.choose("tasks_status", [])
+
+    assert len(rows(screen)) == 2
+    assert "status" not in screen.at.query_params
 
 
 def test_nonsense_in_the_address_is_passed_over(screen: Screen) -> None:
@@ -206,6 +222,20 @@ def test_clearing_all_asks_and_leaves_what_is_under_way(screen: Screen) -> None:
 
     screen.press("confirm_act")
     assert list(rows(screen)["number"]) == [f"1.0 v{sent.take}"]
+
+
+def test_a_large_wish_is_worked_off_in_pieces(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk_work, "_BATCH", 4)
+    screen.add_tasks(10)
+    screen.open("tasks")
+
+    screen.press("tasks_clear")
+    screen.press("confirm_act")
+
+    assert "10 tasks were taken off the list" in screen.words()
+    assert not screen.app.tasks.ids(screen.project.id)
+    screen.press("tasks_undo")
+    assert len(screen.app.tasks.ids(screen.project.id)) == 10
 
 
 def test_all_failed_ones_are_offered_without_ticking_rows(screen: Screen) -> None:

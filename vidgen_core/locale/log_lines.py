@@ -46,7 +46,13 @@ def codes_saying(t: Text, wanted: str) -> frozenset[str]:
 @functools.cache
 def sentences(lang: str) -> dict[str, str]:
     """Code → sentence with its placeholders, of one language."""
-    (file,) = (file for file in catalogue_files(lang) if file.name == "log.po")
-    with file.open("rb") as stream:
-        messages = {str(message.id): str(message.string) for message in pofile.read_po(stream) if message.id}
-    return {id_.removeprefix(_SENTENCES): said for id_, said in messages.items() if not id_.startswith(_SCREEN)}
+    found: dict[str, str] = {}
+    for file in catalogue_files(lang):
+        with file.open("rb") as stream:
+            messages = pofile.read_po(stream)
+        found |= {str(message.id): str(message.string) for message in messages if _is_line(str(message.id))}
+    return {id_.removeprefix(_SENTENCES): said for id_, said in found.items()}
+
+
+def _is_line(id_: str) -> bool:
+    return id_.startswith(_SENTENCES) and not id_.startswith(_SCREEN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -15,11 +15,10 @@ from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import LIVE, Task, TaskStatus
 from vidgen_core.store import TaskFilter
 from vidgen_core.ui import dialogs, tables
+from vidgen_core.ui.bulk_work import carry_out, in_batches
 from vidgen_core.ui.session import answered, here, keep, tell
 from vidgen_core.ui.task_filter import Query
 
-#: Tasks that one transaction changes, so that nobody else waits long for the database.
-_BATCH: Final = 500
 _DELETED: Final = "_tasks_deleted"
 #: Refusals that are told one by one.
 _TOLD: Final = 3
@@ -110,17 +109,23 @@ def _for_all(name: str, wanted: TaskFilter) -> None:
 
 @answered
 def start(ids: list[int]) -> None:
-    _report("start", _carry_out(here().app.tasks.start, ids))
+    carry_out(_finish, start=ids)
 
 
 @answered
 def look_again(ids: list[int]) -> None:
-    _report("look_again", _carry_out(here().app.tasks.look_again, ids))
+    carry_out(_finish, look_again=ids)
 
 
 @answered
 def download_again(ids: list[int]) -> None:
-    _report("download_again", _carry_out(here().app.tasks.download_again, ids))
+    carry_out(_finish, download_again=ids)
+
+
+@answered
+def delete(ids: list[int]) -> None:
+    """Take tasks off the list; ``show_undo`` offers to bring them back."""
+    carry_out(_finish, delete=ids)
 
 
 @answered
@@ -133,15 +138,6 @@ def pin(ids: list[int]) -> None:
 def unpin(ids: list[int]) -> None:
     here().app.tasks.pin(ids, pinned=False)
     tell(here().t.n("tasks.done.unpin", len(ids)), ":material/keep_off:")
-
-
-@answered
-def delete(ids: list[int]) -> None:
-    """Take tasks off the list; ``show_undo`` offers to bring them back."""
-    outcome = _carry_out(here().app.tasks.delete, ids)
-    st.session_state[_DELETED] = list(outcome.done)
-    _report("delete", outcome)
-    tables.forget_order()
 
 
 @answered
@@ -173,21 +169,18 @@ def _keep_deleted() -> None:
 @answered
 def cancel(ids: list[int]) -> None:
     """What was not sent ends at once; giving up on what was sent may still cost, so it asks."""
-    outcome = _carry_out(here().app.tasks.cancel, ids)
-    sent = [refusal.id for refusal in outcome.refused if refusal.code == "task_already_sent"]
-    others = tuple(refusal for refusal in outcome.refused if refusal.code != "task_already_sent")
-    if outcome.done or others:
-        _report("cancel", Outcome(done=outcome.done, refused=others))
-    if sent:
-        t = here().t
-        question = t.n("tasks.give_up_question", len(sent))
-        dialogs.ask(t("tasks.give_up_title"), dialogs.confirm, question, t("tasks.give_up"), _give_up, sent)
+    carry_out(_finish, cancel=ids)
+
+
+def _ask_give_up(sent: list[int]) -> None:
+    t = here().t
+    question = t.n("tasks.give_up_question", len(sent))
+    dialogs.ask(t("tasks.give_up_title"), dialogs.confirm, question, t("tasks.give_up"), _give_up, sent)
 
 
 @answered
 def _give_up(ids: list[int]) -> None:
-    tasks = here().app.tasks
-    _report("give_up", _carry_out(lambda some: tasks.cancel(some, give_up=True), ids))
+    carry_out(_finish, give_up=ids)
 
 
 # --- everything
@@ -311,11 +304,8 @@ def _price(t: Text, steps: Sequence[Step]) -> str:
 
 @answered
 def _submit_again(groups: list[Group]) -> None:
-    tasks = here().app.tasks
-    in_doubt = [task.id for group in groups if group.asks for task in group.tasks]
-    others = [task.id for group in groups if not group.asks for task in group.tasks]
-    outcomes = [_carry_out(tasks.retry, others), _carry_out(lambda some: tasks.retry(some, confirm=True), in_doubt)]
-    _report("retry", _merged(outcomes))
+    ids = {asks: [task.id for group in groups if group.asks is asks for task in group.tasks] for asks in (False, True)}
+    carry_out(_finish, retry=ids[False], retry_in_doubt=ids[True])
     st.rerun()
 
 
@@ -326,33 +316,25 @@ _FOR_ALL: Final[dict[str, tuple[str, Callable[[list[int]], None], frozenset[Task
 }
 
 
-# --- carrying out
+# --- the end of a wish
 
 
-def in_batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for begin in range(0, len(ids), _BATCH):
-        yield ids[begin : begin + _BATCH]
-
-
-def _carry_out(wish: Callable[[Sequence[int]], Outcome], ids: Sequence[int]) -> Outcome:
-    return _merged(wish(some) for some in in_batches(ids))
-
-
-def _merged(outcomes: Iterable[Outcome]) -> Outcome:
-    done: list[int] = []
-    refused: list[Refusal] = []
-    for outcome in outcomes:
-        done += outcome.done
-        refused += outcome.refused
-    return Outcome(done=tuple(done), refused=tuple(refused))
-
-
-def _report(name: str, outcome: Outcome) -> None:
+def _finish(name: str, outcome: Outcome) -> None:
     """Say what was done, and of what was not done, why."""
+    sent = [refusal.id for refusal in outcome.refused if refusal.code == "task_already_sent"]
+    _report(name, outcome.done, [refusal for refusal in outcome.refused if refusal.code != "task_already_sent"])
+    if name == "delete":
+        st.session_state[_DELETED] = list(outcome.done)
+        tables.forget_order()
+    if sent:
+        _ask_give_up(sent)
+
+
+def _report(name: str, done: Sequence[int], refused: Sequence[Refusal]) -> None:
     t = here().t
-    if outcome.done:
-        tell(t.n(f"tasks.done.{name}", len(outcome.done)), ":material/check:")
-    for refusal in outcome.refused[:_TOLD]:
+    if done:
+        tell(t.n(f"tasks.done.{name.removesuffix('_in_doubt')}", len(done)), ":material/check:")
+    for refusal in refused[:_TOLD]:
         tell(t.error(ErrorKind.PARAMETER, refusal.code, refusal.params), STATUS_ICONS[TaskStatus.FAILED])
-    if len(outcome.refused) > _TOLD:
-        tell(t.n("tasks.refused_more", len(outcome.refused) - _TOLD))
+    if len(refused) > _TOLD:
+        tell(t.n("tasks.refused_more", len(refused) - _TOLD))

@@ -26,7 +26,9 @@ _EMPTY: Final[dict[str, Any]] = {
     "up": False,
     "p": 1,
 }
-_WRITTEN: Final = "_tasks_address"
+_WRITTEN: Final = "_tasks_addresses"
+#: So many of our own addresses are known again.
+_REMEMBERED: Final = 20
 
 
 class Query(NamedTuple):
@@ -189,25 +191,36 @@ def _turn() -> None:
 
 
 def _take_over_address() -> None:
-    """An address that we did not write ourselves, typed or linked, decides about the filter."""
-    said = {name: st.query_params[name] for name in _EMPTY if name in st.query_params}
-    if said and said != keep(_WRITTEN, {}):
+    """An address that we did not write ourselves, typed or linked, decides about the filter.
+
+    One that we wrote a moment ago may come back: the browser sends what it has, and a click can overtake the news.
+    """
+    said = _said()
+    if said and said not in keep(_WRITTEN, []):
         for name, empty in _EMPTY.items():
             st.session_state[key(name)] = _parse(name, said[name]) if name in said else empty
-    st.session_state[_WRITTEN] = said
+        _remember(said)
 
 
 def _write_address() -> None:
     values = {name: st.session_state.get(key(name)) for name in _EMPTY}
-    said = {name: _format(value) for name, value in values.items() if value and value != _EMPTY[name]}
-    if said == st.session_state[_WRITTEN]:
+    wanted = {name: _format(value) for name, value in values.items() if value and value != _EMPTY[name]}
+    if wanted == _said() and keep(_WRITTEN, [])[-1:] == [wanted]:
         return
     for name in _EMPTY:
-        if name in said:
-            st.query_params[name] = said[name]
+        if name in wanted:
+            st.query_params[name] = wanted[name]
         elif name in st.query_params:
             del st.query_params[name]
-    st.session_state[_WRITTEN] = said
+    _remember(wanted)
+
+
+def _said() -> dict[str, str]:
+    return {name: st.query_params[name] for name in _EMPTY if name in st.query_params}
+
+
+def _remember(address: dict[str, str]) -> None:
+    st.session_state[_WRITTEN] = [*keep(_WRITTEN, []), address][-_REMEMBERED:]
 
 
 def _format(value: Any) -> str:

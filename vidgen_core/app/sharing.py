@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -32,11 +34,20 @@ LONGEST: Final = 1_000
 LONGEST_NAME: Final = 60
 #: Names of this machine as seen from itself.
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1", "[::1]")
+#: Headers of requests that a proxy passes on for somebody else.
+_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 
 def is_exposed(address: str | None) -> bool:
     """Whether a server bound to ``address`` can be reached from other machines; None binds to all interfaces."""
     return address not in LOOPBACK
+
+
+def is_at_home(headers: Mapping[str, str], address: str | None) -> bool:
+    """Whether a request can only have come from this machine: bound to it, asked by its own name, passed on by nobody."""
+    if is_exposed(address) or any(name in headers for name in _FORWARDED):
+        return False
+    return urlsplit(f"//{headers.get('host', '')}").hostname in (*LOOPBACK, None)
 
 
 class Sharing:
@@ -48,10 +59,6 @@ class Sharing:
     @property
     def settings(self) -> SharingSettings:
         return self._file.current().sharing
-
-    def needs_sign_in(self, address: str | None) -> bool:
-        """Whether people must sign in; a server that others can reach always asks, by its token where nothing is set."""
-        return self.settings.sign_in != "none" or is_exposed(address)
 
     # --- programs
 

@@ -8,16 +8,15 @@ addresses are open and the screens' shell keeps the door; our routes are closed 
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import quote
 
-from starlette.datastructures import URL
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vidgen_core.app.roles import AT_HOME, Role, Visitor
-from vidgen_core.app.sharing import COOKIE, LOOPBACK, Sharing, is_exposed
+from vidgen_core.app.sharing import COOKIE, Sharing, is_at_home
 from vidgen_core.errors import ErrorKind, Refused, VidgenError
 from vidgen_core.server.house import get_vidgen
 from vidgen_core.server.words import envelope
@@ -32,11 +31,7 @@ OPEN: Final = (SIGN_IN, "/api/health", "/api/kie/callback", "/_stcore/health", "
 OURS: Final = ("/api", "/app/static/media")
 #: Addresses that no person looks at: they are answered with a status instead of the way to the sign-in.
 _MACHINES: Final = (*OURS, "/_stcore", "/media", "/component", "/app/static")
-#: Headers of requests that a proxy passes on for somebody else.
-_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 _KEY: Final = "vidgen.visitor"
-
-Verdict = Literal["in", "wrong_token", "sign_in"]
 
 
 def visitor_of(connection: HTTPConnection) -> Visitor:
@@ -94,19 +89,12 @@ class Access:
             return (Visitor(Role.OWNER, PROGRAM) if known else None), oidc
         sealed = connection.cookies.get(COOKIE)
         visitor = sharing.open(sealed) if sealed else None
-        if visitor is None and sharing.settings.sign_in == "none" and is_at_home(connection, self.address):
+        if visitor is None and sharing.settings.sign_in == "none" and is_at_home(connection.headers, self.address):
             visitor = AT_HOME
         return visitor, oidc
 
     def _without_settings(self, connection: HTTPConnection) -> Visitor | None:
-        return AT_HOME if is_at_home(connection, self.address) else None
-
-
-def is_at_home(connection: HTTPConnection, address: str | None) -> bool:
-    """Whether it can only have come from this machine: bound to it, asked by its own name, passed on by nobody."""
-    if is_exposed(address) or any(name in connection.headers for name in _FORWARDED):
-        return False
-    return URL(f"http://{connection.headers.get('host', '')}").hostname in (*LOOPBACK, None)
+        return AT_HOME if is_at_home(connection.headers, self.address) else None
 
 
 def _is_open(path: str) -> bool:

@@ -165,7 +165,7 @@ def _field(form: FormData, name: str) -> str:
 
 
 def _page(t: Text, body: str, status: int = 200) -> Response:
-    content = _PAGE.format(lang="zh-CN" if t.lang == "zh" else "en", title=html.escape(t("sharing.title")), body=body)
+    content = _PAGE.format(lang="zh-CN" if t.lang == "zh" else "en", title=html.escape(t("share.title")), body=body)
     return HTMLResponse(content, status, headers=_HEADERS)
 
 
@@ -174,16 +174,16 @@ def _form(t: Text, where: str, error: Refused | None = None, name: str = "") -> 
         f'<p class="no" role="alert">{html.escape(t.error(error.kind, error.code, error.params))}</p>' if error else ""
     )
     shown = "" if name == "–" else html.escape(name, quote=True)
-    return f"""<p>{html.escape(t("sharing.intro"))}</p>{complaint}<form method="post" action="{SIGN_IN}">
+    return f"""<p>{html.escape(t("share.intro"))}</p>{complaint}<form method="post" action="{SIGN_IN}">
 <input type="hidden" name="next" value="{html.escape(where, quote=True)}">
-<label for="name">{html.escape(t("sharing.name"))}</label>
+<label for="name">{html.escape(t("share.name"))}</label>
 <input id="name" name="name" maxlength="60" autocomplete="username" value="{shown}">
-<label for="password">{html.escape(t("sharing.password"))}</label>
+<label for="password">{html.escape(t("share.password"))}</label>
 <input id="password" name="password" type="password" required autofocus autocomplete="current-password">
-<button>{html.escape(t("sharing.enter"))}</button></form>"""
+<button>{html.escape(t("share.enter"))}</button></form>"""
 
 
 def _signed_in(t: Text, visitor: Visitor) -> str:
-    who = html.escape(t("sharing.signed_in", name=visitor.name, role=t(f"role.{visitor.role.word}")))
-    return f"""<p>{who}</p><p><a href="/">{html.escape(t("sharing.back"))}</a></p>
-<form method="post" action="{SIGN_IN}/out"><button>{html.escape(t("sharing.leave"))}</button></form>"""
+    who = html.escape(t("share.signed_in", name=visitor.name, role=t(f"role.{visitor.role.word}")))
+    return f"""<p>{who}</p><p><a href="/">{html.escape(t("share.back"))}</a></p>
+<form method="post" action="{SIGN_IN}/out"><button>{html.escape(t("share.leave"))}</button></form>"""

@@ -10,10 +10,11 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.app import Vidgen
+from vidgen_core.app.roles import Role
 from vidgen_core.errors import VidgenError
 from vidgen_core.locale import LANGUAGES, Text
 from vidgen_core.models import Project
-from vidgen_core.ui import dialogs, header, push
+from vidgen_core.ui import dialogs, header, push, sign_in
 from vidgen_core.ui.media import icon
 from vidgen_core.ui.session import LANGUAGE, Visit, answered, begin, show_told, words
 
@@ -41,7 +42,7 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
     """
     st.set_page_config(page_title="Vidgen", page_icon="🎬", layout="wide")
     try:
-        app = open_app()
+        app = sign_in.enter(open_app())
         t = words(app)
         projects = app.projects.all()
     except VidgenError as error:
@@ -53,6 +54,7 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
     with st.sidebar:
         project = _project(app, t, projects)
         _language(t)
+        sign_in.show_account(t)
     begin(Visit(app, project, t))
     push.begin(app)
     show_told()
@@ -72,13 +74,16 @@ def _navigation(t: Text, pages: Path) -> st.Page:
             default=name == "shots",
         )
         for name, sign in PAGES.items()
-        if (pages / f"{name}.py").exists()
+        if (pages / f"{name}.py").exists() and (name != "settings" or sign_in.may(Role.OWNER))
     ]
     return st.navigation(found, expanded=True)
 
 
 def _project(app: Vidgen, t: Text, projects: list[Project]) -> Project:
     if not projects:
+        if not sign_in.may(Role.MAKER):
+            st.info(t("share.nothing_yet"))
+            st.stop()
         projects = [app.projects.ensure(t("shell.first_project"))]
     projects = sorted(projects, key=lambda project: (project.created_at, project.id), reverse=True)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):

@@ -1,6 +1,6 @@
 """``kill -9`` at random moments over batches against the rehearsal: what was sent, bought, lost and shown.
 
-    python benchmarks/kills.py [--rounds 200] [--provider yunwu]
+    python benchmarks/kills.py [--rounds 200] [--provider yunwu|kie|lovart]
 
 Each round starts ``vidgen run``, waits until it talks to the provider, and kills it up to 1.2 seconds later; new shots are
 queued whenever the queue runs dry. At the end one run goes on to the end. The figures are the provider's own counts
@@ -28,7 +28,7 @@ from vidgen_core.rehearsal.options import RehearsalOptions
 from vidgen_core.rehearsal.server import RehearsalServer
 from vidgen_core.store import NewShot, NewTask, Store, TaskFilter
 
-MODELS = {Mode.YUNWU: "grok-video-3", Mode.KIE: "veo3_fast"}
+MODELS = {Mode.YUNWU: "grok-video-3", Mode.KIE: "veo3_fast", Mode.LOVART: "seedance_v2_0"}
 #: Faults that befall a share of all jobs; none of them makes a second purchase right.
 FAULTS = {
     "slow-answer": {"rate": 0.35, "argument": "0.4"},
@@ -45,7 +45,7 @@ SHOTS, TAKES, CAP = 12, 3, 6
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--provider", choices=["yunwu", "kie"], default="yunwu")
+    parser.add_argument("--provider", choices=["yunwu", "kie", "lovart"], default="yunwu")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--max-wait", type=float, default=12.0)
     given = parser.parse_args()
@@ -91,6 +91,9 @@ def _settings(url: str, locations: Locations, max_wait: float) -> dict[str, str]
         "VIDGEN_PROVIDERS__KIE__BASE_URL": url,
         "VIDGEN_PROVIDERS__KIE__UPLOAD_URL": url,
         "VIDGEN_PROVIDERS__KIE__KEYS": keys,
+        "VIDGEN_PROVIDERS__LOVART__BASE_URL": url,
+        "VIDGEN_PROVIDERS__LOVART__KEYS": json.dumps([{"name": "a", "secret": "ak-good-1111:sk-good-1111"}]),
+        "VIDGEN_PROVIDERS__LOVART__SETTLE": "0.1",
     }
 
 

@@ -63,7 +63,7 @@ MADE_AGAIN = {"only-words", "cancelled"}
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vidgen_core.providers.lovart.Lovart.__init__.__defaults__", (None, None, 0.0))
+    monkeypatch.setenv("VIDGEN_PROVIDERS__LOVART__SETTLE", "0")
     monkeypatch.setattr("vidgen_core.runner.following.RECONCILE_FOR", 1.0)
     monkeypatch.setattr("vidgen_core.keys.FIRST_REST", {"rate_limited": 0.2, "overloaded": 0.2})
     monkeypatch.setattr("vidgen_core.runner.lanes.SAME_FAILURES", 99)

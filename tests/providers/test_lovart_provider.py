@@ -22,7 +22,7 @@ PAIR = f"ak{GOOD[2:]}:{GOOD}"
 
 
 def lovart_at(url: str, **options: Any) -> Settings:
-    return Settings.model_validate({"providers": {"lovart": {"base_url": url, **options}}})
+    return Settings.model_validate({"providers": {"lovart": {"base_url": url, "settle": 0, **options}}})
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def key() -> Key:
 
 @pytest.fixture
 async def provider(world: World) -> AsyncIterator[Lovart]:
-    made = Lovart(lambda: lovart_at(world.server.url, **world.options), world.locations, settle=0.0)
+    made = Lovart(lambda: lovart_at(world.server.url, **world.options), world.locations)
     yield made
     await made.close()
 
@@ -205,7 +205,7 @@ async def test_the_limit_serves_one_yes_even_after_a_crash(provider, key, world)
     assert (await finish(provider, job, key, world)).stage == "confirmed"
     # The agent asks again, and another process looks.
     world.server.state.jobs.find(job.remote_id.partition("/")[2]).hits.clear()
-    again = Lovart(provider.settings, world.locations, settle=0.0)
+    again = Lovart(provider.settings, world.locations)
     state = await finish(again, job, key, world)
     await again.close()
     assert state.stage == "waiting_for_confirmation"

@@ -58,8 +58,6 @@ API: Final = "/v1/openapi"
 CANVAS: Final = "https://www.lovart.ai/canvas?projectId="
 #: Bytes of an uploaded picture.
 IMAGE_BYTES: Final = 8_000_000
-#: Seconds between two looks at a thread that says it is done: it can take that back when tools start late.
-SETTLE: Final = 5.0
 #: A thread that runs may be waiting for a yes from here on.
 MAY_ASK: Final = timedelta(seconds=20)
 WAITING: Final = "waiting_for_confirmation"
@@ -70,7 +68,6 @@ class Lovart(Provider):
     """Lovart's agent API.
 
     :param uploads: where links of uploaded pictures are remembered
-    :param settle: seconds between two looks at a thread that says it is done
     """
 
     mode: ClassVar[Mode] = Mode.LOVART
@@ -86,14 +83,12 @@ class Lovart(Provider):
         locations: Locations,
         uploads: UploadCache | None = None,
         http: Http | None = None,
-        settle: float = SETTLE,
     ) -> None:
         super().__init__(settings, locations)
         self._http = http or SignedHttp()
         self._pictures = PictureCopies(locations.home / "requests" / self.mode)
         self._preparations = Preparations(self._http, uploads or MemoryUploads())
         self._consents = Consents(locations.home / "consents" / self.mode)
-        self._settle = settle
 
     @property
     def _own(self) -> LovartSettings:
@@ -157,7 +152,8 @@ class Lovart(Provider):
     async def poll(self, job: RemoteJob, key: Key | None) -> RemoteState:
         answer = await self._look(job, "chat/status", key)
         if status_in(answer)[0] is RemoteStatus.SUCCEEDED:
-            await asyncio.sleep(self._settle)
+            # Tools can start late: the published client, too, believes it only the second time.
+            await asyncio.sleep(self._own.settle)
             answer = await self._look(job, "chat/status", key)
         status, word = status_in(answer)
         if status is RemoteStatus.SUCCEEDED or (status is RemoteStatus.RUNNING and _may_ask(job)):

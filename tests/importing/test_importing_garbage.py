@@ -10,9 +10,20 @@ import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from vidgen_core.errors import InputError
-from vidgen_core.importing import ImportPlan, read_csv, read_storyboard, read_xlsx
+from vidgen_core.importing import (
+    ImportPlan,
+    Pairing,
+    look_at,
+    pair,
+    read_csv,
+    read_images,
+    read_links,
+    read_storyboard,
+    read_xlsx,
+)
 
 BASE = Path(__file__).parent
 quickly = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -104,3 +115,64 @@ def test_any_damaged_workbook_is_survived(workbook: bytes, data: st.DataObject) 
             archive.writestr(part, content)
 
     survives(read_xlsx, out.getvalue())
+
+
+def picture(ending: str) -> bytes:
+    out = io.BytesIO()
+    Image.linear_gradient("L").resize((96, 80)).convert("RGB").save(
+        out, {"jpg": "jpeg", "tif": "tiff"}.get(ending, ending)
+    )
+    return out.getvalue()
+
+
+PICTURES = {ending: picture(ending) for ending in ("jpg", "png", "webp", "gif", "bmp", "tif", "avif")}
+
+
+# Pillow's own words about what it finds in damaged files.
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@settings(max_examples=120, deadline=None)
+@given(data=st.data())
+def test_any_damaged_picture_is_survived(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    ending = data.draw(st.sampled_from(sorted(PICTURES)))
+    whole = PICTURES[ending]
+    at, left_out = data.draw(st.integers(0, len(whole))), data.draw(st.integers(0, 40))
+    path = tmp_path_factory.getbasetemp() / f"damaged.{ending}"
+    path.write_bytes(whole[:at] + data.draw(st.binary(max_size=12)) + whole[at + left_out :])
+
+    (shot,) = read_images([path]).shots
+
+    assert (shot.verdict == "rejected") == (shot.image is None)
+
+
+@quickly
+@given(st.text(max_size=120), st.sampled_from(list(Pairing)))
+def test_any_text_is_survived_as_prompts(tmp_path_factory: pytest.TempPathFactory, text: str, how: Pairing) -> None:
+    path = tmp_path_factory.getbasetemp() / "1.0.png"
+    path.write_bytes(PICTURES["png"])
+
+    plan = pair([path], text, how)
+
+    assert plan.model_dump_json().encode()
+
+
+@quickly
+@given(st.text(max_size=120))
+def test_any_text_is_survived_as_links(text: str) -> None:
+    plan = read_links(text)
+
+    assert all(shot.image_url for shot in plan.ok)
+    assert plan.model_dump_json().encode()
+
+
+@quickly
+@given(st.binary(max_size=200), st.sampled_from([".csv", ".json", ".xlsx"]))
+def test_any_bytes_are_survived_when_their_columns_are_looked_for(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, ending: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / f"looked{ending}"
+    path.write_bytes(data)
+    try:
+        looks = look_at(path)
+    except InputError:
+        return
+    assert all(set(look.guess.values()) <= set(look.columns) for look in looks)

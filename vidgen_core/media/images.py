@@ -205,7 +205,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except UnidentifiedImageError as error:
         code = "image_truncated" if _looks_like_picture(head) else "image_not_a_picture"
         raise FileError(code, path=str(path)) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError) as error:
         raise FileError("image_truncated", path=str(path)) from error
     with image:
         if image.width * image.height > PIXEL_LIMIT:
@@ -249,7 +249,7 @@ def _looks_like_picture(head: bytes) -> bool:
 def _decode(image: Image.Image, path: Path) -> None:
     try:
         image.load()
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, RuntimeError) as error:
         raise FileError("image_truncated", path=str(path)) from error
     except MemoryError as error:
         raise FileError("image_too_many_pixels", path=str(path), limit=PIXEL_LIMIT) from error

@@ -12,6 +12,8 @@ from vidgen_core.ui import dialogs, log_view, push
 from vidgen_core.ui.session import Visit, answered, here, show_told, tell
 
 _LIVE: Final = "log_lines"
+#: Seconds; lines of the whole program change no project, so nothing is pushed for them.
+_SLOWLY: Final = 10
 _HEIGHT: Final = 560
 _FORMATS: Final[dict[Literal["txt", "csv", "json"], str]] = {
     "txt": "text/plain",
@@ -20,7 +22,7 @@ _FORMATS: Final[dict[Literal["txt", "csv", "json"], str]] = {
 }
 
 
-@st.fragment(key=_LIVE)
+@st.fragment(key=_LIVE, run_every=_SLOWLY)
 def lines() -> None:
     show_told()
     visit = here()

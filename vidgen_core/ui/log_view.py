@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from datetime import date, datetime, tzinfo
 from typing import Final, Literal, NamedTuple
@@ -20,6 +21,10 @@ from vidgen_core.ui.session import Visit, clock, keep
 WINDOW: Final = 100
 #: Where each window began on the way back in time; empty: at the tail.
 _TRAIL: Final = "_log_trail"
+_ANSWER: Final = "_log_answer"
+#: Seconds up to which an answer is quick; a slower one may take this share of the time.
+_QUICK: Final = 0.1
+_SHARE: Final = 10
 #: Setting of a project: the newest line when its log was cleared.
 _CLEARED: Final = "log_cleared"
 
@@ -29,6 +34,14 @@ LEVELS: Final[dict[LogLevel, tuple[str, Colour]]] = {
     LogLevel.WARNING: ("⚠️", "orange"),
     LogLevel.ERROR: ("❌", "red"),
 }
+
+
+class _Answer(NamedTuple):
+    """What the store said, and until when (``time.monotonic``) it is not asked the same again."""
+
+    asked: tuple[int, LogFilter, int | None]
+    lines: list[LogLine]
+    rests_until: float
 
 
 class Window(NamedTuple):
@@ -127,9 +140,23 @@ def window(visit: Visit, wanted: LogFilter) -> Window:
     trail: list[int] = keep(_TRAIL, [])
     with visit.app.store.read() as tx:
         cleared = tx.projects.settings(visit.project.id).get(_CLEARED, 0)
-    found = visit.app.log.page(visit.project.id, wanted, WINDOW + 1, trail[-1] if trail else None)
+    found = _look(visit, wanted, trail[-1] if trail else None)
     lines = [line for line in found if line.id > cleared]
     return Window(lines[:WINDOW], at_tail=not trail, older=len(lines) > WINDOW)
+
+
+def _look(visit: Visit, wanted: LogFilter, before_id: int | None) -> list[LogLine]:
+    """Ask the store; a rare text in a long log takes its time, so the same is not asked again at once."""
+    asked = (visit.project.id, wanted, before_id)
+    kept: _Answer | None = keep(_ANSWER, None)
+    begun = time.monotonic()
+    if kept is not None and kept.asked == asked and begun < kept.rests_until:
+        return kept.lines
+    lines = visit.app.log.page(visit.project.id, wanted, WINDOW + 1, before_id)
+    ended = time.monotonic()
+    rest = _SHARE * (ended - begun) if ended - begun > _QUICK else 0.0
+    st.session_state[_ANSWER] = _Answer(asked, lines, ended + rest)
+    return lines
 
 
 def clear(visit: Visit) -> None:

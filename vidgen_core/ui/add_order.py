@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from vidgen_core.app.imports import Review
 from vidgen_core.errors import VidgenError
@@ -127,7 +128,9 @@ def planned(visit: Visit) -> Planned | None:
         try:
             found = _make(visit, order, again)
         except VidgenError as error:
-            st.error(sentence(error), icon=":material/error:")
+            # The column picker has said already what is to be done.
+            if error.code != "list_without_header" or order.way != "list":
+                st.error(sentence(error), icon=":material/error:")
             return None
         st.session_state[_PLANNED] = found
     if found.settings is not visit.app.settings():
@@ -145,7 +148,14 @@ def look_anew() -> None:
 
 def _make(visit: Visit, order: Order, again: bool) -> Planned:
     bar = st.progress(0.0, text=visit.t("add.reading"))
+    try:
+        plan = _read(visit, order, again, bar)
+    finally:
+        bar.empty()
+    return Planned(order, visit.project.id, again, plan)
 
+
+def _read(visit: Visit, order: Order, again: bool, bar: DeltaGenerator) -> ImportPlan:
     def tell(done: int, total: int) -> None:
         # Every message costs the browser a little; a hundred are enough.
         if total and done % max(1, total // 100) == 0:
@@ -164,9 +174,7 @@ def _make(visit: Visit, order: Order, again: bool) -> Planned:
             plan = imports.plan(sources, tell, choices=dict(order.choices), may_leave=False)
         case "folder":
             plan = imports.plan(order.paths, tell)
-    plan = imports.bring_in(visit.project.id, plan, tray(), again, tell)
-    bar.empty()
-    return Planned(order, visit.project.id, again, plan)
+    return imports.bring_in(visit.project.id, plan, tray(), again, tell)
 
 
 def _pictures(paths: Sequence[Path]) -> list[Path]:

@@ -12,7 +12,7 @@ from rehearsed import Home, rehearsed_home
 from vidgen_core.locations import Locations
 from vidgen_core.media.video import probe
 from vidgen_core.models import GenerationParams, Mode, Task, TaskStatus
-from vidgen_core.providers.lovart import WAITING
+from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
 from vidgen_core.store import NewShot, NewTask
 
 DONE = "completed"
@@ -122,7 +122,7 @@ def test_a_take_that_waits_for_a_yes_waits_and_says_so(locations: Locations, mon
         point_lovart(monkeypatch, server.url)
         tasks = queue(home, ["zoom in [[confirmation:40]]"])
         with home.running():
-            wait_until(lambda: home.tasks(tasks)[0].stage == WAITING, 20)
+            wait_until(lambda: home.tasks(tasks)[0].stage == WAITING_FOR_CONFIRMATION, 20)
             [waiting] = home.tasks(tasks)
             assert waiting.status is TaskStatus.PROCESSING
             # The user sets a limit, and the take goes on by itself.

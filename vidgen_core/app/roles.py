@@ -79,6 +79,7 @@ PREPARES: Final[dict[str, frozenset[str]]] = {
     ),
     "shots": frozenset({"keep_image"}),
     "checks": frozenset({"test"}),
+    "tasks": frozenset({"asked_price"}),
     "runner": frozenset({"look_now"}),
     # Marks that belong to a screen, such as how far the log was read.
     "store": frozenset({"write"}),
@@ -100,6 +101,7 @@ ACTS: Final[dict[str, frozenset[str]]] = {
             "download_again",
             "adopt",
             "adopt_new",
+            "confirm_price",
         }
     ),
     "results": frozenset({"choose", "choose_number", "reject"}),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vidgen_core import money
-from vidgen_core.app import recovery
+from vidgen_core.app import confirming, recovery
 from vidgen_core.app.orders import Plan, Wish, plan
 from vidgen_core.app.views import Estimate, Generated, Outcome, Refusal, ShotProblem, ShotRefusal, Step
 from vidgen_core.errors import InputError, Refused
@@ -203,6 +203,20 @@ class Tasks:
     def download_again(self, ids: Iterable[int]) -> Outcome:
         """Fetch the video of a finished job again, with a fresh link; free."""
         return self._each(ids, recovery.download_again)
+
+    def asked_price(self, task_id: int) -> Money | None:
+        """What a job that waits for a yes would take; None: no price is named; free.
+
+        :raises Refused: ``nothing_to_confirm`` (shot, take), ``key_missing`` (provider)
+        """
+        return confirming.asked_price(self._app, task_id)
+
+    def confirm_price(self, task_id: int, price: Money | None) -> None:
+        """Say yes to the price a job waits for, which costs it; another price than ``price`` is not confirmed.
+
+        :raises Refused: as ``asked_price``, and ``price_changed`` (shot, take)
+        """
+        confirming.confirm_price(self._app, task_id, price)
 
     def adopt(self, task_id: int, remote_id: str) -> Task:
         """Say which remote job is this task's; the runner goes on with it; free.

@@ -1,4 +1,4 @@
-"""``vidgen retry``, ``look-again``, ``cancel``, ``delete``, ``adopt`` and ``pick``: wishes about tasks and takes."""
+"""``vidgen retry``, ``look-again``, ``confirm``, ``cancel``, ``delete``, ``adopt`` and ``pick``: wishes about tasks and takes."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command("pick", help="cli.help.pick")(pick)
     app.command("retry", help="cli.help.retry")(retry)
     app.command("look-again", help="cli.help.look_again")(look_again)
+    app.command("confirm", help="cli.help.confirm")(confirm)
     app.command("cancel", help="cli.help.cancel")(cancel)
     app.command("delete", help="cli.help.delete")(delete)
     app.command("adopt", help="cli.help.adopt")(adopt)
@@ -80,6 +81,25 @@ def look_again(
             update={"done": looked.done + fetched.done, "refused": looked.refused + fetched.refused}
         )
         finish(session, both, "cli.looking_again")
+
+
+def confirm(
+    ids: IdsArgument = None,
+    yes: YesOption = False,
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    with session.open() as app:
+        wanted = _wanted(app, session.existing_project(app), ids, every=None)
+        for id_ in wanted:
+            price = app.tasks.asked_price(id_)
+            if not yes:
+                said = session.text.money(price, False) if price else session.text("cli.price_unknown")
+                session.confirm("cli.ask_confirm", id=id_, price=said)
+            app.tasks.confirm_price(id_, price)
+        session.answer({"done": [str(id_) for id_ in wanted], "refused": []})
+        session.count("cli.confirmed", len(wanted))
 
 
 def cancel(

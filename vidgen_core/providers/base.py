@@ -22,7 +22,7 @@ from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, SecretStr
 
@@ -30,6 +30,9 @@ from vidgen_core.locations import Locations
 from vidgen_core.media.files import PartFile
 from vidgen_core.models import Charge, Failure, Frozen, GenerationParams, Mode, Money
 from vidgen_core.settings import Settings
+
+#: Stage of a job that goes on only after a yes to its price.
+WAITING_FOR_CONFIRMATION: Final = "waiting_for_confirmation"
 
 
 class Key(Frozen):
@@ -140,7 +143,7 @@ class RemoteState(Frozen):
     url: str | None = None
     #: With FAILED: why.
     failure: Failure | None = None
-    #: With RUNNING: what goes on only after somebody said yes to this price; the stage is ``waiting_for_confirmation``.
+    #: With RUNNING: what goes on only after somebody said yes to this price; the stage is ``WAITING_FOR_CONFIRMATION``.
     confirmation: Money | None = None
     #: What it cost, where the provider says so, and how sure that is.
     cost: Money | None = None

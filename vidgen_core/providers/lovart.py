@@ -19,6 +19,7 @@ from vidgen_core.models import Failure, GenerationParams, Mode, Money
 from vidgen_core.providers import lovart_words
 from vidgen_core.providers.answers import UNREADABLE, as_error, error_of, judge, texts_at
 from vidgen_core.providers.base import (
+    WAITING_FOR_CONFIRMATION,
     Capabilities,
     Connection,
     Key,
@@ -60,7 +61,6 @@ CANVAS: Final = "https://www.lovart.ai/canvas?projectId="
 IMAGE_BYTES: Final = 8_000_000
 #: A thread that runs may be waiting for a yes from here on.
 MAY_ASK: Final = timedelta(seconds=20)
-WAITING: Final = "waiting_for_confirmation"
 WITHOUT_LINK: Final = "completed_without_link"
 
 
@@ -178,7 +178,9 @@ class Lovart(Provider):
                     self._consents.give_back(job.remote_id)
                 raise
             return RemoteState(status=RemoteStatus.RUNNING, stage="confirmed", evidence=answer.evidence)
-        return RemoteState(status=RemoteStatus.RUNNING, stage=WAITING, confirmation=cost, evidence=answer.evidence)
+        return RemoteState(
+            status=RemoteStatus.RUNNING, stage=WAITING_FOR_CONFIRMATION, confirmation=cost, evidence=answer.evidence
+        )
 
     async def confirm(self, job: RemoteJob, key: Key | None) -> bool:
         base = job.base_url or self.base_url

@@ -1,0 +1,79 @@
+"""The price that Lovart wants a yes for: shown, said once, logged, and never said by itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+from doubles import wait_until
+from rehearsed import Home, rehearsed_home
+from test_lovart_batch import point_lovart, queue
+
+from vidgen_core.app import Vidgen
+from vidgen_core.cli.program import run
+from vidgen_core.errors import Refused
+from vidgen_core.locations import Locations
+from vidgen_core.models import Money, Task, TaskStatus
+from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
+from vidgen_core.rehearsal.server import RehearsalServer
+from vidgen_core.store import LogFilter
+
+FORTY = Money(amount=Decimal("40.0"), currency="credits")
+
+
+@pytest.fixture
+def waiting(
+    locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Home, RehearsalServer, Vidgen, Task]]:
+    """A take that waits for a yes to 40 credits, with the runner at work."""
+    monkeypatch.setenv("VIDGEN_PROVIDERS__LOVART__SETTLE", "0")
+    monkeypatch.setenv("VIDGEN_HOME", str(locations.home))
+    with rehearsed_home(locations, monkeypatch) as (home, server):
+        point_lovart(monkeypatch, server.url)
+        [task] = queue(home, ["zoom in [[confirmation:40]]"])
+        with home.running(), Vidgen.open(locations) as app:
+            wait_until(lambda: home.tasks([task])[0].stage == WAITING_FOR_CONFIRMATION, 20)
+            yield home, server, app, task
+
+
+def log_codes(app: Vidgen) -> list[str]:
+    with app.store.read() as tx:
+        return [line.code for line in tx.log.page(None, LogFilter(), 100)]
+
+
+def test_the_price_is_asked_for_and_a_yes_to_it_lets_the_take_go_on(waiting) -> None:
+    home, server, app, task = waiting
+
+    assert app.tasks.asked_price(task.id) == FORTY
+    app.tasks.confirm_price(task.id, FORTY)
+    [ended] = home.finish([task], 30)
+
+    assert ended.status is TaskStatus.COMPLETED
+    assert "price_confirmed" in log_codes(app)
+    assert server.stats()["accepted_total"] == 1
+    with pytest.raises(Refused, match="nothing_to_confirm"):
+        app.tasks.confirm_price(task.id, FORTY)
+
+
+def test_another_price_than_the_one_shown_is_not_confirmed(waiting) -> None:
+    home, _, app, task = waiting
+
+    with pytest.raises(Refused, match="price_changed"):
+        app.tasks.confirm_price(task.id, Money(amount=Decimal(39), currency="credits"))
+
+    assert app.tasks.asked_price(task.id) == FORTY
+    assert home.tasks([task])[0].status is TaskStatus.PROCESSING
+
+
+def test_the_command_line_asks_before_it_says_yes(waiting, capfd: pytest.CaptureFixture[str]) -> None:
+    home, _, app, task = waiting
+
+    assert run(["confirm", str(task.id), "--project", "ep01"]) != 0
+    assert app.tasks.asked_price(task.id) == FORTY
+    capfd.readouterr()
+    assert run(["confirm", str(task.id), "--project", "ep01", "--yes", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["done"] == [str(task.id)]
+    [ended] = home.finish([task], 30)
+    assert ended.status is TaskStatus.COMPLETED

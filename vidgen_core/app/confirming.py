@@ -1,0 +1,84 @@
+"""A yes to the price that a provider wants confirmed: asked for, shown, said once and logged."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from vidgen_core.errors import Refused
+from vidgen_core.models import LogLevel, Money, Task, TaskStatus
+from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION, Key, Provider, RemoteJob
+
+if TYPE_CHECKING:
+    from vidgen_core.app.vidgen import Vidgen
+
+
+def asked_price(app: Vidgen, task_id: int) -> Money | None:
+    """What a waiting job would take, by its provider's latest word; None: it names no price. Free.
+
+    :raises Refused: ``nothing_to_confirm`` (shot, take), ``key_missing`` (provider)
+    :raises RemoteError: the provider cannot be asked
+    """
+    task = app.tasks.get(task_id)
+    job, key = _waiting(app, task)
+    return asyncio.run(_ask(app.fresh_provider(task.provider), job, key, task))
+
+
+def confirm_price(app: Vidgen, task_id: int, price: Money | None) -> None:
+    """Say yes to ``price``, and to no other; this costs it.
+
+    :raises Refused: as ``asked_price``, and ``price_changed`` (shot, take)
+    :raises RemoteError: the provider did not take the yes, or its answer was lost
+    """
+    task = app.tasks.get(task_id)
+    job, key = _waiting(app, task)
+    asyncio.run(_say_yes(app.fresh_provider(task.provider), job, key, task, price))
+    with app.store.write() as tx:
+        amount = f"{price.amount} {price.currency}" if price else "?"
+        tx.log.add(
+            LogLevel.INFO, "price_confirmed", task_id=task.id, project_id=task.project_id, shot=task.shot, take=task.take,
+            price=amount,
+        )  # fmt: skip
+    app.runner.wake()
+
+
+def _waiting(app: Vidgen, task: Task) -> tuple[RemoteJob, Key | None]:
+    from vidgen_core.runner.context import job_of
+
+    attempt = next((one for one in app.tasks.attempts(task.id) if one.id == task.attempt_id), None)
+    waits = task.status is TaskStatus.PROCESSING and task.stage == WAITING_FOR_CONFIRMATION
+    if not waits or attempt is None or attempt.remote_id is None:
+        raise _nothing(task)
+    keys = app.settings().providers.of(task.provider).keys
+    sender = next((key for key in keys if key.fingerprint == attempt.key_id), None)
+    if sender is None:
+        raise Refused("key_missing", provider=task.provider.value)
+    return job_of(task, attempt), Key(id=sender.fingerprint, label=sender.label, secret=sender.secret)
+
+
+def _nothing(task: Task) -> Refused:
+    return Refused("nothing_to_confirm", shot=task.shot, take=task.take)
+
+
+async def _ask(provider: Provider, job: RemoteJob, key: Key | None, task: Task) -> Money | None:
+    try:
+        return await _price(provider, job, key, task)
+    finally:
+        await provider.close()
+
+
+async def _price(provider: Provider, job: RemoteJob, key: Key | None, task: Task) -> Money | None:
+    state = await provider.poll(job, key)
+    if state.stage != WAITING_FOR_CONFIRMATION:
+        raise _nothing(task)
+    return state.confirmation
+
+
+async def _say_yes(provider: Provider, job: RemoteJob, key: Key | None, task: Task, price: Money | None) -> None:
+    try:
+        if await _price(provider, job, key, task) != price:
+            raise Refused("price_changed", shot=task.shot, take=task.take)
+        if not await provider.confirm(job, key):
+            raise _nothing(task)
+    finally:
+        await provider.close()

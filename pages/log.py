@@ -35,10 +35,15 @@ def lines() -> None:
     if not window.lines:
         empty(visit, wanted)
         return
-    shown = list(reversed(window.lines)) if newest_last else window.lines
-    with st.container(height=_HEIGHT, border=True, key="log_box", autoscroll=newest_last and window.at_tail):
-        log_view.show_lines(visit.t, shown)
-    steps(visit, window)
+    if newest_last:
+        # A box of its own, for only a box can keep its end in view; the buttons in it make it known to the keyboard.
+        with st.container(height=_HEIGHT, border=True, key="log_box", autoscroll=window.at_tail):
+            steps(visit, window)
+            log_view.show_lines(visit.t, list(reversed(window.lines)))
+    else:
+        with st.container(border=True, key="log_list"):
+            log_view.show_lines(visit.t, window.lines)
+        steps(visit, window)
 
 
 def order(visit: Visit, window: log_view.Window) -> bool:

@@ -179,6 +179,19 @@ class CancelBody(IdsBody):
     """True: also stop waiting for jobs that were sent; they may still be charged."""
 
 
+class PriceAnswer(Answer):
+    """What a job that waits for a yes would take; null: it names no price."""
+
+    price: Cost | None
+
+
+class PriceBody(Body):
+    """The price that is said yes to, as it was shown; both null: no price was named."""
+
+    amount: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    currency: Word | None
+
+
 class AdoptBody(Body):
     """The remote job that is this task's."""
 

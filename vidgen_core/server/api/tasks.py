@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
@@ -176,6 +177,23 @@ def get_attempts(app: App, t: Words, task_id: PathId) -> list[shapes.AttemptAnsw
 def adopt(app: App, t: Words, task_id: PathId, body: shapes.AdoptBody) -> shapes.TaskAnswer:
     """Say which remote job is this task's: free."""
     return _answer(app, t, app.tasks.adopt(task_id, body.remote_id))
+
+
+@router.get("/{task_id}/price", responses=errors(404, 409))
+def get_price(app: App, task_id: PathId) -> shapes.PriceAnswer:
+    """What a job that waits for a yes would take, by its provider's latest word: free."""
+    price = app.tasks.asked_price(task_id)
+    shown = price and shapes.Cost(amount=float(price.amount), currency=price.currency, estimated=False)
+    return shapes.PriceAnswer(price=shown)
+
+
+@router.post("/{task_id}/confirm", responses=errors(404, 409))
+def confirm_price(app: App, t: Words, task_id: PathId, body: shapes.PriceBody) -> shapes.TaskAnswer:
+    """Say yes to that price, and to no other: this costs it."""
+    known = body.amount is not None and body.currency is not None
+    price = Money(amount=Decimal(str(body.amount)), currency=str(body.currency)) if known else None
+    app.tasks.confirm_price(task_id, price)
+    return _answer(app, t, app.tasks.get(task_id))
 
 
 @router.get(

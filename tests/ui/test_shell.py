@@ -70,6 +70,20 @@ def test_the_header_counts_what_is_where(screen: Screen) -> None:
     assert "Queued 2" in words
 
 
+def test_the_end_of_a_batch_is_told_once(screen: Screen) -> None:
+    first, second = screen.add_tasks(2)
+    screen.run()
+    assert not screen.toasts()
+    screen.fail(first, ErrorKind.MODERATION)
+    screen.run()
+    assert not screen.toasts()
+    screen.fail(second, ErrorKind.MODERATION)
+    screen.run()
+    assert screen.toasts() == "All done: 0 made, 2 failed."
+    screen.run()
+    assert not screen.toasts()
+
+
 def test_pausing_is_told_on_every_page_and_can_be_taken_back(screen: Screen) -> None:
     screen.run()
     screen.press("pause")

@@ -16,6 +16,7 @@ from vidgen_core.errors import NotFound
 from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import ENDED, Mode, Shot, Take, Task, TaskStatus
 from vidgen_core.ui import push
+from vidgen_core.ui.confirm_price import confirm_button
 from vidgen_core.ui.labels import elapsed, plain, price, status_badge, step_label
 from vidgen_core.ui.media import download_url, icon, image_url, poster_url, video_url, waiting_url
 from vidgen_core.ui.prompt import prompt_box
@@ -82,7 +83,7 @@ def _card(view: ShotView) -> None:
         visit = here()
         try:
             # In a run of the whole page the list has brought it along.
-            current = first.pop() if first else visit.app.shots.view(shot_id)
+            current = first.pop() if first else push.take_view(shot_id)
         except NotFound as error:
             st.caption(sentence(error))
             return
@@ -259,6 +260,7 @@ def _under_way(t: Text, task: Task) -> None:
         st.progress(task.progress, text=facts)
     else:
         st.caption(facts)
+    confirm_button(t, task)
 
 
 def _facts(t: Text, task: Task) -> list[str]:

@@ -22,6 +22,8 @@ _FRAGMENT: Final = "header"
 #: Seconds; the push signal is quicker, this is for pages whose socket is broken, and for ages that grow.
 _SLOWLY: Final = 10
 _MODE: Final = "mode"
+#: What had ended already when the tasks began that are under way: (project id, [completed, failed]).
+_BATCH: Final = "_batch"
 _COUNTED: Final = (
     ("running", (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING)),
     ("queued", (TaskStatus.QUEUED,)),
@@ -45,11 +47,26 @@ def _header() -> None:
     show_told()
     visit = here()
     status = visit.app.runner.status(visit.project.id)
+    _tell_the_end(visit, status)
     with st.container(border=True, key="header", gap="small"):
         _provider(visit, status)
         _figures(visit, status)
         _progress(visit.t, status)
     _troubles(visit, status)
+
+
+def _tell_the_end(visit: Visit, status: Status) -> None:
+    """A toast, once, when everything that was waiting has ended while this page was open."""
+    ended = [status.counts.get(one, 0) for one in (TaskStatus.COMPLETED, TaskStatus.FAILED)]
+    project, begun = st.session_state.get(_BATCH, (None, ended))
+    if not status.live and project == visit.project.id:
+        done, failed = (max(0, after - before) for after, before in zip(ended, begun, strict=True))
+        if done or failed:
+            st.toast(visit.t("shell.batch_ended", done=done, failed=failed), icon="❌" if failed else "✅")
+    if not status.live:
+        st.session_state.pop(_BATCH, None)
+    elif project != visit.project.id:
+        st.session_state[_BATCH] = (visit.project.id, ended)
 
 
 # --- who makes the videos

@@ -13,13 +13,14 @@ from typing import Any, Final, NoReturn
 
 import streamlit as st
 
-from vidgen_core.app import Vidgen
+from vidgen_core.app import ShotView, Vidgen
 from vidgen_core.ui.session import here
 
 _SHOTS: Final = "_watched_shots"
 _ALWAYS: Final = "_watched_always"
 _SINCE: Final = "_push_since"
 _SEEN: Final = "_push_seen"
+_VIEWS: Final = "_push_views"
 _KEY: Final = "push"
 _LISTEN: Final = "push_listen"
 #: Milliseconds between two signals of one page.
@@ -66,6 +67,17 @@ def listen() -> None:
     )
 
 
+def take_view(shot_id: int) -> ShotView:
+    """A shot as it is now, from the one question asked for all cards of a signal, or by a question of its own.
+
+    :raises NotFound:
+    """
+    app = here().app
+    rev, views = st.session_state.get(_VIEWS, (None, {}))
+    view: ShotView | None = views.pop(shot_id, None)
+    return view if view is not None and rev == app.store.revision() else app.shots.view(shot_id)
+
+
 def rerun(shots: Iterable[int]) -> NoReturn:
     """Rerun the fragments of some shots, those of them that are on the page; to be called in a widget callback."""
     watched: dict[int, str] = st.session_state[_SHOTS]
@@ -77,4 +89,7 @@ def _changed() -> None:
     st.session_state[_SEEN] = signal.get("number", 0)
     shots: dict[int, str] = st.session_state[_SHOTS]
     changed = shots if signal.get("all") else {shot: shots[shot] for shot in signal.get("shots", []) if shot in shots}
+    app = here().app
+    rev = app.store.revision()
+    st.session_state[_VIEWS] = (rev, {view.shot.id: view for view in app.shots.views(list(changed))})
     st.rerun([_LISTEN, *st.session_state[_ALWAYS], *changed.values()])

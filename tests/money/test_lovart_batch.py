@@ -75,12 +75,12 @@ def point_lovart(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("VIDGEN_PROVIDERS__LOVART__KEYS", named)
 
 
-def queue(home: Home, prompts: list[str]) -> list[Task]:
+def queue(home: Home, prompts: list[str], duration: float | None = None) -> list[Task]:
     with home.store.write() as tx:
         shots = tx.shots.add(
             home.project.id, [NewShot(number=None, prompt=prompt, image=home.image) for prompt in prompts]
         )
-        params = {"image": home.image, "aspect_ratio": "9:16", "size": "720P"}
+        params = {"image": home.image, "aspect_ratio": "9:16", "size": "720P", "duration": duration}
         new = [
             NewTask(
                 project_id=home.project.id,
@@ -132,3 +132,16 @@ def test_a_take_that_waits_for_a_yes_waits_and_says_so(locations: Locations, mon
 
     assert ended.status is TaskStatus.COMPLETED
     assert stats["accepted_total"] == 1
+
+
+def test_what_came_is_compared_with_what_was_wished_for(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The rehearsal's shared clips last a second.
+    with rehearsed_home(locations, monkeypatch) as (home, server):
+        point_lovart(monkeypatch, server.url)
+        tasks = queue(home, ["zoom in"], 1.0) + queue(home, ["zoom out [[wrong-ratio]]"], 8.0) + queue(home, ["pan"])
+        with home.running():
+            home.finish(tasks, 30)
+        with home.store.read() as tx:
+            takes = [tx.takes.of_task(task.id) for task in tasks]
+
+    assert [take and take.warnings for take in takes] == [(), ("ratio_differs", "length_differs"), ()]

@@ -21,6 +21,8 @@ from vidgen_core.store import NewTake, Tx
 FETCH_TRIES = 6
 #: Fresh links asked for before the task fails.
 LINK_TRIES = 3
+#: Seconds by which a length may differ without being doubted.
+LENGTH_MARGIN = 0.5
 #: Seconds until the disk is looked at again.
 DISK_WAIT = 15.0
 #: Bytes that must be free before a download begins, where its length is not known yet.
@@ -102,7 +104,8 @@ def _describe(held: Held, ctx: Context, path: Path) -> NewTake:
         model=task.model,
         prompt=task.params.prompt,
         seed=task.params.seed,
-        warnings=_ratio_warning(task.params.aspect_ratio, facts.width, facts.height),
+        warnings=_ratio_warning(task.params.aspect_ratio, facts.width, facts.height)
+        + (_length_warning(task.params.duration, facts.seconds) if ctx.provider(held).wishes_only else ()),
     )
 
 
@@ -113,6 +116,11 @@ def _ratio_warning(asked: str, width: int, height: int) -> tuple[str, ...]:
         return ()
     differs = abs((width / height) / (left / right) - 1) > 0.05
     return ("ratio_differs",) if differs else ()
+
+
+def _length_warning(asked: float | None, seconds: float) -> tuple[str, ...]:
+    """Models round lengths to their frames; half a second more or less is what was asked for."""
+    return ("length_differs",) if asked is not None and abs(seconds - asked) > LENGTH_MARGIN else ()
 
 
 def _keep(tx: Tx, held: Held, new: NewTake, path: Path) -> None:

@@ -21,7 +21,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vidgen_core.app.sharing import LOOPBACK
-from vidgen_core.errors import ErrorKind, Refused, SettingsError
+from vidgen_core.errors import ErrorKind, NotFound, Refused, SettingsError
 from vidgen_core.locations import find_locations
 from vidgen_core.server.access import OURS as OUR_ROUTES
 from vidgen_core.server.access import SIGN_IN, Access
@@ -75,6 +75,10 @@ class Guard:
             refusal = envelope(HTTPConnection(scope), Refused("foreign_origin", kind=ErrorKind.AUTH))
             refusal.headers.update(_SECURITY)
             await refusal(scope, receive, send)
+            return
+        if ours and not scope["path"].isprintable():
+            # No address of ours has a line break in it, and patterns of routes stop at one.
+            await envelope(HTTPConnection(scope), NotFound("address_unknown"))(scope, receive, send)
             return
 
         async def with_headers(message: Message) -> None:

@@ -53,7 +53,7 @@ def test_two_visitors_speak_their_own_language(studio: Studio, visitor: Visitors
     expect(english.get_by_role("button", name="生成 3 条")).to_be_visible()
     english.get_by_role("link", name="任务").click()
     settled(english)
-    expect(english.get_by_role("link", name="镜头")).to_be_visible()
+    expect(english.get_by_role("link", name="镜头", exact=True)).to_be_visible()
 
 
 def test_a_new_project_is_made_in_the_sidebar_and_the_address_names_it(studio: Studio, page: Page) -> None:
@@ -73,7 +73,7 @@ def test_pausing_holds_the_queue_and_resuming_lets_it_go(studio: Studio, page: P
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     card(page, shot).get_by_role("button", name="Generate 3").click()
-    expect(page.get_by_text("Queued 3")).to_be_visible()
+    expect(page.get_by_text("🕐 Queued 3", exact=True)).to_be_visible()
     page.get_by_role("button", name="Resume").click()
     expect(page.get_by_text("Done 3").first).to_be_visible()
 
@@ -111,6 +111,8 @@ def test_a_server_that_comes_back_finds_its_page_waiting(tmp_path: Path, visitor
     finally:
         stop_server(process)
         # While the server was away the page could only complain.
+        page.context.close()
+        visitor.contexts.remove(page.context)
         visitor.complaints.clear()
 
 

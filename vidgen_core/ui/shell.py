@@ -29,6 +29,8 @@ PAGES: Final = {
     "log": ":material/receipt_long:",
     "settings": ":material/settings:",
 }
+#: Pages that not everybody sees.
+_FOR: Final = {"add": Role.MAKER, "settings": Role.OWNER}
 #: Key of the project picker and name of the parameter in addresses.
 PROJECT: Final = "project"
 _ASSETS: Final = Path(__file__).parent / "assets"
@@ -74,7 +76,7 @@ def _navigation(t: Text, pages: Path) -> st.Page:
             default=name == "shots",
         )
         for name, sign in PAGES.items()
-        if (pages / f"{name}.py").exists() and (name != "settings" or sign_in.may(Role.OWNER))
+        if (pages / f"{name}.py").exists() and sign_in.may(_FOR.get(name, Role.VIEWER))
     ]
     return st.navigation(found, expanded=True)
 

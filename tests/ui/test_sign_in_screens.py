@@ -1,0 +1,84 @@
+"""The screens of those who have signed in: each page draws for every role, and only offers what is theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from screens import Screen, open_screen
+
+from vidgen_core.app.roles import Role, Visitor
+from vidgen_core.app.sharing import COOKIE, Sharing
+
+Sit = Callable[[Role], None]
+
+
+@pytest.fixture
+def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
+    """A studio that is shared with passwords."""
+    with open_screen(tmp_path / "home", monkeypatch) as screen:
+        sharing = Sharing(screen.app.settings_file)
+        sharing.ensure_token()
+        screen.app.settings_file.change({"sharing.sign_in": "password"})
+        yield screen
+
+
+@pytest.fixture
+def sit(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> Sit:
+    """Let somebody who has signed in sit down; AppTest has no cookies of its own."""
+
+    def sitting(role: Role) -> None:
+        cookies = {COOKIE: Sharing(screen.app.settings_file).seal(Visitor(role, "Li Wei"))}
+        monkeypatch.setattr(type(st.context), "cookies", property(lambda _: cookies))
+
+    return sitting
+
+
+def test_without_a_cookie_nothing_but_the_way_in_is_drawn(screen: Screen) -> None:
+    screen.run()
+    assert "Sign in" in screen.words()
+    assert not screen.at.button
+    assert not screen.at.selectbox
+
+
+@pytest.mark.parametrize("page", ["shots", "tasks", "pick", "log"])
+def test_every_page_draws_for_a_viewer(screen: Screen, sit: Sit, page: str) -> None:
+    sit(Role.VIEWER)
+    at = screen.open(page)
+    assert not at.error
+
+
+@pytest.mark.parametrize(("role", "hidden"), [(Role.VIEWER, {"add", "settings"}), (Role.MAKER, {"settings"})])
+def test_pages_for_others_are_not_there(screen: Screen, sit: Sit, role: Role, hidden: set[str]) -> None:
+    sit(role)
+    screen.run()
+    for page in hidden:
+        with pytest.raises(ValueError, match="Could not find a navigation page"):
+            screen.at.switch_page(f"../../pages/{page}.py")
+
+
+def test_what_a_viewer_must_not_do_is_answered_by_a_sentence(screen: Screen, sit: Sit) -> None:
+    sit(Role.VIEWER)
+    screen.run()
+    screen.press("pause")
+    assert "Ask an owner" in screen.toasts()
+    assert screen.app.runner.status(None).paused is None
+
+
+def test_an_owner_sets_a_password_and_it_is_kept_as_a_hash(screen: Screen, sit: Sit) -> None:
+    sit(Role.OWNER)
+    at = screen.open("settings")
+    at.text_input(key="sharing_password_maker").input("make-make-make").run()
+    screen.press("sharing_password_maker_set")
+    sharing = Sharing(screen.app.settings_file)
+    assert sharing.check_password("make-make-make") is Role.MAKER
+    assert "make-make-make" not in screen.app.settings_file.path.read_text(encoding="utf-8")
+
+
+def test_a_cookie_of_yesterday_s_token_opens_nothing(screen: Screen, sit: Sit) -> None:
+    sit(Role.OWNER)
+    Sharing(screen.app.settings_file).renew_token()
+    screen.run()
+    assert not screen.at.selectbox

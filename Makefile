@@ -30,6 +30,9 @@ fix: $(VENV)/.installed-dev ## format, and mend what can be mended by itself
 bench: $(VENV)/.installed-dev ## figures of speed and memory, as tables
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
+screenshots: $(VENV)/.installed-dev ## the pictures of docs/screenshots, from a rehearsal run
+	$(BIN)/python scripts/screenshots.py
+
 lock: $(VENV)/.installed-dev ## pin what pyproject.toml asks for; names no package index
 	$(BIN)/pip-compile $(LOCK) --output-file requirements.lock pyproject.toml
 	$(BIN)/python -m dependency_groups test lint lock > $(VENV)/dev.in

@@ -32,11 +32,7 @@ CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 #: Read here, because no test sees the environment of the machine.
 SCREENSHOTS = os.environ.get("VIDGEN_SCREENSHOTS")
 #: Short, small films: what is looked at here is the screen.
-QUICK = {
-    "VIDGEN_PROVIDERS__LOCAL__DURATION": "1",
-    "VIDGEN_PROVIDERS__LOCAL__FPS": "8",
-    "VIDGEN_PROVIDERS__LOCAL__SIZE": "360P",
-}
+QUICK = {"providers.local.duration": 1.0, "providers.local.fps": 8, "providers.local.size": "360P"}
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -100,7 +96,7 @@ def start_server(home: Path, log: Path, port: int | None = None, **more: str) ->
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", "--server.port", str(port)],
             cwd=ROOT,
-            env=clean | QUICK | {"VIDGEN_HOME": str(home)} | more,
+            env=clean | {"VIDGEN_HOME": str(home)} | more,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

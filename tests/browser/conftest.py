@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from browser_studio import CHROMIUM, FLAGS, SCREENSHOTS, Studio, Visitors, start_server, stop_server
+from browser_studio import CHROMIUM, FLAGS, QUICK, SCREENSHOTS, Studio, Visitors, start_server, stop_server
 from browser_studio import card as card
 from browser_studio import go as go
 from browser_studio import picture as picture
@@ -35,6 +35,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     with Vidgen.open(Locations(home)) as vidgen:
         # A home that has a project draws no sample.
         vidgen.projects.ensure("first")
+        vidgen.settings_file.change(QUICK)
         process, url = start_server(home, log)
         try:
             yield Studio(url, home, vidgen, process, log)

@@ -205,6 +205,7 @@ def test_a_file_that_is_no_picture_is_answered_by_a_sentence(studio: Studio, pag
         {"name": "note.jpg", "mimeType": "image/jpeg", "buffer": b"just some words"}
     )
     expect(page.get_by_test_id("stToast")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_be_visible()
     expect(page.get_by_text("Traceback")).to_have_count(0)
     assert studio.vidgen.shots.get(shot).image == before
 

@@ -99,6 +99,7 @@ def _modes(visit: Visit, status: Status) -> None:
         on_change=_switch_mode,
         label_visibility="collapsed",
         disabled="mode" in visit.app.settings_file.from_environment(),
+        wrap=True,
     )
 
 

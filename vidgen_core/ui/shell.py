@@ -60,9 +60,10 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
     begin(Visit(app, project, t))
     push.begin(app)
     show_told()
+    # Toasts and dialogs share a place: a toast of a fragment that was drawn before the dialog would take the dialog's.
+    dialogs.show()
     header.show()
     page.run()
-    dialogs.show()
     push.listen()
 
 

@@ -6,11 +6,12 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.store import ShotFilter
-from vidgen_core.ui import cards, push
+from vidgen_core.ui import cards, push, shot_table
 from vidgen_core.ui.session import Visit, here
 from vidgen_core.ui.shot_dialogs import ask_for_shots, undo_bar
 
 PER_PAGE: Final = 12
+VIEWS: Final = ("cards", "table")
 STATE: Final = "state"
 STATES: Final = ("all", "without_takes", "running", "to_choose", "chosen", "failed")
 
@@ -60,10 +61,30 @@ def filters(visit: Visit) -> ShotFilter:
     return ShotFilter(state=state, text=(text or "").strip())
 
 
-def pager(total: int) -> None:
-    if total > PER_PAGE:
+def pager(total: int, per_page: int) -> None:
+    if total > per_page:
         with st.container(horizontal_alignment="center"):
-            st.pagination(math.ceil(total / PER_PAGE), key="page", bind="query-params")
+            st.pagination(math.ceil(total / per_page), key="page", bind="query-params")
+
+
+def view_switch(visit: Visit, wanted: ShotFilter) -> str:
+    """Cards or table; the table brings find and replace."""
+    t = visit.t
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        view = st.segmented_control(
+            t("shots.view"),
+            VIEWS,
+            default=VIEWS[0],
+            required=True,
+            format_func=lambda name: t(f"shots.view.{name}"),
+            key="view",
+            on_change=to_first_page,
+            label_visibility="collapsed",
+            persist_state="session",
+        )
+        if view == "table":
+            shot_table.replacing(visit, wanted)
+    return str(view)
 
 
 def welcome(visit: Visit) -> None:
@@ -113,13 +134,18 @@ def watch_list(wanted: ShotFilter, total: int) -> None:
 
 visit = here()
 wanted = filters(visit)
-first = (st.session_state.get("page") or 1) - 1
-page = visit.app.shots.page(visit.project.id, wanted, limit=PER_PAGE, offset=first * PER_PAGE)
+view = view_switch(visit, wanted)
+per_page = PER_PAGE if view == "cards" else shot_table.PER_TABLE
+offset = ((st.session_state.get("page") or 1) - 1) * per_page
+page = visit.app.shots.page(visit.project.id, wanted, limit=per_page, offset=offset)
 undo_bar()
 watch_list(wanted, page.total)
-if page.items:
+if not page.items:
+    nothing(visit, wanted)
+elif view == "table":
+    shot_table.show(visit, [shown.shot for shown in page.items], offset)
+    pager(page.total, per_page)
+else:
     welcome(visit)
     cards.wall(page.items)
-    pager(page.total)
-else:
-    nothing(visit, wanted)
+    pager(page.total, per_page)

@@ -1,0 +1,135 @@
+"""The shots as a table: cells are edited in place, many at once by pasting, and saved as they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+import streamlit as st
+from pydantic import ValidationError
+
+from vidgen_core.errors import InputError, VidgenError
+from vidgen_core.models import Shot, ShotParams
+from vidgen_core.store import ShotFilter
+from vidgen_core.ui.media import image_url
+from vidgen_core.ui.session import Visit, here, keep, sentence, tell
+
+PER_TABLE: Final = 50
+#: Columns that are parameters of a shot.
+PARAMS: Final = ("aspect_ratio", "takes", "seed", "model")
+_NEVER: Final = object()
+
+
+def show(visit: Visit, shots: list[Shot], offset: int) -> None:
+    """One row a shot; ``offset`` is the place of the first one in its list."""
+    ids = [shot.id for shot in shots]
+    # Edits are kept by position: other shots, or the same in another order, are another editor.
+    key = f"shot_table_{abs(hash(tuple(ids)))}"
+    st.data_editor(
+        frame(shots, offset),
+        key=key,
+        column_config=_columns(visit),
+        disabled=["picture"],
+        hide_index=True,
+        num_rows="fixed",
+        on_change=_edited,
+        args=(ids, key),
+        alt=visit.t("shots.table"),
+    )
+    st.caption(visit.t("shots.table_hint"))
+
+
+def frame(shots: list[Shot], offset: int = 0) -> pd.DataFrame:
+    """What the table shows."""
+    rows = [_row(shot, offset + place) for place, shot in enumerate(shots, start=1)]
+    columns = ["picture", "number", "prompt", *PARAMS, "order"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.astype({"takes": "Int64", "seed": "Int64"})
+
+
+def _row(shot: Shot, place: int) -> dict[str, Any]:
+    params = {name: getattr(shot.params, name) for name in PARAMS}
+    picture = image_url(shot) if shot.image else None
+    return {"picture": picture, "number": shot.number, "prompt": shot.prompt, **params, "order": place}
+
+
+def _columns(visit: Visit) -> dict[str, Any]:
+    t, column = visit.t, st.column_config
+    capabilities = visit.app.provider(visit.app.settings().mode)
+    known = capabilities.capabilities(capabilities.models()[0]).aspect_ratios
+    return {
+        "picture": column.ImageColumn(t("shots.column.picture"), width="small"),
+        "number": column.TextColumn(t("shots.column.number"), width="small", required=True, max_chars=40),
+        "prompt": column.TextColumn(t("shots.column.prompt"), width="large"),
+        "aspect_ratio": column.SelectboxColumn(t("shots.column.aspect_ratio"), options=list(known), width="small"),
+        "takes": column.NumberColumn(t("shots.column.takes"), min_value=1, max_value=5, step=1, width="small"),
+        "seed": column.NumberColumn(t("shots.column.seed"), min_value=0, step=1, width="small"),
+        "model": column.TextColumn(t("shots.column.model"), width="medium"),
+        "order": column.NumberColumn(t("shots.column.order"), min_value=1, step=1, width="small"),
+    }
+
+
+def _edited(ids: list[int], key: str) -> None:
+    """Save what has come since the last time; a cell that cannot be saved says why and stops no other."""
+    saved: dict[tuple[int, str], Any] = keep(f"{key}_saved", {})
+    for position, cells in st.session_state[key]["edited_rows"].items():
+        fresh = {name: value for name, value in cells.items() if saved.get((position, name), _NEVER) != value}
+        saved.update({(position, name): value for name, value in fresh.items()})
+        if fresh:
+            try:
+                save(here(), ids[int(position)], fresh)
+            except VidgenError as error:
+                tell(sentence(error), "⚠️")
+
+
+def save(visit: Visit, shot_id: int, cells: Mapping[str, Any]) -> None:
+    """Write the cells of one row.
+
+    :raises InputError: ``shot_number_taken``, ``shot_number_empty``, ``input_invalid``
+    """
+    shot = visit.app.shots.get(shot_id)
+    changes: dict[str, Any] = {name: str(cells[name] or "").strip() for name in ("number", "prompt") if name in cells}
+    asked = {name: None if cells[name] == "" else cells[name] for name in PARAMS if name in cells}
+    if asked:
+        changes["params"] = _params(shot, asked)
+    if changes:
+        visit.app.shots.edit(shot_id, **changes)
+    if cells.get("order"):
+        _move(visit, shot_id, int(cells["order"]))
+
+
+def _params(shot: Shot, asked: Mapping[str, Any]) -> ShotParams:
+    try:
+        return ShotParams.model_validate({**shot.params.model_dump(), **asked})
+    except ValidationError as error:
+        raise InputError("input_invalid") from error
+
+
+def _move(visit: Visit, shot_id: int, place: int) -> None:
+    others = [other for other in visit.app.shots.ids(visit.project.id, ShotFilter()) if other != shot_id]
+    visit.app.shots.move(shot_id, others[place - 1] if place <= len(others) else None)
+
+
+def replacing(visit: Visit, wanted: ShotFilter) -> None:
+    """Find and replace in the prompts of all shots that the filter leaves."""
+    t = visit.t
+    with st.popover(t("shots.replace"), icon=":material/find_replace:"), st.form("replace", border=False):
+        st.text_input(t("shots.replace_find"), key="replace_find")
+        st.text_input(t("shots.replace_with"), key="replace_with")
+        st.form_submit_button(t("shots.replace_all"), on_click=_replace, args=(wanted,))
+
+
+def _replace(wanted: ShotFilter) -> None:
+    find, put = st.session_state["replace_find"], st.session_state["replace_with"]
+    changed = replace_in(here(), wanted, find, put) if find else 0
+    tell(here().t.n("shots.replaced", changed))
+
+
+def replace_in(visit: Visit, wanted: ShotFilter, find: str, put: str) -> int:
+    """Replace ``find`` in prompts; returns how many shots were changed."""
+    shots = [visit.app.shots.get(shot_id) for shot_id in visit.app.shots.ids(visit.project.id, wanted)]
+    hits = [shot for shot in shots if find in shot.prompt]
+    for shot in hits:
+        visit.app.shots.edit(shot.id, prompt=shot.prompt.replace(find, put))
+    return len(hits)

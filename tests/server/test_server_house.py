@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from server_client import TestClient
 
+import vidgen_core.server
 from vidgen_core.app import Vidgen
 from vidgen_core.locations import Locations
 from vidgen_core.server import get_vidgen, serve
@@ -40,7 +41,8 @@ def test_a_hot_reload_brings_no_second_runner(vidgen: Vidgen, monkeypatch: pytes
     monkeypatch.delenv("VIDGEN_NO_RUNNER")
     first = ensure_runner()
     one = runners()
-    # What Streamlit does with project modules when one of them is saved.
+    # What Streamlit does with project modules when one of them is saved; undone afterwards, in the parent as well.
+    monkeypatch.setattr(vidgen_core, "server", vidgen_core.server)
     for name in [name for name in sys.modules if name.startswith("vidgen_core.server")]:
         monkeypatch.delitem(sys.modules, name)
     from vidgen_core.server import house as reloaded

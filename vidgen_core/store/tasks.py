@@ -379,7 +379,9 @@ def _expressions(to: TaskStatus) -> dict[str, ColumnElement[Any]]:
     """What a status makes of the columns as they are."""
     if to in ENDED:
         stamp = bindparam("stamp", type_=Double)
-        return {"duration": stamp - func.coalesce(type_coerce(tasks.c.started_at, Double), stamp)}
+        lasted = stamp - func.coalesce(type_coerce(tasks.c.started_at, Double), stamp)
+        # To the microsecond, as times are: what is left over of a difference of doubles would order equal durations.
+        return {"duration": func.round(lasted, 6)}
     if to is TaskStatus.PENDING:
         return {}
     if to is TaskStatus.QUEUED:

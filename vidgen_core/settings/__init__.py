@@ -1,0 +1,41 @@
+"""Everything that can be set, with one sentence under each field.
+
+Values come from the environment (``VIDGEN_RUNNER__POLL_INTERVAL=0.2``), over ``settings.toml`` in the data home, over
+the defaults. Secrets are ``SecretStr``: nothing here prints, dumps or raises one in clear.
+"""
+
+from vidgen_core.settings.file import SettingsFile
+from vidgen_core.settings.names import dotted_get, parse_value, setting_names
+from vidgen_core.settings.reading import load_settings
+from vidgen_core.settings.reasons import REASONS
+from vidgen_core.settings.sections import (
+    PATTERN_FIELDS,
+    KeySettings,
+    KieSettings,
+    LovartSettings,
+    ProviderSettings,
+    RunnerSettings,
+    Settings,
+    SharingSettings,
+    YunwuSettings,
+)
+from vidgen_core.settings.values import mask_secret
+
+__all__ = [
+    "PATTERN_FIELDS",
+    "REASONS",
+    "KeySettings",
+    "KieSettings",
+    "LovartSettings",
+    "ProviderSettings",
+    "RunnerSettings",
+    "Settings",
+    "SettingsFile",
+    "SharingSettings",
+    "YunwuSettings",
+    "dotted_get",
+    "load_settings",
+    "mask_secret",
+    "parse_value",
+    "setting_names",
+]

@@ -1,0 +1,323 @@
+"""Every setting with its one sentence, section by section."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import string
+from decimal import Decimal
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from vidgen_core.locations import Locations
+from vidgen_core.models import Mode
+from vidgen_core.settings.values import Filled, Ratio, Section, WebAddress, tail, wrong
+
+#: What a file name pattern may name.
+PATTERN_FIELDS: Final = frozenset({"project", "shot", "take", "provider", "model", "created", "chosen"})
+#: Environment variables that are settings begin so.
+PREFIX: Final = "VIDGEN_"
+
+
+class KeySettings(Section):
+    """One API key of a provider."""
+
+    name: Filled
+    """What you call this key; shown wherever the key is meant."""
+    secret: SecretStr
+    """The key itself; for Lovart the access key and the secret key with a colon between them."""
+    enabled: bool = True
+    """Whether the runner may use it."""
+
+    @field_validator("secret")
+    @classmethod
+    def _must_fit_into_a_header(cls, secret: SecretStr) -> SecretStr:
+        value = secret.get_secret_value().strip()
+        if not re.fullmatch(r"[!-~]+", value):
+            raise wrong("not_a_key")
+        return SecretStr(value)
+
+    @property
+    def fingerprint(self) -> str:
+        """The first 12 hex digits of the secret's SHA-256: names the key where the key itself must not be kept."""
+        return hashlib.sha256(self.secret.get_secret_value().encode()).hexdigest()[:12]
+
+    @property
+    def label(self) -> str:
+        """For people: ``main ••x4KR``."""
+        return f"{self.name} ••{tail(self.secret.get_secret_value())}"
+
+
+class RunnerSettings(Section):
+    """How the runner works through the queue."""
+
+    max_concurrent: int = Field(default=3, ge=1, le=1000)
+    """How many remote jobs may be in flight at once, per provider."""
+    slider_top: int = Field(default=5, ge=1, le=1000)
+    """The highest value the concurrency slider offers."""
+    poll_interval: float = Field(default=10.0, ge=0.05, allow_inf_nan=False)
+    """Seconds between two looks at the same remote job."""
+    max_wait: float = Field(default=600.0, gt=0, allow_inf_nan=False)
+    """Seconds from submitting until a job counts as timed out; a later result is still taken in."""
+    retry_on_fail: bool = True
+    """Whether failures that may pass are tried again by themselves."""
+    max_retries: int = Field(default=2, ge=0, le=20)
+    """How often one task may be tried again by itself."""
+    takes_per_shot: int = Field(default=3, ge=1, le=5)
+    """How many takes one click on Generate makes."""
+    backoff_base: float = Field(default=5.0, gt=0, allow_inf_nan=False)
+    """Seconds before the first retry; each further one waits twice as long, with some chance mixed in."""
+    backoff_max: float = Field(default=300.0, gt=0, allow_inf_nan=False)
+    """The longest wait before a retry, in seconds."""
+
+
+class ProviderSettings(Section):
+    """What all providers have in common."""
+
+    base_url: WebAddress = ""
+    """Where the provider answers."""
+    model: Filled
+    """The model used unless a shot names another."""
+    size: Filled = "1080P"
+    """The size asked for unless a shot names another; the provider may round it."""
+    aspect_ratio: Ratio = "9:16"
+    """Width to height unless a shot says otherwise."""
+    duration: float | None = Field(default=None, gt=0, le=600)
+    """Seconds of video; left out, the model decides."""
+    max_concurrent: int | None = Field(default=None, ge=1, le=1000)
+    """How many jobs of this provider may be in flight; left out, the runner's value counts."""
+    keys: tuple[KeySettings, ...] = ()
+    """The API keys, used in this order."""
+
+    @field_validator("keys")
+    @classmethod
+    def _must_differ(cls, keys: tuple[KeySettings, ...]) -> tuple[KeySettings, ...]:
+        if len({key.name for key in keys}) < len(keys):
+            raise wrong("same_name_twice")
+        if len({key.fingerprint for key in keys}) < len(keys):
+            raise wrong("same_key_twice")
+        return keys
+
+
+class LocalSettings(ProviderSettings):
+    """The renderer on this machine: no key, no network, no cost."""
+
+    model: Filled = "ken-burns"
+    """The way of moving: a slow look over the picture."""
+    size: Filled = "720P"
+    """The size of the rendered videos."""
+    duration: float | None = Field(default=5.0, gt=0, le=600)
+    """Seconds of video."""
+    fps: int = Field(default=24, ge=1, le=120)
+    """Frames a second."""
+
+
+class YunwuSettings(ProviderSettings):
+    """The Yunwu API."""
+
+    base_url: WebAddress = "https://yunwu.ai"
+    """Where the provider answers."""
+    model: Filled = "grok-video-3"
+    """The model used unless a shot names another."""
+    images: Literal["data", "url"] = "data"
+    """How reference images travel: inside the request (data) or, when the shot has one, as its public link (url)."""
+    image_max_bytes: int = Field(default=3_000_000, ge=50_000)
+    """Reference images above this many bytes are sent as a smaller JPEG; the original stays as it is."""
+    enhance_prompt: bool = False
+    """Whether the provider may rewrite and translate prompts (Veo models only)."""
+
+
+class KieSettings(ProviderSettings):
+    """KIE with Veo3."""
+
+    base_url: WebAddress = "https://api.kie.ai"
+    """Where the provider answers."""
+    upload_url: WebAddress = "https://kieai.redpandaai.co"
+    """Where reference images are uploaded to."""
+    model: Filled = "veo3_fast"
+    """The model used unless a shot names another."""
+    watermark: str = ""
+    """Text shown on the video; empty: none."""
+    callback_url: WebAddress = ""
+    """A public address that KIE tells when a job has ended; empty: Vidgen asks by itself."""
+    seed: str = ""
+    """A whole number for repeatable results; empty: random."""
+    enable_fallback: bool = False
+    """Whether KIE may use another model when Veo3 refuses."""
+    enable_translation: bool = True
+    """Whether KIE translates prompts to English."""
+    webhook_secret: SecretStr = SecretStr("")
+    """The HMAC key from KIE's settings that proves callbacks; empty: callbacks only wake the next look."""
+
+    @field_validator("seed", mode="before")
+    @classmethod
+    def _must_be_a_number(cls, seed: Any) -> Any:
+        text = str(seed).strip() if isinstance(seed, int | str) and not isinstance(seed, bool) else "?"
+        if text and not re.fullmatch(r"\d{1,10}", text):
+            raise wrong("whole_number")
+        return text
+
+
+class LovartSettings(ProviderSettings):
+    """Lovart's agent API."""
+
+    base_url: WebAddress = "https://lgw.lovart.ai"
+    """Where the provider answers."""
+    model: Filled = "seedance_v2_0"
+    """The video tool the agent is asked to use."""
+    only_this_tool: bool = False
+    """Whether the agent may use no other video tool; otherwise the tool above is a wish."""
+    confirm_up_to: Decimal = Field(default=Decimal(0), ge=0)
+    """Credits per take that are confirmed without asking you when Lovart wants a yes; 0: you are always asked."""
+    settle: float = Field(default=5.0, ge=0, le=60, allow_inf_nan=False)
+    """Seconds after which a conversation that says it is done is asked again; it may take that back."""
+
+
+class Providers(Section):
+    """One section for each generation mode."""
+
+    local: LocalSettings = LocalSettings()
+    """The renderer on this machine."""
+    yunwu: YunwuSettings = YunwuSettings()
+    """The Yunwu API."""
+    kie: KieSettings = KieSettings()
+    """KIE with Veo3."""
+    lovart: LovartSettings = LovartSettings()
+    """Lovart."""
+
+    def of(self, mode: Mode) -> ProviderSettings:
+        """The section of one mode."""
+        found: ProviderSettings = getattr(self, mode.value)
+        return found
+
+
+class BudgetSettings(Section):
+    """How much may be spent."""
+
+    limit: Decimal = Field(default=Decimal(0), ge=0)
+    """The queue pauses when the estimate of what was spent passes this; 0: no limit."""
+    currency: str = Field(default="CNY", pattern=r"^([A-Z]{3}|credits)$")
+    """The currency of the limit and of sums: three letters (ISO 4217), or credits."""
+
+
+class LibrarySettings(Section):
+    """Where pictures may come from."""
+
+    allow_private_links: bool = False
+    """Whether image links may point into your own network."""
+
+
+class SharingSettings(Section):
+    """Who may use this installation from another machine."""
+
+    token: SecretStr = SecretStr("")
+    """What programs send as ``Authorization: Bearer …``; made at the first start, and good for signing in as owner."""
+    sign_in: Literal["none", "password", "oidc"] = "none"
+    """How people sign in: not at all (this machine only), with a password, or with OpenID Connect (oidc)."""
+    viewer_password: SecretStr = SecretStr("")
+    """Argon2 hash of the password of those who look; set it on the settings screen."""
+    maker_password: SecretStr = SecretStr("")
+    """Argon2 hash of the password of those who generate."""
+    owner_password: SecretStr = SecretStr("")
+    """Argon2 hash of the password of those who also change keys, settings and budget."""
+    viewers: str = ""
+    """With oidc: addresses of those who look, separated by commas; @studio.example is a whole domain, * everybody."""
+    makers: str = ""
+    """With oidc: addresses of those who generate."""
+    owners: str = ""
+    """With oidc: addresses of those who also change keys, settings and budget."""
+    allowed_hosts: str = ""
+    """More names under which this server may be asked, separated by commas, e.g. studio.example; read at the start."""
+
+    @field_validator("viewer_password", "maker_password", "owner_password")
+    @classmethod
+    def _must_be_a_hash(cls, secret: SecretStr) -> SecretStr:
+        value = secret.get_secret_value()
+        if value and not value.startswith("$argon2"):
+            raise wrong("password_hash")
+        return secret
+
+    @field_validator("token")
+    @classmethod
+    def _must_be_long(cls, secret: SecretStr) -> SecretStr:
+        value = secret.get_secret_value().strip()
+        if value and not re.fullmatch(r"[!-~]{20,}", value):
+            raise wrong("token_short")
+        return SecretStr(value)
+
+
+class Settings(BaseSettings):
+    """All settings; build them with ``load_settings`` or ``SettingsFile``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
+
+    mode: Mode = Mode.LOCAL
+    """Which provider makes new takes: local, yunwu, kie or lovart."""
+    language: Literal["auto", "zh", "en"] = "auto"
+    """The language of screens and messages; auto follows the browser or the terminal."""
+    save_dir: str = ""
+    """The folder for finished videos; empty: the folder ``videos`` in the data home."""
+    file_pattern: str = "{project}/{shot}/{shot}-v{take}.mp4"
+    """The path of a video below that folder, made of {project} {shot} {take} {provider} {model}."""
+    runner: RunnerSettings = RunnerSettings()
+    """How the runner works through the queue."""
+    providers: Providers = Providers()
+    """One section for each generation mode."""
+    budget: BudgetSettings = BudgetSettings()
+    """How much may be spent."""
+    library: LibrarySettings = LibrarySettings()
+    """Where pictures may come from."""
+    sharing: SharingSettings = SharingSettings()
+    """Who may use this installation from another machine."""
+
+    @field_validator("file_pattern")
+    @classmethod
+    def _must_name_one_file_a_take(cls, pattern: str) -> str:
+        try:
+            parts = list(string.Formatter().parse(pattern))
+        except ValueError:
+            raise wrong("pattern_braces") from None
+        fields = {name for _, name, _, _ in parts if name is not None}
+        if fields - PATTERN_FIELDS:
+            raise wrong("pattern_fields", allowed=" ".join(f"{{{name}}}" for name in sorted(PATTERN_FIELDS)))
+        # Without these two, videos would overwrite each other.
+        if not {"shot", "take"} <= fields:
+            raise wrong("pattern_needs_shot_and_take")
+        path = PurePosixPath(pattern.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or path.suffix != ".mp4":
+            raise wrong("pattern_path")
+        # ``~`` and ``C:`` at the beginning mean another folder to some systems.
+        if pattern.startswith("~") or any(":" in text for text, _, _, _ in parts):
+            raise wrong("pattern_path")
+        return pattern
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings passes these by name
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what the file (given as arguments) says."""
+        return env_settings, init_settings
+
+    def save_folder(self, locations: Locations) -> Path:
+        """The absolute folder for finished videos; a relative ``save_dir`` counts from the data home."""
+        return locations.home / Path(self.save_dir).expanduser() if self.save_dir else locations.videos
+
+    def max_concurrent(self, mode: Mode) -> int:
+        """How many jobs of ``mode`` may be in flight: its own value, else the runner's."""
+        return self.providers.of(mode).max_concurrent or self.runner.max_concurrent

@@ -1,0 +1,47 @@
+"""Kinds of values that settings have, and what people may see of a secret."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+
+def mask_secret(secret: str) -> str:
+    """What people may see of a secret: ``sk-abcdx4KR`` becomes ``sk-****x4KR``; short ones show no tail."""
+    prefix = re.match(r"(?:[A-Za-z]{2,4}[-_])?", secret)
+    return f"{prefix.group() if prefix else ''}****{tail(secret)}"
+
+
+def tail(secret: str) -> str:
+    return secret[-4:] if len(secret) >= 11 else ""
+
+
+def wrong(reason: str, **params: Any) -> PydanticCustomError:
+    """``reason.<reason>`` in the catalogues is its sentence."""
+    return PydanticCustomError(reason, "{reason}", {"reason": reason, **params})
+
+
+def _web_address(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^\s/?#]+[^\s]*", value):
+        raise wrong("web_address")
+    return value.rstrip("/")
+
+
+def _ratio(value: str) -> str:
+    if not re.fullmatch(r"[1-9]\d?:[1-9]\d?|Auto", value):
+        raise wrong("ratio")
+    return value
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+Ratio = Annotated[str, AfterValidator(_ratio)]
+Filled = Annotated[str, Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """A group of settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
 import re
 import signal
@@ -69,8 +70,10 @@ class Studio:
     log: Path
 
     def project(self, name: str, shots: int = 3) -> Project:
-        """A project of its own with pictures and prompts."""
-        project = self.vidgen.projects.ensure(name)
+        """A project of its own with pictures and prompts; another one when a test is tried again."""
+        taken = {project.name for project in self.vidgen.projects.all()}
+        names = (name if n == 1 else f"{name} {n}" for n in itertools.count(1))
+        project = self.vidgen.projects.ensure(next(free for free in names if free not in taken))
         for index in range(shots):
             self.vidgen.shots.add(
                 project.id, prompt=f"shot {index + 1}, camera slowly zooms in", image=picture(index * 40)
@@ -124,13 +127,29 @@ def stop_server(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass
 class Visitors:
-    """Browser contexts of one test; what their consoles complain of fails it."""
+    """The pages of one test; what their consoles complain of fails it.
+
+    Visitors with the same looks share a browser context from test to test: the screens' scripts are fetched and compiled
+    once, which takes longer than most tests.
+    """
 
     browser: Browser
-    contexts: list[BrowserContext]
+    contexts: dict[tuple[int, int, str, str], BrowserContext]
+    pages: list[Page]
     complaints: list[str]
 
     def __call__(self, *, width: int = 1440, height: int = 1000, scheme: str = "light", locale: str = "en-US") -> Page:
+        looks = (width, height, scheme, locale)
+        context = self.contexts.get(looks) or self._context(*looks)
+        self.contexts[looks] = context
+        page = context.new_page()
+        self.pages.append(page)
+        page.on("console", lambda message: self._heard(message.type, message.text, message.location.get("url", "")))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self._asked(request.url))
+        return page
+
+    def _context(self, width: int, height: int, scheme: str, locale: str) -> BrowserContext:
         context = self.browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=scheme,  # type: ignore[arg-type]
@@ -138,12 +157,16 @@ class Visitors:
             timezone_id="Asia/Shanghai",
         )
         context.set_default_timeout(PATIENCE)
-        self.contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: self._heard(message.type, message.text, message.location.get("url", "")))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self._asked(request.url))
-        return page
+        return context
+
+    def leave(self) -> None:
+        """Close the pages; nothing that a browser remembers is left to the next test."""
+        for page in self.pages:
+            if page.url.startswith("http") and not page.is_closed():
+                page.evaluate("() => { localStorage.clear(); sessionStorage.clear() }")
+            page.close()
+        for context in self.contexts.values():
+            context.clear_cookies()
 
     def _heard(self, kind: str, text: str, url: str) -> None:
         if kind == "error" and not (_KNOWN.search(text) and "_stcore" in text + url):

@@ -13,7 +13,7 @@ from browser_studio import go as go
 from browser_studio import picture as picture
 from browser_studio import settled as settled
 from browser_studio import until as until
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from vidgen_core.app import Vidgen
 from vidgen_core.locations import Locations
@@ -25,6 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.timeout(300))
+            # A module stays on one core: its browser is opened once.
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
             # A starved browser misses what a person would see; a fault of ours fails every time.
             item.add_marker(pytest.mark.flaky(reruns=2))
 
@@ -60,13 +62,18 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def contexts(browser: Browser) -> dict[tuple[int, int, str, str], BrowserContext]:
+    """One browser context for each look; they end with the browser."""
+    return {}
+
+
 @pytest.fixture
-def visitor(browser: Browser) -> Iterator[Visitors]:
+def visitor(browser: Browser, contexts: dict[tuple[int, int, str, str], BrowserContext]) -> Iterator[Visitors]:
     """Opens pages: ``visitor(width=390, scheme="dark", locale="zh-CN")``."""
-    visitors = Visitors(browser, [], [])
+    visitors = Visitors(browser, contexts, [], [])
     yield visitors
-    for context in visitors.contexts:
-        context.close()
+    visitors.leave()
     assert not visitors.complaints
 
 

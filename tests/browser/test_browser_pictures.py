@@ -56,6 +56,8 @@ def test_every_screen_fits_in_every_look(
             expect(card(page, first).locator("img[src*=poster]")).to_have_count(3)
         expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
         assert page.evaluate("() => document.scrollingElement.scrollWidth") <= width
+        unnamed = page.locator("main button:not([aria-label]):visible").all()
+        assert all((button.text_content() or button.get_attribute("title") or "").strip() for button in unnamed)
         expect(page.get_by_test_id("stException")).to_have_count(0)
         keep_picture(page, f"{name}-{scheme}-{locale[:2]}-{width}")
 

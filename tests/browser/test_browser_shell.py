@@ -26,7 +26,7 @@ def test_the_first_visitor_of_a_fresh_server_may_come_by_a_deep_link(tmp_path: P
         expect(sidebar.get_by_label("Project")).to_be_visible()
         expect(page.locator(".st-key-header")).to_be_visible()
         assert page.title() == "Tasks · Vidgen"
-        page.context.close()
+        page.close()
     finally:
         stop_server(process)
 
@@ -36,7 +36,7 @@ def test_every_screen_has_an_address(studio: Studio, page: Page, name: str) -> N
     project = studio.project("addresses", 1)
     go(page, studio.at(project, name))
     expect(page.locator(".st-key-header")).to_be_visible()
-    expect(page.get_by_test_id("stSidebar").get_by_label("Project")).to_have_value("addresses")
+    expect(page.get_by_test_id("stSidebar").get_by_label("Project")).to_have_value(project.name)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
@@ -111,8 +111,7 @@ def test_a_server_that_comes_back_finds_its_page_waiting(tmp_path: Path, visitor
     finally:
         stop_server(process)
         # While the server was away the page could only complain.
-        page.context.close()
-        visitor.contexts.remove(page.context)
+        page.close()
         visitor.complaints.clear()
 
 

@@ -178,7 +178,7 @@ def test_a_filter_is_kept_in_the_address_in_no_language(studio: Studio, visitor:
 
 
 def test_a_picture_and_a_prompt_become_a_shot(studio: Studio, page: Page) -> None:
-    project = studio.vidgen.projects.ensure("adding")
+    project = studio.project("adding", 0)
     go(page, studio.at(project))
     page.get_by_role("button", name="Add shots").first.click()
     dialog = page.get_by_role("dialog")

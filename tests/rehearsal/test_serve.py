@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,17 @@ def test_it_says_where_it_is_serves_and_ends_when_told_to(process: subprocess.Po
     assert httpx.get(f"{url}/_rehearsal/stats", trust_env=False, timeout=20.0).json()["submits_total"] == 0
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20.0) == -signal.SIGTERM
+
+
+def test_a_caller_who_goes_in_the_middle_of_a_request_is_no_mishap(caplog: pytest.LogCaptureFixture) -> None:
+    with RehearsalServer() as server:
+        address = httpx.URL(server.url)
+        with socket.create_connection((address.host, address.port)) as caller:
+            caller.sendall(b"POST /v1/video/create HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk-good\r\n")
+            caller.sendall(b"Content-Type: application/json\r\nContent-Length: 900\r\n\r\n{")
+        # Answered after it, so the server has seen the caller go.
+        assert httpx.get(f"{server.url}/_rehearsal/stats", trust_env=False, timeout=20.0).json()["submits_total"] == 0
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_a_port_that_is_taken_is_an_error() -> None:

@@ -9,9 +9,11 @@ import asyncio
 import socket
 import struct
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -34,7 +36,9 @@ class AbruptProtocol(H11Protocol):
 def _with_transport(app: ASGIApp, transport: asyncio.Transport) -> ASGIApp:
     async def reached(scope: Scope, receive: Receive, send: Send) -> None:
         scope.setdefault("extensions", {})[_EXTENSION] = transport
-        await app(scope, receive, send)
+        # A caller who was killed in the middle of a request is what is rehearsed here.
+        with suppress(ClientDisconnect):
+            await app(scope, receive, send)
 
     return reached
 

@@ -183,6 +183,8 @@ class Shot(Frozen):
     extra: dict[str, str] = Field(default_factory=dict)
     #: The sentence of the script that this shot shows.
     script: str = ""
+    #: What its reference image is drawn from.
+    picture_prompt: str = ""
     chosen_take_id: int | None = None
     #: Kept by the store: tasks of this shot by what a filter asks for.
     live_count: int = 0

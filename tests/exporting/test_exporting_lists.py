@@ -49,12 +49,12 @@ def shots(images: Path, tmp_path: Path) -> list[Shot]:
         shot(1, number="1.0", prompt='雨夜, "霓虹"\n第二行; tab\there', image=key, params=params, script="他走了。"),
         shot(2, number="1.10", prompt="=HYPERLINK(1)", image_url="https://example.org/a.png"),
         shot(3, number="1.2", prompt="-2 度的早晨", extra={"角色": "小明", "镜头类型": "特写"}),
-        shot(4, number="A-1", prompt="@home", image=key, extra={"角色": "+小红"}),
+        shot(4, number="A-1", prompt="@home", picture_prompt="窗边的老人，逆光", image=key, extra={"角色": "+小红"}),
     ]
 
 
 def facts(item: Shot | PlannedShot) -> tuple[object, ...]:
-    return (item.number, item.prompt, item.image_url, item.params, item.extra, item.script)
+    return (item.number, item.prompt, item.image_url, item.params, item.extra, item.script, item.picture_prompt)
 
 
 @pytest.mark.parametrize("kind", LISTS)

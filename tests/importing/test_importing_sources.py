@@ -105,7 +105,7 @@ STORYBOARD: dict[str, Any] = {
     "project": "ep01",
     "shots": [
         {"shot": "1.0", "image": "a.png", "prompt": "推进", "script": "清晨。", "aspect_ratio": "9:16", "mood": "calm"},
-        {"编号": 2, "提示词": "平移", "takes": 2, "provider": "kie", "tags": ["x", "y"]},
+        {"编号": 2, "提示词": "平移", "画面提示词": "雨夜的街", "takes": 2, "provider": "kie", "tags": ["x", "y"]},
         {},
         "not a shot",
         {"shot": "5", "image": None, "prompt": None},
@@ -137,6 +137,7 @@ def test_a_storyboard_is_read_with_or_without_its_frame(folder: Path, bare: bool
         {"mood": "calm"},
     )
     assert (second.number, second.prompt, second.params) == ("2", "平移", ShotParams(takes=2, provider=Mode.KIE))
+    assert second.picture_prompt == "雨夜的街"
     assert second.extra == {"tags": '["x", "y"]'}
     assert plan.shots[5].prompt == "bad ? half"
 
@@ -263,3 +264,11 @@ def test_pictures_are_checked_once_however_many_rows_name_them(tmp_path: Path) -
     plan = read_csv(b"image,prompt\na.png,x\na.png,y\n", tmp_path, progress=lambda *done: told.append(done))
 
     assert (len(plan.ok), told) == (2, [(1, 1)])
+
+
+def test_rows_with_nothing_but_a_picture_prompt_are_shots_of_their_own(folder: Path) -> None:
+    board = [{"picture_prompt": "雨夜的街"}, {"picture_prompt": "清晨的海"}, {"image_prompt": "雨夜的街"}]
+
+    plan = read_storyboard(json.dumps(board).encode(), folder)
+
+    assert codes(plan) == [(1, "ok", []), (2, "ok", []), (3, "warning", ["row_repeated"])]

@@ -197,12 +197,19 @@ class StoreContract:
 
     def test_a_shot_comes_back_as_it_was_given(self, store: Store) -> None:
         given = NewShot(
-            "7.1", "夕阳", "ab.png", "http://127.0.0.1/a.png", ShotParams(takes=3, seed=7), {"场景": "海"}, "他走了"
+            "7.1",
+            "夕阳",
+            "ab.png",
+            "http://127.0.0.1/a.png",
+            ShotParams(takes=3, seed=7),
+            {"场景": "海"},
+            "他走了",
+            "沙滩上的背影",
         )
         with store.write() as tx:
             shot = tx.shots.add(tx.projects.ensure("film").id, [given])[0]
             assert tx.shots.get(shot.id) == tx.shots.by_number(shot.project_id, "7.1") == shot
-        for name in ("number", "prompt", "image", "image_url", "params", "extra", "script"):
+        for name in ("number", "prompt", "image", "image_url", "params", "extra", "script", "picture_prompt"):
             assert getattr(shot, name) == getattr(given, name)
 
     def test_an_edit_of_what_somebody_else_has_edited_is_refused(self, store: Store) -> None:

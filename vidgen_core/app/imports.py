@@ -256,6 +256,7 @@ class Imports:
             params=row.params,
             extra=row.extra,
             script=row.script,
+            picture_prompt=row.picture_prompt,
             identity=identity(row, key),
         )
 

@@ -69,6 +69,8 @@ class Shots:
         prompt: str = "",
         image: Path | bytes | None = None,
         params: ShotParams | None = None,
+        *,
+        picture_prompt: str = "",
     ) -> Shot:
         """One new shot; without a number it is numbered on.
 
@@ -80,12 +82,16 @@ class Shots:
             if number and tx.shots.by_number(project_id, number.strip()):
                 raise InputError("shot_number_taken", number=number.strip())
             new = NewShot(
-                number=(number or "").strip() or None, prompt=prompt, image=key, params=params or ShotParams()
+                number=(number or "").strip() or None,
+                prompt=prompt,
+                image=key,
+                params=params or ShotParams(),
+                picture_prompt=picture_prompt,
             )
             return tx.shots.add(project_id, [new])[0]
 
     def edit(self, shot_id: int, rev: int | None = None, **changes: Any) -> Shot:
-        """Change number, prompt, image, image_url, params, script or extra; what was not sent yet follows.
+        """Change number, prompt, picture_prompt, image, image_url, params, script or extra; what was not sent yet follows.
 
         :param rev: the revision the person was looking at
         :raises Refused: ``edited_elsewhere``

@@ -63,6 +63,7 @@ def shot_shape(view: ShotView, project: str, images: Path) -> dict[str, Any]:
         "shot": shot.number,
         "prompt": shot.prompt,
         "script": shot.script,
+        "picture_prompt": shot.picture_prompt,
         "image": str(images / shot.image) if shot.image else None,
         "image_url": shot.image_url,
         "params": shot.params.model_dump(mode="json", exclude_none=True),

@@ -60,6 +60,7 @@ def _row(shot: Shot, image: str, extras: Sequence[str]) -> list[str]:
         "callback_url": params.callback_url,
         "provider": params.provider.value if params.provider else None,
         "script": shot.script,
+        "picture_prompt": shot.picture_prompt,
     }
     cells = [values[field] for field in FIELDS] + [shot.extra.get(header) for header in extras]
     return ["" if value is None else f"{value:g}" if isinstance(value, float) else str(value) for value in cells]
@@ -78,7 +79,7 @@ def _csv(table: Iterable[Sequence[str]]) -> bytes:
 
 
 #: Widths of columns in letters.
-_WIDTHS: Final = {"shot": 8, "image": 28, "prompt": 60, "script": 40}
+_WIDTHS: Final = {"shot": 8, "image": 28, "prompt": 60, "script": 40, "picture_prompt": 40}
 
 
 def _xlsx(table: Iterable[Sequence[str]]) -> bytes:

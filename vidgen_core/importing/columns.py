@@ -23,6 +23,7 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "callback_url": ("callback_url", "回调"),
     "provider": ("provider", "供应商"),
     "script": ("script", "脚本"),
+    "picture_prompt": ("picture_prompt", "image_prompt", "画面提示词", "图片提示词"),
 }
 
 
@@ -60,7 +61,7 @@ class Columns(NamedTuple):
     @property
     def usable(self) -> bool:
         """Without a picture or a prompt no row could become a shot."""
-        return "image" in self.fields or "prompt" in self.fields
+        return not {"image", "prompt", "picture_prompt"}.isdisjoint(self.fields)
 
 
 def labels(headers: Sequence[str]) -> list[str]:

@@ -48,6 +48,7 @@ class PlannedShot(Frozen):
     #: Cells of columns Vidgen has no use for, by their header.
     extra: dict[str, str] = Field(default_factory=dict)
     script: str = ""
+    picture_prompt: str = ""
     verdict: Verdict = "ok"
     reasons: tuple[Reason, ...] = ()
 
@@ -95,4 +96,7 @@ def identity(planned: PlannedShot, image_key: str | None) -> str:
     :param image_key: key of the picture in the image store; None for a link or no picture
     """
     parts = [planned.number, planned.prompt, planned.image_url or image_key]
+    if not planned.prompt and parts[2] is None:
+        # Nothing but what its picture is drawn from tells such rows apart.
+        parts.append(planned.picture_prompt)
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()

@@ -52,13 +52,14 @@ def plan_rows(
 
 def _plan(row: Row, picture: Picture, source: str) -> PlannedShot:
     number, prompt = row.cells.get("shot", ""), row.cells.get("prompt", "")
+    picture_prompt = row.cells.get("picture_prompt", "")
     params, against = read_params(row.cells)
     if row.broken:
         against = [row.broken]
-    elif not row.cells.get("image") and not prompt:
+    elif not (row.cells.get("image") or prompt or picture_prompt):
         against.insert(0, Reason("row_empty_shot"))
     against += [picture.rejected] if picture.rejected else []
-    against += _too_long(number, prompt)
+    against += _too_long(number, max(prompt, picture_prompt, key=len))
     warnings = [picture.warning] if picture.warning else []
     return PlannedShot(
         source=source,
@@ -73,6 +74,7 @@ def _plan(row: Row, picture: Picture, source: str) -> PlannedShot:
         params=ShotParams(**params),
         extra=row.extra,
         script=row.cells.get("script", ""),
+        picture_prompt=picture_prompt[:LONGEST_PROMPT],
         verdict="rejected" if against else "warning" if warnings else "ok",
         reasons=(*against, *warnings),
     )

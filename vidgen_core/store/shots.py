@@ -21,7 +21,9 @@ ShotState = Literal["all", "without_takes", "running", "to_choose", "chosen", "f
 #: Room between two neighbours in the order, so that a move changes one row.
 GAP: Final = 1 << 32
 
-_EDITABLE = frozenset({"number", "prompt", "image", "image_url", "params", "extra", "script", "identity"})
+_EDITABLE = frozenset(
+    {"number", "prompt", "image", "image_url", "params", "extra", "script", "picture_prompt", "identity"}
+)
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,13 @@ class NewShot:
     params: ShotParams = field(default_factory=ShotParams)
     extra: dict[str, str] = field(default_factory=dict)
     script: str = ""
+    picture_prompt: str = ""
     identity: str | None = None
 
 
 @dataclass(frozen=True)
 class ShotFilter:
-    """Which shots; ``text`` is looked for in number, prompt and script."""
+    """Which shots; ``text`` is looked for in number, prompts and script."""
 
     state: ShotState = "all"
     text: str = ""
@@ -55,8 +58,12 @@ def _shot(row: Row[Any]) -> Shot:
     return Shot.model_validate(row._asdict())
 
 
-def _search_text(number: str, prompt: str, script: str) -> str:
-    return f"{number}\n{prompt}\n{script}".casefold()
+#: The texts of a shot that a search looks through.
+_SEARCHED: Final = ("number", "prompt", "script", "picture_prompt")
+
+
+def _search_text(*texts: str) -> str:
+    return "\n".join(texts).casefold()
 
 
 def _wanted(project_id: int, where: ShotFilter) -> list[ColumnElement[Any]]:
@@ -99,8 +106,9 @@ class Shots(Subject):
             "params": shot.params.model_dump(mode="json", exclude_none=True),
             "extra": shot.extra,
             "script": shot.script,
+            "picture_prompt": shot.picture_prompt,
             "identity": shot.identity,
-            "search_text": _search_text(number, shot.prompt, shot.script),
+            "search_text": _search_text(number, shot.prompt, shot.script, shot.picture_prompt),
             "rev": self.tx.rev,
             "changed_rev": self.tx.rev,
             "created_at": now(),
@@ -151,7 +159,7 @@ class Shots(Subject):
         values = dict(only(changes, _EDITABLE))
         if "params" in values:
             values["params"] = ShotParams.model_validate(values["params"]).model_dump(mode="json", exclude_none=True)
-        texts = (str(values.get(name, getattr(shot, name))) for name in ("number", "prompt", "script"))
+        texts = (str(values.get(name, getattr(shot, name))) for name in _SEARCHED)
         values |= {"search_text": _search_text(*texts), "rev": self.tx.rev, "changed_rev": self.tx.rev}
         self.tx.run(update(shots).where(shots.c.id == shot_id).values(values))
         if values.get("number", shot.number) != shot.number:

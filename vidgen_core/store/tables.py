@@ -104,6 +104,7 @@ shots = Table(
     _json("params"),
     _json("extra"),
     Column("script", Text, nullable=False),
+    Column("picture_prompt", Text, nullable=False, server_default=text("''")),
     # What the row of a list was made of, so that the same list read again adds nothing.
     Column("identity", Text),
     Column("chosen_take_id", Integer),

@@ -19,7 +19,18 @@ PICTURE_TYPES: Final = ["jpg", "jpeg", "png", "webp", "heic", "heif", "avif", "b
 PICTURES: Final = [f".{ending}" for ending in PICTURE_TYPES]
 RATIOS: Final = ("9:16", "16:9", "1:1", "4:3", "3:4")
 #: Fields that the column picker names first.
-_PICKED: Final = ("image", "prompt", "shot", "aspect_ratio", "takes", "seed", "model", "duration", "script")
+_PICKED: Final = (
+    "image",
+    "prompt",
+    "shot",
+    "aspect_ratio",
+    "takes",
+    "seed",
+    "model",
+    "duration",
+    "script",
+    "picture_prompt",
+)
 _NONE: Final = ""
 
 

@@ -312,6 +312,7 @@ class ShotBody(Body):
     shot: Word | None = None
     """Its number; without one it is numbered on."""
     prompt: Prompt = ""
+    picture_prompt: Prompt = ""
     params: ShotParamsBody = ShotParamsBody()
 
 
@@ -321,6 +322,7 @@ class ShotChanges(Body):
     shot: Word | None = None
     prompt: Prompt | None = None
     script: Prompt | None = None
+    picture_prompt: Prompt | None = None
     params: ShotParamsBody | None = None
     rev: IdNumber | None = None
     """The revision that was looked at; another one in the meantime refuses the change."""
@@ -365,6 +367,8 @@ class ShotAnswer(Answer):
     shot: str
     prompt: str
     script: str
+    picture_prompt: str
+    """What its reference picture is drawn from."""
     image: str | None
     """Address of the reference picture on this server."""
     image_url: str | None
@@ -383,6 +387,7 @@ class ShotAnswer(Answer):
             shot=shot.number,
             prompt=shot.prompt,
             script=shot.script,
+            picture_prompt=shot.picture_prompt,
             image=f"/app/static/media/original/{shot.id}" if shot.image else None,
             image_url=shot.image_url,
             params=shot.params.model_dump(mode="json", exclude_none=True),

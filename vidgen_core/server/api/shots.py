@@ -48,7 +48,8 @@ def create_shot(app: App, body: shapes.ShotBody) -> shapes.ShotAnswer:
     """Add one shot; a project that is not there is made."""
     where = project_for(app, body.project)
     params = ShotParams.model_validate(body.params.model_dump())
-    return _answer(app, app.shots.add(where.id, body.shot, body.prompt, params=params).id)
+    added = app.shots.add(where.id, body.shot, body.prompt, params=params, picture_prompt=body.picture_prompt)
+    return _answer(app, added.id)
 
 
 @router.get("/shots/{shot_id}", responses=errors(404))

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, text
 
 from vidgen_core.errors import StoreError
 
-HEAD: Final = "0001"
+HEAD: Final = "picture_prompt"
 
 
 def current(connection: Connection) -> str | None:

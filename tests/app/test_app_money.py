@@ -34,11 +34,16 @@ def test_a_model_nobody_has_a_price_for_has_no_estimate() -> None:
 
 
 def test_an_own_price_wins_and_may_be_by_the_second() -> None:
-    own = {
-        "yunwu/grok-video-3": Price(
-            provider=Mode.YUNWU, model="grok-video-3", amount=Decimal("0.1"), currency="CNY", unit="second"
-        )
-    }
+    own = (
+        Price(
+            provider=Mode.YUNWU,
+            model="grok-video-3",
+            amount=Decimal("0.1"),
+            currency="CNY",
+            unit="second",
+            source="own",
+        ),
+    )
 
     assert estimate(Mode.YUNWU, "grok-video-3", PARAMS, 2, own) == yuan("1.2")
     assert estimate(Mode.YUNWU, "grok-video-3", PARAMS.model_copy(update={"duration": None}), 2, own) is None

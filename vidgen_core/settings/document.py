@@ -24,6 +24,10 @@ def plain(value: Any) -> Any:
         case KeySettings():
             kept = {"name": value.name, "secret": value.secret.get_secret_value()}
             return kept if value.enabled else kept | {"enabled": False}
+        case Section():
+            return {
+                name: plain(item) for name, item in value.model_dump(exclude_none=True, exclude_defaults=True).items()
+            }
         case StrEnum():
             return value.value
         case Decimal():
@@ -56,16 +60,17 @@ def put_toml(document: Any, name: str, value: Any) -> None:
     if value is None:
         document.pop(last, None)
     elif isinstance(value, list):
-        document[last] = _toml_list(value, as_tables=isinstance(document.get(last), AoT))
+        document[last] = _toml_list(value, document.get(last))
     else:
         document[last] = value
 
 
-def _toml_list(items: list[dict[str, Any]], *, as_tables: bool) -> Any:
-    if as_tables and items:
+def _toml_list(items: list[dict[str, Any]], before: Any) -> Any:
+    """Rows in the form they had before; tables that say the same as before keep their comments."""
+    if isinstance(before, AoT) and items:
         tables = tomlkit.aot()
         for item in items:
-            tables.append(tomlkit.item(item))
+            tables.append(next((table for table in before if table.unwrap() == item), tomlkit.item(item)))
         return tables
     array = tomlkit.array()
     for item in items:

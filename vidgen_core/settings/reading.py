@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -19,7 +19,7 @@ from vidgen_core.errors import SettingsError
 from vidgen_core.locations import Locations
 from vidgen_core.settings.names import is_section, leaves_of, nearest
 from vidgen_core.settings.reasons import reason_of
-from vidgen_core.settings.sections import PREFIX, KeySettings, Settings
+from vidgen_core.settings.sections import PREFIX, Settings
 
 
 def load_settings(locations: Locations) -> Settings:
@@ -111,14 +111,16 @@ def _nearest_sibling(loc: tuple[int | str, ...]) -> str:
     known: list[str] = []
     for part in loc[:-1]:
         if isinstance(part, int):
-            model = KeySettings
             continue
         known.append(part)
-        annotation = model.model_fields[part].annotation
-        if is_section(annotation):
-            model = annotation  # type: ignore[assignment]
+        model = _section_in(model.model_fields[part].annotation) or model
     name = nearest(str(loc[-1]), model.model_fields)
     return name if ", " in name else ".".join([*known, name])
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    """The section that a field is, or that the rows of its list are."""
+    return next((kind for kind in (annotation, *get_args(annotation)) if is_section(kind)), None)
 
 
 def environment_names() -> frozenset[str]:

@@ -25,6 +25,8 @@ _WORDS: Final[dict[str, str]] = {
     "string_type": "text",
     "string_too_short": "empty",
     "string_pattern_mismatch": "currency",
+    "date_from_datetime_parsing": "date",
+    "date_type": "date",
     "missing": "missing",
     "tuple_type": "list",
     "model_type": "section",
@@ -33,7 +35,7 @@ _WORDS: Final[dict[str, str]] = {
 #: Every reason a ``setting_invalid`` may name; its words are under ``reason.<reason>`` in the catalogues.
 REASONS: Final = frozenset(_WORDS.values()) | {
     "json", "not_a_key", "not_allowed", "password_hash", "pattern_braces", "pattern_fields", "pattern_needs_shot_and_take",
-    "pattern_path", "ratio", "same_key_twice", "same_name_twice", "token_short", "web_address",
+    "pattern_path", "ratio", "same_key_twice", "same_name_twice", "same_rate_twice", "token_short", "web_address",
 }  # fmt: skip
 
 

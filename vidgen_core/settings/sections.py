@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import string
+from datetime import date
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
@@ -20,6 +21,8 @@ from vidgen_core.settings.values import Filled, Ratio, Section, WebAddress, tail
 PATTERN_FIELDS: Final = frozenset({"project", "shot", "take", "provider", "model", "created", "chosen"})
 #: Environment variables that are settings begin so.
 PREFIX: Final = "VIDGEN_"
+#: What an amount may be in: ISO 4217, or a provider's own credits.
+CURRENCY: Final = r"^([A-Z]{3}|credits)$"
 
 
 class KeySettings(Section):
@@ -194,13 +197,64 @@ class Providers(Section):
         return found
 
 
+class RateSettings(Section):
+    """What one unit of other money is worth."""
+
+    of: str = Field(pattern=r"^([A-Z]{3}|kie|lovart)$")
+    """A currency (three letters), or the provider whose credits are meant: kie, lovart."""
+    worth: Decimal = Field(gt=0)
+    """What one of it is worth in the currency of the budget."""
+    as_of: date | None = None
+    """The day you looked it up."""
+
+
+class PriceSettings(Section):
+    """What one model takes; the first row that fits a take counts, before every built-in price."""
+
+    provider: Mode
+    """Whose price it is: local, yunwu, kie or lovart."""
+    model: Filled
+    """The model's name; * stands for every model of the provider."""
+    amount: Decimal = Field(ge=0)
+    """What it takes; 0: it is free."""
+    currency: str = Field(default="CNY", pattern=CURRENCY)
+    """The currency of the amount: three letters (ISO 4217), or credits."""
+    unit: Literal["take", "second"] = "take"
+    """Whether the amount is for a whole take or for each second of it."""
+    size: str = ""
+    """Only for takes of this size; empty: of any."""
+    seconds: float | None = Field(default=None, gt=0, le=600)
+    """Only for takes of this length; left out: of any."""
+    as_of: date | None = None
+    """The day you looked it up."""
+
+
 class BudgetSettings(Section):
     """How much may be spent."""
 
     limit: Decimal = Field(default=Decimal(0), ge=0)
-    """The queue pauses when the estimate of what was spent passes this; 0: no limit."""
-    currency: str = Field(default="CNY", pattern=r"^([A-Z]{3}|credits)$")
+    """Nothing is submitted that would bring the sum of all projects past this; 0: no limit."""
+    per_day: Decimal = Field(default=Decimal(0), ge=0)
+    """The same for one day of this machine's calendar; 0: no limit."""
+    warn_at: int = Field(default=80, ge=1, le=100)
+    """The percentage of a limit from which you are warned."""
+    low_balance: Decimal = Field(default=Decimal(0), ge=0)
+    """You are warned when less than this is left at a provider, in the currency of the budget; 0: never."""
+    preflight_over: int = Field(default=20, ge=0, le=100_000)
+    """Batches of more tasks than this are gone through on a sheet before they are released."""
+    canary: Literal["off", "ask", "auto"] = "off"
+    """One shot first, before a large batch: off; ask lets the rest wait for your word; auto goes on when it succeeded."""
+    currency: str = Field(default="CNY", pattern=CURRENCY)
     """The currency of the limit and of sums: three letters (ISO 4217), or credits."""
+    rates: tuple[RateSettings, ...] = ()
+    """What other money is worth in that currency; left out, a dated table for CNY, USD and KIE's credits counts."""
+
+    @field_validator("rates")
+    @classmethod
+    def _must_be_one_each(cls, rates: tuple[RateSettings, ...]) -> tuple[RateSettings, ...]:
+        if len({rate.of for rate in rates}) < len(rates):
+            raise wrong("same_rate_twice")
+        return rates
 
 
 class LibrarySettings(Section):
@@ -274,6 +328,8 @@ class Settings(BaseSettings):
     """How the runner works through the queue."""
     providers: Providers = Providers()
     """One section for each generation mode."""
+    prices: tuple[PriceSettings, ...] = ()
+    """Your own prices, before the built-in ones."""
     budget: BudgetSettings = BudgetSettings()
     """How much may be spent."""
     library: LibrarySettings = LibrarySettings()

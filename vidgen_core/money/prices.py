@@ -1,0 +1,116 @@
+"""Prices: what a take will probably cost, known before the click.
+
+Three tables are asked in this order: the user's own (``[[prices]]`` in the settings), the list a provider publishes
+(fetched on request, kept in the store), the built-in one. The built-in table is dated and small. A price that nobody
+published in a form we could check is marked *assumed*; a model that is in no table has no estimate, which is said as
+*unknown*, never as zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Final, Literal
+
+from vidgen_core.models import Frozen, GenerationParams, Mode, Money
+from vidgen_core.settings import PriceSettings
+
+#: The day the table was last gone through.
+PRICES_AS_OF: Final = date(2026, 11, 21)
+
+
+Source = Literal["own", "list", "built_in"]
+_ORDER: Final[tuple[Source, ...]] = ("own", "list", "built_in")
+
+
+class Price(Frozen):
+    """What one model takes for one take, or for one second of it."""
+
+    provider: Mode
+    #: The model's id; ``*`` stands for every model of the provider.
+    model: str
+    amount: Decimal
+    currency: str
+    unit: Literal["take", "second"] = "take"
+    #: Only for takes of this size; empty: of any.
+    size: str = ""
+    #: Only for takes of this length; None: of any.
+    seconds: float | None = None
+    #: True: our best knowledge, not confirmed by the provider in writing.
+    assumed: bool = True
+    #: The user's own, the provider's published list, or the built-in table.
+    source: Source = "built_in"
+    as_of: date | None = PRICES_AS_OF
+
+    def fits(self, provider: Mode, model: str, params: GenerationParams | None) -> bool:
+        """Whether it is the price of such a take; without parameters only a price for all of them is."""
+        if self.provider is not provider or self.model not in (model, "*"):
+            return False
+        if params is None:
+            return not self.size and self.seconds is None
+        same_size = not self.size or self.size.casefold() == params.size.casefold()
+        return same_size and self.seconds in (None, params.duration)
+
+
+#: Sources: an assumption of ours for Yunwu; for KIE a flat charge that a public client measured (``veo-3-1``) and public
+#: price lists of its users for the rest. All are editable, so all but the free one are marked assumed.
+PRICES: Final[tuple[Price, ...]] = (
+    Price(provider=Mode.LOCAL, model="*", amount=Decimal(0), currency="CNY", assumed=False),
+    Price(provider=Mode.YUNWU, model="grok-video-3", amount=Decimal("0.4"), currency="CNY"),
+    Price(provider=Mode.KIE, model="veo3_fast", amount=Decimal(60), currency="credits"),
+    Price(provider=Mode.KIE, model="veo3", amount=Decimal(250), currency="credits"),
+    Price(provider=Mode.KIE, model="veo-3-1", amount=Decimal(65), currency="credits"),
+    Price(provider=Mode.KIE, model="grok-imagine/image-to-video", amount=Decimal(20), currency="credits"),
+)
+
+
+def own_prices(rows: Iterable[PriceSettings]) -> tuple[Price, ...]:
+    """The user's rows of the settings as prices; what a person wrote is not an assumption."""
+    return tuple(Price(**row.model_dump(), assumed=False, source="own") for row in rows)
+
+
+def price_of(
+    provider: Mode, model: str, own: Sequence[Price] = (), params: GenerationParams | None = None
+) -> Price | None:
+    """The price of a model: the first of ``own`` that fits, then of the built-in table; None when unknown.
+
+    Rows for a certain size or length go before rows for any, and a named model before ``*``.
+    """
+    for table in (own, PRICES):
+        fitting = [price for price in table if price.fits(provider, model, params)]
+        if fitting:
+            return min(fitting, key=_vagueness)
+    return None
+
+
+def _vagueness(price: Price) -> tuple[int, bool, int]:
+    """Smaller counts more: the user's own word, a named model, more conditions."""
+    conditions = bool(price.size) + (price.seconds is not None)
+    return _ORDER.index(price.source), price.model == "*", -conditions
+
+
+def estimate(
+    provider: Mode, model: str, params: GenerationParams, takes: int = 1, own: Sequence[Price] = ()
+) -> Money | None:
+    """What ``takes`` takes will probably cost; None when the price, or the seconds it depends on, is unknown."""
+    price = price_of(provider, model, own, params)
+    if price is None:
+        return None
+    if price.unit == "take":
+        return Money(amount=price.amount * takes, currency=price.currency)
+    if params.duration is None:
+        return None
+    return Money(amount=price.amount * Decimal(str(params.duration)) * takes, currency=price.currency)
+
+
+def total(amounts: Iterable[Money | None]) -> Money | None:
+    """The sum; None when one amount is unknown, when currencies differ, or of nothing at all."""
+    known = list(amounts)
+    if not known or any(amount is None for amount in known):
+        return None
+    moneys = [amount for amount in known if amount is not None]
+    if len({money.currency for money in moneys if money.amount}) > 1:
+        return None
+    currency = next((money.currency for money in moneys if money.amount), moneys[0].currency)
+    return Money(amount=sum((money.amount for money in moneys), Decimal(0)), currency=currency)

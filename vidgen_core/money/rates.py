@@ -1,0 +1,65 @@
+"""Rates: what an amount is worth in the currency of the person who pays.
+
+A rate is the worth of one unit in the user's currency. The user's own rates win over the built-in ones, which are
+dated, rounded so that a budget errs on the safe side, and assumed. Whatever went through ``convert`` is a conversion
+and is shown as one (``≈``), beside the amount as the provider has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final
+
+from vidgen_core.models import Mode, Money
+from vidgen_core.settings import Settings
+
+#: The day the built-in rates were last gone through.
+RATES_AS_OF: Final = date(2026, 11, 21)
+#: Yuan for one US dollar: an assumption, rounded up.
+USD_CNY: Final = Decimal("7.2")
+#: One KIE credit in US dollars, as measured by a public client in 2026-09.
+KIE_CREDIT_USD: Final = Decimal("0.005")
+#: Smallest part of an amount that is kept, as in the store.
+_MICRO: Final = Decimal("0.000001")
+#: What providers call their own money; it is worth something else at each of them.
+CREDITS: Final = "credits"
+
+
+def rates_of(settings: Settings, provider: Mode | None = None) -> dict[str, Decimal]:
+    """The worth of one unit of each known currency in the user's.
+
+    :param provider: whose credits are meant; None: credits of nobody, which have no rate
+    """
+    own = {rate.of: rate.worth for rate in settings.budget.rates}
+    home = settings.budget.currency
+    rates = {name: worth for name, worth in own.items() if name.isupper()}
+    rates[home] = Decimal(1)
+    if home == "CNY":
+        rates.setdefault("USD", USD_CNY)
+    if "USD" in rates:
+        rates.setdefault("CNY", rates["USD"] / USD_CNY)
+    if home == CREDITS or provider is None:
+        return rates
+    if provider.value in own:
+        rates[CREDITS] = own[provider.value]
+    elif provider is Mode.KIE and "USD" in rates:
+        rates[CREDITS] = rates["USD"] * KIE_CREDIT_USD
+    return rates
+
+
+def convert(money: Money, currency: str, rates: Mapping[str, Decimal]) -> Money | None:
+    """``money`` in another currency, to the millionth; None when a rate is missing.
+
+    :param rates: the worth of one unit of each currency, all in one and the same currency (``rates_of``)
+    """
+    if money.currency == currency:
+        return money
+    if not money.amount:
+        return Money(amount=Decimal(0), currency=currency)
+    worth, target = rates.get(money.currency), rates.get(currency)
+    if worth is None or not target:
+        return None
+    amount = (money.amount * worth / target).quantize(_MICRO, ROUND_HALF_EVEN)
+    return Money(amount=amount, currency=currency)

@@ -15,9 +15,6 @@ from playwright.sync_api import Page, expect
 from vidgen_core.models import Project, TaskStatus
 
 PAGES = ("shots", "tasks", "add", "pick", "export", "log", "settings")
-#: Streamlit writes white on the primary colour (buttons) and that colour on a tint of it (the selected segment): on a dark
-#: ground no colour reaches 4.5:1 in both, so the buttons have it and the segment, which also has a border, 3.9:1.
-SELECTED = 'data-selected="true"'
 LOOKS = (
     pytest.param("light", "en-US", 1440, id="light-en-1440"),
     pytest.param("dark", "zh-CN", 1440, id="dark-zh-1440"),
@@ -76,6 +73,5 @@ def test_the_cards_can_be_read_and_named(studio: Studio, visitor: Visitors, rehe
         if violation["impact"] in ("serious", "critical")
         for node in violation["nodes"]
         for target in node["target"]
-        if not (scheme == "dark" and SELECTED in target)
     ]
     assert grave == []

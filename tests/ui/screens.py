@@ -22,11 +22,12 @@ from vidgen_core.models import (
     Mode,
     Money,
     Project,
+    Take,
     Task,
     TaskStatus,
 )
 from vidgen_core.server.house import close_vidgen, get_vidgen
-from vidgen_core.store import NewShot, NewTask
+from vidgen_core.store import NewShot, NewTake, NewTask
 
 HERE = Path(__file__).parent
 
@@ -89,6 +90,16 @@ class Screen:
             shot = tx.shots.add(self.project.id, [NewShot(number=None, prompt=prompt)])[0]
             return tx.tasks.add([NewTask(project_id=self.project.id, shot_id=shot.id, **new)] * count)
 
+    def add_takes(self, count: int = 1, **wishes: Any) -> tuple[int, list[Take]]:
+        """A shot with finished videos, whose files are not there; its id and its takes."""
+        tasks = self.add_tasks(count)
+        with self.app.store.write() as tx:
+            takes = [tx.takes.add(_finished(task, **wishes)) for task in tasks]
+            for task in tasks:
+                for status in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING, TaskStatus.COMPLETED):
+                    tx.tasks.move(task.id, status)
+        return tasks[0].shot_id, takes
+
     def submit(self, task: Task, remote_id: str | None = "grok:1") -> Attempt:
         """Let a task go out as the runner does."""
         with self.app.store.write() as tx:
@@ -113,6 +124,25 @@ class Screen:
 
     def status(self, task: Task) -> TaskStatus:
         return self.app.tasks.get(task.id).status
+
+
+def _finished(task: Task, **wishes: Any) -> NewTake:
+    facts: dict[str, Any] = {
+        "folder": "/videos",
+        "file": f"{task.id}.mp4",
+        "poster": None,
+        "seconds": 5.0,
+        "width": 720,
+        "height": 1280,
+        "bytes": 1000,
+        "sha256": f"{task.id:064x}",
+        "provider": Mode.YUNWU,
+        "model": "grok-video-3",
+        "seed": task.id,
+    }
+    return NewTake(
+        project_id=task.project_id, shot_id=task.shot_id, task_id=task.id, number=task.take, **facts | wishes
+    )
 
 
 @contextmanager

@@ -10,8 +10,6 @@ import pytest
 from screens import Screen, open_screen
 
 from vidgen_core.errors import NotFound
-from vidgen_core.models import Mode, Take
-from vidgen_core.store import NewTake
 from vidgen_core.ui import pick_order, pick_wall
 from vidgen_core.ui.session import here
 
@@ -20,38 +18,6 @@ from vidgen_core.ui.session import here
 def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
     with open_screen(tmp_path / "home", monkeypatch) as opened:
         yield opened
-
-
-def shot_with_takes(screen: Screen, count: int) -> tuple[int, list[Take]]:
-    """A shot with finished videos."""
-    tasks = screen.add_tasks(count)
-    with screen.app.store.write() as tx:
-        takes = [
-            tx.takes.add(
-                NewTake(
-                    project_id=task.project_id,
-                    shot_id=task.shot_id,
-                    task_id=task.id,
-                    number=task.take,
-                    folder="/videos",
-                    file=f"{task.id}.mp4",
-                    poster=None,
-                    seconds=5.0,
-                    width=720,
-                    height=1280,
-                    bytes=1000,
-                    sha256=f"{task.id:064x}",
-                    provider=Mode.YUNWU,
-                    model="grok-video-3",
-                    seed=task.id,
-                )
-            )
-            for task in tasks
-        ]
-        for task in tasks:
-            for status in ("processing", "downloading", "completed"):
-                tx.tasks.move(task.id, status)
-    return tasks[0].shot_id, takes
 
 
 def act(screen: Screen, *, go_on: bool = False, **what: Any) -> None:
@@ -73,8 +39,8 @@ def test_without_takes_the_screen_says_what_to_do(screen: Screen) -> None:
 
 
 def test_the_first_shot_that_waits_stands_there_with_all_its_takes(screen: Screen) -> None:
-    first, takes = shot_with_takes(screen, 2)
-    second, _ = shot_with_takes(screen, 5)
+    first, takes = screen.add_takes(2)
+    second, _ = screen.add_takes(5)
     screen.app.results.choose(first, takes[0].id)
     screen.open("pick")
     data = described(screen)
@@ -86,7 +52,7 @@ def test_the_first_shot_that_waits_stands_there_with_all_its_takes(screen: Scree
 
 
 def test_choosing_rejecting_and_taking_back(screen: Screen) -> None:
-    shot, takes = shot_with_takes(screen, 3)
+    shot, takes = screen.add_takes(3)
     screen.open("pick")
     results = screen.app.results
 
@@ -103,8 +69,8 @@ def test_choosing_rejecting_and_taking_back(screen: Screen) -> None:
 
 
 def test_going_on_after_choosing_leads_to_the_next_that_waits(screen: Screen) -> None:
-    first, takes = shot_with_takes(screen, 1)
-    second, _ = shot_with_takes(screen, 1)
+    first, takes = screen.add_takes(1)
+    second, _ = screen.add_takes(1)
     screen.open("pick")
 
     act(screen, go_on=True, do="choose", shot=first, take=takes[0].id)
@@ -113,8 +79,8 @@ def test_going_on_after_choosing_leads_to_the_next_that_waits(screen: Screen) ->
 
 
 def test_without_going_on_the_shot_stays_after_choosing(screen: Screen) -> None:
-    first, takes = shot_with_takes(screen, 1)
-    shot_with_takes(screen, 1)
+    first, takes = screen.add_takes(1)
+    screen.add_takes(1)
     screen.open("pick")
 
     act(screen, do="choose", shot=first, take=takes[0].id)
@@ -123,8 +89,8 @@ def test_without_going_on_the_shot_stays_after_choosing(screen: Screen) -> None:
 
 
 def test_acts_on_takes_of_other_shots_change_nothing(screen: Screen) -> None:
-    first, takes = shot_with_takes(screen, 1)
-    second, _ = shot_with_takes(screen, 1)
+    first, takes = screen.add_takes(1)
+    second, _ = screen.add_takes(1)
     screen.open("pick")
 
     act(screen, do="choose", shot=second, take=takes[0].id)
@@ -155,7 +121,7 @@ def test_the_next_that_waits_is_looked_for_round_the_end() -> None:
 
 
 def test_one_more_take_is_queued_for_its_price(screen: Screen) -> None:
-    shot, _ = shot_with_takes(screen, 1)
+    shot, _ = screen.add_takes(1)
     screen.open("pick")
     before = len(screen.app.shots.view(shot).tasks)
 

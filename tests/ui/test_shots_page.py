@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 from screens import Screen, open_screen
 
+from vidgen_core.app.cleanup import CLEANED
 from vidgen_core.errors import ErrorKind
 from vidgen_core.models import Mode, Shot, ShotParams, TaskStatus
 from vidgen_core.store import NewShot
-from vidgen_core.ui import cards, shot_dialogs
+from vidgen_core.ui import cards, media, shot_dialogs
 
 
 @pytest.fixture
@@ -187,6 +188,17 @@ def test_a_failed_take_can_be_taken_off(screen: Screen) -> None:
     screen.run()
     screen.press(f"remove_{task.id}")
     assert not screen.app.tasks.counts(screen.project.id).get(TaskStatus.FAILED)
+
+
+def test_a_take_whose_file_was_cleaned_up_offers_neither_player_nor_download(screen: Screen) -> None:
+    _, [kept, gone] = screen.add_takes(2)
+    with screen.app.store.write() as tx:
+        tx.takes.update(gone.id, warnings=(CLEANED,))
+    screen.run()
+    offered = {button.key for button in screen.at.button} | {link.proto.url for link in screen.at.get("link_button")}
+    assert {f"play_{kept.id}", f"choose_{kept.id}", media.download_url(kept)} <= offered
+    assert not {f"play_{gone.id}", f"choose_{gone.id}", media.download_url(gone)} & offered
+    assert "The file was cleaned up" in screen.words()
 
 
 def test_one_more_take_is_one_more(screen: Screen) -> None:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import streamlit as st
 
 from vidgen_core.app import ShotView, Step, StepName
+from vidgen_core.app.cleanup import CLEANED
 from vidgen_core.errors import NotFound
 from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import ENDED, Mode, Shot, Take, Task, TaskStatus
@@ -338,13 +339,15 @@ def _finished(visit: Visit, view: ShotView, take: Take) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         _take_menu(t, view.shot, take)
         _verdict(t, take, chosen=chosen)
-    if st.session_state.get(PLAYING) == take.id:
+    gone = CLEANED in take.warnings
+    if st.session_state.get(PLAYING) == take.id and not gone:
         st.video(
             video_url(take), autoplay=True, loop=True, alt=t("shots.take_of", shot=view.shot.number, n=take.number)
         )
     else:
         st.image(poster_url(take), width="stretch", alt=t("shots.poster_of", shot=view.shot.number, n=take.number))
-    _take_buttons(t, view.shot, take, chosen=chosen)
+    if not gone:
+        _take_buttons(t, view.shot, take, chosen=chosen)
     for warning in take.warnings:
         st.caption(f":material/warning: {t(f'shots.warning.{warning}')}")
 

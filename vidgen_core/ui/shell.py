@@ -50,6 +50,7 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
     except VidgenError as error:
         st.error(words(None).error(error.kind, error.code, error.params), icon=":material/error:")
         st.stop()
+    st.html(_ASSETS / "look.css")
     st.logo(_ASSETS / "logo.svg", icon_image=_ASSETS / "mark.svg", size="large")
     page = _navigation(t, pages)
     st.set_page_config(page_title=f"{page.title} · Vidgen")

@@ -8,9 +8,8 @@ from typing import Final
 
 import streamlit as st
 
-from vidgen_core.exporting.task_list import Format, export_tasks
+from vidgen_core.exporting.film import Format
 from vidgen_core.models import Task
-from vidgen_core.store import TaskFilter
 from vidgen_core.ui import bulk, bulk_work, push, tables, task_filter
 from vidgen_core.ui.session import Visit, here, show_told
 from vidgen_core.ui.task_filter import Query
@@ -18,9 +17,9 @@ from vidgen_core.ui.task_filter import Query
 _LIVE: Final = "tasks_table"
 _FRESH: Final = "_tasks_fresh"
 _FORMATS: Final[dict[Format, str]] = {
-    "csv": "text/csv",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "json": "application/json",
+    Format.CSV: "text/csv",
+    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    Format.JSON: "application/json",
 }
 
 
@@ -92,9 +91,7 @@ def tools(visit: Visit) -> None:
 
 
 def export(visit: Visit, kind: Format) -> bytes:
-    ids = visit.app.tasks.ids(visit.project.id, TaskFilter())
-    tasks = (task for some in bulk_work.in_batches(ids) for task in visit.app.tasks.many(some))
-    return export_tasks(tasks, kind, visit.t, visit.project.name)
+    return visit.app.exports.task_list(visit.project.id, kind, language=visit.t.lang)
 
 
 visit = here()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 from vidgen_core.app import Vidgen
 from vidgen_core.errors import InputError
+from vidgen_core.importing import ImportPlan, lists_among
 from vidgen_core.models import Project
 
 HEADER = "镜号,参考图,提示词,数量,备注\n"
@@ -70,9 +72,16 @@ def test_a_picture_that_goes_between_looking_and_importing_refuses_its_row_only(
     assert [note.line for note in imported.rejected] == [4, 2]
 
 
+def uploaded(app: Vidgen, files: dict[str, bytes]) -> ImportPlan:
+    """The plan of files that came over the network."""
+    tray = app.imports.open_tray()
+    paths = [tray.put(name, BytesIO(data)) for name, data in files.items()]
+    return app.imports.plan(lists_among(paths) or paths, may_leave=False)
+
+
 def test_an_upload_finds_its_pictures_and_outlives_its_files(app: Vidgen, project: Project, picture: Path) -> None:
     rows = f"1.0,{picture.name},pan left,,\n".encode()
-    plan = app.imports.plan_uploads({"list.csv": HEADER.encode() + rows, picture.name: picture.read_bytes()})
+    plan = uploaded(app, {"list.csv": HEADER.encode() + rows, picture.name: picture.read_bytes()})
 
     imported = app.imports.carry_out(project.id, plan)
 
@@ -86,7 +95,7 @@ def test_an_uploaded_list_cannot_reach_other_files_of_this_machine(
 ) -> None:
     rows = f"1.0,{picture.absolute()},pan left,,\n".encode()
 
-    plan = app.imports.plan_uploads({"../../list.csv": HEADER.encode() + rows})
+    plan = uploaded(app, {"../../list.csv": HEADER.encode() + rows})
 
     assert [row.verdict for row in plan.shots] == ["rejected"]
     assert not (tmp_path.parent / "list.csv").exists()
@@ -94,7 +103,7 @@ def test_an_uploaded_list_cannot_reach_other_files_of_this_machine(
 
 def test_pictures_alone_become_shots_in_natural_order(app: Vidgen, project: Project, picture: Path) -> None:
     data = picture.read_bytes()
-    plan = app.imports.plan_uploads({"shot_10.png": data, "shot_2.png": data})
+    plan = uploaded(app, {"shot_10.png": data, "shot_2.png": data})
 
     imported = app.imports.carry_out(project.id, plan)
 

@@ -134,8 +134,8 @@ def test_a_picture_that_went_since_the_review_refuses_its_row_only(
     assert [note.code for note in done.rejected] == ["image_missing"]
 
 
-def test_uploads_take_a_text_beside_a_picture_for_its_prompt(app: Vidgen, picture: Path) -> None:
-    plan = app.imports.plan_uploads({"1.png": picture.read_bytes(), "1.txt": b"pan left"})
+def test_a_text_beside_a_picture_is_its_prompt(app: Vidgen, tmp_path: Path) -> None:
+    plan = app.imports.plan([draw(tmp_path / "1.png"), write(tmp_path / "1.txt", "pan left")])
 
     assert [(shot.number, shot.prompt) for shot in plan.ok] == [("1", "pan left")]
 

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import pytest
+from PIL import Image
 
 from tests.cli.cli_doubles import Vidgen
 from vidgen_core.media.video import probe
@@ -39,6 +46,52 @@ def test_a_gbk_list_becomes_videos_and_every_step_says_what_it_did(vidgen: Vidge
     assert shots[0]["takes"][0]["chosen"] is True
     assert shots[0]["extra"] == {"备注": "海边"}
     assert shots[1]["takes"][0]["chosen"] is False
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    """An address under which one picture lies."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    Image.new("RGB", (160, 90), (10, 90, 200)).save(folder / "a.png")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_pictures_behind_links_are_fetched_and_a_dead_link_is_kept_with_a_word(
+    vidgen: Vidgen, home: Path, tmp_path: Path, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDGEN_LIBRARY__ALLOW_PRIVATE_LINKS", "true")
+    source = tmp_path / "links.csv"
+    source.write_text(f"shot,image,prompt\n1.0,{site}/a.png,pan\n1.1,{site}/gone.png,tilt\n", encoding="utf-8")
+
+    rehearsed = vidgen("import", str(source), "--dry-run", "--json")
+    imported = vidgen("import", str(source), "--json")
+
+    assert (imported.status, imported.json["rejected"]) == (0, [])
+    assert "line 3" in imported.err
+    assert "The link is kept" in imported.err
+    assert [row["shot"] for row in rehearsed.json["added"]] == ["1.0", "1.1"]
+    fetched, kept = vidgen("shots", "--json").json
+    assert Path(fetched["image"]).is_file()
+    assert (kept["image"], kept["image_url"]) == (None, f"{site}/gone.png")
+    assert list((home / "incoming").iterdir()) == []
+
+
+def test_a_link_into_the_own_network_is_refused_from_the_terminal_too(
+    vidgen: Vidgen, tmp_path: Path, site: str
+) -> None:
+    source = tmp_path / "links.csv"
+    source.write_text(f"shot,image,prompt\n1.0,{site}/a.png,pan\n", encoding="utf-8")
+
+    imported = vidgen("import", str(source), "--json")
+
+    assert [row["code"] for row in imported.json["rejected"]] == ["link_private"]
 
 
 def test_a_task_is_printed_in_the_shape_that_scripts_rely_on(vidgen: Vidgen, shot_list: Path) -> None:

@@ -5,21 +5,30 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import openpyxl
 import pytest
 from exporting_material import shot
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from vidgen_core.exporting.film import Format, Options
 from vidgen_core.exporting.shot_list import shot_list
 from vidgen_core.exporting.writers import write_shots
-from vidgen_core.importing import PlannedShot, read_source
+from vidgen_core.importing import ImportPlan, PlannedShot, read_csv, read_source, read_storyboard, read_xlsx
+from vidgen_core.importing.values import clean
 from vidgen_core.media.images import keep_image
 from vidgen_core.models import Mode, Shot, ShotParams
 
 LISTS = [Format.CSV, Format.JSON, Format.XLSX]
+READERS: dict[Format, Callable[[bytes, Path], ImportPlan]] = {
+    Format.CSV: read_csv,
+    Format.JSON: read_storyboard,
+    Format.XLSX: read_xlsx,
+}
 
 
 @pytest.fixture
@@ -99,6 +108,27 @@ def test_a_column_called_like_a_field_does_not_take_its_place(images: Path, tmp_
     (planned,) = read_source(target).shots
 
     assert (planned.number, planned.extra) == ("7.0", {"镜号": "other", "no": "third"})
+
+
+#: Beginnings that spreadsheets reckon at, and apostrophes that are there already.
+_BAITS = st.sampled_from(["", "=", "+", "-", "@", "＝", "＋", "－", "＠", "'", "''", "'=", "' =", "'@", "’="])
+_PROMPTS = st.builds(lambda bait, rest: clean(bait + rest), _BAITS, st.text(max_size=12)).filter(bool)
+
+
+@pytest.mark.parametrize("kind", LISTS)
+@settings(deadline=None, max_examples=150)
+@given(prompt=_PROMPTS, header=_PROMPTS, cell=_PROMPTS)
+def test_whatever_a_cell_holds_comes_back_and_no_spreadsheet_reckons_with_it(
+    kind: Format, prompt: str, header: str, cell: str
+) -> None:
+    odd = [shot(1, number="1", prompt=prompt, extra={f"x {header}": "+1", f"{header} x": cell})]
+
+    data = shot_list(odd, kind, "en", "p", lambda _: "")
+
+    assert [facts(planned) for planned in READERS[kind](data, Path()).shots] == [facts(each) for each in odd]
+    if kind is Format.CSV:
+        cells = [cell for row in csv.reader(io.StringIO(data.decode("utf-8-sig"))) for cell in row]
+        assert [cell for cell in cells if cell.lstrip().startswith(tuple("=+-@＝＋－＠"))] == []
 
 
 def test_no_cell_of_a_csv_begins_like_a_formula(shots: list[Shot]) -> None:

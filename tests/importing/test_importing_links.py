@@ -189,7 +189,7 @@ def test_what_is_no_web_link_is_refused(folder: Path, link: str) -> None:
     assert refusal(folder, link, allow_private=True) == "link_invalid"
 
 
-def test_answers_that_are_no_picture_are_refused_by_row(web: Web, folder: Path) -> None:
+def test_a_link_that_does_not_answer_is_kept_and_what_is_no_picture_is_refused(web: Web, folder: Path) -> None:
     web.pages["/page"] = (200, {"Content-Type": "image/png"}, b"<html>not a picture</html>")
     text = f"{web.link('/a.png')} zoom in\n{web.link('/gone.png')}\n{web.link('/page')}\nno link\n{web.link('/a.png')}\tpan"
 
@@ -197,12 +197,13 @@ def test_answers_that_are_no_picture_are_refused_by_row(web: Web, folder: Path) 
 
     assert codes(plan) == [
         (1, "ok", []),
-        (2, "rejected", ["link_no_picture"]),
+        (2, "warning", ["link_no_picture", "link_kept"]),
         (3, "rejected", ["image_not_a_picture"]),
         (4, "rejected", ["link_invalid"]),
         (5, "ok", []),
     ]
-    assert [shot.prompt for shot in plan.ok] == ["zoom in", "pan"]
+    assert [shot.prompt for shot in plan.ok] == ["zoom in", "", "pan"]
+    assert (plan.shots[1].image_url, plan.shots[1].image) == (web.link("/gone.png"), None)
     assert plan.shots[0].image == plan.shots[4].image, "fetched once"
     assert plan.shots[0].facts is not None
     assert len(list(folder.iterdir())) == 1

@@ -12,7 +12,8 @@ import openpyxl
 import pytest
 
 from vidgen_core.errors import ErrorKind
-from vidgen_core.exporting.task_list import COLUMNS, export_tasks, tame
+from vidgen_core.exporting.task_list import COLUMNS, export_tasks
+from vidgen_core.importing.formulas import tame
 from vidgen_core.locale import get_text
 from vidgen_core.models import Charge, Failure, GenerationParams, Mode, Money, Task, TaskStatus
 

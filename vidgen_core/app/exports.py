@@ -138,7 +138,9 @@ class Exports:
 
         project = self._app.projects.get(project_id)
         if options.rows == "tasks":
-            write_bytes(self._task_list(project, kind, language), target)
+            if not self._app.tasks.ids(project.id, TaskFilter()):
+                raise Refused("export_no_rows", project=project.name)
+            write_bytes(self.task_list(project.id, kind, language=language), target)
             return
         with self._app.store.read() as tx:
             shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
@@ -146,13 +148,13 @@ class Exports:
             raise Refused("export_no_rows", project=project.name)
         write_shots(shots, kind, target, options, language, project.name, self._app.locations.images)
 
-    def _task_list(self, project: Project, kind: Format, language: str) -> bytes:
+    def task_list(self, project_id: int, kind: Format, *, language: str = "en") -> bytes:
+        """Every task of a project as a ``csv``, ``xlsx`` or ``json`` file, without a row where there is none."""
         from vidgen_core.exporting.task_list import export_tasks
         from vidgen_core.locale import get_text
 
-        ids = self._app.tasks.ids(project.id, TaskFilter())
-        if not ids:
-            raise Refused("export_no_rows", project=project.name)
+        project = self._app.projects.get(project_id)
+        ids = self._app.tasks.ids(project_id, TaskFilter())
         tasks: list[Task] = []
         for begin in range(0, len(ids), _BATCH):
             tasks += self._app.tasks.many(ids[begin : begin + _BATCH])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from vidgen_core import money
@@ -74,6 +74,18 @@ class Imports:
 
         return open_tray(self._app.locations.home / INCOMING)
 
+    @contextmanager
+    def lent_tray(self) -> Iterator[Tray]:
+        """A tray for as long as an import takes.
+
+        :raises FileError: as ``open_tray``
+        """
+        tray = self.open_tray()
+        try:
+            yield tray
+        finally:
+            tray.throw_away()
+
     def find_tray(self, name: str) -> Tray:
         """The tray of that name, as ``open_tray`` gave it.
 
@@ -138,38 +150,26 @@ class Imports:
 
         return read_links(text)
 
-    def plan_uploads(self, files: Mapping[str, bytes], progress: Progress | None = None) -> ImportPlan:
-        """As ``plan``, for files that came over the network (name → bytes); pictures go into the image store.
-
-        Lists find their pictures among the files of the same upload and nowhere else on this machine.
-        """
-        from vidgen_core.importing import lists_among, read_sources
-
-        with tempfile.TemporaryDirectory() as folder:
-            paths = [_put(Path(folder), name, data) for name, data in files.items()]
-            plan = read_sources(lists_among(paths) or paths, may_leave=False, progress=progress)
-            return plan.model_copy(update={"shots": tuple(self._brought_home(shot) for shot in plan.shots)})
-
-    def _brought_home(self, planned: PlannedShot) -> PlannedShot:
-        """The planned shot with its picture in the image store: the upload is gone when the plan is carried out."""
-        if planned.image is None or planned.verdict == "rejected":
-            return planned.model_copy(update={"image": None})
-        key = self._app.shots.keep_image(planned.image)
-        return planned.model_copy(update={"image": self._app.shots.image_path(key)})
-
     def bring_in(
-        self, project_id: int, plan: ImportPlan, tray: Tray, again: bool = False, progress: Progress | None = None
+        self,
+        project_id: int | None,
+        plan: ImportPlan,
+        tray: Tray,
+        again: bool = False,
+        progress: Progress | None = None,
     ) -> ImportPlan:
         """The plan with every picture as a file: links are fetched, pictures written inside of a list are unpacked.
 
-        Links of rows that the project has already are passed over. Rows whose link fails are refused.
+        Links of rows that the project has already are passed over. A row whose link cannot be fetched keeps it with a
+        warning, unless the link is one that is never fetched.
 
+        :param project_id: None for a project that is not there yet
         :param again: fetch those, too
         """
         from vidgen_core.importing import fetch_links
 
         unpacked = plan.model_copy(update={"shots": tuple(_unpacked(row, tray) for row in plan.shots)})
-        known = set() if again else self._known(project_id)
+        known = set() if project_id is None or again else self._known(project_id)
         there = [row.image_url for row in unpacked.ok if row.image_url and _identity(row) in known]
         return fetch_links(
             unpacked,
@@ -384,10 +384,3 @@ def _is_there(row: PlannedShot) -> RowNote:
 
 def _note(row: PlannedShot, code: str, params: dict[str, Any]) -> RowNote:
     return RowNote(row.line, code, {"source": row.source, **params})
-
-
-def _put(folder: Path, name: str, data: bytes) -> Path:
-    """One uploaded file under its own name; a name can lead nowhere else."""
-    path = folder / (PurePath(name.replace("\\", "/")).name or "file")
-    path.write_bytes(data)
-    return path

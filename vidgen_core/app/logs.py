@@ -87,17 +87,15 @@ def _as_text(lines: Iterator[LogLine], words: Callable[[LogLine], str]) -> Itera
 
 
 def _as_csv(lines: Iterator[LogLine], words: Callable[[LogLine], str]) -> Iterator[str]:
+    # Brings the readers of lists along, which looking at the log does not need.
+    from vidgen_core.importing.formulas import tame
+
     # Excel takes UTF-8 only with a byte order mark.
     yield "\ufefftime,level,task,text\r\n"
     for line in lines:
         row = io.StringIO()
-        csv.writer(row).writerow([line.at.isoformat(timespec="seconds"), line.level, line.task_id, _tame(words(line))])
+        csv.writer(row).writerow([line.at.isoformat(timespec="seconds"), line.level, line.task_id, tame(words(line))])
         yield row.getvalue()
-
-
-def _tame(text: str) -> str:
-    """A text that a spreadsheet does not take for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _as_json(lines: Iterator[LogLine], words: Callable[[LogLine], str]) -> Iterator[str]:

@@ -55,7 +55,7 @@ LOOKS: Final[dict[str, frozenset[str]]] = {
     "runner": frozenset({"status", "is_here", "is_held", "problem", "wait_until_working", "wake"}),
     "checks": frozenset({"connection", "doctor"}),
     "log": frozenset({"page", "after", "export"}),
-    "exports": frozenset({"film", "names", "all", "get", "file"}),
+    "exports": frozenset({"film", "names", "all", "get", "file", "task_list"}),
     "cleanup": frozenset(),
     "settings_file": frozenset({"current", "from_environment", "problem", "path"}),
     "store": frozenset({"read", "revision", "info", "path"}),
@@ -65,13 +65,13 @@ PREPARES: Final[dict[str, frozenset[str]]] = {
     "imports": frozenset(
         {
             "open_tray",
+            "lent_tray",
             "find_tray",
             "look_at",
             "plan",
             "plan_pictures",
             "plan_one",
             "plan_links",
-            "plan_uploads",
             "bring_in",
             "review",
             "preview",

@@ -39,7 +39,7 @@ def check(provider: ProviderOption = None, project: ProjectOption = DEFAULT, as_
 
 
 def _connection_shape(session: Session, mode: Mode, connection: Connection) -> dict[str, Any]:
-    from vidgen_core.cli.shapes import money_shape
+    from vidgen_core.exporting.task_shape import money_shape
 
     failure = connection.failure
     error = failure and {"kind": failure.kind.value, "code": failure.code, "message": session.text.failure(failure)}
@@ -82,7 +82,7 @@ def keys(provider: ProviderOption = None, project: ProjectOption = DEFAULT, as_j
 
 
 def _key_shape(mode: Mode, key: KeySettings, usage: KeyUsage) -> dict[str, Any]:
-    from vidgen_core.cli.shapes import iso, money_shape
+    from vidgen_core.exporting.task_shape import iso, money_shape
 
     return {
         "provider": mode.value,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vidgen_core.app import Estimate, Generated, RowNote, Vidgen
-    from vidgen_core.importing import ImportPlan
+    from vidgen_core.importing import ImportPlan, Tray
     from vidgen_core.models import Project
 
 
@@ -36,17 +36,29 @@ def import_(
     with session.open() as app:
         with _progress(session, "cli.reading") as progress:
             plan = app.imports.plan(paths, progress)
-        for planned in plan.ok:
-            for reason in planned.reasons:
-                _complain(session, planned.source, planned.line, reason.code, reason.params)
-        rejected = _rehearse(session, app, plan, again) if dry_run else _import(session, app, plan, again)
+        with app.imports.lent_tray() as tray:
+            carry_out = _rehearse if dry_run else _import
+            rejected = carry_out(session, app, plan, tray, again)
     if rejected:
         raise typer.Exit(SOME_FAILED)
 
 
-def _import(session: Session, app: Vidgen, plan: ImportPlan, again: bool) -> int:
+def _fetched(
+    session: Session, app: Vidgen, where: Project | None, plan: ImportPlan, tray: Tray, again: bool
+) -> ImportPlan:
+    """The plan with the pictures behind its links; what is doubtful in it is said."""
+    with _progress(session, "cli.fetching") as progress:
+        plan = app.imports.bring_in(where.id if where else None, plan, tray, again, progress)
+    for planned in plan.ok:
+        for reason in planned.reasons:
+            _complain(session, planned.source, planned.line, reason.code, reason.params)
+    return plan
+
+
+def _import(session: Session, app: Vidgen, plan: ImportPlan, tray: Tray, again: bool) -> int:
     """Store the plan; returns how many rows were refused."""
     where = session.project(app)
+    plan = _fetched(session, app, where, plan, tray, again)
     with _progress(session, "cli.importing") as progress:
         imported = app.imports.carry_out(where.id, plan, again, progress)
     added = [{"id": str(shot.id), "shot": shot.number, "prompt": shot.prompt} for shot in imported.added]
@@ -55,9 +67,10 @@ def _import(session: Session, app: Vidgen, plan: ImportPlan, again: bool) -> int
     return len(imported.rejected)
 
 
-def _rehearse(session: Session, app: Vidgen, plan: ImportPlan, again: bool) -> int:
+def _rehearse(session: Session, app: Vidgen, plan: ImportPlan, tray: Tray, again: bool) -> int:
     """Say what would be done; returns how many rows would be refused."""
     found = app.projects.find(session.project_name or DEFAULT)
+    plan = _fetched(session, app, found, plan, tray, again)
     would = app.imports.preview(found.id if found else None, plan, again)
     added = [{"id": None, "shot": row.number, "prompt": row.prompt} for row in would.ok]
     _answer(session, added, list(would.skipped), list(would.rejected))
@@ -154,7 +167,7 @@ def _show_estimate(session: Session, estimate: Estimate) -> None:
 
 
 def _finish(session: Session, project: Project, estimate: Estimate, made: Generated) -> None:
-    from vidgen_core.cli.shapes import money_shape, task_shape
+    from vidgen_core.exporting.task_shape import money_shape, task_shape
 
     refused = [
         {"shot": shot.number, "code": code, "reason": session.reason(code, params)}

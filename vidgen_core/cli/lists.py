@@ -70,7 +70,7 @@ def tasks(
     session = Session(project, as_json)
     wanted = _status(status)
     with session.open() as app:
-        from vidgen_core.cli.shapes import task_shape
+        from vidgen_core.exporting.task_shape import task_shape
 
         where = session.existing_project(app)
         found = list(_all_tasks(app, where, wanted, limit))
@@ -156,7 +156,7 @@ def _print(session: Session, lines: list[LogLine]) -> None:
 
 def _line_shape(session: Session, line: LogLine) -> dict[str, object]:
     from vidgen_core.app import words_of
-    from vidgen_core.cli.shapes import iso
+    from vidgen_core.exporting.task_shape import iso
 
     task = None if line.task_id is None else str(line.task_id)
     return {

@@ -219,7 +219,7 @@ def _hold_for_a_person(status: Status, mode: Mode) -> tuple[str, dict[str, Any]]
 
 def finish(session: Session, app: Vidgen, ended: list[Task]) -> None:
     """Say what came of it; leaves with 1 when a task failed."""
-    from vidgen_core.cli.shapes import task_shape
+    from vidgen_core.exporting.task_shape import task_shape
     from vidgen_core.models import TaskStatus
 
     names = {project.id: project.name for project in app.projects.all()}

@@ -149,7 +149,7 @@ def adopt(
 ) -> None:
     session = Session(project, as_json)
     with session.open() as app:
-        from vidgen_core.cli.shapes import task_shape
+        from vidgen_core.exporting.task_shape import task_shape
 
         where = session.existing_project(app)
         found = shot_numbered(app, where, shot)

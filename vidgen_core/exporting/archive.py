@@ -15,8 +15,9 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from vidgen_core.exporting.film import Clip, Film, Options, Progress
 from vidgen_core.exporting.naming import clip_names, safe_name
-from vidgen_core.exporting.task_list import iso, tame
+from vidgen_core.exporting.task_shape import iso
 from vidgen_core.exporting.timeline import timeline_texts
+from vidgen_core.importing.formulas import tame
 from vidgen_core.media.disk import ensure_free_space, replacing
 
 #: What a ZIP holds: name in it → a text, or the file that is copied into it.

@@ -14,8 +14,8 @@ from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # type: ignore[import-untyped]
 
 from vidgen_core.exporting.film import Format
-from vidgen_core.exporting.task_list import tame
 from vidgen_core.importing.columns import FIELDS, plain_header
+from vidgen_core.importing.formulas import guard_apostrophe, tame
 from vidgen_core.importing.template import header_names
 from vidgen_core.models import Shot
 
@@ -97,7 +97,7 @@ def _xlsx(table: Iterable[Sequence[str]]) -> bytes:
 
 def _text_cell(sheet: Any, text: str) -> Any:
     """A cell that is text whatever it looks like: ``1.0`` keeps its zero, ``=1+1`` is never worked out."""
-    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", text))
+    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", guard_apostrophe(text)))
     cell.data_type = "s"
     return cell
 

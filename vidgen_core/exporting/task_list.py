@@ -6,15 +6,16 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from openpyxl import Workbook  # type: ignore[import-untyped]
 from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # type: ignore[import-untyped]
 
+from vidgen_core.exporting.task_shape import iso, progress_of, task_shape
+from vidgen_core.importing.formulas import tame
 from vidgen_core.locale import Text
-from vidgen_core.models import Charge, Task, TaskStatus
+from vidgen_core.models import Task
 
 Format = Literal["csv", "xlsx", "json"]
 #: ``tasks.export.<name>`` in the catalogues heads each column.
@@ -28,7 +29,7 @@ COLUMNS: Final = (
 def export_tasks(tasks: Iterable[Task], format: Format, t: Text, project: str) -> bytes:  # noqa: A002
     """The list in the reader's language (CSV, XLSX), or as ``vidgen tasks --json`` prints it."""
     if format == "json":
-        return json.dumps([as_json(task, t, project) for task in tasks], ensure_ascii=False, indent=1).encode()
+        return json.dumps([task_shape(task, project, t) for task in tasks], ensure_ascii=False, indent=1).encode()
     rows = _rows(tasks, t)
     return _csv(rows) if format == "csv" else _xlsx(rows)
 
@@ -46,7 +47,7 @@ def _row(task: Task, t: Text) -> dict[str, Any]:
         "shot": task.shot,
         "take": task.take,
         "status": t.status(task.status),
-        "progress": _progress(task),
+        "progress": progress_of(task),
         "prompt": params.prompt,
         "provider": t(f"mode.{task.provider}"),
         "model": task.model,
@@ -76,15 +77,6 @@ def _csv(rows: Iterable[list[Any]]) -> bytes:
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 
-def tame(value: Any) -> Any:
-    """A value that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
-    if isinstance(value, str) and value.lstrip(" ").startswith(
-        ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-    ):
-        return f"'{value}"
-    return value
-
-
 def _xlsx(rows: Iterable[list[Any]]) -> bytes:
     book = Workbook(write_only=True)
     sheet = book.create_sheet("tasks")
@@ -103,46 +95,3 @@ def _cell(sheet: Any, value: Any) -> Any:
     # Whatever it looks like, it is text.
     cell.data_type = "s"
     return cell
-
-
-def as_json(task: Task, t: Text, project: str) -> dict[str, Any]:
-    """One task in the shape that programs rely on; times are UTC, ISO 8601."""
-    failure = task.failure
-    return {
-        "id": str(task.id),
-        "project": project,
-        "shot": task.shot,
-        "take": task.take,
-        "status": task.status.value,
-        "progress": _progress(task),
-        "provider": task.provider.value,
-        "model": task.model,
-        "remote_id": task.remote_id,
-        "attempts": task.attempts,
-        "error": failure
-        and {
-            "kind": failure.kind.value,
-            "message": t.failure(failure),
-            "retryable": failure.retryable,
-            "charged": failure.charged.value,
-        },
-        "file": task.file,
-        "cost": task.cost
-        and {
-            "amount": float(task.cost.amount),
-            "currency": task.cost.currency,
-            "estimated": task.charge is not Charge.CHARGED,
-        },
-        "created_at": iso(task.created_at),
-        "started_at": iso(task.started_at),
-        "finished_at": iso(task.finished_at),
-    }
-
-
-def _progress(task: Task) -> int | None:
-    return 100 if task.status is TaskStatus.COMPLETED else task.progress
-
-
-def iso(moment: datetime | None) -> str | None:
-    """``2026-11-21T10:00:00Z``."""
-    return None if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

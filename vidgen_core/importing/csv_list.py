@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from vidgen_core.errors import InputError
 from vidgen_core.importing.columns import AS_GUESSED, Columns, ListChoice, find_header, likely_header
 from vidgen_core.importing.decoding import decodings
+from vidgen_core.importing.formulas import untame
 from vidgen_core.importing.pictures import Progress, Surroundings
 from vidgen_core.importing.plan import ImportPlan, Reason
 from vidgen_core.importing.rows import Row, cut_row, plan_rows
@@ -171,7 +172,7 @@ def _records(text: str, delimiter: str) -> Iterator[_Record]:
             end = start + reader.line_num
             if (end == len(lines) or end > begin + 1) and _is_open(lines[begin:end], delimiter):
                 break
-            yield _Record(begin + 1, values)
+            yield _Record(begin + 1, [untame(value) for value in values])
             begin = end
         else:
             return

@@ -34,6 +34,10 @@ LARGEST_PICTURE: Final = 50 << 20
 LONGEST_FETCH: Final = 60.0
 MOST_REDIRECTS: Final = 5
 _AT_ONCE: Final = 4
+#: What may be otherwise tomorrow, or for the provider that is given the link: the row is kept with it.
+_NOT_FOR_EVER: Final = frozenset(
+    {"link_unknown_host", "link_unreachable", "link_too_slow", "link_no_picture", "link_too_many_redirects"}
+)
 _BLOCK: Final = 1 << 16
 #: IPv6 addresses of NAT64 carry an IPv4 address (RFC 6052).
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
@@ -223,13 +227,18 @@ def fetch_links(
     passed_over: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> ImportPlan:
-    """The plan with the pictures behind its links as files in ``folder``; rows whose link fails are refused.
+    """The plan with the pictures behind its links as files in ``folder``.
+
+    A row whose link cannot be fetched now keeps it with a warning; one whose link leads into the own network or to what
+    is no picture is refused.
 
     :param passed_over: links that need not be fetched
     :param progress: called with how many of how many links are fetched
     """
     wanted = [shot.image_url for shot in plan.shots if shot.image_url and not shot.image and shot.verdict != "rejected"]
     links = [link for link in dict.fromkeys(wanted) if link not in set(passed_over)]
+    if not links:
+        return plan
     pictures: dict[str, Picture] = {}
     with LinkFetcher(folder, allow_private=allow_private) as fetcher, ThreadPoolExecutor(_AT_ONCE) as pool:
         for link, picture in zip(links, pool.map(lambda link: _fetch(fetcher, link), links), strict=True):
@@ -242,6 +251,9 @@ def fetch_links(
 def _fetch(fetcher: LinkFetcher, link: str) -> Picture:
     try:
         file = fetcher.fetch(link)
+    except InputError as error:
+        reason = Reason(error.code, error.params)
+        return Picture(warning=reason) if error.code in _NOT_FOR_EVER else Picture(rejected=reason)
     except VidgenError as error:
         return Picture(rejected=Reason(error.code, error.params))
     picture = check_file(file)
@@ -257,4 +269,7 @@ def _with_picture(shot: PlannedShot, pictures: dict[str, Picture]) -> PlannedSho
         return shot
     if picture.rejected:
         return shot.model_copy(update={"verdict": "rejected", "reasons": (picture.rejected, *shot.reasons)})
+    if picture.warning:
+        reasons = (picture.warning, Reason("link_kept"), *shot.reasons)
+        return shot.model_copy(update={"verdict": "warning", "reasons": reasons})
     return shot.model_copy(update={"image": picture.file, "facts": picture.facts, "image_key": picture.key})

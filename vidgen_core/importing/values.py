@@ -14,6 +14,8 @@ from vidgen_core.models import Mode
 SEED_LIMIT: Final = 2**32 - 1
 #: Seconds; longer ones are typing errors.
 LONGEST: Final = 600.0
+#: All but tab and line feed; workbooks cannot hold them, nor the two that are no characters.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
 _MODES: Final = {"云雾": Mode.YUNWU, "本地": Mode.LOCAL, "veo3": Mode.KIE} | {mode.value: mode for mode in Mode}
 
 
@@ -25,13 +27,9 @@ class _Wrong(Exception):
 
 
 def clean(text: str) -> str:
-    """A cell without what no database or prompt should hold: zeros, half characters, foreign line ends.
-
-    The apostrophe that keeps spreadsheets from taking a cell for a formula is taken off again.
-    """
-    text = text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n").strip().lstrip("\ufeff")
-    if re.match(r"'[=+\-@]", text):
-        text = text[1:]
+    """A cell without what no database, workbook or prompt should hold: control and half characters, foreign line ends."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _CONTROL.sub("", text).strip().lstrip("\ufeff").strip()
     return text.encode("utf-8", "replace").decode()
 
 

@@ -16,6 +16,7 @@ import openpyxl  # type: ignore[import-untyped]
 from vidgen_core.errors import InputError
 from vidgen_core.importing.columns import AS_GUESSED, Columns, ListChoice, find_header, likely_header
 from vidgen_core.importing.csv_list import read_bytes
+from vidgen_core.importing.formulas import untame
 from vidgen_core.importing.pictures import Progress, Surroundings
 from vidgen_core.importing.plan import ImportPlan
 from vidgen_core.importing.rows import Row, cut_row, plan_rows
@@ -137,7 +138,7 @@ def _text(cell: Any) -> str:
         case datetime() | date():
             return value.isoformat()
         case _:
-            return str(value)
+            return untame(str(value))
 
 
 def _number(value: float, number_format: str) -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from vidgen_core.app import Imported, Outcome, RowNote, ShotView, Status, words_of
 from vidgen_core.app.exports import Export
 from vidgen_core.exporting.film import Format
-from vidgen_core.exporting.task_list import as_json, iso
+from vidgen_core.exporting.task_shape import iso, task_shape
 from vidgen_core.locale import Text
 from vidgen_core.models import Attempt, LogLine, Project, Take, Task
 
@@ -75,6 +75,7 @@ class TaskError(Answer):
     """Why a task failed."""
 
     kind: str
+    code: str
     message: str
     retryable: bool
     charged: str
@@ -110,7 +111,7 @@ class TaskAnswer(Answer):
 
     @classmethod
     def of(cls, task: Task, t: Text, project: str) -> TaskAnswer:
-        return cls.model_validate(as_json(task, t, project))
+        return cls.model_validate(task_shape(task, project, t))
 
 
 class TaskPage(Answer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from starlette.responses import JSONResponse, Response
@@ -27,6 +27,9 @@ from vidgen_core.server.api.common import (
 )
 from vidgen_core.server.health import health_facts
 from vidgen_core.store import LogFilter
+
+if TYPE_CHECKING:
+    from vidgen_core.importing import ImportPlan, Tray
 
 router = APIRouter()
 #: Files of one import.
@@ -94,28 +97,26 @@ def import_files(
         raise InputError("files_many", most=MOST_FILES)
     if not project.strip():
         raise InputError("project_name_empty")
-    tray = app.imports.open_tray()
-    try:
+    with app.imports.lent_tray() as tray:
         from vidgen_core.importing import lists_among
 
         paths = [tray.put(_name(file), file.file) for file in files]
         plan = app.imports.plan(lists_among(paths) or paths, may_leave=False)
         if dry_run:
-            return _preview(app, project, plan, again, t)
+            return _preview(app, project, plan, tray, again, t)
         where = project_for(app, project)
         plan = app.imports.bring_in(where.id, plan, tray, again)
         return shapes.ImportAnswer.of(app.imports.carry_out(where.id, plan, again), t)
-    finally:
-        tray.throw_away()
 
 
 def _name(file: UploadFile) -> str:
     return PurePosixPath((file.filename or "").replace("\\", "/")).as_posix() or "file"
 
 
-def _preview(app: Vidgen, project: str, plan: Any, again: bool, t: Words) -> shapes.ImportAnswer:
+def _preview(app: Vidgen, project: str, plan: ImportPlan, tray: Tray, again: bool, t: Words) -> shapes.ImportAnswer:
     known = app.projects.find(" ".join(project.split()))
-    found = app.imports.preview(known.id if known else None, plan, again)
+    project_id = known.id if known else None
+    found = app.imports.preview(project_id, app.imports.bring_in(project_id, plan, tray, again), again)
     answer = shapes.ImportAnswer.of(Imported(skipped=found.skipped, rejected=found.rejected), t)
     answer.added = [shapes.AddedShot(id=None, shot=row.number) for row in found.ok]
     return answer

@@ -274,6 +274,8 @@ class Attempt(Frozen):
     remote_id: str | None = None
     intent_at: datetime | None = None
     accepted_at: datetime | None = None
+    #: When a person was last waited for; the longest wait counts from then on.
+    waited_at: datetime | None = None
     ended_at: datetime | None = None
     #: What was sent: number and bytes of pictures, parameters as sent; no secrets.
     sent: dict[str, Any] = Field(default_factory=dict)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from doubles import RUNNING, done, wait_until
 from runner_bench import Bench
 
 from vidgen_core.errors import ErrorKind, RemoteError
 from vidgen_core.models import AttemptState, Charge, Failure, TaskStatus
-from vidgen_core.providers.base import RemoteState, RemoteStatus
+from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION, RemoteState, RemoteStatus
 
 COMPLETED, FAILED, CANCELLED = TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED
+WAITING = RemoteState(status=RemoteStatus.RUNNING, stage=WAITING_FOR_CONFIRMATION)
 
 
 def remote_failure(kind: ErrorKind, charged: Charge = Charge.UNKNOWN) -> RemoteState:
@@ -113,6 +116,49 @@ def test_a_job_that_takes_too_long_is_not_sent_again(bench: Bench, monkeypatch: 
     assert ended.failure.kind is ErrorKind.TIMEOUT
     assert ended.charge is Charge.ASSUMED
     assert len(bench.provider.sent) == 1
+
+
+def test_the_time_a_person_takes_is_not_counted_also_after_a_restart(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDGEN_RUNNER__MAX_WAIT", "0.6")
+    bench.provider.polls = [WAITING]
+    [task] = bench.queue()
+    bench.start()
+    accepted = wait_until(lambda: bench.task(task).submitted_at)
+    wait_until(lambda: datetime.now(UTC) - accepted > timedelta(seconds=1.5))
+    assert bench.task(task).status is TaskStatus.PROCESSING
+    bench.stop()
+
+    bench.provider.polls = [RUNNING, RUNNING, done()]
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+
+
+def test_an_answer_that_cannot_be_used_does_not_end_a_wait_for_a_person(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDGEN_RUNNER__MAX_WAIT", "0.3")
+    bench.provider.polls = [WAITING, RemoteError("answer_unreadable", kind=ErrorKind.NETWORK)]
+    [task] = bench.queue()
+    bench.start()
+    wait_until(lambda: len(bench.provider.poll_keys) > 1)
+    since = datetime.now(UTC)
+    wait_until(lambda: datetime.now(UTC) - since > timedelta(seconds=0.8))
+
+    assert bench.task(task).status is TaskStatus.PROCESSING
+
+
+def test_a_job_that_goes_on_after_a_person_can_still_take_too_long(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDGEN_RUNNER__MAX_WAIT", "0.3")
+    bench.provider.polls = [WAITING, RUNNING]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, FAILED).failure.kind is ErrorKind.TIMEOUT
 
 
 def test_looking_again_at_a_timed_out_job_is_free_and_takes_its_result(

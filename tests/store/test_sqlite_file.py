@@ -16,6 +16,7 @@ from vidgen_core.errors import FileError, StoreError
 from vidgen_core.models import Mode
 from vidgen_core.store import ShotFilter, Store
 from vidgen_core.store.dialect import has_wal_reset_bug
+from vidgen_core.store.migrations import HEAD
 
 
 def pragma(path: Path, words: str) -> object:
@@ -205,7 +206,7 @@ def test_two_processes_that_open_a_new_database_at_once_both_get_it(tmp_path: Pa
     path = tmp_path / "vidgen.db"
     code = OPEN + "print(Store.open(Path(sys.argv[1])).info()['schema'])"
     both = [run(code, path) for _ in range(2)]
-    assert [process.communicate(timeout=60)[0].strip() for process in both] == ["0001", "0001"]
+    assert [process.communicate(timeout=60)[0].strip() for process in both] == [HEAD, HEAD]
 
 
 CLAIM = OPEN + (

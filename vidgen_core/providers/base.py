@@ -33,6 +33,10 @@ from vidgen_core.settings import Settings
 
 #: Stage of a job that goes on only after a yes to its price.
 WAITING_FOR_CONFIRMATION: Final = "waiting_for_confirmation"
+#: Stage of a job that goes on only after somebody did something in the provider's own window.
+WAITING_FOR_PERSON: Final = "waiting_for_person"
+#: Stages in which a person is waited for: their time is not the job's.
+WAITS: Final = frozenset({WAITING_FOR_CONFIRMATION, WAITING_FOR_PERSON})
 
 
 class Key(Frozen):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from vidgen_core.errors import ErrorKind, RemoteError
 from vidgen_core.models import Attempt, AttemptState, Charge, Failure, LogLevel
-from vidgen_core.providers.base import Found, RemoteState, RemoteStatus, Submission
+from vidgen_core.providers.base import WAITS, Found, RemoteState, RemoteStatus, Submission
 from vidgen_core.runner import records
 from vidgen_core.runner.backoff import back_off
 from vidgen_core.runner.context import Context, Held, Lane, Next, job_of
@@ -89,7 +89,7 @@ async def _poll(held: Held, ctx: Context, attempt: Attempt) -> Next | None:
 
 async def _done(held: Held, ctx: Context, attempt: Attempt, state: RemoteState) -> Next | None:
     now = ctx.clock()
-    if attempt.accepted_at is not None and attempt.state is AttemptState.ACCEPTED:
+    if attempt.accepted_at is not None and attempt.waited_at is None and attempt.state is AttemptState.ACCEPTED:
         ctx.pace.learn((attempt.provider, attempt.model), [(now - attempt.accepted_at).total_seconds()])
     arrived = await ctx.writer.do(lambda tx: records.arrive(tx, held, state, now))
     return Next(0.0, Lane.LOCAL) if arrived else None
@@ -97,10 +97,12 @@ async def _done(held: Held, ctx: Context, attempt: Attempt, state: RemoteState) 
 
 async def _still_running(held: Held, ctx: Context, state: RemoteState) -> Next | None:
     now = ctx.clock()
+    before, told = held.task, _new_quarter(held.task.progress, state.progress)
+    held.task = before.model_copy(update={"progress": state.progress, "stage": state.stage})
+    if state.stage in WAITS and held.attempt is not None:
+        held.attempt = held.attempt.model_copy(update={"waited_at": now})
     if _overdue(held, ctx):
         return await _time_out(held, ctx)
-    before, told = held.task, _new_quarter(held.task.progress, state.progress)
-    held.task = before.model_copy(update={"progress": state.progress})
     ctx.writer.post(lambda tx: records.see(tx, before, state, now, told=told))
     return Next(_delay(held, ctx), Lane.REMOTE)
 
@@ -128,14 +130,20 @@ def _delay(held: Held, ctx: Context) -> float:
     provider, attempt = ctx.provider(held), held.attempt
     if provider.own_pace is not None:
         return provider.own_pace
-    since = attempt.accepted_at if attempt else None
+    since = _began(attempt)
     elapsed = (ctx.clock() - since).total_seconds() if since else 0.0
     interval = ctx.settings().runner.poll_interval
     return jitter(ctx.pace.delay((provider.mode, held.task.model), elapsed, interval))
 
 
+def _began(attempt: Attempt | None) -> datetime | None:
+    """Since when the provider has had the job to itself."""
+    return (attempt.waited_at or attempt.accepted_at) if attempt else None
+
+
 def _overdue(held: Held, ctx: Context) -> bool:
-    since = held.attempt.accepted_at if held.attempt else None
+    """Whether it takes too long; while a person is waited for, nothing does."""
+    since = None if held.task.stage in WAITS else _began(held.attempt)
     return since is not None and (ctx.clock() - since).total_seconds() > ctx.settings().runner.max_wait
 
 

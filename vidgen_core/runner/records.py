@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from vidgen_core.models import Attempt, AttemptState, Charge, Failure, LogLevel, Money, Task, TaskStatus
-from vidgen_core.providers.base import Key, Prepared, RemoteState, Submission
+from vidgen_core.providers.base import WAITS, Key, Prepared, RemoteState, Submission
 from vidgen_core.runner.context import Held
 from vidgen_core.store import Tx
 
@@ -157,6 +157,8 @@ def give_up(tx: Tx, held: Held, now: datetime, *, stopped: bool) -> None:
 def see(tx: Tx, task: Task, state: RemoteState, now: datetime, *, told: bool) -> None:
     """What a poll said about a job that goes on; ``told``: the log hears of it too."""
     tx.tasks.note(task.id, progress=state.progress, stage=state.stage or state.status.value, polled_at=now)
+    if state.stage in WAITS and task.attempt_id is not None:
+        tx.attempts.update(task.attempt_id, waited_at=now)
     if told:
         log(tx, LogLevel.INFO, "task_progress", task, percent=state.progress)
 

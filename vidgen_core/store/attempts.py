@@ -26,6 +26,7 @@ _EDITABLE = frozenset(
         "remote_id",
         "intent_at",
         "accepted_at",
+        "waited_at",
         "ended_at",
         "sent",
         "cost",
@@ -148,7 +149,7 @@ class Attempts(Subject):
         return dict(found)
 
     def durations(self, provider: Mode, newest: int = 500) -> dict[str, list[float]]:
-        """Seconds from acceptance to success by model, of the newest attempts."""
+        """Seconds from acceptance to success by model, of the newest attempts that waited for no person."""
         query = (
             select(attempts.c.model, attempts.c.accepted_at, attempts.c.ended_at)
             .where(
@@ -156,6 +157,7 @@ class Attempts(Subject):
                 text("state = 'succeeded'"),
                 attempts.c.accepted_at.is_not(None),
                 attempts.c.ended_at.is_not(None),
+                attempts.c.waited_at.is_(None),
             )
             .order_by(attempts.c.id.desc())
             .limit(newest)

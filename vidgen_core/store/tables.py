@@ -261,6 +261,7 @@ attempts = Table(
     Column("request_id", Text),
     Column("rev", BigInteger, nullable=False),
     Column("created_at", UtcTime, nullable=False),
+    Column("waited_at", UtcTime),
 )
 Index("attempts_of_task", attempts.c.task_id, attempts.c.number, unique=True)
 _partial("attempts_open", attempts.c.provider, where="state IN ('sending', 'accepted', 'unknown', 'abandoned')")

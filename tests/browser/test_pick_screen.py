@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Studio, Visitors, go, settled, until
+from browser_studio import Studio, Visitors, go, settled, until
 from playwright.sync_api import Page, expect
 
 from vidgen_core.models import Project, Take

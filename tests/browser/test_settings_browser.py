@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import Studio, go, settled, until
+from browser_studio import Studio, go, settled, until
 from playwright.sync_api import Page, expect
 
 from vidgen_core.models import Mode, TaskStatus

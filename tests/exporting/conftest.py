@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from exporting_material import UPRIGHT, WIDE, colour_of, film_of, make_video
+from exporting_material import UPRIGHT, WIDE, colour_of, film_of, frames_of, make_video
 
 from vidgen_core.exporting.film import Film
 
@@ -19,7 +19,7 @@ def forty(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
             folder / f"{number}.0-v1.mp4",
             colour_of(number - 1),
             WIDE if number % 5 == 0 else UPRIGHT,
-            frames=10 + number % 5,
+            frames=frames_of(number),
         )
         for number in range(1, 41)
     }
@@ -29,8 +29,3 @@ def forty(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 def film(forty: dict[int, Path], tmp_path: Path) -> Film:
     """Forty chosen takes of 42 shots: the last two have none."""
     return film_of(forty, 42, tmp_path / "images")
-
-
-def frames_of(number: int) -> int:
-    """How many frames the video of a shot has."""
-    return 10 + number % 5

@@ -102,3 +102,8 @@ def film_of(files: dict[int, Path], shots: int, images: Path, *, stills: bool = 
 
 def quiet(_: float) -> None:
     """Nobody watches the progress."""
+
+
+def frames_of(number: int) -> int:
+    """How many frames the video of a shot has."""
+    return 10 + number % 5

@@ -10,8 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from conftest import frames_of
-from exporting_material import COLOURS, UPRIGHT, colour_of, film_of, make_video, quiet
+from exporting_material import COLOURS, UPRIGHT, colour_of, film_of, frames_of, make_video, quiet
 from PIL import Image
 
 from vidgen_core.errors import FileError

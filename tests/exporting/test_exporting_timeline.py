@@ -12,8 +12,7 @@ from xml.etree import ElementTree as ET
 
 import opentimelineio as otio
 import pytest
-from conftest import frames_of
-from exporting_material import COLOURS, UPRIGHT, film_of, make_video, quiet
+from exporting_material import COLOURS, UPRIGHT, film_of, frames_of, make_video, quiet
 from PIL import Image
 
 from vidgen_core.errors import FileError, Refused

@@ -6,7 +6,7 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.store import ShotFilter
-from vidgen_core.ui import cards, push, shot_table
+from vidgen_core.ui import bulk_work, card_select, cards, push, shot_table
 from vidgen_core.ui.session import Visit, here
 from vidgen_core.ui.shot_dialogs import ask_for_shots, undo_bar
 
@@ -67,8 +67,8 @@ def pager(total: int, per_page: int) -> None:
             st.pagination(math.ceil(total / per_page), key="page", bind="query-params")
 
 
-def view_switch(visit: Visit, wanted: ShotFilter) -> str:
-    """Cards or table; the table brings find and replace."""
+def view_switch(visit: Visit, wanted: ShotFilter, total: int) -> str:
+    """Cards or table; cards can be ticked, the table brings find and replace."""
     t = visit.t
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         view = st.segmented_control(
@@ -84,6 +84,8 @@ def view_switch(visit: Visit, wanted: ShotFilter) -> str:
         )
         if view == "table":
             shot_table.replacing(visit, wanted)
+        else:
+            card_select.tick_all_button(visit, wanted, total)
     return str(view)
 
 
@@ -134,10 +136,11 @@ def watch_list(wanted: ShotFilter, total: int) -> None:
 
 visit = here()
 wanted = filters(visit)
-view = view_switch(visit, wanted)
-per_page = PER_PAGE if view == "cards" else shot_table.PER_TABLE
+per_page = shot_table.PER_TABLE if st.session_state.get("view") == "table" else PER_PAGE
 offset = ((st.session_state.get("page") or 1) - 1) * per_page
 page = visit.app.shots.page(visit.project.id, wanted, limit=per_page, offset=offset)
+view = view_switch(visit, wanted, page.total)
+bulk_work.go_on()
 undo_bar()
 watch_list(wanted, page.total)
 if not page.items:
@@ -147,5 +150,6 @@ elif view == "table":
     pager(page.total, per_page)
 else:
     welcome(visit)
+    card_select.bar()
     cards.wall(page.items)
     pager(page.total, per_page)

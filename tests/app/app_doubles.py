@@ -15,11 +15,13 @@ from vidgen_core.models import (
     GenerationParams,
     Mode,
     Money,
+    Project,
     Shot,
+    Take,
     Task,
     TaskStatus,
 )
-from vidgen_core.store import NewTask
+from vidgen_core.store import NewTake, NewTask
 
 PRICE = Money(amount=Decimal("0.4"), currency="CNY")
 PARAMS = GenerationParams(prompt="pan left", aspect_ratio="9:16", size="720P")
@@ -68,3 +70,13 @@ def in_doubt(app: Vidgen, shot: Shot) -> Task:
 
 def attempt_of(app: Vidgen, task: Task) -> Any:
     return app.tasks.attempts(task.id)[-1]
+
+
+def add_take(app: Vidgen, project: Project, shot: Shot) -> Take:
+    """A finished video of one second."""
+    task = app.tasks.generate(project.id, [shot.id], takes=1).tasks[0]
+    new = NewTake(
+        project.id, shot.id, task.id, task.take, "/videos", f"{task.take}.mp4", None, 1.0, 128, 72, 9, "0", Mode.LOCAL, "m"
+    )  # fmt: skip
+    with app.store.write() as tx:
+        return tx.takes.add(new)

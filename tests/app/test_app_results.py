@@ -6,21 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.app.app_doubles import add_take
 from vidgen_core.app import Vidgen
 from vidgen_core.errors import InputError, NotFound
-from vidgen_core.models import Mode, Project, Shot, Take
-from vidgen_core.store import NewTake
+from vidgen_core.models import Project, Shot
 
 AddShot = Callable[..., Shot]
-
-
-def add_take(app: Vidgen, project: Project, shot: Shot) -> Take:
-    task = app.tasks.generate(project.id, [shot.id], takes=1).tasks[0]
-    new = NewTake(
-        project.id, shot.id, task.id, task.take, "/videos", f"{task.take}.mp4", None, 1.0, 128, 72, 9, "0", Mode.LOCAL, "m"
-    )  # fmt: skip
-    with app.store.write() as tx:
-        return tx.takes.add(new)
 
 
 def test_one_take_of_a_shot_is_chosen_and_unchosen(app: Vidgen, project: Project, add_shot: AddShot) -> None:

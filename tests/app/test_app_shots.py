@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.app_doubles import sent
+from tests.app.app_doubles import add_take, sent
 from vidgen_core.app import Vidgen
 from vidgen_core.errors import FileError, InputError, Refused
-from vidgen_core.models import Project, Shot, ShotParams, TaskStatus
+from vidgen_core.models import Mode, Project, Shot, ShotParams, TaskStatus
 from vidgen_core.store import TaskFilter
 
 AddShot = Callable[..., Shot]
@@ -139,3 +139,21 @@ def test_shots_are_moved(app: Vidgen, project: Project, add_shot: AddShot) -> No
     app.shots.move(third.id, first.id)
 
     assert app.shots.ids(project.id) == [third.id, first.id, second.id]
+
+
+def test_a_frame_lasts_as_long_as_its_chosen_take_or_as_its_video_would(
+    app: Vidgen, project: Project, add_shot: AddShot
+) -> None:
+    plain, own, by_model, done = (add_shot(number) for number in ("1.0", "2.0", "3.0", "4.0"))
+    app.shots.edit(own.id, params=ShotParams(duration=8))
+    app.shots.edit(by_model.id, params=ShotParams(provider=Mode.YUNWU, model="grok-video-3"))
+    take = add_take(app, project, done)
+    app.results.choose(done.id, take.id)
+
+    frames = app.shots.frames(project.id)
+
+    assert [(frame.shot.id, frame.take) for frame in frames] == [
+        (plain.id, None), (own.id, None), (by_model.id, None), (done.id, app.results.get(take.id)),
+    ]  # fmt: skip
+    ours = app.settings().providers.local.duration
+    assert [frame.seconds for frame in frames] == [ours, 8, 6, take.seconds]

@@ -26,7 +26,19 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from vidgen_core.app import Vidgen
-from vidgen_core.models import Project
+from vidgen_core.errors import ErrorKind
+from vidgen_core.models import (
+    AttemptState,
+    Charge,
+    Failure,
+    GenerationParams,
+    Mode,
+    Money,
+    Project,
+    Task,
+    TaskStatus,
+)
+from vidgen_core.store import NewShot, NewTask
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -84,6 +96,41 @@ class Studio:
         return f"{self.url}/{page}?project={project.name}"
 
 
+def add_tasks(studio: Studio, project: Project, count: int, prompt: str = "slow zoom in") -> list[Task]:
+    """Tasks of the paid provider that nobody releases, ¥0.40 each."""
+    params = GenerationParams(prompt=prompt, aspect_ratio="9:16", size="1080P")
+    cost = Money(amount="0.4", currency="CNY")  # type: ignore[arg-type]
+    with studio.vidgen.store.write() as tx:
+        shot = tx.shots.add(project.id, [NewShot(number=None, prompt=prompt)])[0]
+        new = NewTask(
+            project_id=project.id,
+            shot_id=shot.id,
+            provider=Mode.YUNWU,
+            model="grok-video-3",
+            params=params,
+            status=TaskStatus.PENDING,
+            cost=cost,
+        )
+        return tx.tasks.add([new] * count)
+
+
+def fail(studio: Studio, tasks: list[Task], kind: ErrorKind) -> None:
+    """Let tasks go out and fail, as the runner writes it down."""
+    failure = Failure(kind=kind, code=kind.value)
+    with studio.vidgen.store.write() as tx:
+        for task in tasks:
+            tx.tasks.move(task.id, TaskStatus.QUEUED)
+            tx.tasks.move(task.id, TaskStatus.PROCESSING)
+            attempt = tx.attempts.begin(task.id, task.provider, task.model, "k1", "main ••x4KR", None, task.cost)
+            sent = {"images": 1, "image_bytes": 412_000}
+            tx.attempts.update(
+                attempt.id, state=AttemptState.FAILED, remote_id=f"grok:{task.id}", sent=sent,
+                charge=Charge.ESTIMATED, failure=failure, evidence='{"status": "failed"}',
+            )  # fmt: skip
+            tx.tasks.note(task.id, remote_id=f"grok:{task.id}")
+            tx.tasks.move(task.id, TaskStatus.FAILED, failure=failure)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -134,12 +181,20 @@ class Visitors:
     """
 
     browser: Browser
-    contexts: dict[tuple[int, int, str, str], BrowserContext]
+    contexts: dict[tuple[int, int, str, str, bool], BrowserContext]
     pages: list[Page]
     complaints: list[str]
 
-    def __call__(self, *, width: int = 1440, height: int = 1000, scheme: str = "light", locale: str = "en-US") -> Page:
-        looks = (width, height, scheme, locale)
+    def __call__(
+        self,
+        *,
+        width: int = 1440,
+        height: int = 1000,
+        scheme: str = "light",
+        locale: str = "en-US",
+        touch: bool = False,
+    ) -> Page:
+        looks = (width, height, scheme, locale, touch)
         context = self.contexts.get(looks) or self._context(*looks)
         self.contexts[looks] = context
         page = context.new_page()
@@ -149,12 +204,13 @@ class Visitors:
         page.on("request", lambda request: self._asked(request.url))
         return page
 
-    def _context(self, width: int, height: int, scheme: str, locale: str) -> BrowserContext:
+    def _context(self, width: int, height: int, scheme: str, locale: str, touch: bool) -> BrowserContext:
         context = self.browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=scheme,  # type: ignore[arg-type]
             locale=locale,
             timezone_id="Asia/Shanghai",
+            has_touch=touch,
         )
         context.set_default_timeout(PATIENCE)
         return context

@@ -63,13 +63,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def contexts(browser: Browser) -> dict[tuple[int, int, str, str], BrowserContext]:
+def contexts(browser: Browser) -> dict[tuple[int, int, str, str, bool], BrowserContext]:
     """One browser context for each look; they end with the browser."""
     return {}
 
 
 @pytest.fixture
-def visitor(browser: Browser, contexts: dict[tuple[int, int, str, str], BrowserContext]) -> Iterator[Visitors]:
+def visitor(browser: Browser, contexts: dict[tuple[int, int, str, str, bool], BrowserContext]) -> Iterator[Visitors]:
     """Opens pages: ``visitor(width=390, scheme="dark", locale="zh-CN")``."""
     visitors = Visitors(browser, contexts, [], [])
     yield visitors

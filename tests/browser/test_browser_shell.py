@@ -31,7 +31,7 @@ def test_the_first_visitor_of_a_fresh_server_may_come_by_a_deep_link(tmp_path: P
         stop_server(process)
 
 
-@pytest.mark.parametrize("name", ["", "tasks", "log", "settings"])
+@pytest.mark.parametrize("name", ["", "tasks", "add", "storyboard", "pick", "export", "log", "settings"])
 def test_every_screen_has_an_address(studio: Studio, page: Page, name: str) -> None:
     project = studio.project("addresses", 1)
     go(page, studio.at(project, name))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from browser_studio import Studio, Visitors, card, go, picture, settled, until
+from collections.abc import Callable
+
+from browser_studio import Studio, Visitors, add_tasks, card, fail, go, picture, settled, until
 from playwright.sync_api import Page, expect
 
+from vidgen_core.errors import ErrorKind
 from vidgen_core.models import TaskStatus
 
 GENERATE = "Generate 3"
@@ -221,3 +224,40 @@ def test_an_open_dialog_keeps_what_is_typed_while_takes_finish_behind_it(studio:
     expect(card(page, shot).get_by_alt_text("First picture")).to_have_count(2)
     expect(box).to_have_value("half a th")
     expect(box).to_be_focused()
+
+
+def test_thirty_failed_takes_of_ticked_cards_go_again_with_their_price_shown(
+    studio: Studio, page: Page, keep_picture: Callable[[Page, str], None]
+) -> None:
+    project = studio.vidgen.projects.ensure("ticked")
+    for count in (20, 10):
+        fail(studio, add_tasks(studio, project, count), ErrorKind.PROVIDER)
+    add_tasks(studio, project, 1)
+    first, second, third = studio.vidgen.shots.ids(project.id)
+    go(page, studio.at(project))
+    for shot in (first, second):
+        card(page, shot).get_by_role("checkbox").click(force=True)
+    bar = page.locator(".st-key-shots_selected")
+    expect(bar.get_by_text("2 shots ticked")).to_be_visible()
+    keep_picture(page, "shots-ticked")
+
+    bar.get_by_role("button", name="Generate again 30").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("checkbox", name="Provider failed · 30 · ≈¥12.00")).to_be_checked()
+    studio.vidgen.runner.pause()
+    try:
+        dialog.get_by_role("button", name="Generate 30 again · ≈¥12.00").click()
+        until(page, lambda: statuses(studio, project.id).get(TaskStatus.QUEUED) == 30, "thirty queued tasks")
+        expect(card(page, first).get_by_text("Queued").first).to_be_visible()
+        # The ticks are still there, also for what comes next.
+        bar.get_by_role("button", name="Cancel 30").click()
+        until(page, lambda: statuses(studio, project.id).get(TaskStatus.CANCELLED) == 30, "thirty cancelled tasks")
+    finally:
+        studio.vidgen.runner.stop_unsubmitted(project.id)
+        studio.vidgen.runner.resume()
+    bar.get_by_role("button", name="Delete 2").click()
+    expect(card(page, first)).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    expect(card(page, first)).to_be_visible()
+    expect(bar.get_by_text("2 shots ticked")).to_be_visible()
+    expect(card(page, third).get_by_role("checkbox")).not_to_be_checked()

@@ -7,20 +7,15 @@ import time
 from collections.abc import Callable
 
 import pytest
-from browser_studio import Studio, go, until
+from browser_studio import Studio, add_tasks, fail, go, until
 from playwright.sync_api import Locator, Page, expect
 
 from vidgen_core.errors import ErrorKind
 from vidgen_core.models import (
-    AttemptState,
-    Charge,
-    Failure,
     GenerationParams,
     Mode,
-    Money,
     Project,
     Shot,
-    Task,
     TaskStatus,
 )
 from vidgen_core.store import NewShot, NewTask, TaskFilter
@@ -29,41 +24,6 @@ from vidgen_core.store import NewShot, NewTask, TaskFilter
 BOX, HEAD, ROW = 16, 18, 52
 #: Centre of the *Open* buttons: boxes, then the number, then half a button.
 OPEN = 33 + 96 + 42
-
-
-def add_tasks(studio: Studio, project: Project, count: int, prompt: str = "slow zoom in") -> list[Task]:
-    """Tasks of the paid provider that nobody releases, ¥0.40 each."""
-    params = GenerationParams(prompt=prompt, aspect_ratio="9:16", size="1080P")
-    cost = Money(amount="0.4", currency="CNY")  # type: ignore[arg-type]
-    with studio.vidgen.store.write() as tx:
-        shot = tx.shots.add(project.id, [NewShot(number=None, prompt=prompt)])[0]
-        new = NewTask(
-            project_id=project.id,
-            shot_id=shot.id,
-            provider=Mode.YUNWU,
-            model="grok-video-3",
-            params=params,
-            status=TaskStatus.PENDING,
-            cost=cost,
-        )
-        return tx.tasks.add([new] * count)
-
-
-def fail(studio: Studio, tasks: list[Task], kind: ErrorKind) -> None:
-    """Let tasks go out and fail, as the runner writes it down."""
-    failure = Failure(kind=kind, code=kind.value)
-    with studio.vidgen.store.write() as tx:
-        for task in tasks:
-            tx.tasks.move(task.id, TaskStatus.QUEUED)
-            tx.tasks.move(task.id, TaskStatus.PROCESSING)
-            attempt = tx.attempts.begin(task.id, task.provider, task.model, "k1", "main ••x4KR", None, task.cost)
-            sent = {"images": 1, "image_bytes": 412_000}
-            tx.attempts.update(
-                attempt.id, state=AttemptState.FAILED, remote_id=f"grok:{task.id}", sent=sent,
-                charge=Charge.ESTIMATED, failure=failure, evidence='{"status": "failed"}',
-            )  # fmt: skip
-            tx.tasks.note(task.id, remote_id=f"grok:{task.id}")
-            tx.tasks.move(task.id, TaskStatus.FAILED, failure=failure)
 
 
 def grid(page: Page) -> Locator:

@@ -245,6 +245,23 @@ class StoreContract:
             tx.shots.move(first, third)
             assert tx.shots.ids(1, ShotFilter()) == [first, third, second]
 
+    def test_a_move_says_what_puts_it_back(self, store: Store) -> None:
+        with store.write() as tx:
+            first, second, third = ids(film(tx, 3))
+            assert tx.shots.move(first, None) == second
+            assert tx.shots.move(first, second) is None
+            tx.shots.delete([second])
+            assert tx.shots.move(first, None) == third
+            assert tx.shots.move(third, first) == first, "where it stands already"
+            assert tx.shots.ids(1, ShotFilter()) == [third, first]
+
+    def test_no_shot_is_moved_into_another_project(self, store: Store) -> None:
+        with store.write() as tx:
+            [mine], other = ids(film(tx, 1)), tx.projects.ensure("other")
+            [theirs] = tx.shots.add(other.id, [NewShot()])
+            with pytest.raises(NotFound):
+                tx.shots.move(mine, theirs.id)
+
     def test_tasks_follow_their_shot_in_the_order(self, store: Store) -> None:
         with store.write() as tx:
             one, two = film(tx, 2)

@@ -13,7 +13,7 @@ from screens import Screen, open_screen
 from vidgen_core.app.cleanup import CLEANED
 from vidgen_core.errors import ErrorKind
 from vidgen_core.models import Mode, Shot, ShotParams, TaskStatus
-from vidgen_core.store import NewShot
+from vidgen_core.store import NewShot, TaskFilter
 from vidgen_core.ui import cards, media, shot_dialogs
 
 
@@ -222,7 +222,7 @@ def test_a_duplicate_stands_behind_its_original(screen: Screen) -> None:
 def test_a_deleted_shot_can_be_undone(screen: Screen) -> None:
     [shot] = add(screen, "rain")
     screen.run()
-    screen.act(lambda: shot_dialogs.delete(shot.id, shot.number))
+    screen.act(lambda: shot_dialogs.delete(shot.id))
     assert screen.app.shots.ids(screen.project.id) == []
     screen.run()
     screen.press("undo_delete")
@@ -233,7 +233,7 @@ def test_a_shot_whose_paid_take_is_under_way_is_not_deleted(screen: Screen) -> N
     [task] = screen.add_tasks()
     screen.submit(task)
     screen.run()
-    screen.act(lambda: shot_dialogs.delete(task.shot_id, task.shot))
+    screen.act(lambda: shot_dialogs.delete(task.shot_id))
     assert screen.app.shots.ids(screen.project.id) == [task.shot_id]
     assert "under way" in screen.toasts()
 
@@ -257,3 +257,84 @@ def test_a_card_of_a_shot_that_is_gone_says_so(screen: Screen) -> None:
     screen.app.shots.delete([first.id])
     screen.press(f"generate_{second.id}")
     assert drawn(screen) == [second.id]
+
+
+# --- many cards at once
+
+
+def tick(screen: Screen, *shots: int) -> None:
+    for shot in shots:
+        screen.at.checkbox(key=f"tick_{shot}").check().run()
+        screen.check()
+        screen.run()
+
+
+def test_ticked_cards_generate_together_for_the_price_on_the_button(screen: Screen) -> None:
+    first, second, third = add(screen, "rain", "snow", "wind")
+    screen.app.settings_file.change({"mode": "yunwu"})
+    screen.run()
+    assert not [button for button in screen.at.button if button.key == "selected_generate"]
+    tick(screen, first.id, third.id)
+    assert "2 shots ticked" in screen.words()
+    assert screen.at.button(key="selected_generate").label == "Generate 6 · ≈¥2.40"
+    screen.press("selected_generate")
+    assert counts(screen) == {TaskStatus.QUEUED: 6}
+    assert "6 takes queued" in screen.toasts()
+    assert not screen.app.tasks.ids(screen.project.id, TaskFilter(shot_id=second.id))
+
+
+def test_ticks_stay_while_pages_are_turned_and_filters_changed(screen: Screen) -> None:
+    shots = add(screen, *(f"shot {number}" for number in range(15)))
+    screen.run()
+    tick(screen, shots[0].id)
+    screen.choose("page", 2)
+    tick(screen, shots[13].id)
+    screen.choose("page", 1)
+    assert screen.at.checkbox(key=f"tick_{shots[0].id}").value
+    assert "2 shots ticked" in screen.words()
+    screen.press("tick_all")
+    screen.run()
+    assert "15 shots ticked" in screen.words()
+    screen.press("tick_none")
+    screen.run()
+    assert not screen.at.checkbox(key=f"tick_{shots[0].id}").value
+
+
+def test_takes_of_ticked_cards_are_cancelled_and_made_again_with_their_price_shown(screen: Screen) -> None:
+    failed, also, waiting = (screen.add_tasks()[0] for _ in range(3))
+    for task in (failed, also):
+        screen.fail(task, ErrorKind.PROVIDER)
+    screen.run()
+    tick(screen, failed.shot_id, also.shot_id, waiting.shot_id)
+    screen.press("tasks_do_cancel")
+    assert screen.status(waiting) is TaskStatus.CANCELLED
+    screen.run()
+    assert screen.at.button(key="tasks_do_retry").label == "Generate again 3…"
+    screen.press("tasks_do_retry")
+    assert screen.at.button(key="retry_act").label == "Generate 3 again · ≈¥1.20"
+    screen.press("retry_act")
+    assert counts(screen) == {TaskStatus.QUEUED: 3}
+
+
+def test_ticked_cards_are_deleted_together_but_for_what_is_paid_for_and_come_back(screen: Screen) -> None:
+    first, second = add(screen, "rain", "snow")
+    [held] = screen.add_tasks()
+    screen.submit(held)
+    screen.run()
+    tick(screen, first.id, second.id, held.shot_id)
+    assert screen.at.button(key="selected_delete").label == "Delete 3"
+    screen.press("selected_delete")
+    assert screen.app.shots.ids(screen.project.id) == [held.shot_id]
+    assert "under way" in screen.toasts()
+    screen.run()
+    assert "2 shots deleted" in screen.words()
+    screen.press("undo_delete")
+    assert len(screen.app.shots.ids(screen.project.id)) == 3
+
+
+def test_what_no_model_takes_is_said_before_the_click(screen: Screen) -> None:
+    fine, empty = add(screen, "rain", "")
+    screen.run()
+    tick(screen, fine.id, empty.id)
+    assert screen.at.button(key="selected_generate").label == "Generate 3 · free"
+    assert "1 of them cannot be generated" in screen.words()

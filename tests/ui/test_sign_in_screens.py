@@ -43,7 +43,7 @@ def test_without_a_cookie_nothing_but_the_way_in_is_drawn(screen: Screen) -> Non
     assert not screen.at.selectbox
 
 
-@pytest.mark.parametrize("page", ["shots", "tasks", "pick", "log"])
+@pytest.mark.parametrize("page", ["shots", "tasks", "storyboard", "pick", "log"])
 def test_every_page_draws_for_a_viewer(screen: Screen, sit: Sit, page: str) -> None:
     sit(Role.VIEWER)
     at = screen.open(page)

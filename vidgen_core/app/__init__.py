@@ -8,6 +8,7 @@ from vidgen_core.app.vidgen import Vidgen
 from vidgen_core.app.views import (
     Estimate,
     Finding,
+    Frame,
     Generated,
     Imported,
     KnownConnection,
@@ -26,6 +27,7 @@ from vidgen_core.app.views import (
 __all__ = [
     "Estimate",
     "Finding",
+    "Frame",
     "Generated",
     "Imported",
     "KnownConnection",

@@ -47,8 +47,10 @@ AT_HOME: Final = Visitor(Role.OWNER)
 #: Noun → verbs that change nothing.
 LOOKS: Final[dict[str, frozenset[str]]] = {
     "projects": frozenset({"all", "get", "find"}),
-    "shots": frozenset({"page", "view", "views", "get", "ids", "by_number", "changed_since", "image_path"}),
-    "tasks": frozenset({"get", "many", "page", "ids", "counts", "attempts", "changed_since", "estimate", "steps"}),
+    "shots": frozenset({"page", "view", "views", "frames", "get", "ids", "by_number", "changed_since", "image_path"}),
+    "tasks": frozenset(
+        {"get", "many", "page", "ids", "counts", "attempts", "changed_since", "estimate", "estimate_for", "steps"}
+    ),
     "results": frozenset({"get", "takes_of", "chosen", "file", "poster"}),
     "imports": frozenset(),
     "watching": frozenset({"get", "state", "is_alive"}),

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidgen_core.app.orders import Wish, follow, plan
-from vidgen_core.app.views import ShotView
+from vidgen_core.app.views import Frame, ShotView
 from vidgen_core.errors import InputError
-from vidgen_core.models import Shot, ShotParams, TaskStatus
+from vidgen_core.models import Mode, Shot, ShotParams, TaskStatus
 from vidgen_core.store import NewShot, Page, ShotFilter, Tx
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
 
 EVERY = ShotFilter()
+#: Seconds a frame of a storyboard is shown for, where nobody knows how long its video will be.
+STILL = 5.0
 
 
 class Shots:
@@ -54,6 +57,27 @@ class Shots:
     def by_number(self, project_id: int, number: str) -> Shot | None:
         with self._app.store.read() as tx:
             return tx.shots.by_number(project_id, number)
+
+    def frames(self, project_id: int) -> list[Frame]:
+        """All shots in their order, as a storyboard shows them."""
+        settings = self._app.settings()
+        with self._app.store.read() as tx:
+            shots = tx.shots.many(tx.shots.ids(project_id, EVERY))
+            chosen = {take.id: take for take in tx.takes.chosen(project_id)}
+        usual = cache(self._usual_length)
+
+        def frame(shot: Shot) -> Frame:
+            take, planned = chosen.get(shot.chosen_take_id or 0), plan(shot, Wish(), settings)
+            length = take.seconds if take else planned.params.duration
+            return Frame(shot, take, length or usual(planned.provider, planned.model))
+
+        return [frame(shot) for shot in shots]
+
+    def _usual_length(self, provider: Mode, model: str) -> float:
+        """Seconds of a video whose length is left to the model."""
+        if provider not in self._app.modes:
+            return STILL
+        return next(iter(self._app.provider(provider).capabilities(model).durations), STILL)
 
     def changed_since(self, project_id: int, rev: int) -> list[int]:
         """Ids of shots whose row, tasks or takes changed after ``rev``."""
@@ -142,10 +166,14 @@ class Shots:
         """Where a reference image lies."""
         return self._app.locations.images / key
 
-    def move(self, shot_id: int, before: int | None) -> None:
-        """Put a shot before another one; None: to the end."""
+    def move(self, shot_id: int, before: int | None) -> int | None:
+        """Put a shot before another one of its project; None: to the end.
+
+        :returns: what it stood before until now: moving it there puts it back
+        :raises NotFound:
+        """
         with self._app.store.write() as tx:
-            tx.shots.move(shot_id, before)
+            return tx.shots.move(shot_id, before)
 
     def delete(self, ids: Iterable[int]) -> list[int]:
         """Take shots away with their tasks, softly; returns the ids that went.

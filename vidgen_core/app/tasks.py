@@ -96,7 +96,14 @@ class Tasks:
     ) -> Estimate:
         """What ``generate`` with the same words would queue, cost and refuse; nothing is changed."""
         wish = _wish(takes, provider, model, aspect_ratio, size, duration)
-        looked = self._look(project_id, shot_ids, wish)
+        return self._estimate(self._look(project_id, shot_ids, wish))
+
+    def estimate_for(self, shots: Sequence[Shot], takes: int | None = None) -> Estimate:
+        """As ``estimate``, for shots that have been read already; the store is not asked again."""
+        settings, wish = self._app.settings(), _wish(takes, None, None, None, None, None)
+        return self._estimate([self._check(shot, plan(shot, wish, settings)) for shot in shots])
+
+    def _estimate(self, looked: Sequence[_Looked]) -> Estimate:
         good = [seen for seen in looked if not _fatal(seen)]
         costs = [_cost(seen.plan, seen.plan.takes) for seen in good]
         prices = [money.price_of(seen.plan.provider, seen.plan.model) for seen in good]

@@ -35,6 +35,16 @@ class ShotView(Frozen):
         return next((take for take in self.takes if take.task_id == task.id), None)
 
 
+class Frame(NamedTuple):
+    """A shot as a storyboard shows it."""
+
+    shot: Shot
+    #: The chosen take, where there is one.
+    take: Take | None
+    #: How long it is, or will be.
+    seconds: float
+
+
 class ShotRefusal(NamedTuple):
     """A shot for which nothing was queued, and why (``error.<code>``)."""
 

@@ -24,6 +24,8 @@ from vidgen_core.server.words import envelope
 
 #: Longer edge of pictures on cards, in pixels.
 THUMBNAIL_EDGE: Final = 480
+#: The same for pictures that fill the screen.
+FRAME_EDGE: Final = 1280
 _FOREVER: Final = "private, max-age=31536000, immutable"
 _ICONS: Final = Path(__file__).parent / "icons"
 ICONS: Final = frozenset(file.stem for file in _ICONS.glob("*.svg"))
@@ -55,6 +57,12 @@ async def image(request: Request) -> Response:
     """The reference image of a shot, small; made at the first call."""
     shot, path = await asyncio.to_thread(_thumbnail, request.path_params["id"])
     return _file(request, path, "image/jpeg", f"{shot.image}-{THUMBNAIL_EDGE}")
+
+
+async def frame(request: Request) -> Response:
+    """The reference image of a shot as large as a screen shows it; made at the first call."""
+    shot, path = await asyncio.to_thread(_thumbnail, request.path_params["id"], FRAME_EDGE)
+    return _file(request, path, "image/jpeg", f"{shot.image}-{FRAME_EDGE}")
 
 
 async def original(request: Request) -> Response:
@@ -102,10 +110,10 @@ def _original(shot_id: int) -> tuple[Shot, Path]:
     return shot, _existing(vidgen.locations.images / shot.image)
 
 
-def _thumbnail(shot_id: int) -> tuple[Shot, Path]:
+def _thumbnail(shot_id: int, edge: int = THUMBNAIL_EDGE) -> tuple[Shot, Path]:
     shot, source = _original(shot_id)
-    target = get_vidgen().locations.thumbnails / f"{source.stem}-{THUMBNAIL_EDGE}.jpg"
-    _make(target, lambda path: images.thumbnail(source, path, THUMBNAIL_EDGE))
+    target = get_vidgen().locations.thumbnails / f"{source.stem}-{edge}.jpg"
+    _make(target, lambda path: images.thumbnail(source, path, edge))
     return shot, target
 
 
@@ -152,6 +160,7 @@ MEDIA: Final[tuple[BaseRoute, ...]] = (
     Route("/take/{id:int}.mp4", take),
     Route("/poster/{id:int}.jpg", poster),
     Route("/image/{id:int}.jpg", image),
+    Route("/frame/{id:int}.jpg", frame),
     Route("/original/{id:int}", original),
     Route("/waiting/{id:int}.jpg", waiting),
     Route("/icon/{name}.svg", icon),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, literal_column, select, tuple_, update
 
 from vidgen_core.errors import NotFound, Refused
 from vidgen_core.models import Shot, ShotParams, TaskStatus
@@ -166,16 +166,29 @@ class Shots(Subject):
             self.tx.tasks.renumbered(shot_id, values["number"])
         return self.get(shot_id)
 
-    def move(self, shot_id: int, before: int | None) -> None:
-        """Put the shot before another one of its project; None puts it last."""
+    def move(self, shot_id: int, before: int | None) -> int | None:
+        """Put the shot before another one of its project; None puts it last.
+
+        :returns: what it stood before until now, which would put it back
+        """
         shot = self.get(shot_id)
-        if before == shot_id:
-            return
+        after = self._next(shot)
+        if before in (shot_id, after):
+            return after
+        if before is not None and self.get(before).project_id != shot.project_id:
+            raise NotFound("shot_not_found", id=before)
         low, high = self._gap(shot, before)
         if high - low < 2:
             self._spread(shot.project_id)
             low, high = self._gap(shot, before)
         self._set(shot_id, position=(low + high) // 2)
+        return after
+
+    def _next(self, shot: Shot) -> int | None:
+        order = (shots.c.position, shots.c.id)
+        behind = tuple_(*order) > tuple_(shot.position, shot.id)
+        alive = (shots.c.project_id == shot.project_id, shots.c.deleted_at.is_(None))
+        return self.tx.run(select(shots.c.id).where(*alive, behind).order_by(*order).limit(1)).scalar()
 
     def _gap(self, shot: Shot, before: int | None) -> tuple[int, int]:
         """The positions between which there is nothing but, perhaps, the shot itself."""

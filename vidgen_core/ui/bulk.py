@@ -21,7 +21,7 @@ from vidgen_core.ui.task_filter import Query
 
 _DELETED: Final = "_tasks_deleted"
 #: Refusals that are told one by one.
-_TOLD: Final = 3
+TOLD: Final = 3
 #: Failures that the same prompt, picture and parameters will most likely meet again.
 _WOULD_FAIL_AGAIN: Final = frozenset({ErrorKind.MODERATION, ErrorKind.PARAMETER})
 
@@ -39,19 +39,25 @@ def show_bar(t: Text, tasks: Sequence[Task]) -> None:
     """A button for everything that can be done with at least one of ``tasks``, with the number it would touch."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="tasks_bar"):
         st.markdown(f"**{t.n('tasks.selected', len(tasks))}**", width="content")
-        for action in _actions(tasks):
-            st.button(
-                t(f"tasks.do.{action.name}", n=t.number(len(action.ids))),
-                icon=action.icon,
-                key=f"tasks_do_{action.name}",
-                help=t(f"tasks.help.{action.name}"),
-                type="primary" if action.name == "retry" else "secondary",
-                on_click=action.act,
-                args=(action.ids,),
-            )
+        show_actions(t, actions(tasks))
 
 
-def _actions(tasks: Sequence[Task]) -> list[Action]:
+def show_actions(t: Text, found: Iterable[Action]) -> None:
+    """A button each, in the row that is being drawn."""
+    for action in found:
+        st.button(
+            t(f"tasks.do.{action.name}", n=t.number(len(action.ids))),
+            icon=action.icon,
+            key=f"tasks_do_{action.name}",
+            help=t(f"tasks.help.{action.name}"),
+            type="primary" if action.name == "retry" else "secondary",
+            on_click=action.act,
+            args=(action.ids,),
+        )
+
+
+def actions(tasks: Sequence[Task]) -> list[Action]:
+    """What can be done with at least one of ``tasks``."""
     steps = {task.id: {step.name for step in here().app.tasks.steps(task)} for task in tasks}
     live = [task for task in tasks if task.status in LIVE or task.status is TaskStatus.PENDING]
 
@@ -334,7 +340,7 @@ def _report(name: str, done: Sequence[int], refused: Sequence[Refusal]) -> None:
     t = here().t
     if done:
         tell(t.n(f"tasks.done.{name.removesuffix('_in_doubt')}", len(done)), ":material/check:")
-    for refusal in refused[:_TOLD]:
+    for refusal in refused[:TOLD]:
         tell(t.error(ErrorKind.PARAMETER, refusal.code, refusal.params), STATUS_ICONS[TaskStatus.FAILED])
-    if len(refused) > _TOLD:
-        tell(t.n("tasks.refused_more", len(refused) - _TOLD))
+    if len(refused) > TOLD:
+        tell(t.n("tasks.refused_more", len(refused) - TOLD))

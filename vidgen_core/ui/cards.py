@@ -16,7 +16,9 @@ from vidgen_core.app.cleanup import CLEANED
 from vidgen_core.errors import NotFound
 from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import ENDED, Mode, Shot, Take, Task, TaskStatus
+from vidgen_core.settings import Settings
 from vidgen_core.ui import push
+from vidgen_core.ui.card_select import tick_box
 from vidgen_core.ui.confirm_price import confirm_button
 from vidgen_core.ui.labels import elapsed, plain, price, status_badge, step_label
 from vidgen_core.ui.media import download_url, icon, image_url, poster_url, video_url, waiting_url
@@ -101,8 +103,9 @@ def _card(view: ShotView) -> None:
 
 def _head(visit: Visit, view: ShotView) -> None:
     t, shot = visit.t, view.shot
-    estimate = visit.app.tasks.estimate(visit.project.id, [shot.id])
+    estimate = visit.app.tasks.estimate_for([shot])
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        tick_box(visit, shot)
         st.markdown(f"#### {plain(shot.number)}", width="content", anchors=False)
         st.space("stretch")
         st.button(
@@ -118,9 +121,8 @@ def _head(visit: Visit, view: ShotView) -> None:
         st.caption(f":material/warning: {t.error('parameter', problem.problem.code, problem.problem.params)}")
 
 
-def _wishes(visit: Visit, shot: Shot) -> str:
+def _wishes(settings: Settings, shot: Shot) -> str:
     """Ratio and model as the next click would use them."""
-    settings = visit.app.settings()
     provider = settings.providers.of(shot.params.provider or settings.mode)
     ratio = shot.params.aspect_ratio or provider.aspect_ratio
     return f"{plain(ratio)} · {plain(shot.params.model or provider.model)}"
@@ -141,7 +143,7 @@ def _shot_menu(visit: Visit, view: ShotView) -> None:
         "parameters": lambda: ask_for_parameters(shot.id),
         "picture": lambda: ask_for_picture(shot.id),
         "duplicate": lambda: duplicate(shot.id),
-        "delete": lambda: delete(shot.id, shot.number),
+        "delete": lambda: delete(shot.id),
     }
     key = f"menu_{shot.id}"
     st.menu_button(
@@ -176,9 +178,9 @@ def duplicate(shot_id: int) -> None:
 
 
 def _body(visit: Visit, view: ShotView) -> None:
-    shot = view.shot
+    shot, settings = view.shot, visit.app.settings()
     with st.container(horizontal=True, gap="small"):
-        with st.container(width=_picture_width(visit, shot)):
+        with st.container(width=_picture_width(settings, shot)):
             if shot.image:
                 st.image(image_url(shot), width="stretch", alt=visit.t("shots.picture_of", shot=shot.number))
             else:
@@ -191,12 +193,12 @@ def _body(visit: Visit, view: ShotView) -> None:
                 )
         with st.container(width="stretch", gap="xsmall"):
             prompt_box(visit.t, shot)
-            st.caption(f"{_wishes(visit, shot)} · {_summary(visit.t, slots(view))}")
+            st.caption(f"{_wishes(settings, shot)} · {_summary(visit.t, slots(view))}")
 
 
-def _picture_width(visit: Visit, shot: Shot) -> int:
+def _picture_width(settings: Settings, shot: Shot) -> int:
     """Narrow for upright pictures, so that all are about equally large."""
-    ratio = shot.params.aspect_ratio or visit.app.settings().providers.of(visit.app.settings().mode).aspect_ratio
+    ratio = shot.params.aspect_ratio or settings.providers.of(settings.mode).aspect_ratio
     width, _, height = ratio.partition(":")
     return _PICTURE_WIDE if height and int(width) > int(height) else _PICTURE_TALL
 

@@ -29,6 +29,11 @@ def image_url(shot: Shot) -> str:
     return f"{_BASE}/image/{shot.id}.jpg?v={_version(shot)}"
 
 
+def frame_url(shot: Shot) -> str:
+    """The shot's reference image, as large as a screen shows it."""
+    return f"{_BASE}/frame/{shot.id}.jpg?v={_version(shot)}"
+
+
 def original_url(shot: Shot) -> str:
     return f"{_BASE}/original/{shot.id}?v={_version(shot)}"
 

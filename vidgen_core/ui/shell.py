@@ -24,6 +24,7 @@ PAGES: Final = {
     "shots": ":material/view_agenda:",
     "tasks": ":material/checklist:",
     "add": ":material/add_photo_alternate:",
+    "storyboard": ":material/grid_view:",
     "pick": ":material/star:",
     "export": ":material/output:",
     "log": ":material/receipt_long:",

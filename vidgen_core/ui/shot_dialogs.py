@@ -14,10 +14,12 @@ from vidgen_core.settings import ProviderSettings
 from vidgen_core.ui import dialogs
 from vidgen_core.ui.labels import mode_label, plain, step_label
 from vidgen_core.ui.media import original_url
-from vidgen_core.ui.session import answered, clock, here, tell
+from vidgen_core.ui.session import answered, clock, here, keep, tell
 
-#: Shots deleted last in this session, and what to call them: ([ids], number).
+#: Shots deleted last in this session: {id: number}.
 UNDO: Final = "_undo_delete"
+#: Shots that could not be deleted and are named one by one.
+_TOLD: Final = 3
 PICTURE_TYPES: Final = ["jpg", "jpeg", "png", "webp", "heic", "heif", "avif", "bmp", "gif", "tif", "tiff"]
 
 
@@ -173,25 +175,41 @@ def _save_parameters(shot_id: int, key: str) -> None:
 
 
 @answered
-def delete(shot_id: int, number: str) -> None:
-    """Delete a shot so that it can be undone; one with a take under way stays, because that may be paid for."""
-    gone = here().app.shots.delete([shot_id])
-    if not gone:
+def delete(shot_id: int) -> None:
+    delete_shots([shot_id])
+
+
+def delete_shots(ids: list[int]) -> None:
+    """Delete shots so that it can be undone; one with a take under way stays, because that may be paid for.
+
+    To be called in a widget callback.
+    """
+    shots = here().app.shots
+    numbers = {view.shot.id: view.shot.number for view in shots.views(ids)}
+    gone = {shot_id: numbers.pop(shot_id) for shot_id in shots.delete(list(numbers))}
+    for number in list(numbers.values())[:_TOLD]:
         tell(here().t("shots.delete_held", shot=plain(number)), ":material/error:")
-        return
-    st.session_state[UNDO] = (gone, number)
-    st.rerun()
+    if len(numbers) > _TOLD:
+        tell(here().t.n("select.held_more", len(numbers) - _TOLD), ":material/error:")
+    if gone:
+        st.session_state[UNDO] = gone
+        st.rerun()
 
 
 def undo_bar() -> None:
     """What was deleted last, and the way back."""
-    ids, number = st.session_state.get(UNDO, ([], ""))
-    if not ids:
+    gone: dict[int, str] = keep(UNDO, {})
+    if not gone:
         return
     t = here().t
+    what = (
+        t("shots.deleted", shot=plain(next(iter(gone.values()))))
+        if len(gone) == 1
+        else t.n("select.deleted", len(gone))
+    )
     with st.container(horizontal=True, vertical_alignment="center", border=True, key="undo_bar"):
-        st.markdown(f":material/delete: {t('shots.deleted', shot=plain(number))}", width="content")
-        st.button(t("shots.undo"), key="undo_delete", icon=":material/undo:", on_click=_undo, args=(ids,))
+        st.markdown(f":material/delete: {what}", width="content")
+        st.button(t("shots.undo"), key="undo_delete", icon=":material/undo:", on_click=_undo, args=(list(gone),))
         st.button(t("common.close"), key="undo_close", type="tertiary", on_click=_forget_undo)
 
 

@@ -1,0 +1,171 @@
+"""Open pages: ``python benchmarks/sessions.py [--tasks 100000] [--sessions 10] [-n 30] [--home FOLDER]``.
+
+Fills a home with 10,000 shots and the tasks, starts the real server without a runner, and opens the Shots screen in raw
+sessions: the protocol of the browser without the browser. Times are from a request to the end of its run, over the socket:
+a whole run; a refresh of header and cards as the push signal asks for it; the same while all sessions ask at once. At the
+end the server's memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+from store import fill
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import ClientConnection, connect
+
+from vidgen_core.app import Vidgen
+from vidgen_core.locations import Locations
+
+ROOT = Path(__file__).parents[1]
+PORT = 8791
+MIB = 1 << 20
+#: What Streamlit calls the events of a component.
+TRIGGER = "$$STREAMLIT_INTERNAL_KEY_{}__events"
+ENDED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
+
+
+class Session:
+    """One open page."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.page = self.push = self.listener = ""
+        self.number = 0
+        #: Fragments drawn by the last refresh.
+        self.drawn: set[str] = set()
+        self.run()
+
+    def run(self) -> float:
+        """A whole run; milliseconds."""
+        return self._ask(BackMsg())
+
+    def refresh(self) -> float:
+        """What a signal that everything has changed asks for; milliseconds."""
+        message = BackMsg()
+        message.rerun_script.fragment_id = self.listener
+        self.number += 1
+        widgets = message.rerun_script.widget_states.widgets
+        widgets.add(id=self.push, json_value="{}")
+        state = widgets.add()
+        state.id = TRIGGER.format(self.push)
+        state.json_trigger_value = json.dumps([{"event": "changed", "value": {"number": self.number, "all": True}}])
+        return self._ask(message)
+
+    def _ask(self, message: BackMsg) -> float:
+        message.rerun_script.page_script_hash = self.page
+        message.rerun_script.context_info.timezone = "Asia/Shanghai"
+        message.rerun_script.context_info.locale = "en-US"
+        self.drawn.clear()
+        begun = time.perf_counter()
+        self.socket.send(message.SerializeToString())
+        while True:
+            told = ForwardMsg.FromString(self.socket.recv(timeout=60))
+            kind = told.WhichOneof("type")
+            if kind == "new_session":
+                self.page = told.new_session.page_script_hash
+            elif kind == "delta":
+                self.drawn.add(told.delta.fragment_id)
+                if told.delta.new_element.HasField("bidi_component"):
+                    self.push, self.listener = told.delta.new_element.bidi_component.id, told.delta.fragment_id
+            elif kind == "script_finished" and told.script_finished in ENDED:
+                return (time.perf_counter() - begun) * 1000
+
+
+@contextmanager
+def server(home: Path) -> Iterator[psutil.Process]:
+    """The dashboard on a home; the rows stand still, because no runner takes them."""
+    env = os.environ | {"VIDGEN_HOME": str(home), "VIDGEN_NO_RUNNER": "1"}
+    command = [sys.executable, "-m", "vidgen_core", "serve", "--no-browser", "--port", str(PORT)]
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 120
+        while not _answers():
+            if time.monotonic() > end or process.poll() is not None:
+                raise SystemExit("the server did not start")
+            time.sleep(0.2)
+        yield psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _answers() -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{PORT}/api/health", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def show(name: str, spans: list[float], process: psutil.Process, used: float, bar: str) -> None:
+    cpu = (_cpu(process) - used) * 1000 / len(spans)
+    worst = sorted(spans)[int(len(spans) * 0.95)]
+    print(f"{name:<52} {statistics.median(spans):8.0f} {worst:8.0f} {cpu:8.0f}   {bar}")
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def measure(process: psutil.Process, stack: ExitStack, sessions: int, n: int) -> None:
+    idle = process.memory_info().rss / MIB
+    print(f"{sessions} sessions, n = {n}, load {os.getloadavg()[0]:.1f}")
+    print(f"{'milliseconds':<52} {'median':>8} {'p95':>8} {'cpu':>8}   bar")
+    address = f"ws://127.0.0.1:{PORT}/_stcore/stream"
+    pages = [
+        Session(stack.enter_context(connect(address, subprotocols=["streamlit"], max_size=None, proxy=None)))
+        for _ in range(sessions)
+    ]
+    first = pages[0]
+    first.refresh()
+    drawn = len(first.drawn)
+
+    def timed(name: str, act: Callable[[], float], bar: str) -> None:
+        act()
+        used = _cpu(process)
+        show(name, [act() for _ in range(n)], process, used, bar)
+
+    timed("Shots: whole run", first.run, "300")
+    timed(f"refresh by push: {drawn} fragments, others idle", first.refresh, "50")
+    with ThreadPoolExecutor(sessions) as pool:
+        used = _cpu(process)
+        spans = [span for _ in range(max(1, n // 5)) for span in pool.map(lambda page: page.refresh(), pages)]
+        show("the same, all sessions at once", spans, process, used, "")
+    print(
+        f"memory: {idle:.0f} MiB after the start, {process.memory_info().rss / MIB:.0f} MiB at the end   bar 250 idle"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tasks", type=int, default=100_000)
+    parser.add_argument("--sessions", type=int, default=10)
+    parser.add_argument("-n", type=int, default=30)
+    parser.add_argument("--home", type=Path, help="a home that is filled already, or is kept for the next time")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        home = asked.home or Path(folder)
+        if not Locations(home).database.exists():
+            with Vidgen.open(Locations(home)) as vidgen:
+                fill(vidgen.store, asked.tasks, 2)
+        with server(home) as process, ExitStack() as stack:
+            measure(process, stack, asked.sessions, asked.n)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Shots ticked on their cards, and what can be done with all of them at once.
+
+The ticks belong to the session and stay while pages are turned and filters are changed; the bar says how many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.app import Estimate, ShotView
+from vidgen_core.models import Shot, TaskStatus
+from vidgen_core.store import ShotFilter
+from vidgen_core.ui import bulk, push
+from vidgen_core.ui.labels import price
+from vidgen_core.ui.session import Visit, answered, here, keep, show_told, tell
+from vidgen_core.ui.shot_dialogs import delete_shots
+
+#: As many can be ticked at once; more are dealt with on the Tasks screen, by filter.
+MOST: Final = 500
+_BAR: Final = "shots_bar"
+_TICKED: Final = "_shots_ticked"
+
+
+def ticked(visit: Visit) -> list[int]:
+    """Ids of the ticked shots; another project begins without any."""
+    project, ids = keep(_TICKED, (visit.project.id, []))
+    return list(ids) if project == visit.project.id else []
+
+
+def _set(visit: Visit, ids: Iterable[int]) -> None:
+    st.session_state[_TICKED] = (visit.project.id, list(dict.fromkeys(ids))[:MOST])
+
+
+def _box(shot_id: int) -> str:
+    return f"tick_{shot_id}"
+
+
+def tick_box(visit: Visit, shot: Shot) -> None:
+    """The box at the head of a card."""
+    box, on = _box(shot.id), shot.id in ticked(visit)
+    if st.session_state.get(box, False) != on:
+        # A box that was not drawn for a while has forgotten its state; the list has not.
+        st.session_state[box] = on
+    st.checkbox(
+        visit.t("select.tick", shot=shot.number),
+        key=box,
+        label_visibility="collapsed",
+        on_change=_ticked,
+        args=(shot.id,),
+        width="content",
+    )
+
+
+def _ticked(shot_id: int) -> None:
+    visit = here()
+    others = [other for other in ticked(visit) if other != shot_id]
+    if len(others) >= MOST:
+        tell(visit.t("select.most", n=visit.t.number(MOST)), ":material/info:")
+    _set(visit, [*others, shot_id] if st.session_state[_box(shot_id)] else others)
+    st.rerun(_BAR)
+
+
+def tick_all_button(visit: Visit, wanted: ShotFilter, total: int) -> None:
+    """Tick everything that the filter leaves."""
+    t = visit.t
+    if 0 < total <= MOST:
+        st.button(
+            t("select.all", n=t.number(total)),
+            key="tick_all",
+            icon=":material/select_all:",
+            type="tertiary",
+            on_click=_tick_all,
+            args=(wanted,),
+        )
+
+
+def _tick_all(wanted: ShotFilter) -> None:
+    visit = here()
+    _set(visit, [*ticked(visit), *visit.app.shots.ids(visit.project.id, wanted)])
+
+
+def _tick_none() -> None:
+    _set(here(), [])
+    st.rerun()
+
+
+def bar() -> None:
+    """What the ticked shots can do; nothing without any."""
+    push.watch(_BAR)
+    _bar()
+
+
+@st.fragment(key=_BAR)
+def _bar() -> None:
+    show_told()
+    visit = here()
+    views = visit.app.shots.views(ticked(visit))
+    if not views:
+        return
+    t, ids = visit.t, [view.shot.id for view in views]
+    estimate = visit.app.tasks.estimate_for([view.shot for view in views])
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", border=True, key="shots_selected"):
+        st.markdown(f"**{t.n('select.ticked', len(views))}**", width="content")
+        st.button(
+            t("shots.generate", n=estimate.tasks or "", price=price(t, estimate)),
+            key="selected_generate",
+            type="primary",
+            icon=":material/auto_awesome:",
+            disabled=not estimate.tasks,
+            on_click=_generate,
+            args=(ids,),
+        )
+        bulk.show_actions(t, _unfinished(views))
+        st.button(
+            t("select.delete", n=t.number(len(ids))),
+            key="selected_delete",
+            icon=":material/delete:",
+            on_click=_delete,
+            args=(ids,),
+        )
+        st.button(t("select.none"), key="tick_none", type="tertiary", icon=":material/deselect:", on_click=_tick_none)
+    _problems(visit, estimate)
+
+
+def _unfinished(views: Sequence[ShotView]) -> list[bulk.Action]:
+    """What can be done with the takes of these shots that are not there yet; taking them off is for the Tasks screen."""
+    tasks = [task for view in views for task in view.tasks if task.status is not TaskStatus.COMPLETED]
+    return [action for action in bulk.actions(tasks) if action.name != "delete"]
+
+
+def _problems(visit: Visit, estimate: Estimate) -> None:
+    """How many of them their model will not take, and the first reason."""
+    if estimate.problems:
+        first, t = estimate.problems[0], visit.t
+        why = t.error("parameter", first.problem.code, first.problem.params)
+        shots = len({problem.shot.id for problem in estimate.problems})
+        st.caption(f":material/warning: {t.n('select.problems', shots, why=why)}")
+
+
+@answered
+def _generate(ids: list[int]) -> None:
+    visit = here()
+    made = visit.app.tasks.generate(visit.project.id, ids)
+    if made.tasks:
+        tell(visit.t.n("select.queued", len(made.tasks)), ":material/check:")
+    for refusal in made.refused[: bulk.TOLD]:
+        why = visit.t.error("parameter", refusal.code, refusal.params)
+        tell(visit.t("select.refused", shot=refusal.shot.number, why=why), ":material/error:")
+    if len(made.refused) > bulk.TOLD:
+        tell(visit.t.n("select.refused_more", len(made.refused) - bulk.TOLD), ":material/error:")
+
+
+@answered
+def _delete(ids: list[int]) -> None:
+    delete_shots(ids)

@@ -1,0 +1,133 @@
+"""The shots as a wall of frames: dragged into order, and played as stills before anything is paid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any, Final
+
+import streamlit as st
+
+from vidgen_core.app import Frame
+from vidgen_core.app.roles import Role
+from vidgen_core.errors import NotFound
+from vidgen_core.locale import Text
+from vidgen_core.ui.media import frame_url, image_url, poster_url
+from vidgen_core.ui.session import Visit, answered, here, keep
+from vidgen_core.ui.sign_in import may
+
+_KEY: Final = "storyboard"
+#: Number of the last act of the component that was carried out.
+_SEEN: Final = "_storyboard_seen"
+#: Moves of this session that can be taken back: (project id, shot id, what it stood before).
+_MOVES: Final = "_storyboard_moves"
+_KEPT: Final = 100
+#: Words of the component.
+_WORDS: Final = (
+    "wall",
+    "frame",
+    "movable",
+    "hint",
+    "play",
+    "play_from",
+    "pause",
+    "previous",
+    "next",
+    "close",
+    "position",
+    "undo",
+    "lifted",
+    "carried",
+    "moved",
+    "put_back",
+)
+
+
+def wall(visit: Visit, frames: Sequence[Frame]) -> None:
+    """Draw the frames with their player."""
+    files = resources.files(__package__)
+    component = st.components.v2.component(
+        "vidgen_storyboard",
+        js=files.joinpath("storyboard.js").read_text(encoding="utf-8"),
+        css=files.joinpath("storyboard.css").read_text(encoding="utf-8"),
+    )
+    component(key=_KEY, data=describe(visit, frames), on_acts_change=_act, height="content")
+
+
+def describe(visit: Visit, frames: Sequence[Frame]) -> dict[str, Any]:
+    """Everything the component draws, as plain data."""
+    t = visit.t
+    length = t.duration(round(sum(frame.seconds for frame in frames)))
+    settings = visit.app.settings()
+    width, _, height = settings.providers.of(settings.mode).aspect_ratio.partition(":")
+    return {
+        "frames": [_frame(t, frame) for frame in frames],
+        "sum": t.n("storyboard.sum", len(frames), time=length),
+        "ratio": f"{width} / {height}" if height else "1",
+        "movable": may(Role.MAKER),
+        "undo": bool(_moves(visit)),
+        "seen": keep(_SEEN, 0),
+        "words": {name: t(f"storyboard.{name}") for name in _WORDS},
+    }
+
+
+def _frame(t: Text, frame: Frame) -> dict[str, Any]:
+    shot, take = frame.shot, frame.take
+    poster = poster_url(take) if take else None
+    return {
+        "id": shot.id,
+        "number": shot.number,
+        "words": shot.script or shot.prompt,
+        "script": bool(shot.script),
+        "picture": image_url(shot) if shot.image else poster,
+        "large": frame_url(shot) if shot.image else poster,
+        "seconds": frame.seconds,
+        "facts": t.duration(round(frame.seconds, 1)),
+    }
+
+
+# --- acts
+
+
+def _act() -> None:
+    news: Mapping[str, Any] = st.session_state[_KEY].get("acts") or {}
+    carry_out(here(), news.get("acts", []))
+
+
+def carry_out(visit: Visit, acts: Sequence[Mapping[str, Any]]) -> None:
+    """What the component says was done, oldest first: ``{"n": 8, "do": "move", "shot": 7, "before": 3}`` or ``undo``.
+
+    Acts come again until the component has heard that they were carried out; each is, once.
+    """
+    for act in acts:
+        number = act.get("n")
+        if isinstance(number, int) and number > keep(_SEEN, 0):
+            # Before it is tried: what was refused is not asked for again.
+            st.session_state[_SEEN] = number
+            _one(visit, act)
+
+
+@answered
+def _one(visit: Visit, act: Mapping[str, Any]) -> None:
+    if act.get("do") == "undo":
+        _undo(visit)
+        return
+    shot_id, before = act.get("shot"), act.get("before")
+    if not isinstance(shot_id, int) or visit.app.shots.get(shot_id).project_id != visit.project.id:
+        raise NotFound("shot_not_found", id=shot_id)
+    was = visit.app.shots.move(shot_id, before)
+    if was != before:
+        st.session_state[_MOVES] = [*_moves(visit), (visit.project.id, shot_id, was)][-_KEPT:]
+
+
+def _undo(visit: Visit) -> None:
+    moves = _moves(visit)
+    if moves:
+        _, shot_id, was = moves.pop()
+        st.session_state[_MOVES] = moves
+        visit.app.shots.move(shot_id, was)
+
+
+def _moves(visit: Visit) -> list[tuple[int, int, int | None]]:
+    """Those of the project on screen; another project's are forgotten."""
+    return [move for move in keep(_MOVES, []) if move[0] == visit.project.id]

@@ -49,6 +49,11 @@ class Locations:
         return self.home / "local-jobs"
 
     @property
+    def drawings(self) -> Path:
+        """Pictures that were drawn and paid for, until they are in the image store."""
+        return self.home / "drawings"
+
+    @property
     def videos(self) -> Path:
         """The save folder unless the settings name another."""
         return self.home / "videos"
@@ -61,7 +66,7 @@ class Locations:
         """Make the home, readable by its owner only, and the folders in it; return self."""
         self.home.mkdir(parents=True, exist_ok=True)
         self.home.chmod(0o700)
-        for folder in (self.images, self.posters, self.thumbnails, self.local_jobs):
+        for folder in (self.images, self.posters, self.thumbnails, self.local_jobs, self.drawings):
             folder.mkdir(exist_ok=True)
         return self
 

@@ -17,12 +17,29 @@ from vidgen_core.errors import ErrorKind
 
 
 class Mode(StrEnum):
-    """The generation modes; the value is the provider's id everywhere."""
+    """The providers; the value is the provider's id everywhere."""
 
     LOCAL = "local"
     YUNWU = "yunwu"
     KIE = "kie"
     LOVART = "lovart"
+    #: Image endpoints of an aggregator: makes pictures, never videos.
+    IMAGES = "images"
+
+
+#: The generation modes: the providers that make videos.
+VIDEO_MODES: Final = (Mode.LOCAL, Mode.YUNWU, Mode.KIE, Mode.LOVART)
+#: The providers that draw pictures.
+PICTURE_MODES: Final = (Mode.LOCAL, Mode.IMAGES)
+
+
+class Output(StrEnum):
+    """What a task makes."""
+
+    #: A take.
+    VIDEO = "video"
+    #: A candidate for the reference image.
+    IMAGE = "image"
 
 
 class TaskStatus(StrEnum):
@@ -186,10 +203,12 @@ class Shot(Frozen):
     #: What its reference image is drawn from.
     picture_prompt: str = ""
     chosen_take_id: int | None = None
-    #: Kept by the store: tasks of this shot by what a filter asks for.
+    #: Kept by the store: tasks of this shot that make videos, by what a filter asks for.
     live_count: int = 0
     completed_count: int = 0
     failed_count: int = 0
+    #: Pictures of this shot that are queued or under way.
+    drawing_count: int = 0
     rev: int = 0
     created_at: datetime
 
@@ -200,6 +219,8 @@ class GenerationParams(Frozen):
     prompt: str = ""
     image: str | None = None
     image_url: str | None = None
+    #: Keys of the pictures that a picture is drawn after: of the project's style and of characters.
+    references: tuple[str, ...] = ()
     aspect_ratio: str
     size: str
     #: seconds; None leaves it to the model
@@ -213,14 +234,16 @@ class GenerationParams(Frozen):
 
 
 class Task(Frozen):
-    """Our unit of queued work: one take of one shot by one provider."""
+    """Our unit of queued work: one take, or one picture, of one shot by one provider."""
 
     id: int
     project_id: int
     shot_id: int
     #: The shot's number at the time of reading, for people and file names.
     shot: str
-    #: Number of the take within its shot, from 1.
+    #: What it makes.
+    output: Output = Output.VIDEO
+    #: Number of the take, or of the candidate, within its shot, from 1.
     take: int
     batch: int
     status: TaskStatus
@@ -253,6 +276,11 @@ class Task(Frozen):
     submitted_at: datetime | None = None
     polled_at: datetime | None = None
     finished_at: datetime | None = None
+
+    @property
+    def label(self) -> str:
+        """``1.0-v2`` for a take, ``1.0-p2`` for a picture."""
+        return f"{self.shot}-{'v' if self.output is Output.VIDEO else 'p'}{self.take}"
 
 
 class Attempt(Frozen):
@@ -314,6 +342,33 @@ class Take(Frozen):
     warnings: tuple[str, ...] = ()
     chosen: bool = False
     rejected: str | None = None
+    created_at: datetime
+
+
+class Candidate(Frozen):
+    """A picture that may become a shot's reference image: drawn by a task, or given by a person."""
+
+    id: int
+    project_id: int
+    shot_id: int
+    #: None: a person gave it.
+    task_id: int | None = None
+    #: From 1 within the shot.
+    number: int
+    #: Key in the image store; None for a picture known by its link alone.
+    image: str | None = None
+    image_url: str | None = None
+    width: int | None = None
+    height: int | None = None
+    bytes: int | None = None
+    provider: Mode | None = None
+    model: str = ""
+    prompt: str = ""
+    seed: int | None = None
+    #: Set aside by a person.
+    rejected: bool = False
+    #: It is the shot's reference image now.
+    chosen: bool = False
     created_at: datetime
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -17,7 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, event
 
 from vidgen_core.errors import ErrorKind
-from vidgen_core.models import LIVE, LogLevel, Mode, TaskStatus
+from vidgen_core.models import LIVE, LogLevel, Mode, Output, TaskStatus
 from vidgen_core.store import LogFilter, ShotFilter, Store, TaskFilter, Tx
 from vidgen_core.store.dialect import TRIGGERS
 from vidgen_core.store.migrations import HEAD
@@ -74,6 +76,8 @@ QUESTIONS: list[tuple[str, Callable[[Tx], object]]] = [
     ("tasks_by_cost", lambda tx: tx.tasks.page(1, TaskFilter(), "cost", True)),
     ("tasks_by_finished", lambda tx: tx.tasks.page(1, TaskFilter(FAILED), "finished", True)),
     ("tasks_by_duration", lambda tx: tx.tasks.page(1, TaskFilter(FAILED), "duration", True)),
+    ("tasks_by_id", lambda tx: tx.tasks.page(1, TaskFilter(output=Output.VIDEO), "id", True)),
+    ("candidates_of_shot", lambda tx: tx.candidates.of_shots([1, 2])),
     ("task_counts", lambda tx: tx.tasks.counts(1)),
     ("tasks_changed", lambda tx: tx.tasks.changed_since(1, 5)),
     ("tasks_of_shot", lambda tx: tx.tasks.of_shots([1, 2])),
@@ -188,3 +192,27 @@ def test_no_sort_of_the_task_table_sorts_all_rows(filled: Store, sort: Any) -> N
     assert not any(
         "TEMP B-TREE" in step for step in plan(filled, lambda tx: tx.tasks.page(1, TaskFilter(), sort, True))
     )
+
+
+def test_a_database_of_the_first_schema_keeps_its_tasks_and_their_counts(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", "vidgen_core.store:migrations")
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for name in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all():
+            # Triggers of today know columns that an old database has not.
+            connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
+        for rows in (SHOTS, TEXTS, TASKS):
+            connection.exec_driver_sql(rows)
+    engine.dispose()
+
+    with contextlib.closing(Store.open(path)) as store, store.read() as tx:
+        counts = tx.tasks.counts(1)
+        assert sum(counts.values()) == 400
+        assert counts[TaskStatus.QUEUED] == 134
+        assert tx.tasks.page(1, TaskFilter(output=Output.VIDEO)).total == 400
+        assert tx.shots.page(1, ShotFilter("without_picture"), 5).total == 20

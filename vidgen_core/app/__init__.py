@@ -3,6 +3,7 @@
 ``Vidgen`` is sync and returns plain frozen values. It meets the runner only in the store.
 """
 
+from vidgen_core.app.drawing import Character, References
 from vidgen_core.app.logs import words_of
 from vidgen_core.app.vidgen import Vidgen
 from vidgen_core.app.views import (
@@ -25,6 +26,7 @@ from vidgen_core.app.views import (
 )
 
 __all__ = [
+    "Character",
     "Estimate",
     "Finding",
     "Frame",
@@ -33,6 +35,7 @@ __all__ = [
     "KnownConnection",
     "Outcome",
     "Preview",
+    "References",
     "Refusal",
     "RowNote",
     "ShotProblem",

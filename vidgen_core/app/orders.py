@@ -14,6 +14,7 @@ OPTIONS: Final[Mapping[Mode, tuple[str, ...]]] = {
     Mode.YUNWU: ("enhance_prompt",),
     Mode.KIE: ("enable_fallback", "enable_translation"),
     Mode.LOVART: (),
+    Mode.IMAGES: (),
 }
 
 

@@ -51,6 +51,7 @@ LOOKS: Final[dict[str, frozenset[str]]] = {
     "tasks": frozenset(
         {"get", "many", "page", "ids", "counts", "attempts", "changed_since", "estimate", "estimate_for", "steps"}
     ),
+    "pictures": frozenset({"of_shot", "get", "missing", "references", "wording", "estimate"}),
     "results": frozenset({"get", "takes_of", "chosen", "file", "poster"}),
     "imports": frozenset(),
     "watching": frozenset({"get", "state", "is_alive"}),
@@ -106,6 +107,7 @@ ACTS: Final[dict[str, frozenset[str]]] = {
             "confirm_price",
         }
     ),
+    "pictures": frozenset({"draw", "choose", "choose_number", "reject", "set_references"}),
     "results": frozenset({"choose", "choose_number", "reject"}),
     "imports": frozenset({"carry_out"}),
     "watching": frozenset({"set", "unset"}),

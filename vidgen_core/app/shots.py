@@ -7,10 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vidgen_core.app.drawing import DRAWN_FROM, plan_picture, references_of
 from vidgen_core.app.orders import Wish, follow, plan
 from vidgen_core.app.views import Frame, ShotView
 from vidgen_core.errors import InputError
-from vidgen_core.models import Mode, Shot, ShotParams, TaskStatus
+from vidgen_core.models import Mode, Output, Shot, ShotParams, TaskStatus
 from vidgen_core.store import NewShot, Page, ShotFilter, Tx
 
 if TYPE_CHECKING:
@@ -124,6 +125,8 @@ class Shots:
         with self._app.store.write() as tx:
             before = tx.shots.get(shot_id)
             _check_number(tx, before, changes)
+            if {"image", "image_url"} & changes.keys():
+                tx.candidates.keep_own(before)
             shot = tx.shots.edit(shot_id, changes, rev)
             self._follow(tx, before, shot, frozenset(changes))
         self._app.runner.wake()
@@ -131,14 +134,19 @@ class Shots:
 
     def _follow(self, tx: Tx, before: Shot, shot: Shot, changed: frozenset[str]) -> None:
         """Rows that wait stay editable until they are submitted."""
-        if not changed & {"prompt", "image", "image_url", "params"}:
+        if not changed & {"prompt", "picture_prompt", "script", "image", "image_url", "params"}:
             return
         settings = self._app.settings()
+        references = references_of(tx, shot.project_id)
         for task in tx.tasks.of_shots([shot.id]).get(shot.id, []):
             if task.status not in (TaskStatus.PENDING, TaskStatus.QUEUED):
                 continue
-            planned = plan(shot, Wish(provider=task.provider), settings).params
-            params = follow(task.params, before.params, shot, changed, planned)
+            wish = Wish(provider=task.provider)
+            if task.output is Output.IMAGE:
+                planned = plan_picture(shot, references, wish, settings).params
+                params = task.params.model_copy(update={name: getattr(planned, name) for name in DRAWN_FROM})
+            else:
+                params = follow(task.params, before.params, shot, changed, plan(shot, wish, settings).params)
             if params != task.params:
                 tx.tasks.note(task.id, params=params)
         # The words that a search finds these tasks by.
@@ -198,8 +206,16 @@ def _views(tx: Tx, shots: Sequence[Shot]) -> list[ShotView]:
     ids = [shot.id for shot in shots]
     tasks = tx.tasks.of_shots(ids)
     takes = tx.takes.of_shots(ids)
+    candidates = tx.candidates.of_shots(ids)
     return [
-        ShotView(shot=shot, tasks=tuple(tasks.get(shot.id, ())), takes=tuple(takes.get(shot.id, ()))) for shot in shots
+        ShotView(
+            shot=shot,
+            tasks=tuple(task for task in tasks.get(shot.id, ()) if task.output is Output.VIDEO),
+            takes=tuple(takes.get(shot.id, ())),
+            drawings=tuple(task for task in tasks.get(shot.id, ()) if task.output is Output.IMAGE),
+            candidates=tuple(candidates.get(shot.id, ())),
+        )
+        for shot in shots
     ]
 
 

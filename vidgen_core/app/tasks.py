@@ -10,7 +10,7 @@ from vidgen_core.app import confirming, recovery
 from vidgen_core.app.orders import Plan, Wish, plan
 from vidgen_core.app.views import Estimate, Generated, Outcome, Refusal, ShotProblem, ShotRefusal, Step
 from vidgen_core.errors import InputError, Refused
-from vidgen_core.models import LIVE, Attempt, LogLevel, Mode, Money, Shot, Task, TaskStatus
+from vidgen_core.models import LIVE, VIDEO_MODES, Attempt, LogLevel, Mode, Money, Shot, Task, TaskStatus
 from vidgen_core.providers.base import Problem
 from vidgen_core.settings import KeySettings
 from vidgen_core.store import NewTask, Page, TaskFilter, TaskSort, Tx
@@ -300,6 +300,8 @@ def _wish(
 ) -> Wish:
     if takes is not None and not 1 <= takes <= 5:
         raise InputError("takes_out_of_range", takes=takes)
+    if provider is not None and provider not in VIDEO_MODES:
+        raise InputError("provider_makes_no_videos", provider=provider.value)
     return Wish(provider=provider, model=model, aspect_ratio=aspect_ratio, size=size, duration=duration, takes=takes)
 
 

@@ -13,6 +13,7 @@ from vidgen_core.app.engine import Engine
 from vidgen_core.app.exports import Exports
 from vidgen_core.app.imports import Imports
 from vidgen_core.app.logs import Logs
+from vidgen_core.app.pictures import Pictures
 from vidgen_core.app.projects import Projects
 from vidgen_core.app.results import Results
 from vidgen_core.app.shots import Shots
@@ -20,7 +21,7 @@ from vidgen_core.app.tasks import Tasks
 from vidgen_core.app.watching import Watching
 from vidgen_core.errors import FileError, Refused
 from vidgen_core.locations import Locations, find_locations
-from vidgen_core.models import Mode
+from vidgen_core.models import VIDEO_MODES, Mode
 from vidgen_core.settings import Settings, SettingsFile
 from vidgen_core.store import Store
 
@@ -45,6 +46,7 @@ class Vidgen:
         self.projects = Projects(self)
         self.shots = Shots(self)
         self.tasks = Tasks(self)
+        self.pictures = Pictures(self)
         self.results = Results(self)
         self.imports = Imports(self)
         self.watching = Watching(self)
@@ -96,9 +98,9 @@ class Vidgen:
 
     @property
     def modes(self) -> tuple[Mode, ...]:
-        """The modes that can be chosen."""
+        """The generation modes that can be chosen."""
         with self._opening:
-            return tuple(self._providers)
+            return tuple(mode for mode in self._providers if mode in VIDEO_MODES)
 
     @cached_property
     def _providers(self) -> dict[Mode, Provider]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import Field
 
-from vidgen_core.models import Frozen, Heartbeat, Mode, Money, Shot, Take, Task, TaskStatus
+from vidgen_core.models import Candidate, Frozen, Heartbeat, Mode, Money, Shot, Take, Task, TaskStatus
 from vidgen_core.providers.base import Connection, Problem
 
 if TYPE_CHECKING:
@@ -18,13 +18,16 @@ class ShotView(Frozen):
     """A shot with everything its card shows."""
 
     shot: Shot
-    #: In the order of their takes.
+    #: Those that make videos, in the order of their takes.
     tasks: tuple[Task, ...] = ()
     takes: tuple[Take, ...] = ()
+    #: Those that draw pictures, in the order of their candidates.
+    drawings: tuple[Task, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
 
     @property
     def counts(self) -> dict[TaskStatus, int]:
-        """How many of its tasks stand where; states without one are left out."""
+        """How many of its tasks that make videos stand where; states without one are left out."""
         found: dict[TaskStatus, int] = {}
         for task in self.tasks:
             found[task.status] = found.get(task.status, 0) + 1

@@ -116,7 +116,7 @@ def _task_row(session: Session, task: Task) -> tuple[str, ...]:
     percent = f" {task.progress} %" if task.progress is not None and not task.file else ""
     state = f"{STATUS_ICONS[task.status]} {session.text.status(task.status)}{percent}"
     result = task.file or (session.text.failure(task.failure) if task.failure else "")
-    return str(task.id), f"{task.shot}-v{task.take}", state, f"{task.provider}/{task.model}", result
+    return str(task.id), task.label, state, f"{task.provider}/{task.model}", result
 
 
 def logs(

@@ -148,7 +148,7 @@ class _View:
 
     def _bar(self, task: Task) -> None:
         if task.id not in self._bars:
-            name = f"{task.shot}-v{task.take}"
+            name = task.label
             self._bars[task.id] = self._progress.add_task(name, total=None, note="")
         # Without a figure from the provider the bar only moves: a made-up percentage would be a lie.
         total = None if task.progress is None else 100
@@ -159,7 +159,7 @@ class _View:
         """A line about a task that has ended; it stays when the bars are gone."""
         text = self._session.text
         result = task.file or (text.failure(task.failure) if task.failure else "")
-        line = f"{task.shot}-v{task.take} {text.status(task.status)} {result}"
+        line = f"{task.label} {text.status(task.status)} {result}"
         self._progress.console.print(line, markup=False, soft_wrap=True)
 
 

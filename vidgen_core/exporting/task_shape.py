@@ -16,6 +16,7 @@ def task_shape(task: Task, project: str, text: Text) -> dict[str, Any]:
         "project": project,
         "shot": task.shot,
         "take": task.take,
+        "output": task.output.value,
         "status": task.status.value,
         "progress": progress_of(task),
         "provider": task.provider.value,

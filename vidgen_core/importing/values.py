@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from vidgen_core.importing.plan import Reason
-from vidgen_core.models import Mode
+from vidgen_core.models import VIDEO_MODES, Mode
 
 #: A seed as the providers take it: 32 bits.
 SEED_LIMIT: Final = 2**32 - 1
@@ -16,7 +16,7 @@ SEED_LIMIT: Final = 2**32 - 1
 LONGEST: Final = 600.0
 #: All but tab and line feed; workbooks cannot hold them, nor the two that are no characters.
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
-_MODES: Final = {"云雾": Mode.YUNWU, "本地": Mode.LOCAL, "veo3": Mode.KIE} | {mode.value: mode for mode in Mode}
+_MODES: Final = {"云雾": Mode.YUNWU, "本地": Mode.LOCAL, "veo3": Mode.KIE} | {mode.value: mode for mode in VIDEO_MODES}
 
 
 class _Wrong(Exception):
@@ -92,7 +92,9 @@ def _provider(text: str) -> Mode:
     mode = _MODES.get(text.casefold().removesuffix("api").strip())
     if mode is None:
         raise _Wrong(
-            Reason("row_provider_unknown", {"value": text[:40], "allowed": ", ".join(mode.value for mode in Mode)})
+            Reason(
+                "row_provider_unknown", {"value": text[:40], "allowed": ", ".join(mode.value for mode in VIDEO_MODES)}
+            )
         )
     return mode
 

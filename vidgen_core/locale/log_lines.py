@@ -8,7 +8,7 @@ from typing import Any, Final
 from babel.messages import pofile
 
 from vidgen_core.locale.text import Text, catalogue_files
-from vidgen_core.models import LogLine, Mode
+from vidgen_core.models import LogLine, Mode, Output
 
 _SENTENCES: Final = "log."
 #: Below this are the words of the log's screen.
@@ -26,12 +26,14 @@ def log_sentence(t: Text, line: LogLine) -> str:
 
 
 def _spoken(t: Text, params: dict[str, Any]) -> dict[str, Any]:
-    """The params with their codes put into words: ``cause`` is an error, ``provider`` a mode."""
+    """The params with their codes put into words: ``cause`` is an error, ``provider`` a mode, ``output`` what is made."""
     spoken = dict(params)
     if "cause" in params:
         inner = params.get("detail")
         filled = inner if isinstance(inner, dict) else params
         spoken["cause"] = t.error(params.get("kind", "provider"), str(params["cause"]), filled)
+    if params.get("output") == Output.IMAGE:
+        spoken["shot"] = t("pictures.of_shot", shot=params.get("shot"))
     if params.get("provider") in set(Mode):
         spoken["provider"] = t(f"mode.{params['provider']}")
     return spoken

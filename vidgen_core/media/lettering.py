@@ -33,10 +33,10 @@ class Lettering:
     def draw(cls, text: str, width: int, height: int) -> Lettering:
         """Letters in the lower left corner, made smaller until the line fits."""
         size = max(8, min(width, height) // 32)
-        font = _font(text, size)
+        font = font_for(text, size)
         while font.getlength(text) > width * 0.92 and size > 6:
             size -= 1
-            font = _font(text, size)
+            font = font_for(text, size)
         letters = Image.new("L", (width, height), 0)
         place = (round(width * 0.04), height - round(min(width, height) * 0.04))
         ImageDraw.Draw(letters).text(place, text, fill=210, font=font, anchor="ls")
@@ -51,7 +51,8 @@ class Lettering:
             plane.paste(_NEUTRAL, mask=self.half)
 
 
-def _font(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font_for(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """A font of this machine that has the letters of ``text``; ``size`` in pixels."""
     for name in () if text.isascii() else _FONTS:
         try:
             return ImageFont.truetype(name, size)

@@ -53,11 +53,14 @@ class Price(Frozen):
         return same_size and self.seconds in (None, params.duration)
 
 
-#: Sources: an assumption of ours for Yunwu; for KIE a flat charge that a public client measured (``veo-3-1``) and public
+#: Sources: assumptions of ours for Yunwu and for pictures; for KIE a flat charge that a public client measured (``veo-3-1``) and public
 #: price lists of its users for the rest. All are editable, so all but the free one are marked assumed.
 PRICES: Final[tuple[Price, ...]] = (
     Price(provider=Mode.LOCAL, model="*", amount=Decimal(0), currency="CNY", assumed=False),
     Price(provider=Mode.YUNWU, model="grok-video-3", amount=Decimal("0.4"), currency="CNY"),
+    Price(provider=Mode.IMAGES, model="gpt-image-1", amount=Decimal("0.3"), currency="CNY"),
+    Price(provider=Mode.IMAGES, model="dall-e-3", amount=Decimal("0.3"), currency="CNY"),
+    Price(provider=Mode.IMAGES, model="gemini-2.5-flash-image-preview", amount=Decimal("0.3"), currency="CNY"),
     Price(provider=Mode.KIE, model="veo3_fast", amount=Decimal(60), currency="credits"),
     Price(provider=Mode.KIE, model="veo3", amount=Decimal(250), currency="credits"),
     Price(provider=Mode.KIE, model="veo-3-1", amount=Decimal(65), currency="credits"),

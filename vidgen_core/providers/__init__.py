@@ -8,6 +8,7 @@ from typing import Final
 from vidgen_core.locations import Locations
 from vidgen_core.models import Mode
 from vidgen_core.providers.base import Provider
+from vidgen_core.providers.images import Images
 from vidgen_core.providers.kie import Kie
 from vidgen_core.providers.kie_upload import UploadCache
 from vidgen_core.providers.local import LocalProvider
@@ -23,6 +24,7 @@ REGISTRY: Final[dict[Mode, Maker]] = {
     Mode.YUNWU: lambda settings, locations, _: Yunwu(settings, locations),
     Mode.KIE: lambda settings, locations, uploads: Kie(settings, locations, uploads),
     Mode.LOVART: lambda settings, locations, uploads: Lovart(settings, locations, uploads),
+    Mode.IMAGES: lambda settings, locations, _: Images(settings, locations),
 }
 
 

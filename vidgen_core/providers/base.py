@@ -1,4 +1,4 @@
-"""What a provider is: someone, or the Local renderer, who turns a shot into video.
+"""What a provider is: someone, or the Local renderer, who turns a shot into video, or draws its picture.
 
 A provider is told, never asks: it knows no task table, no queue and no key pool. The runner hands it an
 ``Order`` and a ``Key`` and writes down what comes back before anything else happens. The verbs are split so
@@ -28,7 +28,7 @@ from pydantic import Field, SecretStr
 
 from vidgen_core.locations import Locations
 from vidgen_core.media.files import PartFile
-from vidgen_core.models import Charge, Failure, Frozen, GenerationParams, Mode, Money
+from vidgen_core.models import Charge, Failure, Frozen, GenerationParams, Mode, Money, Output
 from vidgen_core.settings import Settings
 
 #: Stage of a job that goes on only after a yes to its price.
@@ -83,7 +83,7 @@ class Problem(Frozen):
 
 
 class Order(Frozen):
-    """One take as it is handed to a provider."""
+    """One take, or one picture, as it is handed to a provider."""
 
     #: Our name for this attempt, the same after a crash; sent along where the protocol has a place for it.
     reference: str
@@ -93,6 +93,9 @@ class Order(Frozen):
     image: Path | None = None
     #: Number of the take within its shot; lets seeded renderers make takes differ.
     take: int = 1
+    output: Output = Output.VIDEO
+    #: The pictures on this machine that a picture is drawn after.
+    references: tuple[Path, ...] = ()
 
 
 class Prepared(Frozen):
@@ -162,6 +165,8 @@ class Found(Frozen):
     at: datetime
     model: str
     prompt: str | None = None
+    #: It bears the order's own reference: it is this order and no other.
+    exact: bool = False
 
 
 class Connection(Frozen):
@@ -216,6 +221,10 @@ class Provider(ABC):
     @abstractmethod
     def models(self) -> tuple[str, ...]:
         """The models known without asking anybody, the default first."""
+
+    def picture_models(self) -> tuple[str, ...]:
+        """The models that draw pictures, the default first; empty for one that makes videos only."""
+        return ()
 
     @abstractmethod
     def capabilities(self, model: str) -> Capabilities:

@@ -6,7 +6,7 @@ import base64
 import json
 import math
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -85,6 +85,16 @@ def _fill(value: Any, marker: str, files: list[_File]) -> Any:
     return value
 
 
+@dataclass(frozen=True)
+class FormFile:
+    """A file of a form; the names must be plain ASCII without quotes."""
+
+    field: str
+    path: Path
+    name: str
+    mime: str
+
+
 def multipart_body(
     fields: Mapping[str, str], file: Path, file_name: str, mime: str, *, file_field: str = "file"
 ) -> Body:
@@ -92,21 +102,30 @@ def multipart_body(
 
     :raises OSError: the file is gone
     """
+    return form_body(fields, [FormFile(file_field, file, file_name, mime)])
+
+
+def form_body(fields: Mapping[str, str], files: Sequence[FormFile]) -> Body:
+    """A form with any number of files; names of fields must be plain ASCII without quotes.
+
+    :raises OSError: a file is gone
+    """
     boundary = uuid.uuid4().hex
-    head = "".join(
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in fields.items()
-    )
-    head += f'--{boundary}\r\nContent-Disposition: form-data; name="{file_field}"; filename="{file_name}"\r\n'
-    head += f"Content-Type: {mime}\r\n\r\n"
     parts: list[bytes | _File] = [
-        head.encode(),
-        _File(file, file.stat().st_size, as_base64=False),
-        f"\r\n--{boundary}--\r\n".encode(),
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
     ]
+    for file in files:
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{file.field}"; filename="{file.name}"\r\n'
+        parts += [
+            f"{head}Content-Type: {file.mime}\r\n\r\n".encode(),
+            _File(file.path, file.path.stat().st_size, as_base64=False),
+            b"\r\n",
+        ]
+    parts.append(f"--{boundary}--\r\n".encode())
     return _body(f"multipart/form-data; boundary={boundary}", parts)
 
 
-def _body(content_type: str, parts: list[bytes | _File]) -> Body:
+def _body(content_type: str, parts: Sequence[bytes | _File]) -> Body:
     length = sum(len(part) if isinstance(part, bytes) else part.length for part in parts)
     return Body(content_type, length, tuple(parts))

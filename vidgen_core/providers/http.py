@@ -141,9 +141,11 @@ class Http:
     would leave it open whether the request arrived.
 
     :param patience: replaces single entries of ``PATIENCE``.
+    :param most: bytes read of an answer; a longer one is no JSON any more.
     """
 
-    def __init__(self, patience: Mapping[Verb, Patience] | None = None) -> None:
+    def __init__(self, patience: Mapping[Verb, Patience] | None = None, most: int = ANSWER_BYTES) -> None:
+        self._most = most
         self._patience = {**PATIENCE, **(patience or {})}
         self._clients: dict[bool, httpx.AsyncClient] = {}
 
@@ -184,7 +186,7 @@ class Http:
                 asyncio.timeout(self._patience[verb].total),
                 self.stream(verb, method, url, key=key, params=params, body=body) as response,
             ):
-                return await _read(response, key)
+                return await _read(response, key, self._most)
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -246,11 +248,11 @@ def _make_client(paid: bool) -> httpx.AsyncClient:
         ) from None
 
 
-async def _read(response: httpx.Response, key: Key | None) -> Answer:
+async def _read(response: httpx.Response, key: Key | None, most: int) -> Answer:
     raw = bytearray()
     async for piece in response.aiter_bytes():
         raw += piece
-        if len(raw) > ANSWER_BYTES:
+        if len(raw) > most:
             break
     text = raw.decode("utf-8", "replace")
     return Answer(

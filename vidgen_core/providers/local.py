@@ -19,7 +19,8 @@ from vidgen_core.errors import ErrorKind, InputError, RemoteError
 from vidgen_core.media.disk import replacing
 from vidgen_core.media.files import PartFile
 from vidgen_core.media.kenburns import RenderSpec, pixel_size
-from vidgen_core.models import Charge, Failure, GenerationParams, Mode
+from vidgen_core.media.storyboard import FrameSpec, draw_storyboard
+from vidgen_core.models import Charge, Failure, GenerationParams, Mode, Output
 from vidgen_core.providers.base import (
     Capabilities,
     Connection,
@@ -35,6 +36,8 @@ from vidgen_core.providers.base import (
 )
 
 MODEL = "ken-burns"
+#: Draws captioned storyboard frames.
+FRAME_MODEL = "storyboard"
 #: Bytes copied at a time.
 CHUNK = 1 << 20
 #: Characters kept of what a dying child said.
@@ -100,7 +103,10 @@ class Rendering:
 
 
 class LocalProvider(Provider):
-    """Renders a moving picture from the reference image; the camera follows the words of the prompt."""
+    """Renders a moving picture from the reference image; the camera follows the words of the prompt.
+
+    A picture that is asked for is drawn as a captioned frame of a storyboard.
+    """
 
     mode: ClassVar[Mode] = Mode.LOCAL
     needs_key: ClassVar[bool] = False
@@ -121,6 +127,9 @@ class LocalProvider(Provider):
     def models(self) -> tuple[str, ...]:
         return (MODEL,)
 
+    def picture_models(self) -> tuple[str, ...]:
+        return (FRAME_MODEL,)
+
     def capabilities(self, model: str) -> Capabilities:
         return Capabilities(
             model=model,
@@ -139,6 +148,8 @@ class LocalProvider(Provider):
         return ()
 
     async def prepare(self, order: Order, key: Key | None) -> Prepared:
+        if order.output is Output.IMAGE:
+            return _frame(order)
         params, local = order.params, self.settings().providers.local
         width, height = pixel_size(params.size, params.aspect_ratio)
         spec = RenderSpec(
@@ -160,9 +171,10 @@ class LocalProvider(Provider):
 
     async def poll(self, job: RemoteJob, key: Key | None) -> RemoteState:
         name = job.remote_id
-        if self._target(name).exists():
-            await self._forget(name)
-            return RemoteState(status=RemoteStatus.SUCCEEDED, progress=100, url=str(self._target(name)))
+        for result in (self._target(name), self._drawing(name)):
+            if result.exists():
+                await self._forget(name)
+                return RemoteState(status=RemoteStatus.SUCCEEDED, progress=100, url=str(result))
         rendering = self._renderings.get(name)
         if rendering is None:
             return await self._resume(name)
@@ -189,7 +201,7 @@ class LocalProvider(Provider):
         return True
 
     async def release(self, job: RemoteJob) -> None:
-        for path in (self._target(job.remote_id), self._order(job.remote_id)):
+        for path in (self._target(job.remote_id), self._drawing(job.remote_id), self._order(job.remote_id)):
             path.unlink(missing_ok=True)
 
     async def test(self, key: Key | None) -> Connection:
@@ -205,6 +217,9 @@ class LocalProvider(Provider):
     def _target(self, name: str) -> Path:
         return self.locations.local_jobs / f"{name}.mp4"
 
+    def _drawing(self, name: str) -> Path:
+        return self.locations.local_jobs / f"{name}.png"
+
     def _write_order(self, name: str, payload: dict[str, Any]) -> None:
         with replacing(self._order(name), ".new") as path:
             path.write_text(json.dumps(payload), "utf-8")
@@ -212,14 +227,33 @@ class LocalProvider(Provider):
     async def _render(self, name: str) -> None:
         if name in self._renderings:
             return
-        rendering = self._renderings[name] = Rendering()
         wish = json.loads(await asyncio.to_thread(self._order(name).read_text, "utf-8"))
+        if "caption" in wish:
+            # A frame takes a fraction of a second: no child is needed for it.
+            await asyncio.to_thread(draw_storyboard, FrameSpec.model_validate(wish), self._drawing(name))
+            return
+        rendering = self._renderings[name] = Rendering()
         await rendering.start(wish, self._target(name))
 
     async def _forget(self, name: str) -> None:
         rendering = self._renderings.pop(name, None)
         if rendering is not None:
             await rendering.stop()
+
+
+def _frame(order: Order) -> Prepared:
+    """What to draw: the number in the corner, the words below it."""
+    params = order.params
+    width, height = pixel_size(params.size, params.aspect_ratio)
+    spec = FrameSpec(
+        number=str(params.options.get("number", "")),
+        caption=str(params.options.get("caption", "")) or params.prompt,
+        width=width,
+        height=height,
+        seed=_seed(order),
+    )
+    payload = spec.model_dump(mode="json")
+    return Prepared(payload=payload, sent={**payload, "images": 0})
 
 
 def _seed(order: Order) -> int:

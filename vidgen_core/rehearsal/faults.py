@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -18,6 +18,7 @@ from vidgen_core.errors import InputError
 YUNWU: Final = "yunwu"
 KIE: Final = "kie"
 LOVART: Final = "lovart"
+IMAGES: Final = "images"
 BOTH: Final = (YUNWU, KIE)
 ALL: Final = (YUNWU, KIE, LOVART)
 
@@ -252,9 +253,35 @@ _AGENT: Final = (
     ),
 )
 
+_IMAGES: Final = (
+    *_only(IMAGES, Verb.SUBMIT, moderation_blocked="400 `moderation_blocked`: the safety system refuses the picture."),
+    *_only(
+        IMAGES,
+        Verb.ANSWER,
+        declined="The order is charged; the model says in words that it will not draw, or sends no picture.",
+        content_filter="The order is charged; the answer ends with `content_filter` and has no picture.",
+        base64_broken="The picture's base64 text has a foreign letter in it.",
+        not_a_picture="What is called a picture is none.",
+        as_link="The answer names a link instead of the picture's bytes.",
+        link_gone="The answer names a link that answers 404.",
+        in_parts="A chat model sends the picture as a part of its content instead of in Markdown.",
+        in_images="A chat model sends the picture in `message.images`.",
+    ),
+)
+
+
+def _of_images_too(fault: Fault) -> Fault:
+    """What befalls every submit and every answer befalls those of image endpoints too."""
+    shared = fault.providers is ALL and fault.verb in (Verb.SUBMIT, Verb.ANSWER)
+    return replace(fault, providers=(*ALL, IMAGES)) if shared else fault
+
+
 #: Every fault by its name, in the order in which they are tried.
 CATALOGUE: Final[Mapping[str, Fault]] = MappingProxyType(
-    {fault.name: fault for fault in (*_SUBMIT, *_ANSWER, *_POLL, *_RESULT, *_DOWNLOAD, *_OTHER, *_AGENT)}
+    {
+        fault.name: _of_images_too(fault)
+        for fault in (*_SUBMIT, *_ANSWER, *_POLL, *_RESULT, *_DOWNLOAD, *_OTHER, *_AGENT, *_IMAGES)
+    }
 )
 
 _TAG: Final = re.compile(r"\[\[([a-z0-9-]+)(?::([^\[\]]*))?\]\]")

@@ -40,12 +40,14 @@ class RehearsalOptions:
     kie_submits_per_10s: int = 20
     #: What each key has at first, in the provider's unit (US dollars, credits).
     balance: Mapping[str, float] = field(
-        default_factory=lambda: {"yunwu": 1_000.0, "kie": 1_000_000.0, "lovart": 1_000_000.0}
+        default_factory=lambda: {"yunwu": 1_000.0, "kie": 1_000_000.0, "lovart": 1_000_000.0, "images": 1_000.0}
     )
     #: Keys that start with another amount.
     key_balances: Mapping[str, float] = field(default_factory=dict)
     #: What one job costs, in the provider's unit.
-    price: Mapping[str, float] = field(default_factory=lambda: {"yunwu": 0.4, "kie": 60.0, "lovart": 25.0})
+    price: Mapping[str, float] = field(
+        default_factory=lambda: {"yunwu": 0.4, "kie": 60.0, "lovart": 25.0, "images": 0.3}
+    )
     #: Whether a row of Yunwu's log names the job it was charged for.
     log_names_jobs: bool = True
     #: Secret with which KIE callbacks are signed; empty: unsigned.

@@ -28,6 +28,7 @@ _MODELS: Final = (
     ("veo3.1-components", [_UNIFIED], "视频,参考图"),
     ("veo3-fast-frames", [_UNIFIED], "视频,首帧"),
     ("gpt-4o-mini", ["openai"], "对话"),
+    ("gpt-image-1", ["image-generation"], "绘图"),
 )
 
 Endpoint = Callable[[Request], Awaitable[Response]]

@@ -99,6 +99,8 @@ class Context:
             params=task.params,
             image=image,
             take=task.take,
+            output=task.output,
+            references=tuple(self.locations.images / key for key in task.params.references),
         )
 
 

@@ -1,4 +1,4 @@
-"""downloading -> completed: bytes into a ``.part``, checked, renamed, and only then a take."""
+"""downloading -> completed: bytes into a ``.part``, checked, renamed, and only then a take or a picture."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from vidgen_core.errors import ErrorKind, FileError, RemoteError, VidgenError
 from vidgen_core.media import files, video
-from vidgen_core.models import Charge, Failure, LogLevel, TaskStatus
+from vidgen_core.models import Charge, Failure, LogLevel, Output, TaskStatus
 from vidgen_core.providers.base import RemoteJob
-from vidgen_core.runner import records
+from vidgen_core.runner import picturing, records
 from vidgen_core.runner.backoff import back_off
 from vidgen_core.runner.context import Context, Held, Lane, Next, job_of
 from vidgen_core.runner.failures import failure_of, is_disk_trouble
@@ -39,7 +39,11 @@ async def download(held: Held, ctx: Context) -> Next | None:
     part: files.PartFile | None = None
     try:
         part = files.PartFile(await _target(held, ctx), owner=f"t{held.task.id}")
-        await _complete(held, ctx, await _fetch(held, ctx, job, part))
+        length = await _fetch(held, ctx, job, part)
+        if held.task.output is Output.IMAGE:
+            await picturing.complete(held, ctx, part, length)
+        else:
+            await _complete(held, ctx, await asyncio.to_thread(part.finish, length))
     except (RemoteError, FileError) as error:
         return await _broken(held, ctx, job, error, part)
     finally:
@@ -52,6 +56,8 @@ async def download(held: Held, ctx: Context) -> Next | None:
 async def _target(held: Held, ctx: Context) -> Path:
     """Where the file goes; the same again after a crash, so that its part is gone on with."""
     task, settings = held.task, ctx.settings()
+    if task.output is Output.IMAGE:
+        return picturing.target(held, ctx)
     project = await ctx.read(lambda tx: tx.projects.get(task.project_id))
     below = files.take_path(
         settings.file_pattern,
@@ -65,14 +71,13 @@ async def _target(held: Held, ctx: Context) -> Path:
     return settings.save_folder(ctx.locations) / below
 
 
-async def _fetch(held: Held, ctx: Context, job: RemoteJob, part: files.PartFile) -> Path:
-    """The whole file under its name. A crash after the rename fetches again and finds the same content there."""
+async def _fetch(held: Held, ctx: Context, job: RemoteJob, part: files.PartFile) -> int | None:
+    """All bytes, and how many there should be. A crash after the rename fetches again and finds the same content."""
     url = held.task.result_url
     if url is None:
         raise RemoteError("link_missing", kind=ErrorKind.FILE)
     await asyncio.to_thread(files.ensure_free_space, part.target.parent, USUAL_VIDEO)
-    length = await ctx.provider(held).fetch(job, url, part, ctx.key(held))
-    return await asyncio.to_thread(part.finish, length)
+    return await ctx.provider(held).fetch(job, url, part, ctx.key(held))
 
 
 async def _complete(held: Held, ctx: Context, path: Path) -> None:

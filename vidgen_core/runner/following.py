@@ -213,7 +213,7 @@ async def _reconcile(held: Held, ctx: Context, attempt: Attempt) -> Next | None:
     age = (ctx.clock() - intent_at).total_seconds()
     if found is not None:
         candidates = await ctx.read(lambda tx: _unclaimed(tx, attempt, found))
-        if len(candidates) == 1 and await ctx.read(lambda tx: _alone(tx, attempt)):
+        if len(candidates) == 1 and (candidates[0].exact or await ctx.read(lambda tx: _alone(tx, attempt))):
             return await _adopt(held, ctx, candidates[0])
         if age < min(RECONCILE_FOR, ctx.settings().runner.max_wait):
             return Next(min(RECONCILE_EVERY, ctx.settings().runner.poll_interval), Lane.REMOTE)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from vidgen_core.models import Attempt, AttemptState, Charge, Failure, LogLevel, Money, Task, TaskStatus
+from vidgen_core.models import Attempt, AttemptState, Charge, Failure, LogLevel, Money, Output, Task, TaskStatus
 from vidgen_core.providers.base import WAITS, Key, Prepared, RemoteState, Submission
 from vidgen_core.runner.context import Held
 from vidgen_core.store import Tx
@@ -204,6 +204,8 @@ def move(tx: Tx, held: Held, to: TaskStatus, **columns: Any) -> bool:
 
 def log(tx: Tx, level: LogLevel, code: str, task: Task, **params: Any) -> None:
     """A line about a task, named the way people name it."""
+    if task.output is Output.IMAGE:
+        params["output"] = task.output.value
     tx.log.add(level, code, project_id=task.project_id, task_id=task.id, shot=task.shot, take=task.take, **params)
 
 

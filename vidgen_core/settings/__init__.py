@@ -10,6 +10,7 @@ from vidgen_core.settings.reading import load_settings
 from vidgen_core.settings.reasons import REASONS
 from vidgen_core.settings.sections import (
     PATTERN_FIELDS,
+    ImagesSettings,
     KeySettings,
     KieSettings,
     LovartSettings,
@@ -26,6 +27,7 @@ from vidgen_core.settings.values import mask_secret
 __all__ = [
     "PATTERN_FIELDS",
     "REASONS",
+    "ImagesSettings",
     "KeySettings",
     "KieSettings",
     "LovartSettings",

@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from vidgen_core.locations import Locations
-from vidgen_core.models import Mode
+from vidgen_core.models import VIDEO_MODES, Mode
 from vidgen_core.settings.values import Filled, Ratio, Section, WebAddress, tail, wrong
 
 #: What a file name pattern may name.
@@ -179,8 +179,33 @@ class LovartSettings(ProviderSettings):
     """Seconds after which a conversation that says it is done is asked again; it may take that back."""
 
 
+class ImagesSettings(ProviderSettings):
+    """Pictures by the OpenAI-compatible image endpoints of an aggregator."""
+
+    drawn_by: Literal["auto", "local", "images"] = "auto"
+    """Who draws pictures: local (storyboard frames, free), images (this provider), or auto: this one once it has a key."""
+    base_url: WebAddress = "https://yunwu.ai"
+    """Where the provider answers; without /v1 at its end."""
+    model: Filled = "gpt-image-1"
+    """The model that draws."""
+    way: Literal["images", "chat"] = "images"
+    """How it is asked: by the image endpoints (images), or as a chat model that answers with pictures (chat)."""
+    size: Filled = "auto"
+    """auto: by the ratio and the model; 1K, 2K, 4K, or pixels such as 1024x1536."""
+    aspect_ratio: Ratio = "Auto"
+    """Width to height; Auto: as the shot's video."""
+    quality: Literal["auto", "low", "medium", "high", "standard", "hd"] = "auto"
+    """How carefully it is drawn, where the model knows such words."""
+    pictures_per_shot: int = Field(default=1, ge=1, le=4)
+    """How many candidates one click makes."""
+    wait: float = Field(default=300.0, ge=5, le=3600, allow_inf_nan=False)
+    """Seconds to wait for a picture: these endpoints answer when it is drawn."""
+    image_max_bytes: int = Field(default=3_000_000, ge=50_000)
+    """Style and character pictures above this many bytes are sent as a smaller JPEG; the original stays as it is."""
+
+
 class Providers(Section):
-    """One section for each generation mode."""
+    """One section for each provider."""
 
     local: LocalSettings = LocalSettings()
     """The renderer on this machine."""
@@ -190,6 +215,8 @@ class Providers(Section):
     """KIE with Veo3."""
     lovart: LovartSettings = LovartSettings()
     """Lovart."""
+    images: ImagesSettings = ImagesSettings()
+    """Pictures by the image endpoints of an aggregator."""
 
     def of(self, mode: Mode) -> ProviderSettings:
         """The section of one mode."""
@@ -337,6 +364,13 @@ class Settings(BaseSettings):
     sharing: SharingSettings = SharingSettings()
     """Who may use this installation from another machine."""
 
+    @field_validator("mode")
+    @classmethod
+    def _must_make_videos(cls, mode: Mode) -> Mode:
+        if mode not in VIDEO_MODES:
+            raise wrong("not_a_mode", allowed=", ".join(VIDEO_MODES))
+        return mode
+
     @field_validator("file_pattern")
     @classmethod
     def _must_name_one_file_a_take(cls, pattern: str) -> str:
@@ -373,6 +407,14 @@ class Settings(BaseSettings):
     def save_folder(self, locations: Locations) -> Path:
         """The absolute folder for finished videos; a relative ``save_dir`` counts from the data home."""
         return locations.home / Path(self.save_dir).expanduser() if self.save_dir else locations.videos
+
+    @property
+    def draws(self) -> Mode:
+        """Who draws new pictures."""
+        images = self.providers.images
+        if images.drawn_by != "auto":
+            return Mode(images.drawn_by)
+        return Mode.IMAGES if any(key.enabled for key in images.keys) else Mode.LOCAL
 
     def max_concurrent(self, mode: Mode) -> int:
         """How many jobs of ``mode`` may be in flight: its own value, else the runner's."""

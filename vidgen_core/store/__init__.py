@@ -1,6 +1,7 @@
 """The store: everything that must survive."""
 
 from vidgen_core.store.base import Page
+from vidgen_core.store.candidates import NewCandidate
 from vidgen_core.store.engine import Store, Tx
 from vidgen_core.store.log import LogFilter
 from vidgen_core.store.search import TaskFilter, TaskSort
@@ -8,4 +9,16 @@ from vidgen_core.store.shots import NewShot, ShotFilter
 from vidgen_core.store.takes import NewTake
 from vidgen_core.store.tasks import NewTask
 
-__all__ = ["LogFilter", "NewShot", "NewTake", "NewTask", "Page", "ShotFilter", "Store", "TaskFilter", "TaskSort", "Tx"]
+__all__ = [
+    "LogFilter",
+    "NewCandidate",
+    "NewShot",
+    "NewTake",
+    "NewTask",
+    "Page",
+    "ShotFilter",
+    "Store",
+    "TaskFilter",
+    "TaskSort",
+    "Tx",
+]

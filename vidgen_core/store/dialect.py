@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, ColumnElement, Table, UnaryExpression, func, literal, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Table, UnaryExpression, func, literal, select, text
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.operators import custom_op
@@ -108,22 +108,25 @@ def translated(error: Exception, path: Path | str) -> VidgenError | None:
 
 # Triggers. Each keeps a figure that would otherwise cost a walk over all rows.
 
-_CELL = "(project_id, provider, status, n)"
+_CELL = "(project_id, provider, output, status, n)"
 _ENTER_CELL = (
-    f"INSERT INTO task_counts {_CELL} VALUES (NEW.project_id, NEW.provider, NEW.status, 1) "  # noqa: S608
-    "ON CONFLICT (project_id, provider, status) DO UPDATE SET n = n + 1;"
+    f"INSERT INTO task_counts {_CELL} VALUES (NEW.project_id, NEW.provider, NEW.output, NEW.status, 1) "  # noqa: S608
+    "ON CONFLICT (project_id, provider, output, status) DO UPDATE SET n = n + 1;"
 )
 _LEAVE_CELL = (
-    "UPDATE task_counts SET n = n - 1 "
-    "WHERE project_id = OLD.project_id AND provider = OLD.provider AND status = OLD.status;"
+    "UPDATE task_counts SET n = n - 1 WHERE project_id = OLD.project_id "
+    "AND provider = OLD.provider AND output = OLD.output AND status = OLD.status;"
 )
 
 
 def _count_on_shot(row: str, sign: str) -> str:
+    """What a filter of shots asks for: videos and pictures are counted apart."""
+    live, video = f"{row}.status IN ('queued', 'processing', 'downloading')", f"{row}.output = 'video'"
     return (
-        f"UPDATE shots SET live_count = live_count {sign} ({row}.status IN ('queued', 'processing', 'downloading')), "  # noqa: S608
-        f"completed_count = completed_count {sign} ({row}.status = 'completed'), "
-        f"failed_count = failed_count {sign} ({row}.status = 'failed') WHERE id = {row}.shot_id;"
+        f"UPDATE shots SET live_count = live_count {sign} ({video} AND {live}), "  # noqa: S608
+        f"completed_count = completed_count {sign} ({video} AND {row}.status = 'completed'), "
+        f"failed_count = failed_count {sign} ({video} AND {row}.status = 'failed'), "
+        f"drawing_count = drawing_count {sign} ({row}.output = 'image' AND {live}) WHERE id = {row}.shot_id;"
     )
 
 
@@ -158,6 +161,8 @@ TRIGGERS: Final[dict[str, str]] = {
     ),
     "take_added": f"AFTER INSERT ON takes BEGIN {_TOUCH_SHOT} END",
     "take_changed": f"AFTER UPDATE OF rev ON takes BEGIN {_TOUCH_SHOT} END",
+    "candidate_added": f"AFTER INSERT ON candidates BEGIN {_TOUCH_SHOT} END",
+    "candidate_changed": f"AFTER UPDATE OF rev ON candidates BEGIN {_TOUCH_SHOT} END",
     "shot_moved": (
         "AFTER UPDATE OF position ON shots BEGIN "
         "UPDATE tasks SET shot_position = NEW.position WHERE shot_id = NEW.id; END"
@@ -170,6 +175,12 @@ TRIGGERS: Final[dict[str, str]] = {
 }
 
 
-def triggers() -> list[str]:
-    """The statements that make all triggers; a migration drops the old set and makes this one."""
-    return [f"CREATE TRIGGER {name} {body}" for name, body in TRIGGERS.items()]
+def renew_triggers(connection: Connection) -> None:
+    """Drop the triggers there are and make the present ones, as far as a migration has brought their tables."""
+    known = {(row.type, row.name) for row in connection.execute(text("SELECT type, name FROM sqlite_master"))}
+    for kind, name in known:
+        if kind == "trigger":
+            connection.execute(text(f'DROP TRIGGER "{name}"'))
+    for name, body in TRIGGERS.items():
+        if ("table", body.partition(" ON ")[2].split()[0]) in known:
+            connection.execute(text(f"CREATE TRIGGER {name} {body}"))

@@ -26,6 +26,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 from vidgen_core.errors import StoreError
 from vidgen_core.store import dialect, migrations
 from vidgen_core.store.attempts import Attempts
+from vidgen_core.store.candidates import Candidates
 from vidgen_core.store.keys import Keys
 from vidgen_core.store.log import Log
 from vidgen_core.store.projects import Projects
@@ -81,6 +82,10 @@ class Tx:
     @cached_property
     def takes(self) -> Takes:
         return Takes(self)
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        return Candidates(self)
 
     @cached_property
     def log(self) -> Log:

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, func, select, union_all
 
 from vidgen_core.errors import ErrorKind
-from vidgen_core.models import ENDED, Mode, TaskStatus
+from vidgen_core.models import ENDED, Mode, Output, TaskStatus
 from vidgen_core.store.base import COUNTED_TO, Page, Subject
 from vidgen_core.store.dialect import among, contains, unindexed
 from vidgen_core.store.tables import task_counts, tasks, texts
@@ -40,6 +40,7 @@ class TaskFilter:
     shot_id: int | None = None
     kind: ErrorKind | None = None
     text: str = ""
+    output: Output | None = None
 
     @property
     def wording(self) -> str:
@@ -138,6 +139,8 @@ def _in_cells(
         wanted.append(shape(columns.project_id) == project_id)
     if where.provider is not None:
         wanted.append(shape(columns.provider) == where.provider)
+    if where.output is not None:
+        wanted.append(shape(columns.output) == where.output)
     if where.statuses:
         wanted.append(shape(columns.status).in_(where.statuses))
     return wanted
@@ -176,7 +179,7 @@ def _merged(cells: list[Row[Any]], where: TaskFilter, order: _Order) -> Compound
 
 def _stream(cell: Row[Any], where: TaskFilter, order: _Order) -> Select[Any]:
     c = tasks.c
-    wanted = [c.project_id == cell.project_id, c.provider == cell.provider, c.status == cell.status]
+    wanted = [getattr(c, name) == getattr(cell, name) for name in ("project_id", "provider", "output", "status")]
     keys = order.keys()
     if order.sort in ("finished", "duration"):
         # Set for all that has ended and for nothing else, and so are the partial indexes; saying that it is not set

@@ -16,7 +16,7 @@ from vidgen_core.store.base import Page, Subject, now, only
 from vidgen_core.store.dialect import among, contains, listed
 from vidgen_core.store.tables import SHOT_STATES, shots, takes, tasks
 
-ShotState = Literal["all", "without_takes", "running", "to_choose", "chosen", "failed"]
+ShotState = Literal["all", "without_takes", "running", "to_choose", "chosen", "failed", "without_picture"]
 
 #: Room between two neighbours in the order, so that a move changes one row.
 GAP: Final = 1 << 32
@@ -213,6 +213,10 @@ class Shots(Subject):
             if self.tx.run(of_shot).one_or_none() is None:
                 raise NotFound("take_not_found", id=take_id)
         self._set(shot_id, chosen_take_id=take_id)
+
+    def show(self, shot_id: int, image: str | None, image_url: str | None = None) -> None:
+        """Give the shot a reference image that was chosen or drawn; what somebody is typing meanwhile stays theirs."""
+        self._set(shot_id, image=image, image_url=image_url)
 
     def _set(self, shot_id: int, **values: Any) -> None:
         self.tx.run(update(shots).where(shots.c.id == shot_id).values(changed_rev=self.tx.rev, **values))

@@ -3,7 +3,7 @@
 Times are UTC as epoch seconds, money is whole millionths of its currency, JSON columns hold only what is
 never searched. Rows are hidden (``deleted_at``), not removed, so that a deletion can be undone.
 
-A *cell* is the set of live rows of one (project, provider, status). Triggers keep the size of each cell in
+A *cell* is the set of live rows of one (project, provider, output, status). Triggers keep the size of each cell in
 ``task_counts``, and the indexes named ``tasks_by_*`` hold each cell in one order, so that any page of any
 filter is a merge of a few ordered streams, whatever the number of tasks.
 """
@@ -111,6 +111,7 @@ shots = Table(
     Column("live_count", Integer, nullable=False, server_default="0"),
     Column("completed_count", Integer, nullable=False, server_default="0"),
     Column("failed_count", Integer, nullable=False, server_default="0"),
+    Column("drawing_count", Integer, nullable=False, server_default="0"),
     Column("search_text", Text, nullable=False),
     # The last edit of the shot itself …
     Column("rev", BigInteger, nullable=False),
@@ -121,7 +122,7 @@ shots = Table(
 )
 
 #: What each filter of the shots screen asks for. A shot under way is not *without takes*, so that generating for
-#: all shots without takes never pays twice.
+#: all shots without takes never pays twice; nor is a shot *without picture* while one is being drawn.
 SHOT_STATES: Final[dict[str, str]] = {
     "all": "deleted_at IS NULL",
     "without_takes": "deleted_at IS NULL AND completed_count = 0 AND live_count = 0",
@@ -129,6 +130,7 @@ SHOT_STATES: Final[dict[str, str]] = {
     "to_choose": "deleted_at IS NULL AND completed_count > 0 AND chosen_take_id IS NULL",
     "chosen": "deleted_at IS NULL AND chosen_take_id IS NOT NULL",
     "failed": "deleted_at IS NULL AND failed_count > 0",
+    "without_picture": "deleted_at IS NULL AND image IS NULL AND image_url IS NULL AND drawing_count = 0",
 }
 for _state, _where in SHOT_STATES.items():
     _partial(f"shots_{_state}", shots.c.project_id, shots.c.position, where=_where)
@@ -154,6 +156,7 @@ tasks = Table(
     Column("shot_id", Integer, nullable=False),
     # Kept equal to the shot's position by a trigger, for the order.
     Column("shot_position", BigInteger, nullable=False),
+    Column("output", Text, nullable=False, server_default="video"),
     Column("take", Integer, nullable=False),
     Column("batch", Integer, nullable=False),
     Column("status", Text, nullable=False),
@@ -189,7 +192,7 @@ tasks = Table(
     _json("params"),
 )
 
-_cell = (tasks.c.project_id, tasks.c.provider, tasks.c.status)
+_cell = (tasks.c.project_id, tasks.c.provider, tasks.c.output, tasks.c.status)
 _ALIVE = "deleted_at IS NULL"
 _partial("tasks_by_id", *_cell, tasks.c.id, where=_ALIVE)
 _partial("tasks_by_shot", *_cell, tasks.c.shot_position, tasks.c.take, tasks.c.id, where=_ALIVE)
@@ -229,9 +232,10 @@ task_counts = Table(
     metadata,
     Column("project_id", Integer, nullable=False),
     Column("provider", Text, nullable=False),
+    Column("output", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("n", Integer, nullable=False),
-    PrimaryKeyConstraint("project_id", "provider", "status"),
+    PrimaryKeyConstraint("project_id", "provider", "output", "status"),
 )
 
 #: The money ledger. It refers to tasks without a foreign key: a deletion never takes a line of it along.
@@ -312,6 +316,31 @@ takes = Table(
 )
 Index("takes_of_shot", takes.c.shot_id, takes.c.number)
 Index("takes_sha256", takes.c.sha256)
+
+#: Pictures that may become a shot's reference image; hidden while the task that drew them is deleted.
+candidates = Table(
+    "candidates",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", Integer, nullable=False),
+    Column("shot_id", Integer, nullable=False),
+    # NULL: a person gave it.
+    Column("task_id", Integer, unique=True),
+    Column("number", Integer, nullable=False),
+    Column("image", Text),
+    Column("image_url", Text),
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("bytes", BigInteger),
+    Column("provider", Text),
+    Column("model", Text, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("seed", BigInteger),
+    Column("rejected", Boolean, nullable=False, server_default="0"),
+    Column("rev", BigInteger, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+Index("candidates_of_shot", candidates.c.shot_id, candidates.c.number)
 
 log = Table(
     "log",

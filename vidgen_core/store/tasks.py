@@ -1,4 +1,4 @@
-"""Tasks: one take of one shot by one provider, from the wish to the file."""
+"""Tasks: one take, or one picture, of one shot by one provider, from the wish to the file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,18 @@ from sqlalchemy import (
 )
 
 from vidgen_core.errors import NotFound
-from vidgen_core.models import ENDED, Charge, Failure, GenerationParams, Mode, Money, Task, TaskStatus, sources
+from vidgen_core.models import (
+    ENDED,
+    Charge,
+    Failure,
+    GenerationParams,
+    Mode,
+    Money,
+    Output,
+    Task,
+    TaskStatus,
+    sources,
+)
 from vidgen_core.store.base import (
     Page,
     Subject,
@@ -55,7 +66,7 @@ _CLAIMABLE = "status = 'queued' AND NOT cancel_requested AND deleted_at IS NULL"
 
 @dataclass(frozen=True)
 class NewTask:
-    """A take that is wanted."""
+    """A take, or a picture, that is wanted."""
 
     project_id: int
     shot_id: int
@@ -66,6 +77,7 @@ class NewTask:
     priority: int = 0
     #: What it is expected to cost.
     cost: Money | None = None
+    output: Output = Output.VIDEO
 
 
 _ALIVE: Final[ColumnElement[bool]] = tasks.c.deleted_at.is_(None)
@@ -144,12 +156,12 @@ class Tasks(Subject):
         rows = []
         for task in new:
             shot = planned[task.shot_id]
-            taken[task.shot_id] += 1
+            taken[task.output, task.shot_id] += 1
             rows.append(
                 {
                     **_new_columns(task),
                     "shot_position": shot.position,
-                    "take": taken[task.shot_id],
+                    "take": taken[task.output, task.shot_id],
                     "batch": batch,
                     "text_id": text_ids[_search_text(shot.number, task.params.prompt)],
                     "turn": start[task.provider] + served[task.provider] // ROUND,
@@ -168,9 +180,19 @@ class Tasks(Subject):
             raise NotFound("shot_not_found", id=missing)
         return found
 
-    def _last_takes(self, shot_ids: Collection[int]) -> dict[int, int]:
-        query = select(tasks.c.shot_id, func.max(tasks.c.take).label("take")).where(among(tasks.c.shot_id, shot_ids))
-        return defaultdict(int, {row.shot_id: row.take for row in self.tx.run(query.group_by(tasks.c.shot_id))})
+    def _last_takes(self, shot_ids: Collection[int]) -> dict[tuple[Output, int], int]:
+        """The highest number in use by what is made and shot; pictures of people are numbered like those drawn."""
+        last = func.max(tasks.c.take).label("take")
+        query = select(tasks.c.output, tasks.c.shot_id, last).where(among(tasks.c.shot_id, shot_ids))
+        rows = self.tx.run(query.group_by(tasks.c.output, tasks.c.shot_id))
+        found = defaultdict(int, {(Output(row.output), row.shot_id): int(row.take) for row in rows})
+        for shot_id, number in self.tx.candidates.last_numbers(shot_ids).items():
+            found[Output.IMAGE, shot_id] = max(found[Output.IMAGE, shot_id], number)
+        return found
+
+    def next_number(self, shot_id: int) -> int:
+        """The number of the shot's next candidate."""
+        return self._last_takes([shot_id])[Output.IMAGE, shot_id] + 1
 
     def _text_ids(self, wanted: Collection[str]) -> dict[str, int]:
         digests = {blake2b(words.encode(), digest_size=16).digest(): words for words in wanted}
@@ -340,6 +362,7 @@ def _new_columns(task: NewTask) -> dict[str, Any]:
     return {
         "project_id": task.project_id,
         "shot_id": task.shot_id,
+        "output": task.output,
         "status": task.status,
         "provider": task.provider,
         "model": task.model,

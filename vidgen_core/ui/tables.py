@@ -16,7 +16,7 @@ import pandas as pd
 import streamlit as st
 
 from vidgen_core.locale import STATUS_COLOURS, Text
-from vidgen_core.models import Charge, Mode, Task, TaskStatus
+from vidgen_core.models import Charge, Mode, Output, Task, TaskStatus
 from vidgen_core.store import Page
 from vidgen_core.ui import task_filter
 from vidgen_core.ui.labels import elapsed, mode_label, status_label
@@ -164,7 +164,7 @@ def frame(visit: Visit, tasks: list[Task], at: datetime) -> pd.DataFrame:
 def _row(t: Text, task: Task, key_label: str, at: datetime) -> dict[str, Any]:
     lasted = elapsed(task, at)
     return {
-        "number": t("tasks.number", shot=task.shot, take=task.take) + (" 📌" if task.priority else ""),
+        "number": task_number(t, task) + (" 📌" if task.priority else ""),
         "history": f":material/history: {t('tasks.open')}",
         "image": image_url(task),
         "status": [status_label(t, task.status)],
@@ -179,6 +179,12 @@ def _row(t: Text, task: Task, key_label: str, at: datetime) -> dict[str, Any]:
         "cost": cost(t, task),
         "file": Path(task.file).name if task.file else "",
     }
+
+
+def task_number(t: Text, task: Task) -> str:
+    """How people call it: ``1.0 v2`` for a take, ``1.0 picture 2`` for a picture."""
+    name = "tasks.number" if task.output is Output.VIDEO else "pictures.task_number"
+    return t(name, shot=task.shot, take=task.take)
 
 
 def image_url(task: Task) -> str | None:

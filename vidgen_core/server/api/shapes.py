@@ -96,6 +96,8 @@ class TaskAnswer(Answer):
     project: str
     shot: str
     take: int
+    output: str
+    """``video``, or ``image`` for a picture of the shot."""
     status: str
     progress: int | None
     provider: str

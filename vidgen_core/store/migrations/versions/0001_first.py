@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from vidgen_core.store.dialect import triggers
+from vidgen_core.store.dialect import renew_triggers
 
 revision = "0001"
 down_revision = None
@@ -453,5 +453,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("provider", "key_id", "sha256"),
     )
     op.execute(sa.text("INSERT INTO revision (id, n) VALUES (1, 0)"))
-    for trigger in triggers():
-        op.execute(sa.text(trigger))
+    renew_triggers(op.get_bind())

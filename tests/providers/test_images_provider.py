@@ -1,0 +1,290 @@
+"""The image endpoints keep the contract of paid providers, and their answers are kept before anything else."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import respx
+from contract import PaidContract
+from provider_world import World, job_of, make_key, send
+
+from vidgen_core.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.media.images import inspect_image
+from vidgen_core.models import Charge, GenerationParams, Output
+from vidgen_core.providers.base import Key, Order, Provider, RemoteStatus
+from vidgen_core.providers.images import Images
+from vidgen_core.providers.images_answers import picture_in
+from vidgen_core.providers.images_models import pixels
+from vidgen_core.providers.images_stash import Stash
+from vidgen_core.settings import Settings
+
+Build = Callable[[Callable[[], Settings]], Provider]
+
+
+class PictureWorld(World):
+    """Orders are for pictures."""
+
+    def settings(self) -> Settings:
+        own = {"base_url": self.server.url, **self.options.get("images", {})}
+        return Settings.model_validate({"providers": {"images": own}})
+
+    def order(self, provider: Provider, prompt: str = "a quiet street", **more: Any) -> Order:
+        params = GenerationParams(prompt=prompt, aspect_ratio="9:16", size="auto", options=more.pop("options", {}))
+        model = more.pop("model", provider.models()[0])
+        return Order(reference=f"t1-a{abs(hash(prompt))}", model=model, params=params, output=Output.IMAGE, **more)
+
+
+@pytest.fixture
+def world(world: World, monkeypatch: pytest.MonkeyPatch) -> PictureWorld:
+    # A picture is answered when a job's time is over, and that time is real.
+    quick = replace(world.server.options, job_seconds=(0.0, 0.05))
+    monkeypatch.setattr(world.server.state, "options", quick)
+    return PictureWorld(world.server, world.clock, world.locations, world.picture)
+
+
+@pytest.fixture
+async def provider(world: PictureWorld) -> AsyncIterator[Provider]:
+    provider = Images(world.settings, world.locations)
+    yield provider
+    await provider.close()
+
+
+@pytest.fixture
+def key() -> Key:
+    return make_key()
+
+
+class TestImages(PaidContract):
+    @pytest.fixture
+    def build(self, world: PictureWorld) -> Build:
+
+        return lambda settings: Images(
+            lambda: Settings.model_validate(
+                {"providers": {"images": {"base_url": settings().providers.yunwu.base_url}}}
+            ),
+            world.locations,
+        )
+
+    def check_result(self, part: Any, length: int | None) -> None:
+        assert part.received == length
+        assert inspect_image(part.path).format == "PNG"
+
+
+# --- the ways to a picture
+
+
+@pytest.mark.parametrize("way", ["images", "chat"])
+@pytest.mark.parametrize("tag", ["", "[[as-link]]", "[[in-parts]]", "[[in-images]]"])
+async def test_the_picture_is_found_wherever_the_answer_holds_it(provider, key, world, way: str, tag: str) -> None:
+    order = world.order(provider, f"a quiet street {tag}", options={"way": way})
+    job = await send(provider, order, key)
+    state = await provider.poll(job, key)
+    assert state.status is RemoteStatus.SUCCEEDED
+    with world.part() as part:
+        assert await provider.fetch(job, state.url, part, key) == part.received
+        assert inspect_image(part.path).format == "PNG"
+
+
+@pytest.mark.parametrize(("way", "path"), [("images", "/v1/images/edits"), ("chat", "/v1/chat/completions")])
+async def test_references_go_along(provider, key, world, way: str, path: str) -> None:
+    order = world.order(provider, options={"way": way}, references=(world.picture, world.picture))
+    prepared = await provider.prepare(order, key)
+    assert (prepared.sent["path"], prepared.sent["images"]) == (path, 2)
+    await provider.submit(order, prepared, key)
+    seen = world.server.stats()["images"]
+    assert [picture["format"] for picture in seen] == ["JPEG", "JPEG"]
+
+
+async def test_words_alone_go_to_the_generations(provider, key, world) -> None:
+    prepared = await provider.prepare(world.order(provider), key)
+    assert prepared.payload["path"] == "/v1/images/generations"
+    assert prepared.payload["fields"] == {
+        "model": "gpt-image-1",
+        "size": "1024x1536",
+        "prompt": "a quiet street",
+        "n": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "ratio", "expected"),
+    [
+        ("gpt-image-1", "auto", "16:9", "1536x1024"),
+        ("gpt-image-1", "auto", "1:1", "1024x1024"),
+        ("dall-e-3", "auto", "9:16", "1024x1792"),
+        ("doubao-seedream-4-0", "2K", "16:9", "2736x1536"),
+        ("flux", "auto", "9:16", "768x1360"),
+        ("flux", "640x480", "9:16", "640x480"),
+    ],
+)
+def test_sizes_are_those_of_the_models_family(model: str, size: str, ratio: str, expected: str) -> None:
+    assert pixels(model, size, ratio) == expected
+
+
+# --- answers without a picture
+
+
+@pytest.mark.parametrize(
+    ("tag", "way", "kind", "code"),
+    [
+        ("declined", "chat", ErrorKind.MODERATION, "content_refused"),
+        ("content-filter", "chat", ErrorKind.MODERATION, "content_refused"),
+        ("declined", "images", ErrorKind.PROVIDER, "no_picture"),
+        ("base64-broken", "images", ErrorKind.PROVIDER, "picture_broken"),
+        ("not-a-picture", "images", ErrorKind.PROVIDER, "picture_broken"),
+    ],
+)
+async def test_an_order_that_was_carried_out_without_a_picture_has_failed_and_may_be_charged(
+    provider, key, world, tag: str, way: str, kind: ErrorKind, code: str
+) -> None:
+    job = await send(provider, world.order(provider, f"[[{tag}]]", options={"way": way}), key)
+    state = await provider.poll(job, key)
+    assert state.status is RemoteStatus.FAILED
+    assert (state.failure.kind, state.failure.code, state.failure.charged) == (kind, code, Charge.UNKNOWN)
+
+
+async def test_a_refusal_by_the_safety_system_costs_nothing(provider, key, world) -> None:
+    with pytest.raises(RemoteError) as caught:
+        await send(provider, world.order(provider, "[[moderation-blocked]]"), key)
+    assert (caught.value.kind, caught.value.delivery) == (ErrorKind.MODERATION, Delivery.REFUSED)
+
+
+async def test_a_link_that_is_gone_says_so(provider, key, world) -> None:
+    job = await send(provider, world.order(provider, "[[link-gone]]"), key)
+    state = await provider.poll(job, key)
+    with world.part() as part, pytest.raises(RemoteError) as caught:
+        await provider.fetch(job, state.url, part, key)
+    assert caught.value.kind is ErrorKind.FILE
+
+
+# --- the answer is the money
+
+
+async def test_an_answer_that_was_kept_is_found_by_its_order_and_by_no_other(provider, key, world) -> None:
+    order = world.order(provider)
+    now = datetime.now(UTC)
+    assert await provider.find(order, now, key) is None
+    await send(provider, order, key)
+
+    [found] = await provider.find(order, now, key)
+
+    assert (found.remote_id, found.exact) == (order.reference, True)
+    assert await provider.find(world.order(provider, "another"), now, key) is None
+
+
+async def test_a_full_disk_is_waited_for_and_nothing_is_sent_again(
+    provider, key, world, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vidgen_core.errors import FileError
+
+    monkeypatch.setattr("vidgen_core.providers.images.DISK_WAIT", 0.01)
+    keep, full = Stash.keep, iter([True, True])
+
+    def keep_if_there_is_room(self: Stash, *args: Any, **kwargs: Any) -> None:
+        if next(full, False):
+            raise FileError("disk_full", folder="x", free=0, needed=1)
+        keep(self, *args, **kwargs)
+
+    monkeypatch.setattr(Stash, "keep", keep_if_there_is_room)
+    order = world.order(provider, "once only")
+
+    job = await send(provider, order, key)
+
+    assert (await provider.poll(job, key)).status is RemoteStatus.SUCCEEDED
+    assert world.server.stats()["submits"]["once only"] == 1
+
+
+async def test_a_released_answer_leaves_nothing_behind(provider, key, world) -> None:
+    order = world.order(provider)
+    job = await send(provider, order, key)
+    assert len(list(world.locations.drawings.iterdir())) == 2
+
+    await provider.release(job)
+
+    assert list(world.locations.drawings.iterdir()) == []
+    state = await provider.poll(job_of(order, _submission(order), provider), key)
+    assert (state.status, state.failure.code) == (RemoteStatus.FAILED, "picture_answer_gone")
+
+
+def _submission(order: Order) -> Any:
+    from vidgen_core.providers.base import Submission
+
+    return Submission(remote_id=order.reference)
+
+
+# --- shapes seen in the wild
+
+
+PNG = base64.b64encode(b"\x89PNG").decode()
+SHAPES = [
+    {"data": [{"b64_json": PNG}]},
+    {"data": [{"b64_json": f"data:image/png;base64,{PNG}"}]},
+    {"data": [{"url": f"data:image/png;base64,{PNG}"}]},
+    {"images": [{"image_url": {"url": f"data:image/png;base64,{PNG}"}}]},
+    {"data": {"b64_json": PNG}},
+    {"choices": [{"message": {"content": [{"inline_data": {"mime_type": "image/png", "data": PNG}}]}}]},
+    {"choices": [{"message": {"content": f"text\n![a](data:image/png;base64,{PNG})"}}]},
+]
+LINKS = [
+    {"data": [{"url": "https://example.org/a"}]},
+    {"data": ["https://example.org/a"]},
+    {"choices": [{"message": {"content": "![a](https://example.org/a)"}}]},
+    {"choices": [{"message": {"content": "Done: https://example.org/a.png"}}]},
+    {"choices": [{"message": {"content": None, "images": [{"image_url": {"url": "https://example.org/a"}}]}}]},
+]
+
+
+@pytest.mark.parametrize("body", SHAPES)
+def test_bytes_in_an_answer_are_found(body: dict[str, Any]) -> None:
+    found = picture_in(body)
+    assert found is not None
+    assert found.decoded() == b"\x89PNG"
+
+
+@pytest.mark.parametrize("body", LINKS)
+def test_links_in_an_answer_are_found(body: dict[str, Any]) -> None:
+    found = picture_in(body)
+    assert found is not None
+    assert (found.url or "").startswith("https://example.org/a")
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"data": None}, {"choices": [{}]}, {"choices": "x"}, {"data": [7]}])
+def test_answers_without_a_picture_have_none(body: Any) -> None:
+    assert picture_in(body) is None
+
+
+@respx.mock
+@pytest.mark.parametrize(
+    ("answer", "kind", "delivery"),
+    [
+        (httpx.Response(200, json={"error": {"message": "余额不足", "code": "insufficient_user_quota"}}), "balance", "refused"),
+        (httpx.Response(200, json={"created": 1}), "network", "unknown"),
+        (httpx.Response(200, text="data: {}"), "network", "unknown"),
+        (httpx.Response(400, json={"error": {"message": "Invalid value: 'size'", "code": "invalid_value"}}), "parameter", "refused"),
+        (httpx.Response(503, json={"error": {"code": "model_not_found", "message": "无可用渠道"}}), "overloaded", "refused"),
+    ],
+)  # fmt: skip
+async def test_answers_that_are_no_pictures_are_judged_in_the_order_of_the_house(
+    tmp_path: Path, answer: httpx.Response, kind: str, delivery: str
+) -> None:
+    from vidgen_core.locations import Locations
+
+    settings = Settings.model_validate({"providers": {"images": {"base_url": "https://pictures.example"}}})
+    provider = Images(lambda: settings, Locations(tmp_path / "home").create())
+    route = respx.post("https://pictures.example/v1/images/generations").mock(return_value=answer)
+    params = GenerationParams(prompt="a street", aspect_ratio="9:16", size="auto")
+    order = Order(reference="t1-a1", model="gpt-image-1", params=params, output=Output.IMAGE)
+
+    with pytest.raises(RemoteError) as caught:
+        await provider.submit(order, await provider.prepare(order, make_key()), make_key())
+    await provider.close()
+
+    assert (caught.value.kind.value, caught.value.delivery.value) == (kind, delivery)
+    assert route.call_count == 1

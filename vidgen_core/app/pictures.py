@@ -1,0 +1,211 @@
+"""Pictures: drawing candidates for shots, and which of them is a shot's reference image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from vidgen_core import money
+from vidgen_core.app.drawing import SETTING, References, Travels, full_words, plan_picture, references_of, travelling
+from vidgen_core.app.orders import Plan, Wish
+from vidgen_core.app.views import Estimate, Generated, ShotProblem, ShotRefusal
+from vidgen_core.errors import InputError, NotFound, Refused
+from vidgen_core.models import PICTURE_MODES, Candidate, LogLevel, Mode, Money, Output, Shot, TaskStatus
+from vidgen_core.providers.base import Problem
+from vidgen_core.store import NewTask, ShotFilter
+
+if TYPE_CHECKING:
+    from vidgen_core.app.vidgen import Vidgen
+
+#: Candidates that one click may ask for.
+MOST: int = 4
+
+
+class Wording(NamedTuple):
+    """What the next picture of a shot would be drawn from."""
+
+    text: str
+    along: tuple[Travels, ...]
+    plan: Plan
+
+
+class _Looked(NamedTuple):
+    shot: Shot
+    plan: Plan
+    problems: tuple[Problem, ...]
+
+    @property
+    def fatal(self) -> Problem | None:
+        return next((problem for problem in self.problems if problem.fatal), None)
+
+
+class Pictures:
+    """Candidates for reference images."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+
+    # --- reading
+
+    def of_shot(self, shot_id: int) -> list[Candidate]:
+        """The candidates of a shot in their order."""
+        with self._app.store.read() as tx:
+            return tx.candidates.of_shots([shot_id])[shot_id]
+
+    def get(self, candidate_id: int) -> Candidate:
+        """:raises NotFound:"""
+        with self._app.store.read() as tx:
+            return tx.candidates.get(candidate_id)
+
+    def missing(self, project_id: int) -> list[int]:
+        """Ids of the shots that have no picture and none under way, in their order."""
+        return self._app.shots.ids(project_id, ShotFilter("without_picture"))
+
+    def references(self, project_id: int) -> References:
+        """What all pictures of the project have in common."""
+        with self._app.store.read() as tx:
+            return references_of(tx, project_id)
+
+    def wording(self, shot: Shot) -> Wording:
+        """What the next picture of a shot would be drawn from."""
+        references = self.references(shot.project_id)
+        planned = plan_picture(shot, references, Wish(), self._app.settings())
+        along = travelling(shot, references) if planned.params.references else ()
+        return Wording(full_words(shot, references, pictures=False), along, planned)
+
+    def estimate(
+        self,
+        project_id: int,
+        shot_ids: Sequence[int],
+        count: int | None = None,
+        provider: Mode | None = None,
+        model: str | None = None,
+    ) -> Estimate:
+        """What ``draw`` with the same words would queue, cost and refuse; nothing is changed."""
+        looked = self._look(project_id, shot_ids, _wish(count, provider, model))
+        good = [seen for seen in looked if not seen.fatal]
+        costs = [_cost(seen.plan, seen.plan.takes) for seen in good]
+        prices = [money.price_of(seen.plan.provider, seen.plan.model) for seen in good]
+        return Estimate(
+            tasks=sum(seen.plan.takes for seen in good),
+            money=money.total(costs),
+            free=all(cost is not None and not cost.amount for cost in costs),
+            assumed=any(price is not None and price.assumed for price in prices),
+            problems=tuple(ShotProblem(seen.shot, problem) for seen in looked for problem in seen.problems),
+        )
+
+    # --- wishes
+
+    def draw(
+        self,
+        project_id: int,
+        shot_ids: Sequence[int],
+        count: int | None = None,
+        provider: Mode | None = None,
+        model: str | None = None,
+        release: bool = True,
+    ) -> Generated:
+        """Queue pictures for shots in one transaction and return at once; shots with nothing to draw are refused.
+
+        :param count: candidates a shot, 1–4
+        :param provider: ``local`` or ``images``; None: as the settings say
+        :param release: False keeps them as *pending* until they are started
+        :raises InputError: ``pictures_out_of_range`` (count, most), ``provider_draws_nothing`` (provider)
+        """
+        looked = self._look(project_id, shot_ids, _wish(count, provider, model))
+        status = TaskStatus.QUEUED if release else TaskStatus.PENDING
+        new = [task for seen in looked if not seen.fatal for task in _new_tasks(project_id, seen, status)]
+        with self._app.store.write() as tx:
+            tasks = tx.tasks.add(new)
+            if tasks:
+                shots = len({task.shot_id for task in tasks})
+                tx.log.add(LogLevel.INFO, "pictures_queued", project_id=project_id, pictures=len(tasks), shots=shots)
+        self._app.runner.wake()
+        refused = [ShotRefusal(seen.shot, why.code, why.params) for seen in looked if (why := seen.fatal)]
+        return Generated(tasks=tuple(tasks), refused=tuple(refused))
+
+    def choose(self, shot_id: int, candidate_id: int) -> Shot:
+        """Make a candidate the shot's reference image; the picture before it stays a candidate.
+
+        :raises NotFound: ``candidate_not_of_shot``
+        """
+        with self._app.store.read() as tx:
+            candidate = tx.candidates.get(candidate_id)
+        if candidate.shot_id != shot_id:
+            raise NotFound("candidate_not_of_shot")
+        return self._app.shots.edit(shot_id, image=candidate.image, image_url=candidate.image_url)
+
+    def choose_number(self, shot_id: int, number: int) -> Candidate:
+        """Choose a candidate by its number within the shot.
+
+        :raises InputError: ``candidate_unknown`` (number, known)
+        """
+        found = {candidate.number: candidate for candidate in self.of_shot(shot_id)}
+        if number not in found:
+            raise InputError("candidate_unknown", number=number, known=", ".join(map(str, found)) or "–")
+        self.choose(shot_id, found[number].id)
+        return self.get(found[number].id)
+
+    def reject(self, candidate_id: int, rejected: bool = True) -> None:
+        """Put a candidate aside, or take that back."""
+        with self._app.store.write() as tx:
+            tx.candidates.reject(candidate_id, rejected)
+
+    def set_references(self, project_id: int, references: References) -> None:
+        """Say what all pictures of the project have in common; pictures that wait are drawn after the new words.
+
+        :raises InputError: ``character_twice`` (name), ``reference_image_unknown``
+        """
+        names = [one.name.strip().casefold() for one in references.characters]
+        twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+        if twice is not None:
+            raise InputError("character_twice", name=twice)
+        keys = (*references.style_images, *(one.image for one in references.characters if one.image))
+        if not all(Path(key).name == key and self._app.shots.image_path(key).is_file() for key in keys):
+            raise InputError("reference_image_unknown")
+        with self._app.store.write() as tx:
+            tx.projects.set_setting(project_id, SETTING, references.model_dump(mode="json"))
+
+    def _look(self, project_id: int, shot_ids: Sequence[int], wish: Wish) -> list[_Looked]:
+        settings = self._app.settings()
+        with self._app.store.read() as tx:
+            references = references_of(tx, project_id)
+            shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
+        return [self._check(shot, plan_picture(shot, references, wish, settings)) for shot in shots]
+
+    def _check(self, shot: Shot, planned: Plan) -> _Looked:
+        if not planned.params.prompt.strip():
+            return _Looked(shot, planned, (Problem(field="picture_prompt", code="nothing_to_draw"),))
+        try:
+            provider = self._app.provider(planned.provider)
+        except Refused as error:
+            return _Looked(shot, planned, (Problem(field="provider", code=error.code, params=error.params),))
+        return _Looked(shot, planned, provider.check(planned.model, planned.params))
+
+
+def _wish(count: int | None, provider: Mode | None, model: str | None) -> Wish:
+    if count is not None and not 1 <= count <= MOST:
+        raise InputError("pictures_out_of_range", count=count, most=MOST)
+    if provider is not None and provider not in PICTURE_MODES:
+        raise InputError("provider_draws_nothing", provider=provider.value)
+    return Wish(provider=provider, model=model, takes=count)
+
+
+def _cost(planned: Plan, count: int = 1) -> Money | None:
+    return money.estimate(planned.provider, planned.model, planned.params, count)
+
+
+def _new_tasks(project_id: int, seen: _Looked, status: TaskStatus) -> list[NewTask]:
+    planned = seen.plan
+    new = NewTask(
+        project_id=project_id,
+        shot_id=seen.shot.id,
+        provider=planned.provider,
+        model=planned.model,
+        params=planned.params,
+        status=status,
+        cost=_cost(planned),
+        output=Output.IMAGE,
+    )
+    return [new] * planned.takes

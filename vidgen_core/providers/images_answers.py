@@ -1,0 +1,178 @@
+"""What image endpoints and drawing chat models answer with, and their ways of saying no.
+
+Sources: OpenAI's API reference (``POST /images/generations``, ``/images/edits``, ``/chat/completions``: ``data[].b64_json``
+or ``data[].url``, ``message.refusal``, ``finish_reason: content_filter``), OpenRouter's image generation guide
+(``message.images[].image_url.url``), and relays of the new-api family, whose chat models draw into Markdown.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from vidgen_core.errors import ErrorKind, RemoteError
+from vidgen_core.models import Charge, Failure
+from vidgen_core.providers import yunwu_answers
+from vidgen_core.providers.answers import (
+    CONTENT_REFUSED,
+    MODERATION,
+    UNREADABLE,
+    Said,
+    Table,
+    Verdict,
+    as_error,
+    as_failure,
+    at,
+    case,
+    judge,
+    texts_at,
+    words,
+)
+from vidgen_core.providers.http import Answer
+from vidgen_core.providers.yunwu_answers import REFUSED_UNDER_200, said_by
+
+#: The model answered, and with something else than a picture.
+NO_PICTURE: Final = Verdict(ErrorKind.PROVIDER, "no_picture", retryable=True, charge=Charge.UNKNOWN)
+#: What it called a picture is none.
+PICTURE_BROKEN: Final = Verdict(ErrorKind.PROVIDER, "picture_broken", retryable=True, charge=Charge.UNKNOWN)
+
+#: The aggregators are relays of one family; what the image endpoints add stands before their common cases.
+TABLE: Final = Table(
+    provider="Images",
+    by_code=(
+        case(CONTENT_REFUSED, "moderation_blocked", "content_filter", "image_generation_user_error_moderation"),
+        *yunwu_answers.TABLE.by_code,
+    ),
+    by_words=yunwu_answers.TABLE.by_words,
+)
+
+#: How chat models decline in words.
+_DECLINED: Final = words(
+    r"\b(?:can(?:no|['’])t|could not|am unable to|unable to|won['’]t|not able to)\b.{0,40}"
+    r"(?:create|generate|draw|make|produce|fulfil|help|assist|comply)",
+    r"(?:无法|不能|不可以|没办法|拒绝).{0,12}(?:生成|创建|绘制|画|提供|满足|处理)",
+)
+_DATA_URI: Final = re.compile(r"data:image/[\w.+-]+;base64,([A-Za-z0-9+/=_\s-]+)")
+_IN_MARKDOWN: Final = re.compile(r"!\[[^\]]*\]\(\s*<?(https?://[^\s)>]+)")
+_LINK: Final = re.compile(r"https?://[^\s)>\]\"'，。]+")
+_LOOKS_LIKE_PICTURE: Final = re.compile(r"\.(?:png|jpe?g|webp|gif|avif)(?:$|[?#])", re.IGNORECASE)
+
+
+class Picture(NamedTuple):
+    """One picture of an answer: its base64 text, or a link."""
+
+    base64: str | None = None
+    url: str | None = None
+
+    def decoded(self) -> bytes | None:
+        """The bytes; None where the text is no base64."""
+        text = "".join((self.base64 or "").split()).translate({ord("-"): "+", ord("_"): "/"})
+        try:
+            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True) or None
+        except (binascii.Error, ValueError):
+            return None
+
+
+def picture_in(body: Any) -> Picture | None:
+    """The first picture of an answer, wherever it stands."""
+    return next(iter(_pictures(body)), None)
+
+
+def _pictures(body: Any) -> Iterator[Picture]:
+    for name in ("data", "images", "output"):
+        for entry in _entries(at(body, name)):
+            yield from _of_value(entry)
+    for choice in _entries(at(body, "choices")):
+        message = at(choice, "message")
+        for entry in _entries(at(message, "images")):
+            yield from _of_value(entry)
+        content = at(message, "content")
+        for part in content if isinstance(content, list) else []:
+            yield from _of_value(part)
+        yield from _in_text(content if isinstance(content, str) else _text(content))
+
+
+def _entries(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _of_value(value: Any) -> Iterator[Picture]:
+    """The picture of one entry: a text, or an object that names it in one of the usual ways."""
+    if isinstance(value, str):
+        yield from _of_reference(value)
+    if not isinstance(value, Mapping):
+        return
+    for name in ("b64_json", "b64", "base64", "image_base64"):
+        if isinstance(value.get(name), str) and value[name]:
+            found = _DATA_URI.match(value[name])
+            yield Picture(base64=found[1] if found else value[name])
+    for path in ("url", "image_url.url", "image_url", "image", "image.url"):
+        named = at(value, path)
+        if isinstance(named, str):
+            yield from _of_reference(named)
+    inline = at(value, "inline_data.data") or at(value, "inlineData.data")
+    if isinstance(inline, str) and inline:
+        yield Picture(base64=inline)
+
+
+def _of_reference(text: str) -> Iterator[Picture]:
+    found = _DATA_URI.match(text)
+    if found:
+        yield Picture(base64=found[1])
+    elif re.match(r"https?://", text):
+        yield Picture(url=text)
+
+
+def _in_text(text: str) -> Iterator[Picture]:
+    """Pictures that a chat model wrote into its words: data URIs, Markdown, a bare link to a picture."""
+    for found in _DATA_URI.finditer(text):
+        yield Picture(base64=found[1])
+    for found in _IN_MARKDOWN.finditer(text):
+        yield Picture(url=found[1])
+    for found in _LINK.finditer(text):
+        if _LOOKS_LIKE_PICTURE.search(found[0]):
+            yield Picture(url=found[0])
+
+
+def refusal(answer: Answer) -> RemoteError:
+    """The error for an answer that is a refusal, or none that can be read."""
+    said = said_by(answer)
+    verdict = judge(TABLE, said)
+    if answer.ok and verdict is UNREADABLE and at(answer.json, "error"):
+        verdict = REFUSED_UNDER_200
+    return as_error(TABLE, verdict, answer, said)
+
+
+def answered(body: Any) -> bool:
+    """Whether the order was carried out, with or without a picture: then it is neither refused nor lost."""
+    return isinstance(body, Mapping) and not body.get("error") and bool(_entries(at(body, "choices")) or "data" in body)
+
+
+def why_no_picture(answer: Answer) -> Failure:
+    """Why an order that was carried out brought no picture: declined, in a field or in words, or for no reason."""
+    text = _words_of(answer.json)
+    reasons = texts_at(answer.json, "choices.finish_reason", "choices.native_finish_reason", "data.finish_reason")
+    refused = texts_at(answer.json, "choices.message.refusal")
+    filtered = any(reason.lower() in {"content_filter", "safety", "prohibited_content"} for reason in reasons)
+    declined = refused or filtered or _DECLINED.search(text) or MODERATION.search(text)
+    said = Said((), (refused or [text])[0], answer.status)
+    return as_failure(TABLE, CONTENT_REFUSED if declined else NO_PICTURE, said)
+
+
+def broken(answer: Answer) -> Failure:
+    """The picture of an answer cannot be used."""
+    return as_failure(TABLE, PICTURE_BROKEN, Said((), "", answer.status))
+
+
+def _words_of(body: Any) -> str:
+    return " ".join(_text(at(choice, "message.content")) for choice in _entries(at(body, "choices")))
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    parts = (at(part, "text") for part in _entries(content))
+    return " ".join(part for part in parts if isinstance(part, str))

@@ -84,6 +84,6 @@ def test_json_has_the_shape_that_programs_rely_on() -> None:
     assert item["created_at"] == "2026-11-21T10:00:00Z"
     assert item["error"]["kind"] == "moderation"
     assert set(item) == {
-        "id", "project", "shot", "take", "status", "progress", "provider", "model", "remote_id", "attempts", "error",
-        "file", "cost", "created_at", "started_at", "finished_at",
+        "id", "project", "shot", "take", "output", "status", "progress", "provider", "model", "remote_id", "attempts",
+        "error", "file", "cost", "created_at", "started_at", "finished_at",
     }  # fmt: skip

@@ -144,21 +144,22 @@ def generate(
         where = session.existing_project(app)
         ids = app.shots.ids(where.id) if everything else [shot_numbered(app, where, number).id for number in shot or ()]
         estimate = app.tasks.estimate(where.id, ids, **wish)
-        _show_estimate(session, estimate)
+        session.count("cli.estimate", estimate.tasks, price=price_of(session, estimate))
+        warn_of(session, estimate)
         if estimate.tasks and not (estimate.free or yes or as_json):
             session.confirm("cli.ask_generate")
-        _finish(session, where, estimate, app.tasks.generate(where.id, ids, **wish))
+        finish(session, where, estimate, app.tasks.generate(where.id, ids, **wish))
 
 
-def _show_estimate(session: Session, estimate: Estimate) -> None:
-    if estimate.money is None and not estimate.free:
-        price = session.text("cli.price_unknown")
-    elif estimate.free:
-        price = session.text("cli.price_free")
-    else:
-        assert estimate.money is not None
-        price = session.text.money(estimate.money, True)
-    session.count("cli.estimate", estimate.tasks, price=price)
+def price_of(session: Session, estimate: Estimate) -> str:
+    """What a wish will probably cost, in words."""
+    if estimate.free:
+        return session.text("cli.price_free")
+    return session.text.money(estimate.money, True) if estimate.money else session.text("cli.price_unknown")
+
+
+def warn_of(session: Session, estimate: Estimate) -> None:
+    """What people should know before they say yes."""
     if estimate.assumed and not estimate.free:
         session.warn("cli.price_assumed")
     for shot, problem in estimate.problems:
@@ -166,7 +167,8 @@ def _show_estimate(session: Session, estimate: Estimate) -> None:
             session.complain(problem.code, problem.params, shot.number)
 
 
-def _finish(session: Session, project: Project, estimate: Estimate, made: Generated) -> None:
+def finish(session: Session, project: Project, estimate: Estimate, made: Generated) -> None:
+    """Say what was queued and what was refused."""
     from vidgen_core.exporting.task_shape import money_shape, task_shape
 
     refused = [

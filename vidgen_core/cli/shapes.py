@@ -23,6 +23,15 @@ def shot_shape(view: ShotView, project: str, images: Path) -> dict[str, Any]:
         "params": shot.params.model_dump(mode="json", exclude_none=True),
         "extra": shot.extra,
         "tasks": {status.value: count for status, count in view.counts.items()},
+        "pictures": [
+            {
+                "number": picture.number,
+                "file": str(images / picture.image) if picture.image else None,
+                "model": picture.model or None,
+                "chosen": picture.chosen,
+            }
+            for picture in view.candidates
+        ],
         "takes": [
             {
                 "take": take.number,

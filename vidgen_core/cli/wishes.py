@@ -20,8 +20,8 @@ IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="ID…", help="
 FailedOption = Annotated[bool, typer.Option("--failed", help="cli.option.failed")]
 AllOption = Annotated[bool, typer.Option("--all", help="cli.option.all_tasks")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="cli.option.yes")]
-#: A task by shot and take, as file names have it: ``1.0-v2``.
-_NAMED = re.compile(r"(?P<shot>.+)-v(?P<take>\d+)")
+#: A task by shot and take, as file names have it: ``1.0-v2``; a picture: ``1.0-p2``.
+_NAMED = re.compile(r"(?P<shot>.+)-(?P<output>[vp])(?P<take>\d+)")
 
 
 def register(app: typer.Typer) -> None:
@@ -242,8 +242,8 @@ def _task_id(app: Vidgen, project: Project, word: str) -> int:
         return int(word)
     named = _NAMED.fullmatch(word)
     if named is not None:
-        shot = shot_numbered(app, project, named["shot"])
-        for task in app.shots.view(shot.id).tasks:
+        view = app.shots.view(shot_numbered(app, project, named["shot"]).id)
+        for task in view.tasks if named["output"] == "v" else view.drawings:
             if task.take == int(named["take"]):
                 return task.id
     raise InputError("task_unknown", id=word)

@@ -22,7 +22,7 @@ Format = Literal["csv", "xlsx", "json"]
 COLUMNS: Final = (
     "shot", "take", "status", "progress", "prompt", "provider", "model", "aspect_ratio", "size", "duration", "seed",
     "attempts", "remote_id", "error_kind", "error", "cost", "currency", "file", "created_at", "started_at",
-    "finished_at",
+    "finished_at", "output",
 )  # fmt: skip
 
 
@@ -46,6 +46,7 @@ def _row(task: Task, t: Text) -> dict[str, Any]:
     return {
         "shot": task.shot,
         "take": task.take,
+        "output": t(f"pictures.output.{task.output}"),
         "status": t.status(task.status),
         "progress": progress_of(task),
         "prompt": params.prompt,

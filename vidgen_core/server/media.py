@@ -72,6 +72,18 @@ async def original(request: Request) -> Response:
     return _file(request, path, _TYPES.get(path.suffix, "application/octet-stream"), shot.image or "", name)
 
 
+async def candidate(request: Request) -> Response:
+    """A candidate as it was drawn or given."""
+    key, path = await asyncio.to_thread(_candidate, request.path_params["id"])
+    return _file(request, path, _TYPES.get(path.suffix, "application/octet-stream"), key)
+
+
+async def small_candidate(request: Request) -> Response:
+    """A candidate, small; made at the first call."""
+    key, path = await asyncio.to_thread(_small_candidate, request.path_params["id"])
+    return _file(request, path, "image/jpeg", f"{key}-{THUMBNAIL_EDGE}")
+
+
 async def waiting(request: Request) -> Response:
     """What stands in a take's place until there is a video, in its ratio: the reference image, out of focus."""
     tag, path = await asyncio.to_thread(_waiting, request.path_params["id"])
@@ -112,9 +124,26 @@ def _original(shot_id: int) -> tuple[Shot, Path]:
 
 def _thumbnail(shot_id: int, edge: int = THUMBNAIL_EDGE) -> tuple[Shot, Path]:
     shot, source = _original(shot_id)
+    return shot, _small(source, edge)
+
+
+def _candidate(candidate_id: int) -> tuple[str, Path]:
+    vidgen = get_vidgen()
+    key = vidgen.pictures.get(candidate_id).image
+    if not key:
+        raise NotFound("file_gone")
+    return key, _existing(vidgen.locations.images / key)
+
+
+def _small_candidate(candidate_id: int) -> tuple[str, Path]:
+    key, source = _candidate(candidate_id)
+    return key, _small(source)
+
+
+def _small(source: Path, edge: int = THUMBNAIL_EDGE) -> Path:
     target = get_vidgen().locations.thumbnails / f"{source.stem}-{edge}.jpg"
     _make(target, lambda path: images.thumbnail(source, path, edge))
-    return shot, target
+    return target
 
 
 def _waiting(task_id: int) -> tuple[str, Path]:
@@ -162,6 +191,8 @@ MEDIA: Final[tuple[BaseRoute, ...]] = (
     Route("/image/{id:int}.jpg", image),
     Route("/frame/{id:int}.jpg", frame),
     Route("/original/{id:int}", original),
+    Route("/candidate/{id:int}", candidate),
+    Route("/candidate/{id:int}.jpg", small_candidate),
     Route("/waiting/{id:int}.jpg", waiting),
     Route("/icon/{name}.svg", icon),
 )

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 
 from vidgen_core import __version__
 from vidgen_core.errors import ErrorKind, InputError, NotFound, VidgenError
-from vidgen_core.server.api import docs, shots, tasks, work
+from vidgen_core.server.api import docs, pictures, shots, tasks, work
 from vidgen_core.server.api.callback import Callbacks, callback_routes
 from vidgen_core.server.api.common import errors
 from vidgen_core.server.api.providers import provider_routes
@@ -46,7 +46,14 @@ def make_api(progress: Progress, callbacks: Callbacks | None = None) -> FastAPI:
         separate_input_output_schemas=False,
     )
     # Routes with fixed names stand before those below ``/{provider}``.
-    for router in (work.router, shots.router, tasks.router, docs.router, callback_routes(callbacks or Callbacks())):
+    for router in (
+        work.router,
+        shots.router,
+        pictures.router,
+        tasks.router,
+        docs.router,
+        callback_routes(callbacks or Callbacks()),
+    ):
         api.include_router(router)
     api.include_router(provider_routes(progress))
     api.add_exception_handler(VidgenError, _refused)

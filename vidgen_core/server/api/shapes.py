@@ -16,7 +16,7 @@ from vidgen_core.app.exports import Export
 from vidgen_core.exporting.film import Format
 from vidgen_core.exporting.task_shape import iso, task_shape
 from vidgen_core.locale import Text
-from vidgen_core.models import Attempt, LogLine, Project, Take, Task
+from vidgen_core.models import Attempt, Candidate, LogLine, Project, Take, Task
 
 #: SQLite's integers are larger; JavaScript's are not.
 LARGEST = 2**53 - 1
@@ -362,6 +362,62 @@ class TakeAnswer(Answer):
         )
 
 
+class PictureAnswer(Answer):
+    """A candidate for a shot's reference picture."""
+
+    id: str
+    number: int
+    task: str | None
+    """The task that drew it; null: a person gave it."""
+    provider: str | None
+    model: str
+    prompt: str
+    width: int | None
+    height: int | None
+    bytes: int | None
+    chosen: bool
+    rejected: bool
+    image: str | None
+    """Address of the picture on this server; null: it is a link alone."""
+    image_url: str | None
+
+    @classmethod
+    def of(cls, candidate: Candidate) -> PictureAnswer:
+        return cls(
+            id=str(candidate.id),
+            number=candidate.number,
+            task=str(candidate.task_id) if candidate.task_id else None,
+            provider=candidate.provider.value if candidate.provider else None,
+            model=candidate.model,
+            prompt=candidate.prompt,
+            width=candidate.width,
+            height=candidate.height,
+            bytes=candidate.bytes,
+            chosen=candidate.chosen,
+            rejected=candidate.rejected,
+            image=f"/app/static/media/candidate/{candidate.id}" if candidate.image else None,
+            image_url=candidate.image_url,
+        )
+
+
+class DrawBody(Body):
+    """Which shots get pictures: named ones, all, or all without one."""
+
+    project: Name = "default"
+    shot_ids: list[Id] | None = None
+    shots: list[Word] | None = None
+    """Numbers of shots."""
+    all: Annotated[bool, Field(strict=True)] = False
+    missing: Annotated[bool, Field(strict=True)] = False
+    """All shots that have no picture and none under way."""
+    count: Annotated[int, Field(ge=1, le=4, strict=True)] | None = None
+    """Candidates a shot."""
+    provider: Literal["local", "images"] | None = None
+    model: Word | None = None
+    dry_run: Annotated[bool, Field(strict=True)] = False
+    """Only say what it would cost."""
+
+
 class ShotAnswer(Answer):
     """A planned moving image with what came of it."""
 
@@ -379,6 +435,7 @@ class ShotAnswer(Answer):
     extra: dict[str, str]
     tasks: dict[str, int]
     takes: list[TakeAnswer]
+    pictures: list[PictureAnswer]
     rev: int
 
     @classmethod
@@ -397,6 +454,7 @@ class ShotAnswer(Answer):
             extra=shot.extra,
             tasks={status.value: count for status, count in view.counts.items()},
             takes=[TakeAnswer.of(take, take.id == shot.chosen_take_id) for take in view.takes],
+            pictures=[PictureAnswer.of(candidate) for candidate in view.candidates],
             rev=shot.rev,
         )
 

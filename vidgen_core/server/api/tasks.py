@@ -13,7 +13,7 @@ from starlette.responses import FileResponse
 from vidgen_core.app import Outcome, Vidgen
 from vidgen_core.errors import ErrorKind, InputError, NotFound
 from vidgen_core.locale import Text
-from vidgen_core.models import Mode, Money, Project, Task, TaskStatus
+from vidgen_core.models import Mode, Money, Output, Project, Task, TaskStatus
 from vidgen_core.server.api import shapes
 from vidgen_core.server.api.common import (
     DEFAULT,
@@ -40,6 +40,7 @@ def list_tasks(
     status: Annotated[list[TaskStatus] | None, Query()] = None,
     provider: Mode | None = None,
     kind: ErrorKind | None = None,
+    output: Output | None = None,
     text: Search = "",
     sort: TaskSort = "id",
     descending: bool = False,
@@ -48,16 +49,16 @@ def list_tasks(
 ) -> shapes.TaskPage:
     """Tasks of a project, page by page."""
     where = project_of(app, project)
-    wanted = TaskFilter(statuses=frozenset(status or ()), provider=provider, kind=kind, text=text)
+    wanted = TaskFilter(statuses=frozenset(status or ()), provider=provider, kind=kind, text=text, output=output)
     page = app.tasks.page(where.id, wanted, sort, descending, limit, offset)
-    return shapes.TaskPage(total=page.total, items=_answers(page.items, t, where))
+    return shapes.TaskPage(total=page.total, items=answers(page.items, t, where))
 
 
 @router.post("", responses=errors(404))
 def create_tasks(app: App, t: Words, body: shapes.GenerateBody) -> shapes.GenerateAnswer:
     """Queue new takes for shots, or say what that would cost."""
     where = project_of(app, body.project)
-    ids = _meant(app, where, body)
+    ids = meant(app, where, body)
     provider = Mode(body.provider) if body.provider else None
     estimate = app.tasks.estimate(
         where.id,
@@ -71,8 +72,8 @@ def create_tasks(app: App, t: Words, body: shapes.GenerateBody) -> shapes.Genera
     )
     if body.dry_run:
         fatal = [one for one in estimate.problems if one.problem.fatal]
-        refused = [_refused(one.shot.number, one.problem.code, one.problem.params, t) for one in fatal]
-        return shapes.GenerateAnswer(tasks=[], refused=refused, count=estimate.tasks, cost=_cost(estimate.money))
+        against = [refused(one.shot.number, one.problem.code, one.problem.params, t) for one in fatal]
+        return shapes.GenerateAnswer(tasks=[], refused=against, count=estimate.tasks, cost=cost(estimate.money))
     made = app.tasks.generate(
         where.id,
         ids,
@@ -85,14 +86,14 @@ def create_tasks(app: App, t: Words, body: shapes.GenerateBody) -> shapes.Genera
         release=body.release,
     )
     return shapes.GenerateAnswer(
-        tasks=_answers(made.tasks, t, where),
-        refused=[_refused(one.shot.number, one.code, one.params, t) for one in made.refused],
+        tasks=answers(made.tasks, t, where),
+        refused=[refused(one.shot.number, one.code, one.params, t) for one in made.refused],
         count=len(made.tasks),
-        cost=_cost(estimate.money),
+        cost=cost(estimate.money),
     )
 
 
-def _meant(app: Vidgen, project: Project, body: shapes.GenerateBody) -> list[int]:
+def meant(app: Vidgen, project: Project, body: shapes.GenerateBody | shapes.DrawBody) -> list[int]:
     """The shots of a wish.
 
     :raises NotFound: ``shot_not_in_project`` (shot)
@@ -226,13 +227,13 @@ def _answer(app: Vidgen, t: Text, task: Task) -> shapes.TaskAnswer:
     return shapes.TaskAnswer.of(task, t, app.projects.get(task.project_id).name)
 
 
-def _answers(tasks: Sequence[Task], t: Text, project: Project) -> list[shapes.TaskAnswer]:
+def answers(tasks: Sequence[Task], t: Text, project: Project) -> list[shapes.TaskAnswer]:
     return [shapes.TaskAnswer.of(task, t, project.name) for task in tasks]
 
 
-def _cost(money: Money | None) -> shapes.Cost | None:
+def cost(money: Money | None) -> shapes.Cost | None:
     return shapes.Cost(amount=float(money.amount), currency=money.currency, estimated=True) if money else None
 
 
-def _refused(shot: str, code: str, params: dict[str, object], t: Text) -> shapes.RefusedShot:
+def refused(shot: str, code: str, params: dict[str, object], t: Text) -> shapes.RefusedShot:
     return shapes.RefusedShot(shot=shot, code=code, message=t.error("parameter", code, params))

@@ -1,0 +1,71 @@
+"""``vidgen pictures`` and ``pick-picture``: reference images drawn and chosen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidgen_core.cli.generating import finish, price_of, warn_of
+from vidgen_core.cli.session import DEFAULT, JsonOption, ProjectOption, Session
+from vidgen_core.cli.wishes import YesOption, mode_named, shot_numbered
+from vidgen_core.errors import InputError
+
+if TYPE_CHECKING:
+    from vidgen_core.app import Vidgen
+    from vidgen_core.models import Project
+
+
+def register(app: typer.Typer) -> None:
+    app.command("pictures", help="cli.help.pictures")(pictures)
+    app.command("pick-picture", help="cli.help.pick_picture")(pick_picture)
+
+
+def pictures(
+    missing: Annotated[bool, typer.Option("--missing", help="cli.option.missing")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="cli.option.all_shots")] = False,
+    shot: Annotated[list[str] | None, typer.Option("--shot", metavar="N", help="cli.option.shot")] = None,
+    count: Annotated[int | None, typer.Option("--count", metavar="K", help="cli.option.count")] = None,
+    provider: Annotated[str | None, typer.Option("--provider", metavar="P", help="cli.option.provider")] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="M", help="cli.option.model")] = None,
+    yes: YesOption = False,
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    if sum((missing, everything, bool(shot))) != 1:
+        raise InputError("pictures_not_named")
+    wish: dict[str, Any] = {"count": count, "provider": mode_named(provider), "model": model}
+    with session.open() as app:
+        where = session.existing_project(app)
+        ids = _meant(app, where, shot or (), missing=missing)
+        estimate = app.pictures.estimate(where.id, ids, **wish)
+        session.count("cli.estimate_pictures", estimate.tasks, price=price_of(session, estimate))
+        warn_of(session, estimate)
+        if estimate.tasks and not (estimate.free or yes or as_json):
+            session.confirm("cli.ask_pictures")
+        finish(session, where, estimate, app.pictures.draw(where.id, ids, **wish))
+
+
+def _meant(app: Vidgen, project: Project, numbers: list[str] | tuple[str, ...], *, missing: bool) -> list[int]:
+    if missing:
+        return app.pictures.missing(project.id)
+    if numbers:
+        return [shot_numbered(app, project, number).id for number in numbers]
+    return app.shots.ids(project.id)
+
+
+def pick_picture(
+    shot: Annotated[str, typer.Argument(metavar="SHOT", help="cli.argument.shot")],
+    number: Annotated[int, typer.Argument(metavar="K", help="cli.argument.candidate")],
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    with session.open() as app:
+        where = session.existing_project(app)
+        found = shot_numbered(app, where, shot)
+        chosen = app.pictures.choose_number(found.id, number)
+        file = str(app.shots.image_path(chosen.image)) if chosen.image else chosen.image_url
+        session.answer({"shot": found.number, "picture": chosen.number, "file": file})
+        session.say("cli.picked_picture", shot=found.number, number=chosen.number)

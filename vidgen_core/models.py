@@ -126,6 +126,10 @@ class Charge(StrEnum):
     UNKNOWN = "unknown"
 
 
+#: Charges that are or may be owed: what counts as spent, in sums and against a budget.
+OWED: Final = frozenset({Charge.ESTIMATED, Charge.CHARGED, Charge.ASSUMED, Charge.UNKNOWN})
+
+
 class LogLevel(StrEnum):
     """The levels of the execution log, as the user's document has them."""
 
@@ -398,6 +402,35 @@ class KeyUsage(Frozen):
     #: usable | rejected | exhausted
     health: str = "usable"
     spend: Money | None = None
+
+
+class Spend(Frozen):
+    """A sum of the ledger: attempts that are alike in everything named here."""
+
+    project_id: int
+    provider: Mode
+    #: Fingerprint; empty where no key was needed.
+    key_id: str
+    charge: Charge
+    #: None: no price is known of these attempts.
+    money: Money | None
+    #: Attempts.
+    n: int
+    #: The beginning of the quarter of an hour they fall into; None in a sum over all time.
+    at: datetime | None = None
+
+
+class Balance(Frozen):
+    """What was left at a provider for one key at one moment."""
+
+    id: int
+    provider: Mode
+    key_id: str
+    key_label: str
+    at: datetime
+    #: check | before | after: a test of the key, the beginning and the end of a batch.
+    reason: str
+    money: Money
 
 
 class Heartbeat(Frozen):

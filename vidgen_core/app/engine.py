@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from vidgen_core.app.views import Status
 from vidgen_core.errors import RunnerBusy, VidgenError
-from vidgen_core.models import Charge, Heartbeat, LogLevel, Mode, Money, Task, TaskStatus
+from vidgen_core.models import OWED, Heartbeat, LogLevel, Mode, Money, Task, TaskStatus
 from vidgen_core.store import Store, TaskFilter, Tx
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ LOOKED_AT: Final = 200
 STOP_SECONDS: Final = 30.0
 _HELD: Final = frozenset({TaskStatus.PROCESSING, TaskStatus.DOWNLOADING})
 _PAUSED: Final = "paused"
-#: Charges that count as spent.
-OWED: Final = frozenset({Charge.ESTIMATED, Charge.CHARGED, Charge.ASSUMED, Charge.UNKNOWN})
 
 
 class Engine:

@@ -119,9 +119,9 @@ class Text:
         """The sentence for an error: its code's, else its kind's.
 
         Codes in the params are put into words first: ``reason`` by ``reason.<reason>``, ``cause`` by
-        ``error.<cause>``, ``provider`` by ``mode.<provider>``.
+        ``error.<cause>``, ``provider`` by ``mode.<provider>``; a kept ``Money`` is written as people write it.
         """
-        filled = dict(params)
+        filled = {name: self._amount(value) for name, value in params.items()}
         for name, area in (("reason", "reason"), ("cause", "error"), ("provider", "mode")):
             if self.has(spoken := f"{area}.{params.get(name)}"):
                 filled[name] = self(spoken, **params)
@@ -130,6 +130,12 @@ class Text:
         if self.strict and code not in set(ErrorKind):
             raise KeyError(f"error.{code}")
         return self(f"error.kind.{kind}", **filled)
+
+    def _amount(self, value: Any) -> Any:
+        """A ``Money`` as the store keeps it, written for people; everything else as it is."""
+        if isinstance(value, Mapping) and value.keys() == Money.model_fields.keys():
+            return self.money(Money.model_validate(value), estimated=False)
+        return value
 
     def failure(self, failure: Failure) -> str:
         """Why a task failed and what to do."""

@@ -1,5 +1,19 @@
-"""Money: prices and estimates, and what amounts are worth in the user's currency."""
+"""Money: prices and estimates, rates, the budget."""
 
+from vidgen_core.money.book import cost_now, keep_list, list_age, prices_of
+from vidgen_core.money.budget import (
+    Scope,
+    Standing,
+    Stop,
+    day_of,
+    grant,
+    hold_of_project,
+    in_currency,
+    project_limit,
+    set_project_limit,
+    standings,
+    verdict,
+)
 from vidgen_core.money.prices import PRICES, PRICES_AS_OF, Price, estimate, own_prices, price_of, total
 from vidgen_core.money.rates import CREDITS, KIE_CREDIT_USD, RATES_AS_OF, USD_CNY, convert, rates_of
 
@@ -11,10 +25,25 @@ __all__ = [
     "RATES_AS_OF",
     "USD_CNY",
     "Price",
+    "Scope",
+    "Standing",
+    "Stop",
     "convert",
+    "cost_now",
+    "day_of",
     "estimate",
+    "grant",
+    "hold_of_project",
+    "in_currency",
+    "keep_list",
+    "list_age",
     "own_prices",
     "price_of",
+    "prices_of",
+    "project_limit",
     "rates_of",
+    "set_project_limit",
+    "standings",
     "total",
+    "verdict",
 ]

@@ -15,6 +15,7 @@ from vidgen_core.providers.base import Key, Order, Provider, RemoteJob
 from vidgen_core.runner.clock import Clock
 from vidgen_core.runner.lanes import Lanes
 from vidgen_core.runner.pace import PaceBook
+from vidgen_core.runner.thrift import Thrift
 from vidgen_core.runner.writer import Writer
 from vidgen_core.settings import Settings
 from vidgen_core.store import Store, Tx
@@ -69,6 +70,7 @@ class Context:
     keys: Mapping[Mode, KeyPool]
     lanes: Lanes
     clock: Clock
+    budget: Thrift
     pace: PaceBook = field(default_factory=PaceBook)
 
     async def read(self, query: Callable[[Tx], T]) -> T:

@@ -42,6 +42,9 @@ class Lanes:
         #: Changes on their way into the store, which until then knows less than we do.
         self._unwritten: dict[Mode, Future[Any]] = {}
 
+    def now(self) -> datetime:
+        return self._clock()
+
     def load(self, tx: Tx) -> None:
         """Take over what the store says: a hold lifted by a person is gone there."""
         for mode in Mode:

@@ -6,23 +6,38 @@ waits or calls a provider.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from vidgen_core.models import Attempt, AttemptState, Charge, Failure, LogLevel, Money, Output, Task, TaskStatus
+from vidgen_core import money
+from vidgen_core.errors import ErrorKind
+from vidgen_core.models import OWED, Attempt, AttemptState, Charge, Failure, LogLevel, Money, Output, Task, TaskStatus
 from vidgen_core.providers.base import WAITS, Key, Prepared, RemoteState, Submission
 from vidgen_core.runner.context import Held
+from vidgen_core.settings import Settings
 from vidgen_core.store import Tx
 
-#: Charges that may be owed.
-OWED = frozenset({Charge.ESTIMATED, Charge.CHARGED, Charge.ASSUMED, Charge.UNKNOWN})
 
+def claim(
+    tx: Tx, held: Held, key: Key | None, base_url: str | None, settings: Settings, now: datetime
+) -> bool | money.Stop:
+    """Queued -> processing with a new attempt that has sent nothing yet and whose money is set aside.
 
-def claim(tx: Tx, held: Held, key: Key | None, base_url: str | None) -> bool:
-    """Queued -> processing with a new attempt that has sent nothing yet."""
+    The budget is asked in this very transaction: a Stop leaves the task where it is, or, when only this task cannot be
+    counted, pending.
+    """
     task = held.task
-    if not tx.tasks.move(task.id, TaskStatus.PROCESSING, progress=None, stage=None, due_at=None, remote_id=None):
+    cost = money.cost_now(tx, settings, task.provider, task.model, task.params, task.cost)
+    limits = money.standings(tx, settings, task.project_id, now)
+    stop = money.verdict(limits, settings, task.project_id, task.provider, task.model, cost)
+    if stop is not None:
+        _hold_back(tx, held, stop)
+        return stop
+    if not tx.tasks.move(
+        task.id, TaskStatus.PROCESSING, progress=None, stage=None, due_at=None, remote_id=None, cost=cost
+    ):
         return False
     held.attempt = tx.attempts.begin(
         task.id,
@@ -31,11 +46,42 @@ def claim(tx: Tx, held: Held, key: Key | None, base_url: str | None) -> bool:
         key_id=key.id if key else None,
         key_label=key.label if key else None,
         base_url=base_url,
-        cost=task.cost,
+        cost=cost,
+        charge=Charge.ESTIMATED if cost else Charge.NONE,
     )
     held.task = tx.tasks.get(task.id)
+    if limits:
+        _warn(tx, limits, money.standings(tx, settings, task.project_id, now))
     log(tx, LogLevel.INFO, "task_started", held.task, attempt=held.attempt.number)
     return True
+
+
+def _hold_back(tx: Tx, held: Held, stop: money.Stop) -> None:
+    """Write down why a task is not sent."""
+    task = held.task
+    if stop.scope is money.Scope.PROJECT:
+        name = money.hold_of_project(task.project_id)
+        if tx.state.get(name) is None:
+            tx.state.put(name, {"code": stop.code, "params": stop.params})
+            tx.log.add(LogLevel.WARNING, stop.code, project_id=task.project_id, **stop.params)
+    elif stop.scope is None:
+        failure = Failure(kind=ErrorKind.PARAMETER, code=stop.code, params=stop.params, charged=Charge.NONE)
+        if move(tx, held, TaskStatus.PENDING, failure=failure):
+            log(tx, LogLevel.WARNING, "task_held", held.task, cause=stop.code, detail=stop.params)
+
+
+def _warn(tx: Tx, before: Sequence[money.Standing], after: Sequence[money.Standing]) -> None:
+    """Say it once when a limit comes near."""
+    for was, now in zip(before, after, strict=True):
+        if now.warns and not was.warns:
+            tx.log.add(
+                LogLevel.WARNING,
+                f"budget_near_{now.scope}",
+                project_id=now.project_id,
+                percent=now.percent,
+                limit=now.limit.model_dump(mode="json"),
+                spent=now.spent.model_dump(mode="json"),
+            )
 
 
 def intend(tx: Tx, held: Held, prepared: Prepared, now: datetime) -> bool:

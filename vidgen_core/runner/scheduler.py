@@ -16,7 +16,7 @@ from vidgen_core.keys import Lease
 from vidgen_core.media.files import ensure_free_space
 from vidgen_core.models import AttemptState, Heartbeat, LogLevel, Mode, Task, TaskStatus
 from vidgen_core.providers.base import Key
-from vidgen_core.runner import late, records
+from vidgen_core.runner import late, records, thrift
 from vidgen_core.runner.advance import advance
 from vidgen_core.runner.context import Context, Held, Lane, Next
 from vidgen_core.runner.failures import failure_of
@@ -168,6 +168,7 @@ class Scheduler:
             return
         self._work = False
         self._watch_disk()
+        await self._look_at_budget()
         self._next_due_at = None
         for mode in self._ctx.providers:
             await self._fill_mode(mode)
@@ -178,7 +179,8 @@ class Scheduler:
             return
         now = self._ctx.clock()
         starting = [task_id for task_id in self._steps if self._slots.modes.get(task_id) is mode]
-        tasks = await self._ctx.read(lambda tx: tx.tasks.claimable(mode, now, free + len(starting)))
+        held_back = self._ctx.budget.projects
+        tasks = await self._ctx.read(lambda tx: tx.tasks.claimable(mode, now, free + len(starting), held_back))
         waiting = [task for task in tasks if task.id not in self._held]
         for task in waiting[:free]:
             if not self._begin(task):
@@ -206,6 +208,16 @@ class Scheduler:
         self._slots.put(held, Lane.REMOTE)
         self._step(held, key)
         return True
+
+    async def _look_at_budget(self) -> None:
+        """Go on with what the budget held back, once it fits."""
+        if not self._every("budget", TICK):
+            return
+        ctx, settings, now = self._ctx, self._ctx.settings(), self._ctx.clock()
+        modes, projects = await ctx.read(lambda tx: ctx.budget.judge(tx, settings, now))
+        ctx.budget.let_go(modes, projects)
+        if projects:
+            await ctx.writer.do(lambda tx: thrift.lift_projects(tx, projects))
 
     def _watch_disk(self) -> None:
         """A paid result needs a place to come to: without room nothing is submitted."""

@@ -13,6 +13,7 @@ import logging
 from vidgen_core.errors import Delivery, ErrorKind, FileError, InputError, RemoteError, StoreError
 from vidgen_core.keys import Outcome, outcome_of
 from vidgen_core.models import AttemptState, Charge, Failure
+from vidgen_core.money import Stop
 from vidgen_core.providers.base import Key, Order, Prepared, Submission
 from vidgen_core.runner import records
 from vidgen_core.runner.backoff import back_off
@@ -31,8 +32,11 @@ SETTLE = 3.0
 
 async def submit(held: Held, ctx: Context, key: Key | None) -> Next | None:
     """Claim a queued task, make it ready and send it once."""
-    provider = ctx.provider(held)
-    if not await ctx.writer.do(lambda tx: records.claim(tx, held, key, provider.base_url)):
+    base_url, settings = ctx.provider(held).base_url, ctx.settings()
+    taken = await ctx.writer.do(lambda tx: records.claim(tx, held, key, base_url, settings, ctx.clock()))
+    if isinstance(taken, Stop):
+        ctx.budget.stopped(taken)
+    if taken is not True:
         return None
     return await send(held, ctx, key)
 

@@ -21,6 +21,7 @@ from vidgen_core.runner.context import Context
 from vidgen_core.runner.keybook import StoredKeyBook
 from vidgen_core.runner.lanes import Lanes
 from vidgen_core.runner.scheduler import Scheduler
+from vidgen_core.runner.thrift import Thrift
 from vidgen_core.runner.uploads import StoredUploads
 from vidgen_core.runner.writer import Writer
 from vidgen_core.settings import Settings
@@ -145,6 +146,7 @@ class Runner:
 
     def _context(self, writer: Writer, providers: dict[Mode, Provider]) -> Context:
         keys = {mode: self._pool(mode, provider, writer) for mode, provider in providers.items() if provider.needs_key}
+        lanes = Lanes(writer, self._clock)
         ctx = Context(
             store=self._store,
             writer=writer,
@@ -152,8 +154,9 @@ class Runner:
             locations=self._locations,
             providers=providers,
             keys=keys,
-            lanes=Lanes(writer, self._clock),
+            lanes=lanes,
             clock=self._clock,
+            budget=Thrift(lanes),
         )
         self._learn(ctx)
         return ctx

@@ -64,8 +64,12 @@ class Attempts(Subject):
         key_label: str | None,
         base_url: str | None,
         cost: Money | None,
+        charge: Charge = Charge.NONE,
     ) -> Attempt:
-        """Open the next attempt of a task, in preparation; it becomes the task's present one."""
+        """Open the next attempt of a task, in preparation; it becomes the task's present one.
+
+        :param charge: ESTIMATED sets its money aside from now on
+        """
         rev = self.tx.rev
         task = self.tx.run(_COUNT, {"the_task": task_id, "rev": rev}).one_or_none()
         if task is None:
@@ -80,7 +84,7 @@ class Attempts(Subject):
             "key_id": key_id,
             "key_label": key_label,
             "base_url": base_url,
-            "charge": Charge.NONE,
+            "charge": charge,
             "rev": rev,
             "created_at": now(),
             **money_columns(cost),

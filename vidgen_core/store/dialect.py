@@ -142,6 +142,17 @@ def _spend(row: str, sign: str) -> str:
     )
 
 
+def _spend_by_quarter(row: str, sign: str) -> str:
+    return (
+        "INSERT INTO spend_quarters (quarter, project_id, provider, key_id, currency, charge, cost, n) "  # noqa: S608
+        f"VALUES (CAST(coalesce({row}.intent_at, {row}.created_at) / 900 AS INTEGER), {row}.project_id, "
+        f"{row}.provider, coalesce({row}.key_id, ''), coalesce({row}.cost_currency, ''), {row}.charge, "
+        f"{sign}coalesce({row}.cost, 0), {sign}1) "
+        "ON CONFLICT (quarter, project_id, provider, key_id, currency, charge) "
+        "DO UPDATE SET cost = cost + excluded.cost, n = n + excluded.n;"
+    )
+
+
 TRIGGERS: Final[dict[str, str]] = {
     "task_added": (
         "AFTER INSERT ON tasks WHEN NEW.deleted_at IS NULL BEGIN "
@@ -167,10 +178,10 @@ TRIGGERS: Final[dict[str, str]] = {
         "AFTER UPDATE OF position ON shots BEGIN "
         "UPDATE tasks SET shot_position = NEW.position WHERE shot_id = NEW.id; END"
     ),
-    "attempt_added": f"AFTER INSERT ON attempts BEGIN {_spend('NEW', '')} END",
+    "attempt_added": f"AFTER INSERT ON attempts BEGIN {_spend('NEW', '')} {_spend_by_quarter('NEW', '')} END",
     "attempt_priced": (
-        "AFTER UPDATE OF cost, cost_currency, charge, key_id, provider, project_id ON attempts BEGIN "
-        f"{_spend('OLD', '-')} {_spend('NEW', '')} END"
+        "AFTER UPDATE OF cost, cost_currency, charge, key_id, provider, project_id, intent_at ON attempts BEGIN "
+        f"{_spend('OLD', '-')} {_spend('NEW', '')} {_spend_by_quarter('OLD', '-')} {_spend_by_quarter('NEW', '')} END"
     ),
 }
 

@@ -28,6 +28,7 @@ from vidgen_core.store import dialect, migrations
 from vidgen_core.store.attempts import Attempts
 from vidgen_core.store.candidates import Candidates
 from vidgen_core.store.keys import Keys
+from vidgen_core.store.ledger import Ledger
 from vidgen_core.store.log import Log
 from vidgen_core.store.projects import Projects
 from vidgen_core.store.shots import Shots
@@ -78,6 +79,10 @@ class Tx:
     @cached_property
     def attempts(self) -> Attempts:
         return Attempts(self)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return Ledger(self)
 
     @cached_property
     def takes(self) -> Takes:

@@ -7,13 +7,10 @@ from typing import Any
 
 from sqlalchemy import Row, func, select
 
-from vidgen_core.models import Charge, KeyUsage, Mode, Money
+from vidgen_core.models import OWED, KeyUsage, Mode, Money
 from vidgen_core.store.base import Subject, now
 from vidgen_core.store.dialect import upsert
 from vidgen_core.store.tables import key_usage, spend
-
-#: Charges that count as money spent or about to be spent.
-_SPENT = (Charge.ESTIMATED, Charge.CHARGED, Charge.ASSUMED, Charge.UNKNOWN)
 
 
 def _usage(row: Row[Any], spent: Money | None) -> KeyUsage:
@@ -30,7 +27,7 @@ class Keys(Subject):
         cost = func.sum(spend.c.cost)
         query = (
             select(spend.c.key_id, spend.c.currency, cost.label("cost"))
-            .where(spend.c.provider == provider, spend.c.charge.in_(_SPENT))
+            .where(spend.c.provider == provider, spend.c.charge.in_(sorted(OWED)))
             .group_by(spend.c.key_id, spend.c.currency)
             .order_by(cost)
         )

@@ -220,6 +220,17 @@ _partial(
     tasks.c.due_at,
     where=f"status = 'queued' AND NOT cancel_requested AND {_ALIVE}",
 )
+# The same within one project: asked while another project has reached its budget.
+_partial(
+    "tasks_claim_in_project",
+    tasks.c.provider,
+    tasks.c.project_id,
+    tasks.c.priority.desc(),
+    tasks.c.turn,
+    tasks.c.id,
+    tasks.c.due_at,
+    where=f"status = 'queued' AND NOT cancel_requested AND {_ALIVE}",
+)
 _partial("tasks_turn", tasks.c.provider, tasks.c.turn, where=f"status = 'queued' AND {_ALIVE}")
 _partial("tasks_due", tasks.c.provider, tasks.c.due_at, where=f"status = 'queued' AND due_at IS NOT NULL AND {_ALIVE}")
 _partial("tasks_held", tasks.c.status, where="status IN ('processing', 'downloading')")
@@ -271,6 +282,14 @@ Index("attempts_of_task", attempts.c.task_id, attempts.c.number, unique=True)
 _partial("attempts_open", attempts.c.provider, where="state IN ('sending', 'accepted', 'unknown', 'abandoned')")
 _partial("attempts_succeeded", attempts.c.provider, attempts.c.id, where="state = 'succeeded'")
 _partial("attempts_intents", attempts.c.provider, attempts.c.intent_at, where="intent_at IS NOT NULL")
+# Money that no answer of the provider has settled yet.
+_partial(
+    "attempts_unsettled",
+    attempts.c.provider,
+    attempts.c.key_id,
+    attempts.c.intent_at,
+    where="charge IN ('estimated', 'assumed', 'unknown') AND remote_id IS NOT NULL",
+)
 _partial("attempts_remote", attempts.c.provider, attempts.c.remote_id, where="remote_id IS NOT NULL")
 Index("attempts_created", attempts.c.created_at)
 
@@ -286,6 +305,38 @@ spend = Table(
     Column("cost", Micros, nullable=False),
     PrimaryKeyConstraint("project_id", "provider", "key_id", "currency", "charge"),
 )
+
+#: The same by quarters of an hour, so that any calendar's days can be summed at any size of the ledger; ``n`` attempts.
+#: A quarter is the time of the intent (before it: of the attempt) in whole 900 seconds since 1970; an attempt without a
+#: price has the currency ''.
+spend_quarters = Table(
+    "spend_quarters",
+    metadata,
+    Column("quarter", Integer, nullable=False),
+    Column("project_id", Integer, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("charge", Text, nullable=False),
+    Column("cost", Micros, nullable=False),
+    Column("n", Integer, nullable=False),
+    PrimaryKeyConstraint("quarter", "project_id", "provider", "key_id", "currency", "charge"),
+)
+
+#: What was left at a provider, read now and then: before and after batches and whenever a key is tested.
+balances = Table(
+    "balances",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("key_label", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("amount", Micros, nullable=False),
+    Column("currency", Text, nullable=False),
+)
+Index("balances_of_key", balances.c.provider, balances.c.key_id, balances.c.at)
 
 takes = Table(
     "takes",

@@ -263,10 +263,41 @@ class Tasks(Subject):
 
     # The runner's questions
 
-    def claimable(self, provider: Mode, at: datetime, limit: int) -> list[Task]:
-        """Who goes next: pinned first, then by fair turn, within a batch in its own order."""
-        found = self.tx.run(_NEXT, {"provider": provider, "at": at, "most": limit}).scalars()
-        return self.many(list(found))
+    def claimable(self, provider: Mode, at: datetime, limit: int, without: Collection[int] = frozenset()) -> list[Task]:
+        """Who goes next: pinned first, then by fair turn, within a batch in its own order.
+
+        :param without: projects that nothing may be taken from now
+        """
+        asked = {"provider": provider, "at": at, "most": limit}
+        if not without:
+            return self.many([row.id for row in self.tx.run(_NEXT, asked)])
+        # Project by project, for a queue in one order would be walked through past all that may not be taken.
+        rows = [
+            row
+            for project_id in self._queueing(provider)
+            if project_id not in without
+            for row in self.tx.run(_NEXT_IN_PROJECT, {**asked, "project": project_id})
+        ]
+        rows.sort(key=lambda row: (-row.priority, row.turn, row.id))
+        return self.many([row.id for row in rows[:limit]])
+
+    def _queueing(self, provider: Mode) -> list[int]:
+        """Projects that have something in a provider's queue."""
+        waiting = (task_counts.c.status == TaskStatus.QUEUED, task_counts.c.n > 0)
+        query = select(task_counts.c.project_id).where(task_counts.c.provider == provider, *waiting)
+        return list(self.tx.run(query).scalars())
+
+    def waiting_money(self, project_id: int | None) -> dict[Mode, list[Money]]:
+        """What everything queued is expected to cost, by provider, one amount a currency."""
+        cost = func.sum(tasks.c.cost).label("cost")
+        query = select(tasks.c.provider, tasks.c.cost_currency, cost).where(text(_IN_QUEUE), tasks.c.cost.is_not(None))
+        if project_id is not None:
+            query = query.where(tasks.c.project_id == project_id)
+        found: dict[Mode, list[Money]] = defaultdict(list)
+        for row in self.tx.run(query.group_by(tasks.c.provider, tasks.c.cost_currency)):
+            if row.cost:
+                found[Mode(row.provider)].append(Money(amount=row.cost, currency=row.cost_currency))
+        return dict(found)
 
     def next_due(self, provider: Mode, at: datetime) -> datetime | None:
         """When the first of the queued tasks that wait for their time may be taken."""
@@ -436,7 +467,7 @@ _OF_SHOTS: Final = _SHOWN.where(among(tasks.c.shot_id, bindparam("ids")), _ALIVE
     tasks.c.shot_id, tasks.c.take, tasks.c.id
 )
 _NEXT: Final = (
-    select(tasks.c.id)
+    select(tasks.c.id, tasks.c.priority, tasks.c.turn)
     .where(
         tasks.c.provider == bindparam("provider"),
         literal_column(_CLAIMABLE),
@@ -445,3 +476,4 @@ _NEXT: Final = (
     .order_by(tasks.c.priority.desc(), tasks.c.turn, tasks.c.id)
     .limit(bindparam("most", type_=Integer))
 )
+_NEXT_IN_PROJECT: Final = _NEXT.where(tasks.c.project_id == bindparam("project", type_=Integer))

@@ -1,0 +1,221 @@
+"""The budget: how much of it is left, and whether one more submit fits.
+
+``verdict`` is asked in the very transaction that reserves the money of an attempt, and counts everything that is or may
+be owed by then: reserved, sent, lost, accepted, ended. So nothing is submitted beyond a limit, whatever is in flight
+and whenever the process is killed. What a provider takes above our estimate is known only afterwards; it counts from
+then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, time
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Any, Final
+
+from vidgen_core.models import Frozen, Mode, Money
+from vidgen_core.money.rates import convert, rates_of
+from vidgen_core.settings import Settings
+from vidgen_core.store import Tx
+
+#: A project's own limit among its settings: a decimal as text, in the currency of the budget.
+PROJECT_LIMIT: Final = "budget.limit"
+#: What people have granted beyond a limit, by scope, in the store's state.
+_EXTRA: Final = "budget.extra"
+
+
+class Scope(StrEnum):
+    """What a limit is about."""
+
+    #: Everything ever, all projects together.
+    ALL = "all"
+    #: Today on this machine's calendar, all projects together.
+    DAY = "day"
+    #: Everything of one project.
+    PROJECT = "project"
+
+
+class Standing(Frozen):
+    """How one limit stands; all amounts in the currency of the budget."""
+
+    scope: Scope
+    project_id: int | None = None
+    limit: Money
+    #: Spent, reserved and perhaps owed.
+    spent: Money
+    #: What was granted beyond the limit this once.
+    extra: Decimal = Decimal(0)
+    #: Money without a rate, which therefore could not be counted.
+    uncounted: tuple[Money, ...] = ()
+    #: The percentage from which a warning is shown.
+    warn_at: int = 80
+
+    @property
+    def percent(self) -> int:
+        return int(100 * self.spent.amount / self.limit.amount)
+
+    @property
+    def left(self) -> Decimal:
+        """What may still be submitted; never below zero."""
+        return max(Decimal(0), self.limit.amount + self.extra - self.spent.amount)
+
+    @property
+    def warns(self) -> bool:
+        return self.percent >= self.warn_at or bool(self.uncounted)
+
+    @property
+    def reached(self) -> bool:
+        return not self.left
+
+
+class Stop(Frozen):
+    """Why a submit does not go out: ``error.<code>`` says it. The cause is kept so that it can be judged again."""
+
+    code: str
+    params: dict[str, Any]
+    #: None: only this one task is held, for its price is unknown.
+    scope: Scope | None
+    project_id: int
+    provider: Mode
+    model: str
+    cost: Money | None
+
+
+def standings(tx: Tx, settings: Settings, project_id: int | None, now: datetime) -> tuple[Standing, ...]:
+    """Every limit that concerns a project, the project's own last; without a limit, nothing."""
+    budget = settings.budget
+    found = []
+    if budget.limit:
+        found.append(_standing(tx, settings, Scope.ALL, budget.limit, now))
+    if budget.per_day:
+        found.append(_standing(tx, settings, Scope.DAY, budget.per_day, now))
+    own = None if project_id is None else project_limit(tx, project_id)
+    if own:
+        found.append(_standing(tx, settings, Scope.PROJECT, own, now, project_id))
+    return tuple(found)
+
+
+def _standing(
+    tx: Tx, settings: Settings, scope: Scope, limit: Decimal, now: datetime, project_id: int | None = None
+) -> Standing:
+    since = day_of(now) if scope is Scope.DAY else None
+    spent, uncounted = in_currency(tx.ledger.committed(project_id, since), settings)
+    return Standing(
+        scope=scope,
+        project_id=project_id,
+        limit=Money(amount=limit, currency=settings.budget.currency),
+        spent=spent,
+        extra=_extra(tx, scope, project_id, limit, now),
+        uncounted=uncounted,
+        warn_at=settings.budget.warn_at,
+    )
+
+
+def in_currency(amounts: Mapping[Mode, Iterable[Money]], settings: Settings) -> tuple[Money, tuple[Money, ...]]:
+    """Amounts by provider as one in the currency of the budget, and those that have no rate."""
+    currency = settings.budget.currency
+    sum_, without = Decimal(0), []
+    for provider, moneys in amounts.items():
+        rates = rates_of(settings, provider)
+        for money in moneys:
+            worth = convert(money, currency, rates)
+            if worth is None:
+                without.append(money)
+            else:
+                sum_ += worth.amount
+    return Money(amount=sum_, currency=currency), tuple(without)
+
+
+def verdict(
+    limits: Iterable[Standing], settings: Settings, project_id: int, provider: Mode, model: str, cost: Money | None
+) -> Stop | None:
+    """What stands against one more submit; None: it fits, or it is free, or there is no limit.
+
+    Without a known price nothing can be counted against a limit, so such a submit is held: that is the safe side.
+
+    :param limits: the ``standings`` of its project, read in the transaction that sets the money aside
+    """
+    limits = tuple(limits)
+    if not limits or (cost is not None and not cost.amount):
+        return None
+
+    def stop(code: str, scope: Scope | None, **params: Any) -> Stop:
+        told = {"provider": provider.value, "model": model, **params}
+        return Stop(
+            code=code, params=told, scope=scope, project_id=project_id, provider=provider, model=model, cost=cost
+        )
+
+    if cost is None:
+        return stop("price_missing", None)
+    worth = convert(cost, settings.budget.currency, rates_of(settings, provider))
+    if worth is None:
+        return stop("budget_rate_missing", Scope.ALL, currency=cost.currency, home=settings.budget.currency)
+    for standing in limits:
+        if standing.uncounted:
+            uncounted = standing.uncounted[0].currency
+            return stop("budget_rate_missing", standing.scope, currency=uncounted, home=settings.budget.currency)
+        if standing.spent.amount + worth.amount > standing.limit.amount + standing.extra:
+            return stop(
+                f"budget_{standing.scope}",
+                standing.scope,
+                limit=standing.limit.model_dump(mode="json"),
+                spent=standing.spent.model_dump(mode="json"),
+                next=worth.model_dump(mode="json"),
+            )
+    return None
+
+
+def hold_of_project(project_id: int) -> str:
+    """Under which name of the store's state it stands why nothing of a project is submitted."""
+    return f"budget.hold.{project_id}"
+
+
+def project_limit(tx: Tx, project_id: int) -> Decimal:
+    """A project's own limit in the currency of the budget; 0: none."""
+    try:
+        return Decimal(str(tx.projects.settings(project_id).get(PROJECT_LIMIT) or 0))
+    except InvalidOperation:
+        return Decimal(0)
+
+
+def set_project_limit(tx: Tx, project_id: int, limit: Decimal) -> None:
+    tx.projects.set_setting(project_id, PROJECT_LIMIT, f"{limit:f}" if limit else None)
+
+
+def grant(tx: Tx, settings: Settings, project_id: int, now: datetime) -> tuple[Standing, ...]:
+    """Let what waits now go out although a limit is reached: every limit of the project is passed this once.
+
+    What is granted is what the queue is expected to cost at this moment and not more; it ends with the day where the
+    limit does, and with any change of the limit.
+    """
+    extras = dict(tx.state.get(_EXTRA) or {})
+    for standing in standings(tx, settings, project_id, now):
+        waiting, _ = in_currency(tx.tasks.waiting_money(standing.project_id), settings)
+        over = standing.spent.amount + waiting.amount - standing.limit.amount
+        if over > standing.extra:
+            extras[_name(standing.scope, standing.project_id)] = {
+                "amount": f"{over:f}",
+                "limit": f"{standing.limit.amount.normalize():f}",
+                "day": day_of(now).isoformat() if standing.scope is Scope.DAY else None,
+            }
+    tx.state.put(_EXTRA, extras)
+    return standings(tx, settings, project_id, now)
+
+
+def _extra(tx: Tx, scope: Scope, project_id: int | None, limit: Decimal, now: datetime) -> Decimal:
+    kept = (tx.state.get(_EXTRA) or {}).get(_name(scope, project_id))
+    if not kept or Decimal(kept["limit"]) != limit:
+        return Decimal(0)
+    if scope is Scope.DAY and kept["day"] != day_of(now).isoformat():
+        return Decimal(0)
+    return Decimal(kept["amount"])
+
+
+def _name(scope: Scope, project_id: int | None) -> str:
+    return f"project.{project_id}" if scope is Scope.PROJECT else scope.value
+
+
+def day_of(moment: datetime) -> datetime:
+    """Midnight before a moment on this machine's calendar; every zone's midnight begins a quarter of an hour."""
+    return datetime.combine(moment.astimezone().date(), time.min).astimezone()

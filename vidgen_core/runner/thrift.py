@@ -1,0 +1,85 @@
+"""What the budget holds back, and when it lets go again.
+
+The decision itself is made where the money is set aside (``records.claim``). Here it is remembered, so that the queue is
+not asked again for what cannot go out, and judged anew now and then: a limit that was raised, a refund, a new day or a
+new rate let the queue go on by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from vidgen_core import money
+from vidgen_core.models import Mode
+from vidgen_core.money import Scope, Stop
+from vidgen_core.runner.lanes import Lanes
+from vidgen_core.settings import Settings
+from vidgen_core.store import Tx
+
+#: Codes of holds on a lane that the budget has put there.
+CODES: Final = frozenset({"budget_all", "budget_day", "budget_rate_missing"})
+
+
+@dataclass
+class Thrift:
+    """Stops of lanes and of projects."""
+
+    lanes: Lanes
+    _of_lanes: dict[Mode, Stop] = field(default_factory=dict)
+    _of_projects: dict[int, Stop] = field(default_factory=dict)
+
+    @property
+    def projects(self) -> frozenset[int]:
+        """Projects that have reached their own limit."""
+        return frozenset(self._of_projects)
+
+    def stopped(self, stop: Stop) -> None:
+        """A submit did not fit: nothing more is taken from its project, or for its provider."""
+        if stop.scope is Scope.PROJECT:
+            self._of_projects[stop.project_id] = stop
+        elif stop.scope is not None:
+            self._of_lanes[stop.provider] = stop
+            until = money.day_of(self.lanes.now()) + timedelta(days=1) if stop.scope is Scope.DAY else None
+            self.lanes.hold(stop.provider, stop.code, until=until, **stop.params)
+
+    def judge(self, tx: Tx, settings: Settings, now: datetime) -> tuple[list[Mode], list[int]]:
+        """The lanes and projects that may go on now."""
+        modes = [
+            mode
+            for mode in Mode
+            if (hold := self.lanes.hold_of(mode)) is not None
+            and hold.code in CODES
+            and not _stands(tx, settings, self._of_lanes.get(mode), now)
+        ]
+        # Holds of projects that the last run has left behind are judged by the next submit.
+        kept = {project.id for project in tx.projects.all() if tx.state.get(money.hold_of_project(project.id))}
+        projects = [
+            project_id
+            for project_id in kept | self._of_projects.keys()
+            if not _stands(tx, settings, self._of_projects.get(project_id), now)
+        ]
+        return modes, projects
+
+    def let_go(self, modes: list[Mode], projects: list[int]) -> None:
+        """Take them from the list; the caller lifts the holds in the store."""
+        for mode in modes:
+            self._of_lanes.pop(mode, None)
+            self.lanes.lift(mode)
+        for project_id in projects:
+            self._of_projects.pop(project_id, None)
+
+
+def _stands(tx: Tx, settings: Settings, stop: Stop | None, now: datetime) -> bool:
+    if stop is None:
+        return False
+    limits = money.standings(tx, settings, stop.project_id, now)
+    return money.verdict(limits, settings, stop.project_id, stop.provider, stop.model, stop.cost) is not None
+
+
+def lift_projects(tx: Tx, projects: list[int]) -> None:
+    """What a project was held for has gone."""
+    for project_id in projects:
+        if tx.state.get(money.hold_of_project(project_id)) is not None:
+            tx.state.put(money.hold_of_project(project_id), None)

@@ -214,6 +214,11 @@ class KeyPool:
 
     # --- learning -----------------------------------------------------------------------------------------------------
 
+    def usable(self) -> list[Key]:
+        """Keys that are switched on and were not rejected, in their order."""
+        ids = [key.fingerprint for key in self._configured() if key.enabled]
+        return [self._seen[id_] for id_ in ids if self.health(id_) is not Health.REJECTED]
+
     def start(
         self, jobs: Mapping[str, int], intents: Iterable[tuple[str, datetime]], limit: RateLimit | None = None
     ) -> None:

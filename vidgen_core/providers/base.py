@@ -169,6 +169,20 @@ class Found(Frozen):
     exact: bool = False
 
 
+class Booked(Frozen):
+    """What a provider's log says about the money of one job, all its lines added up."""
+
+    remote_id: str
+    #: What was taken in all.
+    taken: Money
+    #: What was given back in all; in the same currency.
+    given_back: Money
+
+    @property
+    def kept(self) -> Money:
+        return Money(amount=self.taken.amount - self.given_back.amount, currency=self.taken.currency)
+
+
 class Connection(Frozen):
     """The answer to *test connection*."""
 
@@ -272,6 +286,18 @@ class Provider(ABC):
     @abstractmethod
     async def test(self, key: Key | None) -> Connection:
         """Whether the key works and what is left on it; never costs money."""
+
+    async def balance(self, key: Key | None) -> Money | None:
+        """What is left for a key; None where the provider does not say. Costs nothing."""
+        return None
+
+    async def price_list(self) -> dict[str, Money] | None:
+        """The prices the provider publishes, for one whole take of a model; None where it publishes none."""
+        return None
+
+    async def charges(self, since: datetime, key: Key | None) -> tuple[Booked, ...] | None:
+        """What the provider's log says was taken and given back for jobs of this key; None where it has no such log."""
+        return None
 
     async def release(self, job: RemoteJob) -> None:
         """The result is safe on disk, or nobody wants it any more: leftovers on our side may go."""

@@ -193,6 +193,9 @@ class Kie(Provider):
 
     # --- test ---------------------------------------------------------------------------------------------------------
 
+    async def balance(self, key: Key | None) -> Money | None:
+        return (await self.test(key)).balance
+
     async def test(self, key: Key | None) -> Connection:
         try:
             answer = await self._http.call(Verb.ASK, "GET", f"{self.base_url}/api/v1/chat/credit", key=key)

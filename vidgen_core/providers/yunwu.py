@@ -6,11 +6,8 @@ are read tolerantly (``yunwu_answers``) and requests hold only what is documente
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -18,6 +15,7 @@ from vidgen_core.errors import RemoteError
 from vidgen_core.locations import Locations
 from vidgen_core.media.files import PartFile
 from vidgen_core.models import Failure, GenerationParams, Mode, Money
+from vidgen_core.providers import yunwu_books as books
 from vidgen_core.providers import yunwu_models
 from vidgen_core.providers.answers import (
     CONTENT_REFUSED,
@@ -30,6 +28,7 @@ from vidgen_core.providers.answers import (
     judge,
 )
 from vidgen_core.providers.base import (
+    Booked,
     Capabilities,
     Connection,
     Found,
@@ -61,6 +60,8 @@ from vidgen_core.providers.yunwu_answers import (
 )
 from vidgen_core.settings import Settings, YunwuSettings
 
+#: Lines that the log of a key shows at most.
+LOG_ROWS: Final = 1000
 #: The log counts whole seconds.
 LOG_PRECISION: Final = timedelta(seconds=1)
 #: What new-api reports for a key without a limit of its own.
@@ -184,6 +185,27 @@ class Yunwu(Provider):
         # A charge without a name proves that there is such a job, and does not say which.
         return tuple(found.values()) if found or not candidates else None
 
+    async def balance(self, key: Key | None) -> Money | None:
+        return await self._balance(key)
+
+    async def charges(self, since: datetime, key: Key | None) -> tuple[Booked, ...] | None:
+        """What the key's log says of every job; None where it does not reach back to ``since`` or cannot be read."""
+        answer, status = await self._ask("/api/log/token", key), await self._ask("/api/status", key)
+        rows = at(answer.json, "data") if answer.ok else None
+        if not isinstance(rows, list):
+            return None
+        reaches = books.oldest(rows)
+        if len(rows) >= LOG_ROWS and (reaches is None or reaches > since):
+            return None
+        return books.booked(rows, status.json)
+
+    async def price_list(self) -> dict[str, Money] | None:
+        """The public list of prices, which needs no key."""
+        listed, status = await self._ask("/api/pricing", None), await self._ask("/api/status", None)
+        if not listed.ok:
+            raise error_of(TABLE, listed, said_by(listed))
+        return books.prices(listed.json, status.json)
+
     # --- test -----------------------------------------------------------------------------------------------------
 
     async def test(self, key: Key | None) -> Connection:
@@ -210,20 +232,20 @@ class Yunwu(Provider):
 
     async def _left_on_key(self, key: Key | None, status: Any) -> Money | None:
         data = at((await self._ask("/api/usage/token/", key)).json, "data")
-        unit, available = _number(at(status, "data.quota_per_unit")), _number(at(data, "total_available"))
+        unit, available = books.number(at(status, "data.quota_per_unit")), books.number(at(data, "total_available"))
         if not unit or available is None or at(data, "unlimited_quota") is True:
             return None
-        return _money(available / unit, status, in_yuan=False)
+        return books.money_of(available / unit, status)
 
     async def _left_of_subscription(self, key: Key | None, status: Any) -> Money | None:
-        granted = _number(at((await self._ask("/v1/dashboard/billing/subscription", key)).json, "hard_limit_usd"))
+        granted = books.number(at((await self._ask("/v1/dashboard/billing/subscription", key)).json, "hard_limit_usd"))
         if granted is None or granted >= UNLIMITED:
             return None
-        used = _number(at((await self._ask("/v1/dashboard/billing/usage", key)).json, "total_usage"))
+        used = books.number(at((await self._ask("/v1/dashboard/billing/usage", key)).json, "total_usage"))
         if used is None:
             return None
         # new-api counts both in the currency it displays, the usage in hundredths.
-        return _money(granted - used / 100, status, in_yuan=at(status, "data.quota_display_type") == "CNY")
+        return books.money_of(granted - used / 100, status, in_yuan=at(status, "data.quota_display_type") == "CNY")
 
     async def _ask(self, path: str, key: Key | None) -> Answer:
         return await self._http.call(Verb.ASK, "GET", f"{self.base_url}{path}", key=key)
@@ -272,13 +294,13 @@ def _without_link(answer: Answer) -> RemoteState:
 
 
 def _may_be(row: Any, model: str, since: datetime) -> bool:
-    created = _number(at(row, "created_at"))
-    quota = _number(at(row, "quota"))
+    created = books.number(at(row, "created_at"))
+    quota = books.number(at(row, "quota"))
     return (
         at(row, "model_name") == model
         and created is not None
         and 0 < created < 10**14
-        and _time(created) >= since
+        and books.time_of(created) >= since
         # A row of type 6 gives money back; its job is in the row that took it.
         and at(row, "type") != 6
         and (quota is None or quota >= 0)
@@ -286,33 +308,7 @@ def _may_be(row: Any, model: str, since: datetime) -> bool:
 
 
 def _found(row: Mapping[str, Any]) -> Found | None:
-    other = row.get("other")
-    try:
-        facts = json.loads(other) if isinstance(other, str) else other
-    except ValueError:
-        facts = None
-    job = at(row, "task_id") or at(facts, "task_id")
-    created = _number(row["created_at"])
-    if not isinstance(job, str) or not job or created is None:
+    job, created = books.job_in(row), books.number(row["created_at"])
+    if job is None or created is None:
         return None
-    return Found(remote_id=job, at=_time(created), model=str(row["model_name"]))
-
-
-def _time(stamp: Decimal) -> datetime:
-    """Seconds or, above 10^12, milliseconds since 1970."""
-    seconds = stamp / 1000 if stamp > 10**12 else stamp
-    return datetime.fromtimestamp(float(seconds), UTC)
-
-
-def _number(value: Any) -> Decimal | None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        return None
-    return Decimal(str(value))
-
-
-def _money(amount: Decimal, status: Any, *, in_yuan: bool) -> Money:
-    """An amount in the relay's unit (a US dollar) as yuan, by the relay's own rate; without a rate in dollars."""
-    rate = Decimal(1) if in_yuan else _number(at(status, "data.usd_exchange_rate"))
-    if rate is None or rate <= 0:
-        return Money(amount=amount.quantize(Decimal("0.0001")), currency="USD")
-    return Money(amount=(amount * rate).quantize(Decimal("0.0001")), currency="CNY")
+    return Found(remote_id=job, at=books.time_of(created), model=str(row["model_name"]))

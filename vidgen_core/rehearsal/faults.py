@@ -237,6 +237,9 @@ _OTHER: Final = (
     Fault("upload-file-url", Verb.UPLOAD, "The link comes as `fileUrl`. By share only.", providers=(KIE,)),
     Fault("balance-unknown", Verb.ACCOUNT, "The balance cannot be asked for. By share only.", providers=BOTH),
     Fault("log-unknown", Verb.ACCOUNT, "The log cannot be asked for. By share only.", providers=(YUNWU,)),
+    Fault("prices-unknown", Verb.ACCOUNT, "There is no price list. By share only.", providers=(YUNWU,)),
+    Fault("prices-html", Verb.ACCOUNT, "The price list is an HTML page. By share only.", providers=(YUNWU,)),
+    Fault("prices-odd", Verb.ACCOUNT, "Prices come in wrong types and sizes. By share only.", providers=(YUNWU,)),
 )
 
 _AGENT: Final = (

@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from vidgen_core.rehearsal.accounts import LogRow, verdict
@@ -121,10 +121,28 @@ async def models(_request: Request) -> Response:
     return JSONResponse({"object": "list", "success": True, "data": rows})
 
 
+#: What odd gateways put where a price belongs; none of it is one.
+_ODD_PRICES: Final = ("0.4", None, True, -1, 0, 10**12, {"usd": 0.4})
+
+
+@_unless("prices-unknown")
 async def pricing(request: Request) -> Response:
-    price = rehearsal_of(request).options.price[YUNWU]
-    rows = [{"model_name": name, "quota_type": 1, "model_price": price} for name, _types, _tags in _MODELS]
-    return JSONResponse({"success": True, "data": rows})
+    """The public list: whole calls in US dollars, models by the token with a ratio."""
+    rehearsal = rehearsal_of(request)
+    if rehearsal.befalls("prices-html"):
+        return HTMLResponse("<html><body>502 Bad Gateway</body></html>", 502)
+    price = rehearsal.options.price[YUNWU]
+    rows = [_price_row(name, price, tags) for name, _types, tags in _MODELS]
+    if rehearsal.befalls("prices-odd"):
+        odd = [{**row, "model_price": price} for row, price in zip(rows, _ODD_PRICES, strict=False)]
+        return JSONResponse({"success": True, "data": [*odd, None, 7, {}]})
+    return JSONResponse({"success": True, "data": rows, "group_ratio": {"default": 1, "vip": 0.8}})
+
+
+def _price_row(name: str, price: float, tags: str) -> dict[str, Any]:
+    by_call = {"quota_type": 1, "model_price": price, "model_ratio": 0}
+    by_token = {"quota_type": 0, "model_price": 0, "model_ratio": 0.075}
+    return {"model_name": name, "enable_groups": ["default", "vip"], **(by_call if "视频" in tags else by_token)}
 
 
 @_with_key

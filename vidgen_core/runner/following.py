@@ -172,7 +172,9 @@ async def _failed(held: Held, ctx: Context, state: RemoteState) -> Next | None:
         delay = back_off(settings, tries)
         kept = failure.model_copy(update={"charged": charge})
         await ctx.writer.do(
-            lambda tx: records.requeue(tx, held, kept, state.evidence, ctx.clock(), delay, state=AttemptState.FAILED)
+            lambda tx: records.requeue(
+                tx, held, kept, state.evidence, ctx.clock(), delay, state=AttemptState.FAILED, cost=state.cost
+            )
         )
         return None
     await ctx.writer.do(
@@ -184,6 +186,7 @@ async def _failed(held: Held, ctx: Context, state: RemoteState) -> Next | None:
             state=AttemptState.FAILED,
             evidence=state.evidence,
             charge=charge,
+            cost=state.cost,
         )
     )
     return None

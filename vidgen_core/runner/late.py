@@ -62,11 +62,14 @@ def _abandoned(tx: Tx, ctx: Context) -> list[tuple[Task, Attempt]]:
 def _close(tx: Tx, attempt: Attempt, state: RemoteState, now: datetime) -> None:
     """A late job has failed on the other side: nothing more will come of it."""
     charge = state.charge or (state.failure.charged if state.failure else Charge.UNKNOWN)
+    cost = state.cost if state.cost is not None and state.cost.amount else attempt.cost
     tx.attempts.update(
         attempt.id,
         state=AttemptState.FAILED,
         ended_at=now,
         failure=state.failure,
         evidence=state.evidence,
+        cost=cost,
         charge=charge,
     )
+    records.retell_cost(tx, attempt.task_id)

@@ -13,7 +13,19 @@ from typing import Any
 
 from vidgen_core import money
 from vidgen_core.errors import ErrorKind
-from vidgen_core.models import OWED, Attempt, AttemptState, Charge, Failure, LogLevel, Money, Output, Task, TaskStatus
+from vidgen_core.models import (
+    ENDED,
+    OWED,
+    Attempt,
+    AttemptState,
+    Charge,
+    Failure,
+    LogLevel,
+    Money,
+    Output,
+    Task,
+    TaskStatus,
+)
 from vidgen_core.providers.base import WAITS, Key, Prepared, RemoteState, Submission
 from vidgen_core.runner.context import Held
 from vidgen_core.settings import Settings
@@ -102,7 +114,8 @@ def intend(tx: Tx, held: Held, prepared: Prepared, now: datetime) -> bool:
 def accept(tx: Tx, held: Held, submission: Submission, now: datetime) -> None:
     """The remote id, before anything else happens. It is the money: it is written whatever the task has become."""
     attempt = _attempt(held)
-    charge = Charge.CHARGED if submission.cost else Charge.ESTIMATED if attempt.cost else Charge.NONE
+    # Accepted without a known price: something is owed, and nobody can say how much.
+    charge = Charge.CHARGED if submission.cost else Charge.ESTIMATED if attempt.cost else Charge.UNKNOWN
     _change_attempt(
         tx,
         held,
@@ -147,11 +160,13 @@ def requeue(
     delay: float,
     *,
     state: AttemptState,
+    cost: Money | None = None,
 ) -> None:
     """Processing -> queued: this attempt is over and another may be made after ``delay`` seconds."""
     charge = Charge.NONE if state is AttemptState.REFUSED else failure.charged if failure else Charge.UNKNOWN
     if held.attempt is not None:
         _change_attempt(tx, held, state=state, ended_at=now, failure=failure, evidence=evidence, charge=charge)
+        _name_cost(tx, held, cost)
     due = now + timedelta(seconds=delay) if delay > 0 else None
     if move(tx, held, TaskStatus.QUEUED, due_at=due, remote_id=None, progress=None, stage=None) and failure:
         log(tx, LogLevel.WARNING, "task_again", held.task, cause=failure.code, seconds=round(delay))
@@ -166,8 +181,12 @@ def fail(
     state: AttemptState | None = None,
     evidence: str | None = None,
     charge: Charge | None = None,
+    cost: Money | None = None,
 ) -> None:
-    """The task ends without a file. ``state`` closes the attempt; None leaves it as it is."""
+    """The task ends without a file. ``state`` closes the attempt; None leaves it as it is.
+
+    :param cost: what the provider says it has taken for it
+    """
     if held.attempt is not None and state is not None:
         changes: dict[str, Any] = {"state": state, "ended_at": now, "failure": failure}
         if charge is not None:
@@ -175,6 +194,7 @@ def fail(
         if evidence is not None:
             changes["evidence"] = evidence
         _change_attempt(tx, held, **changes)
+        _name_cost(tx, held, cost)
         if state is AttemptState.FAILED and held.attempt.key_id:
             tx.keys.touch(held.attempt.provider, held.attempt.key_id, held.attempt.key_label or "", failed=1, at=now)
     cost, known = owed(tx, held.task)
@@ -188,6 +208,20 @@ def fail(
             cause=failure.code,
             detail=failure.params,
         )
+
+
+def settle(tx: Tx, attempt: Attempt, cost: Money | None, charge: Charge) -> None:
+    """What a provider's log says an ended attempt has cost; its task is told."""
+    tx.attempts.update(attempt.id, cost=cost, charge=charge)
+    retell_cost(tx, attempt.task_id)
+
+
+def retell_cost(tx: Tx, task_id: int) -> None:
+    """Let an ended task say what its attempts have cost by now."""
+    for task in tx.tasks.many([task_id]):
+        if task.status in ENDED:
+            total, known = owed(tx, task)
+            tx.tasks.note(task.id, cost=total, charge=known)
 
 
 def give_up(tx: Tx, held: Held, now: datetime, *, stopped: bool) -> None:
@@ -253,6 +287,12 @@ def log(tx: Tx, level: LogLevel, code: str, task: Task, **params: Any) -> None:
     if task.output is Output.IMAGE:
         params["output"] = task.output.value
     tx.log.add(level, code, project_id=task.project_id, task_id=task.id, shot=task.shot, take=task.take, **params)
+
+
+def _name_cost(tx: Tx, held: Held, cost: Money | None) -> None:
+    """Take over what the provider names; a zero says that the money came back and not how much it was."""
+    if cost is not None and cost.amount:
+        _change_attempt(tx, held, cost=cost)
 
 
 def _attempt(held: Held) -> Attempt:

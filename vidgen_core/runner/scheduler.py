@@ -18,6 +18,7 @@ from vidgen_core.models import AttemptState, Heartbeat, LogLevel, Mode, Task, Ta
 from vidgen_core.providers.base import Key
 from vidgen_core.runner import late, records, thrift
 from vidgen_core.runner.advance import advance
+from vidgen_core.runner.books import Books
 from vidgen_core.runner.context import Context, Held, Lane, Next
 from vidgen_core.runner.failures import failure_of
 from vidgen_core.runner.slots import NO_KEY, Slots
@@ -46,6 +47,7 @@ class Scheduler:
         self._ctx = ctx
         self._started_at = started_at
         self._slots = Slots(ctx)
+        self._books = Books(ctx, self._go_on)
         self._held: dict[int, Held] = {}
         self._due: list[tuple[float, int, int]] = []
         self._order = itertools.count()
@@ -87,6 +89,7 @@ class Scheduler:
             await self._fill()
             self._start_due()
             self._look_for_late()
+            await self._look_at_books()
             await self._rest()
         await self._drain()
 
@@ -182,6 +185,8 @@ class Scheduler:
         held_back = self._ctx.budget.projects
         tasks = await self._ctx.read(lambda tx: tx.tasks.claimable(mode, now, free + len(starting), held_back))
         waiting = [task for task in tasks if task.id not in self._held]
+        if waiting and not self._books.ready(mode):
+            return
         for task in waiting[:free]:
             if not self._begin(task):
                 return
@@ -330,6 +335,17 @@ class Scheduler:
         if self._late is None and self._every("late", late.EVERY):
             self._late = asyncio.create_task(self._late_round(), name="late jobs")
 
+    async def _look_at_books(self) -> None:
+        if self._every("books", TICK):
+            busy = {held.task.provider for held in self._held.values()}
+            if self._books.open - busy:
+                busy |= await self._ctx.read(lambda tx: tx.tasks.queued_providers())
+            self._books.look(busy)
+
+    def _go_on(self) -> None:
+        self._work = True
+        self._alarm.set()
+
     async def _late_round(self) -> None:
         try:
             for held in await late.look(self._ctx):
@@ -341,6 +357,7 @@ class Scheduler:
         """Let go of everything but paid requests that are out: those are waited for."""
         if self._late is not None:
             self._late.cancel()
+        await self._books.stop()
         sending = []
         for task_id, step in list(self._steps.items()):
             if self._held[task_id].sending:

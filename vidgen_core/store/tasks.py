@@ -281,6 +281,11 @@ class Tasks(Subject):
         rows.sort(key=lambda row: (-row.priority, row.turn, row.id))
         return self.many([row.id for row in rows[:limit]])
 
+    def queued_providers(self) -> frozenset[Mode]:
+        """Providers that have something in their queues."""
+        query = select(task_counts.c.provider).where(task_counts.c.status == TaskStatus.QUEUED, task_counts.c.n > 0)
+        return frozenset(Mode(name) for name in self.tx.run(query.distinct()).scalars())
+
     def _queueing(self, provider: Mode) -> list[int]:
         """Projects that have something in a provider's queue."""
         waiting = (task_counts.c.status == TaskStatus.QUEUED, task_counts.c.n > 0)

@@ -1,0 +1,124 @@
+"""A batch with known prices, faults and refunds: the ledger is right to the cent, and so are the balances around it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+from doubles import wait_until
+from rehearsed import Home, rehearsed_home
+
+from vidgen_core.locations import Locations
+from vidgen_core.models import Charge, Mode, Money
+from vidgen_core.providers import open_providers
+from vidgen_core.runner import books
+
+#: What the rehearsal takes for one job: 0.4 US dollars at 7.3 yuan, and 60 credits.
+YUAN, CREDITS = Decimal("2.92"), Decimal(60)
+KEY = "sk-good-aaaa1111"
+PROMPTS = ["pan left", "tilt up", "fall [[failed-parameter]]", "burn [[failed-no-refund]]"]
+
+
+@pytest.fixture(autouse=True)
+def quick_books(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(books, "EVERY", 0.3)
+    monkeypatch.setattr(books, "REST", 0.3)
+
+
+def sums(home: Home) -> dict[Charge, Decimal]:
+    found: Counter[Charge] = Counter()
+    with home.store.read() as tx:
+        for line in tx.ledger.sums():
+            assert line.money is not None
+            found[line.charge] += line.money.amount
+    return {charge: amount for charge, amount in found.items() if amount}
+
+
+def test_yunwus_log_settles_the_ledger_to_the_cent(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(books, "GIVEN_BACK_WITHIN", books.timedelta(0))
+    monkeypatch.setenv("VIDGEN_RUNNER__RETRY_ON_FAIL", "false")
+    with rehearsed_home(locations, monkeypatch, {"keys": [KEY]}) as (home, _server):
+        tasks = home.queue(Mode.YUNWU, PROMPTS)
+        with home.running():
+            home.finish(tasks)
+            wait_until(lambda: Charge.ESTIMATED not in sums(home) and Charge.UNKNOWN not in sums(home))
+
+            def after() -> bool:
+                with home.store.read() as tx:
+                    return [one.reason for one in tx.ledger.balances(Mode.YUNWU)] == ["before", "after"]
+
+            wait_until(after)
+
+        assert sums(home) == {Charge.CHARGED: 3 * YUAN, Charge.REFUNDED: YUAN}
+        with home.store.read() as tx:
+            before, left = tx.ledger.balances(Mode.YUNWU)
+            [owed] = tx.ledger.between(Mode.YUNWU, before.key_id, before.at, left.at)
+        assert before.money.amount - left.money.amount == owed.amount == 3 * YUAN
+        told = {task.params.prompt: (task.cost, task.charge) for task in home.tasks(tasks)}
+        assert told["pan left"] == (Money(amount=YUAN, currency="CNY"), Charge.CHARGED)
+        assert told[PROMPTS[2]] == (None, Charge.NONE)
+        assert told[PROMPTS[3]] == (Money(amount=YUAN, currency="CNY"), Charge.CHARGED)
+
+
+def test_kies_own_figures_settle_the_ledger(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDGEN_RUNNER__RETRY_ON_FAIL", "false")
+    with rehearsed_home(locations, monkeypatch, {"keys": [KEY]}) as (home, _server):
+        tasks = home.queue(Mode.KIE, PROMPTS)
+        with home.store.write() as tx:
+            for task in tasks:
+                price = Money(amount=Decimal(50), currency="credits")
+                tx.tasks.note(task.id, cost=price, model="grok-imagine/image-to-video")
+        with home.running():
+            home.finish(tasks)
+
+        assert sums(home)[Charge.CHARGED] == 3 * CREDITS
+        assert sums(home)[Charge.REFUNDED] == Decimal(50)
+        told = {task.params.prompt: (task.cost, task.charge) for task in home.tasks(tasks)}
+        assert told[PROMPTS[3]] == (Money(amount=CREDITS, currency="credits"), Charge.CHARGED)
+
+
+def test_a_log_that_cannot_be_read_leaves_estimates_as_estimates(
+    locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed_home(locations, monkeypatch, {"keys": [KEY]}) as (home, server):
+        server.set_faults({"log-unknown": 1, "balance-unknown": 1})
+        tasks = home.queue(Mode.YUNWU, ["pan left"])
+        with home.running():
+            home.finish(tasks)
+
+        assert sums(home) == {Charge.ESTIMATED: Decimal("0.4")}
+        with home.store.read() as tx:
+            assert tx.ledger.balances() == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "known"),
+    [(None, ["grok-video-3", "veo3.1-fast"]), ("prices-unknown", None), ("prices-html", None), ("prices-odd", [])],
+)
+def test_the_public_price_list_is_read_or_refused_whole(
+    locations: Locations, monkeypatch: pytest.MonkeyPatch, fault: str | None, known: list[str] | None
+) -> None:
+    from vidgen_core.errors import RemoteError
+
+    with rehearsed_home(locations, monkeypatch) as (home, server):
+        server.set_faults({fault: 1} if fault else {})
+
+        async def ask() -> dict[str, Money] | None:
+            providers = open_providers(home.settings_file.current, locations)
+            try:
+                return await providers[Mode.YUNWU].price_list()
+            finally:
+                for provider in providers.values():
+                    await provider.close()
+
+        if known is None:
+            with pytest.raises(RemoteError):
+                asyncio.run(ask())
+            return
+        found = asyncio.run(ask())
+        assert found is not None
+        assert set(known) <= set(found)
+        assert set(found.values()) <= {Money(amount=YUAN, currency="CNY")}
+        assert "gpt-4o-mini" not in found

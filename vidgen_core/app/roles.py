@@ -58,6 +58,7 @@ LOOKS: Final[dict[str, frozenset[str]]] = {
     "runner": frozenset({"status", "is_here", "is_held", "problem", "wait_until_working", "wake"}),
     "checks": frozenset({"connection", "doctor"}),
     "log": frozenset({"page", "after", "export"}),
+    "figures": frozenset({"of", "csv"}),
     "exports": frozenset({"film", "names", "all", "get", "file", "task_list"}),
     "cleanup": frozenset(),
     "settings_file": frozenset({"current", "from_environment", "problem", "path"}),

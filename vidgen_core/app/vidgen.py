@@ -11,6 +11,7 @@ from vidgen_core.app.checks import Checks
 from vidgen_core.app.cleanup import Cleanup
 from vidgen_core.app.engine import Engine
 from vidgen_core.app.exports import Exports
+from vidgen_core.app.figures import FigureBook
 from vidgen_core.app.imports import Imports
 from vidgen_core.app.logs import Logs
 from vidgen_core.app.pictures import Pictures
@@ -53,6 +54,7 @@ class Vidgen:
         self.runner = Engine(self)
         self.checks = Checks(self)
         self.log = Logs(self)
+        self.figures = FigureBook(self)
         self.exports = Exports(self)
         self.cleanup = Cleanup(self)
         self._opening = threading.Lock()

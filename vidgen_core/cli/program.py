@@ -8,7 +8,18 @@ from typing import Any
 
 import typer
 
-from vidgen_core.cli import checking, exporting, generating, lists, pictures, running, serving, settings, wishes
+from vidgen_core.cli import (
+    checking,
+    exporting,
+    figures,
+    generating,
+    lists,
+    pictures,
+    running,
+    serving,
+    settings,
+    wishes,
+)
 from vidgen_core.cli.session import DONE, INTERRUPTED, SOME_FAILED, WRONG_USE, sentence_of
 from vidgen_core.cli.words import text
 from vidgen_core.errors import VidgenError
@@ -24,7 +35,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in (serving, generating, pictures, running, lists, wishes, exporting, checking, settings):
+    for module in (serving, generating, pictures, running, lists, wishes, exporting, figures, checking, settings):
         module.register(app)
     return app
 

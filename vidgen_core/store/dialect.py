@@ -153,6 +153,90 @@ def _spend_by_quarter(row: str, sign: str) -> str:
     )
 
 
+# Figures. Every event is added to a sum, and taken from it again when it turns out otherwise. What became of tasks is
+# counted for videos only: a drawn picture is no take. Money is counted for all.
+
+_ONE_MORE = "DO UPDATE SET n = n + excluded.n"
+
+
+def day_of(at: str) -> str:
+    """The day of a time on this machine's clock, as whole days since 1970."""
+    return f"CAST(julianday(date({at}, 'unixepoch', 'localtime')) - 2440587.5 AS INTEGER)"
+
+
+def _figure_end(row: str, sign: str) -> str:
+    return (
+        "INSERT INTO figures_ends (day, project_id, provider, model, status, kind, n) "  # noqa: S608
+        f"VALUES ({day_of(f'{row}.finished_at')}, {row}.project_id, {row}.provider, {row}.model, "
+        f"{row}.status, coalesce({row}.failure_kind, ''), {sign}1) "
+        f"ON CONFLICT (day, project_id, provider, model, status, kind) {_ONE_MORE};"
+    )
+
+
+def _figure_choice(row: str, sign: str) -> str:
+    return (
+        "INSERT INTO figures_ends (day, project_id, provider, model, status, kind, n) "  # noqa: S608
+        f"SELECT {day_of('created_at')}, project_id, provider, model, 'chosen', '', {sign}1 FROM takes "
+        f"WHERE id = {row}.chosen_take_id AND {row}.deleted_at IS NULL "
+        f"ON CONFLICT (day, project_id, provider, model, status, kind) {_ONE_MORE};"
+    )
+
+
+def _figure_attempt(row: str, sign: str) -> str:
+    return (
+        "INSERT INTO figures_attempts "
+        "(day, project_id, provider, model, key_id, state, kind, charge, currency, n, cost) "
+        f"SELECT {day_of(f'{row}.created_at')}, {row}.project_id, {row}.provider, {row}.model, "
+        f"coalesce({row}.key_id, ''), {row}.state, coalesce(json_extract({row}.failure, '$.kind'), ''), {row}.charge, "
+        f"CASE WHEN {row}.cost IS NULL THEN '' ELSE coalesce({row}.cost_currency, '') END, {sign}1, "
+        f"{sign}coalesce({row}.cost, 0) WHERE {row}.state NOT IN ('preparing', 'sending') "
+        "ON CONFLICT (day, project_id, provider, model, key_id, state, kind, charge, currency) "
+        "DO UPDATE SET n = n + excluded.n, cost = cost + excluded.cost;"
+    )
+
+
+#: Up to so many hundredths of a second a duration is rounded to the second number; steps of at most a fifth.
+_STEPS: Final = (
+    (200, 20), (500, 50), (1_000, 100), (2_000, 200), (5_000, 500), (10_000, 1_000), (20_000, 2_000),
+    (50_000, 5_000), (100_000, 10_000), (200_000, 20_000), (500_000, 50_000), (1_000_000, 100_000),
+)  # fmt: skip
+
+
+def figure_time(stage: str, at: str, seconds: str, source: str) -> str:
+    """Count a duration, rounded by ``_STEPS``; ``source`` is where its columns come from, with its WHERE."""
+    cases = "".join(f"WHEN s < {below} THEN {step} * CAST(round(s / {step}) AS INTEGER) " for below, step in _STEPS)
+    return (
+        "INSERT INTO figures_times (day, project_id, provider, stage, centiseconds, n) "  # noqa: S608
+        f"SELECT day, project_id, provider, '{stage}', "
+        f"CASE {cases}ELSE 200000 * CAST(round(s / 200000) AS INTEGER) END, 1 FROM ("
+        f"SELECT {day_of(at)} AS day, project_id, provider, max({seconds}, 0) * 100.0 AS s {source}) WHERE true "
+        f"ON CONFLICT (day, project_id, provider, stage, centiseconds) {_ONE_MORE};"
+    )
+
+
+_FINISHED_HOUR = (
+    "INSERT INTO figures_hours (hour, project_id, provider, n) "  # noqa: S608
+    "VALUES (CAST(NEW.finished_at / 3600 AS INTEGER), NEW.project_id, NEW.provider, 1) "
+    f"ON CONFLICT (hour, project_id, provider) {_ONE_MORE};"
+)
+_QUEUE_TIME = figure_time(
+    "queue",
+    "NEW.created_at",
+    "NEW.created_at - queued_at",
+    # What was adopted never waited in the queue.
+    "FROM tasks WHERE id = NEW.task_id AND status = 'processing' AND output = 'video' AND queued_at IS NOT NULL",
+)
+_REMOTE_TIME = figure_time(
+    "remote",
+    "ended_at",
+    "ended_at - accepted_at",
+    "FROM attempts WHERE id = NEW.id AND accepted_at IS NOT NULL "
+    "AND (SELECT output FROM tasks WHERE id = NEW.task_id) = 'video'",
+)
+_DOWNLOAD_TIME = figure_time(
+    "download", "finished_at", "finished_at - polled_at", "FROM tasks WHERE id = NEW.id AND polled_at IS NOT NULL"
+)
+
 TRIGGERS: Final[dict[str, str]] = {
     "task_added": (
         "AFTER INSERT ON tasks WHEN NEW.deleted_at IS NULL BEGIN "
@@ -182,6 +266,38 @@ TRIGGERS: Final[dict[str, str]] = {
     "attempt_priced": (
         "AFTER UPDATE OF cost, cost_currency, charge, key_id, provider, project_id, intent_at ON attempts BEGIN "
         f"{_spend('OLD', '-')} {_spend('NEW', '')} {_spend_by_quarter('OLD', '-')} {_spend_by_quarter('NEW', '')} END"
+    ),
+    "task_made_ended": (
+        f"AFTER INSERT ON tasks WHEN NEW.finished_at IS NOT NULL AND NEW.output = 'video' "
+        f"BEGIN {_figure_end('NEW', '')} END"
+    ),
+    "task_end_undone": (
+        "AFTER UPDATE OF finished_at, status, failure_kind, provider, model ON tasks "
+        f"WHEN OLD.finished_at IS NOT NULL AND OLD.output = 'video' BEGIN {_figure_end('OLD', '-')} END"
+    ),
+    "task_ended": (
+        "AFTER UPDATE OF finished_at, status, failure_kind, provider, model ON tasks "
+        f"WHEN NEW.finished_at IS NOT NULL AND NEW.output = 'video' BEGIN {_figure_end('NEW', '')} END"
+    ),
+    "task_finished": (
+        "AFTER UPDATE OF status ON tasks WHEN NEW.status = 'completed' AND OLD.status = 'downloading' "
+        f"AND NEW.output = 'video' BEGIN {_FINISHED_HOUR} {_DOWNLOAD_TIME} END"
+    ),
+    "shot_choice": (
+        "AFTER UPDATE OF chosen_take_id, deleted_at ON shots BEGIN "
+        f"{_figure_choice('OLD', '-')} {_figure_choice('NEW', '')} END"
+    ),
+    "attempt_counted": f"AFTER INSERT ON attempts BEGIN {_figure_attempt('NEW', '')} {_QUEUE_TIME} END",
+    "attempt_counted_again": (
+        "AFTER UPDATE OF state, provider, model, key_id, cost, cost_currency, charge, failure ON attempts BEGIN "  # noqa: S608
+        f"{_figure_attempt('OLD', '-')} {_figure_attempt('NEW', '')} "
+        # A state that everything passes through must not leave a row for each day and key.
+        f"DELETE FROM figures_attempts WHERE n = 0 AND day = {day_of('OLD.created_at')} "
+        "AND project_id = OLD.project_id AND provider = OLD.provider AND model = OLD.model; END"
+    ),
+    "attempt_succeeded": (
+        "AFTER UPDATE OF state ON attempts WHEN NEW.state = 'succeeded' AND OLD.state = 'accepted' "
+        f"BEGIN {_REMOTE_TIME} END"
     ),
 }
 

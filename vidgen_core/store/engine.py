@@ -27,6 +27,7 @@ from vidgen_core.errors import StoreError
 from vidgen_core.store import dialect, migrations
 from vidgen_core.store.attempts import Attempts
 from vidgen_core.store.candidates import Candidates
+from vidgen_core.store.figures import Figures
 from vidgen_core.store.keys import Keys
 from vidgen_core.store.ledger import Ledger
 from vidgen_core.store.log import Log
@@ -107,6 +108,10 @@ class Tx:
     @cached_property
     def state(self) -> State:
         return State(self)
+
+    @cached_property
+    def figures(self) -> Figures:
+        return Figures(self)
 
     @cached_property
     def uploads(self) -> Uploads:

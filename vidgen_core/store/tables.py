@@ -190,6 +190,8 @@ tasks = Table(
     Column("deleted_at", UtcTime),
     _json("failure"),
     _json("params"),
+    # When it last came into the queue: what it waits there is a figure.
+    Column("queued_at", UtcTime),
 )
 
 _cell = (tasks.c.project_id, tasks.c.provider, tasks.c.output, tasks.c.status)
@@ -448,4 +450,71 @@ uploads = Table(
     Column("url", Text, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     PrimaryKeyConstraint("provider", "key_id", "sha256"),
+)
+
+# Figures: sums by day that triggers keep, so that a year's charts cost the same whatever the number of tasks. What happened
+# stays counted when its task is deleted. Days are whole ones since 1970 on the clock of the machine that wrote them down: the
+# days of the studio and of its bills, not those of UTC.
+
+#: Ends of tasks on the day they ended, and (status ``chosen``) takes that are chosen now on the day they were made.
+figures_ends = Table(
+    "figures_ends",
+    metadata,
+    Column("day", Integer, nullable=False),
+    Column("project_id", Integer, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    # The error kind of a failure, else empty.
+    Column("kind", Text, nullable=False),
+    Column("n", Integer, nullable=False),
+    PrimaryKeyConstraint("day", "project_id", "provider", "model", "status", "kind"),
+    sqlite_with_rowid=False,
+)
+
+#: Attempts that have left, or were refused, with their money, on the day they were made. Currency is empty where no
+#: amount is known.
+figures_attempts = Table(
+    "figures_attempts",
+    metadata,
+    Column("day", Integer, nullable=False),
+    Column("project_id", Integer, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("charge", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("cost", Micros, nullable=False),
+    PrimaryKeyConstraint("day", "project_id", "provider", "model", "key_id", "state", "kind", "charge", "currency"),
+    sqlite_with_rowid=False,
+)
+
+#: How long stages took (``queue``, ``remote``, ``download``), in steps of at most a fifth.
+figures_times = Table(
+    "figures_times",
+    metadata,
+    Column("day", Integer, nullable=False),
+    Column("project_id", Integer, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    # Hundredths of a second, so that equal steps are equal keys.
+    Column("centiseconds", BigInteger, nullable=False),
+    Column("n", Integer, nullable=False),
+    PrimaryKeyConstraint("day", "project_id", "provider", "stage", "centiseconds"),
+    sqlite_with_rowid=False,
+)
+
+#: Takes finished in each hour since 1970.
+figures_hours = Table(
+    "figures_hours",
+    metadata,
+    Column("hour", Integer, nullable=False),
+    Column("project_id", Integer, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("n", Integer, nullable=False),
+    PrimaryKeyConstraint("hour", "project_id", "provider"),
+    sqlite_with_rowid=False,
 )

@@ -103,7 +103,7 @@ _NOTABLE: Final = frozenset(
     }
 )
 
-_OMITTED = {"shot_position", "text_id", "turn", "failure_kind", "duration", "deleted_at"}
+_OMITTED = {"shot_position", "text_id", "turn", "failure_kind", "duration", "deleted_at", "queued_at"}
 _COLUMNS = [column for column in tasks.c if column.name not in _OMITTED]
 _SHOWN = select(*_COLUMNS, shots.c.number.label("shot")).join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
 
@@ -395,6 +395,7 @@ class Tasks(Subject):
 
 
 def _new_columns(task: NewTask) -> dict[str, Any]:
+    made = now()
     return {
         "project_id": task.project_id,
         "shot_id": task.shot_id,
@@ -405,7 +406,8 @@ def _new_columns(task: NewTask) -> dict[str, Any]:
         "params": task.params.model_dump(mode="json", exclude_defaults=True),
         "priority": task.priority,
         "charge": Charge.NONE,
-        "created_at": now(),
+        "created_at": made,
+        "queued_at": made if task.status is TaskStatus.QUEUED else None,
         **money_columns(task.cost),
     }
 
@@ -430,7 +432,7 @@ def _arrival(to: TaskStatus, at: datetime) -> dict[str, Any]:
     if to is TaskStatus.PENDING:
         return {}
     if to is TaskStatus.QUEUED:
-        return {**_UNSTARTED, **_UNFINISHED}
+        return {**_UNSTARTED, **_UNFINISHED, "queued_at": at}
     return {**_UNFINISHED, "at": at}
 
 

@@ -1,0 +1,474 @@
+"""What it cost and what it brought: success, time, errors and money of a period, in chosen takes rather than in calls.
+
+What happened is counted whether or not its task was deleted since: deleting a failure makes no one more successful and
+gives no money back. Money is that of the attempts made in the period; tasks count on the day they ended, and days are
+those of the machine that the studio runs on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+
+from pydantic import PlainSerializer
+
+from vidgen_core.errors import InputError
+from vidgen_core.models import AttemptState, Charge, Frozen, Mode, Money, TaskStatus
+from vidgen_core.money import CREDITS, convert, rates_of
+from vidgen_core.store.figures import FigureFilter, Spent, Times
+
+if TYPE_CHECKING:
+    from vidgen_core.app.vidgen import Vidgen
+    from vidgen_core.locale import Text
+    from vidgen_core.settings import Settings
+    from vidgen_core.store import Tx
+
+#: Money as everywhere in answers to programs: a number.
+Amount = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
+
+#: Stages of a task in their order.
+STAGES: Final = ("queue", "remote", "download")
+#: Seconds; and days since 1970 are counted from here.
+_HOUR: Final = 3600
+_EPOCH: Final = date(1970, 1, 1)
+#: Hours that the throughput is shown for: the last week of the period in which something was finished.
+_HOURS: Final = 168
+#: Shots with a choice below which no number of takes is suggested.
+_ENOUGH: Final = 3
+_MOST_TAKES: Final = 5
+_MICRO: Final = Decimal("0.000001")
+#: Attempts that ended without a video, or whose end is not known.
+_TROUBLED: Final = frozenset({AttemptState.REFUSED, AttemptState.FAILED, AttemptState.UNKNOWN, AttemptState.ABANDONED})
+
+
+class Ledger(Frozen):
+    """Money in one currency by what is known of it; credits are those of one provider."""
+
+    currency: str
+    provider: Mode | None = None
+    """Whose credits; None where the currency says all."""
+    charged: Amount = Decimal(0)
+    """Named by the provider."""
+    estimated: Amount = Decimal(0)
+    """By the price list."""
+    assumed: Amount = Decimal(0)
+    """Taken to be charged although nobody said so."""
+    unknown: Amount = Decimal(0)
+    """May have been charged."""
+    refunded: Amount = Decimal(0)
+    """Given back; not owed."""
+    owed: Amount = Decimal(0)
+    """All but what was refunded."""
+
+
+class Spend(Frozen):
+    """Money of some attempts."""
+
+    lines: tuple[Ledger, ...] = ()
+    total: Amount | None = None
+    """What is or may be owed in one currency; None where a rate is missing."""
+    currency: str
+    """Of the total."""
+    converted: bool = False
+    """The total was made with rates."""
+    estimated: bool = False
+    """Not all of it was named by the provider."""
+    unpriced: int = 0
+    """Attempts that cost an amount nobody knows: the total is the least."""
+
+    @property
+    def money(self) -> Money | None:
+        return None if self.total is None else Money(amount=self.total, currency=self.currency)
+
+    def each(self, n: int) -> Decimal | None:
+        """The total divided by ``n``, to the millionth."""
+        return (self.total / n).quantize(_MICRO, ROUND_HALF_EVEN) if self.total is not None and n else None
+
+
+class Share(Frozen):
+    """What one provider or model brought."""
+
+    provider: Mode
+    model: str | None = None
+    completed: int
+    failed: int
+    cancelled: int
+    success_rate: float | None
+    attempts: int
+    chosen: int
+    spend: Spend
+    cost_per_chosen: Amount | None
+    """In the currency of ``spend``."""
+
+
+class KeyShare(Frozen):
+    """What went over one key; counted in attempts."""
+
+    provider: Mode
+    key: str
+    """Its name with its last characters, never the key."""
+    attempts: int
+    succeeded: int
+    failed: int
+    refused: int
+    success_rate: float | None
+    spend: Spend
+
+
+class Stage(Frozen):
+    """How long one stage took: half of all at most ``p50`` seconds, nine of ten at most ``p90``, to a tenth."""
+
+    stage: str
+    n: int
+    p50: float | None
+    p90: float | None
+
+
+class ErrorCount(Frozen):
+    """Errors of one kind."""
+
+    kind: str
+    tasks: int
+    """Tasks that ended with it."""
+    attempts: int
+    """Attempts that met it, also those after which another one succeeded."""
+
+
+class Day(Frozen):
+    """One day on the clock of the studio's machine."""
+
+    day: date
+    completed: int = 0
+    failed: int = 0
+    chosen: int = 0
+    spend: Spend
+
+
+class Hour(Frozen):
+    """Takes finished in one hour."""
+
+    at: datetime
+    takes: int
+
+
+class Suggestion(Frozen):
+    """How many takes a shot needs until there is one to choose, from the shots that have a choice."""
+
+    takes: int
+    shots: int
+    """Shots with a chosen take, whatever the period."""
+    finished: int
+    """Finished takes of those shots."""
+    waiting: int
+    """Shots with finished takes that nobody has judged yet; they do not count."""
+
+
+class Figures(Frozen):
+    """Everything about one period."""
+
+    since: date | None
+    until: date | None
+    provider: Mode | None
+    completed: int
+    failed: int
+    cancelled: int
+    success_rate: float | None
+    """Completed among completed and failed."""
+    attempts: int
+    stages: tuple[Stage, ...]
+    takes_per_hour: float | None
+    """Over the hours in which a take was finished."""
+    hours: tuple[Hour, ...]
+    """The last week of the period."""
+    errors: tuple[ErrorCount, ...]
+    spend: Spend
+    chosen: int
+    acceptance_rate: float | None
+    """Chosen takes among completed ones."""
+    cost_per_chosen: Amount | None
+    """Everything that is or may be owed, divided by the chosen takes; in the currency of ``spend``."""
+    suggestion: Suggestion | None
+    days: tuple[Day, ...]
+    providers: tuple[Share, ...]
+    models: tuple[Share, ...]
+    keys: tuple[KeyShare, ...]
+
+    @property
+    def empty(self) -> bool:
+        return not (self.attempts or self.completed or self.failed or self.cancelled)
+
+
+class FigureBook:
+    """The figures of one project or of all."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+
+    def of(
+        self,
+        project_id: int | None,
+        *,
+        since: date | None = None,
+        until: date | None = None,
+        provider: Mode | None = None,
+    ) -> Figures:
+        """Everything about a period.
+
+        :param since: the first day; None: from the beginning
+        :param until: the last day; None: to the end
+        :raises InputError: ``period_backwards`` (since, until)
+        """
+        if since is not None and until is not None and until < since:
+            raise InputError("period_backwards", since=since.isoformat(), until=until.isoformat())
+        settings = self._app.settings()
+        wanted = FigureFilter(_number(since), _number(until), project_id, provider)
+        with self._app.store.read() as tx:
+            return _Reckoning(tx, settings, wanted).figures(since, until)
+
+    def csv(self, figures: Figures, t: Text) -> bytes:
+        """The numbers as a list: group, name, measure, value, unit; in the reader's language."""
+        from vidgen_core.app.figures_csv import as_csv
+
+        return as_csv(figures, t)
+
+
+class _Reckoning:
+    """One transaction's look at one period."""
+
+    def __init__(self, tx: Tx, settings: Settings, wanted: FigureFilter) -> None:
+        self._tx = tx
+        self._settings = settings
+        self._wanted = wanted
+        self._ends = tx.figures.ends(wanted)
+        self._spent = tx.figures.attempts(wanted)
+
+    def figures(self, since: date | None, until: date | None) -> Figures:
+        counts = _counts((end.status, end.n) for end in self._ends)
+        spend = self._spend(self._spent)
+        completed, chosen = counts[TaskStatus.COMPLETED], counts["chosen"]
+        hours = self._tx.figures.takes_by_hour(self._wanted, *_hours_of(since, until))
+        return Figures(
+            since=since,
+            until=until,
+            provider=self._wanted.provider,
+            completed=completed,
+            failed=counts[TaskStatus.FAILED],
+            cancelled=counts[TaskStatus.CANCELLED],
+            success_rate=_rate(completed, counts[TaskStatus.FAILED]),
+            attempts=sum(one.n for one in self._spent),
+            stages=_stages(self._tx.figures.times(self._wanted)),
+            takes_per_hour=sum(n for _, n in hours) / len(hours) if hours else None,
+            hours=_last_week(hours),
+            errors=self._errors(),
+            spend=spend,
+            chosen=chosen,
+            acceptance_rate=chosen / completed if completed else None,
+            cost_per_chosen=spend.each(chosen),
+            suggestion=self._suggestion(),
+            days=self._days(),
+            providers=tuple(self._shares(by_model=False)),
+            models=tuple(self._shares(by_model=True)),
+            keys=tuple(self._keys()),
+        )
+
+    def _spend(self, spent: Iterable[Spent]) -> Spend:
+        return spend_of(
+            ((one.provider, one.currency, one.charge, one.n, one.cost, one.state) for one in spent), self._settings
+        )
+
+    def _errors(self) -> tuple[ErrorCount, ...]:
+        tasks = _counts((end.kind, end.n) for end in self._ends if end.status == TaskStatus.FAILED)
+        met = _counts((one.kind, one.n) for one in self._spent if one.kind and one.state in _TROUBLED)
+        kinds = sorted(tasks.keys() | met.keys(), key=lambda kind: (-tasks[kind], -met[kind], kind))
+        return tuple(ErrorCount(kind=kind, tasks=tasks[kind], attempts=met[kind]) for kind in kinds)
+
+    def _suggestion(self) -> Suggestion | None:
+        judged = self._tx.figures.judged(self._wanted.project_id)
+        if judged.shots < _ENOUGH or judged.takes < judged.shots:
+            return None
+        takes = min(math.ceil(judged.takes / judged.shots), _MOST_TAKES)
+        return Suggestion(takes=takes, shots=judged.shots, finished=judged.takes, waiting=judged.waiting)
+
+    def _days(self) -> tuple[Day, ...]:
+        counts: dict[int, Counter[str]] = defaultdict(Counter)
+        money: dict[int, list[_Line]] = defaultdict(list)
+        for end in self._tx.figures.ends_by_day(self._wanted):
+            counts[end.day][end.status] += end.n
+        for one in self._tx.figures.spent_by_day(self._wanted):
+            money[one.day].append((one.provider, one.currency, one.charge, one.n, one.cost, one.state))
+        return tuple(
+            Day(
+                day=_EPOCH + timedelta(days=day),
+                completed=counts[day][TaskStatus.COMPLETED],
+                failed=counts[day][TaskStatus.FAILED],
+                chosen=counts[day]["chosen"],
+                spend=spend_of(money[day], self._settings),
+            )
+            for day in sorted(counts.keys() | money.keys())
+        )
+
+    def _shares(self, *, by_model: bool) -> Iterator[Share]:
+        counts: dict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
+        spent: dict[tuple[str, str | None], list[Spent]] = defaultdict(list)
+        for end in self._ends:
+            counts[end.provider, end.model if by_model else None][end.status] += end.n
+        for one in self._spent:
+            spent[one.provider, one.model if by_model else None].append(one)
+        for name in sorted(
+            counts.keys() | spent.keys(), key=lambda name: (-counts[name][TaskStatus.COMPLETED], str(name))
+        ):
+            provider, model = name
+            spend, done, failed = (
+                self._spend(spent[name]),
+                counts[name][TaskStatus.COMPLETED],
+                counts[name][TaskStatus.FAILED],
+            )
+            yield Share(
+                provider=Mode(provider),
+                model=model,
+                completed=done,
+                failed=failed,
+                cancelled=counts[name][TaskStatus.CANCELLED],
+                success_rate=_rate(done, failed),
+                attempts=sum(one.n for one in spent[name]),
+                chosen=counts[name]["chosen"],
+                spend=spend,
+                cost_per_chosen=spend.each(counts[name]["chosen"]),
+            )
+
+    def _keys(self) -> Iterator[KeyShare]:
+        spent: dict[tuple[str, str], list[Spent]] = defaultdict(list)
+        for one in self._spent:
+            if one.key_id:
+                spent[one.provider, one.key_id].append(one)
+        labels = self._labels({provider for provider, _ in spent})
+        for (provider, key_id), rows in sorted(spent.items(), key=lambda item: -sum(one.n for one in item[1])):
+            states = _counts((one.state, one.n) for one in rows)
+            done, failed = states[AttemptState.SUCCEEDED], states[AttemptState.FAILED]
+            yield KeyShare(
+                provider=Mode(provider),
+                key=labels.get((provider, key_id)) or f"#{key_id[:6]}",
+                attempts=states.total(),
+                succeeded=done,
+                failed=failed,
+                refused=states[AttemptState.REFUSED],
+                success_rate=_rate(done, failed),
+                spend=self._spend(rows),
+            )
+
+    def _labels(self, providers: Iterable[str]) -> dict[tuple[str, str], str]:
+        """What people see of each key: as it is set, else as it was called when it was last used."""
+        found: dict[tuple[str, str], str] = {}
+        for provider in providers:
+            found |= {(provider, usage.key_id): usage.name for usage in self._tx.keys.all(Mode(provider))}
+            keys = self._settings.providers.of(Mode(provider)).keys
+            found |= {(provider, key.fingerprint): key.label for key in keys}
+        return found
+
+
+#: provider, currency, charge, attempts, money, state
+_Line = tuple[str, str, str, int, Decimal, str]
+
+
+class _Purse(NamedTuple):
+    currency: str
+    provider: Mode | None
+
+
+def spend_of(lines: Iterable[_Line], settings: Settings) -> Spend:
+    """Money by currency and by what is known of it, with a total where one can be made."""
+    purses: dict[_Purse, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    unpriced = 0
+    for provider, currency, charge, n, cost, state in lines:
+        if currency:
+            purses[_Purse(currency, Mode(provider) if currency == CREDITS else None)][charge] += cost
+        elif state != AttemptState.REFUSED:
+            unpriced += n
+    found = tuple(_ledger(purse, sums) for purse, sums in sorted(purses.items(), key=str))
+    total, currency = _total(found, settings)
+    owing = [line for line in found if line.owed]
+    return Spend(
+        lines=found,
+        total=total,
+        currency=currency,
+        converted=total is not None and any(line.currency != currency for line in owing),
+        estimated=any(line.owed != line.charged for line in owing),
+        unpriced=unpriced,
+    )
+
+
+def _ledger(purse: _Purse, sums: Mapping[str, Decimal]) -> Ledger:
+    known: dict[str, Any] = {
+        charge.value: sums.get(charge, Decimal(0))
+        for charge in (Charge.CHARGED, Charge.ESTIMATED, Charge.ASSUMED, Charge.UNKNOWN, Charge.REFUNDED)
+    }
+    owed = sum(known.values(), Decimal(0)) - known[Charge.REFUNDED]
+    return Ledger(currency=purse.currency, provider=purse.provider, owed=owed, **known)
+
+
+def _total(lines: Sequence[Ledger], settings: Settings) -> tuple[Decimal | None, str]:
+    """In the user's currency; in its own where that is the only one and has no rate."""
+    owing, home = [line for line in lines if line.owed], settings.budget.currency
+    if not owing:
+        return Decimal(0), home
+    worth = [
+        convert(Money(amount=line.owed, currency=line.currency), home, rates_of(settings, line.provider))
+        for line in owing
+    ]
+    if all(worth):
+        return sum((money.amount for money in worth if money), Decimal(0)), home
+    return (owing[0].owed, owing[0].currency) if len(owing) == 1 else (None, home)
+
+
+def _counts(found: Iterable[tuple[str, int]]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for name, n in found:
+        counts[name] += n
+    return counts
+
+
+def _rate(good: int, bad: int) -> float | None:
+    return good / (good + bad) if good + bad else None
+
+
+def _stages(times: Sequence[Times]) -> tuple[Stage, ...]:
+    found = []
+    for name in STAGES:
+        of_it = [one for one in times if one.stage == name]
+        found.append(
+            Stage(stage=name, n=sum(one.n for one in of_it), p50=_quantile(of_it, 0.5), p90=_quantile(of_it, 0.9))
+        )
+    return tuple(found)
+
+
+def _quantile(times: Sequence[Times], share: float) -> float | None:
+    """The duration that at least ``share`` of all did not exceed; ``times`` in their order."""
+    left = math.ceil(share * sum(one.n for one in times))
+    for one in times:
+        left -= one.n
+        if left <= 0:
+            return one.seconds
+    return None
+
+
+def _number(day: date | None) -> int | None:
+    return None if day is None else (day - _EPOCH).days
+
+
+def _hours_of(since: date | None, until: date | None) -> tuple[int, int]:
+    """The hours of days on this machine's clock."""
+    first = 0 if since is None else _hour(since)
+    return first, 2**31 if until is None else _hour(until + timedelta(days=1))
+
+
+def _hour(day: date) -> int:
+    return int(datetime.combine(day, time()).astimezone().timestamp()) // _HOUR
+
+
+def _last_week(hours: Sequence[tuple[int, int]]) -> tuple[Hour, ...]:
+    since = hours[-1][0] - _HOURS if hours else 0
+    return tuple(Hour(at=datetime.fromtimestamp(at * _HOUR, UTC), takes=n) for at, n in hours if at > since)

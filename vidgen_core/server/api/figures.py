@@ -1,0 +1,57 @@
+"""Figures: what it cost and what it brought."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from vidgen_core.app.figures import Figures
+from vidgen_core.models import Mode
+from vidgen_core.server.api.common import App, Words, errors, project_of
+
+router = APIRouter()
+_SomeProject = Annotated[
+    str | None, Query(min_length=1, max_length=120, description="A project by its name; without one, all of them.")
+]
+_Since = Annotated[date | None, Query(description="The first day; without one, from the beginning.")]
+_Until = Annotated[date | None, Query(description="The last day; without one, to the end.")]
+
+
+@router.get("/figures", tags=["figures"], responses=errors(404))
+def figures(
+    app: App,
+    project: _SomeProject = None,
+    since: _Since = None,
+    until: _Until = None,
+    provider: Literal["local", "yunwu", "kie", "lovart"] | None = None,
+) -> Figures:
+    """Success, times, errors and money of a period; days are those of the machine that the server runs on."""
+    return _figures(app, project, since, until, provider)
+
+
+@router.get(
+    "/figures.csv",
+    tags=["figures"],
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {}}}, **errors(404)},
+)
+def figures_csv(
+    app: App,
+    t: Words,
+    project: _SomeProject = None,
+    since: _Since = None,
+    until: _Until = None,
+    provider: Literal["local", "yunwu", "kie", "lovart"] | None = None,
+) -> Response:
+    """The same numbers as a list for spreadsheets, one a line."""
+    found = _figures(app, project, since, until, provider)
+    headers = {"Content-Disposition": 'attachment; filename="figures.csv"'}
+    return Response(app.figures.csv(found, t), media_type="text/csv", headers=headers)
+
+
+def _figures(app: App, project: str | None, since: date | None, until: date | None, provider: str | None) -> Figures:
+    where = None if project is None else project_of(app, project).id
+    return app.figures.of(where, since=since, until=until, provider=Mode(provider) if provider else None)

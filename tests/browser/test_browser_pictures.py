@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from vidgen_core.models import Project, TaskStatus
 
-PAGES = ("shots", "tasks", "add", "storyboard", "pick", "export", "log", "settings")
+PAGES = ("shots", "tasks", "add", "storyboard", "pick", "export", "log", "figures", "settings")
 LOOKS = (
     pytest.param("light", "en-US", 1440, id="light-en-1440"),
     pytest.param("dark", "zh-CN", 1440, id="dark-zh-1440"),

@@ -55,11 +55,14 @@ def suggestion_words(t: Text, suggestion: Suggestion | None) -> str:
     """How many takes to make, and why, in one sentence."""
     if suggestion is None:
         return t("figures.suggest_nothing")
-    return t(
+    words = t(
         "figures.suggest",
         takes=suggestion.takes,
         shots=t.number(suggestion.shots),
         finished=t.number(suggestion.finished),
         rate=rate(t, suggestion.shots / suggestion.finished),
-        waiting=t.number(suggestion.waiting),
     )
+    if not suggestion.waiting:
+        return words
+    space = "" if t.lang == "zh" else " "
+    return words + space + t.n("figures.suggest_waiting", suggestion.waiting)

@@ -28,6 +28,7 @@ PAGES: Final = {
     "pick": ":material/star:",
     "export": ":material/output:",
     "log": ":material/receipt_long:",
+    "figures": ":material/monitoring:",
     "settings": ":material/settings:",
 }
 #: Pages that not everybody sees.

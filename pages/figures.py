@@ -1,0 +1,147 @@
+"""What it cost and what it brought, for a period: key numbers first, then charts with their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.app.figure_words import cost_each, rate, spend_words, suggestion_words
+from vidgen_core.app.figures import Figures
+from vidgen_core.locale import Text
+from vidgen_core.models import Mode
+from vidgen_core.ui import figure_charts
+from vidgen_core.ui.labels import MODE_ICONS, mode_label
+from vidgen_core.ui.session import Visit, here, show_told
+
+#: Days back from today; ``all``: from the beginning, ``own``: as picked.
+_PERIODS: Final = {"7": 7, "30": 30, "90": 90, "all": None, "own": None}
+_CHARTS: Final[tuple[Callable[[Text, Figures], None], ...]] = (
+    figure_charts.spend_by_day,
+    figure_charts.brought_by_day,
+    figure_charts.stages,
+    figure_charts.per_hour,
+    figure_charts.errors,
+)
+#: With tables that need the whole width.
+_WIDE: Final[tuple[Callable[[Text, Figures], None], ...]] = (figure_charts.shares, figure_charts.keys)
+
+
+def asked(visit: Visit) -> Figures:
+    """The filters, and what they leave."""
+    t = visit.t
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="figures_filters"):
+        scope = st.segmented_control(
+            t("figures.scope"),
+            ["project", "all"],
+            default="project",
+            required=True,
+            format_func=lambda name: t("figures.this_project" if name == "project" else "figures.all_projects"),
+            key="figures_scope",
+            persist_state="session",
+        )
+        period = st.selectbox(
+            t("figures.period"),
+            list(_PERIODS),
+            index=1,
+            format_func=lambda name: t(f"figures.period.{name}"),
+            key="figures_period",
+            width=200,
+            persist_state="session",
+        )
+        since, until = own_period(t) if period == "own" else (days_back(period), None)
+        provider = st.selectbox(
+            t("figures.provider"),
+            list(visit.app.modes),
+            index=None,
+            format_func=lambda mode: f"{MODE_ICONS[mode]} {mode_label(t, mode)}",
+            placeholder=t("figures.provider_all"),
+            key="figures_provider",
+            width=200,
+            persist_state="session",
+        )
+    where = visit.project.id if scope == "project" else None
+    return visit.app.figures.of(where, since=since, until=until, provider=provider)
+
+
+def today() -> date:
+    """On the clock of the studio's machine, as days are counted."""
+    return datetime.now(UTC).astimezone().date()
+
+
+def days_back(period: str) -> date | None:
+    days = _PERIODS[period]
+    return today() - timedelta(days=days - 1) if days else None
+
+
+def own_period(t: Text) -> tuple[date | None, date | None]:
+    """Two days; until the second is picked, the first one alone."""
+    picked = st.date_input(
+        t("figures.period.from_to"), (today() - timedelta(days=6), today()), key="figures_days", width=240
+    )
+    days = sorted(picked) if isinstance(picked, tuple) else [picked]
+    return (days[0], days[-1]) if days else (None, None)
+
+
+def key_numbers(t: Text, figures: Figures) -> None:
+    """What a studio asks first."""
+    per_hour, spend = figures.takes_per_hour, figures.spend
+    # Several currencies do not fit into one number; the table of the money has them all.
+    spent = spend_words(t, spend) if spend.total is not None else t("figures.several", n=len(spend.lines))
+    numbers = {
+        "cost_per_chosen": cost_each(t, figures.spend, figures.cost_per_chosen),
+        "spent": spent,
+        "success_rate": rate(t, figures.success_rate),
+        "acceptance_rate": rate(t, figures.acceptance_rate),
+        "takes_per_hour": "–" if per_hour is None else t.number(round(per_hour, 1)),
+    }
+    with st.grid(5, min_column_width=160, gap="small"):
+        for name, value in numbers.items():
+            st.metric(t(f"figures.measure.{name}"), value, help=t(f"figures.help.{name}"), border=True)
+    counts = ("completed", "chosen", "failed", "cancelled", "attempts")
+    words = " · ".join(f"{t(f'figures.measure.{name}')} **{t.number(getattr(figures, name))}**" for name in counts)
+    st.markdown(words)
+    st.info(suggestion_words(t, figures.suggestion), icon=":material/lightbulb:")
+
+
+def empty(t: Text, provider: Mode | None) -> None:
+    named = t("figures.empty_filtered", provider=mode_label(t, provider)) if provider else t("figures.empty")
+    st.info(named, icon=":material/monitoring:")
+    st.page_link(Path(__file__).with_name("shots.py"), label=t("figures.to_shots"), icon=":material/view_agenda:")
+
+
+def charts(visit: Visit, figures: Figures) -> None:
+    figure_charts.money(visit, figures)
+    with st.grid(2, min_column_width=380, gap="medium"):
+        for draw in _CHARTS:
+            with st.container(border=True):
+                draw(visit.t, figures)
+    for draw in _WIDE:
+        with st.container(border=True):
+            draw(visit.t, figures)
+
+
+show_told()
+visit = here()
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.title(visit.t("figures.title"), anchor=False, width="stretch")
+    tools = st.container(width="content")
+figures = asked(visit)
+if figures.empty:
+    empty(visit.t, figures.provider)
+else:
+    tools.download_button(
+        visit.t("figures.download"),
+        data=partial(visit.app.figures.csv, figures, visit.t),
+        file_name=f"{visit.project.name}-figures.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        key="figures_csv",
+        on_click="ignore",
+    )
+    key_numbers(visit.t, figures)
+    charts(visit, figures)

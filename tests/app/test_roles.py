@@ -20,6 +20,7 @@ RULES = {
     "checks": {"keys"},
     "log": {"clear"},
     "exports": {"close"},
+    "notices": {"test", "start", "stop"},
     "cleanup": {"plan", "carry_out", "backup"},
     "settings_file": {"change", "write_default"},
     "store": {"open", "backup", "checkpoint", "close"},

@@ -65,6 +65,7 @@ class Engine:
             lambda uploads: open_providers(app.settings, app.locations, uploads),
         ).start()
         app.watching.start()
+        app.notices.start()
 
     def stop(self, timeout: float = STOP_SECONDS) -> None:
         """Stop the runner of this process, if there is one; everything stays resumable."""
@@ -72,6 +73,8 @@ class Engine:
         runner, self._runner = self._runner, None
         if runner is not None:
             runner.stop(timeout)
+        # After the runner: what it ended last is told, too.
+        self._app.notices.stop()
         store, self._store = self._store, None
         if store is not None:
             store.close()

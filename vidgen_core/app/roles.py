@@ -59,6 +59,7 @@ LOOKS: Final[dict[str, frozenset[str]]] = {
     "checks": frozenset({"connection", "doctor"}),
     "log": frozenset({"page", "after", "export"}),
     "figures": frozenset({"of", "csv"}),
+    "notices": frozenset({"words"}),
     "exports": frozenset({"film", "names", "all", "get", "file", "task_list"}),
     "cleanup": frozenset(),
     "settings_file": frozenset({"current", "from_environment", "problem", "path"}),

@@ -14,6 +14,7 @@ from vidgen_core.app.exports import Exports
 from vidgen_core.app.figures import FigureBook
 from vidgen_core.app.imports import Imports
 from vidgen_core.app.logs import Logs
+from vidgen_core.app.notices import Notices
 from vidgen_core.app.pictures import Pictures
 from vidgen_core.app.projects import Projects
 from vidgen_core.app.results import Results
@@ -55,6 +56,7 @@ class Vidgen:
         self.checks = Checks(self)
         self.log = Logs(self)
         self.figures = FigureBook(self)
+        self.notices = Notices(self)
         self.exports = Exports(self)
         self.cleanup = Cleanup(self)
         self._opening = threading.Lock()

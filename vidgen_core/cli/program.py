@@ -14,6 +14,7 @@ from vidgen_core.cli import (
     figures,
     generating,
     lists,
+    notify,
     pictures,
     running,
     serving,
@@ -35,7 +36,19 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in (serving, generating, pictures, running, lists, wishes, exporting, figures, checking, settings):
+    for module in (
+        serving,
+        generating,
+        pictures,
+        running,
+        lists,
+        wishes,
+        exporting,
+        figures,
+        checking,
+        notify,
+        settings,
+    ):
         module.register(app)
     return app
 

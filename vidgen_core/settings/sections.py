@@ -284,6 +284,33 @@ class BudgetSettings(Section):
         return rates
 
 
+class NoticeSettings(Section):
+    """Who is told when a batch has ended or nothing more is submitted."""
+
+    url: SecretStr = SecretStr("")
+    """The webhook's address; whoever knows it can write to your group, so it is kept like a key. May be in your network."""
+    kind: Literal["feishu", "dingtalk", "wecom", "slack", "generic"] = "feishu"
+    """Whose webhook it is; generic is JSON for a program of your own."""
+    secret: SecretStr = SecretStr("")
+    """The signing secret of Feishu or DingTalk; empty: no signature."""
+    language: Literal["auto", "zh", "en"] = "auto"
+    """The language of the notices; auto is that of the program."""
+    on_batch_end: bool = True
+    """Tell when a batch has ended."""
+    on_pause: bool = True
+    """Tell when a provider's queue stands still, or the queue pauses by itself."""
+    least_tasks: int = Field(default=1, ge=1, le=1_000_000)
+    """Batches with fewer tasks are not told of."""
+
+    @field_validator("url")
+    @classmethod
+    def _must_be_an_address(cls, secret: SecretStr) -> SecretStr:
+        value = secret.get_secret_value().strip()
+        if value and not re.fullmatch(r"https?://[^\s/?#]+[^\s]*", value):
+            raise wrong("web_address")
+        return SecretStr(value)
+
+
 class LibrarySettings(Section):
     """Where pictures may come from."""
 
@@ -359,6 +386,8 @@ class Settings(BaseSettings):
     """Your own prices, before the built-in ones."""
     budget: BudgetSettings = BudgetSettings()
     """How much may be spent."""
+    notices: NoticeSettings = NoticeSettings()
+    """Who is told when a batch has ended or nothing more is submitted."""
     library: LibrarySettings = LibrarySettings()
     """Where pictures may come from."""
     sharing: SharingSettings = SharingSettings()

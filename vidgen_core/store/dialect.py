@@ -182,11 +182,15 @@ def _figure_choice(row: str, sign: str) -> str:
     )
 
 
+def _day_of_attempt(row: str) -> str:
+    return day_of(f"coalesce({row}.intent_at, {row}.created_at)")
+
+
 def _figure_attempt(row: str, sign: str) -> str:
     return (
         "INSERT INTO figures_attempts "
         "(day, project_id, provider, model, key_id, state, kind, charge, currency, n, cost) "
-        f"SELECT {day_of(f'{row}.created_at')}, {row}.project_id, {row}.provider, {row}.model, "
+        f"SELECT {_day_of_attempt(row)}, {row}.project_id, {row}.provider, {row}.model, "
         f"coalesce({row}.key_id, ''), {row}.state, coalesce(json_extract({row}.failure, '$.kind'), ''), {row}.charge, "
         f"CASE WHEN {row}.cost IS NULL THEN '' ELSE coalesce({row}.cost_currency, '') END, {sign}1, "
         f"{sign}coalesce({row}.cost, 0) WHERE {row}.state NOT IN ('preparing', 'sending') "
@@ -237,6 +241,12 @@ _DOWNLOAD_TIME = figure_time(
     "download", "finished_at", "finished_at - polled_at", "FROM tasks WHERE id = NEW.id AND polled_at IS NOT NULL"
 )
 
+
+def _in_batch(row: str, ended: bool) -> str:
+    states = "'completed', 'failed', 'cancelled'" if ended else "'queued', 'processing', 'downloading'"
+    return f"({row}.deleted_at IS NULL AND {row}.status IN ({states}))"
+
+
 TRIGGERS: Final[dict[str, str]] = {
     "task_added": (
         "AFTER INSERT ON tasks WHEN NEW.deleted_at IS NULL BEGIN "
@@ -267,6 +277,16 @@ TRIGGERS: Final[dict[str, str]] = {
         "AFTER UPDATE OF cost, cost_currency, charge, key_id, provider, project_id, intent_at ON attempts BEGIN "
         f"{_spend('OLD', '-')} {_spend('NEW', '')} {_spend_by_quarter('OLD', '-')} {_spend_by_quarter('NEW', '')} END"
     ),
+    "task_in_batch": (
+        "AFTER INSERT ON tasks BEGIN INSERT INTO batches (batch, project_id, live, ended) "  # noqa: S608
+        f"VALUES (NEW.batch, NEW.project_id, {_in_batch('NEW', False)}, {_in_batch('NEW', True)}) "
+        "ON CONFLICT (batch) DO UPDATE SET live = live + excluded.live, ended = ended + excluded.ended; END"
+    ),
+    "task_moved_in_batch": (
+        "AFTER UPDATE OF status, deleted_at ON tasks BEGIN UPDATE batches SET "  # noqa: S608
+        f"live = live - {_in_batch('OLD', False)} + {_in_batch('NEW', False)}, "
+        f"ended = ended - {_in_batch('OLD', True)} + {_in_batch('NEW', True)} WHERE batch = NEW.batch; END"
+    ),
     "task_made_ended": (
         f"AFTER INSERT ON tasks WHEN NEW.finished_at IS NOT NULL AND NEW.output = 'video' "
         f"BEGIN {_figure_end('NEW', '')} END"
@@ -289,10 +309,10 @@ TRIGGERS: Final[dict[str, str]] = {
     ),
     "attempt_counted": f"AFTER INSERT ON attempts BEGIN {_figure_attempt('NEW', '')} {_QUEUE_TIME} END",
     "attempt_counted_again": (
-        "AFTER UPDATE OF state, provider, model, key_id, cost, cost_currency, charge, failure ON attempts BEGIN "  # noqa: S608
+        "AFTER UPDATE OF state, provider, model, key_id, cost, cost_currency, charge, failure, intent_at ON attempts BEGIN "  # noqa: S608
         f"{_figure_attempt('OLD', '-')} {_figure_attempt('NEW', '')} "
         # A state that everything passes through must not leave a row for each day and key.
-        f"DELETE FROM figures_attempts WHERE n = 0 AND day = {day_of('OLD.created_at')} "
+        f"DELETE FROM figures_attempts WHERE n = 0 AND day = {_day_of_attempt('OLD')} "
         "AND project_id = OLD.project_id AND provider = OLD.provider AND model = OLD.model; END"
     ),
     "attempt_succeeded": (

@@ -26,6 +26,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 from vidgen_core.errors import StoreError
 from vidgen_core.store import dialect, migrations
 from vidgen_core.store.attempts import Attempts
+from vidgen_core.store.batches import Batches
 from vidgen_core.store.candidates import Candidates
 from vidgen_core.store.figures import Figures
 from vidgen_core.store.keys import Keys
@@ -108,6 +109,10 @@ class Tx:
     @cached_property
     def state(self) -> State:
         return State(self)
+
+    @cached_property
+    def batches(self) -> Batches:
+        return Batches(self)
 
     @cached_property
     def figures(self) -> Figures:

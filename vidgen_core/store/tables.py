@@ -518,3 +518,15 @@ figures_hours = Table(
     PrimaryKeyConstraint("hour", "project_id", "provider"),
     sqlite_with_rowid=False,
 )
+
+#: Each batch with its tasks that are under way and that have ended, kept by triggers, and when its end was told.
+batches = Table(
+    "batches",
+    metadata,
+    Column("batch", Integer, primary_key=True),
+    Column("project_id", Integer, nullable=False),
+    Column("live", Integer, nullable=False),
+    Column("ended", Integer, nullable=False),
+    Column("told_at", UtcTime),
+)
+_partial("batches_untold", batches.c.batch, where="told_at IS NULL AND live = 0 AND ended > 0")

@@ -24,7 +24,7 @@ FROM shots JOIN takes ON takes.id = shots.chosen_take_id WHERE shots.deleted_at 
 """  # noqa: S608
 _ATTEMPTS = f"""
 INSERT INTO figures_attempts (day, project_id, provider, model, key_id, state, kind, charge, currency, n, cost)
-SELECT {day_of("created_at")}, project_id, provider, model, coalesce(key_id, ''), state,
+SELECT {day_of("coalesce(intent_at, created_at)")}, project_id, provider, model, coalesce(key_id, ''), state,
     coalesce(json_extract(failure, '$.kind'), ''), charge,
     CASE WHEN cost IS NULL THEN '' ELSE coalesce(cost_currency, '') END, count(*), sum(coalesce(cost, 0))
 FROM attempts WHERE state NOT IN ('preparing', 'sending') GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
@@ -35,6 +35,14 @@ INSERT INTO figures_hours (hour, project_id, provider, n)
 SELECT CAST(finished_at / 3600 AS INTEGER), project_id, provider, count(*)
 FROM tasks WHERE status = 'completed' AND output = 'video' AND finished_at IS NOT NULL GROUP BY 1, 2, 3
 """
+
+_BATCHES = """
+INSERT INTO batches (batch, project_id, live, ended)
+SELECT batch, min(project_id), sum(deleted_at IS NULL AND status IN ('queued', 'processing', 'downloading')),
+    sum(deleted_at IS NULL AND status IN ('completed', 'failed', 'cancelled')) FROM tasks GROUP BY batch
+"""
+# What ended before there were notices is no news.
+_OLD_BATCHES = "UPDATE batches SET told_at = CAST(strftime('%s', 'now') AS REAL) WHERE live = 0"
 
 
 def upgrade() -> None:
@@ -78,7 +86,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hour", "project_id", "provider"),
         sqlite_with_rowid=False,
     )
-    for statement in (_ENDS, _CHOSEN, _ATTEMPTS, _HOURS, *_times()):
+    op.create_table(
+        "batches",
+        sa.Column("batch", sa.Integer(), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("live", sa.Integer(), nullable=False),
+        sa.Column("ended", sa.Integer(), nullable=False),
+        sa.Column("told_at", sa.Double(), nullable=True),
+        sa.PrimaryKeyConstraint("batch"),
+    )
+    untold = sa.text("told_at IS NULL AND live = 0 AND ended > 0")
+    op.create_index("batches_untold", "batches", ["batch"], sqlite_where=untold, postgresql_where=untold)
+    for statement in (_ENDS, _CHOSEN, _ATTEMPTS, _HOURS, _BATCHES, _OLD_BATCHES, *_times()):
         op.get_bind().exec_driver_sql(statement)
     renew_triggers(op.get_bind())
 

@@ -21,6 +21,7 @@ RULES = {
     "log": {"clear"},
     "exports": {"close"},
     "notices": {"test", "start", "stop"},
+    "desk": {"start", "stop", "close", "settings", "open_chat", "ask", "test"},
     "cleanup": {"plan", "carry_out", "backup"},
     "settings_file": {"change", "write_default"},
     "store": {"open", "backup", "checkpoint", "close"},

@@ -243,6 +243,7 @@ def test_every_setting_has_a_sentence() -> None:
         "sharing.viewer_password",
         "sharing.maker_password",
         "sharing.owner_password",
+        "writing.keys",
     }
 
 

@@ -34,7 +34,7 @@ from vidgen_core.models import AttemptState, Charge, Mode, Task
 from vidgen_core.store import NewShot, Store, Tx, migrations
 from vidgen_core.store.figures import FigureFilter
 
-migration = import_module("vidgen_core.store.migrations.versions.0006_figures")
+migration = import_module("vidgen_core.store.migrations.versions.0007_figures")
 ALL = FigureFilter()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -215,7 +216,7 @@ class Imports:
         skipped: list[RowNote] = []
         # Keeping a picture mostly waits for the disk.
         with ThreadPoolExecutor(_KEPT_AT_ONCE) as pool:
-            brought = pool.map(lambda row: self._bring(row, known), plan.ok)
+            brought = pool.map(lambda row: self._bring(row, known, plan), plan.ok)
             for place, (row, shot) in enumerate(zip(plan.ok, brought, strict=True), start=1):
                 if isinstance(shot, VidgenError):
                     rejected.append(_note(row, shot.code, shot.params))
@@ -235,12 +236,12 @@ class Imports:
         with self._app.store.read() as tx:
             return tx.shots.identities(project_id)
 
-    def _bring(self, row: PlannedShot, known: set[str]) -> NewShot | VidgenError | None:
+    def _bring(self, row: PlannedShot, known: set[str], plan: ImportPlan) -> NewShot | VidgenError | None:
         """The new shot, None when it is there already, or why it cannot be."""
         if known and _identity(row) in known:
             return None
         try:
-            return self._new_shot(row)
+            return replace(self._new_shot(row), author=plan.author, writer=plan.writer)
         except VidgenError as error:
             return error
 

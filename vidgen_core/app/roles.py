@@ -62,6 +62,8 @@ LOOKS: Final[dict[str, frozenset[str]]] = {
     "notices": frozenset({"words"}),
     "exports": frozenset({"film", "names", "all", "get", "file", "task_list"}),
     "cleanup": frozenset(),
+    "desk": frozenset({"has_model", "is_busy", "is_elsewhere", "wait"}),
+    "scripts": frozenset({"all", "get", "board", "coverage", "style", "wait"}),
     "settings_file": frozenset({"current", "from_environment", "problem", "path"}),
     "store": frozenset({"read", "revision", "info", "path"}),
 }
@@ -86,6 +88,7 @@ PREPARES: Final[dict[str, frozenset[str]]] = {
     "checks": frozenset({"test"}),
     "tasks": frozenset({"asked_price"}),
     "runner": frozenset({"look_now"}),
+    "scripts": frozenset({"read", "pieces", "rehearse"}),
     # Marks that belong to a screen, such as how far the log was read.
     "store": frozenset({"write"}),
 }
@@ -115,6 +118,7 @@ ACTS: Final[dict[str, frozenset[str]]] = {
     "watching": frozenset({"set", "unset"}),
     "runner": frozenset({"pause", "resume", "stop_unsubmitted", "give_up"}),
     "exports": frozenset({"start", "write", "cancel", "remove"}),
+    "scripts": frozenset({"set_style", "start", "resume", "cancel", "store", "remove"}),
 }
 #: What hangs on the façade and is no noun.
 _PLAIN: Final = frozenset({"settings", "locations", "provider", "modes"})

@@ -11,7 +11,7 @@ from vidgen_core.app.drawing import DRAWN_FROM, plan_picture, references_of
 from vidgen_core.app.orders import Wish, follow, plan
 from vidgen_core.app.views import Frame, ShotView
 from vidgen_core.errors import InputError
-from vidgen_core.models import Mode, Output, Shot, ShotParams, TaskStatus
+from vidgen_core.models import Author, Mode, Output, Shot, ShotParams, TaskStatus
 from vidgen_core.store import NewShot, Page, ShotFilter, Tx
 
 if TYPE_CHECKING:
@@ -115,10 +115,13 @@ class Shots:
             )
             return tx.shots.add(project_id, [new])[0]
 
-    def edit(self, shot_id: int, rev: int | None = None, **changes: Any) -> Shot:
+    def edit(
+        self, shot_id: int, rev: int | None = None, *, author: Author = Author.HUMAN, writer: str = "", **changes: Any
+    ) -> Shot:
         """Change number, prompt, picture_prompt, image, image_url, params, script or extra; what was not sent yet follows.
 
         :param rev: the revision the person was looking at
+        :param author: who wrote the prompt among the changes; it is kept as a version
         :raises Refused: ``edited_elsewhere``
         :raises InputError: ``shot_number_taken`` (number), ``shot_number_empty``
         """
@@ -127,7 +130,7 @@ class Shots:
             _check_number(tx, before, changes)
             if {"image", "image_url"} & changes.keys():
                 tx.candidates.keep_own(before)
-            shot = tx.shots.edit(shot_id, changes, rev)
+            shot = tx.shots.edit(shot_id, changes, rev, author, writer)
             self._follow(tx, before, shot, frozenset(changes))
         self._app.runner.wake()
         return shot

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from vidgen_core.app.checks import Checks
 from vidgen_core.app.cleanup import Cleanup
+from vidgen_core.app.desk import Desk
 from vidgen_core.app.engine import Engine
 from vidgen_core.app.exports import Exports
 from vidgen_core.app.figures import FigureBook
@@ -18,6 +19,7 @@ from vidgen_core.app.notices import Notices
 from vidgen_core.app.pictures import Pictures
 from vidgen_core.app.projects import Projects
 from vidgen_core.app.results import Results
+from vidgen_core.app.scripts import Scripts
 from vidgen_core.app.shots import Shots
 from vidgen_core.app.tasks import Tasks
 from vidgen_core.app.watching import Watching
@@ -59,6 +61,8 @@ class Vidgen:
         self.notices = Notices(self)
         self.exports = Exports(self)
         self.cleanup = Cleanup(self)
+        self.desk = Desk(self)
+        self.scripts = Scripts(self)
         self._opening = threading.Lock()
 
     @classmethod
@@ -116,6 +120,7 @@ class Vidgen:
     def close(self) -> None:
         """Stop the runner if it is here and close the store; may be called twice."""
         self.exports.close()
+        self.desk.close()
         self.runner.stop()
         self.store.close()
 

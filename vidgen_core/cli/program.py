@@ -20,6 +20,7 @@ from vidgen_core.cli import (
     serving,
     settings,
     wishes,
+    writing,
 )
 from vidgen_core.cli.session import DONE, INTERRUPTED, SOME_FAILED, WRONG_USE, sentence_of
 from vidgen_core.cli.words import text
@@ -38,6 +39,7 @@ def build() -> typer.Typer:
     )
     for module in (
         serving,
+        writing,
         generating,
         pictures,
         running,

@@ -12,7 +12,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from vidgen_core.media.images import ImageFacts
-from vidgen_core.models import Frozen, ShotParams
+from vidgen_core.models import Author, Frozen, ShotParams
 
 Verdict = Literal["ok", "warning", "rejected"]
 
@@ -64,6 +64,9 @@ class ImportPlan(Frozen):
     recognised: dict[str, str] = Field(default_factory=dict)
     #: Headers kept as extra columns.
     unknown: tuple[str, ...] = ()
+    #: Who wrote the prompts, and with which model.
+    author: Author = Author.IMPORT
+    writer: str = ""
 
     @property
     def ok(self) -> tuple[PlannedShot, ...]:

@@ -20,6 +20,7 @@ from vidgen_core.settings.sections import (
     RunnerSettings,
     Settings,
     SharingSettings,
+    WritingSettings,
     YunwuSettings,
 )
 from vidgen_core.settings.values import mask_secret
@@ -38,6 +39,7 @@ __all__ = [
     "Settings",
     "SettingsFile",
     "SharingSettings",
+    "WritingSettings",
     "YunwuSettings",
     "dotted_get",
     "load_settings",

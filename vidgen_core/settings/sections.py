@@ -54,6 +54,18 @@ class KeySettings(Section):
         return f"{self.name} ••{tail(self.secret.get_secret_value())}"
 
 
+def different(keys: tuple[KeySettings, ...]) -> tuple[KeySettings, ...]:
+    """The keys, when no two have the same name or secret.
+
+    :raises PydanticCustomError: same_name_twice, same_key_twice
+    """
+    if len({key.name for key in keys}) < len(keys):
+        raise wrong("same_name_twice")
+    if len({key.fingerprint for key in keys}) < len(keys):
+        raise wrong("same_key_twice")
+    return keys
+
+
 class RunnerSettings(Section):
     """How the runner works through the queue."""
 
@@ -98,11 +110,7 @@ class ProviderSettings(Section):
     @field_validator("keys")
     @classmethod
     def _must_differ(cls, keys: tuple[KeySettings, ...]) -> tuple[KeySettings, ...]:
-        if len({key.name for key in keys}) < len(keys):
-            raise wrong("same_name_twice")
-        if len({key.fingerprint for key in keys}) < len(keys):
-            raise wrong("same_key_twice")
-        return keys
+        return different(keys)
 
 
 class LocalSettings(ProviderSettings):
@@ -318,6 +326,43 @@ class LibrarySettings(Section):
     """Whether image links may point into your own network."""
 
 
+class WritingSettings(Section):
+    """The language model that proposes storyboards and writes prompts; its keys have nothing to do with video."""
+
+    base_url: WebAddress = "https://yunwu.ai"
+    """Where an OpenAI-compatible model answers: what stands before /v1/chat/completions."""
+    model: str = ""
+    """The model's name; empty: scripts are split and prompts are written on this machine, without a model."""
+    keys: tuple[KeySettings, ...] = ()
+    """The API keys, used in this order."""
+    vision: bool = False
+    """Whether the model looks at pictures; if so, the shot's picture goes along when its prompt is written."""
+    language: Literal["auto", "zh", "en"] = "auto"
+    """The language of the prompts it writes; auto: that of the script."""
+    temperature: float = Field(default=0.6, ge=0, le=2, allow_inf_nan=False)
+    """How freely it writes: 0 is the same each time, 1 is free."""
+    piece_size: int = Field(default=1800, ge=200, le=20_000)
+    """Characters of a script that are asked for at once; a smaller piece costs more questions and loses less."""
+    max_concurrent: int = Field(default=2, ge=1, le=20)
+    """How many questions may be under way at once."""
+    price_in: Decimal = Field(default=Decimal(0), ge=0)
+    """What a million tokens sent cost; 0: not known."""
+    price_out: Decimal = Field(default=Decimal(0), ge=0)
+    """What a million tokens received cost; 0: not known."""
+    currency: str = Field(default="CNY", pattern=r"^([A-Z]{3}|credits)$")
+    """The currency of these prices."""
+
+    @field_validator("keys")
+    @classmethod
+    def _must_differ(cls, keys: tuple[KeySettings, ...]) -> tuple[KeySettings, ...]:
+        return different(keys)
+
+    @property
+    def usable_keys(self) -> tuple[KeySettings, ...]:
+        """Those that are not switched off."""
+        return tuple(key for key in self.keys if key.enabled)
+
+
 class SharingSettings(Section):
     """Who may use this installation from another machine."""
 
@@ -390,6 +435,8 @@ class Settings(BaseSettings):
     """Who is told when a batch has ended or nothing more is submitted."""
     library: LibrarySettings = LibrarySettings()
     """Where pictures may come from."""
+    writing: WritingSettings = WritingSettings()
+    """The language model that proposes storyboards and writes prompts."""
     sharing: SharingSettings = SharingSettings()
     """Who may use this installation from another machine."""
 

@@ -38,6 +38,7 @@ from vidgen_core.store.state import HeartbeatRow, State, Uploads
 from vidgen_core.store.tables import revision
 from vidgen_core.store.takes import Takes
 from vidgen_core.store.tasks import Tasks
+from vidgen_core.store.writing import PromptVersions, Scripts, Way, WritingCalls
 
 _REVISION = select(revision.c.n)
 _NEXT_REVISION = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
@@ -121,6 +122,22 @@ class Tx:
     @cached_property
     def uploads(self) -> Uploads:
         return Uploads(self)
+
+    @cached_property
+    def prompts(self) -> PromptVersions:
+        return PromptVersions(self)
+
+    @cached_property
+    def scripts(self) -> Scripts:
+        return Scripts(self)
+
+    @cached_property
+    def calls(self) -> WritingCalls:
+        return WritingCalls(self)
+
+    @cached_property
+    def way(self) -> Way:
+        return Way(self)
 
 
 class Store:

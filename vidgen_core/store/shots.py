@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import ColumnElement, Row, bindparam, func, insert, literal_column, select, tuple_, update
 
 from vidgen_core.errors import NotFound, Refused
-from vidgen_core.models import Shot, ShotParams, TaskStatus
+from vidgen_core.models import Author, Shot, ShotParams, TaskStatus
 from vidgen_core.store.base import Page, Subject, now, only
 from vidgen_core.store.dialect import among, contains, listed
 from vidgen_core.store.tables import SHOT_STATES, shots, takes, tasks
@@ -39,6 +39,9 @@ class NewShot:
     script: str = ""
     picture_prompt: str = ""
     identity: str | None = None
+    #: Who wrote the prompt, and with which model.
+    author: Author = Author.HUMAN
+    writer: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,8 +89,11 @@ class Shots(Subject):
             for place, shot in enumerate(new, start=1)
         ]
         self.tx.run(insert(shots), rows)
-        added = select(*_COLUMNS).where(shots.c.project_id == project_id, shots.c.position > last)
-        return [_shot(row) for row in self.tx.run(added.order_by(shots.c.position))]
+        query = select(*_COLUMNS).where(shots.c.project_id == project_id, shots.c.position > last)
+        added = [_shot(row) for row in self.tx.run(query.order_by(shots.c.position))]
+        authors = ((given.author, given.writer) for given in new)
+        self.tx.prompts.add_first((shot.id, shot.prompt, *by) for shot, by in zip(added, authors, strict=True))
+        return added
 
     def _numbers(self, project_id: int, given: list[str]) -> Iterator[str]:
         """``n.0`` for every n above the highest in use or given."""
@@ -148,9 +154,17 @@ class Shots(Subject):
         query = select(shots.c.id).where(*_wanted(project_id, where)).order_by(shots.c.position, shots.c.id)
         return list(self.tx.run(query).scalars())
 
-    def edit(self, shot_id: int, changes: dict[str, Any], rev: int | None = None) -> Shot:
-        """Change what the shot asks for.
+    def edit(
+        self,
+        shot_id: int,
+        changes: dict[str, Any],
+        rev: int | None = None,
+        author: Author = Author.HUMAN,
+        writer: str = "",
+    ) -> Shot:
+        """Change what the shot asks for; another prompt is kept as a version.
 
+        :param author: who wrote the prompt that is among the changes
         :param rev: the shot's ``rev`` as the editor saw it; Refused edited_elsewhere when it is another by now.
         """
         shot = self.get(shot_id)
@@ -162,9 +176,18 @@ class Shots(Subject):
         texts = (str(values.get(name, getattr(shot, name))) for name in _SEARCHED)
         values |= {"search_text": _search_text(*texts), "rev": self.tx.rev, "changed_rev": self.tx.rev}
         self.tx.run(update(shots).where(shots.c.id == shot_id).values(values))
+        if values.get("prompt", shot.prompt) != shot.prompt:
+            self._keep_prompt(shot, values["prompt"], author, writer)
         if values.get("number", shot.number) != shot.number:
             self.tx.tasks.renumbered(shot_id, values["number"])
         return self.get(shot_id)
+
+    def _keep_prompt(self, before: Shot, prompt: str, author: Author, writer: str) -> None:
+        # A shot from before versions were kept: its words could not be put back otherwise.
+        if before.prompt and not self.tx.prompts.in_use({before.id: before.prompt}):
+            self.tx.prompts.add(before.id, before.prompt, Author.HUMAN)
+        if prompt:
+            self.tx.prompts.add(before.id, prompt, author, writer)
 
     def move(self, shot_id: int, before: int | None) -> int | None:
         """Put the shot before another one of its project; None puts it last.

@@ -530,3 +530,89 @@ batches = Table(
     Column("told_at", UtcTime),
 )
 _partial("batches_untold", batches.c.batch, where="told_at IS NULL AND live = 0 AND ended > 0")
+#: Every wording of every video prompt.
+prompt_versions = Table(
+    "prompt_versions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("shot_id", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("writer", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+Index("prompt_versions_of_shot", prompt_versions.c.shot_id, prompt_versions.c.number, unique=True)
+
+scripts = Table(
+    "scripts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    # The same script given again goes on where it was.
+    Column("digest", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("first", Integer, nullable=False, server_default="1"),
+    Column("created_at", UtcTime, nullable=False),
+    Column("stored_at", UtcTime),
+    Column("deleted_at", UtcTime),
+)
+_partial("scripts_of_project", scripts.c.project_id, scripts.c.id, where="deleted_at IS NULL")
+
+script_pieces = Table(
+    "script_pieces",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("script_id", Integer, nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("first_line", Integer, nullable=False),
+    Column("last_line", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _json("answer"),
+    _json("failure"),
+)
+Index("script_pieces_of_script", script_pieces.c.script_id, script_pieces.c.place, unique=True)
+
+#: The ledger of questions to language models.
+writing_calls = Table(
+    "writing_calls",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("piece_id", Integer),
+    Column("shot_id", Integer),
+    Column("model", Text, nullable=False),
+    Column("key_label", Text, nullable=False),
+    Column("base_url", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("tokens_in", Integer),
+    Column("tokens_out", Integer),
+    Column("cost", Micros),
+    Column("cost_currency", Text),
+    Column("answer", Text),
+    _json("failure"),
+    Column("settled", Boolean, nullable=False, server_default="0"),
+    Column("created_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),
+)
+_partial("writing_calls_open", writing_calls.c.id, where="state = 'sending'")
+_partial(
+    "writing_calls_lost", writing_calls.c.project_id, writing_calls.c.id, where="state = 'unknown' AND NOT settled"
+)
+_partial("writing_calls_of_piece", writing_calls.c.piece_id, writing_calls.c.id, where="piece_id IS NOT NULL")
+Index("writing_calls_of_project", writing_calls.c.project_id, writing_calls.c.id)
+
+#: What the strip of steps asks of every shot, so that counting never reads one.
+_partial(
+    "shots_pictureless",
+    shots.c.project_id,
+    shots.c.position,
+    where="deleted_at IS NULL AND image IS NULL AND image_url IS NULL",
+)
+_partial("shots_without_prompt", shots.c.project_id, shots.c.position, where="deleted_at IS NULL AND prompt = ''")
+_partial("shots_with_script", shots.c.project_id, shots.c.position, where="deleted_at IS NULL AND script <> ''")

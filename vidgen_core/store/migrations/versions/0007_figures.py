@@ -8,7 +8,7 @@ from alembic import op
 from vidgen_core.store.dialect import day_of, figure_time, renew_triggers
 
 revision = "figures"
-down_revision = "money"
+down_revision = "writing"
 
 _CELL = ("day", "project_id", "provider", "model")
 

@@ -1,0 +1,383 @@
+"""Where language models are asked: one job after the other, in the background, with every paid question in the ledger.
+
+One process of a data home asks at a time; it holds a lock while it does. A question that is on its way when its process
+ends is found by the next one: its answer is lost, and a person decides about asking again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from filelock import FileLock, Timeout
+from pydantic import SecretStr
+
+from vidgen_core.errors import Delivery, ErrorKind, Refused, RemoteError, VidgenError
+from vidgen_core.models import CallState, Charge, Failure, Money, PieceState
+from vidgen_core.settings import KeySettings, WritingSettings
+from vidgen_core.store import Tx
+
+if TYPE_CHECKING:
+    from vidgen_core.app.vidgen import Vidgen
+    from vidgen_core.providers.base import Key
+    from vidgen_core.providers.chat import Chat, Reply
+    from vidgen_core.writing.asking import Message
+
+T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
+#: Times that a question which was surely not taken is asked with one key.
+TRIES: Final = 4
+#: Seconds before another try where the provider names none, doubled each time; and the longest wait.
+REST: Final = 2.0
+LONGEST_REST: Final = 60.0
+_MILLION: Final = Decimal(1_000_000)
+
+
+class Subject(NamedTuple):
+    """What a question is about."""
+
+    project_id: int
+    #: ``script``, ``prompt`` or ``translate``.
+    kind: str
+    piece_id: int | None = None
+    shot_id: int | None = None
+
+
+class Stopped(Exception):
+    """The person does not want it any more."""
+
+
+class Job:
+    """Something that is being written."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.unwanted = threading.Event()
+        self.ended = threading.Event()
+
+    def check(self) -> None:
+        """:raises Stopped:"""
+        if self.unwanted.is_set():
+            raise Stopped
+
+
+class Desk:
+    """The one place from which models are asked."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Job] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._file = FileLock(app.locations.home / "writing.lock", thread_local=False)
+        #: Models that refused structured outputs, by address and name.
+        self._without_format: set[tuple[str, str]] = set()
+        #: For tests: shorter waits, by verb of the HTTP client.
+        self.patience: Mapping[Any, Any] = {}
+        self.rest = REST
+
+    # --- jobs
+
+    def start(self, name: str, work: Callable[[Job], Awaitable[None]]) -> Job:
+        """Let a job be done in the background; one of the same name that is under way is answered instead.
+
+        :raises Refused: ``writing_elsewhere``: another process is writing
+        """
+        with self._lock:
+            found = self._jobs.get(name)
+            if found and not found.ended.is_set():
+                return found
+            self._hold()
+            job = self._jobs[name] = Job(name)
+            self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="vidgen-writing")
+            self._pool.submit(self._carry_out, job, work)
+            return job
+
+    def _hold(self) -> None:
+        fresh = not self._file.is_locked
+        try:
+            self._file.acquire(blocking=False)
+        except Timeout:
+            raise Refused("writing_elsewhere") from None
+        if fresh:
+            with self._app.store.write() as tx:
+                _give_up_lost(tx)
+
+    def _carry_out(self, job: Job, work: Callable[[Job], Awaitable[None]]) -> None:
+        try:
+            job.check()
+            asyncio.run(_awaited(work(job)))
+        except Stopped:
+            _LOG.info("%s was stopped", job.name)
+        except Exception:  # noqa: BLE001 - see below
+            # Jobs keep their own failures; what comes here is a mistake of ours, and nobody else hears of it.
+            _LOG.exception("%s failed", job.name)
+        finally:
+            with self._lock:
+                self._file.release()
+                job.ended.set()
+
+    def is_busy(self, name: str) -> bool:
+        """Whether a job of this name is under way in this process."""
+        with self._lock:
+            job = self._jobs.get(name)
+        return job is not None and not job.ended.is_set()
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether another process of this data home is writing."""
+        with self._lock:
+            if self._file.is_locked:
+                return False
+            try:
+                self._file.acquire(blocking=False)
+            except Timeout:
+                return True
+            self._file.release()
+            return False
+
+    def stop(self, name: str) -> None:
+        """Ask nothing more for this job; what is on its way is waited for, it is paid."""
+        with self._lock:
+            job = self._jobs.get(name)
+        if job:
+            job.unwanted.set()
+
+    def wait(self, name: str, timeout: float | None = None) -> bool:
+        """Whether the job has ended, waited for at most ``timeout`` seconds."""
+        with self._lock:
+            job = self._jobs.get(name)
+        return job is None or job.ended.wait(timeout)
+
+    def close(self) -> None:
+        """Stop what is under way and wait for its questions; may be called twice."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+            for job in self._jobs.values():
+                job.unwanted.set()
+        if pool:
+            pool.shutdown(wait=True)
+
+    # --- questions
+
+    def settings(self) -> WritingSettings:
+        return self._app.settings().writing
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there is a model that can be asked."""
+        return bool(self.settings().model)
+
+    def open_chat(self) -> Chat:
+        """A client for the loop that is running; close it after use."""
+        from vidgen_core.providers.chat import Chat
+
+        return Chat(self.settings().base_url, self.patience)
+
+    async def ask(
+        self,
+        chat: Chat,
+        job: Job,
+        subject: Subject,
+        messages: Sequence[Message],
+        wanted: str,
+        read: Callable[[str], T],
+    ) -> T:
+        """The answer to one question, read; an answer that cannot be read is asked to be repaired once.
+
+        :param wanted: ``shots`` or ``prompt``: the form of the answer
+        :raises VidgenError: writing_answer_unreadable, writing_answer_cut_off, writing_refused, writing_filtered, or what
+            a RemoteError says; after ``answer_lost`` nobody knows whether it was bought
+        :raises Stopped: nobody wants it any more, before it was asked
+        """
+        from vidgen_core.providers.chat import not_answered
+        from vidgen_core.writing import UnreadableAnswer, ask_for_repair
+
+        conversation = messages
+        for again in (False, True):
+            reply = await self._reply(chat, job, subject, conversation, wanted)
+            no = not_answered(reply)
+            if no is not None:
+                raise no
+            why = "it was cut off; write shorter prompts" if reply.finish == "length" else ""
+            try:
+                if not why:
+                    return read(reply.text)
+            except UnreadableAnswer as error:
+                why = error.why
+            if again:
+                code = "writing_answer_cut_off" if reply.finish == "length" else "writing_answer_unreadable"
+                raise RemoteError(code, kind=ErrorKind.PROVIDER, why=why)
+            conversation = ask_for_repair(messages, reply.text, why)
+        raise AssertionError("the second round returns or raises")
+
+    async def _reply(self, chat: Chat, job: Job, subject: Subject, messages: Sequence[Message], wanted: str) -> Reply:
+        """One answer; keys that are refused are passed over, what was surely not taken is asked again."""
+        keys: Sequence[KeySettings | None] = self.settings().usable_keys or (None,)
+        for place, key in enumerate(keys, start=1):
+            try:
+                return await self._with_key(chat, job, subject, messages, wanted, key)
+            except RemoteError as error:
+                if error.kind not in (ErrorKind.AUTH, ErrorKind.BALANCE) or place == len(keys):
+                    raise
+        raise AssertionError("the last key returns or raises")
+
+    async def _with_key(
+        self,
+        chat: Chat,
+        job: Job,
+        subject: Subject,
+        messages: Sequence[Message],
+        wanted: str,
+        key: KeySettings | None,
+    ) -> Reply:
+        rest = self.rest
+        tries = 0
+        while True:
+            job.check()
+            tries += 1
+            try:
+                return await self._once(chat, subject, messages, wanted, key)
+            except RemoteError as error:
+                if error.code == "format_refused" and self._may_format():
+                    self._without_format.add(self._model())
+                    continue
+                passing = error.delivery is Delivery.NOT_SENT or error.kind in _PASSING
+                if error.delivery is Delivery.UNKNOWN or not passing or tries == TRIES:
+                    raise
+                await _pause(job, min(error.retry_after or rest, LONGEST_REST))
+                rest *= 2
+
+    async def _once(
+        self,
+        chat: Chat,
+        subject: Subject,
+        messages: Sequence[Message],
+        wanted: str,
+        key: KeySettings | None,
+    ) -> Reply:
+        """One paid question: its intent is on disk before it leaves, its answer right after it came."""
+        from vidgen_core.writing import longest_answer, response_format
+
+        settings = self.settings()
+        with self._app.store.write() as tx:
+            call = tx.calls.begin(
+                subject.project_id,
+                subject.kind,
+                settings.model,
+                key.label if key else "",
+                settings.base_url,
+                piece_id=subject.piece_id,
+                shot_id=subject.shot_id,
+            )
+            if subject.piece_id is not None:
+                tx.scripts.set_piece(subject.piece_id, PieceState.ASKING)
+        try:
+            reply = await chat.ask(
+                _key(key),
+                settings.model,
+                messages,
+                temperature=settings.temperature,
+                max_tokens=longest_answer(messages),
+                response_format=response_format(wanted) if self._may_format() else None,
+            )
+        except RemoteError as error:
+            self._end_without_answer(call, subject, error)
+            raise
+        with self._app.store.write() as tx:
+            tx.calls.end(
+                call,
+                state=CallState.ANSWERED,
+                tokens_in=reply.tokens_in,
+                tokens_out=reply.tokens_out,
+                cost=_cost(settings, reply),
+                answer=reply.text,
+            )
+        return reply
+
+    def _end_without_answer(self, call: int, subject: Subject, error: RemoteError) -> None:
+        lost = error.delivery is Delivery.UNKNOWN
+        state = CallState.UNKNOWN if lost else CallState.REFUSED
+        with self._app.store.write() as tx:
+            tx.calls.end(call, state=state, failure=failure_of(error))
+            if subject.piece_id is not None and not lost:
+                tx.scripts.set_piece(subject.piece_id, PieceState.WAITING)
+
+    def _model(self) -> tuple[str, str]:
+        settings = self.settings()
+        return settings.base_url, settings.model
+
+    def _may_format(self) -> bool:
+        return self._model() not in self._without_format
+
+    def test(self, secret: str | None = None) -> list[str]:
+        """The models of the endpoint, which shows that address and key are right; costs nothing.
+
+        :param secret: a key that is not saved yet
+        :raises RemoteError: what is wrong
+        """
+        keys = self.settings().usable_keys
+        typed = KeySettings(name="-", secret=SecretStr(secret)) if secret else None
+        return asyncio.run(self._models(typed or (keys[0] if keys else None)))
+
+    async def _models(self, key: KeySettings | None) -> list[str]:
+        chat = self.open_chat()
+        try:
+            return await chat.models(_key(key))
+        finally:
+            await chat.close()
+
+
+#: Refusals in clear that may pass.
+_PASSING: Final = frozenset({ErrorKind.RATE_LIMIT, ErrorKind.OVERLOADED})
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work
+
+
+async def _pause(job: Job, seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while loop.time() < until:
+        job.check()
+        await asyncio.sleep(min(0.1, seconds))
+
+
+def _give_up_lost(tx: Tx) -> None:
+    """Questions of a process that has ended: whoever holds the lock is alone, so nobody waits for them any more."""
+    failure = Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code="writing_answer_lost", charged=Charge.UNKNOWN)
+    for call in tx.calls.open():
+        tx.calls.end(call.id, state=CallState.UNKNOWN, failure=failure)
+        if call.piece_id is not None:
+            tx.scripts.set_piece(call.piece_id, PieceState.UNKNOWN, failure=failure)
+
+
+def _cost(settings: WritingSettings, reply: Reply) -> Money | None:
+    if not (settings.price_in or settings.price_out) or reply.tokens_in is None:
+        return None
+    amount = settings.price_in * reply.tokens_in + settings.price_out * (reply.tokens_out or 0)
+    return Money(amount=amount / _MILLION, currency=settings.currency)
+
+
+def failure_of(error: VidgenError) -> Failure:
+    """An error as it is kept."""
+    unknown = isinstance(error, RemoteError) and error.delivery is Delivery.UNKNOWN
+    return Failure(
+        kind=error.kind,
+        code=error.code,
+        params=error.params,
+        retryable=error.kind in _PASSING,
+        charged=Charge.UNKNOWN if unknown else Charge.NONE,
+    )
+
+
+def _key(key: KeySettings | None) -> Key | None:
+    from vidgen_core.providers.base import Key
+
+    return Key(id=key.fingerprint, label=key.label, secret=key.secret) if key else None

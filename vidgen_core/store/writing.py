@@ -1,0 +1,339 @@
+"""Scripts in pieces, questions to language models, and every wording of a prompt."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, func, insert, literal_column, select, update
+
+from vidgen_core.errors import NotFound
+from vidgen_core.models import (
+    Author,
+    CallState,
+    Failure,
+    Money,
+    PieceState,
+    PromptVersion,
+    Script,
+    ScriptPiece,
+    ScriptState,
+    WritingCall,
+)
+from vidgen_core.store.base import Subject, failure_json, failure_of, money, money_columns, now, only
+from vidgen_core.store.dialect import among
+from vidgen_core.store.tables import prompt_versions, script_pieces, scripts, shots, writing_calls
+
+
+class PromptVersions(Subject):
+    """Wordings of prompts; none is ever changed or removed."""
+
+    def add(self, shot_id: int, text: str, author: Author, writer: str = "") -> PromptVersion:
+        """Keep a wording; the same words by the same author in a row are one version."""
+        last = self.last([shot_id]).get(shot_id)
+        if last is not None and (last.text, last.author, last.writer) == (text, author, writer):
+            return last
+        row = _version_row(shot_id, last.number + 1 if last else 1, text, author, writer)
+        return _version(self.tx.run(insert(prompt_versions).values(row).returning(*prompt_versions.c)).one())
+
+    def add_first(self, new: Iterable[tuple[int, str, Author, str]]) -> None:
+        """The first wordings of new shots: (shot id, text, author, writer)."""
+        rows = [_version_row(shot_id, 1, text, author, writer) for shot_id, text, author, writer in new if text]
+        if rows:
+            self.tx.run(insert(prompt_versions), rows)
+
+    def of(self, shot_id: int) -> list[PromptVersion]:
+        """All wordings of a shot, the latest first."""
+        query = select(prompt_versions).where(prompt_versions.c.shot_id == shot_id)
+        return [_version(row) for row in self.tx.run(query.order_by(prompt_versions.c.number.desc()))]
+
+    def get(self, version_id: int) -> PromptVersion:
+        """Raises NotFound prompt_version_not_found."""
+        row = self.tx.run(select(prompt_versions).where(prompt_versions.c.id == version_id)).one_or_none()
+        if row is None:
+            raise NotFound("prompt_version_not_found", id=version_id)
+        return _version(row)
+
+    def last(self, shot_ids: Collection[int]) -> dict[int, PromptVersion]:
+        """The latest wording kept of each shot that has one."""
+        latest = (
+            select(prompt_versions.c.shot_id, func.max(prompt_versions.c.number).label("number"))
+            .where(among(prompt_versions.c.shot_id, shot_ids))
+            .group_by(prompt_versions.c.shot_id)
+            .subquery()
+        )
+        query = select(prompt_versions).join(
+            latest,
+            (prompt_versions.c.shot_id == latest.c.shot_id) & (prompt_versions.c.number == latest.c.number),
+        )
+        return {row.shot_id: _version(row) for row in self.tx.run(query)}
+
+    def in_use(self, shot_texts: dict[int, str]) -> dict[int, PromptVersion]:
+        """Of each shot (id → its prompt now) the latest version of exactly these words."""
+        query = select(prompt_versions).where(among(prompt_versions.c.shot_id, list(shot_texts)))
+        found: dict[int, PromptVersion] = {}
+        for row in self.tx.run(query.order_by(prompt_versions.c.number)):
+            if row.text == shot_texts[row.shot_id]:
+                found[row.shot_id] = _version(row)
+        return found
+
+
+def _version_row(shot_id: int, number: int, text: str, author: Author, writer: str) -> dict[str, Any]:
+    values = {"shot_id": shot_id, "number": number, "text": text, "author": author, "writer": writer}
+    return values | {"created_at": now()}
+
+
+def _version(row: Row[Any]) -> PromptVersion:
+    return PromptVersion.model_validate(row._asdict())
+
+
+_SCRIPT = [column for column in scripts.c if column.name not in ("digest", "deleted_at")]
+
+
+class Scripts(Subject):
+    """Scripts and their pieces."""
+
+    def add(
+        self, project_id: int, name: str, text: str, model: str, first: int, pieces: list[tuple[int, int, str]]
+    ) -> Script:
+        """A new script with its pieces: (first line, last line, text)."""
+        values = {"project_id": project_id, "name": name, "text": text, "model": model, "first": first}
+        values |= {"digest": _digest(text, model), "state": ScriptState.WAITING, "created_at": now()}
+        _ = self.tx.rev
+        script = _script(self.tx.run(insert(scripts).values(values).returning(*_SCRIPT)).one())
+        rows = [
+            {
+                "script_id": script.id,
+                "place": place,
+                "first_line": begin,
+                "last_line": end,
+                "text": part,
+                "state": PieceState.WAITING,
+            }
+            for place, (begin, end, part) in enumerate(pieces, start=1)
+        ]
+        if rows:
+            self.tx.run(insert(script_pieces), rows)
+        return script
+
+    def find(self, project_id: int, text: str, model: str) -> Script | None:
+        """The same script asked of the same model before, the latest time."""
+        query = (
+            select(*_SCRIPT)
+            .where(
+                scripts.c.project_id == project_id,
+                scripts.c.deleted_at.is_(None),
+                scripts.c.digest == _digest(text, model),
+            )
+            .order_by(scripts.c.id.desc())
+            .limit(1)
+        )
+        row = self.tx.run(query).one_or_none()
+        return None if row is None else _script(row)
+
+    def get(self, script_id: int) -> Script:
+        """Raises NotFound script_not_found."""
+        query = select(*_SCRIPT).where(scripts.c.id == script_id, scripts.c.deleted_at.is_(None))
+        row = self.tx.run(query).one_or_none()
+        if row is None:
+            raise NotFound("script_not_found", id=script_id)
+        return _script(row)
+
+    def all(self, project_id: int) -> list[Script]:
+        """The newest first."""
+        query = select(*_SCRIPT).where(scripts.c.project_id == project_id, scripts.c.deleted_at.is_(None))
+        return [_script(row) for row in self.tx.run(query.order_by(scripts.c.id.desc()))]
+
+    def set_state(self, script_id: int, state: ScriptState) -> None:
+        values: dict[str, Any] = {"state": state}
+        if state is ScriptState.STORED:
+            values["stored_at"] = now()
+        _ = self.tx.rev
+        self.tx.run(update(scripts).where(scripts.c.id == script_id).values(values))
+
+    def remove(self, script_id: int) -> None:
+        _ = self.tx.rev
+        self.tx.run(update(scripts).where(scripts.c.id == script_id).values(deleted_at=now()))
+
+    def pieces(self, script_id: int) -> list[ScriptPiece]:
+        query = select(script_pieces).where(script_pieces.c.script_id == script_id).order_by(script_pieces.c.place)
+        return [_piece(row) for row in self.tx.run(query)]
+
+    def piece(self, piece_id: int) -> ScriptPiece:
+        """Raises NotFound script_not_found."""
+        row = self.tx.run(select(script_pieces).where(script_pieces.c.id == piece_id)).one_or_none()
+        if row is None:
+            raise NotFound("script_not_found", id=piece_id)
+        return _piece(row)
+
+    def set_piece(
+        self,
+        piece_id: int,
+        state: PieceState,
+        answer: list[dict[str, Any]] | None = None,
+        failure: Failure | None = None,
+    ) -> None:
+        values = {"state": state, "answer": answer, "failure": failure_json(failure)}
+        self.tx.run(update(script_pieces).where(script_pieces.c.id == piece_id).values(values))
+
+
+def _digest(text: str, model: str) -> str:
+    return hashlib.sha256(f"{model}\n{text}".encode()).hexdigest()
+
+
+def _script(row: Row[Any]) -> Script:
+    return Script.model_validate(row._asdict())
+
+
+def _piece(row: Row[Any]) -> ScriptPiece:
+    return ScriptPiece.model_validate(row._asdict() | {"failure": failure_of(row.failure)})
+
+
+_CALL_EDITABLE = frozenset({"state", "tokens_in", "tokens_out", "cost", "answer", "failure", "settled"})
+
+
+class WritingCalls(Subject):
+    """Questions to language models; a row is written before the question leaves and is never removed."""
+
+    def begin(
+        self,
+        project_id: int,
+        kind: str,
+        model: str,
+        key_label: str,
+        base_url: str,
+        *,
+        piece_id: int | None = None,
+        shot_id: int | None = None,
+    ) -> int:
+        """The intent of a paid question; its id."""
+        values = {"project_id": project_id, "kind": kind, "model": model, "key_label": key_label, "base_url": base_url}
+        values |= {"piece_id": piece_id, "shot_id": shot_id, "state": CallState.SENDING, "created_at": now()}
+        return int(self.tx.run(insert(writing_calls).values(values).returning(writing_calls.c.id)).scalar_one())
+
+    def end(self, call_id: int, **changes: Any) -> None:
+        """What became of it: state, tokens_in, tokens_out, cost, answer, failure."""
+        values = dict(only(changes, _CALL_EDITABLE))
+        if "cost" in values:
+            values |= money_columns(values.pop("cost"))
+        if "failure" in values:
+            values["failure"] = failure_json(values["failure"])
+        self.tx.run(update(writing_calls).where(writing_calls.c.id == call_id).values(ended_at=now(), **values))
+
+    def open(self) -> list[WritingCall]:
+        """Those whose answer nobody has written down: under way, or of a process that has ended."""
+        query = select(writing_calls).where(literal_column("state = 'sending'"))
+        return [_call(row) for row in self.tx.run(query.order_by(writing_calls.c.id))]
+
+    def lost(self, project_id: int) -> list[WritingCall]:
+        """Those whose answer was lost and about which nobody has decided yet."""
+        undecided: ColumnElement[Any] = literal_column("state = 'unknown' AND NOT settled")
+        query = select(writing_calls).where(writing_calls.c.project_id == project_id, undecided)
+        return [_call(row) for row in self.tx.run(query.order_by(writing_calls.c.id))]
+
+    def last_answer(self, piece_id: int) -> str | None:
+        """The latest answer about a piece, which its process may not have come to use."""
+        query = select(writing_calls.c.answer).where(
+            writing_calls.c.piece_id == piece_id, writing_calls.c.state == CallState.ANSWERED
+        )
+        return self.tx.run(query.order_by(writing_calls.c.id.desc()).limit(1)).scalar()
+
+    def settle(self, call_ids: Collection[int]) -> None:
+        """A person has decided about lost answers."""
+        self.tx.run(update(writing_calls).where(among(writing_calls.c.id, call_ids)).values(settled=True))
+
+    def of_project(self, project_id: int) -> list[WritingCall]:
+        """All questions of a project, the newest first."""
+        query = select(writing_calls).where(writing_calls.c.project_id == project_id)
+        return [_call(row) for row in self.tx.run(query.order_by(writing_calls.c.id.desc()))]
+
+    def spent(self, project_id: int) -> tuple[int, int, int, list[Money]]:
+        """Questions, tokens sent, tokens received, and money by currency; refused questions cost nothing."""
+        bought = (writing_calls.c.project_id == project_id, writing_calls.c.state != CallState.REFUSED)
+        tokens = select(
+            func.count(),
+            func.coalesce(func.sum(writing_calls.c.tokens_in), 0),
+            func.coalesce(func.sum(writing_calls.c.tokens_out), 0),
+        ).where(*bought)
+        bought_tokens = self.tx.run(tokens).one()
+        sums = (
+            select(
+                func.sum(writing_calls.c.cost, type_=writing_calls.c.cost.type).label("cost"),
+                writing_calls.c.cost_currency,
+            )
+            .where(*bought, writing_calls.c.cost.is_not(None))
+            .group_by(writing_calls.c.cost_currency)
+        )
+        costs = (money(row.cost, row.cost_currency) for row in self.tx.run(sums))
+        count, sent, received = (int(value) for value in bought_tokens)
+        return count, sent, received, [cost for cost in costs if cost is not None]
+
+
+def _call(row: Row[Any]) -> WritingCall:
+    values = row._asdict()
+    del values["cost_currency"]
+    values |= {"cost": money(row.cost, row.cost_currency), "failure": failure_of(row.failure)}
+    return WritingCall.model_validate(values)
+
+
+#: What the strip of steps counts, by the partial index that holds it.
+_COUNTED = {
+    "shots": "deleted_at IS NULL",
+    "without_picture": "deleted_at IS NULL AND image IS NULL AND image_url IS NULL",
+    "without_prompt": "deleted_at IS NULL AND prompt = ''",
+    "with_script": "deleted_at IS NULL AND script <> ''",
+    "without_takes": "deleted_at IS NULL AND completed_count = 0 AND live_count = 0",
+    "running": "deleted_at IS NULL AND live_count > 0",
+    "to_choose": "deleted_at IS NULL AND completed_count > 0 AND chosen_take_id IS NULL",
+    "chosen": "deleted_at IS NULL AND chosen_take_id IS NOT NULL",
+    "failed": "deleted_at IS NULL AND failed_count > 0",
+}
+
+
+class Way(Subject):
+    """How far a project is on its way from script to film."""
+
+    def counts(self, project_id: int) -> dict[str, int]:
+        """Shots by what they have and lack; each number comes from an index that holds nothing else."""
+        return {
+            name: int(
+                self.tx.run(
+                    select(func.count())
+                    .select_from(shots)
+                    .where(shots.c.project_id == project_id, literal_column(condition))
+                ).scalar_one()
+            )
+            for name, condition in _COUNTED.items()
+        }
+
+    def ids(self, project_id: int, *lacking: str) -> list[int]:
+        """Shots to which each of the named conditions applies, in their order."""
+        wanted: list[ColumnElement[Any]] = [literal_column(_COUNTED[name]) for name in lacking]
+        query = select(shots.c.id).where(shots.c.project_id == project_id, *wanted)
+        return list(self.tx.run(query.order_by(shots.c.position, shots.c.id)).scalars())
+
+    def ready_for_takes(self, project_id: int) -> list[int]:
+        """Shots with picture and prompt that nobody has ever asked a take for."""
+        nothing = "deleted_at IS NULL AND completed_count = 0 AND live_count = 0"
+        untouched: ColumnElement[Any] = literal_column(
+            "failed_count = 0 AND prompt <> '' AND (image IS NOT NULL OR image_url IS NOT NULL)"
+            " AND NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.shot_id = shots.id)"
+        )
+        query = select(shots.c.id).where(shots.c.project_id == project_id, literal_column(nothing), untouched)
+        return list(self.tx.run(query.order_by(shots.c.position, shots.c.id)).scalars())
+
+    def highest_number(self, project_id: int) -> int:
+        """The highest whole number that begins the number of a shot; 0 without one."""
+        query = select(shots.c.number).where(shots.c.project_id == project_id, shots.c.deleted_at.is_(None))
+        heads = (number.partition(".")[0] for number in self.tx.run(query).scalars())
+        return max((int(head) for head in heads if head.isdecimal() and len(head) < 10), default=0)
+
+
+def versions_by_text(versions: Iterable[PromptVersion]) -> dict[str, list[PromptVersion]]:
+    """Versions by their words: what a take's stored prompt is looked up in."""
+    found: dict[str, list[PromptVersion]] = defaultdict(list)
+    for version in versions:
+        found[version.text].append(version)
+    return found

@@ -1,0 +1,187 @@
+"""What a model proposed, held against the script: invented shots, lost lines, numbers and values out of place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from rapidfuzz import fuzz
+
+from vidgen_core.importing.plan import Reason
+from vidgen_core.importing.values import read_params
+from vidgen_core.writing.proposals import ProposedShot
+from vidgen_core.writing.splitting import Kind, Line, bare, content_of, read_lines, sentences
+
+#: Likeness (0–100) from which words count as those of the script: models drop a comma or mend a letter.
+LIKE: Final = 82.0
+#: Words as short as this must stand in the script letter for letter.
+EXACT: Final = 4
+#: Part of a sentence's letters that shots must show for it not to be lost.
+COVERED: Final = 0.6
+#: Seconds that a shot may last.
+SECONDS: Final = (1.0, 60.0)
+
+
+@dataclass
+class Judged:
+    """One proposed shot and what is to be said of it."""
+
+    shot: ProposedShot
+    #: The line of the script where its words begin, from 1; None: they stand nowhere.
+    line: int | None = None
+    scene: int = 0
+    ratio: str | None = None
+    seconds: float | None = None
+    reasons: list[Reason] = field(default_factory=list)
+
+    @property
+    def invented(self) -> bool:
+        return self.line is None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A piece of script and its proposals."""
+
+    shots: list[Judged]
+    #: Sentences in which something is seen or heard and that no shot shows; neighbours of one line together.
+    lost: list[Line]
+    #: Line number → places of the shots (from 0) that show some of it.
+    shown: dict[int, list[int]]
+
+
+class _Script:
+    """The bare letters of a script, and which line each belongs to."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self.lines = lines
+        self.owner: list[int] = []
+        #: Where each line begins.
+        self.begins: list[int] = []
+        parts: list[str] = []
+        for index, line in enumerate(lines):
+            self.begins.append(len(self.owner))
+            parts.append(bare(self._said_by(line) + line.text))
+            self.owner += [index] * len(parts[-1])
+        self.letters = "".join(parts)
+
+    def _said_by(self, line: Line) -> str:
+        """The speaker is part of what may be quoted."""
+        return line.speaker if line.kind is Kind.SPEECH else ""
+
+    def ahead(self, line: Line) -> int:
+        """Letters of a line before its own words."""
+        return len(bare(self._said_by(line)))
+
+    def find(self, words: str, after: int) -> tuple[int, int] | None:
+        """Begin and end of the words, from ``after`` on if they are there, else anywhere."""
+        wanted = bare(words)
+        if not wanted:
+            return None
+        at = self.letters.find(wanted, after)
+        at = at if at >= 0 else self.letters.find(wanted)
+        if at >= 0:
+            return at, at + len(wanted)
+        if len(wanted) <= EXACT or not self.letters:
+            return None
+        found = fuzz.partial_ratio_alignment(wanted, self.letters[after:], score_cutoff=LIKE)
+        shift = after
+        if found is None:
+            found, shift = fuzz.partial_ratio_alignment(wanted, self.letters, score_cutoff=LIKE), 0
+        # Words that swallow a whole script match a part of it well; they must be about as long.
+        if found is None or found.dest_end - found.dest_start < len(wanted) * LIKE / 100:
+            return None
+        return found.dest_start + shift, found.dest_end + shift
+
+
+def judge(text: str, shots: Iterable[ProposedShot], first_line: int = 1, scene: int = 0) -> Verdict:
+    """Hold proposals against a piece of script.
+
+    :param first_line: number of the piece's first line in the script, from 1
+    :param scene: scenes of the script before this piece
+    """
+    lines = read_lines(text)
+    script = _Script(lines)
+    seen: set[int] = set()
+    shown: dict[int, list[int]] = {}
+    judged: list[Judged] = []
+    place = 0
+    for shot in shots:
+        one = Judged(shot)
+        at = script.find(shot.script, place)
+        if at is None:
+            one.reasons.append(Reason("script_line_invented", {"words": shot.script[:80]}))
+        else:
+            begin, end = at
+            place = end
+            owners = sorted(set(script.owner[begin:end]))
+            one.line = lines[owners[0]].number + first_line - 1
+            one.scene = scene + lines[owners[0]].scene
+            seen.update(range(begin, end))
+            for owner in owners:
+                shown.setdefault(lines[owner].number + first_line - 1, []).append(len(judged))
+        judged.append(one)
+    _judge_order(judged)
+    for one in judged:
+        _judge_values(one)
+    return Verdict(judged, _lost(script, seen, first_line, scene), shown)
+
+
+def _judge_order(judged: Sequence[Judged]) -> None:
+    """Numbers must rise, each once; shots must stand in the order of their lines."""
+    highest, last_line = 0, 0
+    known: set[int] = set()
+    for one in judged:
+        number = one.shot.number
+        if number in known:
+            one.reasons.append(Reason("script_number_twice", {"number": number}))
+        elif number < highest:
+            one.reasons.append(Reason("script_number_out_of_order", {"number": number, "after": highest}))
+        known.add(number)
+        highest = max(highest, number)
+        if one.line is not None:
+            if one.line < last_line:
+                one.reasons.append(Reason("script_line_out_of_order", {"line": one.line, "after": last_line}))
+            last_line = max(last_line, one.line)
+
+
+def _judge_values(one: Judged) -> None:
+    shot = one.shot
+    values, reasons = read_params({"aspect_ratio": shot.ratio})
+    one.ratio = values.get("aspect_ratio")
+    one.reasons += reasons
+    if shot.seconds is not None:
+        low, high = SECONDS
+        if low <= shot.seconds <= high:
+            one.seconds = shot.seconds
+        elif shot.seconds:
+            params: dict[str, Any] = {"value": f"{shot.seconds:g}", "low": f"{low:g}", "high": f"{high:g}"}
+            one.reasons.append(Reason("script_seconds_out_of_range", params))
+
+
+def _lost(script: _Script, seen: set[int], first_line: int, scene: int) -> list[Line]:
+    content = {line.number for line in content_of(script.lines)}
+    lost: list[Line] = []
+    for line, begin in zip(script.lines, script.begins, strict=True):
+        if line.number not in content:
+            continue
+        here = replace(line, number=line.number + first_line - 1, scene=scene + line.scene)
+        lost += [replace(here, text=words) for words in _unseen(line, begin + script.ahead(line), seen)]
+    return lost
+
+
+def _unseen(line: Line, at: int, seen: set[int]) -> list[str]:
+    """The sentences of a line that are not shown.
+
+    :param at: where the line's own letters begin
+    """
+    runs = [""]
+    for words in sentences(line.text):
+        letters = range(at, at + len(bare(words)))
+        at = letters.stop
+        if sum(1 for place in letters if place in seen) < COVERED * len(letters):
+            runs[-1] += words
+        elif runs[-1]:
+            runs.append("")
+    return [run.strip() for run in runs if bare(run)]

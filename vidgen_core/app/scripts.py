@@ -176,12 +176,20 @@ class Scripts:
             tx.projects.set_setting(project_id, STYLE, style.strip() or None)
 
     def start(
-        self, project_id: int, text: str, name: str = "", *, offline: bool = False, again: bool = False
+        self,
+        project_id: int,
+        text: str,
+        name: str = "",
+        *,
+        offline: bool = False,
+        again: bool = False,
+        ask_lost: bool = False,
     ) -> Script:
         """Begin to turn a script into a storyboard, and return at once; the same script goes on where it was.
 
         :param offline: split it on this machine although there is a model
         :param again: begin anew although its shots are in the storyboard
+        :param ask_lost: as in ``resume``
         :raises InputError: script_empty, script_too_large
         :raises Refused: writing_elsewhere, script_is_stored
         """
@@ -203,7 +211,7 @@ class Scripts:
             if not model:
                 tx.scripts.set_state(script.id, ScriptState.READY)
         if model:
-            self.resume(script.id)
+            self.resume(script.id, ask_lost=ask_lost)
         return self.get(script.id).script
 
     def resume(self, script_id: int, *, ask_lost: bool = False) -> None:

@@ -18,6 +18,7 @@ from vidgen_core.app.logs import Logs
 from vidgen_core.app.notices import Notices
 from vidgen_core.app.pictures import Pictures
 from vidgen_core.app.projects import Projects
+from vidgen_core.app.prompts import Prompts
 from vidgen_core.app.results import Results
 from vidgen_core.app.scripts import Scripts
 from vidgen_core.app.shots import Shots
@@ -63,6 +64,7 @@ class Vidgen:
         self.cleanup = Cleanup(self)
         self.desk = Desk(self)
         self.scripts = Scripts(self)
+        self.prompts = Prompts(self)
         self._opening = threading.Lock()
 
     @classmethod

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidgen_core.cli.session import DEFAULT, SOME_FAILED, JsonOption, ProjectOption, Session
-from vidgen_core.cli.wishes import YesOption
+from vidgen_core.cli.wishes import YesOption, shot_numbered
+from vidgen_core.errors import InputError
 
 if TYPE_CHECKING:
     from vidgen_core.app import Vidgen
+    from vidgen_core.app.prompts import Wanted
     from vidgen_core.app.scripts import ScriptView
     from vidgen_core.models import Project
     from vidgen_core.writing import Board
@@ -22,6 +24,7 @@ LOOK_EVERY = 0.2
 
 def register(app: typer.Typer) -> None:
     app.command("script", help="cli.help.script")(script)
+    app.command("prompts", help="cli.help.prompts")(prompts)
 
 
 def script(
@@ -44,10 +47,7 @@ def script(
         where = session.project(app)
         if asks and not (yes or as_json):
             session.confirm("cli.ask_script", model=app.settings().writing.model, pieces=app.scripts.pieces(text))
-        begun = app.scripts.start(where.id, text, path.name, offline=offline, again=again)
-        view = app.scripts.get(begun.id)
-        if asks and ask_lost and not view.busy:
-            app.scripts.resume(begun.id, ask_lost=True)
+        begun = app.scripts.start(where.id, text, path.name, offline=offline, again=again, ask_lost=ask_lost)
         view = _follow(session, app, begun.id)
         _finish(session, app, where, view, dry_run=dry_run)
 
@@ -121,3 +121,64 @@ def _show(session: Session, board: Board, added: list[dict[str, Any]]) -> None:
         for reason in row.reasons:
             about = session.text("cli.line", source=row.source, line=row.line) if row.line else row.source
             session.complain(reason.code, reason.params, about)
+
+
+def prompts(
+    empty: Annotated[bool, typer.Option("--empty", help="cli.option.empty_prompts")] = False,
+    shot: Annotated[list[str] | None, typer.Option("--shot", metavar="N", help="cli.option.shot")] = None,
+    camera: Annotated[str, typer.Option("--camera", metavar="MOVE", help="cli.option.camera")] = "",
+    translate: Annotated[str, typer.Option("--translate", metavar="zh|en", help="cli.option.translate")] = "",
+    offline: Annotated[bool, typer.Option("--offline", help="cli.option.offline")] = False,
+    ask_lost: Annotated[bool, typer.Option("--ask-lost", help="cli.option.ask_lost")] = False,
+    yes: YesOption = False,
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    if empty == bool(shot):
+        raise InputError("prompts_not_named")
+    with session.open() as app:
+        wish = _wanted(camera, translate, offline=offline, ask_lost=ask_lost)
+        where = session.existing_project(app)
+        ids = app.prompts.empty(where.id) if empty else [shot_numbered(app, where, name).id for name in shot or ()]
+        asks = app.desk.has_model and not offline
+        if ids and asks and not (yes or as_json):
+            session.confirm("cli.ask_prompts", model=app.settings().writing.model, shots=len(ids))
+        app.prompts.write(where.id, ids, wish)
+        _end_of_writing(session, app, where)
+
+
+def _wanted(camera: str, translate: str, *, offline: bool, ask_lost: bool) -> Wanted:
+    from pydantic import ValidationError
+
+    from vidgen_core.app.prompts import Wanted
+    from vidgen_core.writing import CAMERAS
+
+    if camera and camera not in CAMERAS:
+        raise InputError("camera_unknown", camera=camera, known=", ".join(CAMERAS))
+    try:
+        return Wanted.model_validate(
+            {"camera": camera, "translate": translate, "offline": offline, "ask_lost": ask_lost}
+        )
+    except ValidationError:
+        raise InputError("language_unknown", language=translate) from None
+
+
+def _end_of_writing(session: Session, app: Vidgen, where: Project) -> None:
+    from rich.progress import Progress
+
+    with Progress(console=session.err, transient=True, disable=not session.err.is_terminal) as bars:
+        bar = bars.add_task(session.text("cli.prompts_writing"), total=None)
+        while not app.prompts.wait(where.id, LOOK_EVERY):
+            now = app.prompts.writing(where.id)
+            if now:
+                bars.update(bar, completed=now.done, total=now.total)
+    end = app.prompts.writing(where.id)
+    assert end is not None
+    counts = {name: getattr(end, name) for name in ("written", "beside", "skipped", "failed")}
+    session.answer(counts)
+    session.say("cli.prompts_written", **counts)
+    if end.failure is not None:
+        session.complain(end.failure.code, end.failure.params)
+    if end.failed:
+        raise typer.Exit(SOME_FAILED)

@@ -19,6 +19,7 @@ YUNWU: Final = "yunwu"
 KIE: Final = "kie"
 LOVART: Final = "lovart"
 IMAGES: Final = "images"
+CHAT: Final = "chat"
 BOTH: Final = (YUNWU, KIE)
 ALL: Final = (YUNWU, KIE, LOVART)
 
@@ -42,6 +43,8 @@ class Verb(StrEnum):
     ACCOUNT = "account"
     #: What Lovart's agent does with a job.
     AGENT = "agent"
+    #: How a language model answers.
+    CHAT = "chat"
 
 
 @dataclass(frozen=True)
@@ -272,6 +275,33 @@ _IMAGES: Final = (
     ),
 )
 
+#: Those without an argument befall only the first N questions with ``[[name:N]]``.
+_CHAT: Final = (
+    *_only(
+        CHAT,
+        Verb.CHAT,
+        chat_key_invalid="401: the key is refused as invalid.",
+        chat_rate_limit="429: too many requests.",
+        chat_no_format="400: `response_format` is not supported by this model.",
+        chat_no_vision="400: the model does not look at pictures.",
+        chat_content="400 `content_policy_violation`: the question is refused.",
+        chat_refusal="The model refuses in `message.refusal`.",
+        chat_filter="`finish_reason` is `content_filter` and half the answer is there.",
+        chat_cut_off="`finish_reason` is `length` and half the answer is there.",
+        chat_invalid_json="The answer is no JSON: a comma is missing.",
+        chat_prose="The JSON stands in a fence, with thoughts before and words behind it.",
+        chat_invented="There is one shot more, of words that the script does not have.",
+        chat_lost_line="The last line of the script has no shot.",
+        chat_disorder="Numbers go backwards, and one is there twice.",
+        chat_wild_values="Lengths and ratios are no lengths and ratios.",
+        chat_empty="200 without a choice.",
+        chat_lost="The answer was made and charged; the connection is reset unanswered.",
+    ),
+    Fault("chat-gateway", Verb.CHAT, "The answer was made; a proxy answers HTML with status ARG.", (CHAT,), "504"),
+    Fault("chat-slow", Verb.CHAT, "The answer comes ARG seconds late.", (CHAT,), "30"),
+    Fault("chat-drip", Verb.CHAT, "The answer drips: a few bytes each ARG seconds.", (CHAT,), "1"),
+)
+
 
 def _of_images_too(fault: Fault) -> Fault:
     """What befalls every submit and every answer befalls those of image endpoints too."""
@@ -283,7 +313,7 @@ def _of_images_too(fault: Fault) -> Fault:
 CATALOGUE: Final[Mapping[str, Fault]] = MappingProxyType(
     {
         fault.name: _of_images_too(fault)
-        for fault in (*_SUBMIT, *_ANSWER, *_POLL, *_RESULT, *_DOWNLOAD, *_OTHER, *_AGENT, *_IMAGES)
+        for fault in (*_SUBMIT, *_ANSWER, *_POLL, *_RESULT, *_DOWNLOAD, *_OTHER, *_AGENT, *_IMAGES, *_CHAT)
     }
 )
 

@@ -20,7 +20,7 @@ from vidgen_core.rehearsal.uploads import Uploads
 from vidgen_core.rehearsal.videos import Videos
 
 #: What a tag or a share can do to one job.
-_OF_JOBS: Final = (Verb.SUBMIT, Verb.ANSWER, Verb.POLL, Verb.RESULT, Verb.DOWNLOAD, Verb.AGENT)
+_OF_JOBS: Final = (Verb.SUBMIT, Verb.ANSWER, Verb.POLL, Verb.RESULT, Verb.DOWNLOAD, Verb.AGENT, Verb.CHAT)
 
 
 class Rehearsal:
@@ -97,7 +97,7 @@ class Rehearsal:
     def _tag_applies(self, name: str, argument: str | None, number: int) -> bool:
         """A tag for the moment of submitting may name how many submits of its prompt it befalls."""
         fault = CATALOGUE[name]
-        if fault.verb is not Verb.SUBMIT or fault.default is not None or not (argument or "").isdigit():
+        if fault.verb not in (Verb.SUBMIT, Verb.CHAT) or fault.default is not None or not (argument or "").isdigit():
             return True
         return number <= int(argument or "0")
 

@@ -38,6 +38,14 @@ class PromptVersions(Subject):
         row = _version_row(shot_id, last.number + 1 if last else 1, text, author, writer)
         return _version(self.tx.run(insert(prompt_versions).values(row).returning(*prompt_versions.c)).one())
 
+    def keep_beside(self, shot_id: int, text: str, writer: str) -> None:
+        """Keep what a model wrote while the prompt stays as a person wrote it; the person's words stay the last ones used.
+
+        The words in use are found by their text, so a version of the same words must not come behind them.
+        """
+        if all(version.text != text for version in self.of(shot_id)):
+            self.add(shot_id, text, Author.MODEL, writer)
+
     def add_first(self, new: Iterable[tuple[int, str, Author, str]]) -> None:
         """The first wordings of new shots: (shot id, text, author, writer)."""
         rows = [_version_row(shot_id, 1, text, author, writer) for shot_id, text, author, writer in new if text]

@@ -192,6 +192,7 @@ def test_after_a_crash_only_pieces_without_an_answer_are_asked_and_the_lost_one_
         [*command, "--ask-lost"], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert third.returncode == 0, third.stderr
+    assert "no proposed shot" not in third.stderr.lower()
     assert sorted(asked(model)) == [1, 1, 2]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -11,7 +12,7 @@ from rapidfuzz import fuzz
 from vidgen_core.importing.plan import Reason
 from vidgen_core.importing.values import read_params
 from vidgen_core.writing.proposals import ProposedShot
-from vidgen_core.writing.splitting import Kind, Line, bare, content_of, read_lines, sentences
+from vidgen_core.writing.splitting import Line, bare, content_of, read_lines, sentences
 
 #: Likeness (0–100) from which words count as those of the script: models drop a comma or mend a letter.
 LIKE: Final = 82.0
@@ -19,6 +20,8 @@ LIKE: Final = 82.0
 EXACT: Final = 4
 #: Part of a sentence's letters that shots must show for it not to be lost.
 COVERED: Final = 0.6
+#: A name with its stage direction before what is said.
+_SPEAKER: Final = re.compile(r"^[^：:。！？!?]{1,40}[：:]")
 #: Seconds that a shot may last.
 SECONDS: Final = (1.0, 60.0)
 
@@ -62,37 +65,31 @@ class _Script:
         parts: list[str] = []
         for index, line in enumerate(lines):
             self.begins.append(len(self.owner))
-            parts.append(bare(self._said_by(line) + line.text))
+            # As it stands there: the speaker and a stage direction may be quoted, too.
+            parts.append(bare(line.row))
             self.owner += [index] * len(parts[-1])
         self.letters = "".join(parts)
-
-    def _said_by(self, line: Line) -> str:
-        """The speaker is part of what may be quoted."""
-        return line.speaker if line.kind is Kind.SPEECH else ""
-
-    def ahead(self, line: Line) -> int:
-        """Letters of a line before its own words."""
-        return len(bare(self._said_by(line)))
 
     def find(self, words: str, after: int) -> tuple[int, int] | None:
         """Begin and end of the words, from ``after`` on if they are there, else anywhere."""
         wanted = bare(words)
-        if not wanted:
+        said = bare(_SPEAKER.sub("", words.strip()))
+        return self._exactly(wanted, after) or self._exactly(said, after) or self._nearly(wanted, after)
+
+    def _exactly(self, wanted: str, after: int) -> tuple[int, int] | None:
+        at = self.letters.find(wanted, after) if wanted else -1
+        at = self.letters.find(wanted) if wanted and at < 0 else at
+        return (at, at + len(wanted)) if at >= 0 else None
+
+    def _nearly(self, wanted: str, after: int) -> tuple[int, int] | None:
+        if len(wanted) <= EXACT:
             return None
-        at = self.letters.find(wanted, after)
-        at = at if at >= 0 else self.letters.find(wanted)
-        if at >= 0:
-            return at, at + len(wanted)
-        if len(wanted) <= EXACT or not self.letters:
-            return None
-        found = fuzz.partial_ratio_alignment(wanted, self.letters[after:], score_cutoff=LIKE)
-        shift = after
-        if found is None:
-            found, shift = fuzz.partial_ratio_alignment(wanted, self.letters, score_cutoff=LIKE), 0
-        # Words that swallow a whole script match a part of it well; they must be about as long.
-        if found is None or found.dest_end - found.dest_start < len(wanted) * LIKE / 100:
-            return None
-        return found.dest_start + shift, found.dest_end + shift
+        for begin in (after, 0):
+            found = fuzz.partial_ratio_alignment(wanted, self.letters[begin:], score_cutoff=LIKE)
+            # Words that swallow a whole script match a part of it well; they must be about as long.
+            if found is not None and found.dest_end - found.dest_start >= len(wanted) * LIKE / 100:
+                return found.dest_start + begin, found.dest_end + begin
+        return None
 
 
 def judge(text: str, shots: Iterable[ProposedShot], first_line: int = 1, scene: int = 0) -> Verdict:
@@ -167,7 +164,10 @@ def _lost(script: _Script, seen: set[int], first_line: int, scene: int) -> list[
         if line.number not in content:
             continue
         here = replace(line, number=line.number + first_line - 1, scene=scene + line.scene)
-        lost += [replace(here, text=words) for words in _unseen(line, begin + script.ahead(line), seen)]
+        lost += [
+            replace(here, text=words)
+            for words in _unseen(line, begin + len(bare(line.row)) - len(bare(line.text)), seen)
+        ]
     return lost
 
 

@@ -58,6 +58,8 @@ class Line:
     #: The heading it stands under.
     heading: str = ""
     speaker: str = ""
+    #: As it stands in the script.
+    row: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ def read_lines(text: str) -> list[Line]:
             scene, heading, speaker = scene + 1, words, ""
         elif kind is Kind.CUE and who:
             speaker = who
-        lines.append(Line(index + 1, kind, words, scene, heading, who or (speaker if kind is Kind.SPEECH else "")))
+        name = who or (speaker if kind is Kind.SPEECH else "")
+        lines.append(Line(index + 1, kind, words, scene, heading, name, bare))
     return _without_title(lines)
 
 

@@ -38,6 +38,8 @@ class Engine:
         self._app = app
         self._runner: Runner | None = None
         self._store: Store | None = None
+        #: How long tasks of a provider have taken, and how many had been completed then: it changes with nothing else.
+        self._usual: dict[Mode, tuple[int, float | None]] = {}
 
     # --- life
 
@@ -178,13 +180,15 @@ class Engine:
         """Seconds until the queue is empty; None when nothing waits, or when no like task has ended yet."""
         if not (counts.get(TaskStatus.QUEUED) or held):
             return None
-        settings = self._app.settings()
+        settings, completed = self._app.settings(), tx.tasks.counts(None).get(TaskStatus.COMPLETED, 0)
         longest = 0.0
         for mode in Mode:
             left = _left(tx, project_id, mode, counts, held)
             if not left:
                 continue
-            usual = _usual(tx, mode)
+            if self._usual.get(mode, (None,))[0] != completed:
+                self._usual[mode] = completed, _usual(tx, mode)
+            usual = self._usual[mode][1]
             if usual is None:
                 return None
             longest = max(longest, usual * max(left / settings.max_concurrent(mode), min(left, 1.0)))

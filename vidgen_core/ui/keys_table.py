@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
 import streamlit as st
 from pydantic import SecretStr, ValidationError
 from streamlit.elements.lib.column_types import ColumnConfig
@@ -18,6 +17,9 @@ from vidgen_core.ui import dialogs
 from vidgen_core.ui.labels import plain
 from vidgen_core.ui.session import Visit, answered, here, keep, now, sentence, tell
 from vidgen_core.ui.settings_form import variable, wrong
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _HEALTH: Final = {
     "usable": "🟢",
@@ -71,6 +73,9 @@ def _table(visit: Visit, mode: Mode, rows: list[tuple[KeySettings, KeyUsage]], *
 
 def frame(t: Text, rows: list[tuple[KeySettings, KeyUsage]]) -> pd.DataFrame:
     """One row a key, as people may see it."""
+    # 60 MiB that only those pay for who look at a table.
+    import pandas as pd
+
     return pd.DataFrame([_row(t, key, usage) for key, usage in rows], columns=list(_columns(t)))
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
 import streamlit as st
 from pydantic import ValidationError
 
@@ -14,6 +13,9 @@ from vidgen_core.models import Shot, ShotParams
 from vidgen_core.store import ShotFilter
 from vidgen_core.ui.media import image_url
 from vidgen_core.ui.session import Visit, here, keep, sentence, tell
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PER_TABLE: Final = 50
 #: Columns that are parameters of a shot.
@@ -42,6 +44,9 @@ def show(visit: Visit, shots: list[Shot], offset: int) -> None:
 
 def frame(shots: list[Shot], offset: int = 0) -> pd.DataFrame:
     """What the table shows."""
+    # 60 MiB that only those pay for who look at a table.
+    import pandas as pd
+
     rows = [_row(shot, offset + place) for place, shot in enumerate(shots, start=1)]
     columns = ["picture", "number", "prompt", *PARAMS, "order"]
     table = pd.DataFrame(rows, columns=columns)

@@ -10,9 +10,8 @@ import math
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import pandas as pd
 import streamlit as st
 
 from vidgen_core.locale import STATUS_COLOURS, Text
@@ -22,6 +21,9 @@ from vidgen_core.ui import task_filter
 from vidgen_core.ui.labels import elapsed, mode_label, status_label
 from vidgen_core.ui.session import Visit, answered, here, keep, now
 from vidgen_core.ui.task_filter import Query
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PAGE_SIZE: Final = 50
 #: Looking whether the order has changed may take this share of the time.
@@ -156,6 +158,9 @@ def show(visit: Visit, order: Order, tasks: list[Task]) -> None:
 
 def frame(visit: Visit, tasks: list[Task], at: datetime) -> pd.DataFrame:
     """One row a task, in the reader's words; columns are named by their ids."""
+    # 60 MiB that only those pay for who look at a table.
+    import pandas as pd
+
     keys = _key_labels(visit, tasks)
     rows = [_row(visit.t, task, keys.get(task.attempt_id or 0, ""), at) for task in tasks]
     return pd.DataFrame(rows, columns=list(_columns(visit.t)))

@@ -8,6 +8,7 @@ import pytest
 from doubles import RUNNING, done, wait_until
 from runner_bench import Bench
 
+from vidgen_core.app import Vidgen
 from vidgen_core.errors import ErrorKind, RemoteError
 from vidgen_core.models import AttemptState, Charge, Failure, TaskStatus
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION, RemoteState, RemoteStatus
@@ -247,4 +248,23 @@ def test_a_task_can_be_asked_for_at_once(bench: Bench, monkeypatch: pytest.Monke
     runner = bench.start()
     wait_until(lambda: bench.task(task).remote_id)
 
-    wait_until(lambda: runner.look(task.id) or bench.task(task).status is COMPLETED)
+    runner.look(task.id)
+
+    bench.wait(task, COMPLETED)
+
+
+def test_a_process_that_only_serves_screens_has_a_task_asked_for_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDGEN_RUNNER__POLL_INTERVAL", "60")
+    bench.provider.polls = [done()]
+    [task] = bench.queue()
+    bench.start()
+    wait_until(lambda: bench.task(task).remote_id)
+
+    with Vidgen.open(bench.locations) as standby:
+        standby.runner.look_now(task.id)
+
+    bench.wait(task, COMPLETED)
+    with bench.store.read() as tx:
+        assert tx.state.get("look_now") == []

@@ -29,6 +29,9 @@ LOOKED_AT: Final = 200
 STOP_SECONDS: Final = 30.0
 _HELD: Final = frozenset({TaskStatus.PROCESSING, TaskStatus.DOWNLOADING})
 _PAUSED: Final = "paused"
+#: Tasks that the runner of another process is to look at now, at most so many.
+_ASKED: Final = "look_now"
+_MOST_ASKED: Final = 1000
 
 
 class Engine:
@@ -87,9 +90,13 @@ class Engine:
             self._runner.wake()
 
     def look_now(self, task_id: int) -> None:
-        """Somebody has heard that a task's job ended: ask after it now; a runner elsewhere does so at its time."""
-        if self._runner is not None:
+        """Somebody has heard that a task's job ended: ask after it now, here or where the runner is."""
+        if self._runner is not None and self.is_here:
             self._runner.look(task_id)
+            return
+        with self._app.store.write() as tx:
+            asked = [id_ for id_ in tx.state.get(_ASKED) or [] if id_ != task_id]
+            tx.state.put(_ASKED, [*asked, task_id][-_MOST_ASKED:])
 
     def wait_until_working(self, timeout: float) -> bool:
         """Wait until this process runs the tasks; False when another one keeps doing so."""

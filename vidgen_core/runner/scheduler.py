@@ -38,6 +38,8 @@ DOWNLOADS = 8
 MISHAP = 5.0
 #: Seconds a stop waits for paid requests that are out.
 DRAIN = 10.0
+#: The state that names tasks to be looked at now; written by processes that do not run them.
+_ASKED = "look_now"
 
 
 class Scheduler:
@@ -62,6 +64,8 @@ class Scheduler:
         self._times: dict[str, float] = {}
         self._downloads = asyncio.Semaphore(DOWNLOADS)
         self._late: asyncio.Task[None] | None = None
+        #: Tasks to be looked at again as soon as their step is done.
+        self._asked: set[int] = set()
 
     def wake(self) -> None:
         """Look at the store now."""
@@ -70,7 +74,10 @@ class Scheduler:
 
     def look(self, task_id: int) -> None:
         """Ask after a task now: somebody has heard that its job ended."""
-        if task_id in self._held and task_id not in self._steps:
+        if task_id in self._steps:
+            # The answer that is under way may be older than the news.
+            self._asked.add(task_id)
+        elif task_id in self._held:
             self._plan(task_id, 0.0)
 
     def stop(self) -> None:
@@ -132,10 +139,14 @@ class Scheduler:
         if revision == self._revision:
             return
         self._revision, self._work = revision, True
-        for held in await self._ctx.read(self._news):
+        news, asked = await self._ctx.read(self._news)
+        for held in news:
             self._take_up(held)
+        for task_id in asked:
+            self.look(task_id)
 
-    def _news(self, tx: Tx) -> list[Held]:
+    def _news(self, tx: Tx) -> tuple[list[Held], set[int]]:
+        """Tasks that others have changed, and those that they want looked at now."""
         self._paused = bool(tx.state.get("paused"))
         before = {mode: self._ctx.lanes.hold_of(mode) for mode in self._ctx.providers}
         self._ctx.lanes.load(tx)
@@ -146,7 +157,16 @@ class Scheduler:
         self._slots.lay_ghosts(tx)
         strangers = [task for task in tx.tasks.held() if task.id not in self._held]
         wishes = [task for task in tx.tasks.wishes() if task.id in self._held]
-        return [self._held_of(tx, task) for task in strangers + wishes]
+        return [self._held_of(tx, task) for task in strangers + wishes], self._asked_for(tx)
+
+    def _asked_for(self, tx: Tx) -> set[int]:
+        """Other processes hear of jobs that have ended, too; each is looked at once."""
+        asked: set[int] = set(tx.state.get(_ASKED) or ())
+        if asked:
+            self._ctx.writer.post(
+                lambda tx: tx.state.put(_ASKED, [id_ for id_ in tx.state.get(_ASKED) or () if id_ not in asked])
+            )
+        return asked
 
     def _take_up(self, news: Held) -> None:
         known = self._held.get(news.task.id)
@@ -292,6 +312,8 @@ class Scheduler:
         return Next(MISHAP, self._slots.lanes.get(task.id, Lane.REMOTE))
 
     def _settle(self, held: Held, following: Next | None) -> None:
+        asked = held.task.id in self._asked
+        self._asked.discard(held.task.id)
         if following is None:
             self._held.pop(held.task.id, None)
             self._slots.drop(held)
@@ -300,7 +322,7 @@ class Scheduler:
             return
         self._work = self._work or following.lane is Lane.LOCAL
         self._slots.put(held, following.lane)
-        self._plan(held.task.id, 0.0 if held.task.cancel_requested else following.delay)
+        self._plan(held.task.id, 0.0 if asked or held.task.cancel_requested else following.delay)
 
     # --- resting ----------------------------------------------------------------------------------------------------
 

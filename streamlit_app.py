@@ -17,7 +17,7 @@ if __name__ != "__main__":
     # A folder named ``pages`` beside the script makes Streamlit run its files alone when the first visitor of a fresh
     # process comes by a deep link; the navigation is built in code here.
     PagesManager.uses_pages_directory = False
-    serving = serve(st.get_option("server.address"))
+    serving = serve(st.get_option("server.address"), st.get_option("server.baseUrlPath"))
     app = st.App(
         __file__,
         routes=serving.routes,

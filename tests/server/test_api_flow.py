@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from api_client import ApiError, VidgenClient
 from served import on_a_port
+from server_client import TestClient
 
 from vidgen_core.app import Vidgen
 from vidgen_core.locations import Locations
 from vidgen_core.media import video
+from vidgen_core.server import vidgen_client
+from vidgen_core.server.vidgen_client import ApiError, VidgenClient
 
 
 @pytest.fixture
@@ -78,3 +80,33 @@ def test_ended_tasks_are_not_run_again_by_themselves(working: VidgenClient) -> N
     assert working.run("yunwu", ids)["refused"][0]["code"] == "task_of_other_provider"
     assert working.wish("delete", ids)["done"] == ids
     assert working.ask("GET", "/tasks", params={"project": "ep01"})["total"] == 0
+
+
+def test_the_client_can_be_taken_from_the_server(client: TestClient) -> None:
+    answer = client.get("/api/vidgen_client.py")
+
+    assert answer.headers["content-type"].startswith("text/x-python")
+    assert answer.text == Path(vidgen_client.__file__).read_text(encoding="utf-8")
+    assert "vidgen_core" not in answer.text, "it needs nothing of ours"
+
+
+@pytest.mark.parametrize(
+    ("typed", "described"),
+    [
+        (vidgen_client.Task, "TaskAnswer"),
+        (vidgen_client.TaskError, "TaskError"),
+        (vidgen_client.Cost, "Cost"),
+        (vidgen_client.Shot, "ShotAnswer"),
+        (vidgen_client.Take, "TakeAnswer"),
+        (vidgen_client.Imported, "ImportAnswer"),
+        (vidgen_client.AddedShot, "AddedShot"),
+        (vidgen_client.Row, "RowAnswer"),
+        (vidgen_client.Outcome, "OutcomeAnswer"),
+        (vidgen_client.RefusedTask, "RefusedTask"),
+        (vidgen_client.Released, "RunAnswer"),
+    ],
+)
+def test_the_client_s_types_are_those_of_the_description(client: TestClient, typed: type, described: str) -> None:
+    schema = client.get("/api/openapi.json").json()["components"]["schemas"][described]
+
+    assert set(typed.__annotations__) == set(schema["properties"])

@@ -43,6 +43,11 @@ def is_exposed(address: str | None) -> bool:
     return address not in LOOPBACK
 
 
+def base_of(path: str | None) -> str:
+    """The path below which a server lives, however it was written: ``/vidgen``; empty for the top."""
+    return "".join(f"/{part}" for part in (path or "").split("/") if part)
+
+
 def is_at_home(headers: Mapping[str, str], address: str | None) -> bool:
     """Whether a request can only have come from this machine: bound to it, asked by its own name, passed on by nobody."""
     if is_exposed(address) or any(name in headers for name in _FORWARDED):

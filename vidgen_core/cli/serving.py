@@ -19,6 +19,9 @@ from vidgen_core.errors import FileError, InputError
 
 HostOption = Annotated[str, typer.Option("--host", help="cli.option.host")]
 PortOption = Annotated[int, typer.Option("--port", min=1, max=65535, help="cli.option.port")]
+PathOption = Annotated[
+    str, typer.Option("--path", envvar="STREAMLIT_SERVER_BASE_URL_PATH", show_envvar=False, help="cli.option.path")
+]
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="cli.option.no_browser")]
 
 
@@ -31,10 +34,13 @@ def register(app: typer.Typer) -> None:
 def serve(
     host: HostOption = "127.0.0.1",
     port: PortOption = 8501,
+    path: PathOption = "",
     no_browser: NoBrowser = False,
     project: ProjectOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
+    from vidgen_core.app.sharing import base_of
+
     session = Session(project, as_json)
     script = dashboard()
     check_port(host, port)
@@ -42,7 +48,8 @@ def serve(
         if app.runner.is_held:
             session.warn("cli.serving_beside")
         home = app.locations.home
-    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 - compared, not bound
+    base = base_of(path)
+    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}{base}"  # noqa: S104 - compared, not bound
     session.answer({"url": url, "home": str(home)})
     session.say("cli.serving", url=url, home=home)
     if not no_browser:
@@ -51,7 +58,7 @@ def serve(
         # What the server says from now on is for people.
         sys.stdout.flush()
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    become_server(script, host, port, home)
+    become_server(script, host, port, home, base)
 
 
 def rehearse(
@@ -94,13 +101,15 @@ def _tell_rehearsal(session: Session, url: str) -> None:
 
 
 def dashboard() -> Path:
-    """The dashboard's script, beside the package.
+    """The dashboard's script: inside of the installed package, or beside it in a checkout.
 
     :raises FileError: ``dashboard_missing`` (path)
     """
-    script = Path(vidgen_core.__file__).resolve().parent.parent / "streamlit_app.py"
-    if not script.exists():
-        raise FileError("dashboard_missing", path=str(script))
+    package = Path(vidgen_core.__file__).resolve().parent
+    found = (folder / "streamlit_app.py" for folder in (package / "dashboard", package.parent))
+    script = next((script for script in found if script.exists()), None)
+    if script is None:
+        raise FileError("dashboard_missing", path=str(package / "dashboard"))
     return script
 
 
@@ -133,11 +142,15 @@ def open_browser_later(url: str) -> None:
     )
 
 
-def become_server(script: Path, host: str, port: int, home: Path) -> NoReturn:
+def become_server(script: Path, host: str, port: int, home: Path, base: str = "") -> NoReturn:
     """Turn into the server, so that whoever started or stops this process has the server itself in hand."""
     arguments = [
         *(sys.executable, "-m", "streamlit", "run", str(script)),
         *("--server.address", host, "--server.port", str(port), "--server.headless", "true"),
+        *("--server.baseUrlPath", base.strip("/")),
+        # An identity provider is named beside the settings: what is installed may be read-only.
+        *("--secrets.files", str(script.parent / ".streamlit" / "secrets.toml")),
+        *("--secrets.files", str(home / "secrets.toml")),
         *("--logger.hideWelcomeMessage", "true"),
     ]
     # The dashboard's own configuration lies beside its script; the data home must not move with it.

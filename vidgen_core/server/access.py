@@ -19,6 +19,7 @@ from vidgen_core.app.roles import AT_HOME, Role, Visitor
 from vidgen_core.app.sharing import COOKIE, Sharing, is_at_home
 from vidgen_core.errors import ErrorKind, Refused, VidgenError
 from vidgen_core.server.house import get_vidgen
+from vidgen_core.server.under import address
 from vidgen_core.server.words import envelope
 
 #: Where people sign in.
@@ -114,7 +115,7 @@ def _refusal(connection: HTTPConnection) -> Response:
     if not path.startswith(_MACHINES) and connection.scope["method"] in ("GET", "HEAD"):
         query = connection.scope["query_string"].decode("latin-1")
         wanted = f"{path}?{query}" if query else path
-        return RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='')}", 303)
+        return RedirectResponse(address(f"{SIGN_IN}?next={quote(wanted, safe='')}"), 303)
     wrong = connection.headers.get("authorization") is not None
     error = Refused("token_wrong" if wrong else "sign_in_needed", kind=ErrorKind.AUTH)
     answer: JSONResponse = envelope(connection, error, 401)

@@ -26,6 +26,7 @@ from vidgen_core.locations import find_locations
 from vidgen_core.server.access import OURS as OUR_ROUTES
 from vidgen_core.server.access import SIGN_IN, Access
 from vidgen_core.server.limits import BodyLimit
+from vidgen_core.server.under import Above, Below
 from vidgen_core.server.words import envelope
 from vidgen_core.settings import load_settings
 
@@ -35,6 +36,8 @@ EVERY_ADDRESS: Final = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not 
 HOSTS: Final = "VIDGEN_ALLOWED_HOSTS"
 #: What is ours to guard; the rest is Streamlit's.
 OURS: Final = (*OUR_ROUTES, SIGN_IN)
+#: Our way from the first page's name to the first page.
+FIRST_PAGE: Final = "/shots"
 _SECURITY: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
@@ -115,16 +118,19 @@ def own_addresses() -> list[str]:
     return sorted(found)
 
 
-def middleware(address: str | None) -> list[Middleware]:
+def middleware(address: str | None, base: str = "") -> list[Middleware]:
     """The guards, outermost first.
 
     :param address: what the server is bound to
+    :param base: the path below which it lives, as ``sharing.base_of``
     """
     ours = own_addresses() if not address or address in EVERY_ADDRESS else []
     hosts = [*allowed_hosts(address), *set_hosts(), *ours]
     return [
+        Middleware(Above, base=base),
         Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
         Middleware(Guard),
         Middleware(BodyLimit),
         Middleware(Access, address=address),
+        Middleware(Below, base=base, ours=(*OURS, FIRST_PAGE)),
     ]

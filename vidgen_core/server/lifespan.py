@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from vidgen_core.app.sharing import Sharing
+from vidgen_core.app.sharing import Sharing, base_of
 from vidgen_core.errors import VidgenError
 from vidgen_core.server.guard import middleware
 from vidgen_core.server.house import close_vidgen, ensure_runner
@@ -32,13 +32,14 @@ class Serving(NamedTuple):
     lifespan: Callable[[Any], AbstractAsyncContextManager[None]]
 
 
-def serve(address: str | None) -> Serving:
+def serve(address: str | None, path: str | None = None) -> Serving:
     """Everything beside the screens.
 
     :param address: what the server is bound to
+    :param path: below which it lives, where it has not a name of its own: Streamlit's ``server.baseUrlPath``
     """
     live = Live()
-    return Serving(routes(live), middleware(address), lambda _: lifespan(live))
+    return Serving(routes(live), middleware(address, base_of(path)), lambda _: lifespan(live))
 
 
 @asynccontextmanager

@@ -12,16 +12,18 @@ from starlette.websockets import WebSocket
 from vidgen_core.errors import VidgenError
 from vidgen_core.server.api import make_api
 from vidgen_core.server.exports import EXPORT_ROUTES
+from vidgen_core.server.guard import FIRST_PAGE
 from vidgen_core.server.incoming import INCOMING
 from vidgen_core.server.live import Live
 from vidgen_core.server.media import MEDIA, refused
 from vidgen_core.server.sign_in import SignIn
+from vidgen_core.server.under import address
 
 
 async def first_page(request: Request) -> Response:
     """The shots stand at ``/``; their name leads there as well."""
     query = f"?{request.url.query}" if request.url.query else ""
-    return RedirectResponse(f"/{query}")
+    return RedirectResponse(address(f"/{query}"))
 
 
 def routes(live: Live) -> list[BaseRoute]:
@@ -32,7 +34,7 @@ def routes(live: Live) -> list[BaseRoute]:
 
     return [
         WebSocketRoute("/api/ws", changes),
-        Route("/shots", first_page),
+        Route(FIRST_PAGE, first_page),
         Mount(
             "/api/incoming",
             routes=INCOMING,

@@ -21,6 +21,7 @@ from vidgen_core.locale import Text
 from vidgen_core.models import LogLevel
 from vidgen_core.server.access import SIGN_IN
 from vidgen_core.server.house import get_vidgen
+from vidgen_core.server.under import address
 from vidgen_core.server.words import text_of
 
 #: Tries a minute, of one address and of all together.
@@ -75,12 +76,12 @@ class SignIn:
         visitor = request.scope.get("vidgen.visitor")
         where = _safe(request.query_params.get("next"))
         if visitor == AT_HOME:
-            return _forget(RedirectResponse(where, 303))
+            return _forget(RedirectResponse(address(where), 303))
         if visitor is not None:
             return _page(text_of(request), _signed_in(text_of(request), visitor))
         vidgen = await asyncio.to_thread(get_vidgen)
         if vidgen.settings().sharing.sign_in == "oidc":
-            return RedirectResponse(where, 303)
+            return RedirectResponse(address(where), 303)
         return _page(text_of(request), _form(text_of(request), where))
 
     async def enter(self, request: Request) -> Response:
@@ -94,7 +95,7 @@ class SignIn:
         visitor = await asyncio.to_thread(_check, vidgen, name, password)
         if visitor is None:
             return _page(t, _form(t, where, Refused("password_wrong", kind=ErrorKind.AUTH), name), 401)
-        return _remember(request, RedirectResponse(where, 303), vidgen, visitor)
+        return _remember(request, RedirectResponse(address(where), 303), vidgen, visitor)
 
     async def exchange(self, request: Request) -> Response:
         """Change the ticket that the shell gave to somebody whom the identity provider knows for a cookie."""
@@ -106,15 +107,15 @@ class SignIn:
             t = text_of(request)
             return _page(t, _form(t, "/", Refused("password_wrong", kind=ErrorKind.AUTH)), 401)
         await asyncio.to_thread(_note, vidgen, "signed_in", visitor.name or "–", visitor.role.word)
-        return _remember(request, RedirectResponse(_safe(_field(form, "next")), 303), vidgen, visitor)
+        return _remember(request, RedirectResponse(address(_safe(_field(form, "next"))), 303), vidgen, visitor)
 
     async def leave(self, request: Request) -> Response:  # noqa: ARG002 - every route is asked with one
         """Forget who it was."""
-        return _forget(RedirectResponse(SIGN_IN, 303))
+        return _forget(RedirectResponse(address(SIGN_IN), 303))
 
     def _too_often(self, request: Request) -> bool:
-        address = request.client.host if request.client else "?"
-        return bool(self._of_one.limit(address).limited or self._of_all.limit("all").limited)
+        host = request.client.host if request.client else "?"
+        return bool(self._of_one.limit(host).limited or self._of_all.limit("all").limited)
 
 
 def _throttle(tries: int) -> Any:
@@ -174,7 +175,7 @@ def _form(t: Text, where: str, error: Refused | None = None, name: str = "") -> 
         f'<p class="no" role="alert">{html.escape(t.error(error.kind, error.code, error.params))}</p>' if error else ""
     )
     shown = "" if name == "–" else html.escape(name, quote=True)
-    return f"""<p>{html.escape(t("share.intro"))}</p>{complaint}<form method="post" action="{SIGN_IN}">
+    return f"""<p>{html.escape(t("share.intro"))}</p>{complaint}<form method="post" action="{address(SIGN_IN)}">
 <input type="hidden" name="next" value="{html.escape(where, quote=True)}">
 <label for="name">{html.escape(t("share.name"))}</label>
 <input id="name" name="name" maxlength="60" autocomplete="username" value="{shown}">
@@ -185,5 +186,5 @@ def _form(t: Text, where: str, error: Refused | None = None, name: str = "") -> 
 
 def _signed_in(t: Text, visitor: Visitor) -> str:
     who = html.escape(t("share.signed_in", name=visitor.name, role=t(f"role.{visitor.role.word}")))
-    return f"""<p>{who}</p><p><a href="/">{html.escape(t("share.back"))}</a></p>
-<form method="post" action="{SIGN_IN}/out"><button>{html.escape(t("share.leave"))}</button></form>"""
+    return f"""<p>{who}</p><p><a href="{address("/")}">{html.escape(t("share.back"))}</a></p>
+<form method="post" action="{address(SIGN_IN)}/out"><button>{html.escape(t("share.leave"))}</button></form>"""

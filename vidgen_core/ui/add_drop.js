@@ -117,7 +117,7 @@ class Zone {
 
   // The name under which it lies on the server; undefined when it could not be sent.
   async put({ path, file }) {
-    const address = `/api/incoming/${this.data.tray}/${path.split("/").map(encodeURIComponent).join("/")}`
+    const address = `${this.data.address}/${path.split("/").map(encodeURIComponent).join("/")}`
     for (let tries = 0; tries < TRIES; tries += 1) {
       try {
         const answer = await fetch(address, { method: "PUT", body: file })

@@ -10,6 +10,7 @@ from typing import Any, Final
 import streamlit as st
 
 from vidgen_core.ui import add_order
+from vidgen_core.ui.media import outside
 from vidgen_core.ui.session import answered, here, tell
 
 _WORDS: Final = (
@@ -38,7 +39,7 @@ def drop(name: str, label: str, endings: Sequence[str], came: Callable[[list[Pat
     component(
         key=key,
         data={
-            "tray": add_order.tray().name,
+            "address": outside(f"/api/incoming/{add_order.tray().name}"),
             "label": label,
             "endings": list(endings),
             "words": {word: t(f"add.drop.{word}") for word in _WORDS},

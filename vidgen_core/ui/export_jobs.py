@@ -8,6 +8,7 @@ import streamlit as st
 
 from vidgen_core.app.exports import Export
 from vidgen_core.ui.labels import plain
+from vidgen_core.ui.media import outside
 from vidgen_core.ui.session import Visit, answered, here, keep, now, show_told, tell
 
 #: Seconds between two looks at exports under way.
@@ -79,7 +80,7 @@ def _buttons(visit: Visit, export: Export) -> None:
         )
         return
     if export.state == "done" and not export.folder:
-        url = f"/app/static/media/export/{export.project_id}/{export.id}"
+        url = outside(f"/app/static/media/export/{export.project_id}/{export.id}")
         st.link_button(t("export.download"), url, icon=":material/download:", key=f"download_{export.id}")
     st.button(
         t("export.remove"),

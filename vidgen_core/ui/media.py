@@ -1,15 +1,24 @@
 """Addresses of pictures and videos, served by our own routes under ``/app/static/media``.
 
-``v`` changes when the content does, so that browsers may keep what they have.
+``v`` changes when the content does, so that browsers may keep what they have. Streamlit's pictures and players take these
+addresses from the top of the server and find it themselves; everything else is to be told by ``outside``.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+import streamlit as st
+
+from vidgen_core.app.sharing import base_of
 from vidgen_core.models import Shot, Take, Task
 
 _BASE: Final = "/app/static/media"
+
+
+def outside(path: str) -> str:
+    """An address as a browser must be given it, also when the server lives below a path of another."""
+    return f"{base_of(st.get_option('server.baseUrlPath'))}{path}"
 
 
 def video_url(take: Take) -> str:
@@ -17,7 +26,8 @@ def video_url(take: Take) -> str:
 
 
 def download_url(take: Take) -> str:
-    return f"{video_url(take)}&download=1"
+    """For links."""
+    return outside(f"{video_url(take)}&download=1")
 
 
 def poster_url(take: Take) -> str:
@@ -45,7 +55,7 @@ def waiting_url(task: Task) -> str:
 
 def icon(name: str, words: str) -> str:
     """A button's label that shows a sign and is read as ``words``; Streamlit's own icons have English names only."""
-    return f"![{words}]({_BASE}/icon/{name}.svg?v=2)"
+    return f"![{words}]({outside(f'{_BASE}/icon/{name}.svg?v=2')})"
 
 
 def _version(shot: Shot) -> str:

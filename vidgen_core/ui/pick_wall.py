@@ -14,7 +14,7 @@ from vidgen_core.locale import Text
 from vidgen_core.models import LIVE, Take
 from vidgen_core.ui import pick_order
 from vidgen_core.ui.labels import plain, price
-from vidgen_core.ui.media import download_url, image_url, poster_url, video_url
+from vidgen_core.ui.media import download_url, image_url, outside, poster_url, video_url
 from vidgen_core.ui.pick_order import Standing
 from vidgen_core.ui.session import Visit, answered, here, tell
 
@@ -99,8 +99,8 @@ def _take(t: Text, view: ShotView, take: Take) -> dict[str, Any]:
     return {
         "id": take.id,
         "number": take.number,
-        "video": video_url(take),
-        "poster": poster_url(take),
+        "video": outside(video_url(take)),
+        "poster": outside(poster_url(take)),
         "download": download_url(take),
         "width": take.width,
         "height": take.height,
@@ -116,7 +116,7 @@ def _strip(visit: Visit, standing: Standing) -> list[dict[str, Any]]:
         {
             "id": shot_id,
             "number": views[shot_id].shot.number,
-            "picture": _picture(views[shot_id]),
+            "picture": outside(picture) if (picture := _picture(views[shot_id])) else None,
             "waiting": shot_id in standing.waiting,
         }
         for shot_id in standing.strip

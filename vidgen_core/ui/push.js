@@ -20,6 +20,7 @@ class Listener {
     this.send = (signal) => setTriggerValue("changed", signal)
     this.shots = new Set(data.shots)
     this.pace = data.pace
+    this.address = data.address
     this.pending = this.pending.filter((signal) => signal.number > data.seen)
     if (this.project !== data.project) {
       this.project = data.project
@@ -33,7 +34,7 @@ class Listener {
       this.socket.onclose = null
       this.socket.close()
     }
-    const address = new URL("/api/ws", window.location.href)
+    const address = new URL(this.address, window.location.href)
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:"
     address.searchParams.set("project", this.project)
     address.searchParams.set("since", this.rev)

@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 import streamlit as st
 
 from vidgen_core.app import ShotView, Vidgen
+from vidgen_core.ui.media import outside
 from vidgen_core.ui.session import here
 
 _SHOTS: Final = "_watched_shots"
@@ -61,6 +62,7 @@ def listen() -> None:
             "seen": st.session_state.get(_SEEN, 0),
             "since": st.session_state[_SINCE],
             "pace": PACE,
+            "address": outside("/api/ws"),
         },
         on_changed_change=_changed,
         height="content",

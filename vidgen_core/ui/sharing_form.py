@@ -8,6 +8,7 @@ import streamlit as st
 
 from vidgen_core.app.roles import Role
 from vidgen_core.app.sharing import Sharing
+from vidgen_core.ui.media import outside
 from vidgen_core.ui.session import Visit, answered, here, tell
 from vidgen_core.ui.settings_form import Form, label, variable
 
@@ -85,4 +86,4 @@ def _renew() -> None:
 def _callback_address() -> str:
     """Where this server can be told of KIE's results, as the browser knows it."""
     parts = str(st.context.url or "http://127.0.0.1:8501").split("/")
-    return "/".join([*parts[:3], "api/kie/callback"])
+    return "/".join(parts[:3]) + outside("/api/kie/callback")

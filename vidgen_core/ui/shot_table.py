@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from vidgen_core.errors import InputError, VidgenError
 from vidgen_core.models import Shot, ShotParams
 from vidgen_core.store import ShotFilter
-from vidgen_core.ui.media import image_url
+from vidgen_core.ui.media import image_url, outside
 from vidgen_core.ui.session import Visit, here, keep, sentence, tell
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def frame(shots: list[Shot], offset: int = 0) -> pd.DataFrame:
 
 def _row(shot: Shot, place: int) -> dict[str, Any]:
     params = {name: getattr(shot.params, name) for name in PARAMS}
-    picture = image_url(shot) if shot.image else None
+    picture = outside(image_url(shot)) if shot.image else None
     return {"picture": picture, "number": shot.number, "prompt": shot.prompt, **params, "order": place}
 
 

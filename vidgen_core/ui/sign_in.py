@@ -15,6 +15,7 @@ from vidgen_core.app import Vidgen
 from vidgen_core.app.roles import AT_HOME, Role, Visitor, as_visitor
 from vidgen_core.app.sharing import COOKIE, Sharing, clean_name, is_at_home
 from vidgen_core.locale import Text
+from vidgen_core.ui.media import outside
 from vidgen_core.ui.session import words
 
 _VISITOR: Final = "_visitor"
@@ -68,7 +69,7 @@ def show_account(t: Text) -> None:
     if _account().get("is_logged_in"):
         st.button(t("share.leave"), help=text, key="sign_out", icon=":material/logout:", on_click=st.logout)
     else:
-        st.html(f'<a href="/sign-in" target="_self">{html.escape(text)}</a>')
+        st.html(f'<a href="{outside("/sign-in")}" target="_self">{html.escape(text)}</a>')
 
 
 def _by_cookie(sharing: Sharing) -> Visitor | None:
@@ -86,7 +87,7 @@ def _by_account(sharing: Sharing, t: Text) -> Visitor | None:
     account = _account()
     if not account.get("is_logged_in"):
         if sealed:
-            _post("/sign-in/out", {})
+            _post(outside("/sign-in/out"), {})
             st.stop()
         _login(t)
     email = str(account.get("email") or "")
@@ -98,7 +99,7 @@ def _by_account(sharing: Sharing, t: Text) -> Visitor | None:
     wanted = Visitor(role, clean_name(account.get("name") or email))
     if not sealed or sharing.open(sealed) != wanted:
         st.caption(t("share.entering"))
-        _post("/sign-in/ticket", {"ticket": sharing.seal(wanted, "ticket"), "next": "/"})
+        _post(outside("/sign-in/ticket"), {"ticket": sharing.seal(wanted, "ticket"), "next": "/"})
         st.stop()
     return wanted
 
@@ -118,7 +119,7 @@ def _login(t: Text) -> None:
 def _ask(t: Text) -> None:
     st.title(t("share.title"), anchor=False)
     st.write(t("share.intro"))
-    st.html(f'<a href="/sign-in" target="_self">{html.escape(t("share.enter"))}</a>')
+    st.html(f'<a href="{outside("/sign-in")}" target="_self">{html.escape(t("share.enter"))}</a>')
 
 
 def _post(action: str, fields: dict[str, str]) -> None:

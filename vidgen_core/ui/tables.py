@@ -19,6 +19,7 @@ from vidgen_core.models import Charge, Mode, Output, Task, TaskStatus
 from vidgen_core.store import Page
 from vidgen_core.ui import task_filter
 from vidgen_core.ui.labels import elapsed, mode_label, status_label
+from vidgen_core.ui.media import outside
 from vidgen_core.ui.session import Visit, answered, here, keep, now
 from vidgen_core.ui.task_filter import Query
 
@@ -171,7 +172,7 @@ def _row(t: Text, task: Task, key_label: str, at: datetime) -> dict[str, Any]:
     return {
         "number": task_number(t, task) + (" 📌" if task.priority else ""),
         "history": f":material/history: {t('tasks.open')}",
-        "image": image_url(task),
+        "image": outside(picture) if (picture := image_url(task)) else None,
         "status": [status_label(t, task.status)],
         "progress": _progress(task),
         "prompt": task.params.prompt,

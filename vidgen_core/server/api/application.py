@@ -19,13 +19,15 @@ from vidgen_core.server.api.callback import Callbacks, callback_routes
 from vidgen_core.server.api.common import errors
 from vidgen_core.server.api.providers import provider_routes
 from vidgen_core.server.progress import Progress
+from vidgen_core.server.under import address
 from vidgen_core.server.words import envelope
 
 _LOG = logging.getLogger(__name__)
 _DESCRIPTION = """Shots, tasks and takes of this installation, for programs.
 
 From this machine without a token; from anywhere else with `Authorization: Bearer …` and the token that the settings
-screen shows. Errors are `{"error": {"kind", "message"}}`; the message speaks the language of `Accept-Language`.
+screen shows. [`vidgen_client.py`](vidgen_client.py) is a typed client in one file of Python. Errors are
+`{"error": {"kind", "message"}}`; the message speaks the language of `Accept-Language`.
 """
 
 
@@ -41,7 +43,6 @@ def make_api(progress: Progress, callbacks: Callbacks | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         responses=errors(400, 401, 403, 404, 413, 422, 503),
-        servers=[{"url": "/api"}],
         root_path_in_servers=False,
         separate_input_output_schemas=False,
     )
@@ -75,6 +76,7 @@ def _document_token(api: FastAPI) -> None:
         schema.setdefault("components", {})["securitySchemes"] = {
             "token": scheme.model.model_dump(mode="json", by_alias=True, exclude_none=True)
         }
+        schema["servers"] = [{"url": address("/api")}]
         schema["security"] = [{}, {"token": []}]
         return schema
 

@@ -1,4 +1,4 @@
-"""The page that shows the API; its script and style come with the program."""
+"""The page that shows the API, and a client of it; script and style come with the program."""
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ def page() -> HTMLResponse:
     )
     found.headers["Content-Security-Policy"] = _POLICY
     return found
+
+
+@router.get("/vidgen_client.py")
+def client() -> Response:
+    """A typed client in one file, to be put beside a program."""
+    path = resources.files("vidgen_core.server").joinpath("vidgen_client.py")
+    return FileResponse(str(path), media_type="text/x-python", filename="vidgen_client.py")
 
 
 @router.get("/docs/{name}")

@@ -17,6 +17,7 @@ from vidgen_core.exporting.film import Format
 from vidgen_core.exporting.task_shape import iso, task_shape
 from vidgen_core.locale import Text
 from vidgen_core.models import Attempt, Candidate, LogLine, Project, Take, Task
+from vidgen_core.server.under import address
 
 #: SQLite's integers are larger; JavaScript's are not.
 LARGEST = 2**53 - 1
@@ -358,7 +359,7 @@ class TakeAnswer(Answer):
             bytes=take.bytes,
             chosen=chosen,
             rejected=take.rejected,
-            video=f"/api/tasks/{take.task_id}/video",
+            video=address(f"/api/tasks/{take.task_id}/video"),
         )
 
 
@@ -448,7 +449,7 @@ class ShotAnswer(Answer):
             prompt=shot.prompt,
             script=shot.script,
             picture_prompt=shot.picture_prompt,
-            image=f"/app/static/media/original/{shot.id}" if shot.image else None,
+            image=address(f"/app/static/media/original/{shot.id}") if shot.image else None,
             image_url=shot.image_url,
             params=shot.params.model_dump(mode="json", exclude_none=True),
             extra=shot.extra,
@@ -582,7 +583,7 @@ class ExportAnswer(Answer):
             state=export.state,
             progress=export.progress,
             bytes=export.bytes,
-            file=f"/app/static/media/export/{export.project_id}/{export.id}" if there else None,
+            file=address(f"/app/static/media/export/{export.project_id}/{export.id}") if there else None,
             error=t.failure(export.failure) if export.failure else None,
             started_at=iso(export.started_at) or "",
             ended_at=iso(export.ended_at),

@@ -80,7 +80,28 @@ def kie(form: Form, section: str) -> None:
 
 
 def lovart(form: Form, section: str) -> None:
-    """Nothing beyond what all providers have."""
+    t = form.t
+    left, right = st.columns(2)
+    with left:
+        way = form.choice(f"{section}.way", ["api", "browser"], lambda way: t(f"settings.lovart.way.{way}"))
+        form.toggle(f"{section}.only_this_tool")
+    with right:
+        form.number(f"{section}.settle", step=1.0)
+        form.number(f"{section}.confirm_up_to", step=1.0)
+    if way == "browser":
+        lovart_browser(form, section)
+
+
+def lovart_browser(form: Form, section: str) -> None:
+    """The experiment, with what there is to know before it is used."""
+    st.warning(form.t("settings.lovart.browser_warning"), icon=":material/science:")
+    left, right = st.columns(2)
+    with left:
+        form.text(f"{section}.browser_program")
+        form.text(f"{section}.browser_url")
+    with right:
+        form.text(f"{section}.browser_profile", placeholder=str(form.visit.app.locations.lovart / "profile"))
+    st.caption(form.t("settings.lovart.selectors", file=str(form.visit.app.locations.lovart / "selectors.toml")))
 
 
 _OPTIONS: Final[dict[Mode, Callable[[Form, str], None]]] = {

@@ -55,6 +55,8 @@ class ScriptedProvider(Provider):
 
     mode = Mode.YUNWU
     longest_job = 60.0
+    at_once: int | None = None
+    handed_back = False
     rate_limit: RateLimit | None = None
 
     def __init__(self, *args: Any, video: Path, **kwargs: Any) -> None:

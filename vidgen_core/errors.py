@@ -9,6 +9,7 @@
     ├── InputError           a list, a row or a value given by a person is wrong
     ├── FileError            a picture, video, folder or disk is at fault
     └── RemoteError          a provider, or the way to it, is at fault
+        └── HandOver         a person has to do something in the provider's own window
 
 An error carries ``kind``, ``code`` and ``params`` and never a sentence: the sentence is found in the
 reader's language by ``vidgen_core.locale`` under ``error.<code>``, so what is stored today can be read
@@ -155,3 +156,9 @@ class RemoteError(VidgenError):
         self.retry_after = retry_after
         self.evidence = evidence
         self.request_id = request_id
+
+
+class HandOver(RemoteError):
+    """A person has to do something, e.g. in the provider's own window; until then nothing of that provider goes on."""
+
+    default_code = "handed_over"

@@ -54,6 +54,11 @@ class Locations:
         return self.home / "drawings"
 
     @property
+    def lovart(self) -> Path:
+        """What Lovart's browser mode keeps: the selectors that people mend, and the browser profile."""
+        return self.home / "lovart"
+
+    @property
     def videos(self) -> Path:
         """The save folder unless the settings name another."""
         return self.home / "videos"

@@ -209,3 +209,19 @@ def test_doctor_and_backup_are_a_click_away(screen: Screen) -> None:
 
     screen.press("backup")
     assert len(list((screen.app.locations.home / "backups").glob("vidgen-*.db"))) == 1
+
+
+def test_what_only_lovart_knows_is_there_and_the_browser_mode_says_what_it_is(screen: Screen) -> None:
+    screen.open("settings")
+    own = "providers.lovart"
+    assert "Experimental" not in screen.words()
+
+    screen.at.toggle(key=field(f"{own}.only_this_tool", "provider_lovart")).set_value(True)
+    screen.at.number_input(key=field(f"{own}.confirm_up_to", "provider_lovart")).set_value(40.0)
+    screen.at.number_input(key=field(f"{own}.settle", "provider_lovart")).set_value(2.0)
+    screen.at.selectbox(key=field(f"{own}.way", "provider_lovart")).set_value("browser").run()
+    assert "The API is the way to use." in screen.words()
+    screen.press("provider_lovart_save")
+
+    lovart = screen.app.settings().providers.lovart
+    assert (lovart.only_this_tool, lovart.confirm_up_to, lovart.settle, lovart.way) == (True, 40, 2, "browser")

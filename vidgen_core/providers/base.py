@@ -11,8 +11,8 @@ that exactly one of them, ``submit``, costs money, and ``confirm`` where a provi
     confirm   PAID, only a person or a limit of theirs says it    yes to the price that a job waits for
     cancel, find, fresh_link, test     free
 
-Every verb raises ``RemoteError`` (with ``delivery`` saying whether the request can have been acted on),
-``FileError`` for the picture or the disk, ``InputError`` for a value the model does not take.
+Every verb raises ``RemoteError`` (with ``delivery`` saying whether the request can have been acted on; as ``HandOver``
+where a person has to do something first), ``FileError`` for the picture or the disk, ``InputError`` for a value the model does not take.
 """
 
 from __future__ import annotations
@@ -96,6 +96,8 @@ class Order(Frozen):
     output: Output = Output.VIDEO
     #: The pictures on this machine that a picture is drawn after.
     references: tuple[Path, ...] = ()
+    #: What ``prepare`` said of the request that left, where the answer to it is looked for.
+    sent: dict[str, Any] = Field(default_factory=dict)
 
 
 class Prepared(Frozen):
@@ -208,8 +210,6 @@ class Provider(ABC):
     """
 
     mode: ClassVar[Mode]
-    #: Whether an order needs a key.
-    needs_key: ClassVar[bool] = True
     #: Sending the same ``reference`` again gives the same job and costs nothing; true for no remote API we know.
     repeatable_submit: ClassVar[bool] = False
     #: Seconds after which a job of this provider can no longer be running.
@@ -226,6 +226,21 @@ class Provider(ABC):
     def __init__(self, settings: Callable[[], Settings], locations: Locations) -> None:
         self.settings = settings
         self.locations = locations
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether an order needs a key."""
+        return True
+
+    @property
+    def at_once(self) -> int | None:
+        """The most jobs that may be in flight, whatever the settings allow; None: no limit of its own."""
+        return None
+
+    @property
+    def handed_back(self) -> bool:
+        """Whether what a ``HandOver`` asked of a person has been done, as far as can be seen; never waits."""
+        return False
 
     @property
     @abstractmethod

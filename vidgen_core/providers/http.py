@@ -137,6 +137,9 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
 class Http:
     """Connections to one provider; made in the running loop when first needed, gone after ``close``.
 
+    How a key proves itself, what else is said along, and which texts are secret are single methods, for providers that do not
+    take a bearer's key.
+
     Paid requests have connections of their own, each used once: a connection that the other side is just closing
     would leave it open whether the request arrived.
 
@@ -155,6 +158,18 @@ class Http:
             quiet_http_logs()
             self._clients[paid] = _make_client(paid)
         return self._clients[paid]
+
+    def _auth(self, key: Key) -> httpx.Auth:
+        """Proves at the last moment who asks."""
+        return Bearer(key.secret)
+
+    def _own_headers(self, verb: Verb) -> Mapping[str, str]:
+        """What every request for ``verb`` says of itself."""
+        return {}
+
+    def _secrets(self, key: Key) -> tuple[str, ...]:
+        """What must not be left in an answer."""
+        return (key.secret.get_secret_value(),)
 
     async def close(self) -> None:
         """Let go of all connections."""
@@ -186,7 +201,7 @@ class Http:
                 asyncio.timeout(self._patience[verb].total),
                 self.stream(verb, method, url, key=key, params=params, body=body) as response,
             ):
-                return await _read(response, key, self._most)
+                return await _read(response, self._secrets(key) if key else (), self._most)
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -206,9 +221,9 @@ class Http:
             method,
             url,
             params=params,
-            headers={**(headers or {}), **(body.headers if body else {})},
+            headers={**self._own_headers(verb), **(headers or {}), **(body.headers if body else {})},
             content=body.pieces() if body else None,
-            auth=Bearer(key.secret) if key else None,
+            auth=self._auth(key) if key else None,
             timeout=httpx.Timeout(patience.read, connect=patience.connect, write=patience.write, pool=60),
         ) as response:
             yield response
@@ -248,7 +263,7 @@ def _make_client(paid: bool) -> httpx.AsyncClient:
         ) from None
 
 
-async def _read(response: httpx.Response, key: Key | None, most: int) -> Answer:
+async def _read(response: httpx.Response, secrets: tuple[str, ...], most: int) -> Answer:
     raw = bytearray()
     async for piece in response.aiter_bytes():
         raw += piece
@@ -259,7 +274,7 @@ async def _read(response: httpx.Response, key: Key | None, most: int) -> Answer:
         status=response.status_code,
         headers={name.lower(): value for name, value in response.headers.items()},
         json=_json(text),
-        text=cut(redact(text[:65536], key.secret.get_secret_value() if key else "")),
+        text=cut(redact(text[:65536], *secrets)),
     )
 
 

@@ -6,22 +6,18 @@ Each call carries the hex HMAC-SHA256, keyed with the secret key, over three lin
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import hashlib
 import hmac
 import time
-from collections.abc import AsyncGenerator, Generator, Mapping
-from typing import Any, Final
+from collections.abc import Generator, Mapping
+from typing import Final
 
 import httpx
 from pydantic import SecretStr
 
 from vidgen_core.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.providers.base import Key
-from vidgen_core.providers.bodies import Body
-from vidgen_core.providers.http import USER_AGENT, Answer, Http, Verb
-from vidgen_core.providers.redact import redact
+from vidgen_core.providers.http import USER_AGENT, Http, Verb
 
 #: The published client calls itself a browser, and so does this one, adding its own name.
 AGENT: Final = f"Mozilla/5.0 (compatible; {USER_AGENT})"
@@ -65,46 +61,13 @@ class Signed(httpx.Auth):
 class SignedHttp(Http):
     """The HTTP client with Lovart's signature in place of a bearer's key."""
 
-    async def call(
-        self,
-        verb: Verb,
-        method: str,
-        url: str,
-        *,
-        key: Key | None = None,
-        params: Mapping[str, str | int] | None = None,
-        json: Mapping[str, Any] | None = None,
-        body: Body | None = None,
-    ) -> Answer:
-        """As ``Http.call``; neither half of the key is left in what was said."""
-        answer = await super().call(verb, method, url, key=key, params=params, json=json, body=body)
-        if key is None:
-            return answer
-        access, secret = halves(key)
-        return dataclasses.replace(answer, text=redact(answer.text, access, secret.get_secret_value()))
+    def _auth(self, key: Key) -> httpx.Auth:
+        return Signed(key)
 
-    @contextlib.asynccontextmanager
-    async def stream(
-        self,
-        verb: Verb,
-        method: str,
-        url: str,
-        *,
-        key: Key | None = None,
-        params: Mapping[str, str | int] | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: Body | None = None,
-    ) -> AsyncGenerator[httpx.Response]:
-        """As ``Http.stream``, signed."""
-        patience = self._patience[verb]
-        own = {"User-Agent": AGENT} | ({"Referer": REFERER} if verb is Verb.DOWNLOAD else {})
-        async with self._client(verb).stream(
-            method,
-            url,
-            params=params,
-            headers={**own, **(headers or {}), **(body.headers if body else {})},
-            content=body.pieces() if body else None,
-            auth=Signed(key) if key else None,
-            timeout=httpx.Timeout(patience.read, connect=patience.connect, write=patience.write, pool=60),
-        ) as response:
-            yield response
+    def _own_headers(self, verb: Verb) -> Mapping[str, str]:
+        return {"User-Agent": AGENT} | ({"Referer": REFERER} if verb is Verb.DOWNLOAD else {})
+
+    def _secrets(self, key: Key) -> tuple[str, ...]:
+        """The pair, and each half of it."""
+        access, secret = halves(key)
+        return (key.secret.get_secret_value(), access, secret.get_secret_value())

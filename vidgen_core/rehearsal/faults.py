@@ -45,6 +45,8 @@ class Verb(StrEnum):
     AGENT = "agent"
     #: How a language model answers.
     CHAT = "chat"
+    #: What stands in the way on Lovart's page.
+    PAGE = "page"
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,7 @@ _RESULT: Final = (
     Fault("stuck", Verb.RESULT, "The job runs for ever."),
     Fault("slow", Verb.RESULT, "The job takes ARG seconds.", default="600"),
     Fault("identical-file", Verb.RESULT, "The video is the same stock clip for every prompt."),
+    Fault("upside-down", Verb.RESULT, "The video shows the picture upside down."),
     Fault("wrong-ratio", Verb.RESULT, "The video stands where it should lie, or lies where it should stand."),
     *_only(
         YUNWU,
@@ -259,6 +262,19 @@ _AGENT: Final = (
     ),
 )
 
+_PAGE: Final = (
+    Fault("page-sign-in", Verb.PAGE, "The page asks for signing in, once. By share only.", providers=(LOVART,)),
+    Fault("page-captcha", Verb.PAGE, "The page asks for proof of a person, once. By share only.", providers=(LOVART,)),
+    Fault("page-paywall", Verb.PAGE, "The page asks for money instead of sending, once.", providers=(LOVART,)),
+    Fault(
+        "page-changed",
+        Verb.PAGE,
+        "The thing that the selectors call ARG has another name. By share only.",
+        providers=(LOVART,),
+        default="send",
+    ),
+)
+
 _IMAGES: Final = (
     *_only(IMAGES, Verb.SUBMIT, moderation_blocked="400 `moderation_blocked`: the safety system refuses the picture."),
     *_only(
@@ -313,7 +329,7 @@ def _of_images_too(fault: Fault) -> Fault:
 CATALOGUE: Final[Mapping[str, Fault]] = MappingProxyType(
     {
         fault.name: _of_images_too(fault)
-        for fault in (*_SUBMIT, *_ANSWER, *_POLL, *_RESULT, *_DOWNLOAD, *_OTHER, *_AGENT, *_IMAGES, *_CHAT)
+        for fault in (*_SUBMIT, *_ANSWER, *_POLL, *_RESULT, *_DOWNLOAD, *_OTHER, *_AGENT, *_PAGE, *_IMAGES, *_CHAT)
     }
 )
 

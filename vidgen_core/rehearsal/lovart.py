@@ -125,7 +125,7 @@ def _good_key(endpoint: Endpoint) -> Endpoint:
 @_good_key
 async def save_project(request: Request) -> Response:
     """Open a project, or take note of one that is there."""
-    body = await _json(request) or {}
+    body = await json_of(request) or {}
     return ok({"project_id": str(body.get("project_id") or f"project_{uuid.uuid4().hex}")})
 
 
@@ -134,8 +134,7 @@ async def query_mode(_request: Request) -> Response:
     return ok({"unlimited": False, "unlimited_enable": False, "unlimited_list": []})
 
 
-@_good_key
-async def upload(request: Request) -> Response:
+async def take_picture(request: Request) -> Response:
     """Take a picture as multipart."""
     rehearsal = rehearsal_of(request)
     rehearsal.counters.uploads_total += 1
@@ -156,6 +155,9 @@ async def upload(request: Request) -> Response:
     return ok({"url": f"{str(request.base_url).rstrip('/')}{UPLOADS}{name}"})
 
 
+upload: Final = _good_key(take_picture)
+
+
 async def uploaded(request: Request) -> Response:
     """The bytes of an upload, for anybody who has the link."""
     rehearsal = rehearsal_of(request)
@@ -172,18 +174,19 @@ async def uploaded(request: Request) -> Response:
 @_signed
 async def chat(request: Request) -> Response:
     """Begin a thread: the one call that costs money."""
-    rehearsal, body = rehearsal_of(request), await _json(request)
+    rehearsal, body = rehearsal_of(request), await json_of(request)
     text = str((body or {}).get("prompt") or "")
     arrival = arrive(request, LOVART, prompt_in(text))
-    pictures = [_picture(request, link) for link in (body or {}).get("attachments") or []]
+    pictures = [picture_of(request, link) for link in (body or {}).get("attachments") or []]
     refused = await refuse(arrival, _DIALECT, rehearsal)
     wrong = _wrong(body, text, pictures)
     if refused or wrong or body is None:
         return refused or REFUSALS[wrong or "json-invalid"].answer()
-    return accept(arrival, _order(body, text, next(iter(pictures), None)), _DIALECT, rehearsal)[1]
+    return accept(arrival, order_of(body, text, next(iter(pictures), None)), _DIALECT, rehearsal)[1]
 
 
-async def _json(request: Request) -> dict[str, Any] | None:
+async def json_of(request: Request) -> dict[str, Any] | None:
+    """The body as an object; None where it is none."""
     try:
         body = await request.json()
     except ValueError:
@@ -201,7 +204,7 @@ def _wrong(body: Mapping[str, Any] | None, text: str, pictures: list[str | None]
     return "picture-missing" if None in pictures else None
 
 
-def _picture(request: Request, link: object) -> str | None:
+def picture_of(request: Request, link: object) -> str | None:
     """The key of an attached picture; only links to this rehearsal are followed."""
     parts = urlsplit(str(link))
     if parts.netloc != request.url.netloc or not parts.path.startswith(UPLOADS):
@@ -217,7 +220,7 @@ def prompt_in(text: str) -> str:
     return found[1] if found else text
 
 
-def _order(body: Mapping[str, Any], text: str, picture: str | None) -> Order:
+def order_of(body: Mapping[str, Any], text: str, picture: str | None) -> Order:
     head = text.partition("-----")[0]
     ratio, size, length = _RATIO.search(head), _SIZE.search(head), _LENGTH.search(head)
     width, height = pixels(size[1] if size else "720p", ratio[1] if ratio else "16:9")
@@ -239,7 +242,7 @@ async def status(request: Request) -> Response:
     found = await look(request, request.query_params.get("thread_id", ""), _DIALECT)
     if isinstance(found, Response):
         return found
-    stage = _stage(request, found)
+    stage = stage_of(request, found)
     running = stage not in (Stage.SUCCEEDED, Stage.FAILED, Stage.CANCELLED)
     if running and found.has("status-missing"):
         return ok({})
@@ -253,38 +256,38 @@ async def result(request: Request) -> Response:
     found = await look(request, request.query_params.get("thread_id", ""), _DIALECT)
     if isinstance(found, Response):
         return found
-    stage = _stage(request, found)
+    stage = stage_of(request, found)
     data: dict[str, Any] = {"thread_id": found.id, "status": _word(found, stage), "items": []}
-    if _asks(found):
+    if asks(found):
         message = "This step costs credits. Shall I go on?"
         data["pending_confirmation"] = {"message": message, "estimated_cost": found.number("confirmation")}
     elif stage is Stage.SUCCEEDED:
         data["items"] = _video(found, view(request, found, FILES, fresh_link=True))
     elif stage is Stage.FAILED:
-        data["items"] = [{"type": "assistant", "text": _reason(found)}]
+        data["items"] = [{"type": "assistant", "text": reason_of(found)}]
     return ok(data)
 
 
 @_signed
 async def confirm(request: Request) -> Response:
     """Say yes to the price a thread waits for."""
-    body = await _json(request) or {}
+    body = await json_of(request) or {}
     found = await look(request, str(body.get("thread_id") or ""), _DIALECT)
     if isinstance(found, Response):
         return found
-    if not _asks(found):
+    if not asks(found):
         return REFUSALS["nothing-to-confirm"].answer()
     found.hits["confirmed"] += 1
     return ok({})
 
 
-def _asks(job: Job) -> bool:
+def asks(job: Job) -> bool:
     return job.has("confirmation") and not job.hits["confirmed"]
 
 
-def _stage(request: Request, job: Job) -> Stage:
+def stage_of(request: Request, job: Job) -> Stage:
     """A thread that waits for a yes makes no progress and calls that done."""
-    return Stage.SUCCEEDED if _asks(job) else job.stage(rehearsal_of(request).now())
+    return Stage.SUCCEEDED if asks(job) else job.stage(rehearsal_of(request).now())
 
 
 def _word(job: Job, stage: Stage) -> str:
@@ -295,13 +298,13 @@ def _word(job: Job, stage: Stage) -> str:
     return "contemplating" if job.has("status-unknown") else "running"
 
 
-def _reason(job: Job) -> str:
+def reason_of(job: Job) -> str:
     return job.argument("only-words") if job.has("only-words") else _WORDS.get(job.failure or "", _FAILED)
 
 
 def _video(job: Job, seen: View) -> list[dict[str, Any]]:
     if job.has("only-words"):
-        return [{"type": "assistant", "text": _reason(job)}]
+        return [{"type": "assistant", "text": reason_of(job)}]
     artifact = {"type": "video", "content": seen.url or ""}
     return [{"type": "assistant", "text": "Here is your video."}, {"type": "generator", "artifacts": [artifact]}]
 

@@ -14,7 +14,7 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 
-from vidgen_core.rehearsal import admin, chat, files, images, kie, kie_files, lovart, yunwu, yunwu_account
+from vidgen_core.rehearsal import admin, chat, files, images, kie, kie_files, lovart, lovart_page, yunwu, yunwu_account
 from vidgen_core.rehearsal.options import RehearsalOptions
 from vidgen_core.rehearsal.state import Rehearsal
 from vidgen_core.rehearsal.wire import AbruptProtocol
@@ -38,7 +38,7 @@ def create_app(options: RehearsalOptions) -> Starlette:
             task.cancel()
         app.state.rehearsal.close()
 
-    modules = (yunwu, yunwu_account, kie, kie_files, lovart, chat, images, files, admin)
+    modules = (yunwu, yunwu_account, kie, kie_files, lovart, lovart_page, chat, images, files, admin)
     return Starlette(routes=[route for module in modules for route in module.ROUTES], lifespan=lifespan)
 
 
@@ -100,6 +100,7 @@ def settings_hint(url: str) -> dict[str, str]:
         "VIDGEN_WRITING__BASE_URL": url,
         "VIDGEN_WRITING__MODEL": "rehearsal",
         "VIDGEN_WRITING__KEYS": keys,
+        "VIDGEN_PROVIDERS__LOVART__BROWSER_URL": f"{url}/lovart/canvas",
     }
 
 

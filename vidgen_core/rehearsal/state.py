@@ -47,6 +47,8 @@ class Rehearsal:
         self.rules: dict[str, Rule] = {rule.name: rule for rule in self.options.faults}
         #: Times of recent submits by key, for the limit of KIE.
         self.kie_recent: dict[str, deque[float]] = {}
+        #: Faults that a person has taken out of the way on Lovart's page.
+        self.taken_away: set[str] = set()
         self._requests = 0
 
     def close(self) -> None:

@@ -103,6 +103,7 @@ class Context:
             take=task.take,
             output=task.output,
             references=tuple(self.locations.images / key for key in task.params.references),
+            sent=attempt.sent,
         )
 
 

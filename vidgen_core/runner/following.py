@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from vidgen_core.errors import ErrorKind, RemoteError
+from vidgen_core.errors import ErrorKind, HandOver, RemoteError
 from vidgen_core.models import Attempt, AttemptState, Charge, Failure, LogLevel
-from vidgen_core.providers.base import WAITS, Found, RemoteState, RemoteStatus, Submission
+from vidgen_core.providers.base import WAITING_FOR_PERSON, WAITS, Found, RemoteState, RemoteStatus, Submission
 from vidgen_core.runner import records
 from vidgen_core.runner.backoff import back_off
 from vidgen_core.runner.context import Context, Held, Lane, Next, job_of
@@ -73,9 +73,14 @@ async def _poll(held: Held, ctx: Context, attempt: Attempt) -> Next | None:
     provider, job = ctx.provider(held), job_of(held.task, attempt)
     try:
         state = await provider.poll(job, ctx.key(held))
+    except HandOver as error:
+        ctx.lanes.hand_over(provider.mode, error)
+        state = RemoteState(status=RemoteStatus.RUNNING, stage=WAITING_FOR_PERSON, evidence=error.evidence)
+        return await _still_running(held, ctx, state)
     except RemoteError as error:
         return await _poll_failed(held, ctx, error)
     held.poll_errors = 0
+    ctx.lanes.handed_back(provider.mode)
     if state.status is RemoteStatus.SUCCEEDED and state.url:
         return await _done(held, ctx, attempt, state)
     if state.status in (RemoteStatus.FAILED, RemoteStatus.CANCELLED):
@@ -211,6 +216,9 @@ async def _reconcile(held: Held, ctx: Context, attempt: Attempt) -> Next | None:
     since = intent_at - timedelta(seconds=WINDOW_BEFORE)
     try:
         found = await ctx.provider(held).find(ctx.order(held), since, ctx.key(held))
+    except HandOver as error:
+        ctx.lanes.hand_over(attempt.provider, error)
+        return Next(ctx.settings().runner.poll_interval, Lane.REMOTE)
     except RemoteError:
         found = ()
     age = (ctx.clock() - intent_at).total_seconds()

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import Any
 
+from vidgen_core.errors import HandOver
 from vidgen_core.models import Frozen, LogLevel, Mode
 from vidgen_core.runner.clock import Clock
 from vidgen_core.runner.writer import Writer
@@ -28,6 +29,8 @@ class Hold(Frozen):
     until: datetime | None = None
     #: Whether the lane opens again without a person, once the cause is gone.
     by_itself: bool = True
+    #: Whether a person was asked to do something in the provider's own window.
+    handed_over: bool = False
 
 
 class Lanes:
@@ -69,12 +72,27 @@ class Lanes:
         self, mode: Mode, code: str, *, until: datetime | None = None, by_itself: bool = True, **params: Any
     ) -> None:
         """Stop submitting to ``mode``."""
+        self._put(mode, Hold(code=code, params=params, since=self._clock(), until=until, by_itself=by_itself))
+
+    def hand_over(self, mode: Mode, error: HandOver) -> None:
+        """Stop submitting until a person has done what ``error`` says."""
+        params = {**error.params, "provider": mode.value}
+        self._put(mode, Hold(code=error.code, params=params, since=self._clock(), by_itself=False, handed_over=True))
+
+    def handed_back(self, mode: Mode) -> None:
+        """A person has done what was asked for."""
+        hold = self._holds.get(mode)
+        if hold is not None and hold.handed_over:
+            self.lift(mode)
+
+    def _put(self, mode: Mode, hold: Hold) -> None:
         before = self._holds.get(mode)
-        if before is not None and before.code == code and before.until == until:
+        same = before is not None and (before.code, before.until) == (hold.code, hold.until)
+        # A person may be asked for another thing now; elsewhere params only count seconds and bytes.
+        if before is not None and same and (not hold.handed_over or before.params == hold.params):
             return
-        hold = Hold(code=code, params=params, since=self._clock(), until=until, by_itself=by_itself)
         self._holds[mode] = hold
-        news = before is None or before.code != code
+        news = before is None or before.code != hold.code
         self._unwritten[mode] = self._writer.post(lambda tx: _write_hold(tx, mode, hold, news=news))
 
     def lift(self, mode: Mode, code: str | None = None) -> None:

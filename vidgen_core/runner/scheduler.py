@@ -219,6 +219,9 @@ class Scheduler:
         hold = self._ctx.lanes.hold_of(mode)
         if hold is None:
             return True
+        if hold.handed_over and self._ctx.providers[mode].handed_back:
+            self._ctx.lanes.handed_back(mode)
+            return True
         return hold.code == NO_KEY and self._slots.key_may_have_come(mode)
 
     def _begin(self, task: Task) -> bool:

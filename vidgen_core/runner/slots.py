@@ -60,7 +60,8 @@ class Slots:
         self.ghosts = {key: ghost for key, ghost in self.ghosts.items() if ghost[2] > now}
         busy = sum(1 for task_id, lane in self.lanes.items() if lane is Lane.REMOTE and self.modes[task_id] is mode)
         haunted = sum(1 for ghost_mode, _, _ in self.ghosts.values() if ghost_mode is mode)
-        return self.ctx.settings().max_concurrent(mode) - busy - haunted
+        cap = self.ctx.settings().max_concurrent(mode)
+        return min(cap, self.ctx.providers[mode].at_once or cap) - busy - haunted
 
     def lease(self, mode: Mode) -> Lease | None:
         """A key for the next task of ``mode``; None holds the lane and says why."""

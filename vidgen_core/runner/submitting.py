@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from vidgen_core.errors import Delivery, ErrorKind, FileError, InputError, RemoteError, StoreError
+from vidgen_core.errors import Delivery, ErrorKind, FileError, HandOver, InputError, RemoteError, StoreError
 from vidgen_core.keys import Outcome, outcome_of
 from vidgen_core.models import AttemptState, Charge, Failure
 from vidgen_core.money import Stop
@@ -55,6 +55,8 @@ async def send(held: Held, ctx: Context, key: Key | None) -> Next | None:
         await asyncio.shield(asyncio.ensure_future(_send(held, ctx, order, prepared, key)))
     except RemoteError as error:
         if error.delivery is Delivery.UNKNOWN:
+            if isinstance(error, HandOver):
+                ctx.lanes.hand_over(held.task.provider, error)
             return await lost(held, ctx, failure_of(error, Charge.UNKNOWN), evidence_of(error))
         return await refused(held, ctx, error)
     except (FileError, InputError) as error:
@@ -116,6 +118,9 @@ async def refused(held: Held, ctx: Context, error: Exception) -> Next | None:
             return await _requeue(held, ctx, failure, error, back_off(settings, 1))
         return await _fail(held, ctx, failure, error)
     mode = held.task.provider
+    if isinstance(error, HandOver):
+        ctx.lanes.hand_over(mode, error)
+        return await _requeue(held, ctx, failure, error, 0.0)
     if error.delivery is Delivery.NOT_SENT and error.kind is ErrorKind.NETWORK:
         delay = back_off(settings, ctx.lanes.misses(mode) + 1, error.retry_after)
         ctx.lanes.unreachable(mode, delay, "lane_unreachable")

@@ -145,7 +145,8 @@ class Runner:
             await asyncio.to_thread(self._store.checkpoint)
 
     def _context(self, writer: Writer, providers: dict[Mode, Provider]) -> Context:
-        keys = {mode: self._pool(mode, provider, writer) for mode, provider in providers.items() if provider.needs_key}
+        # Also for those that need no key now: a setting may change that.
+        keys = {mode: self._pool(mode, provider, writer) for mode, provider in providers.items()}
         lanes = Lanes(writer, self._clock)
         ctx = Context(
             store=self._store,

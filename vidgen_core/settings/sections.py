@@ -173,7 +173,7 @@ class KieSettings(ProviderSettings):
 
 
 class LovartSettings(ProviderSettings):
-    """Lovart's agent API."""
+    """Lovart: its agent API or, as an experiment, its page."""
 
     base_url: WebAddress = "https://lgw.lovart.ai"
     """Where the provider answers."""
@@ -185,6 +185,16 @@ class LovartSettings(ProviderSettings):
     """Credits per take that are confirmed without asking you when Lovart wants a yes; 0: you are always asked."""
     settle: float = Field(default=5.0, ge=0, le=60, allow_inf_nan=False)
     """Seconds after which a conversation that says it is done is asked again; it may take that back."""
+    way: Literal["api", "browser"] = "api"
+    """How Lovart is used: through its API (api) or, as an experiment, its page in a browser window (browser)."""
+    browser_url: WebAddress = "https://www.lovart.ai/canvas"
+    """Browser mode: where the canvas is."""
+    browser_program: str = ""
+    """Browser mode: the path of the browser to start, e.g. of Chrome; empty: the Chromium that Playwright brings."""
+    browser_profile: str = ""
+    """Browser mode: the folder of the browser profile that you are signed in with; empty: one in the data home."""
+    browser_headless: bool = False
+    """Browser mode without a window, for rehearsals only: nobody could sign in or solve a captcha in it."""
 
 
 class ImagesSettings(ProviderSettings):

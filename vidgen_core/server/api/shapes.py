@@ -396,7 +396,7 @@ class PictureAnswer(Answer):
             bytes=candidate.bytes,
             chosen=candidate.chosen,
             rejected=candidate.rejected,
-            image=f"/app/static/media/candidate/{candidate.id}" if candidate.image else None,
+            image=address(f"/app/static/media/candidate/{candidate.id}") if candidate.image else None,
             image_url=candidate.image_url,
         )
 

@@ -1,0 +1,81 @@
+"""Lovart's browser mode in a real browser on the rehearsal's page: the same promises as everywhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from doubles import wait_until
+from rehearsed import Home, rehearsed_home
+from test_lovart_batch import ending, queue
+
+from vidgen_core.locations import Locations
+from vidgen_core.media.video import probe
+from vidgen_core.models import TaskStatus
+from vidgen_core.providers import lovart_browser
+from vidgen_core.rehearsal.server import RehearsalServer
+
+#: Read here, because no test sees the environment of the machine.
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
+DONE = "completed"
+
+
+@pytest.fixture
+def at_the_page(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Home, RehearsalServer]]:
+    monkeypatch.setattr("vidgen_core.runner.following.RECONCILE_FOR", 2.0)
+    monkeypatch.setattr("vidgen_core.runner.submitting.SETTLE", 0.2)
+    monkeypatch.setattr(lovart_browser, "WATCH", 0.1)
+    with rehearsed_home(locations, monkeypatch, {"max_wait": 30.0}) as (home, server):
+        for name, value in {
+            "WAY": "browser",
+            "SETTLE": "0.2",
+            "BROWSER_URL": f"{server.url}/lovart/canvas",
+            "BROWSER_PROGRAM": CHROMIUM,
+            "BROWSER_HEADLESS": "true",
+        }.items():
+            monkeypatch.setenv(f"VIDGEN_PROVIDERS__LOVART__{name}", value)
+        yield home, server
+
+
+def hold(home: Home) -> dict[str, Any] | None:
+    with home.store.read() as tx:
+        found: dict[str, Any] | None = tx.state.get("lane.lovart")
+        return found
+
+
+def held_for(home: Home, code: str) -> dict[str, Any]:
+    return wait_until(lambda: (found := hold(home)) and found["code"] == code and found, 40)
+
+
+def take_away(server: RehearsalServer, what: str) -> None:
+    """What the person at the window does."""
+    httpx.post(f"{server.url}/lovart/page/take-away", params={"what": what}, trust_env=False).raise_for_status()
+
+
+def test_three_takes_are_made_one_at_a_time_after_a_person_has_solved_the_captcha(at_the_page) -> None:
+    home, server = at_the_page
+    server.set_faults({"page-captcha": 1})
+    tasks = queue(home, ["pan left\nslowly, 慢慢地", "zoom in", "hold still"], duration=3)
+    with home.running():
+        held = held_for(home, "page_captcha")
+        assert held["by_itself"] is False
+        assert {task.status for task in home.tasks(tasks)} <= {TaskStatus.QUEUED, TaskStatus.PROCESSING}
+        assert server.stats()["accepted_total"] == 0
+        take_away(server, "page-captcha")
+        ended = home.finish(tasks, 90)
+        assert hold(home) is None
+    stats = server.stats()
+
+    assert [ending(task) for task in ended] == [DONE] * 3
+    assert all(probe(Path(task.file)).seconds > 0 for task in ended)
+    assert all(task.remote_id.startswith(f"{server.url}/lovart/canvas?projectId=project_") for task in ended)
+    assert stats["accepted_total"] == 3
+    assert stats["peak_in_flight"]["lovart"] == 1
+    jobs = server.jobs()
+    assert {job["prompt"] for job in jobs} == {"pan left\nslowly, 慢慢地", "zoom in", "hold still"}
+    assert all(len(job["params"]["attachments"]) == 1 for job in jobs)

@@ -1,0 +1,219 @@
+"""Lovart's agent API: one conversation with its agent for each take, in a project of its own.
+
+A conversation is no form: tool, length, ratio and even the prompt are wishes, and the answer may be text. What the service
+wants to be confirmed is confirmed by itself only within the user's own limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from vidgen_core.errors import Delivery, RemoteError
+from vidgen_core.locations import Locations
+from vidgen_core.models import Failure, Mode, Money
+from vidgen_core.providers import lovart_words
+from vidgen_core.providers.answers import UNREADABLE, as_error, error_of, judge, texts_at
+from vidgen_core.providers.base import (
+    WAITING_FOR_CONFIRMATION,
+    Key,
+    Order,
+    Prepared,
+    RemoteJob,
+    RemoteState,
+    RemoteStatus,
+    Submission,
+)
+from vidgen_core.providers.download import is_private
+from vidgen_core.providers.http import Answer, Http, Verb
+from vidgen_core.providers.kie_upload import MemoryUploads, UploadCache
+from vidgen_core.providers.lovart_answers import (
+    REPLY_WITHOUT_ID,
+    TABLE,
+    failure_in,
+    pending_in,
+    said_by,
+    status_in,
+    video_in,
+    went_well,
+    words_in,
+)
+from vidgen_core.providers.lovart_consent import Consents
+from vidgen_core.providers.lovart_upload import Preparations
+from vidgen_core.providers.pictures import PictureCopies
+from vidgen_core.settings import LovartSettings
+
+API: Final = "/v1/openapi"
+#: Where people see what the agent makes.
+CANVAS: Final = "https://www.lovart.ai/canvas?projectId="
+#: Bytes of an uploaded picture.
+IMAGE_BYTES: Final = 8_000_000
+#: A thread that runs may be waiting for a yes from here on.
+MAY_ASK: Final = timedelta(seconds=20)
+WITHOUT_LINK: Final = "completed_without_link"
+
+
+class LovartApi:
+    """The way of using Lovart that its makers offer to programs; the verbs are those of ``Provider``.
+
+    :param uploads: where links of uploaded pictures are remembered
+    """
+
+    def __init__(
+        self, own: Callable[[], LovartSettings], locations: Locations, http: Http, uploads: UploadCache | None
+    ) -> None:
+        self._settings = own
+        self._http = http
+        self._pictures = PictureCopies(locations.home / "requests" / Mode.LOVART)
+        self._preparations = Preparations(http, uploads or MemoryUploads())
+        self._consents = Consents(locations.home / "consents" / Mode.LOVART)
+
+    @property
+    def _own(self) -> LovartSettings:
+        return self._settings()
+
+    @property
+    def base_url(self) -> str:
+        return self._own.base_url
+
+    async def close(self) -> None:
+        self._pictures.close()
+
+    # --- submit -------------------------------------------------------------------------------------------------------
+
+    async def prepare(self, order: Order, key: Key | None) -> Prepared:
+        picture, facts = await self._picture(order, key)
+        project = await self._preparations.project(order.reference, f"{self.base_url}{API}", key)
+        payload = lovart_words.request(order.model, order.params, picture, project, only=self._own.only_this_tool)
+        wishes = {"tool": lovart_words.tool_of(order.model), "duration": order.params.duration}
+        place = {"project": project, "canvas": f"{CANVAS}{project}"}
+        return Prepared(payload=payload, sent=wishes | place | facts)
+
+    async def _picture(self, order: Order, key: Key | None) -> tuple[str | None, dict[str, Any]]:
+        link = order.params.image_url
+        if link and (order.image is None or not is_private(urlsplit(link).hostname)):
+            return link, {"images": 1, "image_transport": "url"}
+        if order.image is None:
+            return None, {"images": 0}
+        copy = await self._pictures.jpeg(order.image, IMAGE_BYTES, order.params.size)
+        url, name = await self._preparations.picture(copy, f"{self.base_url}{API}", key)
+        return url, {"images": 1, "image_transport": "upload", "image_bytes": copy.stat().st_size, "upload": name}
+
+    async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
+        self._preparations.forget_project(order.reference, key)
+        url = f"{self.base_url}{API}/chat"
+        answer = await self._http.call(Verb.SUBMIT, "POST", url, key=key, json=prepared.payload)
+        found = texts_at(answer.json, "data.thread_id") if went_well(answer) else []
+        if found:
+            # Asking takes the thread, people need the project: one id holds both.
+            remote_id = f"{prepared.payload['project_id']}/{found[0]}"
+            return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
+        error = _refusal(answer)
+        if error.code == "picture_not_fetched" and "upload" in prepared.sent:
+            await self._preparations.forget_picture(prepared.sent["upload"])
+        raise error
+
+    # --- poll ---------------------------------------------------------------------------------------------------------
+
+    async def poll(self, job: RemoteJob, key: Key | None) -> RemoteState:
+        answer = await self._look(job, "chat/status", key)
+        if status_in(answer)[0] is RemoteStatus.SUCCEEDED:
+            # Tools can start late: the published client, too, believes it only the second time.
+            await asyncio.sleep(self._own.settle)
+            answer = await self._look(job, "chat/status", key)
+        status, word = status_in(answer)
+        if status is RemoteStatus.SUCCEEDED or (status is RemoteStatus.RUNNING and _may_ask(job)):
+            return await self._result(job, key)
+        return RemoteState(status=status, stage=word, evidence=answer.evidence)
+
+    async def _result(self, job: RemoteJob, key: Key | None) -> RemoteState:
+        answer = await self._look(job, "chat/result", key)
+        asks, cost = pending_in(answer)
+        if asks:
+            return await self._asked(job, key, cost, answer)
+        return _state(answer)
+
+    async def _asked(self, job: RemoteJob, key: Key | None, cost: Money | None, answer: Answer) -> RemoteState:
+        """The agent waits for a yes: give it within the user's limit, once a take; otherwise say so and wait."""
+        limit = self._own.confirm_up_to
+        if cost is not None and 0 < cost.amount <= limit and self._consents.take(job.remote_id):
+            try:
+                await self.confirm(job, key)
+            except RemoteError as error:
+                if error.delivery is not Delivery.UNKNOWN:
+                    self._consents.give_back(job.remote_id)
+                raise
+            return RemoteState(status=RemoteStatus.RUNNING, stage="confirmed", evidence=answer.evidence)
+        return RemoteState(
+            status=RemoteStatus.RUNNING, stage=WAITING_FOR_CONFIRMATION, confirmation=cost, evidence=answer.evidence
+        )
+
+    async def confirm(self, job: RemoteJob, key: Key | None) -> bool:
+        base = job.base_url or self.base_url
+        thread = {"thread_id": _thread(job)}
+        answer = await self._http.call(Verb.SUBMIT, "POST", f"{base}{API}/chat/confirm", key=key, json=thread)
+        if not went_well(answer):
+            raise error_of(TABLE, answer, said_by(answer))
+        return True
+
+    async def _look(self, job: RemoteJob, path: str, key: Key | None) -> Answer:
+        base = job.base_url or self.base_url
+        params = {"thread_id": _thread(job)}
+        answer = await self._http.call(Verb.POLL, "GET", f"{base}{API}/{path}", key=key, params=params)
+        if not went_well(answer):
+            raise error_of(TABLE, answer, said_by(answer))
+        return answer
+
+    async def fresh_link(self, job: RemoteJob, key: Key | None) -> str | None:
+        """The link as the thread names it now."""
+        _, fresh = video_in(await self._look(job, "chat/result", key))
+        return fresh
+
+    async def release(self, job: RemoteJob) -> None:
+        self._consents.give_back(job.remote_id)
+
+    # --- test ---------------------------------------------------------------------------------------------------------
+
+    async def test(self, key: Key | None) -> Failure | None:
+        """Why it cannot be used; None where it can."""
+        try:
+            answer = await self._http.call(Verb.ASK, "POST", f"{self.base_url}{API}/mode/query", key=key, json={})
+            if not went_well(answer):
+                raise error_of(TABLE, answer, said_by(answer))
+        except RemoteError as error:
+            return Failure(kind=error.kind, code=error.code, params=error.params)
+        return None
+
+
+def _thread(job: RemoteJob) -> str:
+    return job.remote_id.rpartition("/")[2]
+
+
+def _may_ask(job: RemoteJob) -> bool:
+    """A running thread can hide a question in its result (the published client looks after some twenty seconds)."""
+    return job.submitted_at is None or datetime.now(UTC) - job.submitted_at > MAY_ASK
+
+
+def _refusal(answer: Answer) -> RemoteError:
+    """The error for an answer to a submit that names no thread."""
+    said = said_by(answer)
+    if went_well(answer):
+        return as_error(TABLE, REPLY_WITHOUT_ID, answer, said)
+    return as_error(TABLE, judge(TABLE, said) if answer.json is not None or not answer.ok else UNREADABLE, answer, said)
+
+
+def _state(answer: Answer) -> RemoteState:
+    """What a thread's result says; text instead of a video is a failure in the agent's own words."""
+    status, word = status_in(answer)
+    if status is not RemoteStatus.SUCCEEDED:
+        return RemoteState(status=status, stage=word, evidence=answer.evidence)
+    named, url = video_in(answer)
+    if url:
+        return RemoteState(status=status, url=url, stage=word, evidence=answer.evidence)
+    text = words_in(answer)
+    if named or not text:
+        return RemoteState(status=RemoteStatus.UNKNOWN, stage=WITHOUT_LINK, evidence=answer.evidence)
+    return RemoteState(status=RemoteStatus.FAILED, failure=failure_in(text), stage=word, evidence=answer.evidence)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
 from doubles import wait_until
+from PIL import Image
 from rehearsed import Home, rehearsed_home
 
 from vidgen_core.locations import Locations
+from vidgen_core.media.images import keep_image
 from vidgen_core.media.video import probe
 from vidgen_core.models import GenerationParams, Mode, Task, TaskStatus
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
@@ -145,3 +148,28 @@ def test_what_came_is_compared_with_what_was_wished_for(locations: Locations, mo
             takes = [tx.takes.of_task(task.id) for task in tasks]
 
     assert [take and take.warnings for take in takes] == [(), ("ratio_differs", "length_differs"), ()]
+
+
+def busy_picture(path: Path) -> Path:
+    """A picture with many things in it, so that it can be told from another."""
+    picture, lots = Image.new("RGB", (360, 640), "white"), random.Random(3)
+    for _ in range(40):
+        colour = tuple(lots.randrange(256) for _ in range(3))
+        picture.paste(colour, (left := lots.randrange(300), top := lots.randrange(560), left + 60, top + 80))
+    picture.save(path)
+    return path
+
+
+def test_a_video_that_begins_with_another_picture_is_marked(
+    locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed_home(locations, monkeypatch, videos="render", video_seconds=1.0) as (home, server):
+        point_lovart(monkeypatch, server.url)
+        home.image = keep_image(busy_picture(locations.home / "busy.png"), locations.images)
+        tasks = queue(home, ["zoom in", "pan left", "zoom out [[upside-down]]"])
+        with home.running():
+            home.finish(tasks, 60)
+        with home.store.read() as tx:
+            takes = [tx.takes.of_task(task.id) for task in tasks]
+
+    assert [take and take.warnings for take in takes] == [(), (), ("first_frame_differs",)]

@@ -64,14 +64,19 @@ def poster(video: Path, target: Path, edge: int = 360) -> None:
 
     :raises FileError: as ``probe``, and disk_full, folder_read_only
     """
+    picture = first_picture(video, edge)
+    with replacing(target, f".{os.getpid()}.tmp") as part:
+        picture.save(part, "JPEG", quality=85, optimize=True)
+
+
+def first_picture(video: Path, edge: int) -> Image.Image:
+    """The first frame that is not black, its longest side at most ``edge`` pixels; raises as ``probe``."""
     _size(video)
     try:
         with _open(video) as container:
-            picture = _first_picture(container, video, edge)
+            return _first_picture(container, video, edge)
     except (av.FFmpegError, EOFError) as error:
         raise FileError("video_unplayable", path=str(video)) from error
-    with replacing(target, f".{os.getpid()}.tmp") as part:
-        picture.save(part, "JPEG", quality=85, optimize=True)
 
 
 def sha256_file(path: Path) -> str:

@@ -13,6 +13,8 @@ from collections import OrderedDict, defaultdict
 from pathlib import Path
 from typing import Final
 
+from PIL import Image
+
 from vidgen_core.media import kenburns
 from vidgen_core.media.kenburns import RenderSpec
 from vidgen_core.rehearsal.jobs import Job
@@ -60,14 +62,23 @@ class Videos:
         if stock or self._options.videos == "shared":
             prompt, seed = ("stock", 0) if stock else ("", job.seed % _SHARED_CLIPS)
             return RenderSpec(image=None, prompt=prompt, width=width, height=height, seconds=_SHARED_SECONDS, seed=seed)
+        picture = self._pictures.path(job.order.picture)
         return RenderSpec(
-            image=self._pictures.path(job.order.picture),
+            image=self._turned(picture) if picture and job.has("upside-down") else picture,
             prompt=job.order.prompt,
             width=width,
             height=height,
             seconds=min(job.order.seconds, self._options.video_seconds or job.order.seconds),
             seed=job.seed,
         )
+
+    def _turned(self, picture: Path) -> Path:
+        """The same picture upside down."""
+        turned = self._folder / f"turned-{picture.name}.png"
+        if not turned.exists():
+            with Image.open(picture) as opened:
+                opened.rotate(180).save(turned)
+        return turned
 
     def _pixels(self, job: Job) -> tuple[int, int]:
         scale = self._options.video_scale

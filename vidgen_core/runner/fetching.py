@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from vidgen_core.errors import ErrorKind, FileError, RemoteError, VidgenError
-from vidgen_core.media import files, video
+from vidgen_core.media import files, likeness, video
 from vidgen_core.models import Charge, Failure, LogLevel, Output, TaskStatus
 from vidgen_core.providers.base import RemoteJob
 from vidgen_core.runner import picturing, records
@@ -110,8 +110,14 @@ def _describe(held: Held, ctx: Context, path: Path) -> NewTake:
         prompt=task.params.prompt,
         seed=task.params.seed,
         warnings=_ratio_warning(task.params.aspect_ratio, facts.width, facts.height)
-        + (_length_warning(task.params.duration, facts.seconds) if ctx.provider(held).wishes_only else ()),
+        + (_wish_warnings(held, ctx, path, facts) if ctx.provider(held).wishes_only else ()),
     )
+
+
+def _wish_warnings(held: Held, ctx: Context, path: Path, facts: video.VideoFacts) -> tuple[str, ...]:
+    params = held.task.params
+    picture = ctx.locations.images / params.image if params.image else None
+    return _length_warning(params.duration, facts.seconds) + _frame_warning(path, picture)
 
 
 def _ratio_warning(asked: str, width: int, height: int) -> tuple[str, ...]:
@@ -126,6 +132,15 @@ def _ratio_warning(asked: str, width: int, height: int) -> tuple[str, ...]:
 def _length_warning(asked: float | None, seconds: float) -> tuple[str, ...]:
     """Models round lengths to their frames; half a second more or less is what was asked for."""
     return ("length_differs",) if asked is not None and abs(seconds - asked) > LENGTH_MARGIN else ()
+
+
+def _frame_warning(path: Path, picture: Path | None) -> tuple[str, ...]:
+    """A doubt is all that can be said: a picture that is gone or too even says nothing."""
+    try:
+        differs = picture is not None and likeness.begins_with(path, picture) is False
+    except FileError:
+        differs = False
+    return ("first_frame_differs",) if differs else ()
 
 
 def _keep(tx: Tx, held: Held, new: NewTake, path: Path) -> None:

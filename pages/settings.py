@@ -8,7 +8,7 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.models import Mode
-from vidgen_core.ui import about, keys_table, notices_form, save_folder, settings_form, sharing_form
+from vidgen_core.ui import about, budget_form, keys_table, notices_form, save_folder, settings_form, sharing_form
 from vidgen_core.ui.labels import MODE_ICONS, mode_label
 from vidgen_core.ui.session import Visit, here, show_told
 from vidgen_core.ui.settings_form import Form
@@ -150,6 +150,7 @@ _SECTIONS: Final[dict[str, Callable[[Visit], None]]] = {
     "providers": providers,
     "runner": runner,
     "files": files,
+    "budget": budget_form.show,
     "look": look,
     "notices": notices_form.show,
     "sharing": sharing_form.show,

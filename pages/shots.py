@@ -6,7 +6,7 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.store import ShotFilter
-from vidgen_core.ui import bulk_work, card_select, cards, push, shot_table
+from vidgen_core.ui import bulk_work, card_select, cards, generate_all, push, shot_table
 from vidgen_core.ui.session import Visit, here
 from vidgen_core.ui.shot_dialogs import ask_for_shots, undo_bar
 
@@ -86,6 +86,8 @@ def view_switch(visit: Visit, wanted: ShotFilter, total: int) -> str:
             shot_table.replacing(visit, wanted)
         else:
             card_select.tick_all_button(visit, wanted, total)
+        st.space("stretch")
+        generate_all.button(visit, wanted)
     return str(view)
 
 

@@ -18,6 +18,7 @@ RULES = {
     "runner": {"start", "stop"},
     "watching": {"start", "stop"},
     "checks": {"keys"},
+    "budget": {"limit_project", "go_on", "set_prices", "refresh_prices"},
     "log": {"clear"},
     "exports": {"close"},
     "notices": {"test", "start", "stop"},

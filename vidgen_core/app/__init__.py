@@ -7,6 +7,9 @@ from vidgen_core.app.drawing import Character, References
 from vidgen_core.app.logs import words_of
 from vidgen_core.app.vidgen import Vidgen
 from vidgen_core.app.views import (
+    BalanceDifference,
+    BudgetView,
+    Canary,
     Estimate,
     Finding,
     Frame,
@@ -14,18 +17,24 @@ from vidgen_core.app.views import (
     Imported,
     KnownConnection,
     Outcome,
+    Preflight,
+    PreflightProblem,
     Preview,
     Refusal,
     RowNote,
     ShotProblem,
     ShotRefusal,
     ShotView,
+    SpendLine,
     Status,
     Step,
     StepName,
 )
 
 __all__ = [
+    "BalanceDifference",
+    "BudgetView",
+    "Canary",
     "Character",
     "Estimate",
     "Finding",
@@ -34,6 +43,8 @@ __all__ = [
     "Imported",
     "KnownConnection",
     "Outcome",
+    "Preflight",
+    "PreflightProblem",
     "Preview",
     "References",
     "Refusal",
@@ -41,6 +52,7 @@ __all__ = [
     "ShotProblem",
     "ShotRefusal",
     "ShotView",
+    "SpendLine",
     "Status",
     "Step",
     "StepName",

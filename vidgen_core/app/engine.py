@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from filelock import FileLock, Timeout
 
+from vidgen_core.app import budget, canaries
 from vidgen_core.app.views import Status
 from vidgen_core.errors import RunnerBusy, VidgenError
 from vidgen_core.models import OWED, Heartbeat, LogLevel, Mode, Money, Task, TaskStatus
@@ -179,6 +180,8 @@ class Engine:
                 here=self.is_here,
                 paused=_paused(tx),
                 lanes={mode: lane for mode in Mode if (lane := tx.state.get(f"lane.{mode}"))},
+                budget=budget.view(tx, settings, project_id),
+                canaries=canaries.of_project(tx, project_id),
                 connection=known.connection,
                 connection_age=known.age,
             )

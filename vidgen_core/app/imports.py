@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from vidgen_core import money
-from vidgen_core.app.orders import Plan, Wish, plan
+from vidgen_core.app.orders import Plan, Wish, cost_of, plan
 from vidgen_core.app.shots import EVERY
 from vidgen_core.app.views import Estimate, Imported, Preview, RowNote
 from vidgen_core.errors import VidgenError
@@ -311,9 +311,14 @@ class _Judge:
 
     def _count(self, planned: Plan) -> None:
         self._tasks += planned.takes
-        self._costs.append(money.estimate(planned.provider, planned.model, planned.params, planned.takes))
-        price = money.price_of(planned.provider, planned.model)
+        table = self._prices
+        self._costs.append(cost_of(planned, table, planned.takes))
+        price = money.price_of(planned.provider, planned.model, table, planned.params)
         self._assumed = self._assumed or (price is not None and price.assumed)
+
+    @cached_property
+    def _prices(self) -> tuple[money.Price, ...]:
+        return self._app.budget.table()
 
     @cached_property
     def estimate(self) -> Estimate:

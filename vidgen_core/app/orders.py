@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from vidgen_core.models import Frozen, GenerationParams, Mode, Shot, ShotParams
+from vidgen_core import money
+from vidgen_core.models import Frozen, GenerationParams, Mode, Money, Shot, ShotParams
 from vidgen_core.settings import ProviderSettings, Settings
 
 #: Settings only one provider knows; they are fixed with the task when it is queued.
@@ -58,6 +59,11 @@ def plan(shot: Shot, wish: Wish, settings: Settings) -> Plan:
     )
     takes = _first(own.takes, wish.takes, settings.runner.takes_per_shot)
     return Plan(provider, own.model or wish.model or section.model, params, takes)
+
+
+def cost_of(planned: Plan, table: Sequence[money.Price], takes: int = 1) -> Money | None:
+    """What so many takes or pictures will probably cost by the prices in force; None: unknown."""
+    return money.estimate(planned.provider, planned.model, planned.params, takes, table)
 
 
 def _first(*values: Any) -> Any:

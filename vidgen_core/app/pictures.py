@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vidgen_core import money
 from vidgen_core.app.drawing import SETTING, References, Travels, full_words, plan_picture, references_of, travelling
-from vidgen_core.app.orders import Plan, Wish
+from vidgen_core.app.orders import Plan, Wish, cost_of
 from vidgen_core.app.views import Estimate, Generated, ShotProblem, ShotRefusal
 from vidgen_core.errors import InputError, NotFound, Refused
-from vidgen_core.models import PICTURE_MODES, Candidate, LogLevel, Mode, Money, Output, Shot, TaskStatus
+from vidgen_core.models import PICTURE_MODES, Candidate, LogLevel, Mode, Output, Shot, TaskStatus
 from vidgen_core.providers.base import Problem
 from vidgen_core.store import NewTask, ShotFilter
 
@@ -85,8 +85,9 @@ class Pictures:
         """What ``draw`` with the same words would queue, cost and refuse; nothing is changed."""
         looked = self._look(project_id, shot_ids, _wish(count, provider, model))
         good = [seen for seen in looked if not seen.fatal]
-        costs = [_cost(seen.plan, seen.plan.takes) for seen in good]
-        prices = [money.price_of(seen.plan.provider, seen.plan.model) for seen in good]
+        table = self._app.budget.table()
+        costs = [cost_of(seen.plan, table, seen.plan.takes) for seen in good]
+        prices = [money.price_of(seen.plan.provider, seen.plan.model, table, seen.plan.params) for seen in good]
         return Estimate(
             tasks=sum(seen.plan.takes for seen in good),
             money=money.total(costs),
@@ -115,7 +116,8 @@ class Pictures:
         """
         looked = self._look(project_id, shot_ids, _wish(count, provider, model))
         status = TaskStatus.QUEUED if release else TaskStatus.PENDING
-        new = [task for seen in looked if not seen.fatal for task in _new_tasks(project_id, seen, status)]
+        table = self._app.budget.table()
+        new = [task for seen in looked if not seen.fatal for task in _new_tasks(project_id, seen, status, table)]
         with self._app.store.write() as tx:
             tasks = tx.tasks.add(new)
             if tasks:
@@ -192,11 +194,7 @@ def _wish(count: int | None, provider: Mode | None, model: str | None) -> Wish:
     return Wish(provider=provider, model=model, takes=count)
 
 
-def _cost(planned: Plan, count: int = 1) -> Money | None:
-    return money.estimate(planned.provider, planned.model, planned.params, count)
-
-
-def _new_tasks(project_id: int, seen: _Looked, status: TaskStatus) -> list[NewTask]:
+def _new_tasks(project_id: int, seen: _Looked, status: TaskStatus, table: Sequence[money.Price]) -> list[NewTask]:
     planned = seen.plan
     new = NewTask(
         project_id=project_id,
@@ -205,7 +203,7 @@ def _new_tasks(project_id: int, seen: _Looked, status: TaskStatus) -> list[NewTa
         model=planned.model,
         params=planned.params,
         status=status,
-        cost=_cost(planned),
+        cost=cost_of(planned, table),
         output=Output.IMAGE,
     )
     return [new] * planned.takes

@@ -49,8 +49,22 @@ LOOKS: Final[dict[str, frozenset[str]]] = {
     "projects": frozenset({"all", "get", "find"}),
     "shots": frozenset({"page", "view", "views", "frames", "get", "ids", "by_number", "changed_since", "image_path"}),
     "tasks": frozenset(
-        {"get", "many", "page", "ids", "counts", "attempts", "changed_since", "estimate", "estimate_for", "steps"}
+        {
+            "get",
+            "many",
+            "page",
+            "ids",
+            "counts",
+            "attempts",
+            "changed_since",
+            "estimate",
+            "estimate_for",
+            "preflight",
+            "preflight_tasks",
+            "steps",
+        }
     ),
+    "budget": frozenset({"standing", "prices", "table", "spend", "balances", "differences"}),
     "pictures": frozenset({"of_shot", "get", "missing", "references", "wording", "estimate"}),
     "results": frozenset({"get", "takes_of", "chosen", "file", "poster"}),
     "imports": frozenset(),
@@ -111,6 +125,7 @@ ACTS: Final[dict[str, frozenset[str]]] = {
             "adopt",
             "adopt_new",
             "confirm_price",
+            "go_on",
         }
     ),
     "pictures": frozenset({"draw", "choose", "choose_number", "reject", "set_references"}),

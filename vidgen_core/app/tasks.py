@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vidgen_core import money
-from vidgen_core.app import confirming, recovery
-from vidgen_core.app.orders import Plan, Wish, plan
-from vidgen_core.app.views import Estimate, Generated, Outcome, Refusal, ShotProblem, ShotRefusal, Step
+from vidgen_core.app import canaries, confirming, preflight, recovery
+from vidgen_core.app.orders import Plan, Wish, cost_of, plan
+from vidgen_core.app.preflight import Item
+from vidgen_core.app.views import Estimate, Generated, Outcome, Preflight, Refusal, ShotProblem, ShotRefusal, Step
 from vidgen_core.errors import InputError, Refused
 from vidgen_core.models import LIVE, VIDEO_MODES, Attempt, LogLevel, Mode, Money, Shot, Task, TaskStatus
 from vidgen_core.providers.base import Problem
+from vidgen_core.runner import canary as waiting
 from vidgen_core.settings import KeySettings
 from vidgen_core.store import NewTask, Page, TaskFilter, TaskSort, Tx
 
@@ -105,15 +108,69 @@ class Tasks:
 
     def _estimate(self, looked: Sequence[_Looked]) -> Estimate:
         good = [seen for seen in looked if not _fatal(seen)]
-        costs = [_cost(seen.plan, seen.plan.takes) for seen in good]
-        prices = [money.price_of(seen.plan.provider, seen.plan.model) for seen in good]
+        table = self._app.budget.table()
+        costs = [cost_of(seen.plan, table, seen.plan.takes) for seen in good]
+        prices = [money.price_of(seen.plan.provider, seen.plan.model, table, seen.plan.params) for seen in good]
         return Estimate(
             tasks=sum(seen.plan.takes for seen in good),
             money=money.total(costs),
             free=all(cost is not None and not cost.amount for cost in costs),
             assumed=any(price is not None and price.assumed for price in prices),
             problems=tuple(ShotProblem(seen.shot, problem) for seen in looked for problem in seen.problems),
+            worth=self._worth([seen.plan.provider for seen in good], costs),
         )
+
+    def _worth(self, providers: Sequence[Mode], costs: Sequence[Money | None]) -> Money | None:
+        """Costs in the user's currency, when they are not in it anyway."""
+        settings = self._app.settings()
+        amounts = [(mode, cost) for mode, cost in zip(providers, costs, strict=True) if cost is not None]
+        if len(amounts) < len(costs) or {cost.currency for _, cost in amounts} <= {settings.budget.currency}:
+            return None
+        by_provider: dict[Mode, list[Money]] = {}
+        for mode, cost in amounts:
+            by_provider.setdefault(mode, []).append(cost)
+        worth, uncounted = money.in_currency(by_provider, settings)
+        return None if uncounted else worth
+
+    def preflight(
+        self,
+        project_id: int,
+        shot_ids: Sequence[int],
+        takes: int | None = None,
+        provider: Mode | None = None,
+        model: str | None = None,
+        *,
+        aspect_ratio: str | None = None,
+        size: str | None = None,
+        duration: float | None = None,
+    ) -> Preflight:
+        """Everything that can be known before ``generate`` with the same words is paid for; nothing is changed."""
+        wish = _wish(takes, provider, model, aspect_ratio, size, duration)
+        looked = self._look(project_id, shot_ids, wish)
+        return self._preflight(project_id, [Item(seen.shot.number, *seen.plan, seen.problems) for seen in looked])
+
+    def preflight_tasks(self, project_id: int, ids: Sequence[int]) -> Preflight:
+        """The same for tasks that are to be started or submitted again."""
+        return self._preflight(project_id, [self._item(task) for task in self.many(ids)])
+
+    def _item(self, task: Task) -> Item:
+        try:
+            problems = self._app.provider(task.provider).check(task.model, task.params)
+        except Refused as error:
+            problems = (Problem(field="provider", code=error.code, params=error.params),)
+        return Item(task.shot, task.provider, task.model, task.params, 1, problems)
+
+    def _preflight(self, project_id: int, items: Sequence[Item]) -> Preflight:
+        with self._app.store.read() as tx:
+            return preflight.look(tx, self._app.settings(), self._app.locations, project_id, items)
+
+    def go_on(self, project_id: int, batch: int) -> int:
+        """Release the rest of a batch whose first shot went ahead; returns how many tasks were queued."""
+        with self._app.store.write() as tx:
+            released = canaries.release(tx, project_id, batch)
+            tx.log.add(LogLevel.INFO, "canary_went_on", project_id=project_id, tasks=len(released))
+        self._app.runner.wake()
+        return len(released)
 
     def generate(
         self,
@@ -127,6 +184,7 @@ class Tasks:
         size: str | None = None,
         duration: float | None = None,
         release: bool = True,
+        canary: bool | None = None,
     ) -> Generated:
         """Queue takes for shots in one transaction and return at once; a shot's own parameters win over the words here.
 
@@ -134,19 +192,40 @@ class Tasks:
 
         :param takes: per shot, 1–5
         :param release: False keeps them as *pending* until ``start``
+        :param canary: True releases the first shot only, and the rest with ``go_on`` (or by itself, as the settings have
+            it); None: as the settings have it for large batches
         :raises InputError: ``takes_out_of_range``
         """
         wish = _wish(takes, provider, model, aspect_ratio, size, duration)
         looked = self._look(project_id, shot_ids, wish)
         status = TaskStatus.QUEUED if release else TaskStatus.PENDING
-        new = [task for seen in looked if not _fatal(seen) for task in _new_tasks(project_id, seen, status)]
+        table = self._app.budget.table()
+        new = [task for seen in looked if not _fatal(seen) for task in _new_tasks(project_id, seen, status, table)]
+        waits = release and self._wants_canary(new, canary)
+        if waits:
+            new = [new[0], *(_after(new[0], task) for task in new[1:])]
         with self._app.store.write() as tx:
             tasks = tx.tasks.add(new) if new else []
+            if waits:
+                self._keep_canary(tx, project_id, tasks)
             if tasks:
                 tx.log.add(LogLevel.INFO, "queued", project_id=project_id, tasks=len(tasks), shots=_shots(tasks))
         self._app.runner.wake()
         refused = [ShotRefusal(seen.shot, *_reason(seen)) for seen in looked if _fatal(seen)]
         return Generated(tasks=tuple(tasks), refused=tuple(refused))
+
+    def _wants_canary(self, new: Sequence[NewTask], wanted: bool | None) -> bool:
+        """Whether only the first shot of a batch goes ahead."""
+        budget = self._app.settings().budget
+        large = len(new) > budget.preflight_over
+        shots = {task.shot_id for task in new}
+        return len(shots) > 1 and (wanted if wanted is not None else large and budget.canary != "off")
+
+    def _keep_canary(self, tx: Tx, project_id: int, tasks: Sequence[Task]) -> None:
+        first = [task.id for task in tasks if task.status is TaskStatus.QUEUED]
+        auto = self._app.settings().budget.canary == "auto"
+        waiting.keep(tx, tasks[0].batch, project_id, first, auto=auto)
+        tx.log.add(LogLevel.INFO, "canary_ahead", project_id=project_id, shot=tasks[0].shot, tasks=len(tasks))
 
     def _look(self, project_id: int, shot_ids: Sequence[int], wish: Wish) -> list[_Looked]:
         settings = self._app.settings()
@@ -266,7 +345,9 @@ class Tasks:
 
     def steps(self, task: Task) -> tuple[Step, ...]:
         """The ways on from a task that ended without a video, from free to paid."""
-        return recovery.steps(task, money.estimate(task.provider, task.model, task.params))
+        return recovery.steps(
+            task, money.estimate(task.provider, task.model, task.params, own=self._app.budget.table())
+        )
 
     def _each(
         self,
@@ -320,11 +401,12 @@ def _reason(seen: _Looked) -> tuple[str, dict[str, Any]]:
     return problem.code, problem.params
 
 
-def _cost(planned: Plan, takes: int = 1) -> Money | None:
-    return money.estimate(planned.provider, planned.model, planned.params, takes)
+def _after(first: NewTask, task: NewTask) -> NewTask:
+    """A task of a batch whose ``first`` shot goes ahead: it waits unless it is of that shot."""
+    return task if task.shot_id == first.shot_id else dataclasses.replace(task, status=TaskStatus.PENDING)
 
 
-def _new_tasks(project_id: int, seen: _Looked, status: TaskStatus) -> list[NewTask]:
+def _new_tasks(project_id: int, seen: _Looked, status: TaskStatus, table: Sequence[money.Price]) -> list[NewTask]:
     planned = seen.plan
     new = NewTask(
         project_id=project_id,
@@ -333,7 +415,7 @@ def _new_tasks(project_id: int, seen: _Looked, status: TaskStatus) -> list[NewTa
         model=planned.model,
         params=planned.params,
         status=status,
-        cost=_cost(planned),
+        cost=cost_of(planned, table),
     )
     return [new] * planned.takes
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from vidgen_core.app.budget import Budget
 from vidgen_core.app.checks import Checks
 from vidgen_core.app.cleanup import Cleanup
 from vidgen_core.app.desk import Desk
@@ -52,6 +53,7 @@ class Vidgen:
         self.shots = Shots(self)
         self.tasks = Tasks(self)
         self.pictures = Pictures(self)
+        self.budget = Budget(self)
         self.results = Results(self)
         self.imports = Imports(self)
         self.watching = Watching(self)

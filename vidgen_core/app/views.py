@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import Field
 
-from vidgen_core.models import Candidate, Frozen, Heartbeat, Mode, Money, Shot, Take, Task, TaskStatus
+from vidgen_core.models import Balance, Candidate, Frozen, Heartbeat, Mode, Money, Shot, Take, Task, TaskStatus
+from vidgen_core.money import Standing
 from vidgen_core.providers.base import Connection, Problem
 
 if TYPE_CHECKING:
@@ -71,6 +74,127 @@ class Refusal(NamedTuple):
     params: dict[str, Any]
 
 
+class SpendLine(Frozen):
+    """One line of the ledger's sums; amounts are in the provider's ``currency`` (None: no price was known)."""
+
+    project: str
+    #: On this machine's calendar; None where days are not told apart.
+    day: date | None
+    provider: Mode
+    #: What people see of the key; empty where keys are not told apart.
+    key: str
+    currency: str | None
+    #: Submits that cost or may cost something.
+    attempts: int
+    #: By our prices.
+    estimated: Decimal
+    #: Named by the provider.
+    charged: Decimal
+    #: Given back.
+    refunded: Decimal
+    #: Perhaps owed: lost answers, jobs given up.
+    unknown: Decimal
+    #: Estimated, charged and unknown together.
+    owed: Money | None
+    #: The same in the user's currency, a conversion; None without a rate.
+    worth: Money | None
+
+
+class BalanceDifference(Frozen):
+    """What a batch took from an account, beside what the ledger says."""
+
+    provider: Mode
+    #: Several keys of one account are one line.
+    keys: tuple[str, ...]
+    since: datetime
+    until: datetime
+    before: Money
+    after: Money
+    gone: Money
+    ledger: Money
+    #: ``gone`` less ``ledger``: above zero the provider took more than we know of.
+    difference: Money
+
+
+class BudgetView(Frozen):
+    """How the limits of a project stand."""
+
+    standings: tuple[Standing, ...] = ()
+    #: Why nothing of this project is submitted: code and params of its sentence.
+    hold: dict[str, Any] | None = None
+    #: Keys of which less is left than the user wants to be warned of.
+    low: tuple[Balance, ...] = ()
+
+    @property
+    def nearest(self) -> Standing | None:
+        """The limit of which least is left, in parts of it."""
+        return max(self.standings, key=lambda standing: standing.percent, default=None)
+
+
+class Canary(Frozen):
+    """A large batch whose first shot goes ahead."""
+
+    batch: int
+    #: Tasks of the first shot, and how they stand.
+    first: int
+    done: int
+    failed: int
+    #: Tasks that wait for it.
+    waiting: int
+    #: Goes on by itself when the first shot has succeeded.
+    auto: bool
+
+    @property
+    def decided(self) -> bool:
+        """Whether the first shot has ended."""
+        return self.done + self.failed == self.first
+
+
+class PreflightProblem(Frozen):
+    """Something that stands against a part of a batch (``error.<code>``)."""
+
+    code: str
+    params: dict[str, Any]
+    #: These shots get no video.
+    fatal: bool
+    #: Numbers of the shots, at most 50 of them; empty: the batch as a whole.
+    shots: tuple[str, ...]
+    count: int
+
+
+class BalanceAfter(NamedTuple):
+    """What a batch would leave of a balance."""
+
+    provider: Mode
+    #: When ``left`` was read.
+    at: datetime
+    left: Money
+    after: Money
+
+
+class Preflight(Frozen):
+    """The sheet before a batch."""
+
+    #: Tasks that would be queued, and the shots or tasks they are for.
+    tasks: int
+    shots: int
+    #: More than the settings let go without this sheet.
+    large: bool
+    problems: tuple[PreflightProblem, ...]
+    #: By provider, one amount a currency.
+    costs: dict[Mode, tuple[Money, ...]]
+    #: In the user's currency: when everything succeeds at once, and when every retry is needed and paid; None: a price
+    #: or a rate is missing.
+    low: Money | None
+    high: Money | None
+    #: The part of it that is known.
+    at_least: Money
+    balances: tuple[BalanceAfter, ...]
+    #: None: nothing like it has been made yet.
+    seconds: float | None
+    standings: tuple[Standing, ...]
+
+
 class Estimate(Frozen):
     """What a click on *Generate* would make."""
 
@@ -83,6 +207,8 @@ class Estimate(Frozen):
     #: True: at least one price is our assumption.
     assumed: bool = False
     problems: tuple[ShotProblem, ...] = ()
+    #: The same in the user's currency; None when it is in it already, or a rate or a price is missing.
+    worth: Money | None = None
 
 
 class Generated(Frozen):
@@ -176,6 +302,8 @@ class Status(Frozen):
     lanes: dict[Mode, dict[str, Any]] = Field(default_factory=dict)
     connection: Connection | None = None
     connection_age: float | None = None
+    budget: BudgetView = BudgetView()
+    canaries: tuple[Canary, ...] = ()
 
     @property
     def live(self) -> int:

@@ -15,7 +15,7 @@ from vidgen_core.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vidgen_core.app import Estimate, Generated, RowNote, Vidgen
+    from vidgen_core.app import Estimate, Generated, Preflight, RowNote, Vidgen
     from vidgen_core.importing import ImportPlan, Tray
     from vidgen_core.models import Project
 
@@ -126,6 +126,8 @@ def generate(
     size: Annotated[str | None, typer.Option("--size", metavar="S", help="cli.option.size")] = None,
     duration: Annotated[float | None, typer.Option("--duration", metavar="SECONDS", help="cli.option.duration")] = None,
     yes: YesOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="cli.option.preflight")] = False,
+    canary: Annotated[bool | None, typer.Option("--canary/--no-canary", help="cli.option.canary")] = None,
     project: ProjectOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
@@ -144,11 +146,36 @@ def generate(
         where = session.existing_project(app)
         ids = app.shots.ids(where.id) if everything else [shot_numbered(app, where, number).id for number in shot or ()]
         estimate = app.tasks.estimate(where.id, ids, **wish)
+        if dry_run:
+            _rehearse_batch(session, app.tasks.preflight(where.id, ids, **wish))
+            return
         session.count("cli.estimate", estimate.tasks, price=price_of(session, estimate))
         warn_of(session, estimate)
+        if estimate.tasks > app.settings().budget.preflight_over and not session.as_json:
+            _show_preflight(session, app.tasks.preflight(where.id, ids, **wish))
         if estimate.tasks and not (estimate.free or yes or as_json):
             session.confirm("cli.ask_generate")
-        finish(session, where, estimate, app.tasks.generate(where.id, ids, **wish))
+        finish(session, where, estimate, app.tasks.generate(where.id, ids, canary=canary, **wish))
+
+
+def _rehearse_batch(session: Session, sheet: Preflight) -> None:
+    """Only the sheet; leaves with 1 when something on it stops a shot."""
+    from vidgen_core.cli.shapes import preflight_shape
+
+    session.answer(preflight_shape(sheet, session.text))
+    if not session.as_json:
+        _show_preflight(session, sheet)
+    if any(problem.fatal for problem in sheet.problems):
+        raise typer.Exit(SOME_FAILED)
+
+
+def _show_preflight(session: Session, sheet: Preflight) -> None:
+    from vidgen_core.app.sheet import facts_of, problem_line
+
+    for line in facts_of(session.text, sheet):
+        session.warn_line(line)
+    for problem in sheet.problems:
+        session.warn_line(problem_line(session.text, problem))
 
 
 def price_of(session: Session, estimate: Estimate) -> str:

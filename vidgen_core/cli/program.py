@@ -19,6 +19,7 @@ from vidgen_core.cli import (
     running,
     serving,
     settings,
+    spending,
     wishes,
     writing,
 )
@@ -47,6 +48,7 @@ def build() -> typer.Typer:
         wishes,
         exporting,
         figures,
+        spending,
         checking,
         notify,
         settings,

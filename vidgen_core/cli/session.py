@@ -102,6 +102,10 @@ class Session:
         """A sentence that must not get lost in the answer."""
         self.err.print(self.text(id, **params), markup=False, soft_wrap=True)
 
+    def warn_line(self, line: str) -> None:
+        """A sentence that was put into words elsewhere."""
+        self.err.print(line, markup=False, soft_wrap=True)
+
     def complain(self, code: str, params: dict[str, Any], about: str | None = None) -> None:
         """Why something was not done, after what it was about."""
         sentence = self.reason(code, params)

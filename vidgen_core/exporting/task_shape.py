@@ -35,7 +35,7 @@ def task_shape(task: Task, project: str, text: Text) -> dict[str, Any]:
 def error_shape(task: Task, text: Text) -> dict[str, Any] | None:
     """Why a task failed, None when it did not."""
     failure = task.failure
-    if failure is None or task.status is not TaskStatus.FAILED:
+    if failure is None or task.status not in (TaskStatus.FAILED, TaskStatus.PENDING):
         return None
     return {
         "kind": failure.kind.value,

@@ -16,7 +16,7 @@ from vidgen_core.keys import Lease
 from vidgen_core.media.files import ensure_free_space
 from vidgen_core.models import AttemptState, Heartbeat, LogLevel, Mode, Task, TaskStatus
 from vidgen_core.providers.base import Key
-from vidgen_core.runner import late, records, thrift
+from vidgen_core.runner import canary, late, records, thrift
 from vidgen_core.runner.advance import advance
 from vidgen_core.runner.books import Books
 from vidgen_core.runner.context import Context, Held, Lane, Next
@@ -246,6 +246,8 @@ class Scheduler:
         ctx.budget.let_go(modes, projects)
         if projects:
             await ctx.writer.do(lambda tx: thrift.lift_projects(tx, projects))
+        if ripe := await ctx.read(canary.ripe):
+            await ctx.writer.do(lambda tx: canary.go_on(tx, ripe))
 
     def _watch_disk(self) -> None:
         """A paid result needs a place to come to: without room nothing is submitted."""

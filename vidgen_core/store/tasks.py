@@ -256,6 +256,11 @@ class Tasks(Subject):
         found = {row.status: int(row.n) for row in self.tx.run(query)}
         return {status: found.get(status, 0) for status in TaskStatus}
 
+    def of_batch(self, batch: int, status: TaskStatus) -> list[int]:
+        """Ids of a batch's tasks that stand so, oldest first."""
+        wanted = (tasks.c.batch == batch, tasks.c.status == status, _ALIVE)
+        return list(self.tx.run(select(tasks.c.id).where(*wanted).order_by(tasks.c.id)).scalars())
+
     def changed_since(self, project_id: int, rev: int) -> list[int]:
         """Tasks that were changed, deleted or restored after ``rev``."""
         query = select(tasks.c.id).where(tasks.c.project_id == project_id, tasks.c.rev > rev)

@@ -15,10 +15,10 @@ from vidgen_core.app.imports import ReviewRow
 from vidgen_core.errors import ErrorKind, VidgenError
 from vidgen_core.locale import Text
 from vidgen_core.media.images import thumbnail
-from vidgen_core.ui import add_order
+from vidgen_core.ui import add_order, preflight
 from vidgen_core.ui.add_order import Planned
 from vidgen_core.ui.labels import Colour, plain, price
-from vidgen_core.ui.session import Visit, sentence, show_told
+from vidgen_core.ui.session import Visit, here, sentence, show_told
 
 PER_PAGE: Final = 20
 _OUTCOME: Final = "_add_outcome"
@@ -104,7 +104,9 @@ def _carry_out(visit: Visit, planned: Planned, *, generate: bool) -> None:
 
     try:
         done = app.imports.carry_out(visit.project.id, planned.plan, planned.again, tell)
-        made = app.tasks.generate(visit.project.id, [shot.id for shot in done.added]) if generate else None
+        ids = [shot.id for shot in done.added]
+        large = generate and preflight.is_large(app.tasks.estimate(visit.project.id, ids).tasks)
+        made = app.tasks.generate(visit.project.id, ids) if generate and not large else None
     except VidgenError as error:
         bar.empty()
         st.error(sentence(error), icon=":material/error:")
@@ -115,7 +117,18 @@ def _carry_out(visit: Visit, planned: Planned, *, generate: bool) -> None:
     for name in ("add_prompts", "add_links", "add_form_prompt", "add_form_shot"):
         if name in st.session_state:
             del st.session_state[name]
+    if large:
+        preflight.ask(
+            app.tasks.preflight(visit.project.id, ids), lambda ahead: _generate(done, ids, ahead), canary=True
+        )
     st.rerun()
+
+
+def _generate(done: Imported, ids: list[int], ahead: bool) -> None:
+    """The sheet was released: the shots that were added get their takes."""
+    visit = here()
+    made = visit.app.tasks.generate(visit.project.id, ids, canary=ahead)
+    st.session_state[_OUTCOME] = (done, len(made.tasks))
 
 
 def show_outcome(visit: Visit) -> None:

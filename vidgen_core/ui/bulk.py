@@ -14,7 +14,7 @@ from vidgen_core.errors import ErrorKind
 from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import LIVE, Task, TaskStatus
 from vidgen_core.store import TaskFilter
-from vidgen_core.ui import dialogs, tables
+from vidgen_core.ui import dialogs, preflight, tables
 from vidgen_core.ui.bulk_work import carry_out, in_batches
 from vidgen_core.ui.session import answered, here, keep, tell
 from vidgen_core.ui.task_filter import Query
@@ -115,6 +115,16 @@ def _for_all(name: str, wanted: TaskFilter) -> None:
 
 @answered
 def start(ids: list[int]) -> None:
+    """Release kept tasks; a large batch is gone through on the sheet first."""
+    if preflight.is_large(len(ids)):
+        visit = here()
+        preflight.ask(visit.app.tasks.preflight_tasks(visit.project.id, ids), lambda _ahead: _start(ids))
+    else:
+        _start(ids)
+
+
+@answered
+def _start(ids: list[int]) -> None:
     carry_out(_finish, start=ids)
 
 
@@ -311,8 +321,19 @@ def _price(t: Text, steps: Sequence[Step]) -> str:
 @answered
 def _submit_again(groups: list[Group]) -> None:
     ids = {asks: [task.id for group in groups if group.asks is asks for task in group.tasks] for asks in (False, True)}
+    every = ids[False] + ids[True]
+    if preflight.is_large(len(every)):
+        visit = here()
+        sheet = visit.app.tasks.preflight_tasks(visit.project.id, every)
+        preflight.ask(sheet, lambda _ahead: _retry_all(ids))
+    else:
+        _retry_all(ids)
+        st.rerun()
+
+
+@answered
+def _retry_all(ids: dict[bool, list[int]]) -> None:
     carry_out(_finish, retry=ids[False], retry_in_doubt=ids[True])
-    st.rerun()
 
 
 _FOR_ALL: Final[dict[str, tuple[str, Callable[[list[int]], None], frozenset[TaskStatus]]]] = {

@@ -14,7 +14,7 @@ from vidgen_core.errors import ErrorKind
 from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import Mode, Money, TaskStatus
 from vidgen_core.store import TaskFilter
-from vidgen_core.ui import dialogs, push, video_settings
+from vidgen_core.ui import budget_bar, dialogs, push, video_settings
 from vidgen_core.ui.labels import MODE_ICONS, mode_label, status_colour
 from vidgen_core.ui.session import Visit, answered, here, now, show_told, tell
 
@@ -152,6 +152,7 @@ def _figures(visit: Visit, status: Status) -> None:
             st.badge(t(f"shell.count.{name}", n=t.number(number)), icon=STATUS_ICONS[statuses[0]], color=colour)
         if spent := _spent(t, status):
             st.badge(spent, color="gray")
+        budget_bar.badge(t, status)
         st.space("stretch")
         _stops(visit, status)
 
@@ -265,7 +266,11 @@ def _troubles(visit: Visit, status: Status) -> None:
             t("shell.paused_by_user") if status.paused == "user" else t.error(ErrorKind.PROVIDER, status.paused, {})
         )
         st.info(reason, icon=":material/pause_circle:")
+    budget_bar.troubles(visit, status)
     for mode, hold in status.lanes.items():
+        if budget_bar.is_of_budget(hold):
+            budget_bar.held(visit, str(hold["code"]), hold.get("params") or {}, mode)
+            continue
         why = t.error(ErrorKind.PROVIDER, str(hold.get("code")), _in_words(t, mode, hold.get("params") or {}))
         with st.container(horizontal=True, vertical_alignment="center", key=f"lane_{mode}"):
             st.warning(t("shell.lane_held", mode=mode_label(t, mode), why=why), icon=":material/front_hand:")

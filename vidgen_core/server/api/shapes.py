@@ -149,6 +149,8 @@ class GenerateBody(Body):
     duration: Duration | None = None
     release: Yes = True
     """False keeps the tasks as pending until they are run."""
+    canary: Yes | None = None
+    """True releases the first shot only and keeps the rest as pending; left out, the settings decide."""
     dry_run: Yes = False
     """True: say what it would cost and queue nothing."""
 

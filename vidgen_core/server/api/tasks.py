@@ -84,6 +84,7 @@ def create_tasks(app: App, t: Words, body: shapes.GenerateBody) -> shapes.Genera
         size=body.size,
         duration=body.duration,
         release=body.release,
+        canary=body.canary,
     )
     return shapes.GenerateAnswer(
         tasks=answers(made.tasks, t, where),

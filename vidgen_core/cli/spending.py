@@ -1,0 +1,132 @@
+"""``vidgen spend`` and ``budget``: what it has cost, what is left, and how much it may cost."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidgen_core.cli.session import DEFAULT, EveryProjectOption, JsonOption, ProjectOption, Session
+from vidgen_core.errors import InputError
+
+if TYPE_CHECKING:
+    from vidgen_core.app import BalanceDifference, BudgetView, SpendLine
+    from vidgen_core.models import Money
+
+
+def register(app: typer.Typer) -> None:
+    app.command("spend", help="cli.help.spend")(spend)
+    app.command("budget", help="cli.help.budget")(budget)
+
+
+def spend(
+    since: Annotated[str | None, typer.Option("--since", metavar="YYYY-MM-DD", help="cli.option.since")] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="YYYY-MM-DD", help="cli.option.until")] = None,
+    project: EveryProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    first, last = _day(since), _day(until)
+    with session.open() as app:
+        from vidgen_core.cli.shapes import difference_shape, spend_shape
+
+        where = session.existing_project(app) if project else None
+        lines = app.budget.spend(where.id if where else None, first, last)
+        differences = app.budget.differences()
+        session.answer(
+            {
+                "spend": [spend_shape(line) for line in lines],
+                "batches": [difference_shape(one) for one in differences],
+            }
+        )
+        if session.as_json:
+            return
+        if not lines:
+            session.say("cli.spend_nothing")
+            return
+        columns = ("day", "project", "provider", "key", "estimated", "charged", "refunded", "unknown", "worth")
+        session.table([f"cli.spend.{name}" for name in columns], [_row(session, line) for line in lines])
+        for one in differences:
+            _tell_difference(session, one)
+
+
+def _day(text: str | None) -> date | None:
+    """:raises InputError: ``day_unreadable`` (day)"""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise InputError("day_unreadable", day=text) from None
+
+
+def _row(session: Session, line: SpendLine) -> tuple[str, ...]:
+    def said(amount: Decimal) -> str:
+        return _money(session, amount, line.currency) if amount else "–"
+
+    worth = session.text.money(line.worth, estimated=True) if line.worth and line.owed != line.worth else "–"
+    amounts = (said(line.estimated), said(line.charged), said(line.refunded), said(line.unknown))
+    return str(line.day), line.project, session.text(f"mode.{line.provider}"), line.key or "–", *amounts, worth
+
+
+def _money(session: Session, amount: Decimal, currency: str | None) -> str:
+    from vidgen_core.models import Money
+
+    return session.text.money(Money(amount=amount, currency=currency or "credits"), estimated=False)
+
+
+def _tell_difference(session: Session, one: BalanceDifference) -> None:
+    def said(money: Money) -> str:
+        return session.text.money(money, estimated=False)
+
+    session.say(
+        "cli.spend_difference" if one.difference.amount else "cli.spend_no_difference",
+        provider=session.text(f"mode.{one.provider}"),
+        keys=", ".join(one.keys),
+        since=session.text.datetime(one.since, one.since.astimezone().tzinfo),  # type: ignore[arg-type]
+        gone=said(one.gone),
+        ledger=said(one.ledger),
+        difference=said(one.difference),
+    )
+
+
+def budget(
+    limit: Annotated[str | None, typer.Option("--limit", metavar="AMOUNT", help="cli.option.project_limit")] = None,
+    go_on: Annotated[bool, typer.Option("--go-on", help="cli.option.go_on")] = False,
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    with session.open() as app:
+        where = session.existing_project(app)
+        if limit is not None:
+            app.budget.limit_project(where.id, _amount(limit))
+        found = app.budget.go_on(where.id) if go_on else app.budget.standing(where.id)
+        _show(session, found)
+
+
+def _amount(text: str) -> Decimal:
+    """:raises InputError: ``amount_unreadable`` (amount)"""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise InputError("amount_unreadable", amount=text) from None
+
+
+def _show(session: Session, found: BudgetView) -> None:
+    from vidgen_core.cli.shapes import budget_shape
+
+    session.answer(budget_shape(found))
+    if session.as_json:
+        return
+    if not found.standings:
+        session.say("cli.budget_none")
+    for standing in found.standings:
+        told: dict[str, Any] = {
+            "spent": session.text.money(standing.spent, estimated=True),
+            "limit": session.text.money(standing.limit, estimated=False),
+            "percent": standing.percent,
+        }
+        session.say(f"cli.budget_{standing.scope}", **told)
+    if found.hold:
+        session.complain(str(found.hold["code"]), found.hold["params"])

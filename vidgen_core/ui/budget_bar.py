@@ -1,0 +1,148 @@
+"""The budget in the header: how much of it is used, why it holds the queue back, and the ways on."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+import streamlit as st
+
+from vidgen_core.app import Status
+from vidgen_core.errors import ErrorKind
+from vidgen_core.locale import Text
+from vidgen_core.models import Mode
+from vidgen_core.money import Scope, Standing
+from vidgen_core.runner.thrift import CODES
+from vidgen_core.ui import dialogs
+from vidgen_core.ui.labels import mode_label
+from vidgen_core.ui.session import Visit, answered, here, tell
+
+_NEW_LIMIT: Final = "budget_new_limit"
+_LIMITS: Final = {Scope.ALL: "budget.limit", Scope.DAY: "budget.per_day"}
+
+
+def is_of_budget(hold: dict[str, Any]) -> bool:
+    """Whether a lane is held back by the budget."""
+    return str(hold.get("code")) in CODES
+
+
+def badge(t: Text, status: Status) -> None:
+    """The limit of which least is left; every limit is in its help."""
+    nearest = status.budget.nearest
+    if nearest is None:
+        return
+    colour = "red" if nearest.reached else "orange" if nearest.warns else "green"
+    every = "  \n".join(_said(t, standing) for standing in status.budget.standings)
+    st.badge(_said(t, nearest), icon=":material/savings:", color=colour, help=every)  # type: ignore[arg-type]
+
+
+def _said(t: Text, standing: Standing) -> str:
+    return t(
+        f"shell.budget_{standing.scope}",
+        spent=t.money(standing.spent, estimated=True),
+        limit=t.money(standing.limit, estimated=False),
+        percent=standing.percent,
+    )
+
+
+def troubles(visit: Visit, status: Status) -> None:
+    """What the budget holds back, keys with little left, and batches that wait for their first shot."""
+    t, hold = visit.t, status.budget.hold
+    if hold is not None:
+        held(visit, str(hold["code"]), hold["params"])
+    for low in status.budget.low:
+        left = {
+            "provider": mode_label(t, low.provider),
+            "key": low.key_label,
+            "left": low.money.model_dump(mode="json"),
+        }
+        st.warning(t.error(ErrorKind.BALANCE, "balance_low", left), icon=":material/battery_alert:")
+    for waiting in status.canaries:
+        _canary(visit, waiting.batch, waiting)
+
+
+def held(visit: Visit, code: str, params: dict[str, Any], mode: Mode | None = None) -> None:
+    """One sentence and its two ways on."""
+    t = visit.t
+    named = params | {"provider": mode_label(t, Mode(params["provider"]))} if "provider" in params else params
+    said = t.error(ErrorKind.BALANCE, code, named)
+    key = mode.value if mode else "project"
+    with st.container(horizontal=True, vertical_alignment="center", key=f"budget_held_{key}"):
+        st.warning(said, icon=":material/savings:")
+        if code == "budget_rate_missing":
+            return
+        scope = Scope(code.removeprefix("budget_"))
+        st.button(
+            t("shell.budget_once"), key=f"budget_once_{key}", on_click=_ask_once, help=t("shell.budget_once_help")
+        )
+        st.button(
+            t("shell.budget_raise"), key=f"budget_raise_{key}", on_click=_ask_raise, args=(scope,), type="primary"
+        )
+
+
+def _canary(visit: Visit, batch: int, waiting: Any) -> None:
+    t = visit.t
+    name = "decided" if waiting.decided else "waits"
+    said = t(f"shell.canary_{name}", done=waiting.done, first=waiting.first, waiting=t.number(waiting.waiting))
+    with st.container(horizontal=True, vertical_alignment="center", key=f"canary_{batch}"):
+        st.info(said, icon=":material/looks_one:")
+        st.button(t("shell.canary_go_on"), key=f"canary_go_on_{batch}", on_click=_release, args=(batch,))
+
+
+@answered
+def _release(batch: int) -> None:
+    visit = here()
+    released = visit.app.tasks.go_on(visit.project.id, batch)
+    tell(visit.t.n("shell.canary_released", released), ":material/check:")
+
+
+@answered
+def _ask_once() -> None:
+    t = here().t
+    dialogs.ask(t("shell.budget_once"), dialogs.confirm, t("shell.budget_once_question"), t("shell.budget_once"), _once)
+
+
+@answered
+def _once() -> None:
+    visit = here()
+    visit.app.budget.go_on(visit.project.id)
+    tell(visit.t("shell.budget_goes_on"), ":material/check:")
+
+
+@answered
+def _ask_raise(scope: Scope) -> None:
+    dialogs.ask(here().t(f"shell.budget_raise_{scope}"), _raise, scope)
+
+
+def _raise(scope: Scope) -> None:
+    """The dialog: the new limit, and what is spent already."""
+    visit = here()
+    t = visit.t
+    standing = next((one for one in visit.app.budget.standing(visit.project.id).standings if one.scope is scope), None)
+    if standing is None:
+        st.caption(t("shell.budget_no_limit"))
+        return
+    st.caption(_said(t, standing))
+    st.number_input(
+        t("shell.budget_new_limit", currency=standing.limit.currency),
+        value=float(standing.limit.amount),
+        min_value=0.0,
+        step=10.0,
+        format="%g",
+        key=_NEW_LIMIT,
+    )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.button(t("common.cancel"), key="budget_raise_cancel", on_click=st.rerun)
+        st.button(t("common.save"), key="budget_raise_save", type="primary", on_click=_save, args=(scope,))
+
+
+@answered
+def _save(scope: Scope) -> None:
+    # Not handed over by the button, which knows only what was typed when it was drawn.
+    visit, amount = here(), Decimal(str(st.session_state[_NEW_LIMIT]))
+    if scope is Scope.PROJECT:
+        visit.app.budget.limit_project(visit.project.id, amount)
+    else:
+        visit.app.settings_file.change({_LIMITS[scope]: amount})
+        visit.app.runner.wake()
+    st.rerun()

@@ -8,7 +8,16 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.models import Mode
-from vidgen_core.ui import about, budget_form, keys_table, notices_form, save_folder, settings_form, sharing_form
+from vidgen_core.ui import (
+    about,
+    budget_form,
+    keys_table,
+    notices_form,
+    picture_settings,
+    save_folder,
+    settings_form,
+    sharing_form,
+)
 from vidgen_core.ui.labels import MODE_ICONS, mode_label
 from vidgen_core.ui.session import Visit, here, show_told
 from vidgen_core.ui.settings_form import Form
@@ -148,6 +157,7 @@ def look(visit: Visit) -> None:
 
 _SECTIONS: Final[dict[str, Callable[[Visit], None]]] = {
     "providers": providers,
+    "pictures": picture_settings.section,
     "runner": runner,
     "files": files,
     "budget": budget_form.show,

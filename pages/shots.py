@@ -6,14 +6,23 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.store import ShotFilter
-from vidgen_core.ui import bulk_work, card_select, cards, generate_all, push, shot_table
+from vidgen_core.ui import (
+    bulk_work,
+    card_select,
+    cards,
+    generate_all,
+    picture_dialogs,
+    project_references,
+    push,
+    shot_table,
+)
 from vidgen_core.ui.session import Visit, here
 from vidgen_core.ui.shot_dialogs import ask_for_shots, undo_bar
 
 PER_PAGE: Final = 12
 VIEWS: Final = ("cards", "table")
 STATE: Final = "state"
-STATES: Final = ("all", "without_takes", "running", "to_choose", "chosen", "failed")
+STATES: Final = ("all", "without_picture", "without_takes", "running", "to_choose", "chosen", "failed")
 
 
 def to_first_page() -> None:
@@ -88,6 +97,8 @@ def view_switch(visit: Visit, wanted: ShotFilter, total: int) -> str:
             card_select.tick_all_button(visit, wanted, total)
         st.space("stretch")
         generate_all.button(visit, wanted)
+        picture_dialogs.missing_button(visit)
+        project_references.button(visit)
     return str(view)
 
 

@@ -6,6 +6,7 @@ Mounted under ``/app/static``, the one prefix whose relative addresses Streamlit
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -84,6 +85,18 @@ async def small_candidate(request: Request) -> Response:
     return _file(request, path, "image/jpeg", f"{key}-{THUMBNAIL_EDGE}")
 
 
+async def drawn(request: Request) -> Response:
+    """What a task has drawn, small."""
+    key, path = await asyncio.to_thread(_drawn, request.path_params["id"])
+    return _file(request, path, "image/jpeg", f"{key}-{THUMBNAIL_EDGE}")
+
+
+async def reference(request: Request) -> Response:
+    """A picture by its key, as people who write the references of a project see it, small."""
+    path = await asyncio.to_thread(_reference, request.path_params["key"])
+    return _file(request, path, "image/jpeg", path.stem)
+
+
 async def waiting(request: Request) -> Response:
     """What stands in a take's place until there is a video, in its ratio: the reference image, out of focus."""
     tag, path = await asyncio.to_thread(_waiting, request.path_params["id"])
@@ -140,6 +153,22 @@ def _small_candidate(candidate_id: int) -> tuple[str, Path]:
     return key, _small(source)
 
 
+def _drawn(task_id: int) -> tuple[str, Path]:
+    vidgen = get_vidgen()
+    with vidgen.store.read() as tx:
+        found = tx.candidates.of_task(task_id)
+    if found is None or not found.image:
+        raise NotFound("file_gone")
+    return found.image, _small(_existing(vidgen.locations.images / found.image))
+
+
+def _reference(key: str) -> Path:
+    # A key is a hash and an ending: whoever names one has been shown it, and no path fits the form.
+    if not re.fullmatch(r"[0-9a-f]{64}\.[a-z]{3,4}", key):
+        raise NotFound("file_gone")
+    return _small(_existing(get_vidgen().locations.images / key))
+
+
 def _small(source: Path, edge: int = THUMBNAIL_EDGE) -> Path:
     target = get_vidgen().locations.thumbnails / f"{source.stem}-{edge}.jpg"
     _make(target, lambda path: images.thumbnail(source, path, edge))
@@ -193,6 +222,8 @@ MEDIA: Final[tuple[BaseRoute, ...]] = (
     Route("/original/{id:int}", original),
     Route("/candidate/{id:int}", candidate),
     Route("/candidate/{id:int}.jpg", small_candidate),
+    Route("/drawn/{id:int}.jpg", drawn),
+    Route("/reference/{key}.jpg", reference),
     Route("/waiting/{id:int}.jpg", waiting),
     Route("/icon/{name}.svg", icon),
 )

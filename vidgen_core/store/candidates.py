@@ -71,6 +71,9 @@ class Candidates(Subject):
             raise NotFound("candidate_not_found", id=candidate_id)
         return found[0]
 
+    def of_task(self, task_id: int) -> Candidate | None:
+        return next(iter(self._where(candidates.c.task_id == task_id)), None)
+
     def of_shots(self, shot_ids: Collection[int]) -> dict[int, list[Candidate]]:
         """Candidates by shot, each list by number; every shot asked for is in it."""
         found: dict[int, list[Candidate]] = defaultdict(list)

@@ -7,6 +7,7 @@ keeps its place from run to run, so that players go on playing and text being ty
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 import streamlit as st
@@ -17,11 +18,12 @@ from vidgen_core.errors import NotFound
 from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import ENDED, Mode, Shot, Take, Task, TaskStatus
 from vidgen_core.settings import Settings
-from vidgen_core.ui import push
+from vidgen_core.ui import picture_cards, push
 from vidgen_core.ui.card_select import tick_box
 from vidgen_core.ui.confirm_price import confirm_button
-from vidgen_core.ui.labels import elapsed, plain, price, status_badge, step_label
+from vidgen_core.ui.labels import elapsed, plain, price, status_badge, step_label, take_label
 from vidgen_core.ui.media import download_url, icon, image_url, poster_url, video_url, waiting_url
+from vidgen_core.ui.picture_dialogs import ask_for_drawing
 from vidgen_core.ui.prompt import prompt_box
 from vidgen_core.ui.session import Visit, answered, here, now, sentence, show_told, tell
 from vidgen_core.ui.shot_dialogs import (
@@ -93,6 +95,7 @@ def _card(view: ShotView) -> None:
         with st.container(border=True, key=f"shot_{shot_id}", gap="small", height="stretch"):
             _head(visit, current)
             _body(visit, current)
+            picture_cards.strip(visit, current, partial(_under_way, visit.t), partial(_ended, visit))
             _takes(visit, current)
 
     draw()
@@ -142,6 +145,7 @@ def _shot_menu(visit: Visit, view: ShotView) -> None:
         "one_more": lambda: generate(shot.id, 1),
         "parameters": lambda: ask_for_parameters(shot.id),
         "picture": lambda: ask_for_picture(shot.id),
+        "draw": lambda: ask_for_drawing(shot.id),
         "duplicate": lambda: duplicate(shot.id),
         "delete": lambda: delete(shot.id),
     }
@@ -169,7 +173,7 @@ def duplicate(shot_id: int) -> None:
     app = here().app
     shot = app.shots.get(shot_id)
     image = app.shots.image_path(shot.image) if shot.image else None
-    copy = app.shots.add(shot.project_id, None, shot.prompt, image, shot.params)
+    copy = app.shots.add(shot.project_id, None, shot.prompt, image, shot.params, picture_prompt=shot.picture_prompt)
     order = app.shots.ids(shot.project_id)
     after = order[order.index(shot_id) + 1]
     if after != copy.id:
@@ -184,13 +188,7 @@ def _body(visit: Visit, view: ShotView) -> None:
             if shot.image:
                 st.image(image_url(shot), width="stretch", alt=visit.t("shots.picture_of", shot=shot.number))
             else:
-                st.button(
-                    visit.t("shots.add_picture"),
-                    key=f"add_picture_{shot.id}",
-                    icon=":material/add_photo_alternate:",
-                    on_click=ask_for_picture,
-                    args=(shot.id,),
-                )
+                picture_cards.missing(visit, shot)
         with st.container(width="stretch", gap="xsmall"):
             prompt_box(visit.t, shot)
             st.caption(f"{_wishes(settings, shot)} · {_summary(visit.t, slots(view))}")
@@ -252,7 +250,7 @@ def _slot(visit: Visit, view: ShotView, slot: Slot) -> None:
 def _under_way(t: Text, task: Task) -> None:
     """Stage, percent where the provider gives one, and how long it has been at it; nothing is made up."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.markdown(f"**v{task.take}**", width="content")
+        st.markdown(f"**{take_label(task)}**", width="content")
         if task.cancel_requested:
             st.badge(t("shots.cancelling"), icon=":material/hourglass_bottom:", color="gray")
         else:
@@ -286,7 +284,7 @@ def _ended(visit: Visit, task: Task) -> None:
     """A take that ended without a video: why, and the ways on from free to paid."""
     t = visit.t
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.markdown(f"**v{task.take}**", width="content")
+        st.markdown(f"**{take_label(task)}**", width="content")
         status_badge(t, task.status)
     if task.failure is not None:
         st.caption(t.failure(task.failure))

@@ -14,7 +14,7 @@ from vidgen_core.errors import ErrorKind
 from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import Mode, Money, TaskStatus
 from vidgen_core.store import TaskFilter
-from vidgen_core.ui import budget_bar, dialogs, push, video_settings
+from vidgen_core.ui import budget_bar, dialogs, picture_settings, push, video_settings
 from vidgen_core.ui.labels import MODE_ICONS, mode_label, status_colour
 from vidgen_core.ui.session import Visit, answered, here, now, show_told, tell
 
@@ -79,6 +79,12 @@ def _provider(visit: Visit, status: Status) -> None:
         _connection(t, status)
         st.space("stretch")
         st.button(
+            t("pictures.settings_button"),
+            icon="⚙️",
+            key="open_picture_settings",
+            on_click=_open_picture_settings,
+        )
+        st.button(
             t("shell.video_settings"),
             icon="🎬",
             key="open_video_settings",
@@ -132,6 +138,12 @@ def _connection(t: Text, status: Status) -> None:
 
 def _dot(words: str) -> str:
     return f"● {words}"
+
+
+@answered
+def _open_picture_settings() -> None:
+    t = here().t
+    dialogs.ask_for(lambda: picture_settings.open_dialog(t))
 
 
 @answered

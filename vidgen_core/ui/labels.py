@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, cast
 import streamlit as st
 
 from vidgen_core.locale import STATUS_COLOURS, STATUS_ICONS, Text
-from vidgen_core.models import Mode, Task, TaskStatus
+from vidgen_core.models import Mode, Output, Task, TaskStatus
 
 if TYPE_CHECKING:
     from vidgen_core.app import Estimate, Step
@@ -20,6 +20,7 @@ MODE_ICONS: Final = {
     Mode.YUNWU: ":material/cloud:",
     Mode.KIE: ":material/movie:",
     Mode.LOVART: ":material/smart_toy:",
+    Mode.IMAGES: ":material/brush:",
 }
 
 
@@ -43,8 +44,8 @@ def mode_label(t: Text, mode: Mode) -> str:
 
 
 def take_label(task: Task) -> str:
-    """``v3``, as in file names."""
-    return f"v{task.take}"
+    """``v3``, as in file names; ``p3`` for a picture."""
+    return f"{'v' if task.output is Output.VIDEO else 'p'}{task.take}"
 
 
 def elapsed(task: Task, now: datetime) -> float | None:

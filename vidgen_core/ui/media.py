@@ -11,7 +11,7 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.app.sharing import base_of
-from vidgen_core.models import Shot, Take, Task
+from vidgen_core.models import Candidate, Shot, Take, Task
 
 _BASE: Final = "/app/static/media"
 
@@ -46,6 +46,21 @@ def frame_url(shot: Shot) -> str:
 
 def original_url(shot: Shot) -> str:
     return f"{_BASE}/original/{shot.id}?v={_version(shot)}"
+
+
+def candidate_url(candidate: Candidate) -> str:
+    """A candidate for a reference image, small."""
+    return f"{_BASE}/candidate/{candidate.id}.jpg?v={(candidate.image or '')[:12]}"
+
+
+def reference_url(image: str) -> str:
+    """A style or character picture, small."""
+    return f"{_BASE}/reference/{image}.jpg?v=1"
+
+
+def drawn_url(task: Task) -> str:
+    """What a task has drawn, small."""
+    return f"{_BASE}/drawn/{task.id}.jpg?v={task.id}"
 
 
 def waiting_url(task: Task) -> str:

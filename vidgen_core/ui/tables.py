@@ -19,7 +19,7 @@ from vidgen_core.models import Charge, Mode, Output, Task, TaskStatus
 from vidgen_core.store import Page
 from vidgen_core.ui import task_filter
 from vidgen_core.ui.labels import elapsed, mode_label, status_label
-from vidgen_core.ui.media import outside
+from vidgen_core.ui.media import drawn_url, outside
 from vidgen_core.ui.session import Visit, answered, here, keep, now
 from vidgen_core.ui.task_filter import Query
 
@@ -194,7 +194,9 @@ def task_number(t: Text, task: Task) -> str:
 
 
 def image_url(task: Task) -> str | None:
-    """The small picture that a take is made from, as it was when the take was queued."""
+    """The small picture that a take is made from, as it was when the take was queued, or what a task has drawn."""
+    if task.output is Output.IMAGE:
+        return drawn_url(task) if task.status is TaskStatus.COMPLETED else None
     if not (task.params.image or task.params.image_url):
         return None
     return f"/app/static/media/image/{task.shot_id}.jpg?v={(task.params.image or '')[:12]}"

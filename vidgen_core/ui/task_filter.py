@@ -8,7 +8,7 @@ import streamlit as st
 
 from vidgen_core.errors import ErrorKind
 from vidgen_core.locale import Text
-from vidgen_core.models import Mode, TaskStatus
+from vidgen_core.models import Mode, Output, TaskStatus
 from vidgen_core.store import TaskFilter
 from vidgen_core.store.search import TaskSort
 from vidgen_core.ui.labels import MODE_ICONS, mode_label, status_label
@@ -20,6 +20,7 @@ _EMPTY: Final[dict[str, Any]] = {
     "q": "",
     "status": [],
     "provider": None,
+    "makes": None,
     "shot": "",
     "error": None,
     "sort": "id",
@@ -88,7 +89,7 @@ def show_pages(pages: int) -> None:
 
 def clear() -> None:
     """Show all tasks again."""
-    for name in ("q", "status", "provider", "shot", "error"):
+    for name in ("q", "status", "provider", "makes", "shot", "error"):
         st.session_state[key(name)] = _EMPTY[name]
     _first_page()
 
@@ -97,10 +98,20 @@ def _filters(visit: Visit) -> None:
     t = visit.t
     st.selectbox(
         t("tasks.provider"),
-        [mode.value for mode in visit.app.modes],
+        [mode.value for mode in (*visit.app.modes, Mode.IMAGES)],
         index=None,
         format_func=lambda mode: f"{MODE_ICONS[Mode(mode)]} {mode_label(t, Mode(mode))}",
         key=key("provider"),
+        placeholder=t("common.all"),
+        on_change=_first_page,
+        persist_state="session",
+    )
+    st.selectbox(
+        t("tasks.output"),
+        [output.value for output in Output],
+        index=None,
+        format_func=lambda output: t(f"pictures.output.{output}"),
+        key=key("makes"),
         placeholder=t("common.all"),
         on_change=_first_page,
         persist_state="session",
@@ -126,7 +137,7 @@ def _filters(visit: Visit) -> None:
 
 
 def _filters_label(t: Text) -> str:
-    active = sum(bool(st.session_state.get(key(name))) for name in ("provider", "shot", "error"))
+    active = sum(bool(st.session_state.get(key(name))) for name in ("provider", "makes", "shot", "error"))
     return t("tasks.filters_on", n=active) if active else t("tasks.filters")
 
 
@@ -174,6 +185,7 @@ def _query(visit: Visit) -> Query:
         shot_id=found.id if found else None,
         kind=ErrorKind(said["error"]) if said["error"] else None,
         text=(said["q"] or "").strip(),
+        output=Output(said["makes"]) if said["makes"] else None,
     )
     return Query(None if shot and not found else wanted, said["sort"] or "id", descending=not said["up"])
 
@@ -231,7 +243,7 @@ def _format(value: Any) -> str:
 
 def _parse(name: str, text: str) -> Any:
     """What an address says, where it makes sense; anybody may have typed it."""
-    known: dict[str, Any] = {"provider": set(Mode), "error": set(ErrorKind), "sort": set(SORTS)}
+    known: dict[str, Any] = {"provider": set(Mode), "makes": set(Output), "error": set(ErrorKind), "sort": set(SORTS)}
     if name == "status":
         return [status for status in text.split(",") if status in set(TaskStatus)]
     if name == "up":

@@ -25,7 +25,7 @@ def open_dialog(t: Text, app: Vidgen) -> None:
     """Open it for the provider that makes new takes now; half-typed values live through refreshes behind it."""
     mode = app.settings().mode
     Form(here(), _FORM).begin()
-    st.session_state.pop(_RESULT, None)
+    forget_test()
     st.dialog(t(f"settings.video_title.{mode}"), width="medium", icon=MODE_ICONS[mode])(_body)(mode)
 
 
@@ -34,7 +34,7 @@ def _body(mode: Mode) -> None:
     visit = here()
     form = Form(visit, _FORM)
     if visit.app.provider(mode).needs_key:
-        _key(form, mode)
+        key_field(form, mode)
     left, right = st.columns(2)
     with left:
         takes = settings_form.model(form, mode)
@@ -69,7 +69,7 @@ def _end(form: Form, mode: Mode) -> None:
 
 def _save(form: Form, mode: Mode) -> None:
     try:
-        more = _typed_key(form, mode)
+        more = typed_key(form, mode)
     except SettingsError as error:
         form.state["wrong"] = settings_form.wrong(form.t, error)
         return
@@ -80,7 +80,12 @@ def _save(form: Form, mode: Mode) -> None:
 # --- the key
 
 
-def _key(form: Form, mode: Mode) -> None:
+def forget_test() -> None:
+    """A dialog begins without the answer of the last test."""
+    st.session_state.pop(_RESULT, None)
+
+
+def key_field(form: Form, mode: Mode) -> None:
     """A password field beside its test; what is saved is shown masked, as a hint."""
     t, keys = form.t, form.settings.providers.of(mode).keys
     fixed = keys_table.setting(mode) in form.fixed
@@ -111,7 +116,7 @@ def _test(form: Form, mode: Mode) -> None:
     st.session_state[_RESULT] = keys_table.ask(mode, typed or None)
 
 
-def _typed_key(form: Form, mode: Mode) -> dict[str, Any]:
+def typed_key(form: Form, mode: Mode) -> dict[str, Any]:
     """What a typed key makes of the list: it takes the place of the first one, whose name stays.
 
     :raises SettingsError: ``setting_invalid`` when it cannot be a key

@@ -1,0 +1,126 @@
+"""The pictures of a shot on its card: the place of one that is still missing, and the candidates side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.app import ShotView
+from vidgen_core.models import ENDED, Candidate, Shot, Task, TaskStatus
+from vidgen_core.ui.labels import price
+from vidgen_core.ui.media import candidate_url, icon
+from vidgen_core.ui.session import Visit, answered, here, tell
+from vidgen_core.ui.shot_dialogs import ask_for_picture
+
+_NARROWEST: Final = 84
+_SHOW_REJECTED: Final = "_rejected_pictures_of"
+
+
+def missing(visit: Visit, shot: Shot) -> None:
+    """What stands where a picture will be: have one made, or bring one."""
+    t = visit.t
+    estimate = visit.app.pictures.estimate(visit.project.id, [shot.id])
+    if estimate.tasks and not shot.drawing_count:
+        st.button(
+            t("pictures.make", n=estimate.tasks, price=price(t, estimate)),
+            key=f"draw_{shot.id}",
+            icon=":material/brush:",
+            on_click=draw,
+            args=(shot.id,),
+            width="stretch",
+            wrap=True,
+        )
+    st.button(
+        t("shots.add_picture"),
+        key=f"add_picture_{shot.id}",
+        icon=":material/add_photo_alternate:",
+        on_click=ask_for_picture,
+        args=(shot.id,),
+        width="stretch",
+        wrap=True,
+    )
+
+
+@answered
+def draw(shot_id: int) -> None:
+    """Have pictures drawn as the settings say."""
+    visit = here()
+    for refusal in visit.app.pictures.draw(visit.project.id, [shot_id]).refused:
+        tell(visit.t.error("parameter", refusal.code, refusal.params), ":material/error:")
+
+
+def strip(visit: Visit, view: ShotView, under_way: Callable[[Task], None], ended: Callable[[Task], None]) -> None:
+    """The candidates and what is being drawn; nothing while there is no choice to make.
+
+    :param under_way: draws a task that is live
+    :param ended: draws one that ended without a picture, with its ways on
+    """
+    tasks = [task for task in view.drawings if task.status is not TaskStatus.COMPLETED]
+    shown = [one for one in view.candidates if one.chosen or not one.rejected or _shows_rejected(view.shot)]
+    hidden = len(view.candidates) - len(shown)
+    if not tasks and not hidden and all(one.chosen for one in shown):
+        return
+    with st.container(key=f"pictures_{view.shot.id}", gap="xsmall"):
+        st.caption(visit.t("pictures.of_card"))
+        with st.grid(4, min_column_width=_NARROWEST, gap="xsmall"):
+            for candidate in shown:
+                with st.container(key=f"candidate_{candidate.id}", gap="xxsmall"):
+                    _candidate(visit, view.shot, candidate)
+            for task in tasks:
+                with st.container(key=f"drawing_{task.id}", gap="xsmall"):
+                    (ended if task.status in ENDED else under_way)(task)
+        if hidden:
+            st.button(
+                visit.t.n("pictures.show_rejected", hidden),
+                key=f"rejected_pictures_{view.shot.id}",
+                type="tertiary",
+                on_click=_show_rejected,
+                args=(view.shot.id,),
+            )
+
+
+def _shows_rejected(shot: Shot) -> bool:
+    return bool(st.session_state.get(_SHOW_REJECTED) == shot.id)
+
+
+def _show_rejected(shot_id: int) -> None:
+    st.session_state[_SHOW_REJECTED] = shot_id
+
+
+def _candidate(visit: Visit, shot: Shot, candidate: Candidate) -> None:
+    t = visit.t
+    if candidate.image:
+        st.image(candidate_url(candidate), width="stretch", alt=t("pictures.alt", shot=shot.number, n=candidate.number))
+    else:
+        st.caption(":material/link:")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="xxsmall"):
+        st.button(
+            icon("star-filled", t("pictures.chosen")) if candidate.chosen else icon("star", t("pictures.choose")),
+            key=f"choose_picture_{candidate.id}",
+            help=t("pictures.chosen") if candidate.chosen else t("pictures.choose"),
+            type="tertiary",
+            disabled=candidate.chosen,
+            on_click=_choose,
+            args=(shot.id, candidate.id),
+        )
+        if not candidate.chosen:
+            st.button(
+                ":material/undo:" if candidate.rejected else ":material/close:",
+                key=f"reject_picture_{candidate.id}",
+                help=t("pictures.unreject") if candidate.rejected else t("pictures.reject"),
+                type="tertiary",
+                on_click=_reject,
+                args=(candidate.id, not candidate.rejected),
+            )
+
+
+@answered
+def _choose(shot_id: int, candidate_id: int) -> None:
+    here().app.pictures.choose(shot_id, candidate_id)
+
+
+@answered
+def _reject(candidate_id: int, rejected: bool) -> None:
+    here().app.pictures.reject(candidate_id, rejected)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from vidgen_core.exporting.film import Format
 from vidgen_core.models import Task
-from vidgen_core.ui import bulk, bulk_work, push, tables, task_filter
+from vidgen_core.ui import bulk, bulk_work, dispute_pack, push, tables, task_filter
 from vidgen_core.ui.session import Visit, here, show_told
 from vidgen_core.ui.task_filter import Query
 
@@ -47,6 +47,7 @@ def above(visit: Visit, query: Query, order: tables.Order, picked: list[Task]) -
     t = visit.t
     if picked:
         bulk.show_bar(t, picked)
+        dispute_pack.show(visit, [task.id for task in picked if task.attempts])
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="tasks_bar"):
         total = t.n("tasks.total_least" if order.total_is_least else "tasks.total", order.total)
@@ -87,6 +88,7 @@ def tools(visit: Visit) -> None:
                 on_click="ignore",
                 width="stretch",
             )
+        dispute_pack.show(visit)
     st.button(t("tasks.clear"), icon=":material/delete_sweep:", key="tasks_clear", on_click=bulk.ask_clear)
 
 

@@ -25,6 +25,7 @@ from vidgen_core.errors import ErrorKind, InputError, Refused
 from vidgen_core.locale import get_text
 from vidgen_core.locations import Locations
 from vidgen_core.models import Failure, Mode, Project, Shot, Task, TaskStatus
+from vidgen_core.money import hold_of_project
 from vidgen_core.store.batches import BatchEnd, Part
 
 TOKEN = "5f4dcc3b-secret-token"
@@ -197,6 +198,18 @@ def test_a_provider_that_stands_still_is_told_once_and_again_only_after_it_went_
     assert said["text"].startswith("Vidgen: KIE Veo3 stands still. The disk")
 
 
+def test_a_project_at_its_budget_is_told_once(
+    told: Vidgen, project: Project, group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = {"limit": "10", "currency": "CNY", "project": "ep01"}
+    with telling(told, monkeypatch), told.store.write() as tx:
+        tx.state.put(hold_of_project(project.id), {"code": "budget_somehow", "params": params})
+    with telling(told, monkeypatch):
+        wait_until(lambda: group.told)
+    assert [body["project"] for _, body in group.told] == ["ep01"]
+    assert group.told[0][1]["text"].startswith("Vidgen: ep01 has paused.")
+
+
 def note(app: Vidgen) -> Any:
     with app.store.read() as tx:
         return tx.state.get("notice.kie")
@@ -306,7 +319,7 @@ def test_a_text_is_cut_between_lines() -> None:
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_long_lists_say_how_many_more_there_are(lang: str) -> None:
-    part = Part(45, tuple((f"{n}.0", 1, None) for n in range(20)))
+    part = Part(45, tuple((f"{n}.0-v1", None) for n in range(20)))
     notice = of_batch(BatchEnd(3, "ep01", part, Part(0, ()), part), get_text(lang, strict=True))
     assert notice.more == {"done": 25, "failed": 0, "never_submitted": 25}
     assert notice.text.count("25") == 2

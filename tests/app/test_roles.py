@@ -21,6 +21,7 @@ RULES = {
     "budget": {"limit_project", "go_on", "set_prices", "refresh_prices"},
     "log": {"clear"},
     "exports": {"close"},
+    "disputes": {"write"},
     "notices": {"test", "start", "stop"},
     "desk": {"start", "stop", "close", "settings", "open_chat", "ask", "test"},
     "cleanup": {"plan", "carry_out", "backup"},

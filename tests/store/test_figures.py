@@ -30,7 +30,7 @@ from store_contract import (
     yuan,
 )
 
-from vidgen_core.models import AttemptState, Charge, Mode, Task
+from vidgen_core.models import AttemptState, Charge, Mode, Output, Task
 from vidgen_core.store import NewShot, Store, Tx, migrations
 from vidgen_core.store.figures import FigureFilter
 
@@ -145,6 +145,19 @@ def test_what_was_adopted_has_not_waited_in_the_queue(store: Store) -> None:
         assert tx.figures.times(ALL) == []
 
 
+def test_pictures_are_counted_beside_the_takes(store: Store) -> None:
+    with store.write() as tx:
+        [shot] = film(tx)
+        task = tx.tasks.add([wish(shot, output=Output.IMAGE)])[0]
+        tx.tasks.move(task.id, PROCESSING)
+        attempt(tx, task)
+        tx.tasks.move(task.id, DOWNLOADING, polled_at=datetime.now(UTC))
+        tx.tasks.move(task.id, COMPLETED)
+        assert ends(tx) == {("image_completed", ""): 1}
+        assert tx.figures.times(ALL) == []
+        assert tx.figures.takes_by_hour(ALL, 0, 2**31) == []
+
+
 def test_filters_leave_one_project_and_one_provider(store: Store) -> None:
     with store.write() as tx:
         [shot] = film(tx)
@@ -170,7 +183,15 @@ def lives(tx: Tx, chance: random.Random) -> Iterator[None]:
     """Tasks of any kind in any order: begun, failed, tried again, finished, chosen, deleted, restored."""
     shots = film(tx, 6)
     for _ in range(80):
-        task = tx.tasks.add([wish(chance.choice(shots), provider=chance.choice((Mode.KIE, Mode.YUNWU)))])[0]
+        task = tx.tasks.add(
+            [
+                wish(
+                    chance.choice(shots),
+                    provider=chance.choice((Mode.KIE, Mode.YUNWU)),
+                    output=chance.choice(list(Output)),
+                )
+            ]
+        )[0]
         for _ in range(chance.randint(1, 3)):
             tx.tasks.move(task.id, PROCESSING)
             number = attempt(tx, task, chance.choice((None, "k1", "k2")), yuan(f"0.{chance.randint(1, 99)}"))
@@ -178,6 +199,8 @@ def lives(tx: Tx, chance: random.Random) -> Iterator[None]:
             tx.attempts.update(number, failure=chance.choice((None, NETWORK)), cost=chance.choice((None, yuan("0.5"))))
             tx.tasks.move(task.id, chance.choice((FAILED, CANCELLED, DOWNLOADING)), failure=NETWORK)
             if tx.tasks.move(task.id, COMPLETED):
+                if task.output is Output.IMAGE:
+                    break
                 take = tx.takes.add(take_of(tx, task))
                 tx.shots.choose(task.shot_id, chance.choice((take.id, None)))
                 break

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 #: Money as everywhere in answers to programs: a number.
 Amount = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
 
+#: Ends of tasks that make pictures, as the store names them.
+PICTURE_COMPLETED: Final = "image_completed"
+PICTURE_FAILED: Final = "image_failed"
 #: Stages of a task in their order.
 STAGES: Final = ("queue", "remote", "download")
 #: Seconds; and days since 1970 are counted from here.
@@ -176,6 +179,8 @@ class Figures(Frozen):
     completed: int
     failed: int
     cancelled: int
+    pictures: int
+    """Reference pictures made; their money is in ``spend``, and they count nowhere else."""
     success_rate: float | None
     """Completed among completed and failed."""
     attempts: int
@@ -199,7 +204,7 @@ class Figures(Frozen):
 
     @property
     def empty(self) -> bool:
-        return not (self.attempts or self.completed or self.failed or self.cancelled)
+        return not (self.attempts or self.completed or self.failed or self.cancelled or self.pictures)
 
 
 class FigureBook:
@@ -258,6 +263,7 @@ class _Reckoning:
             completed=completed,
             failed=counts[TaskStatus.FAILED],
             cancelled=counts[TaskStatus.CANCELLED],
+            pictures=counts[PICTURE_COMPLETED],
             success_rate=_rate(completed, counts[TaskStatus.FAILED]),
             attempts=sum(one.n for one in self._spent),
             stages=_stages(self._tx.figures.times(self._wanted)),
@@ -281,7 +287,7 @@ class _Reckoning:
         )
 
     def _errors(self) -> tuple[ErrorCount, ...]:
-        tasks = _counts((end.kind, end.n) for end in self._ends if end.status == TaskStatus.FAILED)
+        tasks = _counts((end.kind, end.n) for end in self._ends if end.status in (TaskStatus.FAILED, PICTURE_FAILED))
         met = _counts((one.kind, one.n) for one in self._spent if one.kind and one.state in _TROUBLED)
         kinds = sorted(tasks.keys() | met.keys(), key=lambda kind: (-tasks[kind], -met[kind], kind))
         return tuple(ErrorCount(kind=kind, tasks=tasks[kind], attempts=met[kind]) for kind in kinds)

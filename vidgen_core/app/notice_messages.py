@@ -95,8 +95,8 @@ def of_batch(end: BatchEnd, t: Text) -> Notice:
     )
 
 
-def _item(shot: str, take: int, failure: Failure | None, t: Text) -> Item:
-    return Item(take=f"{shot}-v{take}", error=t.failure(failure) if failure else None)
+def _item(take: str, failure: Failure | None, t: Text) -> Item:
+    return Item(take=take, error=t.failure(failure) if failure else None)
 
 
 def _listed(name: str, part: Part, t: Text) -> list[str]:
@@ -112,14 +112,16 @@ def _listed(name: str, part: Part, t: Text) -> list[str]:
     return [*lines, t("notices.more", n=t.number(rest))] if rest else lines
 
 
-def of_pause(provider: str | None, reason: str, sentence: str, t: Text) -> Notice:
+def of_pause(provider: str | None, reason: str, sentence: str, t: Text, project: str | None = None) -> Notice:
     """Why nothing more is submitted."""
     words = (
         t("notices.lane", provider=t(f"mode.{provider}"), why=sentence)
         if provider
         else t("notices.paused", why=sentence)
     )
-    return Notice(event="paused", text=words, provider=provider, reason=reason)
+    if project:
+        words = t("notices.project_paused", project=project, why=sentence)
+    return Notice(event="paused", text=words, provider=provider, reason=reason, project=project)
 
 
 def of_test(t: Text) -> Notice:

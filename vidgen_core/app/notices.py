@@ -12,9 +12,11 @@ from vidgen_core.app import notice_messages as messages
 from vidgen_core.errors import ErrorKind, InputError, VidgenError
 from vidgen_core.locale import Text, choose_language, get_text
 from vidgen_core.models import LogLevel, Mode
+from vidgen_core.money import hold_of_project
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
+    from vidgen_core.store import Tx
 
 _LOG = logging.getLogger(__name__)
 #: Seconds between two looks at the store.
@@ -128,7 +130,10 @@ class _Teller(threading.Thread):
             paused = tx.state.get(_PAUSED)
             holds = {mode: hold for mode in Mode if (hold := tx.state.get(f"lane.{mode}"))}
             told = {name: tx.state.get(_told(name)) for name in (_PAUSED, *Mode)}
+            projects = {project.name: _budget(tx, project.id) for project in tx.projects.all()}
         self._pause(paused, told[_PAUSED])
+        for project, (name, hold, before) in projects.items():
+            self._project(project, name, hold, before)
         for mode in Mode:
             self._lane(mode, holds.get(mode), told[mode])
 
@@ -140,6 +145,13 @@ class _Teller(threading.Thread):
                 self._note(_PAUSED, None)
         elif told != paused and self._note(_PAUSED, paused):
             self._tell_pause(None, reason or "", paused)
+
+    def _project(self, project: str, name: str, hold: Any, told: Any) -> None:
+        """A project at its budget waits for a person."""
+        if hold is None and told is not None:
+            self._note(name, None)
+        elif isinstance(hold, dict) and told is None and self._note(name, {"code": hold.get("code")}):
+            self._tell_pause(None, str(hold.get("code")), hold.get("params") or {}, project=project)
 
     def _lane(self, mode: Mode, hold: Any, told: Any) -> None:
         if hold is None:
@@ -163,11 +175,11 @@ class _Teller(threading.Thread):
         now = time.monotonic()
         return any(now - seen < _SAME for (held, _), (_, seen) in self._holds.items() if held is mode)
 
-    def _tell_pause(self, mode: Mode | None, code: str, params: dict[str, Any]) -> None:
+    def _tell_pause(self, mode: Mode | None, code: str, params: dict[str, Any], *, project: str | None = None) -> None:
         t = self._app.notices.words()
         known = t.has(f"error.{code}")
         sentence = t.error(ErrorKind.PROVIDER, code, params) if known else t("notices.unknown_pause", code=code)
-        self._send(messages.of_pause(mode.value if mode else None, code, sentence, t))
+        self._send(messages.of_pause(mode.value if mode else None, code, sentence, t, project))
 
     def _note(self, name: str, what: Any) -> bool:
         with self._app.store.write() as tx:
@@ -193,6 +205,12 @@ class _Teller(threading.Thread):
     def _log(self, level: LogLevel, code: str, **params: Any) -> None:
         with self._app.store.write() as tx:
             tx.log.add(level, code, **params)
+
+
+def _budget(tx: Tx, project_id: int) -> tuple[str, Any, Any]:
+    """Under which name a project's hold stands, the hold, and what was told of it."""
+    name = hold_of_project(project_id)
+    return name, tx.state.get(name), tx.state.get(_told(name))
 
 
 def _told(name: str) -> str:

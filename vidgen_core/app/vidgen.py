@@ -11,6 +11,7 @@ from vidgen_core.app.budget import Budget
 from vidgen_core.app.checks import Checks
 from vidgen_core.app.cleanup import Cleanup
 from vidgen_core.app.desk import Desk
+from vidgen_core.app.disputes import Disputes
 from vidgen_core.app.engine import Engine
 from vidgen_core.app.exports import Exports
 from vidgen_core.app.figures import FigureBook
@@ -62,6 +63,7 @@ class Vidgen:
         self.log = Logs(self)
         self.figures = FigureBook(self)
         self.notices = Notices(self)
+        self.disputes = Disputes(self)
         self.exports = Exports(self)
         self.cleanup = Cleanup(self)
         self.desk = Desk(self)

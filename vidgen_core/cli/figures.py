@@ -1,4 +1,4 @@
-"""``vidgen figures``: what it cost and what it brought."""
+"""``vidgen figures`` and ``dispute``: what it cost and what it brought, and what a reseller has to answer for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from vidgen_core.cli.checking import ProviderOption
 from vidgen_core.cli.session import EveryProjectOption, JsonOption, Session
 from vidgen_core.cli.wishes import mode_named
-from vidgen_core.errors import InputError
+from vidgen_core.errors import ErrorKind, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +24,15 @@ UntilOption = Annotated[datetime | None, typer.Option("--until", formats=_DAY, m
 DaysOption = Annotated[int | None, typer.Option("--days", min=1, max=36_500, metavar="N", help="cli.figures.days")]
 CsvOption = Annotated[Path | None, typer.Option("--csv", metavar="PATH", help="cli.figures.csv")]
 
+ToOption = Annotated[Path, typer.Option("--to", metavar="PATH", help="cli.dispute.to")]
+TaskOption = Annotated[list[int] | None, typer.Option("--task", metavar="ID", help="cli.dispute.task")]
+ErrorOption = Annotated[list[str] | None, typer.Option("--error", metavar="KIND", help="cli.dispute.error")]
+EveryOption = Annotated[bool, typer.Option("--all", help="cli.dispute.all")]
+
 
 def register(app: typer.Typer) -> None:
     app.command("figures", help="cli.figures.help")(figures)
+    app.command("dispute", help="cli.dispute.help")(dispute)
 
 
 def figures(
@@ -54,6 +60,48 @@ def figures(
         _show(session, found)
         if csv is not None:
             session.say("cli.figures.written", path=csv)
+
+
+def dispute(
+    to: ToOption,
+    task: TaskOption = None,
+    error: ErrorOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    days: DaysOption = None,
+    provider: ProviderOption = None,
+    every: EveryOption = False,
+    project: EveryProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    wanted = mode_named(provider)
+    with session.open() as app:
+        where = None if project is None else session.existing_project(app).id
+        first, last = period(since, until, days)
+        pack = app.disputes.pack(
+            session.text,
+            where,
+            task_ids=task or None,
+            provider=wanted,
+            kinds=[_kind(word) for word in error or []],
+            since=first,
+            until=last,
+            successes=every,
+        )
+        target = to.absolute()
+        target = target / "dispute.zip" if target.is_dir() else target
+        app.disputes.write(target, pack)
+        session.answer({"file": str(target), "bytes": len(pack)})
+        session.say("cli.dispute.written", path=target)
+
+
+def _kind(word: str) -> ErrorKind:
+    """:raises InputError: ``kind_unknown`` (word, known)"""
+    try:
+        return ErrorKind(word.lower())
+    except ValueError:
+        raise InputError("kind_unknown", word=word, known=", ".join(ErrorKind)) from None
 
 
 def period(since: datetime | None, until: datetime | None, days: int | None) -> tuple[date | None, date | None]:

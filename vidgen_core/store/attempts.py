@@ -47,10 +47,17 @@ _UPDATE = update(attempts).where(attempts.c.id == bindparam("the_attempt"))
 
 
 def _attempt(row: Row[Any]) -> Attempt:
-    values = row._asdict()
-    for name in ("project_id", "rev", "cost_currency"):
-        del values[name]
-    values |= {"cost": money(row.cost, row.cost_currency), "failure": failure_of(row.failure), "sent": row.sent or {}}
+    return attempt_of(row._asdict())
+
+
+def attempt_of(columns: dict[str, Any]) -> Attempt:
+    """An attempt by the columns of its row."""
+    values = {name: value for name, value in columns.items() if name not in ("project_id", "rev", "cost_currency")}
+    values |= {
+        "cost": money(columns["cost"], columns["cost_currency"]),
+        "failure": failure_of(columns["failure"]),
+        "sent": columns["sent"] or {},
+    }
     return Attempt.model_validate(values)
 
 

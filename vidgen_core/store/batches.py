@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select, text, update
 
-from vidgen_core.models import Failure, TaskStatus
+from vidgen_core.models import Failure, Output, TaskStatus
 from vidgen_core.store.base import Subject, failure_of
 from vidgen_core.store.tables import attempts, batches, projects, shots, tasks
 
@@ -18,10 +18,10 @@ _UNTOLD: Final = "told_at IS NULL AND live = 0 AND ended > 0"
 
 @dataclass(frozen=True)
 class Part:
-    """Tasks of a batch that ended alike: how many, and the first of them by shot number, take and failure."""
+    """Tasks of a batch that ended alike: how many, and the first of them as people call them, with their failures."""
 
     n: int
-    first: tuple[tuple[str, int, Failure | None], ...]
+    first: tuple[tuple[str, Failure | None], ...]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,10 @@ class BatchEnd:
 
 def _sent() -> ColumnElement[bool]:
     return exists().where(attempts.c.task_id == tasks.c.id, attempts.c.intent_at.is_not(None))
+
+
+def _name(row: Row[Any]) -> str:
+    return f"{row.number}-{'p' if row.output == Output.IMAGE else 'v'}{row.take}"
 
 
 class Batches(Subject):
@@ -67,7 +71,7 @@ class Batches(Subject):
     def _part(self, batch: int, which: ColumnElement[bool], most: int) -> Part:
         these = (tasks.c.batch == batch, tasks.c.deleted_at.is_(None), which)
         n = int(self.tx.run(select(func.count()).select_from(tasks).where(*these)).scalar_one())
-        query: Any = select(shots.c.number, tasks.c.take, tasks.c.failure)
+        query: Any = select(shots.c.number, tasks.c.output, tasks.c.take, tasks.c.failure)
         query = query.join_from(tasks, shots, shots.c.id == tasks.c.shot_id).where(*these)
         rows = self.tx.run(query.order_by(tasks.c.shot_position, tasks.c.take).limit(most))
-        return Part(n, tuple((row.number, row.take, failure_of(row.failure)) for row in rows))
+        return Part(n, tuple((_name(row), failure_of(row.failure)) for row in rows))

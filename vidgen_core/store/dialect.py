@@ -164,11 +164,15 @@ def day_of(at: str) -> str:
     return f"CAST(julianday(date({at}, 'unixepoch', 'localtime')) - 2440587.5 AS INTEGER)"
 
 
+#: Pictures end beside the takes: ``image_completed``.
+END: Final = "CASE {row}output WHEN 'image' THEN 'image_' ELSE '' END || {row}status"
+
+
 def _figure_end(row: str, sign: str) -> str:
     return (
         "INSERT INTO figures_ends (day, project_id, provider, model, status, kind, n) "  # noqa: S608
         f"VALUES ({day_of(f'{row}.finished_at')}, {row}.project_id, {row}.provider, {row}.model, "
-        f"{row}.status, coalesce({row}.failure_kind, ''), {sign}1) "
+        f"{END.format(row=f'{row}.')}, coalesce({row}.failure_kind, ''), {sign}1) "
         f"ON CONFLICT (day, project_id, provider, model, status, kind) {_ONE_MORE};"
     )
 
@@ -219,7 +223,7 @@ def figure_time(stage: str, at: str, seconds: str, source: str) -> str:
 
 
 _FINISHED_HOUR = (
-    "INSERT INTO figures_hours (hour, project_id, provider, n) "  # noqa: S608
+    "INSERT INTO figures_hours (hour, project_id, provider, n) "
     "VALUES (CAST(NEW.finished_at / 3600 AS INTEGER), NEW.project_id, NEW.provider, 1) "
     f"ON CONFLICT (hour, project_id, provider) {_ONE_MORE};"
 )
@@ -228,17 +232,20 @@ _QUEUE_TIME = figure_time(
     "NEW.created_at",
     "NEW.created_at - queued_at",
     # What was adopted never waited in the queue.
-    "FROM tasks WHERE id = NEW.task_id AND status = 'processing' AND output = 'video' AND queued_at IS NOT NULL",
+    "FROM tasks WHERE id = NEW.task_id AND output = 'video' AND status = 'processing' AND queued_at IS NOT NULL",
 )
 _REMOTE_TIME = figure_time(
     "remote",
     "ended_at",
     "ended_at - accepted_at",
     "FROM attempts WHERE id = NEW.id AND accepted_at IS NOT NULL "
-    "AND (SELECT output FROM tasks WHERE id = NEW.task_id) = 'video'",
+    "AND EXISTS (SELECT 1 FROM tasks WHERE id = NEW.task_id AND output = 'video')",
 )
 _DOWNLOAD_TIME = figure_time(
-    "download", "finished_at", "finished_at - polled_at", "FROM tasks WHERE id = NEW.id AND polled_at IS NOT NULL"
+    "download",
+    "finished_at",
+    "finished_at - polled_at",
+    "FROM tasks WHERE id = NEW.id AND polled_at IS NOT NULL",
 )
 
 
@@ -287,17 +294,14 @@ TRIGGERS: Final[dict[str, str]] = {
         f"live = live - {_in_batch('OLD', False)} + {_in_batch('NEW', False)}, "
         f"ended = ended - {_in_batch('OLD', True)} + {_in_batch('NEW', True)} WHERE batch = NEW.batch; END"
     ),
-    "task_made_ended": (
-        f"AFTER INSERT ON tasks WHEN NEW.finished_at IS NOT NULL AND NEW.output = 'video' "
-        f"BEGIN {_figure_end('NEW', '')} END"
-    ),
+    "task_made_ended": (f"AFTER INSERT ON tasks WHEN NEW.finished_at IS NOT NULL BEGIN {_figure_end('NEW', '')} END"),
     "task_end_undone": (
         "AFTER UPDATE OF finished_at, status, failure_kind, provider, model ON tasks "
-        f"WHEN OLD.finished_at IS NOT NULL AND OLD.output = 'video' BEGIN {_figure_end('OLD', '-')} END"
+        f"WHEN OLD.finished_at IS NOT NULL BEGIN {_figure_end('OLD', '-')} END"
     ),
     "task_ended": (
         "AFTER UPDATE OF finished_at, status, failure_kind, provider, model ON tasks "
-        f"WHEN NEW.finished_at IS NOT NULL AND NEW.output = 'video' BEGIN {_figure_end('NEW', '')} END"
+        f"WHEN NEW.finished_at IS NOT NULL BEGIN {_figure_end('NEW', '')} END"
     ),
     "task_finished": (
         "AFTER UPDATE OF status ON tasks WHEN NEW.status = 'completed' AND OLD.status = 'downloading' "

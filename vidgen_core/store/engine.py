@@ -28,6 +28,7 @@ from vidgen_core.store import dialect, migrations
 from vidgen_core.store.attempts import Attempts
 from vidgen_core.store.batches import Batches
 from vidgen_core.store.candidates import Candidates
+from vidgen_core.store.disputes import Disputes
 from vidgen_core.store.figures import Figures
 from vidgen_core.store.keys import Keys
 from vidgen_core.store.ledger import Ledger
@@ -114,6 +115,10 @@ class Tx:
     @cached_property
     def batches(self) -> Batches:
         return Batches(self)
+
+    @cached_property
+    def disputes(self) -> Disputes:
+        return Disputes(self)
 
     @cached_property
     def figures(self) -> Figures:

@@ -1,4 +1,4 @@
-"""Figures: what it cost and what it brought."""
+"""Figures: what it cost and what it brought, and what a reseller has to answer for."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 from starlette.responses import Response
 
 from vidgen_core.app.figures import Figures
+from vidgen_core.errors import ErrorKind
 from vidgen_core.models import Mode
+from vidgen_core.server.api import shapes
 from vidgen_core.server.api.common import App, Words, errors, project_of
 
 router = APIRouter()
@@ -55,3 +58,39 @@ def figures_csv(
 def _figures(app: App, project: str | None, since: date | None, until: date | None, provider: str | None) -> Figures:
     where = None if project is None else project_of(app, project).id
     return app.figures.of(where, since=since, until=until, provider=Mode(provider) if provider else None)
+
+
+class DisputeBody(shapes.Body):
+    """Which attempts; what is left out does not narrow."""
+
+    project: shapes.Name | None = None
+    task_ids: shapes.Ids | None = None
+    """Every attempt of these tasks; without them, every attempt that was sent and brought no video."""
+    provider: shapes.ModeName | None = None
+    errors: Annotated[list[ErrorKind], Field(max_length=20)] = Field(default_factory=list)
+    since: date | None = None
+    until: date | None = None
+    all: shapes.Yes = False
+    """Attempts that brought a video, too."""
+
+
+@router.post(
+    "/dispute",
+    tags=["figures"],
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}}, **errors(404)},
+)
+def dispute(app: App, t: Words, body: DisputeBody) -> Response:
+    """Job ids, times, masked keys, charges and raw answers without secrets, as CSV and JSON in a ZIP."""
+    pack = app.disputes.pack(
+        t,
+        None if body.project is None else project_of(app, body.project).id,
+        task_ids=None if body.task_ids is None else shapes.numbers(body.task_ids),
+        provider=Mode(body.provider) if body.provider else None,
+        kinds=body.errors,
+        since=body.since,
+        until=body.until,
+        successes=body.all,
+    )
+    headers = {"Content-Disposition": 'attachment; filename="dispute.zip"'}
+    return Response(pack, media_type="application/zip", headers=headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from vidgen_core.store.dialect import day_of, figure_time, renew_triggers
+from vidgen_core.store.dialect import END, day_of, figure_time, renew_triggers
 
 revision = "figures"
 down_revision = "writing"
@@ -14,8 +14,8 @@ _CELL = ("day", "project_id", "provider", "model")
 
 _ENDS = f"""
 INSERT INTO figures_ends (day, project_id, provider, model, status, kind, n)
-SELECT {day_of("finished_at")}, project_id, provider, model, status, coalesce(failure_kind, ''), count(*)
-FROM tasks WHERE finished_at IS NOT NULL AND output = 'video' GROUP BY 1, 2, 3, 4, 5, 6
+SELECT {day_of("finished_at")}, project_id, provider, model, {END.format(row="")}, coalesce(failure_kind, ''), count(*)
+FROM tasks WHERE finished_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6
 """  # noqa: S608
 _CHOSEN = f"""
 INSERT INTO figures_ends (day, project_id, provider, model, status, kind, n)
@@ -113,7 +113,8 @@ def _cell() -> list[sa.Column[object]]:
 
 def _times() -> list[str]:
     """How long a task waited in the queue was not written down before."""
-    remote = "FROM attempts WHERE state = 'succeeded' AND accepted_at IS NOT NULL AND ended_at IS NOT NULL"
+    remote = "FROM attempts WHERE state = 'succeeded' AND accepted_at IS NOT NULL AND ended_at IS NOT NULL "
+    remote += "AND EXISTS (SELECT 1 FROM tasks WHERE tasks.id = task_id AND output = 'video')"
     download = "FROM tasks WHERE status = 'completed' AND output = 'video' AND polled_at IS NOT NULL AND finished_at IS NOT NULL"
     return [
         figure_time("remote", "ended_at", "ended_at - accepted_at", remote),

@@ -1,0 +1,40 @@
+"""A button that gives what a reseller has to answer for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import streamlit as st
+
+from vidgen_core.errors import InputError
+from vidgen_core.ui.session import Visit
+
+
+def show(visit: Visit, task_ids: Sequence[int] | None = None) -> None:
+    """Of these tasks, or without any named, of all attempts of the project that brought no video.
+
+    Nothing is drawn for tasks of which none was ever sent.
+    """
+    t = visit.t
+    if task_ids is not None and not task_ids:
+        return
+    st.download_button(
+        t("dispute.button") if task_ids is None else t.n("dispute.button_n", len(task_ids)),
+        data=partial(_pack, visit, task_ids),
+        file_name=f"{visit.project.name}-dispute.zip",
+        mime="application/zip",
+        icon=":material/gavel:",
+        key="tasks_dispute" if task_ids is None else "tasks_dispute_selected",
+        help=t("dispute.help"),
+        on_click="ignore",
+        width="stretch" if task_ids is None else "content",
+    )
+
+
+def _pack(visit: Visit, task_ids: Sequence[int] | None) -> bytes:
+    """A browser that has asked for a file can be told nothing else: without any line it gets the reason as text."""
+    try:
+        return visit.app.disputes.pack(visit.t, visit.project.id, task_ids=task_ids)
+    except InputError as error:
+        return visit.t.error(error.kind, error.code, error.params).encode()

@@ -223,7 +223,7 @@ def figure_time(stage: str, at: str, seconds: str, source: str) -> str:
 
 
 _FINISHED_HOUR = (
-    "INSERT INTO figures_hours (hour, project_id, provider, n) "
+    "INSERT INTO figures_hours (hour, project_id, provider, n) "  # noqa: S608
     "VALUES (CAST(NEW.finished_at / 3600 AS INTEGER), NEW.project_id, NEW.provider, 1) "
     f"ON CONFLICT (hour, project_id, provider) {_ONE_MORE};"
 )
@@ -294,7 +294,7 @@ TRIGGERS: Final[dict[str, str]] = {
         f"live = live - {_in_batch('OLD', False)} + {_in_batch('NEW', False)}, "
         f"ended = ended - {_in_batch('OLD', True)} + {_in_batch('NEW', True)} WHERE batch = NEW.batch; END"
     ),
-    "task_made_ended": (f"AFTER INSERT ON tasks WHEN NEW.finished_at IS NOT NULL BEGIN {_figure_end('NEW', '')} END"),
+    "task_made_ended": f"AFTER INSERT ON tasks WHEN NEW.finished_at IS NOT NULL BEGIN {_figure_end('NEW', '')} END",
     "task_end_undone": (
         "AFTER UPDATE OF finished_at, status, failure_kind, provider, model ON tasks "
         f"WHEN OLD.finished_at IS NOT NULL BEGIN {_figure_end('OLD', '-')} END"

@@ -40,9 +40,7 @@ def _form() -> None:
     t = visit.t
     draft: dict[str, Any] = st.session_state[_DRAFT]
     st.caption(t("references.intro"))
-    draft["style"] = st.text_area(
-        t("references.style"), value=draft["style"], key=_key("style"), placeholder=t("references.style_hint")
-    )
+    st.text_area(t("references.style"), value=draft["style"], key=_key("style"), placeholder=t("references.style_hint"))
     with st.container(horizontal=True, gap="small", vertical_alignment="top"):
         for place, image in enumerate(draft["style_images"]):
             _picture(visit, image, t("pictures.style"), f"style_{place}", _drop_style, place)
@@ -65,10 +63,8 @@ def _character(visit: Visit, place: int, character: dict[str, Any]) -> None:
         else:
             _uploader(t, "references.character_picture", f"face_new_{place}", place)
         with st.container(width="stretch", gap="xsmall"):
-            character["name"] = st.text_input(
-                t("references.name"), value=character["name"], key=_key(f"name_{place}"), max_chars=80
-            )
-            character["description"] = st.text_area(
+            st.text_input(t("references.name"), value=character["name"], key=_key(f"name_{place}"), max_chars=80)
+            st.text_area(
                 t("references.description"),
                 value=character["description"],
                 key=_key(f"description_{place}"),
@@ -109,7 +105,7 @@ def _take(key: str, place: int | None) -> None:
     if file is None:
         return
     image = here().app.shots.keep_image(file.getvalue())
-    draft = st.session_state[_DRAFT]
+    draft = _collect()
     if place is None:
         draft["style_images"].append(image)
     else:
@@ -117,35 +113,45 @@ def _take(key: str, place: int | None) -> None:
     _renew()
 
 
+def _collect() -> dict[str, Any]:
+    """The draft with what stands in the fields: a click may come together with the last letters."""
+    draft: dict[str, Any] = st.session_state[_DRAFT]
+    draft["style"] = st.session_state.get(_key("style"), draft["style"])
+    for place, character in enumerate(draft["characters"]):
+        for field in ("name", "description"):
+            character[field] = st.session_state.get(_key(f"{field}_{place}"), character[field])
+    return draft
+
+
 def _renew() -> None:
-    """Give every field a new key and keep what was typed: places have moved."""
+    """Give every field a new key: places have moved."""
     st.session_state[_DRAFT]["round"] += 1
 
 
 def _drop_style(place: int) -> None:
-    del st.session_state[_DRAFT]["style_images"][place]
+    del _collect()["style_images"][place]
     _renew()
 
 
 def _drop_face(place: int) -> None:
-    st.session_state[_DRAFT]["characters"][place]["image"] = None
+    _collect()["characters"][place]["image"] = None
     _renew()
 
 
 def _add_character() -> None:
-    st.session_state[_DRAFT]["characters"].append({"name": "", "description": "", "image": None})
+    _collect()["characters"].append({"name": "", "description": "", "image": None})
     _renew()
 
 
 def _remove_character(place: int) -> None:
-    del st.session_state[_DRAFT]["characters"][place]
+    del _collect()["characters"][place]
     _renew()
 
 
 @answered
 def _save() -> None:
     visit = here()
-    draft = st.session_state[_DRAFT]
+    draft = _collect()
     named = [Character.model_validate(one) for one in draft["characters"] if one["name"].strip()]
     references = References(
         style=draft["style"].strip(), style_images=tuple(draft["style_images"]), characters=tuple(named)

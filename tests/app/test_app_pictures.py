@@ -292,6 +292,8 @@ def test_pictures_that_wait_follow_the_shot_and_those_that_are_drawn_here_need_n
     app.shots.edit(shot.id, picture_prompt="after")
 
     assert app.tasks.get(task.id).params.prompt == "after"
+    app.pictures.set_references(project.id, References(style="ink wash"))
+    assert app.tasks.get(task.id).params.prompt == "after\nink wash"
     assert app.tasks.get(task.id).params.references == ()
     assert app.tasks.page(project.id, TaskFilter(text="after")).total == 1
 

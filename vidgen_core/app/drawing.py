@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from pydantic import Field
 
 from vidgen_core.app.orders import Plan, Wish, plan
-from vidgen_core.models import Frozen, GenerationParams, Mode, Shot
+from vidgen_core.models import Frozen, GenerationParams, Mode, Shot, Task
 from vidgen_core.settings import Settings
 from vidgen_core.store import Tx
 
@@ -17,7 +17,7 @@ SETTING: Final = "references"
 #: The size of storyboard frames; those of the image provider are its own setting.
 _FRAME_SIZE: Final = "720P"
 #: What of a picture's params follows the shot while it waits.
-DRAWN_FROM: Final = ("prompt", "references", "options")
+_DRAWN_FROM: Final = ("prompt", "references", "aspect_ratio", "seed", "options")
 MODELS: Final = {Mode.LOCAL: "storyboard"}
 
 
@@ -108,3 +108,11 @@ def plan_picture(shot: Shot, references: References, wish: Wish, settings: Setti
         options=options,
     )
     return Plan(mode, wish.model or MODELS.get(mode, own.model), params, wish.takes or own.pictures_per_shot)
+
+
+def redraw(tx: Tx, task: Task, shot: Shot, references: References, settings: Settings) -> None:
+    """Let a picture that waits be drawn from what its shot and its project say now."""
+    planned = plan_picture(shot, references, Wish(provider=task.provider), settings).params
+    params = task.params.model_copy(update={name: getattr(planned, name) for name in _DRAWN_FROM})
+    if params != task.params:
+        tx.tasks.note(task.id, params=params)

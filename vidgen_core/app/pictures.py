@@ -7,13 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vidgen_core import money
-from vidgen_core.app.drawing import SETTING, References, Travels, full_words, plan_picture, references_of, travelling
+from vidgen_core.app.drawing import (
+    SETTING,
+    References,
+    Travels,
+    full_words,
+    plan_picture,
+    redraw,
+    references_of,
+    travelling,
+)
 from vidgen_core.app.orders import Plan, Wish, cost_of
 from vidgen_core.app.views import Estimate, Generated, ShotProblem, ShotRefusal
 from vidgen_core.errors import InputError, NotFound, Refused
 from vidgen_core.models import PICTURE_MODES, Candidate, LogLevel, Mode, Output, Shot, TaskStatus
 from vidgen_core.providers.base import Problem
-from vidgen_core.store import NewTask, ShotFilter
+from vidgen_core.store import NewTask, ShotFilter, TaskFilter
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
@@ -168,6 +177,11 @@ class Pictures:
             raise InputError("reference_image_unknown")
         with self._app.store.write() as tx:
             tx.projects.set_setting(project_id, SETTING, references.model_dump(mode="json"))
+            waiting = TaskFilter(statuses=frozenset({TaskStatus.PENDING, TaskStatus.QUEUED}), output=Output.IMAGE)
+            tasks = tx.tasks.many(tx.tasks.ids(project_id, waiting))
+            shots = {shot.id: shot for shot in tx.shots.many({task.shot_id for task in tasks})}
+            for task in tasks:
+                redraw(tx, task, shots[task.shot_id], references, self._app.settings())
 
     def _look(self, project_id: int, shot_ids: Sequence[int], wish: Wish) -> list[_Looked]:
         settings = self._app.settings()

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidgen_core.app.drawing import DRAWN_FROM, plan_picture, references_of
+from vidgen_core.app.drawing import redraw, references_of
 from vidgen_core.app.orders import Wish, follow, plan
 from vidgen_core.app.views import Frame, ShotView
 from vidgen_core.errors import InputError
@@ -144,12 +144,11 @@ class Shots:
         for task in tx.tasks.of_shots([shot.id]).get(shot.id, []):
             if task.status not in (TaskStatus.PENDING, TaskStatus.QUEUED):
                 continue
-            wish = Wish(provider=task.provider)
             if task.output is Output.IMAGE:
-                planned = plan_picture(shot, references, wish, settings).params
-                params = task.params.model_copy(update={name: getattr(planned, name) for name in DRAWN_FROM})
-            else:
-                params = follow(task.params, before.params, shot, changed, plan(shot, wish, settings).params)
+                redraw(tx, task, shot, references, settings)
+                continue
+            planned = plan(shot, Wish(provider=task.provider), settings).params
+            params = follow(task.params, before.params, shot, changed, planned)
             if params != task.params:
                 tx.tasks.note(task.id, params=params)
         # The words that a search finds these tasks by.

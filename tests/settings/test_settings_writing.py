@@ -9,7 +9,7 @@ import pytest
 
 from vidgen_core.errors import SettingsError
 from vidgen_core.locations import Locations
-from vidgen_core.models import Mode
+from vidgen_core.models import VIDEO_MODES, Mode
 from vidgen_core.settings import (
     KeySettings,
     Settings,
@@ -86,7 +86,7 @@ def test_sections_out_of_order_can_be_changed(file: SettingsFile) -> None:
 
     settings = file.change({"providers.kie.model": "c", "providers.yunwu.model": "d", "providers.lovart.model": "e"})
 
-    assert [settings.providers.of(mode).model for mode in Mode] == ["ken-burns", "d", "c", "e"]
+    assert [settings.providers.of(mode).model for mode in VIDEO_MODES] == ["ken-burns", "d", "c", "e"]
 
 
 def test_dotted_names_at_the_top_can_be_changed(file: SettingsFile) -> None:
@@ -239,11 +239,14 @@ def test_every_setting_has_a_sentence() -> None:
         "providers.kie.keys",
         "providers.kie.webhook_secret",
         "providers.lovart.keys",
+        "providers.images.keys",
         "sharing.token",
         "sharing.viewer_password",
         "sharing.maker_password",
         "sharing.owner_password",
         "writing.keys",
+        "notices.secret",
+        "notices.url",
     }
 
 

@@ -228,9 +228,9 @@ class LocalProvider(Provider):
         if name in self._renderings:
             return
         wish = json.loads(await asyncio.to_thread(self._order(name).read_text, "utf-8"))
-        if "caption" in wish:
+        if "frame" in wish:
             # A frame takes a fraction of a second: no child is needed for it.
-            await asyncio.to_thread(draw_storyboard, FrameSpec.model_validate(wish), self._drawing(name))
+            await asyncio.to_thread(draw_storyboard, FrameSpec.model_validate(wish["frame"]), self._drawing(name))
             return
         rendering = self._renderings[name] = Rendering()
         await rendering.start(wish, self._target(name))
@@ -253,7 +253,7 @@ def _frame(order: Order) -> Prepared:
         seed=_seed(order),
     )
     payload = spec.model_dump(mode="json")
-    return Prepared(payload=payload, sent={**payload, "images": 0})
+    return Prepared(payload={"frame": payload}, sent={**payload, "images": 0})
 
 
 def _seed(order: Order) -> int:

@@ -13,7 +13,7 @@ import streamlit as st
 from vidgen_core.app import Estimate, ShotView
 from vidgen_core.models import Shot, TaskStatus
 from vidgen_core.store import ShotFilter
-from vidgen_core.ui import bulk, push
+from vidgen_core.ui import bulk, preflight, push
 from vidgen_core.ui.labels import price
 from vidgen_core.ui.session import Visit, answered, here, keep, show_told, tell
 from vidgen_core.ui.shot_dialogs import delete_shots
@@ -142,8 +142,20 @@ def _problems(visit: Visit, estimate: Estimate) -> None:
 
 @answered
 def _generate(ids: list[int]) -> None:
+    """Queue takes; a large batch is gone through on the sheet first."""
     visit = here()
-    made = visit.app.tasks.generate(visit.project.id, ids)
+    if preflight.is_large(visit.app.tasks.estimate(visit.project.id, ids).tasks):
+        sheet = visit.app.tasks.preflight(visit.project.id, ids)
+        preflight.ask(sheet, lambda ahead: queue(ids, ahead), canary=True)
+    else:
+        queue(ids, None)
+
+
+@answered
+def queue(ids: list[int], canary: bool | None) -> None:
+    """Queue takes for shots and tell what was refused; ``canary`` as ``tasks.generate`` takes it."""
+    visit = here()
+    made = visit.app.tasks.generate(visit.project.id, ids, canary=canary)
     if made.tasks:
         tell(visit.t.n("select.queued", len(made.tasks)), ":material/check:")
     for refusal in made.refused[: bulk.TOLD]:

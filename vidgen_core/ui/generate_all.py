@@ -6,6 +6,7 @@ import streamlit as st
 
 from vidgen_core.store import ShotFilter
 from vidgen_core.ui import preflight
+from vidgen_core.ui.card_select import queue
 from vidgen_core.ui.session import Visit, answered, here, tell
 
 
@@ -28,15 +29,4 @@ def _ask(wanted: ShotFilter) -> None:
     if not ids:
         tell(visit.t("shots.none_found"), ":material/info:")
         return
-    preflight.ask(visit.app.tasks.preflight(visit.project.id, ids), lambda ahead: generate(ids, ahead), canary=True)
-
-
-@answered
-def generate(ids: list[int], ahead: bool) -> None:
-    """Queue takes for shots; what is refused is told."""
-    visit = here()
-    made = visit.app.tasks.generate(visit.project.id, ids, canary=ahead)
-    tell(visit.t.n("shots.generated_all", len(made.tasks)), ":material/check:")
-    for refusal in made.refused[:3]:
-        said = visit.t.error("parameter", refusal.code, refusal.params)
-        tell(f"{refusal.shot.number}: {said}", ":material/error:")
+    preflight.ask(visit.app.tasks.preflight(visit.project.id, ids), lambda ahead: queue(ids, ahead), canary=True)

@@ -1,0 +1,66 @@
+"""Money from a terminal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from tests.cli.cli_doubles import Vidgen
+from vidgen_core.app import Vidgen as Opened
+from vidgen_core.models import AttemptState, Charge, Mode, Money
+
+
+def spent(amount: str) -> None:
+    """Leave an attempt behind as a paid run would, and balances around it."""
+    with Opened.open() as app:
+        project = app.projects.ensure("default")
+        shot = app.shots.add(project.id, "1.0", "pan left")
+        [task] = app.tasks.generate(project.id, [shot.id], takes=1, provider=Mode.YUNWU, release=False).tasks
+        money = Money(amount=Decimal(amount), currency="CNY")
+        with app.store.write() as tx:
+            before = Money(amount=Decimal(100), currency="CNY")
+            tx.ledger.keep_balance(Mode.YUNWU, "k1", "main ••aaaa", before, "before", datetime.now(UTC))
+            attempt = tx.attempts.begin(task.id, Mode.YUNWU, "grok-video-3", "k1", "main ••aaaa", None, money)
+            tx.attempts.update(
+                attempt.id, charge=Charge.CHARGED, state=AttemptState.SUCCEEDED, intent_at=datetime.now(UTC)
+            )
+        with app.store.write() as tx:
+            after = Money(amount=Decimal(97), currency="CNY")
+            tx.ledger.keep_balance(Mode.YUNWU, "k1", "main ••aaaa", after, "after", datetime.now(UTC))
+
+
+def test_spend_says_what_was_charged_and_what_the_balance_says(vidgen: Vidgen, home: Path) -> None:
+    spent("2.92")
+
+    answer = vidgen("spend", "--json").json
+    [line] = answer["spend"]
+    assert (line["charged"], line["currency"], line["attempts"]) == (2.92, "CNY", 1)
+    assert answer["batches"][0]["difference"] == {"amount": 0.08, "currency": "CNY"}
+
+    said = vidgen("spend")
+    assert "¥2.92" in said.out
+    assert "difference ¥0.08" in " ".join(said.out.split())
+    assert vidgen("spend", "--since", "yesterday").status == 2
+
+
+def test_a_project_gets_a_limit_and_shows_how_it_stands(vidgen: Vidgen, home: Path) -> None:
+    spent("2.92")
+
+    assert vidgen("budget", "--json").json["limits"] == []
+    [limit] = vidgen("budget", "--limit", "4", "--json").json["limits"]
+
+    assert (limit["scope"], limit["percent"], limit["left"]) == ("project", 73, 1.08)
+    assert "73%" in vidgen("budget").out
+    assert vidgen("budget", "--limit", "much").status == 2
+    assert vidgen("budget", "--limit", "-1").status == 2
+
+
+def test_a_dry_run_shows_the_sheet_and_queues_nothing(vidgen: Vidgen, home: Path) -> None:
+    spent("2.92")
+
+    said = vidgen("generate", "--all", "--provider", "yunwu", "--dry-run", "--json")
+
+    assert (said.json["tasks"], said.json["low"]) == (3, {"amount": 1.2, "currency": "CNY"})
+    assert len(vidgen("tasks", "--json").json) == 1
+    assert "Price:" in vidgen("generate", "--all", "--provider", "yunwu", "--dry-run").err

@@ -691,6 +691,62 @@ class StoreContract:
             assert tx.attempts.spend(1, now() - timedelta(hours=1)) == wanted
             assert tx.attempts.spend(1, now() + timedelta(hours=1)) == tx.attempts.spend(2) == {}
 
+    def test_what_is_owed_is_known_by_provider_project_and_day(self, store: Store) -> None:
+        with store.write() as tx:
+            shot = film(tx)[0]
+            task = task_in(tx, shot, PROCESSING)
+            for charge, price in (
+                (Charge.CHARGED, "2"),
+                (Charge.UNKNOWN, "1"),
+                (Charge.REFUNDED, "4"),
+                (Charge.NONE, "8"),
+            ):
+                tx.attempts.update(self.begin(tx, task, yuan(price)), charge=charge)
+            yesterday = self.begin(tx, task, yuan("16"))
+            tx.attempts.update(yesterday, charge=Charge.ASSUMED, intent_at=now() - timedelta(days=1))
+            assert tx.ledger.committed() == tx.ledger.committed(1) == {Mode.LOCAL: [yuan("19")]}
+            today = now().replace(minute=0, second=0, microsecond=0)
+            assert tx.ledger.committed(1, today - timedelta(hours=1)) == {Mode.LOCAL: [yuan("3")]}
+            assert tx.ledger.committed(2) == {}
+
+    def test_the_ledgers_quarters_follow_every_change_of_an_attempt(self, store: Store) -> None:
+        with store.write() as tx:
+            task = task_in(tx, film(tx)[0], PROCESSING)
+            attempt = self.begin(tx, task, None)
+            [unpriced] = tx.ledger.sums()
+            assert (unpriced.money, unpriced.n, unpriced.charge) == (None, 1, Charge.NONE)
+            early = datetime(2026, 1, 1, 12, 20, tzinfo=UTC)
+            tx.attempts.update(attempt, cost=yuan("2.92"), charge=Charge.CHARGED, intent_at=early)
+            [line] = tx.ledger.sums()
+            assert (line.money, line.n, line.charge) == (yuan("2.92"), 1, Charge.CHARGED)
+            assert line.at == datetime(2026, 1, 1, 12, 15, tzinfo=UTC)
+            assert tx.ledger.sums(1, early, early + timedelta(minutes=15)) == [line]
+            assert tx.ledger.sums(1, early + timedelta(minutes=15)) == tx.ledger.sums(2) == []
+
+    def test_balances_are_kept_in_their_order(self, store: Store) -> None:
+        with store.write() as tx:
+            for minutes, left in ((0, "10"), (5, "7")):
+                at = datetime(2026, 1, 1, 12, minutes, tzinfo=UTC)
+                tx.ledger.keep_balance(Mode.KIE, "k1", "main", yuan(left), "check", at)
+            assert [one.money for one in tx.ledger.balances(Mode.KIE)] == [yuan("10"), yuan("7")]
+            last = tx.ledger.last_balance(Mode.KIE, "k1")
+            assert last is not None
+            assert last.money == yuan("7")
+            assert tx.ledger.last_balance(Mode.KIE, "k2") is None
+            assert tx.ledger.balances(Mode.YUNWU) == []
+
+    def test_a_project_that_is_held_back_is_passed_over_in_the_queue(self, store: Store) -> None:
+        with store.write() as tx:
+            mine = film(tx)[0]
+            other = tx.shots.add(tx.projects.ensure("other").id, [NewShot(prompt="scene 1")])[0]
+            first, second = task_in(tx, mine, QUEUED), task_in(tx, other, QUEUED)
+            at = now()
+            assert [task.id for task in tx.tasks.claimable(Mode.LOCAL, at, 5)] == [first.id, second.id]
+            assert [task.id for task in tx.tasks.claimable(Mode.LOCAL, at, 5, {mine.project_id})] == [second.id]
+            assert tx.tasks.claimable(Mode.LOCAL, at, 5, {mine.project_id, other.project_id}) == []
+            assert tx.tasks.queued_providers() == {Mode.LOCAL}
+            assert tx.tasks.of_batch(first.batch, QUEUED) == [first.id]
+
     # Takes
 
     def test_a_take_is_chosen_rejected_and_found_by_its_bytes(self, store: Store) -> None:

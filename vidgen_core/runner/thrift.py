@@ -29,6 +29,8 @@ class Thrift:
     lanes: Lanes
     _of_lanes: dict[Mode, Stop] = field(default_factory=dict)
     _of_projects: dict[int, Stop] = field(default_factory=dict)
+    #: Whether the holds of projects that the last run has left behind were taken away: the next submit judges anew.
+    _swept: bool = False
 
     @property
     def projects(self) -> frozenset[int]:
@@ -53,13 +55,12 @@ class Thrift:
             and hold.code in CODES
             and not _stands(tx, settings, self._of_lanes.get(mode), now)
         ]
-        # Holds of projects that the last run has left behind are judged by the next submit.
-        kept = {project.id for project in tx.projects.all() if tx.state.get(money.hold_of_project(project.id))}
         projects = [
-            project_id
-            for project_id in kept | self._of_projects.keys()
-            if not _stands(tx, settings, self._of_projects.get(project_id), now)
+            project_id for project_id, stop in self._of_projects.items() if not _stands(tx, settings, stop, now)
         ]
+        if not self._swept:
+            self._swept = True
+            projects += [project.id for project in tx.projects.all() if project.id not in self._of_projects]
         return modes, projects
 
     def let_go(self, modes: list[Mode], projects: list[int]) -> None:

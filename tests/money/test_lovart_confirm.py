@@ -57,6 +57,25 @@ def test_the_price_is_asked_for_and_a_yes_to_it_lets_the_take_go_on(waiting) -> 
         app.tasks.confirm_price(task.id, FORTY)
 
 
+def test_a_yes_is_paid_from_the_budget_and_stands_in_the_ledger(waiting) -> None:
+    _home, _server, app, task = waiting
+    rate = {"of": "lovart", "worth": "0.1"}
+    app.settings_file.change({"budget.limit": "3.9", "budget.rates": [rate]})
+
+    with pytest.raises(Refused, match="budget_all"):
+        app.tasks.confirm_price(task.id, FORTY)
+    assert app.tasks.get(task.id).stage == WAITING_FOR_CONFIRMATION
+    [attempt] = app.tasks.attempts(task.id)
+    assert attempt.cost != FORTY
+
+    app.settings_file.change({"budget.limit": "4"})
+    app.tasks.confirm_price(task.id, FORTY)
+    [attempt] = app.tasks.attempts(task.id)
+    assert attempt.cost == FORTY
+    [standing] = app.budget.standing(task.project_id).standings
+    assert (standing.spent.amount, standing.left) == (Decimal(4), Decimal(0))
+
+
 def test_another_price_than_the_one_shown_is_not_confirmed(waiting) -> None:
     home, _, app, task = waiting
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from vidgen_core.errors import Refused
-from vidgen_core.models import LogLevel, Money, Task, TaskStatus
+from vidgen_core import money
+from vidgen_core.errors import ErrorKind, Refused
+from vidgen_core.models import Attempt, Charge, LogLevel, Money, Task, TaskStatus
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION, Key, Provider, RemoteJob
+from vidgen_core.store import Tx
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
@@ -27,12 +30,21 @@ def asked_price(app: Vidgen, task_id: int) -> Money | None:
 def confirm_price(app: Vidgen, task_id: int, price: Money | None) -> None:
     """Say yes to ``price``, and to no other; this costs it.
 
-    :raises Refused: as ``asked_price``, and ``price_changed`` (shot, take)
+    The price is set aside before the yes leaves, and only if it fits under every limit.
+
+    :raises Refused: as ``asked_price``, ``price_changed`` (shot, take), and why the budget does not allow it
     :raises RemoteError: the provider did not take the yes, or its answer was lost
     """
     task = app.tasks.get(task_id)
     job, key = _waiting(app, task)
-    asyncio.run(_say_yes(app.fresh_provider(task.provider), job, key, task, price))
+    with app.store.write() as tx:
+        before = _set_aside(tx, app, task, price)
+    try:
+        asyncio.run(_say_yes(app.fresh_provider(task.provider), job, key, task, price))
+    except Refused:
+        with app.store.write() as tx:
+            tx.attempts.update(before.id, cost=before.cost, charge=before.charge)
+        raise
     with app.store.write() as tx:
         amount = f"{price.amount} {price.currency}" if price else "?"
         tx.log.add(
@@ -40,6 +52,21 @@ def confirm_price(app: Vidgen, task_id: int, price: Money | None) -> None:
             price=amount,
         )  # fmt: skip
     app.runner.wake()
+
+
+def _set_aside(tx: Tx, app: Vidgen, task: Task, price: Money | None) -> Attempt:
+    """Let the attempt hold the price it asks for; returns it as it was. What does not fit is undone by the error."""
+    assert task.attempt_id is not None
+    before, settings = tx.attempts.get(task.attempt_id), app.settings()
+    if price is not None:
+        tx.attempts.update(before.id, cost=None, charge=Charge.NONE)
+    limits = money.standings(tx, settings, task.project_id, datetime.now(UTC))
+    stop = money.verdict(limits, settings, task.project_id, task.provider, task.model, price)
+    if stop is not None:
+        raise Refused(stop.code, kind=ErrorKind.BALANCE, **stop.params)
+    if price is not None:
+        tx.attempts.update(before.id, cost=price, charge=Charge.ESTIMATED)
+    return before
 
 
 def _waiting(app: Vidgen, task: Task) -> tuple[RemoteJob, Key | None]:

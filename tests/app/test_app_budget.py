@@ -14,9 +14,11 @@ from vidgen_core.errors import Refused
 from vidgen_core.locale import get_text
 from vidgen_core.locations import Locations
 from vidgen_core.media.images import draw_sample, keep_image
-from vidgen_core.models import AttemptState, Charge, Mode, Money, Shot, ShotParams, Task, TaskStatus
+from vidgen_core.models import AttemptState, Charge, LogLevel, Mode, Money, Shot, ShotParams, Task, TaskStatus
+from vidgen_core.rehearsal.options import RehearsalOptions
+from vidgen_core.rehearsal.server import RehearsalServer
 from vidgen_core.runner import canary
-from vidgen_core.store import NewShot
+from vidgen_core.store import LogFilter, NewShot
 
 COMPLETED, PENDING, QUEUED = TaskStatus.COMPLETED, TaskStatus.PENDING, TaskStatus.QUEUED
 
@@ -255,3 +257,18 @@ def test_keys_of_one_account_are_compared_with_the_ledger_together(app: Vidgen) 
     [one] = app.budget.differences()
 
     assert (one.keys, one.gone, one.ledger, one.difference) == (("k1", "k2"), yuan("7.5"), yuan("7"), yuan("0.5"))
+
+
+def test_a_list_is_fetched_without_a_click_waiting_and_counts_before_the_built_in_table(app: Vidgen) -> None:
+    with RehearsalServer(RehearsalOptions(videos="shared")) as server:
+        app.settings_file.change({"providers.yunwu.base_url": server.url})
+        app.budget.refresh_soon(Mode.YUNWU).join(30)
+        server.set_faults({"prices-html": 1})
+        app.budget.refresh_soon(Mode.YUNWU).join(30)
+
+    [shot] = plain(app, 1)
+    assert app.tasks.estimate(shot.project_id, [shot.id]).money == yuan("2.92")
+    with app.store.read() as tx:
+        newest, first = [line for line in tx.log.page(None, LogFilter(), 10) if line.params.get("provider") == "yunwu"]
+    assert (first.code, first.params["prices"]) == ("prices_fetched", 5)
+    assert newest.level is LogLevel.WARNING

@@ -18,7 +18,7 @@ RULES = {
     "runner": {"start", "stop"},
     "watching": {"start", "stop"},
     "checks": {"keys"},
-    "budget": {"limit_project", "go_on", "set_prices", "refresh_prices"},
+    "budget": {"limit_project", "go_on", "set_prices", "refresh_prices", "refresh_soon"},
     "log": {"clear"},
     "exports": {"close"},
     "disputes": {"write"},

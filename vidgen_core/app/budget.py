@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from vidgen_core import money
 from vidgen_core.app.views import BalanceDifference, BudgetView, SpendLine
-from vidgen_core.errors import ErrorKind, Refused
+from vidgen_core.errors import ErrorKind, Refused, VidgenError
 from vidgen_core.models import OWED, Balance, Charge, LogLevel, Mode, Money, Spend, TaskStatus
 from vidgen_core.store import TaskFilter, Tx
 
@@ -83,6 +84,22 @@ class Budget:
         with self._app.store.write() as tx:
             money.keep_list(tx, mode, rows, datetime.now(UTC))
         return len(rows)
+
+    def refresh_soon(self, mode: Mode) -> threading.Thread:
+        """The same in the background, for a click that must not wait; the log says what came of it."""
+        thread = threading.Thread(target=self._refresh_and_say, args=(mode,), name=f"prices of {mode}", daemon=True)
+        thread.start()
+        return thread
+
+    def _refresh_and_say(self, mode: Mode) -> None:
+        try:
+            kept = self.refresh_prices(mode)
+        except VidgenError as error:
+            level, code, params = LogLevel.WARNING, error.code, error.params | {"provider": mode.value}
+        else:
+            level, code, params = LogLevel.SUCCESS, "prices_fetched", {"provider": mode.value, "prices": kept}
+        with self._app.store.write() as tx:
+            tx.log.add(level, code, **params)
 
     def set_prices(self, rows: Collection[dict[str, Any]], **more: Any) -> int:
         """Keep the user's own prices (and other settings of the budget) and start what waited for one.

@@ -116,9 +116,8 @@ def _known(t: Text, price: Price) -> dict[str, Any]:
 @answered
 def _refresh(mode: Mode) -> None:
     visit = here()
-    with st.spinner(visit.t("settings.prices_fetching")):
-        kept = visit.app.budget.refresh_prices(mode)
-    tell(visit.t.n("settings.prices_fetched", kept), ":material/check:")
+    visit.app.budget.refresh_soon(mode)
+    tell(visit.t("settings.prices_fetching"), ":material/refresh:")
 
 
 def _price_columns(t: Text) -> dict[str, ColumnConfig]:

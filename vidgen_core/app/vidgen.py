@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -70,6 +69,8 @@ class Vidgen:
         self.scripts = Scripts(self)
         self.prompts = Prompts(self)
         self._opening = threading.Lock()
+        #: Those that have been asked for; each brings an adapter along, and all of them an HTTP client.
+        self._providers: dict[Mode, Provider] = {}
 
     @classmethod
     def open(cls, locations: Locations | None = None) -> Self:
@@ -94,10 +95,9 @@ class Vidgen:
         :raises Refused: ``provider_missing`` (provider)
         """
         with self._opening:
-            found = self._providers.get(mode)
-        if found is None:
-            raise Refused("provider_missing", provider=mode.value)
-        return found
+            if mode not in self._providers:
+                self._providers[mode] = self.fresh_provider(mode)
+            return self._providers[mode]
 
     def fresh_provider(self, mode: Mode) -> Provider:
         """A provider of one's own, to be closed after use: an instance belongs to one event loop.
@@ -113,15 +113,9 @@ class Vidgen:
     @property
     def modes(self) -> tuple[Mode, ...]:
         """The generation modes that can be chosen."""
-        with self._opening:
-            return tuple(mode for mode in self._providers if mode in VIDEO_MODES)
+        from vidgen_core.providers import REGISTRY
 
-    @cached_property
-    def _providers(self) -> dict[Mode, Provider]:
-        # The adapters bring an HTTP client along; commands that ask no provider do without it.
-        from vidgen_core.providers import open_providers
-
-        return open_providers(self.settings, self.locations)
+        return tuple(mode for mode in REGISTRY if mode in VIDEO_MODES)
 
     def close(self) -> None:
         """Stop the runner if it is here and close the store; may be called twice."""

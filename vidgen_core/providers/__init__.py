@@ -1,30 +1,61 @@
-"""Providers by mode: a new one is a file beside this one and a line in ``REGISTRY``."""
+"""Providers by mode: a new one is a file beside this one, a maker and a line in ``REGISTRY``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from vidgen_core.locations import Locations
 from vidgen_core.models import Mode
-from vidgen_core.providers.base import Provider
-from vidgen_core.providers.images import Images
-from vidgen_core.providers.kie import Kie
-from vidgen_core.providers.kie_upload import UploadCache
-from vidgen_core.providers.local import LocalProvider
-from vidgen_core.providers.lovart import Lovart
-from vidgen_core.providers.yunwu import Yunwu
-from vidgen_core.settings import Settings
+
+if TYPE_CHECKING:
+    from vidgen_core.locations import Locations
+    from vidgen_core.providers.base import Provider
+    from vidgen_core.providers.kie_upload import UploadCache
+    from vidgen_core.settings import Settings
 
 #: Makes a provider from the settings, the data home and the memory of uploaded pictures.
-Maker = Callable[[Callable[[], Settings], Locations, UploadCache | None], Provider]
+Maker = Callable[["Callable[[], Settings]", "Locations", "UploadCache | None"], "Provider"]
+
+
+# Adapters are imported when they are made, so that nobody pays for those that are not used.
+
+
+def _local(settings: Callable[[], Settings], locations: Locations, _: UploadCache | None) -> Provider:
+    from vidgen_core.providers.local import LocalProvider
+
+    return LocalProvider(settings, locations)
+
+
+def _yunwu(settings: Callable[[], Settings], locations: Locations, _: UploadCache | None) -> Provider:
+    from vidgen_core.providers.yunwu import Yunwu
+
+    return Yunwu(settings, locations)
+
+
+def _kie(settings: Callable[[], Settings], locations: Locations, uploads: UploadCache | None) -> Provider:
+    from vidgen_core.providers.kie import Kie
+
+    return Kie(settings, locations, uploads)
+
+
+def _lovart(settings: Callable[[], Settings], locations: Locations, uploads: UploadCache | None) -> Provider:
+    from vidgen_core.providers.lovart import Lovart
+
+    return Lovart(settings, locations, uploads)
+
+
+def _images(settings: Callable[[], Settings], locations: Locations, _: UploadCache | None) -> Provider:
+    from vidgen_core.providers.images import Images
+
+    return Images(settings, locations)
+
 
 REGISTRY: Final[dict[Mode, Maker]] = {
-    Mode.LOCAL: lambda settings, locations, _: LocalProvider(settings, locations),
-    Mode.YUNWU: lambda settings, locations, _: Yunwu(settings, locations),
-    Mode.KIE: lambda settings, locations, uploads: Kie(settings, locations, uploads),
-    Mode.LOVART: lambda settings, locations, uploads: Lovart(settings, locations, uploads),
-    Mode.IMAGES: lambda settings, locations, _: Images(settings, locations),
+    Mode.LOCAL: _local,
+    Mode.YUNWU: _yunwu,
+    Mode.KIE: _kie,
+    Mode.LOVART: _lovart,
+    Mode.IMAGES: _images,
 }
 
 

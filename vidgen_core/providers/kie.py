@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final
-from urllib.parse import urlsplit
 
 from vidgen_core.errors import RemoteError
 from vidgen_core.locations import Locations
@@ -32,7 +31,7 @@ from vidgen_core.providers.base import (
     Submission,
 )
 from vidgen_core.providers.checks import against
-from vidgen_core.providers.download import download, is_private
+from vidgen_core.providers.download import download
 from vidgen_core.providers.http import Answer, Http, Verb
 from vidgen_core.providers.kie_answers import (
     NOT_READY,
@@ -48,11 +47,10 @@ from vidgen_core.providers.kie_answers import (
     went_well,
 )
 from vidgen_core.providers.kie_upload import MemoryUploads, UploadCache, Uploader
+from vidgen_core.providers.picture_links import picture_link
 from vidgen_core.providers.pictures import PictureCopies
 from vidgen_core.settings import KieSettings, Settings
 
-#: Bytes of an uploaded picture.
-IMAGE_BYTES: Final = 8_000_000
 #: A fresh record may be missing for so long.
 GRACE: Final = timedelta(seconds=30)
 #: After so long the result is taken as it is, without waiting for its larger version.
@@ -116,7 +114,10 @@ class Kie(Provider):
     # --- submit -------------------------------------------------------------------------------------------------------
 
     async def prepare(self, order: Order, key: Key | None) -> Prepared:
-        image, facts = await self._image(order, key)
+        upload_url = self._own.upload_url
+        image, facts = await picture_link(
+            order, self._pictures, lambda copy: self._uploader.link(copy, upload_url, key)
+        )
         params, own = order.params, self._own
         # The same seed twice is the same video twice.
         seed = params.seed + order.take - 1 if params.seed is not None else None
@@ -127,16 +128,6 @@ class Kie(Provider):
         else:
             payload = kie_models.jobs_request(order.model, params, image, seed, translate=translate)
         return Prepared(payload=payload, sent=_without_prompt(payload) | facts)
-
-    async def _image(self, order: Order, key: Key | None) -> tuple[str | None, dict[str, Any]]:
-        link = order.params.image_url
-        if link and (order.image is None or not is_private(urlsplit(link).hostname)):
-            return link, {"images": 1, "image_transport": "url"}
-        if order.image is None:
-            return None, {"images": 0}
-        copy = await self._pictures.jpeg(order.image, IMAGE_BYTES, order.params.size)
-        url, name = await self._uploader.link(copy, self._own.upload_url, key)
-        return url, {"images": 1, "image_transport": "upload", "image_bytes": copy.stat().st_size, "upload": name}
 
     async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
         path = "veo/generate" if kie_models.is_veo(order.model) else "jobs/createTask"

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
 from vidgen_core.errors import Delivery, RemoteError
 from vidgen_core.locations import Locations
@@ -27,7 +26,6 @@ from vidgen_core.providers.base import (
     RemoteStatus,
     Submission,
 )
-from vidgen_core.providers.download import is_private
 from vidgen_core.providers.http import Answer, Http, Verb
 from vidgen_core.providers.kie_upload import MemoryUploads, UploadCache
 from vidgen_core.providers.lovart_answers import (
@@ -43,14 +41,13 @@ from vidgen_core.providers.lovart_answers import (
 )
 from vidgen_core.providers.lovart_consent import Consents
 from vidgen_core.providers.lovart_upload import Preparations
+from vidgen_core.providers.picture_links import picture_link
 from vidgen_core.providers.pictures import PictureCopies
 from vidgen_core.settings import LovartSettings
 
 API: Final = "/v1/openapi"
 #: Where people see what the agent makes.
 CANVAS: Final = "https://www.lovart.ai/canvas?projectId="
-#: Bytes of an uploaded picture.
-IMAGE_BYTES: Final = 8_000_000
 #: A thread that runs may be waiting for a yes from here on.
 MAY_ASK: Final = timedelta(seconds=20)
 WITHOUT_LINK: Final = "completed_without_link"
@@ -85,22 +82,15 @@ class LovartApi:
     # --- submit -------------------------------------------------------------------------------------------------------
 
     async def prepare(self, order: Order, key: Key | None) -> Prepared:
-        picture, facts = await self._picture(order, key)
-        project = await self._preparations.project(order.reference, f"{self.base_url}{API}", key)
+        base = f"{self.base_url}{API}"
+        picture, facts = await picture_link(
+            order, self._pictures, lambda copy: self._preparations.picture(copy, base, key)
+        )
+        project = await self._preparations.project(order.reference, base, key)
         payload = lovart_words.request(order.model, order.params, picture, project, only=self._own.only_this_tool)
         wishes = {"tool": lovart_words.tool_of(order.model), "duration": order.params.duration}
         place = {"project": project, "canvas": f"{CANVAS}{project}"}
         return Prepared(payload=payload, sent=wishes | place | facts)
-
-    async def _picture(self, order: Order, key: Key | None) -> tuple[str | None, dict[str, Any]]:
-        link = order.params.image_url
-        if link and (order.image is None or not is_private(urlsplit(link).hostname)):
-            return link, {"images": 1, "image_transport": "url"}
-        if order.image is None:
-            return None, {"images": 0}
-        copy = await self._pictures.jpeg(order.image, IMAGE_BYTES, order.params.size)
-        url, name = await self._preparations.picture(copy, f"{self.base_url}{API}", key)
-        return url, {"images": 1, "image_transport": "upload", "image_bytes": copy.stat().st_size, "upload": name}
 
     async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
         self._preparations.forget_project(order.reference, key)
@@ -152,20 +142,13 @@ class LovartApi:
         )
 
     async def confirm(self, job: RemoteJob, key: Key | None) -> bool:
-        base = job.base_url or self.base_url
-        thread = {"thread_id": _thread(job)}
-        answer = await self._http.call(Verb.SUBMIT, "POST", f"{base}{API}/chat/confirm", key=key, json=thread)
-        if not went_well(answer):
-            raise error_of(TABLE, answer, said_by(answer))
+        url, thread = f"{job.base_url or self.base_url}{API}/chat/confirm", {"thread_id": _thread(job)}
+        _good(await self._http.call(Verb.SUBMIT, "POST", url, key=key, json=thread))
         return True
 
     async def _look(self, job: RemoteJob, path: str, key: Key | None) -> Answer:
-        base = job.base_url or self.base_url
-        params = {"thread_id": _thread(job)}
-        answer = await self._http.call(Verb.POLL, "GET", f"{base}{API}/{path}", key=key, params=params)
-        if not went_well(answer):
-            raise error_of(TABLE, answer, said_by(answer))
-        return answer
+        url, thread = f"{job.base_url or self.base_url}{API}/{path}", {"thread_id": _thread(job)}
+        return _good(await self._http.call(Verb.POLL, "GET", url, key=key, params=thread))
 
     async def fresh_link(self, job: RemoteJob, key: Key | None) -> str | None:
         """The link as the thread names it now."""
@@ -180,12 +163,17 @@ class LovartApi:
     async def test(self, key: Key | None) -> Failure | None:
         """Why it cannot be used; None where it can."""
         try:
-            answer = await self._http.call(Verb.ASK, "POST", f"{self.base_url}{API}/mode/query", key=key, json={})
-            if not went_well(answer):
-                raise error_of(TABLE, answer, said_by(answer))
+            _good(await self._http.call(Verb.ASK, "POST", f"{self.base_url}{API}/mode/query", key=key, json={}))
         except RemoteError as error:
             return Failure(kind=error.kind, code=error.code, params=error.params)
         return None
+
+
+def _good(answer: Answer) -> Answer:
+    """The answer, or its refusal as an error."""
+    if not went_well(answer):
+        raise error_of(TABLE, answer, said_by(answer))
+    return answer
 
 
 def _thread(job: RemoteJob) -> str:

@@ -33,6 +33,7 @@ from vidgen_core.providers.base import (
 )
 from vidgen_core.providers.lovart_answers import failure_in
 from vidgen_core.providers.lovart_selectors import Selectors
+from vidgen_core.providers.picture_links import IMAGE_BYTES
 from vidgen_core.providers.pictures import PictureCopies
 from vidgen_core.settings import LovartSettings
 
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from vidgen_core.providers.lovart_canvas import Canvas, Look
     from vidgen_core.providers.lovart_window import Window
 
-#: Bytes of a picture handed to the page.
-IMAGE_BYTES: Final = 8_000_000
 #: Seconds for the page to take notice of the click.
 NOTICED: Final = 20.0
 #: Seconds in which a canvas may show neither work nor result before the page counts as changed.

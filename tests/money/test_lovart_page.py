@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from vidgen_core.locations import Locations
 from vidgen_core.media.video import probe
 from vidgen_core.models import TaskStatus
 from vidgen_core.providers import lovart_browser
+from vidgen_core.providers.lovart_canvas import Canvas
 from vidgen_core.rehearsal.server import RehearsalServer
 
 #: Read here, because no test sees the environment of the machine.
@@ -79,3 +81,22 @@ def test_three_takes_are_made_one_at_a_time_after_a_person_has_solved_the_captch
     jobs = server.jobs()
     assert {job["prompt"] for job in jobs} == {"pan left\nslowly, 慢慢地", "zoom in", "hold still"}
     assert all(len(job["params"]["attachments"]) == 1 for job in jobs)
+
+
+def test_a_changed_page_is_told_by_selector_and_file_and_goes_on_when_mended(
+    at_the_page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, server = at_the_page
+    server.set_faults({"page-changed": {"rate": 1, "argument": "prompt"}})
+    monkeypatch.setattr(Canvas.until, "__defaults__", (2.0,))
+    [task] = queue(home, ["zoom in"])
+    file = home.locations.lovart / "selectors.toml"
+    with home.running():
+        held = held_for(home, "selector_not_found")
+        assert (held["params"]["selector"], held["params"]["file"]) == ("prompt", str(file))
+        file.write_text(file.read_text(encoding="utf-8").replace("data-lexical-editor", "data-lexical-editor-new"))
+        assert tomllib.loads(file.read_text(encoding="utf-8"))
+        [ended] = home.finish([task], 60)
+
+    assert ending(ended) == DONE
+    assert server.stats()["accepted_total"] == 1

@@ -89,11 +89,12 @@ async def state(request: Request) -> Response:
     """What the page shows of a project."""
     project = request.query_params.get("projectId", "")
     walls = [fault for fault in _BEFORE if _stands(request, fault, project)]
+    bought = {"bought": _PAYWALL in rehearsal_of(request).taken_away}
     job = _job_of(request, project)
     if job is None or walls:
-        return JSONResponse({"walls": walls})
+        return JSONResponse({"walls": walls} | bought)
     found = await look(request, job.id, _DIALECT)
-    return found if isinstance(found, Response) else JSONResponse(_seen(request, found))
+    return found if isinstance(found, Response) else JSONResponse(_seen(request, found) | bought)
 
 
 def _job_of(request: Request, project: str) -> Job | None:

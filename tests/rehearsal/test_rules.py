@@ -91,7 +91,7 @@ def test_the_document_has_the_catalogue_word_for_word() -> None:
     rows = re.findall(
         r"^\| `([a-z0-9-]+)` \| (\w+) \| ([^|]+) \| ([^|]*) \| (.+) \|$", DOCUMENT.read_text("utf-8"), re.MULTILINE
     )
-    names = {"yunwu": "Yunwu", "kie": "KIE", "lovart": "Lovart", "chat": "Chat"}
+    names = {"yunwu": "Yunwu", "kie": "KIE", "lovart": "Lovart", "images": "Images", "chat": "Chat"}
     assert [(name, moment, who, default.strip(), sentence) for name, moment, who, default, sentence in rows] == [
         (f.name, f.verb.value, ", ".join(names[p] for p in f.providers), f.default or "", f.sentence)
         for f in CATALOGUE.values()

@@ -1,5 +1,6 @@
 """Storyboard: all shots as a wall of frames, dragged into order and played as stills."""
 
+import math
 from pathlib import Path
 
 import streamlit as st
@@ -14,11 +15,14 @@ from vidgen_core.ui.sign_in import may
 def wall() -> None:
     show_told()
     visit = here()
-    frames = visit.app.shots.frames(visit.project.id)
-    if frames:
-        storyboard.wall(visit, frames)
-    else:
+    offset = ((st.session_state.get("wall") or 1) - 1) * storyboard.PER_WALL
+    page = visit.app.shots.frames(visit.project.id, storyboard.PER_WALL + 1, offset)
+    if not page.items:
         empty(visit)
+        return
+    if page.total > storyboard.PER_WALL:
+        st.pagination(math.ceil(page.total / storyboard.PER_WALL), key="wall", bind="query-params")
+    storyboard.wall(visit, page.items)
 
 
 def empty(visit: Visit) -> None:

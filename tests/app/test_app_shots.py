@@ -150,7 +150,7 @@ def test_a_frame_lasts_as_long_as_its_chosen_take_or_as_its_video_would(
     take = add_take(app, project, done)
     app.results.choose(done.id, take.id)
 
-    frames = app.shots.frames(project.id)
+    frames = app.shots.frames(project.id).items
 
     assert [(frame.shot.id, frame.take) for frame in frames] == [
         (plain.id, None), (own.id, None), (by_model.id, None), (done.id, app.results.get(take.id)),

@@ -88,7 +88,12 @@ def test_a_new_place_moves_the_shot(screen: Screen) -> None:
 def test_words_are_replaced_in_the_shots_that_the_filter_leaves(screen: Screen) -> None:
     first, second, third = add(screen, "red car", "red house", "blue car")
 
-    assert shot_table.replace_in(visit(screen), ShotFilter(text="car"), "red", "green") == 1
+    assert (
+        shot_table.replace_in(
+            visit(screen), screen.app.shots.ids(screen.project.id, ShotFilter(text="car")), "red", "green"
+        )
+        == 1
+    )
 
     prompts = [screen.app.shots.get(shot.id).prompt for shot in (first, second, third)]
     assert prompts == ["green car", "red house", "blue car"]
@@ -101,3 +106,18 @@ def test_the_frame_has_a_row_a_shot_in_order(screen: Screen) -> None:
 
     assert list(table["number"]) == [shot.number for shot in shots]
     assert list(table["order"]) == [51, 52]
+
+
+def test_words_are_replaced_in_ticked_shots_only_when_there_are_any(screen: Screen) -> None:
+    first, second, third = add(screen, "red car", "red house", "blue car")
+    screen.run()
+    screen.at.checkbox(key=f"tick_{second.id}").check().run()
+    screen.run()
+
+    screen.at.text_input(key="replace_find").set_value("red")
+    screen.at.text_input(key="replace_with").set_value("green")
+    next(button for button in screen.at.button if button.label == "Replace").click().run()
+
+    prompts = [screen.app.shots.get(shot.id).prompt for shot in (first, second, third)]
+    assert prompts == ["red car", "green house", "blue car"]
+    assert "1 shot changed" in screen.toasts()

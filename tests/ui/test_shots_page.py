@@ -186,7 +186,7 @@ def test_a_failed_take_can_be_taken_off(screen: Screen) -> None:
     [task] = screen.add_tasks()
     screen.fail(task, ErrorKind.MODERATION)
     screen.run()
-    screen.press(f"remove_{task.id}")
+    screen.act(lambda: cards.remove(task.id))
     assert not screen.app.tasks.counts(screen.project.id).get(TaskStatus.FAILED)
 
 
@@ -199,6 +199,16 @@ def test_a_take_whose_file_was_cleaned_up_offers_neither_player_nor_download(scr
     assert {f"play_{kept.id}", f"choose_{kept.id}", media.download_url(kept)} <= offered
     assert not {f"play_{gone.id}", f"choose_{gone.id}", media.download_url(gone)} & offered
     assert "The file was cleaned up" in screen.words()
+
+
+def test_the_menu_of_a_take_opens_its_history(screen: Screen) -> None:
+    [task] = screen.add_tasks()
+    screen.fail(task, ErrorKind.TIMEOUT)
+    screen.run()
+    menu = screen.at.get_by_key(f"task_menu_{task.id}")
+    menu.set_value("history")
+    screen.run()
+    assert "grok:1" in "".join(code.value for code in screen.at.code)
 
 
 def test_one_more_take_is_one_more(screen: Screen) -> None:

@@ -32,7 +32,7 @@ def described(screen: Screen) -> dict[str, Any]:
 
     def describe() -> None:
         visit = here()
-        found.update(storyboard.describe(visit, visit.app.shots.frames(visit.project.id)))
+        found.update(storyboard.describe(visit, visit.app.shots.frames(visit.project.id).items))
 
     screen.act(describe)
     return found
@@ -119,3 +119,17 @@ def test_undo_forgets_another_project(screen: Screen) -> None:
     screen.run()
 
     assert not described(screen)["undo"]
+
+
+def test_a_long_film_has_several_walls_and_each_knows_what_stands_behind_it(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storyboard, "PER_WALL", 2)
+    a, b, c = add(screen, NewShot(), NewShot(), NewShot())
+    screen.open("storyboard")
+
+    shown = described(screen)
+    assert ([frame["id"] for frame in shown["frames"]], shown["behind"]) == ([a, b], c)
+
+    acts(screen, {"n": 1, "do": "move", "shot": a, "before": shown["behind"]})
+    assert order(screen) == [b, a, c]

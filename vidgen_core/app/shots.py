@@ -59,20 +59,19 @@ class Shots:
         with self._app.store.read() as tx:
             return tx.shots.by_number(project_id, number)
 
-    def frames(self, project_id: int) -> list[Frame]:
-        """All shots in their order, as a storyboard shows them."""
-        settings = self._app.settings()
+    def frames(self, project_id: int, limit: int = 500, offset: int = 0) -> Page[Frame]:
+        """A part of the shots in their order, as a storyboard shows them."""
+        settings, usual = self._app.settings(), cache(self._usual_length)
         with self._app.store.read() as tx:
-            shots = tx.shots.many(tx.shots.ids(project_id, EVERY))
+            found = tx.shots.page(project_id, EVERY, limit, offset)
             chosen = {take.id: take for take in tx.takes.chosen(project_id)}
-        usual = cache(self._usual_length)
 
         def frame(shot: Shot) -> Frame:
             take, planned = chosen.get(shot.chosen_take_id or 0), plan(shot, Wish(), settings)
             length = take.seconds if take else planned.params.duration
             return Frame(shot, take, length or usual(planned.provider, planned.model))
 
-        return [frame(shot) for shot in shots]
+        return Page(items=[frame(shot) for shot in found.items], total=found.total)
 
     def _usual_length(self, provider: Mode, model: str) -> float:
         """Seconds of a video whose length is left to the model."""

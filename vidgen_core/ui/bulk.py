@@ -171,7 +171,7 @@ def show_undo(t: Text) -> None:
     if gone:
         with st.container(horizontal=True, vertical_alignment="center", border=True, key="tasks_undo_bar"):
             st.markdown(f":material/delete: {t.n('tasks.deleted', len(gone))}", width="stretch")
-            st.button(t("tasks.undo"), icon=":material/undo:", key="tasks_undo", on_click=restore)
+            st.button(t("tasks.undo"), icon=":material/undo:", key="tasks_undo", on_click=restore, shortcut="U")
             st.button(t("common.close"), key="tasks_undo_close", type="tertiary", on_click=_keep_deleted)
 
 

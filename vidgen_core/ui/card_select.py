@@ -74,6 +74,7 @@ def tick_all_button(visit: Visit, wanted: ShotFilter, total: int) -> None:
             type="tertiary",
             on_click=_tick_all,
             args=(wanted,),
+            shortcut="A",
         )
 
 

@@ -18,7 +18,7 @@ from vidgen_core.errors import NotFound
 from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import ENDED, Mode, Shot, Take, Task, TaskStatus
 from vidgen_core.settings import Settings
-from vidgen_core.ui import picture_cards, push
+from vidgen_core.ui import bulk, history, picture_cards, push
 from vidgen_core.ui.card_select import tick_box
 from vidgen_core.ui.confirm_price import confirm_button
 from vidgen_core.ui.labels import elapsed, plain, price, status_badge, step_label, take_label
@@ -250,7 +250,7 @@ def _slot(visit: Visit, view: ShotView, slot: Slot) -> None:
 def _under_way(t: Text, task: Task) -> None:
     """Stage, percent where the provider gives one, and how long it has been at it; nothing is made up."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.markdown(f"**{take_label(task)}**", width="content")
+        _task_menu(t, task)
         if task.cancel_requested:
             st.badge(t("shots.cancelling"), icon=":material/hourglass_bottom:", color="gray")
         else:
@@ -284,7 +284,7 @@ def _ended(visit: Visit, task: Task) -> None:
     """A take that ended without a video: why, and the ways on from free to paid."""
     t = visit.t
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.markdown(f"**{take_label(task)}**", width="content")
+        _task_menu(t, task)
         status_badge(t, task.status)
     if task.failure is not None:
         st.caption(t.failure(task.failure))
@@ -297,14 +297,6 @@ def _ended(visit: Visit, task: Task) -> None:
             width="stretch",
             wrap=True,
         )
-    st.button(
-        t("shots.remove"),
-        key=f"remove_{task.id}",
-        type="tertiary",
-        icon=":material/close:",
-        on_click=_remove,
-        args=(task.id,),
-    )
 
 
 @answered
@@ -323,7 +315,7 @@ def _take_step(task_id: int, step: Step) -> None:
 
 
 @answered
-def _remove(task_id: int) -> None:
+def remove(task_id: int) -> None:
     _report(here().app.tasks.delete([task_id]).refused)
 
 
@@ -337,7 +329,7 @@ def _finished(visit: Visit, view: ShotView, take: Take) -> None:
     t = visit.t
     chosen = view.shot.chosen_take_id == take.id
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        _take_menu(t, view.shot, take)
+        _take_menu(t, f"take_menu_{take.id}", f"v{take.number}", take.number, _take_acts(view, take))
         _verdict(t, take, chosen=chosen)
     gone = CLEANED in take.warnings
     if st.session_state.get(PLAYING) == take.id and not gone:
@@ -350,6 +342,14 @@ def _finished(visit: Visit, view: ShotView, take: Take) -> None:
         _take_buttons(t, view.shot, take, chosen=chosen)
     for warning in take.warnings:
         st.caption(f":material/warning: {t(f'shots.warning.{warning}')}")
+
+
+def _take_acts(view: ShotView, take: Take) -> dict[str, Callable[[], None]]:
+    acts: dict[str, Callable[[], None]] = {"facts": lambda: show_facts(view.shot.number, take)}
+    if any(task.id == take.task_id for task in view.tasks):
+        acts["history"] = lambda: _history(take.task_id)
+    acts["unreject" if take.rejected is not None else "reject"] = lambda: _reject(take)
+    return acts
 
 
 def _verdict(t: Text, take: Take, *, chosen: bool) -> None:
@@ -404,22 +404,33 @@ def _choose(shot_id: int, take_id: int | None) -> None:
     here().app.results.choose(shot_id, take_id)
 
 
-def _take_menu(t: Text, shot: Shot, take: Take) -> None:
-    acts: dict[str, Callable[[], None]] = {
-        "facts": lambda: show_facts(shot.number, take),
-        "unreject" if take.rejected is not None else "reject": lambda: _reject(take),
-    }
-    key = f"take_menu_{take.id}"
+def _take_menu(t: Text, key: str, label: str, number: int, acts: dict[str, Callable[[], None]]) -> None:
+    """``v3`` with what else can be done with this take."""
     st.menu_button(
-        f"**v{take.number}**",
+        f"**{label}**",
         list(acts),
         key=key,
-        help=t("shots.take_menu_of", n=take.number),
+        help=t("shots.take_menu_of", n=number),
         type="tertiary",
         format_func=lambda name: t(f"shots.take_menu.{name}"),
         on_click=_chosen_act,
         args=(key, acts),
     )
+
+
+def _task_menu(t: Text, task: Task) -> None:
+    """The menu of a take without a video."""
+    acts: dict[str, Callable[[], None]] = {"history": lambda: _history(task.id)}
+    if task.status in ENDED:
+        acts["remove"] = lambda: remove(task.id)
+    elif not task.cancel_requested:
+        acts["cancel"] = lambda: bulk.cancel([task.id])
+    _take_menu(t, f"task_menu_{task.id}", take_label(task), task.take, acts)
+
+
+@answered
+def _history(task_id: int) -> None:
+    history.ask(here(), task_id)
 
 
 @answered

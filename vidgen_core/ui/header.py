@@ -89,6 +89,7 @@ def _provider(visit: Visit, status: Status) -> None:
             icon="🎬",
             key="open_video_settings",
             on_click=_open_video_settings,
+            shortcut="V",
         )
 
 

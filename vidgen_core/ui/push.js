@@ -1,3 +1,10 @@
+// Letters are keys of the page's buttons; behind an open dialog they would close it over what is typed there.
+function keepFromPage(event) {
+  const target = event.composedPath()[0]
+  const typing = target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  if (!typing && /^[a-z]$/i.test(event.key) && document.querySelector('[role="dialog"]')) event.stopImmediatePropagation()
+}
+
 // One socket per mounted listener; signals are gathered, paced and repeated until the page acknowledges them.
 const listeners = new WeakMap()
 
@@ -9,6 +16,7 @@ class Listener {
     this.delay = 500
     this.onVisible = () => this.flush()
     document.addEventListener("visibilitychange", this.onVisible)
+    window.addEventListener("keydown", keepFromPage, true)
     // Without a socket the page still looks for itself, more slowly.
     this.fallback = setInterval(() => {
       if (!this.socket || this.socket.readyState !== WebSocket.OPEN) this.gather({ all: true })
@@ -77,6 +85,7 @@ class Listener {
 
   close() {
     document.removeEventListener("visibilitychange", this.onVisible)
+    window.removeEventListener("keydown", keepFromPage, true)
     clearInterval(this.fallback)
     clearTimeout(this.retry)
     clearTimeout(this.timer)

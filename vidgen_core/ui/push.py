@@ -58,7 +58,8 @@ def listen() -> None:
         key=_KEY,
         data={
             "project": here().project.id,
-            "shots": sorted(st.session_state[_SHOTS]),
+            # Streamlit would load pandas to see whether a list is a table; a tuple is none.
+            "shots": tuple(sorted(st.session_state[_SHOTS])),
             "seen": st.session_state.get(_SEEN, 0),
             "since": st.session_state[_SINCE],
             "pace": PACE,

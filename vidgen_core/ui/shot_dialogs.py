@@ -209,7 +209,14 @@ def undo_bar() -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center", border=True, key="undo_bar"):
         st.markdown(f":material/delete: {what}", width="content")
-        st.button(t("shots.undo"), key="undo_delete", icon=":material/undo:", on_click=_undo, args=(list(gone),))
+        st.button(
+            t("shots.undo"),
+            key="undo_delete",
+            icon=":material/undo:",
+            on_click=_undo,
+            args=(list(gone),),
+            shortcut="U",
+        )
         st.button(t("common.close"), key="undo_close", type="tertiary", on_click=_forget_undo)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from vidgen_core.errors import InputError, VidgenError
 from vidgen_core.models import Shot, ShotParams
 from vidgen_core.store import ShotFilter
+from vidgen_core.ui import card_select
 from vidgen_core.ui.media import image_url, outside
-from vidgen_core.ui.session import Visit, here, keep, sentence, tell
+from vidgen_core.ui.session import Visit, answered, here, keep, sentence, tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,24 +118,25 @@ def _move(visit: Visit, shot_id: int, place: int) -> None:
 
 
 def replacing(visit: Visit, wanted: ShotFilter) -> None:
-    """Find and replace in the prompts of all shots that the filter leaves."""
+    """Find and replace in the prompts of the ticked shots, or of all that the filter leaves."""
     t = visit.t
     with st.popover(t("shots.replace"), icon=":material/find_replace:"), st.form("replace", border=False):
         st.text_input(t("shots.replace_find"), key="replace_find")
         st.text_input(t("shots.replace_with"), key="replace_with")
+        st.caption(t("select.replace_where"))
         st.form_submit_button(t("shots.replace_all"), on_click=_replace, args=(wanted,))
 
 
+@answered
 def _replace(wanted: ShotFilter) -> None:
-    find, put = st.session_state["replace_find"], st.session_state["replace_with"]
-    changed = replace_in(here(), wanted, find, put) if find else 0
-    tell(here().t.n("shots.replaced", changed))
+    visit, find, put = here(), st.session_state["replace_find"], st.session_state["replace_with"]
+    ids = card_select.ticked(visit) or visit.app.shots.ids(visit.project.id, wanted)
+    tell(visit.t.n("shots.replaced", replace_in(visit, ids, find, put) if find else 0))
 
 
-def replace_in(visit: Visit, wanted: ShotFilter, find: str, put: str) -> int:
+def replace_in(visit: Visit, ids: Sequence[int], find: str, put: str) -> int:
     """Replace ``find`` in prompts; returns how many shots were changed."""
-    shots = [visit.app.shots.get(shot_id) for shot_id in visit.app.shots.ids(visit.project.id, wanted)]
-    hits = [shot for shot in shots if find in shot.prompt]
+    hits = [view.shot for view in visit.app.shots.views(ids) if find in view.shot.prompt]
     for shot in hits:
         visit.app.shots.edit(shot.id, prompt=shot.prompt.replace(find, put))
     return len(hits)

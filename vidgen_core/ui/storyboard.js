@@ -88,13 +88,14 @@ class Board {
 
   put(id, before) {
     this.order = this.order.filter((other) => other !== id)
-    const place = before === null ? this.order.length : this.order.indexOf(before)
+    // What is not on this wall stands behind it.
+    const place = this.order.indexOf(before)
     this.order.splice(place < 0 ? this.order.length : place, 0, id)
   }
 
   after(id) {
     const next = this.order[this.order.indexOf(id) + 1]
-    return next === undefined ? null : next
+    return next === undefined ? this.data.behind : next
   }
 
   moveTo(id, before) {
@@ -260,11 +261,11 @@ class Board {
     this.mark(this.gapAt(this.drag.x, y))
   }
 
-  // The frame before which a point lies: that of its row which begins right of it, null after the last.
+  // The frame before which a point lies: that of its row which begins right of it, after the last what stands behind.
   gapAt(x, y) {
     const found = this.order.map((id) => ({ id, box: this.cells.get(id).node.getBoundingClientRect() }))
     const row = found.filter(({ box }) => y <= box.bottom + 6)
-    if (!row.length) return { before: null, mark: found[found.length - 1].id }
+    if (!row.length) return { before: this.data.behind, mark: found[found.length - 1].id }
     const top = row[0].box.top
     const cells = row.filter(({ box }) => box.top <= top + 1)
     const next = cells.find(({ box }) => x < box.left + box.width / 2)
@@ -350,7 +351,7 @@ class Board {
     const { id } = this.held
     const others = this.order.filter((other) => other !== id)
     const place = Math.max(0, Math.min(others.length, this.order.indexOf(id) + step))
-    this.held.before = place < others.length ? others[place] : null
+    this.held.before = place < others.length ? others[place] : this.data.behind
     this.put(id, this.held.before)
     this.refocus = id
     this.draw()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import resources
 from typing import Any, Final
 
@@ -11,11 +12,12 @@ import streamlit as st
 from vidgen_core.app import Frame
 from vidgen_core.app.roles import Role
 from vidgen_core.errors import NotFound
-from vidgen_core.locale import Text
 from vidgen_core.ui.media import frame_url, image_url, poster_url
 from vidgen_core.ui.session import Visit, answered, here, keep
 from vidgen_core.ui.sign_in import may
 
+#: Frames on a wall; a project with more has several.
+PER_WALL: Final = 500
 _KEY: Final = "storyboard"
 #: Number of the last act of the component that was carried out.
 _SEEN: Final = "_storyboard_seen"
@@ -44,7 +46,7 @@ _WORDS: Final = (
 
 
 def wall(visit: Visit, frames: Sequence[Frame]) -> None:
-    """Draw the frames with their player."""
+    """Draw up to ``PER_WALL`` frames with their player; one more tells what stands behind them."""
     files = resources.files(__package__)
     component = st.components.v2.component(
         "vidgen_storyboard",
@@ -54,14 +56,17 @@ def wall(visit: Visit, frames: Sequence[Frame]) -> None:
     component(key=_KEY, data=describe(visit, frames), on_acts_change=_act, height="content")
 
 
-def describe(visit: Visit, frames: Sequence[Frame]) -> dict[str, Any]:
+def describe(visit: Visit, found: Sequence[Frame]) -> dict[str, Any]:
     """Everything the component draws, as plain data."""
-    t = visit.t
+    t, frames, behind = visit.t, found[:PER_WALL], found[PER_WALL:]
+    # Most frames are equally long, and saying so takes its time.
+    told = cache(lambda seconds: t.duration(round(seconds, 1)))
     length = t.duration(round(sum(frame.seconds for frame in frames)))
     settings = visit.app.settings()
     width, _, height = settings.providers.of(settings.mode).aspect_ratio.partition(":")
     return {
-        "frames": [_frame(t, frame) for frame in frames],
+        "frames": [_frame(frame, told(frame.seconds)) for frame in frames],
+        "behind": behind[0].shot.id if behind else None,
         "sum": t.n("storyboard.sum", len(frames), time=length),
         "ratio": f"{width} / {height}" if height else "1",
         "movable": may(Role.MAKER),
@@ -71,7 +76,7 @@ def describe(visit: Visit, frames: Sequence[Frame]) -> dict[str, Any]:
     }
 
 
-def _frame(t: Text, frame: Frame) -> dict[str, Any]:
+def _frame(frame: Frame, length: str) -> dict[str, Any]:
     shot, take = frame.shot, frame.take
     poster = poster_url(take) if take else None
     return {
@@ -82,7 +87,7 @@ def _frame(t: Text, frame: Frame) -> dict[str, Any]:
         "picture": image_url(shot) if shot.image else poster,
         "large": frame_url(shot) if shot.image else poster,
         "seconds": frame.seconds,
-        "facts": t.duration(round(frame.seconds, 1)),
+        "facts": length,
     }
 
 

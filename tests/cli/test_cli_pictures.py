@@ -65,3 +65,14 @@ def test_a_waiting_picture_is_cancelled_by_its_name(storyboard: Vidgen, home: Pa
     assert task.label == "1.0-p1"
 
     assert storyboard("cancel", "1.0-p1", "--json").json["done"] == [str(task.id)]
+
+
+def test_shots_are_put_in_order(storyboard: Vidgen) -> None:
+    def order() -> list[str]:
+        return [shot["shot"] for shot in storyboard("shots", "--json").json]
+
+    assert order() == ["1.0", "2.0"]
+    assert storyboard("move", "2.0", "--before", "1.0", "--json").json == {"shot": "2.0", "place": 1}
+    assert order() == ["2.0", "1.0"]
+    assert storyboard("move", "2.0").status == 0
+    assert order() == ["1.0", "2.0"]

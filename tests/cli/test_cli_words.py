@@ -79,6 +79,8 @@ def test_without_a_command_help_is_shown(vidgen: Vidgen) -> None:
         "pick 1.0",
         "pick 9.9 1",
         "pick 1.0 x",
+        "move 9.9",
+        "move 1.0 --before 9.9",
         "generate",
         "generate --all --shot 1.0",
         "generate --all --takes 9",

@@ -1,4 +1,4 @@
-"""``vidgen retry``, ``look-again``, ``confirm``, ``cancel``, ``delete``, ``adopt`` and ``pick``: wishes about tasks and takes."""
+"""Wishes about tasks, takes and shots: ``vidgen retry``, ``cancel``, ``adopt``, ``pick``, ``move`` and their like."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ _NAMED = re.compile(r"(?P<shot>.+)-(?P<output>[vp])(?P<take>\d+)")
 
 def register(app: typer.Typer) -> None:
     app.command("pick", help="cli.help.pick")(pick)
+    app.command("move", help="cli.help.move")(move)
     app.command("retry", help="cli.help.retry")(retry)
     app.command("look-again", help="cli.help.look_again")(look_again)
     app.command("confirm", help="cli.help.confirm")(confirm)
@@ -185,6 +186,22 @@ def pick(
         chosen = app.results.choose_number(found.id, take)
         session.answer({"shot": found.number, "take": chosen.number, "file": str(app.results.file(chosen))})
         session.say("cli.picked", shot=found.number, take=chosen.number)
+
+
+def move(
+    shot: Annotated[str, typer.Argument(metavar="SHOT", help="cli.argument.shot")],
+    before: Annotated[str | None, typer.Option("--before", metavar="N", help="cli.option.before")] = None,
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    with session.open() as app:
+        where = session.existing_project(app)
+        found = shot_numbered(app, where, shot)
+        app.shots.move(found.id, shot_numbered(app, where, before).id if before else None)
+        place = app.shots.ids(where.id).index(found.id) + 1
+        session.answer({"shot": found.number, "place": place})
+        session.say("cli.moved", shot=found.number, place=place)
 
 
 # --- naming things ----------------------------------------------------------------------------------------------------

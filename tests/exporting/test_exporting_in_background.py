@@ -20,6 +20,8 @@ from starlette.applications import Starlette
 from vidgen_core.app import Vidgen
 from vidgen_core.app.cleanup import Scope, without_secrets
 from vidgen_core.app.exports import Export
+from vidgen_core.app.roles import Role
+from vidgen_core.app.sharing import Sharing
 from vidgen_core.cli.program import run
 from vidgen_core.errors import FileError, InputError, NotFound, Refused
 from vidgen_core.exporting.film import Format, Options
@@ -287,6 +289,54 @@ def test_a_backup_is_a_whole_database_and_settings_without_secrets(
     assert "sk-" not in text
     assert "whsec" not in text
     assert without_secrets("secret = [") == ""
+
+
+def test_a_backup_holds_no_secret_of_any_kind(app: Vidgen, project: Project, tmp_path: Path) -> None:
+    sharing = Sharing(app.settings_file)
+    sharing.ensure_token()
+    for role in Role:
+        sharing.set_password(role, "long-enough-for-everybody")
+    app.settings_file.change(
+        {
+            "providers.kie.webhook_secret": "whsec-0123456789",
+            "providers.yunwu.keys": [{"name": "main", "secret": "sk-0123456789abcdef"}],
+        }
+    )
+    before = app.locations.settings_file.read_text(encoding="utf-8")
+
+    copies = app.cleanup.backup(tmp_path / "copy.db")
+
+    kept = b"".join(copy.read_bytes() for copy in copies)
+    secrets = [sharing.settings.token.get_secret_value(), "$argon2", "whsec-0123456789", "sk-0123456789abcdef"]
+    assert [secret for secret in secrets if secret in before] == secrets
+    assert [secret for secret in secrets if secret.encode() in kept] == []
+
+
+def test_a_backup_made_while_work_goes_on_is_a_data_home_again(app: Vidgen, project: Project, tmp_path: Path) -> None:
+    ended = threading.Event()
+
+    def work() -> None:
+        while not ended.is_set():
+            app.shots.add(project.id, prompt="made meanwhile")
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        copies = [app.cleanup.backup(tmp_path / f"{n}.db")[0] for n in range(3)]
+    finally:
+        ended.set()
+        worker.join()
+
+    for place, copy in enumerate(copies):
+        home = Locations(tmp_path / f"home {place}")
+        home.home.mkdir()
+        copy.rename(home.database)
+        with Vidgen.open(home) as restored:
+            found = restored.projects.find("ep01")
+            assert found is not None
+            assert restored.shots.by_number(found.id, "1.0") is not None
+            assert len(restored.exports.film(found.id).takes) == 2
+            restored.shots.add(found.id, prompt="and on it goes")
 
 
 def test_a_backup_into_a_folder_that_is_not_there_is_refused(app: Vidgen, tmp_path: Path) -> None:

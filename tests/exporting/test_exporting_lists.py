@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from vidgen_core.errors import FileError
 from vidgen_core.exporting.film import Format, Options
 from vidgen_core.exporting.shot_list import shot_list
 from vidgen_core.exporting.writers import write_shots
@@ -143,3 +144,20 @@ def test_every_cell_of_a_workbook_is_text(shots: list[Shot]) -> None:
     cells = [cell for row in book.active.iter_rows() for cell in row if cell.value is not None]
     assert {cell.data_type for cell in cells} == {"s"}
     assert "=HYPERLINK(1)" in {cell.value for cell in cells}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+@pytest.mark.parametrize("pictures", [False, True])
+def test_a_list_that_finds_no_room_is_said_so(
+    kind: Format, pictures: bool, shots: list[Shot], images: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    # Linux' own full disk stands where the working file would be.
+    (folder / "list.part").symlink_to("/dev/full")
+
+    with pytest.raises(FileError) as refused:
+        write_shots(shots, kind, folder / "list", Options(pictures=pictures), "en", "p", images)
+
+    assert refused.value.code == "disk_full"
+    assert list(folder.iterdir()) == []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,7 @@ import tomlkit
 
 from vidgen_core.errors import FileError
 from vidgen_core.models import LogLevel, Take
+from vidgen_core.settings import setting_names
 from vidgen_core.store import ShotFilter, Tx
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 CLEANED: Final = "file_cleaned"
 #: Save folder and path below it.
 File = tuple[str, str]
-#: Settings that never leave the machine.
-_SECRET: Final = frozenset({"secret", "webhook_secret", "token", "keys"})
 _EVERY: Final = 10_000_000
 
 
@@ -178,10 +177,12 @@ def without_secrets(text: str) -> str:
     except ValueError:
         # What cannot be read cannot be searched for secrets either.
         return ""
-    return tomlkit.dumps(_stripped(values))
+    secret = {setting.name.rpartition(".")[2] for setting in setting_names() if setting.secret}
+    return tomlkit.dumps(_stripped(values, secret | {"secret"}))
 
 
-def _stripped(values: Any) -> Any:
+def _stripped(values: Any, secret: Collection[str]) -> Any:
+    """Without what is called like a secret, wherever it stands; a password's hash is one too."""
     if isinstance(values, dict):
-        return {name: _stripped(value) for name, value in values.items() if name not in _SECRET}
+        return {name: _stripped(value, secret) for name, value in values.items() if name not in secret}
     return values

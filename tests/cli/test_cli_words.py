@@ -8,13 +8,17 @@ import socket
 import stat
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+import vidgen_core
 from tests.cli.cli_doubles import Vidgen
 from vidgen_core.cli import words
 from vidgen_core.cli.program import build
+from vidgen_core.cli.serving import dashboard
+from vidgen_core.errors import FileError
 from vidgen_core.locale import get_text
 
 
@@ -221,3 +225,22 @@ def test_help_starts_without_the_heavy_libraries(home: Path) -> None:
 
     assert said.stderr.strip() == "[]"
     assert "rehearse" in said.stdout
+
+
+def test_what_is_installed_without_a_checkout_has_its_dashboard_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(vidgen_core.__file__).parents[1]
+    wheel = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    inside = {target: (root / source).exists() for source, target in wheel["force-include"].items()}
+    folder = "vidgen_core/dashboard"
+    assert inside == {f"{folder}/{name}": True for name in ("streamlit_app.py", "pages", ".streamlit/config.toml")}
+
+    monkeypatch.setattr(vidgen_core, "__file__", str(tmp_path / "vidgen_core" / "__init__.py"))
+    with pytest.raises(FileError) as refused:
+        dashboard()
+    assert refused.value.code == "dashboard_missing"
+    script = tmp_path / folder / "streamlit_app.py"
+    script.parent.mkdir(parents=True)
+    script.touch()
+    assert dashboard() == script.resolve()

@@ -12,7 +12,7 @@ import streamlit as st
 from vidgen_core.app import Frame
 from vidgen_core.app.roles import Role
 from vidgen_core.errors import NotFound
-from vidgen_core.ui.media import frame_url, image_url, poster_url
+from vidgen_core.ui.media import frame_url, image_url, outside, poster_url
 from vidgen_core.ui.session import Visit, answered, here, keep
 from vidgen_core.ui.sign_in import may
 
@@ -78,14 +78,14 @@ def describe(visit: Visit, found: Sequence[Frame]) -> dict[str, Any]:
 
 def _frame(frame: Frame, length: str) -> dict[str, Any]:
     shot, take = frame.shot, frame.take
-    poster = poster_url(take) if take else None
+    poster = outside(poster_url(take)) if take else None
     return {
         "id": shot.id,
         "number": shot.number,
         "words": shot.script or shot.prompt,
         "script": bool(shot.script),
-        "picture": image_url(shot) if shot.image else poster,
-        "large": frame_url(shot) if shot.image else poster,
+        "picture": outside(image_url(shot)) if shot.image else poster,
+        "large": outside(frame_url(shot)) if shot.image else poster,
         "seconds": frame.seconds,
         "facts": length,
     }

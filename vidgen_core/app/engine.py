@@ -72,9 +72,11 @@ class Engine:
         ).start()
         app.watching.start()
         app.notices.start()
+        app.way.start()
 
     def stop(self, timeout: float = STOP_SECONDS) -> None:
         """Stop the runner of this process, if there is one; everything stays resumable."""
+        self._app.way.stop()
         self._app.watching.stop()
         runner, self._runner = self._runner, None
         if runner is not None:

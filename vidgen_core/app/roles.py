@@ -79,6 +79,7 @@ LOOKS: Final[dict[str, frozenset[str]]] = {
     "cleanup": frozenset(),
     "desk": frozenset({"has_model", "is_busy", "is_elsewhere", "wait"}),
     "prompts": frozenset({"versions", "version_of_take", "writing", "lost", "empty", "wait"}),
+    "way": frozenset({"steps", "walk", "is_alive"}),
     "scripts": frozenset({"all", "get", "board", "coverage", "style", "wait"}),
     "settings_file": frozenset({"current", "from_environment", "problem", "path"}),
     "store": frozenset({"read", "revision", "info", "path"}),
@@ -135,6 +136,7 @@ ACTS: Final[dict[str, frozenset[str]]] = {
     "watching": frozenset({"set", "unset"}),
     "runner": frozenset({"pause", "resume", "stop_unsubmitted", "give_up"}),
     "exports": frozenset({"start", "write", "cancel", "remove"}),
+    "way": frozenset({"go", "halt"}),
     "prompts": frozenset({"put_back", "write", "cancel"}),
     "scripts": frozenset({"set_style", "start", "resume", "cancel", "store", "remove"}),
 }

@@ -25,6 +25,7 @@ from vidgen_core.app.scripts import Scripts
 from vidgen_core.app.shots import Shots
 from vidgen_core.app.tasks import Tasks
 from vidgen_core.app.watching import Watching
+from vidgen_core.app.way import Way
 from vidgen_core.errors import FileError, Refused
 from vidgen_core.locations import Locations, find_locations
 from vidgen_core.models import VIDEO_MODES, Mode
@@ -68,6 +69,7 @@ class Vidgen:
         self.desk = Desk(self)
         self.scripts = Scripts(self)
         self.prompts = Prompts(self)
+        self.way = Way(self)
         self._opening = threading.Lock()
         #: Those that have been asked for; each brings an adapter along, and all of them an HTTP client.
         self._providers: dict[Mode, Provider] = {}

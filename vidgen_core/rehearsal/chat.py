@@ -1,6 +1,6 @@
 """A pretend language model: ``POST /v1/chat/completions`` as OpenAI and its aggregators speak it.
 
-It reads the question as any model would: a script between ``<script>`` marks becomes one shot a line, a line between
+A question without a system message is one for a picture, see ``images``. Others it reads as any model would: a script between ``<script>`` marks becomes one shot a line, a line between
 ``<line>`` marks a video prompt, a prompt between ``<prompt>`` marks comes back as its translation.
 """
 
@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from vidgen_core.rehearsal import images
 from vidgen_core.rehearsal.accounts import verdict
 from vidgen_core.rehearsal.faults import CATALOGUE, CHAT
 from vidgen_core.rehearsal.pictures import from_data_uri, is_data_uri
@@ -50,6 +51,9 @@ async def complete(request: Request) -> Response:
     """Answer a question, or misbehave as its words ask for."""
     raw = await request.body()
     body = await asyncio.to_thread(_parse, raw)
+    if not _has_rules(body):
+        # A bare wish, as those who draw are asked.
+        return await images.complete(request)
     words, pictures = _question(body)
     arrival = arrive(request, CHAT, words)
     born_with = verdict(arrival.key)
@@ -76,6 +80,14 @@ def _parse(raw: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _has_rules(body: dict[str, Any]) -> bool:
+    """Whether a system message says how to answer: models that write are asked so."""
+    messages = body.get("messages")
+    return isinstance(messages, list) and any(
+        isinstance(message, dict) and message.get("role") == "system" for message in messages
+    )
 
 
 def _question(body: dict[str, Any]) -> tuple[str, list[str]]:

@@ -202,6 +202,5 @@ async def picture(request: Request) -> Response:
 ROUTES: Final = [
     Route("/v1/images/generations", generate, methods=["POST"]),
     Route("/v1/images/edits", edit, methods=["POST"]),
-    Route("/v1/chat/completions", complete, methods=["POST"]),
     Route("/pictures/{key}", picture, name="rehearsal_picture"),
 ]

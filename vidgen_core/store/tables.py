@@ -615,4 +615,3 @@ _partial(
     where="deleted_at IS NULL AND image IS NULL AND image_url IS NULL",
 )
 _partial("shots_without_prompt", shots.c.project_id, shots.c.position, where="deleted_at IS NULL AND prompt = ''")
-_partial("shots_with_script", shots.c.project_id, shots.c.position, where="deleted_at IS NULL AND script <> ''")

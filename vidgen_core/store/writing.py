@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Row, exists, func, insert, literal_column, select, update
 
 from vidgen_core.errors import NotFound
 from vidgen_core.models import (
@@ -15,6 +15,7 @@ from vidgen_core.models import (
     CallState,
     Failure,
     Money,
+    Output,
     PieceState,
     PromptVersion,
     Script,
@@ -24,7 +25,16 @@ from vidgen_core.models import (
 )
 from vidgen_core.store.base import Subject, failure_json, failure_of, money, money_columns, now, only
 from vidgen_core.store.dialect import among
-from vidgen_core.store.tables import prompt_versions, script_pieces, scripts, shots, writing_calls
+from vidgen_core.store.tables import (
+    SHOT_STATES,
+    candidates,
+    prompt_versions,
+    script_pieces,
+    scripts,
+    shots,
+    tasks,
+    writing_calls,
+)
 
 
 class PromptVersions(Subject):
@@ -286,17 +296,28 @@ def _call(row: Row[Any]) -> WritingCall:
     return WritingCall.model_validate(values)
 
 
-#: What the strip of steps counts, by the partial index that holds it.
+_ALIVE = "deleted_at IS NULL"
+_UNPICTURED = f"{_ALIVE} AND image IS NULL AND image_url IS NULL"
+#: What the strip of steps counts, in the words of the partial index that holds it.
 _COUNTED = {
-    "shots": "deleted_at IS NULL",
-    "without_picture": "deleted_at IS NULL AND image IS NULL AND image_url IS NULL",
-    "without_prompt": "deleted_at IS NULL AND prompt = ''",
-    "with_script": "deleted_at IS NULL AND script <> ''",
-    "without_takes": "deleted_at IS NULL AND completed_count = 0 AND live_count = 0",
-    "running": "deleted_at IS NULL AND live_count > 0",
-    "to_choose": "deleted_at IS NULL AND completed_count > 0 AND chosen_take_id IS NULL",
-    "chosen": "deleted_at IS NULL AND chosen_take_id IS NOT NULL",
-    "failed": "deleted_at IS NULL AND failed_count > 0",
+    "shots": SHOT_STATES["all"],
+    "unpictured": _UNPICTURED,
+    "without_prompt": f"{_ALIVE} AND prompt = ''",
+    "without_takes": SHOT_STATES["without_takes"],
+    "running": SHOT_STATES["running"],
+    "chosen": SHOT_STATES["chosen"],
+}
+_DRAWN = exists().where(tasks.c.shot_id == shots.c.id, tasks.c.output == Output.IMAGE)
+_FILMED = exists().where(tasks.c.shot_id == shots.c.id, tasks.c.output == Output.VIDEO)
+_PICTURED = shots.c.image.is_not(None) | shots.c.image_url.is_not(None)
+_HAS_CANDIDATES = exists().where(candidates.c.shot_id == shots.c.id)
+#: Shots for which a step can be begun by itself, by what they lack and what else holds; whatever a person has begun,
+#: or what has failed, is left alone.
+_BEGINNABLE: dict[str, tuple[str, tuple[ColumnElement[bool], ...]]] = {
+    "drawable": (SHOT_STATES["without_picture"], (~_DRAWN,)),
+    "choosable": (SHOT_STATES["without_picture"], (_HAS_CANDIDATES,)),
+    "without_prompt": (_COUNTED["without_prompt"], ()),
+    "ready_for_takes": (SHOT_STATES["without_takes"], (shots.c.prompt != "", _PICTURED, ~_FILMED)),
 }
 
 
@@ -305,31 +326,20 @@ class Way(Subject):
 
     def counts(self, project_id: int) -> dict[str, int]:
         """Shots by what they have and lack; each number comes from an index that holds nothing else."""
-        return {
-            name: int(
-                self.tx.run(
-                    select(func.count())
-                    .select_from(shots)
-                    .where(shots.c.project_id == project_id, literal_column(condition))
-                ).scalar_one()
-            )
-            for name, condition in _COUNTED.items()
-        }
+        found = {name: self._count(project_id, condition) for name, condition in _COUNTED.items()}
+        # Few shots lack a picture while one is being drawn.
+        return found | {"drawing": self._count(project_id, f"{_UNPICTURED} AND drawing_count > 0")}
 
-    def ids(self, project_id: int, *lacking: str) -> list[int]:
-        """Shots to which each of the named conditions applies, in their order."""
-        wanted: list[ColumnElement[Any]] = [literal_column(_COUNTED[name]) for name in lacking]
-        query = select(shots.c.id).where(shots.c.project_id == project_id, *wanted)
-        return list(self.tx.run(query.order_by(shots.c.position, shots.c.id)).scalars())
+    def _count(self, project_id: int, condition: str) -> int:
+        query = select(func.count()).select_from(shots)
+        wanted: ColumnElement[Any] = literal_column(condition)
+        return int(self.tx.run(query.where(shots.c.project_id == project_id, wanted)).scalar_one())
 
-    def ready_for_takes(self, project_id: int) -> list[int]:
-        """Shots with picture and prompt that nobody has ever asked a take for."""
-        nothing = "deleted_at IS NULL AND completed_count = 0 AND live_count = 0"
-        untouched: ColumnElement[Any] = literal_column(
-            "failed_count = 0 AND prompt <> '' AND (image IS NOT NULL OR image_url IS NOT NULL)"
-            " AND NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.shot_id = shots.id)"
-        )
-        query = select(shots.c.id).where(shots.c.project_id == project_id, literal_column(nothing), untouched)
+    def ids(self, project_id: int, name: str) -> list[int]:
+        """Shots without a prompt, or for which a step can be begun, in their order."""
+        lacking, more = _BEGINNABLE[name]
+        wanted: ColumnElement[Any] = literal_column(lacking)
+        query = select(shots.c.id).where(shots.c.project_id == project_id, wanted, *more)
         return list(self.tx.run(query.order_by(shots.c.position, shots.c.id)).scalars())
 
     def highest_number(self, project_id: int) -> int:

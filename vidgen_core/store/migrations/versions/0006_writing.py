@@ -82,7 +82,6 @@ def upgrade() -> None:
     of_shots = ["project_id", "position"]
     _partial("shots_pictureless", "shots", of_shots, f"{alive} AND image IS NULL AND image_url IS NULL")
     _partial("shots_without_prompt", "shots", of_shots, f"{alive} AND prompt = ''")
-    _partial("shots_with_script", "shots", of_shots, f"{alive} AND script <> ''")
 
 
 def _partial(name: str, table: str, columns: list[str], where: str) -> None:

@@ -124,6 +124,16 @@ def test_it_can_be_narrowed_to_a_period_a_provider_and_a_class(app: Vidgen, proj
         app.disputes.pack(EN, app.projects.ensure("other").id)
 
 
+def test_whoever_can_only_be_given_a_file_gets_one_that_says_it_is_empty(
+    app: Vidgen, project: Project, send: Send
+) -> None:
+    assert not app.disputes.any(project.id)
+    lines, _, note = opened(app.disputes.pack(EN, project.id, empty=True))
+    assert (lines, "0 attempts." in note) == ([], True)
+    send()
+    assert app.disputes.any(project.id)
+
+
 def test_deleted_tasks_stay_in_it(app: Vidgen, send: Send) -> None:
     task, _ = send()
     app.tasks.delete([task.id])

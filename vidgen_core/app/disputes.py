@@ -25,6 +25,11 @@ class Disputes:
     def __init__(self, app: Vidgen) -> None:
         self._app = app
 
+    def any(self, project_id: int) -> bool:
+        """Whether anything of a project was sent and brought no video."""
+        with self._app.store.read() as tx:
+            return tx.disputes.any(project_id)
+
     def pack(
         self,
         t: Text,
@@ -36,12 +41,14 @@ class Disputes:
         since: date | None = None,
         until: date | None = None,
         successes: bool = False,
+        empty: bool = False,
     ) -> bytes:
         """A ZIP with CSV, JSON and a note, in the reader's language.
 
         :param task_ids: every attempt of these tasks; None: every attempt that was sent and brought no video
         :param since: the first day, :param until: the last one, both on the clock of the studio's machine
         :param successes: attempts that brought a video, too
+        :param empty: without anything that fits, a pack that says so, for those who can only be given a file
         :raises InputError: ``period_backwards`` (since, until); ``dispute_empty``: nothing was sent that fits
         """
         if since is not None and until is not None and until < since:
@@ -57,7 +64,7 @@ class Disputes:
         )
         with self._app.store.read() as tx:
             lines = list(tx.disputes.lines(wanted, MOST + 1))
-        if not lines:
+        if not lines and not empty:
             raise InputError("dispute_empty")
         return self._packed(lines, t)
 

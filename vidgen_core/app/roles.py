@@ -74,7 +74,7 @@ LOOKS: Final[dict[str, frozenset[str]]] = {
     "log": frozenset({"page", "after", "export"}),
     "figures": frozenset({"of", "csv"}),
     "notices": frozenset({"words"}),
-    "disputes": frozenset({"pack"}),
+    "disputes": frozenset({"any", "pack"}),
     "exports": frozenset({"film", "names", "all", "get", "file", "task_list"}),
     "cleanup": frozenset(),
     "desk": frozenset({"has_model", "is_busy", "is_elsewhere", "wait"}),

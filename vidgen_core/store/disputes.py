@@ -14,7 +14,7 @@ from vidgen_core.models import Attempt, AttemptState, Mode
 from vidgen_core.store.attempts import attempt_of
 from vidgen_core.store.base import Subject
 from vidgen_core.store.dialect import among
-from vidgen_core.store.tables import attempts, projects, shots, tasks
+from vidgen_core.store.tables import attempts, figures_attempts, projects, shots, tasks
 
 #: Attempts that left and brought no video.
 IN_VAIN: Final = (AttemptState.FAILED, AttemptState.UNKNOWN, AttemptState.ABANDONED)
@@ -50,6 +50,12 @@ class DisputeLine:
 
 
 class Disputes(Subject):
+    def any(self, project_id: int) -> bool:
+        """Whether anything of a project was sent in vain; from the sums, whatever the size of the ledger."""
+        table = figures_attempts
+        found = select(table.c.n).where(table.c.project_id == project_id, table.c.state.in_(IN_VAIN), table.c.n > 0)
+        return self.tx.run(found.limit(1)).first() is not None
+
     def lines(self, wanted: DisputeFilter, most: int) -> Iterator[DisputeLine]:
         """The oldest first, at most ``most``."""
         after = 0

@@ -7,7 +7,6 @@ from functools import partial
 
 import streamlit as st
 
-from vidgen_core.errors import InputError
 from vidgen_core.ui.session import Visit
 
 
@@ -21,20 +20,13 @@ def show(visit: Visit, task_ids: Sequence[int] | None = None) -> None:
         return
     st.download_button(
         t("dispute.button") if task_ids is None else t.n("dispute.button_n", len(task_ids)),
-        data=partial(_pack, visit, task_ids),
+        data=partial(visit.app.disputes.pack, t, visit.project.id, task_ids=task_ids, empty=True),
         file_name=f"{visit.project.name}-dispute.zip",
         mime="application/zip",
         icon=":material/gavel:",
         key="tasks_dispute" if task_ids is None else "tasks_dispute_selected",
         help=t("dispute.help"),
         on_click="ignore",
+        disabled=task_ids is None and not visit.app.disputes.any(visit.project.id),
         width="stretch" if task_ids is None else "content",
     )
-
-
-def _pack(visit: Visit, task_ids: Sequence[int] | None) -> bytes:
-    """A browser that has asked for a file can be told nothing else: without any line it gets the reason as text."""
-    try:
-        return visit.app.disputes.pack(visit.t, visit.project.id, task_ids=task_ids)
-    except InputError as error:
-        return visit.t.error(error.kind, error.code, error.params).encode()

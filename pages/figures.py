@@ -91,7 +91,7 @@ def key_numbers(t: Text, figures: Figures) -> None:
     """What a studio asks first."""
     per_hour, spend = figures.takes_per_hour, figures.spend
     # Several currencies do not fit into one number; the table of the money has them all.
-    spent = spend_words(t, spend) if spend.total is not None else t("figures.several", n=len(spend.lines))
+    spent = spend_words(t, spend) if spend.total is not None else t("figures.several")
     numbers = {
         "cost_per_chosen": cost_each(t, figures.spend, figures.cost_per_chosen),
         "spent": spent,

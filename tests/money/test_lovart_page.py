@@ -16,7 +16,7 @@ from test_lovart_batch import ending, queue
 
 from vidgen_core.locations import Locations
 from vidgen_core.media.video import probe
-from vidgen_core.models import TaskStatus
+from vidgen_core.models import AttemptState, Task, TaskStatus
 from vidgen_core.providers import lovart_browser
 from vidgen_core.providers.lovart_canvas import Canvas
 from vidgen_core.rehearsal.server import RehearsalServer
@@ -57,6 +57,11 @@ def held_for(home: Home, code: str) -> dict[str, Any]:
 def take_away(server: RehearsalServer, what: str) -> None:
     """What the person at the window does."""
     httpx.post(f"{server.url}/lovart/page/take-away", params={"what": what}, trust_env=False).raise_for_status()
+
+
+def attempts(home: Home, task: Task) -> list[AttemptState]:
+    with home.store.read() as tx:
+        return [attempt.state for attempt in tx.attempts.of_task(task.id)]
 
 
 def test_three_takes_are_made_one_at_a_time_after_a_person_has_solved_the_captcha(at_the_page) -> None:
@@ -100,3 +105,39 @@ def test_a_changed_page_is_told_by_selector_and_file_and_goes_on_when_mended(
 
     assert ending(ended) == DONE
     assert server.stats()["accepted_total"] == 1
+
+
+def test_a_click_without_an_answer_is_looked_for_on_its_canvas_and_never_repeated(
+    at_the_page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, server = at_the_page
+    monkeypatch.setattr(lovart_browser, "NOTICED", 1.0)
+    monkeypatch.setattr(Canvas.until, "__defaults__", (4.0,))
+    late, lost = queue(home, ["zoom in [[slow-accept:2]]", "pan left [[reset-before-accept]]"])
+    with home.running():
+        late, lost = home.finish([late, lost], 90)
+
+    assert ending(late) == DONE
+    assert ending(lost) == "submit_unknown"
+    assert (attempts(home, late), attempts(home, lost)) == ([AttemptState.SUCCEEDED], [AttemptState.UNKNOWN])
+    # The browser itself repeats a request whose connection was reset; the click and the job are one.
+    assert server.stats()["accepted_total"] == 1
+
+
+def test_after_a_crash_the_canvas_is_opened_again_and_nothing_is_clicked_twice(at_the_page) -> None:
+    home, server = at_the_page
+    [slow] = queue(home, ["zoom in [[slow:3]]"])
+    with home.running():
+        wait_until(lambda: home.tasks([slow])[0].remote_id, 40)
+    with home.running():
+        [ended] = home.finish([slow], 60)
+        assert ending(ended) == DONE
+        assert server.stats()["submits_total"] == 1
+
+        [words] = queue(home, ["[[only-words:That is against our guidelines.]]"])
+        [refused] = home.finish([words], 60)
+        assert ending(refused) == "moderation"
+
+        [poor] = queue(home, ["pan left [[page-paywall]]"])
+        held_for(home, "page_paywall")
+        assert attempts(home, poor) == [AttemptState.REFUSED]

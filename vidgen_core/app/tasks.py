@@ -343,11 +343,15 @@ class Tasks:
             raise InputError("key_unknown", key=name, provider=provider.value)
         return found
 
-    def steps(self, task: Task) -> tuple[Step, ...]:
-        """The ways on from a task that ended without a video, from free to paid."""
-        return recovery.steps(
-            task, money.estimate(task.provider, task.model, task.params, own=self._app.budget.table())
-        )
+    def steps(self, task: Task, table: Sequence[money.Price] | None = None) -> tuple[Step, ...]:
+        """The ways on from a task that ended without a video, from free to paid.
+
+        :param table: ``budget.table()``, for those who ask after many tasks
+        """
+        if task.status not in recovery.REOPENABLE:
+            return ()
+        own = self._app.budget.table() if table is None else table
+        return recovery.steps(task, money.estimate(task.provider, task.model, task.params, own=own))
 
     def _each(
         self,

@@ -33,6 +33,8 @@ class Action(NamedTuple):
     icon: str
     act: Callable[[list[int]], None]
     ids: list[int]
+    #: What it will probably cost; empty where the act itself asks with the price, or is free.
+    price: str = ""
 
 
 def show_bar(t: Text, tasks: Sequence[Task]) -> None:
@@ -45,8 +47,9 @@ def show_bar(t: Text, tasks: Sequence[Task]) -> None:
 def show_actions(t: Text, found: Iterable[Action]) -> None:
     """A button each, in the row that is being drawn."""
     for action in found:
+        label = t(f"tasks.do.{action.name}", n=t.number(len(action.ids)))
         st.button(
-            t(f"tasks.do.{action.name}", n=t.number(len(action.ids))),
+            t("money.with_worth", amount=label, worth=action.price) if action.price else label,
             icon=action.icon,
             key=f"tasks_do_{action.name}",
             help=t(f"tasks.help.{action.name}"),
@@ -58,14 +61,16 @@ def show_actions(t: Text, found: Iterable[Action]) -> None:
 
 def actions(tasks: Sequence[Task]) -> list[Action]:
     """What can be done with at least one of ``tasks``."""
-    steps = {task.id: {step.name for step in here().app.tasks.steps(task)} for task in tasks}
+    app = here().app
+    table = app.budget.table()
+    steps = {task.id: {step.name for step in app.tasks.steps(task, table)} for task in tasks}
     live = [task for task in tasks if task.status in LIVE or task.status is TaskStatus.PENDING]
 
     def having(name: StepName) -> list[int]:
         return [task.id for task in tasks if name in steps[task.id]]
 
     found = [
-        Action("start", ":material/play_arrow:", start, _ids(tasks, {TaskStatus.PENDING})),
+        Action("start", ":material/play_arrow:", start, _ids(tasks, {TaskStatus.PENDING}), _start_price(tasks)),
         Action("look_again", ":material/visibility:", look_again, having(StepName.LOOK_AGAIN)),
         Action("download_again", ":material/download:", download_again, having(StepName.DOWNLOAD_AGAIN)),
         Action("retry", ":material/replay:", ask_retry, having(StepName.SUBMIT_AGAIN)),
@@ -75,6 +80,14 @@ def actions(tasks: Sequence[Task]) -> list[Action]:
         Action("delete", ":material/delete:", delete, [task.id for task in tasks]),
     ]
     return [action for action in found if action.ids]
+
+
+def _start_price(tasks: Sequence[Task]) -> str:
+    """What starting the kept ones among ``tasks`` will probably cost."""
+    t, total = here().t, money.total(task.cost for task in tasks if task.status is TaskStatus.PENDING)
+    if total is None:
+        return t("shell.price_unknown")
+    return t.money(total, estimated=True) if total.amount else t("shell.free")
 
 
 def _ids(tasks: Iterable[Task], statuses: Iterable[TaskStatus]) -> list[int]:
@@ -260,8 +273,10 @@ def ask_retry(ids: list[int]) -> None:
 def group(tasks: Sequence[Task]) -> list[Group]:
     """The tasks that can be submitted again, by what they failed of and whether that can be mended for free."""
     found: dict[str, Group] = {}
+    app = here().app
+    table = app.budget.table()
     for task in tasks:
-        *free, again = here().app.tasks.steps(task) or (None,)
+        *free, again = app.tasks.steps(task, table) or (None,)
         if again is None:
             continue
         name = (task.failure.kind.value if task.failure else "cancelled") + (".free" if _mends(free) else "")

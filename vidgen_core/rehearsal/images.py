@@ -124,7 +124,7 @@ async def edit(request: Request) -> Response:
 
 
 async def complete(request: Request) -> Response:
-    """Draw as a chat model does."""
+    """Draw as a chat model does; the route is that of all chat models."""
     body = _object(await request.body())
     messages = body.get("messages")
     content = messages[-1].get("content") if isinstance(messages, list) and messages else None

@@ -17,6 +17,7 @@ from vidgen_core.ui import (
     save_folder,
     settings_form,
     sharing_form,
+    writing_form,
 )
 from vidgen_core.ui.labels import MODE_ICONS, mode_label
 from vidgen_core.ui.session import Visit, here, show_told
@@ -163,6 +164,7 @@ _SECTIONS: Final[dict[str, Callable[[Visit], None]]] = {
     "budget": budget_form.show,
     "look": look,
     "notices": notices_form.show,
+    "writing": writing_form.show,
     "sharing": sharing_form.show,
     "about": about.show,
 }

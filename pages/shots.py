@@ -5,6 +5,7 @@ from typing import Final
 
 import streamlit as st
 
+from vidgen_core.app.roles import Role
 from vidgen_core.store import ShotFilter
 from vidgen_core.ui import (
     bulk_work,
@@ -13,8 +14,10 @@ from vidgen_core.ui import (
     generate_all,
     picture_dialogs,
     project_references,
+    prompt_work,
     push,
     shot_table,
+    sign_in,
 )
 from vidgen_core.ui.session import Visit, here
 from vidgen_core.ui.shot_dialogs import ask_for_shots, undo_bar
@@ -92,6 +95,8 @@ def view_switch(visit: Visit, wanted: ShotFilter, total: int) -> str:
             label_visibility="collapsed",
             persist_state="session",
         )
+        if sign_in.may(Role.MAKER):
+            prompt_work.bulk(visit, wanted)
         if view == "cards":
             card_select.tick_all_button(visit, wanted, total)
         shot_table.replacing(visit, wanted)

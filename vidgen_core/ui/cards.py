@@ -25,6 +25,7 @@ from vidgen_core.ui.labels import elapsed, plain, price, status_badge, step_labe
 from vidgen_core.ui.media import download_url, icon, image_url, poster_url, video_url, waiting_url
 from vidgen_core.ui.picture_dialogs import ask_for_drawing
 from vidgen_core.ui.prompt import prompt_box
+from vidgen_core.ui.prompt_work import ask_for_versions
 from vidgen_core.ui.session import Visit, answered, here, now, sentence, show_told, tell
 from vidgen_core.ui.shot_dialogs import (
     ask_for_parameters,
@@ -146,6 +147,7 @@ def _shot_menu(visit: Visit, view: ShotView) -> None:
         "parameters": lambda: ask_for_parameters(shot.id),
         "picture": lambda: ask_for_picture(shot.id),
         "draw": lambda: ask_for_drawing(shot.id),
+        "versions": lambda: ask_for_versions(shot.id),
         "duplicate": lambda: duplicate(shot.id),
         "delete": lambda: delete(shot.id),
     }

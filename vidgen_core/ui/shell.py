@@ -14,7 +14,7 @@ from vidgen_core.app.roles import Role
 from vidgen_core.errors import VidgenError
 from vidgen_core.locale import LANGUAGES, Text
 from vidgen_core.models import Project
-from vidgen_core.ui import dialogs, header, push, sign_in
+from vidgen_core.ui import dialogs, header, push, sign_in, way_strip
 from vidgen_core.ui.media import icon
 from vidgen_core.ui.session import LANGUAGE, Visit, answered, begin, show_told, words
 
@@ -23,6 +23,7 @@ _LOG = logging.getLogger(__name__)
 PAGES: Final = {
     "shots": ":material/view_agenda:",
     "tasks": ":material/checklist:",
+    "script": ":material/article:",
     "add": ":material/add_photo_alternate:",
     "storyboard": ":material/grid_view:",
     "pick": ":material/star:",
@@ -32,7 +33,7 @@ PAGES: Final = {
     "settings": ":material/settings:",
 }
 #: Pages that not everybody sees.
-_FOR: Final = {"add": Role.MAKER, "settings": Role.OWNER}
+_FOR: Final = {"script": Role.MAKER, "add": Role.MAKER, "settings": Role.OWNER}
 #: Key of the project picker and name of the parameter in addresses.
 PROJECT: Final = "project"
 _ASSETS: Final = Path(__file__).parent / "assets"
@@ -54,7 +55,8 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
         st.stop()
     st.html(_ASSETS / "look.css")
     st.logo(_ASSETS / "logo.svg", icon_image=_ASSETS / "mark.svg", size="large")
-    page = _navigation(t, pages)
+    known = _pages(t, pages)
+    page = st.navigation(list(known.values()), expanded=True)
     st.set_page_config(page_title=f"{page.title} · Vidgen")
     with st.sidebar:
         project = _project(app, t, projects)
@@ -66,13 +68,15 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
     # Toasts and dialogs share a place: a toast of a fragment that was drawn before the dialog would take the dialog's.
     dialogs.show()
     header.show()
+    way_strip.show(known)
     page.run()
     push.listen()
 
 
-def _navigation(t: Text, pages: Path) -> st.Page:
-    found = [
-        st.Page(
+def _pages(t: Text, pages: Path) -> dict[str, st.Page]:
+    """The pages that the visitor may open, by name."""
+    return {
+        name: st.Page(
             pages / f"{name}.py",
             title=t(f"shell.page.{name}"),
             help=t(f"shell.page_help.{name}"),
@@ -81,8 +85,7 @@ def _navigation(t: Text, pages: Path) -> st.Page:
         )
         for name, sign in PAGES.items()
         if (pages / f"{name}.py").exists() and sign_in.may(_FOR.get(name, Role.VIEWER))
-    ]
-    return st.navigation(found, expanded=True)
+    }
 
 
 def _project(app: Vidgen, t: Text, projects: list[Project]) -> Project:

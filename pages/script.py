@@ -1,0 +1,11 @@
+"""Script: from a text to a storyboard that is looked over before it is stored."""
+
+import streamlit as st
+
+from vidgen_core.ui import script_work
+from vidgen_core.ui.session import here
+
+visit = here()
+st.markdown(f"### {visit.t('script.title')}")
+script_work.form(visit)
+script_work.scripts(visit)

@@ -1,0 +1,65 @@
+"""The script screen, the writing of prompts, and the strip of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.ui.screens import Screen, open_screen
+from tests.writing.scripts import LIGHTHOUSE
+from vidgen_core.models import Author
+from vidgen_core.store import NewShot
+
+
+@pytest.fixture
+def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
+    with open_screen(tmp_path / "home", monkeypatch) as opened:
+        yield opened
+
+
+def test_a_pasted_script_becomes_a_storyboard_by_clicks(screen: Screen) -> None:
+    at = screen.open("script")
+    at.text_area(key="script_text").set_value(LIGHTHOUSE).run()
+    screen.press("script_go")
+    (view,) = screen.app.scripts.all(screen.project.id)
+    assert len(at.dataframe[0].value) == 22
+
+    screen.press(f"script_store_{view.script.id}")
+
+    assert "22 shots are in the storyboard." in screen.toasts()
+    assert len(screen.app.shots.ids(screen.project.id)) == 22
+
+
+def test_a_script_that_cannot_be_read_is_answered_with_a_sentence(screen: Screen) -> None:
+    at = screen.open("script")
+    at.get("file_uploader")[0].upload("a.docx", b"PK no zip").run()  # type: ignore[attr-defined]
+
+    assert "cannot be read" in screen.toasts()
+
+
+def test_empty_prompts_are_written_by_clicks_and_a_persons_words_stay(screen: Screen) -> None:
+    with screen.app.store.write() as tx:
+        empty, mine = tx.shots.add(screen.project.id, [NewShot(script="A door opens."), NewShot(prompt="my words")])
+    screen.open("shots")
+    screen.choose("prompts_for", "all")
+    screen.press("prompts_begin")
+    assert screen.app.prompts.wait(screen.project.id, 30)
+
+    assert screen.app.shots.get(mine.id).prompt == "my words"
+    written = screen.app.prompts.versions(empty.id)[0]
+    assert (written.version.author, written.in_use) == (Author.MODEL, True)
+
+
+def test_every_screen_has_the_strip_and_the_switch(screen: Screen) -> None:
+    screen.app.shots.add(screen.project.id, prompt="pan left")
+    at = screen.open("log")
+    screen.press("way_go")
+    walk = screen.app.way.walk(screen.project.id)
+    assert walk is not None
+    assert walk.on
+    assert "Going by itself" in screen.words()
+
+    screen.press("way_halt")
+    assert not at.button(key="way_go").disabled

@@ -1,0 +1,162 @@
+"""Video prompts on the screens: writing many at once, and the versions of one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.app.prompts import VersionView, Wanted
+from vidgen_core.locale import Text
+from vidgen_core.models import Author
+from vidgen_core.store import ShotFilter
+from vidgen_core.ui import dialogs
+from vidgen_core.ui.labels import plain
+from vidgen_core.ui.session import Visit, answered, here, now, show_told, tell
+from vidgen_core.writing import CAMERAS, TEMPLATE
+
+_WHICH: Final = ("empty", "all")
+_TRANSLATE: Final = ("", "zh", "en")
+#: Project whose prompts were begun to be written in this session.
+_BEGUN: Final = "_prompts_begun"
+
+
+def bulk(visit: Visit, wanted: ShotFilter) -> None:
+    """The button that writes the prompts of all empty shots or of those that are shown, and how far it is."""
+    t, app, project = visit.t, visit.app, visit.project.id
+    with st.popover(t("prompts.write"), icon=":material/edit_note:", key="prompts_box", help=t("prompts.write_help")):
+        counts = {"empty": len(app.prompts.empty(project)), "all": app.shots.page(project, wanted, limit=1).total}
+        which = st.radio(
+            t("prompts.for"), _WHICH, format_func=lambda name: t(f"prompts.{name}", n=counts[name]), key="prompts_for"
+        )
+        st.selectbox(
+            t("prompts.camera"),
+            ["", *CAMERAS],
+            format_func=lambda name: t(f"prompts.camera.{name or 'none'}"),
+            key="prompts_camera",
+        )
+        if app.desk.has_model:
+            st.selectbox(
+                t("prompts.translate"),
+                _TRANSLATE,
+                format_func=lambda name: t(f"prompts.translate.{name or 'none'}"),
+                key="prompts_translate",
+            )
+        st.button(
+            t("prompts.begin"),
+            type="primary",
+            key="prompts_begin",
+            disabled=not counts[which or "empty"],
+            on_click=_begin,
+            args=(which, wanted),
+        )
+        lost = app.prompts.lost(project)
+        if lost:
+            st.warning(t("prompts.lost", n=len(lost)), icon=":material/help:")
+            st.button(t("script.ask_lost"), key="prompts_lost", on_click=_ask_lost)
+    _progress()
+
+
+def _progress() -> None:
+    """How far it is; once it has ended, what came of it."""
+
+    @st.fragment(key="prompts_progress", run_every=1.0 if st.session_state.get(_BEGUN) else None)
+    def draw() -> None:
+        show_told()
+        visit = here()
+        found = visit.app.prompts.writing(visit.project.id)
+        if found is None or st.session_state.get(_BEGUN) != visit.project.id:
+            return
+        if found.busy:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.caption(visit.t("prompts.busy", done=found.done, total=found.total), width="content")
+                st.button(visit.t("script.stop"), key="prompts_stop", type="tertiary", on_click=_cancel)
+            return
+        del st.session_state[_BEGUN]
+        counts = {name: getattr(found, name) for name in ("written", "beside", "skipped", "failed")}
+        tell(visit.t("prompts.done", **counts), ":material/edit_note:")
+        st.rerun()
+
+    draw()
+
+
+@answered
+def _begin(which: str, wanted: ShotFilter) -> None:
+    visit = here()
+    app, project = visit.app, visit.project.id
+    ids = app.prompts.empty(project) if which == "empty" else app.shots.ids(project, wanted)
+    state = st.session_state
+    app.prompts.write(
+        project, ids, Wanted(camera=state.get("prompts_camera", ""), translate=state.get("prompts_translate", ""))
+    )
+    state[_BEGUN] = project
+
+
+@answered
+def _ask_lost() -> None:
+    visit = here()
+    ids = [call.shot_id for call in visit.app.prompts.lost(visit.project.id) if call.shot_id is not None]
+    visit.app.prompts.write(visit.project.id, ids, Wanted(ask_lost=True))
+    st.session_state[_BEGUN] = visit.project.id
+
+
+@answered
+def _cancel() -> None:
+    visit = here()
+    visit.app.prompts.cancel(visit.project.id)
+
+
+# --- the versions of one prompt
+
+
+def ask_for_versions(shot_id: int) -> None:
+    """Open the list of versions of a shot's prompt."""
+    visit = here()
+    shot = visit.app.shots.get(shot_id)
+    dialogs.ask(visit.t("prompts.versions_of", shot=plain(shot.number)), _versions, shot_id)
+
+
+def _versions(shot_id: int) -> None:
+    show_told()
+    visit = here()
+    found = visit.app.prompts.versions(shot_id)
+    if not found:
+        st.caption(visit.t("prompts.none"))
+    for view in found:
+        with st.container(border=True, key=f"version_{view.version.id}", gap="xsmall"):
+            _version(visit, shot_id, view)
+
+
+def _version(visit: Visit, shot_id: int, view: VersionView) -> None:
+    t, version = visit.t, view.version
+    facts = [t("prompts.version", n=version.number), _author(t, view)]
+    facts.append(t.ago((now() - version.created_at).total_seconds()))
+    if view.takes:
+        facts.append(t("prompts.made_takes", takes=", ".join(f"v{number}" for number in view.takes)))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(" · ".join(facts), width="content")
+        st.space("stretch")
+        if view.in_use:
+            st.badge(t("prompts.in_use"), color="green")
+        else:
+            st.button(
+                t("prompts.put_back"),
+                key=f"put_back_{version.id}",
+                icon=":material/undo:",
+                on_click=_put_back,
+                args=(shot_id, version.id),
+            )
+    st.markdown(plain(version.text))
+
+
+def _author(t: Text, view: VersionView) -> str:
+    version = view.version
+    if version.author is not Author.MODEL:
+        return t(f"prompts.author.{version.author}")
+    writer = t("prompts.template") if version.writer == TEMPLATE else plain(version.writer)
+    return t("prompts.author.model", writer=writer)
+
+
+@answered
+def _put_back(shot_id: int, version_id: int) -> None:
+    here().app.prompts.put_back(shot_id, version_id)

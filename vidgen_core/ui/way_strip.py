@@ -1,0 +1,128 @@
+"""The way from script to film as a strip on every screen: seven steps, what each has, and what is missing next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.app.roles import Role
+from vidgen_core.app.way import Walk, WayStep
+from vidgen_core.errors import ErrorKind
+from vidgen_core.locale import Text
+from vidgen_core.ui import push, sign_in
+from vidgen_core.ui.session import Visit, answered, here, show_told
+
+_FRAGMENT: Final = "way"
+_SLOWLY: Final = 10
+#: The page where a step is worked at.
+_PAGES: Final = {
+    "script": "script",
+    "storyboard": "add",
+    "pictures": "shots",
+    "order": "storyboard",
+    "prompts": "shots",
+    "videos": "tasks",
+    "export": "export",
+}
+_LOOKS: Final = {
+    "done": ":material/check_circle:",
+    "next": ":material/arrow_circle_right:",
+    "open": ":material/circle:",
+}
+#: On a phone the seven steps fold into the button that names the next one. Streamlit has no word for the width of a screen.
+_FOLD: Final = """<style>
+@media (max-width: 760px) { .st-key-way_steps { display: none; } }
+@media (min-width: 761px) { .st-key-way_folded { display: none; } }
+</style>"""
+
+
+def show(pages: Mapping[str, st.Page]) -> None:
+    """Draw the strip and have it refreshed.
+
+    :param pages: those that the visitor may open, by name
+    """
+    push.watch(_FRAGMENT)
+    st.html(_FOLD)
+
+    @st.fragment(key=_FRAGMENT, run_every=_SLOWLY)
+    def draw() -> None:
+        show_told()
+        _strip(pages)
+
+    draw()
+
+
+def _strip(pages: Mapping[str, st.Page]) -> None:
+    visit = here()
+    steps = visit.app.way.steps(visit.project.id)
+    walk = visit.app.way.walk(visit.project.id)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="way"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="way_steps", width="content"):
+            for step in steps:
+                _step(visit.t, step, pages)
+        with st.container(key="way_folded", width="content"):
+            coming = next((step for step in steps if step.state == "next"), None)
+            label = visit.t("way.next", step=_name(visit.t, coming)) if coming else visit.t("way.all_done")
+            with st.popover(label, icon=":material/route:", key="way_popover"):
+                for step in steps:
+                    _step(visit.t, step, pages)
+        if sign_in.may(Role.MAKER):
+            _switch(visit.t, steps, walk)
+    _say(visit.t, walk)
+
+
+def _step(t: Text, step: WayStep, pages: Mapping[str, st.Page]) -> None:
+    page = pages.get(_PAGES[step.name])
+    missing = t(f"way.missing.{step.name}", n=t.number(step.missing)) if step.missing or step.state == "next" else None
+    if page is None:
+        st.caption(f"{_LOOKS[step.state]} {_name(t, step)}", help=missing, width="content")
+    else:
+        st.page_link(page, label=_name(t, step), icon=_LOOKS[step.state], help=missing)
+
+
+def _name(t: Text, step: WayStep) -> str:
+    counts = {"script": step.total, "storyboard": step.total, "order": step.total, "export": step.total}
+    if step.name in counts:
+        count = t.number(counts[step.name]) if counts[step.name] else ""
+    else:
+        count = f"{t.number(step.done)}/{t.number(step.total)}" if step.total else ""
+    word = t(f"way.step.{step.name}")
+    shown = f"**{word}**" if step.state == "next" else word
+    return f"{shown} {count}".strip()
+
+
+def _switch(t: Text, steps: list[WayStep], walk: Walk | None) -> None:
+    if walk is not None and walk.on:
+        st.button(t("way.halt"), key="way_halt", icon=":material/stop_circle:", on_click=_halt)
+    else:
+        shots = next(step.total for step in steps if step.name == "storyboard")
+        st.button(
+            t("way.go"),
+            key="way_go",
+            icon=":material/auto_mode:",
+            help=t("way.go_help"),
+            disabled=not shots,
+            on_click=_go,
+        )
+
+
+def _say(t: Text, walk: Walk | None) -> None:
+    """Where a walk stands, and why it stopped."""
+    if walk is None or (not walk.on and walk.note in ("stopped", "done")):
+        return
+    why = t.error(ErrorKind.PARAMETER, walk.code, {}) if walk.code else ""
+    st.caption(f":material/auto_mode: {t(f'way.walk.{walk.note}', why=why)}")
+
+
+@answered
+def _go() -> None:
+    visit: Visit = here()
+    visit.app.way.go(visit.project.id)
+
+
+@answered
+def _halt() -> None:
+    visit: Visit = here()
+    visit.app.way.halt(visit.project.id)

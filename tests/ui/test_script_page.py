@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from screens import Screen, open_screen
 
-from tests.ui.screens import Screen, open_screen
-from tests.writing.scripts import LIGHTHOUSE
+from tests.writing.sample_scripts import LIGHTHOUSE
 from vidgen_core.models import Author
 from vidgen_core.store import NewShot
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.writing.scripts import LIGHTHOUSE
+from tests.writing.sample_scripts import LIGHTHOUSE
 from vidgen_core.writing.judging import judge
 from vidgen_core.writing.planning import board_of_answers
 from vidgen_core.writing.proposals import ProposedShot, UnreadableAnswer, json_of, read_prompt, read_shots

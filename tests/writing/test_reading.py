@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from docx import Document
 
-from tests.writing.scripts import LIGHTHOUSE
+from tests.writing.sample_scripts import LIGHTHOUSE
 from vidgen_core.errors import InputError
 from vidgen_core.writing.reading import LONGEST, read_script
 from vidgen_core.writing.splitting import Kind, read_lines

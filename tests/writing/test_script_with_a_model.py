@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.writing.scripts import LIGHTHOUSE
+from tests.writing.sample_scripts import LIGHTHOUSE
 from vidgen_core.app import Vidgen
 from vidgen_core.app.scripts import ScriptView
 from vidgen_core.locations import Locations

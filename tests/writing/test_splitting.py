@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.writing.scripts import LIGHTHOUSE, SCREENPLAY
+from tests.writing.sample_scripts import LIGHTHOUSE, SCREENPLAY
 from vidgen_core.media.camera_words import choose_moves
 from vidgen_core.writing.cameras import CAMERAS
 from vidgen_core.writing.planning import board_offline

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.writing.scripts import LIGHTHOUSE
+from tests.writing.sample_scripts import LIGHTHOUSE
 from vidgen_core.app import Vidgen
 from vidgen_core.app.way import WayStep
 from vidgen_core.locations import Locations

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 
 from vidgen_core import __version__
 from vidgen_core.errors import ErrorKind, InputError, NotFound, VidgenError
-from vidgen_core.server.api import docs, figures, money, pictures, shots, tasks, work
+from vidgen_core.server.api import docs, figures, money, pictures, shots, tasks, work, writing
 from vidgen_core.server.api.callback import Callbacks, callback_routes
 from vidgen_core.server.api.common import errors
 from vidgen_core.server.api.providers import provider_routes
@@ -53,6 +53,7 @@ def make_api(progress: Progress, callbacks: Callbacks | None = None) -> FastAPI:
         shots.router,
         pictures.router,
         money.router,
+        writing.router,
         tasks.router,
         docs.router,
         callback_routes(callbacks or Callbacks()),

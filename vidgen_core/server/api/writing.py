@@ -1,0 +1,321 @@
+"""Scripts, prompts and the way from one to the film."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from vidgen_core.app import Vidgen
+from vidgen_core.app.prompts import VersionView, Wanted
+from vidgen_core.app.scripts import ScriptView
+from vidgen_core.errors import InputError
+from vidgen_core.models import Author, PieceState, ScriptState
+from vidgen_core.server.api import shapes
+from vidgen_core.server.api.common import DEFAULT, App, PathId, ProjectName, Words, errors, project_for, project_of
+from vidgen_core.writing import CAMERAS
+
+router = APIRouter(tags=["writing"])
+ScriptText = Annotated[str, Field(min_length=1, max_length=1_000_000, strict=True)]
+
+
+class ScriptBody(shapes.Body):
+    """A script to be made a storyboard of."""
+
+    project: shapes.Word = DEFAULT
+    text: ScriptText
+    name: Annotated[str, Field(max_length=200, strict=True)] = ""
+    offline: bool = False
+    """Split it on this machine although there is a model."""
+    again: bool = False
+    """Begin anew although its shots are in the storyboard."""
+
+
+class ResumeBody(shapes.Body):
+    """Go on with the pieces that have no answer."""
+
+    ask_lost: bool = False
+    """Ask again where an answer was lost; it may have been paid for."""
+
+
+class ProposedRow(shapes.Answer):
+    """One row of a storyboard before it is stored."""
+
+    shot: str | None
+    line: int | None
+    script: str
+    picture_prompt: str
+    prompt: str
+    ratio: str | None
+    seconds: float | None
+    verdict: Literal["ok", "warning", "rejected"]
+    reasons: list[str]
+
+
+class ScriptAnswer(shapes.Answer):
+    """A script and how far it is."""
+
+    id: str
+    name: str
+    state: ScriptState
+    model: str
+    """Empty: split on this machine."""
+    busy: bool
+    pieces: int
+    done: int
+    lost: int
+    """Pieces whose answer was lost: a person decides about asking again."""
+    created_at: datetime
+
+    @classmethod
+    def of(cls, view: ScriptView) -> ScriptAnswer:
+        script = view.script
+        return cls(
+            id=str(script.id),
+            name=script.name,
+            state=script.state,
+            model=script.model,
+            busy=view.busy,
+            pieces=len(view.pieces),
+            done=view.done,
+            lost=view.count(PieceState.UNKNOWN),
+            created_at=script.created_at,
+        )
+
+
+class BoardAnswer(shapes.Answer):
+    """The storyboard that would be stored."""
+
+    shots: list[ProposedRow]
+    lost_lines: list[int]
+    """Lines of which no proposal showed all; the splitter has made shots of the rest."""
+    invented: int
+
+
+class StoredAnswer(shapes.Answer):
+    """What came into the storyboard."""
+
+    added: list[str]
+    """Ids of the new shots."""
+    skipped: int
+    rejected: int
+
+
+class VersionAnswer(shapes.Answer):
+    """One wording of a shot's video prompt."""
+
+    id: str
+    number: int
+    text: str
+    author: Author
+    writer: str
+    in_use: bool
+    takes: list[int]
+    """Numbers of the takes that it made."""
+    created_at: datetime
+
+    @classmethod
+    def of(cls, view: VersionView) -> VersionAnswer:
+        version = view.version
+        return cls(
+            id=str(version.id),
+            number=version.number,
+            text=version.text,
+            author=version.author,
+            writer=version.writer,
+            in_use=view.in_use,
+            takes=list(view.takes),
+            created_at=version.created_at,
+        )
+
+
+class PromptsBody(shapes.Body):
+    """Which prompts are to be written, and how."""
+
+    project: shapes.Word = DEFAULT
+    shots: Annotated[list[shapes.IdNumber], Field(max_length=10_000)] | None = None
+    """Ids of shots; left out: all without a prompt."""
+    camera: str = ""
+    translate: Literal["", "zh", "en"] = ""
+    offline: bool = False
+    ask_lost: bool = False
+
+
+class WritingAnswer(shapes.Answer):
+    """How far the writing of prompts is."""
+
+    busy: bool
+    total: int
+    written: int
+    beside: int
+    """Kept as a version beside what a person wrote."""
+    skipped: int
+    failed: int
+
+
+class StepAnswer(shapes.Answer):
+    """One step of the way."""
+
+    name: str
+    done: int
+    total: int
+    state: Literal["done", "next", "open"]
+    missing: int
+
+
+class WayAnswer(shapes.Answer):
+    """How far a project is, and whether it goes on by itself."""
+
+    steps: list[StepAnswer]
+    walking: bool
+    note: str | None
+    code: str | None
+
+
+@router.post("/scripts")
+def start_script(app: App, body: ScriptBody) -> ScriptAnswer:
+    """Begin to turn a script into a storyboard; the same script goes on where it was."""
+    where = project_for(app, body.project)
+    script = app.scripts.start(where.id, body.text, body.name, offline=body.offline, again=body.again)
+    return ScriptAnswer.of(app.scripts.get(script.id))
+
+
+@router.get("/scripts", responses=errors(404))
+def list_scripts(app: App, project: ProjectName = DEFAULT) -> list[ScriptAnswer]:
+    """The scripts of a project, the newest first."""
+    return [ScriptAnswer.of(view) for view in app.scripts.all(project_of(app, project).id)]
+
+
+@router.get("/scripts/{script_id}", responses=errors(404))
+def get_script(app: App, script_id: PathId) -> ScriptAnswer:
+    """One script."""
+    return ScriptAnswer.of(app.scripts.get(script_id))
+
+
+@router.get("/scripts/{script_id}/storyboard", responses=errors(404))
+def get_storyboard(app: App, script_id: PathId, t: Words) -> BoardAnswer:
+    """The storyboard that would be stored, row by row with its verdict."""
+    board = app.scripts.board(script_id)
+    rows = [
+        ProposedRow(
+            shot=row.number,
+            line=row.line,
+            script=row.script,
+            picture_prompt=row.picture_prompt,
+            prompt=row.prompt,
+            ratio=row.params.aspect_ratio,
+            seconds=row.params.duration,
+            verdict=row.verdict,
+            reasons=[t.error("parameter", reason.code, reason.params) for reason in row.reasons],
+        )
+        for row in board.plan.shots
+    ]
+    return BoardAnswer(shots=rows, lost_lines=list(board.lost), invented=board.invented)
+
+
+@router.post("/scripts/{script_id}/resume", responses=errors(404, 409))
+def resume_script(app: App, script_id: PathId, body: ResumeBody) -> ScriptAnswer:
+    """Ask for the pieces that have no answer yet."""
+    app.scripts.get(script_id)
+    app.scripts.resume(script_id, ask_lost=body.ask_lost)
+    return ScriptAnswer.of(app.scripts.get(script_id))
+
+
+@router.post("/scripts/{script_id}/cancel", responses=errors(404))
+def cancel_script(app: App, script_id: PathId) -> ScriptAnswer:
+    """Ask for nothing more; answers that are there stay."""
+    view = app.scripts.get(script_id)
+    app.scripts.cancel(script_id)
+    return ScriptAnswer.of(view)
+
+
+@router.post("/scripts/{script_id}/store", responses=errors(404, 409))
+def store_script(app: App, script_id: PathId) -> StoredAnswer:
+    """Put the shots of a script into the storyboard."""
+    done = app.scripts.store(script_id)
+    return StoredAnswer(
+        added=[str(shot.id) for shot in done.added], skipped=len(done.skipped), rejected=len(done.rejected)
+    )
+
+
+@router.get("/shots/{shot_id}/prompts", responses=errors(404))
+def list_versions(app: App, shot_id: PathId) -> list[VersionAnswer]:
+    """Every wording of a shot's video prompt, the latest first."""
+    return [VersionAnswer.of(view) for view in app.prompts.versions(shot_id)]
+
+
+@router.post("/shots/{shot_id}/prompts/{version_id}/put-back", responses=errors(404))
+def put_back(app: App, shot_id: PathId, version_id: PathId) -> list[VersionAnswer]:
+    """Make an earlier wording the prompt again."""
+    app.prompts.put_back(shot_id, version_id)
+    return list_versions(app, shot_id)
+
+
+@router.post("/prompts", responses=errors(404, 409))
+def write_prompts(app: App, body: PromptsBody) -> WritingAnswer:
+    """Write video prompts in the background; what a person wrote stays."""
+    where = project_of(app, body.project)
+    if body.camera and body.camera not in CAMERAS:
+        raise InputError("camera_unknown", camera=body.camera, known=", ".join(CAMERAS))
+    ids = app.prompts.empty(where.id) if body.shots is None else shapes.numbers(body.shots)
+    wish = Wanted(camera=body.camera, translate=body.translate, offline=body.offline, ask_lost=body.ask_lost)
+    app.prompts.write(where.id, ids, wish)
+    return _writing(app, where.id)
+
+
+@router.get("/prompts", responses=errors(404))
+def get_writing(app: App, project: ProjectName = DEFAULT) -> WritingAnswer:
+    """How far the present or last writing of prompts is."""
+    return _writing(app, project_of(app, project).id)
+
+
+def _writing(app: Vidgen, project_id: int) -> WritingAnswer:
+    found = app.prompts.writing(project_id)
+    if found is None:
+        return WritingAnswer(busy=False, total=0, written=0, beside=0, skipped=0, failed=0)
+    return WritingAnswer(
+        busy=found.busy,
+        total=found.total,
+        written=found.written,
+        beside=found.beside,
+        skipped=found.skipped,
+        failed=found.failed,
+    )
+
+
+@router.get("/way", responses=errors(404))
+def get_way(app: App, project: ProjectName = DEFAULT) -> WayAnswer:
+    """How far a project is from script to film."""
+    return _way(app, project_of(app, project).id)
+
+
+@router.post("/way/go", responses=errors(404))
+def go(app: App, project: ProjectName = DEFAULT) -> WayAnswer:
+    """Let a project go its way by itself."""
+    where = project_of(app, project)
+    app.way.go(where.id)
+    return _way(app, where.id)
+
+
+@router.post("/way/halt", responses=errors(404))
+def halt(app: App, project: ProjectName = DEFAULT) -> WayAnswer:
+    """Begin nothing more by itself."""
+    where = project_of(app, project)
+    app.way.halt(where.id)
+    return _way(app, where.id)
+
+
+def _way(app: Vidgen, project_id: int) -> WayAnswer:
+    walk = app.way.walk(project_id)
+    steps = [
+        StepAnswer(name=step.name, done=step.done, total=step.total, state=step.state, missing=step.missing)
+        for step in app.way.steps(project_id)
+    ]
+    return WayAnswer(
+        steps=steps,
+        walking=walk is not None and walk.on,
+        note=walk.note if walk else None,
+        code=walk.code if walk else None,
+    )

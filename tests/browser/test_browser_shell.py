@@ -2,42 +2,60 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-import pytest
 from browser_studio import Studio, Visitors, card, free_port, go, settled, start_server, stop_server, until
 from playwright.sync_api import Page, WebSocket, expect
 
 from vidgen_core.app import Vidgen
+from vidgen_core.locale import get_text
 from vidgen_core.locations import Locations
-from vidgen_core.models import TaskStatus
+from vidgen_core.models import ShotParams, TaskStatus
+from vidgen_core.ui.shell import PAGES
 
 
-def test_the_first_visitor_of_a_fresh_server_may_come_by_a_deep_link(tmp_path: Path, visitor: Visitors) -> None:
-    home = tmp_path / "home"
+def test_a_fresh_server_may_be_met_by_a_deep_link_to_any_screen(tmp_path: Path, visitor: Visitors) -> None:
+    home, t = tmp_path / "home", get_text("en")
     with Vidgen.open(Locations(home)) as vidgen:
         project = vidgen.projects.ensure("ep01")
     process, url = start_server(home, tmp_path / "log", VIDGEN_NO_RUNNER="1")
     try:
-        page = go(visitor(), f"{url}/tasks?project={project.name}")
-        sidebar = page.get_by_test_id("stSidebar")
-        expect(sidebar.get_by_role("link", name="Shots")).to_be_visible()
-        expect(sidebar.get_by_role("link", name="Tasks")).to_be_visible()
-        expect(sidebar.get_by_label("Project")).to_be_visible()
-        expect(page.locator(".st-key-header")).to_be_visible()
-        assert page.title() == "Tasks · Vidgen"
-        page.close()
+        # The very first visitor comes by one that is not the start; the start comes last.
+        for name in reversed(PAGES):
+            page = go(visitor(), f"{url}/{'' if name == 'shots' else name}?project={project.name}")
+            sidebar = page.get_by_test_id("stSidebar")
+            for other in PAGES:
+                expect(sidebar.get_by_role("link", name=t(f"shell.page.{other}"), exact=True)).to_be_visible()
+            expect(sidebar.get_by_label("Project")).to_have_value("ep01")
+            expect(page.locator(".st-key-header")).to_be_visible()
+            expect(page).to_have_title(f"{t(f'shell.page.{name}')} · Vidgen")
+            expect(page.get_by_test_id("stException")).to_have_count(0)
+            page.close()
     finally:
         stop_server(process)
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-@pytest.mark.parametrize("name", ["", "tasks", "add", "storyboard", "pick", "export", "log", "settings"])
-def test_every_screen_has_an_address(studio: Studio, page: Page, name: str) -> None:
-    project = studio.project("addresses", 1)
-    go(page, studio.at(project, name))
-    expect(page.locator(".st-key-header")).to_be_visible()
-    expect(page.get_by_test_id("stSidebar").get_by_label("Project")).to_have_value(project.name)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
+def test_two_tabs_of_one_browser_keep_their_own_language_filter_and_project(studio: Studio, visitor: Visitors) -> None:
+    one, other = studio.project("tab one", 2), studio.project("tab two", 2)
+    left = go(visitor(), studio.at(one))
+    right = go(visitor(), studio.at(other))
+    right.get_by_role("radio", name="中文").click()
+    right.get_by_role("radio", name="未生成").click()
+    left.get_by_role("radio", name="Failed").click()
+    expect(left.get_by_text("No shot matches")).to_be_visible()
+    right.get_by_role("checkbox").first.click(force=True)
+    expect(right.get_by_text("已勾选 1 个镜头")).to_be_visible()
+    for tab in (left, right):
+        tab.get_by_role("link", name=re.compile("Tasks|任务")).click()
+        tab.get_by_role("link", name=re.compile("^(Shots|镜头)$")).click()
+        settled(tab)
+    expect(left.get_by_role("radio", name="English")).to_be_checked()
+    expect(right.get_by_role("radio", name="中文")).to_be_checked()
+    expect(left.get_by_test_id("stSidebar").get_by_label("Project")).to_have_value(one.name)
+    expect(right.get_by_test_id("stSidebar").get_by_label("项目")).to_have_value(other.name)
+    expect(right.get_by_text("已勾选 1 个镜头")).to_be_visible()
 
 
 def test_two_visitors_speak_their_own_language(studio: Studio, visitor: Visitors) -> None:
@@ -91,6 +109,26 @@ def test_what_was_not_submitted_is_cancelled_free_of_charge(studio: Studio, page
         assert {status: number for status, number in counts.items() if number} == {TaskStatus.CANCELLED: 3}
     finally:
         studio.vidgen.runner.resume()
+
+
+def test_giving_up_says_what_it_may_cost_and_stops_waiting(studio: Studio, page: Page) -> None:
+    project = studio.project("give up", 1)
+    [shot] = studio.vidgen.shots.ids(project.id)
+    studio.vidgen.shots.edit(shot, params=ShotParams(size="1080P", duration=15, takes=1))
+    go(page, studio.at(project))
+    card(page, shot).get_by_role("button", name="Generate 1").click()
+    expect(card(page, shot).get_by_text("Generating").first).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Give up waiting for 1").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("1 take is being made (free)")).to_be_visible()
+    dialog.get_by_role("button", name="Give up waiting").click()
+    until(
+        page,
+        lambda: studio.vidgen.tasks.counts(project.id).get(TaskStatus.CANCELLED) == 1,
+        "the task that was given up",
+    )
+    expect(card(page, shot).get_by_text("Cancelled").first).to_be_visible()
 
 
 def test_a_server_that_comes_back_finds_its_page_waiting(tmp_path: Path, visitor: Visitors) -> None:

@@ -261,3 +261,62 @@ def test_thirty_failed_takes_of_ticked_cards_go_again_with_their_price_shown(
     expect(card(page, first)).to_be_visible()
     expect(bar.get_by_text("2 shots ticked")).to_be_visible()
     expect(card(page, third).get_by_role("checkbox")).not_to_be_checked()
+
+
+def test_a_half_typed_cell_of_the_table_outlives_the_takes_that_finish_around_it(studio: Studio, page: Page) -> None:
+    project = studio.project("cells", 2)
+    first, second = studio.vidgen.shots.ids(project.id)
+    go(page, studio.at(project))
+    page.get_by_role("radio", name="Table").click()
+    grid = page.get_by_test_id("stDataFrame")
+    until(page, lambda: "shot 2" in (grid.locator("table[role=grid]").text_content() or ""), "the rows")
+    # Behind picture and number, in the first row under the head.
+    grid.dblclick(position={"x": 300, "y": 52})
+    cell = page.locator("#portal textarea")
+    cell.press("End")
+    cell.press_sequentially(", at du")
+    studio.vidgen.tasks.generate(project.id, [first, second], takes=1)
+    expect(page.locator(".st-key-header").get_by_text("Done 2")).to_be_visible()
+    cell.press_sequentially("sk")
+    expect(cell).to_have_value("shot 1, camera slowly zooms in, at dusk")
+    cell.press("Enter")
+    until(page, lambda: studio.vidgen.shots.get(first).prompt.endswith(", at dusk"), "the saved cell")
+
+
+def test_keys_add_tick_and_undo_but_not_while_somebody_types(studio: Studio, page: Page) -> None:
+    project = studio.project("keys", 2)
+    first, second = studio.vidgen.shots.ids(project.id)
+    go(page, studio.at(project))
+    box = card(page, first).get_by_role("textbox")
+    box.click()
+    box.press("End")
+    page.keyboard.type(" navu")
+    expect(box).to_have_value("shot 1, camera slowly zooms in navu")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    box.blur()
+    page.keyboard.press("a")
+    expect(page.get_by_text("2 shots ticked")).to_be_visible()
+    page.keyboard.press("n")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Prompt").fill("half a thought")
+    # Out of the field, and yet not a key of the page behind.
+    dialog.get_by_text("Add shots").first.click()
+    for key in ("v", "a", "n"):
+        page.keyboard.press(key)
+    expect(dialog.get_by_label("Prompt")).to_have_value("half a thought")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.locator(".st-key-shots_selected").get_by_role("button", name="Delete 2").click()
+    expect(page.get_by_text("2 shots deleted")).to_be_visible()
+    page.keyboard.press("u")
+    expect(card(page, second)).to_be_visible()
+
+
+def test_the_menu_of_a_take_opens_its_history_beside_the_card(studio: Studio, page: Page) -> None:
+    project = studio.vidgen.projects.ensure("take menu")
+    [task] = add_tasks(studio, project, 1)
+    fail(studio, [task], ErrorKind.TIMEOUT)
+    go(page, studio.at(project))
+    page.get_by_role("button", name="v1").click()
+    page.get_by_role("menuitem", name="History").click()
+    expect(page.get_by_role("dialog").get_by_text(f"grok:{task.id}")).to_be_visible()

@@ -212,6 +212,7 @@ def test_an_answer_that_was_kept_before_a_crash_is_taken_in(world: tuple[Picture
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_no_kill_buys_a_picture_twice_or_loses_one(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(5)
     with rehearsed(locations, monkeypatch, seconds=(0.1, 0.8)) as (home, server):

@@ -105,6 +105,7 @@ def test_a_task_is_printed_in_the_shape_that_scripts_rely_on(vidgen: Vidgen, sho
         "project": "ep01",
         "shot": "1.0",
         "take": 1,
+        "output": "video",
         "status": "queued",
         "progress": None,
         "provider": "local",

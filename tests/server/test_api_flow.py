@@ -98,6 +98,7 @@ def test_the_client_can_be_taken_from_the_server(client: TestClient) -> None:
         (vidgen_client.Cost, "Cost"),
         (vidgen_client.Shot, "ShotAnswer"),
         (vidgen_client.Take, "TakeAnswer"),
+        (vidgen_client.Picture, "PictureAnswer"),
         (vidgen_client.Imported, "ImportAnswer"),
         (vidgen_client.AddedShot, "AddedShot"),
         (vidgen_client.Row, "RowAnswer"),

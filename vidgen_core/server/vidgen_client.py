@@ -60,6 +60,7 @@ class Task(TypedDict):
     project: str
     shot: str
     take: int
+    output: str
     status: str
     progress: int | None
     provider: str
@@ -89,6 +90,24 @@ class Take(TypedDict):
     video: str
 
 
+class Picture(TypedDict):
+    """A candidate for a shot's reference picture; ``image`` is its address on the server."""
+
+    id: str
+    number: int
+    task: str | None
+    provider: str | None
+    model: str
+    prompt: str
+    width: int | None
+    height: int | None
+    bytes: int | None
+    chosen: bool
+    rejected: bool
+    image: str | None
+    image_url: str | None
+
+
 class Shot(TypedDict):
     """One shot; ``tasks`` counts them by status."""
 
@@ -97,12 +116,14 @@ class Shot(TypedDict):
     shot: str
     prompt: str
     script: str
+    picture_prompt: str
     image: str | None
     image_url: str | None
     params: dict[str, Any]
     extra: dict[str, str]
     tasks: dict[str, int]
     takes: list[Take]
+    pictures: list[Picture]
     rev: int
 
 

@@ -66,7 +66,7 @@ def fill(app: Vidgen, count: int) -> None:
         last = min(first + CHUNK, count)
         rows = ROWS.format(first=first, last=last, start=START, year=YEAR, count=count)
         with app.store.write() as tx:
-            for statement in (TASKS.format(rows=rows), ATTEMPTS.format(rows=rows)):
+            for statement in (TASKS.format(rows=rows, count=count), ATTEMPTS.format(rows=rows, count=count)):
                 tx._connection.exec_driver_sql(statement)
             for statement in (ENDED_ATTEMPTS, DOWNLOADING, ENDED_TASKS):
                 tx._connection.exec_driver_sql(statement, {"first": first, "last": last})

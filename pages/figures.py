@@ -10,8 +10,8 @@ from typing import Final
 
 import streamlit as st
 
+from vidgen_core.app.figure_values import Figures
 from vidgen_core.app.figure_words import cost_each, rate, spend_words, suggestion_words
-from vidgen_core.app.figures import Figures
 from vidgen_core.locale import Text
 from vidgen_core.models import Mode
 from vidgen_core.ui import figure_charts

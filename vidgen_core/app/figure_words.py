@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Final
 
-from vidgen_core.app.figures import Ledger, Spend, Suggestion
+from vidgen_core.app.figure_values import Ledger, Spend, Suggestion
 from vidgen_core.models import Money
 
 if TYPE_CHECKING:

@@ -11,13 +11,23 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pydantic import PlainSerializer
-
+from vidgen_core.app.figure_values import (
+    Day,
+    ErrorCount,
+    Figures,
+    Hour,
+    KeyShare,
+    Ledger,
+    Share,
+    Spend,
+    Stage,
+    Suggestion,
+)
 from vidgen_core.errors import InputError
-from vidgen_core.models import AttemptState, Charge, Frozen, Mode, Money, TaskStatus
+from vidgen_core.models import AttemptState, Charge, Mode, Money, TaskStatus
 from vidgen_core.money import CREDITS, convert, rates_of
 from vidgen_core.store.figures import FigureFilter, Spent, Times
 
@@ -26,9 +36,6 @@ if TYPE_CHECKING:
     from vidgen_core.locale import Text
     from vidgen_core.settings import Settings
     from vidgen_core.store import Tx
-
-#: Money as everywhere in answers to programs: a number.
-Amount = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
 
 #: Ends of tasks that make pictures, as the store names them.
 PICTURE_COMPLETED: Final = "image_completed"
@@ -43,168 +50,8 @@ _HOURS: Final = 168
 #: Shots with a choice below which no number of takes is suggested.
 _ENOUGH: Final = 3
 _MOST_TAKES: Final = 5
-_MICRO: Final = Decimal("0.000001")
 #: Attempts that ended without a video, or whose end is not known.
 _TROUBLED: Final = frozenset({AttemptState.REFUSED, AttemptState.FAILED, AttemptState.UNKNOWN, AttemptState.ABANDONED})
-
-
-class Ledger(Frozen):
-    """Money in one currency by what is known of it; credits are those of one provider."""
-
-    currency: str
-    provider: Mode | None = None
-    """Whose credits; None where the currency says all."""
-    charged: Amount = Decimal(0)
-    """Named by the provider."""
-    estimated: Amount = Decimal(0)
-    """By the price list."""
-    assumed: Amount = Decimal(0)
-    """Taken to be charged although nobody said so."""
-    unknown: Amount = Decimal(0)
-    """May have been charged."""
-    refunded: Amount = Decimal(0)
-    """Given back; not owed."""
-    owed: Amount = Decimal(0)
-    """All but what was refunded."""
-
-
-class Spend(Frozen):
-    """Money of some attempts."""
-
-    lines: tuple[Ledger, ...] = ()
-    total: Amount | None = None
-    """What is or may be owed in one currency; None where a rate is missing."""
-    currency: str
-    """Of the total."""
-    converted: bool = False
-    """The total was made with rates."""
-    estimated: bool = False
-    """Not all of it was named by the provider."""
-    unpriced: int = 0
-    """Attempts that cost an amount nobody knows: the total is the least."""
-
-    @property
-    def money(self) -> Money | None:
-        return None if self.total is None else Money(amount=self.total, currency=self.currency)
-
-    def each(self, n: int) -> Decimal | None:
-        """The total divided by ``n``, to the millionth."""
-        return (self.total / n).quantize(_MICRO, ROUND_HALF_EVEN) if self.total is not None and n else None
-
-
-class Share(Frozen):
-    """What one provider or model brought."""
-
-    provider: Mode
-    model: str | None = None
-    completed: int
-    failed: int
-    cancelled: int
-    success_rate: float | None
-    attempts: int
-    chosen: int
-    spend: Spend
-    cost_per_chosen: Amount | None
-    """In the currency of ``spend``."""
-
-
-class KeyShare(Frozen):
-    """What went over one key; counted in attempts."""
-
-    provider: Mode
-    key: str
-    """Its name with its last characters, never the key."""
-    attempts: int
-    succeeded: int
-    failed: int
-    refused: int
-    success_rate: float | None
-    spend: Spend
-
-
-class Stage(Frozen):
-    """How long one stage took: half of all at most ``p50`` seconds, nine of ten at most ``p90``, to a tenth."""
-
-    stage: str
-    n: int
-    p50: float | None
-    p90: float | None
-
-
-class ErrorCount(Frozen):
-    """Errors of one kind."""
-
-    kind: str
-    tasks: int
-    """Tasks that ended with it."""
-    attempts: int
-    """Attempts that met it, also those after which another one succeeded."""
-
-
-class Day(Frozen):
-    """One day on the clock of the studio's machine."""
-
-    day: date
-    completed: int = 0
-    failed: int = 0
-    chosen: int = 0
-    spend: Spend
-
-
-class Hour(Frozen):
-    """Takes finished in one hour."""
-
-    at: datetime
-    takes: int
-
-
-class Suggestion(Frozen):
-    """How many takes a shot needs until there is one to choose, from the shots that have a choice."""
-
-    takes: int
-    shots: int
-    """Shots with a chosen take, whatever the period."""
-    finished: int
-    """Finished takes of those shots."""
-    waiting: int
-    """Shots with finished takes that nobody has judged yet; they do not count."""
-
-
-class Figures(Frozen):
-    """Everything about one period."""
-
-    since: date | None
-    until: date | None
-    provider: Mode | None
-    completed: int
-    failed: int
-    cancelled: int
-    pictures: int
-    """Reference pictures made; their money is in ``spend``, and they count nowhere else."""
-    success_rate: float | None
-    """Completed among completed and failed."""
-    attempts: int
-    stages: tuple[Stage, ...]
-    takes_per_hour: float | None
-    """Over the hours in which a take was finished."""
-    hours: tuple[Hour, ...]
-    """The last week of the period."""
-    errors: tuple[ErrorCount, ...]
-    spend: Spend
-    chosen: int
-    acceptance_rate: float | None
-    """Chosen takes among completed ones."""
-    cost_per_chosen: Amount | None
-    """Everything that is or may be owed, divided by the chosen takes; in the currency of ``spend``."""
-    suggestion: Suggestion | None
-    days: tuple[Day, ...]
-    providers: tuple[Share, ...]
-    models: tuple[Share, ...]
-    keys: tuple[KeyShare, ...]
-
-    @property
-    def empty(self) -> bool:
-        return not (self.attempts or self.completed or self.failed or self.cancelled or self.pictures)
 
 
 class FigureBook:
@@ -247,6 +94,7 @@ class _Reckoning:
     def __init__(self, tx: Tx, settings: Settings, wanted: FigureFilter) -> None:
         self._tx = tx
         self._settings = settings
+        self._purser = _Purser(settings)
         self._wanted = wanted
         self._ends = tx.figures.ends(wanted)
         self._spent = tx.figures.attempts(wanted)
@@ -255,7 +103,8 @@ class _Reckoning:
         counts = _counts((end.status, end.n) for end in self._ends)
         spend = self._spend(self._spent)
         completed, chosen = counts[TaskStatus.COMPLETED], counts["chosen"]
-        hours = self._tx.figures.takes_by_hour(self._wanted, *_hours_of(since, until))
+        takes, hours, last = self._tx.figures.busy(self._wanted, *_hours_of(since, until))
+        week = self._tx.figures.takes_by_hour(self._wanted, last - _HOURS + 1, last + 1)
         return Figures(
             since=since,
             until=until,
@@ -267,8 +116,8 @@ class _Reckoning:
             success_rate=_rate(completed, counts[TaskStatus.FAILED]),
             attempts=sum(one.n for one in self._spent),
             stages=_stages(self._tx.figures.times(self._wanted)),
-            takes_per_hour=sum(n for _, n in hours) / len(hours) if hours else None,
-            hours=_last_week(hours),
+            takes_per_hour=takes / hours if hours else None,
+            hours=tuple(Hour(at=datetime.fromtimestamp(at * _HOUR, UTC), takes=n) for at, n in week),
             errors=self._errors(),
             spend=spend,
             chosen=chosen,
@@ -282,9 +131,7 @@ class _Reckoning:
         )
 
     def _spend(self, spent: Iterable[Spent]) -> Spend:
-        return spend_of(
-            ((one.provider, one.currency, one.charge, one.n, one.cost, one.state) for one in spent), self._settings
-        )
+        return self._purser.spend((one.provider, one.currency, one.charge, one.n, one.cost, one.state) for one in spent)
 
     def _errors(self) -> tuple[ErrorCount, ...]:
         tasks = _counts((end.kind, end.n) for end in self._ends if end.status in (TaskStatus.FAILED, PICTURE_FAILED))
@@ -312,7 +159,7 @@ class _Reckoning:
                 completed=counts[day][TaskStatus.COMPLETED],
                 failed=counts[day][TaskStatus.FAILED],
                 chosen=counts[day]["chosen"],
-                spend=spend_of(money[day], self._settings),
+                spend=self._purser.spend(money[day]),
             )
             for day in sorted(counts.keys() | money.keys())
         )
@@ -385,26 +232,50 @@ class _Purse(NamedTuple):
     provider: Mode | None
 
 
-def spend_of(lines: Iterable[_Line], settings: Settings) -> Spend:
-    """Money by currency and by what is known of it, with a total where one can be made."""
-    purses: dict[_Purse, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-    unpriced = 0
-    for provider, currency, charge, n, cost, state in lines:
-        if currency:
-            purses[_Purse(currency, Mode(provider) if currency == CREDITS else None)][charge] += cost
-        elif state != AttemptState.REFUSED:
-            unpriced += n
-    found = tuple(_ledger(purse, sums) for purse, sums in sorted(purses.items(), key=str))
-    total, currency = _total(found, settings)
-    owing = [line for line in found if line.owed]
-    return Spend(
-        lines=found,
-        total=total,
-        currency=currency,
-        converted=total is not None and any(line.currency != currency for line in owing),
-        estimated=any(line.owed != line.charged for line in owing),
-        unpriced=unpriced,
-    )
+class _Purser:
+    """Adds money up; rates are looked up once for each provider."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._home = settings.budget.currency
+        self._rates: dict[Mode | None, Mapping[str, Decimal]] = {}
+
+    def spend(self, lines: Iterable[_Line]) -> Spend:
+        """Money by currency and by what is known of it, with a total where one can be made."""
+        purses: dict[_Purse, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+        unpriced = 0
+        for provider, currency, charge, n, cost, state in lines:
+            if currency:
+                purses[_Purse(currency, Mode(provider) if currency == CREDITS else None)][charge] += cost
+            elif state != AttemptState.REFUSED:
+                unpriced += n
+        found = tuple(_ledger(purse, sums) for purse, sums in sorted(purses.items(), key=str))
+        total, currency = self._total(found)
+        owing = [line for line in found if line.owed]
+        return Spend(
+            lines=found,
+            total=total,
+            currency=currency,
+            converted=total is not None and any(line.currency != currency for line in owing),
+            estimated=any(line.owed != line.charged for line in owing),
+            unpriced=unpriced,
+        )
+
+    def _total(self, lines: Sequence[Ledger]) -> tuple[Decimal | None, str]:
+        """In the user's currency; in its own where that is the only one and has no rate."""
+        owing = [line for line in lines if line.owed]
+        if not owing:
+            return Decimal(0), self._home
+        worth = [self._worth(line) for line in owing]
+        if all(worth):
+            return sum((money.amount for money in worth if money), Decimal(0)), self._home
+        return (owing[0].owed, owing[0].currency) if len(owing) == 1 else (None, self._home)
+
+    def _worth(self, line: Ledger) -> Money | None:
+        if line.provider not in self._rates:
+            self._rates[line.provider] = rates_of(self._settings, line.provider)
+        owed = Money(amount=line.owed, currency=line.currency)
+        return convert(owed, self._home, self._rates[line.provider])
 
 
 def _ledger(purse: _Purse, sums: Mapping[str, Decimal]) -> Ledger:
@@ -414,20 +285,6 @@ def _ledger(purse: _Purse, sums: Mapping[str, Decimal]) -> Ledger:
     }
     owed = sum(known.values(), Decimal(0)) - known[Charge.REFUNDED]
     return Ledger(currency=purse.currency, provider=purse.provider, owed=owed, **known)
-
-
-def _total(lines: Sequence[Ledger], settings: Settings) -> tuple[Decimal | None, str]:
-    """In the user's currency; in its own where that is the only one and has no rate."""
-    owing, home = [line for line in lines if line.owed], settings.budget.currency
-    if not owing:
-        return Decimal(0), home
-    worth = [
-        convert(Money(amount=line.owed, currency=line.currency), home, rates_of(settings, line.provider))
-        for line in owing
-    ]
-    if all(worth):
-        return sum((money.amount for money in worth if money), Decimal(0)), home
-    return (owing[0].owed, owing[0].currency) if len(owing) == 1 else (None, home)
 
 
 def _counts(found: Iterable[tuple[str, int]]) -> Counter[str]:
@@ -473,8 +330,3 @@ def _hours_of(since: date | None, until: date | None) -> tuple[int, int]:
 
 def _hour(day: date) -> int:
     return int(datetime.combine(day, time()).astimezone().timestamp()) // _HOUR
-
-
-def _last_week(hours: Sequence[tuple[int, int]]) -> tuple[Hour, ...]:
-    since = hours[-1][0] - _HOURS if hours else 0
-    return tuple(Hour(at=datetime.fromtimestamp(at * _HOUR, UTC), takes=n) for at, n in hours if at > since)

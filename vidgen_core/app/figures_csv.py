@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
-from vidgen_core.app.figures import Figures, KeyShare, Share, Spend
+from vidgen_core.app.figure_values import Figures, KeyShare, Share, Spend
 from vidgen_core.exporting.task_shape import iso
 from vidgen_core.importing.formulas import tame
 from vidgen_core.locale import Text

@@ -16,7 +16,7 @@ from vidgen_core.errors import ErrorKind, InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vidgen_core.app.figures import Figures, KeyShare, Share
+    from vidgen_core.app.figure_values import Figures, KeyShare, Share
 
 _DAY = ["%Y-%m-%d"]
 SinceOption = Annotated[datetime | None, typer.Option("--since", formats=_DAY, metavar="DAY", help="cli.figures.since")]

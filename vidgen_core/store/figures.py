@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, func, select, text
+from sqlalchemy import Table, distinct, func, select, text
 
 from vidgen_core.models import Mode
 from vidgen_core.store.base import Subject
@@ -115,6 +115,14 @@ class Figures(Subject):
         n = func.sum(table.c.n)
         query = select(*by, n, func.sum(table.c.cost)).where(*_within(table, wanted))
         return [DaySpent._make(row) for row in self.tx.run(query.group_by(*by).having(n != 0))]
+
+    def busy(self, wanted: FigureFilter, since: int, until: int) -> tuple[int, int, int]:
+        """Finished takes from hour ``since`` to before ``until``, the hours in which there were any, and the last one."""
+        table = figures_hours
+        count = (func.coalesce(func.sum(table.c.n), 0), func.count(distinct(table.c.hour)), func.max(table.c.hour))
+        query = select(*count).where(table.c.hour >= since, table.c.hour < until, *_of(table, wanted))
+        takes, hours, last = tuple(self.tx.run(query).one())
+        return int(takes), hours, last or 0
 
     def takes_by_hour(self, wanted: FigureFilter, since: int, until: int) -> list[tuple[int, int]]:
         """Finished takes by hours since 1970, from hour ``since`` to before ``until``; hours without any are left out."""

@@ -14,7 +14,7 @@ from vidgen_core.ui.labels import mode_label
 from vidgen_core.ui.session import Visit, clock
 
 if TYPE_CHECKING:
-    from vidgen_core.app.figures import Figures, Share
+    from vidgen_core.app.figure_values import Figures, Share
     from vidgen_core.locale import Text
 
 _HEIGHT: Final = 220

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 from starlette.responses import Response
 
-from vidgen_core.app.figures import Figures
+from vidgen_core.app.figure_values import Figures
 from vidgen_core.errors import ErrorKind
 from vidgen_core.models import Mode
 from vidgen_core.server.api import shapes

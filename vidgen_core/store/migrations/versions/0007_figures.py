@@ -75,7 +75,7 @@ def upgrade() -> None:
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("centiseconds", sa.BigInteger(), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint(*_CELL[:3], "stage", "centiseconds"),
+        sa.PrimaryKeyConstraint("stage", "centiseconds", "project_id", "provider", "day"),
         sqlite_with_rowid=False,
     )
     op.create_table(

@@ -18,6 +18,7 @@ from vidgen_core.locations import Locations
 from vidgen_core.media.video import probe
 from vidgen_core.models import AttemptState, Task, TaskStatus
 from vidgen_core.providers import lovart_browser
+from vidgen_core.providers.base import WAITING_FOR_PERSON
 from vidgen_core.providers.lovart_canvas import Canvas
 from vidgen_core.rehearsal.server import RehearsalServer
 
@@ -54,9 +55,10 @@ def held_for(home: Home, code: str) -> dict[str, Any]:
     return wait_until(lambda: (found := hold(home)) and found["code"] == code and found, 40)
 
 
-def take_away(server: RehearsalServer, what: str) -> None:
+def take_away(server: RehearsalServer, what: str, canvas: str = "") -> None:
     """What the person at the window does."""
-    httpx.post(f"{server.url}/lovart/page/take-away", params={"what": what}, trust_env=False).raise_for_status()
+    wanted = {"what": what, "projectId": canvas.partition("projectId=")[2]}
+    httpx.post(f"{server.url}/lovart/page/take-away", params=wanted, trust_env=False).raise_for_status()
 
 
 def attempts(home: Home, task: Task) -> list[AttemptState]:
@@ -141,3 +143,19 @@ def test_after_a_crash_the_canvas_is_opened_again_and_nothing_is_clicked_twice(a
         [poor] = queue(home, ["pan left [[page-paywall]]"])
         held_for(home, "page_paywall")
         assert attempts(home, poor) == [AttemptState.REFUSED]
+
+
+def test_a_paywall_and_a_price_are_a_persons(at_the_page) -> None:
+    home, server = at_the_page
+    [poor] = queue(home, ["pan left [[page-paywall]]"])
+    with home.running():
+        held_for(home, "page_paywall")
+        take_away(server, "page-paywall")
+        assert ending(home.finish([poor], 60)[0]) == DONE
+
+        [dear] = queue(home, ["pan right [[confirmation:40]]"])
+        wait_until(lambda: home.tasks([dear])[0].stage == WAITING_FOR_PERSON, 40)
+        assert held_for(home, "page_price")
+        take_away(server, "price", home.tasks([dear])[0].remote_id)
+        assert ending(home.finish([dear], 60)[0]) == DONE
+        wait_until(lambda: hold(home) is None)

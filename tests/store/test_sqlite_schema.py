@@ -21,9 +21,9 @@ from sqlalchemy import create_engine, event
 from vidgen_core.errors import ErrorKind
 from vidgen_core.models import LIVE, LogLevel, Mode, Output, TaskStatus
 from vidgen_core.store import LogFilter, ShotFilter, Store, TaskFilter, Tx
-from vidgen_core.store.dialect import TRIGGERS
 from vidgen_core.store.migrations import HEAD
 from vidgen_core.store.tables import metadata
+from vidgen_core.store.triggers import TRIGGERS
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

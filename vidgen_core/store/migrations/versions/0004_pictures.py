@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from vidgen_core.store.dialect import renew_triggers
+from vidgen_core.store.triggers import renew_triggers
 
 revision = "pictures"
 down_revision = "lovart"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from vidgen_core.store.dialect import END, day_of, figure_time, renew_triggers
+from vidgen_core.store.triggers import END, day_of, figure_time, renew_triggers
 
 revision = "figures"
 down_revision = "writing"

@@ -12,6 +12,9 @@ from vidgen_core.ui import keys_table, settings_form
 from vidgen_core.ui.session import Visit, here, sentence
 from vidgen_core.ui.settings_form import Form
 
+_ADDRESS: Final = "writing.base_url"
+_MODEL: Final = "writing.model"
+_CURRENCY: Final = "writing.currency"
 _KEYS: Final = "writing.keys"
 _TYPED: Final = "key"
 _RESULT: Final = "_writing_test"
@@ -21,8 +24,8 @@ def show(visit: Visit) -> None:
     form, t = Form(visit, "writing"), visit.t
     left, right = st.columns(2, gap="medium")
     with left:
-        form.text("writing.base_url")
-        form.text("writing.model", placeholder=t("settings.writing.no_model"))
+        form.text(_ADDRESS)
+        form.text(_MODEL, placeholder=t("settings.writing.no_model"))
         _key(form)
         form.toggle("writing.vision")
         form.choice("writing.language", ["auto", "zh", "en"], lambda name: t(f"settings.language.{name}"))
@@ -30,7 +33,7 @@ def show(visit: Visit) -> None:
         form.number("writing.temperature", step=0.1)
         form.number("writing.piece_size", step=100)
         form.number("writing.max_concurrent")
-        form.text("writing.currency")
+        form.text(_CURRENCY)
     form.show_wrong()
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.button(t("common.cancel"), key="writing_cancel", on_click=form.begin)

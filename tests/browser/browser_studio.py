@@ -152,11 +152,17 @@ def start_server(home: Path, log: Path, port: int | None = None, **more: str) ->
             start_new_session=True,
         )
     url = f"http://127.0.0.1:{port}"
+    wait_for_server(process, url, log)
+    return process, url
+
+
+def wait_for_server(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Return when the server at ``url`` answers."""
     end = time.monotonic() + 120
     while time.monotonic() < end and process.poll() is None:
         with contextlib.suppress(httpx.TransportError):
             if httpx.get(f"{url}/api/health", timeout=5, trust_env=False).status_code == 200:
-                return process, url
+                return
         time.sleep(0.1)
     raise RuntimeError(f"The server did not start:\n{log.read_text()}")
 

@@ -92,6 +92,37 @@ def test_a_workbook_is_looked_at_row_by_row_and_added_once(studio: Studio, page:
     assert len(numbers(studio, project.id)) == 2
 
 
+def drag(page: Page, path: Path, place: str = "pictures") -> None:
+    """By mouse from the desktop, as Chromium hears of it."""
+    box = page.locator(f".st-key-add_drop_{place} .zone").bounding_box()
+    assert box is not None
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    session = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "data": data, **at})
+
+
+def test_a_folder_dragged_in_brings_everything_below_it(studio: Studio, page: Page, tmp_path: Path) -> None:
+    project = studio.project("dragged", 0)
+    # Chromium lists a folder a hundred files at a time.
+    names = [f"{n}.0.jpg" for n in range(1, 121)]
+    paths = draw(tmp_path / "ep01", names)
+    draw(tmp_path / "ep01" / "night", ["121.0.jpg"])
+    paths[0].with_suffix(".txt").write_text("pan left", encoding="utf-8")
+    (tmp_path / "ep01" / "notes.doc").write_bytes(b"not for here")
+    go(page, studio.at(project, "add"))
+
+    drag(page, tmp_path / "ep01")
+    page.get_by_role("button", name="Add 121 shots").click()
+    expect(page.get_by_text("121 shots added.")).to_be_visible()
+
+    assert numbers(studio, project.id) == [f"{n}.0" for n in range(1, 122)]
+    first = studio.vidgen.shots.by_number(project.id, "1.0")
+    assert first is not None
+    assert first.prompt == "pan left"
+
+
 def test_pictures_find_their_prompts_by_order(studio: Studio, page: Page, tmp_path: Path) -> None:
     project = studio.project("by order", 0)
     go(page, studio.at(project, "add"))

@@ -125,5 +125,4 @@ def test_the_settings_point_all_providers_here() -> None:
         "VIDGEN_PROVIDERS__LOVART__BASE_URL",
         "VIDGEN_PROVIDERS__IMAGES__BASE_URL",
         "VIDGEN_WRITING__BASE_URL",
-        "VIDGEN_PROVIDERS__IMAGES__BASE_URL",
     }

@@ -6,9 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from vidgen_core.locations import Locations
 from vidgen_core.media.kenburns import RenderSpec, render
+
+# A test is right or wrong; how long it takes is the machine's affair.
+settings.register_profile("vidgen", deadline=None)
+settings.load_profile("vidgen")
 
 
 @pytest.fixture(autouse=True)

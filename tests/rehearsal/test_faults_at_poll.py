@@ -275,6 +275,8 @@ def test_every_fault_of_looks_and_results_is_tested() -> None:
     looks |= {"status-unknown", "status-missing", "status-nested", "status-uppercase", "id-without-prefix"}
     looks |= {"upsampling-completed", "url-late", "url-in", "hd-processing"}
     results = {*FAILURES, "error-in", "completed-without-url", "moderated-silent", "cancelled", "stuck", "slow"}
-    in_downloads = {"identical-file", "wrong-ratio"}
+    in_downloads, at_lovart = {"identical-file", "wrong-ratio"}, {"upside-down"}
     assert looks == {fault.name for fault in CATALOGUE.values() if fault.verb is Verb.POLL}
-    assert results | in_downloads == {fault.name for fault in CATALOGUE.values() if fault.verb is Verb.RESULT}
+    assert results | in_downloads | at_lovart == {
+        fault.name for fault in CATALOGUE.values() if fault.verb is Verb.RESULT
+    }

@@ -6,7 +6,8 @@ import asyncio
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def done(url: str = "https://cdn.invalid/v.mp4") -> RemoteState:
 class ScriptedProvider(Provider):
     """A paid remote API that does what the test says, and counts.
 
-    ``submits``, ``polls``, ``fetches`` are what happens on each call, in order; the last one happens ever after.
+    ``submits``, ``polls``, ``fetches``, ``confirms`` are what happens on each call, in order; the last one happens ever after.
     Each is a value to return or an error to raise.
     """
 
@@ -57,6 +58,7 @@ class ScriptedProvider(Provider):
     longest_job = 60.0
     at_once: int | None = None
     handed_back = False
+    confirms_up_to: Decimal | None = None
     rate_limit: RateLimit | None = None
 
     def __init__(self, *args: Any, video: Path, **kwargs: Any) -> None:
@@ -65,6 +67,7 @@ class ScriptedProvider(Provider):
         self.submits: list[Any] = [None]
         self.polls: list[Any] = [done()]
         self.fetches: list[Any] = [None]
+        self.confirms: list[Any] = [True]
         self.prepares: list[Any] = [None]
         self.links: list[Any] = [None]
         self.found: tuple[Found, ...] | None = None
@@ -72,6 +75,9 @@ class ScriptedProvider(Provider):
         self.keys: list[str | None] = []
         self.poll_keys: list[str | None] = []
         self.cancelled: list[str] = []
+        #: Remote ids of the jobs to whose price a yes was said; ``at_confirm`` is called and waited for with each.
+        self.confirmed: list[str] = []
+        self.at_confirm: Callable[[], Awaitable[None]] | None = None
         self.fetched: list[str] = []
         self.in_flight: set[str] = set()
         self.peak = 0
@@ -127,6 +133,12 @@ class ScriptedProvider(Provider):
     async def cancel(self, job: RemoteJob, key: Key | None) -> bool:
         self.cancelled.append(job.remote_id)
         return False
+
+    async def confirm(self, job: RemoteJob, key: Key | None) -> bool:
+        self.confirmed.append(job.remote_id)
+        if self.at_confirm is not None:
+            await self.at_confirm()
+        return bool(_act(self.confirms))
 
     async def find(self, order: Order, since: object, key: Key | None) -> tuple[Found, ...] | None:
         return self.found

@@ -308,6 +308,8 @@ class Attempt(Frozen):
     accepted_at: datetime | None = None
     #: When a person was last waited for; the longest wait counts from then on.
     waited_at: datetime | None = None
+    #: When a yes to the price that it waited for was last said; it may be paid for since then.
+    confirmed_at: datetime | None = None
     ended_at: datetime | None = None
     #: What was sent: number and bytes of pictures, parameters as sent; no secrets.
     sent: dict[str, Any] = Field(default_factory=dict)

@@ -13,10 +13,11 @@ from test_lovart_batch import point_lovart, queue
 
 from vidgen_core.app import Vidgen
 from vidgen_core.cli.program import run
-from vidgen_core.errors import Refused
+from vidgen_core.errors import Delivery, Refused, RemoteError
 from vidgen_core.locations import Locations
 from vidgen_core.models import Money, Task, TaskStatus
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
+from vidgen_core.providers.lovart import Lovart
 from vidgen_core.rehearsal.server import RehearsalServer
 from vidgen_core.store import LogFilter
 
@@ -74,6 +75,44 @@ def test_a_yes_is_paid_from_the_budget_and_stands_in_the_ledger(waiting) -> None
     assert attempt.cost == FORTY
     [standing] = app.budget.standing(task.project_id).standings
     assert (standing.spent.amount, standing.left) == (Decimal(4), Decimal(0))
+
+
+def test_a_yes_within_the_limit_is_paid_from_the_budget_and_stands_in_the_ledger(waiting) -> None:
+    home, server, app, task = waiting
+    rate = {"of": "lovart", "worth": "0.1"}
+    app.settings_file.change({"budget.limit": "3.9", "budget.rates": [rate], "providers.lovart.confirm_up_to": 40})
+
+    wait_until(lambda: "price_left" in log_codes(app), 20)
+    assert app.tasks.asked_price(task.id) == FORTY
+    [attempt] = app.tasks.attempts(task.id)
+    assert (attempt.cost, attempt.confirmed_at) == (None, None)
+
+    app.settings_file.change({"budget.limit": "4"})
+    [ended] = home.finish([task], 30)
+    assert (ended.status, ended.cost) == (TaskStatus.COMPLETED, FORTY)
+    [standing] = app.budget.standing(task.project_id).standings
+    assert (standing.spent.amount, standing.left) == (Decimal(4), Decimal(0))
+    wait_until(lambda: log_codes(app).count("price_confirmed") == 1)
+    assert log_codes(app).count("price_left") == 1
+    assert [job["prompt"] for job in server.jobs()] == ["zoom in [[confirmation:40]]"]
+
+
+@pytest.mark.parametrize(("delivery", "kept"), [(Delivery.REFUSED, False), (Delivery.UNKNOWN, True)])
+def test_only_a_yes_that_may_have_been_taken_keeps_its_price(
+    waiting, monkeypatch: pytest.MonkeyPatch, delivery: Delivery, kept: bool
+) -> None:
+    _home, _server, app, task = waiting
+
+    async def refuse(*_: object) -> bool:
+        raise RemoteError("server_error", delivery=delivery)
+
+    monkeypatch.setattr(Lovart, "confirm", refuse)
+    with pytest.raises(RemoteError):
+        app.tasks.confirm_price(task.id, FORTY)
+
+    [attempt] = app.tasks.attempts(task.id)
+    assert (attempt.cost == FORTY, attempt.confirmed_at is not None) == (kept, kept)
+    assert "price_confirmed" not in log_codes(app)
 
 
 def test_another_price_than_the_one_shown_is_not_confirmed(waiting) -> None:

@@ -164,12 +164,21 @@ def in_credits(amount: int) -> Money:
     return Money(amount=Decimal(amount), currency="credits")
 
 
-async def test_a_price_is_never_confirmed_by_itself_without_a_limit(provider, key, world) -> None:
+@pytest.mark.parametrize("limit", [0, 1, 99])
+async def test_looking_never_says_yes_to_a_price_whatever_the_limit(provider, key, world, limit) -> None:
+    world.options = {"confirm_up_to": limit}
     job = await send(provider, world.order(provider, "[[confirmation:1]]"), key)
     for _ in range(2):
         state = await finish(provider, job, key, world)
         assert (state.status, state.stage) == (RemoteStatus.RUNNING, "waiting_for_confirmation")
         assert state.confirmation == in_credits(1)
+    assert not world.server.state.jobs.find(job.remote_id.partition("/")[2]).hits["confirmed"]
+
+
+async def test_the_limit_is_the_settings_and_holds_at_once(provider, world) -> None:
+    assert provider.confirms_up_to == 0
+    world.options = {"confirm_up_to": 25}
+    assert provider.confirms_up_to == 25
 
 
 async def test_a_yes_lets_the_job_go_on(provider, key, world) -> None:
@@ -184,28 +193,3 @@ async def test_a_yes_nobody_waits_for_is_an_error(provider, key, world) -> None:
     job = await send(provider, world.order(provider), key)
     with pytest.raises(RemoteError):
         await provider.confirm(job, key)
-
-
-async def test_a_price_within_the_limit_is_confirmed_once(provider, key, world) -> None:
-    world.options = {"confirm_up_to": 25}
-    job = await send(provider, world.order(provider, "[[confirmation:25]]"), key)
-    assert (await finish(provider, job, key, world)).stage == "confirmed"
-    assert (await finish(provider, job, key, world)).status is RemoteStatus.SUCCEEDED
-
-
-async def test_a_price_above_the_limit_waits(provider, key, world) -> None:
-    world.options = {"confirm_up_to": 24}
-    job = await send(provider, world.order(provider, "[[confirmation:25]]"), key)
-    assert (await finish(provider, job, key, world)).stage == "waiting_for_confirmation"
-
-
-async def test_the_limit_serves_one_yes_even_after_a_crash(provider, key, world) -> None:
-    world.options = {"confirm_up_to": 30}
-    job = await send(provider, world.order(provider, "[[confirmation]]"), key)
-    assert (await finish(provider, job, key, world)).stage == "confirmed"
-    # The agent asks again, and another process looks.
-    world.server.state.jobs.find(job.remote_id.partition("/")[2]).hits.clear()
-    again = Lovart(provider.settings, world.locations)
-    state = await finish(again, job, key, world)
-    await again.close()
-    assert state.stage == "waiting_for_confirmation"

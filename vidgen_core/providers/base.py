@@ -8,7 +8,7 @@ that exactly one of them, ``submit``, costs money, and ``confirm`` where a provi
     submit    PAID, sent exactly once  -> Submission with the remote id
     poll      free, may be repeated    -> RemoteState
     fetch     free, may be repeated    bytes of the result into a PartFile
-    confirm   PAID, only a person or a limit of theirs says it    yes to the price that a job waits for
+    confirm   PAID, written down before it leaves    yes to the price that a job waits for
     cancel, find, fresh_link, test     free
 
 Every verb raises ``RemoteError`` (with ``delivery`` saying whether the request can have been acted on; as ``HandOver``
@@ -20,6 +20,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal
@@ -235,6 +236,11 @@ class Provider(ABC):
     @property
     def at_once(self) -> int | None:
         """The most jobs that may be in flight, whatever the settings allow; None: no limit of its own."""
+        return None
+
+    @property
+    def confirms_up_to(self) -> Decimal | None:
+        """The highest price, in ``currency``, to which the runner may say yes by itself, once an attempt; None: to none."""
         return None
 
     @property

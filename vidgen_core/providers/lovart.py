@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar
 
 from vidgen_core.locations import Locations
@@ -81,6 +82,11 @@ class Lovart(Provider):
         return 1 if self._way is self._browser else None
 
     @property
+    def confirms_up_to(self) -> Decimal | None:
+        """A price on the page is answered on the page: ``poll`` names none there."""
+        return self._own().confirm_up_to
+
+    @property
     def handed_back(self) -> bool:
         return self._browser.handed_back
 
@@ -131,7 +137,8 @@ class Lovart(Provider):
         return await self._browser.find(order) if is_canvas(order.sent.get("page", "")) else None
 
     async def release(self, job: RemoteJob) -> None:
-        await self._way_of(job).release(job)
+        if is_canvas(job.remote_id):
+            await self._browser.release(job)
 
     async def test(self, key: Key | None) -> Connection:
         failure = await self._way.test(key)

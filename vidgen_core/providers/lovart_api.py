@@ -1,7 +1,7 @@
 """Lovart's agent API: one conversation with its agent for each take, in a project of its own.
 
-A conversation is no form: tool, length, ratio and even the prompt are wishes, and the answer may be text. What the service
-wants to be confirmed is confirmed by itself only within the user's own limit.
+A conversation is no form: tool, length, ratio and even the prompt are wishes, and the answer may be text. A price that it
+wants confirmed is named by ``poll``, which never says yes.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from vidgen_core.errors import Delivery, RemoteError
+from vidgen_core.errors import RemoteError
 from vidgen_core.locations import Locations
-from vidgen_core.models import Failure, Mode, Money
+from vidgen_core.models import Failure, Mode
 from vidgen_core.providers import lovart_words
 from vidgen_core.providers.answers import UNREADABLE, as_error, error_of, judge, texts_at
 from vidgen_core.providers.base import (
@@ -39,7 +39,6 @@ from vidgen_core.providers.lovart_answers import (
     went_well,
     words_in,
 )
-from vidgen_core.providers.lovart_consent import Consents
 from vidgen_core.providers.lovart_upload import Preparations
 from vidgen_core.providers.picture_links import picture_link
 from vidgen_core.providers.pictures import PictureCopies
@@ -66,7 +65,6 @@ class LovartApi:
         self._http = http
         self._pictures = PictureCopies(locations.home / "requests" / Mode.LOVART)
         self._preparations = Preparations(http, uploads or MemoryUploads())
-        self._consents = Consents(locations.home / "consents" / Mode.LOVART)
 
     @property
     def _own(self) -> LovartSettings:
@@ -123,23 +121,10 @@ class LovartApi:
         answer = await self._look(job, "chat/result", key)
         asks, cost = pending_in(answer)
         if asks:
-            return await self._asked(job, key, cost, answer)
+            return RemoteState(
+                status=RemoteStatus.RUNNING, stage=WAITING_FOR_CONFIRMATION, confirmation=cost, evidence=answer.evidence
+            )
         return _state(answer)
-
-    async def _asked(self, job: RemoteJob, key: Key | None, cost: Money | None, answer: Answer) -> RemoteState:
-        """The agent waits for a yes: give it within the user's limit, once a take; otherwise say so and wait."""
-        limit = self._own.confirm_up_to
-        if cost is not None and 0 < cost.amount <= limit and self._consents.take(job.remote_id):
-            try:
-                await self.confirm(job, key)
-            except RemoteError as error:
-                if error.delivery is not Delivery.UNKNOWN:
-                    self._consents.give_back(job.remote_id)
-                raise
-            return RemoteState(status=RemoteStatus.RUNNING, stage="confirmed", evidence=answer.evidence)
-        return RemoteState(
-            status=RemoteStatus.RUNNING, stage=WAITING_FOR_CONFIRMATION, confirmation=cost, evidence=answer.evidence
-        )
 
     async def confirm(self, job: RemoteJob, key: Key | None) -> bool:
         url, thread = f"{job.base_url or self.base_url}{API}/chat/confirm", {"thread_id": _thread(job)}
@@ -154,9 +139,6 @@ class LovartApi:
         """The link as the thread names it now."""
         _, fresh = video_in(await self._look(job, "chat/result", key))
         return fresh
-
-    async def release(self, job: RemoteJob) -> None:
-        self._consents.give_back(job.remote_id)
 
     # --- test ---------------------------------------------------------------------------------------------------------
 

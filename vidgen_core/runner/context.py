@@ -56,6 +56,8 @@ class Held:
     links_renewed: int = 0
     #: Polls that said *done* without a link.
     blank_successes: int = 0
+    #: The log has heard that the budget leaves its price to a person.
+    price_left: bool = False
 
 
 @dataclass

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from vidgen_core.errors import ErrorKind, HandOver, RemoteError
 from vidgen_core.models import Attempt, AttemptState, Charge, Failure, LogLevel
 from vidgen_core.providers.base import WAITING_FOR_PERSON, WAITS, Found, RemoteState, RemoteStatus, Submission
-from vidgen_core.runner import records
+from vidgen_core.runner import consent, records
 from vidgen_core.runner.backoff import back_off
 from vidgen_core.runner.context import Context, Held, Lane, Next, job_of
 from vidgen_core.runner.failures import PASSING
@@ -72,7 +72,7 @@ async def give_up(held: Held, ctx: Context) -> Next | None:
 async def _poll(held: Held, ctx: Context, attempt: Attempt) -> Next | None:
     provider, job = ctx.provider(held), job_of(held.task, attempt)
     try:
-        state = await provider.poll(job, ctx.key(held))
+        state = await consent.answer(held, ctx, await provider.poll(job, ctx.key(held)))
     except HandOver as error:
         ctx.lanes.hand_over(provider.mode, error)
         state = RemoteState(status=RemoteStatus.RUNNING, stage=WAITING_FOR_PERSON, evidence=error.evidence)

@@ -27,6 +27,7 @@ _EDITABLE = frozenset(
         "intent_at",
         "accepted_at",
         "waited_at",
+        "confirmed_at",
         "ended_at",
         "sent",
         "cost",

@@ -279,6 +279,7 @@ attempts = Table(
     Column("rev", BigInteger, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("waited_at", UtcTime),
+    Column("confirmed_at", UtcTime),
 )
 Index("attempts_of_task", attempts.c.task_id, attempts.c.number, unique=True)
 _partial("attempts_open", attempts.c.provider, where="state IN ('sending', 'accepted', 'unknown', 'abandoned')")

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, text
 
 from vidgen_core.errors import StoreError
 
-HEAD: Final = "figures"
+HEAD: Final = "consent"
 
 
 def current(connection: Connection) -> str | None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import respx
 from contract import RemoteContract
 from provider_world import GOOD, World, finish, make_key, make_params, send
 
@@ -193,3 +194,22 @@ async def test_a_yes_nobody_waits_for_is_an_error(provider, key, world) -> None:
     job = await send(provider, world.order(provider), key)
     with pytest.raises(RemoteError):
         await provider.confirm(job, key)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "delivery"),
+    [
+        (504, {"message": "upstream timed out"}, Delivery.UNKNOWN),
+        (200, {"code": 504, "message": "the request timed out"}, Delivery.UNKNOWN),
+        (502, {"message": "rate limit"}, Delivery.UNKNOWN),
+        (200, {"code": 2012, "message": "not enough credits"}, Delivery.REFUSED),
+        (404, {"message": "thread not found"}, Delivery.REFUSED),
+    ],
+)
+async def test_a_yes_is_refused_only_in_clear(provider, key, world, status, body, delivery) -> None:
+    job = await send(provider, world.order(provider, "[[confirmation]]"), key)
+    with respx.mock(assert_all_called=True) as wire:
+        wire.post(f"{world.server.url}/v1/openapi/chat/confirm").respond(status, json=body)
+        with pytest.raises(RemoteError) as caught:
+            await provider.confirm(job, key)
+    assert caught.value.delivery is delivery

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from vidgen_core.errors import RemoteError
+from vidgen_core.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.locations import Locations
 from vidgen_core.models import Failure, Mode
 from vidgen_core.providers import lovart_words
@@ -128,8 +128,14 @@ class LovartApi:
 
     async def confirm(self, job: RemoteJob, key: Key | None) -> bool:
         url, thread = f"{job.base_url or self.base_url}{API}/chat/confirm", {"thread_id": _thread(job)}
-        _good(await self._http.call(Verb.SUBMIT, "POST", url, key=key, json=thread))
-        return True
+        answer = await self._http.call(Verb.SUBMIT, "POST", url, key=key, json=thread)
+        if went_well(answer):
+            return True
+        error = error_of(TABLE, answer, said_by(answer))
+        if answer.status >= 500 or error.kind is ErrorKind.TIMEOUT:
+            # Whatever its words are, something further on may have taken the yes.
+            error.delivery = Delivery.UNKNOWN
+        raise error
 
     async def _look(self, job: RemoteJob, path: str, key: Key | None) -> Answer:
         url, thread = f"{job.base_url or self.base_url}{API}/{path}", {"thread_id": _thread(job)}

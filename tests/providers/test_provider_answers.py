@@ -10,7 +10,7 @@ import pytest
 from vidgen_core.errors import Delivery, ErrorKind
 from vidgen_core.locale import LANGUAGES, get_text
 from vidgen_core.models import Charge
-from vidgen_core.providers import answers, kie_answers, yunwu_answers
+from vidgen_core.providers import answers, kie_answers, lovart_answers, yunwu_answers
 from vidgen_core.providers.answers import Said, failure_of, judge, params_of
 from vidgen_core.providers.http import Answer
 
@@ -136,8 +136,14 @@ def test_each_code_of_kie_has_its_class_under_http_200(code, message, kind, name
     verdict = judge(kie_answers.TABLE, said)
     assert (verdict.kind, verdict.code) == (kind, name)
     left_open = name in {"server_error", "remote_timeout"}
-    assert verdict.delivery is (D.UNKNOWN if name == "server_error" else D.REFUSED)
-    assert left_open == (verdict.charge is Charge.UNKNOWN)
+    assert left_open == (verdict.delivery is D.UNKNOWN) == (verdict.charge is Charge.UNKNOWN)
+
+
+@pytest.mark.parametrize("tables", [yunwu_answers, lovart_answers])
+def test_a_submit_that_timed_out_on_the_way_may_have_been_accepted(tables) -> None:
+    said = tables.said_by(answer(504, {"error": {"message": "upstream request timed out"}, "message": "timed out"}))
+    verdict = judge(tables.TABLE, said)
+    assert (verdict.kind, verdict.delivery, verdict.charge) == (K.TIMEOUT, D.UNKNOWN, Charge.UNKNOWN)
 
 
 def test_a_gateway_in_front_of_kie_leaves_a_submit_open() -> None:

@@ -112,10 +112,11 @@ SATURATED: Final = Verdict(ErrorKind.OVERLOADED, "provider_saturated", retryable
 PARAMETER_REFUSED: Final = Verdict(ErrorKind.PARAMETER, "parameter_refused")
 REQUEST_TOO_LARGE: Final = Verdict(ErrorKind.FILE, "request_too_large")
 IMAGE_NOT_FETCHED: Final = Verdict(ErrorKind.FILE, "picture_not_fetched")
-REMOTE_TIMEOUT: Final = Verdict(ErrorKind.TIMEOUT, "remote_timeout", charge=Charge.UNKNOWN)
 JOB_UNKNOWN: Final = Verdict(ErrorKind.PROVIDER, "remote_job_unknown")
 ADDRESS_WRONG: Final = Verdict(ErrorKind.PARAMETER, "address_wrong")
 _MAY_BE_ACCEPTED: Final = {"delivery": Delivery.UNKNOWN, "retryable": True, "charge": Charge.UNKNOWN}
+#: A submit that timed out somewhere on the way may have been accepted, and charged.
+REMOTE_TIMEOUT: Final = Verdict(ErrorKind.TIMEOUT, "remote_timeout", delivery=Delivery.UNKNOWN, charge=Charge.UNKNOWN)
 GATEWAY_FAILED: Final = Verdict(ErrorKind.NETWORK, "gateway_failed", **_MAY_BE_ACCEPTED)  # type: ignore[arg-type]
 SERVER_ERROR: Final = Verdict(ErrorKind.PROVIDER, "server_error", **_MAY_BE_ACCEPTED)  # type: ignore[arg-type]
 UNREADABLE: Final = Verdict(ErrorKind.NETWORK, "answer_unreadable", **_MAY_BE_ACCEPTED)  # type: ignore[arg-type]

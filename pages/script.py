@@ -1,5 +1,7 @@
 """Script: from a text to a storyboard that is looked over before it is stored."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from vidgen_core.ui import script_work
@@ -8,4 +10,4 @@ from vidgen_core.ui.session import here
 visit = here()
 st.markdown(f"### {visit.t('script.title')}")
 script_work.form(visit)
-script_work.scripts(visit)
+script_work.scripts(visit, Path(__file__).with_name("shots.py"))

@@ -5,7 +5,9 @@ from typing import Final
 
 import streamlit as st
 
+from vidgen_core.app.projects import SAMPLE
 from vidgen_core.app.roles import Role
+from vidgen_core.models import Mode
 from vidgen_core.store import ShotFilter
 from vidgen_core.ui import (
     bulk_work,
@@ -108,8 +110,13 @@ def view_switch(visit: Visit, wanted: ShotFilter, total: int) -> str:
 
 
 def welcome(visit: Visit) -> None:
-    """One sentence for somebody who has made nothing yet."""
-    if not any(visit.app.tasks.counts(visit.project.id).values()):
+    """One sentence for somebody who has made nothing yet of the sample, while making costs nothing."""
+    sample = any(visit.project.name == name for name, _ in SAMPLE.values())
+    if (
+        sample
+        and visit.app.settings().mode is Mode.LOCAL
+        and not any(visit.app.tasks.counts(visit.project.id).values())
+    ):
         st.info(visit.t("shots.welcome"), icon="👋")
 
 

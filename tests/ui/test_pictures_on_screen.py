@@ -53,7 +53,7 @@ def drawings(screen: Screen) -> int:
 def test_a_shot_without_a_picture_offers_one_with_its_price_and_queues_it_at_once(screen: Screen) -> None:
     shot = add(screen)
     screen.run()
-    assert screen.at.button(key=f"draw_{shot.id}").label == "Make pictures · 1 · free"
+    assert screen.at.button(key=f"draw_{shot.id}").label == "Draw · free"
 
     screen.press(f"draw_{shot.id}")
 

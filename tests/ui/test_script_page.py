@@ -10,7 +10,7 @@ from screens import Screen, open_screen
 
 from tests.writing.sample_scripts import LIGHTHOUSE
 from vidgen_core.models import Author
-from vidgen_core.store import NewShot
+from vidgen_core.store import NewShot, ShotFilter
 
 
 @pytest.fixture
@@ -30,6 +30,23 @@ def test_a_pasted_script_becomes_a_storyboard_by_clicks(screen: Screen) -> None:
 
     assert "22 shots are in the storyboard." in screen.toasts()
     assert len(screen.app.shots.ids(screen.project.id)) == 22
+
+
+def test_rows_of_the_plan_that_are_not_wanted_stay_out(screen: Screen) -> None:
+    at = screen.open("script")
+    at.text_area(key="script_text").set_value(LIGHTHOUSE).run()
+    screen.press("script_go")
+    (view,) = screen.app.scripts.all(screen.project.id)
+    unwanted = [shot.script for shot in screen.app.scripts.board(view.script.id).plan.shots[1:3]]
+    # As the table in the browser says it.
+    at.session_state[f"script_plan_{view.script.id}"] = {"edited_rows": {1: {"keep": False}, 2: {"keep": False}}}
+
+    screen.press(f"script_store_{view.script.id}")
+
+    assert "20 shots are in the storyboard." in screen.toasts()
+    stored = [item.shot.script for item in screen.app.shots.page(screen.project.id, ShotFilter(), limit=50).items]
+    assert len(stored) == 20
+    assert not set(stored) & set(unwanted)
 
 
 def test_a_script_that_cannot_be_read_is_answered_with_a_sentence(screen: Screen) -> None:

@@ -52,6 +52,15 @@ def test_each_step_says_what_it_has_and_what_is_missing(offline: Vidgen) -> None
     assert [name for name, step in found.items() if step.state == "done"] == ["storyboard", "order"]
 
 
+def test_videos_stay_the_next_step_while_they_are_made(offline: Vidgen) -> None:
+    project = offline.projects.make_sample("ep01")
+    offline.tasks.generate(project.id, offline.shots.ids(project.id), takes=1)
+
+    videos = steps(offline, project)["videos"]
+
+    assert (videos.done, videos.total, videos.missing, videos.state) == (0, 6, 6, "next")
+
+
 def test_a_script_that_is_not_stored_is_what_is_missing(offline: Vidgen) -> None:
     project = offline.projects.ensure("ep01")
     script = offline.scripts.start(project.id, "灯灭了。", "灯塔")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -316,9 +316,10 @@ class Scripts:
         """Whether nobody works on it any more, waited for at most ``timeout`` seconds."""
         return self._app.desk.wait(_job_name(script_id), timeout)
 
-    def store(self, script_id: int, *, again: bool = False) -> Imported:
+    def store(self, script_id: int, *, again: bool = False, without: Collection[int] = ()) -> Imported:
         """Put the shots of a script's plan into the storyboard; rejected rows stay out.
 
+        :param without: places of rows in the plan, from 0, that stay out, too
         :raises NotFound: script_not_found
         :raises Refused: script_still_read, script_is_stored
         """
@@ -327,7 +328,9 @@ class Scripts:
             raise Refused("script_still_read", name=view.script.name)
         if view.script.state is ScriptState.STORED and not again:
             raise Refused("script_is_stored", name=view.script.name)
-        done = self._app.imports.carry_out(view.script.project_id, self.board(script_id).plan, again)
+        plan = self.board(script_id).plan
+        wanted = tuple(shot for place, shot in enumerate(plan.shots) if place not in without)
+        done = self._app.imports.carry_out(view.script.project_id, plan.model_copy(update={"shots": wanted}), again)
         with self._app.store.write() as tx:
             tx.scripts.set_state(script_id, ScriptState.STORED)
         return done

@@ -69,6 +69,7 @@ class Way:
             scripts = [script.state for script in tx.scripts.all(project_id)]
             exports = len(tx.state.get(f"exports.{project_id}") or [])
         shots = found["shots"]
+        unfilmed = found["without_takes"] + found["running"]
         waiting = sum(1 for state in scripts if state is not ScriptState.STORED)
         numbers = {
             "script": (len(scripts) - waiting, len(scripts), waiting),
@@ -76,7 +77,7 @@ class Way:
             "pictures": (shots - found["unpictured"], shots, found["unpictured"]),
             "order": (shots, shots, 0),
             "prompts": (shots - found["without_prompt"], shots, found["without_prompt"]),
-            "videos": (shots - found["without_takes"] - found["running"], shots, found["without_takes"]),
+            "videos": (shots - unfilmed, shots, unfilmed),
             "export": (exports, exports, shots - found["chosen"] if shots else 0),
         }
         return _ranked(numbers, shots)

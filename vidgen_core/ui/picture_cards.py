@@ -23,8 +23,10 @@ def missing(visit: Visit, shot: Shot) -> None:
     t = visit.t
     estimate = visit.app.pictures.estimate(visit.project.id, [shot.id])
     if estimate.tasks and not shot.drawing_count:
+        # The place of a picture is narrow: one button, two lines at most.
+        words = "pictures.draw_one" if estimate.tasks == 1 else "pictures.draw_some"
         st.button(
-            t("pictures.make", n=estimate.tasks, price=price(t, estimate)),
+            t(words, n=estimate.tasks, price=price(t, estimate)),
             key=f"draw_{shot.id}",
             icon=":material/brush:",
             on_click=draw,

@@ -43,7 +43,7 @@ def _drawing_form(shot_id: int) -> None:
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.button(t("common.close"), key="drawing_close", on_click=st.rerun)
         st.button(
-            t("pictures.make", n=estimate.tasks or "", price=price(t, estimate)),
+            t("pictures.make", n=estimate.tasks, price=price(t, estimate)),
             key="drawing_act",
             type="primary",
             icon=":material/brush:",
@@ -128,7 +128,7 @@ def _missing_form() -> None:
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.button(t("common.cancel"), key="missing_cancel", on_click=st.rerun)
         st.button(
-            t("pictures.make", n=estimate.tasks or "", price=price(t, estimate)),
+            t("pictures.make", n=estimate.tasks, price=price(t, estimate)),
             key="missing_act",
             type="primary",
             icon=":material/brush:",

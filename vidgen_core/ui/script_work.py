@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from vidgen_core.app.scripts import ScriptView
 from vidgen_core.errors import ErrorKind
+from vidgen_core.importing import PlannedShot
 from vidgen_core.locale import Text
 from vidgen_core.models import PieceState, ScriptState
 from vidgen_core.ui.labels import Colour, plain
@@ -25,6 +28,8 @@ _COLOURS: Final[dict[ScriptState, Colour]] = {
     ScriptState.READY: "blue",
     ScriptState.STORED: "green",
 }
+_COLUMNS: Final = ["keep", "verdict", "shot", "line", "note", "script", "picture", "video", "seconds"]
+_ROWS_SHOWN: Final = 16
 _VERDICTS: Final = {"ok": "✓", "warning": "⚠", "rejected": "✕"}
 
 
@@ -96,8 +101,11 @@ def _start(*, offline: bool) -> None:
 # --- the scripts there are
 
 
-def scripts(visit: Visit) -> None:
-    """Every script of the project, refreshed while one is being read."""
+def scripts(visit: Visit, shots: Path) -> None:
+    """Every script of the project, refreshed while one is being read.
+
+    :param shots: the file of the page where stored shots are worked at
+    """
     busy = any(view.busy for view in visit.app.scripts.all(visit.project.id))
 
     @st.fragment(key="scripts", run_every=1.0 if busy else None)
@@ -106,7 +114,7 @@ def scripts(visit: Visit) -> None:
         now = here()
         views = now.app.scripts.all(now.project.id)
         for view in views:
-            _script(now, view)
+            _script(now, view, shots)
         if busy and not any(view.busy for view in views):
             # What was read is to be looked over now.
             st.rerun()
@@ -114,7 +122,7 @@ def scripts(visit: Visit) -> None:
     draw()
 
 
-def _script(visit: Visit, view: ScriptView) -> None:
+def _script(visit: Visit, view: ScriptView, shots: Path) -> None:
     t, script = visit.t, view.script
     with st.container(border=True, key=f"script_{script.id}", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -131,6 +139,7 @@ def _script(visit: Visit, view: ScriptView) -> None:
         if not view.busy and script.state is not ScriptState.STORED and (view.done or not view.pieces):
             _plan(visit, view)
         if script.state is ScriptState.STORED:
+            st.page_link(shots, label=t("script.to_shots"), icon=":material/view_agenda:")
             _coverage(visit, view)
 
 
@@ -159,43 +168,82 @@ def _failures(t: Text, view: ScriptView) -> None:
 
 def _plan(visit: Visit, view: ScriptView) -> None:
     """The storyboard as it would be stored, with what is to be said of each row."""
-    t, board = visit.t, visit.app.scripts.board(view.script.id)
+    t, board, without = visit.t, visit.app.scripts.board(view.script.id), _left_out(view.script.id)
     if board.lost and any(piece.answer is not None for piece in view.pieces):
         lines = ", ".join(str(number) for number in board.lost[:20])
         st.warning(t("script.lost_lines", lines=lines), icon=":material/playlist_add:")
     if board.invented:
         st.warning(t("script.invented", n=board.invented), icon=":material/block:")
-    st.dataframe(_rows(t, board), hide_index=True, width="stretch", key=f"script_plan_{view.script.id}")
+    st.data_editor(
+        _rows(t, board),
+        column_config=_columns(t, board),
+        disabled=[name for name in _COLUMNS if name != "keep"],
+        hide_index=True,
+        width="stretch",
+        height=min(len(board.plan.shots) + 1, _ROWS_SHOWN) * 35 + 2,
+        key=_plan_key(view.script.id),
+    )
+    count = sum(1 for place, shot in enumerate(board.plan.shots) if shot.verdict != "rejected" and place not in without)
     st.button(
-        t("script.store", n=len(board.plan.ok)),
+        t("script.store", n=count),
         type="primary",
         icon=":material/add:",
         key=f"script_store_{view.script.id}",
-        disabled=not board.plan.ok,
+        disabled=not count,
         on_click=_store,
         args=(view.script.id,),
     )
     _coverage(visit, view)
 
 
-def _rows(t: Text, board: Board) -> pd.DataFrame:
-    def note(reasons: object) -> str:
-        return " ".join(t.error(ErrorKind.PARAMETER, reason.code, reason.params) for reason in reasons)  # type: ignore[attr-defined]
+def _plan_key(script_id: int) -> str:
+    return f"script_plan_{script_id}"
 
+
+def _left_out(script_id: int) -> set[int]:
+    """Places of the rows that the visitor does not want."""
+    edited = st.session_state.get(_plan_key(script_id), {}).get("edited_rows", {})
+    return {int(place) for place, row in edited.items() if row.get("keep") is False}
+
+
+def _rows(t: Text, board: Board) -> pd.DataFrame:
     rows = [
-        {
-            " ": _VERDICTS[shot.verdict],
-            t("script.column.shot"): shot.number or "–",
-            t("script.column.line"): shot.line,
-            t("script.column.script"): shot.script,
-            t("script.column.picture"): shot.picture_prompt,
-            t("script.column.video"): shot.prompt,
-            t("script.column.seconds"): shot.params.duration,
-            t("script.column.note"): note(shot.reasons),
-        }
+        (
+            shot.verdict != "rejected",
+            _VERDICTS[shot.verdict],
+            shot.number or "–",
+            shot.line,
+            _notes(t, shot),
+            shot.script,
+            shot.picture_prompt,
+            shot.prompt,
+            shot.params.duration,
+        )
         for shot in board.plan.shots
     ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def _notes(t: Text, shot: PlannedShot) -> str:
+    return " ".join(t.error(ErrorKind.PARAMETER, reason.code, reason.params) for reason in shot.reasons)
+
+
+def _columns(t: Text, board: Board) -> dict[str, ColumnConfig | None]:
+    """What stands over the columns; the one for notes only where there are any, and then beside the verdicts."""
+    columns: dict[str, ColumnConfig | None] = {
+        "keep": st.column_config.CheckboxColumn(t("script.column.keep"), width=60),
+        "verdict": st.column_config.TextColumn(" ", width=40),
+        "shot": st.column_config.TextColumn(t("script.column.shot"), width=60),
+        "line": st.column_config.NumberColumn(t("script.column.line"), width=50),
+        "note": st.column_config.TextColumn(t("script.column.note")),
+        "script": st.column_config.TextColumn(t("script.column.script")),
+        "picture": st.column_config.TextColumn(t("script.column.picture")),
+        "video": st.column_config.TextColumn(t("script.column.video")),
+        "seconds": st.column_config.NumberColumn(t("script.column.seconds"), width=60),
+    }
+    if not any(shot.reasons for shot in board.plan.shots):
+        columns["note"] = None
+    return columns
 
 
 def _coverage(visit: Visit, view: ScriptView) -> None:
@@ -216,7 +264,7 @@ def _coverage(visit: Visit, view: ScriptView) -> None:
 @answered
 def _store(script_id: int) -> None:
     visit = here()
-    stored = visit.app.scripts.store(script_id)
+    stored = visit.app.scripts.store(script_id, without=_left_out(script_id))
     tell(visit.t("script.stored", n=len(stored.added)), ":material/check:")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -53,7 +54,7 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
     except VidgenError as error:
         st.error(words(None).error(error.kind, error.code, error.params), icon=":material/error:")
         st.stop()
-    st.html(_ASSETS / "look.css")
+    _look(t)
     st.logo(_ASSETS / "logo.svg", icon_image=_ASSETS / "mark.svg", size="large")
     known = _pages(t, pages)
     page = st.navigation(list(known.values()), expanded=True)
@@ -71,6 +72,14 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
     way_strip.show(known)
     page.run()
     push.listen()
+
+
+def _look(t: Text) -> None:
+    """The one style of all screens. It is drawn first: what comes after the first dialog or toast would vanish with it."""
+    words = {"--words-upload": t("shell.upload"), "--words-drop": t("shell.drop_here")}
+    root = " ".join(f"{name}: {json.dumps(word, ensure_ascii=False)};" for name, word in words.items())
+    css = (_ASSETS / "look.css").read_text(encoding="utf-8")
+    st.html(f"<style>:root {{ {root} }}\n{css}</style>")
 
 
 def _pages(t: Text, pages: Path) -> dict[str, st.Page]:

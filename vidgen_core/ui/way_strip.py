@@ -31,11 +31,6 @@ _LOOKS: Final = {
     "next": ":material/arrow_circle_right:",
     "open": ":material/circle:",
 }
-#: On a phone the seven steps fold into the button that names the next one. Streamlit has no word for the width of a screen.
-_FOLD: Final = """<style>
-@media (max-width: 760px) { .st-key-way_steps { display: none; } }
-@media (min-width: 761px) { .st-key-way_folded { display: none; } }
-</style>"""
 
 
 def show(pages: Mapping[str, st.Page]) -> None:
@@ -44,7 +39,6 @@ def show(pages: Mapping[str, st.Page]) -> None:
     :param pages: those that the visitor may open, by name
     """
     push.watch(_FRAGMENT)
-    st.html(_FOLD)
 
     @st.fragment(key=_FRAGMENT, run_every=_SLOWLY)
     def draw() -> None:
@@ -65,7 +59,8 @@ def _strip(pages: Mapping[str, st.Page]) -> None:
         with st.container(key="way_folded", width="content"):
             coming = next((step for step in steps if step.state == "next"), None)
             label = visit.t("way.next", step=_name(visit.t, coming)) if coming else visit.t("way.all_done")
-            with st.popover(label, icon=":material/route:", key="way_popover"):
+            menu = st.popover(label, icon=":material/route:", key="way_popover")
+            with menu.container(gap="xxsmall", key="way_popover_steps"):
                 for step in steps:
                     _step(visit.t, step, pages)
         if sign_in.may(Role.MAKER):

@@ -50,12 +50,14 @@ def test_cells_are_saved_and_what_was_not_touched_stays(screen: Screen) -> None:
     [shot] = add(screen, "pan left")
     screen.app.shots.edit(shot.id, params=ShotParams(seed=7, aspect_ratio="1:1"))
 
-    cells: dict[str, Any] = {"prompt": " zoom in ", "takes": 2, "aspect_ratio": "16:9"}
+    words = {"prompt": " zoom in ", "picture_prompt": "a pier at dawn "}
+    cells: dict[str, Any] = {**words, "takes": 2, "aspect_ratio": "16:9", "duration": 6}
     shot_table.save(visit(screen), shot.id, cells)
 
     saved = screen.app.shots.get(shot.id)
     assert (saved.prompt, saved.number) == ("zoom in", shot.number)
-    assert saved.params == ShotParams(seed=7, aspect_ratio="16:9", takes=2)
+    assert saved.params == ShotParams(seed=7, aspect_ratio="16:9", takes=2, duration=6)
+    assert saved.picture_prompt == "a pier at dawn"
 
 
 def test_an_emptied_cell_leaves_it_to_the_settings_and_zero_is_a_seed(screen: Screen) -> None:

@@ -98,7 +98,11 @@ def _prices(visit: Visit) -> None:
             )
         rows = [_known(t, price) for price in visit.app.budget.prices() if price.source != "own"]
         st.dataframe(
-            pd.DataFrame(rows), hide_index=True, key="prices_known", height="content" if len(rows) < 12 else 420
+            pd.DataFrame(rows),
+            hide_index=True,
+            placeholder="–",
+            key="prices_known",
+            height="content" if len(rows) < 12 else 420,
         )
 
 
@@ -181,6 +185,7 @@ def _editor(
         num_rows="fixed" if fixed else "dynamic",
         disabled=fixed,
         hide_index=True,
+        placeholder="–",
         key=f"budget_{name}_{round_}",
         alt=t(f"settings.{name}"),
     )

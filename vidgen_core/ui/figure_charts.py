@@ -285,12 +285,12 @@ def _beside(
 
 def _numbers(t: Text, frame: pd.DataFrame, name: str) -> None:
     with st.expander(t("figures.numbers"), icon=":material/table_rows:", key=f"figures_numbers_{name}"):
-        st.dataframe(frame, hide_index=True, width="stretch")
+        st.dataframe(frame, hide_index=True, placeholder="–", width="stretch")
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> None:
     if rows:
-        st.dataframe(pd.DataFrame(list(rows)), hide_index=True, width="stretch")
+        st.dataframe(pd.DataFrame(list(rows)), hide_index=True, placeholder="–", width="stretch")
 
 
 def _share_name(t: Text, share: Share) -> str:

@@ -64,6 +64,7 @@ def _table(visit: Visit, mode: Mode, rows: list[tuple[KeySettings, KeyUsage]], *
         column_config=_columns(visit.t),
         disabled=True if fixed else ["masked", "health", "used", "last_used", "spend"],
         hide_index=True,
+        placeholder="–",
         num_rows="fixed",
         on_change=_edited,
         args=(mode, key),

@@ -174,11 +174,13 @@ def _plan(visit: Visit, view: ScriptView) -> None:
         st.warning(t("script.lost_lines", lines=lines), icon=":material/playlist_add:")
     if board.invented:
         st.warning(t("script.invented", n=board.invented), icon=":material/block:")
+    st.caption(t("script.keep_help"))
     st.data_editor(
         _rows(t, board),
         column_config=_columns(t, board),
         disabled=[name for name in _COLUMNS if name != "keep"],
         hide_index=True,
+        placeholder="–",
         width="stretch",
         height=min(len(board.plan.shots) + 1, _ROWS_SHOWN) * 35 + 2,
         key=_plan_key(view.script.id),
@@ -231,7 +233,7 @@ def _notes(t: Text, shot: PlannedShot) -> str:
 def _columns(t: Text, board: Board) -> dict[str, ColumnConfig | None]:
     """What stands over the columns; the one for notes only where there are any, and then beside the verdicts."""
     columns: dict[str, ColumnConfig | None] = {
-        "keep": st.column_config.CheckboxColumn(t("script.column.keep"), width=60),
+        "keep": st.column_config.CheckboxColumn(t("script.column.keep"), width=80),
         "verdict": st.column_config.TextColumn(" ", width=40),
         "shot": st.column_config.TextColumn(t("script.column.shot"), width=60),
         "line": st.column_config.NumberColumn(t("script.column.line"), width=50),

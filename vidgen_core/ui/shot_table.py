@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 PER_TABLE: Final = 50
 #: Columns that are parameters of a shot.
-PARAMS: Final = ("aspect_ratio", "takes", "seed", "model")
+PARAMS: Final = ("aspect_ratio", "duration", "takes", "seed", "model")
+#: Columns of words.
+_WORDS: Final = ("number", "prompt", "picture_prompt")
 _NEVER: Final = object()
 
 
@@ -35,6 +37,7 @@ def show(visit: Visit, shots: list[Shot], offset: int) -> None:
         column_config=_columns(visit),
         disabled=["picture"],
         hide_index=True,
+        placeholder="–",
         num_rows="fixed",
         on_change=_edited,
         args=(ids, key),
@@ -49,15 +52,16 @@ def frame(shots: list[Shot], offset: int = 0) -> pd.DataFrame:
     import pandas as pd
 
     rows = [_row(shot, offset + place) for place, shot in enumerate(shots, start=1)]
-    columns = ["picture", "number", "prompt", *PARAMS, "order"]
+    columns = ["picture", *_WORDS, *PARAMS, "order"]
     table = pd.DataFrame(rows, columns=columns)
-    return table.astype({"takes": "Int64", "seed": "Int64"})
+    return table.astype({"duration": "Float64", "takes": "Int64", "seed": "Int64"})
 
 
 def _row(shot: Shot, place: int) -> dict[str, Any]:
     params = {name: getattr(shot.params, name) for name in PARAMS}
     picture = outside(image_url(shot)) if shot.image else None
-    return {"picture": picture, "number": shot.number, "prompt": shot.prompt, **params, "order": place}
+    words = {name: getattr(shot, name) for name in _WORDS}
+    return {"picture": picture, **words, **params, "order": place}
 
 
 def _columns(visit: Visit) -> dict[str, Any]:
@@ -68,7 +72,9 @@ def _columns(visit: Visit) -> dict[str, Any]:
         "picture": column.ImageColumn(t("shots.column.picture"), width="small"),
         "number": column.TextColumn(t("shots.column.number"), width="small", required=True, max_chars=40),
         "prompt": column.TextColumn(t("shots.column.prompt"), width="large"),
+        "picture_prompt": column.TextColumn(t("shots.column.picture_prompt"), width="medium"),
         "aspect_ratio": column.SelectboxColumn(t("shots.column.aspect_ratio"), options=list(known), width="small"),
+        "duration": column.NumberColumn(t("shots.column.duration"), min_value=1, width="small"),
         "takes": column.NumberColumn(t("shots.column.takes"), min_value=1, max_value=5, step=1, width="small"),
         "seed": column.NumberColumn(t("shots.column.seed"), min_value=0, step=1, width="small"),
         "model": column.TextColumn(t("shots.column.model"), width="medium"),
@@ -95,7 +101,7 @@ def save(visit: Visit, shot_id: int, cells: Mapping[str, Any]) -> None:
     :raises InputError: ``shot_number_taken``, ``shot_number_empty``, ``input_invalid``
     """
     shot = visit.app.shots.get(shot_id)
-    changes: dict[str, Any] = {name: str(cells[name] or "").strip() for name in ("number", "prompt") if name in cells}
+    changes: dict[str, Any] = {name: str(cells[name] or "").strip() for name in _WORDS if name in cells}
     asked = {name: None if cells[name] == "" else cells[name] for name in PARAMS if name in cells}
     if asked:
         changes["params"] = _params(shot, asked)

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, WebSocket, expect
 from vidgen_core.app import Vidgen
 from vidgen_core.locale import get_text
 from vidgen_core.locations import Locations
-from vidgen_core.models import ShotParams, TaskStatus
+from vidgen_core.models import TaskStatus
 from vidgen_core.ui.shell import PAGES
 
 
@@ -109,26 +109,6 @@ def test_what_was_not_submitted_is_cancelled_free_of_charge(studio: Studio, page
         assert {status: number for status, number in counts.items() if number} == {TaskStatus.CANCELLED: 3}
     finally:
         studio.vidgen.runner.resume()
-
-
-def test_giving_up_says_what_it_may_cost_and_stops_waiting(studio: Studio, page: Page) -> None:
-    project = studio.project("give up", 1)
-    [shot] = studio.vidgen.shots.ids(project.id)
-    studio.vidgen.shots.edit(shot, params=ShotParams(size="1080P", duration=15, takes=1))
-    go(page, studio.at(project))
-    card(page, shot).get_by_role("button", name="Generate 1").click()
-    expect(card(page, shot).get_by_text("Generating").first).to_be_visible()
-    page.get_by_role("button", name="Stop").click()
-    page.get_by_role("button", name="Give up waiting for 1").click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("1 take is being made (free)")).to_be_visible()
-    dialog.get_by_role("button", name="Give up waiting").click()
-    until(
-        page,
-        lambda: studio.vidgen.tasks.counts(project.id).get(TaskStatus.CANCELLED) == 1,
-        "the task that was given up",
-    )
-    expect(card(page, shot).get_by_text("Cancelled").first).to_be_visible()
 
 
 def test_a_server_that_comes_back_finds_its_page_waiting(tmp_path: Path, visitor: Visitors) -> None:

@@ -122,12 +122,12 @@ def test_a_job_that_takes_too_long_is_not_sent_again(bench: Bench, monkeypatch: 
 def test_the_time_a_person_takes_is_not_counted_also_after_a_restart(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("VIDGEN_RUNNER__MAX_WAIT", "0.6")
+    monkeypatch.setenv("VIDGEN_RUNNER__MAX_WAIT", "2.0")
     bench.provider.polls = [WAITING]
     [task] = bench.queue()
     bench.start()
     accepted = wait_until(lambda: bench.task(task).submitted_at)
-    wait_until(lambda: datetime.now(UTC) - accepted > timedelta(seconds=1.5))
+    wait_until(lambda: datetime.now(UTC) - accepted > timedelta(seconds=2.5))
     assert bench.task(task).status is TaskStatus.PROCESSING
     bench.stop()
 

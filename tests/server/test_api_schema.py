@@ -29,7 +29,7 @@ OF_EACH = settings(
     max_examples=20, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 #: Nothing is asked of a provider, and no stream is left open.
-LEFT_OUT = ("/{provider}/test-connection", "/{provider}/progress")
+LEFT_OUT = ("/{provider}/test-connection", "/{provider}/progress", "/prices/{provider}/refresh")
 
 
 @pytest.mark.slow

@@ -239,6 +239,7 @@ def test_a_database_of_before_gets_its_figures_when_it_is_opened(store: Store, t
         for table in ("figures_ends", "figures_attempts", "figures_times", "figures_hours", "batches"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("ALTER TABLE tasks DROP COLUMN queued_at")
+        connection.execute("ALTER TABLE attempts DROP COLUMN confirmed_at")
         connection.execute("UPDATE alembic_version SET version_num = ?", (migration.down_revision,))
     connection.close()
     engine = create_engine(f"sqlite:///{old}")

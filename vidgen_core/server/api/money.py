@@ -336,7 +336,7 @@ def get_prices(app: App) -> list[PriceRow]:
     return [PriceRow.of(price) for price in app.budget.prices()]
 
 
-@router.post("/prices/{provider}/refresh", responses=errors(404, 409))
+@router.post("/prices/{provider}/refresh", responses=errors(404, 409, 502))
 def refresh_prices(app: App, provider: Mode) -> RefreshAnswer:
     """Fetch the list of prices a provider publishes."""
     return RefreshAnswer(prices=app.budget.refresh_prices(provider))

@@ -17,12 +17,13 @@ from vidgen_core.app.drawing import (
     references_of,
     travelling,
 )
+from vidgen_core.app.looked import Looked, look, new_tasks, refusals
 from vidgen_core.app.orders import Plan, Wish, cost_of
-from vidgen_core.app.views import Estimate, Generated, ShotProblem, ShotRefusal
-from vidgen_core.errors import InputError, NotFound, Refused
+from vidgen_core.app.views import Estimate, Generated, ShotProblem
+from vidgen_core.errors import InputError, NotFound
 from vidgen_core.models import PICTURE_MODES, Candidate, LogLevel, Mode, Output, Shot, TaskStatus
 from vidgen_core.providers.base import Problem
-from vidgen_core.store import NewTask, ShotFilter, TaskFilter
+from vidgen_core.store import ShotFilter, TaskFilter
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
@@ -37,16 +38,6 @@ class Wording(NamedTuple):
     text: str
     along: tuple[Travels, ...]
     plan: Plan
-
-
-class _Looked(NamedTuple):
-    shot: Shot
-    plan: Plan
-    problems: tuple[Problem, ...]
-
-    @property
-    def fatal(self) -> Problem | None:
-        return next((problem for problem in self.problems if problem.fatal), None)
 
 
 class Pictures:
@@ -126,15 +117,19 @@ class Pictures:
         looked = self._look(project_id, shot_ids, _wish(count, provider, model))
         status = TaskStatus.QUEUED if release else TaskStatus.PENDING
         table = self._app.budget.table()
-        new = [task for seen in looked if not seen.fatal for task in _new_tasks(project_id, seen, status, table)]
+        new = [
+            task
+            for seen in looked
+            if not seen.fatal
+            for task in new_tasks(project_id, seen, status, table, Output.IMAGE)
+        ]
         with self._app.store.write() as tx:
             tasks = tx.tasks.add(new)
             if tasks:
                 shots = len({task.shot_id for task in tasks})
                 tx.log.add(LogLevel.INFO, "pictures_queued", project_id=project_id, pictures=len(tasks), shots=shots)
         self._app.runner.wake()
-        refused = [ShotRefusal(seen.shot, why.code, why.params) for seen in looked if (why := seen.fatal)]
-        return Generated(tasks=tuple(tasks), refused=tuple(refused))
+        return Generated(tasks=tuple(tasks), refused=refusals(looked))
 
     def choose(self, shot_id: int, candidate_id: int) -> Shot:
         """Make a candidate the shot's reference image; the picture before it stays a candidate.
@@ -183,21 +178,17 @@ class Pictures:
             for task in tasks:
                 redraw(tx, task, shots[task.shot_id], references, self._app.settings())
 
-    def _look(self, project_id: int, shot_ids: Sequence[int], wish: Wish) -> list[_Looked]:
+    def _look(self, project_id: int, shot_ids: Sequence[int], wish: Wish) -> list[Looked]:
         settings = self._app.settings()
         with self._app.store.read() as tx:
             references = references_of(tx, project_id)
             shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
         return [self._check(shot, plan_picture(shot, references, wish, settings)) for shot in shots]
 
-    def _check(self, shot: Shot, planned: Plan) -> _Looked:
+    def _check(self, shot: Shot, planned: Plan) -> Looked:
         if not planned.params.prompt.strip():
-            return _Looked(shot, planned, (Problem(field="picture_prompt", code="nothing_to_draw"),))
-        try:
-            provider = self._app.provider(planned.provider)
-        except Refused as error:
-            return _Looked(shot, planned, (Problem(field="provider", code=error.code, params=error.params),))
-        return _Looked(shot, planned, provider.check(planned.model, planned.params))
+            return Looked(shot, planned, (Problem(field="picture_prompt", code="nothing_to_draw"),))
+        return look(self._app, shot, planned)
 
 
 def _wish(count: int | None, provider: Mode | None, model: str | None) -> Wish:
@@ -206,18 +197,3 @@ def _wish(count: int | None, provider: Mode | None, model: str | None) -> Wish:
     if provider is not None and provider not in PICTURE_MODES:
         raise InputError("provider_draws_nothing", provider=provider.value)
     return Wish(provider=provider, model=model, takes=count)
-
-
-def _new_tasks(project_id: int, seen: _Looked, status: TaskStatus, table: Sequence[money.Price]) -> list[NewTask]:
-    planned = seen.plan
-    new = NewTask(
-        project_id=project_id,
-        shot_id=seen.shot.id,
-        provider=planned.provider,
-        model=planned.model,
-        params=planned.params,
-        status=status,
-        cost=cost_of(planned, table),
-        output=Output.IMAGE,
-    )
-    return [new] * planned.takes

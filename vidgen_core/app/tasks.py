@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from vidgen_core import money
 from vidgen_core.app import canaries, confirming, preflight, recovery
+from vidgen_core.app.looked import Looked, look, new_tasks, refusals
 from vidgen_core.app.orders import Plan, Wish, cost_of, plan
 from vidgen_core.app.preflight import Item
-from vidgen_core.app.views import Estimate, Generated, Outcome, Preflight, Refusal, ShotProblem, ShotRefusal, Step
+from vidgen_core.app.views import Estimate, Generated, Outcome, Preflight, Refusal, ShotProblem, Step
 from vidgen_core.errors import InputError, Refused
 from vidgen_core.models import LIVE, VIDEO_MODES, Attempt, LogLevel, Mode, Money, Shot, Task, TaskStatus
 from vidgen_core.providers.base import Problem
@@ -27,14 +28,6 @@ UNSENT = frozenset({TaskStatus.PENDING, TaskStatus.QUEUED})
 HELD = LIVE - UNSENT
 #: Priority of tasks that a person has pinned.
 PINNED = 1
-
-
-class _Looked(NamedTuple):
-    """A shot, what would be queued for it, and what stands against it."""
-
-    shot: Shot
-    plan: Plan
-    problems: tuple[Problem, ...]
 
 
 class Tasks:
@@ -106,8 +99,8 @@ class Tasks:
         settings, wish = self._app.settings(), _wish(takes, None, None, None, None, None)
         return self._estimate([self._check(shot, plan(shot, wish, settings)) for shot in shots])
 
-    def _estimate(self, looked: Sequence[_Looked]) -> Estimate:
-        good = [seen for seen in looked if not _fatal(seen)]
+    def _estimate(self, looked: Sequence[Looked]) -> Estimate:
+        good = [seen for seen in looked if not seen.fatal]
         table = self._app.budget.table()
         costs = [cost_of(seen.plan, table, seen.plan.takes) for seen in good]
         prices = [money.price_of(seen.plan.provider, seen.plan.model, table, seen.plan.params) for seen in good]
@@ -200,7 +193,7 @@ class Tasks:
         looked = self._look(project_id, shot_ids, wish)
         status = TaskStatus.QUEUED if release else TaskStatus.PENDING
         table = self._app.budget.table()
-        new = [task for seen in looked if not _fatal(seen) for task in _new_tasks(project_id, seen, status, table)]
+        new = [task for seen in looked if not seen.fatal for task in new_tasks(project_id, seen, status, table)]
         waits = release and self._wants_canary(new, canary)
         if waits:
             new = [new[0], *(_after(new[0], task) for task in new[1:])]
@@ -211,8 +204,7 @@ class Tasks:
             if tasks:
                 tx.log.add(LogLevel.INFO, "queued", project_id=project_id, tasks=len(tasks), shots=_shots(tasks))
         self._app.runner.wake()
-        refused = [ShotRefusal(seen.shot, *_reason(seen)) for seen in looked if _fatal(seen)]
-        return Generated(tasks=tuple(tasks), refused=tuple(refused))
+        return Generated(tasks=tuple(tasks), refused=refusals(looked))
 
     def _wants_canary(self, new: Sequence[NewTask], wanted: bool | None) -> bool:
         """Whether only the first shot of a batch goes ahead."""
@@ -227,20 +219,16 @@ class Tasks:
         waiting.keep(tx, tasks[0].batch, project_id, first, auto=auto)
         tx.log.add(LogLevel.INFO, "canary_ahead", project_id=project_id, shot=tasks[0].shot, tasks=len(tasks))
 
-    def _look(self, project_id: int, shot_ids: Sequence[int], wish: Wish) -> list[_Looked]:
+    def _look(self, project_id: int, shot_ids: Sequence[int], wish: Wish) -> list[Looked]:
         settings = self._app.settings()
         with self._app.store.read() as tx:
             shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
         return [self._check(shot, plan(shot, wish, settings)) for shot in shots]
 
-    def _check(self, shot: Shot, planned: Plan) -> _Looked:
+    def _check(self, shot: Shot, planned: Plan) -> Looked:
         if not (shot.prompt.strip() or shot.image or shot.image_url):
-            return _Looked(shot, planned, (Problem(field="image", code="shot_without_image_and_prompt"),))
-        try:
-            provider = self._app.provider(planned.provider)
-        except Refused as error:
-            return _Looked(shot, planned, (Problem(field="provider", code=error.code, params=error.params),))
-        return _Looked(shot, planned, provider.check(planned.model, planned.params))
+            return Looked(shot, planned, (Problem(field="image", code="shot_without_image_and_prompt"),))
+        return look(self._app, shot, planned)
 
     # --- wishes
 
@@ -396,32 +384,9 @@ def _remote_id(text: str) -> str:
     return text.strip()
 
 
-def _fatal(seen: _Looked) -> bool:
-    return any(problem.fatal for problem in seen.problems)
-
-
-def _reason(seen: _Looked) -> tuple[str, dict[str, Any]]:
-    problem = next(problem for problem in seen.problems if problem.fatal)
-    return problem.code, problem.params
-
-
 def _after(first: NewTask, task: NewTask) -> NewTask:
     """A task of a batch whose ``first`` shot goes ahead: it waits unless it is of that shot."""
     return task if task.shot_id == first.shot_id else dataclasses.replace(task, status=TaskStatus.PENDING)
-
-
-def _new_tasks(project_id: int, seen: _Looked, status: TaskStatus, table: Sequence[money.Price]) -> list[NewTask]:
-    planned = seen.plan
-    new = NewTask(
-        project_id=project_id,
-        shot_id=seen.shot.id,
-        provider=planned.provider,
-        model=planned.model,
-        params=planned.params,
-        status=status,
-        cost=cost_of(planned, table),
-    )
-    return [new] * planned.takes
 
 
 def _shots(tasks: Sequence[Task]) -> int:

@@ -150,7 +150,7 @@ def watch_list(wanted: ShotFilter, total: int) -> None:
     @st.fragment(key="news")
     def news() -> None:
         visit = here()
-        found = visit.app.shots.page(visit.project.id, wanted, limit=1).total
+        found = visit.app.shots.count(visit.project.id, wanted)
         if found != total:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.caption(visit.t("shots.list_changed", n=found), width="content")

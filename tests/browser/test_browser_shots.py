@@ -125,7 +125,7 @@ def test_choosing_marks_one_take(studio: Studio, page: Page) -> None:
     choose = card(page, shot).get_by_role("button", name="Choose", exact=True)
     expect(choose).to_have_count(2)
     choose.first.click()
-    expect(card(page, shot).get_by_role("button", name="Chosen")).to_be_visible()
+    expect(card(page, shot).get_by_role("button", name="Chosen", exact=True)).to_be_visible()
     expect(choose).to_have_count(1)
     chosen = studio.vidgen.shots.get(shot).chosen_take_id
     assert chosen == studio.vidgen.results.takes_of(shot)[0].id

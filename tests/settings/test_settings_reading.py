@@ -249,15 +249,6 @@ def test_an_edited_file_counts_from_the_next_look_on(file: SettingsFile, locatio
     assert file.current().runner.max_concurrent == 7
 
 
-def test_a_changed_environment_counts_from_the_next_look_on(
-    file: SettingsFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = file.current()
-    monkeypatch.setenv("VIDGEN_LANGUAGE", "zh")
-
-    assert (before.language, file.current().language) == ("auto", "zh")
-
-
 def test_an_unchanged_file_is_not_read_twice(file: SettingsFile, locations: Locations) -> None:
     write(locations, 'mode = "kie"')
 

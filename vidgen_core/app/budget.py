@@ -69,8 +69,8 @@ class Budget:
 
     def table(self) -> tuple[money.Price, ...]:
         """Prices that go before the built-in ones, as estimates take them."""
-        with self._app.store.read() as tx:
-            return money.prices_of(tx, self._app.settings())
+        settings = self._app.settings()
+        return self._app.asof.ask("prices", lambda tx: money.prices_of(tx, settings))
 
     def refresh_prices(self, mode: Mode) -> int:
         """Fetch the price list a provider publishes; waits for its answer, costs nothing. Returns how many were kept.

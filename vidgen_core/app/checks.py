@@ -61,8 +61,7 @@ class Checks:
 
     def connection(self, mode: Mode) -> KnownConnection:
         """The last answer of ``test``, and how many seconds old it is; nobody is asked."""
-        with self._app.store.read() as tx:
-            kept = tx.state.get(f"connection.{mode}")
+        kept = self._app.asof.ask(("connection", mode), lambda tx: tx.state.get(f"connection.{mode}"))
         if not isinstance(kept, dict):
             return KnownConnection(None, None)
         try:

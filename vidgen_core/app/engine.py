@@ -167,26 +167,35 @@ class Engine:
         """What the header shows; no remote call is made."""
         settings = self._app.settings()
         known = self._app.checks.connection(settings.mode)
-        with self._app.store.read() as tx:
-            counts = tx.tasks.counts(project_id)
-            heartbeat = tx.heartbeat.get()
-            held = _held(tx, project_id) if any(counts.get(status) for status in _HELD) else []
-            return Status(
-                mode=settings.mode,
-                counts=counts,
-                percent=percent(counts, held),
-                eta_seconds=self._eta(tx, project_id, counts, held),
-                spent=_spent(tx, project_id),
-                heartbeat=heartbeat,
-                alive=heartbeat is not None and _age(heartbeat.at) < ALIVE_SECONDS,
-                here=self.is_here,
-                paused=_paused(tx),
-                lanes={mode: lane for mode in Mode if (lane := tx.state.get(f"lane.{mode}"))},
-                budget=budget.view(tx, settings, project_id),
-                canaries=canaries.of_project(tx, project_id),
-                connection=known.connection,
-                connection_age=known.age,
-            )
+        work = self._app.asof.ask(("work", project_id), lambda tx: self._work(tx, project_id))
+        # A day's limit begins anew at midnight without any change.
+        limits = ("limits", project_id, datetime.now().astimezone().date())
+        heartbeat = self._heartbeat()
+        return work.model_copy(
+            update={
+                "heartbeat": heartbeat,
+                "alive": heartbeat is not None and _age(heartbeat.at) < ALIVE_SECONDS,
+                "here": self.is_here,
+                "budget": self._app.asof.ask(limits, lambda tx: budget.view(tx, settings, project_id)),
+                "connection": known.connection,
+                "connection_age": known.age,
+            }
+        )
+
+    def _work(self, tx: Tx, project_id: int | None) -> Status:
+        """What there is to do and what holds it back."""
+        counts = tx.tasks.counts(project_id)
+        held = _held(tx, project_id) if any(counts.get(status) for status in _HELD) else []
+        return Status(
+            mode=self._app.settings().mode,
+            counts=counts,
+            percent=percent(counts, held),
+            eta_seconds=self._eta(tx, project_id, counts, held),
+            spent=_spent(tx, project_id),
+            paused=_paused(tx),
+            lanes={mode: lane for mode in Mode if (lane := tx.state.get(f"lane.{mode}"))},
+            canaries=canaries.of_project(tx, project_id),
+        )
 
     def _eta(self, tx: Tx, project_id: int | None, counts: dict[TaskStatus, int], held: list[Task]) -> float | None:
         """Seconds until the queue is empty; None when nothing waits, or when no like task has ended yet."""

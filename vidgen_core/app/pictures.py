@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from vidgen_core import money
 from vidgen_core.app.drawing import (
     SETTING,
     References,
@@ -17,9 +16,9 @@ from vidgen_core.app.drawing import (
     references_of,
     travelling,
 )
-from vidgen_core.app.looked import Looked, look, new_tasks, refusals
-from vidgen_core.app.orders import Plan, Wish, cost_of
-from vidgen_core.app.views import Estimate, Generated, ShotProblem
+from vidgen_core.app.looked import Looked, estimate_of, look, new_tasks, refusals
+from vidgen_core.app.orders import Plan, Wish
+from vidgen_core.app.views import Estimate, Generated
 from vidgen_core.errors import InputError, NotFound
 from vidgen_core.models import PICTURE_MODES, Candidate, LogLevel, Mode, Output, Shot, TaskStatus
 from vidgen_core.providers.base import Problem
@@ -64,8 +63,7 @@ class Pictures:
 
     def references(self, project_id: int) -> References:
         """What all pictures of the project have in common."""
-        with self._app.store.read() as tx:
-            return references_of(tx, project_id)
+        return self._app.asof.ask(("references", project_id), lambda tx: references_of(tx, project_id))
 
     def wording(self, shot: Shot) -> Wording:
         """What the next picture of a shot would be drawn from."""
@@ -83,17 +81,14 @@ class Pictures:
         model: str | None = None,
     ) -> Estimate:
         """What ``draw`` with the same words would queue, cost and refuse; nothing is changed."""
-        looked = self._look(project_id, shot_ids, _wish(count, provider, model))
-        good = [seen for seen in looked if not seen.fatal]
-        table = self._app.budget.table()
-        costs = [cost_of(seen.plan, table, seen.plan.takes) for seen in good]
-        prices = [money.price_of(seen.plan.provider, seen.plan.model, table, seen.plan.params) for seen in good]
-        return Estimate(
-            tasks=sum(seen.plan.takes for seen in good),
-            money=money.total(costs),
-            free=all(cost is not None and not cost.amount for cost in costs),
-            assumed=any(price is not None and price.assumed for price in prices),
-            problems=tuple(ShotProblem(seen.shot, problem) for seen in looked for problem in seen.problems),
+        return estimate_of(self._app, self._look(project_id, shot_ids, _wish(count, provider, model)))
+
+    def estimate_for(self, shots: Sequence[Shot]) -> Estimate:
+        """As ``estimate``, for shots of one project that have been read already."""
+        settings, wish = self._app.settings(), _wish(None, None, None)
+        return estimate_of(
+            self._app,
+            [self._check(shot, plan_picture(shot, self.references(shot.project_id), wish, settings)) for shot in shots],
         )
 
     # --- wishes

@@ -47,7 +47,9 @@ AT_HOME: Final = Visitor(Role.OWNER)
 #: Noun → verbs that change nothing.
 LOOKS: Final[dict[str, frozenset[str]]] = {
     "projects": frozenset({"all", "get", "find"}),
-    "shots": frozenset({"page", "view", "views", "frames", "get", "ids", "by_number", "changed_since", "image_path"}),
+    "shots": frozenset(
+        {"page", "view", "views", "count", "frames", "get", "ids", "by_number", "changed_since", "image_path"}
+    ),
     "tasks": frozenset(
         {
             "get",
@@ -65,7 +67,7 @@ LOOKS: Final[dict[str, frozenset[str]]] = {
         }
     ),
     "budget": frozenset({"standing", "prices", "table", "spend", "balances", "differences"}),
-    "pictures": frozenset({"of_shot", "get", "missing", "references", "wording", "estimate"}),
+    "pictures": frozenset({"of_shot", "get", "missing", "references", "wording", "estimate", "estimate_for"}),
     "results": frozenset({"get", "takes_of", "chosen", "file", "poster"}),
     "imports": frozenset(),
     "watching": frozenset({"get", "state", "is_alive"}),

@@ -43,8 +43,14 @@ class Shots:
 
     def views(self, shot_ids: Sequence[int]) -> list[ShotView]:
         """Several shots at once; ids that are gone are left out."""
-        with self._app.store.read() as tx:
-            return _views(tx, tx.shots.many(list(shot_ids)))
+        ids = tuple(shot_ids)
+        return list(self._app.asof.ask(("views", ids), lambda tx: _views(tx, tx.shots.many(list(ids)))))
+
+    def count(self, project_id: int, wanted: ShotFilter = EVERY) -> int:
+        """How many shots a filter leaves."""
+        return self._app.asof.ask(
+            ("shots", project_id, wanted), lambda tx: tx.shots.page(project_id, wanted, limit=1, offset=0).total
+        )
 
     def get(self, shot_id: int) -> Shot:
         """:raises NotFound:"""

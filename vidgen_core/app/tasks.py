@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from vidgen_core import money
 from vidgen_core.app import canaries, confirming, preflight, recovery
-from vidgen_core.app.looked import Looked, look, new_tasks, refusals
-from vidgen_core.app.orders import Plan, Wish, cost_of, plan
+from vidgen_core.app.looked import Looked, estimate_of, look, new_tasks, refusals
+from vidgen_core.app.orders import Plan, Wish, plan
 from vidgen_core.app.preflight import Item
-from vidgen_core.app.views import Estimate, Generated, Outcome, Preflight, Refusal, ShotProblem, Step
+from vidgen_core.app.views import Estimate, Generated, Outcome, Preflight, Refusal, Step
 from vidgen_core.errors import InputError, Refused
 from vidgen_core.models import LIVE, VIDEO_MODES, Attempt, LogLevel, Mode, Money, Shot, Task, TaskStatus
 from vidgen_core.providers.base import Problem
@@ -92,38 +92,12 @@ class Tasks:
     ) -> Estimate:
         """What ``generate`` with the same words would queue, cost and refuse; nothing is changed."""
         wish = _wish(takes, provider, model, aspect_ratio, size, duration)
-        return self._estimate(self._look(project_id, shot_ids, wish))
+        return estimate_of(self._app, self._look(project_id, shot_ids, wish))
 
     def estimate_for(self, shots: Sequence[Shot], takes: int | None = None) -> Estimate:
         """As ``estimate``, for shots that have been read already; the store is not asked again."""
         settings, wish = self._app.settings(), _wish(takes, None, None, None, None, None)
-        return self._estimate([self._check(shot, plan(shot, wish, settings)) for shot in shots])
-
-    def _estimate(self, looked: Sequence[Looked]) -> Estimate:
-        good = [seen for seen in looked if not seen.fatal]
-        table = self._app.budget.table()
-        costs = [cost_of(seen.plan, table, seen.plan.takes) for seen in good]
-        prices = [money.price_of(seen.plan.provider, seen.plan.model, table, seen.plan.params) for seen in good]
-        return Estimate(
-            tasks=sum(seen.plan.takes for seen in good),
-            money=money.total(costs),
-            free=all(cost is not None and not cost.amount for cost in costs),
-            assumed=any(price is not None and price.assumed for price in prices),
-            problems=tuple(ShotProblem(seen.shot, problem) for seen in looked for problem in seen.problems),
-            worth=self._worth([seen.plan.provider for seen in good], costs),
-        )
-
-    def _worth(self, providers: Sequence[Mode], costs: Sequence[Money | None]) -> Money | None:
-        """Costs in the user's currency, when they are not in it anyway."""
-        settings = self._app.settings()
-        amounts = [(mode, cost) for mode, cost in zip(providers, costs, strict=True) if cost is not None]
-        if len(amounts) < len(costs) or {cost.currency for _, cost in amounts} <= {settings.budget.currency}:
-            return None
-        by_provider: dict[Mode, list[Money]] = {}
-        for mode, cost in amounts:
-            by_provider.setdefault(mode, []).append(cost)
-        worth, uncounted = money.in_currency(by_provider, settings)
-        return None if uncounted else worth
+        return estimate_of(self._app, [self._check(shot, plan(shot, wish, settings)) for shot in shots])
 
     def preflight(
         self,

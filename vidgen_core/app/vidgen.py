@@ -6,6 +6,7 @@ import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from vidgen_core.app.asof import AsOf
 from vidgen_core.app.budget import Budget
 from vidgen_core.app.checks import Checks
 from vidgen_core.app.cleanup import Cleanup
@@ -50,6 +51,7 @@ class Vidgen:
         self.locations = locations
         self.store = store
         self.settings_file = settings_file
+        self.asof = AsOf(store, self.settings)
         self.projects = Projects(self)
         self.shots = Shots(self)
         self.tasks = Tasks(self)

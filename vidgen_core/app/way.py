@@ -19,6 +19,7 @@ from vidgen_core.models import Frozen, LogLevel, ScriptState
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
+    from vidgen_core.store import Tx
 
 _LOG = logging.getLogger(__name__)
 _SETTING: Final = "walk"
@@ -64,28 +65,13 @@ class Way:
 
     def steps(self, project_id: int) -> list[WayStep]:
         """The seven steps with what each has and lacks; costs the same few index look-ups at any size."""
-        with self._app.store.read() as tx:
-            found = tx.way.counts(project_id)
-            scripts = [script.state for script in tx.scripts.all(project_id)]
-            exports = len(tx.state.get(f"exports.{project_id}") or [])
-        shots = found["shots"]
-        unfilmed = found["without_takes"] + found["running"]
-        waiting = sum(1 for state in scripts if state is not ScriptState.STORED)
-        numbers = {
-            "script": (len(scripts) - waiting, len(scripts), waiting),
-            "storyboard": (shots, shots, 0 if shots else 1),
-            "pictures": (shots - found["unpictured"], shots, found["unpictured"]),
-            "order": (shots, shots, 0),
-            "prompts": (shots - found["without_prompt"], shots, found["without_prompt"]),
-            "videos": (shots - unfilmed, shots, unfilmed),
-            "export": (exports, exports, shots - found["chosen"] if shots else 0),
-        }
-        return _ranked(numbers, shots)
+        return list(self._app.asof.ask(("way", project_id), lambda tx: _steps(tx, project_id)))
 
     def walk(self, project_id: int) -> Walk | None:
         """How the project walks by itself; None when it never did."""
-        with self._app.store.read() as tx:
-            return _walk(tx.projects.settings(project_id).get(_SETTING))
+        return self._app.asof.ask(
+            ("walk", project_id), lambda tx: _walk(tx.projects.settings(project_id).get(_SETTING))
+        )
 
     @property
     def is_alive(self) -> bool:
@@ -138,6 +124,25 @@ class Way:
         walker, self._walker = self._walker, None
         if walker is not None:
             walker.stop()
+
+
+def _steps(tx: Tx, project_id: int) -> list[WayStep]:
+    found = tx.way.counts(project_id)
+    scripts = [script.state for script in tx.scripts.all(project_id)]
+    exports = len(tx.state.get(f"exports.{project_id}") or [])
+    shots = found["shots"]
+    unfilmed = found["without_takes"] + found["running"]
+    waiting = sum(1 for state in scripts if state is not ScriptState.STORED)
+    numbers = {
+        "script": (len(scripts) - waiting, len(scripts), waiting),
+        "storyboard": (shots, shots, 0 if shots else 1),
+        "pictures": (shots - found["unpictured"], shots, found["unpictured"]),
+        "order": (shots, shots, 0),
+        "prompts": (shots - found["without_prompt"], shots, found["without_prompt"]),
+        "videos": (shots - unfilmed, shots, unfilmed),
+        "export": (exports, exports, shots - found["chosen"] if shots else 0),
+    }
+    return _ranked(numbers, shots)
 
 
 def _ranked(numbers: dict[str, tuple[int, int, int]], shots: int) -> list[WayStep]:

@@ -161,7 +161,7 @@ class Text:
 
     def number(self, value: Any) -> str:
         """With the language's grouping of digits."""
-        return str(format_decimal(value, locale=self.locale))
+        return _number(value, self.locale)
 
     def duration(self, seconds: float, *, about: bool = False) -> str:
         """In its two largest units, e.g. ``8 min``, ``1 hr 5 min``, ``4.2 sec``.
@@ -206,6 +206,11 @@ class Text:
 
     def _fill(self, sentence: str, params: Mapping[str, Any]) -> str:
         return sentence.format_map(dict(params) if self.strict else _Lenient(params))
+
+
+@functools.lru_cache(maxsize=4096, typed=True)
+def _number(value: Any, locale: str) -> str:
+    return str(format_decimal(value, locale=locale))
 
 
 def _units(seconds: float) -> list[tuple[float, str]]:

@@ -18,7 +18,7 @@ from vidgen_core.locations import Locations
 from vidgen_core.settings.document import default_document, plain, put, put_toml
 from vidgen_core.settings.names import dotted_get, leaf_of, variable_of
 from vidgen_core.settings.reading import build, environment_names, read, read_text
-from vidgen_core.settings.sections import PREFIX, Settings
+from vidgen_core.settings.sections import Settings
 
 #: Seconds to wait for another process that is writing the settings.
 LOCK_SECONDS: Final = 10.0
@@ -43,7 +43,7 @@ class SettingsFile:
         self._lock = threading.Lock()
 
     def current(self) -> Settings:
-        """The settings; the file is read again only when it or the environment has changed.
+        """The settings; the file is read again only when it has changed, and the environment with it.
 
         :raises SettingsError: as ``load_settings``, when there are no earlier good settings to keep
         """
@@ -65,13 +65,12 @@ class SettingsFile:
             self.problem = None
 
     def _signature(self) -> object:
-        environment = tuple(sorted(item for item in os.environ.items() if item[0].upper().startswith(PREFIX)))
         try:
             stat = self.path.stat()
         except OSError as error:
-            return error.errno, environment
+            return error.errno
         self._make_private(stat)
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino, environment
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
     def _make_private(self, stat: os.stat_result) -> None:
         """A file written by hand is usually readable by everybody, and holds keys."""

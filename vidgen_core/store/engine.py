@@ -42,6 +42,7 @@ from vidgen_core.store.tasks import Tasks
 from vidgen_core.store.writing import PromptVersions, Scripts, Way, WritingCalls
 
 _REVISION = select(revision.c.n)
+_GLANCE = str(_REVISION)
 _NEXT_REVISION = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
 
 
@@ -154,6 +155,9 @@ class Store:
         self._readers = _engine(path, writes=False, checkpoints=False)
         self._lock = threading.Lock()
         self._owner: int | None = None
+        #: What ``revision`` looks through: asked so often that a connection of the pool would cost more than the answer.
+        self._glance: sqlite3.Connection | None = None
+        self._glancing = threading.Lock()
 
     @classmethod
     def open(cls, path_or_url: Path | str, *, checkpoints: bool = False) -> Store:
@@ -204,9 +208,11 @@ class Store:
                 self._owner = None
 
     def revision(self) -> int:
-        """Rises with every change of projects, shots, tasks, attempts, takes or state."""
-        with self.read() as tx:
-            return tx.rev
+        """Rises with every change of projects, shots, tasks, attempts, takes or state; takes some microseconds."""
+        with self._translated(), self._glancing:
+            if self._glance is None:
+                self._glance = _glance(self.path)
+            return int(self._glance.execute(_GLANCE).fetchone()[0])
 
     def backup(self, target: Path) -> None:
         """Write a whole copy to ``target`` while everything goes on."""
@@ -245,6 +251,10 @@ class Store:
         """Let go of the file; may be called again."""
         self._readers.dispose()
         self._writer.dispose()
+        with self._glancing:
+            glance, self._glance = self._glance, None
+            if glance is not None:
+                glance.close()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -289,6 +299,17 @@ def _engine(path: Path, *, writes: bool, checkpoints: bool) -> Engine:
         connection.exec_driver_sql(dialect.begin(writes=writes))
 
     return engine
+
+
+def _glance(path: Path) -> sqlite3.Connection:
+    # Opened only where there is a database: a store that is gone is not made anew by a look at it.
+    where = f"{path.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(
+        where, uri=True, check_same_thread=False, isolation_level=None, timeout=dialect.BUSY_SECONDS
+    )
+    for pragma in dialect.pragmas(writes=False, checkpoints=False):
+        connection.execute(pragma)
+    return connection
 
 
 def _raw(connection: Connection) -> sqlite3.Connection:

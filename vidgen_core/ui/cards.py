@@ -21,7 +21,7 @@ from vidgen_core.settings import Settings
 from vidgen_core.ui import bulk, history, picture_cards, push
 from vidgen_core.ui.card_select import tick_box
 from vidgen_core.ui.confirm_price import confirm_button
-from vidgen_core.ui.labels import elapsed, plain, price, status_badge, step_label, take_label
+from vidgen_core.ui.labels import badge, badge_of, elapsed, plain, price, step_label, take_label
 from vidgen_core.ui.media import download_url, icon, image_url, poster_url, video_url, waiting_url
 from vidgen_core.ui.picture_dialogs import ask_for_drawing
 from vidgen_core.ui.prompt import prompt_box
@@ -110,8 +110,7 @@ def _head(visit: Visit, view: ShotView) -> None:
     estimate = visit.app.tasks.estimate_for([shot])
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         tick_box(visit, shot)
-        st.markdown(f"#### {plain(shot.number)}", width="content", anchors=False)
-        st.space("stretch")
+        st.markdown(f"#### {plain(shot.number)}", width="stretch", anchors=False)
         st.button(
             t("shots.generate", n=estimate.tasks or "", price=price(t, estimate)),
             key=f"generate_{shot.id}",
@@ -186,10 +185,11 @@ def duplicate(shot_id: int) -> None:
 def _body(visit: Visit, view: ShotView) -> None:
     shot, settings = view.shot, visit.app.settings()
     with st.container(horizontal=True, gap="small"):
-        with st.container(width=_picture_width(settings, shot)):
-            if shot.image:
-                st.image(image_url(shot), width="stretch", alt=visit.t("shots.picture_of", shot=shot.number))
-            else:
+        wide = _picture_width(settings, shot)
+        if shot.image:
+            st.image(image_url(shot), width=wide, alt=visit.t("shots.picture_of", shot=shot.number))
+        else:
+            with st.container(width=wide):
                 picture_cards.missing(visit, shot)
         with st.container(width="stretch", gap="xsmall"):
             prompt_box(visit.t, shot)
@@ -251,12 +251,10 @@ def _slot(visit: Visit, view: ShotView, slot: Slot) -> None:
 
 def _under_way(t: Text, task: Task) -> None:
     """Stage, percent where the provider gives one, and how long it has been at it; nothing is made up."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        _task_menu(t, task)
-        if task.cancel_requested:
-            st.badge(t("shots.cancelling"), icon=":material/hourglass_bottom:", color="gray")
-        else:
-            status_badge(t, task.status)
+    if task.cancel_requested:
+        _task_menu(t, task, badge(t("shots.cancelling"), "⌛", "gray"))
+    else:
+        _task_menu(t, task, badge_of(t, task.status))
     st.image(waiting_url(task), width="stretch", alt=t("shots.waiting_of", n=task.take))
     facts = " · ".join(_facts(t, task))
     if task.status is TaskStatus.PROCESSING and task.progress is not None:
@@ -285,9 +283,7 @@ def _facts(t: Text, task: Task) -> list[str]:
 def _ended(visit: Visit, task: Task) -> None:
     """A take that ended without a video: why, and the ways on from free to paid."""
     t = visit.t
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        _task_menu(t, task)
-        status_badge(t, task.status)
+    _task_menu(t, task, badge_of(t, task.status))
     if task.failure is not None:
         st.caption(t.failure(task.failure))
     for step in visit.app.tasks.steps(task):
@@ -330,9 +326,8 @@ def _report(refused: Sequence[tuple[int, str, dict[str, object]]]) -> None:
 def _finished(visit: Visit, view: ShotView, take: Take) -> None:
     t = visit.t
     chosen = view.shot.chosen_take_id == take.id
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        _take_menu(t, f"take_menu_{take.id}", f"v{take.number}", take.number, _take_acts(view, take))
-        _verdict(t, take, chosen=chosen)
+    label = f"**v{take.number}** {_verdict(t, take, chosen=chosen)}"
+    _take_menu(t, f"take_menu_{take.id}", label, take.number, _take_acts(view, take))
     gone = CLEANED in take.warnings
     if st.session_state.get(PLAYING) == take.id and not gone:
         st.video(
@@ -354,13 +349,12 @@ def _take_acts(view: ShotView, take: Take) -> dict[str, Callable[[], None]]:
     return acts
 
 
-def _verdict(t: Text, take: Take, *, chosen: bool) -> None:
+def _verdict(t: Text, take: Take, *, chosen: bool) -> str:
     if chosen:
-        st.badge(t("shots.chosen"), icon=":material/star:", color="violet")
-    elif take.rejected is not None:
-        st.badge(t("shots.rejected"), icon=":material/thumb_down:", color="gray")
-    else:
-        status_badge(t, TaskStatus.COMPLETED)
+        return badge(t("shots.chosen"), "⭐", "violet")
+    if take.rejected is not None:
+        return badge(t("shots.rejected"), "👎", "gray")
+    return badge_of(t, TaskStatus.COMPLETED)
 
 
 def _take_buttons(t: Text, shot: Shot, take: Take, *, chosen: bool) -> None:
@@ -407,9 +401,9 @@ def _choose(shot_id: int, take_id: int | None) -> None:
 
 
 def _take_menu(t: Text, key: str, label: str, number: int, acts: dict[str, Callable[[], None]]) -> None:
-    """``v3`` with what else can be done with this take."""
+    """``v3`` and its state, with what else can be done with this take."""
     st.menu_button(
-        f"**{label}**",
+        label,
         list(acts),
         key=key,
         help=t("shots.take_menu_of", n=number),
@@ -420,14 +414,14 @@ def _take_menu(t: Text, key: str, label: str, number: int, acts: dict[str, Calla
     )
 
 
-def _task_menu(t: Text, task: Task) -> None:
+def _task_menu(t: Text, task: Task, state: str) -> None:
     """The menu of a take without a video."""
     acts: dict[str, Callable[[], None]] = {"history": lambda: _history(task.id)}
     if task.status in ENDED:
         acts["remove"] = lambda: remove(task.id)
     elif not task.cancel_requested:
         acts["cancel"] = lambda: bulk.cancel([task.id])
-    _take_menu(t, f"task_menu_{task.id}", take_label(task), task.take, acts)
+    _take_menu(t, f"task_menu_{task.id}", f"**{take_label(task)}** {state}", task.take, acts)
 
 
 @answered

@@ -39,6 +39,16 @@ def status_badge(t: Text, status: TaskStatus, detail: str = "") -> None:
     st.badge(label, icon=STATUS_ICONS[status], color=status_colour(status))
 
 
+def badge(words: str, sign: str, colour: Colour) -> str:
+    """A badge as Markdown, to stand in the label of a button."""
+    return f":{colour}-badge[{sign} {words}]"
+
+
+def badge_of(t: Text, status: TaskStatus) -> str:
+    """The same as ``status_badge`` within a label."""
+    return badge(t.status(status), STATUS_ICONS[status], status_colour(status))
+
+
 def mode_label(t: Text, mode: Mode) -> str:
     return t(f"mode.{mode.value}")
 

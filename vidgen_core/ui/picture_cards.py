@@ -21,7 +21,7 @@ _SHOW_REJECTED: Final = "_rejected_pictures_of"
 def missing(visit: Visit, shot: Shot) -> None:
     """What stands where a picture will be: have one made, or bring one."""
     t = visit.t
-    estimate = visit.app.pictures.estimate(visit.project.id, [shot.id])
+    estimate = visit.app.pictures.estimate_for([shot])
     if estimate.tasks and not shot.drawing_count:
         # The place of a picture is narrow: one button, two lines at most.
         words = "pictures.draw_one" if estimate.tasks == 1 else "pictures.draw_some"

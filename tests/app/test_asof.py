@@ -1,0 +1,66 @@
+"""Answers that hold until something changes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from vidgen_core.app import Vidgen
+from vidgen_core.models import Heartbeat
+from vidgen_core.store import Tx
+
+
+class Question:
+    """Counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self, tx: Tx) -> int:
+        self.asked += 1
+        return len(tx.projects.all())
+
+
+def test_a_question_is_asked_once_until_something_changes(app: Vidgen) -> None:
+    question = Question()
+    before = [app.asof.ask("projects", question) for _ in range(3)]
+
+    app.projects.ensure("another")
+    after = [app.asof.ask("projects", question) for _ in range(3)]
+
+    assert [number + 1 for number in before] == after
+    assert question.asked == 2
+
+
+def test_other_settings_ask_anew(app: Vidgen) -> None:
+    question = Question()
+    app.asof.ask("projects", question)
+
+    app.settings_file.change({"language": "zh"})
+    app.asof.ask("projects", question)
+
+    assert question.asked == 2
+
+
+def test_a_change_of_another_process_is_seen(app: Vidgen) -> None:
+    question = Question()
+    before = app.asof.ask("projects", question)
+
+    with Vidgen.open(app.locations) as other:
+        other.projects.ensure("another")
+
+    assert app.asof.ask("projects", question) == before + 1
+
+
+def test_questions_of_different_names_do_not_meet(app: Vidgen) -> None:
+    assert app.asof.ask("one", lambda _tx: 1) == 1
+    assert app.asof.ask("two", lambda _tx: 2) == 2
+    assert app.asof.ask("one", lambda _tx: 1) == 1
+
+
+def test_the_header_tells_the_heart_of_the_runner_although_nothing_else_has_changed(app: Vidgen) -> None:
+    before = app.runner.status(None)
+
+    with app.store.write() as tx:
+        tx.heartbeat.beat(Heartbeat(pid=7, host="here", started_at=datetime.now(UTC), at=datetime.now(UTC)))
+
+    assert (before.alive, app.runner.status(None).alive) == (False, True)

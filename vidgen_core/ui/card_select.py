@@ -60,7 +60,7 @@ def _ticked(shot_id: int) -> None:
     if len(others) >= MOST:
         tell(visit.t("select.most", n=visit.t.number(MOST)), ":material/info:")
     _set(visit, [*others, shot_id] if st.session_state[_box(shot_id)] else others)
-    st.rerun(_BAR)
+    push.rerun_fragments([_BAR])
 
 
 def tick_all_button(visit: Visit, wanted: ShotFilter, total: int) -> None:

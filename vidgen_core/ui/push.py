@@ -12,6 +12,7 @@ from importlib import resources
 from typing import Any, Final, NoReturn
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from vidgen_core.app import ShotView, Vidgen
 from vidgen_core.ui.media import outside
@@ -84,7 +85,16 @@ def take_view(shot_id: int) -> ShotView:
 def rerun(shots: Iterable[int]) -> NoReturn:
     """Rerun the fragments of some shots, those of them that are on the page; to be called in a widget callback."""
     watched: dict[int, str] = st.session_state[_SHOTS]
-    st.rerun([watched[shot] for shot in shots if shot in watched] or "app")
+    rerun_fragments(watched[shot] for shot in shots if shot in watched)
+
+
+def rerun_fragments(names: Iterable[str]) -> NoReturn:
+    """Rerun some fragments, or the page where one of them is not drawn yet; to be called in a widget callback."""
+    try:
+        st.rerun(list(names) or "app")
+    except StreamlitAPIException:
+        # The click came while the page was being drawn and has cut it off before that fragment's turn.
+        st.rerun()
 
 
 def _changed() -> None:
@@ -95,4 +105,4 @@ def _changed() -> None:
     app = here().app
     rev = app.store.revision()
     st.session_state[_VIEWS] = (rev, {view.shot.id: view for view in app.shots.views(list(changed))})
-    st.rerun([_LISTEN, *st.session_state[_ALWAYS], *changed.values()])
+    rerun_fragments([_LISTEN, *st.session_state[_ALWAYS], *changed.values()])

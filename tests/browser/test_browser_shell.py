@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from browser_studio import Studio, Visitors, card, free_port, go, settled, start_server, stop_server, until
+from browser_studio import Studio, Visitors, card, free_port, go, picture, settled, start_server, stop_server, until
 from playwright.sync_api import Page, WebSocket, expect
 
 from vidgen_core.app import Vidgen
 from vidgen_core.locale import get_text
 from vidgen_core.locations import Locations
-from vidgen_core.models import TaskStatus
+from vidgen_core.models import Mode, TaskStatus
+from vidgen_core.rehearsal.options import RehearsalOptions
+from vidgen_core.rehearsal.server import RehearsalServer
 from vidgen_core.ui.shell import PAGES
 
 
@@ -109,6 +111,33 @@ def test_what_was_not_submitted_is_cancelled_free_of_charge(studio: Studio, page
         assert {status: number for status, number in counts.items() if number} == {TaskStatus.CANCELLED: 3}
     finally:
         studio.vidgen.runner.resume()
+
+
+def test_giving_up_says_what_it_may_cost_and_stops_waiting(tmp_path: Path, visitor: Visitors) -> None:
+    home, log = tmp_path / "home", tmp_path / "log"
+    with RehearsalServer(RehearsalOptions(videos="shared", job_seconds=(300, 300))) as provider:
+        with Vidgen.open(Locations(home)) as vidgen:
+            yunwu = {"base_url": provider.url, "keys": [{"name": "main", "secret": "sk-good-aaaa1111"}]}
+            vidgen.settings_file.change({f"providers.yunwu.{name}": value for name, value in yunwu.items()})
+            vidgen.settings_file.change({"mode": Mode.YUNWU, "runner.takes_per_shot": 2})
+            project = vidgen.projects.ensure("give up")
+            shot = vidgen.shots.add(project.id, prompt="rain", image=picture())
+        process, url = start_server(home, log)
+        try:
+            page = go(visitor(), f"{url}/?project=give+up")
+            card(page, shot.id).get_by_role("button", name="Generate 2").click()
+            expect(page.locator(".st-key-header").get_by_text("Generating 2")).to_be_visible()
+            page.locator(".st-key-stop").get_by_role("button", name="Stop").click()
+            page.get_by_role("button", name="Give up waiting for 2").click()
+            question = page.get_by_test_id("stDialog")
+            expect(question).to_contain_text("2 takes are being made (≈¥0.80). They may still be charged.")
+            question.get_by_role("button", name="Give up waiting").click()
+            expect(page.get_by_test_id("stToast").first).to_contain_text("2")
+            expect(card(page, shot.id).get_by_role("button", name="Cancelled")).to_have_count(2)
+            assert provider.stats()["submits_total"] == 2
+            assert "Traceback" not in log.read_text()
+        finally:
+            stop_server(process)
 
 
 def test_a_server_that_comes_back_finds_its_page_waiting(tmp_path: Path, visitor: Visitors) -> None:

@@ -99,7 +99,7 @@ def _ids(tasks: Iterable[Task], statuses: Iterable[TaskStatus]) -> list[int]:
 
 def show_all_menu(t: Text, query: Query) -> None:
     """What can be done without picking rows; the ids are looked up at the click."""
-    with st.popover(t("tasks.all_matching" if query.narrowed else "tasks.all"), icon=":material/done_all:"):
+    with dialogs.menu(t("tasks.all_matching" if query.narrowed else "tasks.all"), "tasks_all", ":material/done_all:"):
         for name, (icon, _, _) in _FOR_ALL.items():
             st.button(
                 t(f"tasks.all.{name}"),

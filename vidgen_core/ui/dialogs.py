@@ -9,10 +9,13 @@ from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from vidgen_core.ui.session import here, show_told
+from vidgen_core.ui.session import here, keep, show_told
 
 _WANTED: Final = "_dialog"
+#: Keys of the menus that were drawn in this session.
+_MENUS: Final = "_menus"
 
 Width = Literal["small", "medium", "large"]
 
@@ -29,7 +32,15 @@ def ask(title: str, body: Callable[..., None], *args: Any, width: Width = "small
 def ask_for(opened: Callable[[], None]) -> None:
     """As ``ask``, for a function that opens its dialog itself."""
     st.session_state[_WANTED] = opened
+    for key in keep(_MENUS, set()):
+        st.session_state[key] = False
     st.rerun()
+
+
+def menu(label: str, key: str, icon: str) -> DeltaGenerator:
+    """A popover whose choices may open a dialog; it closes when one does, for it would lie over the dialog's buttons."""
+    keep(_MENUS, set()).add(key)
+    return st.popover(label, icon=icon, key=key, on_change="rerun")
 
 
 def show() -> None:

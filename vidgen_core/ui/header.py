@@ -201,7 +201,7 @@ def _stops(visit: Visit, status: Status) -> None:
     else:
         st.button(t("shell.pause"), icon=":material/pause:", key="pause", on_click=_pause, help=t("shell.pause_help"))
     unsent, held = _count(status, _UNSENT), _count(status, _HELD)
-    with st.popover(t("shell.stop"), icon=":material/stop_circle:", key="stop"):
+    with dialogs.menu(t("shell.stop"), "stop", ":material/stop_circle:"):
         _stop_choice(t, "pause", held, _pause, disabled=bool(status.paused))
         _stop_choice(t, "unsent", unsent, _stop_unsent, disabled=not unsent)
         _stop_choice(t, "give_up", held, _ask_give_up, disabled=not held)

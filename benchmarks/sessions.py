@@ -3,7 +3,8 @@
 Fills a home with 10,000 shots and the tasks, starts the real server without a runner, and opens the Shots screen in raw
 sessions: the protocol of the browser without the browser. Times are from a request to the end of its run, over the socket:
 a whole run; a refresh of header and cards as the push signal asks for it; the same while all sessions ask at once. At the
-end the server's memory.
+end the server's memory. Beside it a page of Streamlit alone draws as many of the commonest elements: what no page of this
+machine can be quicker than.
 """
 
 from __future__ import annotations
@@ -46,8 +47,9 @@ class Session:
         self.socket = socket
         self.page = self.push = self.listener = ""
         self.number = 0
-        #: Fragments drawn by the last refresh.
+        #: Fragments drawn by the last refresh, and how many elements and containers they had.
         self.drawn: set[str] = set()
+        self.elements = 0
         self.run()
 
     def run(self) -> float:
@@ -58,6 +60,8 @@ class Session:
         """What a signal that everything has changed asks for; milliseconds."""
         message = BackMsg()
         message.rerun_script.fragment_id = self.listener
+        if not self.push:
+            return self._ask(message)
         self.number += 1
         widgets = message.rerun_script.widget_states.widgets
         widgets.add(id=self.push, json_value="{}")
@@ -71,6 +75,7 @@ class Session:
         message.rerun_script.context_info.timezone = "Asia/Shanghai"
         message.rerun_script.context_info.locale = "en-US"
         self.drawn.clear()
+        self.elements = 0
         begun = time.perf_counter()
         self.socket.send(message.SerializeToString())
         while True:
@@ -80,21 +85,61 @@ class Session:
                 self.page = told.new_session.page_script_hash
             elif kind == "delta":
                 self.drawn.add(told.delta.fragment_id)
+                self.elements += 1
                 if told.delta.new_element.HasField("bidi_component"):
                     self.push, self.listener = told.delta.new_element.bidi_component.id, told.delta.fragment_id
+                elif not self.push:
+                    self.listener = told.delta.fragment_id or self.listener
             elif kind == "script_finished" and told.script_finished in ENDED:
                 return (time.perf_counter() - begun) * 1000
 
 
+#: A page of Streamlit alone: one fragment with as many elements as asked for.
+BARE = """
+import streamlit as st
+
+@st.fragment
+def draw():
+    for row in range({elements} // 5):
+        with st.container(key=f"row{{row}}"):
+            st.badge("Done")
+            st.image("/app/static/none.jpg")
+            st.button("Play", key=f"play{{row}}")
+            st.caption("words")
+
+draw()
+"""
+
+
 @contextmanager
-def server(home: Path) -> Iterator[psutil.Process]:
+def dashboard(home: Path) -> Iterator[psutil.Process]:
     """The dashboard on a home; the rows stand still, because no runner takes them."""
     env = os.environ | {"VIDGEN_HOME": str(home), "VIDGEN_NO_RUNNER": "1"}
-    command = [sys.executable, "-m", "vidgen_core", "serve", "--no-browser", "--port", str(PORT)]
-    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = ["-m", "vidgen_core", "serve", "--no-browser", "--port", str(PORT)]
+    with _server(command, env, "/api/health") as process:
+        yield process
+
+
+@contextmanager
+def bare_page(elements: int) -> Iterator[psutil.Process]:
+    """Streamlit alone, with the dashboard's own settings."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "bare.py"
+        page.write_text(BARE.format(elements=elements))
+        with _server(
+            ["-m", "streamlit", "run", str(page), "--server.port", str(PORT)], None, "/_stcore/health"
+        ) as process:
+            yield process
+
+
+@contextmanager
+def _server(command: list[str], env: dict[str, str] | None, health: str) -> Iterator[psutil.Process]:
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         end = time.monotonic() + 120
-        while not _answers():
+        while not _answers(health):
             if time.monotonic() > end or process.poll() is not None:
                 raise SystemExit("the server did not start")
             time.sleep(0.2)
@@ -104,9 +149,9 @@ def server(home: Path) -> Iterator[psutil.Process]:
         process.wait(30)
 
 
-def _answers() -> bool:
+def _answers(path: str) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{PORT}/api/health", trust_env=False).status_code == 200
+        return httpx.get(f"http://127.0.0.1:{PORT}{path}", trust_env=False).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -122,26 +167,28 @@ def _cpu(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def measure(process: psutil.Process, stack: ExitStack, sessions: int, n: int) -> None:
+def timed(name: str, process: psutil.Process, act: Callable[[], float], n: int, bar: str) -> None:
+    act()
+    used = _cpu(process)
+    show(name, [act() for _ in range(n)], process, used, bar)
+
+
+def open_page(stack: ExitStack) -> Session:
+    address = f"ws://127.0.0.1:{PORT}/_stcore/stream"
+    return Session(stack.enter_context(connect(address, subprotocols=["streamlit"], max_size=None, proxy=None)))
+
+
+def measure(process: psutil.Process, stack: ExitStack, sessions: int, n: int) -> int:
+    """Print the times of the dashboard; returns how many elements a refresh draws."""
     idle = process.memory_info().rss / MIB
     print(f"{sessions} sessions, n = {n}, load {os.getloadavg()[0]:.1f}")
     print(f"{'milliseconds':<52} {'median':>8} {'p95':>8} {'cpu':>8}   bar")
-    address = f"ws://127.0.0.1:{PORT}/_stcore/stream"
-    pages = [
-        Session(stack.enter_context(connect(address, subprotocols=["streamlit"], max_size=None, proxy=None)))
-        for _ in range(sessions)
-    ]
+    pages = [open_page(stack) for _ in range(sessions)]
     first = pages[0]
     first.refresh()
-    drawn = len(first.drawn)
-
-    def timed(name: str, act: Callable[[], float], bar: str) -> None:
-        act()
-        used = _cpu(process)
-        show(name, [act() for _ in range(n)], process, used, bar)
-
-    timed("Shots: whole run", first.run, "300")
-    timed(f"refresh by push: {drawn} fragments, others idle", first.refresh, "50")
+    drawn, elements = len(first.drawn), first.elements
+    timed("Shots: whole run", process, first.run, n, "300")
+    timed(f"refresh by push: {drawn} fragments, {elements} elements", process, first.refresh, n, "50")
     with ThreadPoolExecutor(sessions) as pool:
         used = _cpu(process)
         spans = [span for _ in range(max(1, n // 5)) for span in pool.map(lambda page: page.refresh(), pages)]
@@ -149,6 +196,7 @@ def measure(process: psutil.Process, stack: ExitStack, sessions: int, n: int) ->
     print(
         f"memory: {idle:.0f} MiB after the start, {process.memory_info().rss / MIB:.0f} MiB at the end   bar 250 idle"
     )
+    return elements
 
 
 def main() -> None:
@@ -163,8 +211,12 @@ def main() -> None:
         if not Locations(home).database.exists():
             with Vidgen.open(Locations(home)) as vidgen:
                 fill(vidgen.store, asked.tasks, 2)
-        with server(home) as process, ExitStack() as stack:
-            measure(process, stack, asked.sessions, asked.n)
+        with dashboard(home) as process, ExitStack() as stack:
+            elements = measure(process, stack, asked.sessions, asked.n)
+        with bare_page(elements) as process, ExitStack() as stack:
+            page = open_page(stack)
+            page.refresh()
+            timed(f"Streamlit alone: {page.elements} elements", process, page.refresh, asked.n, "")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from axe_playwright_python.sync_playwright import Axe
 from browser_studio import Studio, Visitors, go, picture, until
-from playwright.sync_api import CDPSession, Locator, Page, expect
+from playwright.sync_api import CDPSession, FloatRect, Locator, Page, expect
 
 from vidgen_core.models import Project, ShotParams
 from vidgen_core.store import NewShot
@@ -115,6 +115,19 @@ def finger(session: CDPSession, kind: str, x: float, y: float) -> None:
     session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
 
+def at_rest(page: Page, place: Locator) -> FloatRect:
+    """Where something is, once nothing above it grows any more."""
+    seen: list[FloatRect | None] = []
+
+    def still() -> bool:
+        seen.append(place.bounding_box())
+        return len(seen) > 5 and all(box == seen[-1] for box in seen[-5:])
+
+    until(page, still, "a page at rest")
+    assert seen[-1]
+    return seen[-1]
+
+
 def test_a_finger_scrolls_five_hundred_frames_and_drags_one_after_resting_on_it(
     studio: Studio, visitor: Visitors, keep_picture: Callable[[Page, str], None]
 ) -> None:
@@ -128,9 +141,7 @@ def test_a_finger_scrolls_five_hundred_frames_and_drags_one_after_resting_on_it(
     first, third = frame(page, "1.0"), frame(page, "3.0")
     first.scroll_into_view_if_needed()
     keep_picture(page, "storyboard-phone")
-    begin, end = first.bounding_box(), third.bounding_box()
-    assert begin
-    assert end
+    begin, end = at_rest(page, first), at_rest(page, third)
     session = page.context.new_cdp_session(page)
     x, y = begin["x"] + 40, begin["y"] + 40
 

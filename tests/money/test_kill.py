@@ -24,9 +24,9 @@ def benchmark() -> ModuleType:
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", [Mode.YUNWU, Mode.KIE])
 def test_nothing_is_bought_twice_lost_or_shown_half(mode: Mode) -> None:
-    figures = benchmark().kill_rounds(mode, rounds=6, seed=7, max_wait=6.0)
+    figures = benchmark().kill_rounds(mode, rounds=4, seed=7, max_wait=6.0)
 
-    assert figures["killed while running"] >= 3
+    assert figures["killed while running"] >= 2
     assert figures["last run ended by itself"]
     assert figures["bought more often than asked"] == 0
     assert figures["sent more often than the ledger says"] == 0

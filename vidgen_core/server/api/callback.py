@@ -24,7 +24,7 @@ from vidgen_core.app import Vidgen
 from vidgen_core.errors import ErrorKind, InputError, Refused
 from vidgen_core.models import Mode
 from vidgen_core.server.api.common import errors
-from vidgen_core.server.api.shapes import CallbackAnswer
+from vidgen_core.server.api.shapes.providers import CallbackAnswer
 from vidgen_core.server.house import get_vidgen
 
 #: Seconds that the sender's clock may differ from ours.

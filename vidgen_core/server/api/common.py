@@ -13,7 +13,7 @@ from vidgen_core.errors import InputError, NotFound
 from vidgen_core.locale import Text
 from vidgen_core.models import Project
 from vidgen_core.server.access import visitor_of
-from vidgen_core.server.api.shapes import LARGEST, ErrorAnswer
+from vidgen_core.server.api.shapes.base import LARGEST, ErrorAnswer
 from vidgen_core.server.house import get_vidgen
 from vidgen_core.server.words import text_of
 

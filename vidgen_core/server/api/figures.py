@@ -12,8 +12,8 @@ from starlette.responses import Response
 from vidgen_core.app.figure_values import Figures
 from vidgen_core.errors import ErrorKind
 from vidgen_core.models import Mode
-from vidgen_core.server.api import shapes
 from vidgen_core.server.api.common import App, Words, errors, project_of
+from vidgen_core.server.api.shapes.base import Body, Ids, ModeName, Name, Yes, numbers
 
 router = APIRouter()
 _SomeProject = Annotated[
@@ -60,17 +60,17 @@ def _figures(app: App, project: str | None, since: date | None, until: date | No
     return app.figures.of(where, since=since, until=until, provider=Mode(provider) if provider else None)
 
 
-class DisputeBody(shapes.Body):
+class DisputeBody(Body):
     """Which attempts; what is left out does not narrow."""
 
-    project: shapes.Name | None = None
-    task_ids: shapes.Ids | None = None
+    project: Name | None = None
+    task_ids: Ids | None = None
     """Every attempt of these tasks; without them, every attempt that was sent and brought no video."""
-    provider: shapes.ModeName | None = None
+    provider: ModeName | None = None
     errors: Annotated[list[ErrorKind], Field(max_length=20)] = Field(default_factory=list)
     since: date | None = None
     until: date | None = None
-    all: shapes.Yes = False
+    all: Yes = False
     """Attempts that brought a video, too."""
 
 
@@ -85,7 +85,7 @@ def dispute(app: App, t: Words, body: DisputeBody) -> Response:
     pack = app.disputes.pack(
         t,
         None if body.project is None else project_of(app, body.project).id,
-        task_ids=None if body.task_ids is None else shapes.numbers(body.task_ids),
+        task_ids=None if body.task_ids is None else numbers(body.task_ids),
         provider=Mode(body.provider) if body.provider else None,
         kinds=body.errors,
         since=body.since,

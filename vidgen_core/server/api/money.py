@@ -15,14 +15,15 @@ from vidgen_core.exporting.task_shape import iso
 from vidgen_core.locale import Text
 from vidgen_core.models import Mode, Money
 from vidgen_core.money import Price
-from vidgen_core.server.api import shapes
 from vidgen_core.server.api.common import DEFAULT, App, ProjectName, Words, errors, project_of
+from vidgen_core.server.api.shapes.base import Answer, Body, Name
+from vidgen_core.server.api.shapes.tasks import GenerateBody
 from vidgen_core.server.api.tasks import meant
 
 router = APIRouter(tags=["money"])
 
 
-class Amount(shapes.Answer):
+class Amount(Answer):
     """An amount whose certainty is said by where it stands."""
 
     amount: float
@@ -37,7 +38,7 @@ class Amount(shapes.Answer):
         return None if money is None else cls.of(money)
 
 
-class Limit(shapes.Answer):
+class Limit(Answer):
     """How one limit stands, in the currency of the budget."""
 
     scope: str
@@ -49,7 +50,7 @@ class Limit(shapes.Answer):
     percent: int
 
 
-class LowBalance(shapes.Answer):
+class LowBalance(Answer):
     """A key of which little is left."""
 
     provider: str
@@ -57,7 +58,7 @@ class LowBalance(shapes.Answer):
     left: Amount
 
 
-class BudgetAnswer(shapes.Answer):
+class BudgetAnswer(Answer):
     """Every limit that concerns a project."""
 
     limits: list[Limit]
@@ -77,20 +78,20 @@ class BudgetAnswer(shapes.Answer):
         )
 
 
-class LimitBody(shapes.Body):
+class LimitBody(Body):
     """A project's own limit in the currency of the budget; 0: none."""
 
-    project: shapes.Name = "default"
+    project: Name = "default"
     limit: Annotated[float, Field(ge=0, le=10**9, strict=True, allow_inf_nan=False)]
 
 
-class ProjectBody(shapes.Body):
+class GoOnBody(Body):
     """Which project."""
 
-    project: shapes.Name = "default"
+    project: Name = "default"
 
 
-class Problem(shapes.Answer):
+class Problem(Answer):
     """Something that stands against a part of a batch."""
 
     code: str
@@ -101,7 +102,7 @@ class Problem(shapes.Answer):
     count: int
 
 
-class Balance(shapes.Answer):
+class Balance(Answer):
     """What a batch would leave of the balance that was read last."""
 
     provider: str
@@ -110,7 +111,7 @@ class Balance(shapes.Answer):
     after: Amount
 
 
-class PreflightAnswer(shapes.Answer):
+class PreflightAnswer(Answer):
     """The sheet before a batch."""
 
     tasks: int
@@ -155,7 +156,7 @@ class PreflightAnswer(shapes.Answer):
         )
 
 
-class SpendAnswer(shapes.Answer):
+class SpendAnswer(Answer):
     """One sum of the ledger, in the provider's currency."""
 
     day: str | None
@@ -192,7 +193,7 @@ class SpendAnswer(shapes.Answer):
         )
 
 
-class DifferenceAnswer(shapes.Answer):
+class DifferenceAnswer(Answer):
     """What a batch took from an account, beside what the ledger says."""
 
     provider: str
@@ -220,14 +221,14 @@ class DifferenceAnswer(shapes.Answer):
         )
 
 
-class SpendPage(shapes.Answer):
+class SpendPage(Answer):
     """The ledger's sums and what balances say to them."""
 
     spend: list[SpendAnswer]
     batches: list[DifferenceAnswer]
 
 
-class PriceRow(shapes.Answer):
+class PriceRow(Answer):
     """What one model takes."""
 
     provider: str
@@ -258,7 +259,7 @@ class PriceRow(shapes.Answer):
         )
 
 
-class RefreshAnswer(shapes.Answer):
+class RefreshAnswer(Answer):
     """How many prices were kept."""
 
     prices: int
@@ -278,7 +279,7 @@ def _limits(found: BudgetView) -> list[Limit]:
 
 
 @router.post("/tasks/preflight", responses=errors(404))
-def preflight(app: App, t: Words, body: shapes.GenerateBody) -> PreflightAnswer:
+def preflight(app: App, t: Words, body: GenerateBody) -> PreflightAnswer:
     """Everything that can be known before a batch is paid for; nothing is queued."""
     where = project_of(app, body.project)
     sheet = app.tasks.preflight(
@@ -309,7 +310,7 @@ def limit_project(app: App, t: Words, body: LimitBody) -> BudgetAnswer:
 
 
 @router.post("/budget/go-on", responses=errors(404))
-def go_on(app: App, t: Words, body: ProjectBody) -> BudgetAnswer:
+def go_on(app: App, t: Words, body: GoOnBody) -> BudgetAnswer:
     """Let what is queued now go out although a limit is reached, this once."""
     return BudgetAnswer.of(app.budget.go_on(project_of(app, body.project).id), t)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from vidgen_core.models import Mode
-from vidgen_core.server.api import shapes
 from vidgen_core.server.api.common import App, PathId, Words, errors, project_of
+from vidgen_core.server.api.shapes.pictures import DrawBody, PictureAnswer
+from vidgen_core.server.api.shapes.tasks import GenerateAnswer
 from vidgen_core.server.api.tasks import answers, cost, meant, refused
 
 router = APIRouter(tags=["pictures"])
 
 
 @router.post("/pictures", responses=errors(404))
-def draw_pictures(app: App, t: Words, body: shapes.DrawBody) -> shapes.GenerateAnswer:
+def draw_pictures(app: App, t: Words, body: DrawBody) -> GenerateAnswer:
     """Queue pictures for shots, or say what that would cost."""
     where = project_of(app, body.project)
     ids = app.pictures.missing(where.id) if body.missing else meant(app, where, body)
@@ -22,9 +23,9 @@ def draw_pictures(app: App, t: Words, body: shapes.DrawBody) -> shapes.GenerateA
     if body.dry_run:
         fatal = [one for one in estimate.problems if one.problem.fatal]
         against = [refused(one.shot.number, one.problem.code, one.problem.params, t) for one in fatal]
-        return shapes.GenerateAnswer(tasks=[], refused=against, count=estimate.tasks, cost=cost(estimate.money))
+        return GenerateAnswer(tasks=[], refused=against, count=estimate.tasks, cost=cost(estimate.money))
     made = app.pictures.draw(where.id, ids, body.count, provider, body.model)
-    return shapes.GenerateAnswer(
+    return GenerateAnswer(
         tasks=answers(made.tasks, t, where),
         refused=[refused(one.shot.number, one.code, one.params, t) for one in made.refused],
         count=len(made.tasks),
@@ -33,14 +34,14 @@ def draw_pictures(app: App, t: Words, body: shapes.DrawBody) -> shapes.GenerateA
 
 
 @router.get("/shots/{shot_id}/pictures", responses=errors(404))
-def list_pictures(app: App, shot_id: PathId) -> list[shapes.PictureAnswer]:
+def list_pictures(app: App, shot_id: PathId) -> list[PictureAnswer]:
     """The candidates of a shot; the chosen one is its reference picture."""
     app.shots.get(shot_id)
-    return [shapes.PictureAnswer.of(candidate) for candidate in app.pictures.of_shot(shot_id)]
+    return [PictureAnswer.of(candidate) for candidate in app.pictures.of_shot(shot_id)]
 
 
 @router.post("/pictures/{picture_id}/choose", responses=errors(404))
-def choose_picture(app: App, picture_id: PathId) -> list[shapes.PictureAnswer]:
+def choose_picture(app: App, picture_id: PathId) -> list[PictureAnswer]:
     """Make a candidate its shot's reference picture; the one before it stays a candidate."""
     shot_id = app.pictures.get(picture_id).shot_id
     app.pictures.choose(shot_id, picture_id)

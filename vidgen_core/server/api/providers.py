@@ -14,8 +14,17 @@ from vidgen_core.app import Outcome, Refusal, Vidgen
 from vidgen_core.app.roles import Role
 from vidgen_core.errors import InputError, NotFound
 from vidgen_core.models import Mode, Task
-from vidgen_core.server.api import shapes
 from vidgen_core.server.api.common import App, Asker, Words, errors
+from vidgen_core.server.api.shapes.base import Cost, ErrorDetail, numbers
+from vidgen_core.server.api.shapes.providers import (
+    ConfigAnswer,
+    ConfigBody,
+    ConnectionAnswer,
+    KeyAnswer,
+    KeyBody,
+    TestBody,
+)
+from vidgen_core.server.api.shapes.tasks import OutcomeAnswer, ProgressItem, RunAnswer, RunBody
 from vidgen_core.server.progress import News, Progress
 from vidgen_core.settings import ProviderSettings, mask_secret
 
@@ -59,14 +68,14 @@ def provider_routes(progress: Progress) -> APIRouter:
 # --- settings
 
 
-def get_config(app: App, provider: Mode) -> shapes.ConfigAnswer:
+def get_config(app: App, provider: Mode) -> ConfigAnswer:
     """The settings of a provider; every secret is masked."""
     settings = app.settings()
     section = settings.providers.of(provider)
     fields = {name: _shown(value) for name, value in section if name not in ("keys", "max_concurrent")}
     prefix = f"providers.{provider}."
     fixed = app.settings_file.from_environment()
-    return shapes.ConfigAnswer(
+    return ConfigAnswer(
         **fields,
         provider=provider,
         max_concurrent=settings.max_concurrent(provider),
@@ -79,7 +88,7 @@ def get_config(app: App, provider: Mode) -> shapes.ConfigAnswer:
     )
 
 
-def set_config(app: App, provider: Mode, body: shapes.ConfigBody) -> shapes.ConfigAnswer:
+def set_config(app: App, provider: Mode, body: ConfigBody) -> ConfigAnswer:
     """Change settings of a provider: all of them, or none when one is wrong."""
     given: dict[str, Any] = body.model_dump(exclude_none=True, exclude={"keys", _POLL})
     unknown = next(
@@ -102,12 +111,12 @@ def _names(app: Vidgen, provider: Mode) -> list[str]:
     return list(type(app.settings().providers.of(provider)).model_fields)
 
 
-def _keys(section: ProviderSettings, keys: list[shapes.KeyBody]) -> list[dict[str, Any]]:
+def _keys(section: ProviderSettings, keys: list[KeyBody]) -> list[dict[str, Any]]:
     kept = {key.name: key.secret.get_secret_value() for key in section.keys}
     return [_key(key, kept.get(key.name)) for key in keys]
 
 
-def _key(key: shapes.KeyBody, kept: str | None) -> dict[str, Any]:
+def _key(key: KeyBody, kept: str | None) -> dict[str, Any]:
     """A key as the settings keep it; what was masked is what was saved.
 
     :raises InputError: ``key_secret_missing`` (key)
@@ -120,9 +129,9 @@ def _key(key: shapes.KeyBody, kept: str | None) -> dict[str, Any]:
     return {"name": key.name, "secret": secret, "enabled": key.enabled}
 
 
-def _masked(section: ProviderSettings) -> list[shapes.KeyAnswer]:
+def _masked(section: ProviderSettings) -> list[KeyAnswer]:
     return [
-        shapes.KeyAnswer(name=key.name, secret=mask_secret(key.secret.get_secret_value()), enabled=key.enabled)
+        KeyAnswer(name=key.name, secret=mask_secret(key.secret.get_secret_value()), enabled=key.enabled)
         for key in section.keys
     ]
 
@@ -137,27 +146,25 @@ def _shown(value: Any) -> Any:
 # --- work
 
 
-def check_connection(
-    app: App, t: Words, provider: Mode, body: shapes.TestBody | None = None
-) -> shapes.ConnectionAnswer:
+def check_connection(app: App, t: Words, provider: Mode, body: TestBody | None = None) -> ConnectionAnswer:
     """Ask the provider whether a key works and what is left on it: free."""
     found = app.checks.test(provider, body.secret if body else None)
     failure = found.failure
-    error = failure and shapes.ErrorDetail(kind=failure.kind, message=t.failure(failure))
-    balance = found.balance and shapes.Cost(
+    error = failure and ErrorDetail(kind=failure.kind, message=t.failure(failure))
+    balance = found.balance and Cost(
         amount=float(found.balance.amount), currency=found.balance.currency, estimated=False
     )
-    return shapes.ConnectionAnswer(
+    return ConnectionAnswer(
         ok=found.ok, balance=balance, models=len(found.models) if found.models else None, error=error
     )
 
 
-def run_concurrent(app: App, t: Words, asker: Asker, provider: Mode, body: shapes.RunBody) -> shapes.RunAnswer:
+def run_concurrent(app: App, t: Words, asker: Asker, provider: Mode, body: RunBody) -> RunAnswer:
     """Release kept tasks to the runner, which carries out as many at once as the settings say.
 
     Tasks that are under way already go on. Those that have ended are refused: ``/api/tasks/retry`` pays again.
     """
-    ids = list(dict.fromkeys(shapes.numbers(body.task_ids)))
+    ids = list(dict.fromkeys(numbers(body.task_ids)))
     known = {task.id: task for task in app.tasks.many(ids)}
     foreign = [task for task in known.values() if task.provider is not provider]
     ours = [id_ for id_ in ids if id_ not in known or known[id_].provider is provider]
@@ -166,9 +173,9 @@ def run_concurrent(app: App, t: Words, asker: Asker, provider: Mode, body: shape
     running = tuple(one.id for one in released.refused if one.id in known and _goes_on(known[one.id]))
     refused = [one for one in released.refused if one.id not in running]
     refused += [Refusal(task.id, "task_of_other_provider", {"provider": task.provider.value}) for task in foreign]
-    answer = shapes.OutcomeAnswer.of(Outcome(done=(*released.done, *running), refused=tuple(refused)), t)
+    answer = OutcomeAnswer.of(Outcome(done=(*released.done, *running), refused=tuple(refused)), t)
     cap = app.settings().max_concurrent(provider)
-    return shapes.RunAnswer(done=answer.done, refused=answer.refused, max_concurrent=cap)
+    return RunAnswer(done=answer.done, refused=answer.refused, max_concurrent=cap)
 
 
 def _goes_on(task: Task) -> bool:
@@ -214,6 +221,6 @@ async def _tasks(
 
 def _items(news: News) -> list[dict[str, Any]]:
     return [
-        shapes.ProgressItem(task_id=str(id_), status=standing.status, progress=standing.progress).model_dump()
+        ProgressItem(task_id=str(id_), status=standing.status, progress=standing.progress).model_dump()
         for id_, standing in news.standings.items()
     ]

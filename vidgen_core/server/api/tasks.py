@@ -14,7 +14,6 @@ from vidgen_core.app import Outcome, Vidgen
 from vidgen_core.errors import ErrorKind, InputError, NotFound
 from vidgen_core.locale import Text
 from vidgen_core.models import Mode, Money, Output, Project, Task, TaskStatus
-from vidgen_core.server.api import shapes
 from vidgen_core.server.api.common import (
     DEFAULT,
     App,
@@ -26,6 +25,24 @@ from vidgen_core.server.api.common import (
     Words,
     errors,
     project_of,
+)
+from vidgen_core.server.api.shapes.base import Cost, number, numbers
+from vidgen_core.server.api.shapes.pictures import DrawBody
+from vidgen_core.server.api.shapes.tasks import (
+    AdoptBody,
+    AdoptNewBody,
+    AttemptAnswer,
+    CancelBody,
+    GenerateAnswer,
+    GenerateBody,
+    IdsBody,
+    OutcomeAnswer,
+    PriceAnswer,
+    PriceBody,
+    RefusedShot,
+    RetryBody,
+    TaskAnswer,
+    TaskPage,
 )
 from vidgen_core.store import ShotFilter, TaskFilter, TaskSort
 
@@ -46,16 +63,16 @@ def list_tasks(
     descending: bool = False,
     limit: Limit = 100,
     offset: Offset = 0,
-) -> shapes.TaskPage:
+) -> TaskPage:
     """Tasks of a project, page by page."""
     where = project_of(app, project)
     wanted = TaskFilter(statuses=frozenset(status or ()), provider=provider, kind=kind, text=text, output=output)
     page = app.tasks.page(where.id, wanted, sort, descending, limit, offset)
-    return shapes.TaskPage(total=page.total, items=answers(page.items, t, where))
+    return TaskPage(total=page.total, items=answers(page.items, t, where))
 
 
 @router.post("", responses=errors(404))
-def create_tasks(app: App, t: Words, body: shapes.GenerateBody) -> shapes.GenerateAnswer:
+def create_tasks(app: App, t: Words, body: GenerateBody) -> GenerateAnswer:
     """Queue new takes for shots, or say what that would cost."""
     where = project_of(app, body.project)
     ids = meant(app, where, body)
@@ -73,7 +90,7 @@ def create_tasks(app: App, t: Words, body: shapes.GenerateBody) -> shapes.Genera
     if body.dry_run:
         fatal = [one for one in estimate.problems if one.problem.fatal]
         against = [refused(one.shot.number, one.problem.code, one.problem.params, t) for one in fatal]
-        return shapes.GenerateAnswer(tasks=[], refused=against, count=estimate.tasks, cost=cost(estimate.money))
+        return GenerateAnswer(tasks=[], refused=against, count=estimate.tasks, cost=cost(estimate.money))
     made = app.tasks.generate(
         where.id,
         ids,
@@ -86,7 +103,7 @@ def create_tasks(app: App, t: Words, body: shapes.GenerateBody) -> shapes.Genera
         release=body.release,
         canary=body.canary,
     )
-    return shapes.GenerateAnswer(
+    return GenerateAnswer(
         tasks=answers(made.tasks, t, where),
         refused=[refused(one.shot.number, one.code, one.params, t) for one in made.refused],
         count=len(made.tasks),
@@ -94,7 +111,7 @@ def create_tasks(app: App, t: Words, body: shapes.GenerateBody) -> shapes.Genera
     )
 
 
-def meant(app: Vidgen, project: Project, body: shapes.GenerateBody | shapes.DrawBody) -> list[int]:
+def meant(app: Vidgen, project: Project, body: GenerateBody | DrawBody) -> list[int]:
     """The shots of a wish.
 
     :raises NotFound: ``shot_not_in_project`` (shot)
@@ -102,7 +119,7 @@ def meant(app: Vidgen, project: Project, body: shapes.GenerateBody | shapes.Draw
     """
     if body.all:
         return app.shots.ids(project.id, ShotFilter())
-    ids = shapes.numbers(body.shot_ids or ())
+    ids = numbers(body.shot_ids or ())
     if ids:
         known = {view.shot.id for view in app.shots.views(ids) if view.shot.project_id == project.id}
         missing = next((id_ for id_ in ids if id_ not in known), None)
@@ -119,78 +136,78 @@ def meant(app: Vidgen, project: Project, body: shapes.GenerateBody | shapes.Draw
 
 
 @router.post("/retry")
-def retry_tasks(app: App, t: Words, body: shapes.RetryBody) -> shapes.OutcomeAnswer:
+def retry_tasks(app: App, t: Words, body: RetryBody) -> OutcomeAnswer:
     """Submit failed or cancelled tasks again: paid anew."""
-    return _outcome(app.tasks.retry(shapes.numbers(body.ids), body.confirm), t)
+    return _outcome(app.tasks.retry(numbers(body.ids), body.confirm), t)
 
 
 @router.post("/look-again")
-def look_again(app: App, t: Words, body: shapes.IdsBody) -> shapes.OutcomeAnswer:
+def look_again(app: App, t: Words, body: IdsBody) -> OutcomeAnswer:
     """Go on waiting for jobs that timed out, were given up or whose submit is in doubt: free."""
-    return _outcome(app.tasks.look_again(shapes.numbers(body.ids)), t)
+    return _outcome(app.tasks.look_again(numbers(body.ids)), t)
 
 
 @router.post("/download-again")
-def download_again(app: App, t: Words, body: shapes.IdsBody) -> shapes.OutcomeAnswer:
+def download_again(app: App, t: Words, body: IdsBody) -> OutcomeAnswer:
     """Fetch videos of finished jobs again: free."""
-    return _outcome(app.tasks.download_again(shapes.numbers(body.ids)), t)
+    return _outcome(app.tasks.download_again(numbers(body.ids)), t)
 
 
 @router.post("/cancel")
-def cancel_tasks(app: App, t: Words, body: shapes.CancelBody) -> shapes.OutcomeAnswer:
+def cancel_tasks(app: App, t: Words, body: CancelBody) -> OutcomeAnswer:
     """End what was not sent; with ``give_up`` stop waiting for what was."""
-    return _outcome(app.tasks.cancel(shapes.numbers(body.ids), body.give_up), t)
+    return _outcome(app.tasks.cancel(numbers(body.ids), body.give_up), t)
 
 
 @router.post("/delete")
-def delete_tasks(app: App, t: Words, body: shapes.IdsBody) -> shapes.OutcomeAnswer:
+def delete_tasks(app: App, t: Words, body: IdsBody) -> OutcomeAnswer:
     """Take tasks off the list; finished videos stay on the disk."""
-    return _outcome(app.tasks.delete(shapes.numbers(body.ids)), t)
+    return _outcome(app.tasks.delete(numbers(body.ids)), t)
 
 
 @router.post("/adopt", responses=errors(404, 409))
-def adopt_new(app: App, t: Words, body: shapes.AdoptNewBody) -> shapes.TaskAnswer:
+def adopt_new(app: App, t: Words, body: AdoptNewBody) -> TaskAnswer:
     """Attach a remote job that exists already to a shot, as a new take of it: free."""
-    shot, provider = shapes.number(body.shot_id), Mode(body.provider)
+    shot, provider = number(body.shot_id), Mode(body.provider)
     return _answer(app, t, app.tasks.adopt_new(shot, provider, body.remote_id, body.model, body.key))
 
 
 @router.get("/{task_id}", responses=errors(404))
-def get_task(app: App, t: Words, task_id: PathId) -> shapes.TaskAnswer:
+def get_task(app: App, t: Words, task_id: PathId) -> TaskAnswer:
     """One task."""
     return _answer(app, t, app.tasks.get(task_id))
 
 
 @router.delete("/{task_id}", responses=errors(404))
-def delete_task(app: App, t: Words, task_id: PathId) -> shapes.OutcomeAnswer:
+def delete_task(app: App, t: Words, task_id: PathId) -> OutcomeAnswer:
     """Take one task off the list."""
     app.tasks.get(task_id)
     return _outcome(app.tasks.delete([task_id]), t)
 
 
 @router.get("/{task_id}/attempts", responses=errors(404))
-def get_attempts(app: App, t: Words, task_id: PathId) -> list[shapes.AttemptAnswer]:
+def get_attempts(app: App, t: Words, task_id: PathId) -> list[AttemptAnswer]:
     """Every submission of a task and what is known of its money."""
     app.tasks.get(task_id)
-    return [shapes.AttemptAnswer.of(attempt, t) for attempt in app.tasks.attempts(task_id)]
+    return [AttemptAnswer.of(attempt, t) for attempt in app.tasks.attempts(task_id)]
 
 
 @router.post("/{task_id}/adopt", responses=errors(404, 409))
-def adopt(app: App, t: Words, task_id: PathId, body: shapes.AdoptBody) -> shapes.TaskAnswer:
+def adopt(app: App, t: Words, task_id: PathId, body: AdoptBody) -> TaskAnswer:
     """Say which remote job is this task's: free."""
     return _answer(app, t, app.tasks.adopt(task_id, body.remote_id))
 
 
 @router.get("/{task_id}/price", responses=errors(404, 409))
-def get_price(app: App, task_id: PathId) -> shapes.PriceAnswer:
+def get_price(app: App, task_id: PathId) -> PriceAnswer:
     """What a job that waits for a yes would take, by its provider's latest word: free."""
     price = app.tasks.asked_price(task_id)
-    shown = price and shapes.Cost(amount=float(price.amount), currency=price.currency, estimated=False)
-    return shapes.PriceAnswer(price=shown)
+    shown = price and Cost(amount=float(price.amount), currency=price.currency, estimated=False)
+    return PriceAnswer(price=shown)
 
 
 @router.post("/{task_id}/confirm", responses=errors(404, 409))
-def confirm_price(app: App, t: Words, task_id: PathId, body: shapes.PriceBody) -> shapes.TaskAnswer:
+def confirm_price(app: App, t: Words, task_id: PathId, body: PriceBody) -> TaskAnswer:
     """Say yes to that price, and to no other: this costs it."""
     known = body.amount is not None and body.currency is not None
     price = Money(amount=Decimal(str(body.amount)), currency=str(body.currency)) if known else None
@@ -220,21 +237,21 @@ def get_video(app: App, task_id: PathId) -> FileResponse:
     return FileResponse(path, media_type="video/mp4", filename=path.name, headers={"ETag": f'"{take.sha256}"'})
 
 
-def _outcome(outcome: Outcome, t: Text) -> shapes.OutcomeAnswer:
-    return shapes.OutcomeAnswer.of(outcome, t)
+def _outcome(outcome: Outcome, t: Text) -> OutcomeAnswer:
+    return OutcomeAnswer.of(outcome, t)
 
 
-def _answer(app: Vidgen, t: Text, task: Task) -> shapes.TaskAnswer:
-    return shapes.TaskAnswer.of(task, t, app.projects.get(task.project_id).name)
+def _answer(app: Vidgen, t: Text, task: Task) -> TaskAnswer:
+    return TaskAnswer.of(task, t, app.projects.get(task.project_id).name)
 
 
-def answers(tasks: Sequence[Task], t: Text, project: Project) -> list[shapes.TaskAnswer]:
-    return [shapes.TaskAnswer.of(task, t, project.name) for task in tasks]
+def answers(tasks: Sequence[Task], t: Text, project: Project) -> list[TaskAnswer]:
+    return [TaskAnswer.of(task, t, project.name) for task in tasks]
 
 
-def cost(money: Money | None) -> shapes.Cost | None:
-    return shapes.Cost(amount=float(money.amount), currency=money.currency, estimated=True) if money else None
+def cost(money: Money | None) -> Cost | None:
+    return Cost(amount=float(money.amount), currency=money.currency, estimated=True) if money else None
 
 
-def refused(shot: str, code: str, params: dict[str, object], t: Text) -> shapes.RefusedShot:
-    return shapes.RefusedShot(shot=shot, code=code, message=t.error("parameter", code, params))
+def refused(shot: str, code: str, params: dict[str, object], t: Text) -> RefusedShot:
+    return RefusedShot(shot=shot, code=code, message=t.error("parameter", code, params))

@@ -12,7 +12,6 @@ from vidgen_core.app import Imported, Vidgen
 from vidgen_core.errors import InputError
 from vidgen_core.exporting.film import Options
 from vidgen_core.models import LogLevel
-from vidgen_core.server.api import shapes
 from vidgen_core.server.api.common import (
     DEFAULT,
     App,
@@ -25,6 +24,18 @@ from vidgen_core.server.api.common import (
     project_for,
     project_of,
 )
+from vidgen_core.server.api.shapes.base import LARGEST
+from vidgen_core.server.api.shapes.work import (
+    AddedShot,
+    ExportAnswer,
+    ExportBody,
+    HealthAnswer,
+    ImportAnswer,
+    LogAnswer,
+    ProjectAnswer,
+    ProjectBody,
+    StatusAnswer,
+)
 from vidgen_core.server.health import health_facts
 from vidgen_core.store import LogFilter
 
@@ -36,9 +47,7 @@ router = APIRouter()
 MOST_FILES: Final = 2_000
 
 
-@router.get(
-    "/health", tags=["status"], responses={503: {"model": shapes.HealthAnswer}}, response_model=shapes.HealthAnswer
-)
+@router.get("/health", tags=["status"], responses={503: {"model": HealthAnswer}}, response_model=HealthAnswer)
 def health() -> Response:
     """Whether the database answers and a runner is at work; for programs that watch this one, without a token."""
     facts: dict[str, Any] = health_facts()
@@ -46,38 +55,38 @@ def health() -> Response:
 
 
 @router.get("/status", tags=["status"], responses=errors(404))
-def status(app: App, project: Annotated[str | None, Query(min_length=1, max_length=120)] = None) -> shapes.StatusAnswer:
+def status(app: App, project: Annotated[str | None, Query(min_length=1, max_length=120)] = None) -> StatusAnswer:
     """What the header of the screens shows; without a project, of all of them."""
-    return shapes.StatusAnswer.of(app.runner.status(None if project is None else project_of(app, project).id))
+    return StatusAnswer.of(app.runner.status(None if project is None else project_of(app, project).id))
 
 
 @router.post("/runner/pause", tags=["status"])
-def pause(app: App) -> shapes.StatusAnswer:
+def pause(app: App) -> StatusAnswer:
     """Submit nothing new; what was submitted is followed to its end."""
     app.runner.pause()
-    return shapes.StatusAnswer.of(app.runner.status(None))
+    return StatusAnswer.of(app.runner.status(None))
 
 
 @router.post("/runner/resume", tags=["status"])
-def resume(app: App) -> shapes.StatusAnswer:
+def resume(app: App) -> StatusAnswer:
     """Submit again."""
     app.runner.resume()
-    return shapes.StatusAnswer.of(app.runner.status(None))
+    return StatusAnswer.of(app.runner.status(None))
 
 
 # --- projects
 
 
 @router.get("/projects", tags=["projects"])
-def list_projects(app: App) -> list[shapes.ProjectAnswer]:
+def list_projects(app: App) -> list[ProjectAnswer]:
     """Every project."""
-    return [shapes.ProjectAnswer.of(project) for project in app.projects.all()]
+    return [ProjectAnswer.of(project) for project in app.projects.all()]
 
 
 @router.post("/projects", tags=["projects"])
-def create_project(app: App, body: shapes.ProjectBody) -> shapes.ProjectAnswer:
+def create_project(app: App, body: ProjectBody) -> ProjectAnswer:
     """The project of that name, made if there is none."""
-    return shapes.ProjectAnswer.of(project_for(app, body.name))
+    return ProjectAnswer.of(project_for(app, body.name))
 
 
 # --- lists and pictures
@@ -91,7 +100,7 @@ def import_files(
     project: Annotated[str, Form(min_length=1, max_length=120)] = DEFAULT,
     again: Annotated[bool, Form(description="Add rows that are there already.")] = False,
     dry_run: Annotated[bool, Form(description="Say what would happen and store nothing.")] = False,
-) -> shapes.ImportAnswer:
+) -> ImportAnswer:
     """Shots from CSV, XLSX, storyboard JSON and pictures; rows that cannot be taken say why and stop no others."""
     if len(files) > MOST_FILES:
         raise InputError("files_many", most=MOST_FILES)
@@ -106,19 +115,19 @@ def import_files(
             return _preview(app, project, plan, tray, again, t)
         where = project_for(app, project)
         plan = app.imports.bring_in(where.id, plan, tray, again)
-        return shapes.ImportAnswer.of(app.imports.carry_out(where.id, plan, again), t)
+        return ImportAnswer.of(app.imports.carry_out(where.id, plan, again), t)
 
 
 def _name(file: UploadFile) -> str:
     return PurePosixPath((file.filename or "").replace("\\", "/")).as_posix() or "file"
 
 
-def _preview(app: Vidgen, project: str, plan: ImportPlan, tray: Tray, again: bool, t: Words) -> shapes.ImportAnswer:
+def _preview(app: Vidgen, project: str, plan: ImportPlan, tray: Tray, again: bool, t: Words) -> ImportAnswer:
     known = app.projects.find(" ".join(project.split()))
     project_id = known.id if known else None
     found = app.imports.preview(project_id, app.imports.bring_in(project_id, plan, tray, again), again)
-    answer = shapes.ImportAnswer.of(Imported(skipped=found.skipped, rejected=found.rejected), t)
-    answer.added = [shapes.AddedShot(id=None, shot=row.number) for row in found.ok]
+    answer = ImportAnswer.of(Imported(skipped=found.skipped, rejected=found.rejected), t)
+    answer.added = [AddedShot(id=None, shot=row.number) for row in found.ok]
     return answer
 
 
@@ -126,36 +135,36 @@ def _preview(app: Vidgen, project: str, plan: ImportPlan, tray: Tray, again: boo
 
 
 @router.post("/export", tags=["import and export"], responses=errors(404, 409))
-def start_export(app: App, t: Words, body: shapes.ExportBody) -> shapes.ExportAnswer:
+def start_export(app: App, t: Words, body: ExportBody) -> ExportAnswer:
     """Begin an export; it is written in the background."""
     where = project_of(app, body.project)
     wish = body.model_dump(exclude={"project", "format"}, exclude_none=True)
     export = app.exports.start(where.id, body.kind, Options.model_validate(wish), language=t.lang)
-    return shapes.ExportAnswer.of(export, t)
+    return ExportAnswer.of(export, t)
 
 
 @router.get("/export", tags=["import and export"], responses=errors(404))
-def list_exports(app: App, t: Words, project: ProjectName = DEFAULT) -> list[shapes.ExportAnswer]:
+def list_exports(app: App, t: Words, project: ProjectName = DEFAULT) -> list[ExportAnswer]:
     """Exports under way and those whose file is there, the newest first."""
     where = project_of(app, project)
-    return [shapes.ExportAnswer.of(export, t) for export in app.exports.all(where.id)]
+    return [ExportAnswer.of(export, t) for export in app.exports.all(where.id)]
 
 
 @router.get("/export/{project_id}/{export_id}", tags=["import and export"], responses=errors(404))
-def get_export(app: App, t: Words, project_id: PathId, export_id: str) -> shapes.ExportAnswer:
+def get_export(app: App, t: Words, project_id: PathId, export_id: str) -> ExportAnswer:
     """One export and how far it is."""
-    return shapes.ExportAnswer.of(app.exports.get(project_id, export_id), t)
+    return ExportAnswer.of(app.exports.get(project_id, export_id), t)
 
 
 @router.delete("/export/{project_id}/{export_id}", tags=["import and export"], responses=errors(404))
-def delete_export(app: App, t: Words, project_id: PathId, export_id: str) -> shapes.ExportAnswer:
+def delete_export(app: App, t: Words, project_id: PathId, export_id: str) -> ExportAnswer:
     """Stop an export that is under way, or take one away with its file."""
     export = app.exports.get(project_id, export_id)
     if export.live:
         app.exports.cancel(export_id)
     else:
         app.exports.remove(project_id, export_id)
-    return shapes.ExportAnswer.of(export, t)
+    return ExportAnswer.of(export, t)
 
 
 # --- the log
@@ -167,12 +176,12 @@ def log(
     t: Words,
     project: Annotated[str | None, Query(min_length=1, max_length=120)] = None,
     level: Annotated[list[LogLevel] | None, Query()] = None,
-    task_id: Annotated[int | None, Query(ge=1, le=shapes.LARGEST)] = None,
+    task_id: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
     text: Search = "",
     limit: Limit = 200,
-    before_id: Annotated[int | None, Query(ge=1, le=shapes.LARGEST)] = None,
-    after_id: Annotated[int | None, Query(ge=0, le=shapes.LARGEST)] = None,
-) -> list[shapes.LogAnswer]:
+    before_id: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
+    after_id: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
+) -> list[LogAnswer]:
     """Lines of the execution log: the newest first, or with ``after_id`` what came since, oldest first."""
     where = None if project is None else project_of(app, project).id
     wanted = LogFilter(levels=frozenset(level or ()), task_id=task_id, text=text)
@@ -180,4 +189,4 @@ def log(
         lines = app.log.after(after_id, where, wanted, limit)
     else:
         lines = app.log.page(where, wanted, limit, before_id)
-    return [shapes.LogAnswer.of(line, t) for line in lines]
+    return [LogAnswer.of(line, t) for line in lines]

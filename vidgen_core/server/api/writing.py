@@ -13,18 +13,18 @@ from vidgen_core.app.prompts import VersionView, Wanted
 from vidgen_core.app.scripts import ScriptView
 from vidgen_core.errors import InputError
 from vidgen_core.models import Author, PieceState, ScriptState
-from vidgen_core.server.api import shapes
 from vidgen_core.server.api.common import DEFAULT, App, PathId, ProjectName, Words, errors, project_for, project_of
+from vidgen_core.server.api.shapes.base import Answer, Body, IdNumber, Word, numbers
 from vidgen_core.writing import CAMERAS
 
 router = APIRouter(tags=["writing"])
 ScriptText = Annotated[str, Field(min_length=1, max_length=1_000_000, strict=True)]
 
 
-class ScriptBody(shapes.Body):
+class ScriptBody(Body):
     """A script to be made a storyboard of."""
 
-    project: shapes.Word = DEFAULT
+    project: Word = DEFAULT
     text: ScriptText
     name: Annotated[str, Field(max_length=200, strict=True)] = ""
     offline: bool = False
@@ -33,14 +33,14 @@ class ScriptBody(shapes.Body):
     """Begin anew although its shots are in the storyboard."""
 
 
-class ResumeBody(shapes.Body):
+class ResumeBody(Body):
     """Go on with the pieces that have no answer."""
 
     ask_lost: bool = False
     """Ask again where an answer was lost; it may have been paid for."""
 
 
-class ProposedRow(shapes.Answer):
+class ProposedRow(Answer):
     """One row of a storyboard before it is stored."""
 
     shot: str | None
@@ -54,7 +54,7 @@ class ProposedRow(shapes.Answer):
     reasons: list[str]
 
 
-class ScriptAnswer(shapes.Answer):
+class ScriptAnswer(Answer):
     """A script and how far it is."""
 
     id: str
@@ -85,7 +85,7 @@ class ScriptAnswer(shapes.Answer):
         )
 
 
-class BoardAnswer(shapes.Answer):
+class BoardAnswer(Answer):
     """The storyboard that would be stored."""
 
     shots: list[ProposedRow]
@@ -94,7 +94,7 @@ class BoardAnswer(shapes.Answer):
     invented: int
 
 
-class StoredAnswer(shapes.Answer):
+class StoredAnswer(Answer):
     """What came into the storyboard."""
 
     added: list[str]
@@ -103,7 +103,7 @@ class StoredAnswer(shapes.Answer):
     rejected: int
 
 
-class VersionAnswer(shapes.Answer):
+class VersionAnswer(Answer):
     """One wording of a shot's video prompt."""
 
     id: str
@@ -131,11 +131,11 @@ class VersionAnswer(shapes.Answer):
         )
 
 
-class PromptsBody(shapes.Body):
+class PromptsBody(Body):
     """Which prompts are to be written, and how."""
 
-    project: shapes.Word = DEFAULT
-    shots: Annotated[list[shapes.IdNumber], Field(max_length=10_000)] | None = None
+    project: Word = DEFAULT
+    shots: Annotated[list[IdNumber], Field(max_length=10_000)] | None = None
     """Ids of shots; left out: all without a prompt."""
     camera: str = ""
     translate: Literal["", "zh", "en"] = ""
@@ -143,7 +143,7 @@ class PromptsBody(shapes.Body):
     ask_lost: bool = False
 
 
-class WritingAnswer(shapes.Answer):
+class WritingAnswer(Answer):
     """How far the writing of prompts is."""
 
     busy: bool
@@ -155,7 +155,7 @@ class WritingAnswer(shapes.Answer):
     failed: int
 
 
-class StepAnswer(shapes.Answer):
+class StepAnswer(Answer):
     """One step of the way."""
 
     name: str
@@ -165,7 +165,7 @@ class StepAnswer(shapes.Answer):
     missing: int
 
 
-class WayAnswer(shapes.Answer):
+class WayAnswer(Answer):
     """How far a project is, and whether it goes on by itself."""
 
     steps: list[StepAnswer]
@@ -259,7 +259,7 @@ def write_prompts(app: App, body: PromptsBody) -> WritingAnswer:
     where = project_of(app, body.project)
     if body.camera and body.camera not in CAMERAS:
         raise InputError("camera_unknown", camera=body.camera, known=", ".join(CAMERAS))
-    ids = app.prompts.empty(where.id) if body.shots is None else shapes.numbers(body.shots)
+    ids = app.prompts.empty(where.id) if body.shots is None else numbers(body.shots)
     wish = Wanted(camera=body.camera, translate=body.translate, offline=body.offline, ask_lost=body.ask_lost)
     app.prompts.write(where.id, ids, wish)
     return _writing(app, where.id)

@@ -1,0 +1,80 @@
+"""Settings, keys and connections of providers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from vidgen_core.server.api.shapes.base import Answer, Body, Cost, Duration, ErrorDetail, Name, Word, Yes
+
+
+class KeyBody(Body):
+    """A key; without a secret, or with the masked one, the saved key of that name keeps its own."""
+
+    name: Name
+    secret: Annotated[str, Field(min_length=1, max_length=1_000, strict=True)] | None = None
+    enabled: Yes = True
+
+
+class ConfigBody(BaseModel):
+    """Settings of a provider; what is left out stays. The options of a provider are named as in ``settings.toml``."""
+
+    model_config = ConfigDict(extra="allow")
+
+    base_url: Annotated[str, Field(max_length=2_000, strict=True)] | None = None
+    model: Word | None = None
+    size: Word | None = None
+    aspect_ratio: Word | None = None
+    duration: Duration | None = None
+    max_concurrent: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = None
+    poll_interval: Annotated[float, Field(ge=0.05, strict=True, allow_inf_nan=False)] | None = None
+    """Seconds between two looks at a job; of the runner, for all providers."""
+    keys: Annotated[list[KeyBody], Field(max_length=100)] | None = None
+
+
+class KeyAnswer(Answer):
+    """A key, masked."""
+
+    name: str
+    secret: str
+    enabled: bool
+
+
+class ConfigAnswer(BaseModel):
+    """Settings of a provider with every secret masked."""
+
+    model_config = ConfigDict(extra="allow")
+
+    provider: str
+    base_url: str
+    model: str
+    size: str
+    aspect_ratio: str
+    duration: float | None
+    max_concurrent: int
+    poll_interval: float
+    keys: list[KeyAnswer]
+    from_environment: list[str]
+    """Fields that the environment decides."""
+
+
+class TestBody(Body):
+    """A key that is not saved yet; without one the saved ones are tried."""
+
+    secret: Annotated[str, Field(min_length=1, max_length=1_000, strict=True)] | None = None
+
+
+class ConnectionAnswer(Answer):
+    """Whether a key works, and what is left on it."""
+
+    ok: bool
+    balance: Cost | None
+    models: int | None
+    error: ErrorDetail | None
+
+
+class CallbackAnswer(Answer):
+    """A callback was taken in."""
+
+    ok: bool

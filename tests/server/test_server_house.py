@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from server_client import TestClient
+from starlette.applications import Starlette
 
 import vidgen_core.server
 from vidgen_core.app import Vidgen
@@ -70,8 +71,6 @@ def test_health_says_that_the_database_answers(client: TestClient) -> None:
 def test_a_damaged_database_leaves_the_server_up_and_says_so(home: Locations) -> None:
     home.database.write_bytes(b"this is no database" * 1000)
     serving = serve("127.0.0.1")
-    from starlette.applications import Starlette
-
     app = Starlette(routes=serving.routes, middleware=serving.middleware, lifespan=serving.lifespan)
     with TestClient(app, base_url="http://127.0.0.1") as client:
         answer = client.get("/api/health")
@@ -82,6 +81,15 @@ def test_a_damaged_database_leaves_the_server_up_and_says_so(home: Locations) ->
 def test_shots_have_a_name_in_addresses_too(client: TestClient) -> None:
     answer = client.get("/shots?project=ep01", follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (307, "/?project=ep01")
+
+
+def test_answers_wait_less_for_the_screens_while_a_server_runs(vidgen: Vidgen) -> None:
+    before = sys.getswitchinterval()
+    serving = serve("127.0.0.1")
+    app = Starlette(routes=serving.routes, middleware=serving.middleware, lifespan=serving.lifespan)
+    with TestClient(app, base_url="http://127.0.0.1"):
+        assert sys.getswitchinterval() <= 0.001
+    assert sys.getswitchinterval() == before
 
 
 def test_the_handlers_that_were_there_still_hear_the_signal(vidgen: Vidgen) -> None:

@@ -183,6 +183,36 @@ def test_with_oidc_streamlit_shows_its_own_way_in_and_our_routes_stay_closed(
     assert shared.get("/api/status").status_code == 401
 
 
+def test_signing_out_with_oidc_ends_what_the_identity_provider_began(
+    shared: TestClient, sharing: Sharing, vidgen: Vidgen
+) -> None:
+    vidgen.settings_file.change({"sharing.sign_in": "oidc", "sharing.makers": "li@studio.example"})
+    shared.post("/sign-in/ticket", data={"ticket": sharing.seal(Visitor(Role.MAKER, "Li"), "ticket")})
+    # Browsers hold the redirects that follow a form to its policy, and this one leads to the provider's address.
+    assert "form-action *" in shared.get("/sign-in").headers["content-security-policy"]
+    assert shared.post("/sign-in/out").headers["location"] == "/auth/logout"
+    assert shared.get("/api/status").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("email", "verified", "role"),
+    [
+        ("Li@Studio.example", True, Role.MAKER),
+        ("li@studio.example", None, Role.MAKER),
+        ("ow@studio.example", "true", Role.OWNER),
+        ("li@studio.example", False, None),
+        ("li@studio.example", "false", None),
+        ("li@studio.example.evil.example", True, None),
+        ("", True, None),
+    ],
+)
+def test_an_address_has_the_highest_role_that_names_it_if_it_is_verified(
+    sharing: Sharing, vidgen: Vidgen, email: str, verified: object, role: Role | None
+) -> None:
+    vidgen.settings_file.change({"sharing.owners": "ow@studio.example", "sharing.makers": "@studio.example"})
+    assert sharing.role_of(email, verified) is role
+
+
 @pytest.mark.parametrize("lang", ["zh-CN", "en"])
 def test_the_page_speaks_the_browser_s_language_and_loads_nothing(shared: TestClient, lang: str) -> None:
     answer = shared.get("/sign-in", headers={"Accept-Language": lang})

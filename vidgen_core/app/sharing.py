@@ -32,6 +32,8 @@ SHORTEST: Final = 8
 LONGEST: Final = 1_000
 #: Characters of a name in the log.
 LONGEST_NAME: Final = 60
+#: Where Streamlit ends what an identity provider began; ``st.logout`` leads there as well.
+LOGOUT: Final = "/auth/logout"
 #: Names of this machine as seen from itself.
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1", "[::1]")
 #: Headers of requests that a proxy passes on for somebody else.
@@ -100,7 +102,7 @@ class Sharing:
     def _opens(self, role: Role, given: str) -> bool:
         from argon2.exceptions import InvalidHashError, VerificationError
 
-        kept = self._hash_of(role)
+        kept = _hash_of(self.settings, role)
         if not kept:
             return False
         try:
@@ -122,11 +124,15 @@ class Sharing:
         self._file.change({f"sharing.{role.word}_password": SecretStr(kept)})
 
     def has_password(self, role: Role) -> bool:
-        return bool(self._hash_of(role))
+        return bool(_hash_of(self.settings, role))
 
-    def role_of(self, email: str, verified: bool) -> Role | None:
-        """The role of somebody whom an identity provider vouches for; None: nobody who may come in."""
-        if not verified or not email:
+    def role_of(self, email: str, verified: Any) -> Role | None:
+        """The role of somebody whom an identity provider vouches for; None: nobody who may come in.
+
+        :param verified: the claim ``email_verified`` (OpenID Connect Core, 5.1), of which some providers make a text;
+            those who verify all addresses leave it out
+        """
+        if not email or str(verified).casefold() == "false":
             return None
         lists = {Role.OWNER: self.settings.owners, Role.MAKER: self.settings.makers, Role.VIEWER: self.settings.viewers}
         return next((role for role, names in lists.items() if _is_named(email.casefold(), names)), None)
@@ -135,47 +141,51 @@ class Sharing:
 
     def seal(self, visitor: Visitor, purpose: str = "session") -> str:
         """A text that only this installation can have made."""
-        return self._sealer(visitor.role, purpose).dumps({"role": visitor.role.word, "name": visitor.name})
+        sealer = _sealer(self.settings, visitor.role, purpose)
+        return sealer.dumps({"role": visitor.role.word, "name": visitor.name})
 
     def open(self, sealed: str, purpose: str = "session", seconds: int = SESSION_SECONDS) -> Visitor | None:
         """Who a sealed text speaks of; None when it is forged, too old, or its password was changed since."""
         from itsdangerous import BadData
 
+        settings = self.settings
         for role in Role:
             try:
-                content = self._sealer(role, purpose).loads(sealed, max_age=seconds)
+                content = _sealer(settings, role, purpose).loads(sealed, max_age=seconds)
             except BadData:
                 continue
             if isinstance(content, dict) and content.get("role") == role.word:
                 return Visitor(role, clean_name(content.get("name")))
         return None
 
-    def _sealer(self, role: Role, purpose: str) -> URLSafeTimedSerializer:
-        from itsdangerous import URLSafeTimedSerializer
-
-        token = self.settings.token.get_secret_value()
-        if not token:
-            # Nothing may be sealed with a key that everybody knows.
-            token = secrets.token_urlsafe(32)
-        # Whoever changes the way in, or the password of a role, ends the sessions that came by it.
-        salt = f"vidgen.{purpose}.{role.word}.{self._ground_of(role)}"
-        return URLSafeTimedSerializer(token, salt=salt, signer_kwargs={"digest_method": hashlib.sha256})
-
-    def _ground_of(self, role: Role) -> str:
-        sharing = self.settings
-        if sharing.sign_in == "oidc":
-            return f"oidc.{sharing.owners}.{sharing.makers}.{sharing.viewers}"
-        return f"{sharing.sign_in}.{self._hash_of(role)}"
-
-    def _hash_of(self, role: Role) -> str:
-        secret: SecretStr = getattr(self.settings, f"{role.word}_password")
-        return secret.get_secret_value()
-
     @cached_property
     def _hasher(self) -> PasswordHasher:
         from argon2 import PasswordHasher
 
         return PasswordHasher()
+
+
+def _sealer(settings: SharingSettings, role: Role, purpose: str) -> URLSafeTimedSerializer:
+    from itsdangerous import URLSafeTimedSerializer
+
+    token = settings.token.get_secret_value()
+    if not token:
+        # Nothing may be sealed with a key that everybody knows.
+        token = secrets.token_urlsafe(32)
+    # Whoever changes the way in, or the password of a role, ends the sessions that came by it.
+    salt = f"vidgen.{purpose}.{role.word}.{_ground_of(settings, role)}"
+    return URLSafeTimedSerializer(token, salt=salt, signer_kwargs={"digest_method": hashlib.sha256})
+
+
+def _ground_of(settings: SharingSettings, role: Role) -> str:
+    if settings.sign_in == "oidc":
+        return f"oidc.{settings.owners}.{settings.makers}.{settings.viewers}"
+    return f"{settings.sign_in}.{_hash_of(settings, role)}"
+
+
+def _hash_of(settings: SharingSettings, role: Role) -> str:
+    secret: SecretStr = getattr(settings, f"{role.word}_password")
+    return secret.get_secret_value()
 
 
 def clean_name(name: Any) -> str:

@@ -7,7 +7,6 @@ addresses are open and the screens' shell keeps the door; our routes are closed 
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 from urllib.parse import quote
 
@@ -15,10 +14,11 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from vidgen_core.app import Vidgen
 from vidgen_core.app.roles import AT_HOME, Role, Visitor
 from vidgen_core.app.sharing import COOKIE, Sharing, is_at_home
 from vidgen_core.errors import ErrorKind, Refused, VidgenError
-from vidgen_core.server.house import get_vidgen
+from vidgen_core.server.house import find_vidgen
 from vidgen_core.server.under import address
 from vidgen_core.server.words import envelope
 
@@ -66,7 +66,8 @@ class Access:
             await self.app(scope, receive, send)
             return
         try:
-            visitor, known_way_in = await asyncio.to_thread(self._look, connection)
+            # Not in a thread: it takes less than the way there, and the settings are read again only when they change.
+            visitor, known_way_in = self._look(await find_vidgen(), connection)
         except VidgenError as error:
             # Without settings nobody can be known; the screens say what is wrong to the person at this machine.
             visitor, known_way_in = self._without_settings(connection), False
@@ -79,10 +80,11 @@ class Access:
             return
         await self.app(scope, receive, send)
 
-    def _look(self, connection: HTTPConnection) -> tuple[Visitor | None, bool]:
+    def _look(self, vidgen: Vidgen, connection: HTTPConnection) -> tuple[Visitor | None, bool]:
         """Who it is, and whether Streamlit's pages let people sign in by themselves."""
-        sharing = Sharing(get_vidgen().settings_file)
-        oidc = sharing.settings.sign_in == "oidc"
+        sharing = Sharing(vidgen.settings_file)
+        way = sharing.settings.sign_in
+        oidc = way == "oidc"
         given = connection.headers.get("authorization")
         if given is not None and connection.scope["path"].startswith(OURS):
             scheme, _, token = given.partition(" ")
@@ -90,7 +92,7 @@ class Access:
             return (Visitor(Role.OWNER, PROGRAM) if known else None), oidc
         sealed = connection.cookies.get(COOKIE)
         visitor = sharing.open(sealed) if sealed else None
-        if visitor is None and sharing.settings.sign_in == "none" and is_at_home(connection.headers, self.address):
+        if visitor is None and way == "none" and is_at_home(connection.headers, self.address):
             visitor = AT_HOME
         return visitor, oidc
 

@@ -25,10 +25,11 @@ from vidgen_core.errors import ErrorKind, NotFound, Refused, SettingsError
 from vidgen_core.locations import find_locations
 from vidgen_core.server.access import OURS as OUR_ROUTES
 from vidgen_core.server.access import SIGN_IN, Access
+from vidgen_core.server.callers import Callers
 from vidgen_core.server.limits import BodyLimit
 from vidgen_core.server.under import Above, Below
 from vidgen_core.server.words import envelope
-from vidgen_core.settings import load_settings
+from vidgen_core.settings import SharingSettings, load_settings, names_in
 
 #: Addresses that mean *all interfaces* and name none.
 EVERY_ADDRESS: Final = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
@@ -47,9 +48,8 @@ _SECURITY: Final = {
 
 def allowed_hosts(address: str | None) -> list[str]:
     """Loopback names, the address this server is bound to, and what the environment adds."""
-    extra = [name.strip() for name in os.environ.get(HOSTS, "").split(",") if name.strip()]
     bound = [address] if address and address not in EVERY_ADDRESS else []
-    return [*LOOPBACK, *bound, *extra]
+    return [*LOOPBACK, *bound, *names_in(os.environ.get(HOSTS, ""))]
 
 
 def same_origin(headers: Mapping[str, str]) -> bool:
@@ -96,13 +96,12 @@ class Guard:
         await self.app(scope, receive, with_headers)
 
 
-def set_hosts() -> list[str]:
-    """The names that the settings allow; none while they cannot be read."""
+def sharing_settings() -> SharingSettings:
+    """What the settings say of sharing; the defaults while they cannot be read."""
     try:
-        names = load_settings(find_locations()).sharing.allowed_hosts
+        return load_settings(find_locations()).sharing
     except SettingsError:
-        return []
-    return [name.strip() for name in names.split(",") if name.strip()]
+        return SharingSettings()
 
 
 def own_addresses() -> list[str]:
@@ -125,8 +124,10 @@ def middleware(address: str | None, base: str = "") -> list[Middleware]:
     :param base: the path below which it lives, as ``sharing.base_of``
     """
     ours = own_addresses() if not address or address in EVERY_ADDRESS else []
-    hosts = [*allowed_hosts(address), *set_hosts(), *ours]
+    sharing = sharing_settings()
+    hosts = [*allowed_hosts(address), *names_in(sharing.allowed_hosts), *ours]
     return [
+        Middleware(Callers, proxies=names_in(sharing.trusted_proxies)),
         Middleware(Above, base=base),
         Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
         Middleware(Guard),

@@ -6,6 +6,7 @@ runner with it.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import threading
@@ -43,6 +44,20 @@ def get_vidgen() -> Vidgen:
             found = _houses()[str(locations.home)] = Vidgen.open(locations)
             found.projects.ensure_sample()
         return found
+
+
+def opened_vidgen() -> Vidgen | None:
+    """The façade where it is open, without waiting for anything; for the event loop."""
+    return _houses().get(str(find_locations().home))
+
+
+async def find_vidgen() -> Vidgen:
+    """As ``get_vidgen``, for the event loop: only an opening is waited for in a thread.
+
+    Each way to a thread and back takes its turn with every screen that is being drawn, so a request makes few of them.
+    """
+    opened = opened_vidgen()
+    return opened if opened is not None else await asyncio.to_thread(get_vidgen)
 
 
 def ensure_runner() -> Vidgen:

@@ -18,7 +18,7 @@ from vidgen_core.errors import ErrorKind
 from vidgen_core.importing.tray import Tray
 from vidgen_core.media.disk import ensure_free_space, translate_os_errors
 from vidgen_core.server.access import visitor_of
-from vidgen_core.server.house import get_vidgen
+from vidgen_core.server.house import find_vidgen
 
 #: Bytes of one file.
 LARGEST: Final = 200 << 20
@@ -30,7 +30,7 @@ async def put(request: Request) -> Response:
 
     The name of a tray is a secret of the page that opened it.
     """
-    app = as_visitor(get_vidgen(), visitor_of(request))
+    app = as_visitor(await find_vidgen(), visitor_of(request))
     tray = await asyncio.to_thread(app.imports.find_tray, request.path_params["tray"])
     announced = request.headers.get("content-length", "")
     size = int(announced) if announced.isdecimal() else 0

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import gc
 import logging
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
@@ -22,6 +25,9 @@ from vidgen_core.server.live import Live
 from vidgen_core.server.routes import routes
 
 _LOG = logging.getLogger(__name__)
+#: Seconds that a thread may go on computing while others wait; Python's own 5 ms make an answer of the API, which has a
+#: few dozen turns (each step of SQLite is one), wait seconds for screens that are being drawn.
+TURN: Final = 0.001
 
 
 class Serving(NamedTuple):
@@ -49,6 +55,10 @@ async def lifespan(live: Live) -> AsyncIterator[None]:
     A database that cannot be opened does not keep the server down: every screen says what is wrong.
     """
     chain_signals(live.close_soon)
+    # When all is closed Python looks through every object for cycles to free, which took longer than the closing.
+    atexit.register(gc.freeze)
+    turn = sys.getswitchinterval()
+    sys.setswitchinterval(min(turn, TURN))
     try:
         vidgen = await asyncio.to_thread(ensure_runner)
         await asyncio.to_thread(Sharing(vidgen.settings_file).ensure_token)
@@ -59,6 +69,7 @@ async def lifespan(live: Live) -> AsyncIterator[None]:
     finally:
         await live.close()
         await asyncio.to_thread(close_vidgen)
+        sys.setswitchinterval(turn)
 
 
 def chain_signals(stop: Callable[[], None]) -> None:

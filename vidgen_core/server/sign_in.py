@@ -15,12 +15,13 @@ from throttled import MemoryStore, Throttled, rate_limiter
 
 from vidgen_core.app import Vidgen
 from vidgen_core.app.roles import AT_HOME, Visitor
-from vidgen_core.app.sharing import COOKIE, SESSION_SECONDS, TICKET_SECONDS, Sharing, clean_name
+from vidgen_core.app.sharing import COOKIE, LOGOUT, SESSION_SECONDS, TICKET_SECONDS, Sharing, clean_name
 from vidgen_core.errors import ErrorKind, Refused
 from vidgen_core.locale import Text
 from vidgen_core.models import LogLevel
 from vidgen_core.server.access import SIGN_IN
-from vidgen_core.server.house import get_vidgen
+from vidgen_core.server.callers import caller_of
+from vidgen_core.server.house import find_vidgen
 from vidgen_core.server.under import address
 from vidgen_core.server.words import text_of
 
@@ -48,11 +49,7 @@ background: var(--sign); border: 0; border-radius: 8px; cursor: pointer }}
 input:focus-visible, button:focus-visible, a:focus-visible {{ outline: 3px solid var(--sign); outline-offset: 2px }}
 .no {{ color: var(--no); font-weight: 600 }} a {{ color: inherit }}
 </style></head><body><main><h1>{title}</h1>{body}</main></body></html>"""
-_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'",
-    "Cache-Control": "no-store",
-}
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 
 
 class SignIn:
@@ -78,8 +75,9 @@ class SignIn:
         if visitor == AT_HOME:
             return _forget(RedirectResponse(address(where), 303))
         if visitor is not None:
-            return _page(text_of(request), _signed_in(text_of(request), visitor))
-        vidgen = await asyncio.to_thread(get_vidgen)
+            # The way out of an identity provider leads to an address of its own.
+            return _page(text_of(request), _signed_in(text_of(request), visitor), forms="*")
+        vidgen = await find_vidgen()
         if vidgen.settings().sharing.sign_in == "oidc":
             return RedirectResponse(address(where), 303)
         return _page(text_of(request), _form(text_of(request), where))
@@ -87,11 +85,11 @@ class SignIn:
     async def enter(self, request: Request) -> Response:
         """Check a password; the cookie is the answer."""
         form = await request.form()
-        t, where = text_of(request), _safe(_field(form, "next"))
+        t, where, name = text_of(request), _safe(_field(form, "next")), clean_name(_field(form, "name"))
         if self._too_often(request):
-            return _page(t, _form(t, where, Refused("too_many_tries", kind=ErrorKind.RATE_LIMIT)), 429)
-        vidgen = await asyncio.to_thread(get_vidgen)
-        name, password = clean_name(_field(form, "name")), _field(form, "password")
+            return _page(t, _form(t, where, Refused("too_many_tries", kind=ErrorKind.RATE_LIMIT), name), 429)
+        vidgen = await find_vidgen()
+        password = _field(form, "password")
         visitor = await asyncio.to_thread(_check, vidgen, name, password)
         if visitor is None:
             return _page(t, _form(t, where, Refused("password_wrong", kind=ErrorKind.AUTH), name), 401)
@@ -100,7 +98,7 @@ class SignIn:
     async def exchange(self, request: Request) -> Response:
         """Change the ticket that the shell gave to somebody whom the identity provider knows for a cookie."""
         form = await request.form()
-        vidgen = await asyncio.to_thread(get_vidgen)
+        vidgen = await find_vidgen()
         sharing = Sharing(vidgen.settings_file)
         visitor = sharing.open(_field(form, "ticket"), "ticket", TICKET_SECONDS)
         if visitor is None or sharing.settings.sign_in != "oidc":
@@ -110,12 +108,13 @@ class SignIn:
         return _remember(request, RedirectResponse(address(_safe(_field(form, "next"))), 303), vidgen, visitor)
 
     async def leave(self, request: Request) -> Response:  # noqa: ARG002 - every route is asked with one
-        """Forget who it was."""
-        return _forget(RedirectResponse(address(SIGN_IN), 303))
+        """Forget who it was, and have Streamlit and the identity provider forget it as well."""
+        vidgen = await find_vidgen()
+        oidc = vidgen.settings().sharing.sign_in == "oidc"
+        return _forget(RedirectResponse(address(LOGOUT if oidc else SIGN_IN), 303))
 
     def _too_often(self, request: Request) -> bool:
-        host = request.client.host if request.client else "?"
-        return bool(self._of_one.limit(host).limited or self._of_all.limit("all").limited)
+        return bool(self._of_one.limit(caller_of(request)).limited or self._of_all.limit("all").limited)
 
 
 def _throttle(tries: int) -> Any:
@@ -165,9 +164,11 @@ def _field(form: FormData, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _page(t: Text, body: str, status: int = 200) -> Response:
+def _page(t: Text, body: str, status: int = 200, forms: str = "'self'") -> Response:
+    """The page; ``forms`` is where a form of it may end up, redirects included."""
     content = _PAGE.format(lang="zh-CN" if t.lang == "zh" else "en", title=html.escape(t("share.title")), body=body)
-    return HTMLResponse(content, status, headers=_HEADERS)
+    policy = f"{_POLICY}; form-action {forms}"
+    return HTMLResponse(content, status, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
 
 
 def _form(t: Text, where: str, error: Refused | None = None, name: str = "") -> str:

@@ -23,7 +23,7 @@ from vidgen_core.settings.sections import (
     WritingSettings,
     YunwuSettings,
 )
-from vidgen_core.settings.values import mask_secret
+from vidgen_core.settings.values import mask_secret, names_in
 
 __all__ = [
     "PATTERN_FIELDS",
@@ -44,6 +44,7 @@ __all__ = [
     "dotted_get",
     "load_settings",
     "mask_secret",
+    "names_in",
     "parse_value",
     "setting_names",
 ]

@@ -7,6 +7,7 @@ import re
 import string
 from datetime import date
 from decimal import Decimal
+from ipaddress import ip_network
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
@@ -15,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from vidgen_core.locations import Locations
 from vidgen_core.models import VIDEO_MODES, Mode
-from vidgen_core.settings.values import Filled, Ratio, Section, WebAddress, tail, wrong
+from vidgen_core.settings.values import Filled, Ratio, Section, WebAddress, names_in, tail, wrong
 
 #: What a file name pattern may name.
 PATTERN_FIELDS: Final = frozenset({"project", "shot", "take", "provider", "model", "created", "chosen"})
@@ -394,6 +395,8 @@ class SharingSettings(Section):
     """With oidc: addresses of those who also change keys, settings and budget."""
     allowed_hosts: str = ""
     """More names under which this server may be asked, separated by commas, e.g. studio.example; read at the start."""
+    trusted_proxies: str = ""
+    """Proxies on other machines whose X-Forwarded-For is believed, e.g. 10.0.0.5 or 172.16.0.0/12; read at the start."""
 
     @field_validator("viewer_password", "maker_password", "owner_password")
     @classmethod
@@ -402,6 +405,17 @@ class SharingSettings(Section):
         if value and not value.startswith("$argon2"):
             raise wrong("password_hash")
         return secret
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _must_be_addresses(cls, names: str) -> str:
+        try:
+            everybody = any(ip_network(name).prefixlen == 0 for name in names_in(names))
+        except ValueError:
+            raise wrong("proxy_address") from None
+        if everybody:
+            raise wrong("proxy_everybody")
+        return names
 
     @field_validator("token")
     @classmethod

@@ -19,6 +19,11 @@ def tail(secret: str) -> str:
     return secret[-4:] if len(secret) >= 11 else ""
 
 
+def names_in(listed: str) -> tuple[str, ...]:
+    """What stands in a list with commas."""
+    return tuple(name.strip() for name in listed.split(",") if name.strip())
+
+
 def wrong(reason: str, **params: Any) -> PydanticCustomError:
     """``reason.<reason>`` in the catalogues is its sentence."""
     return PydanticCustomError(reason, "{reason}", {"reason": reason, **params})

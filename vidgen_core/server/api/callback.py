@@ -25,7 +25,7 @@ from vidgen_core.errors import ErrorKind, InputError, Refused
 from vidgen_core.models import Mode
 from vidgen_core.server.api.common import errors
 from vidgen_core.server.api.shapes.providers import CallbackAnswer
-from vidgen_core.server.house import get_vidgen
+from vidgen_core.server.house import find_vidgen
 
 #: Seconds that the sender's clock may differ from ours.
 WINDOW: Final = 300.0
@@ -77,7 +77,7 @@ def callback_routes(callbacks: Callbacks) -> APIRouter:
     ) -> CallbackAnswer:
         """A job of KIE has ended. Without a webhook key in the settings a message only brings the next look forward."""
         job = _job(await request.body())
-        vidgen = await run_in_threadpool(get_vidgen)
+        vidgen = await find_vidgen()
         key = vidgen.settings().providers.kie.webhook_secret.get_secret_value()
         if key:
             callbacks.check(key, job, x_webhook_timestamp, x_webhook_signature)

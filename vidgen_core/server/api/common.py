@@ -14,22 +14,23 @@ from vidgen_core.locale import Text
 from vidgen_core.models import Project
 from vidgen_core.server.access import visitor_of
 from vidgen_core.server.api.shapes.base import LARGEST, ErrorAnswer
-from vidgen_core.server.house import get_vidgen
+from vidgen_core.server.house import find_vidgen
 from vidgen_core.server.words import text_of
 
 #: The project where none is named.
 DEFAULT: Final = "default"
 
 
-def _visitor(connection: HTTPConnection) -> Visitor:
+# These are asynchronous although they wait for nothing: FastAPI takes what is not to a thread, one way each.
+async def _visitor(connection: HTTPConnection) -> Visitor:
     return visitor_of(connection)
 
 
-def _facade(visitor: Annotated[Visitor, Depends(_visitor)]) -> Vidgen:
-    return as_visitor(get_vidgen(), visitor)
+async def _facade(visitor: Annotated[Visitor, Depends(_visitor)]) -> Vidgen:
+    return as_visitor(await find_vidgen(), visitor)
 
 
-def _words(connection: HTTPConnection) -> Text:
+async def _words(connection: HTTPConnection) -> Text:
     return text_of(connection)
 
 

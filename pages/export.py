@@ -2,10 +2,12 @@
 
 import streamlit as st
 
+from vidgen_core.app.roles import Role
 from vidgen_core.ui.export_cleanup import show_cleanup
 from vidgen_core.ui.export_jobs import show_exports
 from vidgen_core.ui.export_options import show_choice, show_summary
 from vidgen_core.ui.session import Visit, here
+from vidgen_core.ui.sign_in import may
 
 
 def empty(visit: Visit) -> None:
@@ -24,6 +26,8 @@ if film.takes:
     show_summary(visit, film)
 else:
     empty(visit)
-show_choice(visit)
+if may(Role.MAKER):
+    show_choice(visit)
 show_exports()
-show_cleanup(visit)
+if may(Role.OWNER):
+    show_cleanup(visit)

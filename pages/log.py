@@ -7,8 +7,9 @@ from typing import Final, Literal
 
 import streamlit as st
 
+from vidgen_core.app.roles import Role
 from vidgen_core.store import LogFilter
-from vidgen_core.ui import dialogs, log_view, push
+from vidgen_core.ui import dialogs, log_view, push, sign_in
 from vidgen_core.ui.session import Visit, answered, here, show_told, tell
 
 _LIVE: Final = "log_lines"
@@ -115,7 +116,8 @@ def tools(visit: Visit) -> None:
                 on_click="ignore",
                 width="stretch",
             )
-    st.button(t("common.clear"), icon=":material/delete_sweep:", key="log_clear", on_click=ask_clear)
+    if sign_in.may(Role.OWNER):
+        st.button(t("common.clear"), icon=":material/delete_sweep:", key="log_clear", on_click=ask_clear)
 
 
 @answered

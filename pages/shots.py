@@ -7,6 +7,7 @@ import streamlit as st
 
 from vidgen_core.app.projects import SAMPLE
 from vidgen_core.app.roles import Role
+from vidgen_core.locale import Text
 from vidgen_core.models import Mode
 from vidgen_core.store import ShotFilter
 from vidgen_core.ui import (
@@ -72,7 +73,8 @@ def filters(visit: Visit) -> ShotFilter:
             on_change=to_first_page,
             label_visibility="collapsed",
         )
-        st.button(t("shots.add"), icon=":material/add:", key="add_shots", on_click=ask_for_shots, shortcut="N")
+        if sign_in.may(Role.MAKER):
+            st.button(t("shots.add"), icon=":material/add:", key="add_shots", on_click=ask_for_shots, shortcut="N")
     return ShotFilter(state=state, text=(text or "").strip())
 
 
@@ -98,15 +100,20 @@ def view_switch(visit: Visit, wanted: ShotFilter, total: int) -> str:
             persist_state="session",
         )
         if sign_in.may(Role.MAKER):
-            prompt_work.bulk(visit, wanted)
-        if view == "cards":
-            card_select.tick_all_button(visit, wanted, total)
-        shot_table.replacing(visit, wanted)
-        st.space("stretch")
-        generate_all.button(visit, wanted)
-        picture_dialogs.missing_button(visit)
-        project_references.button(visit)
+            work(visit, wanted, view, total)
     return str(view)
+
+
+def work(visit: Visit, wanted: ShotFilter, view: str | None, total: int) -> None:
+    """What makers do with many shots at once."""
+    prompt_work.bulk(visit, wanted)
+    if view == "cards":
+        card_select.tick_all_button(visit, wanted, total)
+    shot_table.replacing(visit, wanted)
+    st.space("stretch")
+    generate_all.button(visit, wanted)
+    picture_dialogs.missing_button(visit)
+    project_references.button(visit)
 
 
 def welcome(visit: Visit) -> None:
@@ -126,16 +133,19 @@ def nothing(visit: Visit, wanted: ShotFilter) -> None:
         st.space("small")
         if wanted == ShotFilter():
             st.markdown(f"### {t('shots.empty_title')}", text_alignment="center", anchors=False)
-            st.markdown(t("shots.empty"), text_alignment="center")
-            with st.container(horizontal=True, horizontal_alignment="center"):
-                st.button(
-                    t("shots.add"), type="primary", icon=":material/add:", key="add_first", on_click=ask_for_shots
-                )
-                st.button(t("shots.make_sample"), key="make_sample", on_click=make_sample)
+            if sign_in.may(Role.MAKER):
+                ways_to_begin(t)
         else:
             st.markdown(t("shots.none_found"), text_alignment="center")
             st.button(t("shots.show_everything"), key="show_everything", on_click=show_everything)
         st.space("small")
+
+
+def ways_to_begin(t: Text) -> None:
+    st.markdown(t("shots.empty"), text_alignment="center")
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        st.button(t("shots.add"), type="primary", icon=":material/add:", key="add_first", on_click=ask_for_shots)
+        st.button(t("shots.make_sample"), key="make_sample", on_click=make_sample)
 
 
 def make_sample() -> None:

@@ -8,9 +8,10 @@ from typing import Final
 
 import streamlit as st
 
+from vidgen_core.app.roles import Role
 from vidgen_core.exporting.film import Format
 from vidgen_core.models import Task
-from vidgen_core.ui import bulk, bulk_work, dispute_pack, push, tables, task_filter
+from vidgen_core.ui import bulk, bulk_work, dispute_pack, push, sign_in, tables, task_filter
 from vidgen_core.ui.session import Visit, here, show_told
 from vidgen_core.ui.task_filter import Query
 
@@ -45,17 +46,20 @@ def table() -> None:
 def above(visit: Visit, query: Query, order: tables.Order, picked: list[Task]) -> None:
     """What the selection can do; without one, how many there are and what can be done with all of them."""
     t = visit.t
-    if picked:
+    may_act = sign_in.may(Role.MAKER)
+    if picked and may_act:
         bulk.show_bar(t, picked)
         dispute_pack.show(visit, [task.id for task in picked if task.attempts])
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="tasks_bar"):
         total = t.n("tasks.total_least" if order.total_is_least else "tasks.total", order.total)
-        st.markdown(f"**{total}** · :gray[{t('tasks.pick_hint')}]", width="content")
+        hint = f" · :gray[{t('tasks.pick_hint')}]" if may_act else ""
+        st.markdown(f"**{total}**{hint}", width="content")
         if order.stale:
             st.button(t("tasks.refresh"), icon=":material/refresh:", key="tasks_refresh", on_click=tables.forget_order)
-        st.space("stretch")
-        bulk.show_all_menu(t, query)
+        if may_act:
+            st.space("stretch")
+            bulk.show_all_menu(t, query)
 
 
 def below(order: tables.Order) -> None:
@@ -89,7 +93,8 @@ def tools(visit: Visit) -> None:
                 width="stretch",
             )
         dispute_pack.show(visit)
-    st.button(t("tasks.clear"), icon=":material/delete_sweep:", key="tasks_clear", on_click=bulk.ask_clear)
+    if sign_in.may(Role.MAKER):
+        st.button(t("tasks.clear"), icon=":material/delete_sweep:", key="tasks_clear", on_click=bulk.ask_clear)
 
 
 def export(visit: Visit, kind: Format) -> bytes:

@@ -11,10 +11,33 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from browser_studio import QUICK, ROOT, Studio, free_port, stop_server, wait_for_server
+from browser_studio import QUICK, ROOT, Studio, free_port, settled, stop_server, wait_for_server
+from playwright.sync_api import Page
 
 from vidgen_core.app import Vidgen
+from vidgen_core.app.roles import Role
+from vidgen_core.app.sharing import Sharing
 from vidgen_core.locations import Locations
+
+PASSWORDS = {Role.VIEWER: "look-look-look", Role.MAKER: "make-make-make", Role.OWNER: "own-own-own-own"}
+
+
+def with_passwords(vidgen: Vidgen, port: int) -> None:
+    """Give each role a password; for ``team``."""
+    sharing = Sharing(vidgen.settings_file)
+    sharing.ensure_token()
+    for role, password in PASSWORDS.items():
+        sharing.set_password(role, password)
+    vidgen.settings_file.change({"sharing.sign_in": "password"})
+
+
+def sign_in(page: Page, url: str, name: str, role: Role) -> None:
+    """Come in by the screen that asks for a password."""
+    page.goto(url)
+    page.get_by_label("name").fill(name)
+    page.get_by_label("Password").fill(PASSWORDS[role])
+    page.get_by_role("button", name="Sign in").click()
+    settled(page)
 
 
 def lay_out(folder: Path) -> None:
@@ -37,7 +60,7 @@ def team(folder: Path, prepare: Callable[[Vidgen, int], None], path: str = "") -
     lay_out(folder / "site-packages")
     with Vidgen.open(Locations(home)) as vidgen:
         vidgen.projects.ensure("first")
-        vidgen.settings_file.change(QUICK)
+        vidgen.settings_file.change({**QUICK, "runner.takes_per_shot": 1})
         prepare(vidgen, port)
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("VIDGEN_", "STREAMLIT_"))}
         with log.open("ab") as output:

@@ -11,41 +11,22 @@ import pytest
 from browser_studio import PATIENCE, Studio, Visitors, card, go
 from playwright.sync_api import Page, expect
 from reverse_proxy import proxied
-from team import team
+from team import sign_in, team, with_passwords
 from test_add_screen import draw, drop
 
-from vidgen_core.app import Vidgen
 from vidgen_core.app.roles import Role
-from vidgen_core.app.sharing import Sharing
 
 PATH = "/team/studio"
-PASSWORDS = {Role.VIEWER: "look-look-look", Role.MAKER: "make-make-make", Role.OWNER: "own-own-own-own"}
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """A server below a path of a proxy, with a password for each role."""
-
-    def prepare(vidgen: Vidgen, port: int) -> None:
-        sharing = Sharing(vidgen.settings_file)
-        sharing.ensure_token()
-        for role, password in PASSWORDS.items():
-            sharing.set_password(role, password)
-        vidgen.settings_file.change({"sharing.sign_in": "password"})
-
     with (
-        team(tmp_path_factory.mktemp("shared"), prepare, PATH) as studio,
+        team(tmp_path_factory.mktemp("shared"), with_passwords, PATH) as studio,
         proxied(urlsplit(studio.url).port or 0, PATH) as url,
     ):
         yield replace(studio, url=url)
-
-
-def sign_in(page: Page, url: str, name: str, role: Role) -> None:
-    page.goto(url)
-    page.get_by_label("name").fill(name)
-    page.get_by_label("Password").fill(PASSWORDS[role])
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
 
 
 def loaded(page: Page) -> None:

@@ -11,6 +11,8 @@ from screens import Screen, open_screen
 
 from vidgen_core.app.roles import Role, Visitor
 from vidgen_core.app.sharing import COOKIE, Sharing
+from vidgen_core.errors import ErrorKind
+from vidgen_core.models import TaskStatus
 
 Sit = Callable[[Role], None]
 
@@ -59,8 +61,41 @@ def test_pages_for_others_are_not_there(screen: Screen, sit: Sit, role: Role, hi
             screen.at.switch_page(f"../../pages/{page}.py")
 
 
-def test_what_a_viewer_must_not_do_is_answered_by_a_sentence(screen: Screen, sit: Sit) -> None:
+@pytest.fixture
+def filled(screen: Screen) -> Screen:
+    """With something in every state for which a screen has a button."""
+    screen.app.shots.add(screen.project.id, prompt="a shot without a picture")
+    screen.add_takes(2)
+    screen.fail(screen.add_tasks()[0], ErrorKind.TIMEOUT)
+    screen.submit(screen.add_tasks()[0], None)
+    screen.add_tasks(status=TaskStatus.PENDING)
+    return screen
+
+
+@pytest.mark.parametrize("page", ["shots", "tasks", "storyboard", "pick", "log", "figures"])
+def test_no_button_that_a_viewer_sees_is_refused(filled: Screen, sit: Sit, page: str) -> None:
     sit(Role.VIEWER)
+    filled.open(page)
+    for key in {button.key for button in filled.at.button if button.key and not button.disabled}:
+        filled.open(page)
+        filled.press(key)
+        assert "Ask an owner" not in filled.words() + filled.toasts(), key
+    assert {box.disabled for box in filled.at.text_area} <= {True}
+
+
+def test_a_maker_sees_what_makes_and_nothing_that_rules(filled: Screen, sit: Sit) -> None:
+    sit(Role.MAKER)
+    keys = {button.key for page in ("shots", "tasks", "log") for button in filled.open(page).button}
+    assert {"generate_all", "pause", "tasks_clear", "add_shots"} <= keys
+    assert not keys & {"open_video_settings", "open_picture_settings", "log_clear"}
+
+
+def test_what_a_viewer_must_not_do_is_answered_by_a_sentence(
+    screen: Screen, sit: Sit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sit(Role.VIEWER)
+    # A button that should not have been drawn.
+    monkeypatch.setattr("vidgen_core.ui.sign_in.may", lambda _: True)
     screen.run()
     screen.press("pause")
     assert "Ask an owner" in screen.toasts()

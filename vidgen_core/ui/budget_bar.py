@@ -8,12 +8,13 @@ from typing import Any, Final
 import streamlit as st
 
 from vidgen_core.app import Status
+from vidgen_core.app.roles import Role
 from vidgen_core.errors import ErrorKind
 from vidgen_core.locale import Text
 from vidgen_core.models import Mode
 from vidgen_core.money import Scope, Standing
 from vidgen_core.runner.thrift import CODES
-from vidgen_core.ui import dialogs
+from vidgen_core.ui import dialogs, sign_in
 from vidgen_core.ui.labels import mode_label
 from vidgen_core.ui.session import Visit, answered, here, tell
 
@@ -69,7 +70,7 @@ def held(visit: Visit, code: str, params: dict[str, Any], mode: Mode | None = No
     key = mode.value if mode else "project"
     with st.container(horizontal=True, vertical_alignment="center", key=f"budget_held_{key}"):
         st.warning(said, icon=":material/savings:")
-        if code == "budget_rate_missing":
+        if code == "budget_rate_missing" or not sign_in.may(Role.OWNER):
             return
         scope = Scope(code.removeprefix("budget_"))
         st.button(
@@ -86,7 +87,8 @@ def _canary(visit: Visit, batch: int, waiting: Any) -> None:
     said = t(f"shell.canary_{name}", done=waiting.done, first=waiting.first, waiting=t.number(waiting.waiting))
     with st.container(horizontal=True, vertical_alignment="center", key=f"canary_{batch}"):
         st.info(said, icon=":material/looks_one:")
-        st.button(t("shell.canary_go_on"), key=f"canary_go_on_{batch}", on_click=_release, args=(batch,))
+        if sign_in.may(Role.MAKER):
+            st.button(t("shell.canary_go_on"), key=f"canary_go_on_{batch}", on_click=_release, args=(batch,))
 
 
 @answered

@@ -14,6 +14,7 @@ import streamlit as st
 
 from vidgen_core.app import ShotView, Step, StepName
 from vidgen_core.app.cleanup import CLEANED
+from vidgen_core.app.roles import Role
 from vidgen_core.errors import NotFound
 from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import ENDED, Mode, Shot, Take, Task, TaskStatus
@@ -35,6 +36,7 @@ from vidgen_core.ui.shot_dialogs import (
     delete,
     show_facts,
 )
+from vidgen_core.ui.sign_in import may
 
 #: More takes than this are shown when asked for.
 SHOWN: Final = 6
@@ -107,6 +109,9 @@ def _card(view: ShotView) -> None:
 
 def _head(visit: Visit, view: ShotView) -> None:
     t, shot = visit.t, view.shot
+    if not may(Role.MAKER):
+        st.markdown(f"#### {plain(shot.number)}", width="content", anchors=False)
+        return
     estimate = visit.app.tasks.estimate_for([shot])
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         tick_box(visit, shot)
@@ -286,7 +291,7 @@ def _ended(visit: Visit, task: Task) -> None:
     _task_menu(t, task, badge_of(t, task.status))
     if task.failure is not None:
         st.caption(t.failure(task.failure))
-    for step in visit.app.tasks.steps(task):
+    for step in visit.app.tasks.steps(task) if may(Role.MAKER) else ():
         st.button(
             step_label(t, step),
             key=f"step_{task.id}_{step.name}",
@@ -345,7 +350,8 @@ def _take_acts(view: ShotView, take: Take) -> dict[str, Callable[[], None]]:
     acts: dict[str, Callable[[], None]] = {"facts": lambda: show_facts(view.shot.number, take)}
     if any(task.id == take.task_id for task in view.tasks):
         acts["history"] = lambda: _history(take.task_id)
-    acts["unreject" if take.rejected is not None else "reject"] = lambda: _reject(take)
+    if may(Role.MAKER):
+        acts["unreject" if take.rejected is not None else "reject"] = lambda: _reject(take)
     return acts
 
 
@@ -368,14 +374,15 @@ def _take_buttons(t: Text, shot: Shot, take: Take, *, chosen: bool) -> None:
             on_click=_play,
             args=(shot.id, None if playing else take.id),
         )
-        st.button(
-            icon("star-filled", t("shots.unchoose")) if chosen else icon("star", t("shots.choose")),
-            key=f"choose_{take.id}",
-            help=t("shots.unchoose" if chosen else "shots.choose"),
-            type="tertiary",
-            on_click=_choose,
-            args=(shot.id, None if chosen else take.id),
-        )
+        if may(Role.MAKER):
+            st.button(
+                icon("star-filled", t("shots.unchoose")) if chosen else icon("star", t("shots.choose")),
+                key=f"choose_{take.id}",
+                help=t("shots.unchoose" if chosen else "shots.choose"),
+                type="tertiary",
+                on_click=_choose,
+                args=(shot.id, None if chosen else take.id),
+            )
         st.link_button(
             icon("download", t("shots.download")),
             download_url(take),
@@ -417,9 +424,9 @@ def _take_menu(t: Text, key: str, label: str, number: int, acts: dict[str, Calla
 def _task_menu(t: Text, task: Task, state: str) -> None:
     """The menu of a take without a video."""
     acts: dict[str, Callable[[], None]] = {"history": lambda: _history(task.id)}
-    if task.status in ENDED:
+    if may(Role.MAKER) and task.status in ENDED:
         acts["remove"] = lambda: remove(task.id)
-    elif not task.cancel_requested:
+    elif may(Role.MAKER) and not task.cancel_requested:
         acts["cancel"] = lambda: bulk.cancel([task.id])
     _take_menu(t, f"task_menu_{task.id}", f"**{take_label(task)}** {state}", task.take, acts)
 

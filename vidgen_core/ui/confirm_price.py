@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
+from vidgen_core.app.roles import Role
 from vidgen_core.locale import Text
 from vidgen_core.models import Money, Task
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
-from vidgen_core.ui import dialogs
+from vidgen_core.ui import dialogs, sign_in
 from vidgen_core.ui.session import answered, here, tell
 
 
 def confirm_button(t: Text, task: Task) -> None:
     """Shown only while the take waits; looking at the price costs nothing."""
-    if task.stage == WAITING_FOR_CONFIRMATION and not task.cancel_requested:
+    waits = task.stage == WAITING_FOR_CONFIRMATION and not task.cancel_requested
+    if waits and sign_in.may(Role.MAKER):
         st.button(
             t("shots.confirm_price"),
             key=f"confirm_price_{task.id}",

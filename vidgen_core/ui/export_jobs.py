@@ -7,9 +7,11 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.app.exports import Export
+from vidgen_core.app.roles import Role
 from vidgen_core.ui.labels import plain
 from vidgen_core.ui.media import outside
 from vidgen_core.ui.session import Visit, answered, here, keep, now, show_told, tell
+from vidgen_core.ui.sign_in import may
 
 #: Seconds between two looks at exports under way.
 _TICK: Final = 1.0
@@ -75,22 +77,23 @@ def _show(visit: Visit, export: Export) -> None:
 def _buttons(visit: Visit, export: Export) -> None:
     t = visit.t
     if export.live:
-        st.button(
-            t("common.cancel"), icon=":material/close:", key=f"cancel_{export.id}", on_click=_cancel, args=(export.id,)
-        )
+        if may(Role.MAKER):
+            key = f"cancel_{export.id}"
+            st.button(t("common.cancel"), icon=":material/close:", key=key, on_click=_cancel, args=(export.id,))
         return
     if export.state == "done" and not export.folder:
         url = outside(f"/app/static/media/export/{export.project_id}/{export.id}")
         st.link_button(t("export.download"), url, icon=":material/download:", key=f"download_{export.id}")
-    st.button(
-        t("export.remove"),
-        icon=":material/delete:",
-        key=f"remove_{export.id}",
-        help=t("export.remove_help"),
-        type="tertiary",
-        on_click=_remove,
-        args=(export.id,),
-    )
+    if may(Role.MAKER):
+        st.button(
+            t("export.remove"),
+            icon=":material/delete:",
+            key=f"remove_{export.id}",
+            help=t("export.remove_help"),
+            type="tertiary",
+            on_click=_remove,
+            args=(export.id,),
+        )
 
 
 @answered

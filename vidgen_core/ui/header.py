@@ -10,11 +10,12 @@ from typing import Any, Final
 import streamlit as st
 
 from vidgen_core.app import Status
+from vidgen_core.app.roles import Role
 from vidgen_core.errors import ErrorKind
 from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import Mode, Money, TaskStatus
 from vidgen_core.store import TaskFilter
-from vidgen_core.ui import budget_bar, dialogs, picture_settings, push, video_settings
+from vidgen_core.ui import budget_bar, dialogs, picture_settings, push, sign_in, video_settings
 from vidgen_core.ui.labels import MODE_ICONS, mode_label, status_colour
 from vidgen_core.ui.session import Visit, answered, here, now, show_told, tell
 
@@ -46,6 +47,7 @@ def show() -> None:
 def _header() -> None:
     show_told()
     visit = here()
+    sign_in.stay(visit.app)
     status = visit.app.runner.status(visit.project.id)
     _tell_the_end(visit, status)
     with st.container(border=True, key="header", gap="small"):
@@ -77,6 +79,8 @@ def _provider(visit: Visit, status: Status) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _modes(visit, status)
         _connection(t, status)
+        if not sign_in.may(Role.OWNER):
+            return
         st.space("stretch")
         st.button(
             t("pictures.settings_button"),
@@ -105,7 +109,7 @@ def _modes(visit: Visit, status: Status) -> None:
         key=_MODE,
         on_change=_switch_mode,
         label_visibility="collapsed",
-        disabled="mode" in visit.app.settings_file.from_environment(),
+        disabled=not sign_in.may(Role.OWNER) or "mode" in visit.app.settings_file.from_environment(),
         wrap=True,
     )
 
@@ -166,8 +170,9 @@ def _figures(visit: Visit, status: Status) -> None:
         if spent := _spent(t, status):
             st.badge(spent, color="gray")
         budget_bar.badge(t, status)
-        st.space("stretch")
-        _stops(visit, status)
+        if sign_in.may(Role.MAKER):
+            st.space("stretch")
+            _stops(visit, status)
 
 
 def _count(status: Status, statuses: tuple[TaskStatus, ...]) -> int:
@@ -287,7 +292,8 @@ def _troubles(visit: Visit, status: Status) -> None:
         why = t.error(ErrorKind.PROVIDER, str(hold.get("code")), _in_words(t, mode, hold.get("params") or {}))
         with st.container(horizontal=True, vertical_alignment="center", key=f"lane_{mode}"):
             st.warning(t("shell.lane_held", mode=mode_label(t, mode), why=why), icon=":material/front_hand:")
-            st.button(t("shell.go_on"), key=f"go_on_{mode}", on_click=_resume)
+            if sign_in.may(Role.MAKER):
+                st.button(t("shell.go_on"), key=f"go_on_{mode}", on_click=_resume)
 
 
 def _in_words(t: Text, mode: Mode, params: dict[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from typing import Any, Final
 import streamlit as st
 
 from vidgen_core.app import Step, StepName
+from vidgen_core.app.roles import Role
 from vidgen_core.errors import NotFound
 from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import LIVE, Attempt, AttemptState, Mode, Task
 from vidgen_core.store import LogFilter
-from vidgen_core.ui import bulk, dialogs, log_view, push, tables
+from vidgen_core.ui import bulk, dialogs, log_view, push, sign_in, tables
 from vidgen_core.ui.labels import Colour, elapsed, mode_label, plain, status_badge, step_label, take_label
 from vidgen_core.ui.session import Visit, answered, clock, here, now, show_told, tell
 
@@ -50,7 +51,8 @@ def _open(title: str, task_id: int) -> None:
 
 def _drawer(task_id: int) -> None:
     _refreshed(task_id)
-    _adopting(task_id)
+    if sign_in.may(Role.MAKER):
+        _adopting(task_id)
 
 
 @st.fragment(key=_LIVE, run_every=_SLOWLY)
@@ -63,7 +65,8 @@ def _refreshed(task_id: int) -> None:
         st.info(visit.t.error(error.kind, error.code, error.params))
         return
     _summary(visit, task)
-    _ways_on(visit, task)
+    if sign_in.may(Role.MAKER):
+        _ways_on(visit, task)
     attempts = visit.app.tasks.attempts(task_id)
     st.subheader(visit.t.n("tasks.attempts", len(attempts)), anchor=False)
     for attempt in reversed(attempts):

@@ -9,6 +9,7 @@ from typing import Any, Final
 import streamlit as st
 
 from vidgen_core.app import ShotView
+from vidgen_core.app.roles import Role
 from vidgen_core.errors import NotFound
 from vidgen_core.locale import Text
 from vidgen_core.models import LIVE, Take
@@ -17,6 +18,7 @@ from vidgen_core.ui.labels import plain, price
 from vidgen_core.ui.media import download_url, image_url, outside, poster_url, video_url
 from vidgen_core.ui.pick_order import Standing
 from vidgen_core.ui.session import Visit, answered, here, tell
+from vidgen_core.ui.sign_in import may
 
 _KEY: Final = "pick_wall"
 #: Reasons that one key gives; people's own words may stand beside them.
@@ -136,7 +138,7 @@ def _picture(view: ShotView) -> str | None:
 def foot(visit: Visit, standing: Standing) -> None:
     """One more take, for when none will do."""
     t, view = visit.t, standing.view
-    if view is None:
+    if view is None or not may(Role.MAKER):
         return
     live = sum(1 for task in view.tasks if task.status in LIVE)
     estimate = visit.app.tasks.estimate(visit.project.id, [view.shot.id], takes=1)

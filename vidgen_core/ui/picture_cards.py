@@ -8,7 +8,9 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.app import ShotView
+from vidgen_core.app.roles import Role
 from vidgen_core.models import ENDED, Candidate, Shot, Task, TaskStatus
+from vidgen_core.ui import sign_in
 from vidgen_core.ui.labels import price
 from vidgen_core.ui.media import candidate_url, icon
 from vidgen_core.ui.session import Visit, answered, here, tell
@@ -21,6 +23,8 @@ _SHOW_REJECTED: Final = "_rejected_pictures_of"
 def missing(visit: Visit, shot: Shot) -> None:
     """What stands where a picture will be: have one made, or bring one."""
     t = visit.t
+    if not sign_in.may(Role.MAKER):
+        return
     estimate = visit.app.pictures.estimate_for([shot])
     if estimate.tasks and not shot.drawing_count:
         # The place of a picture is narrow: one button, two lines at most.
@@ -97,6 +101,8 @@ def _candidate(visit: Visit, shot: Shot, candidate: Candidate) -> None:
         st.image(candidate_url(candidate), width="stretch", alt=t("pictures.alt", shot=shot.number, n=candidate.number))
     else:
         st.caption(":material/link:")
+    if not sign_in.may(Role.MAKER):
+        return
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="xxsmall"):
         st.button(
             icon("star-filled", t("pictures.chosen")) if candidate.chosen else icon("star", t("pictures.choose")),

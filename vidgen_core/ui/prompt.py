@@ -10,8 +10,10 @@ from typing import Final
 
 import streamlit as st
 
+from vidgen_core.app.roles import Role
 from vidgen_core.locale import Text
 from vidgen_core.models import Shot
+from vidgen_core.ui import sign_in
 from vidgen_core.ui.labels import plain
 from vidgen_core.ui.session import answered, here
 
@@ -41,6 +43,7 @@ def prompt_box(t: Text, shot: Shot) -> None:
         label_visibility="collapsed",
         on_change=_save,
         args=(shot.id,),
+        disabled=not sign_in.may(Role.MAKER),
     )
     if shot.prompt not in (st.session_state[seen], st.session_state[box]):
         _elsewhere(t, shot)

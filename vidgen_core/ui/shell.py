@@ -111,12 +111,17 @@ def _project(app: Vidgen, t: Text, projects: list[Project]) -> Project:
             key=PROJECT,
             bind="query-params",
         )
-        with st.popover(icon("add", t("shell.new_project")), key="new_project_box"):
-            st.text_input(t("shell.new_project_name"), key=_NEW_PROJECT, on_change=_add_project, args=(app,))
-            st.button(
-                t("shell.new_project_make"), type="primary", key="new_project_make", on_click=_add_project, args=(app,)
-            )
+        if sign_in.may(Role.MAKER):
+            _new_project(app, t)
     return next((project for project in projects if project.name == name), projects[0])
+
+
+def _new_project(app: Vidgen, t: Text) -> None:
+    with st.popover(icon("add", t("shell.new_project")), key="new_project_box"):
+        st.text_input(t("shell.new_project_name"), key=_NEW_PROJECT, on_change=_add_project, args=(app,))
+        st.button(
+            t("shell.new_project_make"), type="primary", key="new_project_make", on_click=_add_project, args=(app,)
+        )
 
 
 @answered

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 import streamlit as st
 from pydantic import ValidationError
 
+from vidgen_core.app.roles import Role
 from vidgen_core.errors import InputError, VidgenError
 from vidgen_core.models import Shot, ShotParams
 from vidgen_core.store import ShotFilter
-from vidgen_core.ui import card_select
+from vidgen_core.ui import card_select, sign_in
 from vidgen_core.ui.media import image_url, outside
 from vidgen_core.ui.session import Visit, answered, here, keep, sentence, tell
 
@@ -30,12 +31,12 @@ def show(visit: Visit, shots: list[Shot], offset: int) -> None:
     """One row a shot; ``offset`` is the place of the first one in its list."""
     ids = [shot.id for shot in shots]
     # Edits are kept by position: other shots, or the same in another order, are another editor.
-    key = f"shot_table_{abs(hash(tuple(ids)))}"
+    key, may_edit = f"shot_table_{abs(hash(tuple(ids)))}", sign_in.may(Role.MAKER)
     st.data_editor(
         frame(shots, offset),
         key=key,
         column_config=_columns(visit),
-        disabled=["picture"],
+        disabled=["picture"] if may_edit else True,
         hide_index=True,
         placeholder="–",
         num_rows="fixed",
@@ -43,7 +44,8 @@ def show(visit: Visit, shots: list[Shot], offset: int) -> None:
         args=(ids, key),
         alt=visit.t("shots.table"),
     )
-    st.caption(visit.t("shots.table_hint"))
+    if may_edit:
+        st.caption(visit.t("shots.table_hint"))
 
 
 def frame(shots: list[Shot], offset: int = 0) -> pd.DataFrame:

@@ -13,8 +13,9 @@ import streamlit as st
 
 from vidgen_core.app import Vidgen
 from vidgen_core.app.roles import AT_HOME, Role, Visitor, as_visitor
-from vidgen_core.app.sharing import COOKIE, Sharing, clean_name, is_at_home
+from vidgen_core.app.sharing import COOKIE, LOGOUT, Sharing, clean_name, is_at_home
 from vidgen_core.locale import Text
+from vidgen_core.ui.labels import plain
 from vidgen_core.ui.media import outside
 from vidgen_core.ui.session import words
 
@@ -55,6 +56,17 @@ def visitor() -> Visitor:
     return found
 
 
+def stay(app: Vidgen) -> None:
+    """For what refreshes itself: whose way in was taken away goes back to the door, in a tab that is open as well."""
+    sharing = Sharing(app.settings_file)
+    if sharing.settings.sign_in == "none":
+        known = _by_cookie(sharing)
+    else:
+        known = sharing.open(st.context.cookies.get(COOKIE) or "")
+    if known != visitor():
+        st.rerun()
+
+
 def may(role: Role) -> bool:
     """Whether the visitor has at least the rights of ``role``."""
     return visitor().role >= role
@@ -65,11 +77,7 @@ def show_account(t: Text) -> None:
     who = visitor()
     if who == AT_HOME:
         return
-    text = t("share.account", name=who.name, role=t(f"role.{who.role.word}"))
-    if _account().get("is_logged_in"):
-        st.button(t("share.leave"), help=text, key="sign_out", icon=":material/logout:", on_click=st.logout)
-    else:
-        st.html(f'<a href="{outside("/sign-in")}" target="_self">{html.escape(text)}</a>')
+    _link("/sign-in", t("share.account", name=who.name, role=t(f"role.{who.role.word}")))
 
 
 def _by_cookie(sharing: Sharing) -> Visitor | None:
@@ -91,10 +99,11 @@ def _by_account(sharing: Sharing, t: Text) -> Visitor | None:
             st.stop()
         _login(t)
     email = str(account.get("email") or "")
-    role = sharing.role_of(email, account.get("email_verified") is not False)
+    role = sharing.role_of(email, account.get("email_verified"))
     if role is None:
-        st.error(t("share.oidc_stranger", email=email or "–"), icon=":material/lock:")
-        st.button(t("share.leave"), on_click=st.logout)
+        st.error(t("share.oidc_stranger", email=plain(email) or "–"), icon=":material/lock:")
+        # Not ``st.logout``: it runs the page once more, which would have begun to sign in anew before it has led away.
+        _link(LOGOUT, t("share.leave"))
         st.stop()
     wanted = Visitor(role, clean_name(account.get("name") or email))
     if not sealed or sharing.open(sealed) != wanted:
@@ -119,7 +128,12 @@ def _login(t: Text) -> None:
 def _ask(t: Text) -> None:
     st.title(t("share.title"), anchor=False)
     st.write(t("share.intro"))
-    st.html(f'<a href="{outside("/sign-in")}" target="_self">{html.escape(t("share.enter"))}</a>')
+    _link("/sign-in", t("share.enter"))
+
+
+def _link(path: str, text: str) -> None:
+    """A link within this tab."""
+    st.html(f'<a href="{outside(path)}" target="_self">{html.escape(text)}</a>')
 
 
 def _post(action: str, fields: dict[str, str]) -> None:

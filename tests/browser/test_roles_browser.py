@@ -99,6 +99,11 @@ def test_a_viewer_a_maker_and_an_owner_come_in_by_their_passwords(
     expect(card(page, shot).get_by_role("textbox")).to_be_disabled()
     keep_picture(page, "viewer")
     no_settings(page, visitor, locked, project)
+    go(page, locked.at(project, "pick"))
+    expect(page.locator("video").first).to_be_visible()
+    expect(page.get_by_role("button", name="Choose")).to_have_count(0)
+    keep_picture(page, "viewer-picks")
+    go(page, locked.at(project))
     can = answers(page, locked, project, shot, made.id)
     assert can == {"looks": 200, "film": 200, "hears": True, "makes": 403, "rules": 403}
     leave(page, "Vi · viewer")

@@ -98,7 +98,7 @@ class Wall {
     const reject = make("button", "reject")
     const get = make("a", "get", "↓")
     get.href = take.download
-    row.append(choose, reject)
+    if (this.data.pickable) row.append(choose, reject)
     const line = make("div", "line")
     line.append(facts, get)
     node.append(frame, line, reason, row)
@@ -191,7 +191,7 @@ class Wall {
 
   choose(place) {
     const take = this.data.takes[place]
-    if (!take) return
+    if (!take || !this.data.pickable) return
     const on = !take.chosen
     for (const other of this.data.takes) other.chosen = false
     take.chosen = on
@@ -207,7 +207,7 @@ class Wall {
 
   reject(place) {
     const take = this.data.takes[place]
-    if (!take) return
+    if (!take || !this.data.pickable) return
     this.focus = place
     if (take.rejected !== null) {
       take.rejected = null
@@ -342,7 +342,8 @@ class Wall {
     if (this.help.dataset.words === w.keys) return
     this.help.dataset.words = w.keys
     const list = make("dl")
-    const keys = [["1–5", w.help_choose], ["X", w.help_reject], ["← →", w.help_takes], ["J K", w.help_shots], ["Space", w.help_play]]
+    const keys = [["← →", w.help_takes], ["J K", w.help_shots], ["Space", w.help_play]]
+    if (this.data.pickable) keys.unshift(["1–5", w.help_choose], ["X", w.help_reject])
     for (const [key, words] of keys) {
       const term = make("dt")
       for (const one of key.split(" ")) term.append(make("kbd", "", one), " ")

@@ -65,8 +65,9 @@ def head(visit: Visit, standing: Standing) -> None:
             icon=":material/star:",
             color="violet" if not standing.waiting else "gray",
         )
-        st.space("stretch")
-        st.toggle(t("pick.go_on"), key="pick_go_on", help=t("pick.go_on_help"), persist_state="session")
+        if may(Role.MAKER):
+            st.space("stretch")
+            st.toggle(t("pick.go_on"), key="pick_go_on", help=t("pick.go_on_help"), persist_state="session")
     if view.shot.prompt:
         st.markdown(plain(view.shot.prompt))
 
@@ -89,6 +90,7 @@ def describe(visit: Visit, standing: Standing) -> dict[str, Any]:
         return {}
     return {
         "shot": view.shot.id,
+        "pickable": may(Role.MAKER),
         "takes": [_take(t, view, take) for take in view.takes],
         "strip": _strip(visit, standing),
         "words": {name: t(f"pick.{name}") for name in _WORDS},

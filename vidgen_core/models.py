@@ -350,6 +350,11 @@ class Take(Frozen):
     rejected: str | None = None
     created_at: datetime
 
+    @property
+    def is_good(self) -> bool:
+        """Nobody has put it aside and nothing about it is doubtful."""
+        return self.rejected is None and not self.warnings
+
 
 class Candidate(Frozen):
     """A picture that may become a shot's reference image: drawn by a task, or given by a person."""

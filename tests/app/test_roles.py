@@ -23,7 +23,7 @@ RULES = {
     "exports": {"close"},
     "disputes": {"write"},
     "notices": {"test", "start", "stop"},
-    "way": {"start", "stop", "end", "note"},
+    "way": {"start", "stop", "note"},
     "desk": {"start", "stop", "close", "settings", "open_chat", "ask", "test"},
     "cleanup": {"plan", "carry_out", "backup"},
     "settings_file": {"change", "write_default"},

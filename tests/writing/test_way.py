@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.app.app_doubles import failed
+from tests.exporting.exporting_material import COLOURS, make_video
 from tests.writing.sample_scripts import LIGHTHOUSE
 from vidgen_core.app import Vidgen
-from vidgen_core.app.way import WayStep
+from vidgen_core.app.way import Walk, WayStep
+from vidgen_core.errors import ErrorKind
 from vidgen_core.locations import Locations
-from vidgen_core.models import Project, ScriptState
-from vidgen_core.store import NewShot
+from vidgen_core.media.video import probe, sha256_file
+from vidgen_core.models import Mode, Project, ScriptState, Shot, Take, TaskStatus
+from vidgen_core.store import NewShot, NewTake
 
 
 @pytest.fixture
@@ -77,14 +81,12 @@ def test_a_script_becomes_takes_by_itself_and_a_persons_words_stay(offline: Vidg
     added = offline.scripts.store(script.id).added
     mine = offline.shots.edit(added[0].id, prompt="向左平移，我自己写的")
     offline.shots.edit(added[1].id, prompt="")
-    offline.way.go(project.id)
-    offline.runner.start()
-    _until(lambda: not offline.way.walk(project.id).on)  # type: ignore[union-attr]
+    walk = walked(offline, project)
 
-    walk = offline.way.walk(project.id)
-    assert walk is not None
-    assert walk.note == "done"
+    assert (walk.note, walk.clips) == ("done", len(added))
     found = steps(offline, project)
+    assert {step.state for step in found.values()} == {"done"}
+    assert offline.way.unfilmed(project.id) == (0, [])
     assert (found["pictures"].missing, found["prompts"].missing, found["videos"].missing) == (0, 0, 0)
     assert offline.shots.get(mine.id).prompt == "向左平移，我自己写的"
     takes = [take for shot in added for take in offline.shots.view(shot.id).takes]
@@ -92,6 +94,101 @@ def test_a_script_becomes_takes_by_itself_and_a_persons_words_stay(offline: Vidg
     (version,) = [view for view in offline.prompts.versions(mine.id) if view.takes]
     assert (version.version.text, version.takes) == ("向左平移，我自己写的", (1,))
     assert offline.prompts.version_of_take(mine.id, 1) == version.version.number
+    cut = offline.exports.cut(project.id)
+    assert cut is not None
+    assert probe(cut).frames == sum(probe(offline.results.file(take)).frames for take in takes)
+    assert {"walk_chose", "walk_cuts", "walk_done"} <= logged(offline, project)
+
+
+def test_the_choice_and_the_doubts_are_left_to_a_person_and_a_cut_is_made_once(offline: Vidgen) -> None:
+    project = offline.projects.ensure("ep01")
+    rejected, chosen, doubtful = (new_shot(offline, project, prompt="pan left") for _ in range(3))
+    first = add_take(offline, rejected, 0)
+    offline.results.reject(first.id, "")
+    good = add_take(offline, rejected, 1)
+    add_take(offline, chosen, 2)
+    mine = add_take(offline, chosen, 3)
+    offline.results.choose(chosen.id, mine.id)
+    add_take(offline, doubtful, 4, warnings=("ratio_differs",))
+    assert (steps(offline, project)["export"].missing, steps(offline, project)["export"].lack) == (2, "choice")
+
+    assert walked(offline, project).note == "to_choose"
+    assert choices(offline, project) == {rejected.id: good.id, chosen.id: mine.id, doubtful.id: None}
+    assert offline.exports.all(project.id) == []
+
+    offline.results.choose_number(doubtful.id, 1)
+    export = steps(offline, project)["export"]
+    assert (export.state, export.lack) == ("next", "export")
+    assert walked(offline, project).clips == 3
+    assert walked(offline, project).note == "done"
+    assert [export.format for export in offline.exports.all(project.id)] == ["mp4"]
+    assert steps(offline, project)["export"].state == "done"
+
+    offline.results.choose_number(chosen.id, 1)
+    assert offline.exports.cut(project.id) is None
+    walked(offline, project)
+    assert len(offline.exports.all(project.id)) == 2
+
+
+def test_a_choice_that_is_taken_back_during_a_walk_stays_taken_back(offline: Vidgen) -> None:
+    project = offline.projects.ensure("ep01")
+    shot = new_shot(offline, project, prompt="pan left")
+    add_take(offline, shot, 0)
+    waits = new_shot(offline, project, prompt="pan left", image_url="http://127.0.0.1:1/a.png")
+    offline.runner.pause()
+    offline.way.go(project.id)
+    offline.runner.start()
+    _until(lambda: offline.shots.get(shot.id).chosen_take_id is not None)
+    _until(lambda: offline.shots.get(waits.id).live_count == 1)
+
+    offline.results.choose(shot.id, None)
+    offline.tasks.cancel(offline.tasks.ids(project.id))
+    _until(lambda: not offline.way.walk(project.id).on)  # type: ignore[union-attr]
+
+    assert choices(offline, project)[shot.id] is None
+    assert offline.way.walk(project.id).note == "to_choose"  # type: ignore[union-attr]
+
+
+def test_shots_without_a_take_are_named_with_their_reasons(offline: Vidgen) -> None:
+    project = offline.projects.ensure("ep01")
+    link = "http://127.0.0.1/a.png"
+    refused = new_shot(offline, project, prompt="pan left")
+    failed(offline, refused, ErrorKind.MODERATION)
+    new_shot(offline, project, prompt="pan left")
+    new_shot(offline, project, image_url=link)
+    cancelled = new_shot(offline, project, prompt="pan left", image_url=link)
+    offline.tasks.cancel([task.id for task in offline.tasks.generate(project.id, [cancelled.id], takes=1).tasks])
+    waiting = new_shot(offline, project, prompt="pan left", image_url=link)
+    offline.tasks.generate(project.id, [waiting.id], takes=1, release=False)
+    new_shot(offline, project, prompt="pan left", image_url=link)
+
+    total, named = offline.way.unfilmed(project.id)
+
+    assert total == 6
+    assert [(one.shot, one.failure.kind if one.failure else one.why) for one in named] == [
+        ("1.0", ErrorKind.MODERATION),
+        ("2.0", "picture"),
+        ("3.0", "prompt"),
+        ("4.0", "cancelled"),
+        ("5.0", "waiting"),
+        ("6.0", "open"),
+    ]
+    assert len(offline.way.unfilmed(project.id, limit=2)[1]) == 2
+
+
+def test_two_processes_never_take_the_same_step(offline: Vidgen, locations: Locations) -> None:
+    project = offline.projects.ensure("ep01")
+    shots = [new_shot(offline, project, script="灯灭了。", picture_prompt="灯塔") for _ in range(3)]
+    offline.runner.start()
+    assert offline.runner.wait_until_working(30)
+    with Vidgen.open(locations) as beside:
+        beside.runner.start()
+        assert beside.way.is_alive
+        assert walked(beside, project).note == "done"
+        assert beside.prompts.writing(project.id) is None
+
+    assert [len(offline.shots.view(shot.id).tasks) for shot in shots] == [1, 1, 1]
+    assert len(offline.exports.all(project.id)) == 1
 
 
 def test_it_can_be_stopped_and_begins_nothing_more(offline: Vidgen) -> None:
@@ -117,6 +214,45 @@ def test_the_strip_costs_little_at_ten_thousand_shots(offline: Vidgen) -> None:
         return time.process_time() - begun
 
     assert min(best() for _ in range(5)) < 0.05
+
+
+def new_shot(app: Vidgen, project: Project, **values: str) -> Shot:
+    with app.store.write() as tx:
+        return tx.shots.add(project.id, [NewShot(**values)])[0]
+
+
+def walked(app: Vidgen, project: Project) -> Walk:
+    """Let a project go its way to the end."""
+    app.way.go(project.id)
+    app.runner.start()
+    _until(lambda: not app.way.walk(project.id).on)  # type: ignore[union-attr]
+    walk = app.way.walk(project.id)
+    assert walk is not None
+    return walk
+
+
+def add_take(app: Vidgen, shot: Shot, place: int, warnings: tuple[str, ...] = ()) -> Take:
+    """A finished take as the runner leaves it."""
+    task = app.tasks.generate(shot.project_id, [shot.id], takes=1).tasks[0]
+    file = make_video(app.locations.videos / f"{task.shot}-v{task.take}.mp4", COLOURS[place])
+    facts = probe(file)
+    new = NewTake(
+        shot.project_id, shot.id, task.id, task.take, str(app.locations.videos), file.name, None, facts.seconds,
+        facts.width, facts.height, facts.bytes, sha256_file(file), Mode.LOCAL, "ken-burns", warnings=warnings,
+    )  # fmt: skip
+    with app.store.write() as tx:
+        for status in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING, TaskStatus.COMPLETED):
+            assert tx.tasks.move(task.id, status)
+        tx.tasks.note(task.id, file=str(file))
+        return tx.takes.add(new)
+
+
+def choices(app: Vidgen, project: Project) -> dict[int, int | None]:
+    return {shot.id: shot.chosen_take_id for view in app.shots.views(app.shots.ids(project.id)) if (shot := view.shot)}
+
+
+def logged(app: Vidgen, project: Project) -> set[str]:
+    return {line.code for line in app.log.page(project_id=project.id, limit=200)}
 
 
 def _until(condition: Callable[[], bool], seconds: float = 90.0) -> None:

@@ -26,6 +26,7 @@ from vidgen_core.store import ShotFilter, TaskFilter
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
+    from vidgen_core.store import Tx
 
 _LOG = logging.getLogger(__name__)
 #: Finished exports that are remembered for each project.
@@ -99,6 +100,15 @@ class Exports:
         clips = film.takes or self.film(project_id, stills=True).clips
         return [str(name) for name in clip_names(pattern, film.project, clips[:limit])]
 
+    def cut(self, project_id: int) -> Path | None:
+        """The rough cut of what is chosen now; None without one, or when something else has been chosen since."""
+        with self._app.store.read() as tx:
+            kept = (tx.state.get(_cuts(project_id)) or {}).get(Format.MP4)
+        if kept is None or kept["of"] != self.film(project_id).identity:
+            return None
+        path = Path(kept["path"])
+        return path if path.is_file() else None
+
     # --- writing at once
 
     def write(
@@ -127,11 +137,16 @@ class Exports:
             from vidgen_core.exporting.jianying import write_draft
 
             film.check()
-            return write_draft(film, target, wish, progress)
-        from vidgen_core.exporting.writers import write_film
+            path = write_draft(film, target, wish, progress)
+        else:
+            from vidgen_core.exporting.writers import write_film
 
-        write_film(film, kind, target, wish, progress)
-        return target
+            write_film(film, kind, target, wish, progress)
+            path = target
+        with self._app.store.write() as tx:
+            made = {"of": film.identity, "path": str(path.absolute())}
+            tx.state.put(_cuts(project_id), (tx.state.get(_cuts(project_id)) or {}) | {kind: made})
+        return path
 
     def _write_list(self, project_id: int, kind: Format, target: Path, options: Options, language: str) -> None:
         from vidgen_core.exporting.writers import write_bytes, write_shots
@@ -247,7 +262,7 @@ class Exports:
 
     def _remember(self, export: Export) -> None:
         with self._lock, self._app.store.write() as tx:
-            name = f"exports.{export.project_id}"
+            name = _listed(export.project_id)
             kept = [export.model_dump(mode="json"), *(tx.state.get(name) or [])]
             tx.state.put(name, kept[:REMEMBERED])
 
@@ -258,7 +273,7 @@ class Exports:
         with self._lock:
             here = {work.export.id: work.export for work in self._works.values()}
         with self._app.store.read() as tx:
-            kept = [_export(value) for value in tx.state.get(f"exports.{project_id}") or []]
+            kept = [_export(value) for value in tx.state.get(_listed(project_id)) or []]
         every = {export.id: export for export in kept if export} | here
         found = [export for export in every.values() if export.project_id == project_id]
         found = [export for export in found if export.state != "done" or Path(export.path).exists()]
@@ -301,8 +316,10 @@ class Exports:
                 rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         with self._lock, self._app.store.write() as tx:
             self._works.pop(export_id, None)
-            name = f"exports.{project_id}"
+            name = _listed(project_id)
             tx.state.put(name, [kept for kept in tx.state.get(name) or [] if kept.get("id") != export_id])
+            films = tx.state.get(_cuts(project_id)) or {}
+            tx.state.put(_cuts(project_id), {kind: film for kind, film in films.items() if film["path"] != export.path})
 
     def close(self) -> None:
         """Stop what is under way and wait for its thread; may be called twice."""
@@ -312,6 +329,21 @@ class Exports:
                 work.unwanted.set()
         if pool:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def count_exports(tx: Tx, project_id: int) -> int:
+    """How many exports there are; at least 1 when the film is only where the command line put it."""
+    return len(tx.state.get(_listed(project_id)) or []) or int(bool(tx.state.get(_cuts(project_id))))
+
+
+def _listed(project_id: int) -> str:
+    """Where the list of exports is kept."""
+    return f"exports.{project_id}"
+
+
+def _cuts(project_id: int) -> str:
+    """Where it is kept of which takes the last film of each format was made, and where it went."""
+    return f"films.{project_id}"
 
 
 def _is_zip(options: Options) -> bool:

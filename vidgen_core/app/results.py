@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from vidgen_core.errors import InputError, NotFound
 from vidgen_core.models import Shot, Take
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
+
+#: Shots of which a take is chosen in one transaction.
+_AT_ONCE: Final = 200
 
 
 class Results:
@@ -55,6 +59,25 @@ class Results:
             raise InputError("take_unknown", take=number, known=known)
         self.choose(shot_id, takes[number].id)
         return takes[number]
+
+    def choose_first(self, project_id: int, shot_ids: Collection[int] | None = None) -> list[Take]:
+        """Choose the first good take of shots whose takes have all ended and of which none is chosen; return them.
+
+        A take that was put aside or that carries a warning is never chosen; a choice that is there stays.
+        :param shot_ids: only these; None: all of the project
+        """
+        chosen: list[Take] = []
+        while True:
+            with self._app.store.write() as tx:
+                waiting = [
+                    id_ for id_ in tx.way.ids(project_id, "choosable_takes") if shot_ids is None or id_ in shot_ids
+                ]
+                for shot_id, takes in tx.takes.of_shots(waiting[:_AT_ONCE]).items():
+                    first = next(take for take in takes if take.is_good)
+                    tx.shots.choose(shot_id, first.id)
+                    chosen.append(first)
+            if len(waiting) <= _AT_ONCE:
+                return chosen
 
     def reject(self, take_id: int, reason: str | None) -> None:
         """Mark a take as not wanted, with the reason; None takes the mark away."""

@@ -77,11 +77,11 @@ LOOKS: Final[dict[str, frozenset[str]]] = {
     "figures": frozenset({"of", "csv"}),
     "notices": frozenset({"words"}),
     "disputes": frozenset({"any", "pack"}),
-    "exports": frozenset({"film", "names", "all", "get", "file", "task_list"}),
+    "exports": frozenset({"film", "names", "all", "get", "file", "task_list", "cut"}),
     "cleanup": frozenset(),
     "desk": frozenset({"has_model", "is_busy", "is_elsewhere", "wait"}),
     "prompts": frozenset({"versions", "version_of_take", "writing", "lost", "empty", "wait"}),
-    "way": frozenset({"steps", "walk", "is_alive"}),
+    "way": frozenset({"steps", "walk", "unfilmed", "is_alive"}),
     "scripts": frozenset({"all", "get", "board", "coverage", "style", "wait"}),
     "settings_file": frozenset({"current", "from_environment", "problem", "path"}),
     "store": frozenset({"read", "revision", "info", "path"}),
@@ -108,6 +108,7 @@ PREPARES: Final[dict[str, frozenset[str]]] = {
     "tasks": frozenset({"asked_price"}),
     "runner": frozenset({"look_now"}),
     "scripts": frozenset({"read", "pieces", "rehearse"}),
+    "way": frozenset({"dismiss"}),
     # Marks that belong to a screen, such as how far the log was read.
     "store": frozenset({"write"}),
 }
@@ -133,7 +134,7 @@ ACTS: Final[dict[str, frozenset[str]]] = {
         }
     ),
     "pictures": frozenset({"draw", "choose", "choose_number", "reject", "set_references"}),
-    "results": frozenset({"choose", "choose_number", "reject"}),
+    "results": frozenset({"choose", "choose_number", "choose_first", "reject"}),
     "imports": frozenset({"carry_out"}),
     "watching": frozenset({"set", "unset"}),
     "runner": frozenset({"pause", "resume", "stop_unsubmitted", "give_up"}),

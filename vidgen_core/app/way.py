@@ -6,29 +6,42 @@ works; it uses the same verbs as a click, so the budget holds it as it holds a p
 
 from __future__ import annotations
 
-import logging
-import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from vidgen_core.app.prompts import Wanted
-from vidgen_core.errors import VidgenError
-from vidgen_core.models import Frozen, LogLevel, ScriptState
+from vidgen_core.app.desk import failure_of
+from vidgen_core.app.exports import count_exports
+from vidgen_core.app.walking import Walker
+from vidgen_core.errors import ErrorKind, Refused
+from vidgen_core.models import Failure, Frozen, LogLevel, ScriptState, TaskStatus
+from vidgen_core.store import ShotFilter, Tx
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
-    from vidgen_core.store import Tx
+    from vidgen_core.app.views import ShotView
+    from vidgen_core.locale import Text
 
-_LOG = logging.getLogger(__name__)
 _SETTING: Final = "walk"
-#: Seconds between two steps.
-STEP_EVERY: Final = 1.0
 #: The steps in their order.
 STEPS: Final = ("script", "storyboard", "pictures", "order", "prompts", "videos", "export")
-#: Where a walk stands: ``way.walk.<note>`` in the catalogues.
-Note = Literal["drawing", "writing", "rendering", "done", "stopped", "lost_answers", "failed"]
+#: Where a walk stands, ``way.walk.<note>`` in the catalogues: what it is doing, what it waits for, or how it ended.
+Note = Literal[
+    "drawing",
+    "writing",
+    "rendering",
+    "first_shot",
+    "cutting",
+    "done",
+    "nothing",
+    "to_choose",
+    "stopped",
+    "lost_answers",
+    "failed",
+]
+#: Shots without a take that are named with their reasons.
+NAMED: Final = 8
 
 
 class WayStep(NamedTuple):
@@ -39,8 +52,20 @@ class WayStep(NamedTuple):
     #: 0: nothing to be done here yet.
     total: int
     state: Literal["done", "next", "open"]
-    #: What is missing: ``way.missing.<name>`` in the catalogues is filled with this number.
+    #: How many of what is missing …
     missing: int = 0
+    #: … and what that is: ``way.missing.<lack>`` in the catalogues.
+    lack: str = ""
+
+
+class Unfilmed(NamedTuple):
+    """A shot without a take, and why."""
+
+    shot: str
+    #: Of its last task; None: it never had one that failed.
+    failure: Failure | None
+    #: ``way.why.<why>`` in the catalogues where there is no failure.
+    why: Literal["", "picture", "prompt", "cancelled", "waiting", "open"] = ""
 
 
 class Walk(Frozen):
@@ -48,8 +73,15 @@ class Walk(Frozen):
 
     on: bool
     note: Note = "drawing"
-    #: ``error.<code>`` of what stopped it.
+    #: ``error.<code>`` of what stopped it, and what fills its sentence.
     code: str | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+    #: Id of the export that is its rough cut, once it has begun one.
+    cut: str | None = None
+    #: Shots in the rough cut with which it ended.
+    clips: int = 0
+    #: Whether somebody has read how it ended.
+    read: bool = False
     started_at: datetime
     ended_at: datetime | None = None
 
@@ -59,13 +91,37 @@ class Way:
 
     def __init__(self, app: Vidgen) -> None:
         self._app = app
-        self._walker: _Walker | None = None
+        self._walker: Walker | None = None
 
     # --- looking
 
     def steps(self, project_id: int) -> list[WayStep]:
         """The seven steps with what each has and lacks; costs the same few index look-ups at any size."""
         return list(self._app.asof.ask(("way", project_id), lambda tx: _steps(tx, project_id)))
+
+    def unfilmed(self, project_id: int, limit: int = NAMED) -> tuple[int, list[Unfilmed]]:
+        """How many shots have no take and none under way, and why the first of them have none."""
+        page = self._app.shots.page(project_id, ShotFilter("without_takes"), limit=limit)
+        return page.total, [self._unfilmed(view) for view in page.items]
+
+    def _unfilmed(self, view: ShotView) -> Unfilmed:
+        shot = view.shot
+        failures = [task.failure for task in view.tasks if task.failure and task.status is TaskStatus.FAILED]
+        if failures:
+            return Unfilmed(shot.number, failures[-1])
+        if view.tasks:
+            waits = any(task.status is TaskStatus.PENDING for task in view.tasks)
+            return Unfilmed(shot.number, None, "waiting" if waits else "cancelled")
+        if shot.image is None and shot.image_url is None:
+            undrawn = [task.failure for task in view.drawings if task.failure]
+            return Unfilmed(shot.number, undrawn[-1] if undrawn else None, "picture")
+        if not shot.prompt:
+            return Unfilmed(shot.number, None, "prompt")
+        problems = self._app.tasks.estimate(shot.project_id, [shot.id]).problems
+        fatal = next((one.problem for one in problems if one.problem.fatal), None)
+        if fatal is None:
+            return Unfilmed(shot.number, None, "open")
+        return Unfilmed(shot.number, failure_of(Refused(fatal.code, **fatal.params)))
 
     def walk(self, project_id: int) -> Walk | None:
         """How the project walks by itself; None when it never did."""
@@ -81,43 +137,57 @@ class Way:
     # --- walking
 
     def go(self, project_id: int) -> Walk:
-        """Draw pictures, choose the first of each shot, write empty prompts and generate takes, one after the other."""
+        """Draw pictures, write empty prompts, generate takes, choose the first good ones and make the rough cut.
+
+        Nothing that a person has chosen, written or begun is changed; what has failed is left alone.
+        """
         walk = Walk(on=True, started_at=datetime.now(UTC))
         with self._app.store.write() as tx:
             tx.projects.set_setting(project_id, _SETTING, walk.model_dump(mode="json"))
             tx.log.add(LogLevel.INFO, "walk_started", project_id=project_id)
-        if self._walker is not None:
-            self._walker.forget(project_id)
         return walk
 
     def halt(self, project_id: int) -> None:
         """Begin nothing more; what was queued stays in the queue."""
         self._app.prompts.cancel(project_id)
-        self.end(project_id, "stopped")
-
-    def end(self, project_id: int, note: Note, code: str | None = None) -> None:
-        """The walk is over."""
         walk = self.walk(project_id)
-        if walk is None or not walk.on:
-            return
-        self.note(
-            project_id, walk.model_copy(update={"on": False, "note": note, "code": code, "ended_at": datetime.now(UTC)})
-        )
-        with self._app.store.write() as tx:
-            level = LogLevel.SUCCESS if note == "done" else LogLevel.INFO
-            tx.log.add(level, "walk_ended", project_id=project_id)
+        if walk is not None:
+            self.note(project_id, walk, on=False, note="stopped")
 
-    def note(self, project_id: int, walk: Walk) -> None:
-        """Keep where a walk stands."""
+    def dismiss(self, project_id: int) -> None:
+        """How the walk ended has been read."""
         with self._app.store.write() as tx:
-            tx.projects.set_setting(project_id, _SETTING, walk.model_dump(mode="json"))
+            walk = _walk(tx.projects.settings(project_id).get(_SETTING))
+            if walk is not None and not walk.on:
+                read = walk.model_copy(update={"read": True})
+                tx.projects.set_setting(project_id, _SETTING, read.model_dump(mode="json"))
+
+    def note(self, project_id: int, walk: Walk, **changes: Any) -> None:
+        """Keep how a walk stands, unless somebody has stopped it meanwhile, or begun another one."""
+        with self._app.store.write() as tx:
+            now = _walk(tx.projects.settings(project_id).get(_SETTING))
+            if now is None or not now.on or now.started_at != walk.started_at:
+                return
+            changed = now.model_copy(update=changes)
+            if not changed.on:
+                changed = changed.model_copy(update={"ended_at": datetime.now(UTC)})
+                self._tell_of_the_end(tx, project_id, changed)
+            if changed != now:
+                tx.projects.set_setting(project_id, _SETTING, changed.model_dump(mode="json"))
+
+    def _tell_of_the_end(self, tx: Tx, project_id: int, walk: Walk) -> None:
+        if walk.note == "done":
+            without = tx.way.counts(project_id)["without_takes"]
+            tx.log.add(LogLevel.SUCCESS, "walk_done", project_id=project_id, clips=walk.clips, without=without)
+        else:
+            tx.log.add(LogLevel.INFO, "walk_ended", project_id=project_id)
 
     # --- life
 
     def start(self) -> None:
         """Begin to walk projects whose switch is on; a second call does nothing."""
         if self._walker is None:
-            self._walker = _Walker(self._app)
+            self._walker = Walker(self._app)
             self._walker.start()
 
     def stop(self) -> None:
@@ -129,8 +199,8 @@ class Way:
 def _steps(tx: Tx, project_id: int) -> list[WayStep]:
     found = tx.way.counts(project_id)
     scripts = [script.state for script in tx.scripts.all(project_id)]
-    exports = len(tx.state.get(f"exports.{project_id}") or [])
-    shots = found["shots"]
+    exports = count_exports(tx, project_id)
+    shots, to_choose = found["shots"], found["to_choose"]
     unfilmed = found["without_takes"] + found["running"]
     waiting = sum(1 for state in scripts if state is not ScriptState.STORED)
     numbers = {
@@ -140,12 +210,24 @@ def _steps(tx: Tx, project_id: int) -> list[WayStep]:
         "order": (shots, shots, 0),
         "prompts": (shots - found["without_prompt"], shots, found["without_prompt"]),
         "videos": (shots - unfilmed, shots, unfilmed),
-        "export": (exports, exports, shots - found["chosen"] if shots else 0),
+        # What is not chosen cannot go out.
+        "export": (exports, exports, to_choose or int(found["chosen"] > 0 and not exports)),
     }
-    return _ranked(numbers, shots)
+    return _ranked(numbers, shots, {"export": "choice"} if to_choose else {})
 
 
-def _ranked(numbers: dict[str, tuple[int, int, int]], shots: int) -> list[WayStep]:
+def walk_line(t: Text, walk: Walk) -> str:
+    """Where a walk stands, as a sentence."""
+    why = t.error(ErrorKind.PARAMETER, walk.code, walk.params) if walk.code else ""
+    return t.n(f"way.walk.{walk.note}", walk.clips, why=why)
+
+
+def why_unfilmed(t: Text, one: Unfilmed) -> str:
+    """The reason as a sentence."""
+    return t.failure(one.failure) if one.failure else t(f"way.why.{one.why}")
+
+
+def _ranked(numbers: dict[str, tuple[int, int, int]], shots: int, lacks_what: dict[str, str]) -> list[WayStep]:
     """The first step that lacks something is the next one; a script is no must."""
     steps: list[WayStep] = []
     found_next = False
@@ -159,94 +241,8 @@ def _ranked(numbers: dict[str, tuple[int, int, int]], shots: int) -> list[WaySte
             state, found_next = "next", True
         elif not lacks and total and done >= total:
             state = "done"
-        steps.append(WayStep(name, done, total, state, missing))
+        steps.append(WayStep(name, done, total, state, missing, lacks_what.get(name, name)))
     return steps
-
-
-class _Walker(threading.Thread):
-    """One thread for all projects that walk."""
-
-    def __init__(self, app: Vidgen) -> None:
-        super().__init__(name="vidgen-walking", daemon=True)
-        self._app = app
-        self._stopping = threading.Event()
-        #: Shots that a step has been tried for in this walk, so that what was refused is not tried again and again.
-        self._tried: dict[int, dict[str, set[int]]] = {}
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self.join(timeout=10)
-
-    def forget(self, project_id: int) -> None:
-        self._tried.pop(project_id, None)
-
-    def run(self) -> None:
-        while not self._stopping.wait(STEP_EVERY):
-            try:
-                for project in self._app.projects.all():
-                    walk = self._app.way.walk(project.id)
-                    if walk is not None and walk.on:
-                        self._step(project.id, walk)
-            except VidgenError as error:
-                # A locked database or a broken setting passes; the switch stays on.
-                _LOG.warning("Walking waits: %s", error)
-
-    def _step(self, project_id: int, walk: Walk) -> None:
-        try:
-            note, code = self._next(project_id)
-        except VidgenError as error:
-            self._app.way.end(project_id, "failed", error.code)
-            return
-        if note in ("done", "lost_answers", "failed"):
-            self._app.way.end(project_id, note, code)
-        elif note != walk.note:
-            self._app.way.note(project_id, walk.model_copy(update={"note": note}))
-
-    def _next(self, project_id: int) -> tuple[Note, str | None]:
-        """Begin what can be begun, and say what is waited for."""
-        app = self._app
-        if ids := self._fresh(project_id, "draw", "drawable"):
-            app.pictures.draw(project_id, ids)
-        for shot_id in self._ids(project_id, "choosable"):
-            candidates = [one for one in app.pictures.of_shot(shot_id) if not one.rejected]
-            if candidates:
-                app.pictures.choose(shot_id, candidates[0].id)
-        writing = app.prompts.writing(project_id)
-        busy = writing is not None and writing.busy
-        if not busy and (ids := self._fresh(project_id, "write", "without_prompt")):
-            app.prompts.write(project_id, ids, Wanted())
-            busy = True
-        if ids := self._fresh(project_id, "generate", "ready_for_takes"):
-            app.tasks.generate(project_id, ids)
-        return self._waits_for(project_id, busy=busy)
-
-    def _waits_for(self, project_id: int, *, busy: bool) -> tuple[Note, str | None]:
-        with self._app.store.read() as tx:
-            counts = tx.way.counts(project_id)
-        if counts["drawing"]:
-            return "drawing", None
-        if busy:
-            return "writing", None
-        if counts["running"]:
-            return "rendering", None
-        if self._ids(project_id, "ready_for_takes") and not self._tried_all(project_id):
-            return "rendering", None
-        return ("lost_answers", None) if self._app.prompts.lost(project_id) else ("done", None)
-
-    def _tried_all(self, project_id: int) -> bool:
-        tried = self._tried.get(project_id, {}).get("generate", set())
-        return set(self._ids(project_id, "ready_for_takes")) <= tried
-
-    def _ids(self, project_id: int, name: str) -> list[int]:
-        with self._app.store.read() as tx:
-            return tx.way.ids(project_id, name)
-
-    def _fresh(self, project_id: int, step: str, name: str) -> list[int]:
-        """Shots that a step has not been tried for; from here on they count as tried."""
-        tried = self._tried.setdefault(project_id, {}).setdefault(step, set())
-        found = [shot_id for shot_id in self._ids(project_id, name) if shot_id not in tried]
-        tried.update(found)
-        return found
 
 
 def _walk(kept: object) -> Walk | None:

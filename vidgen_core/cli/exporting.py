@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vidgen_core.cli.session import DEFAULT, JsonOption, ProjectOption, Session
+from vidgen_core.cli.session import DEFAULT, JsonOption, ProjectOption, Session, named
 from vidgen_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def export(
         session.answer({"file": str(path), "format": kind.value, "takes": len(film.takes), "missing": missing})
         session.say("cli.export.done", path=path)
         if missing and kind.value not in ("csv", "json", "xlsx"):
-            session.count("cli.export.missing", len(missing), shots=_named(missing))
+            session.count("cli.export.missing", len(missing), shots=named(missing))
 
 
 def _options(wish: dict[str, object]) -> Options:
@@ -117,10 +117,6 @@ def _progress(session: Session) -> Iterator[Callable[[float], None]]:
     with Progress(console=session.err, transient=True, disable=not session.err.is_terminal) as bars:
         bar = bars.add_task(session.text("cli.export.writing"), total=1.0)
         yield lambda done: bars.update(bar, completed=done)
-
-
-def _named(numbers: list[str]) -> str:
-    return ", ".join(numbers[:8]) + (" …" if len(numbers) > 8 else "")
 
 
 def backup(

@@ -20,6 +20,7 @@ from vidgen_core.cli import (
     serving,
     settings,
     spending,
+    way,
     wishes,
     writing,
 )
@@ -43,6 +44,7 @@ def build() -> typer.Typer:
         writing,
         generating,
         pictures,
+        way,
         running,
         lists,
         wishes,

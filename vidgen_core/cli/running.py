@@ -65,7 +65,7 @@ def demo(project: EveryProjectOption = None, as_json: JsonOption = False) -> Non
 def work(session: Session, app: Vidgen, project_id: int | None, *, until_done: bool) -> list[Task]:
     """Run the tasks here, or watch the process that does; returns those that ended meanwhile."""
     since = datetime.now(UTC)
-    with _stoppable():
+    with stoppable():
         if app.runner.is_held:
             session.warn("cli.elsewhere")
         app.runner.start()
@@ -74,7 +74,7 @@ def work(session: Session, app: Vidgen, project_id: int | None, *, until_done: b
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
+def stoppable() -> Iterator[None]:
     """A polite request to end (``kill``, a service manager) is treated like Ctrl-C: everything stays resumable."""
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:

@@ -149,3 +149,8 @@ class Session:
 def sentence_of(error: VidgenError) -> str:
     """What a person reads about an error."""
     return text().error(error.kind, error.code, error.params)
+
+
+def named(numbers: Sequence[str]) -> str:
+    """Shots in a sentence; many are not all named."""
+    return ", ".join(numbers[:8]) + (" …" if len(numbers) > 8 else "")

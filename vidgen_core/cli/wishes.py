@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vidgen_core.cli.session import DEFAULT, SOME_FAILED, JsonOption, ProjectOption, Session
+from vidgen_core.cli.session import DEFAULT, SOME_FAILED, JsonOption, ProjectOption, Session, named
 from vidgen_core.errors import ErrorKind, InputError
 
 if TYPE_CHECKING:
@@ -174,18 +174,42 @@ def _in_doubt(app: Vidgen, shot: Shot, provider: Mode) -> list[Task]:
 
 
 def pick(
-    shot: Annotated[str, typer.Argument(metavar="SHOT", help="cli.argument.shot")],
-    take: Annotated[int, typer.Argument(metavar="TAKE", help="cli.argument.take")],
+    shot: Annotated[str, typer.Argument(metavar="SHOT", help="cli.argument.shot")] = "",
+    take: Annotated[int | None, typer.Argument(metavar="TAKE", help="cli.argument.take", show_default=False)] = None,
+    first: Annotated[bool, typer.Option("--first", help="cli.option.first_take")] = False,
     project: ProjectOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
     session = Session(project, as_json)
+    if first == bool(shot) or (take is None) != first:
+        raise InputError("take_not_named")
     with session.open() as app:
         where = session.existing_project(app)
+        if first:
+            _pick_first(session, app, where)
+            return
+        assert take is not None
         found = shot_numbered(app, where, shot)
         chosen = app.results.choose_number(found.id, take)
         session.answer({"shot": found.number, "take": chosen.number, "file": str(app.results.file(chosen))})
         session.say("cli.picked", shot=found.number, take=chosen.number)
+
+
+def _pick_first(session: Session, app: Vidgen, where: Project) -> None:
+    """The first good take of every shot without a chosen one; leaves with 1 when some are left to a person."""
+    from vidgen_core.store import ShotFilter
+
+    chosen = app.results.choose_first(where.id)
+    numbers = {view.shot.id: view.shot.number for view in app.shots.views([take.shot_id for take in chosen])}
+    left = [view.shot.number for view in app.shots.views(app.shots.ids(where.id, ShotFilter("to_choose")))]
+    picked = [
+        {"shot": numbers[take.shot_id], "take": take.number, "file": str(app.results.file(take))} for take in chosen
+    ]
+    session.answer({"picked": picked, "left": left})
+    session.count("cli.picked_first", len(chosen))
+    if left:
+        session.warn_line(session.text.n("cli.left_to_pick", len(left), shots=named(left)))
+        raise typer.Exit(SOME_FAILED)
 
 
 def move(

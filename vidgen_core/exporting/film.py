@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
@@ -93,6 +94,12 @@ class Film(Frozen):
     def takes(self) -> tuple[Clip, ...]:
         """The clips that are videos."""
         return tuple(clip for clip in self.clips if clip.take)
+
+    @property
+    def identity(self) -> str:
+        """The same as long as the same takes are chosen, in the same order."""
+        takes = " ".join(clip.take.sha256 for clip in self.clips if clip.take)
+        return hashlib.sha256(takes.encode()).hexdigest()[:16]
 
     @property
     def gone(self) -> tuple[Clip, ...]:

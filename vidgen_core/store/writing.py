@@ -21,6 +21,7 @@ from vidgen_core.models import (
     Script,
     ScriptPiece,
     ScriptState,
+    TaskStatus,
     WritingCall,
 )
 from vidgen_core.store.base import Subject, failure_json, failure_of, money, money_columns, now, only
@@ -32,6 +33,7 @@ from vidgen_core.store.tables import (
     script_pieces,
     scripts,
     shots,
+    takes,
     tasks,
     writing_calls,
 )
@@ -306,11 +308,21 @@ _COUNTED = {
     "without_takes": SHOT_STATES["without_takes"],
     "running": SHOT_STATES["running"],
     "chosen": SHOT_STATES["chosen"],
+    "to_choose": SHOT_STATES["to_choose"],
 }
 _DRAWN = exists().where(tasks.c.shot_id == shots.c.id, tasks.c.output == Output.IMAGE)
 _FILMED = exists().where(tasks.c.shot_id == shots.c.id, tasks.c.output == Output.VIDEO)
 _PICTURED = shots.c.image.is_not(None) | shots.c.image_url.is_not(None)
 _HAS_CANDIDATES = exists().where(candidates.c.shot_id == shots.c.id)
+_VIDEO = (tasks.c.shot_id == shots.c.id, tasks.c.output == Output.VIDEO, tasks.c.deleted_at.is_(None))
+#: Takes that are not released yet are still to come.
+_MORE_TO_COME = exists().where(*_VIDEO, tasks.c.status == TaskStatus.PENDING)
+_HAS_GOOD_TAKE = exists().where(
+    *_VIDEO,
+    takes.c.task_id == tasks.c.id,
+    takes.c.rejected.is_(None),
+    takes.c.warnings.is_(None) | (func.json_array_length(takes.c.warnings) == 0),
+)
 #: Shots for which a step can be begun by itself, by what they lack and what else holds; whatever a person has begun,
 #: or what has failed, is left alone.
 _BEGINNABLE: dict[str, tuple[str, tuple[ColumnElement[bool], ...]]] = {
@@ -318,6 +330,7 @@ _BEGINNABLE: dict[str, tuple[str, tuple[ColumnElement[bool], ...]]] = {
     "choosable": (SHOT_STATES["without_picture"], (_HAS_CANDIDATES,)),
     "without_prompt": (_COUNTED["without_prompt"], ()),
     "ready_for_takes": (SHOT_STATES["without_takes"], (shots.c.prompt != "", _PICTURED, ~_FILMED)),
+    "choosable_takes": (f"{SHOT_STATES['to_choose']} AND live_count = 0", (~_MORE_TO_COME, _HAS_GOOD_TAKE)),
 }
 
 

@@ -8,15 +8,18 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.app.roles import Role
-from vidgen_core.app.way import Walk, WayStep
-from vidgen_core.errors import ErrorKind
+from vidgen_core.app.way import Walk, WayStep, walk_line, why_unfilmed
 from vidgen_core.locale import Text
 from vidgen_core.ui import push, sign_in
+from vidgen_core.ui.labels import plain
+from vidgen_core.ui.media import icon
 from vidgen_core.ui.session import Visit, answered, here, show_told
 
 _FRAGMENT: Final = "way"
 _SLOWLY: Final = 10
-#: The page where a step is worked at.
+#: Shots named in the line itself.
+_SHOTS_NAMED: Final = 3
+#: The page where what a step lacks is worked at.
 _PAGES: Final = {
     "script": "script",
     "storyboard": "add",
@@ -24,6 +27,7 @@ _PAGES: Final = {
     "order": "storyboard",
     "prompts": "shots",
     "videos": "tasks",
+    "choice": "pick",
     "export": "export",
 }
 _LOOKS: Final = {
@@ -65,12 +69,12 @@ def _strip(pages: Mapping[str, st.Page]) -> None:
                     _step(visit.t, step, pages)
         if sign_in.may(Role.MAKER):
             _switch(visit.t, steps, walk)
-    _say(visit.t, walk)
+    _say(visit, walk, pages)
 
 
 def _step(t: Text, step: WayStep, pages: Mapping[str, st.Page]) -> None:
-    page = pages.get(_PAGES[step.name])
-    missing = t(f"way.missing.{step.name}", n=t.number(step.missing)) if step.missing or step.state == "next" else None
+    page = pages.get(_PAGES[step.lack])
+    missing = t.n(f"way.missing.{step.lack}", step.missing) if step.missing or step.state == "next" else None
     if page is None:
         st.caption(f"{_LOOKS[step.state]} {_name(t, step)}", help=missing, width="content")
     else:
@@ -103,12 +107,41 @@ def _switch(t: Text, steps: list[WayStep], walk: Walk | None) -> None:
         )
 
 
-def _say(t: Text, walk: Walk | None) -> None:
-    """Where a walk stands, and why it stopped."""
-    if walk is None or (not walk.on and walk.note in ("stopped", "done")):
+def _say(visit: Visit, walk: Walk | None, pages: Mapping[str, st.Page]) -> None:
+    """Where a walk stands; once it has ended, what came of it, until somebody has read it."""
+    if walk is None or walk.read or (not walk.on and walk.note == "stopped"):
         return
-    why = t.error(ErrorKind.PARAMETER, walk.code, {}) if walk.code else ""
-    st.caption(f":material/auto_mode: {t(f'way.walk.{walk.note}', why=why)}")
+    t = visit.t
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="way_walk"):
+        st.caption(f":material/auto_mode: {walk_line(t, walk)}", width="content")
+        if walk.on:
+            return
+        page = pages.get({"done": "export", "to_choose": "pick"}.get(walk.note, ""))
+        if page is not None:
+            st.page_link(page)
+        _unfilmed(visit)
+        if sign_in.may(Role.MAKER):
+            st.button(
+                icon("close", t("way.dismiss")),
+                key="way_dismiss",
+                type="tertiary",
+                on_click=_dismiss,
+                help=t("way.dismiss"),
+            )
+
+
+def _unfilmed(visit: Visit) -> None:
+    """The shots that have no take, by number, each with its reason behind a click."""
+    t = visit.t
+    total, named = visit.app.way.unfilmed(visit.project.id)
+    if not total:
+        return
+    shots = ", ".join(one.shot for one in named[:_SHOTS_NAMED]) + (" …" if total > _SHOTS_NAMED else "")
+    with st.popover(t.n("way.without", total, shots=plain(shots)), icon=":material/videocam_off:", key="way_without"):
+        for one in named:
+            st.markdown(f"**{plain(one.shot)}** {plain(why_unfilmed(t, one))}")
+        if total > len(named):
+            st.caption(t.n("way.without_more", total - len(named)))
 
 
 @answered
@@ -121,3 +154,9 @@ def _go() -> None:
 def _halt() -> None:
     visit: Visit = here()
     visit.app.way.halt(visit.project.id)
+
+
+@answered
+def _dismiss() -> None:
+    visit: Visit = here()
+    visit.app.way.dismiss(visit.project.id)

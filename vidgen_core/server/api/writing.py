@@ -11,7 +11,9 @@ from pydantic import Field
 from vidgen_core.app import Vidgen
 from vidgen_core.app.prompts import VersionView, Wanted
 from vidgen_core.app.scripts import ScriptView
+from vidgen_core.app.way import why_unfilmed
 from vidgen_core.errors import InputError
+from vidgen_core.locale import Text
 from vidgen_core.models import Author, PieceState, ScriptState
 from vidgen_core.server.api.common import DEFAULT, App, PathId, ProjectName, Words, errors, project_for, project_of
 from vidgen_core.server.api.shapes.base import Answer, Body, IdNumber, Word, numbers
@@ -163,6 +165,15 @@ class StepAnswer(Answer):
     total: int
     state: Literal["done", "next", "open"]
     missing: int
+    lack: str
+    """What is missing: the step's name, or ``choice`` where takes wait to be chosen before an export."""
+
+
+class UnfilmedAnswer(shapes.Answer):
+    """A shot without a take."""
+
+    shot: str
+    reason: str
 
 
 class WayAnswer(Answer):
@@ -172,6 +183,12 @@ class WayAnswer(Answer):
     walking: bool
     note: str | None
     code: str | None
+    clips: int
+    """Shots in the rough cut with which the last walk ended."""
+    without_takes: int
+    """Shots without a take and none under way."""
+    unfilmed: list[UnfilmedAnswer]
+    """The first of them, each with its reason."""
 
 
 @router.post("/scripts")
@@ -286,36 +303,36 @@ def _writing(app: Vidgen, project_id: int) -> WritingAnswer:
 
 
 @router.get("/way", responses=errors(404))
-def get_way(app: App, project: ProjectName = DEFAULT) -> WayAnswer:
+def get_way(app: App, t: Words, project: ProjectName = DEFAULT) -> WayAnswer:
     """How far a project is from script to film."""
-    return _way(app, project_of(app, project).id)
+    return _way(app, t, project_of(app, project).id)
 
 
 @router.post("/way/go", responses=errors(404))
-def go(app: App, project: ProjectName = DEFAULT) -> WayAnswer:
+def go(app: App, t: Words, project: ProjectName = DEFAULT) -> WayAnswer:
     """Let a project go its way by itself."""
     where = project_of(app, project)
     app.way.go(where.id)
-    return _way(app, where.id)
+    return _way(app, t, where.id)
 
 
 @router.post("/way/halt", responses=errors(404))
-def halt(app: App, project: ProjectName = DEFAULT) -> WayAnswer:
+def halt(app: App, t: Words, project: ProjectName = DEFAULT) -> WayAnswer:
     """Begin nothing more by itself."""
     where = project_of(app, project)
     app.way.halt(where.id)
-    return _way(app, where.id)
+    return _way(app, t, where.id)
 
 
-def _way(app: Vidgen, project_id: int) -> WayAnswer:
+def _way(app: Vidgen, t: Text, project_id: int) -> WayAnswer:
     walk = app.way.walk(project_id)
-    steps = [
-        StepAnswer(name=step.name, done=step.done, total=step.total, state=step.state, missing=step.missing)
-        for step in app.way.steps(project_id)
-    ]
+    total, named = app.way.unfilmed(project_id)
     return WayAnswer(
-        steps=steps,
+        steps=[StepAnswer(**step._asdict()) for step in app.way.steps(project_id)],
         walking=walk is not None and walk.on,
         note=walk.note if walk else None,
         code=walk.code if walk else None,
+        clips=walk.clips if walk else 0,
+        without_takes=total,
+        unfilmed=[UnfilmedAnswer(shot=one.shot, reason=why_unfilmed(t, one)) for one in named],
     )

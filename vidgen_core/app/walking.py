@@ -1,0 +1,152 @@
+"""Going the way by itself: one thread that takes the next step of each project whose switch is on.
+
+It works only where the runner works, so that no two processes take the same step.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from vidgen_core.app import canaries
+from vidgen_core.app.prompts import Wanted
+from vidgen_core.errors import StoreError, VidgenError
+from vidgen_core.exporting.film import Format
+from vidgen_core.models import LogLevel
+
+if TYPE_CHECKING:
+    from vidgen_core.app.vidgen import Vidgen
+    from vidgen_core.app.way import Walk
+
+_LOG = logging.getLogger(__name__)
+#: Seconds between two steps.
+STEP_EVERY: Final = 1.0
+
+
+class Walker(threading.Thread):
+    """One thread for all projects that walk."""
+
+    def __init__(self, app: Vidgen) -> None:
+        super().__init__(name="vidgen-walking", daemon=True)
+        self._app = app
+        self._stopping = threading.Event()
+        #: Shots that a step has been tried for in this walk, so that what was refused is not tried again and again.
+        self._tried: dict[int, dict[str, set[int]]] = {}
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.join(timeout=10)
+
+    def forget(self, project_id: int) -> None:
+        self._tried.pop(project_id, None)
+
+    def run(self) -> None:
+        while not self._stopping.wait(STEP_EVERY):
+            if not self._app.runner.is_here:
+                continue
+            try:
+                for project in self._app.projects.all():
+                    walk = self._app.way.walk(project.id)
+                    if walk is not None and walk.on:
+                        self._step(project.id, walk)
+            except VidgenError as error:
+                # A locked database passes; the switch stays on.
+                _LOG.warning("Walking waits: %s", error)
+
+    def _step(self, project_id: int, walk: Walk) -> None:
+        try:
+            changes = self._next(project_id, walk)
+        except StoreError:
+            raise
+        except VidgenError as error:
+            changes = {"on": False, "note": "failed", "code": error.code, "params": error.params}
+        self._app.way.note(project_id, walk, **changes)
+
+    def _next(self, project_id: int, walk: Walk) -> dict[str, Any]:
+        """Begin what can be begun, and say what is waited for or how it ends."""
+        app = self._app
+        if ids := self._fresh(project_id, "draw", "drawable"):
+            app.pictures.draw(project_id, ids)
+        for shot_id in self._ids(project_id, "choosable"):
+            candidates = [one for one in app.pictures.of_shot(shot_id) if not one.rejected]
+            if candidates:
+                app.pictures.choose(shot_id, candidates[0].id)
+        writing = app.prompts.writing(project_id)
+        busy = writing is not None and writing.busy
+        if not busy and (ids := self._fresh(project_id, "write", "without_prompt")):
+            app.prompts.write(project_id, ids, Wanted())
+            busy = True
+        if ids := self._fresh(project_id, "generate", "ready_for_takes"):
+            app.tasks.generate(project_id, ids)
+        # Once a walk: a choice that somebody takes back meanwhile stays taken back.
+        if ids := self._fresh(project_id, "choose", "choosable_takes"):
+            self._choose_takes(project_id, ids)
+        return self._waits_for(project_id, busy=busy) or self._end(project_id, walk)
+
+    def _choose_takes(self, project_id: int, shot_ids: list[int]) -> None:
+        chosen = self._app.results.choose_first(project_id, shot_ids)
+        if chosen:
+            with self._app.store.write() as tx:
+                tx.log.add(LogLevel.INFO, "walk_chose", project_id=project_id, takes=len(chosen))
+
+    def _waits_for(self, project_id: int, *, busy: bool) -> dict[str, Any] | None:
+        with self._app.store.read() as tx:
+            counts = tx.way.counts(project_id)
+            first_shot = canaries.of_project(tx, project_id)
+        if counts["drawing"]:
+            return {"note": "drawing"}
+        if busy:
+            return {"note": "writing"}
+        if counts["running"] or not self._tried_all(project_id):
+            return {"note": "rendering"}
+        return {"note": "first_shot"} if first_shot else None
+
+    def _tried_all(self, project_id: int) -> bool:
+        tried = self._tried.get(project_id, {})
+        return all(
+            set(self._ids(project_id, name)) <= tried.get(step, set())
+            for step, name in (("generate", "ready_for_takes"), ("choose", "choosable_takes"))
+        )
+
+    def _end(self, project_id: int, walk: Walk) -> dict[str, Any]:
+        """The rough cut, when every shot that has takes has one chosen; then it is done."""
+        with self._app.store.read() as tx:
+            counts = tx.way.counts(project_id)
+        lost = {"on": False, "note": "lost_answers"} if self._app.prompts.lost(project_id) else {}
+        if counts["to_choose"]:
+            return {"on": False, "note": "to_choose"} | lost
+        if not counts["chosen"]:
+            return {"on": False, "note": "nothing"} | lost
+        cutting = self._cut(project_id, walk)
+        return cutting or {"on": False, "note": "done", "clips": counts["chosen"]} | lost
+
+    def _cut(self, project_id: int, walk: Walk) -> dict[str, Any] | None:
+        """Make a rough cut, once a walk and only of another film than the last one; None when it is there."""
+        exports = self._app.exports
+        begun = next((one for one in exports.all(project_id) if one.id == walk.cut), None)
+        if begun is None:
+            # Nothing has begun yet, or the process that cut has ended.
+            if exports.cut(project_id) is not None:
+                return None
+            begun = exports.start(project_id, Format.MP4)
+            with self._app.store.write() as tx:
+                tx.log.add(LogLevel.INFO, "walk_cuts", project_id=project_id)
+        if begun.live:
+            return {"note": "cutting", "cut": begun.id}
+        if begun.state == "cancelled":
+            return {"on": False, "note": "stopped"}
+        if begun.failure is not None:
+            return {"on": False, "note": "failed", "code": begun.failure.code, "params": begun.failure.params}
+        return None
+
+    def _ids(self, project_id: int, name: str) -> list[int]:
+        with self._app.store.read() as tx:
+            return tx.way.ids(project_id, name)
+
+    def _fresh(self, project_id: int, step: str, name: str) -> list[int]:
+        """Shots that a step has not been tried for; from here on they count as tried."""
+        tried = self._tried.setdefault(project_id, {}).setdefault(step, set())
+        found = [shot_id for shot_id in self._ids(project_id, name) if shot_id not in tried]
+        tried.update(found)
+        return found

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from screens import Screen, open_screen
 
+from tests.app.app_doubles import failed
 from tests.writing.sample_scripts import LIGHTHOUSE
+from vidgen_core.errors import ErrorKind
 from vidgen_core.models import Author
 from vidgen_core.store import NewShot, ShotFilter
 
@@ -80,3 +82,41 @@ def test_every_screen_has_the_strip_and_the_switch(screen: Screen) -> None:
 
     screen.press("way_halt")
     assert not at.button(key="way_go").disabled
+
+
+def test_prompts_are_written_for_exactly_the_ticked_shots(screen: Screen) -> None:
+    with screen.app.store.write() as tx:
+        line = "A door opens."
+        mine, empty, other = tx.shots.add(
+            screen.project.id, [NewShot(script=line, prompt="my words"), NewShot(script=line), NewShot(script=line)]
+        )
+    screen.open("shots")
+    for shot in (mine, empty):
+        screen.at.checkbox(key=f"tick_{shot.id}").check().run()
+        screen.run()
+    screen.press("ticked_prompts_begin")
+    assert screen.app.prompts.wait(screen.project.id, 30)
+    assert screen.app.prompts.writing(screen.project.id).total == 1  # type: ignore[union-attr]
+    assert screen.app.shots.get(empty.id).prompt
+
+    screen.choose("ticked_prompts_for", "all")
+    assert "What a person wrote stays" in screen.words()
+    screen.press("ticked_prompts_begin")
+    assert screen.app.prompts.wait(screen.project.id, 30)
+    assert screen.app.prompts.writing(screen.project.id).total == 2  # type: ignore[union-attr]
+    assert screen.app.shots.get(mine.id).prompt == "my words"
+    assert [view.in_use for view in screen.app.prompts.versions(mine.id)] == [False, True]
+    assert screen.app.shots.get(other.id).prompt == ""
+
+
+def test_the_strip_says_what_came_of_a_walk_until_that_is_read(screen: Screen) -> None:
+    shot = screen.app.shots.add(screen.project.id, prompt="pan left")
+    failed(screen.app, shot, ErrorKind.MODERATION)
+    walk = screen.app.way.go(screen.project.id)
+    screen.app.way.note(screen.project.id, walk, on=False, note="done", clips=2)
+    screen.open("log")
+    assert "the rough cut has 2 shots" in screen.words()
+    assert "refused because of its content" in screen.words()
+
+    screen.press("way_dismiss")
+    assert "the rough cut has 2 shots" not in screen.words()

@@ -34,7 +34,7 @@ def way(project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
             lacks = step.missing or step.state == "next"
             missing = session.text.n(f"way.missing.{step.lack}", step.missing) if lacks else ""
             count = f"{step.done}/{step.total}" if step.total else "–"
-            rows.append((session.text(f"way.step.{step.name}"), count, missing))
+            rows.append((session.text(f"way.step.{step.lack}"), count, missing))
         session.table(("cli.column.step", "cli.column.done", "cli.column.missing"), rows)
         if (walk := app.way.walk(where.id)) is not None:
             _tell(session, walk)

@@ -13,7 +13,7 @@ import streamlit as st
 from vidgen_core.app import Estimate, ShotView
 from vidgen_core.models import Shot, TaskStatus
 from vidgen_core.store import ShotFilter
-from vidgen_core.ui import bulk, preflight, push
+from vidgen_core.ui import bulk, preflight, prompt_work, push
 from vidgen_core.ui.labels import price
 from vidgen_core.ui.session import Visit, answered, here, keep, show_told, tell
 from vidgen_core.ui.shot_dialogs import delete_shots
@@ -114,6 +114,7 @@ def _bar() -> None:
             on_click=_generate,
             args=(ids,),
         )
+        prompt_work.of_ticked(visit, [view.shot for view in views])
         bulk.show_actions(t, _unfinished(views))
         st.button(
             t("select.delete", n=t.number(len(ids))),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import streamlit as st
 
 from vidgen_core.app.prompts import VersionView, Wanted
 from vidgen_core.locale import Text
-from vidgen_core.models import Author
+from vidgen_core.models import Author, Shot
 from vidgen_core.store import ShotFilter
 from vidgen_core.ui import dialogs
 from vidgen_core.ui.labels import plain
@@ -25,36 +26,55 @@ def bulk(visit: Visit, wanted: ShotFilter) -> None:
     """The button that writes the prompts of all empty shots or of those that are shown, and how far it is."""
     t, app, project = visit.t, visit.app, visit.project.id
     with st.popover(t("prompts.write"), icon=":material/edit_note:", key="prompts_box", help=t("prompts.write_help")):
-        counts = {"empty": len(app.prompts.empty(project)), "all": app.shots.page(project, wanted, limit=1).total}
-        which = st.radio(
-            t("prompts.for"), _WHICH, format_func=lambda name: t(f"prompts.{name}", n=counts[name]), key="prompts_for"
-        )
-        st.selectbox(
-            t("prompts.camera"),
-            ["", *CAMERAS],
-            format_func=lambda name: t(f"prompts.camera.{name or 'none'}"),
-            key="prompts_camera",
-        )
-        if app.desk.has_model:
-            st.selectbox(
-                t("prompts.translate"),
-                _TRANSLATE,
-                format_func=lambda name: t(f"prompts.translate.{name or 'none'}"),
-                key="prompts_translate",
-            )
-        st.button(
-            t("prompts.begin"),
-            type="primary",
-            key="prompts_begin",
-            disabled=not counts[which or "empty"],
-            on_click=_begin,
-            args=(which, wanted),
-        )
+        _form(visit, "prompts", len(app.prompts.empty(project)), app.shots.page(project, wanted, limit=1).total, wanted)
         lost = app.prompts.lost(project)
         if lost:
             st.warning(t("prompts.lost", n=len(lost)), icon=":material/help:")
             st.button(t("script.ask_lost"), key="prompts_lost", on_click=_ask_lost)
     _progress()
+
+
+def of_ticked(visit: Visit, shots: Sequence[Shot]) -> None:
+    """The same for exactly these shots: the empty ones, or all of them when that is asked for."""
+    t, empty = visit.t, sum(1 for shot in shots if not shot.prompt)
+    with st.popover(
+        t("prompts.write_ticked"), icon=":material/edit_note:", key="ticked_prompts_box", help=t("prompts.write_help")
+    ):
+        _form(visit, "ticked_prompts", empty, len(shots), [shot.id for shot in shots])
+
+
+def _form(visit: Visit, key: str, empty: int, every: int, shots: ShotFilter | list[int]) -> None:
+    """Which of the shots, and how their prompts are to be written."""
+    t, counts = visit.t, {"empty": empty, "all": every}
+    which = st.radio(
+        t("prompts.for"),
+        _WHICH,
+        format_func=lambda name: t(f"prompts.{name}", n=counts[name]),
+        key=f"{key}_for",
+    )
+    st.selectbox(
+        t("prompts.camera"),
+        ["", *CAMERAS],
+        format_func=lambda name: t(f"prompts.camera.{name or 'none'}"),
+        key=f"{key}_camera",
+    )
+    if visit.app.desk.has_model:
+        st.selectbox(
+            t("prompts.translate"),
+            _TRANSLATE,
+            format_func=lambda name: t(f"prompts.translate.{name or 'none'}"),
+            key=f"{key}_translate",
+        )
+    if which == "all":
+        st.caption(t("prompts.all_help"))
+    st.button(
+        t("prompts.begin"),
+        type="primary",
+        key=f"{key}_begin",
+        disabled=not counts[which or "empty"],
+        on_click=_begin,
+        args=(key, which, shots),
+    )
 
 
 def _progress() -> None:
@@ -81,15 +101,20 @@ def _progress() -> None:
 
 
 @answered
-def _begin(which: str, wanted: ShotFilter) -> None:
-    visit = here()
+def _begin(key: str, which: str, shots: ShotFilter | list[int]) -> None:
+    visit, state = here(), st.session_state
     app, project = visit.app, visit.project.id
-    ids = app.prompts.empty(project) if which == "empty" else app.shots.ids(project, wanted)
-    state = st.session_state
-    app.prompts.write(
-        project, ids, Wanted(camera=state.get("prompts_camera", ""), translate=state.get("prompts_translate", ""))
-    )
+    ids = shots if isinstance(shots, list) else app.shots.ids(project, shots)
+    if which == "empty":
+        empty = app.prompts.empty(project)
+        # Without ticks those that the filter hides count, too.
+        ids = [shot_id for shot_id in empty if shot_id in set(ids)] if isinstance(shots, list) else empty
+    wish = Wanted(camera=state.get(f"{key}_camera", ""), translate=state.get(f"{key}_translate", ""))
+    app.prompts.write(project, ids, wish)
     state[_BEGUN] = project
+    if isinstance(shots, list):
+        # How far it is stands beside the other button, in the page itself.
+        st.rerun()
 
 
 @answered

@@ -12,7 +12,6 @@ from vidgen_core.app.way import Walk, WayStep, walk_line, why_unfilmed
 from vidgen_core.locale import Text
 from vidgen_core.ui import push, sign_in
 from vidgen_core.ui.labels import plain
-from vidgen_core.ui.media import icon
 from vidgen_core.ui.session import Visit, answered, here, show_told
 
 _FRAGMENT: Final = "way"
@@ -87,7 +86,7 @@ def _name(t: Text, step: WayStep) -> str:
         count = t.number(counts[step.name]) if counts[step.name] else ""
     else:
         count = f"{t.number(step.done)}/{t.number(step.total)}" if step.total else ""
-    word = t(f"way.step.{step.name}")
+    word = t(f"way.step.{step.lack}")
     shown = f"**{word}**" if step.state == "next" else word
     return f"{shown} {count}".strip()
 
@@ -121,13 +120,7 @@ def _say(visit: Visit, walk: Walk | None, pages: Mapping[str, st.Page]) -> None:
             st.page_link(page)
         _unfilmed(visit)
         if sign_in.may(Role.MAKER):
-            st.button(
-                icon("close", t("way.dismiss")),
-                key="way_dismiss",
-                type="tertiary",
-                on_click=_dismiss,
-                help=t("way.dismiss"),
-            )
+            st.button(t("way.dismiss"), key="way_dismiss", type="tertiary", on_click=_dismiss)
 
 
 def _unfilmed(visit: Visit) -> None:

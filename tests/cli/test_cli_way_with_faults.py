@@ -191,3 +191,24 @@ def test_the_whole_way_ends_under_all_faults_and_nothing_is_bought_twice(
     assert (story("export", "--to", str(cut))["takes"], story("way")["without_takes"]) == (12, 0)
     with av.open(cut) as film:
         assert sum(1 for _ in film.decode(video=0)) > 12
+
+
+def test_going_by_itself_stops_at_the_budget_and_goes_on_when_it_is_raised(
+    vidgen: Vidgen, server: RehearsalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidgen_core.app.drawing._FRAME_SIZE", "96x160")
+    monkeypatch.setenv("VIDGEN_PROVIDERS__IMAGES__DRAWN_BY", "local")
+    monkeypatch.setenv("VIDGEN_BUDGET__LIMIT", "0.5")
+    monkeypatch.setenv("VIDGEN_RUNNER__TAKES_PER_SHOT", "1")
+    path = tmp_path / "灯塔.txt"
+    path.write_text("老陈划亮火柴。\n海面上升起太阳。", encoding="utf-8")
+    story = Story(vidgen)
+    story("script", str(path), "--offline")
+
+    held = story("go", status=1)
+    assert (held["walking"], held["cut"], server.stats()["accepted_total"]) == (True, None, 1)
+
+    monkeypatch.setenv("VIDGEN_BUDGET__LIMIT", "5")
+    went = story("go")
+    assert (went["note"], went["clips"], server.stats()["accepted_total"]) == ("done", 2, 2)
+    assert Path(went["cut"]).is_file()

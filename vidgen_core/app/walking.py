@@ -16,6 +16,8 @@ from vidgen_core.exporting.film import Format
 from vidgen_core.models import LogLevel
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from vidgen_core.app.vidgen import Vidgen
     from vidgen_core.app.way import Walk
 
@@ -31,15 +33,13 @@ class Walker(threading.Thread):
         super().__init__(name="vidgen-walking", daemon=True)
         self._app = app
         self._stopping = threading.Event()
-        #: Shots that a step has been tried for in this walk, so that what was refused is not tried again and again.
-        self._tried: dict[int, dict[str, set[int]]] = {}
+        #: By project: the beginning of its walk, and the shots that each step has been tried for in it, so that what was
+        #: refused is not tried again and again.
+        self._tried: dict[int, tuple[datetime, dict[str, set[int]]]] = {}
 
     def stop(self) -> None:
         self._stopping.set()
         self.join(timeout=10)
-
-    def forget(self, project_id: int) -> None:
-        self._tried.pop(project_id, None)
 
     def run(self) -> None:
         while not self._stopping.wait(STEP_EVERY):
@@ -66,6 +66,9 @@ class Walker(threading.Thread):
     def _next(self, project_id: int, walk: Walk) -> dict[str, Any]:
         """Begin what can be begun, and say what is waited for or how it ends."""
         app = self._app
+        if project_id not in self._tried or self._tried[project_id][0] != walk.started_at:
+            # Another walk, wherever it was begun.
+            self._tried[project_id] = (walk.started_at, {})
         if ids := self._fresh(project_id, "draw", "drawable"):
             app.pictures.draw(project_id, ids)
         for shot_id in self._ids(project_id, "choosable"):
@@ -103,7 +106,7 @@ class Walker(threading.Thread):
         return {"note": "first_shot"} if first_shot else None
 
     def _tried_all(self, project_id: int) -> bool:
-        tried = self._tried.get(project_id, {})
+        tried = self._tried[project_id][1]
         return all(
             set(self._ids(project_id, name)) <= tried.get(step, set())
             for step, name in (("generate", "ready_for_takes"), ("choose", "choosable_takes"))
@@ -146,7 +149,7 @@ class Walker(threading.Thread):
 
     def _fresh(self, project_id: int, step: str, name: str) -> list[int]:
         """Shots that a step has not been tried for; from here on they count as tried."""
-        tried = self._tried.setdefault(project_id, {}).setdefault(step, set())
+        tried = self._tried[project_id][1].setdefault(step, set())
         found = [shot_id for shot_id in self._ids(project_id, name) if shot_id not in tried]
         tried.update(found)
         return found

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at the store; the progress of a task is not worth more.
 LOOK_EVERY = 0.25
+#: Seconds after which a hold is believed to stay.
+STANDS_FOR = 2.0
 #: Bars of tasks shown at once.
 BARS = 12
 DEMO = "demo"
@@ -89,6 +91,7 @@ def _interrupt(_signal: int, _frame: Any) -> None:
 
 def _watch(session: Session, app: Vidgen, project_id: int | None, since: datetime, *, until_done: bool) -> None:
     told: set[tuple[int, datetime]] = set()
+    standstill = Standstill()
     with _progress(session) as progress:
         view = _View(session, progress)
         while True:
@@ -101,8 +104,8 @@ def _watch(session: Session, app: Vidgen, project_id: int | None, since: datetim
                     view.tell(task)
             if until_done and not status.live:
                 return
-            if until_done and (why := waits_for_a_person(app, project_id, status)) is not None:
-                session.complain(why[0], why[1])
+            if until_done and (why := standstill.why(app, project_id, status)) is not None:
+                session.complain(*why)
                 raise typer.Exit(SOME_FAILED)
             time.sleep(LOOK_EVERY)
 
@@ -183,6 +186,23 @@ def _ended_since(app: Vidgen, project_id: int | None, since: datetime) -> list[T
         found += news
         if len(news) < 200:
             return found
+
+
+class Standstill:
+    """Why nothing moves until somebody does something, once that has stood for a moment.
+
+    What held the queue before this process began may be lifted by its first look: a key has come, a limit was raised.
+    """
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def why(self, app: Vidgen, project_id: int | None, status: Status) -> tuple[str, dict[str, Any]] | None:
+        """The reason, as ``waits_for_a_person`` has it."""
+        found = waits_for_a_person(app, project_id, status)
+        now = time.monotonic()
+        self._since = None if found is None else self._since or now
+        return found if self._since is not None and now - self._since >= STANDS_FOR else None
 
 
 def waits_for_a_person(app: Vidgen, project_id: int | None, status: Status) -> tuple[str, dict[str, Any]] | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vidgen_core.cli.running import LOOK_EVERY, stoppable, waits_for_a_person
+from vidgen_core.cli.running import LOOK_EVERY, Standstill, stoppable
 from vidgen_core.cli.session import DEFAULT, SOME_FAILED, JsonOption, ProjectOption, Session
 from vidgen_core.cli.wishes import YesOption
 
@@ -73,13 +73,13 @@ def _follow(session: Session, app: Vidgen, where: Project) -> None:
         if app.runner.is_held:
             session.warn("cli.elsewhere")
         app.runner.start()
-        told = ""
+        told, standstill = "", Standstill()
         try:
             while (walk := app.way.walk(where.id)) is not None and walk.on:
                 if walk.note != told:
                     told = walk.note
                     _tell(session, walk)
-                why = waits_for_a_person(app, where.id, app.runner.status(where.id))
+                why = standstill.why(app, where.id, app.runner.status(where.id))
                 if why is not None:
                     session.complain(*why)
                 if why is not None or walk.note == "first_shot":

@@ -12,11 +12,14 @@ from rehearsed import Home, rehearsed_home
 
 from vidgen_core.locations import Locations
 from vidgen_core.models import Charge, Mode, Money
+from vidgen_core.money import PRICES
 from vidgen_core.providers import open_providers
 from vidgen_core.runner import books
 
-#: What the rehearsal takes for one job: 0.4 US dollars at 7.3 yuan, and 60 credits.
-YUAN, CREDITS = Decimal("2.92"), Decimal(60)
+#: What the rehearsal takes for one job of Yunwu, told in quota units: to the cent what the built-in price list says.
+YUAN = next(price.amount for price in PRICES if price.model == "grok-video-3")
+#: And of KIE.
+CREDITS = Decimal(60)
 KEY = "sk-good-aaaa1111"
 PROMPTS = ["pan left", "tilt up", "fall [[failed-parameter]]", "burn [[failed-no-refund]]"]
 

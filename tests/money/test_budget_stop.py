@@ -20,7 +20,7 @@ from vidgen_core.models import OWED, Mode, Money, Task, TaskStatus
 from vidgen_core.rehearsal.server import RehearsalServer
 
 #: What the rehearsal takes for one job, in yuan; so the provider's own log says the same as our estimate.
-PRICE = Decimal("2.92")
+PRICE = Decimal("0.4")
 AFFORDABLE, WANTED, CAP = 30, 120, 50
 KEYS = ["sk-good-aaaa1111", "sk-good-dddd4444"]
 FAULTS: dict[str, Any] = {"slow-answer": {"rate": 0.4, "argument": "0.3"}, "reset-after-accept": 0.1}

@@ -1,25 +1,29 @@
-"""The figures of a batch with known faults, prices and refunds: right to the cent by every door."""
+"""The figures of a batch with known faults, prices and refunds: right to the cent by every door and on the screen."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rehearsed import rehearsed_home
+from rehearsed import Home, rehearsed_home
+from shown_figures import compare
 from starlette.applications import Starlette
 
 from tests.server.server_client import HERE, TestClient
+from tests.ui.screens import Screen
 from vidgen_core.app import Vidgen
 from vidgen_core.cli import words
 from vidgen_core.cli.program import run
 from vidgen_core.locations import Locations
-from vidgen_core.models import Charge, Mode
+from vidgen_core.models import Charge, Mode, Money, Task
+from vidgen_core.money import KIE_CREDIT_USD, USD_CNY
 from vidgen_core.server import get_vidgen, serve
 from vidgen_core.server.house import close_vidgen
 from vidgen_core.store import TaskFilter
@@ -38,6 +42,10 @@ BATCH = {
     # Nobody knows.
     "pan left [[reset-before-accept]]": 1,
 }
+#: The same in credits: two that succeed, and one that fails three times and is given back.
+BATCH_IN_CREDITS = {"pan right 1": 1, "pan right 2": 1, "pan right [[failed]]": 3}
+#: What a credit of KIE is worth by the built-in rates, in yuan.
+CREDIT = KIE_CREDIT_USD * USD_CNY
 
 
 @pytest.fixture
@@ -47,24 +55,35 @@ def batch(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[tup
     monkeypatch.setenv("VIDGEN_HOME", str(locations.home))
     monkeypatch.setenv("VIDGEN_NO_RUNNER", "1")
     with rehearsed_home(locations, monkeypatch, {"keys": ["sk-good-aaaa1111"]}) as (home, server):
-        tasks = home.queue(Mode.YUNWU, list(BATCH))
+        tasks = home.queue(Mode.YUNWU, list(BATCH)) + in_credits(home)
         with home.running():
             ended = home.finish(tasks)
         stats = server.stats()
     app = get_vidgen()
-    for task in ended[:2]:
+    for task in (ended[0], ended[1], ended[len(BATCH)]):
         app.results.choose_number(task.shot_id, 1)
     yield app, stats
     close_vidgen()
 
 
-def by_charge(app: Vidgen) -> dict[str, Decimal]:
-    """The ledger added up line by line."""
-    sums: dict[str, Decimal] = {}
+def in_credits(home: Home) -> list[Task]:
+    """Tasks of a model of KIE whose answers name the price."""
+    tasks = home.queue(Mode.KIE, list(BATCH_IN_CREDITS))
+    with home.store.write() as tx:
+        for task in tasks:
+            tx.tasks.note(
+                task.id, cost=Money(amount=Decimal(60), currency="credits"), model="grok-imagine/image-to-video"
+            )
+    return tasks
+
+
+def by_charge(app: Vidgen) -> Counter[tuple[str, str]]:
+    """The ledger added up line by line: currency and charge → millionths."""
+    sums: Counter[tuple[str, str]] = Counter()
     for task_id in app.tasks.ids(app.projects.all()[0].id, TaskFilter()):
         for line in app.tasks.attempts(task_id):
             if line.cost is not None and line.charge is not Charge.NONE:
-                sums[line.charge.value] = sums.get(line.charge.value, Decimal(0)) + line.cost.amount
+                sums[line.cost.currency, line.charge.value] += int(line.cost.amount * 1_000_000)
     return sums
 
 
@@ -95,29 +114,39 @@ def test_every_door_tells_the_same_numbers_to_the_cent(
     monkeypatch.setenv("VIDGEN_LANGUAGE", "en")
     figures = app.figures.of(None)
 
-    assert (figures.completed, figures.failed, figures.chosen, figures.attempts) == (3, 4, 2, sum(BATCH.values()))
-    assert figures.success_rate == pytest.approx(3 / 7)
-    assert figures.acceptance_rate == pytest.approx(2 / 3)
+    assert (figures.completed, figures.failed, figures.chosen) == (5, 5, 3)
+    assert figures.attempts == sum(BATCH.values()) + sum(BATCH_IN_CREDITS.values())
+    assert figures.success_rate == pytest.approx(5 / 10)
+    assert figures.acceptance_rate == pytest.approx(3 / 5)
     errors = {error.kind: (error.tasks, error.attempts) for error in figures.errors}
-    assert errors["provider"] == (2, 6)
+    assert errors["provider"] == (3, 9)
     assert errors["moderation"] == (1, 1)
     assert errors["submit_unknown"][0] == 1
 
-    [line] = figures.spend.lines
+    yuan, credit = figures.spend.lines
     ledger = by_charge(app)
-    for charge in ("charged", "estimated", "assumed", "unknown", "refunded"):
-        assert getattr(line, charge) == ledger.get(charge, 0), charge
+    for line in (yuan, credit):
+        for charge in ("charged", "estimated", "assumed", "unknown", "refunded"):
+            assert getattr(line, charge) * 1_000_000 == ledger[line.currency, charge], (line.currency, charge)
     # Nine accepted and one lost answer at 0.40 each; the refusal costs nothing.
-    assert line.owed + line.refunded == Decimal("4.00")
-    assert line.owed >= Decimal(str(round(stats["charged"]["yunwu"] - stats["refunded"]["yunwu"], 2)))
-    assert figures.cost_per_chosen == line.owed / 2
-    assert sum(day.spend.total or 0 for day in figures.days) == line.owed
-    assert [(key.key, key.attempts, key.spend.total) for key in figures.keys] == [("k0 ••1111", 11, line.owed)]
+    assert yuan.owed + yuan.refunded == Decimal("4.00")
+    assert yuan.owed >= Decimal(str(round(stats["charged"]["yunwu"] - stats["refunded"]["yunwu"], 2)))
+    # Two at 60 credits, as KIE itself names them, and three given back.
+    assert (credit.provider, credit.owed, credit.charged) == (Mode.KIE, Decimal(120), Decimal(120))
+    total = yuan.owed + credit.owed * CREDIT
+    assert figures.spend.total == total
+    assert figures.cost_per_chosen == (total / 3).quantize(Decimal("0.000001"))
+    assert sum(day.spend.total or 0 for day in figures.days) == total
+    assert [(key.provider, key.key, key.attempts, key.spend.total) for key in figures.keys] == [
+        (Mode.YUNWU, "k0 ••1111", 11, yuan.owed),
+        (Mode.KIE, "k0 ••1111", 5, credit.owed * CREDIT),
+    ]
 
     api, api_list = by_api()
     command, command_list = by_command(tmp_path, capfd)
     assert api == command == json.loads(figures.model_dump_json())
     assert api_list == command_list
-    rows = {(row[0], row[1], row[2]): row[3:] for row in csv.reader(io.StringIO(api_list))}
-    assert rows["Whole period", "", "Total"] == [f"{line.owed.normalize():f}", "CNY"]
-    assert Decimal(rows["Whole period", "", "Cost per chosen take"][0]) == figures.cost_per_chosen
+    rows = [tuple(row) for row in csv.reader(io.StringIO(api_list))]
+    assert ("Whole period", "", "Total", f"{total.normalize():f}", "CNY") in rows
+    # All that is in the home happened within the period that the screen shows at first.
+    compare(Screen(app, app.projects.all()[0]).open("figures"), api, rows)

@@ -67,15 +67,16 @@ def test_yunwus_balance_drops_at_submit_and_comes_back_after_a_failure(wire: Wir
         limit = wire.http.get("/v1/dashboard/billing/subscription").json()["hard_limit_usd"]
         used = wire.http.get("/v1/dashboard/billing/usage").json()["total_usage"]
         token = wire.http.get("/api/usage/token/").json()["data"]["total_available"]
-        unit = wire.http.get("/api/status").json()["data"]["quota_per_unit"]
-        return limit - used / 100, token / unit
+        status = wire.http.get("/api/status").json()["data"]
+        unit, rate = status["quota_per_unit"], status["usd_exchange_rate"]
+        return (limit - used / 100) * rate, token / unit * rate
 
-    assert left() == (1000.0, 1000.0)
+    assert left() == (7300.0, 7300.0)
     wire.yunwu_submit("[[failed]]")
     wire.yunwu_submit("fine")
-    assert left() == pytest.approx((999.2, 999.2))
+    assert left() == pytest.approx((7299.2, 7299.2))
     wire.pass_time()
-    assert left() == pytest.approx((999.6, 999.6))
+    assert left() == pytest.approx((7299.6, 7299.6))
 
 
 def test_kies_credits_drop_at_submit_and_come_back_after_a_failure(wire: Wire) -> None:
@@ -97,9 +98,9 @@ def test_the_log_names_what_was_charged_even_when_the_answer_was_lost(wire: Wire
     rows = wire.http.get("/api/log/token").json()["data"]
     lost, failed = wire.server.jobs()
     assert [(row["type"], row["quota"], json.loads(row["other"])["task_id"]) for row in rows] == [
-        (6, 200_000, failed["id"]),
-        (2, 200_000, failed["id"]),
-        (2, 200_000, lost["id"]),
+        (6, 27_397, failed["id"]),
+        (2, 27_397, failed["id"]),
+        (2, 27_397, lost["id"]),
     ]
     assert rows[2]["created_at"] == int(lost["created"])
     other = wire.bare.get("/api/log/token", headers=use_key(wire, "sk-other")).json()["data"]

@@ -38,13 +38,14 @@ class RehearsalOptions:
     kie_record_lag: int = 0
     #: New KIE jobs per account in 10 seconds.
     kie_submits_per_10s: int = 20
-    #: What each key has at first, in the provider's unit (US dollars, credits).
+    #: What each key has at first, in the money that the provider's bills are counted in (yuan, credits).
     balance: Mapping[str, float] = field(
-        default_factory=lambda: {"yunwu": 1_000.0, "kie": 1_000_000.0, "lovart": 1_000_000.0, "images": 1_000.0}
+        default_factory=lambda: {"yunwu": 7_300.0, "kie": 1_000_000.0, "lovart": 1_000_000.0, "images": 1_000.0}
     )
     #: Keys that start with another amount.
     key_balances: Mapping[str, float] = field(default_factory=dict)
-    #: What one job costs, in the provider's unit.
+    #: What one job costs, in the same money: what a price list says of the usual model, so that a bill shows an estimate to
+    #: be right.
     price: Mapping[str, float] = field(
         default_factory=lambda: {"yunwu": 0.4, "kie": 60.0, "lovart": 25.0, "images": 0.3}
     )

@@ -17,8 +17,9 @@ from vidgen_core.rehearsal.submissions import key_of, rehearsal_of
 from vidgen_core.rehearsal.yunwu import answer
 from vidgen_core.rehearsal.yunwu_refusals import REFUSALS
 
-#: Quota units of new-api per US dollar.
+#: Quota units of new-api per US dollar, and yuan per US dollar. Accounts are kept in yuan and told in dollars and units.
 QUOTA_PER_UNIT: Final = 500_000
+YUAN_PER_USD: Final = 7.3
 
 _UNIFIED: Final = "Unified video format"
 _MODELS: Final = (
@@ -32,6 +33,14 @@ _MODELS: Final = (
 )
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _in_dollars(yuan: float) -> float:
+    return yuan / YUAN_PER_USD
+
+
+def _in_quota(yuan: float) -> int:
+    return round(_in_dollars(yuan) * QUOTA_PER_UNIT)
 
 
 def _with_key(endpoint: Endpoint) -> Endpoint:
@@ -68,7 +77,7 @@ def _unless(fault: str) -> Callable[[Endpoint], Endpoint]:
 @_with_key
 @_unless("balance-unknown")
 async def subscription(request: Request) -> Response:
-    granted = rehearsal_of(request).accounts.granted(YUNWU, key_of(request))
+    granted = _in_dollars(rehearsal_of(request).accounts.granted(YUNWU, key_of(request)))
     limits = {"soft_limit_usd": granted, "hard_limit_usd": granted, "system_hard_limit_usd": granted}
     return JSONResponse({"object": "billing_subscription", "has_payment_method": True, **limits, "access_until": 0})
 
@@ -77,7 +86,7 @@ async def subscription(request: Request) -> Response:
 @_unless("balance-unknown")
 async def usage(request: Request) -> Response:
     """Used so far; the wire counts hundredths of a dollar."""
-    used = rehearsal_of(request).accounts.used(YUNWU, key_of(request))
+    used = _in_dollars(rehearsal_of(request).accounts.used(YUNWU, key_of(request)))
     return JSONResponse({"object": "list", "total_usage": used * 100})
 
 
@@ -89,9 +98,9 @@ async def token_usage(request: Request) -> Response:
     data = {
         "object": "token_usage",
         "name": "rehearsal",
-        "total_granted": int(granted * QUOTA_PER_UNIT),
-        "total_used": int(used * QUOTA_PER_UNIT),
-        "total_available": int((granted - used) * QUOTA_PER_UNIT),
+        "total_granted": _in_quota(granted),
+        "total_used": _in_quota(used),
+        "total_available": _in_quota(granted - used),
         "unlimited_quota": False,
         "model_limits": {},
         "model_limits_enabled": False,
@@ -101,7 +110,7 @@ async def token_usage(request: Request) -> Response:
 
 
 async def status(_request: Request) -> Response:
-    data = {"quota_per_unit": QUOTA_PER_UNIT, "quota_display_type": "USD", "usd_exchange_rate": 7.3}
+    data = {"quota_per_unit": QUOTA_PER_UNIT, "quota_display_type": "USD", "usd_exchange_rate": YUAN_PER_USD}
     return JSONResponse({"success": True, "message": "", "data": data})
 
 
@@ -131,7 +140,7 @@ async def pricing(request: Request) -> Response:
     rehearsal = rehearsal_of(request)
     if rehearsal.befalls("prices-html"):
         return HTMLResponse("<html><body>502 Bad Gateway</body></html>", 502)
-    price = rehearsal.options.price[YUNWU]
+    price = _in_dollars(rehearsal.options.price[YUNWU])
     rows = [_price_row(name, price, tags) for name, _types, tags in _MODELS]
     if rehearsal.befalls("prices-odd"):
         odd = [{**row, "model_price": price} for row, price in zip(rows, _ODD_PRICES, strict=False)]
@@ -161,7 +170,7 @@ def _log_row(row: LogRow, *, names_job: bool) -> dict[str, Any]:
         "id": row.id,
         "request_id": row.request_id,
         "type": 2 if row.amount > 0 else 6,
-        "quota": int(abs(row.amount) * QUOTA_PER_UNIT),
+        "quota": _in_quota(abs(row.amount)),
         "model_name": row.model,
         "token_name": "rehearsal",
         "created_at": int(row.at),

@@ -102,7 +102,8 @@ def key_numbers(t: Text, figures: Figures) -> None:
     with st.grid(5, min_column_width=160, gap="small"):
         for name, value in numbers.items():
             st.metric(t(f"figures.measure.{name}"), value, help=t(f"figures.help.{name}"), border=True)
-    counts = ["completed", "chosen", "failed", "cancelled", "attempts", *(["pictures"] if figures.pictures else [])]
+    counts = ["completed", "chosen", "failed", "cancelled", "attempts"]
+    counts += [name for name in ("pictures", "questions") if getattr(figures, name)]
     words = " · ".join(f"{t(f'figures.measure.{name}')} **{t.number(getattr(figures, name))}**" for name in counts)
     st.markdown(words)
     st.info(suggestion_words(t, figures.suggestion), icon=":material/lightbulb:")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,6 +25,17 @@ class Mode(StrEnum):
     LOVART = "lovart"
     #: Image endpoints of an aggregator: makes pictures, never videos.
     IMAGES = "images"
+
+
+#: What stands in the ledger for a provider where a language model was asked.
+WRITING: Final = "writing"
+#: To whom money goes: a provider, or whoever answers what a language model is asked.
+Payee = Mode | Literal["writing"]
+
+
+def payee(name: str) -> Payee:
+    """As the ledger names it."""
+    return WRITING if name == WRITING else Mode(name)
 
 
 #: The generation modes: the providers that make videos.
@@ -535,8 +546,8 @@ class Spend(Frozen):
     """A sum of the ledger: attempts that are alike in everything named here."""
 
     project_id: int
-    provider: Mode
-    #: Fingerprint; empty where no key was needed.
+    provider: Payee
+    #: Fingerprint, of a key for language models its label; empty where no key was needed.
     key_id: str
     charge: Charge
     #: None: no price is known of these attempts.

@@ -260,14 +260,15 @@ def test_keys_of_one_account_are_compared_with_the_ledger_together(app: Vidgen) 
 
 
 def test_a_list_is_fetched_without_a_click_waiting_and_counts_before_the_built_in_table(app: Vidgen) -> None:
-    with RehearsalServer(RehearsalOptions(videos="shared")) as server:
+    dearer = {"yunwu": 0.55, "kie": 60.0, "lovart": 25.0, "images": 0.3}
+    with RehearsalServer(RehearsalOptions(videos="shared", price=dearer)) as server:
         app.settings_file.change({"providers.yunwu.base_url": server.url})
         app.budget.refresh_soon(Mode.YUNWU).join(30)
         server.set_faults({"prices-html": 1})
         app.budget.refresh_soon(Mode.YUNWU).join(30)
 
     [shot] = plain(app, 1)
-    assert app.tasks.estimate(shot.project_id, [shot.id]).money == yuan("2.92")
+    assert app.tasks.estimate(shot.project_id, [shot.id]).money == yuan("0.55")
     with app.store.read() as tx:
         newest, first = [line for line in tx.log.page(None, LogFilter(), 10) if line.params.get("provider") == "yunwu"]
     assert (first.code, first.params["prices"]) == ("prices_fetched", 5)

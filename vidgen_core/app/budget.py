@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from vidgen_core import money
 from vidgen_core.app.views import BalanceDifference, BudgetView, SpendLine
 from vidgen_core.errors import ErrorKind, Refused, VidgenError
-from vidgen_core.models import OWED, Balance, Charge, LogLevel, Mode, Money, Spend, TaskStatus
+from vidgen_core.models import OWED, Balance, Charge, LogLevel, Mode, Money, Payee, Spend, TaskStatus
 from vidgen_core.store import TaskFilter, Tx
 
 if TYPE_CHECKING:
@@ -134,7 +134,9 @@ class Budget:
         with self._app.store.read() as tx:
             sums = tx.ledger.sums(project_id, _midnight(since), _midnight(until))
             names = {project.id: project.name for project in tx.projects.all()}
-            keys = {(mode, usage.key_id): usage.name for mode in Mode for usage in tx.keys.all(mode)}
+            keys: dict[tuple[Payee, str], str] = {
+                (mode, usage.key_id): usage.name for mode in Mode for usage in tx.keys.all(mode)
+            }
         groups: dict[tuple[Any, ...], list[Spend]] = defaultdict(list)
         for line in sums:
             groups[_group(line, by)].append(line)
@@ -208,7 +210,7 @@ def _line(
     group: list[Spend],
     settings: Any,
     names: dict[int, str],
-    keys: dict[tuple[Mode, str], str],
+    keys: dict[tuple[Payee, str], str],
     by: Collection[By],
 ) -> SpendLine:
     first = group[0]

@@ -11,15 +11,18 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
+from vidgen_core import money
 from vidgen_core.errors import Delivery, ErrorKind, Refused, RemoteError, VidgenError
-from vidgen_core.models import CallState, Charge, Failure, Money, PieceState
-from vidgen_core.settings import KeySettings, WritingSettings
+from vidgen_core.models import WRITING, CallState, Charge, Failure, Money, PieceState
+from vidgen_core.runner import records
+from vidgen_core.settings import KeySettings, Settings, WritingSettings
 from vidgen_core.store import Tx
 
 if TYPE_CHECKING:
@@ -35,7 +38,9 @@ TRIES: Final = 4
 #: Seconds before another try where the provider names none, doubled each time; and the longest wait.
 REST: Final = 2.0
 LONGEST_REST: Final = 60.0
-_MILLION: Final = Decimal(1_000_000)
+#: Codes of questions that the budget does not allow begin so: what a click may let through.
+STOPPED_BY_BUDGET: Final = "writing_budget_"
+_NO_RATE: Final = "budget_rate_missing"
 
 
 class Subject(NamedTuple):
@@ -59,6 +64,9 @@ class Job:
         self.name = name
         self.unwanted = threading.Event()
         self.ended = threading.Event()
+        #: What the budget did not allow it to ask: the project, and the most that would have cost, in its currency.
+        self.project_id: int | None = None
+        self.unasked = Decimal(0)
 
     def check(self) -> None:
         """:raises Stopped:"""
@@ -112,6 +120,8 @@ class Desk:
         try:
             job.check()
             asyncio.run(_awaited(work(job)))
+            with self._app.store.write() as tx:
+                money.note_unasked(tx, job.name, job.project_id, job.unasked)
         except Stopped:
             _LOG.info("%s was stopped", job.name)
         except Exception:  # noqa: BLE001 - see below
@@ -242,7 +252,7 @@ class Desk:
             job.check()
             tries += 1
             try:
-                return await self._once(chat, subject, messages, wanted, key)
+                return await self._once(chat, job, subject, messages, wanted, key)
             except RemoteError as error:
                 if error.code == "format_refused" and self._may_format():
                     self._without_format.add(self._model())
@@ -256,16 +266,25 @@ class Desk:
     async def _once(
         self,
         chat: Chat,
+        job: Job,
         subject: Subject,
         messages: Sequence[Message],
         wanted: str,
         key: KeySettings | None,
     ) -> Reply:
-        """One paid question: its intent is on disk before it leaves, its answer right after it came."""
+        """One paid question: its intent is on disk before it leaves, its answer right after it came.
+
+        The budget is asked in the transaction that writes the intent down and sets aside what it costs at most.
+        """
         from vidgen_core.writing import longest_answer, response_format
 
-        settings = self.settings()
+        all_settings, settings = self._app.settings(), self.settings()
+        price = money.writing_price(all_settings)
+        most = price.of(money.most_tokens(messages), longest_answer(messages)) if price else None
         with self._app.store.write() as tx:
+            now = datetime.now(UTC)
+            limits = money.standings(tx, all_settings, subject.project_id, now)
+            _allow(limits, job, subject, all_settings, most)
             call = tx.calls.begin(
                 subject.project_id,
                 subject.kind,
@@ -274,7 +293,10 @@ class Desk:
                 settings.base_url,
                 piece_id=subject.piece_id,
                 shot_id=subject.shot_id,
+                cost=most,
             )
+            if limits:
+                records.warn_near(tx, limits, money.standings(tx, all_settings, subject.project_id, now))
             if subject.piece_id is not None:
                 tx.scripts.set_piece(subject.piece_id, PieceState.ASKING)
         try:
@@ -295,7 +317,10 @@ class Desk:
                 state=CallState.ANSWERED,
                 tokens_in=reply.tokens_in,
                 tokens_out=reply.tokens_out,
-                cost=_cost(settings, reply),
+                # An answer that does not count its tokens may have cost what was set aside.
+                cost=price.of(reply.tokens_in, reply.tokens_out or 0)
+                if price and reply.tokens_in is not None
+                else most,
                 answer=reply.text,
             )
         return reply
@@ -304,7 +329,7 @@ class Desk:
         lost = error.delivery is Delivery.UNKNOWN
         state = CallState.UNKNOWN if lost else CallState.REFUSED
         with self._app.store.write() as tx:
-            tx.calls.end(call, state=state, failure=failure_of(error))
+            tx.calls.end(call, state=state, failure=failure_of(error), **({} if lost else {"cost": None}))
             if subject.piece_id is not None and not lost:
                 tx.scripts.set_piece(subject.piece_id, PieceState.WAITING)
 
@@ -358,11 +383,21 @@ def _give_up_lost(tx: Tx) -> None:
             tx.scripts.set_piece(call.piece_id, PieceState.UNKNOWN, failure=failure)
 
 
-def _cost(settings: WritingSettings, reply: Reply) -> Money | None:
-    if not (settings.price_in or settings.price_out) or reply.tokens_in is None:
-        return None
-    amount = settings.price_in * reply.tokens_in + settings.price_out * (reply.tokens_out or 0)
-    return Money(amount=amount / _MILLION, currency=settings.currency)
+def _allow(
+    limits: Sequence[money.Standing], job: Job, subject: Subject, settings: Settings, most: Money | None
+) -> None:
+    """Ask the budget.
+
+    :raises Refused: of kind *balance*, why a question does not go out
+    """
+    stop = money.verdict(limits, settings, subject.project_id, WRITING, settings.writing.model, most)
+    if stop is None:
+        return
+    worth = money.convert(most, settings.budget.currency, money.rates_of(settings, WRITING)) if most else None
+    if worth is not None:
+        job.project_id = subject.project_id
+        job.unasked += worth.amount
+    raise Refused(stop.code if stop.code == _NO_RATE else f"writing_{stop.code}", kind=ErrorKind.BALANCE, **stop.params)
 
 
 def failure_of(error: VidgenError) -> Failure:
@@ -375,6 +410,11 @@ def failure_of(error: VidgenError) -> Failure:
         retryable=error.kind in _PASSING,
         charged=Charge.UNKNOWN if unknown else Charge.NONE,
     )
+
+
+def stopped_by_budget(failure: Failure | None) -> bool:
+    """Whether a question did not go out for a limit's sake, which a click may pass once."""
+    return failure is not None and failure.code.startswith(STOPPED_BY_BUDGET)
 
 
 def _key(key: KeySettings | None) -> Key | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import PlainSerializer
 
-from vidgen_core.models import Frozen, Mode, Money
+from vidgen_core.models import Frozen, Mode, Money, Payee
 
 #: Money as everywhere in answers to programs: a number.
 Amount = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
@@ -20,7 +20,7 @@ class Ledger(Frozen):
     """Money in one currency by what is known of it; credits are those of one provider."""
 
     currency: str
-    provider: Mode | None = None
+    provider: Payee | None = None
     """Whose credits; None where the currency says all."""
     charged: Amount = Decimal(0)
     """Named by the provider."""
@@ -61,9 +61,9 @@ class Spend(Frozen):
 
 
 class Share(Frozen):
-    """What one provider or model brought."""
+    """What one provider or model brought; ``writing`` stands for language models, whose attempts are questions."""
 
-    provider: Mode
+    provider: Payee
     model: str | None = None
     completed: int
     failed: int
@@ -79,7 +79,7 @@ class Share(Frozen):
 class KeyShare(Frozen):
     """What went over one key; counted in attempts."""
 
-    provider: Mode
+    provider: Payee
     key: str
     """Its name with its last characters, never the key."""
     attempts: int
@@ -149,6 +149,8 @@ class Figures(Frozen):
     cancelled: int
     pictures: int
     """Reference pictures made; their money is in ``spend``, and they count nowhere else."""
+    questions: int
+    """Asked of language models; their money is in ``spend``, and they count nowhere else."""
     success_rate: float | None
     """Completed among completed and failed."""
     attempts: int
@@ -172,4 +174,4 @@ class Figures(Frozen):
 
     @property
     def empty(self) -> bool:
-        return not (self.attempts or self.completed or self.failed or self.cancelled or self.pictures)
+        return not (self.attempts or self.completed or self.failed or self.cancelled or self.pictures or self.questions)

@@ -27,7 +27,7 @@ from vidgen_core.app.figure_values import (
     Suggestion,
 )
 from vidgen_core.errors import InputError
-from vidgen_core.models import AttemptState, Charge, Mode, Money, TaskStatus
+from vidgen_core.models import WRITING, AttemptState, Charge, Mode, Money, Payee, TaskStatus, payee
 from vidgen_core.money import CREDITS, convert, rates_of
 from vidgen_core.store.figures import FigureFilter, Spent, Times
 
@@ -98,6 +98,8 @@ class _Reckoning:
         self._wanted = wanted
         self._ends = tx.figures.ends(wanted)
         self._spent = tx.figures.attempts(wanted)
+        #: Those of tasks; a question to a language model is none.
+        self._attempts = [one for one in self._spent if one.provider != WRITING]
 
     def figures(self, since: date | None, until: date | None) -> Figures:
         counts = _counts((end.status, end.n) for end in self._ends)
@@ -114,7 +116,8 @@ class _Reckoning:
             cancelled=counts[TaskStatus.CANCELLED],
             pictures=counts[PICTURE_COMPLETED],
             success_rate=_rate(completed, counts[TaskStatus.FAILED]),
-            attempts=sum(one.n for one in self._spent),
+            attempts=sum(one.n for one in self._attempts),
+            questions=sum(one.n for one in self._spent if one.provider == WRITING),
             stages=_stages(self._tx.figures.times(self._wanted)),
             takes_per_hour=takes / hours if hours else None,
             hours=tuple(Hour(at=datetime.fromtimestamp(at * _HOUR, UTC), takes=n) for at, n in week),
@@ -135,7 +138,7 @@ class _Reckoning:
 
     def _errors(self) -> tuple[ErrorCount, ...]:
         tasks = _counts((end.kind, end.n) for end in self._ends if end.status in (TaskStatus.FAILED, PICTURE_FAILED))
-        met = _counts((one.kind, one.n) for one in self._spent if one.kind and one.state in _TROUBLED)
+        met = _counts((one.kind, one.n) for one in self._attempts if one.kind and one.state in _TROUBLED)
         kinds = sorted(tasks.keys() | met.keys(), key=lambda kind: (-tasks[kind], -met[kind], kind))
         return tuple(ErrorCount(kind=kind, tasks=tasks[kind], attempts=met[kind]) for kind in kinds)
 
@@ -181,7 +184,7 @@ class _Reckoning:
                 counts[name][TaskStatus.FAILED],
             )
             yield Share(
-                provider=Mode(provider),
+                provider=payee(provider),
                 model=model,
                 completed=done,
                 failed=failed,
@@ -203,7 +206,7 @@ class _Reckoning:
             states = _counts((one.state, one.n) for one in rows)
             done, failed = states[AttemptState.SUCCEEDED], states[AttemptState.FAILED]
             yield KeyShare(
-                provider=Mode(provider),
+                provider=payee(provider),
                 key=labels.get((provider, key_id)) or f"#{key_id[:6]}",
                 attempts=states.total(),
                 succeeded=done,
@@ -217,6 +220,10 @@ class _Reckoning:
         """What people see of each key: as it is set, else as it was called when it was last used."""
         found: dict[tuple[str, str], str] = {}
         for provider in providers:
+            if provider == WRITING:
+                # Of these keys the ledger keeps nothing but what people see.
+                found |= {(WRITING, one.key_id): one.key_id for one in self._spent if one.provider == WRITING}
+                continue
             found |= {(provider, usage.key_id): usage.name for usage in self._tx.keys.all(Mode(provider))}
             keys = self._settings.providers.of(Mode(provider)).keys
             found |= {(provider, key.fingerprint): key.label for key in keys}
@@ -229,7 +236,7 @@ _Line = tuple[str, str, str, int, Decimal, str]
 
 class _Purse(NamedTuple):
     currency: str
-    provider: Mode | None
+    provider: Payee | None
 
 
 class _Purser:
@@ -238,7 +245,7 @@ class _Purser:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._home = settings.budget.currency
-        self._rates: dict[Mode | None, Mapping[str, Decimal]] = {}
+        self._rates: dict[Payee | None, Mapping[str, Decimal]] = {}
 
     def spend(self, lines: Iterable[_Line]) -> Spend:
         """Money by currency and by what is known of it, with a total where one can be made."""
@@ -246,7 +253,7 @@ class _Purser:
         unpriced = 0
         for provider, currency, charge, n, cost, state in lines:
             if currency:
-                purses[_Purse(currency, Mode(provider) if currency == CREDITS else None)][charge] += cost
+                purses[_Purse(currency, payee(provider) if currency == CREDITS else None)][charge] += cost
             elif state != AttemptState.REFUSED:
                 unpriced += n
         found = tuple(_ledger(purse, sums) for purse, sums in sorted(purses.items(), key=str))

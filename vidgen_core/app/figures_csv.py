@@ -64,7 +64,7 @@ def _lines(figures: Figures, t: Text) -> Iterator[_Line]:
 
 
 def _period(figures: Figures) -> Iterator[_Line]:
-    for measure in (*_COUNTS, "pictures"):
+    for measure in (*_COUNTS, "pictures", "questions"):
         yield "period", "", measure, getattr(figures, measure), ""
     for measure in ("success_rate", "acceptance_rate", "takes_per_hour"):
         if getattr(figures, measure) is not None:

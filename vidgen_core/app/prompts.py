@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from vidgen_core.app.desk import Job, Stopped, Subject, failure_of
+from vidgen_core.app.desk import Job, Stopped, Subject, failure_of, stopped_by_budget
 from vidgen_core.errors import NotFound, Refused, VidgenError
 from vidgen_core.models import Author, Failure, Frozen, LogLevel, PromptVersion, Shot, WritingCall
 from vidgen_core.store.writing import versions_by_text
@@ -50,6 +50,9 @@ class Writing(NamedTuple):
     failed: int = 0
     busy: bool = False
     failure: Failure | None = None
+    #: Shots that the budget has stopped, and what was wanted of them; ``failure`` says why.
+    stopped: tuple[int, ...] = ()
+    wanted: Wanted = Wanted()
 
     @property
     def done(self) -> int:
@@ -150,7 +153,7 @@ class Prompts:
             before = self._writings.get(project_id)
             if before and before.busy:
                 raise Refused("writing_busy")
-            self._writings[project_id] = Writing(len(ids), busy=True)
+            self._writings[project_id] = Writing(len(ids), busy=True, wanted=wish)
         try:
             self._app.desk.start(_job_name(project_id), lambda job: self._work(job, project_id, ids, wish))
         except VidgenError:
@@ -236,7 +239,14 @@ class Prompts:
             except Stopped:
                 return
             except VidgenError as error:
-                self._count(shot.project_id, "failed", failure=failure_of(error))
+                self._fail(shot, failure_of(error))
+
+    def _fail(self, shot: Shot, failure: Failure) -> None:
+        now = self._writings[shot.project_id]
+        if stopped_by_budget(failure):
+            self._count(shot.project_id, "failed", failure=failure, stopped=(*now.stopped, shot.id))
+        else:
+            self._count(shot.project_id, "failed", failure=now.failure if now.stopped else failure)
 
     async def _worded(
         self, chat: Chat | None, job: Job, shot: Shot, place: int, wish: Wanted, style: str

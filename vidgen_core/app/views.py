@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import Field
 
-from vidgen_core.models import Balance, Candidate, Frozen, Heartbeat, Mode, Money, Shot, Take, Task, TaskStatus
+from vidgen_core.models import Balance, Candidate, Frozen, Heartbeat, Mode, Money, Payee, Shot, Take, Task, TaskStatus
 from vidgen_core.money import Standing
 from vidgen_core.providers.base import Connection, Problem
 
@@ -80,7 +80,7 @@ class SpendLine(Frozen):
     project: str
     #: On this machine's calendar; None where days are not told apart.
     day: date | None
-    provider: Mode
+    provider: Payee
     #: What people see of the key; empty where keys are not told apart.
     key: str
     currency: str | None

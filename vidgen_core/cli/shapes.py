@@ -21,7 +21,7 @@ def spend_shape(line: SpendLine) -> dict[str, Any]:
     return {
         "day": line.day.isoformat() if line.day else None,
         "project": line.project,
-        "provider": line.provider.value,
+        "provider": str(line.provider),
         "key": line.key,
         "currency": line.currency,
         "attempts": line.attempts,

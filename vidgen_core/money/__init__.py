@@ -9,6 +9,7 @@ from vidgen_core.money.budget import (
     grant,
     hold_of_project,
     in_currency,
+    note_unasked,
     project_limit,
     set_project_limit,
     standings,
@@ -16,6 +17,7 @@ from vidgen_core.money.budget import (
 )
 from vidgen_core.money.prices import PRICES, PRICES_AS_OF, Price, estimate, own_prices, price_of, total
 from vidgen_core.money.rates import CREDITS, KIE_CREDIT_USD, RATES_AS_OF, USD_CNY, convert, rates_of
+from vidgen_core.money.writing import WritingPrice, most_tokens, writing_price
 
 __all__ = [
     "CREDITS",
@@ -28,6 +30,7 @@ __all__ = [
     "Scope",
     "Standing",
     "Stop",
+    "WritingPrice",
     "convert",
     "cost_now",
     "day_of",
@@ -37,6 +40,8 @@ __all__ = [
     "in_currency",
     "keep_list",
     "list_age",
+    "most_tokens",
+    "note_unasked",
     "own_prices",
     "price_of",
     "prices_of",
@@ -46,4 +51,5 @@ __all__ = [
     "standings",
     "total",
     "verdict",
+    "writing_price",
 ]

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, time
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from vidgen_core.models import Frozen, Mode, Money
+from vidgen_core.models import Frozen, Money, Payee
 from vidgen_core.money.rates import convert, rates_of
 from vidgen_core.settings import Settings
 from vidgen_core.store import Tx
@@ -23,6 +23,9 @@ from vidgen_core.store import Tx
 PROJECT_LIMIT: Final = "budget.limit"
 #: What people have granted beyond a limit, by scope, in the store's state.
 _EXTRA: Final = "budget.extra"
+#: What jobs that write were not allowed to ask, by the job's name: its project and the most it would have cost.
+_UNASKED: Final = "budget.unasked"
+_P = TypeVar("_P", bound=Payee)
 
 
 class Scope(StrEnum):
@@ -77,7 +80,7 @@ class Stop(Frozen):
     #: None: only this one task is held, for its price is unknown.
     scope: Scope | None
     project_id: int
-    provider: Mode
+    provider: Payee
     model: str
     cost: Money | None
 
@@ -112,7 +115,7 @@ def _standing(
     )
 
 
-def in_currency(amounts: Mapping[Mode, Iterable[Money]], settings: Settings) -> tuple[Money, tuple[Money, ...]]:
+def in_currency(amounts: Mapping[_P, Iterable[Money]], settings: Settings) -> tuple[Money, tuple[Money, ...]]:
     """Amounts by provider as one in the currency of the budget, and those that have no rate."""
     currency = settings.budget.currency
     sum_, without = Decimal(0), []
@@ -128,7 +131,7 @@ def in_currency(amounts: Mapping[Mode, Iterable[Money]], settings: Settings) -> 
 
 
 def verdict(
-    limits: Iterable[Standing], settings: Settings, project_id: int, provider: Mode, model: str, cost: Money | None
+    limits: Iterable[Standing], settings: Settings, project_id: int, provider: Payee, model: str, cost: Money | None
 ) -> Stop | None:
     """What stands against one more submit; None: it fits, or it is free, or there is no limit.
 
@@ -141,7 +144,7 @@ def verdict(
         return None
 
     def stop(code: str, scope: Scope | None, **params: Any) -> Stop:
-        told = {"provider": provider.value, "model": model, **params}
+        told = {"provider": str(provider), "model": model, **params}
         return Stop(
             code=code, params=told, scope=scope, project_id=project_id, provider=provider, model=model, cost=cost
         )
@@ -186,13 +189,14 @@ def set_project_limit(tx: Tx, project_id: int, limit: Decimal) -> None:
 def grant(tx: Tx, settings: Settings, project_id: int, now: datetime) -> tuple[Standing, ...]:
     """Let what waits now go out although a limit is reached: every limit of the project is passed this once.
 
-    What is granted is what the queue is expected to cost at this moment and not more; it ends with the day where the
-    limit does, and with any change of the limit.
+    What is granted is what the queue, and what jobs that write were not allowed to ask, is expected to cost at this moment
+    and not more; it ends with the day where the limit does, and with any change of the limit.
     """
     extras = dict(tx.state.get(_EXTRA) or {})
     for standing in standings(tx, settings, project_id, now):
         waiting, _ = in_currency(tx.tasks.waiting_money(standing.project_id), settings)
-        over = standing.spent.amount + waiting.amount - standing.limit.amount
+        unasked = _unasked(tx, standing.project_id)
+        over = standing.spent.amount + waiting.amount + unasked - standing.limit.amount
         if over > standing.extra:
             extras[_name(standing.scope, standing.project_id)] = {
                 "amount": f"{over:f}",
@@ -201,6 +205,21 @@ def grant(tx: Tx, settings: Settings, project_id: int, now: datetime) -> tuple[S
             }
     tx.state.put(_EXTRA, extras)
     return standings(tx, settings, project_id, now)
+
+
+def note_unasked(tx: Tx, job: str, project_id: int | None, most: Decimal) -> None:
+    """Keep what a job was not allowed to ask, in the currency of the budget; nothing takes it off the list."""
+    kept = dict(tx.state.get(_UNASKED) or {})
+    if kept.pop(job, None) is None and not most:
+        return
+    if most:
+        kept[job] = {"project": project_id, "most": f"{most:f}"}
+    tx.state.put(_UNASKED, kept)
+
+
+def _unasked(tx: Tx, project_id: int | None) -> Decimal:
+    kept = (tx.state.get(_UNASKED) or {}).values()
+    return sum((Decimal(one["most"]) for one in kept if project_id in (None, one["project"])), Decimal(0))
 
 
 def _extra(tx: Tx, scope: Scope, project_id: int | None, limit: Decimal, now: datetime) -> Decimal:

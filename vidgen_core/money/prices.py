@@ -13,8 +13,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, Literal
 
-from vidgen_core.models import Frozen, GenerationParams, Mode, Money
-from vidgen_core.settings import PriceSettings
+from vidgen_core.models import Frozen, GenerationParams, Mode, Money, Payee
+from vidgen_core.settings import PriceSettings, PriceUnit
 
 #: The day the table was last gone through.
 PRICES_AS_OF: Final = date(2026, 11, 21)
@@ -25,14 +25,14 @@ _ORDER: Final[tuple[Source, ...]] = ("own", "list", "built_in")
 
 
 class Price(Frozen):
-    """What one model takes for one take, or for one second of it."""
+    """What one model takes for one take, for one second of it, or for writing (``money.writing``)."""
 
-    provider: Mode
+    provider: Payee
     #: The model's id; ``*`` stands for every model of the provider.
     model: str
     amount: Decimal
     currency: str
-    unit: Literal["take", "second"] = "take"
+    unit: PriceUnit = "take"
     #: Only for takes of this size; empty: of any.
     size: str = ""
     #: Only for takes of this length; None: of any.

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from vidgen_core.models import Mode, Money
+from vidgen_core.models import Mode, Money, Payee
 from vidgen_core.settings import Settings
 
 #: The day the built-in rates were last gone through.
@@ -27,7 +27,7 @@ _MICRO: Final = Decimal("0.000001")
 CREDITS: Final = "credits"
 
 
-def rates_of(settings: Settings, provider: Mode | None = None) -> dict[str, Decimal]:
+def rates_of(settings: Settings, provider: Payee | None = None) -> dict[str, Decimal]:
     """The worth of one unit of each known currency in the user's.
 
     :param provider: whose credits are meant; None: credits of nobody, which have no rate
@@ -42,8 +42,8 @@ def rates_of(settings: Settings, provider: Mode | None = None) -> dict[str, Deci
         rates.setdefault("CNY", rates["USD"] / USD_CNY)
     if home == CREDITS or provider is None:
         return rates
-    if provider.value in own:
-        rates[CREDITS] = own[provider.value]
+    if str(provider) in own:
+        rates[CREDITS] = own[str(provider)]
     elif provider is Mode.KIE and "USD" in rates:
         rates[CREDITS] = rates["USD"] * KIE_CREDIT_USD
     return rates

@@ -63,7 +63,7 @@ def claim(
     )
     held.task = tx.tasks.get(task.id)
     if limits:
-        _warn(tx, limits, money.standings(tx, settings, task.project_id, now))
+        warn_near(tx, limits, money.standings(tx, settings, task.project_id, now))
     log(tx, LogLevel.INFO, "task_started", held.task, attempt=held.attempt.number)
     return True
 
@@ -82,7 +82,7 @@ def _hold_back(tx: Tx, held: Held, stop: money.Stop) -> None:
             log(tx, LogLevel.WARNING, "task_held", held.task, cause=stop.code, detail=stop.params)
 
 
-def _warn(tx: Tx, before: Sequence[money.Standing], after: Sequence[money.Standing]) -> None:
+def warn_near(tx: Tx, before: Sequence[money.Standing], after: Sequence[money.Standing]) -> None:
     """Say it once when a limit comes near."""
     for was, now in zip(before, after, strict=True):
         if now.warns and not was.warns:

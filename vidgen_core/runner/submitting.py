@@ -35,7 +35,7 @@ async def submit(held: Held, ctx: Context, key: Key | None) -> Next | None:
     base_url, settings = ctx.provider(held).base_url, ctx.settings()
     taken = await ctx.writer.do(lambda tx: records.claim(tx, held, key, base_url, settings, ctx.clock()))
     if isinstance(taken, Stop):
-        ctx.budget.stopped(taken)
+        ctx.budget.stopped(taken, held.task.provider)
     if taken is not True:
         return None
     return await send(held, ctx, key)

@@ -37,14 +37,14 @@ class Thrift:
         """Projects that have reached their own limit."""
         return frozenset(self._of_projects)
 
-    def stopped(self, stop: Stop) -> None:
-        """A submit did not fit: nothing more is taken from its project, or for its provider."""
+    def stopped(self, stop: Stop, mode: Mode) -> None:
+        """A submit to ``mode`` did not fit: nothing more is taken from its project, or for that provider."""
         if stop.scope is Scope.PROJECT:
             self._of_projects[stop.project_id] = stop
         elif stop.scope is not None:
-            self._of_lanes[stop.provider] = stop
+            self._of_lanes[mode] = stop
             until = money.day_of(self.lanes.now()) + timedelta(days=1) if stop.scope is Scope.DAY else None
-            self.lanes.hold(stop.provider, stop.code, until=until, **stop.params)
+            self.lanes.hold(mode, stop.code, until=until, **stop.params)
 
     def judge(self, tx: Tx, settings: Settings, now: datetime) -> tuple[list[Mode], list[int]]:
         """The lanes and projects that may go on now."""

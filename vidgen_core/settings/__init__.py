@@ -10,11 +10,13 @@ from vidgen_core.settings.reading import load_settings
 from vidgen_core.settings.reasons import REASONS
 from vidgen_core.settings.sections import (
     PATTERN_FIELDS,
+    WRITING_UNITS,
     ImagesSettings,
     KeySettings,
     KieSettings,
     LovartSettings,
     PriceSettings,
+    PriceUnit,
     ProviderSettings,
     RateSettings,
     RunnerSettings,
@@ -28,11 +30,13 @@ from vidgen_core.settings.values import mask_secret, names_in
 __all__ = [
     "PATTERN_FIELDS",
     "REASONS",
+    "WRITING_UNITS",
     "ImagesSettings",
     "KeySettings",
     "KieSettings",
     "LovartSettings",
     "PriceSettings",
+    "PriceUnit",
     "ProviderSettings",
     "RateSettings",
     "RunnerSettings",

@@ -11,11 +11,11 @@ from ipaddress import ip_network
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from vidgen_core.locations import Locations
-from vidgen_core.models import VIDEO_MODES, Mode
+from vidgen_core.models import VIDEO_MODES, WRITING, Mode, Payee, payee
 from vidgen_core.settings.values import Filled, Ratio, Section, WebAddress, names_in, tail, wrong
 
 #: What a file name pattern may name.
@@ -246,33 +246,55 @@ class Providers(Section):
 class RateSettings(Section):
     """What one unit of other money is worth."""
 
-    of: str = Field(pattern=r"^([A-Z]{3}|kie|lovart)$")
-    """A currency (three letters), or the provider whose credits are meant: kie, lovart."""
+    of: str = Field(pattern=r"^([A-Z]{3}|kie|lovart|writing)$")
+    """A currency (three letters), or the provider whose credits are meant: kie, lovart, writing."""
     worth: Decimal = Field(gt=0)
     """What one of it is worth in the currency of the budget."""
     as_of: date | None = None
     """The day you looked it up."""
 
 
+#: What an amount of the price table is for.
+PriceUnit = Literal["take", "second", "call", "million_in", "million_out"]
+#: Units of language models; the others are those of takes.
+WRITING_UNITS: Final[tuple[PriceUnit, ...]] = ("call", "million_in", "million_out")
+
+
 class PriceSettings(Section):
     """What one model takes; the first row that fits a take counts, before every built-in price."""
 
-    provider: Mode
-    """Whose price it is: local, yunwu, kie or lovart."""
+    provider: Payee
+    """Whose price it is: local, yunwu, kie, lovart or images; writing for a language model."""
     model: Filled
     """The model's name; * stands for every model of the provider."""
     amount: Decimal = Field(ge=0)
     """What it takes; 0: it is free."""
     currency: str = Field(default="CNY", pattern=CURRENCY)
     """The currency of the amount: three letters (ISO 4217), or credits."""
-    unit: Literal["take", "second"] = "take"
-    """Whether the amount is for a whole take or for each second of it."""
+    unit: PriceUnit = Field(default="take", validate_default=True)
+    """Whether the amount is for a whole take or for each second of it; of writing, for each call or for a million tokens
+    that are sent (million_in) or come back (million_out), in rows of their own that are added up."""
     size: str = ""
     """Only for takes of this size; empty: of any."""
     seconds: float | None = Field(default=None, gt=0, le=600)
     """Only for takes of this length; left out: of any."""
     as_of: date | None = None
     """The day you looked it up."""
+
+    @field_validator("provider", mode="plain")
+    @classmethod
+    def _must_be_known(cls, name: Any) -> Payee:
+        try:
+            return payee(name)
+        except ValueError:
+            raise wrong("one_of", allowed=", ".join((*Mode, WRITING))) from None
+
+    @field_validator("unit")
+    @classmethod
+    def _must_fit_the_provider(cls, unit: PriceUnit, info: ValidationInfo) -> PriceUnit:
+        if "provider" in info.data and (info.data["provider"] == WRITING) != (unit in WRITING_UNITS):
+            raise wrong("unit_of_another")
+        return unit
 
 
 class BudgetSettings(Section):

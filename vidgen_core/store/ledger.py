@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, and_, func, insert, select
 
-from vidgen_core.models import OWED, Balance, Charge, Mode, Money, Spend
+from vidgen_core.models import OWED, Balance, Charge, Mode, Money, Payee, Spend, payee
 from vidgen_core.store.base import Subject, money
 from vidgen_core.store.tables import attempts, balances, spend, spend_quarters
 
@@ -19,7 +19,7 @@ _OWED: Final = sorted(OWED)
 
 
 class Ledger(Subject):
-    def committed(self, project_id: int | None = None, since: datetime | None = None) -> dict[Mode, list[Money]]:
+    def committed(self, project_id: int | None = None, since: datetime | None = None) -> dict[Payee, list[Money]]:
         """What is or may be owed, by provider, one amount a currency; reserved and lost submits are in it.
 
         :param since: the beginning of a quarter of an hour; None: from the first day on
@@ -32,10 +32,10 @@ class Ledger(Subject):
             wanted.append(spend_quarters.c.quarter >= quarter_of(since))
         cost = func.sum(source.c.cost).label("cost")
         query = select(source.c.provider, source.c.currency, cost).where(*wanted)
-        found: dict[Mode, list[Money]] = defaultdict(list)
+        found: dict[Payee, list[Money]] = defaultdict(list)
         for row in self.tx.run(query.group_by(source.c.provider, source.c.currency)):
             if row.cost:
-                found[Mode(row.provider)].append(Money(amount=row.cost, currency=row.currency))
+                found[payee(row.provider)].append(Money(amount=row.cost, currency=row.currency))
         return dict(found)
 
     def sums(
@@ -110,7 +110,7 @@ def quarter_of(moment: datetime) -> int:
 def _spend(row: Row[Any]) -> Spend:
     return Spend(
         project_id=row.project_id,
-        provider=Mode(row.provider),
+        provider=payee(row.provider),
         key_id=row.key_id,
         charge=Charge(row.charge),
         money=Money(amount=row.cost or Decimal(0), currency=row.currency) if row.currency else None,

@@ -5,9 +5,11 @@ A second backend brings triggers of its own; the tables they fill are the same.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, text
+
+from vidgen_core.models import WRITING
 
 _CELL = "(project_id, provider, output, status, n)"
 _ENTER_CELL = (
@@ -34,24 +36,64 @@ def _count_on_shot(row: str, sign: str) -> str:
 _TOUCH_SHOT = "UPDATE shots SET changed_rev = NEW.rev WHERE id = NEW.shot_id;"
 
 
-def _spend(row: str, sign: str) -> str:
+class _Line(NamedTuple):
+    """A row of the ledger: what it is called in its table, each with ``{row}`` for OLD or NEW."""
+
+    provider: str
+    key_id: str
+    charge: str
+    at: str
+    state: str
+    #: Whether the figures count it: it has left, or was refused.
+    counted: str
+
+    def of(self, row: str) -> _Line:
+        return _Line(*(words.format(row=row) for words in self))
+
+
+_ATTEMPT: Final = _Line(
+    provider="{row}.provider",
+    key_id="coalesce({row}.key_id, '')",
+    charge="{row}.charge",
+    at="coalesce({row}.intent_at, {row}.created_at)",
+    state="{row}.state",
+    counted="{row}.state NOT IN ('preparing', 'sending')",
+)
+#: A question to a language model; what it takes is counted by our own prices, so no answer settles it.
+CALL: Final = _Line(
+    provider=f"'{WRITING}'",
+    key_id="{row}.key_label",
+    charge="CASE {row}.state WHEN 'refused' THEN 'none' WHEN 'unknown' THEN 'unknown' ELSE 'estimated' END",
+    at="{row}.created_at",
+    state="CASE {row}.state WHEN 'answered' THEN 'succeeded' ELSE {row}.state END",
+    counted="{row}.state <> 'sending'",
+)
+
+
+def _spend(line: _Line, row: str, sign: str) -> str:
+    line = line.of(row)
     return (
         "INSERT INTO spend (project_id, provider, key_id, currency, charge, cost) "
-        f"SELECT {row}.project_id, {row}.provider, coalesce({row}.key_id, ''), {row}.cost_currency, {row}.charge, "
+        f"SELECT {row}.project_id, {line.provider}, {line.key_id}, {row}.cost_currency, {line.charge}, "
         f"{sign}{row}.cost WHERE {row}.cost IS NOT NULL AND {row}.cost_currency IS NOT NULL "
         "ON CONFLICT (project_id, provider, key_id, currency, charge) DO UPDATE SET cost = cost + excluded.cost;"
     )
 
 
-def _spend_by_quarter(row: str, sign: str) -> str:
+def _spend_by_quarter(line: _Line, row: str, sign: str) -> str:
+    line = line.of(row)
     return (
         "INSERT INTO spend_quarters (quarter, project_id, provider, key_id, currency, charge, cost, n) "  # noqa: S608
-        f"VALUES (CAST(coalesce({row}.intent_at, {row}.created_at) / 900 AS INTEGER), {row}.project_id, "
-        f"{row}.provider, coalesce({row}.key_id, ''), coalesce({row}.cost_currency, ''), {row}.charge, "
+        f"VALUES (CAST({line.at} / 900 AS INTEGER), {row}.project_id, "
+        f"{line.provider}, {line.key_id}, coalesce({row}.cost_currency, ''), {line.charge}, "
         f"{sign}coalesce({row}.cost, 0), {sign}1) "
         "ON CONFLICT (quarter, project_id, provider, key_id, currency, charge) "
         "DO UPDATE SET cost = cost + excluded.cost, n = n + excluded.n;"
     )
+
+
+def _ledger(line: _Line, row: str, sign: str) -> str:
+    return f"{_spend(line, row, sign)} {_spend_by_quarter(line, row, sign)}"
 
 
 # Figures. Every event is added to a sum, and taken from it again when it turns out otherwise. What became of tasks is
@@ -87,18 +129,15 @@ def _figure_choice(row: str, sign: str) -> str:
     )
 
 
-def _day_of_attempt(row: str) -> str:
-    return day_of(f"coalesce({row}.intent_at, {row}.created_at)")
-
-
-def _figure_attempt(row: str, sign: str) -> str:
+def _figure_money(line: _Line, row: str, sign: str) -> str:
+    line = line.of(row)
     return (
         "INSERT INTO figures_attempts "
         "(day, project_id, provider, model, key_id, state, kind, charge, currency, n, cost) "
-        f"SELECT {_day_of_attempt(row)}, {row}.project_id, {row}.provider, {row}.model, "
-        f"coalesce({row}.key_id, ''), {row}.state, coalesce(json_extract({row}.failure, '$.kind'), ''), {row}.charge, "
+        f"SELECT {day_of(line.at)}, {row}.project_id, {line.provider}, {row}.model, "
+        f"{line.key_id}, {line.state}, coalesce(json_extract({row}.failure, '$.kind'), ''), {line.charge}, "
         f"CASE WHEN {row}.cost IS NULL THEN '' ELSE coalesce({row}.cost_currency, '') END, {sign}1, "
-        f"{sign}coalesce({row}.cost, 0) WHERE {row}.state NOT IN ('preparing', 'sending') "
+        f"{sign}coalesce({row}.cost, 0) WHERE {line.counted} "
         "ON CONFLICT (day, project_id, provider, model, key_id, state, kind, charge, currency) "
         "DO UPDATE SET n = n + excluded.n, cost = cost + excluded.cost;"
     )
@@ -180,10 +219,18 @@ TRIGGERS: Final[dict[str, str]] = {
         "AFTER UPDATE OF position ON shots BEGIN "
         "UPDATE tasks SET shot_position = NEW.position WHERE shot_id = NEW.id; END"
     ),
-    "attempt_added": f"AFTER INSERT ON attempts BEGIN {_spend('NEW', '')} {_spend_by_quarter('NEW', '')} END",
+    "attempt_added": f"AFTER INSERT ON attempts BEGIN {_ledger(_ATTEMPT, 'NEW', '')} END",
     "attempt_priced": (
         "AFTER UPDATE OF cost, cost_currency, charge, key_id, provider, project_id, intent_at ON attempts BEGIN "
-        f"{_spend('OLD', '-')} {_spend('NEW', '')} {_spend_by_quarter('OLD', '-')} {_spend_by_quarter('NEW', '')} END"
+        f"{_ledger(_ATTEMPT, 'OLD', '-')} {_ledger(_ATTEMPT, 'NEW', '')} END"
+    ),
+    "call_added": (
+        f"AFTER INSERT ON writing_calls BEGIN {_ledger(CALL, 'NEW', '')} {_figure_money(CALL, 'NEW', '')} END"
+    ),
+    "call_ended": (
+        "AFTER UPDATE OF state, cost, cost_currency, failure ON writing_calls BEGIN "
+        f"{_ledger(CALL, 'OLD', '-')} {_ledger(CALL, 'NEW', '')} "
+        f"{_figure_money(CALL, 'OLD', '-')} {_figure_money(CALL, 'NEW', '')} END"
     ),
     "task_in_batch": (
         "AFTER INSERT ON tasks BEGIN INSERT INTO batches (batch, project_id, live, ended) "  # noqa: S608
@@ -212,12 +259,12 @@ TRIGGERS: Final[dict[str, str]] = {
         "AFTER UPDATE OF chosen_take_id, deleted_at ON shots BEGIN "
         f"{_figure_choice('OLD', '-')} {_figure_choice('NEW', '')} END"
     ),
-    "attempt_counted": f"AFTER INSERT ON attempts BEGIN {_figure_attempt('NEW', '')} {_QUEUE_TIME} END",
+    "attempt_counted": f"AFTER INSERT ON attempts BEGIN {_figure_money(_ATTEMPT, 'NEW', '')} {_QUEUE_TIME} END",
     "attempt_counted_again": (
         "AFTER UPDATE OF state, provider, model, key_id, cost, cost_currency, charge, failure, intent_at ON attempts BEGIN "  # noqa: S608
-        f"{_figure_attempt('OLD', '-')} {_figure_attempt('NEW', '')} "
+        f"{_figure_money(_ATTEMPT, 'OLD', '-')} {_figure_money(_ATTEMPT, 'NEW', '')} "
         # A state that everything passes through must not leave a row for each day and key.
-        f"DELETE FROM figures_attempts WHERE n = 0 AND day = {_day_of_attempt('OLD')} "
+        f"DELETE FROM figures_attempts WHERE n = 0 AND day = {day_of(_ATTEMPT.of('OLD').at)} "
         "AND project_id = OLD.project_id AND provider = OLD.provider AND model = OLD.model; END"
     ),
     "attempt_succeeded": (

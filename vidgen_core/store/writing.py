@@ -227,10 +227,15 @@ class WritingCalls(Subject):
         *,
         piece_id: int | None = None,
         shot_id: int | None = None,
+        cost: Money | None = None,
     ) -> int:
-        """The intent of a paid question; its id."""
+        """The intent of a paid question; its id.
+
+        :param cost: what it may cost at most, set aside until it is known; None: no price is known
+        """
         values = {"project_id": project_id, "kind": kind, "model": model, "key_label": key_label, "base_url": base_url}
         values |= {"piece_id": piece_id, "shot_id": shot_id, "state": CallState.SENDING, "created_at": now()}
+        values |= money_columns(cost)
         return int(self.tx.run(insert(writing_calls).values(values).returning(writing_calls.c.id)).scalar_one())
 
     def end(self, call_id: int, **changes: Any) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
 import streamlit as st
 
 from vidgen_core.app import Status
+from vidgen_core.app.desk import STOPPED_BY_BUDGET
 from vidgen_core.app.roles import Role
 from vidgen_core.errors import ErrorKind
 from vidgen_core.locale import Text
-from vidgen_core.models import Mode
+from vidgen_core.models import Failure, Mode
 from vidgen_core.money import Scope, Standing
 from vidgen_core.runner.thrift import CODES
 from vidgen_core.ui import dialogs, sign_in
@@ -72,13 +74,39 @@ def held(visit: Visit, code: str, params: dict[str, Any], mode: Mode | None = No
         st.warning(said, icon=":material/savings:")
         if code == "budget_rate_missing" or not sign_in.may(Role.OWNER):
             return
-        scope = Scope(code.removeprefix("budget_"))
         st.button(
             t("shell.budget_once"), key=f"budget_once_{key}", on_click=_ask_once, help=t("shell.budget_once_help")
         )
-        st.button(
-            t("shell.budget_raise"), key=f"budget_raise_{key}", on_click=_ask_raise, args=(scope,), type="primary"
-        )
+        _raise_button(t, Scope(code.removeprefix("budget_")), key)
+
+
+def _raise_button(t: Text, scope: Scope, key: str) -> None:
+    st.button(t("shell.budget_raise"), key=f"budget_raise_{key}", on_click=_ask_raise, args=(scope,), type="primary")
+
+
+def stopped(t: Text, failure: Failure, key: str, go_on: Callable[..., None], *args: Any) -> None:
+    """What a language model was not asked for the budget's sake, and the same two ways on.
+
+    :param go_on: asks it, once the limit has let it through
+    """
+    with st.container(horizontal=True, vertical_alignment="center", key=f"budget_held_{key}"):
+        st.warning(t.failure(failure), icon=":material/savings:")
+        st.button(t("shell.budget_once"), key=f"budget_once_{key}", on_click=_ask_through, args=(go_on, *args))
+        _raise_button(t, Scope(failure.code.removeprefix(STOPPED_BY_BUDGET)), key)
+
+
+@answered
+def _ask_through(go_on: Callable[..., None], *args: Any) -> None:
+    t = here().t
+    question = t("shell.writing_once_question")
+    dialogs.ask(t("shell.budget_once"), dialogs.confirm, question, t("shell.budget_once"), _through, go_on, *args)
+
+
+@answered
+def _through(go_on: Callable[..., None], *args: Any) -> None:
+    visit = here()
+    visit.app.budget.go_on(visit.project.id)
+    go_on(*args)
 
 
 def _canary(visit: Visit, batch: int, waiting: Any) -> None:

@@ -12,15 +12,18 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from vidgen_core.app import SpendLine
 from vidgen_core.errors import VidgenError
 from vidgen_core.locale import Text
-from vidgen_core.models import Mode, Money
+from vidgen_core.models import WRITING, Mode, Money
 from vidgen_core.money import CREDITS, PRICES_AS_OF, Price, project_limit
+from vidgen_core.settings import WRITING_UNITS
 from vidgen_core.ui.labels import mode_label
 from vidgen_core.ui.session import Visit, answered, here, keep, sentence, tell
 from vidgen_core.ui.settings_form import Form
 
 _ROUND: Final = "_budget_round"
 _WRONG: Final = "_budget_wrong"
-_MODES: Final = [mode.value for mode in Mode]
+_PAYEES: Final = [*(mode.value for mode in Mode), WRITING]
+#: What an amount is for: ``settings.price.unit_<name>`` in the catalogues.
+_UNITS: Final = ["take", "second", *WRITING_UNITS]
 #: Providers that publish a list of prices.
 _LISTED: Final = (Mode.YUNWU,)
 #: Lines of the ledger that are shown.
@@ -128,14 +131,18 @@ def _price_columns(t: Text) -> dict[str, ColumnConfig]:
     column = st.column_config
     return {
         "provider": column.SelectboxColumn(
-            t("settings.price.provider"), options=_MODES, required=True, default="yunwu"
+            t("settings.price.provider"),
+            options=_PAYEES,
+            required=True,
+            default="yunwu",
+            format_func=lambda name: t(f"mode.{name}"),
         ),
         "model": column.TextColumn(t("settings.price.model"), required=True),
         "amount": column.NumberColumn(t("settings.price.amount"), required=True, min_value=0.0, format="%g"),
         "currency": column.TextColumn(t("settings.price.currency"), required=True, default="CNY"),
         "unit": column.SelectboxColumn(
             t("settings.price.unit"),
-            options=["take", "second"],
+            options=_UNITS,
             required=True,
             default="take",
             format_func=lambda unit: t(f"settings.price.unit_{unit}"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, cast
 import streamlit as st
 
 from vidgen_core.locale import STATUS_COLOURS, STATUS_ICONS, Text
-from vidgen_core.models import Mode, Output, Task, TaskStatus
+from vidgen_core.models import Mode, Output, Payee, Task, TaskStatus
 
 if TYPE_CHECKING:
     from vidgen_core.app import Estimate, Step
@@ -49,8 +49,8 @@ def badge_of(t: Text, status: TaskStatus) -> str:
     return badge(t.status(status), STATUS_ICONS[status], status_colour(status))
 
 
-def mode_label(t: Text, mode: Mode) -> str:
-    return t(f"mode.{mode.value}")
+def mode_label(t: Text, mode: Payee) -> str:
+    return t(f"mode.{mode}")
 
 
 def take_label(task: Task) -> str:

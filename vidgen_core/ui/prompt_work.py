@@ -11,7 +11,7 @@ from vidgen_core.app.prompts import VersionView, Wanted
 from vidgen_core.locale import Text
 from vidgen_core.models import Author, Shot
 from vidgen_core.store import ShotFilter
-from vidgen_core.ui import dialogs
+from vidgen_core.ui import budget_bar, dialogs
 from vidgen_core.ui.labels import plain
 from vidgen_core.ui.session import Visit, answered, here, now, show_told, tell
 from vidgen_core.writing import CAMERAS, TEMPLATE
@@ -32,6 +32,9 @@ def bulk(visit: Visit, wanted: ShotFilter) -> None:
             st.warning(t("prompts.lost", n=len(lost)), icon=":material/help:")
             st.button(t("script.ask_lost"), key="prompts_lost", on_click=_ask_lost)
     _progress()
+    last = app.prompts.writing(project)
+    if last is not None and last.stopped and last.failure is not None and not last.busy:
+        budget_bar.stopped(t, last.failure, "prompts", _ask_stopped)
 
 
 def of_ticked(visit: Visit, shots: Sequence[Shot]) -> None:
@@ -123,6 +126,15 @@ def _ask_lost() -> None:
     ids = [call.shot_id for call in visit.app.prompts.lost(visit.project.id) if call.shot_id is not None]
     visit.app.prompts.write(visit.project.id, ids, Wanted(ask_lost=True))
     st.session_state[_BEGUN] = visit.project.id
+
+
+@answered
+def _ask_stopped() -> None:
+    visit = here()
+    last = visit.app.prompts.writing(visit.project.id)
+    if last is not None:
+        visit.app.prompts.write(visit.project.id, last.stopped, last.wanted)
+        st.session_state[_BEGUN] = visit.project.id
 
 
 @answered

@@ -9,11 +9,13 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
+from vidgen_core.app.desk import stopped_by_budget
 from vidgen_core.app.scripts import ScriptView
 from vidgen_core.errors import ErrorKind
 from vidgen_core.importing import PlannedShot
 from vidgen_core.locale import Text
 from vidgen_core.models import PieceState, ScriptState
+from vidgen_core.ui import budget_bar
 from vidgen_core.ui.labels import Colour, plain
 from vidgen_core.ui.session import Visit, answered, here, show_told, tell
 from vidgen_core.writing import SCRIPT_ENDINGS, Board
@@ -136,6 +138,9 @@ def _script(visit: Visit, view: ScriptView, shots: Path) -> None:
         elif view.interrupted and view.pieces:
             st.info(t("script.interrupted", done=view.done, pieces=len(view.pieces)), icon=":material/pause_circle:")
         _failures(t, view)
+        stop = next((piece.failure for piece in view.pieces if stopped_by_budget(piece.failure)), None)
+        if stop is not None and not view.busy:
+            budget_bar.stopped(t, stop, f"script_{script.id}", _resume, script.id, False)
         if not view.busy and script.state is not ScriptState.STORED and (view.done or not view.pieces):
             _plan(visit, view)
         if script.state is ScriptState.STORED:
@@ -159,7 +164,8 @@ def _acts(t: Text, view: ScriptView) -> None:
 
 def _failures(t: Text, view: ScriptView) -> None:
     for piece in view.pieces:
-        if piece.failure is not None:
+        # What the budget has stopped is said once for all pieces.
+        if piece.failure is not None and not stopped_by_budget(piece.failure):
             why = t.failure(piece.failure)
             st.caption(
                 f":material/error: {t('script.piece_failed', first=piece.first_line, last=piece.last_line, why=why)}"

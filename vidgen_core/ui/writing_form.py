@@ -33,6 +33,8 @@ def show(visit: Visit) -> None:
         form.number("writing.temperature", step=0.1)
         form.number("writing.piece_size", step=100)
         form.number("writing.max_concurrent")
+        form.number("writing.price_in", step=1.0)
+        form.number("writing.price_out", step=1.0)
         form.text(_CURRENCY)
     form.show_wrong()
     with st.container(horizontal=True, horizontal_alignment="right"):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, Literal
 
 from vidgen_core.errors import ErrorKind
+from vidgen_core.locale.log_lines import ENDED_LINE
 from vidgen_core.models import LogLine
 from vidgen_core.store import LogFilter
 
@@ -29,7 +30,8 @@ def words_of(line: LogLine, text: Text) -> str:
         detail = params.get("detail")
         about = detail if isinstance(detail, dict) else params
         if text.has(f"error.{cause}"):
-            params["cause"] = text.error(params.get("kind", ErrorKind.PROVIDER), cause, about)
+            spoken = text.ended if line.code == ENDED_LINE else text.error
+            params["cause"] = spoken(params.get("kind", ErrorKind.PROVIDER), cause, about)
     return text(f"log.{line.code}", **params)
 
 

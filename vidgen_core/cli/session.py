@@ -115,7 +115,7 @@ class Session:
         """The sentence of an error, or of a hold, which has its sentence in the log."""
         if not self.text.has(f"error.{code}") and self.text.has(f"log.{code}"):
             return self.text(f"log.{code}", **params)
-        return self.text.error("parameter", code, params)
+        return self.text.ended("parameter", code, params)
 
     def answer(self, value: Any) -> None:
         """The machine's answer, if one was asked for."""
@@ -148,7 +148,7 @@ class Session:
 
 def sentence_of(error: VidgenError) -> str:
     """What a person reads about an error."""
-    return text().error(error.kind, error.code, error.params)
+    return text().ended(error.kind, error.code, error.params)
 
 
 def named(numbers: Sequence[str]) -> str:

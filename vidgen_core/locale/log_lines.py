@@ -11,13 +11,15 @@ from vidgen_core.locale.text import Text, catalogue_files
 from vidgen_core.models import LogLine, Mode, Output
 
 _SENTENCES: Final = "log."
+#: The line of a task that has ended with its cause.
+ENDED_LINE: Final = "task_failed"
 #: Below this are the words of the log's screen.
 _SCREEN: Final = "log.page."
 
 
 def log_sentence(t: Text, line: LogLine) -> str:
     """A line's text; a code without a sentence of its own has an error's, or speaks for itself."""
-    params = _spoken(t, line.params)
+    params = _spoken(t, line)
     if t.has(f"{_SENTENCES}{line.code}"):
         return t(f"{_SENTENCES}{line.code}", **params)
     if t.has(f"error.{line.code}"):
@@ -25,13 +27,15 @@ def log_sentence(t: Text, line: LogLine) -> str:
     return " · ".join([line.code, *(f"{name}={value}" for name, value in line.params.items())])
 
 
-def _spoken(t: Text, params: dict[str, Any]) -> dict[str, Any]:
+def _spoken(t: Text, line: LogLine) -> dict[str, Any]:
     """The params with their codes put into words: ``cause`` is an error, ``provider`` a mode, ``output`` what is made."""
+    params = line.params
     spoken = dict(params)
     if "cause" in params:
         inner = params.get("detail")
         filled = inner if isinstance(inner, dict) else params
-        spoken["cause"] = t.error(params.get("kind", "provider"), str(params["cause"]), filled)
+        say = t.ended if line.code == ENDED_LINE else t.error
+        spoken["cause"] = say(params.get("kind", "provider"), str(params["cause"]), filled)
     if params.get("output") == Output.IMAGE:
         spoken["shot"] = t("pictures.of_shot", shot=params.get("shot"))
     if params.get("provider") in set(Mode):

@@ -121,15 +121,27 @@ class Text:
         Codes in the params are put into words first: ``reason`` by ``reason.<reason>``, ``cause`` by
         ``error.<cause>``, ``provider`` by ``mode.<provider>``; a kept ``Money`` is written as people write it.
         """
+        return self._of_error(self._id_of(kind, code), params)
+
+    def ended(self, kind: ErrorKind | str, code: str, params: Mapping[str, Any], /) -> str:
+        """The same for something that has ended with the error: it promises no further try, and says what to do now."""
+        id_ = self._id_of(kind, code)
+        last = id_.replace("error.", "ended.", 1)
+        return self._of_error(last if self.has(last) else id_, params)
+
+    def _of_error(self, id_: str, params: Mapping[str, Any]) -> str:
         filled = {name: self._amount(value) for name, value in params.items()}
         for name, area in (("reason", "reason"), ("cause", "error"), ("provider", "mode")):
             if self.has(spoken := f"{area}.{params.get(name)}"):
                 filled[name] = self(spoken, **params)
+        return self(id_, **filled)
+
+    def _id_of(self, kind: ErrorKind | str, code: str) -> str:
         if self.has(f"error.{code}"):
-            return self(f"error.{code}", **filled)
+            return f"error.{code}"
         if self.strict and code not in set(ErrorKind):
             raise KeyError(f"error.{code}")
-        return self(f"error.kind.{kind}", **filled)
+        return f"error.kind.{kind}"
 
     def _amount(self, value: Any) -> Any:
         """A ``Money`` as the store keeps it, written for people; everything else as it is."""
@@ -137,9 +149,13 @@ class Text:
             return self.money(Money.model_validate(value), estimated=False)
         return value
 
-    def failure(self, failure: Failure) -> str:
-        """Why a task failed and what to do."""
-        return self.error(failure.kind, failure.code, failure.params)
+    def failure(self, failure: Failure, *, goes_on: bool = False) -> str:
+        """Why something failed and what to do now.
+
+        :param goes_on: it is an attempt of a task that is not over: what is tried again by itself is said so
+        """
+        sentence = self.error if goes_on else self.ended
+        return sentence(failure.kind, failure.code, failure.params)
 
     def status(self, status: TaskStatus) -> str:
         return self(f"status.{status.value}")

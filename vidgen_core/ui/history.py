@@ -70,7 +70,7 @@ def _refreshed(task_id: int) -> None:
     attempts = visit.app.tasks.attempts(task_id)
     st.subheader(visit.t.n("tasks.attempts", len(attempts)), anchor=False)
     for attempt in reversed(attempts):
-        _attempt(visit.t, attempt, opened=attempt.id == task.attempt_id)
+        _attempt(visit.t, attempt, opened=attempt.id == task.attempt_id, goes_on=task.status in LIVE)
     _facts(visit.t, task)
     _lines(visit, task)
 
@@ -141,7 +141,7 @@ def _adopt(task_id: int) -> None:
 # --- attempts
 
 
-def _attempt(t: Text, attempt: Attempt, *, opened: bool) -> None:
+def _attempt(t: Text, attempt: Attempt, *, opened: bool, goes_on: bool) -> None:
     icon, colour = _STATES[attempt.state]
     with st.container(border=True, gap="small", key=f"attempt_{attempt.id}"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -149,7 +149,7 @@ def _attempt(t: Text, attempt: Attempt, *, opened: bool) -> None:
             st.badge(t(f"tasks.attempt_state.{attempt.state}"), icon=icon, color=colour)
             st.markdown(_charge(t, attempt), width="content")
         if attempt.failure:
-            st.markdown(f":red[{plain(t.failure(attempt.failure))}]")
+            st.markdown(f":red[{plain(t.failure(attempt.failure, goes_on=goes_on))}]")
         if attempt.remote_id:
             st.caption(t("tasks.remote_id"))
             st.code(attempt.remote_id, language=None, wrap_lines=True)

@@ -82,7 +82,7 @@ def show_told() -> None:
 
 def sentence(error: VidgenError) -> str:
     """What was wrong and what to do, in the visitor's language."""
-    return here().t.error(error.kind, error.code, error.params)
+    return here().t.ended(error.kind, error.code, error.params)
 
 
 def answered(callback: Callable[P, None]) -> Callable[P, None]:

@@ -13,7 +13,7 @@ from starlette.responses import FileResponse
 from vidgen_core.app import Outcome, Vidgen
 from vidgen_core.errors import ErrorKind, InputError, NotFound
 from vidgen_core.locale import Text
-from vidgen_core.models import Mode, Money, Output, Project, Task, TaskStatus
+from vidgen_core.models import LIVE, Mode, Money, Output, Project, Task, TaskStatus
 from vidgen_core.server.api.common import (
     DEFAULT,
     App,
@@ -188,8 +188,8 @@ def delete_task(app: App, t: Words, task_id: PathId) -> OutcomeAnswer:
 @router.get("/{task_id}/attempts", responses=errors(404))
 def get_attempts(app: App, t: Words, task_id: PathId) -> list[AttemptAnswer]:
     """Every submission of a task and what is known of its money."""
-    app.tasks.get(task_id)
-    return [AttemptAnswer.of(attempt, t) for attempt in app.tasks.attempts(task_id)]
+    goes_on = app.tasks.get(task_id).status in LIVE
+    return [AttemptAnswer.of(attempt, t, goes_on=goes_on) for attempt in app.tasks.attempts(task_id)]
 
 
 @router.post("/{task_id}/adopt", responses=errors(404, 409))

@@ -169,7 +169,7 @@ class StepAnswer(Answer):
     """What is missing: the step's name, or ``choice`` where takes wait to be chosen before an export."""
 
 
-class UnfilmedAnswer(shapes.Answer):
+class UnfilmedAnswer(Answer):
     """A shot without a take."""
 
     shot: str

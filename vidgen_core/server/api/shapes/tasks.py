@@ -212,7 +212,8 @@ class AttemptAnswer(Answer):
     ended_at: str | None
 
     @classmethod
-    def of(cls, attempt: Attempt, t: Text) -> AttemptAnswer:
+    def of(cls, attempt: Attempt, t: Text, *, goes_on: bool) -> AttemptAnswer:
+        """``goes_on``: its task is not over."""
         cost = attempt.cost
         return cls(
             number=attempt.number,
@@ -224,7 +225,7 @@ class AttemptAnswer(Answer):
             if cost
             else None,
             charge=attempt.charge,
-            error=t.failure(attempt.failure) if attempt.failure else None,
+            error=t.failure(attempt.failure, goes_on=goes_on) if attempt.failure else None,
             intent_at=iso(attempt.intent_at),
             accepted_at=iso(attempt.accepted_at),
             ended_at=iso(attempt.ended_at),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -63,6 +64,24 @@ def test_yunwus_log_settles_the_ledger_to_the_cent(locations: Locations, monkeyp
         assert told["pan left"] == (Money(amount=YUAN, currency="CNY"), Charge.CHARGED)
         assert told[PROMPTS[2]] == (None, Charge.NONE)
         assert told[PROMPTS[3]] == (Money(amount=YUAN, currency="CNY"), Charge.CHARGED)
+
+
+def test_what_ended_days_ago_is_settled_while_the_log_still_names_it(
+    locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with rehearsed_home(locations, monkeypatch, {"keys": [KEY]}) as (home, server):
+        server.set_faults({"log-unknown": 1})
+        [task] = home.queue(Mode.YUNWU, ["pan left"])
+        with home.running():
+            home.finish([task])
+        assert sums(home) == {Charge.ESTIMATED: YUAN}
+        with home.store.write() as tx:
+            [attempt] = tx.attempts.of_task(task.id)
+            tx.attempts.update(attempt.id, intent_at=datetime.now(UTC) - timedelta(days=5))
+
+        server.set_faults({"log-unknown": 0})
+        with home.running():
+            wait_until(lambda: sums(home) == {Charge.CHARGED: YUAN})
 
 
 def test_kies_own_figures_settle_the_ledger(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -361,3 +361,29 @@ async def test_a_log_that_names_no_jobs_is_no_log(yunwu, world, rows) -> None:
 async def test_a_log_that_cannot_be_asked_is_no_log(yunwu, world) -> None:
     world.server.set_faults({"log-unknown": 1})
     assert await yunwu.find(world.order(yunwu), datetime.now(UTC), KEY) is None
+
+
+async def test_a_full_log_settles_the_jobs_that_it_holds_whole(yunwu, world) -> None:
+    def line(number: int, job: str, quota: int = 27_397, kind: int = 2) -> dict[str, object]:
+        return {"created_at": 1_000_000 + number, "quota": quota, "type": kind, "other": f'{{"task_id": "{job}"}}'}
+
+    # The newest first; below the last line the log is cut: of that second, and of the refunded job, more may be missing.
+    rows = [
+        line(1100, "whole"),
+        line(1100, "whole", kind=6),
+        *(line(n, f"job {n}") for n in range(1099, 103, -1)),
+        line(103, "refund alone", kind=6),
+        line(102, "at the edge"),
+    ]
+    assert len(rows) == 1000
+    with respx.mock(base_url=world.server.url) as wire:
+        status = {"quota_per_unit": 500_000, "usd_exchange_rate": 7.3}
+        wire.get("/api/status").respond(json={"success": True, "data": status})
+        asked = wire.get("/api/log/token").respond(json={"success": True, "data": rows})
+        found = {one.remote_id: one for one in await yunwu.charges(datetime(1970, 1, 1, tzinfo=UTC), KEY)}
+        assert found.keys() == {"whole", *(f"job {n}" for n in range(104, 1100))}
+        assert (found["whole"].kept.amount, found["job 500"].kept.amount) == (0, Decimal("0.4"))
+
+        asked.respond(json={"success": True, "data": rows[1:]})
+        short = {one.remote_id for one in await yunwu.charges(datetime(1970, 1, 1, tzinfo=UTC), KEY)}
+    assert {"refund alone", "at the edge"} <= short

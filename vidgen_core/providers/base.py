@@ -317,7 +317,12 @@ class Provider(ABC):
         return None
 
     async def charges(self, since: datetime, key: Key | None) -> tuple[Booked, ...] | None:
-        """What the provider's log says was taken and given back for jobs of this key; None where it has no such log."""
+        """What the provider's log says was taken and given back for jobs of this key; None where it has no such log.
+
+        A job of which the log may have lost lines already is left out.
+
+        :param since: older jobs are not asked about
+        """
         return None
 
     async def release(self, job: RemoteJob) -> None:

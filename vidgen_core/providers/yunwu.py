@@ -189,15 +189,12 @@ class Yunwu(Provider):
         return await self._balance(key)
 
     async def charges(self, since: datetime, key: Key | None) -> tuple[Booked, ...] | None:
-        """What the key's log says of every job; None where it does not reach back to ``since`` or cannot be read."""
+        """What the key's log says of every job that it holds whole; None where it cannot be read."""
         answer, status = await self._ask("/api/log/token", key), await self._ask("/api/status", key)
         rows = at(answer.json, "data") if answer.ok else None
         if not isinstance(rows, list):
             return None
-        reaches = books.oldest(rows)
-        if len(rows) >= LOG_ROWS and (reaches is None or reaches > since):
-            return None
-        return books.booked(rows, status.json)
+        return books.booked(rows, status.json, cut=len(rows) >= LOG_ROWS)
 
     async def price_list(self) -> dict[str, Money] | None:
         """The public list of prices, which needs no key."""

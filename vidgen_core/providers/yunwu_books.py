@@ -61,8 +61,15 @@ def prices(body: Any, status: Any) -> dict[str, Money] | None:
     return found
 
 
-def booked(rows: Iterable[Any], status: Any) -> tuple[Booked, ...]:
-    """The lines of ``/api/log/token`` added up by the job that they name; lines that name none are left out."""
+def booked(rows: Iterable[Any], status: Any, *, cut: bool) -> tuple[Booked, ...]:
+    """The lines of ``/api/log/token`` added up by the job that they name; lines that name none are left out.
+
+    :param cut: the log has more lines than it shows: of its last second, and of a job whose charge is not among them, some
+        may be missing, so such jobs are left out
+    """
+    rows = list(rows)
+    edge = oldest(rows) if cut else None
+    whole: dict[str, bool] = {}
     unit = number(at(status, "data.quota_per_unit"))
     if not unit or unit <= 0:
         return ()
@@ -73,10 +80,12 @@ def booked(rows: Iterable[Any], status: Any) -> tuple[Booked, ...]:
         if job is None or quota is None:
             continue
         refund = at(row, "type") == _REFUND or quota < 0
+        whole[job] = whole.get(job, True) and (edge is None or oldest([row]) != edge)
         (back if refund else taken)[job] += abs(quota) / unit
     return tuple(
         Booked(remote_id=job, taken=money_of(taken[job], status), given_back=money_of(back[job], status))
-        for job in taken.keys() | back.keys()
+        for job, is_whole in whole.items()
+        if not cut or (is_whole and job in taken)
     )
 
 

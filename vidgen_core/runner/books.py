@@ -35,8 +35,8 @@ REST: Final = 2.0
 GIVEN_BACK_WITHIN: Final = timedelta(minutes=10)
 #: The longest pause, in seconds, when looking settles nothing.
 LONGEST: Final = 3600.0
-#: How far back charges are asked for.
-BACK: Final = timedelta(hours=24)
+#: How far back charges are asked for. A month's bill is paid by then, and no log that we know of reaches further.
+BACK: Final = timedelta(days=30)
 
 
 @dataclass

@@ -128,8 +128,8 @@ class Attempts(Subject):
         query = select(attempts).where(attempts.c.provider == provider, text(_OPEN)).order_by(attempts.c.id)
         return [_attempt(row) for row in self.tx.run(query)]
 
-    def unsettled(self, provider: Mode, key_id: str, since: datetime) -> list[Attempt]:
-        """Ended attempts of a key since then whose money no answer of the provider has settled, oldest first."""
+    def unsettled(self, provider: Mode, key_id: str, since: datetime, newest: int = 1000) -> list[Attempt]:
+        """Ended attempts of a key since then whose money no answer of the provider has settled, the newest first."""
         query = select(attempts).where(
             attempts.c.provider == provider,
             attempts.c.key_id == key_id,
@@ -137,7 +137,7 @@ class Attempts(Subject):
             text("charge IN ('estimated', 'assumed', 'unknown') AND remote_id IS NOT NULL"),
             attempts.c.ended_at.is_not(None),
         )
-        return [_attempt(row) for row in self.tx.run(query.order_by(attempts.c.intent_at))]
+        return [_attempt(row) for row in self.tx.run(query.order_by(attempts.c.intent_at.desc()).limit(newest))]
 
     def recent_intents(self, provider: Mode, since: datetime) -> list[tuple[str | None, datetime]]:
         """Key and time of each submit since then, oldest first; seeds the rate limits at a start."""

@@ -296,6 +296,13 @@ _partial(
 _partial("attempts_remote", attempts.c.provider, attempts.c.remote_id, where="remote_id IS NOT NULL")
 Index("attempts_created", attempts.c.created_at)
 
+# Three tables add up the same money, because each is asked what the others cannot answer as fast or at all:
+# ``spend`` by a submit, for everything ever: a handful of rows at any age of the ledger, where the sums by time have some
+# for every quarter of an hour or day there was;
+# ``spend_quarters`` by a submit, for today, and by the ledger, in whole days of any calendar and zone, reserved money included;
+# ``figures_attempts`` by the figures, by model, state and error, which would make the other two some ten times as long, and
+# without what has not left yet, which would make its rows come and go with every submit. Its days are those of the machine.
+
 #: The ledger's sums by project, key and kind of charge; kept by triggers.
 spend = Table(
     "spend",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from decimal import Decimal
 from typing import Any
 
@@ -33,10 +32,8 @@ def yuan(amount: str | int) -> Money:
     return Money(amount=Decimal(amount), currency="CNY")
 
 
-def settle_for(monkeypatch: pytest.MonkeyPatch, prices: list[dict[str, Any]], **budget: Any) -> None:
-    monkeypatch.setenv("VIDGEN_PRICES", json.dumps(prices))
-    for name, value in budget.items():
-        monkeypatch.setenv(f"VIDGEN_BUDGET__{name.upper()}", str(value))
+def settle_for(app: Vidgen, prices: list[dict[str, Any]], **budget: Any) -> None:
+    app.settings_file.change({"prices": prices, **{f"budget.{name}": value for name, value in budget.items()}})
 
 
 def read(app: Vidgen, project: Project, text: str = LIGHTHOUSE) -> ScriptView:
@@ -63,10 +60,8 @@ def spent(app: Vidgen) -> Decimal:
         return sum((one.amount for one in tx.ledger.committed().get(WRITING, [])), Decimal(0))
 
 
-def test_tokens_that_were_counted_are_in_the_ledger_the_figures_and_the_list(
-    app: Vidgen, project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settle_for(monkeypatch, BY_TOKENS)
+def test_tokens_that_were_counted_are_in_the_ledger_the_figures_and_the_list(app: Vidgen, project: Project) -> None:
+    settle_for(app, BY_TOKENS)
     read(app, project)
 
     with app.store.read() as tx:
@@ -100,8 +95,8 @@ def test_without_a_price_the_total_is_said_to_be_the_least(app: Vidgen, project:
 def test_at_the_limit_nothing_is_asked_and_one_word_goes_on_with_what_was_stopped(
     app: Vidgen, project: Project, model: RehearsalServer, monkeypatch: pytest.MonkeyPatch, scope: str
 ) -> None:
-    settle_for(monkeypatch, ONE_EACH, **({} if scope == "project" else {scope: 2}))
     monkeypatch.setenv("VIDGEN_WRITING__MAX_CONCURRENT", "8")
+    settle_for(app, ONE_EACH, **({} if scope == "project" else {scope: 2}))
     if scope == "project":
         app.budget.limit_project(project.id, Decimal(2))
 
@@ -127,10 +122,8 @@ def test_at_the_limit_nothing_is_asked_and_one_word_goes_on_with_what_was_stoppe
     assert asked(model) == 3
 
 
-def test_takes_and_questions_share_one_budget(
-    app: Vidgen, project: Project, model: RehearsalServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settle_for(monkeypatch, ONE_EACH, limit=3)
+def test_takes_and_questions_share_one_budget(app: Vidgen, project: Project, model: RehearsalServer) -> None:
+    settle_for(app, ONE_EACH, limit=3)
     [shot] = shots(app, project, NewShot(number=None, prompt="pan left"))
     [task] = app.tasks.generate(project.id, [shot.id], takes=1, provider=Mode.YUNWU).tasks
     with app.store.write() as tx:
@@ -142,21 +135,19 @@ def test_takes_and_questions_share_one_budget(
 
 
 def test_what_has_no_known_price_is_not_asked_under_a_limit_and_what_is_free_is(
-    app: Vidgen, project: Project, model: RehearsalServer, monkeypatch: pytest.MonkeyPatch
+    app: Vidgen, project: Project, model: RehearsalServer
 ) -> None:
-    settle_for(monkeypatch, [], limit=100)
+    settle_for(app, [], limit=100)
     assert codes(read(app, project)) == ["writing_price_missing"] * 3
     assert asked(model) == 0
 
-    settle_for(monkeypatch, FREE, limit=100)
+    settle_for(app, FREE, limit=100)
     assert codes(read(app, project)) == []
     assert (asked(model), spent(app)) == (3, 0)
 
 
-def test_a_lost_answer_keeps_what_was_set_aside_and_a_refused_question_nothing(
-    app: Vidgen, project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settle_for(monkeypatch, ONE_EACH)
+def test_a_lost_answer_keeps_what_was_set_aside_and_a_refused_question_nothing(app: Vidgen, project: Project) -> None:
+    settle_for(app, ONE_EACH)
     read(app, project, "第一场 内景 夜\n海浪拍打礁石。[[chat-lost]]")
     read(app, project, "第一场 内景 夜\n灯灭了。[[chat-content]]")
 
@@ -166,10 +157,8 @@ def test_a_lost_answer_keeps_what_was_set_aside_and_a_refused_question_nothing(
     assert spent(app) == 1
 
 
-def test_what_a_killed_process_was_asking_stays_set_aside(
-    app: Vidgen, project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settle_for(monkeypatch, ONE_EACH, limit=4)
+def test_what_a_killed_process_was_asking_stays_set_aside(app: Vidgen, project: Project) -> None:
+    settle_for(app, ONE_EACH, limit=4)
     with app.store.write() as tx:
         # As a process leaves it that is killed between the intent and the answer.
         tx.calls.begin(project.id, "prompt", "rehearsal", "", "http://127.0.0.1", cost=yuan(2))
@@ -180,9 +169,9 @@ def test_what_a_killed_process_was_asking_stays_set_aside(
 
 
 def test_prompts_that_were_stopped_are_written_after_a_word(
-    app: Vidgen, project: Project, model: RehearsalServer, monkeypatch: pytest.MonkeyPatch
+    app: Vidgen, project: Project, model: RehearsalServer
 ) -> None:
-    settle_for(monkeypatch, ONE_EACH, limit=1)
+    settle_for(app, ONE_EACH, limit=1)
     made = shots(app, project, *(NewShot(number=None, prompt="", script=f"海浪 {n}") for n in range(3)))
     app.prompts.write(project.id, [shot.id for shot in made])
     assert app.prompts.wait(project.id, 30)
@@ -200,7 +189,7 @@ def test_prompts_that_were_stopped_are_written_after_a_word(
 def test_what_is_set_aside_is_never_less_than_the_answer_costs(
     app: Vidgen, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle_for(monkeypatch, BY_TOKENS)
+    settle_for(app, BY_TOKENS)
     found: list[Money] = []
     begin = money.WritingPrice.of
 
@@ -232,13 +221,13 @@ def test_a_price_has_a_unit_of_its_own_kind(app: Vidgen, row: dict[str, Any], fi
         get_text(lang, strict=True).error(caught.value.kind, caught.value.code, caught.value.params)
 
 
-def test_a_model_priced_in_two_currencies_has_no_price(app: Vidgen, monkeypatch: pytest.MonkeyPatch) -> None:
-    settle_for(monkeypatch, [BY_TOKENS[0], {**BY_TOKENS[1], "currency": "USD"}])
+def test_a_model_priced_in_two_currencies_has_no_price(app: Vidgen) -> None:
+    settle_for(app, [BY_TOKENS[0], {**BY_TOKENS[1], "currency": "USD"}])
     assert money.writing_price(app.settings()) is None
 
 
-def test_the_settings_of_writing_price_whatever_model_is_set(app: Vidgen, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VIDGEN_WRITING__PRICE_IN", "3")
+def test_the_settings_of_writing_price_whatever_model_is_set(app: Vidgen) -> None:
+    app.settings_file.change({"writing.price_in": 3})
     price = money.writing_price(app.settings())
     assert price is not None
     assert price.of(2_000_000, 5) == yuan(6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -11,6 +12,7 @@ from vidgen_core.app.desk import Job, Stopped, Subject, failure_of
 from vidgen_core.app.views import Imported
 from vidgen_core.errors import Delivery, Refused, RemoteError, VidgenError
 from vidgen_core.models import Failure, LogLevel, PieceState, Script, ScriptPiece, ScriptState, ShotParams
+from vidgen_core.money import note_unasked
 from vidgen_core.store import ShotFilter
 
 if TYPE_CHECKING:
@@ -344,6 +346,7 @@ class Scripts:
         with self._app.store.write() as tx:
             tx.scripts.get(script_id)
             tx.scripts.remove(script_id)
+            note_unasked(tx, _job_name(script_id), None, Decimal(0))
 
 
 _EVERY: Final = 10_000_000

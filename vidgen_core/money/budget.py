@@ -208,7 +208,10 @@ def grant(tx: Tx, settings: Settings, project_id: int, now: datetime) -> tuple[S
 
 
 def note_unasked(tx: Tx, job: str, project_id: int | None, most: Decimal) -> None:
-    """Keep what a job was not allowed to ask, in the currency of the budget; nothing takes it off the list."""
+    """Keep what a job was not allowed to ask, in the currency of the budget.
+
+    :param most: what that would have cost at most; 0: nothing is left unasked
+    """
     kept = dict(tx.state.get(_UNASKED) or {})
     if kept.pop(job, None) is None and not most:
         return

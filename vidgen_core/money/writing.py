@@ -16,8 +16,9 @@ from vidgen_core.settings import Settings
 _MILLION: Final = Decimal(1_000_000)
 #: Tokens that a picture is taken for at most; models that count tiles take some 1,100 for one of 768 pixels.
 _PICTURE: Final = 2_000
-#: Tokens that every message takes beside its words.
+#: Tokens that every message takes beside its words, and that the wanted form of the answer takes.
 _FRAME: Final = 16
+_FORM: Final = 1_000
 
 
 class WritingPrice(Frozen):
@@ -54,7 +55,7 @@ def writing_price(settings: Settings) -> WritingPrice | None:
 
 def most_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
     """Tokens that a question takes at most: no tokenizer in use makes more than one of a byte of UTF-8."""
-    return sum(_FRAME + _most(message.get("content")) for message in messages)
+    return _FORM + sum(_FRAME + _most(message.get("content")) for message in messages)
 
 
 def _most(content: Any) -> int:

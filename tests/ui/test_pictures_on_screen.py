@@ -59,7 +59,7 @@ def test_a_shot_without_a_picture_offers_one_with_its_price_and_queues_it_at_onc
 
     assert drawings(screen) == 1
     [task] = screen.app.tasks.page(screen.project.id, TaskFilter(output=Output.IMAGE)).items
-    assert screen.at.get_by_key(f"task_menu_{task.id}").label == "**p1**"
+    assert screen.at.get_by_key(f"task_menu_{task.id}").label.startswith("**p1** ")
     assert not any(button.key == f"draw_{shot.id}" for button in screen.at.button), "no second click pays twice"
 
 

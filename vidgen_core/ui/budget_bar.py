@@ -91,6 +91,8 @@ def stopped(t: Text, failure: Failure, key: str, go_on: Callable[..., None], *ar
     """
     with st.container(horizontal=True, vertical_alignment="center", key=f"budget_held_{key}"):
         st.warning(t.failure(failure), icon=":material/savings:")
+        if not sign_in.may(Role.OWNER):
+            return
         st.button(t("shell.budget_once"), key=f"budget_once_{key}", on_click=_ask_through, args=(go_on, *args))
         _raise_button(t, Scope(failure.code.removeprefix(STOPPED_BY_BUDGET)), key)
 

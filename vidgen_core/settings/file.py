@@ -40,6 +40,7 @@ class SettingsFile:
         self.problem: SettingsError | None = None
         self._settings: Settings | None = None
         self._seen: object = None
+        self._fixed: frozenset[str] = frozenset()
         self._lock = threading.Lock()
 
     def current(self) -> Settings:
@@ -48,15 +49,19 @@ class SettingsFile:
         :raises SettingsError: as ``load_settings``, when there are no earlier good settings to keep
         """
         with self._lock:
-            seen = self._signature()
-            if seen != self._seen:
-                self._read_again()
-                self._seen = seen
+            self._look()
             if self._settings is None:
                 raise self.problem or SettingsError()
             return self._settings
 
+    def _look(self) -> None:
+        seen = self._signature()
+        if seen != self._seen:
+            self._read_again()
+            self._seen = seen
+
     def _read_again(self) -> None:
+        self._fixed = environment_names()
         try:
             self._settings = build(read(self.path), str(self.path))
         except SettingsError as error:
@@ -78,8 +83,10 @@ class SettingsFile:
             self.path.chmod(0o600)
 
     def from_environment(self) -> frozenset[str]:
-        """Dotted names of the settings that the environment decides."""
-        return environment_names()
+        """Dotted names of the settings that the environment decides, as of the last reading."""
+        with self._lock:
+            self._look()
+            return self._fixed
 
     def change(self, values: Mapping[str, Any]) -> Settings:
         """Check all of ``values`` (dotted name → value; None: leave it out), then write them at once.

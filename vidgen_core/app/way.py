@@ -218,7 +218,7 @@ def _steps(tx: Tx, project_id: int) -> list[WayStep]:
 
 def walk_line(t: Text, walk: Walk) -> str:
     """Where a walk stands, as a sentence."""
-    why = t.error(ErrorKind.PARAMETER, walk.code, walk.params) if walk.code else ""
+    why = t.ended(ErrorKind.PARAMETER, walk.code, walk.params) if walk.code else ""
     return t.n(f"way.walk.{walk.note}", walk.clips, why=why)
 
 

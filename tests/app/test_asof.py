@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from vidgen_core.app import Vidgen
-from vidgen_core.models import Heartbeat
+from vidgen_core.models import CallState, Heartbeat, Money
 from vidgen_core.store import Tx
 
 
@@ -64,3 +65,19 @@ def test_the_header_tells_the_heart_of_the_runner_although_nothing_else_has_chan
         tx.heartbeat.beat(Heartbeat(pid=7, host="here", started_at=datetime.now(UTC), at=datetime.now(UTC)))
 
     assert (before.alive, app.runner.status(None).alive) == (False, True)
+
+
+def test_what_a_question_to_a_language_model_costs_is_seen_at_once(app: Vidgen) -> None:
+    project = app.projects.ensure("ep01")
+    before = app.runner.status(project.id).spent
+
+    with app.store.write() as tx:
+        cost = Money(amount=Decimal("0.3"), currency="CNY")
+        call = tx.calls.begin(project.id, "prompt", "gpt", "main", "http://127.0.0.1", cost=cost)
+    asked = app.runner.status(project.id).spent
+    with app.store.write() as tx:
+        tx.calls.end(call, state=CallState.ANSWERED, cost=Money(amount=Decimal("0.1"), currency="CNY"))
+
+    assert before == {}
+    assert asked["CNY"].amount == Decimal("0.3")
+    assert app.runner.status(project.id).spent["CNY"].amount == Decimal("0.1")

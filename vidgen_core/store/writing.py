@@ -236,6 +236,8 @@ class WritingCalls(Subject):
         values = {"project_id": project_id, "kind": kind, "model": model, "key_label": key_label, "base_url": base_url}
         values |= {"piece_id": piece_id, "shot_id": shot_id, "state": CallState.SENDING, "created_at": now()}
         values |= money_columns(cost)
+        # What it may cost counts to the budget, which pages are to hear of.
+        _ = self.tx.rev
         return int(self.tx.run(insert(writing_calls).values(values).returning(writing_calls.c.id)).scalar_one())
 
     def end(self, call_id: int, **changes: Any) -> None:
@@ -245,6 +247,7 @@ class WritingCalls(Subject):
             values |= money_columns(values.pop("cost"))
         if "failure" in values:
             values["failure"] = failure_json(values["failure"])
+        _ = self.tx.rev
         self.tx.run(update(writing_calls).where(writing_calls.c.id == call_id).values(ended_at=now(), **values))
 
     def open(self) -> list[WritingCall]:
@@ -267,6 +270,7 @@ class WritingCalls(Subject):
 
     def settle(self, call_ids: Collection[int]) -> None:
         """A person has decided about lost answers."""
+        _ = self.tx.rev
         self.tx.run(update(writing_calls).where(among(writing_calls.c.id, call_ids)).values(settled=True))
 
     def of_project(self, project_id: int) -> list[WritingCall]:

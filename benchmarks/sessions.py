@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -35,6 +35,8 @@ from vidgen_core.locations import Locations
 ROOT = Path(__file__).parents[1]
 PORT = 8791
 MIB = 1 << 20
+#: Ids of the first shots of the first page.
+FIRST_SHOTS = (1, 2, 3)
 #: What Streamlit calls the events of a component.
 TRIGGER = "$$STREAMLIT_INTERNAL_KEY_{}__events"
 ENDED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
@@ -56,18 +58,19 @@ class Session:
         """A whole run; milliseconds."""
         return self._ask(BackMsg())
 
-    def refresh(self) -> float:
-        """What a signal that everything has changed asks for; milliseconds."""
+    def refresh(self, shots: Sequence[int] | None = None) -> float:
+        """What a signal that some shots, or everything, has changed asks for; milliseconds."""
         message = BackMsg()
         message.rerun_script.fragment_id = self.listener
         if not self.push:
             return self._ask(message)
         self.number += 1
+        what: dict[str, object] = {"all": True} if shots is None else {"shots": shots}
         widgets = message.rerun_script.widget_states.widgets
         widgets.add(id=self.push, json_value="{}")
         state = widgets.add()
         state.id = TRIGGER.format(self.push)
-        state.json_trigger_value = json.dumps([{"event": "changed", "value": {"number": self.number, "all": True}}])
+        state.json_trigger_value = json.dumps([{"event": "changed", "value": {"number": self.number, **what}}])
         return self._ask(message)
 
     def _ask(self, message: BackMsg) -> float:
@@ -188,7 +191,11 @@ def measure(process: psutil.Process, stack: ExitStack, sessions: int, n: int) ->
     first.refresh()
     drawn, elements = len(first.drawn), first.elements
     timed("Shots: whole run", process, first.run, n, "300")
+    first.refresh()
     timed(f"refresh by push: {drawn} fragments, {elements} elements", process, first.refresh, n, "50")
+    first.refresh(FIRST_SHOTS)
+    name = f"three of its cards: {len(first.drawn)} fragments, {first.elements} elements"
+    timed(name, process, lambda: first.refresh(FIRST_SHOTS), n, "50")
     with ThreadPoolExecutor(sessions) as pool:
         used = _cpu(process)
         spans = [span for _ in range(max(1, n // 5)) for span in pool.map(lambda page: page.refresh(), pages)]

@@ -155,7 +155,7 @@ def make_sample() -> None:
 
 def watch_list(wanted: ShotFilter, total: int) -> None:
     """Say it when the list itself has become another one; it is never changed under the visitor's hands."""
-    push.watch("news")
+    push.watch("news", lambda: here().app.shots.count(here().project.id, wanted))
 
     @st.fragment(key="news")
     def news() -> None:

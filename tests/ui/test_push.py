@@ -22,3 +22,27 @@ def test_a_click_that_comes_before_its_part_is_drawn_draws_the_page() -> None:
     assert not page.exception
     assert page.checkbox[0].value
     assert page.session_state["runs"] == 2
+
+
+def _watching() -> None:
+    from types import SimpleNamespace
+
+    import streamlit as st
+
+    from vidgen_core.ui import push
+
+    push.begin(SimpleNamespace(store=SimpleNamespace(revision=lambda: 1)))  # type: ignore[arg-type]
+    st.session_state.setdefault("number", 1)
+    push.watch("clock")
+    push.watch("strip", lambda: st.session_state["number"])
+    found = [push.due()]
+    st.session_state["number"] += 1
+    found += [push.due(), push.due()]
+    st.session_state["found"] = found
+
+
+def test_a_part_that_would_show_the_same_is_left_alone() -> None:
+    page = AppTest.from_function(_watching, default_timeout=60).run()
+
+    assert not page.exception
+    assert page.session_state["found"] == [["clock"], ["clock", "strip"], ["clock"]]

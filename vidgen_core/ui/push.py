@@ -7,7 +7,7 @@ Streamlit keeps only the latest of two triggers that meet in one run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from typing import Any, Final, NoReturn
 
@@ -20,6 +20,7 @@ from vidgen_core.ui.session import here
 
 _SHOTS: Final = "_watched_shots"
 _ALWAYS: Final = "_watched_always"
+_SHOWN: Final = "_watched_shown"
 _SINCE: Final = "_push_since"
 _SEEN: Final = "_push_seen"
 _VIEWS: Final = "_push_views"
@@ -36,7 +37,8 @@ def begin(app: Vidgen) -> None:
     """
     st.session_state[_SINCE] = app.store.revision()
     st.session_state[_SHOTS] = {}
-    st.session_state[_ALWAYS] = []
+    st.session_state[_ALWAYS] = {}
+    st.session_state[_SHOWN] = {}
 
 
 def watch_shots(fragments: Mapping[int, str]) -> None:
@@ -44,9 +46,14 @@ def watch_shots(fragments: Mapping[int, str]) -> None:
     st.session_state[_SHOTS].update(fragments)
 
 
-def watch(fragment: str) -> None:
-    """Rerun a fragment after any change of the project."""
-    st.session_state[_ALWAYS].append(fragment)
+def watch(fragment: str, shows: Callable[[], object] | None = None) -> None:
+    """Rerun a fragment after any change of the project.
+
+    :param shows: everything that the fragment shows, to be compared: it is left alone while that stays the same
+    """
+    st.session_state[_ALWAYS][fragment] = shows
+    if shows is not None:
+        st.session_state[_SHOWN][fragment] = shows()
 
 
 @st.fragment(key=_LISTEN)
@@ -105,4 +112,17 @@ def _changed() -> None:
     app = here().app
     rev = app.store.revision()
     st.session_state[_VIEWS] = (rev, {view.shot.id: view for view in app.shots.views(list(changed))})
-    rerun_fragments([_LISTEN, *st.session_state[_ALWAYS], *changed.values()])
+    rerun_fragments([_LISTEN, *due(), *changed.values()])
+
+
+def due() -> list[str]:
+    """The watched fragments that would show something else than when they were asked last."""
+    return [fragment for fragment, shows in st.session_state[_ALWAYS].items() if _shows_other(fragment, shows)]
+
+
+def _shows_other(fragment: str, shows: Callable[[], object] | None) -> bool:
+    if shows is None:
+        return True
+    shown: dict[str, object] = st.session_state[_SHOWN]
+    before, shown[fragment] = shown.get(fragment), shows()
+    return bool(shown[fragment] != before)

@@ -41,7 +41,7 @@ def show(pages: Mapping[str, st.Page]) -> None:
 
     :param pages: those that the visitor may open, by name
     """
-    push.watch(_FRAGMENT)
+    push.watch(_FRAGMENT, _shown)
 
     @st.fragment(key=_FRAGMENT, run_every=_SLOWLY)
     def draw() -> None:
@@ -49,6 +49,11 @@ def show(pages: Mapping[str, st.Page]) -> None:
         _strip(pages)
 
     draw()
+
+
+def _shown() -> object:
+    visit = here()
+    return visit.app.way.steps(visit.project.id), visit.app.way.walk(visit.project.id)
 
 
 def _strip(pages: Mapping[str, st.Page]) -> None:

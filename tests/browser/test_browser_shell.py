@@ -136,6 +136,8 @@ def test_giving_up_says_what_it_may_cost_and_stops_waiting(tmp_path: Path, visit
             expect(card(page, shot.id).get_by_role("button", name="Cancelled")).to_have_count(2)
             assert provider.stats()["submits_total"] == 2
             assert "Traceback" not in log.read_text()
+            # A page that is left without its server complains.
+            page.close()
         finally:
             stop_server(process)
 

@@ -8,6 +8,7 @@ import pytest
 from server_client import TestClient
 
 from vidgen_core.app import Vidgen
+from vidgen_core.locations import Locations
 
 SECRET = "sk-abcdefghijklmnop"
 
@@ -71,9 +72,10 @@ def test_a_refusal_does_not_repeat_what_was_sent(client: TestClient, with_key: V
 
 
 def test_what_the_environment_decides_is_named_and_kept(
-    client: TestClient, vidgen: Vidgen, monkeypatch: pytest.MonkeyPatch
+    home: Locations, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setenv("VIDGEN_PROVIDERS__KIE__MODEL", "veo3")
+    client: TestClient = request.getfixturevalue("client")
     assert client.get("/api/kie/config").json()["from_environment"] == ["model"]
     assert client.post("/api/kie/config", json={"model": "veo3_fast"}).status_code == 422
 

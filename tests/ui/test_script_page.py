@@ -120,3 +120,20 @@ def test_the_strip_says_what_came_of_a_walk_until_that_is_read(screen: Screen) -
 
     screen.press("way_dismiss")
     assert "the rough cut has 2 shots" not in screen.words()
+
+
+def test_boxes_show_the_prompts_that_their_reader_has_had_written(screen: Screen) -> None:
+    with screen.app.store.write() as tx:
+        [shot] = tx.shots.add(screen.project.id, [NewShot(script="A door opens.")])
+    screen.open("shots")
+    screen.press("prompts_begin")
+    assert screen.app.prompts.wait(screen.project.id, 30)
+    screen.run()
+    written = screen.app.shots.get(shot.id).prompt
+    assert screen.at.text_area(key=f"prompt_{shot.id}").value == written != ""
+    assert "changed elsewhere" not in screen.words()
+
+    screen.app.shots.edit(shot.id, prompt="hail")
+    screen.run()
+    assert screen.at.text_area(key=f"prompt_{shot.id}").value == written
+    assert "changed elsewhere" in screen.words()

@@ -1,11 +1,12 @@
 """The prompt of a shot, edited in place.
 
-What stands in the box is the visitor's: a refresh never writes into it. A change made elsewhere is shown beside it, and
-saving over it asks.
+What stands in the box is the visitor's: a refresh never writes into it, but for words that the visitor has ordered from this
+page. A change made elsewhere is shown beside it, and saving over it asks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import streamlit as st
@@ -15,10 +16,12 @@ from vidgen_core.locale import Text
 from vidgen_core.models import Shot
 from vidgen_core.ui import sign_in
 from vidgen_core.ui.labels import plain
-from vidgen_core.ui.session import answered, here
+from vidgen_core.ui.session import answered, here, keep
 
 #: Lines of text are about this high, in pixels.
 _HEIGHT: Final = 104
+#: Shots whose prompts the visitor has asked somebody to write, until they are there.
+_ORDERED: Final = "_prompts_ordered"
 
 
 def _box(shot_id: int) -> str:
@@ -35,6 +38,7 @@ def prompt_box(t: Text, shot: Shot) -> None:
     box, seen = _box(shot.id), _seen(shot.id)
     if box not in st.session_state:
         st.session_state[box] = st.session_state[seen] = shot.prompt
+    _take_ordered(shot)
     st.text_area(
         t("shots.prompt_of", shot=shot.number),
         key=box,
@@ -47,6 +51,19 @@ def prompt_box(t: Text, shot: Shot) -> None:
     )
     if shot.prompt not in (st.session_state[seen], st.session_state[box]):
         _elsewhere(t, shot)
+
+
+def follow(shot_ids: Iterable[int]) -> None:
+    """The visitor has the prompts of these shots written: their boxes take the new words, unless something was typed."""
+    keep(_ORDERED, set()).update(shot_ids)
+
+
+def _take_ordered(shot: Shot) -> None:
+    box, seen, ordered = _box(shot.id), _seen(shot.id), keep(_ORDERED, set())
+    if shot.id in ordered and shot.prompt != st.session_state[seen]:
+        ordered.discard(shot.id)
+        if st.session_state[box] == st.session_state[seen]:
+            st.session_state[box] = st.session_state[seen] = shot.prompt
 
 
 @answered

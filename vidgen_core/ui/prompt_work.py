@@ -11,7 +11,7 @@ from vidgen_core.app.prompts import VersionView, Wanted
 from vidgen_core.locale import Text
 from vidgen_core.models import Author, Shot
 from vidgen_core.store import ShotFilter
-from vidgen_core.ui import budget_bar, dialogs
+from vidgen_core.ui import budget_bar, dialogs, prompt
 from vidgen_core.ui.labels import plain
 from vidgen_core.ui.session import Visit, answered, here, now, show_told, tell
 from vidgen_core.writing import CAMERAS, TEMPLATE
@@ -114,6 +114,7 @@ def _begin(key: str, which: str, shots: ShotFilter | list[int]) -> None:
         ids = [shot_id for shot_id in empty if shot_id in set(ids)] if isinstance(shots, list) else empty
     wish = Wanted(camera=state.get(f"{key}_camera", ""), translate=state.get(f"{key}_translate", ""))
     app.prompts.write(project, ids, wish)
+    prompt.follow(ids)
     state[_BEGUN] = project
     if isinstance(shots, list):
         # How far it is stands beside the other button, in the page itself.
@@ -125,6 +126,7 @@ def _ask_lost() -> None:
     visit = here()
     ids = [call.shot_id for call in visit.app.prompts.lost(visit.project.id) if call.shot_id is not None]
     visit.app.prompts.write(visit.project.id, ids, Wanted(ask_lost=True))
+    prompt.follow(ids)
     st.session_state[_BEGUN] = visit.project.id
 
 
@@ -134,6 +136,7 @@ def _ask_stopped() -> None:
     last = visit.app.prompts.writing(visit.project.id)
     if last is not None:
         visit.app.prompts.write(visit.project.id, last.stopped, last.wanted)
+        prompt.follow(last.stopped)
         st.session_state[_BEGUN] = visit.project.id
 
 
@@ -196,4 +199,5 @@ def _author(t: Text, view: VersionView) -> str:
 
 @answered
 def _put_back(shot_id: int, version_id: int) -> None:
+    prompt.follow([shot_id])
     here().app.prompts.put_back(shot_id, version_id)

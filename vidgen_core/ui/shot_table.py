@@ -12,7 +12,7 @@ from vidgen_core.app.roles import Role
 from vidgen_core.errors import InputError, VidgenError
 from vidgen_core.models import Shot, ShotParams
 from vidgen_core.store import ShotFilter
-from vidgen_core.ui import card_select, sign_in
+from vidgen_core.ui import card_select, prompt, sign_in
 from vidgen_core.ui.media import image_url, outside
 from vidgen_core.ui.session import Visit, answered, here, keep, sentence, tell
 
@@ -145,6 +145,7 @@ def _replace(wanted: ShotFilter) -> None:
 def replace_in(visit: Visit, ids: Sequence[int], find: str, put: str) -> int:
     """Replace ``find`` in prompts; returns how many shots were changed."""
     hits = [view.shot for view in visit.app.shots.views(ids) if find in view.shot.prompt]
+    prompt.follow(shot.id for shot in hits)
     for shot in hits:
         visit.app.shots.edit(shot.id, prompt=shot.prompt.replace(find, put))
     return len(hits)

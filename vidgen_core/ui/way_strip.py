@@ -10,7 +10,7 @@ import streamlit as st
 from vidgen_core.app.roles import Role
 from vidgen_core.app.way import Walk, WayStep, walk_line, why_unfilmed
 from vidgen_core.locale import Text
-from vidgen_core.ui import push, sign_in
+from vidgen_core.ui import prompt, push, sign_in
 from vidgen_core.ui.labels import plain
 from vidgen_core.ui.session import Visit, answered, here, show_told
 
@@ -145,6 +145,7 @@ def _unfilmed(visit: Visit) -> None:
 @answered
 def _go() -> None:
     visit: Visit = here()
+    prompt.follow(visit.app.prompts.empty(visit.project.id))
     visit.app.way.go(visit.project.id)
 
 

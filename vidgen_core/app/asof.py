@@ -34,7 +34,8 @@ class AsOf:
         """The answer to ``question`` now, which is asked only when the one under ``name`` no longer holds.
 
         :param name: tells questions apart; the same name must stand for the same question
-        :param question: reads the store and the settings and nothing else; what it returns is shared and not to be changed
+        :param question: reads the store and the settings and nothing else, both when it is asked: settings read before could
+            be older than those it is kept for; what it returns is shared and not to be changed
         """
         settings = self._settings()
         now = (self._store.revision(), settings)

@@ -69,8 +69,7 @@ class Budget:
 
     def table(self) -> tuple[money.Price, ...]:
         """Prices that go before the built-in ones, as estimates take them."""
-        settings = self._app.settings()
-        return self._app.asof.ask("prices", lambda tx: money.prices_of(tx, settings))
+        return self._app.asof.ask("prices", lambda tx: money.prices_of(tx, self._app.settings()))
 
     def refresh_prices(self, mode: Mode) -> int:
         """Fetch the price list a provider publishes; waits for its answer, costs nothing. Returns how many were kept.

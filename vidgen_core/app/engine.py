@@ -176,7 +176,7 @@ class Engine:
                 "heartbeat": heartbeat,
                 "alive": heartbeat is not None and _age(heartbeat.at) < ALIVE_SECONDS,
                 "here": self.is_here,
-                "budget": self._app.asof.ask(limits, lambda tx: budget.view(tx, settings, project_id)),
+                "budget": self._app.asof.ask(limits, lambda tx: budget.view(tx, self._app.settings(), project_id)),
                 "connection": known.connection,
                 "connection_age": known.age,
             }

@@ -98,17 +98,15 @@ def _tell(session: Session, walk: Walk) -> None:
 
 def _finish(session: Session, app: Vidgen, where: Project) -> None:
     """Say what came of it; leaves with 1 when something is left to a person."""
-    from vidgen_core.app.way import why_unfilmed
-
     shape = _shape(session, app, where)
     session.answer(shape)
     walk = app.way.walk(where.id)
     if walk is None:
         return
     _tell(session, walk)
-    total, named = app.way.unfilmed(where.id)
+    total, named = shape["without_takes"], shape["unfilmed"]
     for one in named:
-        session.warn_line(f"{one.shot}: {why_unfilmed(session.text, one)}")
+        session.warn_line(f"{one['shot']}: {one['reason']}")
     if total > len(named):
         session.warn_line(session.text.n("way.without_more", total - len(named)))
     if shape["cut"]:

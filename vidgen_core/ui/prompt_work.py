@@ -26,7 +26,7 @@ def bulk(visit: Visit, wanted: ShotFilter) -> None:
     """The button that writes the prompts of all empty shots or of those that are shown, and how far it is."""
     t, app, project = visit.t, visit.app, visit.project.id
     with st.popover(t("prompts.write"), icon=":material/edit_note:", key="prompts_box", help=t("prompts.write_help")):
-        _form(visit, "prompts", len(app.prompts.empty(project)), app.shots.page(project, wanted, limit=1).total, wanted)
+        _form(visit, "prompts", len(app.prompts.empty(project)), app.shots.count(project, wanted), wanted)
         lost = app.prompts.lost(project)
         if lost:
             st.warning(t("prompts.lost", n=len(lost)), icon=":material/help:")

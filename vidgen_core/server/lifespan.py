@@ -22,6 +22,7 @@ from vidgen_core.errors import VidgenError
 from vidgen_core.server.guard import middleware
 from vidgen_core.server.house import close_vidgen, ensure_runner
 from vidgen_core.server.live import Live
+from vidgen_core.server.promptly import send_promptly
 from vidgen_core.server.routes import routes
 
 _LOG = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ async def lifespan(live: Live) -> AsyncIterator[None]:
     A database that cannot be opened does not keep the server down: every screen says what is wrong.
     """
     chain_signals(live.close_soon)
+    send_promptly()
     # When all is closed Python looks through every object for cycles to free, which took longer than the closing.
     atexit.register(gc.freeze)
     turn = sys.getswitchinterval()

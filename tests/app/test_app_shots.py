@@ -157,3 +157,45 @@ def test_a_frame_lasts_as_long_as_its_chosen_take_or_as_its_video_would(
     ]  # fmt: skip
     ours = app.settings().providers.local.duration
     assert [frame.seconds for frame in frames] == [ours, 8, 6, take.seconds]
+
+
+def test_cards_show_what_the_store_holds_after_every_kind_of_change(
+    app: Vidgen, add_shot: AddShot, project: Project
+) -> None:
+    first, second = add_shot(), add_shot()
+    ids = [first.id, second.id]
+    app.tasks.generate(project.id, ids, takes=2)
+    [task, other] = app.shots.views(ids)[0].tasks
+
+    def same() -> None:
+        with app.store.read() as tx:
+            anew = tx.tasks.of_shots(ids)
+        assert {view.shot.id: list(view.tasks) for view in app.shots.views(ids)} == anew
+
+    def undone() -> None:
+        # A revision that came to nothing is given to the next change.
+        with app.store.write() as tx:
+            tx.tasks.note(task.id, stage="never")
+            raise Refused("shot_not_found")
+
+    same()
+    with app.store.write() as tx:
+        tx.tasks.move(task.id, TaskStatus.PROCESSING)
+        tx.tasks.note(task.id, progress=40)
+    same()
+    app.shots.edit(first.id, number="7.0")
+    same()
+    assert {task.shot for task in app.shots.views(ids)[0].tasks} == {"7.0"}
+    with pytest.raises(Refused):
+        undone()
+    same()
+    with app.store.write() as tx:
+        tx.tasks.note(task.id, stage="now")
+    same()
+    app.tasks.cancel([other.id])
+    app.tasks.delete([other.id])
+    same()
+    app.shots.delete([second.id])
+    assert [view.shot.id for view in app.shots.views(ids)] == [first.id]
+    app.shots.restore([second.id])
+    same()

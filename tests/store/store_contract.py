@@ -32,7 +32,7 @@ from vidgen_core.models import (
     TaskStatus,
     sources,
 )
-from vidgen_core.store import LogFilter, NewShot, NewTake, NewTask, ShotFilter, Store, TaskFilter, Tx
+from vidgen_core.store import LogFilter, NewShot, NewTake, NewTask, ShotFilter, Store, TaskFilter, Tx, UnderWay
 from vidgen_core.store.tables import tasks
 
 PENDING, QUEUED, PROCESSING, DOWNLOADING, COMPLETED, FAILED, CANCELLED = TaskStatus
@@ -744,7 +744,14 @@ class StoreContract:
             assert [task.id for task in tx.tasks.claimable(Mode.LOCAL, at, 5)] == [first.id, second.id]
             assert [task.id for task in tx.tasks.claimable(Mode.LOCAL, at, 5, {mine.project_id})] == [second.id]
             assert tx.tasks.claimable(Mode.LOCAL, at, 5, {mine.project_id, other.project_id}) == []
-            assert tx.tasks.queued_providers() == {Mode.LOCAL}
+            assert tx.tasks.queued(None) == {Mode.LOCAL: 2}
+            assert tx.tasks.queued(other.project_id) == {Mode.LOCAL: 1}
+            assert tx.tasks.under_way(None) == []
+            tx.tasks.move(first.id, PROCESSING)
+            tx.tasks.note(first.id, progress=40)
+            assert tx.tasks.under_way(mine.project_id) == [UnderWay(Mode.LOCAL, PROCESSING, 40)]
+            assert tx.tasks.under_way(other.project_id) == []
+            tx.tasks.move(first.id, QUEUED)
             assert tx.tasks.of_batch(first.batch, QUEUED) == [first.id]
 
     # Takes

@@ -236,7 +236,7 @@ def test_a_database_of_before_gets_its_figures_when_it_is_opened(store: Store, t
     with sqlite3.connect(old, isolation_level=None) as connection:
         for name in [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]:
             connection.execute(f"DROP TRIGGER {name}")
-        for table in ("figures_ends", "figures_attempts", "figures_times", "figures_hours", "batches"):
+        for table in ("figures_ends", "figures_attempts", "figures_times", "figures_hours", "batches", "shot_counts"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("ALTER TABLE tasks DROP COLUMN queued_at")
         connection.execute("ALTER TABLE attempts DROP COLUMN confirmed_at")

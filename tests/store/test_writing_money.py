@@ -78,6 +78,7 @@ def test_a_database_of_before_gets_its_sums_when_it_is_opened(store: Store, tmp_
             connection.execute(f"DROP TRIGGER {name}")
         for table in TABLES:
             connection.execute(f"DELETE FROM {table}")  # noqa: S608
+        connection.execute("DROP TABLE shot_counts")
         connection.execute("UPDATE alembic_version SET version_num = 'consent'")
     connection.close()
 

@@ -13,8 +13,8 @@ from filelock import FileLock, Timeout
 from vidgen_core.app import budget, canaries
 from vidgen_core.app.views import Status
 from vidgen_core.errors import RunnerBusy, VidgenError
-from vidgen_core.models import OWED, Heartbeat, LogLevel, Mode, Money, Task, TaskStatus
-from vidgen_core.store import Store, TaskFilter, Tx
+from vidgen_core.models import OWED, Heartbeat, LogLevel, Mode, Money, TaskStatus
+from vidgen_core.store import Store, TaskFilter, Tx, UnderWay
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 ALIVE_SECONDS: Final = 10.0
 #: How many finished tasks of a provider tell how long the next one takes.
 REMEMBERED: Final = 50
-#: How many tasks under way are looked at for the progress they have made.
-LOOKED_AT: Final = 200
 #: Seconds a stopping runner is given to bring submits under way to their end.
 STOP_SECONDS: Final = 30.0
 _HELD: Final = frozenset({TaskStatus.PROCESSING, TaskStatus.DOWNLOADING})
@@ -185,7 +183,7 @@ class Engine:
     def _work(self, tx: Tx, project_id: int | None) -> Status:
         """What there is to do and what holds it back."""
         counts = tx.tasks.counts(project_id)
-        held = _held(tx, project_id) if any(counts.get(status) for status in _HELD) else []
+        held = tx.tasks.under_way(project_id) if any(counts.get(status) for status in _HELD) else []
         return Status(
             mode=self._app.settings().mode,
             counts=counts,
@@ -197,14 +195,15 @@ class Engine:
             canaries=canaries.of_project(tx, project_id),
         )
 
-    def _eta(self, tx: Tx, project_id: int | None, counts: dict[TaskStatus, int], held: list[Task]) -> float | None:
+    def _eta(self, tx: Tx, project_id: int | None, counts: dict[TaskStatus, int], held: list[UnderWay]) -> float | None:
         """Seconds until the queue is empty; None when nothing waits, or when no like task has ended yet."""
         if not (counts.get(TaskStatus.QUEUED) or held):
             return None
         settings, completed = self._app.settings(), tx.tasks.counts(None).get(TaskStatus.COMPLETED, 0)
+        queued = tx.tasks.queued(project_id)
         longest = 0.0
         for mode in Mode:
-            left = _left(tx, project_id, mode, counts, held)
+            left = queued.get(mode, 0) + sum(1 - _share(task) for task in held if task.provider is mode)
             if not left:
                 continue
             if self._usual.get(mode, (None,))[0] != completed:
@@ -216,7 +215,7 @@ class Engine:
         return longest or None
 
 
-def percent(counts: dict[TaskStatus, int], held: Iterable[Task]) -> int | None:
+def percent(counts: dict[TaskStatus, int], held: Iterable[UnderWay]) -> int | None:
     """How much of the work is done, 0–100, with the part-way progress of tasks under way; None without any work."""
     total = sum(count for status, count in counts.items() if status is not TaskStatus.CANCELLED)
     if not total:
@@ -225,24 +224,11 @@ def percent(counts: dict[TaskStatus, int], held: Iterable[Task]) -> int | None:
     return int(100 * (ended + sum(_share(task) for task in held)) / total)
 
 
-def _share(task: Task) -> float:
+def _share(task: UnderWay) -> float:
     """How much of a task is done, 0–1."""
     if task.status is TaskStatus.DOWNLOADING:
         return 1.0
     return (task.progress or 0) / 100
-
-
-def _held(tx: Tx, project_id: int | None) -> list[Task]:
-    return tx.tasks.page(project_id, TaskFilter(statuses=_HELD), "id", False, LOOKED_AT).items
-
-
-def _left(tx: Tx, project_id: int | None, mode: Mode, counts: dict[TaskStatus, int], held: list[Task]) -> float:
-    """How many tasks' worth of work a provider still has before it."""
-    under_way = sum(1 - _share(task) for task in held if task.provider is mode)
-    if not counts.get(TaskStatus.QUEUED):
-        return under_way
-    queued = TaskFilter(statuses=frozenset({TaskStatus.QUEUED}), provider=mode)
-    return under_way + tx.tasks.page(project_id, queued, "id", False, 1).total
 
 
 def _usual(tx: Tx, mode: Mode) -> float | None:

@@ -11,7 +11,7 @@ from vidgen_core.app.drawing import redraw, references_of
 from vidgen_core.app.orders import Wish, follow, plan
 from vidgen_core.app.views import Frame, ShotView
 from vidgen_core.errors import InputError
-from vidgen_core.models import Author, Mode, Output, Shot, ShotParams, TaskStatus
+from vidgen_core.models import Author, Mode, Output, Shot, ShotParams, Task, TaskStatus
 from vidgen_core.store import NewShot, Page, ShotFilter, Tx
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 EVERY = ShotFilter()
 #: Seconds a frame of a storyboard is shown for, where nobody knows how long its video will be.
 STILL = 5.0
+#: Tasks that are kept in mind between two questions for cards.
+REMEMBERED = 10_000
 
 
 class Shots:
@@ -27,6 +29,8 @@ class Shots:
 
     def __init__(self, app: Vidgen) -> None:
         self._app = app
+        #: Tasks as the last questions found them; most are the same at the next one.
+        self._seen: dict[int, Task] = {}
 
     # --- reading
 
@@ -34,23 +38,43 @@ class Shots:
         """One page of shots in their order, each with its tasks and takes."""
         with self._app.store.read() as tx:
             found = tx.shots.page(project_id, wanted, limit, offset)
-            return Page(items=_views(tx, found.items), total=found.total)
+        return Page(items=self.views([shot.id for shot in found.items]), total=found.total)
 
     def view(self, shot_id: int) -> ShotView:
         """:raises NotFound:"""
         with self._app.store.read() as tx:
-            return _views(tx, [tx.shots.get(shot_id)])[0]
+            return self._views(tx, [tx.shots.get(shot_id)])[0]
 
     def views(self, shot_ids: Sequence[int]) -> list[ShotView]:
         """Several shots at once; ids that are gone are left out."""
         ids = tuple(shot_ids)
-        return list(self._app.asof.ask(("views", ids), lambda tx: _views(tx, tx.shots.many(list(ids)))))
+        if not ids:
+            return []
+        return list(self._app.asof.ask(("views", ids), lambda tx: self._views(tx, tx.shots.many(list(ids)))))
+
+    def _views(self, tx: Tx, shots: Sequence[Shot]) -> list[ShotView]:
+        """To be asked in a reader only: what a transaction that is undone has seen would stay in mind."""
+        ids = [shot.id for shot in shots]
+        tasks = tx.tasks.of_shots(ids, self._seen)
+        if len(self._seen) > REMEMBERED:
+            self._seen.clear()
+        self._seen.update((task.id, task) for found in tasks.values() for task in found)
+        takes = tx.takes.of_shots(ids)
+        candidates = tx.candidates.of_shots(ids)
+        return [
+            ShotView(
+                shot=shot,
+                tasks=tuple(task for task in tasks[shot.id] if task.output is Output.VIDEO),
+                takes=tuple(takes.get(shot.id, ())),
+                drawings=tuple(task for task in tasks[shot.id] if task.output is Output.IMAGE),
+                candidates=tuple(candidates.get(shot.id, ())),
+            )
+            for shot in shots
+        ]
 
     def count(self, project_id: int, wanted: ShotFilter = EVERY) -> int:
         """How many shots a filter leaves."""
-        return self._app.asof.ask(
-            ("shots", project_id, wanted), lambda tx: tx.shots.page(project_id, wanted, limit=1, offset=0).total
-        )
+        return self._app.asof.ask(("shots", project_id, wanted), lambda tx: tx.shots.count(project_id, wanted))
 
     def get(self, shot_id: int) -> Shot:
         """:raises NotFound:"""
@@ -207,23 +231,6 @@ class Shots:
         """Bring deleted shots back."""
         with self._app.store.write() as tx:
             tx.shots.restore(list(ids))
-
-
-def _views(tx: Tx, shots: Sequence[Shot]) -> list[ShotView]:
-    ids = [shot.id for shot in shots]
-    tasks = tx.tasks.of_shots(ids)
-    takes = tx.takes.of_shots(ids)
-    candidates = tx.candidates.of_shots(ids)
-    return [
-        ShotView(
-            shot=shot,
-            tasks=tuple(task for task in tasks.get(shot.id, ()) if task.output is Output.VIDEO),
-            takes=tuple(takes.get(shot.id, ())),
-            drawings=tuple(task for task in tasks.get(shot.id, ()) if task.output is Output.IMAGE),
-            candidates=tuple(candidates.get(shot.id, ())),
-        )
-        for shot in shots
-    ]
 
 
 def _check_number(tx: Tx, before: Shot, changes: dict[str, Any]) -> None:

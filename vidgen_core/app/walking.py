@@ -95,7 +95,7 @@ class Walker(threading.Thread):
 
     def _waits_for(self, project_id: int, *, busy: bool) -> dict[str, Any] | None:
         with self._app.store.read() as tx:
-            counts = tx.way.counts(project_id)
+            counts = tx.shots.counts(project_id)
             first_shot = canaries.of_project(tx, project_id)
         if counts["drawing"]:
             return {"note": "drawing"}
@@ -115,7 +115,7 @@ class Walker(threading.Thread):
     def _end(self, project_id: int, walk: Walk) -> dict[str, Any]:
         """The rough cut, when every shot that has takes has one chosen; then it is done."""
         with self._app.store.read() as tx:
-            counts = tx.way.counts(project_id)
+            counts = tx.shots.counts(project_id)
         lost = {"on": False, "note": "lost_answers"} if self._app.prompts.lost(project_id) else {}
         if counts["to_choose"]:
             return {"on": False, "note": "to_choose"} | lost

@@ -177,7 +177,7 @@ class Way:
 
     def _tell_of_the_end(self, tx: Tx, project_id: int, walk: Walk) -> None:
         if walk.note == "done":
-            without = tx.way.counts(project_id)["without_takes"]
+            without = tx.shots.counts(project_id)["without_takes"]
             tx.log.add(LogLevel.SUCCESS, "walk_done", project_id=project_id, clips=walk.clips, without=without)
         else:
             tx.log.add(LogLevel.INFO, "walk_ended", project_id=project_id)
@@ -197,10 +197,10 @@ class Way:
 
 
 def _steps(tx: Tx, project_id: int) -> list[WayStep]:
-    found = tx.way.counts(project_id)
+    found = tx.shots.counts(project_id)
     scripts = [script.state for script in tx.scripts.all(project_id)]
     exports = count_exports(tx, project_id)
-    shots, to_choose = found["shots"], found["to_choose"]
+    shots, to_choose = found["all"], found["to_choose"]
     unfilmed = found["without_takes"] + found["running"]
     waiting = sum(1 for state in scripts if state is not ScriptState.STORED)
     numbers = {

@@ -186,10 +186,8 @@ class Text:
         """
         if about and seconds >= 60:
             seconds = round(seconds / 60) * 60
-        words = " ".join(format_unit(amount, unit, "short", locale=self.locale) for amount, unit in _units(seconds))
-        # Chinese sentences here keep a space between digits and characters; Babel's do not.
-        spaced = re.sub(r"(?<=\d)(?=[\u4e00-\u9fff])", " ", words)
-        return self("common.about", what=spaced) if about else spaced
+        length = _length(seconds, self.locale)
+        return self("common.about", what=length) if about else length
 
     def bytes(self, n: int) -> str:
         """In decimal units, e.g. ``3.2 MB``."""
@@ -204,8 +202,7 @@ class Text:
 
     def ago(self, seconds: float) -> str:
         """How long ago something was, e.g. ``3 minutes ago``."""
-        past = timedelta(seconds=-max(seconds, 0))
-        return str(format_timedelta(past, add_direction=True, granularity="second", locale=self.locale))
+        return _ago(round(max(seconds, 0)), self.locale)
 
     def _find(self, id: str) -> str:  # noqa: A002
         found = self._lookup(id)
@@ -216,12 +213,30 @@ class Text:
         return id
 
     def _lookup(self, id: str) -> str | None:  # noqa: A002
-        languages = (self.lang,) if self.strict else (self.lang, "en")
-        sentences = (_catalogue(lang).gettext(id) for lang in languages)
-        return next((sentence for sentence in sentences if sentence != id), None)
+        return _sentence(id, (self.lang,) if self.strict else (self.lang, "en"))
 
     def _fill(self, sentence: str, params: Mapping[str, Any]) -> str:
         return sentence.format_map(dict(params) if self.strict else _Lenient(params))
+
+
+@functools.lru_cache(maxsize=8192)
+def _sentence(id_: str, languages: tuple[str, ...]) -> str | None:
+    """From the first catalogue that has it."""
+    sentences = (_catalogue(lang).gettext(id_) for lang in languages)
+    return next((sentence for sentence in sentences if sentence != id_), None)
+
+
+@functools.lru_cache(maxsize=4096)
+def _length(seconds: float, locale: str) -> str:
+    words = " ".join(format_unit(amount, unit, "short", locale=locale) for amount, unit in _units(seconds))
+    # Chinese sentences here keep a space between digits and characters; Babel's do not.
+    return re.sub(r"(?<=\d)(?=[\u4e00-\u9fff])", " ", words)
+
+
+@functools.lru_cache(maxsize=4096)
+def _ago(seconds: int, locale: str) -> str:
+    past = timedelta(seconds=-seconds)
+    return str(format_timedelta(past, add_direction=True, granularity="second", locale=locale))
 
 
 @functools.lru_cache(maxsize=4096, typed=True)

@@ -366,7 +366,7 @@ class Scheduler:
         if self._every("books", TICK):
             busy = {held.task.provider for held in self._held.values()}
             if self._books.open - busy:
-                busy |= await self._ctx.read(lambda tx: tx.tasks.queued_providers())
+                busy |= await self._ctx.read(lambda tx: frozenset(tx.tasks.queued(None)))
             self._books.look(busy)
 
     def _go_on(self) -> None:

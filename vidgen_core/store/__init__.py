@@ -7,7 +7,7 @@ from vidgen_core.store.log import LogFilter
 from vidgen_core.store.search import TaskFilter, TaskSort
 from vidgen_core.store.shots import NewShot, ShotFilter
 from vidgen_core.store.takes import NewTake
-from vidgen_core.store.tasks import NewTask
+from vidgen_core.store.tasks import NewTask, UnderWay
 
 __all__ = [
     "LogFilter",
@@ -21,4 +21,5 @@ __all__ = [
     "TaskFilter",
     "TaskSort",
     "Tx",
+    "UnderWay",
 ]

@@ -10,12 +10,12 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, or_, select, update
 
 from vidgen_core.errors import NotFound
 from vidgen_core.models import Candidate, Mode, Shot
 from vidgen_core.store.base import Subject, now
-from vidgen_core.store.dialect import among, upsert
+from vidgen_core.store.dialect import among, listed, upsert
 from vidgen_core.store.tables import candidates, shots, tasks
 
 
@@ -52,6 +52,14 @@ _SHOWN = (
 )
 
 
+def _those(*wanted: ColumnElement[bool]) -> Select[Any]:
+    """In the order of their numbers within their shots."""
+    return _SHOWN.where(*wanted).order_by(candidates.c.shot_id, candidates.c.number, candidates.c.id)
+
+
+_OF_SHOTS = _those(among(candidates.c.shot_id, bindparam("ids")))
+
+
 def _candidate(row: Row[Any]) -> Candidate:
     return Candidate.model_validate(row._asdict() | {"chosen": bool(row.chosen)})
 
@@ -77,8 +85,8 @@ class Candidates(Subject):
     def of_shots(self, shot_ids: Collection[int]) -> dict[int, list[Candidate]]:
         """Candidates by shot, each list by number; every shot asked for is in it."""
         found: dict[int, list[Candidate]] = defaultdict(list)
-        for candidate in self._where(among(candidates.c.shot_id, shot_ids)):
-            found[candidate.shot_id].append(candidate)
+        for row in self.tx.run(_OF_SHOTS, {"ids": listed(shot_ids)}):
+            found[row.shot_id].append(_candidate(row))
         return {shot_id: found[shot_id] for shot_id in shot_ids}
 
     def keep_own(self, shot: Shot) -> None:
@@ -102,5 +110,4 @@ class Candidates(Subject):
         return {row.shot_id: int(row.number) for row in self.tx.run(query)}
 
     def _where(self, *wanted: ColumnElement[bool]) -> list[Candidate]:
-        query = _SHOWN.where(*wanted).order_by(candidates.c.shot_id, candidates.c.number, candidates.c.id)
-        return [_candidate(row) for row in self.tx.run(query)]
+        return [_candidate(row) for row in self.tx.run(_those(*wanted))]

@@ -14,7 +14,7 @@ from vidgen_core.errors import NotFound, Refused
 from vidgen_core.models import Author, Shot, ShotParams, TaskStatus
 from vidgen_core.store.base import Page, Subject, now, only
 from vidgen_core.store.dialect import among, contains, listed
-from vidgen_core.store.tables import SHOT_STATES, shots, takes, tasks
+from vidgen_core.store.tables import SHOT_STATES, SHOT_TRAITS, shot_counts, shots, takes, tasks
 
 ShotState = Literal["all", "without_takes", "running", "to_choose", "chosen", "failed", "without_picture"]
 
@@ -145,10 +145,23 @@ class Shots(Subject):
 
     def page(self, project_id: int, where: ShotFilter, limit: int, offset: int = 0) -> Page[Shot]:
         wanted = _wanted(project_id, where)
-        total = self.tx.run(select(func.count()).select_from(shots).where(*wanted)).scalar_one()
+        total = self.count(project_id, where)
         order = (shots.c.position, shots.c.id)
         query = select(*_COLUMNS).where(*wanted).order_by(*order).limit(limit).offset(offset)
         return Page([_shot(row) for row in self.tx.run(query)], total)
+
+    def count(self, project_id: int, where: ShotFilter) -> int:
+        """How many a filter leaves; without a text it costs the same at any size."""
+        if not where.text:
+            return self.counts(project_id)[where.state]
+        query = select(func.count()).select_from(shots).where(*_wanted(project_id, where))
+        return int(self.tx.run(query).scalar_one())
+
+    def counts(self, project_id: int) -> dict[str, int]:
+        """How many shots have each of ``SHOT_TRAITS``; costs the same at any size."""
+        query = select(shot_counts.c.traits, shot_counts.c.n).where(shot_counts.c.project_id == project_id)
+        rows = [(int(row.traits), int(row.n)) for row in self.tx.run(query)]
+        return {trait: sum(n for traits, n in rows if traits >> bit & 1) for bit, trait in enumerate(SHOT_TRAITS)}
 
     def ids(self, project_id: int, where: ShotFilter) -> list[int]:
         query = select(shots.c.id).where(*_wanted(project_id, where)).order_by(shots.c.position, shots.c.id)

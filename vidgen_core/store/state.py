@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from vidgen_core.models import Heartbeat, Mode
 from vidgen_core.store.base import Subject, now
 from vidgen_core.store.dialect import upsert
 from vidgen_core.store.tables import heartbeat, state, uploads
+
+# Asked all the time, so made once.
+_VALUE: Final = select(state.c.value).where(state.c.name == bindparam("the_name"))
+_BEAT: Final = select(*(column for column in heartbeat.c if column.name != "id"))
 
 
 class HeartbeatRow(Subject):
@@ -20,15 +24,14 @@ class HeartbeatRow(Subject):
         self.tx.run(new.on_conflict_do_update(index_elements=["id"], set_=values))
 
     def get(self) -> Heartbeat | None:
-        columns = [column for column in heartbeat.c if column.name != "id"]
-        row = self.tx.run(select(*columns)).one_or_none()
+        row = self.tx.run(_BEAT).one_or_none()
         return None if row is None else Heartbeat.model_validate(row._asdict())
 
 
 class State(Subject):
     def get(self, name: str) -> Any:
         """The JSON value kept under ``name``; None without one."""
-        return self.tx.run(select(state.c.value).where(state.c.name == name)).scalar()
+        return self.tx.run(_VALUE, {"the_name": name}).scalar()
 
     def put(self, name: str, value: Any) -> None:
         _ = self.tx.rev

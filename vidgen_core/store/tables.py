@@ -132,6 +132,13 @@ SHOT_STATES: Final[dict[str, str]] = {
     "failed": "deleted_at IS NULL AND failed_count > 0",
     "without_picture": "deleted_at IS NULL AND image IS NULL AND image_url IS NULL AND drawing_count = 0",
 }
+#: What shots are counted by: the filters, and what the strip of steps asks for beside them. Each is a bit of
+#: ``shot_counts.traits``, in this order; a migration counts anew when that changes.
+SHOT_TRAITS: Final[dict[str, str]] = SHOT_STATES | {
+    "unpictured": "deleted_at IS NULL AND image IS NULL AND image_url IS NULL",
+    "drawing": "deleted_at IS NULL AND image IS NULL AND image_url IS NULL AND drawing_count > 0",
+    "without_prompt": "deleted_at IS NULL AND prompt = ''",
+}
 for _state, _where in SHOT_STATES.items():
     _partial(f"shots_{_state}", shots.c.project_id, shots.c.position, where=_where)
 _partial("shots_number", shots.c.project_id, shots.c.number, shots.c.position, where="deleted_at IS NULL")
@@ -249,6 +256,16 @@ task_counts = Table(
     Column("status", Text, nullable=False),
     Column("n", Integer, nullable=False),
     PrimaryKeyConstraint("project_id", "provider", "output", "status"),
+)
+
+#: How many shots of a project have the same traits; kept up by triggers.
+shot_counts = Table(
+    "shot_counts",
+    metadata,
+    Column("project_id", Integer, nullable=False),
+    Column("traits", Integer, nullable=False),
+    Column("n", Integer, nullable=False),
+    PrimaryKeyConstraint("project_id", "traits"),
 )
 
 #: The money ledger. It refers to tasks without a foreign key: a deletion never takes a line of it along.

@@ -7,12 +7,12 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, select, update
 
 from vidgen_core.errors import NotFound
 from vidgen_core.models import Mode, Take
 from vidgen_core.store.base import Subject, now, only
-from vidgen_core.store.dialect import among, upsert
+from vidgen_core.store.dialect import among, listed, upsert
 from vidgen_core.store.tables import shots, takes, tasks
 
 
@@ -45,6 +45,15 @@ _SOURCE = takes.join(tasks, tasks.c.id == takes.c.task_id).join(shots, shots.c.i
 _SHOWN = select(*_COLUMNS, (shots.c.chosen_take_id == takes.c.id).label("chosen")).select_from(_SOURCE)
 
 
+def _those(*wanted: ColumnElement[bool]) -> Select[Any]:
+    """Those of tasks that are on the list, in the order of their shots."""
+    order = (shots.c.position, takes.c.number, takes.c.id)
+    return _SHOWN.where(*wanted, tasks.c.deleted_at.is_(None)).order_by(*order)
+
+
+_OF_SHOTS = _those(among(takes.c.shot_id, bindparam("ids")))
+
+
 def _take(row: Row[Any]) -> Take:
     return Take.model_validate(row._asdict() | {"chosen": bool(row.chosen), "warnings": tuple(row.warnings or ())})
 
@@ -65,14 +74,13 @@ class Takes(Subject):
         return _take(row)
 
     def _where(self, *wanted: ColumnElement[bool]) -> list[Take]:
-        query = _SHOWN.where(*wanted, tasks.c.deleted_at.is_(None))
-        return [_take(row) for row in self.tx.run(query.order_by(shots.c.position, takes.c.number, takes.c.id))]
+        return [_take(row) for row in self.tx.run(_those(*wanted))]
 
     def of_shots(self, shot_ids: Collection[int]) -> dict[int, list[Take]]:
         """Takes by shot, each list by number; every shot asked for is in it."""
         found: dict[int, list[Take]] = defaultdict(list)
-        for take in self._where(among(takes.c.shot_id, shot_ids)):
-            found[take.shot_id].append(take)
+        for row in self.tx.run(_OF_SHOTS, {"ids": listed(shot_ids)}):
+            found[row.shot_id].append(_take(row))
         return {shot_id: found[shot_id] for shot_id in shot_ids}
 
     def of_task(self, task_id: int) -> Take | None:

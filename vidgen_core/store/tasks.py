@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -51,7 +51,7 @@ from vidgen_core.store.base import (
     now,
     only,
 )
-from vidgen_core.store.dialect import among, greatest, listed, upsert
+from vidgen_core.store.dialect import among, greatest, listed, unindexed, upsert
 from vidgen_core.store.search import Search, TaskFilter, TaskSort
 from vidgen_core.store.tables import UtcTime, shots, takes, task_counts, tasks, texts
 
@@ -61,6 +61,7 @@ ROUND: Final = 5
 _HELD = (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING)
 # Conditions in the very words of the partial indexes, or SQLite would not use them.
 _IN_QUEUE = "status = 'queued' AND deleted_at IS NULL"
+_HELD_BY_RUNNER = "status IN ('processing', 'downloading')"
 _CLAIMABLE = "status = 'queued' AND NOT cancel_requested AND deleted_at IS NULL"
 
 
@@ -78,6 +79,15 @@ class NewTask:
     #: What it is expected to cost.
     cost: Money | None = None
     output: Output = Output.VIDEO
+
+
+class UnderWay(NamedTuple):
+    """How far a task is that a runner holds."""
+
+    provider: Mode
+    status: TaskStatus
+    #: 0–100; None where the provider tells none.
+    progress: int | None
 
 
 _ALIVE: Final[ColumnElement[bool]] = tasks.c.deleted_at.is_(None)
@@ -107,6 +117,7 @@ _OMITTED = {"shot_position", "text_id", "turn", "failure_kind", "duration", "del
 _COLUMNS = [column for column in tasks.c if column.name not in _OMITTED]
 _SHOWN = select(*_COLUMNS, shots.c.number.label("shot")).join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
 
+_NONE: Final[Mapping[int, Task]] = {}
 _UNSTARTED: Final = {
     "progress": None,
     "stage": None,
@@ -124,6 +135,11 @@ def _task(row: Row[Any]) -> Task:
     del values["cost_currency"]
     values |= {"cost": money(row.cost, row.cost_currency), "failure": failure_of(row.failure)}
     return Task.model_validate(values)
+
+
+def _as_known(task: Task | None, row: Row[Any]) -> Task | None:
+    """The task if it is what its row would make; the number of its shot is kept in another one."""
+    return task if task is not None and (task.rev, task.shot) == (row.rev, row.shot) else None
 
 
 def _search_text(number: str, prompt: str) -> str:
@@ -223,11 +239,17 @@ class Tasks(Subject):
     def _in_order(self, query: Select[Any]) -> list[Task]:
         return self.many(list(self.tx.run(query).scalars()))
 
-    def of_shots(self, shot_ids: Collection[int]) -> dict[int, list[Task]]:
-        """Tasks by shot, each list by take; every shot asked for is in it."""
+    def of_shots(self, shot_ids: Collection[int], known: Mapping[int, Task] = _NONE) -> dict[int, list[Task]]:
+        """Tasks by shot, each list by take; every shot asked for is in it.
+
+        :param known: tasks by id as some reader has seen them: those that are the same still are not read again
+        """
+        rows = self.tx.run(_REVS_OF_SHOTS, {"ids": listed(shot_ids)}).all()
+        same = {row.id: task for row in rows if (task := _as_known(known.get(row.id), row)) is not None}
+        read = {task.id: task for task in self.many([row.id for row in rows if row.id not in same])}
         found: dict[int, list[Task]] = defaultdict(list)
-        for row in self.tx.run(_OF_SHOTS, {"ids": listed(shot_ids)}):
-            found[row.shot_id].append(_task(row))
+        for row in rows:
+            found[row.shot_id].append(same.get(row.id) or read[row.id])
         return {shot_id: found[shot_id] for shot_id in shot_ids}
 
     def page(
@@ -286,10 +308,21 @@ class Tasks(Subject):
         rows.sort(key=lambda row: (-row.priority, row.turn, row.id))
         return self.many([row.id for row in rows[:limit]])
 
-    def queued_providers(self) -> frozenset[Mode]:
-        """Providers that have something in their queues."""
-        query = select(task_counts.c.provider).where(task_counts.c.status == TaskStatus.QUEUED, task_counts.c.n > 0)
-        return frozenset(Mode(name) for name in self.tx.run(query.distinct()).scalars())
+    def queued(self, project_id: int | None) -> dict[Mode, int]:
+        """How many wait in the queue of each provider; those without any are left out."""
+        waiting = [task_counts.c.status == TaskStatus.QUEUED, task_counts.c.n > 0]
+        if project_id is not None:
+            waiting.append(task_counts.c.project_id == project_id)
+        query = select(task_counts.c.provider, func.sum(task_counts.c.n).label("n")).where(*waiting)
+        return {Mode(row.provider): int(row.n) for row in self.tx.run(query.group_by(task_counts.c.provider))}
+
+    def under_way(self, project_id: int | None) -> list[UnderWay]:
+        """How far the tasks are that a runner holds or held when it died."""
+        query = select(tasks.c.provider, tasks.c.status, tasks.c.progress).where(text(_HELD_BY_RUNNER), _ALIVE)
+        if project_id is not None:
+            # The index of what is held is far smaller than any of the project's.
+            query = query.where(unindexed(tasks.c.project_id) == project_id)
+        return [UnderWay(Mode(row.provider), TaskStatus(row.status), row.progress) for row in self.tx.run(query)]
 
     def _queueing(self, provider: Mode) -> list[int]:
         """Projects that have something in a provider's queue."""
@@ -317,7 +350,7 @@ class Tasks(Subject):
 
     def held(self) -> list[Task]:
         """Tasks that a runner holds or held when it died, oldest first."""
-        held = select(tasks.c.id).where(text("status IN ('processing', 'downloading')"))
+        held = select(tasks.c.id).where(text(_HELD_BY_RUNNER))
         return self._in_order(held.order_by(tasks.c.id))
 
     def wishes(self) -> list[Task]:
@@ -475,8 +508,11 @@ _THE_TASK: Final = tasks.c.id == bindparam("the_task", type_=Integer)
 _NOTE: Final = update(tasks).where(_THE_TASK)
 _MOVES: Final = {status: _move_to(status) for status in TaskStatus}
 _MANY: Final = _SHOWN.where(among(tasks.c.id, bindparam("ids")), _ALIVE)
-_OF_SHOTS: Final = _SHOWN.where(among(tasks.c.shot_id, bindparam("ids")), _ALIVE).order_by(
-    tasks.c.shot_id, tasks.c.take, tasks.c.id
+_REVS_OF_SHOTS: Final = (
+    select(tasks.c.id, tasks.c.shot_id, tasks.c.rev, shots.c.number.label("shot"))
+    .join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
+    .where(among(tasks.c.shot_id, bindparam("ids")), _ALIVE)
+    .order_by(tasks.c.shot_id, tasks.c.take, tasks.c.id)
 )
 _NEXT: Final = (
     select(tasks.c.id, tasks.c.priority, tasks.c.turn)

@@ -5,11 +5,13 @@ A second backend brings triggers of its own; the tables they fill are the same.
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
 from vidgen_core.models import WRITING
+from vidgen_core.store.tables import SHOT_TRAITS
 
 _CELL = "(project_id, provider, output, status, n)"
 _ENTER_CELL = (
@@ -34,6 +36,31 @@ def _count_on_shot(row: str, sign: str) -> str:
 
 
 _TOUCH_SHOT = "UPDATE shots SET changed_rev = NEW.rev WHERE id = NEW.shot_id;"
+
+
+# Columns that the conditions of the traits name.
+_TRAIT_COLUMNS: Final = (
+    "deleted_at", "prompt", "image", "image_url", "chosen_take_id", "live_count", "completed_count", "failed_count",
+    "drawing_count",
+)  # fmt: skip
+_TRAIT_COLUMN: Final = re.compile(rf"\b({'|'.join(_TRAIT_COLUMNS)})\b")
+
+
+def traits_of(row: str) -> str:
+    """The traits of a shot as one number.
+
+    :param row: ``OLD.``, ``NEW.`` or nothing
+    """
+    conditions = (_TRAIT_COLUMN.sub(rf"{row}\1", condition) for condition in SHOT_TRAITS.values())
+    return " + ".join(f"({condition}) * {1 << bit}" for bit, condition in enumerate(conditions))
+
+
+def _count_traits(row: str, n: str) -> str:
+    return (
+        "INSERT INTO shot_counts (project_id, traits, n) "  # noqa: S608
+        f"VALUES ({row}.project_id, {traits_of(f'{row}.')}, {n}) "
+        "ON CONFLICT (project_id, traits) DO UPDATE SET n = n + excluded.n;"
+    )
 
 
 class _Line(NamedTuple):
@@ -215,6 +242,13 @@ TRIGGERS: Final[dict[str, str]] = {
     "take_changed": f"AFTER UPDATE OF rev ON takes BEGIN {_TOUCH_SHOT} END",
     "candidate_added": f"AFTER INSERT ON candidates BEGIN {_TOUCH_SHOT} END",
     "candidate_changed": f"AFTER UPDATE OF rev ON candidates BEGIN {_TOUCH_SHOT} END",
+    "shot_added": f"AFTER INSERT ON shots BEGIN {_count_traits('NEW', '1')} END",
+    "shot_changed": (
+        f"AFTER UPDATE OF {', '.join(_TRAIT_COLUMNS)} ON shots "
+        f"WHEN {traits_of('OLD.')} <> {traits_of('NEW.')} BEGIN "
+        f"{_count_traits('OLD', '-1')} {_count_traits('NEW', '1')} END"
+    ),
+    "shot_removed": f"AFTER DELETE ON shots BEGIN {_count_traits('OLD', '-1')} END",
     "shot_moved": (
         "AFTER UPDATE OF position ON shots BEGIN "
         "UPDATE tasks SET shot_position = NEW.position WHERE shot_id = NEW.id; END"

@@ -28,6 +28,7 @@ from vidgen_core.store.base import Subject, failure_json, failure_of, money, mon
 from vidgen_core.store.dialect import among
 from vidgen_core.store.tables import (
     SHOT_STATES,
+    SHOT_TRAITS,
     candidates,
     prompt_versions,
     script_pieces,
@@ -307,18 +308,6 @@ def _call(row: Row[Any]) -> WritingCall:
     return WritingCall.model_validate(values)
 
 
-_ALIVE = "deleted_at IS NULL"
-_UNPICTURED = f"{_ALIVE} AND image IS NULL AND image_url IS NULL"
-#: What the strip of steps counts, in the words of the partial index that holds it.
-_COUNTED = {
-    "shots": SHOT_STATES["all"],
-    "unpictured": _UNPICTURED,
-    "without_prompt": f"{_ALIVE} AND prompt = ''",
-    "without_takes": SHOT_STATES["without_takes"],
-    "running": SHOT_STATES["running"],
-    "chosen": SHOT_STATES["chosen"],
-    "to_choose": SHOT_STATES["to_choose"],
-}
 _DRAWN = exists().where(tasks.c.shot_id == shots.c.id, tasks.c.output == Output.IMAGE)
 _FILMED = exists().where(tasks.c.shot_id == shots.c.id, tasks.c.output == Output.VIDEO)
 _PICTURED = shots.c.image.is_not(None) | shots.c.image_url.is_not(None)
@@ -337,7 +326,7 @@ _HAS_GOOD_TAKE = exists().where(
 _BEGINNABLE: dict[str, tuple[str, tuple[ColumnElement[bool], ...]]] = {
     "drawable": (SHOT_STATES["without_picture"], (~_DRAWN,)),
     "choosable": (SHOT_STATES["without_picture"], (_HAS_CANDIDATES,)),
-    "without_prompt": (_COUNTED["without_prompt"], ()),
+    "without_prompt": (SHOT_TRAITS["without_prompt"], ()),
     "ready_for_takes": (SHOT_STATES["without_takes"], (shots.c.prompt != "", _PICTURED, ~_FILMED)),
     "choosable_takes": (f"{SHOT_STATES['to_choose']} AND live_count = 0", (~_MORE_TO_COME, _HAS_GOOD_TAKE)),
 }
@@ -345,17 +334,6 @@ _BEGINNABLE: dict[str, tuple[str, tuple[ColumnElement[bool], ...]]] = {
 
 class Way(Subject):
     """How far a project is on its way from script to film."""
-
-    def counts(self, project_id: int) -> dict[str, int]:
-        """Shots by what they have and lack; each number comes from an index that holds nothing else."""
-        found = {name: self._count(project_id, condition) for name, condition in _COUNTED.items()}
-        # Few shots lack a picture while one is being drawn.
-        return found | {"drawing": self._count(project_id, f"{_UNPICTURED} AND drawing_count > 0")}
-
-    def _count(self, project_id: int, condition: str) -> int:
-        query = select(func.count()).select_from(shots)
-        wanted: ColumnElement[Any] = literal_column(condition)
-        return int(self.tx.run(query.where(shots.c.project_id == project_id, wanted)).scalar_one())
 
     def ids(self, project_id: int, name: str) -> list[int]:
         """Shots without a prompt, or for which a step can be begun, in their order."""

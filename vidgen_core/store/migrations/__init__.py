@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, text
 
 from vidgen_core.errors import StoreError
 
-HEAD: Final = "writing_money"
+HEAD: Final = "shot_counts"
 
 
 def current(connection: Connection) -> str | None:

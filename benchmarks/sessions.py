@@ -2,9 +2,9 @@
 
 Fills a home with 10,000 shots and the tasks, starts the real server without a runner, and opens the Shots screen in raw
 sessions: the protocol of the browser without the browser. Times are from a request to the end of its run, over the socket:
-a whole run; a refresh of header and cards as the push signal asks for it; the same while all sessions ask at once. At the
-end the server's memory. Beside it a page of Streamlit alone draws as many of the commonest elements: what no page of this
-machine can be quicker than.
+a whole run; a click on one take; a refresh of header and takes as the push signal asks for it, after a task of every card has
+moved on, so that no answer is known from before; the same while all sessions ask at once. At the end the server's memory.
+Beside it pages of Streamlit alone draw as many of the commonest elements: what no page of this machine can be quicker than.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -35,8 +36,8 @@ from vidgen_core.locations import Locations
 ROOT = Path(__file__).parents[1]
 PORT = 8791
 MIB = 1 << 20
-#: Ids of the first shots of the first page.
-FIRST_SHOTS = (1, 2, 3)
+#: Ids of the shots of the first page.
+SHOTS = range(1, 21)
 #: What Streamlit calls the events of a component.
 TRIGGER = "$$STREAMLIT_INTERNAL_KEY_{}__events"
 ENDED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
@@ -47,12 +48,15 @@ class Session:
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
-        self.page = self.push = self.listener = ""
-        self.number = 0
+        self.page = self.listener = ""
+        #: Id and fragment of the components that tell something, by the name of their files.
+        self.tellers: dict[str, tuple[str, str]] = {}
+        self.numbers = count(1)
         #: Fragments drawn by the last refresh, and how many elements and containers they had.
         self.drawn: set[str] = set()
         self.elements = 0
         self.run()
+        self.whole = self.elements
 
     def run(self) -> float:
         """A whole run; milliseconds."""
@@ -60,17 +64,29 @@ class Session:
 
     def refresh(self, shots: Sequence[int] | None = None) -> float:
         """What a signal that some shots, or everything, has changed asks for; milliseconds."""
+        what: dict[str, object] = {"all": True} if shots is None else {"shots": list(shots)}
+        return self._tell("push", "changed", {"number": next(self.numbers), **what})
+
+    def click(self) -> float:
+        """A click on a card: show all takes of another shot; milliseconds."""
+        number = next(self.numbers)
+        act = {"n": number, "do": "show_all", "shot": SHOTS[number % 3]}
+        return self._tell("takes", "acts", {"acts": [act]})
+
+    def draw_again(self) -> float:
+        """The one fragment of a page without components; milliseconds."""
         message = BackMsg()
         message.rerun_script.fragment_id = self.listener
-        if not self.push:
-            return self._ask(message)
-        self.number += 1
-        what: dict[str, object] = {"all": True} if shots is None else {"shots": shots}
+        return self._ask(message)
+
+    def _tell(self, component: str, event: str, value: object) -> float:
+        message = BackMsg()
+        id_, message.rerun_script.fragment_id = self.tellers[component]
         widgets = message.rerun_script.widget_states.widgets
-        widgets.add(id=self.push, json_value="{}")
+        widgets.add(id=id_, json_value="{}")
         state = widgets.add()
-        state.id = TRIGGER.format(self.push)
-        state.json_trigger_value = json.dumps([{"event": "changed", "value": {"number": self.number, **what}}])
+        state.id = TRIGGER.format(id_)
+        state.json_trigger_value = json.dumps([{"event": event, "value": value}])
         return self._ask(message)
 
     def _ask(self, message: BackMsg) -> float:
@@ -89,10 +105,13 @@ class Session:
             elif kind == "delta":
                 self.drawn.add(told.delta.fragment_id)
                 self.elements += 1
-                if told.delta.new_element.HasField("bidi_component"):
-                    self.push, self.listener = told.delta.new_element.bidi_component.id, told.delta.fragment_id
-                elif not self.push:
-                    self.listener = told.delta.fragment_id or self.listener
+                self.listener = told.delta.fragment_id or self.listener
+                component = told.delta.new_element.bidi_component
+                if component.component_name and b'"place"' not in component.bytes:
+                    self.tellers[component.component_name.removeprefix("vidgen_")] = (
+                        component.id,
+                        told.delta.fragment_id,
+                    )
             elif kind == "script_finished" and told.script_finished in ENDED:
                 return (time.perf_counter() - begun) * 1000
 
@@ -181,24 +200,51 @@ def open_page(stack: ExitStack) -> Session:
     return Session(stack.enter_context(connect(address, subprotocols=["streamlit"], max_size=None, proxy=None)))
 
 
-def measure(process: psutil.Process, stack: ExitStack, sessions: int, n: int) -> int:
-    """Print the times of the dashboard; returns how many elements a refresh draws."""
+def move_on(vidgen: Vidgen) -> Callable[[], None]:
+    """Something that happens to a task of every card of the page, as the runner writes it."""
+    with vidgen.store.read() as tx:
+        tasks = [tasks[-1] for tasks in tx.tasks.of_shots(list(SHOTS)).values()]
+    numbers = count(1)
+
+    def moved() -> None:
+        stage = f"stage {next(numbers)}"
+        with vidgen.store.write() as tx:
+            for task in tasks:
+                tx.tasks.note(task.id, stage=stage)
+
+    return moved
+
+
+def after(change: Callable[[], None], act: Callable[[], float]) -> Callable[[], float]:
+    """Measure ``act`` alone, each time after a change."""
+
+    def changed() -> float:
+        change()
+        return act()
+
+    return changed
+
+
+def measure(process: psutil.Process, stack: ExitStack, sessions: int, n: int, change: Callable[[], None]) -> list[int]:
+    """Print the times of the dashboard; returns how many elements a whole run and a refresh draw."""
     idle = process.memory_info().rss / MIB
     print(f"{sessions} sessions, n = {n}, load {os.getloadavg()[0]:.1f}")
     print(f"{'milliseconds':<52} {'median':>8} {'p95':>8} {'cpu':>8}   bar")
     pages = [open_page(stack) for _ in range(sessions)]
     first = pages[0]
-    first.refresh()
-    drawn, elements = len(first.drawn), first.elements
-    timed("Shots: whole run", process, first.run, n, "300")
-    first.refresh()
-    timed(f"refresh by push: {drawn} fragments, {elements} elements", process, first.refresh, n, "50")
-    first.refresh(FIRST_SHOTS)
-    name = f"three of its cards: {len(first.drawn)} fragments, {first.elements} elements"
-    timed(name, process, lambda: first.refresh(FIRST_SHOTS), n, "50")
+    timed(f"Shots: whole run, {first.whole} elements", process, after(change, first.run), n, "300")
+    timed("a click on a take", process, after(change, first.click), n, "300")
+    change()
+    first.refresh(SHOTS)
+    name = f"refresh by push: {len(first.drawn)} fragments, {first.elements} elements"
+    elements = [first.whole, first.elements]
+    timed(name, process, after(change, lambda: first.refresh(SHOTS)), n, "50")
     with ThreadPoolExecutor(sessions) as pool:
         used = _cpu(process)
-        spans = [span for _ in range(max(1, n // 5)) for span in pool.map(lambda page: page.refresh(), pages)]
+        spans = []
+        for _ in range(max(1, n // 5)):
+            change()
+            spans += pool.map(lambda page: page.refresh(SHOTS), pages)
         show("the same, all sessions at once", spans, process, used, "")
     print(
         f"memory: {idle:.0f} MiB after the start, {process.memory_info().rss / MIB:.0f} MiB at the end   bar 250 idle"
@@ -215,15 +261,17 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = asked.home or Path(folder)
-        if not Locations(home).database.exists():
-            with Vidgen.open(Locations(home)) as vidgen:
+        filled = Locations(home).database.exists()
+        with Vidgen.open(Locations(home)) as vidgen:
+            if not filled:
                 fill(vidgen.store, asked.tasks, 2)
-        with dashboard(home) as process, ExitStack() as stack:
-            elements = measure(process, stack, asked.sessions, asked.n)
-        with bare_page(elements) as process, ExitStack() as stack:
-            page = open_page(stack)
-            page.refresh()
-            timed(f"Streamlit alone: {page.elements} elements", process, page.refresh, asked.n, "")
+            with dashboard(home) as process, ExitStack() as stack:
+                drawn = measure(process, stack, asked.sessions, asked.n, move_on(vidgen))
+        for elements in drawn:
+            with bare_page(elements) as process, ExitStack() as stack:
+                page = open_page(stack)
+                page.draw_again()
+                timed(f"Streamlit alone: {page.elements} elements", process, page.draw_again, asked.n, "")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from vidgen_core.ui import (
 from vidgen_core.ui.session import Visit, here
 from vidgen_core.ui.shot_dialogs import ask_for_shots, undo_bar
 
-PER_PAGE: Final = 12
+PER_PAGE: Final = 20
 VIEWS: Final = ("cards", "table")
 STATE: Final = "state"
 STATES: Final = ("all", "without_picture", "without_takes", "running", "to_choose", "chosen", "failed")

@@ -259,5 +259,12 @@ def until(page: Page, condition: Callable[[], bool], what: str = "it") -> None:
         page.wait_for_timeout(100)
 
 
+def plays(page: Page) -> None:
+    """Return when the one video of the page is under way."""
+    video = page.locator("video")
+    expect(video).to_have_count(1)
+    until(page, lambda: video.evaluate("video => video.currentTime > 0.2"), "a video that plays")
+
+
 def card(page: Page, shot_id: int) -> Locator:
     return page.locator(f".st-key-shot_{shot_id}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browser_studio import PATIENCE, Studio, Visitors, card, go
+from browser_studio import PATIENCE, Studio, Visitors, card, go, plays
 from playwright.sync_api import Page, expect
 from reverse_proxy import proxied
 from team import sign_in, team, with_passwords
@@ -56,7 +56,7 @@ def test_a_day_of_work_below_a_path(shared: Studio, visitor: Visitors, tmp_path:
     expect(play).to_have_count(1)
     loaded(page)
     play.click()
-    page.wait_for_function("() => { const v = document.querySelector('video'); return v && v.currentTime > 0.1 }")
+    plays(page)
     with page.expect_download() as download:
         card(page, shot).get_by_role("link", name="Download").click()
     assert download.value.path().stat().st_size > 1000

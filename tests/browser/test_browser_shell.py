@@ -5,7 +5,19 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from browser_studio import Studio, Visitors, card, free_port, go, picture, settled, start_server, stop_server, until
+from browser_studio import (
+    Studio,
+    Visitors,
+    card,
+    free_port,
+    go,
+    picture,
+    plays,
+    settled,
+    start_server,
+    stop_server,
+    until,
+)
 from playwright.sync_api import Page, WebSocket, expect
 
 from vidgen_core.app import Vidgen
@@ -172,7 +184,7 @@ def test_a_phone_goes_from_shot_to_playing_take(studio: Studio, visitor: Visitor
     play = card(page, shot).get_by_role("button", name="播放")
     expect(play).to_have_count(3)
     play.first.click()
-    page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.2")
+    plays(page)
     assert page.evaluate("() => document.scrollingElement.scrollWidth") <= 390
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from browser_studio import Studio, Visitors, add_tasks, card, fail, go, picture, settled, until
+from browser_studio import Studio, Visitors, add_tasks, card, fail, go, picture, plays, settled, until
 from playwright.sync_api import Page, expect
 
 from vidgen_core.errors import ErrorKind
@@ -96,11 +96,10 @@ def test_a_take_plays_in_place_and_only_one_at_a_time(studio: Studio, page: Page
     studio.vidgen.tasks.generate(project.id, [first, second], takes=1)
     go(page, studio.at(project))
     card(page, first).get_by_role("button", name="Play").click()
-    page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.2")
+    plays(page)
     card(page, second).get_by_role("button", name="Play").click()
     expect(card(page, second).locator("video")).to_have_count(1)
-    expect(page.locator("video")).to_have_count(1)
-    page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.2")
+    plays(page)
 
 
 def test_a_playing_take_plays_on_while_its_card_changes(studio: Studio, page: Page) -> None:
@@ -109,12 +108,12 @@ def test_a_playing_take_plays_on_while_its_card_changes(studio: Studio, page: Pa
     studio.vidgen.tasks.generate(project.id, [shot], takes=1)
     go(page, studio.at(project))
     card(page, shot).get_by_role("button", name="Play").click()
-    page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.2")
-    page.evaluate("() => { document.querySelector('video').dataset.same = 'yes' }")
+    plays(page)
+    page.locator("video").evaluate("video => { video.dataset.same = 'yes' }")
     card(page, shot).get_by_role("button", name=GENERATE).click()
     expect(card(page, shot).get_by_role("button", name="Play")).to_have_count(3)
     expect(page.locator("video[data-same=yes]")).to_have_count(1)
-    assert page.evaluate("() => !document.querySelector('video').paused")
+    assert page.locator("video").evaluate("video => !video.paused")
 
 
 def test_choosing_marks_one_take(studio: Studio, page: Page) -> None:
@@ -322,3 +321,86 @@ def test_the_menu_of_a_take_opens_its_history_beside_the_card(studio: Studio, pa
     page.get_by_role("button", name="v1").click()
     page.get_by_role("menuitem", name="History").click()
     expect(page.get_by_role("dialog").get_by_text(f"grok:{task.id}")).to_be_visible()
+
+
+def test_the_menu_of_a_take_is_walked_by_keyboard_and_stays_open_while_takes_finish(studio: Studio, page: Page) -> None:
+    project = studio.project("open menu", 1)
+    [shot] = studio.vidgen.shots.ids(project.id)
+    studio.vidgen.tasks.generate(project.id, [shot], takes=1)
+    go(page, studio.at(project))
+    expect(card(page, shot).get_by_role("button", name="Play")).to_have_count(1)
+    head = card(page, shot).get_by_role("button", name="v1")
+    head.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="Details")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    reject = page.get_by_role("menuitem", name="Reject")
+    expect(reject).to_be_focused()
+
+    studio.vidgen.tasks.generate(project.id, [shot], takes=1)
+    expect(card(page, shot).get_by_role("button", name="Play")).to_have_count(2)
+    expect(reject).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("menuitem")).to_have_count(0)
+    expect(head).to_be_focused()
+
+    page.keyboard.press("Enter")
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    expect(card(page, shot).get_by_role("button", name="v1 Rejected")).to_be_visible()
+    [first, _] = studio.vidgen.results.takes_of(shot)
+    assert first.rejected is not None
+    # A press on the open menu's own button shuts it.
+    head.click()
+    expect(page.get_by_role("menuitem", name="Details")).to_be_visible()
+    head.click()
+    expect(page.get_by_role("menuitem")).to_have_count(0)
+
+
+def test_choices_made_faster_than_the_server_answers_all_count(studio: Studio, page: Page) -> None:
+    project = studio.project("quick choices", 2)
+    first, second = studio.vidgen.shots.ids(project.id)
+    studio.vidgen.tasks.generate(project.id, [first, second], takes=2)
+    go(page, studio.at(project))
+    for shot in (first, second):
+        expect(card(page, shot).get_by_role("button", name="Choose", exact=True)).to_have_count(2)
+    stars = [card(page, shot).locator(".choose").nth(take) for shot, take in ((first, 0), (second, 0), (first, 1))]
+    # From within the page, quicker than any hand.
+    for star in stars:
+        star.evaluate("button => button.click()")
+    assert stars[2].get_attribute("aria-pressed") == "true"
+    assert stars[0].get_attribute("aria-pressed") == "false"
+    takes = {shot: studio.vidgen.results.takes_of(shot) for shot in (first, second)}
+    wanted = {first: takes[first][1].id, second: takes[second][0].id}
+    until(
+        page,
+        lambda: {shot: studio.vidgen.shots.get(shot).chosen_take_id for shot in (first, second)} == wanted,
+        "both choices",
+    )
+    expect(card(page, first).get_by_role("button", name="v2 Chosen")).to_be_visible()
+    expect(card(page, first).get_by_role("button", name="v1 Done")).to_be_visible()
+
+
+def test_a_failed_take_goes_its_free_way_by_one_click(studio: Studio, page: Page) -> None:
+    project = studio.vidgen.projects.ensure("free way")
+    [task] = add_tasks(studio, project, 1)
+    fail(studio, [task], ErrorKind.TIMEOUT)
+    go(page, studio.at(project))
+    studio.vidgen.runner.pause()
+    try:
+        page.get_by_role("button", name="Look again · free").click()
+        until(page, lambda: studio.vidgen.tasks.get(task.id).status is TaskStatus.PROCESSING, "another look")
+        expect(page.get_by_role("button", name="Look again · free")).to_have_count(0)
+        assert len(studio.vidgen.tasks.attempts(task.id)) == 1
+    finally:
+        studio.vidgen.runner.give_up(project.id)
+        studio.vidgen.runner.resume()
+
+
+def test_older_takes_of_a_shot_unfold_on_its_card(studio: Studio, page: Page) -> None:
+    project = studio.vidgen.projects.ensure("many takes")
+    fail(studio, add_tasks(studio, project, 8), ErrorKind.MODERATION)
+    go(page, studio.at(project))
+    expect(page.locator(".slot")).to_have_count(6)
+    page.get_by_role("button", name="Show all 8 takes").click()
+    expect(page.locator(".slot")).to_have_count(8)

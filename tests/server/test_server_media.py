@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from server_client import TestClient
 
+from vidgen_core import parts
 from vidgen_core.app import Vidgen
 from vidgen_core.models import Shot, ShotParams, Take
 from vidgen_core.server.waiting import EDGE, size_of
@@ -136,6 +137,8 @@ def test_a_video_that_was_moved_away_is_gone_and_not_an_error_of_ours(client: Te
         "original/%2e%2e/settings.toml",
         "icon/..%2f..%2fhouse.py",
         "icon/%2e%2e%2fhouse.svg",
+        "part/..%2f__init__.py",
+        "part/__init__.py",
     ],
 )
 def test_nobody_names_a_path(client: TestClient, path: str) -> None:
@@ -148,3 +151,12 @@ def test_signs_for_buttons_are_served(client: TestClient) -> None:
     answer = client.get(f"{MEDIA}/icon/play.svg?v=1")
     assert answer.headers["content-type"] == "image/svg+xml"
     assert answer.content.startswith(b"<svg")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("takes.js", "text/javascript"), ("takes.css", "text/css")])
+def test_what_runs_in_the_browser_is_served_once_and_kept(client: TestClient, name: str, kind: str) -> None:
+    address = f"{MEDIA}/part/{name}?v={parts.version(name)}"
+    answer = client.get(address)
+    assert answer.headers["content-type"].startswith(kind)
+    assert "immutable" in answer.headers["cache-control"]
+    assert client.get(address, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304

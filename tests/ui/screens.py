@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,8 @@ from vidgen_core.models import (
 )
 from vidgen_core.server.house import close_vidgen, get_vidgen
 from vidgen_core.store import NewShot, NewTake, NewTask
+from vidgen_core.ui import take_acts
+from vidgen_core.ui.session import here
 
 HERE = Path(__file__).parent
 
@@ -40,6 +43,7 @@ class Screen:
         self.project = project
         self.at = AppTest.from_file(str(HERE / "dashboard.py"), default_timeout=60)
         self.at.context = {"locale": "en-US"}
+        self._acts = 0
 
     def open(self, page: str) -> AppTest:
         self.at.run()
@@ -78,6 +82,23 @@ class Screen:
         """Everything that the page says, in one text."""
         kinds = ("markdown", "caption", "info", "warning", "error", "success", "title", "subheader", "toast")
         return "\n".join(str(getattr(element, "value", "")) for kind in kinds for element in self.at.get(kind))
+
+    def takes(self) -> dict[str, dict[str, Any]]:
+        """What the cards of the page show of takes and of pictures being drawn, by their label, e.g. ``v1``."""
+        told = (json.loads(component.proto.bytes) for component in self.at.get("bidi_component"))
+        shots = [shot for data in told for shot in data.get("shots", ()) if isinstance(shot, dict)]
+        return {slot["label"]: slot for shot in shots for slot in (*shot["pictures"], *shot["takes"])}
+
+    def summary(self) -> str:
+        """What the cards of the page say of their takes together."""
+        told = (json.loads(component.proto.bytes) for component in self.at.get("bidi_component"))
+        return "\n".join(shot["summary"] for data in told for shot in data.get("shots", ()) if isinstance(shot, dict))
+
+    def do(self, **what: Any) -> AppTest:
+        """Do something with a take on a card, as its component tells it; the page is drawn again afterwards."""
+        self._acts += 1
+        self.act(lambda: take_acts.carry_out(here(), [{"n": self._acts, **what}]))
+        return self.at
 
     # --- what there is to be seen
 

@@ -42,9 +42,10 @@ def under_way(screen: Screen, stage: str) -> Task:
 
 def test_a_yes_is_asked_for_with_its_price_and_said_once(screen: Screen, said: list[tuple[int, Money | None]]) -> None:
     task = under_way(screen, WAITING_FOR_CONFIRMATION)
-    assert "waits for a yes to its price" in screen.words()
+    assert "waits for a yes to its price" in screen.takes()["v1"]["facts"]
+    assert screen.takes()["v1"]["confirm"]
 
-    screen.press(f"confirm_price_{task.id}")
+    screen.do(do="confirm", task=task.id)
     assert said == []
     assert "40 credits" in screen.words()
 
@@ -53,5 +54,5 @@ def test_a_yes_is_asked_for_with_its_price_and_said_once(screen: Screen, said: l
 
 
 def test_a_take_that_waits_for_nothing_has_no_such_button(screen: Screen) -> None:
-    task = under_way(screen, "running")
-    assert f"confirm_price_{task.id}" not in [button.key for button in screen.at.button]
+    under_way(screen, "running")
+    assert not screen.takes()["v1"]["confirm"]

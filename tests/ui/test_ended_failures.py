@@ -55,7 +55,7 @@ def saturated(screen: Screen) -> Task:
 def test_on_the_screens(screen: Screen) -> None:
     task = saturated(screen)
     screen.open("shots")
-    assert NOW in screen.words()
+    assert NOW in screen.takes()["v1"]["why"]
     at = screen.open("tasks")
     errors = [str(frame.value.to_dict()) for frame in at.dataframe]
     assert any(NOW in rows for rows in errors)

@@ -59,7 +59,7 @@ def test_a_shot_without_a_picture_offers_one_with_its_price_and_queues_it_at_onc
 
     assert drawings(screen) == 1
     [task] = screen.app.tasks.page(screen.project.id, TaskFilter(output=Output.IMAGE)).items
-    assert screen.at.get_by_key(f"task_menu_{task.id}").label.startswith("**p1** ")
+    assert screen.takes()["p1"]["task"] == task.id
     assert not any(button.key == f"draw_{shot.id}" for button in screen.at.button), "no second click pays twice"
 
 
@@ -104,8 +104,9 @@ def test_a_failed_picture_says_why_and_offers_the_ways_on(screen: Screen) -> Non
     with screen.app.store.write() as tx:
         tx.tasks.move(task.id, TaskStatus.FAILED, failure=failure)
     screen.run()
-    assert f"step_{task.id}_submit_again" in {button.key for button in screen.at.button}
-    assert "Images" in screen.words()
+    shown = screen.takes()["p1"]
+    assert "submit_again" in [name for name, _ in shown["steps"]]
+    assert "Images" in shown["why"]
 
 
 def test_pictures_for_all_that_miss_one_are_counted_priced_and_queued(screen: Screen) -> None:

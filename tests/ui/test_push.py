@@ -46,3 +46,25 @@ def test_a_part_that_would_show_the_same_is_left_alone() -> None:
 
     assert not page.exception
     assert page.session_state["found"] == [["clock"], ["clock", "strip"], ["clock"]]
+
+
+def _watching_shots() -> None:
+    from types import SimpleNamespace
+
+    import streamlit as st
+
+    from vidgen_core.ui import push
+
+    push.begin(SimpleNamespace(store=SimpleNamespace(revision=lambda: 1)))  # type: ignore[arg-type]
+    push.watch("header")
+    push.watch("card_7", shots=[7])
+    push.watch("takes", shots=[7, 8])
+    st.session_state["found"] = [push.due([]), push.due([8]), push.due([7, 9]), push.due()]
+
+
+def test_a_part_that_shows_some_shots_hears_of_these_only() -> None:
+    page = AppTest.from_function(_watching_shots, default_timeout=60).run()
+
+    assert not page.exception
+    everything = ["header", "card_7", "takes"]
+    assert page.session_state["found"] == [["header"], ["header", "takes"], everything, everything]

@@ -56,7 +56,8 @@ def test_generate_queues_the_takes_at_once_and_the_card_shows_them(screen: Scree
     assert screen.at.button(key=f"generate_{shot.id}").label == "Generate 3 · free"
     screen.press(f"generate_{shot.id}")
     assert counts(screen) == {TaskStatus.QUEUED: 3}
-    assert "3 takes · 🕐 Queued 3" in screen.words()
+    assert "3 takes · 🕐 Queued 3" in screen.summary()
+    assert list(screen.takes()) == ["v1", "v2", "v3"]
 
 
 def test_a_shot_without_picture_and_prompt_is_refused_with_a_sentence(screen: Screen) -> None:
@@ -110,20 +111,20 @@ def test_keeping_mine_stores_it(screen: Screen) -> None:
     assert screen.app.shots.get(shot.id).prompt == "snow"
 
 
-def test_twelve_cards_stand_on_a_page_and_the_rest_on_the_next(screen: Screen) -> None:
-    shots = add(screen, *(f"shot {number}" for number in range(15)))
+def test_twenty_cards_stand_on_a_page_and_the_rest_on_the_next(screen: Screen) -> None:
+    shots = add(screen, *(f"shot {number}" for number in range(25)))
     screen.run()
-    assert drawn(screen) == [shot.id for shot in shots[:12]]
+    assert drawn(screen) == [shot.id for shot in shots[:20]]
     screen.choose("page", 2)
-    assert drawn(screen) == [shot.id for shot in shots[12:]]
+    assert drawn(screen) == [shot.id for shot in shots[20:]]
 
 
 def test_a_new_filter_begins_at_the_first_page(screen: Screen) -> None:
-    shots = add(screen, *(f"shot {number}" for number in range(15)))
+    shots = add(screen, *(f"shot {number}" for number in range(25)))
     screen.run()
     screen.choose("page", 2)
     screen.choose("state", "without_takes")
-    assert drawn(screen) == [shot.id for shot in shots[:12]]
+    assert drawn(screen) == [shot.id for shot in shots[:20]]
 
 
 def test_the_search_reads_numbers_and_prompts(screen: Screen) -> None:
@@ -155,18 +156,16 @@ def test_a_failed_take_says_why_and_offers_free_ways_before_paid_ones(screen: Sc
     [task] = screen.add_tasks()
     screen.fail(task, ErrorKind.TIMEOUT)
     screen.run()
-    keys = [button.key for button in screen.at.button if (button.key or "").startswith(f"step_{task.id}_")]
-    assert keys == [f"step_{task.id}_look_again", f"step_{task.id}_submit_again"]
-    assert screen.at.button(key=keys[0]).label == "Look again · free"
-    assert screen.at.button(key=keys[1]).label == "Generate again · ≈¥0.40"
-    assert "No result came within the time limit" in screen.words()
+    shown = screen.takes()["v1"]
+    assert shown["steps"] == [["look_again", "Look again · free"], ["submit_again", "Generate again · ≈¥0.40"]]
+    assert shown["why"].startswith("No result came within the time limit")
 
 
 def test_looking_again_opens_the_take_again_free_of_charge(screen: Screen) -> None:
     [task] = screen.add_tasks()
     screen.fail(task, ErrorKind.TIMEOUT)
     screen.run()
-    screen.press(f"step_{task.id}_look_again")
+    screen.do(do="step", task=task.id, name="look_again")
     assert screen.status(task) is TaskStatus.PROCESSING
     assert len(screen.app.tasks.attempts(task.id)) == 1
 
@@ -175,7 +174,7 @@ def test_generating_again_what_may_have_been_accepted_asks_first(screen: Screen)
     [task] = screen.add_tasks()
     screen.fail(task, ErrorKind.SUBMIT_UNKNOWN, remote_id=None)
     screen.run()
-    screen.press(f"step_{task.id}_submit_again")
+    screen.do(do="step", task=task.id, name="submit_again")
     assert screen.status(task) is TaskStatus.FAILED
     assert "may pay for the same video twice" in screen.words()
     screen.press("confirm_act")
@@ -186,7 +185,7 @@ def test_a_failed_take_can_be_taken_off(screen: Screen) -> None:
     [task] = screen.add_tasks()
     screen.fail(task, ErrorKind.MODERATION)
     screen.run()
-    screen.act(lambda: cards.remove(task.id))
+    screen.do(do="remove", task=task.id)
     assert not screen.app.tasks.counts(screen.project.id).get(TaskStatus.FAILED)
 
 
@@ -195,19 +194,19 @@ def test_a_take_whose_file_was_cleaned_up_offers_neither_player_nor_download(scr
     with screen.app.store.write() as tx:
         tx.takes.update(gone.id, warnings=(CLEANED,))
     screen.run()
-    offered = {button.key for button in screen.at.button} | {link.proto.url for link in screen.at.get("link_button")}
-    assert {f"play_{kept.id}", f"choose_{kept.id}", media.download_url(kept)} <= offered
-    assert not {f"play_{gone.id}", f"choose_{gone.id}", media.download_url(gone)} & offered
-    assert "The file was cleaned up" in screen.words()
+    here, away = screen.takes()["v1"], screen.takes()["v2"]
+    assert (here["video"], here["choosable"]) == (media.video_url(kept), True)
+    assert media.download_url(kept).endswith(here["download"])
+    assert (away["video"], away["download"], away["choosable"]) == (None, None, False)
+    assert "The file was cleaned up" in away["warnings"][0]
 
 
 def test_the_menu_of_a_take_opens_its_history(screen: Screen) -> None:
     [task] = screen.add_tasks()
     screen.fail(task, ErrorKind.TIMEOUT)
     screen.run()
-    menu = screen.at.get_by_key(f"task_menu_{task.id}")
-    menu.set_value("history")
-    screen.run()
+    assert ["history", "History…"] in screen.takes()["v1"]["menu"]
+    screen.do(do="history", task=task.id)
     assert "grok:1" in "".join(code.value for code in screen.at.code)
 
 
@@ -294,17 +293,17 @@ def test_ticked_cards_generate_together_for_the_price_on_the_button(screen: Scre
 
 
 def test_ticks_stay_while_pages_are_turned_and_filters_changed(screen: Screen) -> None:
-    shots = add(screen, *(f"shot {number}" for number in range(15)))
+    shots = add(screen, *(f"shot {number}" for number in range(22)))
     screen.run()
     tick(screen, shots[0].id)
     screen.choose("page", 2)
-    tick(screen, shots[13].id)
+    tick(screen, shots[21].id)
     screen.choose("page", 1)
     assert screen.at.checkbox(key=f"tick_{shots[0].id}").value
     assert "2 shots ticked" in screen.words()
     screen.press("tick_all")
     screen.run()
-    assert "15 shots ticked" in screen.words()
+    assert "22 shots ticked" in screen.words()
     screen.press("tick_none")
     screen.run()
     assert not screen.at.checkbox(key=f"tick_{shots[0].id}").value

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from vidgen_core import parts
 from vidgen_core.errors import NotFound, VidgenError
 from vidgen_core.media import images
 from vidgen_core.models import Shot, Take
@@ -109,6 +110,15 @@ async def icon(request: Request) -> Response:
     if name not in ICONS:
         raise NotFound("file_gone")
     return _file(request, _ICONS / f"{name}.svg", "image/svg+xml", name)
+
+
+async def part(request: Request) -> Response:
+    """Code or style of a component of the screens."""
+    name = request.path_params["name"]
+    if name not in parts.FILES:
+        raise NotFound("file_gone")
+    path = parts.path(name)
+    return _file(request, path, parts.TYPES[path.suffix], parts.version(name))
 
 
 def _take(take_id: int) -> tuple[Take, Path]:
@@ -226,4 +236,5 @@ MEDIA: Final[tuple[BaseRoute, ...]] = (
     Route("/reference/{key}.jpg", reference),
     Route("/waiting/{id:int}.jpg", waiting),
     Route("/icon/{name}.svg", icon),
+    Route("/part/{name}", part),
 )

@@ -8,5 +8,5 @@ A page begins with ``visit = here()`` and finds in it the façade, the project a
     st.title(visit.t("tasks.title"))
 
 Fragments are rerun by the push signal when their key is given to ``push.watch`` (any change of the project) or
-``push.watch_shots`` (a change of one shot).
+``push.watch(…, shots=…)`` (a change of these).
 """

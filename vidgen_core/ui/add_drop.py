@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 import streamlit as st
 
-from vidgen_core.ui import add_order
+from vidgen_core.ui import add_order, component
 from vidgen_core.ui.media import outside
 from vidgen_core.ui.session import answered, here, tell
 
@@ -29,23 +28,17 @@ def drop(name: str, label: str, endings: Sequence[str], came: Callable[[list[Pat
     :param endings: of the files that are taken, with their dots
     """
     t = here().t
-    files = resources.files(__package__)
-    component = st.components.v2.component(
-        "vidgen_drop",
-        js=files.joinpath("add_drop.js").read_text(encoding="utf-8"),
-        css=files.joinpath("add_drop.css").read_text(encoding="utf-8"),
-    )
     key = f"add_drop_{name}"
-    component(
-        key=key,
-        data={
+    component.mount(
+        "drop",
+        key,
+        {
             "address": outside(f"/api/incoming/{add_order.tray().name}"),
             "label": label,
             "endings": list(endings),
             "words": {word: t(f"add.drop.{word}") for word in _WORDS},
         },
         on_came_change=lambda: _came(key, came),
-        height="content",
     )
 
 

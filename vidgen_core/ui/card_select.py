@@ -5,6 +5,7 @@ The ticks belong to the session and stay while pages are turned and filters are 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -14,12 +15,14 @@ from vidgen_core.app import Estimate, ShotView
 from vidgen_core.models import Shot, TaskStatus
 from vidgen_core.store import ShotFilter
 from vidgen_core.ui import bulk, preflight, prompt_work, push
-from vidgen_core.ui.labels import price
+from vidgen_core.ui.labels import plain, price
 from vidgen_core.ui.session import Visit, answered, here, keep, show_told, tell
 from vidgen_core.ui.shot_dialogs import delete_shots
 
 #: As many can be ticked at once; more are dealt with on the Tasks screen, by filter.
 MOST: Final = 500
+#: Numbers that Markdown leaves alone.
+_AS_IT_IS: Final = re.compile(r"[\w.]*[^\W_]")
 _BAR: Final = "shots_bar"
 _TICKED: Final = "_shots_ticked"
 
@@ -39,18 +42,18 @@ def _box(shot_id: int) -> str:
 
 
 def tick_box(visit: Visit, shot: Shot) -> None:
-    """The box at the head of a card."""
+    """The box at the head of a card, which names the shot."""
     box, on = _box(shot.id), shot.id in ticked(visit)
     if st.session_state.get(box, False) != on:
         # A box that was not drawn for a while has forgotten its state; the list has not.
         st.session_state[box] = on
     st.checkbox(
-        visit.t("select.tick", shot=shot.number),
+        # What a screen reader says is the label as it is written.
+        shot.number if _AS_IT_IS.fullmatch(shot.number) else plain(shot.number),
         key=box,
-        label_visibility="collapsed",
         on_change=_ticked,
         args=(shot.id,),
-        width="content",
+        width="stretch",
     )
 
 
@@ -90,8 +93,14 @@ def _tick_none() -> None:
 
 def bar() -> None:
     """What the ticked shots can do; nothing without any."""
-    push.watch(_BAR)
+    push.watch(_BAR, _shown)
     _bar()
+
+
+def _shown() -> object:
+    visit = here()
+    views = visit.app.shots.views(ticked(visit))
+    return (views, visit.app.settings(), visit.app.budget.table()) if views else None
 
 
 @st.fragment(key=_BAR)

@@ -5,6 +5,7 @@ It shows what the store says and asks nobody else, so it is always quick.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import streamlit as st
@@ -16,7 +17,7 @@ from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import Mode, Money, TaskStatus
 from vidgen_core.store import TaskFilter
 from vidgen_core.ui import budget_bar, dialogs, picture_settings, push, sign_in, video_settings
-from vidgen_core.ui.labels import MODE_ICONS, mode_label, status_colour
+from vidgen_core.ui.labels import MODE_ICONS, badge, mode_label, plain, status_colour
 from vidgen_core.ui.session import Visit, answered, here, now, show_told, tell
 
 _FRAGMENT: Final = "header"
@@ -163,12 +164,8 @@ def _open_video_settings() -> None:
 def _figures(visit: Visit, status: Status) -> None:
     t = visit.t
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        for name, statuses in _COUNTED:
-            number = _count(status, statuses)
-            colour = status_colour(statuses[0]) if number else "gray"
-            st.badge(t(f"shell.count.{name}", n=t.number(number)), icon=STATUS_ICONS[statuses[0]], color=colour)
-        if spent := _spent(t, status):
-            st.badge(spent, color="gray")
+        # One line, not an element for each: it is drawn again and again.
+        st.markdown("   ".join(_counted(t, status)), width="content")
         budget_bar.badge(t, status)
         if sign_in.may(Role.MAKER):
             st.space("stretch")
@@ -179,9 +176,16 @@ def _count(status: Status, statuses: tuple[TaskStatus, ...]) -> int:
     return sum(status.counts.get(one, 0) for one in statuses)
 
 
-def _spent(t: Text, status: Status) -> str:
+def _counted(t: Text, status: Status) -> Iterator[str]:
+    """How many tasks stand where, and what is spent, as badges."""
+    for name, statuses in _COUNTED:
+        number = _count(status, statuses)
+        colour = status_colour(statuses[0]) if number else "gray"
+        yield badge(t(f"shell.count.{name}", n=t.number(number)), STATUS_ICONS[statuses[0]], colour)
     spent = [money for money in status.spent.values() if money.amount]
-    return t("shell.spent", amount=" + ".join(t.money(money, estimated=True) for money in spent)) if spent else ""
+    if spent:
+        amount = " + ".join(t.money(money, estimated=True) for money in spent)
+        yield badge(plain(t("shell.spent", amount=amount)), "", "gray")
 
 
 def _left(t: Text, status: Status) -> list[str]:

@@ -41,7 +41,7 @@ def status_badge(t: Text, status: TaskStatus, detail: str = "") -> None:
 
 def badge(words: str, sign: str, colour: Colour) -> str:
     """A badge as Markdown, to stand in the label of a button."""
-    return f":{colour}-badge[{sign} {words}]"
+    return f":{colour}-badge[{f'{sign} {words}'.strip()}]"
 
 
 def badge_of(t: Text, status: TaskStatus) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any, Final
 
 import streamlit as st
@@ -13,7 +12,7 @@ from vidgen_core.app.roles import Role
 from vidgen_core.errors import NotFound
 from vidgen_core.locale import Text
 from vidgen_core.models import LIVE, Take
-from vidgen_core.ui import pick_order
+from vidgen_core.ui import component, pick_order
 from vidgen_core.ui.labels import plain, price
 from vidgen_core.ui.media import download_url, image_url, outside, poster_url, video_url
 from vidgen_core.ui.pick_order import Standing
@@ -74,13 +73,7 @@ def head(visit: Visit, standing: Standing) -> None:
 
 def wall(visit: Visit, standing: Standing) -> None:
     """The players with their keys, and the strip of shots."""
-    files = resources.files(__package__)
-    component = st.components.v2.component(
-        "vidgen_pick_wall",
-        js=files.joinpath("pick_wall.js").read_text(encoding="utf-8"),
-        css=files.joinpath("pick_wall.css").read_text(encoding="utf-8"),
-    )
-    component(key=_KEY, data=describe(visit, standing), on_act_change=_act, height="content")
+    component.mount("pick_wall", _KEY, describe(visit, standing), on_act_change=_act)
 
 
 def describe(visit: Visit, standing: Standing) -> dict[str, Any]:

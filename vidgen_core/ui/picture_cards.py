@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import streamlit as st
 
 from vidgen_core.app import ShotView
 from vidgen_core.app.roles import Role
-from vidgen_core.models import ENDED, Candidate, Shot, Task, TaskStatus
-from vidgen_core.ui import sign_in
+from vidgen_core.models import Candidate, Shot
+from vidgen_core.ui import push, sign_in
 from vidgen_core.ui.labels import price
 from vidgen_core.ui.media import candidate_url, icon
 from vidgen_core.ui.session import Visit, answered, here, tell
@@ -55,18 +54,14 @@ def draw(shot_id: int) -> None:
     visit = here()
     for refusal in visit.app.pictures.draw(visit.project.id, [shot_id]).refused:
         tell(visit.t.error("parameter", refusal.code, refusal.params), ":material/error:")
+    push.rerun(shot_id)
 
 
-def strip(visit: Visit, view: ShotView, under_way: Callable[[Task], None], ended: Callable[[Task], None]) -> None:
-    """The candidates and what is being drawn; nothing while there is no choice to make.
-
-    :param under_way: draws a task that is live
-    :param ended: draws one that ended without a picture, with its ways on
-    """
-    tasks = [task for task in view.drawings if task.status is not TaskStatus.COMPLETED]
+def strip(visit: Visit, view: ShotView) -> None:
+    """The candidates; nothing while there is no choice to make. What is being drawn stands with the takes."""
     shown = [one for one in view.candidates if one.chosen or not one.rejected or _shows_rejected(view.shot)]
     hidden = len(view.candidates) - len(shown)
-    if not tasks and not hidden and all(one.chosen for one in shown):
+    if not hidden and all(one.chosen for one in shown):
         return
     with st.container(key=f"pictures_{view.shot.id}", gap="xsmall"):
         st.caption(visit.t("pictures.of_card"))
@@ -74,9 +69,6 @@ def strip(visit: Visit, view: ShotView, under_way: Callable[[Task], None], ended
             for candidate in shown:
                 with st.container(key=f"candidate_{candidate.id}", gap="xxsmall"):
                     _candidate(visit, view.shot, candidate)
-            for task in tasks:
-                with st.container(key=f"drawing_{task.id}", gap="xsmall"):
-                    (ended if task.status in ENDED else under_way)(task)
         if hidden:
             st.button(
                 visit.t.n("pictures.show_rejected", hidden),

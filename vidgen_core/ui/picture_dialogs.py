@@ -7,6 +7,7 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.app.pictures import MOST
+from vidgen_core.store import ShotFilter
 from vidgen_core.ui import dialogs
 from vidgen_core.ui.labels import mode_label, plain, price
 from vidgen_core.ui.media import reference_url
@@ -97,7 +98,7 @@ def _draw(shot_ids: list[int], count: int | None) -> None:
 
 def missing_button(visit: Visit) -> None:
     """A way to pictures for all shots that have none; not there when all have one."""
-    count = len(visit.app.pictures.missing(visit.project.id))
+    count = visit.app.shots.count(visit.project.id, ShotFilter("without_picture"))
     if count:
         st.button(
             visit.t.n("pictures.missing", count),

@@ -19,7 +19,7 @@ from vidgen_core.ui.labels import plain
 from vidgen_core.ui.session import answered, here, keep
 
 #: Lines of text are about this high, in pixels.
-_HEIGHT: Final = 104
+_HEIGHT: Final = 128
 #: Shots whose prompts the visitor has asked somebody to write, until they are there.
 _ORDERED: Final = "_prompts_ordered"
 
@@ -34,7 +34,7 @@ def _seen(shot_id: int) -> str:
 
 
 def prompt_box(t: Text, shot: Shot) -> None:
-    """The box, and beneath it what somebody else wrote meanwhile."""
+    """The box."""
     box, seen = _box(shot.id), _seen(shot.id)
     if box not in st.session_state:
         st.session_state[box] = st.session_state[seen] = shot.prompt
@@ -49,8 +49,6 @@ def prompt_box(t: Text, shot: Shot) -> None:
         args=(shot.id,),
         disabled=not sign_in.may(Role.MAKER),
     )
-    if shot.prompt not in (st.session_state[seen], st.session_state[box]):
-        _elsewhere(t, shot)
 
 
 def follow(shot_ids: Iterable[int]) -> None:
@@ -76,7 +74,10 @@ def _save(shot_id: int) -> None:
         _keep_mine(shot_id)
 
 
-def _elsewhere(t: Text, shot: Shot) -> None:
+def elsewhere(t: Text, shot: Shot) -> None:
+    """Beneath the box: what somebody else wrote meanwhile, and the two ways on."""
+    if shot.prompt in (st.session_state[_seen(shot.id)], st.session_state[_box(shot.id)]):
+        return
     st.warning(t("shots.edited_elsewhere", theirs=plain(shot.prompt)), icon=":material/edit_note:")
     with st.container(horizontal=True, gap="small"):
         st.button(t("shots.take_theirs"), key=f"theirs_{shot.id}", on_click=_take_theirs, args=(shot.id,))

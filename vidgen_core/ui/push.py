@@ -8,26 +8,33 @@ Streamlit keeps only the latest of two triggers that meet in one run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from importlib import resources
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NamedTuple, NoReturn
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from vidgen_core.app import ShotView, Vidgen
+from vidgen_core.app import Vidgen
+from vidgen_core.ui import component
 from vidgen_core.ui.media import outside
 from vidgen_core.ui.session import here
 
-_SHOTS: Final = "_watched_shots"
-_ALWAYS: Final = "_watched_always"
+_WATCHED: Final = "_watched"
 _SHOWN: Final = "_watched_shown"
 _SINCE: Final = "_push_since"
 _SEEN: Final = "_push_seen"
-_VIEWS: Final = "_push_views"
 _KEY: Final = "push"
 _LISTEN: Final = "push_listen"
 #: Milliseconds between two signals of one page.
 PACE: Final = 700
+
+
+class Watched(NamedTuple):
+    """What decides whether a change reruns a fragment."""
+
+    #: Changes of other shots do not concern it; None: any change of the project does.
+    shots: frozenset[int] | None
+    #: Everything that it shows, to be compared; None: it is rerun anyway.
+    shows: Callable[[], object] | None
 
 
 def begin(app: Vidgen) -> None:
@@ -36,22 +43,17 @@ def begin(app: Vidgen) -> None:
     What changes from now on is told, also what changes before the page's socket stands.
     """
     st.session_state[_SINCE] = app.store.revision()
-    st.session_state[_SHOTS] = {}
-    st.session_state[_ALWAYS] = {}
+    st.session_state[_WATCHED] = {}
     st.session_state[_SHOWN] = {}
 
 
-def watch_shots(fragments: Mapping[int, str]) -> None:
-    """Rerun a fragment when its shot, or a task or take of it, changes: shot id → fragment key."""
-    st.session_state[_SHOTS].update(fragments)
-
-
-def watch(fragment: str, shows: Callable[[], object] | None = None) -> None:
-    """Rerun a fragment after any change of the project.
+def watch(fragment: str, shows: Callable[[], object] | None = None, shots: Iterable[int] | None = None) -> None:
+    """Rerun a fragment after a change.
 
     :param shows: everything that the fragment shows, to be compared: it is left alone while that stays the same
+    :param shots: only when one of these, or a task, take or picture of it, has changed; else after any change of the project
     """
-    st.session_state[_ALWAYS][fragment] = shows
+    st.session_state[_WATCHED][fragment] = Watched(None if shots is None else frozenset(shots), shows)
     if shows is not None:
         st.session_state[_SHOWN][fragment] = shows()
 
@@ -59,40 +61,29 @@ def watch(fragment: str, shows: Callable[[], object] | None = None) -> None:
 @st.fragment(key=_LISTEN)
 def listen() -> None:
     """Mount the listener. A fragment of its own: drawn from the main script, each signal would reset open dialogs."""
-    component = st.components.v2.component(
-        "vidgen_push", js=resources.files(__package__).joinpath("push.js").read_text(encoding="utf-8")
-    )
-    component(
-        key=_KEY,
-        data={
+    component.mount(
+        "push",
+        _KEY,
+        {
             "project": here().project.id,
-            # Streamlit would load pandas to see whether a list is a table; a tuple is none.
-            "shots": tuple(sorted(st.session_state[_SHOTS])),
+            "shots": sorted({shot for watched in _watched().values() for shot in watched.shots or ()}),
             "seen": st.session_state.get(_SEEN, 0),
             "since": st.session_state[_SINCE],
             "pace": PACE,
             "address": outside("/api/ws"),
         },
         on_changed_change=_changed,
-        height="content",
     )
 
 
-def take_view(shot_id: int) -> ShotView:
-    """A shot as it is now, from the one question asked for all cards of a signal, or by a question of its own.
-
-    :raises NotFound:
-    """
-    app = here().app
-    rev, views = st.session_state.get(_VIEWS, (None, {}))
-    view: ShotView | None = views.pop(shot_id, None)
-    return view if view is not None and rev == app.store.revision() else app.shots.view(shot_id)
+def _watched() -> dict[str, Watched]:
+    found: dict[str, Watched] = st.session_state[_WATCHED]
+    return found
 
 
-def rerun(shots: Iterable[int]) -> NoReturn:
-    """Rerun the fragments of some shots, those of them that are on the page; to be called in a widget callback."""
-    watched: dict[int, str] = st.session_state[_SHOTS]
-    rerun_fragments(watched[shot] for shot in shots if shot in watched)
+def rerun(shot_id: int) -> NoReturn:
+    """Rerun whatever shows a shot; to be called in a widget callback that has changed it."""
+    rerun_fragments(name for name, watched in _watched().items() if watched.shots and shot_id in watched.shots)
 
 
 def rerun_fragments(names: Iterable[str]) -> NoReturn:
@@ -107,22 +98,25 @@ def rerun_fragments(names: Iterable[str]) -> NoReturn:
 def _changed() -> None:
     signal: Mapping[str, Any] = st.session_state[_KEY].get("changed") or {}
     st.session_state[_SEEN] = signal.get("number", 0)
-    shots: dict[int, str] = st.session_state[_SHOTS]
-    changed = shots if signal.get("all") else {shot: shots[shot] for shot in signal.get("shots", []) if shot in shots}
-    app = here().app
-    rev = app.store.revision()
-    st.session_state[_VIEWS] = (rev, {view.shot.id: view for view in app.shots.views(list(changed))})
-    rerun_fragments([_LISTEN, *due(), *changed.values()])
+    rerun_fragments([_LISTEN, *due(None if signal.get("all") else signal.get("shots", []))])
 
 
-def due() -> list[str]:
-    """The watched fragments that would show something else than when they were asked last."""
-    return [fragment for fragment, shows in st.session_state[_ALWAYS].items() if _shows_other(fragment, shows)]
+def due(shots: Iterable[int] | None = None) -> list[str]:
+    """The watched fragments that would show something else than when they were asked last.
+
+    :param shots: those that have changed; None: perhaps all of them
+    """
+    changed = None if shots is None else frozenset(shots)
+    return [name for name, watched in _watched().items() if _concerns(watched, changed) and _shows_other(name, watched)]
 
 
-def _shows_other(fragment: str, shows: Callable[[], object] | None) -> bool:
-    if shows is None:
+def _concerns(watched: Watched, changed: frozenset[int] | None) -> bool:
+    return watched.shots is None or changed is None or not watched.shots.isdisjoint(changed)
+
+
+def _shows_other(fragment: str, watched: Watched) -> bool:
+    if watched.shows is None:
         return True
     shown: dict[str, object] = st.session_state[_SHOWN]
-    before, shown[fragment] = shown.get(fragment), shows()
+    before, shown[fragment] = shown.get(fragment), watched.shows()
     return bool(shown[fragment] != before)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib import resources
 from typing import Any, Final
 
 import streamlit as st
@@ -12,6 +11,7 @@ import streamlit as st
 from vidgen_core.app import Frame
 from vidgen_core.app.roles import Role
 from vidgen_core.errors import NotFound
+from vidgen_core.ui import component
 from vidgen_core.ui.media import frame_url, image_url, outside, poster_url
 from vidgen_core.ui.session import Visit, answered, here, keep
 from vidgen_core.ui.sign_in import may
@@ -47,13 +47,7 @@ _WORDS: Final = (
 
 def wall(visit: Visit, frames: Sequence[Frame]) -> None:
     """Draw up to ``PER_WALL`` frames with their player; one more tells what stands behind them."""
-    files = resources.files(__package__)
-    component = st.components.v2.component(
-        "vidgen_storyboard",
-        js=files.joinpath("storyboard.js").read_text(encoding="utf-8"),
-        css=files.joinpath("storyboard.css").read_text(encoding="utf-8"),
-    )
-    component(key=_KEY, data=describe(visit, frames), on_acts_change=_act, height="content")
+    component.mount("storyboard", _KEY, describe(visit, frames), on_acts_change=_act)
 
 
 def describe(visit: Visit, found: Sequence[Frame]) -> dict[str, Any]:

@@ -1,0 +1,358 @@
+// The takes of all cards of a page. Every card has a place for its own; one more component, which draws nothing, is told what
+// stands in all of them and carries back what is done there.
+// An act shows at once; it is sent until the server has acknowledged it, because of two triggers that meet in one run only the
+// later one arrives.
+const places = new Map()
+const teller = { data: undefined, pending: [], number: 0, trigger: undefined }
+// The slot that plays: one on the page.
+let playing
+
+function make(tag, name, text) {
+  const node = document.createElement(tag)
+  if (name) node.className = name
+  if (text !== undefined) node.textContent = text
+  return node
+}
+
+function set(node, name, value) {
+  if (node[name] !== value) node[name] = value
+}
+
+function name(node, words) {
+  if (node.title === words) return
+  node.title = words
+  node.setAttribute("aria-label", words)
+}
+
+const at = (path) => `${teller.data.below}${path}`
+const iconOf = (sign) => at(`/app/static/media/icon/${sign}.svg?v=2`)
+
+// --- what is told, and what is done
+
+function told({ data, setTriggerValue }) {
+  teller.trigger = (acts) => setTriggerValue("acts", { acts })
+  teller.pending = teller.pending.filter((act) => act.n > data.seen)
+  teller.number = Math.max(teller.number, data.seen)
+  teller.data = data
+  for (const shot of data.shots) for (const take of shot.takes) foresee(take)
+  for (const place of places.values()) place.draw()
+  if (teller.pending.length) setTimeout(() => teller.trigger(teller.pending))
+}
+
+function act(what) {
+  teller.number += 1
+  teller.pending.push({ ...what, n: teller.number })
+  for (const shot of teller.data.shots) for (const take of shot.takes) foresee(take)
+  for (const place of places.values()) place.draw()
+  teller.trigger(teller.pending)
+}
+
+// A choice that is on its way shows already.
+function foresee(take) {
+  for (const { do: done, take: id, others } of teller.pending) {
+    if (done === "choose" && take.take) take.chosen = take.take === id || (take.chosen && !others.includes(take.take))
+    if (done === "unchoose" && take.take === id) take.chosen = false
+  }
+}
+
+// --- the place of one shot
+
+class Place {
+  constructor(parent, shot) {
+    this.shot = shot
+    this.root = make("div", "root")
+    this.line = make("p", "facts")
+    this.wishes = make("span")
+    this.summary = make("span")
+    this.line.append(this.wishes, " · ", this.summary)
+    this.pictures = make("div", "slots")
+    this.takes = make("div", "slots")
+    this.more = make("button", "more")
+    this.more.onclick = () => act({ do: "show_all", shot: this.shot })
+    this.root.append(this.line, this.pictures, this.takes, this.more)
+    this.slots = new Map()
+    parent.append(this.root)
+    this.draw()
+  }
+
+  wish(words) {
+    set(this.wishes, "textContent", words)
+  }
+
+  draw() {
+    const data = teller.data && teller.data.shots.find((shot) => shot.id === this.shot)
+    if (!data) return
+    set(this.summary, "textContent", data.summary)
+    const slots = new Map()
+    this.fill(this.pictures, data.pictures, slots)
+    this.fill(this.takes, data.takes, slots)
+    for (const [label, slot] of this.slots) if (!slots.has(label)) slot.close()
+    this.slots = slots
+    this.more.hidden = !data.more
+    set(this.more, "textContent", data.more || "")
+  }
+
+  fill(row, wanted, slots) {
+    row.hidden = !wanted.length
+    wanted.forEach((data, index) => {
+      const slot = this.slots.get(data.label) || new Slot(this)
+      slots.set(data.label, slot)
+      slot.paint(data)
+      // Moving a node would stop its video.
+      if (row.children[index] !== slot.node) row.insertBefore(slot.node, row.children[index] || null)
+    })
+  }
+
+  close() {
+    for (const slot of this.slots.values()) slot.close()
+    this.root.remove()
+  }
+}
+
+// --- one take: how it stands, with its menu, and what there is to see of it
+
+class Slot {
+  constructor(place) {
+    this.place = place
+    this.node = make("article", "slot")
+    this.head = make("button", "head")
+    this.label = make("b")
+    this.state = make("span", "state")
+    this.head.append(this.label, " ", this.state, make("span", "arrow"))
+    this.head.setAttribute("aria-haspopup", "menu")
+    this.head.setAttribute("aria-expanded", "false")
+    this.head.onclick = (event) => this.openMenu(event)
+    this.node.append(this.head)
+  }
+
+  paint(data) {
+    const { menu } = teller.data.words
+    const [sign, words, colour] = data.state
+    set(this.label, "textContent", data.label)
+    set(this.state, "textContent", `${sign} ${words}`)
+    set(this.state, "className", `state ${colour}`)
+    name(this.head, `${data.label} ${words}. ${menu.replace("{n}", data.label)}`)
+    this.node.setAttribute("aria-label", `${data.label} ${words}`)
+    const shape = `${data.kind}${data.take || ""}`
+    if (this.shape !== shape) this.build(shape, data)
+    this.data = data
+    this[data.kind](data)
+  }
+
+  build(shape, data) {
+    this.shape = shape
+    this.stop()
+    if (this.body) this.body.remove()
+    this.body = make("div", "body")
+    this.node.append(this.body)
+    this[`build_${data.kind}`](data)
+  }
+
+  // --- under way
+
+  build_under_way() {
+    this.picture = make("img")
+    this.bar = make("div", "bar")
+    this.bar.setAttribute("role", "progressbar")
+    this.bar.setAttribute("aria-valuemin", "0")
+    this.bar.setAttribute("aria-valuemax", "100")
+    this.bar.append(make("span"))
+    this.facts = make("p", "facts")
+    this.yes = make("button", "step")
+    this.yes.onclick = () => act({ do: "confirm", task: this.data.task })
+    this.body.append(this.picture, this.bar, this.facts, this.yes)
+  }
+
+  under_way(data) {
+    show(this.picture, at(data.picture), data.alt)
+    this.bar.hidden = data.percent === null
+    this.bar.setAttribute("aria-valuenow", data.percent)
+    this.bar.setAttribute("aria-label", `${data.label} ${data.state[1]}`)
+    this.bar.firstChild.style.width = `${data.percent || 0}%`
+    set(this.facts, "textContent", data.facts)
+    this.yes.hidden = !data.confirm
+    set(this.yes, "textContent", teller.data.words.confirm_price)
+  }
+
+  // --- ended without a video
+
+  build_ended() {
+    this.why = make("p", "facts")
+    this.steps = make("div", "steps")
+    this.body.append(this.why, this.steps)
+  }
+
+  ended(data) {
+    set(this.why, "textContent", data.why)
+    const told = JSON.stringify([data.task, data.steps])
+    if (this.told === told) return
+    this.told = told
+    this.steps.replaceChildren(...data.steps.map(([step, words]) => {
+      const button = make("button", "step", words)
+      button.dataset.step = step
+      button.onclick = () => {
+        // One click, one job: the next one is offered by the server again.
+        button.disabled = true
+        act({ do: "step", task: data.task, name: step })
+        setTimeout(() => { button.disabled = false }, 1500)
+      }
+      return button
+    }))
+  }
+
+  // --- finished
+
+  build_finished(data) {
+    this.frame = make("div", "frame")
+    this.frame.style.aspectRatio = data.ratio
+    this.picture = make("img")
+    this.frame.append(this.picture)
+    this.row = make("div", "row")
+    this.play = make("button", "sign play")
+    this.star = make("button", "sign choose")
+    this.get = make("a", "sign get")
+    for (const node of [this.play, this.star, this.get]) node.append(Object.assign(make("img"), { alt: "" }))
+    this.play.onclick = () => (playing === this ? this.stop() : this.start())
+    this.star.onclick = () => this.choose()
+    this.row.append(this.play, this.star, this.get)
+    this.warnings = make("div")
+    this.body.append(this.frame, this.row, this.warnings)
+  }
+
+  finished(data) {
+    const w = teller.data.words
+    show(this.picture, at(data.poster), data.alt)
+    this.row.hidden = !data.video
+    this.star.hidden = !data.choosable
+    this.drawPlay()
+    name(this.star, data.chosen ? w.unchoose : w.choose)
+    this.star.setAttribute("aria-pressed", String(data.chosen))
+    set(this.star.firstChild, "src", iconOf(data.chosen ? "star-filled" : "star"))
+    name(this.get, w.download)
+    this.get.href = data.download ? at(data.download) : ""
+    set(this.get.firstChild, "src", iconOf("download"))
+    const told = data.warnings.join("\n")
+    if (this.told !== told) {
+      this.told = told
+      this.warnings.replaceChildren(...data.warnings.map((warning) => make("p", "facts", `⚠ ${warning}`)))
+    }
+    if (!data.video) this.stop()
+  }
+
+  choose() {
+    const { take, chosen } = this.data
+    const shot = teller.data.shots.find((one) => one.id === this.place.shot)
+    act({ do: chosen ? "unchoose" : "choose", take, others: shot.takes.map((other) => other.take) })
+  }
+
+  drawPlay() {
+    const w = teller.data.words
+    name(this.play, playing === this ? w.stop_playing : w.play)
+    set(this.play.firstChild, "src", iconOf(playing === this ? "stop" : "play"))
+  }
+
+  start() {
+    if (playing) playing.stop()
+    playing = this
+    this.video = make("video")
+    this.video.setAttribute("aria-label", this.data.playing)
+    Object.assign(this.video, { controls: true, loop: true, autoplay: true, playsInline: true, src: at(this.data.video) })
+    this.video.poster = this.picture.src
+    this.frame.append(this.video)
+    this.drawPlay()
+  }
+
+  stop() {
+    if (playing !== this) return
+    playing = undefined
+    this.video.pause()
+    this.video.removeAttribute("src")
+    this.video.load()
+    this.video.remove()
+    this.drawPlay()
+  }
+
+  // --- the menu
+
+  openMenu(event) {
+    // A pointer's press has just closed what its click would open again.
+    if (this.menu || (event.detail && performance.now() - this.shut < 300)) return
+    this.menu = make("div", "menu")
+    this.menu.popover = "auto"
+    this.menu.setAttribute("role", "menu")
+    this.menu.setAttribute("aria-label", this.head.title)
+    this.menu.append(...this.data.menu.map(([done, words]) => {
+      const item = make("button", "", words)
+      item.setAttribute("role", "menuitem")
+      item.dataset.do = done
+      item.onclick = () => {
+        this.menu.hidePopover()
+        act({ do: done, take: this.data.take, task: this.data.task })
+      }
+      return item
+    }))
+    this.menu.onkeydown = (event) => this.walk(event)
+    this.menu.onbeforetoggle = (event) => { if (event.newState === "closed") this.closed() }
+    this.node.append(this.menu)
+    this.menu.showPopover()
+    this.head.setAttribute("aria-expanded", "true")
+    const box = this.head.getBoundingClientRect()
+    const { offsetWidth: wide, offsetHeight: high } = this.menu
+    this.menu.style.left = `${Math.max(8, Math.min(box.left, window.innerWidth - wide - 8))}px`
+    this.menu.style.top = `${box.bottom + high + 8 > window.innerHeight ? box.top - high - 4 : box.bottom + 4}px`
+    this.menu.firstChild.focus()
+  }
+
+  walk(event) {
+    const items = [...this.menu.children]
+    const place = items.indexOf(event.target)
+    const to = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: -1 }[event.key]
+    if (event.key === "Tab") this.menu.hidePopover()
+    if (to === undefined) return
+    event.preventDefault()
+    event.stopPropagation()
+    items.at(to % items.length).focus()
+  }
+
+  closed() {
+    const { menu } = this
+    this.shut = performance.now()
+    this.menu = undefined
+    this.head.setAttribute("aria-expanded", "false")
+    if (menu.contains(menu.getRootNode().activeElement)) this.head.focus()
+    // It is still being closed.
+    setTimeout(() => menu.remove())
+  }
+
+  close() {
+    this.stop()
+    this.node.remove()
+  }
+}
+
+function show(picture, address, words) {
+  if (picture.getAttribute("src") !== address) {
+    picture.loading = "lazy"
+    picture.src = address
+  }
+  set(picture, "alt", words)
+}
+
+export default function (component) {
+  const { data, parentElement } = component
+  if (!data.place) {
+    told(component)
+    return () => { teller.trigger = () => {} }
+  }
+  let place = places.get(parentElement)
+  if (!place || place.shot !== data.place) {
+    if (place) place.close()
+    place = new Place(parentElement, data.place)
+    places.set(parentElement, place)
+  }
+  place.wish(data.wishes)
+  return () => {
+    place.close()
+    places.delete(parentElement)
+  }
+}

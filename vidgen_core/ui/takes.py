@@ -1,0 +1,245 @@
+"""The takes on the cards of a page: what they are, as one component draws them.
+
+Every card has a place for its takes; what stands there comes to all places of the page together, with one fragment that draws
+nothing else. So what moves while videos are made costs the same for twenty cards as for one, and the cards themselves, where
+somebody may be typing, are left alone. Players, open menus and what has the focus stay in the browser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import streamlit as st
+
+from vidgen_core.app import ShotView, Vidgen
+from vidgen_core.app.cleanup import CLEANED
+from vidgen_core.app.roles import Role
+from vidgen_core.locale import STATUS_ICONS, Text
+from vidgen_core.models import ENDED, Mode, Shot, Take, Task, TaskStatus
+from vidgen_core.money import Price
+from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
+from vidgen_core.ui import component, push, take_acts
+from vidgen_core.ui.labels import Colour, elapsed, status_colour, step_label, take_label
+from vidgen_core.ui.media import outside, poster_url, video_url, waiting_url
+from vidgen_core.ui.session import Visit, here, now, show_told
+from vidgen_core.ui.sign_in import may
+
+#: More takes of a shot than this are shown when asked for.
+SHOWN: Final = 6
+FRAGMENT: Final = "takes"
+_NAME: Final = "takes"
+#: Seconds: how long a take has been at it grows without a change of the store.
+_SLOWLY: Final = 10
+_IDS: Final = "_takes_of_shots"
+#: Words of providers that say no more than *generating*.
+_PLAIN_STAGES: Final = frozenset({"processing", "running", "in_progress", "generating", "rendering", "unknown"})
+_WORDS: Final = ("play", "stop_playing", "choose", "unchoose", "download", "confirm_price")
+
+
+class Looking(NamedTuple):
+    """Who looks, and at what prices: asked once for all takes of a page."""
+
+    app: Vidgen
+    t: Text
+    maker: bool
+    prices: Sequence[Price]
+
+
+class Slot(NamedTuple):
+    """One take of a shot, as far as it has come."""
+
+    number: int
+    task: Task | None
+    take: Take | None
+
+
+def slots(view: ShotView) -> list[Slot]:
+    """Takes made and being made, by number; videos stay when their task was taken off the list."""
+    known = {task.id for task in view.tasks}
+    found = [Slot(task.take, task, view.take_of(task)) for task in view.tasks]
+    found += [Slot(take.number, None, take) for take in view.takes if take.task_id not in known]
+    return sorted(found, key=lambda slot: slot.number)
+
+
+def show(shot_ids: Sequence[int]) -> None:
+    """Tell all places of the page what stands there, and again whenever it changes."""
+    st.session_state[_IDS] = tuple(shot_ids)
+    push.watch(FRAGMENT, shots=shot_ids)
+    _tell()
+
+
+def place(shot: Shot, wishes: str) -> None:
+    """Where the takes of a shot stand on its card.
+
+    :param wishes: what the next one would be, in words
+    """
+    component.mount(_NAME, f"takes_{shot.id}", {"place": shot.id, "wishes": wishes})
+
+
+@st.fragment(key=FRAGMENT, run_every=_SLOWLY)
+def _tell() -> None:
+    show_told()
+    visit = here()
+    views = visit.app.shots.views(st.session_state[_IDS])
+    component.mount(_NAME, take_acts.KEY, describe(visit, views), on_acts_change=take_acts.came)
+
+
+def describe(visit: Visit, views: Sequence[ShotView]) -> dict[str, Any]:
+    """Everything the component draws, as plain data."""
+    t = visit.t
+    looking = Looking(visit.app, t, may(Role.MAKER), visit.app.budget.table())
+    return {
+        "seen": take_acts.seen(),
+        "below": outside(""),
+        "shots": [_shot(looking, view) for view in views],
+        "words": {name: t(f"shots.{name}") for name in _WORDS} | {"menu": t("shots.take_menu_of", n="{n}")},
+    }
+
+
+def _shot(looking: Looking, view: ShotView) -> dict[str, Any]:
+    t, found = looking.t, slots(view)
+    hidden = 0 if take_acts.shows_all(view.shot.id) else max(0, len(found) - SHOWN)
+    drawn = [task for task in view.drawings if task.status is not TaskStatus.COMPLETED]
+    return {
+        "id": view.shot.id,
+        "summary": _summary(t, found),
+        "pictures": [_of_task(looking, task) for task in drawn],
+        "takes": [_of_slot(looking, view, slot) for slot in found[hidden:]],
+        "more": t.n("shots.show_all", len(found)) if hidden else None,
+    }
+
+
+def _summary(t: Text, found: Sequence[Slot]) -> str:
+    """``3 takes · ✅ Done 1 · ⏳ Generating 2``."""
+    if not found:
+        return t("shots.no_takes")
+    states = [slot.task.status if slot.task else TaskStatus.COMPLETED for slot in found]
+    parts = [
+        f"{STATUS_ICONS[status]} {t.status(status)} {states.count(status)}" for status in TaskStatus if status in states
+    ]
+    return f"{t.n('common.takes', len(found))} · {' · '.join(parts)}"
+
+
+def _of_slot(looking: Looking, view: ShotView, slot: Slot) -> dict[str, Any]:
+    if slot.take is not None:
+        return _finished(looking, view, slot.take)
+    assert slot.task is not None, "a slot without a take has a task"
+    return _of_task(looking, slot.task)
+
+
+def _of_task(looking: Looking, task: Task) -> dict[str, Any]:
+    return _ended(looking, task) if task.status in ENDED else _under_way(looking, task)
+
+
+def _under_way(looking: Looking, task: Task) -> dict[str, Any]:
+    """Stage, percent where the provider gives one, and how long it has been at it; nothing is made up."""
+    t = looking.t
+    state = _state(t("shots.cancelling"), "⌛", "gray") if task.cancel_requested else _state_of(t, task.status)
+    working = task.status is TaskStatus.PROCESSING
+    waits = task.stage == WAITING_FOR_CONFIRMATION and not task.cancel_requested
+    return {
+        "kind": "under_way",
+        "task": task.id,
+        "label": take_label(task),
+        "state": state,
+        "menu": _task_menu(looking, task),
+        "picture": waiting_url(task),
+        "alt": t("shots.waiting_of", n=task.take),
+        "percent": task.progress if working else None,
+        "facts": " · ".join(_facts(t, task)),
+        "confirm": waits and looking.maker,
+    }
+
+
+def _facts(t: Text, task: Task) -> list[str]:
+    moment = now()
+    working = task.status is TaskStatus.PROCESSING
+    facts = [f"{task.progress} %"] if working and task.progress is not None else []
+    if working and task.stage and task.stage not in _PLAIN_STAGES:
+        facts.append(t(f"shots.stage.{task.stage}") if t.has(f"shots.stage.{task.stage}") else task.stage)
+    spent = elapsed(task, moment)
+    if spent is not None:
+        facts.append(t.duration(round(spent)))
+    if working and task.polled_at is not None and task.provider is not Mode.LOCAL:
+        facts.append(t("shots.polled", ago=t.ago((moment - task.polled_at).total_seconds())))
+    if task.due_at is not None and task.status is TaskStatus.QUEUED and task.due_at > moment:
+        facts.append(t("shots.due", time=t.duration((task.due_at - moment).total_seconds(), about=True)))
+    return facts
+
+
+def _ended(looking: Looking, task: Task) -> dict[str, Any]:
+    """A take that ended without a video: why, and the ways on from free to paid."""
+    t = looking.t
+    steps = looking.app.tasks.steps(task, looking.prices) if looking.maker else ()
+    return {
+        "kind": "ended",
+        "task": task.id,
+        "label": take_label(task),
+        "state": _state_of(t, task.status),
+        "menu": _task_menu(looking, task),
+        "why": t.failure(task.failure) if task.failure else "",
+        "steps": [[step.name, step_label(t, step)] for step in steps],
+    }
+
+
+def _finished(looking: Looking, view: ShotView, take: Take) -> dict[str, Any]:
+    t = looking.t
+    chosen, gone = view.shot.chosen_take_id == take.id, CLEANED in take.warnings
+    video = None if gone else video_url(take)
+    named = {"shot": view.shot.number, "n": take.number}
+    return {
+        "kind": "finished",
+        "take": take.id,
+        "task": take.task_id,
+        "label": f"v{take.number}",
+        "state": _verdict(t, take, chosen=chosen),
+        "menu": _take_menu(looking, view, take),
+        "poster": poster_url(take),
+        "alt": t("shots.poster_of", **named),
+        "video": video,
+        "playing": t("shots.take_of", **named),
+        "download": f"{video}&download=1" if video else None,
+        "ratio": f"{take.width} / {take.height}",
+        "choosable": looking.maker and not gone,
+        "chosen": chosen,
+        "warnings": [t(f"shots.warning.{warning}") for warning in take.warnings],
+    }
+
+
+def _verdict(t: Text, take: Take, *, chosen: bool) -> list[str]:
+    if chosen:
+        return _state(t("shots.chosen"), "⭐", "violet")
+    if take.rejected is not None:
+        return _state(t("shots.rejected"), "👎", "gray")
+    return _state_of(t, TaskStatus.COMPLETED)
+
+
+def _state(words: str, sign: str, colour: Colour) -> list[str]:
+    return [sign, words, colour]
+
+
+def _state_of(t: Text, status: TaskStatus) -> list[str]:
+    return _state(t.status(status), STATUS_ICONS[status], status_colour(status))
+
+
+def _take_menu(looking: Looking, view: ShotView, take: Take) -> list[list[str]]:
+    names = ["facts"]
+    if any(task.id == take.task_id for task in view.tasks):
+        names.append("history")
+    if looking.maker:
+        names.append("unreject" if take.rejected is not None else "reject")
+    return _menu(looking.t, names)
+
+
+def _task_menu(looking: Looking, task: Task) -> list[list[str]]:
+    names = ["history"]
+    if looking.maker and task.status in ENDED:
+        names.append("remove")
+    elif looking.maker and not task.cancel_requested:
+        names.append("cancel")
+    return _menu(looking.t, names)
+
+
+def _menu(t: Text, names: Sequence[str]) -> list[list[str]]:
+    return [[name, t(f"shots.take_menu.{name}")] for name in names]

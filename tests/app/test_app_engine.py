@@ -15,7 +15,8 @@ from vidgen_core.app.engine import percent
 from vidgen_core.errors import ErrorKind, RunnerBusy
 from vidgen_core.locations import Locations
 from vidgen_core.media.video import probe
-from vidgen_core.models import Charge, Heartbeat, Mode, Project, Shot, Task, TaskStatus
+from vidgen_core.models import Charge, Heartbeat, Mode, Project, Shot, TaskStatus
+from vidgen_core.store import UnderWay
 
 AddShot = Callable[..., Shot]
 #: Seconds that anything awaited here may take on a busy machine.
@@ -93,10 +94,9 @@ def test_closing_twice_is_harmless(locations: Locations, small_renders: None) ->
 # --- the header
 
 
-def test_percent_counts_what_is_under_way_by_its_share(app: Vidgen, add_shot: AddShot) -> None:
-    shot = add_shot()
-    halfway = sent(app, shot).model_copy(update={"progress": 50})
-    coming: Task = sent(app, shot, "grok:2").model_copy(update={"status": TaskStatus.DOWNLOADING})
+def test_percent_counts_what_is_under_way_by_its_share() -> None:
+    halfway = UnderWay(Mode.KIE, TaskStatus.PROCESSING, 1, 50)
+    coming = UnderWay(Mode.KIE, TaskStatus.DOWNLOADING, 1, 0)
     counts = {TaskStatus.COMPLETED: 1, TaskStatus.FAILED: 1, TaskStatus.PROCESSING: 1, TaskStatus.DOWNLOADING: 1}
 
     assert percent(counts, [halfway, coming]) == 87

@@ -749,7 +749,7 @@ class StoreContract:
             assert tx.tasks.under_way(None) == []
             tx.tasks.move(first.id, PROCESSING)
             tx.tasks.note(first.id, progress=40)
-            assert tx.tasks.under_way(mine.project_id) == [UnderWay(Mode.LOCAL, PROCESSING, 40)]
+            assert tx.tasks.under_way(mine.project_id) == [UnderWay(Mode.LOCAL, PROCESSING, 1, 40)]
             assert tx.tasks.under_way(other.project_id) == []
             tx.tasks.move(first.id, QUEUED)
             assert tx.tasks.of_batch(first.batch, QUEUED) == [first.id]

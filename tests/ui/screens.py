@@ -85,14 +85,22 @@ class Screen:
 
     def takes(self) -> dict[str, dict[str, Any]]:
         """What the cards of the page show of takes and of pictures being drawn, by their label, e.g. ``v1``."""
-        told = (json.loads(component.proto.bytes) for component in self.at.get("bidi_component"))
-        shots = [shot for data in told for shot in data.get("shots", ()) if isinstance(shot, dict)]
-        return {slot["label"]: slot for shot in shots for slot in (*shot["pictures"], *shot["takes"])}
+        found = {}
+        for data in self._told():
+            states, acts = data["words"]["states"], data["words"]["acts"]
+            for slot in (slot for shot in data["shots"] for slot in (*shot["pictures"], *shot["takes"])):
+                in_words = {"state": states[slot["state"]][1], "menu": [acts[name] for name in slot["menu"]]}
+                found[slot["label"]] = slot | in_words
+        return found
+
+    def _told(self) -> list[dict[str, Any]]:
+        """What the components are told that know of takes: one on a page with cards."""
+        told = [json.loads(component.proto.bytes) for component in self.at.get("bidi_component")]
+        return [data for data in told if "below" in data]
 
     def summary(self) -> str:
         """What the cards of the page say of their takes together."""
-        told = (json.loads(component.proto.bytes) for component in self.at.get("bidi_component"))
-        return "\n".join(shot["summary"] for data in told for shot in data.get("shots", ()) if isinstance(shot, dict))
+        return "\n".join(shot["summary"] for data in self._told() for shot in data["shots"])
 
     def do(self, **what: Any) -> AppTest:
         """Do something with a take on a card, as its component tells it; the page is drawn again afterwards."""

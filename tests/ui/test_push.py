@@ -68,3 +68,34 @@ def test_a_part_that_shows_some_shots_hears_of_these_only() -> None:
     assert not page.exception
     everything = ["header", "card_7", "takes"]
     assert page.session_state["found"] == [["header"], ["header", "takes"], everything, everything]
+
+
+def _watching_each() -> None:
+    from types import SimpleNamespace
+
+    import streamlit as st
+
+    from vidgen_core.ui import push
+
+    asked = st.session_state.setdefault("asked", [])
+    shown = {7: "rain", 8: "snow"}
+
+    def shows() -> dict[int, object]:
+        asked.append(len(asked))
+        return dict(shown)
+
+    push.begin(SimpleNamespace(store=SimpleNamespace(revision=lambda: 1)))  # type: ignore[arg-type]
+    push.watch_each({7: "card_7", 8: "card_8"}, shows)
+    found = [push.due()]
+    shown[7] = "hail"
+    found += [push.due([8]), push.due([7, 8])]
+    del shown[8]
+    st.session_state["found"] = [*found, push.due(), push.due()]
+
+
+def test_parts_that_are_asked_together_are_told_apart() -> None:
+    page = AppTest.from_function(_watching_each, default_timeout=60).run()
+
+    assert not page.exception
+    assert page.session_state["found"] == [[], [], ["card_7"], ["card_8"], []]
+    assert len(page.session_state["asked"]) == 6, "once to begin with, and once for each look"

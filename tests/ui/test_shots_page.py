@@ -205,7 +205,7 @@ def test_the_menu_of_a_take_opens_its_history(screen: Screen) -> None:
     [task] = screen.add_tasks()
     screen.fail(task, ErrorKind.TIMEOUT)
     screen.run()
-    assert ["history", "History…"] in screen.takes()["v1"]["menu"]
+    assert "History…" in screen.takes()["v1"]["menu"]
     screen.do(do="history", task=task.id)
     assert "grok:1" in "".join(code.value for code in screen.at.code)
 

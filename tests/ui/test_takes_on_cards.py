@@ -26,7 +26,7 @@ def test_a_take_is_chosen_and_given_up_again(screen: Screen) -> None:
     screen.run()
     screen.do(do="choose", take=takes[1].id)
     assert screen.app.shots.get(shot).chosen_take_id == takes[1].id
-    assert [screen.takes()[label]["state"][1] for label in ("v1", "v2")] == ["Done", "Chosen"]
+    assert [screen.takes()[label]["state"] for label in ("v1", "v2")] == ["Done", "Chosen"]
     screen.do(do="unchoose", take=takes[1].id)
     assert screen.app.shots.get(shot).chosen_take_id is None
 
@@ -34,11 +34,11 @@ def test_a_take_is_chosen_and_given_up_again(screen: Screen) -> None:
 def test_a_take_is_rejected_and_taken_back(screen: Screen) -> None:
     _, [take] = screen.add_takes(1)
     screen.run()
-    assert ["reject", "Reject"] in screen.takes()["v1"]["menu"]
+    assert "Reject" in screen.takes()["v1"]["menu"]
     screen.do(do="reject", take=take.id)
-    assert screen.takes()["v1"]["state"][1] == "Rejected"
+    assert screen.takes()["v1"]["state"] == "Rejected"
     screen.do(do="unreject", take=take.id)
-    assert screen.takes()["v1"]["state"][1] == "Done"
+    assert screen.takes()["v1"]["state"] == "Done"
 
 
 def test_an_act_that_comes_twice_is_carried_out_once(screen: Screen) -> None:
@@ -120,4 +120,4 @@ def test_a_take_under_way_says_how_far_it_is_and_makes_nothing_up(screen: Screen
     assert (with_percent["percent"], without["percent"]) == (45, None)
     assert with_percent["facts"].startswith("45 % · ")
     assert "%" not in without["facts"]
-    assert ["cancel", "Cancel"] in without["menu"]
+    assert "Cancel" in without["menu"]

@@ -165,16 +165,14 @@ class Engine:
         """What the header shows; no remote call is made."""
         settings = self._app.settings()
         known = self._app.checks.connection(settings.mode)
-        work = self._app.asof.ask(("work", project_id), lambda tx: self._work(tx, project_id))
         # A day's limit begins anew at midnight without any change.
-        limits = ("limits", project_id, datetime.now().astimezone().date())
+        work = ("work", project_id, datetime.now().astimezone().date())
         heartbeat = self._heartbeat()
-        return work.model_copy(
+        return self._app.asof.ask(work, lambda tx: self._work(tx, project_id)).model_copy(
             update={
                 "heartbeat": heartbeat,
                 "alive": heartbeat is not None and _age(heartbeat.at) < ALIVE_SECONDS,
                 "here": self.is_here,
-                "budget": self._app.asof.ask(limits, lambda tx: budget.view(tx, self._app.settings(), project_id)),
                 "connection": known.connection,
                 "connection_age": known.age,
             }
@@ -184,15 +182,18 @@ class Engine:
         """What there is to do and what holds it back."""
         counts = tx.tasks.counts(project_id)
         held = tx.tasks.under_way(project_id) if any(counts.get(status) for status in _HELD) else []
+        lanes = {f"lane.{mode}": mode for mode in Mode}
+        said = tx.state.many([_PAUSED, *lanes])
         return Status(
             mode=self._app.settings().mode,
             counts=counts,
             percent=percent(counts, held),
             eta_seconds=self._eta(tx, project_id, counts, held),
             spent=_spent(tx, project_id),
-            paused=_paused(tx),
-            lanes={mode: lane for mode in Mode if (lane := tx.state.get(f"lane.{mode}"))},
+            paused=_paused(said.get(_PAUSED)),
+            lanes={lanes[name]: lane for name, lane in said.items() if name in lanes and lane},
             canaries=canaries.of_project(tx, project_id),
+            budget=budget.view(tx, self._app.settings(), project_id),
         )
 
     def _eta(self, tx: Tx, project_id: int | None, counts: dict[TaskStatus, int], held: list[UnderWay]) -> float | None:
@@ -203,7 +204,7 @@ class Engine:
         queued = tx.tasks.queued(project_id)
         longest = 0.0
         for mode in Mode:
-            left = queued.get(mode, 0) + sum(1 - _share(task) for task in held if task.provider is mode)
+            left = queued.get(mode, 0) + sum(some.n - _done(some) for some in held if some.provider is mode)
             if not left:
                 continue
             if self._usual.get(mode, (None,))[0] != completed:
@@ -221,14 +222,12 @@ def percent(counts: dict[TaskStatus, int], held: Iterable[UnderWay]) -> int | No
     if not total:
         return None
     ended = counts.get(TaskStatus.COMPLETED, 0) + counts.get(TaskStatus.FAILED, 0)
-    return int(100 * (ended + sum(_share(task) for task in held)) / total)
+    return int(100 * (ended + sum(_done(some) for some in held)) / total)
 
 
-def _share(task: UnderWay) -> float:
-    """How much of a task is done, 0–1."""
-    if task.status is TaskStatus.DOWNLOADING:
-        return 1.0
-    return (task.progress or 0) / 100
+def _done(some: UnderWay) -> float:
+    """How many tasks' worth of these is done."""
+    return some.n if some.status is TaskStatus.DOWNLOADING else some.progress / 100
 
 
 def _usual(tx: Tx, mode: Mode) -> float | None:
@@ -251,8 +250,7 @@ def _spent(tx: Tx, project_id: int | None) -> dict[str, Money]:
     return sums
 
 
-def _paused(tx: Tx) -> str | None:
-    state = tx.state.get(_PAUSED)
+def _paused(state: object) -> str | None:
     return str(state.get("reason", "user")) if isinstance(state, dict) else None
 
 

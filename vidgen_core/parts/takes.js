@@ -82,6 +82,7 @@ class Place {
   draw() {
     const data = teller.data && teller.data.shots.find((shot) => shot.id === this.shot)
     if (!data) return
+    this.number = data.number
     set(this.summary, "textContent", data.summary)
     const slots = new Map()
     this.fill(this.pictures, data.pictures, slots)
@@ -126,17 +127,21 @@ class Slot {
   }
 
   paint(data) {
-    const { menu } = teller.data.words
-    const [sign, words, colour] = data.state
+    const [sign, words, colour] = teller.data.words.states[data.state]
     set(this.label, "textContent", data.label)
     set(this.state, "textContent", `${sign} ${words}`)
     set(this.state, "className", `state ${colour}`)
-    name(this.head, `${data.label} ${words}. ${menu.replace("{n}", data.label)}`)
+    name(this.head, `${data.label} ${words}. ${this.say("menu")}`)
     this.node.setAttribute("aria-label", `${data.label} ${words}`)
     const shape = `${data.kind}${data.take || ""}`
     if (this.shape !== shape) this.build(shape, data)
     this.data = data
     this[data.kind](data)
+  }
+
+  // A sentence about this take.
+  say(sentence) {
+    return teller.data.words[sentence].replace("{n}", this.label.textContent.slice(1)).replace("{shot}", this.place.number)
   }
 
   build(shape, data) {
@@ -164,10 +169,10 @@ class Slot {
   }
 
   under_way(data) {
-    show(this.picture, at(data.picture), data.alt)
+    show(this.picture, at(data.picture), this.say("waiting"))
     this.bar.hidden = data.percent === null
     this.bar.setAttribute("aria-valuenow", data.percent)
-    this.bar.setAttribute("aria-label", `${data.label} ${data.state[1]}`)
+    this.bar.setAttribute("aria-label", this.node.getAttribute("aria-label"))
     this.bar.firstChild.style.width = `${data.percent || 0}%`
     set(this.facts, "textContent", data.facts)
     this.yes.hidden = !data.confirm
@@ -221,7 +226,7 @@ class Slot {
 
   finished(data) {
     const w = teller.data.words
-    show(this.picture, at(data.poster), data.alt)
+    show(this.picture, at(data.poster), this.say("poster"))
     this.row.hidden = !data.video
     this.star.hidden = !data.choosable
     this.drawPlay()
@@ -255,7 +260,7 @@ class Slot {
     if (playing) playing.stop()
     playing = this
     this.video = make("video")
-    this.video.setAttribute("aria-label", this.data.playing)
+    this.video.setAttribute("aria-label", this.say("video"))
     Object.assign(this.video, { controls: true, loop: true, autoplay: true, playsInline: true, src: at(this.data.video) })
     this.video.poster = this.picture.src
     this.frame.append(this.video)
@@ -281,8 +286,8 @@ class Slot {
     this.menu.popover = "auto"
     this.menu.setAttribute("role", "menu")
     this.menu.setAttribute("aria-label", this.head.title)
-    this.menu.append(...this.data.menu.map(([done, words]) => {
-      const item = make("button", "", words)
+    this.menu.append(...this.data.menu.map((done) => {
+      const item = make("button", "", teller.data.words.acts[done])
       item.setAttribute("role", "menuitem")
       item.dataset.do = done
       item.onclick = () => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,11 +10,12 @@ from sqlalchemy import bindparam, select
 
 from vidgen_core.models import Heartbeat, Mode
 from vidgen_core.store.base import Subject, now
-from vidgen_core.store.dialect import upsert
+from vidgen_core.store.dialect import among, listed, upsert
 from vidgen_core.store.tables import heartbeat, state, uploads
 
 # Asked all the time, so made once.
 _VALUE: Final = select(state.c.value).where(state.c.name == bindparam("the_name"))
+_VALUES: Final = select(state.c.name, state.c.value).where(among(state.c.name, bindparam("names")))
 _BEAT: Final = select(*(column for column in heartbeat.c if column.name != "id"))
 
 
@@ -32,6 +34,11 @@ class State(Subject):
     def get(self, name: str) -> Any:
         """The JSON value kept under ``name``; None without one."""
         return self.tx.run(_VALUE, {"the_name": name}).scalar()
+
+    def many(self, names: Collection[str]) -> dict[str, Any]:
+        """The values of those names that have one."""
+        rows = self.tx.run(_VALUES, {"names": listed(names)})
+        return {row.name: row.value for row in rows if row.value is not None}
 
     def put(self, name: str, value: Any) -> None:
         _ = self.tx.rev

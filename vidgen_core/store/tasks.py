@@ -82,12 +82,13 @@ class NewTask:
 
 
 class UnderWay(NamedTuple):
-    """How far a task is that a runner holds."""
+    """Tasks of a provider that a runner holds and that stand alike."""
 
     provider: Mode
     status: TaskStatus
-    #: 0–100; None where the provider tells none.
-    progress: int | None
+    n: int
+    #: In percent, of all of them together; a provider that tells none counts as 0.
+    progress: int
 
 
 _ALIVE: Final[ColumnElement[bool]] = tasks.c.deleted_at.is_(None)
@@ -317,12 +318,14 @@ class Tasks(Subject):
         return {Mode(row.provider): int(row.n) for row in self.tx.run(query.group_by(task_counts.c.provider))}
 
     def under_way(self, project_id: int | None) -> list[UnderWay]:
-        """How far the tasks are that a runner holds or held when it died."""
-        query = select(tasks.c.provider, tasks.c.status, tasks.c.progress).where(text(_HELD_BY_RUNNER), _ALIVE)
+        """How many tasks a runner holds, or held when it died, and how far they are."""
+        sums = (func.count().label("n"), func.sum(func.coalesce(tasks.c.progress, 0)).label("progress"))
+        query = select(tasks.c.provider, tasks.c.status, *sums).where(text(_HELD_BY_RUNNER), _ALIVE)
         if project_id is not None:
             # The index of what is held is far smaller than any of the project's.
             query = query.where(unindexed(tasks.c.project_id) == project_id)
-        return [UnderWay(Mode(row.provider), TaskStatus(row.status), row.progress) for row in self.tx.run(query)]
+        rows = self.tx.run(query.group_by(tasks.c.provider, tasks.c.status))
+        return [UnderWay(Mode(row.provider), TaskStatus(row.status), row.n, int(row.progress)) for row in rows]
 
     def _queueing(self, provider: Mode) -> list[int]:
         """Projects that have something in a provider's queue."""

@@ -42,6 +42,7 @@ def wall(views: Sequence[ShotView]) -> None:
     ids = [view.shot.id for view in views]
     st.session_state[_IDS] = tuple(ids)
     takes.show(ids)
+    push.watch_each({shot_id: fragment(shot_id) for shot_id in ids}, _shown)
     with st.grid(3, min_column_width=_NARROWEST_CARD, gap="small"):
         for view in views:
             _card(view)
@@ -52,45 +53,30 @@ def fragment(shot_id: int) -> str:
     return f"card_{shot_id}"
 
 
-def _view(shot_id: int) -> ShotView:
-    """A shot as it is now, from the one question that is asked for all cards of the page.
-
-    :raises NotFound: it is gone
-    """
-    for view in here().app.shots.views(st.session_state[_IDS]):
-        if view.shot.id == shot_id:
-            return view
-    raise NotFound("shot_not_found", id=shot_id)
+def _views() -> list[ShotView]:
+    """The shots of the page as they are now, from one question for all of them."""
+    return here().app.shots.views(st.session_state[_IDS])
 
 
-def _shows(look: Callable[[], ShotView]) -> object:
-    """Everything that a card shows, its takes aside."""
+def _shown() -> dict[int, object]:
+    """Everything that each card shows, its takes aside."""
     app = here().app
-    try:
-        view = look()
-    except NotFound:
-        return None
-    return view.shot.model_copy(update=_OF_TAKES), view.candidates, app.settings(), app.budget.table()
+    alike = app.settings(), app.budget.table()
+    return {view.shot.id: (view.shot.model_copy(update=_OF_TAKES), view.candidates, *alike) for view in _views()}
 
 
 def _card(first: ShotView) -> None:
     shot_id = first.shot.id
-    # In a run of the whole page the list has brought the shot along, for the card and for what it is compared with.
-    brought = [first, first]
-
-    def look() -> ShotView:
-        return brought.pop() if brought else _view(shot_id)
-
-    push.watch(fragment(shot_id), shows=lambda: _shows(look), shots=[shot_id])
+    brought = [first]
 
     @st.fragment(key=fragment(shot_id))
     def draw() -> None:
         show_told()
         visit = here()
-        try:
-            view = look()
-        except NotFound as error:
-            st.caption(sentence(error))
+        # In a run of the whole page the list has brought the shot along.
+        view = brought.pop() if brought else next((view for view in _views() if view.shot.id == shot_id), None)
+        if view is None:
+            st.caption(sentence(NotFound("shot_not_found", id=shot_id)))
             return
         with st.container(border=True, key=f"shot_{shot_id}", gap="small", height="stretch"):
             _head(visit, view)

@@ -7,7 +7,8 @@ Streamlit keeps only the latest of two triggers that meet in one run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from functools import cache
 from typing import Any, Final, NamedTuple, NoReturn
 
 import streamlit as st
@@ -34,7 +35,9 @@ class Watched(NamedTuple):
     #: Changes of other shots do not concern it; None: any change of the project does.
     shots: frozenset[int] | None
     #: Everything that it shows, to be compared; None: it is rerun anyway.
-    shows: Callable[[], object] | None
+    shows: Callable[[], Any] | None
+    #: Under which it stands there among what other fragments show; None: it is the whole of it.
+    part: Hashable | None = None
 
 
 def begin(app: Vidgen) -> None:
@@ -56,6 +59,17 @@ def watch(fragment: str, shows: Callable[[], object] | None = None, shots: Itera
     st.session_state[_WATCHED][fragment] = Watched(None if shots is None else frozenset(shots), shows)
     if shows is not None:
         st.session_state[_SHOWN][fragment] = shows()
+
+
+def watch_each(fragments: Mapping[int, str], shows: Callable[[], Mapping[int, object]]) -> None:
+    """The same for fragments that show a shot each, by its id, and are asked together.
+
+    :param shows: by shot; one that is gone shows nothing
+    """
+    shown = shows()
+    for shot_id, fragment in fragments.items():
+        st.session_state[_WATCHED][fragment] = Watched(frozenset({shot_id}), shows, shot_id)
+        st.session_state[_SHOWN][fragment] = shown.get(shot_id)
 
 
 @st.fragment(key=_LISTEN)
@@ -107,16 +121,23 @@ def due(shots: Iterable[int] | None = None) -> list[str]:
     :param shots: those that have changed; None: perhaps all of them
     """
     changed = None if shots is None else frozenset(shots)
-    return [name for name, watched in _watched().items() if _concerns(watched, changed) and _shows_other(name, watched)]
+    # What several fragments show is looked at once.
+    look = cache(lambda shows: shows())
+    return [
+        name
+        for name, watched in _watched().items()
+        if _concerns(watched, changed) and _shows_other(name, watched, look)
+    ]
 
 
 def _concerns(watched: Watched, changed: frozenset[int] | None) -> bool:
     return watched.shots is None or changed is None or not watched.shots.isdisjoint(changed)
 
 
-def _shows_other(fragment: str, watched: Watched) -> bool:
+def _shows_other(fragment: str, watched: Watched, look: Callable[[Callable[[], Any]], Any]) -> bool:
     if watched.shows is None:
         return True
     shown: dict[str, object] = st.session_state[_SHOWN]
-    before, shown[fragment] = shown.get(fragment), watched.shows()
-    return bool(shown[fragment] != before)
+    now = look(watched.shows) if watched.part is None else look(watched.shows).get(watched.part)
+    before, shown[fragment] = shown.get(fragment), now
+    return bool(now != before)

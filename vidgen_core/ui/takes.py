@@ -20,7 +20,7 @@ from vidgen_core.models import ENDED, Mode, Shot, Take, Task, TaskStatus
 from vidgen_core.money import Price
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
 from vidgen_core.ui import component, push, take_acts
-from vidgen_core.ui.labels import Colour, elapsed, status_colour, step_label, take_label
+from vidgen_core.ui.labels import elapsed, status_colour, step_label, take_label
 from vidgen_core.ui.media import outside, poster_url, video_url, waiting_url
 from vidgen_core.ui.session import Visit, here, now, show_told
 from vidgen_core.ui.sign_in import may
@@ -35,6 +35,7 @@ _IDS: Final = "_takes_of_shots"
 #: Words of providers that say no more than *generating*.
 _PLAIN_STAGES: Final = frozenset({"processing", "running", "in_progress", "generating", "rendering", "unknown"})
 _WORDS: Final = ("play", "stop_playing", "choose", "unchoose", "download", "confirm_price")
+_ACTS: Final = ("facts", "history", "reject", "unreject", "remove", "cancel")
 
 
 class Looking(NamedTuple):
@@ -93,7 +94,26 @@ def describe(visit: Visit, views: Sequence[ShotView]) -> dict[str, Any]:
         "seen": take_acts.seen(),
         "below": outside(""),
         "shots": [_shot(looking, view) for view in views],
-        "words": {name: t(f"shots.{name}") for name in _WORDS} | {"menu": t("shots.take_menu_of", n="{n}")},
+        "words": _words(t),
+    }
+
+
+def _words(t: Text) -> dict[str, Any]:
+    """What many takes have in common, said once; ``{n}`` and ``{shot}`` are filled in the browser."""
+    blanks = {"n": "{n}", "shot": "{shot}"}
+    states = {status.value: [STATUS_ICONS[status], t.status(status), status_colour(status)] for status in TaskStatus}
+    return {name: t(f"shots.{name}") for name in _WORDS} | {
+        "menu": t("shots.take_menu_of", **blanks),
+        "poster": t("shots.poster_of", **blanks),
+        "video": t("shots.take_of", **blanks),
+        "waiting": t("shots.waiting_of", **blanks),
+        "acts": {name: t(f"shots.take_menu.{name}") for name in _ACTS},
+        "states": states
+        | {
+            "chosen": ["⭐", t("shots.chosen"), "violet"],
+            "rejected": ["👎", t("shots.rejected"), "gray"],
+            "cancelling": ["⌛", t("shots.cancelling"), "gray"],
+        },
     }
 
 
@@ -103,6 +123,7 @@ def _shot(looking: Looking, view: ShotView) -> dict[str, Any]:
     drawn = [task for task in view.drawings if task.status is not TaskStatus.COMPLETED]
     return {
         "id": view.shot.id,
+        "number": view.shot.number,
         "summary": _summary(t, found),
         "pictures": [_of_task(looking, task) for task in drawn],
         "takes": [_of_slot(looking, view, slot) for slot in found[hidden:]],
@@ -135,17 +156,15 @@ def _of_task(looking: Looking, task: Task) -> dict[str, Any]:
 def _under_way(looking: Looking, task: Task) -> dict[str, Any]:
     """Stage, percent where the provider gives one, and how long it has been at it; nothing is made up."""
     t = looking.t
-    state = _state(t("shots.cancelling"), "⌛", "gray") if task.cancel_requested else _state_of(t, task.status)
     working = task.status is TaskStatus.PROCESSING
     waits = task.stage == WAITING_FOR_CONFIRMATION and not task.cancel_requested
     return {
         "kind": "under_way",
         "task": task.id,
         "label": take_label(task),
-        "state": state,
+        "state": "cancelling" if task.cancel_requested else task.status.value,
         "menu": _task_menu(looking, task),
         "picture": waiting_url(task),
-        "alt": t("shots.waiting_of", n=task.take),
         "percent": task.progress if working else None,
         "facts": " · ".join(_facts(t, task)),
         "confirm": waits and looking.maker,
@@ -176,7 +195,7 @@ def _ended(looking: Looking, task: Task) -> dict[str, Any]:
         "kind": "ended",
         "task": task.id,
         "label": take_label(task),
-        "state": _state_of(t, task.status),
+        "state": task.status.value,
         "menu": _task_menu(looking, task),
         "why": t.failure(task.failure) if task.failure else "",
         "steps": [[step.name, step_label(t, step)] for step in steps],
@@ -187,18 +206,15 @@ def _finished(looking: Looking, view: ShotView, take: Take) -> dict[str, Any]:
     t = looking.t
     chosen, gone = view.shot.chosen_take_id == take.id, CLEANED in take.warnings
     video = None if gone else video_url(take)
-    named = {"shot": view.shot.number, "n": take.number}
     return {
         "kind": "finished",
         "take": take.id,
         "task": take.task_id,
         "label": f"v{take.number}",
-        "state": _verdict(t, take, chosen=chosen),
+        "state": "chosen" if chosen else "completed" if take.rejected is None else "rejected",
         "menu": _take_menu(looking, view, take),
         "poster": poster_url(take),
-        "alt": t("shots.poster_of", **named),
         "video": video,
-        "playing": t("shots.take_of", **named),
         "download": f"{video}&download=1" if video else None,
         "ratio": f"{take.width} / {take.height}",
         "choosable": looking.maker and not gone,
@@ -207,39 +223,19 @@ def _finished(looking: Looking, view: ShotView, take: Take) -> dict[str, Any]:
     }
 
 
-def _verdict(t: Text, take: Take, *, chosen: bool) -> list[str]:
-    if chosen:
-        return _state(t("shots.chosen"), "⭐", "violet")
-    if take.rejected is not None:
-        return _state(t("shots.rejected"), "👎", "gray")
-    return _state_of(t, TaskStatus.COMPLETED)
-
-
-def _state(words: str, sign: str, colour: Colour) -> list[str]:
-    return [sign, words, colour]
-
-
-def _state_of(t: Text, status: TaskStatus) -> list[str]:
-    return _state(t.status(status), STATUS_ICONS[status], status_colour(status))
-
-
-def _take_menu(looking: Looking, view: ShotView, take: Take) -> list[list[str]]:
+def _take_menu(looking: Looking, view: ShotView, take: Take) -> list[str]:
     names = ["facts"]
     if any(task.id == take.task_id for task in view.tasks):
         names.append("history")
     if looking.maker:
         names.append("unreject" if take.rejected is not None else "reject")
-    return _menu(looking.t, names)
+    return names
 
 
-def _task_menu(looking: Looking, task: Task) -> list[list[str]]:
+def _task_menu(looking: Looking, task: Task) -> list[str]:
     names = ["history"]
     if looking.maker and task.status in ENDED:
         names.append("remove")
     elif looking.maker and not task.cancel_requested:
         names.append("cancel")
-    return _menu(looking.t, names)
-
-
-def _menu(t: Text, names: Sequence[str]) -> list[list[str]]:
-    return [[name, t(f"shots.take_menu.{name}")] for name in names]
+    return names

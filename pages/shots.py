@@ -75,7 +75,8 @@ def filters(visit: Visit) -> ShotFilter:
         )
         if sign_in.may(Role.MAKER):
             st.button(t("shots.add"), icon=":material/add:", key="add_shots", on_click=ask_for_shots, shortcut="N")
-    return ShotFilter(state=state, text=(text or "").strip())
+    # A browser that comes back after a restart may say that nothing is selected.
+    return ShotFilter(state=state if state in STATES else "all", text=(text or "").strip())
 
 
 def pager(total: int, per_page: int) -> None:

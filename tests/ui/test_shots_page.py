@@ -127,6 +127,14 @@ def test_a_new_filter_begins_at_the_first_page(screen: Screen) -> None:
     assert drawn(screen) == [shot.id for shot in shots[:20]]
 
 
+def test_a_filter_that_comes_back_without_any_selected_shows_everything(screen: Screen) -> None:
+    [shot] = add(screen, "rain")
+    screen.run()
+    screen.at.session_state["state"] = None
+    screen.run()
+    assert drawn(screen) == [shot.id]
+
+
 def test_the_search_reads_numbers_and_prompts(screen: Screen) -> None:
     rain, snow = add(screen, "夜雨", "snow")
     screen.run()

@@ -27,7 +27,7 @@ from vidgen_core.ui.sign_in import may
 
 #: More takes of a shot than this are shown when asked for.
 SHOWN: Final = 6
-FRAGMENT: Final = "takes"
+_FRAGMENT: Final = "takes"
 _NAME: Final = "takes"
 #: Seconds: how long a take has been at it grows without a change of the store.
 _SLOWLY: Final = 10
@@ -66,7 +66,7 @@ def slots(view: ShotView) -> list[Slot]:
 def show(shot_ids: Sequence[int]) -> None:
     """Tell all places of the page what stands there, and again whenever it changes."""
     st.session_state[_IDS] = tuple(shot_ids)
-    push.watch(FRAGMENT, shots=shot_ids)
+    push.watch(_FRAGMENT, shots=shot_ids)
     _tell()
 
 
@@ -78,7 +78,7 @@ def place(shot: Shot, wishes: str) -> None:
     component.mount(_NAME, f"takes_{shot.id}", {"place": shot.id, "wishes": wishes})
 
 
-@st.fragment(key=FRAGMENT, run_every=_SLOWLY)
+@st.fragment(key=_FRAGMENT, run_every=_SLOWLY)
 def _tell() -> None:
     show_told()
     visit = here()

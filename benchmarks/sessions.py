@@ -200,10 +200,10 @@ def open_page(stack: ExitStack) -> Session:
     return Session(stack.enter_context(connect(address, subprotocols=["streamlit"], max_size=None, proxy=None)))
 
 
-def move_on(vidgen: Vidgen) -> Callable[[], None]:
-    """Something that happens to a task of every card of the page, as the runner writes it."""
+def move_on(vidgen: Vidgen, shots: Sequence[int] = SHOTS, each: int = 1) -> Callable[[], None]:
+    """Something that happens to some tasks of each of these shots, as the runner writes it."""
     with vidgen.store.read() as tx:
-        tasks = [tasks[-1] for tasks in tx.tasks.of_shots(list(SHOTS)).values()]
+        tasks = [task for tasks in tx.tasks.of_shots(shots).values() for task in tasks[-each:]]
     numbers = count(1)
 
     def moved() -> None:
@@ -225,8 +225,9 @@ def after(change: Callable[[], None], act: Callable[[], float]) -> Callable[[], 
     return changed
 
 
-def measure(process: psutil.Process, stack: ExitStack, sessions: int, n: int, change: Callable[[], None]) -> list[int]:
+def measure(process: psutil.Process, stack: ExitStack, sessions: int, n: int, vidgen: Vidgen) -> list[int]:
     """Print the times of the dashboard; returns how many elements a whole run and a refresh draw."""
+    change, nine_takes = move_on(vidgen), move_on(vidgen, SHOTS[:3], 3)
     idle = process.memory_info().rss / MIB
     print(f"{sessions} sessions, n = {n}, load {os.getloadavg()[0]:.1f}")
     print(f"{'milliseconds':<52} {'median':>8} {'p95':>8} {'cpu':>8}   bar")
@@ -239,6 +240,9 @@ def measure(process: psutil.Process, stack: ExitStack, sessions: int, n: int, ch
     name = f"refresh by push: {len(first.drawn)} fragments, {first.elements} elements"
     elements = [first.whole, first.elements]
     timed(name, process, after(change, lambda: first.refresh(SHOTS)), n, "50")
+    timed(
+        "the same, when nine takes have moved on", process, after(nine_takes, lambda: first.refresh(SHOTS[:3])), n, "50"
+    )
     with ThreadPoolExecutor(sessions) as pool:
         used = _cpu(process)
         spans = []
@@ -266,7 +270,7 @@ def main() -> None:
             if not filled:
                 fill(vidgen.store, asked.tasks, 2)
             with dashboard(home) as process, ExitStack() as stack:
-                drawn = measure(process, stack, asked.sessions, asked.n, move_on(vidgen))
+                drawn = measure(process, stack, asked.sessions, asked.n, vidgen)
         for elements in drawn:
             with bare_page(elements) as process, ExitStack() as stack:
                 page = open_page(stack)

@@ -37,16 +37,16 @@ class AsOf:
         :param question: reads the store and the settings and nothing else, both when it is asked: settings read before could
             be older than those it is kept for; what it returns is shared and not to be changed
         """
-        settings = self._settings()
-        now = (self._store.revision(), settings)
+        now = (self._store.revision(), self._settings())
         with self._lock:
             if self._same(now) and name in self._known:
                 return cast("T", self._known[name])
         with self._store.read() as tx:
-            now = (tx.rev, settings)
             answer = question(tx)
-        with self._lock:
-            self._keep(now, name, answer)
+        # What was asked while something changed may be of before or after it, and is told once only.
+        if self._store.revision() == now[0]:
+            with self._lock:
+                self._keep(now, name, answer)
         return answer
 
     def _same(self, now: tuple[int, Settings]) -> bool:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, text
 
 from vidgen_core.models import WRITING
-from vidgen_core.store.tables import SHOT_TRAITS
+from vidgen_core.store.tables import SHOT_TRAITS, shots
 
 _CELL = "(project_id, provider, output, status, n)"
 _ENTER_CELL = (
@@ -38,11 +38,9 @@ def _count_on_shot(row: str, sign: str) -> str:
 _TOUCH_SHOT = "UPDATE shots SET changed_rev = NEW.rev WHERE id = NEW.shot_id;"
 
 
-# Columns that the conditions of the traits name.
-_TRAIT_COLUMNS: Final = (
-    "deleted_at", "prompt", "image", "image_url", "chosen_take_id", "live_count", "completed_count", "failed_count",
-    "drawing_count",
-)  # fmt: skip
+_NAMED: Final = frozenset(re.findall(r"\w+", " ".join(SHOT_TRAITS.values())))
+#: Columns that the conditions of the traits name.
+_TRAIT_COLUMNS: Final = tuple(column.name for column in shots.c if column.name in _NAMED)
 _TRAIT_COLUMN: Final = re.compile(rf"\b({'|'.join(_TRAIT_COLUMNS)})\b")
 
 

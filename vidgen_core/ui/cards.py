@@ -31,8 +31,6 @@ from vidgen_core.ui.sign_in import may
 _PICTURE_TALL: Final = 104
 _PICTURE_WIDE: Final = 176
 _NARROWEST_CARD: Final = 420
-#: Ids of the shots whose cards are on the page.
-_IDS: Final = "_cards"
 #: Of a shot, what its card leaves to its takes.
 _OF_TAKES: Final = {"chosen_take_id": None, "live_count": 0, "completed_count": 0, "failed_count": 0, "rev": 0}
 
@@ -40,7 +38,6 @@ _OF_TAKES: Final = {"chosen_take_id": None, "live_count": 0, "completed_count": 
 def wall(views: Sequence[ShotView]) -> None:
     """The cards of one page."""
     ids = [view.shot.id for view in views]
-    st.session_state[_IDS] = tuple(ids)
     takes.show(ids)
     push.watch_each({shot_id: fragment(shot_id) for shot_id in ids}, _shown)
     with st.grid(3, min_column_width=_NARROWEST_CARD, gap="small"):
@@ -53,16 +50,11 @@ def fragment(shot_id: int) -> str:
     return f"card_{shot_id}"
 
 
-def _views() -> list[ShotView]:
-    """The shots of the page as they are now, from one question for all of them."""
-    return here().app.shots.views(st.session_state[_IDS])
-
-
 def _shown() -> dict[int, object]:
     """Everything that each card shows, its takes aside."""
     app = here().app
     alike = app.settings(), app.budget.table()
-    return {view.shot.id: (view.shot.model_copy(update=_OF_TAKES), view.candidates, *alike) for view in _views()}
+    return {view.shot.id: (view.shot.model_copy(update=_OF_TAKES), view.candidates, *alike) for view in takes.views()}
 
 
 def _card(first: ShotView) -> None:
@@ -74,7 +66,7 @@ def _card(first: ShotView) -> None:
         show_told()
         visit = here()
         # In a run of the whole page the list has brought the shot along.
-        view = brought.pop() if brought else next((view for view in _views() if view.shot.id == shot_id), None)
+        view = brought.pop() if brought else next((view for view in takes.views() if view.shot.id == shot_id), None)
         if view is None:
             st.caption(sentence(NotFound("shot_not_found", id=shot_id)))
             return

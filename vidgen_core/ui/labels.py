@@ -44,11 +44,6 @@ def badge(words: str, sign: str, colour: Colour) -> str:
     return f":{colour}-badge[{f'{sign} {words}'.strip()}]"
 
 
-def badge_of(t: Text, status: TaskStatus) -> str:
-    """The same as ``status_badge`` within a label."""
-    return badge(t.status(status), STATUS_ICONS[status], status_colour(status))
-
-
 def mode_label(t: Text, mode: Payee) -> str:
     return t(f"mode.{mode}")
 

@@ -12,6 +12,7 @@ from vidgen_core.app import Frame
 from vidgen_core.app.roles import Role
 from vidgen_core.errors import NotFound
 from vidgen_core.ui import component
+from vidgen_core.ui.acts import seen, unheard
 from vidgen_core.ui.media import frame_url, image_url, outside, poster_url
 from vidgen_core.ui.session import Visit, answered, here, keep
 from vidgen_core.ui.sign_in import may
@@ -19,8 +20,6 @@ from vidgen_core.ui.sign_in import may
 #: Frames on a wall; a project with more has several.
 PER_WALL: Final = 500
 _KEY: Final = "storyboard"
-#: Number of the last act of the component that was carried out.
-_SEEN: Final = "_storyboard_seen"
 #: Moves of this session that can be taken back: (project id, shot id, what it stood before).
 _MOVES: Final = "_storyboard_moves"
 _KEPT: Final = 100
@@ -65,7 +64,7 @@ def describe(visit: Visit, found: Sequence[Frame]) -> dict[str, Any]:
         "ratio": f"{width} / {height}" if height else "1",
         "movable": may(Role.MAKER),
         "undo": bool(_moves(visit)),
-        "seen": keep(_SEEN, 0),
+        "seen": seen(_KEY),
         "words": {name: t(f"storyboard.{name}") for name in _WORDS},
     }
 
@@ -94,16 +93,9 @@ def _act() -> None:
 
 
 def carry_out(visit: Visit, acts: Sequence[Mapping[str, Any]]) -> None:
-    """What the component says was done, oldest first: ``{"n": 8, "do": "move", "shot": 7, "before": 3}`` or ``undo``.
-
-    Acts come again until the component has heard that they were carried out; each is, once.
-    """
-    for act in acts:
-        number = act.get("n")
-        if isinstance(number, int) and number > keep(_SEEN, 0):
-            # Before it is tried: what was refused is not asked for again.
-            st.session_state[_SEEN] = number
-            _one(visit, act)
+    """What the component says was done, oldest first: ``{"n": 8, "do": "move", "shot": 7, "before": 3}`` or ``undo``."""
+    for act in unheard(_KEY, acts):
+        _one(visit, act)
 
 
 @answered

@@ -1,8 +1,4 @@
-"""What a visitor does with the takes on cards: choosing, rejecting, looking closer, and the ways on from a failure.
-
-Acts are numbered and come again until the component has heard that they were carried out, because of two triggers that meet
-in one run only the later one arrives; each is carried out once.
-"""
+"""What a visitor does with the takes on cards: choosing, rejecting, looking closer, and the ways on from a failure."""
 
 from __future__ import annotations
 
@@ -15,19 +11,13 @@ from vidgen_core.app import Step, StepName
 from vidgen_core.errors import NotFound
 from vidgen_core.models import Take, Task
 from vidgen_core.ui import bulk, confirm_price, history
-from vidgen_core.ui.session import Visit, answered, here, keep, tell
+from vidgen_core.ui.acts import unheard
+from vidgen_core.ui.session import Visit, answered, here, tell
 from vidgen_core.ui.shot_dialogs import ask_for_remote_id, ask_to_submit_again, show_facts
 
 #: Of the component.
 KEY: Final = "takes_told"
-#: Number of the last act that was carried out.
-_SEEN: Final = "_takes_seen"
 _SHOW_ALL: Final = "_all_takes_of"
-
-
-def seen() -> int:
-    """Number of the last act that was carried out."""
-    return int(keep(_SEEN, 0))
 
 
 def shows_all(shot_id: int) -> bool:
@@ -43,12 +33,8 @@ def came() -> None:
 
 def carry_out(visit: Visit, acts: Sequence[Mapping[str, Any]]) -> None:
     """What was done, oldest first: ``{"n": 8, "do": "choose", "take": 12}``, ``{…, "do": "step", "task": 7, "name": …}``."""
-    for act in acts:
-        number = act.get("n")
-        if isinstance(number, int) and number > seen():
-            # Before it is tried: what was refused, or has opened a dialog, is not asked for again.
-            st.session_state[_SEEN] = number
-            _one(visit, act)
+    for act in unheard(KEY, acts):
+        _one(visit, act)
 
 
 @answered

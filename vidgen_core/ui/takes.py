@@ -8,6 +8,7 @@ somebody may be typing, are left alone. Players, open menus and what has the foc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import streamlit as st
@@ -20,6 +21,7 @@ from vidgen_core.models import ENDED, Mode, Shot, Take, Task, TaskStatus
 from vidgen_core.money import Price
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
 from vidgen_core.ui import component, push, take_acts
+from vidgen_core.ui.acts import seen
 from vidgen_core.ui.labels import elapsed, status_colour, step_label, take_label
 from vidgen_core.ui.media import outside, poster_url, video_url, waiting_url
 from vidgen_core.ui.session import Visit, here, now, show_told
@@ -31,7 +33,8 @@ _FRAGMENT: Final = "takes"
 _NAME: Final = "takes"
 #: Seconds: how long a take has been at it grows without a change of the store.
 _SLOWLY: Final = 10
-_IDS: Final = "_takes_of_shots"
+#: Ids of the shots whose cards are on the page.
+_IDS: Final = "_cards"
 #: Words of providers that say no more than *generating*.
 _PLAIN_STAGES: Final = frozenset({"processing", "running", "in_progress", "generating", "rendering", "unknown"})
 _WORDS: Final = ("play", "stop_playing", "choose", "unchoose", "download", "confirm_price")
@@ -70,6 +73,11 @@ def show(shot_ids: Sequence[int]) -> None:
     _tell()
 
 
+def views() -> list[ShotView]:
+    """The shots of the page as they are now, from one question for all of them."""
+    return here().app.shots.views(st.session_state[_IDS])
+
+
 def place(shot: Shot, wishes: str) -> None:
     """Where the takes of a shot stand on its card.
 
@@ -81,23 +89,22 @@ def place(shot: Shot, wishes: str) -> None:
 @st.fragment(key=_FRAGMENT, run_every=_SLOWLY)
 def _tell() -> None:
     show_told()
-    visit = here()
-    views = visit.app.shots.views(st.session_state[_IDS])
-    component.mount(_NAME, take_acts.KEY, describe(visit, views), on_acts_change=take_acts.came)
+    component.mount(_NAME, take_acts.KEY, describe(here(), views()), on_acts_change=take_acts.came)
 
 
-def describe(visit: Visit, views: Sequence[ShotView]) -> dict[str, Any]:
+def describe(visit: Visit, shown: Sequence[ShotView]) -> dict[str, Any]:
     """Everything the component draws, as plain data."""
     t = visit.t
     looking = Looking(visit.app, t, may(Role.MAKER), visit.app.budget.table())
     return {
-        "seen": take_acts.seen(),
+        "seen": seen(take_acts.KEY),
         "below": outside(""),
-        "shots": [_shot(looking, view) for view in views],
+        "shots": [_shot(looking, view) for view in shown],
         "words": _words(t),
     }
 
 
+@cache
 def _words(t: Text) -> dict[str, Any]:
     """What many takes have in common, said once; ``{n}`` and ``{shot}`` are filled in the browser."""
     blanks = {"n": "{n}", "shot": "{shot}"}

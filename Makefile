@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 	--no-annotate --no-header
 
-.PHONY: run demo test check fix bench screenshots lock audit clean
+.PHONY: run demo test test-all check fix bench screenshots lock audit clean
 
 run: $(VENV)/.installed ## the dashboard, with a sample project that renders real videos offline
 	$(BIN)/vidgen serve
@@ -13,7 +13,10 @@ run: $(VENV)/.installed ## the dashboard, with a sample project that renders rea
 demo: $(VENV)/.installed ## the sample project rendered to MP4s without a screen
 	$(BIN)/vidgen demo
 
-test: $(VENV)/.installed-dev ## the whole suite
+test: $(VENV)/.installed-dev ## what CI runs: everything but the extended tests
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not extended"
+
+test-all: $(VENV)/.installed-dev ## the whole suite
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 check: $(VENV)/.installed-dev ## before each commit: format, lint, types, architecture, fast tests

@@ -24,6 +24,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            if item.get_closest_marker("smoke") is None:
+                item.add_marker(pytest.mark.extended)
             item.add_marker(pytest.mark.timeout(300))
             # A module stays on one core: its browser is opened once.
             item.add_marker(pytest.mark.xdist_group(item.path.stem))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import openpyxl
 import psutil
+import pytest
 from browser_studio import Studio, Visitors, go, picture, settled, until
 from playwright.sync_api import Page, expect
 
@@ -63,6 +64,7 @@ def test_five_hundred_pictures_become_shots_and_leave_the_memory(studio: Studio,
     assert left == []
 
 
+@pytest.mark.smoke
 def test_a_workbook_is_looked_at_row_by_row_and_added_once(studio: Studio, page: Page, tmp_path: Path) -> None:
     project = studio.project("workbook", 0)
     book = openpyxl.Workbook()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from browser_studio import (
     Studio,
     Visitors,
@@ -29,6 +30,7 @@ from vidgen_core.rehearsal.server import RehearsalServer
 from vidgen_core.ui.shell import PAGES
 
 
+@pytest.mark.smoke
 def test_a_fresh_server_may_be_met_by_a_deep_link_to_any_screen(tmp_path: Path, visitor: Visitors) -> None:
     home, t = tmp_path / "home", get_text("en")
     with Vidgen.open(Locations(home)) as vidgen:
@@ -51,6 +53,7 @@ def test_a_fresh_server_may_be_met_by_a_deep_link_to_any_screen(tmp_path: Path, 
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
+@pytest.mark.smoke
 def test_two_tabs_of_one_browser_keep_their_own_language_filter_and_project(studio: Studio, visitor: Visitors) -> None:
     one, other = studio.project("tab one", 2), studio.project("tab two", 2)
     left = go(visitor(), studio.at(one))
@@ -125,6 +128,7 @@ def test_what_was_not_submitted_is_cancelled_free_of_charge(studio: Studio, page
         studio.vidgen.runner.resume()
 
 
+@pytest.mark.smoke
 def test_giving_up_says_what_it_may_cost_and_stops_waiting(tmp_path: Path, visitor: Visitors) -> None:
     home, log = tmp_path / "home", tmp_path / "log"
     with RehearsalServer(RehearsalOptions(videos="shared", job_seconds=(300, 300))) as provider:
@@ -176,6 +180,7 @@ def test_a_server_that_comes_back_finds_its_page_waiting(tmp_path: Path, visitor
         visitor.complaints.clear()
 
 
+@pytest.mark.smoke
 def test_a_phone_goes_from_shot_to_playing_take(studio: Studio, visitor: Visitors) -> None:
     project = studio.project("phone", 1)
     [shot] = studio.vidgen.shots.ids(project.id)

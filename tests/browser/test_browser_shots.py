@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from browser_studio import Studio, Visitors, add_tasks, card, fail, go, picture, plays, settled, until
 from playwright.sync_api import Page, expect
 
@@ -17,6 +18,7 @@ def statuses(studio: Studio, project_id: int) -> dict[TaskStatus, int]:
     return studio.vidgen.tasks.counts(project_id)
 
 
+@pytest.mark.smoke
 def test_three_clicks_in_a_row_make_nine_takes(studio: Studio, page: Page) -> None:
     project = studio.project("three clicks")
     shots = studio.vidgen.shots.ids(project.id)
@@ -51,6 +53,7 @@ def test_ten_clicks_in_a_second_lose_none(studio: Studio, page: Page) -> None:
     assert sum(statuses(studio, project.id).values()) == 30
 
 
+@pytest.mark.smoke
 def test_a_half_typed_prompt_outlives_the_takes_that_finish_around_it(studio: Studio, page: Page) -> None:
     project = studio.project("typing", 2)
     first, second = studio.vidgen.shots.ids(project.id)
@@ -90,6 +93,7 @@ def test_a_prompt_changed_elsewhere_meanwhile_costs_neither_text(studio: Studio,
     expect(card(page, shot).get_by_role("button", name="Keep mine")).to_have_count(0)
 
 
+@pytest.mark.smoke
 def test_a_take_plays_in_place_and_only_one_at_a_time(studio: Studio, page: Page) -> None:
     project = studio.project("play", 2)
     first, second = studio.vidgen.shots.ids(project.id)
@@ -179,6 +183,7 @@ def test_a_filter_is_kept_in_the_address_in_no_language(studio: Studio, visitor:
     expect(chinese.get_by_role("radio", name="未生成")).to_be_checked()
 
 
+@pytest.mark.smoke
 def test_a_picture_and_a_prompt_become_a_shot(studio: Studio, page: Page) -> None:
     project = studio.project("adding", 0)
     go(page, studio.at(project))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 
+import pytest
 from browser_studio import Studio, go, until
 from playwright.sync_api import Page, expect
 
@@ -22,6 +23,7 @@ def film(studio: Studio, page: Page, name: str) -> Project:
     return project
 
 
+@pytest.mark.smoke
 def test_a_zip_is_exported_and_downloaded(studio: Studio, page: Page) -> None:
     project = film(studio, page, "export zip")
     go(page, studio.at(project, "export"))

@@ -62,6 +62,7 @@ def test_takes_play_in_step_and_again_from_the_start(
     assert apart < 0.25
 
 
+@pytest.mark.smoke
 def test_keys_choose_reject_and_go_on(studio: Studio, project: Project, shots: list[int], page: Page) -> None:
     first, second, third, _ = shots
     go(page, studio.at(project, "pick"))

@@ -63,6 +63,7 @@ def test_a_half_typed_dialog_outlives_the_takes_that_finish_around_it(
 
 
 @pytest.mark.usefixtures("put_back")
+@pytest.mark.smoke
 def test_the_dialog_saves_and_a_wrong_value_is_named(studio: Studio, page: Page) -> None:
     go(page, studio.at(studio.project("saving", 1)))
     open_dialog(page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser_studio import Studio, Visitors, go, picture, until
 from playwright.sync_api import CDPSession, FloatRect, Locator, Page, expect
@@ -47,6 +48,7 @@ def drag(page: Page, what: Locator, to: Locator, side: float = 0.1) -> None:
     page.mouse.up()
 
 
+@pytest.mark.smoke
 def test_frames_are_dragged_carried_and_put_back(
     studio: Studio, visitor: Visitors, keep_picture: Callable[[Page, str], None]
 ) -> None:

@@ -159,6 +159,9 @@ YUNWU_PLACES: dict[str, Callable[[State], str]] = {
     "data.output": lambda s: s["data"]["output"],
     "data.list": lambda s: s["data"][0]["url"],
     "output.url": lambda s: s["output"]["url"],
+    "content.video_url": lambda s: s["content"]["video_url"],
+    "data.task_result.videos.*.url": lambda s: s["data"]["task_result"]["videos"][0]["url"],
+    "outputs.*": lambda s: s["outputs"][0],
 }
 
 
@@ -182,6 +185,65 @@ def test_kies_links_stand_where_the_tag_says(wire: Wire) -> None:
         ),
     ]
     assert [wire.fetch(find(state)).status_code for state, find in places] == [200] * 6
+
+
+def test_kies_links_may_stand_anywhere(wire: Wire) -> None:
+    veo_answer = veo_state(wire, "[[url-in:video.files.*.href]]", ENDED)["response"]
+    link_of_veo = veo_answer["video"]["files"][0]["href"]
+    assert "resultUrls" not in veo_answer
+    link_of_task = json.loads(task_state(wire, "[[url-in:works.*.resource]]", ENDED)["resultJson"])["works"][0][
+        "resource"
+    ]
+    assert [wire.fetch(link).status_code for link in (link_of_veo, link_of_task)] == [200, 200]
+
+
+@pytest.mark.parametrize("state_of", [yunwu_state, veo_state])
+def test_a_link_is_written_as_the_tag_says(wire: Wire, state_of: Callable[..., State]) -> None:
+    def written(way: str) -> str:
+        state = state_of(wire, f"[[link-as:{way}]]", ENDED)
+        return str(state["video_url"] if "video_url" in state else state["response"]["resultUrls"][0])
+
+    host = wire.url.removeprefix("http:")
+    links = {way: written(way) for way in ("relative", "host", "capitals", "blanks", "key")}
+    assert links["relative"].startswith("/")
+    assert links["host"].startswith(f"{host}/")
+    assert links["capitals"].startswith(f"HTTP:{host}/")
+    assert links["blanks"].startswith(f" \nhttp:{host}/")
+    assert links["blanks"].endswith("\t\n")
+    asked = [links["relative"], links["blanks"].strip(), links["key"]]
+    assert [wire.fetch(link).status_code for link in asked] == [200, 200, 401]
+    assert wire.http.get(links["key"]).status_code == 200
+    assert wire.server.stats()["downloads_with_authorization"] == 0
+
+
+@pytest.mark.parametrize("state_of", [yunwu_state, veo_state, task_state])
+def test_an_end_may_be_a_marker_alone(wire: Wire, state_of: Callable[..., State]) -> None:
+    words = {"status", "successFlag", "state"}
+    for age, done in ((RUNNING, False), (ENDED, True)):
+        state = state_of(wire, "[[done-marker]]", age)
+        assert (state["done"], words & set(state)) == (done, set())
+    assert "mp4" in json.dumps(state)
+    filtered = state_of(wire, "[[filtered-count]]", ENDED)
+    assert (filtered["done"], words & set(filtered)) == (True, set())
+    assert "raiMediaFilteredCount" in json.dumps(filtered)
+    assert "mp4" not in json.dumps(filtered)
+
+
+def test_yunwus_status_stands_where_the_tag_says(wire: Wire) -> None:
+    state = yunwu_state(wire, "[[status-in:a.b]]", ENDED)
+    assert ("status" in state, state["a"]["b"]) == (False, "completed")
+    assert yunwu_state(wire, "[[status-in]]", RUNNING)["output"]["task_status"] != "completed"
+
+
+@pytest.mark.parametrize("look", [yunwu, veo, task])
+@pytest.mark.parametrize("when", ["3600", "999999999", "Fri, 31 Dec 9999 23:59:59 GMT", "soon"])
+def test_the_first_look_may_name_any_time_to_wait(
+    wire: Wire, look: Callable[..., Callable[[], httpx.Response]], when: str
+) -> None:
+    ask = look(wire, f"[[poll-retry-after:{when}]]", ENDED)
+    first, second = ask(), ask()
+    assert (first.status_code, first.headers["retry-after"]) == (429, when)
+    assert "mp4" in second.text
 
 
 def test_the_1080p_file_takes_its_time(wire: Wire) -> None:
@@ -223,6 +285,27 @@ def test_a_job_fails_with_its_reason_and_its_money(wire: Wire, name: str) -> Non
     stats = wire.server.stats()
     assert stats["charged"] == {YUNWU: 0.4, KIE: 120.0}
     assert stats["refunded"] == (stats["charged"] if refunded else {})
+
+
+@pytest.mark.parametrize("state_of", [yunwu_state, veo_state, task_state])
+def test_a_job_fails_with_any_words(wire: Wire, state_of: Callable[..., State]) -> None:
+    said = "duration must be between 4 and 8 seconds"
+    assert said in json.dumps(state_of(wire, f"[[failed-words:{said}]]", ENDED))
+    assert "No video could be generated" in json.dumps(state_of(wire, "[[failed-words]]", ENDED))
+    odd = json.dumps(state_of(wire, "[[failed-odd-text]]", ENDED), ensure_ascii=False)
+    assert "²" in odd
+    assert "\ud83d" in odd
+    stats = wire.server.stats()
+    assert stats["refunded"] == stats["charged"]
+
+
+@pytest.mark.parametrize("look", [yunwu, veo, task])
+def test_a_failure_repeats_the_key_so_that_only_a_parser_finds_it(
+    wire: Wire, look: Callable[..., Callable[[], httpx.Response]]
+) -> None:
+    reply = look(wire, "[[failed-echo-key]]", ENDED)()
+    assert "sk-good" not in reply.text
+    assert json.dumps(reply.json()).count("sk-good") == 3
 
 
 ERROR_PLACES: dict[str, Callable[[State], str]] = {
@@ -274,8 +357,10 @@ def test_every_fault_of_looks_and_results_is_tested() -> None:
     looks = {*DISTURBANCES, "poll-reset", "slow-poll", "progress-percent", "progress-missing", "progress-null"}
     looks |= {"status-unknown", "status-missing", "status-nested", "status-uppercase", "id-without-prefix"}
     looks |= {"upsampling-completed", "url-late", "url-in", "hd-processing"}
+    looks |= {"status-in", "poll-retry-after", "link-as", "done-marker"}
     results = {*FAILURES, "error-in", "completed-without-url", "moderated-silent", "cancelled", "stuck", "slow"}
-    in_downloads, at_lovart = {"identical-file", "wrong-ratio"}, {"upside-down"}
+    results |= {"failed-words", "failed-odd-text", "failed-echo-key", "filtered-count"}
+    in_downloads, at_lovart = {"identical-file", "same-clip", "wrong-ratio"}, {"upside-down"}
     assert looks == {fault.name for fault in CATALOGUE.values() if fault.verb is Verb.POLL}
     assert results | in_downloads | at_lovart == {
         fault.name for fault in CATALOGUE.values() if fault.verb is Verb.RESULT

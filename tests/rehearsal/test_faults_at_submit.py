@@ -45,6 +45,12 @@ YUNWU_SAYS = {
     "server-error": (500, '"code":null'),
     "bad-gateway": (502, "<html>"),
     "html": (200, "<html>"),
+    "refusal-inside": (451, "InvalidParameter"),
+    "business-code": (200, '"code": -2001'),
+    "limit-as-429": (429, "exceeds the limit of 6s"),
+    "retry-after": (429, "您已达到总请求数限制"),
+    "odd-text": (400, "ud83d"),
+    "echo-key": (400, "rejected by the upstream"),
 }
 #: Fault → HTTP status, code in the body (None: no JSON), words of the body.
 KIE_SAYS = {
@@ -67,9 +73,17 @@ KIE_SAYS = {
     "server-error": (200, 500, "Server exception"),
     "bad-gateway": (502, None, "<html>"),
     "html": (200, None, "<html>"),
+    "refusal-inside": (200, 451, "InvalidParameter"),
+    "business-code": (200, -2001, "4013"),
+    "limit-as-429": (200, 429, "exceeds the limit of 6s"),
+    "retry-after": (429, 429, "Too many requests"),
+    "odd-text": (200, 400, "ud83d"),
+    "echo-key": (200, 400, "rejected by the upstream"),
 }
 #: These have tests of their own below.
-CONNECTION = {"reset-before-accept", "slow-accept"}
+CONNECTION = {"reset-before-accept", "slow-accept", "colleague-in-log"}
+#: Refusals that name a time.
+TIMED = {"rate-limit-retry-after", "retry-after"}
 
 
 def refusals(provider: str) -> list[str]:
@@ -87,7 +101,7 @@ def test_yunwu_refuses_in_its_own_words(wire: Wire, name: str) -> None:
     reply = wire.yunwu_submit(f"a cat [[{name}]]")
     assert reply.status_code == status
     assert words in reply.text
-    assert ("retry-after" in reply.headers) == (name == "rate-limit-retry-after")
+    assert ("retry-after" in reply.headers) == (name in TIMED)
     stats = wire.server.stats()
     assert (stats["submits_total"], stats["accepted_total"]) == (1, 0)
     assert stats["charged"].get(YUNWU, 0) == (0.4 if name == "violation-fee" else 0)
@@ -96,11 +110,11 @@ def test_yunwu_refuses_in_its_own_words(wire: Wire, name: str) -> None:
 @pytest.mark.parametrize("name", refusals(KIE))
 def test_kie_refuses_in_its_own_words(wire: Wire, name: str) -> None:
     status, code, words = KIE_SAYS[name]
-    for reply in (wire.veo_submit(f"a cat [[{name}]]"), wire.task_submit(f"a cat [[{name}]]")):
+    for reply in (wire.veo_submit(f"a cat [[{name}]]"), wire.task_submit(f"a dog [[{name}]]")):
         assert reply.status_code == status
         assert words in reply.text
         assert code is None or reply.json()["code"] == code
-        assert ("retry-after" in reply.headers) == (name == "rate-limit-retry-after")
+        assert ("retry-after" in reply.headers) == (name in TIMED)
     stats = wire.server.stats()
     assert (stats["submits_total"], stats["accepted_total"], stats["charged"]) == (2, 0, {})
 
@@ -206,7 +220,7 @@ def test_yunwus_times_are_seconds_for_grok_and_milliseconds_for_others_unless_to
 
 def test_every_fault_of_an_answer_is_tested_here() -> None:
     tested = {*ANSWERS, "reset-after-accept", "close-after-accept", "slow-answer", "reply-task-id", "reply-data-id"}
-    tested |= {"reply-seconds", "reply-milliseconds"}
+    tested |= {"reply-seconds", "reply-milliseconds", "queued-words", "id-nan", "id-number"}
     # What only image endpoints do is tested with the provider that asks them.
     videos = [fault for fault in CATALOGUE.values() if fault.providers != (IMAGES,)]
     assert tested == {fault.name for fault in videos if fault.verb is Verb.ANSWER}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
+import av
 import httpx
 import pytest
 from rehearsal_wire import Wire, decode
@@ -122,6 +124,49 @@ def test_different_prompts_can_get_the_same_clip(wire: Wire, link_of: Callable[[
     assert len(files) == 1
 
 
+def test_the_same_clip_can_be_another_file_for_each_job(wire: Wire, link_of: Callable[[str], str]) -> None:
+    one, other = (wire.fetch(link_of(f"{prompt} [[same-clip]]")).content for prompt in ("one", "two"))
+    assert one != other
+    assert packets(one) == packets(other)
+
+
+def packets(data: bytes) -> list[bytes]:
+    with av.open(io.BytesIO(data)) as container:
+        return [bytes(packet) for packet in container.demux(video=0)]
+
+
+def test_a_body_can_come_a_byte_at_a_time(wire: Wire, link_of: Callable[[str], str]) -> None:
+    with wire.bare.stream("GET", link_of("[[trickle:0.001]]")) as reply:
+        pieces = reply.iter_raw()
+        assert all(len(next(pieces)) <= 64 for _ in range(5))
+
+
+def test_a_body_can_have_no_end(wire: Wire, link_of: Callable[[str], str]) -> None:
+    got = 0
+    with wire.bare.stream("GET", link_of("[[endless-body]]")) as reply:
+        assert "content-length" not in reply.headers
+        for piece in reply.iter_raw():
+            got += len(piece)
+            if got > 8_000_000:
+                break
+    assert got > 8_000_000
+    assert wire.server.stats()["downloads_total"] == 1
+
+
+def test_a_length_can_promise_ten_terabytes(wire: Wire, link_of: Callable[[str], str]) -> None:
+    for tag, promised in (("huge-length", 10**13), ("huge-length:4000000", 4_000_000)):
+        with wire.bare.stream("GET", link_of(f"[[{tag}]]")) as reply:
+            assert int(reply.headers["content-length"]) == promised
+            assert next(reply.iter_raw())[4:8] == b"ftyp"
+
+
+def test_a_file_can_come_in_gzip(wire: Wire, link_of: Callable[[str], str]) -> None:
+    reply = wire.fetch(link_of("[[gzip-file]]"))
+    assert reply.headers["content-encoding"] == "gzip"
+    assert int(reply.headers["content-length"]) != len(reply.content)
+    assert decode(reply.content)[2] == 1.0
+
+
 def test_a_video_can_lie_down(wire: Wire, link_of: Callable[[str], str]) -> None:
     width, height, _seconds = decode(wire.fetch(link_of("[[wrong-ratio]]")).content)
     assert width > height
@@ -134,4 +179,5 @@ def test_every_fault_of_downloads_is_tested() -> None:
     tested = {"link-404", "download-500", "download-reset", "link-expired", "link-dead", "download-redirect"}
     tested |= {"truncated", "truncated-reset", "truncated-file", "empty-file", "html-file", "garbage-file"}
     tested |= {"slow-body", "stalled-body", "no-range", "no-length"}
+    tested |= {"trickle", "endless-body", "huge-length", "gzip-file"}
     assert tested == {fault.name for fault in CATALOGUE.values() if fault.verb is Verb.DOWNLOAD}

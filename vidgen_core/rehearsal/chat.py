@@ -18,9 +18,10 @@ from starlette.routing import Route
 from vidgen_core.rehearsal import images
 from vidgen_core.rehearsal.accounts import verdict
 from vidgen_core.rehearsal.faults import CATALOGUE, CHAT
+from vidgen_core.rehearsal.messages import ODD_TEXT, said
 from vidgen_core.rehearsal.pictures import from_data_uri, is_data_uri
 from vidgen_core.rehearsal.submissions import Arrival, arrive, proxy_page, rehearsal_of
-from vidgen_core.rehearsal.wire import Hangup, Late, Piece, Pieces
+from vidgen_core.rehearsal.wire import AnyJSON, Hangup, Late, Piece, Pieces
 
 _TAG: Final = re.compile(r"\[\[[^\[\]]*\]\]")
 #: Lines of a script in which nothing is seen or heard.
@@ -42,6 +43,7 @@ _REFUSALS: Final = {
     "chat-key-invalid": (401, "无效的令牌", "invalid_api_key"),
     "chat-rate-limit": (429, "Rate limit reached for requests", "rate_limit_exceeded"),
     "chat-content": (400, "Your request was rejected by our safety system", "content_policy_violation"),
+    "chat-no-money": (403, "Insufficient credits. Please top up.", None),
     "chat-no-format": (400, "'response_format' of type 'json_schema' is not supported with this model", None),
     "chat-no-vision": (400, "This model does not support image_url", None),
 }
@@ -61,9 +63,9 @@ async def complete(request: Request) -> Response:
         return _error(*_REFUSALS.get(born_with, _REFUSALS["key-invalid"]))
     if not words or not isinstance(body.get("model"), str):
         return _error(400, "messages and model are required", "invalid_request")
-    for fault in ("chat-key-invalid", "chat-rate-limit", "chat-content", "chat-no-format", "chat-no-vision"):
-        if fault in arrival.faults and _befalls(fault, body, pictures):
-            return _error(*_REFUSALS[fault])
+    refused = _refused(arrival, body, pictures)
+    if refused is not None:
+        return refused
     rehearsal = rehearsal_of(request)
     for picture in pictures:
         seen = await asyncio.to_thread(from_data_uri, picture)
@@ -104,6 +106,26 @@ def _question(body: dict[str, Any]) -> tuple[str, list[str]]:
     return words, [link for link in links if is_data_uri(link)]
 
 
+def _refused(arrival: Arrival, body: dict[str, Any], pictures: list[str]) -> Response | None:
+    """The answer of a fault that answers nothing; None without one."""
+    for fault in arrival.faults:
+        if fault in _REFUSALS and _befalls(fault, body, pictures):
+            return _error(*_REFUSALS[fault])
+        found = said(fault.removeprefix("chat-"), arrival.argument(fault), arrival.sent_key)
+        if found is not None and found.status == 200:
+            return AnyJSON({"code": found.code, "message": found.message, "data": None})
+        if found is not None and fault != "chat-odd-text":
+            error = {"message": found.message, "type": "upstream_error", "code": found.code}
+            return AnyJSON({"error": error}, found.status, escaped=arrival.sent_key if "echo" in fault else "")
+    if "chat-retry-after" in arrival.faults and arrival.number == 1:
+        answer = _error(*_REFUSALS["chat-rate-limit"])
+        answer.headers["Retry-After"] = arrival.argument("chat-retry-after")
+        return answer
+    if "chat-queued-words" in arrival.faults:
+        return AnyJSON({"code": "", "message": arrival.argument("chat-queued-words"), "data": None})
+    return None
+
+
 def _befalls(fault: str, body: dict[str, Any], pictures: list[str]) -> bool:
     if fault == "chat-no-format":
         return "response_format" in body
@@ -114,7 +136,10 @@ def _befalls(fault: str, body: dict[str, Any], pictures: list[str]) -> bool:
 
 
 def _completion(body: dict[str, Any], words: str, arrival: Arrival) -> dict[str, Any]:
-    text, finish = _spoilt(_answer(words, body, arrival), arrival)
+    answer = _answer(words, body, arrival)
+    if "chat-odd-text" in arrival.faults and "prompt" in answer:
+        answer["prompt"] += ODD_TEXT
+    text, finish = _spoilt(answer, arrival)
     message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
     if "chat-refusal" in arrival.faults:
         message = {"role": "assistant", "content": None, "refusal": "I'm sorry, but I can't help with that."}
@@ -122,8 +147,8 @@ def _completion(body: dict[str, Any], words: str, arrival: Arrival) -> dict[str,
     usage = {"prompt_tokens": sent // 2, "completion_tokens": len(text) // 2, "total_tokens": (sent + len(text)) // 2}
     choice = {"index": 0, "message": message, "finish_reason": finish}
     choices = [] if "chat-empty" in arrival.faults else [choice]
-    answer = {"id": f"chatcmpl-{arrival.request_id}", "object": "chat.completion", "model": body["model"]}
-    return answer | {"choices": choices, "usage": usage}
+    head = {"id": f"chatcmpl-{arrival.request_id}", "object": "chat.completion", "model": body["model"]}
+    return head | {"choices": choices, "usage": usage}
 
 
 def _answer(words: str, body: dict[str, Any], arrival: Arrival) -> dict[str, Any]:
@@ -192,7 +217,7 @@ def _sent(completion: dict[str, Any], arrival: Arrival) -> Response:
         pause = _number(arrival, "chat-drip")
         drips = [Piece(data[at : at + _BYTES_A_DRIP], pause) for at in range(0, len(data), _BYTES_A_DRIP)]
         return Pieces(drips, headers={"Content-Type": "application/json", "Content-Length": str(len(data))})
-    answer = JSONResponse(completion)
+    answer = AnyJSON(completion)
     return Late(answer, _number(arrival, "chat-slow")) if "chat-slow" in faults else answer
 
 

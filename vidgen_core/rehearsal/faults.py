@@ -134,6 +134,33 @@ _SUBMIT: Final = (
     Fault("bad-gateway", Verb.SUBMIT, "HTML with status ARG from a proxy; no job exists.", default="502"),
     Fault("html", Verb.SUBMIT, "200 with an HTML page instead of JSON; no job exists."),
     Fault("reset-before-accept", Verb.SUBMIT, "The connection is reset; no job exists."),
+    Fault(
+        "refusal-inside",
+        Verb.SUBMIT,
+        "451 (KIE: code 451) with the upstream's refusal as JSON text: `parameter`, `moderation` or `money`.",
+        default="parameter",
+    ),
+    Fault("business-code", Verb.SUBMIT, "200 with `code: -2001` and no data: refused."),
+    Fault(
+        "limit-as-429",
+        Verb.SUBMIT,
+        "429 that means a wrong value, in the words ARG and without a code for it.",
+        default="video duration 15s exceeds the limit of 6s for this account tier",
+    ),
+    Fault(
+        "retry-after",
+        Verb.SUBMIT,
+        "The first submit of the prompt is answered 429 with `Retry-After: ARG`.",
+        default="3600",
+    ),
+    Fault("odd-text", Verb.SUBMIT, "Refused with code `²` and text that no database can keep."),
+    Fault("echo-key", Verb.SUBMIT, "Refused with an error that repeats the caller's key in several forms."),
+    Fault(
+        "colleague-in-log",
+        Verb.SUBMIT,
+        "The connection is reset, no job exists; the log has a job of other words on the same key and model.",
+        providers=(YUNWU,),
+    ),
     Fault("slow-accept", Verb.SUBMIT, "The job comes to exist only ARG seconds after the request.", default="30"),
 )
 
@@ -145,6 +172,14 @@ _ANSWER: Final = (
     Fault("html-after-accept", Verb.ANSWER, "The job exists; the answer is 200 with an HTML page."),
     Fault("empty-after-accept", Verb.ANSWER, "The job exists; the answer is 200 with no body."),
     Fault("no-task-id", Verb.ANSWER, "The job exists; the answer is JSON that names no job."),
+    Fault(
+        "queued-words",
+        Verb.ANSWER,
+        "The job exists; the answer is 200 with the words ARG and names no job.",
+        default="The server is busy, your task is in the queue",
+    ),
+    Fault("id-nan", Verb.ANSWER, "The job exists; its id in the answer is NaN.", providers=BOTH),
+    Fault("id-number", Verb.ANSWER, "The job's id is a whole number.", providers=BOTH),
     Fault("slow-answer", Verb.ANSWER, "The job exists at once; the answer comes ARG seconds later.", default="30"),
     Fault("reply-task-id", Verb.ANSWER, "The id comes as `task_id` (KIE: `data.task_id`).", providers=BOTH),
     Fault("reply-data-id", Verb.ANSWER, "The id comes as `data.task_id` (KIE: `data.recordId`).", providers=BOTH),
@@ -170,6 +205,21 @@ _POLL: Final = (
     Fault("status-unknown", Verb.POLL, "While it runs, its status is a word nobody knows."),
     Fault("status-missing", Verb.POLL, "While it runs, no status is named."),
     Fault("url-late", Verb.POLL, "The first ARG looks after its end say success without a link.", default="2"),
+    Fault(
+        "poll-retry-after",
+        Verb.POLL,
+        "The first look is answered 429 with `Retry-After: ARG`.",
+        default="3600",
+    ),
+    Fault("done-marker", Verb.POLL, "No status is named; the end is `done: true`.", providers=BOTH),
+    Fault(
+        "link-as",
+        Verb.POLL,
+        "The link is written `relative`, as `host` (`//host/…`), in `capitals`, between `blanks`, or with a `key`: "
+        "relative to the API and only for the key that ordered.",
+        providers=BOTH,
+        default="relative",
+    ),
     Fault("url-in", Verb.POLL, "The link stands at ARG instead of its usual place.", providers=BOTH, default="url"),
     *_only(
         YUNWU,
@@ -178,6 +228,13 @@ _POLL: Final = (
         status_nested="The status stands at `data.status`.",
         status_uppercase="Status words are those of the task table: NOT_START, IN_PROGRESS, SUCCESS, FAILURE.",
         upsampling_completed="Its last running word is `video_upsampling_completed`, without a link.",
+    ),
+    Fault(
+        "status-in",
+        Verb.POLL,
+        "The status stands at ARG instead of `status`.",
+        providers=(YUNWU,),
+        default="output.task_status",
     ),
     Fault(
         "hd-processing",
@@ -195,10 +252,29 @@ _RESULT: Final = (
     Fault("failed-overloaded", Verb.RESULT, "The job fails because the upstream is saturated; the money comes back."),
     Fault("failed-timeout", Verb.RESULT, "The job fails of the provider's own deadline; the money comes back."),
     Fault("moderated-output", Verb.RESULT, "The job fails because its video is refused; the money comes back."),
+    Fault(
+        "failed-words",
+        Verb.RESULT,
+        "The job fails with the words ARG and no code for them; the money comes back.",
+        default="No video could be generated for this prompt. You will not be charged.",
+    ),
+    Fault(
+        "failed-odd-text",
+        Verb.RESULT,
+        "The job fails with code `²` and text that no database can keep; the money comes back.",
+    ),
+    Fault("failed-echo-key", Verb.RESULT, "The job fails and repeats the caller's key; the money comes back."),
+    Fault(
+        "filtered-count",
+        Verb.RESULT,
+        "No status is named; the end is `done: true` with `raiMediaFilteredCount: 1`; the money comes back.",
+        providers=BOTH,
+    ),
     Fault("completed-without-url", Verb.RESULT, "The job says success for ever without naming a link."),
     Fault("stuck", Verb.RESULT, "The job runs for ever."),
     Fault("slow", Verb.RESULT, "The job takes ARG seconds.", default="600"),
     Fault("identical-file", Verb.RESULT, "The video is the same stock clip for every prompt."),
+    Fault("same-clip", Verb.RESULT, "The video is the same stock clip for every prompt, in another file for each job."),
     Fault("upside-down", Verb.RESULT, "The video shows the picture upside down."),
     Fault("wrong-ratio", Verb.RESULT, "The video stands where it should lie, or lies where it should stand."),
     *_only(
@@ -231,6 +307,15 @@ _DOWNLOAD: Final = (
     Fault("garbage-file", Verb.DOWNLOAD, "The file is noise that calls itself video/mp4."),
     Fault("slow-body", Verb.DOWNLOAD, "The body trickles: a kilobyte each ARG seconds.", default="1"),
     Fault("stalled-body", Verb.DOWNLOAD, "Half the body comes, the rest ARG seconds later.", default="60"),
+    Fault("trickle", Verb.DOWNLOAD, "The body comes a byte each ARG seconds.", default="5"),
+    Fault("endless-body", Verb.DOWNLOAD, "The length is not named and the body never ends."),
+    Fault(
+        "huge-length",
+        Verb.DOWNLOAD,
+        "The length is named as ARG bytes; the file comes and then nothing more.",
+        default="10000000000000",
+    ),
+    Fault("gzip-file", Verb.DOWNLOAD, "The body is the file in gzip, named in `Content-Encoding`."),
     Fault("no-range", Verb.DOWNLOAD, "Range is ignored: the whole file comes, 200."),
     Fault("no-length", Verb.DOWNLOAD, "The length is not named."),
 )
@@ -239,6 +324,12 @@ _OTHER: Final = (
     Fault("upload-500", Verb.UPLOAD, "An upload fails: code 500. By share only.", providers=(KIE, LOVART)),
     Fault(
         "upload-html", Verb.UPLOAD, "An upload is answered with an HTML page. By share only.", providers=(KIE, LOVART)
+    ),
+    Fault(
+        "upload-no-money",
+        Verb.UPLOAD,
+        "An upload is refused for money: HTTP 403, insufficient credits. By share only.",
+        providers=(KIE, LOVART),
     ),
     Fault("upload-file-url", Verb.UPLOAD, "The link comes as `fileUrl`. By share only.", providers=(KIE,)),
     Fault("balance-unknown", Verb.ACCOUNT, "The balance cannot be asked for. By share only.", providers=BOTH),
@@ -286,6 +377,7 @@ _IMAGES: Final = (
         not_a_picture="What is called a picture is none.",
         as_link="The answer names a link instead of the picture's bytes.",
         link_gone="The answer names a link that answers 404.",
+        link_relative="The answer names a link relative to the API's host.",
         in_parts="A chat model sends the picture as a part of its content instead of in Markdown.",
         in_images="A chat model sends the picture in `message.images`.",
     ),
@@ -312,6 +404,30 @@ _CHAT: Final = (
         chat_wild_values="Lengths and ratios are no lengths and ratios.",
         chat_empty="200 without a choice.",
         chat_lost="The answer was made and charged; the connection is reset unanswered.",
+    ),
+    *_only(
+        CHAT,
+        Verb.CHAT,
+        chat_no_money="403: the credits are not enough.",
+        chat_business_code="200 with `code: -2001` and no choice.",
+        chat_odd_text="The answer has a lone surrogate and control characters in its words.",
+        chat_echo_key="400 with an error that repeats the caller's key in several forms.",
+    ),
+    Fault(
+        "chat-refusal-inside",
+        Verb.CHAT,
+        "451 with the upstream's refusal as JSON text: `parameter`, `moderation` or `money`.",
+        (CHAT,),
+        "parameter",
+    ),
+    Fault(
+        "chat-limit-as-429", Verb.CHAT, "429 that means a wrong value, in the words ARG.", (CHAT,), "prompt is too long"
+    ),
+    Fault(
+        "chat-retry-after", Verb.CHAT, "The first question is answered 429 with `Retry-After: ARG`.", (CHAT,), "3600"
+    ),
+    Fault(
+        "chat-queued-words", Verb.CHAT, "200 with the words ARG and no choice.", (CHAT,), "in the queue, please wait"
     ),
     Fault("chat-gateway", Verb.CHAT, "The answer was made; a proxy answers HTML with status ARG.", (CHAT,), "504"),
     Fault("chat-slow", Verb.CHAT, "The answer comes ARG seconds late.", (CHAT,), "30"),

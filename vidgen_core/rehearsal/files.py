@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+from itertools import chain, repeat
 from random import Random
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from vidgen_core.rehearsal.jobs import Job, Stage
 from vidgen_core.rehearsal.ranges import Unsatisfiable, parse
 from vidgen_core.rehearsal.state import Rehearsal
-from vidgen_core.rehearsal.submissions import proxy_page, rehearsal_of
+from vidgen_core.rehearsal.submissions import key_of, proxy_page, rehearsal_of
 from vidgen_core.rehearsal.wire import Hangup, Piece, Pieces
 
 #: Bytes of one step of a body that trickles, and of one that does not.
 _TRICKLE: Final = 1024
 _STEP: Final = 256 * 1024
 _GARBAGE: Final = 65_536
+#: Seconds between the pieces of a body without end, and before a promise of more is broken.
+_BREATH: Final = 0.001
+_HUGE_WAIT: Final = 3600.0
 
 
 async def download(request: Request) -> Response:
     """The bytes of a finished job."""
     rehearsal = rehearsal_of(request)
     rehearsal.counters.downloads_total += 1
-    if "authorization" in request.headers:
+    job = rehearsal.jobs.of_file(request.path_params["file_id"])
+    if job is not None and job.has("link-as") and job.argument("link-as") == "key":
+        if key_of(request) != job.key:
+            return JSONResponse({"error": {"message": "invalid api key", "code": "invalid_api_key"}}, status_code=401)
+    elif "authorization" in request.headers:
         rehearsal.counters.downloads_with_authorization += 1
         if rehearsal.options.refuse_authorization:
             return PlainTextResponse("Only one auth mechanism allowed", status_code=400)
-    job = rehearsal.jobs.of_file(request.path_params["file_id"])
     if job is None or job.stage(rehearsal.now()) is not Stage.SUCCEEDED:
         return PlainTextResponse("NoSuchKey", status_code=404)
     return _refused(request, job, rehearsal) or await _body(request, job, rehearsal)
@@ -87,8 +95,12 @@ async def _body(request: Request, job: Job, rehearsal: Rehearsal) -> Response:
         data, status = data[first : last + 1], 206
     if job.has("no-range"):
         del headers["Accept-Ranges"]
-    if not job.has("no-length"):
-        headers["Content-Length"] = str(len(data))
+    if job.has("gzip-file"):
+        data = gzip.compress(data)
+        headers["Content-Encoding"] = "gzip"
+    if not (job.has("no-length") or job.has("endless-body")):
+        length = job.number("huge-length") if job.has("huge-length") else len(data)
+        headers["Content-Length"] = str(int(length))
     return _delivery(job, data, status, headers, head=request.method == "HEAD")
 
 
@@ -104,6 +116,12 @@ def _delivery(job: Job, data: bytes, status: int, headers: dict[str, str], *, he
         return Pieces(_steps(data[:half]), status=status, headers=headers, ending="close")
     if not head and job.fires("truncated-reset"):
         return Pieces(_steps(data[:half]), status=status, headers=headers, ending="reset")
+    if job.has("endless-body"):
+        return Pieces(chain(_steps(data), repeat(Piece(bytes(_STEP), _BREATH))), status=status, headers=headers)
+    if job.has("huge-length"):
+        return Pieces([*_steps(data), Piece(b"", _HUGE_WAIT)], status=status, headers=headers, ending="close")
+    if job.has("trickle"):
+        return Pieces(_steps(data, 1, job.number("trickle")), status=status, headers=headers)
     if job.has("slow-body"):
         return Pieces(_steps(data, _TRICKLE, job.number("slow-body")), status=status, headers=headers)
     if job.has("stalled-body"):

@@ -27,7 +27,7 @@ from vidgen_core.rehearsal.jobs import Job, Order
 from vidgen_core.rehearsal.pictures import Picture, from_data_uri, is_data_uri, measure
 from vidgen_core.rehearsal.state import Rehearsal
 from vidgen_core.rehearsal.submissions import Arrival, accept, arrive, refuse, rehearsal_of
-from vidgen_core.rehearsal.wire import Late
+from vidgen_core.rehearsal.wire import AnyJSON, Late
 from vidgen_core.rehearsal.yunwu import answer
 from vidgen_core.rehearsal.yunwu_refusals import REFUSALS
 
@@ -65,6 +65,12 @@ class _Drawing:
         response = JSONResponse(body, headers=headers)
         return response if job.has("slow-answer") else Late(response, job.seconds)
 
+    def error(self, status: int, code: str | int, message: str, escaped: str = "") -> Response:
+        return AnyJSON({"error": {"message": message, "type": "upstream_error", "code": code}}, status, escaped=escaped)
+
+    def words(self, message: str) -> Response:
+        return AnyJSON({"message": message, "data": []})
+
     def _images(self, job: Job) -> dict[str, Any]:
         entry: dict[str, Any] = {"revised_prompt": job.order.prompt}
         if job.has("declined") or job.has("content-filter"):
@@ -100,7 +106,7 @@ class _Drawing:
 
 
 def _links(job: Job) -> bool:
-    return job.has("as-link") or job.has("link-gone")
+    return job.has("as-link") or job.has("link-gone") or job.has("link-relative")
 
 
 async def generate(request: Request) -> Response:
@@ -157,7 +163,8 @@ async def _draw(
     drawing.picture = await asyncio.to_thread(_frame, order, arrival, rehearsal)
     key = rehearsal.pictures.put_bytes(drawing.picture)
     gone = "0" * 64 if "link-gone" in arrival.faults else key
-    drawing.link = str(request.url_for("rehearsal_picture", key=gone))
+    url = request.url_for("rehearsal_picture", key=gone)
+    drawing.link = url.path if "link-relative" in arrival.faults else str(url)
     return accept(arrival, order, drawing, rehearsal)[1]
 
 

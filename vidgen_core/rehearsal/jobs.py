@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from vidgen_core.rehearsal.faults import CATALOGUE
+from vidgen_core.rehearsal.messages import ODD_TEXT, echo
 
 
 class Stage(StrEnum):
@@ -43,6 +44,10 @@ _FAILURES: Final = (
     "failed-timeout",
     "moderated-output",
     "error-in",
+    "failed-words",
+    "failed-odd-text",
+    "failed-echo-key",
+    "filtered-count",
 )
 _KEEPS_MONEY: Final = frozenset({"failed-no-refund"})
 
@@ -86,6 +91,8 @@ class Job:
     #: Links handed out so far.
     links: int = 0
     settled: bool = False
+    #: The key of its submit, letter by letter.
+    sent_key: str = ""
 
     def has(self, fault: str) -> bool:
         return fault in self.faults
@@ -122,6 +129,14 @@ class Job:
     def refunded(self) -> bool:
         """Whether its end gives the money back."""
         return self.has("cancelled") or (self.failure is not None and self.failure not in _KEEPS_MONEY)
+
+    def reason(self, usual: str) -> str:
+        """What is said of its failure: the words of the fault where it brings some."""
+        if self.has("failed-words"):
+            return self.argument("failed-words")
+        if self.has("failed-odd-text"):
+            return ODD_TEXT
+        return echo(self.sent_key) if self.has("failed-echo-key") else usual
 
     def stage(self, now: float) -> Stage:
         if now >= self.ends:

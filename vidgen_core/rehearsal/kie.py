@@ -23,9 +23,12 @@ from vidgen_core.rehearsal.kie_pictures import gather
 from vidgen_core.rehearsal.kie_refusals import REFUSALS, Refusal
 from vidgen_core.rehearsal.kie_validation import check_task, check_veo
 from vidgen_core.rehearsal.looks import View, look, view
+from vidgen_core.rehearsal.messages import FILTERED, ODD_CODE
 from vidgen_core.rehearsal.pictures import without_data
+from vidgen_core.rehearsal.places import place
 from vidgen_core.rehearsal.sizes import pixels
-from vidgen_core.rehearsal.submissions import Arrival, accept, arrive, refuse, rehearsal_of
+from vidgen_core.rehearsal.submissions import Arrival, accept, arrive, id_in_answer, refuse, rehearsal_of
+from vidgen_core.rehearsal.wire import AnyJSON
 
 FILES: Final = "kie-files"
 
@@ -69,7 +72,15 @@ class Kie:
         if job.has("no-task-id"):
             return ok({})
         field = "task_id" if job.has("reply-task-id") else "recordId" if job.has("reply-data-id") else "taskId"
-        return ok({field: job.id})
+        return AnyJSON({"code": 200, "msg": "success", "data": {field: id_in_answer(job)}})
+
+    def error(self, status: int, code: str | int, message: str, escaped: str = "") -> Response:
+        """Under HTTP 200, as KIE says nearly everything."""
+        told = code if isinstance(code, int) else status
+        return AnyJSON({"code": told, "msg": message, "data": None, "errorCode": code}, escaped=escaped)
+
+    def words(self, message: str) -> Response:
+        return AnyJSON({"code": 200, "msg": message, "data": None})
 
 
 _VEO: Final = Kie("veo_task_")
@@ -195,15 +206,26 @@ async def _look(request: Request, dialect: Kie) -> Response:
     if found.hits["look"] < rehearsal_of(request).options.kie_record_lag:
         found.hits["look"] += 1
         return REFUSALS["task-unknown"].answer()
-    return ok(_record(view(request, found, FILES, fresh_link=False)))
+    record = _record(view(request, found, FILES, fresh_link=False))
+    escaped = found.sent_key if found.has("failed-echo-key") else ""
+    return AnyJSON({"code": 200, "msg": "success", "data": record}, escaped=escaped)
 
 
 def _record(seen: View) -> dict[str, Any]:
     return _veo_data(seen) if seen.job.order.interface == "veo" else _task_data(seen)
 
 
-def _reason(job: Job) -> tuple[int, str]:
-    return _REASONS.get(job.failure or "", (501, "Generation failed, please try again later"))
+def _reason(job: Job) -> tuple[int | str, str]:
+    code, message = _REASONS.get(job.failure or "", (501, "Generation failed, please try again later"))
+    return (ODD_CODE if job.has("failed-odd-text") else code), job.reason(message)
+
+
+def _done_marker(data: dict[str, Any], status: str, seen: View) -> dict[str, Any]:
+    """The same record where the end is named by a marker alone."""
+    if not (seen.job.has("done-marker") or seen.job.has("filtered-count")):
+        return data
+    del data[status]
+    return data | {"done": seen.stage in (Stage.SUCCEEDED, Stage.FAILED)}
 
 
 def _time(at: float) -> str:
@@ -228,10 +250,13 @@ def _veo_data(seen: View) -> dict[str, Any]:
     if job.has("status-missing") and not ended:
         del data["successFlag"]
     if seen.stage is Stage.FAILED:
-        data["errorCode"], data["errorMessage"] = _reason(job)
+        if job.has("filtered-count"):
+            data["response"] = {"taskId": job.id, **FILTERED}
+        else:
+            data["errorCode"], data["errorMessage"] = _reason(job)
     if seen.stage is Stage.SUCCEEDED:
         data |= _veo_links(job, [seen.url] if seen.url else [])
-    return data | _progress(seen)
+    return _done_marker(data, "successFlag", seen) | _progress(seen)
 
 
 def _veo_links(job: Job, urls: list[str]) -> dict[str, Any]:
@@ -244,7 +269,16 @@ def _veo_links(job: Job, urls: list[str]) -> dict[str, Any]:
         return {"response": None, "resultUrls": json.dumps(urls)}
     if job.argument("url-in") == "originUrls":
         return {"response": response | {"resultUrls": [], "originUrls": urls}}
+    if _is_place(job.argument("url-in")):
+        del response["resultUrls"]
+        place(response, job.argument("url-in"), urls[0] if urls else None)
+        return {"response": response}
     return {"response": response | {"resultUrls": json.dumps(urls)}}
+
+
+def _is_place(where: str) -> bool:
+    """Whether it names a place that KIE itself does not use."""
+    return any(mark in where for mark in "._") and where not in ("origin_urls", "result_urls", "data.result_urls")
 
 
 def _task_data(seen: View) -> dict[str, Any]:
@@ -266,17 +300,24 @@ def _task_data(seen: View) -> dict[str, Any]:
     if job.has("status-missing") and not ended:
         del data["state"]
     if seen.stage is Stage.FAILED:
-        code, data["failMsg"] = _reason(job)
-        data["failCode"] = str(code)
+        if job.has("filtered-count"):
+            data["resultJson"] = json.dumps(FILTERED)
+        else:
+            code, data["failMsg"] = _reason(job)
+            data["failCode"] = str(code)
     if seen.stage is Stage.SUCCEEDED:
         data["resultJson"] = json.dumps(_task_links(job, [seen.url] if seen.url else []))
-    return data | _progress(seen)
+    return _done_marker(data, "state", seen) | _progress(seen)
 
 
 def _task_links(job: Job, urls: list[str]) -> dict[str, Any]:
     where = job.argument("url-in") if job.has("url-in") else "resultUrls"
     if where == "data.result_urls":
         return {"data": {"result_urls": urls}}
+    if _is_place(where):
+        found: dict[str, Any] = {}
+        place(found, where, urls[0] if urls else None)
+        return found
     return {where if where in ("resultUrls", "origin_urls") else "result_urls": urls}
 
 

@@ -21,6 +21,7 @@ from vidgen_core.rehearsal.kie import FILES, ok
 from vidgen_core.rehearsal.kie_pictures import UPLOADS
 from vidgen_core.rehearsal.kie_refusals import REFUSALS, Refusal
 from vidgen_core.rehearsal.looks import link
+from vidgen_core.rehearsal.messages import NO_MONEY
 from vidgen_core.rehearsal.pictures import Picture, from_data_uri, measure
 from vidgen_core.rehearsal.submissions import key_of, proxy_page, rehearsal_of
 
@@ -79,6 +80,8 @@ def _disturbed(request: Request) -> Response | None:
     rehearsal.counters.uploads_total += 1
     if rehearsal.befalls("upload-500"):
         return REFUSALS["server-error"].answer()
+    if rehearsal.befalls("upload-no-money"):
+        return JSONResponse({"success": False, "code": 403, "msg": NO_MONEY}, status_code=403)
     if rehearsal.befalls("upload-html"):
         return proxy_page(200)
     return _refused(request)

@@ -53,6 +53,11 @@ def _disturbed(job: Job, dialect: Dialect, rehearsal: Rehearsal) -> Response | N
     for fault, same in _SAME_ANSWER.items():
         if job.fires(fault):
             return dialect.refusal(same, rehearsal.request_id())
+    if job.has("poll-retry-after") and not job.hits["poll-retry-after"]:
+        job.hits["poll-retry-after"] += 1
+        answer = dialect.refusal("rate-limit-retry-after", rehearsal.request_id())
+        answer.headers["Retry-After"] = job.argument("poll-retry-after")
+        return answer
     if job.fires("poll-html"):
         return proxy_page(200)
     if job.fires("poll-gateway"):
@@ -83,4 +88,18 @@ def link(request: Request, job: Job, folder: str, *, fresh: bool) -> str:
     since = rehearsal.now() if fresh else job.ends
     job.links += fresh
     expires = since + rehearsal.options.link_seconds
-    return f"{request.base_url}{folder}/{job.file_id}.mp4?expires={expires:.3f}&link={number}"
+    path = f"/{folder}/{job.file_id}.mp4?expires={expires:.3f}&link={number}"
+    return _written(job, str(request.base_url).rstrip("/"), path)
+
+
+def _written(job: Job, base: str, path: str) -> str:
+    """The link as the fault writes it."""
+    scheme, _, host = base.partition("://")
+    ways = {
+        "relative": path,
+        "key": path,
+        "host": f"//{host}{path}",
+        "capitals": f"{scheme.upper()}://{host}{path}",
+        "blanks": f" \n{base}{path}\t\n",
+    }
+    return ways.get(job.argument("link-as"), base + path) if job.has("link-as") else base + path

@@ -27,9 +27,11 @@ from vidgen_core.rehearsal.faults import LOVART
 from vidgen_core.rehearsal.jobs import Job, Order, Stage
 from vidgen_core.rehearsal.looks import View, look, view
 from vidgen_core.rehearsal.lovart_refusals import REFUSALS
+from vidgen_core.rehearsal.messages import NO_MONEY
 from vidgen_core.rehearsal.pictures import measure
 from vidgen_core.rehearsal.sizes import pixels
 from vidgen_core.rehearsal.submissions import accept, arrive, key_of, proxy_page, refuse, rehearsal_of
+from vidgen_core.rehearsal.wire import AnyJSON
 
 PREFIX: Final = "/v1/openapi"
 FILES: Final = "lovart-files"
@@ -64,6 +66,12 @@ class _Lovart:
 
     def accepted(self, job: Job, request_id: str) -> Response:  # noqa: ARG002 -- same
         return ok({} if job.has("no-task-id") else {"thread_id": job.id})
+
+    def error(self, status: int, code: str | int, message: str, escaped: str = "") -> Response:
+        return AnyJSON({"code": code, "message": message, "data": None}, status, escaped=escaped)
+
+    def words(self, message: str) -> Response:
+        return AnyJSON({"code": 0, "message": message, "data": None})
 
 
 _DIALECT: Final = _Lovart()
@@ -140,6 +148,8 @@ async def take_picture(request: Request) -> Response:
     rehearsal.counters.uploads_total += 1
     if rehearsal.befalls("upload-500"):
         return REFUSALS["server-error"].answer()
+    if rehearsal.befalls("upload-no-money"):
+        return JSONResponse({"code": 403, "message": NO_MONEY, "data": None}, status_code=403)
     if rehearsal.befalls("upload-html"):
         return proxy_page(200)
     async with request.form() as form:
@@ -265,7 +275,8 @@ async def result(request: Request) -> Response:
         data["items"] = _video(found, view(request, found, FILES, fresh_link=True))
     elif stage is Stage.FAILED:
         data["items"] = [{"type": "assistant", "text": reason_of(found)}]
-    return ok(data)
+    escaped = found.sent_key if found.has("failed-echo-key") else ""
+    return AnyJSON({"code": 0, "message": "success", "data": data}, escaped=escaped)
 
 
 @_signed
@@ -299,7 +310,7 @@ def _word(job: Job, stage: Stage) -> str:
 
 
 def reason_of(job: Job) -> str:
-    return job.argument("only-words") if job.has("only-words") else _WORDS.get(job.failure or "", _FAILED)
+    return job.argument("only-words") if job.has("only-words") else job.reason(_WORDS.get(job.failure or "", _FAILED))
 
 
 def _video(job: Job, seen: View) -> list[dict[str, Any]]:

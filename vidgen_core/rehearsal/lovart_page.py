@@ -30,6 +30,7 @@ from vidgen_core.rehearsal.lovart import (
 )
 from vidgen_core.rehearsal.lovart_refusals import REFUSALS
 from vidgen_core.rehearsal.submissions import accept, arrive, refuse, rehearsal_of
+from vidgen_core.rehearsal.wire import AnyJSON
 
 PAGE: Final = Path(__file__).with_name("lovart_page.html")
 #: What stands before the whole page.
@@ -61,6 +62,12 @@ class _Page:
 
     def accepted(self, job: Job, request_id: str) -> Response:  # noqa: ARG002 -- same
         return JSONResponse({"thread_id": job.id})
+
+    def error(self, status: int, code: str | int, message: str, escaped: str = "") -> Response:  # noqa: ARG002 -- same
+        return AnyJSON({"words": message}, status, escaped=escaped)
+
+    def words(self, message: str) -> Response:
+        return AnyJSON({"words": message})
 
 
 _DIALECT: Final = _Page()
@@ -94,7 +101,7 @@ async def state(request: Request) -> Response:
     if job is None or walls:
         return JSONResponse({"walls": walls} | bought)
     found = await look(request, job.id, _DIALECT)
-    return found if isinstance(found, Response) else JSONResponse(_seen(request, found) | bought)
+    return found if isinstance(found, Response) else AnyJSON(_seen(request, found) | bought)
 
 
 def _job_of(request: Request, project: str) -> Job | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from vidgen_core.rehearsal.accounts import verdict
 from vidgen_core.rehearsal.faults import CATALOGUE, Verb
 from vidgen_core.rehearsal.jobs import Job, Order
+from vidgen_core.rehearsal.messages import said
 from vidgen_core.rehearsal.state import Rehearsal
 from vidgen_core.rehearsal.wire import Hangup, Late
 
@@ -29,6 +32,12 @@ class Dialect(Protocol):
 
     def accepted(self, job: Job, request_id: str) -> Response: ...
 
+    def error(self, status: int, code: str | int, message: str, escaped: str = "") -> Response:
+        """Any error in this provider's envelope."""
+
+    def words(self, message: str) -> Response:
+        """Success in this provider's envelope, with words alone."""
+
     def new_id(self, order: Order) -> str: ...
 
 
@@ -42,6 +51,13 @@ class Arrival:
     number: int
     faults: dict[str, str | None]
     request_id: str
+    #: The key as it was sent.
+    sent_key: str = ""
+    model: str = ""
+
+    def argument(self, fault: str) -> str:
+        """What the tag says after the colon, else the catalogue's default."""
+        return self.faults.get(fault) or CATALOGUE[fault].default or ""
 
 
 def rehearsal_of(request: Request) -> Rehearsal:
@@ -51,20 +67,25 @@ def rehearsal_of(request: Request) -> Rehearsal:
 
 def key_of(request: Request) -> str:
     """The bearer's key; empty without one. Lovart's access key ``ak_name`` counts as the key ``sk-name``."""
-    access = request.headers.get("x-access-key", "")
-    if access.startswith("ak"):
-        return f"sk-{access[3:]}"
+    sent = sent_key_of(request)
+    return f"sk-{sent[3:]}" if "x-access-key" in request.headers and sent.startswith("ak") else sent
+
+
+def sent_key_of(request: Request) -> str:
+    """The bearer's key or Lovart's access key, letter by letter; empty without one."""
+    if access := request.headers.get("x-access-key", ""):
+        return access
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
 
 
-def arrive(request: Request, provider: str, prompt: str) -> Arrival:
+def arrive(request: Request, provider: str, prompt: str, model: str = "") -> Arrival:
     """Count a submit and settle what will befall it."""
     rehearsal, key = rehearsal_of(request), key_of(request)
     number = rehearsal.counters.submitted(prompt, key, rehearsal.now())
     faults = rehearsal.faults_of(provider, prompt, number)
     rehearsal.counters.faults.update(faults.keys())
-    return Arrival(key, prompt, number, faults, rehearsal.request_id())
+    return Arrival(key, prompt, number, faults, rehearsal.request_id(), sent_key_of(request), model)
 
 
 def proxy_page(status: int) -> Response:
@@ -78,7 +99,7 @@ async def refuse(arrival: Arrival, dialect: Dialect, rehearsal: Rehearsal) -> Re
     if born_with and born_with != "balance-empty":
         return dialect.refusal(born_with, arrival.request_id)
     for fault in arrival.faults:
-        if CATALOGUE[fault].verb is Verb.SUBMIT and fault != "slow-accept":
+        if CATALOGUE[fault].verb is Verb.SUBMIT and fault != "slow-accept" and not _let_through(fault, arrival):
             return _refused_by(fault, arrival, dialect, rehearsal)
     if "slow-accept" in arrival.faults:
         await asyncio.sleep(_seconds(arrival, "slow-accept"))
@@ -89,6 +110,10 @@ async def refuse(arrival: Arrival, dialect: Dialect, rehearsal: Rehearsal) -> Re
     return None
 
 
+def _let_through(fault: str, arrival: Arrival) -> bool:
+    return fault == "retry-after" and arrival.number > 1
+
+
 def _refused_by(fault: str, arrival: Arrival, dialect: Dialect, rehearsal: Rehearsal) -> Response:
     if fault == "reset-before-accept":
         return Hangup(reset=True)
@@ -96,6 +121,16 @@ def _refused_by(fault: str, arrival: Arrival, dialect: Dialect, rehearsal: Rehea
         return proxy_page(int(_seconds(arrival, fault)))
     if fault == "html":
         return proxy_page(200)
+    if fault == "colleague-in-log":
+        order = Order(prompt="a colleague's order", model=arrival.model)
+        rehearsal.accept(dialect.name, arrival.key, order, {}, dialect.new_id(order), arrival.request_id)
+        return Hangup(reset=True)
+    if fault == "retry-after":
+        answer = dialect.refusal("rate-limit-retry-after", arrival.request_id)
+        answer.headers["Retry-After"] = arrival.argument(fault)
+        return answer
+    if found := said(fault, arrival.argument(fault), arrival.sent_key):
+        return dialect.error(found.status, found.code, found.message, arrival.sent_key if fault == "echo-key" else "")
     if fault == "violation-fee":
         rehearsal.accounts.charge(
             dialect.name,
@@ -110,18 +145,25 @@ def _refused_by(fault: str, arrival: Arrival, dialect: Dialect, rehearsal: Rehea
 
 
 def _seconds(arrival: Arrival, fault: str) -> float:
-    text = arrival.faults[fault] or CATALOGUE[fault].default or "0"
     try:
-        return float(text)
+        return float(arrival.argument(fault) or "0")
     except ValueError:
         return float(CATALOGUE[fault].default or 0)
 
 
 def accept(arrival: Arrival, order: Order, dialect: Dialect, rehearsal: Rehearsal) -> tuple[Job, Response]:
     """Record the job, charge it, and answer or lose the answer."""
-    job_id = dialect.new_id(order)
+    job_id = str(uuid.uuid4().int % 10**15) if "id-number" in arrival.faults else dialect.new_id(order)
     job = rehearsal.accept(dialect.name, arrival.key, order, arrival.faults, job_id, arrival.request_id)
+    job.sent_key = arrival.sent_key
     return job, _answer(job, lambda: dialect.accepted(job, arrival.request_id), dialect, arrival.request_id)
+
+
+def id_in_answer(job: Job) -> str | float:
+    """The job's id as the answer to its submit has it."""
+    if job.has("id-nan"):
+        return math.nan
+    return int(job.id) if job.has("id-number") else job.id
 
 
 def _answer(job: Job, regular: Callable[[], Response], dialect: Dialect, request_id: str) -> Response:
@@ -137,6 +179,8 @@ def _answer(job: Job, regular: Callable[[], Response], dialect: Dialect, request
         return proxy_page(200)
     if job.has("empty-after-accept"):
         return Response(b"")
+    if job.has("queued-words"):
+        return dialect.words(job.argument("queued-words"))
     if job.has("slow-answer"):
         return Late(regular(), job.number("slow-answer"))
     return regular()

@@ -58,7 +58,7 @@ class Videos:
 
     def _spec(self, job: Job) -> RenderSpec:
         width, height = self._pixels(job)
-        stock = job.has("identical-file")
+        stock = job.has("identical-file") or job.has("same-clip")
         if stock or self._options.videos == "shared":
             prompt, seed = ("stock", 0) if stock else ("", job.seed % _SHARED_CLIPS)
             return RenderSpec(image=None, prompt=prompt, width=width, height=height, seconds=_SHARED_SECONDS, seed=seed)

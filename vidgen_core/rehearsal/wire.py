@@ -6,15 +6,16 @@ They need the connection below HTTP; ``AbruptProtocol`` hands it to the applicat
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -94,6 +95,23 @@ class Late(Response):
             await self._response(scope, receive, send)
 
 
+class AnyJSON(JSONResponse):
+    r"""JSON as careless services write it: NaN is a number, and what is no ASCII is escaped, lone surrogates too.
+
+    Every letter of ``escaped`` is written ``\u…``, so that only a parser finds it.
+    """
+
+    def __init__(self, content: object, status: int = 200, *, escaped: str = "", **more: Any) -> None:
+        self._escaped = escaped
+        super().__init__(content, status, **more)
+
+    def render(self, content: object) -> bytes:
+        text = json.dumps(content)
+        if self._escaped:
+            text = text.replace(self._escaped, "".join(f"\\u{ord(letter):04x}" for letter in self._escaped))
+        return text.encode()
+
+
 @dataclass(frozen=True)
 class Piece:
     """Some bytes of a body, after a pause in seconds."""
@@ -107,7 +125,7 @@ class Pieces(Response):
 
     def __init__(
         self,
-        pieces: Sequence[Piece],
+        pieces: Iterable[Piece],
         *,
         status: int = 200,
         headers: Mapping[str, str],

@@ -18,10 +18,13 @@ from starlette.routing import Route
 from vidgen_core.rehearsal.faults import YUNWU
 from vidgen_core.rehearsal.jobs import Job, Order, Stage
 from vidgen_core.rehearsal.looks import View, look, view
+from vidgen_core.rehearsal.messages import FILTERED, ODD_CODE
 from vidgen_core.rehearsal.pictures import from_data_uri, is_data_uri, without_data
+from vidgen_core.rehearsal.places import place
 from vidgen_core.rehearsal.sizes import pixels
 from vidgen_core.rehearsal.state import Rehearsal
-from vidgen_core.rehearsal.submissions import accept, arrive, refuse, rehearsal_of
+from vidgen_core.rehearsal.submissions import accept, arrive, id_in_answer, refuse, rehearsal_of
+from vidgen_core.rehearsal.wire import AnyJSON
 from vidgen_core.rehearsal.yunwu_refusals import REFUSALS, Refusal
 
 FILES: Final = "files"
@@ -61,6 +64,11 @@ def answer(refusal: Refusal, request_id: str) -> Response:
     return JSONResponse(body, status_code=refusal.status, headers=headers)
 
 
+def _json(body: object, request_id: str, status: int = 200, escaped: str = "") -> Response:
+    """An answer with its request id; ASCII alone, so that it carries what UTF-8 cannot."""
+    return AnyJSON(body, status, escaped=escaped, headers={"X-Oneapi-Request-Id": request_id})
+
+
 class Yunwu:
     """Yunwu's words for submits and looks."""
 
@@ -77,14 +85,20 @@ class Yunwu:
 
     def accepted(self, job: Job, request_id: str) -> Response:
         times = {"status": "pending", "status_update_time": _timestamp(job, job.created)}
-        body: dict[str, Any] = {"id": job.id, **times}
+        body: dict[str, Any] = {"id": id_in_answer(job), **times}
         if job.has("no-task-id"):
             body = times
         elif job.has("reply-task-id"):
             body = {"task_id": job.id, "status": "queued"}
         elif job.has("reply-data-id"):
             body = {"code": "success", "message": "", "data": {"task_id": job.id, **times}}
-        return JSONResponse(body, headers={"X-Oneapi-Request-Id": request_id})
+        return _json(body, request_id)
+
+    def error(self, status: int, code: str | int, message: str, escaped: str = "") -> Response:
+        return _json({"code": code, "message": message, "data": None}, uuid.uuid4().hex, status, escaped)
+
+    def words(self, message: str) -> Response:
+        return _json({"code": "", "message": message, "status": "queued", "data": None}, uuid.uuid4().hex)
 
 
 _DIALECT: Final = Yunwu()
@@ -103,7 +117,8 @@ async def create(request: Request) -> Response:
     rehearsal = rehearsal_of(request)
     raw = await request.body()
     body = await asyncio.to_thread(_parse, raw)
-    arrival = arrive(request, YUNWU, str(body.get("prompt") or "") if body else "")
+    given = body or {}
+    arrival = arrive(request, YUNWU, str(given.get("prompt") or ""), str(given.get("model") or ""))
     if len(raw) > rehearsal.options.max_body:
         return _DIALECT.refusal("body-too-large", arrival.request_id)
     wrong = _wrong(body)
@@ -178,7 +193,8 @@ async def query(request: Request) -> Response:
     if isinstance(found, Response):
         return found
     body = _state(view(request, found, FILES, fresh_link=True))
-    return JSONResponse(body, headers={"X-Oneapi-Request-Id": rehearsal_of(request).request_id()})
+    escaped = found.sent_key if found.has("failed-echo-key") else ""
+    return _json(body, rehearsal_of(request).request_id(), escaped=escaped)
 
 
 def _state(seen: View) -> dict[str, Any]:
@@ -193,10 +209,14 @@ def _state(seen: View) -> dict[str, Any]:
     }
     body |= _progress(seen)
     if seen.url:
-        _place(body, job.argument("url-in") if job.has("url-in") else "video_url", seen.url)
+        place(body, job.argument("url-in") if job.has("url-in") else "video_url", seen.url)
     if seen.stage in (Stage.FAILED, Stage.CANCELLED):
-        reason = _REASONS.get(job.failure or "", "upstream error, please try again later")
-        _place(body, job.argument("error-in") if job.has("error-in") else "error", reason)
+        reason = job.reason(_REASONS.get(job.failure or "", "upstream error, please try again later"))
+        place(body, job.argument("error-in") if job.has("error-in") else "error", reason)
+        if job.has("failed-odd-text"):
+            body["error"] = {"code": ODD_CODE, "message": reason}
+        if job.has("filtered-count"):
+            body |= {"error": None, "response": FILTERED}
     if seen.stage is Stage.SUCCEEDED and job.has("moderated-silent"):
         body["moderated"] = True
     return _moved_status(body, seen)
@@ -223,24 +243,14 @@ def _moved_status(body: dict[str, Any], seen: View) -> dict[str, Any]:
     ended = seen.stage in (Stage.SUCCEEDED, Stage.FAILED, Stage.CANCELLED)
     if seen.job.has("status-missing") and not ended:
         del body["status"]
+    elif seen.job.has("done-marker") or seen.job.has("filtered-count"):
+        del body["status"]
+        body["done"] = ended
+    elif seen.job.has("status-in"):
+        place(body, seen.job.argument("status-in"), body.pop("status"))
     elif seen.job.has("status-nested"):
         body.setdefault("data", {})["status"] = body.pop("status")
     return body
-
-
-def _place(body: dict[str, Any], where: str, value: str) -> None:
-    """Put a value at a dotted place; ``generations`` and a leading ``list`` stand for arrays of one object."""
-    if where == "detail.generations":
-        body["detail"] = {"generations": [{"url": value}]}
-    elif where == "data.list":
-        body["data"] = [{"url": value}]
-    else:
-        *parents, last = where.split(".")
-        for parent in parents:
-            if not isinstance(body.get(parent), dict):
-                body[parent] = {}
-            body = body[parent]
-        body[last] = value
 
 
 ROUTES: Final = (

@@ -29,6 +29,8 @@ MARGIN: Final = 1.05
 FIRST_REST: Final[Mapping[str, float]] = {"rate_limited": 10.0, "overloaded": 15.0}
 #: The longest rest of our own choice, in seconds.
 LONGEST_REST: Final[Mapping[str, float]] = {"rate_limited": 300.0, "overloaded": 120.0}
+#: The longest rest that a provider can ask for, in seconds.
+LONGEST_ASKED: Final = 3600.0
 
 
 class Health(StrEnum):
@@ -260,7 +262,8 @@ class KeyPool:
             # Requests that were on their way together are refused together; that counts once.
             self._refusals[key_id] += 1
         ours = min(FIRST_REST[outcome] * 2 ** (self._refusals[key_id] - 1), LONGEST_REST[outcome])
-        until = now + timedelta(seconds=ours if retry_after is None else retry_after)
+        asked = min(retry_after, LONGEST_ASKED) if retry_after is not None and retry_after >= 0 else ours
+        until = now + timedelta(seconds=asked)
         if resting and state.cooling_until is not None:
             until = max(until, state.cooling_until)
         self._why[key_id] = outcome

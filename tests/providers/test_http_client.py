@@ -253,6 +253,9 @@ async def test_an_endless_answer_is_cut(http) -> None:
     [
         ("120", 120.0), (" 1.5 ", 1.5), ("Sun, 22 Nov 2026 12:01:00 GMT", 60.0), ("Sun, 22 Nov 2026 11:00:00 GMT", 0.0),
         ("Sun, 22 Nov 2026 12:01:00", 60.0), ("soon", None), ("", None), (None, None), ("-5", None),
+        ("99999999999", 99999999999.0), ("1e9", None), ("inf", None), ("nan", None), ("1" * 500, None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 251606951999.0), ("Fri, 31 Dec 99999 23:59:59 GMT", None),
+        ("Sun, 22 Nov 2026 12:01:00 +99999999", None),
     ],
 )  # fmt: skip
 def test_the_asked_wait_is_read_in_both_forms(value, seconds) -> None:

@@ -16,6 +16,8 @@ from vidgen_core.store import NewTask, Tx
 REOPENABLE: Final = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
 #: What the runner is asked to do with a submit whose answer was lost: look for it in the provider's own log.
 RECONCILE: Final = "reconcile"
+#: The code of a failure of our own: the remote job goes on without us.
+INTERNAL_ERROR: Final = "internal_error"
 #: Failures after which the remote job may still be running or be done.
 _OPEN_KINDS: Final = frozenset({ErrorKind.TIMEOUT, ErrorKind.SUBMIT_UNKNOWN, ErrorKind.NETWORK})
 
@@ -43,7 +45,8 @@ def _free_steps(task: Task) -> list[StepName]:
         return []
     if _in_doubt(task):
         return [StepName.LOOK_AGAIN, StepName.ADOPT]
-    if task.remote_id is not None and (task.status is TaskStatus.CANCELLED or kind in _OPEN_KINDS):
+    broke = task.failure is not None and task.failure.code == INTERNAL_ERROR
+    if task.remote_id is not None and (task.status is TaskStatus.CANCELLED or kind in _OPEN_KINDS or broke):
         return [StepName.LOOK_AGAIN]
     return []
 

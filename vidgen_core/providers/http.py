@@ -117,21 +117,34 @@ class Answer:
 
 
 def asked_to_wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds from now that the headers of an answer ask us to wait."""
-    return parse_retry_after(headers.get("retry-after"), datetime.now(UTC))
+    """Seconds from now that the headers of an answer ask us to wait.
+
+    A time is counted from the answer's own, for the other side's clock may differ from ours.
+    """
+    now = _time_named(headers.get("date")) or datetime.now(UTC)
+    return parse_retry_after(headers.get("retry-after"), now)
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """Seconds named by a ``Retry-After`` header, in either of its forms; None without a usable one."""
+    """Seconds named by a ``Retry-After`` header, in either of its forms; None without a usable one.
+
+    Any length is returned as it stands: who waits decides how long at most.
+    """
     if not value:
         return None
-    if re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", value):
+    if re.fullmatch(r"\s*\d{1,30}(\.\d{1,30})?\s*", value):
         return float(value)
+    at = _time_named(value)
+    return None if at is None else max((at - now).total_seconds(), 0.0)
+
+
+def _time_named(value: str | None) -> datetime | None:
+    """The time of an HTTP date; None where it is none."""
     try:
-        at = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+        at = email.utils.parsedate_to_datetime(value or "")
+    except (ValueError, OverflowError):
         return None
-    return max((at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds(), 0.0)
+    return at.replace(tzinfo=at.tzinfo or UTC)
 
 
 class Http:

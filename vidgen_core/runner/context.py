@@ -74,6 +74,8 @@ class Context:
     clock: Clock
     budget: Thrift
     pace: PaceBook = field(default_factory=PaceBook)
+    #: The last fault of our own by task, and how often in a row it has come.
+    faults: dict[int, tuple[str, int]] = field(default_factory=dict)
 
     async def read(self, query: Callable[[Tx], T]) -> T:
         """Run a query beside the event loop."""

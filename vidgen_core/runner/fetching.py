@@ -12,7 +12,7 @@ from vidgen_core.media import files, likeness, video
 from vidgen_core.models import Charge, Failure, LogLevel, Output, TaskStatus
 from vidgen_core.providers.base import RemoteJob
 from vidgen_core.runner import picturing, records
-from vidgen_core.runner.backoff import back_off
+from vidgen_core.runner.backoff import LONGEST_BEFORE_POLL, back_off
 from vidgen_core.runner.context import Context, Held, Lane, Next, job_of
 from vidgen_core.runner.failures import failure_of, is_disk_trouble
 from vidgen_core.store import NewTake, Tx
@@ -186,7 +186,7 @@ async def _broken(
         return await _renew_link(held, ctx, job, error)
     if held.fetch_errors < FETCH_TRIES:
         asked = error.retry_after if isinstance(error, RemoteError) else None
-        return Next(back_off(settings, held.fetch_errors, asked), Lane.LOCAL)
+        return Next(back_off(settings, held.fetch_errors, asked, LONGEST_BEFORE_POLL), Lane.LOCAL)
     return await _fail(held, ctx, error)
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 
 from vidgen_core.errors import ErrorKind, HandOver, RemoteError
 from vidgen_core.models import Attempt, AttemptState, Charge, Failure, LogLevel
 from vidgen_core.providers.base import WAITING_FOR_PERSON, WAITS, Found, RemoteState, RemoteStatus, Submission
 from vidgen_core.runner import consent, records
-from vidgen_core.runner.backoff import back_off
+from vidgen_core.runner.backoff import LONGEST_BEFORE_POLL, back_off, bounded
 from vidgen_core.runner.context import Context, Held, Lane, Next, job_of
-from vidgen_core.runner.failures import PASSING
+from vidgen_core.runner.failures import PASSING, failure_of
 from vidgen_core.runner.pace import jitter
 from vidgen_core.runner.submitting import lost, send
 from vidgen_core.store import Tx
 
+#: The longest, in seconds, that one poll may take, whatever a provider does meanwhile.
+LONGEST_POLL = 300.0
+#: The shortest pause, in seconds, before the last look at a job whose time is nearly up.
+LAST_LOOK = 0.05
 #: Polls that may say *done* without naming a link before the task fails.
 BLANK_SUCCESSES = 3
 #: Seconds around a lost answer in which the provider's log is searched.
@@ -62,8 +67,8 @@ async def give_up(held: Held, ctx: Context) -> Next | None:
         job = job_of(held.task, attempt)
         try:
             stopped = await ctx.provider(held).cancel(job, ctx.key(held))
-        except RemoteError as error:
-            code = error.code
+        except Exception as error:  # noqa: BLE001 — a person no longer waits, whatever the other side does
+            code = failure_of(error).code
             ctx.writer.post(lambda tx: records.log(tx, LogLevel.WARNING, "cancel_unheard", held.task, cause=code))
     await ctx.writer.do(lambda tx: records.give_up(tx, held, ctx.clock(), stopped=stopped))
     return None
@@ -72,13 +77,17 @@ async def give_up(held: Held, ctx: Context) -> Next | None:
 async def _poll(held: Held, ctx: Context, attempt: Attempt) -> Next | None:
     provider, job = ctx.provider(held), job_of(held.task, attempt)
     try:
-        state = await consent.answer(held, ctx, await provider.poll(job, ctx.key(held)))
+        async with asyncio.timeout(LONGEST_POLL):
+            said = await provider.poll(job, ctx.key(held))
+        state = await consent.answer(held, ctx, said)
     except HandOver as error:
         ctx.lanes.hand_over(provider.mode, error)
         state = RemoteState(status=RemoteStatus.RUNNING, stage=WAITING_FOR_PERSON, evidence=error.evidence)
         return await _still_running(held, ctx, state)
     except RemoteError as error:
         return await _poll_failed(held, ctx, error)
+    except TimeoutError:
+        return await _poll_failed(held, ctx, RemoteError("no_answer_in_time", kind=ErrorKind.NETWORK))
     held.poll_errors = 0
     ctx.lanes.handed_back(provider.mode)
     if state.status is RemoteStatus.SUCCEEDED and state.url:
@@ -106,10 +115,16 @@ async def _still_running(held: Held, ctx: Context, state: RemoteState) -> Next |
     held.task = before.model_copy(update={"progress": state.progress, "stage": state.stage})
     if state.stage in WAITS and held.attempt is not None:
         held.attempt = held.attempt.model_copy(update={"waited_at": now})
-    if _overdue(held, ctx):
-        return await _time_out(held, ctx)
+    if overdue(held, ctx):
+        return await time_out(held, ctx)
     ctx.writer.post(lambda tx: records.see(tx, before, state, now, told=told))
-    return Next(_delay(held, ctx), Lane.REMOTE)
+    return _look_again(held, ctx, _delay(held, ctx))
+
+
+def _look_again(held: Held, ctx: Context, delay: float) -> Next:
+    """The next look: in ``delay`` seconds, and in any case when the job's time is up."""
+    left = _time_left(held, ctx)
+    return Next(delay if left is None else min(delay, max(left, LAST_LOOK)), Lane.REMOTE)
 
 
 def _new_quarter(before: int | None, now: int | None) -> bool:
@@ -120,15 +135,17 @@ def _new_quarter(before: int | None, now: int | None) -> bool:
 async def _poll_failed(held: Held, ctx: Context, error: RemoteError) -> Next | None:
     """An unusable answer never fails a task; only the deadline does."""
     held.poll_errors += 1
-    if _overdue(held, ctx):
-        return await _time_out(held, ctx)
+    if overdue(held, ctx):
+        return await time_out(held, ctx)
     task, count = held.task, held.poll_errors
     if count in (1, 5, 25):
         ctx.writer.post(
             lambda tx: records.log(tx, LogLevel.WARNING, "poll_failed", task, cause=error.code, count=count)
         )
     slower = 2 ** min(count, 4) if error.kind is ErrorKind.RATE_LIMIT else min(1 + count / 4, 4)
-    return Next(max(_delay(held, ctx) * slower, error.retry_after or 0.0), Lane.REMOTE)
+    usual = _delay(held, ctx)
+    ours = min(usual * slower, max(usual, LONGEST_BEFORE_POLL))
+    return _look_again(held, ctx, max(ours, bounded(error.retry_after, LONGEST_BEFORE_POLL)))
 
 
 def _delay(held: Held, ctx: Context) -> float:
@@ -146,19 +163,34 @@ def _began(attempt: Attempt | None) -> datetime | None:
     return (attempt.waited_at or attempt.accepted_at) if attempt else None
 
 
-def _overdue(held: Held, ctx: Context) -> bool:
-    """Whether it takes too long; while a person is waited for, nothing does."""
+def _time_left(held: Held, ctx: Context) -> float | None:
+    """Seconds until the job's time is up; None while a person is waited for, or before it was accepted."""
     since = None if held.task.stage in WAITS else _began(held.attempt)
-    return since is not None and (ctx.clock() - since).total_seconds() > ctx.settings().runner.max_wait
+    if since is None:
+        return None
+    return ctx.settings().runner.max_wait - (ctx.clock() - since).total_seconds()
 
 
-async def _time_out(held: Held, ctx: Context) -> Next | None:
+def overdue(held: Held, ctx: Context) -> bool:
+    """Whether the job of ``held`` takes too long."""
+    left = _time_left(held, ctx)
+    return left is not None and left < 0
+
+
+def assumed(attempt: Attempt) -> Charge:
+    """What counts for a job that nobody waits for any more: what the provider named stays."""
+    if not attempt.cost:
+        return Charge.NONE if attempt.charge is not Charge.UNKNOWN else Charge.UNKNOWN
+    return attempt.charge if attempt.charge is Charge.CHARGED else Charge.ASSUMED
+
+
+async def time_out(held: Held, ctx: Context) -> Next | None:
     """Waited long enough: never sent again, and a late result is still taken in."""
     waited = round(ctx.settings().runner.max_wait)
     failure = Failure(
         kind=ErrorKind.TIMEOUT, code="waited_too_long", params={"seconds": waited}, charged=Charge.ASSUMED
     )
-    charge = Charge.ASSUMED if held.attempt and held.attempt.cost else Charge.NONE
+    charge = assumed(held.attempt) if held.attempt else Charge.NONE
     await ctx.writer.do(
         lambda tx: records.fail(tx, held, failure, ctx.clock(), state=AttemptState.ABANDONED, charge=charge)
     )

@@ -16,11 +16,10 @@ from vidgen_core.keys import Lease
 from vidgen_core.media.files import ensure_free_space
 from vidgen_core.models import AttemptState, Heartbeat, LogLevel, Mode, Task, TaskStatus
 from vidgen_core.providers.base import Key
-from vidgen_core.runner import canary, late, records, thrift
+from vidgen_core.runner import canary, faults, late, thrift
 from vidgen_core.runner.advance import advance
 from vidgen_core.runner.books import Books
 from vidgen_core.runner.context import Context, Held, Lane, Next
-from vidgen_core.runner.failures import failure_of
 from vidgen_core.runner.slots import NO_KEY, Slots
 from vidgen_core.store import Tx
 
@@ -34,8 +33,6 @@ HEARTBEAT = 2.0
 DISK_EVERY = 5.0
 #: Downloads at once; they hold no slot of the cap.
 DOWNLOADS = 8
-#: Seconds until a step that broke for a reason of our own is tried again.
-MISHAP = 5.0
 #: Seconds a stop waits for paid requests that are out.
 DRAIN = 10.0
 #: The state that names tasks to be looked at now; written by processes that do not run them.
@@ -289,32 +286,28 @@ class Scheduler:
     async def _advance(self, held: Held, key: Key | None) -> None:
         task_id = held.task.id
         try:
-            following = await self._advance_in_lane(held, key)
+            following = await self._advance_or_recover(held, key)
         except asyncio.CancelledError:
             following = Next(0.0, Lane.LOCAL)
             if self._stopping:
                 raise
-        except Exception as error:
-            logger.exception("step of task %s", task_id)
-            following = self._mishap(held, error)
         finally:
             self._steps.pop(task_id, None)
         self._settle(held, following)
+
+    async def _advance_or_recover(self, held: Held, key: Key | None) -> Next | None:
+        try:
+            following = await self._advance_in_lane(held, key)
+        except Exception as error:  # noqa: BLE001 — written down there, with the error
+            return await faults.after(held, self._ctx, error, self._slots.lanes.get(held.task.id, Lane.REMOTE))
+        self._ctx.faults.pop(held.task.id, None)
+        return following
 
     async def _advance_in_lane(self, held: Held, key: Key | None) -> Next | None:
         if held.task.status is TaskStatus.DOWNLOADING:
             async with self._downloads:
                 return await advance(held, self._ctx, key)
         return await advance(held, self._ctx, key)
-
-    def _mishap(self, held: Held, error: Exception) -> Next | None:
-        """A fault of our own, or a database that cannot be written: say so, and try again later."""
-        task, failure = held.task, failure_of(error)
-        self._ctx.writer.post(lambda tx: records.log(tx, LogLevel.ERROR, "step_broken", task, cause=failure.code))
-        if task.status is TaskStatus.QUEUED:
-            self._ctx.lanes.unreachable(task.provider, MISHAP, "lane_mishap")
-            return None
-        return Next(MISHAP, self._slots.lanes.get(task.id, Lane.REMOTE))
 
     def _settle(self, held: Held, following: Next | None) -> None:
         asked = held.task.id in self._asked

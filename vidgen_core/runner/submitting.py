@@ -16,7 +16,7 @@ from vidgen_core.models import AttemptState, Charge, Failure
 from vidgen_core.money import Stop
 from vidgen_core.providers.base import Key, Order, Prepared, Submission
 from vidgen_core.runner import records
-from vidgen_core.runner.backoff import back_off
+from vidgen_core.runner.backoff import LONGEST_BEFORE_SUBMIT, back_off, bounded
 from vidgen_core.runner.context import Context, Held, Lane, Next
 from vidgen_core.runner.failures import PASSING, evidence_of, failure_of, is_disk_trouble
 
@@ -128,7 +128,7 @@ async def refused(held: Held, ctx: Context, error: Exception) -> Next | None:
     ctx.lanes.reached(mode)
     _report(held, ctx, error)
     if error.kind in (ErrorKind.AUTH, ErrorKind.BALANCE, ErrorKind.RATE_LIMIT):
-        return await _requeue(held, ctx, failure, error, error.retry_after or 0.0)
+        return await _requeue(held, ctx, failure, error, bounded(error.retry_after, LONGEST_BEFORE_SUBMIT))
     if error.kind in (ErrorKind.OVERLOADED, ErrorKind.NETWORK) or _may_pass(error):
         tries = await _count(held, ctx, error.kind)
         if tries < OVERLOADED_TRIES:

@@ -1,0 +1,90 @@
+"""Faults of our own: a step that raised what no step may raise is tried again, and not for ever.
+
+The deadline counts here as everywhere. The same fault three times in a row ends its task in a state that a person can act
+on: its slot is free, its remote id and its money are kept, and looking again costs nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from vidgen_core.errors import ErrorKind, FileError, StoreError, VidgenError
+from vidgen_core.models import LIVE, AttemptState, Charge, Failure, LogLevel, TaskStatus
+from vidgen_core.runner import following, records
+from vidgen_core.runner.context import Context, Held, Lane, Next
+from vidgen_core.runner.failures import failure_of
+from vidgen_core.store import Tx
+
+logger = logging.getLogger(__name__)
+
+#: Seconds until a step that broke is tried again.
+AGAIN: Final = 5.0
+#: Equal faults of a task in a row that end it.
+MOST: Final = 3
+
+
+async def after(held: Held, ctx: Context, error: Exception, lane: Lane) -> Next | None:
+    """What becomes of a task whose step raised ``error``.
+
+    A store or a disk that cannot be written is no fault of a task, so it is waited for.
+    """
+    task = held.task
+    logger.error("step of task %s", task.id, exc_info=error)
+    name = error.code if isinstance(error, VidgenError) else type(error).__name__
+    ctx.writer.post(lambda tx: records.log(tx, LogLevel.ERROR, "step_broken", task, cause=failure_of(error).code))
+    count = _count(held, ctx, name)
+    try:
+        if task.status is TaskStatus.PROCESSING and following.overdue(held, ctx):
+            return await following.time_out(held, ctx)
+        if count >= MOST and not isinstance(error, StoreError | FileError):
+            await ctx.writer.do(lambda tx: _end(tx, held, ctx, name))
+            return None
+    except Exception:
+        # The store is at fault: nothing can be written down, so nothing has changed.
+        logger.exception("task %s could not be ended", task.id)
+    if task.status is TaskStatus.QUEUED:
+        ctx.lanes.unreachable(task.provider, AGAIN, "lane_mishap")
+        return None
+    return Next(AGAIN, lane)
+
+
+def _count(held: Held, ctx: Context, name: str) -> int:
+    before, count = ctx.faults.get(held.task.id, (name, 0))
+    count = count + 1 if before == name else 1
+    ctx.faults[held.task.id] = (name, count)
+    return count
+
+
+def _end(tx: Tx, held: Held, ctx: Context, name: str) -> None:
+    """End the task as its row stands now, which may be further than what is held."""
+    found = tx.tasks.many([held.task.id])
+    if not found:
+        return
+    held.task = found[0]
+    held.attempt = tx.attempts.get(held.task.attempt_id) if held.task.attempt_id is not None else None
+    if held.task.status not in LIVE:
+        return
+    now, attempt = ctx.clock(), held.attempt
+    state = attempt.state if attempt is not None and held.task.status is TaskStatus.PROCESSING else None
+    if state is AttemptState.SENDING:
+        records.lose_answer(tx, held, _failure(ErrorKind.SUBMIT_UNKNOWN, name, Charge.UNKNOWN), None, now)
+        state = AttemptState.UNKNOWN
+    if state is AttemptState.UNKNOWN and attempt is not None and attempt.remote_id is None:
+        records.fail(tx, held, _failure(ErrorKind.SUBMIT_UNKNOWN, name, Charge.UNKNOWN), now)
+    elif state is AttemptState.PREPARING:
+        failure = _failure(ErrorKind.PROVIDER, name, Charge.NONE)
+        records.fail(tx, held, failure, now, state=AttemptState.REFUSED, charge=Charge.NONE)
+    elif state is not None and attempt is not None and attempt.remote_id is not None:
+        charge = following.assumed(attempt)
+        failure = _failure(ErrorKind.PROVIDER, name, charge)
+        records.fail(tx, held, failure, now, state=AttemptState.ABANDONED, charge=charge)
+    elif held.task.status is TaskStatus.DOWNLOADING:
+        charged = attempt.charge if attempt else Charge.UNKNOWN
+        records.fail(tx, held, _failure(ErrorKind.FILE, name, charged), now)
+    else:
+        records.fail(tx, held, _failure(ErrorKind.PROVIDER, name, Charge.NONE), now)
+
+
+def _failure(kind: ErrorKind, name: str, charged: Charge) -> Failure:
+    return Failure(kind=kind, code="internal_error", params={"type": name}, retryable=True, charged=charged)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from server_client import HERE, WS, TestClient
+from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -14,7 +15,8 @@ from starlette.websockets import WebSocketDisconnect
 
 from vidgen_core.app import Vidgen
 from vidgen_core.app.roles import Role, Visitor
-from vidgen_core.app.sharing import COOKIE, Sharing
+from vidgen_core.app.sessions import COOKIE, Sessions
+from vidgen_core.app.sharing import Sharing
 from vidgen_core.models import Shot, Take
 from vidgen_core.server import serve
 from vidgen_core.server.sign_in import TRIES
@@ -139,11 +141,21 @@ def test_who_did_what_is_in_the_log(enter: Enter, vidgen: Vidgen, shot: Shot) ->
     assert any(text.startswith("Li Wei generated for shots") for text in texts)
 
 
-def test_who_signs_out_is_out(shared: TestClient, enter: Enter) -> None:
+def test_who_signs_out_is_out_wherever_the_cookie_was_copied_to(shared: TestClient, enter: Enter) -> None:
     enter(Role.OWNER)
+    copied = shared.cookies[COOKIE]
     assert "Li Wei" in shared.get("/sign-in").text
     assert shared.post("/sign-in/out").status_code == 303
     assert shared.get("/api/status").status_code == 401
+    assert shared.get("/api/status", headers={"Cookie": f"{COOKIE}={copied}"}).status_code == 401
+
+
+def test_a_backup_holds_nothing_that_opens_a_session(enter: Enter, vidgen: Vidgen) -> None:
+    cookie = enter(Role.OWNER).cookies[COOKIE]
+    with vidgen.store.write() as tx:
+        kept = str(list(tx.run(text("SELECT * FROM sessions"))))
+    assert "owner" in kept
+    assert cookie not in kept
 
 
 def test_another_password_ends_the_sessions_of_the_old_one(shared: TestClient, enter: Enter, sharing: Sharing) -> None:
@@ -154,21 +166,24 @@ def test_another_password_ends_the_sessions_of_the_old_one(shared: TestClient, e
     assert shared.get("/api/status").status_code == 401
 
 
-def test_a_cookie_that_was_tampered_with_is_none(shared: TestClient, sharing: Sharing) -> None:
-    sealed = sharing.seal(Visitor(Role.VIEWER, "Eve"))
-    for forged in (sealed[:-2] + "xx", "e30.x.y", sharing.seal(Visitor(Role.OWNER, "Eve"), "ticket"), ""):
+def test_a_cookie_that_nobody_was_given_is_none(shared: TestClient, sharing: Sharing, vidgen: Vidgen) -> None:
+    sessions = Sessions(vidgen.settings_file, vidgen.store)
+    given = sessions.begin(Visitor(Role.VIEWER, "Eve"))
+    for forged in (given[:-2] + "xx", "e30.x.y", sessions.begin(Visitor(Role.OWNER, "Eve"), "ticket"), ""):
         shared.cookies.set(COOKIE, forged)
         assert shared.get("/api/status").status_code == 401
         shared.cookies.clear()
 
 
-def test_a_ticket_is_good_for_oidc_only(shared: TestClient, sharing: Sharing, vidgen: Vidgen) -> None:
-    ticket = sharing.seal(Visitor(Role.MAKER, "Li"), "ticket")
+def test_a_ticket_is_good_for_oidc_only_and_for_once(shared: TestClient, sharing: Sharing, vidgen: Vidgen) -> None:
+    sessions = Sessions(vidgen.settings_file, vidgen.store)
+    ticket = sessions.begin(Visitor(Role.MAKER, "Li"), "ticket")
     assert shared.post("/sign-in/ticket", data={"ticket": ticket}).status_code == 401
     vidgen.settings_file.change({"sharing.sign_in": "oidc", "sharing.makers": "li@studio.example"})
     assert shared.post("/sign-in/ticket", data={"ticket": ticket}).status_code == 401
-    ticket = sharing.seal(Visitor(Role.MAKER, "Li"), "ticket")
+    ticket = sessions.begin(Visitor(Role.MAKER, "Li"), "ticket")
     assert shared.post("/sign-in/ticket", data={"ticket": ticket}).status_code == 303
+    assert shared.post("/sign-in/ticket", data={"ticket": ticket}).status_code == 401
     assert shared.get("/api/status").status_code == 200
     vidgen.settings_file.change({"sharing.makers": ""})
     assert shared.get("/api/status").status_code == 401
@@ -187,7 +202,8 @@ def test_signing_out_with_oidc_ends_what_the_identity_provider_began(
     shared: TestClient, sharing: Sharing, vidgen: Vidgen
 ) -> None:
     vidgen.settings_file.change({"sharing.sign_in": "oidc", "sharing.makers": "li@studio.example"})
-    shared.post("/sign-in/ticket", data={"ticket": sharing.seal(Visitor(Role.MAKER, "Li"), "ticket")})
+    ticket = Sessions(vidgen.settings_file, vidgen.store).begin(Visitor(Role.MAKER, "Li"), "ticket")
+    shared.post("/sign-in/ticket", data={"ticket": ticket})
     # Browsers hold the redirects that follow a form to its policy, and this one leads to the provider's address.
     assert "form-action *" in shared.get("/sign-in").headers["content-security-policy"]
     assert shared.post("/sign-in/out").headers["location"] == "/auth/logout"

@@ -10,7 +10,8 @@ import streamlit as st
 from screens import Screen, open_screen
 
 from vidgen_core.app.roles import Role, Visitor
-from vidgen_core.app.sharing import COOKIE, Sharing
+from vidgen_core.app.sessions import COOKIE, Sessions
+from vidgen_core.app.sharing import Sharing
 from vidgen_core.errors import ErrorKind
 from vidgen_core.models import TaskStatus
 
@@ -32,7 +33,7 @@ def sit(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> Sit:
     """Let somebody who has signed in sit down; AppTest has no cookies of its own."""
 
     def sitting(role: Role) -> None:
-        cookies = {COOKIE: Sharing(screen.app.settings_file).seal(Visitor(role, "Li Wei"))}
+        cookies = {COOKIE: Sessions(screen.app.settings_file, screen.app.store).begin(Visitor(role, "Li Wei"))}
         monkeypatch.setattr(type(st.context), "cookies", property(lambda _: cookies))
 
     return sitting

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import time
 from collections.abc import Callable, Collection
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
@@ -39,10 +40,12 @@ class Visitor(NamedTuple):
 
     role: Role
     name: str | None = None
+    #: Sits at this machine, where its own files are theirs anyway.
+    is_local: bool = False
 
 
 #: The person at this machine.
-AT_HOME: Final = Visitor(Role.OWNER)
+AT_HOME: Final = Visitor(Role.OWNER, is_local=True)
 
 #: Noun → verbs that change nothing.
 LOOKS: Final[dict[str, frozenset[str]]] = {
@@ -145,13 +148,21 @@ ACTS: Final[dict[str, frozenset[str]]] = {
 }
 #: What hangs on the façade and is no noun.
 _PLAIN: Final = frozenset({"settings", "locations", "provider", "modes"})
+#: Seconds for which looks take a visitor for welcome without asking again.
+_TRUSTED: Final = 1.0
 #: Ids named in one line of the log.
 _NAMED: Final = 8
 
 
-def as_visitor(app: Vidgen, visitor: Visitor) -> Vidgen:
-    """The façade with the rights of one visitor; the person at this machine gets the façade itself."""
-    return app if visitor == AT_HOME else cast("Vidgen", _House(app, visitor))
+def as_visitor(app: Vidgen, visitor: Visitor, is_welcome: Callable[[], bool] | None = None) -> Vidgen:
+    """The façade with the rights of one visitor; the person at this machine gets the façade itself.
+
+    :param is_welcome: whether the visitor may still be here, where the façade outlasts one request; asked before every
+        verb, because what a page kept may be called without the page's being drawn
+    """
+    if visitor == AT_HOME and is_welcome is None:
+        return app
+    return cast("Vidgen", _House(app, visitor, is_welcome or _is_asked_already))
 
 
 def require(visitor: Visitor, role: Role) -> None:
@@ -169,22 +180,39 @@ def role_for(noun: str, verb: str) -> Role:
     return Role.OWNER
 
 
+def _is_asked_already() -> bool:
+    return True
+
+
 class _House:
-    def __init__(self, app: Vidgen, visitor: Visitor) -> None:
+    def __init__(self, app: Vidgen, visitor: Visitor, is_welcome: Callable[[], bool]) -> None:
         self._app = app
         self._visitor = visitor
+        self._is_welcome = is_welcome
+        self._asked = 0.0
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._app, name)
         if name in LOOKS:
-            return _Noun(self._app, self._visitor, name, value)
+            return _Noun(self, self._app, self._visitor, name, value)
         if name not in _PLAIN:
             require(self._visitor, Role.OWNER)
+            self.ask(is_look=False)
         return value
+
+    def ask(self, *, is_look: bool) -> None:
+        """:raises Refused: ``sign_in_needed``"""
+        now = time.monotonic()
+        if is_look and now - self._asked < _TRUSTED:
+            return
+        if not self._is_welcome():
+            raise Refused("sign_in_needed", kind=ErrorKind.AUTH)
+        self._asked = now
 
 
 class _Noun:
-    def __init__(self, app: Vidgen, visitor: Visitor, noun: str, value: Any) -> None:
+    def __init__(self, house: _House, app: Vidgen, visitor: Visitor, noun: str, value: Any) -> None:
+        self._house = house
         self._app = app
         self._visitor = visitor
         self._noun = noun
@@ -195,6 +223,7 @@ class _Noun:
         least = role_for(self._noun, verb)
         if not callable(value):
             require(self._visitor, least)
+            self._house.ask(is_look=least is Role.VIEWER)
             return value
         quiet = least is Role.VIEWER or verb in PREPARES.get(self._noun, ())
         return self._guarded(verb, value, least, quiet)
@@ -203,8 +232,9 @@ class _Noun:
         @functools.wraps(value)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             require(self._visitor, least)
+            self._house.ask(is_look=least is Role.VIEWER)
             answer = value(*args, **kwargs)
-            if not quiet:
+            if not quiet and self._visitor.name is not None:
                 self._note(verb, inspect.signature(value).bind(*args, **kwargs).arguments)
             return answer
 

@@ -1,4 +1,4 @@
-"""Who is asking: the API token, passwords, and the sealed cookie that says who has signed in."""
+"""Who is asking: the API token, passwords, and whether a request can only come from this machine."""
 
 from __future__ import annotations
 
@@ -12,21 +12,14 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from vidgen_core.app.roles import Role, Visitor
+from vidgen_core.app.roles import Role
 from vidgen_core.errors import InputError
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
-    from itsdangerous import URLSafeTimedSerializer
 
     from vidgen_core.settings import SettingsFile, SharingSettings
 
-#: The cookie of those who have signed in.
-COOKIE: Final = "vidgen_session"
-#: Seconds until people sign in anew.
-SESSION_SECONDS: Final = 7 * 24 * 3600
-#: Seconds within which a ticket is exchanged for a cookie.
-TICKET_SECONDS: Final = 60
 #: Characters of a password.
 SHORTEST: Final = 8
 LONGEST: Final = 1_000
@@ -54,7 +47,15 @@ def is_at_home(headers: Mapping[str, str], address: str | None) -> bool:
     """Whether a request can only have come from this machine: bound to it, asked by its own name, passed on by nobody."""
     if is_exposed(address) or any(name in headers for name in _FORWARDED):
         return False
-    return urlsplit(f"//{headers.get('host', '')}").hostname in (*LOOPBACK, None)
+    try:
+        return is_loopback(urlsplit(f"//{headers.get('host', '')}").hostname or LOOPBACK[0])
+    except ValueError:
+        return False
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name means this machine as seen from itself."""
+    return host in LOOPBACK
 
 
 class Sharing:
@@ -137,50 +138,22 @@ class Sharing:
         lists = {Role.OWNER: self.settings.owners, Role.MAKER: self.settings.makers, Role.VIEWER: self.settings.viewers}
         return next((role for role, names in lists.items() if _is_named(email.casefold(), names)), None)
 
-    # --- cookies
-
-    def seal(self, visitor: Visitor, purpose: str = "session") -> str:
-        """A text that only this installation can have made."""
-        sealer = _sealer(self.settings, visitor.role, purpose)
-        return sealer.dumps({"role": visitor.role.word, "name": visitor.name})
-
-    def open(self, sealed: str, purpose: str = "session", seconds: int = SESSION_SECONDS) -> Visitor | None:
-        """Who a sealed text speaks of; None when it is forged, too old, or its password was changed since."""
-        from itsdangerous import BadData
-
+    def ground(self, role: Role) -> str:
+        """Changes when sessions of a role shall end: with the token, the way in, and its password or list of people."""
         settings = self.settings
-        for role in Role:
-            try:
-                content = _sealer(settings, role, purpose).loads(sealed, max_age=seconds)
-            except BadData:
-                continue
-            if isinstance(content, dict) and content.get("role") == role.word:
-                return Visitor(role, clean_name(content.get("name")))
-        return None
+        way = (
+            (settings.owners, settings.makers, settings.viewers)
+            if settings.sign_in == "oidc"
+            else (_hash_of(settings, role),)
+        )
+        parts = (settings.token.get_secret_value(), settings.sign_in, *way)
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     @cached_property
     def _hasher(self) -> PasswordHasher:
         from argon2 import PasswordHasher
 
         return PasswordHasher()
-
-
-def _sealer(settings: SharingSettings, role: Role, purpose: str) -> URLSafeTimedSerializer:
-    from itsdangerous import URLSafeTimedSerializer
-
-    token = settings.token.get_secret_value()
-    if not token:
-        # Nothing may be sealed with a key that everybody knows.
-        token = secrets.token_urlsafe(32)
-    # Whoever changes the way in, or the password of a role, ends the sessions that came by it.
-    salt = f"vidgen.{purpose}.{role.word}.{_ground_of(settings, role)}"
-    return URLSafeTimedSerializer(token, salt=salt, signer_kwargs={"digest_method": hashlib.sha256})
-
-
-def _ground_of(settings: SharingSettings, role: Role) -> str:
-    if settings.sign_in == "oidc":
-        return f"oidc.{settings.owners}.{settings.makers}.{settings.viewers}"
-    return f"{settings.sign_in}.{_hash_of(settings, role)}"
 
 
 def _hash_of(settings: SharingSettings, role: Role) -> str:

@@ -49,7 +49,9 @@ class Listener {
     const socket = new WebSocket(address)
     socket.onopen = () => { this.delay = 500 }
     socket.onmessage = (event) => this.receive(JSON.parse(event.data))
-    socket.onclose = () => {
+    socket.onclose = (event) => {
+      // Whoever was signed out goes to the door; so does this page.
+      if (event.code === 1008 && event.reason === "sign_in_needed") return window.location.reload()
       this.retry = setTimeout(() => this.connect(), this.delay)
       this.delay = Math.min(this.delay * 2, 10000)
     }

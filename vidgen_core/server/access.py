@@ -16,9 +16,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vidgen_core.app import Vidgen
 from vidgen_core.app.roles import AT_HOME, Role, Visitor
-from vidgen_core.app.sharing import COOKIE, Sharing, is_at_home
+from vidgen_core.app.sessions import COOKIE, Sessions
+from vidgen_core.app.sharing import Sharing, is_at_home
 from vidgen_core.errors import ErrorKind, Refused, VidgenError
-from vidgen_core.server.house import find_vidgen
+from vidgen_core.server.house import find_vidgen, opened_vidgen
+from vidgen_core.server.sockets import POLICY, Watched, close_socket
 from vidgen_core.server.under import address
 from vidgen_core.server.words import envelope
 
@@ -78,7 +80,25 @@ class Access:
         if visitor is None and path != SIGN_IN and (path.startswith(OURS) or not known_way_in):
             await _turn_away(connection, scope, receive, send)
             return
+        if scope["type"] == "websocket" or path.startswith("/api/"):
+            if visitor is None:
+                scope = _without_session(scope)
+            watched = Watched(scope, receive, send, lambda: self._is_still(visitor, connection))
+            await watched.run(self.app, scope)
+            return
         await self.app(scope, receive, send)
+
+    def _is_still(self, visitor: Visitor | None, connection: HTTPConnection) -> bool:
+        """Whether the same person would be let in again as who they are."""
+        vidgen = opened_vidgen()
+        if vidgen is None:
+            return True
+        try:
+            found, known_way_in = self._look(vidgen, connection)
+        except VidgenError:
+            # Nothing can be said, and nothing can be done either, as long as the data home cannot be read.
+            return True
+        return found == visitor and (visitor is not None or known_way_in)
 
     def _look(self, vidgen: Vidgen, connection: HTTPConnection) -> tuple[Visitor | None, bool]:
         """Who it is, and whether Streamlit's pages let people sign in by themselves."""
@@ -89,15 +109,25 @@ class Access:
         if given is not None and connection.scope["path"].startswith(OURS):
             scheme, _, token = given.partition(" ")
             known = scheme.lower() == "bearer" and sharing.is_token(token.strip())
-            return (Visitor(Role.OWNER, PROGRAM) if known else None), oidc
-        sealed = connection.cookies.get(COOKIE)
-        visitor = sharing.open(sealed) if sealed else None
-        if visitor is None and way == "none" and is_at_home(connection.headers, self.address):
-            visitor = AT_HOME
-        return visitor, oidc
+            is_local = is_at_home(connection.headers, self.address)
+            return (Visitor(Role.OWNER, PROGRAM, is_local) if known else None), oidc
+        sessions = Sessions(vidgen.settings_file, vidgen.store)
+        return sessions.visitor(connection.cookies.get(COOKIE, ""), connection.headers, self.address), oidc
 
     def _without_settings(self, connection: HTTPConnection) -> Visitor | None:
         return AT_HOME if is_at_home(connection.headers, self.address) else None
+
+
+def _without_session(scope: Scope) -> Scope:
+    """Whoever has not signed in begins a screen of their own, whatever tab they say they were.
+
+    Streamlit takes up the screen whose id stands third in this header, with what it has kept, callbacks included.
+    """
+    name = b"sec-websocket-protocol"
+    headers = [
+        (key, b",".join(value.split(b",")[:2]) if key.lower() == name else value) for key, value in scope["headers"]
+    ]
+    return {**scope, "headers": headers}
 
 
 def _is_open(path: str) -> bool:
@@ -106,8 +136,7 @@ def _is_open(path: str) -> bool:
 
 async def _turn_away(connection: HTTPConnection, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.close", "code": 1008, "reason": "sign_in_needed"})
+        await close_socket(receive, send, POLICY, "sign_in_needed")
         return
     await _answer(_refusal(connection), scope, receive, send)
 
@@ -129,5 +158,4 @@ async def _answer(response: Response, scope: Scope, receive: Receive, send: Send
     if scope["type"] == "http":
         await response(scope, receive, send)
         return
-    await receive()
-    await send({"type": "websocket.close", "code": 1011})
+    await close_socket(receive, send, 1011, "")

@@ -1,15 +1,14 @@
 """What every request must be like before anybody asks whose it is.
 
-Nothing of Streamlit's own protection covers our routes, so: the ``Host`` must be one we serve, a page from elsewhere is
-refused, bodies have a largest size, and answers carry headers that keep browsers from guessing types or lending our
-pictures to others.
+Streamlit's own protection covers neither our routes nor other ports of this machine, so: the ``Host`` must be one we
+serve, a page from elsewhere is refused, bodies have a largest size, and answers carry headers that keep browsers from
+guessing types or lending our pictures to others.
 """
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,13 +19,14 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vidgen_core.app.sharing import LOOPBACK
+from vidgen_core.app.sharing import LOOPBACK, is_loopback
 from vidgen_core.errors import ErrorKind, NotFound, Refused, SettingsError
 from vidgen_core.locations import find_locations
 from vidgen_core.server.access import OURS as OUR_ROUTES
 from vidgen_core.server.access import SIGN_IN, Access
 from vidgen_core.server.callers import Callers
 from vidgen_core.server.limits import BodyLimit
+from vidgen_core.server.sockets import POLICY, close_socket
 from vidgen_core.server.under import Above, Below
 from vidgen_core.server.words import envelope
 from vidgen_core.settings import SharingSettings, load_settings, names_in
@@ -39,6 +39,7 @@ HOSTS: Final = "VIDGEN_ALLOWED_HOSTS"
 OURS: Final = (*OUR_ROUTES, SIGN_IN)
 #: Our way from the first page's name to the first page.
 FIRST_PAGE: Final = "/shots"
+_PORTS: Final = {"http": 80, "https": 443}
 _SECURITY: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
@@ -52,29 +53,81 @@ def allowed_hosts(address: str | None) -> list[str]:
     return [*LOOPBACK, *bound, *names_in(os.environ.get(HOSTS, ""))]
 
 
-def same_origin(headers: Mapping[str, str]) -> bool:
+def same_origin(scope: Scope) -> bool:
     """Whether a request comes from one of our own pages, or from a program (which sends no ``Origin``).
 
-    ``Sec-Fetch-Site`` covers requests for which browsers leave ``Origin`` out, such as pictures (Fetch Metadata).
+    An origin is scheme, host and port (RFC 6454): another port of this machine is somebody else. Browsers name it with
+    every WebSocket, so one without comes from a program or from nobody who may come in.
     """
-    if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-        return False
+    headers = Headers(scope=scope)
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    if origin is not None:
+        return _is_own(origin, scope, headers.get("host", ""))
+    is_browser = (
+        any(name.startswith("sec-fetch-") for name in headers) or "mozilla" in headers.get("user-agent", "").lower()
+    )
+    return scope["type"] != "websocket" or not is_browser or "authorization" in headers
+
+
+def _is_own(origin: str, scope: Scope, host: str) -> bool:
+    scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
+    theirs, ours = _origin_of(origin), _origin_of(f"{scheme}://{host}")
+    if theirs is None or ours is None:
+        return False
+    if theirs == ours:
+        return True
+    # A proxy that ends TLS and does not say so. No page of https can reach http elsewhere than on its own machine, which
+    # browsers hold to be safe (Mixed Content, 5.3), so nobody but our own page can have sent it.
+    told = origin.partition("://")[2].lower() == host.lower()
+    return told and (theirs[0], scheme) == ("https", "http") and not is_loopback(theirs[1])
+
+
+def _origin_of(address: str) -> tuple[str, str, int] | None:
+    """Scheme, host and port of an origin; None for what is none, such as ``null``."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
+        return None
+    if port is None or not parts.hostname or parts.username is not None or parts.path or parts.query or parts.fragment:
+        return None
+    return parts.scheme, parts.hostname, port
+
+
+def _is_fetched_elsewhere(scope: Scope) -> bool:
+    """Whether a page of another origin asks, also where browsers leave ``Origin`` out, as for pictures (Fetch Metadata).
+
+    Links to our pages, not to their parts, may stand anywhere.
+    """
+    headers = Headers(scope=scope)
+    if headers.get("sec-fetch-site") not in ("cross-site", "same-site"):
+        return False
+    return scope["path"].startswith(OURS) or headers.get("sec-fetch-mode") != "navigate"
 
 
 class Guard:
-    """Refuses foreign pages on our routes and adds the security headers to every answer."""
+    """Refuses what other pages ask for, by HTTP and by WebSocket, and adds the security headers to every answer.
+
+    It stands before Streamlit's own look at ``Origin``, which compares host names only and asks the internet for this
+    machine's address.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        is_foreign = not same_origin(scope) or _is_fetched_elsewhere(scope)
+        if scope["type"] == "websocket":
+            if is_foreign:
+                await close_socket(receive, send, POLICY, "foreign_origin")
+                return
             await self.app(scope, receive, send)
             return
         ours = scope["path"].startswith(OURS)
-        if ours and not same_origin(Headers(scope=scope)):
+        if is_foreign:
             refusal = envelope(HTTPConnection(scope), Refused("foreign_origin", kind=ErrorKind.AUTH))
             refusal.headers.update(_SECURITY)
             await refusal(scope, receive, send)
@@ -89,8 +142,7 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in _SECURITY.items():
                     headers.setdefault(name, value)
-                if ours:
-                    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+                headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
             await send(message)
 
         await self.app(scope, receive, with_headers)

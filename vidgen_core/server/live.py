@@ -10,9 +10,9 @@ from typing import Any, Final
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from vidgen_core.errors import VidgenError
-from vidgen_core.server.guard import same_origin
 from vidgen_core.server.house import get_vidgen
 from vidgen_core.server.progress import Progress
+from vidgen_core.server.sockets import GOING_AWAY, POLICY
 from vidgen_core.store import Store
 
 _LOG = logging.getLogger(__name__)
@@ -20,9 +20,6 @@ _LOG = logging.getLogger(__name__)
 LOOK: Final = 0.3
 #: More changed shots than this are told as *all*.
 MANY: Final = 500
-#: WebSocket close codes (RFC 6455, 7.4.1).
-GOING_AWAY: Final = 1001
-POLICY: Final = 1008
 
 
 class Listener:
@@ -58,9 +55,9 @@ class Live:
         await self._ending.wait()
 
     async def serve(self, socket: WebSocket) -> None:
-        """Tell one page about its project until it goes away; a foreign page is turned away."""
-        if not same_origin(socket.headers) or self._ending.is_set():
-            await socket.close(POLICY)
+        """Tell one page about its project until it goes away."""
+        if self._ending.is_set():
+            await socket.close(GOING_AWAY)
             return
         try:
             await socket.accept()

@@ -15,7 +15,8 @@ from throttled import MemoryStore, Throttled, rate_limiter
 
 from vidgen_core.app import Vidgen
 from vidgen_core.app.roles import AT_HOME, Visitor
-from vidgen_core.app.sharing import COOKIE, LOGOUT, SESSION_SECONDS, TICKET_SECONDS, Sharing, clean_name
+from vidgen_core.app.sessions import COOKIE, SESSION_SECONDS, Sessions
+from vidgen_core.app.sharing import LOGOUT, Sharing, clean_name
 from vidgen_core.errors import ErrorKind, Refused
 from vidgen_core.locale import Text
 from vidgen_core.models import LogLevel
@@ -73,7 +74,7 @@ class SignIn:
         visitor = request.scope.get("vidgen.visitor")
         where = _safe(request.query_params.get("next"))
         if visitor == AT_HOME:
-            return _forget(RedirectResponse(address(where), 303))
+            return _forget(request, RedirectResponse(address(where), 303))
         if visitor is not None:
             # The way out of an identity provider leads to an address of its own.
             return _page(text_of(request), _signed_in(text_of(request), visitor), forms="*")
@@ -93,25 +94,25 @@ class SignIn:
         visitor = await asyncio.to_thread(_check, vidgen, name, password)
         if visitor is None:
             return _page(t, _form(t, where, Refused("password_wrong", kind=ErrorKind.AUTH), name), 401)
-        return _remember(request, RedirectResponse(address(where), 303), vidgen, visitor)
+        return await _remember(request, RedirectResponse(address(where), 303), vidgen, visitor)
 
     async def exchange(self, request: Request) -> Response:
         """Change the ticket that the shell gave to somebody whom the identity provider knows for a cookie."""
         form = await request.form()
         vidgen = await find_vidgen()
-        sharing = Sharing(vidgen.settings_file)
-        visitor = sharing.open(_field(form, "ticket"), "ticket", TICKET_SECONDS)
-        if visitor is None or sharing.settings.sign_in != "oidc":
+        visitor = await asyncio.to_thread(_sessions(vidgen).redeem, _field(form, "ticket"))
+        if visitor is None or vidgen.settings().sharing.sign_in != "oidc":
             t = text_of(request)
             return _page(t, _form(t, "/", Refused("password_wrong", kind=ErrorKind.AUTH)), 401)
         await asyncio.to_thread(_note, vidgen, "signed_in", visitor.name or "–", visitor.role.word)
-        return _remember(request, RedirectResponse(address(_safe(_field(form, "next"))), 303), vidgen, visitor)
+        return await _remember(request, RedirectResponse(address(_safe(_field(form, "next"))), 303), vidgen, visitor)
 
-    async def leave(self, request: Request) -> Response:  # noqa: ARG002 - every route is asked with one
-        """Forget who it was, and have Streamlit and the identity provider forget it as well."""
+    async def leave(self, request: Request) -> Response:
+        """End the session, wherever its cookie was copied to, and have the identity provider forget it as well."""
         vidgen = await find_vidgen()
+        await asyncio.to_thread(_sessions(vidgen).end, request.cookies.get(COOKIE, ""))
         oidc = vidgen.settings().sharing.sign_in == "oidc"
-        return _forget(RedirectResponse(address(LOGOUT if oidc else SIGN_IN), 303))
+        return _forget(request, RedirectResponse(address(LOGOUT if oidc else SIGN_IN), 303))
 
     def _too_often(self, request: Request) -> bool:
         return bool(self._of_one.limit(caller_of(request)).limited or self._of_all.limit("all").limited)
@@ -132,22 +133,29 @@ def _note(vidgen: Vidgen, code: str, name: str, role: str) -> None:
         tx.log.add(LogLevel.INFO if code == "signed_in" else LogLevel.WARNING, code, who=name, role=role)
 
 
-def _remember(request: Request, response: Response, vidgen: Vidgen, visitor: Visitor) -> Response:
+def _sessions(vidgen: Vidgen) -> Sessions:
+    return Sessions(vidgen.settings_file, vidgen.store)
+
+
+async def _remember(request: Request, response: Response, vidgen: Vidgen, visitor: Visitor) -> Response:
+    """Begin a session in place of the one that the browser had."""
+    sessions = _sessions(vidgen)
+    if before := request.cookies.get(COOKIE):
+        await asyncio.to_thread(sessions.end, before)
+    text = await asyncio.to_thread(sessions.begin, visitor)
+    response.set_cookie(COOKIE, text, max_age=SESSION_SECONDS, **_kept(request))
+    return response
+
+
+def _forget(request: Request, response: Response) -> Response:
+    response.delete_cookie(COOKIE, **_kept(request))
+    return response
+
+
+def _kept(request: Request) -> Any:
+    """How the cookie is kept: out of reach of scripts, of other sites, and of what else lives on this host."""
     secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
-    response.set_cookie(
-        COOKIE,
-        Sharing(vidgen.settings_file).seal(visitor),
-        max_age=SESSION_SECONDS,
-        httponly=True,
-        samesite="lax",
-        secure=secure,
-    )
-    return response
-
-
-def _forget(response: Response) -> Response:
-    response.delete_cookie(COOKIE, httponly=True, samesite="lax")
-    return response
+    return {"path": address("") or "/", "httponly": True, "samesite": "lax", "secure": secure}
 
 
 def _safe(wanted: str | None) -> str:

@@ -34,6 +34,7 @@ from vidgen_core.store.keys import Keys
 from vidgen_core.store.ledger import Ledger
 from vidgen_core.store.log import Log
 from vidgen_core.store.projects import Projects
+from vidgen_core.store.sessions import Sessions
 from vidgen_core.store.shots import Shots
 from vidgen_core.store.state import HeartbeatRow, State, Uploads
 from vidgen_core.store.tables import revision
@@ -144,6 +145,10 @@ class Tx:
     @cached_property
     def way(self) -> Way:
         return Way(self)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        return Sessions(self)
 
 
 class Store:

@@ -641,3 +641,17 @@ _partial(
     where="deleted_at IS NULL AND image IS NULL AND image_url IS NULL",
 )
 _partial("shots_without_prompt", shots.c.project_id, shots.c.position, where="deleted_at IS NULL AND prompt = ''")
+
+#: Who has signed in, and tickets that are changed for it; of what a browser holds only a hash is here.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("purpose", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    #: What the way in was like: another password or another list of people ends the session.
+    Column("ground", Text, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+)
+Index("sessions_by_end", sessions.c.expires_at)

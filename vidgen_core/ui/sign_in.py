@@ -7,13 +7,15 @@ in; they get the cookie here, because our routes for pictures, videos and events
 from __future__ import annotations
 
 import html
+from functools import partial
 from typing import Final
 
 import streamlit as st
 
 from vidgen_core.app import Vidgen
 from vidgen_core.app.roles import AT_HOME, Role, Visitor, as_visitor
-from vidgen_core.app.sharing import COOKIE, LOGOUT, Sharing, clean_name, is_at_home
+from vidgen_core.app.sessions import COOKIE, Sessions
+from vidgen_core.app.sharing import LOGOUT, Sharing, clean_name
 from vidgen_core.locale import Text
 from vidgen_core.ui.labels import plain
 from vidgen_core.ui.media import outside
@@ -42,12 +44,13 @@ def enter(app: Vidgen) -> Vidgen:
     """The façade with the visitor's rights; whoever has not signed in sees the way in, and nothing else is drawn."""
     sharing = Sharing(app.settings_file)
     oidc = sharing.settings.sign_in == "oidc"
-    visitor = _by_account(sharing, words(app)) if oidc else _by_cookie(sharing)
+    visitor = _by_account(app, sharing, words(app)) if oidc else _known(app)
     if visitor is None:
         _ask(words(app))
         st.stop()
     st.session_state[_VISITOR] = visitor
-    return as_visitor(app, visitor)
+    # Callbacks of this page run before it is drawn anew, and some without that.
+    return as_visitor(app, visitor, partial(_is_still, app, visitor, *_asking()))
 
 
 def visitor() -> Visitor:
@@ -58,12 +61,7 @@ def visitor() -> Visitor:
 
 def stay(app: Vidgen) -> None:
     """For what refreshes itself: whose way in was taken away goes back to the door, in a tab that is open as well."""
-    sharing = Sharing(app.settings_file)
-    if sharing.settings.sign_in == "none":
-        known = _by_cookie(sharing)
-    else:
-        known = sharing.open(st.context.cookies.get(COOKIE) or "")
-    if known != visitor():
+    if _known(app) != visitor():
         st.rerun()
 
 
@@ -80,21 +78,24 @@ def show_account(t: Text) -> None:
     _link("/sign-in", t("share.account", name=who.name, role=t(f"role.{who.role.word}")))
 
 
-def _by_cookie(sharing: Sharing) -> Visitor | None:
-    sealed = st.context.cookies.get(COOKIE)
-    found = sharing.open(sealed) if sealed else None
-    if found is not None or sharing.settings.sign_in == "password":
-        return found
-    # Without a cookie the server has let them in because they sit at this machine.
-    headers = {name.lower(): value for name, value in st.context.headers.items()} if sealed else {}
-    return AT_HOME if not sealed or is_at_home(headers, st.get_option("server.address")) else None
+def _asking() -> tuple[str, dict[str, str], str | None]:
+    """The cookie, headers and address with which this page was asked for."""
+    headers = {name.lower(): value for name, value in st.context.headers.items()}
+    return str(st.context.cookies.get(COOKIE) or ""), headers, st.get_option("server.address")
 
 
-def _by_account(sharing: Sharing, t: Text) -> Visitor | None:
-    sealed = st.context.cookies.get(COOKIE)
+def _known(app: Vidgen) -> Visitor | None:
+    return Sessions(app.settings_file, app.store).visitor(*_asking())
+
+
+def _is_still(app: Vidgen, visitor: Visitor, cookie: str, headers: dict[str, str], address: str | None) -> bool:
+    return Sessions(app.settings_file, app.store).visitor(cookie, headers, address) == visitor
+
+
+def _by_account(app: Vidgen, sharing: Sharing, t: Text) -> Visitor | None:
     account = _account()
     if not account.get("is_logged_in"):
-        if sealed:
+        if st.context.cookies.get(COOKIE):
             _post(outside("/sign-in/out"), {})
             st.stop()
         _login(t)
@@ -106,11 +107,13 @@ def _by_account(sharing: Sharing, t: Text) -> Visitor | None:
         _link(LOGOUT, t("share.leave"))
         st.stop()
     wanted = Visitor(role, clean_name(account.get("name") or email))
-    if not sealed or sharing.open(sealed) != wanted:
+    known = _known(app)
+    if known is None or known[:2] != wanted[:2]:
         st.caption(t("share.entering"))
-        _post(outside("/sign-in/ticket"), {"ticket": sharing.seal(wanted, "ticket"), "next": "/"})
+        ticket = Sessions(app.settings_file, app.store).begin(wanted, "ticket")
+        _post(outside("/sign-in/ticket"), {"ticket": ticket, "next": "/"})
         st.stop()
-    return wanted
+    return known
 
 
 def _account() -> dict[str, object]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, text
 
 from vidgen_core.errors import StoreError
 
-HEAD: Final = "shot_counts"
+HEAD: Final = "sessions"
 
 
 def current(connection: Connection) -> str | None:

@@ -1,0 +1,76 @@
+"""A screen without a browser: what a program of somebody else could send to Streamlit's socket."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from vidgen_core.app.sessions import COOKIE
+
+__all__ = ["ConnectionClosed", "InvalidStatus", "RawScreen"]
+
+
+class RawScreen:
+    """One socket to ``/_stcore/stream``.
+
+    :param url: of the server
+    :param session: the screen to take up again
+    """
+
+    def __init__(self, url: str, *, origin: str | None = None, cookie: str = "", session: str = "") -> None:
+        headers = {"Cookie": f"{COOKIE}={cookie}"} if cookie else {}
+        self._socket = connect(
+            f"{url.replace('http', 'ws', 1)}/_stcore/stream",
+            origin=origin,
+            additional_headers=headers,
+            subprotocols=["streamlit", "x", session] if session else ["streamlit"],
+            max_size=None,
+            proxy=None,
+            legacy=True,
+        )
+        self.heard = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+    def run(self) -> None:
+        """Ask for the page to be drawn."""
+        message = BackMsg()
+        message.rerun_script.query_string = ""
+        self._socket.send(message.SerializeToString())
+
+    def press(self, button: str) -> None:
+        """Press a button that has been heard of, by its key."""
+        message = BackMsg()
+        state = message.rerun_script.widget_states.widgets.add()
+        state.id = self.id_of(button)
+        state.trigger_value = True
+        self._socket.send(message.SerializeToString())
+
+    def id_of(self, button: str) -> str:
+        found = re.search(rb"\$\$ID-[0-9a-f]+-" + button.encode() + rb"(?![a-z_])", self.heard)
+        assert found is not None, button
+        return found[0].decode()
+
+    def hear_until(self, words: str) -> None:
+        """Listen until a text has been said."""
+        while words.encode() not in self.heard:
+            self.heard += bytes(self._socket.recv(60))
+
+    def all_heard(self, patience: float) -> Iterator[bytes]:
+        """What is still said until the socket is closed or nothing comes for so long."""
+        with contextlib.suppress(TimeoutError):
+            while True:
+                yield bytes(self._socket.recv(patience))

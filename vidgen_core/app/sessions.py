@@ -1,0 +1,87 @@
+"""Who has signed in: kept in the database, so that signing out ends it wherever the cookie was copied to."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, Literal
+
+from vidgen_core.app.roles import AT_HOME, Role, Visitor
+from vidgen_core.app.sharing import Sharing, clean_name, is_at_home
+from vidgen_core.store.sessions import SessionRow
+
+if TYPE_CHECKING:
+    from vidgen_core.settings import SettingsFile
+    from vidgen_core.store import Store
+
+#: The cookie of those who have signed in.
+COOKIE: Final = "vidgen_session"
+#: Seconds until people sign in anew.
+SESSION_SECONDS: Final = 7 * 24 * 3600
+#: Seconds within which a ticket is exchanged for a cookie.
+TICKET_SECONDS: Final = 60
+
+Purpose = Literal["session", "ticket"]
+_SECONDS: Final[Mapping[Purpose, int]] = {"session": SESSION_SECONDS, "ticket": TICKET_SECONDS}
+
+
+class Sessions:
+    """The sessions of one data home; holds no state of its own."""
+
+    def __init__(self, settings_file: SettingsFile, store: Store) -> None:
+        self._sharing = Sharing(settings_file)
+        self._store = store
+
+    def begin(self, visitor: Visitor, purpose: Purpose = "session") -> str:
+        """A random text that stands for somebody until it is taken back, or their way in changes.
+
+        :raises StoreError: it cannot be kept
+        """
+        text = secrets.token_urlsafe(32)
+        row = SessionRow(visitor.role.word, clean_name(visitor.name), self._sharing.ground(visitor.role))
+        with self._store.write() as tx:
+            tx.sessions.begin(_digest(text), purpose, row, datetime.now(UTC) + timedelta(seconds=_SECONDS[purpose]))
+        return text
+
+    def find(self, text: str, purpose: Purpose = "session") -> Visitor | None:
+        """Whom a text stands for; None when nobody gave it, or its time is over."""
+        if not text:
+            return None
+        with self._store.read() as tx:
+            row = tx.sessions.get(_digest(text), purpose)
+        role = next((role for role in Role if row and role.word == row.role), None)
+        if row is None or role is None or not secrets.compare_digest(row.ground, self._sharing.ground(role)):
+            return None
+        return Visitor(role, row.name)
+
+    def end(self, text: str) -> None:
+        """Let a text be worth nothing from now on.
+
+        :raises StoreError: it cannot be taken back
+        """
+        with self._store.write() as tx:
+            tx.sessions.end(_digest(text))
+
+    def redeem(self, ticket: str) -> Visitor | None:
+        """Whom a ticket stands for; it is good for once."""
+        visitor = self.find(ticket, "ticket")
+        if visitor is not None:
+            self.end(ticket)
+        return visitor
+
+    def visitor(self, text: str, headers: Mapping[str, str], address: str | None) -> Visitor | None:
+        """Who asks with a cookie, or without one from this machine.
+
+        :param address: what the server is bound to
+        """
+        is_local = is_at_home(headers, address)
+        found = self.find(text)
+        if found is not None:
+            return found._replace(is_local=is_local)
+        return AT_HOME if is_local and self._sharing.settings.sign_in == "none" else None
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

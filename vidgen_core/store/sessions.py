@@ -1,0 +1,45 @@
+"""Who has signed in; of what a browser holds, only a hash is kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Row, bindparam, delete, insert, select
+
+from vidgen_core.store.base import Subject, now
+from vidgen_core.store.tables import sessions
+
+# Asked with every request, so made once.
+_SESSION: Final = select(sessions.c.role, sessions.c.name, sessions.c.ground).where(
+    sessions.c.digest == bindparam("digest"),
+    sessions.c.purpose == bindparam("purpose"),
+    sessions.c.expires_at > bindparam("now"),
+)
+
+
+class SessionRow(NamedTuple):
+    """Whose session it is, and what the way in was like when it began."""
+
+    role: str
+    name: str
+    ground: str
+
+
+class Sessions(Subject):
+    def begin(self, digest: str, purpose: str, session: SessionRow, expires_at: datetime) -> None:
+        """Keep a session, and forget those that have ended by themselves."""
+        self.tx.run(delete(sessions).where(sessions.c.expires_at <= now()))
+        values = {"digest": digest, "purpose": purpose, "expires_at": expires_at, **session._asdict()}
+        self.tx.run(insert(sessions).values(values))
+
+    def get(self, digest: str, purpose: str) -> SessionRow | None:
+        """The session that still lasts."""
+        found: Row[Any] | None = self.tx.run(
+            _SESSION, {"digest": digest, "purpose": purpose, "now": now()}
+        ).one_or_none()
+        return SessionRow(found.role, found.name, found.ground) if found is not None else None
+
+    def end(self, digest: str) -> None:
+        """Let it be worth nothing."""
+        self.tx.run(delete(sessions).where(sessions.c.digest == digest))

@@ -179,10 +179,10 @@ class RemoteContract(PaidContract):
     @pytest.mark.parametrize(
         ("tag", "kind", "retryable"),
         [
-            ("failed", ErrorKind.PROVIDER, True),
+            ("failed", ErrorKind.PROVIDER, None),
             ("failed-parameter", ErrorKind.PARAMETER, False),
             ("failed-overloaded", ErrorKind.OVERLOADED, True),
-            ("failed-timeout", ErrorKind.TIMEOUT, False),
+            ("failed-timeout", ErrorKind.TIMEOUT, True),
             ("moderated-output", ErrorKind.MODERATION, False),
         ],
     )
@@ -191,6 +191,9 @@ class RemoteContract(PaidContract):
         state = await finish(provider, job, key, world)
         assert state.status is RemoteStatus.FAILED
         assert state.failure is not None
+        if retryable is None:
+            # Only who names an error of its own, or of what stands behind it, is asked again.
+            retryable = "upstream error" in state.failure.params["said"]
         assert (state.failure.kind, state.failure.retryable) == (kind, retryable)
 
     @pytest.mark.parametrize("tag", ["poll-500", "poll-429", "poll-html", "poll-gateway", "poll-reset"])

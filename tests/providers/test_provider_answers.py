@@ -177,9 +177,9 @@ def test_what_an_upstream_holds_against_the_relay_is_not_held_against_our_key(te
     assert (failure.kind, failure.code, failure.retryable) == (K.OVERLOADED, "upstream_unavailable", True)
 
 
-def test_a_job_that_failed_without_a_reason_may_be_tried_again() -> None:
+def test_a_job_that_failed_without_a_reason_is_not_ordered_again() -> None:
     failure = failure_of(yunwu_answers.TABLE, Said((), "", 200))
-    assert (failure.kind, failure.code, failure.retryable) == (K.PROVIDER, "provider_failed", True)
+    assert (failure.kind, failure.code, failure.retryable) == (K.PROVIDER, "provider_failed", False)
     assert failure.charged is Charge.UNKNOWN
 
 

@@ -69,8 +69,9 @@ async def test_an_id_is_found_wherever_it_stands_and_kept_as_it_is(yunwu, world,
 @pytest.mark.parametrize(
     ("body", "code", "delivery"),
     [
-        ({"id": "", "status": "error", "error": "try again later"}, "submit_refused", Delivery.REFUSED),
-        ({"success": False, "message": "nothing"}, "submit_refused", Delivery.REFUSED),
+        ({"id": "", "status": "error", "error": "try again later"}, "answer_without_id", Delivery.UNKNOWN),
+        ({"success": False, "message": "nothing"}, "answer_without_id", Delivery.UNKNOWN),
+        ({"success": False, "message": "nothing", "code": "E-17"}, "submit_refused", Delivery.REFUSED),
         ({"status": "error", "error": {"message": "内容违规", "code": ""}}, "content_refused", Delivery.REFUSED),
         ({"status": "pending"}, "answer_without_id", Delivery.UNKNOWN),
         ({}, "answer_without_id", Delivery.UNKNOWN),

@@ -30,10 +30,12 @@ from vidgen_core.providers.answers import (
     at,
     case,
     error_of,
-    texts_at,
+    refusal,
+    said_in,
     words,
 )
 from vidgen_core.providers.base import Key
+from vidgen_core.providers.cleaning import whole
 from vidgen_core.providers.http import Answer, Http, Patience, Verb
 
 #: A model that thinks takes its time; seconds, as in ``http.PATIENCE``.
@@ -111,7 +113,7 @@ class Chat:
     def _reply(self, answer: Answer) -> Reply:
         said = _said(answer)
         if not answer.ok or at(answer.json, "error"):
-            raise error_of(self._table, answer, said)
+            raise refusal(self._table, answer, said)
         choice = at(answer.json, "choices.0") or at(answer.json, "choices")
         choice = choice[0] if isinstance(choice, list) and choice else choice
         if not isinstance(choice, Mapping) or not isinstance(choice.get("message"), Mapping):
@@ -142,9 +144,7 @@ class Chat:
 
 
 def _said(answer: Answer) -> Said:
-    codes = texts_at(answer.json, "error.code", "error.type", "code")
-    text = " ".join(texts_at(answer.json, "error.message", "message", "error", "msg")) or answer.plain_text
-    return Said(tuple(code.lower() for code in codes), text, answer.status)
+    return said_in(answer.json, answer.status, answer.plain_text)
 
 
 def _text(content: Any) -> str:
@@ -157,7 +157,8 @@ def _text(content: Any) -> str:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    number = whole(value)
+    return number if number is not None and number >= 0 else None
 
 
 def not_answered(reply: Reply) -> RemoteError | None:

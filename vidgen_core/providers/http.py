@@ -28,7 +28,8 @@ from vidgen_core import __version__
 from vidgen_core.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.providers.base import Key
 from vidgen_core.providers.bodies import Body, json_body
-from vidgen_core.providers.redact import SAID_CHARACTERS, cut, quiet_http_logs, redact
+from vidgen_core.providers.cleaning import clean, clean_text, read_json
+from vidgen_core.providers.redact import SAID_CHARACTERS, cut, hide, quiet_http_logs, redact
 
 #: Bytes read of an answer; a list of all models has some hundred thousand.
 ANSWER_BYTES: Final = 8 * 1024 * 1024
@@ -83,7 +84,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
-    #: The body as JSON; None where it is none.
+    #: The body as JSON, cleaned and without secrets; None where it is none.
     json: Any = field(repr=False)
     #: The body as text, secrets removed, at most a few kilobytes.
     text: str = field(repr=False)
@@ -102,7 +103,7 @@ class Answer:
         """The provider's name for the request: a header, or the end of an error text."""
         for name in ("x-oneapi-request-id", "x-request-id", "request-id", "cf-ray"):
             if name in self.headers:
-                return self.headers[name]
+                return self.headers[name][:200]
         found = re.search(r"request id: ([\w.-]{4,80})", self.text)
         return found[1] if found else None
 
@@ -142,7 +143,7 @@ def _time_named(value: str | None) -> datetime | None:
     """The time of an HTTP date; None where it is none."""
     try:
         at = email.utils.parsedate_to_datetime(value or "")
-    except (ValueError, OverflowError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return at.replace(tzinfo=at.tzinfo or UTC)
 
@@ -282,20 +283,25 @@ async def _read(response: httpx.Response, secrets: tuple[str, ...], most: int) -
         raw += piece
         if len(raw) > most:
             break
-    text = raw.decode("utf-8", "replace")
+    return answer_of(response.status_code, dict(response.headers.items()), raw.decode("utf-8", "replace"), *secrets)
+
+
+def answer_of(status: int, headers: Mapping[str, str], text: str, *secrets: str) -> Answer:
+    """An answer as it may be used: cleaned, and without secrets in any value.
+
+    :param secrets: what must not be left in it
+    """
+    parsed = read_json(text)
+    body = clean(parsed, lambda one: hide(one, *secrets))
+    if body != parsed:
+        # What the parser undid (escapes, halves of pairs) must not stand in the text either.
+        text = json.dumps(body, ensure_ascii=False)
     return Answer(
-        status=response.status_code,
-        headers={name.lower(): value for name, value in response.headers.items()},
-        json=_json(text),
-        text=cut(redact(text[:65536], *secrets)),
+        status=status,
+        headers={name.lower(): redact(clean_text(value)[:2000], *secrets) for name, value in headers.items()},
+        json=body,
+        text=cut(redact(clean_text(text[:65536]), *secrets)),
     )
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 @contextlib.contextmanager
@@ -312,7 +318,7 @@ def local_error(error: BaseException, url: str, key: Key | None = None) -> Remot
     """What a local exception means for a request to ``url``."""
     code, delivery = _meaning(error)
     secret = key.secret.get_secret_value() if key else ""
-    said = redact(f"{type(error).__name__}: {error}", secret)
+    said = redact(clean_text(f"{type(error).__name__}: {error}"[:4000]), secret)
     return RemoteError(
         code,
         kind=ErrorKind.NETWORK,

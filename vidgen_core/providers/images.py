@@ -22,7 +22,7 @@ from vidgen_core.media.files import PartFile
 from vidgen_core.media.images import inspect_image
 from vidgen_core.models import Charge, Failure, GenerationParams, Mode
 from vidgen_core.providers import images_models
-from vidgen_core.providers.answers import at, error_of, texts_at
+from vidgen_core.providers.answers import at, error_of, refusal, texts_at
 from vidgen_core.providers.base import (
     Capabilities,
     Connection,
@@ -40,7 +40,7 @@ from vidgen_core.providers.base import (
 from vidgen_core.providers.bodies import Body, FormFile, data_uri_slot, form_body
 from vidgen_core.providers.download import download
 from vidgen_core.providers.http import Answer, Http, Patience, Verb
-from vidgen_core.providers.images_answers import TABLE, Picture, answered, broken, picture_in, refusal, why_no_picture
+from vidgen_core.providers.images_answers import TABLE, Picture, answered, broken, picture_in, why_no_picture
 from vidgen_core.providers.images_stash import Stash
 from vidgen_core.providers.pictures import PictureCopies
 from vidgen_core.providers.yunwu_answers import said_by
@@ -130,7 +130,7 @@ class Images(Provider):
         else:
             answer = await http.call(Verb.SUBMIT, "POST", url, key=key, json=fields)
         if not answer.ok or not (answered(answer.json) or picture_in(answer.json)):
-            raise refusal(answer)
+            raise refusal(TABLE, answer, said_by(answer))
         await self._keep(order.reference, answer)
         named = answer.request_id or next(iter(texts_at(answer.json, "id")), None)
         return Submission(remote_id=order.reference, evidence=answer.evidence, request_id=named)

@@ -13,31 +13,27 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from vidgen_core.errors import ErrorKind, RemoteError
+from vidgen_core.errors import ErrorKind
 from vidgen_core.models import Charge, Failure
 from vidgen_core.providers import yunwu_answers
 from vidgen_core.providers.answers import (
     CONTENT_REFUSED,
     MODERATION,
-    UNREADABLE,
     Said,
     Table,
     Verdict,
-    as_error,
     as_failure,
     at,
     case,
-    judge,
     texts_at,
     words,
 )
 from vidgen_core.providers.http import Answer
-from vidgen_core.providers.yunwu_answers import REFUSED_UNDER_200, said_by
 
 #: The model answered, and with something else than a picture.
-NO_PICTURE: Final = Verdict(ErrorKind.PROVIDER, "no_picture", retryable=True, charge=Charge.UNKNOWN)
+NO_PICTURE: Final = Verdict(ErrorKind.PROVIDER, "no_picture", charge=Charge.UNKNOWN)
 #: What it called a picture is none.
-PICTURE_BROKEN: Final = Verdict(ErrorKind.PROVIDER, "picture_broken", retryable=True, charge=Charge.UNKNOWN)
+PICTURE_BROKEN: Final = Verdict(ErrorKind.PROVIDER, "picture_broken", charge=Charge.UNKNOWN)
 
 #: The aggregators are relays of one family; what the image endpoints add stands before their common cases.
 TABLE: Final = Table(
@@ -55,8 +51,8 @@ _DECLINED: Final = words(
     r"(?:create|generate|draw|make|produce|fulfil|help|assist|comply)",
     r"(?:无法|不能|不可以|没办法|拒绝).{0,12}(?:生成|创建|绘制|画|提供|满足|处理)",
 )
-_DATA_URI: Final = re.compile(r"data:image/[\w.+-]+;base64,([A-Za-z0-9+/=_\s-]+)")
-_IN_MARKDOWN: Final = re.compile(r"!\[[^\]]*\]\(\s*<?(https?://[^\s)>]+)")
+_DATA_URI: Final = re.compile(r"data:image/[\w.+-]{1,40};base64,([A-Za-z0-9+/=_\s-]+)")
+_IN_MARKDOWN: Final = re.compile(r"!\[[^\[\]]{0,500}\]\(\s{0,9}<?(https?://[^\s)>]+)")
 _LINK: Final = re.compile(r"https?://[^\s)>\]\"'，。]+")
 _LOOKS_LIKE_PICTURE: Final = re.compile(r"\.(?:png|jpe?g|webp|gif|avif)(?:$|[?#])", re.IGNORECASE)
 
@@ -135,15 +131,6 @@ def _in_text(text: str) -> Iterator[Picture]:
     for found in _LINK.finditer(text):
         if _LOOKS_LIKE_PICTURE.search(found[0]):
             yield Picture(url=found[0])
-
-
-def refusal(answer: Answer) -> RemoteError:
-    """The error for an answer that is a refusal, or none that can be read."""
-    said = said_by(answer)
-    verdict = judge(TABLE, said)
-    if answer.ok and verdict is UNREADABLE and at(answer.json, "error"):
-        verdict = REFUSED_UNDER_200
-    return as_error(TABLE, verdict, answer, said)
 
 
 def answered(body: Any) -> bool:

@@ -15,7 +15,16 @@ from vidgen_core.locations import Locations
 from vidgen_core.media.files import PartFile
 from vidgen_core.models import Charge, Failure, GenerationParams, Mode, Money
 from vidgen_core.providers import kie_models
-from vidgen_core.providers.answers import JOB_UNKNOWN, as_error, at, error_of, failure_of, judge
+from vidgen_core.providers.answers import (
+    JOB_UNKNOWN,
+    as_error,
+    at,
+    error_of,
+    failure_of,
+    job_in,
+    judge,
+    refusal,
+)
 from vidgen_core.providers.base import (
     Capabilities,
     Connection,
@@ -34,11 +43,10 @@ from vidgen_core.providers.checks import against
 from vidgen_core.providers.download import download
 from vidgen_core.providers.http import Answer, Http, Verb
 from vidgen_core.providers.kie_answers import (
+    ID_PATHS,
     NOT_READY,
-    REPLY_WITHOUT_ID,
     TABLE,
     credits_in,
-    id_in,
     link_in,
     progress_in,
     reason_in,
@@ -134,10 +142,10 @@ class Kie(Provider):
         answer = await self._http.call(
             Verb.SUBMIT, "POST", f"{self.base_url}/api/v1/{path}", key=key, json=prepared.payload
         )
-        remote_id = id_in(answer.json) if went_well(answer) else None
+        remote_id = job_in(answer, *ID_PATHS)
         if remote_id is not None:
             return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
-        error = _refusal(answer)
+        error = refusal(TABLE, answer, said_by(answer))
         if error.code == "picture_not_fetched" and "upload" in prepared.sent:
             await self._uploader.forget(prepared.sent["upload"])
         raise error
@@ -199,7 +207,7 @@ class Kie(Provider):
 
 
 def _credits(value: Any) -> Money | None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) >= 10**12:
         return None
     return Money(amount=Decimal(str(value)), currency="credits")
 
@@ -208,13 +216,6 @@ def _without_prompt(payload: Mapping[str, Any]) -> dict[str, Any]:
     """What the ledger keeps: the prompt stands in the task already."""
     flat = {name: value for name, value in payload.items() if name != "input"} | payload.get("input", {})
     return {name: value for name, value in flat.items() if name != "prompt"}
-
-
-def _refusal(answer: Answer) -> RemoteError:
-    """The error for an answer to a submit that names no job."""
-    said = said_by(answer)
-    verdict = REPLY_WITHOUT_ID if went_well(answer) else judge(TABLE, said)
-    return as_error(TABLE, verdict, answer, said)
 
 
 def _no_record(answer: Answer, job: RemoteJob) -> RemoteState:

@@ -5,14 +5,13 @@ Sources: docs.kie.ai (getting started, veo3-api, market pages), clients that mea
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from vidgen_core.errors import Delivery, ErrorKind
-from vidgen_core.models import Charge, Money
+from vidgen_core.errors import ErrorKind
+from vidgen_core.models import Money
 from vidgen_core.providers.answers import (
     ADDRESS_NOT_ALLOWED,
     BALANCE_EMPTY,
@@ -32,10 +31,12 @@ from vidgen_core.providers.answers import (
     Verdict,
     at,
     case,
+    said_in,
     texts_at,
     words,
 )
 from vidgen_core.providers.base import RemoteStatus
+from vidgen_core.providers.cleaning import clean, read_json, whole
 from vidgen_core.providers.http import Answer
 
 MAINTENANCE: Final = Verdict(ErrorKind.OVERLOADED, "provider_maintenance", retryable=True)
@@ -45,10 +46,6 @@ PROMPT_NOT_ENGLISH: Final = Verdict(ErrorKind.PARAMETER, "prompt_not_english")
 MODEL_UNKNOWN: Final = Verdict(ErrorKind.PARAMETER, "model_unknown")
 #: Not an error: what was asked for is still being made.
 NOT_READY: Final = Verdict(ErrorKind.OVERLOADED, "not_ready", retryable=True)
-REPLY_WITHOUT_ID: Final = Verdict(
-    ErrorKind.NETWORK, "answer_without_id", Delivery.UNKNOWN, retryable=True, charge=Charge.UNKNOWN
-)
-
 #: A 500 is often a plain validation message, and a 400 or 422 may be content: those are told apart by their words.
 TABLE: Final = Table(
     provider="KIE",
@@ -88,24 +85,21 @@ TABLE: Final = Table(
 
 def said_by(answer: Answer) -> Said:
     """Code and message of the envelope; where there is none, the HTTP status counts."""
-    code = at(answer.json, "code")
-    text = (texts_at(answer.json, "msg", "message", "error.message", "error") or [answer.plain_text])[0]
-    if not isinstance(code, int) or isinstance(code, bool):
-        return Said((), text, answer.status)
+    code = whole(at(answer.json, "code"))
+    if code is None:
+        return said_in(answer.json, answer.status, answer.plain_text)
     if code == 200 and not answer.ok:
         code = answer.status
-    return Said((str(code),), text, code)
+    return said_in(answer.json, code, codes=(str(code),))
 
 
 def went_well(answer: Answer) -> bool:
     """Whether the envelope says 200, too."""
-    return answer.ok and at(answer.json, "code") in (200, "200")
+    return answer.ok and whole(at(answer.json, "code")) == 200
 
 
-def id_in(body: Any) -> str | None:
-    """The job's id in the answer to a submit."""
-    found = texts_at(body, "data.taskId", "data.task_id", "data.recordId")
-    return found[0] if found else None
+#: Where the answer to a submit names its job.
+ID_PATHS: Final = ("data.taskId", "data.task_id", "data.recordId", "data.id", "taskId", "task_id")
 
 
 #: The jobs API's states and the Veo API's flags; whatever is not here counts as still running.
@@ -157,23 +151,20 @@ def _loads(value: Any) -> Any:
     """JSON text as what it means; anything else as it is."""
     if not isinstance(value, str) or not value.strip().startswith(("[", "{")):
         return value
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return None
+    return clean(read_json(value))
 
 
 def reason_in(data: Mapping[str, Any]) -> Said:
     """Why a job failed: code and message of the record."""
-    codes = tuple(texts_at(data, "failCode", "errorCode"))
-    text = (texts_at(data, "failMsg", "errorMessage") or [""])[0]
-    return Said(codes, text, int(codes[0]) if codes and codes[0].isdigit() else 0)
+    code = whole(at(data, "failCode"))
+    code = whole(at(data, "errorCode")) if code is None else code
+    return said_in(data, code if code is not None and 0 < code < 1000 else 0)
 
 
 def credits_in(data: Mapping[str, Any]) -> Money | None:
     """What a record says the job took; jobs API only."""
     used = data.get("creditsConsumed")
-    if not isinstance(used, int | float) or isinstance(used, bool):
+    if not isinstance(used, int | float) or isinstance(used, bool) or not 0 <= used < 10**9:
         return None
     return Money(amount=Decimal(str(used)), currency="credits")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -31,21 +32,20 @@ from vidgen_core.providers.answers import (
     case,
     failed_verdict,
     judge,
+    said_in,
     texts_at,
     words,
 )
 from vidgen_core.providers.base import RemoteStatus
+from vidgen_core.providers.cleaning import whole
 from vidgen_core.providers.http import Answer
 
 THREAD_BUSY: Final = Verdict(ErrorKind.OVERLOADED, "thread_busy", retryable=True)
 #: Nothing can have been begun in a project that is not there; the next attempt makes a new one.
 PROJECT_GONE: Final = Verdict(ErrorKind.PROVIDER, "agent_project_gone", Delivery.NOT_SENT, retryable=True)
 CLOCK_WRONG: Final = Verdict(ErrorKind.AUTH, "clock_wrong")
-REPLY_WITHOUT_ID: Final = Verdict(
-    ErrorKind.NETWORK, "answer_without_id", Delivery.UNKNOWN, retryable=True, charge=Charge.UNKNOWN
-)
 #: The agent asked, explained or excused itself instead of making a video.
-ONLY_WORDS: Final = Verdict(ErrorKind.PROVIDER, "agent_answered_in_words", retryable=True, charge=Charge.UNKNOWN)
+ONLY_WORDS: Final = Verdict(ErrorKind.PROVIDER, "agent_answered_in_words", charge=Charge.UNKNOWN)
 
 TABLE: Final = Table(
     provider="Lovart",
@@ -77,18 +77,17 @@ _STATUSES: Final[Mapping[str, RemoteStatus]] = {
 
 def said_by(answer: Answer) -> Said:
     """Code and message of the envelope; where there is none, the HTTP status counts."""
-    code = at(answer.json, "code")
-    parts = texts_at(answer.json, "message", "details") or texts_at(answer.json, "error") or [answer.plain_text]
-    text = ": ".join(parts)
-    if not isinstance(code, int) or isinstance(code, bool):
-        return Said((), text, answer.status)
-    status = code if answer.ok and 400 <= code < 600 else answer.status
-    return Said((str(code),), text, status)
+    code = whole(at(answer.json, "code"))
+    said = said_in(answer.json, answer.status, answer.plain_text, codes=() if code is None else (str(code),))
+    parts = texts_at(answer.json, "message", "details")
+    if parts:
+        said = replace(said, text=": ".join(parts))
+    return replace(said, status=code) if code is not None and answer.ok and 400 <= code < 600 else said
 
 
 def went_well(answer: Answer) -> bool:
     """Whether the envelope says so, too."""
-    return answer.ok and at(answer.json, "code") in (0, "0")
+    return answer.ok and whole(at(answer.json, "code")) == 0
 
 
 def status_in(answer: Answer) -> tuple[RemoteStatus, str | None]:
@@ -137,7 +136,7 @@ def words_in(answer: Answer) -> str:
 
 def failure_in(text: str) -> Failure:
     """Why there is no video, by the agent's own words."""
-    said = Said((), text, 0)
+    said = said_in(None, 0, text)
     own = judge(TABLE, said)
     verdict = own if own.kind is ErrorKind.BALANCE else failed_verdict(TABLE, said)
     return as_failure(TABLE, ONLY_WORDS if verdict is JOB_FAILED else verdict, said)

@@ -15,7 +15,7 @@ from vidgen_core.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.locations import Locations
 from vidgen_core.models import Failure, Mode
 from vidgen_core.providers import lovart_words
-from vidgen_core.providers.answers import UNREADABLE, as_error, error_of, judge, texts_at
+from vidgen_core.providers.answers import error_of, job_in, refusal
 from vidgen_core.providers.base import (
     WAITING_FOR_CONFIRMATION,
     Key,
@@ -29,7 +29,6 @@ from vidgen_core.providers.base import (
 from vidgen_core.providers.http import Answer, Http, Verb
 from vidgen_core.providers.kie_upload import MemoryUploads, UploadCache
 from vidgen_core.providers.lovart_answers import (
-    REPLY_WITHOUT_ID,
     TABLE,
     failure_in,
     pending_in,
@@ -94,12 +93,12 @@ class LovartApi:
         self._preparations.forget_project(order.reference, key)
         url = f"{self.base_url}{API}/chat"
         answer = await self._http.call(Verb.SUBMIT, "POST", url, key=key, json=prepared.payload)
-        found = texts_at(answer.json, "data.thread_id") if went_well(answer) else []
-        if found:
+        found = job_in(answer, "data.thread_id", "data.threadId", "thread_id")
+        if found is not None:
             # Asking takes the thread, people need the project: one id holds both.
-            remote_id = f"{prepared.payload['project_id']}/{found[0]}"
+            remote_id = f"{prepared.payload['project_id']}/{found}"
             return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
-        error = _refusal(answer)
+        error = refusal(TABLE, answer, said_by(answer))
         if error.code == "picture_not_fetched" and "upload" in prepared.sent:
             await self._preparations.forget_picture(prepared.sent["upload"])
         raise error
@@ -171,14 +170,6 @@ def _thread(job: RemoteJob) -> str:
 def _may_ask(job: RemoteJob) -> bool:
     """A running thread can hide a question in its result (the published client looks after some twenty seconds)."""
     return job.submitted_at is None or datetime.now(UTC) - job.submitted_at > MAY_ASK
-
-
-def _refusal(answer: Answer) -> RemoteError:
-    """The error for an answer to a submit that names no thread."""
-    said = said_by(answer)
-    if went_well(answer):
-        return as_error(TABLE, REPLY_WITHOUT_ID, answer, said)
-    return as_error(TABLE, judge(TABLE, said) if answer.json is not None or not answer.ok else UNREADABLE, answer, said)
 
 
 def _state(answer: Answer) -> RemoteState:

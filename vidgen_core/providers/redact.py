@@ -1,10 +1,16 @@
-"""What may be kept and shown of a raw answer: no key, no picture, no signature of a link."""
+"""What may be kept and shown of a raw answer: no key, no picture, no signature of a link.
+
+Every pattern here is linear: no answer can keep the program busy.
+"""
 
 from __future__ import annotations
 
+import base64
+import functools
 import logging
 import re
 from typing import Final
+from urllib.parse import quote
 
 import httpx
 
@@ -12,25 +18,118 @@ import httpx
 EVIDENCE_BYTES: Final = 4096
 #: Characters kept of what a provider said, for sentences.
 SAID_CHARACTERS: Final = 300
+#: As many characters of a key in a row give it away.
+TELLING: Final = 8
+#: A shorter key is looked for as a word of its own only: its letters stand in other words, too.
+SHORT: Final = 12
+#: Longer texts of an answer are pictures; nothing of them is kept as text.
+_LONGEST: Final = 65536
+MASK: Final = "****"
 
-_RULES: Final = (
-    (re.compile(r"(data:[\w/+.-]{1,40};base64,)[A-Za-z0-9+/=_-]{40,}"), r"\1…"),
-    (re.compile(r"(?i)\b(bearer\s+)[^\s\"',;]{6,}"), r"\1****"),
-    (re.compile(r"(https?:(?:\\?/){2}[^\s\"'<>?\\]*(?:\\?/[^\s\"'<>?\\]*)*)\?[^\s\"'<>\\]+"), r"\1?…"),
-    (re.compile(r"\b((?:sk|ak|pk|key)-)[A-Za-z0-9_-]{12,}"), r"\1****"),
-    # Anything this long without a break is a picture or a token, and explains nothing.
-    (re.compile(r"[A-Za-z0-9+/=_-]{400,}"), "…"),
-)
+_DATA_URI: Final = re.compile(r"(data:[\w/+.-]{1,40};base64,)[A-Za-z0-9+/=_-]{40,}")
+_BEARER: Final = re.compile(r"\b(bearer[ \t:+]{1,8}|bearer%20)[^\s\"',;]{6,}", re.IGNORECASE)
+_LINK: Final = re.compile(r"https?:\\?/\\?/[^\s\"'<>]+", re.IGNORECASE)
+_KEY: Final = re.compile(r"\b((?:sk|ak|pk|key)[-_])[A-Za-z0-9_-]{12,}")
+#: Anything this long without a break is a picture or a token, and explains nothing.
+_RUN: Final = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{400,}")
+_SMALL: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+_ESCAPED: Final = re.compile(r"\\u00([2-7][0-9a-fA-F])|%([2-7][0-9a-fA-F])|&#(\d{2,3});")
 
 
 def redact(text: str, *secrets: str) -> str:
     """``text`` without the given secrets, anything that looks like one, picture bytes and queries of links."""
+    text = hide_traces(text, *secrets)
+    text = _DATA_URI.sub(r"\1…", text)
+    text = _BEARER.sub(rf"\1{MASK}", text)
+    text = _LINK.sub(_without_signature, text)
+    text = _KEY.sub(rf"\1{MASK}", text)
+    return _RUN.sub("…", text)
+
+
+def _without_signature(found: re.Match[str]) -> str:
+    link, mark, query = found[0].partition("?")
+    if not query:
+        return found[0]
+    return f"{link}{mark}…" + ("\\" if query.endswith("\\") else "")
+
+
+def hide(text: str, *secrets: str) -> str:
+    """``text`` without whole secrets, in any form in which they may be echoed; ids and links stay usable."""
+    if not text or len(text) > _LONGEST:
+        return text
     for secret in secrets:
         if secret:
-            text = text.replace(secret, "****")
-    for pattern, replacement in _RULES:
-        text = pattern.sub(replacement, text)
+            pattern = _pattern(secret)
+            text = pattern.sub(MASK, text)
+            plain = _unescaped(text)
+            if plain != text and pattern.search(plain):
+                text = pattern.sub(MASK, plain)
     return text
+
+
+def hide_traces(text: str, *secrets: str) -> str:
+    """As ``hide``, and without parts of secrets either: for text that is shown and kept, never followed."""
+    text = hide(text, *secrets)
+    for secret in secrets:
+        if len(secret) >= TELLING:
+            text = _without_parts(text, secret)
+            plain = _unescaped(text)
+            if plain != text and (mended := _without_parts(plain, secret)) != plain:
+                text = mended
+    return text
+
+
+def _unescaped(text: str) -> str:
+    """With characters written as escapes (JSON, URL, HTML) as themselves."""
+    if "\\u00" not in text and "%" not in text and "&#" not in text:
+        return text
+    return _ESCAPED.sub(lambda found: chr(int(found[1] or found[2], 16)) if not found[3] else chr(int(found[3])), text)
+
+
+@functools.lru_cache(maxsize=256)
+def _pattern(secret: str) -> re.Pattern[str]:
+    """Any of the forms of a secret."""
+    forms = {secret, quote(secret, safe=""), secret.encode().hex(), *_in_base64(secret)}
+    expressions = [re.escape(form) for form in sorted(forms, key=len, reverse=True)]
+    if len(secret) < SHORT:
+        expressions = [rf"(?<![A-Za-z0-9_-]){re.escape(secret)}(?![A-Za-z0-9_-])"]
+    return re.compile("|".join(expressions), re.IGNORECASE)
+
+
+def _in_base64(secret: str) -> set[str]:
+    """What of its base64 stays the same whatever stands before and after it, at each of the three places it can have."""
+    forms = set()
+    for before in range(3):
+        coded = base64.b64encode(b"\0" * before + secret.encode()).decode().rstrip("=")
+        first = {0: 0, 1: 2, 2: 3}[before]
+        last = len(coded) - ((before + len(secret.encode())) % 3 != 0)
+        forms |= {coded[first:last], coded[first:last].replace("+", "-").replace("/", "_")}
+    return {form for form in forms if len(form) >= SHORT}
+
+
+@functools.lru_cache(maxsize=256)
+def _parts(secret: str) -> frozenset[str]:
+    """All its pieces of ``TELLING`` characters, in small letters."""
+    small = secret.translate(_SMALL)
+    return frozenset(small[at : at + TELLING] for at in range(len(small) - TELLING + 1))
+
+
+def _without_parts(text: str, secret: str) -> str:
+    """Mask each run of the text that is a piece of the secret."""
+    parts, small = _parts(secret), text.translate(_SMALL)
+    if not any(part in small for part in parts):
+        return text
+    kept, at = [], 0
+    while at < len(text):
+        if small[at : at + TELLING] not in parts:
+            kept.append(text[at])
+            at += 1
+            continue
+        at += TELLING
+        while at < len(text) and small[at - TELLING + 1 : at + 1] in parts:
+            at += 1
+        kept.append(MASK)
+    return "".join(kept)
 
 
 def cut(text: str, limit: int = EVIDENCE_BYTES) -> str:

@@ -19,13 +19,12 @@ from vidgen_core.providers import yunwu_books as books
 from vidgen_core.providers import yunwu_models
 from vidgen_core.providers.answers import (
     CONTENT_REFUSED,
-    UNREADABLE,
-    as_error,
     as_failure,
     at,
     error_of,
     failure_of,
-    judge,
+    job_in,
+    refusal,
 )
 from vidgen_core.providers.base import (
     Booked,
@@ -48,10 +47,7 @@ from vidgen_core.providers.download import download
 from vidgen_core.providers.http import Answer, Http, Verb
 from vidgen_core.providers.pictures import PictureCopies
 from vidgen_core.providers.yunwu_answers import (
-    REFUSED_UNDER_200,
-    REPLY_WITHOUT_ID,
     TABLE,
-    id_in,
     link_in,
     progress_in,
     said_by,
@@ -146,9 +142,9 @@ class Yunwu(Provider):
         answer = await self._http.call(
             Verb.SUBMIT, "POST", f"{self.base_url}/v1/video/create", key=key, json=prepared.payload
         )
-        remote_id = id_in(answer.json) if answer.ok else None
+        remote_id = job_in(answer)
         if remote_id is None:
-            raise _refusal(answer)
+            raise refusal(TABLE, answer, said_by(answer))
         return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
 
     # --- poll and fetch ---------------------------------------------------------------------------------------------
@@ -246,19 +242,6 @@ class Yunwu(Provider):
 
     async def _ask(self, path: str, key: Key | None) -> Answer:
         return await self._http.call(Verb.ASK, "GET", f"{self.base_url}{path}", key=key)
-
-
-def _refusal(answer: Answer) -> RemoteError:
-    """The error for an answer to a submit that names no job."""
-    said = said_by(answer)
-    verdict = judge(TABLE, said)
-    if answer.ok and verdict is UNREADABLE and isinstance(answer.json, Mapping):
-        verdict = REFUSED_UNDER_200 if _says_no(answer.json) else REPLY_WITHOUT_ID
-    return as_error(TABLE, verdict, answer, said)
-
-
-def _says_no(body: Mapping[str, Any]) -> bool:
-    return body.get("success") is False or bool(body.get("error")) or status_of(stage_in(body)) is RemoteStatus.FAILED
 
 
 def _state(answer: Answer) -> RemoteState:

@@ -30,7 +30,7 @@ from vidgen_core.providers.answers import (
     Verdict,
     at,
     case,
-    texts_at,
+    said_in,
     words,
 )
 from vidgen_core.providers.base import RemoteStatus
@@ -46,12 +46,6 @@ REFUSED_FOR_A_FEE: Final = Verdict(ErrorKind.MODERATION, "content_refused_fee", 
 UPSTREAM_LOST: Final = Verdict(
     ErrorKind.NETWORK, "upstream_unreachable", Delivery.UNKNOWN, retryable=True, charge=Charge.UNKNOWN
 )
-REPLY_WITHOUT_ID: Final = Verdict(
-    ErrorKind.NETWORK, "answer_without_id", Delivery.UNKNOWN, retryable=True, charge=Charge.UNKNOWN
-)
-#: ``status: error`` and a text under HTTP 200, instead of a job.
-REFUSED_UNDER_200: Final = Verdict(ErrorKind.PROVIDER, "submit_refused", retryable=True)
-
 TABLE: Final = Table(
     provider="Yunwu",
     by_code=(
@@ -91,23 +85,7 @@ TABLE: Final = Table(
 
 def said_by(answer: Answer) -> Said:
     """Take codes and text out of any of the envelopes (error object, task error, management API, bare text)."""
-    body = answer.json
-    codes = texts_at(body, "error.code", "error.type", "code", "error_code")
-    nested = at(body, "base_resp.status_code")
-    if nested not in (None, 0):
-        codes.append(f"base_resp:{nested}")
-    text = reason_in(body) or answer.plain_text
-    return Said(tuple(code.lower() for code in codes), text, answer.status)
-
-
-def reason_in(body: Any) -> str:
-    """The text for people, wherever it stands."""
-    found = texts_at(
-        body, "error.message", "error", "fail_reason", "failReason", "detail.error.message", "detail.error", "detail.fail_reason",
-        "data.fail_reason", "data.error.message", "data.error", "data.failReason", "message", "reason", "msg",
-        "base_resp.status_msg", "detail.message", "data.message", "detail",
-    )  # fmt: skip
-    return found[0] if found else ""
+    return said_in(answer.json, answer.status, answer.plain_text)
 
 
 #: The union of all words seen; compared in lower case. Whatever is not here counts as still running.
@@ -161,9 +139,3 @@ def link_in(body: Any) -> str | None:
         if isinstance(found, str) and re.match(r"https?://", found):
             return found
     return None
-
-
-def id_in(body: Any) -> str | None:
-    """The job's id in the answer to a create; it is opaque and kept as it is."""
-    found = texts_at(body, "id", "task_id", "taskId", "data.id", "data.task_id", "data.taskId", "data")
-    return found[0] if found else None

@@ -5,7 +5,6 @@ New-API counts in quota units; ``/api/status`` names how many make a US dollar a
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ from typing import Any, Final
 from vidgen_core.models import Money
 from vidgen_core.providers.answers import at
 from vidgen_core.providers.base import Booked
+from vidgen_core.providers.cleaning import clean, read_json
 
 #: Rows of a price list that are looked at; the longest seen has some 500.
 _MOST_ROWS: Final = 5_000
@@ -92,10 +92,7 @@ def booked(rows: Iterable[Any], status: Any, *, cut: bool) -> tuple[Booked, ...]
 def job_in(row: Any) -> str | None:
     """The job that a line of the log names, in the line or in its JSON text ``other``."""
     other = at(row, "other")
-    try:
-        facts = json.loads(other) if isinstance(other, str) else other
-    except ValueError:
-        facts = None
+    facts = clean(read_json(other)) if isinstance(other, str) else other
     job = at(row, "task_id") or (at(facts, "task_id") if isinstance(facts, Mapping) else None)
     return job if isinstance(job, str) and job else None
 

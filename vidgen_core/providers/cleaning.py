@@ -1,0 +1,123 @@
+"""Makes foreign text and foreign JSON harmless: whatever passes here can be stored, shown, compared and counted with.
+
+Answers of providers pass here once, where they are read (``http``); nothing behind that has to guard against a lone
+surrogate, a NUL, ``NaN``, a number of a thousand digits or a list in a list ten thousand deep.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+#: Levels of lists and objects that are kept; what lies deeper becomes None.
+DEEPEST: Final = 60
+#: Digits of a whole number that is kept as one; a longer one is kept as its text.
+DIGITS: Final = 18
+#: Characters of a text too deep for the parser that are looked through again.
+_MENDED: Final = 1_000_000
+#: Control characters except tab, line feed and carriage return; halves of surrogate pairs.
+_UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_NO_IDS: Final = frozenset(
+    {"null", "none", "nil", "nan", "undefined", "true", "false", "inf", "infinity", "[object object]"}
+)
+
+
+def clean_text(text: str) -> str:
+    """``text`` without what SQLite, XML or a terminal cannot take."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNFIT.sub(lambda found: "\ufffd" if found[0] >= "\ud800" else "", text)
+
+
+def clean(value: Any, hide: Callable[[str], str] = lambda text: text, depth: int = 0) -> Any:
+    """A JSON value of which every text is clean, every number finite and nothing too deep.
+
+    :param hide: takes secrets out of a text
+    """
+    if isinstance(value, str):
+        return hide(clean_text(value))
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if abs(value) < 10**DIGITS else str(value)[:400]
+    if isinstance(value, dict):
+        if depth >= DEEPEST:
+            return None
+        return {hide(clean_text(str(name))): clean(inner, hide, depth + 1) for name, inner in value.items()}
+    if isinstance(value, list):
+        return None if depth >= DEEPEST else [clean(inner, hide, depth + 1) for inner in value]
+    return value
+
+
+def read_json(text: str) -> Any:
+    """What a JSON text means, before it is cleaned; None where it is none.
+
+    Numbers that are none (``NaN``) are None, whole numbers too long for the store are their text.
+    """
+    text = text.removeprefix("\ufeff")
+    try:
+        return _parse(text)
+    except ValueError:
+        return None
+    except RecursionError:
+        return _read_shallow(text)
+
+
+def _parse(text: str) -> Any:
+    return json.loads(text, parse_int=_int, parse_constant=lambda _: None)
+
+
+def _int(digits: str) -> int | str:
+    return int(digits) if len(digits) <= DIGITS else digits[:400]
+
+
+def _read_shallow(text: str) -> Any:
+    """The same for a text that is nested too deeply: what lies below ``DEEPEST`` is left out."""
+    kept: list[str] = []
+    depth, quoted, escaped = 0, False, False
+    for character in text[:_MENDED]:
+        below = depth > DEEPEST
+        if quoted:
+            quoted, escaped = escaped or character != '"', character == "\\" and not escaped
+        elif character == '"':
+            quoted = True
+        elif character in "[{":
+            depth += 1
+            if depth == DEEPEST + 1:
+                kept.append("null")
+            below = depth > DEEPEST
+        elif character in "]}":
+            depth -= 1
+        if not below:
+            kept.append(character)
+    try:
+        return _parse("".join(kept))
+    except (ValueError, RecursionError):
+        return None
+
+
+def whole(value: Any) -> int | None:
+    """A whole number of at most ``DIGITS`` digits, given as a number or in plain ASCII digits; None: it is none."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) and value == int(value) and abs(value) < 2**53 else None
+    if isinstance(value, int):
+        return value if abs(value) < 10**DIGITS else None
+    if isinstance(value, str):
+        digits = value.strip()
+        bare = digits.removeprefix("-")
+        return int(digits) if bare.isascii() and bare.isdigit() and len(bare) <= DIGITS else None
+    return None
+
+
+def identifier(value: Any) -> str | None:
+    """The id that a value is: a text that says something, or a whole number above zero."""
+    if isinstance(value, str):
+        text = value.strip()
+        return text if text and text.lower() not in _NO_IDS and len(text) <= 1000 else None
+    number = whole(value)
+    return str(number) if number is not None and number > 0 else None

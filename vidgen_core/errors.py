@@ -4,6 +4,7 @@
     ├── SettingsError        a setting is wrong or cannot be read or written
     ├── NotFound             a project, shot, task or take that does not exist
     ├── Refused              the wish makes no sense now (an illegal transition, nothing chosen)
+    ├── Superseded           somebody else has moved a task on since it was read
     ├── RunnerBusy           another process holds the runner of this data home
     ├── StoreError           the database is locked, damaged or too new
     ├── InputError           a list, a row or a value given by a person is wrong
@@ -99,6 +100,12 @@ class Refused(VidgenError):
     """The wish makes no sense in the present state."""
 
     default_code = "refused"
+
+
+class Superseded(VidgenError):
+    """Somebody else has moved the task on since it was read: nothing was written, and it has to be read again."""
+
+    default_code = "superseded"
 
 
 class RunnerBusy(VidgenError):

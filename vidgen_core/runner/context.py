@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -21,6 +22,9 @@ from vidgen_core.settings import Settings
 from vidgen_core.store import Store, Tx
 
 T = TypeVar("T")
+
+#: Seconds after an intent for which its task is left to whoever has written it, although nothing is heard of it.
+TAKEOVER = 30.0
 
 
 class Lane(StrEnum):
@@ -58,6 +62,20 @@ class Held:
     blank_successes: int = 0
     #: The log has heard that the budget leaves its price to a person.
     price_left: bool = False
+    #: Its row may have changed: it is read again before the next step.
+    stale: bool = False
+    #: It was not claimed, for the cap has no slot free.
+    no_slot: bool = False
+    #: Left behind by a runner that is dead for sure.
+    inherited: bool = False
+    #: The attempt whose intent may be on disk although its request surely did not leave.
+    unsent: int | None = None
+    #: When it was taken up, by the monotonic clock.
+    since: float = field(default_factory=time.monotonic)
+
+    def take(self, task: Task, attempt: Attempt | None) -> None:
+        """Know the task from now on as it was read or written."""
+        self.task, self.attempt = task, attempt
 
 
 @dataclass
@@ -76,6 +94,7 @@ class Context:
     pace: PaceBook = field(default_factory=PaceBook)
     #: The last fault of our own by task, and how often in a row it has come.
     faults: dict[int, tuple[str, int]] = field(default_factory=dict)
+    takeover_seconds: float = TAKEOVER
 
     async def read(self, query: Callable[[Tx], T]) -> T:
         """Run a query beside the event loop."""

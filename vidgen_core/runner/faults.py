@@ -46,6 +46,8 @@ async def after(held: Held, ctx: Context, error: Exception, lane: Lane) -> Next 
     if task.status is TaskStatus.QUEUED:
         ctx.lanes.unreachable(task.provider, AGAIN, "lane_mishap")
         return None
+    # Nobody knows what of the step is on disk.
+    held.stale = True
     return Next(AGAIN, lane)
 
 
@@ -61,29 +63,29 @@ def _end(tx: Tx, held: Held, ctx: Context, name: str) -> None:
     found = tx.tasks.many([held.task.id])
     if not found:
         return
-    held.task = found[0]
-    held.attempt = tx.attempts.get(held.task.attempt_id) if held.task.attempt_id is not None else None
-    if held.task.status not in LIVE:
+    task, attempt = found[0], tx.attempts.get(found[0].attempt_id) if found[0].attempt_id is not None else None
+    if task.status not in LIVE:
         return
-    now, attempt = ctx.clock(), held.attempt
-    state = attempt.state if attempt is not None and held.task.status is TaskStatus.PROCESSING else None
-    if state is AttemptState.SENDING:
-        records.lose_answer(tx, held, _failure(ErrorKind.SUBMIT_UNKNOWN, name, Charge.UNKNOWN), None, now)
-        state = AttemptState.UNKNOWN
+    now, fresh = ctx.clock(), Held(task, attempt)
+    state = attempt.state if attempt is not None and task.status is TaskStatus.PROCESSING else None
+    if state is AttemptState.SENDING and attempt is not None:
+        records.lose_answer(tx, fresh, _failure(ErrorKind.SUBMIT_UNKNOWN, name, Charge.UNKNOWN), None, now)
+        fresh, state = Held(tx.tasks.get(task.id), tx.attempts.get(attempt.id)), AttemptState.UNKNOWN
     if state is AttemptState.UNKNOWN and attempt is not None and attempt.remote_id is None:
-        records.fail(tx, held, _failure(ErrorKind.SUBMIT_UNKNOWN, name, Charge.UNKNOWN), now)
+        records.fail(tx, fresh, _failure(ErrorKind.SUBMIT_UNKNOWN, name, Charge.UNKNOWN), now)
     elif state is AttemptState.PREPARING:
         failure = _failure(ErrorKind.PROVIDER, name, Charge.NONE)
-        records.fail(tx, held, failure, now, state=AttemptState.REFUSED, charge=Charge.NONE)
+        records.fail(tx, fresh, failure, now, state=AttemptState.REFUSED, charge=Charge.NONE)
     elif state is not None and attempt is not None and attempt.remote_id is not None:
         charge = following.assumed(attempt)
         failure = _failure(ErrorKind.PROVIDER, name, charge)
-        records.fail(tx, held, failure, now, state=AttemptState.ABANDONED, charge=charge)
-    elif held.task.status is TaskStatus.DOWNLOADING:
+        records.fail(tx, fresh, failure, now, state=AttemptState.ABANDONED, charge=charge)
+    elif task.status is TaskStatus.DOWNLOADING:
         charged = attempt.charge if attempt else Charge.UNKNOWN
-        records.fail(tx, held, _failure(ErrorKind.FILE, name, charged), now)
+        records.fail(tx, fresh, _failure(ErrorKind.FILE, name, charged), now)
     else:
-        records.fail(tx, held, _failure(ErrorKind.PROVIDER, name, Charge.NONE), now)
+        records.fail(tx, fresh, _failure(ErrorKind.PROVIDER, name, Charge.NONE), now)
+    tx.after_commit(lambda: held.take(fresh.task, fresh.attempt))
 
 
 def _failure(kind: ErrorKind, name: str, charged: Charge) -> Failure:

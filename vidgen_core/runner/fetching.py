@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from vidgen_core.errors import ErrorKind, FileError, RemoteError, VidgenError
 from vidgen_core.media import files, likeness, video
-from vidgen_core.models import Charge, Failure, LogLevel, Output, TaskStatus
+from vidgen_core.models import Charge, Failure, LogLevel, Output
 from vidgen_core.providers.base import RemoteJob
 from vidgen_core.runner import picturing, records
 from vidgen_core.runner.backoff import LONGEST_BEFORE_POLL, back_off
@@ -149,19 +149,7 @@ def _keep(tx: Tx, held: Held, new: NewTake, path: Path) -> None:
     twin = tx.takes.twin(new.sha256, new.prompt)
     warnings = (*new.warnings, "same_file") if twin else new.warnings
     tx.takes.add(dataclasses.replace(new, warnings=warnings))
-    cost, charge = records.owed(tx, task)
-    records.move(
-        tx,
-        held,
-        TaskStatus.COMPLETED,
-        file=str(path),
-        progress=100,
-        stage=None,
-        result_url=None,
-        failure=None,
-        cost=cost,
-        charge=charge,
-    )
+    records.complete(tx, held, str(path))
     records.log(tx, LogLevel.SUCCESS, "task_completed", task, file=path.name)
     if twin:
         records.log(tx, LogLevel.WARNING, "same_file", task, other=f"{twin.id}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import datetime, timedelta
 
 from vidgen_core.errors import ErrorKind, HandOver, RemoteError
@@ -26,6 +27,8 @@ BLANK_SUCCESSES = 3
 WINDOW_BEFORE = 5.0
 #: Seconds after the intent during which the provider's log is asked again before a person is.
 RECONCILE_FOR = 60.0
+#: Seconds between two looks at a task whose request somebody else may have sent.
+TAKEOVER_LOOK = 5.0
 #: Seconds between two looks into the provider's log.
 RECONCILE_EVERY = 10.0
 
@@ -36,7 +39,7 @@ async def follow(held: Held, ctx: Context) -> Next | None:
     if attempt is None or attempt.state is AttemptState.PREPARING:
         return await _start_over(held, ctx)
     if attempt.state is AttemptState.SENDING:
-        return await _after_a_crash(held, ctx)
+        return await _without_answer(held, ctx, attempt)
     if attempt.state is AttemptState.UNKNOWN and attempt.remote_id is None:
         return await _reconcile(held, ctx, attempt)
     if held.task.cancel_requested:
@@ -50,10 +53,21 @@ async def _start_over(held: Held, ctx: Context) -> Next | None:
     return None
 
 
-async def _after_a_crash(held: Held, ctx: Context) -> Next | None:
-    """The intent was written and no answer: only where sending again is harmless is it sent again."""
+async def _without_answer(held: Held, ctx: Context, attempt: Attempt) -> Next | None:
+    """The intent was written and no answer: only where sending again is harmless is it sent again.
+
+    Whoever wrote the intent may be waiting for the answer still, unless that carrier is dead for sure.
+    """
+    if held.unsent == attempt.id:
+        return await _start_over(held, ctx)
     if ctx.provider(held).repeatable_submit:
         return await send(held, ctx, ctx.key(held))
+    if not held.inherited:
+        age = (ctx.clock() - (attempt.intent_at or attempt.created_at)).total_seconds()
+        rest = ctx.takeover_seconds - max(age, time.monotonic() - held.since)
+        if rest > 0:
+            held.stale = True
+            return Next(min(rest, TAKEOVER_LOOK), Lane.REMOTE)
     failure = Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code="submit_interrupted", charged=Charge.UNKNOWN)
     return await lost(held, ctx, failure, None)
 

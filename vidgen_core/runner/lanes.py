@@ -108,6 +108,12 @@ class Lanes:
         self._misses[mode] = self._misses.get(mode, 0) + 1
         self.hold(mode, code, until=self._clock() + timedelta(seconds=delay), provider=mode.value)
 
+    def unwritable(self, mode: Mode, delay: float) -> None:
+        """The database cannot be written: nothing new is bought that could not be written down."""
+        self.hold(
+            mode, "lane_store_unwritable", until=self._clock() + timedelta(seconds=2 * delay), provider=mode.value
+        )
+
     def misses(self, mode: Mode) -> int:
         """Requests in a row that did not get through."""
         return self._misses.get(mode, 0)

@@ -55,19 +55,7 @@ def _end(tx: Tx, held: Held, new: NewCandidate, path: Path) -> None:
     """The candidate and the end of the task, together; a shot without any picture takes the first one that comes."""
     task = held.task
     tx.candidates.add(new)
-    cost, charge = records.owed(tx, task)
-    records.move(
-        tx,
-        held,
-        TaskStatus.COMPLETED,
-        file=str(path),
-        progress=100,
-        stage=None,
-        result_url=None,
-        failure=None,
-        cost=cost,
-        charge=charge,
-    )
+    records.complete(tx, held, str(path))
     records.log(tx, LogLevel.SUCCESS, "picture_completed", task)
     try:
         shot = tx.shots.get(task.shot_id)

@@ -11,7 +11,7 @@ import platform
 import time
 from datetime import datetime
 
-from vidgen_core.errors import FileError
+from vidgen_core.errors import FileError, Superseded
 from vidgen_core.keys import Lease
 from vidgen_core.media.files import ensure_free_space
 from vidgen_core.models import AttemptState, Heartbeat, LogLevel, Mode, Task, TaskStatus
@@ -103,6 +103,8 @@ class Scheduler:
         """Take up every task where the last run left it."""
         held, ghosts = await self._ctx.read(self._left_over)
         for one in held:
+            # This process holds the lock of the home, so whoever carried it is dead.
+            one.inherited = True
             self._hold(one, Lane.LOCAL if one.task.status is TaskStatus.DOWNLOADING else Lane.REMOTE, 0.0)
         for attempt_id, task_id, mode, since in ghosts:
             self._slots.haunt(attempt_id, task_id, mode, since)
@@ -168,6 +170,8 @@ class Scheduler:
     def _take_up(self, news: Held) -> None:
         known = self._held.get(news.task.id)
         if known is None:
+            # Seen in a snapshot: our own step may have ended it meanwhile, so it is read again before its first step.
+            news.stale = True
             self._hold(news, Lane.LOCAL if news.task.status is TaskStatus.DOWNLOADING else Lane.REMOTE, 0.0)
             return
         if known.task.cancel_requested:
@@ -291,6 +295,10 @@ class Scheduler:
             following = Next(0.0, Lane.LOCAL)
             if self._stopping:
                 raise
+        except Superseded as error:
+            logger.warning("task %s was moved on by somebody else: %s", task_id, error)
+            held.stale = True
+            following = Next(TICK, self._slots.lanes.get(task_id, Lane.REMOTE))
         finally:
             self._steps.pop(task_id, None)
         self._settle(held, following)
@@ -298,16 +306,34 @@ class Scheduler:
     async def _advance_or_recover(self, held: Held, key: Key | None) -> Next | None:
         try:
             following = await self._advance_in_lane(held, key)
+        except Superseded:
+            raise
         except Exception as error:  # noqa: BLE001 — written down there, with the error
             return await faults.after(held, self._ctx, error, self._slots.lanes.get(held.task.id, Lane.REMOTE))
         self._ctx.faults.pop(held.task.id, None)
         return following
 
     async def _advance_in_lane(self, held: Held, key: Key | None) -> Next | None:
+        if held.stale and not await self._read_again(held):
+            return None
         if held.task.status is TaskStatus.DOWNLOADING:
             async with self._downloads:
                 return await advance(held, self._ctx, key)
         return await advance(held, self._ctx, key)
+
+    async def _read_again(self, held: Held) -> bool:
+        """Know a task as the store has it now; False when there is nothing more to be done for it."""
+
+        def read(tx: Tx) -> Held | None:
+            found = tx.tasks.many([held.task.id])
+            return self._held_of(tx, found[0]) if found else None
+
+        now = await self._ctx.read(read)
+        if now is None or now.task.status not in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING):
+            return False
+        held.stale = False
+        held.take(now.task, now.attempt)
+        return True
 
     def _settle(self, held: Held, following: Next | None) -> None:
         asked = held.task.id in self._asked
@@ -315,8 +341,9 @@ class Scheduler:
         if following is None:
             self._held.pop(held.task.id, None)
             self._slots.drop(held)
-            self._work = True
-            self._alarm.set()
+            if not held.no_slot:
+                self._work = True
+                self._alarm.set()
             return
         self._work = self._work or following.lane is Lane.LOCAL
         self._slots.put(held, following.lane)

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
+from typing import Any
 
-from vidgen_core.errors import Delivery, ErrorKind, FileError, HandOver, InputError, RemoteError, StoreError
+from vidgen_core.errors import Delivery, ErrorKind, FileError, HandOver, RemoteError, StoreError
 from vidgen_core.keys import Outcome, outcome_of
 from vidgen_core.models import AttemptState, Charge, Failure
 from vidgen_core.money import Stop
-from vidgen_core.providers.base import Key, Order, Prepared, Submission
+from vidgen_core.providers.base import Key, Order, Prepared, Provider, Submission
 from vidgen_core.runner import records
 from vidgen_core.runner.backoff import LONGEST_BEFORE_SUBMIT, back_off, bounded
 from vidgen_core.runner.context import Context, Held, Lane, Next
 from vidgen_core.runner.failures import PASSING, evidence_of, failure_of, is_disk_trouble
+from vidgen_core.store import Tx
 
 logger = logging.getLogger(__name__)
 
@@ -32,13 +36,22 @@ SETTLE = 3.0
 
 async def submit(held: Held, ctx: Context, key: Key | None) -> Next | None:
     """Claim a queued task, make it ready and send it once."""
-    base_url, settings = ctx.provider(held).base_url, ctx.settings()
-    taken = await ctx.writer.do(lambda tx: records.claim(tx, held, key, base_url, settings, ctx.clock()))
+    provider, settings = ctx.provider(held), ctx.settings()
+    base_url, cap = provider.base_url, cap_of(ctx, provider)
+    taken = await ctx.writer.do(lambda tx: records.claim(tx, held, key, base_url, settings, ctx.clock(), cap))
     if isinstance(taken, Stop):
         ctx.budget.stopped(taken, held.task.provider)
     if taken is not True:
+        held.no_slot = taken is records.FULL
         return None
     return await send(held, ctx, key)
+
+
+def cap_of(ctx: Context, provider: Provider) -> records.Cap:
+    """How many jobs of a provider may be under way now, as the settings have it."""
+    settings = ctx.settings()
+    jobs = settings.max_concurrent(provider.mode)
+    return records.Cap(min(jobs, provider.at_once or jobs), min(provider.longest_job, settings.runner.max_wait))
 
 
 async def send(held: Held, ctx: Context, key: Key | None) -> Next | None:
@@ -49,8 +62,13 @@ async def send(held: Held, ctx: Context, key: Key | None) -> Next | None:
     except Exception as error:  # noqa: BLE001 — nothing paid has left, so every error is safe to judge here
         return await refused(held, ctx, error)
     await _wait_for_turn(held, ctx, key)
-    if not await ctx.writer.do(lambda tx: records.intend(tx, held, prepared, ctx.clock())):
+    begun = time.monotonic(), ctx.clock()
+    if not await _intend(held, ctx, prepared):
         return None
+    stalled = max(time.monotonic() - begun[0], (ctx.clock() - begun[1]).total_seconds())
+    if stalled > ctx.takeover_seconds / 2:
+        # The machine stood still: somebody else may think by now that this carrier is dead.
+        return await _requeue(held, ctx, _not_sent("submit_stalled", seconds=round(stalled)), 0.0)
     try:
         await asyncio.shield(asyncio.ensure_future(_send(held, ctx, order, prepared, key)))
     except RemoteError as error:
@@ -59,14 +77,29 @@ async def send(held: Held, ctx: Context, key: Key | None) -> Next | None:
                 ctx.lanes.hand_over(held.task.provider, error)
             return await lost(held, ctx, failure_of(error, Charge.UNKNOWN), evidence_of(error))
         return await refused(held, ctx, error)
-    except (FileError, InputError) as error:
-        return await refused(held, ctx, error)
     except Exception as error:  # noqa: BLE001 — after the intent an unforeseen error may mean an accepted job
+        if provider.repeatable_submit:
+            return await refused(held, ctx, error)
         return await lost(held, ctx, failure_of(error, Charge.UNKNOWN), None)
     ctx.lanes.reached(held.task.provider)
     ctx.lanes.accepted(held.task.provider)
     _report(held, ctx, None)
     return Next(_first_look(held, ctx), Lane.REMOTE)
+
+
+async def _intend(held: Held, ctx: Context, prepared: Prepared) -> bool:
+    attempt = held.attempt
+    assert attempt is not None
+    try:
+        return await ctx.writer.do(lambda tx: records.intend(tx, held, prepared, ctx.clock()))
+    except Exception:
+        # A failed commit may be on disk all the same; what is sure is that nothing was sent.
+        held.unsent = attempt.id
+        raise
+
+
+def _not_sent(code: str, **params: Any) -> RemoteError:
+    return RemoteError(code, kind=ErrorKind.NETWORK, delivery=Delivery.NOT_SENT, **params)
 
 
 async def _wait_for_turn(held: Held, ctx: Context, key: Key | None) -> None:
@@ -89,12 +122,21 @@ async def _send(held: Held, ctx: Context, order: Order, prepared: Prepared, key:
 
 
 async def _keep_id(held: Held, ctx: Context, submission: Submission) -> None:
-    """The id is the money: a database that cannot be written now is tried until it can."""
+    """The id is the money: it is tried to be written for as long as it takes."""
+    await keep(held, ctx, lambda tx: records.accept(tx, held, submission, ctx.clock()))
+
+
+async def keep(held: Held, ctx: Context, write: Callable[[Tx], None]) -> None:
+    """Write down what a provider has answered to a paid request: a database that cannot be written is tried until it can.
+
+    :raises Superseded: somebody else knows more of the task
+    """
     while True:
         try:
-            return await ctx.writer.do(lambda tx: records.accept(tx, held, submission, ctx.clock()))
-        except StoreError as error:
-            logger.error("remote id %s of task %s not yet kept: %s", submission.remote_id, held.task.id, error)
+            return await ctx.writer.do(write)
+        except (StoreError, FileError) as error:
+            logger.error("the answer about task %s is not yet kept: %s", held.task.id, error)
+            ctx.lanes.unwritable(held.task.provider, STORE_WAIT)
             await asyncio.sleep(STORE_WAIT)
 
 
@@ -106,36 +148,36 @@ def _first_look(held: Held, ctx: Context) -> float:
 
 async def lost(held: Held, ctx: Context, failure: Failure, evidence: str | None) -> Next:
     """The answer is lost: keep the slot, ask the provider's log after a moment."""
-    await ctx.writer.do(lambda tx: records.lose_answer(tx, held, failure, evidence, ctx.clock()))
+    await keep(held, ctx, lambda tx: records.lose_answer(tx, held, failure, evidence, ctx.clock()))
     return Next(SETTLE, Lane.REMOTE)
 
 
 async def refused(held: Held, ctx: Context, error: Exception) -> Next | None:
     """Surely not accepted: wait, take another key, or fail, as the table of repetitions says."""
-    failure, settings = failure_of(error), ctx.settings().runner
+    settings = ctx.settings().runner
     if not isinstance(error, RemoteError):
         if is_disk_trouble(error):
-            return await _requeue(held, ctx, failure, error, back_off(settings, 1))
-        return await _fail(held, ctx, failure, error)
+            return await _requeue(held, ctx, error, back_off(settings, 1))
+        return await _fail(held, ctx, error)
     mode = held.task.provider
     if isinstance(error, HandOver):
         ctx.lanes.hand_over(mode, error)
-        return await _requeue(held, ctx, failure, error, 0.0)
+        return await _requeue(held, ctx, error, 0.0)
     if error.delivery is Delivery.NOT_SENT and error.kind is ErrorKind.NETWORK:
         delay = back_off(settings, ctx.lanes.misses(mode) + 1, error.retry_after)
         ctx.lanes.unreachable(mode, delay, "lane_unreachable")
-        return await _requeue(held, ctx, failure, error, 0.0)
+        return await _requeue(held, ctx, error, 0.0)
     ctx.lanes.reached(mode)
     _report(held, ctx, error)
     if error.kind in (ErrorKind.AUTH, ErrorKind.BALANCE, ErrorKind.RATE_LIMIT):
-        return await _requeue(held, ctx, failure, error, bounded(error.retry_after, LONGEST_BEFORE_SUBMIT))
+        return await _requeue(held, ctx, error, bounded(error.retry_after, LONGEST_BEFORE_SUBMIT))
     if error.kind in (ErrorKind.OVERLOADED, ErrorKind.NETWORK) or _may_pass(error):
         tries = await _count(held, ctx, error.kind)
         if tries < OVERLOADED_TRIES:
-            return await _requeue(held, ctx, failure, error, back_off(settings, tries + 1, error.retry_after))
+            return await _requeue(held, ctx, error, back_off(settings, tries + 1, error.retry_after))
     if error.kind is ErrorKind.PARAMETER:
         ctx.lanes.refused_alike(mode, held.task.model, error.code)
-    return await _fail(held, ctx, failure, error)
+    return await _fail(held, ctx, error)
 
 
 def _may_pass(error: RemoteError) -> bool:
@@ -148,26 +190,30 @@ async def _count(held: Held, ctx: Context, kind: ErrorKind) -> int:
     return sum(1 for attempt in attempts if attempt.failure is not None and attempt.failure.kind is kind)
 
 
-async def _requeue(held: Held, ctx: Context, failure: Failure, error: Exception, delay: float) -> Next | None:
-    await ctx.writer.do(
-        lambda tx: records.requeue(
-            tx, held, failure, evidence_of(error), ctx.clock(), delay, state=AttemptState.REFUSED
-        )
+async def _requeue(held: Held, ctx: Context, error: Exception, delay: float) -> Next | None:
+    failure, evidence = failure_of(error), evidence_of(error)
+    await keep(
+        held,
+        ctx,
+        lambda tx: records.requeue(tx, held, failure, evidence, ctx.clock(), delay, state=AttemptState.REFUSED),
     )
     return None
 
 
-async def _fail(held: Held, ctx: Context, failure: Failure, error: Exception) -> Next | None:
-    await ctx.writer.do(
+async def _fail(held: Held, ctx: Context, error: Exception) -> Next | None:
+    failure, evidence = failure_of(error), evidence_of(error)
+    await keep(
+        held,
+        ctx,
         lambda tx: records.fail(
             tx,
             held,
             failure,
             ctx.clock(),
             state=AttemptState.REFUSED,
-            evidence=evidence_of(error),
+            evidence=evidence,
             charge=Charge.NONE,
-        )
+        ),
     )
     return None
 

@@ -85,13 +85,21 @@ class Writer:
                 until = 0.0
 
     def _commit(self, batch: list[_Change]) -> None:
+        """Write changes in one transaction; where that fails as a whole, each gets one of its own."""
         outcomes: list[tuple[_Change, Any, Exception | None]] = []
         try:
             with self._store.write() as tx:
-                outcomes.extend((change, *_attempt(tx, change)) for change in batch)
+                for change in batch:
+                    outcomes.append((change, *_attempt(tx, change)))
+                    failure = outcomes[-1][2]
+                    if failure is not None and not tx.alive:
+                        raise failure
         except Exception as error:  # noqa: BLE001 — every waiting caller must learn that nothing was written
-            for change in batch:
-                change.future.set_exception(error)
+            if len(batch) > 1:
+                for change in batch:
+                    self._commit([change])
+            else:
+                batch[0].future.set_exception(error)
             return
         for change, result, failure in outcomes:
             if failure is None:

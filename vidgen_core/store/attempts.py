@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, insert, select, text, update
 
 from vidgen_core.errors import NotFound
-from vidgen_core.models import Attempt, AttemptState, Charge, Failure, Mode, Money
+from vidgen_core.models import Attempt, AttemptState, Charge, Failure, Mode, Money, TaskStatus
 from vidgen_core.store.base import Subject, failure_json, failure_of, money, money_columns, now, only
 from vidgen_core.store.tables import attempts, spend, tasks
 
@@ -127,6 +127,22 @@ class Attempts(Subject):
         """Attempts that may have left and whose end is not known, oldest first."""
         query = select(attempts).where(attempts.c.provider == provider, text(_OPEN)).order_by(attempts.c.id)
         return [_attempt(row) for row in self.tx.run(query)]
+
+    def unresolved(self, provider: Mode, since: datetime) -> int:
+        """Lost answers since then whose tasks wait for a person: their jobs may be running."""
+        query = (
+            select(func.count())
+            .select_from(attempts.join(tasks, tasks.c.attempt_id == attempts.c.id))
+            .where(
+                attempts.c.provider == provider,
+                text(_OPEN),
+                attempts.c.state == AttemptState.UNKNOWN,
+                attempts.c.intent_at > since,
+                tasks.c.status == TaskStatus.FAILED,
+                tasks.c.deleted_at.is_(None),
+            )
+        )
+        return int(self.tx.run(query).scalar_one())
 
     def unsettled(self, provider: Mode, key_id: str, since: datetime, newest: int = 1000) -> list[Attempt]:
         """Ended attempts of a key since then whose money no answer of the provider has settled, the newest first."""

@@ -7,6 +7,7 @@ tests; nothing else in the store knows which database it talks to.
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ from sqlalchemy.sql.operators import custom_op
 from vidgen_core.errors import FileError, StoreError, VidgenError
 
 BUSY_SECONDS: Final = 10
+
+_BIGGEST: Final = 2**63
 
 #: First repaired release of each line that got the repair of the WAL-reset race (sqlite.org, release history).
 _REPAIRED: Final = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
@@ -101,6 +104,50 @@ def translated(error: Exception, path: Path | str) -> VidgenError | None:
             return StoreError("store_read_only", path=where)
         case sqlite3.SQLITE_FULL:
             return FileError("disk_full", folder=where)
-        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR:
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR | sqlite3.SQLITE_PROTOCOL | sqlite3.SQLITE_NOMEM:
             return StoreError("store_unreachable", path=where)
     return None
+
+
+def json_text(value: Any) -> str:
+    """JSON that the database's own functions can read: not-a-number and infinity are no values of it."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def storable_parameters(
+    _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, executemany: bool
+) -> tuple[str, Any]:
+    """What a statement is given, made storable: answers of providers may hold anything that JSON can say."""
+    return statement, [_row(row) for row in parameters] if executemany else _row(parameters)
+
+
+def _row(row: Any) -> Any:
+    if isinstance(row, dict):
+        return {name: storable(value) for name, value in row.items()}
+    return tuple(storable(value) for value in row)
+
+
+def storable(value: Any) -> Any:
+    """``value`` as SQLite can keep it: no lone surrogates, no NUL in text, no number beyond 64 bits."""
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            # Two halves of one character become it again; a half alone becomes the replacement character.
+            value = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd") if "\0" in value else value
+    if isinstance(value, int) and not -_BIGGEST <= value < _BIGGEST:
+        return _BIGGEST - 1 if value > 0 else -_BIGGEST
+    return value

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property, partial
-from json import dumps
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable, create_engine, event, select, text, update
+from sqlalchemy import URL, Connection, Engine, Executable, create_engine, event, select, text, update
 from sqlalchemy.engine import CursorResult, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
@@ -50,9 +49,11 @@ _NEXT_REVISION = update(revision).values(n=revision.c.n + 1).returning(revision.
 class Tx:
     """An open transaction; the nouns of the store hang on it."""
 
-    def __init__(self, connection: Connection, *, writes: bool) -> None:
+    def __init__(self, connection: Connection, path: Path, *, writes: bool) -> None:
         self._connection = connection
+        self._path = path
         self._writes = writes
+        self._after: list[Callable[[], None]] = []
 
     def run(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         return self._connection.execute(statement, parameters)
@@ -66,9 +67,37 @@ class Tx:
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Undo only what is inside when it raises, and go on with the transaction."""
-        with self._connection.begin_nested():
-            yield
+        """Undo only what is inside when it raises, and go on with the transaction.
+
+        Raises what was raised inside, a database error as ``Store.write`` does. After some errors (a full disk) SQLite
+        undoes the whole transaction by itself: then it is not ``alive`` any more.
+        """
+        mark = len(self._after)
+        cause: BaseException | None = None
+        try:
+            with self._connection.begin_nested():
+                try:
+                    yield
+                except BaseException as error:
+                    cause = error
+                    raise
+        except BaseException as error:  # noqa: BLE001 — raised again below, at times as what caused it
+            del self._after[mark:]
+            # Undoing fails, too, where SQLite has undone everything already; the cause is what matters.
+            first = cause or error
+            known = dialect.translated(first, self._path) if isinstance(first, Exception) else None
+            if known is None:
+                raise first from first.__cause__
+            raise known from first
+
+    @property
+    def alive(self) -> bool:
+        """Whether what was written so far can still be committed."""
+        return _raw(self._connection).in_transaction
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Call ``act`` once everything is durable, and never when it is undone: for what is kept in memory."""
+        self._after.append(act)
 
     @cached_property
     def projects(self) -> Projects:
@@ -194,7 +223,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Tx]:
         with self._translated(), self._readers.connect() as connection:
-            yield Tx(connection, writes=False)
+            yield Tx(connection, self.path, writes=False)
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -208,7 +237,13 @@ class Store:
             self._owner = threading.get_ident()
             try:
                 with self._translated(), self._writer.begin() as connection:
-                    yield Tx(connection, writes=True)
+                    tx = Tx(connection, self.path, writes=True)
+                    yield tx
+                    if not tx.alive:
+                        # The driver would take a commit of nothing for a success.
+                        raise StoreError("store_undone", path=str(self.path))
+                for act in tx._after:
+                    act()
             finally:
                 self._owner = None
 
@@ -283,7 +318,8 @@ def _path_of(path_or_url: Path | str) -> Path:
 
 def _engine(path: Path, *, writes: bool, checkpoints: bool) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}",
+        # Never a formatted URL: ``?``, ``#`` and ``%`` in a path would be read as parts of it.
+        URL.create("sqlite", database=str(path)),
         # The writer is one connection behind a lock; readers come and go with threads.
         poolclass=QueuePool,
         pool_size=1 if writes else 8,
@@ -291,8 +327,9 @@ def _engine(path: Path, *, writes: bool, checkpoints: bool) -> Engine:
         connect_args={"check_same_thread": False, "isolation_level": None, "timeout": dialect.BUSY_SECONDS},
         # Prompts do not belong in tracebacks.
         hide_parameters=True,
-        json_serializer=partial(dumps, ensure_ascii=False, separators=(",", ":")),
+        json_serializer=dialect.json_text,
     )
+    event.listen(engine, "before_cursor_execute", dialect.storable_parameters, retval=True)
 
     @event.listens_for(engine, "connect")
     def _tell(connection: sqlite3.Connection, _record: object) -> None:

@@ -351,6 +351,11 @@ class Tasks(Subject):
         found: datetime | None = self.tx.run(select(func.min(tasks.c.due_at)).where(*waiting, text(_IN_QUEUE))).scalar()
         return found
 
+    def processing(self, provider: Mode) -> int:
+        """How many tasks of a provider are being submitted or under way on the remote side."""
+        query = select(func.count()).where(text("status = 'processing'"), unindexed(tasks.c.provider) == provider)
+        return int(self.tx.run(query.where(text(_HELD_BY_RUNNER))).scalar_one())
+
     def held(self) -> list[Task]:
         """Tasks that a runner holds or held when it died, oldest first."""
         held = select(tasks.c.id).where(text(_HELD_BY_RUNNER))

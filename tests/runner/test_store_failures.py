@@ -1,0 +1,134 @@
+"""A database that cannot be written at the worst moment: nothing is bought twice, and no answer is given up."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+
+import pytest
+from doubles import wait_until
+from runner_bench import Bench
+from sqlalchemy import Connection, Engine, event
+
+from vidgen_core.errors import Delivery, ErrorKind, FileError, RemoteError
+from vidgen_core.models import AttemptState, TaskStatus
+from vidgen_core.providers.base import Key, Order, Prepared, Submission
+
+COMPLETED, FAILED = TaskStatus.COMPLETED, TaskStatus.FAILED
+CODES = {"full": sqlite3.SQLITE_FULL, "busy": sqlite3.SQLITE_BUSY, "io": sqlite3.SQLITE_IOERR}
+
+
+def failure(name: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(name)
+    error.sqlite_errorcode = CODES[name]  # type: ignore[misc]
+    return error
+
+
+class Faults:
+    """Lets commits of this process fail, when ``when`` says so."""
+
+    def __init__(self) -> None:
+        self.when: Callable[[], Exception | None] = lambda: None
+
+    def __call__(self, connection: Connection) -> None:
+        error = self.when()
+        if error is not None:
+            raise error
+
+
+@pytest.fixture
+def faults() -> Iterator[Faults]:
+    found = Faults()
+    event.listen(Engine, "commit", found)
+    yield found
+    event.remove(Engine, "commit", found)
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_an_id_is_kept_when_the_database_cannot_be_written(bench: Bench, faults: Faults, name: str) -> None:
+    left = [3]
+
+    def while_the_answer_is_there() -> Exception | None:
+        if bench.provider.in_flight and left[0]:
+            left[0] -= 1
+            return failure(name)
+        return None
+
+    bench.provider.polls = [*bench.provider.polls]
+    faults.when = while_the_answer_is_there
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, COMPLETED, FAILED)
+
+    assert (ended.status, ended.remote_id, left) == (COMPLETED, "remote-1", [0])
+    assert len(bench.provider.sent) == 1
+
+
+def test_a_disk_that_is_full_inside_a_statement_loses_no_id(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk undoes the whole transaction, and its savepoints with it."""
+    runner = bench.start()
+    submit, pages = bench.provider.submit, f"PRAGMA max_page_count={2**30}"
+
+    def tell(statement: str) -> int:
+        with runner._store._writer.connect() as connection:
+            return int(connection.exec_driver_sql(statement).scalar() or 0)
+
+    async def fill_the_disk(order: Order, prepared: Prepared, key: Key | None) -> Submission:
+        answer = await submit(order, prepared, key)
+        tell("PRAGMA max_page_count=1")
+        return answer.model_copy(update={"evidence": "x" * 100_000})
+
+    monkeypatch.setattr(bench.provider, "submit", fill_the_disk)
+    [task] = bench.queue()
+    wait_until(lambda: (hold := runner._scheduler) and hold._ctx.lanes.hold_of(task.provider))
+    assert bench.task(task).remote_id is None
+    tell(pages)
+
+    assert bench.wait(task, COMPLETED, FAILED).remote_id == "remote-1"
+    assert len(bench.provider.sent) == 1
+
+
+def test_a_clear_refusal_is_kept_when_the_database_cannot_be_written(bench: Bench, faults: Faults) -> None:
+    left = [2]
+
+    def after_the_refusal() -> Exception | None:
+        if bench.provider.sent and left[0]:
+            left[0] -= 1
+            return failure("full")
+        return None
+
+    bench.provider.submits = [RemoteError("refused", kind=ErrorKind.MODERATION, delivery=Delivery.REFUSED)]
+    faults.when = after_the_refusal
+    [task] = bench.queue()
+    bench.start()
+
+    bench.wait(task, FAILED)
+
+    assert [attempt.state for attempt in bench.attempts(task)] == [AttemptState.REFUSED]
+
+
+@pytest.mark.parametrize("name", CODES)
+@pytest.mark.parametrize("nth", range(1, 9))
+def test_each_commit_may_fail_once(bench: Bench, faults: Faults, name: str, nth: int) -> None:
+    bench.provider.longest_job = 0.5
+    commits = iter(range(1, 1000))
+    tasks = bench.queue(4)
+    faults.when = lambda: failure(name) if next(commits) == nth else None
+    bench.start()
+
+    ended = [bench.wait(task, COMPLETED, FAILED) for task in tasks]
+
+    assert [task.status for task in ended] == [COMPLETED] * 4
+    assert len(bench.provider.sent) == 4
+    assert all(attempt.remote_id for task in tasks for attempt in bench.attempts(task)[-1:])
+
+
+@pytest.mark.parametrize("error", [FileError("disk_full", folder="/"), OSError(28, "No space left on device")])
+def test_an_error_of_this_machine_after_the_intent_is_no_refusal(bench: Bench, error: Exception) -> None:
+    bench.provider.submits = [error]
+    [task] = bench.queue()
+    bench.start()
+
+    wait_until(lambda: [attempt.state for attempt in bench.attempts(task)] == [AttemptState.UNKNOWN])
+    assert len(bench.provider.sent) == 1

@@ -141,6 +141,10 @@ class Charge(StrEnum):
 OWED: Final = frozenset({Charge.ESTIMATED, Charge.CHARGED, Charge.ASSUMED, Charge.UNKNOWN})
 
 
+#: Code of a failure: the remote side is done, and its answer names no link that could be read.
+LINK_NOT_UNDERSTOOD: Final = "link_not_understood"
+
+
 class LogLevel(StrEnum):
     """The levels of the execution log, as the user's document has them."""
 

@@ -10,7 +10,7 @@ from runner_bench import Bench
 
 from vidgen_core.app import Vidgen
 from vidgen_core.errors import ErrorKind, RemoteError
-from vidgen_core.models import AttemptState, Charge, Failure, TaskStatus
+from vidgen_core.models import AttemptState, Charge, Failure, Money, TaskStatus
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION, RemoteState, RemoteStatus
 
 COMPLETED, FAILED, CANCELLED = TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED
@@ -102,8 +102,23 @@ def test_done_without_a_link_is_asked_three_times_more_and_then_fails(bench: Ben
 
     ended = bench.wait(task, FAILED)
 
-    assert ended.failure.code == "completed_without_link"
+    assert (ended.failure.code, ended.failure.kind) == ("link_not_understood", ErrorKind.PROVIDER)
+    assert not ended.failure.retryable
     assert len(bench.provider.poll_keys) == 4
+
+
+def test_done_without_a_link_is_never_bought_again_and_keeps_its_answer(bench: Bench) -> None:
+    blank = RemoteState(status=RemoteStatus.UNKNOWN, stage="completed_without_link", evidence="HTTP 200 {}")
+    bench.provider.polls = [blank]
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, FAILED)
+
+    [attempt] = bench.attempts(task)
+    assert len(bench.provider.sent) == 1
+    assert (attempt.state, attempt.charge, attempt.evidence) == (AttemptState.ABANDONED, Charge.ASSUMED, "HTTP 200 {}")
+    assert (ended.charge, ended.cost) == (Charge.ASSUMED, Money(amount="0.4", currency="CNY"))
 
 
 def test_a_job_that_takes_too_long_is_not_sent_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

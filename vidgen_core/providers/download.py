@@ -1,16 +1,19 @@
-"""Bringing a result's bytes into a part file: resumed by Range, checked for length, safe to break off anywhere."""
+"""Bringing a result's bytes into a part file: resumed by Range, checked for length, safe to break off anywhere.
+
+Every address that is asked is looked at first (``addresses``), and the key goes to the API's own origin alone.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import json
 import re
-from collections.abc import AsyncGenerator, Mapping
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import anyio
 import httpx
@@ -18,54 +21,144 @@ import httpx
 from vidgen_core.errors import ErrorKind, RemoteError
 from vidgen_core.media.disk import ensure_free_space, translate_os_errors
 from vidgen_core.media.files import PartFile
+from vidgen_core.providers.addresses import AddressRefused, Rules
 from vidgen_core.providers.base import Key
 from vidgen_core.providers.http import Http, Verb, asked_to_wait, local_error
 from vidgen_core.providers.redact import redact
+from vidgen_core.settings import DownloadSettings
 
 REDIRECTS: Final = 5
 #: Answers of a link that was good once; a fresh one may help.
 EXPIRED: Final = frozenset({401, 403, 404, 410})
-#: Networks that a public provider has no reason to send us to (RFC 1918, 3927, 4193, 4291; loopback).
-PRIVATE: Final = tuple(
-    ipaddress.ip_network(net)
-    for net in ("0.0.0.0/8", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
-                "::/127", "fc00::/7", "fe80::/10")
-)  # fmt: skip
+#: Answers to a key that should be there, or should not.
+_WRONG_KEY: Final = frozenset({400, 401, 403})
+#: Queries of presigned links.
+_SIGNED: Final = re.compile(r"[?&](?:x-[a-z]{1,8}-)?(?:signature|credential|sig|token|expires)=", re.IGNORECASE)
+#: Seconds over which the rate of a download is measured.
+RATE_WINDOW: Final = 10.0
+#: Bytes between two looks at the free space of the disk.
+SPACE_EVERY: Final = 8 * 1024 * 1024
+#: Bytes that tell what kind of file it is.
+_SNIFF: Final = 64
+#: What goes wrong between here and there.
+_LOST: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError, anyio.ClosedResourceError)
 
 
 async def download(
-    http: Http, url: str, part: PartFile, *, key: Key | None = None, home: str | None = None
+    http: Http,
+    url: str,
+    part: PartFile,
+    *,
+    key: Key | None = None,
+    home: str | None = None,
+    limits: DownloadSettings | None = None,
 ) -> int | None:
     """Bring the bytes behind ``url`` into ``part``, going on where it stands; return the full length if known.
 
-    :param key: sent along only where the link belongs to the API itself; presigned links refuse it
-    :param home: the provider's own address; links into a private network are followed only if it lies in one, too
-    :raises RemoteError: ``link_expired`` (kind file), ``link_refused`` (kind file), ``download_incomplete``,
-        ``download_failed`` or what ``Http.call`` raises; what was received stays in ``part``
+    :param key: sent along to the API's own origin, and to nobody else
+    :param home: the provider's own address: where the key may go; links may lead into the kind of network in which it is
+    :raises RemoteError: ``link_expired`` (kind file), ``link_refused`` (kind file), ``download_too_large`` (kind file),
+        ``download_incomplete``, ``download_slow``, ``download_failed`` or what ``Http.call`` raises; what was received stays in
+        ``part``
     :raises FileError: the disk is full or cannot be written
     """
+    refused: RemoteError | None = None
+    for sent in _ways(url, key, home or ""):
+        try:
+            return await _settled(http, url, part, sent, home or "", limits or DownloadSettings())
+        except RemoteError as error:
+            if error.params.get("status") not in _WRONG_KEY:
+                raise
+            if refused is None or error.code == "link_expired":
+                refused = error
+    assert refused is not None
+    raise refused
+
+
+def _ways(url: str, key: Key | None, home: str) -> tuple[Key | None, ...]:
+    """With the key and without it: the API's own files need it, presigned ones of the same server refuse it."""
+    if key is None or _origin(url) is None or _origin(url) != _origin(home):
+        return (None,)
+    return (None, key) if _SIGNED.search(url) else (key, None)
+
+
+async def _settled(
+    http: Http, url: str, part: PartFile, key: Key | None, home: str, limits: DownloadSettings
+) -> int | None:
     for _ in range(3):
         try:
-            return await _attempt(http, url, part, key, home)
+            return await _attempt(http, url, part, key, home, limits)
         except _OtherFile:
             _forget(part)
-    raise RemoteError("download_failed", kind=ErrorKind.NETWORK, status=416, host=urlsplit(url).hostname or "")
+    raise RemoteError("download_failed", kind=ErrorKind.NETWORK, status=416, host=_host(url))
+
+
+async def is_video(http: Http, url: str, *, key: Key | None = None, home: str | None = None) -> bool | None:
+    """Whether a video is behind a link, by its headers or its first bytes; None: that cannot be said now."""
+    try:
+        sent = _ways(url, key, home or "")[0]
+        for method, headers in (("HEAD", {}), ("GET", {"Range": f"bytes=0-{_SNIFF - 1}"})):
+            asked = {"Accept": "video/*, */*", "Accept-Encoding": "identity", **headers}
+            async with asyncio.timeout(20), _open(http, url, method, asked, sent, home or "") as response:
+                kind = _content_type(response)
+                if response.is_success and (kind.startswith("video/") or kind == "application/mp4"):
+                    return True
+                if response.is_success and not _says_nothing(kind):
+                    return False
+                if method == "GET":
+                    return (
+                        await _looks_like_video(response)
+                        if response.is_success
+                        else None
+                        if response.is_server_error
+                        else False
+                    )
+    except RemoteError:
+        return False
+    except _LOST:
+        return None
+    return None
+
+
+def _says_nothing(kind: str) -> bool:
+    return kind in {
+        "",
+        "application/octet-stream",
+        "binary/octet-stream",
+        "application/binary",
+        "application/force-download",
+    }
+
+
+async def _looks_like_video(response: httpx.Response) -> bool:
+    head = b""
+    async for piece in response.aiter_bytes():
+        head += piece
+        if len(head) >= _SNIFF:
+            break
+    return head[4:8] in {b"ftyp", b"moov", b"mdat", b"wide"} or head.startswith((b"\x1aE\xdf\xa3", b"FLV"))
 
 
 class _OtherFile(Exception):
     """What is behind the link is not what was begun; start over."""
 
 
-async def _attempt(http: Http, url: str, part: PartFile, key: Key | None, home: str | None) -> int | None:
+async def _attempt(
+    http: Http, url: str, part: PartFile, key: Key | None, home: str, limits: DownloadSettings
+) -> int | None:
     received = part.received
     known = _recall(part) if received else {}
+    if received and known.get("encoded"):
+        # The bytes that came are not those that the other side counts.
+        _forget(part)
+        received, known = 0, {}
     try:
-        async with _open(http, url, _headers(received, known), key, home) as response:
+        async with _open(http, url, "GET", _headers(received, known), key, home) as response:
             total = _agree(response, received, known)
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                 return total
-            await _take(response, part, total)
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError, anyio.ClosedResourceError) as error:
+            await _take(response, part, total, limits)
+    except _LOST as error:
         raise local_error(error, url, key) from None
     if total is not None and part.received != total:
         raise RemoteError("download_incomplete", kind=ErrorKind.NETWORK, received=part.received, expected=total)
@@ -86,43 +179,53 @@ def _headers(received: int, known: Mapping[str, str]) -> dict[str, str]:
 
 @contextlib.asynccontextmanager
 async def _open(
-    http: Http, url: str, headers: Mapping[str, str], key: Key | None, home: str | None
+    http: Http, url: str, method: str, headers: Mapping[str, str], key: Key | None, home: str
 ) -> AsyncGenerator[httpx.Response]:
-    """Follow redirects by hand, so that the key stays at home and no step leads into a private network."""
-    origin = _origin(url)
+    """Follow redirects by hand, so that the key stays at home and no step leads into a network of its own."""
+    rules, own = Rules(home=home), _origin(home)
     for _ in range(REDIRECTS + 1):
-        _refuse_private(url, home)
-        sent = key if _origin(url) == origin else None
-        async with http.stream(Verb.DOWNLOAD, "GET", url, key=sent, headers=headers) as response:
-            if not response.is_redirect:
-                yield response
-                return
-            url = urljoin(url, response.headers["location"])
-    raise RemoteError("link_refused", kind=ErrorKind.FILE, why="redirects", host=urlsplit(url).hostname or "")
+        origin = _checked_origin(url)
+        # Once a foreign address has said where to go on, the key is no longer sent anywhere.
+        key = key if origin == own else None
+        try:
+            async with http.stream(Verb.DOWNLOAD, method, url, key=key, headers=headers, rules=rules) as response:
+                if not response.is_redirect:
+                    yield response
+                    return
+                url = urljoin(url, response.headers["location"])
+        except AddressRefused as error:
+            raise RemoteError("link_refused", kind=ErrorKind.FILE, why="private", host=error.host) from None
+    raise RemoteError("link_refused", kind=ErrorKind.FILE, why="redirects", host=_host(url))
 
 
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
-
-
-def _refuse_private(url: str, home: str | None) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"}:
-        raise RemoteError("link_refused", kind=ErrorKind.FILE, why="scheme", host=parts.hostname or "")
-    if is_private(parts.hostname) and not (home and is_private(urlsplit(home).hostname)):
-        raise RemoteError("link_refused", kind=ErrorKind.FILE, why="private", host=parts.hostname or "")
-
-
-def is_private(host: str | None) -> bool:
-    """Whether a host is this machine or in its own network, as far as its name says; names are not looked up."""
-    if not host or host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
-        return True
+def _parsed(url: str) -> httpx.URL | None:
+    """The address as the client reads it; None for what is none."""
     try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return any(address in net for net in PRIVATE)
+        return httpx.URL(url) if re.fullmatch(r"[^\x00-\x20\x7f\\]+", url) else None
+    except (httpx.InvalidURL, ValueError):
+        return None
+
+
+def _host(url: str) -> str:
+    parsed = _parsed(url)
+    return parsed.host if parsed else ""
+
+
+def _origin(url: str) -> tuple[str, str, int | None] | None:
+    """Scheme, host and port; to nothing else a key belongs."""
+    parsed = _parsed(url)
+    if parsed is None or not parsed.host:
+        return None
+    return parsed.scheme, parsed.host, parsed.port or {"http": 80, "https": 443}.get(parsed.scheme)
+
+
+def _checked_origin(url: str) -> tuple[str, str, int | None]:
+    parsed, origin = _parsed(url), _origin(url)
+    if parsed is None or origin is None or parsed.scheme not in {"http", "https"}:
+        raise RemoteError("link_refused", kind=ErrorKind.FILE, why="scheme", host=_host(url))
+    if parsed.userinfo:
+        raise RemoteError("link_refused", kind=ErrorKind.FILE, why="userinfo", host=parsed.host)
+    return origin
 
 
 def _agree(response: httpx.Response, received: int, known: Mapping[str, str]) -> int | None:
@@ -137,7 +240,7 @@ def _agree(response: httpx.Response, received: int, known: Mapping[str, str]) ->
             return total
         raise _OtherFile
     if status == httpx.codes.PARTIAL_CONTENT:
-        if start != received or not _same(response, total, known):
+        if start != received or _encoded(response) or not _same(response, total, known):
             raise _OtherFile
         return total
     if status != httpx.codes.OK:
@@ -146,7 +249,12 @@ def _agree(response: httpx.Response, received: int, known: Mapping[str, str]) ->
         # A page or an error object under 200: a link that has lost its file.
         raise RemoteError("link_expired", kind=ErrorKind.FILE, status=status)
     length = response.headers.get("content-length", "")
-    return int(length) if length.isdigit() and "content-encoding" not in response.headers else None
+    return int(length) if re.fullmatch(r"[0-9]{1,18}", length) and not _encoded(response) else None
+
+
+def _encoded(response: httpx.Response) -> bool:
+    """Whether what comes is not the file itself but packed."""
+    return response.headers.get("content-encoding", "").strip().lower() not in {"", "identity"}
 
 
 def _range(response: httpx.Response) -> tuple[int | None, int | None]:
@@ -165,8 +273,11 @@ def _same(response: httpx.Response, total: int | None, known: Mapping[str, str])
 
 
 def _is_text(response: httpx.Response) -> bool:
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind in {"text/html", "application/json", "application/xml", "text/xml"}
+    return _content_type(response) in {"text/html", "application/json", "application/xml", "text/xml"}
+
+
+def _content_type(response: httpx.Response) -> str:
+    return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
 
 
 def _refusal(response: httpx.Response) -> RemoteError:
@@ -184,18 +295,73 @@ def _refusal(response: httpx.Response) -> RemoteError:
     )
 
 
-async def _take(response: httpx.Response, part: PartFile, total: int | None) -> None:
+async def _take(response: httpx.Response, part: PartFile, total: int | None, limits: DownloadSettings) -> None:
     if response.status_code == httpx.codes.OK:
         _forget(part)
     if total is not None:
-        ensure_free_space(part.path.parent, total - part.received)
+        _check_size(response, total, limits)
+        await asyncio.to_thread(ensure_free_space, part.path.parent, total - part.received)
     _remember(part, response, total)
+    checked = part.received
     try:
-        # Pieces as they come (64 KiB): gathering larger ones costs memory with every download.
-        async for piece in response.aiter_raw():
+        async for piece in _in_time(response, limits.min_rate):
+            try:
+                _check_size(response, part.received + len(piece), limits)
+            except RemoteError:
+                _forget(part)
+                raise
             await _append(part, piece)
+            if part.received - checked > SPACE_EVERY:
+                checked = part.received
+                await asyncio.to_thread(ensure_free_space, part.path.parent, 0)
     finally:
         part.close()
+
+
+def _check_size(response: httpx.Response, size: int, limits: DownloadSettings) -> None:
+    if size > limits.max_bytes:
+        raise RemoteError(
+            "download_too_large", kind=ErrorKind.FILE, size=size, limit=limits.max_bytes, host=response.url.host
+        )
+
+
+async def _in_time(response: httpx.Response, least: int) -> AsyncIterator[bytes]:
+    """The pieces of an answer, unpacked, as long as they come at ``least`` bytes a second.
+
+    :raises RemoteError: ``download_slow`` (kind network)
+    """
+    # Pieces as they come (64 KiB): gathering larger ones costs memory with every download.
+    pieces = response.aiter_bytes() if _encoded(response) else response.aiter_raw()
+    began, came = time.monotonic(), 0
+    while True:
+        # A read that was broken off cannot be gone on with: it is broken off only when the rate is too low for good.
+        deadline = began + max(RATE_WINDOW, came / least) if least else None
+        try:
+            async with asyncio.timeout(None if deadline is None else max(deadline - time.monotonic(), 0.0)) as patience:
+                piece = await anext(pieces, None)
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            raise _slow(response, came, time.monotonic() - began, least) from None
+        if piece is None:
+            return
+        yield piece
+        came += len(piece)
+        elapsed = time.monotonic() - began
+        if elapsed >= RATE_WINDOW:
+            if came < least * elapsed:
+                raise _slow(response, came, elapsed, least)
+            began, came = time.monotonic(), 0
+
+
+def _slow(response: httpx.Response, came: int, elapsed: float, least: int) -> RemoteError:
+    return RemoteError(
+        "download_slow",
+        kind=ErrorKind.NETWORK,
+        rate=round(came / max(elapsed, 0.1)),
+        least=least,
+        host=response.url.host,
+    )
 
 
 async def _append(part: PartFile, piece: bytes) -> None:
@@ -219,6 +385,8 @@ def _remember(part: PartFile, response: httpx.Response, total: int | None) -> No
     facts = {name: response.headers[name] for name in ("etag", "last-modified") if name in response.headers}
     if total is not None:
         facts["total"] = str(total)
+    if _encoded(response):
+        facts["encoded"] = "yes"
     with translate_os_errors(part.path):
         _note(part).write_text(json.dumps(facts), encoding="utf-8")
 

@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
+from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -26,6 +26,7 @@ from pydantic import SecretStr
 
 from vidgen_core import __version__
 from vidgen_core.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.providers.addresses import AsyncClient, Rules, trust
 from vidgen_core.providers.base import Key
 from vidgen_core.providers.bodies import Body, json_body
 from vidgen_core.providers.cleaning import clean, clean_text, read_json
@@ -164,14 +165,14 @@ class Http:
     def __init__(self, patience: Mapping[Verb, Patience] | None = None, most: int = ANSWER_BYTES) -> None:
         self._most = most
         self._patience = {**PATIENCE, **(patience or {})}
-        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._clients: dict[bool | Rules, httpx.AsyncClient] = {}
 
-    def _client(self, verb: Verb) -> httpx.AsyncClient:
-        paid = verb is Verb.SUBMIT
-        if paid not in self._clients:
+    def _client(self, verb: Verb, rules: Rules | None) -> httpx.AsyncClient:
+        kind = rules or verb is Verb.SUBMIT
+        if kind not in self._clients:
             quiet_http_logs()
-            self._clients[paid] = _make_client(paid)
-        return self._clients[paid]
+            self._clients[kind] = _make_client(verb is Verb.SUBMIT, rules)
+        return self._clients[kind]
 
     def _auth(self, key: Key) -> httpx.Auth:
         """Proves at the last moment who asks."""
@@ -228,10 +229,14 @@ class Http:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
+        rules: Rules | None = None,
     ) -> AsyncGenerator[httpx.Response]:
-        """The response with its body still to come; raises what httpx raises."""
+        """The response with its body still to come; raises what httpx raises.
+
+        :param rules: given for an address that somebody else named, which is then looked at (``addresses``)
+        """
         patience = self._patience[verb]
-        async with self._client(verb).stream(
+        async with self._client(verb, rules).stream(
             method,
             url,
             params=params,
@@ -252,16 +257,11 @@ def _make_body(payload: Mapping[str, Any]) -> Body:
         ) from error
 
 
-@cache
-def _trust() -> ssl.SSLContext:
-    """The certificates to believe; reading them takes a while, so all clients share them."""
-    return httpx.create_ssl_context()
-
-
-def _make_client(paid: bool) -> httpx.AsyncClient:
+def _make_client(paid: bool, rules: Rules | None) -> httpx.AsyncClient:
+    make = httpx.AsyncClient if rules is None else partial(AsyncClient, rules)
     try:
-        return httpx.AsyncClient(
-            verify=_trust(),
+        return make(
+            verify=trust(),
             http1=True,
             http2=not paid,
             follow_redirects=False,

@@ -42,6 +42,7 @@ from vidgen_core.providers.download import download
 from vidgen_core.providers.http import Answer, Http, Patience, Verb
 from vidgen_core.providers.images_answers import TABLE, Picture, answered, broken, picture_in, why_no_picture
 from vidgen_core.providers.images_stash import Stash
+from vidgen_core.providers.links import resolve
 from vidgen_core.providers.pictures import PictureCopies
 from vidgen_core.providers.yunwu_answers import said_by
 from vidgen_core.settings import ImagesSettings, Settings
@@ -176,7 +177,8 @@ class Images(Provider):
         kept = await asyncio.to_thread(self._stash.read, job.remote_id)
         if kept is not None and kept.file is not None:
             return await asyncio.to_thread(_copy, kept.file, part)
-        return await download(self._http, url, part, key=None, home=job.base_url or self.base_url)
+        base, limits = job.base_url or self.base_url, self.settings().download
+        return await download(self._http, resolve(url, base) or url, part, key=key, home=base, limits=limits)
 
     async def release(self, job: RemoteJob) -> None:
         await asyncio.to_thread(self._stash.forget, job.remote_id)

@@ -91,6 +91,10 @@ def _pictures(body: Any) -> Iterator[Picture]:
         yield from _in_text(content if isinstance(content, str) else _text(content))
 
 
+#: Characters of a link; a longer text is something else.
+_LONGEST_LINK: Final = 8192
+
+
 def _entries(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
@@ -118,8 +122,9 @@ def _of_reference(text: str) -> Iterator[Picture]:
     found = _DATA_URI.match(text)
     if found:
         yield Picture(base64=found[1])
-    elif re.match(r"https?://", text):
-        yield Picture(url=text)
+    elif re.match(r"\s*(?:(?:https?:)?//|/(?!9j/))", text, re.IGNORECASE) and len(text) < _LONGEST_LINK:
+        # A path of the API's own, too; ``/9j/`` begins a JPEG in base64.
+        yield Picture(url=text.strip())
 
 
 def _in_text(text: str) -> Iterator[Picture]:

@@ -6,8 +6,10 @@ Pictures travel as links: they are uploaded first, unless the shot has a public 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from vidgen_core.errors import RemoteError
@@ -16,8 +18,10 @@ from vidgen_core.media.files import PartFile
 from vidgen_core.models import Charge, Failure, GenerationParams, Mode, Money
 from vidgen_core.providers import kie_models
 from vidgen_core.providers.answers import (
+    CONTENT_REFUSED,
     JOB_UNKNOWN,
     as_error,
+    as_failure,
     at,
     error_of,
     failure_of,
@@ -40,21 +44,21 @@ from vidgen_core.providers.base import (
     Submission,
 )
 from vidgen_core.providers.checks import against
-from vidgen_core.providers.download import download
+from vidgen_core.providers.download import download, is_video
 from vidgen_core.providers.http import Answer, Http, Verb
 from vidgen_core.providers.kie_answers import (
     ID_PATHS,
+    LINKS,
     NOT_READY,
     TABLE,
     credits_in,
-    link_in,
-    progress_in,
+    reading_of,
     reason_in,
     said_by,
-    status_in,
     went_well,
 )
 from vidgen_core.providers.kie_upload import MemoryUploads, UploadCache, Uploader
+from vidgen_core.providers.links import Outcome, outcome, resolve
 from vidgen_core.providers.picture_links import picture_link
 from vidgen_core.providers.pictures import PictureCopies
 from vidgen_core.settings import KieSettings, Settings
@@ -63,8 +67,6 @@ from vidgen_core.settings import KieSettings, Settings
 GRACE: Final = timedelta(seconds=30)
 #: After so long the result is taken as it is, without waiting for its larger version.
 UPSCALING: Final = timedelta(minutes=8)
-#: Status word of ours for a job that is said to be done and names no link.
-WITHOUT_LINK: Final = "completed_without_link"
 
 
 class Kie(Provider):
@@ -156,18 +158,21 @@ class Kie(Provider):
         path = "veo/record-info" if kie_models.is_veo(job.model) else "jobs/recordInfo"
         answer = await self._get(job, path, key, taskId=job.remote_id)
         data = at(answer.json, "data")
-        if not went_well(answer) or not isinstance(data, Mapping) or not data:
+        if not went_well(answer) or not isinstance(data, Mapping | list) or not data:
             return _no_record(answer, job)
-        state = _state(data, answer)
-        if state.status is RemoteStatus.SUCCEEDED and _wants_upscaling(job, data):
+        base = job.base_url or self.base_url
+        probe = partial(is_video, self._http, key=key, home=base)
+        seen = await outcome(answer.json, base, probe, known=LINKS, reading=reading_of(answer.json))
+        state = _state(seen, answer)
+        if state.status is RemoteStatus.SUCCEEDED and _wants_upscaling(job, answer.json):
             return await self._upscaled(state, job, key)
         return state
 
     async def _upscaled(self, plain: RemoteState, job: RemoteJob, key: Key | None) -> RemoteState:
         """The 1080p version of a finished Veo job; the plain one where there is none (docs.kie.ai/veo3-api)."""
         answer = await self._get(job, "veo/get-1080p-video", key, taskId=job.remote_id, index=0)
-        link = at(answer.json, "data.resultUrl")
-        if went_well(answer) and isinstance(link, str) and link.startswith("http"):
+        link = resolve(at(answer.json, "data.resultUrl"), job.base_url or self.base_url)
+        if went_well(answer) and link:
             return plain.model_copy(update={"url": link})
         waiting = job.submitted_at is None or datetime.now(UTC) - job.submitted_at < UPSCALING
         if waiting and judge(TABLE, said_by(answer)) is NOT_READY:
@@ -179,7 +184,8 @@ class Kie(Provider):
         return await self._http.call(Verb.POLL, "GET", f"{base}/api/v1/{path}", key=key, params=params)
 
     async def fetch(self, job: RemoteJob, url: str, part: PartFile, key: Key | None) -> int | None:
-        return await download(self._http, url, part, home=job.base_url or self.base_url)
+        base, limits = job.base_url or self.base_url, self.settings().download
+        return await download(self._http, url, part, key=key, home=base, limits=limits)
 
     async def fresh_link(self, job: RemoteJob, url: str, key: Key | None) -> str | None:
         """A link that lives for twenty minutes; KIE makes one for anything, so what comes must be checked."""
@@ -187,8 +193,7 @@ class Kie(Provider):
         answer = await self._http.call(
             Verb.ASK, "POST", f"{base}/api/v1/common/download-url", key=key, json={"url": url}
         )
-        link = at(answer.json, "data")
-        return link if went_well(answer) and isinstance(link, str) and link.startswith("http") else None
+        return resolve(at(answer.json, "data"), base) if went_well(answer) else None
 
     # --- test ---------------------------------------------------------------------------------------------------------
 
@@ -228,26 +233,30 @@ def _no_record(answer: Answer, job: RemoteJob) -> RemoteState:
     raise as_error(TABLE, JOB_UNKNOWN if went_well(answer) else judge(TABLE, said), answer, said)
 
 
-def _state(data: Mapping[str, Any], answer: Answer) -> RemoteState:
-    status, stage = status_in(data)
-    url, cost = link_in(data), credits_in(data)
-    common: dict[str, Any] = {"progress": progress_in(data), "stage": stage, "evidence": answer.evidence}
-    if status is RemoteStatus.FAILED:
+def _state(seen: Outcome, answer: Answer) -> RemoteState:
+    data = at(answer.json, "data")
+    record = data if isinstance(data, Mapping) else data[0] if isinstance(data[0], Mapping) else {}
+    cost = credits_in(record)
+    common: dict[str, Any] = {"progress": seen.progress, "stage": seen.stage, "evidence": answer.evidence}
+    if seen.status is RemoteStatus.FAILED:
         charge = Charge.UNKNOWN if cost is None else Charge.CHARGED if cost.amount else Charge.REFUNDED
-        failure = failure_of(TABLE, reason_in(data)).model_copy(update={"charged": charge})
-        return RemoteState(status=status, failure=failure, cost=cost, charge=charge, **common)
-    if status is not RemoteStatus.SUCCEEDED:
-        return RemoteState(status=status, **common)
-    if not url:
-        return RemoteState(status=RemoteStatus.UNKNOWN, **(common | {"stage": WITHOUT_LINK}))
-    return RemoteState(status=status, url=url, cost=cost, charge=Charge.CHARGED if cost else None, **common)
+        said = reason_in(record)
+        if seen.filtered:
+            failure = as_failure(TABLE, CONTENT_REFUSED, replace(said, text=said.text or seen.filtered))
+        else:
+            failure = failure_of(TABLE, said)
+        failure = failure.model_copy(update={"charged": charge})
+        return RemoteState(status=seen.status, failure=failure, cost=cost, charge=charge, **common)
+    if seen.status is not RemoteStatus.SUCCEEDED:
+        return RemoteState(status=seen.status, **common)
+    return RemoteState(status=seen.status, url=seen.url, cost=cost, charge=Charge.CHARGED if cost else None, **common)
 
 
-def _wants_upscaling(job: RemoteJob, data: Mapping[str, Any]) -> bool:
+def _wants_upscaling(job: RemoteJob, body: Any) -> bool:
     """Full HD was asked for, and the record does not say that it is: the Veo API makes it on demand, for 16:9 only."""
     return (
         kie_models.is_veo(job.model)
         and job.params.size.upper() == "1080P"
         and job.params.aspect_ratio == "16:9"
-        and str(at(data, "response.resolution")).lower() != "1080p"
+        and str(at(body, "data.response.resolution")).lower() != "1080p"
     )

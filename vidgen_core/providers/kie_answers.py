@@ -5,8 +5,8 @@ Sources: docs.kie.ai (getting started, veo3-api, market pages), clients that mea
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -36,8 +36,9 @@ from vidgen_core.providers.answers import (
     words,
 )
 from vidgen_core.providers.base import RemoteStatus
-from vidgen_core.providers.cleaning import clean, read_json, whole
+from vidgen_core.providers.cleaning import whole
 from vidgen_core.providers.http import Answer
+from vidgen_core.providers.links import Reading, read
 
 MAINTENANCE: Final = Verdict(ErrorKind.OVERLOADED, "provider_maintenance", retryable=True)
 MODEL_PAUSED: Final = Verdict(ErrorKind.OVERLOADED, "model_paused", retryable=True)
@@ -102,56 +103,32 @@ def went_well(answer: Answer) -> bool:
 ID_PATHS: Final = ("data.taskId", "data.task_id", "data.recordId", "data.id", "taskId", "task_id")
 
 
-#: The jobs API's states and the Veo API's flags; whatever is not here counts as still running.
-STATES: Final[Mapping[Any, RemoteStatus]] = {
-    "waiting": RemoteStatus.QUEUED,
-    "queuing": RemoteStatus.QUEUED,
-    "generating": RemoteStatus.RUNNING,
-    "success": RemoteStatus.SUCCEEDED,
-    "fail": RemoteStatus.FAILED,
-    "0": RemoteStatus.RUNNING,
-    "1": RemoteStatus.SUCCEEDED,
-    "2": RemoteStatus.FAILED,
-    "3": RemoteStatus.FAILED,
+#: The Veo API's flags, and words for them; the jobs API's states are words that everybody uses.
+_FLAGS: Final[Mapping[str, tuple[RemoteStatus, str]]] = {
+    "0": (RemoteStatus.RUNNING, "generating"),
+    "1": (RemoteStatus.SUCCEEDED, "success"),
+    "2": (RemoteStatus.FAILED, "failed"),
+    "3": (RemoteStatus.FAILED, "generation failed"),
 }
-_FLAGS: Final = {"0": "generating", "1": "success", "2": "failed", "3": "generation failed"}
+#: Where a record has its link, the surest place first.
+LINKS: Final = tuple(
+    f"data.{place}"
+    for place in (
+        "response.resultUrls", "resultUrls", "resultJson.resultUrls", "resultJson.result_urls", "resultJson.videoUrl",
+        "resultJson.url", "resultJson", "resultJson.data.resultUrls", "resultJson.data.result_urls", "resultJson.data",
+        "resultJson.origin_urls", "resultJson.originUrls", "response.originUrls", "info.resultUrls",
+    )
+)  # fmt: skip
 
 
-def status_in(data: Mapping[str, Any]) -> tuple[RemoteStatus, str | None]:
-    """The normalized status of a record, and its own word."""
-    found = texts_at(data, "state", "successFlag")
-    if not found:
-        return RemoteStatus.UNKNOWN, None
-    word = found[0].lower()
-    return STATES.get(word, RemoteStatus.UNKNOWN), _FLAGS.get(word, found[0])
-
-
-def link_in(data: Mapping[str, Any]) -> str | None:
-    """The first link of a record; lists stand there as arrays or as JSON text, in several places."""
-    places = (
-        at(data, "response.resultUrls"), at(data, "resultUrls"), _loads(at(data, "resultJson")),
-        at(data, "response.originUrls"), at(data, "info.resultUrls"),
-    )  # fmt: skip
-    return next((link for place in places if (link := _first_link(place)) is not None), None)
-
-
-def _first_link(value: Any) -> str | None:
-    value = _loads(value)
-    if isinstance(value, str):
-        return value if re.match(r"https?://", value) else None
-    if isinstance(value, list):
-        return next((link for one in value if (link := _first_link(one)) is not None), None)
-    if isinstance(value, Mapping):
-        names = ("resultUrls", "result_urls", "videoUrl", "url", "data", "origin_urls", "originUrls")
-        return next((link for name in names if (link := _first_link(value.get(name))) is not None), None)
-    return None
-
-
-def _loads(value: Any) -> Any:
-    """JSON text as what it means; anything else as it is."""
-    if not isinstance(value, str) or not value.strip().startswith(("[", "{")):
-        return value
-    return clean(read_json(value))
+def reading_of(body: Any) -> Reading:
+    """Where a job stands; a flag of the Veo API speaks where no word does."""
+    seen = read(body)
+    flag = texts_at(body, "data.successFlag")
+    if seen.word is not None or not flag:
+        return seen
+    status, word = _FLAGS.get(flag[0].lower(), (RemoteStatus.UNKNOWN, flag[0]))
+    return replace(seen, status=status, word=word)
 
 
 def reason_in(data: Mapping[str, Any]) -> Said:
@@ -167,8 +144,3 @@ def credits_in(data: Mapping[str, Any]) -> Money | None:
     if not isinstance(used, int | float) or isinstance(used, bool) or not 0 <= used < 10**9:
         return None
     return Money(amount=Decimal(str(used)), currency="credits")
-
-
-def progress_in(data: Mapping[str, Any]) -> int | None:
-    found = re.match(r"\s*(\d{1,9})", str(data.get("progress")))
-    return min(int(found[1]), 100) if found else None

@@ -127,7 +127,8 @@ class Lovart(Provider):
 
     async def fetch(self, job: RemoteJob, url: str, part: PartFile, key: Key | None) -> int | None:
         """Both ways lead to the same files, which want only the right Referer."""
-        return await download(self._http, url, part, home=job.base_url or self.base_url)
+        base, limits = job.base_url or self.base_url, self.settings().download
+        return await download(self._http, url, part, key=key, home=base, limits=limits)
 
     async def fresh_link(self, job: RemoteJob, url: str, key: Key | None) -> str | None:
         return await self._way_of(job).fresh_link(job, key)

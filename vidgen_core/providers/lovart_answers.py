@@ -39,6 +39,7 @@ from vidgen_core.providers.answers import (
 from vidgen_core.providers.base import RemoteStatus
 from vidgen_core.providers.cleaning import whole
 from vidgen_core.providers.http import Answer
+from vidgen_core.providers.links import candidates, resolve
 
 THREAD_BUSY: Final = Verdict(ErrorKind.OVERLOADED, "thread_busy", retryable=True)
 #: Nothing can have been begun in a project that is not there; the next attempt makes a new one.
@@ -121,11 +122,17 @@ def _artifacts(answer: Answer) -> Iterator[Mapping[str, Any]]:
         yield from (one for one in artifacts if isinstance(one, Mapping)) if isinstance(artifacts, list) else ()
 
 
-def video_in(answer: Answer) -> tuple[bool, str | None]:
+def video_in(answer: Answer, base: str) -> tuple[bool, str | None]:
     """Whether a video is named, and its link; of several the last, for an agent mends what went wrong."""
     videos = [one for one in _artifacts(answer) if str(one.get("type")).lower() == "video"]
-    links = [str(one["content"]) for one in videos if str(one.get("content")).startswith("http")]
+    links = [link for one in videos if (link := _link_of(one, base)) is not None]
     return bool(videos), (links[-1] if links else None)
+
+
+def _link_of(artifact: Mapping[str, Any], base: str) -> str | None:
+    """The link of a video: in its place, or wherever else the artifact has it."""
+    link = resolve(artifact.get("content"), base)
+    return link or next((one.url for one in candidates(artifact, base) if one.sure), None)
 
 
 def words_in(answer: Answer) -> str:

@@ -28,6 +28,7 @@ from vidgen_core.providers.base import (
 )
 from vidgen_core.providers.http import Answer, Http, Verb
 from vidgen_core.providers.kie_upload import MemoryUploads, UploadCache
+from vidgen_core.providers.links import WITHOUT_LINK
 from vidgen_core.providers.lovart_answers import (
     TABLE,
     failure_in,
@@ -48,7 +49,6 @@ API: Final = "/v1/openapi"
 CANVAS: Final = "https://www.lovart.ai/canvas?projectId="
 #: A thread that runs may be waiting for a yes from here on.
 MAY_ASK: Final = timedelta(seconds=20)
-WITHOUT_LINK: Final = "completed_without_link"
 
 
 class LovartApi:
@@ -123,7 +123,7 @@ class LovartApi:
             return RemoteState(
                 status=RemoteStatus.RUNNING, stage=WAITING_FOR_CONFIRMATION, confirmation=cost, evidence=answer.evidence
             )
-        return _state(answer)
+        return _state(answer, job.base_url or self.base_url)
 
     async def confirm(self, job: RemoteJob, key: Key | None) -> bool:
         url, thread = f"{job.base_url or self.base_url}{API}/chat/confirm", {"thread_id": _thread(job)}
@@ -142,7 +142,7 @@ class LovartApi:
 
     async def fresh_link(self, job: RemoteJob, key: Key | None) -> str | None:
         """The link as the thread names it now."""
-        _, fresh = video_in(await self._look(job, "chat/result", key))
+        _, fresh = video_in(await self._look(job, "chat/result", key), job.base_url or self.base_url)
         return fresh
 
     # --- test ---------------------------------------------------------------------------------------------------------
@@ -172,12 +172,12 @@ def _may_ask(job: RemoteJob) -> bool:
     return job.submitted_at is None or datetime.now(UTC) - job.submitted_at > MAY_ASK
 
 
-def _state(answer: Answer) -> RemoteState:
+def _state(answer: Answer, base: str) -> RemoteState:
     """What a thread's result says; text instead of a video is a failure in the agent's own words."""
     status, word = status_in(answer)
     if status is not RemoteStatus.SUCCEEDED:
         return RemoteState(status=status, stage=word, evidence=answer.evidence)
-    named, url = video_in(answer)
+    named, url = video_in(answer, base)
     if url:
         return RemoteState(status=status, url=url, stage=word, evidence=answer.evidence)
     text = words_in(answer)

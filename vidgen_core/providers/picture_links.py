@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from vidgen_core.providers.addresses import is_private
 from vidgen_core.providers.base import Order
-from vidgen_core.providers.download import is_private
 from vidgen_core.providers.pictures import PictureCopies
 
 #: Bytes of an uploaded picture.

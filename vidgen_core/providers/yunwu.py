@@ -7,9 +7,10 @@ are read tolerantly (``yunwu_answers``) and requests hold only what is documente
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar, Final
-from urllib.parse import urlsplit
 
 from vidgen_core.errors import RemoteError
 from vidgen_core.locations import Locations
@@ -43,16 +44,14 @@ from vidgen_core.providers.base import (
 )
 from vidgen_core.providers.bodies import data_uri_slot
 from vidgen_core.providers.checks import against
-from vidgen_core.providers.download import download
+from vidgen_core.providers.download import download, is_video
 from vidgen_core.providers.http import Answer, Http, Verb
+from vidgen_core.providers.links import Outcome, outcome
 from vidgen_core.providers.pictures import PictureCopies
 from vidgen_core.providers.yunwu_answers import (
+    LINKS,
     TABLE,
-    link_in,
-    progress_in,
     said_by,
-    stage_in,
-    status_of,
 )
 from vidgen_core.settings import Settings, YunwuSettings
 
@@ -62,8 +61,6 @@ LOG_ROWS: Final = 1000
 LOG_PRECISION: Final = timedelta(seconds=1)
 #: What new-api reports for a key without a limit of its own.
 UNLIMITED: Final = 100_000_000
-#: Status word of ours for a job that is said to be done and names no link.
-WITHOUT_LINK: Final = "completed_without_link"
 
 
 class Yunwu(Provider):
@@ -156,13 +153,12 @@ class Yunwu(Provider):
         )
         if not answer.ok or not isinstance(answer.json, Mapping):
             raise error_of(TABLE, answer, said_by(answer))
-        return _state(answer)
+        probe = partial(is_video, self._http, key=key, home=base)
+        return _state(answer, await outcome(answer.json, base, probe, known=LINKS))
 
     async def fetch(self, job: RemoteJob, url: str, part: PartFile, key: Key | None) -> int | None:
-        base = job.base_url or self.base_url
-        # Presigned links refuse an Authorization they did not ask for; the API's own route needs it.
-        own = urlsplit(url).netloc == urlsplit(base).netloc and url.endswith("/content")
-        return await download(self._http, url, part, key=key if own else None, home=base)
+        base, limits = job.base_url or self.base_url, self.settings().download
+        return await download(self._http, url, part, key=key, home=base, limits=limits)
 
     async def fresh_link(self, job: RemoteJob, url: str, key: Key | None) -> str | None:
         """The link as a new look at the job gives it; it may be the same one."""
@@ -244,33 +240,22 @@ class Yunwu(Provider):
         return await self._http.call(Verb.ASK, "GET", f"{self.base_url}{path}", key=key)
 
 
-def _state(answer: Answer) -> RemoteState:
-    body = answer.json
-    stage = stage_in(body)
-    status, url = status_of(stage), link_in(body)
-    if stage == "video_upsampling_completed" and url:
-        # A last step for one source, the end for another: with a link it is the end.
-        status = RemoteStatus.SUCCEEDED
-    if stage is None and isinstance(at(body, "video_url"), str) and url:
-        status = RemoteStatus.SUCCEEDED
-    if status is RemoteStatus.SUCCEEDED and not url:
-        return _without_link(answer)
+def _state(answer: Answer, seen: Outcome) -> RemoteState:
+    failure = None
+    if seen.status is RemoteStatus.FAILED:
+        said = said_by(answer)
+        if seen.filtered:
+            failure = as_failure(TABLE, CONTENT_REFUSED, replace(said, text=said.text or seen.filtered or ""))
+        else:
+            failure = failure_of(TABLE, said)
     return RemoteState(
-        status=status,
-        progress=progress_in(body),
-        stage=stage,
-        url=url if status is RemoteStatus.SUCCEEDED else None,
-        failure=failure_of(TABLE, said_by(answer)) if status is RemoteStatus.FAILED else None,
+        status=seen.status,
+        progress=seen.progress,
+        stage=seen.stage,
+        url=seen.url,
+        failure=failure,
         evidence=answer.evidence,
     )
-
-
-def _without_link(answer: Answer) -> RemoteState:
-    """Done, but no link: some relays are late with it; a generator that refused its own result says so."""
-    if at(answer.json, "moderated") is True or at(answer.json, "detail.moderated") is True:
-        failure = as_failure(TABLE, CONTENT_REFUSED, said_by(answer))
-        return RemoteState(status=RemoteStatus.FAILED, stage="moderated", failure=failure, evidence=answer.evidence)
-    return RemoteState(status=RemoteStatus.UNKNOWN, stage=WITHOUT_LINK, evidence=answer.evidence)
 
 
 def _may_be(row: Any, model: str, since: datetime) -> bool:

@@ -6,8 +6,7 @@ relay/relay_task.go, types/error.go) and clients that measured the closed fork.
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from typing import Final
 
 from vidgen_core.errors import Delivery, ErrorKind
 from vidgen_core.models import Charge
@@ -28,12 +27,10 @@ from vidgen_core.providers.answers import (
     Said,
     Table,
     Verdict,
-    at,
     case,
     said_in,
     words,
 )
-from vidgen_core.providers.base import RemoteStatus
 from vidgen_core.providers.http import Answer
 
 SIZE_REFUSED: Final = Verdict(ErrorKind.PARAMETER, "size_refused")
@@ -88,54 +85,9 @@ def said_by(answer: Answer) -> Said:
     return said_in(answer.json, answer.status, answer.plain_text)
 
 
-#: The union of all words seen; compared in lower case. Whatever is not here counts as still running.
-STATUS_WORDS: Final = {
-    RemoteStatus.QUEUED: "pending queued submitted not_start preparing",
-    RemoteStatus.RUNNING: "running processing in_progress generating image_downloading video_generating "
-    "video_generation_completed video_upsampling video_upsampling_completed",
-    RemoteStatus.SUCCEEDED: "completed complete success succeeded succeed finished done",
-    RemoteStatus.FAILED: "failed failure fail error video_generation_failed video_upsampling_failed expired",
-    RemoteStatus.CANCELLED: "cancelled canceled",
-}
-_BY_WORD: Final = {word: status for status, known in STATUS_WORDS.items() for word in known.split()}
-
-
-def stage_in(body: Any) -> str | None:
-    """The provider's own status word, wherever it stands."""
-    found = [
-        text
-        for path in ("status", "data.status", "state", "task_status", "detail.status", "data.state", "data.task_status")
-        if isinstance(text := at(body, path), str) and text
-    ]
-    return found[0] if found else None
-
-
-def status_of(word: str | None) -> RemoteStatus:
-    """The normalized status of a word."""
-    return _BY_WORD.get((word or "").strip().lower(), RemoteStatus.UNKNOWN)
-
-
-def progress_in(body: Any) -> int | None:
-    """0–100 from a number, ``"75%"`` or nothing."""
-    for path in ("progress", "detail.progress_pct", "data.progress", "detail.progress"):
-        found = re.match(r"\s*(\d{1,9})", str(at(body, path)))
-        if found:
-            return min(int(found[1]), 100)
-    return None
-
-
-_LINKS: Final = (
+#: Where the result's link stands, the surest place first; older relays put it into ``fail_reason`` of a success.
+LINKS: Final = (
     "video_url", "url", "videoUrl", "detail.video_url", "detail.url", "detail.generations.url", "data.video_url",
     "data.url", "data.output", "data.result_url", "result_url", "output.url", "output.video_url", "output",
-    "metadata.url", "data.data.video_url", "video.url",
+    "metadata.url", "data.data.video_url", "video.url", "data.fail_reason", "fail_reason",
 )  # fmt: skip
-
-
-def link_in(body: Any) -> str | None:
-    """The result's link, wherever it stands; older relays put it into ``fail_reason`` of a success."""
-    for path in (*_LINKS, "data.fail_reason", "fail_reason"):
-        found = at(body, path)
-        found = found[0] if isinstance(found, list) and found else found
-        if isinstance(found, str) and re.match(r"https?://", found):
-            return found
-    return None

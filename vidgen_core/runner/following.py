@@ -7,8 +7,9 @@ import time
 from datetime import datetime, timedelta
 
 from vidgen_core.errors import ErrorKind, HandOver, RemoteError
-from vidgen_core.models import Attempt, AttemptState, Charge, Failure, LogLevel
+from vidgen_core.models import LINK_NOT_UNDERSTOOD, Attempt, AttemptState, Charge, Failure, LogLevel
 from vidgen_core.providers.base import WAITING_FOR_PERSON, WAITS, Found, RemoteState, RemoteStatus, Submission
+from vidgen_core.providers.links import WITHOUT_LINK
 from vidgen_core.runner import consent, records
 from vidgen_core.runner.backoff import LONGEST_BEFORE_POLL, back_off, bounded
 from vidgen_core.runner.context import Context, Held, Lane, Next, job_of
@@ -108,10 +109,10 @@ async def _poll(held: Held, ctx: Context, attempt: Attempt) -> Next | None:
         return await _done(held, ctx, attempt, state)
     if state.status in (RemoteStatus.FAILED, RemoteStatus.CANCELLED):
         return await _failed(held, ctx, state)
-    if state.stage == "completed_without_link":
+    if state.stage == WITHOUT_LINK:
         held.blank_successes += 1
         if held.blank_successes > BLANK_SUCCESSES:
-            return await _failed(held, ctx, state)
+            return await _not_understood(held, ctx, state)
     return await _still_running(held, ctx, state)
 
 
@@ -243,11 +244,32 @@ async def _failed(held: Held, ctx: Context, state: RemoteState) -> Next | None:
     return None
 
 
+async def _not_understood(held: Held, ctx: Context, state: RemoteState) -> Next | None:
+    """Done, and no link that we can read: it is paid for, so it is never sent again, and its raw answer is kept.
+
+    Looking again and naming the link are free; a link that comes late is still taken in.
+    """
+    failure = Failure(kind=ErrorKind.PROVIDER, code=LINK_NOT_UNDERSTOOD, charged=Charge.ASSUMED)
+    charge = Charge.ASSUMED if held.attempt and held.attempt.cost else None
+    await ctx.writer.do(
+        lambda tx: records.fail(
+            tx,
+            held,
+            failure,
+            ctx.clock(),
+            state=AttemptState.ABANDONED,
+            evidence=state.evidence,
+            charge=charge,
+            cost=state.cost,
+        )
+    )
+    return None
+
+
 def _blank_failure(state: RemoteState) -> Failure:
-    if state.status is RemoteStatus.CANCELLED:
-        return Failure(kind=ErrorKind.PROVIDER, code="remote_cancelled", retryable=True, charged=Charge.UNKNOWN)
-    # Relays show a result withheld by moderation as "completed" without a link.
-    return Failure(kind=ErrorKind.MODERATION, code="completed_without_link", charged=Charge.UNKNOWN)
+    """A job that ended without a reason."""
+    code = "remote_cancelled" if state.status is RemoteStatus.CANCELLED else "remote_failed"
+    return Failure(kind=ErrorKind.PROVIDER, code=code, retryable=True, charged=Charge.UNKNOWN)
 
 
 def _failures(tx: Tx, task_id: int) -> int:

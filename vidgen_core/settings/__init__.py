@@ -11,6 +11,7 @@ from vidgen_core.settings.reasons import REASONS
 from vidgen_core.settings.sections import (
     PATTERN_FIELDS,
     WRITING_UNITS,
+    DownloadSettings,
     ImagesSettings,
     KeySettings,
     KieSettings,
@@ -31,6 +32,7 @@ __all__ = [
     "PATTERN_FIELDS",
     "REASONS",
     "WRITING_UNITS",
+    "DownloadSettings",
     "ImagesSettings",
     "KeySettings",
     "KieSettings",

@@ -90,6 +90,15 @@ class RunnerSettings(Section):
     """The longest wait before a retry, in seconds."""
 
 
+class DownloadSettings(Section):
+    """How results are brought home."""
+
+    min_rate: int = Field(default=4096, ge=0)
+    """Bytes a second below which a download makes room for others and goes on later; 0: it may take as long as it likes."""
+    max_bytes: int = Field(default=2 * 1024**3, ge=1)
+    """The most bytes of one result; a larger one is not fetched."""
+
+
 class ProviderSettings(Section):
     """What all providers have in common."""
 
@@ -471,6 +480,8 @@ class Settings(BaseSettings):
     """The path of a video below that folder, made of {project} {shot} {take} {provider} {model}."""
     runner: RunnerSettings = RunnerSettings()
     """How the runner works through the queue."""
+    download: DownloadSettings = DownloadSettings()
+    """How results are brought home."""
     providers: Providers = Providers()
     """One section for each generation mode."""
     prices: tuple[PriceSettings, ...] = ()

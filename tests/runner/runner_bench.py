@@ -65,6 +65,10 @@ class Bench:
         with self.store.read() as tx:
             return tx.tasks.get(task.id)
 
+    def task_counts(self) -> dict[TaskStatus, int]:
+        with self.store.read() as tx:
+            return tx.tasks.counts(None)
+
     def attempts(self, task: Task) -> list[Attempt]:
         with self.store.read() as tx:
             return tx.attempts.of_task(task.id)

@@ -201,7 +201,7 @@ def test_a_yes_whose_answer_was_lost_is_not_said_again(asking: Bench) -> None:
 def test_killed_between_the_yes_and_its_answer_no_second_one_is_said(
     asking: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidgen_core.runner.scheduler.DRAIN", 0.0)
+    monkeypatch.setattr(asking.provider, "longest_submit", 0.0, raising=False)
     asking.provider.polls = [asks()]
     asking.provider.at_confirm = asyncio.Event().wait  # type: ignore[assignment]
     [task] = asking.queue()

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -38,6 +39,8 @@ TRIES: Final = 4
 #: Seconds before another try where the provider names none, doubled each time; and the longest wait.
 REST: Final = 2.0
 LONGEST_REST: Final = 60.0
+#: Seconds within which a question is answered or has failed.
+LONGEST_QUESTION: Final = 330.0
 #: Codes of questions that the budget does not allow begin so: what a click may let through.
 STOPPED_BY_BUDGET: Final = "writing_budget_"
 _NO_RATE: Final = "budget_rate_missing"
@@ -67,11 +70,27 @@ class Job:
         #: What the budget did not allow it to ask: the project, and the most that would have cost, in its currency.
         self.project_id: int | None = None
         self.unasked = Decimal(0)
+        #: Questions that are out now.
+        self.out = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._work: asyncio.Task[None] | None = None
 
     def check(self) -> None:
         """:raises Stopped:"""
         if self.unwanted.is_set():
             raise Stopped
+
+    async def run(self, work: Awaitable[None]) -> None:
+        """Do the work so that ``give_up`` can end it."""
+        self._loop, self._work = asyncio.get_running_loop(), asyncio.current_task()
+        await work
+
+    def give_up(self) -> None:
+        """End it in the middle of whatever it does; from another thread."""
+        self.unwanted.set()
+        if self._loop is not None and self._work is not None:
+            with suppress(RuntimeError):  # it has just ended
+                self._loop.call_soon_threadsafe(self._work.cancel)
 
 
 class Desk:
@@ -119,10 +138,10 @@ class Desk:
     def _carry_out(self, job: Job, work: Callable[[Job], Awaitable[None]]) -> None:
         try:
             job.check()
-            asyncio.run(_awaited(work(job)))
+            asyncio.run(job.run(work(job)))
             with self._app.store.write() as tx:
                 money.note_unasked(tx, job.name, job.project_id, job.unasked)
-        except Stopped:
+        except (Stopped, asyncio.CancelledError):
             _LOG.info("%s was stopped", job.name)
         except Exception:  # noqa: BLE001 - see below
             # Jobs keep their own failures; what comes here is a mistake of ours, and nobody else hears of it.
@@ -164,12 +183,29 @@ class Desk:
             job = self._jobs.get(name)
         return job is None or job.ended.wait(timeout)
 
-    def close(self) -> None:
-        """Stop what is under way and wait for its questions; may be called twice."""
+    def stop_soon(self) -> None:
+        """Ask nothing more; waits for nothing."""
+        for job in list(self._jobs.values()):
+            job.unwanted.set()
+
+    def stop_at_once(self) -> None:
+        """Give up questions that are out: whether they were bought is not known then."""
+        for job in list(self._jobs.values()):
+            job.give_up()
+
+    def close(self, waits: Callable[[int, float], None] | None = None) -> None:
+        """Stop what is under way and wait for its questions; may be called twice.
+
+        :param waits: told when questions are out: how many, and the most seconds
+        """
+        self.stop_soon()
         with self._lock:
             pool, self._pool = self._pool, None
-            for job in self._jobs.values():
-                job.unwanted.set()
+            out = sum(job.out for job in self._jobs.values())
+        if out:
+            _LOG.warning("Waiting for the answers to %d paid questions, at most %d s.", out, LONGEST_QUESTION)
+            if waits is not None:
+                waits(out, LONGEST_QUESTION)
         if pool:
             pool.shutdown(wait=True)
 
@@ -299,6 +335,7 @@ class Desk:
                 records.warn_near(tx, limits, money.standings(tx, all_settings, subject.project_id, now))
             if subject.piece_id is not None:
                 tx.scripts.set_piece(subject.piece_id, PieceState.ASKING)
+        job.out += 1
         try:
             reply = await chat.ask(
                 _key(key),
@@ -308,9 +345,15 @@ class Desk:
                 max_tokens=longest_answer(messages),
                 response_format=response_format(wanted) if self._may_format() else None,
             )
+        except asyncio.CancelledError:
+            with self._app.store.write() as tx:
+                _lose(tx, call, subject.piece_id)
+            raise
         except RemoteError as error:
             self._end_without_answer(call, subject, error)
             raise
+        finally:
+            job.out -= 1
         with self._app.store.write() as tx:
             tx.calls.end(
                 call,
@@ -362,10 +405,6 @@ class Desk:
 _PASSING: Final = frozenset({ErrorKind.RATE_LIMIT, ErrorKind.OVERLOADED})
 
 
-async def _awaited(work: Awaitable[None]) -> None:
-    await work
-
-
 async def _pause(job: Job, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
@@ -376,11 +415,16 @@ async def _pause(job: Job, seconds: float) -> None:
 
 def _give_up_lost(tx: Tx) -> None:
     """Questions of a process that has ended: whoever holds the lock is alone, so nobody waits for them any more."""
-    failure = Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code="writing_answer_lost", charged=Charge.UNKNOWN)
     for call in tx.calls.open():
-        tx.calls.end(call.id, state=CallState.UNKNOWN, failure=failure)
-        if call.piece_id is not None:
-            tx.scripts.set_piece(call.piece_id, PieceState.UNKNOWN, failure=failure)
+        _lose(tx, call.id, call.piece_id)
+
+
+def _lose(tx: Tx, call: int, piece_id: int | None) -> None:
+    """Nobody waits for the answer to a question that is out."""
+    failure = Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code="writing_answer_lost", charged=Charge.UNKNOWN)
+    tx.calls.end(call, state=CallState.UNKNOWN, failure=failure)
+    if piece_id is not None:
+        tx.scripts.set_piece(piece_id, PieceState.UNKNOWN, failure=failure)
 
 
 def _allow(

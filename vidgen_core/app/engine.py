@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -39,6 +39,7 @@ class Engine:
     def __init__(self, app: Vidgen) -> None:
         self._app = app
         self._runner: Runner | None = None
+        self._stopping: Runner | None = None
         self._store: Store | None = None
         #: How long tasks of a provider have taken, and how many had been completed then: it changes with nothing else.
         self._usual: dict[Mode, tuple[int, float | None]] = {}
@@ -72,13 +73,29 @@ class Engine:
         app.notices.start()
         app.way.start()
 
-    def stop(self, timeout: float = STOP_SECONDS) -> None:
-        """Stop the runner of this process, if there is one; everything stays resumable."""
+    def stop_soon(self) -> None:
+        """Let the runner of this process, if there is one, buy nothing new; waits for nothing."""
+        if self._runner is not None:
+            self._runner.stop_soon()
+
+    def stop_at_once(self) -> None:
+        """Give up paid requests that are out: whether they were bought is not known then."""
+        runner = self._runner or self._stopping
+        if runner is not None:
+            runner.stop_at_once()
+
+    def stop(self, timeout: float = STOP_SECONDS, waits: Callable[[int, float], None] | None = None) -> None:
+        """Stop the runner of this process, if there is one; everything stays resumable.
+
+        :param waits: told when paid requests that are out are waited for: how many, and the most seconds
+        """
         self._app.way.stop()
         self._app.watching.stop()
         runner, self._runner = self._runner, None
         if runner is not None:
-            runner.stop(timeout)
+            self._stopping = runner
+            runner.stop(timeout, waits)
+            self._stopping = None
         # After the runner: what it ended last is told, too.
         self._app.notices.stop()
         store, self._store = self._store, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -121,11 +122,27 @@ class Vidgen:
 
         return tuple(mode for mode in REGISTRY if mode in VIDEO_MODES)
 
-    def close(self) -> None:
-        """Stop the runner if it is here and close the store; may be called twice."""
+    def stop_soon(self) -> None:
+        """Buy nothing new; waits for nothing."""
+        self.desk.stop_soon()
+        self.runner.stop_soon()
+
+    def stop_at_once(self) -> None:
+        """While ``close`` waits for paid requests: give them up, so that whether they were bought is not known."""
+        self.desk.stop_at_once()
+        self.runner.stop_at_once()
+
+    def close(self, waits: Callable[[int, float], None] | None = None) -> None:
+        """Stop the runner if it is here and close the store; may be called twice.
+
+        Paid requests that are out, orders and questions to language models, are waited for as long as they may take.
+
+        :param waits: told when there are any: how many, and the most seconds
+        """
+        self.stop_soon()
         self.exports.close()
-        self.desk.close()
-        self.runner.stop()
+        self.desk.close(waits)
+        self.runner.stop(waits=waits)
         self.store.close()
 
     def __enter__(self) -> Self:

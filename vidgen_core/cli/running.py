@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,8 +11,6 @@ import typer
 from vidgen_core.cli.session import SOME_FAILED, EveryProjectOption, JsonOption, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.progress import Progress, TaskID
 
     from vidgen_core.app import Status, Vidgen
@@ -67,26 +63,11 @@ def demo(project: EveryProjectOption = None, as_json: JsonOption = False) -> Non
 def work(session: Session, app: Vidgen, project_id: int | None, *, until_done: bool) -> list[Task]:
     """Run the tasks here, or watch the process that does; returns those that ended meanwhile."""
     since = datetime.now(UTC)
-    with stoppable():
-        if app.runner.is_held:
-            session.warn("cli.elsewhere")
-        app.runner.start()
-        _watch(session, app, project_id, since, until_done=until_done)
+    if app.runner.is_held:
+        session.warn("cli.elsewhere")
+    app.runner.start()
+    _watch(session, app, project_id, since, until_done=until_done)
     return list(reversed(_ended_since(app, project_id, since)))
-
-
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """A polite request to end (``kill``, a service manager) is treated like Ctrl-C: everything stays resumable."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(_signal: int, _frame: Any) -> None:
-    raise KeyboardInterrupt
 
 
 def _watch(session: Session, app: Vidgen, project_id: int | None, since: datetime, *, until_done: bool) -> None:

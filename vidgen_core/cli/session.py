@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,6 +33,25 @@ DONE = 0
 SOME_FAILED = 1
 WRONG_USE = 2
 INTERRUPTED = 130
+
+
+@contextmanager
+def signals(handler: Callable[[int, FrameType | None], object], *numbers: int) -> Iterator[None]:
+    """Have signals handled so meanwhile; only a main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def interrupt(_signal: int, _frame: FrameType | None) -> None:
+    """A polite request to end (``kill``, a service manager) is treated like Ctrl-C: everything stays resumable."""
+    raise KeyboardInterrupt
 
 
 class Session:
@@ -62,13 +84,20 @@ class Session:
 
     @contextmanager
     def open(self) -> Iterator[Vidgen]:
-        """The data home."""
+        """The data home; at the end paid requests that are out are waited for, until a further signal."""
         from vidgen_core.app import Vidgen
 
-        with Vidgen.open() as app:
-            # A wrong setting is said before anything is done.
-            app.settings()
-            yield app
+        app = Vidgen.open()
+        try:
+            with signals(interrupt, signal.SIGTERM):
+                # A wrong setting is said before anything is done.
+                app.settings()
+                yield app
+        finally:
+            with signals(lambda *_: app.stop_at_once(), signal.SIGTERM, signal.SIGINT):
+                app.close(
+                    lambda n, seconds: self.warn_line(self.text.n("cli.waits_for_paid", n, seconds=round(seconds)))
+                )
 
     def project(self, app: Vidgen) -> Project:
         """The project meant, made when there is none of that name."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vidgen_core.cli.running import LOOK_EVERY, Standstill, stoppable
+from vidgen_core.cli.running import LOOK_EVERY, Standstill
 from vidgen_core.cli.session import DEFAULT, SOME_FAILED, JsonOption, ProjectOption, Session
 from vidgen_core.cli.wishes import YesOption
 
@@ -69,25 +69,24 @@ def _is_free(app: Vidgen) -> bool:
 
 def _follow(session: Session, app: Vidgen, where: Project) -> None:
     """Watch the walk to its end or until it waits for a person, here or where the tasks run; an interrupt stops it."""
-    with stoppable():
-        if app.runner.is_held:
-            session.warn("cli.elsewhere")
-        app.runner.start()
-        told, standstill = "", Standstill()
-        try:
-            while (walk := app.way.walk(where.id)) is not None and walk.on:
-                if walk.note != told:
-                    told = walk.note
-                    _tell(session, walk)
-                why = standstill.why(app, where.id, app.runner.status(where.id))
-                if why is not None:
-                    session.complain(*why)
-                if why is not None or walk.note == "first_shot":
-                    return
-                time.sleep(LOOK_EVERY)
-        except KeyboardInterrupt:
-            app.way.halt(where.id)
-            raise
+    if app.runner.is_held:
+        session.warn("cli.elsewhere")
+    app.runner.start()
+    told, standstill = "", Standstill()
+    try:
+        while (walk := app.way.walk(where.id)) is not None and walk.on:
+            if walk.note != told:
+                told = walk.note
+                _tell(session, walk)
+            why = standstill.why(app, where.id, app.runner.status(where.id))
+            if why is not None:
+                session.complain(*why)
+            if why is not None or walk.note == "first_shot":
+                return
+            time.sleep(LOOK_EVERY)
+    except KeyboardInterrupt:
+        app.way.halt(where.id)
+        raise
 
 
 def _tell(session: Session, walk: Walk) -> None:

@@ -215,6 +215,8 @@ class Provider(ABC):
     repeatable_submit: ClassVar[bool] = False
     #: Seconds after which a job of this provider can no longer be running.
     longest_job: ClassVar[float] = 3600.0
+    #: Seconds within which a paid request is answered or has failed, whatever the other side does.
+    longest_submit: ClassVar[float] = 330.0
     #: Known limit of submits per key, or None.
     rate_limit: ClassVar[RateLimit | None] = None
     #: Seconds between two polls where asking costs nothing; None: the settings and learned durations decide.

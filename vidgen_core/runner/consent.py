@@ -85,7 +85,8 @@ async def answer(held: Held, ctx: Context, state: RemoteState) -> RemoteState:
     price = state.confirmation if state.stage == WAITING_FOR_CONFIRMATION else None
     if price is None or not _may_say(held, ctx, price):
         return state
-    if not await asyncio.shield(asyncio.ensure_future(_say(held, ctx, price))):
+    request = held.request = asyncio.ensure_future(_say(held, ctx, price))
+    if not await asyncio.shield(request):
         return state
     return state.model_copy(update={"stage": "confirmed", "confirmation": None})
 
@@ -103,7 +104,6 @@ async def _say(held: Held, ctx: Context, price: Money) -> bool:
     """Write the yes down and say it, as one thing that a stop does not tear apart; False: it was not said."""
     before, settings = held.attempt, ctx.settings()
     assert before is not None
-    held.sending = True
     try:
         after = await ctx.writer.do(lambda tx: set_aside(tx, before, price, settings, ctx.clock()))
         _keep(held, after)
@@ -112,7 +112,7 @@ async def _say(held: Held, ctx: Context, price: Money) -> bool:
         _tell_once(held, ctx, price, error)
         return False
     finally:
-        held.sending = False
+        held.request = None
     if taken:
         task = held.task
         ctx.writer.post(lambda tx: say_so(tx, task, price))

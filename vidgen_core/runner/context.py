@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from vidgen_core.keys import KeyPool
 from vidgen_core.locations import Locations
@@ -53,8 +53,8 @@ class Held:
 
     task: Task
     attempt: Attempt | None = None
-    #: Set while a paid request is out: a stop waits for it.
-    sending: bool = False
+    #: The paid request that is out: a stop waits for it.
+    request: asyncio.Task[Any] | None = None
     poll_errors: int = 0
     fetch_errors: int = 0
     links_renewed: int = 0

@@ -16,7 +16,7 @@ from vidgen_core.keys import Lease
 from vidgen_core.media.files import ensure_free_space
 from vidgen_core.models import AttemptState, Heartbeat, LogLevel, Mode, Task, TaskStatus
 from vidgen_core.providers.base import Key
-from vidgen_core.runner import canary, faults, late, thrift
+from vidgen_core.runner import canary, faults, late, submitting, thrift
 from vidgen_core.runner.advance import advance
 from vidgen_core.runner.books import Books
 from vidgen_core.runner.context import Context, Held, Lane, Next
@@ -33,8 +33,6 @@ HEARTBEAT = 2.0
 DISK_EVERY = 5.0
 #: Downloads at once; they hold no slot of the cap.
 DOWNLOADS = 8
-#: Seconds a stop waits for paid requests that are out.
-DRAIN = 10.0
 #: The state that names tasks to be looked at now; written by processes that do not run them.
 _ASKED = "look_now"
 
@@ -63,6 +61,9 @@ class Scheduler:
         self._late: asyncio.Task[None] | None = None
         #: Tasks to be looked at again as soon as their step is done.
         self._asked: set[int] = set()
+        self._at_once = asyncio.Event()
+        #: While a stop waits: paid requests that are out, and the most seconds that their answers may take.
+        self.waits: tuple[int, float] | None = None
 
     def wake(self) -> None:
         """Look at the store now."""
@@ -81,6 +82,11 @@ class Scheduler:
         """Submit nothing more; paid requests that are out are waited for."""
         self._stopping = True
         self._alarm.set()
+
+    def stop_at_once(self) -> None:
+        """Wait for nothing any more: requests that are out become *unknown*."""
+        self._at_once.set()
+        self.stop()
 
     async def run(self) -> None:
         """The loop."""
@@ -405,15 +411,36 @@ class Scheduler:
         if self._late is not None:
             self._late.cancel()
         await self._books.stop()
-        sending = []
+        paid = {}
         for task_id, step in list(self._steps.items()):
-            if self._held[task_id].sending:
-                sending.append(step)
+            if self._held[task_id].request is not None:
+                paid[step] = self._held[task_id]
             else:
                 step.cancel()
-        if sending:
-            await asyncio.wait(sending, timeout=DRAIN)
+        if paid:
+            await self._wait_for_answers(paid)
         for step in list(self._steps.values()):
             step.cancel()
         await asyncio.gather(*self._steps.values(), return_exceptions=True)
         self._ctx.writer.post(lambda tx: tx.log.add(LogLevel.INFO, "runner_stopped", pid=os.getpid()))
+
+    async def _wait_for_answers(self, paid: dict[asyncio.Task[None], Held]) -> None:
+        """Paid requests that are out are waited for as long as their answers may take, unless a person will not."""
+        seconds = max(self._ctx.provider(held).longest_submit for held in paid.values())
+        self.waits = len(paid), seconds
+        logger.warning(
+            "Waiting for %d paid requests that are out, at most %d s; a second signal ends it at once, and whether "
+            "they were bought is not known then.", len(paid), seconds,
+        )  # fmt: skip
+        self._ctx.writer.post(lambda tx: tx.log.add(LogLevel.INFO, "runner_waits", n=len(paid), seconds=round(seconds)))
+        until, at_once = time.monotonic() + seconds, asyncio.create_task(self._at_once.wait())
+        while (left := {step for step in paid if not step.done()}) and not at_once.done():
+            rest = until - time.monotonic()
+            if rest <= 0:
+                break
+            self._beat()
+            await asyncio.wait({*left, at_once}, timeout=min(rest, HEARTBEAT), return_when=asyncio.FIRST_COMPLETED)
+            self.waits = sum(not step.done() for step in paid), max(until - time.monotonic(), 0.0)
+        at_once.cancel()
+        self.waits = None
+        await submitting.let_go([paid[step] for step in paid if not step.done()], self._ctx)

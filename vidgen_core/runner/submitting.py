@@ -70,7 +70,8 @@ async def send(held: Held, ctx: Context, key: Key | None) -> Next | None:
         # The machine stood still: somebody else may think by now that this carrier is dead.
         return await _requeue(held, ctx, _not_sent("submit_stalled", seconds=round(stalled)), 0.0)
     try:
-        await asyncio.shield(asyncio.ensure_future(_send(held, ctx, order, prepared, key)))
+        request = held.request = asyncio.ensure_future(_send(held, ctx, order, prepared, key))
+        await asyncio.shield(request)
     except RemoteError as error:
         if error.delivery is Delivery.UNKNOWN:
             if isinstance(error, HandOver):
@@ -102,6 +103,18 @@ def _not_sent(code: str, **params: Any) -> RemoteError:
     return RemoteError(code, kind=ErrorKind.NETWORK, delivery=Delivery.NOT_SENT, **params)
 
 
+async def let_go(held: list[Held], ctx: Context) -> None:
+    """Wait no more for the answers to paid requests: whether they were bought is not known from now on."""
+    requests = [one.request for one in held if one.request is not None]
+    for request in requests:
+        request.cancel()
+    await asyncio.gather(*requests, return_exceptions=True)
+    for one in held:
+        if one.attempt is not None and one.attempt.state is AttemptState.SENDING:
+            failure = Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code="submit_interrupted", charged=Charge.UNKNOWN)
+            await lost(one, ctx, failure, None)
+
+
 async def _wait_for_turn(held: Held, ctx: Context, key: Key | None) -> None:
     """Let the submits of one key keep their distance."""
     if key is None:
@@ -113,12 +126,11 @@ async def _wait_for_turn(held: Held, ctx: Context, key: Key | None) -> None:
 
 async def _send(held: Held, ctx: Context, order: Order, prepared: Prepared, key: Key | None) -> None:
     """Send and write the id down as one thing that a stop does not tear apart."""
-    held.sending = True
     try:
         submission = await ctx.provider(held).submit(order, prepared, key)
         await _keep_id(held, ctx, submission)
     finally:
-        held.sending = False
+        held.request = None
 
 
 async def _keep_id(held: Held, ctx: Context, submission: Submission) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 STANDBY = 2.0
 #: Seconds until a loop that broke is started again.
 RESTART = 3.0
+#: Seconds between two looks at whether a runner that ends waits for paid requests.
+STEP = 0.1
 #: How far back submits count for the rate limits at a start.
 INTENTS = timedelta(seconds=60)
 
@@ -93,12 +96,35 @@ class Runner:
             with suppress(RuntimeError):  # the loop has just been closed: nobody is there to be told
                 loop.call_soon_threadsafe(wish, scheduler)
 
-    def stop(self, timeout: float = 15.0) -> None:
-        """End; everything is left so that the next run goes on from it. Paid requests that are out are waited for."""
+    def stop_soon(self) -> None:
+        """Begin to end, without waiting: nothing new is bought from now on."""
         self._ending.set()
         self._tell(lambda scheduler: scheduler.stop())
-        if self.thread.is_alive():
-            self.thread.join(timeout)
+
+    def stop_at_once(self) -> None:
+        """End without waiting for paid requests that are out: whether they were bought is not known then."""
+        self._ending.set()
+        self._tell(lambda scheduler: scheduler.stop_at_once())
+
+    def stop(self, timeout: float = 15.0, waits: Callable[[int, float], None] | None = None) -> None:
+        """End; everything is left so that the next run goes on from it.
+
+        Paid requests that are out are waited for, as long as their answers may take.
+
+        :param timeout: seconds for everything else
+        :param waits: told once how many are waited for, and how many seconds at most
+        """
+        self.stop_soon()
+        while timeout > 0 and self.thread.is_alive():
+            before = time.monotonic()
+            self.thread.join(min(timeout, STEP))
+            scheduler = self._scheduler
+            out = scheduler.waits if scheduler is not None else None
+            if out is None:
+                timeout -= time.monotonic() - before
+            elif waits is not None:
+                waits(*out)
+                waits = None
 
     def _run(self) -> None:
         lock = FileLock(self._locations.runner_lock)

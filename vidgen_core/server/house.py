@@ -17,6 +17,7 @@ from vidgen_core.locations import find_locations
 
 _LOCK: Final = "_vidgen_lock"
 _HOUSES: Final = "_vidgen_houses"
+_CLOSING: Final = "_vidgen_closing"
 #: Set it to serve screens without working on the queue.
 NO_RUNNER: Final = "VIDGEN_NO_RUNNER"
 
@@ -69,9 +70,25 @@ def ensure_runner() -> Vidgen:
         return vidgen
 
 
+def stop_soon() -> None:
+    """Buy nothing new from now on; waits for nothing."""
+    vidgen = opened_vidgen()
+    if vidgen is not None:
+        vidgen.stop_soon()
+
+
+def stop_at_once() -> None:
+    """Give up the paid requests that ``close_vidgen`` waits for."""
+    vidgen = opened_vidgen() or sys.__dict__.get(_CLOSING)
+    if vidgen is not None:
+        vidgen.stop_at_once()
+
+
 def close_vidgen() -> None:
     """Stop the runner and let go of the data home; the next ``get_vidgen`` opens it again."""
     with _lock():
         vidgen = _houses().pop(str(find_locations().home), None)
+        sys.__dict__[_CLOSING] = vidgen
     if vidgen is not None:
         vidgen.close()
+    sys.__dict__[_CLOSING] = None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import atexit
 import gc
+import itertools
 import logging
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import FrameType
 from typing import Any, Final, NamedTuple
@@ -20,7 +21,7 @@ from starlette.routing import BaseRoute
 from vidgen_core.app.sharing import Sharing, base_of
 from vidgen_core.errors import VidgenError
 from vidgen_core.server.guard import middleware
-from vidgen_core.server.house import close_vidgen, ensure_runner
+from vidgen_core.server.house import close_vidgen, ensure_runner, stop_at_once, stop_soon
 from vidgen_core.server.live import Live
 from vidgen_core.server.promptly import send_promptly
 from vidgen_core.server.routes import routes
@@ -55,7 +56,12 @@ async def lifespan(live: Live) -> AsyncIterator[None]:
 
     A database that cannot be opened does not keep the server down: every screen says what is wrong.
     """
-    chain_signals(live.close_soon)
+
+    def end_soon() -> None:
+        live.close_soon()
+        stop_soon()
+
+    chain_signals(end_soon, stop_at_once)
     send_promptly()
     # When all is closed Python looks through every object for cycles to free, which took longer than the closing.
     atexit.register(gc.freeze)
@@ -74,26 +80,28 @@ async def lifespan(live: Live) -> AsyncIterator[None]:
         sys.setswitchinterval(turn)
 
 
-def chain_signals(stop: Callable[[], None]) -> None:
-    """Let the first signal to end also call ``stop`` on the event loop.
+def chain_signals(stop: Callable[[], None], at_once: Callable[[], None]) -> None:
+    """Let the first signal to end also call ``stop`` on the event loop, and each further one ``at_once``.
 
-    uvicorn waits for open streams and sockets before it ends the lifespan, so they must hear of it by themselves.
+    uvicorn waits for open streams and sockets before it ends the lifespan, so they must hear of it by themselves; and the
+    lifespan waits for paid requests that are out, which a person may not want to.
     """
     if threading.current_thread() is not threading.main_thread():
         return
     loop = asyncio.get_running_loop()
+    acts = itertools.chain([stop], itertools.repeat(at_once))
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _chained(loop, stop, signal.getsignal(number)))
+        signal.signal(number, _chained(loop, acts, signal.getsignal(number)))
 
 
 def _chained(
     loop: asyncio.AbstractEventLoop,
-    stop: Callable[[], None],
+    acts: Iterator[Callable[[], None]],
     before: Callable[[int, FrameType | None], Any] | int | None,
 ) -> Callable[[int, FrameType | None], None]:
     def handle(number: int, frame: FrameType | None) -> None:
         if not loop.is_closed():
-            loop.call_soon_threadsafe(stop)
+            loop.call_soon_threadsafe(next(acts))
         if callable(before):
             before(number, frame)
 

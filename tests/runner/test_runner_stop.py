@@ -1,0 +1,88 @@
+"""A stop waits for paid requests that are out, as long as their answers may take, and for no longer than a person will."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from doubles import done, wait_until
+from runner_bench import Bench
+
+from vidgen_core.models import AttemptState, TaskStatus
+from vidgen_core.runner.thread import Runner
+
+FAILED = TaskStatus.FAILED
+
+
+def under_way(bench: Bench, count: int, sent: int) -> Runner:
+    """A runner with ``sent`` paid requests out, none of them answered."""
+    bench.provider.submit_gate = asyncio.Event()
+    bench.queue(count)
+    runner = bench.start()
+    wait_until(lambda: len(bench.provider.sent) == sent)
+    return runner
+
+
+def answer(bench: Bench, runner: Runner) -> None:
+    gate, loop = bench.provider.submit_gate, runner._loop
+    assert gate is not None
+    assert loop is not None
+    loop.call_soon_threadsafe(gate.set)
+
+
+def states(bench: Bench) -> list[AttemptState]:
+    with bench.store.read() as tx:
+        return [attempt.state for attempt in tx.attempts.open(bench.provider.mode)]
+
+
+def test_a_stop_says_what_it_waits_for_and_keeps_every_answer(bench: Bench) -> None:
+    runner = under_way(bench, 5, sent=3)
+    told: list[tuple[int, float]] = []
+
+    def waits(count: int, seconds: float) -> None:
+        told.append((count, seconds))
+        answer(bench, runner)
+
+    runner.stop(waits=waits)
+
+    assert told == [(3, pytest.approx(bench.provider.longest_submit, abs=60))]
+    assert not runner.thread.is_alive()
+    assert states(bench) == [AttemptState.ACCEPTED] * 3
+    assert len(bench.provider.sent) == 3
+    assert {line.params["n"] for line in bench.log() if line.code == "runner_waits"} == {3}
+
+
+def test_answers_take_their_own_time_and_not_that_of_the_stop(bench: Bench) -> None:
+    runner = under_way(bench, 1, sent=1)
+    runner.stop_soon()
+    wait_until(lambda: runner._scheduler and runner._scheduler.waits)
+
+    runner.stop(0.0001, waits=lambda *_: answer(bench, runner))
+    bench.stop()
+
+    assert states(bench) == [AttemptState.ACCEPTED]
+
+
+def test_a_second_wish_ends_it_at_once_and_leaves_the_outcome_unknown(bench: Bench) -> None:
+    runner = under_way(bench, 5, sent=3)
+
+    runner.stop(waits=lambda *_: runner.stop_at_once())
+
+    assert not runner.thread.is_alive()
+    assert states(bench) == [AttemptState.UNKNOWN] * 3
+    bench.provider.submit_gate, bench.provider.polls = None, [done()]
+    bench.start()
+    wait_until(lambda: bench.task_counts()[FAILED] == 3)
+    assert len(bench.provider.sent) == 3
+
+
+def test_an_answer_that_never_comes_is_not_waited_for_without_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.provider, "longest_submit", 0.1, raising=False)
+    runner = under_way(bench, 1, sent=1)
+
+    runner.stop()
+
+    assert not runner.thread.is_alive()
+    assert states(bench) == [AttemptState.UNKNOWN]

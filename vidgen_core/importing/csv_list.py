@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from vidgen_core.errors import InputError
+from vidgen_core.importing.bounds import check_rows, check_separators
 from vidgen_core.importing.columns import AS_GUESSED, Columns, ListChoice, find_header, likely_header
 from vidgen_core.importing.decoding import decodings
 from vidgen_core.importing.formulas import untame
@@ -87,6 +88,7 @@ def read_bytes(source: Path | bytes, name: str) -> bytes:
         raise InputError("list_unreadable", name=name) from error
     if not data.strip(b"\0 \t\r\n,;\xef\xbb\xbf\xff\xfe"):
         raise InputError("list_empty", name=name)
+    check_separators(data, name, b",;\t|{[\n")
     return data
 
 
@@ -143,6 +145,7 @@ def _with_delimiter(text: str, delimiter: str, chosen: Mapping[str, str] | None)
 
 
 def _rows(table: _Table, name: str) -> Iterator[Row]:
+    found = 0
     try:
         for record in _records(table.text, table.delimiter):
             if record.line <= table.header:
@@ -150,6 +153,8 @@ def _rows(table: _Table, name: str) -> Iterator[Row]:
             if record.open:
                 yield Row(record.line, {}, {}, broken=Reason("row_quote_open"))
             elif row := cut_row(record.line, record.values, table.columns):
+                found += 1
+                check_rows(found, name)
                 yield row
     except csv.Error as error:
         raise InputError("list_broken", name=name) from error

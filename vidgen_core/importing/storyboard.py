@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vidgen_core.errors import InputError
+from vidgen_core.importing.bounds import check_rows
 from vidgen_core.importing.columns import AS_GUESSED, ListChoice, match_columns
 from vidgen_core.importing.csv_list import read_bytes
 from vidgen_core.importing.decoding import decodings
@@ -63,6 +64,7 @@ def _entries(board: Any, name: str) -> list[Any]:
     entries = board.get("shots") if isinstance(board, dict) else board
     if not isinstance(entries, list):
         raise InputError("storyboard_without_shots", name=name)
+    check_rows(len(entries), name)
     return entries
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 import re
 import warnings
-import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import openpyxl  # type: ignore[import-untyped]
+from openpyxl.cell.read_only import EMPTY_CELL  # type: ignore[import-untyped]
 
 from vidgen_core.errors import InputError
+from vidgen_core.importing.bounds import LAST_ROW, Broken, TooMuch, check_package
 from vidgen_core.importing.columns import AS_GUESSED, Columns, ListChoice, find_header, likely_header
 from vidgen_core.importing.csv_list import read_bytes
 from vidgen_core.importing.formulas import untame
@@ -21,9 +22,6 @@ from vidgen_core.importing.pictures import Progress, Surroundings
 from vidgen_core.importing.plan import ImportPlan
 from vidgen_core.importing.rows import Row, cut_row, plan_rows
 
-#: Unpacked size beyond which a workbook is meant to exhaust the memory.
-_LARGEST_UNPACKED: Final = 300 << 20
-_MOST_ROWS: Final = 200_000
 _MOST_COLUMNS: Final = 200
 _HEAD: Final = 30
 
@@ -91,12 +89,11 @@ def _rows(rows: list[tuple[int, list[str]]], columns: Columns) -> Iterator[Row]:
 
 def _refuse_bombs(data: bytes, name: str) -> None:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+        check_package(data, is_workbook=True)
+    except Broken as error:
         raise InputError("xlsx_broken", name=name) from error
-    if unpacked > _LARGEST_UNPACKED:
-        raise InputError("list_too_large", name=name, limit=_LARGEST_UNPACKED >> 20)
+    except TooMuch as error:
+        raise InputError(error.code, name=name, limit=error.limit) from None
 
 
 def _sheets(data: bytes, name: str) -> list[_Sheet]:
@@ -116,9 +113,9 @@ def _sheets(data: bytes, name: str) -> list[_Sheet]:
 def _cells(sheet: Any) -> list[tuple[int, list[str]]]:
     # The size a sheet claims to have is often wrong.
     sheet.reset_dimensions()
-    rows = enumerate(sheet.iter_rows(max_row=_MOST_ROWS, max_col=_MOST_COLUMNS), start=1)
-    texts = ((line, [_text(cell) for cell in row]) for line, row in rows)
-    # Formatted but empty rows may go on for a million.
+    # Formatted but empty rows may go on for a million; nothing stands below this one.
+    rows = enumerate(sheet.iter_rows(max_row=LAST_ROW, max_col=_MOST_COLUMNS), start=1)
+    texts = ((line, ["" if cell is EMPTY_CELL else _text(cell) for cell in row]) for line, row in rows)
     return [(line, cells) for line, cells in texts if any(cells)]
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 from pathlib import Path
 from typing import Final
 
 from vidgen_core.errors import InputError
+from vidgen_core.importing.bounds import Broken, TooMuch, check_package
 from vidgen_core.importing.decoding import decodings
 
 #: Endings that can be read.
@@ -80,16 +80,16 @@ def _docx(data: bytes, name: str) -> str:
     from lxml.etree import LxmlError
 
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as package:
-            if sum(entry.file_size for entry in package.infolist()) > 5 * LARGEST:
-                raise InputError("script_too_large", name=name, limit=f"{LARGEST >> 20} MB")
+        check_package(data, is_workbook=False)
         lines: list[str] = []
         for block in Document(io.BytesIO(data)).iter_inner_content():
             if isinstance(block, Paragraph):
                 lines.append(block.text)
             elif isinstance(block, Table):
                 lines += [" ".join(dict.fromkeys(cell.text for cell in row.cells)) for row in block.rows]
-    except (zipfile.BadZipFile, PackageNotFoundError, LxmlError, KeyError, ValueError, OSError) as error:
+    except TooMuch as error:
+        raise InputError(error.code, name=name, limit=error.limit) from None
+    except (Broken, PackageNotFoundError, LxmlError, KeyError, ValueError, OSError) as error:
         raise InputError("script_unreadable", name=name) from error
     return "\n".join(lines)
 

@@ -113,7 +113,7 @@ def _short(text: str) -> str:
 
 def is_link(text: str) -> bool:
     """Whether it is an address of the web, as far as its form tells."""
-    return re.fullmatch(r"https?://[^\s/?#]+\S*", text, re.IGNORECASE) is not None
+    return re.fullmatch(r"https?://[^\s/?#]\S*", text, re.IGNORECASE) is not None
 
 
 _PARSERS: Final[dict[str, Callable[[str], Any]]] = {

@@ -162,8 +162,9 @@ def _answer(words: str, body: dict[str, Any], arrival: Arrival) -> dict[str, Any
 
 
 def _between(mark: str, words: str) -> str:
-    found = re.search(rf"<{mark}>\n?(.*?)\n?</{mark}>", words, re.DOTALL)
-    return found[1] if found else ""
+    _, opened, rest = words.partition(f"<{mark}>")
+    inside, closed, _ = rest.partition(f"</{mark}>")
+    return inside.removeprefix("\n").removesuffix("\n") if opened and closed else ""
 
 
 def _shots(script: str, arrival: Arrival) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from vidgen_core.rehearsal.submissions import rehearsal_of
 
 UPLOADS: Final = "/kie-uploads/"
 #: Fields that hold pictures, over all documented models.
-_FIELD: Final = re.compile(r"(.*image.*|input_urls?|(first|last)_frame_url)", re.IGNORECASE)
+_FIELD: Final = re.compile(r"input_urls?|(first|last)_frame_url", re.IGNORECASE)
 
 
 async def gather(request: Request, given: Mapping[str, Any]) -> list[str] | None:
@@ -26,7 +26,7 @@ async def gather(request: Request, given: Mapping[str, Any]) -> list[str] | None
 
 def _links(given: Mapping[str, Any]) -> Iterator[str]:
     for name, value in given.items():
-        if _FIELD.fullmatch(name):
+        if "image" in name.lower() or _FIELD.fullmatch(name):
             texts = value if isinstance(value, list) else [value]
             yield from (text for text in texts if isinstance(text, str) and text)
 

@@ -8,7 +8,7 @@ from typing import Final
 from vidgen_core.errors import InputError
 from vidgen_core.media.kenburns import pixel_size
 
-_RATIO: Final = re.compile(r"(\d+)[:x](\d+)")
+_RATIO: Final = re.compile(r"(\d{1,5})[:x](\d{1,5})")
 #: Words of single providers → the nearest one everybody knows.
 _WORDS: Final = {"small": "720P", "large": "1080P", "512p": "540P", "768p": "720P", "": "720P"}
 

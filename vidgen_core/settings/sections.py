@@ -356,7 +356,7 @@ class NoticeSettings(Section):
     @classmethod
     def _must_be_an_address(cls, secret: SecretStr) -> SecretStr:
         value = secret.get_secret_value().strip()
-        if value and not re.fullmatch(r"https?://[^\s/?#]+[^\s]*", value):
+        if value and not re.fullmatch(r"https?://[^\s/?#]\S*", value):
             raise wrong("web_address")
         return SecretStr(value)
 

@@ -30,7 +30,7 @@ def wrong(reason: str, **params: Any) -> PydanticCustomError:
 
 
 def _web_address(value: str) -> str:
-    if value and not re.fullmatch(r"https?://[^\s/?#]+[^\s]*", value):
+    if value and not re.fullmatch(r"https?://[^\s/?#]\S*", value):
         raise wrong("web_address")
     return value.rstrip("/")
 

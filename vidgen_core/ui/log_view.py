@@ -106,12 +106,13 @@ def _typed(t: Text, name: str, icon: str, width: int | Literal["stretch"]) -> st
 
 def _task(visit: Visit, name: str) -> int | None:
     """The task that people call ``1.0 v2`` (or ``1.0-v2``)."""
-    found = re.fullmatch(r"(.+?)[\s-]*v(\d{1,6})", name, re.IGNORECASE)
-    shot = visit.app.shots.by_number(visit.project.id, found[1]) if found else None
+    found = re.search(r"v(\d{1,6})\Z", name, re.IGNORECASE)
+    number = name[: found.start()].rstrip("- \t\n") if found else ""
+    shot = visit.app.shots.by_number(visit.project.id, number) if number else None
     if found is None or shot is None:
         return None
     tasks = visit.app.shots.view(shot.id).tasks
-    return next((task.id for task in tasks if task.take == int(found[2])), None)
+    return next((task.id for task in tasks if task.take == int(found[1])), None)
 
 
 # --- the window

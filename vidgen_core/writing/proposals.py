@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from vidgen_core.writing.reading import without
+
 #: Shots of one answer; more are no storyboard.
 MOST_SHOTS: Final = 500
 _TEXT: Final = 20_000
@@ -55,7 +57,7 @@ class ProposedShot(BaseModel):
     @classmethod
     def _seconds(cls, value: Any) -> Any:
         found = (
-            re.fullmatch(r"\s*(\d{1,5}(?:\.\d+)?)\s*(?:s|秒|sec|seconds?)?\s*", value)
+            re.fullmatch(r"\s*+(\d{1,5}(?:\.\d+)?)\s*+(?:(?:s|秒|sec|seconds?)\s*+)?", value)
             if isinstance(value, str)
             else None
         )
@@ -142,7 +144,7 @@ def json_of(answer: str) -> Any:
     :raises UnreadableAnswer:
     """
     # Models that think aloud do so before the answer.
-    text = re.sub(r"<think>.*?</think>", "", answer, flags=re.DOTALL)
+    text = without(answer, "<think>", "</think>")
     at = 0
     while (start := _opening(text, at)) is not None:
         try:

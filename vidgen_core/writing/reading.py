@@ -96,10 +96,21 @@ def _docx(data: bytes, name: str) -> str:
 
 #: ``Title: …`` at the very beginning of a Fountain file, up to the first empty line (fountain.io/syntax, Title Page).
 _TITLE_KEY: Final = re.compile(r"^[A-Za-z][\w ]*:")
-_BONEYARD: Final = re.compile(r"/\*.*?\*/", re.DOTALL)
-_NOTE: Final = re.compile(r"\[\[(?:[^\[\]]|\n(?!\n))*?\]\]")
-_EMPHASIS: Final = re.compile(r"(?<!\\)(\*{1,3}|_)(?=\S)(.+?)(?<=\S)(?<!\\)\1")
-_SCENE_NUMBER: Final = re.compile(r"\s*#[\w.\-)]+#\s*$")
+_NOTE: Final = re.compile(r"\[\[(?:[^\[\]\n]|\n(?!\n))*+\]\]")
+#: No longer than a paragraph, so that a mark without its counterpart does not look through the whole line.
+_EMPHASIS: Final = re.compile(r"(?<!\\)(\*{1,3}|_)(?=\S)(.{1,400}?)(?<=\S)(?<!\\)\1")
+_SCENE_NUMBER: Final = re.compile(r"#[\w.\-)]+#$")
+#: Bold in italics in underlined.
+_NESTED: Final = 3
+
+
+def without(text: str, opens: str, closes: str) -> str:
+    """A text without what stands between two marks; a mark that is never closed stays."""
+    kept, at = [], 0
+    while (start := text.find(opens, at)) >= 0 and (end := text.find(closes, start + len(opens))) >= 0:
+        kept.append(text[at:start])
+        at = end + len(closes)
+    return "".join([*kept, text[at:]])
 
 
 def from_fountain(text: str) -> str:
@@ -111,7 +122,7 @@ def from_fountain(text: str) -> str:
     head, empty, rest = text.partition("\n\n")
     if empty and _TITLE_KEY.match(head) and not head.upper().startswith(("FADE", "CUT")):
         text = rest
-    text = _NOTE.sub("", _BONEYARD.sub("", text))
+    text = _NOTE.sub("", without(text, "/*", "*/"))
     return "\n".join(_fountain_line(line) for line in text.split("\n"))
 
 
@@ -122,7 +133,7 @@ def _fountain_line(line: str) -> str:
     if bare.startswith(">") and bare.endswith("<"):
         bare = bare[1:-1].strip()
     bare = bare.removeprefix("~").removesuffix("^").rstrip()
-    return _plain_words(_SCENE_NUMBER.sub("", bare))
+    return _plain_words(_SCENE_NUMBER.sub("", bare).rstrip())
 
 
 def from_markdown(text: str) -> str:
@@ -133,13 +144,12 @@ def from_markdown(text: str) -> str:
         bare = re.sub(r"^\s*[-*+]\s+(?=\S)", "", bare)
         if re.fullmatch(r"\s*([-*_]\s*){3,}|\s*```.*", bare):
             bare = ""
-        bare = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", bare)
+        bare = re.sub(r"!?\[([^\[\]]*)\]\((?:[^()]|\([^()]*\))*+\)", r"\1", bare)
         lines.append(_plain_words(bare))
     return "\n".join(lines)
 
 
 def _plain_words(line: str) -> str:
-    before = None
-    while before != line:
-        before, line = line, _EMPHASIS.sub(r"\2", line)
+    for _ in range(_NESTED):
+        line = _EMPHASIS.sub(r"\2", line)
     return re.sub(r"\\([*_#>~`\[\]])", r"\1", line)

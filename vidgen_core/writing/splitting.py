@@ -100,7 +100,7 @@ _TRANSITIONS: Final = re.compile(
 )
 _SPEAKER: Final = re.compile(
     r"^(?P<who>[^\s：:，,。.！!？?；;、“”\"（(\[【]{1,16}(?: [A-Z][^\s：:，,。.！!？?]{0,14}){0,2})"
-    r"\s*(?P<how>[（(\[][^）)\]]{0,40}[）)\]])?\s*[：:]\s*(?P<said>\S.*)$"
+    r"\s*+(?P<how>[（(\[][^）)\]]{0,40}[）)\]])?\s*+[：:]\s*+(?P<said>\S.*)$"
 )
 _ASIDE: Final = re.compile(r"^[（(][^）)]*[）)]$")
 #: What ends a sentence, with the quotation marks and brackets that close behind it.
@@ -172,11 +172,16 @@ def _meaning(bare: str, speaker: str, *, opens: bool) -> tuple[Kind, str, str]:
 def _named(bare: str) -> str:
     """The name in a line of its own over a speech: capitals, or forced with ``@`` (fountain.io/syntax, Character)."""
     if bare.startswith("@") and len(bare) > 1:
-        return re.sub(r"\s*\(.*\)$", "", bare[1:]).strip()
-    name = re.sub(r"\s*\(.*\)$", "", bare)
+        return _without_aside(bare[1:]).strip()
+    name = _without_aside(bare)
     if 1 < len(name) <= 40 and name.upper() == name and re.fullmatch(r"[A-Z][A-Z0-9 .'\-]*", name):
         return name.strip()
     return ""
+
+
+def _without_aside(words: str) -> str:
+    """A name without how it is spoken: ``ANNA (O.S.)``."""
+    return words[: words.index("(")].rstrip() if "(" in words and words.endswith(")") else words
 
 
 def content_of(lines: Sequence[Line]) -> list[Line]:

@@ -51,11 +51,13 @@ def sent(app: Vidgen, shot: Shot, remote_id: str | None = "grok:1", **attempt: A
         return tx.tasks.get(task.id)
 
 
-def failed(app: Vidgen, shot: Shot, kind: ErrorKind, remote_id: str | None = "grok:1", **attempt: Any) -> Task:
+def failed(
+    app: Vidgen, shot: Shot, kind: ErrorKind, remote_id: str | None = "grok:1", code: str = "", **attempt: Any
+) -> Task:
     """A task that was sent and has failed."""
     task = sent(app, shot, remote_id, **attempt)
     with app.store.write() as tx:
-        tx.tasks.move(task.id, TaskStatus.FAILED, failure=Failure(kind=kind, code=f"{kind}"))
+        tx.tasks.move(task.id, TaskStatus.FAILED, failure=Failure(kind=kind, code=code or f"{kind}"))
         return tx.tasks.get(task.id)
 
 

@@ -45,6 +45,47 @@ def test_a_file_that_did_not_come_is_fetched_again(app: Vidgen, shot: Shot) -> N
     assert names(app, task) == [StepName.DOWNLOAD_AGAIN, StepName.SUBMIT_AGAIN]
 
 
+def test_a_link_that_was_not_understood_is_looked_for_or_entered_before_it_is_paid_again(
+    app: Vidgen, shot: Shot
+) -> None:
+    task = failed(app, shot, ErrorKind.PROVIDER, code="link_not_understood", state=AttemptState.ABANDONED)
+
+    steps = app.tasks.steps(task)
+
+    assert [step.name for step in steps] == [StepName.LOOK_AGAIN, StepName.ENTER_LINK, StepName.SUBMIT_AGAIN]
+    assert [step.asks for step in steps] == [False, False, True]
+    assert [one.code for one in app.tasks.retry([task.id]).refused] == ["may_be_paid_twice"]
+
+
+def test_an_entered_link_is_fetched_and_costs_nothing(app: Vidgen, shot: Shot) -> None:
+    task = failed(app, shot, ErrorKind.PROVIDER, code="link_not_understood", state=AttemptState.ABANDONED)
+
+    linked = app.tasks.enter_link(task.id, "  HTTPS://cdn.example.com/v.mp4\n")
+
+    assert (linked.status, linked.result_url) == (TaskStatus.DOWNLOADING, "https://cdn.example.com/v.mp4")
+    assert (linked.attempts, linked.failure) == (1, None)
+
+
+@pytest.mark.parametrize("link", ["", "v.mp4 please", "file:///etc/passwd"])
+def test_what_is_no_link_is_said_and_changes_nothing(app: Vidgen, shot: Shot, link: str) -> None:
+    task = failed(app, shot, ErrorKind.PROVIDER, code="link_not_understood", state=AttemptState.ABANDONED)
+
+    with pytest.raises(InputError) as caught:
+        app.tasks.enter_link(task.id, link)
+
+    assert caught.value.code == "result_link_invalid"
+    assert app.tasks.get(task.id).status is TaskStatus.FAILED
+
+
+def test_a_link_is_no_result_of_a_job_that_was_never_accepted(app: Vidgen, shot: Shot) -> None:
+    task = failed(app, shot, ErrorKind.PARAMETER, remote_id=None, state=AttemptState.REFUSED)
+
+    with pytest.raises(Refused) as caught:
+        app.tasks.enter_link(task.id, "https://cdn.example.com/v.mp4")
+
+    assert caught.value.code == "task_without_job"
+
+
 def test_a_refused_prompt_can_only_be_submitted_again(app: Vidgen, shot: Shot) -> None:
     assert names(app, failed(app, shot, ErrorKind.MODERATION)) == [StepName.SUBMIT_AGAIN]
 

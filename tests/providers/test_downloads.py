@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
+import random
 import shutil
+import zlib
 from collections import namedtuple
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -19,6 +22,7 @@ from vidgen_core.media.files import PartFile
 from vidgen_core.providers.addresses import is_private
 from vidgen_core.providers.download import download
 from vidgen_core.providers.http import Http, Patience, Verb
+from vidgen_core.settings import DownloadSettings
 
 KEY = make_key()
 CONTENT = hashlib.shake_256(b"video").digest(700_000)
@@ -330,3 +334,133 @@ async def test_breaking_off_keeps_what_came(http, part) -> None:
             await task
     received = part.path.read_bytes() if part.path.exists() else b""
     assert received == CONTENT[: len(received)]
+
+
+# --- sizes, rates, encodings -------------------------------------------------------------------------------------------
+
+
+async def test_a_size_above_the_cap_is_refused_before_its_bytes_come(http, part) -> None:
+    declared = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 10995116277760\r\n\r\n"
+
+    async def boasting(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(declared)
+
+    async with plain_server(boasting) as server:
+        with pytest.raises(RemoteError) as caught:
+            await download(http, server.url, part, home=server.url)
+    assert (caught.value.code, caught.value.kind) == ("download_too_large", ErrorKind.FILE)
+    assert part.received == 0
+
+
+async def test_a_file_without_a_length_ends_at_the_cap(http, part) -> None:
+    async with plain_server(without_length) as server:
+        with pytest.raises(RemoteError) as caught:
+            await download(http, server.url, part, home=server.url, limits=DownloadSettings(max_bytes=300_000))
+    assert caught.value.code == "download_too_large"
+    assert part.received == 0
+
+
+async def without_length(_request: Request, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nConnection: close\r\n\r\n" + CONTENT)
+    await writer.drain()
+    writer.close()
+
+
+async def test_a_trickle_makes_room_and_keeps_its_bytes(http, part, monkeypatch) -> None:
+    monkeypatch.setattr("vidgen_core.providers.download.RATE_WINDOW", 0.3)
+
+    async def trickling(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 100000\r\n\r\n")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    async with plain_server(trickling) as server:
+        with pytest.raises(RemoteError) as caught:
+            await download(http, server.url, part, home=server.url)
+    assert (caught.value.code, caught.value.kind) == ("download_slow", ErrorKind.NETWORK)
+    assert 0 < part.received < 100
+
+
+async def test_without_a_least_rate_a_trickle_comes_to_its_end(http, part, monkeypatch) -> None:
+    monkeypatch.setattr("vidgen_core.providers.download.RATE_WINDOW", 0.01)
+
+    async def trickling(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 5\r\n\r\n")
+        for _ in range(5):
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    async with plain_server(trickling) as server:
+        await download(http, server.url, part, home=server.url, limits=DownloadSettings(min_rate=0))
+    assert part.received == 5
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, zlib.compress])
+async def test_a_packed_file_is_unpacked(http, part, packed) -> None:
+    name = "gzip" if packed is gzip.compress else "deflate"
+    body = packed(CONTENT)
+
+    async def packing(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply(body, **{"Content-Encoding": name}))
+
+    async with plain_server(packing) as server:
+        assert await download(http, server.url, part, home=server.url) is None
+    assert part.path.read_bytes() == CONTENT
+
+
+async def test_a_packed_file_that_broke_off_is_begun_anew(http, part) -> None:
+    body, asked = gzip.compress(random.Random(7).randbytes(300_000)), []
+
+    async def packing(request: Request, writer: asyncio.StreamWriter) -> None:
+        asked.append(request.headers.get("range"))
+        whole = reply(body, **{"Content-Encoding": "gzip"})
+        writer.write(whole if len(asked) > 1 else whole[:200_000])
+        await writer.drain()
+        if len(asked) == 1:
+            writer.close()
+
+    async with plain_server(packing) as server:
+        with pytest.raises(RemoteError):
+            await download(http, server.url, part, home=server.url)
+        assert part.received > 0
+        await download(http, server.url, part, home=server.url)
+    assert asked == [None, None]
+    assert part.path.read_bytes() == gzip.decompress(body)
+
+
+async def test_a_disk_that_fills_up_on_the_way_is_noticed(http, part, monkeypatch) -> None:
+    monkeypatch.setattr("vidgen_core.providers.download.SPACE_EVERY", 1000)
+    free = iter([10**12] * 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(10**12, 0, next(free, 1000)))
+    async with plain_server(Files()) as server:
+        with pytest.raises(FileError) as caught:
+            await download(http, server.url, part, home=server.url)
+    assert caught.value.code == "disk_full"
+    assert part.received > 0
+
+
+async def test_the_apis_own_file_that_refuses_a_key_comes_without_it(http, part) -> None:
+    asked: list[bool] = []
+
+    async def presigned(request: Request, writer: asyncio.StreamWriter) -> None:
+        asked.append("authorization" in request.headers)
+        writer.write(reply(b"no", "400 Bad Request") if asked[-1] else reply(CONTENT))
+
+    async with plain_server(presigned) as server:
+        await download(http, f"{server.url}/v.mp4", part, key=KEY, home=server.url)
+    assert asked == [True, False]
+
+
+async def test_another_port_of_the_same_host_gets_no_key(http, part) -> None:
+    async with plain_server(Files()) as api, plain_server(Files()) as other:
+        await download(http, f"{other.url}/v.mp4", part, key=KEY, home=api.url)
+        assert "authorization" not in other.requests[0].headers
+
+
+async def test_a_foreign_link_that_leads_back_brings_no_key_along(http, part) -> None:
+    async with plain_server(Files()) as api, plain_server(Files(first=[moved(f"{api.url}/v1/account")])) as other:
+        await download(http, f"{other.url}/v.mp4", part, key=KEY, home=api.url)
+        assert "authorization" not in api.requests[0].headers

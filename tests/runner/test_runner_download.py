@@ -179,3 +179,39 @@ def test_a_ratio_that_was_not_asked_for_is_flagged(bench: Bench, tmp_path: Path)
         take = tx.takes.of_task(task.id)
     assert take is not None
     assert take.warnings == ("ratio_differs",)
+
+
+@pytest.mark.parametrize("code", ["download_too_large", "link_refused"])
+def test_what_no_further_try_can_mend_fails_at_once_and_keeps_its_price(bench: Bench, code: str) -> None:
+    bench.provider.fetches = [RemoteError(code, kind=ErrorKind.FILE)]
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, FAILED)
+
+    assert (ended.failure.code, ended.failure.kind) == (code, ErrorKind.FILE)
+    assert ended.cost is not None
+    assert len(bench.provider.fetched) == 1
+    assert len(bench.provider.sent) == 1
+
+
+def test_a_slow_download_makes_room_and_goes_on_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidgen_core.runner.scheduler.DOWNLOADS", 1)
+    slow = RemoteError("download_slow", kind=ErrorKind.NETWORK, rate=3, least=4096, host="cdn.invalid")
+    bench.provider.fetches = [slow] * 8 + [None]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+    assert len(bench.provider.fetched) == 9
+
+
+def test_a_download_that_stays_too_slow_ends_in_a_sentence(bench: Bench) -> None:
+    bench.provider.fetches = [RemoteError("download_slow", kind=ErrorKind.NETWORK, rate=3, least=4096, host="x")]
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, FAILED)
+
+    assert (ended.failure.code, ended.failure.kind) == ("download_slow", ErrorKind.FILE)
+    assert len(bench.provider.sent) == 1

@@ -7,8 +7,19 @@ from typing import Any, Final
 
 from vidgen_core.app.orders import Plan
 from vidgen_core.app.views import Refusal, Step, StepName
-from vidgen_core.errors import ErrorKind, Refused
-from vidgen_core.models import AttemptState, Charge, LogLevel, Mode, Money, Shot, Task, TaskStatus
+from vidgen_core.errors import ErrorKind, InputError, Refused
+from vidgen_core.models import (
+    LINK_NOT_UNDERSTOOD,
+    AttemptState,
+    Charge,
+    LogLevel,
+    Mode,
+    Money,
+    Shot,
+    Task,
+    TaskStatus,
+)
+from vidgen_core.providers.links import resolve
 from vidgen_core.settings import KeySettings
 from vidgen_core.store import NewTask, Tx
 
@@ -18,6 +29,8 @@ REOPENABLE: Final = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
 RECONCILE: Final = "reconcile"
 #: The code of a failure of our own: the remote job goes on without us.
 INTERNAL_ERROR: Final = "internal_error"
+#: Failures that another link of the same result would mend.
+_LINK_LOST: Final = frozenset({"link_expired", "link_missing", "link_refused", "download_failed"})
 #: Failures after which the remote job may still be running or be done.
 _OPEN_KINDS: Final = frozenset({ErrorKind.TIMEOUT, ErrorKind.SUBMIT_UNKNOWN, ErrorKind.NETWORK})
 
@@ -33,16 +46,20 @@ def steps(task: Task, cost: Money | None) -> tuple[Step, ...]:
         return ()
     found = [Step(name=name) for name in _free_steps(task)]
     free = cost is not None and not cost.amount
-    again = Step(name=StepName.SUBMIT_AGAIN, free=free, money=None if free else cost, asks=_in_doubt(task))
+    asks = _in_doubt(task) or _link_unknown(task)
+    again = Step(name=StepName.SUBMIT_AGAIN, free=free, money=None if free else cost, asks=asks)
     return (*found, again)
 
 
 def _free_steps(task: Task) -> list[StepName]:
     kind = task.failure.kind if task.failure else None
     if _can_download(task):
-        return [StepName.DOWNLOAD_AGAIN]
+        lost = task.failure is not None and task.failure.code in _LINK_LOST and task.provider is not Mode.LOCAL
+        return [StepName.DOWNLOAD_AGAIN, StepName.ENTER_LINK] if lost else [StepName.DOWNLOAD_AGAIN]
     if task.provider is Mode.LOCAL:
         return []
+    if _link_unknown(task):
+        return [StepName.LOOK_AGAIN, StepName.ENTER_LINK]
     if _in_doubt(task):
         return [StepName.LOOK_AGAIN, StepName.ADOPT]
     broke = task.failure is not None and task.failure.code == INTERNAL_ERROR
@@ -60,6 +77,11 @@ def _in_doubt(task: Task) -> bool:
     return lost or given_up
 
 
+def _link_unknown(task: Task) -> bool:
+    """Its video is made and paid for, and only its link is not known."""
+    return task.failure is not None and task.failure.code == LINK_NOT_UNDERSTOOD and task.remote_id is not None
+
+
 def _can_download(task: Task) -> bool:
     failed_of_file = task.failure is not None and task.failure.kind is ErrorKind.FILE
     return task.status is TaskStatus.FAILED and failed_of_file and task.remote_id is not None
@@ -69,7 +91,7 @@ def retry(tx: Tx, task: Task, confirm: bool) -> Refusal | None:
     """Whether it may be queued again for a new attempt; the queueing itself is done for all at once."""
     if task.status not in REOPENABLE:
         return refuse(task, "task_not_retryable")
-    if _may_have_been_accepted(tx, task) and not confirm:
+    if (_may_have_been_accepted(tx, task) or _link_unknown(task)) and not confirm:
         return refuse(task, "may_be_paid_twice")
     return None
 
@@ -108,6 +130,32 @@ def download_again(tx: Tx, task: Task) -> Refusal | None:
         return refuse(task, "task_moved_on")
     _note(tx, "downloading_again", task)
     return None
+
+
+def enter_link(tx: Tx, task: Task, link: str) -> Task:
+    """Let the runner fetch the result of a job from a link that a person knows.
+
+    :raises Refused: task_without_job, task_moved_on
+    :raises InputError: result_link_invalid
+    """
+    if (
+        task.status not in REOPENABLE
+        or task.attempt_id is None
+        or task.remote_id is None
+        or task.provider is Mode.LOCAL
+    ):
+        raise Refused("task_without_job", status=task.status.value)
+    url = resolve(link, tx.attempts.get(task.attempt_id).base_url or "http:")
+    if url is None:
+        raise InputError("result_link_invalid")
+    moved = tx.tasks.move(
+        task.id, TaskStatus.DOWNLOADING, attempt_id=task.attempt_id, result_url=url, progress=None, stage=None
+    )
+    if not moved:
+        raise Refused("task_moved_on", shot=task.shot, take=task.take)
+    tx.attempts.update(task.attempt_id, state=AttemptState.SUCCEEDED)
+    _note(tx, "link_entered", task)
+    return tx.tasks.get(task.id)
 
 
 def adopt(tx: Tx, task: Task, remote_id: str) -> Task:

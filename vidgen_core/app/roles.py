@@ -130,6 +130,7 @@ ACTS: Final[dict[str, frozenset[str]]] = {
             "retry",
             "look_again",
             "download_again",
+            "enter_link",
             "adopt",
             "adopt_new",
             "confirm_price",

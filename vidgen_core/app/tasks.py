@@ -277,6 +277,17 @@ class Tasks:
         self._app.runner.wake()
         return adopted
 
+    def enter_link(self, task_id: int, link: str) -> Task:
+        """Fetch the result of a job that ended from a link that a person knows; free.
+
+        :raises Refused: ``task_without_job`` (status), ``task_moved_on`` (shot, take)
+        :raises InputError: ``result_link_invalid``
+        """
+        with self._app.store.write() as tx:
+            task = recovery.enter_link(tx, tx.tasks.get(task_id), link)
+        self._app.runner.wake()
+        return task
+
     def adopt_new(
         self, shot_id: int, provider: Mode, remote_id: str, model: str | None = None, key: str | None = None
     ) -> Task:

@@ -230,6 +230,7 @@ class StepName(StrEnum):
 
     LOOK_AGAIN = "look_again"
     DOWNLOAD_AGAIN = "download_again"
+    ENTER_LINK = "enter_link"
     ADOPT = "adopt"
     SUBMIT_AGAIN = "submit_again"
 

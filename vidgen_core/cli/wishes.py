@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command("cancel", help="cli.help.cancel")(cancel)
     app.command("delete", help="cli.help.delete")(delete)
     app.command("adopt", help="cli.help.adopt")(adopt)
+    app.command("link", help="cli.help.link")(enter_link)
 
 
 def retry(
@@ -163,6 +164,23 @@ def adopt(
             task = app.tasks.adopt_new(found.id, chosen, remote_id, model)
         session.answer(task_shape(task, where.name, session.text))
         session.say("cli.adopted", shot=task.shot, take=task.take, id=task.id)
+
+
+def enter_link(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="cli.argument.link_task")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="cli.argument.link_url")],
+    project: ProjectOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    session = Session(project, as_json)
+    with session.open() as app:
+        from vidgen_core.exporting.task_shape import task_shape
+
+        where = session.existing_project(app)
+        [known] = _wanted(app, where, [task], every=None)
+        linked = app.tasks.enter_link(known, url)
+        session.answer(task_shape(linked, where.name, session.text))
+        session.say("cli.linked", shot=linked.shot, take=linked.take)
 
 
 def _in_doubt(app: Vidgen, shot: Shot, provider: Mode) -> list[Task]:

@@ -19,6 +19,10 @@ from vidgen_core.store import NewTake, Tx
 
 #: Downloads that may break before the task fails; each goes on where the last one stopped.
 FETCH_TRIES = 6
+#: Downloads that may be too slow before the task fails; each makes room for others and goes on later.
+SLOW_TRIES = 12
+#: What another try cannot mend.
+FINAL = frozenset({"download_too_large", "link_refused"})
 #: Fresh links asked for before the task fails.
 LINK_TRIES = 3
 #: Seconds by which a length may differ without being doubted.
@@ -165,6 +169,11 @@ async def _broken(
             lambda tx: records.log(tx, LogLevel.WARNING, "disk_wait", task, cause=error.code, **error.params)
         )
         return Next(DISK_WAIT, Lane.LOCAL)
+    if error.code in FINAL:
+        return await _fail(held, ctx, error)
+    if error.code == "download_slow" and held.slow_fetches < SLOW_TRIES:
+        held.slow_fetches += 1
+        return Next(back_off(ctx.settings().runner, held.slow_fetches, longest=LONGEST_BEFORE_POLL), Lane.LOCAL)
     held.fetch_errors += 1
     settings = ctx.settings().runner
     bad_bytes = isinstance(error, FileError)
@@ -199,7 +208,8 @@ async def _renew_link(held: Held, ctx: Context, job: RemoteJob, error: VidgenErr
 async def _fail(held: Held, ctx: Context, error: VidgenError) -> Next | None:
     """The video was made and cannot be brought home: fetching it again stays free."""
     charged = held.attempt.charge if held.attempt else Charge.UNKNOWN
-    code = error.code if error.kind is ErrorKind.FILE else "download_failed"
+    own = error.kind is ErrorKind.FILE or error.code == "download_slow"
+    code = error.code if own else "download_failed"
     host = urlsplit(held.task.result_url or "").hostname or ""
     params = {**failure_of(error).params, "host": host}
     failure = Failure(kind=ErrorKind.FILE, code=code, params=params, retryable=True, charged=charged)

@@ -52,6 +52,7 @@ def _open(title: str, task_id: int) -> None:
 def _drawer(task_id: int) -> None:
     _refreshed(task_id)
     if sign_in.may(Role.MAKER):
+        _entering(task_id)
         _adopting(task_id)
 
 
@@ -114,6 +115,26 @@ _ACTS: Final[dict[StepName, Callable[[list[int]], None]]] = {
     StepName.DOWNLOAD_AGAIN: bulk.download_again,
     StepName.SUBMIT_AGAIN: bulk.ask_retry,
 }
+
+
+def _entering(task_id: int) -> None:
+    """A form for the link of a finished video whose place in the answer was not understood."""
+    visit = here()
+    if not any(step.name is StepName.ENTER_LINK for step in visit.app.tasks.steps(visit.app.tasks.get(task_id))):
+        return
+    t = visit.t
+    box = st.expander(t("shots.link_title"), icon=":material/movie:", expanded=True)
+    with box.form("history_link_form", border=False):
+        st.text_input(t("shots.link"), key="history_link", placeholder="https://…/video.mp4")
+        st.caption(t("shots.link_help"))
+        st.form_submit_button(t("shots.link_act"), key="history_link_act", on_click=_enter, args=(task_id,))
+
+
+@answered
+def _enter(task_id: int) -> None:
+    visit = here()
+    task = visit.app.tasks.enter_link(task_id, st.session_state["history_link"])
+    tell(visit.t("shots.link_entered", shot=task.shot, take=take_label(task)), ":material/movie:")
 
 
 def _adopting(task_id: int) -> None:

@@ -276,6 +276,24 @@ def _adopt(task_id: int) -> None:
     st.rerun()
 
 
+def ask_for_link(task_id: int) -> None:
+    """A dialog that names the result of a finished job of which no link could be read."""
+    dialogs.ask(here().t("shots.link_title"), _link_form, task_id)
+
+
+def _link_form(task_id: int) -> None:
+    t = here().t
+    st.caption(t("shots.link_help"))
+    st.text_input(t("shots.link"), key=f"link_{task_id}", placeholder="https://…/video.mp4")
+    st.button(t("shots.link_act"), key=f"link_act_{task_id}", type="primary", on_click=_enter_link, args=(task_id,))
+
+
+@answered
+def _enter_link(task_id: int) -> None:
+    here().app.tasks.enter_link(task_id, st.session_state.get(f"link_{task_id}", ""))
+    st.rerun()
+
+
 def ask_to_submit_again(task_id: int, step: Step) -> None:
     """A dialog before something that may be paid twice."""
     t = here().t

@@ -13,7 +13,7 @@ from vidgen_core.models import Take, Task
 from vidgen_core.ui import bulk, confirm_price, history
 from vidgen_core.ui.acts import unheard
 from vidgen_core.ui.session import Visit, answered, here, tell
-from vidgen_core.ui.shot_dialogs import ask_for_remote_id, ask_to_submit_again, show_facts
+from vidgen_core.ui.shot_dialogs import ask_for_link, ask_for_remote_id, ask_to_submit_again, show_facts
 
 #: Of the component.
 KEY: Final = "takes_told"
@@ -111,6 +111,8 @@ def _take_step(visit: Visit, task: Task, name: object) -> None:
         return
     if step.name is StepName.ADOPT:
         ask_for_remote_id(task.id)
+    if step.name is StepName.ENTER_LINK:
+        ask_for_link(task.id)
     if step.asks:
         ask_to_submit_again(task.id, step)
     tasks = visit.app.tasks

@@ -36,6 +36,7 @@ from vidgen_core.server.api.shapes.tasks import (
     GenerateAnswer,
     GenerateBody,
     IdsBody,
+    LinkBody,
     OutcomeAnswer,
     PriceAnswer,
     PriceBody,
@@ -190,6 +191,12 @@ def get_attempts(app: App, t: Words, task_id: PathId) -> list[AttemptAnswer]:
     """Every submission of a task and what is known of its money."""
     goes_on = app.tasks.get(task_id).status in LIVE
     return [AttemptAnswer.of(attempt, t, goes_on=goes_on) for attempt in app.tasks.attempts(task_id)]
+
+
+@router.post("/{task_id}/link", responses=errors(404, 409))
+def enter_link(app: App, t: Words, task_id: PathId, body: LinkBody) -> TaskAnswer:
+    """Say where the result of this task's job is; it is fetched from there: free."""
+    return _answer(app, t, app.tasks.enter_link(task_id, body.url))
 
 
 @router.post("/{task_id}/adopt", responses=errors(404, 409))

@@ -149,6 +149,12 @@ class AdoptBody(Body):
     remote_id: Word
 
 
+class LinkBody(Body):
+    """Where the result of a finished job is."""
+
+    url: Word
+
+
 class AdoptNewBody(AdoptBody):
     """A remote job that exists already and becomes a new take of a shot."""
 

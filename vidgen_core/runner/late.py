@@ -1,66 +1,166 @@
-"""Jobs nobody waits for any more, looked at now and then: what was paid for is still taken in."""
+"""Jobs nobody waits for any more, looked at now and then: what was paid for is still taken in.
+
+Every attempt that a provider has accepted is followed to its end for a day, also when its task was sent again or has ended
+with another attempt: its result is then a further take of the shot. Whoever was looked at the longest time ago is next.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 
 from vidgen_core.errors import RemoteError
-from vidgen_core.models import Attempt, AttemptState, Charge, Task, TaskStatus
+from vidgen_core.models import Attempt, AttemptState, Charge, LogLevel, Task, TaskStatus
 from vidgen_core.providers.base import RemoteState, RemoteStatus
 from vidgen_core.runner import records
 from vidgen_core.runner.context import Context, Held, job_of
-from vidgen_core.store import Tx
+from vidgen_core.store import NewTask, Tx
+
+logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at jobs that are late.
 EVERY = 120.0
 #: How long after giving up a job is still looked at.
-FOR = timedelta(hours=24)
-#: Jobs looked at in one round.
+FOR: Final = timedelta(hours=24)
+#: Jobs looked at in one round, and at once.
 ROUND = 50
+AT_ONCE = 8
+#: Seconds that one look may take.
+LONGEST_LOOK = 60.0
+
+_ENDED_WITHOUT: Final = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
+_HELD: Final = frozenset({TaskStatus.PROCESSING, TaskStatus.DOWNLOADING})
 
 
-async def look(ctx: Context) -> list[Held]:
-    """Ask after abandoned jobs; returns the tasks whose result has come in, now ``downloading``."""
-    arrived = []
-    for task, attempt in await ctx.read(lambda tx: _abandoned(tx, ctx)):
+@dataclass
+class LateJobs:
+    """Who was looked at when."""
+
+    ctx: Context
+    #: Round of the last look by attempt; those that are not in it were not looked at in this run.
+    _looked: dict[int, int] = field(default_factory=dict)
+    _round: int = 0
+
+    async def look(self) -> AsyncIterator[Held]:
+        """Ask after those whose turn it is; the tasks whose result has come in, now ``downloading``."""
+        late = await self.ctx.read(self._late)
+        self._round += 1
+        open_ = {attempt.id for _, attempt in late}
+        self._looked = {id_: at for id_, at in self._looked.items() if id_ in open_}
+        late.sort(key=lambda one: (self._looked.get(one[1].id, 0), one[1].id))
+        late = late[:ROUND]
+        self._looked |= dict.fromkeys((attempt.id for _, attempt in late), self._round)
+        gate = asyncio.Semaphore(AT_ONCE)
+        for look in asyncio.as_completed([self._look_at(task, attempt, gate) for task, attempt in late]):
+            held = await look
+            if held is not None:
+                yield held
+
+    def _late(self, tx: Tx) -> list[tuple[Task, Attempt]]:
+        since, found = self.ctx.clock() - FOR, []
+        for mode, provider in self.ctx.providers.items():
+            if provider.repeatable_submit:
+                continue
+            accepted = [
+                attempt
+                for attempt in tx.attempts.open(mode)
+                if attempt.remote_id is not None and (_last(attempt) or since) >= since
+            ]
+            tasks = {task.id: task for task in tx.tasks.even_deleted({attempt.task_id for attempt in accepted})}
+            found += [
+                (tasks[attempt.task_id], attempt)
+                for attempt in accepted
+                if attempt.task_id in tasks and _is_late(tasks[attempt.task_id], attempt)
+            ]
+        return found
+
+    async def _look_at(self, task: Task, attempt: Attempt, gate: asyncio.Semaphore) -> Held | None:
+        """One job; whatever it answers, the others are looked at all the same."""
         held = Held(task, attempt)
-        state = await _ask(held, ctx, attempt)
-        if state is None:
-            continue
+        try:
+            async with gate:
+                async with asyncio.timeout(LONGEST_LOOK):
+                    state = await self.ctx.provider(held).poll(job_of(task, attempt), self.ctx.key(held))
+                return await self._take_note(held, state)
+        except (RemoteError, TimeoutError) as error:
+            logger.info("late job %s of task %s: %s", attempt.remote_id, task.id, error)
+        except Exception:
+            logger.exception("late job %s of task %s", attempt.remote_id, task.id)
+        return None
+
+    async def _take_note(self, held: Held, state: RemoteState) -> Held | None:
+        now, attempt = self.ctx.clock(), held.attempt
+        assert attempt is not None
         if state.status is RemoteStatus.SUCCEEDED and state.url:
-            if await ctx.writer.do(lambda tx, held=held, state=state: records.arrive(tx, held, state, ctx.clock())):  # type: ignore[misc]
-                arrived.append(held)
-        elif state.status in (RemoteStatus.FAILED, RemoteStatus.CANCELLED):
-            await ctx.writer.do(lambda tx, attempt=attempt, state=state: _close(tx, attempt, state, ctx.clock()))  # type: ignore[misc]
-    return arrived
-
-
-async def _ask(held: Held, ctx: Context, attempt: Attempt) -> RemoteState | None:
-    try:
-        return await ctx.provider(held).poll(job_of(held.task, attempt), ctx.key(held))
-    except RemoteError:
+            return await self.ctx.writer.do(lambda tx: _arrive(tx, held, attempt, state, now))
+        if state.status in (RemoteStatus.FAILED, RemoteStatus.CANCELLED):
+            await self.ctx.writer.do(lambda tx: _close(tx, attempt, state, now))
         return None
 
 
-def _abandoned(tx: Tx, ctx: Context) -> list[tuple[Task, Attempt]]:
-    since = ctx.clock() - FOR
-    found = []
-    for mode, provider in ctx.providers.items():
-        if provider.own_pace is not None:
-            continue
-        for attempt in tx.attempts.open(mode):
-            if attempt.state is not AttemptState.ABANDONED or attempt.remote_id is None:
-                continue
-            if attempt.ended_at is None or attempt.ended_at < since:
-                continue
-            task = tx.tasks.get(attempt.task_id)
-            if task.status in (TaskStatus.FAILED, TaskStatus.CANCELLED) and task.attempt_id == attempt.id:
-                found.append((task, attempt))
-    return found[:ROUND]
+def _last(attempt: Attempt) -> datetime | None:
+    return attempt.ended_at or attempt.accepted_at or attempt.intent_at
+
+
+def _is_late(task: Task, attempt: Attempt) -> bool:
+    """Whether nobody else follows an attempt: a runner does as long as its task is held with it."""
+    if attempt.state not in (AttemptState.ABANDONED, AttemptState.ACCEPTED):
+        return False
+    return task.attempt_id != attempt.id or task.status not in _HELD
+
+
+def _arrive(tx: Tx, held: Held, attempt: Attempt, state: RemoteState, now: datetime) -> Held | None:
+    """The result of a late job is its task's own, unless that has gone on without it: then a further take's."""
+    task = next(iter(tx.tasks.even_deleted({held.task.id})), None)
+    fresh = tx.attempts.get(attempt.id)
+    if task is None or fresh.state is not attempt.state or not _is_late(task, fresh):
+        return None
+    if task.attempt_id == fresh.id and task.status in _ENDED_WITHOUT:
+        # What was paid for is shown, also when its task was deleted meanwhile.
+        tx.tasks.restore([task.id])
+        found = Held(tx.tasks.get(task.id), fresh)
+    else:
+        found = _further_take(tx, task, fresh)
+    return found if records.arrive(tx, found, state, now) else None
+
+
+def _further_take(tx: Tx, task: Task, attempt: Attempt) -> Held:
+    """A task of its own for an attempt whose task has gone on without it; its money goes along."""
+    new = NewTask(
+        project_id=task.project_id,
+        shot_id=task.shot_id,
+        provider=attempt.provider,
+        model=attempt.model,
+        params=task.params,
+        status=TaskStatus.PENDING,
+        output=task.output,
+        cost=attempt.cost,
+    )
+    [further] = tx.tasks.add([new])
+    tx.attempts.hand_over(attempt.id, further.id)
+    # The same steps as every task: the table of transitions knows no way around them.
+    tx.tasks.move(further.id, TaskStatus.QUEUED)
+    tx.tasks.move(
+        further.id,
+        TaskStatus.PROCESSING,
+        attempt_id=attempt.id,
+        remote_id=attempt.remote_id,
+        submitted_at=attempt.accepted_at,
+    )
+    records.retell_cost(tx, task.id)
+    held = Held(tx.tasks.get(further.id), tx.attempts.get(attempt.id))
+    records.log(tx, LogLevel.INFO, "task_late_further", held.task, of=task.take)
+    return held
 
 
 def _close(tx: Tx, attempt: Attempt, state: RemoteState, now: datetime) -> None:
     """A late job has failed on the other side: nothing more will come of it."""
+    if tx.attempts.get(attempt.id).state is not attempt.state:
+        return
     charge = state.charge or (state.failure.charged if state.failure else Charge.UNKNOWN)
     cost = state.cost if state.cost is not None and state.cost.amount else attempt.cost
     tx.attempts.update(

@@ -59,6 +59,7 @@ class Scheduler:
         self._times: dict[str, float] = {}
         self._downloads = asyncio.Semaphore(DOWNLOADS)
         self._late: asyncio.Task[None] | None = None
+        self._late_jobs = late.LateJobs(ctx)
         #: Tasks to be looked at again as soon as their step is done.
         self._asked: set[int] = set()
         self._at_once = asyncio.Event()
@@ -401,8 +402,11 @@ class Scheduler:
 
     async def _late_round(self) -> None:
         try:
-            for held in await late.look(self._ctx):
+            async for held in self._late_jobs.look():
                 self._hold(held, Lane.LOCAL, 0.0)
+        except Exception:
+            # The next round asks again; nothing of this one is lost.
+            logger.exception("looking for late jobs")
         finally:
             self._late = None
 

@@ -101,6 +101,15 @@ class Attempts(Subject):
         self.tx.run(_PRESENT, {"the_task": task_id, "attempt_id": attempt.id})
         return attempt
 
+    def hand_over(self, attempt_id: int, task_id: int) -> None:
+        """Let an attempt be another task's, as its latest; the line of the ledger stays the same one."""
+        task = self.tx.run(_COUNT, {"the_task": task_id, "rev": self.tx.rev}).one_or_none()
+        if task is None:
+            raise NotFound("task_not_found", id=task_id)
+        moved = {"task_id": task_id, "number": task.attempts, "rev": self.tx.rev}
+        self.tx.run(_UPDATE, {"the_attempt": attempt_id, **moved})
+        self.tx.run(_PRESENT, {"the_task": task_id, "attempt_id": attempt_id})
+
     def update(self, attempt_id: int, **columns: Any) -> None:
         """Write what became known. Raises NotFound attempt_not_found."""
         values = dict(only(columns, _EDITABLE))

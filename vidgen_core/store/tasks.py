@@ -237,6 +237,11 @@ class Tasks(Subject):
         found = {row.id: _task(row) for row in self.tx.run(_MANY, {"ids": listed(ids)})}
         return [found[task_id] for task_id in ids if task_id in found]
 
+    def even_deleted(self, ids: Collection[int]) -> list[Task]:
+        """As ``many``, with those that were deleted."""
+        found = {row.id: _task(row) for row in self.tx.run(_EVEN_DELETED, {"ids": listed(ids)})}
+        return [found[task_id] for task_id in ids if task_id in found]
+
     def _in_order(self, query: Select[Any]) -> list[Task]:
         return self.many(list(self.tx.run(query).scalars()))
 
@@ -516,6 +521,7 @@ _THE_TASK: Final = tasks.c.id == bindparam("the_task", type_=Integer)
 _NOTE: Final = update(tasks).where(_THE_TASK)
 _MOVES: Final = {status: _move_to(status) for status in TaskStatus}
 _MANY: Final = _SHOWN.where(among(tasks.c.id, bindparam("ids")), _ALIVE)
+_EVEN_DELETED: Final = _SHOWN.where(among(tasks.c.id, bindparam("ids")))
 _REVS_OF_SHOTS: Final = (
     select(tasks.c.id, tasks.c.shot_id, tasks.c.rev, shots.c.number.label("shot"))
     .join_from(tasks, shots, shots.c.id == tasks.c.shot_id)

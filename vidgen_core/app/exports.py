@@ -180,9 +180,18 @@ class Exports:
 
     # --- in the background
 
-    def start(self, project_id: int, kind: Format, options: Options | None = None, *, language: str = "en") -> Export:
+    def start(
+        self,
+        project_id: int,
+        kind: Format,
+        options: Options | None = None,
+        *,
+        language: str = "en",
+        drafts_here: bool = True,
+    ) -> Export:
         """Begin an export into the data home's folder of exports and return at once.
 
+        :param drafts_here: whether a draft may be written into the folder of drafts, where this machine has it
         :raises Refused: export_nothing_chosen
         :raises InputError: pattern_invalid
         :raises FileError: export_files_gone
@@ -198,7 +207,7 @@ class Exports:
                 id=uuid.uuid4().hex[:12],
                 project_id=project_id,
                 format=kind,
-                path=str(self._target(project, kind, wish)),
+                path=str(self._target(project, kind, wish, drafts_here=drafts_here)),
                 started_at=datetime.now(UTC),
             )
         )
@@ -208,10 +217,16 @@ class Exports:
             self._pool.submit(self._carry_out, work, wish, language)
         return work.export
 
-    def _target(self, project: Project, kind: Format, options: Options) -> Path:
+    def _target(self, project: Project, kind: Format, options: Options, *, drafts_here: bool) -> Path:
         """A name that is free; nothing that was exported is ever replaced."""
         drafts = Path(options.drafts_folder).expanduser()
-        if kind is Format.JIANYING and options.drafts_folder and drafts.is_absolute() and drafts.is_dir():
+        if (
+            drafts_here
+            and kind is Format.JIANYING
+            and options.drafts_folder
+            and drafts.is_absolute()
+            and drafts.is_dir()
+        ):
             return drafts
         ending = "zip" if kind is Format.JIANYING or (kind in LISTS and _is_zip(options)) else kind.value
         what = {Format.JIANYING: "-jianying"}.get(kind, f"-{options.rows}" if kind in LISTS else "")

@@ -234,12 +234,28 @@ class _Noun:
         def guarded(*args: Any, **kwargs: Any) -> Any:
             require(self._visitor, least)
             self._house.ask(is_look=least is Role.VIEWER)
-            answer = value(*args, **kwargs)
+            if least is Role.VIEWER:
+                return value(*args, **kwargs)
+            bound = inspect.signature(value).bind(*args, **kwargs)
+            if self._visitor.role is Role.OWNER and self._visitor.is_local:
+                answer = value(*args, **kwargs)
+            else:
+                answer = self._within_reach(verb, value, bound)
             if not quiet and self._visitor.name is not None:
-                self._note(verb, inspect.signature(value).bind(*args, **kwargs).arguments)
+                self._note(verb, bound.arguments)
             return answer
 
         return guarded
+
+    def _within_reach(self, verb: str, value: Callable[..., Any], bound: inspect.BoundArguments) -> Any:
+        """Carry a verb out for somebody who may not name every folder of this machine."""
+        from vidgen_core.app.reach import Reach
+        from vidgen_core.importing.plan import ImportPlan
+
+        reach = Reach(self._app)
+        reach.confine(self._noun, verb, bound.arguments)
+        answer = value(*bound.args, **bound.kwargs)
+        return reach.without_strangers(answer) if isinstance(answer, ImportPlan) else answer
 
     def _note(self, verb: str, arguments: dict[str, Any]) -> None:
         with self._app.store.write() as tx:

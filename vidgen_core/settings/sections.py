@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from vidgen_core.locations import Locations
 from vidgen_core.models import VIDEO_MODES, WRITING, Mode, Payee, payee
-from vidgen_core.settings.values import Filled, Ratio, Section, WebAddress, names_in, tail, wrong
+from vidgen_core.settings.values import Filled, Ratio, Section, WebAddress, names_in, paths_in, tail, wrong
 
 #: What a file name pattern may name.
 PATTERN_FIELDS: Final = frozenset({"project", "shot", "take", "provider", "model", "created", "chosen"})
@@ -457,6 +457,25 @@ class SharingSettings(Section):
         return SecretStr(value)
 
 
+class AccessSettings(Section):
+    """What people may reach who do not sit at this machine."""
+
+    path_roots: str = ""
+    """Folders of this machine that everybody who signs in may name, one a line or as a JSON list; only an owner at this machine names others."""
+
+    @field_validator("path_roots")
+    @classmethod
+    def _must_be_absolute(cls, listed: str) -> str:
+        if not all(path.is_absolute() for path in paths_in(listed)):
+            raise wrong("absolute_paths")
+        return listed
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders, as paths."""
+        return paths_in(self.path_roots)
+
+
 class Settings(BaseSettings):
     """All settings; build them with ``load_settings`` or ``SettingsFile``."""
 
@@ -496,6 +515,8 @@ class Settings(BaseSettings):
     """The language model that proposes storyboards and writes prompts."""
     sharing: SharingSettings = SharingSettings()
     """Who may use this installation from another machine."""
+    access: AccessSettings = AccessSettings()
+    """What people may reach who do not sit at this machine."""
 
     @field_validator("mode")
     @classmethod

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -22,6 +25,19 @@ def tail(secret: str) -> str:
 def names_in(listed: str) -> tuple[str, ...]:
     """What stands in a list with commas."""
     return tuple(name.strip() for name in listed.split(",") if name.strip())
+
+
+def paths_in(listed: str) -> tuple[Path, ...]:
+    """The folders of a list: one a line, with commas or the system's separator of paths between them, or as JSON."""
+    text = listed.strip()
+    if text.startswith("["):
+        try:
+            parts = [str(part) for part in json.loads(text)]
+        except ValueError:
+            raise wrong("json") from None
+    else:
+        parts = re.split(rf"[\n,{re.escape(os.pathsep)}]", text)
+    return tuple(Path(part.strip()).expanduser() for part in parts if part.strip())
 
 
 def wrong(reason: str, **params: Any) -> PydanticCustomError:

@@ -26,6 +26,7 @@ def show(visit: Visit) -> None:
             form.text(f"{_SECTION}.{people}")
     form.text(f"{_SECTION}.allowed_hosts", placeholder="studio.example")
     form.text(f"{_SECTION}.trusted_proxies", placeholder="10.0.0.5, 172.16.0.0/12")
+    form.text("access.path_roots", placeholder="/srv/pictures, /srv/drafts")
     form.show_end()
     if way != "oidc":
         for role in reversed(Role):

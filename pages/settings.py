@@ -134,6 +134,7 @@ def runner(visit: Visit) -> None:
     with right:
         form.toggle("runner.retry_on_fail")
         form.number("runner.max_retries")
+        form.toggle("runner.retry_unknown_failures")
         form.number("runner.backoff_base", step=1.0)
         form.number("runner.backoff_max", step=10.0)
     form.show_end()

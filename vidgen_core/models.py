@@ -177,6 +177,12 @@ class Failure(Frozen):
     retryable: bool = False
     charged: Charge = Charge.UNKNOWN
 
+    @property
+    def provider_message(self) -> str | None:
+        """The provider's own words, without secrets; None where it said nothing."""
+        said = self.params.get("said")
+        return said if isinstance(said, str) and said.strip() else None
+
 
 class Project(Frozen):
     """A film in the making; owns shots."""

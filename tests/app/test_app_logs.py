@@ -8,9 +8,10 @@ import json
 
 import pytest
 
-from vidgen_core.app import Vidgen, words_of
+from vidgen_core.app import Vidgen
 from vidgen_core.errors import ErrorKind
 from vidgen_core.locale import get_text
+from vidgen_core.locale.log_lines import log_sentence
 from vidgen_core.models import LogLevel, LogLine, Project
 
 
@@ -23,7 +24,7 @@ def line(app: Vidgen, project: Project) -> LogLine:
 
 
 def test_a_cause_is_put_into_words(line: LogLine) -> None:
-    sentence = words_of(line, get_text("en"))
+    sentence = log_sentence(get_text("en"), line)
 
     assert "1.0" in sentence
     assert "There is no API key for KIE" in sentence
@@ -33,7 +34,7 @@ def test_an_unknown_cause_stays_readable(app: Vidgen) -> None:
     with app.store.write() as tx:
         tx.log.add(LogLevel.ERROR, "task_failed", shot="1.0", take=1, kind=ErrorKind.NETWORK.value, cause="E42")
 
-    assert "E42" in words_of(app.log.page(None)[0], get_text("zh"))
+    assert "E42" in log_sentence(get_text("zh"), app.log.page(None)[0])
 
 
 def test_new_lines_are_followed(app: Vidgen, line: LogLine) -> None:

@@ -17,8 +17,10 @@ COMPLETED, FAILED, CANCELLED = TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStat
 WAITING = RemoteState(status=RemoteStatus.RUNNING, stage=WAITING_FOR_CONFIRMATION)
 
 
-def remote_failure(kind: ErrorKind, charged: Charge = Charge.UNKNOWN) -> RemoteState:
-    failure = Failure(kind=kind, code=str(kind), charged=charged)
+def remote_failure(
+    kind: ErrorKind, charged: Charge = Charge.UNKNOWN, *, passing: bool = True, said: str = ""
+) -> RemoteState:
+    failure = Failure(kind=kind, code=str(kind), charged=charged, retryable=passing, params={"said": said})
     return RemoteState(status=RemoteStatus.FAILED, failure=failure)
 
 
@@ -77,12 +79,55 @@ def test_what_the_provider_gave_back_is_not_counted(bench: Bench) -> None:
 
 @pytest.mark.parametrize("kind", [ErrorKind.MODERATION, ErrorKind.PARAMETER])
 def test_a_result_refused_for_its_content_is_not_bought_again(bench: Bench, kind: ErrorKind) -> None:
-    bench.provider.polls = [remote_failure(kind)]
+    bench.provider.polls = [remote_failure(kind, passing=False)]
     [task] = bench.queue()
     bench.start()
 
     assert bench.wait(task, FAILED).failure.kind is kind
     assert len(bench.provider.sent) == 1
+
+
+def test_a_job_that_failed_for_a_reason_nobody_knows_is_not_bought_again(bench: Bench) -> None:
+    bench.provider.polls = [remote_failure(ErrorKind.PROVIDER, passing=False, said="the moon was in the way")]
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, FAILED)
+
+    assert len(bench.provider.sent) == 1
+    assert ended.failure.provider_message == "the moon was in the way"
+
+
+def test_a_setting_allows_one_more_try_after_an_unknown_failure(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDGEN_RUNNER__RETRY_UNKNOWN_FAILURES", "true")
+    bench.provider.polls = [remote_failure(ErrorKind.PROVIDER, passing=False, said="the moon was in the way")]
+    [task] = bench.queue()
+    bench.start()
+
+    bench.wait(task, FAILED)
+
+    assert len(bench.provider.sent) == 2
+
+
+def test_two_tasks_that_fail_with_the_same_unknown_words_hold_the_rest_of_the_batch(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDGEN_RUNNER__MAX_CONCURRENT", "1")
+    bench.provider.polls = [remote_failure(ErrorKind.PROVIDER, passing=False, said=f"no luck (id {n})") for n in (1, 2)]
+    tasks = bench.queue(6)
+    bench.start()
+
+    wait_until(bench.hold)
+    for task in tasks[:2]:
+        bench.wait(task, FAILED)
+    bench.stop()
+
+    hold = bench.hold()
+    assert hold is not None
+    assert (hold["code"], hold["params"]["said"]) == ("lane_same_words", "no luck (id 2)")
+    assert not hold["by_itself"]
+    assert len(bench.provider.sent) == 2
+    assert [bench.task(task).status for task in tasks[2:]] == [TaskStatus.QUEUED] * 4
 
 
 def test_retrying_can_be_switched_off(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

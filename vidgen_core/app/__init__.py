@@ -4,7 +4,6 @@
 """
 
 from vidgen_core.app.drawing import Character, References
-from vidgen_core.app.logs import words_of
 from vidgen_core.app.vidgen import Vidgen
 from vidgen_core.app.views import (
     BalanceDifference,
@@ -57,5 +56,4 @@ __all__ = [
     "Step",
     "StepName",
     "Vidgen",
-    "words_of",
 ]

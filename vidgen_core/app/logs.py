@@ -8,31 +8,15 @@ import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, Literal
 
-from vidgen_core.errors import ErrorKind
-from vidgen_core.locale.log_lines import ENDED_LINE
 from vidgen_core.models import LogLine
 from vidgen_core.store import LogFilter
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
-    from vidgen_core.locale import Text
 
 EVERY: Final = LogFilter()
 #: Lines read at once while exporting.
 _BLOCK: Final = 5_000
-
-
-def words_of(line: LogLine, text: Text) -> str:
-    """A line in the reader's language; a ``cause`` in it, which is the code of an error, becomes that error's sentence."""
-    params = dict(line.params)
-    cause = params.get("cause")
-    if isinstance(cause, str):
-        detail = params.get("detail")
-        about = detail if isinstance(detail, dict) else params
-        if text.has(f"error.{cause}"):
-            spoken = text.ended if line.code == ENDED_LINE else text.error
-            params["cause"] = spoken(params.get("kind", ErrorKind.PROVIDER), cause, about)
-    return text(f"log.{line.code}", **params)
 
 
 class Logs:

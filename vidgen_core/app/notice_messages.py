@@ -96,7 +96,7 @@ def of_batch(end: BatchEnd, t: Text) -> Notice:
 
 
 def _item(take: str, failure: Failure | None, t: Text) -> Item:
-    return Item(take=take, error=t.failure(failure) if failure else None)
+    return Item(take=take, error=t.told(failure) if failure else None)
 
 
 def _listed(name: str, part: Part, t: Text) -> list[str]:

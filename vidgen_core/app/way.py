@@ -224,7 +224,7 @@ def walk_line(t: Text, walk: Walk) -> str:
 
 def why_unfilmed(t: Text, one: Unfilmed) -> str:
     """The reason as a sentence."""
-    return t.failure(one.failure) if one.failure else t(f"way.why.{one.why}")
+    return t.told(one.failure) if one.failure else t(f"way.why.{one.why}")
 
 
 def _ranked(numbers: dict[str, tuple[int, int, int]], shots: int, lacks_what: dict[str, str]) -> list[WayStep]:

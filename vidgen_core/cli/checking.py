@@ -42,7 +42,12 @@ def _connection_shape(session: Session, mode: Mode, connection: Connection) -> d
     from vidgen_core.exporting.task_shape import money_shape
 
     failure = connection.failure
-    error = failure and {"kind": failure.kind.value, "code": failure.code, "message": session.text.failure(failure)}
+    error = failure and {
+        "kind": failure.kind.value,
+        "code": failure.code,
+        "message": session.text.failure(failure),
+        "provider_message": failure.provider_message,
+    }
     return {
         "provider": mode.value,
         "ok": connection.ok,
@@ -54,7 +59,7 @@ def _connection_shape(session: Session, mode: Mode, connection: Connection) -> d
 
 def _show_connection(session: Session, mode: Mode, connection: Connection) -> None:
     if connection.failure is not None:
-        session.err.print(f"{mode.value}: {session.text.failure(connection.failure)}", markup=False, soft_wrap=True)
+        session.err.print(f"{mode.value}: {session.text.told(connection.failure)}", markup=False, soft_wrap=True)
         return
     unknown = session.text("cli.balance_unknown")
     balance = session.text.money(connection.balance, False) if connection.balance else unknown

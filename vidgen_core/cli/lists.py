@@ -115,7 +115,7 @@ def _task_row(session: Session, task: Task) -> tuple[str, ...]:
 
     percent = f" {task.progress} %" if task.progress is not None and not task.file else ""
     state = f"{STATUS_ICONS[task.status]} {session.text.status(task.status)}{percent}"
-    result = task.file or (session.text.failure(task.failure) if task.failure else "")
+    result = task.file or (session.text.told(task.failure) if task.failure else "")
     return str(task.id), task.label, state, f"{task.provider}/{task.model}", result
 
 
@@ -143,20 +143,22 @@ def logs(
 
 def _print(session: Session, lines: list[LogLine]) -> None:
     """One line each; followed by a machine, each is one JSON object."""
-    from vidgen_core.app import words_of
+    from vidgen_core.locale.log_lines import log_sentence
 
     for line in lines:
         if session.as_json:
             sys.stdout.write(json.dumps(_line_shape(session, line), ensure_ascii=False) + "\n")
         else:
             moment = line.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-            session.out.print(f"{moment} {line.level:<7} {words_of(line, session.text)}", markup=False, soft_wrap=True)
+            session.out.print(
+                f"{moment} {line.level:<7} {log_sentence(session.text, line)}", markup=False, soft_wrap=True
+            )
     sys.stdout.flush()
 
 
 def _line_shape(session: Session, line: LogLine) -> dict[str, object]:
-    from vidgen_core.app import words_of
     from vidgen_core.exporting.task_shape import iso
+    from vidgen_core.locale.log_lines import log_sentence
 
     task = None if line.task_id is None else str(line.task_id)
     return {
@@ -166,7 +168,7 @@ def _line_shape(session: Session, line: LogLine) -> dict[str, object]:
         "task": task,
         "code": line.code,
         "params": line.params,
-        "text": words_of(line, session.text),
+        "text": log_sentence(session.text, line),
     }
 
 

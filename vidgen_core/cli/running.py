@@ -142,7 +142,7 @@ class _View:
     def tell(self, task: Task) -> None:
         """A line about a task that has ended; it stays when the bars are gone."""
         text = self._session.text
-        result = task.file or (text.failure(task.failure) if task.failure else "")
+        result = task.file or (text.told(task.failure) if task.failure else "")
         line = f"{task.label} {text.status(task.status)} {result}"
         self._progress.console.print(line, markup=False, soft_wrap=True)
 

@@ -144,7 +144,7 @@ class Session:
         """The sentence of an error, or of a hold, which has its sentence in the log."""
         if not self.text.has(f"error.{code}") and self.text.has(f"log.{code}"):
             return self.text(f"log.{code}", **params)
-        return self.text.ended("parameter", code, params)
+        return self.text.with_words(self.text.ended("parameter", code, params), params)
 
     def answer(self, value: Any) -> None:
         """The machine's answer, if one was asked for."""

@@ -65,7 +65,7 @@ def _row(line: DisputeLine, t: Text, clean: Callable[[str], str]) -> dict[str, A
         "currency": attempt.cost.currency if attempt.cost else None,
         "charge": attempt.charge.value,
         "error_kind": failure.kind.value if failure else None,
-        "error": t.failure(failure) if failure else None,
+        "error": t.told(failure) if failure else None,
         "answer": clean(attempt.evidence) if attempt.evidence else None,
     }
 

@@ -59,7 +59,7 @@ def _row(task: Task, t: Text) -> dict[str, Any]:
         "attempts": task.attempts,
         "remote_id": task.remote_id,
         "error_kind": failure.kind.value if failure else None,
-        "error": t.failure(failure) if failure else None,
+        "error": t.told(failure) if failure else None,
         "cost": float(task.cost.amount) if task.cost else None,
         "currency": task.cost.currency if task.cost else None,
         "file": task.file,

@@ -41,6 +41,7 @@ def error_shape(task: Task, text: Text) -> dict[str, Any] | None:
         "kind": failure.kind.value,
         "code": failure.code,
         "message": text.failure(failure),
+        "provider_message": failure.provider_message,
         "retryable": failure.retryable,
         "charged": failure.charged.value,
     }

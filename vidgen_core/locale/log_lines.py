@@ -18,24 +18,33 @@ _SCREEN: Final = "log.page."
 
 
 def log_sentence(t: Text, line: LogLine) -> str:
-    """A line's text; a code without a sentence of its own has an error's, or speaks for itself."""
+    """A line's text; a code without a sentence of its own has an error's, or speaks for itself.
+
+    What a provider said stands behind it in quotation marks.
+    """
+    return t.with_words(_sentence(t, line), line.params).replace("\n", " ")
+
+
+def _sentence(t: Text, line: LogLine) -> str:
     params = _spoken(t, line)
     if t.has(f"{_SENTENCES}{line.code}"):
         return t(f"{_SENTENCES}{line.code}", **params)
     if t.has(f"error.{line.code}"):
-        return t.error("provider", line.code, params)
+        return t.error("provider", line.code, line.params)
     return " · ".join([line.code, *(f"{name}={value}" for name, value in line.params.items())])
 
 
 def _spoken(t: Text, line: LogLine) -> dict[str, Any]:
     """The params with their codes put into words: ``cause`` is an error, ``provider`` a mode, ``output`` what is made."""
     params = line.params
-    spoken = dict(params)
+    spoken = {name: t.amount(value) for name, value in params.items()}
     if "cause" in params:
         inner = params.get("detail")
         filled = inner if isinstance(inner, dict) else params
         say = t.ended if line.code == ENDED_LINE else t.error
-        spoken["cause"] = say(params.get("kind", "provider"), str(params["cause"]), filled)
+        cause, kind = str(params["cause"]), params.get("kind", "provider")
+        known = t.has(f"error.{cause}")
+        spoken["cause"] = say(kind, cause, filled) if known else f"{t(f'error.kind.{kind}')} ({cause})"
     if params.get("output") == Output.IMAGE:
         spoken["shot"] = t("pictures.of_shot", shot=params.get("shot"))
     if params.get("provider") in set(Mode):

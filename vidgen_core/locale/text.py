@@ -130,7 +130,9 @@ class Text:
         return self._of_error(last if self.has(last) else id_, params)
 
     def _of_error(self, id_: str, params: Mapping[str, Any]) -> str:
-        filled = {name: self._amount(value) for name, value in params.items()}
+        inner = params.get("detail")
+        params = {**inner, **params} if isinstance(inner, Mapping) else params
+        filled = {name: self.amount(value) for name, value in params.items()}
         for name, area in (("reason", "reason"), ("cause", "error"), ("provider", "mode")):
             if self.has(spoken := f"{area}.{params.get(name)}"):
                 filled[name] = self(spoken, **params)
@@ -143,7 +145,7 @@ class Text:
             raise KeyError(f"error.{code}")
         return f"error.kind.{kind}"
 
-    def _amount(self, value: Any) -> Any:
+    def amount(self, value: Any) -> Any:
         """A ``Money`` as the store keeps it, written for people; everything else as it is."""
         if isinstance(value, Mapping) and value.keys() == Money.model_fields.keys():
             return self.money(Money.model_validate(value), estimated=False)
@@ -156,6 +158,18 @@ class Text:
         """
         sentence = self.error if goes_on else self.ended
         return sentence(failure.kind, failure.code, failure.params)
+
+    def told(self, failure: Failure, *, goes_on: bool = False) -> str:
+        """The same, with the provider's own words beneath it."""
+        return self.with_words(self.failure(failure, goes_on=goes_on), failure.params)
+
+    def with_words(self, sentence: str, params: Mapping[str, Any]) -> str:
+        """A sentence of ours, and beneath it what the provider said, where the params hold it."""
+        inner = params.get("detail")
+        said = params.get("said") or (inner.get("said") if isinstance(inner, Mapping) else None)
+        if not isinstance(said, str) or not said.strip() or said in sentence:
+            return sentence
+        return f"{sentence}\n{self('common.said', said=said.strip())}"
 
     def status(self, status: TaskStatus) -> str:
         return self(f"status.{status.value}")

@@ -32,7 +32,10 @@ async def after(held: Held, ctx: Context, error: Exception, lane: Lane) -> Next 
     task = held.task
     logger.error("step of task %s", task.id, exc_info=error)
     name = error.code if isinstance(error, VidgenError) else type(error).__name__
-    ctx.writer.post(lambda tx: records.log(tx, LogLevel.ERROR, "step_broken", task, cause=failure_of(error).code))
+    known = failure_of(error)
+    ctx.writer.post(
+        lambda tx: records.log(tx, LogLevel.ERROR, "step_broken", task, cause=known.code, detail=known.params)
+    )
     count = _count(held, ctx, name)
     try:
         if task.status is TaskStatus.PROCESSING and following.overdue(held, ctx):

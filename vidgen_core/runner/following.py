@@ -83,8 +83,12 @@ async def give_up(held: Held, ctx: Context) -> Next | None:
         try:
             stopped = await ctx.provider(held).cancel(job, ctx.key(held))
         except Exception as error:  # noqa: BLE001 — a person no longer waits, whatever the other side does
-            code = failure_of(error).code
-            ctx.writer.post(lambda tx: records.log(tx, LogLevel.WARNING, "cancel_unheard", held.task, cause=code))
+            known = failure_of(error)
+            ctx.writer.post(
+                lambda tx: records.log(
+                    tx, LogLevel.WARNING, "cancel_unheard", held.task, cause=known.code, detail=known.params
+                )
+            )
     await ctx.writer.do(lambda tx: records.give_up(tx, held, ctx.clock(), stopped=stopped))
     return None
 
@@ -155,7 +159,9 @@ async def _poll_failed(held: Held, ctx: Context, error: RemoteError) -> Next | N
     task, count = held.task, held.poll_errors
     if count in (1, 5, 25):
         ctx.writer.post(
-            lambda tx: records.log(tx, LogLevel.WARNING, "poll_failed", task, cause=error.code, count=count)
+            lambda tx: records.log(
+                tx, LogLevel.WARNING, "poll_failed", task, cause=error.code, detail=error.params, count=count
+            )
         )
     slower = 2 ** min(count, 4) if error.kind is ErrorKind.RATE_LIMIT else min(1 + count / 4, 4)
     usual = _delay(held, ctx)
@@ -213,14 +219,23 @@ async def time_out(held: Held, ctx: Context) -> Next | None:
 
 
 async def _failed(held: Held, ctx: Context, state: RemoteState) -> Next | None:
-    """The remote side gave up: a new attempt where that may help, within ``max_retries``."""
+    """The remote side gave up: a new attempt for a reason known to be passing, within ``max_retries``.
+
+    Anything else may be the provider's answer to what was sent, and the same order again is money again.
+    """
     assert held.attempt is not None
     await ctx.provider(held).release(job_of(held.task, held.attempt))
     failure = state.failure or _blank_failure(state)
     settings = ctx.settings().runner
     charge = state.charge or (failure.charged if held.attempt.cost else Charge.NONE)
     tries = await ctx.read(lambda tx: _failures(tx, held.task.id)) + 1
-    if failure.kind in PASSING and settings.retry_on_fail and tries <= settings.max_retries:
+    free = ctx.provider(held).repeatable_submit
+    unknown = failure.kind is ErrorKind.PROVIDER and not failure.retryable and not free
+    if unknown and failure.provider_message:
+        ctx.lanes.failed_alike(held.task.provider, held.task.model, held.task.id, failure.provider_message)
+    passing = failure.retryable or (free and failure.kind in PASSING)
+    once = unknown and settings.retry_unknown_failures and tries == 1
+    if (passing or once) and settings.retry_on_fail and tries <= settings.max_retries:
         delay = back_off(settings, tries)
         kept = failure.model_copy(update={"charged": charge})
         await ctx.writer.do(
@@ -269,7 +284,7 @@ async def _not_understood(held: Held, ctx: Context, state: RemoteState) -> Next 
 def _blank_failure(state: RemoteState) -> Failure:
     """A job that ended without a reason."""
     code = "remote_cancelled" if state.status is RemoteStatus.CANCELLED else "remote_failed"
-    return Failure(kind=ErrorKind.PROVIDER, code=code, retryable=True, charged=Charge.UNKNOWN)
+    return Failure(kind=ErrorKind.PROVIDER, code=code, charged=Charge.UNKNOWN)
 
 
 def _failures(tx: Tx, task_id: int) -> int:
@@ -299,7 +314,10 @@ async def _reconcile(held: Held, ctx: Context, attempt: Attempt) -> Next | None:
     failure = Failure(
         kind=ErrorKind.SUBMIT_UNKNOWN,
         code="submit_unknown",
-        params={"cause": attempt.failure.code if attempt.failure else "submit_interrupted"},
+        params={
+            **(attempt.failure.params if attempt.failure else {}),
+            "cause": attempt.failure.code if attempt.failure else "submit_interrupted",
+        },
         charged=Charge.UNKNOWN,
     )
     await ctx.writer.do(lambda tx: records.fail(tx, held, failure, ctx.clock()))

@@ -6,6 +6,7 @@ end by themselves (a back-off has an ``until``, missing keys appear), others wai
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +19,8 @@ from vidgen_core.store import Tx
 
 #: Failures in a row with the same code before the lane waits for a person.
 SAME_FAILURES = 3
+#: Tasks that failed with the same words, which nobody knows, before the lane waits for a person.
+SAME_WORDS = 2
 
 
 class Hold(Frozen):
@@ -42,6 +45,8 @@ class Lanes:
         self._holds: dict[Mode, Hold] = {}
         self._misses: dict[Mode, int] = {}
         self._same: dict[Mode, tuple[str, int]] = {}
+        #: What providers said of jobs that failed for a reason nobody knows, and of which tasks.
+        self._words: dict[Mode, dict[str, set[int]]] = {}
         #: Changes on their way into the store, which until then knows less than we do.
         self._unwritten: dict[Mode, Future[Any]] = {}
 
@@ -57,6 +62,7 @@ class Lanes:
             if kept is None:
                 if self._holds.pop(mode, None) is not None:
                     self._same.pop(mode, None)
+                    self._words.pop(mode, None)
             elif mode not in self._holds:
                 self._holds[mode] = Hold.model_validate(kept)
 
@@ -122,18 +128,32 @@ class Lanes:
         """The provider answered."""
         self._misses.pop(mode, None)
 
-    def refused_alike(self, mode: Mode, model: str, code: str) -> None:
+    def refused_alike(self, mode: Mode, model: str, code: str, about: Mapping[str, Any]) -> None:
         """Count equal refusals in a row; too many of them are a wrong setting, not bad luck of one shot."""
         cause = f"{model}:{code}"
         before, count = self._same.get(mode, (cause, 0))
         count = count + 1 if before == cause else 1
         self._same[mode] = (cause, count)
         if count >= SAME_FAILURES:
-            self.hold(mode, "lane_same_failure", by_itself=False, provider=mode.value, model=model, cause=code)
+            told: dict[str, Any] = {"provider": mode.value, "model": model, "cause": code, "detail": dict(about)}
+            self.hold(mode, "lane_same_failure", by_itself=False, **told)
+
+    def failed_alike(self, mode: Mode, model: str, task_id: int, said: str) -> None:
+        """Count tasks that failed with the same unknown words: two are enough not to buy the rest of the batch."""
+        words = f"{model}:{_without_numbers(said)}"
+        tasks = self._words.setdefault(mode, {}).setdefault(words, set())
+        tasks.add(task_id)
+        if len(tasks) >= SAME_WORDS:
+            self.hold(mode, "lane_same_words", by_itself=False, provider=mode.value, model=model, said=said)
 
     def accepted(self, mode: Mode) -> None:
         """An order was taken: the settings are good."""
         self._same.pop(mode, None)
+
+
+def _without_numbers(said: str) -> str:
+    """Words without the ids and numbers that differ from job to job."""
+    return " ".join(word.lower() for word in said.split() if not any(map(str.isdigit, word)))
 
 
 def _name(mode: Mode) -> str:

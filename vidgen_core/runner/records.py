@@ -249,7 +249,7 @@ def lose_answer(tx: Tx, held: Held, failure: Failure, evidence: str | None, now:
     )
     tx.tasks.note(work.task.id, stage="reconcile", charge=Charge.UNKNOWN if attempt.cost else Charge.NONE)
     work.task = tx.tasks.get(work.task.id)
-    log(tx, LogLevel.WARNING, "submit_unknown", work.task, cause=failure.code)
+    log(tx, LogLevel.WARNING, "submit_unknown", work.task, cause=failure.code, detail=failure.params)
     _take_over(tx, held, work)
 
 
@@ -275,7 +275,8 @@ def requeue(
         _name_cost(tx, work, cost)
     due = now + timedelta(seconds=delay) if delay > 0 else None
     if _move(tx, work, TaskStatus.QUEUED, due_at=due, remote_id=None, progress=None, stage=None) and failure:
-        log(tx, LogLevel.WARNING, "task_again", work.task, cause=failure.code, seconds=round(delay))
+        known = {"kind": failure.kind.value, "cause": failure.code, "detail": failure.params}
+        log(tx, LogLevel.WARNING, "task_again", work.task, seconds=round(delay), **known)
     _take_over(tx, held, work)
 
 

@@ -188,7 +188,7 @@ async def refused(held: Held, ctx: Context, error: Exception) -> Next | None:
         if tries < OVERLOADED_TRIES:
             return await _requeue(held, ctx, error, back_off(settings, tries + 1, error.retry_after))
     if error.kind is ErrorKind.PARAMETER:
-        ctx.lanes.refused_alike(mode, held.task.model, error.code)
+        ctx.lanes.refused_alike(mode, held.task.model, error.code, error.params)
     return await _fail(held, ctx, error)
 
 

@@ -49,6 +49,7 @@ class TaskError(TypedDict):
     kind: str
     code: str
     message: str
+    provider_message: str | None
     retryable: bool
     charged: str
 

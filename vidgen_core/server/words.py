@@ -49,6 +49,7 @@ def status_of(error: VidgenError) -> int:
 
 def envelope(connection: HTTPConnection, error: VidgenError, status: int | None = None) -> JSONResponse:
     """``{"error": {"kind", "message"}}``."""
-    message = text_of(connection).ended(error.kind, error.code, error.params)
+    text = text_of(connection)
+    message = text.with_words(text.ended(error.kind, error.code, error.params), error.params)
     content = {"error": {"kind": error.kind.value, "message": message}}
     return JSONResponse(content, status or status_of(error), headers={"Cache-Control": "no-store"})

@@ -82,6 +82,8 @@ class RunnerSettings(Section):
     """Whether failures that may pass are tried again by themselves."""
     max_retries: int = Field(default=2, ge=0, le=20)
     """How often one task may be tried again by itself."""
+    retry_unknown_failures: bool = False
+    """Whether a job that failed for a reason nobody knows is ordered, and paid, once more by itself."""
     takes_per_shot: int = Field(default=3, ge=1, le=5)
     """How many takes one click on Generate makes."""
     backoff_base: float = Field(default=5.0, gt=0, allow_inf_nan=False)

@@ -135,7 +135,7 @@ def _connection(t: Text, status: Status) -> None:
         return
     age = t.ago(status.connection_age or 0)
     if not connection.ok:
-        why = t.failure(connection.failure) if connection.failure else ""
+        why = t.told(connection.failure) if connection.failure else ""
         st.badge(_dot(t("shell.not_connected")), color="red", help=f"{why} ({age})")
         return
     balance = f" · {t.money(connection.balance, estimated=False)}" if connection.balance else ""
@@ -293,7 +293,8 @@ def _troubles(visit: Visit, status: Status) -> None:
         if budget_bar.is_of_budget(hold):
             budget_bar.held(visit, str(hold["code"]), hold.get("params") or {}, mode)
             continue
-        why = t.error(ErrorKind.PROVIDER, str(hold.get("code")), _in_words(t, mode, hold.get("params") or {}))
+        params = hold.get("params") or {}
+        why = t.with_words(t.error(ErrorKind.PROVIDER, str(hold.get("code")), _in_words(t, mode, params)), params)
         with st.container(horizontal=True, vertical_alignment="center", key=f"lane_{mode}"):
             st.warning(t("shell.lane_held", mode=mode_label(t, mode), why=why), icon=":material/front_hand:")
             if sign_in.may(Role.MAKER):

@@ -89,7 +89,7 @@ def _summary(visit: Visit, task: Task) -> None:
             st.image(picture, width=96, alt=t("tasks.reference", shot=task.shot))
         st.markdown(plain(task.params.prompt) or f":gray[{t('tasks.no_prompt')}]", width="stretch")
     if task.failure:
-        st.error(plain(t.failure(task.failure)), icon=STATUS_ICONS[task.status])
+        st.error(plain(t.told(task.failure)), icon=STATUS_ICONS[task.status])
 
 
 # --- ways on
@@ -170,7 +170,7 @@ def _attempt(t: Text, attempt: Attempt, *, opened: bool, goes_on: bool) -> None:
             st.badge(t(f"tasks.attempt_state.{attempt.state}"), icon=icon, color=colour)
             st.markdown(_charge(t, attempt), width="content")
         if attempt.failure:
-            st.markdown(f":red[{plain(t.failure(attempt.failure, goes_on=goes_on))}]")
+            st.markdown(f":red[{plain(t.told(attempt.failure, goes_on=goes_on))}]")
         if attempt.remote_id:
             st.caption(t("tasks.remote_id"))
             st.code(attempt.remote_id, language=None, wrap_lines=True)

@@ -288,7 +288,7 @@ def ask(mode: Mode, secret: str | None, name: str = "") -> tuple[bool, str]:
 def connection_line(t: Text, connection: Connection) -> str:
     """Whether a key works, what it failed on, and the balance: one line."""
     if not connection.ok:
-        why = plain(t.failure(connection.failure)) if connection.failure else ""
+        why = plain(t.told(connection.failure)) if connection.failure else ""
         return t("settings.test_failed", why=why)
     if connection.balance is None:
         return t("settings.test_ok_no_balance")

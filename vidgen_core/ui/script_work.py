@@ -166,7 +166,7 @@ def _failures(t: Text, view: ScriptView) -> None:
     for piece in view.pieces:
         # What the budget has stopped is said once for all pieces.
         if piece.failure is not None and not stopped_by_budget(piece.failure):
-            why = t.failure(piece.failure)
+            why = t.told(piece.failure)
             st.caption(
                 f":material/error: {t('script.piece_failed', first=piece.first_line, last=piece.last_line, why=why)}"
             )

@@ -82,7 +82,8 @@ def show_told() -> None:
 
 def sentence(error: VidgenError) -> str:
     """What was wrong and what to do, in the visitor's language."""
-    return here().t.ended(error.kind, error.code, error.params)
+    t = here().t
+    return t.with_words(t.ended(error.kind, error.code, error.params), error.params)
 
 
 def answered(callback: Callable[P, None]) -> Callable[P, None]:

@@ -176,7 +176,7 @@ def _row(t: Text, task: Task, key_label: str, at: datetime) -> dict[str, Any]:
         "status": [status_label(t, task.status)],
         "progress": _progress(task),
         "prompt": task.params.prompt,
-        "error": t.failure(task.failure) if task.failure else "",
+        "error": t.told(task.failure) if task.failure else "",
         "provider": f"{mode_label(t, task.provider)} · {task.model}",
         "attempts": task.attempts,
         "key": key_label,

@@ -204,7 +204,7 @@ def _ended(looking: Looking, task: Task) -> dict[str, Any]:
         "label": take_label(task),
         "state": task.status.value,
         "menu": _task_menu(looking, task),
-        "why": t.failure(task.failure) if task.failure else "",
+        "why": t.told(task.failure) if task.failure else "",
         "steps": [[step.name, step_label(t, step)] for step in steps],
     }
 

@@ -150,7 +150,7 @@ def check_connection(app: App, t: Words, provider: Mode, body: TestBody | None =
     """Ask the provider whether a key works and what is left on it: free."""
     found = app.checks.test(provider, body.secret if body else None)
     failure = found.failure
-    error = failure and ErrorDetail(kind=failure.kind, message=t.failure(failure))
+    error = failure and ErrorDetail(kind=failure.kind, message=t.told(failure))
     balance = found.balance and Cost(
         amount=float(found.balance.amount), currency=found.balance.currency, estimated=False
     )

@@ -31,6 +31,8 @@ class TaskError(Answer):
     kind: str
     code: str
     message: str
+    provider_message: str | None
+    """The provider's own words, without secrets."""
     retryable: bool
     charged: str
 
@@ -231,7 +233,7 @@ class AttemptAnswer(Answer):
             if cost
             else None,
             charge=attempt.charge,
-            error=t.failure(attempt.failure, goes_on=goes_on) if attempt.failure else None,
+            error=t.told(attempt.failure, goes_on=goes_on) if attempt.failure else None,
             intent_at=iso(attempt.intent_at),
             accepted_at=iso(attempt.accepted_at),
             ended_at=iso(attempt.ended_at),

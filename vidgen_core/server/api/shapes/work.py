@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from vidgen_core.app import Imported, RowNote, Status, words_of
+from vidgen_core.app import Imported, RowNote, Status
 from vidgen_core.app.exports import Export
 from vidgen_core.exporting.film import Format
 from vidgen_core.exporting.task_shape import iso
 from vidgen_core.locale import Text
+from vidgen_core.locale.log_lines import log_sentence
 from vidgen_core.models import LogLine, Project
 from vidgen_core.server.api.shapes.base import Answer, Body, Name, Yes
 from vidgen_core.server.under import address
@@ -171,5 +172,5 @@ class LogAnswer(Answer):
             level=line.level,
             task=None if line.task_id is None else str(line.task_id),
             code=line.code,
-            text=words_of(line, t),
+            text=log_sentence(t, line),
         )

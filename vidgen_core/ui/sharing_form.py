@@ -13,6 +13,7 @@ from vidgen_core.ui.session import Visit, answered, here, tell
 from vidgen_core.ui.settings_form import Form, label, variable
 
 _SECTION: Final = "sharing"
+_ACCESS: Final = "access"
 
 
 def show(visit: Visit) -> None:
@@ -26,7 +27,7 @@ def show(visit: Visit) -> None:
             form.text(f"{_SECTION}.{people}")
     form.text(f"{_SECTION}.allowed_hosts", placeholder="studio.example")
     form.text(f"{_SECTION}.trusted_proxies", placeholder="10.0.0.5, 172.16.0.0/12")
-    form.text("access.path_roots", placeholder="/srv/pictures, /srv/drafts")
+    form.text(f"{_ACCESS}.path_roots", placeholder="/srv/pictures, /srv/drafts")
     form.show_end()
     if way != "oidc":
         for role in reversed(Role):

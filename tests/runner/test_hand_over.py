@@ -85,7 +85,7 @@ def test_a_click_that_may_have_been_taken_is_looked_for_as_long_as_the_person_ne
         seen.append(order.sent)
         if len(seen) < 4:
             raise captcha(Delivery.REFUSED)
-        return (Found(remote_id="canvas", at=datetime.now(UTC), model="scripted"),)
+        return (Found(remote_id="canvas", at=datetime.now(UTC), model="scripted", exact=True),)
 
     bench.provider.find = find
     [task] = bench.queue()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from doubles import RUNNING, done, wait_until
 from runner_bench import Bench
 
 from vidgen_core.errors import Delivery, ErrorKind, FileError, RemoteError
+from vidgen_core.locale import get_text
 from vidgen_core.models import AttemptState, Charge, TaskStatus
 from vidgen_core.providers.base import Found
 
@@ -166,7 +168,9 @@ def test_a_lost_answer_keeps_its_slot(bench: Bench, monkeypatch: pytest.MonkeyPa
 
 def test_a_lost_answer_is_found_in_the_providers_log(bench: Bench) -> None:
     bench.provider.submits = [lost_answer()]
-    bench.provider.found = (Found(remote_id="found-1", at=datetime.now(UTC), model="scripted"),)
+    mine = Found(remote_id="found-1", at=datetime.now(UTC), model="scripted", prompt=" pan \n left ")
+    others = mine.model_copy(update={"remote_id": "not-mine", "prompt": "pan right"})
+    bench.provider.found = (others, mine)
     [task] = bench.queue()
     bench.start()
 
@@ -176,18 +180,41 @@ def test_a_lost_answer_is_found_in_the_providers_log(bench: Bench) -> None:
     assert len(bench.provider.sent) == 1
 
 
-def test_two_candidates_in_the_log_are_for_a_person(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+FOUND = {"remote_id": "found-x", "model": "scripted", "prompt": "pan left"}
+
+
+@pytest.mark.parametrize(
+    "jobs",
+    [
+        pytest.param([{}, {"remote_id": "found-y"}], id="two of them"),
+        pytest.param([{"prompt": "a colleague's car chase"}], id="another prompt"),
+        pytest.param([{"prompt": None}], id="a log without prompts"),
+        pytest.param([{"prompt": ""}], id="an empty prompt"),
+        pytest.param([{"prompt": "pan left", "model": "another"}], id="another model"),
+        pytest.param([{"late": 3600.0}], id="long after"),
+        pytest.param([{"late": -60.0}], id="before"),
+    ],
+)
+def test_what_is_not_surely_ours_in_the_log_is_for_a_person(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, jobs: list[dict[str, Any]]
+) -> None:
     monkeypatch.setattr("vidgen_core.runner.following.RECONCILE_FOR", 0.0)
     now = datetime.now(UTC)
     bench.provider.submits = [lost_answer()]
-    bench.provider.found = tuple(Found(remote_id=name, at=now, model="scripted") for name in ("x", "y"))
+    bench.provider.found = tuple(
+        Found(at=now + timedelta(seconds=job.pop("late", 0.0)), **{**FOUND, **job}) for job in map(dict, jobs)
+    )
     [task] = bench.queue()
     bench.start()
 
     ended = bench.wait(task, COMPLETED, FAILED)
 
     assert ended.failure is not None
-    assert ended.failure.kind is ErrorKind.SUBMIT_UNKNOWN
+    assert (ended.failure.kind, ended.remote_id) == (ErrorKind.SUBMIT_UNKNOWN, None)
+    fits = [job for job in jobs if "late" not in job and "model" not in job]
+    assert ended.failure.params.get("candidates", []) == [job.get("remote_id", "found-x") for job in fits]
+    said = get_text("en", strict=True).failure(ended.failure)
+    assert all(job.get("remote_id", "found-x") in said for job in fits)
 
 
 def test_three_equal_parameter_errors_hold_the_lane_instead_of_failing_the_batch(bench: Bench) -> None:

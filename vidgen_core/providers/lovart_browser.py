@@ -238,7 +238,8 @@ class LovartBrowser:
             if not taken:
                 await canvas.page.goto(link, wait_until="domcontentloaded")
                 taken = await canvas.until(lambda: _anything(canvas))
-        return (Found(remote_id=link, at=datetime.now(UTC), model=order.model),) if taken else ()
+        # The canvas was made for this order and for no other.
+        return (Found(remote_id=link, at=datetime.now(UTC), model=order.model, exact=True),) if taken else ()
 
     async def release(self, job: RemoteJob) -> None:
         self._quiet.pop(job.remote_id, None)

@@ -276,4 +276,6 @@ def _found(row: Mapping[str, Any]) -> Found | None:
     job, created = books.job_in(row), books.number(row["created_at"])
     if job is None or created is None:
         return None
-    return Found(remote_id=job, at=books.time_of(created), model=str(row["model_name"]))
+    prompt = at(row, "prompt") or books.fact_in(row, "prompt")
+    said = prompt if isinstance(prompt, str) else None
+    return Found(remote_id=job, at=books.time_of(created), model=str(row["model_name"]), prompt=said)

@@ -91,10 +91,15 @@ def booked(rows: Iterable[Any], status: Any, *, cut: bool) -> tuple[Booked, ...]
 
 def job_in(row: Any) -> str | None:
     """The job that a line of the log names, in the line or in its JSON text ``other``."""
+    job = at(row, "task_id") or fact_in(row, "task_id")
+    return job if isinstance(job, str) and job else None
+
+
+def fact_in(row: Any, name: str) -> Any:
+    """What a line of the log says beside its columns, in its JSON text ``other``."""
     other = at(row, "other")
     facts = clean(read_json(other)) if isinstance(other, str) else other
-    job = at(row, "task_id") or (at(facts, "task_id") if isinstance(facts, Mapping) else None)
-    return job if isinstance(job, str) and job else None
+    return at(facts, name) if isinstance(facts, Mapping) else None
 
 
 def oldest(rows: Iterable[Any]) -> datetime | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from vidgen_core.errors import ErrorKind, HandOver, RemoteError
 from vidgen_core.models import LINK_NOT_UNDERSTOOD, Attempt, AttemptState, Charge, Failure, LogLevel
@@ -24,8 +25,13 @@ LONGEST_POLL = 300.0
 LAST_LOOK = 0.05
 #: Polls that may say *done* without naming a link before the task fails.
 BLANK_SUCCESSES = 3
-#: Seconds around a lost answer in which the provider's log is searched.
+#: Seconds around a lost answer in which the provider's log is searched: clocks differ, and a request takes its time.
 WINDOW_BEFORE = 5.0
+WINDOW_AFTER = 335.0
+#: Logs count in whole seconds.
+LOG_SECOND = 1.0
+#: Jobs of a provider's log that are named to a person.
+MOST_NAMED = 5
 #: Seconds after the intent during which the provider's log is asked again before a person is.
 RECONCILE_FOR = 60.0
 #: Seconds between two looks at a task whose request somebody else may have sent.
@@ -292,7 +298,7 @@ def _failures(tx: Tx, task_id: int) -> int:
 
 
 async def _reconcile(held: Held, ctx: Context, attempt: Attempt) -> Next | None:
-    """Look for the job in the provider's own log: exactly one match is ours, anything else is for a person."""
+    """Look for the job in the provider's own log: what is surely ours is taken, anything else is for a person."""
     if held.task.cancel_requested:
         return await give_up(held, ctx)
     intent_at = attempt.intent_at or attempt.created_at
@@ -305,27 +311,65 @@ async def _reconcile(held: Held, ctx: Context, attempt: Attempt) -> Next | None:
     except RemoteError:
         found = ()
     age = (ctx.clock() - intent_at).total_seconds()
+    candidates: list[Found] = []
     if found is not None:
-        candidates = await ctx.read(lambda tx: _unclaimed(tx, attempt, found))
-        if len(candidates) == 1 and (candidates[0].exact or await ctx.read(lambda tx: _alone(tx, attempt))):
-            return await _adopt(held, ctx, candidates[0])
+        candidates = await ctx.read(lambda tx: _candidates(tx, attempt, found))
+        own = _own(held, attempt, candidates)
+        if own is not None and (own.exact or await ctx.read(lambda tx: _alone(tx, attempt))):
+            return await _adopt(held, ctx, own)
         if age < min(RECONCILE_FOR, ctx.settings().runner.max_wait):
             return Next(min(RECONCILE_EVERY, ctx.settings().runner.poll_interval), Lane.REMOTE)
-    failure = Failure(
-        kind=ErrorKind.SUBMIT_UNKNOWN,
-        code="submit_unknown",
-        params={
-            **(attempt.failure.params if attempt.failure else {}),
-            "cause": attempt.failure.code if attempt.failure else "submit_interrupted",
-        },
-        charged=Charge.UNKNOWN,
-    )
+    failure = _for_a_person(attempt, candidates)
     await ctx.writer.do(lambda tx: records.fail(tx, held, failure, ctx.clock()))
     return None
 
 
-def _unclaimed(tx: Tx, attempt: Attempt, found: tuple[Found, ...]) -> list[Found]:
-    return [one for one in found if tx.attempts.by_remote_id(attempt.provider, one.remote_id) is None]
+def _candidates(tx: Tx, attempt: Attempt, found: tuple[Found, ...]) -> list[Found]:
+    """Jobs that nobody here has, of the model and the time of the request; or that bear its reference."""
+    return [
+        one
+        for one in found
+        if (one.exact or _fits(one, attempt)) and tx.attempts.by_remote_id(attempt.provider, one.remote_id) is None
+    ]
+
+
+def _fits(found: Found, attempt: Attempt) -> bool:
+    intent_at = attempt.intent_at or attempt.created_at
+    at = found.at if found.at.tzinfo else found.at.replace(tzinfo=UTC)
+    in_time = -WINDOW_BEFORE - LOG_SECOND <= (at - intent_at).total_seconds() <= WINDOW_AFTER
+    return in_time and found.model in (attempt.model, attempt.sent.get("model"))
+
+
+def _own(held: Held, attempt: Attempt, candidates: list[Found]) -> Found | None:
+    """The one job that is surely ours: it bears our reference, or it alone was ordered with our very prompt.
+
+    A key may be shared, so time and model alone would take somebody else's job.
+    """
+    exact = [one for one in candidates if one.exact]
+    prompts = {_words(str(prompt)) for prompt in (held.task.params.prompt, attempt.sent.get("prompt") or "")} - {""}
+    alike = exact or [one for one in candidates if one.prompt is not None and _words(one.prompt) in prompts]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _words(text: str) -> str:
+    """A prompt without differences of spacing, which logs do not keep."""
+    return " ".join(text.split())
+
+
+def _for_a_person(attempt: Attempt, candidates: list[Found]) -> Failure:
+    """The outcome stays unknown; jobs of the provider's log that may be the one are named."""
+    known = attempt.failure
+    params: dict[str, Any] = {**(known.params if known else {}), "cause": known.code if known else "submit_interrupted"}
+    code = "submit_unknown"
+    if candidates:
+        code = "submit_candidates"
+        named = [f"{one.remote_id} ({one.at:%Y-%m-%d %H:%M:%S} UTC)" for one in candidates[:MOST_NAMED]]
+        params |= {
+            "n": len(candidates),
+            "jobs": ", ".join(named) + (" …" if len(candidates) > MOST_NAMED else ""),
+            "candidates": [one.remote_id for one in candidates[:MOST_NAMED]],
+        }
+    return Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code=code, params=params, charged=Charge.UNKNOWN)
 
 
 def _alone(tx: Tx, attempt: Attempt) -> bool:

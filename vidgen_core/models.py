@@ -361,6 +361,8 @@ class Take(Frozen):
     height: int
     bytes: int
     sha256: str
+    #: Digest of the video's packets; None for a take from before it was kept.
+    content: str | None = None
     provider: Mode
     model: str
     prompt: str = ""

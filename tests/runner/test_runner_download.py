@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import pytest
 from doubles import done, wait_until
 from runner_bench import Bench
@@ -165,6 +166,40 @@ def test_the_same_bytes_for_another_prompt_are_flagged(bench: Bench) -> None:
         take = tx.takes.of_task(second.id)
     assert take is not None
     assert "same_file" in take.warnings
+
+
+def test_the_same_video_in_another_file_is_flagged(bench: Bench, small_video: Path, tmp_path: Path) -> None:
+    [first] = bench.queue()
+    bench.start()
+    bench.wait(first, COMPLETED)
+    bench.provider.video = remuxed(small_video, tmp_path / "again.mp4")
+    with bench.store.write() as tx:
+        from vidgen_core.store import NewTask
+
+        other = first.params.model_copy(update={"prompt": "zoom out"})
+        [second] = tx.tasks.add([NewTask(first.project_id, first.shot_id, first.provider, first.model, other)])
+
+    bench.wait(second, COMPLETED)
+
+    with bench.store.read() as tx:
+        one, two = tx.takes.of_task(first.id), tx.takes.of_task(second.id)
+    assert one is not None
+    assert two is not None
+    assert one.sha256 != two.sha256
+    assert one.content == two.content
+    assert "same_file" in two.warnings
+
+
+def remuxed(source: Path, target: Path) -> Path:
+    """The same packets in a file with another name and date inside."""
+    with av.open(str(source)) as old, av.open(str(target), "w") as new:
+        new.metadata["comment"] = "job 2"
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(old.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                new.mux(packet)
+    return target
 
 
 def test_a_ratio_that_was_not_asked_for_is_flagged(bench: Bench, tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ def _describe(held: Held, ctx: Context, path: Path) -> NewTake:
         height=facts.height,
         bytes=facts.bytes,
         sha256=digest,
+        content=video.content_digest(path),
         provider=task.provider,
         model=task.model,
         prompt=task.params.prompt,
@@ -150,7 +151,7 @@ def _frame_warning(path: Path, picture: Path | None) -> tuple[str, ...]:
 def _keep(tx: Tx, held: Held, new: NewTake, path: Path) -> None:
     """The take and the end of the task, together."""
     task = held.task
-    twin = tx.takes.twin(new.sha256, new.prompt)
+    twin = tx.takes.twin(new.sha256, new.content, new.prompt)
     warnings = (*new.warnings, "same_file") if twin else new.warnings
     tx.takes.add(dataclasses.replace(new, warnings=warnings))
     records.complete(tx, held, str(path))

@@ -381,6 +381,8 @@ takes = Table(
     Column("height", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
+    # Digest of the video's packets: the same for one video in two files. NULL: a take from before it was kept.
+    Column("content", Text),
     Column("provider", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("prompt", Text, nullable=False),
@@ -394,6 +396,7 @@ takes = Table(
 )
 Index("takes_of_shot", takes.c.shot_id, takes.c.number)
 Index("takes_sha256", takes.c.sha256)
+Index("takes_content", takes.c.content)
 
 #: Pictures that may become a shot's reference image; hidden while the task that drew them is deleted.
 candidates = Table(

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, or_, select, update
 
 from vidgen_core.errors import NotFound
 from vidgen_core.models import Mode, Take
@@ -37,9 +37,12 @@ class NewTake:
     prompt: str = ""
     seed: int | None = None
     warnings: tuple[str, ...] = ()
+    content: str | None = None
 
 
-_EDITABLE = frozenset({"folder", "file", "poster", "seconds", "width", "height", "bytes", "sha256", "warnings"})
+_EDITABLE = frozenset(
+    {"folder", "file", "poster", "seconds", "width", "height", "bytes", "sha256", "content", "warnings"}
+)
 _COLUMNS = [column for column in takes.c if column.name not in ("rev", "was_chosen")]
 _SOURCE = takes.join(tasks, tasks.c.id == takes.c.task_id).join(shots, shots.c.id == takes.c.shot_id)
 _SHOWN = select(*_COLUMNS, (shots.c.chosen_take_id == takes.c.id).label("chosen")).select_from(_SOURCE)
@@ -90,9 +93,12 @@ class Takes(Subject):
     def by_sha256(self, sha256: str) -> list[Take]:
         return self._where(takes.c.sha256 == sha256)
 
-    def twin(self, sha256: str, prompt: str) -> Take | None:
-        """A take with the same bytes that was made from another prompt, if there is one."""
-        query = _SHOWN.where(takes.c.sha256 == sha256, takes.c.prompt != prompt, tasks.c.deleted_at.is_(None))
+    def twin(self, sha256: str, content: str | None, prompt: str) -> Take | None:
+        """A take with the same bytes, or the same video in another file, that was made from another prompt, if there is one."""
+        same = (
+            takes.c.sha256 == sha256 if content is None else or_(takes.c.sha256 == sha256, takes.c.content == content)
+        )
+        query = _SHOWN.where(same, takes.c.prompt != prompt, tasks.c.deleted_at.is_(None))
         row = self.tx.run(query.order_by(takes.c.id).limit(1)).one_or_none()
         return None if row is None else _take(row)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from older_database import without_newest
 from sqlalchemy import create_engine
 from store_contract import (
     CANCELLED,
@@ -236,10 +237,19 @@ def test_a_database_of_before_gets_its_figures_when_it_is_opened(store: Store, t
     with sqlite3.connect(old, isolation_level=None) as connection:
         for name in [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]:
             connection.execute(f"DROP TRIGGER {name}")
-        for table in ("figures_ends", "figures_attempts", "figures_times", "figures_hours", "batches", "shot_counts"):
+        for table in (
+            "figures_ends",
+            "figures_attempts",
+            "figures_times",
+            "figures_hours",
+            "batches",
+            "shot_counts",
+            "sessions",
+        ):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("ALTER TABLE tasks DROP COLUMN queued_at")
         connection.execute("ALTER TABLE attempts DROP COLUMN confirmed_at")
+        without_newest(connection)
         connection.execute("UPDATE alembic_version SET version_num = ?", (migration.down_revision,))
     connection.close()
     engine = create_engine(f"sqlite:///{old}")

@@ -6,6 +6,8 @@ import sqlite3
 from pathlib import Path
 from random import Random
 
+from older_database import without_newest
+
 from vidgen_core.models import GenerationParams, Mode, Output, TaskStatus
 from vidgen_core.store import NewShot, NewTake, NewTask, ShotFilter, Store, Tx
 from vidgen_core.store.tables import SHOT_TRAITS
@@ -111,6 +113,7 @@ def test_a_database_of_before_is_counted_when_it_is_opened(store: Store, tmp_pat
         for name in ("shot_added", "shot_changed", "shot_removed"):
             connection.execute(f"DROP TRIGGER {name}")
         connection.execute("DROP TABLE shot_counts")
+        without_newest(connection)
         connection.execute("UPDATE alembic_version SET version_num = 'writing_money'")
     connection.close()
 

@@ -7,6 +7,7 @@ import sqlite3
 from decimal import Decimal
 from pathlib import Path
 
+from older_database import without_newest
 from store_contract import film, yuan
 
 from vidgen_core.errors import ErrorKind
@@ -78,6 +79,7 @@ def test_a_database_of_before_gets_its_sums_when_it_is_opened(store: Store, tmp_
             connection.execute(f"DROP TRIGGER {name}")
         for table in TABLES:
             connection.execute(f"DELETE FROM {table}")  # noqa: S608
+        without_newest(connection)
         connection.execute("DROP TABLE shot_counts")
         connection.execute("UPDATE alembic_version SET version_num = 'consent'")
     connection.close()

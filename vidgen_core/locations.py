@@ -27,6 +27,11 @@ class Locations:
         return self.home / "vidgen.db"
 
     @property
+    def journal(self) -> Path:
+        """What must be known when the database cannot be written, or is older than what was bought."""
+        return self.home / "vidgen.journal"
+
+    @property
     def runner_lock(self) -> Path:
         return self.home / "runner.lock"
 

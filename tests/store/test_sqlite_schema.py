@@ -16,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, text
 
 from vidgen_core.errors import ErrorKind
 from vidgen_core.models import LIVE, LogLevel, Mode, Output, TaskStatus
@@ -226,3 +226,43 @@ def test_a_database_of_the_first_schema_keeps_its_tasks_and_their_counts(tmp_pat
         assert counts[TaskStatus.QUEUED] == 134
         assert tx.tasks.page(1, TaskFilter(output=Output.VIDEO)).total == 400
         assert tx.shots.page(1, ShotFilter("without_picture"), 5).total == 20
+
+
+def rows_of(table: str) -> str:
+    return f"SELECT * FROM {table} ORDER BY 1"  # noqa: S608
+
+
+def test_ids_that_lie_outside_are_never_used_again(tmp_path: Path) -> None:
+    """A filled database of before keeps its rows, indexes, triggers and counts, and goes on counting."""
+    path = tmp_path / "old.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", "vidgen_core.store:migrations")
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "take_content")
+        for rows in (SHOTS, TEXTS, TASKS):
+            connection.exec_driver_sql(rows)
+        connection.exec_driver_sql(
+            "INSERT INTO attempts (id, project_id, task_id, number, state, provider, model, charge, cost, cost_currency, "
+            "remote_id, rev, created_at) VALUES (7, 1, 3, 1, 'accepted', 'yunwu', 'm', 'estimated', 400000, 'CNY', 'job-7', "
+            "1, 1767225600.0)"
+        )
+        before = [connection.exec_driver_sql(rows_of(table)).all() for table in ("tasks", "attempts")]
+        counted = [connection.exec_driver_sql(rows_of(table)).all() for table in ("task_counts", "spend")]
+    engine.dispose()
+
+    with contextlib.closing(Store.open(path)) as store:
+        for table in ("tasks", "attempts", "log"):
+            assert "AUTOINCREMENT" in schema_of(path, "table")[table]
+        with store.write() as tx:
+            after = [tx.run(text(rows_of(table))).all() for table in ("tasks", "attempts")]
+            assert after == before
+            assert [tx.run(text(rows_of(table))).all() for table in ("task_counts", "spend")] == counted
+            assert tx.attempts.begin(4, Mode.YUNWU, "m", None, None, None, None).id == 8
+        with store.write() as tx:
+            tx.run(text("DELETE FROM attempts WHERE id = 8"))
+            assert tx.attempts.begin(5, Mode.YUNWU, "m", None, None, None, None).id == 9
+    wanted = {name: " ".join(f"CREATE TRIGGER {name} {body}".split()) for name, body in TRIGGERS.items()}
+    assert schema_of(path, "trigger") == wanted

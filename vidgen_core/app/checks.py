@@ -86,6 +86,7 @@ class Checks:
         return [
             _python(),
             *self._store(),
+            *self._generation(),
             self._home(),
             self._space(),
             self._settings(),
@@ -99,6 +100,11 @@ class Checks:
         sqlite = Finding(code="sqlite_wal_bug" if bug else "sqlite", ok=not bug, warning=bug, params=version)
         facts = {name: info[name] for name in ("path", "bytes", "journal_mode", "schema")}
         return sqlite, Finding(code="store", ok=True, params=facts)
+
+    def _generation(self) -> tuple[Finding, ...]:
+        """Whether the queue may hold what was bought already."""
+        doubt = self._app.runner.doubt()
+        return () if doubt is None else (Finding(code=doubt.code, ok=False, params=doubt.params),)
 
     def _home(self) -> Finding:
         home = self._app.locations.home

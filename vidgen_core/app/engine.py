@@ -12,9 +12,11 @@ from filelock import FileLock, Timeout
 
 from vidgen_core.app import budget, canaries
 from vidgen_core.app.views import Status
-from vidgen_core.errors import RunnerBusy, VidgenError
+from vidgen_core.errors import FileError, RunnerBusy, VidgenError
 from vidgen_core.models import OWED, Heartbeat, LogLevel, Mode, Money, TaskStatus
-from vidgen_core.store import Store, TaskFilter, Tx, UnderWay
+from vidgen_core.runner import generation, records
+from vidgen_core.runner.generation import Doubt
+from vidgen_core.store import Journal, Look, Store, TaskFilter, Tx, UnderWay
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
@@ -41,6 +43,7 @@ class Engine:
         self._runner: Runner | None = None
         self._stopping: Runner | None = None
         self._store: Store | None = None
+        self._journal = Journal(app.locations.journal)
         #: How long tasks of a provider have taken, and how many had been completed then: it changes with nothing else.
         self._usual: dict[Mode, tuple[int, float | None]] = {}
 
@@ -157,14 +160,37 @@ class Engine:
         self.wake()
 
     def resume(self) -> None:
-        """Submit again, and forget why lanes were held back."""
+        """Submit again, and forget why lanes were held back.
+
+        Where the database may be older than what was bought, this trusts it from now on: what is queued for paid services
+        is set aside as pending first.
+        """
+        found = self._journal_look()
         with self._app.store.write() as tx:
+            doubt = generation.doubt(tx, found)
+            if doubt is not None:
+                generation.go_on(tx, found.generation, datetime.now(UTC))
+            trusted = records.generation_of(tx)
             tx.state.put(_PAUSED, None)
             for mode in Mode:
                 if tx.state.get(f"lane.{mode}") is not None:
                     tx.state.put(f"lane.{mode}", None)
             tx.log.add(LogLevel.INFO, "resumed")
+        if doubt is not None:
+            self._journal.begin(trusted)
         self.wake()
+
+    def doubt(self) -> Doubt | None:
+        """Why nothing paid is sent from this database: it may be older than what was bought."""
+        found = self._journal_look()
+        with self._app.store.read() as tx:
+            return generation.doubt(tx, found)
+
+    def _journal_look(self) -> Look:
+        try:
+            return self._journal.look()
+        except FileError:
+            return Look(damaged=True)
 
     def stop_unsubmitted(self, project_id: int) -> int:
         """Cancel what was not submitted yet: free. Returns how many."""
@@ -185,8 +211,11 @@ class Engine:
         # A day's limit begins anew at midnight without any change.
         work = ("work", project_id, datetime.now().astimezone().date())
         heartbeat = self._heartbeat()
-        return self._app.asof.ask(work, lambda tx: self._work(tx, project_id)).model_copy(
+        found = self._app.asof.ask(work, lambda tx: self._work(tx, project_id))
+        unwritten = self._runner.unwritten if self._runner is not None else {}
+        return found.model_copy(
             update={
+                "lanes": found.lanes | unwritten,
                 "heartbeat": heartbeat,
                 "alive": heartbeat is not None and _age(heartbeat.at) < ALIVE_SECONDS,
                 "here": self.is_here,

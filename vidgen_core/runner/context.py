@@ -19,7 +19,7 @@ from vidgen_core.runner.pace import PaceBook
 from vidgen_core.runner.thrift import Thrift
 from vidgen_core.runner.writer import Writer
 from vidgen_core.settings import Settings
-from vidgen_core.store import Store, Tx
+from vidgen_core.store import Journal, Store, Tx
 
 T = TypeVar("T")
 
@@ -85,6 +85,7 @@ class Context:
     """The runner's tools."""
 
     store: Store
+    journal: Journal
     writer: Writer
     settings: Callable[[], Settings]
     locations: Locations

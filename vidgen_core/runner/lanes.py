@@ -17,6 +17,8 @@ from vidgen_core.runner.clock import Clock
 from vidgen_core.runner.writer import Writer
 from vidgen_core.store import Tx
 
+#: Code of the hold while the database cannot be written.
+UNWRITABLE = "lane_store_unwritable"
 #: Failures in a row with the same code before the lane waits for a person.
 SAME_FAILURES = 3
 #: Tasks that failed with the same words, which nobody knows, before the lane waits for a person.
@@ -119,6 +121,10 @@ class Lanes:
         self.hold(
             mode, "lane_store_unwritable", until=self._clock() + timedelta(seconds=2 * delay), provider=mode.value
         )
+
+    def unwritten(self) -> dict[Mode, dict[str, Any]]:
+        """Holds for want of a database to write them to, as the store would keep them."""
+        return {mode: one.model_dump(mode="json") for mode, one in self._holds.copy().items() if one.code == UNWRITABLE}
 
     def misses(self, mode: Mode) -> int:
         """Requests in a row that did not get through."""

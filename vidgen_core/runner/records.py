@@ -34,6 +34,8 @@ from vidgen_core.runner.context import Held
 from vidgen_core.settings import Settings
 from vidgen_core.store import Tx
 
+#: The state that keeps the generation a database has seen.
+GENERATION: Final = "generation"
 #: States of an attempt whose request has left and whose remote id nobody knows yet.
 _WITHOUT_ID: Final = frozenset({AttemptState.PREPARING, AttemptState.SENDING, AttemptState.UNKNOWN})
 
@@ -163,8 +165,11 @@ def warn_near(tx: Tx, before: Sequence[money.Standing], after: Sequence[money.St
             )
 
 
-def intend(tx: Tx, held: Held, prepared: Prepared, now: datetime) -> bool:
-    """Put the intent on disk; False when the user has cancelled meanwhile, or somebody else carries the task."""
+def intend(tx: Tx, held: Held, prepared: Prepared, now: datetime, generation: int = 0) -> bool:
+    """Put the intent on disk; False when the user has cancelled meanwhile, or somebody else carries the task.
+
+    :param generation: of the paid order, which the database has seen from now on
+    """
     work = _same(tx, held)
     if work is None or work.task.status is not TaskStatus.PROCESSING or work.task.attempt_id != _attempt(work).id:
         return False
@@ -175,8 +180,20 @@ def intend(tx: Tx, held: Held, prepared: Prepared, now: datetime) -> bool:
         _take_over(tx, held, work)
         return False
     _change_attempt(tx, work, state=AttemptState.SENDING, intent_at=now, sent=prepared.sent)
+    note_generation(tx, generation)
     _take_over(tx, held, work)
     return True
+
+
+def generation_of(tx: Tx) -> int:
+    """The generation that the database has seen; 0 before the first paid order."""
+    return int(tx.state.get(GENERATION) or 0)
+
+
+def note_generation(tx: Tx, generation: int) -> None:
+    """Let the database have seen ``generation``."""
+    if generation > generation_of(tx):
+        tx.state.put(GENERATION, generation)
 
 
 def accept(tx: Tx, held: Held, submission: Submission, now: datetime) -> None:

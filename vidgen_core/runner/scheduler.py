@@ -10,18 +10,19 @@ import os
 import platform
 import time
 from datetime import datetime
+from typing import Any
 
 from vidgen_core.errors import FileError, Superseded
 from vidgen_core.keys import Lease
 from vidgen_core.media.files import ensure_free_space
 from vidgen_core.models import AttemptState, Heartbeat, LogLevel, Mode, Task, TaskStatus
 from vidgen_core.providers.base import Key
-from vidgen_core.runner import canary, faults, late, submitting, thrift
+from vidgen_core.runner import canary, faults, generation, late, records, submitting, thrift
 from vidgen_core.runner.advance import advance
 from vidgen_core.runner.books import Books
 from vidgen_core.runner.context import Context, Held, Lane, Next
 from vidgen_core.runner.slots import NO_KEY, Slots
-from vidgen_core.store import Tx
+from vidgen_core.store import Look, Tx
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ class Scheduler:
         #: Whether a slot was freed or the store has changed since slots were last filled.
         self._work = True
         self._next_due_at: datetime | None = None
+        #: Why nothing paid may be sent from this database.
+        self._doubt: generation.Doubt | None = None
         self._times: dict[str, float] = {}
         self._downloads = asyncio.Semaphore(DOWNLOADS)
         self._late: asyncio.Task[None] | None = None
@@ -78,6 +81,11 @@ class Scheduler:
             self._asked.add(task_id)
         elif task_id in self._held:
             self._plan(task_id, 0.0)
+
+    @property
+    def unwritten(self) -> dict[Mode, dict[str, Any]]:
+        """Holds that stand because the database cannot be written, and so cannot be read there."""
+        return self._ctx.lanes.unwritten()
 
     def stop(self) -> None:
         """Submit nothing more; paid requests that are out are waited for."""
@@ -108,6 +116,7 @@ class Scheduler:
 
     async def _recover(self) -> None:
         """Take up every task where the last run left it."""
+        await self._read_journal()
         held, ghosts = await self._ctx.read(self._left_over)
         for one in held:
             # This process holds the lock of the home, so whoever carried it is dead.
@@ -116,6 +125,42 @@ class Scheduler:
         for attempt_id, task_id, mode, since in ghosts:
             self._slots.haunt(attempt_id, task_id, mode, since)
         self._ctx.writer.post(lambda tx: tx.log.add(LogLevel.INFO, "runner_started", held=len(held), pid=os.getpid()))
+
+    async def _read_journal(self) -> None:
+        """Write to the database what the last run could only write down beside it, and see whether it is new enough."""
+        ctx = self._ctx
+        found = await asyncio.to_thread(self._journal_look)
+        if found.notes:
+            taken = await ctx.writer.do(lambda tx: generation.take_in(tx, found.notes, ctx.clock()))
+            for name in taken:
+                await asyncio.to_thread(ctx.journal.settle, name)
+        await self._look_for_doubt()
+
+    def _journal_look(self) -> Look:
+        try:
+            return self._ctx.journal.look()
+        except FileError:
+            logger.exception("the journal cannot be read")
+            return Look(damaged=True)
+
+    async def _look_for_doubt(self) -> None:
+        """Whether the queue may hold what was bought already; only a person ends that."""
+        ctx = self._ctx
+        found = await asyncio.to_thread(self._journal_look)
+        self._doubt, seen = await ctx.read(lambda tx: (generation.doubt(tx, found), records.generation_of(tx)))
+        await ctx.read(ctx.lanes.load)
+        if self._doubt is None:
+            try:
+                await asyncio.to_thread(ctx.journal.begin, seen)
+            except FileError:
+                # Nothing paid leaves before it can be written.
+                logger.exception("the journal cannot be written")
+        for mode in generation.PAID:
+            hold = ctx.lanes.hold_of(mode)
+            if self._doubt is None and hold is not None and hold.code in generation.CODES:
+                ctx.lanes.lift(mode)
+            if self._doubt is not None and mode in ctx.providers:
+                ctx.lanes.hold(mode, self._doubt.code, by_itself=False, provider=mode.value, **self._doubt.params)
 
     def _left_over(self, tx: Tx) -> tuple[list[Held], list[tuple[int, int, Mode, datetime]]]:
         self._ctx.lanes.load(tx)
@@ -198,6 +243,8 @@ class Scheduler:
         if self._paused or self._stopping or not (self._work or due or self._every("fill", TICK)):
             return
         self._work = False
+        if self._doubt is not None:
+            await self._look_for_doubt()
         self._watch_disk()
         await self._look_at_budget()
         self._next_due_at = None
@@ -205,6 +252,8 @@ class Scheduler:
             await self._fill_mode(mode)
 
     async def _fill_mode(self, mode: Mode) -> None:
+        if self._doubt is not None and mode in generation.PAID:
+            return
         free = self._slots.free(mode)
         if free <= 0 or not self._may_submit(mode):
             return

@@ -8,9 +8,11 @@ which is never sent again by itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from vidgen_core.errors import Delivery, ErrorKind, FileError, HandOver, RemoteError, StoreError
@@ -28,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds until a database that could not be written is tried again.
 STORE_WAIT = 1.0
+#: Seconds until a journal that could not be written is tried again.
+JOURNAL_WAIT = 10.0
 #: Clear refusals for want of capacity before the task gives up.
 OVERLOADED_TRIES = 5
 #: Seconds before the provider's log is asked about a lost answer: it needs a moment to show the job.
@@ -63,8 +67,15 @@ async def send(held: Held, ctx: Context, key: Key | None) -> Next | None:
         return await refused(held, ctx, error)
     await _wait_for_turn(held, ctx, key)
     begun = time.monotonic(), ctx.clock()
-    if not await _intend(held, ctx, prepared):
+    generation = 0 if provider.repeatable_submit else ctx.journal.advance()
+    if not await _intend(held, ctx, prepared, generation):
         return None
+    try:
+        await _move_on(held, ctx, generation)
+    except FileError as error:
+        until = ctx.clock() + timedelta(seconds=JOURNAL_WAIT)
+        ctx.lanes.hold(provider.mode, "lane_journal_unwritable", until=until, path=str(ctx.journal.path))
+        return await _requeue(held, ctx, _not_sent("journal_unwritable", cause=error.code), 0.0)
     stalled = max(time.monotonic() - begun[0], (ctx.clock() - begun[1]).total_seconds())
     if stalled > ctx.takeover_seconds / 2:
         # The machine stood still: somebody else may think by now that this carrier is dead.
@@ -88,11 +99,22 @@ async def send(held: Held, ctx: Context, key: Key | None) -> Next | None:
     return Next(_first_look(held, ctx), Lane.REMOTE)
 
 
-async def _intend(held: Held, ctx: Context, prepared: Prepared) -> bool:
+async def _move_on(held: Held, ctx: Context, generation: int) -> None:
+    """Let the home know that it has bought, before it has.
+
+    :raises FileError: that cannot be written down
+    """
+    attempt = held.attempt
+    if generation and attempt is not None:
+        facts = {"task": held.task.id, "attempt": attempt.id, "provider": attempt.provider.value}
+        await asyncio.to_thread(ctx.journal.order, generation, **facts)
+
+
+async def _intend(held: Held, ctx: Context, prepared: Prepared, generation: int) -> bool:
     attempt = held.attempt
     assert attempt is not None
     try:
-        return await ctx.writer.do(lambda tx: records.intend(tx, held, prepared, ctx.clock()))
+        return await ctx.writer.do(lambda tx: records.intend(tx, held, prepared, ctx.clock(), generation))
     except Exception:
         # A failed commit may be on disk all the same; what is sure is that nothing was sent.
         held.unsent = attempt.id
@@ -135,21 +157,61 @@ async def _send(held: Held, ctx: Context, order: Order, prepared: Prepared, key:
 
 async def _keep_id(held: Held, ctx: Context, submission: Submission) -> None:
     """The id is the money: it is tried to be written for as long as it takes."""
-    await keep(held, ctx, lambda tx: records.accept(tx, held, submission, ctx.clock()))
+    attempt = held.attempt
+    assert attempt is not None
+    cost = submission.cost.model_dump(mode="json") if submission.cost else None
+    facts = {"remote_id": submission.remote_id, "cost": cost, "request_id": submission.request_id}
+    await keep(held, ctx, lambda tx: records.accept(tx, held, submission, ctx.clock()), "accepted", facts)
+    if ctx.provider(held).repeatable_submit:
+        return
+    with contextlib.suppress(FileError):
+        await asyncio.to_thread(
+            ctx.journal.job,
+            task=held.task.id,
+            attempt=attempt.id,
+            provider=attempt.provider.value,
+            remote_id=submission.remote_id,
+        )
 
 
-async def keep(held: Held, ctx: Context, write: Callable[[Tx], None]) -> None:
+async def keep(
+    held: Held, ctx: Context, write: Callable[[Tx], None], kind: str = "", facts: Mapping[str, Any] | None = None
+) -> None:
     """Write down what a provider has answered to a paid request: a database that cannot be written is tried until it can.
 
+    Meanwhile an answer of a ``kind`` lies in the journal, so that a crash does not lose it.
     :raises Superseded: somebody else knows more of the task
     """
+    note: str | None = None
     while True:
         try:
-            return await ctx.writer.do(write)
+            await ctx.writer.do(write)
         except (StoreError, FileError) as error:
             logger.error("the answer about task %s is not yet kept: %s", held.task.id, error)
             ctx.lanes.unwritable(held.task.provider, STORE_WAIT)
+            if kind and note is None:
+                note = await _note(held, ctx, kind, facts or {})
             await asyncio.sleep(STORE_WAIT)
+        else:
+            break
+    if note is not None:
+        with contextlib.suppress(FileError):
+            await asyncio.to_thread(ctx.journal.settle, note)
+
+
+async def _note(held: Held, ctx: Context, kind: str, facts: Mapping[str, Any]) -> str | None:
+    """Put an answer into the journal; None where that cannot be written either."""
+    attempt = held.attempt
+    if attempt is None or attempt.intent_at is None:
+        return None
+    known = {"task": held.task.id, "attempt": attempt.id, "provider": attempt.provider.value}
+    try:
+        return await asyncio.to_thread(
+            ctx.journal.note, kind, **known, intent_at=attempt.intent_at.timestamp(), **facts
+        )
+    except FileError as error:
+        logger.error("the journal cannot be written either: %s", error)
+        return None
 
 
 def _first_look(held: Held, ctx: Context) -> float:
@@ -208,6 +270,8 @@ async def _requeue(held: Held, ctx: Context, error: Exception, delay: float) -> 
         held,
         ctx,
         lambda tx: records.requeue(tx, held, failure, evidence, ctx.clock(), delay, state=AttemptState.REFUSED),
+        "refused",
+        {"failure": failure.model_dump(mode="json"), "again": True},
     )
     return None
 
@@ -226,6 +290,8 @@ async def _fail(held: Held, ctx: Context, error: Exception) -> Next | None:
             evidence=evidence,
             charge=Charge.NONE,
         ),
+        "refused",
+        {"failure": failure.model_dump(mode="json"), "again": False},
     )
     return None
 

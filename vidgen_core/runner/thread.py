@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -26,7 +27,7 @@ from vidgen_core.runner.thrift import Thrift
 from vidgen_core.runner.uploads import StoredUploads
 from vidgen_core.runner.writer import Writer
 from vidgen_core.settings import Settings
-from vidgen_core.store import Store
+from vidgen_core.store import Journal, Store
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +78,12 @@ class Runner:
     def works(self) -> bool:
         """Whether this runner, not another process's, carries the tasks."""
         return self._working.is_set()
+
+    @property
+    def unwritten(self) -> dict[Mode, dict[str, Any]]:
+        """Holds that the store cannot show, for it cannot be written."""
+        scheduler = self._scheduler
+        return scheduler.unwritten if scheduler is not None else {}
 
     def wait_until_working(self, timeout: float) -> bool:
         """Wait for the lock; False when another process keeps it."""
@@ -176,6 +183,7 @@ class Runner:
         lanes = Lanes(writer, self._clock)
         ctx = Context(
             store=self._store,
+            journal=Journal(self._locations.journal),
             writer=writer,
             settings=self._settings,
             locations=self._locations,

@@ -3,6 +3,7 @@
 from vidgen_core.store.base import Page
 from vidgen_core.store.candidates import NewCandidate
 from vidgen_core.store.engine import Store, Tx
+from vidgen_core.store.journal import Journal, Look
 from vidgen_core.store.log import LogFilter
 from vidgen_core.store.search import TaskFilter, TaskSort
 from vidgen_core.store.shots import NewShot, ShotFilter
@@ -10,7 +11,9 @@ from vidgen_core.store.takes import NewTake
 from vidgen_core.store.tasks import NewTask, UnderWay
 
 __all__ = [
+    "Journal",
     "LogFilter",
+    "Look",
     "NewCandidate",
     "NewShot",
     "NewTake",

@@ -199,6 +199,8 @@ tasks = Table(
     _json("params"),
     # When it last came into the queue: what it waits there is a figure.
     Column("queued_at", UtcTime),
+    # An id is never used again: it is written down outside the database, too.
+    sqlite_autoincrement=True,
 )
 
 _cell = (tasks.c.project_id, tasks.c.provider, tasks.c.output, tasks.c.status)
@@ -297,6 +299,7 @@ attempts = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("waited_at", UtcTime),
     Column("confirmed_at", UtcTime),
+    sqlite_autoincrement=True,
 )
 Index("attempts_of_task", attempts.c.task_id, attempts.c.number, unique=True)
 _partial("attempts_open", attempts.c.provider, where="state IN ('sending', 'accepted', 'unknown', 'abandoned')")

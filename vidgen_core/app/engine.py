@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from vidgen_core.app import budget, canaries
 from vidgen_core.app.views import Status
+from vidgen_core.app.way import stop_all
 from vidgen_core.errors import FileError, RunnerBusy, VidgenError
 from vidgen_core.models import OWED, Heartbeat, LogLevel, Mode, Money, TaskStatus
 from vidgen_core.runner import generation, records
@@ -159,17 +160,20 @@ class Engine:
             tx.log.add(LogLevel.INFO, "paused")
         self.wake()
 
-    def resume(self) -> None:
+    def resume(self) -> int:
         """Submit again, and forget why lanes were held back.
 
         Where the database may be older than what was bought, this trusts it from now on: what is queued for paid services
         is set aside as pending first.
+
+        :returns: how many tasks were set aside
         """
-        found = self._journal_look()
+        aside, found = 0, self._journal_look()
         with self._app.store.write() as tx:
             doubt = generation.doubt(tx, found)
             if doubt is not None:
-                generation.go_on(tx, found.generation, datetime.now(UTC))
+                aside = generation.go_on(tx, found.generation, datetime.now(UTC))
+                stop_all(tx)
             trusted = records.generation_of(tx)
             tx.state.put(_PAUSED, None)
             for mode in Mode:
@@ -179,6 +183,7 @@ class Engine:
         if doubt is not None:
             self._journal.begin(trusted)
         self.wake()
+        return aside
 
     def doubt(self) -> Doubt | None:
         """Why nothing paid is sent from this database: it may be older than what was bought."""

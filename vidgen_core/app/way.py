@@ -216,6 +216,15 @@ def _steps(tx: Tx, project_id: int) -> list[WayStep]:
     return _ranked(numbers, shots, {"export": "choice"} if to_choose else {})
 
 
+def stop_all(tx: Tx) -> None:
+    """Switch off every project that goes by itself: a person looks first at what the database lacks."""
+    for project in tx.projects.all():
+        walk = _walk(tx.projects.settings(project.id).get(_SETTING))
+        if walk is not None and walk.on:
+            stopped = walk.model_copy(update={"on": False, "note": "stopped"})
+            tx.projects.set_setting(project.id, _SETTING, stopped.model_dump(mode="json"))
+
+
 def walk_line(t: Text, walk: Walk) -> str:
     """Where a walk stands, as a sentence."""
     why = t.ended(ErrorKind.PARAMETER, walk.code, walk.params) if walk.code else ""

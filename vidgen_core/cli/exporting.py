@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidgen_core.cli.session import DEFAULT, JsonOption, ProjectOption, Session, named
+from vidgen_core.cli.wishes import YesOption
 from vidgen_core.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vidgen_core.app import Vidgen
+    from vidgen_core.app.restoring import Restored
     from vidgen_core.exporting.film import Format, Options
     from vidgen_core.models import Project
 
@@ -32,6 +34,7 @@ DraftsOption = Annotated[str, typer.Option("--drafts-folder", metavar="FOLDER", 
 def register(app: typer.Typer) -> None:
     app.command("export", help="cli.export.help")(export)
     app.command("backup", help="cli.help.backup")(backup)
+    app.command("restore", help="cli.help.restore")(restore)
 
 
 def export(
@@ -131,3 +134,37 @@ def backup(
         session.say("cli.backed_up", path=database)
         if settings:
             session.say("cli.export.backed_up_settings", path=settings[0])
+
+
+def restore(
+    path: Annotated[Path, typer.Argument(metavar="BACKUP", help="cli.argument.restore")],
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    # Not ``session.open``: the database there is now may be gone or damaged.
+    from vidgen_core.app.restoring import restore as put_in_place
+    from vidgen_core.locations import find_locations
+
+    session = Session(None, as_json)
+
+    def agree(plan: Restored) -> None:
+        _show_restored(session, plan)
+        if not (yes or as_json):
+            session.confirm("cli.ask_restore")
+
+    done = put_in_place(find_locations(), path, agree)
+    session.answer(done.model_dump(mode="json"))
+    session.say("cli.restored", path=done.backup)
+    if done.before is not None:
+        session.say("cli.restored_before", path=done.before)
+
+
+def _show_restored(session: Session, plan: Restored) -> None:
+    """What was bought since, and what will be set aside."""
+    if plan.orders:
+        session.count("cli.restore_orders", plan.orders)
+    for one in plan.bought:
+        place = f"{one.shot} v{one.take}" if one.shot is not None and one.take is not None else "–"
+        session.say("cli.restore_bought", place=place, provider=one.provider, remote_id=one.remote_id)
+    if plan.set_aside:
+        session.count("cli.restore_aside", plan.set_aside)

@@ -28,6 +28,7 @@ UntilDone = Annotated[bool, typer.Option("--until-done", help="cli.option.until_
 
 def register(app: typer.Typer) -> None:
     app.command("run", help="cli.help.run")(run)
+    app.command("resume", help="cli.help.resume")(resume)
 
 
 def run(until_done: UntilDone = False, project: EveryProjectOption = None, as_json: JsonOption = False) -> None:
@@ -35,6 +36,16 @@ def run(until_done: UntilDone = False, project: EveryProjectOption = None, as_js
     with session.open() as app:
         project_id = None if project is None else session.existing_project(app).id
         finish(session, app, work(session, app, project_id, until_done=until_done))
+
+
+def resume(as_json: JsonOption = False) -> None:
+    session = Session(None, as_json)
+    with session.open() as app:
+        aside = app.runner.resume()
+        session.answer({"set_aside": aside})
+        session.say("cli.resumed")
+        if aside:
+            session.count("cli.restore_aside", aside)
 
 
 def demo(project: EveryProjectOption = None, as_json: JsonOption = False) -> None:

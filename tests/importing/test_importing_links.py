@@ -15,7 +15,8 @@ from importing_factories import codes, draw
 
 from vidgen_core.errors import InputError
 from vidgen_core.importing import fetch_links, read_links
-from vidgen_core.importing.links import LinkFetcher, is_public
+from vidgen_core.importing.links import LinkFetcher
+from vidgen_core.providers.addresses import PUBLIC, kind_of
 
 
 class Site(BaseHTTPRequestHandler):
@@ -126,7 +127,7 @@ def test_this_machine_is_not_asked_under_any_of_its_names(web: Web, folder: Path
     ],
 )
 def test_addresses_of_private_networks_are_told_from_public_ones(address: str, public: bool) -> None:
-    assert is_public(ipaddress.ip_address(address)) is public
+    assert (kind_of(ipaddress.ip_address(address)) == PUBLIC) is public
 
 
 def test_one_private_address_among_public_ones_is_enough_to_refuse(
@@ -153,7 +154,9 @@ def test_redirects_are_followed_and_checked_again(web: Web, folder: Path, monkey
     web.pages["/file"] = (302, {"Location": "file:///etc/passwd"}, b"")
     names(monkeypatch, {"outer.example": ["127.0.0.1"], "inner.example": ["10.0.0.1"]})
     # As if the test's own server were a public one.
-    monkeypatch.setattr("vidgen_core.importing.links.is_public", lambda address: str(address) == "127.0.0.1")
+    monkeypatch.setattr(
+        "vidgen_core.providers.addresses.kind_of", lambda address: PUBLIC if str(address) == "127.0.0.1" else "home"
+    )
 
     with LinkFetcher(folder) as fetcher:
         assert fetcher.fetch(f"http://outer.example:{web.port}/moved").stat().st_size

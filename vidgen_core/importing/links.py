@@ -1,13 +1,11 @@
 """Pictures behind links, fetched so that a link cannot be turned against the network it is fetched from.
 
-Only http(s); a name is resolved here, every address it has must be public, and the connection goes to just the address
-that was checked, so that a name cannot mean another machine a moment later. Redirects are followed one by one under the
+Only http(s), and only addresses of the public internet (``providers.addresses``). Redirects are followed one by one under the
 same rules. What comes is limited in bytes and time, and is a picture only when it can be decoded.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import socket
 import ssl
@@ -27,6 +25,7 @@ from vidgen_core.importing.plan import ImportPlan, PlannedShot, Reason
 from vidgen_core.importing.rows import LONGEST_PROMPT, note_repeats
 from vidgen_core.importing.values import clean, is_link
 from vidgen_core.media.disk import translate_os_errors
+from vidgen_core.providers.addresses import AddressRefused, Client, Rules
 
 #: Bytes of one picture; the largest photographs of cameras stay below.
 LARGEST_PICTURE: Final = 50 << 20
@@ -39,10 +38,6 @@ _NOT_FOR_EVER: Final = frozenset(
     {"link_unknown_host", "link_unreachable", "link_too_slow", "link_no_picture", "link_too_many_redirects"}
 )
 _BLOCK: Final = 1 << 16
-#: IPv6 addresses of NAT64 carry an IPv4 address (RFC 6052).
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class LinkFetcher:
@@ -60,11 +55,10 @@ class LinkFetcher:
         longest: float = LONGEST_FETCH,
     ) -> None:
         self._folder = folder
-        self._allow_private = allow_private
         self._largest = largest
         self._longest = longest
         timeout = httpx.Timeout(min(20.0, longest), connect=min(10.0, longest))
-        self._client = _client(timeout)
+        self._client = _client(timeout, Rules(allow_private=allow_private))
 
     def __enter__(self) -> Self:
         return self
@@ -86,9 +80,13 @@ class LinkFetcher:
         for _ in range(MOST_REDIRECTS + 1):
             try:
                 found = self._step(url, link, deadline)
+            except AddressRefused as error:
+                raise InputError("link_private", link=_short(link), host=error.host) from error
             except httpx.TimeoutException as error:
                 raise InputError("link_too_slow", link=_short(link)) from error
             except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
+                if _is_unknown(error):
+                    raise InputError("link_unknown_host", link=_short(link), host=url.host) from error
                 raise InputError("link_unreachable", link=_short(link), why=type(error).__name__) from error
             if isinstance(found, Path):
                 return found
@@ -97,11 +95,8 @@ class LinkFetcher:
 
     def _step(self, url: httpx.URL, link: str, deadline: float) -> Path | httpx.URL:
         """The file, or where the answer leads on to."""
-        address = self._address(url, link)
-        headers = {"Host": url.netloc.decode("ascii"), "Accept": "image/*", "Accept-Encoding": "identity"}
-        request = self._client.build_request(
-            "GET", url.copy_with(host=str(address)), headers=headers, extensions={"sni_hostname": url.host}
-        )
+        headers = {"Accept": "image/*", "Accept-Encoding": "identity"}
+        request = self._client.build_request("GET", url, headers=headers)
         answer = self._client.send(request, stream=True)
         try:
             if answer.has_redirect_location:
@@ -111,20 +106,6 @@ class LinkFetcher:
             return self._receive(answer, link, deadline)
         finally:
             answer.close()
-
-    def _address(self, url: httpx.URL, link: str) -> Address:
-        """The address to connect to; all that the name has must be allowed."""
-        try:
-            port = url.port or (443 if url.scheme == "https" else 80)
-            infos = socket.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise InputError("link_unknown_host", link=_short(link), host=url.host) from error
-        addresses = [ipaddress.ip_address(str(info[4][0]).partition("%")[0]) for info in infos]
-        if not addresses:
-            raise InputError("link_unknown_host", link=_short(link), host=url.host)
-        if not self._allow_private and not all(is_public(address) for address in addresses):
-            raise InputError("link_private", link=_short(link), host=url.host)
-        return addresses[0]
 
     def _receive(self, answer: httpx.Response, link: str, deadline: float) -> Path:
         announced = answer.headers.get("Content-Length", "")
@@ -151,36 +132,21 @@ class LinkFetcher:
             yield block
 
 
-def _client(timeout: httpx.Timeout) -> httpx.Client:
-    """A client that follows nothing by itself; a proxy of the environment is asked for checked addresses, never names."""
+def _client(timeout: httpx.Timeout, rules: Rules) -> httpx.Client:
     try:
-        return httpx.Client(timeout=timeout, follow_redirects=False)
+        return Client(rules, timeout=timeout)
     except (ValueError, httpx.InvalidURL):
         # The environment names a proxy that nobody can use.
-        return httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False)
+        return Client(rules, timeout=timeout, trust_env=False)
 
 
-def is_public(address: Address) -> bool:
-    """Whether an address belongs to the public internet, and so does the IPv4 address that an IPv6 one may carry."""
-    inner = _carried(address)
-    if inner is not None:
-        return is_public(inner)
-    return address.is_global and not (
-        address.is_private
-        or address.is_loopback
-        or address.is_link_local
-        or address.is_multicast
-        or address.is_reserved
-        or address.is_unspecified
-    )
-
-
-def _carried(address: Address) -> ipaddress.IPv4Address | None:
-    if isinstance(address, ipaddress.IPv4Address):
-        return None
-    if address in _NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+def _is_unknown(error: BaseException | None) -> bool:
+    """Whether the name of a link means nothing here."""
+    while error is not None:
+        if isinstance(error, socket.gaierror | UnicodeError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _parse(link: str) -> httpx.URL:

@@ -147,6 +147,11 @@ def files(visit: Visit) -> None:
     )
     save_folder.show_example(visit, folder, form.text("file_pattern", live="300ms"))
     form.toggle("library.allow_private_links")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        form.number("download.min_rate", step=1024)
+    with right:
+        form.number("download.max_bytes", step=1_000_000)
     form.show_end()
 
 

@@ -138,9 +138,9 @@ def test_nothing_is_submitted_while_there_is_no_room_for_results(bench: Bench, m
     def no_room(folder: Path, needed: int) -> None:
         raise full
 
-    monkeypatch.setattr("vidgen_core.runner.scheduler.DISK_EVERY", 0.05)
+    monkeypatch.setattr("vidgen_core.runner.places.EVERY", 0.05)
     with monkeypatch.context() as patch:
-        patch.setattr("vidgen_core.runner.scheduler.ensure_free_space", no_room)
+        patch.setattr("vidgen_core.runner.places.ensure_free_space", no_room)
         [task] = bench.queue()
         bench.start()
         assert wait_until(bench.hold)["code"] == "lane_disk_full"

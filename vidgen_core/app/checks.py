@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import SecretStr, ValidationError
 
 from vidgen_core.app.views import Finding, KnownConnection
-from vidgen_core.errors import Refused, SettingsError, VidgenError
+from vidgen_core.errors import FileError, Refused, SettingsError, VidgenError
 from vidgen_core.models import Charge, Failure, KeyUsage, Mode
 from vidgen_core.providers.base import Connection, Key, Provider
 from vidgen_core.settings import KeySettings
@@ -89,6 +89,7 @@ class Checks:
             *self._generation(),
             self._home(),
             self._space(),
+            *self._save_folder(),
             self._settings(),
             self._runner(),
         ]
@@ -127,6 +128,22 @@ class Checks:
         little = free < LITTLE_SPACE
         params = {"path": str(folder), "free": free}
         return Finding(code="space_low" if little else "space", ok=not little, warning=little, params=params)
+
+    def _save_folder(self) -> tuple[Finding, ...]:
+        """Said only when it is wrong: then nothing new is bought."""
+        from vidgen_core.runner import places
+
+        try:
+            folder = self._app.settings().save_folder(self._app.locations)
+            places.check(self._app.store, folder)
+        except SettingsError:
+            return ()
+        except FileError as error:
+            if error.code == "disk_full":
+                return ()
+            params = {"path": str(folder), "error": error.code, "of": error.params}
+            return (Finding(code="save_folder_unwritable", ok=False, params=params),)
+        return ()
 
     def _settings(self) -> Finding:
         path = self._app.locations.settings_file

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,7 @@ RESERVE: Final = 200 * 1024 * 1024
 def translate_os_errors(path: Path) -> Iterator[None]:
     """Turn the system's refusal to read or write ``path`` into a FileError that says which it is.
 
-    :raises FileError: disk_full, folder_read_only, path_too_long, file_not_written
+    :raises FileError: disk_full, folder_read_only, folder_is_file, path_too_long, file_not_written
     """
     try:
         yield
@@ -36,6 +37,8 @@ def _as_file_error(error: OSError, path: Path) -> FileError:
         return FileError("folder_read_only", folder=folder)
     if error.errno == errno.ENAMETOOLONG:
         return FileError("path_too_long", path=str(path))
+    if error.errno in {errno.EEXIST, errno.ENOTDIR}:
+        return FileError("folder_is_file", path=str(error.filename or path))
     system = errno.errorcode.get(error.errno or 0, type(error).__name__)
     return FileError("file_not_written", path=str(path), system=system)
 
@@ -48,6 +51,26 @@ def ensure_free_space(folder: Path, needed: int, reserve: int = RESERVE) -> None
     free = _free(folder)
     if free < needed + reserve:
         raise FileError("disk_full", folder=str(folder), free=free, needed=needed + reserve)
+
+
+def ensure_writable(folder: Path) -> None:
+    """See that files can be written durably where ``folder`` is or will be; nothing is left behind.
+
+    :raises FileError: folder_gone, folder_is_file, folder_read_only, disk_full, file_not_written
+    """
+    place = next(one for one in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(one))
+    if place.is_symlink() and not place.exists():
+        raise FileError("folder_gone", folder=str(place))
+    if not place.is_dir():
+        raise FileError("folder_is_file", path=str(place))
+    with translate_os_errors(place / "probe"):
+        handle, name = tempfile.mkstemp(prefix=".vidgen-", dir=place)
+        try:
+            os.write(handle, b"vidgen")
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+            Path(name).unlink()
 
 
 def _free(folder: Path) -> int:

@@ -11,6 +11,10 @@ PASSING = frozenset(
 )
 
 
+#: Codes of places that cannot be written now.
+DISK_TROUBLE = frozenset({"disk_full", "folder_read_only", "folder_is_file", "folder_gone", "file_not_written"})
+
+
 def failure_of(error: Exception, charged: Charge = Charge.NONE) -> Failure:
     """What is kept of an error: its kind, code and params, never its text.
 
@@ -32,4 +36,4 @@ def evidence_of(error: Exception) -> str | None:
 
 def is_disk_trouble(error: Exception) -> bool:
     """Whether the disk, not the task, is at fault."""
-    return isinstance(error, FileError) and error.code in {"disk_full", "folder_read_only"}
+    return isinstance(error, FileError) and error.code in DISK_TROUBLE

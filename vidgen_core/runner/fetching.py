@@ -11,7 +11,7 @@ from vidgen_core.errors import ErrorKind, FileError, RemoteError, VidgenError
 from vidgen_core.media import files, likeness, video
 from vidgen_core.models import Charge, Failure, LogLevel, Output
 from vidgen_core.providers.base import RemoteJob
-from vidgen_core.runner import picturing, records
+from vidgen_core.runner import picturing, places, records
 from vidgen_core.runner.backoff import LONGEST_BEFORE_POLL, back_off
 from vidgen_core.runner.context import Context, Held, Lane, Next, job_of
 from vidgen_core.runner.failures import failure_of, is_disk_trouble
@@ -42,7 +42,8 @@ async def download(held: Held, ctx: Context) -> Next | None:
     job = job_of(held.task, attempt)
     part: files.PartFile | None = None
     try:
-        part = files.PartFile(await _target(held, ctx), owner=f"t{held.task.id}")
+        await asyncio.to_thread(places.ensure_mounted, ctx.store, ctx.settings().save_folder(ctx.locations))
+        part = files.PartFile(await target(held, ctx), owner=f"t{held.task.id}")
         length = await _fetch(held, ctx, job, part)
         if held.task.output is Output.IMAGE:
             await picturing.complete(held, ctx, part, length)
@@ -57,7 +58,7 @@ async def download(held: Held, ctx: Context) -> Next | None:
     return None
 
 
-async def _target(held: Held, ctx: Context) -> Path:
+async def target(held: Held, ctx: Context) -> Path:
     """Where the file goes; the same again after a crash, so that its part is gone on with."""
     task, settings = held.task, ctx.settings()
     if task.output is Output.IMAGE:

@@ -12,12 +12,11 @@ import time
 from datetime import datetime
 from typing import Any
 
-from vidgen_core.errors import FileError, Superseded
+from vidgen_core.errors import Superseded
 from vidgen_core.keys import Lease
-from vidgen_core.media.files import ensure_free_space
 from vidgen_core.models import AttemptState, Heartbeat, LogLevel, Mode, Task, TaskStatus
 from vidgen_core.providers.base import Key
-from vidgen_core.runner import canary, faults, generation, late, records, submitting, thrift
+from vidgen_core.runner import canary, faults, fetching, generation, late, places, records, submitting, thrift
 from vidgen_core.runner.advance import advance
 from vidgen_core.runner.books import Books
 from vidgen_core.runner.context import Context, Held, Lane, Next
@@ -30,8 +29,6 @@ logger = logging.getLogger(__name__)
 TICK = 0.5
 #: Seconds between two signs of life.
 HEARTBEAT = 2.0
-#: Seconds between two looks at the free space of the disk.
-DISK_EVERY = 5.0
 #: Downloads at once; they hold no slot of the cap.
 DOWNLOADS = 8
 #: The state that names tasks to be looked at now; written by processes that do not run them.
@@ -46,6 +43,7 @@ class Scheduler:
         self._started_at = started_at
         self._slots = Slots(ctx)
         self._books = Books(ctx, self._go_on)
+        self._places = places.Places(ctx)
         self._held: dict[int, Held] = {}
         self._due: list[tuple[float, int, int]] = []
         self._order = itertools.count()
@@ -245,7 +243,6 @@ class Scheduler:
         self._work = False
         if self._doubt is not None:
             await self._look_for_doubt()
-        self._watch_disk()
         await self._look_at_budget()
         self._next_due_at = None
         for mode in self._ctx.providers:
@@ -262,6 +259,11 @@ class Scheduler:
         held_back = self._ctx.budget.projects
         tasks = await self._ctx.read(lambda tx: tx.tasks.claimable(mode, now, free + len(starting), held_back))
         waiting = [task for task in tasks if task.id not in self._held]
+        hold = self._ctx.lanes.hold_of(mode)
+        if waiting or hold is not None:
+            wanted = [(await fetching.target(Held(task), self._ctx)).parent for task in waiting[:free]]
+            if not await self._places.are_ready(mode, wanted):
+                return
         if waiting and not self._books.ready(mode):
             return
         for task in waiting[:free]:
@@ -279,6 +281,9 @@ class Scheduler:
         if hold.handed_over and self._ctx.providers[mode].handed_back:
             self._ctx.lanes.handed_back(mode)
             return True
+        if hold.code in places.HOLDS:
+            # Looked at again where the next tasks are known.
+            return self._every(f"place of {mode}", places.EVERY)
         return hold.code == NO_KEY and self._slots.key_may_have_come(mode)
 
     def _begin(self, task: Task) -> bool:
@@ -305,20 +310,6 @@ class Scheduler:
             await ctx.writer.do(lambda tx: thrift.lift_projects(tx, projects))
         if ripe := await ctx.read(canary.ripe):
             await ctx.writer.do(lambda tx: canary.go_on(tx, ripe))
-
-    def _watch_disk(self) -> None:
-        """A paid result needs a place to come to: without room nothing is submitted."""
-        if not self._every("disk", DISK_EVERY):
-            return
-        folder = self._ctx.settings().save_folder(self._ctx.locations)
-        try:
-            ensure_free_space(folder, 0)
-        except FileError as error:
-            for mode in self._ctx.providers:
-                self._ctx.lanes.hold(mode, "lane_disk_full", provider=mode.value, **error.params)
-        else:
-            for mode in self._ctx.providers:
-                self._ctx.lanes.lift(mode, "lane_disk_full")
 
     # --- steps ------------------------------------------------------------------------------------------------------
 

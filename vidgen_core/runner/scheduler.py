@@ -12,7 +12,7 @@ import time
 from datetime import datetime
 from typing import Any
 
-from vidgen_core.errors import Superseded
+from vidgen_core.errors import FileError, Superseded
 from vidgen_core.keys import Lease
 from vidgen_core.models import AttemptState, Heartbeat, LogLevel, Mode, Task, TaskStatus
 from vidgen_core.providers.base import Key

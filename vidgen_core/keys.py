@@ -218,7 +218,7 @@ class KeyPool:
 
     def usable(self) -> list[Key]:
         """Keys that are switched on and were not rejected, in their order."""
-        ids = [key.fingerprint for key in self._configured() if key.enabled]
+        ids = [key.fingerprint for key in self._configured() if key.works]
         return [self._seen[id_] for id_ in ids if self.health(id_) is not Health.REJECTED]
 
     def start(
@@ -285,12 +285,12 @@ class KeyPool:
     def _configured(self) -> tuple[KeySettings, ...]:
         keys = self._settings().providers.of(self._mode).keys
         for key in keys:
-            self._seen[key.fingerprint] = Key(id=key.fingerprint, label=key.label, secret=key.secret)
+            self._seen[key.fingerprint] = Key(id=key.fingerprint, label=key.label, secret=key.secret, hosts=key.hosts)
         return keys
 
     def _health(self, key: KeySettings, now: datetime) -> Health:
         state = self._states.get(key.fingerprint, KeyState())
-        if not key.enabled:
+        if not key.works:
             # Remembered, so that switching it on again, even in a later run, gives it another chance.
             self._change(key.fingerprint, KeyState(health=Health.DISABLED))
             return Health.DISABLED

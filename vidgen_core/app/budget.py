@@ -173,7 +173,7 @@ def _low(tx: Tx, settings: Any) -> Iterable[Balance]:
     for mode in Mode:
         rates = money.rates_of(settings, mode)
         for key in settings.providers.of(mode).keys:
-            last = tx.ledger.last_balance(mode, key.fingerprint) if key.enabled else None
+            last = tx.ledger.last_balance(mode, key.fingerprint) if key.works else None
             worth = money.convert(last.money, settings.budget.currency, rates) if last else None
             if last is not None and worth is not None and worth.amount < settings.budget.low_balance:
                 yield last

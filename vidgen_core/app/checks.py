@@ -52,7 +52,7 @@ class Checks:
 
     def _first_key(self, mode: Mode) -> Key | None:
         keys = self._app.settings().providers.of(mode).keys
-        return next((_key(key) for key in keys if key.enabled), None)
+        return next((_key(key) for key in keys if key.works), None)
 
     def _remember(self, mode: Mode, connection: Connection) -> None:
         kept = {"connection": connection.model_dump(mode="json"), "at": datetime.now(UTC).isoformat()}
@@ -201,7 +201,7 @@ def _typed(secret: str) -> Key:
 
 
 def _key(key: KeySettings) -> Key:
-    return Key(id=key.fingerprint, label=key.label, secret=key.secret)
+    return Key(id=key.fingerprint, label=key.label, secret=key.secret, hosts=key.hosts)
 
 
 def _python() -> Finding:

@@ -64,7 +64,7 @@ def _waiting(app: Vidgen, task: Task) -> tuple[Attempt, Key | None]:
     sender = next((key for key in keys if key.fingerprint == attempt.key_id), None)
     if sender is None:
         raise Refused("key_missing", provider=task.provider.value)
-    return attempt, Key(id=sender.fingerprint, label=sender.label, secret=sender.secret)
+    return attempt, Key(id=sender.fingerprint, label=sender.label, secret=sender.secret, hosts=sender.hosts)
 
 
 def _nothing(task: Task) -> Refused:

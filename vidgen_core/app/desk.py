@@ -464,4 +464,4 @@ def stopped_by_budget(failure: Failure | None) -> bool:
 def _key(key: KeySettings | None) -> Key | None:
     from vidgen_core.providers.base import Key
 
-    return Key(id=key.fingerprint, label=key.label, secret=key.secret) if key else None
+    return Key(id=key.fingerprint, label=key.label, secret=key.secret, hosts=key.hosts) if key else None

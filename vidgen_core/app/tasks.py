@@ -310,7 +310,7 @@ class Tasks:
     def _key(self, provider: Mode, name: str | None) -> KeySettings | None:
         keys = self._app.settings().providers.of(provider).keys
         if name is None:
-            return next((key for key in keys if key.enabled), None)
+            return next((key for key in keys if key.works), None)
         found = next((key for key in keys if key.name == name), None)
         if found is None:
             raise InputError("key_unknown", key=name, provider=provider.value)

@@ -93,7 +93,7 @@ def _key_shape(mode: Mode, key: KeySettings, usage: KeyUsage) -> dict[str, Any]:
         "provider": mode.value,
         "name": key.name,
         "label": key.label,
-        "enabled": key.enabled,
+        "enabled": key.works,
         "health": usage.health,
         "cooling_until": iso(usage.cooling_until),
         "submitted": usage.submitted,
@@ -105,7 +105,7 @@ def _key_shape(mode: Mode, key: KeySettings, usage: KeyUsage) -> dict[str, Any]:
 
 
 def _key_row(session: Session, mode: Mode, key: KeySettings, usage: KeyUsage) -> tuple[str, ...]:
-    health = session.text(f"cli.health.{usage.health if key.enabled else 'disabled'}")
+    health = session.text(f"cli.health.{usage.health if key.works else 'disabled'}")
     spend = session.text.money(usage.spend, True) if usage.spend else "–"
     return (
         mode.value, key.label, health, str(usage.submitted), str(usage.succeeded), str(usage.failed), spend

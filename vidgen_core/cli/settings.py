@@ -91,7 +91,7 @@ def _plain(value: Any) -> Any:
     match value:
         case KeySettings():
             masked = mask_secret(value.secret.get_secret_value())
-            return {"name": value.name, "secret": masked, "enabled": value.enabled}
+            return {"name": value.name, "secret": masked, "enabled": value.works}
         case SecretStr():
             return mask_secret(value.get_secret_value()) if value.get_secret_value() else ""
         case tuple() | list():

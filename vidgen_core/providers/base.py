@@ -30,7 +30,7 @@ from pydantic import Field, SecretStr
 from vidgen_core.locations import Locations
 from vidgen_core.media.files import PartFile
 from vidgen_core.models import Charge, Failure, Frozen, GenerationParams, Mode, Money, Output
-from vidgen_core.settings import Settings
+from vidgen_core.settings import Settings, origin_of
 
 #: Stage of a job that goes on only after a yes to its price.
 WAITING_FOR_CONFIRMATION: Final = "waiting_for_confirmation"
@@ -48,6 +48,12 @@ class Key(Frozen):
     #: What people may see, e.g. ``main ••x4KR``.
     label: str
     secret: SecretStr
+    #: The only hosts that it may be sent to, where its provider's address has changed since it was entered.
+    hosts: str = ""
+
+    def may_go_to(self, url: str) -> bool:
+        """Whether a request there may carry it."""
+        return not self.hosts or origin_of(url) in self.hosts.split()
 
 
 class Capabilities(Frozen):

@@ -235,6 +235,8 @@ class Http:
 
         :param rules: given for an address that somebody else named, which is then looked at (``addresses``)
         """
+        if key is not None and not key.may_go_to(url):
+            raise RemoteError("key_elsewhere", kind=ErrorKind.AUTH, host=httpx.URL(url).host)
         patience = self._patience[verb]
         async with self._client(verb, rules).stream(
             method,

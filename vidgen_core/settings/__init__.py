@@ -26,7 +26,7 @@ from vidgen_core.settings.sections import (
     WritingSettings,
     YunwuSettings,
 )
-from vidgen_core.settings.values import mask_secret, names_in
+from vidgen_core.settings.values import mask_secret, names_in, origin_of
 
 __all__ = [
     "PATTERN_FIELDS",
@@ -51,6 +51,7 @@ __all__ = [
     "load_settings",
     "mask_secret",
     "names_in",
+    "origin_of",
     "parse_value",
     "setting_names",
 ]

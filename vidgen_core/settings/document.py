@@ -22,8 +22,9 @@ def plain(value: Any) -> Any:
         case SecretStr():
             return value.get_secret_value()
         case KeySettings():
-            kept = {"name": value.name, "secret": value.secret.get_secret_value()}
-            return kept if value.enabled else kept | {"enabled": False}
+            kept: dict[str, Any] = {"name": value.name, "secret": value.secret.get_secret_value()}
+            off = {} if value.enabled else {"enabled": False}
+            return kept | off | ({"hosts": value.hosts} if value.hosts else {})
         case Section():
             return {
                 name: plain(item) for name, item in value.model_dump(exclude_none=True, exclude_defaults=True).items()

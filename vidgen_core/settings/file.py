@@ -18,7 +18,7 @@ from vidgen_core.locations import Locations
 from vidgen_core.settings.document import default_document, plain, put, put_toml
 from vidgen_core.settings.names import dotted_get, leaf_of, variable_of
 from vidgen_core.settings.reading import build, environment_names, read, read_text
-from vidgen_core.settings.sections import Settings
+from vidgen_core.settings.sections import KeySettings, Settings, keyed_sections
 
 #: Seconds to wait for another process that is writing the settings.
 LOCK_SECONDS: Final = 10.0
@@ -101,16 +101,46 @@ class SettingsFile:
             raise SettingsError("setting_from_environment", field=fixed[0], where=variable_of(fixed[0]))
         with self._writing():
             data = read(self.path)
+            before = _good(data, str(self.path))
             for name, value in values.items():
                 leaf_of(name)
                 put(data, name, plain(value))
             settings = build(data, str(self.path))
+            bound = self._keys_left_behind(before, settings)
+            if bound:
+                for name, keys in bound.items():
+                    put(data, name, plain(keys))
+                settings = build(data, str(self.path))
             document = tomlkit.parse(read_text(self.path))
-            for name in values:
+            for name in {**values, **bound}:
                 # What validation made of the value, so that "5" is written as 5.
                 put_toml(document, name, plain(dotted_get(settings, name)))
             self._write(tomlkit.dumps(document))
         return self.current()
+
+    def _keys_left_behind(self, before: Settings | None, after: Settings) -> dict[str, list[KeySettings]]:
+        """The keys of sections whose addresses have changed, bound to the hosts that they were entered for.
+
+        Whoever may change an address must not thereby have a saved key sent there. Addresses and keys that are written
+        into the file by hand, or stand in the environment, come from somebody who can read the keys anyway.
+
+        :raises SettingsError: ``key_of_environment`` (field, where)
+        """
+        found: dict[str, list[KeySettings]] = {}
+        for name, section in keyed_sections(after):
+            old = dict(keyed_sections(before))[name] if before else section
+            if old.hosts == section.hosts:
+                continue
+            if f"{name}.keys" in self._fixed:
+                raise SettingsError("key_of_environment", field=f"{name}.keys", where=variable_of(f"{name}.keys"))
+            saved = {key.fingerprint for key in old.keys}
+            keys = [
+                key.model_copy(update={"hosts": old.hosts}) if key.fingerprint in saved and not key.hosts else key
+                for key in section.keys
+            ]
+            if keys != list(section.keys):
+                found[f"{name}.keys"] = keys
+        return found
 
     def write_default(self) -> bool:
         """Write a file with every setting, its sentence and its default, unless there is one; whether it was written.
@@ -152,6 +182,14 @@ class SettingsFile:
         _sync_folder(target.parent)
         with self._lock:
             self._seen = None
+
+
+def _good(data: dict[str, Any], where: str) -> Settings | None:
+    try:
+        return build(data, where)
+    except SettingsError:
+        # A change may be what mends it.
+        return None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -9,17 +9,19 @@ from datetime import date
 from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from vidgen_core.locations import Locations
 from vidgen_core.models import VIDEO_MODES, WRITING, Mode, Payee, payee
-from vidgen_core.settings.values import Filled, Ratio, Section, WebAddress, names_in, paths_in, tail, wrong
+from vidgen_core.settings.values import Filled, Ratio, Section, WebAddress, names_in, origin_of, paths_in, tail, wrong
 
 #: What a file name pattern may name.
 PATTERN_FIELDS: Final = frozenset({"project", "shot", "take", "provider", "model", "created", "chosen"})
+#: Settings that say where a key of their section is sent.
+ADDRESSES: Final = ("base_url", "upload_url")
 #: Environment variables that are settings begin so.
 PREFIX: Final = "VIDGEN_"
 #: What an amount may be in: ISO 4217, or a provider's own credits.
@@ -35,6 +37,10 @@ class KeySettings(Section):
     """The key itself; for Lovart the access key and the secret key with a colon between them."""
     enabled: bool = True
     """Whether the runner may use it."""
+    hosts: str = ""
+    """Written by Vidgen when an address is changed: the key goes only to these hosts; enter it anew to use it elsewhere."""
+
+    _is_elsewhere: bool = PrivateAttr(default=False)
 
     @field_validator("secret")
     @classmethod
@@ -43,6 +49,22 @@ class KeySettings(Section):
         if not re.fullmatch(r"[!-~]+", value):
             raise wrong("not_a_key")
         return SecretStr(value)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it was entered for another host than the one that its provider's address names now."""
+        return self._is_elsewhere
+
+    @property
+    def works(self) -> bool:
+        """Whether it may be sent."""
+        return self.enabled and not self._is_elsewhere
+
+    def at(self, hosts: str) -> KeySettings:
+        """The key as seen by a provider that answers at ``hosts``."""
+        seen = self.model_copy()
+        seen._is_elsewhere = bool(self.hosts) and self.hosts != hosts
+        return seen
 
     @property
     def fingerprint(self) -> str:
@@ -65,6 +87,29 @@ def different(keys: tuple[KeySettings, ...]) -> tuple[KeySettings, ...]:
     if len({key.fingerprint for key in keys}) < len(keys):
         raise wrong("same_key_twice")
     return keys
+
+
+class KeyedSettings(Section):
+    """A section with keys and the addresses that they are sent to."""
+
+    keys: tuple[KeySettings, ...] = ()
+    """The API keys, used in this order."""
+
+    @property
+    def hosts(self) -> str:
+        """Every host that a key of this section is sent to, with scheme and port."""
+        return " ".join(sorted({origin_of(getattr(self, name)) for name in ADDRESSES if hasattr(self, name)}))
+
+    @field_validator("keys")
+    @classmethod
+    def _must_differ(cls, keys: tuple[KeySettings, ...]) -> tuple[KeySettings, ...]:
+        return different(keys)
+
+    @model_validator(mode="after")
+    def _look_at_hosts(self) -> Self:
+        # The one place that every reader of keys gets them from.
+        object.__setattr__(self, "keys", tuple(key.at(self.hosts) for key in self.keys))
+        return self
 
 
 class RunnerSettings(Section):
@@ -101,7 +146,7 @@ class DownloadSettings(Section):
     """The most bytes of one result; a larger one is not fetched."""
 
 
-class ProviderSettings(Section):
+class ProviderSettings(KeyedSettings):
     """What all providers have in common."""
 
     base_url: WebAddress = ""
@@ -116,13 +161,6 @@ class ProviderSettings(Section):
     """Seconds of video; left out, the model decides."""
     max_concurrent: int | None = Field(default=None, ge=1, le=1000)
     """How many jobs of this provider may be in flight; left out, the runner's value counts."""
-    keys: tuple[KeySettings, ...] = ()
-    """The API keys, used in this order."""
-
-    @field_validator("keys")
-    @classmethod
-    def _must_differ(cls, keys: tuple[KeySettings, ...]) -> tuple[KeySettings, ...]:
-        return different(keys)
 
 
 class LocalSettings(ProviderSettings):
@@ -370,15 +408,13 @@ class LibrarySettings(Section):
     """Whether image links may point into your own network."""
 
 
-class WritingSettings(Section):
+class WritingSettings(KeyedSettings):
     """The language model that proposes storyboards and writes prompts; its keys have nothing to do with video."""
 
     base_url: WebAddress = "https://yunwu.ai"
     """Where an OpenAI-compatible model answers: what stands before /v1/chat/completions."""
     model: str = ""
     """The model's name; empty: scripts are split and prompts are written on this machine, without a model."""
-    keys: tuple[KeySettings, ...] = ()
-    """The API keys, used in this order."""
     vision: bool = False
     """Whether the model looks at pictures; if so, the shot's picture goes along when its prompt is written."""
     language: Literal["auto", "zh", "en"] = "auto"
@@ -396,15 +432,10 @@ class WritingSettings(Section):
     currency: str = Field(default="CNY", pattern=r"^([A-Z]{3}|credits)$")
     """The currency of these prices."""
 
-    @field_validator("keys")
-    @classmethod
-    def _must_differ(cls, keys: tuple[KeySettings, ...]) -> tuple[KeySettings, ...]:
-        return different(keys)
-
     @property
     def usable_keys(self) -> tuple[KeySettings, ...]:
         """Those that are not switched off."""
-        return tuple(key for key in self.keys if key.enabled)
+        return tuple(key for key in self.keys if key.works)
 
 
 class SharingSettings(Section):
@@ -570,8 +601,14 @@ class Settings(BaseSettings):
         images = self.providers.images
         if images.drawn_by != "auto":
             return Mode(images.drawn_by)
-        return Mode.IMAGES if any(key.enabled for key in images.keys) else Mode.LOCAL
+        return Mode.IMAGES if any(key.works for key in images.keys) else Mode.LOCAL
 
     def max_concurrent(self, mode: Mode) -> int:
         """How many jobs of ``mode`` may be in flight: its own value, else the runner's."""
         return self.providers.of(mode).max_concurrent or self.runner.max_concurrent
+
+
+def keyed_sections(settings: Settings) -> list[tuple[str, KeyedSettings]]:
+    """Every section with keys, by its dotted name."""
+    providers = [(f"providers.{name}", section) for name, section in settings.providers]
+    return [*providers, ("writing", settings.writing)]

@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -49,6 +50,19 @@ def _web_address(value: str) -> str:
     if value and not re.fullmatch(r"https?://[^\s/?#]\S*", value):
         raise wrong("web_address")
     return value.rstrip("/")
+
+
+def origin_of(address: str) -> str:
+    """Scheme, host and port of an address of the web; empty for none."""
+    if not address:
+        return ""
+    parts = urlsplit(address)
+    try:
+        port = parts.port
+    except ValueError:
+        return address.lower()
+    known = {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{parts.hostname}" + (f":{port}" if port and port != known else "")
 
 
 def _ratio(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
@@ -43,6 +44,7 @@ def show(visit: Visit, mode: Mode) -> None:
         _tools(visit, mode, [key for key, _ in rows], fixed=fixed)
     else:
         st.info(t("settings.no_keys"), icon=":material/key:")
+    say_elsewhere(t, [key for key, _ in rows])
     _result(mode)
     if not fixed:
         _adding(t, mode, first=not rows)
@@ -96,7 +98,7 @@ def _row(t: Text, key: KeySettings, usage: KeyUsage) -> dict[str, Any]:
 def _health(t: Text, key: KeySettings, usage: KeyUsage) -> str:
     cooling = usage.cooling_until
     rest = (cooling - now()).total_seconds() if cooling else 0.0
-    if not key.enabled:
+    if not key.works:
         name = "disabled"
     elif usage.health != "usable":
         name = usage.health
@@ -226,7 +228,9 @@ def add(mode: Mode, name: str, secret: str) -> bool:
     except SettingsError as error:
         tell(wrong(here().t, error), ":material/error:")
         return False
-    return write(mode, [*keys, new])
+    # Entering a key again is what is asked of one that stays behind.
+    kept = [key for key in keys if not (key.is_elsewhere and key.fingerprint == new.fingerprint)]
+    return write(mode, [*kept, new])
 
 
 def make(name: str, secret: str) -> KeySettings:
@@ -268,7 +272,18 @@ def write(mode: Mode, keys: list[KeySettings]) -> bool:
 # --- does it work
 
 
+def say_elsewhere(t: Text, keys: Iterable[KeySettings]) -> None:
+    """Ask for keys again that were entered for another host."""
+    names = ", ".join(key.label for key in keys if key.is_elsewhere)
+    if names:
+        st.warning(t("settings.key_elsewhere", keys=plain(names)), icon=":material/key_off:")
+
+
 def _test(mode: Mode, key: KeySettings) -> None:
+    if key.is_elsewhere:
+        # A saved key is not typed again by pressing a button beside it.
+        keep("_key_results", {})[mode] = (False, here().t("settings.key_elsewhere", keys=plain(key.label)))
+        return
     keep("_key_results", {})[mode] = ask(mode, key.secret.get_secret_value(), key.label)
 
 

@@ -107,6 +107,7 @@ def key_field(form: Form, mode: Mode) -> None:
         st.caption(f":material/lock: {t('settings.from_environment', variable=variable)}")
     elif len(keys) > 1:
         st.caption(t.n("settings.more_keys", len(keys) - 1))
+    keys_table.say_elsewhere(t, keys)
     if _RESULT in st.session_state:
         keys_table.show_result(st.session_state[_RESULT])
 

@@ -64,6 +64,7 @@ def _key(form: Form) -> None:
         )
     if fixed:
         st.caption(f":material/lock: {t('settings.from_environment', variable=settings_form.variable(_KEYS))}")
+    keys_table.say_elsewhere(t, keys)
     if _RESULT in st.session_state:
         good, words = st.session_state[_RESULT]
         (st.success if good else st.error)(words)

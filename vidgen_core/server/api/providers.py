@@ -26,7 +26,7 @@ from vidgen_core.server.api.shapes.providers import (
 )
 from vidgen_core.server.api.shapes.tasks import OutcomeAnswer, ProgressItem, RunAnswer, RunBody
 from vidgen_core.server.progress import News, Progress
-from vidgen_core.settings import ProviderSettings, mask_secret
+from vidgen_core.settings import KeySettings, ProviderSettings, mask_secret
 
 #: Tasks that one stream tells of.
 MOST = 1_000
@@ -102,7 +102,13 @@ def set_config(app: App, provider: Mode, body: ConfigBody) -> ConfigAnswer:
     if body.keys is not None:
         changes[f"providers.{provider}.keys"] = _keys(app.settings().providers.of(provider), body.keys)
     if changes:
+        before = app.settings().providers.of(provider)
         app.settings_file.change(changes)
+        if body.keys is not None and app.settings().providers.of(provider).hosts != before.hosts:
+            # Those that were written out in full were entered for the new address.
+            app.settings_file.change(
+                {f"providers.{provider}.keys": _keys(app.settings().providers.of(provider), body.keys)}
+            )
         app.runner.wake()
     return get_config(app, provider)
 
@@ -112,26 +118,27 @@ def _names(app: Vidgen, provider: Mode) -> list[str]:
 
 
 def _keys(section: ProviderSettings, keys: list[KeyBody]) -> list[dict[str, Any]]:
-    kept = {key.name: key.secret.get_secret_value() for key in section.keys}
+    kept = {key.name: key for key in section.keys}
     return [_key(key, kept.get(key.name)) for key in keys]
 
 
-def _key(key: KeyBody, kept: str | None) -> dict[str, Any]:
-    """A key as the settings keep it; what was masked is what was saved.
+def _key(key: KeyBody, kept: KeySettings | None) -> dict[str, Any]:
+    """A key as the settings keep it; what was masked is what was saved, for the hosts that it was entered for.
 
     :raises InputError: ``key_secret_missing`` (key)
     """
     secret = key.secret
-    if kept is not None and secret in (None, mask_secret(kept)):
-        secret = kept
+    hosts = ""
+    if kept is not None and secret in (None, mask_secret(kept.secret.get_secret_value())):
+        secret, hosts = kept.secret.get_secret_value(), kept.hosts
     if secret is None or "****" in secret:
         raise InputError("key_secret_missing", key=key.name)
-    return {"name": key.name, "secret": secret, "enabled": key.enabled}
+    return {"name": key.name, "secret": secret, "enabled": key.enabled, "hosts": hosts}
 
 
 def _masked(section: ProviderSettings) -> list[KeyAnswer]:
     return [
-        KeyAnswer(name=key.name, secret=mask_secret(key.secret.get_secret_value()), enabled=key.enabled)
+        KeyAnswer(name=key.name, secret=mask_secret(key.secret.get_secret_value()), enabled=key.works)
         for key in section.keys
     ]
 

@@ -14,6 +14,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 
 from vidgen_core.app.notice_messages import Notice, post_of
 from vidgen_core.errors import ErrorKind, Refused
+from vidgen_core.providers.addresses import AddressRefused, Client, Rules
 from vidgen_core.settings import Settings
 
 #: Seconds for one try.
@@ -84,10 +85,12 @@ def _try(notice: Notice, kind: Any, url: str, secret: str) -> None:
     quiet = _SENDING.set(True)
     try:
         # Redirects are not followed: they would carry the message to where nobody has pointed it.
-        with httpx.Client(timeout=_TIMEOUT, follow_redirects=False) as client:
+        with Client(Rules(home=url), timeout=_TIMEOUT) as client:
             answer = client.post(_address(url, post.query), json=post.body)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise _Later(type(error).__name__) from None
+    except AddressRefused:
+        raise _refused(url, "address") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         # The words of an error may hold the address; its name does not.
         raise _refused(url, type(error).__name__) from None

@@ -51,6 +51,8 @@ _COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 #: Names that mean this machine or its network wherever they are asked for.
 _OWN_NAMES: Final = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+#: Kinds into which a service of one's own network leads nobody: they hold no such service, but the keys of cloud machines.
+_NEVER: Final = frozenset({"link", "multicast", "none", "reserved"})
 #: Seconds for a connection to one of several addresses.
 _ONE_ADDRESS: Final = 5.0
 
@@ -76,7 +78,7 @@ class Rules:
 
     def allows(self, kinds: Iterable[str], home_kinds: frozenset[str]) -> bool:
         """Whether all of an address's kinds may be asked."""
-        own = home_kinds | ({"home", "carrier"} if "loopback" in home_kinds else set())
+        own = (home_kinds - _NEVER) | ({"home", "carrier"} if "loopback" in home_kinds else set())
         return self.allow_private or all(kind == PUBLIC or kind in own for kind in kinds)
 
 

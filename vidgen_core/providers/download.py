@@ -95,28 +95,39 @@ async def _settled(
 
 async def is_video(http: Http, url: str, *, key: Key | None = None, home: str | None = None) -> bool | None:
     """Whether a video is behind a link, by its headers or its first bytes; None: that cannot be said now."""
-    try:
-        sent = _ways(url, key, home or "")[0]
-        for method, headers in (("HEAD", {}), ("GET", {"Range": f"bytes=0-{_SNIFF - 1}"})):
-            asked = {"Accept": "video/*, */*", "Accept-Encoding": "identity", **headers}
-            async with asyncio.timeout(20), _open(http, url, method, asked, sent, home or "") as response:
-                kind = _content_type(response)
-                if response.is_success and (kind.startswith("video/") or kind == "application/mp4"):
-                    return True
-                if response.is_success and not _says_nothing(kind):
-                    return False
-                if method == "GET":
-                    return (
-                        await _looks_like_video(response)
-                        if response.is_success
-                        else None
-                        if response.is_server_error
-                        else False
-                    )
-    except RemoteError:
-        return False
-    except _LOST:
-        return None
+    for sent in _ways(url, key, home or ""):
+        try:
+            return await _probed(http, url, sent, home or "")
+        except _WrongKeyError:
+            continue
+        except RemoteError:
+            return False
+        except _LOST:
+            return None
+    return False
+
+
+class _WrongKeyError(Exception):
+    """The key should be there, or should not."""
+
+
+async def _probed(http: Http, url: str, key: Key | None, home: str) -> bool | None:
+    first_bytes = {"Range": f"bytes=0-{_SNIFF - 1}"}
+    for method, headers in (("HEAD", {}), ("GET", first_bytes)):
+        asked = {"Accept": "video/*, */*", "Accept-Encoding": "identity", **headers}
+        async with asyncio.timeout(20), _open(http, url, method, asked, key, home) as response:
+            kind = _content_type(response)
+            if response.is_success and (kind.startswith("video/") or kind == "application/mp4"):
+                return True
+            if response.is_success and not _says_nothing(kind):
+                return False
+            if method == "HEAD":
+                continue
+            if response.is_success:
+                return await _looks_like_video(response)
+            if response.status_code in _WRONG_KEY:
+                raise _WrongKeyError
+            return None if response.is_server_error else False
     return None
 
 

@@ -181,13 +181,15 @@ def _stage(words: Sequence[tuple[int, str]]) -> str | None:
 
 
 def progress_in(body: Any) -> int | None:
-    """0–100 from a number, ``"75%"`` or a fraction's name; None where nothing says it. It never means an end."""
+    """0–100 from a number, ``"75%"`` or a fraction; None where nothing says it. It never means an end."""
     return _progress(list(values(body)))
 
 
 def _progress(found: Sequence[Value]) -> int | None:
     for one in found:
         if one.path and _norm(one.path[-1]) in {"progress", "progresspct", "progresspercent", "percent", "percentage"}:
+            if isinstance(one.value, float) and 0 < one.value < 1:
+                return int(one.value * 100)
             number = re.match(r"\s*([0-9]{1,9})", str(one.value)) if not isinstance(one.value, bool) else None
             if number:
                 return min(int(number[1]), 100)

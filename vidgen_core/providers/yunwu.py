@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, Final
+from urllib.parse import quote
 
 from vidgen_core.errors import RemoteError
 from vidgen_core.locations import Locations
@@ -46,7 +47,7 @@ from vidgen_core.providers.bodies import data_uri_slot
 from vidgen_core.providers.checks import against
 from vidgen_core.providers.download import download, is_video
 from vidgen_core.providers.http import Answer, Http, Verb
-from vidgen_core.providers.links import Outcome, outcome
+from vidgen_core.providers.links import WITHOUT_LINK, Outcome, outcome
 from vidgen_core.providers.pictures import PictureCopies
 from vidgen_core.providers.yunwu_answers import (
     LINKS,
@@ -154,7 +155,13 @@ class Yunwu(Provider):
         if not answer.ok or not isinstance(answer.json, Mapping):
             raise error_of(TABLE, answer, said_by(answer))
         probe = partial(is_video, self._http, key=key, home=base)
-        return _state(answer, await outcome(answer.json, base, probe, known=LINKS))
+        seen = await outcome(answer.json, base, probe, known=LINKS)
+        if seen.stage == WITHOUT_LINK and answer.json.get("object") == "video":
+            # OpenAI's video API names no link: the file is at an address made of the job's id.
+            own = f"{base}/v1/videos/{quote(job.remote_id, safe='')}/content"
+            if await probe(own):
+                seen = replace(seen, status=RemoteStatus.SUCCEEDED, stage=None, url=own)
+        return _state(answer, seen)
 
     async def fetch(self, job: RemoteJob, url: str, part: PartFile, key: Key | None) -> int | None:
         base, limits = job.base_url or self.base_url, self.settings().download

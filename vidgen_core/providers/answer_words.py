@@ -40,7 +40,7 @@ IMAGE_TROUBLE: Final = _any(
 )
 
 _THING: Final = (
-    r"(?:durations?|seconds|lengths?|sizes?|resolutions?|aspect[ _-]?ratios?|ratios?|dimensions?|prompts?|widths?|heights?|fps|"
+    r"(?:durations?|lengths?|sizes?|resolutions?|aspect[ _-]?ratios?|ratios?|dimensions?|prompts?|widths?|heights?|fps|"
     r"frame[ _-]?rate|seeds?|formats?|timeout|characters|pixels|words)"
 )
 _LOOSE_THING: Final = (
@@ -51,7 +51,7 @@ _WRONG: Final = (
     r"(?:must|should|needs? to|has to|have to|too (?:long|short|large|small|big|wide|narrow|tall|high|low|many)|exceed|out of|outside|"
     r"beyond|not (?:be )?(?:supported|allowed|valid|accepted|permitted|available|within|in range|match|recogni[sz]ed|between|one of)|"
     r"unsupported|invalid|at (?:most|least)|no more than|less than|greater than|longer than|shorter than|larger than|over the|"
-    r"between|maximum|minimum|max\b|min\b|limited to|limit of|mismatch|(?:doesn['’]t|don['’]t|does not|do not) match|required|missing|"
+    r"between|maximum|minimum|max\b|(?<!/)min\b|limited to|limit of|mismatch|(?:doesn['’]t|don['’]t|does not|do not) match|required|missing|"
     r"malformed|incorrect|wrong|unknown|unrecogni[sz]ed|illegal|empty|not found in)"
 )
 #: A gap in which nothing is said about how often somebody asked.
@@ -61,6 +61,8 @@ WISH: Final = _any(
     rf"\b{_THING}\b{_GAP}\b{_WRONG}",
     rf"\b(?:invalid|unsupported|illegal|incorrect|wrong|missing|exceed\w{{0,3}}|maximum|minimum|too (?:long|large|many|short)|reduce|shorten|"
     rf"lower|change|check|adjust)\b{_GAP}\b{_THING}\b",
+    rf"\b(?:at most|at least|no more than|less than|more than|up to|only|limit\w{{0,3}}|allow\w{{0,3}}|support\w{{0,3}})\b{_GAP}\b{_THING}\b",
+    r"\b(?:clips?|videos?|shots?|footage)\b(?:(?!retry|wait|again|after|every|per |rate|requests?|in \d).){0,40}\b\d{1,3} ?(?:s|secs?|seconds)\b",
     "is required", "must be one of", "must be (?:between|either|a |an |less|greater|at )", "out of range",
     "not within the range", "(?:is |are )?not supported", r"\bunsupported\b", r"\binvalid_?(?:param|value|input|format|argument|request)",
     "validation (?:error|failed)", "cannot be (?:null|empty|blank)", "length of", "not valid json", "unprocessable",
@@ -117,7 +119,7 @@ _TIMED_OUT: Final = _any(
     "(?<!参数)(?<!设置)超时(?!时间|参数|设置|必须|不能|应|值)",
 )  # fmt: skip
 _INTERNAL: Final = _any(
-    r"\binternal[ _](?:server |service |system |processing |model |backend )?(?:error|failure|exception|fault)", r"\bserver (?:side )?(?:error|exception|failure)",
+    r"\binternal[ _](?:\w{1,16} ){0,2}(?:error|failure|exception|fault)", r"\bserver (?:side )?(?:error|exception|failure)",
     r"\b(?:system|backend|service|upstream|worker|network|gateway|infrastructure) (?:\w{1,12} )?(?:error|exception|failure|crash\w{0,3})\b",
     r"\b(?:worker|node|gpu|instance|process|pod)s? (?:\w{1,12} )?(?:died|crash\w{0,3}|lost|restart\w{0,3}|was killed|preempted|went away)", "bad gateway",
     r"\bconnection (?:\w{1,8} )?(?:reset|refused|lost|closed|aborted|error)", r"\btemporary (?:error|failure|problem|outage)", "out of memory", r"\boom\b",
@@ -179,7 +181,8 @@ def blames(text: str) -> bool:
 # --- taken after all ------------------------------------------------------------------------------------------------
 
 _TAKEN: Final = _any(
-    r"\b(?:in|into|to|joined|entered) (?:the |our |a |your )?(?:\w{1,12} )?queue\b", r"\bqueu(?:ed|ing)\b", r"\baccepted\b", r"\bsubmitted\b", r"\breceived\b",
+    r"\b(?:in|into|to|joined|entered) (?:the |our |a |your )?(?:\w{1,12} )?queue\b", r"\bqueu(?:ed|ing)\b", r"\bqueue position",
+    r"\b(?:ahead of|behind) (?:you|your|others)", r"\bin line\b", "waiting list", r"\baccepted\b", r"\bsubmitted\b", r"\breceived\b",
     r"\bprocessing\b", r"\bin progress\b", r"\bpending\b", r"\bscheduled\b", r"\bcreated\b", r"\bstarted\b", r"\brunning\b", r"\bgenerating\b",
     r"\bbeing (?:processed|generated|reviewed|prepared|made)", r"\bunder review\b", r"\b(?:success|succeeded|successful|successfully)\b", r"\bplease wait\b",
     r"\bwill be (?:processed|generated|ready|delivered|started)", r"\bunder ?way\b", r"\bon its way\b", r"\balready exists?\b", r"\bduplicate (?:request|task|order)",

@@ -228,7 +228,13 @@ def _by_code(table: Table, said: Said) -> Verdict | None:
 
 def _by_words(table: Table, said: Said) -> Verdict | None:
     found = [one.verdict for one in table.worded if one.holds(said)] if said.text else []
-    return next((verdict for verdict in found if verdict.kind in _DEFINITE), found[0] if found else None)
+    # What is said of how often somebody asked goes before the loose words behind it.
+    telling = {*_DEFINITE, ErrorKind.RATE_LIMIT}
+    best = next((verdict for verdict in found if verdict.kind in telling), found[0] if found else None)
+    if best is not None and best.kind is not ErrorKind.MODERATION:
+        # Money that is wanted is often said to be required, or not allowed for.
+        return next((verdict for verdict in found if verdict.kind is ErrorKind.BALANCE), best)
+    return best
 
 
 # --- a submit: accepted, refused or unknown -------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from vidgen_core.providers.addresses import AsyncClient, Rules, trust
 from vidgen_core.providers.base import Key
 from vidgen_core.providers.bodies import Body, json_body
 from vidgen_core.providers.cleaning import clean, clean_text, read_json
-from vidgen_core.providers.redact import SAID_CHARACTERS, cut, hide, quiet_http_logs, redact
+from vidgen_core.providers.redact import SAID_CHARACTERS, cut, mask, quiet_http_logs, redact
 
 #: Bytes read of an answer; a list of all models has some hundred thousand.
 ANSWER_BYTES: Final = 8 * 1024 * 1024
@@ -294,7 +294,7 @@ def answer_of(status: int, headers: Mapping[str, str], text: str, *secrets: str)
     :param secrets: what must not be left in it
     """
     parsed = read_json(text)
-    body = clean(parsed, lambda one: hide(one, *secrets))
+    body = clean(parsed, lambda one: mask(one, *secrets))
     if body != parsed:
         # What the parser undid (escapes, halves of pairs) must not stand in the text either.
         text = json.dumps(body, ensure_ascii=False)

@@ -140,7 +140,9 @@ def _in_text(text: str) -> Iterator[Picture]:
 
 def answered(body: Any) -> bool:
     """Whether the order was carried out, with or without a picture: then it is neither refused nor lost."""
-    return isinstance(body, Mapping) and not body.get("error") and bool(_entries(at(body, "choices")) or "data" in body)
+    if not isinstance(body, Mapping) or body.get("error"):
+        return False
+    return bool(_entries(at(body, "choices"))) or isinstance(body.get("data"), list)
 
 
 def why_no_picture(answer: Answer) -> Failure:

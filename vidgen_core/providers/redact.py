@@ -71,12 +71,18 @@ def hide_traces(text: str, *secrets: str) -> str:
     """As ``hide``, and without parts of secrets either: for text that is shown and kept, never followed."""
     text = hide(text, *secrets)
     for secret in secrets:
-        if len(secret) >= TELLING:
+        if len(secret) >= TELLING and len(text) <= _LONGEST:
             text = _without_parts(text, secret)
             plain = _unescaped(text)
             if plain != text and (mended := _without_parts(plain, secret)) != plain:
                 text = mended
     return text
+
+
+def mask(text: str, *secrets: str) -> str:
+    """One value of an answer without secrets: ids and links, which are one word of ASCII, stay usable."""
+    one_word = text.isascii() and len(text.split()) < 2
+    return hide(text, *secrets) if one_word else hide_traces(text, *secrets)
 
 
 def _unescaped(text: str) -> str:

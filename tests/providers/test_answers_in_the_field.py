@@ -1,0 +1,401 @@
+"""Answers that nobody has listed: what is accepted, refused or unknown, what may be bought again, what is a wish for good.
+
+None of these texts stands in the program; each is of a kind that it has to know.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import respx
+from provider_world import World, make_key, make_params
+from pydantic import SecretStr
+
+from vidgen_core.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.providers import kie_answers, lovart_answers, yunwu_answers
+from vidgen_core.providers.answers import failure_of, said_in
+from vidgen_core.providers.base import Key, Provider, RemoteJob, RemoteStatus
+from vidgen_core.providers.chat import Chat
+from vidgen_core.providers.images import Images
+from vidgen_core.providers.kie import Kie
+from vidgen_core.providers.lovart import Lovart
+from vidgen_core.providers.yunwu import Yunwu
+from vidgen_core.settings import Settings
+
+K, D = ErrorKind, Delivery
+SECRET = "sk-Vf93kQm2Zx81LpWn4Rt6"
+KEY = make_key(SECRET)
+PAIR = Key(id="ab", label="pair", secret=SecretStr("ak_one:sk_other"))
+
+
+def everywhere(world: World) -> Settings:
+    url = world.server.url
+    return Settings.model_validate(
+        {
+            "providers": {
+                "yunwu": {"base_url": url},
+                "kie": {"base_url": url, "upload_url": url},
+                "lovart": {"base_url": url, "settle": 0},
+                "images": {"base_url": url},
+            }
+        }
+    )
+
+
+@pytest.fixture
+async def providers(world: World) -> AsyncIterator[dict[str, Provider]]:
+    made: dict[str, Provider] = {
+        "yunwu": Yunwu(lambda: everywhere(world), world.locations),
+        "kie": Kie(lambda: everywhere(world), world.locations),
+        "lovart": Lovart(lambda: everywhere(world), world.locations),
+        "images": Images(lambda: everywhere(world), world.locations),
+    }
+    yield made
+    for provider in made.values():
+        await provider.close()
+
+
+SUBMITS = {
+    "yunwu": "/v1/video/create",
+    "kie": "/api/v1/veo/generate",
+    "lovart": "/v1/openapi/chat",
+    "images": "/v1/images/generations",
+    "chat": "/v1/chat/completions",
+}
+EVERY = sorted(SUBMITS)
+
+
+async def refused(providers: dict[str, Provider], world: World, name: str, status: int, body: Any) -> RemoteError:
+    """The error that a submit answered so ends in."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    with respx.mock(base_url=world.server.url, assert_all_called=False) as wire:
+        route = wire.post(SUBMITS[name]).respond(status, text=text)
+        wire.post("/v1/openapi/project/save").respond(json={"code": 0, "data": {"project_id": "p1"}})
+        with pytest.raises(RemoteError) as caught:
+            await _submit(providers, world, name)
+        assert route.call_count == 1
+    return caught.value
+
+
+async def _submit(providers: dict[str, Provider], world: World, name: str) -> None:
+    if name == "chat":
+        chat = Chat(world.server.url)
+        try:
+            await chat.ask(KEY, "m", [{"role": "user", "content": "hello"}], temperature=0.1, max_tokens=5)
+        finally:
+            await chat.close()
+        return
+    provider, key = providers[name], PAIR if name == "lovart" else KEY
+    wishes = {"size": "1K", "aspect_ratio": "1:1"} if name == "images" else {}
+    order = world.order(provider, picture=None, **wishes)
+    await provider.submit(order, await provider.prepare(order, key), key)
+
+
+# --- a good status without an id: unknown ---------------------------------------------------------------------------
+
+OPEN: list[Any] = [
+    {"message": "The studio is packed tonight, your clip waits in line; rate limit 3/min"},
+    {"msg": "Thanks! Heavy traffic, we will come back to you"},
+    {"status": "processing", "message": "审核中"},
+    {"status": "queued", "detail": "server is busy"},
+    {"info": "请求过于频繁，任务已加入排队"},
+    {"success": True, "message": "too many requests ahead of yours, 37th in the queue"},
+    {"code": 0, "message": "high demand", "data": None},
+    {"code": "success", "message": "negative balance will be settled later", "data": {}},
+    {"message": "content under moderation, wait for the result", "data": None},
+    {"success": False, "message": "queue position 12, insufficient credits may delay it"},
+    {"error": "your order was accepted and is pending review"},
+    {"id": None, "task_id": "null", "taskId": "undefined", "data": {"id": " "}},
+    {"id": True, "task_id": 3.5, "data": {"task_id": False}},
+    '{"id": NaN, "task_id": Infinity}',
+    {"code": 200, "msg": "success", "data": {"taskId": "NaN"}},
+    {"code": 1, "message": "提交成功", "data": None},
+    {"data": "排队中"},
+    "overloaded, try again",
+    [],
+]
+
+
+@pytest.mark.parametrize("body", OPEN, ids=str)
+@pytest.mark.parametrize("name", EVERY)
+async def test_words_alone_after_a_good_status_never_make_a_refusal(providers, world, name, body) -> None:
+    error = await refused(providers, world, name, 200, body)
+    assert error.delivery is D.UNKNOWN, error
+
+
+CLEAR: list[tuple[Any, set[ErrorKind]]] = [
+    (
+        {"error": {"code": "LengthNotOffered", "message": "a clip of 99 seconds is not on the menu"}},
+        {K.PROVIDER, K.PARAMETER},
+    ),
+    ({"error": {"type": "InvalidAspectRatio", "message": "no"}}, {K.PARAMETER}),
+    ({"success": False, "code": "E-4711", "message": "we do not film cats"}, {K.PROVIDER}),
+    ({"code": -3107, "message": "参数 foo 有误", "data": None}, {K.PARAMETER}),
+    ({"code": 50413, "msg": "nope", "data": None}, {K.PROVIDER}),
+    ({"error": {"code": "content_policy_breach_sensitive", "message": "x"}}, {K.MODERATION}),
+    ({"error": {"code": "insufficient_funds", "message": "x"}}, {K.BALANCE}),
+    ({"success": False, "error": {"code": "RateLimitReached", "message": "slower"}}, {K.RATE_LIMIT}),
+    ({"error": {"code": "model_overloaded", "message": "x"}}, {K.OVERLOADED}),
+    ({"errcode": 40017, "errmsg": "bad", "data": None}, {K.PROVIDER}),
+]
+
+
+@pytest.mark.parametrize(("body", "kinds"), CLEAR, ids=str)
+@pytest.mark.parametrize("name", ["yunwu", "kie", "lovart", "chat", "images"])
+async def test_a_machine_code_after_a_good_status_refuses_in_clear(providers, world, name, body, kinds) -> None:
+    if name in ("chat", "images") and "error" not in body:
+        return
+    error = await refused(providers, world, name, 200, body)
+    assert (error.delivery, error.kind in kinds) == (D.REFUSED, True), error
+
+
+# --- a refusal in another -------------------------------------------------------------------------------------------
+
+
+def wrap(inner: Any, depth: int = 1, prefix: str = "") -> str:
+    text = prefix + json.dumps(inner, ensure_ascii=False)
+    return text if depth == 1 else wrap({"message": text}, depth - 1)
+
+
+LONG = {"error": {"code": "InvalidDuration", "message": "clips end at 8 seconds"}}
+HURT = {"error": {"code": "OutputVideoSensitive", "message": "we saw something"}}
+WRAPPED: list[tuple[int, Any, ErrorKind]] = [
+    (451, {"code": "fail_to_fetch_task", "message": wrap(LONG)}, K.PARAMETER),
+    (500, {"code": "fail_to_fetch_task", "message": wrap(LONG, prefix="upstream said: ")}, K.PARAMETER),
+    (502, {"error": {"message": wrap(HURT), "type": "upstream_error"}}, K.MODERATION),
+    (400, {"msg": wrap(HURT, depth=3)}, K.MODERATION),
+    (429, {"error": wrap({"detail": "aspect ratio 7:3 is outside of what we film"})}, K.PARAMETER),
+    (429, {"error": {"message": "Prompt has 4012 characters, 2000 is the maximum"}}, K.PARAMETER),
+    (429, {"message": "视频时长超过该账户的上限"}, K.PARAMETER),
+    (429, {"message": "resolution 4320p exceeds your tier"}, K.PARAMETER),
+    (403, {"detail": "You have run out of credits"}, K.BALANCE),
+    (401, {"message": wrap({"msg": "账户余额不足，请充值"})}, K.BALANCE),
+    (403, {"error": {"message": "Not enough balance on this account"}}, K.BALANCE),
+    (503, {"data": {"fail_reason": wrap({"code": "PromptTooLong", "message": "x"})}}, K.PARAMETER),
+    (
+        500,
+        {"error": {"message": "[sora] " + wrap({"error": {"message": "a real person's face was found"}})}},
+        K.MODERATION,
+    ),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "kind"), WRAPPED, ids=str)
+@pytest.mark.parametrize("name", EVERY)
+async def test_what_is_wrapped_is_read_before_what_is_around_it(providers, world, name, status, body, kind) -> None:
+    error = await refused(providers, world, name, status, body)
+    assert (error.kind, error.delivery) == (kind, D.REFUSED), error
+    assert "{" not in error.params["said"]
+
+
+#: Somebody asked too often, whatever else is spoken of.
+TOO_OFTEN = [
+    "Too many requests. Try again in 20 seconds. Limit of 10 per minute",
+    "Rate limit reached for model veo9: Limit 10/min. Please reduce request size or wait 6s",
+    "You exceeded the maximum number of concurrent videos (3)",
+    "请求频率超过限制，请60秒后重试",
+    "Requests per minute exceeded for your plan",
+    "Image generation rate limit exceeded",
+    "Slow down, wait at least 30 seconds",
+]
+
+
+@pytest.mark.parametrize("text", TOO_OFTEN)
+@pytest.mark.parametrize("name", EVERY)
+async def test_too_many_requests_stay_too_many_requests(providers, world, name, text) -> None:
+    error = await refused(providers, world, name, 429, {"error": {"message": text}})
+    assert (error.kind, error.delivery) == (K.RATE_LIMIT, D.REFUSED), error
+
+
+async def test_a_queue_behind_a_bad_gateway_leaves_the_order_open(providers, world) -> None:
+    error = await refused(providers, world, "yunwu", 503, {"message": "high demand, your task is in our queue"})
+    assert error.delivery is D.UNKNOWN
+
+
+@pytest.mark.parametrize("status", [403, 401, 200])
+async def test_an_upload_refused_for_want_of_money_says_nothing_against_the_key(providers, world, status) -> None:
+    body = {
+        "success": False,
+        "code": 402 if status == 200 else None,
+        "detail": "A positive credit balance is required, yours is empty",
+    }
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.post("/api/file-stream-upload").respond(status, json=body)
+        with pytest.raises(RemoteError) as caught:
+            await providers["kie"].prepare(world.order(providers["kie"]), KEY)
+    assert (caught.value.kind, caught.value.delivery) == (K.BALANCE, D.NOT_SENT)
+
+
+# --- ids ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "remote_id"),
+    [
+        ('{"id": 90071992547409931234}', "90071992547409931234"),
+        ('{"id": 17.0}', "17"),
+        ('{"id": "a\\u0000b"}', "ab"),
+        ('{"id": "ok-1", "note": "\\ud83d"}', "ok-1"),
+        ('{"id": "ok-2", "deep": ' + "[" * 5000 + "]" * 5000 + "}", "ok-2"),
+        ('{"id": "ok-3", "cost": 1e999, "n": ' + "9" * 5000 + "}", "ok-3"),
+        ('\ufeff{"id": "ok-4"}', "ok-4"),
+    ],
+    ids=["long", "whole", "nul", "half", "deep", "huge", "bom"],
+)
+async def test_an_odd_answer_still_names_its_job(providers, world, body, remote_id) -> None:
+    yunwu = providers["yunwu"]
+    order = world.order(yunwu, picture=None)
+    prepared = await yunwu.prepare(order, KEY)
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.post(SUBMITS["yunwu"]).respond(200, text=body)
+        submission = await yunwu.submit(order, prepared, KEY)
+    assert submission.remote_id == remote_id
+    assert submission.model_dump_json().encode()
+
+
+# --- what may be bought again ---------------------------------------------------------------------------------------
+
+#: Each blames what was sent, or says nothing that anybody knows: none is bought again.
+KEPT = [
+    "Clips on this plan must stay below eight seconds",
+    "The reference does not match the requested canvas",
+    "Prompt is 3900 characters, that is more than we read",
+    "A ratio of 5:1 cannot be rendered",
+    "One output was filtered",
+    "No videos could be generated for this prompt; you will not be charged",
+    "A real human face was detected in frame 1",
+    "The portrait could not be verified, please try again later",
+    "This was not an internal error but your wish",
+    "timeout must be between 5 and 60",
+    "parameter `timeout` is wrong",
+    "Generation failed",
+    "Something went wrong",
+    "上传的素材不清晰，请更换后再试",
+    "系统异常：检测到画面中的人物",
+    "并非系统错误，请修改描述",
+    "时长只能是 5 或 10",
+    "提示词过于复杂",
+    "internal error: the image is too dark",
+    "The dog in the picture wears a hat we do not like",
+]
+#: Each names an error of the provider's own: it is tried again.
+AGAIN = [
+    "Internal server error (request id: 20261129abc)",
+    "The service is temporarily unavailable, please try again later",
+    "Task timed out after 600 seconds on the render farm",
+    "Deadline exceeded while waiting for a worker",
+    "No GPU capacity available right now",
+    "All our servers are busy at the moment",
+    "upstream connection reset",
+    "worker crashed, no result was produced",
+    "服务器内部错误，请稍后重试",
+    "上游服务超时",
+    "系统繁忙，请稍后再试",
+    "算力不足",
+    "504 Gateway Timeout",
+]
+TABLES = [yunwu_answers.TABLE, kie_answers.TABLE, lovart_answers.TABLE]
+
+
+@pytest.mark.parametrize("text", KEPT)
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.provider)
+def test_a_job_that_failed_for_what_was_sent_is_not_bought_again(table, text) -> None:
+    failure = failure_of(table, said_in({"status": "failed", "fail_reason": text}, 200))
+    assert not failure.retryable, failure
+    assert failure.kind not in (K.OVERLOADED, K.TIMEOUT) or not failure.retryable
+    assert failure.provider_message == text
+
+
+@pytest.mark.parametrize("text", AGAIN)
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.provider)
+def test_what_is_known_to_be_passing_is_tried_again(table, text) -> None:
+    failure = failure_of(table, said_in({"status": "failed", "fail_reason": text}, 200))
+    assert failure.retryable, failure
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        {"raiMediaFilteredCount": 2}, {"response": {"raiMediaFilteredReasons": ["x"]}}, {"moderated": True},
+        {"candidates": [{"finishReason": "SAFETY"}]}, {"data": {"filtered_count": "1"}}, {"is_nsfw": True},
+    ],
+)  # fmt: skip
+def test_a_mark_of_a_filter_says_content_without_a_word(mark) -> None:
+    assert failure_of(yunwu_answers.TABLE, said_in({"status": "failed"} | mark, 200)).kind is K.MODERATION
+
+
+# --- a key that is echoed -------------------------------------------------------------------------------------------
+
+
+def _echoes() -> list[str]:
+    import base64
+    from urllib.parse import quote
+
+    percent = "".join(f"%{byte:02X}" for byte in SECRET.encode())
+    return [
+        f"bad key {SECRET}", f"Bearer {SECRET} refused", SECRET.upper(), SECRET.swapcase(), quote(f"Bearer {SECRET}"), percent,
+        base64.b64encode(f"user:{SECRET}".encode()).decode(), base64.b64encode(SECRET.encode()).decode(), SECRET.encode().hex(),
+        f"the key ending in {SECRET[-9:]}", f"the key {SECRET[3:14]}… is unknown", "".join(f"\\u{ord(c):04x}" for c in SECRET),
+        json.dumps({"message": json.dumps({"key": SECRET})}),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("echo", _echoes(), ids=range(len(_echoes())))
+@pytest.mark.parametrize("shape", ["message", "error", "status", "html"])
+async def test_an_echoed_key_is_in_nothing_that_is_kept(providers, world, echo, shape) -> None:
+    body: Any = {
+        "message": {"message": echo, "code": echo},
+        "error": {"error": {"message": echo, "code": echo, "type": echo}},
+        "status": {"id": echo, "status": echo},
+        "html": f"no such key: {echo}",
+    }[shape]
+    yunwu = providers["yunwu"]
+    with respx.mock(base_url=world.server.url) as wire:
+        text = body if isinstance(body, str) else json.dumps(body)
+        wire.get("/v1/video/query").respond(
+            401 if shape != "status" else 200, text=text, headers={"x-request-id": SECRET}
+        )
+        job = RemoteJob(remote_id="t1", model="grok-video-3", params=make_params())
+        try:
+            kept = (await yunwu.poll(job, KEY)).model_dump_json()
+        except RemoteError as error:
+            kept = json.dumps([error.params, error.evidence, error.request_id], default=str)
+    told = kept.lower()
+    for form in [SECRET, SECRET[-9:], SECRET[3:14], SECRET.encode().hex()]:
+        assert form.lower() not in told
+    assert not any(echo.lower() in told for echo in _echoes()[4:8])
+
+
+async def test_a_short_key_does_not_spoil_ids_that_hold_its_letters(providers, world) -> None:
+    yunwu = providers["yunwu"]
+    order = world.order(yunwu, picture=None)
+    key = make_key("sk-a")
+    prepared = await yunwu.prepare(order, key)
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.post(SUBMITS["yunwu"]).respond(200, json={"id": "task-abc", "message": "sk-a took it"})
+        submission = await yunwu.submit(order, prepared, key)
+    assert submission.remote_id == "task-abc"
+    assert "sk-a took" not in str(submission.evidence)
+
+
+@pytest.mark.parametrize("code", ["²", "٣", "1e9", "--1", 10**40])
+async def test_a_code_in_other_digits_is_no_reason_to_break(providers, world, code) -> None:
+    kie = providers["kie"]
+    data = {
+        "taskId": "t1",
+        "state": "fail",
+        "failCode": code,
+        "errorCode": code,
+        "failMsg": "x \ud83d\x00",
+        "progress": code,
+    }
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get("/api/v1/jobs/recordInfo").respond(200, text=json.dumps({"code": 200, "data": data}))
+        state = await kie.poll(
+            RemoteJob(remote_id="t1", model="grok-imagine/image-to-video", params=make_params()), KEY
+        )
+    assert state.status is RemoteStatus.FAILED
+    assert state.model_dump_json().encode("utf-8")

@@ -520,8 +520,10 @@ class WritingCall(Frozen):
     cost: Money | None = None
     answer: str | None = None
     failure: Failure | None = None
-    #: Whether a person has decided about a lost answer.
+    #: Whether a person has decided about a lost answer, or an answer was used or cannot be.
     settled: bool = False
+    #: A digest of what was asked.
+    question: str | None = None
     created_at: datetime
     ended_at: datetime | None = None
 

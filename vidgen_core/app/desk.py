@@ -7,6 +7,8 @@ ends is found by the next one: its answer is lost, and a person decides about as
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -14,17 +16,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
 from vidgen_core import money
-from vidgen_core.errors import Delivery, ErrorKind, Refused, RemoteError, VidgenError
-from vidgen_core.models import WRITING, CallState, Charge, Failure, Money, PieceState
+from vidgen_core.errors import Delivery, ErrorKind, FileError, Refused, RemoteError, StoreError, VidgenError
+from vidgen_core.models import WRITING, CallState, Charge, Failure, Money, PieceState, WritingCall
 from vidgen_core.runner import records
 from vidgen_core.settings import KeySettings, Settings, WritingSettings
-from vidgen_core.store import Tx
+from vidgen_core.store import Journal, Tx
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
@@ -41,6 +44,8 @@ REST: Final = 2.0
 LONGEST_REST: Final = 60.0
 #: Seconds within which a question is answered or has failed.
 LONGEST_QUESTION: Final = 330.0
+#: Seconds until a database that could not be written is tried again.
+STORE_WAIT: Final = 1.0
 #: Codes of questions that the budget does not allow begin so: what a click may let through.
 STOPPED_BY_BUDGET: Final = "writing_budget_"
 _NO_RATE: Final = "budget_rate_missing"
@@ -101,6 +106,7 @@ class Desk:
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
         self._pool: ThreadPoolExecutor | None = None
+        self._journal = Journal(app.locations.journal)
         self._file = FileLock(app.locations.home / "writing.lock", thread_local=False)
         #: Models that refused structured outputs, by address and name.
         self._without_format: set[tuple[str, str]] = set()
@@ -132,8 +138,19 @@ class Desk:
         except Timeout:
             raise Refused("writing_elsewhere") from None
         if fresh:
+            notes = self._notes()
             with self._app.store.write() as tx:
+                _take_in(tx, notes)
                 _give_up_lost(tx)
+            for one in notes:
+                with contextlib.suppress(FileError):
+                    self._journal.settle(one["id"])
+
+    def _notes(self) -> list[dict[str, Any]]:
+        try:
+            return [one for one in self._journal.look().notes if one["kind"] == "answer"]
+        except FileError:
+            return []
 
     def _carry_out(self, job: Job, work: Callable[[Job], Awaitable[None]]) -> None:
         try:
@@ -244,6 +261,10 @@ class Desk:
         from vidgen_core.providers.chat import not_answered
         from vidgen_core.writing import UnreadableAnswer, ask_for_repair
 
+        kept = self._kept(subject, messages, wanted)
+        if kept is not None and kept.answer is not None:
+            with contextlib.suppress(UnreadableAnswer):
+                return read(kept.answer)
         conversation = messages
         for again in (False, True):
             reply = await self._reply(chat, job, subject, conversation, wanted)
@@ -261,6 +282,23 @@ class Desk:
                 raise RemoteError(code, kind=ErrorKind.PROVIDER, why=why)
             conversation = ask_for_repair(messages, reply.text, why)
         raise AssertionError("the second round returns or raises")
+
+    def _kept(self, subject: Subject, messages: Sequence[Message], wanted: str) -> WritingCall | None:
+        """An answer to just this question that was paid for and never used: its process ended before."""
+        if subject.shot_id is None:
+            return None
+        with self._app.store.read() as tx:
+            return tx.calls.unused(subject.shot_id, self._digest(messages, wanted))
+
+    def used(self, shot_id: int) -> None:
+        """What was answered about a shot is in its prompt, or cannot be used."""
+        with self._app.store.write() as tx:
+            tx.calls.use(shot_id)
+
+    def _digest(self, messages: Sequence[Message], wanted: str) -> str:
+        settings = self.settings()
+        asked = [settings.base_url, settings.model, wanted, list(messages)]
+        return sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
     async def _reply(self, chat: Chat, job: Job, subject: Subject, messages: Sequence[Message], wanted: str) -> Reply:
         """One answer; keys that are refused are passed over, what was surely not taken is asked again."""
@@ -312,6 +350,7 @@ class Desk:
 
         The budget is asked in the transaction that writes the intent down and sets aside what it costs at most.
         """
+        from vidgen_core.providers.chat import not_answered
         from vidgen_core.writing import longest_answer, response_format
 
         all_settings, settings = self._app.settings(), self.settings()
@@ -330,6 +369,7 @@ class Desk:
                 piece_id=subject.piece_id,
                 shot_id=subject.shot_id,
                 cost=most,
+                question=self._digest(messages, wanted),
             )
             if limits:
                 records.warn_near(tx, limits, money.standings(tx, all_settings, subject.project_id, now))
@@ -350,31 +390,59 @@ class Desk:
                 _lose(tx, call, subject.piece_id)
             raise
         except RemoteError as error:
-            self._end_without_answer(call, subject, error)
+            await self._end_without_answer(job, call, subject, error)
             raise
         finally:
             job.out -= 1
-        with self._app.store.write() as tx:
-            tx.calls.end(
-                call,
-                state=CallState.ANSWERED,
-                tokens_in=reply.tokens_in,
-                tokens_out=reply.tokens_out,
-                # An answer that does not count its tokens may have cost what was set aside.
-                cost=price.of(reply.tokens_in, reply.tokens_out or 0)
-                if price and reply.tokens_in is not None
-                else most,
-                answer=reply.text,
-            )
+        # An answer that does not count its tokens may have cost what was set aside.
+        cost = price.of(reply.tokens_in, reply.tokens_out or 0) if price and reply.tokens_in is not None else most
+        answer = {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "cost": cost, "answer": reply.text}
+        unusable = reply.finish == "length" or not_answered(reply) is not None
+        await self._keep(job, call, {"state": CallState.ANSWERED, "settled": unusable, **answer})
         return reply
 
-    def _end_without_answer(self, call: int, subject: Subject, error: RemoteError) -> None:
+    async def _end_without_answer(self, job: Job, call: int, subject: Subject, error: RemoteError) -> None:
         lost = error.delivery is Delivery.UNKNOWN
         state = CallState.UNKNOWN if lost else CallState.REFUSED
-        with self._app.store.write() as tx:
-            tx.calls.end(call, state=state, failure=failure_of(error), **({} if lost else {"cost": None}))
-            if subject.piece_id is not None and not lost:
-                tx.scripts.set_piece(subject.piece_id, PieceState.WAITING)
+        changes = {"state": state, "failure": failure_of(error), **({} if lost else {"cost": None})}
+        await self._keep(job, call, changes, None if lost else subject.piece_id)
+
+    async def _keep(self, job: Job, call: int, changes: Mapping[str, Any], waiting: int | None = None) -> None:
+        """Write down what became of a question: a database that cannot be written is tried until it can.
+
+        Meanwhile an answer lies in the journal, so that a crash does not lose it.
+        :param waiting: the piece of a script that can be asked about again
+        :raises StoreError: nobody waits for it any more; what was answered lies in the journal
+        """
+        note: str | None = None
+        while True:
+            try:
+                with self._app.store.write() as tx:
+                    tx.calls.end(call, **changes)
+                    if waiting is not None:
+                        tx.scripts.set_piece(waiting, PieceState.WAITING)
+                break
+            except (StoreError, FileError) as error:
+                _LOG.error("the answer to question %s is not yet kept: %s", call, error)
+                note = note or self._note(call, changes)
+                if job.unwanted.is_set():
+                    raise
+                await asyncio.sleep(STORE_WAIT)
+        if note is not None:
+            with contextlib.suppress(FileError):
+                self._journal.settle(note)
+
+    def _note(self, call: int, changes: Mapping[str, Any]) -> str | None:
+        """Put an answer into the journal; None where there is none, or that cannot be written either."""
+        if changes["state"] is not CallState.ANSWERED:
+            return None
+        cost: Money | None = changes["cost"]
+        facts = {**changes, "cost": cost.model_dump(mode="json") if cost else None}
+        try:
+            return self._journal.note("answer", call=call, **facts)
+        except FileError as error:
+            _LOG.error("the journal cannot be written either: %s", error)
+            return None
 
     def _model(self) -> tuple[str, str]:
         settings = self.settings()
@@ -411,6 +479,16 @@ async def _pause(job: Job, seconds: float) -> None:
     while loop.time() < until:
         job.check()
         await asyncio.sleep(min(0.1, seconds))
+
+
+def _take_in(tx: Tx, notes: Sequence[dict[str, Any]]) -> None:
+    """Answers that the process before could only write down beside the database."""
+    open_ones = {call.id for call in tx.calls.open()}
+    for one in notes:
+        if one["call"] in open_ones:
+            names = ("state", "settled", "tokens_in", "tokens_out", "answer")
+            cost = Money.model_validate(one["cost"]) if one["cost"] else None
+            tx.calls.end(one["call"], **{name: one[name] for name in names}, cost=cost)
 
 
 def _give_up_lost(tx: Tx) -> None:

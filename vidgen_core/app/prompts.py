@@ -236,6 +236,8 @@ class Prompts:
             try:
                 text, writer = await self._worded(chat, job, shot, place, wish, style)
                 self._count(shot.project_id, self._put(shot_id, text, writer))
+                if chat is not None:
+                    self._app.desk.used(shot_id)
             except Stopped:
                 return
             except VidgenError as error:

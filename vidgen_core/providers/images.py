@@ -147,7 +147,7 @@ class Images(Provider):
         while True:
             try:
                 return await asyncio.to_thread(self._keep_now, name, answer)
-            except FileError as error:
+            except (FileError, OSError) as error:
                 logger.error("picture of order %s not yet kept: %s", name, error)
                 await asyncio.sleep(DISK_WAIT)
 

@@ -130,23 +130,20 @@ class Journal:
 
     def _append(self, record: Record, *, leave: int = 0, wait: bool = True) -> None:
         line = _line(record)
-        with self._alone():
-            if not self.path.exists():
-                self._write_anew(self._generation, ())
-            with self.path.open("r+b", buffering=0) as file:
-                content = file.read()
-                end = _end_of(content)
-                if end > MOST:
-                    found = self._look()
-                    if not found.damaged:
-                        self._write_anew(found.generation, (*found.jobs[-JOBS:], *found.notes, record))
-                        return
-                _make_room(file, len(content), len(content) - end - len(line), leave)
-                file.seek(end)
-                # What is left of a torn line goes as well.
-                _write(file, line + _FREE * (len(content.rstrip(_FREE)) - end - len(line)))
-                if wait:
-                    os.fsync(file.fileno())
+        with self._alone(), self.path.open("r+b", buffering=0) as file:
+            content = file.read()
+            end = _end_of(content)
+            if end > MOST:
+                found = self._look()
+                if not found.damaged:
+                    self._write_anew(found.generation, (*found.jobs[-JOBS:], *found.notes, record))
+                    return
+            _make_room(file, len(content), len(content) - end - len(line), leave)
+            file.seek(end)
+            # What is left of a torn line goes as well.
+            _write(file, line + _FREE * (len(content.rstrip(_FREE)) - end - len(line)))
+            if wait:
+                os.fsync(file.fileno())
 
     def _look(self) -> Look:
         try:

@@ -631,12 +631,15 @@ writing_calls = Table(
     Column("settled", Boolean, nullable=False, server_default="0"),
     Column("created_at", UtcTime, nullable=False),
     Column("ended_at", UtcTime),
+    # A digest of what was asked: an answer that its process did not come to use is found by it.
+    Column("question", Text),
 )
 _partial("writing_calls_open", writing_calls.c.id, where="state = 'sending'")
 _partial(
     "writing_calls_lost", writing_calls.c.project_id, writing_calls.c.id, where="state = 'unknown' AND NOT settled"
 )
 _partial("writing_calls_of_piece", writing_calls.c.piece_id, writing_calls.c.id, where="piece_id IS NOT NULL")
+_partial("writing_calls_of_shot", writing_calls.c.shot_id, writing_calls.c.id, where="shot_id IS NOT NULL")
 Index("writing_calls_of_project", writing_calls.c.project_id, writing_calls.c.id)
 
 #: What the strip of steps asks of every shot, so that counting never reads one.

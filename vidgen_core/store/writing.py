@@ -229,6 +229,7 @@ class WritingCalls(Subject):
         piece_id: int | None = None,
         shot_id: int | None = None,
         cost: Money | None = None,
+        question: str | None = None,
     ) -> int:
         """The intent of a paid question; its id.
 
@@ -236,7 +237,7 @@ class WritingCalls(Subject):
         """
         values = {"project_id": project_id, "kind": kind, "model": model, "key_label": key_label, "base_url": base_url}
         values |= {"piece_id": piece_id, "shot_id": shot_id, "state": CallState.SENDING, "created_at": now()}
-        values |= money_columns(cost)
+        values |= {**money_columns(cost), "question": question}
         # What it may cost counts to the budget, which pages are to hear of.
         _ = self.tx.rev
         return int(self.tx.run(insert(writing_calls).values(values).returning(writing_calls.c.id)).scalar_one())
@@ -268,6 +269,22 @@ class WritingCalls(Subject):
             writing_calls.c.piece_id == piece_id, writing_calls.c.state == CallState.ANSWERED
         )
         return self.tx.run(query.order_by(writing_calls.c.id.desc()).limit(1)).scalar()
+
+    def unused(self, shot_id: int, question: str) -> WritingCall | None:
+        """The latest answer to just this question about a shot that nobody has used yet."""
+        query = select(writing_calls).where(
+            writing_calls.c.shot_id == shot_id,
+            writing_calls.c.question == question,
+            writing_calls.c.state == CallState.ANSWERED,
+            writing_calls.c.settled.is_(False),
+        )
+        row = self.tx.run(query.order_by(writing_calls.c.id.desc()).limit(1)).one_or_none()
+        return None if row is None else _call(row)
+
+    def use(self, shot_id: int) -> None:
+        """The answers about a shot have been used; asking the same again is a new wish."""
+        answered = (writing_calls.c.shot_id == shot_id, writing_calls.c.state == CallState.ANSWERED)
+        self.tx.run(update(writing_calls).where(*answered, writing_calls.c.settled.is_(False)).values(settled=True))
 
     def settle(self, call_ids: Collection[int]) -> None:
         """A person has decided about lost answers."""

@@ -31,6 +31,11 @@ def app(locations: Locations, small_renders: None) -> Iterator[Vidgen]:
 
 
 @pytest.fixture
+def yunwu_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDGEN_PROVIDERS__YUNWU__KEYS", '[{"name": "main", "secret": "sk-test-x4KR"}]')
+
+
+@pytest.fixture
 def project(app: Vidgen) -> Project:
     return app.projects.ensure("ep01")
 

@@ -20,6 +20,8 @@ from vidgen_core.rehearsal.server import RehearsalServer
 from vidgen_core.runner import canary
 from vidgen_core.store import LogFilter, NewShot
 
+pytestmark = pytest.mark.usefixtures("yunwu_key")
+
 COMPLETED, PENDING, QUEUED = TaskStatus.COMPLETED, TaskStatus.PENDING, TaskStatus.QUEUED
 
 
@@ -145,7 +147,7 @@ def test_the_sheet_says_price_range_balance_and_time(app: Vidgen) -> None:
 
     sheet = app.tasks.preflight(made[0].project_id, ids(made))
 
-    assert (sheet.tasks, sheet.shots, sheet.large, sheet.problems) == (25, 25, True, ())
+    assert (sheet.tasks, sheet.shots, sheet.asks, sheet.problems) == (25, 25, True, ())
     assert (sheet.low, sheet.high) == (yuan("10.0"), yuan("30.0"))
     assert sheet.balances[0].after == yuan("90.0")
     # 25 jobs of a minute over 3 slots
@@ -168,7 +170,7 @@ def test_one_shot_goes_first_and_a_person_lets_the_rest_go(app: Vidgen) -> None:
 
 @pytest.mark.parametrize("ending", [COMPLETED, TaskStatus.FAILED])
 def test_the_rest_goes_by_itself_only_after_success(app: Vidgen, ending: TaskStatus) -> None:
-    app.settings_file.change({"budget.canary": "auto", "budget.preflight_over": 3})
+    app.settings_file.change({"budget.canary": "auto", "gate.ask_above_tasks": 3})
     made = plain(app, 5)
     tasks = app.tasks.generate(made[0].project_id, ids(made)).tasks
     assert [task.status for task in tasks] == [QUEUED] + [PENDING] * 4

@@ -11,6 +11,8 @@ from vidgen_core.app import StepName, Vidgen
 from vidgen_core.errors import ErrorKind, InputError, Refused
 from vidgen_core.models import AttemptState, Charge, Mode, Project, Shot, TaskStatus
 
+pytestmark = pytest.mark.usefixtures("yunwu_key")
+
 AddShot = Callable[..., Shot]
 
 

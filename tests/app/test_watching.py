@@ -125,6 +125,7 @@ def test_a_prompt_that_comes_later_finds_its_shot_unless_one_was_written(
     assert app.shots.get(second.id).prompt == "by hand"
 
 
+@pytest.mark.usefixtures("yunwu_key")
 def test_new_shots_are_generated_until_the_limit_is_reached(
     app: Vidgen, project: Project, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from tests.cli.cli_doubles import Vidgen
 from vidgen_core.app import Vidgen as Opened
 from vidgen_core.models import AttemptState, Charge, Mode, Money
@@ -56,10 +58,32 @@ def test_a_project_gets_a_limit_and_shows_how_it_stands(vidgen: Vidgen, home: Pa
     assert vidgen("budget", "--limit", "-1").status == 2
 
 
+def test_dear_orders_ask_and_all_means_what_has_no_takes(
+    vidgen: Vidgen, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent("2.92")
+    monkeypatch.setenv("VIDGEN_PROVIDERS__YUNWU__KEYS", '[{"name": "main", "secret": "sk-test-x4KR"}]')
+    order = ("generate", "--all", "--provider", "yunwu", "--json")
+    monkeypatch.setenv("VIDGEN_GATE__ASK_ABOVE", "0.5")
+
+    refused = vidgen(*order, "--again")
+    assert refused.status == 2
+    assert "--yes" in refused.err
+    assert (vidgen(*order, "--only-missing").json["ordered"]["count"], len(vidgen("tasks", "--json").json)) == (0, 1)
+
+    monkeypatch.setenv("VIDGEN_GATE__ASK_ABOVE", "100")
+    made = vidgen(*order, "--again").json
+    assert made["ordered"] == {
+        "count": 3,
+        "cost": {"amount": 1.2, "currency": "CNY"},
+        "worst": {"amount": 3.6, "currency": "CNY"},
+    }
+
+
 def test_a_dry_run_shows_the_sheet_and_queues_nothing(vidgen: Vidgen, home: Path) -> None:
     spent("2.92")
 
-    said = vidgen("generate", "--all", "--provider", "yunwu", "--dry-run", "--json")
+    said = vidgen("generate", "--all", "--again", "--provider", "yunwu", "--dry-run", "--json")
 
     assert (said.json["tasks"], said.json["low"]) == (3, {"amount": 1.2, "currency": "CNY"})
     assert len(vidgen("tasks", "--json").json) == 1

@@ -41,6 +41,7 @@ def test_shots_without_pictures_get_them_offline_and_one_is_picked(storyboard: V
 
 def test_pictures_that_cost_money_ask_first(storyboard: Vidgen, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     monkeypatch.setenv("VIDGEN_PROVIDERS__IMAGES__KEYS", '[{"name":"a","secret":"sk-pictures-01"}]')
+    monkeypatch.setenv("VIDGEN_GATE__ASK_ABOVE", "0")
 
     said = storyboard("pictures", "--all")
 

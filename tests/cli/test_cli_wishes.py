@@ -35,6 +35,28 @@ def test_a_failed_task_shows_its_error_in_the_fixed_shape(vidgen: Vidgen, leave:
     assert (task["error"]["kind"], task["error"]["charged"]) == ("timeout", "unknown")
 
 
+@pytest.fixture
+def yunwu_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDGEN_PROVIDERS__YUNWU__KEYS", '[{"name": "main", "secret": "sk-test-x4KR"}]')
+
+
+def test_without_a_key_nothing_is_submitted_again(vidgen: Vidgen, leave: Callable[..., Task]) -> None:
+    leave(timed_out)
+
+    said = vidgen("retry", "--failed", "--yes")
+
+    assert said.status == 2
+    assert "Enter a key" in said.err
+
+
+@pytest.mark.usefixtures("yunwu_key")
+def test_below_the_limits_nobody_is_asked(vidgen: Vidgen, leave: Callable[..., Task]) -> None:
+    leave(timed_out)
+
+    assert vidgen("retry", "--failed").status == 0
+
+
+@pytest.mark.usefixtures("yunwu_key")
 def test_a_submit_in_doubt_is_not_repeated_without_a_yes(vidgen: Vidgen, leave: Callable[..., Task]) -> None:
     task = leave(in_doubt)
 
@@ -46,7 +68,11 @@ def test_a_submit_in_doubt_is_not_repeated_without_a_yes(vidgen: Vidgen, leave: 
     assert (done.status, done.json["done"]) == (0, [str(task.id)])
 
 
-def test_nobody_is_asked_where_nobody_can_answer(vidgen: Vidgen, leave: Callable[..., Task]) -> None:
+@pytest.mark.usefixtures("yunwu_key")
+def test_nobody_is_asked_where_nobody_can_answer(
+    vidgen: Vidgen, leave: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDGEN_GATE__ASK_ABOVE", "0")
     leave(timed_out)
 
     said = vidgen("retry", "--failed")

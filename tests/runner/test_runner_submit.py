@@ -278,3 +278,42 @@ def test_pausing_submits_nothing_new_and_goes_on_afterwards(bench: Bench) -> Non
     runner.wake()
 
     assert bench.wait(task, COMPLETED).status is COMPLETED
+
+
+def test_what_was_queued_without_a_key_waits_for_a_yes_when_one_comes(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VIDGEN_PROVIDERS__YUNWU__KEYS")
+    bench.settings_file.change({"providers.yunwu.keys": []})
+    tasks = bench.queue(3)
+    runner = bench.start()
+    assert wait_until(bench.hold)["params"]["cause"] == "no_keys"
+
+    bench.settings_file.change({"providers.yunwu.keys": [{"name": "a", "secret": "sk-aaaa1111"}]})
+    runner.wake()
+    wait_until(lambda: (bench.hold() or {}).get("code") == "lane_key_came")
+    assert bench.provider.sent == []
+    bench.stop()
+    bench.start()
+    assert {bench.task(task).status for task in tasks} == {TaskStatus.QUEUED}
+
+    with bench.store.write() as tx:
+        tx.state.put("lane.yunwu", None)
+    for task in tasks:
+        assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+
+
+def test_what_is_queued_after_a_key_came_goes_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VIDGEN_PROVIDERS__YUNWU__KEYS")
+    bench.settings_file.change({"providers.yunwu.keys": []})
+    [early] = bench.queue()
+    runner = bench.start()
+    wait_until(bench.hold)
+    with bench.store.write() as tx:
+        tx.tasks.move(early.id, TaskStatus.CANCELLED)
+
+    bench.settings_file.change({"providers.yunwu.keys": [{"name": "a", "secret": "sk-aaaa1111"}]})
+    runner.wake()
+    wait_until(lambda: bench.hold() is None)
+    [late] = bench.queue()
+    assert bench.wait(late, COMPLETED, FAILED).status is COMPLETED

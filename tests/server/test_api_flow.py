@@ -105,6 +105,7 @@ def test_the_client_can_be_taken_from_the_server(client: TestClient) -> None:
         (vidgen_client.Outcome, "OutcomeAnswer"),
         (vidgen_client.RefusedTask, "RefusedTask"),
         (vidgen_client.Released, "RunAnswer"),
+        (vidgen_client.Ordered, "OrderedAnswer"),
     ],
 )
 def test_the_client_s_types_are_those_of_the_description(client: TestClient, typed: type, described: str) -> None:

@@ -24,10 +24,58 @@ def test_the_sheet_is_shown_and_nothing_is_queued(client: TestClient, vidgen: Vi
     assert vidgen.tasks.ids(shot.project_id) == []
 
 
+def give_key(vidgen: Vidgen) -> None:
+    vidgen.settings_file.change({"providers.yunwu.keys": [{"name": "main", "secret": "sk-test-x4KR"}]})
+
+
+def test_without_a_key_nothing_is_queued_and_a_sentence_says_so(client: TestClient, vidgen: Vidgen, shot: Shot) -> None:
+    [kept] = vidgen.tasks.generate(shot.project_id, [shot.id], takes=1, provider=Mode.YUNWU, release=False).tasks
+    project = vidgen.projects.get(shot.project_id).name
+
+    for address, body in (
+        ("/api/tasks", {"project": project, "shot_ids": [shot.id], "provider": "yunwu"}),
+        ("/api/yunwu/tasks/run-concurrent", {"task_ids": [str(kept.id)]}),
+    ):
+        answer = client.post(address, json=body)
+        assert answer.status_code == 409
+        assert "key" in answer.json()["error"]["message"]
+    assert [task.status for task in vidgen.tasks.many(vidgen.tasks.ids(None))] == ["pending"]
+
+
+def test_running_kept_tasks_says_what_was_ordered(client: TestClient, vidgen: Vidgen, shot: Shot) -> None:
+    give_key(vidgen)
+    made = vidgen.tasks.generate(shot.project_id, [shot.id], takes=2, provider=Mode.YUNWU, release=False).tasks
+    ids = [str(task.id) for task in made]
+
+    answer = client.post("/api/yunwu/tasks/run-concurrent", json={"task_ids": ids, "max_concurrent": 3}).json()
+
+    assert (answer["done"], answer["refused"]) == (ids, [])
+    assert (answer["ordered"]["count"], answer["ordered"]["cost"]["amount"]) == (2, 0.8)
+
+
+def test_all_means_the_shots_without_takes(client: TestClient, vidgen: Vidgen, shot: Shot) -> None:
+    project = vidgen.projects.get(shot.project_id).name
+    wish = {"project": project, "all": True, "takes": 1}
+    client.post("/api/tasks", json={"project": project, "shot_ids": [shot.id], "takes": 1})
+
+    first, second = client.post("/api/tasks", json=wish).json(), client.post("/api/tasks", json=wish).json()
+    more = client.post("/api/tasks", json=wish | {"again": True}).json()
+
+    assert [(one["count"], one["with_takes"]) for one in (first, second)] == [(1, 1), (0, 2)]
+    assert more["count"] == 2
+
+
 def test_a_limit_is_set_seen_and_passed_once(client: TestClient, vidgen: Vidgen, shot: Shot) -> None:
+    give_key(vidgen)
     project = vidgen.projects.get(shot.project_id).name
     wish = {"project": project, "shot_ids": [shot.id], "provider": "yunwu", "takes": 3}
-    assert client.post("/api/tasks", json=wish).json()["count"] == 3
+    made = client.post("/api/tasks", json=wish).json()
+    assert made["count"] == 3
+    assert (made["ordered"]["count"], made["ordered"]["cost"]["amount"], made["ordered"]["worst"]["amount"]) == (
+        3,
+        1.2,
+        3.6,
+    )
 
     [limit] = client.post("/api/budget", json={"project": project, "limit": 0.4}).json()["limits"]
     assert (limit["scope"], limit["left"], limit["percent"]) == ("project", 0.4, 0)

@@ -6,6 +6,7 @@ import sqlite3
 
 #: What undoes the newest migrations, the last one first; a new migration that changes tables adds its own here.
 _UNDO = (
+    "DROP TABLE IF EXISTS requests",
     "DROP INDEX IF EXISTS takes_content",
     "ALTER TABLE takes DROP COLUMN content",
     "DROP TABLE IF EXISTS sessions",

@@ -61,6 +61,11 @@ class Screen:
         self.check()
         return self.at
 
+    def give_key(self, *modes: Mode) -> None:
+        """Enter a key of providers that take money."""
+        key = {"name": "main", "secret": "sk-test-x4KR"}
+        self.app.settings_file.change({f"providers.{mode}.keys": [key] for mode in modes})
+
     def choose(self, key: str, value: Any) -> AppTest:
         """Set a widget that AppTest has no list for: pills, segmented controls."""
         widget: Any = self.at.get_by_key(key)

@@ -22,6 +22,7 @@ PENDING, QUEUED = TaskStatus.PENDING, TaskStatus.QUEUED
 @pytest.fixture
 def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
     with open_screen(tmp_path / "home", monkeypatch) as opened:
+        opened.give_key(Mode.YUNWU)
         opened.app.settings_file.change({"mode": "yunwu", "runner.takes_per_shot": 2})
         yield opened
 
@@ -100,6 +101,8 @@ def test_generating_for_all_goes_through_the_sheet(screen: Screen) -> None:
 
     [waiting] = screen.app.runner.status(screen.project.id).canaries
     screen.press(f"canary_go_on_{waiting.batch}")
+    assert "22 tasks for" in screen.words().replace("\\", "")
+    screen.press("preflight_act")
     assert screen.app.tasks.counts(screen.project.id)[QUEUED] == 24
 
 

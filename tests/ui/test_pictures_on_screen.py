@@ -100,6 +100,7 @@ def test_a_failed_picture_says_why_and_offers_the_ways_on(screen: Screen) -> Non
     shot = add(screen)
     [task] = screen.app.pictures.draw(screen.project.id, [shot.id], provider=Mode.IMAGES).tasks
     screen.submit(task, "t1-a1")
+    screen.give_key(Mode.IMAGES)
     failure = Failure(kind=ErrorKind.MODERATION, code="content_refused", params={"provider": "Images", "said": "no"})
     with screen.app.store.write() as tx:
         tx.tasks.move(task.id, TaskStatus.FAILED, failure=failure)

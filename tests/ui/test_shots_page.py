@@ -20,6 +20,7 @@ from vidgen_core.ui import cards, media, shot_dialogs
 @pytest.fixture
 def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
     with open_screen(tmp_path / "home", monkeypatch) as screen:
+        screen.give_key(Mode.YUNWU)
         yield screen
 
 

@@ -10,7 +10,7 @@ from screens import Screen, open_screen
 
 from vidgen_core.app.roles import Role, Visitor, as_visitor
 from vidgen_core.errors import ErrorKind
-from vidgen_core.models import TaskStatus
+from vidgen_core.models import Mode, TaskStatus
 from vidgen_core.ui import take_acts
 from vidgen_core.ui.session import Visit, here
 
@@ -18,6 +18,7 @@ from vidgen_core.ui.session import Visit, here
 @pytest.fixture
 def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
     with open_screen(tmp_path / "home", monkeypatch) as opened:
+        opened.give_key(Mode.YUNWU)
         yield opened
 
 

@@ -10,13 +10,14 @@ import pytest
 from screens import Screen, open_screen
 
 from vidgen_core.errors import ErrorKind
-from vidgen_core.models import TaskStatus
+from vidgen_core.models import Mode, TaskStatus
 from vidgen_core.ui import bulk_work
 
 
 @pytest.fixture
 def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
     with open_screen(tmp_path / "home", monkeypatch) as opened:
+        opened.give_key(Mode.YUNWU)
         yield opened
 
 

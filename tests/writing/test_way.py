@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 
 import pytest
 
@@ -11,12 +12,16 @@ from tests.app.app_doubles import failed
 from tests.exporting.exporting_material import COLOURS, make_video
 from tests.writing.sample_scripts import LIGHTHOUSE
 from vidgen_core.app import Vidgen
-from vidgen_core.app.way import Walk, WayStep
-from vidgen_core.errors import ErrorKind
+from vidgen_core.app.way import Walk, WayStep, walk_line
+from vidgen_core.errors import ErrorKind, Refused
+from vidgen_core.locale import get_text
 from vidgen_core.locations import Locations
+from vidgen_core.media.images import draw_sample
 from vidgen_core.media.video import probe, sha256_file
-from vidgen_core.models import Mode, Project, ScriptState, Shot, Take, TaskStatus
-from vidgen_core.store import NewShot, NewTake
+from vidgen_core.models import Mode, Money, Project, ScriptState, Shot, Take, TaskStatus
+from vidgen_core.rehearsal.options import RehearsalOptions
+from vidgen_core.rehearsal.server import RehearsalServer
+from vidgen_core.store import NewShot, NewTake, TaskFilter
 
 
 @pytest.fixture
@@ -199,6 +204,88 @@ def test_it_can_be_stopped_and_begins_nothing_more(offline: Vidgen) -> None:
     walk = offline.way.walk(project.id)
     assert walk is not None
     assert (walk.on, walk.note) == (False, "stopped")
+
+
+@pytest.fixture
+def paid(offline: Vidgen, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Vidgen, RehearsalServer]]:
+    """Takes of ¥0.40 each at the rehearsal."""
+    with RehearsalServer(RehearsalOptions(videos="shared", job_seconds=(0.1, 0.2), video_scale=0.1)) as server:
+        offline.settings_file.change(
+            {
+                "mode": "yunwu",
+                "runner.poll_interval": 0.1,
+                "runner.max_concurrent": 2,
+                "providers.yunwu.base_url": server.url,
+                "providers.yunwu.keys": [{"name": "main", "secret": "sk-good-aaaa1111"}],
+            }
+        )
+        yield offline, server
+
+
+def drawn_shots(app: Vidgen, project: Project, count: int) -> None:
+    for number in range(count):
+        picture = app.locations.home / f"{number}.jpg"
+        draw_sample(picture, number, 90, 160)
+        app.shots.add(project.id, None, f"pan {number}", picture)
+
+
+def test_the_sheet_counts_what_the_walk_makes(paid: tuple[Vidgen, RehearsalServer]) -> None:
+    app, _ = paid
+    project = app.projects.ensure("ep01")
+    drawn_shots(app, project, 3)
+    new_shot(app, project, picture_prompt="a lighthouse")
+    new_shot(app, project)
+
+    sheet = app.way.sheet(project.id)
+
+    assert (sheet.tasks, sheet.pictures, sheet.questions) == (4 + sheet.pictures, sheet.pictures, 0)
+    assert sheet.low == Money(amount=Decimal("1.6"), currency="CNY")
+    assert sheet.high == Money(amount=Decimal("4.8"), currency="CNY")
+    assert not sheet.free
+    walked(app, project)
+    counts = app.tasks.counts(project.id)
+    assert sum(counts.values()) == sheet.tasks
+
+
+def test_a_walk_never_passes_its_own_budget_and_says_where_it_stopped(paid: tuple[Vidgen, RehearsalServer]) -> None:
+    app, server = paid
+    project = app.projects.ensure("ep01")
+    drawn_shots(app, project, 5)
+
+    app.way.go(project.id, Decimal("1.0"))
+    app.runner.start()
+    _until(lambda: not app.way.walk(project.id).on)  # type: ignore[union-attr]
+    walk = app.way.walk(project.id)
+
+    assert walk is not None
+    assert (walk.note, walk.limit) == ("limit", Money(amount=Decimal("1.0"), currency="CNY"))
+    counts = app.tasks.counts(project.id)
+    assert (counts[TaskStatus.COMPLETED], counts[TaskStatus.PENDING], counts[TaskStatus.QUEUED]) == (2, 3, 0)
+    assert server.stats()["accepted_total"] == 2
+    assert "¥1.00" in walk_line(get_text("en"), walk)
+    # Its limit has ended with it: a person starts what was kept.
+    app.tasks.start(app.tasks.ids(project.id, TaskFilter(statuses=frozenset({TaskStatus.PENDING}))))
+    _until(lambda: app.tasks.counts(project.id)[TaskStatus.COMPLETED] == 5)
+
+
+def test_a_walk_without_a_limit_named_has_its_worst_case(paid: tuple[Vidgen, RehearsalServer]) -> None:
+    app, _ = paid
+    project = app.projects.ensure("ep01")
+    drawn_shots(app, project, 2)
+
+    assert app.way.go(project.id).limit == Money(amount=Decimal("2.4"), currency="CNY")
+    app.way.halt(project.id)
+    assert app.way.go(project.id, Decimal(0)).limit is None
+
+
+def test_a_walk_without_a_key_does_not_begin(offline: Vidgen) -> None:
+    offline.settings_file.change({"mode": "yunwu"})
+    project = offline.projects.ensure("ep01")
+    drawn_shots(offline, project, 1)
+
+    with pytest.raises(Refused, match="key_needed"):
+        offline.way.go(project.id)
+    assert offline.way.walk(project.id) is None
 
 
 def test_the_strip_costs_little_at_ten_thousand_shots(offline: Vidgen) -> None:

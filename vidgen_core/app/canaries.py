@@ -24,8 +24,14 @@ def _view(tx: Tx, one: dict[str, Any]) -> Canary:
     return Canary(batch=one["batch"], first=len(statuses), done=done, failed=failed, waiting=waiting, auto=one["auto"])
 
 
+def waiting_tasks(tx: Tx, project_id: int, batch: int) -> list[int]:
+    """The rest of a batch of the project whose first shot went ahead."""
+    mine = any((one["batch"], one["project_id"]) == (batch, project_id) for one in kept(tx))
+    return list(tx.tasks.of_batch(batch, TaskStatus.PENDING)) if mine else []
+
+
 def release(tx: Tx, project_id: int, batch: int) -> list[int]:
     """Let the rest of a batch go out; returns what was queued."""
-    mine = any((one["batch"], one["project_id"]) == (batch, project_id) for one in kept(tx))
+    rest = waiting_tasks(tx, project_id, batch)
     forget(tx, batch)
-    return tx.tasks.release(tx.tasks.of_batch(batch, TaskStatus.PENDING)) if mine else []
+    return tx.tasks.release(rest)

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -128,7 +129,8 @@ class Desk:
             self._hold()
             job = self._jobs[name] = Job(name)
             self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="vidgen-writing")
-            self._pool.submit(self._carry_out, job, work)
+            # With the context of the wish, so that what it writes belongs to the request that made it.
+            self._pool.submit(copy_context().run, self._carry_out, job, work)
             return job
 
     def _hold(self) -> None:

@@ -17,6 +17,7 @@ from vidgen_core.errors import FileError, RunnerBusy, VidgenError
 from vidgen_core.models import OWED, Heartbeat, LogLevel, Mode, Money, TaskStatus
 from vidgen_core.runner import generation, records
 from vidgen_core.runner.generation import Doubt
+from vidgen_core.runner.slots import KEY_CAME
 from vidgen_core.store import Journal, Look, Store, TaskFilter, Tx, UnderWay
 
 if TYPE_CHECKING:
@@ -196,6 +197,15 @@ class Engine:
             return self._journal.look()
         except FileError:
             return Look(damaged=True)
+
+    def release(self, mode: Mode) -> None:
+        """Let what was queued for a provider while it had no key go out."""
+        with self._app.store.write() as tx:
+            hold = tx.state.get(f"lane.{mode}") or {}
+            if hold.get("code") == KEY_CAME:
+                tx.state.put(f"lane.{mode}", None)
+                tx.log.add(LogLevel.INFO, "lane_open", provider=mode.value)
+        self.wake()
 
     def stop_unsubmitted(self, project_id: int) -> int:
         """Cancel what was not submitted yet: free. Returns how many."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vidgen_core import money
 from vidgen_core.app.orders import Plan, cost_of
-from vidgen_core.app.views import Estimate, ShotProblem, ShotRefusal
+from vidgen_core.app.views import ShotRefusal
 from vidgen_core.errors import Refused
-from vidgen_core.models import Mode, Money, Output, Shot, TaskStatus
+from vidgen_core.models import Output, Shot, TaskStatus
 from vidgen_core.providers.base import Problem
 from vidgen_core.store import NewTask
 
@@ -37,35 +37,6 @@ def look(app: Vidgen, shot: Shot, planned: Plan) -> Looked:
     except Refused as error:
         return Looked(shot, planned, (Problem(field="provider", code=error.code, params=error.params),))
     return Looked(shot, planned, provider.check(planned.model, planned.params))
-
-
-def estimate_of(app: Vidgen, looked: Sequence[Looked]) -> Estimate:
-    """What would be queued for these shots, what it would cost, and what stands against it."""
-    good = [seen for seen in looked if not seen.fatal]
-    table = app.budget.table()
-    costs = [cost_of(seen.plan, table, seen.plan.takes) for seen in good]
-    prices = [money.price_of(seen.plan.provider, seen.plan.model, table, seen.plan.params) for seen in good]
-    return Estimate(
-        tasks=sum(seen.plan.takes for seen in good),
-        money=money.total(costs),
-        free=all(cost is not None and not cost.amount for cost in costs),
-        assumed=any(price is not None and price.assumed for price in prices),
-        problems=tuple(ShotProblem(seen.shot, problem) for seen in looked for problem in seen.problems),
-        worth=_worth(app, [seen.plan.provider for seen in good], costs),
-    )
-
-
-def _worth(app: Vidgen, providers: Sequence[Mode], costs: Sequence[Money | None]) -> Money | None:
-    """Costs in the user's currency, when they are not in it anyway."""
-    settings = app.settings()
-    amounts = [(mode, cost) for mode, cost in zip(providers, costs, strict=True) if cost is not None]
-    if len(amounts) < len(costs) or {cost.currency for _, cost in amounts} <= {settings.budget.currency}:
-        return None
-    by_provider: dict[Mode, list[Money]] = {}
-    for mode, cost in amounts:
-        by_provider.setdefault(mode, []).append(cost)
-    worth, uncounted = money.in_currency(by_provider, settings)
-    return None if uncounted else worth
 
 
 def refusals(looked: Sequence[Looked]) -> tuple[ShotRefusal, ...]:

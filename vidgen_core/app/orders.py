@@ -1,4 +1,7 @@
-"""From a shot to what its takes are made from: the shot's own wishes over the click's over the settings."""
+"""From a shot to what its takes are made from: the shot's own wishes over the click's over the settings.
+
+How many are made is the click's to say: a number that was asked for wins over the shot's own.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ def plan(shot: Shot, wish: Wish, settings: Settings) -> Plan:
         callback_url=_first(own.callback_url, getattr(section, "callback_url", None)) or "",
         options={name: getattr(section, name) for name in OPTIONS[provider]},
     )
-    takes = _first(own.takes, wish.takes, settings.runner.takes_per_shot)
+    takes = _first(wish.takes, own.takes, settings.runner.takes_per_shot)
     return Plan(provider, own.model or wish.model or section.model, params, takes)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from vidgen_core.app import gate
 from vidgen_core.app.drawing import (
     SETTING,
     References,
@@ -16,9 +17,9 @@ from vidgen_core.app.drawing import (
     references_of,
     travelling,
 )
-from vidgen_core.app.looked import Looked, estimate_of, look, new_tasks, refusals
+from vidgen_core.app.looked import Looked, look, new_tasks, refusals
 from vidgen_core.app.orders import Plan, Wish
-from vidgen_core.app.views import Estimate, Generated
+from vidgen_core.app.views import Estimate, Generated, Preflight
 from vidgen_core.errors import InputError, NotFound
 from vidgen_core.models import PICTURE_MODES, Candidate, LogLevel, Mode, Output, Shot, TaskStatus
 from vidgen_core.providers.base import Problem
@@ -81,15 +82,25 @@ class Pictures:
         model: str | None = None,
     ) -> Estimate:
         """What ``draw`` with the same words would queue, cost and refuse; nothing is changed."""
-        return estimate_of(self._app, self._look(project_id, shot_ids, _wish(count, provider, model)))
+        return gate.estimate_of(self._app, self._look(project_id, shot_ids, _wish(count, provider, model)))
 
     def estimate_for(self, shots: Sequence[Shot]) -> Estimate:
         """As ``estimate``, for shots of one project that have been read already."""
-        settings, wish = self._app.settings(), _wish(None, None, None)
-        return estimate_of(
-            self._app,
-            [self._check(shot, plan_picture(shot, self.references(shot.project_id), wish, settings)) for shot in shots],
-        )
+        return gate.estimate_of(self._app, self.look_at(shots))
+
+    def preflight(
+        self,
+        project_id: int,
+        shot_ids: Sequence[int],
+        count: int | None = None,
+        provider: Mode | None = None,
+        model: str | None = None,
+    ) -> Preflight:
+        """Everything that can be known before ``draw`` with the same words is paid for; nothing is changed."""
+        looked = self._look(project_id, shot_ids, _wish(count, provider, model))
+        items = [gate.Item(seen.shot.number, *seen.plan, seen.problems) for seen in looked]
+        with self._app.store.read() as tx:
+            return gate.look(self._app, tx, project_id, items)
 
     # --- wishes
 
@@ -108,8 +119,11 @@ class Pictures:
         :param provider: ``local`` or ``images``; None: as the settings say
         :param release: False keeps them as *pending* until they are started
         :raises InputError: ``pictures_out_of_range`` (count, most), ``provider_draws_nothing`` (provider)
+        :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
         """
         looked = self._look(project_id, shot_ids, _wish(count, provider, model))
+        if release:
+            looked = gate.with_keys(self._app, looked)
         status = TaskStatus.QUEUED if release else TaskStatus.PENDING
         table = self._app.budget.table()
         new = [
@@ -172,6 +186,13 @@ class Pictures:
             shots = {shot.id: shot for shot in tx.shots.many({task.shot_id for task in tasks})}
             for task in tasks:
                 redraw(tx, task, shots[task.shot_id], references, self._app.settings())
+
+    def look_at(self, shots: Sequence[Shot]) -> list[Looked]:
+        """What would be drawn for shots of one project that have been read already, and what stands against it."""
+        settings, wish = self._app.settings(), _wish(None, None, None)
+        return [
+            self._check(shot, plan_picture(shot, self.references(shot.project_id), wish, settings)) for shot in shots
+        ]
 
     def _look(self, project_id: int, shot_ids: Sequence[int], wish: Wish) -> list[Looked]:
         settings = self._app.settings()

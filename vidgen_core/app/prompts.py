@@ -7,13 +7,16 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
+from vidgen_core import money
+from vidgen_core.app import gate
 from vidgen_core.app.desk import Job, Stopped, Subject, failure_of, stopped_by_budget
 from vidgen_core.errors import NotFound, Refused, VidgenError
-from vidgen_core.models import Author, Failure, Frozen, LogLevel, PromptVersion, Shot, WritingCall
+from vidgen_core.models import Author, Failure, Frozen, LogLevel, Money, PromptVersion, Shot, WritingCall
 from vidgen_core.store.writing import versions_by_text
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
+    from vidgen_core.app.views import Estimate
     from vidgen_core.providers.chat import Chat
     from vidgen_core.writing.asking import Message
 
@@ -120,6 +123,28 @@ class Prompts:
         """Shots without a prompt, in their order."""
         with self._app.store.read() as tx:
             return tx.way.ids(project_id, "without_prompt")
+
+    def estimate(self, project_id: int, shot_ids: Iterable[int], wanted: Wanted | None = None) -> Estimate:
+        """How many questions ``write`` with the same words would ask at most, and what they cost at most."""
+        with self._app.store.read() as tx:
+            shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
+        return gate.estimate_questions(self._app, self.questions(shots, wanted))
+
+    def questions(self, shots: Iterable[Shot], wanted: Wanted | None = None) -> list[Money | None]:
+        """What each question that ``write`` would ask costs at most; None: not known. None is asked without a model."""
+        wish = wanted or Wanted()
+        if not self._app.desk.has_model or wish.offline:
+            return []
+        price = money.writing_price(self._app.settings())
+        return [self._most(price, shot, wish) for shot in shots if _has_words(shot, wish)]
+
+    def _most(self, price: money.WritingPrice | None, shot: Shot, wish: Wanted) -> Money | None:
+        from vidgen_core.writing import longest_answer
+
+        if price is None:
+            return None
+        messages, _ = self._question(shot, wish, self._app.scripts.style(shot.project_id), look=False)
+        return price.of(money.most_tokens(messages), longest_answer(messages))
 
     def wait(self, project_id: int, timeout: float | None = None) -> bool:
         """Whether nothing is written any more, waited for at most ``timeout`` seconds."""
@@ -265,7 +290,11 @@ class Prompts:
         subject = Subject(shot.project_id, kind, shot_id=shot.id)
         return await self._app.desk.ask(chat, job, subject, messages, "prompt", read_prompt), settings.model
 
-    def _question(self, shot: Shot, wish: Wanted, style: str) -> tuple[list[Message], str]:
+    def _question(self, shot: Shot, wish: Wanted, style: str, *, look: bool = True) -> tuple[list[Message], str]:
+        """The question and its kind.
+
+        :param look: False leaves the picture's bytes out, which do not count
+        """
         from vidgen_core.writing import ask_for_prompt, ask_for_translation, language_of
 
         if wish.translate:
@@ -273,7 +302,7 @@ class Prompts:
         settings = self._app.settings().writing
         words = shot.script or shot.picture_prompt
         language = language_of(words) if settings.language == "auto" else settings.language
-        image = self._picture(shot) if settings.vision else None
+        image = (self._picture(shot) if look else shot.image and "data:") if settings.vision else None
         question = ask_for_prompt(
             shot.script, shot.picture_prompt, language=language, camera=wish.camera, style=style, image=image
         )

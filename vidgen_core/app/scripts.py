@@ -8,15 +8,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from vidgen_core import money
+from vidgen_core.app import gate
 from vidgen_core.app.desk import Job, Stopped, Subject, failure_of
 from vidgen_core.app.views import Imported
 from vidgen_core.errors import Delivery, Refused, RemoteError, VidgenError
 from vidgen_core.models import Failure, LogLevel, PieceState, Script, ScriptPiece, ScriptState, ShotParams
-from vidgen_core.money import note_unasked
 from vidgen_core.store import ShotFilter
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
+    from vidgen_core.app.views import Estimate
     from vidgen_core.providers.chat import Chat
     from vidgen_core.writing import Board, Line, Piece, ProposedShot
 
@@ -78,6 +80,20 @@ class Scripts:
         from vidgen_core.writing import pieces_of
 
         return len(pieces_of(text, self._app.settings().writing.piece_size))
+
+    def estimate(self, text: str) -> Estimate:
+        """How many questions reading a script with the model asks, and what they cost at most."""
+        from vidgen_core.writing import ask_for_shots, language_of, longest_answer, pieces_of
+
+        settings = self._app.settings()
+        price, ratio = money.writing_price(settings), settings.providers.of(settings.mode).aspect_ratio
+        language = self._language() or language_of(text)
+        asked = [
+            ask_for_shots(piece.text, language=language, ratio=ratio)
+            for piece in pieces_of(text, settings.writing.piece_size)
+        ]
+        costs = [price.of(money.most_tokens(one), longest_answer(one)) if price else None for one in asked]
+        return gate.estimate_questions(self._app, costs)
 
     def rehearse(self, text: str, name: str = "") -> Board:
         """The storyboard of a script split on this machine; nothing is stored.
@@ -346,7 +362,7 @@ class Scripts:
         with self._app.store.write() as tx:
             tx.scripts.get(script_id)
             tx.scripts.remove(script_id)
-            note_unasked(tx, _job_name(script_id), None, Decimal(0))
+            money.note_unasked(tx, _job_name(script_id), None, Decimal(0))
 
 
 _EVERY: Final = 10_000_000

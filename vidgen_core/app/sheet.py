@@ -12,7 +12,13 @@ _NAMED = 8
 
 def facts_of(t: Text, sheet: Preflight) -> list[str]:
     """What the batch is, costs and takes, a sentence each."""
-    lines = [t.n("preflight.tasks", sheet.tasks, shots=t.number(sheet.shots)), _price(t, sheet)]
+    first = t.n("preflight.tasks", sheet.tasks, shots=t.number(sheet.shots))
+    if sheet.pictures or sheet.questions:
+        parts = {"takes": sheet.tasks - sheet.pictures, "pictures": sheet.pictures, "questions": sheet.questions}
+        first = t("preflight.parts", shots=t.number(sheet.shots), **{name: t.number(n) for name, n in parts.items()})
+    lines = [first, _price(t, sheet)]
+    if sheet.having:
+        lines.append(t.n("preflight.having", len(sheet.having)))
     lines += [
         t("preflight.balance", provider=t(f"mode.{one.provider}"), left=_said(t, one.left), after=_said(t, one.after))
         for one in sheet.balances

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from vidgen_core import money
-from vidgen_core.app import canaries, confirming, preflight, recovery
-from vidgen_core.app.looked import Looked, estimate_of, look, new_tasks, refusals
+from vidgen_core.app import canaries, confirming, gate, recovery
+from vidgen_core.app.gate import Item
+from vidgen_core.app.looked import Looked, look, new_tasks, refusals
 from vidgen_core.app.orders import Plan, Wish, plan
-from vidgen_core.app.preflight import Item
 from vidgen_core.app.views import Estimate, Generated, Outcome, Preflight, Refusal, Step
 from vidgen_core.errors import InputError, Refused
 from vidgen_core.models import LIVE, VIDEO_MODES, Attempt, LogLevel, Mode, Money, Shot, Task, TaskStatus
@@ -89,15 +89,17 @@ class Tasks:
         aspect_ratio: str | None = None,
         size: str | None = None,
         duration: float | None = None,
+        again: bool = True,
     ) -> Estimate:
         """What ``generate`` with the same words would queue, cost and refuse; nothing is changed."""
         wish = _wish(takes, provider, model, aspect_ratio, size, duration)
-        return estimate_of(self._app, self._look(project_id, shot_ids, wish))
+        looked, having = self._look(project_id, shot_ids, wish, again=again)
+        return gate.estimate_of(self._app, looked, len(having))
 
     def estimate_for(self, shots: Sequence[Shot], takes: int | None = None) -> Estimate:
         """As ``estimate``, for shots that have been read already; the store is not asked again."""
         settings, wish = self._app.settings(), _wish(takes, None, None, None, None, None)
-        return estimate_of(self._app, [self._check(shot, plan(shot, wish, settings)) for shot in shots])
+        return gate.estimate_of(self._app, [self._check(shot, plan(shot, wish, settings)) for shot in shots])
 
     def preflight(
         self,
@@ -110,15 +112,21 @@ class Tasks:
         aspect_ratio: str | None = None,
         size: str | None = None,
         duration: float | None = None,
+        again: bool = True,
     ) -> Preflight:
         """Everything that can be known before ``generate`` with the same words is paid for; nothing is changed."""
         wish = _wish(takes, provider, model, aspect_ratio, size, duration)
-        looked = self._look(project_id, shot_ids, wish)
-        return self._preflight(project_id, [Item(seen.shot.number, *seen.plan, seen.problems) for seen in looked])
+        looked, having = self._look(project_id, shot_ids, wish, again=again)
+        items = [Item(seen.shot.number, *seen.plan, seen.problems) for seen in looked]
+        return self._preflight(project_id, items, [shot.number for shot in having])
 
     def preflight_tasks(self, project_id: int, ids: Sequence[int]) -> Preflight:
         """The same for tasks that are to be started or submitted again."""
         return self._preflight(project_id, [self._item(task) for task in self.many(ids)])
+
+    def estimate_tasks(self, ids: Sequence[int]) -> Estimate:
+        """What starting or submitting these tasks again would cost."""
+        return gate.estimate_tasks(self._app, self.many(ids))
 
     def _item(self, task: Task) -> Item:
         try:
@@ -127,12 +135,30 @@ class Tasks:
             problems = (Problem(field="provider", code=error.code, params=error.params),)
         return Item(task.shot, task.provider, task.model, task.params, 1, problems)
 
-    def _preflight(self, project_id: int, items: Sequence[Item]) -> Preflight:
+    def _preflight(self, project_id: int, items: Sequence[Item], having: Sequence[str] = ()) -> Preflight:
         with self._app.store.read() as tx:
-            return preflight.look(tx, self._app.settings(), self._app.locations, project_id, items)
+            return gate.look(self._app, tx, project_id, items, having)
+
+    def preflight_batch(self, project_id: int, batch: int) -> Preflight:
+        """The same for the rest of a batch whose first shot went ahead."""
+        return self.preflight_tasks(project_id, self._rest_of(project_id, batch))
+
+    def estimate_batch(self, project_id: int, batch: int) -> Estimate:
+        """What releasing the rest of a batch whose first shot went ahead would cost."""
+        return self.estimate_tasks(self._rest_of(project_id, batch))
+
+    def _rest_of(self, project_id: int, batch: int) -> list[int]:
+        with self._app.store.read() as tx:
+            return canaries.waiting_tasks(tx, project_id, batch)
 
     def go_on(self, project_id: int, batch: int) -> int:
-        """Release the rest of a batch whose first shot went ahead; returns how many tasks were queued."""
+        """Release the rest of a batch whose first shot went ahead; returns how many tasks were queued.
+
+        :raises Refused: ``key_needed`` (provider)
+        """
+        missing = self.estimate_batch(project_id, batch).key_missing
+        if missing is not None:
+            raise gate.no_key(missing)
         with self._app.store.write() as tx:
             released = canaries.release(tx, project_id, batch)
             tx.log.add(LogLevel.INFO, "canary_went_on", project_id=project_id, tasks=len(released))
@@ -152,38 +178,48 @@ class Tasks:
         duration: float | None = None,
         release: bool = True,
         canary: bool | None = None,
+        again: bool = True,
     ) -> Generated:
         """Queue takes for shots in one transaction and return at once; a shot's own parameters win over the words here.
 
-        Shots that their model would not take as they are get nothing and are named in ``refused``.
+        Shots that their model would not take as they are, or whose provider has no key, get nothing and are named in
+        ``refused``.
 
-        :param takes: per shot, 1–5
+        :param takes: per shot, 1–5; None: the shot's own number, else that of the settings
         :param release: False keeps them as *pending* until ``start``
         :param canary: True releases the first shot only, and the rest with ``go_on`` (or by itself, as the settings have
             it); None: as the settings have it for large batches
+        :param again: False leaves out shots that have takes, or some under way
         :raises InputError: ``takes_out_of_range``
+        :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
         """
         wish = _wish(takes, provider, model, aspect_ratio, size, duration)
-        looked = self._look(project_id, shot_ids, wish)
+        looked, having = self._look(project_id, shot_ids, wish, again=again)
+        if release:
+            looked = gate.with_keys(self._app, looked)
         status = TaskStatus.QUEUED if release else TaskStatus.PENDING
         table = self._app.budget.table()
         new = [task for seen in looked if not seen.fatal for task in new_tasks(project_id, seen, status, table)]
-        waits = release and self._wants_canary(new, canary)
-        if waits:
-            new = [new[0], *(_after(new[0], task) for task in new[1:])]
         with self._app.store.write() as tx:
+            if not again:
+                # Two clicks at once: what the other one has queued meanwhile counts.
+                had = _having(tx, project_id, tx.shots.many({task.shot_id for task in new}))
+                new = [task for task in new if task.shot_id not in had]
+            waits = release and self._wants_canary(new, canary)
+            if waits:
+                new = [new[0], *(_after(new[0], task) for task in new[1:])]
             tasks = tx.tasks.add(new) if new else []
             if waits:
                 self._keep_canary(tx, project_id, tasks)
             if tasks:
                 tx.log.add(LogLevel.INFO, "queued", project_id=project_id, tasks=len(tasks), shots=_shots(tasks))
         self._app.runner.wake()
-        return Generated(tasks=tuple(tasks), refused=refusals(looked))
+        return Generated(tasks=tuple(tasks), refused=refusals(looked), having=len(having))
 
     def _wants_canary(self, new: Sequence[NewTask], wanted: bool | None) -> bool:
         """Whether only the first shot of a batch goes ahead."""
-        budget = self._app.settings().budget
-        large = len(new) > budget.preflight_over
+        settings = self._app.settings()
+        budget, large = settings.budget, len(new) > settings.gate.ask_above_tasks
         shots = {task.shot_id for task in new}
         return len(shots) > 1 and (wanted if wanted is not None else large and budget.canary != "off")
 
@@ -193,11 +229,17 @@ class Tasks:
         waiting.keep(tx, tasks[0].batch, project_id, first, auto=auto)
         tx.log.add(LogLevel.INFO, "canary_ahead", project_id=project_id, shot=tasks[0].shot, tasks=len(tasks))
 
-    def _look(self, project_id: int, shot_ids: Sequence[int], wish: Wish) -> list[Looked]:
+    def _look(
+        self, project_id: int, shot_ids: Sequence[int], wish: Wish, *, again: bool
+    ) -> tuple[list[Looked], list[Shot]]:
+        """What would be queued, and the shots that have takes already: without ``again`` they are left out."""
         settings = self._app.settings()
         with self._app.store.read() as tx:
             shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
-        return [self._check(shot, plan(shot, wish, settings)) for shot in shots]
+            had = _having(tx, project_id, shots)
+        wanted = [shot for shot in shots if again or shot.id not in had]
+        looked = [self._check(shot, plan(shot, wish, settings)) for shot in wanted]
+        return looked, [shot for shot in shots if shot.id in had]
 
     def _check(self, shot: Shot, planned: Plan) -> Looked:
         if not (shot.prompt.strip() or shot.image or shot.image_url):
@@ -207,8 +249,11 @@ class Tasks:
     # --- wishes
 
     def start(self, ids: Iterable[int]) -> Outcome:
-        """Release kept tasks to the runner."""
-        return self._each(ids, lambda _tx, task: _may_start(task), _release)
+        """Release kept tasks to the runner.
+
+        :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
+        """
+        return self._paid(ids, lambda _tx, task: _may_start(task))
 
     def cancel(self, ids: Iterable[int], give_up: bool = False) -> Outcome:
         """What was not sent ends at once and is free; for what was sent the runner stops waiting.
@@ -241,8 +286,9 @@ class Tasks:
 
         :param confirm: the user knows that it may pay twice; without it a task whose submit is in doubt is refused
             with ``may_be_paid_twice``
+        :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
         """
-        return self._each(ids, lambda tx, task: recovery.retry(tx, task, confirm), _release)
+        return self._paid(ids, lambda tx, task: recovery.retry(tx, task, confirm))
 
     def look_again(self, ids: Iterable[int]) -> Outcome:
         """Go on waiting for jobs that timed out, were given up or whose submit is in doubt; free."""
@@ -326,6 +372,24 @@ class Tasks:
         own = self._app.budget.table() if table is None else table
         return recovery.steps(task, money.estimate(task.provider, task.model, task.params, own=own))
 
+    def _paid(self, ids: Iterable[int], wish: Callable[[Tx, Task], Refusal | None]) -> Outcome:
+        """Queue those that a wish allows and whose provider has a key."""
+        keyless: dict[Mode, bool] = {}
+
+        def allowed(tx: Tx, task: Task) -> Refusal | None:
+            mode, refusal = task.provider, wish(tx, task)
+            if mode not in keyless:
+                keyless[mode] = gate.key_missing(self._app, [mode]) is not None
+            if refusal is None and keyless[mode]:
+                return recovery.refuse(task, "key_needed", provider=mode.value)
+            return refusal
+
+        outcome = self._each(ids, allowed, _release)
+        lacking = [one for one in outcome.refused if one.code == "key_needed"]
+        if lacking and not outcome.done and len(lacking) == len(outcome.refused):
+            raise gate.no_key(Mode(lacking[0].params["provider"]))
+        return outcome
+
     def _each(
         self,
         ids: Iterable[int],
@@ -372,6 +436,12 @@ def _remote_id(text: str) -> str:
 def _after(first: NewTask, task: NewTask) -> NewTask:
     """A task of a batch whose ``first`` shot goes ahead: it waits unless it is of that shot."""
     return task if task.shot_id == first.shot_id else dataclasses.replace(task, status=TaskStatus.PENDING)
+
+
+def _having(tx: Tx, project_id: int, shots: Collection[Shot]) -> set[int]:
+    """Ids of those shots that have takes, or some queued, kept or under way."""
+    waiting = tx.tasks.kept_shots(project_id) if shots else set()
+    return {shot.id for shot in shots if shot.completed_count or shot.live_count or shot.id in waiting}
 
 
 def _shots(tasks: Sequence[Task]) -> int:

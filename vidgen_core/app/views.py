@@ -178,11 +178,15 @@ class Preflight(Frozen):
     #: Tasks that would be queued, and the shots or tasks they are for.
     tasks: int
     shots: int
-    #: More than the settings let go without this sheet.
-    large: bool
+    #: A person is asked before it goes.
+    asks: bool
+    #: A provider without a key; None: everything can go.
+    key_missing: Mode | None
+    #: Numbers of shots that have takes, or some under way; left out, or made again.
+    having: tuple[str, ...]
     problems: tuple[PreflightProblem, ...]
     #: By provider, one amount a currency.
-    costs: dict[Mode, tuple[Money, ...]]
+    costs: dict[Payee, tuple[Money, ...]]
     #: In the user's currency: when everything succeeds at once, and when every retry is needed and paid; None: a price
     #: or a rate is missing.
     low: Money | None
@@ -193,6 +197,14 @@ class Preflight(Frozen):
     #: None: nothing like it has been made yet.
     seconds: float | None
     standings: tuple[Standing, ...]
+    #: How many of the tasks draw pictures, and questions to a language model beside them.
+    pictures: int = 0
+    questions: int = 0
+
+    @property
+    def free(self) -> bool:
+        """Whether nobody who wants money is asked."""
+        return self.low is not None and not self.low.amount
 
 
 class Estimate(Frozen):
@@ -202,6 +214,8 @@ class Estimate(Frozen):
     tasks: int
     #: None: unknown, because a price is missing or currencies differ.
     money: Money | None = None
+    #: The same when every automatic retry is needed and paid.
+    worst: Money | None = None
     #: Nothing paid is asked of anybody.
     free: bool = False
     #: True: at least one price is our assumption.
@@ -209,6 +223,12 @@ class Estimate(Frozen):
     problems: tuple[ShotProblem, ...] = ()
     #: The same in the user's currency; None when it is in it already, or a rate or a price is missing.
     worth: Money | None = None
+    #: Shots that were left out because they have takes, or some under way.
+    having: int = 0
+    #: A person is asked before it goes.
+    asks: bool = False
+    #: A provider without a key; None: everything can go.
+    key_missing: Mode | None = None
 
 
 class Generated(Frozen):
@@ -216,6 +236,8 @@ class Generated(Frozen):
 
     tasks: tuple[Task, ...] = ()
     refused: tuple[ShotRefusal, ...] = ()
+    #: Shots that were left out because they have takes, or some under way.
+    having: int = 0
 
 
 class Outcome(Frozen):

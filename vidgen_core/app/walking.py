@@ -9,11 +9,14 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from vidgen_core import money
 from vidgen_core.app import canaries
+from vidgen_core.app.desk import STOPPED_BY_BUDGET
 from vidgen_core.app.prompts import Wanted
 from vidgen_core.errors import StoreError, VidgenError
 from vidgen_core.exporting.film import Format
-from vidgen_core.models import LogLevel
+from vidgen_core.models import LogLevel, TaskStatus
+from vidgen_core.money import Scope
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -69,6 +72,11 @@ class Walker(threading.Thread):
         if project_id not in self._tried or self._tried[project_id][0] != walk.started_at:
             # Another walk, wherever it was begun.
             self._tried[project_id] = (walk.started_at, {})
+        if walk.limit is not None and self._is_spent(project_id):
+            with app.store.read() as tx:
+                counts = tx.tasks.counts(project_id)
+            sent = counts[TaskStatus.PROCESSING] + counts[TaskStatus.DOWNLOADING]
+            return {"note": "rendering"} if sent else {"on": False, "note": "limit"}
         if ids := self._fresh(project_id, "draw", "drawable"):
             app.pictures.draw(project_id, ids)
         for shot_id in self._ids(project_id, "choosable"):
@@ -86,6 +94,14 @@ class Walker(threading.Thread):
         if ids := self._fresh(project_id, "choose", "choosable_takes"):
             self._choose_takes(project_id, ids)
         return self._waits_for(project_id, busy=busy) or self._end(project_id, walk)
+
+    def _is_spent(self, project_id: int) -> bool:
+        """Whether something did not go out for the sake of the walk's own limit."""
+        with self._app.store.read() as tx:
+            hold = tx.state.get(money.hold_of_project(project_id)) or {}
+        writing = self._app.prompts.writing(project_id)
+        stopped = writing.failure.code if writing and writing.failure and not writing.busy else None
+        return hold.get("code") == f"budget_{Scope.RUN}" or stopped == f"{STOPPED_BY_BUDGET}{Scope.RUN}"
 
     def _choose_takes(self, project_id: int, shot_ids: list[int]) -> None:
         chosen = self._app.results.choose_first(project_id, shot_ids)

@@ -344,6 +344,9 @@ class _Folder:
         for shot_id in shot_ids:
             estimate = self._app.tasks.estimate(self._project_id, [shot_id])
             spent = self._state().spent
+            if estimate.key_missing is not None:
+                self._say(problem="watch_key_needed")
+                return
             if not estimate.free and self.watch.limit is not None:
                 if estimate.money is None:
                     self._say(problem="watch_price_unknown")

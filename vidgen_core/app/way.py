@@ -7,20 +7,26 @@ works; it uses the same verbs as a click, so the budget holds it as it holds a p
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
+from vidgen_core import money
+from vidgen_core.app import gate
 from vidgen_core.app.desk import failure_of
+from vidgen_core.app.drawing import own_words
 from vidgen_core.app.exports import count_exports
+from vidgen_core.app.looked import look
+from vidgen_core.app.orders import Wish, plan
 from vidgen_core.app.walking import Walker
 from vidgen_core.errors import ErrorKind, Refused
-from vidgen_core.models import Failure, Frozen, LogLevel, ScriptState, TaskStatus
-from vidgen_core.store import ShotFilter, Tx
+from vidgen_core.models import Failure, Frozen, LogLevel, Money, ScriptState, TaskStatus
+from vidgen_core.store import ShotFilter, TaskFilter, Tx
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
-    from vidgen_core.app.views import ShotView
+    from vidgen_core.app.views import Preflight, ShotView
     from vidgen_core.locale import Text
 
 _SETTING: Final = "walk"
@@ -38,6 +44,7 @@ Note = Literal[
     "to_choose",
     "stopped",
     "lost_answers",
+    "limit",
     "failed",
 ]
 #: Shots without a take that are named with their reasons.
@@ -80,6 +87,8 @@ class Walk(Frozen):
     cut: str | None = None
     #: Shots in the rough cut with which it ended.
     clips: int = 0
+    #: What it may spend; None: no limit of its own.
+    limit: Money | None = None
     #: Whether somebody has read how it ended.
     read: bool = False
     started_at: datetime
@@ -129,6 +138,30 @@ class Way:
             ("walk", project_id), lambda tx: _walk(tx.projects.settings(project_id).get(_SETTING))
         )
 
+    def sheet(self, project_id: int) -> Preflight:
+        """Everything that ``go`` would have made, and what it costs; nothing is changed."""
+        app, settings = self._app, self._app.settings()
+        with app.store.read() as tx:
+            ids = {
+                name: tx.way.ids(project_id, name) for name in ("unfilmed", "drawable", "choosable", "without_prompt")
+            }
+            shots = {shot.id: shot for shot in tx.shots.many({one for some in ids.values() for one in some})}
+        drawn = [shots[id_] for id_ in ids["drawable"] if own_words(shots[id_])]
+        pictured = {shot.id for shot in drawn} | set(ids["choosable"])
+        asked = [shots[id_] for id_ in ids["without_prompt"]]
+        takes = []
+        for id_ in ids["unfilmed"]:
+            shot = shots[id_]
+            worded = shot.model_copy(update={"prompt": shot.prompt or shot.script or shot.picture_prompt})
+            if worded.prompt.strip() and (shot.image or shot.image_url or id_ in pictured):
+                found = look(app, worded, plan(worded, Wish(), settings))
+                problems = found.problems if shot.image or shot.image_url else ()
+                takes.append(gate.Item(shot.number, *found.plan, problems))
+        pictures = [gate.Item(seen.shot.number, *seen.plan, seen.problems) for seen in app.pictures.look_at(drawn)]
+        questions = app.prompts.questions(asked)
+        with app.store.read() as tx:
+            return gate.look(app, tx, project_id, takes, pictures=pictures, questions=questions)
+
     @property
     def is_alive(self) -> bool:
         """Whether this process would take the next step."""
@@ -136,13 +169,24 @@ class Way:
 
     # --- walking
 
-    def go(self, project_id: int) -> Walk:
+    def go(self, project_id: int, limit: Decimal | None = None) -> Walk:
         """Draw pictures, write empty prompts, generate takes, choose the first good ones and make the rough cut.
 
         Nothing that a person has chosen, written or begun is changed; what has failed is left alone.
+        :param limit: what it may spend in all, in the currency of the budget; it is asked like every limit, in the
+            transaction that sets the money of a submit aside; 0: no limit; None: the sheet's worst case, where it is known
+        :raises Refused: ``key_needed`` (provider), ``limit_negative``
         """
-        walk = Walk(on=True, started_at=datetime.now(UTC))
+        settings, sheet = self._app.settings(), self.sheet(project_id)
+        if sheet.key_missing is not None:
+            raise gate.no_key(sheet.key_missing)
+        if limit is not None and not (limit.is_finite() and limit >= 0):
+            raise Refused("limit_negative")
+        most = sheet.high.amount if limit is None and sheet.high else limit
+        own = Money(amount=most, currency=settings.budget.currency) if most else None
+        walk = Walk(on=True, limit=own, started_at=datetime.now(UTC))
         with self._app.store.write() as tx:
+            money.limit_run(tx, settings, project_id, own)
             tx.projects.set_setting(project_id, _SETTING, walk.model_dump(mode="json"))
             tx.log.add(LogLevel.INFO, "walk_started", project_id=project_id)
         return walk
@@ -171,9 +215,20 @@ class Way:
             changed = now.model_copy(update=changes)
             if not changed.on:
                 changed = changed.model_copy(update={"ended_at": datetime.now(UTC)})
+                self._end_limit(tx, project_id, walk)
                 self._tell_of_the_end(tx, project_id, changed)
             if changed != now:
                 tx.projects.set_setting(project_id, _SETTING, changed.model_dump(mode="json"))
+
+    def _end_limit(self, tx: Tx, project_id: int, walk: Walk) -> None:
+        """Its limit ends with a walk, so what it could not send is kept, to be started by a person."""
+        if walk.limit is None:
+            return
+        queued = TaskFilter(statuses=frozenset({TaskStatus.QUEUED}))
+        for task in tx.tasks.many(tx.tasks.ids(project_id, queued)):
+            if task.created_at >= walk.started_at:
+                tx.tasks.move(task.id, TaskStatus.PENDING)
+        money.limit_run(tx, self._app.settings(), project_id, None)
 
     def _tell_of_the_end(self, tx: Tx, project_id: int, walk: Walk) -> None:
         if walk.note == "done":
@@ -228,7 +283,8 @@ def stop_all(tx: Tx) -> None:
 def walk_line(t: Text, walk: Walk) -> str:
     """Where a walk stands, as a sentence."""
     why = t.ended(ErrorKind.PARAMETER, walk.code, walk.params) if walk.code else ""
-    return t.n(f"way.walk.{walk.note}", walk.clips, why=why)
+    limit = t.money(walk.limit, estimated=False) if walk.limit else "–"
+    return t.n(f"way.walk.{walk.note}", walk.clips, why=why, limit=limit)
 
 
 def why_unfilmed(t: Text, one: Unfilmed) -> str:

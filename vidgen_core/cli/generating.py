@@ -125,6 +125,7 @@ def generate(
     aspect: Annotated[str | None, typer.Option("--aspect", metavar="R", help="cli.option.aspect")] = None,
     size: Annotated[str | None, typer.Option("--size", metavar="S", help="cli.option.size")] = None,
     duration: Annotated[float | None, typer.Option("--duration", metavar="SECONDS", help="cli.option.duration")] = None,
+    again: Annotated[bool | None, typer.Option("--again/--only-missing", help="cli.option.having_again")] = None,
     yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="cli.option.preflight")] = False,
     canary: Annotated[bool | None, typer.Option("--canary/--no-canary", help="cli.option.canary")] = None,
@@ -141,6 +142,8 @@ def generate(
         "aspect_ratio": aspect,
         "size": size,
         "duration": duration,
+        # A shot that is named is meant, whatever it has; all of them are those that have nothing yet.
+        "again": not everything if again is None else again,
     }
     with session.open() as app:
         where = session.existing_project(app)
@@ -151,11 +154,11 @@ def generate(
             return
         session.count("cli.estimate", estimate.tasks, price=price_of(session, estimate))
         warn_of(session, estimate)
-        if estimate.tasks > app.settings().budget.preflight_over and not session.as_json:
-            _show_preflight(session, app.tasks.preflight(where.id, ids, **wish))
-        if estimate.tasks and not (estimate.free or yes or as_json):
-            session.confirm("cli.ask_generate")
-        finish(session, where, estimate, app.tasks.generate(where.id, ids, canary=canary, **wish))
+        if estimate.having and not wish["again"]:
+            session.warn_line(session.text.n("cli.having", estimate.having))
+        if not yes:
+            ask(session, estimate, lambda: app.tasks.preflight(where.id, ids, **wish), "cli.ask_generate")
+        finish(session, app, where, estimate, app.tasks.generate(where.id, ids, canary=canary, **wish))
 
 
 def _rehearse_batch(session: Session, sheet: Preflight) -> None:
@@ -164,18 +167,28 @@ def _rehearse_batch(session: Session, sheet: Preflight) -> None:
 
     session.answer(preflight_shape(sheet, session.text))
     if not session.as_json:
-        _show_preflight(session, sheet)
+        show_preflight(session, sheet)
     if any(problem.fatal for problem in sheet.problems):
         raise typer.Exit(SOME_FAILED)
 
 
-def _show_preflight(session: Session, sheet: Preflight) -> None:
+def show_preflight(session: Session, sheet: Preflight) -> None:
     from vidgen_core.app.sheet import facts_of, problem_line
 
     for line in facts_of(session.text, sheet):
         session.warn_line(line)
     for problem in sheet.problems:
         session.warn_line(problem_line(session.text, problem))
+
+
+def ask(session: Session, estimate: Estimate, look: Callable[[], Preflight], question: str, /, **params: Any) -> None:
+    """Ask with the sheet before an order that is above the limits of the settings; leaves when the answer is no.
+
+    :raises InputError: ``confirmation_missing`` where nobody can answer
+    """
+    if estimate.asks and estimate.key_missing is None:
+        show_preflight(session, look())
+        session.confirm(question, **params)
 
 
 def price_of(session: Session, estimate: Estimate) -> str:
@@ -194,8 +207,9 @@ def warn_of(session: Session, estimate: Estimate) -> None:
             session.complain(problem.code, problem.params, shot.number)
 
 
-def finish(session: Session, project: Project, estimate: Estimate, made: Generated) -> None:
+def finish(session: Session, app: Vidgen, project: Project, estimate: Estimate, made: Generated) -> None:
     """Say what was queued and what was refused."""
+    from vidgen_core.cli.shapes import ordered_shape
     from vidgen_core.exporting.task_shape import money_shape, task_shape
 
     refused = [
@@ -207,6 +221,8 @@ def finish(session: Session, project: Project, estimate: Estimate, made: Generat
             "queued": [task_shape(task, project.name, session.text) for task in made.tasks],
             "refused": refused,
             "estimate": money_shape(estimate.money, estimated=True),
+            "ordered": ordered_shape(app.tasks.estimate_tasks([task.id for task in made.tasks])),
+            "with_takes": made.having,
         }
     )
     session.count("cli.queued", len(made.tasks))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vidgen_core.cli.generating import finish, price_of, warn_of
+from vidgen_core.cli.generating import ask, finish, price_of, warn_of
 from vidgen_core.cli.session import DEFAULT, JsonOption, ProjectOption, Session
 from vidgen_core.cli.wishes import YesOption, mode_named, shot_numbered
 from vidgen_core.errors import InputError
@@ -42,9 +42,9 @@ def pictures(
         estimate = app.pictures.estimate(where.id, ids, **wish)
         session.count("cli.estimate_pictures", estimate.tasks, price=price_of(session, estimate))
         warn_of(session, estimate)
-        if estimate.tasks and not (estimate.free or yes or as_json):
-            session.confirm("cli.ask_pictures")
-        finish(session, where, estimate, app.pictures.draw(where.id, ids, **wish))
+        if not yes:
+            ask(session, estimate, lambda: app.pictures.preflight(where.id, ids, **wish), "cli.ask_pictures")
+        finish(session, app, where, estimate, app.pictures.draw(where.id, ids, **wish))
 
 
 def _meant(app: Vidgen, project: Project, numbers: list[str] | tuple[str, ...], *, missing: bool) -> list[int]:

@@ -31,11 +31,16 @@ def register(app: typer.Typer) -> None:
     app.command("resume", help="cli.help.resume")(resume)
 
 
-def run(until_done: UntilDone = False, project: EveryProjectOption = None, as_json: JsonOption = False) -> None:
+def run(
+    until_done: UntilDone = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="cli.option.yes_queued")] = False,
+    project: EveryProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
     session = Session(project, as_json)
     with session.open() as app:
         project_id = None if project is None else session.existing_project(app).id
-        finish(session, app, work(session, app, project_id, until_done=until_done))
+        finish(session, app, work(session, app, project_id, until_done=until_done, yes=yes))
 
 
 def resume(as_json: JsonOption = False) -> None:
@@ -71,24 +76,31 @@ def demo(project: EveryProjectOption = None, as_json: JsonOption = False) -> Non
             raise typer.Exit(SOME_FAILED)
 
 
-def work(session: Session, app: Vidgen, project_id: int | None, *, until_done: bool) -> list[Task]:
-    """Run the tasks here, or watch the process that does; returns those that ended meanwhile."""
+def work(session: Session, app: Vidgen, project_id: int | None, *, until_done: bool, yes: bool = False) -> list[Task]:
+    """Run the tasks here, or watch the process that does; returns those that ended meanwhile.
+
+    :param yes: let what was queued while a provider had no key go
+    """
     since = datetime.now(UTC)
     if app.runner.is_held:
         session.warn("cli.elsewhere")
     app.runner.start()
-    _watch(session, app, project_id, since, until_done=until_done)
+    _watch(session, app, project_id, since, until_done=until_done, yes=yes)
     return list(reversed(_ended_since(app, project_id, since)))
 
 
-def _watch(session: Session, app: Vidgen, project_id: int | None, since: datetime, *, until_done: bool) -> None:
+def _watch(
+    session: Session, app: Vidgen, project_id: int | None, since: datetime, *, until_done: bool, yes: bool
+) -> None:
     told: set[tuple[int, datetime]] = set()
+    told_of: set[Mode] = set()
     standstill = Standstill()
     with _progress(session) as progress:
         view = _View(session, progress)
         while True:
             status = app.runner.status(project_id)
             view.show(status, _under_way(app, project_id))
+            _release(session, app, status, told_of, yes=yes)
             for task in reversed(_ended_since(app, project_id, since)):
                 ending = (task.id, task.finished_at or since)
                 if ending not in told:
@@ -100,6 +112,25 @@ def _watch(session: Session, app: Vidgen, project_id: int | None, since: datetim
                 session.complain(*why)
                 raise typer.Exit(SOME_FAILED)
             time.sleep(LOOK_EVERY)
+
+
+def _release(session: Session, app: Vidgen, status: Status, told_of: set[Mode], *, yes: bool) -> None:
+    """Say what was queued while there was no key, and let it go when that was said beforehand."""
+    from vidgen_core.cli.generating import price_of
+    from vidgen_core.models import TaskStatus
+    from vidgen_core.runner.slots import KEY_CAME
+    from vidgen_core.store import TaskFilter
+
+    for mode, hold in status.lanes.items():
+        if hold["code"] != KEY_CAME:
+            continue
+        if mode not in told_of:
+            told_of.add(mode)
+            queued = TaskFilter(statuses=frozenset({TaskStatus.QUEUED}), provider=mode)
+            estimate = app.tasks.estimate_tasks(app.tasks.ids(None, queued))
+            session.count("cli.queued_without_key", estimate.tasks, price=price_of(session, estimate))
+        if yes:
+            app.runner.release(mode)
 
 
 def _progress(session: Session) -> Progress:

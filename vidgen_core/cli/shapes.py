@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vidgen_core.app import BalanceDifference, BudgetView, Preflight, ShotView, SpendLine
+from vidgen_core.app import BalanceDifference, BudgetView, Estimate, Preflight, ShotView, SpendLine
 from vidgen_core.exporting.task_shape import iso
 from vidgen_core.locale import Text
 from vidgen_core.models import Money
@@ -14,6 +14,11 @@ from vidgen_core.models import Money
 def plain_money(money: Money | None) -> dict[str, Any] | None:
     """An amount whose certainty is said elsewhere."""
     return None if money is None else {"amount": float(money.amount), "currency": money.currency}
+
+
+def ordered_shape(estimate: Estimate) -> dict[str, Any]:
+    """What was ordered: how many, what that costs, and what it costs when every automatic retry is needed."""
+    return {"count": estimate.tasks, "cost": plain_money(estimate.money), "worst": plain_money(estimate.worst)}
 
 
 def spend_shape(line: SpendLine) -> dict[str, Any]:
@@ -74,7 +79,7 @@ def preflight_shape(sheet: Preflight, text: Text) -> dict[str, Any]:
         "low": plain_money(sheet.low),
         "high": plain_money(sheet.high),
         "seconds": sheet.seconds,
-        "costs": {mode.value: [plain_money(one) for one in amounts] for mode, amounts in sheet.costs.items()},
+        "costs": {str(payee): [plain_money(one) for one in amounts] for payee, amounts in sheet.costs.items()},
         "balances": [
             {"provider": one.provider.value, "left": plain_money(one.left), "after": plain_money(one.after)}
             for one in sheet.balances

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vidgen_core.cli.generating import show_preflight
 from vidgen_core.cli.running import LOOK_EVERY, Standstill
 from vidgen_core.cli.session import DEFAULT, SOME_FAILED, JsonOption, ProjectOption, Session
 from vidgen_core.cli.wishes import YesOption
@@ -42,6 +44,9 @@ def way(project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
 
 def go(
     stop: Annotated[bool, typer.Option("--stop", help="cli.option.stop_going")] = False,
+    limit: Annotated[
+        float | None, typer.Option("--limit", metavar="AMOUNT", min=0, help="cli.option.run_limit")
+    ] = None,
     yes: YesOption = False,
     project: ProjectOption = DEFAULT,
     as_json: JsonOption = False,
@@ -52,19 +57,13 @@ def go(
         if stop:
             app.way.halt(where.id)
         else:
-            if not (yes or as_json or _is_free(app)):
+            sheet = app.way.sheet(where.id)
+            if not yes and sheet.asks and sheet.key_missing is None:
+                show_preflight(session, sheet)
                 session.confirm("cli.ask_go")
-            app.way.go(where.id)
+            app.way.go(where.id, None if limit is None else Decimal(str(limit)))
             _follow(session, app, where)
         _finish(session, app, where)
-
-
-def _is_free(app: Vidgen) -> bool:
-    """Whether nobody who wants money would be asked."""
-    from vidgen_core.models import Mode
-
-    settings = app.settings()
-    return settings.mode is Mode.LOCAL and settings.draws is Mode.LOCAL and not app.desk.has_model
 
 
 def _follow(session: Session, app: Vidgen, where: Project) -> None:

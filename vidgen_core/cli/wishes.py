@@ -48,22 +48,20 @@ def retry(
         where = session.existing_project(app)
         wanted = _wanted(app, where, ids, every="failed" if failed else None)
         tasks = app.tasks.many(wanted)
-        if not (yes or as_json):
-            _ask_price(session, app, tasks)
+        if not yes:
+            _ask_price(session, app, where, tasks)
         finish(session, app.tasks.retry(wanted, confirm=yes), "cli.retried")
 
 
-def _ask_price(session: Session, app: Vidgen, tasks: Sequence[Task]) -> None:
-    """Submitting again is paid anew; free work is not asked about."""
-    from vidgen_core import money
+def _ask_price(session: Session, app: Vidgen, where: Project, tasks: Sequence[Task]) -> None:
+    """Submitting again is paid anew; below the limits of the settings it is not asked about."""
     from vidgen_core.app import StepName
+    from vidgen_core.cli.generating import ask, price_of
 
-    steps = [step for task in tasks for step in app.tasks.steps(task) if step.name is StepName.SUBMIT_AGAIN]
-    if all(step.free for step in steps):
-        return
-    cost = money.total(step.money for step in steps if not step.free)
-    price = session.text.money(cost, True) if cost else session.text("cli.price_unknown")
-    session.confirm("cli.ask_retry", n=len(steps), price=price)
+    ids = [task.id for task in tasks if any(step.name is StepName.SUBMIT_AGAIN for step in app.tasks.steps(task))]
+    estimate = app.tasks.estimate_tasks(ids)
+    price = price_of(session, estimate)
+    ask(session, estimate, lambda: app.tasks.preflight_tasks(where.id, ids), "cli.ask_retry", n=len(ids), price=price)
 
 
 def look_again(

@@ -12,7 +12,7 @@ from vidgen_core.cli.wishes import YesOption, shot_numbered
 from vidgen_core.errors import InputError
 
 if TYPE_CHECKING:
-    from vidgen_core.app import Vidgen
+    from vidgen_core.app import Estimate, Vidgen
     from vidgen_core.app.prompts import Wanted
     from vidgen_core.app.scripts import ScriptView
     from vidgen_core.models import Project
@@ -45,11 +45,20 @@ def script(
             _show(session, app.scripts.rehearse(text, path.name), [])
             return
         where = session.project(app)
-        if asks and not (yes or as_json):
-            session.confirm("cli.ask_script", model=app.settings().writing.model, pieces=app.scripts.pieces(text))
+        if asks and not yes:
+            _ask(session, app, app.scripts.estimate(text), "cli.ask_script")
         begun = app.scripts.start(where.id, text, path.name, offline=offline, again=again, ask_lost=ask_lost)
         view = _follow(session, app, begun.id)
         _finish(session, app, where, view, dry_run=dry_run)
+
+
+def _ask(session: Session, app: Vidgen, estimate: Estimate, question: str) -> None:
+    """Ask before a model is asked; for a script of the shell, which cannot answer, only above the limits."""
+    from vidgen_core.cli.generating import price_of
+
+    if estimate.tasks and (estimate.asks or not session.as_json):
+        model, price = app.settings().writing.model, price_of(session, estimate)
+        session.confirm(question, model=model, n=estimate.tasks, price=price)
 
 
 def _follow(session: Session, app: Vidgen, script_id: int) -> ScriptView:
@@ -141,9 +150,9 @@ def prompts(
         wish = _wanted(camera, translate, offline=offline, ask_lost=ask_lost)
         where = session.existing_project(app)
         ids = app.prompts.empty(where.id) if empty else [shot_numbered(app, where, name).id for name in shot or ()]
-        asks = app.desk.has_model and not offline
-        if ids and asks and not (yes or as_json):
-            session.confirm("cli.ask_prompts", model=app.settings().writing.model, shots=len(ids))
+        estimate = app.prompts.estimate(where.id, ids, wish)
+        if not yes:
+            _ask(session, app, estimate, "cli.ask_prompts")
         app.prompts.write(where.id, ids, wish)
         _end_of_writing(session, app, where)
 

@@ -21,6 +21,8 @@ from vidgen_core.store import Tx
 
 #: A project's own limit among its settings: a decimal as text, in the currency of the budget.
 PROJECT_LIMIT: Final = "budget.limit"
+#: The limit of a run of a project that goes on by itself, and what was spent before it began, among the project's settings.
+_RUN: Final = "budget.run"
 #: What people have granted beyond a limit, by scope, in the store's state.
 _EXTRA: Final = "budget.extra"
 #: What jobs that write were not allowed to ask, by the job's name: its project and the most it would have cost.
@@ -37,6 +39,8 @@ class Scope(StrEnum):
     DAY = "day"
     #: Everything of one project.
     PROJECT = "project"
+    #: What a project that goes on by itself spends from its beginning on.
+    RUN = "run"
 
 
 class Standing(Frozen):
@@ -96,7 +100,33 @@ def standings(tx: Tx, settings: Settings, project_id: int | None, now: datetime)
     own = None if project_id is None else project_limit(tx, project_id)
     if own:
         found.append(_standing(tx, settings, Scope.PROJECT, own, now, project_id))
-    return tuple(found)
+    run = None if project_id is None else _run(tx, settings, project_id)
+    return (*found, run) if run else tuple(found)
+
+
+def _run(tx: Tx, settings: Settings, project_id: int) -> Standing | None:
+    kept = tx.projects.settings(project_id).get(_RUN)
+    if not kept:
+        return None
+    home, rates = settings.budget.currency, rates_of(settings)
+    spent, uncounted = in_currency(tx.ledger.committed(project_id), settings)
+    limit, before = (Money.model_validate(kept[name]) for name in ("limit", "before"))
+    worth, was = convert(limit, home, rates), convert(before, home, rates)
+    if worth is None or was is None:
+        # The currency of the budget was changed meanwhile to one without a rate.
+        worth, was, uncounted = limit, spent, (*uncounted, limit)
+    since = Money(amount=max(Decimal(0), spent.amount - was.amount), currency=home)
+    return Standing(scope=Scope.RUN, project_id=project_id, limit=worth, spent=since, uncounted=uncounted)
+
+
+def limit_run(tx: Tx, settings: Settings, project_id: int, limit: Money | None) -> None:
+    """Give a run of a project that begins now a limit of its own, or end it."""
+    before, _ = in_currency(tx.ledger.committed(project_id), settings)
+    kept = {"limit": limit.model_dump(mode="json"), "before": before.model_dump(mode="json")} if limit else None
+    tx.projects.set_setting(project_id, _RUN, kept)
+    hold = tx.state.get(hold_of_project(project_id))
+    if hold and hold["code"] == f"budget_{Scope.RUN}":
+        tx.state.put(hold_of_project(project_id), None)
 
 
 def _standing(
@@ -189,11 +219,13 @@ def set_project_limit(tx: Tx, project_id: int, limit: Decimal) -> None:
 def grant(tx: Tx, settings: Settings, project_id: int, now: datetime) -> tuple[Standing, ...]:
     """Let what waits now go out although a limit is reached: every limit of the project is passed this once.
 
-    What is granted is what the queue, and what jobs that write were not allowed to ask, is expected to cost at this moment
+    The limit of a run stays. What is granted is what the queue, and what jobs that write were not allowed to ask, is expected to cost at this moment
     and not more; it ends with the day where the limit does, and with any change of the limit.
     """
     extras = dict(tx.state.get(_EXTRA) or {})
     for standing in standings(tx, settings, project_id, now):
+        if standing.scope is Scope.RUN:
+            continue
         waiting, _ = in_currency(tx.tasks.waiting_money(standing.project_id), settings)
         unasked = _unasked(tx, standing.project_id)
         over = standing.spent.amount + waiting.amount + unasked - standing.limit.amount

@@ -140,7 +140,7 @@ def _take_over(tx: Tx, held: Held, work: Held) -> None:
 def _hold_back(tx: Tx, work: Held, stop: money.Stop) -> None:
     """Write down why a task is not sent."""
     task = work.task
-    if stop.scope is money.Scope.PROJECT:
+    if stop.scope in (money.Scope.PROJECT, money.Scope.RUN):
         name = money.hold_of_project(task.project_id)
         if tx.state.get(name) is None:
             tx.state.put(name, {"code": stop.code, "params": stop.params})

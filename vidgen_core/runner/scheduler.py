@@ -20,7 +20,7 @@ from vidgen_core.runner import canary, faults, fetching, generation, late, place
 from vidgen_core.runner.advance import advance
 from vidgen_core.runner.books import Books
 from vidgen_core.runner.context import Context, Held, Lane, Next
-from vidgen_core.runner.slots import NO_KEY, Slots
+from vidgen_core.runner.slots import KEY_CAME, NO_KEY, NO_KEYS, Slots
 from vidgen_core.store import Look, Tx
 
 logger = logging.getLogger(__name__)
@@ -252,6 +252,7 @@ class Scheduler:
         if self._doubt is not None and mode in generation.PAID:
             return
         free = self._slots.free(mode)
+        keyless = self._was_keyless(mode)
         if free <= 0 or not self._may_submit(mode):
             return
         now = self._ctx.clock()
@@ -259,6 +260,10 @@ class Scheduler:
         held_back = self._ctx.budget.projects
         tasks = await self._ctx.read(lambda tx: tx.tasks.claimable(mode, now, free + len(starting), held_back))
         waiting = [task for task in tasks if task.id not in self._held]
+        if waiting and keyless:
+            # They were queued, but nobody has said yes to their price with this key.
+            self._ctx.lanes.hold(mode, KEY_CAME, by_itself=False, provider=mode.value)
+            return
         hold = self._ctx.lanes.hold_of(mode)
         if waiting or hold is not None:
             wanted = [(await fetching.target(Held(task), self._ctx)).parent for task in waiting[:free]]
@@ -273,6 +278,11 @@ class Scheduler:
             due = await self._ctx.read(lambda tx: tx.tasks.next_due(mode, now))
             if due is not None:
                 self._next_due_at = min(due, self._next_due_at or due)
+
+    def _was_keyless(self, mode: Mode) -> bool:
+        """Whether there was no key at all until now."""
+        hold = self._ctx.lanes.hold_of(mode)
+        return hold is not None and hold.code == NO_KEY and hold.params.get("cause") in NO_KEYS
 
     def _may_submit(self, mode: Mode) -> bool:
         hold = self._ctx.lanes.hold_of(mode)

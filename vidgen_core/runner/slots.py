@@ -12,6 +12,10 @@ from vidgen_core.store import Tx
 
 #: Code of a hold for want of a key; it ends by itself when a key appears.
 NO_KEY = "lane_no_key"
+#: Its causes when none was entered, or none is switched on.
+NO_KEYS = frozenset({"no_keys", "all_disabled"})
+#: Code of a hold after one was entered: a person says whether what had been queued goes.
+KEY_CAME = "lane_key_came"
 
 
 @dataclass

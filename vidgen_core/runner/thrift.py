@@ -39,7 +39,7 @@ class Thrift:
 
     def stopped(self, stop: Stop, mode: Mode) -> None:
         """A submit to ``mode`` did not fit: nothing more is taken from its project, or for that provider."""
-        if stop.scope is Scope.PROJECT:
+        if stop.scope in (Scope.PROJECT, Scope.RUN):
             self._of_projects[stop.project_id] = stop
         elif stop.scope is not None:
             self._of_lanes[mode] = stop

@@ -167,9 +167,18 @@ class Outcome(TypedDict):
     refused: list[RefusedTask]
 
 
-class Released(Outcome):
-    """As ``Outcome``, with the cap that holds from now on."""
+class Ordered(TypedDict):
+    """What a call has ordered; ``worst`` is with every automatic retry; None: unknown."""
 
+    count: int
+    cost: Cost | None
+    worst: Cost | None
+
+
+class Released(Outcome):
+    """As ``Outcome``, with what was ordered and the cap that holds from now on."""
+
+    ordered: Ordered
     max_concurrent: int
 
 

@@ -24,6 +24,7 @@ _STATUS: Final = {
     "too_many_tries": 429,
     "file_gone": 404,
     "disk_full": 507,
+    "key_needed": 409,
     "unexpected": 500,
 }
 

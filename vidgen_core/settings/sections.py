@@ -357,8 +357,6 @@ class BudgetSettings(Section):
     """The percentage of a limit from which you are warned."""
     low_balance: Decimal = Field(default=Decimal(0), ge=0)
     """You are warned when less than this is left at a provider, in the currency of the budget; 0: never."""
-    preflight_over: int = Field(default=20, ge=0, le=100_000)
-    """Batches of more tasks than this are gone through on a sheet before they are released."""
     canary: Literal["off", "ask", "auto"] = "off"
     """One shot first, before a large batch: off; ask lets the rest wait for your word; auto goes on when it succeeded."""
     currency: str = Field(default="CNY", pattern=CURRENCY)
@@ -372,6 +370,17 @@ class BudgetSettings(Section):
         if len({rate.of for rate in rates}) < len(rates):
             raise wrong("same_rate_twice")
         return rates
+
+
+class GateSettings(Section):
+    """From where on you are asked before something is paid for; what is free never asks."""
+
+    ask_above: Decimal = Field(default=Decimal(5), ge=0)
+    """Orders that will probably cost more than this are shown with count and price before they go; so are unknown prices."""
+    currency: str = Field(default="CNY", pattern=CURRENCY)
+    """The currency of that sum; other money is converted by the rates of the budget."""
+    ask_above_tasks: int = Field(default=10, ge=0, le=100_000)
+    """Paid orders of more tasks than this are shown, too, whatever they cost."""
 
 
 class NoticeSettings(Section):
@@ -540,6 +549,8 @@ class Settings(BaseSettings):
     """Your own prices, before the built-in ones."""
     budget: BudgetSettings = BudgetSettings()
     """How much may be spent."""
+    gate: GateSettings = GateSettings()
+    """From where on you are asked before something is paid for."""
     notices: NoticeSettings = NoticeSettings()
     """Who is told when a batch has ended or nothing more is submitted."""
     library: LibrarySettings = LibrarySettings()

@@ -33,6 +33,7 @@ from vidgen_core.store.keys import Keys
 from vidgen_core.store.ledger import Ledger
 from vidgen_core.store.log import Log
 from vidgen_core.store.projects import Projects
+from vidgen_core.store.requests import CURRENT, Requests
 from vidgen_core.store.sessions import Sessions
 from vidgen_core.store.shots import Shots
 from vidgen_core.store.state import HeartbeatRow, State, Uploads
@@ -179,6 +180,10 @@ class Tx:
     def sessions(self) -> Sessions:
         return Sessions(self)
 
+    @cached_property
+    def requests(self) -> Requests:
+        return Requests(self)
+
 
 class Store:
     """An open database. Safe to use from many threads; made by ``Store.open``."""
@@ -237,11 +242,13 @@ class Store:
             self._owner = threading.get_ident()
             try:
                 with self._translated(), self._writer.begin() as connection:
-                    tx = Tx(connection, self.path, writes=True)
+                    tx, request = Tx(connection, self.path, writes=True), CURRENT.get()
                     yield tx
                     if not tx.alive:
                         # The driver would take a commit of nothing for a success.
                         raise StoreError("store_undone", path=str(self.path))
+                    if request is not None:
+                        tx.requests.act(request)
                 for act in tx._after:
                     act()
             finally:

@@ -664,3 +664,20 @@ sessions = Table(
     Column("expires_at", UtcTime, nullable=False),
 )
 Index("sessions_by_end", sessions.c.expires_at)
+
+#: Requests of programs that name themselves, and what was answered to them.
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("who", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("runner", Text, nullable=False),
+    Column("acted", Boolean, nullable=False, server_default="0"),
+    Column("status", Integer),
+    Column("answer", Text),
+    Column("created_at", UtcTime, nullable=False),
+)
+Index("requests_key", requests.c.who, requests.c.key, unique=True)
+Index("requests_age", requests.c.created_at)

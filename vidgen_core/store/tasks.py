@@ -289,6 +289,15 @@ class Tasks(Subject):
         wanted = (tasks.c.batch == batch, tasks.c.status == status, _ALIVE)
         return list(self.tx.run(select(tasks.c.id).where(*wanted).order_by(tasks.c.id)).scalars())
 
+    def kept_shots(self, project_id: int) -> set[int]:
+        """Ids of the shots of which some take is kept until it is started."""
+        wanted = (
+            tasks.c.project_id == project_id,
+            tasks.c.status == TaskStatus.PENDING,
+            tasks.c.output == Output.VIDEO,
+        )
+        return set(self.tx.run(select(tasks.c.shot_id).where(*wanted, _ALIVE).distinct()).scalars())
+
     def changed_since(self, project_id: int, rev: int) -> list[int]:
         """Tasks that were changed, deleted or restored after ``rev``."""
         query = select(tasks.c.id).where(tasks.c.project_id == project_id, tasks.c.rev > rev)

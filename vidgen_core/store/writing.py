@@ -345,6 +345,7 @@ _BEGINNABLE: dict[str, tuple[str, tuple[ColumnElement[bool], ...]]] = {
     "choosable": (SHOT_STATES["without_picture"], (_HAS_CANDIDATES,)),
     "without_prompt": (SHOT_TRAITS["without_prompt"], ()),
     "ready_for_takes": (SHOT_STATES["without_takes"], (shots.c.prompt != "", _PICTURED, ~_FILMED)),
+    "unfilmed": (SHOT_STATES["without_takes"], (~_FILMED,)),
     "choosable_takes": (f"{SHOT_STATES['to_choose']} AND live_count = 0", (~_MORE_TO_COME, _HAS_GOOD_TAKE)),
 }
 

@@ -105,8 +105,9 @@ def _carry_out(visit: Visit, planned: Planned, *, generate: bool) -> None:
     try:
         done = app.imports.carry_out(visit.project.id, planned.plan, planned.again, tell)
         ids = [shot.id for shot in done.added]
-        large = generate and preflight.is_large(app.tasks.estimate(visit.project.id, ids).tasks)
-        made = app.tasks.generate(visit.project.id, ids) if generate and not large else None
+        estimate = app.tasks.estimate(visit.project.id, ids)
+        waits = generate and (estimate.asks or estimate.key_missing is not None)
+        made = app.tasks.generate(visit.project.id, ids) if generate and not waits else None
     except VidgenError as error:
         bar.empty()
         st.error(sentence(error), icon=":material/error:")
@@ -117,17 +118,20 @@ def _carry_out(visit: Visit, planned: Planned, *, generate: bool) -> None:
     for name in ("add_prompts", "add_links", "add_form_prompt", "add_form_shot"):
         if name in st.session_state:
             del st.session_state[name]
-    if large:
-        preflight.ask(
-            app.tasks.preflight(visit.project.id, ids), lambda ahead: _generate(done, ids, ahead), canary=True
+    if waits:
+        preflight.order(
+            estimate,
+            lambda _again: app.tasks.preflight(visit.project.id, ids),
+            lambda choice: _generate(done, ids, choice.canary),
+            canary=True,
         )
     st.rerun()
 
 
-def _generate(done: Imported, ids: list[int], ahead: bool) -> None:
+def _generate(done: Imported, ids: list[int], canary: bool | None) -> None:
     """The sheet was released: the shots that were added get their takes."""
     visit = here()
-    made = visit.app.tasks.generate(visit.project.id, ids, canary=ahead)
+    made = visit.app.tasks.generate(visit.project.id, ids, canary=canary)
     st.session_state[_OUTCOME] = (done, len(made.tasks))
 
 

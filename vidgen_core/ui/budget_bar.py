@@ -16,11 +16,13 @@ from vidgen_core.locale import Text
 from vidgen_core.models import Failure, Mode
 from vidgen_core.money import Scope, Standing
 from vidgen_core.runner.thrift import CODES
-from vidgen_core.ui import dialogs, sign_in
+from vidgen_core.ui import dialogs, preflight, sign_in
 from vidgen_core.ui.labels import mode_label
 from vidgen_core.ui.session import Visit, answered, here, tell
 
 _NEW_LIMIT: Final = "budget_new_limit"
+#: Holds of which the sentence says all; a run that goes on by itself ends at its own limit.
+_NO_WAY_ON: Final = ("budget_rate_missing", f"budget_{Scope.RUN}")
 _LIMITS: Final = {Scope.ALL: "budget.limit", Scope.DAY: "budget.per_day"}
 
 
@@ -72,7 +74,7 @@ def held(visit: Visit, code: str, params: dict[str, Any], mode: Mode | None = No
     key = mode.value if mode else "project"
     with st.container(horizontal=True, vertical_alignment="center", key=f"budget_held_{key}"):
         st.warning(said, icon=":material/savings:")
-        if code == "budget_rate_missing" or not sign_in.may(Role.OWNER):
+        if code in _NO_WAY_ON or not sign_in.may(Role.OWNER):
             return
         st.button(
             t("shell.budget_once"), key=f"budget_once_{key}", on_click=_ask_once, help=t("shell.budget_once_help")
@@ -91,7 +93,7 @@ def stopped(t: Text, failure: Failure, key: str, go_on: Callable[..., None], *ar
     """
     with st.container(horizontal=True, vertical_alignment="center", key=f"budget_held_{key}"):
         st.warning(t.failure(failure), icon=":material/savings:")
-        if not sign_in.may(Role.OWNER):
+        if failure.code == f"{STOPPED_BY_BUDGET}{Scope.RUN}" or not sign_in.may(Role.OWNER):
             return
         st.button(t("shell.budget_once"), key=f"budget_once_{key}", on_click=_ask_through, args=(go_on, *args))
         _raise_button(t, Scope(failure.code.removeprefix(STOPPED_BY_BUDGET)), key)
@@ -118,7 +120,18 @@ def _canary(visit: Visit, batch: int, waiting: Any) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key=f"canary_{batch}"):
         st.info(said, icon=":material/looks_one:")
         if sign_in.may(Role.MAKER):
-            st.button(t("shell.canary_go_on"), key=f"canary_go_on_{batch}", on_click=_release, args=(batch,))
+            st.button(t("shell.canary_go_on"), key=f"canary_go_on_{batch}", on_click=_ask_rest, args=(batch,))
+
+
+@answered
+def _ask_rest(batch: int) -> None:
+    visit = here()
+    app, project = visit.app, visit.project.id
+    preflight.order(
+        app.tasks.estimate_batch(project, batch),
+        lambda _again: app.tasks.preflight_batch(project, batch),
+        lambda _choice: _release(batch),
+    )
 
 
 @answered

@@ -51,7 +51,12 @@ def _limits(visit: Visit) -> None:
             form.number("budget.low_balance", step=10.0)
         with right:
             form.choice("budget.currency", ["CNY", "USD", "EUR", CREDITS], own=True)
-            form.number("budget.preflight_over")
+            form.number("gate.ask_above_tasks")
+        left, right = st.columns(2)
+        with left:
+            form.number("gate.ask_above", step=1.0)
+        with right:
+            form.choice("gate.currency", ["CNY", "USD", "EUR", CREDITS], own=True)
         form.choice("budget.canary", ["off", "ask", "auto"], lambda name: visit.t(f"settings.canary.{name}"))
         form.show_end()
 

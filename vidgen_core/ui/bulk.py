@@ -123,17 +123,18 @@ def _for_all(name: str, wanted: TaskFilter) -> None:
         tell(visit.t(f"tasks.none.{name}"), ":material/info:")
 
 
-# --- wishes that cost nothing
+# --- wishes that ask nothing
 
 
 @answered
 def start(ids: list[int]) -> None:
-    """Release kept tasks; a large batch is gone through on the sheet first."""
-    if preflight.is_large(len(ids)):
-        visit = here()
-        preflight.ask(visit.app.tasks.preflight_tasks(visit.project.id, ids), lambda _ahead: _start(ids))
-    else:
-        _start(ids)
+    """Release kept tasks; a large or dear order is gone through on the sheet first."""
+    preflight.order(here().app.tasks.estimate_tasks(ids), _sheet_of(ids), lambda _choice: _start(ids))
+
+
+def _sheet_of(ids: list[int]) -> preflight.Look:
+    visit = here()
+    return lambda _again: visit.app.tasks.preflight_tasks(visit.project.id, ids)
 
 
 @answered
@@ -337,13 +338,8 @@ def _price(t: Text, steps: Sequence[Step]) -> str:
 def _submit_again(groups: list[Group]) -> None:
     ids = {asks: [task.id for group in groups if group.asks is asks for task in group.tasks] for asks in (False, True)}
     every = ids[False] + ids[True]
-    if preflight.is_large(len(every)):
-        visit = here()
-        sheet = visit.app.tasks.preflight_tasks(visit.project.id, every)
-        preflight.ask(sheet, lambda _ahead: _retry_all(ids))
-    else:
-        _retry_all(ids)
-        st.rerun()
+    preflight.order(here().app.tasks.estimate_tasks(every), _sheet_of(every), lambda _choice: _retry_all(ids))
+    st.rerun()
 
 
 @answered

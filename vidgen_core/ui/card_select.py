@@ -25,6 +25,8 @@ MOST: Final = 500
 _AS_IT_IS: Final = re.compile(r"[\w.]*[^\W_]")
 _BAR: Final = "shots_bar"
 _TICKED: Final = "_shots_ticked"
+#: Whether ticked shots that have takes get more.
+_AGAIN: Final = "selected_again"
 
 
 def ticked(visit: Visit) -> list[int]:
@@ -111,18 +113,24 @@ def _bar() -> None:
     if not views:
         return
     t, ids = visit.t, [view.shot.id for view in views]
-    estimate = visit.app.tasks.estimate_for([view.shot for view in views])
+    again = bool(st.session_state.get(_AGAIN))
+    estimate = visit.app.tasks.estimate(visit.project.id, ids, again=again)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", border=True, key="shots_selected"):
         st.markdown(f"**{t.n('select.ticked', len(views))}**", width="content")
-        st.button(
-            t("shots.generate", n=estimate.tasks or "", price=price(t, estimate)),
+        preflight.button(
+            visit,
+            estimate,
+            t("shots.generate", n=estimate.tasks, price=price(t, estimate)),
+            _generate,
+            ids,
+            again,
             key="selected_generate",
             type="primary",
             icon=":material/auto_awesome:",
             disabled=not estimate.tasks,
-            on_click=_generate,
-            args=(ids,),
         )
+        if estimate.having:
+            st.checkbox(t.n("select.again", estimate.having), key=_AGAIN, help=t("preflight.again_help"))
         prompt_work.of_ticked(visit, [view.shot for view in views])
         bulk.show_actions(t, _unfinished(views))
         st.button(
@@ -152,21 +160,23 @@ def _problems(visit: Visit, estimate: Estimate) -> None:
 
 
 @answered
-def _generate(ids: list[int]) -> None:
-    """Queue takes; a large batch is gone through on the sheet first."""
+def _generate(ids: list[int], again: bool) -> None:
+    """Queue takes; a large or dear order is gone through on the sheet first."""
     visit = here()
-    if preflight.is_large(visit.app.tasks.estimate(visit.project.id, ids).tasks):
-        sheet = visit.app.tasks.preflight(visit.project.id, ids)
-        preflight.ask(sheet, lambda ahead: queue(ids, ahead), canary=True)
-    else:
-        queue(ids, None)
+    app, project = visit.app, visit.project.id
+    preflight.order(
+        app.tasks.estimate(project, ids, again=again),
+        lambda more: app.tasks.preflight(project, ids, again=again or more),
+        lambda choice: queue(ids, choice.canary, again=again or choice.again),
+        canary=True,
+    )
 
 
 @answered
-def queue(ids: list[int], canary: bool | None) -> None:
-    """Queue takes for shots and tell what was refused; ``canary`` as ``tasks.generate`` takes it."""
+def queue(ids: list[int], canary: bool | None, *, again: bool) -> None:
+    """Queue takes for shots and tell what was refused; ``canary`` and ``again`` as ``tasks.generate`` takes them."""
     visit = here()
-    made = visit.app.tasks.generate(visit.project.id, ids, canary=canary)
+    made = visit.app.tasks.generate(visit.project.id, ids, canary=canary, again=again)
     if made.tasks:
         tell(visit.t.n("select.queued", len(made.tasks)), ":material/check:")
     for refusal in made.refused[: bulk.TOLD]:

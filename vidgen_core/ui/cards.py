@@ -16,7 +16,7 @@ from vidgen_core.app.roles import Role
 from vidgen_core.errors import NotFound
 from vidgen_core.models import Shot
 from vidgen_core.settings import Settings
-from vidgen_core.ui import picture_cards, push, takes
+from vidgen_core.ui import picture_cards, preflight, push, takes
 from vidgen_core.ui.card_select import tick_box
 from vidgen_core.ui.labels import plain, price
 from vidgen_core.ui.media import image_url
@@ -90,13 +90,15 @@ def _head(visit: Visit, view: ShotView) -> None:
     estimate = visit.app.tasks.estimate_for([shot])
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         tick_box(visit, shot)
-        st.button(
+        preflight.button(
+            visit,
+            estimate,
             t("shots.generate", n=estimate.tasks or "", price=price(t, estimate)),
+            generate,
+            shot.id,
             key=f"generate_{shot.id}",
             type="primary",
             icon=":material/auto_awesome:",
-            on_click=generate,
-            args=(shot.id,),
         )
         _shot_menu(visit, view)
     for problem in estimate.problems[:1]:
@@ -112,6 +114,18 @@ def _wishes(settings: Settings, shot: Shot) -> str:
 
 @answered
 def generate(shot_id: int, takes: int | None = None) -> None:
+    """Queue takes of one shot: so many, or as many as it has set."""
+    visit = here()
+    app, project = visit.app, visit.project.id
+    preflight.order(
+        app.tasks.estimate(project, [shot_id], takes),
+        lambda _again: app.tasks.preflight(project, [shot_id], takes).model_copy(update={"having": ()}),
+        lambda _choice: _queue(shot_id, takes),
+    )
+
+
+@answered
+def _queue(shot_id: int, takes: int | None) -> None:
     visit = here()
     made = visit.app.tasks.generate(visit.project.id, [shot_id], takes=takes)
     for refusal in made.refused:
@@ -132,13 +146,14 @@ def _shot_menu(visit: Visit, view: ShotView) -> None:
         "delete": lambda: delete(shot.id),
     }
     key = f"menu_{shot.id}"
+    one = price(t, visit.app.tasks.estimate_for([shot], 1))
     st.menu_button(
         t("shots.more"),
         list(acts),
         key=key,
         help=t("shots.menu_of", shot=shot.number),
         type="tertiary",
-        format_func=lambda name: t(f"shots.menu.{name}"),
+        format_func=lambda name: t(f"shots.menu.{name}", price=one),
         on_click=_chosen_act,
         args=(key, acts),
     )

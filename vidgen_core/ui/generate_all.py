@@ -1,4 +1,4 @@
-"""Generating for every shot that the filter leaves, after a look at the sheet."""
+"""Generating for the shots that the filter leaves and that have no takes yet, after a look at the sheet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vidgen_core.ui.session import Visit, answered, here, tell
 
 
 def button(visit: Visit, wanted: ShotFilter) -> None:
-    """Opens the sheet; nothing is queued before it is released there."""
+    """Opens the sheet where it costs something; nothing is queued then before it is released there."""
     st.button(
         visit.t("shots.generate_all"),
         icon=":material/auto_awesome:",
@@ -25,8 +25,17 @@ def button(visit: Visit, wanted: ShotFilter) -> None:
 @answered
 def _ask(wanted: ShotFilter) -> None:
     visit = here()
-    ids = visit.app.shots.ids(visit.project.id, wanted)
+    app, project = visit.app, visit.project.id
+    ids = app.shots.ids(project, wanted)
     if not ids:
         tell(visit.t("shots.none_found"), ":material/info:")
         return
-    preflight.ask(visit.app.tasks.preflight(visit.project.id, ids), lambda ahead: queue(ids, ahead), canary=True)
+    estimate = app.tasks.estimate(project, ids, again=False)
+    # Where all have takes, the sheet says so and offers more.
+    asked = estimate.model_copy(update={"asks": not estimate.free or not estimate.tasks})
+    preflight.order(
+        asked,
+        lambda again: app.tasks.preflight(project, ids, again=again),
+        lambda choice: queue(ids, choice.canary, again=choice.again),
+        canary=True,
+    )

@@ -15,8 +15,9 @@ from vidgen_core.app.roles import Role
 from vidgen_core.errors import ErrorKind
 from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import Mode, Money, TaskStatus
+from vidgen_core.runner.slots import KEY_CAME
 from vidgen_core.store import TaskFilter
-from vidgen_core.ui import budget_bar, dialogs, picture_settings, push, sign_in, video_settings
+from vidgen_core.ui import budget_bar, dialogs, picture_settings, preflight, push, sign_in, video_settings
 from vidgen_core.ui.labels import MODE_ICONS, badge, mode_label, plain, status_colour
 from vidgen_core.ui.session import Visit, answered, here, now, show_told, tell
 
@@ -233,8 +234,22 @@ def _pause() -> None:
 
 
 @answered
-def _resume() -> None:
+def _resume(_mode: Mode | None = None) -> None:
     here().app.runner.resume()
+
+
+@answered
+def _ask_release(mode: Mode) -> None:
+    """Show what was queued while there was no key, with its price, before it goes."""
+    app, project = here().app, here().project.id
+    ids = app.tasks.ids(None, TaskFilter(statuses=frozenset({TaskStatus.QUEUED}), provider=mode))
+    estimate = app.tasks.estimate_tasks(ids).model_copy(update={"asks": True})
+    preflight.order(estimate, lambda _again: app.tasks.preflight_tasks(project, ids), lambda _choice: _release(mode))
+
+
+@answered
+def _release(mode: Mode) -> None:
+    here().app.runner.release(mode)
 
 
 @answered
@@ -298,7 +313,8 @@ def _troubles(visit: Visit, status: Status) -> None:
         with st.container(horizontal=True, vertical_alignment="center", key=f"lane_{mode}"):
             st.warning(t("shell.lane_held", mode=mode_label(t, mode), why=why), icon=":material/front_hand:")
             if sign_in.may(Role.MAKER):
-                st.button(t("shell.go_on"), key=f"go_on_{mode}", on_click=_resume)
+                go_on = _ask_release if hold.get("code") == KEY_CAME else _resume
+                st.button(t("shell.go_on"), key=f"go_on_{mode}", on_click=go_on, args=(mode,))
 
 
 def _in_words(t: Text, mode: Mode, params: dict[str, Any]) -> dict[str, Any]:

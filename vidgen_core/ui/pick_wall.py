@@ -12,11 +12,11 @@ from vidgen_core.app.roles import Role
 from vidgen_core.errors import NotFound
 from vidgen_core.locale import Text
 from vidgen_core.models import LIVE, Take
-from vidgen_core.ui import component, pick_order
+from vidgen_core.ui import cards, component, pick_order, preflight
 from vidgen_core.ui.labels import plain, price
 from vidgen_core.ui.media import download_url, image_url, outside, poster_url, video_url
 from vidgen_core.ui.pick_order import Standing
-from vidgen_core.ui.session import Visit, answered, here, tell
+from vidgen_core.ui.session import Visit, answered, here
 from vidgen_core.ui.sign_in import may
 
 _KEY: Final = "pick_wall"
@@ -138,24 +138,19 @@ def foot(visit: Visit, standing: Standing) -> None:
     live = sum(1 for task in view.tasks if task.status in LIVE)
     estimate = visit.app.tasks.estimate(visit.project.id, [view.shot.id], takes=1)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="pick_foot"):
-        st.button(
+        preflight.button(
+            visit,
+            estimate,
             t("pick.one_more", price=price(t, estimate)),
+            cards.generate,
+            view.shot.id,
+            1,
             key="pick_one_more",
             icon=":material/auto_awesome:",
             disabled=not estimate.tasks,
-            on_click=_one_more,
-            args=(view.shot.id,),
         )
         if live:
             st.caption(t.n("pick.coming", live))
-
-
-@answered
-def _one_more(shot_id: int) -> None:
-    visit = here()
-    made = visit.app.tasks.generate(visit.project.id, [shot_id], takes=1)
-    for refusal in made.refused:
-        tell(visit.t.error("parameter", refusal.code, refusal.params), ":material/error:")
 
 
 # --- acts

@@ -9,7 +9,7 @@ import streamlit as st
 from vidgen_core.app import ShotView
 from vidgen_core.app.roles import Role
 from vidgen_core.models import Candidate, Shot
-from vidgen_core.ui import push, sign_in
+from vidgen_core.ui import preflight, push, sign_in
 from vidgen_core.ui.labels import price
 from vidgen_core.ui.media import candidate_url, icon
 from vidgen_core.ui.session import Visit, answered, here, tell
@@ -28,12 +28,14 @@ def missing(visit: Visit, shot: Shot) -> None:
     if estimate.tasks and not shot.drawing_count:
         # The place of a picture is narrow: one button, two lines at most.
         words = "pictures.draw_one" if estimate.tasks == 1 else "pictures.draw_some"
-        st.button(
+        preflight.button(
+            visit,
+            estimate,
             t(words, n=estimate.tasks, price=price(t, estimate)),
+            draw,
+            shot.id,
             key=f"draw_{shot.id}",
             icon=":material/brush:",
-            on_click=draw,
-            args=(shot.id,),
             width="stretch",
             wrap=True,
         )
@@ -51,6 +53,17 @@ def missing(visit: Visit, shot: Shot) -> None:
 @answered
 def draw(shot_id: int) -> None:
     """Have pictures drawn as the settings say."""
+    visit = here()
+    app, project = visit.app, visit.project.id
+    preflight.order(
+        app.pictures.estimate(project, [shot_id]),
+        lambda _again: app.pictures.preflight(project, [shot_id]),
+        lambda _choice: _draw(shot_id),
+    )
+
+
+@answered
+def _draw(shot_id: int) -> None:
     visit = here()
     for refusal in visit.app.pictures.draw(visit.project.id, [shot_id]).refused:
         tell(visit.t.error("parameter", refusal.code, refusal.params), ":material/error:")

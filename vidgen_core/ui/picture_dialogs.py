@@ -8,7 +8,7 @@ import streamlit as st
 
 from vidgen_core.app.pictures import MOST
 from vidgen_core.store import ShotFilter
-from vidgen_core.ui import dialogs
+from vidgen_core.ui import dialogs, preflight
 from vidgen_core.ui.labels import mode_label, plain, price
 from vidgen_core.ui.media import reference_url
 from vidgen_core.ui.session import Visit, answered, here, tell
@@ -43,14 +43,17 @@ def _drawing_form(shot_id: int) -> None:
         st.caption(f":material/warning: {t.error('parameter', problem.problem.code, problem.problem.params)}")
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.button(t("common.close"), key="drawing_close", on_click=st.rerun)
-        st.button(
+        preflight.button(
+            visit,
+            estimate,
             t("pictures.make", n=estimate.tasks, price=price(t, estimate)),
+            _draw,
+            [shot_id],
+            count,
             key="drawing_act",
             type="primary",
             icon=":material/brush:",
             disabled=not estimate.tasks,
-            on_click=_draw,
-            args=([shot_id], count),
         )
 
 
@@ -122,18 +125,23 @@ def _missing_form() -> None:
     estimate = visit.app.pictures.estimate(visit.project.id, ids, count)
     refused = len({problem.shot.id for problem in estimate.problems if problem.problem.fatal})
     st.markdown(t.n("pictures.missing_question", estimate.tasks, shots=len(ids) - refused))
+    if estimate.asks:
+        preflight.facts(visit.app.pictures.preflight(visit.project.id, ids, count))
     drawn_by = visit.app.settings().draws
     st.caption(f":material/brush: {mode_label(t, drawn_by)}")
     if refused:
         st.caption(f":material/warning: {t.n('pictures.missing_refused', refused)}")
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.button(t("common.cancel"), key="missing_cancel", on_click=st.rerun)
-        st.button(
+        preflight.button(
+            visit,
+            estimate,
             t("pictures.make", n=estimate.tasks, price=price(t, estimate)),
+            _draw,
+            ids,
+            count,
             key="missing_act",
             type="primary",
             icon=":material/brush:",
             disabled=not estimate.tasks,
-            on_click=_draw,
-            args=(ids, count),
         )

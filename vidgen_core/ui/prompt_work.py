@@ -11,7 +11,7 @@ from vidgen_core.app.prompts import VersionView, Wanted
 from vidgen_core.locale import Text
 from vidgen_core.models import Author, Shot
 from vidgen_core.store import ShotFilter
-from vidgen_core.ui import budget_bar, dialogs, prompt
+from vidgen_core.ui import budget_bar, dialogs, preflight, prompt
 from vidgen_core.ui.labels import plain
 from vidgen_core.ui.session import Visit, answered, here, now, show_told, tell
 from vidgen_core.writing import CAMERAS, TEMPLATE
@@ -113,12 +113,18 @@ def _begin(key: str, which: str, shots: ShotFilter | list[int]) -> None:
         # Without ticks those that the filter hides count, too.
         ids = [shot_id for shot_id in empty if shot_id in set(ids)] if isinstance(shots, list) else empty
     wish = Wanted(camera=state.get(f"{key}_camera", ""), translate=state.get(f"{key}_translate", ""))
-    app.prompts.write(project, ids, wish)
-    prompt.follow(ids)
-    state[_BEGUN] = project
+    preflight.ask_questions(app.prompts.estimate(project, ids, wish), lambda: _write(ids, wish))
     if isinstance(shots, list):
         # How far it is stands beside the other button, in the page itself.
         st.rerun()
+
+
+@answered
+def _write(ids: Sequence[int], wish: Wanted) -> None:
+    visit = here()
+    visit.app.prompts.write(visit.project.id, ids, wish)
+    prompt.follow(ids)
+    st.session_state[_BEGUN] = visit.project.id
 
 
 @answered

@@ -15,7 +15,7 @@ from vidgen_core.errors import ErrorKind
 from vidgen_core.importing import PlannedShot
 from vidgen_core.locale import Text
 from vidgen_core.models import PieceState, ScriptState
-from vidgen_core.ui import budget_bar
+from vidgen_core.ui import budget_bar, preflight
 from vidgen_core.ui.labels import Colour, plain
 from vidgen_core.ui.session import Visit, answered, here, show_told, tell
 from vidgen_core.writing import SCRIPT_ENDINGS, Board
@@ -94,8 +94,17 @@ def _keep_style() -> None:
 
 @answered
 def _start(*, offline: bool) -> None:
+    text, name = st.session_state[_TEXT], st.session_state.get(_NAME, "")
+    if offline:
+        _begin(text, name, offline=True)
+    else:
+        preflight.ask_questions(here().app.scripts.estimate(text), lambda: _begin(text, name, offline=False))
+
+
+@answered
+def _begin(text: str, name: str, *, offline: bool) -> None:
     visit = here()
-    visit.app.scripts.start(visit.project.id, st.session_state[_TEXT], st.session_state.get(_NAME, ""), offline=offline)
+    visit.app.scripts.start(visit.project.id, text, name, offline=offline)
     st.session_state[_TEXT] = ""
     st.session_state.pop(_NAME, None)
 

@@ -10,7 +10,7 @@ import streamlit as st
 from vidgen_core.app import Step, StepName
 from vidgen_core.errors import NotFound
 from vidgen_core.models import Take, Task
-from vidgen_core.ui import bulk, confirm_price, history
+from vidgen_core.ui import bulk, confirm_price, history, preflight
 from vidgen_core.ui.acts import unheard
 from vidgen_core.ui.session import Visit, answered, here, tell
 from vidgen_core.ui.shot_dialogs import ask_for_link, ask_for_remote_id, ask_to_submit_again, show_facts
@@ -115,13 +115,22 @@ def _take_step(visit: Visit, task: Task, name: object) -> None:
         ask_for_link(task.id)
     if step.asks:
         ask_to_submit_again(task.id, step)
-    tasks = visit.app.tasks
-    act = {
-        StepName.LOOK_AGAIN: tasks.look_again,
-        StepName.DOWNLOAD_AGAIN: tasks.download_again,
-        StepName.SUBMIT_AGAIN: tasks.retry,
-    }[step.name]
-    _report(visit, act([task.id]).refused)
+    tasks, ids = visit.app.tasks, [task.id]
+    if step.name is StepName.SUBMIT_AGAIN:
+        preflight.order(
+            tasks.estimate_tasks(ids),
+            lambda _again: tasks.preflight_tasks(visit.project.id, ids),
+            lambda _choice: _submit_again(ids),
+        )
+        return
+    act = {StepName.LOOK_AGAIN: tasks.look_again, StepName.DOWNLOAD_AGAIN: tasks.download_again}[step.name]
+    _report(visit, act(ids).refused)
+
+
+@answered
+def _submit_again(ids: list[int]) -> None:
+    visit = here()
+    _report(visit, visit.app.tasks.retry(ids).refused)
 
 
 def _report(visit: Visit, refused: Sequence[tuple[int, str, dict[str, object]]]) -> None:

@@ -21,9 +21,9 @@ _TYPED_KEY: Final = "key"
 _RESULT: Final = "_video_test"
 
 
-def open_dialog(t: Text, app: Vidgen) -> None:
-    """Open it for the provider that makes new takes now; half-typed values live through refreshes behind it."""
-    mode = app.settings().mode
+def open_dialog(t: Text, app: Vidgen, mode: Mode | None = None) -> None:
+    """Open it for a provider, or the one that makes new takes now; half-typed values live through refreshes behind it."""
+    mode = mode or app.settings().mode
     Form(here(), _FORM).begin()
     forget_test()
     st.dialog(t(f"settings.video_title.{mode}"), width="medium", icon=MODE_ICONS[mode])(_body)(mode)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Final
 
 import streamlit as st
 
+from vidgen_core.app import Preflight
 from vidgen_core.app.roles import Role
 from vidgen_core.app.way import Walk, WayStep, walk_line, why_unfilmed
 from vidgen_core.locale import Text
-from vidgen_core.ui import prompt, push, sign_in
+from vidgen_core.ui import dialogs, preflight, prompt, push, sign_in
 from vidgen_core.ui.labels import plain
 from vidgen_core.ui.session import Visit, answered, here, show_told
 
@@ -18,6 +20,8 @@ _FRAGMENT: Final = "way"
 _SLOWLY: Final = 10
 #: Shots named in the line itself.
 _SHOTS_NAMED: Final = 3
+#: Of the field that holds what a run may cost.
+_LIMIT: Final = "way_limit"
 #: The page where what a step lacks is worked at.
 _PAGES: Final = {
     "script": "script",
@@ -144,9 +148,54 @@ def _unfilmed(visit: Visit) -> None:
 
 @answered
 def _go() -> None:
+    """Go at once where it is free; else show what would be made, and ask what it may cost."""
+    visit: Visit = here()
+    sheet = visit.app.way.sheet(visit.project.id)
+    if sheet.key_missing is not None:
+        preflight.enter_key(sheet.key_missing)
+    elif sheet.free:
+        _begin(None)
+    else:
+        st.session_state.pop(_LIMIT, None)
+        dialogs.ask(visit.t("way.sheet_title"), _sheet, sheet, width="medium", icon=":material/auto_mode:")
+
+
+def _sheet(sheet: Preflight) -> None:
+    t = here().t
+    preflight.facts(sheet)
+    preflight.problems(sheet)
+    worst = float(sheet.high.amount) if sheet.high else 0.0
+    limit = st.number_input(
+        t("way.limit", currency=sheet.at_least.currency),
+        value=worst,
+        min_value=0.0,
+        step=1.0,
+        format="%g",
+        key=_LIMIT,
+        help=t("way.limit_help"),
+    )
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.button(t("common.cancel"), key="way_cancel", on_click=st.rerun)
+        st.button(
+            t("way.act", price=preflight.price_of(sheet)),
+            key="way_act",
+            type="primary",
+            icon=":material/auto_mode:",
+            on_click=_released,
+            args=(limit,),
+        )
+
+
+def _released(limit: float) -> None:
+    _begin(Decimal(str(limit)))
+    st.rerun()
+
+
+@answered
+def _begin(limit: Decimal | None) -> None:
     visit: Visit = here()
     prompt.follow(visit.app.prompts.empty(visit.project.id))
-    visit.app.way.go(visit.project.id)
+    visit.app.way.go(visit.project.id, limit)
 
 
 @answered

@@ -17,6 +17,7 @@ from vidgen_core.errors import ErrorKind, InputError, NotFound, VidgenError
 from vidgen_core.server.api import docs, figures, money, pictures, shots, tasks, work, writing
 from vidgen_core.server.api.callback import Callbacks, callback_routes
 from vidgen_core.server.api.common import errors
+from vidgen_core.server.api.idempotency import Idempotency, document
 from vidgen_core.server.api.providers import provider_routes
 from vidgen_core.server.progress import Progress
 from vidgen_core.server.under import address
@@ -64,12 +65,13 @@ def make_api(progress: Progress, callbacks: Callbacks | None = None) -> FastAPI:
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _http)
     api.add_exception_handler(Exception, _unexpected)
-    _document_token(api)
+    api.add_middleware(Idempotency)
+    _document_headers(api)
     return api
 
 
-def _document_token(api: FastAPI) -> None:
-    """Say in OpenAPI how programs show who they are."""
+def _document_headers(api: FastAPI) -> None:
+    """Say in OpenAPI how programs show who they are, and how they repeat a request safely."""
     made = api.openapi
 
     def with_token() -> dict[str, Any]:
@@ -80,6 +82,7 @@ def _document_token(api: FastAPI) -> None:
         }
         schema["servers"] = [{"url": address("/api")}]
         schema["security"] = [{}, {"token": []}]
+        document(schema)
         return schema
 
     # Assigned as FastAPI's guide "Extending OpenAPI" has it.

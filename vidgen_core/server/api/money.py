@@ -18,7 +18,7 @@ from vidgen_core.money import Price
 from vidgen_core.server.api.common import DEFAULT, App, ProjectName, Words, errors, project_of
 from vidgen_core.server.api.shapes.base import Answer, Body, Name
 from vidgen_core.server.api.shapes.tasks import GenerateBody
-from vidgen_core.server.api.tasks import meant
+from vidgen_core.server.api.tasks import again_of, meant
 
 router = APIRouter(tags=["money"])
 
@@ -116,7 +116,7 @@ class PreflightAnswer(Answer):
 
     tasks: int
     shots: int
-    large: bool
+    asks: bool
     low: Amount | None
     """In the currency of the budget, when all succeed at once; None: a price or a rate is missing."""
     high: Amount | None
@@ -133,10 +133,10 @@ class PreflightAnswer(Answer):
         return cls(
             tasks=sheet.tasks,
             shots=sheet.shots,
-            large=sheet.large,
+            asks=sheet.asks,
             low=Amount.perhaps(sheet.low),
             high=Amount.perhaps(sheet.high),
-            costs={mode.value: [Amount.of(one) for one in amounts] for mode, amounts in sheet.costs.items()},
+            costs={str(payee): [Amount.of(one) for one in amounts] for payee, amounts in sheet.costs.items()},
             seconds=sheet.seconds,
             balances=[
                 Balance(provider=one.provider, at=iso(one.at), left=Amount.of(one.left), after=Amount.of(one.after))
@@ -291,6 +291,7 @@ def preflight(app: App, t: Words, body: GenerateBody) -> PreflightAnswer:
         aspect_ratio=body.aspect_ratio,
         size=body.size,
         duration=body.duration,
+        again=again_of(body),
     )
     return PreflightAnswer.of(sheet, t)
 

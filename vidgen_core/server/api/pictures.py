@@ -8,29 +8,20 @@ from vidgen_core.models import Mode
 from vidgen_core.server.api.common import App, PathId, Words, errors, project_of
 from vidgen_core.server.api.shapes.pictures import DrawBody, PictureAnswer
 from vidgen_core.server.api.shapes.tasks import GenerateAnswer
-from vidgen_core.server.api.tasks import answers, cost, meant, refused
+from vidgen_core.server.api.tasks import generated, meant, rehearsed
 
 router = APIRouter(tags=["pictures"])
 
 
-@router.post("/pictures", responses=errors(404))
+@router.post("/pictures", responses=errors(404, 409))
 def draw_pictures(app: App, t: Words, body: DrawBody) -> GenerateAnswer:
     """Queue pictures for shots, or say what that would cost."""
     where = project_of(app, body.project)
     ids = app.pictures.missing(where.id) if body.missing else meant(app, where, body)
     provider = Mode(body.provider) if body.provider else None
-    estimate = app.pictures.estimate(where.id, ids, body.count, provider, body.model)
     if body.dry_run:
-        fatal = [one for one in estimate.problems if one.problem.fatal]
-        against = [refused(one.shot.number, one.problem.code, one.problem.params, t) for one in fatal]
-        return GenerateAnswer(tasks=[], refused=against, count=estimate.tasks, cost=cost(estimate.money))
-    made = app.pictures.draw(where.id, ids, body.count, provider, body.model)
-    return GenerateAnswer(
-        tasks=answers(made.tasks, t, where),
-        refused=[refused(one.shot.number, one.code, one.params, t) for one in made.refused],
-        count=len(made.tasks),
-        cost=cost(estimate.money),
-    )
+        return rehearsed(app.pictures.estimate(where.id, ids, body.count, provider, body.model), t)
+    return generated(app, t, where, app.pictures.draw(where.id, ids, body.count, provider, body.model))
 
 
 @router.get("/shots/{shot_id}/pictures", responses=errors(404))

@@ -24,7 +24,7 @@ from vidgen_core.server.api.shapes.providers import (
     KeyBody,
     TestBody,
 )
-from vidgen_core.server.api.shapes.tasks import OutcomeAnswer, ProgressItem, RunAnswer, RunBody
+from vidgen_core.server.api.shapes.tasks import OrderedAnswer, OutcomeAnswer, ProgressItem, RunAnswer, RunBody
 from vidgen_core.server.progress import News, Progress
 from vidgen_core.settings import KeySettings, ProviderSettings, mask_secret
 
@@ -44,7 +44,7 @@ def provider_routes(progress: Progress) -> APIRouter:
     router.get("/config")(get_config)
     router.post("/config", responses=errors(409))(set_config)
     router.post("/test-connection")(check_connection)
-    router.post("/tasks/run-concurrent")(run_concurrent)
+    router.post("/tasks/run-concurrent", responses=errors(409))(run_concurrent)
 
     async def stream(
         tasks: Annotated[list[int], Depends(_tasks)],
@@ -182,7 +182,8 @@ def run_concurrent(app: App, t: Words, asker: Asker, provider: Mode, body: RunBo
     refused += [Refusal(task.id, "task_of_other_provider", {"provider": task.provider.value}) for task in foreign]
     answer = OutcomeAnswer.of(Outcome(done=(*released.done, *running), refused=tuple(refused)), t)
     cap = app.settings().max_concurrent(provider)
-    return RunAnswer(done=answer.done, refused=answer.refused, max_concurrent=cap)
+    ordered = OrderedAnswer.of(app.tasks.estimate_tasks(released.done))
+    return RunAnswer(done=answer.done, refused=answer.refused, max_concurrent=cap, ordered=ordered)
 
 
 def _goes_on(task: Task) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.responses import FileResponse
 
-from vidgen_core.app import Outcome, Vidgen
+from vidgen_core.app import Estimate, Generated, Outcome, Vidgen
 from vidgen_core.errors import ErrorKind, InputError, NotFound
 from vidgen_core.locale import Text
 from vidgen_core.models import LIVE, Mode, Money, Output, Project, Task, TaskStatus
@@ -37,13 +37,16 @@ from vidgen_core.server.api.shapes.tasks import (
     GenerateBody,
     IdsBody,
     LinkBody,
+    OrderedAnswer,
     OutcomeAnswer,
+    PaidOutcomeAnswer,
     PriceAnswer,
     PriceBody,
     RefusedShot,
     RetryBody,
     TaskAnswer,
     TaskPage,
+    estimated,
 )
 from vidgen_core.store import ShotFilter, TaskFilter, TaskSort
 
@@ -72,43 +75,54 @@ def list_tasks(
     return TaskPage(total=page.total, items=answers(page.items, t, where))
 
 
-@router.post("", responses=errors(404))
+@router.post("", responses=errors(404, 409))
 def create_tasks(app: App, t: Words, body: GenerateBody) -> GenerateAnswer:
     """Queue new takes for shots, or say what that would cost."""
     where = project_of(app, body.project)
     ids = meant(app, where, body)
-    provider = Mode(body.provider) if body.provider else None
-    estimate = app.tasks.estimate(
-        where.id,
-        ids,
-        body.takes,
-        provider,
-        body.model,
-        aspect_ratio=body.aspect_ratio,
-        size=body.size,
-        duration=body.duration,
-    )
+    wish: dict[str, Any] = {
+        "takes": body.takes,
+        "provider": Mode(body.provider) if body.provider else None,
+        "model": body.model,
+        "aspect_ratio": body.aspect_ratio,
+        "size": body.size,
+        "duration": body.duration,
+        "again": again_of(body),
+    }
     if body.dry_run:
-        fatal = [one for one in estimate.problems if one.problem.fatal]
-        against = [refused(one.shot.number, one.problem.code, one.problem.params, t) for one in fatal]
-        return GenerateAnswer(tasks=[], refused=against, count=estimate.tasks, cost=cost(estimate.money))
-    made = app.tasks.generate(
-        where.id,
-        ids,
-        takes=body.takes,
-        provider=provider,
-        model=body.model,
-        aspect_ratio=body.aspect_ratio,
-        size=body.size,
-        duration=body.duration,
-        release=body.release,
-        canary=body.canary,
+        return rehearsed(app.tasks.estimate(where.id, ids, **wish), t)
+    made = app.tasks.generate(where.id, ids, release=body.release, canary=body.canary, **wish)
+    return generated(app, t, where, made)
+
+
+def again_of(body: GenerateBody) -> bool:
+    """Whether shots that have takes get more: a shot that is named is meant, whatever it has."""
+    return not body.all if body.again is None else body.again
+
+
+def rehearsed(estimate: Estimate, t: Text) -> GenerateAnswer:
+    """What would be queued."""
+    fatal = [one for one in estimate.problems if one.problem.fatal]
+    return GenerateAnswer(
+        tasks=[],
+        refused=[refused(one.shot.number, one.problem.code, one.problem.params, t) for one in fatal],
+        count=estimate.tasks,
+        cost=estimated(estimate.money),
+        with_takes=estimate.having,
+        ordered=OrderedAnswer(count=0, cost=None, worst=None),
     )
+
+
+def generated(app: Vidgen, t: Text, where: Project, made: Generated) -> GenerateAnswer:
+    """What was queued."""
+    ordered = OrderedAnswer.of(app.tasks.estimate_tasks([task.id for task in made.tasks]))
     return GenerateAnswer(
         tasks=answers(made.tasks, t, where),
         refused=[refused(one.shot.number, one.code, one.params, t) for one in made.refused],
-        count=len(made.tasks),
-        cost=cost(estimate.money),
+        count=ordered.count,
+        cost=ordered.cost,
+        with_takes=made.having,
+        ordered=ordered,
     )
 
 
@@ -136,10 +150,13 @@ def meant(app: Vidgen, project: Project, body: GenerateBody | DrawBody) -> list[
     return list(dict.fromkeys(ids))
 
 
-@router.post("/retry")
-def retry_tasks(app: App, t: Words, body: RetryBody) -> OutcomeAnswer:
+@router.post("/retry", responses=errors(409))
+def retry_tasks(app: App, t: Words, body: RetryBody) -> PaidOutcomeAnswer:
     """Submit failed or cancelled tasks again: paid anew."""
-    return _outcome(app.tasks.retry(numbers(body.ids), body.confirm), t)
+    outcome = app.tasks.retry(numbers(body.ids), body.confirm)
+    done = OutcomeAnswer.of(outcome, t)
+    ordered = OrderedAnswer.of(app.tasks.estimate_tasks(outcome.done))
+    return PaidOutcomeAnswer(done=done.done, refused=done.refused, ordered=ordered)
 
 
 @router.post("/look-again")
@@ -254,10 +271,6 @@ def _answer(app: Vidgen, t: Text, task: Task) -> TaskAnswer:
 
 def answers(tasks: Sequence[Task], t: Text, project: Project) -> list[TaskAnswer]:
     return [TaskAnswer.of(task, t, project.name) for task in tasks]
-
-
-def cost(money: Money | None) -> Cost | None:
-    return Cost(amount=float(money.amount), currency=money.currency, estimated=True) if money else None
 
 
 def refused(shot: str, code: str, params: dict[str, object], t: Text) -> RefusedShot:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 
 from vidgen_core.app import Vidgen
@@ -16,7 +17,8 @@ from vidgen_core.errors import InputError
 from vidgen_core.locale import Text
 from vidgen_core.models import Author, PieceState, ScriptState
 from vidgen_core.server.api.common import DEFAULT, App, PathId, ProjectName, Words, errors, project_for, project_of
-from vidgen_core.server.api.shapes.base import Answer, Body, IdNumber, Word, numbers
+from vidgen_core.server.api.shapes.base import Answer, Body, Cost, IdNumber, Word, numbers
+from vidgen_core.server.api.shapes.tasks import OrderedAnswer, estimated
 from vidgen_core.writing import CAMERAS
 
 router = APIRouter(tags=["writing"])
@@ -189,6 +191,10 @@ class WayAnswer(Answer):
     """Shots without a take and none under way."""
     unfilmed: list[UnfilmedAnswer]
     """The first of them, each with its reason."""
+    limit: Cost | None
+    """What the present or last run may spend; null: no limit of its own."""
+    ordered: OrderedAnswer | None = None
+    """What this call lets be made."""
 
 
 @router.post("/scripts")
@@ -308,12 +314,22 @@ def get_way(app: App, t: Words, project: ProjectName = DEFAULT) -> WayAnswer:
     return _way(app, t, project_of(app, project).id)
 
 
-@router.post("/way/go", responses=errors(404))
-def go(app: App, t: Words, project: ProjectName = DEFAULT) -> WayAnswer:
-    """Let a project go its way by itself."""
+@router.post("/way/go", responses=errors(404, 409))
+def go(
+    app: App,
+    t: Words,
+    project: ProjectName = DEFAULT,
+    limit: Annotated[
+        float | None,
+        Query(ge=0, allow_inf_nan=False, description="What the run may spend in all; left out: its worst case."),
+    ] = None,
+) -> WayAnswer:
+    """Let a project go its way by itself, within a budget for this run."""
     where = project_of(app, project)
-    app.way.go(where.id)
-    return _way(app, t, where.id)
+    sheet = app.way.sheet(where.id)
+    app.way.go(where.id, None if limit is None else Decimal(str(limit)))
+    ordered = OrderedAnswer(count=sheet.tasks, cost=estimated(sheet.low), worst=estimated(sheet.high))
+    return _way(app, t, where.id).model_copy(update={"ordered": ordered})
 
 
 @router.post("/way/halt", responses=errors(404))
@@ -334,5 +350,6 @@ def _way(app: Vidgen, t: Text, project_id: int) -> WayAnswer:
         code=walk.code if walk else None,
         clips=walk.clips if walk else 0,
         without_takes=total,
+        limit=estimated(walk.limit) if walk else None,
         unfilmed=[UnfilmedAnswer(shot=one.shot, reason=why_unfilmed(t, one)) for one in named],
     )

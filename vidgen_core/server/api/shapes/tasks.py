@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from vidgen_core.app import Outcome
+from vidgen_core.app import Estimate, Outcome
 from vidgen_core.exporting.task_shape import iso, task_shape
 from vidgen_core.locale import Text
-from vidgen_core.models import Attempt, Task
+from vidgen_core.models import Attempt, Money, Task
 from vidgen_core.server.api.shapes.base import (
     Answer,
     Body,
@@ -87,7 +87,9 @@ class GenerateBody(Body):
     """Numbers of shots, e.g. 1.0."""
     shot_ids: Annotated[list[Id], Field(max_length=10_000)] | None = None
     all: Yes = False
-    """Every shot of the project."""
+    """Every shot of the project that has no takes yet."""
+    again: Yes | None = None
+    """Whether shots that have takes, or some under way, get more; left out: those that are named do, with all they do not."""
     takes: Takes | None = None
     provider: ModeName | None = None
     model: Word | None = None
@@ -102,6 +104,24 @@ class GenerateBody(Body):
     """True: say what it would cost and queue nothing."""
 
 
+class OrderedAnswer(Answer):
+    """What a call has ordered."""
+
+    count: int
+    cost: Cost | None
+    """Null: unknown."""
+    worst: Cost | None
+    """The same when every automatic retry is needed and paid."""
+
+    @classmethod
+    def of(cls, estimate: Estimate) -> OrderedAnswer:
+        return cls(count=estimate.tasks, cost=estimated(estimate.money), worst=estimated(estimate.worst))
+
+
+def estimated(money: Money | None) -> Cost | None:
+    return Cost(amount=float(money.amount), currency=money.currency, estimated=True) if money else None
+
+
 class GenerateAnswer(Answer):
     """What was queued, or with dry_run would be."""
 
@@ -110,6 +130,10 @@ class GenerateAnswer(Answer):
     count: int
     cost: Cost | None
     """None: unknown."""
+    with_takes: int = 0
+    """Shots that were left out because they have takes, or some under way."""
+    ordered: OrderedAnswer
+    """Nothing with dry_run."""
 
 
 class IdsBody(Body):
@@ -190,6 +214,12 @@ class OutcomeAnswer(Answer):
         return cls(done=[str(id_) for id_ in outcome.done], refused=refused)
 
 
+class PaidOutcomeAnswer(OutcomeAnswer):
+    """What became of a wish that costs something, and what was ordered by it."""
+
+    ordered: OrderedAnswer
+
+
 class RunBody(Body):
     """Tasks to be carried out."""
 
@@ -198,7 +228,7 @@ class RunBody(Body):
     """How many remote jobs of this provider may be in flight; owners change the setting by it."""
 
 
-class RunAnswer(OutcomeAnswer):
+class RunAnswer(PaidOutcomeAnswer):
     """What was released, and the cap in force."""
 
     max_concurrent: int

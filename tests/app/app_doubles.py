@@ -65,6 +65,11 @@ def timed_out(app: Vidgen, shot: Shot) -> Task:
     return failed(app, shot, ErrorKind.TIMEOUT, state=AttemptState.ABANDONED)
 
 
+def link_unknown(app: Vidgen, shot: Shot) -> Task:
+    """Done and paid for, and no link of it could be read."""
+    return failed(app, shot, ErrorKind.PROVIDER, code="link_not_understood", state=AttemptState.ABANDONED)
+
+
 def in_doubt(app: Vidgen, shot: Shot) -> Task:
     """The request left and its answer was lost."""
     return failed(app, shot, ErrorKind.SUBMIT_UNKNOWN, remote_id=None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.app_doubles import in_doubt, sent, timed_out
+from tests.app.app_doubles import in_doubt, link_unknown, sent, timed_out
 from tests.cli.cli_doubles import Vidgen
 from vidgen_core.app import Vidgen as Opened
 from vidgen_core.models import Shot, Task
@@ -105,6 +105,26 @@ def test_a_remote_job_that_no_task_waits_for_becomes_a_take(vidgen: Vidgen, leav
 
     assert (said.status, said.json["take"], said.json["status"]) == (0, 2, "processing")
     assert vidgen("adopt", "--shot", "1.0", "grok:88", "--provider", "yunwu").status == 2
+
+
+def test_a_link_that_was_not_understood_is_entered(vidgen: Vidgen, leave: Callable[..., Task]) -> None:
+    task = leave(link_unknown)
+
+    wrong = vidgen("link", str(task.id), "somewhere")
+    said = vidgen("link", str(task.id), "https://cdn.example.com/v.mp4", "--json")
+
+    assert (wrong.status, said.status) == (2, 0), said.err
+    assert "https://" in wrong.err
+    assert (said.json["id"], said.json["status"], said.json["attempts"]) == (str(task.id), "downloading", 1)
+
+
+def test_a_job_whose_link_is_not_understood_is_not_bought_again_without_a_yes(
+    vidgen: Vidgen, leave: Callable[..., Task]
+) -> None:
+    leave(link_unknown)
+
+    assert vidgen("retry", "--failed").status != 0
+    assert [task["status"] for task in vidgen("tasks", "--json").json] == ["failed"]
 
 
 def test_a_submitted_job_is_given_up_with_a_yes_and_not_deleted_before(

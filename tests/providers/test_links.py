@@ -94,6 +94,7 @@ async def test_a_link_is_found_wherever_kie_has_it(kie: Kie, world: World, body:
         ("https:\\/\\/media.example.org\\/o\\/clip.mp4", CLIP),
         ("https%3A%2F%2Fmedia.example.org%2Fo%2Fclip.mp4", CLIP),
         (f"<{CLIP}>", CLIP),
+        ("media.example.org/o/clip.mp4", CLIP),
         ("https://media.example.org/o/\nclip.mp4", CLIP),
     ],
 )

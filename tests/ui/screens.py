@@ -147,9 +147,9 @@ class Screen:
             tx.tasks.note(task.id, remote_id=remote_id, charge=Charge.ESTIMATED)
             return tx.attempts.get(attempt.id)
 
-    def fail(self, task: Task, kind: ErrorKind, remote_id: str | None = "grok:1") -> None:
+    def fail(self, task: Task, kind: ErrorKind, remote_id: str | None = "grok:1", code: str = "") -> None:
         attempt = self.submit(task, remote_id)
-        failure = Failure(kind=kind, code=kind.value)
+        failure = Failure(kind=kind, code=code or kind.value)
         with self.app.store.write() as tx:
             tx.tasks.move(task.id, TaskStatus.FAILED, failure=failure)
             tx.attempts.update(

@@ -68,6 +68,19 @@ def test_a_lost_answer_is_attached_to_its_remote_job(screen: Screen) -> None:
     assert (adopted.remote_id, adopted.status) == ("grok:found", TaskStatus.PROCESSING)
 
 
+def test_a_link_that_was_not_understood_is_entered_for_free(screen: Screen) -> None:
+    (task,) = screen.add_tasks()
+    screen.fail(task, ErrorKind.PROVIDER, code="link_not_understood")
+    open_drawer(screen, task)
+    assert screen.at.button(key="history_look_again").label == "Look again · free"
+
+    screen.at.text_input(key="history_link").set_value("https://cdn.example.com/v.mp4")
+    screen.press("history_link_act")
+
+    linked = screen.app.tasks.get(task.id)
+    assert (linked.status, linked.result_url) == (TaskStatus.DOWNLOADING, "https://cdn.example.com/v.mp4")
+
+
 def test_an_empty_remote_id_is_answered_by_a_sentence_and_changes_nothing(screen: Screen) -> None:
     (task,) = screen.add_tasks()
     screen.fail(task, ErrorKind.SUBMIT_UNKNOWN, remote_id=None)

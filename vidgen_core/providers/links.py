@@ -390,9 +390,15 @@ def resolve(link: Any, base: str) -> str | None:
     return found[0][0] if found and found[0][1] else None
 
 
+#: A host without its scheme; the first part of a relative path has no dot.
+_BARE_HOST: Final = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,8}\.[a-z]{2,24}(?::[0-9]{1,5})?/", re.IGNORECASE)
+
+
 def _absolute(link: str, base: str) -> str | None:
     if len(link) > _LONGEST_LINK:
         return None
+    if _BARE_HOST.match(link):
+        link = f"//{link}"
     try:
         url = urljoin(f"{base.rstrip('/')}/", link)
         parts = urlsplit(url)

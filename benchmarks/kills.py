@@ -1,10 +1,12 @@
-"""``kill -9`` at random moments over batches against the rehearsal: what was sent, bought, lost and shown.
+"""``kill -9`` and a store that fails, over batches against the rehearsal: what was sent, bought, lost and shown.
 
-    python benchmarks/kills.py [--rounds 200] [--provider yunwu|kie|lovart]
+    python benchmarks/kills.py [--rounds 100] [--provider yunwu|kie|lovart] [--moment random|arrived|…|all]
 
-Each round starts ``vidgen run``, waits until it talks to the provider, and kills it up to 1.2 seconds later; new shots are
-queued whenever the queue runs dry. At the end one run goes on to the end. The figures are the provider's own counts
-against the ledger.
+Each round starts ``vidgen run`` and ends it in the moment asked for: when the provider has all bytes of an order, when the
+answer has left, around the commit that follows an answer, at a look at a job, at the beginning, in the middle or at the end
+of a file, or while it stops. The moments ``full``, ``busy`` and ``ioerr`` kill nothing: there one commit after the other fails
+as SQLite does on a full disk, a locked database or a broken one. New shots are queued whenever the queue runs dry; at the
+end one run goes on to the end. The figures are the provider's own counts against the ledger.
 """
 
 from __future__ import annotations
@@ -13,17 +15,28 @@ import argparse
 import json
 import os
 import random
+import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+import vidgen_core.rehearsal.server as rehearsal_server
 from vidgen_core.locations import Locations
 from vidgen_core.media.images import draw_sample, keep_image
 from vidgen_core.media.video import probe
-from vidgen_core.models import AttemptState, GenerationParams, Mode, Money, TaskStatus
+from vidgen_core.models import Attempt, AttemptState, Charge, GenerationParams, Mode, Money, TaskStatus
 from vidgen_core.rehearsal.options import RehearsalOptions
 from vidgen_core.rehearsal.server import RehearsalServer
 from vidgen_core.store import NewShot, NewTask, Store, TaskFilter
@@ -40,41 +53,265 @@ FAULTS = {
     "slow-body": {"rate": 0.05, "argument": "0.02"},
 }
 SHOTS, TAKES, CAP = 12, 3, 6
+#: A prompt that the provider refuses in clear: nothing may be owed for it.
+REFUSED: Final = "[[parameter]]"
+#: Where the provider can be watched, and where the product's own commits can.
+AT_PROVIDER: Final = ("arrived", "answered", "poll", "file-start", "file-middle", "file-end", "stop")
+AT_COMMIT: Final = ("commit-before", "commit-after")
+#: SQLite's primary result codes (sqlite.org/rescode.html) and its words for them.
+STORE_FAILURES: Final = {
+    "full": (13, "SQLITE_FULL", "database or disk is full"),
+    "busy": (5, "SQLITE_BUSY", "database is locked"),
+    "ioerr": (10, "SQLITE_IOERR", "disk I/O error"),
+}
+MOMENTS: Final = ("random", *AT_PROVIDER, *AT_COMMIT, *STORE_FAILURES)
+_SUBMITS: Final = ("/v1/video/create", "/api/v1/veo/generate", "/api/v1/jobs/createTask", "/v1/openapi/chat")
+_LOOKS: Final = ("/v1/video/query", "/api/v1/veo/record-info", "/api/v1/jobs/recordInfo", "/v1/openapi/chat/status")
+#: Figures that must be zero.
+BAD: Final = (
+    "bought more often than asked",
+    "sent more often than the ledger says",
+    "clear refusals counted as owed",
+    "tasks not ended",
+    "broken files",
+    "files that no task names",
+)
 
 
 def main() -> int:
+    if sys.argv[1:2] == [_AS_PRODUCT]:
+        return _be_the_product(json.loads(sys.argv[2]))
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--provider", choices=["yunwu", "kie", "lovart"], default="yunwu")
+    parser.add_argument("--moment", choices=[*MOMENTS, "all"], default="random")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--max-wait", type=float, default=12.0)
     given = parser.parse_args()
-    result = kill_rounds(Mode(given.provider), given.rounds, given.seed, given.max_wait)
-    for name, value in result.items():
-        print(f"{name:40} {value}")
-    bad = ("bought more often than asked", "sent more often than the ledger says", "tasks not ended", "broken files")
-    return 1 if any(result[name] for name in bad) else 0
+    wrong = False
+    for moment in MOMENTS if given.moment == "all" else [given.moment]:
+        result = kill_rounds(Mode(given.provider), given.rounds, given.seed, given.max_wait, moment)
+        print(f"--- {given.provider}, {moment}")
+        for name, value in result.items():
+            print(f"{name:40} {value}")
+        good = not any(result[name] for name in BAD) and bool(result["last run ended by itself"])
+        print("verdict                                  " + ("as promised" if good else "WRONG"), flush=True)
+        wrong = wrong or not good
+    return 1 if wrong else 0
 
 
-def kill_rounds(mode: Mode, rounds: int, seed: int = 1, max_wait: float = 12.0) -> dict[str, object]:
+def kill_rounds(
+    mode: Mode, rounds: int, seed: int = 1, max_wait: float = 12.0, moment: str = "random", shots: int = SHOTS
+) -> dict[str, object]:
     """Run it all; returns the figures."""
     chance = random.Random(seed)
     options = RehearsalOptions(videos="shared", job_seconds=(0.3, 2.0), video_scale=0.1, kie_submits_per_10s=10_000)
-    with tempfile.TemporaryDirectory() as folder, RehearsalServer(options) as server:
-        server.set_faults(FAULTS)
+    watch = Watch()
+    with tempfile.TemporaryDirectory() as folder, watched(watch), RehearsalServer(options) as server:
+        server.set_faults(FAULTS | ({"slow-body": {"rate": 1, "argument": "0.02"}} if moment == "file-middle" else {}))
         locations = Locations(Path(folder) / "home").create()
         store = Store.open(locations.database)
         image = _picture(locations)
         environment = {**os.environ, **_settings(server.url, locations, max_wait)}
-        kills = 0
-        for _ in range(rounds):
+        hits = 0
+        for number in range(1, rounds + 1):
             if not _live(store):
-                _queue(store, mode, image)
-            kills += _run_and_kill(environment, server, chance.uniform(0.0, 1.2))
+                _queue(store, mode, image, shots)
+            if moment == "random":
+                hits += _run_and_kill(environment, server, chance.uniform(0.0, 1.2))
+            elif moment in STORE_FAILURES:
+                hits += _run_with_failing_store(environment, moment, number, locations)
+            else:
+                hits += _run_to_a_moment(environment, watch, moment, chance, Path(folder))
+        watch.wait_for(None)
         finished = _run_to_the_end(environment)
-        figures = _figures(store, locations, server, mode)
+        figures = _figures(store, locations, server, mode, kills=moment not in STORE_FAILURES)
         store.close()
-        return {"rounds": rounds, "killed while running": kills, "last run ended by itself": finished, **figures}
+        return {"rounds": rounds, "killed while running": hits, "last run ended by itself": finished, **figures}
+
+
+# --- moments at the provider
+
+
+@dataclass
+class Watch:
+    """Waits for a moment at the provider and acts in it, once."""
+
+    moment: str | None = None
+    skip: int = 0
+    act: Callable[[], None] = lambda: None
+    fired: threading.Event = field(default_factory=threading.Event)
+
+    def wait_for(self, moment: str | None, skip: int = 0, act: Callable[[], None] = lambda: None) -> None:
+        """Act at the next such moment but ``skip``."""
+        self.moment, self.skip, self.act = None, skip, act
+        self.fired.clear()
+        self.moment = moment
+
+    def saw(self, moment: str) -> None:
+        if moment != self.moment:
+            return
+        if self.skip:
+            self.skip -= 1
+            return
+        self.moment = None
+        self.act()
+        self.fired.set()
+
+
+@contextmanager
+def watched(watch: Watch) -> Iterator[None]:
+    """Rehearsals that start inside tell ``watch`` what they see on the wire."""
+    create = rehearsal_server.create_app
+
+    def create_watched(options: RehearsalOptions) -> Starlette:
+        app = create(options)
+        app.add_middleware(_Moments, watch=watch)
+        return app
+
+    rehearsal_server.create_app = create_watched
+    try:
+        yield
+    finally:
+        rehearsal_server.create_app = create
+
+
+class _Moments:
+    """Names the moments of each request."""
+
+    def __init__(self, app: ASGIApp, watch: Watch) -> None:
+        self._app = app
+        self._watch = watch
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        path, saw = scope["path"], self._watch.saw
+        submit, file = path in _SUBMITS, path.endswith(".mp4")
+        sent = 0
+
+        async def received() -> Message:
+            message = await receive()
+            if submit and message["type"] == "http.request" and not message.get("more_body"):
+                saw("arrived")
+                saw("stop")
+            return message
+
+        async def sending(message: Message) -> None:
+            nonlocal sent
+            await send(message)
+            if message["type"] != "http.response.body":
+                return
+            sent += len(message.get("body", b""))
+            if file and sent:
+                saw("file-start")
+                if sent > _HALF:
+                    saw("file-middle")
+            if not message.get("more_body"):
+                saw("answered" if submit else "file-end" if file else "")
+
+        if path in _LOOKS:
+            saw("poll")
+        return await self._app(scope, received, sending)
+
+
+#: Bytes: well inside the rehearsal's smallest clips.
+_HALF: Final = 4_000
+
+
+def _run_to_a_moment(
+    environment: dict[str, str], watch: Watch, moment: str, chance: random.Random, folder: Path
+) -> int:
+    """One round; 0 when the run ended before the moment came."""
+    skip = chance.randrange(3)
+    flag = folder / "armed"
+    flag.unlink(missing_ok=True)
+    if moment in AT_COMMIT:
+        process = _start(environment, {"kill": moment, "armed": str(flag)})
+        watch.wait_for("answered", skip, flag.touch)
+    else:
+        process = _start(environment)
+        how = signal.SIGTERM if moment == "stop" else signal.SIGKILL
+        watch.wait_for(moment, skip, lambda: process.send_signal(how))
+    end = time.monotonic() + 60
+    while process.poll() is None and not watch.fired.wait(0.02) and time.monotonic() < end:
+        pass
+    try:
+        process.wait(chance.uniform(0.0, 1.5) if moment == "stop" else 20.0)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    return int(watch.fired.is_set())
+
+
+# --- the product with a store that fails, or that is killed around a commit
+
+_AS_PRODUCT: Final = "--as-product"
+
+
+def _be_the_product(faults: dict[str, str | int]) -> int:
+    """``vidgen run`` in this process, with SQLAlchemy's commit taken over; the product knows nothing of it."""
+    from sqlalchemy.engine.default import DefaultDialect
+
+    commit = DefaultDialect.do_commit
+    seen: dict[int, int] = {}
+    count = 0
+
+    def changed(connection: sqlite3.Connection) -> bool:
+        before = seen.get(id(connection), 0)
+        seen[id(connection)] = connection.total_changes
+        return connection.total_changes > before
+
+    def do_commit(self: DefaultDialect, connection: sqlite3.Connection) -> None:
+        nonlocal count
+        if not changed(connection):
+            return commit(self, connection)
+        count += 1
+        if "error" in faults:
+            _fail(connection, count, faults)
+        elif Path(str(faults["armed"])).exists():
+            if faults["kill"] == "commit-after":
+                commit(self, connection)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return commit(self, connection)
+
+    DefaultDialect.do_commit = do_commit  # type: ignore[method-assign,assignment]
+    from vidgen_core.cli import main as vidgen
+
+    sys.argv = ["vidgen", *_RUN]
+    return int(vidgen() or 0)
+
+
+def _fail(connection: sqlite3.Connection, count: int, faults: dict[str, str | int]) -> None:
+    """Fail as SQLite does where the turn of this commit has come: ``each`` once, or ``times`` in a row from ``which``."""
+    which, times = faults["which"], int(faults["times"])
+    due = count % 2 == 1 if which == "each" else int(which) <= count < int(which) + times
+    if not due:
+        return
+    code, name, words = STORE_FAILURES[str(faults["error"])]
+    if name != "SQLITE_BUSY":
+        # SQLite undoes the transaction by itself then; a locked one stays open.
+        connection.rollback()
+    with Path(str(faults["hit"])).open("a") as log:
+        log.write(f"{count}\n")
+    error = sqlite3.OperationalError(words)
+    error.sqlite_errorcode, error.sqlite_errorname = code, name  # type: ignore[misc]
+    raise error
+
+
+def _run_with_failing_store(environment: dict[str, str], moment: str, number: int, locations: Locations) -> int:
+    """One round: each commit fails once in the first, later the ``number``-th one fails, and then again three in a row."""
+    which = "each" if number == 1 else str(1 + (number // 2) % 60)
+    hit = locations.home.parent / "hit"
+    hit.unlink(missing_ok=True)
+    faults: dict[str, str | int] = {"error": moment, "which": which, "times": 1 + 2 * (number % 2), "hit": str(hit)}
+    process = _start(environment, faults)
+    try:
+        process.wait(120)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    return int(hit.exists())
 
 
 def _settings(url: str, locations: Locations, max_wait: float) -> dict[str, str]:
@@ -103,10 +340,12 @@ def _picture(locations: Locations) -> str:
     return keep_image(picture, locations.images)
 
 
-def _queue(store: Store, mode: Mode, image: str) -> None:
+def _queue(store: Store, mode: Mode, image: str, count: int) -> None:
     with store.write() as tx:
         project = tx.projects.ensure("default")
-        new = [NewShot(number=None, prompt=f"pan left {time.time_ns()} {n}", image=image) for n in range(SHOTS)]
+        words = [f"pan left {time.time_ns()} {n}" for n in range(count - 1)]
+        words.append(f"pan left {time.time_ns()} {REFUSED}")
+        new = [NewShot(number=None, prompt=prompt, image=image) for prompt in words]
         shots = tx.shots.add(project.id, new)
         size = "1080P" if mode is Mode.YUNWU else "720P"
         cost = Money(amount="0.4", currency="CNY")
@@ -121,7 +360,8 @@ def _queue(store: Store, mode: Mode, image: str) -> None:
                     cost=cost,
                 )
                 for shot in shots
-                for _ in range(TAKES)
+                # Three equal refusals in a row hold a queue.
+                for _ in range(1 if REFUSED in shot.prompt else TAKES)
             ]
         )
 
@@ -132,8 +372,13 @@ def _live(store: Store) -> int:
     return sum(counts[status] for status in (TaskStatus.QUEUED, TaskStatus.PROCESSING, TaskStatus.DOWNLOADING))
 
 
-def _start(environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "vidgen_core", "run", "--until-done", "--json"]
+_RUN: Final = ("run", "--until-done", "--json")
+
+
+def _start(environment: dict[str, str], faults: dict[str, str | int] | None = None) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "vidgen_core", *_RUN]
+    if faults is not None:
+        command = [sys.executable, __file__, _AS_PRODUCT, json.dumps(faults)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -170,7 +415,9 @@ def _run_to_the_end(environment: dict[str, str]) -> bool:
     return True
 
 
-def _figures(store: Store, locations: Locations, server: RehearsalServer, mode: Mode) -> dict[str, object]:
+def _figures(
+    store: Store, locations: Locations, server: RehearsalServer, mode: Mode, *, kills: bool
+) -> dict[str, object]:
     with store.read() as tx:
         tasks = tx.tasks.many(tx.tasks.ids(None, TaskFilter()))
         attempts = [attempt for task in tasks for attempt in tx.attempts.of_task(task.id)]
@@ -180,6 +427,7 @@ def _figures(store: Store, locations: Locations, server: RehearsalServer, mode: 
     left = Counter(by_id[a.task_id].params.prompt for a in attempts if a.state is not AttemptState.REFUSED)
     asked = Counter(task.params.prompt for task in tasks)
     accepted = Counter(stats["accepted"])
+    refused = [a for a in attempts if REFUSED in by_id[a.task_id].params.prompt]
     unknown = [task for task in tasks if task.failure is not None and str(task.failure.kind) == "submit_unknown"]
     files = list(locations.videos.rglob("*.mp4"))
     return {
@@ -188,8 +436,13 @@ def _figures(store: Store, locations: Locations, server: RehearsalServer, mode: 
         "accepted by the provider": sum(accepted.values()),
         "bought more often than asked": sum(1 for prompt in asked if accepted[prompt] > asked[prompt]),
         "sent more often than the ledger says": sum(1 for prompt in asked if accepted[prompt] > left[prompt]),
+        "clear refusals counted as owed": sum(
+            1 for a in refused if a.charge is not Charge.NONE and not (kills and _lost(a))
+        ),
         "submit outcome unknown, shown as such": len(unknown),
-        "failed otherwise": sorted({str(t.failure.code) for t in tasks if t.failure and t not in unknown}),
+        "failed otherwise": sorted(
+            {str(t.failure.code) for t in tasks if t.failure and t not in unknown and REFUSED not in t.params.prompt}
+        ),
         "tasks not ended": _live(store),
         "files": len(files),
         "files that no task names": len({str(path) for path in files} - set(paths.values())),
@@ -198,6 +451,11 @@ def _figures(store: Store, locations: Locations, server: RehearsalServer, mode: 
         "most in flight at the provider": stats["peak_in_flight"].get(mode.value, 0),
         "polls with a wrong key": stats["wrong_key_polls"],
     }
+
+
+def _lost(attempt: Attempt) -> bool:
+    """Whether nobody heard the answer: then nobody can know that it was a refusal."""
+    return attempt.state is AttemptState.UNKNOWN
 
 
 def _plays(path: Path) -> bool:

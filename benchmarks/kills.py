@@ -283,9 +283,9 @@ def _be_the_product(faults: dict[str, str | int]) -> int:
 
 
 def _fail(connection: sqlite3.Connection, count: int, faults: dict[str, str | int]) -> None:
-    """Fail as SQLite does where the turn of this commit has come: ``each`` once, or ``times`` in a row from ``which``."""
+    """Fail as SQLite does where the turn of this commit has come: ``times`` in a row from ``which``, or two in five by lot."""
     which, times = faults["which"], int(faults["times"])
-    due = count % 2 == 1 if which == "each" else int(which) <= count < int(which) + times
+    due = random.Random(count).random() < 0.4 if which == "lots" else int(which) <= count < int(which) + times
     if not due:
         return
     code, name, words = STORE_FAILURES[str(faults["error"])]
@@ -300,8 +300,8 @@ def _fail(connection: sqlite3.Connection, count: int, faults: dict[str, str | in
 
 
 def _run_with_failing_store(environment: dict[str, str], moment: str, number: int, locations: Locations) -> int:
-    """One round: each commit fails once in the first, later the ``number``-th one fails, and then again three in a row."""
-    which = "each" if number == 1 else str(1 + (number // 2) % 60)
+    """One round: many commits fail in the first; later one after the other, alone and then three in a row."""
+    which = "lots" if number == 1 else str(1 + (number // 2) % 60)
     hit = locations.home.parent / "hit"
     hit.unlink(missing_ok=True)
     faults: dict[str, str | int] = {"error": moment, "which": which, "times": 1 + 2 * (number % 2), "hit": str(hit)}

@@ -49,9 +49,9 @@ def test_nothing_is_bought_twice_lost_or_shown_half(mode: Mode) -> None:
 
 
 def moments() -> list[object]:
-    """Every moment at one provider; two of them in each run of the tests, the others in the whole suite."""
+    """Every moment at each provider; one of them in each run of the tests, the others in the whole suite."""
     kills = benchmark()
-    often = {("commit-before", Mode.YUNWU), ("full", Mode.KIE)}
+    often = {("full", Mode.KIE)}
     return [
         pytest.param(moment, mode, marks=() if (moment, mode) in often else pytest.mark.extended)
         for moment in kills.MOMENTS

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +81,19 @@ class Locations:
         for folder in (self.images, self.posters, self.thumbnails, self.local_jobs, self.drawings):
             folder.mkdir(exist_ok=True)
         return self
+
+    def make_private(self) -> None:
+        """Let nobody but the owner read the files of the home: database, journal, settings, locks.
+
+        What SQLite makes beside the database later takes over the database's rights.
+        """
+        if os.name != "posix":
+            return
+        for file in self.home.iterdir():
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                found = file.lstat()
+                if stat.S_ISREG(found.st_mode) and found.st_mode & 0o077 and found.st_uid == os.getuid():
+                    file.chmod(0o600)
 
 
 def find_locations() -> Locations:

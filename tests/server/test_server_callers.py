@@ -13,9 +13,11 @@ from server_client import HERE, TestClient
 from starlette.applications import Starlette
 
 from vidgen_core.app import Vidgen
+from vidgen_core.app.roles import Role
+from vidgen_core.app.sharing import Sharing
 from vidgen_core.errors import SettingsError
 from vidgen_core.server import serve
-from vidgen_core.server.sign_in import TRIES
+from vidgen_core.server.sign_in import TRIES, TRIES_OF_ALL
 
 ANNE, BOB = "203.0.113.7", "198.51.100.8"
 Peer = Callable[[str], TestClient]
@@ -93,3 +95,24 @@ def test_a_real_server_counts_in_the_same_way(vidgen: Vidgen) -> None:
 def test_nobody_is_trusted_by_name_or_all_at_once(vidgen: Vidgen, wrong: str) -> None:
     with pytest.raises(SettingsError):
         vidgen.settings_file.change({"sharing.trusted_proxies": wrong})
+
+
+def test_guesses_from_many_addresses_lock_nobody_out_who_has_been_here(
+    peers: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(_: Sharing, given: str) -> Role | None:
+        return Role.OWNER if given == "right" else None
+
+    # The real check is slow on purpose.
+    monkeypatch.setattr(Sharing, "check_password", check)
+
+    def enter(address: str) -> int:
+        status: int = peers(address).post("/sign-in", data={"password": "right"}).status_code
+        return status
+
+    assert enter(ANNE) == 303
+    guesses = [guess(peers(f"192.0.{n // 200}.{n % 200 + 1}")) for n in range(3 * TRIES_OF_ALL)]
+    assert guesses.count(401) >= TRIES_OF_ALL
+    assert guesses[-1] == 429
+    # A stranger waits; those who are known, and whoever sits at this machine, do not.
+    assert [enter(BOB), enter(ANNE), enter("127.0.0.1")] == [429, 303, 303]

@@ -132,6 +132,17 @@ def test_each_role_may_do_what_is_its_own(
     assert (vidgen.settings_file.path.read_bytes() == before) is (role < Role.OWNER)
 
 
+@pytest.mark.parametrize(("role", "told"), [(Role.VIEWER, False), (Role.MAKER, False), (Role.OWNER, True)])
+def test_only_owners_are_told_where_keys_go_and_which_there_are(
+    enter: Enter, vidgen: Vidgen, role: Role, told: bool
+) -> None:
+    keys = [{"name": "main", "secret": "sk-good-aaaa1111"}]
+    vidgen.settings_file.change({"providers.kie.keys": keys, "providers.kie.callback_url": "https://cb.example/x"})
+    answer = enter(role).get("/api/kie/config").text
+    assert [word in answer for word in ("api.kie.ai", "redpandaai", "cb.example", "1111")] == [told] * 4
+    assert "veo3_fast" in answer
+
+
 def test_who_did_what_is_in_the_log(enter: Enter, vidgen: Vidgen, shot: Shot) -> None:
     client = enter(Role.MAKER, "Li  Wei\n")
     client.post("/api/tasks", json={"project": "ep01", "shot_ids": [shot.id]})

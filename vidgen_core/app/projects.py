@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from vidgen_core.errors import InputError
 from vidgen_core.locale import choose_language
 from vidgen_core.models import Project, ShotParams
+from vidgen_core.providers.cleaning import clean_text
 from vidgen_core.store import NewShot
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Projects:
 
         :raises InputError: ``project_name_empty``, ``project_name_too_long`` (limit)
         """
-        wanted = " ".join(name.split())
+        wanted = " ".join(clean_text(name).split())
         if not wanted:
             raise InputError("project_name_empty")
         if len(wanted) > LONGEST_NAME:

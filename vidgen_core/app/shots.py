@@ -12,6 +12,7 @@ from vidgen_core.app.orders import Wish, follow, plan
 from vidgen_core.app.views import Frame, ShotView
 from vidgen_core.errors import InputError
 from vidgen_core.models import Author, Mode, Output, Shot, ShotParams, Task, TaskStatus
+from vidgen_core.providers.cleaning import clean, clean_text
 from vidgen_core.store import NewShot, Page, ShotFilter, Tx
 
 if TYPE_CHECKING:
@@ -133,14 +134,15 @@ class Shots:
         """
         key = None if image is None else self.keep_image(image)
         with self._app.store.write() as tx:
-            if number and tx.shots.by_number(project_id, number.strip()):
-                raise InputError("shot_number_taken", number=number.strip())
+            number = _clean_number(number or "")
+            if number and tx.shots.by_number(project_id, number):
+                raise InputError("shot_number_taken", number=number)
             new = NewShot(
-                number=(number or "").strip() or None,
-                prompt=prompt,
+                number=number or None,
+                prompt=clean_text(prompt),
                 image=key,
                 params=params or ShotParams(),
-                picture_prompt=picture_prompt,
+                picture_prompt=clean_text(picture_prompt),
             )
             return tx.shots.add(project_id, [new])[0]
 
@@ -156,6 +158,7 @@ class Shots:
         """
         with self._app.store.write() as tx:
             before = tx.shots.get(shot_id)
+            changes = clean(changes)
             _check_number(tx, before, changes)
             if {"image", "image_url"} & changes.keys():
                 tx.candidates.keep_own(before)
@@ -233,10 +236,15 @@ class Shots:
             tx.shots.restore(list(ids))
 
 
+def _clean_number(number: str) -> str:
+    """In one line, without what no list or timeline can write."""
+    return " ".join(clean_text(number).split())
+
+
 def _check_number(tx: Tx, before: Shot, changes: dict[str, Any]) -> None:
     if "number" not in changes:
         return
-    number = str(changes["number"]).strip()
+    number = _clean_number(str(changes["number"]))
     changes["number"] = number
     if not number:
         raise InputError("shot_number_empty")

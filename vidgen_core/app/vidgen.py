@@ -85,7 +85,9 @@ class Vidgen:
         :raises FileError: ``home_unwritable`` (path, why)
         """
         where = _create(locations or find_locations())
-        return cls(where, Store.open(str(where.database)), SettingsFile(where))
+        opened = cls(where, Store.open(str(where.database)), SettingsFile(where))
+        where.make_private()
+        return opened
 
     def settings(self) -> Settings:
         """The settings in force now.

@@ -73,7 +73,7 @@ def _clip(resources: Any, spine: Any, item: Any, place: dict[str, str], id_: str
     ET.SubElement(resources, "asset", asset)
     shown = ET.SubElement(spine, "video" if still else "asset-clip", {"ref": id_, **place})
     if item.metadata[_META]["prompt"]:
-        ET.SubElement(shown, "note").text = _writable(item.metadata[_META]["prompt"])
+        ET.SubElement(shown, "note").text = item.metadata[_META]["prompt"]
 
 
 def _size(facts: Any) -> dict[str, str]:
@@ -86,8 +86,3 @@ def _frames(time: otio.opentime.RationalTime, rate: Fraction) -> str:
 
 def _time(seconds: Fraction) -> str:
     return f"{seconds.numerator}s" if seconds.denominator == 1 else f"{seconds.numerator}/{seconds.denominator}s"
-
-
-def _writable(text: str) -> str:
-    """Without the control characters that XML 1.0 has no way to write."""
-    return "".join(c for c in text if c in "\t\n" or ord(c) >= 0x20)

@@ -9,10 +9,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from vidgen_core.errors import FileError, Refused
 from vidgen_core.models import Frozen, Shot, Take
+from vidgen_core.providers.cleaning import clean_text
 
 #: Called with the part that is done, 0–1; it raises ``Cancelled`` when nobody wants the rest.
 Progress = Callable[[float], None]
@@ -77,8 +78,9 @@ class Clip(Frozen):
 
     @property
     def name(self) -> str:
-        """For people: ``1.0-v2``; of a still the number alone."""
-        return f"{self.shot.number}-v{self.take.number}" if self.take else self.shot.number
+        """For people: ``1.0-v2``; of a still the number alone. One line, fit for every format."""
+        number = " ".join(clean_text(self.shot.number).split())
+        return f"{number}-v{self.take.number}" if self.take else number
 
 
 class Film(Frozen):
@@ -89,6 +91,11 @@ class Film(Frozen):
     clips: tuple[Clip, ...] = ()
     #: Shots without a chosen take, whether or not a still stands for them.
     missing: tuple[Shot, ...] = ()
+
+    @field_validator("project")
+    @classmethod
+    def _must_be_one_line(cls, name: str) -> str:
+        return " ".join(clean_text(name).split())
 
     @property
     def takes(self) -> tuple[Clip, ...]:

@@ -18,6 +18,7 @@ from vidgen_core.importing.columns import FIELDS, plain_header
 from vidgen_core.importing.formulas import guard_apostrophe, tame
 from vidgen_core.importing.template import header_names
 from vidgen_core.models import Shot
+from vidgen_core.providers.cleaning import clean_text
 
 #: The cell of a shot's picture: a path or a link; empty without one.
 ImageCell = Callable[[Shot], str]
@@ -30,11 +31,12 @@ def shot_list(shots: Iterable[Shot], kind: Format, language: str, project: str, 
     """
     every = list(shots)
     extras = list(dict.fromkeys(header for shot in every for header in shot.extra))
+    columns = [clean_text(header) for header in extras]
     headers = header_names(_language(language, extras, kind))
     rows = [_row(shot, image(shot), extras) for shot in every]
     if kind is Format.JSON:
-        return _json(project, [*headers.values(), *extras], rows)
-    table = [[*headers.values(), *extras], *rows]
+        return _json(clean_text(project), [*headers.values(), *columns], rows)
+    table = [[*headers.values(), *columns], *rows]
     return _csv(table) if kind is Format.CSV else _xlsx(table)
 
 
@@ -63,7 +65,9 @@ def _row(shot: Shot, image: str, extras: Sequence[str]) -> list[str]:
         "picture_prompt": shot.picture_prompt,
     }
     cells = [values[field] for field in FIELDS] + [shot.extra.get(header) for header in extras]
-    return ["" if value is None else f"{value:g}" if isinstance(value, float) else str(value) for value in cells]
+    return [
+        "" if value is None else f"{value:g}" if isinstance(value, float) else clean_text(str(value)) for value in cells
+    ]
 
 
 def _json(project: str, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:

@@ -16,6 +16,7 @@ from vidgen_core.exporting.task_shape import iso, progress_of, task_shape
 from vidgen_core.importing.formulas import tame
 from vidgen_core.locale import Text
 from vidgen_core.models import Task
+from vidgen_core.providers.cleaning import clean, clean_text
 
 Format = Literal["csv", "xlsx", "json"]
 #: ``tasks.export.<name>`` in the catalogues heads each column.
@@ -29,7 +30,8 @@ COLUMNS: Final = (
 def export_tasks(tasks: Iterable[Task], format: Format, t: Text, project: str) -> bytes:  # noqa: A002
     """The list in the reader's language (CSV, XLSX), or as ``vidgen tasks --json`` prints it."""
     if format == "json":
-        return json.dumps([task_shape(task, project, t) for task in tasks], ensure_ascii=False, indent=1).encode()
+        shapes = clean([task_shape(task, project, t) for task in tasks])
+        return json.dumps(shapes, ensure_ascii=False, indent=1).encode()
     rows = _rows(tasks, t)
     return _csv(rows) if format == "csv" else _xlsx(rows)
 
@@ -38,7 +40,7 @@ def _rows(tasks: Iterable[Task], t: Text) -> Iterator[list[Any]]:
     yield [t(f"tasks.export.{name}") for name in COLUMNS]
     for task in tasks:
         row = _row(task, t)
-        yield [row[name] for name in COLUMNS]
+        yield [clean_text(value) if isinstance(value := row[name], str) else value for name in COLUMNS]
 
 
 def _row(task: Task, t: Text) -> dict[str, Any]:

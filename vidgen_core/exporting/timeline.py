@@ -18,6 +18,7 @@ from vidgen_core.exporting.facts import Facts, read_facts, usual_rate, usual_siz
 from vidgen_core.exporting.fcpxml import to_fcpxml
 from vidgen_core.exporting.film import Clip, Film, Format, Options, Progress
 from vidgen_core.media.disk import replacing
+from vidgen_core.providers.cleaning import clean_text
 
 #: Metadata of ours in the timeline.
 META: Final = "vidgen"
@@ -94,9 +95,9 @@ def _item(clip: Clip, address: str | None, frames: int, rate: Fraction, facts: F
         media.metadata[META] = {"width": facts.width, "height": facts.height, "sound": facts.sound}
     item = otio.schema.Clip(clip.name, media, whole)
     item.metadata[META] = {
-        "shot": clip.shot.number,
+        "shot": clean_text(clip.shot.number),
         "take": clip.take.number if clip.take else None,
-        "prompt": clip.shot.prompt,
+        "prompt": clean_text(clip.shot.prompt),
         "still": clip.take is None,
     }
     return item

@@ -18,8 +18,8 @@ DEEPEST: Final = 60
 DIGITS: Final = 18
 #: Characters of a text too deep for the parser that are looked through again.
 _MENDED: Final = 1_000_000
-#: Control characters except tab, line feed and carriage return; halves of surrogate pairs.
-_UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+#: Control characters except tab, line feed and carriage return; halves of surrogate pairs; what is no character.
+_UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _NO_IDS: Final = frozenset(
     {"null", "none", "nil", "nan", "undefined", "true", "false", "inf", "infinity", "[object object]"}
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import html
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -16,7 +17,7 @@ from throttled import MemoryStore, Throttled, rate_limiter
 from vidgen_core.app import Vidgen
 from vidgen_core.app.roles import AT_HOME, Visitor
 from vidgen_core.app.sessions import COOKIE, SESSION_SECONDS, Sessions
-from vidgen_core.app.sharing import LOGOUT, Sharing, clean_name
+from vidgen_core.app.sharing import LOGOUT, Sharing, clean_name, is_loopback
 from vidgen_core.errors import ErrorKind, Refused
 from vidgen_core.locale import Text
 from vidgen_core.models import LogLevel
@@ -26,9 +27,12 @@ from vidgen_core.server.house import find_vidgen
 from vidgen_core.server.under import address
 from vidgen_core.server.words import text_of
 
-#: Tries a minute, of one address and of all together.
+#: Tries a minute: of one address, and of all together from which nobody has signed in yet.
 TRIES: Final = 5
 TRIES_OF_ALL: Final = 60
+#: Addresses from which somebody has signed in, and where they are kept.
+MOST_KNOWN: Final = 200
+_KNOWN: Final = "sign_in.known"
 _PAGE: Final = """<!doctype html>
 <html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>{title}</title><style>
@@ -87,13 +91,14 @@ class SignIn:
         """Check a password; the cookie is the answer."""
         form = await request.form()
         t, where, name = text_of(request), _safe(_field(form, "next")), clean_name(_field(form, "name"))
-        if self._too_often(request):
-            return _page(t, _form(t, where, Refused("too_many_tries", kind=ErrorKind.RATE_LIMIT), name), 429)
         vidgen = await find_vidgen()
+        if await self._is_too_often(request, vidgen):
+            return _page(t, _form(t, where, Refused("too_many_tries", kind=ErrorKind.RATE_LIMIT), name), 429)
         password = _field(form, "password")
         visitor = await asyncio.to_thread(_check, vidgen, name, password)
         if visitor is None:
             return _page(t, _form(t, where, Refused("password_wrong", kind=ErrorKind.AUTH), name), 401)
+        await asyncio.to_thread(_know, vidgen, caller_of(request))
         return await _remember(request, RedirectResponse(address(where), 303), vidgen, visitor)
 
     async def exchange(self, request: Request) -> Response:
@@ -114,8 +119,14 @@ class SignIn:
         oidc = vidgen.settings().sharing.sign_in == "oidc"
         return _forget(request, RedirectResponse(address(LOGOUT if oidc else SIGN_IN), 303))
 
-    def _too_often(self, request: Request) -> bool:
-        return bool(self._of_one.limit(caller_of(request)).limited or self._of_all.limit("all").limited)
+    async def _is_too_often(self, request: Request, vidgen: Vidgen) -> bool:
+        """Whether a try comes too soon. Those who guess from many addresses lock out only addresses that nobody knows."""
+        caller = caller_of(request)
+        if self._of_one.limit(caller).limited:
+            return True
+        if is_loopback(caller) or _digest(caller) in await asyncio.to_thread(_known, vidgen):
+            return False
+        return bool(self._of_all.limit("all").limited)
 
 
 def _throttle(tries: int) -> Any:
@@ -131,6 +142,25 @@ def _check(vidgen: Vidgen, name: str, password: str) -> Visitor | None:
 def _note(vidgen: Vidgen, code: str, name: str, role: str) -> None:
     with vidgen.store.write() as tx:
         tx.log.add(LogLevel.INFO if code == "signed_in" else LogLevel.WARNING, code, who=name, role=role)
+
+
+def _known(vidgen: Vidgen) -> list[str]:
+    with vidgen.store.read() as tx:
+        kept = tx.state.get(_KNOWN)
+    return kept if isinstance(kept, list) else []
+
+
+def _know(vidgen: Vidgen, caller: str) -> None:
+    """Remember an address from which the right password came, the latest last."""
+    digest = _digest(caller)
+    with vidgen.store.write() as tx:
+        kept = tx.state.get(_KNOWN)
+        others = [one for one in kept if one != digest] if isinstance(kept, list) else []
+        tx.state.put(_KNOWN, [*others, digest][-MOST_KNOWN:])
+
+
+def _digest(caller: str) -> str:
+    return hashlib.sha256(caller.encode()).hexdigest()
 
 
 def _sessions(vidgen: Vidgen) -> Sessions:

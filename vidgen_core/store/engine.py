@@ -266,6 +266,7 @@ class Store:
         part = target.with_name(target.name + ".part")
         with self._translated(), self._readers.connect() as connection:
             copy = sqlite3.connect(part)
+            part.chmod(0o600)
             try:
                 _raw(connection).backup(copy)
                 copy.execute("PRAGMA journal_mode=DELETE")

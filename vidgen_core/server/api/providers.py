@@ -68,11 +68,16 @@ def provider_routes(progress: Progress) -> APIRouter:
 # --- settings
 
 
-def get_config(app: App, provider: Mode) -> ConfigAnswer:
-    """The settings of a provider; every secret is masked."""
+def get_config(app: App, asker: Asker, provider: Mode) -> ConfigAnswer:
+    """The settings of a provider; every secret is masked, and only owners are told addresses and keys at all."""
     settings = app.settings()
     section = settings.providers.of(provider)
-    fields = {name: _shown(value) for name, value in section if name not in ("keys", "max_concurrent")}
+    is_owner = asker.role is Role.OWNER
+    fields = {
+        name: _shown(value) if is_owner or not _is_private(name, value) else ""
+        for name, value in section
+        if name not in ("keys", "max_concurrent")
+    }
     prefix = f"providers.{provider}."
     fixed = app.settings_file.from_environment()
     return ConfigAnswer(
@@ -80,7 +85,7 @@ def get_config(app: App, provider: Mode) -> ConfigAnswer:
         provider=provider,
         max_concurrent=settings.max_concurrent(provider),
         poll_interval=settings.runner.poll_interval,
-        keys=_masked(section),
+        keys=_masked(section) if is_owner else [],
         from_environment=sorted(
             [name.removeprefix(prefix) for name in fixed if name.startswith(prefix)]
             + ([_POLL] if _RUNNER_POLL in fixed else [])
@@ -88,7 +93,7 @@ def get_config(app: App, provider: Mode) -> ConfigAnswer:
     )
 
 
-def set_config(app: App, provider: Mode, body: ConfigBody) -> ConfigAnswer:
+def set_config(app: App, asker: Asker, provider: Mode, body: ConfigBody) -> ConfigAnswer:
     """Change settings of a provider: all of them, or none when one is wrong."""
     given: dict[str, Any] = body.model_dump(exclude_none=True, exclude={"keys", _POLL})
     unknown = next(
@@ -110,7 +115,7 @@ def set_config(app: App, provider: Mode, body: ConfigBody) -> ConfigAnswer:
                 {f"providers.{provider}.keys": _keys(app.settings().providers.of(provider), body.keys)}
             )
         app.runner.wake()
-    return get_config(app, provider)
+    return get_config(app, asker, provider)
 
 
 def _names(app: Vidgen, provider: Mode) -> list[str]:
@@ -141,6 +146,11 @@ def _masked(section: ProviderSettings) -> list[KeyAnswer]:
         KeyAnswer(name=key.name, secret=mask_secret(key.secret.get_secret_value()), enabled=key.works)
         for key in section.keys
     ]
+
+
+def _is_private(name: str, value: Any) -> bool:
+    """Whether a setting says where keys go, what lies where on the server, or is a secret."""
+    return isinstance(value, SecretStr) or name.endswith("_url") or name.startswith("browser_")
 
 
 def _shown(value: Any) -> Any:

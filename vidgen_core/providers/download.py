@@ -35,7 +35,7 @@ _WRONG_KEY: Final = frozenset({400, 401, 403})
 #: Queries of presigned links.
 _SIGNED: Final = re.compile(r"[?&](?:x-[a-z]{1,8}-)?(?:signature|credential|sig|token|expires)=", re.IGNORECASE)
 #: Seconds over which the rate of a download is measured.
-RATE_WINDOW: Final = 10.0
+RATE_WINDOW: Final = 5.0
 #: Bytes between two looks at the free space of the disk.
 SPACE_EVERY: Final = 8 * 1024 * 1024
 #: Bytes that tell what kind of file it is.

@@ -391,7 +391,9 @@ def resolve(link: Any, base: str) -> str | None:
 
 
 #: A host without its scheme; the first part of a relative path has no dot.
-_BARE_HOST: Final = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,8}\.[a-z]{2,24}(?::[0-9]{1,5})?/", re.IGNORECASE)
+_BARE_HOST: Final = re.compile(
+    r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,8}\.[a-z]{2,24}(?::[0-9]{1,5})?/", re.IGNORECASE
+)
 
 
 def _absolute(link: str, base: str) -> str | None:

@@ -158,7 +158,14 @@ class KeyPool:
         self._clock = clock
         self._book = usage
         self._pace = pace or FreePace()
-        self._states = dict(usage.load())
+        latest = clock() + timedelta(seconds=LONGEST_ASKED)
+        # A rest that reaches further was written down under another time.
+        self._states = {
+            key_id: state.model_copy(update={"cooling_until": latest})
+            if state.cooling_until is not None and state.cooling_until > latest
+            else state
+            for key_id, state in usage.load().items()
+        }
         self._why: dict[str, str] = {}
         self._refusals: Counter[str] = Counter()
         self._in_flight: Counter[str] = Counter()
@@ -268,6 +275,14 @@ class KeyPool:
             until = max(until, state.cooling_until)
         self._why[key_id] = outcome
         self._change(key_id, KeyState(health=Health.COOLING, cooling_until=until))
+
+    def shift(self, by: timedelta) -> None:
+        """The clock was set: rests and distances end when they would have."""
+        self._not_before = {key_id: at + by for key_id, at in self._not_before.items()}
+        self._last_used = {key_id: at + by for key_id, at in self._last_used.items()}
+        for key_id, state in list(self._states.items()):
+            if state.cooling_until is not None:
+                self._change(key_id, state.model_copy(update={"cooling_until": state.cooling_until + by}))
 
     def renew(self, key_id: str | None = None) -> None:
         """Give a key (None: every key) another chance, at a person's wish or after a test that went well."""

@@ -9,6 +9,7 @@ from doubles import ScriptedProvider, wait_until
 
 from vidgen_core.locations import Locations
 from vidgen_core.models import Attempt, GenerationParams, LogLine, Mode, Money, Task, TaskStatus
+from vidgen_core.runner.clock import Clock
 from vidgen_core.runner.thread import Runner
 from vidgen_core.settings import SettingsFile
 from vidgen_core.store import LogFilter, NewShot, NewTask, Store
@@ -29,6 +30,7 @@ class Bench:
         self.settings_file = SettingsFile(locations)
         self.store = Store.open(locations.database)
         self.provider = ScriptedProvider(self.settings_file.current, locations, video=video)
+        self.clock: Clock | None = None
         self._runners: list[tuple[Runner, Store]] = []
         with self.store.write() as tx:
             self.project = tx.projects.ensure("ep01")
@@ -36,7 +38,8 @@ class Bench:
 
     def start(self) -> Runner:
         store = Store.open(self.locations.database, checkpoints=True)
-        runner = Runner(store, self.settings_file.current, self.locations, lambda _: {Mode.YUNWU: self.provider})
+        providers = {Mode.YUNWU: self.provider}
+        runner = Runner(store, self.settings_file.current, self.locations, lambda _: providers, self.clock)
         self._runners.append((runner.start(), store))
         return runner
 

@@ -18,7 +18,7 @@ from vidgen_core.locations import Locations
 from vidgen_core.models import AttemptState, Charge, Failure, GenerationParams, Mode, Task, TaskStatus
 from vidgen_core.providers.base import Prepared, RemoteState, RemoteStatus, Submission
 from vidgen_core.runner import records
-from vidgen_core.runner.clock import utc_now
+from vidgen_core.runner.clock import Clock
 from vidgen_core.runner.context import Held
 from vidgen_core.settings import SettingsFile
 from vidgen_core.store import NewShot, NewTask, Store
@@ -29,6 +29,7 @@ BROKEN = Failure(kind=ErrorKind.PROVIDER, code="provider_failed", charged=Charge
 #: States that say that nothing is owed for an attempt.
 FREE = (AttemptState.PREPARING, AttemptState.REFUSED)
 CARRIERS = st.integers(0, 1)
+NOW = Clock()
 
 
 @dataclass
@@ -87,7 +88,7 @@ class TwoCarriers(RuleBasedStateMachine):
 
     @rule(who=CARRIERS)
     def claim(self, who: int) -> None:
-        self.write(self.carriers[who], "claim", None, None, self.settings, utc_now())
+        self.write(self.carriers[who], "claim", None, None, self.settings, NOW())
 
     @rule(who=CARRIERS)
     def intend(self, who: int) -> None:
@@ -95,7 +96,7 @@ class TwoCarriers(RuleBasedStateMachine):
         attempt = carrier.held.attempt
         if attempt is None or attempt.state is not AttemptState.PREPARING:
             return
-        if self.write(carrier, "intend", PREPARED, utc_now()):
+        if self.write(carrier, "intend", PREPARED, NOW()):
             carrier.ready = attempt.id
 
     @rule(who=CARRIERS, taken=st.booleans())
@@ -119,10 +120,10 @@ class TwoCarriers(RuleBasedStateMachine):
         held.task = carrier.held.task
         carrier.held = held if carrier.held.attempt is None or carrier.held.attempt.id != attempt_id else carrier.held
         if attempt_id in self.remote.jobs:
-            self.write(carrier, "accept", Submission(remote_id=self.remote.jobs[attempt_id]), utc_now())
+            self.write(carrier, "accept", Submission(remote_id=self.remote.jobs[attempt_id]), NOW())
             self.remote.told[attempt_id] = self.remote.jobs[attempt_id]
         else:
-            self.write(carrier, "requeue", BROKEN, None, utc_now(), 0.0, state=AttemptState.REFUSED)
+            self.write(carrier, "requeue", BROKEN, None, NOW(), 0.0, state=AttemptState.REFUSED)
 
     @rule(who=CARRIERS)
     def take_over(self, who: int) -> None:
@@ -131,11 +132,11 @@ class TwoCarriers(RuleBasedStateMachine):
         if attempt is None or attempt.id in (carrier.out, carrier.ready):
             return
         if attempt.state is AttemptState.PREPARING:
-            self.write(carrier, "requeue", None, None, utc_now(), 0.0, state=AttemptState.REFUSED)
+            self.write(carrier, "requeue", None, None, NOW(), 0.0, state=AttemptState.REFUSED)
         elif attempt.state is AttemptState.SENDING:
-            self.write(carrier, "lose_answer", LOST, None, utc_now())
+            self.write(carrier, "lose_answer", LOST, None, NOW())
         elif attempt.state is AttemptState.UNKNOWN:
-            self.write(carrier, "fail", LOST, utc_now())
+            self.write(carrier, "fail", LOST, NOW())
 
     @rule(who=CARRIERS, ok=st.booleans())
     def poll(self, who: int, ok: bool) -> None:
@@ -144,9 +145,9 @@ class TwoCarriers(RuleBasedStateMachine):
             return
         if ok:
             state = RemoteState(status=RemoteStatus.SUCCEEDED, url="https://cdn.invalid/v.mp4")
-            self.write(carrier, "arrive", state, utc_now())
+            self.write(carrier, "arrive", state, NOW())
         else:
-            self.write(carrier, "requeue", BROKEN, None, utc_now(), 0.0, state=AttemptState.FAILED)
+            self.write(carrier, "requeue", BROKEN, None, NOW(), 0.0, state=AttemptState.FAILED)
 
     @rule(who=CARRIERS)
     def complete(self, who: int) -> None:
@@ -159,7 +160,7 @@ class TwoCarriers(RuleBasedStateMachine):
         if carrier.held.task.status is TaskStatus.PROCESSING and carrier.out is None and carrier.ready is None:
             attempt = carrier.held.attempt
             if attempt is not None and attempt.state in (AttemptState.ACCEPTED, AttemptState.UNKNOWN):
-                self.write(carrier, "give_up", utc_now(), stopped=False)
+                self.write(carrier, "give_up", NOW(), stopped=False)
 
     @precondition(lambda self: self.task().status in (TaskStatus.QUEUED, TaskStatus.PROCESSING))
     @rule()

@@ -1,14 +1,43 @@
-"""Time as the runner sees it, so that tests and simulations can bring their own."""
+"""Time as the runner sees it: what has really passed, whatever happens to the clock on the wall.
+
+Clocks are set: by a person, by the network after a start, by a machine that wakes. Durations must not follow them, and times
+that are kept must not lie in a past or a future that never was. So the time of a runner is that of the wall when it was last
+looked at, and what the monotonic clock has counted since; a jump of the wall is noticed and taken over in one place.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from datetime import UTC, datetime
+from typing import Final
 
-#: Returns the present time, aware, in UTC.
-Clock = Callable[[], datetime]
+#: Seconds between wall and monotonic clock that are a jump; less is a clock that is kept right.
+JUMP: Final = 5.0
 
 
-def utc_now() -> datetime:
-    """The clock on the wall."""
-    return datetime.now(UTC)
+class Clock:
+    """The one seam to time; tests and simulations bring their own ``wall`` and ``monotonic``."""
+
+    def __init__(self) -> None:
+        self._offset = self.wall().timestamp() - self.monotonic()
+
+    def wall(self) -> datetime:
+        """The clock on the wall, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow."""
+        return time.monotonic()
+
+    def __call__(self) -> datetime:
+        """The present time, aware, in UTC; two of them differ by what has really passed."""
+        return datetime.fromtimestamp(self._offset + self.monotonic(), UTC)
+
+    def jump(self) -> float:
+        """Seconds by which the wall has been set since it was last followed; 0.0 while it is only kept right."""
+        difference = self.wall().timestamp() - self._offset - self.monotonic()
+        return difference if abs(difference) > JUMP else 0.0
+
+    def follow(self) -> None:
+        """Take over the time on the wall."""
+        self._offset = self.wall().timestamp() - self.monotonic()

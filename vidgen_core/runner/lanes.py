@@ -13,12 +13,15 @@ from typing import Any
 
 from vidgen_core.errors import HandOver
 from vidgen_core.models import Frozen, LogLevel, Mode
+from vidgen_core.runner.backoff import LONGEST_BEFORE_SUBMIT
 from vidgen_core.runner.clock import Clock
 from vidgen_core.runner.writer import Writer
 from vidgen_core.store import Tx
 
 #: Code of the hold while the database cannot be written.
 UNWRITABLE = "lane_store_unwritable"
+#: The code of a hold that ends with the day.
+DAY_LIMIT = "budget_day"
 #: Failures in a row with the same code before the lane waits for a person.
 SAME_FAILURES = 3
 #: Tasks that failed with the same words, which nobody knows, before the lane waits for a person.
@@ -66,7 +69,20 @@ class Lanes:
                     self._same.pop(mode, None)
                     self._words.pop(mode, None)
             elif mode not in self._holds:
-                self._holds[mode] = Hold.model_validate(kept)
+                self._holds[mode] = self._sane(Hold.model_validate(kept))
+
+    def _sane(self, hold: Hold) -> Hold:
+        """A hold that reaches further than any of ours was written down under another time; a day's limit may."""
+        latest = self._clock() + timedelta(seconds=LONGEST_BEFORE_SUBMIT)
+        if hold.until is None or hold.until <= latest or hold.code == DAY_LIMIT:
+            return hold
+        return hold.model_copy(update={"until": latest})
+
+    def shift(self, by: timedelta) -> None:
+        """The clock was set: holds end when they would have; a day ends by the clock."""
+        for mode, hold in list(self._holds.items()):
+            if hold.until is not None and hold.code != DAY_LIMIT:
+                self._put(mode, hold.model_copy(update={"until": hold.until + by, "since": hold.since + by}))
 
     def hold_of(self, mode: Mode) -> Hold | None:
         """The hold that stands now; one whose time has passed is lifted."""

@@ -8,8 +8,7 @@ import itertools
 import logging
 import os
 import platform
-import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from vidgen_core.errors import FileError, Superseded
@@ -18,6 +17,7 @@ from vidgen_core.models import AttemptState, Heartbeat, LogLevel, Mode, Task, Ta
 from vidgen_core.providers.base import Key
 from vidgen_core.runner import canary, faults, fetching, generation, late, places, records, submitting, thrift
 from vidgen_core.runner.advance import advance
+from vidgen_core.runner.backoff import LONGEST_BEFORE_SUBMIT
 from vidgen_core.runner.books import Books
 from vidgen_core.runner.context import Context, Held, Lane, Next
 from vidgen_core.runner.slots import KEY_CAME, NO_KEY, NO_KEYS, Slots
@@ -100,6 +100,7 @@ class Scheduler:
         await self._recover()
         while not self._stopping:
             self._alarm.clear()
+            self._look_at_clock()
             if self._every("heartbeat", HEARTBEAT):
                 self._beat()
             await self._look_at_store()
@@ -115,6 +116,7 @@ class Scheduler:
     async def _recover(self) -> None:
         """Take up every task where the last run left it."""
         await self._read_journal()
+        await self._ctx.writer.do(self._be_sane)
         held, ghosts = await self._ctx.read(self._left_over)
         for one in held:
             # This process holds the lock of the home, so whoever carried it is dead.
@@ -123,6 +125,12 @@ class Scheduler:
         for attempt_id, task_id, mode, since in ghosts:
             self._slots.haunt(attempt_id, task_id, mode, since)
         self._ctx.writer.post(lambda tx: tx.log.add(LogLevel.INFO, "runner_started", held=len(held), pid=os.getpid()))
+
+    def _be_sane(self, tx: Tx) -> None:
+        """Nothing waits for a time that was written down while the clock was wrong."""
+        now = self._ctx.clock()
+        tx.tasks.bring_due_forward(now + timedelta(seconds=LONGEST_BEFORE_SUBMIT))
+        tx.attempts.end_future(now)
 
     async def _read_journal(self) -> None:
         """Write to the database what the last run could only write down beside it, and see whether it is new enough."""
@@ -329,11 +337,11 @@ class Scheduler:
         self._plan(held.task.id, delay)
 
     def _plan(self, task_id: int, delay: float) -> None:
-        heapq.heappush(self._due, (time.monotonic() + delay, next(self._order), task_id))
+        heapq.heappush(self._due, (self._ctx.clock.monotonic() + delay, next(self._order), task_id))
         self._alarm.set()
 
     def _start_due(self) -> None:
-        now = time.monotonic()
+        now = self._ctx.clock.monotonic()
         while self._due and self._due[0][0] <= now:
             _, _, task_id = heapq.heappop(self._due)
             held = self._held.get(task_id)
@@ -411,7 +419,7 @@ class Scheduler:
     async def _rest(self) -> None:
         pause = TICK
         if self._due:
-            pause = min(pause, self._due[0][0] - time.monotonic())
+            pause = min(pause, self._due[0][0] - self._ctx.clock.monotonic())
         if self._next_due_at is not None:
             pause = min(pause, (self._next_due_at - self._ctx.clock()).total_seconds())
         if pause <= 0:
@@ -422,8 +430,38 @@ class Scheduler:
         except TimeoutError:
             return
 
+    def _look_at_clock(self) -> None:
+        """Notice a clock that was set, and let everything that is kept be as long ago, or as far ahead, as it was.
+
+        Store and memory change together, so nothing of the loop runs meanwhile.
+        """
+        ctx = self._ctx
+        jump = ctx.clock.jump()
+        if not jump:
+            ctx.clock.follow()
+            return
+        try:
+            ctx.writer.post(lambda tx: _shift(tx, jump)).result()
+        except Exception:
+            # The runner's own time goes on as before, and the next look tries again.
+            logger.exception("a clock that was set could not be followed")
+            return
+        ctx.clock.follow()
+        by = timedelta(seconds=jump)
+        ctx.lanes.shift(by)
+        self._slots.shift(by)
+        for pool in ctx.keys.values():
+            pool.shift(by)
+        self._next_due_at = None if self._next_due_at is None else self._next_due_at + by
+        with ctx.store.read() as tx:
+            for held in self._held.values():
+                held.attempt = held.attempt and tx.attempts.get(held.attempt.id).model_copy(
+                    update={"state": held.attempt.state}
+                )
+        logger.warning("the clock was set by %+.0f s", jump)
+
     def _every(self, name: str, seconds: float) -> bool:
-        now = time.monotonic()
+        now = self._ctx.clock.monotonic()
         if now - self._times.get(name, -seconds) < seconds:
             return False
         self._times[name] = now
@@ -487,14 +525,20 @@ class Scheduler:
             "they were bought is not known then.", len(paid), seconds,
         )  # fmt: skip
         self._ctx.writer.post(lambda tx: tx.log.add(LogLevel.INFO, "runner_waits", n=len(paid), seconds=round(seconds)))
-        until, at_once = time.monotonic() + seconds, asyncio.create_task(self._at_once.wait())
+        until, at_once = self._ctx.clock.monotonic() + seconds, asyncio.create_task(self._at_once.wait())
         while (left := {step for step in paid if not step.done()}) and not at_once.done():
-            rest = until - time.monotonic()
+            rest = until - self._ctx.clock.monotonic()
             if rest <= 0:
                 break
             self._beat()
             await asyncio.wait({*left, at_once}, timeout=min(rest, HEARTBEAT), return_when=asyncio.FIRST_COMPLETED)
-            self.waits = sum(not step.done() for step in paid), max(until - time.monotonic(), 0.0)
+            self.waits = sum(not step.done() for step in paid), max(until - self._ctx.clock.monotonic(), 0.0)
         at_once.cancel()
         self.waits = None
         await submitting.let_go([paid[step] for step in paid if not step.done()], self._ctx)
+
+
+def _shift(tx: Tx, seconds: float) -> None:
+    tx.tasks.shift_due(seconds)
+    tx.attempts.shift_open(seconds)
+    tx.log.add(LogLevel.WARNING, "clock_set", seconds=round(seconds))

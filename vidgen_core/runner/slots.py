@@ -51,6 +51,10 @@ class Slots:
         longest = min(self.ctx.providers[mode].longest_job, self.ctx.settings().runner.max_wait)
         self.ghosts[attempt_id] = (mode, task_id, since + timedelta(seconds=longest))
 
+    def shift(self, by: timedelta) -> None:
+        """The clock was set."""
+        self.ghosts = {id_: (mode, task_id, until + by) for id_, (mode, task_id, until) in self.ghosts.items()}
+
     def lay_ghosts(self, tx: Tx) -> None:
         """Forget lost answers that a person has resolved."""
         for attempt_id, (_, task_id, _) in list(self.ghosts.items()):

@@ -18,7 +18,7 @@ from vidgen_core.keys import KeyPool, pace_for
 from vidgen_core.locations import Locations
 from vidgen_core.models import AttemptState, Mode
 from vidgen_core.providers.base import Provider
-from vidgen_core.runner.clock import Clock, utc_now
+from vidgen_core.runner.clock import Clock
 from vidgen_core.runner.context import Context
 from vidgen_core.runner.keybook import StoredKeyBook
 from vidgen_core.runner.lanes import Lanes
@@ -56,13 +56,13 @@ class Runner:
         settings: Callable[[], Settings],
         locations: Locations,
         providers: Providers,
-        clock: Clock = utc_now,
+        clock: Clock | None = None,
     ) -> None:
         self._store = store
         self._settings = settings
         self._locations = locations
         self._providers = providers
-        self._clock = clock
+        self._clock = clock or Clock()
         self._ending = threading.Event()
         self._working = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -206,8 +206,9 @@ class Runner:
             for attempt in open_attempts:
                 if attempt.key_id:
                     jobs[attempt.key_id] = jobs.get(attempt.key_id, 0) + 1
-            intents = tx.attempts.recent_intents(mode, since=self._clock() - INTENTS)
-        pool.start(jobs, [(key_id, at) for key_id, at in intents if key_id], provider.rate_limit)
+            now = self._clock()
+            intents = tx.attempts.recent_intents(mode, since=now - INTENTS)
+        pool.start(jobs, [(key_id, min(at, now)) for key_id, at in intents if key_id], provider.rate_limit)
         return pool
 
     def _learn(self, ctx: Context) -> None:

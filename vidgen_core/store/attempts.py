@@ -6,12 +6,12 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, insert, select, text, update
+from sqlalchemy import Double, Row, bindparam, func, insert, select, text, type_coerce, update
 
 from vidgen_core.errors import NotFound
 from vidgen_core.models import Attempt, AttemptState, Charge, Failure, Mode, Money, TaskStatus
 from vidgen_core.store.base import Subject, failure_json, failure_of, money, money_columns, now, only
-from vidgen_core.store.tables import attempts, spend, tasks
+from vidgen_core.store.tables import UtcTime, attempts, spend, tasks
 
 #: States in which the remote side may still owe us something, in the words of the partial index.
 _OPEN = "state IN ('sending', 'accepted', 'unknown', 'abandoned')"
@@ -152,6 +152,20 @@ class Attempts(Subject):
             )
         )
         return int(self.tx.run(query).scalar_one())
+
+    def shift_open(self, seconds: float) -> None:
+        """The clock was set: the times of attempts whose end is not known are as long ago as they were."""
+        moved = {
+            name: type_coerce(type_coerce(attempts.c[name], Double) + seconds, UtcTime)
+            for name in ("intent_at", "accepted_at", "waited_at", "ended_at")
+        }
+        self.tx.run(update(attempts).where(text(_OPEN)).values(**moved, rev=self.tx.rev))
+
+    def end_future(self, now: datetime) -> None:
+        """Times of such attempts that lie ahead were written down under another time: they count from now on."""
+        for name in ("intent_at", "accepted_at", "waited_at", "ended_at"):
+            ahead = update(attempts).where(text(_OPEN), attempts.c[name] > now)
+            self.tx.run(ahead.values(**{name: now}, rev=self.tx.rev))
 
     def unsettled(self, provider: Mode, key_id: str, since: datetime, newest: int = 1000) -> list[Attempt]:
         """Ended attempts of a key since then whose money no answer of the provider has settled, the newest first."""

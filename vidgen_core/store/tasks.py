@@ -418,6 +418,15 @@ class Tasks(Subject):
         wanted = [text("status IN ('queued', 'processing', 'downloading')"), text("NOT cancel_requested")]
         return len(self._update([among(tasks.c.id, ids), *wanted, _ALIVE], {"cancel_requested": True}))
 
+    def shift_due(self, seconds: float) -> None:
+        """The clock was set: what waits for its time goes on waiting as long as it would have."""
+        later = type_coerce(type_coerce(tasks.c.due_at, Double) + seconds, UtcTime)
+        self._update([text(_IN_QUEUE), tasks.c.due_at.is_not(None)], {"due_at": later})
+
+    def bring_due_forward(self, latest: datetime) -> None:
+        """Let nothing in the queue wait longer than until ``latest``."""
+        self._update([text(_IN_QUEUE), tasks.c.due_at > latest], {"due_at": latest})
+
     def pin(self, ids: Collection[int], priority: int) -> None:
         self._update([among(tasks.c.id, ids), _ALIVE], {"priority": priority})
 

@@ -43,9 +43,11 @@ class Bench:
         self._runners.append((runner.start(), store))
         return runner
 
-    def stop(self) -> None:
+    def stop(self, *, at_once: bool = False) -> None:
         while self._runners:
             runner, store = self._runners.pop()
+            if at_once:
+                runner.stop_at_once()
             runner.stop()
             assert not runner.thread.is_alive()
             store.close()

@@ -9,13 +9,12 @@ from typing import Any, Final
 
 from vidgen_core.importing.plan import Reason
 from vidgen_core.models import VIDEO_MODES, Mode
+from vidgen_core.providers.cleaning import clean_text
 
 #: A seed as the providers take it: 32 bits.
 SEED_LIMIT: Final = 2**32 - 1
 #: Seconds; longer ones are typing errors.
 LONGEST: Final = 600.0
-#: All but tab and line feed; workbooks cannot hold them, nor the two that are no characters.
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]")
 _MODES: Final = {"云雾": Mode.YUNWU, "本地": Mode.LOCAL, "veo3": Mode.KIE} | {mode.value: mode for mode in VIDEO_MODES}
 
 
@@ -29,8 +28,7 @@ class _Wrong(Exception):
 def clean(text: str) -> str:
     """A cell without what no database, workbook or prompt should hold: control and half characters, foreign line ends."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _CONTROL.sub("", text).strip().lstrip("\ufeff").strip()
-    return text.encode("utf-8", "replace").decode()
+    return clean_text(text).strip().lstrip("\ufeff").strip()
 
 
 def read_params(cells: dict[str, str]) -> tuple[dict[str, Any], list[Reason]]:

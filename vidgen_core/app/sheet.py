@@ -15,7 +15,8 @@ def facts_of(t: Text, sheet: Preflight) -> list[str]:
     first = t.n("preflight.tasks", sheet.tasks, shots=t.number(sheet.shots))
     if sheet.pictures or sheet.questions:
         parts = {"takes": sheet.tasks - sheet.pictures, "pictures": sheet.pictures, "questions": sheet.questions}
-        first = t("preflight.parts", shots=t.number(sheet.shots), **{name: t.number(n) for name, n in parts.items()})
+        named = (t.n(f"preflight.part.{name}", n) for name, n in parts.items() if n)
+        first = t.n("preflight.parts", sheet.shots, parts=("、" if t.lang == "zh" else ", ").join(named))
     lines = [first, _price(t, sheet)]
     if sheet.having:
         lines.append(t.n("preflight.having", len(sheet.having)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,8 +23,10 @@ from vidgen_core.store import NewTask, Tx
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks at jobs that are late.
+#: Seconds between two looks at one late job, at most.
 EVERY = 120.0
+#: The same in intervals of polling: who polls often wants late results soon, too.
+INTERVALS: Final = 12
 #: How long after giving up a job is still looked at.
 FOR: Final = timedelta(hours=24)
 #: Jobs looked at in one round, and at once.
@@ -44,11 +47,20 @@ class LateJobs:
     #: Round of the last look by attempt; those that are not in it were not looked at in this run.
     _looked: dict[int, int] = field(default_factory=dict)
     _round: int = 0
+    #: Late jobs when they were last counted.
+    _count: int = 0
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next round: so many that each late job is looked at once within ``EVERY``."""
+        every = min(EVERY, INTERVALS * self.ctx.settings().runner.poll_interval)
+        return every / max(1, math.ceil(self._count / ROUND))
 
     async def look(self) -> AsyncIterator[Held]:
         """Ask after those whose turn it is; the tasks whose result has come in, now ``downloading``."""
         late = await self.ctx.read(self._late)
         self._round += 1
+        self._count = len(late)
         open_ = {attempt.id for _, attempt in late}
         self._looked = {id_: at for id_, at in self._looked.items() if id_ in open_}
         late.sort(key=lambda one: (self._looked.get(one[1].id, 0), one[1].id))

@@ -474,7 +474,7 @@ class Scheduler:
         self._ctx.writer.post(lambda tx: tx.heartbeat.beat(beat))
 
     def _look_for_late(self) -> None:
-        if self._late is None and self._every("late", late.EVERY):
+        if self._late is None and self._every("late", self._late_jobs.pause):
             self._late = asyncio.create_task(self._late_round(), name="late jobs")
 
     async def _look_at_books(self) -> None:

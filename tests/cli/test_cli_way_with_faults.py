@@ -51,8 +51,8 @@ TAKES: Mapping[str, str | None] = {
     "reset-before-accept": "submit_unknown",
     "gateway-after-accept": "submit_unknown",
 }
-#: Bought again within the retries that the settings allow.
-RETRIED = ("[[failed]]", "[[base64-broken]]", "[[content-filter]]")
+#: Bought again within the retries that the settings allow: the provider names an error of its own.
+RETRIED = ("[[failed]]",)
 
 
 @pytest.fixture

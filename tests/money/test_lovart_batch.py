@@ -43,7 +43,7 @@ EXPECTED = {
     "status-missing": DONE,
     "url-late:2": DONE,
     "cancelled": "provider",
-    "completed-without-url": "moderation",
+    "completed-without-url": "provider",
     "stuck": "timeout",
     "link-404:1": DONE,
     "link-expired:1": DONE,

@@ -30,8 +30,9 @@ from vidgen_core.settings import DownloadSettings
 REDIRECTS: Final = 5
 #: Answers of a link that was good once; a fresh one may help.
 EXPIRED: Final = frozenset({401, 403, 404, 410})
-#: Answers to a key that should be there, or should not.
+#: Answers to a key that should not be there, and to one that should.
 _WRONG_KEY: Final = frozenset({400, 401, 403})
+_NO_KEY: Final = frozenset({401})
 #: Queries of presigned links.
 _SIGNED: Final = re.compile(r"[?&](?:x-[a-z]{1,8}-)?(?:signature|credential|sig|token|expires)=", re.IGNORECASE)
 #: Seconds over which the rate of a download is measured.
@@ -67,7 +68,7 @@ async def download(
         try:
             return await _settled(http, url, part, sent, home or "", limits or DownloadSettings())
         except RemoteError as error:
-            if error.params.get("status") not in _WRONG_KEY:
+            if error.params.get("status") not in (_WRONG_KEY if sent else _NO_KEY):
                 raise
             if refused is None or error.code == "link_expired":
                 refused = error
@@ -125,7 +126,7 @@ async def _probed(http: Http, url: str, key: Key | None, home: str) -> bool | No
                 continue
             if response.is_success:
                 return await _looks_like_video(response)
-            if response.status_code in _WRONG_KEY:
+            if response.status_code in (_WRONG_KEY if key else _NO_KEY):
                 raise _WrongKeyError
             return None if response.is_server_error else False
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,3 +123,17 @@ def test_what_is_no_backup_is_refused(locations: Locations, backup: Path, tmp_pa
         with pytest.raises(VidgenError, match="backup_"):
             restore(locations, path, yes)
     assert counts(locations) == before
+
+
+def test_a_home_that_was_copied_before_it_bought_anything_knows_it(locations: Locations, tmp_path: Path) -> None:
+    with Vidgen.open(locations) as app, app.store.write() as tx:
+        project = tx.projects.ensure("ep01")
+        [shot] = tx.shots.add(project.id, [NewShot(number="1.0", prompt="a")])
+        params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
+        tx.tasks.add([NewTask(project.id, shot.id, Mode.YUNWU, "grok-video-3", params)])
+    copy = Locations(Path(shutil.copytree(locations.home, tmp_path / "copy")))
+
+    for home, code in ((locations, None), (copy, "lane_home_copied")):
+        with Vidgen.open(home) as app:
+            doubt = app.runner.doubt()
+            assert (doubt and doubt.code) == code

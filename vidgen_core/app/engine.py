@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -185,6 +186,16 @@ class Engine:
             self._journal.begin(trusted)
         self.wake()
         return aside
+
+    def begin_journal(self) -> None:
+        """Let a home that has bought nothing yet have its journal; one that cannot be written is said before an order."""
+        if self._app.locations.journal.exists():
+            return
+        with self._app.store.read() as tx:
+            bought = records.generation_of(tx)
+        if not bought:
+            with suppress(FileError):
+                self._journal.begin(0)
 
     def doubt(self) -> Doubt | None:
         """Why nothing paid is sent from this database: it may be older than what was bought."""

@@ -87,6 +87,8 @@ class Vidgen:
         where = _create(locations or find_locations())
         opened = cls(where, Store.open(str(where.database)), SettingsFile(where))
         where.make_private()
+        # Before the first task is queued: a copy of the home is known by it.
+        opened.runner.begin_journal()
         return opened
 
     def settings(self) -> Settings:

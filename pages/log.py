@@ -10,6 +10,7 @@ import streamlit as st
 from vidgen_core.app.roles import Role
 from vidgen_core.store import LogFilter
 from vidgen_core.ui import dialogs, log_view, push, sign_in
+from vidgen_core.ui.labels import plain
 from vidgen_core.ui.session import Visit, answered, here, show_told, tell
 
 _LIVE: Final = "log_lines"
@@ -123,7 +124,7 @@ def tools(visit: Visit) -> None:
 @answered
 def ask_clear() -> None:
     t = here().t
-    question = t("log.page.clear_question", project=here().project.name)
+    question = t("log.page.clear_question", project=plain(here().project.name))
     dialogs.ask(t("log.page.clear_title"), dialogs.confirm, question, t("log.page.clear_act"), clear)
 
 

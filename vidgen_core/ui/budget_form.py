@@ -15,7 +15,7 @@ from vidgen_core.locale import Text
 from vidgen_core.models import WRITING, Mode, Money
 from vidgen_core.money import CREDITS, PRICES_AS_OF, Price, project_limit
 from vidgen_core.settings import WRITING_UNITS
-from vidgen_core.ui.labels import mode_label
+from vidgen_core.ui.labels import mode_label, plain
 from vidgen_core.ui.session import Visit, answered, here, keep, sentence, tell
 from vidgen_core.ui.settings_form import Form
 
@@ -67,7 +67,11 @@ def _project(visit: Visit) -> None:
         limit = project_limit(tx, visit.project.id)
     with st.container(horizontal=True, vertical_alignment="bottom", key="form_budget_project"):
         st.number_input(
-            t("settings.project_limit", project=visit.project.name, currency=visit.app.settings().budget.currency),
+            t(
+                "settings.project_limit",
+                project=plain(visit.project.name),
+                currency=visit.app.settings().budget.currency,
+            ),
             value=float(limit),
             min_value=0.0,
             step=10.0,

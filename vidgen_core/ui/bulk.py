@@ -16,6 +16,7 @@ from vidgen_core.models import LIVE, Task, TaskStatus
 from vidgen_core.store import TaskFilter
 from vidgen_core.ui import dialogs, preflight, tables
 from vidgen_core.ui.bulk_work import carry_out, in_batches
+from vidgen_core.ui.labels import plain
 from vidgen_core.ui.session import answered, here, keep, tell
 from vidgen_core.ui.task_filter import Query
 
@@ -220,7 +221,7 @@ def _give_up(ids: list[int]) -> None:
 def ask_clear() -> None:
     visit = here()
     total = sum(visit.app.tasks.counts(visit.project.id).values())
-    question = visit.t.n("tasks.clear_question", total, project=visit.project.name)
+    question = visit.t.n("tasks.clear_question", total, project=plain(visit.project.name))
     dialogs.ask(visit.t("tasks.clear_title"), dialogs.confirm, question, visit.t("tasks.clear_act"), _clear)
 
 

@@ -151,7 +151,7 @@ def _shot_menu(visit: Visit, view: ShotView) -> None:
         t("shots.more"),
         list(acts),
         key=key,
-        help=t("shots.menu_of", shot=shot.number),
+        help=t("shots.menu_of", shot=plain(shot.number)),
         type="tertiary",
         format_func=lambda name: t(f"shots.menu.{name}", price=one),
         on_click=_chosen_act,

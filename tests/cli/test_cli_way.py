@@ -109,10 +109,14 @@ def test_what_a_way_lacks_is_said_and_something_paid_is_asked_about(
     vidgen("script", script(tmp_path, "灯灭了。"))
     assert "1 shot has no picture" in " ".join(vidgen("way").out.split())
     monkeypatch.setenv("VIDGEN_MODE", "yunwu")
+    monkeypatch.setenv("VIDGEN_GATE__ASK_ABOVE", "0")
 
+    keyless = vidgen("go")
+    monkeypatch.setenv("VIDGEN_PROVIDERS__YUNWU__KEYS", '[{"name": "main", "secret": "sk-test-x4KR"}]')
     said = vidgen("go")
 
-    assert said.status == 2
+    assert (keyless.status, said.status) == (2, 2)
+    assert "Enter a key" in keyless.err
     assert "--yes" in said.err
     assert vidgen("way", "--json").json["walking"] is False
     assert vidgen("go", "--stop").status == 0

@@ -74,7 +74,7 @@ LOOKS: Final[dict[str, frozenset[str]]] = {
     ),
     "budget": frozenset({"standing", "prices", "table", "spend", "balances", "differences"}),
     "pictures": frozenset(
-        {"of_shot", "get", "missing", "references", "wording", "estimate", "estimate_for", "preflight"}
+        {"look_at", "of_shot", "get", "missing", "references", "wording", "estimate", "estimate_for", "preflight"}
     ),
     "results": frozenset({"get", "takes_of", "chosen", "file", "poster"}),
     "imports": frozenset(),

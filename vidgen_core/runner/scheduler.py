@@ -11,7 +11,7 @@ import platform
 from datetime import datetime, timedelta
 from typing import Any
 
-from vidgen_core.errors import FileError, Superseded
+from vidgen_core.errors import FileError, StoreError, Superseded
 from vidgen_core.keys import Lease
 from vidgen_core.models import AttemptState, Heartbeat, LogLevel, Mode, Task, TaskStatus
 from vidgen_core.providers.base import Key
@@ -116,7 +116,11 @@ class Scheduler:
     async def _recover(self) -> None:
         """Take up every task where the last run left it."""
         await self._read_journal()
-        await self._ctx.writer.do(self._be_sane)
+        try:
+            await self._ctx.writer.do(self._be_sane)
+        except (StoreError, FileError):
+            # What was left is followed all the same.
+            logger.exception("times that lie far ahead could not be mended")
         held, ghosts = await self._ctx.read(self._left_over)
         for one in held:
             # This process holds the lock of the home, so whoever carried it is dead.

@@ -15,6 +15,11 @@ from typing import Final
 JUMP: Final = 5.0
 
 
+def utc_now() -> datetime:
+    """The clock on the wall, aware, in UTC."""
+    return datetime.now(UTC)
+
+
 class Clock:
     """The one seam to time; tests and simulations bring their own ``wall`` and ``monotonic``."""
 
@@ -23,7 +28,7 @@ class Clock:
 
     def wall(self) -> datetime:
         """The clock on the wall, aware, in UTC."""
-        return datetime.now(UTC)
+        return utc_now()
 
     def monotonic(self) -> float:
         """Seconds that only ever grow."""

@@ -66,7 +66,8 @@ async def send(held: Held, ctx: Context, key: Key | None) -> Next | None:
     except Exception as error:  # noqa: BLE001 — nothing paid has left, so every error is safe to judge here
         return await refused(held, ctx, error)
     await _wait_for_turn(held, ctx, key)
-    begun = time.monotonic(), ctx.clock()
+    # The wall as well: while a machine sleeps, the monotonic clock may stand still.
+    begun = time.monotonic(), ctx.clock.wall()
     generation = 0 if provider.repeatable_submit else ctx.journal.advance()
     if not await _intend(held, ctx, prepared, generation):
         return None
@@ -76,7 +77,7 @@ async def send(held: Held, ctx: Context, key: Key | None) -> Next | None:
         until = ctx.clock() + timedelta(seconds=JOURNAL_WAIT)
         ctx.lanes.hold(provider.mode, "lane_journal_unwritable", until=until, path=str(ctx.journal.path))
         return await _requeue(held, ctx, _not_sent("journal_unwritable", cause=error.code), 0.0)
-    stalled = max(time.monotonic() - begun[0], (ctx.clock() - begun[1]).total_seconds())
+    stalled = max(time.monotonic() - begun[0], (ctx.clock.wall() - begun[1]).total_seconds())
     if stalled > ctx.takeover_seconds / 2:
         # The machine stood still: somebody else may think by now that this carrier is dead.
         return await _requeue(held, ctx, _not_sent("submit_stalled", seconds=round(stalled)), 0.0)

@@ -15,7 +15,7 @@ from vidgen_core.models import Mode
 
 #: Verbs that are the owners' on purpose.
 RULES = {
-    "runner": {"start", "stop", "stop_soon", "stop_at_once"},
+    "runner": {"begin_journal", "doubt", "start", "stop", "stop_soon", "stop_at_once"},
     "watching": {"start", "stop"},
     "checks": {"keys"},
     "budget": {"limit_project", "go_on", "set_prices", "refresh_prices", "refresh_soon"},
@@ -24,7 +24,7 @@ RULES = {
     "disputes": {"write"},
     "notices": {"test", "start", "stop"},
     "way": {"start", "stop", "note"},
-    "desk": {"start", "stop", "stop_soon", "stop_at_once", "close", "settings", "open_chat", "ask", "test"},
+    "desk": {"start", "stop", "stop_soon", "stop_at_once", "close", "settings", "open_chat", "ask", "test", "used"},
     "cleanup": {"plan", "carry_out", "backup"},
     "settings_file": {"change", "write_default"},
     "store": {"open", "backup", "checkpoint", "close"},

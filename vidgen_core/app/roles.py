@@ -79,7 +79,7 @@ LOOKS: Final[dict[str, frozenset[str]]] = {
     "results": frozenset({"get", "takes_of", "chosen", "file", "poster"}),
     "imports": frozenset(),
     "watching": frozenset({"get", "state", "is_alive"}),
-    "runner": frozenset({"status", "is_here", "is_held", "problem", "wait_until_working", "wake"}),
+    "runner": frozenset({"status", "is_here", "is_held", "problem", "wait_until_working", "wake", "doubt"}),
     "checks": frozenset({"connection", "doctor"}),
     "log": frozenset({"page", "after", "export"}),
     "figures": frozenset({"of", "csv"}),

@@ -130,6 +130,12 @@ def test_the_same_clip_can_be_another_file_for_each_job(wire: Wire, link_of: Cal
     assert packets(one) == packets(other)
 
 
+def test_no_two_jobs_have_the_same_video(wire: Wire, link_of: Callable[[str], str]) -> None:
+    films = [wire.fetch(link_of(prompt)).content for prompt in ("one",) * 8]
+    assert len({b"".join(packets(film)) for film in films}) == 8
+    assert {decode(film)[2] for film in films} == {1.0}
+
+
 def packets(data: bytes) -> list[bytes]:
     with av.open(io.BytesIO(data)) as container:
         return [bytes(packet) for packet in container.demux(video=0)]

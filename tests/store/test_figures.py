@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from older_database import without_newest
+from older_database import older
 from sqlalchemy import create_engine
 from store_contract import (
     CANCELLED,
@@ -233,25 +232,7 @@ def test_a_database_of_before_gets_its_figures_when_it_is_opened(store: Store, t
             pass
         kept = rows(tx)
     old = tmp_path / "old.db"
-    store.backup(old)
-    with sqlite3.connect(old, isolation_level=None) as connection:
-        for name in [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]:
-            connection.execute(f"DROP TRIGGER {name}")
-        for table in (
-            "figures_ends",
-            "figures_attempts",
-            "figures_times",
-            "figures_hours",
-            "batches",
-            "shot_counts",
-            "sessions",
-        ):
-            connection.execute(f"DROP TABLE {table}")
-        connection.execute("ALTER TABLE tasks DROP COLUMN queued_at")
-        connection.execute("ALTER TABLE attempts DROP COLUMN confirmed_at")
-        without_newest(connection)
-        connection.execute("UPDATE alembic_version SET version_num = ?", (migration.down_revision,))
-    connection.close()
+    older(store, old, migration.down_revision)
     engine = create_engine(f"sqlite:///{old}")
     with engine.connect() as opened:
         assert not migrations.is_current(opened)

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from random import Random
 
-from older_database import without_newest
+from older_database import older
 
 from vidgen_core.models import GenerationParams, Mode, Output, TaskStatus
 from vidgen_core.store import NewShot, NewTake, NewTask, ShotFilter, Store, Tx
@@ -108,14 +108,7 @@ def test_a_database_of_before_is_counted_when_it_is_opened(store: Store, tmp_pat
         tx.shots.add(project, [NewShot(prompt="rain"), NewShot(prompt="")])
         done(tx, project, tx.shots.ids(project, ShotFilter())[0])
     old = tmp_path / "old.db"
-    store.backup(old)
-    with sqlite3.connect(old, isolation_level=None) as connection:
-        for name in ("shot_added", "shot_changed", "shot_removed"):
-            connection.execute(f"DROP TRIGGER {name}")
-        connection.execute("DROP TABLE shot_counts")
-        without_newest(connection)
-        connection.execute("UPDATE alembic_version SET version_num = 'writing_money'")
-    connection.close()
+    older(store, old, "writing_money")
 
     again = Store.open(old)
     assert kept(again, project) == counted_anew(old, project) == kept(store, project)

@@ -7,7 +7,7 @@ import sqlite3
 from decimal import Decimal
 from pathlib import Path
 
-from older_database import without_newest
+from older_database import older
 from store_contract import film, yuan
 
 from vidgen_core.errors import ErrorKind
@@ -73,15 +73,10 @@ def test_a_database_of_before_gets_its_sums_when_it_is_opened(store: Store, tmp_
         kept = sums(tx)
     assert all(kept.values())
     old = tmp_path / "old.db"
-    store.backup(old)
+    older(store, old, "consent")
     with sqlite3.connect(old, isolation_level=None) as connection:
-        for name in ("call_added", "call_ended"):
-            connection.execute(f"DROP TRIGGER {name}")
         for table in TABLES:
             connection.execute(f"DELETE FROM {table}")  # noqa: S608
-        without_newest(connection)
-        connection.execute("DROP TABLE shot_counts")
-        connection.execute("UPDATE alembic_version SET version_num = 'consent'")
     connection.close()
 
     again = Store.open(old)

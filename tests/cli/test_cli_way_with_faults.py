@@ -136,7 +136,7 @@ def test_the_whole_way_ends_under_all_faults_and_nothing_is_bought_twice(
         for n, (shot, fault) in enumerate(zip(shots, faults, strict=True))
     }
     story.types("picture_prompt", words)
-    assert len(story("pictures", "--missing")["queued"]) == 12
+    assert len(story("pictures", "--missing", "--yes")["queued"]) == 12
     story.runs({shot: PICTURES.get(fault) for shot, fault in zip(numbers, faults, strict=True)})
     in_doubt = numbers[faults.index("gateway-after-accept")]
     refused = story("retry", f"{in_doubt}-p1", status=1)["refused"]
@@ -163,7 +163,7 @@ def test_the_whole_way_ends_under_all_faults_and_nothing_is_bought_twice(
         for n, (shot, fault) in enumerate(zip(shots, faults, strict=True))
     }
     story.types("prompt", words)
-    assert len(story("generate", "--all", "--takes", "1")["queued"]) == 12
+    assert len(story("generate", "--all", "--takes", "1", "--yes")["queued"]) == 12
     story.runs({shot: TAKES.get(fault) for shot, fault in zip(numbers, faults, strict=True)})
     late, in_doubt = (numbers[faults.index(fault)] for fault in ("slow:6", "reset-before-accept"))
     assert story("retry", f"{in_doubt}-v1", status=1)["refused"][0]["code"] == "may_be_paid_twice"

@@ -144,7 +144,7 @@ def test_each_fault_ends_in_its_class(mode: Mode, locations: Locations, monkeypa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", [Mode.YUNWU, Mode.KIE])
+@pytest.mark.parametrize("mode", [Mode.YUNWU, pytest.param(Mode.KIE, marks=pytest.mark.extended)])
 def test_what_services_do_in_the_field_is_bought_once_and_counted_right(
     mode: Mode, locations: Locations, monkeypatch: pytest.MonkeyPatch
 ) -> None:

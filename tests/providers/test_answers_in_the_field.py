@@ -143,7 +143,7 @@ CLEAR: list[tuple[Any, set[ErrorKind]]] = [
 ]
 
 
-@pytest.mark.parametrize(("body", "kinds"), CLEAR, ids=str)
+@pytest.mark.parametrize(("body", "kinds"), CLEAR, ids=lambda one: str(sorted(one) if isinstance(one, set) else one))
 @pytest.mark.parametrize("name", ["yunwu", "kie", "lovart", "chat", "images"])
 async def test_a_machine_code_after_a_good_status_refuses_in_clear(providers, world, name, body, kinds) -> None:
     if name in ("chat", "images") and "error" not in body:

@@ -144,7 +144,7 @@ def test_a_maker_s_click_counts_while_they_may_be_here(locked: Studio, maker: st
         wait_until(lambda: locked.vidgen.runner.status(None).paused == "user")
 
 
-def test_an_open_tab_of_a_maker_without_a_way_in_goes_to_the_door(
+def test_an_open_tab_of_a_maker_without_a_way_in_goes_to_the_sign_in_page(
     locked: Studio, maker: str, visitor: Visitors
 ) -> None:
     page, project = visitor(), locked.project("tab", 1)

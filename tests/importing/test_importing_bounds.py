@@ -112,7 +112,7 @@ def blank_xml() -> bytes:
     return workbook({SHEET: repeated(f"<worksheet {NS}>", " " * 1000, 150_000, "</worksheet>")})
 
 
-def laughing() -> bytes:
+def nested_entities() -> bytes:
     entities = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
     text = f'<!DOCTYPE l [<!ENTITY l0 "lol">{entities}]><sst {NS}><si><t>&l9;</t></si></sst>'
     return workbook({STRINGS: iter([text.encode()])})
@@ -146,7 +146,7 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "nesting": (nested, "list_too_deep"),
     "zeros": (zeros, "list_too_large"),
     "blanks": (blank_xml, "list_too_large"),
-    "entities": (laughing, "xlsx_broken"),
+    "entities": (nested_entities, "xlsx_broken"),
     "files of the server": (reading_the_server, "xlsx_broken"),
     "a sheet called a picture": (a_sheet_called_a_picture, "list_too_many_cells"),
 }

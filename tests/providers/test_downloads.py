@@ -342,10 +342,10 @@ async def test_breaking_off_keeps_what_came(http, part) -> None:
 async def test_a_size_above_the_cap_is_refused_before_its_bytes_come(http, part) -> None:
     declared = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 10995116277760\r\n\r\n"
 
-    async def boasting(_request: Request, writer: asyncio.StreamWriter) -> None:
+    async def declaring(_request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(declared)
 
-    async with plain_server(boasting) as server:
+    async with plain_server(declaring) as server:
         with pytest.raises(RemoteError) as caught:
             await download(http, server.url, part, home=server.url)
     assert (caught.value.code, caught.value.kind) == ("download_too_large", ErrorKind.FILE)

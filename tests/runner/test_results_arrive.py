@@ -1,4 +1,4 @@
-"""A real runner over a real gateway: what is done and paid for comes home, wherever the answer has it."""
+"""A real runner over a real gateway: what is done and paid for becomes a take, wherever the answer has it."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def relay(bench: Bench, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Be
         {"id": "job-1", "object": "video", "status": "completed", "progress": 100},
     ],
 )
-def test_a_paid_video_comes_home(relay: Bench, gateway: Gateway, shape: dict[str, Any]) -> None:
+def test_a_paid_video_becomes_a_take(relay: Bench, gateway: Gateway, shape: dict[str, Any]) -> None:
     gateway.poll = json.loads(json.dumps(shape).replace("HOST", gateway.url.partition("//")[2]))
     gateway.needs_key = True
     [task] = relay.queue()
@@ -120,7 +120,7 @@ def test_a_paid_video_comes_home(relay: Bench, gateway: Gateway, shape: dict[str
     assert all(key and key.startswith("Bearer sk-") for _, key in gateway.files)
 
 
-def test_a_packed_video_comes_home(relay: Bench, gateway: Gateway) -> None:
+def test_a_packed_video_becomes_a_take(relay: Bench, gateway: Gateway) -> None:
     gateway.poll, gateway.packed = {"status": "completed", "video_url": "/v.mp4"}, True
     [task] = relay.queue()
     relay.start()

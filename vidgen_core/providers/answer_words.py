@@ -131,7 +131,7 @@ _NOT: Final = re.compile(
     r"[ ]{0,2}(?:an?|any|the|a|due to|caused by|because of|related to|really|由于|因为)?[ ]{0,2}(?:an?|any|the)?[ ]{0,2}$",
     re.IGNORECASE,
 )
-#: Clocks, not wishes: taken out before blame is looked for.
+#: These speak of waiting, not of what was sent: taken out before a text is searched for blame.
 _CLOCKS: Final = _any(
     r"(?:deadline|time limit|capacity|rate limit|timeout|queue) (?:\w{1,8} )?exceeded", r"exceed\w{0,3} (?:the |its |our )?(?:\w{1,12} )?(?:time ?limit|deadline|timeout|capacity|waiting time)",
     "超过.{0,10}(?:时间|秒|分钟|小时|时限)", "please try again (?:later)?", "should be (?:back|fixed|resolved)\\w{0,8}", "no action (?:is )?required",

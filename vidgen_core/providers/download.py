@@ -193,7 +193,7 @@ def _headers(received: int, known: Mapping[str, str]) -> dict[str, str]:
 async def _open(
     http: Http, url: str, method: str, headers: Mapping[str, str], key: Key | None, home: str
 ) -> AsyncGenerator[httpx.Response]:
-    """Follow redirects by hand, so that the key stays at home and no step leads into a network of its own."""
+    """Follow redirects by hand, so that the key goes to its own API only and no redirect leads into a private network."""
     rules, own = Rules(home=home), _origin(home)
     for _ in range(REDIRECTS + 1):
         origin = _checked_origin(url)

@@ -21,7 +21,7 @@ def utc_now() -> datetime:
 
 
 class Clock:
-    """The one seam to time; tests and simulations bring their own ``wall`` and ``monotonic``."""
+    """The runner's only source of time; tests and simulations bring their own ``wall`` and ``monotonic``."""
 
     def __init__(self) -> None:
         self._offset = self.wall().timestamp() - self.monotonic()

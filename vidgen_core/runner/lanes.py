@@ -69,9 +69,9 @@ class Lanes:
                     self._same.pop(mode, None)
                     self._words.pop(mode, None)
             elif mode not in self._holds:
-                self._holds[mode] = self._sane(Hold.model_validate(kept))
+                self._holds[mode] = self._mend_time(Hold.model_validate(kept))
 
-    def _sane(self, hold: Hold) -> Hold:
+    def _mend_time(self, hold: Hold) -> Hold:
         """A hold that reaches further than any of ours was written down under another time; a day's limit may."""
         latest = self._clock() + timedelta(seconds=LONGEST_BEFORE_SUBMIT)
         if hold.until is None or hold.until <= latest or hold.code == DAY_LIMIT:

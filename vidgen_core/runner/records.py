@@ -339,7 +339,7 @@ def fail(
 
 
 def complete(tx: Tx, held: Held, file: str) -> None:
-    """Downloading -> completed: what was bought has come home.
+    """Downloading -> completed: its file is saved.
 
     :raises Superseded:
     """

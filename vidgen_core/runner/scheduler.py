@@ -117,20 +117,20 @@ class Scheduler:
         """Take up every task where the last run left it."""
         await self._read_journal()
         try:
-            await self._ctx.writer.do(self._be_sane)
+            await self._ctx.writer.do(self._mend_times)
         except (StoreError, FileError):
             # What was left is followed all the same.
             logger.exception("times that lie far ahead could not be mended")
-        held, ghosts = await self._ctx.read(self._left_over)
+        held, unknown = await self._ctx.read(self._left_over)
         for one in held:
             # This process holds the lock of the home, so whoever carried it is dead.
             one.inherited = True
             self._hold(one, Lane.LOCAL if one.task.status is TaskStatus.DOWNLOADING else Lane.REMOTE, 0.0)
-        for attempt_id, task_id, mode, since in ghosts:
-            self._slots.haunt(attempt_id, task_id, mode, since)
+        for attempt_id, task_id, mode, since in unknown:
+            self._slots.count_unknown(attempt_id, task_id, mode, since)
         self._ctx.writer.post(lambda tx: tx.log.add(LogLevel.INFO, "runner_started", held=len(held), pid=os.getpid()))
 
-    def _be_sane(self, tx: Tx) -> None:
+    def _mend_times(self, tx: Tx) -> None:
         """Nothing waits for a time that was written down while the clock was wrong."""
         now = self._ctx.clock()
         tx.tasks.bring_due_forward(now + timedelta(seconds=LONGEST_BEFORE_SUBMIT))
@@ -176,16 +176,16 @@ class Scheduler:
         self._ctx.lanes.load(tx)
         held = [self._held_of(tx, task) for task in tx.tasks.held()]
         known = {one.task.id for one in held}
-        ghosts: list[tuple[int, int, Mode, datetime]] = []
+        unknown: list[tuple[int, int, Mode, datetime]] = []
         for mode, provider in self._ctx.providers.items():
             if provider.repeatable_submit:
                 continue
-            ghosts.extend(
+            unknown.extend(
                 (attempt.id, attempt.task_id, mode, attempt.intent_at or attempt.created_at)
                 for attempt in tx.attempts.open(mode)
                 if attempt.state is AttemptState.UNKNOWN and attempt.task_id not in known
             )
-        return held, ghosts
+        return held, unknown
 
     def _held_of(self, tx: Tx, task: Task) -> Held:
         return Held(task, tx.attempts.get(task.attempt_id) if task.attempt_id is not None else None)
@@ -215,7 +215,7 @@ class Scheduler:
             if hold is not None and self._ctx.lanes.hold_of(mode) is None and mode in self._ctx.keys:
                 # A person said "go on": every key gets another chance.
                 self._ctx.keys[mode].renew()
-        self._slots.lay_ghosts(tx)
+        self._slots.forget_resolved(tx)
         strangers = [task for task in tx.tasks.held() if task.id not in self._held]
         wishes = [task for task in tx.tasks.wishes() if task.id in self._held]
         return [self._held_of(tx, task) for task in strangers + wishes], self._asked_for(tx)

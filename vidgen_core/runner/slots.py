@@ -27,7 +27,7 @@ class Slots:
     modes: dict[int, Mode] = field(default_factory=dict)
     keys: dict[int, str] = field(default_factory=dict)
     #: Attempt id of a lost answer -> its provider, its task and when it stops to count.
-    ghosts: dict[int, tuple[Mode, int, datetime]] = field(default_factory=dict)
+    unknown: dict[int, tuple[Mode, int, datetime]] = field(default_factory=dict)
 
     def put(self, held: Held, lane: Lane) -> None:
         """A task stands in ``lane`` from now on."""
@@ -44,32 +44,32 @@ class Slots:
         self.lanes.pop(task.id, None)
         lost = attempt is not None and attempt.state is AttemptState.UNKNOWN and task.status is TaskStatus.FAILED
         if lost and attempt is not None:
-            self.haunt(attempt.id, task.id, task.provider, attempt.intent_at or self.ctx.clock())
+            self.count_unknown(attempt.id, task.id, task.provider, attempt.intent_at or self.ctx.clock())
 
-    def haunt(self, attempt_id: int, task_id: int, mode: Mode, since: datetime) -> None:
+    def count_unknown(self, attempt_id: int, task_id: int, mode: Mode, since: datetime) -> None:
         """Count a lost answer as in flight for the longest time such a job can take."""
         longest = min(self.ctx.providers[mode].longest_job, self.ctx.settings().runner.max_wait)
-        self.ghosts[attempt_id] = (mode, task_id, since + timedelta(seconds=longest))
+        self.unknown[attempt_id] = (mode, task_id, since + timedelta(seconds=longest))
 
     def shift(self, by: timedelta) -> None:
         """The clock was set."""
-        self.ghosts = {id_: (mode, task_id, until + by) for id_, (mode, task_id, until) in self.ghosts.items()}
+        self.unknown = {id_: (mode, task_id, until + by) for id_, (mode, task_id, until) in self.unknown.items()}
 
-    def lay_ghosts(self, tx: Tx) -> None:
+    def forget_resolved(self, tx: Tx) -> None:
         """Forget lost answers that a person has resolved."""
-        for attempt_id, (_, task_id, _) in list(self.ghosts.items()):
+        for attempt_id, (_, task_id, _) in list(self.unknown.items()):
             tasks = tx.tasks.many([task_id])
             if not tasks or tasks[0].status is not TaskStatus.FAILED or tasks[0].attempt_id != attempt_id:
-                del self.ghosts[attempt_id]
+                del self.unknown[attempt_id]
 
     def free(self, mode: Mode) -> int:
         """Slots left under the cap as the settings have it now."""
         now = self.ctx.clock()
-        self.ghosts = {key: ghost for key, ghost in self.ghosts.items() if ghost[2] > now}
+        self.unknown = {key: one for key, one in self.unknown.items() if one[2] > now}
         busy = sum(1 for task_id, lane in self.lanes.items() if lane is Lane.REMOTE and self.modes[task_id] is mode)
-        haunted = sum(1 for ghost_mode, _, _ in self.ghosts.values() if ghost_mode is mode)
+        lost = sum(1 for other, _, _ in self.unknown.values() if other is mode)
         cap = self.ctx.settings().max_concurrent(mode)
-        return min(cap, self.ctx.providers[mode].at_once or cap) - busy - haunted
+        return min(cap, self.ctx.providers[mode].at_once or cap) - busy - lost
 
     def lease(self, mode: Mode) -> Lease | None:
         """A key for the next task of ``mode``; None holds the lane and says why."""

@@ -72,7 +72,7 @@ async def send(held: Held, ctx: Context, key: Key | None) -> Next | None:
     if not await _intend(held, ctx, prepared, generation):
         return None
     try:
-        await _move_on(held, ctx, generation)
+        await _write_order(held, ctx, generation)
     except FileError as error:
         until = ctx.clock() + timedelta(seconds=JOURNAL_WAIT)
         ctx.lanes.hold(provider.mode, "lane_journal_unwritable", until=until, path=str(ctx.journal.path))
@@ -100,10 +100,10 @@ async def send(held: Held, ctx: Context, key: Key | None) -> Next | None:
     return Next(_first_look(held, ctx), Lane.REMOTE)
 
 
-async def _move_on(held: Held, ctx: Context, generation: int) -> None:
-    """Let the home know that it has bought, before it has.
+async def _write_order(held: Held, ctx: Context, generation: int) -> None:
+    """Write the order and its generation to the journal before the order is sent.
 
-    :raises FileError: that cannot be written down
+    :raises FileError: the journal cannot be written
     """
     attempt = held.attempt
     if generation and attempt is not None:

@@ -37,7 +37,7 @@ class Callers:
 
 
 def caller_of(connection: HTTPConnection) -> str:
-    """What stands for one visitor in a count of tries: an address, or the network that an IPv6 address is at home in."""
+    """What stands for one visitor in a count of tries: an address, or the network of an IPv6 address."""
     host = connection.client.host if connection.client else "?"
     try:
         address = ipaddress.ip_address(host)

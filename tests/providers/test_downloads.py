@@ -20,7 +20,7 @@ from provider_world import GOOD, make_key
 from vidgen_core.errors import ErrorKind, FileError, RemoteError
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.addresses import is_private
-from vidgen_core.providers.download import download
+from vidgen_core.providers.download import download, is_video
 from vidgen_core.providers.http import Http, Patience, Verb
 from vidgen_core.settings import DownloadSettings
 
@@ -276,6 +276,25 @@ async def test_going_round_in_circles_ends(fetch) -> None:
             await fetch(server.url)
         assert len(server.requests) == 6
     assert caught.value.code == "link_refused"
+
+
+@pytest.mark.parametrize("status", ["300 Multiple Choices", "302 Found", "304 Not Modified", "305 Use Proxy", "399 Odd"])
+async def test_a_redirect_that_leads_nowhere_is_a_download_that_failed(http, fetch, status) -> None:
+    async with plain_server(Files(first=[reply(b"", status)] * 8)) as server:
+        with pytest.raises(RemoteError) as caught:
+            await fetch(server.url)
+        assert await is_video(http, server.url, home=server.url) is False
+    assert caught.value.code == "download_failed"
+
+
+@pytest.mark.parametrize("to", ["http://[::1/v.mp4", "http://[v1.x]/v.mp4", "http://a:b/", "//[", "http://\\x/"])
+async def test_a_redirect_to_what_is_no_address_is_not_followed(http, fetch, to) -> None:
+    async with plain_server(Files(first=[moved(to)] * 4)) as server:
+        with pytest.raises(RemoteError) as caught:
+            await fetch(server.url)
+        assert not await is_video(http, server.url, home=server.url)
+    # The client refuses some before we look.
+    assert caught.value.code in ("link_refused", "connection_lost")
 
 
 @pytest.mark.parametrize("link", ["file:///etc/passwd", "ftp://example.com/v.mp4", "//nothing", ""])

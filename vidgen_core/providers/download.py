@@ -201,13 +201,21 @@ async def _open(
         key = key if origin == own else None
         try:
             async with http.stream(Verb.DOWNLOAD, method, url, key=key, headers=headers, rules=rules) as response:
-                if not response.is_redirect:
+                if not response.has_redirect_location:
                     yield response
                     return
-                url = urljoin(url, response.headers["location"])
+                url = _joined(url, response.headers["location"])
         except AddressRefused as error:
             raise RemoteError("link_refused", kind=ErrorKind.FILE, why="private", host=error.host) from None
     raise RemoteError("link_refused", kind=ErrorKind.FILE, why="redirects", host=_host(url))
+
+
+def _joined(url: str, location: str) -> str:
+    """Where a redirect leads to; what cannot be made out is refused as it stands."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return location
 
 
 def _parsed(url: str) -> httpx.URL | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from doubles import RUNNING, done, wait_until
@@ -12,6 +13,7 @@ from vidgen_core.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.keys import LONGEST_ASKED
 from vidgen_core.models import AttemptState, TaskStatus
 from vidgen_core.runner.clock import JUMP, Clock
+from vidgen_core.store import Journal
 
 COMPLETED, FAILED, QUEUED = TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.QUEUED
 HOURS, DAY = 7200.0, 86400.0
@@ -76,6 +78,28 @@ def test_a_clock_that_is_kept_right_little_by_little_has_not_jumped() -> None:
         assert clock.jump() == 0.0
         clock.follow()
     assert clock() == clock.wall()
+
+
+def test_an_order_that_stood_still_before_it_left_is_queued_again(
+    bench: Bench, clock: WallClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, slept = Journal.order, []
+
+    def sleeping(self: Journal, *facts: Any, **more: Any) -> None:
+        if not slept:
+            # The machine sleeps after the intent: of its clocks only the wall goes on.
+            slept.append(bench.provider.sent.copy())
+            clock.ahead += HOURS
+        plain(self, *facts, **more)
+
+    monkeypatch.setattr(Journal, "order", sleeping)
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+    assert slept == [[]]
+    assert [one.state for one in bench.attempts(task)] == [AttemptState.REFUSED, AttemptState.SUCCEEDED]
+    assert len(bench.provider.sent) == 1
 
 
 @pytest.mark.parametrize("by", [HOURS, DAY, -HOURS, -DAY])

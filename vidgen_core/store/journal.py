@@ -5,8 +5,8 @@
     notes        answers to paid requests that could not be written to the database yet; the next start reads them
 
 One record a line, each with its checksum, durable when ``append`` returns. The file is longer than its content: the rest is
-room that the disk has given already, so that a few hundred records can be written when it is full. A last line that was torn
-by a crash is cut; anything else that cannot be read is damage, and said.
+room that the disk has given already, so that answers can be written when it is full: orders leave ``RESERVE`` free. A last
+line that was torn by a crash is cut; anything else that cannot be read is damage, and said.
 """
 
 from __future__ import annotations

@@ -60,8 +60,6 @@ EXPECTED = {
     "empty-after-accept": "submit_unknown",
     "no-task-id": "submit_unknown",
 }
-#: These end without a video and may be made again.
-MADE_AGAIN = {"only-words", "cancelled"}
 
 
 @pytest.fixture(autouse=True)
@@ -114,8 +112,9 @@ def test_each_fault_ends_in_its_class(locations: Locations, monkeypatch: pytest.
     assert {fault: ending(task) for fault, task in zip(EXPECTED, ended, strict=True)} == EXPECTED
     assert all(probe(Path(task.file)).seconds > 0 for task in ended if task.file)
     bought = {fault: stats["accepted"].get(prompt, 0) for fault, prompt in zip(EXPECTED, prompts, strict=True)}
-    assert all(count <= 1 for fault, count in bought.items() if fault not in MADE_AGAIN), bought
-    assert all(bought[fault] == 3 for fault in MADE_AGAIN), bought
+    # Words instead of a video and a stop without a reason may cost credits each time: nobody knows them to be passing.
+    assert max(bought.values()) == 1, bought
+    assert (bought["only-words"], bought["cancelled"]) == (1, 1)
     assert stats["wrong_key_polls"] == 0
     assert stats["downloads_with_authorization"] == 0
 

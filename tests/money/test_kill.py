@@ -49,9 +49,9 @@ def test_nothing_is_bought_twice_lost_or_shown_half(mode: Mode) -> None:
 
 
 def moments() -> list[object]:
-    """Every moment at each provider; the quick ones at KIE in each run of the tests, the others in the whole suite."""
+    """Every moment at each provider; a quick one in each run of the tests, the others in the whole suite."""
     kills = benchmark()
-    often = {("answered", Mode.KIE), ("commit-after", Mode.KIE)}
+    often = {("commit-after", Mode.KIE)}
     return [
         pytest.param(moment, mode, marks=() if (moment, mode) in often else pytest.mark.extended)
         for moment in kills.MOMENTS

@@ -100,6 +100,25 @@ def merged_everywhere() -> bytes:
     return workbook({SHEET: repeated(head, '<mergeCell ref="A1:XFD1048576"/>', 300_000, "</mergeCells></worksheet>")})
 
 
+def one_long_name() -> bytes:
+    # Takes a minute to be taken to pieces, and less than a kilobyte.
+    head = f'<workbook {NS}><definedNames><definedName name="_xlnm.Print_Area" localSheetId="0">'
+    return workbook(
+        {"xl/workbook.xml": repeated(head, "$A$1:", 30_000, "<x/></definedName></definedNames></workbook>")}
+    )
+
+
+def many_long_names() -> bytes:
+    name = f'<definedName name="_xlnm.Print_Titles" localSheetId="0">{"$" * 8000}</definedName>'
+    head = f"<workbook {NS}><definedNames>"
+    return workbook({"xl/workbook.xml": repeated(head, name, 1000, "</definedNames></workbook>")})
+
+
+def one_list_of_many_ranges() -> bytes:
+    head = f'<worksheet {NS}><sheetData>{HEADER}</sheetData><conditionalFormatting sqref="'
+    return workbook({SHEET: repeated(head, "A1:B2 ", 3_000_000, '"/></worksheet>')})
+
+
 def nested() -> bytes:
     return workbook({SHEET: iter([f"<worksheet {NS}>".encode(), b"<x>" * 100_000])})
 
@@ -143,6 +162,9 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "sheets": (many_sheets, "list_too_many_parts"),
     "styles": (huge_styles, "list_too_many_formats"),
     "merged ranges": (merged_everywhere, "list_too_many_formats"),
+    "a long name": (one_long_name, "list_formulas_long"),
+    "long names": (many_long_names, "list_formulas_long"),
+    "a list of ranges": (one_list_of_many_ranges, "list_too_many_formats"),
     "nesting": (nested, "list_too_deep"),
     "zeros": (zeros, "list_too_large"),
     "blanks": (blank_xml, "list_too_large"),

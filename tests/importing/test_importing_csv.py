@@ -228,6 +228,18 @@ def test_a_list_from_elsewhere_reads_no_picture_outside_of_its_folder(folder: Pa
     assert all(shot.verdict != "rejected" for shot in read_csv(text.encode(), inside.parent).shots)
 
 
+def test_a_list_from_elsewhere_does_not_learn_which_files_there_are(folder: Path) -> None:
+    draw(folder / "private.png")
+    base = folder / "upload"
+    base.mkdir()
+    for name in ("../{}.png", f"{folder}/{{}}.png", f"file://{folder}/{{}}.png", "sub/../../{}.png", "..\\{}.png"):
+        there, not_there = (
+            read_csv(f"image\n{name.format(one)}\n".encode(), base, may_leave=False).shots[0].reasons[0].code
+            for one in ("private", "nothing")
+        )
+        assert there == not_there == "image_outside", name
+
+
 def test_links_are_kept_and_not_fetched(folder: Path) -> None:
     plan = read_csv(b"image\nhttps://example.com/a.png?x=1\n", folder)
 

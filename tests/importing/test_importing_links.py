@@ -165,6 +165,17 @@ def test_redirects_are_followed_and_checked_again(web: Web, folder: Path, monkey
     assert refusal(folder, f"http://outer.example:{web.port}/file") == "link_invalid"
 
 
+@pytest.mark.parametrize("to", ["http://[::1/a.png", "//[", "http://[v1.x]/a.png", "http://a:b/a.png"])
+def test_a_redirect_to_what_is_no_address_leads_nowhere(web: Web, folder: Path, to: str) -> None:
+    web.pages["/moved"] = (302, {"Location": to}, b"")
+
+    assert refusal(folder, web.link("/moved"), allow_private=True) in (
+        "link_unreachable",
+        "link_invalid",
+        "link_unknown_host",
+    )
+
+
 def test_a_circle_of_redirects_ends(web: Web, folder: Path) -> None:
     web.pages["/round"] = (302, {"Location": "/round"}, b"")
 

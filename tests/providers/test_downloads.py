@@ -278,7 +278,9 @@ async def test_going_round_in_circles_ends(fetch) -> None:
     assert caught.value.code == "link_refused"
 
 
-@pytest.mark.parametrize("status", ["300 Multiple Choices", "302 Found", "304 Not Modified", "305 Use Proxy", "399 Odd"])
+@pytest.mark.parametrize(
+    "status", ["300 Multiple Choices", "302 Found", "304 Not Modified", "305 Use Proxy", "399 Odd"]
+)
 async def test_a_redirect_that_leads_nowhere_is_a_download_that_failed(http, fetch, status) -> None:
     async with plain_server(Files(first=[reply(b"", status)] * 8)) as server:
         with pytest.raises(RemoteError) as caught:

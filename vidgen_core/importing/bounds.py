@@ -36,6 +36,14 @@ MOST_PARTS: Final = 5_000
 MOST_FORMATS: Final = 200_000
 #: Of these, in the table of styles.
 MOST_STYLES: Final = 60_000
+#: Characters of one formula beside the cells (Excel's own limit), of all that are longer than ``_A_NAME``, and of all
+#: lists of ranges that are.
+LONGEST_FORMULA: Final = 8_192
+MOST_FORMULAS: Final = 100_000
+MOST_RANGES: Final = 1_000_000
+_A_NAME: Final = 255
+#: Parts of which a reader takes formulas and lists of ranges to pieces, by their first element.
+_TAKEN_TO_PIECES: Final = frozenset({"workbook", "worksheet", "styleSheet"})
 #: Columns of a table that one cell of a document may span.
 WIDEST_SPAN: Final = 1_000
 _BLOCK: Final = 1 << 18
@@ -76,7 +84,7 @@ def check_package(data: bytes, *, is_workbook: bool) -> None:
     """Look through every part of a workbook or document.
 
     :raises TooMuch: ``list_too_large`` (in MB), ``list_too_many_cells``, ``list_too_many_rows``, ``list_too_many_parts``,
-        ``list_too_many_formats``, ``list_too_deep``
+        ``list_too_many_formats``, ``list_formulas_long``, ``list_too_deep``
     :raises Broken:
     """
     try:
@@ -149,6 +157,8 @@ class _Budget:
         self.strings = MOST_CELLS
         self.rows = MOST_ROWS
         self.formats = MOST_FORMATS
+        self.formulas = MOST_FORMULAS
+        self.ranges = MOST_RANGES
 
 
 class _Look:
@@ -161,9 +171,13 @@ class _Look:
         #: Whether a row has begun in which nothing has been found.
         self._row_is_empty = False
         self._styles: int | None = None
+        self._is_taken_to_pieces = False
+        #: Characters of text since the last element that is no cell began; None in cells.
+        self._text: int | None = None
         self.parser = expat.ParserCreate()
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._stop
+        self.parser.CharacterDataHandler = self._say
         self.parser.StartDoctypeDeclHandler = self._doctype
 
     def _doctype(self, *_: object) -> None:
@@ -175,8 +189,13 @@ class _Look:
         if self._depth > DEEPEST:
             raise TooMuch("list_too_deep", DEEPEST)
         name = tag.rpartition(":")[2]
-        if self._depth == 1 and name == "styleSheet":
-            self._styles = MOST_STYLES
+        if self._depth == 1:
+            self._is_taken_to_pieces = self._budget.is_workbook and name in _TAKEN_TO_PIECES
+            self._styles = MOST_STYLES if name == "styleSheet" else None
+        self._end_text()
+        if self._is_taken_to_pieces and name not in _CELLS:
+            self._text = 0
+            self._count_ranges(attributes)
         if name == "row":
             self._begin_row(attributes.get("r", ""))
         elif name in ("v", "is", "f"):
@@ -189,7 +208,29 @@ class _Look:
             self._count_format()
 
     def _stop(self, _: str) -> None:
+        self._end_text()
         self._depth -= 1
+
+    def _say(self, text: str) -> None:
+        if self._text is not None:
+            self._text += len(text)
+
+    def _end_text(self) -> None:
+        if self._text is not None:
+            self._count_formula(self._text)
+            self._text = None
+
+    def _count_formula(self, length: int) -> None:
+        """Readers take some of them apart in a time that grows with the square of their length."""
+        if length > _A_NAME:
+            self._budget.formulas -= length
+        if length > LONGEST_FORMULA or self._budget.formulas < 0:
+            raise TooMuch("list_formulas_long", LONGEST_FORMULA)
+
+    def _count_ranges(self, attributes: dict[str, str]) -> None:
+        self._budget.ranges -= sum(len(value) for value in attributes.values() if len(value) > _A_NAME)
+        if self._budget.ranges < 0:
+            raise TooMuch("list_too_many_formats", MOST_FORMATS)
 
     def _count_format(self) -> None:
         self._budget.formats -= 1

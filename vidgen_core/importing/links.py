@@ -84,7 +84,8 @@ class LinkFetcher:
                 raise InputError("link_private", link=_short(link), host=error.host) from error
             except httpx.TimeoutException as error:
                 raise InputError("link_too_slow", link=_short(link)) from error
-            except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, ValueError) as error:
+                # ``ValueError``: a redirect to what is no address.
                 if _is_unknown(error):
                     raise InputError("link_unknown_host", link=_short(link), host=url.host) from error
                 raise InputError("link_unreachable", link=_short(link), why=type(error).__name__) from error

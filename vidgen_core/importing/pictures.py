@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import re
 import tempfile
 import unicodedata
@@ -85,19 +86,26 @@ def _from_data_uri(cell: str) -> Picture:
 
 def _from_path(cell: str, around: Surroundings) -> Picture:
     try:
-        found = next((path for path in _places(cell, around.base) if path.is_file()), None)
+        places = list(_places(cell, around.base))
+        allowed = [path for path in places if around.may_leave or _is_inside(path, around.base)]
+        found = next((path for path in allowed if path.is_file()), None)
         beside = around.base / PureWindowsPath(cell).name
-        if found is None and PureWindowsPath(cell).name and beside.is_file():
+        may_be_beside = PureWindowsPath(cell).name and (around.may_leave or _is_inside(beside, around.base))
+        if found is None and may_be_beside and beside.is_file():
             # Lists that moved here together with their pictures still name the old folder.
             return Picture(file=beside, warning=Reason("image_found_beside", {"path": cell[:300]}))
         if found is None:
-            return _no("image_missing", cell)
-        if not around.may_leave and not found.resolve().is_relative_to(around.base.resolve()):
-            return _no("image_outside", cell)
+            return _no("image_missing" if len(allowed) == len(places) else "image_outside", cell)
     except (OSError, ValueError, RuntimeError):
         # Names that no file can have: too long, with a zero in them, of an unknown user.
         return _no("image_missing", cell)
     return Picture(file=found)
+
+
+def _is_inside(path: Path, base: Path) -> bool:
+    """Whether a path lies below ``base``; of one that does not by its very name, the disk is not asked whether it is there."""
+    named = Path(os.path.normpath(path)).is_relative_to(os.path.normpath(base))
+    return named and path.resolve().is_relative_to(base.resolve())
 
 
 def _places(cell: str, base: Path) -> Iterator[Path]:

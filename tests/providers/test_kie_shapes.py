@@ -369,7 +369,16 @@ async def test_it_is_asked_for_only_where_it_can_be_had(kie, world, wishes, reso
 # --- links and credits -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("answer", [{"code": 422, "msg": "x"}, {"code": 200, "data": None}, {"code": 200, "data": 5}])
+@pytest.mark.parametrize(("status", "code"), [(200, 422), (200, 500), (429, 429), (200, 455), (502, None)])
+async def test_a_link_that_is_refused_is_not_taken_for_one_that_there_is_not(kie, world, status, code) -> None:
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.post("/api/v1/common/download-url").respond(status, json={"code": code, "msg": "x"})
+        with pytest.raises(RemoteError) as caught:
+            await kie.fresh_link(job(), URL, KEY)
+    assert (caught.value.kind is ErrorKind.PARAMETER) is (code == 422)
+
+
+@pytest.mark.parametrize("answer", [{"code": 200, "data": None}, {"code": 200, "data": 5}])
 async def test_a_link_that_cannot_be_renewed_is_none(kie, world, answer) -> None:
     with respx.mock(base_url=world.server.url) as wire:
         wire.post("/api/v1/common/download-url").respond(json=answer)

@@ -66,6 +66,44 @@ def test_without_a_fresh_link_the_job_is_asked_for_one(bench: Bench) -> None:
     assert bench.provider.fetched == ["https://cdn.invalid/old.mp4", "https://cdn.invalid/new.mp4"]
 
 
+def test_a_fresh_link_is_asked_for_until_somebody_answers(bench: Bench) -> None:
+    bench.provider.fetches = [*[EXPIRED] * 6, None]
+    bench.provider.links = [
+        *[RemoteError("rate_limited", kind=ErrorKind.RATE_LIMIT)] * 5,
+        "https://cdn.invalid/new.mp4",
+    ]
+    bench.provider.polls = [done("https://cdn.invalid/old.mp4")]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+    assert bench.provider.fetched == [*["https://cdn.invalid/old.mp4"] * 6, "https://cdn.invalid/new.mp4"]
+
+
+def test_links_that_expire_leave_the_tries_of_a_broken_transfer_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidgen_core.runner.fetching.FETCH_TRIES", 2)
+    bench.provider.fetches = [EXPIRED, EXPIRED, RemoteError("answer_lost", kind=ErrorKind.NETWORK), None]
+    bench.provider.links = ["https://cdn.invalid/new.mp4"]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.NETWORK, ErrorKind.AUTH])
+def test_asking_for_a_fresh_link_has_an_end(bench: Bench, kind: ErrorKind, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidgen_core.runner.fetching.ASK_TRIES", 2)
+    bench.provider.fetches = [EXPIRED]
+    bench.provider.links = [RemoteError("asked_in_vain", kind=kind)]
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, FAILED).failure.code == "link_expired"
+    assert len(bench.provider.sent) == 1
+
+
 def test_a_link_that_stays_dead_fails_as_file_and_keeps_its_price(bench: Bench) -> None:
     bench.provider.fetches = [EXPIRED]
     [task] = bench.queue()

@@ -132,3 +132,28 @@ def test_an_error_of_this_machine_after_the_intent_is_no_refusal(bench: Bench, e
 
     wait_until(lambda: [attempt.state for attempt in bench.attempts(task)] == [AttemptState.UNKNOWN])
     assert len(bench.provider.sent) == 1
+
+
+def test_a_fresh_link_that_could_not_be_written_is_asked_for_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidgen_core.runner.faults.AGAIN", 0.05)
+    bench.provider.links = ["https://cdn.invalid/fresh.mp4"]
+    bench.provider.fetches = [*[RemoteError("link_expired", kind=ErrorKind.FILE)] * 6, None]
+    left = [5]
+
+    def while_the_link_is_written(_1: object, _2: object, _3: object, values: object, *_: object) -> None:
+        if left[0] and "https://cdn.invalid/fresh.mp4" in str(values):
+            left[0] -= 1
+            raise failure("busy")
+
+    event.listen(Engine, "before_cursor_execute", while_the_link_is_written)
+    try:
+        [task] = bench.queue()
+        bench.start()
+        ended = bench.wait(task, COMPLETED, FAILED)
+    finally:
+        event.remove(Engine, "before_cursor_execute", while_the_link_is_written)
+
+    assert (ended.status, left) == (COMPLETED, [0])
+    assert bench.provider.fetched[-1] == "https://cdn.invalid/fresh.mp4"

@@ -193,7 +193,9 @@ class Kie(Provider):
         answer = await self._http.call(
             Verb.ASK, "POST", f"{base}/api/v1/common/download-url", key=key, json={"url": url}
         )
-        return resolve(at(answer.json, "data"), base) if went_well(answer) else None
+        if not went_well(answer):
+            raise error_of(TABLE, answer, said_by(answer))
+        return resolve(at(answer.json, "data"), base)
 
     # --- test ---------------------------------------------------------------------------------------------------------
 

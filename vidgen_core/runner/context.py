@@ -58,6 +58,8 @@ class Held:
     poll_errors: int = 0
     fetch_errors: int = 0
     links_renewed: int = 0
+    #: Questions for a fresh link that nobody answered.
+    links_unanswered: int = 0
     #: Downloads that were too slow.
     slow_fetches: int = 0
     #: Polls that said *done* without a link.

@@ -14,7 +14,7 @@ from vidgen_core.providers.base import RemoteJob
 from vidgen_core.runner import picturing, places, records
 from vidgen_core.runner.backoff import LONGEST_BEFORE_POLL, back_off
 from vidgen_core.runner.context import Context, Held, Lane, Next, job_of
-from vidgen_core.runner.failures import failure_of, is_disk_trouble
+from vidgen_core.runner.failures import PASSING, failure_of, is_disk_trouble
 from vidgen_core.store import NewTake, Tx
 
 #: Downloads that may break before the task fails; each goes on where the last one stopped.
@@ -23,8 +23,12 @@ FETCH_TRIES = 6
 SLOW_TRIES = 12
 #: What another try cannot mend.
 FINAL = frozenset({"download_too_large", "link_refused"})
-#: Fresh links asked for before the task fails.
+#: Fresh links that may be of no use before the task fails.
 LINK_TRIES = 3
+#: Times that asking for a fresh link may break before the task fails: that nobody answers does not say that there is none.
+ASK_TRIES = 12
+#: The link leads nowhere any more.
+LINK_GONE = frozenset({"link_expired", "link_missing"})
 #: Seconds by which a length may differ without being doubted.
 LENGTH_MARGIN = 0.5
 #: Seconds until the disk is looked at again.
@@ -176,12 +180,14 @@ async def _broken(
     if error.code == "download_slow" and held.slow_fetches < SLOW_TRIES:
         held.slow_fetches += 1
         return Next(back_off(ctx.settings().runner, held.slow_fetches, longest=LONGEST_BEFORE_POLL), Lane.LOCAL)
+    if error.code in LINK_GONE:
+        return await _renew_link(held, ctx, job, error)
     held.fetch_errors += 1
     settings = ctx.settings().runner
     bad_bytes = isinstance(error, FileError)
     if bad_bytes and part is not None:
         await asyncio.to_thread(part.restart)
-    if error.code in {"link_expired", "link_missing"} or (bad_bytes and held.fetch_errors > 1):
+    if bad_bytes and held.fetch_errors > 1:
         return await _renew_link(held, ctx, job, error)
     if held.fetch_errors < FETCH_TRIES:
         asked = error.retry_after if isinstance(error, RemoteError) else None
@@ -190,21 +196,44 @@ async def _broken(
 
 
 async def _renew_link(held: Held, ctx: Context, job: RemoteJob, error: VidgenError) -> Next | None:
-    """A fresh link from the provider, else another poll, which may name one."""
-    held.links_renewed += 1
-    if held.links_renewed > LINK_TRIES:
+    """Go on with a fresh link; only one that was had and stored counts as tried."""
+    if held.links_renewed >= LINK_TRIES or held.links_unanswered >= ASK_TRIES:
         return await _fail(held, ctx, error)
+    settings = ctx.settings().runner
     try:
-        url = await ctx.provider(held).fresh_link(job, held.task.result_url or "", ctx.key(held))
-        if url is None:
-            url = (await ctx.provider(held).poll(job, ctx.key(held))).url
-    except RemoteError:
-        url = None
+        url = await _fresh_link(held, ctx, job)
+    except RemoteError as trouble:
+        held.links_unanswered += 1
+        delay = back_off(settings, held.links_unanswered, trouble.retry_after, LONGEST_BEFORE_POLL)
+        return Next(delay, Lane.LOCAL)
     if url is not None:
         fresh = url
         await ctx.writer.do(lambda tx: tx.tasks.note(held.task.id, result_url=fresh))
         held.task = held.task.model_copy(update={"result_url": fresh})
-    return Next(back_off(ctx.settings().runner, held.links_renewed), Lane.LOCAL)
+    held.links_renewed += 1
+    return Next(back_off(settings, held.links_renewed), Lane.LOCAL)
+
+
+async def _fresh_link(held: Held, ctx: Context, job: RemoteJob) -> str | None:
+    """A fresh link of the provider's, else the one that another poll names.
+
+    :raises RemoteError: asking broke for a reason that may pass
+    """
+    provider, key, old = ctx.provider(held), ctx.key(held), held.task.result_url
+    trouble: RemoteError | None = None
+    url: str | None = None
+    try:
+        url = await provider.fresh_link(job, old or "", key)
+    except RemoteError as error:
+        trouble = error
+    if url is None:
+        try:
+            url = (await provider.poll(job, key)).url
+        except RemoteError as error:
+            trouble = trouble or error
+    if trouble is not None and trouble.kind in PASSING and url in (None, old):
+        raise trouble
+    return url
 
 
 async def _fail(held: Held, ctx: Context, error: VidgenError) -> Next | None:

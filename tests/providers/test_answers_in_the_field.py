@@ -256,6 +256,38 @@ async def test_an_odd_answer_still_names_its_job(providers, world, body, remote_
     assert submission.model_dump_json().encode()
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"code": 200, "msg": "success", "data": "veo_77ab12cd34"}',
+        '{"code": 200, "msg": "success", "data": {"jobId": "veo_77ab12cd34"}}',
+        '{"code": 200, "data": {"task": {"id": "veo_77ab12cd34"}}}',
+        '{"id": "veo_77ab12cd34", "status": "queued", "message": "rate limit; insufficient quota soon"}',
+    ],
+)
+async def test_an_answer_of_kie_names_its_job_at_unusual_places_too(providers, world, body) -> None:
+    kie = providers["kie"]
+    order = world.order(kie, picture=None)
+    prepared = await kie.prepare(order, KEY)
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.post(SUBMITS["kie"]).respond(200, text=body)
+        submission = await kie.submit(order, prepared, KEY)
+    assert submission.remote_id == "veo_77ab12cd34"
+
+
+@pytest.mark.parametrize("name", EVERY)
+async def test_an_answer_that_points_to_a_result_elsewhere_leaves_the_order_open(providers, world, name) -> None:
+    assert (await refused(providers, world, name, 303, "")).delivery is D.UNKNOWN
+
+
+async def test_a_job_in_a_list_of_one_is_read_as_the_job(providers, world) -> None:
+    job = RemoteJob(remote_id="7", model="grok-video-3", params=make_params())
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get("/v1/video/query").respond(200, json=[{"status": "completed", "url": "https://example.org/7.mp4"}])
+        state = await providers["yunwu"].poll(job, KEY)
+    assert (state.status, state.url) == (RemoteStatus.SUCCEEDED, "https://example.org/7.mp4")
+
+
 # --- what may be bought again ---------------------------------------------------------------------------------------
 
 #: Each blames what was sent, or says nothing that anybody knows: none is bought again.
@@ -280,6 +312,8 @@ KEPT = [
     "提示词过于复杂",
     "internal error: the image is too dark",
     "The dog in the picture wears a hat we do not like",
+    "a minor appears in the first frame; internal error code 12",
+    "system error 9: two logos are visible in the reference",
 ]
 #: Each names an error of the provider's own: it is tried again.
 AGAIN = [

@@ -238,6 +238,10 @@ LINKS = [
     {"choices": [{"message": {"content": "![a](https://example.org/a)"}}]},
     {"choices": [{"message": {"content": "Done: https://example.org/a.png"}}]},
     {"choices": [{"message": {"content": None, "images": [{"image_url": {"url": "https://example.org/a"}}]}}]},
+    {"code": 0, "data": {"images": [{"image_url": "https://example.org/a"}]}},
+    {"result": {"sample": "https://example.org/a.png?sig=1"}},
+    {"input": {"image": "https://example.org/input.png"}, "job": {"outputs": ["https://example.org/a.webp"]}},
+    {"result": '{"resultUrls": ["https://example.org/a.jpg"]}'},
 ]
 
 

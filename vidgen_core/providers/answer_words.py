@@ -141,6 +141,8 @@ _BLAME: Final = _any(
     r"\b(?:must|should|not allowed|invalid|unsupported|not supported|exceed\w{0,3}|violat\w{1,6}|prohibit\w{0,3}|forbidden|disallowed|required|"
     r"missing|mismatch\w{0,3}|rephrase|reword|shorten|crop|resize|re-?upload|blurry|watermark\w{0,3}|low quality|unreadable|corrupt\w{0,3})\b",
     r"\b(?:detected|contains?|containing|shows?|depicts?)\b.{0,40}\b(?:in|your|the)?\b",
+    r"\b(?:appears?|appearing|found|visible|present|depicted|seen|shown) in (?:the |your |this )?(?:\w{1,12} )?(?:frame|image|picture|photo|prompt|reference|input|video|clip)",
+    r"\b(?:a minor|minors|under-?aged?|child(?:ren)?)\b",
     r"\btoo (?!many requests|busy|long to|much load|many (?:users|jobs|tasks))\w{2,12}\b", r"\b(?:does|do|did) ?(?:not|n['’]t) (?:match|fit|meet|comply|conform)",
     r"\bplease (?:use|provide|upload|choose|select|check|change|reduce|lower|remove|adjust|modify|edit|revise|simplify|replace|try (?:a |an )?(?:different|other|another))",
     r"\b(?:different|another|other) (?:prompt|image|picture|photo|reference|video|input)",

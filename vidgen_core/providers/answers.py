@@ -170,7 +170,8 @@ COMMON_STATUSES: Final = (
     case(KEY_REJECTED, statuses=[401]),
     case(BALANCE_EMPTY, statuses=[402]),
     case(KEY_WITHOUT_RIGHT, statuses=[403]),
-    case(ADDRESS_WRONG, statuses=[301, 302, 303, 307, 308, 404, 405]),
+    # 303 sends to the result of what was done; the others send the request itself elsewhere.
+    case(ADDRESS_WRONG, statuses=[301, 302, 307, 308, 404, 405]),
     case(REQUEST_TOO_LARGE, statuses=[413]),
     case(RATE_LIMITED, statuses=[429]),
     case(PARAMETER_REFUSED, statuses=[400, 406, 411, 415, 422, 431]),

@@ -29,6 +29,7 @@ from vidgen_core.providers.answers import (
     words,
 )
 from vidgen_core.providers.http import Answer
+from vidgen_core.providers.links import values
 
 #: The model answered, and with something else than a picture.
 NO_PICTURE: Final = Verdict(ErrorKind.PROVIDER, "no_picture", charge=Charge.UNKNOWN)
@@ -52,7 +53,7 @@ _DECLINED: Final = words(
     r"(?:无法|不能|不可以|没办法|拒绝).{0,12}(?:生成|创建|绘制|画|提供|满足|处理)",
 )
 _DATA_URI: Final = re.compile(r"data:image/[\w.+-]{1,40};base64,([A-Za-z0-9+/=_\s-]+)")
-_IN_MARKDOWN: Final = re.compile(r"!\[[^\[\]]{0,500}\]\(\s{0,9}<?(https?://[^\s)>]+)")
+_IN_MARKDOWN: Final = re.compile(r"!\[[^\[\]]{0,500}\]\(\s{0,9}<?((?:https?:/)?/[^\s)>]+)")
 _LINK: Final = re.compile(r"https?://[^\s)>\]\"'，。]+")
 _LOOKS_LIKE_PICTURE: Final = re.compile(r"\.(?:png|jpe?g|webp|gif|avif)(?:$|[?#])", re.IGNORECASE)
 
@@ -89,6 +90,38 @@ def _pictures(body: Any) -> Iterator[Picture]:
         for part in content if isinstance(content, list) else []:
             yield from _of_value(part)
         yield from _in_text(content if isinstance(content, str) else _text(content))
+    if not at(body, "error"):
+        yield from _anywhere(body)
+
+
+_BYTES_NAMES: Final = frozenset(
+    {"b64json", "b64", "base64", "imagebase64", "imagedata", "bytes", "imagebytes", "bytesbase64encoded"}
+)
+_PICTURE_NAMES: Final = re.compile(r"image|img|picture|photo|sample|drawing", re.IGNORECASE)
+#: What was sent, and pages about it.
+_NOT_THE_RESULT: Final = re.compile(
+    r"input|reference|prompt|request|param|mask|callback|webhook|error|docs?$|help|avatar|icon|logo", re.IGNORECASE
+)
+#: Characters of base64 that the smallest picture has.
+_LEAST_BASE64: Final = 64
+
+
+def _anywhere(body: Any) -> Iterator[Picture]:
+    """Pictures at places that nobody has listed, told by their names, their endings or their own beginning."""
+    for one in values(body):
+        text = one.value.strip() if isinstance(one.value, str) else ""
+        if not text or any(_NOT_THE_RESULT.search(name) for name in one.path):
+            continue
+        if found := _DATA_URI.match(text):
+            yield Picture(base64=found[1])
+        elif one.path and _squash(one.path[-1]) in _BYTES_NAMES and len(text) >= _LEAST_BASE64:
+            yield Picture(base64=text)
+        elif _LOOKS_LIKE_PICTURE.search(text) or any(_PICTURE_NAMES.search(name) for name in one.path):
+            yield from _of_reference(text)
+
+
+def _squash(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()
 
 
 #: Characters of a link; a longer text is something else.

@@ -55,6 +55,7 @@ from vidgen_core.providers.kie_answers import (
     reading_of,
     reason_in,
     said_by,
+    says_no_refusal,
     went_well,
 )
 from vidgen_core.providers.kie_upload import MemoryUploads, UploadCache, Uploader
@@ -144,7 +145,7 @@ class Kie(Provider):
         answer = await self._http.call(
             Verb.SUBMIT, "POST", f"{self.base_url}/api/v1/{path}", key=key, json=prepared.payload
         )
-        remote_id = job_in(answer, *ID_PATHS)
+        remote_id = job_in(answer, *ID_PATHS) or (job_in(answer) if says_no_refusal(answer) else None)
         if remote_id is not None:
             return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
         error = refusal(TABLE, answer, said_by(answer))

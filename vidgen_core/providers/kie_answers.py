@@ -99,6 +99,11 @@ def went_well(answer: Answer) -> bool:
     return answer.ok and whole(at(answer.json, "code")) == 200
 
 
+def says_no_refusal(answer: Answer) -> bool:
+    """Whether nothing in the envelope refuses, so that an id at an unusual place is that of a job."""
+    return went_well(answer) or (answer.ok and at(answer.json, "code") is None and not at(answer.json, "error"))
+
+
 #: Where the answer to a submit names its job.
 ID_PATHS: Final = ("data.taskId", "data.task_id", "data.recordId", "data.id", "taskId", "task_id")
 

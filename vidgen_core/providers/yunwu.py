@@ -152,11 +152,12 @@ class Yunwu(Provider):
         answer = await self._http.call(
             Verb.POLL, "GET", f"{base}/v1/video/query", key=key, params={"id": job.remote_id}
         )
-        if not answer.ok or not isinstance(answer.json, Mapping):
+        jobs = answer.json if isinstance(answer.json, list) else [answer.json]
+        if not answer.ok or not any(isinstance(job, Mapping) for job in jobs[:1]):
             raise error_of(TABLE, answer, said_by(answer))
         probe = partial(is_video, self._http, key=key, home=base)
         seen = await outcome(answer.json, base, probe, known=LINKS)
-        if seen.stage == WITHOUT_LINK and answer.json.get("object") == "video":
+        if seen.stage == WITHOUT_LINK and at(answer.json, "object") == "video":
             # OpenAI's video API names no link: the file is at an address made of the job's id.
             own = f"{base}/v1/videos/{quote(job.remote_id, safe='')}/content"
             if await probe(own):

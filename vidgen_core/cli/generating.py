@@ -228,7 +228,7 @@ def finish(session: Session, app: Vidgen, project: Project, estimate: Estimate, 
     session.count("cli.queued", len(made.tasks))
     for shot, code, params in made.refused:
         session.complain(code, params, shot.number)
-    if not (made.tasks or refused):
+    if not (made.tasks or refused or made.having):
         session.warn("cli.no_shots")
     if refused:
         raise typer.Exit(SOME_FAILED)

@@ -44,6 +44,11 @@ def token(vidgen: Vidgen, exposed: TestClient) -> dict[str, str]:
         ({"Authorization": "Bearer wrong"}, 401),
         ({"Authorization": "Basic d3Jvbmc6d3Jvbmc="}, 401),
         ({"X-Forwarded-For": "10.0.0.9"}, 401),
+        # Proxies that were told to say only this much.
+        ({"X-Forwarded-Proto": "https"}, 401),
+        ({"X-Forwarded-Server": "studio"}, 401),
+        ({"Via": "1.1 studio"}, 401),
+        ({"CF-Connecting-IP": "203.0.113.9"}, 401),
     ],
 )
 def test_who_must_not_changes_nothing(client: TestClient, vidgen: Vidgen, headers: dict[str, str], status: int) -> None:

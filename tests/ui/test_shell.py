@@ -142,6 +142,24 @@ def test_a_lane_the_runner_holds_back_says_why_and_goes_on_at_a_click(screen: Sc
     assert "is held" not in screen.words()
 
 
+@pytest.mark.parametrize("code", ["lane_database_behind", "lane_store_unwritable"])
+def test_what_holds_all_providers_back_is_said_once(screen: Screen, code: str) -> None:
+    with screen.app.store.write() as tx:
+        for mode in (Mode.YUNWU, Mode.KIE, Mode.LOVART, Mode.IMAGES):
+            hold = {
+                "code": code,
+                "params": {"orders": 2, "provider": mode.value},
+                "since": datetime.now(UTC).isoformat(),
+            }
+            tx.state.put(f"lane.{mode}", hold | {"until": None, "by_itself": False})
+    screen.run()
+    assert len([name for name in buttons(screen) if name.startswith("go_on_")]) == 1
+    assert screen.words().count("database") == {"lane_database_behind": 2, "lane_store_unwritable": 1}[code]
+    assert "is held" not in screen.words()
+    screen.press(next(name for name in buttons(screen) if name.startswith("go_on_")))
+    assert "database" not in screen.words()
+
+
 def test_a_runner_that_fell_silent_is_told_with_the_way_on(screen: Screen) -> None:
     seen = datetime.now(UTC) - timedelta(minutes=3)
     with screen.app.store.write() as tx:

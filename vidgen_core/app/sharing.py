@@ -29,8 +29,17 @@ LONGEST_NAME: Final = 60
 LOGOUT: Final = "/auth/logout"
 #: Names of this machine as seen from itself.
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1", "[::1]")
-#: Headers of requests that a proxy passes on for somebody else.
-_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+#: Beginnings of headers with which proxies and tunnels pass a request on for somebody else; each says only some of them.
+_FORWARDED: Final = (
+    "forwarded",
+    "x-forwarded-",
+    "x-real-ip",
+    "x-client-ip",
+    "x-original-",
+    "via",
+    "cf-",
+    "true-client-ip",
+)
 
 
 def is_exposed(address: str | None) -> bool:
@@ -45,7 +54,7 @@ def base_of(path: str | None) -> str:
 
 def is_at_home(headers: Mapping[str, str], address: str | None) -> bool:
     """Whether a request can only have come from this machine: bound to it, asked by its own name, passed on by nobody."""
-    if is_exposed(address) or any(name in headers for name in _FORWARDED):
+    if is_exposed(address) or any(name.lower().startswith(_FORWARDED) for name in headers):
         return False
     try:
         return is_loopback(urlsplit(f"//{headers.get('host', '')}").hostname or LOOPBACK[0])

@@ -15,6 +15,8 @@ from vidgen_core.app.roles import Role
 from vidgen_core.errors import ErrorKind
 from vidgen_core.locale import STATUS_ICONS, Text
 from vidgen_core.models import Mode, Money, TaskStatus
+from vidgen_core.runner import generation
+from vidgen_core.runner.lanes import UNWRITABLE
 from vidgen_core.runner.slots import KEY_CAME
 from vidgen_core.store import TaskFilter
 from vidgen_core.ui import budget_bar, dialogs, picture_settings, preflight, push, sign_in, video_settings
@@ -35,6 +37,8 @@ _COUNTED: Final = (
 )
 _UNSENT: Final = (TaskStatus.PENDING, TaskStatus.QUEUED)
 _HELD: Final = (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING)
+#: Holds that all providers share: said once, whoever's name stands in them.
+_OF_THE_DATABASE: Final = generation.CODES | {UNWRITABLE}
 #: Tasks under way whose price is summed up for *give up*.
 _SUMMED: Final = 200
 
@@ -304,16 +308,23 @@ def _troubles(visit: Visit, status: Status) -> None:
         )
         st.info(reason, icon=":material/pause_circle:")
     budget_bar.troubles(visit, status)
+    told: set[str] = set()
     for mode, hold in status.lanes.items():
         if budget_bar.is_of_budget(hold):
             budget_bar.held(visit, str(hold["code"]), hold.get("params") or {}, mode)
             continue
-        params = hold.get("params") or {}
-        why = t.with_words(t.error(ErrorKind.PROVIDER, str(hold.get("code")), _in_words(t, mode, params)), params)
+        code, params = str(hold.get("code")), hold.get("params") or {}
+        if code in told:
+            continue
+        why = t.with_words(t.error(ErrorKind.PROVIDER, code, _in_words(t, mode, params)), params)
+        if code in _OF_THE_DATABASE:
+            told.add(code)
+        else:
+            why = t("shell.lane_held", mode=mode_label(t, mode), why=why)
         with st.container(horizontal=True, vertical_alignment="center", key=f"lane_{mode}"):
-            st.warning(t("shell.lane_held", mode=mode_label(t, mode), why=why), icon=":material/front_hand:")
+            st.warning(why, icon=":material/front_hand:")
             if sign_in.may(Role.MAKER):
-                go_on = _ask_release if hold.get("code") == KEY_CAME else _resume
+                go_on = _ask_release if code == KEY_CAME else _resume
                 st.button(t("shell.go_on"), key=f"go_on_{mode}", on_click=go_on, args=(mode,))
 
 

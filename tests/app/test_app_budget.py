@@ -261,10 +261,15 @@ def test_keys_of_one_account_are_compared_with_the_ledger_together(app: Vidgen) 
     assert (one.keys, one.gone, one.ledger, one.difference) == (("k1", "k2"), yuan("7.5"), yuan("7"), yuan("0.5"))
 
 
-def test_a_list_is_fetched_without_a_click_waiting_and_counts_before_the_built_in_table(app: Vidgen) -> None:
+def test_a_list_is_fetched_without_a_click_waiting_and_counts_before_the_built_in_table(
+    app: Vidgen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The address of keys that stand in the environment cannot be changed here.
+    monkeypatch.delenv("VIDGEN_PROVIDERS__YUNWU__KEYS")
+    keys = [{"name": "main", "secret": "sk-test-x4KR"}]
     dearer = {"yunwu": 0.55, "kie": 60.0, "lovart": 25.0, "images": 0.3}
     with RehearsalServer(RehearsalOptions(videos="shared", price=dearer)) as server:
-        app.settings_file.change({"providers.yunwu.base_url": server.url})
+        app.settings_file.change({"providers.yunwu.base_url": server.url, "providers.yunwu.keys": keys})
         app.budget.refresh_soon(Mode.YUNWU).join(30)
         server.set_faults({"prices-html": 1})
         app.budget.refresh_soon(Mode.YUNWU).join(30)

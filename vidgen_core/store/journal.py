@@ -64,7 +64,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._file_lock = FileLock(path.with_name(f"{path.name}.lock"), thread_local=False)
+        self._file_lock = FileLock(path.with_name(f"{path.name}.lock"), mode=0o600, thread_local=False)
         #: The last number given out; the runner alone counts on.
         self._generation = 0
 

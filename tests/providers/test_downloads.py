@@ -419,9 +419,10 @@ async def test_without_a_least_rate_a_trickle_comes_to_its_end(http, part, monke
     assert part.received == 5
 
 
-@pytest.mark.parametrize("packed", [gzip.compress, zlib.compress])
-async def test_a_packed_file_is_unpacked(http, part, packed) -> None:
-    name = "gzip" if packed is gzip.compress else "deflate"
+@pytest.mark.parametrize(
+    ("name", "packed"), [("gzip", gzip.compress), ("X-GZIP", gzip.compress), ("deflate", zlib.compress)]
+)
+async def test_a_packed_file_is_unpacked(http, part, name, packed) -> None:
     body = packed(CONTENT)
 
     async def packing(_request: Request, writer: asyncio.StreamWriter) -> None:

@@ -202,12 +202,20 @@ async def _open(
         try:
             async with http.stream(Verb.DOWNLOAD, method, url, key=key, headers=headers, rules=rules) as response:
                 if not response.has_redirect_location:
+                    _name_encodings(response)
                     yield response
                     return
                 url = _joined(url, response.headers["location"])
         except AddressRefused as error:
             raise RemoteError("link_refused", kind=ErrorKind.FILE, why="private", host=error.host) from None
     raise RemoteError("link_refused", kind=ErrorKind.FILE, why="redirects", host=_host(url))
+
+
+def _name_encodings(response: httpx.Response) -> None:
+    """Call old names of encodings by those that the client undoes (RFC 9110, 8.4.1.3)."""
+    named = response.headers.get("content-encoding", "").lower()
+    if "x-gzip" in named:
+        response.headers["content-encoding"] = named.replace("x-gzip", "gzip")
 
 
 def _joined(url: str, location: str) -> str:

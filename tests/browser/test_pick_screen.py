@@ -133,5 +133,12 @@ def test_on_a_phone_the_takes_stand_in_one_column(
 
     assert len({round(box["x"]) for box in boxes if box}) == 1
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    for take in page.locator(".take").all():
+        whole, inside = take.bounding_box(), take.get_by_role("button").last.bounding_box()
+        assert whole is not None
+        assert inside is not None
+        assert inside["y"] + inside["height"] <= whole["y"] + whole["height"], (
+            "nothing of a take lies on what is below it"
+        )
     page.get_by_role("button", name="★ 选定").first.click()
     until(page, lambda: chosen(studio, shots[0]) == 1, "the choice")

@@ -264,12 +264,11 @@ def test_keys_of_one_account_are_compared_with_the_ledger_together(app: Vidgen) 
 def test_a_list_is_fetched_without_a_click_waiting_and_counts_before_the_built_in_table(
     app: Vidgen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The address of keys that stand in the environment cannot be changed here.
-    monkeypatch.delenv("VIDGEN_PROVIDERS__YUNWU__KEYS")
-    keys = [{"name": "main", "secret": "sk-test-x4KR"}]
     dearer = {"yunwu": 0.55, "kie": 60.0, "lovart": 25.0, "images": 0.3}
     with RehearsalServer(RehearsalOptions(videos="shared", price=dearer)) as server:
-        app.settings_file.change({"providers.yunwu.base_url": server.url, "providers.yunwu.keys": keys})
+        # The keys stand in the environment, and so must their address.
+        monkeypatch.setenv("VIDGEN_PROVIDERS__YUNWU__BASE_URL", server.url)
+        app.settings_file.change({"language": "en"})
         app.budget.refresh_soon(Mode.YUNWU).join(30)
         server.set_faults({"prices-html": 1})
         app.budget.refresh_soon(Mode.YUNWU).join(30)

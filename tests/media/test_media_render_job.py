@@ -71,7 +71,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, picture: Path) -> 
 
     code, said = ask(wish(picture, tmp_path / "file" / "clip.mp4", seconds=0.2))
 
-    assert (code, said[-1]["error"]["code"]) == (1, "file_not_written")
+    assert (code, said[-1]["error"]["code"]) == (1, "folder_is_file")
 
 
 def test_a_job_ends_when_its_input_does(tmp_path: Path, picture: Path) -> None:

@@ -101,6 +101,12 @@ def data_uri(data: bytes, mime: str = "image/jpeg") -> str:
 JPEG = data_uri(picture())
 
 
+def frames(data: bytes) -> list[bytes]:
+    """The pixels of every frame of an MP4."""
+    with av.open(io.BytesIO(data)) as container:
+        return [frame.to_ndarray(format="rgb24").tobytes() for frame in container.decode(video=0)]
+
+
 def decode(data: bytes) -> tuple[int, int, float]:
     """Width, height and seconds of an MP4, having decoded every frame of it."""
     with av.open(io.BytesIO(data)) as container:

@@ -766,8 +766,8 @@ class StoreContract:
             tx.shots.move(two.id, one.id)
             assert [take.id for take in tx.takes.chosen(1)] == [second.id, first.id]
             assert [take.id for take in tx.takes.by_sha256("aa")] == [second.id, first.id]
-            assert tx.takes.twin("aa", "another prompt") == tx.takes.get(first.id)
-            assert tx.takes.twin("aa", "") is tx.takes.twin("bb", "another prompt") is None
+            assert tx.takes.twin("aa", None, "another prompt") == tx.takes.get(first.id)
+            assert tx.takes.twin("aa", None, "") is tx.takes.twin("bb", None, "another prompt") is None
             assert tx.takes.get(first.id).chosen
             assert tx.takes.get(first.id).warnings == ("same_file",)
             tx.takes.reject(first.id, "blurred")

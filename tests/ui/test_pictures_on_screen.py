@@ -98,9 +98,9 @@ def test_one_chosen_picture_needs_no_strip(screen: Screen) -> None:
 
 def test_a_failed_picture_says_why_and_offers_the_ways_on(screen: Screen) -> None:
     shot = add(screen)
+    screen.give_key(Mode.IMAGES)
     [task] = screen.app.pictures.draw(screen.project.id, [shot.id], provider=Mode.IMAGES).tasks
     screen.submit(task, "t1-a1")
-    screen.give_key(Mode.IMAGES)
     failure = Failure(kind=ErrorKind.MODERATION, code="content_refused", params={"provider": "Images", "said": "no"})
     with screen.app.store.write() as tx:
         tx.tasks.move(task.id, TaskStatus.FAILED, failure=failure)

@@ -124,6 +124,7 @@ def test_at_the_limit_nothing_is_asked_and_one_word_goes_on_with_what_was_stoppe
 
 def test_takes_and_questions_share_one_budget(app: Vidgen, project: Project, model: RehearsalServer) -> None:
     settle_for(app, ONE_EACH, limit=3)
+    app.settings_file.change({"providers.yunwu.keys": [{"name": "main", "secret": "sk-good-video01"}]})
     [shot] = shots(app, project, NewShot(number=None, prompt="pan left"))
     [task] = app.tasks.generate(project.id, [shot.id], takes=1, provider=Mode.YUNWU).tasks
     with app.store.write() as tx:

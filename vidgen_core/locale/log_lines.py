@@ -43,7 +43,7 @@ def _spoken(t: Text, line: LogLine) -> dict[str, Any]:
         filled = inner if isinstance(inner, dict) else params
         say = t.ended if line.code == ENDED_LINE else t.error
         cause, kind = str(params["cause"]), params.get("kind", "provider")
-        known = t.has(f"error.{cause}")
+        known = t.has(f"error.{cause}") or cause == kind
         spoken["cause"] = say(kind, cause, filled) if known else f"{t(f'error.kind.{kind}')} ({cause})"
     if params.get("output") == Output.IMAGE:
         spoken["shot"] = t("pictures.of_shot", shot=params.get("shot"))

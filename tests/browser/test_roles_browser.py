@@ -124,7 +124,7 @@ def test_a_viewer_a_maker_and_an_owner_come_in_by_their_passwords(
     can = answers(page, locked, project, shot, made.id)
     assert can == {"looks": 200, "film": 200, "hears": True, "makes": 200, "rules": 200}
     Sharing(locked.vidgen.settings_file).set_password(Role.OWNER, "another password")
-    expect(page.get_by_label("Password")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     expect(page.get_by_role("tab", name="Sharing")).to_have_count(0)
     shut_out(page, locked, made.id)
     # Chromium complains of the sockets that were closed on it.

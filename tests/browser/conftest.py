@@ -50,6 +50,17 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     assert "Traceback" not in log.read_text()
 
 
+@pytest.fixture
+def yunwu_key(studio: Studio) -> Iterator[None]:
+    """A key of Yunwu for one test; what is sent with it reaches nobody."""
+    key = {"name": "main", "secret": "sk-browser-0001"}
+    studio.vidgen.settings_file.change(
+        {"providers.yunwu.base_url": "http://127.0.0.1:9", "providers.yunwu.keys": [key]}
+    )
+    yield
+    studio.vidgen.settings_file.change({"providers.yunwu.base_url": None, "providers.yunwu.keys": None})
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium; for one module only, because while Playwright is open no other event loop can run in its thread."""

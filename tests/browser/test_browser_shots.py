@@ -230,6 +230,7 @@ def test_an_open_dialog_keeps_what_is_typed_while_takes_finish_behind_it(studio:
     expect(box).to_be_focused()
 
 
+@pytest.mark.usefixtures("yunwu_key")
 def test_thirty_failed_takes_of_ticked_cards_go_again_with_their_price_shown(
     studio: Studio, page: Page, keep_picture: Callable[[Page, str], None]
 ) -> None:

@@ -44,6 +44,7 @@ def wait_for_cells(page: Page, condition: Callable[[str], bool], what: str) -> N
     until(page, lambda: condition(cells(page)), what)
 
 
+@pytest.mark.usefixtures("yunwu_key")
 @pytest.mark.smoke
 def test_thirty_failed_takes_go_again_with_their_price_shown(
     studio: Studio, page: Page, keep_picture: Callable[[Page, str], None]

@@ -13,7 +13,7 @@ from provider_world import World, make_key, make_params
 from vidgen_core.errors import ErrorKind
 from vidgen_core.providers.base import RemoteJob, RemoteState, RemoteStatus
 from vidgen_core.providers.kie import Kie
-from vidgen_core.providers.links import candidates, progress_in, read, resolve, status_of
+from vidgen_core.providers.links import candidates, read, resolve, status_of
 from vidgen_core.providers.yunwu import Yunwu
 
 KEY = make_key()
@@ -232,7 +232,7 @@ def test_an_ended_operation_with_an_error_has_failed() -> None:
     ("body", "progress"), [({"data": {"progress": "75%"}}, 75), ({"percent": 130}, 100), ({"progress": True}, None)]
 )
 def test_progress_is_read_wherever_it_stands(body: Any, progress: int | None) -> None:
-    assert progress_in(body) == progress
+    assert read(body).progress == progress
 
 
 def test_an_answer_without_end_is_read_in_bounds() -> None:

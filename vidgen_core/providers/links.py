@@ -151,13 +151,8 @@ def _is_ours(path: Sequence[str]) -> bool:
     return not any(_hard(name) for name in path)
 
 
-def stage_in(body: Any) -> str | None:
-    """The provider's own status word, wherever it stands: of several the outermost, unless it may be an envelope's alone."""
-    return _stage(_words(list(values(body))))
-
-
 def _words(found: Sequence[Value]) -> list[tuple[int, str]]:
-    """The status words of a job with their depths, the outermost first."""
+    """The status words of a job with their depths, the outermost first, wherever they stand."""
     return [
         (len(one.path), one.value.strip())
         for one in found
@@ -180,12 +175,8 @@ def _stage(words: Sequence[tuple[int, str]]) -> str | None:
     return first
 
 
-def progress_in(body: Any) -> int | None:
-    """0–100 from a number, ``"75%"`` or a fraction; None where nothing says it. It never means an end."""
-    return _progress(list(values(body)))
-
-
 def _progress(found: Sequence[Value]) -> int | None:
+    """0–100 from a number, ``"75%"`` or a fraction; None where nothing says it. It never means an end."""
     for one in found:
         if one.path and _norm(one.path[-1]) in {"progress", "progresspct", "progresspercent", "percent", "percentage"}:
             if isinstance(one.value, float) and 0 < one.value < 1:
@@ -467,7 +458,7 @@ def _extra(tokens: Sequence[str]) -> int:
     """A copy without the mark before one with it; a preview after everything else."""
     marked = "watermark" in tokens or "watermarked" in tokens
     free = not {"no", "non", "without", "free", "remove", "removed", "clean"}.isdisjoint(tokens)
-    clean = {"nowatermark", "unwatermarked", "watermarkfree"}.isdisjoint(tokens) is False or (marked and free)
+    clean = (not {"nowatermark", "unwatermarked", "watermarkfree"}.isdisjoint(tokens)) or (marked and free)
     low = not {"preview", "previews", "sample", "draft", "low", "lowres"}.isdisjoint(tokens)
     return 2 * clean - 3 * (marked and not clean) - 5 * low
 

@@ -250,19 +250,19 @@ async def _failed(held: Held, ctx: Context, state: RemoteState) -> Next | None:
             )
         )
         return None
+    await _end(held, ctx, failure, state, AttemptState.FAILED, charge)
+    return None
+
+
+async def _end(
+    held: Held, ctx: Context, failure: Failure, said: RemoteState, closed: AttemptState, charge: Charge | None
+) -> None:
+    """End the task without a file; ``closed`` is what becomes of its attempt, with what the provider ``said`` of it."""
     await ctx.writer.do(
         lambda tx: records.fail(
-            tx,
-            held,
-            failure,
-            ctx.clock(),
-            state=AttemptState.FAILED,
-            evidence=state.evidence,
-            charge=charge,
-            cost=state.cost,
+            tx, held, failure, ctx.clock(), state=closed, evidence=said.evidence, charge=charge, cost=said.cost
         )
     )
-    return None
 
 
 async def _not_understood(held: Held, ctx: Context, state: RemoteState) -> Next | None:
@@ -272,18 +272,7 @@ async def _not_understood(held: Held, ctx: Context, state: RemoteState) -> Next 
     """
     failure = Failure(kind=ErrorKind.PROVIDER, code=LINK_NOT_UNDERSTOOD, charged=Charge.ASSUMED)
     charge = Charge.ASSUMED if held.attempt and held.attempt.cost else None
-    await ctx.writer.do(
-        lambda tx: records.fail(
-            tx,
-            held,
-            failure,
-            ctx.clock(),
-            state=AttemptState.ABANDONED,
-            evidence=state.evidence,
-            charge=charge,
-            cost=state.cost,
-        )
-    )
+    await _end(held, ctx, failure, state, AttemptState.ABANDONED, charge)
     return None
 
 

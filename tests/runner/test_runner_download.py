@@ -12,7 +12,8 @@ from runner_bench import Bench
 from vidgen_core.errors import ErrorKind, FileError, RemoteError
 from vidgen_core.media.kenburns import RenderSpec, render
 from vidgen_core.media.video import probe
-from vidgen_core.models import Charge, TaskStatus
+from vidgen_core.models import Charge, GenerationParams, Mode, TaskStatus
+from vidgen_core.store import NewTask
 
 COMPLETED, FAILED = TaskStatus.COMPLETED, TaskStatus.FAILED
 EXPIRED = RemoteError("link_expired", kind=ErrorKind.FILE)
@@ -194,8 +195,6 @@ def test_the_same_bytes_for_another_prompt_are_flagged(bench: Bench) -> None:
     bench.start()
     bench.wait(first, COMPLETED)
     with bench.store.write() as tx:
-        from vidgen_core.store import NewTask
-
         [second] = tx.tasks.add([NewTask(first.project_id, first.shot_id, first.provider, first.model, other)])
 
     bench.wait(second, COMPLETED)
@@ -212,8 +211,6 @@ def test_the_same_video_in_another_file_is_flagged(bench: Bench, small_video: Pa
     bench.wait(first, COMPLETED)
     bench.provider.video = remuxed(small_video, tmp_path / "again.mp4")
     with bench.store.write() as tx:
-        from vidgen_core.store import NewTask
-
         other = first.params.model_copy(update={"prompt": "zoom out"})
         [second] = tx.tasks.add([NewTask(first.project_id, first.shot_id, first.provider, first.model, other)])
 
@@ -225,13 +222,44 @@ def test_the_same_video_in_another_file_is_flagged(bench: Bench, small_video: Pa
     assert two is not None
     assert one.sha256 != two.sha256
     assert one.content == two.content
+    assert "same_file" in one.warnings
     assert "same_file" in two.warnings
 
 
-def remuxed(source: Path, target: Path) -> Path:
+@pytest.mark.parametrize("prompts", [["pan left"] * 4, ["pan left", "pan left", "zoom out", "tilt"]])
+def test_one_video_for_several_jobs_that_end_together_is_flagged_everywhere(
+    bench: Bench, small_video: Path, tmp_path: Path, prompts: list[str]
+) -> None:
+    files = [remuxed(small_video, tmp_path / f"{n}.mp4", f"job {n}").read_bytes() for n in range(4)]
+    assert len(set(files)) == 4
+    bench.provider.fetches = files
+    params = GenerationParams(prompt="", aspect_ratio="9:16", size="720P")
+    with bench.store.write() as tx:
+        tasks = tx.tasks.add(
+            [
+                NewTask(
+                    bench.project.id,
+                    bench.shot.id,
+                    Mode.YUNWU,
+                    "scripted",
+                    params.model_copy(update={"prompt": prompt}),
+                )
+                for prompt in prompts
+            ]
+        )
+    bench.start()
+    for task in tasks:
+        bench.wait(task, COMPLETED)
+
+    with bench.store.read() as tx:
+        takes = [tx.takes.of_task(task.id) for task in tasks]
+    assert [take and take.warnings.count("same_file") for take in takes] == [1] * 4
+
+
+def remuxed(source: Path, target: Path, comment: str = "job 2") -> Path:
     """The same packets in a file with another name and date inside."""
     with av.open(str(source)) as old, av.open(str(target), "w") as new:
-        new.metadata["comment"] = "job 2"
+        new.metadata["comment"] = comment
         stream = new.add_stream_from_template(old.streams.video[0])
         for packet in old.demux(old.streams.video[0]):
             if packet.dts is not None:

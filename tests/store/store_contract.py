@@ -6,6 +6,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -766,8 +767,11 @@ class StoreContract:
             tx.shots.move(two.id, one.id)
             assert [take.id for take in tx.takes.chosen(1)] == [second.id, first.id]
             assert [take.id for take in tx.takes.by_sha256("aa")] == [second.id, first.id]
-            assert tx.takes.twin("aa", None, "another prompt") == tx.takes.get(first.id)
-            assert tx.takes.twin("aa", None, "") is tx.takes.twin("bb", None, "another prompt") is None
+            another = replace(take_of(tx, task_in(tx, one, COMPLETED), "aa"), prompt="another prompt")
+            assert tx.takes.twins(another) == [tx.takes.get(first.id), tx.takes.get(second.id)]
+            assert tx.takes.twins(replace(another, prompt="", provider=Mode.KIE)) == tx.takes.twins(another)
+            assert tx.takes.twins(replace(another, prompt="")) == tx.takes.twins(replace(another, sha256="bb")) == []
+            assert tx.takes.twins(replace(another, task_id=first.task_id)) == [tx.takes.get(second.id)]
             assert tx.takes.get(first.id).chosen
             assert tx.takes.get(first.id).warnings == ("same_file",)
             tx.takes.reject(first.id, "blurred")

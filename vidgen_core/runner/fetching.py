@@ -31,6 +31,8 @@ ASK_TRIES = 12
 LINK_GONE = frozenset({"link_expired", "link_missing"})
 #: Seconds by which a length may differ without being doubted.
 LENGTH_MARGIN = 0.5
+#: The doubt about takes of different tasks that are one and the same video.
+SAME_FILE = "same_file"
 #: Seconds until the disk is looked at again.
 DISK_WAIT = 15.0
 #: Bytes that must be free before a download begins, where its length is not known yet.
@@ -154,15 +156,17 @@ def _frame_warning(path: Path, picture: Path | None) -> tuple[str, ...]:
 
 
 def _keep(tx: Tx, held: Held, new: NewTake, path: Path) -> None:
-    """The take and the end of the task, together."""
+    """The take and the end of the task, together; where several have one video, nobody knows whose it is, so all are marked."""
     task = held.task
-    twin = tx.takes.twin(new.sha256, new.content, new.prompt)
-    warnings = (*new.warnings, "same_file") if twin else new.warnings
-    tx.takes.add(dataclasses.replace(new, warnings=warnings))
+    twins = tx.takes.twins(new)
+    tx.takes.add(dataclasses.replace(new, warnings=(*new.warnings, SAME_FILE)) if twins else new)
+    for twin in twins:
+        if SAME_FILE not in twin.warnings:
+            tx.takes.update(twin.id, warnings=(*twin.warnings, SAME_FILE))
     records.complete(tx, held, str(path))
     records.log(tx, LogLevel.SUCCESS, "task_completed", task, file=path.name)
-    if twin:
-        records.log(tx, LogLevel.WARNING, "same_file", task, other=f"{twin.id}")
+    if twins:
+        records.log(tx, LogLevel.WARNING, SAME_FILE, task, other=f"{twins[0].id}")
 
 
 async def _broken(

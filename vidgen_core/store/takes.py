@@ -93,14 +93,18 @@ class Takes(Subject):
     def by_sha256(self, sha256: str) -> list[Take]:
         return self._where(takes.c.sha256 == sha256)
 
-    def twin(self, sha256: str, content: str | None, prompt: str) -> Take | None:
-        """A take with the same bytes, or the same video in another file, that was made from another prompt, if there is one."""
-        same = (
-            takes.c.sha256 == sha256 if content is None else or_(takes.c.sha256 == sha256, takes.c.content == content)
-        )
-        query = _SHOWN.where(same, takes.c.prompt != prompt, tasks.c.deleted_at.is_(None))
-        row = self.tx.run(query.order_by(takes.c.id).limit(1)).one_or_none()
-        return None if row is None else _take(row)
+    def twins(self, new: NewTake) -> list[Take]:
+        """Takes of other tasks with the same bytes, or the same video in another file, the oldest first.
+
+        What is rendered here is the same again from the same prompt, so there that is no doubt.
+        """
+        same = takes.c.sha256 == new.sha256
+        if new.content is not None:
+            same = or_(same, takes.c.content == new.content)
+        others = [takes.c.task_id != new.task_id, tasks.c.deleted_at.is_(None)]
+        if new.provider is Mode.LOCAL:
+            others.append(takes.c.prompt != new.prompt)
+        return [_take(row) for row in self.tx.run(_SHOWN.where(same, *others).order_by(takes.c.id))]
 
     def chosen(self, project_id: int) -> list[Take]:
         """The chosen takes in shot order."""

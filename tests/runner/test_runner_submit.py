@@ -180,6 +180,19 @@ def test_a_lost_answer_is_found_in_the_providers_log(bench: Bench) -> None:
     assert len(bench.provider.sent) == 1
 
 
+@pytest.mark.parametrize("options", ["--mode=custom", "--ar 9:16", "--loop", "--ar 9:16 --fast --seed=7 --style raw"])
+def test_options_that_the_provider_has_written_behind_our_prompt_make_it_no_other(bench: Bench, options: str) -> None:
+    bench.provider.submits = [lost_answer()]
+    at = datetime.now(UTC)
+    bench.provider.found = (Found(remote_id="found-1", at=at, model="scripted", prompt=f"pan  left\n{options}"),)
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, COMPLETED, FAILED)
+
+    assert (ended.status, ended.remote_id, len(bench.provider.sent)) == (COMPLETED, "found-1", 1)
+
+
 FOUND = {"remote_id": "found-x", "model": "scripted", "prompt": "pan left"}
 
 
@@ -188,6 +201,11 @@ FOUND = {"remote_id": "found-x", "model": "scripted", "prompt": "pan left"}
     [
         pytest.param([{}, {"remote_id": "found-y"}], id="two of them"),
         pytest.param([{"prompt": "a colleague's car chase"}], id="another prompt"),
+        pytest.param([{"prompt": "pan left --ar 9:16"}, {"prompt": "pan right"}], id="options, and another job"),
+        pytest.param([{"prompt": "pan left --style of a car chase"}], id="words behind an option"),
+        pytest.param([{"prompt": "pan left, then up --ar 9:16"}], id="words before an option"),
+        pytest.param([{"prompt": "pan left--ar 9:16"}], id="an option without a space"),
+        pytest.param([{"prompt": "pan left -- ar"}], id="a dash"),
         pytest.param([{"prompt": None}], id="a log without prompts"),
         pytest.param([{"prompt": ""}], id="an empty prompt"),
         pytest.param([{"prompt": "pan left", "model": "another"}], id="another model"),

@@ -332,12 +332,29 @@ def _fits(found: Found, attempt: Attempt) -> bool:
 def _own(held: Held, attempt: Attempt, candidates: list[Found]) -> Found | None:
     """The one job that is surely ours: it bears our reference, or it alone was ordered with our very prompt.
 
-    A key may be shared, so time and model alone would take somebody else's job.
+    A key may be shared, so time and model alone would take somebody else's job. Providers write options behind a prompt in
+    their logs; such a prompt is ours where no other job may be the one.
     """
     exact = [one for one in candidates if one.exact]
     prompts = {_words(str(prompt)) for prompt in (held.task.params.prompt, attempt.sent.get("prompt") or "")} - {""}
-    alike = exact or [one for one in candidates if one.prompt is not None and _words(one.prompt) in prompts]
+    said = [(one, _words(one.prompt)) for one in candidates if one.prompt is not None]
+    alike = exact or [one for one, words in said if words in prompts]
+    if not alike and len(candidates) == 1:
+        alike = [one for one, words in said if any(_only_adds_options(words, prompt) for prompt in prompts)]
     return alike[0] if len(alike) == 1 else None
+
+
+def _only_adds_options(said: str, prompt: str) -> bool:
+    """Whether ``said`` is ``prompt`` followed by options and nothing else: ``--name``, ``--name=value`` or ``--name value``."""
+    if not said.startswith(f"{prompt} --"):
+        return False
+    may_be_value = False
+    for word in said.removeprefix(prompt).split():
+        is_option = word.startswith("--") and word[2:3].isalpha()
+        if not is_option and not may_be_value:
+            return False
+        may_be_value = is_option and "=" not in word
+    return True
 
 
 def _words(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, event
@@ -14,6 +15,7 @@ from vidgen_core.errors import StoreError
 from vidgen_core.models import CallState, Project, Shot
 from vidgen_core.rehearsal.server import RehearsalServer
 from vidgen_core.store import Journal, NewShot
+from vidgen_core.store.writing import WritingCalls
 
 
 @pytest.fixture
@@ -96,6 +98,48 @@ def test_an_unused_answer_to_another_question_is_not_taken(
 
     assert write(app, shot).written == 1
     assert model.stats()["submits_total"] == 2
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def test_a_kill_before_the_answer_is_in_the_database_does_not_lose_it(
+    app: Vidgen, shot: Shot, model: RehearsalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WritingCalls, "end", die)
+        app.prompts.write(shot.project_id, [shot.id], Wanted())
+        assert app.prompts.wait(shot.project_id, 60)
+    with app.store.read() as tx:
+        assert [call.state for call in tx.calls.open()] == [CallState.SENDING]
+
+    with Vidgen.open(app.locations) as restarted:
+        assert write(restarted, shot).written == 1
+        assert restarted.shots.get(shot.id).prompt
+    assert model.stats()["submits_total"] == 1
+    assert Journal(app.locations.journal).look().notes == ()
+
+
+def test_a_question_that_is_stopped_before_it_leaves_is_taken_back(
+    app: Vidgen, shot: Shot, model: RehearsalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = WritingCalls.begin
+
+    def begin_and_stop(self: WritingCalls, *given: Any, **named: Any) -> int:
+        app.desk.stop_soon()
+        return begin(self, *given, **named)
+
+    monkeypatch.setattr(WritingCalls, "begin", begin_and_stop)
+    app.prompts.write(shot.project_id, [shot.id], Wanted())
+    assert app.prompts.wait(shot.project_id, 60)
+
+    with app.store.read() as tx:
+        assert [(call.state, call.cost) for call in tx.calls.of_project(shot.project_id)] == [(CallState.REFUSED, None)]
+    assert model.stats()["submits_total"] == 0
 
 
 def test_an_answer_in_the_journal_is_taken_in_by_the_next_process(

@@ -377,6 +377,10 @@ class Desk:
                 records.warn_near(tx, limits, money.standings(tx, all_settings, subject.project_id, now))
             if subject.piece_id is not None:
                 tx.scripts.set_piece(subject.piece_id, PieceState.ASKING)
+        if job.unwanted.is_set():
+            # Nothing has left yet, and nothing will.
+            await self._keep(job, call, {"state": CallState.REFUSED, "cost": None}, subject.piece_id)
+            raise Stopped
         job.out += 1
         try:
             reply = await chat.ask(
@@ -412,11 +416,11 @@ class Desk:
     async def _keep(self, job: Job, call: int, changes: Mapping[str, Any], waiting: int | None = None) -> None:
         """Write down what became of a question: a database that cannot be written is tried until it can.
 
-        Meanwhile an answer lies in the journal, so that a crash does not lose it.
+        An answer lies in the journal before, so that a crash does not lose it.
         :param waiting: the piece of a script that can be asked about again
         :raises StoreError: nobody waits for it any more; what was answered lies in the journal
         """
-        note: str | None = None
+        note = self._note(call, changes)
         while True:
             try:
                 with self._app.store.write() as tx:
@@ -443,7 +447,7 @@ class Desk:
         try:
             return self._journal.note("answer", call=call, **facts)
         except FileError as error:
-            _LOG.error("the journal cannot be written either: %s", error)
+            _LOG.error("the answer to question %s is not in the journal: %s", call, error)
             return None
 
     def _model(self) -> tuple[str, str]:

@@ -41,15 +41,16 @@ def backup(locations: Locations, tmp_path: Path) -> Path:
             params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
             tasks = tx.tasks.add([NewTask(project.id, shot.id, Mode.YUNWU, "grok-video-3", params)] * 2)
         app.cleanup.backup(path)
-        held, order = Held(tasks[0]), journal.advance()
+        held = Held(tasks[0])
         for change in (
             lambda tx: records.claim(tx, held, None, None, app.settings(), NOW),
-            lambda tx: records.intend(tx, held, Prepared(payload={}, sent={}), NOW, order),
+            lambda tx: records.intend(tx, held, Prepared(payload={}, sent={}), NOW),
+            records.next_generation,
             lambda tx: records.accept(tx, held, Submission(remote_id="job-1"), NOW),
         ):
             with app.store.write() as tx:
                 change(tx)
-        journal.order(order, task=held.task.id)
+        journal.order(1, task=held.task.id)
     return path
 
 

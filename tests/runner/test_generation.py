@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from doubles import RUNNING, wait_until
+from doubles import RUNNING, done, wait_until
 from runner_bench import Bench
 
-from vidgen_core.models import AttemptState, TaskStatus
-from vidgen_core.runner import generation, records
+from vidgen_core.errors import FileError, Refused
+from vidgen_core.models import AttemptState, Money, Task, TaskStatus
+from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION, RemoteState, RemoteStatus
+from vidgen_core.runner import consent, generation, records
 from vidgen_core.store import Journal, Store
 
 COMPLETED, FAILED, QUEUED = TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.QUEUED
@@ -169,8 +172,6 @@ def test_a_refusal_in_the_journal_is_one_at_the_next_start(bench: Bench) -> None
 
 
 def test_nothing_paid_leaves_when_the_journal_cannot_be_written(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vidgen_core.errors import FileError
-
     def refuse(*_: object, **__: object) -> None:
         raise FileError("disk_full", folder="/")
 
@@ -182,3 +183,89 @@ def test_nothing_paid_leaves_when_the_journal_cannot_be_written(bench: Bench, mo
     wait_until(lambda: bench.task(task).status is QUEUED)
     assert bench.provider.sent == []
     assert [one.state for one in bench.attempts(task)] == [AttemptState.REFUSED]
+
+
+PRICE = Money(amount=Decimal(2), currency="CNY")
+ASKS = RemoteState(status=RemoteStatus.RUNNING, stage=WAITING_FOR_CONFIRMATION, confirmation=PRICE)
+
+
+def generations(bench: Bench) -> tuple[int, int]:
+    with bench.store.read() as tx:
+        return records.generation_of(tx), Journal(bench.locations.journal).look().generation
+
+
+def agreed_since(bench: Bench, copy: Path) -> Task:
+    """A job whose price was agreed to after the copy was made that is in place now."""
+    bench.provider.polls = [ASKS]
+    [task] = bench.queue()
+    bench.start()
+    wait_until(lambda: bench.task(task).stage == WAITING_FOR_CONFIRMATION)
+    bench.stop()
+    bench.store.backup(copy)
+    bench.provider.confirms_up_to = PRICE.amount
+    bench.start()
+    wait_until(lambda: bench.provider.confirmed)
+    bench.stop()
+    put_back(bench, copy)
+    return task
+
+
+def wait_for_looks(bench: Bench) -> None:
+    looks = len(bench.provider.poll_keys)
+    wait_until(lambda: len(bench.provider.poll_keys) >= looks + 4)
+
+
+def test_a_yes_to_a_price_moves_both_on_before_it_leaves(bench: Bench) -> None:
+    bench.provider.polls = [ASKS, RUNNING, done()]
+    bench.provider.confirms_up_to = PRICE.amount
+    seen: list[tuple[int, int]] = []
+
+    async def look() -> None:
+        seen.append(generations(bench))
+
+    bench.provider.at_confirm = look
+    [task] = bench.queue()
+    bench.start()
+
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+    assert seen == [(2, 2)]
+
+
+def test_a_yes_said_since_the_copy_that_was_put_back_is_not_said_again(bench: Bench, tmp_path: Path) -> None:
+    task = agreed_since(bench, tmp_path / "copy.db")
+    bench.start()
+    wait_until(lambda: held_for(bench) == "lane_database_behind")
+    wait_for_looks(bench)
+    assert len(bench.provider.confirmed) == 1
+
+    [attempt] = bench.attempts(task)
+    look, settings = Journal(bench.locations.journal).look(), bench.settings_file.current()
+    with bench.store.write() as tx, pytest.raises(Refused, match="lane_database_behind"):
+        consent.agree(tx, attempt, PRICE, settings, datetime.now(UTC), look)
+
+    # Nor when a person trusts the copy: only the person may say it again.
+    decide(bench)
+    wait_until(lambda: bench.hold() is None)
+    wait_for_looks(bench)
+    assert len(bench.provider.confirmed) == 1
+    assert bench.task(task).stage == WAITING_FOR_CONFIRMATION
+
+
+def test_no_yes_leaves_when_the_journal_cannot_be_written(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = Journal.order
+
+    def only_the_first(self: Journal, generation: int, **facts: object) -> None:
+        if generation > 1:
+            raise FileError("disk_full", folder="/")
+        order(self, generation, **facts)
+
+    monkeypatch.setattr(Journal, "order", only_the_first)
+    bench.provider.polls = [ASKS]
+    bench.provider.confirms_up_to = PRICE.amount
+    [task] = bench.queue()
+    bench.start()
+
+    wait_until(lambda: held_for(bench) == "lane_journal_unwritable")
+    bench.stop()
+    assert bench.provider.confirmed == []
+    assert [attempt.confirmed_at for attempt in bench.attempts(task)] == [None]

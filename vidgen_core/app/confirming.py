@@ -6,11 +6,12 @@ import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from vidgen_core.errors import Delivery, Refused, RemoteError
+from vidgen_core.errors import Delivery, FileError, Refused, RemoteError
 from vidgen_core.models import Attempt, Money, Task, TaskStatus
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION, Key, Provider, RemoteJob
 from vidgen_core.runner import consent
 from vidgen_core.runner.context import job_of
+from vidgen_core.store import Journal
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
@@ -32,7 +33,9 @@ def confirm_price(app: Vidgen, task_id: int, price: Money | None) -> None:
 
     The price is set aside before the yes leaves, and only if it fits under every limit.
 
-    :raises Refused: as ``asked_price``, ``price_changed`` (shot, take), and why the budget does not allow it
+    :raises Refused: as ``asked_price``, ``price_changed`` (shot, take), why the budget does not allow it, and why nothing
+        paid is sent from this database
+    :raises FileError: the journal cannot be read or written
     :raises RemoteError: the provider cannot be asked, did not take the yes, or its answer was lost
     """
     task = app.tasks.get(task_id)
@@ -40,12 +43,15 @@ def confirm_price(app: Vidgen, task_id: int, price: Money | None) -> None:
     job = job_of(task, attempt)
     if asked_price(app, task_id) != price:
         raise Refused("price_changed", shot=task.shot, take=task.take)
+    journal = Journal(app.locations.journal)
+    look = journal.look()
     with app.store.write() as tx:
-        after = consent.set_aside(tx, attempt, price, app.settings(), datetime.now(UTC))
+        after, generation = consent.agree(tx, attempt, price, app.settings(), datetime.now(UTC), look)
     try:
+        journal.order(generation, task=task.id, attempt=attempt.id, provider=attempt.provider.value)
         if not asyncio.run(_say_yes(app.fresh_provider(task.provider), job, key)):
             raise _nothing(task)
-    except (Refused, RemoteError) as error:
+    except (FileError, Refused, RemoteError) as error:
         if not isinstance(error, RemoteError) or error.delivery is not Delivery.UNKNOWN:
             with app.store.write() as tx:
                 consent.take_back(tx, attempt, after)

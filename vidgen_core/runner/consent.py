@@ -12,16 +12,30 @@ from datetime import datetime
 from typing import Any
 
 from vidgen_core import money
-from vidgen_core.errors import Delivery, ErrorKind, Refused, RemoteError
+from vidgen_core.errors import Delivery, ErrorKind, FileError, Refused, RemoteError
 from vidgen_core.models import Attempt, Charge, LogLevel, Money, Task, TaskStatus
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION, RemoteState
-from vidgen_core.runner import records
+from vidgen_core.runner import generation, records
 from vidgen_core.runner.context import Context, Held, job_of
+from vidgen_core.runner.submitting import hold_for_journal, write_order
 from vidgen_core.settings import Settings
-from vidgen_core.store import Tx
+from vidgen_core.store import Look, Tx
 
 #: What a yes changes of an attempt.
 _OWN = ("cost", "charge", "confirmed_at")
+
+
+def agree(
+    tx: Tx, attempt: Attempt, price: Money | None, settings: Settings, now: datetime, journal: Look
+) -> tuple[Attempt, int]:
+    """As ``set_aside``, for a yes that leaves now: it is a paid act with a generation of its own, returned as well.
+
+    :raises Refused: as ``set_aside``, and why nothing paid is sent from this database
+    """
+    doubt = generation.doubt(tx, journal)
+    if doubt is not None:
+        raise Refused(doubt.code, **doubt.params)
+    return set_aside(tx, attempt, price, settings, now), records.next_generation(tx)
 
 
 def set_aside(tx: Tx, attempt: Attempt, price: Money | None, settings: Settings, now: datetime) -> Attempt:
@@ -105,9 +119,14 @@ async def _say(held: Held, ctx: Context, price: Money) -> bool:
     before, settings = held.attempt, ctx.settings()
     assert before is not None
     try:
-        after = await ctx.writer.do(lambda tx: set_aside(tx, before, price, settings, ctx.clock()))
+        try:
+            look = await asyncio.to_thread(ctx.journal.look)
+        except FileError:
+            hold_for_journal(held, ctx)
+            return False
+        after, number = await ctx.writer.do(lambda tx: agree(tx, before, price, settings, ctx.clock(), look))
         _keep(held, after)
-        taken = await _confirm(held, ctx, before, after)
+        taken = await _confirm(held, ctx, before, after, number)
     except Refused as error:
         _tell_once(held, ctx, price, error)
         return False
@@ -119,7 +138,13 @@ async def _say(held: Held, ctx: Context, price: Money) -> bool:
     return taken
 
 
-async def _confirm(held: Held, ctx: Context, before: Attempt, after: Attempt) -> bool:
+async def _confirm(held: Held, ctx: Context, before: Attempt, after: Attempt, number: int) -> bool:
+    try:
+        await write_order(held, ctx, number)
+    except FileError:
+        _keep(held, await ctx.writer.do(lambda tx: take_back(tx, before, after)))
+        hold_for_journal(held, ctx)
+        return False
     try:
         taken = await ctx.provider(held).confirm(job_of(held.task, after), ctx.key(held))
     except RemoteError as error:

@@ -1,7 +1,8 @@
 """Is the database as new as what was bought? A copy put back, an emptied database and a copied home are not.
 
-Every paid order moves the generation on, in the database with its intent and in the journal before it leaves. Where the two
-disagree, the queue may hold what has been bought already: nothing paid is sent until a person has decided.
+Every paid act, an order or a yes to a price, moves the generation on: in the database in the transaction that writes it down,
+and in the journal before it leaves. Where the two disagree, the queue may hold what has been bought already, and jobs may ask
+for a yes that was said: nothing paid is sent until a person has decided.
 """
 
 from __future__ import annotations
@@ -64,9 +65,14 @@ def go_on(tx: Tx, generation: int, now: datetime) -> int:
     """
     records.note_generation(tx, generation)
     for task in tx.tasks.held():
-        if task.provider in PAID and task.status is TaskStatus.PROCESSING and _is_unsent(tx, task.attempt_id):
-            attempt = tx.attempts.get(task.attempt_id) if task.attempt_id is not None else None
+        if task.provider not in PAID or task.status is not TaskStatus.PROCESSING:
+            continue
+        attempt = tx.attempts.get(task.attempt_id) if task.attempt_id is not None else None
+        if _is_unsent(tx, task.attempt_id):
             records.requeue(tx, Held(task, attempt), None, None, now, 0.0, state=AttemptState.REFUSED)
+        elif attempt is not None and attempt.confirmed_at is None:
+            # Its price may have been agreed to since: the runner says no yes to it by itself.
+            tx.attempts.update(attempt.id, confirmed_at=now)
     aside = 0
     for mode in PAID:
         for task_id in tx.tasks.ids(None, TaskFilter(statuses=frozenset({TaskStatus.QUEUED}), provider=mode)):

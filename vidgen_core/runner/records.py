@@ -165,11 +165,8 @@ def warn_near(tx: Tx, before: Sequence[money.Standing], after: Sequence[money.St
             )
 
 
-def intend(tx: Tx, held: Held, prepared: Prepared, now: datetime, generation: int = 0) -> bool:
-    """Put the intent on disk; False when the user has cancelled meanwhile, or somebody else carries the task.
-
-    :param generation: of the paid order, which the database has seen from now on
-    """
+def intend(tx: Tx, held: Held, prepared: Prepared, now: datetime) -> bool:
+    """Put the intent on disk; False when the user has cancelled meanwhile, or somebody else carries the task."""
     work = _same(tx, held)
     if work is None or work.task.status is not TaskStatus.PROCESSING or work.task.attempt_id != _attempt(work).id:
         return False
@@ -180,7 +177,6 @@ def intend(tx: Tx, held: Held, prepared: Prepared, now: datetime, generation: in
         _take_over(tx, held, work)
         return False
     _change_attempt(tx, work, state=AttemptState.SENDING, intent_at=now, sent=prepared.sent)
-    note_generation(tx, generation)
     _take_over(tx, held, work)
     return True
 
@@ -188,6 +184,13 @@ def intend(tx: Tx, held: Held, prepared: Prepared, now: datetime, generation: in
 def generation_of(tx: Tx) -> int:
     """The generation that the database has seen; 0 before the first paid order."""
     return int(tx.state.get(GENERATION) or 0)
+
+
+def next_generation(tx: Tx) -> int:
+    """The generation of a paid act that is written down in this transaction, so that no two acts have the same."""
+    generation = generation_of(tx) + 1
+    note_generation(tx, generation)
+    return generation
 
 
 def note_generation(tx: Tx, generation: int) -> None:

@@ -68,14 +68,13 @@ async def send(held: Held, ctx: Context, key: Key | None) -> Next | None:
     await _wait_for_turn(held, ctx, key)
     # The wall as well: while a machine sleeps, the monotonic clock may stand still.
     begun = time.monotonic(), ctx.clock.wall()
-    generation = 0 if provider.repeatable_submit else ctx.journal.advance()
-    if not await _intend(held, ctx, prepared, generation):
+    generation = await _intend(held, ctx, prepared)
+    if generation is None:
         return None
     try:
-        await _write_order(held, ctx, generation)
+        await write_order(held, ctx, generation)
     except FileError as error:
-        until = ctx.clock() + timedelta(seconds=JOURNAL_WAIT)
-        ctx.lanes.hold(provider.mode, "lane_journal_unwritable", until=until, path=str(ctx.journal.path))
+        hold_for_journal(held, ctx)
         return await _requeue(held, ctx, _not_sent("journal_unwritable", cause=error.code), 0.0)
     stalled = max(time.monotonic() - begun[0], (ctx.clock.wall() - begun[1]).total_seconds())
     if stalled > ctx.takeover_seconds / 2:
@@ -100,8 +99,14 @@ async def send(held: Held, ctx: Context, key: Key | None) -> Next | None:
     return Next(_first_look(held, ctx), Lane.REMOTE)
 
 
-async def _write_order(held: Held, ctx: Context, generation: int) -> None:
-    """Write the order and its generation to the journal before the order is sent.
+def hold_for_journal(held: Held, ctx: Context) -> None:
+    """Nothing paid leaves as long as the journal cannot be written."""
+    until = ctx.clock() + timedelta(seconds=JOURNAL_WAIT)
+    ctx.lanes.hold(held.task.provider, "lane_journal_unwritable", until=until, path=str(ctx.journal.path))
+
+
+async def write_order(held: Held, ctx: Context, generation: int) -> None:
+    """Write a paid act and its generation to the journal before it is sent.
 
     :raises FileError: the journal cannot be written
     """
@@ -111,11 +116,18 @@ async def _write_order(held: Held, ctx: Context, generation: int) -> None:
         await asyncio.to_thread(ctx.journal.order, generation, **facts)
 
 
-async def _intend(held: Held, ctx: Context, prepared: Prepared, generation: int) -> bool:
-    attempt = held.attempt
+async def _intend(held: Held, ctx: Context, prepared: Prepared) -> int | None:
+    """Put the intent on disk; returns its generation, 0 for what is free to repeat, or None when nothing is to be sent."""
+    attempt, paid = held.attempt, not ctx.provider(held).repeatable_submit
     assert attempt is not None
+
+    def write(tx: Tx) -> int | None:
+        if not records.intend(tx, held, prepared, ctx.clock()):
+            return None
+        return records.next_generation(tx) if paid else 0
+
     try:
-        return await ctx.writer.do(lambda tx: records.intend(tx, held, prepared, ctx.clock(), generation))
+        return await ctx.writer.do(write)
     except Exception:
         # A failed commit may be on disk all the same; what is sure is that nothing was sent.
         held.unsent = attempt.id

@@ -1,7 +1,7 @@
 """The journal of a data home: a small file beside the database that knows what must survive it.
 
-    generation   a number that rises with every paid order, before the order leaves: a database that has seen less than
-                 the journal is older than what was bought, and buys nothing by itself
+    generation   a number that rises with every paid act, an order or a yes to a price, before it leaves; the database
+                 counts it: one that has seen less than the journal is older than what was bought, and buys nothing by itself
     notes        answers to paid requests that could not be written to the database yet; the next start reads them
 
 One record a line, each with its checksum, durable when ``append`` returns. The file is longer than its content: the rest is
@@ -65,8 +65,6 @@ class Journal:
         self.path = path
         self._lock = threading.Lock()
         self._file_lock = FileLock(path.with_name(f"{path.name}.lock"), mode=0o600, thread_local=False)
-        #: The last number given out; the runner alone counts on.
-        self._generation = 0
 
     def look(self) -> Look:
         """What it holds now.
@@ -87,19 +85,12 @@ class Journal:
             if found.damaged:
                 self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
                 found = Look()
-            self._generation = max(generation, found.generation)
-            self._write_anew(self._generation, (*found.jobs[-JOBS:], *found.notes))
-
-    def advance(self) -> int:
-        """The generation of a paid order that is about to be written to the database."""
-        with self._lock:
-            self._generation += 1
-            return self._generation
+            self._write_anew(max(generation, found.generation), (*found.jobs[-JOBS:], *found.notes))
 
     def order(self, generation: int, **facts: Any) -> None:
-        """A paid order leaves now; its generation is durable when this returns.
+        """A paid order, or a yes to a price, leaves now; its generation is durable when this returns.
 
-        :raises FileError: it cannot be written, so the order must not leave
+        :raises FileError: it cannot be written, so nothing must leave
         """
         self._append({"t": "order", "generation": generation, **facts}, leave=RESERVE)
 

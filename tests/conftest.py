@@ -20,17 +20,6 @@ from vidgen_core.store.migrations import upgrade
 settings.register_profile("vidgen", deadline=None)
 settings.load_profile("vidgen")
 
-#: Tests of real processes, kills and clocks.
-_REAL_TIME = frozenset({"money", "runner", "cli", "server", "app"})
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(here).parts[0] in _REAL_TIME:
-            # A starved machine misses a moment; a fault of ours fails every time.
-            item.add_marker(pytest.mark.flaky(reruns=1))
-
 
 @pytest.fixture(autouse=True)
 def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:

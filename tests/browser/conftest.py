@@ -29,8 +29,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(300))
             # A module stays on one core: its browser is opened once.
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-            # A starved browser misses what a person would see; a fault of ours fails every time.
-            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 @pytest.fixture(scope="session")

@@ -152,6 +152,8 @@ def test_a_finger_scrolls_five_hundred_frames_and_drags_one_after_resting_on_it(
     expect(page.locator(".ghost")).to_be_visible()
     for part in (0.3, 0.6, 1.0):
         finger(session, "touchMove", x + (end["x"] + end["width"] - 8 - x) * part, y)
+    # The page says where the frame would land; a finger lifted before that drops it elsewhere.
+    expect(page.locator(".cell:nth-child(3).after, .cell:nth-child(4).before")).to_have_count(1)
     finger(session, "touchEnd", 0, 0)
 
     until(page, lambda: numbers(studio, project)[:4] == ["2.0", "3.0", "1.0", "4.0"], "the dragged frame")

@@ -131,6 +131,7 @@ def test_each_fault_ends_in_its_class(mode: Mode, locations: Locations, monkeypa
     for task in ended:
         if task.file is not None:
             assert probe(Path(task.file)).seconds > 0
+            assert Path(task.file).is_relative_to(locations.videos), "parts are looked for where files are"
     parts = [path.name for path in locations.videos.rglob("*.part")]
     assert len(parts) <= list(got.values()).count("file")
     assert not [part for part in parts for task in ended if task.file and Path(task.file).name in part]

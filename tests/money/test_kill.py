@@ -39,7 +39,7 @@ def kept(figures: dict[str, object]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", [Mode.YUNWU, Mode.KIE])
+@pytest.mark.parametrize("mode", [Mode.YUNWU, pytest.param(Mode.KIE, marks=pytest.mark.extended)])
 def test_nothing_is_bought_twice_lost_or_shown_half(mode: Mode) -> None:
     figures = benchmark().kill_rounds(mode, rounds=4, seed=7, max_wait=6.0)
 

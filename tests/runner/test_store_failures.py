@@ -108,8 +108,16 @@ def test_a_clear_refusal_is_kept_when_the_database_cannot_be_written(bench: Benc
     assert [attempt.state for attempt in bench.attempts(task)] == [AttemptState.REFUSED]
 
 
-@pytest.mark.parametrize("name", CODES)
-@pytest.mark.parametrize("nth", range(1, 9))
+def each_commit() -> list[object]:
+    """Every failure at every commit; each commit fails in one way in each run of the tests, the others in the whole suite."""
+    return [
+        pytest.param(nth, name, marks=() if nth % len(CODES) == kind else pytest.mark.extended)
+        for nth in range(1, 9)
+        for kind, name in enumerate(CODES)
+    ]
+
+
+@pytest.mark.parametrize(("nth", "name"), each_commit())
 def test_each_commit_may_fail_once(bench: Bench, faults: Faults, name: str, nth: int) -> None:
     bench.provider.longest_job = 0.5
     commits = iter(range(1, 1000))

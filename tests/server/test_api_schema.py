@@ -24,10 +24,6 @@ with warnings.catch_warnings():
         status_code_conformance,
     )
 
-#: Cases of each operation.
-OF_EACH = settings(
-    max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
 #: Nothing is asked of a provider, and no stream is left open.
 LEFT_OUT = ("/{provider}/test-connection", "/{provider}/progress", "/prices/{provider}/refresh")
 
@@ -35,9 +31,13 @@ LEFT_OUT = ("/{provider}/test-connection", "/{provider}/progress", "/prices/{pro
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("cases", [2, pytest.param(8, marks=pytest.mark.extended)])
 def test_every_answer_to_made_up_requests_is_one_that_is_described(
-    vidgen: Vidgen, client: TestClient, monkeypatch: pytest.MonkeyPatch
+    cases: int, vidgen: Vidgen, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    of_each = settings(
+        max_examples=cases, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     monkeypatch.setenv("VIDGEN_ALLOWED_HOSTS", "testserver")
     token = {"Authorization": f"Bearer {vidgen.settings().sharing.token.get_secret_value()}"}
     serving = serve("127.0.0.1")
@@ -53,11 +53,11 @@ def test_every_answer_to_made_up_requests_is_one_that_is_described(
     for result in schema.get_all_operations():
         operation = result.ok()
         if operation.path not in LEFT_OUT:
-            OF_EACH(given(case=operation.as_strategy())(conforms))()
+            of_each(given(case=operation.as_strategy())(conforms))()
             wrong = operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
             # What takes nothing cannot be asked wrongly.
             with suppress(Unsatisfiable):
-                OF_EACH(given(case=wrong)(conforms))()
-    assert len(asked) > 8 * len(set(asked))
+                of_each(given(case=wrong)(conforms))()
+    assert len(asked) > cases * len(set(asked))
     # After all that the studio is as it should be.
     assert client.get("/api/health").json()["ok"] is True

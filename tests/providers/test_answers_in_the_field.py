@@ -80,6 +80,17 @@ async def refused(providers: dict[str, Provider], world: World, name: str, statu
     return caught.value
 
 
+async def accepted(providers: dict[str, Provider], world: World, name: str, status: int, body: Any) -> str:
+    """The id of the job that a submit answered so has made, as it stands in the answer."""
+    provider, key = providers[name], PAIR if name == "lovart" else KEY
+    order = world.order(provider, picture=None)
+    with respx.mock(base_url=world.server.url, assert_all_called=False) as wire:
+        wire.post(SUBMITS[name]).respond(status, json=body)
+        wire.post("/v1/openapi/project/save").respond(json={"code": 0, "data": {"project_id": "p1"}})
+        submission = await provider.submit(order, await provider.prepare(order, key), key)
+    return submission.remote_id.removeprefix("p1/")
+
+
 async def _submit(providers: dict[str, Provider], world: World, name: str) -> None:
     if name == "chat":
         chat = Chat(world.server.url)
@@ -273,6 +284,144 @@ async def test_an_answer_of_kie_names_its_job_at_unusual_places_too(providers, w
         wire.post(SUBMITS["kie"]).respond(200, text=body)
         submission = await kie.submit(order, prepared, KEY)
     assert submission.remote_id == "veo_77ab12cd34"
+
+
+ID = "j0b-77ab12cd34"
+PLACES: list[Any] = [
+    {"code": 0, "message": "", "data": {"task": {"NAME_id": ID}}},
+    {"code": 200, "data": json.dumps({"NAMEId": ID})},
+    {"code": "Success", "data": {"NAME_ids": [ID]}},
+    {"status": "parked", "envelope": {"submission": {"NAMEID": ID, "request_id": "req-1"}}},
+    {"code": 0, "data": [{"NAME": {"uuid": ID}}]},
+    {"code": 0, "data": {"request": {"NAME_id": "another-1"}, "made": {"NAME_id": ID}}},
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", ["yunwu", "kie", "lovart"])
+async def test_an_id_is_found_at_places_that_nobody_has_listed(providers, world, name, place) -> None:
+    body = json.loads(json.dumps(place).replace("NAME", "thread" if name == "lovart" else "task"))
+    assert await accepted(providers, world, name, 200, body) == ID
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": 0, "data": {"tasks": [{"task_id": "one-1"}, {"task_id": "two-2"}]}},
+        {"code": 5012, "data": {"blocked_by": {"task": {"id": "one-1"}}}},
+        {"code": 0, "data": {"request": {"task_id": "one-1"}}},
+    ],
+    ids=["several", "refused", "ours"],
+)
+@pytest.mark.parametrize("name", ["yunwu", "kie"])
+async def test_an_id_that_may_be_of_another_job_is_not_taken(providers, world, name, body) -> None:
+    assert (await refused(providers, world, name, 200, body)).delivery is D.UNKNOWN
+
+
+async def test_a_thread_named_by_a_broken_answer_is_kept(providers, world) -> None:
+    broken = {"code": 1, "message": "zonk", "data": {"thread_id": ID}}
+    assert await accepted(providers, world, "lovart", 500, broken) == ID
+
+
+async def test_a_conflict_that_speaks_of_an_order_taken_leaves_it_open(providers, world) -> None:
+    error = await refused(providers, world, "lovart", 409, {"code": 7, "message": "a duplicate request is under way"})
+    assert error.delivery is D.UNKNOWN
+
+
+# --- where a job stands, in envelopes that nobody has listed -----------------------------------------------------
+
+LINK = "https://example.org/films/7.mp4"
+RESULT = json.dumps({"resultUrls": [LINK]})
+ENVELOPES: list[Any] = [
+    {"code": 200, "data": json.dumps({"taskId": "7", "state": "success", "resultJson": RESULT})},
+    {"taskId": "7", "state": "success", "resultJson": RESULT},
+    {"code": 0, "data": {"taskId": "7", "state": "success", "resultJson": RESULT}},
+    {"code": "SUCCESS", "msg": "", "data": {"taskId": "7", "state": "success", "resultJson": RESULT}},
+]
+
+
+@pytest.mark.parametrize("body", ENVELOPES)
+async def test_a_record_of_kie_is_read_in_any_envelope(providers, world, body) -> None:
+    state = await looked_at(providers["kie"], world, "/api/v1/jobs/recordInfo", body)
+    assert (state.status, state.url) == (RemoteStatus.SUCCEEDED, LINK)
+
+
+@pytest.mark.parametrize("body", ENVELOPES)
+async def test_a_failure_of_kie_is_read_in_any_envelope(providers, world, body) -> None:
+    text = json.dumps(body).replace("success", "fail").replace("resultJson", "failMsg").replace(LINK, "a wobbly plinth")
+    state = await looked_at(providers["kie"], world, "/api/v1/jobs/recordInfo", json.loads(text))
+    assert state.status is RemoteStatus.FAILED
+    assert state.failure is not None
+    assert not state.failure.retryable
+
+
+async def looked_at(provider: Provider, world: World, path: str, body: Any) -> Any:
+    job = RemoteJob(remote_id="7", model="kling/v2", params=make_params())
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get(path).respond(200, json=body)
+        return await provider.poll(job, KEY)
+
+
+async def thread(providers: dict[str, Provider], world: World, status: Any, result: Any) -> Any:
+    job = RemoteJob(remote_id="p/7", model="veo3", params=make_params())
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.get("/v1/openapi/chat/status").respond(200, json=status)
+        wire.get("/v1/openapi/chat/result").respond(200, json=result)
+        return await providers["lovart"].poll(job, PAIR)
+
+
+FILM = {"type": "video", "content": LINK}
+SHOWN = {"code": 0, "data": {"status": "done", "items": [{"type": "generator", "artifacts": [FILM]}]}}
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"code": 0, "data": {"status": "finished"}},
+        {"code": 0, "data": {"state": "TASK_COMPLETED"}},
+        {"code": 0, "data": {"thread": {"status": "done"}}},
+        {"code": 0, "data": {"done": True}},
+        {"status": "done"},
+    ],
+)
+async def test_a_thread_that_has_ended_is_told_by_any_word(providers, world, status) -> None:
+    assert (await thread(providers, world, status, SHOWN)).url == LINK
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"items": [{"type": "tool", "artifacts": FILM}]},
+        {"items": [{"type": "tool", "artifact": {"kind": "video", "content": LINK}}]},
+        {"items": [{"type": "generator", "artifacts": [{"type": "video/mp4", "content": LINK}]}]},
+        {"items": [{"type": "assistant", "text": f"Here you are: [film]({LINK})"}]},
+        {"items": [{"type": "generator", "content": json.dumps({"videos": [{"url": LINK}]})}]},
+        {"items": [], "artifacts": [FILM]},
+        {"messages": [{"role": "assistant", "artifacts": [FILM]}]},
+        {"items": {"0": {"artifacts": [FILM]}}},
+        {"items": [{"type": "user", "text": "like https://example.org/mine.mp4"}, {"type": "tool", "artifacts": FILM}]},
+        {"items": [{"artifacts": [{"type": "video", "content": "https://example.org/a.mp4"}, FILM]}]},
+    ],
+)
+async def test_a_video_of_a_thread_is_found_wherever_it_stands(providers, world, data) -> None:
+    state = await thread(providers, world, {"code": 0, "data": {"status": "done"}}, {"code": 0, "data": data})
+    assert (state.status, state.url) == (RemoteStatus.SUCCEEDED, LINK)
+
+
+@pytest.mark.parametrize(
+    "data", [{"status": "failed", "message": "the plinth wobbles"}, {"state": "ERROR", "error": "the plinth wobbles"}]
+)
+async def test_a_thread_that_failed_ends_in_its_own_words(providers, world, data) -> None:
+    state = await thread(providers, world, {"code": 0, "data": data}, {"code": 0, "data": {"items": []}})
+    assert state.status is RemoteStatus.FAILED
+    assert state.failure.params["said"] == "the plinth wobbles"
+    assert not state.failure.retryable
+
+
+async def test_a_thread_whose_video_a_filter_took_says_so(providers, world) -> None:
+    held = {"status": "done", "items": [{"artifacts": [{"type": "video", "content": "", "moderated": True}]}]}
+    state = await thread(providers, world, {"code": 0, "data": {"status": "done"}}, {"code": 0, "data": held})
+    assert (state.status, state.failure.kind) == (RemoteStatus.FAILED, K.MODERATION)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -146,6 +146,7 @@ _BLAME: Final = _any(
     r"\btoo (?!many requests|busy|long to|much load|many (?:users|jobs|tasks))\w{2,12}\b", r"\b(?:does|do|did) ?(?:not|n['’]t) (?:match|fit|meet|comply|conform)",
     r"\bplease (?:use|provide|upload|choose|select|check|change|reduce|lower|remove|adjust|modify|edit|revise|simplify|replace|try (?:a |an )?(?:different|other|another))",
     r"\b(?:different|another|other) (?:prompt|image|picture|photo|reference|video|input)",
+    r"\b(?:lengths?|durations?|aspect|ratios?|resolutions?|dimensions?|fps|frame ?rates?)\b", "时长|比例|分辨率|尺寸|帧率",
     r"\b(?:because of|due to|caused by|problem with|issue with|error in|about) (?:the |your |this )?(?:\w{1,12} )?(?:prompt|image|picture|photo|reference|input|content|request|subject|character)",
     r"\byour (?:\w{1,12} )?(?:prompt|image|picture|photo|reference|input|content|video|text|audio|file|script|character)",
     "不允许", "必须", "无效", "过长", "过大", "超出", "检测到", "包含", "含有", "缺少", "不匹配", "不符", "不清晰", "模糊", "水印",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from vidgen_core.models import Charge, Failure
 from vidgen_core.providers import answer_words
 from vidgen_core.providers.cleaning import identifier, read_json, whole
 from vidgen_core.providers.http import Answer
+from vidgen_core.providers.links import is_of_the_job, values
 from vidgen_core.providers.redact import SAID_CHARACTERS, cut, redact
 
 
@@ -270,19 +271,67 @@ def id_at(body: Any, *paths: str) -> str | None:
     return next((found for path in paths if (found := identifier(at(body, path))) is not None), None)
 
 
-def job_in(answer: Answer, *paths: str) -> str | None:
+#: What providers call a job where they name its id.
+JOB_NAMES: Final = ("task", "job", "generation", "prediction", "record", "video")
+#: Names that say only that there is an answer.
+_AROUND: Final = frozenset({"data", "result", "results", "output", "response"})
+
+
+def job_in(answer: Answer, *paths: str, names: Sequence[str] = JOB_NAMES) -> str | None:
     """The id of the job that an answer to a submit names, None where it names none.
 
-    A status that leaves the outcome open does not take an id back.
+    It is looked for at the paths, and where nothing in the answer refuses anywhere else, too. A status that leaves the
+    outcome open does not take an id back.
 
     :param paths: where this provider has it; else where any has
+    :param names: what this provider calls a job; else what any calls it
     """
     if answer.ok:
-        named = id_at(answer.json, *(paths or _ID_PATHS))
-        return named or (None if paths else answer_words.bare_id(at(answer.json, "data")))
+        found = id_at(answer.json, *(paths or _ID_PATHS))
+        return found if found or refuses(answer.json) else _job_anywhere(answer.json, names)
     if answer.status in (408, 425, 499) or answer.status >= 500:
-        return id_at(answer.json, *(path for path in paths or _TASK_PATHS if path in _TASK_PATHS))
+        return id_at(answer.json, *([path for path in paths if not path.endswith(".id")] or _TASK_PATHS))
     return None
+
+
+def _job_anywhere(body: Any, names: Sequence[str]) -> str | None:
+    """The one id of a job at a place that nobody has listed; None where there are several."""
+    found = [one for one in values(body) if is_of_the_job(one.path)]
+    for name in names:
+        ids = {named for one in found if _is_id_of(name, one.path) and (named := identifier(one.value)) is not None}
+        if ids:
+            return ids.pop() if len(ids) == 1 else None
+    if names is JOB_NAMES:
+        plain = {named for one in found if _is_plain_id(one.path) and (named := identifier(one.value)) is not None}
+        if plain:
+            return plain.pop() if len(plain) == 1 else None
+    return answer_words.bare_id(at(body, "data"))
+
+
+def _is_id_of(name: str, path: Sequence[str]) -> bool:
+    """Whether a place is the id of what is called so: ``taskId``, ``task_ids``, ``task.id``."""
+    place = [_squashed(part) for part in path]
+    ids = ("id", "ids", "uid", "uuid")
+    if not place:
+        return False
+    if place[-1] in ids:
+        return len(place) > 1 and place[-2] in (name, f"{name}s")
+    return place[-1].startswith(name) and place[-1].endswith(ids[:2])
+
+
+def _is_plain_id(path: Sequence[str]) -> bool:
+    place = [_squashed(part) for part in path]
+    return bool(place) and place[-1] == "id" and _AROUND.issuperset(place[:-1])
+
+
+def _squashed(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()
+
+
+def refuses(body: Any) -> bool:
+    """Whether anything in an envelope says that what was asked for is not done."""
+    unsuccessful = any(at(body, name) is False for name in ("success", "ok"))
+    return unsuccessful or bool(at(body, "error")) or any(_is_bad(at(body, path)) for path in _BUSINESS_CODES)
 
 
 def refusal(table: Table, answer: Answer, said: Said) -> RemoteError:
@@ -296,7 +345,7 @@ def submit_verdict(table: Table, answer: Answer, said: Said) -> Verdict:
     if not answer.ok:
         verdict = judge(table, said)
         open_status = answer.status >= 500 or answer.status in (408, 409, 425, 499)
-        unsure = not known and verdict.kind not in _DEFINITE and not any(one.holds(said) for one in table.by_status)
+        unsure = not known and verdict.kind not in _DEFINITE
         return REPLY_WITHOUT_ID if open_status and unsure and _under_way(said) else verdict
     if not isinstance(answer.json, Mapping):
         return UNREADABLE
@@ -405,7 +454,8 @@ def failed_verdict(table: Table, said: Said) -> Verdict:
     """
     found = judge_texts(table, said) or _passing_verdict(said)
     if found.kind in _UPSTREAM:
-        return UPSTREAM_UNAVAILABLE
+        # How often it was asked passes by itself; an account without money or rights does not.
+        return replace(UPSTREAM_UNAVAILABLE, retryable=found.kind is ErrorKind.RATE_LIMIT and not _blames(said))
     if found.kind in _PASSING:
         return replace(found, retryable=not _blames(said), delivery=Delivery.REFUSED)
     if found.kind is ErrorKind.NETWORK or found.kind is ErrorKind.PROVIDER:

@@ -54,8 +54,8 @@ from vidgen_core.providers.kie_answers import (
     credits_in,
     reading_of,
     reason_in,
+    record_in,
     said_by,
-    says_no_refusal,
     went_well,
 )
 from vidgen_core.providers.kie_upload import MemoryUploads, UploadCache, Uploader
@@ -145,7 +145,7 @@ class Kie(Provider):
         answer = await self._http.call(
             Verb.SUBMIT, "POST", f"{self.base_url}/api/v1/{path}", key=key, json=prepared.payload
         )
-        remote_id = job_in(answer, *ID_PATHS) or (job_in(answer) if says_no_refusal(answer) else None)
+        remote_id = job_in(answer, *ID_PATHS)
         if remote_id is not None:
             return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
         error = refusal(TABLE, answer, said_by(answer))
@@ -158,14 +158,15 @@ class Kie(Provider):
     async def poll(self, job: RemoteJob, key: Key | None) -> RemoteState:
         path = "veo/record-info" if kie_models.is_veo(job.model) else "jobs/recordInfo"
         answer = await self._get(job, path, key, taskId=job.remote_id)
-        data = at(answer.json, "data")
-        if not went_well(answer) or not isinstance(data, Mapping | list) or not data:
+        data = record_in(answer)
+        if data is None:
             return _no_record(answer, job)
+        body = {"data": data}
         base = job.base_url or self.base_url
         probe = partial(is_video, self._http, key=key, home=base)
-        seen = await outcome(answer.json, base, probe, known=LINKS, reading=reading_of(answer.json))
-        state = _state(seen, answer)
-        if state.status is RemoteStatus.SUCCEEDED and _wants_upscaling(job, answer.json):
+        seen = await outcome(body, base, probe, known=LINKS, reading=reading_of(body))
+        state = _state(seen, answer, data)
+        if state.status is RemoteStatus.SUCCEEDED and _wants_upscaling(job, body):
             return await self._upscaled(state, job, key)
         return state
 
@@ -236,8 +237,7 @@ def _no_record(answer: Answer, job: RemoteJob) -> RemoteState:
     raise as_error(TABLE, JOB_UNKNOWN if went_well(answer) else judge(TABLE, said), answer, said)
 
 
-def _state(seen: Outcome, answer: Answer) -> RemoteState:
-    data = at(answer.json, "data")
+def _state(seen: Outcome, answer: Answer, data: Mapping[str, Any] | list[Any]) -> RemoteState:
     record = data if isinstance(data, Mapping) else data[0] if isinstance(data[0], Mapping) else {}
     cost = credits_in(record)
     common: dict[str, Any] = {"progress": seen.progress, "stage": seen.stage, "evidence": answer.evidence}

@@ -31,12 +31,13 @@ from vidgen_core.providers.answers import (
     Verdict,
     at,
     case,
+    refuses,
     said_in,
     texts_at,
     words,
 )
 from vidgen_core.providers.base import RemoteStatus
-from vidgen_core.providers.cleaning import whole
+from vidgen_core.providers.cleaning import clean, read_json, whole
 from vidgen_core.providers.http import Answer
 from vidgen_core.providers.links import Reading, read
 
@@ -95,13 +96,20 @@ def said_by(answer: Answer) -> Said:
 
 
 def went_well(answer: Answer) -> bool:
-    """Whether the envelope says 200, too."""
-    return answer.ok and whole(at(answer.json, "code")) == 200
+    """Whether the envelope says so, too."""
+    return answer.ok and isinstance(answer.json, Mapping | list) and not refuses(answer.json)
 
 
-def says_no_refusal(answer: Answer) -> bool:
-    """Whether nothing in the envelope refuses, so that an id at an unusual place is that of a job."""
-    return went_well(answer) or (answer.ok and at(answer.json, "code") is None and not at(answer.json, "error"))
+def record_in(answer: Answer) -> Mapping[str, Any] | list[Any] | None:
+    """The record of a job, in its envelope, as text in it, or without one; None where there is none."""
+    if not went_well(answer):
+        return None
+    data = at(answer.json, "data")
+    if isinstance(data, str):
+        data = clean(read_json(data))
+    if data is None and at(answer.json, "code") is None:
+        data = answer.json
+    return data if isinstance(data, Mapping | list) and data else None
 
 
 #: Where the answer to a submit names its job.

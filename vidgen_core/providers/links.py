@@ -146,7 +146,7 @@ def status_of(word: str | None) -> RemoteStatus:
     return status or RemoteStatus.UNKNOWN
 
 
-def _is_ours(path: Sequence[str]) -> bool:
+def is_of_the_job(path: Sequence[str]) -> bool:
     """Whether a place can say something of the job: what was sent is repeated in many answers."""
     return not any(_hard(name) for name in path)
 
@@ -160,7 +160,7 @@ def _words(found: Sequence[Value]) -> list[tuple[int, str]]:
         and 0 < len(one.value.strip()) <= 80
         and one.path
         and _norm(one.path[-1]) in _STATUS_NAMES
-        and _is_ours(one.path)
+        and is_of_the_job(one.path)
         and _kind_of(one.path[:-1]) != "no"
     ]
 
@@ -195,7 +195,7 @@ def _ended(found: Sequence[Value]) -> bool | None:
         if (isinstance(one.value, bool) or str(one.value).lower() in {"true", "false"})
         and one.path
         and _norm(one.path[-1]) in _END_NAMES
-        and _is_ours(one.path)
+        and is_of_the_job(one.path)
     ]
     return any(marks) if marks else None
 
@@ -210,7 +210,7 @@ def _filtered(found: Sequence[Value]) -> str | None:
             counters.append(one.value)
         elif name == "respectmoderation" and one.value is False:
             counters.append(one.path[-1])
-        elif name in _FILTER_NAMES and _is_ours(one.path):
+        elif name in _FILTER_NAMES and is_of_the_job(one.path):
             if (
                 isinstance(one.value, str)
                 and re.search(r"[^\W\d_]", one.value)
@@ -427,7 +427,7 @@ def _candidates(found: Sequence[Value], base: str, known: Sequence[str]) -> list
     order = {place: number for number, place in enumerate(known)}
     best: dict[str, tuple[int, int, Candidate]] = {}
     for one in found:
-        if not isinstance(one.value, str) or not _is_ours(one.path):
+        if not isinstance(one.value, str) or not is_of_the_job(one.path):
             continue
         kind = _kind_of(one.path)
         place = order.get(one.place)

@@ -31,15 +31,16 @@ from vidgen_core.providers.answers import (
     at,
     case,
     failed_verdict,
-    judge,
+    judge_texts,
+    refuses,
     said_in,
     texts_at,
     words,
 )
 from vidgen_core.providers.base import RemoteStatus
-from vidgen_core.providers.cleaning import whole
+from vidgen_core.providers.cleaning import DEEPEST, clean, read_json, whole
 from vidgen_core.providers.http import Answer
-from vidgen_core.providers.links import candidates, resolve
+from vidgen_core.providers.links import candidates, read, resolve
 
 THREAD_BUSY: Final = Verdict(ErrorKind.OVERLOADED, "thread_busy", retryable=True)
 #: Nothing can have been begun in a project that is not there; the next attempt makes a new one.
@@ -88,14 +89,19 @@ def said_by(answer: Answer) -> Said:
 
 def went_well(answer: Answer) -> bool:
     """Whether the envelope says so, too."""
-    return answer.ok and whole(at(answer.json, "code")) == 0
+    return is_answered(answer) and at(answer.json, "code") is not None
+
+
+def is_answered(answer: Answer) -> bool:
+    """Whether a free question was answered, in the usual envelope or without one."""
+    return answer.ok and isinstance(answer.json, Mapping | list) and not refuses(answer.json)
 
 
 def status_in(answer: Answer) -> tuple[RemoteStatus, str | None]:
     """Where a thread stands, and the word for it; *done* says nothing yet about a video."""
-    found = texts_at(answer.json, "data.status")
-    word = found[0].lower() if found else None
-    return _STATUSES.get(word or "", RemoteStatus.UNKNOWN), word
+    seen = read(_without_the_order(answer.json))
+    word = seen.word.lower() if seen.word else None
+    return _STATUSES.get(word or "", seen.status), word
 
 
 def pending_in(answer: Answer) -> tuple[bool, Money | None]:
@@ -111,22 +117,40 @@ def _credits(value: Any) -> Money | None:
     return Money(amount=Decimal(found[0]), currency="credits") if found else None
 
 
-def _items(answer: Answer) -> Iterator[Mapping[str, Any]]:
-    items = at(answer.json, "data.items")
-    yield from (item for item in items if isinstance(item, Mapping)) if isinstance(items, list) else ()
+def _entries(value: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+    """Every object of an answer in its order, wherever it stands, also as text."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        value = clean(read_json(value))
+    if isinstance(value, Mapping):
+        yield value
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for one in inner if depth < DEEPEST else ():
+        yield from _entries(one, depth + 1)
 
 
-def _artifacts(answer: Answer) -> Iterator[Mapping[str, Any]]:
-    for item in _items(answer):
-        artifacts = item.get("artifacts")
-        yield from (one for one in artifacts if isinstance(one, Mapping)) if isinstance(artifacts, list) else ()
+def _kind_of(entry: Mapping[str, Any]) -> str:
+    return " ".join(str(entry.get(name)).lower() for name in ("type", "kind", "role") if entry.get(name))
+
+
+def _without_the_order(value: Any) -> Any:
+    """An answer without what we said ourselves."""
+    if isinstance(value, list):
+        return [_without_the_order(one) for one in value if not (isinstance(one, Mapping) and "user" in _kind_of(one))]
+    if isinstance(value, Mapping):
+        return {name: _without_the_order(one) for name, one in value.items()}
+    return value
 
 
 def video_in(answer: Answer, base: str) -> tuple[bool, str | None]:
     """Whether a video is named, and its link; of several the last, for an agent mends what went wrong."""
-    videos = [one for one in _artifacts(answer) if str(one.get("type")).lower() == "video"]
+    body = _without_the_order(answer.json)
+    videos = [one for one in _entries(body) if _kind_of(one).startswith("video")]
     links = [link for one in videos if (link := _link_of(one, base)) is not None]
-    return bool(videos), (links[-1] if links else None)
+    if links:
+        return True, links[-1]
+    named = [one for one in candidates(body, base) if one.video]
+    best = [one.url for one in named if one.points == named[0].points]
+    return bool(videos), (best[-1] if best else None)
 
 
 def _link_of(artifact: Mapping[str, Any], base: str) -> str | None:
@@ -135,15 +159,36 @@ def _link_of(artifact: Mapping[str, Any], base: str) -> str | None:
     return link or next((one.url for one in candidates(artifact, base) if one.sure), None)
 
 
+def filtered_in(answer: Answer) -> str | None:
+    """Why a filter kept the video back; None: none says so."""
+    return read(_without_the_order(answer.json)).filtered
+
+
 def words_in(answer: Answer) -> str:
     """What the agent said: all its texts in order."""
-    texts = (item.get("text") for item in _items(answer) if item.get("type") == "assistant")
+    spoken = [one for one in _entries(answer.json) if "assistant" in _kind_of(one)]
+    texts = (one.get("text") or one.get("content") for one in spoken)
     return "\n".join(text.strip() for text in texts if isinstance(text, str) and text.strip())
+
+
+def reason_in(answer: Answer) -> Said:
+    """Why a thread failed, by its own record."""
+    return said_in(at(answer.json, "data") or answer.json, 0)
 
 
 def failure_in(text: str) -> Failure:
     """Why there is no video, by the agent's own words."""
     said = said_in(None, 0, text)
-    own = judge(TABLE, said)
-    verdict = own if own.kind is ErrorKind.BALANCE else failed_verdict(TABLE, said)
+    verdict = _verdict(said)
     return as_failure(TABLE, ONLY_WORDS if verdict is JOB_FAILED else verdict, said)
+
+
+def failure_of(said: Said) -> Failure:
+    """Why a thread failed."""
+    return as_failure(TABLE, _verdict(said), said)
+
+
+def _verdict(said: Said) -> Verdict:
+    """Credits that an agent misses are ours."""
+    own = judge_texts(TABLE, said)
+    return own if own is not None and own.kind is ErrorKind.BALANCE else failed_verdict(TABLE, said)

@@ -15,7 +15,7 @@ from vidgen_core.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.locations import Locations
 from vidgen_core.models import Failure, Mode
 from vidgen_core.providers import lovart_words
-from vidgen_core.providers.answers import error_of, job_in, refusal
+from vidgen_core.providers.answers import CONTENT_REFUSED, as_failure, error_of, job_in, refusal, said_in
 from vidgen_core.providers.base import (
     WAITING_FOR_CONFIRMATION,
     Key,
@@ -32,7 +32,11 @@ from vidgen_core.providers.links import WITHOUT_LINK
 from vidgen_core.providers.lovart_answers import (
     TABLE,
     failure_in,
+    failure_of,
+    filtered_in,
+    is_answered,
     pending_in,
+    reason_in,
     said_by,
     status_in,
     video_in,
@@ -47,6 +51,9 @@ from vidgen_core.settings import LovartSettings
 API: Final = "/v1/openapi"
 #: Where people see what the agent makes.
 CANVAS: Final = "https://www.lovart.ai/canvas?projectId="
+#: Where the answer to a message names its thread.
+ID_PATHS: Final = ("data.thread_id", "data.threadId", "thread_id")
+_ENDED: Final = frozenset({RemoteStatus.SUCCEEDED, RemoteStatus.FAILED})
 #: A thread that runs may be waiting for a yes from here on.
 MAY_ASK: Final = timedelta(seconds=20)
 
@@ -93,7 +100,7 @@ class LovartApi:
         self._preparations.forget_project(order.reference, key)
         url = f"{self.base_url}{API}/chat"
         answer = await self._http.call(Verb.SUBMIT, "POST", url, key=key, json=prepared.payload)
-        found = job_in(answer, "data.thread_id", "data.threadId", "thread_id")
+        found = job_in(answer, *ID_PATHS, names=("thread", "chat", "conversation"))
         if found is not None:
             # Asking takes the thread, people need the project: one id holds both.
             remote_id = f"{prepared.payload['project_id']}/{found}"
@@ -112,18 +119,23 @@ class LovartApi:
             await asyncio.sleep(self._own.settle)
             answer = await self._look(job, "chat/status", key)
         status, word = status_in(answer)
-        if status is RemoteStatus.SUCCEEDED or (status is RemoteStatus.RUNNING and _may_ask(job)):
-            return await self._result(job, key)
+        if status in _ENDED or (status is RemoteStatus.RUNNING and _may_ask(job)):
+            return await self._result(job, answer, key)
         return RemoteState(status=status, stage=word, evidence=answer.evidence)
 
-    async def _result(self, job: RemoteJob, key: Key | None) -> RemoteState:
-        answer = await self._look(job, "chat/result", key)
+    async def _result(self, job: RemoteJob, seen: Answer, key: Key | None) -> RemoteState:
+        try:
+            answer = await self._look(job, "chat/result", key)
+        except RemoteError:
+            if status_in(seen)[0] is not RemoteStatus.FAILED:
+                raise
+            answer = seen
         asks, cost = pending_in(answer)
         if asks:
             return RemoteState(
                 status=RemoteStatus.RUNNING, stage=WAITING_FOR_CONFIRMATION, confirmation=cost, evidence=answer.evidence
             )
-        return _state(answer, job.base_url or self.base_url)
+        return _state(seen, answer, job.base_url or self.base_url)
 
     async def confirm(self, job: RemoteJob, key: Key | None) -> bool:
         url, thread = f"{job.base_url or self.base_url}{API}/chat/confirm", {"thread_id": _thread(job)}
@@ -138,7 +150,8 @@ class LovartApi:
 
     async def _look(self, job: RemoteJob, path: str, key: Key | None) -> Answer:
         url, thread = f"{job.base_url or self.base_url}{API}/{path}", {"thread_id": _thread(job)}
-        return _good(await self._http.call(Verb.POLL, "GET", url, key=key, params=thread))
+        answer = await self._http.call(Verb.POLL, "GET", url, key=key, params=thread)
+        return answer if is_answered(answer) else _good(answer)
 
     async def fresh_link(self, job: RemoteJob, key: Key | None) -> str | None:
         """The link as the thread names it now."""
@@ -172,15 +185,27 @@ def _may_ask(job: RemoteJob) -> bool:
     return job.submitted_at is None or datetime.now(UTC) - job.submitted_at > MAY_ASK
 
 
-def _state(answer: Answer, base: str) -> RemoteState:
-    """What a thread's result says; text instead of a video is a failure in the agent's own words."""
+def _state(seen: Answer, answer: Answer, base: str) -> RemoteState:
+    """What a thread's result says; text instead of a video is a failure in the agent's own words.
+
+    :param seen: how the thread stands, where the result does not say it
+    """
     status, word = status_in(answer)
-    if status is not RemoteStatus.SUCCEEDED:
+    if status is RemoteStatus.UNKNOWN and word is None:
+        status, word = status_in(seen)
+    if status not in _ENDED:
         return RemoteState(status=status, stage=word, evidence=answer.evidence)
     named, url = video_in(answer, base)
-    if url:
+    if url and status is RemoteStatus.SUCCEEDED:
         return RemoteState(status=status, url=url, stage=word, evidence=answer.evidence)
-    text = words_in(answer)
-    if named or not text:
+    text, filtered = words_in(answer), filtered_in(answer)
+    if filtered:
+        failure = as_failure(TABLE, CONTENT_REFUSED, said_in(None, 0, text or filtered))
+    elif status is RemoteStatus.FAILED:
+        own = [reason_in(one) for one in (answer, seen)]
+        failure = failure_of(said_in(None, 0, text) if text else next((said for said in own if said.own), own[0]))
+    elif named or not text:
         return RemoteState(status=RemoteStatus.UNKNOWN, stage=WITHOUT_LINK, evidence=answer.evidence)
-    return RemoteState(status=RemoteStatus.FAILED, failure=failure_in(text), stage=word, evidence=answer.evidence)
+    else:
+        failure = failure_in(text)
+    return RemoteState(status=RemoteStatus.FAILED, failure=failure, stage=word, evidence=answer.evidence)

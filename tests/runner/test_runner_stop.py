@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from doubles import done, wait_until
 from runner_bench import Bench
 
-from vidgen_core.models import AttemptState, TaskStatus
+from vidgen_core.models import AttemptState, Charge, Task, TaskStatus
+from vidgen_core.runner import records
 from vidgen_core.runner.thread import Runner
+from vidgen_core.store import Journal
 
 FAILED = TaskStatus.FAILED
 
@@ -85,4 +89,90 @@ def test_an_answer_that_never_comes_is_not_waited_for_without_end(
     runner.stop()
 
     assert not runner.thread.is_alive()
+    assert states(bench) == [AttemptState.UNKNOWN]
+
+
+def stop(bench: Bench, runner: Runner, task: Task) -> None:
+    runner.stop_soon()
+    wait_until(lambda: runner._scheduler is None or runner._scheduler._ctx.stopping)
+
+
+def stop_at_once(bench: Bench, runner: Runner, task: Task) -> None:
+    runner.stop_at_once()
+    wait_until(lambda: runner._scheduler is None or runner._scheduler._ctx.stopping)
+
+
+def pause(bench: Bench, runner: Runner, task: Task) -> None:
+    with bench.store.write() as tx:
+        tx.state.put("paused", True)
+    runner.wake()
+    wait_until(lambda: runner._scheduler and runner._scheduler._ctx.paused)
+
+
+def cancel(bench: Bench, runner: Runner, task: Task) -> None:
+    with bench.store.write() as tx:
+        tx.tasks.request_cancel([task.id])
+    runner.wake()
+    wait_until(lambda: runner._scheduler and runner._scheduler._held[task.id].task.cancel_requested)
+
+
+@pytest.mark.parametrize("wish", [stop, stop_at_once, pause, cancel])
+def test_an_intent_whose_request_has_not_left_is_taken_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, wish: Callable[[Bench, Runner, Task], None]
+) -> None:
+    order, wished = Journal.order, []
+
+    def wish_between(self: Journal, *given: Any, **facts: Any) -> None:
+        order(self, *given, **facts)
+        if not wished:
+            wished.append([one.state for one in bench.attempts(task)])
+            wish(bench, runner, task)
+
+    monkeypatch.setattr(Journal, "order", wish_between)
+    [task] = bench.queue()
+    runner = bench.start()
+    ended = TaskStatus.CANCELLED if wish is cancel else TaskStatus.QUEUED
+    wait_until(lambda: wished and bench.task(task).status is ended)
+
+    assert wished == [[AttemptState.SENDING]]
+    assert bench.provider.sent == []
+    assert [(one.state, one.charge) for one in bench.attempts(task)] == [(AttemptState.REFUSED, Charge.NONE)]
+    if wish is cancel:
+        return
+    bench.stop()
+    with bench.store.write() as tx:
+        tx.state.put("paused", None)
+    bench.start()
+    assert bench.wait(task, TaskStatus.COMPLETED, FAILED).status is TaskStatus.COMPLETED
+    assert len(bench.provider.sent) == 1
+
+
+def test_a_stop_while_the_intent_is_written_leaves_nothing_unknown(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intend = records.intend
+
+    def stop_meanwhile(*given: Any) -> bool:
+        stop(bench, runner, task)
+        return intend(*given)
+
+    monkeypatch.setattr(records, "intend", stop_meanwhile)
+    [task] = bench.queue()
+    runner = bench.start()
+    runner.thread.join(15)
+
+    assert (bench.provider.sent, bench.task(task).status) == ([], TaskStatus.QUEUED)
+    assert [one.state for one in bench.attempts(task)] == [AttemptState.REFUSED]
+
+
+def test_a_request_that_has_left_is_not_taken_back(bench: Bench) -> None:
+    runner = under_way(bench, 1, sent=1)
+    with bench.store.write() as tx:
+        tx.state.put("paused", True)
+        [attempt] = tx.attempts.open(bench.provider.mode)
+        tx.tasks.request_cancel([attempt.task_id])
+    runner.wake()
+    wait_until(lambda: runner._scheduler and runner._scheduler._ctx.paused)
+    runner.stop(waits=lambda *_: runner.stop_at_once())
+
     assert states(bench) == [AttemptState.UNKNOWN]

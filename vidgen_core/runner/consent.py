@@ -109,7 +109,7 @@ def _may_say(held: Held, ctx: Context, price: Money) -> bool:
     """Whether the runner may say yes by itself: within the provider's own limit, and once an attempt."""
     provider, attempt = ctx.provider(held), held.attempt
     limit = provider.confirms_up_to
-    if limit is None or attempt is None or attempt.confirmed_at is not None:
+    if limit is None or attempt is None or attempt.confirmed_at is not None or ctx.is_unwanted(held):
         return False
     return price.currency == provider.currency and 0 < price.amount <= limit
 
@@ -118,6 +118,7 @@ async def _say(held: Held, ctx: Context, price: Money) -> bool:
     """Write the yes down and say it, as one thing that a stop does not tear apart; False: it was not said."""
     before, settings = held.attempt, ctx.settings()
     assert before is not None
+    held.left = False
     try:
         try:
             look = await asyncio.to_thread(ctx.journal.look)
@@ -145,6 +146,10 @@ async def _confirm(held: Held, ctx: Context, before: Attempt, after: Attempt, nu
         _keep(held, await ctx.writer.do(lambda tx: take_back(tx, before, after)))
         hold_for_journal(held, ctx)
         return False
+    if ctx.is_unwanted(held):
+        _keep(held, await ctx.writer.do(lambda tx: take_back(tx, before, after)))
+        return False
+    held.left = True
     try:
         taken = await ctx.provider(held).confirm(job_of(held.task, after), ctx.key(held))
     except RemoteError as error:

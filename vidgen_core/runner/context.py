@@ -53,8 +53,10 @@ class Held:
 
     task: Task
     attempt: Attempt | None = None
-    #: The paid request that is out: a stop waits for it.
+    #: The paid request that is about to leave or out: a stop waits for it.
     request: asyncio.Task[Any] | None = None
+    #: A byte of that request may have left: it is not taken back any more.
+    left: bool = False
     poll_errors: int = 0
     fetch_errors: int = 0
     links_renewed: int = 0
@@ -100,6 +102,13 @@ class Context:
     #: The last fault of our own by task, and how often in a row it has come.
     faults: dict[int, tuple[str, int]] = field(default_factory=dict)
     takeover_seconds: float = TAKEOVER
+    #: Nothing paid leaves any more: the runner ends, or a person has paused it.
+    stopping: bool = False
+    paused: bool = False
+
+    def is_unwanted(self, held: Held) -> bool:
+        """Whether a paid request that has not left yet is not to leave."""
+        return self.stopping or self.paused or held.task.cancel_requested
 
     async def read(self, query: Callable[[Tx], T]) -> T:
         """Run a query beside the event loop."""

@@ -286,6 +286,7 @@ def requeue(
 ) -> None:
     """Processing -> queued: this attempt is over and another may be made after ``delay`` seconds.
 
+    A task that is to be cancelled is cancelled instead.
     :raises Superseded:
     """
     work = _fenced(tx, held)
@@ -294,9 +295,13 @@ def requeue(
         _change_attempt(tx, work, state=state, ended_at=now, failure=failure, evidence=evidence, charge=charge)
         _name_cost(tx, work, cost)
     due = now + timedelta(seconds=delay) if delay > 0 else None
-    if _move(tx, work, TaskStatus.QUEUED, due_at=due, remote_id=None, progress=None, stage=None) and failure:
-        known = {"kind": failure.kind.value, "cause": failure.code, "detail": failure.params}
-        log(tx, LogLevel.WARNING, "task_again", work.task, seconds=round(delay), **known)
+    if work.task.cancel_requested:
+        spent, known = owed(tx, work.task)
+        if _move(tx, work, TaskStatus.CANCELLED, cost=spent, charge=known):
+            log(tx, LogLevel.INFO, "task_cancelled", work.task)
+    elif _move(tx, work, TaskStatus.QUEUED, due_at=due, remote_id=None, progress=None, stage=None) and failure:
+        told = {"kind": failure.kind.value, "cause": failure.code, "detail": failure.params}
+        log(tx, LogLevel.WARNING, "task_again", work.task, seconds=round(delay), **told)
     _take_over(tx, held, work)
 
 

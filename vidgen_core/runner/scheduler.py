@@ -49,8 +49,6 @@ class Scheduler:
         self._order = itertools.count()
         self._steps: dict[int, asyncio.Task[None]] = {}
         self._alarm = asyncio.Event()
-        self._stopping = False
-        self._paused = False
         self._revision = -1
         #: Whether a slot was freed or the store has changed since slots were last filled.
         self._work = True
@@ -87,7 +85,7 @@ class Scheduler:
 
     def stop(self) -> None:
         """Submit nothing more; paid requests that are out are waited for."""
-        self._stopping = True
+        self._ctx.stopping = True
         self._alarm.set()
 
     def stop_at_once(self) -> None:
@@ -98,7 +96,7 @@ class Scheduler:
     async def run(self) -> None:
         """The loop."""
         await self._recover()
-        while not self._stopping:
+        while not self._ctx.stopping:
             self._alarm.clear()
             self._look_at_clock()
             if self._every("heartbeat", HEARTBEAT):
@@ -208,7 +206,7 @@ class Scheduler:
 
     def _news(self, tx: Tx) -> tuple[list[Held], set[int]]:
         """Tasks that others have changed, and those that they want looked at now."""
-        self._paused = bool(tx.state.get("paused"))
+        self._ctx.paused = bool(tx.state.get("paused"))
         before = {mode: self._ctx.lanes.hold_of(mode) for mode in self._ctx.providers}
         self._ctx.lanes.load(tx)
         for mode, hold in before.items():
@@ -250,7 +248,7 @@ class Scheduler:
     async def _fill(self) -> None:
         """Start queued tasks while there are slots and keys."""
         due = self._next_due_at is not None and self._next_due_at <= self._ctx.clock()
-        if self._paused or self._stopping or not (self._work or due or self._every("fill", TICK)):
+        if self._ctx.paused or self._ctx.stopping or not (self._work or due or self._every("fill", TICK)):
             return
         self._work = False
         if self._doubt is not None:
@@ -362,7 +360,7 @@ class Scheduler:
             following = await self._advance_or_recover(held, key)
         except asyncio.CancelledError:
             following = Next(0.0, Lane.LOCAL)
-            if self._stopping:
+            if self._ctx.stopping:
                 raise
         except Superseded as error:
             logger.warning("task %s was moved on by somebody else: %s", task_id, error)

@@ -34,6 +34,8 @@ STORE_WAIT = 1.0
 JOURNAL_WAIT = 10.0
 #: Clear refusals for want of capacity before the task gives up.
 OVERLOADED_TRIES = 5
+#: Seconds that a stop at once gives requests that have not left to be taken back.
+TAKE_BACK = 5.0
 #: Seconds before the provider's log is asked about a lost answer: it needs a moment to show the job.
 SETTLE = 3.0
 
@@ -66,23 +68,57 @@ async def send(held: Held, ctx: Context, key: Key | None) -> Next | None:
     except Exception as error:  # noqa: BLE001 — nothing paid has left, so every error is safe to judge here
         return await refused(held, ctx, error)
     await _wait_for_turn(held, ctx, key)
+    request = held.request = asyncio.ensure_future(_order(held, ctx, order, prepared, key))
+    return await asyncio.shield(request)
+
+
+async def _order(held: Held, ctx: Context, order: Order, prepared: Prepared, key: Key | None) -> Next | None:
+    """Put the intent on disk, send, and write down what came of it, as one thing that a stop does not tear apart."""
+    held.left = False
+    try:
+        if await _intend_to_send(held, ctx, prepared):
+            held.left = True
+            return await _send(held, ctx, order, prepared, key)
+        return None
+    finally:
+        held.request = None
+
+
+async def _intend_to_send(held: Held, ctx: Context, prepared: Prepared) -> bool:
+    """Put the intent on disk; False when nothing is to be sent, and then nothing of it stands any more."""
     # The wall as well: while a machine sleeps, the monotonic clock may stand still.
     begun = time.monotonic(), ctx.clock.wall()
     generation = await _intend(held, ctx, prepared)
     if generation is None:
-        return None
+        return False
     try:
         await write_order(held, ctx, generation)
     except FileError as error:
         hold_for_journal(held, ctx)
-        return await _requeue(held, ctx, _not_sent("journal_unwritable", cause=error.code), 0.0)
+        await _requeue(held, ctx, _not_sent("journal_unwritable", cause=error.code), 0.0)
+        return False
     stalled = max(time.monotonic() - begun[0], (ctx.clock.wall() - begun[1]).total_seconds())
     if stalled > ctx.takeover_seconds / 2:
         # The machine stood still: somebody else may think by now that this carrier is dead.
-        return await _requeue(held, ctx, _not_sent("submit_stalled", seconds=round(stalled)), 0.0)
+        await _requeue(held, ctx, _not_sent("submit_stalled", seconds=round(stalled)), 0.0)
+        return False
+    if ctx.is_unwanted(held):
+        await _take_back(held, ctx)
+        return False
+    return True
+
+
+async def _take_back(held: Held, ctx: Context) -> None:
+    """A stop, a pause or a wish to cancel came after the intent and before the request has left."""
+    await _requeue(held, ctx, _not_sent("submit_taken_back"), 0.0)
+
+
+async def _send(held: Held, ctx: Context, order: Order, prepared: Prepared, key: Key | None) -> Next | None:
+    """Send once; what is said to it is written down before anything else happens."""
+    provider = ctx.provider(held)
     try:
-        request = held.request = asyncio.ensure_future(_send(held, ctx, order, prepared, key))
-        await asyncio.shield(request)
+        submission = await provider.submit(order, prepared, key)
+        await _keep_id(held, ctx, submission)
     except RemoteError as error:
         if error.delivery is Delivery.UNKNOWN:
             if isinstance(error, HandOver):
@@ -139,15 +175,25 @@ def _not_sent(code: str, **params: Any) -> RemoteError:
 
 
 async def let_go(held: list[Held], ctx: Context) -> None:
-    """Wait no more for the answers to paid requests: whether they were bought is not known from now on."""
+    """Wait no more for the answers to paid requests: whether they were bought is not known from now on.
+
+    Those that have not left yet see the stop by themselves and take their intents back.
+    """
+    unsent = [one.request for one in held if one.request is not None and not one.left]
+    if unsent:
+        await asyncio.wait(unsent, timeout=TAKE_BACK)
     requests = [one.request for one in held if one.request is not None]
     for request in requests:
         request.cancel()
     await asyncio.gather(*requests, return_exceptions=True)
     for one in held:
-        if one.attempt is not None and one.attempt.state is AttemptState.SENDING:
-            failure = Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code="submit_interrupted", charged=Charge.UNKNOWN)
-            await lost(one, ctx, failure, None)
+        if one.attempt is None or one.attempt.state is not AttemptState.SENDING:
+            continue
+        if not one.left:
+            await _take_back(one, ctx)
+            continue
+        failure = Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code="submit_interrupted", charged=Charge.UNKNOWN)
+        await lost(one, ctx, failure, None)
 
 
 async def _wait_for_turn(held: Held, ctx: Context, key: Key | None) -> None:
@@ -157,15 +203,6 @@ async def _wait_for_turn(held: Held, ctx: Context, key: Key | None) -> None:
     pool = ctx.keys[held.task.provider]
     while (seconds := pool.pace(key.id)) > 0:  # noqa: ASYNC110 — the limiter is time, there is no event to wait for
         await asyncio.sleep(seconds)
-
-
-async def _send(held: Held, ctx: Context, order: Order, prepared: Prepared, key: Key | None) -> None:
-    """Send and write the id down as one thing that a stop does not tear apart."""
-    try:
-        submission = await ctx.provider(held).submit(order, prepared, key)
-        await _keep_id(held, ctx, submission)
-    finally:
-        held.request = None
 
 
 async def _keep_id(held: Held, ctx: Context, submission: Submission) -> None:

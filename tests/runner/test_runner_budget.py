@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from doubles import wait_until
+from doubles import RUNNING, done, wait_until
 from runner_bench import Bench
 
 from vidgen_core import money
@@ -234,3 +234,71 @@ def test_a_killed_run_leaves_its_money_set_aside(bench: Bench, state: str) -> No
         wait_until(lambda: statuses(bench, tasks).count(COMPLETED) == 1)
     held_at(bench, "budget_all")
     assert len(bench.provider.sent) == (1 if state == "preparing" else 0)
+
+
+PASSING = RemoteState(
+    status=RemoteStatus.FAILED,
+    failure=Failure(kind=ErrorKind.PROVIDER, code="remote_failed", retryable=True, charged=Charge.UNKNOWN),
+)
+
+
+def run_with_a_limit(bench: Bench) -> None:
+    with bench.store.write() as tx:
+        money.limit_run(
+            tx, bench.settings_file.current(), bench.project.id, Money(amount=Decimal("0.4"), currency="CNY")
+        )
+
+
+def end_the_run(bench: Bench) -> None:
+    with bench.store.write() as tx:
+        money.end_run(tx, bench.project.id)
+
+
+@pytest.mark.parametrize("answer", ["a failed job", "a refusal that passes", "no order at all"])
+def test_what_is_under_way_when_a_run_ends_is_not_ordered_again_by_itself(bench: Bench, answer: str) -> None:
+    busy = RemoteError("server_error", kind=ErrorKind.OVERLOADED, delivery=Delivery.REFUSED)
+    run_with_a_limit(bench)
+    [task] = bench.queue()
+    if answer == "a failed job":
+        bench.provider.polls = [RUNNING]
+        bench.start()
+        wait_until(lambda: bench.task(task).remote_id)
+        end_the_run(bench)
+        bench.provider.polls = [PASSING]
+    elif answer == "a refusal that passes":
+        bench.provider.submit_gate, bench.provider.submits = asyncio.Event(), [busy]
+        runner = bench.start()
+        wait_until(lambda: bench.provider.sent)
+        end_the_run(bench)
+        runner._loop.call_soon_threadsafe(bench.provider.submit_gate.set)  # type: ignore[union-attr]
+    else:
+        with bench.store.write() as tx:
+            tx.tasks.move(task.id, TaskStatus.PROCESSING)
+            tx.attempts.begin(task.id, task.provider, "scripted", None, None, None, task.cost, Charge.ESTIMATED)
+        end_the_run(bench)
+        bench.start()
+
+    kept = bench.wait(task, PENDING, FAILED, COMPLETED)
+    assert (kept.status, kept.failure and kept.failure.code) == (PENDING, "run_over")
+    sent = 0 if answer == "no order at all" else 1
+    assert len(bench.provider.sent) == sent
+
+    # A person's own order is none of the run's: it is tried again as ever.
+    bench.provider.submit_gate = None
+    bench.provider.submits, bench.provider.polls = [None], [PASSING, done()]
+    with bench.store.write() as tx:
+        tx.tasks.release([task.id])
+    assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
+    assert len(bench.provider.sent) == sent + 2
+
+
+def test_a_persons_task_of_before_the_run_is_tried_again_after_it(bench: Bench) -> None:
+    [task] = bench.queue()
+    run_with_a_limit(bench)
+    bench.provider.polls = [RUNNING]
+    bench.start()
+    wait_until(lambda: bench.task(task).remote_id)
+    end_the_run(bench)
+    bench.provider.polls = [PASSING, done()]
+
+    assert bench.wait(task, COMPLETED, FAILED, PENDING).status is COMPLETED

@@ -221,14 +221,17 @@ class Way:
                 tx.projects.set_setting(project_id, _SETTING, changed.model_dump(mode="json"))
 
     def _end_limit(self, tx: Tx, project_id: int, walk: Walk) -> None:
-        """Its limit ends with a walk, so what it could not send is kept, to be started by a person."""
+        """Its limit ends with a walk, so what it could not send is kept, to be started by a person.
+
+        What is under way and would be ordered again is kept as well, when that comes (``records.requeue``).
+        """
         if walk.limit is None:
             return
         queued = TaskFilter(statuses=frozenset({TaskStatus.QUEUED}))
         for task in tx.tasks.many(tx.tasks.ids(project_id, queued)):
             if task.created_at >= walk.started_at:
                 tx.tasks.move(task.id, TaskStatus.PENDING)
-        money.limit_run(tx, self._app.settings(), project_id, None)
+        money.end_run(tx, project_id)
 
     def _tell_of_the_end(self, tx: Tx, project_id: int, walk: Walk) -> None:
         if walk.note == "done":
@@ -278,6 +281,7 @@ def stop_all(tx: Tx) -> None:
         if walk is not None and walk.on:
             stopped = walk.model_copy(update={"on": False, "note": "stopped"})
             tx.projects.set_setting(project.id, _SETTING, stopped.model_dump(mode="json"))
+            money.end_run(tx, project.id)
 
 
 def walk_line(t: Text, walk: Walk) -> str:

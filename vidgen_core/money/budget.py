@@ -9,19 +9,20 @@ then on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from vidgen_core.models import Frozen, Money, Payee
+from vidgen_core.models import Frozen, Money, Payee, Task
 from vidgen_core.money.rates import convert, rates_of
 from vidgen_core.settings import Settings
 from vidgen_core.store import Tx
 
 #: A project's own limit among its settings: a decimal as text, in the currency of the budget.
 PROJECT_LIMIT: Final = "budget.limit"
-#: The limit of a run of a project that goes on by itself, and what was spent before it began, among the project's settings.
+#: The limit of a run of a project that goes on by itself, what was spent before it began, since when it goes and when it was over,
+#: among the project's settings.
 _RUN: Final = "budget.run"
 #: What people have granted beyond a limit, by scope, in the store's state.
 _EXTRA: Final = "budget.extra"
@@ -106,7 +107,7 @@ def standings(tx: Tx, settings: Settings, project_id: int | None, now: datetime)
 
 def _run(tx: Tx, settings: Settings, project_id: int) -> Standing | None:
     kept = tx.projects.settings(project_id).get(_RUN)
-    if not kept:
+    if not kept or "over" in kept:
         return None
     home, rates = settings.budget.currency, rates_of(settings)
     spent, uncounted = in_currency(tx.ledger.committed(project_id), settings)
@@ -120,9 +121,30 @@ def _run(tx: Tx, settings: Settings, project_id: int) -> Standing | None:
 
 
 def limit_run(tx: Tx, settings: Settings, project_id: int, limit: Money | None) -> None:
-    """Give a run of a project that begins now a limit of its own, or end it."""
+    """Give a run of a project that begins now a limit of its own; None: it has none."""
     before, _ = in_currency(tx.ledger.committed(project_id), settings)
-    kept = {"limit": limit.model_dump(mode="json"), "before": before.model_dump(mode="json")} if limit else None
+    since, amounts = datetime.now(UTC).isoformat(), {"limit": limit, "before": before}
+    kept = {"since": since, **{name: one.model_dump(mode="json") for name, one in amounts.items() if one}}
+    _keep_run(tx, project_id, kept if limit else None)
+
+
+def end_run(tx: Tx, project_id: int) -> None:
+    """The limit of a run ends with it: nothing of the run is ordered by itself any more, see ``is_of_ended_run``."""
+    kept = tx.projects.settings(project_id).get(_RUN)
+    _keep_run(tx, project_id, {**kept, "over": datetime.now(UTC).isoformat()} if kept else None)
+
+
+def is_of_ended_run(tx: Tx, task: Task) -> bool:
+    """Whether a task was ordered in a run with a limit that has ended, and by no person since."""
+    kept = tx.projects.settings(task.project_id).get(_RUN) or {}
+    if "over" not in kept or "since" not in kept:
+        return False
+    since, over = (datetime.fromisoformat(kept[name]) for name in ("since", "over"))
+    queued_at = tx.tasks.queued_at(task.id)
+    return task.created_at >= since and queued_at is not None and queued_at <= over
+
+
+def _keep_run(tx: Tx, project_id: int, kept: dict[str, Any] | None) -> None:
     tx.projects.set_setting(project_id, _RUN, kept)
     hold = tx.state.get(hold_of_project(project_id))
     if hold and hold["code"] == f"budget_{Scope.RUN}":

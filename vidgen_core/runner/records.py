@@ -146,9 +146,14 @@ def _hold_back(tx: Tx, work: Held, stop: money.Stop) -> None:
             tx.state.put(name, {"code": stop.code, "params": stop.params})
             tx.log.add(LogLevel.WARNING, stop.code, project_id=task.project_id, **stop.params)
     elif stop.scope is None:
-        failure = Failure(kind=ErrorKind.PARAMETER, code=stop.code, params=stop.params, charged=Charge.NONE)
-        if _move(tx, work, TaskStatus.PENDING, failure=failure):
-            log(tx, LogLevel.WARNING, "task_held", work.task, cause=stop.code, detail=stop.params)
+        _keep_for_a_person(tx, work, stop.code, stop.params)
+
+
+def _keep_for_a_person(tx: Tx, work: Held, code: str, params: dict[str, Any]) -> None:
+    """Queued -> pending, with the reason."""
+    failure = Failure(kind=ErrorKind.PARAMETER, code=code, params=params, charged=Charge.NONE)
+    if _move(tx, work, TaskStatus.PENDING, failure=failure):
+        log(tx, LogLevel.WARNING, "task_held", work.task, cause=code, detail=params)
 
 
 def warn_near(tx: Tx, before: Sequence[money.Standing], after: Sequence[money.Standing]) -> None:
@@ -286,7 +291,7 @@ def requeue(
 ) -> None:
     """Processing -> queued: this attempt is over and another may be made after ``delay`` seconds.
 
-    A task that is to be cancelled is cancelled instead.
+    A task that is to be cancelled is cancelled instead, and one of a run that has ended is kept as *pending*.
     :raises Superseded:
     """
     work = _fenced(tx, held)
@@ -299,6 +304,10 @@ def requeue(
         spent, known = owed(tx, work.task)
         if _move(tx, work, TaskStatus.CANCELLED, cost=spent, charge=known):
             log(tx, LogLevel.INFO, "task_cancelled", work.task)
+    elif money.is_of_ended_run(tx, work.task):
+        # The table of transitions has no way around the queue.
+        if _move(tx, work, TaskStatus.QUEUED, remote_id=None, progress=None, stage=None):
+            _keep_for_a_person(tx, work, "run_over", {})
     elif _move(tx, work, TaskStatus.QUEUED, due_at=due, remote_id=None, progress=None, stage=None) and failure:
         told = {"kind": failure.kind.value, "cause": failure.code, "detail": failure.params}
         log(tx, LogLevel.WARNING, "task_again", work.task, seconds=round(delay), **told)

@@ -289,6 +289,11 @@ class Tasks(Subject):
         wanted = (tasks.c.batch == batch, tasks.c.status == status, _ALIVE)
         return list(self.tx.run(select(tasks.c.id).where(*wanted).order_by(tasks.c.id)).scalars())
 
+    def queued_at(self, task_id: int) -> datetime | None:
+        """When a task has come into the queue the last time; None: never, or before that was kept."""
+        found: datetime | None = self.tx.run(select(tasks.c.queued_at).where(tasks.c.id == task_id)).scalar()
+        return found
+
     def kept_shots(self, project_id: int) -> set[int]:
         """Ids of the shots of which some take is kept until it is started."""
         wanted = (

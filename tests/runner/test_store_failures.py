@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from doubles import wait_until
@@ -11,6 +13,7 @@ from runner_bench import Bench
 from sqlalchemy import Connection, Engine, event
 
 from vidgen_core.errors import Delivery, ErrorKind, FileError, RemoteError
+from vidgen_core.locations import Locations
 from vidgen_core.models import AttemptState, TaskStatus
 from vidgen_core.providers.base import Key, Order, Prepared, Submission
 
@@ -165,3 +168,26 @@ def test_a_fresh_link_that_could_not_be_written_is_asked_for_again(
 
     assert (ended.status, left) == (COMPLETED, [0])
     assert bench.provider.fetched[-1] == "https://cdn.invalid/fresh.mp4"
+
+
+def test_a_lost_answer_that_could_not_be_written_is_unknown_after_a_kill(
+    bench: Bench, faults: Faults, small_video: Path, tmp_path: Path
+) -> None:
+    """What is known of it in memory only dies with the process; its intent on the disk is enough."""
+    bench.provider.submits = [RemoteError("timed_out", kind=ErrorKind.NETWORK, delivery=Delivery.UNKNOWN)]
+    faults.when = lambda: failure("io") if bench.provider.sent else None
+    [task] = bench.queue()
+    runner = bench.start()
+    wait_until(lambda: runner.unwritten)
+
+    shutil.copytree(bench.locations.home, tmp_path / "as killed")
+    faults.when = lambda: None
+    restarted = Bench(Locations(tmp_path / "as killed"), small_video)
+    assert [attempt.state for attempt in restarted.attempts(task)] == [AttemptState.SENDING]
+    restarted.start()
+    ended = restarted.wait(task, COMPLETED, FAILED)
+    restarted.stop()
+
+    assert (ended.failure and ended.failure.kind, restarted.provider.sent) == (ErrorKind.SUBMIT_UNKNOWN, [])
+    assert [attempt.state for attempt in restarted.attempts(task)] == [AttemptState.UNKNOWN]
+    restarted.store.close()

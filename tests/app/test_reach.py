@@ -119,6 +119,27 @@ def test_a_picture_that_is_a_link_out_of_a_listed_folder_is_refused(app: Vidgen,
     assert plan.shots[1].image is None
 
 
+def test_a_picture_that_has_become_a_link_since_the_plan_was_made_is_refused(
+    app: Vidgen, secret: Path, listed: Path
+) -> None:
+    away = as_visitor(app, AWAY[0])
+    plan = away.imports.plan([listed])
+    (listed / "1.png").unlink()
+    (listed / "1.png").symlink_to(secret / "1.png")
+
+    done = away.imports.carry_out(1, plan)
+    assert (done.added, [note.code for note in done.rejected]) == ((), ["path_outside_roots"])
+
+
+def test_a_relative_path_is_judged_as_it_is_opened(
+    app: Vidgen, secret: Path, locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.settings_file.change({"access.path_roots": str(locations.home / "private")})
+    monkeypatch.chdir(secret.parent)
+    with pytest.raises(Refused, match="path_outside_roots"):
+        as_visitor(app, AWAY[0]).imports.plan([Path("private")])
+
+
 def test_a_list_in_a_listed_folder_names_no_picture_outside(app: Vidgen, secret: Path, listed: Path) -> None:
     (listed / "list.csv").write_text(f"image,prompt\n{secret / '1.png'},p\n../private/1.png,p\n1.png,p\n")
     plan = as_visitor(app, AWAY[0]).imports.plan([listed / "list.csv"])

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from vidgen_core.app import Vidgen, watching
-from vidgen_core.errors import InputError
+from vidgen_core.errors import ErrorKind, FileError, InputError
+from vidgen_core.locale import get_text
 from vidgen_core.locations import Locations
+from vidgen_core.media.disk import opened_within
 from vidgen_core.models import Project, Shot, TaskStatus
 
 
@@ -187,3 +191,99 @@ def test_without_a_runner_here_nothing_is_brought_in(app: Vidgen, project: Proje
 
     assert shots(app, project) == []
     assert not app.watching.is_alive
+
+
+def test_a_link_out_of_the_folder_is_never_read(app: Vidgen, project: Project, inbox: Path) -> None:
+    private = inbox.parent / "private"
+    private.mkdir()
+    draw(private / "secret.png")
+    (private / "secret.txt").write_text("secret words")
+    app.watching.set(project.id, str(inbox))
+    work(app)
+    (inbox / "1.png").symlink_to(private / "secret.png")
+    (inbox / "2.png").symlink_to(private / "gone.png")
+    os.mkfifo(inbox / "3.png")
+    (inbox / "4.txt").symlink_to(private / "secret.txt")
+    draw(inbox / "4.png")
+    until(lambda: app.watching.state(project.id).added == 1)
+    until(lambda: app.watching.state(project.id).refused)
+
+    assert [(shot.number, shot.prompt) for shot in shots(app, project)] == [("4", "")]
+    ((name, code, params),) = app.watching.state(project.id).refused
+    assert (name, code) == ("1.png", "file_outside")
+    assert get_text("en").error(ErrorKind.FILE, code, params)
+
+
+def test_a_picture_that_becomes_a_link_later_is_never_read(app: Vidgen, project: Project, inbox: Path) -> None:
+    private = inbox.parent / "private.png"
+    draw(private)
+    app.watching.set(project.id, str(inbox))
+    work(app)
+    draw(inbox / "1.png")
+    until(lambda: len(shots(app, project)) == 1)
+    (inbox / "1.png").unlink()
+    (inbox / "1.png").symlink_to(private)
+    until(lambda: app.watching.state(project.id).refused)
+
+    assert len(shots(app, project)) == 1
+
+
+def test_a_watched_folder_that_becomes_a_link_later_is_never_followed(
+    app: Vidgen, project: Project, inbox: Path
+) -> None:
+    private = inbox.parent / "private"
+    private.mkdir()
+    draw(private / "1.png")
+    app.watching.set(project.id, str(inbox))
+    work(app)
+    inbox.rename(inbox.parent / "moved")
+    inbox.symlink_to(private)
+    until(lambda: app.watching.state(project.id).refused)
+
+    assert shots(app, project) == []
+
+
+def test_a_link_into_a_folder_that_the_owner_has_listed_comes_in(app: Vidgen, project: Project, inbox: Path) -> None:
+    listed = inbox.parent / "listed"
+    listed.mkdir()
+    draw(listed / "7.png")
+    app.settings_file.change({"access.path_roots": str(listed)})
+    app.watching.set(project.id, str(inbox))
+    work(app)
+    (inbox / "7.png").symlink_to(listed / "7.png")
+    until(lambda: len(shots(app, project)) == 1)
+
+    assert app.watching.state(project.id).refused == ()
+
+
+def test_a_relative_folder_is_one_of_the_data_folder_wherever_the_program_stands(
+    app: Vidgen, project: Project, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(inbox.parent)
+    with pytest.raises(InputError, match="watch_folder_missing"):
+        app.watching.set(project.id, inbox.name)
+    here = os.path.relpath(inbox, app.locations.home)
+    assert app.watching.set(project.id, here).folder == str(inbox.resolve())
+
+
+def test_a_link_that_takes_the_place_of_a_file_while_it_is_opened_is_not_read(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = inbox.parent / "private.png"
+    draw(private)
+    file = inbox / "1.png"
+    draw(file)
+    real_open = Path.open
+
+    def swapped(path: Path, *args: Any, **kwargs: Any) -> Any:
+        """Open what a link put there leads to, and put the file back."""
+        path.rename(path.with_name("kept"))
+        path.symlink_to(private)
+        opened = real_open(path, *args, **kwargs)
+        path.unlink()
+        path.with_name("kept").rename(path)
+        return opened
+
+    monkeypatch.setattr(Path, "open", swapped)
+    with pytest.raises(FileError, match="file_outside"), opened_within(file, [inbox.resolve()]):
+        raise AssertionError("it was read")

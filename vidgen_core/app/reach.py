@@ -61,7 +61,8 @@ class Reach:
 
     def _check_paths(self, value: Any) -> None:
         if isinstance(value, Path):
-            self.check(value)
+            # Opened from where the process stands, unlike a path that a setting or a form names.
+            self.check(value.absolute())
         elif isinstance(value, Mapping):
             self._check_paths(list(value))
             self._check_paths(list(value.values()))
@@ -93,6 +94,11 @@ def _plan(_: Reach, arguments: dict[str, Any]) -> None:
     arguments["may_leave"] = False
 
 
+def _carry_out(reach: Reach, arguments: dict[str, Any]) -> None:
+    # What lay there when the plan was made may be a link by now.
+    arguments["plan"] = reach.without_strangers(arguments["plan"])
+
+
 def _form(reach: Reach, arguments: dict[str, Any]) -> None:
     image = str(arguments["cells"].get("image") or "").strip()
     if image and "://" not in image:
@@ -119,6 +125,7 @@ def _settings(reach: Reach, arguments: dict[str, Any]) -> None:
 _RULES: Final[Mapping[tuple[str, str], Callable[[Reach, dict[str, Any]], None]]] = {
     ("imports", "plan"): _plan,
     ("imports", "plan_one"): _form,
+    ("imports", "carry_out"): _carry_out,
     ("watching", "set"): _watch,
     ("exports", "start"): _export,
     ("settings_file", "change"): _settings,

@@ -6,7 +6,9 @@ process that works. How it goes is kept in the store, so that every process can 
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import shutil
 import threading
 import time
 from collections import defaultdict
@@ -17,14 +19,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field, ValidationError
 
-from vidgen_core.errors import InputError, VidgenError
+from vidgen_core.errors import FileError, InputError, VidgenError
+from vidgen_core.media.disk import opened_within
 from vidgen_core.models import Frozen, LogLevel, Money
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
 
     from vidgen_core.app.vidgen import Vidgen
-    from vidgen_core.importing import PlannedShot
+    from vidgen_core.importing import Tray
 
 _LOG = logging.getLogger(__name__)
 _SETTING: Final = "watch"
@@ -91,10 +94,10 @@ class Watching:
         return watch
 
     def _usable(self, folder: str) -> Path:
-        path = Path(folder.strip()).expanduser()
+        # As the settings count a relative path; links are followed once, here.
+        path = (self._app.locations.home / Path(folder.strip()).expanduser()).resolve()
         if not folder.strip() or not path.is_dir():
             raise InputError("watch_folder_missing", path=folder.strip())
-        path = path.resolve()
         if path.is_relative_to(self._app.locations.home.resolve()):
             # The program's own pictures would come in again and again.
             raise InputError("watch_folder_own", path=str(path))
@@ -271,11 +274,10 @@ class _Folder:
         try:
             for path in Path(self.watch.folder).iterdir():
                 if path.suffix.lower() in PICTURE_ENDINGS and not path.name.startswith("."):
-                    stat = path.stat()
-                    found[path] = (stat.st_size, stat.st_mtime_ns)
-        except FileNotFoundError:
-            # A file that went while looking is no matter; a folder that went is.
-            return found if Path(self.watch.folder).is_dir() else None
+                    # A file that went while looking, and a link to nothing, are no matter.
+                    with contextlib.suppress(FileNotFoundError):
+                        stat = path.stat()
+                        found[path] = (stat.st_size, stat.st_mtime_ns)
         except OSError:
             return None
         return found
@@ -293,12 +295,16 @@ class _Folder:
         return time.monotonic() - seen.since >= QUIET and stamp[0] > 0
 
     def _take_in(self, ready: list[Path]) -> None:
-        plan = self._app.imports.plan(ready)
-        whole = tuple(row for row in plan.shots if row.verdict != "rejected")
-        for row in plan.rejected:
-            self._refuse(row, next(path for path in ready if path.name == row.source))
-        done = self._app.imports.carry_out(self._project_id, plan.model_copy(update={"shots": whole}))
         by_name = {path.name: path for path in ready}
+        with self._app.imports.lent_tray() as tray:
+            copies = [copy for path in ready if (copy := self._copied(path, tray)) is not None]
+            if not copies:
+                return
+            plan = self._app.imports.plan(copies)
+            whole = tuple(row for row in plan.shots if row.verdict != "rejected")
+            for row in plan.rejected:
+                self._refuse(by_name[row.source], row.reasons[0].code, row.reasons[0].params)
+            done = self._app.imports.carry_out(self._project_id, plan.model_copy(update={"shots": whole}))
         for row in whole:
             self._finish(by_name[row.source])
         by_picture = defaultdict(list)
@@ -314,15 +320,43 @@ class _Folder:
             if self.watch.generate:
                 self._generate([shot.id for shot in done.added])
 
-    def _refuse(self, row: PlannedShot, path: Path) -> None:
+    def _copied(self, path: Path, tray: Tray) -> Path | None:
+        """A copy of a picture; None where it cannot be, which is told."""
+        try:
+            return self._copy(path, tray)
+        except FileError as error:
+            self._refuse(path, error.code, error.params)
+        except OSError:
+            self._refuse(path, "image_missing", {})
+        return None
+
+    def _copy(self, path: Path, tray: Tray) -> Path:
+        """Copy a picture, with the prompt beside it.
+
+        Read once, from the place that was looked at: whoever may write to the folder may put a link there at any time.
+
+        :raises FileError: as ``opened_within``
+        """
+        copy = tray.path / path.name
+        self._read(path, copy)
+        for beside in (path.with_suffix(".txt"), path.with_name(path.name + ".txt")):
+            with contextlib.suppress(OSError, FileError):
+                self._read(beside, tray.path / beside.name)
+        return copy
+
+    def _read(self, path: Path, copy: Path) -> None:
+        roots = (Path(self.watch.folder), *(root.resolve() for root in self._app.settings().access.roots))
+        with opened_within(path, roots) as source, copy.open("wb") as target:
+            shutil.copyfileobj(source, target)
+
+    def _refuse(self, path: Path, code: str, params: dict[str, Any]) -> None:
         """A picture that is not whole yet is waited for; one that stays so is told of."""
         seen = self._waiting[path]
-        reason = row.reasons[0]
-        if reason.code in {"image_truncated", "image_empty"} and time.monotonic() - seen.first < PATIENCE:
+        if code in {"image_truncated", "image_empty"} and time.monotonic() - seen.first < PATIENCE:
             seen.since = time.monotonic()
             return
         self._finish(path)
-        refused = ((path.name, reason.code, reason.params), *self._state().refused)
+        refused = ((path.name, code, params), *self._state().refused)
         self._say(refused=refused[:_REMEMBERED])
 
     def _finish(self, path: Path) -> None:
@@ -335,7 +369,12 @@ class _Folder:
             if not text.is_file() or time.time() - text.stat().st_mtime < QUIET:
                 continue
             del self._promptless[path]
-            prompt = self._app.imports.plan([path]).shots[0].prompt
+            with self._app.imports.lent_tray() as tray:
+                try:
+                    copy = self._copy(path, tray)
+                except (FileError, OSError):
+                    continue
+                prompt = self._app.imports.plan([copy]).shots[0].prompt
             if prompt and not self._app.shots.get(shot_id).prompt:
                 self._app.shots.edit(shot_id, prompt=prompt)
 

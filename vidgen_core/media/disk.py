@@ -6,10 +6,11 @@ import contextlib
 import errno
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from vidgen_core.errors import FileError
 
@@ -41,6 +42,28 @@ def _as_file_error(error: OSError, path: Path) -> FileError:
         return FileError("folder_is_file", path=str(error.filename or path))
     system = errno.errorcode.get(error.errno or 0, type(error).__name__)
     return FileError("file_not_written", path=str(path), system=system)
+
+
+@contextlib.contextmanager
+def opened_within(path: Path, roots: Iterable[Path]) -> Iterator[BinaryIO]:
+    """Open a file to read it, unless it lies outside of ``roots`` once all links are followed.
+
+    What is read is what was looked at, also when a link takes its place in between.
+
+    :param roots: absolute folders without links in their paths
+    :raises FileError: file_outside (path)
+    :raises OSError: it is not there, cannot be read, or is no file
+    """
+    real = path.resolve(strict=True)
+    if not any(real.is_relative_to(root) for root in roots):
+        raise FileError("file_outside", path=str(path))
+    if not stat.S_ISREG(real.lstat().st_mode):
+        # A pipe would never be open.
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    with real.open("rb") as file:
+        if real.resolve(strict=True) != real or not os.path.samestat(os.fstat(file.fileno()), real.lstat()):
+            raise FileError("file_outside", path=str(path))
+        yield file
 
 
 def ensure_free_space(folder: Path, needed: int, reserve: int = RESERVE) -> None:

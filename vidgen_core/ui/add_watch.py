@@ -28,7 +28,8 @@ def folder(visit: Visit) -> None:
 def _want_folder() -> None:
     text = st.session_state.get("add_folder", "").strip()
     if text:
-        add_order.wish(Order("folder", (Path(text).expanduser(),)))
+        # As the settings count a relative path.
+        add_order.wish(Order("folder", (here().app.locations.home / Path(text).expanduser(),)))
     else:
         tell(here().t("add.folder_empty"), ":material/error:")
 

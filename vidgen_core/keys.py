@@ -45,6 +45,8 @@ class Health(StrEnum):
     EXHAUSTED = "exhausted"
     #: Switched off by the user.
     DISABLED = "disabled"
+    #: Entered for another address than the provider has now.
+    ELSEWHERE = "elsewhere"
 
 
 class Outcome(StrEnum):
@@ -92,7 +94,7 @@ class Wait(Frozen):
 class Empty(Frozen):
     """No key can work until a person does something."""
 
-    #: ``no_keys``, ``all_disabled``, ``all_rejected``, ``all_exhausted`` or, of several kinds, ``all_unusable``.
+    #: ``no_keys``, ``all_disabled``, ``all_elsewhere``, ``all_rejected``, ``all_exhausted`` or, of several kinds, ``all_unusable``.
     reason: str
 
 
@@ -308,7 +310,7 @@ class KeyPool:
         if not key.works:
             # Remembered, so that switching it on again, even in a later run, gives it another chance.
             self._change(key.fingerprint, KeyState(health=Health.DISABLED))
-            return Health.DISABLED
+            return Health.ELSEWHERE if key.enabled else Health.DISABLED
         if state.health is Health.DISABLED:
             self.renew(key.fingerprint)
             return Health.USABLE

@@ -6,17 +6,17 @@ import asyncio
 import contextlib
 import http.server
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from vidgen_core.app import Vidgen
 from vidgen_core.app.desk import Desk
-from vidgen_core.errors import VidgenError
-from vidgen_core.keys import KeyPool
-from vidgen_core.locations import Locations
-from vidgen_core.models import Mode
+from vidgen_core.errors import Refused, VidgenError
+from vidgen_core.keys import Empty, KeyPool
+from vidgen_core.locale import get_text
+from vidgen_core.models import Mode, Project, Shot
 from vidgen_core.providers.base import Key
 
 SECRET = "sk-good-aaaa1111"
@@ -50,12 +50,6 @@ def listening() -> Iterator[tuple[str, list[str]]]:
     thread.join(10)
 
 
-@pytest.fixture
-def app(locations: Locations) -> Iterator[Vidgen]:
-    with Vidgen.open(locations) as app:
-        yield app
-
-
 @pytest.mark.parametrize("mode", [Mode.YUNWU, Mode.KIE, Mode.IMAGES, Mode.LOVART])
 def test_no_test_of_a_connection_sends_a_saved_key_elsewhere(
     app: Vidgen, listening: tuple[str, list[str]], mode: Mode
@@ -74,7 +68,7 @@ def test_a_language_model_elsewhere_is_sent_no_saved_key(app: Vidgen, listening:
     app.settings_file.change({"writing.keys": [{"name": "main", "secret": SECRET}], "writing.model": "m"})
     app.settings_file.change({"writing.base_url": url})
     desk: Desk = app.desk
-    with contextlib.suppress(VidgenError):
+    with pytest.raises(Refused, match="writing_key_address_changed"):
         desk.test()
     assert not any(SECRET in said for said in heard)
 
@@ -94,7 +88,7 @@ def test_a_key_for_other_hosts_is_neither_leased_nor_sent_by_whoever_holds_it(
             pass
 
     pool = KeyPool(Mode.YUNWU, app.settings, lambda: datetime.now(UTC), Book())  # type: ignore[arg-type]
-    assert not hasattr(pool.lease(), "key")
+    assert pool.lease() == Empty(reason="all_elsewhere")
     assert pool.usable() == []
     (kept,) = app.settings().providers.yunwu.keys
     # A job that went to the old host is still asked after there.
@@ -106,3 +100,51 @@ def test_a_key_for_other_hosts_is_neither_leased_nor_sent_by_whoever_holds_it(
     assert answer.failure is not None
     assert answer.failure.code == "key_elsewhere"
     assert heard == []
+
+
+def _moved(app: Vidgen, mode: Mode) -> None:
+    app.settings_file.change({f"providers.{mode}.keys": [{"name": "main", "secret": SECRET}]})
+    app.settings_file.change({f"providers.{mode}.base_url": "https://another.example"})
+
+
+@pytest.mark.parametrize("mode", [Mode.YUNWU, Mode.KIE, Mode.IMAGES])
+def test_a_test_says_that_the_address_changed_until_the_key_is_entered_again(app: Vidgen, mode: Mode) -> None:
+    _moved(app, mode)
+
+    failure = app.checks.test(mode).failure
+    assert failure is not None
+    assert (failure.code, failure.params) == ("key_address_changed", {"provider": mode.value})
+    assert "address" in get_text("en").failure(failure)
+    assert "地址" in get_text("zh").failure(failure)
+    app.settings_file.change({f"providers.{mode}.keys": [{"name": "off", "secret": SECRET, "enabled": False}]})
+    failure = app.checks.test(mode).failure
+    assert failure is not None
+    assert failure.code == "key_missing"
+
+
+def test_an_order_is_refused_with_the_same_reason(app: Vidgen, project: Project, add_shot: Callable[..., Shot]) -> None:
+    _moved(app, Mode.YUNWU)
+    _moved(app, Mode.IMAGES)
+    app.settings_file.change({"mode": "yunwu", "providers.images.drawn_by": "images"})
+    shot = add_shot("1", picture_prompt="a lighthouse")
+
+    assert app.tasks.estimate(project.id, [shot.id]).key_missing is Mode.YUNWU
+    sheet = app.tasks.preflight(project.id, [shot.id])
+    assert "key_address_changed" in [problem.code for problem in sheet.problems]
+    for act in (app.tasks.generate, app.pictures.draw):
+        with pytest.raises(Refused, match="key_address_changed"):
+            act(project.id, [shot.id])
+    assert sum(app.tasks.counts(project.id).values()) == 0
+    app.settings_file.change({"providers.yunwu.keys": [{"name": "main", "secret": SECRET}]})
+    assert app.tasks.estimate(project.id, [shot.id]).key_missing is None
+
+
+def test_a_kept_order_is_not_released_with_a_key_for_another_address(
+    app: Vidgen, project: Project, add_shot: Callable[..., Shot]
+) -> None:
+    app.settings_file.change({"mode": "yunwu", "providers.yunwu.keys": [{"name": "main", "secret": SECRET}]})
+    made = app.tasks.generate(project.id, [add_shot("1").id], release=False)
+    app.settings_file.change({"providers.yunwu.base_url": "https://another.example"})
+
+    with pytest.raises(Refused, match="key_address_changed"):
+        app.tasks.start([task.id for task in made.tasks])

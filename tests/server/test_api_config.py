@@ -30,7 +30,9 @@ def test_no_answer_holds_a_secret(client: TestClient, with_key: Vidgen) -> None:
     assert "whsec-0123456789" not in told
     assert token
     assert token not in told
-    assert client.get("/api/kie/config").json()["keys"] == [{"name": "main", "secret": "sk-****mnop", "enabled": True}]
+    assert client.get("/api/kie/config").json()["keys"] == [
+        {"name": "main", "secret": "sk-****mnop", "enabled": True, "address_changed": False}
+    ]
 
 
 def test_what_is_left_out_stays_and_a_masked_key_is_the_saved_one(client: TestClient, with_key: Vidgen) -> None:
@@ -100,3 +102,15 @@ def test_openapi_is_3_1_and_the_page_needs_no_network(client: TestClient, vidgen
     assert client.get("/api/docs/swagger-ui-bundle.js").status_code == 200
     assert client.get("/api/docs/../settings.toml").status_code in (400, 404)
     assert json.dumps(schema).count("ErrorAnswer") > 10
+
+
+def test_a_key_for_another_address_is_switched_on_and_says_so(client: TestClient, with_key: Vidgen) -> None:
+    client.post("/api/kie/config", json={"base_url": "https://another.example"}).raise_for_status()
+
+    (key,) = client.get("/api/kie/config").json()["keys"]
+    assert (key["enabled"], key["address_changed"]) == (True, True)
+    # What was read is sent back as it is; that is no new key.
+    (key,) = client.post("/api/kie/config", json={"keys": [key]}).json()["keys"]
+    assert (key["enabled"], key["address_changed"]) == (True, True)
+    (key,) = client.post("/api/kie/config", json={"keys": [key | {"secret": SECRET}]}).json()["keys"]
+    assert (key["enabled"], key["address_changed"]) == (True, False)

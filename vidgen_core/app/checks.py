@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr, ValidationError
 
+from vidgen_core.app import gate
 from vidgen_core.app.views import Finding, KnownConnection
-from vidgen_core.errors import FileError, Refused, SettingsError, VidgenError
+from vidgen_core.errors import FileError, Refused, SettingsError, StoreError, VidgenError
 from vidgen_core.models import Charge, Failure, KeyUsage, Mode
 from vidgen_core.providers.base import Connection, Key, Provider
 from vidgen_core.settings import KeySettings
@@ -44,7 +45,8 @@ class Checks:
         key = _typed(secret) if secret is not None else self._first_key(mode)
         provider = self._app.fresh_provider(mode)
         if key is None and provider.needs_key:
-            return _failed(Refused("key_missing", provider=mode.value))
+            lack = gate.no_key(self._app, mode)
+            return _failed(lack if lack.code == "key_address_changed" else Refused("key_missing", provider=mode.value))
         connection = asyncio.run(_ask(provider, key))
         if secret is None:
             self._remember(mode, connection)
@@ -100,6 +102,12 @@ class Checks:
         version = {"version": info["sqlite"]}
         sqlite = Finding(code="sqlite_wal_bug" if bug else "sqlite", ok=not bug, warning=bug, params=version)
         facts = {name: info[name] for name in ("path", "bytes", "journal_mode", "schema")}
+        try:
+            with self._app.store.write() as tx:
+                tx.state.put("probe", datetime.now(UTC).isoformat())
+        except (StoreError, FileError) as error:
+            unwritable = {"path": info["path"], "error": error.code, "of": error.params}
+            return sqlite, Finding(code="store_unwritable", ok=False, params=unwritable)
         return sqlite, Finding(code="store", ok=True, params=facts)
 
     def _generation(self) -> tuple[Finding, ...]:

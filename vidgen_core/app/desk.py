@@ -304,7 +304,7 @@ class Desk:
 
     async def _reply(self, chat: Chat, job: Job, subject: Subject, messages: Sequence[Message], wanted: str) -> Reply:
         """One answer; keys that are refused are passed over, what was surely not taken is asked again."""
-        keys: Sequence[KeySettings | None] = self.settings().usable_keys or (None,)
+        keys = self._keys()
         for place, key in enumerate(keys, start=1):
             try:
                 return await self._with_key(chat, job, subject, messages, wanted, key)
@@ -333,8 +333,7 @@ class Desk:
                 if error.code == "format_refused" and self._may_format():
                     self._without_format.add(self._model())
                     continue
-                passing = error.delivery is Delivery.NOT_SENT or error.kind in _PASSING
-                if error.delivery is Delivery.UNKNOWN or not passing or tries == TRIES:
+                if not _repeats(error) or tries == TRIES:
                     raise
                 await _pause(job, min(error.retry_after or rest, LONGEST_REST))
                 rest *= 2
@@ -450,6 +449,16 @@ class Desk:
             _LOG.error("the answer to question %s is not in the journal: %s", call, error)
             return None
 
+    def _keys(self) -> Sequence[KeySettings | None]:
+        """The keys to ask with; a model that has none is asked without.
+
+        :raises Refused: ``writing_key_address_changed``, when all were entered for another address
+        """
+        settings = self.settings()
+        if not settings.usable_keys and any(key.enabled for key in settings.keys):
+            raise Refused("writing_key_address_changed", kind=ErrorKind.AUTH)
+        return settings.usable_keys or (None,)
+
     def _model(self) -> tuple[str, str]:
         settings = self.settings()
         return settings.base_url, settings.model
@@ -463,9 +472,8 @@ class Desk:
         :param secret: a key that is not saved yet
         :raises RemoteError: what is wrong
         """
-        keys = self.settings().usable_keys
-        typed = KeySettings(name="-", secret=SecretStr(secret)) if secret else None
-        return asyncio.run(self._models(typed or (keys[0] if keys else None)))
+        key = KeySettings(name="-", secret=SecretStr(secret)) if secret else self._keys()[0]
+        return asyncio.run(self._models(key))
 
     async def _models(self, key: KeySettings | None) -> list[str]:
         chat = self.open_chat()
@@ -477,6 +485,13 @@ class Desk:
 
 #: Refusals in clear that may pass.
 _PASSING: Final = frozenset({ErrorKind.RATE_LIMIT, ErrorKind.OVERLOADED})
+
+
+def _repeats(error: VidgenError) -> bool:
+    """Whether a question is asked again by itself: only what was surely not answered."""
+    if not isinstance(error, RemoteError) or error.delivery is Delivery.UNKNOWN:
+        return False
+    return error.delivery is Delivery.NOT_SENT or error.kind in _PASSING
 
 
 async def _pause(job: Job, seconds: float) -> None:
@@ -535,7 +550,7 @@ def failure_of(error: VidgenError) -> Failure:
         kind=error.kind,
         code=error.code,
         params=error.params,
-        retryable=error.kind in _PASSING,
+        retryable=_repeats(error),
         charged=Charge.UNKNOWN if unknown else Charge.NONE,
     )
 

@@ -83,6 +83,10 @@ def worst(low: Money, settings: Settings) -> Money:
     return Money(amount=low.amount * times, currency=low.currency)
 
 
+#: Codes of ``no_key``.
+NO_KEY: Final = frozenset({"key_needed", "key_address_changed"})
+
+
 def key_missing(app: Vidgen, modes: Iterable[Mode]) -> Mode | None:
     """The first provider that takes money and has no key switched on."""
     return next((mode for mode in dict.fromkeys(modes) if not _has_key(app, mode)), None)
@@ -94,33 +98,35 @@ def _has_key(app: Vidgen, mode: Mode) -> bool:
     except Refused:
         # It is refused with a sentence of its own.
         return True
-    return not needed or any(key.enabled for key in app.settings().providers.of(mode).keys)
+    return not needed or any(key.works for key in app.settings().providers.of(mode).keys)
 
 
 def with_keys(app: Vidgen, looked: Sequence[Looked]) -> list[Looked]:
     """The same, with what has no key refused.
 
-    :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
+    :raises Refused: as ``no_key``, when nothing of it can go for want of a key
     """
     going = [seen for seen in looked if not seen.fatal]
     lacking = {mode for mode in {seen.plan.provider for seen in going} if not _has_key(app, mode)}
     if going and all(seen.plan.provider in lacking for seen in going):
-        raise no_key(going[0].plan.provider)
+        raise no_key(app, going[0].plan.provider)
     return [
-        seen._replace(problems=(*seen.problems, _key_problem(seen.plan.provider)))
+        seen._replace(problems=(*seen.problems, _key_problem(app, seen.plan.provider)))
         if seen.plan.provider in lacking
         else seen
         for seen in looked
     ]
 
 
-def _key_problem(mode: Mode) -> Problem:
-    return Problem(field="provider", code="key_needed", params={"provider": mode.value})
+def _key_problem(app: Vidgen, mode: Mode) -> Problem:
+    lack = no_key(app, mode)
+    return Problem(field="provider", code=lack.code, params=lack.params)
 
 
-def no_key(mode: Mode) -> Refused:
-    """Why nothing is queued without a key."""
-    return Refused("key_needed", kind=ErrorKind.AUTH, provider=mode.value)
+def no_key(app: Vidgen, mode: Mode) -> Refused:
+    """Why nothing is queued without a key: ``key_needed`` or ``key_address_changed`` (provider)."""
+    moved = any(key.enabled for key in app.settings().providers.of(mode).keys)
+    return Refused("key_address_changed" if moved else "key_needed", kind=ErrorKind.AUTH, provider=mode.value)
 
 
 def estimate_of(app: Vidgen, looked: Sequence[Looked], having: int = 0) -> Estimate:
@@ -231,7 +237,8 @@ def look(
             found.add(item.shot, "preflight_price_unknown", {"model": item.model}, fatal=False)
     missing = key_missing(app, (item.provider for item in good))
     if missing is not None:
-        found.add("", "key_needed", {"provider": missing.value}, fatal=False)
+        lack = no_key(app, missing)
+        found.add("", lack.code, lack.params, fatal=False)
     by_provider = _by_provider((item.provider, cost) for item, cost in costs)
     asked = money.total(questions)
     by_payee: dict[Payee, list[Money]] = dict(by_provider.items())

@@ -158,7 +158,7 @@ class Tasks:
         """
         missing = self.estimate_batch(project_id, batch).key_missing
         if missing is not None:
-            raise gate.no_key(missing)
+            raise gate.no_key(self._app, missing)
         with self._app.store.write() as tx:
             released = canaries.release(tx, project_id, batch)
             tx.log.add(LogLevel.INFO, "canary_went_on", project_id=project_id, tasks=len(released))
@@ -374,20 +374,19 @@ class Tasks:
 
     def _paid(self, ids: Iterable[int], wish: Callable[[Tx, Task], Refusal | None]) -> Outcome:
         """Queue those that a wish allows and whose provider has a key."""
-        keyless: dict[Mode, bool] = {}
+        lacks: dict[Mode, Refused | None] = {}
 
         def allowed(tx: Tx, task: Task) -> Refusal | None:
             mode, refusal = task.provider, wish(tx, task)
-            if mode not in keyless:
-                keyless[mode] = gate.key_missing(self._app, [mode]) is not None
-            if refusal is None and keyless[mode]:
-                return recovery.refuse(task, "key_needed", provider=mode.value)
-            return refusal
+            if mode not in lacks:
+                lacks[mode] = gate.no_key(self._app, mode) if gate.key_missing(self._app, [mode]) else None
+            lack = lacks[mode]
+            return recovery.refuse(task, lack.code, **lack.params) if refusal is None and lack else refusal
 
         outcome = self._each(ids, allowed, _release)
-        lacking = [one for one in outcome.refused if one.code == "key_needed"]
-        if lacking and not outcome.done and len(lacking) == len(outcome.refused):
-            raise gate.no_key(Mode(lacking[0].params["provider"]))
+        lack = next(filter(None, lacks.values()), None)
+        if lack and not outcome.done and all(one.code in gate.NO_KEY for one in outcome.refused):
+            raise lack
         return outcome
 
     def _each(

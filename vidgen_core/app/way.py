@@ -179,7 +179,7 @@ class Way:
         """
         settings, sheet = self._app.settings(), self.sheet(project_id)
         if sheet.key_missing is not None:
-            raise gate.no_key(sheet.key_missing)
+            raise gate.no_key(self._app, sheet.key_missing)
         if limit is not None and not (limit.is_finite() and limit >= 0):
             raise Refused("limit_negative")
         most = sheet.high.amount if limit is None and sheet.high else limit

@@ -93,8 +93,8 @@ def _key_shape(mode: Mode, key: KeySettings, usage: KeyUsage) -> dict[str, Any]:
         "provider": mode.value,
         "name": key.name,
         "label": key.label,
-        "enabled": key.works,
-        "health": usage.health,
+        "enabled": key.enabled,
+        "health": _health(key, usage),
         "cooling_until": iso(usage.cooling_until),
         "submitted": usage.submitted,
         "succeeded": usage.succeeded,
@@ -104,8 +104,14 @@ def _key_shape(mode: Mode, key: KeySettings, usage: KeyUsage) -> dict[str, Any]:
     }
 
 
+def _health(key: KeySettings, usage: KeyUsage) -> str:
+    if key.works:
+        return usage.health
+    return "elsewhere" if key.enabled else "disabled"
+
+
 def _key_row(session: Session, mode: Mode, key: KeySettings, usage: KeyUsage) -> tuple[str, ...]:
-    health = session.text(f"cli.health.{usage.health if key.works else 'disabled'}")
+    health = session.text(f"cli.health.{_health(key, usage)}")
     spend = session.text.money(usage.spend, True) if usage.spend else "–"
     return (
         mode.value, key.label, health, str(usage.submitted), str(usage.succeeded), str(usage.failed), spend

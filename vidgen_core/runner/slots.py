@@ -12,8 +12,8 @@ from vidgen_core.store import Tx
 
 #: Code of a hold for want of a key; it ends by itself when a key appears.
 NO_KEY = "lane_no_key"
-#: Its causes when none was entered, or none is switched on.
-NO_KEYS = frozenset({"no_keys", "all_disabled"})
+#: Its causes when none was entered, none is switched on, or all were entered for another address.
+NO_KEYS = frozenset({"no_keys", "all_disabled", "all_elsewhere"})
 #: Code of a hold after one was entered: a person says whether what had been queued goes.
 KEY_CAME = "lane_key_came"
 

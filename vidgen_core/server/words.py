@@ -25,6 +25,7 @@ _STATUS: Final = {
     "file_gone": 404,
     "disk_full": 507,
     "key_needed": 409,
+    "key_address_changed": 409,
     "unexpected": 500,
 }
 

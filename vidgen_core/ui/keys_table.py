@@ -28,6 +28,7 @@ _HEALTH: Final = {
     "rejected": "🔴",
     "exhausted": "🟠",
     "disabled": "⚪",
+    "elsewhere": "🟠",
 }
 
 
@@ -99,7 +100,7 @@ def _health(t: Text, key: KeySettings, usage: KeyUsage) -> str:
     cooling = usage.cooling_until
     rest = (cooling - now()).total_seconds() if cooling else 0.0
     if not key.works:
-        name = "disabled"
+        name = "elsewhere" if key.enabled else "disabled"
     elif usage.health != "usable":
         name = usage.health
     else:

@@ -7,10 +7,9 @@ from typing import Any, Final, NamedTuple
 
 import streamlit as st
 
-from vidgen_core.app import Estimate, Preflight
+from vidgen_core.app import Estimate, Preflight, gate
 from vidgen_core.app.roles import Role
 from vidgen_core.app.sheet import facts_of, problem_line
-from vidgen_core.errors import ErrorKind
 from vidgen_core.models import Mode
 from vidgen_core.ui import dialogs, picture_settings, sign_in, video_settings
 from vidgen_core.ui.labels import mode_label, plain
@@ -72,9 +71,13 @@ def button(visit: Visit, estimate: Estimate, label: str, act: Callable[..., None
     if missing is None:
         st.button(label, on_click=act, args=args, **looks)
         return
-    words = {"provider": mode_label(visit.t, missing)}
-    looks |= {"icon": ":material/key:", "disabled": False, "help": visit.t.error(ErrorKind.AUTH, "key_needed", words)}
+    looks |= {"icon": ":material/key:", "disabled": False, "help": _no_key(visit, missing)}
     st.button(visit.t("gate.enter_key"), on_click=enter_key, args=(missing,), **looks)
+
+
+def _no_key(visit: Visit, mode: Mode) -> str:
+    lack = gate.no_key(visit.app, mode)
+    return visit.t.error(lack.kind, lack.code, {"provider": mode_label(visit.t, mode)})
 
 
 @answered
@@ -82,8 +85,7 @@ def enter_key(mode: Mode) -> None:
     """Open the dialog that takes a provider's key; who may not enter one is told what is missing."""
     visit = here()
     if not sign_in.may(Role.OWNER):
-        words = {"provider": mode_label(visit.t, mode)}
-        tell(visit.t.error(ErrorKind.AUTH, "key_needed", words), ":material/key:")
+        tell(_no_key(visit, mode), ":material/key:")
     elif mode is Mode.IMAGES:
         dialogs.ask_for(lambda: picture_settings.open_dialog(visit.t))
     else:

@@ -143,7 +143,12 @@ def _key(key: KeyBody, kept: KeySettings | None) -> dict[str, Any]:
 
 def _masked(section: ProviderSettings) -> list[KeyAnswer]:
     return [
-        KeyAnswer(name=key.name, secret=mask_secret(key.secret.get_secret_value()), enabled=key.works)
+        KeyAnswer(
+            name=key.name,
+            secret=mask_secret(key.secret.get_secret_value()),
+            enabled=key.enabled,
+            address_changed=key.is_elsewhere,
+        )
         for key in section.keys
     ]
 

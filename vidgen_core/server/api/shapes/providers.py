@@ -15,6 +15,8 @@ class KeyBody(Body):
     name: Name
     secret: Annotated[str, Field(min_length=1, max_length=1_000, strict=True)] | None = None
     enabled: Yes = True
+    address_changed: bool | None = None
+    """Stands in answers; sent back, it changes nothing."""
 
 
 class ConfigBody(BaseModel):
@@ -39,6 +41,8 @@ class KeyAnswer(Answer):
     name: str
     secret: str
     enabled: bool
+    address_changed: bool
+    """Whether it was entered for another address, and is not used until it is entered again."""
 
 
 class ConfigAnswer(BaseModel):

@@ -173,7 +173,7 @@ class Failure(Frozen):
     kind: ErrorKind
     code: str
     params: dict[str, Any] = Field(default_factory=dict)
-    #: Whether the same thing may succeed when tried again without a change.
+    #: Whether the runner repeats such a failure by itself, unchanged, as long as its tries last.
     retryable: bool = False
     charged: Charge = Charge.UNKNOWN
 

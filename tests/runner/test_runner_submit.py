@@ -10,6 +10,7 @@ from doubles import RUNNING, done, wait_until
 from runner_bench import Bench
 
 from vidgen_core.errors import Delivery, ErrorKind, FileError, RemoteError
+from vidgen_core.exporting.task_shape import error_shape
 from vidgen_core.locale import get_text
 from vidgen_core.models import AttemptState, Charge, TaskStatus
 from vidgen_core.providers.base import Found
@@ -231,6 +232,8 @@ def test_what_is_not_surely_ours_in_the_log_is_for_a_person(
     assert (ended.failure.kind, ended.remote_id) == (ErrorKind.SUBMIT_UNKNOWN, None)
     fits = [job for job in jobs if "late" not in job and "model" not in job]
     assert ended.failure.params.get("candidates", []) == [job.get("remote_id", "found-x") for job in fits]
+    told = [(job["at"], job["prompt"]) for job in ended.failure.params.get("told", [])]
+    assert told == [(now.isoformat(timespec="seconds"), job.get("prompt", FOUND.get("prompt")) or "") for job in fits]
     said = get_text("en", strict=True).failure(ended.failure)
     assert all(job.get("remote_id", "found-x") in said for job in fits)
 
@@ -335,3 +338,31 @@ def test_what_is_queued_after_a_key_came_goes_at_once(bench: Bench, monkeypatch:
     wait_until(lambda: bench.hold() is None)
     [late] = bench.queue()
     assert bench.wait(late, COMPLETED, FAILED).status is COMPLETED
+
+
+@pytest.mark.parametrize("delivery", [Delivery.REFUSED, Delivery.NOT_SENT])
+@pytest.mark.parametrize("kind", [kind for kind in ErrorKind if kind is not ErrorKind.SUBMIT_UNKNOWN])
+def test_retryable_is_what_the_runner_repeats_by_itself(bench: Bench, kind: ErrorKind, delivery: Delivery) -> None:
+    bench.provider.submits = [RemoteError("said_no", kind=kind, delivery=delivery), None]
+    [task] = bench.queue()
+    bench.start()
+    ended = bench.wait(task, COMPLETED, FAILED)
+
+    first, *others = bench.attempts(task)
+    assert first.failure is not None
+    assert first.failure.retryable is bool(others)
+    if ended.failure is not None:
+        shape = error_shape(ended, get_text("en"))
+        assert shape is not None
+        assert shape["retryable"] is False
+
+
+def test_an_answer_that_was_lost_is_never_retryable(bench: Bench) -> None:
+    bench.provider.submits = [lost_answer()]
+    [task] = bench.queue()
+    bench.start()
+    ended = bench.wait(task, FAILED)
+
+    assert [attempt.failure is not None and attempt.failure.retryable for attempt in bench.attempts(task)] == [False]
+    assert ended.failure is not None
+    assert not ended.failure.retryable

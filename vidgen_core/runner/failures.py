@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from vidgen_core.errors import ErrorKind, FileError, RemoteError, VidgenError
+from vidgen_core.errors import Delivery, ErrorKind, FileError, HandOver, RemoteError, VidgenError
 from vidgen_core.models import Charge, Failure
 
 #: Kinds that may pass when the same thing is tried again.
 PASSING = frozenset(
     {ErrorKind.NETWORK, ErrorKind.RATE_LIMIT, ErrorKind.OVERLOADED, ErrorKind.PROVIDER, ErrorKind.TIMEOUT}
 )
-
+#: Kinds of refusals that another key, a rest or money ends.
+_WAITS = frozenset({ErrorKind.NETWORK, ErrorKind.RATE_LIMIT, ErrorKind.OVERLOADED, ErrorKind.AUTH, ErrorKind.BALANCE})
 
 #: Codes of places that cannot be written now.
 DISK_TROUBLE = frozenset({"disk_full", "folder_read_only", "folder_is_file", "folder_gone", "file_not_written"})
+
+
+def repeats(error: Exception) -> bool:
+    """Whether the runner repeats by itself, within its limits, an order that was refused so.
+
+    Only what was surely not bought, and only for a reason that may pass.
+    """
+    if not isinstance(error, RemoteError):
+        return is_disk_trouble(error)
+    if error.delivery is Delivery.UNKNOWN:
+        return False
+    free = error.delivery is Delivery.NOT_SENT and error.kind in PASSING
+    return free or isinstance(error, HandOver) or error.kind in _WAITS
 
 
 def failure_of(error: Exception, charged: Charge = Charge.NONE) -> Failure:
@@ -25,8 +39,7 @@ def failure_of(error: Exception, charged: Charge = Charge.NONE) -> Failure:
         return Failure(
             kind=ErrorKind.PROVIDER, code="unexpected", params={"type": type(error).__name__}, charged=charged
         )
-    retryable = error.kind in PASSING
-    return Failure(kind=error.kind, code=error.code, params=error.params, retryable=retryable, charged=charged)
+    return Failure(kind=error.kind, code=error.code, params=error.params, retryable=repeats(error), charged=charged)
 
 
 def evidence_of(error: Exception) -> str | None:

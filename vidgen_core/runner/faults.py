@@ -92,4 +92,4 @@ def _end(tx: Tx, held: Held, ctx: Context, name: str) -> None:
 
 
 def _failure(kind: ErrorKind, name: str, charged: Charge) -> Failure:
-    return Failure(kind=kind, code="internal_error", params={"type": name}, retryable=True, charged=charged)
+    return Failure(kind=kind, code="internal_error", params={"type": name}, charged=charged)

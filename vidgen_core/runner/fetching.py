@@ -247,7 +247,7 @@ async def _fail(held: Held, ctx: Context, error: VidgenError) -> Next | None:
     code = error.code if own else "download_failed"
     host = urlsplit(held.task.result_url or "").hostname or ""
     params = {**failure_of(error).params, "host": host}
-    failure = Failure(kind=ErrorKind.FILE, code=code, params=params, retryable=True, charged=charged)
+    failure = Failure(kind=ErrorKind.FILE, code=code, params=params, retryable=error.code not in FINAL, charged=charged)
     await ctx.writer.do(lambda tx: records.fail(tx, held, failure, ctx.clock()))
     return None
 

@@ -32,6 +32,8 @@ WINDOW_AFTER = 335.0
 LOG_SECOND = 1.0
 #: Jobs of a provider's log that are named to a person.
 MOST_NAMED = 5
+#: Characters of such a job's prompt that are kept.
+MOST_TOLD = 80
 #: Seconds after the intent during which the provider's log is asked again before a person is.
 RECONCILE_FOR = 60.0
 #: Seconds between two looks at a task whose request somebody else may have sent.
@@ -240,6 +242,7 @@ async def _failed(held: Held, ctx: Context, state: RemoteState) -> Next | None:
     if unknown and failure.provider_message:
         ctx.lanes.failed_alike(held.task.provider, held.task.model, held.task.id, failure.provider_message)
     passing = failure.retryable or (free and failure.kind in PASSING)
+    failure = failure.model_copy(update={"retryable": passing})
     once = unknown and settings.retry_unknown_failures and tries == 1
     if (passing or once) and settings.retry_on_fail and tries <= settings.max_retries:
         delay = back_off(settings, tries)
@@ -374,6 +377,10 @@ def _for_a_person(attempt: Attempt, candidates: list[Found]) -> Failure:
             "n": len(candidates),
             "jobs": ", ".join(named) + (" …" if len(candidates) > MOST_NAMED else ""),
             "candidates": [one.remote_id for one in candidates[:MOST_NAMED]],
+            "told": [
+                {"at": one.at.isoformat(timespec="seconds"), "prompt": _words(one.prompt or "")[:MOST_TOLD]}
+                for one in candidates[:MOST_NAMED]
+            ],
         }
     return Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code=code, params=params, charged=Charge.UNKNOWN)
 

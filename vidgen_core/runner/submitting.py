@@ -23,7 +23,7 @@ from vidgen_core.providers.base import Key, Order, Prepared, Provider, Submissio
 from vidgen_core.runner import records
 from vidgen_core.runner.backoff import LONGEST_BEFORE_SUBMIT, back_off, bounded
 from vidgen_core.runner.context import Context, Held, Lane, Next
-from vidgen_core.runner.failures import PASSING, evidence_of, failure_of, is_disk_trouble
+from vidgen_core.runner.failures import evidence_of, failure_of, is_disk_trouble, repeats
 from vidgen_core.store import Tx
 
 logger = logging.getLogger(__name__)
@@ -295,18 +295,13 @@ async def refused(held: Held, ctx: Context, error: Exception) -> Next | None:
     _report(held, ctx, error)
     if error.kind in (ErrorKind.AUTH, ErrorKind.BALANCE, ErrorKind.RATE_LIMIT):
         return await _requeue(held, ctx, error, bounded(error.retry_after, LONGEST_BEFORE_SUBMIT))
-    if error.kind in (ErrorKind.OVERLOADED, ErrorKind.NETWORK) or _may_pass(error):
+    if repeats(error):
         tries = await _count(held, ctx, error.kind)
         if tries < OVERLOADED_TRIES:
             return await _requeue(held, ctx, error, back_off(settings, tries + 1, error.retry_after))
     if error.kind is ErrorKind.PARAMETER:
         ctx.lanes.refused_alike(mode, held.task.model, error.code, error.params)
     return await _fail(held, ctx, error)
-
-
-def _may_pass(error: RemoteError) -> bool:
-    """A free step before the paid request failed for a reason that may pass."""
-    return error.delivery is Delivery.NOT_SENT and error.kind in PASSING
 
 
 async def _count(held: Held, ctx: Context, kind: ErrorKind) -> int:

@@ -147,9 +147,16 @@ class Screen:
             tx.tasks.note(task.id, remote_id=remote_id, charge=Charge.ESTIMATED)
             return tx.attempts.get(attempt.id)
 
-    def fail(self, task: Task, kind: ErrorKind, remote_id: str | None = "grok:1", code: str = "") -> None:
+    def fail(
+        self,
+        task: Task,
+        kind: ErrorKind,
+        remote_id: str | None = "grok:1",
+        code: str = "",
+        params: dict[str, Any] | None = None,
+    ) -> None:
         attempt = self.submit(task, remote_id)
-        failure = Failure(kind=kind, code=code or kind.value)
+        failure = Failure(kind=kind, code=code or kind.value, params=params or {})
         with self.app.store.write() as tx:
             tx.tasks.move(task.id, TaskStatus.FAILED, failure=failure)
             tx.attempts.update(

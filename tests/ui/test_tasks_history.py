@@ -69,6 +69,44 @@ def test_a_lost_answer_is_attached_to_its_remote_job(screen: Screen) -> None:
     assert (adopted.remote_id, adopted.status) == ("grok:found", TaskStatus.PROCESSING)
 
 
+CANDIDATES = {
+    "candidates": ["grok:one", "grok:two"],
+    "told": [
+        {"at": "2026-11-21T10:00:00+00:00", "prompt": "a lighthouse in the rain"},
+        {"at": "2026-11-21T10:00:09+00:00", "prompt": ""},
+    ],
+}
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_jobs_of_the_log_that_may_be_the_one_are_offered(screen: Screen, told: bool) -> None:
+    (task,) = screen.add_tasks()
+    params = CANDIDATES if told else {"candidates": CANDIDATES["candidates"]}
+    screen.fail(task, ErrorKind.SUBMIT_UNKNOWN, remote_id=None, code="submit_candidates", params=params)
+    open_drawer(screen, task)
+
+    box = screen.at.selectbox(key="history_remote_id")
+    assert box.value is None
+    assert [option.split(" ")[0] for option in box.options] == ["grok:one", "grok:two"]
+    assert ("lighthouse" in box.options[0] and "2026" in box.options[0]) is told
+    box.set_value("grok:two")
+    screen.press("history_adopt_act")
+
+    adopted = screen.app.tasks.get(task.id)
+    assert (adopted.remote_id, adopted.status) == ("grok:two", TaskStatus.PROCESSING)
+
+
+def test_nothing_chosen_of_the_log_is_answered_by_a_sentence(screen: Screen) -> None:
+    (task,) = screen.add_tasks()
+    screen.fail(task, ErrorKind.SUBMIT_UNKNOWN, remote_id=None, code="submit_candidates", params=CANDIDATES)
+    open_drawer(screen, task)
+
+    screen.press("history_adopt_act")
+
+    assert len(screen.at.toast) == 1
+    assert screen.status(task) is TaskStatus.FAILED
+
+
 def test_a_link_that_was_not_understood_is_entered_for_free(screen: Screen) -> None:
     (task,) = screen.add_tasks()
     screen.fail(task, ErrorKind.PROVIDER, code="link_not_understood")

@@ -16,6 +16,7 @@ from vidgen_core.models import LIVE, Attempt, AttemptState, Mode, Task
 from vidgen_core.store import LogFilter
 from vidgen_core.ui import bulk, dialogs, log_view, push, sign_in, tables
 from vidgen_core.ui.labels import Colour, elapsed, mode_label, plain, status_badge, step_label, take_label
+from vidgen_core.ui.remote_id import remote_id_field
 from vidgen_core.ui.session import Visit, answered, clock, here, now, show_told, tell
 
 _LIVE: Final = "history"
@@ -147,7 +148,7 @@ def _adopting(task_id: int) -> None:
     t = visit.t
     box = st.expander(t("tasks.adopt"), icon=":material/link:", expanded=StepName.ADOPT in steps)
     with box.form("history_adopt", border=False):
-        st.text_input(t("tasks.remote_id"), key="history_remote_id", placeholder="grok:ff3e2b29-…")
+        remote_id_field(visit, task, t("tasks.remote_id"), "history_remote_id")
         st.caption(t("tasks.adopt_help", provider=mode_label(t, task.provider)))
         st.form_submit_button(t("tasks.adopt_act"), key="history_adopt_act", on_click=_adopt, args=(task_id,))
 
@@ -155,7 +156,7 @@ def _adopting(task_id: int) -> None:
 @answered
 def _adopt(task_id: int) -> None:
     visit = here()
-    task = visit.app.tasks.adopt(task_id, st.session_state["history_remote_id"])
+    task = visit.app.tasks.adopt(task_id, st.session_state["history_remote_id"] or "")
     tell(visit.t("tasks.adopted", shot=task.shot, take=take_label(task)), ":material/link:")
 
 

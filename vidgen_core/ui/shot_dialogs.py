@@ -14,6 +14,7 @@ from vidgen_core.settings import ProviderSettings
 from vidgen_core.ui import dialogs
 from vidgen_core.ui.labels import mode_label, plain, step_label
 from vidgen_core.ui.media import original_url
+from vidgen_core.ui.remote_id import remote_id_field
 from vidgen_core.ui.session import answered, clock, here, keep, tell
 
 #: Shots deleted last in this session: {id: number}.
@@ -264,15 +265,16 @@ def ask_for_remote_id(task_id: int) -> None:
 
 
 def _adopt_form(task_id: int) -> None:
-    t = here().t
+    visit = here()
+    t = visit.t
     st.caption(t("shots.adopt_help"))
-    st.text_input(t("shots.remote_id"), key=f"remote_id_{task_id}")
+    remote_id_field(visit, visit.app.tasks.get(task_id), t("shots.remote_id"), f"remote_id_{task_id}")
     st.button(t("shots.adopt_act"), key=f"adopt_{task_id}", type="primary", on_click=_adopt, args=(task_id,))
 
 
 @answered
 def _adopt(task_id: int) -> None:
-    here().app.tasks.adopt(task_id, st.session_state.get(f"remote_id_{task_id}", ""))
+    here().app.tasks.adopt(task_id, st.session_state.get(f"remote_id_{task_id}") or "")
     st.rerun()
 
 

@@ -15,6 +15,7 @@ from vidgen_core import money
 from vidgen_core.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.models import AttemptState, Charge, Failure, Money, Task, TaskStatus
 from vidgen_core.providers.base import RemoteState, RemoteStatus
+from vidgen_core.runner import canary
 from vidgen_core.store import NewShot
 
 COMPLETED, FAILED, PENDING, QUEUED = TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.PENDING, TaskStatus.QUEUED
@@ -302,3 +303,18 @@ def test_a_persons_task_of_before_the_run_is_tried_again_after_it(bench: Bench) 
     bench.provider.polls = [PASSING, done()]
 
     assert bench.wait(task, COMPLETED, FAILED, PENDING).status is COMPLETED
+
+
+def test_the_rest_of_a_batch_does_not_follow_its_first_shot_when_the_run_has_ended(bench: Bench) -> None:
+    run_with_a_limit(bench)
+    [first], [rest] = bench.queue(), bench.queue(status=PENDING)
+    with bench.store.write() as tx:
+        canary.keep(tx, rest.batch, bench.project.id, [first.id], auto=True)
+        for status in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING, COMPLETED):
+            tx.tasks.move(first.id, status)
+    with bench.store.read() as tx:
+        assert canary.ripe(tx) == [rest.batch]
+    end_the_run(bench)
+
+    with bench.store.read() as tx:
+        assert canary.ripe(tx) == []

@@ -268,6 +268,33 @@ def test_a_walk_never_passes_its_own_budget_and_says_where_it_stopped(paid: tupl
     _until(lambda: app.tasks.counts(project.id)[TaskStatus.COMPLETED] == 5)
 
 
+@pytest.mark.parametrize("step", ["tasks", "pictures"])
+def test_a_walk_that_is_stopped_in_the_middle_of_a_step_orders_nothing_more(
+    offline: Vidgen, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    project = offline.projects.ensure("ep01")
+    if step == "tasks":
+        drawn_shots(offline, project, 2)
+    else:
+        new_shot(offline, project, picture_prompt="a lighthouse")
+    verbs, stopped = type(getattr(offline, step)), []
+    look = verbs._look  # type: ignore[attr-defined]
+
+    def stop_meanwhile(self: object, *given: object, **named: object) -> object:
+        if offline.way.is_alive and not stopped:
+            stopped.append(True)
+            offline.way.halt(project.id)
+        return look(self, *given, **named)
+
+    offline.way.go(project.id, Decimal("1.0"))
+    monkeypatch.setattr(verbs, "_look", stop_meanwhile)
+    offline.runner.start()
+    _until(lambda: bool(stopped))
+    offline.way.stop()
+
+    assert sum(offline.tasks.counts(project.id).values()) == 0
+
+
 def test_a_walk_without_a_limit_named_has_its_worst_case(paid: tuple[Vidgen, RehearsalServer]) -> None:
     app, _ = paid
     project = app.projects.ensure("ep01")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,7 +23,7 @@ from vidgen_core.app.views import Estimate, Generated, Preflight
 from vidgen_core.errors import InputError, NotFound
 from vidgen_core.models import PICTURE_MODES, Candidate, LogLevel, Mode, Output, Shot, TaskStatus
 from vidgen_core.providers.base import Problem
-from vidgen_core.store import ShotFilter, TaskFilter
+from vidgen_core.store import ShotFilter, TaskFilter, Tx
 
 if TYPE_CHECKING:
     from vidgen_core.app.vidgen import Vidgen
@@ -112,12 +112,14 @@ class Pictures:
         provider: Mode | None = None,
         model: str | None = None,
         release: bool = True,
+        while_: Callable[[Tx], bool] | None = None,
     ) -> Generated:
         """Queue pictures for shots in one transaction and return at once; shots with nothing to draw are refused.
 
         :param count: candidates a shot, 1–4
         :param provider: ``local`` or ``images``; None: as the settings say
         :param release: False keeps them as *pending* until they are started
+        :param while_: asked in the transaction that queues: False queues nothing
         :raises InputError: ``pictures_out_of_range`` (count, most), ``provider_draws_nothing`` (provider)
         :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
         """
@@ -133,7 +135,7 @@ class Pictures:
             for task in new_tasks(project_id, seen, status, table, Output.IMAGE)
         ]
         with self._app.store.write() as tx:
-            tasks = tx.tasks.add(new)
+            tasks = tx.tasks.add(new) if while_ is None or while_(tx) else []
             if tasks:
                 shots = len({task.shot_id for task in tasks})
                 tx.log.add(LogLevel.INFO, "pictures_queued", project_id=project_id, pictures=len(tasks), shots=shots)

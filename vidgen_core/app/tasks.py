@@ -179,6 +179,7 @@ class Tasks:
         release: bool = True,
         canary: bool | None = None,
         again: bool = True,
+        while_: Callable[[Tx], bool] | None = None,
     ) -> Generated:
         """Queue takes for shots in one transaction and return at once; a shot's own parameters win over the words here.
 
@@ -190,6 +191,7 @@ class Tasks:
         :param canary: True releases the first shot only, and the rest with ``go_on`` (or by itself, as the settings have
             it); None: as the settings have it for large batches
         :param again: False leaves out shots that have takes, or some under way
+        :param while_: asked in the transaction that queues: False queues nothing
         :raises InputError: ``takes_out_of_range``
         :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
         """
@@ -201,6 +203,8 @@ class Tasks:
         table = self._app.budget.table()
         new = [task for seen in looked if not seen.fatal for task in new_tasks(project_id, seen, status, table)]
         with self._app.store.write() as tx:
+            if while_ is not None and not while_(tx):
+                new = []
             if not again:
                 # Two clicks at once: what the other one has queued meanwhile counts.
                 had = _having(tx, project_id, tx.shots.many({task.shot_id for task in new}))

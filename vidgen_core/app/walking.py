@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from vidgen_core import money
@@ -23,10 +24,19 @@ if TYPE_CHECKING:
 
     from vidgen_core.app.vidgen import Vidgen
     from vidgen_core.app.way import Walk
+    from vidgen_core.store import Tx
 
 _LOG = logging.getLogger(__name__)
 #: Seconds between two steps.
 STEP_EVERY: Final = 1.0
+#: The setting of a project that says how it walks.
+SETTING: Final = "walk"
+
+
+def is_going(tx: Tx, project_id: int, walk: Walk) -> bool:
+    """Whether ``walk`` goes on: nobody has stopped it, or begun another one."""
+    kept = tx.projects.settings(project_id).get(SETTING) or {}
+    return bool(kept.get("on")) and kept.get("started_at") == walk.model_dump(mode="json")["started_at"]
 
 
 class Walker(threading.Thread):
@@ -77,8 +87,10 @@ class Walker(threading.Thread):
                 counts = tx.tasks.counts(project_id)
             sent = counts[TaskStatus.PROCESSING] + counts[TaskStatus.DOWNLOADING]
             return {"note": "rendering"} if sent else {"on": False, "note": "limit"}
+        # A stop in the middle of a step ends the limit of the walk: nothing is ordered after it.
+        goes = partial(is_going, project_id=project_id, walk=walk)
         if ids := self._fresh(project_id, "draw", "drawable"):
-            app.pictures.draw(project_id, ids)
+            app.pictures.draw(project_id, ids, while_=goes)
         for shot_id in self._ids(project_id, "choosable"):
             candidates = [one for one in app.pictures.of_shot(shot_id) if not one.rejected]
             if candidates:
@@ -88,8 +100,11 @@ class Walker(threading.Thread):
         if not busy and (ids := self._fresh(project_id, "write", "without_prompt")):
             app.prompts.write(project_id, ids, Wanted())
             busy = True
+            with app.store.read() as tx:
+                if not goes(tx):
+                    app.prompts.cancel(project_id)
         if ids := self._fresh(project_id, "generate", "ready_for_takes"):
-            app.tasks.generate(project_id, ids)
+            app.tasks.generate(project_id, ids, while_=goes)
         # Once a walk: a choice that somebody takes back meanwhile stays taken back.
         if ids := self._fresh(project_id, "choose", "choosable_takes"):
             self._choose_takes(project_id, ids)

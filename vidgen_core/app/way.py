@@ -19,7 +19,7 @@ from vidgen_core.app.drawing import own_words
 from vidgen_core.app.exports import count_exports
 from vidgen_core.app.looked import look
 from vidgen_core.app.orders import Wish, plan
-from vidgen_core.app.walking import Walker
+from vidgen_core.app.walking import SETTING, Walker
 from vidgen_core.errors import ErrorKind, Refused
 from vidgen_core.models import Failure, Frozen, LogLevel, Money, ScriptState, TaskStatus
 from vidgen_core.store import ShotFilter, TaskFilter, Tx
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from vidgen_core.app.views import Preflight, ShotView
     from vidgen_core.locale import Text
 
-_SETTING: Final = "walk"
 #: The steps in their order.
 STEPS: Final = ("script", "storyboard", "pictures", "order", "prompts", "videos", "export")
 #: Where a walk stands, ``way.walk.<note>`` in the catalogues: what it is doing, what it waits for, or how it ended.
@@ -134,9 +133,7 @@ class Way:
 
     def walk(self, project_id: int) -> Walk | None:
         """How the project walks by itself; None when it never did."""
-        return self._app.asof.ask(
-            ("walk", project_id), lambda tx: _walk(tx.projects.settings(project_id).get(_SETTING))
-        )
+        return self._app.asof.ask(("walk", project_id), lambda tx: _walk(tx.projects.settings(project_id).get(SETTING)))
 
     def sheet(self, project_id: int) -> Preflight:
         """Everything that ``go`` would have made, and what it costs; nothing is changed."""
@@ -187,29 +184,30 @@ class Way:
         walk = Walk(on=True, limit=own, started_at=datetime.now(UTC))
         with self._app.store.write() as tx:
             money.limit_run(tx, settings, project_id, own)
-            tx.projects.set_setting(project_id, _SETTING, walk.model_dump(mode="json"))
+            tx.projects.set_setting(project_id, SETTING, walk.model_dump(mode="json"))
             tx.log.add(LogLevel.INFO, "walk_started", project_id=project_id)
         return walk
 
     def halt(self, project_id: int) -> None:
         """Begin nothing more; what was queued stays in the queue."""
-        self._app.prompts.cancel(project_id)
         walk = self.walk(project_id)
         if walk is not None:
             self.note(project_id, walk, on=False, note="stopped")
+        # Afterwards, so that a step that begins to write meanwhile sees the stop or is stopped here.
+        self._app.prompts.cancel(project_id)
 
     def dismiss(self, project_id: int) -> None:
         """How the walk ended has been read."""
         with self._app.store.write() as tx:
-            walk = _walk(tx.projects.settings(project_id).get(_SETTING))
+            walk = _walk(tx.projects.settings(project_id).get(SETTING))
             if walk is not None and not walk.on:
                 read = walk.model_copy(update={"read": True})
-                tx.projects.set_setting(project_id, _SETTING, read.model_dump(mode="json"))
+                tx.projects.set_setting(project_id, SETTING, read.model_dump(mode="json"))
 
     def note(self, project_id: int, walk: Walk, **changes: Any) -> None:
         """Keep how a walk stands, unless somebody has stopped it meanwhile, or begun another one."""
         with self._app.store.write() as tx:
-            now = _walk(tx.projects.settings(project_id).get(_SETTING))
+            now = _walk(tx.projects.settings(project_id).get(SETTING))
             if now is None or not now.on or now.started_at != walk.started_at:
                 return
             changed = now.model_copy(update=changes)
@@ -218,7 +216,7 @@ class Way:
                 self._end_limit(tx, project_id, walk)
                 self._tell_of_the_end(tx, project_id, changed)
             if changed != now:
-                tx.projects.set_setting(project_id, _SETTING, changed.model_dump(mode="json"))
+                tx.projects.set_setting(project_id, SETTING, changed.model_dump(mode="json"))
 
     def _end_limit(self, tx: Tx, project_id: int, walk: Walk) -> None:
         """Its limit ends with a walk, so what it could not send is kept, to be started by a person.
@@ -277,10 +275,10 @@ def _steps(tx: Tx, project_id: int) -> list[WayStep]:
 def stop_all(tx: Tx) -> None:
     """Switch off every project that goes by itself: a person looks first at what the database lacks."""
     for project in tx.projects.all():
-        walk = _walk(tx.projects.settings(project.id).get(_SETTING))
+        walk = _walk(tx.projects.settings(project.id).get(SETTING))
         if walk is not None and walk.on:
             stopped = walk.model_copy(update={"on": False, "note": "stopped"})
-            tx.projects.set_setting(project.id, _SETTING, stopped.model_dump(mode="json"))
+            tx.projects.set_setting(project.id, SETTING, stopped.model_dump(mode="json"))
             money.end_run(tx, project.id)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from vidgen_core import money
 from vidgen_core.models import LogLevel, TaskStatus
 from vidgen_core.store import Tx
 
@@ -26,13 +27,14 @@ def forget(tx: Tx, batch: int) -> None:
 
 
 def ripe(tx: Tx) -> list[int]:
-    """Batches that may go on by themselves now."""
+    """Batches that may go on by themselves now; those of a run with a limit that has ended wait for a person."""
     return [one["batch"] for one in kept(tx) if one["auto"] and _succeeded(tx, one["first"])]
 
 
 def _succeeded(tx: Tx, first: list[int]) -> bool:
     tasks = tx.tasks.many(first)
-    return bool(tasks) and all(task.status is TaskStatus.COMPLETED for task in tasks)
+    done = bool(tasks) and all(task.status is TaskStatus.COMPLETED for task in tasks)
+    return done and not any(money.is_of_ended_run(tx, task) for task in tasks)
 
 
 def go_on(tx: Tx, batches: list[int]) -> None:

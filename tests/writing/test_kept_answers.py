@@ -142,6 +142,20 @@ def test_a_question_that_is_stopped_before_it_leaves_is_taken_back(
     assert model.stats()["submits_total"] == 0
 
 
+def test_a_note_about_another_question_of_that_id_is_not_taken_in(
+    app: Vidgen, shot: Shot, model: RehearsalServer
+) -> None:
+    with app.store.write() as tx:
+        call = tx.calls.begin(shot.project_id, "prompt", "m", "", "http://127.0.0.1", shot_id=shot.id, question="mine")
+    facts = {"state": "answered", "settled": False, "tokens_in": 1, "tokens_out": 1, "cost": None, "answer": "no"}
+    Journal(app.locations.journal).note("answer", call=call, question="another", **facts)
+    write(app, shot)
+
+    with app.store.read() as tx:
+        [mine] = [one for one in tx.calls.of_project(shot.project_id) if one.id == call]
+    assert (mine.state, mine.answer) == (CallState.UNKNOWN, None)
+
+
 def test_an_answer_in_the_journal_is_taken_in_by_the_next_process(
     app: Vidgen, shot: Shot, model: RehearsalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

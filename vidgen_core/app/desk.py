@@ -354,7 +354,7 @@ class Desk:
         from vidgen_core.providers.chat import not_answered
         from vidgen_core.writing import longest_answer, response_format
 
-        all_settings, settings = self._app.settings(), self.settings()
+        all_settings, settings, question = self._app.settings(), self.settings(), self._digest(messages, wanted)
         price = money.writing_price(all_settings)
         most = price.of(money.most_tokens(messages), longest_answer(messages)) if price else None
         with self._app.store.write() as tx:
@@ -370,7 +370,7 @@ class Desk:
                 piece_id=subject.piece_id,
                 shot_id=subject.shot_id,
                 cost=most,
-                question=self._digest(messages, wanted),
+                question=question,
             )
             if limits:
                 records.warn_near(tx, limits, money.standings(tx, all_settings, subject.project_id, now))
@@ -403,7 +403,8 @@ class Desk:
         cost = price.of(reply.tokens_in, reply.tokens_out or 0) if price and reply.tokens_in is not None else most
         answer = {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "cost": cost, "answer": reply.text}
         unusable = reply.finish == "length" or not_answered(reply) is not None
-        await self._keep(job, call, {"state": CallState.ANSWERED, "settled": unusable, **answer})
+        changes = {"state": CallState.ANSWERED, "settled": unusable, **answer}
+        await self._keep(job, call, changes, question=question)
         return reply
 
     async def _end_without_answer(self, job: Job, call: int, subject: Subject, error: RemoteError) -> None:
@@ -412,14 +413,16 @@ class Desk:
         changes = {"state": state, "failure": failure_of(error), **({} if lost else {"cost": None})}
         await self._keep(job, call, changes, None if lost else subject.piece_id)
 
-    async def _keep(self, job: Job, call: int, changes: Mapping[str, Any], waiting: int | None = None) -> None:
+    async def _keep(
+        self, job: Job, call: int, changes: Mapping[str, Any], waiting: int | None = None, question: str | None = None
+    ) -> None:
         """Write down what became of a question: a database that cannot be written is tried until it can.
 
         An answer lies in the journal before, so that a crash does not lose it.
         :param waiting: the piece of a script that can be asked about again
         :raises StoreError: nobody waits for it any more; what was answered lies in the journal
         """
-        note = self._note(call, changes)
+        note = self._note(call, changes, question)
         while True:
             try:
                 with self._app.store.write() as tx:
@@ -429,7 +432,7 @@ class Desk:
                 break
             except (StoreError, FileError) as error:
                 _LOG.error("the answer to question %s is not yet kept: %s", call, error)
-                note = note or self._note(call, changes)
+                note = note or self._note(call, changes, question)
                 if job.unwanted.is_set():
                     raise
                 await asyncio.sleep(STORE_WAIT)
@@ -437,14 +440,14 @@ class Desk:
             with contextlib.suppress(FileError):
                 self._journal.settle(note)
 
-    def _note(self, call: int, changes: Mapping[str, Any]) -> str | None:
+    def _note(self, call: int, changes: Mapping[str, Any], question: str | None) -> str | None:
         """Put an answer into the journal; None where there is none, or that cannot be written either."""
         if changes["state"] is not CallState.ANSWERED:
             return None
         cost: Money | None = changes["cost"]
         facts = {**changes, "cost": cost.model_dump(mode="json") if cost else None}
         try:
-            return self._journal.note("answer", call=call, **facts)
+            return self._journal.note("answer", call=call, question=question, **facts)
         except FileError as error:
             _LOG.error("the answer to question %s is not in the journal: %s", call, error)
             return None
@@ -504,9 +507,11 @@ async def _pause(job: Job, seconds: float) -> None:
 
 def _take_in(tx: Tx, notes: Sequence[dict[str, Any]]) -> None:
     """Answers that the process before could only write down beside the database."""
-    open_ones = {call.id for call in tx.calls.open()}
+    open_ones = {call.id: call for call in tx.calls.open()}
     for one in notes:
-        if one["call"] in open_ones:
+        call = open_ones.get(one["call"])
+        # The same id may be another question's in a database that was put back.
+        if call is not None and one.get("question", call.question) == call.question:
             names = ("state", "settled", "tokens_in", "tokens_out", "answer")
             cost = Money.model_validate(one["cost"]) if one["cost"] else None
             tx.calls.end(one["call"], **{name: one[name] for name in names}, cost=cost)

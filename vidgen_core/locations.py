@@ -33,6 +33,10 @@ class Locations:
         """What must be known when the database cannot be written, or is older than what was bought."""
         return self.home / "vidgen.journal"
 
+    def unwritable(self, name: str) -> Path:
+        """Empty; until its time of change the database could not be written for the provider of that name."""
+        return self.home / f"vidgen.db.unwritable-{name}"
+
     @property
     def runner_lock(self) -> Path:
         return self.home / "runner.lock"

@@ -10,6 +10,7 @@ import pytest
 
 from vidgen_core.app import Finding, Vidgen
 from vidgen_core.errors import ErrorKind, FileError, SettingsError
+from vidgen_core.locale import get_text
 from vidgen_core.locations import Locations
 from vidgen_core.models import Charge, Failure, Heartbeat, Mode
 from vidgen_core.providers.base import Connection
@@ -145,3 +146,14 @@ def test_a_home_that_cannot_be_made_is_a_sentence(locations: Locations) -> None:
 
     with pytest.raises(FileError, match="home_unwritable"):
         Vidgen.open(Locations(blocked / "home"))
+
+
+def test_a_database_that_cannot_be_written_is_found(app: Vidgen) -> None:
+    with app.store._writer.connect() as connection:  # type: ignore[attr-defined]
+        connection.exec_driver_sql("PRAGMA query_only=ON")
+    found = findings(app)
+
+    assert "store" not in found
+    assert not found["store_unwritable"].ok
+    params = found["store_unwritable"].params
+    assert "written" in get_text("en", strict=True).error("file", params["error"], params["of"])

@@ -12,7 +12,9 @@ from doubles import wait_until
 from runner_bench import Bench
 from sqlalchemy import Connection, Engine, event
 
+from vidgen_core.app import Vidgen
 from vidgen_core.errors import Delivery, ErrorKind, FileError, RemoteError
+from vidgen_core.locale import get_text
 from vidgen_core.locations import Locations
 from vidgen_core.models import AttemptState, TaskStatus
 from vidgen_core.providers.base import Key, Order, Prepared, Submission
@@ -86,9 +88,16 @@ def test_a_disk_that_is_full_inside_a_statement_loses_no_id(bench: Bench, monkey
     [task] = bench.queue()
     wait_until(lambda: (hold := runner._scheduler) and hold._ctx.lanes.hold_of(task.provider))
     assert bench.task(task).remote_id is None
-    tell(pages)
+    with Vidgen.open(bench.locations) as other:
+        # Another process reads the same store, and learns what is not in it.
+        wait_until(lambda: other.runner.status(None).lanes.get(task.provider))
+        held = other.runner.status(None).lanes[task.provider]
+        assert held["code"] == "lane_store_unwritable"
+        assert get_text("en", strict=True).error("file", held["code"], held["params"])
+        tell(pages)
 
-    assert bench.wait(task, COMPLETED, FAILED).remote_id == "remote-1"
+        assert bench.wait(task, COMPLETED, FAILED).remote_id == "remote-1"
+        wait_until(lambda: task.provider not in other.runner.status(None).lanes)
     assert len(bench.provider.sent) == 1
 
 

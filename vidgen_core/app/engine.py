@@ -18,6 +18,7 @@ from vidgen_core.errors import FileError, RunnerBusy, VidgenError
 from vidgen_core.models import OWED, Heartbeat, LogLevel, Mode, Money, TaskStatus
 from vidgen_core.runner import generation, records
 from vidgen_core.runner.generation import Doubt
+from vidgen_core.runner.lanes import unwritable_elsewhere
 from vidgen_core.runner.slots import KEY_CAME
 from vidgen_core.store import Journal, Look, Store, TaskFilter, Tx, UnderWay
 
@@ -238,7 +239,10 @@ class Engine:
         work = ("work", project_id, datetime.now().astimezone().date())
         heartbeat = self._heartbeat()
         found = self._app.asof.ask(work, lambda tx: self._work(tx, project_id))
-        unwritten = self._runner.unwritten if self._runner is not None else {}
+        if self._runner is not None and self.is_here:
+            unwritten = self._runner.unwritten
+        else:
+            unwritten = unwritable_elsewhere(self._app.locations, datetime.now(UTC))
         return found.model_copy(
             update={
                 "lanes": found.lanes | unwritten,

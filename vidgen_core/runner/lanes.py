@@ -6,12 +6,15 @@ end by themselves (a back-off has an ``until``, missing keys appear), others wai
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Mapping
 from concurrent.futures import Future
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from vidgen_core.errors import HandOver
+from vidgen_core.locations import Locations
 from vidgen_core.models import Frozen, LogLevel, Mode
 from vidgen_core.runner.backoff import LONGEST_BEFORE_SUBMIT
 from vidgen_core.runner.clock import Clock
@@ -44,8 +47,9 @@ class Hold(Frozen):
 class Lanes:
     """The holds of all providers, written down when they change."""
 
-    def __init__(self, writer: Writer, clock: Clock) -> None:
+    def __init__(self, writer: Writer, clock: Clock, locations: Locations) -> None:
         self._writer = writer
+        self._locations = locations
         self._clock = clock
         self._holds: dict[Mode, Hold] = {}
         self._misses: dict[Mode, int] = {}
@@ -125,6 +129,10 @@ class Lanes:
         if hold is None or (code is not None and hold.code != code):
             return
         del self._holds[mode]
+        if hold.code == UNWRITABLE:
+            # Left behind, it is over at its time all the same.
+            with contextlib.suppress(OSError):
+                self._locations.unwritable(mode).unlink(missing_ok=True)
         self._unwritten[mode] = self._writer.post(lambda tx: _write_lift(tx, mode))
 
     def unreachable(self, mode: Mode, delay: float, code: str) -> None:
@@ -134,9 +142,13 @@ class Lanes:
 
     def unwritable(self, mode: Mode, delay: float) -> None:
         """The database cannot be written: nothing new is bought that could not be written down."""
-        self.hold(
-            mode, "lane_store_unwritable", until=self._clock() + timedelta(seconds=2 * delay), provider=mode.value
-        )
+        until = self._clock() + timedelta(seconds=2 * delay)
+        self.hold(mode, UNWRITABLE, until=until, provider=mode.value)
+        # Other processes cannot read it in the store. An empty file and its time need no room on the disk.
+        sign = self._locations.unwritable(mode)
+        with contextlib.suppress(OSError):
+            sign.touch(mode=0o600)
+            os.utime(sign, (until.timestamp(), until.timestamp()))
 
     def unwritten(self) -> dict[Mode, dict[str, Any]]:
         """Holds for want of a database to write them to, as the store would keep them."""
@@ -171,6 +183,18 @@ class Lanes:
     def accepted(self, mode: Mode) -> None:
         """An order was taken: the settings are good."""
         self._same.pop(mode, None)
+
+
+def unwritable_elsewhere(locations: Locations, now: datetime) -> dict[Mode, dict[str, Any]]:
+    """Holds that another process cannot write to the store, as the store would keep them."""
+    found: dict[Mode, dict[str, Any]] = {}
+    for mode in Mode:
+        with contextlib.suppress(OSError):
+            until = datetime.fromtimestamp(locations.unwritable(mode).stat().st_mtime, UTC)
+            if until > now:
+                hold = Hold(code=UNWRITABLE, params={"provider": mode.value}, since=now, until=until)
+                found[mode] = hold.model_dump(mode="json")
+    return found
 
 
 def _without_numbers(said: str) -> str:

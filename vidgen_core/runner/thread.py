@@ -180,7 +180,7 @@ class Runner:
     def _context(self, writer: Writer, providers: dict[Mode, Provider]) -> Context:
         # Also for those that need no key now: a setting may change that.
         keys = {mode: self._pool(mode, provider, writer) for mode, provider in providers.items()}
-        lanes = Lanes(writer, self._clock)
+        lanes = Lanes(writer, self._clock, self._locations)
         ctx = Context(
             store=self._store,
             journal=Journal(self._locations.journal),

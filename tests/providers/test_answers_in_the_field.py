@@ -202,6 +202,20 @@ async def test_what_is_wrapped_is_read_before_what_is_around_it(providers, world
     assert "{" not in error.params["said"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The picture size is above what this one takes",
+        "Nine to two is a ratio nobody renders here",
+        "画面比例不在列表中",
+    ],
+)
+@pytest.mark.parametrize("name", EVERY)
+async def test_too_many_for_what_was_sent_is_not_asked_again(providers, world, name, text) -> None:
+    for body in ({"error": {"message": text}}, {"error": {"message": json.dumps({"error": {"message": text}})}}):
+        assert (await refused(providers, world, name, 429, body)).kind is K.PARAMETER
+
+
 #: Somebody asked too often, whatever else is spoken of.
 TOO_OFTEN = [
     "Too many requests. Try again in 20 seconds. Limit of 10 per minute",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import io
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,12 +15,14 @@ import httpx
 import pytest
 import respx
 from contract import PaidContract
+from PIL import Image
 from provider_world import World, job_of, make_key, send
 
 from vidgen_core.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.media.images import inspect_image
 from vidgen_core.models import Charge, GenerationParams, Output
 from vidgen_core.providers.base import Key, Order, Provider, RemoteStatus
+from vidgen_core.providers.http import Answer, answer_of
 from vidgen_core.providers.images import Images
 from vidgen_core.providers.images_answers import picture_in
 from vidgen_core.providers.images_models import pixels
@@ -223,6 +227,14 @@ def _submission(order: Order) -> Any:
 
 
 PNG = base64.b64encode(b"\x89PNG").decode()
+#: Long enough to be told from a word.
+LONG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(90)).decode()
+
+
+def answered_with(body: Any, status: int = 200) -> Answer:
+    return answer_of(status, {}, json.dumps(body))
+
+
 SHAPES = [
     {"data": [{"b64_json": PNG}]},
     {"data": [{"b64_json": f"data:image/png;base64,{PNG}"}]},
@@ -247,21 +259,65 @@ LINKS = [
 
 @pytest.mark.parametrize("body", SHAPES)
 def test_bytes_in_an_answer_are_found(body: dict[str, Any]) -> None:
-    found = picture_in(body)
+    found = picture_in(answered_with(body))
     assert found is not None
     assert found.decoded() == b"\x89PNG"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"result": LONG},
+        {"canvas": {"layers": [{"payload": LONG}]}},
+        {"candidates": [{"content": {"parts": [{"inlineData": {"mimeType": "image/png", "data": LONG}}]}}]},
+    ],
+)
+def test_bytes_are_known_by_their_beginning_wherever_they_stand(body: dict[str, Any]) -> None:
+    found = picture_in(answered_with(body))
+    assert found is not None
+    assert (found.decoded() or b"").startswith(b"\x89PNG\r\n")
+
+
+def test_a_picture_that_came_with_an_error_of_the_server_is_kept() -> None:
+    body = {"error": {"message": "zonk"}, "data": [{"b64_json": LONG}]}
+    assert picture_in(answered_with(body, 500)) is not None
+    assert picture_in(answered_with(body, 400)) is None
+
+
+def test_a_link_without_a_name_of_a_picture_is_taken_unless_the_job_still_runs() -> None:
+    body = {"result": {"href": "https://example.org/a"}, "status_url": "https://example.org/look"}
+    found = picture_in(answered_with(body))
+    assert found is not None
+    assert found.url == "https://example.org/a"
+    assert picture_in(answered_with({**body, "status": "queued"})) is None
+
+
+@respx.mock
+async def test_an_answer_that_is_the_picture_is_the_picture(provider, key, world) -> None:
+    drawn = io.BytesIO()
+    Image.new("RGB", (64, 64), "teal").save(drawn, "PNG")
+    respx.post(url__regex=".*/v1/images/generations").respond(
+        200, content=drawn.getvalue(), headers={"Content-Type": "image/png"}
+    )
+    order = world.order(provider)
+    job = await send(provider, order, key)
+    state = await provider.poll(job, key)
+    assert state.status is RemoteStatus.SUCCEEDED
+    kept = Stash(world.locations.drawings).read(job.remote_id)
+    assert kept is not None
+    assert inspect_image(kept.file).width == 64
+
+
 @pytest.mark.parametrize("body", LINKS)
 def test_links_in_an_answer_are_found(body: dict[str, Any]) -> None:
-    found = picture_in(body)
+    found = picture_in(answered_with(body))
     assert found is not None
     assert (found.url or "").startswith("https://example.org/a")
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"data": None}, {"choices": [{}]}, {"choices": "x"}, {"data": [7]}])
 def test_answers_without_a_picture_have_none(body: Any) -> None:
-    assert picture_in(body) is None
+    assert picture_in(answered_with(body)) is None
 
 
 @respx.mock

@@ -136,6 +136,10 @@ _CLOCKS: Final = _any(
     r"(?:deadline|time limit|capacity|rate limit|timeout|queue) (?:\w{1,8} )?exceeded", r"exceed\w{0,3} (?:the |its |our )?(?:\w{1,12} )?(?:time ?limit|deadline|timeout|capacity|waiting time)",
     "超过.{0,10}(?:时间|秒|分钟|小时|时限)", "please try again (?:later)?", "should be (?:back|fixed|resolved)\\w{0,8}", "no action (?:is )?required",
 )  # fmt: skip
+#: What a picture or a video is measured by; none of it changes by waiting.
+_MEASURES: Final = _any(
+    r"\b(?:lengths?|durations?|aspect|ratios?|resolutions?|dimensions?|fps|frame ?rates?|(?<!queue )(?<!pool )(?<!batch )sizes?)\b", "时长|比例|分辨率|尺寸|帧率",
+)  # fmt: skip
 #: Words with which a text speaks of what was sent: then no other word in it makes it a thing that passes.
 _BLAME: Final = _any(
     r"\b(?:must|should|not allowed|invalid|unsupported|not supported|exceed\w{0,3}|violat\w{1,6}|prohibit\w{0,3}|forbidden|disallowed|required|"
@@ -146,7 +150,6 @@ _BLAME: Final = _any(
     r"\btoo (?!many requests|busy|long to|much load|many (?:users|jobs|tasks))\w{2,12}\b", r"\b(?:does|do|did) ?(?:not|n['’]t) (?:match|fit|meet|comply|conform)",
     r"\bplease (?:use|provide|upload|choose|select|check|change|reduce|lower|remove|adjust|modify|edit|revise|simplify|replace|try (?:a |an )?(?:different|other|another))",
     r"\b(?:different|another|other) (?:prompt|image|picture|photo|reference|video|input)",
-    r"\b(?:lengths?|durations?|aspect|ratios?|resolutions?|dimensions?|fps|frame ?rates?)\b", "时长|比例|分辨率|尺寸|帧率",
     r"\b(?:because of|due to|caused by|problem with|issue with|error in|about) (?:the |your |this )?(?:\w{1,12} )?(?:prompt|image|picture|photo|reference|input|content|request|subject|character)",
     r"\byour (?:\w{1,12} )?(?:prompt|image|picture|photo|reference|input|content|video|text|audio|file|script|character)",
     "不允许", "必须", "无效", "过长", "过大", "超出", "检测到", "包含", "含有", "缺少", "不匹配", "不符", "不清晰", "模糊", "水印",
@@ -175,10 +178,15 @@ def _says(pattern: re.Pattern[str], text: str) -> bool:
     return bool(found) and all(found)
 
 
+def measures(text: str) -> bool:
+    """Whether a text speaks of the length, size or shape of what was sent."""
+    return _MEASURES.search(text) is not None
+
+
 def blames(text: str) -> bool:
     """Whether anything in the text speaks of what was sent."""
     rest = _CLOCKS.sub(" ", text)
-    return any(pattern.search(rest) for pattern in (_BLAME, MODERATION, WISH, IMAGE_TROUBLE))
+    return any(pattern.search(rest) for pattern in (_BLAME, _MEASURES, MODERATION, WISH, IMAGE_TROUBLE))
 
 
 # --- taken after all ------------------------------------------------------------------------------------------------

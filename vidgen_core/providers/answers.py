@@ -197,7 +197,10 @@ def judge(table: Table, said: Said) -> Verdict:
     found = judge_texts(table, said)
     if found is not None:
         return found
-    return next(case.verdict for case in (*table.by_status, *COMMON_STATUSES) if case.holds(said))
+    verdict = next(case.verdict for case in (*table.by_status, *COMMON_STATUSES) if case.holds(said))
+    # What was sent does not get better by waiting, whatever the status around those words.
+    sent = any(answer_words.measures(layer.text) for layer in said.layers)
+    return PARAMETER_REFUSED if verdict is RATE_LIMITED and sent else verdict
 
 
 def judge_texts(table: Table, said: Said) -> Verdict | None:

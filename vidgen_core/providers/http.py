@@ -14,7 +14,7 @@ import re
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -89,6 +89,8 @@ class Answer:
     json: Any = field(repr=False)
     #: The body as text, secrets removed, at most a few kilobytes.
     text: str = field(repr=False)
+    #: The body where it is a file, which has no text then.
+    file: bytes | None = field(default=None, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -285,7 +287,14 @@ async def _read(response: httpx.Response, secrets: tuple[str, ...], most: int) -
         raw += piece
         if len(raw) > most:
             break
-    return answer_of(response.status_code, dict(response.headers.items()), raw.decode("utf-8", "replace"), *secrets)
+    headers = dict(response.headers.items())
+    if _FILE.match(headers.get("content-type", "")) and len(raw) <= most:
+        return replace(answer_of(response.status_code, headers, "", *secrets), file=bytes(raw))
+    return answer_of(response.status_code, headers, raw.decode("utf-8", "replace"), *secrets)
+
+
+#: Types of bodies that are no text for anybody.
+_FILE: Final = re.compile(r"\s*(?:image/(?!svg)|video/|audio/|application/octet-stream)", re.IGNORECASE)
 
 
 def answer_of(status: int, headers: Mapping[str, str], text: str, *secrets: str) -> Answer:

@@ -130,7 +130,7 @@ class Images(Provider):
             answer = await http.call(Verb.SUBMIT, "POST", url, key=key, body=_form(fields, files))
         else:
             answer = await http.call(Verb.SUBMIT, "POST", url, key=key, json=fields)
-        if not answer.ok or not (answered(answer.json) or picture_in(answer.json)):
+        if picture_in(answer) is None and not (answer.ok and answered(answer.json)):
             raise refusal(TABLE, answer, said_by(answer))
         await self._keep(order.reference, answer)
         named = answer.request_id or next(iter(texts_at(answer.json, "id")), None)
@@ -152,7 +152,7 @@ class Images(Provider):
                 await asyncio.sleep(DISK_WAIT)
 
     def _keep_now(self, name: str, answer: Answer) -> None:
-        picture = picture_in(answer.json)
+        picture = picture_in(answer)
         if picture is None:
             self._stash.keep(name, why=why_no_picture(answer))
         elif picture.url is not None:

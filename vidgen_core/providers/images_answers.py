@@ -28,8 +28,9 @@ from vidgen_core.providers.answers import (
     texts_at,
     words,
 )
+from vidgen_core.providers.base import RemoteStatus
 from vidgen_core.providers.http import Answer
-from vidgen_core.providers.links import values
+from vidgen_core.providers.links import read, values
 
 #: The model answered, and with something else than a picture.
 NO_PICTURE: Final = Verdict(ErrorKind.PROVIDER, "no_picture", charge=Charge.UNKNOWN)
@@ -59,13 +60,16 @@ _LOOKS_LIKE_PICTURE: Final = re.compile(r"\.(?:png|jpe?g|webp|gif|avif)(?:$|[?#]
 
 
 class Picture(NamedTuple):
-    """One picture of an answer: its base64 text, or a link."""
+    """One picture of an answer: its base64 text, a link, or its bytes."""
 
     base64: str | None = None
     url: str | None = None
+    data: bytes | None = None
 
     def decoded(self) -> bytes | None:
         """The bytes; None where the text is no base64."""
+        if self.data is not None:
+            return self.data
         text = "".join((self.base64 or "").split()).translate({ord("-"): "+", ord("_"): "/"})
         try:
             return base64.b64decode(text + "=" * (-len(text) % 4), validate=True) or None
@@ -73,9 +77,16 @@ class Picture(NamedTuple):
             return None
 
 
-def picture_in(body: Any) -> Picture | None:
-    """The first picture of an answer, wherever it stands."""
-    return next(iter(_pictures(body)), None)
+def picture_in(answer: Answer) -> Picture | None:
+    """The first picture of an answer, wherever it stands; the answer can be the picture.
+
+    What came with an error of the server was drawn all the same.
+    """
+    if not answer.ok and answer.status < 500:
+        return None
+    if answer.file:
+        return Picture(data=answer.file)
+    return next(_pictures(answer.json), None)
 
 
 def _pictures(body: Any) -> Iterator[Picture]:
@@ -102,6 +113,10 @@ _PICTURE_NAMES: Final = re.compile(r"image|img|picture|photo|sample|drawing", re
 _NOT_THE_RESULT: Final = re.compile(
     r"input|reference|prompt|request|param|mask|callback|webhook|error|docs?$|help|avatar|icon|logo", re.IGNORECASE
 )
+_ABOUT_THE_JOB: Final = re.compile(r"status|cancel|poll|self|stream|page|billing|log", re.IGNORECASE)
+_LINK_NAME: Final = re.compile(r"(?:url|uri|link|href|src)s?$", re.IGNORECASE)
+#: PNG, JPEG, GIF and WebP in base64.
+_BEGINS_LIKE_PICTURE: Final = re.compile(r"iVBORw0KGgo|/9j/|R0lGOD|UklGR")
 #: Characters of base64 that the smallest picture has.
 _LEAST_BASE64: Final = 64
 
@@ -114,10 +129,23 @@ def _anywhere(body: Any) -> Iterator[Picture]:
             continue
         if found := _DATA_URI.match(text):
             yield Picture(base64=found[1])
-        elif one.path and _squash(one.path[-1]) in _BYTES_NAMES and len(text) >= _LEAST_BASE64:
+        elif len(text) >= _LEAST_BASE64 and (
+            _BEGINS_LIKE_PICTURE.match(text) or (one.path and _squash(one.path[-1]) in _BYTES_NAMES)
+        ):
             yield Picture(base64=text)
         elif _LOOKS_LIKE_PICTURE.search(text) or any(_PICTURE_NAMES.search(name) for name in one.path):
             yield from _of_reference(text)
+    if read(body).status not in (RemoteStatus.QUEUED, RemoteStatus.RUNNING):
+        yield from _bare_links(body)
+
+
+def _bare_links(body: Any) -> Iterator[Picture]:
+    """Links of which nothing says what is behind them, by names for any result."""
+    for one in values(body):
+        text = one.value.strip() if isinstance(one.value, str) else ""
+        around = any(_NOT_THE_RESULT.search(name) or _ABOUT_THE_JOB.search(name) for name in one.path)
+        if one.path and not around and _LINK_NAME.search(one.path[-1]) and _LINK.fullmatch(text):
+            yield Picture(url=text)
 
 
 def _squash(name: str) -> str:

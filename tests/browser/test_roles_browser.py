@@ -194,8 +194,20 @@ def test_an_account_of_the_organisation_has_the_role_of_its_address(
     [made] = federated.vidgen.tasks.ids(project.id)
     can = answers(page, federated, project, shot, made)
     assert can == {"looks": 200, "film": 200, "hears": True, "makes": 200, "rules": 403}
+    copied = page.context.cookies()
     page.get_by_role("link", name="Li · maker").click()
     page.get_by_role("button", name="Sign out").click()
+
+    # What was copied before opens nothing any more, with Streamlit's own cookie alone neither.
+    streamlit_s = [cookie for cookie in copied if cookie["name"].startswith("_streamlit_user")]
+    for width, cookies in ((1301, copied), (1302, streamlit_s)):
+        assert cookies
+        thief = visitor(width=width)
+        thief.context.add_cookies(cookies)
+        thief.goto(federated.url)
+        expect(thief.get_by_text("Sign in with your organisation’s account.")).to_be_visible()
+        expect(card(thief, shot)).to_have_count(0)
+        shut_out(thief, federated, made)
 
     enter_as(page, federated, "ow@studio.example")
     page.get_by_role("link", name="Settings").click()

@@ -15,8 +15,9 @@ from starlette.websockets import WebSocketDisconnect
 
 from vidgen_core.app import Vidgen
 from vidgen_core.app.roles import Role, Visitor
-from vidgen_core.app.sessions import COOKIE, Sessions
+from vidgen_core.app.sessions import COOKIE, Sessions, login_of
 from vidgen_core.app.sharing import Sharing
+from vidgen_core.errors import Refused
 from vidgen_core.models import Shot, Take
 from vidgen_core.server import serve
 from vidgen_core.server.sign_in import TRIES
@@ -219,6 +220,43 @@ def test_signing_out_with_oidc_ends_what_the_identity_provider_began(
     assert "form-action *" in shared.get("/sign-in").headers["content-security-policy"]
     assert shared.post("/sign-in/out").headers["location"] == "/auth/logout"
     assert shared.get("/api/status").status_code == 401
+
+
+def test_a_login_that_was_signed_out_of_opens_no_session_again(
+    shared: TestClient, sharing: Sharing, vidgen: Vidgen
+) -> None:
+    vidgen.settings_file.change({"sharing.sign_in": "oidc", "sharing.makers": "li@studio.example"})
+    sessions, li = Sessions(vidgen.settings_file, vidgen.store), Visitor(Role.MAKER, "Li")
+    claims = {"sub": "li", "iat": 1_700_000_000, "nonce": "one"}
+    login, other = login_of(claims), login_of({**claims, "nonce": "two"})
+    shared.post("/sign-in/ticket", data={"ticket": sessions.begin(li, "ticket", login)})
+    # From the copied cookie of the identity provider's: a second session, and a ticket that is not used yet.
+    copied, ticket = sessions.begin(li, "session", login), sessions.begin(li, "ticket", login)
+    elsewhere = sessions.begin(li, "session", other)
+    shared.post("/sign-in/out")
+
+    shared.cookies.clear()
+    for cookie, status in ((copied, 401), (elsewhere, 200)):
+        assert shared.get("/api/status", headers={"Cookie": f"{COOKIE}={cookie}"}).status_code == status
+    assert shared.post("/sign-in/ticket", data={"ticket": ticket}).status_code == 401
+    assert shared.get("/api/status").status_code == 401
+    assert sessions.has_ended(login_of(dict(reversed(claims.items()))))
+    for purpose in ("ticket", "session"):
+        with pytest.raises(Refused, match="sign_in_needed"):
+            sessions.begin(li, purpose, login)  # type: ignore[arg-type]
+    shared.post("/sign-in/ticket", data={"ticket": sessions.begin(li, "ticket", other)})
+    assert shared.get("/api/status").status_code == 200
+
+
+def test_a_session_that_takes_the_place_of_another_ends_no_login(
+    shared: TestClient, sharing: Sharing, vidgen: Vidgen
+) -> None:
+    vidgen.settings_file.change({"sharing.sign_in": "oidc", "sharing.makers": "li@studio.example"})
+    sessions, login = Sessions(vidgen.settings_file, vidgen.store), login_of({"sub": "li"})
+    for name in ("Li", "Li Wei"):
+        ticket = sessions.begin(Visitor(Role.MAKER, name), "ticket", login)
+        assert shared.post("/sign-in/ticket", data={"ticket": ticket}).status_code == 303
+        assert shared.get("/api/status").status_code == 200
 
 
 @pytest.mark.parametrize(

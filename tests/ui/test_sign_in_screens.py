@@ -10,10 +10,11 @@ import streamlit as st
 from screens import Screen, open_screen
 
 from vidgen_core.app.roles import Role, Visitor
-from vidgen_core.app.sessions import COOKIE, Sessions
+from vidgen_core.app.sessions import COOKIE, Sessions, login_of
 from vidgen_core.app.sharing import Sharing
 from vidgen_core.errors import ErrorKind
 from vidgen_core.models import TaskStatus
+from vidgen_core.ui import sign_in
 
 Sit = Callable[[Role], None]
 
@@ -118,3 +119,18 @@ def test_a_cookie_of_yesterday_s_token_opens_nothing(screen: Screen, sit: Sit) -
     Sharing(screen.app.settings_file).renew_token()
     screen.run()
     assert not screen.at.selectbox
+
+
+def test_an_account_that_was_signed_out_of_is_asked_to_sign_in_anew(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen.app.settings_file.change({"sharing.sign_in": "oidc", "sharing.makers": "li@studio.example"})
+    account = {"is_logged_in": True, "email": "li@studio.example", "name": "Li", "sub": "li", "iat": 1}
+    monkeypatch.setattr(sign_in, "_account", lambda: account)
+    monkeypatch.setattr(type(st.context), "cookies", property(lambda _: {}))
+    sessions = Sessions(screen.app.settings_file, screen.app.store)
+    sessions.sign_out(sessions.begin(Visitor(Role.MAKER, "Li"), login=login_of(account)))
+    screen.run()
+
+    assert [button.key for button in screen.at.button] == ["sign_in"]
+    assert "Sign in" in screen.words()

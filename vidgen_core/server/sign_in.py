@@ -105,17 +105,24 @@ class SignIn:
         """Change the ticket that the shell gave to somebody whom the identity provider knows for a cookie."""
         form = await request.form()
         vidgen = await find_vidgen()
-        visitor = await asyncio.to_thread(_sessions(vidgen).redeem, _field(form, "ticket"))
-        if visitor is None or vidgen.settings().sharing.sign_in != "oidc":
+        found = await asyncio.to_thread(_sessions(vidgen).redeem, _field(form, "ticket"))
+        if found is None or vidgen.settings().sharing.sign_in != "oidc":
             t = text_of(request)
             return _page(t, _form(t, "/", Refused("password_wrong", kind=ErrorKind.AUTH)), 401)
+        visitor, login = found
+        answer = RedirectResponse(address(_safe(_field(form, "next"))), 303)
+        try:
+            await _remember(request, answer, vidgen, visitor, login)
+        except Refused:
+            # Signed out of since the ticket was given; the page behind shows the way in.
+            return answer
         await asyncio.to_thread(_note, vidgen, "signed_in", visitor.name or "–", visitor.role.word)
-        return await _remember(request, RedirectResponse(address(_safe(_field(form, "next"))), 303), vidgen, visitor)
+        return answer
 
     async def leave(self, request: Request) -> Response:
         """End the session, wherever its cookie was copied to, and have the identity provider forget it as well."""
         vidgen = await find_vidgen()
-        await asyncio.to_thread(_sessions(vidgen).end, request.cookies.get(COOKIE, ""))
+        await asyncio.to_thread(_sessions(vidgen).sign_out, request.cookies.get(COOKIE, ""))
         oidc = vidgen.settings().sharing.sign_in == "oidc"
         return _forget(request, RedirectResponse(address(LOGOUT if oidc else SIGN_IN), 303))
 
@@ -167,12 +174,17 @@ def _sessions(vidgen: Vidgen) -> Sessions:
     return Sessions(vidgen.settings_file, vidgen.store)
 
 
-async def _remember(request: Request, response: Response, vidgen: Vidgen, visitor: Visitor) -> Response:
-    """Begin a session in place of the one that the browser had."""
+async def _remember(
+    request: Request, response: Response, vidgen: Vidgen, visitor: Visitor, login: str = ""
+) -> Response:
+    """Begin a session in place of the one that the browser had.
+
+    :raises Refused: ``sign_in_needed``, the login has been signed out of
+    """
     sessions = _sessions(vidgen)
     if before := request.cookies.get(COOKIE):
         await asyncio.to_thread(sessions.end, before)
-    text = await asyncio.to_thread(sessions.begin, visitor)
+    text = await asyncio.to_thread(sessions.begin, visitor, login=login)
     response.set_cookie(COOKIE, text, max_age=SESSION_SECONDS, **_kept(request))
     return response
 

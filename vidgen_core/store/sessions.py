@@ -10,8 +10,10 @@ from sqlalchemy import Row, bindparam, delete, insert, select
 from vidgen_core.store.base import Subject, now
 from vidgen_core.store.tables import sessions
 
+#: Purpose of a row that stands for a login that was signed out of.
+_ENDED: Final = "ended"
 # Asked with every request, so made once.
-_SESSION: Final = select(sessions.c.role, sessions.c.name, sessions.c.ground).where(
+_SESSION: Final = select(sessions.c.role, sessions.c.name, sessions.c.ground, sessions.c.login).where(
     sessions.c.digest == bindparam("digest"),
     sessions.c.purpose == bindparam("purpose"),
     sessions.c.expires_at > bindparam("now"),
@@ -24,6 +26,8 @@ class SessionRow(NamedTuple):
     role: str
     name: str
     ground: str
+    #: The login at an identity provider that it came from; empty with a password.
+    login: str = ""
 
 
 class Sessions(Subject):
@@ -38,8 +42,21 @@ class Sessions(Subject):
         found: Row[Any] | None = self.tx.run(
             _SESSION, {"digest": digest, "purpose": purpose, "now": now()}
         ).one_or_none()
-        return SessionRow(found.role, found.name, found.ground) if found is not None else None
+        return SessionRow(found.role, found.name, found.ground, found.login or "") if found is not None else None
 
     def end(self, digest: str) -> None:
         """Let it be worth nothing."""
         self.tx.run(delete(sessions).where(sessions.c.digest == digest))
+
+    def login_of(self, digest: str) -> str:
+        """The login that a session came from, also one that is not valid any more."""
+        return str(self.tx.run(select(sessions.c.login).where(sessions.c.digest == digest)).scalar_one_or_none() or "")
+
+    def end_login(self, login: str, until: datetime) -> None:
+        """End all sessions that came from a login, and let none come from it until a time."""
+        self.tx.run(delete(sessions).where(sessions.c.login == login))
+        self.begin(login, _ENDED, SessionRow("", "", "", login), until)
+
+    def has_ended(self, login: str) -> bool:
+        """Whether somebody has signed out of a login."""
+        return self.get(login, _ENDED) is not None

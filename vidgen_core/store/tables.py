@@ -662,6 +662,8 @@ sessions = Table(
     #: What the way in was like: another password or another list of people ends the session.
     Column("ground", Text, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
+    #: Digest of the login at an identity provider that it came from; with purpose ``ended`` the digest of the row itself.
+    Column("login", Text),
 )
 Index("sessions_by_end", sessions.c.expires_at)
 

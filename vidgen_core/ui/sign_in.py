@@ -14,7 +14,7 @@ import streamlit as st
 
 from vidgen_core.app import Vidgen
 from vidgen_core.app.roles import AT_HOME, Role, Visitor, as_visitor
-from vidgen_core.app.sessions import COOKIE, Sessions
+from vidgen_core.app.sessions import COOKIE, Sessions, login_of
 from vidgen_core.app.sharing import LOGOUT, Sharing, clean_name
 from vidgen_core.locale import Text
 from vidgen_core.ui.labels import plain
@@ -99,6 +99,10 @@ def _by_account(app: Vidgen, sharing: Sharing, t: Text) -> Visitor | None:
             _post(outside("/sign-in/out"), {})
             st.stop()
         _login(t)
+    sessions, login = Sessions(app.settings_file, app.store), login_of(account)
+    if sessions.has_ended(login):
+        # What Streamlit keeps was copied before its owner signed out.
+        _login(t)
     email = str(account.get("email") or "")
     role = sharing.role_of(email, account.get("email_verified"))
     if role is None:
@@ -110,7 +114,7 @@ def _by_account(app: Vidgen, sharing: Sharing, t: Text) -> Visitor | None:
     known = _known(app)
     if known is None or known[:2] != wanted[:2]:
         st.caption(t("share.entering"))
-        ticket = Sessions(app.settings_file, app.store).begin(wanted, "ticket")
+        ticket = sessions.begin(wanted, "ticket", login)
         _post(outside("/sign-in/ticket"), {"ticket": ticket, "next": "/"})
         st.stop()
     return known

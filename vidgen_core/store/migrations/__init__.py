@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, text
 
 from vidgen_core.errors import StoreError
 
-HEAD: Final = "requests"
+HEAD: Final = "session_logins"
 
 
 def current(connection: Connection) -> str | None:

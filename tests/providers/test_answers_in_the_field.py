@@ -451,6 +451,33 @@ async def test_a_job_in_a_list_of_one_is_read_as_the_job(providers, world) -> No
     assert (state.status, state.url) == (RemoteStatus.SUCCEEDED, "https://example.org/7.mp4")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"output_text": "a slow pan"},
+        {"output": {"choices": [{"message": {"content": "a slow pan"}}]}},
+        {"choices": [{"text": "a slow pan"}]},
+        {"output": [{"type": "message", "content": [{"type": "output_text", "text": "a slow pan"}]}]},
+        {"candidates": [{"content": {"parts": [{"text": "a slow pan"}]}}]},
+        {"error": {"message": ""}, "choices": [{"message": {"content": "a slow pan"}}]},
+    ],
+)
+async def test_what_a_model_wrote_is_kept_in_any_shape(world, body) -> None:
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.post(SUBMITS["chat"]).respond(200, json=body)
+        chat = Chat(world.server.url)
+        try:
+            reply = await chat.ask(KEY, "m", [{"role": "user", "content": "x"}], temperature=0.1, max_tokens=5)
+        finally:
+            await chat.close()
+    assert reply.text == "a slow pan"
+
+
+async def test_a_question_refused_by_a_code_under_a_good_status_is_not_owed(providers, world) -> None:
+    error = await refused(providers, world, "chat", 200, {"code": -7781, "data": None, "msg": "nope"})
+    assert error.delivery is D.REFUSED
+
+
 # --- what may be bought again ---------------------------------------------------------------------------------------
 
 #: Each blames what was sent, or says nothing that anybody knows: none is bought again.

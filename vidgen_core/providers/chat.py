@@ -112,17 +112,19 @@ class Chat:
 
     def _reply(self, answer: Answer) -> Reply:
         said = _said(answer)
-        if not answer.ok or at(answer.json, "error"):
-            raise refusal(self._table, answer, said)
-        choice = at(answer.json, "choices.0") or at(answer.json, "choices")
-        choice = choice[0] if isinstance(choice, list) and choice else choice
-        if not isinstance(choice, Mapping) or not isinstance(choice.get("message"), Mapping):
+        message, finish, choice = {}, "stop", _choice(answer.json)
+        if choice is not None:
+            message, finish = choice["message"], str(choice.get("finish_reason") or "stop")
+        text = _text(message.get("content")) or ("" if choice else _elsewhere(answer.json))
+        if not answer.ok or (choice is None and not text) or (at(answer.json, "error") and not text):
+            error = refusal(self._table, answer, said)
+            if not answer.ok or at(answer.json, "error") or error.delivery is not Delivery.UNKNOWN:
+                raise error
             # Somebody answered 200 without an answer: it may have been bought all the same.
             raise as_error(self._table, UNREADABLE, answer, said)
-        message = choice["message"]
         return Reply(
-            text=_text(message.get("content")),
-            finish=str(choice.get("finish_reason") or "stop"),
+            text=text,
+            finish=finish,
             refusal=str(message.get("refusal") or ""),
             tokens_in=_count(at(answer.json, "usage.prompt_tokens")),
             tokens_out=_count(at(answer.json, "usage.completion_tokens")),
@@ -145,6 +147,25 @@ class Chat:
 
 def _said(answer: Answer) -> Said:
     return said_in(answer.json, answer.status, answer.plain_text)
+
+
+def _choice(body: Any) -> Mapping[str, Any] | None:
+    """The first choice of an answer that has a message, in whatever it is wrapped."""
+    for around in ("choices", "output.choices", "data.choices", "result.choices", "response.choices"):
+        found = at(body, around)
+        choice = found[0] if isinstance(found, list) and found else found
+        if isinstance(choice, Mapping) and isinstance(choice.get("message"), Mapping):
+            return choice
+    return None
+
+
+def _elsewhere(body: Any) -> str:
+    """The words of an answer in the shape of another interface; empty: there are none."""
+    paths = (
+        "output_text", "choices.text", "output.text", "output.content.text", "content.text",
+        "candidates.content.parts.text", "message.content",
+    )  # fmt: skip
+    return next((found for path in paths if isinstance(found := at(body, path), str) and found.strip()), "")
 
 
 def _text(content: Any) -> str:

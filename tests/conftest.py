@@ -7,6 +7,7 @@ import os
 import sqlite3
 from pathlib import Path
 
+import argon2
 import pytest
 from hypothesis import settings
 from sqlalchemy import Connection, create_engine, inspect
@@ -56,6 +57,13 @@ def known_schema(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     """Migrate an empty database once for all tests but the store's own: a quarter of a second, a thousand times."""
     if "store" not in request.path.relative_to(Path(__file__).parent).parts:
         monkeypatch.setattr(migrations, "upgrade", _upgrade)
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2 with the least work it allows: a hash is slow on purpose, and its strength is not what is tested."""
+    cheap = functools.partial(argon2.PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(argon2, "PasswordHasher", cheap)
 
 
 @pytest.fixture

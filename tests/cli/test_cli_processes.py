@@ -65,7 +65,7 @@ def at_the_start(project_id: int, act: Callable[[], object]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.extended)])
 def test_an_interrupted_run_says_so_and_the_next_one_finishes_it(home: Path, queue: int, how: signal.Signals) -> None:
     with started("run", "--until-done") as process:
         at_the_start(queue, lambda: process.send_signal(how))

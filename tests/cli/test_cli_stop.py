@@ -126,7 +126,7 @@ def hear(process: subprocess.Popen[str], words: str) -> None:
         assert line, f"it ended without saying {words!r}"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.extended)])
 def test_pictures_that_were_ordered_are_kept_by_a_stop(slow: SlowServer, pictures: int, number: signal.Signals) -> None:
     process = start("run")
     wait_until(lambda: len(slow.heard) == 2, 60)

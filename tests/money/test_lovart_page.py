@@ -24,7 +24,7 @@ from vidgen_core.rehearsal.server import RehearsalServer
 
 #: Read here, because no test sees the environment of the machine.
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
+pytestmark = pytest.mark.browser
 DONE = "completed"
 
 
@@ -90,6 +90,7 @@ def test_three_takes_are_made_one_at_a_time_after_a_person_has_solved_the_captch
     assert all(len(job["params"]["attachments"]) == 1 for job in jobs)
 
 
+@pytest.mark.extended
 def test_a_changed_page_is_told_by_selector_and_file_and_goes_on_when_mended(
     at_the_page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +146,7 @@ def test_after_a_crash_the_canvas_is_opened_again_and_nothing_is_clicked_twice(a
         assert attempts(home, poor) == [AttemptState.REFUSED]
 
 
+@pytest.mark.extended
 def test_a_paywall_and_a_price_are_a_persons(at_the_page) -> None:
     home, server = at_the_page
     [poor] = queue(home, ["pan left [[page-paywall]]"])

@@ -70,7 +70,7 @@ def served(home: Locations) -> Iterator[Served]:
         found.process.wait(20)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.extended)])
 def test_open_streams_do_not_hold_up_the_end(served: Served, number: signal.Signals) -> None:
     heard: list[str] = []
     with VidgenClient(served.url) as client:

@@ -11,8 +11,8 @@ import streamlit as st
 if __name__ != "__main__":
     from streamlit.runtime.pages_manager import PagesManager
 
-    from vidgen_core.server import serve
-    from vidgen_core.ui.shell import tell_of
+    from vidgen_core.dashboard.shell.shell import tell_of
+    from vidgen_core.web import serve
 
     # A folder named ``pages`` beside the script makes Streamlit run its files alone when the first visitor of a fresh
     # process comes by a deep link; the navigation is built in code here.
@@ -26,7 +26,7 @@ if __name__ != "__main__":
         on_script_error=tell_of,
     )
 else:
-    from vidgen_core.server import get_vidgen
-    from vidgen_core.ui.shell import render
+    from vidgen_core.dashboard.shell.shell import render
+    from vidgen_core.web import get_vidgen
 
     render(get_vidgen, Path(__file__).parent / "pages")

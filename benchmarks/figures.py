@@ -16,9 +16,9 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from vidgen_core.app import Vidgen
-from vidgen_core.locations import Locations
-from vidgen_core.models import Mode
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.services.facade import Vidgen
 
 #: Seconds since 1970 of the first task.
 START = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
@@ -100,10 +100,10 @@ def main() -> None:
         print(f"{sizes}, filled in {time.perf_counter() - begun:.0f} s")
         month = {"since": date(2026, 6, 1), "until": date(2026, 6, 30)}
         questions: list[tuple[str, Callable[[], object]]] = [
-            ("all projects, the whole year", lambda: app.figures.of(None)),
-            ("one project, the whole year", lambda: app.figures.of(1)),
-            ("one project, 30 days", lambda: app.figures.of(1, **month)),
-            ("one provider, the whole year", lambda: app.figures.of(None, provider=Mode.KIE)),
+            ("all projects, the whole year", lambda: app.reports.of(None)),
+            ("one project, the whole year", lambda: app.reports.of(1)),
+            ("one project, 30 days", lambda: app.reports.of(1, **month)),
+            ("one provider, the whole year", lambda: app.reports.of(None, provider=ProviderId.KIE)),
         ]
         print(f"{'question':38} {'median ms':>10} {'p95 ms':>8} {'cpu ms':>8} {'n':>4} {'bar ms':>7}")
         for name, ask in questions:

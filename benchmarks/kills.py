@@ -32,16 +32,19 @@ from typing import Final
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-import vidgen_core.rehearsal.server as rehearsal_server
-from vidgen_core.locations import Locations
+import vidgen_core.fake_provider.server as rehearsal_server
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import NewShot, NewTask, Store, TaskFilter
+from vidgen_core.domain.attempts import Attempt, AttemptState
+from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import GenerationParams, TaskStatus
+from vidgen_core.fake_provider.options import RehearsalOptions
+from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.media.images import draw_sample, keep_image
 from vidgen_core.media.video import probe
-from vidgen_core.models import Attempt, AttemptState, Charge, GenerationParams, Mode, Money, TaskStatus
-from vidgen_core.rehearsal.options import RehearsalOptions
-from vidgen_core.rehearsal.server import RehearsalServer
-from vidgen_core.store import NewShot, NewTask, Store, TaskFilter
 
-MODELS = {Mode.YUNWU: "grok-video-3", Mode.KIE: "veo3_fast", Mode.LOVART: "seedance_v2_0"}
+MODELS = {ProviderId.YUNWU: "grok-video-3", ProviderId.KIE: "veo3_fast", ProviderId.LOVART: "seedance_v2_0"}
 #: Faults that befall a share of all jobs; none of them makes a second purchase right.
 FAULTS = {
     "slow-answer": {"rate": 0.35, "argument": "0.4"},
@@ -90,7 +93,7 @@ def main() -> int:
     given = parser.parse_args()
     wrong = False
     for moment in MOMENTS if given.moment == "all" else [given.moment]:
-        result = kill_rounds(Mode(given.provider), given.rounds, given.seed, given.max_wait, moment)
+        result = kill_rounds(ProviderId(given.provider), given.rounds, given.seed, given.max_wait, moment)
         print(f"--- {given.provider}, {moment}")
         for name, value in result.items():
             print(f"{name:40} {value}")
@@ -101,7 +104,7 @@ def main() -> int:
 
 
 def kill_rounds(
-    mode: Mode, rounds: int, seed: int = 1, max_wait: float = 12.0, moment: str = "random", shots: int = SHOTS
+    mode: ProviderId, rounds: int, seed: int = 1, max_wait: float = 12.0, moment: str = "random", shots: int = SHOTS
 ) -> dict[str, object]:
     """Run it all; returns the figures."""
     chance = random.Random(seed)
@@ -340,14 +343,14 @@ def _picture(locations: Locations) -> str:
     return keep_image(picture, locations.images)
 
 
-def _queue(store: Store, mode: Mode, image: str, count: int) -> None:
+def _queue(store: Store, mode: ProviderId, image: str, count: int) -> None:
     with store.write() as tx:
         project = tx.projects.ensure("default")
         words = [f"pan left {time.time_ns()} {n}" for n in range(count - 1)]
         words.append(f"pan left {time.time_ns()} {REFUSED}")
         new = [NewShot(number=None, prompt=prompt, image=image) for prompt in words]
         shots = tx.shots.add(project.id, new)
-        size = "1080P" if mode is Mode.YUNWU else "720P"
+        size = "1080P" if mode is ProviderId.YUNWU else "720P"
         cost = Money(amount="0.4", currency="CNY")
         tx.tasks.add(
             [
@@ -416,7 +419,7 @@ def _run_to_the_end(environment: dict[str, str]) -> bool:
 
 
 def _figures(
-    store: Store, locations: Locations, server: RehearsalServer, mode: Mode, *, kills: bool
+    store: Store, locations: Locations, server: RehearsalServer, mode: ProviderId, *, kills: bool
 ) -> dict[str, object]:
     with store.read() as tx:
         tasks = tx.tasks.many(tx.tasks.ids(None, TaskFilter()))
@@ -437,7 +440,7 @@ def _figures(
         "bought more often than asked": sum(1 for prompt in asked if accepted[prompt] > asked[prompt]),
         "sent more often than the ledger says": sum(1 for prompt in asked if accepted[prompt] > left[prompt]),
         "clear refusals counted as owed": sum(
-            1 for a in refused if a.charge is not Charge.NONE and not (kills and _lost(a))
+            1 for a in refused if a.charge is not ChargeStatus.NONE and not (kills and _lost(a))
         ),
         "submit outcome unknown, shown as such": len(unknown),
         "failed otherwise": sorted(

@@ -26,9 +26,10 @@ import httpx
 import psutil
 from playwright.async_api import async_playwright
 
-from vidgen_core.app import Vidgen
-from vidgen_core.locations import Locations
-from vidgen_core.models import Mode, Task
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import Task
+from vidgen_core.services.facade import Vidgen
 
 PORT = 8766
 URL = f"http://127.0.0.1:{PORT}"
@@ -66,7 +67,7 @@ class Listeners:
 
     def __init__(self, tasks: list[Task]) -> None:
         self.first = str(tasks[0].id)
-        self.path = f"/api/{Mode.LOCAL}/progress?task_ids={','.join(str(task.id) for task in tasks)}"
+        self.path = f"/api/{ProviderId.LOCAL}/progress?task_ids={','.join(str(task.id) for task in tasks)}"
         self.heard: asyncio.Queue[tuple[int, float]] = asyncio.Queue()
 
     async def listen(self, client: httpx.AsyncClient) -> None:

@@ -17,8 +17,8 @@ import psutil
 from memory_submit import MIB, Watch
 
 from vidgen_core.media.files import PartFile
-from vidgen_core.providers.download import download
-from vidgen_core.providers.http import Http
+from vidgen_core.providers.http.client import Http
+from vidgen_core.providers.http.download import download
 
 BAR = 100
 

@@ -20,11 +20,11 @@ import psutil
 from PIL import Image
 from pydantic import SecretStr
 
-from vidgen_core.locations import Locations
-from vidgen_core.models import GenerationParams
+from vidgen_core.config import Settings
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.providers.base import Key, Order
-from vidgen_core.providers.yunwu import Yunwu
-from vidgen_core.settings import Settings
+from vidgen_core.providers.yunwu.adapter import Yunwu
 
 BAR = 150
 MIB = 1 << 20

@@ -16,10 +16,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from vidgen_core.locations import Locations
+from vidgen_core.config import SettingsFile
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import NewShot, NewTask, Store
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import GenerationParams, TaskStatus
 from vidgen_core.media.files import PartFile
 from vidgen_core.media.kenburns import RenderSpec, render
-from vidgen_core.models import GenerationParams, Mode, TaskStatus
 from vidgen_core.providers.base import (
     Capabilities,
     Connection,
@@ -33,9 +36,7 @@ from vidgen_core.providers.base import (
     RemoteStatus,
     Submission,
 )
-from vidgen_core.runner.thread import Runner
-from vidgen_core.settings import SettingsFile
-from vidgen_core.store import NewShot, NewTask, Store
+from vidgen_core.worker.worker import Worker
 
 KEYS = '[{"name":"a","secret":"sk-a-1111"}]'
 
@@ -43,7 +44,7 @@ KEYS = '[{"name":"a","secret":"sk-a-1111"}]'
 class Timed(Provider):
     """Jobs that end after a drawn time."""
 
-    mode = Mode.YUNWU
+    mode = ProviderId.YUNWU
 
     def __init__(self, *args: Any, video: bytes, spread: tuple[float, float], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -106,7 +107,7 @@ def measure(tasks: int, cap: int, spread: tuple[float, float], interval: float) 
         store, own = Store.open(locations.database), Store.open(locations.database, checkpoints=True)
         _queue(store, tasks)
         cpu, revision = time.process_time(), store.revision()
-        runner = Runner(own, settings.current, locations, lambda _: {Mode.YUNWU: provider}).start()
+        runner = Worker(own, settings.current, locations, lambda _: {ProviderId.YUNWU: provider}).start()
         _wait(store, tasks)
         cpu, commits = time.process_time() - cpu, store.revision() - revision
         runner.stop()
@@ -120,7 +121,7 @@ def _queue(store: Store, tasks: int) -> None:
     with store.write() as tx:
         project = tx.projects.ensure("bench")
         [shot] = tx.shots.add(project.id, [NewShot(number="1.0", prompt="x")])
-        tx.tasks.add([NewTask(project.id, shot.id, Mode.YUNWU, "timed", params)] * tasks)
+        tx.tasks.add([NewTask(project.id, shot.id, ProviderId.YUNWU, "timed", params)] * tasks)
 
 
 def _wait(store: Store, tasks: int) -> None:

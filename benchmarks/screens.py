@@ -18,10 +18,10 @@ from store import fill
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
-from vidgen_core.app import Vidgen
-from vidgen_core.locations import Locations
-from vidgen_core.server.house import get_vidgen
-from vidgen_core.store import ShotFilter
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import ShotFilter
+from vidgen_core.services.facade import Vidgen
+from vidgen_core.web.app_instance import get_vidgen
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,7 +47,7 @@ def measure(n: int) -> None:
     project = app.projects.all()[0].id
     shots = [view.shot.id for view in app.shots.page(project, ShotFilter(), 12).items]
     print(f"{'n = ' + str(n):<52} {'median':>8} {'cpu':>8}   bar (ms)")
-    show("header: runner.status", timed(lambda: app.runner.status(project), n), "50 with the cards")
+    show("header: runner.status", timed(lambda: app.worker.status(project), n), "50 with the cards")
     show("12 cards: view", timed(lambda: [app.shots.view(shot) for shot in shots], n), "")
     show("12 cards: estimate", timed(lambda: [app.tasks.estimate(project, [shot]) for shot in shots], n), "")
     show("page of shots", timed(lambda: app.shots.page(project, ShotFilter(), 12), n), "")

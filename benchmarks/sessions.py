@@ -30,8 +30,8 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
 
-from vidgen_core.app import Vidgen
-from vidgen_core.locations import Locations
+from vidgen_core.config.paths import Locations
+from vidgen_core.services.facade import Vidgen
 
 ROOT = Path(__file__).parents[1]
 PORT = 8791

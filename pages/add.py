@@ -2,23 +2,23 @@
 
 import streamlit as st
 
-from vidgen_core.ui import add_forms, add_order, add_preview, add_watch
-from vidgen_core.ui.session import here
+from vidgen_core.dashboard.add import forms, preview, request, watch
+from vidgen_core.dashboard.session import current_visit
 
 WAYS = {
-    "pictures": add_forms.pictures,
-    "list": add_forms.lists,
-    "form": add_forms.form,
-    "links": add_forms.links,
-    "folder": add_watch.folder,
+    "pictures": forms.pictures,
+    "list": forms.lists,
+    "form": forms.form,
+    "links": forms.links,
+    "folder": watch.folder,
 }
 
-visit = here()
+visit = current_visit()
 t = visit.t
 for tab, way in zip(st.tabs([t(f"add.way.{name}") for name in WAYS], key="add_way"), WAYS.values(), strict=True):
     with tab:
         way(visit)
-planned = add_order.planned(visit)
+planned = request.planned(visit)
 if planned is not None:
-    add_preview.show(visit, planned)
-add_preview.show_outcome(visit)
+    preview.show(visit, planned)
+preview.show_outcome(visit)

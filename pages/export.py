@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from vidgen_core.app.roles import Role
-from vidgen_core.ui.export_cleanup import show_cleanup
-from vidgen_core.ui.export_jobs import show_exports
-from vidgen_core.ui.export_options import show_choice, show_summary
-from vidgen_core.ui.session import Visit, here
-from vidgen_core.ui.sign_in import may
+from vidgen_core.dashboard.export.cleanup import show_cleanup
+from vidgen_core.dashboard.export.jobs import show_exports
+from vidgen_core.dashboard.export.options import show_choice, show_summary
+from vidgen_core.dashboard.session import Visit, current_visit
+from vidgen_core.dashboard.shell.sign_in import may
+from vidgen_core.services.access.permissions import Role
 
 
 def empty(visit: Visit) -> None:
@@ -19,7 +19,7 @@ def empty(visit: Visit) -> None:
         st.page_link("pages/shots.py", label=t("export.to_shots"), icon=":material/view_agenda:")
 
 
-visit = here()
+visit = current_visit()
 st.title(visit.t("export.title"), anchor=False)
 film = visit.app.exports.film(visit.project.id)
 if film.takes:

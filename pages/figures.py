@@ -10,17 +10,17 @@ from typing import Final
 
 import streamlit as st
 
-from vidgen_core.app.figure_values import Figures
-from vidgen_core.app.figure_words import cost_each, rate, spend_words, suggestion_words
-from vidgen_core.locale import Text
-from vidgen_core.models import Mode
-from vidgen_core.ui import figure_charts
-from vidgen_core.ui.labels import MODE_ICONS, mode_label
-from vidgen_core.ui.session import Visit, here, show_told
+from vidgen_core.dashboard.components.labels import MODE_ICONS, mode_label
+from vidgen_core.dashboard.reports import charts as figure_charts
+from vidgen_core.dashboard.session import Visit, current_visit, show_told
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.i18n import Text
+from vidgen_core.services.reports.text import cost_each, rate, spend_words, suggestion_words
+from vidgen_core.services.reports.values import Report
 
 #: Days back from today; ``all``: from the beginning, ``own``: as picked.
 _PERIODS: Final = {"7": 7, "30": 30, "90": 90, "all": None, "own": None}
-_CHARTS: Final[tuple[Callable[[Text, Figures], None], ...]] = (
+_CHARTS: Final[tuple[Callable[[Text, Report], None], ...]] = (
     figure_charts.spend_by_day,
     figure_charts.brought_by_day,
     figure_charts.stages,
@@ -28,10 +28,10 @@ _CHARTS: Final[tuple[Callable[[Text, Figures], None], ...]] = (
     figure_charts.errors,
 )
 #: With tables that need the whole width.
-_WIDE: Final[tuple[Callable[[Text, Figures], None], ...]] = (figure_charts.shares, figure_charts.keys)
+_WIDE: Final[tuple[Callable[[Text, Report], None], ...]] = (figure_charts.shares, figure_charts.keys)
 
 
-def asked(visit: Visit) -> Figures:
+def asked(visit: Visit) -> Report:
     """The filters, and what they leave."""
     t = visit.t
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="figures_filters"):
@@ -65,7 +65,7 @@ def asked(visit: Visit) -> Figures:
             persist_state="session",
         )
     where = visit.project.id if scope == "project" else None
-    return visit.app.figures.of(where, since=since, until=until, provider=provider)
+    return visit.app.reports.of(where, since=since, until=until, provider=provider)
 
 
 def today() -> date:
@@ -87,7 +87,7 @@ def own_period(t: Text) -> tuple[date | None, date | None]:
     return (days[0], days[-1]) if days else (None, None)
 
 
-def key_numbers(t: Text, figures: Figures) -> None:
+def key_numbers(t: Text, figures: Report) -> None:
     """What a studio asks first."""
     per_hour, spend = figures.takes_per_hour, figures.spend
     # Several currencies do not fit into one number; the table of the money has them all.
@@ -109,13 +109,13 @@ def key_numbers(t: Text, figures: Figures) -> None:
     st.info(suggestion_words(t, figures.suggestion), icon=":material/lightbulb:")
 
 
-def empty(t: Text, provider: Mode | None) -> None:
+def empty(t: Text, provider: ProviderId | None) -> None:
     named = t("figures.empty_filtered", provider=mode_label(t, provider)) if provider else t("figures.empty")
     st.info(named, icon=":material/monitoring:")
     st.page_link(Path(__file__).with_name("shots.py"), label=t("figures.to_shots"), icon=":material/view_agenda:")
 
 
-def charts(visit: Visit, figures: Figures) -> None:
+def charts(visit: Visit, figures: Report) -> None:
     figure_charts.money(visit, figures)
     with st.grid(2, min_column_width=380, gap="medium"):
         for draw in _CHARTS:
@@ -127,7 +127,7 @@ def charts(visit: Visit, figures: Figures) -> None:
 
 
 show_told()
-visit = here()
+visit = current_visit()
 with st.container(horizontal=True, vertical_alignment="center"):
     st.title(visit.t("figures.title"), anchor=False, width="stretch")
     tools = st.container(width="content")
@@ -137,7 +137,7 @@ if figures.empty:
 else:
     tools.download_button(
         visit.t("figures.download"),
-        data=partial(visit.app.figures.csv, figures, visit.t),
+        data=partial(visit.app.reports.csv, figures, visit.t),
         file_name=f"{visit.project.name}-figures.csv",
         mime="text/csv",
         icon=":material/download:",

@@ -7,11 +7,13 @@ from typing import Final, Literal
 
 import streamlit as st
 
-from vidgen_core.app.roles import Role
-from vidgen_core.store import LogFilter
-from vidgen_core.ui import dialogs, log_view, push, sign_in
-from vidgen_core.ui.labels import plain
-from vidgen_core.ui.session import Visit, answered, here, show_told, tell
+from vidgen_core.dashboard.components import dialogs
+from vidgen_core.dashboard.components.labels import plain
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, show_told, toast_later
+from vidgen_core.dashboard.shell import live_updates, sign_in
+from vidgen_core.dashboard.tasks import log_view
+from vidgen_core.db import LogFilter
+from vidgen_core.services.access.permissions import Role
 
 _LIVE: Final = "log_lines"
 #: Seconds; lines of the whole program change no project, so nothing is pushed for them.
@@ -27,7 +29,7 @@ _FORMATS: Final[dict[Literal["txt", "csv", "json"], str]] = {
 @st.fragment(key=_LIVE, run_every=_SLOWLY)
 def lines() -> None:
     show_told()
-    visit = here()
+    visit = current_visit()
     wanted = log_view.show_filter(visit)
     if wanted is None:
         st.info(visit.t("log.page.no_task"), icon=":material/search_off:")
@@ -48,7 +50,7 @@ def lines() -> None:
         steps(visit, window)
 
 
-def order(visit: Visit, window: log_view.Window) -> bool:
+def order(visit: Visit, window: log_view.LogWindow) -> bool:
     """The switches over the lines; return whether the newest line comes last."""
     t = visit.t
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
@@ -69,14 +71,14 @@ def order(visit: Visit, window: log_view.Window) -> bool:
     return newest_last == "last"
 
 
-def follow(window: log_view.Window) -> None:
+def follow(window: log_view.LogWindow) -> None:
     if window.at_tail and window.lines:
         log_view.stand_still(window.lines[0].id)
     else:
         log_view.to_tail()
 
 
-def steps(visit: Visit, window: log_view.Window) -> None:
+def steps(visit: Visit, window: log_view.LogWindow) -> None:
     t = visit.t
     with st.container(horizontal=True, horizontal_alignment="center", gap="small"):
         st.button(
@@ -121,22 +123,22 @@ def tools(visit: Visit) -> None:
         st.button(t("common.clear"), icon=":material/delete_sweep:", key="log_clear", on_click=ask_clear)
 
 
-@answered
+@handle_errors
 def ask_clear() -> None:
-    t = here().t
-    question = t("log.page.clear_question", project=plain(here().project.name))
+    t = current_visit().t
+    question = t("log.page.clear_question", project=plain(current_visit().project.name))
     dialogs.ask(t("log.page.clear_title"), dialogs.confirm, question, t("log.page.clear_act"), clear)
 
 
-@answered
+@handle_errors
 def clear() -> None:
-    visit = here()
+    visit = current_visit()
     log_view.clear(visit)
-    tell(visit.t("log.page.cleared"), ":material/delete_sweep:")
+    toast_later(visit.t("log.page.cleared"), ":material/delete_sweep:")
 
 
-visit = here()
-push.watch(_LIVE)
+visit = current_visit()
+live_updates.watch(_LIVE)
 with st.container(horizontal=True, vertical_alignment="center"):
     st.title(visit.t("log.page.title"), anchor=False, width="stretch")
     tools(visit)

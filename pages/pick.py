@@ -2,22 +2,24 @@
 
 import streamlit as st
 
-from vidgen_core.ui import pick_order, pick_wall, push
-from vidgen_core.ui.session import here, show_told
+from vidgen_core.dashboard.pick import order
+from vidgen_core.dashboard.pick import wall as pick_wall
+from vidgen_core.dashboard.session import current_visit, show_told
+from vidgen_core.dashboard.shell import live_updates
 
 
 @st.fragment(key="pick")
 def pick() -> None:
     show_told()
-    visit = here()
-    standing = pick_order.standing(visit)
+    visit = current_visit()
+    standing = order.pick_position(visit)
     if standing.view is None:
-        pick_order.nothing(visit)
+        order.nothing(visit)
         return
     pick_wall.head(visit, standing)
     pick_wall.wall(visit, standing)
     pick_wall.foot(visit, standing)
 
 
-push.watch("pick")
+live_updates.watch("pick")
 pick()

@@ -7,21 +7,21 @@ from typing import Final
 
 import streamlit as st
 
-from vidgen_core.models import Mode
-from vidgen_core.ui import (
-    about,
+from vidgen_core.dashboard.components import save_folder
+from vidgen_core.dashboard.components.labels import MODE_ICONS, mode_label
+from vidgen_core.dashboard.session import Visit, current_visit, show_told
+from vidgen_core.dashboard.settings import (
+    access_form,
     budget_form,
     keys_table,
-    notices_form,
+    llm_form,
+    notifications_form,
     picture_settings,
-    save_folder,
-    settings_form,
-    sharing_form,
-    writing_form,
 )
-from vidgen_core.ui.labels import MODE_ICONS, mode_label
-from vidgen_core.ui.session import Visit, here, show_told
-from vidgen_core.ui.settings_form import Form
+from vidgen_core.dashboard.settings import form as settings_form
+from vidgen_core.dashboard.settings.form import Form
+from vidgen_core.dashboard.shell import about
+from vidgen_core.domain.providers import ProviderId
 
 
 def providers(visit: Visit) -> None:
@@ -33,7 +33,7 @@ def providers(visit: Visit) -> None:
             provider(visit, mode)
 
 
-def provider(visit: Visit, mode: Mode) -> None:
+def provider(visit: Visit, mode: ProviderId) -> None:
     if visit.app.provider(mode).needs_key:
         keys_table.show(visit, mode)
     else:
@@ -51,14 +51,14 @@ def provider(visit: Visit, mode: Mode) -> None:
         form.show_end()
 
 
-def options(form: Form, mode: Mode) -> None:
+def options(form: Form, mode: ProviderId) -> None:
     """What only this provider knows."""
     section = f"providers.{mode}"
     _OPTIONS[mode](form, section)
-    if mode is not Mode.LOCAL:
+    if mode is not ProviderId.LOCAL:
         with st.expander(form.t("settings.advanced"), icon=":material/tune:"):
             form.text(f"{section}.base_url")
-            if mode is Mode.KIE:
+            if mode is ProviderId.KIE:
                 form.text(f"{section}.upload_url")
             form.number(f"{section}.max_concurrent", placeholder=form.t("settings.as_runner"))
 
@@ -114,11 +114,11 @@ def lovart_browser(form: Form, section: str) -> None:
     st.caption(form.t("settings.lovart.selectors", file=str(form.visit.app.locations.lovart / "selectors.toml")))
 
 
-_OPTIONS: Final[dict[Mode, Callable[[Form, str], None]]] = {
-    Mode.LOCAL: local,
-    Mode.YUNWU: yunwu,
-    Mode.KIE: kie,
-    Mode.LOVART: lovart,
+_OPTIONS: Final[dict[ProviderId, Callable[[Form, str], None]]] = {
+    ProviderId.LOCAL: local,
+    ProviderId.YUNWU: yunwu,
+    ProviderId.KIE: kie,
+    ProviderId.LOVART: lovart,
 }
 
 
@@ -169,14 +169,14 @@ _SECTIONS: Final[dict[str, Callable[[Visit], None]]] = {
     "files": files,
     "budget": budget_form.show,
     "look": look,
-    "notices": notices_form.show,
-    "writing": writing_form.show,
-    "sharing": sharing_form.show,
+    "notices": notifications_form.show,
+    "writing": llm_form.show,
+    "sharing": access_form.show,
     "about": about.show,
 }
 
 show_told()
-visit = here()
+visit = current_visit()
 st.title(visit.t("settings.title"), anchor=False)
 for (_, section), tab in zip(
     _SECTIONS.items(), st.tabs([visit.t(f"settings.tab.{name}") for name in _SECTIONS], key="settings_tab"), strict=True

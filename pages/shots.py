@@ -5,25 +5,16 @@ from typing import Final
 
 import streamlit as st
 
-from vidgen_core.app.projects import SAMPLE
-from vidgen_core.app.roles import Role
-from vidgen_core.locale import Text
-from vidgen_core.models import Mode
-from vidgen_core.store import ShotFilter
-from vidgen_core.ui import (
-    bulk_work,
-    card_select,
-    cards,
-    generate_all,
-    picture_dialogs,
-    project_references,
-    prompt_work,
-    push,
-    shot_table,
-    sign_in,
-)
-from vidgen_core.ui.session import Visit, here
-from vidgen_core.ui.shot_dialogs import ask_for_shots, undo_bar
+from vidgen_core.dashboard.components import batches
+from vidgen_core.dashboard.session import Visit, current_visit
+from vidgen_core.dashboard.shell import generate_all, live_updates, sign_in
+from vidgen_core.dashboard.shots import cards, picture_dialogs, project_references, prompt_writing, selection, table
+from vidgen_core.dashboard.shots.dialogs import ask_for_shots, undo_bar
+from vidgen_core.db import ShotFilter
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.i18n import Text
+from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.library.projects import SAMPLE
 
 PER_PAGE: Final = 20
 VIEWS: Final = ("cards", "table")
@@ -107,10 +98,10 @@ def view_switch(visit: Visit, wanted: ShotFilter, total: int) -> str:
 
 def work(visit: Visit, wanted: ShotFilter, view: str | None, total: int) -> None:
     """What makers do with many shots at once."""
-    prompt_work.bulk(visit, wanted)
+    prompt_writing.bulk(visit, wanted)
     if view == "cards":
-        card_select.tick_all_button(visit, wanted, total)
-    shot_table.replacing(visit, wanted)
+        selection.tick_all_button(visit, wanted, total)
+    table.replacing(visit, wanted)
     st.space("stretch")
     generate_all.button(visit, wanted)
     picture_dialogs.missing_button(visit)
@@ -122,7 +113,7 @@ def welcome(visit: Visit) -> None:
     sample = any(visit.project.name == name for name, _ in SAMPLE.values())
     if (
         sample
-        and visit.app.settings().mode is Mode.LOCAL
+        and visit.app.settings().mode is ProviderId.LOCAL
         and not any(visit.app.tasks.counts(visit.project.id).values())
     ):
         st.info(visit.t("shots.welcome"), icon="👋")
@@ -150,17 +141,17 @@ def ways_to_begin(t: Text) -> None:
 
 
 def make_sample() -> None:
-    visit = here()
+    visit = current_visit()
     visit.app.projects.make_sample(visit.project.name)
 
 
 def watch_list(wanted: ShotFilter, total: int) -> None:
     """Say it when the list itself has become another one; it is never changed under the visitor's hands."""
-    push.watch("news", lambda: here().app.shots.count(here().project.id, wanted))
+    live_updates.watch("news", lambda: current_visit().app.shots.count(current_visit().project.id, wanted))
 
     @st.fragment(key="news")
     def news() -> None:
-        visit = here()
+        visit = current_visit()
         found = visit.app.shots.count(visit.project.id, wanted)
         if found != total:
             with st.container(horizontal=True, vertical_alignment="center"):
@@ -170,22 +161,22 @@ def watch_list(wanted: ShotFilter, total: int) -> None:
     news()
 
 
-visit = here()
+visit = current_visit()
 wanted = filters(visit)
-per_page = shot_table.PER_TABLE if st.session_state.get("view") == "table" else PER_PAGE
+per_page = table.PER_TABLE if st.session_state.get("view") == "table" else PER_PAGE
 offset = ((st.session_state.get("page") or 1) - 1) * per_page
 page = visit.app.shots.page(visit.project.id, wanted, limit=per_page, offset=offset)
 view = view_switch(visit, wanted, page.total)
-bulk_work.go_on()
+batches.go_on()
 undo_bar()
 watch_list(wanted, page.total)
 if not page.items:
     nothing(visit, wanted)
 elif view == "table":
-    shot_table.show(visit, [shown.shot for shown in page.items], offset)
+    table.show(visit, [shown.shot for shown in page.items], offset)
     pager(page.total, per_page)
 else:
     welcome(visit)
-    card_select.bar()
+    selection.bar()
     cards.wall(page.items)
     pager(page.total, per_page)

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import streamlit as st
 
-from vidgen_core.app.roles import Role
-from vidgen_core.ui import push, storyboard
-from vidgen_core.ui.session import Visit, here, show_told
-from vidgen_core.ui.sign_in import may
+from vidgen_core.dashboard.session import Visit, current_visit, show_told
+from vidgen_core.dashboard.shell import live_updates
+from vidgen_core.dashboard.shell.sign_in import may
+from vidgen_core.dashboard.storyboard import wall as storyboard
+from vidgen_core.services.access.permissions import Role
 
 
 @st.fragment(key="storyboard_wall")
 def wall() -> None:
     show_told()
-    visit = here()
+    visit = current_visit()
     offset = ((st.session_state.get("wall") or 1) - 1) * storyboard.PER_WALL
     page = visit.app.shots.frames(visit.project.id, storyboard.PER_WALL + 1, offset)
     if not page.items:
@@ -36,5 +37,5 @@ def empty(visit: Visit) -> None:
         st.space("small")
 
 
-push.watch("storyboard_wall")
+live_updates.watch("storyboard_wall")
 wall()

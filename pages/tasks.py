@@ -8,12 +8,14 @@ from typing import Final
 
 import streamlit as st
 
-from vidgen_core.app.roles import Role
-from vidgen_core.exporting.film import Format
-from vidgen_core.models import Task
-from vidgen_core.ui import bulk, bulk_work, dispute_pack, push, sign_in, tables, task_filter
-from vidgen_core.ui.session import Visit, here, show_told
-from vidgen_core.ui.task_filter import Query
+from vidgen_core.dashboard.components import batches, task_actions, task_filter, task_table
+from vidgen_core.dashboard.components.task_filter import Query
+from vidgen_core.dashboard.session import Visit, current_visit, show_told
+from vidgen_core.dashboard.shell import live_updates, sign_in
+from vidgen_core.dashboard.tasks import dispute_pack
+from vidgen_core.domain.tasks import Task
+from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.exports.film import Format
 
 _LIVE: Final = "tasks_table"
 _FRESH: Final = "_tasks_fresh"
@@ -28,27 +30,27 @@ _FORMATS: Final[dict[Format, str]] = {
 def table() -> None:
     """Filter, rows and what can be done with them; drawn again when something has changed."""
     show_told()
-    visit = here()
+    visit = current_visit()
     query = task_filter.show(visit)
     fresh = st.session_state.pop(_FRESH, False)
-    order = tables.find_rows(visit, query, task_filter.page_number(), fresh=fresh)
-    bulk.show_undo(visit.t)
+    order = task_table.find_rows(visit, query, task_filter.page_number(), fresh=fresh)
+    task_actions.show_undo(visit.t)
     if not order.ids:
         empty(visit, query)
         return
-    tasks = tables.load(visit, order)
-    picked = set(tables.selected(order))
+    tasks = task_table.load(visit, order)
+    picked = set(task_table.selected(order))
     above(visit, query, order, [task for task in tasks if task.id in picked])
-    tables.show(visit, order, tasks)
+    task_table.show(visit, order, tasks)
     below(order)
 
 
-def above(visit: Visit, query: Query, order: tables.Order, picked: list[Task]) -> None:
+def above(visit: Visit, query: Query, order: task_table.RowOrder, picked: list[Task]) -> None:
     """What the selection can do; without one, how many there are and what can be done with all of them."""
     t = visit.t
     may_act = sign_in.may(Role.MAKER)
     if picked and may_act:
-        bulk.show_bar(t, picked)
+        task_actions.show_bar(t, picked)
         dispute_pack.show(visit, [task.id for task in picked if task.attempts])
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="tasks_bar"):
@@ -56,13 +58,15 @@ def above(visit: Visit, query: Query, order: tables.Order, picked: list[Task]) -
         hint = f" · :gray[{t('tasks.pick_hint')}]" if may_act else ""
         st.markdown(f"**{total}**{hint}", width="content")
         if order.stale:
-            st.button(t("tasks.refresh"), icon=":material/refresh:", key="tasks_refresh", on_click=tables.forget_order)
+            st.button(
+                t("tasks.refresh"), icon=":material/refresh:", key="tasks_refresh", on_click=task_table.forget_order
+            )
         if may_act:
             st.space("stretch")
-            bulk.show_all_menu(t, query)
+            task_actions.show_all_menu(t, query)
 
 
-def below(order: tables.Order) -> None:
+def below(order: task_table.RowOrder) -> None:
     if order.pages > 1:
         with st.container(horizontal_alignment="center"):
             task_filter.show_pages(order.pages)
@@ -94,18 +98,18 @@ def tools(visit: Visit) -> None:
             )
         dispute_pack.show(visit)
     if sign_in.may(Role.MAKER):
-        st.button(t("tasks.clear"), icon=":material/delete_sweep:", key="tasks_clear", on_click=bulk.ask_clear)
+        st.button(t("tasks.clear"), icon=":material/delete_sweep:", key="tasks_clear", on_click=task_actions.ask_clear)
 
 
 def export(visit: Visit, kind: Format) -> bytes:
     return visit.app.exports.task_list(visit.project.id, kind, language=visit.t.lang)
 
 
-visit = here()
-push.watch(_LIVE)
+visit = current_visit()
+live_updates.watch(_LIVE)
 st.session_state[_FRESH] = True
 with st.container(horizontal=True, vertical_alignment="center"):
     st.title(visit.t("tasks.title"), anchor=False, width="stretch")
     tools(visit)
-bulk_work.go_on()
+batches.go_on()
 table()

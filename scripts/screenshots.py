@@ -20,12 +20,13 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from vidgen_core.app import Vidgen
-from vidgen_core.locations import Locations
-from vidgen_core.models import LIVE, Mode, TaskStatus
-from vidgen_core.rehearsal.options import RehearsalOptions
-from vidgen_core.rehearsal.server import RehearsalServer
-from vidgen_core.store import ShotFilter
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import ShotFilter
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import LIVE, TaskStatus
+from vidgen_core.fake_provider.options import RehearsalOptions
+from vidgen_core.fake_provider.server import RehearsalServer
+from vidgen_core.services.facade import Vidgen
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "screenshots"
@@ -117,7 +118,7 @@ def _generate(home: Path) -> None:
         for view in shots:
             if view.shot.number in PROMPTS:
                 app.shots.edit(view.shot.id, prompt=PROMPTS[view.shot.number])
-        app.tasks.generate(project.id, [view.shot.id for view in shots[:-1]], provider=Mode.YUNWU)
+        app.tasks.generate(project.id, [view.shot.id for view in shots[:-1]], provider=ProviderId.YUNWU)
 
         def nearly_done() -> bool:
             tasks = [task for view in app.shots.page(project.id, ShotFilter(), 20, 0).items for task in view.tasks]
@@ -127,7 +128,7 @@ def _generate(home: Path) -> None:
         for view in app.shots.page(project.id, ShotFilter(), 20, 0).items[:2]:
             done = [take for take in view.takes if take]
             if done:
-                app.results.choose(view.shot.id, done[0].id)
+                app.takes.choose(view.shot.id, done[0].id)
         assert app.tasks.counts(project.id)[TaskStatus.COMPLETED] > 0
 
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Connection, create_engine, inspect
 
-from vidgen_core.locations import Locations
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import migrations
+from vidgen_core.db.migrations import upgrade
 from vidgen_core.media.kenburns import RenderSpec, render
-from vidgen_core.store import migrations
-from vidgen_core.store.migrations import upgrade
 
 # A test is right or wrong; how long it takes is the machine's affair.
 settings.register_profile("vidgen", deadline=None)
@@ -55,7 +55,7 @@ def _upgrade(connection: Connection) -> None:
 @pytest.fixture(autouse=True)
 def known_schema(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Migrate an empty database once for all tests but the store's own: a quarter of a second, a thousand times."""
-    if "store" not in request.path.relative_to(Path(__file__).parent).parts:
+    if "db" not in request.path.relative_to(Path(__file__).parent).parts:
         monkeypatch.setattr(migrations, "upgrade", _upgrade)
 
 

@@ -11,8 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.media.files import PartFile
-from vidgen_core.models import GenerationParams, Mode
 from vidgen_core.providers.base import (
     Capabilities,
     Connection,
@@ -54,7 +55,7 @@ class ScriptedProvider(Provider):
     Each is a value to return or an error to raise.
     """
 
-    mode = Mode.YUNWU
+    mode = ProviderId.YUNWU
     longest_job = 60.0
     at_once: int | None = None
     handed_back = False

@@ -25,20 +25,14 @@ import httpx
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from vidgen_core.app import Vidgen
-from vidgen_core.errors import ErrorKind
-from vidgen_core.models import (
-    AttemptState,
-    Charge,
-    Failure,
-    GenerationParams,
-    Mode,
-    Money,
-    Project,
-    Task,
-    TaskStatus,
-)
-from vidgen_core.store import NewShot, NewTask
+from vidgen_core.db import NewShot, NewTask
+from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.errors import ErrorKind
+from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.shots import Project
+from vidgen_core.domain.tasks import Failure, GenerationParams, Task, TaskStatus
+from vidgen_core.services.facade import Vidgen
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -105,7 +99,7 @@ def add_tasks(studio: Studio, project: Project, count: int, prompt: str = "slow 
         new = NewTask(
             project_id=project.id,
             shot_id=shot.id,
-            provider=Mode.YUNWU,
+            provider=ProviderId.YUNWU,
             model="grok-video-3",
             params=params,
             status=TaskStatus.PENDING,
@@ -125,7 +119,7 @@ def fail(studio: Studio, tasks: list[Task], kind: ErrorKind) -> None:
             sent = {"images": 1, "image_bytes": 412_000}
             tx.attempts.update(
                 attempt.id, state=AttemptState.FAILED, remote_id=f"grok:{task.id}", sent=sent,
-                charge=Charge.ESTIMATED, failure=failure, evidence='{"status": "failed"}',
+                charge=ChargeStatus.ESTIMATED, failure=failure, evidence='{"status": "failed"}',
             )  # fmt: skip
             tx.tasks.note(task.id, remote_id=f"grok:{task.id}")
             tx.tasks.move(task.id, TaskStatus.FAILED, failure=failure)

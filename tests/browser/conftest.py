@@ -15,8 +15,8 @@ from browser_studio import settled as settled
 from browser_studio import until as until
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from vidgen_core.app import Vidgen
-from vidgen_core.locations import Locations
+from vidgen_core.config.paths import Locations
+from vidgen_core.services.facade import Vidgen
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,7 +12,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from vidgen_core.app.sessions import COOKIE
+from vidgen_core.services.access.sessions import COOKIE
 
 __all__ = ["ConnectionClosed", "InvalidStatus", "RawScreen"]
 

@@ -14,17 +14,17 @@ from pathlib import Path
 from browser_studio import QUICK, ROOT, Studio, free_port, settled, stop_server, wait_for_server
 from playwright.sync_api import Page
 
-from vidgen_core.app import Vidgen
-from vidgen_core.app.roles import Role
-from vidgen_core.app.sharing import Sharing
-from vidgen_core.locations import Locations
+from vidgen_core.config.paths import Locations
+from vidgen_core.services.access.auth import Auth
+from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.facade import Vidgen
 
 PASSWORDS = {Role.VIEWER: "look-look-look", Role.MAKER: "make-make-make", Role.OWNER: "own-own-own-own"}
 
 
 def with_passwords(vidgen: Vidgen, port: int) -> None:
     """Give each role a password; for ``team``."""
-    sharing = Sharing(vidgen.settings_file)
+    sharing = Auth(vidgen.settings_file)
     sharing.ensure_token()
     for role, password in PASSWORDS.items():
         sharing.set_password(role, password)

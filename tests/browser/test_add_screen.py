@@ -10,7 +10,7 @@ import pytest
 from browser_studio import Studio, Visitors, go, picture, settled, until
 from playwright.sync_api import Page, expect
 
-from vidgen_core.store import ShotFilter
+from vidgen_core.db import ShotFilter
 
 MANY = 500
 #: Bytes; what a process may have more after the pictures are shots than before they were dragged in.
@@ -171,7 +171,7 @@ def test_a_picture_saved_into_a_watched_folder_becomes_a_shot_and_a_video(
     shot = studio.vidgen.shots.get(studio.vidgen.shots.ids(project.id)[0])
     assert (shot.number, shot.prompt) == ("1.0", "pan left")
     expect(page.get_by_text("1 shot added")).to_be_visible()
-    until(page, lambda: len(studio.vidgen.results.takes_of(shot.id)) == 3, "its takes")
+    until(page, lambda: len(studio.vidgen.takes.takes_of(shot.id)) == 3, "its takes")
     page.get_by_role("button", name="Stop watching").click()
     expect(page.get_by_role("button", name="Start watching")).to_be_visible()
 

@@ -14,7 +14,7 @@ from reverse_proxy import proxied
 from team import sign_in, team, with_passwords
 from test_add_screen import draw, drop
 
-from vidgen_core.app.roles import Role
+from vidgen_core.services.access.permissions import Role
 
 PATH = "/team/studio"
 

@@ -12,7 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from browser_studio import Studio, Visitors, card, go, until
 from playwright.sync_api import Page, expect
 
-from vidgen_core.models import Project, TaskStatus
+from vidgen_core.domain.shots import Project
+from vidgen_core.domain.tasks import TaskStatus
 
 PAGES = ("shots", "tasks", "add", "storyboard", "pick", "export", "log", "figures", "settings")
 #: Buttons that a screen reader has no word for: no text, no label, no picture with one.
@@ -50,7 +51,7 @@ def test_every_screen_fits_in_every_look(
     page = visitor(width=width, height=1000 if width > 400 else 844, scheme=scheme, locale=locale)
     until(page, lambda: studio.vidgen.tasks.counts(rehearsed.id).get(TaskStatus.COMPLETED) == 9, "nine takes")
     first = studio.vidgen.shots.ids(rehearsed.id)[0]
-    studio.vidgen.results.choose(first, studio.vidgen.results.takes_of(first)[0].id)
+    studio.vidgen.takes.choose(first, studio.vidgen.takes.takes_of(first)[0].id)
     for name in PAGES:
         go(page, studio.at(rehearsed, "" if name == "shots" else name))
         expect(page.locator(".st-key-header")).to_be_visible()

@@ -21,13 +21,14 @@ from browser_studio import (
 )
 from playwright.sync_api import Page, WebSocket, expect
 
-from vidgen_core.app import Vidgen
-from vidgen_core.locale import get_text
-from vidgen_core.locations import Locations
-from vidgen_core.models import Mode, TaskStatus
-from vidgen_core.rehearsal.options import RehearsalOptions
-from vidgen_core.rehearsal.server import RehearsalServer
-from vidgen_core.ui.shell import PAGES
+from vidgen_core.config.paths import Locations
+from vidgen_core.dashboard.shell.shell import PAGES
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.fake_provider.options import RehearsalOptions
+from vidgen_core.fake_provider.server import RehearsalServer
+from vidgen_core.i18n import get_text
+from vidgen_core.services.facade import Vidgen
 
 
 @pytest.mark.smoke
@@ -115,7 +116,7 @@ def test_pausing_holds_the_queue_and_resuming_lets_it_go(studio: Studio, page: P
 
 def test_what_was_not_submitted_is_cancelled_free_of_charge(studio: Studio, page: Page) -> None:
     project = studio.project("stop", 1)
-    studio.vidgen.runner.pause()
+    studio.vidgen.worker.pause()
     try:
         studio.vidgen.tasks.generate(project.id, studio.vidgen.shots.ids(project.id))
         go(page, studio.at(project))
@@ -125,7 +126,7 @@ def test_what_was_not_submitted_is_cancelled_free_of_charge(studio: Studio, page
         counts = studio.vidgen.tasks.counts(project.id)
         assert {status: number for status, number in counts.items() if number} == {TaskStatus.CANCELLED: 3}
     finally:
-        studio.vidgen.runner.resume()
+        studio.vidgen.worker.resume()
 
 
 @pytest.mark.smoke
@@ -135,7 +136,7 @@ def test_giving_up_says_what_it_may_cost_and_stops_waiting(tmp_path: Path, visit
         with Vidgen.open(Locations(home)) as vidgen:
             yunwu = {"base_url": provider.url, "keys": [{"name": "main", "secret": "sk-good-aaaa1111"}]}
             vidgen.settings_file.change({f"providers.yunwu.{name}": value for name, value in yunwu.items()})
-            vidgen.settings_file.change({"mode": Mode.YUNWU, "runner.takes_per_shot": 2})
+            vidgen.settings_file.change({"mode": ProviderId.YUNWU, "runner.takes_per_shot": 2})
             project = vidgen.projects.ensure("give up")
             shot = vidgen.shots.add(project.id, prompt="rain", image=picture())
         process, url = start_server(home, log)

@@ -8,8 +8,8 @@ import pytest
 from browser_studio import Studio, Visitors, add_tasks, card, fail, go, picture, plays, settled, until
 from playwright.sync_api import Page, expect
 
-from vidgen_core.errors import ErrorKind
-from vidgen_core.models import TaskStatus
+from vidgen_core.domain.errors import ErrorKind
+from vidgen_core.domain.tasks import TaskStatus
 
 GENERATE = "Generate 3"
 
@@ -28,9 +28,9 @@ def test_three_clicks_in_a_row_make_nine_takes(studio: Studio, page: Page) -> No
     for shot in shots:
         expect(card(page, shot).get_by_role("button", name="Play")).to_have_count(3)
     until(page, lambda: statuses(studio, project.id).get(TaskStatus.COMPLETED) == 9, "nine videos")
-    takes = [take for shot in shots for take in studio.vidgen.results.takes_of(shot)]
-    assert len({studio.vidgen.results.file(take) for take in takes}) == 9
-    assert all(studio.vidgen.results.file(take).is_file() for take in takes)
+    takes = [take for shot in shots for take in studio.vidgen.takes.takes_of(shot)]
+    assert len({studio.vidgen.takes.file(take) for take in takes}) == 9
+    assert all(studio.vidgen.takes.file(take).is_file() for take in takes)
 
 
 def test_ten_clicks_in_a_second_lose_none(studio: Studio, page: Page) -> None:
@@ -38,7 +38,7 @@ def test_ten_clicks_in_a_second_lose_none(studio: Studio, page: Page) -> None:
     shots = studio.vidgen.shots.ids(project.id)
     go(page, studio.at(project))
     expect(page.get_by_role("button", name=GENERATE)).to_have_count(10)
-    studio.vidgen.runner.pause()
+    studio.vidgen.worker.pause()
     try:
         # From within the page, quicker than any hand.
         page.evaluate(
@@ -48,8 +48,8 @@ def test_ten_clicks_in_a_second_lose_none(studio: Studio, page: Page) -> None:
         for shot in shots:
             expect(card(page, shot).get_by_text("Queued").first).to_be_visible()
     finally:
-        studio.vidgen.runner.stop_unsubmitted(project.id)
-        studio.vidgen.runner.resume()
+        studio.vidgen.worker.stop_unsubmitted(project.id)
+        studio.vidgen.worker.resume()
     assert sum(statuses(studio, project.id).values()) == 30
 
 
@@ -131,7 +131,7 @@ def test_choosing_marks_one_take(studio: Studio, page: Page) -> None:
     expect(card(page, shot).get_by_role("button", name="Chosen", exact=True)).to_be_visible()
     expect(choose).to_have_count(1)
     chosen = studio.vidgen.shots.get(shot).chosen_take_id
-    assert chosen == studio.vidgen.results.takes_of(shot)[0].id
+    assert chosen == studio.vidgen.takes.takes_of(shot)[0].id
 
 
 def test_a_take_is_downloaded_under_its_own_name(studio: Studio, page: Page) -> None:
@@ -143,9 +143,9 @@ def test_a_take_is_downloaded_under_its_own_name(studio: Studio, page: Page) -> 
     expect(link).to_be_visible()
     with page.expect_download() as download:
         link.click()
-    [take] = studio.vidgen.results.takes_of(shot)
-    assert download.value.suggested_filename == studio.vidgen.results.file(take).name
-    assert download.value.path().read_bytes() == studio.vidgen.results.file(take).read_bytes()
+    [take] = studio.vidgen.takes.takes_of(shot)
+    assert download.value.suggested_filename == studio.vidgen.takes.file(take).name
+    assert download.value.path().read_bytes() == studio.vidgen.takes.file(take).read_bytes()
 
 
 def test_a_deleted_shot_comes_back_by_undo(studio: Studio, page: Page) -> None:
@@ -249,7 +249,7 @@ def test_thirty_failed_takes_of_ticked_cards_go_again_with_their_price_shown(
     bar.get_by_role("button", name="Generate again 30").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("checkbox", name="Provider failed · 30 · ≈¥12.00")).to_be_checked()
-    studio.vidgen.runner.pause()
+    studio.vidgen.worker.pause()
     try:
         dialog.get_by_role("button", name="Generate 30 again · ≈¥12.00").click()
         # More than twenty are gone through on a sheet first.
@@ -260,8 +260,8 @@ def test_thirty_failed_takes_of_ticked_cards_go_again_with_their_price_shown(
         bar.get_by_role("button", name="Cancel 30").click()
         until(page, lambda: statuses(studio, project.id).get(TaskStatus.CANCELLED) == 30, "thirty cancelled tasks")
     finally:
-        studio.vidgen.runner.stop_unsubmitted(project.id)
-        studio.vidgen.runner.resume()
+        studio.vidgen.worker.stop_unsubmitted(project.id)
+        studio.vidgen.worker.resume()
     bar.get_by_role("button", name="Delete 2").click()
     expect(card(page, first)).to_have_count(0)
     page.get_by_role("button", name="Undo").click()
@@ -354,7 +354,7 @@ def test_the_menu_of_a_take_is_walked_by_keyboard_and_stays_open_while_takes_fin
     page.keyboard.press("End")
     page.keyboard.press("Enter")
     expect(card(page, shot).get_by_role("button", name="v1 Rejected")).to_be_visible()
-    [first, _] = studio.vidgen.results.takes_of(shot)
+    [first, _] = studio.vidgen.takes.takes_of(shot)
     assert first.rejected is not None
     # A press on the open menu's own button shuts it.
     head.click()
@@ -376,7 +376,7 @@ def test_choices_made_faster_than_the_server_answers_all_count(studio: Studio, p
         star.evaluate("button => button.click()")
     assert stars[2].get_attribute("aria-pressed") == "true"
     assert stars[0].get_attribute("aria-pressed") == "false"
-    takes = {shot: studio.vidgen.results.takes_of(shot) for shot in (first, second)}
+    takes = {shot: studio.vidgen.takes.takes_of(shot) for shot in (first, second)}
     wanted = {first: takes[first][1].id, second: takes[second][0].id}
     until(
         page,
@@ -392,15 +392,15 @@ def test_a_failed_take_goes_its_free_way_by_one_click(studio: Studio, page: Page
     [task] = add_tasks(studio, project, 1)
     fail(studio, [task], ErrorKind.TIMEOUT)
     go(page, studio.at(project))
-    studio.vidgen.runner.pause()
+    studio.vidgen.worker.pause()
     try:
         page.get_by_role("button", name="Look again · free").click()
         until(page, lambda: studio.vidgen.tasks.get(task.id).status is TaskStatus.PROCESSING, "another look")
         expect(page.get_by_role("button", name="Look again · free")).to_have_count(0)
         assert len(studio.vidgen.tasks.attempts(task.id)) == 1
     finally:
-        studio.vidgen.runner.give_up(project.id)
-        studio.vidgen.runner.resume()
+        studio.vidgen.worker.give_up(project.id)
+        studio.vidgen.worker.resume()
 
 
 def test_older_takes_of_a_shot_unfold_on_its_card(studio: Studio, page: Page) -> None:

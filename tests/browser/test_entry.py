@@ -16,9 +16,9 @@ from playwright.sync_api import expect
 from raw_screen import ConnectionClosed, InvalidStatus, RawScreen
 from team import PASSWORDS, sign_in, team, with_passwords
 
-from vidgen_core.app.roles import Role
-from vidgen_core.app.sessions import COOKIE
-from vidgen_core.app.sharing import Sharing
+from vidgen_core.services.access.auth import Auth
+from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.access.sessions import COOKIE
 
 #: Opens both sockets and keeps what comes of it.
 THEIRS = """<!doctype html><script>
@@ -101,12 +101,12 @@ def cookie_of(studio: Studio, role: Role) -> str:
 def maker(locked: Studio) -> Iterator[str]:
     """The cookie of a maker."""
     yield cookie_of(locked, Role.MAKER)
-    Sharing(locked.vidgen.settings_file).set_password(Role.MAKER, PASSWORDS[Role.MAKER])
-    locked.vidgen.runner.resume()
+    Auth(locked.vidgen.settings_file).set_password(Role.MAKER, PASSWORDS[Role.MAKER])
+    locked.vidgen.worker.resume()
 
 
 def take_away(studio: Studio, cookie: str, how: str) -> None:
-    sharing = Sharing(studio.vidgen.settings_file)
+    sharing = Auth(studio.vidgen.settings_file)
     if how == "another password":
         sharing.set_password(Role.MAKER, "another-password")
     elif how == "account removed":
@@ -133,7 +133,7 @@ def test_whose_way_in_was_taken_away_can_neither_click_nor_listen(locked: Studio
             list(itertools.chain(listener.all_heard(10)))
         with pytest.raises(InvalidStatus):
             RawScreen(locked.url, cookie=maker)
-    assert locked.vidgen.runner.status(project.id).paused is None
+    assert locked.vidgen.worker.status(project.id).paused is None
 
 
 def test_a_maker_s_click_counts_while_they_may_be_here(locked: Studio, maker: str) -> None:
@@ -141,7 +141,7 @@ def test_a_maker_s_click_counts_while_they_may_be_here(locked: Studio, maker: st
         screen.run()
         screen.hear_until("-pause")
         screen.press("pause")
-        wait_until(lambda: locked.vidgen.runner.status(None).paused == "user")
+        wait_until(lambda: locked.vidgen.worker.status(None).paused == "user")
 
 
 def test_an_open_tab_of_a_maker_without_a_way_in_goes_to_the_sign_in_page(
@@ -155,7 +155,7 @@ def test_an_open_tab_of_a_maker_without_a_way_in_goes_to_the_sign_in_page(
     take_away(locked, maker, "another password")
     expect(page.get_by_label("Password")).to_be_visible()
     expect(pause).to_have_count(0)
-    assert locked.vidgen.runner.status(project.id).paused is None
+    assert locked.vidgen.worker.status(project.id).paused is None
     visitor.complaints.clear()
 
 

@@ -9,7 +9,8 @@ import pytest
 from browser_studio import Studio, go, until
 from playwright.sync_api import Page, expect
 
-from vidgen_core.models import Project, TaskStatus
+from vidgen_core.domain.shots import Project
+from vidgen_core.domain.tasks import TaskStatus
 
 
 def film(studio: Studio, page: Page, name: str) -> Project:
@@ -19,7 +20,7 @@ def film(studio: Studio, page: Page, name: str) -> Project:
     vidgen.tasks.generate(project.id, shots, takes=2)
     until(page, lambda: vidgen.tasks.counts(project.id).get(TaskStatus.COMPLETED) == 6, "six videos")
     for shot in shots[:2]:
-        vidgen.results.choose_number(shot, 1)
+        vidgen.takes.choose_number(shot, 1)
     return project
 
 
@@ -65,7 +66,7 @@ def test_room_is_made_after_a_look_and_a_question(studio: Studio, page: Page) ->
     page.get_by_role("button", name="Delete 2 files").click()
     page.get_by_role("button", name="Delete for good").click()
     expect(page.get_by_text("2 files were deleted").first).to_be_visible()
-    takes = [take for shot in studio.vidgen.shots.ids(project.id) for take in studio.vidgen.results.takes_of(shot)]
-    there = [take for take in takes if studio.vidgen.results.file(take).is_file()]
+    takes = [take for shot in studio.vidgen.shots.ids(project.id) for take in studio.vidgen.takes.takes_of(shot)]
+    there = [take for take in takes if studio.vidgen.takes.file(take).is_file()]
     assert len(there) == 4
     assert {take.id for take in takes if take.chosen} <= {take.id for take in there}

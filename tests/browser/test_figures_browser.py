@@ -9,7 +9,10 @@ from pathlib import Path
 from browser_studio import Studio, go, settled, until
 from playwright.sync_api import Page, expect
 
-from vidgen_core.models import AttemptState, Mode, Project, TaskStatus
+from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.shots import Project
+from vidgen_core.domain.tasks import TaskStatus
 
 
 def batch(studio: Studio, page: Page, name: str) -> Project:
@@ -18,7 +21,7 @@ def batch(studio: Studio, page: Page, name: str) -> Project:
     shots = vidgen.shots.ids(project.id)
     vidgen.tasks.generate(project.id, shots, takes=1)
     until(page, lambda: vidgen.tasks.counts(project.id).get(TaskStatus.COMPLETED) == 3, "three videos")
-    vidgen.results.choose_number(shots[0], 1)
+    vidgen.takes.choose_number(shots[0], 1)
     return project
 
 
@@ -48,7 +51,9 @@ def test_a_dispute_pack_is_taken_from_the_task_list(studio: Studio, page: Page) 
     expect(page.get_by_role("button", name="Dispute pack")).to_be_disabled()
     task = vidgen.tasks.generate(project.id, [shot], takes=1, release=False).tasks[0]
     with vidgen.store.write() as tx:
-        attempt = tx.attempts.begin(task.id, Mode.YUNWU, "grok-video-3", "k1", "main ••x4KR", "https://yunwu.ai", None)
+        attempt = tx.attempts.begin(
+            task.id, ProviderId.YUNWU, "grok-video-3", "k1", "main ••x4KR", "https://yunwu.ai", None
+        )
         tx.attempts.update(
             attempt.id,
             state=AttemptState.FAILED,

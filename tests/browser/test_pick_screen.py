@@ -6,8 +6,9 @@ import pytest
 from browser_studio import Studio, Visitors, go, settled, until
 from playwright.sync_api import Page, expect
 
-from vidgen_core.models import Project, Take
-from vidgen_core.store import ShotFilter
+from vidgen_core.db import ShotFilter
+from vidgen_core.domain.shots import Project
+from vidgen_core.domain.takes import Take
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +28,14 @@ def shots(studio: Studio, project: Project, page: Page) -> list[int]:
     ids = vidgen.shots.ids(project.id)
     until(page, lambda: sum(len(takes(studio, shot)) for shot in ids) == 9, "nine takes")
     for shot in ids:
-        vidgen.results.choose(shot, None)
+        vidgen.takes.choose(shot, None)
         for take in takes(studio, shot):
-            vidgen.results.reject(take.id, None)
+            vidgen.takes.reject(take.id, None)
     return ids
 
 
 def takes(studio: Studio, shot: int) -> list[Take]:
-    return studio.vidgen.results.takes_of(shot)
+    return studio.vidgen.takes.takes_of(shot)
 
 
 def chosen(studio: Studio, shot: int) -> int | None:
@@ -99,7 +100,7 @@ def test_keys_choose_reject_and_go_on(studio: Studio, project: Project, shots: l
 def test_the_strip_says_which_shots_wait_and_leads_to_them(
     studio: Studio, project: Project, shots: list[int], page: Page
 ) -> None:
-    studio.vidgen.results.choose_number(shots[0], 1)
+    studio.vidgen.takes.choose_number(shots[0], 1)
     go(page, studio.at(project, "pick"))
     settled(page)
 

@@ -12,10 +12,10 @@ from identity_provider import Client, IdentityProvider, providing
 from playwright.sync_api import Page, expect
 from team import PASSWORDS, sign_in, team, with_passwords
 
-from vidgen_core.app import Vidgen
-from vidgen_core.app.roles import Role
-from vidgen_core.app.sharing import Sharing
-from vidgen_core.models import Project
+from vidgen_core.domain.shots import Project
+from vidgen_core.services.access.auth import Auth
+from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.facade import Vidgen
 
 _HELLO = """(project) => new Promise((heard, failed) => {
   const socket = new WebSocket(`${location.origin.replace("http", "ws")}/api/ws?project=${project}`)
@@ -123,7 +123,7 @@ def test_a_viewer_a_maker_and_an_owner_come_in_by_their_passwords(
     expect(page.get_by_role("tab", name="Sharing")).to_be_visible()
     can = answers(page, locked, project, shot, made.id)
     assert can == {"looks": 200, "film": 200, "hears": True, "makes": 200, "rules": 200}
-    Sharing(locked.vidgen.settings_file).set_password(Role.OWNER, "another password")
+    Auth(locked.vidgen.settings_file).set_password(Role.OWNER, "another password")
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     expect(page.get_by_role("tab", name="Sharing")).to_have_count(0)
     shut_out(page, locked, made.id)

@@ -8,7 +8,8 @@ import pytest
 from browser_studio import Studio, go, settled, until
 from playwright.sync_api import Page, expect
 
-from vidgen_core.models import Mode, TaskStatus
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import TaskStatus
 
 SECRET = "sk-abcdefghijklmx4KR"
 
@@ -38,7 +39,7 @@ def open_dialog(page: Page) -> None:
 def test_a_half_typed_dialog_outlives_the_takes_that_finish_around_it(
     studio: Studio, page: Page, keep_picture: Callable[[Page, str], None]
 ) -> None:
-    studio.vidgen.settings_file.change({"mode": Mode.YUNWU})
+    studio.vidgen.settings_file.change({"mode": ProviderId.YUNWU})
     project = studio.project("dialog", 2)
     go(page, studio.at(project))
     open_dialog(page)
@@ -46,7 +47,7 @@ def test_a_half_typed_dialog_outlives_the_takes_that_finish_around_it(
     key = dialog.get_by_label("API key", exact=True)
     key.press_sequentially("sk-half-typ")
 
-    studio.vidgen.tasks.generate(project.id, studio.vidgen.shots.ids(project.id), takes=2, provider=Mode.LOCAL)
+    studio.vidgen.tasks.generate(project.id, studio.vidgen.shots.ids(project.id), takes=2, provider=ProviderId.LOCAL)
     until(
         page,
         lambda: studio.vidgen.tasks.counts(project.id).get(TaskStatus.COMPLETED) == 4,

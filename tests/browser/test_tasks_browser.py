@@ -10,15 +10,11 @@ import pytest
 from browser_studio import Studio, add_tasks, fail, go, until
 from playwright.sync_api import Locator, Page, expect
 
-from vidgen_core.errors import ErrorKind
-from vidgen_core.models import (
-    GenerationParams,
-    Mode,
-    Project,
-    Shot,
-    TaskStatus,
-)
-from vidgen_core.store import NewShot, NewTask, TaskFilter
+from vidgen_core.db import NewShot, NewTask, TaskFilter
+from vidgen_core.domain.errors import ErrorKind
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.shots import Project, Shot
+from vidgen_core.domain.tasks import GenerationParams, TaskStatus
 
 #: Pixels of the grid: the boxes at the left, the head, a row.
 BOX, HEAD, ROW = 16, 18, 52
@@ -63,7 +59,7 @@ def test_thirty_failed_takes_go_again_with_their_price_shown(
     expect(dialog.get_by_role("checkbox", name=re.compile("Provider failed · 30 · ≈¥12.00"))).to_be_checked()
     expect(dialog.get_by_role("checkbox", name=re.compile("Moderation · 4 · ≈¥1.60"))).not_to_be_checked()
     keep_picture(page, "retry")
-    studio.vidgen.runner.pause()
+    studio.vidgen.worker.pause()
     try:
         dialog.get_by_role("button", name="Generate 30 again · ≈¥12.00").click()
         # More than twenty are gone through on a sheet first.
@@ -73,8 +69,8 @@ def test_thirty_failed_takes_go_again_with_their_price_shown(
         until(page, lambda: len(studio.vidgen.tasks.ids(project.id, again)) == 30, "thirty queued tasks")
         expect(page.get_by_text("30 tasks go again")).to_be_visible()
     finally:
-        studio.vidgen.runner.stop_unsubmitted(project.id)
-        studio.vidgen.runner.resume()
+        studio.vidgen.worker.stop_unsubmitted(project.id)
+        studio.vidgen.worker.resume()
 
 
 def test_deleted_rows_come_back(studio: Studio, page: Page) -> None:
@@ -145,7 +141,7 @@ def _waiting(project_id: int, shot: Shot, half: int) -> NewTask:
     return NewTask(
         project_id=project_id,
         shot_id=shot.id,
-        provider=Mode.KIE if half else Mode.YUNWU,
+        provider=ProviderId.KIE if half else ProviderId.YUNWU,
         model="grok-video-3",
         params=GenerationParams(prompt=shot.prompt, aspect_ratio="9:16", size="1080P"),
         status=TaskStatus.PENDING,

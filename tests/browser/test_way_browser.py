@@ -10,7 +10,7 @@ import pytest
 from browser_studio import Studio, Visitors, go, settled, until
 from playwright.sync_api import Page, expect
 
-from vidgen_core.models import TaskStatus
+from vidgen_core.domain.tasks import TaskStatus
 
 SCRIPT = "第一场 内景 灯塔 夜\n老陈划亮火柴。\n小满：爷爷，他们要回来了。\n海面上升起太阳。"
 
@@ -81,7 +81,7 @@ def test_a_chinese_script_becomes_a_rough_cut_by_clicks_alone(
     page.get_by_text("选定后自动下一个").click()
     for place in range(3):
         page.get_by_role("button", name="★ 选定").first.click()
-        until(page, lambda place=place: len(vidgen.results.chosen(project.id)) == place + 1, "the choice")  # type: ignore[misc]
+        until(page, lambda place=place: len(vidgen.takes.chosen(project.id)) == place + 1, "the choice")  # type: ignore[misc]
         settled(page)
 
     expect(page.locator(".st-key-way_steps")).not_to_contain_text("选片与导出")
@@ -91,7 +91,7 @@ def test_a_chinese_script_becomes_a_rough_cut_by_clicks_alone(
     link = page.get_by_role("link", name="下载")
     expect(link).to_be_visible()
     film = page.request.get(studio.url + str(link.get_attribute("href"))).body()
-    takes = vidgen.results.chosen(project.id)
+    takes = vidgen.takes.chosen(project.id)
     with av.open(io.BytesIO(film)) as video:
         frames = sum(1 for _ in video.decode(video=0))
     assert frames == round(sum(take.seconds for take in takes) * 8)

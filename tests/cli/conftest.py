@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from tests.cli.cli_doubles import Said, Vidgen
-from vidgen_core.app import projects
-from vidgen_core.cli import words
+from vidgen_core.cli import language
 from vidgen_core.cli.program import run
+from vidgen_core.services.library import projects
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def vidgen(home: Path, capfd: pytest.CaptureFixture[str]) -> Vidgen:
     """``vidgen("tasks", "--json")`` runs a command and returns what it said."""
 
     def call(*arguments: str) -> Said:
-        words.text.cache_clear()
+        language.text.cache_clear()
         status = run(list(arguments))
         out, err = capfd.readouterr()
         assert "Traceback" not in out + err

@@ -172,10 +172,10 @@ def test_nothing_to_run_is_done_at_once(vidgen: Vidgen) -> None:
 def test_a_run_ends_when_the_queue_waits_for_a_person(vidgen: Vidgen, shot_list: Path) -> None:
     vidgen("import", str(shot_list))
     vidgen("generate", "--all")
-    from vidgen_core.app import Vidgen as Opened
+    from vidgen_core.services.facade import Vidgen as Opened
 
     with Opened.open() as app:
-        app.runner.pause()
+        app.worker.pause()
 
     said = vidgen("run", "--until-done")
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.cli_doubles import Vidgen
-from vidgen_core.app import Vidgen as Opened
-from vidgen_core.models import AttemptState, Charge, Mode, Money
+from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.services.facade import Vidgen as Opened
 
 
 def spent(amount: str) -> None:
@@ -18,18 +20,18 @@ def spent(amount: str) -> None:
     with Opened.open() as app:
         project = app.projects.ensure("default")
         shot = app.shots.add(project.id, "1.0", "pan left")
-        [task] = app.tasks.generate(project.id, [shot.id], takes=1, provider=Mode.YUNWU, release=False).tasks
+        [task] = app.tasks.generate(project.id, [shot.id], takes=1, provider=ProviderId.YUNWU, release=False).tasks
         money = Money(amount=Decimal(amount), currency="CNY")
         with app.store.write() as tx:
             before = Money(amount=Decimal(100), currency="CNY")
-            tx.ledger.keep_balance(Mode.YUNWU, "k1", "main ••aaaa", before, "before", datetime.now(UTC))
-            attempt = tx.attempts.begin(task.id, Mode.YUNWU, "grok-video-3", "k1", "main ••aaaa", None, money)
+            tx.ledger.keep_balance(ProviderId.YUNWU, "k1", "main ••aaaa", before, "before", datetime.now(UTC))
+            attempt = tx.attempts.begin(task.id, ProviderId.YUNWU, "grok-video-3", "k1", "main ••aaaa", None, money)
             tx.attempts.update(
-                attempt.id, charge=Charge.CHARGED, state=AttemptState.SUCCEEDED, intent_at=datetime.now(UTC)
+                attempt.id, charge=ChargeStatus.CHARGED, state=AttemptState.SUCCEEDED, intent_at=datetime.now(UTC)
             )
         with app.store.write() as tx:
             after = Money(amount=Decimal(97), currency="CNY")
-            tx.ledger.keep_balance(Mode.YUNWU, "k1", "main ••aaaa", after, "after", datetime.now(UTC))
+            tx.ledger.keep_balance(ProviderId.YUNWU, "k1", "main ••aaaa", after, "after", datetime.now(UTC))
 
 
 def test_spend_says_what_was_charged_and_what_the_balance_says(vidgen: Vidgen, home: Path) -> None:

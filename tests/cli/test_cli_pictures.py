@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 
 from tests.cli.cli_doubles import Vidgen
-from vidgen_core.app import Vidgen as Opened
+from vidgen_core.services.facade import Vidgen as Opened
 
 
 @pytest.fixture
 def storyboard(tmp_path: Path, vidgen: Vidgen, monkeypatch: pytest.MonkeyPatch) -> Vidgen:
-    monkeypatch.setattr("vidgen_core.app.drawing._FRAME_SIZE", "96x160")
+    monkeypatch.setattr("vidgen_core.services.library.references._FRAME_SIZE", "96x160")
     board = tmp_path / "board.csv"
     board.write_text("镜号,画面提示词,脚本\n1.0,雨夜的街,他走了。\n2.0,清晨的海,\n", encoding="utf-8")
     assert vidgen("import", str(board)).status == 0

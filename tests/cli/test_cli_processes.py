@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from vidgen_core.app import Vidgen
 from vidgen_core.cli.browser import show
-from vidgen_core.models import TaskStatus
+from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.services.facade import Vidgen
 
 PATIENCE = 60.0
 
@@ -109,8 +109,8 @@ def test_a_killed_run_is_finished_by_the_next_without_a_second_copy(home: Path, 
 @pytest.mark.slow
 def test_a_run_beside_another_watches_it_to_the_end(home: Path, queue: int) -> None:
     with Vidgen.open() as app:
-        app.runner.start()
-        assert app.runner.wait_until_working(PATIENCE)
+        app.worker.start()
+        assert app.worker.wait_until_working(PATIENCE)
         with started("run", "--until-done") as process:
             _, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, err

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.cli_doubles import Vidgen
-from tests.writing.sample_scripts import LIGHTHOUSE
+from tests.scripts.sample_scripts import LIGHTHOUSE
 
 
 @pytest.fixture

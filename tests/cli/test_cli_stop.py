@@ -18,8 +18,9 @@ import pytest
 from doubles import wait_until
 from PIL import Image
 
-from vidgen_core.app import Vidgen
-from vidgen_core.models import AttemptState, CallState
+from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.scripts import LlmCallState
+from vidgen_core.services.facade import Vidgen
 
 pytestmark = pytest.mark.slow
 
@@ -171,8 +172,8 @@ def test_a_question_that_is_out_is_waited_for_too(slow: SlowServer, home: Path, 
 
     assert len(slow.heard) == 1
     with Vidgen.open() as app, app.store.read() as tx:
-        states = [call.state for project in app.projects.all() for call in tx.calls.of_project(project.id)]
-    assert states == [CallState.UNKNOWN if twice else CallState.ANSWERED]
+        states = [call.state for project in app.projects.all() for call in tx.llm_calls.of_project(project.id)]
+    assert states == [LlmCallState.UNKNOWN if twice else LlmCallState.ANSWERED]
 
 
 def test_the_server_waits_for_pictures_that_were_ordered(slow: SlowServer, pictures: int) -> None:

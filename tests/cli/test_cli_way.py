@@ -8,14 +8,14 @@ import av
 import pytest
 
 from tests.cli.cli_doubles import Vidgen
-from tests.writing.sample_scripts import LIGHTHOUSE
+from tests.scripts.sample_scripts import LIGHTHOUSE
 from vidgen_core.media.video import probe
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small pictures and few frames: what is looked at here is the way."""
-    monkeypatch.setattr("vidgen_core.app.drawing._FRAME_SIZE", "96x160")
+    monkeypatch.setattr("vidgen_core.services.library.references._FRAME_SIZE", "96x160")
     monkeypatch.setenv("VIDGEN_PROVIDERS__LOCAL__FPS", "4")
 
 

@@ -12,8 +12,8 @@ from doubles import wait_until
 
 from tests.cli.cli_doubles import Said, Vidgen
 from tests.money.rehearsed import environment, options
-from vidgen_core.app import Vidgen as Opened
-from vidgen_core.rehearsal.server import RehearsalServer, settings_hint
+from vidgen_core.fake_provider.server import RehearsalServer, settings_hint
+from vidgen_core.services.facade import Vidgen as Opened
 
 #: Fault of a scene → how often its question is asked until it is answered.
 CHAT = {
@@ -57,9 +57,9 @@ RETRIED = ("[[failed]]",)
 
 @pytest.fixture
 def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RehearsalServer]:
-    monkeypatch.setattr("vidgen_core.runner.following.RECONCILE_FOR", 1.0)
-    monkeypatch.setattr("vidgen_core.keys.FIRST_REST", {"rate_limited": 0.2, "overloaded": 0.2})
-    monkeypatch.setattr("vidgen_core.runner.lanes.SAME_FAILURES", 99)
+    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 1.0)
+    monkeypatch.setattr("vidgen_core.worker.limits.key_pool.FIRST_REST", {"rate_limited": 0.2, "overloaded": 0.2})
+    monkeypatch.setattr("vidgen_core.worker.limits.provider_pause.SAME_FAILURES", 99)
     with RehearsalServer(options(job_seconds=(0.1, 0.3))) as server:
         given = settings_hint(server.url) | environment(server.url, keys=["sk-good-aaaa1111"], max_wait=4.0)
         for name, value in (given | {"VIDGEN_MODE": "yunwu", "VIDGEN_WRITING__PIECE_SIZE": "200"}).items():
@@ -196,7 +196,7 @@ def test_the_whole_way_ends_under_all_faults_and_nothing_is_bought_twice(
 def test_going_by_itself_stops_at_the_budget_and_goes_on_when_it_is_raised(
     vidgen: Vidgen, server: RehearsalServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidgen_core.app.drawing._FRAME_SIZE", "96x160")
+    monkeypatch.setattr("vidgen_core.services.library.references._FRAME_SIZE", "96x160")
     monkeypatch.setenv("VIDGEN_PROVIDERS__IMAGES__DRAWN_BY", "local")
     monkeypatch.setenv("VIDGEN_BUDGET__LIMIT", "0.5")
     monkeypatch.setenv("VIDGEN_RUNNER__TAKES_PER_SHOT", "1")

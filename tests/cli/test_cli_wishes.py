@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.app_doubles import in_doubt, link_unknown, sent, timed_out
 from tests.cli.cli_doubles import Vidgen
-from vidgen_core.app import Vidgen as Opened
-from vidgen_core.models import Shot, Task
+from tests.services.app_doubles import in_doubt, link_unknown, sent, timed_out
+from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.tasks import Task
+from vidgen_core.services.facade import Vidgen as Opened
 
 
 @pytest.fixture

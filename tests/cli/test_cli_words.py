@@ -15,11 +15,11 @@ import pytest
 
 import vidgen_core
 from tests.cli.cli_doubles import Vidgen
-from vidgen_core.cli import words
+from vidgen_core.cli import language as words
 from vidgen_core.cli.program import build
 from vidgen_core.cli.serving import dashboard
-from vidgen_core.errors import FileError
-from vidgen_core.locale import get_text
+from vidgen_core.domain.errors import FileError
+from vidgen_core.i18n import get_text
 
 
 def helps() -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from vidgen_core.errors import FileError
+from vidgen_core.domain.errors import FileError
 from vidgen_core.media.disk import replacing
 from vidgen_core.media.files import PartFile, ensure_free_space, translate_os_errors
 

@@ -14,7 +14,7 @@ import pytest
 from media_material import texture
 from PIL import Image, ImageCms
 
-from vidgen_core.errors import FileError
+from vidgen_core.domain.errors import FileError
 from vidgen_core.media.images import (
     PIXEL_LIMIT,
     draw_frame,

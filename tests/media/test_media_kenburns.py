@@ -11,7 +11,7 @@ import pytest
 from media_material import growth, shift, travel
 from PIL import Image
 
-from vidgen_core.errors import FileError, InputError
+from vidgen_core.domain.errors import FileError, InputError
 from vidgen_core.media.camera_words import Move
 from vidgen_core.media.kenburns import RenderSpec, find_subject, pixel_size, render
 from vidgen_core.media.video import probe

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from vidgen_core.errors import FileError
+from vidgen_core.domain.errors import FileError
+from vidgen_core.media.first_frame_match import ALIKE, begins_with, similarity
 from vidgen_core.media.images import draw_sample
 from vidgen_core.media.kenburns import RenderSpec, render
-from vidgen_core.media.likeness import ALIKE, begins_with, likeness
 
 MOVES = ("hold still", "zoom in", "zoom out", "pan left", "orbit", "push in fast", "镜头上摇")
 
@@ -39,7 +39,7 @@ def encoded(image: Image.Image, quality: int) -> Image.Image:
 
 
 def alike(frame: Image.Image, picture: Image.Image) -> bool:
-    found = likeness(frame, picture)
+    found = similarity(frame, picture)
     assert found is not None
     return found >= ALIKE
 
@@ -95,7 +95,7 @@ def test_what_a_model_or_an_encoder_does_to_a_picture_leaves_it_the_same(change)
 
 
 def test_an_even_picture_says_nothing() -> None:
-    assert likeness(scene(1), Image.new("RGB", (480, 640), "grey")) is None
+    assert similarity(scene(1), Image.new("RGB", (480, 640), "grey")) is None
 
 
 def test_a_picture_that_is_gone_is_an_error_of_that_file(pictures: list[Path], tmp_path: Path) -> None:

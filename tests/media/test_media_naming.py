@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidgen_core.errors import InputError
+from vidgen_core.domain.errors import InputError
 from vidgen_core.media.files import check_pattern, take_path
 
 DEFAULT = "{project}/{shot}/{shot}-v{take}.mp4"

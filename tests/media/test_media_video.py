@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vidgen_core.errors import FileError
+from vidgen_core.domain.errors import FileError
 from vidgen_core.media.video import poster, probe, sha256_file
 
 

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 from doubles import wait_until
 
-from vidgen_core.locations import Locations
+from vidgen_core.config import SettingsFile
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import NewShot, NewTask, Store
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import LIVE, GenerationParams, Task
+from vidgen_core.fake_provider.options import RehearsalOptions
+from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.media.images import draw_sample, keep_image
-from vidgen_core.models import LIVE, GenerationParams, Mode, Money, Task
-from vidgen_core.providers import open_providers
-from vidgen_core.rehearsal.options import RehearsalOptions
-from vidgen_core.rehearsal.server import RehearsalServer
-from vidgen_core.runner.thread import Runner
-from vidgen_core.settings import SettingsFile
-from vidgen_core.store import NewShot, NewTask, Store
+from vidgen_core.providers.registry import open_providers
+from vidgen_core.worker.worker import Worker
 
-MODELS = {Mode.YUNWU: "grok-video-3", Mode.KIE: "veo3_fast"}
+MODELS = {ProviderId.YUNWU: "grok-video-3", ProviderId.KIE: "veo3_fast"}
 KEYS = ["sk-good-aaaa1111", "sk-bad-bbbb2222", "sk-poor-cccc3333", "sk-good-dddd4444"]
 
 
@@ -59,12 +61,12 @@ class Home:
         with self.store.write() as tx:
             self.project = tx.projects.ensure("ep01")
 
-    def queue(self, mode: Mode, prompts: list[str], takes: int = 1) -> list[Task]:
+    def queue(self, mode: ProviderId, prompts: list[str], takes: int = 1) -> list[Task]:
         with self.store.write() as tx:
             shots = tx.shots.add(
                 self.project.id, [NewShot(number=None, prompt=prompt, image=self.image) for prompt in prompts]
             )
-            size = "1080P" if mode is Mode.YUNWU else "720P"
+            size = "1080P" if mode is ProviderId.YUNWU else "720P"
             new = [
                 NewTask(
                     project_id=self.project.id,
@@ -84,9 +86,9 @@ class Home:
             return tx.tasks.many([task.id for task in tasks])
 
     @contextmanager
-    def running(self) -> Iterator[Runner]:
+    def running(self) -> Iterator[Worker]:
         store = Store.open(self.locations.database, checkpoints=True)
-        runner = Runner(
+        runner = Worker(
             store,
             self.settings_file.current,
             self.locations,

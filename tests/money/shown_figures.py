@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 from streamlit.testing.v1 import AppTest
 
-from vidgen_core.locale import Text
+from vidgen_core.i18n import Text
 
 T = Text("en")
 #: Rows of the list: group, name, measure, value, unit.

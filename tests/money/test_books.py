@@ -11,11 +11,12 @@ import pytest
 from doubles import wait_until
 from rehearsed import Home, rehearsed_home
 
-from vidgen_core.locations import Locations
-from vidgen_core.models import Charge, Mode, Money
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.providers import ProviderId
 from vidgen_core.money import PRICES
-from vidgen_core.providers import open_providers
-from vidgen_core.runner import books
+from vidgen_core.providers.registry import open_providers
+from vidgen_core.worker.background import billing_sync
 
 #: What the rehearsal takes for one job of Yunwu, told in quota units: to the cent what the built-in price list says.
 YUAN = next(price.amount for price in PRICES if price.model == "grok-video-3")
@@ -27,12 +28,12 @@ PROMPTS = ["pan left", "tilt up", "fall [[failed-parameter]]", "burn [[failed-no
 
 @pytest.fixture(autouse=True)
 def quick_books(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(books, "EVERY", 0.3)
-    monkeypatch.setattr(books, "REST", 0.3)
+    monkeypatch.setattr(billing_sync, "EVERY", 0.3)
+    monkeypatch.setattr(billing_sync, "REST", 0.3)
 
 
-def sums(home: Home) -> dict[Charge, Decimal]:
-    found: Counter[Charge] = Counter()
+def sums(home: Home) -> dict[ChargeStatus, Decimal]:
+    found: Counter[ChargeStatus] = Counter()
     with home.store.read() as tx:
         for line in tx.ledger.sums():
             assert line.money is not None
@@ -41,29 +42,29 @@ def sums(home: Home) -> dict[Charge, Decimal]:
 
 
 def test_yunwus_log_settles_the_ledger_to_the_cent(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(books, "GIVEN_BACK_WITHIN", books.timedelta(0))
+    monkeypatch.setattr(billing_sync, "GIVEN_BACK_WITHIN", billing_sync.timedelta(0))
     monkeypatch.setenv("VIDGEN_RUNNER__RETRY_ON_FAIL", "false")
     with rehearsed_home(locations, monkeypatch, {"keys": [KEY]}) as (home, _server):
-        tasks = home.queue(Mode.YUNWU, PROMPTS)
+        tasks = home.queue(ProviderId.YUNWU, PROMPTS)
         with home.running():
             home.finish(tasks)
-            wait_until(lambda: Charge.ESTIMATED not in sums(home) and Charge.UNKNOWN not in sums(home))
+            wait_until(lambda: ChargeStatus.ESTIMATED not in sums(home) and ChargeStatus.UNKNOWN not in sums(home))
 
             def after() -> bool:
                 with home.store.read() as tx:
-                    return [one.reason for one in tx.ledger.balances(Mode.YUNWU)] == ["before", "after"]
+                    return [one.reason for one in tx.ledger.balances(ProviderId.YUNWU)] == ["before", "after"]
 
             wait_until(after)
 
-        assert sums(home) == {Charge.CHARGED: 3 * YUAN, Charge.REFUNDED: YUAN}
+        assert sums(home) == {ChargeStatus.CHARGED: 3 * YUAN, ChargeStatus.REFUNDED: YUAN}
         with home.store.read() as tx:
-            before, left = tx.ledger.balances(Mode.YUNWU)
-            [owed] = tx.ledger.between(Mode.YUNWU, before.key_id, before.at, left.at)
+            before, left = tx.ledger.balances(ProviderId.YUNWU)
+            [owed] = tx.ledger.between(ProviderId.YUNWU, before.key_id, before.at, left.at)
         assert before.money.amount - left.money.amount == owed.amount == 3 * YUAN
         told = {task.params.prompt: (task.cost, task.charge) for task in home.tasks(tasks)}
-        assert told["pan left"] == (Money(amount=YUAN, currency="CNY"), Charge.CHARGED)
-        assert told[PROMPTS[2]] == (None, Charge.NONE)
-        assert told[PROMPTS[3]] == (Money(amount=YUAN, currency="CNY"), Charge.CHARGED)
+        assert told["pan left"] == (Money(amount=YUAN, currency="CNY"), ChargeStatus.CHARGED)
+        assert told[PROMPTS[2]] == (None, ChargeStatus.NONE)
+        assert told[PROMPTS[3]] == (Money(amount=YUAN, currency="CNY"), ChargeStatus.CHARGED)
 
 
 def test_what_ended_days_ago_is_settled_while_the_log_still_names_it(
@@ -71,23 +72,23 @@ def test_what_ended_days_ago_is_settled_while_the_log_still_names_it(
 ) -> None:
     with rehearsed_home(locations, monkeypatch, {"keys": [KEY]}) as (home, server):
         server.set_faults({"log-unknown": 1})
-        [task] = home.queue(Mode.YUNWU, ["pan left"])
+        [task] = home.queue(ProviderId.YUNWU, ["pan left"])
         with home.running():
             home.finish([task])
-        assert sums(home) == {Charge.ESTIMATED: YUAN}
+        assert sums(home) == {ChargeStatus.ESTIMATED: YUAN}
         with home.store.write() as tx:
             [attempt] = tx.attempts.of_task(task.id)
             tx.attempts.update(attempt.id, intent_at=datetime.now(UTC) - timedelta(days=5))
 
         server.set_faults({"log-unknown": 0})
         with home.running():
-            wait_until(lambda: sums(home) == {Charge.CHARGED: YUAN})
+            wait_until(lambda: sums(home) == {ChargeStatus.CHARGED: YUAN})
 
 
 def test_kies_own_figures_settle_the_ledger(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDGEN_RUNNER__RETRY_ON_FAIL", "false")
     with rehearsed_home(locations, monkeypatch, {"keys": [KEY]}) as (home, _server):
-        tasks = home.queue(Mode.KIE, PROMPTS)
+        tasks = home.queue(ProviderId.KIE, PROMPTS)
         with home.store.write() as tx:
             for task in tasks:
                 price = Money(amount=Decimal(50), currency="credits")
@@ -95,10 +96,10 @@ def test_kies_own_figures_settle_the_ledger(locations: Locations, monkeypatch: p
         with home.running():
             home.finish(tasks)
 
-        assert sums(home)[Charge.CHARGED] == 3 * CREDITS
-        assert sums(home)[Charge.REFUNDED] == Decimal(50)
+        assert sums(home)[ChargeStatus.CHARGED] == 3 * CREDITS
+        assert sums(home)[ChargeStatus.REFUNDED] == Decimal(50)
         told = {task.params.prompt: (task.cost, task.charge) for task in home.tasks(tasks)}
-        assert told[PROMPTS[3]] == (Money(amount=CREDITS, currency="credits"), Charge.CHARGED)
+        assert told[PROMPTS[3]] == (Money(amount=CREDITS, currency="credits"), ChargeStatus.CHARGED)
 
 
 def test_a_log_that_cannot_be_read_leaves_estimates_as_estimates(
@@ -106,11 +107,11 @@ def test_a_log_that_cannot_be_read_leaves_estimates_as_estimates(
 ) -> None:
     with rehearsed_home(locations, monkeypatch, {"keys": [KEY]}) as (home, server):
         server.set_faults({"log-unknown": 1, "balance-unknown": 1})
-        tasks = home.queue(Mode.YUNWU, ["pan left"])
+        tasks = home.queue(ProviderId.YUNWU, ["pan left"])
         with home.running():
             home.finish(tasks)
 
-        assert sums(home) == {Charge.ESTIMATED: Decimal("0.4")}
+        assert sums(home) == {ChargeStatus.ESTIMATED: Decimal("0.4")}
         with home.store.read() as tx:
             assert tx.ledger.balances() == []
 
@@ -122,7 +123,7 @@ def test_a_log_that_cannot_be_read_leaves_estimates_as_estimates(
 def test_the_public_price_list_is_read_or_refused_whole(
     locations: Locations, monkeypatch: pytest.MonkeyPatch, fault: str | None, known: list[str] | None
 ) -> None:
-    from vidgen_core.errors import RemoteError
+    from vidgen_core.domain.errors import RemoteError
 
     with rehearsed_home(locations, monkeypatch) as (home, server):
         server.set_faults({fault: 1} if fault else {})
@@ -130,7 +131,7 @@ def test_the_public_price_list_is_read_or_refused_whole(
         async def ask() -> dict[str, Money] | None:
             providers = open_providers(home.settings_file.current, locations)
             try:
-                return await providers[Mode.YUNWU].price_list()
+                return await providers[ProviderId.YUNWU].price_list()
             finally:
                 for provider in providers.values():
                     await provider.close()

@@ -15,9 +15,11 @@ import pytest
 from doubles import wait_until
 from rehearsed import Home, environment, rehearsed_home
 
-from vidgen_core.locations import Locations
-from vidgen_core.models import OWED, Mode, Money, Task, TaskStatus
-from vidgen_core.rehearsal.server import RehearsalServer
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.money import OWED, Money
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import Task, TaskStatus
+from vidgen_core.fake_provider.server import RehearsalServer
 
 #: What the rehearsal takes for one job, in yuan; so the provider's own log says the same as our estimate.
 PRICE = Decimal("0.4")
@@ -32,7 +34,7 @@ def wanted(home: Home, monkeypatch: pytest.MonkeyPatch) -> list[Task]:
     monkeypatch.setenv(
         "VIDGEN_PRICES", json.dumps([{"provider": "yunwu", "model": "grok-video-3", "amount": str(PRICE)}])
     )
-    return home.queue(Mode.YUNWU, [f"pan left {number}" for number in range(WANTED)])
+    return home.queue(ProviderId.YUNWU, [f"pan left {number}" for number in range(WANTED)])
 
 
 def bought(server: RehearsalServer) -> int:
@@ -49,7 +51,7 @@ def held(home: Home) -> bool:
 
 def committed(home: Home) -> Decimal:
     with home.store.read() as tx:
-        [money] = tx.ledger.committed()[Mode.YUNWU]
+        [money] = tx.ledger.committed()[ProviderId.YUNWU]
         lines = [line.money for line in tx.ledger.sums() if line.charge in OWED and line.money]
     assert money == Money(amount=sum((line.amount for line in lines), Decimal(0)), currency="CNY")
     return money.amount

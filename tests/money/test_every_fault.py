@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 from rehearsed import KEYS, rehearsed_home
 
-from vidgen_core.locations import Locations
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.attempts import Attempt
+from vidgen_core.domain.money import ChargeStatus
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.fake_provider.faults import CATALOGUE, Verb
 from vidgen_core.media.video import probe
-from vidgen_core.models import Attempt, Charge, Mode, TaskStatus
-from vidgen_core.rehearsal.faults import CATALOGUE, Verb
 
 DONE = "completed"
 #: A job that fails for these may be ordered again by itself.
 PASSING = {"failed-overloaded": "overloaded", "failed-timeout": "timeout"}
 #: What Yunwu says without a reason is an error of its upstream; KIE's *generation failed* may mean anything.
-ORDERED_AGAIN = {Mode.YUNWU: {*PASSING, "failed"}, Mode.KIE: {*PASSING}}
+ORDERED_AGAIN = {ProviderId.YUNWU: {*PASSING, "failed"}, ProviderId.KIE: {*PASSING}}
 #: Fault → how the take ends: ``completed`` or the kind of its failure.
 BOTH = {
     "": DONE,
@@ -98,23 +101,23 @@ REFUSALS = [name for name in FIELD if CATALOGUE[name.partition(":")[0]].verb is 
 #: After acceptance Yunwu's log names jobs without their prompts; KIE has no log.
 LOST = ["reset-after-accept", "close-after-accept", "gateway-after-accept", "html-after-accept", "empty-after-accept"]
 EXPECTED = {
-    Mode.YUNWU: {
+    ProviderId.YUNWU: {
         **BOTH,
         "saturated-500:1": DONE,
         "no-channel:1": DONE,
         "id-without-prefix": DONE,
         "poll-not-found:2": DONE,
     },
-    Mode.KIE: {**BOTH, "maintenance:1": DONE, "poll-not-found:2": DONE, **dict.fromkeys(LOST, "submit_unknown")},
+    ProviderId.KIE: {**BOTH, "maintenance:1": DONE, "poll-not-found:2": DONE, **dict.fromkeys(LOST, "submit_unknown")},
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", [Mode.YUNWU, Mode.KIE])
-def test_each_fault_ends_in_its_class(mode: Mode, locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vidgen_core.runner.following.RECONCILE_FOR", 1.0)
-    monkeypatch.setattr("vidgen_core.keys.FIRST_REST", {"rate_limited": 0.2, "overloaded": 0.2})
-    monkeypatch.setattr("vidgen_core.runner.lanes.SAME_FAILURES", 99)
+@pytest.mark.parametrize("mode", [ProviderId.YUNWU, ProviderId.KIE])
+def test_each_fault_ends_in_its_class(mode: ProviderId, locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 1.0)
+    monkeypatch.setattr("vidgen_core.worker.limits.key_pool.FIRST_REST", {"rate_limited": 0.2, "overloaded": 0.2})
+    monkeypatch.setattr("vidgen_core.worker.limits.provider_pause.SAME_FAILURES", 99)
     expected = EXPECTED[mode]
     with rehearsed_home(locations, monkeypatch, {"concurrent": 20}) as (home, server):
         prompts = [f"pan left, {number} [[{fault}]]" if fault else "pan left" for number, fault in enumerate(expected)]
@@ -145,14 +148,14 @@ def test_each_fault_ends_in_its_class(mode: Mode, locations: Locations, monkeypa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", [Mode.YUNWU, pytest.param(Mode.KIE, marks=pytest.mark.extended)])
+@pytest.mark.parametrize("mode", [ProviderId.YUNWU, pytest.param(ProviderId.KIE, marks=pytest.mark.extended)])
 def test_what_services_do_in_the_field_is_bought_once_and_counted_right(
-    mode: Mode, locations: Locations, monkeypatch: pytest.MonkeyPatch
+    mode: ProviderId, locations: Locations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidgen_core.runner.following.RECONCILE_FOR", 1.0)
-    monkeypatch.setattr("vidgen_core.keys.FIRST_REST", {"rate_limited": 0.2, "overloaded": 0.2})
-    monkeypatch.setattr("vidgen_core.runner.lanes.SAME_FAILURES", 99)
-    monkeypatch.setattr("vidgen_core.runner.lanes.SAME_WORDS", 99)
+    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 1.0)
+    monkeypatch.setattr("vidgen_core.worker.limits.key_pool.FIRST_REST", {"rate_limited": 0.2, "overloaded": 0.2})
+    monkeypatch.setattr("vidgen_core.worker.limits.provider_pause.SAME_FAILURES", 99)
+    monkeypatch.setattr("vidgen_core.worker.limits.provider_pause.SAME_WORDS", 99)
     faults = [*FIELD, *WITHOUT_ID]
     with rehearsed_home(locations, monkeypatch, {"concurrent": 20}) as (home, server):
         monkeypatch.setenv("VIDGEN_DOWNLOAD__MAX_BYTES", "4000000")
@@ -175,14 +178,16 @@ def test_what_services_do_in_the_field_is_bought_once_and_counted_right(
     bought = {fault: accepted.get(prompt, 0) for fault, prompt in zip(faults, prompts, strict=True)}
     assert bought == {fault: 0 if fault in REFUSALS else 1 for fault in faults}
     # A refusal in clear owes nothing, whatever it is wrapped in; an acceptance without an id is never one.
-    assert {charge for fault in REFUSALS for charge in charges(attempts[fault])} == {Charge.NONE}
+    assert {charge for fault in REFUSALS for charge in charges(attempts[fault])} == {ChargeStatus.NONE}
     assert not [fault for fault in WITHOUT_ID if got[fault] not in (DONE, "submit_unknown")]
-    assert not [fault for fault in faults if fault not in REFUSALS and charges(attempts[fault])[-1] is Charge.NONE]
+    assert not [
+        fault for fault in faults if fault not in REFUSALS and charges(attempts[fault])[-1] is ChargeStatus.NONE
+    ]
     stored = b"".join(path.read_bytes() for path in locations.home.glob("vidgen.*") if path.is_file())
     assert not [key for key in KEYS if key.encode() in stored]
 
 
-def charges(attempts: list[Attempt]) -> list[Charge]:
+def charges(attempts: list[Attempt]) -> list[ChargeStatus]:
     return [attempt.charge for attempt in attempts]
 
 
@@ -191,9 +196,9 @@ def charges(attempts: list[Attempt]) -> list[Charge]:
 def test_a_job_whose_answer_was_lost_is_named_from_yunwus_log(
     fault: str, locations: Locations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidgen_core.runner.following.RECONCILE_FOR", 1.0)
+    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 1.0)
     with rehearsed_home(locations, monkeypatch) as (home, server):
-        [task] = home.queue(Mode.YUNWU, [f"zoom in [[{fault}]]"])
+        [task] = home.queue(ProviderId.YUNWU, [f"zoom in [[{fault}]]"])
         with home.running():
             [ended] = home.finish([task])
         jobs, stats = [job["id"] for job in server.jobs()], server.stats()

@@ -16,17 +16,19 @@ from rehearsed import Home, rehearsed_home
 from shown_figures import compare
 from starlette.applications import Starlette
 
-from tests.server.server_client import HERE, TestClient
-from tests.ui.screens import Screen
-from vidgen_core.app import Vidgen
-from vidgen_core.cli import words
+from tests.dashboard.screens import Screen
+from tests.web.server_client import HERE, TestClient
+from vidgen_core.cli import language
 from vidgen_core.cli.program import run
-from vidgen_core.locations import Locations
-from vidgen_core.models import Charge, Mode, Money, Task
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import TaskFilter
+from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import Task
 from vidgen_core.money import KIE_CREDIT_USD, USD_CNY
-from vidgen_core.server import get_vidgen, serve
-from vidgen_core.server.house import close_vidgen
-from vidgen_core.store import TaskFilter
+from vidgen_core.services.facade import Vidgen
+from vidgen_core.web import get_vidgen, serve
+from vidgen_core.web.app_instance import close_vidgen
 
 #: Prompt → how often it is sent.
 BATCH = {
@@ -51,24 +53,24 @@ CREDIT = KIE_CREDIT_USD * USD_CNY
 @pytest.fixture
 def batch(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Vidgen, dict[str, Any]]]:
     """The façade over a home in which the batch has run, and what the provider says it took."""
-    monkeypatch.setattr("vidgen_core.runner.following.RECONCILE_FOR", 0.5)
+    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 0.5)
     monkeypatch.setenv("VIDGEN_HOME", str(locations.home))
     monkeypatch.setenv("VIDGEN_NO_RUNNER", "1")
     with rehearsed_home(locations, monkeypatch, {"keys": ["sk-good-aaaa1111"]}) as (home, server):
-        tasks = home.queue(Mode.YUNWU, list(BATCH)) + in_credits(home)
+        tasks = home.queue(ProviderId.YUNWU, list(BATCH)) + in_credits(home)
         with home.running():
             ended = home.finish(tasks)
         stats = server.stats()
     app = get_vidgen()
     for task in (ended[0], ended[1], ended[len(BATCH)]):
-        app.results.choose_number(task.shot_id, 1)
+        app.takes.choose_number(task.shot_id, 1)
     yield app, stats
     close_vidgen()
 
 
 def in_credits(home: Home) -> list[Task]:
     """Tasks of a model of KIE whose answers name the price."""
-    tasks = home.queue(Mode.KIE, list(BATCH_IN_CREDITS))
+    tasks = home.queue(ProviderId.KIE, list(BATCH_IN_CREDITS))
     with home.store.write() as tx:
         for task in tasks:
             tx.tasks.note(
@@ -82,7 +84,7 @@ def by_charge(app: Vidgen) -> Counter[tuple[str, str]]:
     sums: Counter[tuple[str, str]] = Counter()
     for task_id in app.tasks.ids(app.projects.all()[0].id, TaskFilter()):
         for line in app.tasks.attempts(task_id):
-            if line.cost is not None and line.charge is not Charge.NONE:
+            if line.cost is not None and line.charge is not ChargeStatus.NONE:
                 sums[line.cost.currency, line.charge.value] += int(line.cost.amount * 1_000_000)
     return sums
 
@@ -97,7 +99,7 @@ def by_api() -> tuple[Any, str]:
 
 
 def by_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> tuple[Any, str]:
-    words.text.cache_clear()
+    language.text.cache_clear()
     target = tmp_path / "figures.csv"
     assert run(["figures", "--json", "--csv", str(target)]) == 0
     return json.loads(capfd.readouterr().out), target.read_bytes().decode("utf-8-sig")
@@ -112,7 +114,7 @@ def test_every_door_tells_the_same_numbers_to_the_cent(
 ) -> None:
     app, stats = batch
     monkeypatch.setenv("VIDGEN_LANGUAGE", "en")
-    figures = app.figures.of(None)
+    figures = app.reports.of(None)
 
     assert (figures.completed, figures.failed, figures.chosen) == (5, 5, 3)
     assert figures.attempts == sum(BATCH.values()) + sum(BATCH_IN_CREDITS.values())
@@ -132,14 +134,14 @@ def test_every_door_tells_the_same_numbers_to_the_cent(
     assert yuan.owed + yuan.refunded == Decimal("4.00")
     assert yuan.owed >= Decimal(str(round(stats["charged"]["yunwu"] - stats["refunded"]["yunwu"], 2)))
     # Two at 60 credits, as KIE itself names them, and one given back.
-    assert (credit.provider, credit.owed, credit.charged) == (Mode.KIE, Decimal(120), Decimal(120))
+    assert (credit.provider, credit.owed, credit.charged) == (ProviderId.KIE, Decimal(120), Decimal(120))
     total = yuan.owed + credit.owed * CREDIT
     assert figures.spend.total == total
     assert figures.cost_per_chosen == (total / 3).quantize(Decimal("0.000001"))
     assert sum(day.spend.total or 0 for day in figures.days) == total
     assert [(key.provider, key.key, key.attempts, key.spend.total) for key in figures.keys] == [
-        (Mode.YUNWU, "k0 ••1111", 11, yuan.owed),
-        (Mode.KIE, "k0 ••1111", 3, credit.owed * CREDIT),
+        (ProviderId.YUNWU, "k0 ••1111", 11, yuan.owed),
+        (ProviderId.KIE, "k0 ••1111", 3, credit.owed * CREDIT),
     ]
 
     api, api_list = by_api()

@@ -6,14 +6,15 @@ import pytest
 from doubles import wait_until
 from rehearsed import rehearsed_home
 
-from vidgen_core.locations import Locations
-from vidgen_core.models import Mode, TaskStatus
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import TaskStatus
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", [Mode.YUNWU, Mode.KIE])
+@pytest.mark.parametrize("mode", [ProviderId.YUNWU, ProviderId.KIE])
 def test_a_batch_passes_over_bad_keys_and_stays_under_the_cap(
-    mode: Mode, locations: Locations, monkeypatch: pytest.MonkeyPatch
+    mode: ProviderId, locations: Locations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with rehearsed_home(locations, monkeypatch, {"concurrent": 5}) as (home, server):
         tasks = home.queue(mode, [f"pan left {number}" for number in range(10)], takes=2)
@@ -37,7 +38,7 @@ def test_without_a_good_key_the_lane_waits_and_no_task_fails(
     key: str, locations: Locations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with rehearsed_home(locations, monkeypatch, {"keys": [key]}) as (home, server):
-        tasks = home.queue(Mode.YUNWU, [f"pan left {number}" for number in range(60)], takes=3)
+        tasks = home.queue(ProviderId.YUNWU, [f"pan left {number}" for number in range(60)], takes=3)
 
         def hold() -> object:
             with home.store.read() as tx:
@@ -53,7 +54,7 @@ def test_without_a_good_key_the_lane_waits_and_no_task_fails(
 def test_no_key_submits_faster_than_kie_allows(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"concurrent": 60, "keys": ["sk-good-1"], "max_wait": 30.0}
     with rehearsed_home(locations, monkeypatch, settings, kie_submits_per_10s=20) as (home, server):
-        tasks = home.queue(Mode.KIE, [f"pan left {number}" for number in range(26)])
+        tasks = home.queue(ProviderId.KIE, [f"pan left {number}" for number in range(26)])
         with home.running():
             ended = home.finish(tasks)
         stats = server.stats()

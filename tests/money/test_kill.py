@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from vidgen_core.models import Mode
+from vidgen_core.domain.providers import ProviderId
 
 
 @functools.cache
@@ -41,9 +41,12 @@ def kept(figures: dict[str, object]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "rounds"),
-    [(Mode.YUNWU, 2), *(pytest.param(mode, 4, marks=pytest.mark.extended) for mode in (Mode.YUNWU, Mode.KIE))],
+    [
+        (ProviderId.YUNWU, 2),
+        *(pytest.param(mode, 4, marks=pytest.mark.extended) for mode in (ProviderId.YUNWU, ProviderId.KIE)),
+    ],
 )
-def test_nothing_is_bought_twice_lost_or_shown_half(mode: Mode, rounds: int) -> None:
+def test_nothing_is_bought_twice_lost_or_shown_half(mode: ProviderId, rounds: int) -> None:
     figures = benchmark().kill_rounds(mode, rounds=rounds, seed=7, max_wait=6.0)
 
     assert figures["killed while running"] >= rounds // 2
@@ -54,7 +57,7 @@ def test_nothing_is_bought_twice_lost_or_shown_half(mode: Mode, rounds: int) -> 
 def moments() -> list[object]:
     """Every moment at each provider; a quick one in each run of the tests, the others in the whole suite."""
     kills = benchmark()
-    often = {("commit-after", Mode.KIE)}
+    often = {("commit-after", ProviderId.KIE)}
     return [
         pytest.param(moment, mode, marks=() if (moment, mode) in often else pytest.mark.extended)
         for moment in kills.MOMENTS
@@ -65,7 +68,7 @@ def moments() -> list[object]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("moment", "mode"), moments())
-def test_a_kill_or_a_failing_store_in_that_moment_buys_nothing_twice(moment: str, mode: Mode) -> None:
+def test_a_kill_or_a_failing_store_in_that_moment_buys_nothing_twice(moment: str, mode: ProviderId) -> None:
     figures = benchmark().kill_rounds(mode, rounds=1, max_wait=5.0, moment=moment, shots=3)
 
     assert figures["killed while running"] == 1

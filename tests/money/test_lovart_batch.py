@@ -11,12 +11,13 @@ from doubles import wait_until
 from PIL import Image
 from rehearsed import Home, rehearsed_home
 
-from vidgen_core.locations import Locations
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import NewShot, NewTask
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import GenerationParams, Task, TaskStatus
 from vidgen_core.media.images import keep_image
 from vidgen_core.media.video import probe
-from vidgen_core.models import GenerationParams, Mode, Task, TaskStatus
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
-from vidgen_core.store import NewShot, NewTask
 
 DONE = "completed"
 PAIRS = ["ak-good-aaaa1111:sk-good-aaaa1111", "ak-bad-bbbb2222:sk-bad-bbbb2222", "ak-poor-cccc3333:sk-poor-cccc3333"]
@@ -65,9 +66,9 @@ EXPECTED = {
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDGEN_PROVIDERS__LOVART__SETTLE", "0")
-    monkeypatch.setattr("vidgen_core.runner.following.RECONCILE_FOR", 1.0)
-    monkeypatch.setattr("vidgen_core.keys.FIRST_REST", {"rate_limited": 0.2, "overloaded": 0.2})
-    monkeypatch.setattr("vidgen_core.runner.lanes.SAME_FAILURES", 99)
+    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 1.0)
+    monkeypatch.setattr("vidgen_core.worker.limits.key_pool.FIRST_REST", {"rate_limited": 0.2, "overloaded": 0.2})
+    monkeypatch.setattr("vidgen_core.worker.limits.provider_pause.SAME_FAILURES", 99)
 
 
 def point_lovart(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
@@ -86,7 +87,7 @@ def queue(home: Home, prompts: list[str], duration: float | None = None) -> list
             NewTask(
                 project_id=home.project.id,
                 shot_id=shot.id,
-                provider=Mode.LOVART,
+                provider=ProviderId.LOVART,
                 model="seedance_v2_0",
                 params=GenerationParams(prompt=shot.prompt, **params),
             )

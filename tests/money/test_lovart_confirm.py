@@ -11,15 +11,16 @@ from doubles import wait_until
 from rehearsed import Home, rehearsed_home
 from test_lovart_batch import point_lovart, queue
 
-from vidgen_core.app import Vidgen
 from vidgen_core.cli.program import run
-from vidgen_core.errors import Delivery, Refused, RemoteError
-from vidgen_core.locations import Locations
-from vidgen_core.models import Money, Task, TaskStatus
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import LogFilter
+from vidgen_core.domain.errors import Delivery, Refused, RemoteError
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.tasks import Task, TaskStatus
+from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
-from vidgen_core.providers.lovart import Lovart
-from vidgen_core.rehearsal.server import RehearsalServer
-from vidgen_core.store import LogFilter
+from vidgen_core.providers.lovart.adapter import Lovart
+from vidgen_core.services.facade import Vidgen
 
 FORTY = Money(amount=Decimal("40.0"), currency="credits")
 

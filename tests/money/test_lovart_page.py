@@ -14,13 +14,14 @@ from doubles import wait_until
 from rehearsed import Home, rehearsed_home
 from test_lovart_batch import ending, queue
 
-from vidgen_core.locations import Locations
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.tasks import Task, TaskStatus
+from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.media.video import probe
-from vidgen_core.models import AttemptState, Task, TaskStatus
-from vidgen_core.providers import lovart_browser
 from vidgen_core.providers.base import WAITING_FOR_PERSON
-from vidgen_core.providers.lovart_canvas import Canvas
-from vidgen_core.rehearsal.server import RehearsalServer
+from vidgen_core.providers.lovart.browser import adapter
+from vidgen_core.providers.lovart.browser.canvas import Canvas
 
 #: Read here, because no test sees the environment of the machine.
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -30,9 +31,9 @@ DONE = "completed"
 
 @pytest.fixture
 def at_the_page(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Home, RehearsalServer]]:
-    monkeypatch.setattr("vidgen_core.runner.following.RECONCILE_FOR", 2.0)
-    monkeypatch.setattr("vidgen_core.runner.submitting.SETTLE", 0.2)
-    monkeypatch.setattr(lovart_browser, "WATCH", 0.1)
+    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 2.0)
+    monkeypatch.setattr("vidgen_core.worker.steps.submit.SETTLE", 0.2)
+    monkeypatch.setattr(adapter, "WATCH", 0.1)
     with rehearsed_home(locations, monkeypatch, {"max_wait": 30.0}) as (home, server):
         for name, value in {
             "WAY": "browser",
@@ -114,7 +115,7 @@ def test_a_click_without_an_answer_is_looked_for_on_its_canvas_and_never_repeate
     at_the_page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home, server = at_the_page
-    monkeypatch.setattr(lovart_browser, "NOTICED", 1.0)
+    monkeypatch.setattr(adapter, "NOTICED", 1.0)
     monkeypatch.setattr(Canvas.until, "__defaults__", (4.0,))
     late, lost = queue(home, ["zoom in [[slow-accept:2]]", "pan left [[reset-before-accept]]"])
     with home.running():

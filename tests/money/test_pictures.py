@@ -16,12 +16,15 @@ import pytest
 from doubles import wait_until
 from rehearsed import KEYS, Home, options
 
-from vidgen_core.errors import ErrorKind
-from vidgen_core.locations import Locations
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import NewShot, NewTask
+from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.errors import ErrorKind
+from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import GenerationParams, Task, TaskKind, TaskStatus
+from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.media.images import inspect_image
-from vidgen_core.models import AttemptState, Charge, GenerationParams, Mode, Money, Output, Task, TaskStatus
-from vidgen_core.rehearsal.server import RehearsalServer
-from vidgen_core.store import NewShot, NewTask
 
 PRICE = Money(amount="0.3", currency="CNY")
 
@@ -37,11 +40,11 @@ class PictureHome(Home):
                 NewTask(
                     project_id=self.project.id,
                     shot_id=shot.id,
-                    provider=Mode.IMAGES,
+                    provider=ProviderId.IMAGES,
                     model="gpt-image-1",
                     params=GenerationParams(prompt=shot.picture_prompt, **params),
                     cost=PRICE,
-                    output=Output.IMAGE,
+                    output=TaskKind.IMAGE,
                 )
                 for shot in shots
                 for _ in range(count)
@@ -121,7 +124,7 @@ def test_a_lost_answer_is_unknown_and_never_sent_again(
         [task] = home.finish(tasks)
 
     assert (task.status, task.failure and task.failure.kind) == (TaskStatus.FAILED, ErrorKind.SUBMIT_UNKNOWN)
-    assert task.charge is Charge.UNKNOWN
+    assert task.charge is ChargeStatus.UNKNOWN
     assert server.stats()["submits_total"] == 1
 
 
@@ -146,7 +149,7 @@ def test_what_was_declined_is_not_asked_again(
     assert (task.status, task.failure and task.failure.kind) == (TaskStatus.FAILED, kind)
     assert server.stats()["submits_total"] == 1
     refused = home.attempt(task).state is AttemptState.REFUSED
-    assert home.attempt(task).charge is (Charge.NONE if refused else Charge.UNKNOWN)
+    assert home.attempt(task).charge is (ChargeStatus.NONE if refused else ChargeStatus.UNKNOWN)
 
 
 def test_too_many_requests_are_waited_out(world: tuple[PictureHome, RehearsalServer]) -> None:

@@ -8,9 +8,11 @@ from decimal import Decimal
 import pytest
 
 from vidgen_core import money
-from vidgen_core.locations import Locations
-from vidgen_core.models import GenerationParams, Mode, Money
-from vidgen_core.settings import PriceSettings, RateSettings, Settings, SettingsFile
+from vidgen_core.config import PriceSettings, RateSettings, Settings, SettingsFile
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import GenerationParams
 
 
 def params(size: str = "720P", duration: float | None = None) -> GenerationParams:
@@ -31,7 +33,7 @@ def credits_of(amount: str) -> Money:
 
 
 def test_credits_of_kie_become_yuan_by_the_dated_table() -> None:
-    rates = money.rates_of(settings(), Mode.KIE)
+    rates = money.rates_of(settings(), ProviderId.KIE)
 
     assert money.convert(credits_of("60"), "CNY", rates) == cny("2.16")
 
@@ -39,9 +41,9 @@ def test_credits_of_kie_become_yuan_by_the_dated_table() -> None:
 def test_credits_are_worth_what_their_own_provider_takes_for_them() -> None:
     mine = settings(kie="0.04", lovart="0.1")
 
-    assert money.convert(credits_of("10"), "CNY", money.rates_of(mine, Mode.KIE)) == cny("0.4")
-    assert money.convert(credits_of("10"), "CNY", money.rates_of(mine, Mode.LOVART)) == cny("1")
-    assert money.convert(credits_of("10"), "CNY", money.rates_of(settings(), Mode.LOVART)) is None
+    assert money.convert(credits_of("10"), "CNY", money.rates_of(mine, ProviderId.KIE)) == cny("0.4")
+    assert money.convert(credits_of("10"), "CNY", money.rates_of(mine, ProviderId.LOVART)) == cny("1")
+    assert money.convert(credits_of("10"), "CNY", money.rates_of(settings(), ProviderId.LOVART)) is None
 
 
 def test_credits_of_nobody_have_no_worth() -> None:
@@ -49,25 +51,25 @@ def test_credits_of_nobody_have_no_worth() -> None:
 
 
 def test_the_users_own_rate_to_the_dollar_carries_all_others() -> None:
-    rates = money.rates_of(settings("EUR", USD="0.9"), Mode.KIE)
+    rates = money.rates_of(settings("EUR", USD="0.9"), ProviderId.KIE)
 
     assert money.convert(cny("7.2"), "EUR", rates) == Money(amount=Decimal("0.9"), currency="EUR")
     assert money.convert(credits_of("200"), "EUR", rates) == Money(amount=Decimal("0.9"), currency="EUR")
 
 
 def test_without_a_rate_nothing_is_made_up() -> None:
-    rates = money.rates_of(settings("EUR"), Mode.YUNWU)
+    rates = money.rates_of(settings("EUR"), ProviderId.YUNWU)
 
     assert money.convert(cny("1"), "EUR", rates) is None
     assert money.convert(cny("0"), "EUR", rates) == Money(amount=Decimal(0), currency="EUR")
 
 
 def test_the_users_price_goes_before_every_other() -> None:
-    own = money.own_prices([PriceSettings(provider=Mode.YUNWU, model="grok-video-3", amount=Decimal("0.55"))])
+    own = money.own_prices([PriceSettings(provider=ProviderId.YUNWU, model="grok-video-3", amount=Decimal("0.55"))])
 
-    assert money.estimate(Mode.YUNWU, "grok-video-3", params(), 3) == cny("1.2")
-    assert money.estimate(Mode.YUNWU, "grok-video-3", params(), 3, own) == cny("1.65")
-    assert not money.price_of(Mode.YUNWU, "grok-video-3", own).assumed
+    assert money.estimate(ProviderId.YUNWU, "grok-video-3", params(), 3) == cny("1.2")
+    assert money.estimate(ProviderId.YUNWU, "grok-video-3", params(), 3, own) == cny("1.65")
+    assert not money.price_of(ProviderId.YUNWU, "grok-video-3", own).assumed
 
 
 def test_a_price_for_a_size_or_a_length_goes_before_one_for_all() -> None:
@@ -80,15 +82,20 @@ def test_a_price_for_a_size_or_a_length_goes_before_one_for_all() -> None:
     own = money.own_prices([PriceSettings.model_validate(row) for row in rows])
 
     asked = [params(), params("1080P"), params("1080P", 10.0), params("720P", 10.0)]
-    assert [money.estimate(Mode.YUNWU, "m", one, own=own) for one in asked] == [cny("1"), cny("2"), cny("3"), cny("1")]
-    assert money.estimate(Mode.YUNWU, "other", params(), own=own) == cny("9")
+    assert [money.estimate(ProviderId.YUNWU, "m", one, own=own) for one in asked] == [
+        cny("1"),
+        cny("2"),
+        cny("3"),
+        cny("1"),
+    ]
+    assert money.estimate(ProviderId.YUNWU, "other", params(), own=own) == cny("9")
 
 
 def test_a_price_by_the_second_needs_the_seconds() -> None:
-    own = money.own_prices([PriceSettings(provider=Mode.KIE, model="m", amount=Decimal("1.5"), unit="second")])
+    own = money.own_prices([PriceSettings(provider=ProviderId.KIE, model="m", amount=Decimal("1.5"), unit="second")])
 
-    assert money.estimate(Mode.KIE, "m", params(duration=4.0), 2, own) == cny("12.0")
-    assert money.estimate(Mode.KIE, "m", params(), 2, own) is None
+    assert money.estimate(ProviderId.KIE, "m", params(duration=4.0), 2, own) == cny("12.0")
+    assert money.estimate(ProviderId.KIE, "m", params(), 2, own) is None
 
 
 def test_prices_are_written_into_the_settings_and_its_comments_stay(locations: Locations) -> None:
@@ -113,7 +120,7 @@ def test_prices_written_by_hand_as_tables_stay_tables(locations: Locations) -> N
     file.path.write_text('[[prices]]\n# asked the reseller\nprovider = "yunwu"\nmodel = "a"\namount = 1.5\n')
     kept = file.current().prices
 
-    second = PriceSettings(provider=Mode.YUNWU, model="b", amount=Decimal(2))
+    second = PriceSettings(provider=ProviderId.YUNWU, model="b", amount=Decimal(2))
     read = file.change({"prices": [*kept, second]})
 
     assert [price.model for price in read.prices] == ["a", "b"]
@@ -131,8 +138,8 @@ def test_prices_written_by_hand_as_tables_stay_tables(locations: Locations) -> N
     ],
 )
 def test_a_wrong_price_is_named(locations: Locations, text: str, field: str) -> None:
-    from vidgen_core.errors import SettingsError
-    from vidgen_core.settings import load_settings
+    from vidgen_core.config import load_settings
+    from vidgen_core.domain.errors import SettingsError
 
     locations.settings_file.write_text(text)
     with pytest.raises(SettingsError) as caught:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from provider_world import DAY, Clock, World
 
-from vidgen_core.locations import Locations
+from vidgen_core.config.paths import Locations
+from vidgen_core.fake_provider.options import RehearsalOptions
+from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.media.images import draw_sample
-from vidgen_core.rehearsal.options import RehearsalOptions
-from vidgen_core.rehearsal.server import RehearsalServer
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from provider_world import GOOD, World, finish, job_of, make_key, make_settings, send
 
-from vidgen_core.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.media.video import probe
 from vidgen_core.providers.base import Key, Provider, RemoteStatus
 

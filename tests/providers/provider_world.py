@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from vidgen_core.locations import Locations
+from vidgen_core.config import Settings
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.tasks import GenerationParams
+from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.media.files import PartFile
-from vidgen_core.models import GenerationParams
 from vidgen_core.providers.base import Key, Order, Provider, RemoteJob, RemoteState, Submission
-from vidgen_core.rehearsal.server import RehearsalServer
-from vidgen_core.settings import Settings
 
 DAY = 1_800_000_000.0
 GOOD = "sk-good-7f3a9c52e1d84b60"

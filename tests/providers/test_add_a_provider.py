@@ -14,7 +14,7 @@ from contract import ProviderContract
 from plain_server import Request, Server, plain_server, reply
 from provider_world import GOOD, World, make_key, make_settings, send
 
-from vidgen_core.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.media.kenburns import RenderSpec, render
 from vidgen_core.providers.base import Key, Provider, RemoteJob, RemoteStatus
 

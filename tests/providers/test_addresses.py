@@ -12,12 +12,12 @@ import pytest
 from plain_server import Request, plain_server
 from provider_world import make_key
 
-from vidgen_core.errors import RemoteError
+from vidgen_core.domain.errors import RemoteError
 from vidgen_core.media.files import PartFile
-from vidgen_core.providers import addresses
-from vidgen_core.providers.addresses import AddressRefused, AsyncClient, Client, Rules, is_private, kind_of
-from vidgen_core.providers.download import download, is_video
-from vidgen_core.providers.http import Http
+from vidgen_core.providers.http import addresses
+from vidgen_core.providers.http.addresses import AddressRefused, AsyncClient, Client, Rules, is_private, kind_of
+from vidgen_core.providers.http.client import Http
+from vidgen_core.providers.http.download import download, is_video
 
 HOME = "https://api.example.com"
 KEY = make_key()

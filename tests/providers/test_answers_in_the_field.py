@@ -14,16 +14,18 @@ import respx
 from provider_world import World, make_key, make_params
 from pydantic import SecretStr
 
-from vidgen_core.errors import Delivery, ErrorKind, RemoteError
-from vidgen_core.providers import kie_answers, lovart_answers, yunwu_answers
-from vidgen_core.providers.answers import failure_of, said_in
+from vidgen_core.config import Settings
+from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.llm.client import Chat
 from vidgen_core.providers.base import Key, Provider, RemoteJob, RemoteStatus
-from vidgen_core.providers.chat import Chat
-from vidgen_core.providers.images import Images
-from vidgen_core.providers.kie import Kie
-from vidgen_core.providers.lovart import Lovart
-from vidgen_core.providers.yunwu import Yunwu
-from vidgen_core.settings import Settings
+from vidgen_core.providers.http.error_mapping import error_body_in, failure_of
+from vidgen_core.providers.images.adapter import Images
+from vidgen_core.providers.kie import responses
+from vidgen_core.providers.kie.adapter import Kie
+from vidgen_core.providers.lovart import responses as lovart_answers
+from vidgen_core.providers.lovart.adapter import Lovart
+from vidgen_core.providers.yunwu import responses as yunwu_answers
+from vidgen_core.providers.yunwu.adapter import Yunwu
 
 K, D = ErrorKind, Delivery
 SECRET = "sk-Vf93kQm2Zx81LpWn4Rt6"
@@ -521,13 +523,13 @@ AGAIN = [
     "算力不足",
     "504 Gateway Timeout",
 ]
-TABLES = [yunwu_answers.TABLE, kie_answers.TABLE, lovart_answers.TABLE]
+TABLES = [yunwu_answers.TABLE, responses.TABLE, lovart_answers.TABLE]
 
 
 @pytest.mark.parametrize("text", KEPT)
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.provider)
 def test_a_job_that_failed_for_what_was_sent_is_not_bought_again(table, text) -> None:
-    failure = failure_of(table, said_in({"status": "failed", "fail_reason": text}, 200))
+    failure = failure_of(table, error_body_in({"status": "failed", "fail_reason": text}, 200))
     assert not failure.retryable, failure
     assert failure.kind not in (K.OVERLOADED, K.TIMEOUT) or not failure.retryable
     assert failure.provider_message == text
@@ -536,7 +538,7 @@ def test_a_job_that_failed_for_what_was_sent_is_not_bought_again(table, text) ->
 @pytest.mark.parametrize("text", AGAIN)
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.provider)
 def test_what_is_known_to_be_passing_is_tried_again(table, text) -> None:
-    failure = failure_of(table, said_in({"status": "failed", "fail_reason": text}, 200))
+    failure = failure_of(table, error_body_in({"status": "failed", "fail_reason": text}, 200))
     assert failure.retryable, failure
 
 
@@ -548,7 +550,7 @@ def test_what_is_known_to_be_passing_is_tried_again(table, text) -> None:
     ],
 )  # fmt: skip
 def test_a_mark_of_a_filter_says_content_without_a_word(mark) -> None:
-    assert failure_of(yunwu_answers.TABLE, said_in({"status": "failed"} | mark, 200)).kind is K.MODERATION
+    assert failure_of(yunwu_answers.TABLE, error_body_in({"status": "failed"} | mark, 200)).kind is K.MODERATION
 
 
 # --- a key that is echoed -------------------------------------------------------------------------------------------

@@ -17,12 +17,12 @@ import pytest
 from plain_server import Request, plain_server, reply
 from provider_world import GOOD, make_key
 
-from vidgen_core.errors import ErrorKind, FileError, RemoteError
+from vidgen_core.config import DownloadSettings
+from vidgen_core.domain.errors import ErrorKind, FileError, RemoteError
 from vidgen_core.media.files import PartFile
-from vidgen_core.providers.addresses import is_private
-from vidgen_core.providers.download import download, is_video
-from vidgen_core.providers.http import Http, Patience, Verb
-from vidgen_core.settings import DownloadSettings
+from vidgen_core.providers.http.addresses import is_private
+from vidgen_core.providers.http.client import Http, Patience, Verb
+from vidgen_core.providers.http.download import download, is_video
 
 KEY = make_key()
 CONTENT = hashlib.shake_256(b"video").digest(700_000)
@@ -388,7 +388,7 @@ async def without_length(_request: Request, writer: asyncio.StreamWriter) -> Non
 
 
 async def test_a_trickle_makes_room_and_keeps_its_bytes(http, part, monkeypatch) -> None:
-    monkeypatch.setattr("vidgen_core.providers.download.RATE_WINDOW", 0.3)
+    monkeypatch.setattr("vidgen_core.providers.http.download.RATE_WINDOW", 0.3)
 
     async def trickling(_request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 100000\r\n\r\n")
@@ -405,7 +405,7 @@ async def test_a_trickle_makes_room_and_keeps_its_bytes(http, part, monkeypatch)
 
 
 async def test_without_a_least_rate_a_trickle_comes_to_its_end(http, part, monkeypatch) -> None:
-    monkeypatch.setattr("vidgen_core.providers.download.RATE_WINDOW", 0.01)
+    monkeypatch.setattr("vidgen_core.providers.http.download.RATE_WINDOW", 0.01)
 
     async def trickling(_request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 5\r\n\r\n")
@@ -454,7 +454,7 @@ async def test_a_packed_file_that_broke_off_is_begun_anew(http, part) -> None:
 
 
 async def test_a_disk_that_fills_up_on_the_way_is_noticed(http, part, monkeypatch) -> None:
-    monkeypatch.setattr("vidgen_core.providers.download.SPACE_EVERY", 1000)
+    monkeypatch.setattr("vidgen_core.providers.http.download.SPACE_EVERY", 1000)
     free = iter([10**12] * 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: Usage(10**12, 0, next(free, 1000)))
     async with plain_server(Files()) as server:

@@ -21,10 +21,10 @@ from plain_server import Request, plain_server, reply
 from provider_world import GOOD, make_key
 
 from vidgen_core import __version__
-from vidgen_core.errors import Delivery, ErrorKind, RemoteError
-from vidgen_core.providers.bodies import data_uri_slot, json_body, multipart_body
-from vidgen_core.providers.http import Answer, Http, Patience, Verb, parse_retry_after
-from vidgen_core.providers.redact import cut, redact
+from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.providers.http.client import Http, Patience, ProviderResponse, Verb, parse_retry_after
+from vidgen_core.providers.http.multipart import data_uri_slot, json_body, multipart_body
+from vidgen_core.providers.http.redact import cut, redact
 
 KEY = make_key()
 QUICK = Patience(connect=2, write=0.2, read=0.2, total=5)
@@ -399,4 +399,4 @@ def test_what_is_kept_of_an_answer_holds_no_secret(text, kept) -> None:
 
 def test_evidence_is_cut_at_whole_characters() -> None:
     assert len(cut("镜" * 5000).encode()) <= 4096
-    assert Answer(500, {}, None, "镜" * 5000).evidence.endswith("…")
+    assert ProviderResponse(500, {}, None, "镜" * 5000).evidence.endswith("…")

@@ -18,16 +18,17 @@ from contract import PaidContract
 from PIL import Image
 from provider_world import World, job_of, make_key, send
 
-from vidgen_core.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.config import Settings
+from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.domain.money import ChargeStatus
+from vidgen_core.domain.tasks import GenerationParams, TaskKind
 from vidgen_core.media.images import inspect_image
-from vidgen_core.models import Charge, GenerationParams, Output
 from vidgen_core.providers.base import Key, Order, Provider, RemoteStatus
-from vidgen_core.providers.http import Answer, answer_of
-from vidgen_core.providers.images import Images
-from vidgen_core.providers.images_answers import picture_in
-from vidgen_core.providers.images_models import pixels
-from vidgen_core.providers.images_stash import Stash
-from vidgen_core.settings import Settings
+from vidgen_core.providers.http.client import ProviderResponse, answer_of
+from vidgen_core.providers.images.adapter import Images
+from vidgen_core.providers.images.models import pixels
+from vidgen_core.providers.images.response_cache import ResponseCache
+from vidgen_core.providers.images.responses import picture_in
 
 Build = Callable[[Callable[[], Settings]], Provider]
 
@@ -42,7 +43,7 @@ class PictureWorld(World):
     def order(self, provider: Provider, prompt: str = "a quiet street", **more: Any) -> Order:
         params = GenerationParams(prompt=prompt, aspect_ratio="9:16", size="auto", options=more.pop("options", {}))
         model = more.pop("model", provider.models()[0])
-        return Order(reference=f"t1-a{abs(hash(prompt))}", model=model, params=params, output=Output.IMAGE, **more)
+        return Order(reference=f"t1-a{abs(hash(prompt))}", model=model, params=params, output=TaskKind.IMAGE, **more)
 
 
 @pytest.fixture
@@ -151,7 +152,7 @@ async def test_an_order_that_was_carried_out_without_a_picture_has_failed_and_ma
     job = await send(provider, world.order(provider, f"[[{tag}]]", options={"way": way}), key)
     state = await provider.poll(job, key)
     assert state.status is RemoteStatus.FAILED
-    assert (state.failure.kind, state.failure.code, state.failure.charged) == (kind, code, Charge.UNKNOWN)
+    assert (state.failure.kind, state.failure.code, state.failure.charged) == (kind, code, ChargeStatus.UNKNOWN)
 
 
 async def test_a_refusal_by_the_safety_system_costs_nothing(provider, key, world) -> None:
@@ -186,17 +187,17 @@ async def test_an_answer_that_was_kept_is_found_by_its_order_and_by_no_other(pro
 async def test_a_full_disk_is_waited_for_and_nothing_is_sent_again(
     provider, key, world, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vidgen_core.errors import FileError
+    from vidgen_core.domain.errors import FileError
 
-    monkeypatch.setattr("vidgen_core.providers.images.DISK_WAIT", 0.01)
-    keep, full = Stash.keep, iter([True, True])
+    monkeypatch.setattr("vidgen_core.providers.images.adapter.DISK_WAIT", 0.01)
+    keep, full = ResponseCache.keep, iter([True, True])
 
-    def keep_if_there_is_room(self: Stash, *args: Any, **kwargs: Any) -> None:
+    def keep_if_there_is_room(self: ResponseCache, *args: Any, **kwargs: Any) -> None:
         if next(full, False):
             raise FileError("disk_full", folder="x", free=0, needed=1)
         keep(self, *args, **kwargs)
 
-    monkeypatch.setattr(Stash, "keep", keep_if_there_is_room)
+    monkeypatch.setattr(ResponseCache, "keep", keep_if_there_is_room)
     order = world.order(provider, "once only")
 
     job = await send(provider, order, key)
@@ -231,7 +232,7 @@ PNG = base64.b64encode(b"\x89PNG").decode()
 LONG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(90)).decode()
 
 
-def answered_with(body: Any, status: int = 200) -> Answer:
+def answered_with(body: Any, status: int = 200) -> ProviderResponse:
     return answer_of(status, {}, json.dumps(body))
 
 
@@ -303,7 +304,7 @@ async def test_an_answer_that_is_the_picture_is_the_picture(provider, key, world
     job = await send(provider, order, key)
     state = await provider.poll(job, key)
     assert state.status is RemoteStatus.SUCCEEDED
-    kept = Stash(world.locations.drawings).read(job.remote_id)
+    kept = ResponseCache(world.locations.drawings).read(job.remote_id)
     assert kept is not None
     assert inspect_image(kept.file).width == 64
 
@@ -334,13 +335,13 @@ def test_answers_without_a_picture_have_none(body: Any) -> None:
 async def test_answers_that_are_no_pictures_are_judged_in_the_order_of_the_house(
     tmp_path: Path, answer: httpx.Response, kind: str, delivery: str
 ) -> None:
-    from vidgen_core.locations import Locations
+    from vidgen_core.config.paths import Locations
 
     settings = Settings.model_validate({"providers": {"images": {"base_url": "https://pictures.example"}}})
     provider = Images(lambda: settings, Locations(tmp_path / "home").create())
     route = respx.post("https://pictures.example/v1/images/generations").mock(return_value=answer)
     params = GenerationParams(prompt="a street", aspect_ratio="9:16", size="auto")
-    order = Order(reference="t1-a1", model="gpt-image-1", params=params, output=Output.IMAGE)
+    order = Order(reference="t1-a1", model="gpt-image-1", params=params, output=TaskKind.IMAGE)
 
     with pytest.raises(RemoteError) as caught:
         await provider.submit(order, await provider.prepare(order, make_key()), make_key())

@@ -14,12 +14,12 @@ import pytest
 import respx
 from provider_world import World, finish, job_of, make_key, make_params, send
 
-from vidgen_core.errors import Delivery, ErrorKind, RemoteError
-from vidgen_core.models import Charge, Money
+from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.fake_provider.kie.validation import check_task, check_veo, models
 from vidgen_core.providers.base import RemoteJob, RemoteState, RemoteStatus, Submission
-from vidgen_core.providers.kie import Kie
-from vidgen_core.providers.kie_models import VEO, jobs_models
-from vidgen_core.rehearsal.kie_validation import check_task, check_veo, models
+from vidgen_core.providers.kie.adapter import Kie
+from vidgen_core.providers.kie.models import VEO, jobs_models
 
 KEY = make_key()
 URL = "https://cdn.example.com/v/1.mp4"
@@ -223,7 +223,7 @@ def job(model: str = JOBS, age: float = 60, **wishes: Any) -> RemoteJob:
     return RemoteJob(remote_id="t1", model=model, params=make_params(**wishes), submitted_at=submitted)
 
 
-async def looked(kie: Kie, world: World, data: Any, of: RemoteJob | None = None, **envelope: Any) -> RemoteState:
+async def validated(kie: Kie, world: World, data: Any, of: RemoteJob | None = None, **envelope: Any) -> RemoteState:
     of = of or job()
     path = "/api/v1/veo/record-info" if of.model in VEO else "/api/v1/jobs/recordInfo"
     with respx.mock(base_url=world.server.url) as wire:
@@ -239,7 +239,7 @@ async def looked(kie: Kie, world: World, data: Any, of: RemoteJob | None = None,
     ],
 )  # fmt: skip
 async def test_each_state_means_what_it_means(kie, world, state, status) -> None:
-    assert (await looked(kie, world, {"taskId": "t1", "state": state})).status is status
+    assert (await validated(kie, world, {"taskId": "t1", "state": state})).status is status
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ async def test_each_state_means_what_it_means(kie, world, state, status) -> None
                          (7, RemoteStatus.UNKNOWN), (None, RemoteStatus.UNKNOWN), ("0", RemoteStatus.RUNNING)]
 )  # fmt: skip
 async def test_each_flag_of_veo_means_what_it_means(kie, world, flag, status) -> None:
-    assert (await looked(kie, world, {"taskId": "t1", "successFlag": flag}, job("veo3"))).status is status
+    assert (await validated(kie, world, {"taskId": "t1", "successFlag": flag}, job("veo3"))).status is status
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ async def test_each_flag_of_veo_means_what_it_means(kie, world, flag, status) ->
     ],
 )  # fmt: skip
 async def test_a_result_is_read_as_text_or_as_what_it_means(kie, world, result) -> None:
-    state = await looked(kie, world, {"taskId": "t1", "state": "success", "resultJson": result})
+    state = await validated(kie, world, {"taskId": "t1", "state": "success", "resultJson": result})
     assert (state.status, state.url) == (RemoteStatus.SUCCEEDED, URL)
 
 
@@ -271,12 +271,12 @@ async def test_a_result_is_read_as_text_or_as_what_it_means(kie, world, result) 
     ],
 )  # fmt: skip
 async def test_a_link_of_veo_is_found_wherever_it_stands(kie, world, data) -> None:
-    assert (await looked(kie, world, {"successFlag": 1} | data, job("veo3"))).url == URL
+    assert (await validated(kie, world, {"successFlag": 1} | data, job("veo3"))).url == URL
 
 
 @pytest.mark.parametrize("result", ["", None, "{", "not json", json.dumps({"resultUrls": []})])
 async def test_success_without_a_link_is_no_success(kie, world, result) -> None:
-    state = await looked(kie, world, {"taskId": "t1", "state": "success", "resultJson": result})
+    state = await validated(kie, world, {"taskId": "t1", "state": "success", "resultJson": result})
     assert (state.status, state.stage) == (RemoteStatus.UNKNOWN, "completed_without_link")
 
 
@@ -287,15 +287,17 @@ async def test_what_a_job_took_is_told_with_its_success(kie, world) -> None:
         "resultJson": json.dumps({"resultUrls": [URL]}),
         "creditsConsumed": 20.5,
     }
-    state = await looked(kie, world, done)
+    state = await validated(kie, world, done)
     assert state.cost == Money(amount=Decimal("20.5"), currency="credits")
-    assert state.charge is Charge.CHARGED
+    assert state.charge is ChargeStatus.CHARGED
 
 
-@pytest.mark.parametrize(("used", "charge"), [(0, Charge.REFUNDED), (20, Charge.CHARGED), (None, Charge.UNKNOWN)])
+@pytest.mark.parametrize(
+    ("used", "charge"), [(0, ChargeStatus.REFUNDED), (20, ChargeStatus.CHARGED), (None, ChargeStatus.UNKNOWN)]
+)
 async def test_a_failed_job_says_what_became_of_its_money(kie, world, used, charge) -> None:
     failed = {"taskId": "t1", "state": "fail", "failCode": "501", "failMsg": "x", "creditsConsumed": used}
-    state = await looked(kie, world, failed)
+    state = await validated(kie, world, failed)
     assert state.failure is not None
     assert (state.charge, state.failure.charged) == (charge, charge)
 
@@ -307,16 +309,16 @@ async def test_a_failed_job_says_what_became_of_its_money(kie, world, used, char
     ],
 )  # fmt: skip
 async def test_a_record_that_is_not_there_yet_is_waited_for(kie, world, data, envelope) -> None:
-    state = await looked(kie, world, data, job(age=5), **envelope)
+    state = await validated(kie, world, data, job(age=5), **envelope)
     assert state.status is RemoteStatus.QUEUED
     with pytest.raises(RemoteError) as caught:
-        await looked(kie, world, data, job(age=31), **envelope)
+        await validated(kie, world, data, job(age=31), **envelope)
     assert caught.value.code == "remote_job_unknown"
 
 
 async def test_other_errors_of_a_young_job_are_errors(kie, world) -> None:
     with pytest.raises(RemoteError) as caught:
-        await looked(kie, world, None, job(age=1), code=401, msg="You do not have access permissions")
+        await validated(kie, world, None, job(age=1), code=401, msg="You do not have access permissions")
     assert caught.value.kind is ErrorKind.AUTH
 
 
@@ -363,7 +365,7 @@ async def test_where_there_is_none_the_plain_one_is_taken(kie, world) -> None:
 )  # fmt: skip
 async def test_it_is_asked_for_only_where_it_can_be_had(kie, world, wishes, resolution) -> None:
     done = {"successFlag": 1, "response": {"resultUrls": [URL], "resolution": resolution}}
-    assert (await looked(kie, world, done, job("veo3_fast", **wishes))).url == URL
+    assert (await validated(kie, world, done, job("veo3_fast", **wishes))).url == URL
 
 
 # --- links and credits -----------------------------------------------------------------------------------------------

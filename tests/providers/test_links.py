@@ -10,11 +10,11 @@ import pytest
 import respx
 from provider_world import World, make_key, make_params
 
-from vidgen_core.errors import ErrorKind
+from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.providers.base import RemoteJob, RemoteState, RemoteStatus
-from vidgen_core.providers.kie import Kie
-from vidgen_core.providers.links import candidates, read, resolve, status_of
-from vidgen_core.providers.yunwu import Yunwu
+from vidgen_core.providers.http.links import candidates, read, resolve, status_of
+from vidgen_core.providers.kie.adapter import Kie
+from vidgen_core.providers.yunwu.adapter import Yunwu
 
 KEY = make_key()
 CLIP = "https://media.example.org/o/clip.mp4"

@@ -11,12 +11,12 @@ import respx
 from contract import RemoteContract
 from provider_world import GOOD, World, finish, make_key, make_params, send
 
-from vidgen_core.errors import Delivery, ErrorKind, RemoteError
-from vidgen_core.models import Money
+from vidgen_core.config import Settings
+from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.domain.money import Money
 from vidgen_core.providers.base import Key, Provider, RemoteStatus
-from vidgen_core.providers.lovart import Lovart
-from vidgen_core.providers.lovart_words import message, request
-from vidgen_core.settings import Settings
+from vidgen_core.providers.lovart.adapter import Lovart
+from vidgen_core.providers.lovart.prompt_text import message, request
 
 Build = Callable[[Callable[[], Settings]], Provider]
 PAIR = f"ak{GOOD[2:]}:{GOOD}"

@@ -12,12 +12,12 @@ from PIL import Image
 from pillow_heif import register_heif_opener
 from provider_world import World, make_key, send
 
-from vidgen_core.errors import FileError
-from vidgen_core.providers import pictures
+from vidgen_core.domain.errors import FileError
 from vidgen_core.providers.base import Provider
-from vidgen_core.providers.kie import Kie
-from vidgen_core.providers.pictures import PictureCopies
-from vidgen_core.providers.yunwu import Yunwu
+from vidgen_core.providers.common import picture_copies
+from vidgen_core.providers.common.picture_copies import PictureCopies
+from vidgen_core.providers.kie.adapter import Kie
+from vidgen_core.providers.yunwu.adapter import Yunwu
 
 KEY = make_key()
 
@@ -107,14 +107,14 @@ async def test_a_copy_is_no_finer_than_any_video(copies, tmp_path) -> None:
 
 
 async def test_old_copies_make_room_and_those_just_handed_out_stay(copies, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(pictures, "KEPT", 2)
+    monkeypatch.setattr(picture_copies, "KEPT", 2)
     paths = []
     for number in range(4):
         path = tmp_path / f"{number}.png"
         noise(100 + number, 100).save(path)
         paths.append(await copies.jpeg(path, 1_000_000, "720P"))
     assert all(path.exists() for path in paths)
-    monkeypatch.setattr(pictures, "SAFE", 0.0)
+    monkeypatch.setattr(picture_copies, "SAFE", 0.0)
     await copies.jpeg(tmp_path / "3.png", 1_000_000, "720P")
     assert [path.exists() for path in paths] == [False, False, True, True]
 

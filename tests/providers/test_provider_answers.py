@@ -7,20 +7,23 @@ from typing import Any
 
 import pytest
 
-from vidgen_core.errors import Delivery, ErrorKind
-from vidgen_core.locale import LANGUAGES, get_text
-from vidgen_core.models import Charge
-from vidgen_core.providers import answers, kie_answers, lovart_answers, yunwu_answers
-from vidgen_core.providers.answers import Said, failure_of, judge, params_of
-from vidgen_core.providers.http import Answer
+from vidgen_core.domain.errors import Delivery, ErrorKind
+from vidgen_core.domain.money import ChargeStatus
+from vidgen_core.i18n import LANGUAGES, get_text
+from vidgen_core.providers.http import error_mapping
+from vidgen_core.providers.http.client import ProviderResponse
+from vidgen_core.providers.http.error_mapping import ErrorBody, classify, failure_of, params_of
+from vidgen_core.providers.kie import responses
+from vidgen_core.providers.lovart import responses as lovart_answers
+from vidgen_core.providers.yunwu import responses as yunwu_answers
 
 K, D = ErrorKind, Delivery
 PAGE = "<html><head><title>Attention</title></head><body>Our privacy policy … rejected by the firewall</body></html>"
 
 
-def answer(status: int, body: Any) -> Answer:
+def answer(status: int, body: Any) -> ProviderResponse:
     text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-    return Answer(status, {}, None if isinstance(body, str) else body, text)
+    return ProviderResponse(status, {}, None if isinstance(body, str) else body, text)
 
 
 def error(message: str, code: str | None = None, kind: str = "new_api_error") -> dict[str, Any]:
@@ -95,7 +98,7 @@ YUNWU = [
 
 @pytest.mark.parametrize(("status", "body", "kind", "code", "delivery"), YUNWU)
 def test_each_refusal_of_yunwu_has_its_class(status, body, kind, code, delivery) -> None:
-    verdict = judge(yunwu_answers.TABLE, yunwu_answers.said_by(answer(status, body)))
+    verdict = classify(yunwu_answers.TABLE, yunwu_answers.said_by(answer(status, body)))
     assert (verdict.kind, verdict.code, verdict.delivery) == (kind, code, delivery)
 
 
@@ -132,71 +135,74 @@ KIE = [
 @pytest.mark.parametrize(("code", "message", "kind", "name"), KIE)
 @pytest.mark.parametrize("field", ["msg", "message"])
 def test_each_code_of_kie_has_its_class_under_http_200(code, message, kind, name, field) -> None:
-    said = kie_answers.said_by(answer(200, {"code": code, field: message, "data": None}))
-    verdict = judge(kie_answers.TABLE, said)
+    said = responses.said_by(answer(200, {"code": code, field: message, "data": None}))
+    verdict = classify(responses.TABLE, said)
     assert (verdict.kind, verdict.code) == (kind, name)
     left_open = name in {"server_error", "remote_timeout"}
-    assert left_open == (verdict.delivery is D.UNKNOWN) == (verdict.charge is Charge.UNKNOWN)
+    assert left_open == (verdict.delivery is D.UNKNOWN) == (verdict.charge is ChargeStatus.UNKNOWN)
 
 
 @pytest.mark.parametrize("tables", [yunwu_answers, lovart_answers])
 def test_a_submit_that_timed_out_on_the_way_may_have_been_accepted(tables) -> None:
     said = tables.said_by(answer(504, {"error": {"message": "upstream request timed out"}, "message": "timed out"}))
-    verdict = judge(tables.TABLE, said)
-    assert (verdict.kind, verdict.delivery, verdict.charge) == (K.TIMEOUT, D.UNKNOWN, Charge.UNKNOWN)
+    verdict = classify(tables.TABLE, said)
+    assert (verdict.kind, verdict.delivery, verdict.charge) == (K.TIMEOUT, D.UNKNOWN, ChargeStatus.UNKNOWN)
 
 
 def test_a_gateway_in_front_of_kie_leaves_a_submit_open() -> None:
-    verdict = judge(kie_answers.TABLE, kie_answers.said_by(answer(502, PAGE)))
+    verdict = classify(responses.TABLE, responses.said_by(answer(502, PAGE)))
     assert (verdict.code, verdict.delivery) == ("gateway_failed", D.UNKNOWN)
 
 
 def test_machine_codes_go_before_words_and_words_before_the_status() -> None:
     table = yunwu_answers.TABLE
-    assert judge(table, Said(("insufficient_user_quota",), "sensitive", 429)).kind is K.BALANCE
-    assert judge(table, Said((), "sensitive", 429)).kind is K.MODERATION
-    assert judge(table, Said((), "", 429)).kind is K.RATE_LIMIT
+    assert classify(table, ErrorBody(("insufficient_user_quota",), "sensitive", 429)).kind is K.BALANCE
+    assert classify(table, ErrorBody((), "sensitive", 429)).kind is K.MODERATION
+    assert classify(table, ErrorBody((), "", 429)).kind is K.RATE_LIMIT
 
 
 @pytest.mark.parametrize(
     "word", ["审核", "敏感", "违规", "涉黄", "涉政", "风控", "NSFW", "RiskDetection", "prominent people"]
 )
 def test_the_net_of_words_catches_refused_content_in_both_languages(word) -> None:
-    assert failure_of(yunwu_answers.TABLE, Said((), f"generation failed: {word}", 200)).kind is K.MODERATION
+    assert failure_of(yunwu_answers.TABLE, ErrorBody((), f"generation failed: {word}", 200)).kind is K.MODERATION
 
 
 def test_a_page_of_html_says_nothing_about_the_content() -> None:
-    assert judge(yunwu_answers.TABLE, yunwu_answers.said_by(answer(502, PAGE))).kind is K.NETWORK
+    assert classify(yunwu_answers.TABLE, yunwu_answers.said_by(answer(502, PAGE))).kind is K.NETWORK
 
 
 @pytest.mark.parametrize(
     "text", ["Invalid token", "insufficient quota of the channel", "rate limit exceeded", "余额不足"]
 )
 def test_what_an_upstream_holds_against_the_relay_is_not_held_against_our_key(text) -> None:
-    failure = failure_of(yunwu_answers.TABLE, Said((), text, 200))
+    failure = failure_of(yunwu_answers.TABLE, ErrorBody((), text, 200))
     assert (failure.kind, failure.code) == (K.OVERLOADED, "upstream_unavailable")
     # Waiting helps against a limit of requests; an account without money or rights stays without.
     assert failure.retryable is (text == "rate limit exceeded")
 
 
 def test_a_job_that_failed_without_a_reason_is_not_ordered_again() -> None:
-    failure = failure_of(yunwu_answers.TABLE, Said((), "", 200))
+    failure = failure_of(yunwu_answers.TABLE, ErrorBody((), "", 200))
     assert (failure.kind, failure.code, failure.retryable) == (K.PROVIDER, "provider_failed", False)
-    assert failure.charged is Charge.UNKNOWN
+    assert failure.charged is ChargeStatus.UNKNOWN
 
 
-VERDICTS = {case.verdict for table in (yunwu_answers.TABLE, kie_answers.TABLE) for case in table.cases}
-OTHERS = [value for module in (answers, yunwu_answers, kie_answers) for value in vars(module).values()]
+VERDICTS = {case.verdict for table in (yunwu_answers.TABLE, responses.TABLE) for case in table.cases}
+OTHERS = [value for module in (error_mapping, yunwu_answers, responses) for value in vars(module).values()]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     "verdict",
-    sorted(VERDICTS | {one for one in OTHERS if isinstance(one, answers.Verdict)}, key=lambda verdict: verdict.code),
+    sorted(
+        VERDICTS | {one for one in OTHERS if isinstance(one, error_mapping.Classification)},
+        key=lambda verdict: verdict.code,
+    ),
     ids=lambda verdict: verdict.code,
 )
 def test_each_verdict_has_a_sentence_that_its_params_fill(language, verdict) -> None:
-    params = params_of(yunwu_answers.TABLE, Said((), "because", 418))
+    params = params_of(yunwu_answers.TABLE, ErrorBody((), "because", 418))
     sentence = get_text(language, strict=True)(f"error.{verdict.code}", **params)
     assert "{" not in sentence
     assert len(sentence) > 5

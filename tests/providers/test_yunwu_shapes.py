@@ -13,10 +13,10 @@ import pytest
 import respx
 from provider_world import World, job_of, make_key, make_params, send
 
-from vidgen_core.errors import Delivery, ErrorKind, RemoteError
-from vidgen_core.models import Charge
+from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.providers.base import Found, RemoteJob, RemoteState, RemoteStatus, Submission
-from vidgen_core.providers.yunwu import Yunwu
+from vidgen_core.providers.yunwu.adapter import Yunwu
 
 KEY = make_key()
 URL = "https://cdn.example.com/v/1.mp4"
@@ -38,7 +38,7 @@ async def accepted(yunwu: Yunwu, world: World, status: int, body: Any) -> Submis
         return await yunwu.submit(order, prepared, KEY)
 
 
-async def looked(yunwu: Yunwu, world: World, body: Any) -> RemoteState:
+async def validated(yunwu: Yunwu, world: World, body: Any) -> RemoteState:
     job = RemoteJob(remote_id="grok:1/2", model="grok-video-3", params=make_params())
     with respx.mock(base_url=world.server.url) as wire:
         text = body if isinstance(body, str) else json.dumps(body)
@@ -107,7 +107,7 @@ WORDS = {
 
 @pytest.mark.parametrize(("status", "word"), [(status, word) for status, words in WORDS.items() for word in words])
 async def test_each_status_word_means_what_it_means(yunwu, world, status, word) -> None:
-    assert (await looked(yunwu, world, {"status": word})).status is status
+    assert (await validated(yunwu, world, {"status": word})).status is status
 
 
 @pytest.mark.parametrize(
@@ -115,18 +115,18 @@ async def test_each_status_word_means_what_it_means(yunwu, world, status, word) 
     ["completed", "complete", "SUCCESS", "succeeded", "succeed", "finished", "done", "video_upsampling_completed"],
 )
 async def test_success_needs_its_word_and_a_link(yunwu, world, word) -> None:
-    state = await looked(yunwu, world, {"status": word, "video_url": URL})
+    state = await validated(yunwu, world, {"status": word, "video_url": URL})
     assert (state.status, state.url) == (RemoteStatus.SUCCEEDED, URL)
 
 
 @pytest.mark.parametrize("place", ["data", "detail"])
 async def test_a_status_may_stand_deeper(yunwu, world, place) -> None:
-    assert (await looked(yunwu, world, {place: {"status": "running"}})).status is RemoteStatus.RUNNING
+    assert (await validated(yunwu, world, {place: {"status": "running"}})).status is RemoteStatus.RUNNING
 
 
 @pytest.mark.parametrize("name", ["state", "task_status"])
 async def test_a_status_may_have_another_name(yunwu, world, name) -> None:
-    assert (await looked(yunwu, world, {name: "failed"})).status is RemoteStatus.FAILED
+    assert (await validated(yunwu, world, {name: "failed"})).status is RemoteStatus.FAILED
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ async def test_a_status_may_have_another_name(yunwu, world, name) -> None:
     ],
 )  # fmt: skip
 async def test_a_link_is_found_wherever_it_stands(yunwu, world, where) -> None:
-    assert (await looked(yunwu, world, {"status": "completed", "video_url": None} | where)).url == URL
+    assert (await validated(yunwu, world, {"status": "completed", "video_url": None} | where)).url == URL
 
 
 @pytest.mark.parametrize(
@@ -147,11 +147,11 @@ async def test_a_link_is_found_wherever_it_stands(yunwu, world, where) -> None:
     [(0, 0), (75, 75), ("75%", 75), ("100%", 100), (250, 100), (33.6, 33), (None, None), ("soon", None), (-5, None)],
 )
 async def test_progress_is_read_in_any_form(yunwu, world, progress, percent) -> None:
-    assert (await looked(yunwu, world, {"status": "running", "progress": progress})).progress == percent
+    assert (await validated(yunwu, world, {"status": "running", "progress": progress})).progress == percent
 
 
 async def test_progress_may_stand_in_the_detail(yunwu, world) -> None:
-    assert (await looked(yunwu, world, {"status": "running", "detail": {"progress_pct": 40}})).progress == 40
+    assert (await validated(yunwu, world, {"status": "running", "detail": {"progress_pct": 40}})).progress == 40
 
 
 @pytest.mark.parametrize(
@@ -163,14 +163,14 @@ async def test_progress_may_stand_in_the_detail(yunwu, world) -> None:
     ],
 )  # fmt: skip
 async def test_the_reason_of_a_failure_is_found_wherever_it_stands(yunwu, world, where) -> None:
-    state = await looked(yunwu, world, {"status": "failed"} | where)
+    state = await validated(yunwu, world, {"status": "failed"} | where)
     assert state.failure is not None
     assert state.failure.kind is ErrorKind.MODERATION
-    assert state.failure.charged is Charge.UNKNOWN
+    assert state.failure.charged is ChargeStatus.UNKNOWN
 
 
 async def test_a_generator_that_refused_its_own_result_is_a_refusal_of_content(yunwu, world) -> None:
-    state = await looked(yunwu, world, {"status": "completed", "progress": 100, "moderated": True})
+    state = await validated(yunwu, world, {"status": "completed", "progress": 100, "moderated": True})
     assert state.status is RemoteStatus.FAILED
     assert state.failure is not None
     assert state.failure.kind is ErrorKind.MODERATION
@@ -179,7 +179,7 @@ async def test_a_generator_that_refused_its_own_result_is_a_refusal_of_content(y
 @pytest.mark.parametrize("body", ["<html>", "", "[]", "null", "17"])
 async def test_an_unreadable_poll_is_an_error_and_not_a_state(yunwu, world, body) -> None:
     with pytest.raises(RemoteError):
-        await looked(yunwu, world, body)
+        await validated(yunwu, world, body)
 
 
 # --- requests -------------------------------------------------------------------------------------------------------

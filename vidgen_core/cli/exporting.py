@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidgen_core.cli.session import DEFAULT, JsonOption, ProjectOption, Session, named
-from vidgen_core.cli.wishes import YesOption
-from vidgen_core.errors import InputError
+from vidgen_core.cli.task_commands import YesOption
+from vidgen_core.domain.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vidgen_core.app import Vidgen
-    from vidgen_core.app.restoring import Restored
-    from vidgen_core.exporting.film import Format, Options
-    from vidgen_core.models import Project
+    from vidgen_core.domain.shots import Project
+    from vidgen_core.services.exports.film import Format, Options
+    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.system.restore import Restored
 
 ToOption = Annotated[Path, typer.Option("--to", metavar="PATH", help="cli.export.to")]
 FormatOption = Annotated[str | None, typer.Option("--format", metavar="F", help="cli.export.format")]
@@ -75,7 +75,7 @@ def export(
 
 def _options(wish: dict[str, object]) -> Options:
     """:raises InputError: ``export_list_unknown`` (rows)"""
-    from vidgen_core.exporting.film import Options
+    from vidgen_core.services.exports.film import Options
 
     if wish["rows"] not in ("shots", "tasks"):
         raise InputError("export_list_unknown", rows=wish["rows"])
@@ -87,7 +87,7 @@ def _format(word: str | None, to: Path) -> Format:
 
     :raises InputError: ``export_format_unknown`` (format, known)
     """
-    from vidgen_core.exporting.film import Format
+    from vidgen_core.services.exports.film import Format
 
     wanted = (word or to.suffix.lstrip(".") or Format.ZIP).lower()
     try:
@@ -98,8 +98,8 @@ def _format(word: str | None, to: Path) -> Format:
 
 def _target(to: Path, kind: Format, project: Project, options: Options) -> Path:
     """Into a folder an export goes under the project's name; a 剪映 draft makes its own folder in it."""
-    from vidgen_core.exporting.film import LISTS, Format
-    from vidgen_core.exporting.naming import safe_name
+    from vidgen_core.services.exports.film import LISTS, Format
+    from vidgen_core.services.exports.naming import safe_name
 
     if kind is Format.JIANYING or not to.is_dir():
         return to
@@ -142,8 +142,8 @@ def restore(
     as_json: JsonOption = False,
 ) -> None:
     # Not ``session.open``: the database there is now may be gone or damaged.
-    from vidgen_core.app.restoring import restore as put_in_place
-    from vidgen_core.locations import find_locations
+    from vidgen_core.config.paths import find_locations
+    from vidgen_core.services.system.restore import restore as put_in_place
 
     session = Session(None, as_json)
 

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidgen_core.cli.session import DEFAULT, SOME_FAILED, JsonOption, ProjectOption, Session
-from vidgen_core.cli.wishes import YesOption, mode_named, shot_numbered
-from vidgen_core.errors import InputError
+from vidgen_core.cli.task_commands import YesOption, mode_named, shot_numbered
+from vidgen_core.domain.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vidgen_core.app import Estimate, Generated, Preflight, RowNote, Vidgen
-    from vidgen_core.importing import ImportPlan, Tray
-    from vidgen_core.models import Project
+    from vidgen_core.domain.shots import Project
+    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.imports.plan import ImportPlan
+    from vidgen_core.services.imports.staging import Staging
+    from vidgen_core.services.views import Estimate, Generated, Preflight, RowNote
 
 
 def register(app: typer.Typer) -> None:
@@ -36,41 +38,41 @@ def import_(
     with session.open() as app:
         with _progress(session, "cli.reading") as progress:
             plan = app.imports.plan(paths, progress)
-        with app.imports.lent_tray() as tray:
+        with app.imports.temporary_staging() as staging:
             carry_out = _rehearse if dry_run else _import
-            rejected = carry_out(session, app, plan, tray, again)
+            rejected = carry_out(session, app, plan, staging, again)
     if rejected:
         raise typer.Exit(SOME_FAILED)
 
 
 def _fetched(
-    session: Session, app: Vidgen, where: Project | None, plan: ImportPlan, tray: Tray, again: bool
+    session: Session, app: Vidgen, where: Project | None, plan: ImportPlan, staging: Staging, again: bool
 ) -> ImportPlan:
     """The plan with the pictures behind its links; what is doubtful in it is said."""
     with _progress(session, "cli.fetching") as progress:
-        plan = app.imports.bring_in(where.id if where else None, plan, tray, again, progress)
+        plan = app.imports.materialize(where.id if where else None, plan, staging, again, progress)
     for planned in plan.ok:
         for reason in planned.reasons:
             _complain(session, planned.source, planned.line, reason.code, reason.params)
     return plan
 
 
-def _import(session: Session, app: Vidgen, plan: ImportPlan, tray: Tray, again: bool) -> int:
+def _import(session: Session, app: Vidgen, plan: ImportPlan, staging: Staging, again: bool) -> int:
     """Store the plan; returns how many rows were refused."""
     where = session.project(app)
-    plan = _fetched(session, app, where, plan, tray, again)
+    plan = _fetched(session, app, where, plan, staging, again)
     with _progress(session, "cli.importing") as progress:
-        imported = app.imports.carry_out(where.id, plan, again, progress)
+        imported = app.imports.apply(where.id, plan, again, progress)
     added = [{"id": str(shot.id), "shot": shot.number, "prompt": shot.prompt} for shot in imported.added]
     _answer(session, added, list(imported.skipped), list(imported.rejected))
     session.count("cli.added", len(added), project=where.name)
     return len(imported.rejected)
 
 
-def _rehearse(session: Session, app: Vidgen, plan: ImportPlan, tray: Tray, again: bool) -> int:
+def _rehearse(session: Session, app: Vidgen, plan: ImportPlan, staging: Staging, again: bool) -> int:
     """Say what would be done; returns how many rows would be refused."""
     found = app.projects.find(session.project_name or DEFAULT)
-    plan = _fetched(session, app, found, plan, tray, again)
+    plan = _fetched(session, app, found, plan, staging, again)
     would = app.imports.preview(found.id if found else None, plan, again)
     added = [{"id": None, "shot": row.number, "prompt": row.prompt} for row in would.ok]
     _answer(session, added, list(would.skipped), list(would.rejected))
@@ -163,7 +165,7 @@ def generate(
 
 def _rehearse_batch(session: Session, sheet: Preflight) -> None:
     """Only the sheet; leaves with 1 when something on it stops a shot."""
-    from vidgen_core.cli.shapes import preflight_shape
+    from vidgen_core.cli.json_output import preflight_shape
 
     session.answer(preflight_shape(sheet, session.text))
     if not session.as_json:
@@ -173,7 +175,7 @@ def _rehearse_batch(session: Session, sheet: Preflight) -> None:
 
 
 def show_preflight(session: Session, sheet: Preflight) -> None:
-    from vidgen_core.app.sheet import facts_of, problem_line
+    from vidgen_core.services.generation.preflight_text import facts_of, problem_line
 
     for line in facts_of(session.text, sheet):
         session.warn_line(line)
@@ -209,8 +211,8 @@ def warn_of(session: Session, estimate: Estimate) -> None:
 
 def finish(session: Session, app: Vidgen, project: Project, estimate: Estimate, made: Generated) -> None:
     """Say what was queued and what was refused."""
-    from vidgen_core.cli.shapes import ordered_shape
-    from vidgen_core.exporting.task_shape import money_shape, task_shape
+    from vidgen_core.cli.json_output import ordered_shape
+    from vidgen_core.services.exports.task_shape import money_shape, task_shape
 
     refused = [
         {"shot": shot.number, "code": code, "reason": session.reason(code, params)}

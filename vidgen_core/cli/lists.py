@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidgen_core.cli.session import DEFAULT, EveryProjectOption, JsonOption, ProjectOption, Session
-from vidgen_core.errors import InputError
+from vidgen_core.domain.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vidgen_core.app import ShotView, Vidgen
-    from vidgen_core.models import LogLine, Project, Task, TaskStatus
+    from vidgen_core.domain.log import LogLine
+    from vidgen_core.domain.shots import Project
+    from vidgen_core.domain.tasks import Task, TaskStatus
+    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.views import ShotView
 
 #: Rows read at once.
 BLOCK = 500
@@ -33,7 +36,7 @@ def register(app: typer.Typer) -> None:
 def shots(project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
     session = Session(project, as_json)
     with session.open() as app:
-        from vidgen_core.cli.shapes import shot_shape
+        from vidgen_core.cli.json_output import shot_shape
 
         where = session.existing_project(app)
         views = list(_all_views(app, where))
@@ -70,7 +73,7 @@ def tasks(
     session = Session(project, as_json)
     wanted = _status(status)
     with session.open() as app:
-        from vidgen_core.exporting.task_shape import task_shape
+        from vidgen_core.services.exports.task_shape import task_shape
 
         where = session.existing_project(app)
         found = list(_all_tasks(app, where, wanted, limit))
@@ -84,7 +87,7 @@ def tasks(
 
 
 def _status(word: str | None) -> TaskStatus | None:
-    from vidgen_core.models import TaskStatus
+    from vidgen_core.domain.tasks import TaskStatus
 
     if word is None:
         return None
@@ -95,7 +98,7 @@ def _status(word: str | None) -> TaskStatus | None:
 
 
 def _all_tasks(app: Vidgen, project: Project, status: TaskStatus | None, limit: int | None) -> Iterator[Task]:
-    from vidgen_core.store import TaskFilter
+    from vidgen_core.db import TaskFilter
 
     wanted = TaskFilter() if status is None else TaskFilter(statuses=frozenset({status}))
     ids = sorted(app.tasks.ids(project.id, wanted))
@@ -111,7 +114,7 @@ def show_tasks(session: Session, found: list[Task]) -> None:
 
 
 def _task_row(session: Session, task: Task) -> tuple[str, ...]:
-    from vidgen_core.locale import STATUS_ICONS
+    from vidgen_core.i18n import STATUS_ICONS
 
     percent = f" {task.progress} %" if task.progress is not None and not task.file else ""
     state = f"{STATUS_ICONS[task.status]} {session.text.status(task.status)}{percent}"
@@ -143,7 +146,7 @@ def logs(
 
 def _print(session: Session, lines: list[LogLine]) -> None:
     """One line each; followed by a machine, each is one JSON object."""
-    from vidgen_core.locale.log_lines import log_sentence
+    from vidgen_core.i18n.log_lines import log_sentence
 
     for line in lines:
         if session.as_json:
@@ -157,8 +160,8 @@ def _print(session: Session, lines: list[LogLine]) -> None:
 
 
 def _line_shape(session: Session, line: LogLine) -> dict[str, object]:
-    from vidgen_core.exporting.task_shape import iso
-    from vidgen_core.locale.log_lines import log_sentence
+    from vidgen_core.i18n.log_lines import log_sentence
+    from vidgen_core.services.exports.task_shape import iso
 
     task = None if line.task_id is None else str(line.task_id)
     return {

@@ -14,6 +14,6 @@ def register(app: typer.Typer) -> None:
 def notify(project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
     session = Session(project, as_json)
     with session.open() as app:
-        host = app.notices.test()
+        host = app.notifications.test()
         session.answer({"sent_to": host})
         session.say("notices.tested", host=host)

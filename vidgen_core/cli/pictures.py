@@ -8,12 +8,12 @@ import typer
 
 from vidgen_core.cli.generating import ask, finish, price_of, warn_of
 from vidgen_core.cli.session import DEFAULT, JsonOption, ProjectOption, Session
-from vidgen_core.cli.wishes import YesOption, mode_named, shot_numbered
-from vidgen_core.errors import InputError
+from vidgen_core.cli.task_commands import YesOption, mode_named, shot_numbered
+from vidgen_core.domain.errors import InputError
 
 if TYPE_CHECKING:
-    from vidgen_core.app import Vidgen
-    from vidgen_core.models import Project
+    from vidgen_core.domain.shots import Project
+    from vidgen_core.services.facade import Vidgen
 
 
 def register(app: typer.Typer) -> None:

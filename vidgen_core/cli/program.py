@@ -9,24 +9,24 @@ from typing import Any
 import typer
 
 from vidgen_core.cli import (
-    checking,
+    autopilot,
+    doctor,
     exporting,
-    figures,
     generating,
     lists,
     notify,
     pictures,
+    reports,
     running,
+    scripts,
     serving,
     settings,
     spending,
-    way,
-    wishes,
-    writing,
+    task_commands,
 )
+from vidgen_core.cli.language import text
 from vidgen_core.cli.session import DONE, INTERRUPTED, SOME_FAILED, WRONG_USE, sentence_of
-from vidgen_core.cli.words import text
-from vidgen_core.errors import VidgenError
+from vidgen_core.domain.errors import VidgenError
 
 
 def build() -> typer.Typer:
@@ -41,17 +41,17 @@ def build() -> typer.Typer:
     )
     for module in (
         serving,
-        writing,
+        scripts,
         generating,
         pictures,
-        way,
+        autopilot,
         running,
         lists,
-        wishes,
+        task_commands,
         exporting,
-        figures,
+        reports,
         spending,
-        checking,
+        doctor,
         notify,
         settings,
     ):

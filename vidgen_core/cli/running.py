@@ -13,8 +13,10 @@ from vidgen_core.cli.session import SOME_FAILED, EveryProjectOption, JsonOption,
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from vidgen_core.app import Status, Vidgen
-    from vidgen_core.models import Mode, Task
+    from vidgen_core.domain.providers import ProviderId
+    from vidgen_core.domain.tasks import Task
+    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.views import Status
 
 #: Seconds between two looks at the store; the progress of a task is not worth more.
 LOOK_EVERY = 0.25
@@ -46,7 +48,7 @@ def run(
 def resume(as_json: JsonOption = False) -> None:
     session = Session(None, as_json)
     with session.open() as app:
-        aside = app.runner.resume()
+        aside = app.worker.resume()
         session.answer({"set_aside": aside})
         session.say("cli.resumed")
         if aside:
@@ -56,16 +58,16 @@ def resume(as_json: JsonOption = False) -> None:
 def demo(project: EveryProjectOption = None, as_json: JsonOption = False) -> None:
     session = Session(project, as_json)
     with session.open() as app:
-        from vidgen_core.models import Mode
-        from vidgen_core.store import ShotFilter
+        from vidgen_core.db import ShotFilter
+        from vidgen_core.domain.providers import ProviderId
 
         sample = app.projects.make_sample(project or DEMO)
         missing = app.shots.ids(sample.id, ShotFilter(state="without_takes"))
-        app.tasks.generate(sample.id, missing, takes=1, provider=Mode.LOCAL)
+        app.tasks.generate(sample.id, missing, takes=1, provider=ProviderId.LOCAL)
         session.say("cli.demo_begins", project=sample.name)
         failed = [task for task in work(session, app, sample.id, until_done=True) if task.failure]
         files = [
-            {"shot": view.shot.number, "take": take.number, "file": str(app.results.file(take))}
+            {"shot": view.shot.number, "take": take.number, "file": str(app.takes.file(take))}
             for view in app.shots.views(app.shots.ids(sample.id))
             for take in view.takes
         ]
@@ -82,9 +84,9 @@ def work(session: Session, app: Vidgen, project_id: int | None, *, until_done: b
     :param yes: let what was queued while a provider had no key go
     """
     since = datetime.now(UTC)
-    if app.runner.is_held:
+    if app.worker.is_held:
         session.warn("cli.elsewhere")
-    app.runner.start()
+    app.worker.start()
     _watch(session, app, project_id, since, until_done=until_done, yes=yes)
     return list(reversed(_ended_since(app, project_id, since)))
 
@@ -93,12 +95,12 @@ def _watch(
     session: Session, app: Vidgen, project_id: int | None, since: datetime, *, until_done: bool, yes: bool
 ) -> None:
     told: set[tuple[int, datetime]] = set()
-    told_of: set[Mode] = set()
+    told_of: set[ProviderId] = set()
     standstill = Standstill()
     with _progress(session) as progress:
         view = _View(session, progress)
         while True:
-            status = app.runner.status(project_id)
+            status = app.worker.status(project_id)
             view.show(status, _under_way(app, project_id))
             _release(session, app, status, told_of, yes=yes)
             for task in reversed(_ended_since(app, project_id, since)):
@@ -114,12 +116,12 @@ def _watch(
             time.sleep(LOOK_EVERY)
 
 
-def _release(session: Session, app: Vidgen, status: Status, told_of: set[Mode], *, yes: bool) -> None:
+def _release(session: Session, app: Vidgen, status: Status, told_of: set[ProviderId], *, yes: bool) -> None:
     """Say what was queued while there was no key, and let it go when that was said beforehand."""
     from vidgen_core.cli.generating import price_of
-    from vidgen_core.models import TaskStatus
-    from vidgen_core.runner.slots import KEY_CAME
-    from vidgen_core.store import TaskFilter
+    from vidgen_core.db import TaskFilter
+    from vidgen_core.domain.tasks import TaskStatus
+    from vidgen_core.worker.limits.concurrency import KEY_CAME
 
     for mode, hold in status.lanes.items():
         if hold["code"] != KEY_CAME:
@@ -130,7 +132,7 @@ def _release(session: Session, app: Vidgen, status: Status, told_of: set[Mode], 
             estimate = app.tasks.estimate_tasks(app.tasks.ids(None, queued))
             session.count("cli.queued_without_key", estimate.tasks, price=price_of(session, estimate))
         if yes:
-            app.runner.release(mode)
+            app.worker.release(mode)
 
 
 def _progress(session: Session) -> Progress:
@@ -161,7 +163,7 @@ class _View:
 
     def show(self, status: Status, tasks: list[Task]) -> None:
         """Bring the bars up to date."""
-        from vidgen_core.models import TaskStatus
+        from vidgen_core.domain.tasks import TaskStatus
 
         text = self._session.text
         ended = sum(status.counts[name] for name in (TaskStatus.COMPLETED, TaskStatus.FAILED))
@@ -190,8 +192,8 @@ class _View:
 
 
 def _under_way(app: Vidgen, project_id: int | None) -> list[Task]:
-    from vidgen_core.models import TaskStatus
-    from vidgen_core.store import TaskFilter
+    from vidgen_core.db import TaskFilter
+    from vidgen_core.domain.tasks import TaskStatus
 
     held = TaskFilter(statuses=frozenset({TaskStatus.PROCESSING, TaskStatus.DOWNLOADING}))
     return app.tasks.page(project_id, held, "id", descending=False, limit=BARS).items
@@ -199,8 +201,8 @@ def _under_way(app: Vidgen, project_id: int | None) -> list[Task]:
 
 def _ended_since(app: Vidgen, project_id: int | None, since: datetime) -> list[Task]:
     """Tasks that ended after ``since``, the last one first."""
-    from vidgen_core.models import ENDED
-    from vidgen_core.store import TaskFilter
+    from vidgen_core.db import TaskFilter
+    from vidgen_core.domain.tasks import ENDED
 
     found: list[Task] = []
     while True:
@@ -230,7 +232,7 @@ class Standstill:
 
 def waits_for_a_person(app: Vidgen, project_id: int | None, status: Status) -> tuple[str, dict[str, Any]] | None:
     """Why nothing will move until somebody does something; None while something may."""
-    from vidgen_core.models import TaskStatus
+    from vidgen_core.domain.tasks import TaskStatus
 
     if status.counts[TaskStatus.PROCESSING] or status.counts[TaskStatus.DOWNLOADING]:
         return None
@@ -242,17 +244,20 @@ def waits_for_a_person(app: Vidgen, project_id: int | None, status: Status) -> t
     return holds[0]
 
 
-def _queued_modes(app: Vidgen, project_id: int | None) -> list[Mode]:
-    from vidgen_core.models import Mode, TaskStatus
-    from vidgen_core.store import TaskFilter
+def _queued_modes(app: Vidgen, project_id: int | None) -> list[ProviderId]:
+    from vidgen_core.db import TaskFilter
+    from vidgen_core.domain.providers import ProviderId
+    from vidgen_core.domain.tasks import TaskStatus
 
     queued = frozenset({TaskStatus.QUEUED})
     return [
-        mode for mode in Mode if app.tasks.page(project_id, TaskFilter(statuses=queued, provider=mode), limit=1).total
+        mode
+        for mode in ProviderId
+        if app.tasks.page(project_id, TaskFilter(statuses=queued, provider=mode), limit=1).total
     ]
 
 
-def _hold_for_a_person(status: Status, mode: Mode) -> tuple[str, dict[str, Any]] | None:
+def _hold_for_a_person(status: Status, mode: ProviderId) -> tuple[str, dict[str, Any]] | None:
     """A hold without an end in time is lifted by a person: a key, money, another setting, room on the disk."""
     hold = status.lanes.get(mode)
     if hold is None or hold.get("until") is not None:
@@ -262,8 +267,8 @@ def _hold_for_a_person(status: Status, mode: Mode) -> tuple[str, dict[str, Any]]
 
 def finish(session: Session, app: Vidgen, ended: list[Task]) -> None:
     """Say what came of it; leaves with 1 when a task failed."""
-    from vidgen_core.exporting.task_shape import task_shape
-    from vidgen_core.models import TaskStatus
+    from vidgen_core.domain.tasks import TaskStatus
+    from vidgen_core.services.exports.task_shape import task_shape
 
     names = {project.id: project.name for project in app.projects.all()}
     session.answer([task_shape(task, names[task.project_id], session.text) for task in ended])

@@ -15,7 +15,7 @@ import typer
 import vidgen_core
 from vidgen_core.cli.running import demo
 from vidgen_core.cli.session import DEFAULT, JsonOption, ProjectOption, Session
-from vidgen_core.errors import FileError, InputError
+from vidgen_core.domain.errors import FileError, InputError
 
 HostOption = Annotated[str, typer.Option("--host", help="cli.option.host")]
 PortOption = Annotated[int, typer.Option("--port", min=1, max=65535, help="cli.option.port")]
@@ -39,13 +39,13 @@ def serve(
     project: ProjectOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    from vidgen_core.app.sharing import base_of
+    from vidgen_core.services.access.auth import base_of
 
     session = Session(project, as_json)
     script = dashboard()
     check_port(host, port)
     with session.open() as app:
-        if app.runner.is_held:
+        if app.worker.is_held:
             session.warn("cli.serving_beside")
         home = app.locations.home
     base = base_of(path)
@@ -68,9 +68,9 @@ def rehearse(
     project: ProjectOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    from vidgen_core.rehearsal.faults import CATALOGUE, parse_rule
-    from vidgen_core.rehearsal.options import RehearsalOptions
-    from vidgen_core.rehearsal.server import serve as serve_rehearsal
+    from vidgen_core.fake_provider.faults import CATALOGUE, parse_rule
+    from vidgen_core.fake_provider.options import RehearsalOptions
+    from vidgen_core.fake_provider.server import serve as serve_rehearsal
 
     session = Session(project, as_json)
     if faults:
@@ -89,7 +89,7 @@ def _tell_rehearsal(session: Session, url: str) -> None:
     """The settings that point Vidgen here; nothing is changed."""
     import shlex
 
-    from vidgen_core.rehearsal.server import settings_hint
+    from vidgen_core.fake_provider.server import settings_hint
 
     hint = settings_hint(url)
     session.answer({"url": url, "settings": hint})
@@ -106,10 +106,10 @@ def dashboard() -> Path:
     :raises FileError: ``dashboard_missing`` (path)
     """
     package = Path(vidgen_core.__file__).resolve().parent
-    found = (folder / "streamlit_app.py" for folder in (package / "dashboard", package.parent))
+    found = (folder / "streamlit_app.py" for folder in (package / "app", package.parent))
     script = next((script for script in found if script.exists()), None)
     if script is None:
-        raise FileError("dashboard_missing", path=str(package / "dashboard"))
+        raise FileError("dashboard_missing", path=str(package / "app"))
     return script
 
 

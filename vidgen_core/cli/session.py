@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vidgen_core.cli.words import text
-from vidgen_core.errors import InputError, VidgenError
+from vidgen_core.cli.language import text
+from vidgen_core.domain.errors import InputError, VidgenError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from vidgen_core.app import Vidgen
-    from vidgen_core.locale import Text
-    from vidgen_core.models import Project
+    from vidgen_core.domain.shots import Project
+    from vidgen_core.i18n import Text
+    from vidgen_core.services.facade import Vidgen
 
 ProjectOption = Annotated[str, typer.Option("--project", help="cli.option.project", metavar="NAME")]
 EveryProjectOption = Annotated[str | None, typer.Option("--project", help="cli.option.project_or_all", metavar="NAME")]
@@ -85,7 +85,7 @@ class Session:
     @contextmanager
     def open(self) -> Iterator[Vidgen]:
         """The data home; at the end paid requests that are out are waited for, until a further signal."""
-        from vidgen_core.app import Vidgen
+        from vidgen_core.services.facade import Vidgen
 
         app = Vidgen.open()
         try:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidgen_core.cli.session import DEFAULT, EveryProjectOption, JsonOption, ProjectOption, Session
-from vidgen_core.errors import InputError
+from vidgen_core.domain.errors import InputError
 
 if TYPE_CHECKING:
-    from vidgen_core.app import BalanceDifference, BudgetView, SpendLine
-    from vidgen_core.models import Money
+    from vidgen_core.domain.money import Money
+    from vidgen_core.services.views import BalanceDifference, BudgetView, SpendLine
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +30,7 @@ def spend(
     session = Session(project, as_json)
     first, last = _day(since), _day(until)
     with session.open() as app:
-        from vidgen_core.cli.shapes import difference_shape, spend_shape
+        from vidgen_core.cli.json_output import difference_shape, spend_shape
 
         where = session.existing_project(app) if project else None
         lines = app.budget.spend(where.id if where else None, first, last)
@@ -70,7 +70,7 @@ def _row(session: Session, line: SpendLine) -> tuple[str, ...]:
 
 
 def _money(session: Session, amount: Decimal, currency: str | None) -> str:
-    from vidgen_core.models import Money
+    from vidgen_core.domain.money import Money
 
     return session.text.money(Money(amount=amount, currency=currency or "credits"), estimated=False)
 
@@ -114,7 +114,7 @@ def _amount(text: str) -> Decimal:
 
 
 def _show(session: Session, found: BudgetView) -> None:
-    from vidgen_core.cli.shapes import budget_shape
+    from vidgen_core.cli.json_output import budget_shape
 
     session.answer(budget_shape(found))
     if session.as_json:

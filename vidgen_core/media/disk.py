@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from vidgen_core.errors import FileError
+from vidgen_core.domain.errors import FileError
 
 #: Bytes that stay free whatever happens, so that the database can still be written.
 RESERVE: Final = 200 * 1024 * 1024

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Self
 
-from vidgen_core.errors import FileError
+from vidgen_core.domain.errors import FileError
 from vidgen_core.media.disk import ensure_free_space, sync_file, sync_folder, translate_os_errors
 from vidgen_core.media.naming import check_pattern, take_path
 from vidgen_core.media.video import probe, sha256_file

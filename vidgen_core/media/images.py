@@ -15,10 +15,10 @@ from typing import IO, Final
 import numpy as np
 from PIL import Image, ImageChops, ImageCms, UnidentifiedImageError
 
-from vidgen_core.errors import FileError
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.errors import FileError
 from vidgen_core.media.disk import replacing, sync_folder, translate_os_errors
-from vidgen_core.media.scenery import draw_frame
-from vidgen_core.models import Frozen
+from vidgen_core.media.sample_art import draw_frame
 
 __all__ = [
     "ImageFacts",

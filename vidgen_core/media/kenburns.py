@@ -17,14 +17,14 @@ from av.video.stream import VideoStream
 from PIL import Image
 from pydantic import Field
 
-from vidgen_core.errors import InputError
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.errors import InputError
 from vidgen_core.media.camera_path import Box, CameraPath, Floats, Stage, boxes, matrices, plan_path
 from vidgen_core.media.camera_words import Camera, Move, choose_moves, read_camera
 from vidgen_core.media.disk import replacing
 from vidgen_core.media.images import open_upright, upright_size
-from vidgen_core.media.lettering import Lettering
-from vidgen_core.media.scenery import draw_backdrop
-from vidgen_core.models import Frozen
+from vidgen_core.media.sample_art import draw_backdrop
+from vidgen_core.media.text_overlay import TextOverlay
 
 __all__ = ["Move", "RenderSpec", "choose_moves", "pixel_size", "render"]
 
@@ -135,7 +135,7 @@ def _frames(picture: Image.Image, camera: Camera, spec: RenderSpec) -> Iterator[
     stage = Stage(picture.width, picture.height, spec.width, spec.height, find_subject(picture))
     path = _plan(camera, stage, spec)
     planes = _planes(picture, min(1.0, _OVERSAMPLING * spec.width * path.nearest / stage.cover[0]))
-    lettering = Lettering.draw(spec.caption, spec.width, spec.height) if spec.caption else None
+    lettering = TextOverlay.draw(spec.caption, spec.width, spec.height) if spec.caption else None
     views: list[Box] | list[Floats] = boxes(path, stage) if path.flat else matrices(path, stage)
     for view in views:
         shown = [_see(plane, view, stage, 1 if i == 0 else 2) for i, plane in enumerate(planes)]

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from vidgen_core.errors import InputError, VidgenError
+from vidgen_core.domain.errors import InputError, VidgenError
 from vidgen_core.media.kenburns import RenderSpec, render
 
 #: Linux: the signal sent to this process when its parent dies (prctl(2)).

@@ -8,10 +8,10 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageEnhance
 
+from vidgen_core.domain.base import Frozen
 from vidgen_core.media.disk import replacing
-from vidgen_core.media.lettering import font_for
-from vidgen_core.media.scenery import draw_frame
-from vidgen_core.models import Frozen
+from vidgen_core.media.sample_art import draw_frame
+from vidgen_core.media.text_overlay import font_for
 
 #: Tells the width of a text in pixels.
 Measure = Callable[[str], float]
@@ -47,9 +47,9 @@ def draw_storyboard(spec: FrameSpec, target: Path) -> None:
     :raises FileError: disk_full, folder_read_only
     """
     # Soft as it is, the scenery loses nothing at half the size and takes a quarter of the time.
-    scenery = draw_frame(spec.caption, spec.width // 2, spec.height // 2, spec.seed)
-    scenery = scenery.resize((spec.width, spec.height), Image.Resampling.BICUBIC)
-    picture = ImageEnhance.Color(scenery).enhance(_COLOUR)
+    sample_art = draw_frame(spec.caption, spec.width // 2, spec.height // 2, spec.seed)
+    sample_art = sample_art.resize((spec.width, spec.height), Image.Resampling.BICUBIC)
+    picture = ImageEnhance.Color(sample_art).enhance(_COLOUR)
     short = min(spec.width, spec.height)
     if spec.caption.strip():
         _caption(picture, " ".join(spec.caption.split()), short)

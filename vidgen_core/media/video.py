@@ -14,9 +14,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
-from vidgen_core.errors import FileError
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.errors import FileError
 from vidgen_core.media.disk import replacing
-from vidgen_core.models import Frozen
 
 #: Containers a provider may send. Everything else FFmpeg would try as well: playlists that name other files and
 #: addresses, pictures, and plain text as terminal art.

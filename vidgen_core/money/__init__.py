@@ -1,26 +1,26 @@
 """Money: prices and estimates, rates, the budget."""
 
-from vidgen_core.money.book import cost_now, keep_list, list_age, prices_of
 from vidgen_core.money.budget import (
-    Scope,
-    Standing,
-    Stop,
+    BudgetExceeded,
+    BudgetScope,
+    LimitStatus,
+    allow_overrun,
+    check_budget,
     day_of,
     end_run,
-    grant,
     hold_of_project,
     in_currency,
     is_of_ended_run,
     limit_run,
+    limit_statuses,
     note_unasked,
     project_limit,
     set_project_limit,
-    standings,
-    verdict,
 )
+from vidgen_core.money.llm_prices import LlmPrice, llm_price, most_tokens
+from vidgen_core.money.price_list import cost_now, price_list_age, prices_of, store_price_list
 from vidgen_core.money.prices import PRICES, PRICES_AS_OF, Price, estimate, own_prices, price_of, total
 from vidgen_core.money.rates import CREDITS, KIE_CREDIT_USD, RATES_AS_OF, USD_CNY, convert, rates_of
-from vidgen_core.money.writing import WritingPrice, most_tokens, writing_price
 
 __all__ = [
     "CREDITS",
@@ -29,33 +29,33 @@ __all__ = [
     "PRICES_AS_OF",
     "RATES_AS_OF",
     "USD_CNY",
+    "BudgetExceeded",
+    "BudgetScope",
+    "LimitStatus",
+    "LlmPrice",
     "Price",
-    "Scope",
-    "Standing",
-    "Stop",
-    "WritingPrice",
+    "allow_overrun",
+    "check_budget",
     "convert",
     "cost_now",
     "day_of",
     "end_run",
     "estimate",
-    "grant",
     "hold_of_project",
     "in_currency",
     "is_of_ended_run",
-    "keep_list",
     "limit_run",
-    "list_age",
+    "limit_statuses",
+    "llm_price",
     "most_tokens",
     "note_unasked",
     "own_prices",
+    "price_list_age",
     "price_of",
     "prices_of",
     "project_limit",
     "rates_of",
     "set_project_limit",
-    "standings",
+    "store_price_list",
     "total",
-    "verdict",
-    "writing_price",
 ]

@@ -14,10 +14,13 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from vidgen_core.models import Frozen, Money, Payee, Task
+from vidgen_core.config import Settings
+from vidgen_core.db import Tx
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.providers import BillableParty
+from vidgen_core.domain.tasks import Task
 from vidgen_core.money.rates import convert, rates_of
-from vidgen_core.settings import Settings
-from vidgen_core.store import Tx
 
 #: A project's own limit among its settings: a decimal as text, in the currency of the budget.
 PROJECT_LIMIT: Final = "budget.limit"
@@ -28,10 +31,10 @@ _RUN: Final = "budget.run"
 _EXTRA: Final = "budget.extra"
 #: What jobs that write were not allowed to ask, by the job's name: its project and the most it would have cost.
 _UNASKED: Final = "budget.unasked"
-_P = TypeVar("_P", bound=Payee)
+_P = TypeVar("_P", bound=BillableParty)
 
 
-class Scope(StrEnum):
+class BudgetScope(StrEnum):
     """What a limit is about."""
 
     #: Everything ever, all projects together.
@@ -44,10 +47,10 @@ class Scope(StrEnum):
     RUN = "run"
 
 
-class Standing(Frozen):
+class LimitStatus(Frozen):
     """How one limit stands; all amounts in the currency of the budget."""
 
-    scope: Scope
+    scope: BudgetScope
     project_id: int | None = None
     limit: Money
     #: Spent, reserved and perhaps owed.
@@ -77,35 +80,35 @@ class Standing(Frozen):
         return not self.left
 
 
-class Stop(Frozen):
+class BudgetExceeded(Frozen):
     """Why a submit does not go out: ``error.<code>`` says it. The cause is kept so that it can be judged again."""
 
     code: str
     params: dict[str, Any]
     #: None: only this one task is held, for its price is unknown.
-    scope: Scope | None
+    scope: BudgetScope | None
     project_id: int
-    provider: Payee
+    provider: BillableParty
     model: str
     cost: Money | None
 
 
-def standings(tx: Tx, settings: Settings, project_id: int | None, now: datetime) -> tuple[Standing, ...]:
+def limit_statuses(tx: Tx, settings: Settings, project_id: int | None, now: datetime) -> tuple[LimitStatus, ...]:
     """Every limit that concerns a project, the project's own last; without a limit, nothing."""
     budget = settings.budget
     found = []
     if budget.limit:
-        found.append(_standing(tx, settings, Scope.ALL, budget.limit, now))
+        found.append(_standing(tx, settings, BudgetScope.ALL, budget.limit, now))
     if budget.per_day:
-        found.append(_standing(tx, settings, Scope.DAY, budget.per_day, now))
+        found.append(_standing(tx, settings, BudgetScope.DAY, budget.per_day, now))
     own = None if project_id is None else project_limit(tx, project_id)
     if own:
-        found.append(_standing(tx, settings, Scope.PROJECT, own, now, project_id))
+        found.append(_standing(tx, settings, BudgetScope.PROJECT, own, now, project_id))
     run = None if project_id is None else _run(tx, settings, project_id)
     return (*found, run) if run else tuple(found)
 
 
-def _run(tx: Tx, settings: Settings, project_id: int) -> Standing | None:
+def _run(tx: Tx, settings: Settings, project_id: int) -> LimitStatus | None:
     kept = tx.projects.settings(project_id).get(_RUN)
     if not kept or "over" in kept:
         return None
@@ -117,7 +120,7 @@ def _run(tx: Tx, settings: Settings, project_id: int) -> Standing | None:
         # The currency of the budget was changed meanwhile to one without a rate.
         worth, was, uncounted = limit, spent, (*uncounted, limit)
     since = Money(amount=max(Decimal(0), spent.amount - was.amount), currency=home)
-    return Standing(scope=Scope.RUN, project_id=project_id, limit=worth, spent=since, uncounted=uncounted)
+    return LimitStatus(scope=BudgetScope.RUN, project_id=project_id, limit=worth, spent=since, uncounted=uncounted)
 
 
 def limit_run(tx: Tx, settings: Settings, project_id: int, limit: Money | None) -> None:
@@ -147,16 +150,16 @@ def is_of_ended_run(tx: Tx, task: Task) -> bool:
 def _keep_run(tx: Tx, project_id: int, kept: dict[str, Any] | None) -> None:
     tx.projects.set_setting(project_id, _RUN, kept)
     hold = tx.state.get(hold_of_project(project_id))
-    if hold and hold["code"] == f"budget_{Scope.RUN}":
+    if hold and hold["code"] == f"budget_{BudgetScope.RUN}":
         tx.state.put(hold_of_project(project_id), None)
 
 
 def _standing(
-    tx: Tx, settings: Settings, scope: Scope, limit: Decimal, now: datetime, project_id: int | None = None
-) -> Standing:
-    since = day_of(now) if scope is Scope.DAY else None
+    tx: Tx, settings: Settings, scope: BudgetScope, limit: Decimal, now: datetime, project_id: int | None = None
+) -> LimitStatus:
+    since = day_of(now) if scope is BudgetScope.DAY else None
     spent, uncounted = in_currency(tx.ledger.committed(project_id, since), settings)
-    return Standing(
+    return LimitStatus(
         scope=scope,
         project_id=project_id,
         limit=Money(amount=limit, currency=settings.budget.currency),
@@ -182,9 +185,14 @@ def in_currency(amounts: Mapping[_P, Iterable[Money]], settings: Settings) -> tu
     return Money(amount=sum_, currency=currency), tuple(without)
 
 
-def verdict(
-    limits: Iterable[Standing], settings: Settings, project_id: int, provider: Payee, model: str, cost: Money | None
-) -> Stop | None:
+def check_budget(
+    limits: Iterable[LimitStatus],
+    settings: Settings,
+    project_id: int,
+    provider: BillableParty,
+    model: str,
+    cost: Money | None,
+) -> BudgetExceeded | None:
     """What stands against one more submit; None: it fits, or it is free, or there is no limit.
 
     Without a known price nothing can be counted against a limit, so such a submit is held: that is the safe side.
@@ -195,9 +203,9 @@ def verdict(
     if not limits or (cost is not None and not cost.amount):
         return None
 
-    def stop(code: str, scope: Scope | None, **params: Any) -> Stop:
+    def stop(code: str, scope: BudgetScope | None, **params: Any) -> BudgetExceeded:
         told = {"provider": str(provider), "model": model, **params}
-        return Stop(
+        return BudgetExceeded(
             code=code, params=told, scope=scope, project_id=project_id, provider=provider, model=model, cost=cost
         )
 
@@ -205,7 +213,7 @@ def verdict(
         return stop("price_missing", None)
     worth = convert(cost, settings.budget.currency, rates_of(settings, provider))
     if worth is None:
-        return stop("budget_rate_missing", Scope.ALL, currency=cost.currency, home=settings.budget.currency)
+        return stop("budget_rate_missing", BudgetScope.ALL, currency=cost.currency, home=settings.budget.currency)
     for standing in limits:
         if standing.uncounted:
             uncounted = standing.uncounted[0].currency
@@ -238,15 +246,15 @@ def set_project_limit(tx: Tx, project_id: int, limit: Decimal) -> None:
     tx.projects.set_setting(project_id, PROJECT_LIMIT, f"{limit:f}" if limit else None)
 
 
-def grant(tx: Tx, settings: Settings, project_id: int, now: datetime) -> tuple[Standing, ...]:
+def allow_overrun(tx: Tx, settings: Settings, project_id: int, now: datetime) -> tuple[LimitStatus, ...]:
     """Let what waits now go out although a limit is reached: every limit of the project is passed this once.
 
     The limit of a run stays. What is granted is what the queue, and what jobs that write were not allowed to ask, is expected to cost at this moment
     and not more; it ends with the day where the limit does, and with any change of the limit.
     """
     extras = dict(tx.state.get(_EXTRA) or {})
-    for standing in standings(tx, settings, project_id, now):
-        if standing.scope is Scope.RUN:
+    for standing in limit_statuses(tx, settings, project_id, now):
+        if standing.scope is BudgetScope.RUN:
             continue
         waiting, _ = in_currency(tx.tasks.waiting_money(standing.project_id), settings)
         unasked = _unasked(tx, standing.project_id)
@@ -255,10 +263,10 @@ def grant(tx: Tx, settings: Settings, project_id: int, now: datetime) -> tuple[S
             extras[_name(standing.scope, standing.project_id)] = {
                 "amount": f"{over:f}",
                 "limit": f"{standing.limit.amount.normalize():f}",
-                "day": day_of(now).isoformat() if standing.scope is Scope.DAY else None,
+                "day": day_of(now).isoformat() if standing.scope is BudgetScope.DAY else None,
             }
     tx.state.put(_EXTRA, extras)
-    return standings(tx, settings, project_id, now)
+    return limit_statuses(tx, settings, project_id, now)
 
 
 def note_unasked(tx: Tx, job: str, project_id: int | None, most: Decimal) -> None:
@@ -279,17 +287,17 @@ def _unasked(tx: Tx, project_id: int | None) -> Decimal:
     return sum((Decimal(one["most"]) for one in kept if project_id in (None, one["project"])), Decimal(0))
 
 
-def _extra(tx: Tx, scope: Scope, project_id: int | None, limit: Decimal, now: datetime) -> Decimal:
+def _extra(tx: Tx, scope: BudgetScope, project_id: int | None, limit: Decimal, now: datetime) -> Decimal:
     kept = (tx.state.get(_EXTRA) or {}).get(_name(scope, project_id))
     if not kept or Decimal(kept["limit"]) != limit:
         return Decimal(0)
-    if scope is Scope.DAY and kept["day"] != day_of(now).isoformat():
+    if scope is BudgetScope.DAY and kept["day"] != day_of(now).isoformat():
         return Decimal(0)
     return Decimal(kept["amount"])
 
 
-def _name(scope: Scope, project_id: int | None) -> str:
-    return f"project.{project_id}" if scope is Scope.PROJECT else scope.value
+def _name(scope: BudgetScope, project_id: int | None) -> str:
+    return f"project.{project_id}" if scope is BudgetScope.PROJECT else scope.value
 
 
 def day_of(moment: datetime) -> datetime:

@@ -13,8 +13,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, Literal
 
-from vidgen_core.models import Frozen, GenerationParams, Mode, Money, Payee
-from vidgen_core.settings import PriceSettings, PriceUnit
+from vidgen_core.config import PriceSettings, PriceUnit
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.providers import BillableParty, ProviderId
+from vidgen_core.domain.tasks import GenerationParams
 
 #: The day the table was last gone through.
 PRICES_AS_OF: Final = date(2026, 11, 21)
@@ -27,7 +30,7 @@ _ORDER: Final[tuple[Source, ...]] = ("own", "list", "built_in")
 class Price(Frozen):
     """What one model takes for one take, for one second of it, or for writing (``money.writing``)."""
 
-    provider: Payee
+    provider: BillableParty
     #: The model's id; ``*`` stands for every model of the provider.
     model: str
     amount: Decimal
@@ -43,7 +46,7 @@ class Price(Frozen):
     source: Source = "built_in"
     as_of: date | None = PRICES_AS_OF
 
-    def fits(self, provider: Mode, model: str, params: GenerationParams | None) -> bool:
+    def fits(self, provider: ProviderId, model: str, params: GenerationParams | None) -> bool:
         """Whether it is the price of such a take; without parameters only a price for all of them is."""
         if self.provider is not provider or self.model not in (model, "*"):
             return False
@@ -56,15 +59,15 @@ class Price(Frozen):
 #: Sources: assumptions of ours for Yunwu and for pictures; for KIE a flat charge that a public client measured (``veo-3-1``) and public
 #: price lists of its users for the rest. All are editable, so all but the free one are marked assumed.
 PRICES: Final[tuple[Price, ...]] = (
-    Price(provider=Mode.LOCAL, model="*", amount=Decimal(0), currency="CNY", assumed=False),
-    Price(provider=Mode.YUNWU, model="grok-video-3", amount=Decimal("0.4"), currency="CNY"),
-    Price(provider=Mode.IMAGES, model="gpt-image-1", amount=Decimal("0.3"), currency="CNY"),
-    Price(provider=Mode.IMAGES, model="dall-e-3", amount=Decimal("0.3"), currency="CNY"),
-    Price(provider=Mode.IMAGES, model="gemini-2.5-flash-image-preview", amount=Decimal("0.3"), currency="CNY"),
-    Price(provider=Mode.KIE, model="veo3_fast", amount=Decimal(60), currency="credits"),
-    Price(provider=Mode.KIE, model="veo3", amount=Decimal(250), currency="credits"),
-    Price(provider=Mode.KIE, model="veo-3-1", amount=Decimal(65), currency="credits"),
-    Price(provider=Mode.KIE, model="grok-imagine/image-to-video", amount=Decimal(20), currency="credits"),
+    Price(provider=ProviderId.LOCAL, model="*", amount=Decimal(0), currency="CNY", assumed=False),
+    Price(provider=ProviderId.YUNWU, model="grok-video-3", amount=Decimal("0.4"), currency="CNY"),
+    Price(provider=ProviderId.IMAGES, model="gpt-image-1", amount=Decimal("0.3"), currency="CNY"),
+    Price(provider=ProviderId.IMAGES, model="dall-e-3", amount=Decimal("0.3"), currency="CNY"),
+    Price(provider=ProviderId.IMAGES, model="gemini-2.5-flash-image-preview", amount=Decimal("0.3"), currency="CNY"),
+    Price(provider=ProviderId.KIE, model="veo3_fast", amount=Decimal(60), currency="credits"),
+    Price(provider=ProviderId.KIE, model="veo3", amount=Decimal(250), currency="credits"),
+    Price(provider=ProviderId.KIE, model="veo-3-1", amount=Decimal(65), currency="credits"),
+    Price(provider=ProviderId.KIE, model="grok-imagine/image-to-video", amount=Decimal(20), currency="credits"),
 )
 
 
@@ -74,7 +77,7 @@ def own_prices(rows: Iterable[PriceSettings]) -> tuple[Price, ...]:
 
 
 def price_of(
-    provider: Mode, model: str, own: Sequence[Price] = (), params: GenerationParams | None = None
+    provider: ProviderId, model: str, own: Sequence[Price] = (), params: GenerationParams | None = None
 ) -> Price | None:
     """The price of a model: the first of ``own`` that fits, then of the built-in table; None when unknown.
 
@@ -94,7 +97,7 @@ def _vagueness(price: Price) -> tuple[int, bool, int]:
 
 
 def estimate(
-    provider: Mode, model: str, params: GenerationParams, takes: int = 1, own: Sequence[Price] = ()
+    provider: ProviderId, model: str, params: GenerationParams, takes: int = 1, own: Sequence[Price] = ()
 ) -> Money | None:
     """What ``takes`` takes will probably cost; None when the price, or the seconds it depends on, is unknown."""
     price = price_of(provider, model, own, params)

@@ -12,8 +12,9 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from vidgen_core.models import Mode, Money, Payee
-from vidgen_core.settings import Settings
+from vidgen_core.config import Settings
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.providers import BillableParty, ProviderId
 
 #: The day the built-in rates were last gone through.
 RATES_AS_OF: Final = date(2026, 11, 21)
@@ -27,7 +28,7 @@ _MICRO: Final = Decimal("0.000001")
 CREDITS: Final = "credits"
 
 
-def rates_of(settings: Settings, provider: Payee | None = None) -> dict[str, Decimal]:
+def rates_of(settings: Settings, provider: BillableParty | None = None) -> dict[str, Decimal]:
     """The worth of one unit of each known currency in the user's.
 
     :param provider: whose credits are meant; None: credits of nobody, which have no rate
@@ -44,7 +45,7 @@ def rates_of(settings: Settings, provider: Payee | None = None) -> dict[str, Dec
         return rates
     if str(provider) in own:
         rates[CREDITS] = own[str(provider)]
-    elif provider is Mode.KIE and "USD" in rates:
+    elif provider is ProviderId.KIE and "USD" in rates:
         rates[CREDITS] = rates["USD"] * KIE_CREDIT_USD
     return rates
 

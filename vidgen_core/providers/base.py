@@ -27,10 +27,13 @@ from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, SecretStr
 
-from vidgen_core.locations import Locations
+from vidgen_core.config import Settings, origin_of
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import Failure, GenerationParams, TaskKind
 from vidgen_core.media.files import PartFile
-from vidgen_core.models import Charge, Failure, Frozen, GenerationParams, Mode, Money, Output
-from vidgen_core.settings import Settings, origin_of
 
 #: Stage of a job that goes on only after a yes to its price.
 WAITING_FOR_CONFIRMATION: Final = "waiting_for_confirmation"
@@ -100,7 +103,7 @@ class Order(Frozen):
     image: Path | None = None
     #: Number of the take within its shot; lets seeded renderers make takes differ.
     take: int = 1
-    output: Output = Output.VIDEO
+    output: TaskKind = TaskKind.VIDEO
     #: The pictures on this machine that a picture is drawn after.
     references: tuple[Path, ...] = ()
     #: What ``prepare`` said of the request that left, where the answer to it is looked for.
@@ -163,7 +166,7 @@ class RemoteState(Frozen):
     confirmation: Money | None = None
     #: What it cost, where the provider says so, and how sure that is.
     cost: Money | None = None
-    charge: Charge | None = None
+    charge: ChargeStatus | None = None
     evidence: str | None = None
 
 
@@ -216,7 +219,7 @@ class Provider(ABC):
     Settings are asked for at each use, so that a change applies without a restart.
     """
 
-    mode: ClassVar[Mode]
+    mode: ClassVar[ProviderId]
     #: Sending the same ``reference`` again gives the same job and costs nothing; true for no remote API we know.
     repeatable_submit: ClassVar[bool] = False
     #: Seconds after which a job of this provider can no longer be running.

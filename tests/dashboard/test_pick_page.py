@@ -1,0 +1,131 @@
+"""The Pick screen's logic: where it stands, what it shows, what its acts do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from screens import Screen, open_screen
+
+from vidgen_core.dashboard.pick import order as pick_order
+from vidgen_core.dashboard.pick import wall
+from vidgen_core.dashboard.session import current_visit
+from vidgen_core.domain.errors import NotFound
+
+
+@pytest.fixture
+def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
+    with open_screen(tmp_path / "home", monkeypatch) as opened:
+        yield opened
+
+
+def act(screen: Screen, *, go_on: bool = False, **what: Any) -> None:
+    screen.act(lambda: wall.carry_out(current_visit(), what, go_on=go_on))
+
+
+def described(screen: Screen) -> dict[str, Any]:
+    """What the component is given to draw."""
+    found: dict[str, Any] = {}
+    screen.act(lambda: found.update(wall.describe(current_visit(), pick_order.pick_position(current_visit()))))
+    return found
+
+
+def test_without_takes_the_screen_says_what_to_do(screen: Screen) -> None:
+    screen.open("pick")
+
+    assert "Nothing to pick from yet" in screen.words()
+    assert screen.at.button(key="pick_to_shots").label == "Go to the shots"
+
+
+def test_the_first_shot_that_waits_stands_there_with_all_its_takes(screen: Screen) -> None:
+    first, takes = screen.add_takes(2)
+    second, _ = screen.add_takes(5)
+    screen.app.takes.choose(first, takes[0].id)
+    screen.open("pick")
+    data = described(screen)
+
+    assert (data["shot"], len(data["takes"])) == (second, 5)
+    assert [(shot["id"], shot["waiting"]) for shot in data["strip"]] == [(first, False), (second, True)]
+    assert "1 of 2 chosen" in screen.words()
+    assert data["takes"][0]["facts"].startswith("5 sec · 720×1280 · grok-video-3 · seed")
+
+
+def test_choosing_rejecting_and_taking_back(screen: Screen) -> None:
+    shot, takes = screen.add_takes(3)
+    screen.open("pick")
+    results = screen.app.takes
+
+    act(screen, do="choose", shot=shot, take=takes[1].id)
+    assert [take.chosen for take in results.takes_of(shot)] == [False, True, False]
+    act(screen, do="reject", shot=shot, take=takes[1].id, reason="Motion wrong")
+    assert [(take.chosen, take.rejected) for take in results.takes_of(shot)][1] == (False, "Motion wrong")
+    act(screen, do="choose", shot=shot, take=takes[1].id)
+    assert [(take.chosen, take.rejected) for take in results.takes_of(shot)][1] == (True, None)
+    act(screen, do="unchoose", shot=shot, take=takes[1].id)
+    act(screen, do="reject", shot=shot, take=takes[0].id)
+    act(screen, do="unreject", shot=shot, take=takes[0].id)
+    assert not any(take.chosen or take.rejected is not None for take in results.takes_of(shot))
+
+
+def test_going_on_after_choosing_leads_to_the_next_that_waits(screen: Screen) -> None:
+    first, takes = screen.add_takes(1)
+    second, _ = screen.add_takes(1)
+    screen.open("pick")
+
+    act(screen, go_on=True, do="choose", shot=first, take=takes[0].id)
+
+    assert described(screen)["shot"] == second
+
+
+def test_without_going_on_the_shot_stays_after_choosing(screen: Screen) -> None:
+    first, takes = screen.add_takes(1)
+    screen.add_takes(1)
+    screen.open("pick")
+
+    act(screen, do="choose", shot=first, take=takes[0].id)
+
+    assert described(screen)["shot"] == first
+
+
+def test_acts_on_takes_of_other_shots_change_nothing(screen: Screen) -> None:
+    first, takes = screen.add_takes(1)
+    second, _ = screen.add_takes(1)
+    screen.open("pick")
+
+    act(screen, do="choose", shot=second, take=takes[0].id)
+    act(screen, do="choose", shot="x", take=None)
+    act(screen)
+
+    assert not any(take.chosen for shot in (first, second) for take in screen.app.takes.takes_of(shot))
+    with pytest.raises(NotFound):
+        screen.app.takes.choose(second, takes[0].id)
+
+
+def test_a_strip_of_many_shots_shows_those_around(screen: Screen) -> None:
+    order = list(range(1, 201))
+
+    def strip(place: int) -> list[int]:
+        view = type("View", (), {"shot": type("Shot", (), {"id": order[place]})()})()
+        return pick_order.PickPosition(view, order, frozenset()).strip
+
+    assert strip(0) == list(range(1, 42))
+    assert strip(100)[20] == 101
+    assert strip(199) == list(range(160, 201))
+
+
+def test_the_next_that_waits_is_looked_for_round_the_end() -> None:
+    assert pick_order.next_waiting([1, 2, 3, 4], frozenset({1, 4}), 2) == 4
+    assert pick_order.next_waiting([1, 2, 3, 4], frozenset({1}), 4) == 1
+    assert pick_order.next_waiting([1, 2], frozenset(), 2) == 2
+
+
+def test_one_more_take_is_queued_for_its_price(screen: Screen) -> None:
+    shot, _ = screen.add_takes(1)
+    screen.open("pick")
+    before = len(screen.app.shots.view(shot).tasks)
+
+    screen.press("pick_one_more")
+
+    assert len(screen.app.shots.view(shot).tasks) == before + 1

@@ -1,0 +1,223 @@
+"""The frame: language, project, header and the stops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from screens import Screen, open_screen
+
+from vidgen_core.dashboard.shell import shell
+from vidgen_core.domain.errors import ErrorKind, FileError
+from vidgen_core.domain.log import Heartbeat
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import Failure, TaskStatus
+from vidgen_core.providers.base import Connection
+
+
+@pytest.fixture
+def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
+    with open_screen(tmp_path / "home", monkeypatch) as screen:
+        yield screen
+
+
+def buttons(screen: Screen) -> dict[str, str]:
+    return {button.key or "": button.label for button in screen.at.button}
+
+
+def test_the_browsers_language_is_spoken_until_another_is_chosen(screen: Screen) -> None:
+    screen.at.context = {"locale": "zh-CN"}
+    screen.run()
+    assert buttons(screen)["pause"] == "暂停"
+    screen.choose("language", "en")
+    assert buttons(screen)["pause"] == "Pause"
+
+
+def test_the_settings_may_fix_the_language(screen: Screen) -> None:
+    screen.app.settings_file.change({"language": "zh"})
+    screen.run()
+    assert buttons(screen)["pause"] == "暂停"
+
+
+def test_the_newest_project_is_opened_and_the_address_may_name_another(screen: Screen) -> None:
+    screen.app.projects.ensure("ep02")
+    screen.run()
+    assert screen.at.selectbox(key="project").value == "ep02"
+    screen.at.selectbox(key="project").set_value("ep01").run()
+    assert screen.at.selectbox(key="project").value == "ep01"
+
+
+def test_a_project_is_made_and_opened(screen: Screen) -> None:
+    screen.run()
+    screen.at.text_input(key="new_project").set_value("雨夜").run()
+    assert screen.at.selectbox(key="project").value == "雨夜"
+    assert screen.app.projects.find("雨夜") is not None
+
+
+def test_a_name_that_is_too_long_is_answered_by_a_sentence(screen: Screen) -> None:
+    screen.run()
+    screen.at.text_input(key="new_project").set_value("x" * 500).run()
+    assert screen.toasts()
+    assert len(screen.app.projects.all()) == 1
+
+
+def test_the_header_counts_what_is_where(screen: Screen) -> None:
+    first, *_ = screen.add_tasks(3)
+    screen.submit(first)
+    screen.run()
+    words = screen.words()
+    assert "Generating 1" in words
+    assert "Queued 2" in words
+
+
+def test_the_end_of_a_batch_is_told_once(screen: Screen) -> None:
+    first, second = screen.add_tasks(2)
+    screen.run()
+    assert not screen.toasts()
+    screen.fail(first, ErrorKind.MODERATION)
+    screen.run()
+    assert not screen.toasts()
+    screen.fail(second, ErrorKind.MODERATION)
+    screen.run()
+    assert screen.toasts() == "All done: 0 made, 2 failed."
+    screen.run()
+    assert not screen.toasts()
+
+
+def test_pausing_is_told_on_every_page_and_can_be_taken_back(screen: Screen) -> None:
+    screen.run()
+    screen.press("pause")
+    assert "Paused: nothing new is sent" in screen.words()
+    screen.press("resume")
+    assert "Paused" not in screen.words()
+
+
+def test_each_stop_says_how_many_and_what_it_costs(screen: Screen) -> None:
+    first, *_ = screen.add_tasks(3)
+    screen.submit(first)
+    screen.run()
+    labels = buttons(screen)
+    assert labels["stop_pause"] == "Pause submitting, 1 running goes on"
+    assert labels["stop_unsent"] == "Cancel 2 not submitted"
+    assert labels["stop_give_up"] == "Give up waiting for 1"
+    assert "may still be charged" in screen.words()
+
+
+def test_cancelling_what_was_not_submitted_leaves_what_was(screen: Screen) -> None:
+    first, second, third = screen.add_tasks(3)
+    screen.submit(first)
+    screen.run()
+    screen.press("stop_unsent")
+    assert [screen.status(task) for task in (first, second, third)] == [
+        TaskStatus.PROCESSING,
+        TaskStatus.CANCELLED,
+        TaskStatus.CANCELLED,
+    ]
+
+
+def test_giving_up_asks_and_names_the_price(screen: Screen) -> None:
+    first, *_ = screen.add_tasks(2)
+    screen.submit(first)
+    screen.run()
+    screen.press("stop_give_up")
+    assert "≈¥0.40" in screen.words()
+    assert not screen.app.tasks.get(first.id).cancel_requested
+    screen.press("confirm_act")
+    assert screen.app.tasks.get(first.id).cancel_requested
+
+
+def test_a_lane_the_runner_holds_back_says_why_and_goes_on_at_a_click(screen: Screen) -> None:
+    hold = {
+        "code": "lane_no_key",
+        "params": {"provider": "yunwu", "cause": "rejected"},
+        "since": datetime.now(UTC).isoformat(),
+        "until": None,
+        "by_itself": False,
+    }
+    with screen.app.store.write() as tx:
+        tx.state.put("lane.yunwu", hold)
+    screen.run()
+    assert "Yunwu API is held: " in screen.words()
+    screen.press("go_on_yunwu")
+    assert "is held" not in screen.words()
+
+
+@pytest.mark.parametrize("code", ["lane_database_behind", "lane_store_unwritable"])
+def test_what_holds_all_providers_back_is_said_once(screen: Screen, code: str) -> None:
+    with screen.app.store.write() as tx:
+        for mode in (ProviderId.YUNWU, ProviderId.KIE, ProviderId.LOVART, ProviderId.IMAGES):
+            hold = {
+                "code": code,
+                "params": {"orders": 2, "provider": mode.value},
+                "since": datetime.now(UTC).isoformat(),
+            }
+            tx.state.put(f"lane.{mode}", hold | {"until": None, "by_itself": False})
+    screen.run()
+    assert len([name for name in buttons(screen) if name.startswith("go_on_")]) == 1
+    assert screen.words().count("database") == {"lane_database_behind": 2, "lane_store_unwritable": 1}[code]
+    assert "is held" not in screen.words()
+    screen.press(next(name for name in buttons(screen) if name.startswith("go_on_")))
+    assert "database" not in screen.words()
+
+
+def test_a_runner_that_fell_silent_is_told_with_the_way_on(screen: Screen) -> None:
+    seen = datetime.now(UTC) - timedelta(minutes=3)
+    with screen.app.store.write() as tx:
+        tx.heartbeat.beat(Heartbeat(pid=1, host="studio", started_at=seen, at=seen))
+    screen.run()
+    assert "last sign of life 3 minutes ago" in screen.words()
+
+
+def test_a_runner_elsewhere_is_named(screen: Screen) -> None:
+    now = datetime.now(UTC)
+    with screen.app.store.write() as tx:
+        tx.heartbeat.beat(Heartbeat(pid=4711, host="render-box", started_at=now, at=now))
+    screen.run()
+    assert "another process on render-box (process 4711)" in screen.words()
+
+
+@pytest.mark.parametrize(
+    ("connection", "words"),
+    [
+        (None, "Not checked yet"),
+        (Connection(ok=True), "Connected"),
+        (Connection(ok=False, failure=Failure(kind=ErrorKind.AUTH, code="auth")), "Not connected"),
+    ],
+)
+def test_the_connection_is_told_as_it_was_last_seen(screen: Screen, connection: Connection | None, words: str) -> None:
+    screen.app.settings_file.change({"mode": "yunwu"})
+    if connection is not None:
+        kept = {"connection": connection.model_dump(mode="json"), "at": datetime.now(UTC).isoformat()}
+        with screen.app.store.write() as tx:
+            tx.state.put("connection.yunwu", kept)
+    screen.run()
+    assert f"● {words}" in screen.words()
+
+
+def test_the_mode_is_switched_for_all(screen: Screen) -> None:
+    screen.run()
+    screen.choose("mode", ProviderId.YUNWU)
+    assert screen.app.settings().mode is ProviderId.YUNWU
+
+
+def test_a_database_that_cannot_be_opened_is_a_sentence(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise FileError("home_unwritable", path="/nowhere", why="read-only")
+
+    monkeypatch.setattr("vidgen_core.web.get_vidgen", broken)
+    screen.at.run()
+    assert not screen.at.exception
+    assert screen.at.error
+    assert "/nowhere" in screen.at.error[0].value
+
+
+def test_an_error_nobody_expected_shows_no_traceback(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(shell.st, "error", lambda sentence, **_: said.append(sentence))
+    assert shell.tell_of(ZeroDivisionError("secret-detail")) is True
+    assert "secret-detail" not in said[0]
+    assert "ZeroDivisionError" in caplog.text

@@ -1,0 +1,361 @@
+"""The logic of the Shots screen, without a browser."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from screens import Screen, open_screen
+
+from vidgen_core.dashboard.components import media
+from vidgen_core.dashboard.shots import cards, dialogs
+from vidgen_core.db import NewShot, TaskFilter
+from vidgen_core.domain.errors import ErrorKind
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.shots import Shot, ShotParams
+from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.services.system.cleanup import CLEANED
+
+
+@pytest.fixture
+def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
+    with open_screen(tmp_path / "home", monkeypatch) as screen:
+        screen.give_key(ProviderId.YUNWU)
+        yield screen
+
+
+def picture() -> bytes:
+    stream = io.BytesIO()
+    Image.linear_gradient("L").resize((180, 320)).convert("RGB").save(stream, "JPEG")
+    return stream.getvalue()
+
+
+def add(screen: Screen, *prompts: str) -> list[Shot]:
+    with screen.app.store.write() as tx:
+        return tx.shots.add(screen.project.id, [NewShot(prompt=prompt) for prompt in prompts])
+
+
+def drawn(screen: Screen) -> list[int]:
+    """Ids of the shots whose cards are on the page."""
+    boxes = [area.key or "" for area in screen.at.text_area]
+    return [int(key.removeprefix("prompt_")) for key in boxes if key.startswith("prompt_")]
+
+
+def counts(screen: Screen) -> dict[TaskStatus, int]:
+    return {status: number for status, number in screen.app.tasks.counts(screen.project.id).items() if number}
+
+
+def test_an_empty_project_says_what_to_do_and_offers_the_button(screen: Screen) -> None:
+    screen.run()
+    assert "No shots yet" in screen.words()
+    assert screen.at.button(key="add_first").label == "Add shots"
+
+
+def test_generate_queues_the_takes_at_once_and_the_card_shows_them(screen: Screen) -> None:
+    [shot] = add(screen, "rain")
+    screen.run()
+    assert screen.at.button(key=f"generate_{shot.id}").label == "Generate 3 · free"
+    screen.press(f"generate_{shot.id}")
+    assert counts(screen) == {TaskStatus.QUEUED: 3}
+    assert "3 takes · 🕐 Queued 3" in screen.summary()
+    assert list(screen.takes()) == ["v1", "v2", "v3"]
+
+
+def test_a_shot_without_picture_and_prompt_is_refused_with_a_sentence(screen: Screen) -> None:
+    [shot] = add(screen, "")
+    screen.run()
+    screen.press(f"generate_{shot.id}")
+    assert screen.toasts()
+    assert not counts(screen)
+
+
+def test_a_paid_provider_names_its_price_before_the_click(screen: Screen) -> None:
+    [shot] = add(screen, "rain")
+    screen.app.settings_file.change({"mode": "yunwu"})
+    screen.run()
+    assert screen.at.button(key=f"generate_{shot.id}").label == "Generate 3 · ≈¥1.20"
+
+
+def test_a_model_without_a_known_price_says_so(screen: Screen) -> None:
+    with screen.app.store.write() as tx:
+        params = ShotParams(provider=ProviderId.YUNWU, model="brand-new-model")
+        [shot] = tx.shots.add(screen.project.id, [NewShot(prompt="rain", params=params)])
+    screen.run()
+    assert screen.at.button(key=f"generate_{shot.id}").label.endswith("price unknown")
+
+
+def test_the_prompt_is_kept_when_it_is_changed(screen: Screen) -> None:
+    [shot] = add(screen, "rain")
+    screen.run()
+    screen.at.text_area(key=f"prompt_{shot.id}").set_value("snow").run()
+    assert screen.app.shots.get(shot.id).prompt == "snow"
+
+
+def test_a_prompt_that_changed_underneath_is_shown_beside_and_not_over_what_was_typed(screen: Screen) -> None:
+    [shot] = add(screen, "rain")
+    screen.run()
+    screen.app.shots.edit(shot.id, prompt="hail")
+    screen.at.text_area(key=f"prompt_{shot.id}").set_value("snow").run()
+    assert screen.app.shots.get(shot.id).prompt == "hail"
+    assert "“hail”" in screen.words()
+    screen.press(f"theirs_{shot.id}")
+    assert screen.at.text_area(key=f"prompt_{shot.id}").value == "hail"
+    assert "“hail”" not in screen.words()
+
+
+def test_keeping_mine_stores_it(screen: Screen) -> None:
+    [shot] = add(screen, "rain")
+    screen.run()
+    screen.app.shots.edit(shot.id, prompt="hail")
+    screen.at.text_area(key=f"prompt_{shot.id}").set_value("snow").run()
+    screen.press(f"mine_{shot.id}")
+    assert screen.app.shots.get(shot.id).prompt == "snow"
+
+
+def test_twenty_cards_stand_on_a_page_and_the_rest_on_the_next(screen: Screen) -> None:
+    shots = add(screen, *(f"shot {number}" for number in range(25)))
+    screen.run()
+    assert drawn(screen) == [shot.id for shot in shots[:20]]
+    screen.choose("page", 2)
+    assert drawn(screen) == [shot.id for shot in shots[20:]]
+
+
+def test_a_new_filter_begins_at_the_first_page(screen: Screen) -> None:
+    shots = add(screen, *(f"shot {number}" for number in range(25)))
+    screen.run()
+    screen.choose("page", 2)
+    screen.choose("state", "without_takes")
+    assert drawn(screen) == [shot.id for shot in shots[:20]]
+
+
+def test_a_filter_that_comes_back_without_any_selected_shows_everything(screen: Screen) -> None:
+    [shot] = add(screen, "rain")
+    screen.run()
+    screen.at.session_state["state"] = None
+    screen.run()
+    assert drawn(screen) == [shot.id]
+
+
+def test_the_search_reads_numbers_and_prompts(screen: Screen) -> None:
+    rain, snow = add(screen, "夜雨", "snow")
+    screen.run()
+    screen.at.text_input(key="find").set_value("夜雨").run()
+    assert drawn(screen) == [rain.id]
+    screen.at.text_input(key="find").set_value(snow.number).run()
+    assert drawn(screen) == [snow.id]
+
+
+def test_a_filter_that_finds_nothing_offers_the_way_back(screen: Screen) -> None:
+    [shot] = add(screen, "rain")
+    screen.run()
+    screen.choose("state", "chosen")
+    assert "No shot matches" in screen.words()
+    screen.press("show_everything")
+    assert drawn(screen) == [shot.id]
+
+
+def test_an_address_with_a_filter_nobody_knows_shows_everything(screen: Screen) -> None:
+    [shot] = add(screen, "rain")
+    screen.at.query_params["state"] = "nonsense"
+    screen.run()
+    assert drawn(screen) == [shot.id]
+
+
+def test_a_failed_take_says_why_and_offers_free_ways_before_paid_ones(screen: Screen) -> None:
+    [task] = screen.add_tasks()
+    screen.fail(task, ErrorKind.TIMEOUT)
+    screen.run()
+    shown = screen.takes()["v1"]
+    assert shown["steps"] == [["look_again", "Look again · free"], ["submit_again", "Generate again · ≈¥0.40"]]
+    assert shown["why"].startswith("No result came within the time limit")
+
+
+def test_looking_again_opens_the_take_again_free_of_charge(screen: Screen) -> None:
+    [task] = screen.add_tasks()
+    screen.fail(task, ErrorKind.TIMEOUT)
+    screen.run()
+    screen.do(do="step", task=task.id, name="look_again")
+    assert screen.status(task) is TaskStatus.PROCESSING
+    assert len(screen.app.tasks.attempts(task.id)) == 1
+
+
+def test_generating_again_what_may_have_been_accepted_asks_first(screen: Screen) -> None:
+    [task] = screen.add_tasks()
+    screen.fail(task, ErrorKind.SUBMIT_UNKNOWN, remote_id=None)
+    screen.run()
+    screen.do(do="step", task=task.id, name="submit_again")
+    assert screen.status(task) is TaskStatus.FAILED
+    assert "may pay for the same video twice" in screen.words()
+    screen.press("confirm_act")
+    assert screen.status(task) is TaskStatus.QUEUED
+
+
+def test_a_failed_take_can_be_taken_off(screen: Screen) -> None:
+    [task] = screen.add_tasks()
+    screen.fail(task, ErrorKind.MODERATION)
+    screen.run()
+    screen.do(do="remove", task=task.id)
+    assert not screen.app.tasks.counts(screen.project.id).get(TaskStatus.FAILED)
+
+
+def test_a_take_whose_file_was_cleaned_up_offers_neither_player_nor_download(screen: Screen) -> None:
+    _, [kept, gone] = screen.add_takes(2)
+    with screen.app.store.write() as tx:
+        tx.takes.update(gone.id, warnings=(CLEANED,))
+    screen.run()
+    here, away = screen.takes()["v1"], screen.takes()["v2"]
+    assert (here["video"], here["choosable"]) == (media.video_url(kept), True)
+    assert media.download_url(kept).endswith(here["download"])
+    assert (away["video"], away["download"], away["choosable"]) == (None, None, False)
+    assert "The file was cleaned up" in away["warnings"][0]
+
+
+def test_the_menu_of_a_take_opens_its_history(screen: Screen) -> None:
+    [task] = screen.add_tasks()
+    screen.fail(task, ErrorKind.TIMEOUT)
+    screen.run()
+    assert "History…" in screen.takes()["v1"]["menu"]
+    screen.do(do="history", task=task.id)
+    assert "grok:1" in "".join(code.value for code in screen.at.code)
+
+
+def test_one_more_take_is_one_more(screen: Screen) -> None:
+    [shot] = add(screen, "rain")
+    screen.run()
+    screen.act(lambda: cards.generate(shot.id, 1))
+    assert counts(screen) == {TaskStatus.QUEUED: 1}
+
+
+def test_a_duplicate_stands_behind_its_original(screen: Screen) -> None:
+    first, second = add(screen, "rain", "snow")
+    screen.app.shots.set_image(first.id, picture())
+    screen.run()
+    screen.act(lambda: cards.duplicate(first.id))
+    order = screen.app.shots.ids(screen.project.id)
+    copy = screen.app.shots.get(order[1])
+    assert [order[0], order[2]] == [first.id, second.id]
+    assert (copy.prompt, copy.image) == ("rain", screen.app.shots.get(first.id).image)
+
+
+def test_a_deleted_shot_can_be_undone(screen: Screen) -> None:
+    [shot] = add(screen, "rain")
+    screen.run()
+    screen.act(lambda: dialogs.delete(shot.id))
+    assert screen.app.shots.ids(screen.project.id) == []
+    screen.run()
+    screen.press("undo_delete")
+    assert screen.app.shots.ids(screen.project.id) == [shot.id]
+
+
+def test_a_shot_whose_paid_take_is_under_way_is_not_deleted(screen: Screen) -> None:
+    [task] = screen.add_tasks()
+    screen.submit(task)
+    screen.run()
+    screen.act(lambda: dialogs.delete(task.shot_id))
+    assert screen.app.shots.ids(screen.project.id) == [task.shot_id]
+    assert "under way" in screen.toasts()
+
+
+def test_parameters_of_one_shot_are_its_own(screen: Screen) -> None:
+    first, second = add(screen, "rain", "snow")
+    screen.run()
+    screen.act(lambda: dialogs.ask_for_parameters(first.id))
+    screen.at.selectbox(key=f"params_{first.id}_aspect_ratio").set_value("1:1")
+    screen.at.selectbox(key=f"params_{first.id}_takes").set_value(1)
+    screen.at.button(key=f"params_{first.id}_save").click().run()
+    screen.check()
+    params = screen.app.shots.get(first.id).params
+    assert (params.aspect_ratio, params.takes) == ("1:1", 1)
+    assert screen.app.shots.get(second.id).params == ShotParams()
+
+
+def test_a_card_of_a_shot_that_is_gone_says_so(screen: Screen) -> None:
+    first, second = add(screen, "rain", "snow")
+    screen.run()
+    screen.app.shots.delete([first.id])
+    screen.press(f"generate_{second.id}")
+    assert drawn(screen) == [second.id]
+
+
+# --- many cards at once
+
+
+def tick(screen: Screen, *shots: int) -> None:
+    for shot in shots:
+        screen.at.checkbox(key=f"tick_{shot}").check().run()
+        screen.check()
+        screen.run()
+
+
+def test_ticked_cards_generate_together_for_the_price_on_the_button(screen: Screen) -> None:
+    first, second, third = add(screen, "rain", "snow", "wind")
+    screen.app.settings_file.change({"mode": "yunwu"})
+    screen.run()
+    assert not [button for button in screen.at.button if button.key == "selected_generate"]
+    tick(screen, first.id, third.id)
+    assert "2 shots ticked" in screen.words()
+    assert screen.at.button(key="selected_generate").label == "Generate 6 · ≈¥2.40"
+    screen.press("selected_generate")
+    assert counts(screen) == {TaskStatus.QUEUED: 6}
+    assert "6 takes queued" in screen.toasts()
+    assert not screen.app.tasks.ids(screen.project.id, TaskFilter(shot_id=second.id))
+
+
+def test_ticks_stay_while_pages_are_turned_and_filters_changed(screen: Screen) -> None:
+    shots = add(screen, *(f"shot {number}" for number in range(22)))
+    screen.run()
+    tick(screen, shots[0].id)
+    screen.choose("page", 2)
+    tick(screen, shots[21].id)
+    screen.choose("page", 1)
+    assert screen.at.checkbox(key=f"tick_{shots[0].id}").value
+    assert "2 shots ticked" in screen.words()
+    screen.press("tick_all")
+    screen.run()
+    assert "22 shots ticked" in screen.words()
+    screen.press("tick_none")
+    screen.run()
+    assert not screen.at.checkbox(key=f"tick_{shots[0].id}").value
+
+
+def test_takes_of_ticked_cards_are_cancelled_and_made_again_with_their_price_shown(screen: Screen) -> None:
+    failed, also, waiting = (screen.add_tasks()[0] for _ in range(3))
+    for task in (failed, also):
+        screen.fail(task, ErrorKind.PROVIDER)
+    screen.run()
+    tick(screen, failed.shot_id, also.shot_id, waiting.shot_id)
+    screen.press("tasks_do_cancel")
+    assert screen.status(waiting) is TaskStatus.CANCELLED
+    screen.run()
+    assert screen.at.button(key="tasks_do_retry").label == "Generate again 3…"
+    screen.press("tasks_do_retry")
+    assert screen.at.button(key="retry_act").label == "Generate 3 again · ≈¥1.20"
+    screen.press("retry_act")
+    assert counts(screen) == {TaskStatus.QUEUED: 3}
+
+
+def test_ticked_cards_are_deleted_together_but_for_what_is_paid_for_and_come_back(screen: Screen) -> None:
+    first, second = add(screen, "rain", "snow")
+    [held] = screen.add_tasks()
+    screen.submit(held)
+    screen.run()
+    tick(screen, first.id, second.id, held.shot_id)
+    assert screen.at.button(key="selected_delete").label == "Delete 3"
+    screen.press("selected_delete")
+    assert screen.app.shots.ids(screen.project.id) == [held.shot_id]
+    assert "under way" in screen.toasts()
+    screen.run()
+    assert "2 shots deleted" in screen.words()
+    screen.press("undo_delete")
+    assert len(screen.app.shots.ids(screen.project.id)) == 3
+
+
+def test_what_no_model_takes_is_said_before_the_click(screen: Screen) -> None:
+    fine, empty = add(screen, "rain", "")
+    screen.run()
+    tick(screen, fine.id, empty.id)
+    assert screen.at.button(key="selected_generate").label == "Generate 3 · free"
+    assert "1 of them cannot be generated" in screen.words()

@@ -1,0 +1,32 @@
+"""Databases in real files; the schema is made once and copied."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from vidgen_core.db import Store
+
+pytest.register_assert_rewrite("store_contract")
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "vidgen.db"
+    Store.open(path).close()
+    return path
+
+
+@pytest.fixture
+def database(new_database: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(new_database, tmp_path / "vidgen.db"))
+
+
+@pytest.fixture
+def store(database: Path) -> Iterator[Store]:
+    opened = Store.open(database)
+    yield opened
+    opened.close()

@@ -1,0 +1,270 @@
+"""The schema: what the migrations make is what the tables say, and every question has its index."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, event, text
+
+from vidgen_core.db import LogFilter, ShotFilter, Store, TaskFilter, Tx
+from vidgen_core.db.migrations import HEAD
+from vidgen_core.db.schema import metadata
+from vidgen_core.db.triggers import TRIGGERS
+from vidgen_core.domain.errors import ErrorKind
+from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import LIVE, TaskKind, TaskStatus
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def schema_of(path: Path, kind: str) -> dict[str, str]:
+    connection = sqlite3.connect(path)
+    query = "SELECT name, sql FROM sqlite_master WHERE type = ? AND sql IS NOT NULL AND name != 'alembic_version'"
+    found = {name: " ".join(sql.replace('"', "").split()) for name, sql in connection.execute(query, (kind,))}
+    connection.close()
+    return found
+
+
+def test_migrated_columns_are_those_of_the_tables(database: Path) -> None:
+    engine = create_engine(f"sqlite:///{database}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_migrated_indexes_are_those_of_the_tables_to_the_word(database: Path, tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'tables.db'}")
+    metadata.create_all(engine)
+    engine.dispose()
+    assert schema_of(database, "index") == schema_of(tmp_path / "tables.db", "index")
+
+
+def test_migrated_triggers_are_the_present_ones(database: Path) -> None:
+    wanted = {name: " ".join(f"CREATE TRIGGER {name} {body}".split()) for name, body in TRIGGERS.items()}
+    assert schema_of(database, "trigger") == wanted
+
+
+def test_the_named_head_is_the_last_revision() -> None:
+    config = Config()
+    config.set_main_option("script_location", "vidgen_core.db:migrations")
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+
+
+FAILED = frozenset({TaskStatus.FAILED})
+ANY, ERRORS = LogFilter(), LogFilter(frozenset({LogLevel.ERROR}), task_id=3)
+
+#: Questions by the indexes they are answered with; none of them may walk over a table or sort all of it.
+QUESTIONS: list[tuple[str, Callable[[Tx], object]]] = [
+    ("tasks_by_id", lambda tx: tx.tasks.page(1, TaskFilter(), "id", True)),
+    ("tasks_by_id", lambda tx: tx.tasks.page(1, TaskFilter(), "status", False)),
+    ("tasks_by_id", lambda tx: tx.tasks.page(1, TaskFilter(), "provider", False)),
+    ("tasks_by_shot", lambda tx: tx.tasks.page(1, TaskFilter(LIVE), "shot", False)),
+    ("tasks_by_attempts", lambda tx: tx.tasks.page(1, TaskFilter(provider=ProviderId.KIE), "attempts", True)),
+    ("tasks_by_cost", lambda tx: tx.tasks.page(1, TaskFilter(), "cost", True)),
+    ("tasks_by_finished", lambda tx: tx.tasks.page(1, TaskFilter(FAILED), "finished", True)),
+    ("tasks_by_duration", lambda tx: tx.tasks.page(1, TaskFilter(FAILED), "duration", True)),
+    ("tasks_by_id", lambda tx: tx.tasks.page(1, TaskFilter(output=TaskKind.VIDEO), "id", True)),
+    ("candidates_of_shot", lambda tx: tx.candidates.of_shots([1, 2])),
+    ("task_counts", lambda tx: tx.tasks.counts(1)),
+    ("tasks_changed", lambda tx: tx.tasks.changed_since(1, 5)),
+    ("tasks_of_shot", lambda tx: tx.tasks.of_shots([1, 2])),
+    ("tasks_claim", lambda tx: tx.tasks.claimable(ProviderId.KIE, NOW, 5)),
+    ("tasks_claim_in_project", lambda tx: tx.tasks.claimable(ProviderId.KIE, NOW, 5, {2})),
+    ("tasks_batch", lambda tx: tx.tasks.of_batch(3, TaskStatus.PENDING)),
+    ("attempts_unsettled", lambda tx: tx.attempts.unsettled(ProviderId.KIE, "key", NOW)),
+    ("attempts_intents", lambda tx: tx.ledger.between(ProviderId.KIE, "key", NOW, NOW)),
+    ("balances_of_key", lambda tx: tx.ledger.last_balance(ProviderId.KIE, "key")),
+    ("spend_quarters", lambda tx: tx.ledger.sums(1, NOW)),
+    ("spend_quarters", lambda tx: tx.ledger.committed(None, NOW)),
+    ("tasks_due", lambda tx: tx.tasks.next_due(ProviderId.KIE, NOW)),
+    ("tasks_held", lambda tx: tx.tasks.held()),
+    ("tasks_held", lambda tx: tx.tasks.under_way(1)),
+    ("task_counts", lambda tx: tx.tasks.queued(1)),
+    ("shot_counts", lambda tx: tx.shots.counts(1)),
+    ("tasks_wishes", lambda tx: tx.tasks.wishes()),
+    ("shots_all", lambda tx: tx.shots.page(1, ShotFilter(), 20)),
+    ("shots_failed", lambda tx: tx.shots.page(1, ShotFilter("failed"), 20)),
+    ("shots_running", lambda tx: tx.shots.ids(1, ShotFilter("running"))),
+    ("shots_to_choose", lambda tx: tx.shots.ids(1, ShotFilter("to_choose"))),
+    ("shots_without_takes", lambda tx: tx.shots.ids(1, ShotFilter("without_takes"))),
+    ("shots_chosen", lambda tx: tx.shots.ids(1, ShotFilter("chosen"))),
+    ("shots_changed", lambda tx: tx.shots.changed_since(1, 5)),
+    ("shots_number", lambda tx: tx.shots.by_number(1, "1.0")),
+    ("shots_identity", lambda tx: tx.shots.identities(1)),
+    ("attempts_of_task", lambda tx: tx.attempts.of_task(1)),
+    ("attempts_open", lambda tx: tx.attempts.open(ProviderId.KIE)),
+    ("attempts_succeeded", lambda tx: tx.attempts.durations(ProviderId.KIE)),
+    ("attempts_intents", lambda tx: tx.attempts.recent_intents(ProviderId.KIE, NOW)),
+    ("attempts_remote", lambda tx: tx.attempts.by_remote_id(ProviderId.KIE, "r")),
+    ("attempts_created", lambda tx: tx.attempts.spend(None, NOW)),
+    ("takes_of_shot", lambda tx: tx.takes.of_shots([1, 2])),
+    ("takes_sha256", lambda tx: tx.takes.by_sha256("aa")),
+    ("log_project", lambda tx: tx.log.page(1, ANY, 50)),
+    ("log_task", lambda tx: tx.log.page(1, ERRORS, 50)),
+]
+
+#: Questions that sort what they found, which is little.
+SORTED: list[tuple[str, Callable[[Tx], object]]] = [
+    ("tasks_of_kind", lambda tx: tx.tasks.page(1, TaskFilter(kind=ErrorKind.AUTH), "finished", True)),
+    ("tasks_of_shot", lambda tx: tx.tasks.page(1, TaskFilter(shot_id=1), "status", True)),
+    ("tasks_of_text", lambda tx: tx.tasks.page(1, TaskFilter(text="rare"), "shot", True)),
+]
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    """Enough rows in enough cells for every question to be really asked."""
+    with store.write() as tx:
+        tx._connection.exec_driver_sql(SHOTS)
+        tx._connection.exec_driver_sql(TEXTS)
+        tx._connection.exec_driver_sql(TASKS)
+    return store
+
+
+SHOTS = """
+WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < 20)
+INSERT INTO shots
+    (id, project_id, number, position, prompt, script, params, extra, search_text, rev, changed_rev, created_at)
+SELECT v, 1, v || '.0', v, '', '', '{}', '{}', '', 1, 1, 0 FROM n
+"""
+TEXTS = """
+WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < 40)
+INSERT INTO texts (id, digest, text) SELECT v, CAST(v AS BLOB), CASE v WHEN 7 THEN 'rare' ELSE 'common' END FROM n
+"""
+TASKS = """
+WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < 400)
+INSERT INTO tasks
+    (project_id, shot_id, shot_position, take, batch, status, provider, model, text_id, turn, charge, rev, created_at,
+    failure_kind, finished_at, duration, params)
+SELECT 1, 1 + v % 20, 1 + v % 20, v, 1, CASE v % 3 WHEN 0 THEN 'failed' WHEN 1 THEN 'queued' ELSE 'completed' END,
+    CASE v % 2 WHEN 0 THEN 'kie' ELSE 'local' END, 'm', 1 + v % 40, v, 'none', v, v, CASE v WHEN 3 THEN 'auth' END,
+    CASE WHEN v % 3 != 1 THEN v END, CASE WHEN v % 3 != 1 THEN v END, '{"aspect_ratio": "16:9", "size": "720P"}'
+FROM n
+"""
+
+
+@contextmanager
+def statements(store: Store) -> Iterator[list[tuple[str, Any]]]:
+    seen: list[tuple[str, Any]] = []
+
+    def note(_c: object, _k: object, statement: str, parameters: Any, _x: object, _m: object) -> None:
+        if statement.startswith("SELECT"):
+            seen.append((statement, parameters))
+
+    event.listen(store._readers, "before_cursor_execute", note)
+    yield seen
+    event.remove(store._readers, "before_cursor_execute", note)
+
+
+def plan(store: Store, ask: Callable[[Tx], object]) -> list[str]:
+    with statements(store) as seen, store.read() as tx:
+        ask(tx)
+    with store.read() as tx:
+        return [
+            row[3]
+            for statement, parameters in seen
+            for row in tx._connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+
+
+@pytest.mark.parametrize(("index", "ask"), QUESTIONS)
+def test_every_question_is_answered_along_its_index(filled: Store, index: str, ask: Callable[[Tx], object]) -> None:
+    steps = plan(filled, ask)
+    assert any(index in step for step in steps), steps
+    for table in ("tasks", "shots", "attempts", "takes", "log"):
+        assert f"SCAN {table}" not in steps
+
+
+@pytest.mark.parametrize(("index", "ask"), SORTED)
+def test_narrow_questions_find_their_rows_by_their_own_index(
+    filled: Store, index: str, ask: Callable[[Tx], object]
+) -> None:
+    steps = plan(filled, ask)
+    assert any(index in step for step in steps), steps
+    assert not any("SCAN tasks" in step for step in steps)
+
+
+@pytest.mark.parametrize("sort", ["id", "shot", "attempts", "cost", "finished", "duration", "status", "provider"])
+def test_no_sort_of_the_task_table_sorts_all_rows(filled: Store, sort: Any) -> None:
+    assert not any(
+        "TEMP B-TREE" in step for step in plan(filled, lambda tx: tx.tasks.page(1, TaskFilter(), sort, True))
+    )
+
+
+def test_a_database_of_the_first_schema_keeps_its_tasks_and_their_counts(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", "vidgen_core.db:migrations")
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for name in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all():
+            # Triggers of today know columns that an old database has not.
+            connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
+        for rows in (SHOTS, TEXTS, TASKS):
+            connection.exec_driver_sql(rows)
+    engine.dispose()
+
+    with contextlib.closing(Store.open(path)) as store, store.read() as tx:
+        counts = tx.tasks.counts(1)
+        assert sum(counts.values()) == 400
+        assert counts[TaskStatus.QUEUED] == 134
+        assert tx.tasks.page(1, TaskFilter(output=TaskKind.VIDEO)).total == 400
+        assert tx.shots.page(1, ShotFilter("without_picture"), 5).total == 20
+
+
+def rows_of(table: str) -> str:
+    return f"SELECT * FROM {table} ORDER BY 1"  # noqa: S608
+
+
+def test_ids_that_lie_outside_are_never_used_again(tmp_path: Path) -> None:
+    """A filled database of before keeps its rows, indexes, triggers and counts, and goes on counting."""
+    path = tmp_path / "old.db"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", "vidgen_core.db:migrations")
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "take_content")
+        for rows in (SHOTS, TEXTS, TASKS):
+            connection.exec_driver_sql(rows)
+        connection.exec_driver_sql(
+            "INSERT INTO attempts (id, project_id, task_id, number, state, provider, model, charge, cost, cost_currency, "
+            "remote_id, rev, created_at) VALUES (7, 1, 3, 1, 'accepted', 'yunwu', 'm', 'estimated', 400000, 'CNY', 'job-7', "
+            "1, 1767225600.0)"
+        )
+        before = [connection.exec_driver_sql(rows_of(table)).all() for table in ("tasks", "attempts")]
+        counted = [connection.exec_driver_sql(rows_of(table)).all() for table in ("task_counts", "spend")]
+    engine.dispose()
+
+    with contextlib.closing(Store.open(path)) as store:
+        for table in ("tasks", "attempts", "log"):
+            assert "AUTOINCREMENT" in schema_of(path, "table")[table]
+        with store.write() as tx:
+            after = [tx.execute(text(rows_of(table))).all() for table in ("tasks", "attempts")]
+            assert after == before
+            assert [tx.execute(text(rows_of(table))).all() for table in ("task_counts", "spend")] == counted
+            assert tx.attempts.begin(4, ProviderId.YUNWU, "m", None, None, None, None).id == 8
+        with store.write() as tx:
+            tx.execute(text("DELETE FROM attempts WHERE id = 8"))
+            assert tx.attempts.begin(5, ProviderId.YUNWU, "m", None, None, None, None).id == 9
+    wanted = {name: " ".join(f"CREATE TRIGGER {name} {body}".split()) for name, body in TRIGGERS.items()}
+    assert schema_of(path, "trigger") == wanted

@@ -1,0 +1,168 @@
+"""Exported shot lists import again to the same shots, and no spreadsheet takes a cell for a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import openpyxl
+import pytest
+from exporting_material import shot
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from vidgen_core.domain.errors import FileError
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.shots import Shot, ShotParams
+from vidgen_core.media.images import keep_image
+from vidgen_core.services.exports.film import Format, Options
+from vidgen_core.services.exports.shot_list import shot_list
+from vidgen_core.services.exports.writers import write_shots
+from vidgen_core.services.imports.plan import ImportPlan, PlannedShot
+from vidgen_core.services.imports.readers.csv_list import read_csv
+from vidgen_core.services.imports.readers.reader import read_source
+from vidgen_core.services.imports.readers.storyboard import read_storyboard
+from vidgen_core.services.imports.readers.xlsx_list import read_xlsx
+from vidgen_core.services.imports.values import clean
+
+LISTS = [Format.CSV, Format.JSON, Format.XLSX]
+READERS: dict[Format, Callable[[bytes, Path], ImportPlan]] = {
+    Format.CSV: read_csv,
+    Format.JSON: read_storyboard,
+    Format.XLSX: read_xlsx,
+}
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def shots(images: Path, tmp_path: Path) -> list[Shot]:
+    """Every kind of cell that has ever broken a list."""
+    Image.new("RGB", (300, 400), (9, 90, 200)).save(tmp_path / "picture.png")
+    key = keep_image(tmp_path / "picture.png", images)
+    params = ShotParams(
+        provider=ProviderId.KIE,
+        model="veo3_fast",
+        aspect_ratio="9:16",
+        size="1080P",
+        duration=7.5,
+        takes=3,
+        seed=12345,
+        watermark="我的",
+        callback_url="https://example.org/done?a=1",
+    )
+    return [
+        shot(1, number="1.0", prompt='雨夜, "霓虹"\n第二行; tab\there', image=key, params=params, script="他走了。"),
+        shot(2, number="1.10", prompt="=HYPERLINK(1)", image_url="https://example.org/a.png"),
+        shot(3, number="1.2", prompt="-2 度的早晨", extra={"角色": "小明", "镜头类型": "特写"}),
+        shot(4, number="A-1", prompt="@home", picture_prompt="窗边的老人，逆光", image=key, extra={"角色": "+小红"}),
+    ]
+
+
+def facts(item: Shot | PlannedShot) -> tuple[object, ...]:
+    return (item.number, item.prompt, item.image_url, item.params, item.extra, item.script, item.picture_prompt)
+
+
+@pytest.mark.parametrize("kind", LISTS)
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_an_exported_list_imports_to_the_same_shots(
+    kind: Format, language: str, shots: list[Shot], images: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / f"list.{kind}"
+    write_shots(shots, kind, target, Options(), language, "ep01", images)
+
+    plan = read_source(target)
+
+    assert [planned.reasons for planned in plan.shots] == [()] * 4
+    assert [facts(planned) for planned in plan.shots] == [facts(each) for each in shots]
+    again = tmp_path / "again"
+    again.mkdir()
+    assert [keep_image(planned.image, again) if planned.image else None for planned in plan.shots] == [
+        each.image for each in shots
+    ]
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_list_with_its_pictures_imports_on_another_machine(
+    kind: Format, shots: list[Shot], images: Path, tmp_path: Path
+) -> None:
+    write_shots(shots, kind, tmp_path / "list.zip", Options(pictures=True), "zh", "ep01", images)
+    elsewhere = tmp_path / "elsewhere"
+    with zipfile.ZipFile(tmp_path / "list.zip") as archive:
+        archive.extractall(elsewhere)
+
+    plan = read_source(elsewhere / f"shots.{kind}", may_leave=False)
+
+    assert [facts(planned) for planned in plan.shots] == [facts(each) for each in shots]
+    assert [planned.image is not None for planned in plan.shots] == [True, False, False, True]
+
+
+def test_a_column_called_like_a_field_does_not_take_its_place(images: Path, tmp_path: Path) -> None:
+    odd = [shot(1, number="7.0", extra={"镜号": "other", "no": "third"})]
+    target = tmp_path / "list.csv"
+    write_shots(odd, Format.CSV, target, Options(), "zh", "ep01", images)
+
+    (planned,) = read_source(target).shots
+
+    assert (planned.number, planned.extra) == ("7.0", {"镜号": "other", "no": "third"})
+
+
+#: Beginnings that spreadsheets reckon at, and apostrophes that are there already.
+_BAITS = st.sampled_from(["", "=", "+", "-", "@", "＝", "＋", "－", "＠", "'", "''", "'=", "' =", "'@", "’="])
+_PROMPTS = st.builds(lambda bait, rest: clean(bait + rest), _BAITS, st.text(max_size=12)).filter(bool)
+
+
+@pytest.mark.parametrize("kind", LISTS)
+@settings(deadline=None, max_examples=150)
+@given(prompt=_PROMPTS, header=_PROMPTS, cell=_PROMPTS)
+def test_whatever_a_cell_holds_comes_back_and_no_spreadsheet_reckons_with_it(
+    kind: Format, prompt: str, header: str, cell: str
+) -> None:
+    odd = [shot(1, number="1", prompt=prompt, extra={f"x {header}": "+1", f"{header} x": cell})]
+
+    data = shot_list(odd, kind, "en", "p", lambda _: "")
+
+    assert [facts(planned) for planned in READERS[kind](data, Path()).shots] == [facts(each) for each in odd]
+    if kind is Format.CSV:
+        cells = [cell for row in csv.reader(io.StringIO(data.decode("utf-8-sig"))) for cell in row]
+        assert [cell for cell in cells if cell.lstrip().startswith(tuple("=+-@＝＋－＠"))] == []
+
+
+def test_no_cell_of_a_csv_begins_like_a_formula(shots: list[Shot]) -> None:
+    data = shot_list(shots, Format.CSV, "en", "p", lambda _: "=cmd")
+    cells = [cell for row in csv.reader(io.StringIO(data.decode("utf-8-sig"))) for cell in row]
+    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))] == []
+
+
+def test_every_cell_of_a_workbook_is_text(shots: list[Shot]) -> None:
+    data = shot_list(shots, Format.XLSX, "en", "p", lambda _: "=cmd")
+    book = openpyxl.load_workbook(io.BytesIO(data))
+    cells = [cell for row in book.active.iter_rows() for cell in row if cell.value is not None]
+    assert {cell.data_type for cell in cells} == {"s"}
+    assert "=HYPERLINK(1)" in {cell.value for cell in cells}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+@pytest.mark.parametrize("pictures", [False, True])
+def test_a_list_that_finds_no_room_is_said_so(
+    kind: Format, pictures: bool, shots: list[Shot], images: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    # Linux' own full disk stands where the working file would be.
+    (folder / "list.part").symlink_to("/dev/full")
+
+    with pytest.raises(FileError) as refused:
+        write_shots(shots, kind, folder / "list", Options(pictures=pictures), "en", "p", images)
+
+    assert refused.value.code == "disk_full"
+    assert list(folder.iterdir()) == []

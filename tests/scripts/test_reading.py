@@ -1,0 +1,110 @@
+"""Script files as people have them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from docx import Document
+
+from tests.scripts.sample_scripts import LIGHTHOUSE
+from vidgen_core.domain.errors import InputError
+from vidgen_core.services.scripts.script_files import LONGEST, read_script
+from vidgen_core.services.scripts.splitting import Kind, read_lines
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_plain_text_is_read_in_any_usual_encoding(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "灯塔.txt"
+    path.write_bytes(LIGHTHOUSE.replace("\n", "\r\n").encode(encoding))
+
+    assert read_script(path, path.name) == LIGHTHOUSE.strip("\n")
+
+
+def test_word_documents_are_read_paragraph_by_paragraph_and_row_by_row() -> None:
+    document = Document()
+    document.add_paragraph("第一场 内景 灯塔 夜")
+    table = document.add_table(rows=1, cols=2)
+    table.rows[0].cells[0].text = "小满："
+    table.rows[0].cells[1].text = "等等我！"
+    document.add_paragraph("灯灭了。")
+    file = io.BytesIO()
+    document.save(file)
+
+    assert read_script(file.getvalue(), "灯塔.docx") == "第一场 内景 灯塔 夜\n小满： 等等我！\n灯灭了。"
+
+
+def test_markdown_keeps_its_headings_and_loses_its_marks() -> None:
+    text = "# 灯塔\n\n> **海浪**拍打*礁石*。\n\n- 小满：[等等我](x)！\n\n---\n"
+
+    assert read_script(text.encode(), "灯塔.md").split("\n")[0] == "# 灯塔"
+    assert [line.text for line in read_lines(read_script(text.encode(), "灯塔.md"))] == [
+        "灯塔",
+        "海浪拍打礁石。",
+        "等等我！",
+    ]
+
+
+FOUNTAIN = """Title: The Lighthouse
+Author: L. X.
+
+# Act one
+
+= What happens here
+
+INT. LAMP ROOM - NIGHT #3#
+
+/* cut
+this */
+Old letters [[ask about them]] fill the *room*.
+
+@McAVOY
+(softly)
+They are _coming_ back. ^
+
+.THE SEA
+
+!SCREAMING WIND
+
+> CUT TO:
+
+> THE END <
+"""
+
+
+def test_fountain_is_read_without_what_is_not_to_be_seen() -> None:
+    lines = [(line.kind, line.speaker, line.text) for line in read_lines(read_script(FOUNTAIN.encode(), "l.fountain"))]
+
+    assert lines == [
+        (Kind.HEADING, "", "INT. LAMP ROOM - NIGHT"),
+        (Kind.ACTION, "", "Old letters  fill the room."),
+        (Kind.CUE, "McAVOY", "@McAVOY"),
+        (Kind.CUE, "", "(softly)"),
+        (Kind.SPEECH, "McAVOY", "They are coming back."),
+        (Kind.HEADING, "", "THE SEA"),
+        (Kind.ACTION, "", "SCREAMING WIND"),
+        (Kind.TRANSITION, "", "CUT TO:"),
+        (Kind.TRANSITION, "", "THE END"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code"),
+    [
+        ("a.pdf", b"%PDF", "script_kind_unknown"),
+        ("a.txt", b" \n\0 ", "script_empty"),
+        ("a.docx", b"PK\x03\x04 no zip at all", "script_unreadable"),
+        ("a.docx", b"", "script_unreadable"),
+        ("a.txt", b"x" * (LONGEST + 1), "script_too_large"),
+    ],
+)
+def test_what_cannot_be_read_is_said(name: str, data: bytes, code: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_script(data, name)
+    assert caught.value.code == code
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="script_unreadable"):
+        read_script(tmp_path / "gone.txt", "gone.txt")

@@ -1,0 +1,124 @@
+"""From lists and pictures to shots."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from vidgen_core.domain.errors import InputError
+from vidgen_core.domain.shots import Project
+from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.imports.plan import ImportPlan
+from vidgen_core.services.imports.readers.reader import lists_among
+
+HEADER = "镜号,参考图,提示词,数量,备注\n"
+
+
+@pytest.fixture
+def shot_list(tmp_path: Path, picture: Path) -> Path:
+    rows = f"1.0,{picture.name},镜头缓缓推进,2,海边\n,,,,\n2.0,gone.png,缺图,,\n3.0,,只有提示词,,\n"
+    path = tmp_path / "ep01.csv"
+    path.write_bytes((HEADER + rows).encode("gb18030"))
+    return path
+
+
+def test_good_rows_become_shots_and_bad_ones_are_named(app: Vidgen, project: Project, shot_list: Path) -> None:
+    imported = app.imports.apply(project.id, app.imports.plan([shot_list]))
+
+    assert [shot.number for shot in imported.added] == ["1.0", "3.0"]
+    first = imported.added[0]
+    assert (first.prompt, first.params.takes, first.extra) == ("镜头缓缓推进", 2, {"备注": "海边"})
+    assert first.image is not None
+    assert [(note.line, note.code, note.params["source"]) for note in imported.rejected] == [
+        (4, "image_missing", "ep01.csv")
+    ]
+    assert app.shots.page(project.id).total == 2
+
+
+def test_reading_the_same_list_again_adds_nothing_unless_asked(app: Vidgen, project: Project, shot_list: Path) -> None:
+    app.imports.apply(project.id, app.imports.plan([shot_list]))
+
+    second = app.imports.apply(project.id, app.imports.plan([shot_list]))
+    assert (len(second.added), [note.line for note in second.skipped]) == (0, [2, 5])
+
+    asked = app.imports.apply(project.id, app.imports.plan([shot_list]), again=True)
+    assert len(asked.added) == 2
+    assert app.shots.page(project.id).total == 4
+
+
+def test_a_preview_says_the_same_and_stores_nothing(app: Vidgen, project: Project, shot_list: Path) -> None:
+    plan = app.imports.plan([shot_list])
+
+    before = app.imports.preview(None, plan)
+    assert ([row.number for row in before.ok], len(before.skipped), len(before.rejected)) == (["1.0", "3.0"], 0, 1)
+    assert list(app.locations.images.iterdir()) == []
+
+    app.imports.apply(project.id, plan)
+    after = app.imports.preview(project.id, plan)
+    assert (len(after.ok), [note.line for note in after.skipped]) == (0, [2, 5])
+    assert len(app.imports.preview(project.id, plan, again=True).ok) == 2
+
+
+def test_a_picture_that_goes_between_looking_and_importing_refuses_its_row_only(
+    app: Vidgen, project: Project, shot_list: Path, picture: Path
+) -> None:
+    plan = app.imports.plan([shot_list])
+    picture.unlink()
+
+    imported = app.imports.apply(project.id, plan)
+
+    assert [shot.number for shot in imported.added] == ["3.0"]
+    assert [note.line for note in imported.rejected] == [4, 2]
+
+
+def uploaded(app: Vidgen, files: dict[str, bytes]) -> ImportPlan:
+    """The plan of files that came over the network."""
+    staging = app.imports.open_staging()
+    paths = [staging.put(name, BytesIO(data)) for name, data in files.items()]
+    return app.imports.plan(lists_among(paths) or paths, may_leave=False)
+
+
+def test_an_upload_finds_its_pictures_and_outlives_its_files(app: Vidgen, project: Project, picture: Path) -> None:
+    rows = f"1.0,{picture.name},pan left,,\n".encode()
+    plan = uploaded(app, {"list.csv": HEADER.encode() + rows, picture.name: picture.read_bytes()})
+
+    imported = app.imports.apply(project.id, plan)
+
+    shot = imported.added[0]
+    assert shot.image is not None
+    assert app.shots.image_path(shot.image).read_bytes() == picture.read_bytes()
+
+
+def test_an_uploaded_list_cannot_reach_other_files_of_this_machine(
+    app: Vidgen, project: Project, tmp_path: Path, picture: Path
+) -> None:
+    rows = f"1.0,{picture.absolute()},pan left,,\n".encode()
+
+    plan = uploaded(app, {"../../list.csv": HEADER.encode() + rows})
+
+    assert [row.verdict for row in plan.shots] == ["rejected"]
+    assert not (tmp_path.parent / "list.csv").exists()
+
+
+def test_pictures_alone_become_shots_in_natural_order(app: Vidgen, project: Project, picture: Path) -> None:
+    data = picture.read_bytes()
+    plan = uploaded(app, {"shot_10.png": data, "shot_2.png": data})
+
+    imported = app.imports.apply(project.id, plan)
+
+    assert [shot.number for shot in imported.added] == ["2", "10"]
+
+
+def test_progress_is_told(app: Vidgen, project: Project, shot_list: Path) -> None:
+    told: list[tuple[int, int]] = []
+
+    app.imports.apply(project.id, app.imports.plan([shot_list]), progress=lambda *at: told.append(at))
+
+    assert told == [(1, 2), (2, 2)]
+
+
+def test_a_list_that_is_not_there_is_a_sentence(app: Vidgen, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="source_missing"):
+        app.imports.plan([tmp_path / "nowhere.csv"])

@@ -1,0 +1,70 @@
+"""Prices and sums."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import GenerationParams
+from vidgen_core.money import PRICES, Price, estimate, price_of, total
+
+PARAMS = GenerationParams(aspect_ratio="9:16", size="1080P", duration=6)
+
+
+def yuan(amount: str) -> Money:
+    return Money(amount=Decimal(amount), currency="CNY")
+
+
+def credit(amount: str) -> Money:
+    return Money(amount=Decimal(amount), currency="credits")
+
+
+def test_local_is_free_whatever_the_model() -> None:
+    assert estimate(ProviderId.LOCAL, "anything", PARAMS, 5) == yuan("0")
+
+
+def test_an_estimate_is_for_all_takes() -> None:
+    assert estimate(ProviderId.YUNWU, "grok-video-3", PARAMS, 3) == yuan("1.2")
+    assert estimate(ProviderId.KIE, "veo3_fast", PARAMS, 2) == credit("120")
+
+
+def test_a_model_nobody_has_a_price_for_has_no_estimate() -> None:
+    assert estimate(ProviderId.YUNWU, "brand-new", PARAMS) is None
+
+
+def test_an_own_price_wins_and_may_be_by_the_second() -> None:
+    own = (
+        Price(
+            provider=ProviderId.YUNWU,
+            model="grok-video-3",
+            amount=Decimal("0.1"),
+            currency="CNY",
+            unit="second",
+            source="own",
+        ),
+    )
+
+    assert estimate(ProviderId.YUNWU, "grok-video-3", PARAMS, 2, own) == yuan("1.2")
+    assert estimate(ProviderId.YUNWU, "grok-video-3", PARAMS.model_copy(update={"duration": None}), 2, own) is None
+
+
+def test_every_price_that_is_not_free_is_marked_as_assumed() -> None:
+    assert all(price.assumed == bool(price.amount) for price in PRICES)
+    assert price_of(ProviderId.KIE, "veo3") is not None
+
+
+@pytest.mark.parametrize(
+    ("amounts", "expected"),
+    [
+        ([yuan("0.4"), yuan("0.8")], yuan("1.2")),
+        ([yuan("0"), credit("60")], credit("60")),
+        ([yuan("0.4"), credit("60")], None),
+        ([yuan("0.4"), None], None),
+        ([], None),
+    ],
+)
+def test_sums_are_said_only_when_they_are_known(amounts: list[Money | None], expected: Money | None) -> None:
+    assert total(amounts) == expected

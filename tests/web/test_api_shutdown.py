@@ -1,0 +1,124 @@
+"""The whole server in a process of its own: closed doors in front of Streamlit, and an end that waits for nobody."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from doubles import wait_until
+
+from vidgen_core.config.paths import Locations
+from vidgen_core.services.access.auth import Auth
+from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.facade import Vidgen
+from vidgen_core.web.vidgen_client import VidgenClient
+
+ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Served:
+    def __init__(self, locations: Locations) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "vidgen_core", "serve", "--port", str(self.port), "--no-browser"],
+            cwd=ROOT,
+            env={**os.environ, "VIDGEN_HOME": str(locations.home)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until(self.answers, 90)
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/api/health", trust_env=False, timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+
+@pytest.fixture
+def home(locations: Locations) -> Locations:
+    """A home with a shot and no sample project."""
+    with Vidgen.open(locations) as vidgen:
+        vidgen.shots.add(vidgen.projects.ensure("ep01").id, prompt="rain")
+    return locations
+
+
+@pytest.fixture
+def served(home: Locations) -> Iterator[Served]:
+    found = Served(home)
+    yield found
+    if found.process.poll() is None:
+        found.process.kill()
+        found.process.wait(20)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.extended)])
+def test_open_streams_do_not_hold_up_the_end(served: Served, number: signal.Signals) -> None:
+    heard: list[str] = []
+    with VidgenClient(served.url) as client:
+        task = client.generate("ep01", all=True, takes=1, release=False)[0]["id"]
+
+        def listen() -> None:
+            with VidgenClient(served.url) as one:
+                for event in one.progress("local", [task]):
+                    heard.append(event.name)  # noqa: PERF401 - each counts when it comes
+
+        listeners = [threading.Thread(target=listen, daemon=True) for _ in range(5)]
+        for listener in listeners:
+            listener.start()
+        wait_until(lambda: len(heard) >= 5, 60)
+    begun = time.monotonic()
+    served.process.send_signal(number)
+    served.process.wait(60)
+    took = time.monotonic() - begun
+    for listener in listeners:
+        listener.join(10)
+    assert "done" not in heard
+    assert took < 3 * slowness(), f"{took:.1f} s"
+
+
+def slowness() -> float:
+    """How many times longer a busy machine may take: the processes that wait for each core."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def test_streamlit_s_own_addresses_are_closed_until_the_password(home: Locations) -> None:
+    with Vidgen.open(home) as vidgen:
+        sharing = Auth(vidgen.settings_file)
+        sharing.ensure_token()
+        sharing.set_password(Role.VIEWER, "look-look-look")
+        vidgen.settings_file.change({"sharing.sign_in": "password"})
+    served = Served(home)
+    try:
+        with httpx.Client(base_url=served.url, trust_env=False, timeout=60) as visitor:
+            assert visitor.get("/").headers["location"] == "/sign-in?next=%2F"
+            for path in ("/_stcore/host-config", "/_stcore/metrics", "/media/x", "/component/x", "/app/static/x"):
+                assert visitor.get(path).status_code == 401
+            assert visitor.put("/_stcore/upload_file/a/b", content=b"x").status_code == 401
+            upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+            key = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+            assert visitor.get("/_stcore/stream", headers=upgrade | key).status_code == 403
+            visitor.post("/sign-in", data={"name": "Li", "password": "look-look-look"})
+            assert "<title>" in visitor.get("/").text
+            assert visitor.get("/_stcore/host-config").status_code == 200
+    finally:
+        served.process.send_signal(signal.SIGINT)
+        served.process.wait(60)

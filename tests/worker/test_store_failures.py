@@ -1,0 +1,203 @@
+"""A database that cannot be written at the worst moment: nothing is bought twice, and no answer is given up."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from doubles import wait_until
+from runner_bench import Bench
+from sqlalchemy import Connection, Engine, event
+
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, RemoteError
+from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.i18n import get_text
+from vidgen_core.providers.base import Key, Order, Prepared, Submission
+from vidgen_core.services.facade import Vidgen
+
+COMPLETED, FAILED = TaskStatus.COMPLETED, TaskStatus.FAILED
+CODES = {"full": sqlite3.SQLITE_FULL, "busy": sqlite3.SQLITE_BUSY, "io": sqlite3.SQLITE_IOERR}
+
+
+def failure(name: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(name)
+    error.sqlite_errorcode = CODES[name]  # type: ignore[misc]
+    return error
+
+
+class Faults:
+    """Lets commits of this process fail, when ``when`` says so."""
+
+    def __init__(self) -> None:
+        self.when: Callable[[], Exception | None] = lambda: None
+
+    def __call__(self, connection: Connection) -> None:
+        error = self.when()
+        if error is not None:
+            raise error
+
+
+@pytest.fixture
+def faults() -> Iterator[Faults]:
+    found = Faults()
+    event.listen(Engine, "commit", found)
+    yield found
+    event.remove(Engine, "commit", found)
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_an_id_is_kept_when_the_database_cannot_be_written(bench: Bench, faults: Faults, name: str) -> None:
+    left = [3]
+
+    def while_the_answer_is_there() -> Exception | None:
+        if bench.provider.in_flight and left[0]:
+            left[0] -= 1
+            return failure(name)
+        return None
+
+    bench.provider.polls = [*bench.provider.polls]
+    faults.when = while_the_answer_is_there
+    [task] = bench.queue()
+    bench.start()
+
+    ended = bench.wait(task, COMPLETED, FAILED)
+
+    assert (ended.status, ended.remote_id, left) == (COMPLETED, "remote-1", [0])
+    assert len(bench.provider.sent) == 1
+
+
+def test_a_disk_that_is_full_inside_a_statement_loses_no_id(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk undoes the whole transaction, and its savepoints with it."""
+    runner = bench.start()
+    submit, pages = bench.provider.submit, f"PRAGMA max_page_count={2**30}"
+
+    def tell(statement: str) -> int:
+        with runner._store._writer.connect() as connection:
+            return int(connection.exec_driver_sql(statement).scalar() or 0)
+
+    async def fill_the_disk(order: Order, prepared: Prepared, key: Key | None) -> Submission:
+        answer = await submit(order, prepared, key)
+        tell("PRAGMA max_page_count=1")
+        return answer.model_copy(update={"evidence": "x" * 100_000})
+
+    monkeypatch.setattr(bench.provider, "submit", fill_the_disk)
+    [task] = bench.queue()
+    wait_until(lambda: (hold := runner._scheduler) and hold._ctx.lanes.hold_of(task.provider))
+    assert bench.task(task).remote_id is None
+    with Vidgen.open(bench.locations) as other:
+        # Another process reads the same store, and learns what is not in it.
+        wait_until(lambda: other.worker.status(None).lanes.get(task.provider))
+        held = other.worker.status(None).lanes[task.provider]
+        assert held["code"] == "lane_store_unwritable"
+        assert get_text("en", strict=True).error("file", held["code"], held["params"])
+        tell(pages)
+
+        assert bench.wait(task, COMPLETED, FAILED).remote_id == "remote-1"
+        wait_until(lambda: task.provider not in other.worker.status(None).lanes)
+    assert len(bench.provider.sent) == 1
+
+
+def test_a_clear_refusal_is_kept_when_the_database_cannot_be_written(bench: Bench, faults: Faults) -> None:
+    left = [2]
+
+    def after_the_refusal() -> Exception | None:
+        if bench.provider.sent and left[0]:
+            left[0] -= 1
+            return failure("full")
+        return None
+
+    bench.provider.submits = [RemoteError("refused", kind=ErrorKind.MODERATION, delivery=Delivery.REFUSED)]
+    faults.when = after_the_refusal
+    [task] = bench.queue()
+    bench.start()
+
+    bench.wait(task, FAILED)
+
+    assert [attempt.state for attempt in bench.attempts(task)] == [AttemptState.REFUSED]
+
+
+def each_commit() -> list[object]:
+    """Every failure at every commit; each commit fails in one way in each run of the tests, the others in the whole suite."""
+    return [
+        pytest.param(nth, name, marks=() if nth % len(CODES) == kind else pytest.mark.extended)
+        for nth in range(1, 9)
+        for kind, name in enumerate(CODES)
+    ]
+
+
+@pytest.mark.parametrize(("nth", "name"), each_commit())
+def test_each_commit_may_fail_once(bench: Bench, faults: Faults, name: str, nth: int) -> None:
+    bench.provider.longest_job = 0.5
+    commits = iter(range(1, 1000))
+    tasks = bench.queue(4)
+    faults.when = lambda: failure(name) if next(commits) == nth else None
+    bench.start()
+
+    ended = [bench.wait(task, COMPLETED, FAILED) for task in tasks]
+
+    assert [task.status for task in ended] == [COMPLETED] * 4
+    assert len(bench.provider.sent) == 4
+    assert all(attempt.remote_id for task in tasks for attempt in bench.attempts(task)[-1:])
+
+
+@pytest.mark.parametrize("error", [FileError("disk_full", folder="/"), OSError(28, "No space left on device")])
+def test_an_error_of_this_machine_after_the_intent_is_no_refusal(bench: Bench, error: Exception) -> None:
+    bench.provider.submits = [error]
+    [task] = bench.queue()
+    bench.start()
+
+    wait_until(lambda: [attempt.state for attempt in bench.attempts(task)] == [AttemptState.UNKNOWN])
+    assert len(bench.provider.sent) == 1
+
+
+def test_a_fresh_link_that_could_not_be_written_is_asked_for_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vidgen_core.worker.internal_errors.AGAIN", 0.05)
+    bench.provider.links = ["https://cdn.invalid/fresh.mp4"]
+    bench.provider.fetches = [*[RemoteError("link_expired", kind=ErrorKind.FILE)] * 6, None]
+    left = [5]
+
+    def while_the_link_is_written(_1: object, _2: object, _3: object, values: object, *_: object) -> None:
+        if left[0] and "https://cdn.invalid/fresh.mp4" in str(values):
+            left[0] -= 1
+            raise failure("busy")
+
+    event.listen(Engine, "before_cursor_execute", while_the_link_is_written)
+    try:
+        [task] = bench.queue()
+        bench.start()
+        ended = bench.wait(task, COMPLETED, FAILED)
+    finally:
+        event.remove(Engine, "before_cursor_execute", while_the_link_is_written)
+
+    assert (ended.status, left) == (COMPLETED, [0])
+    assert bench.provider.fetched[-1] == "https://cdn.invalid/fresh.mp4"
+
+
+def test_a_lost_answer_that_could_not_be_written_is_unknown_after_a_kill(
+    bench: Bench, faults: Faults, small_video: Path, tmp_path: Path
+) -> None:
+    """What is known of it in memory only dies with the process; its intent on the disk is enough."""
+    bench.provider.submits = [RemoteError("timed_out", kind=ErrorKind.NETWORK, delivery=Delivery.UNKNOWN)]
+    faults.when = lambda: failure("io") if bench.provider.sent else None
+    [task] = bench.queue()
+    runner = bench.start()
+    wait_until(lambda: runner.unwritten)
+
+    shutil.copytree(bench.locations.home, tmp_path / "as killed")
+    faults.when = lambda: None
+    restarted = Bench(Locations(tmp_path / "as killed"), small_video)
+    assert [attempt.state for attempt in restarted.attempts(task)] == [AttemptState.SENDING]
+    restarted.start()
+    ended = restarted.wait(task, COMPLETED, FAILED)
+    restarted.stop()
+
+    assert (ended.failure and ended.failure.kind, restarted.provider.sent) == (ErrorKind.SUBMIT_UNKNOWN, [])
+    assert [attempt.state for attempt in restarted.attempts(task)] == [AttemptState.UNKNOWN]
+    restarted.store.close()

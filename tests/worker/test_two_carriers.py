@@ -1,0 +1,269 @@
+"""Two carriers of one task, in any order of steps: nothing is sent twice, nothing owed is called refused, an id is kept."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from vidgen_core.config import SettingsFile
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import NewShot, NewTask, Store
+from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.errors import ErrorKind, Superseded
+from vidgen_core.domain.money import ChargeStatus
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import Failure, GenerationParams, Task, TaskStatus
+from vidgen_core.providers.base import Prepared, RemoteState, RemoteStatus, Submission
+from vidgen_core.worker import records
+from vidgen_core.worker.clock import Clock
+from vidgen_core.worker.context import ActiveTask
+
+PREPARED = Prepared(payload={}, sent={})
+LOST = Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code="submit_interrupted", charged=ChargeStatus.UNKNOWN)
+BROKEN = Failure(kind=ErrorKind.PROVIDER, code="provider_failed", charged=ChargeStatus.UNKNOWN)
+#: States that say that nothing is owed for an attempt.
+FREE = (AttemptState.PREPARING, AttemptState.REFUSED)
+CARRIERS = st.integers(0, 1)
+NOW = Clock()
+
+
+@dataclass
+class Carrier:
+    """What one carrier knows, and the attempt whose answer it waits for."""
+
+    held: ActiveTask
+    out: int | None = None
+    ready: int | None = None
+
+
+@dataclass
+class Provider:
+    """What really happened at the provider, by attempt."""
+
+    sent: Counter[int] = field(default_factory=Counter)
+    jobs: dict[int, str] = field(default_factory=dict)
+    told: dict[int, str] = field(default_factory=dict)
+
+
+class TwoCarriers(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        locations = Locations(Path(self.folder.name)).create()
+        self.store, self.settings = Store.open(locations.database), SettingsFile(locations).current()
+        with self.store.write() as tx:
+            project = tx.projects.ensure("ep01")
+            [shot] = tx.shots.add(project.id, [NewShot(prompt="a")])
+            params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
+            [self.first] = tx.tasks.add([NewTask(project.id, shot.id, ProviderId.YUNWU, "grok-video-3", params)])
+        self.carriers = [Carrier(ActiveTask(self.first)), Carrier(ActiveTask(self.first))]
+        self.remote = Provider()
+
+    def teardown(self) -> None:
+        self.store.close()
+        self.folder.cleanup()
+
+    def task(self) -> Task:
+        with self.store.read() as tx:
+            return tx.tasks.get(self.first.id)
+
+    def write(self, carrier: Carrier, change: str, *args: object, **named: object) -> object:
+        try:
+            with self.store.write() as tx:
+                return getattr(records, change)(tx, carrier.held, *args, **named)
+        except Superseded:
+            return None
+
+    @rule(who=CARRIERS)
+    def read_again(self, who: int) -> None:
+        with self.store.read() as tx:
+            task = tx.tasks.get(self.first.id)
+            attempt = tx.attempts.get(task.attempt_id) if task.attempt_id is not None else None
+        self.carriers[who].held = ActiveTask(task, attempt)
+
+    @rule(who=CARRIERS)
+    def claim(self, who: int) -> None:
+        self.write(self.carriers[who], "claim", None, None, self.settings, NOW())
+
+    @rule(who=CARRIERS)
+    def intend(self, who: int) -> None:
+        carrier = self.carriers[who]
+        attempt = carrier.held.attempt
+        if attempt is None or attempt.state is not AttemptState.PREPARING:
+            return
+        if self.write(carrier, "intend", PREPARED, NOW()):
+            carrier.ready = attempt.id
+
+    @rule(who=CARRIERS, taken=st.booleans())
+    def send(self, who: int, taken: bool) -> None:
+        carrier = self.carriers[who]
+        if carrier.ready is not None:
+            carrier.out, carrier.ready = carrier.ready, None
+            self.remote.sent[carrier.out] += 1
+            if taken:
+                self.remote.jobs[carrier.out] = f"job-{carrier.out}"
+
+    @rule(who=CARRIERS)
+    def answer(self, who: int) -> None:
+        """The provider's answer comes to whoever sent, whatever has become of the task."""
+        carrier = self.carriers[who]
+        attempt_id, carrier.out = carrier.out, None
+        if attempt_id is None:
+            return
+        with self.store.read() as tx:
+            held = ActiveTask(tx.tasks.get(self.first.id), tx.attempts.get(attempt_id))
+        held.task = carrier.held.task
+        carrier.held = held if carrier.held.attempt is None or carrier.held.attempt.id != attempt_id else carrier.held
+        if attempt_id in self.remote.jobs:
+            self.write(carrier, "accept", Submission(remote_id=self.remote.jobs[attempt_id]), NOW())
+            self.remote.told[attempt_id] = self.remote.jobs[attempt_id]
+        else:
+            self.write(carrier, "requeue", BROKEN, None, NOW(), 0.0, state=AttemptState.REFUSED)
+
+    @rule(who=CARRIERS)
+    def take_over(self, who: int) -> None:
+        """As the runner does with what it finds, by what it knows of it."""
+        carrier, attempt = self.carriers[who], self.carriers[who].held.attempt
+        if attempt is None or attempt.id in (carrier.out, carrier.ready):
+            return
+        if attempt.state is AttemptState.PREPARING:
+            self.write(carrier, "requeue", None, None, NOW(), 0.0, state=AttemptState.REFUSED)
+        elif attempt.state is AttemptState.SENDING:
+            self.write(carrier, "lose_answer", LOST, None, NOW())
+        elif attempt.state is AttemptState.UNKNOWN:
+            self.write(carrier, "fail", LOST, NOW())
+
+    @rule(who=CARRIERS, ok=st.booleans())
+    def poll(self, who: int, ok: bool) -> None:
+        carrier, attempt = self.carriers[who], self.carriers[who].held.attempt
+        if attempt is None or attempt.state is not AttemptState.ACCEPTED:
+            return
+        if ok:
+            state = RemoteState(status=RemoteStatus.SUCCEEDED, url="https://cdn.invalid/v.mp4")
+            self.write(carrier, "arrive", state, NOW())
+        else:
+            self.write(carrier, "requeue", BROKEN, None, NOW(), 0.0, state=AttemptState.FAILED)
+
+    @rule(who=CARRIERS)
+    def complete(self, who: int) -> None:
+        if self.carriers[who].held.task.status is TaskStatus.DOWNLOADING:
+            self.write(self.carriers[who], "complete", "v.mp4")
+
+    @rule(who=CARRIERS)
+    def give_up(self, who: int) -> None:
+        carrier = self.carriers[who]
+        if carrier.held.task.status is TaskStatus.PROCESSING and carrier.out is None and carrier.ready is None:
+            attempt = carrier.held.attempt
+            if attempt is not None and attempt.state in (AttemptState.ACCEPTED, AttemptState.UNKNOWN):
+                self.write(carrier, "give_up", NOW(), stopped=False)
+
+    @precondition(lambda self: self.task().status in (TaskStatus.QUEUED, TaskStatus.PROCESSING))
+    @rule()
+    def ask_to_cancel(self) -> None:
+        with self.store.write() as tx:
+            tx.tasks.request_cancel([self.first.id])
+
+    @invariant()
+    def no_attempt_is_sent_twice(self) -> None:
+        assert all(times == 1 for times in self.remote.sent.values())
+
+    @invariant()
+    def what_may_be_owed_is_never_called_refused(self) -> None:
+        with self.store.read() as tx:
+            states = {attempt.id: attempt.state for attempt in tx.attempts.of_task(self.first.id)}
+        assert all(states[attempt_id] not in FREE for attempt_id in self.remote.jobs)
+
+    @invariant()
+    def an_id_that_was_told_is_kept(self) -> None:
+        with self.store.read() as tx:
+            kept = {attempt.id: attempt.remote_id for attempt in tx.attempts.of_task(self.first.id)}
+        assert all(kept[attempt_id] == remote_id for attempt_id, remote_id in self.remote.told.items())
+
+    @invariant()
+    def one_request_at_a_time_is_out_for_a_task(self) -> None:
+        """A second one leaves only when a person asked for it or the first is over, which nobody says here of a job."""
+        with self.store.read() as tx:
+            open_ones = [
+                attempt.id
+                for attempt in tx.attempts.of_task(self.first.id)
+                if attempt.state in (AttemptState.SENDING, AttemptState.UNKNOWN, AttemptState.ACCEPTED)
+            ]
+        assert len(open_ones) <= 1
+
+
+TestTwoCarriers = TwoCarriers.TestCase
+TestTwoCarriers.settings = settings(
+    max_examples=20, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.fixture
+def store(locations: Locations) -> Store:
+    return Store.open(locations.database)
+
+
+def test_the_cap_is_counted_where_a_task_is_claimed(store: Store, locations: Locations) -> None:
+    now, own = datetime.now(UTC), SettingsFile(locations).current()
+    with store.write() as tx:
+        project = tx.projects.ensure("ep01")
+        [shot] = tx.shots.add(project.id, [NewShot(prompt="a")])
+        params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
+        tasks = tx.tasks.add([NewTask(project.id, shot.id, ProviderId.YUNWU, "grok-video-3", params)] * 3)
+    held = [ActiveTask(task) for task in tasks]
+
+    def claim(one: ActiveTask) -> object:
+        with store.write() as tx:
+            return records.claim(tx, one, None, None, own, now, records.Cap(1, 600))
+
+    assert claim(held[0]) is True
+    assert claim(held[1]) is records.FULL
+
+    with store.write() as tx:
+        records.intend(tx, held[0], PREPARED, now)
+    with store.write() as tx:
+        records.lose_answer(tx, held[0], LOST, None, now)
+    with store.write() as tx:
+        records.fail(tx, held[0], LOST, now)
+    assert claim(held[1]) is records.FULL  # its job may be running
+
+    with store.write() as tx:
+        tx.attempts.update(held[0].attempt.id, state=AttemptState.FAILED)  # a person has looked
+    assert claim(held[1]) is True
+    store.close()
+
+
+def test_an_id_that_comes_after_a_takeover_brings_the_task_back(store: Store, locations: Locations) -> None:
+    now, own = datetime.now(UTC), SettingsFile(locations).current()
+    with store.write() as tx:
+        project = tx.projects.ensure("ep01")
+        [shot] = tx.shots.add(project.id, [NewShot(prompt="a")])
+        params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
+        [task] = tx.tasks.add([NewTask(project.id, shot.id, ProviderId.YUNWU, "grok-video-3", params)])
+    slow = ActiveTask(task)
+    for change in (
+        lambda tx: records.claim(tx, slow, None, None, own, now),
+        lambda tx: records.intend(tx, slow, PREPARED, now),
+    ):
+        with store.write() as tx:
+            assert change(tx) is True
+    other = ActiveTask(slow.task, slow.attempt)
+    with store.write() as tx:
+        records.lose_answer(tx, other, LOST, None, now)
+    with store.write() as tx:
+        records.fail(tx, other, LOST, now)
+    with store.write() as tx:
+        records.accept(tx, slow, Submission(remote_id="job-1"), now)
+
+    with store.read() as tx:
+        found, [attempt] = tx.tasks.get(task.id), tx.attempts.of_task(task.id)
+    assert (found.status, found.remote_id, found.failure) == (TaskStatus.PROCESSING, "job-1", None)
+    assert (attempt.state, attempt.remote_id) == (AttemptState.ACCEPTED, "job-1")
+    store.close()

@@ -1,0 +1,149 @@
+"""``vidgen check``, ``keys`` and ``doctor``: is everything in order?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidgen_core.cli.session import DEFAULT, SOME_FAILED, JsonOption, ProjectOption, Session
+from vidgen_core.cli.task_commands import mode_named
+
+if TYPE_CHECKING:
+    from vidgen_core.config import KeySettings
+    from vidgen_core.domain.attempts import KeyUsage
+    from vidgen_core.domain.providers import ProviderId
+    from vidgen_core.providers.base import Connection
+    from vidgen_core.services.views import Finding
+
+ProviderOption = Annotated[str | None, typer.Option("--provider", metavar="P", help="cli.option.provider")]
+#: Models named in one line for people.
+FEW = 5
+
+
+def register(app: typer.Typer) -> None:
+    app.command("check", help="cli.help.check")(check)
+    app.command("keys", help="cli.help.keys")(keys)
+    app.command("doctor", help="cli.help.doctor")(doctor)
+
+
+def check(provider: ProviderOption = None, project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
+    session = Session(project, as_json)
+    wanted = mode_named(provider)
+    with session.open() as app:
+        mode = wanted or app.settings().mode
+        connection = app.diagnostics.test(mode)
+        session.answer(_connection_shape(session, mode, connection))
+        _show_connection(session, mode, connection)
+    if not connection.ok:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _connection_shape(session: Session, mode: ProviderId, connection: Connection) -> dict[str, Any]:
+    from vidgen_core.services.exports.task_shape import money_shape
+
+    failure = connection.failure
+    error = failure and {
+        "kind": failure.kind.value,
+        "code": failure.code,
+        "message": session.text.failure(failure),
+        "provider_message": failure.provider_message,
+    }
+    return {
+        "provider": mode.value,
+        "ok": connection.ok,
+        "error": error,
+        "balance": money_shape(connection.balance, estimated=False),
+        "models": list(connection.models),
+    }
+
+
+def _show_connection(session: Session, mode: ProviderId, connection: Connection) -> None:
+    if connection.failure is not None:
+        session.err.print(f"{mode.value}: {session.text.told(connection.failure)}", markup=False, soft_wrap=True)
+        return
+    unknown = session.text("cli.balance_unknown")
+    balance = session.text.money(connection.balance, False) if connection.balance else unknown
+    session.say("cli.connected", provider=mode.value, balance=balance)
+    if connection.models:
+        more = "…" if len(connection.models) > FEW else ""
+        session.say("cli.models", n=len(connection.models), models=", ".join(connection.models[:FEW]) + more)
+
+
+def keys(provider: ProviderOption = None, project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
+    session = Session(project, as_json)
+    wanted = mode_named(provider)
+    with session.open() as app:
+        modes = [wanted] if wanted else list(app.modes)
+        found = [(mode, key, usage) for mode in modes for key, usage in app.diagnostics.keys(mode)]
+        session.answer([_key_shape(mode, key, usage) for mode, key, usage in found])
+        if session.as_json:
+            return
+        if not found:
+            session.say("cli.no_keys")
+            return
+        names = ("provider", "key", "health", "submitted", "succeeded", "failed", "spend")
+        rows = [_key_row(session, mode, key, usage) for mode, key, usage in found]
+        session.table([f"cli.column.{name}" for name in names], rows)
+
+
+def _key_shape(mode: ProviderId, key: KeySettings, usage: KeyUsage) -> dict[str, Any]:
+    from vidgen_core.services.exports.task_shape import iso, money_shape
+
+    return {
+        "provider": mode.value,
+        "name": key.name,
+        "label": key.label,
+        "enabled": key.enabled,
+        "health": _health(key, usage),
+        "cooling_until": iso(usage.cooling_until),
+        "submitted": usage.submitted,
+        "succeeded": usage.succeeded,
+        "failed": usage.failed,
+        "last_used_at": iso(usage.last_used_at),
+        "spend": money_shape(usage.spend, estimated=True),
+    }
+
+
+def _health(key: KeySettings, usage: KeyUsage) -> str:
+    if key.works:
+        return usage.health
+    return "elsewhere" if key.enabled else "disabled"
+
+
+def _key_row(session: Session, mode: ProviderId, key: KeySettings, usage: KeyUsage) -> tuple[str, ...]:
+    health = session.text(f"cli.health.{_health(key, usage)}")
+    spend = session.text.money(usage.spend, True) if usage.spend else "–"
+    return (
+        mode.value, key.label, health, str(usage.submitted), str(usage.succeeded), str(usage.failed), spend
+    )  # fmt: skip
+
+
+def doctor(project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
+    session = Session(project, as_json)
+    # Not ``session.open``: wrong settings are a finding here, not the end.
+    from vidgen_core.services.facade import Vidgen
+
+    with Vidgen.open() as app:
+        findings = app.diagnostics.doctor()
+    session.answer([_finding_shape(session, finding) for finding in findings])
+    for finding in findings:
+        mark = "✓" if finding.ok else ("!" if finding.warning else "✗")
+        session.out.print(f"{mark} {_finding_words(session, finding)}", markup=False, soft_wrap=True)
+    if any(not (finding.ok or finding.warning) for finding in findings):
+        raise typer.Exit(SOME_FAILED)
+
+
+def _finding_shape(session: Session, finding: Finding) -> dict[str, Any]:
+    level = "ok" if finding.ok else ("warning" if finding.warning else "error")
+    return {"code": finding.code, "level": level, "message": _finding_words(session, finding), "params": finding.params}
+
+
+def _finding_words(session: Session, finding: Finding) -> str:
+    params = dict(finding.params)
+    if "error" in params:
+        params["error"] = session.reason(params["error"], params["of"])
+    for name in ("free", "bytes"):
+        if name in params:
+            params[name] = session.text.bytes(params[name])
+    return session.text(f"doctor.{finding.code}", **params)

@@ -1,0 +1,202 @@
+"""The settings of a data home as they are now: read again when the file changes, written with its comments kept."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import filelock
+import tomlkit
+
+from vidgen_core.config.loader import build, environment_names, read, read_text
+from vidgen_core.config.lookup import dotted_get, leaf_of, variable_of
+from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import KeySettings, Settings, keyed_sections
+from vidgen_core.config.toml_writer import default_document, plain, put, put_toml
+from vidgen_core.domain.errors import SettingsError
+
+#: Seconds to wait for another process that is writing the settings.
+LOCK_SECONDS: Final = 10.0
+
+
+class SettingsFile:
+    """The settings of a data home as they are now; safe to share between threads.
+
+    ``problem`` is the ``SettingsError`` of the last reading, while the last good settings stay in force.
+    """
+
+    _HEAD: ClassVar[tuple[str, ...]] = (
+        "Settings of Vidgen. Environment variables win over this file: VIDGEN_RUNNER__POLL_INTERVAL=0.2",
+        "Keys are secrets: this file is readable by its owner only.",
+    )
+
+    def __init__(self, locations: Locations) -> None:
+        self.path: Final = locations.settings_file
+        self.problem: SettingsError | None = None
+        self._settings: Settings | None = None
+        self._seen: object = None
+        self._fixed: frozenset[str] = frozenset()
+        self._lock = threading.Lock()
+
+    def current(self) -> Settings:
+        """The settings; the file is read again only when it has changed, and the environment with it.
+
+        :raises SettingsError: as ``load_settings``, when there are no earlier good settings to keep
+        """
+        with self._lock:
+            self._look()
+            if self._settings is None:
+                raise self.problem or SettingsError()
+            return self._settings
+
+    def _look(self) -> None:
+        seen = self._signature()
+        if seen != self._seen:
+            self._read_again()
+            self._seen = seen
+
+    def _read_again(self) -> None:
+        self._fixed = environment_names()
+        try:
+            self._settings = build(read(self.path), str(self.path))
+        except SettingsError as error:
+            self.problem = error
+        else:
+            self.problem = None
+
+    def _signature(self) -> object:
+        try:
+            stat = self.path.stat()
+        except OSError as error:
+            return error.errno
+        self._make_private(stat)
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+    def _make_private(self, stat: os.stat_result) -> None:
+        """A file written by hand is usually readable by everybody, and holds keys."""
+        if os.name == "posix" and stat.st_mode & 0o077 and stat.st_uid == os.getuid():
+            self.path.chmod(0o600)
+
+    def from_environment(self) -> frozenset[str]:
+        """Dotted names of the settings that the environment decides, as of the last reading."""
+        with self._lock:
+            self._look()
+            return self._fixed
+
+    def change(self, values: Mapping[str, Any]) -> Settings:
+        """Check all of ``values`` (dotted name → value; None: leave it out), then write them at once.
+
+        Comments and order of the file are kept. Returns the settings in force afterwards.
+
+        :raises SettingsError: ``setting_from_environment`` (field), ``settings_unwritable`` (path, why),
+            ``settings_locked`` (path), and as ``load_settings``; nothing has been written then
+        """
+        fixed = sorted(self.from_environment() & set(values))
+        if fixed:
+            raise SettingsError("setting_from_environment", field=fixed[0], where=variable_of(fixed[0]))
+        with self._writing():
+            data = read(self.path)
+            before = _good(data, str(self.path))
+            for name, value in values.items():
+                leaf_of(name)
+                put(data, name, plain(value))
+            settings = build(data, str(self.path))
+            bound = self._keys_left_behind(before, settings)
+            if bound:
+                for name, keys in bound.items():
+                    put(data, name, plain(keys))
+                settings = build(data, str(self.path))
+            document = tomlkit.parse(read_text(self.path))
+            for name in {**values, **bound}:
+                # What validation made of the value, so that "5" is written as 5.
+                put_toml(document, name, plain(dotted_get(settings, name)))
+            self._write(tomlkit.dumps(document))
+        return self.current()
+
+    def _keys_left_behind(self, before: Settings | None, after: Settings) -> dict[str, list[KeySettings]]:
+        """The keys of sections whose addresses have changed, bound to the hosts that they were entered for.
+
+        Whoever may change an address must not thereby have a saved key sent there. Addresses and keys that are written
+        into the file by hand, or stand in the environment, come from somebody who can read the keys anyway.
+
+        :raises SettingsError: ``key_of_environment`` (field, where)
+        """
+        found: dict[str, list[KeySettings]] = {}
+        for name, section in keyed_sections(after):
+            old = dict(keyed_sections(before))[name] if before else section
+            if old.hosts == section.hosts:
+                continue
+            if f"{name}.keys" in self._fixed:
+                raise SettingsError("key_of_environment", field=f"{name}.keys", where=variable_of(f"{name}.keys"))
+            saved = {key.fingerprint for key in old.keys}
+            keys = [
+                key.model_copy(update={"hosts": old.hosts}) if key.fingerprint in saved and not key.hosts else key
+                for key in section.keys
+            ]
+            if keys != list(section.keys):
+                found[f"{name}.keys"] = keys
+        return found
+
+    def write_default(self) -> bool:
+        """Write a file with every setting, its sentence and its default, unless there is one; whether it was written.
+
+        :raises SettingsError: ``settings_unwritable``, ``settings_locked``
+        """
+        with self._writing():
+            if self.path.exists():
+                return False
+            self._write(tomlkit.dumps(default_document(self._HEAD)))
+            return True
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold the lock between processes: of two writers neither loses the other's change."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.parent.chmod(0o700)
+            with filelock.FileLock(self.path.with_name(self.path.name + ".lock"), timeout=LOCK_SECONDS, mode=0o600):
+                yield
+        except filelock.Timeout:
+            raise SettingsError("settings_locked", path=str(self.path)) from None
+        except OSError as error:
+            raise SettingsError("settings_unwritable", path=str(self.path), why=error.strerror or "") from error
+
+    def _write(self, text: str) -> None:
+        # A settings file that is a link into somebody's dotfiles stays one.
+        target = self.path.resolve()
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".settings-", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _sync_folder(target.parent)
+        with self._lock:
+            self._seen = None
+
+
+def _good(data: dict[str, Any], where: str) -> Settings | None:
+    try:
+        return build(data, where)
+    except SettingsError:
+        # A change may be what mends it.
+        return None
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

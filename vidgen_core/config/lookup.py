@@ -1,0 +1,105 @@
+"""Settings by their dotted names."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from vidgen_core.config.error_messages import reason_of
+from vidgen_core.config.schema import PREFIX, Settings
+from vidgen_core.config.values import Section
+from vidgen_core.domain.errors import SettingsError
+
+
+class SettingName(NamedTuple):
+    """One setting as lists and screens show it."""
+
+    #: Dotted, e.g. ``runner.max_concurrent``.
+    name: str
+    sentence: str
+    default: Any
+    secret: bool
+
+
+class _Leaf(NamedTuple):
+    annotation: Any
+    sentence: str
+    default: Any
+
+
+def is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
+def leaves_of(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, _Leaf]]:
+    for name, field in model.model_fields.items():
+        if is_section(field.annotation):
+            yield from leaves_of(field.annotation, f"{prefix}{name}.")  # type: ignore[arg-type]
+        else:
+            yield f"{prefix}{name}", _Leaf(Annotated[field.annotation, field], field.description or "", field.default)
+
+
+def leaf_of(name: str) -> _Leaf:
+    leaves = dict(leaves_of())
+    if name not in leaves:
+        raise SettingsError("setting_unknown", field=name, nearest=nearest(name, leaves))
+    return leaves[name]
+
+
+def nearest(name: str, known: Mapping[str, Any]) -> str:
+    """The known name most like ``name``; where none is alike, all of them."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return close[0] if close else ", ".join(known)
+
+
+def setting_names() -> list[SettingName]:
+    """Every setting in the order of the file."""
+    return [
+        SettingName(name, leaf.sentence, leaf.default, secret=_holds_secret(leaf.annotation))
+        for name, leaf in leaves_of()
+    ]
+
+
+def _holds_secret(annotation: Any) -> bool:
+    return any(secret in str(annotation) for secret in ("SecretStr", "KeySettings"))
+
+
+def dotted_get(settings: Settings, name: str) -> Any:
+    """The value of ``runner.max_concurrent`` and the like.
+
+    :raises SettingsError: ``setting_unknown``
+    """
+    leaf_of(name)
+    value: Any = settings
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def parse_value(name: str, text: str) -> Any:
+    """``text`` as typed on a command line, as a value for the setting ``name``; lists are written as JSON.
+
+    :raises SettingsError: ``setting_unknown``, ``setting_invalid``
+    """
+    leaf = leaf_of(name)
+    if leaf.default is None and text.strip().lower() in ("", "none"):
+        return None
+    value: Any = text
+    if isinstance(leaf.default, tuple):
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:
+            raise SettingsError("setting_invalid", field=name, reason="json", where="") from None
+    try:
+        return TypeAdapter(leaf.annotation).validate_python(value)
+    except ValidationError as error:
+        details = error.errors(include_input=False, include_url=False)[0]
+        raise SettingsError("setting_invalid", field=name, where="", **reason_of(details)) from None
+
+
+def variable_of(name: str) -> str:
+    return PREFIX + name.upper().replace(".", "__")

@@ -1,0 +1,625 @@
+"""Every setting with its one sentence, section by section."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import string
+from datetime import date
+from decimal import Decimal
+from ipaddress import ip_network
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, Literal, Self
+
+from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from vidgen_core.config.paths import Locations
+from vidgen_core.config.values import Filled, Ratio, Section, WebAddress, names_in, origin_of, paths_in, tail, wrong
+from vidgen_core.domain.providers import VIDEO_PROVIDERS, WRITING, BillableParty, ProviderId, billable_party
+
+#: What a file name pattern may name.
+PATTERN_FIELDS: Final = frozenset({"project", "shot", "take", "provider", "model", "created", "chosen"})
+#: Settings that say where a key of their section is sent.
+ADDRESSES: Final = ("base_url", "upload_url")
+#: Environment variables that are settings begin so.
+PREFIX: Final = "VIDGEN_"
+#: What an amount may be in: ISO 4217, or a provider's own credits.
+CURRENCY: Final = r"^([A-Z]{3}|credits)$"
+
+
+class KeySettings(Section):
+    """One API key of a provider."""
+
+    name: Filled
+    """What you call this key; shown wherever the key is meant."""
+    secret: SecretStr
+    """The key itself; for Lovart the access key and the secret key with a colon between them."""
+    enabled: bool = True
+    """Whether the runner may use it."""
+    hosts: str = ""
+    """Written by Vidgen when an address is changed: the key goes only to these hosts; enter it anew to use it elsewhere."""
+
+    _is_elsewhere: bool = PrivateAttr(default=False)
+
+    @field_validator("secret")
+    @classmethod
+    def _must_fit_into_a_header(cls, secret: SecretStr) -> SecretStr:
+        value = secret.get_secret_value().strip()
+        if not re.fullmatch(r"[!-~]+", value):
+            raise wrong("not_a_key")
+        return SecretStr(value)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it was entered for another host than the one that its provider's address names now."""
+        return self._is_elsewhere
+
+    @property
+    def works(self) -> bool:
+        """Whether it may be sent."""
+        return self.enabled and not self._is_elsewhere
+
+    def at(self, hosts: str) -> KeySettings:
+        """The key as seen by a provider that answers at ``hosts``."""
+        seen = self.model_copy()
+        seen._is_elsewhere = bool(self.hosts) and self.hosts != hosts
+        return seen
+
+    @property
+    def fingerprint(self) -> str:
+        """The first 12 hex digits of the secret's SHA-256: names the key where the key itself must not be kept."""
+        return hashlib.sha256(self.secret.get_secret_value().encode()).hexdigest()[:12]
+
+    @property
+    def label(self) -> str:
+        """For people: ``main ••x4KR``."""
+        return f"{self.name} ••{tail(self.secret.get_secret_value())}"
+
+
+def different(keys: tuple[KeySettings, ...]) -> tuple[KeySettings, ...]:
+    """The keys, when no two have the same name or secret.
+
+    :raises PydanticCustomError: same_name_twice, same_key_twice
+    """
+    if len({key.name for key in keys}) < len(keys):
+        raise wrong("same_name_twice")
+    if len({key.fingerprint for key in keys}) < len(keys):
+        raise wrong("same_key_twice")
+    return keys
+
+
+class KeyedSettings(Section):
+    """A section with keys and the addresses that they are sent to."""
+
+    keys: tuple[KeySettings, ...] = ()
+    """The API keys, used in this order."""
+
+    @property
+    def hosts(self) -> str:
+        """Every host that a key of this section is sent to, with scheme and port."""
+        return " ".join(sorted({origin_of(getattr(self, name)) for name in ADDRESSES if hasattr(self, name)}))
+
+    @field_validator("keys")
+    @classmethod
+    def _must_differ(cls, keys: tuple[KeySettings, ...]) -> tuple[KeySettings, ...]:
+        return different(keys)
+
+    @model_validator(mode="after")
+    def _look_at_hosts(self) -> Self:
+        # The one place that every reader of keys gets them from.
+        object.__setattr__(self, "keys", tuple(key.at(self.hosts) for key in self.keys))
+        return self
+
+
+class RunnerSettings(Section):
+    """How the runner works through the queue."""
+
+    max_concurrent: int = Field(default=3, ge=1, le=1000)
+    """How many remote jobs may be in flight at once, per provider."""
+    slider_top: int = Field(default=5, ge=1, le=1000)
+    """The highest value the concurrency slider offers."""
+    poll_interval: float = Field(default=10.0, ge=0.05, allow_inf_nan=False)
+    """Seconds between two looks at the same remote job."""
+    max_wait: float = Field(default=600.0, gt=0, allow_inf_nan=False)
+    """Seconds from submitting until a job counts as timed out; a later result is still taken in."""
+    retry_on_fail: bool = True
+    """Whether failures that may pass are tried again by themselves."""
+    max_retries: int = Field(default=2, ge=0, le=20)
+    """How often one task may be tried again by itself."""
+    retry_unknown_failures: bool = False
+    """Whether a job that failed for a reason nobody knows is ordered, and paid, once more by itself."""
+    takes_per_shot: int = Field(default=3, ge=1, le=5)
+    """How many takes one click on Generate makes."""
+    backoff_base: float = Field(default=5.0, gt=0, allow_inf_nan=False)
+    """Seconds before the first retry; each further one waits twice as long, with some chance mixed in."""
+    backoff_max: float = Field(default=300.0, gt=0, allow_inf_nan=False)
+    """The longest wait before a retry, in seconds."""
+
+
+class DownloadSettings(Section):
+    """How results are brought home."""
+
+    min_rate: int = Field(default=4096, ge=0)
+    """Bytes a second below which a download makes room for others and goes on later; 0: it may take as long as it likes."""
+    max_bytes: int = Field(default=2 * 1024**3, ge=1)
+    """The most bytes of one result; a larger one is not fetched."""
+
+
+class ProviderSettings(KeyedSettings):
+    """What all providers have in common."""
+
+    base_url: WebAddress = ""
+    """Where the provider answers."""
+    model: Filled
+    """The model used unless a shot names another."""
+    size: Filled = "1080P"
+    """The size asked for unless a shot names another; the provider may round it."""
+    aspect_ratio: Ratio = "9:16"
+    """Width to height unless a shot says otherwise."""
+    duration: float | None = Field(default=None, gt=0, le=600)
+    """Seconds of video; left out, the model decides."""
+    max_concurrent: int | None = Field(default=None, ge=1, le=1000)
+    """How many jobs of this provider may be in flight; left out, the runner's value counts."""
+
+
+class LocalSettings(ProviderSettings):
+    """The renderer on this machine: no key, no network, no cost."""
+
+    model: Filled = "ken-burns"
+    """The way of moving: a slow look over the picture."""
+    size: Filled = "720P"
+    """The size of the rendered videos."""
+    duration: float | None = Field(default=5.0, gt=0, le=600)
+    """Seconds of video."""
+    fps: int = Field(default=24, ge=1, le=120)
+    """Frames a second."""
+
+
+class YunwuSettings(ProviderSettings):
+    """The Yunwu API."""
+
+    base_url: WebAddress = "https://yunwu.ai"
+    """Where the provider answers."""
+    model: Filled = "grok-video-3"
+    """The model used unless a shot names another."""
+    images: Literal["data", "url"] = "data"
+    """How reference images travel: inside the request (data) or, when the shot has one, as its public link (url)."""
+    image_max_bytes: int = Field(default=3_000_000, ge=50_000)
+    """Reference images above this many bytes are sent as a smaller JPEG; the original stays as it is."""
+    enhance_prompt: bool = False
+    """Whether the provider may rewrite and translate prompts (Veo models only)."""
+
+
+class KieSettings(ProviderSettings):
+    """KIE with Veo3."""
+
+    base_url: WebAddress = "https://api.kie.ai"
+    """Where the provider answers."""
+    upload_url: WebAddress = "https://kieai.redpandaai.co"
+    """Where reference images are uploaded to."""
+    model: Filled = "veo3_fast"
+    """The model used unless a shot names another."""
+    watermark: str = ""
+    """Text shown on the video; empty: none."""
+    callback_url: WebAddress = ""
+    """A public address that KIE tells when a job has ended; empty: Vidgen asks by itself."""
+    seed: str = ""
+    """A whole number for repeatable results; empty: random."""
+    enable_fallback: bool = False
+    """Whether KIE may use another model when Veo3 refuses."""
+    enable_translation: bool = True
+    """Whether KIE translates prompts to English."""
+    webhook_secret: SecretStr = SecretStr("")
+    """The HMAC key from KIE's settings that proves callbacks; empty: callbacks only wake the next look."""
+
+    @field_validator("seed", mode="before")
+    @classmethod
+    def _must_be_a_number(cls, seed: Any) -> Any:
+        text = str(seed).strip() if isinstance(seed, int | str) and not isinstance(seed, bool) else "?"
+        if text and not re.fullmatch(r"\d{1,10}", text):
+            raise wrong("whole_number")
+        return text
+
+
+class LovartSettings(ProviderSettings):
+    """Lovart: its agent API or, as an experiment, its page."""
+
+    base_url: WebAddress = "https://lgw.lovart.ai"
+    """Where the provider answers."""
+    model: Filled = "seedance_v2_0"
+    """The video tool the agent is asked to use."""
+    only_this_tool: bool = False
+    """Whether the agent may use no other video tool; otherwise the tool above is a wish."""
+    confirm_up_to: Decimal = Field(default=Decimal(0), ge=0)
+    """Credits per take that are confirmed without asking you when Lovart wants a yes; 0: you are always asked."""
+    settle: float = Field(default=5.0, ge=0, le=60, allow_inf_nan=False)
+    """Seconds after which a conversation that says it is done is asked again; it may take that back."""
+    way: Literal["api", "browser"] = "api"
+    """How Lovart is used: through its API (api) or, as an experiment, its page in a browser window (browser)."""
+    browser_url: WebAddress = "https://www.lovart.ai/canvas"
+    """Browser mode: where the canvas is."""
+    browser_program: str = ""
+    """Browser mode: the path of the browser to start, e.g. of Chrome; empty: the Chromium that Playwright brings."""
+    browser_profile: str = ""
+    """Browser mode: the folder of the browser profile that you are signed in with; empty: one in the data home."""
+    browser_headless: bool = False
+    """Browser mode without a window, for rehearsals only: nobody could sign in or solve a captcha in it."""
+
+
+class ImagesSettings(ProviderSettings):
+    """Pictures by the OpenAI-compatible image endpoints of an aggregator."""
+
+    drawn_by: Literal["auto", "local", "images"] = "auto"
+    """Who draws pictures: local (storyboard frames, free), images (this provider), or auto: this one once it has a key."""
+    base_url: WebAddress = "https://yunwu.ai"
+    """Where the provider answers; without /v1 at its end."""
+    model: Filled = "gpt-image-1"
+    """The model that draws."""
+    way: Literal["images", "chat"] = "images"
+    """How it is asked: by the image endpoints (images), or as a chat model that answers with pictures (chat)."""
+    size: Filled = "auto"
+    """auto: by the ratio and the model; 1K, 2K, 4K, or pixels such as 1024x1536."""
+    aspect_ratio: Ratio = "Auto"
+    """Width to height; Auto: as the shot's video."""
+    quality: Literal["auto", "low", "medium", "high", "standard", "hd"] = "auto"
+    """How carefully it is drawn, where the model knows such words."""
+    pictures_per_shot: int = Field(default=1, ge=1, le=4)
+    """How many candidates one click makes."""
+    wait: float = Field(default=300.0, ge=5, le=3600, allow_inf_nan=False)
+    """Seconds to wait for a picture: these endpoints answer when it is drawn."""
+    image_max_bytes: int = Field(default=3_000_000, ge=50_000)
+    """Style and character pictures above this many bytes are sent as a smaller JPEG; the original stays as it is."""
+
+
+class Providers(Section):
+    """One section for each provider."""
+
+    local: LocalSettings = LocalSettings()
+    """The renderer on this machine."""
+    yunwu: YunwuSettings = YunwuSettings()
+    """The Yunwu API."""
+    kie: KieSettings = KieSettings()
+    """KIE with Veo3."""
+    lovart: LovartSettings = LovartSettings()
+    """Lovart."""
+    images: ImagesSettings = ImagesSettings()
+    """Pictures by the image endpoints of an aggregator."""
+
+    def of(self, mode: ProviderId) -> ProviderSettings:
+        """The section of one mode."""
+        found: ProviderSettings = getattr(self, mode.value)
+        return found
+
+
+class RateSettings(Section):
+    """What one unit of other money is worth."""
+
+    of: str = Field(pattern=r"^([A-Z]{3}|kie|lovart|writing)$")
+    """A currency (three letters), or the provider whose credits are meant: kie, lovart, writing."""
+    worth: Decimal = Field(gt=0)
+    """What one of it is worth in the currency of the budget."""
+    as_of: date | None = None
+    """The day you looked it up."""
+
+
+#: What an amount of the price table is for.
+PriceUnit = Literal["take", "second", "call", "million_in", "million_out"]
+#: Units of language models; the others are those of takes.
+WRITING_UNITS: Final[tuple[PriceUnit, ...]] = ("call", "million_in", "million_out")
+
+
+class PriceSettings(Section):
+    """What one model takes; the first row that fits a take counts, before every built-in price."""
+
+    provider: BillableParty
+    """Whose price it is: local, yunwu, kie, lovart or images; writing for a language model."""
+    model: Filled
+    """The model's name; * stands for every model of the provider."""
+    amount: Decimal = Field(ge=0)
+    """What it takes; 0: it is free."""
+    currency: str = Field(default="CNY", pattern=CURRENCY)
+    """The currency of the amount: three letters (ISO 4217), or credits."""
+    unit: PriceUnit = Field(default="take", validate_default=True)
+    """Whether the amount is for a whole take or for each second of it; of writing, for each call or for a million tokens
+    that are sent (million_in) or come back (million_out), in rows of their own that are added up."""
+    size: str = ""
+    """Only for takes of this size; empty: of any."""
+    seconds: float | None = Field(default=None, gt=0, le=600)
+    """Only for takes of this length; left out: of any."""
+    as_of: date | None = None
+    """The day you looked it up."""
+
+    @field_validator("provider", mode="plain")
+    @classmethod
+    def _must_be_known(cls, name: Any) -> BillableParty:
+        try:
+            return billable_party(name)
+        except ValueError:
+            raise wrong("one_of", allowed=", ".join((*ProviderId, WRITING))) from None
+
+    @field_validator("unit")
+    @classmethod
+    def _must_fit_the_provider(cls, unit: PriceUnit, info: ValidationInfo) -> PriceUnit:
+        if "provider" in info.data and (info.data["provider"] == WRITING) != (unit in WRITING_UNITS):
+            raise wrong("unit_of_another")
+        return unit
+
+
+class BudgetSettings(Section):
+    """How much may be spent."""
+
+    limit: Decimal = Field(default=Decimal(0), ge=0)
+    """Nothing is submitted that would bring the sum of all projects past this; 0: no limit."""
+    per_day: Decimal = Field(default=Decimal(0), ge=0)
+    """The same for one day of this machine's calendar; 0: no limit."""
+    warn_at: int = Field(default=80, ge=1, le=100)
+    """The percentage of a limit from which you are warned."""
+    low_balance: Decimal = Field(default=Decimal(0), ge=0)
+    """You are warned when less than this is left at a provider, in the currency of the budget; 0: never."""
+    canary: Literal["off", "ask", "auto"] = "off"
+    """One shot first, before a large batch: off; ask lets the rest wait for your word; auto goes on when it succeeded."""
+    currency: str = Field(default="CNY", pattern=CURRENCY)
+    """The currency of the limit and of sums: three letters (ISO 4217), or credits."""
+    rates: tuple[RateSettings, ...] = ()
+    """What other money is worth in that currency; left out, a dated table for CNY, USD and KIE's credits counts."""
+
+    @field_validator("rates")
+    @classmethod
+    def _must_be_one_each(cls, rates: tuple[RateSettings, ...]) -> tuple[RateSettings, ...]:
+        if len({rate.of for rate in rates}) < len(rates):
+            raise wrong("same_rate_twice")
+        return rates
+
+
+class GateSettings(Section):
+    """From where on you are asked before something is paid for; what is free never asks."""
+
+    ask_above: Decimal = Field(default=Decimal(5), ge=0)
+    """Orders that will probably cost more than this are shown with count and price before they go; so are unknown prices."""
+    currency: str = Field(default="CNY", pattern=CURRENCY)
+    """The currency of that sum; other money is converted by the rates of the budget."""
+    ask_above_tasks: int = Field(default=10, ge=0, le=100_000)
+    """Paid orders of more tasks than this are shown, too, whatever they cost."""
+
+
+class NoticeSettings(Section):
+    """Who is told when a batch has ended or nothing more is submitted."""
+
+    url: SecretStr = SecretStr("")
+    """The webhook's address; whoever knows it can write to your group, so it is kept like a key. May be in your network."""
+    kind: Literal["feishu", "dingtalk", "wecom", "slack", "generic"] = "feishu"
+    """Whose webhook it is; generic is JSON for a program of your own."""
+    secret: SecretStr = SecretStr("")
+    """The signing secret of Feishu or DingTalk; empty: no signature."""
+    language: Literal["auto", "zh", "en"] = "auto"
+    """The language of the notices; auto is that of the program."""
+    on_batch_end: bool = True
+    """Tell when a batch has ended."""
+    on_pause: bool = True
+    """Tell when a provider's queue stands still, or the queue pauses by itself."""
+    least_tasks: int = Field(default=1, ge=1, le=1_000_000)
+    """Batches with fewer tasks are not told of."""
+
+    @field_validator("url")
+    @classmethod
+    def _must_be_an_address(cls, secret: SecretStr) -> SecretStr:
+        value = secret.get_secret_value().strip()
+        if value and not re.fullmatch(r"https?://[^\s/?#]\S*", value):
+            raise wrong("web_address")
+        return SecretStr(value)
+
+
+class LibrarySettings(Section):
+    """Where pictures may come from."""
+
+    allow_private_links: bool = False
+    """Whether image links may point into your own network."""
+
+
+class WritingSettings(KeyedSettings):
+    """The language model that proposes storyboards and writes prompts; its keys have nothing to do with video."""
+
+    base_url: WebAddress = "https://yunwu.ai"
+    """Where an OpenAI-compatible model answers: what stands before /v1/chat/completions."""
+    model: str = ""
+    """The model's name; empty: scripts are split and prompts are written on this machine, without a model."""
+    vision: bool = False
+    """Whether the model looks at pictures; if so, the shot's picture goes along when its prompt is written."""
+    language: Literal["auto", "zh", "en"] = "auto"
+    """The language of the prompts it writes; auto: that of the script."""
+    temperature: float = Field(default=0.6, ge=0, le=2, allow_inf_nan=False)
+    """How freely it writes: 0 is the same each time, 1 is free."""
+    piece_size: int = Field(default=1800, ge=200, le=20_000)
+    """Characters of a script that are asked for at once; a smaller piece costs more questions and loses less."""
+    max_concurrent: int = Field(default=2, ge=1, le=20)
+    """How many questions may be under way at once."""
+    price_in: Decimal = Field(default=Decimal(0), ge=0)
+    """What a million tokens sent cost; 0: not known."""
+    price_out: Decimal = Field(default=Decimal(0), ge=0)
+    """What a million tokens received cost; 0: not known."""
+    currency: str = Field(default="CNY", pattern=r"^([A-Z]{3}|credits)$")
+    """The currency of these prices."""
+
+    @property
+    def usable_keys(self) -> tuple[KeySettings, ...]:
+        """Those that are not switched off."""
+        return tuple(key for key in self.keys if key.works)
+
+
+class SharingSettings(Section):
+    """Who may use this installation from another machine."""
+
+    token: SecretStr = SecretStr("")
+    """What programs send as ``Authorization: Bearer …``; made at the first start, and good for signing in as owner."""
+    sign_in: Literal["none", "password", "oidc"] = "none"
+    """How people sign in: not at all (this machine only), with a password, or with OpenID Connect (oidc)."""
+    viewer_password: SecretStr = SecretStr("")
+    """Argon2 hash of the password of those who look; set it on the settings screen."""
+    maker_password: SecretStr = SecretStr("")
+    """Argon2 hash of the password of those who generate."""
+    owner_password: SecretStr = SecretStr("")
+    """Argon2 hash of the password of those who also change keys, settings and budget."""
+    viewers: str = ""
+    """With oidc: addresses of those who look, separated by commas; @studio.example is a whole domain, * everybody."""
+    makers: str = ""
+    """With oidc: addresses of those who generate."""
+    owners: str = ""
+    """With oidc: addresses of those who also change keys, settings and budget."""
+    allowed_hosts: str = ""
+    """More names under which this server may be asked, separated by commas, e.g. studio.example; read at the start."""
+    trusted_proxies: str = ""
+    """Proxies on other machines whose X-Forwarded-For is believed, e.g. 10.0.0.5 or 172.16.0.0/12; read at the start."""
+
+    @field_validator("viewer_password", "maker_password", "owner_password")
+    @classmethod
+    def _must_be_a_hash(cls, secret: SecretStr) -> SecretStr:
+        value = secret.get_secret_value()
+        if value and not value.startswith("$argon2"):
+            raise wrong("password_hash")
+        return secret
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _must_be_addresses(cls, names: str) -> str:
+        try:
+            everybody = any(ip_network(name).prefixlen == 0 for name in names_in(names))
+        except ValueError:
+            raise wrong("proxy_address") from None
+        if everybody:
+            raise wrong("proxy_everybody")
+        return names
+
+    @field_validator("token")
+    @classmethod
+    def _must_be_long(cls, secret: SecretStr) -> SecretStr:
+        value = secret.get_secret_value().strip()
+        if value and not re.fullmatch(r"[!-~]{20,}", value):
+            raise wrong("token_short")
+        return SecretStr(value)
+
+
+class AccessSettings(Section):
+    """What people may reach who do not sit at this machine."""
+
+    path_roots: str = ""
+    """Folders of this machine that everybody who signs in may name, one a line or as a JSON list; only an owner at this machine names others."""
+
+    @field_validator("path_roots")
+    @classmethod
+    def _must_be_absolute(cls, listed: str) -> str:
+        if not all(path.is_absolute() for path in paths_in(listed)):
+            raise wrong("absolute_paths")
+        return listed
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders, as paths."""
+        return paths_in(self.path_roots)
+
+
+class Settings(BaseSettings):
+    """All settings; build them with ``load_settings`` or ``SettingsFile``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
+
+    mode: ProviderId = ProviderId.LOCAL
+    """Which provider makes new takes: local, yunwu, kie or lovart."""
+    language: Literal["auto", "zh", "en"] = "auto"
+    """The language of screens and messages; auto follows the browser or the terminal."""
+    save_dir: str = ""
+    """The folder for finished videos; empty: the folder ``videos`` in the data home."""
+    file_pattern: str = "{project}/{shot}/{shot}-v{take}.mp4"
+    """The path of a video below that folder, made of {project} {shot} {take} {provider} {model}."""
+    runner: RunnerSettings = RunnerSettings()
+    """How the runner works through the queue."""
+    download: DownloadSettings = DownloadSettings()
+    """How results are brought home."""
+    providers: Providers = Providers()
+    """One section for each generation mode."""
+    prices: tuple[PriceSettings, ...] = ()
+    """Your own prices, before the built-in ones."""
+    budget: BudgetSettings = BudgetSettings()
+    """How much may be spent."""
+    gate: GateSettings = GateSettings()
+    """From where on you are asked before something is paid for."""
+    notices: NoticeSettings = NoticeSettings()
+    """Who is told when a batch has ended or nothing more is submitted."""
+    library: LibrarySettings = LibrarySettings()
+    """Where pictures may come from."""
+    writing: WritingSettings = WritingSettings()
+    """The language model that proposes storyboards and writes prompts."""
+    sharing: SharingSettings = SharingSettings()
+    """Who may use this installation from another machine."""
+    access: AccessSettings = AccessSettings()
+    """What people may reach who do not sit at this machine."""
+
+    @field_validator("mode")
+    @classmethod
+    def _must_make_videos(cls, mode: ProviderId) -> ProviderId:
+        if mode not in VIDEO_PROVIDERS:
+            raise wrong("not_a_mode", allowed=", ".join(VIDEO_PROVIDERS))
+        return mode
+
+    @field_validator("file_pattern")
+    @classmethod
+    def _must_name_one_file_a_take(cls, pattern: str) -> str:
+        try:
+            parts = list(string.Formatter().parse(pattern))
+        except ValueError:
+            raise wrong("pattern_braces") from None
+        fields = {name for _, name, _, _ in parts if name is not None}
+        if fields - PATTERN_FIELDS:
+            raise wrong("pattern_fields", allowed=" ".join(f"{{{name}}}" for name in sorted(PATTERN_FIELDS)))
+        # Without these two, videos would overwrite each other.
+        if not {"shot", "take"} <= fields:
+            raise wrong("pattern_needs_shot_and_take")
+        path = PurePosixPath(pattern.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or path.suffix != ".mp4":
+            raise wrong("pattern_path")
+        # ``~`` and ``C:`` at the beginning mean another folder to some systems.
+        if pattern.startswith("~") or any(":" in text for text, _, _, _ in parts):
+            raise wrong("pattern_path")
+        return pattern
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings passes these by name
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what the file (given as arguments) says."""
+        return env_settings, init_settings
+
+    def save_folder(self, locations: Locations) -> Path:
+        """The absolute folder for finished videos; a relative ``save_dir`` counts from the data home."""
+        return locations.home / Path(self.save_dir).expanduser() if self.save_dir else locations.videos
+
+    @property
+    def draws(self) -> ProviderId:
+        """Who draws new pictures."""
+        images = self.providers.images
+        if images.drawn_by != "auto":
+            return ProviderId(images.drawn_by)
+        return ProviderId.IMAGES if any(key.works for key in images.keys) else ProviderId.LOCAL
+
+    def max_concurrent(self, mode: ProviderId) -> int:
+        """How many jobs of ``mode`` may be in flight: its own value, else the runner's."""
+        return self.providers.of(mode).max_concurrent or self.runner.max_concurrent
+
+
+def keyed_sections(settings: Settings) -> list[tuple[str, KeyedSettings]]:
+    """Every section with keys, by its dotted name."""
+    providers = [(f"providers.{name}", section) for name, section in settings.providers]
+    return [*providers, ("writing", settings.writing)]

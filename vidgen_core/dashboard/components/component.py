@@ -1,0 +1,68 @@
+"""Parts of a screen that run in the browser, for what Streamlit's own widgets cannot do.
+
+Streamlit sends a component's code and style along with every drawing of it. What is sent here is a few lines that fetch both
+once from our own route, and all components of a name share one module there. Data travels as JSON in bytes: given as plain
+data, Streamlit looks through all of it for tables first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+import streamlit as st
+
+from vidgen_core import web_components
+from vidgen_core.dashboard.components.media import outside
+
+_LOADER: Final = """
+const at = (path) => new URL(path, document.baseURI)
+const styled = async (path) => new CSSStyleSheet().replace(await (await fetch(at(path))).text())
+const ready = Promise.all([import(at(CODE)), STYLE && styled(STYLE)])
+
+export default function (component) {
+  let close, gone = false
+  ready.then(([part, style]) => {
+    if (gone) return
+    const root = component.parentElement.getRootNode()
+    if (style && !root.adoptedStyleSheets.includes(style)) root.adoptedStyleSheets.push(style)
+    close = part.default({ ...component, data: JSON.parse(new TextDecoder().decode(component.data)) })
+  })
+  return () => {
+    gone = true
+    if (close) close()
+  }
+}
+"""
+
+
+def mount(name: str, key: str, data: Mapping[str, Any], **callbacks: Any) -> None:
+    """Draw a component, or tell the one that is drawn what has changed.
+
+    :param name: of its files in ``vidgen_core/parts``
+    :param data: anything that JSON knows
+    :param callbacks: ``on_<trigger>_change``, called without anything
+    """
+    component = st.components.v2.component(f"vidgen_{name}", js=_loader(name, outside("")))
+    component(
+        key=key,
+        data=json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(),
+        height="content",
+        **callbacks,
+    )
+
+
+@cache
+def _loader(name: str, below: str) -> str:
+    code, style = (_address(f"{name}{ending}", below) for ending in (".js", ".css"))
+    return _LOADER.replace("CODE", json.dumps(code)).replace("STYLE", json.dumps(style))
+
+
+def _address(name: str, below: str) -> str | None:
+    return (
+        f"{below}/app/static/media/part/{name}?v={web_components.version(name)}"
+        if name in web_components.FILES
+        else None
+    )

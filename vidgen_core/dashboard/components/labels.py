@@ -1,0 +1,83 @@
+"""Words, icons and colours that look the same on every screen."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, Literal, cast
+
+import streamlit as st
+
+from vidgen_core.domain.providers import BillableParty, ProviderId
+from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
+from vidgen_core.i18n import STATUS_COLOURS, STATUS_ICONS, Text
+
+if TYPE_CHECKING:
+    from vidgen_core.services.views import Estimate, Step
+
+Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "primary"]
+
+MODE_ICONS: Final = {
+    ProviderId.LOCAL: ":material/computer:",
+    ProviderId.YUNWU: ":material/cloud:",
+    ProviderId.KIE: ":material/movie:",
+    ProviderId.LOVART: ":material/smart_toy:",
+    ProviderId.IMAGES: ":material/brush:",
+}
+
+
+def status_label(t: Text, status: TaskStatus) -> str:
+    """``⏳ Generating``."""
+    return f"{STATUS_ICONS[status]} {t.status(status)}"
+
+
+def status_colour(status: TaskStatus) -> Colour:
+    return cast("Colour", STATUS_COLOURS[status])
+
+
+def status_badge(t: Text, status: TaskStatus, detail: str = "") -> None:
+    """Icon, word and colour of a state, with something behind it where it helps, e.g. ``75 %``."""
+    label = t.status(status) + (f" · {detail}" if detail else "")
+    st.badge(label, icon=STATUS_ICONS[status], color=status_colour(status))
+
+
+def badge(words: str, sign: str, colour: Colour) -> str:
+    """A badge as Markdown, to stand in the label of a button."""
+    return f":{colour}-badge[{f'{sign} {words}'.strip()}]"
+
+
+def mode_label(t: Text, mode: BillableParty) -> str:
+    return t(f"mode.{mode}")
+
+
+def take_label(task: Task) -> str:
+    """``v3``, as in file names; ``p3`` for a picture."""
+    return f"{'v' if task.output is TaskKind.VIDEO else 'p'}{task.take}"
+
+
+def elapsed(task: Task, now: datetime) -> float | None:
+    """Seconds a task has been worked on, until now or until its end; None before it began."""
+    if task.started_at is None:
+        return None
+    return max(0.0, ((task.finished_at or now) - task.started_at).total_seconds())
+
+
+def price(t: Text, estimate: Estimate) -> str:
+    """``free``, ``≈¥1.20``, or that it is not known."""
+    if estimate.free:
+        return t("shell.free")
+    if estimate.money is None:
+        return t("shell.price_unknown")
+    return t.money(estimate.money, estimated=True)
+
+
+def step_label(t: Text, step: Step) -> str:
+    """A way on from a failure, with its price."""
+    if step.free:
+        return t("shell.step_free", step=t(f"shell.step.{step.name}"))
+    cost = t.money(step.money, estimated=True) if step.money else t("shell.price_unknown")
+    return t("shell.step_paid", step=t(f"shell.step.{step.name}"), price=cost)
+
+
+def plain(text: str) -> str:
+    """Text of a person or provider, safe inside Streamlit's Markdown."""
+    return "".join(f"\\{char}" if char in r"\`*_{}[]<>()#+-.!|$~:" else char for char in text)

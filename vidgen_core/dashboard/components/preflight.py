@@ -1,0 +1,158 @@
+"""The gate of the screens: a paid act goes at once, is shown on a sheet first, or asks for the key that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import streamlit as st
+
+from vidgen_core.dashboard.components import dialogs
+from vidgen_core.dashboard.components.labels import mode_label, plain
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
+from vidgen_core.dashboard.settings import picture_settings, video_settings
+from vidgen_core.dashboard.shell import sign_in
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.generation import gate
+from vidgen_core.services.generation.preflight_text import facts_of, problem_line
+from vidgen_core.services.views import Estimate, Preflight
+
+_CANARY: Final = "preflight_canary"
+_AGAIN: Final = "preflight_again"
+
+
+class PreflightChoice(NamedTuple):
+    """What was said on the sheet."""
+
+    #: Whether one shot goes first; None: as the settings have it.
+    canary: bool | None = None
+    #: Whether shots that have takes get more.
+    again: bool = False
+
+
+#: What carries the order out.
+Act = Callable[[PreflightChoice], None]
+#: The sheet, with the shots that have takes or without them.
+Look = Callable[[bool], Preflight]
+
+
+def order(estimate: Estimate, look: Look, act: Act, *, canary: bool = False) -> None:
+    """Carry an order out at once, or ask first where the settings say so. To be called in a widget callback."""
+    if estimate.key_missing is not None:
+        enter_key(estimate.key_missing)
+    elif estimate.asks:
+        ask(look, act, canary=canary)
+    else:
+        act(PreflightChoice())
+
+
+def ask(look: Look, act: Act, *, canary: bool = False) -> None:
+    """Open the sheet; ``act`` is called when the order is released. To be called in a widget callback.
+
+    :param canary: offer to let one shot go first
+    """
+    for key in (_AGAIN, _CANARY):
+        st.session_state.pop(key, None)
+    dialogs.ask(
+        current_visit().t("preflight.title"), _body, look, act, canary, width="medium", icon=":material/fact_check:"
+    )
+
+
+def ask_questions(estimate: Estimate, act: Callable[[], None]) -> None:
+    """The same for questions to a language model. To be called in a widget callback."""
+    t = current_visit().t
+    if not estimate.asks:
+        act()
+        return
+    price = t.money(estimate.money, estimated=True) if estimate.money else t("shell.price_unknown")
+    question = t.n("preflight.questions", estimate.tasks, price=price)
+    dialogs.ask(t("preflight.title"), dialogs.confirm, question, t("preflight.ask"), act)
+
+
+def button(visit: Visit, estimate: Estimate, label: str, act: Callable[..., None], *args: Any, **looks: Any) -> None:
+    """A button that costs something; without a key it asks for one instead."""
+    missing = estimate.key_missing
+    if missing is None:
+        st.button(label, on_click=act, args=args, **looks)
+        return
+    looks |= {"icon": ":material/key:", "disabled": False, "help": _no_key(visit, missing)}
+    st.button(visit.t("gate.enter_key"), on_click=enter_key, args=(missing,), **looks)
+
+
+def _no_key(visit: Visit, mode: ProviderId) -> str:
+    lack = gate.no_key(visit.app, mode)
+    return visit.t.error(lack.kind, lack.code, {"provider": mode_label(visit.t, mode)})
+
+
+@handle_errors
+def enter_key(mode: ProviderId) -> None:
+    """Open the dialog that takes a provider's key; who may not enter one is told what is missing."""
+    visit = current_visit()
+    if not sign_in.may(Role.OWNER):
+        toast_later(_no_key(visit, mode), ":material/key:")
+    elif mode is ProviderId.IMAGES:
+        dialogs.ask_for(lambda: picture_settings.open_dialog(visit.t))
+    else:
+        dialogs.ask_for(lambda: video_settings.open_dialog(visit.t, visit.app, mode))
+
+
+def _body(look: Look, act: Act, canary: bool) -> None:
+    visit = current_visit()
+    t = visit.t
+    again = bool(st.session_state.get(_AGAIN))
+    sheet = look(again)
+    facts(sheet)
+    if sheet.having:
+        label = t.n("preflight.again", len(sheet.having), shots=plain(named(sheet.having)))
+        st.checkbox(label, key=_AGAIN, help=t("preflight.again_help"))
+    problems(sheet)
+    wish = visit.app.settings().budget.canary
+    if canary and sheet.shots > 1:
+        st.checkbox(t("preflight.canary"), value=wish != "off", key=_CANARY, help=t(f"preflight.canary_{wish}"))
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.button(t("common.cancel"), key="preflight_cancel", on_click=st.rerun)
+        st.button(
+            t("preflight.act", n=t.number(sheet.tasks), price=price_of(sheet)),
+            key="preflight_act",
+            type="primary",
+            icon=":material/auto_awesome:",
+            disabled=not sheet.tasks,
+            on_click=_release,
+            args=(act, canary, again),
+        )
+
+
+def facts(sheet: Preflight) -> None:
+    """What the order is, costs, leaves and takes."""
+    first, *more = facts_of(current_visit().t, sheet)
+    st.markdown(f"**{plain(first)}**")
+    st.markdown("\n".join(f"- {plain(line)}" for line in more))
+
+
+def problems(sheet: Preflight) -> None:
+    """What stands against the order."""
+    t = current_visit().t
+    for problem in sheet.problems:
+        show = st.error if problem.fatal else st.warning
+        show(plain(problem_line(t, problem)), icon=":material/error:" if problem.fatal else ":material/warning:")
+    if not sheet.problems and sheet.tasks:
+        st.success(t("preflight.clean"), icon=":material/check_circle:")
+
+
+def named(shots: tuple[str, ...]) -> str:
+    """The first of some shots by number."""
+    return ", ".join(shots[:8]) + (" …" if len(shots) > 8 else "")
+
+
+def price_of(sheet: Preflight) -> str:
+    """The price on the button."""
+    t = current_visit().t
+    if sheet.low is None:
+        return t("shell.price_unknown")
+    return t.money(sheet.low, estimated=True) if sheet.low.amount else t("shell.free")
+
+
+def _release(act: Act, canary: bool, again: bool) -> None:
+    act(PreflightChoice(bool(st.session_state.get(_CANARY)) if canary else None, again))
+    st.rerun()

@@ -1,0 +1,259 @@
+"""Which tasks the table shows, and in which order: kept in the session, and in the address in words of no language."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple, get_args
+
+import streamlit as st
+
+from vidgen_core.dashboard.components.labels import MODE_ICONS, mode_label, status_label
+from vidgen_core.dashboard.session import Visit, session_value
+from vidgen_core.db import TaskFilter
+from vidgen_core.db.repositories.task_search import TaskSort
+from vidgen_core.domain.errors import ErrorKind
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import TaskKind, TaskStatus
+from vidgen_core.i18n import Text
+
+SORTS: Final[tuple[TaskSort, ...]] = get_args(TaskSort)
+#: Name in the address → what stands there when nothing was chosen.
+_EMPTY: Final[dict[str, Any]] = {
+    "q": "",
+    "status": [],
+    "provider": None,
+    "makes": None,
+    "shot": "",
+    "error": None,
+    "sort": "id",
+    "up": False,
+    "p": 1,
+}
+_WRITTEN: Final = "_tasks_addresses"
+#: So many of our own addresses are known again.
+_REMEMBERED: Final = 20
+
+
+class Query(NamedTuple):
+    """What the table asks the store for; ``wanted`` None: no shot has the number that was typed."""
+
+    wanted: TaskFilter | None
+    sort: TaskSort
+    descending: bool
+
+    @property
+    def narrowed(self) -> bool:
+        return self.wanted != TaskFilter()
+
+
+def key(name: str) -> str:
+    """The session's key of one part of the filter."""
+    return f"tasks_{name}"
+
+
+def show(visit: Visit) -> Query:
+    """Draw search, filters and order in a row; return what they ask for."""
+    t = visit.t
+    _take_over_address()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.text_input(
+            t("tasks.search"),
+            key=key("q"),
+            type="search",
+            live="300ms",
+            placeholder=t("tasks.search_hint"),
+            label_visibility="collapsed",
+            icon=":material/search:",
+            on_change=_first_page,
+            persist_state="session",
+        )
+        with st.popover(_filters_label(t), icon=":material/filter_list:", key="tasks_filters"):
+            _filters(visit)
+        _order(t)
+    _statuses(t)
+    query = _query(visit)
+    _write_address()
+    return query
+
+
+def page_number() -> int:
+    """The page of the table that is asked for, from 1."""
+    return max(int(st.session_state.get(key("p")) or 1), 1)
+
+
+def turn_to(page: int) -> None:
+    st.session_state[key("p")] = page
+
+
+def show_pages(pages: int) -> None:
+    st.pagination(pages, key=key("p"), persist_state="session")
+
+
+def clear() -> None:
+    """Show all tasks again."""
+    for name in ("q", "status", "provider", "makes", "shot", "error"):
+        st.session_state[key(name)] = _EMPTY[name]
+    _first_page()
+
+
+def _filters(visit: Visit) -> None:
+    t = visit.t
+    st.selectbox(
+        t("tasks.provider"),
+        [mode.value for mode in (*visit.app.modes, ProviderId.IMAGES)],
+        index=None,
+        format_func=lambda mode: f"{MODE_ICONS[ProviderId(mode)]} {mode_label(t, ProviderId(mode))}",
+        key=key("provider"),
+        placeholder=t("common.all"),
+        on_change=_first_page,
+        persist_state="session",
+    )
+    st.selectbox(
+        t("tasks.output"),
+        [output.value for output in TaskKind],
+        index=None,
+        format_func=lambda output: t(f"pictures.output.{output}"),
+        key=key("makes"),
+        placeholder=t("common.all"),
+        on_change=_first_page,
+        persist_state="session",
+    )
+    st.text_input(
+        t("tasks.shot"),
+        key=key("shot"),
+        placeholder=t("tasks.shot_hint"),
+        on_change=_first_page,
+        persist_state="session",
+    )
+    st.selectbox(
+        t("tasks.error_class"),
+        [kind.value for kind in ErrorKind],
+        index=None,
+        format_func=lambda kind: t(f"tasks.kind.{kind}"),
+        key=key("error"),
+        placeholder=t("common.all"),
+        on_change=_first_page,
+        persist_state="session",
+    )
+    st.button(t("tasks.clear_filters"), key="tasks_clear_filters", icon=":material/filter_list_off:", on_click=clear)
+
+
+def _filters_label(t: Text) -> str:
+    active = sum(bool(st.session_state.get(key(name))) for name in ("provider", "makes", "shot", "error"))
+    return t("tasks.filters_on", n=active) if active else t("tasks.filters")
+
+
+def _order(t: Text) -> None:
+    st.selectbox(
+        t("tasks.sort"),
+        SORTS,
+        format_func=lambda sort: t(f"tasks.sort.{sort}"),
+        key=key("sort"),
+        on_change=_first_page,
+        persist_state="session",
+        label_visibility="collapsed",
+        width=190,
+    )
+    up = bool(st.session_state.get(key("up")))
+    st.button(
+        t("tasks.ascending") if up else t("tasks.descending"),
+        icon=":material/arrow_upward:" if up else ":material/arrow_downward:",
+        key="tasks_turn",
+        help=t("tasks.turn"),
+        on_click=_turn,
+    )
+
+
+def _statuses(t: Text) -> None:
+    st.pills(
+        t("tasks.status"),
+        [status.value for status in TaskStatus],
+        selection_mode="multi",
+        format_func=lambda status: status_label(t, TaskStatus(status)),
+        key=key("status"),
+        label_visibility="collapsed",
+        on_change=_first_page,
+        persist_state="session",
+    )
+
+
+def _query(visit: Visit) -> Query:
+    said = {name: st.session_state.get(key(name)) for name in _EMPTY}
+    shot = (said["shot"] or "").strip()
+    found = visit.app.shots.by_number(visit.project.id, shot) if shot else None
+    wanted = TaskFilter(
+        statuses=frozenset(TaskStatus(status) for status in said["status"] or []),
+        provider=ProviderId(said["provider"]) if said["provider"] else None,
+        shot_id=found.id if found else None,
+        kind=ErrorKind(said["error"]) if said["error"] else None,
+        text=(said["q"] or "").strip(),
+        output=TaskKind(said["makes"]) if said["makes"] else None,
+    )
+    return Query(None if shot and not found else wanted, said["sort"] or "id", descending=not said["up"])
+
+
+def _first_page() -> None:
+    st.session_state[key("p")] = 1
+
+
+def _turn() -> None:
+    st.session_state[key("up")] = not st.session_state.get(key("up"))
+    _first_page()
+
+
+# --- the address
+
+
+def _take_over_address() -> None:
+    """An address that we did not write ourselves, typed or linked, decides about the filter.
+
+    One that we wrote a moment ago may come back: the browser sends what it has, and a click can overtake the news.
+    """
+    said = _said()
+    if said and said not in session_value(_WRITTEN, []):
+        for name, empty in _EMPTY.items():
+            st.session_state[key(name)] = _parse(name, said[name]) if name in said else empty
+        _remember(said)
+
+
+def _write_address() -> None:
+    values = {name: st.session_state.get(key(name)) for name in _EMPTY}
+    wanted = {name: _format(value) for name, value in values.items() if value and value != _EMPTY[name]}
+    if wanted == _said() and session_value(_WRITTEN, [])[-1:] == [wanted]:
+        return
+    for name in _EMPTY:
+        if name in wanted:
+            st.query_params[name] = wanted[name]
+        elif name in st.query_params:
+            del st.query_params[name]
+    _remember(wanted)
+
+
+def _said() -> dict[str, str]:
+    return {name: st.query_params[name] for name in _EMPTY if name in st.query_params}
+
+
+def _remember(address: dict[str, str]) -> None:
+    st.session_state[_WRITTEN] = [*session_value(_WRITTEN, []), address][-_REMEMBERED:]
+
+
+def _format(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(value)
+    return "1" if value is True else str(value)
+
+
+def _parse(name: str, text: str) -> Any:
+    """What an address says, where it makes sense; anybody may have typed it."""
+    known: dict[str, Any] = {
+        "provider": set(ProviderId),
+        "makes": set(TaskKind),
+        "error": set(ErrorKind),
+        "sort": set(SORTS),
+    }
+    if name == "status":
+        return [status for status in text.split(",") if status in set(TaskStatus)]
+    if name == "up":
+        return text == "1"
+    if name == "p":
+        return int(text) if text.isdecimal() and len(text) < 10 else 1
+    return text if text in known.get(name, {text}) else _EMPTY[name]

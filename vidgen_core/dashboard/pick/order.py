@@ -1,0 +1,85 @@
+"""Which shot stands on the Pick screen, and which come before and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import streamlit as st
+
+from vidgen_core.dashboard.session import Visit
+from vidgen_core.db import ShotFilter
+from vidgen_core.services.views import ShotView
+
+SHOT: Final = "shot"
+_CURRENT: Final = "_pick_shot"
+_PROJECT: Final = "_pick_project"
+#: Shots on the strip at once, the one on screen in their middle.
+STRIP: Final = 41
+
+
+class PickPosition(NamedTuple):
+    """The shot on the screen among those that have takes."""
+
+    view: ShotView | None
+    #: All shots with at least one take, in order.
+    order: list[int]
+    #: Those of them without a chosen take.
+    waiting: frozenset[int]
+
+    @property
+    def place(self) -> int:
+        """Where the shot stands, from 0."""
+        return self.order.index(self.view.shot.id) if self.view else 0
+
+    @property
+    def strip(self) -> list[int]:
+        first = max(0, min(self.place - STRIP // 2, len(self.order) - STRIP))
+        return self.order[first : first + STRIP]
+
+
+def pick_position(visit: Visit) -> PickPosition:
+    """The shot last looked at in this session, else the one the address names, else the first that waits."""
+    shots = visit.app.shots
+    waiting = frozenset(shots.ids(visit.project.id, ShotFilter(state="to_choose")))
+    having = waiting.union(shots.ids(visit.project.id, ShotFilter(state="chosen")))
+    order = [shot_id for shot_id in shots.ids(visit.project.id) if shot_id in having]
+    if not order:
+        return PickPosition(None, [], frozenset())
+    if st.session_state.get(_PROJECT) != visit.project.id:
+        st.session_state[_PROJECT] = visit.project.id
+        st.session_state[_CURRENT] = _asked_for(visit)
+    current = st.session_state[_CURRENT]
+    if current not in having:
+        current = next((shot_id for shot_id in order if shot_id in waiting), order[0])
+    go_to(current)
+    return PickPosition(shots.view(current), order, waiting)
+
+
+def _asked_for(visit: Visit) -> int | None:
+    number = st.query_params.get(SHOT)
+    shot = visit.app.shots.by_number(visit.project.id, number) if number else None
+    return shot.id if shot else None
+
+
+def go_to(shot_id: int) -> None:
+    st.session_state[_CURRENT] = shot_id
+
+
+def next_waiting(order: Sequence[int], waiting: frozenset[int], shot_id: int) -> int:
+    """The next shot after this one that waits, round the end of the order; this one when none does."""
+    place = order.index(shot_id) if shot_id in order else 0
+    after = [*order[place + 1 :], *order[:place]]
+    return next((other for other in after if other in waiting), shot_id)
+
+
+def nothing(visit: Visit) -> None:
+    """Nothing to pick from yet: what to do next."""
+    t = visit.t
+    with st.container(border=True, horizontal_alignment="center", gap="medium", key="pick_nothing"):
+        st.space("small")
+        st.markdown(f"### {t('pick.empty_title')}", text_alignment="center", anchors=False)
+        st.markdown(t("pick.empty"), text_alignment="center")
+        if st.button(t("pick.to_shots"), type="primary", icon=":material/view_agenda:", key="pick_to_shots"):
+            st.switch_page("pages/shots.py")
+        st.space("small")

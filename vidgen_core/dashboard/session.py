@@ -1,0 +1,99 @@
+"""What belongs to one visitor: project, language, filters, and sentences to be told once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final, ParamSpec
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from vidgen_core.domain.errors import VidgenError
+from vidgen_core.domain.shots import Project
+from vidgen_core.i18n import LANGUAGES, Text, choose_language, get_text
+from vidgen_core.services.facade import Vidgen
+
+P = ParamSpec("P")
+
+_VISIT: Final = "_visit"
+_TOLD: Final = "_told"
+#: Key of the language switch.
+LANGUAGE: Final = "language"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One visitor on one project, in one language."""
+
+    app: Vidgen
+    project: Project
+    t: Text
+
+
+def current_visit() -> Visit:
+    """The visit of the session that is running; the shell has begun it."""
+    visit: Visit = st.session_state[_VISIT]
+    return visit
+
+
+def begin(visit: Visit) -> Visit:
+    """Keep the visit for the pages and fragments of this session."""
+    st.session_state[_VISIT] = visit
+    return visit
+
+
+def words(app: Vidgen | None) -> Text:
+    """The visitor's words: as switched in the sidebar, else as set, else as the browser asks for."""
+    wish = st.session_state.get(LANGUAGE)
+    setting = app.settings().language if app else "auto"
+    return get_text(wish if wish in LANGUAGES else choose_language(setting, st.context.locale))
+
+
+def clock() -> tzinfo:
+    """The visitor's time zone; UTC where the browser names none that we know."""
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def session_value(name: str, default: Any) -> Any:
+    """A value of this session that no widget owns."""
+    return st.session_state.setdefault(name, default)
+
+
+def toast_later(sentence: str, icon: str | None = None) -> None:
+    """Say something once, as a toast, when the next part of the page is drawn; callbacks cannot draw by themselves."""
+    st.session_state.setdefault(_TOLD, []).append((sentence, icon))
+
+
+def show_told() -> None:
+    """Draw what ``tell`` has collected; the shell and every fragment with callbacks begin with it."""
+    for sentence, icon in st.session_state.pop(_TOLD, []):
+        st.toast(sentence, icon=icon, duration="long")
+
+
+def sentence(error: VidgenError) -> str:
+    """What was wrong and what to do, in the visitor's language."""
+    t = current_visit().t
+    return t.with_words(t.ended(error.kind, error.code, error.params), error.params)
+
+
+def handle_errors(callback: Callable[P, None]) -> Callable[P, None]:
+    """A widget callback whose ``VidgenError`` becomes a sentence."""
+
+    @functools.wraps(callback)
+    def answering(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            callback(*args, **kwargs)
+        except VidgenError as error:
+            toast_later(sentence(error), ":material/error:")
+
+    return answering

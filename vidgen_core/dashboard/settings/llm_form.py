@@ -1,0 +1,94 @@
+"""Settings of the language model that proposes storyboards and writes prompts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.config import mask_secret
+from vidgen_core.dashboard.session import Visit, current_visit, sentence
+from vidgen_core.dashboard.settings import form as settings_form
+from vidgen_core.dashboard.settings import keys_table
+from vidgen_core.dashboard.settings.form import Form
+from vidgen_core.domain.errors import SettingsError, VidgenError
+
+_ADDRESS: Final = "writing.base_url"
+_MODEL: Final = "writing.model"
+_CURRENCY: Final = "writing.currency"
+_KEYS: Final = "writing.keys"
+_TYPED: Final = "key"
+_RESULT: Final = "_writing_test"
+
+
+def show(visit: Visit) -> None:
+    form, t = Form(visit, "writing"), visit.t
+    left, right = st.columns(2, gap="medium")
+    with left:
+        form.text(_ADDRESS)
+        form.text(_MODEL, placeholder=t("settings.writing.no_model"))
+        _key(form)
+        form.toggle("writing.vision")
+        form.choice("writing.language", ["auto", "zh", "en"], lambda name: t(f"settings.language.{name}"))
+    with right:
+        form.number("writing.temperature", step=0.1)
+        form.number("writing.piece_size", step=100)
+        form.number("writing.max_concurrent")
+        form.number("writing.price_in", step=1.0)
+        form.number("writing.price_out", step=1.0)
+        form.text(_CURRENCY)
+    form.show_wrong()
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.button(t("common.cancel"), key="writing_cancel", on_click=form.begin)
+        st.button(t("common.save"), key="writing_save", type="primary", on_click=_save, args=(form,))
+
+
+def _key(form: Form) -> None:
+    """A password field beside its test; what is saved is shown masked, as a hint."""
+    t, keys = form.t, form.settings.writing.keys
+    fixed = _KEYS in form.fixed
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.text_input(
+            t("settings.field.writing.keys"),
+            key=form.key(_TYPED),
+            type="password",
+            placeholder=mask_secret(keys[0].secret.get_secret_value()) if keys else "sk-…",
+            disabled=fixed,
+            autocomplete="off",
+        )
+        st.button(
+            t("settings.writing.test"),
+            icon=":material/network_check:",
+            key="writing_test",
+            on_click=_test,
+            args=(form,),
+        )
+    if fixed:
+        st.caption(f":material/lock: {t('settings.from_environment', variable=settings_form.variable(_KEYS))}")
+    keys_table.say_elsewhere(t, keys)
+    if _RESULT in st.session_state:
+        good, words = st.session_state[_RESULT]
+        (st.success if good else st.error)(words)
+
+
+def _test(form: Form) -> None:
+    typed = st.session_state.get(form.key(_TYPED), "").strip()
+    try:
+        models = current_visit().app.llm_queue.test(typed or None)
+    except VidgenError as error:
+        st.session_state[_RESULT] = (False, sentence(error))
+    else:
+        st.session_state[_RESULT] = (True, current_visit().t("settings.writing.connected", n=len(models)))
+
+
+def _save(form: Form) -> None:
+    typed = st.session_state.get(form.key(_TYPED), "").strip()
+    keys = form.settings.writing.keys
+    try:
+        name = keys[0].name if keys else keys_table.free_name(form.t, keys)
+        more = {_KEYS: [keys_table.make(name, typed), *keys[1:]]} if typed else {}
+    except SettingsError as error:
+        form.state["wrong"] = settings_form.wrong(form.t, error)
+        return
+    form.save(more)
+    st.session_state.pop(_RESULT, None)

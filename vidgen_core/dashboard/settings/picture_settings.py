@@ -1,0 +1,88 @@
+"""The 生图供应商 dialog and its part of the settings page: who draws, with which key, model, size and ratio."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from vidgen_core.dashboard.components.labels import MODE_ICONS
+from vidgen_core.dashboard.session import Visit, current_visit, show_told
+from vidgen_core.dashboard.settings import form as settings_form
+from vidgen_core.dashboard.settings import keys_table, video_settings
+from vidgen_core.dashboard.settings.form import Form
+from vidgen_core.domain.errors import SettingsError
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.i18n import Text
+
+_FORM = "images"
+_SECTION = f"providers.{ProviderId.IMAGES}"
+
+
+def open_dialog(t: Text) -> None:
+    """Open it; half-typed values live through refreshes behind it."""
+    Form(current_visit(), _FORM).begin()
+    video_settings.forget_test()
+    st.dialog(t("pictures.settings_title"), width="medium", icon=MODE_ICONS[ProviderId.IMAGES])(_body)()
+
+
+def _body() -> None:
+    show_told()
+    form = Form(current_visit(), _FORM)
+    drawn_by(form)
+    video_settings.key_field(form, ProviderId.IMAGES)
+    fields(form)
+    form.show_wrong()
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.button(form.t("common.cancel"), key="images_cancel", on_click=st.rerun)
+        st.button(form.t("pictures.settings_save"), key="images_save", type="primary", on_click=_save, args=(form,))
+
+
+def _save(form: Form) -> None:
+    try:
+        more = video_settings.typed_key(form, ProviderId.IMAGES)
+    except SettingsError as error:
+        form.state["wrong"] = settings_form.wrong(form.t, error)
+        return
+    if form.save(more):
+        st.rerun()
+
+
+def drawn_by(form: Form) -> None:
+    t = form.t
+    form.choice(f"{_SECTION}.drawn_by", ["auto", "images", "local"], lambda who: t(f"settings.drawn_by.{who}"))
+
+
+def fields(form: Form) -> None:
+    """What the dialog and the page share."""
+    t = form.t
+    left, right = st.columns(2)
+    with left:
+        takes = settings_form.model(form, ProviderId.IMAGES)
+        form.choice(f"{_SECTION}.way", ["images", "chat"], lambda way: t(f"settings.way.{way}"))
+        form.slider(f"{_SECTION}.pictures_per_shot", 1, 4)
+    with right:
+        form.choice(f"{_SECTION}.size", takes.sizes, own=True)
+        form.choice(f"{_SECTION}.aspect_ratio", ["Auto", *takes.aspect_ratios], lambda ratio: _ratio(t, ratio))
+        form.choice(
+            f"{_SECTION}.quality",
+            ["auto", "low", "medium", "high", "standard", "hd"],
+            lambda quality: t(f"settings.quality.{quality}"),
+        )
+
+
+def _ratio(t: Text, ratio: str) -> str:
+    return t("settings.ratio_as_video") if ratio.lower() == "auto" else ratio
+
+
+def section(visit: Visit) -> None:
+    """The part of the settings page."""
+    keys_table.show(visit, ProviderId.IMAGES)
+    form = Form(visit, f"provider_{ProviderId.IMAGES}")
+    with st.container(border=True, key=f"form_provider_{ProviderId.IMAGES}"):
+        drawn_by(form)
+        fields(form)
+        with st.expander(form.t("settings.advanced"), icon=":material/tune:"):
+            form.text(f"{_SECTION}.base_url")
+            form.number(f"{_SECTION}.wait", step=10.0)
+            form.number(f"{_SECTION}.image_max_bytes", step=100_000)
+            form.number(f"{_SECTION}.max_concurrent", placeholder=form.t("settings.as_runner"))
+        form.show_end()

@@ -1,0 +1,131 @@
+"""The 生视频配置 dialog: the current provider's key and defaults, laid out as the user's document draws it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import streamlit as st
+
+from vidgen_core.config import KeySettings, mask_secret
+from vidgen_core.dashboard.components.labels import MODE_ICONS
+from vidgen_core.dashboard.session import current_visit, show_told
+from vidgen_core.dashboard.settings import form as settings_form
+from vidgen_core.dashboard.settings import keys_table
+from vidgen_core.dashboard.settings.form import Form
+from vidgen_core.domain.errors import SettingsError
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.i18n import Text
+from vidgen_core.services.facade import Vidgen
+
+_FORM: Final = "video"
+_TYPED_KEY: Final = "key"
+_RESULT: Final = "_video_test"
+
+
+def open_dialog(t: Text, app: Vidgen, mode: ProviderId | None = None) -> None:
+    """Open it for a provider, or the one that makes new takes now; half-typed values live through refreshes behind it."""
+    mode = mode or app.settings().mode
+    Form(current_visit(), _FORM).begin()
+    forget_test()
+    st.dialog(t(f"settings.video_title.{mode}"), width="medium", icon=MODE_ICONS[mode])(_body)(mode)
+
+
+def _body(mode: ProviderId) -> None:
+    show_told()
+    visit = current_visit()
+    form = Form(visit, _FORM)
+    if visit.app.provider(mode).needs_key:
+        key_field(form, mode)
+    left, right = st.columns(2)
+    with left:
+        takes = settings_form.model(form, mode)
+    with right:
+        settings_form.size(form, mode, takes)
+    left, right = st.columns(2)
+    with left:
+        settings_form.ratio(form, mode, takes)
+    with right:
+        form.slider("runner.takes_per_shot", 1, 5)
+    left, right = st.columns(2)
+    with left:
+        form.slider(_concurrency(form, mode), 1, form.settings.runner.slider_top)
+    with right:
+        form.number("runner.poll_interval", step=0.5)
+    settings_form.notes(form, takes)
+    _end(form, mode)
+
+
+def _concurrency(form: Form, mode: ProviderId) -> str:
+    """The setting that decides: the provider's own where it has one."""
+    own = form.settings.providers.of(mode).max_concurrent
+    return f"providers.{mode}.max_concurrent" if own else "runner.max_concurrent"
+
+
+def _end(form: Form, mode: ProviderId) -> None:
+    form.show_wrong()
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.button(form.t("common.cancel"), key="video_cancel", on_click=st.rerun)
+        st.button(form.t("settings.save_video"), key="video_save", type="primary", on_click=_save, args=(form, mode))
+
+
+def _save(form: Form, mode: ProviderId) -> None:
+    try:
+        more = typed_key(form, mode)
+    except SettingsError as error:
+        form.state["wrong"] = settings_form.wrong(form.t, error)
+        return
+    if form.save(more):
+        st.rerun()
+
+
+# --- the key
+
+
+def forget_test() -> None:
+    """A dialog begins without the answer of the last test."""
+    st.session_state.pop(_RESULT, None)
+
+
+def key_field(form: Form, mode: ProviderId) -> None:
+    """A password field beside its test; what is saved is shown masked, as a hint."""
+    t, keys = form.t, form.settings.providers.of(mode).keys
+    fixed = keys_table.setting(mode) in form.fixed
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.text_input(
+            t("settings.key.secret"),
+            key=form.key(_TYPED_KEY),
+            type="password",
+            placeholder=mask_secret(keys[0].secret.get_secret_value()) if keys else "sk-…",
+            help=t("settings.help.key"),
+            disabled=fixed,
+            autocomplete="off",
+        )
+        st.button(
+            t("settings.test"), icon=":material/network_check:", key="video_test", on_click=_test, args=(form, mode)
+        )
+    if fixed:
+        variable = settings_form.variable(keys_table.setting(mode))
+        st.caption(f":material/lock: {t('settings.from_environment', variable=variable)}")
+    elif len(keys) > 1:
+        st.caption(t.n("settings.more_keys", len(keys) - 1))
+    keys_table.say_elsewhere(t, keys)
+    if _RESULT in st.session_state:
+        keys_table.show_result(st.session_state[_RESULT])
+
+
+def _test(form: Form, mode: ProviderId) -> None:
+    typed = st.session_state.get(form.key(_TYPED_KEY), "").strip()
+    st.session_state[_RESULT] = keys_table.ask(mode, typed or None)
+
+
+def typed_key(form: Form, mode: ProviderId) -> dict[str, Any]:
+    """What a typed key makes of the list: it takes the place of the first one, whose name stays.
+
+    :raises SettingsError: ``setting_invalid`` when it cannot be a key
+    """
+    typed = st.session_state.get(form.key(_TYPED_KEY), "").strip()
+    if not typed:
+        return {}
+    keys: tuple[KeySettings, ...] = form.settings.providers.of(mode).keys
+    name = keys[0].name if keys else keys_table.free_name(form.t, keys)
+    return {keys_table.setting(mode): [keys_table.make(name, typed), *keys[1:]]}

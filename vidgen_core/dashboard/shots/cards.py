@@ -1,0 +1,200 @@
+"""A shot as a card: its picture, its prompt, and the place of its takes.
+
+Each card is a fragment of its own that the push signal reruns when its shot has changed. What a card draws keeps its place from
+run to run, so that text being typed stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.config import Settings
+from vidgen_core.dashboard.components import preflight
+from vidgen_core.dashboard.components.labels import plain, price
+from vidgen_core.dashboard.components.media import image_url
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, show_told, toast_later
+from vidgen_core.dashboard.shell import live_updates
+from vidgen_core.dashboard.shell.sign_in import may
+from vidgen_core.dashboard.shots import picture_cards, takes
+from vidgen_core.dashboard.shots.dialogs import ask_for_parameters, ask_for_picture, delete
+from vidgen_core.dashboard.shots.picture_dialogs import ask_for_drawing
+from vidgen_core.dashboard.shots.prompt import elsewhere, prompt_box
+from vidgen_core.dashboard.shots.prompt_writing import ask_for_versions
+from vidgen_core.dashboard.shots.selection import tick_box
+from vidgen_core.domain.errors import NotFound
+from vidgen_core.domain.shots import Shot
+from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.views import ShotView
+
+#: Pixels.
+_PICTURE_TALL: Final = 104
+_PICTURE_WIDE: Final = 176
+_NARROWEST_CARD: Final = 420
+#: Of a shot, what its card leaves to its takes.
+_OF_TAKES: Final = {"chosen_take_id": None, "live_count": 0, "completed_count": 0, "failed_count": 0, "rev": 0}
+
+
+def wall(views: Sequence[ShotView]) -> None:
+    """The cards of one page."""
+    ids = [view.shot.id for view in views]
+    takes.show(ids)
+    live_updates.watch_each({shot_id: fragment(shot_id) for shot_id in ids}, _shown)
+    with st.grid(3, min_column_width=_NARROWEST_CARD, gap="small"):
+        for view in views:
+            _card(view)
+
+
+def fragment(shot_id: int) -> str:
+    """Name of the fragment that draws a shot."""
+    return f"card_{shot_id}"
+
+
+def _shown() -> dict[int, object]:
+    """Everything that each card shows, its takes aside."""
+    app = current_visit().app
+    alike = app.settings(), app.budget.table()
+    return {view.shot.id: (view.shot.model_copy(update=_OF_TAKES), view.candidates, *alike) for view in takes.views()}
+
+
+def _card(first: ShotView) -> None:
+    shot_id = first.shot.id
+    brought = [first]
+
+    @st.fragment(key=fragment(shot_id))
+    def draw() -> None:
+        show_told()
+        visit = current_visit()
+        # In a run of the whole page the list has brought the shot along.
+        view = brought.pop() if brought else next((view for view in takes.views() if view.shot.id == shot_id), None)
+        if view is None:
+            st.caption(sentence(NotFound("shot_not_found", id=shot_id)))
+            return
+        with st.container(border=True, key=f"shot_{shot_id}", gap="small", height="stretch"):
+            _head(visit, view)
+            _body(visit, view)
+            picture_cards.strip(visit, view)
+            takes.place(view.shot, _wishes(visit.app.settings(), view.shot))
+
+    draw()
+
+
+# --- the shot
+
+
+def _head(visit: Visit, view: ShotView) -> None:
+    t, shot = visit.t, view.shot
+    if not may(Role.MAKER):
+        st.markdown(f"#### {plain(shot.number)}", width="content", anchors=False)
+        return
+    estimate = visit.app.tasks.estimate_for([shot])
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        tick_box(visit, shot)
+        preflight.button(
+            visit,
+            estimate,
+            t("shots.generate", n=estimate.tasks or "", price=price(t, estimate)),
+            generate,
+            shot.id,
+            key=f"generate_{shot.id}",
+            type="primary",
+            icon=":material/auto_awesome:",
+        )
+        _shot_menu(visit, view)
+    for problem in estimate.problems[:1]:
+        st.caption(f":material/warning: {t.error('parameter', problem.problem.code, problem.problem.params)}")
+
+
+def _wishes(settings: Settings, shot: Shot) -> str:
+    """Ratio and model as the next click would use them."""
+    provider = settings.providers.of(shot.params.provider or settings.mode)
+    ratio = shot.params.aspect_ratio or provider.aspect_ratio
+    return f"{ratio} · {shot.params.model or provider.model}"
+
+
+@handle_errors
+def generate(shot_id: int, takes: int | None = None) -> None:
+    """Queue takes of one shot: so many, or as many as it has set."""
+    visit = current_visit()
+    app, project = visit.app, visit.project.id
+    preflight.order(
+        app.tasks.estimate(project, [shot_id], takes),
+        lambda _again: app.tasks.preflight(project, [shot_id], takes).model_copy(update={"having": ()}),
+        lambda _choice: _queue(shot_id, takes),
+    )
+
+
+@handle_errors
+def _queue(shot_id: int, takes: int | None) -> None:
+    visit = current_visit()
+    made = visit.app.tasks.generate(visit.project.id, [shot_id], takes=takes)
+    for refusal in made.refused:
+        toast_later(visit.t.error("parameter", refusal.code, refusal.params), ":material/error:")
+    # Its takes stand in another fragment than the button.
+    live_updates.rerun(shot_id)
+
+
+def _shot_menu(visit: Visit, view: ShotView) -> None:
+    t, shot = visit.t, view.shot
+    acts: dict[str, Callable[[], None]] = {
+        "one_more": lambda: generate(shot.id, 1),
+        "parameters": lambda: ask_for_parameters(shot.id),
+        "picture": lambda: ask_for_picture(shot.id),
+        "draw": lambda: ask_for_drawing(shot.id),
+        "versions": lambda: ask_for_versions(shot.id),
+        "duplicate": lambda: duplicate(shot.id),
+        "delete": lambda: delete(shot.id),
+    }
+    key = f"menu_{shot.id}"
+    one = price(t, visit.app.tasks.estimate_for([shot], 1))
+    st.menu_button(
+        t("shots.more"),
+        list(acts),
+        key=key,
+        help=t("shots.menu_of", shot=plain(shot.number)),
+        type="tertiary",
+        format_func=lambda name: t(f"shots.menu.{name}", price=one),
+        on_click=_chosen_act,
+        args=(key, acts),
+    )
+
+
+def _chosen_act(key: str, acts: dict[str, Callable[[], None]]) -> None:
+    name = st.session_state.get(key)
+    if name in acts:
+        acts[name]()
+
+
+@handle_errors
+def duplicate(shot_id: int) -> None:
+    app = current_visit().app
+    shot = app.shots.get(shot_id)
+    image = app.shots.image_path(shot.image) if shot.image else None
+    copy = app.shots.add(shot.project_id, None, shot.prompt, image, shot.params, picture_prompt=shot.picture_prompt)
+    order = app.shots.ids(shot.project_id)
+    after = order[order.index(shot_id) + 1]
+    if after != copy.id:
+        app.shots.move(copy.id, after)
+    st.rerun()
+
+
+def _body(visit: Visit, view: ShotView) -> None:
+    shot, settings = view.shot, visit.app.settings()
+    with st.container(horizontal=True, gap="small"):
+        wide = _picture_width(settings, shot)
+        if shot.image:
+            st.image(image_url(shot), width=wide, alt=visit.t("shots.picture_of", shot=shot.number))
+        else:
+            with st.container(width=wide):
+                picture_cards.missing(visit, shot)
+        prompt_box(visit.t, shot)
+    elsewhere(visit.t, shot)
+
+
+def _picture_width(settings: Settings, shot: Shot) -> int:
+    """Narrow for upright pictures, so that all are about equally large."""
+    ratio = shot.params.aspect_ratio or settings.providers.of(settings.mode).aspect_ratio
+    width, _, height = ratio.partition(":")
+    return _PICTURE_WIDE if height and int(width) > int(height) else _PICTURE_TALL

@@ -1,0 +1,194 @@
+"""Shots ticked on their cards, and what can be done with all of them at once.
+
+The ticks belong to the session and stay while pages are turned and filters are changed; the bar says how many there are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.dashboard.components import preflight, task_actions
+from vidgen_core.dashboard.components.labels import plain, price
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, session_value, show_told, toast_later
+from vidgen_core.dashboard.shell import live_updates
+from vidgen_core.dashboard.shots import prompt_writing
+from vidgen_core.dashboard.shots.dialogs import delete_shots
+from vidgen_core.db import ShotFilter
+from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.services.views import Estimate, ShotView
+
+#: As many can be ticked at once; more are dealt with on the Tasks screen, by filter.
+MOST: Final = 500
+#: Numbers that Markdown leaves alone.
+_AS_IT_IS: Final = re.compile(r"[\w.]*[^\W_]")
+_BAR: Final = "shots_bar"
+_TICKED: Final = "_shots_ticked"
+#: Whether ticked shots that have takes get more.
+_AGAIN: Final = "selected_again"
+
+
+def ticked(visit: Visit) -> list[int]:
+    """Ids of the ticked shots; another project begins without any."""
+    project, ids = session_value(_TICKED, (visit.project.id, []))
+    return list(ids) if project == visit.project.id else []
+
+
+def _set(visit: Visit, ids: Iterable[int]) -> None:
+    st.session_state[_TICKED] = (visit.project.id, list(dict.fromkeys(ids))[:MOST])
+
+
+def _box(shot_id: int) -> str:
+    return f"tick_{shot_id}"
+
+
+def tick_box(visit: Visit, shot: Shot) -> None:
+    """The box at the head of a card, which names the shot."""
+    box, on = _box(shot.id), shot.id in ticked(visit)
+    if st.session_state.get(box, False) != on:
+        # A box that was not drawn for a while has forgotten its state; the list has not.
+        st.session_state[box] = on
+    st.checkbox(
+        # What a screen reader says is the label as it is written.
+        shot.number if _AS_IT_IS.fullmatch(shot.number) else plain(shot.number),
+        key=box,
+        on_change=_ticked,
+        args=(shot.id,),
+        width="stretch",
+    )
+
+
+def _ticked(shot_id: int) -> None:
+    visit = current_visit()
+    others = [other for other in ticked(visit) if other != shot_id]
+    if len(others) >= MOST:
+        toast_later(visit.t("select.most", n=visit.t.number(MOST)), ":material/info:")
+    _set(visit, [*others, shot_id] if st.session_state[_box(shot_id)] else others)
+    live_updates.rerun_fragments([_BAR])
+
+
+def tick_all_button(visit: Visit, wanted: ShotFilter, total: int) -> None:
+    """Tick everything that the filter leaves."""
+    t = visit.t
+    if 0 < total <= MOST:
+        st.button(
+            t("select.all", n=t.number(total)),
+            key="tick_all",
+            icon=":material/select_all:",
+            type="tertiary",
+            on_click=_tick_all,
+            args=(wanted,),
+            shortcut="A",
+        )
+
+
+def _tick_all(wanted: ShotFilter) -> None:
+    visit = current_visit()
+    _set(visit, [*ticked(visit), *visit.app.shots.ids(visit.project.id, wanted)])
+
+
+def _tick_none() -> None:
+    _set(current_visit(), [])
+    st.rerun()
+
+
+def bar() -> None:
+    """What the ticked shots can do; nothing without any."""
+    live_updates.watch(_BAR, _shown)
+    _bar()
+
+
+def _shown() -> object:
+    visit = current_visit()
+    views = visit.app.shots.views(ticked(visit))
+    return (views, visit.app.settings(), visit.app.budget.table()) if views else None
+
+
+@st.fragment(key=_BAR)
+def _bar() -> None:
+    show_told()
+    visit = current_visit()
+    views = visit.app.shots.views(ticked(visit))
+    if not views:
+        return
+    t, ids = visit.t, [view.shot.id for view in views]
+    again = bool(st.session_state.get(_AGAIN))
+    estimate = visit.app.tasks.estimate(visit.project.id, ids, again=again)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", border=True, key="shots_selected"):
+        st.markdown(f"**{t.n('select.ticked', len(views))}**", width="content")
+        preflight.button(
+            visit,
+            estimate,
+            t("shots.generate", n=estimate.tasks, price=price(t, estimate)),
+            _generate,
+            ids,
+            again,
+            key="selected_generate",
+            type="primary",
+            icon=":material/auto_awesome:",
+            disabled=not estimate.tasks,
+        )
+        if estimate.having:
+            st.checkbox(t.n("select.again", estimate.having), key=_AGAIN, help=t("preflight.again_help"))
+        prompt_writing.of_ticked(visit, [view.shot for view in views])
+        task_actions.show_actions(t, _unfinished(views))
+        st.button(
+            t("select.delete", n=t.number(len(ids))),
+            key="selected_delete",
+            icon=":material/delete:",
+            on_click=_delete,
+            args=(ids,),
+        )
+        st.button(t("select.none"), key="tick_none", type="tertiary", icon=":material/deselect:", on_click=_tick_none)
+    _problems(visit, estimate)
+
+
+def _unfinished(views: Sequence[ShotView]) -> list[task_actions.Action]:
+    """What can be done with the takes of these shots that are not there yet; taking them off is for the Tasks screen."""
+    tasks = [task for view in views for task in view.tasks if task.status is not TaskStatus.COMPLETED]
+    return [action for action in task_actions.actions(tasks) if action.name != "delete"]
+
+
+def _problems(visit: Visit, estimate: Estimate) -> None:
+    """How many of them their model will not take, and the first reason."""
+    if estimate.problems:
+        first, t = estimate.problems[0], visit.t
+        why = t.error("parameter", first.problem.code, first.problem.params)
+        shots = len({problem.shot.id for problem in estimate.problems})
+        st.caption(f":material/warning: {t.n('select.problems', shots, why=why)}")
+
+
+@handle_errors
+def _generate(ids: list[int], again: bool) -> None:
+    """Queue takes; a large or dear order is gone through on the sheet first."""
+    visit = current_visit()
+    app, project = visit.app, visit.project.id
+    preflight.order(
+        app.tasks.estimate(project, ids, again=again),
+        lambda more: app.tasks.preflight(project, ids, again=again or more),
+        lambda choice: queue(ids, choice.canary, again=again or choice.again),
+        canary=True,
+    )
+
+
+@handle_errors
+def queue(ids: list[int], canary: bool | None, *, again: bool) -> None:
+    """Queue takes for shots and tell what was refused; ``canary`` and ``again`` as ``tasks.generate`` takes them."""
+    visit = current_visit()
+    made = visit.app.tasks.generate(visit.project.id, ids, canary=canary, again=again)
+    if made.tasks:
+        toast_later(visit.t.n("select.queued", len(made.tasks)), ":material/check:")
+    for refusal in made.refused[: task_actions.TOLD]:
+        why = visit.t.error("parameter", refusal.code, refusal.params)
+        toast_later(visit.t("select.refused", shot=refusal.shot.number, why=why), ":material/error:")
+    if len(made.refused) > task_actions.TOLD:
+        toast_later(visit.t.n("select.refused_more", len(made.refused) - task_actions.TOLD), ":material/error:")
+
+
+@handle_errors
+def _delete(ids: list[int]) -> None:
+    delete_shots(ids)

@@ -1,0 +1,155 @@
+"""What a visitor does with the takes on cards: choosing, rejecting, looking closer, and the ways on from a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import streamlit as st
+
+from vidgen_core.dashboard.components import confirm_price, preflight, task_actions
+from vidgen_core.dashboard.components.component_events import unheard
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
+from vidgen_core.dashboard.shots.dialogs import ask_for_link, ask_for_remote_id, ask_to_submit_again, show_facts
+from vidgen_core.dashboard.tasks import history
+from vidgen_core.domain.errors import NotFound
+from vidgen_core.domain.takes import Take
+from vidgen_core.domain.tasks import Task
+from vidgen_core.services.views import Step, StepName
+
+#: Of the component.
+KEY: Final = "takes_told"
+_SHOW_ALL: Final = "_all_takes_of"
+
+
+def shows_all(shot_id: int) -> bool:
+    """Whether the visitor wants to see every take of a shot."""
+    return bool(st.session_state.get(_SHOW_ALL) == shot_id)
+
+
+def came() -> None:
+    """The callback of the component."""
+    news: Mapping[str, Any] = st.session_state[KEY].get("acts") or {}
+    carry_out(current_visit(), news.get("acts", []))
+
+
+def carry_out(visit: Visit, acts: Sequence[Mapping[str, Any]]) -> None:
+    """What was done, oldest first: ``{"n": 8, "do": "choose", "take": 12}``, ``{…, "do": "step", "task": 7, "name": …}``."""
+    for act in unheard(KEY, acts):
+        _one(visit, act)
+
+
+@handle_errors
+def _one(visit: Visit, act: Mapping[str, Any]) -> None:
+    do = act.get("do")
+    if do == "show_all":
+        st.session_state[_SHOW_ALL] = act.get("shot")
+    elif do in _WITH_TAKES:
+        _WITH_TAKES[do](visit, _take(visit, act.get("take")))
+    elif do == "step":
+        _take_step(visit, _task(visit, act.get("task")), act.get("name"))
+    elif do in _WITH_TASKS:
+        _WITH_TASKS[do](visit, _task(visit, act.get("task")))
+
+
+def _take(visit: Visit, take_id: object) -> Take:
+    """:raises NotFound: the browser names one that is not of this project"""
+    take = visit.app.takes.get(take_id) if isinstance(take_id, int) else None
+    if take is None or take.project_id != visit.project.id:
+        raise NotFound("take_not_found", id=take_id)
+    return take
+
+
+def _task(visit: Visit, task_id: object) -> Task:
+    """:raises NotFound: the browser names one that is not of this project"""
+    task = visit.app.tasks.get(task_id) if isinstance(task_id, int) else None
+    if task is None or task.project_id != visit.project.id:
+        raise NotFound("task_unknown", id=task_id)
+    return task
+
+
+# --- with a video
+
+
+def _choose(visit: Visit, take: Take) -> None:
+    visit.app.takes.choose(take.shot_id, take.id)
+
+
+def _unchoose(visit: Visit, take: Take) -> None:
+    visit.app.takes.choose(take.shot_id, None)
+
+
+def _reject(visit: Visit, take: Take) -> None:
+    visit.app.takes.reject(take.id, "")
+
+
+def _take_back(visit: Visit, take: Take) -> None:
+    visit.app.takes.reject(take.id, None)
+
+
+def _facts(visit: Visit, take: Take) -> None:
+    show_facts(visit.app.shots.get(take.shot_id).number, take)
+
+
+# --- without one
+
+
+def _cancel(_visit: Visit, task: Task) -> None:
+    task_actions.cancel([task.id])
+
+
+def _remove(visit: Visit, task: Task) -> None:
+    _report(visit, visit.app.tasks.delete([task.id]).refused)
+
+
+def _confirm(visit: Visit, task: Task) -> None:
+    confirm_price.ask(visit, task.id)
+
+
+def _take_step(visit: Visit, task: Task, name: object) -> None:
+    """A way on from a failure, as long as it is still one."""
+    step: Step | None = next((step for step in visit.app.tasks.steps(task) if step.name == name), None)
+    if step is None:
+        return
+    if step.name is StepName.ADOPT:
+        ask_for_remote_id(task.id)
+    if step.name is StepName.ENTER_LINK:
+        ask_for_link(task.id)
+    if step.asks:
+        ask_to_submit_again(task.id, step)
+    tasks, ids = visit.app.tasks, [task.id]
+    if step.name is StepName.SUBMIT_AGAIN:
+        preflight.order(
+            tasks.estimate_tasks(ids),
+            lambda _again: tasks.preflight_tasks(visit.project.id, ids),
+            lambda _choice: _submit_again(ids),
+        )
+        return
+    act = {StepName.LOOK_AGAIN: tasks.look_again, StepName.DOWNLOAD_AGAIN: tasks.download_again}[step.name]
+    _report(visit, act(ids).refused)
+
+
+@handle_errors
+def _submit_again(ids: list[int]) -> None:
+    visit = current_visit()
+    _report(visit, visit.app.tasks.retry(ids).refused)
+
+
+def _report(visit: Visit, refused: Sequence[tuple[int, str, dict[str, object]]]) -> None:
+    for _, code, params in refused:
+        toast_later(visit.t.error("parameter", code, params), ":material/error:")
+
+
+_WITH_TAKES: Final[Mapping[object, Callable[[Visit, Take], None]]] = {
+    "choose": _choose,
+    "unchoose": _unchoose,
+    "reject": _reject,
+    "unreject": _take_back,
+    "facts": _facts,
+}
+_WITH_TASKS: Final[Mapping[object, Callable[[Visit, Task], None]]] = {
+    "history": lambda visit, task: history.ask(visit, task.id),
+    "cancel": _cancel,
+    "remove": _remove,
+    "confirm": _confirm,
+}

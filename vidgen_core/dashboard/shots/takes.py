@@ -1,0 +1,254 @@
+"""The takes on the cards of a page: what they are, as one component draws them.
+
+Every card has a place for its takes; what stands there comes to all places of the page together, with one fragment that draws
+nothing else. So what moves while videos are made costs the same for twenty cards as for one, and the cards themselves, where
+somebody may be typing, are left alone. Players, open menus and what has the focus stay in the browser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import streamlit as st
+
+from vidgen_core.dashboard.components import component
+from vidgen_core.dashboard.components.component_events import seen
+from vidgen_core.dashboard.components.labels import elapsed, status_colour, step_label, take_label
+from vidgen_core.dashboard.components.media import outside, poster_url, video_url, waiting_url
+from vidgen_core.dashboard.session import Visit, current_visit, now, show_told
+from vidgen_core.dashboard.shell import live_updates
+from vidgen_core.dashboard.shell.sign_in import may
+from vidgen_core.dashboard.shots import take_actions
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.takes import Take
+from vidgen_core.domain.tasks import ENDED, Task, TaskStatus
+from vidgen_core.i18n import STATUS_ICONS, Text
+from vidgen_core.money import Price
+from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
+from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.system.cleanup import CLEANED
+from vidgen_core.services.views import ShotView
+
+#: More takes of a shot than this are shown when asked for.
+SHOWN: Final = 6
+_FRAGMENT: Final = "takes"
+_NAME: Final = "takes"
+#: Seconds: how long a take has been at it grows without a change of the store.
+_SLOWLY: Final = 10
+#: Ids of the shots whose cards are on the page.
+_IDS: Final = "_cards"
+#: Words of providers that say no more than *generating*.
+_PLAIN_STAGES: Final = frozenset({"processing", "running", "in_progress", "generating", "rendering", "unknown"})
+_WORDS: Final = ("play", "stop_playing", "choose", "unchoose", "download", "confirm_price")
+_ACTS: Final = ("facts", "history", "reject", "unreject", "remove", "cancel")
+
+
+class Looking(NamedTuple):
+    """Who looks, and at what prices: asked once for all takes of a page."""
+
+    app: Vidgen
+    t: Text
+    maker: bool
+    prices: Sequence[Price]
+
+
+class Slot(NamedTuple):
+    """One take of a shot, as far as it has come."""
+
+    number: int
+    task: Task | None
+    take: Take | None
+
+
+def slots(view: ShotView) -> list[Slot]:
+    """Takes made and being made, by number; videos stay when their task was taken off the list."""
+    known = {task.id for task in view.tasks}
+    found = [Slot(task.take, task, view.take_of(task)) for task in view.tasks]
+    found += [Slot(take.number, None, take) for take in view.takes if take.task_id not in known]
+    return sorted(found, key=lambda slot: slot.number)
+
+
+def show(shot_ids: Sequence[int]) -> None:
+    """Tell all places of the page what stands there, and again whenever it changes."""
+    st.session_state[_IDS] = tuple(shot_ids)
+    live_updates.watch(_FRAGMENT, shots=shot_ids)
+    _tell()
+
+
+def views() -> list[ShotView]:
+    """The shots of the page as they are now, from one question for all of them."""
+    return current_visit().app.shots.views(st.session_state[_IDS])
+
+
+def place(shot: Shot, wishes: str) -> None:
+    """Where the takes of a shot stand on its card.
+
+    :param wishes: what the next one would be, in words
+    """
+    component.mount(_NAME, f"takes_{shot.id}", {"place": shot.id, "wishes": wishes})
+
+
+@st.fragment(key=_FRAGMENT, run_every=_SLOWLY)
+def _tell() -> None:
+    show_told()
+    component.mount(_NAME, take_actions.KEY, describe(current_visit(), views()), on_acts_change=take_actions.came)
+
+
+def describe(visit: Visit, shown: Sequence[ShotView]) -> dict[str, Any]:
+    """Everything the component draws, as plain data."""
+    t = visit.t
+    looking = Looking(visit.app, t, may(Role.MAKER), visit.app.budget.table())
+    return {
+        "seen": seen(take_actions.KEY),
+        "below": outside(""),
+        "shots": [_shot(looking, view) for view in shown],
+        "words": _words(t),
+    }
+
+
+@cache
+def _words(t: Text) -> dict[str, Any]:
+    """What many takes have in common, said once; ``{n}`` and ``{shot}`` are filled in the browser."""
+    blanks = {"n": "{n}", "shot": "{shot}"}
+    states = {status.value: [STATUS_ICONS[status], t.status(status), status_colour(status)] for status in TaskStatus}
+    return {name: t(f"shots.{name}") for name in _WORDS} | {
+        "menu": t("shots.take_menu_of", **blanks),
+        "poster": t("shots.poster_of", **blanks),
+        "video": t("shots.take_of", **blanks),
+        "waiting": t("shots.waiting_of", **blanks),
+        "acts": {name: t(f"shots.take_menu.{name}") for name in _ACTS},
+        "states": states
+        | {
+            "chosen": ["⭐", t("shots.chosen"), "violet"],
+            "rejected": ["👎", t("shots.rejected"), "gray"],
+            "cancelling": ["⌛", t("shots.cancelling"), "gray"],
+        },
+    }
+
+
+def _shot(looking: Looking, view: ShotView) -> dict[str, Any]:
+    t, found = looking.t, slots(view)
+    hidden = 0 if take_actions.shows_all(view.shot.id) else max(0, len(found) - SHOWN)
+    drawn = [task for task in view.drawings if task.status is not TaskStatus.COMPLETED]
+    return {
+        "id": view.shot.id,
+        "number": view.shot.number,
+        "summary": _summary(t, found),
+        "pictures": [_of_task(looking, task) for task in drawn],
+        "takes": [_of_slot(looking, view, slot) for slot in found[hidden:]],
+        "more": t.n("shots.show_all", len(found)) if hidden else None,
+    }
+
+
+def _summary(t: Text, found: Sequence[Slot]) -> str:
+    """``3 takes · ✅ Done 1 · ⏳ Generating 2``."""
+    if not found:
+        return t("shots.no_takes")
+    states = [slot.task.status if slot.task else TaskStatus.COMPLETED for slot in found]
+    parts = [
+        f"{STATUS_ICONS[status]} {t.status(status)} {states.count(status)}" for status in TaskStatus if status in states
+    ]
+    return f"{t.n('common.takes', len(found))} · {' · '.join(parts)}"
+
+
+def _of_slot(looking: Looking, view: ShotView, slot: Slot) -> dict[str, Any]:
+    if slot.take is not None:
+        return _finished(looking, view, slot.take)
+    assert slot.task is not None, "a slot without a take has a task"
+    return _of_task(looking, slot.task)
+
+
+def _of_task(looking: Looking, task: Task) -> dict[str, Any]:
+    return _ended(looking, task) if task.status in ENDED else _under_way(looking, task)
+
+
+def _under_way(looking: Looking, task: Task) -> dict[str, Any]:
+    """Stage, percent where the provider gives one, and how long it has been at it; nothing is made up."""
+    t = looking.t
+    working = task.status is TaskStatus.PROCESSING
+    waits = task.stage == WAITING_FOR_CONFIRMATION and not task.cancel_requested
+    return {
+        "kind": "under_way",
+        "task": task.id,
+        "label": take_label(task),
+        "state": "cancelling" if task.cancel_requested else task.status.value,
+        "menu": _task_menu(looking, task),
+        "picture": waiting_url(task),
+        "percent": task.progress if working else None,
+        "facts": " · ".join(_facts(t, task)),
+        "confirm": waits and looking.maker,
+    }
+
+
+def _facts(t: Text, task: Task) -> list[str]:
+    moment = now()
+    working = task.status is TaskStatus.PROCESSING
+    facts = [f"{task.progress} %"] if working and task.progress is not None else []
+    if working and task.stage and task.stage not in _PLAIN_STAGES:
+        facts.append(t(f"shots.stage.{task.stage}") if t.has(f"shots.stage.{task.stage}") else task.stage)
+    spent = elapsed(task, moment)
+    if spent is not None:
+        facts.append(t.duration(round(spent)))
+    if working and task.polled_at is not None and task.provider is not ProviderId.LOCAL:
+        facts.append(t("shots.polled", ago=t.ago((moment - task.polled_at).total_seconds())))
+    if task.due_at is not None and task.status is TaskStatus.QUEUED and task.due_at > moment:
+        facts.append(t("shots.due", time=t.duration((task.due_at - moment).total_seconds(), about=True)))
+    return facts
+
+
+def _ended(looking: Looking, task: Task) -> dict[str, Any]:
+    """A take that ended without a video: why, and the ways on from free to paid."""
+    t = looking.t
+    steps = looking.app.tasks.steps(task, looking.prices) if looking.maker else ()
+    return {
+        "kind": "ended",
+        "task": task.id,
+        "label": take_label(task),
+        "state": task.status.value,
+        "menu": _task_menu(looking, task),
+        "why": t.told(task.failure) if task.failure else "",
+        "steps": [[step.name, step_label(t, step)] for step in steps],
+    }
+
+
+def _finished(looking: Looking, view: ShotView, take: Take) -> dict[str, Any]:
+    t = looking.t
+    chosen, gone = view.shot.chosen_take_id == take.id, CLEANED in take.warnings
+    video = None if gone else video_url(take)
+    return {
+        "kind": "finished",
+        "take": take.id,
+        "task": take.task_id,
+        "label": f"v{take.number}",
+        "state": "chosen" if chosen else "completed" if take.rejected is None else "rejected",
+        "menu": _take_menu(looking, view, take),
+        "poster": poster_url(take),
+        "video": video,
+        "download": f"{video}&download=1" if video else None,
+        "ratio": f"{take.width} / {take.height}",
+        "choosable": looking.maker and not gone,
+        "chosen": chosen,
+        "warnings": [t(f"shots.warning.{warning}") for warning in take.warnings],
+    }
+
+
+def _take_menu(looking: Looking, view: ShotView, take: Take) -> list[str]:
+    names = ["facts"]
+    if any(task.id == take.task_id for task in view.tasks):
+        names.append("history")
+    if looking.maker:
+        names.append("unreject" if take.rejected is not None else "reject")
+    return names
+
+
+def _task_menu(looking: Looking, task: Task) -> list[str]:
+    names = ["history"]
+    if looking.maker and task.status in ENDED:
+        names.append("remove")
+    elif looking.maker and not task.cancel_requested:
+        names.append("cancel")
+    return names

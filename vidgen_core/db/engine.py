@@ -1,0 +1,389 @@
+"""The store: one database, one writer at a time, any number of readers that never wait for it.
+
+    with store.read() as tx:  ...      a snapshot; cannot write
+    with store.write() as tx: ...      all or nothing, durable when the block is left
+
+Database errors leave this module as ``StoreError`` or ``FileError``; no other module knows of them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, Executable, create_engine, event, select, text, update
+from sqlalchemy.engine import CursorResult, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
+
+from vidgen_core.db import dialect, migrations
+from vidgen_core.db.repositories.attempts import AttemptRepository
+from vidgen_core.db.repositories.batches import BatchRepository
+from vidgen_core.db.repositories.candidates import CandidateRepository
+from vidgen_core.db.repositories.disputes import DisputeRepository
+from vidgen_core.db.repositories.keys import KeyRepository
+from vidgen_core.db.repositories.ledger import LedgerRepository
+from vidgen_core.db.repositories.log import LogRepository
+from vidgen_core.db.repositories.projects import ProjectRepository
+from vidgen_core.db.repositories.reports import ReportRepository
+from vidgen_core.db.repositories.requests import CURRENT, RequestRepository
+from vidgen_core.db.repositories.scripts import (
+    LlmCallRepository,
+    ProgressRepository,
+    PromptVersionRepository,
+    ScriptRepository,
+)
+from vidgen_core.db.repositories.sessions import SessionRepository
+from vidgen_core.db.repositories.shots import ShotRepository
+from vidgen_core.db.repositories.state import HeartbeatRepository, StateRepository, UploadRepository
+from vidgen_core.db.repositories.takes import TakeRepository
+from vidgen_core.db.repositories.tasks import TaskRepository
+from vidgen_core.db.schema import revision
+from vidgen_core.domain.errors import StoreError
+
+_REVISION = select(revision.c.n)
+_GLANCE = str(_REVISION)
+_NEXT_REVISION = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
+
+
+class Tx:
+    """An open transaction; the nouns of the store hang on it."""
+
+    def __init__(self, connection: Connection, path: Path, *, writes: bool) -> None:
+        self._connection = connection
+        self._path = path
+        self._writes = writes
+        self._after: list[Callable[[], None]] = []
+
+    def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        return self._connection.execute(statement, parameters)
+
+    @cached_property
+    def rev(self) -> int:
+        """The number of this change, higher than that of every change before; in a reader, of the last one seen."""
+        if not self._writes:
+            return int(self.execute(_REVISION).scalar_one())
+        return int(self.execute(_NEXT_REVISION).scalar_one())
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo only what is inside when it raises, and go on with the transaction.
+
+        Raises what was raised inside, a database error as ``Store.write`` does. After some errors (a full disk) SQLite
+        undoes the whole transaction by itself: then it is not ``alive`` any more.
+        """
+        mark = len(self._after)
+        cause: BaseException | None = None
+        try:
+            with self._connection.begin_nested():
+                try:
+                    yield
+                except BaseException as error:
+                    cause = error
+                    raise
+        except BaseException as error:  # noqa: BLE001 — raised again below, at times as what caused it
+            del self._after[mark:]
+            # Undoing fails, too, where SQLite has undone everything already; the cause is what matters.
+            first = cause or error
+            known = dialect.translated(first, self._path) if isinstance(first, Exception) else None
+            if known is None:
+                raise first from first.__cause__
+            raise known from first
+
+    @property
+    def alive(self) -> bool:
+        """Whether what was written so far can still be committed."""
+        return _raw(self._connection).in_transaction
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Call ``act`` once everything is durable, and never when it is undone: for what is kept in memory."""
+        self._after.append(act)
+
+    @cached_property
+    def projects(self) -> ProjectRepository:
+        return ProjectRepository(self)
+
+    @cached_property
+    def shots(self) -> ShotRepository:
+        return ShotRepository(self)
+
+    @cached_property
+    def tasks(self) -> TaskRepository:
+        return TaskRepository(self)
+
+    @cached_property
+    def attempts(self) -> AttemptRepository:
+        return AttemptRepository(self)
+
+    @cached_property
+    def ledger(self) -> LedgerRepository:
+        return LedgerRepository(self)
+
+    @cached_property
+    def takes(self) -> TakeRepository:
+        return TakeRepository(self)
+
+    @cached_property
+    def candidates(self) -> CandidateRepository:
+        return CandidateRepository(self)
+
+    @cached_property
+    def log(self) -> LogRepository:
+        return LogRepository(self)
+
+    @cached_property
+    def keys(self) -> KeyRepository:
+        return KeyRepository(self)
+
+    @cached_property
+    def heartbeat(self) -> HeartbeatRepository:
+        return HeartbeatRepository(self)
+
+    @cached_property
+    def state(self) -> StateRepository:
+        return StateRepository(self)
+
+    @cached_property
+    def batches(self) -> BatchRepository:
+        return BatchRepository(self)
+
+    @cached_property
+    def disputes(self) -> DisputeRepository:
+        return DisputeRepository(self)
+
+    @cached_property
+    def reports(self) -> ReportRepository:
+        return ReportRepository(self)
+
+    @cached_property
+    def uploads(self) -> UploadRepository:
+        return UploadRepository(self)
+
+    @cached_property
+    def prompts(self) -> PromptVersionRepository:
+        return PromptVersionRepository(self)
+
+    @cached_property
+    def scripts(self) -> ScriptRepository:
+        return ScriptRepository(self)
+
+    @cached_property
+    def llm_calls(self) -> LlmCallRepository:
+        return LlmCallRepository(self)
+
+    @cached_property
+    def progress(self) -> ProgressRepository:
+        return ProgressRepository(self)
+
+    @cached_property
+    def sessions(self) -> SessionRepository:
+        return SessionRepository(self)
+
+    @cached_property
+    def requests(self) -> RequestRepository:
+        return RequestRepository(self)
+
+
+class Store:
+    """An open database. Safe to use from many threads; made by ``Store.open``."""
+
+    def __init__(self, path: Path, *, checkpoints: bool) -> None:
+        self.path = path
+        self._writer = _engine(path, writes=True, checkpoints=checkpoints)
+        self._readers = _engine(path, writes=False, checkpoints=False)
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+        #: What ``revision`` looks through: asked so often that a connection of the pool would cost more than the answer.
+        self._glance: sqlite3.Connection | None = None
+        self._glancing = threading.Lock()
+
+    @classmethod
+    def open(cls, path_or_url: Path | str, *, checkpoints: bool = False) -> Store:
+        """Open the database, made if there is none, and bring its schema up to date.
+
+        :param checkpoints: the runner's store moves the write-ahead log into the database; others never do.
+        Raises StoreError: store_unsupported, store_locked, store_damaged, store_too_new, store_read_only,
+        store_unreachable; FileError: disk_full.
+        """
+        store = cls(_path_of(path_or_url), checkpoints=checkpoints)
+        try:
+            with store._translated():
+                store._prepare()
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _prepare(self) -> None:
+        with self._writer.connect() as connection:
+            _use_wal(connection)
+            if migrations.is_current(connection):
+                connection.rollback()
+            else:
+                connection.rollback()
+                with connection.begin():
+                    migrations.upgrade(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        with self._translated(), self._readers.connect() as connection:
+            yield Tx(connection, self.path, writes=False)
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        """A transaction that is durable when the block is left and undone when it raises.
+
+        One at a time in a Store; another process is waited for (10 s), then StoreError store_locked.
+        """
+        if self._owner == threading.get_ident():
+            raise RuntimeError("this thread is writing already: use tx.savepoint()")
+        with self._lock:
+            self._owner = threading.get_ident()
+            try:
+                with self._translated(), self._writer.begin() as connection:
+                    tx, request = Tx(connection, self.path, writes=True), CURRENT.get()
+                    yield tx
+                    if not tx.alive:
+                        # The driver would take a commit of nothing for a success.
+                        raise StoreError("store_undone", path=str(self.path))
+                    if request is not None:
+                        tx.requests.act(request)
+                for act in tx._after:
+                    act()
+            finally:
+                self._owner = None
+
+    def revision(self) -> int:
+        """Rises with every change of projects, shots, tasks, attempts, takes or state; takes some microseconds."""
+        with self._translated(), self._glancing:
+            if self._glance is None:
+                self._glance = _glance(self.path)
+            return int(self._glance.execute(_GLANCE).fetchone()[0])
+
+    def backup(self, target: Path) -> None:
+        """Write a whole copy to ``target`` while everything goes on."""
+        part = target.with_name(target.name + ".part")
+        with self._translated(), self._readers.connect() as connection:
+            copy = sqlite3.connect(part)
+            part.chmod(0o600)
+            try:
+                _raw(connection).backup(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")
+            finally:
+                copy.close()
+        part.replace(target)
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the database as far as readers allow."""
+        with self._lock, self._translated(), self._writer.connect() as connection:
+            _raw(connection).execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def info(self) -> dict[str, Any]:
+        """Facts for people who look after the database; sizes in bytes."""
+        with self._translated(), self._readers.connect() as connection:
+            journal = str(connection.execute(text("PRAGMA journal_mode")).scalar_one())
+            schema = migrations.current(connection)
+        wal = self.path.with_name(self.path.name + "-wal")
+        return {
+            "sqlite": sqlite3.sqlite_version,
+            "wal_reset_bug": dialect.has_wal_reset_bug(sqlite3.sqlite_version_info),
+            "journal_mode": journal,
+            "path": str(self.path),
+            "bytes": self.path.stat().st_size,
+            "wal_bytes": wal.stat().st_size if wal.exists() else 0,
+            "schema": schema,
+        }
+
+    def close(self) -> None:
+        """Let go of the file; may be called again."""
+        self._readers.dispose()
+        self._writer.dispose()
+        with self._glancing:
+            glance, self._glance = self._glance, None
+            if glance is not None:
+                glance.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, sqlite3.Error) as error:
+            known = dialect.translated(error, self.path)
+            if known is None:
+                raise
+            raise known from error
+
+
+def _path_of(path_or_url: Path | str) -> Path:
+    if isinstance(path_or_url, Path) or "://" not in path_or_url:
+        return Path(path_or_url)
+    url = make_url(path_or_url)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise StoreError("store_unsupported", scheme=url.get_backend_name())
+    return Path(url.database)
+
+
+def _engine(path: Path, *, writes: bool, checkpoints: bool) -> Engine:
+    engine = create_engine(
+        # Never a formatted URL: ``?``, ``#`` and ``%`` in a path would be read as parts of it.
+        URL.create("sqlite", database=str(path)),
+        # The writer is one connection behind a lock; readers come and go with threads.
+        poolclass=QueuePool,
+        pool_size=1 if writes else 8,
+        max_overflow=0 if writes else 56,
+        connect_args={"check_same_thread": False, "isolation_level": None, "timeout": dialect.BUSY_SECONDS},
+        # Prompts do not belong in tracebacks.
+        hide_parameters=True,
+        json_serializer=dialect.json_text,
+    )
+    event.listen(engine, "before_cursor_execute", dialect.storable_parameters, retval=True)
+
+    @event.listens_for(engine, "connect")
+    def _tell(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in dialect.pragmas(writes=writes, checkpoints=checkpoints):
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(dialect.begin(writes=writes))
+
+    return engine
+
+
+def _glance(path: Path) -> sqlite3.Connection:
+    # Opened only where there is a database: a store that is gone is not made anew by a look at it.
+    where = f"{path.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(
+        where, uri=True, check_same_thread=False, isolation_level=None, timeout=dialect.BUSY_SECONDS
+    )
+    for pragma in dialect.pragmas(writes=False, checkpoints=False):
+        connection.execute(pragma)
+    return connection
+
+
+def _raw(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError("not an SQLite connection")
+    return driver
+
+
+def _is_locked(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+@retry(
+    retry=retry_if_exception(_is_locked),
+    stop=stop_after_delay(dialect.BUSY_SECONDS),
+    wait=wait_random(0.01, 0.05),
+    reraise=True,
+)
+def _use_wal(connection: Connection) -> None:
+    # Two first starts at once: SQLite refuses the switch without waiting while the other one holds the file.
+    _raw(connection).execute("PRAGMA journal_mode=WAL")

@@ -1,0 +1,223 @@
+"""The journal of a data home: a small file beside the database that knows what must survive it.
+
+    generation   a number that rises with every paid act, an order or a yes to a price, before it leaves; the database
+                 counts it: one that has seen less than the journal is older than what was bought, and buys nothing by itself
+    notes        answers to paid requests that could not be written to the database yet; the next start reads them
+
+One record a line, each with its checksum, durable when ``append`` returns. The file is longer than its content: the rest is
+room that the disk has given already, so that answers can be written when it is full: orders leave ``RESERVE`` free. A last
+line that was torn by a crash is cut; anything else that cannot be read is damage, and said.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+import uuid
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import Any, Final
+
+from filelock import FileLock
+
+from vidgen_core.media.disk import sync_folder, translate_os_errors
+
+#: Bytes by which the file grows when its room comes to an end.
+ROOM: Final = 64 * 1024
+#: Bytes that orders leave free for the answers to those that are out.
+RESERVE: Final = 16 * 1024
+#: Bytes of content after which the file is written anew with what is still needed.
+MOST: Final = 256 * 1024
+#: Jobs that are remembered for people when the file is written anew.
+JOBS: Final = 200
+_FREE: Final = b"\n"
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class JournalState:
+    """What a journal holds."""
+
+    exists: bool = True
+    #: A part that is not the end of the last record cannot be read.
+    damaged: bool = False
+    #: The file was copied: there may be another home that goes on with the same queue.
+    copied: bool = False
+    #: When the file was changed last, or copied; seconds since 1970.
+    changed_at: float = 0.0
+    generation: int = 0
+    #: Answers that no database is known to have.
+    notes: tuple[Record, ...] = ()
+    #: Jobs that were bought, the last ones; their ids are in the database as a rule.
+    jobs: tuple[Record, ...] = ()
+
+
+class Journal:
+    """The journal of one data home. Safe to use from many threads and processes; a missing file is a fresh home."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._file_lock = FileLock(path.with_name(f"{path.name}.lock"), mode=0o600, thread_local=False)
+
+    def look(self) -> JournalState:
+        """What it holds now.
+
+        :raises FileError: it cannot be read
+        """
+        with self._alone():
+            return self._look()
+
+    def begin(self, generation: int) -> None:
+        """Go on from ``generation``: the file is made, or written anew with what is still needed.
+
+        A damaged one is kept under another name.
+        :raises FileError: it cannot be written
+        """
+        with self._alone():
+            found = self._look()
+            if found.damaged:
+                self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
+                found = JournalState()
+            self._write_anew(max(generation, found.generation), (*found.jobs[-JOBS:], *found.notes))
+
+    def order(self, generation: int, **facts: Any) -> None:
+        """A paid order, or a yes to a price, leaves now; its generation is durable when this returns.
+
+        :raises FileError: it cannot be written, so nothing must leave
+        """
+        self._append({"t": "order", "generation": generation, **facts}, leave=RESERVE)
+
+    def job(self, **facts: Any) -> None:
+        """A remote id that is in the database, for the case that the database is lost; not waited for."""
+        self._append({"t": "job", **facts}, leave=RESERVE, wait=False)
+
+    def note(self, kind: str, **facts: Any) -> str:
+        """Keep an answer that the database cannot take now; returns the name to ``settle`` it by.
+
+        :raises FileError: it cannot be written
+        """
+        name = uuid.uuid4().hex
+        self._append({"t": "note", "id": name, "kind": kind, **facts})
+        return name
+
+    def settle(self, name: str) -> None:
+        """The database has a note now.
+
+        :raises FileError: it cannot be written
+        """
+        self._append({"t": "settled", "id": name}, wait=False)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._lock, translate_os_errors(self.path), self._file_lock:
+            yield
+
+    def _append(self, record: Record, *, leave: int = 0, wait: bool = True) -> None:
+        line = _line(record)
+        with self._alone(), self.path.open("r+b", buffering=0) as file:
+            content = file.read()
+            end = _end_of(content)
+            if end > MOST:
+                found = self._look()
+                if not found.damaged:
+                    self._write_anew(found.generation, (*found.jobs[-JOBS:], *found.notes, record))
+                    return
+            _make_room(file, len(content), len(content) - end - len(line), leave)
+            file.seek(end)
+            # What is left of a torn line goes as well.
+            _write(file, line + _FREE * (len(content.rstrip(_FREE)) - end - len(line)))
+            if wait:
+                os.fsync(file.fileno())
+
+    def _look(self) -> JournalState:
+        try:
+            content, facts = self.path.read_bytes(), self.path.stat()
+        except FileNotFoundError:
+            return JournalState(exists=False)
+        lines = [line for line in content[: _end_of(content)].split(_FREE) if line]
+        records = [_record(line) for line in lines]
+        if not records or None in records:
+            return JournalState(damaged=True, generation=max((_generation(one) for one in records), default=0))
+        known = [record for record in records if record is not None]
+        if known[0].get("t") != "head":
+            return JournalState(damaged=True, generation=max(map(_generation, known)))
+        settled = {record["id"] for record in known if record["t"] == "settled"}
+        return JournalState(
+            copied=known[0]["file"] != facts.st_ino,
+            changed_at=facts.st_ctime,
+            generation=max(map(_generation, known)),
+            notes=tuple(one for one in known if one["t"] == "note" and one["id"] not in settled),
+            jobs=tuple(one for one in known if one["t"] == "job"),
+        )
+
+    def _write_anew(self, generation: int, records: tuple[Record, ...]) -> None:
+        part = self.path.with_name(f"{self.path.name}.new")
+        part.unlink(missing_ok=True)
+        try:
+            with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+                # The number of the file itself: a copy has another one.
+                head = {"t": "head", "v": 1, "file": os.fstat(file.fileno()).st_ino, "generation": generation}
+                file.write(b"".join(map(_line, (head, *records))) + _FREE * ROOM)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self.path)
+            sync_folder(self.path.parent)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _make_room(file: FileIO, size: int, left: int, leave: int) -> None:
+    """See that ``leave`` bytes stay free beyond what is to be written.
+
+    :raises OSError: there is no room for it
+    """
+    if left >= max(leave, RESERVE):
+        return
+    try:
+        file.seek(size)
+        _write(file, _FREE * ROOM)
+        os.fsync(file.fileno())
+    except OSError:
+        # An answer may use the reserve; an order may not.
+        if left < leave or left < 0:
+            raise
+
+
+def _write(file: FileIO, data: bytes) -> None:
+    """All of it: an unbuffered file may take a part, and a buffered one would fail again when it is closed."""
+    while data:
+        data = data[file.write(data) :]
+
+
+def _line(record: Record) -> bytes:
+    body = json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode()
+    return b"%08x %b\n" % (zlib.crc32(body), body)
+
+
+def _record(line: bytes) -> Record | None:
+    """The record of a line; None when it is not whole."""
+    check, _, body = line.partition(b" ")
+    if check != b"%08x" % zlib.crc32(body):
+        return None
+    record: Record = json.loads(body)
+    return record
+
+
+def _end_of(content: bytes) -> int:
+    """Where the next record goes: after the last one that is whole, if only the last one is not."""
+    written = content.rstrip(_FREE)
+    if not written:
+        return 0
+    start = written.rfind(_FREE) + 1
+    return len(written) + 1 if _record(written[start:]) is not None else start
+
+
+def _generation(record: Record | None) -> int:
+    return int(record.get("generation", 0)) if record is not None else 0

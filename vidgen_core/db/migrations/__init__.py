@@ -1,0 +1,44 @@
+"""The schema's history, run by the program itself whenever it opens a database.
+
+A new revision is a file in ``versions``; ``HEAD`` names the last one, so that opening a database that is up to
+date does not load the migration library.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, inspect, text
+
+from vidgen_core.domain.errors import StoreError
+
+HEAD: Final = "session_logins"
+
+
+def current(connection: Connection) -> str | None:
+    """The revision of the database's schema; None for an empty database."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def is_current(connection: Connection) -> bool:
+    return current(connection) == HEAD
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the schema to HEAD inside the open transaction. Raises StoreError store_too_new."""
+    # Alembic takes a quarter of a second to load and is needed once per release.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", "vidgen_core.db:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    here = current(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if here is not None and here not in known:
+        raise StoreError("store_too_new", found=here, known=HEAD)
+    command.upgrade(config, HEAD)

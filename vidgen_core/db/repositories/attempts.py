@@ -1,0 +1,233 @@
+"""Attempts: the money ledger. A line is written before the request leaves and is never removed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Double, Row, bindparam, func, insert, select, text, type_coerce, update
+
+from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
+from vidgen_core.db.schema import UtcTime, attempts, spend, tasks
+from vidgen_core.domain.attempts import Attempt, AttemptState
+from vidgen_core.domain.errors import NotFound
+from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import Failure, TaskStatus
+
+#: States in which the remote side may still owe us something, in the words of the partial index.
+_OPEN = "state IN ('sending', 'accepted', 'unknown', 'abandoned')"
+
+_EDITABLE = frozenset(
+    {
+        "state",
+        "model",
+        "key_id",
+        "key_label",
+        "base_url",
+        "remote_id",
+        "intent_at",
+        "accepted_at",
+        "waited_at",
+        "confirmed_at",
+        "ended_at",
+        "sent",
+        "cost",
+        "charge",
+        "failure",
+        "evidence",
+        "request_id",
+    }
+)
+
+
+# Statements that are run for every task are made once.
+_PRESENT = update(tasks).where(tasks.c.id == bindparam("the_task"))
+_COUNT = _PRESENT.values(attempts=tasks.c.attempts + 1).returning(tasks.c.attempts, tasks.c.project_id)
+_BEGIN = insert(attempts).returning(*attempts.c)
+_GET = select(attempts).where(attempts.c.id == bindparam("the_attempt"))
+_UPDATE = update(attempts).where(attempts.c.id == bindparam("the_attempt"))
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    return attempt_of(row._asdict())
+
+
+def attempt_of(columns: dict[str, Any]) -> Attempt:
+    """An attempt by the columns of its row."""
+    values = {name: value for name, value in columns.items() if name not in ("project_id", "rev", "cost_currency")}
+    values |= {
+        "cost": money(columns["cost"], columns["cost_currency"]),
+        "failure": failure_of(columns["failure"]),
+        "sent": columns["sent"] or {},
+    }
+    return Attempt.model_validate(values)
+
+
+class AttemptRepository(Repository):
+    def begin(
+        self,
+        task_id: int,
+        provider: ProviderId,
+        model: str,
+        key_id: str | None,
+        key_label: str | None,
+        base_url: str | None,
+        cost: Money | None,
+        charge: ChargeStatus = ChargeStatus.NONE,
+    ) -> Attempt:
+        """Open the next attempt of a task, in preparation; it becomes the task's present one.
+
+        :param charge: ESTIMATED sets its money aside from now on
+        """
+        rev = self.tx.rev
+        task = self.tx.execute(_COUNT, {"the_task": task_id, "rev": rev}).one_or_none()
+        if task is None:
+            raise NotFound("task_not_found", id=task_id)
+        values = {
+            "project_id": task.project_id,
+            "task_id": task_id,
+            "number": task.attempts,
+            "state": AttemptState.PREPARING,
+            "provider": provider,
+            "model": model,
+            "key_id": key_id,
+            "key_label": key_label,
+            "base_url": base_url,
+            "charge": charge,
+            "rev": rev,
+            "created_at": now(),
+            **money_columns(cost),
+        }
+        attempt = _attempt(self.tx.execute(_BEGIN, values).one())
+        self.tx.execute(_PRESENT, {"the_task": task_id, "attempt_id": attempt.id})
+        return attempt
+
+    def hand_over(self, attempt_id: int, task_id: int) -> None:
+        """Let an attempt be another task's, as its latest; the line of the ledger stays the same one."""
+        task = self.tx.execute(_COUNT, {"the_task": task_id, "rev": self.tx.rev}).one_or_none()
+        if task is None:
+            raise NotFound("task_not_found", id=task_id)
+        moved = {"task_id": task_id, "number": task.attempts, "rev": self.tx.rev}
+        self.tx.execute(_UPDATE, {"the_attempt": attempt_id, **moved})
+        self.tx.execute(_PRESENT, {"the_task": task_id, "attempt_id": attempt_id})
+
+    def update(self, attempt_id: int, **columns: Any) -> None:
+        """Write what became known. Raises NotFound attempt_not_found."""
+        values = dict(only(columns, _EDITABLE))
+        if "cost" in values:
+            values |= money_columns(values["cost"])
+        if isinstance(values.get("failure"), Failure):
+            values["failure"] = failure_json(values["failure"])
+        changed = self.tx.execute(_UPDATE, {"the_attempt": attempt_id, **values, "rev": self.tx.rev})
+        if not changed.rowcount:
+            raise NotFound("attempt_not_found", id=attempt_id)
+
+    def get(self, attempt_id: int) -> Attempt:
+        row = self.tx.execute(_GET, {"the_attempt": attempt_id}).one_or_none()
+        if row is None:
+            raise NotFound("attempt_not_found", id=attempt_id)
+        return _attempt(row)
+
+    def of_task(self, task_id: int) -> list[Attempt]:
+        """From the first to the last."""
+        query = select(attempts).where(attempts.c.task_id == task_id).order_by(attempts.c.number)
+        return [_attempt(row) for row in self.tx.execute(query)]
+
+    def open(self, provider: ProviderId) -> list[Attempt]:
+        """Attempts that may have left and whose end is not known, oldest first."""
+        query = select(attempts).where(attempts.c.provider == provider, text(_OPEN)).order_by(attempts.c.id)
+        return [_attempt(row) for row in self.tx.execute(query)]
+
+    def unresolved(self, provider: ProviderId, since: datetime) -> int:
+        """Lost answers since then whose tasks wait for a person: their jobs may be running."""
+        query = (
+            select(func.count())
+            .select_from(attempts.join(tasks, tasks.c.attempt_id == attempts.c.id))
+            .where(
+                attempts.c.provider == provider,
+                text(_OPEN),
+                attempts.c.state == AttemptState.UNKNOWN,
+                attempts.c.intent_at > since,
+                tasks.c.status == TaskStatus.FAILED,
+                tasks.c.deleted_at.is_(None),
+            )
+        )
+        return int(self.tx.execute(query).scalar_one())
+
+    def shift_open(self, seconds: float) -> None:
+        """The clock was set: the times of attempts whose end is not known are as long ago as they were."""
+        moved = {
+            name: type_coerce(type_coerce(attempts.c[name], Double) + seconds, UtcTime)
+            for name in ("intent_at", "accepted_at", "waited_at", "ended_at")
+        }
+        self.tx.execute(update(attempts).where(text(_OPEN)).values(**moved, rev=self.tx.rev))
+
+    def end_future(self, now: datetime) -> None:
+        """Times of such attempts that lie ahead were written down under another time: they count from now on."""
+        for name in ("intent_at", "accepted_at", "waited_at", "ended_at"):
+            ahead = update(attempts).where(text(_OPEN), attempts.c[name] > now)
+            self.tx.execute(ahead.values(**{name: now}, rev=self.tx.rev))
+
+    def unsettled(self, provider: ProviderId, key_id: str, since: datetime, newest: int = 1000) -> list[Attempt]:
+        """Ended attempts of a key since then whose money no answer of the provider has settled, the newest first."""
+        query = select(attempts).where(
+            attempts.c.provider == provider,
+            attempts.c.key_id == key_id,
+            attempts.c.intent_at >= since,
+            text("charge IN ('estimated', 'assumed', 'unknown') AND remote_id IS NOT NULL"),
+            attempts.c.ended_at.is_not(None),
+        )
+        return [_attempt(row) for row in self.tx.execute(query.order_by(attempts.c.intent_at.desc()).limit(newest))]
+
+    def recent_intents(self, provider: ProviderId, since: datetime) -> list[tuple[str | None, datetime]]:
+        """Key and time of each submit since then, oldest first; seeds the rate limits at a start."""
+        query = (
+            select(attempts.c.key_id, attempts.c.intent_at)
+            .where(attempts.c.provider == provider, attempts.c.intent_at >= since)
+            .order_by(attempts.c.intent_at)
+        )
+        return [(row.key_id, row.intent_at) for row in self.tx.execute(query)]
+
+    def by_remote_id(self, provider: ProviderId, remote_id: str) -> Attempt | None:
+        """The newest attempt that has this remote id."""
+        query = select(attempts).where(attempts.c.provider == provider, attempts.c.remote_id == remote_id)
+        row = self.tx.execute(query.order_by(attempts.c.id.desc()).limit(1)).one_or_none()
+        return None if row is None else _attempt(row)
+
+    def spend(self, project_id: int | None, since: datetime | None = None) -> dict[str, dict[ChargeStatus, Money]]:
+        """Money by currency and by what is known of the charge; without ``since``, from figures that triggers keep."""
+        if since is None:
+            source, currency = spend, spend.c.currency
+            query = select(currency.label("currency"), source.c.charge, func.sum(source.c.cost).label("cost"))
+        else:
+            source, currency = attempts, attempts.c.cost_currency
+            query = select(currency.label("currency"), source.c.charge, func.sum(source.c.cost).label("cost"))
+            query = query.where(source.c.created_at >= since, source.c.cost.is_not(None))
+        if project_id is not None:
+            query = query.where(source.c.project_id == project_id)
+        found: dict[str, dict[ChargeStatus, Money]] = defaultdict(dict)
+        for row in self.tx.execute(query.group_by(currency, source.c.charge)):
+            if row.cost:
+                found[row.currency][ChargeStatus(row.charge)] = Money(amount=row.cost, currency=row.currency)
+        return dict(found)
+
+    def durations(self, provider: ProviderId, newest: int = 500) -> dict[str, list[float]]:
+        """Seconds from acceptance to success by model, of the newest attempts that waited for no person."""
+        query = (
+            select(attempts.c.model, attempts.c.accepted_at, attempts.c.ended_at)
+            .where(
+                attempts.c.provider == provider,
+                text("state = 'succeeded'"),
+                attempts.c.accepted_at.is_not(None),
+                attempts.c.ended_at.is_not(None),
+                attempts.c.waited_at.is_(None),
+            )
+            .order_by(attempts.c.id.desc())
+            .limit(newest)
+        )
+        found: dict[str, list[float]] = defaultdict(list)
+        for row in self.tx.execute(query):
+            found[row.model].append((row.ended_at - row.accepted_at).total_seconds())
+        return dict(found)

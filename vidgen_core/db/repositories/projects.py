@@ -1,0 +1,55 @@
+"""Projects and the settings that belong to one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row, insert, select
+
+from vidgen_core.db.dialect import upsert
+from vidgen_core.db.repository import Repository, now
+from vidgen_core.db.schema import project_settings, projects
+from vidgen_core.domain.errors import NotFound
+from vidgen_core.domain.shots import Project
+
+
+def _project(row: Row[Any]) -> Project:
+    return Project(id=row.id, name=row.name, created_at=row.created_at)
+
+
+class ProjectRepository(Repository):
+    def ensure(self, name: str) -> Project:
+        """The project of this name, made if there is none."""
+        found = self.find(name)
+        if found is not None:
+            return found
+        _ = self.tx.rev
+        new = insert(projects).values(name=name, created_at=now()).returning(*projects.c)
+        return _project(self.tx.execute(new).one())
+
+    def get(self, project_id: int) -> Project:
+        """Raises NotFound project_not_found."""
+        row = self.tx.execute(select(projects).where(projects.c.id == project_id)).one_or_none()
+        if row is None:
+            raise NotFound("project_not_found", id=project_id)
+        return _project(row)
+
+    def find(self, name: str) -> Project | None:
+        row = self.tx.execute(select(projects).where(projects.c.name == name)).one_or_none()
+        return None if row is None else _project(row)
+
+    def all(self) -> list[Project]:
+        """Oldest first."""
+        return [_project(row) for row in self.tx.execute(select(projects).order_by(projects.c.id))]
+
+    def settings(self, project_id: int) -> dict[str, Any]:
+        query = select(project_settings.c.name, project_settings.c.value).where(
+            project_settings.c.project_id == project_id
+        )
+        return {row.name: row.value for row in self.tx.execute(query)}
+
+    def set_setting(self, project_id: int, name: str, value: Any) -> None:
+        """Keep a JSON value under ``name``; None removes what was kept."""
+        _ = self.tx.rev
+        new = upsert(project_settings).values(project_id=project_id, name=name, value=value)
+        self.tx.execute(new.on_conflict_do_update(index_elements=["project_id", "name"], set_={"value": value}))

@@ -1,0 +1,180 @@
+"""Figures: sums that triggers keep by day, so that a period is read, not counted.
+
+Nothing here looks at tasks or attempts: what is asked costs as much as the period has days, however many tasks it had.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from sqlalchemy import Table, distinct, func, select, text
+
+from vidgen_core.db.repository import Repository
+from vidgen_core.db.schema import SHOT_STATES, figures_attempts, figures_ends, figures_hours, figures_times, shots
+from vidgen_core.domain.providers import ProviderId
+
+
+@dataclass(frozen=True)
+class FigureFilter:
+    """Which events: those from day ``since`` to day ``until``, of one project or provider or of all.
+
+    Days are whole ones since 1970, as the store counts them; None: without end.
+    """
+
+    since: int | None = None
+    until: int | None = None
+    project_id: int | None = None
+    provider: ProviderId | None = None
+
+
+class Ends(NamedTuple):
+    """Tasks that ended alike, or with status ``chosen`` takes that are chosen."""
+
+    provider: str
+    model: str
+    status: str
+    #: Error kind of a failure, else empty.
+    kind: str
+    n: int
+
+
+class Spent(NamedTuple):
+    """Attempts that ended alike, with their money; ``currency`` is empty where no amount is known."""
+
+    provider: str
+    model: str
+    key_id: str
+    state: str
+    kind: str
+    charge: str
+    currency: str
+    n: int
+    cost: Decimal
+
+
+class Moment(NamedTuple):
+    """Ends of one status on one day."""
+
+    day: int
+    status: str
+    n: int
+
+
+class DaySpent(NamedTuple):
+    """Money of attempts that ended alike, of one day."""
+
+    day: int
+    provider: str
+    state: str
+    charge: str
+    currency: str
+    n: int
+    cost: Decimal
+
+
+class Times(NamedTuple):
+    """How often a stage took so long; rounded in steps of at most a fifth."""
+
+    stage: str
+    seconds: float
+    n: int
+
+
+class TakeCounts(NamedTuple):
+    """Shots that have a chosen take, the finished takes of those shots, and shots that still wait for a choice."""
+
+    shots: int
+    takes: int
+    waiting: int
+
+
+class ReportRepository(Repository):
+    def ends(self, wanted: FigureFilter) -> list[Ends]:
+        by = _columns(figures_ends, "provider", "model", "status", "kind")
+        n = func.sum(figures_ends.c.n)
+        query = select(*by, n).where(*_within(figures_ends, wanted)).group_by(*by).having(n != 0)
+        return [Ends._make(row) for row in self.tx.execute(query)]
+
+    def attempts(self, wanted: FigureFilter) -> list[Spent]:
+        names = ("provider", "model", "key_id", "state", "kind", "charge", "currency")
+        by = _columns(figures_attempts, *names)
+        n = func.sum(figures_attempts.c.n)
+        query = select(*by, n, func.sum(figures_attempts.c.cost)).where(*_within(figures_attempts, wanted))
+        return [Spent._make(row) for row in self.tx.execute(query.group_by(*by).having(n != 0))]
+
+    def ends_by_day(self, wanted: FigureFilter) -> list[Moment]:
+        by, n = _columns(figures_ends, "day", "status"), func.sum(figures_ends.c.n)
+        query = select(*by, n).where(*_within(figures_ends, wanted)).group_by(*by).having(n != 0)
+        return [Moment._make(row) for row in self.tx.execute(query)]
+
+    def spent_by_day(self, wanted: FigureFilter) -> list[DaySpent]:
+        table = figures_attempts
+        by = _columns(table, "day", "provider", "state", "charge", "currency")
+        n = func.sum(table.c.n)
+        query = select(*by, n, func.sum(table.c.cost)).where(*_within(table, wanted))
+        return [DaySpent._make(row) for row in self.tx.execute(query.group_by(*by).having(n != 0))]
+
+    def busy(self, wanted: FigureFilter, since: int, until: int) -> tuple[int, int, int]:
+        """Finished takes from hour ``since`` to before ``until``, the hours in which there were any, and the last one."""
+        table = figures_hours
+        count = (func.coalesce(func.sum(table.c.n), 0), func.count(distinct(table.c.hour)), func.max(table.c.hour))
+        query = select(*count).where(table.c.hour >= since, table.c.hour < until, *_of(table, wanted))
+        takes, hours, last = tuple(self.tx.execute(query).one())
+        return int(takes), hours, last or 0
+
+    def takes_by_hour(self, wanted: FigureFilter, since: int, until: int) -> list[tuple[int, int]]:
+        """Finished takes by hours since 1970, from hour ``since`` to before ``until``; hours without any are left out."""
+        table = figures_hours
+        within = (table.c.hour >= since, table.c.hour < until, *_of(table, wanted))
+        query = (
+            select(table.c.hour, func.sum(table.c.n).label("n"))
+            .where(*within)
+            .group_by(table.c.hour)
+            .order_by(table.c.hour)
+        )
+        return [(row.hour, row.n) for row in self.tx.execute(query)]
+
+    def times(self, wanted: FigureFilter) -> list[Times]:
+        """The shortest first."""
+        by = _columns(figures_times, "stage", "centiseconds")
+        query = select(*by, func.sum(figures_times.c.n).label("n")).where(*_within(figures_times, wanted))
+        return [
+            Times(row.stage, row.centiseconds / 100, row.n)
+            for row in self.tx.execute(query.group_by(*by).order_by(*by))
+        ]
+
+    def judged(self, project_id: int | None) -> TakeCounts:
+        """Of what is there now, whatever the period."""
+        found = []
+        for state in ("chosen", "to_choose"):
+            query = select(func.count(), func.coalesce(func.sum(shots.c.completed_count), 0)).select_from(shots)
+            query = query.where(text(SHOT_STATES[state]))
+            if project_id is not None:
+                query = query.where(shots.c.project_id == project_id)
+            found.append(tuple(self.tx.execute(query).one()))
+        (chosen, takes), (waiting, _) = found
+        return TakeCounts(chosen, takes, waiting)
+
+
+def _columns(table: Table, *names: str) -> list[Any]:
+    return [table.c[name] for name in names]
+
+
+def _within(table: Table, wanted: FigureFilter) -> list[Any]:
+    conditions = _of(table, wanted)
+    if wanted.since is not None:
+        conditions.append(table.c.day >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(table.c.day <= wanted.until)
+    return conditions
+
+
+def _of(table: Table, wanted: FigureFilter) -> list[Any]:
+    conditions = []
+    if wanted.project_id is not None:
+        conditions.append(table.c.project_id == wanted.project_id)
+    if wanted.provider is not None:
+        conditions.append(table.c.provider == wanted.provider)
+    return conditions

@@ -1,0 +1,373 @@
+"""Scripts in pieces, questions to language models, and every wording of a prompt."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, exists, func, insert, literal_column, select, update
+
+from vidgen_core.db.dialect import among
+from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
+from vidgen_core.db.schema import (
+    SHOT_STATES,
+    SHOT_TRAITS,
+    candidates,
+    prompt_versions,
+    script_pieces,
+    scripts,
+    shots,
+    takes,
+    tasks,
+    writing_calls,
+)
+from vidgen_core.domain.errors import NotFound
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.scripts import (
+    Author,
+    LlmCall,
+    LlmCallState,
+    PieceState,
+    PromptVersion,
+    Script,
+    ScriptPiece,
+    ScriptState,
+)
+from vidgen_core.domain.tasks import Failure, TaskKind, TaskStatus
+
+
+class PromptVersionRepository(Repository):
+    """Wordings of prompts; none is ever changed or removed."""
+
+    def add(self, shot_id: int, text: str, author: Author, writer: str = "") -> PromptVersion:
+        """Keep a wording; the same words by the same author in a row are one version."""
+        last = self.last([shot_id]).get(shot_id)
+        if last is not None and (last.text, last.author, last.writer) == (text, author, writer):
+            return last
+        row = _version_row(shot_id, last.number + 1 if last else 1, text, author, writer)
+        return _version(self.tx.execute(insert(prompt_versions).values(row).returning(*prompt_versions.c)).one())
+
+    def keep_beside(self, shot_id: int, text: str, writer: str) -> None:
+        """Keep what a model wrote while the prompt stays as a person wrote it; the person's words stay the last ones used.
+
+        The words in use are found by their text, so a version of the same words must not come behind them.
+        """
+        if all(version.text != text for version in self.of(shot_id)):
+            self.add(shot_id, text, Author.MODEL, writer)
+
+    def add_first(self, new: Iterable[tuple[int, str, Author, str]]) -> None:
+        """The first wordings of new shots: (shot id, text, author, writer)."""
+        rows = [_version_row(shot_id, 1, text, author, writer) for shot_id, text, author, writer in new if text]
+        if rows:
+            self.tx.execute(insert(prompt_versions), rows)
+
+    def of(self, shot_id: int) -> list[PromptVersion]:
+        """All wordings of a shot, the latest first."""
+        query = select(prompt_versions).where(prompt_versions.c.shot_id == shot_id)
+        return [_version(row) for row in self.tx.execute(query.order_by(prompt_versions.c.number.desc()))]
+
+    def get(self, version_id: int) -> PromptVersion:
+        """Raises NotFound prompt_version_not_found."""
+        row = self.tx.execute(select(prompt_versions).where(prompt_versions.c.id == version_id)).one_or_none()
+        if row is None:
+            raise NotFound("prompt_version_not_found", id=version_id)
+        return _version(row)
+
+    def last(self, shot_ids: Collection[int]) -> dict[int, PromptVersion]:
+        """The latest wording kept of each shot that has one."""
+        latest = (
+            select(prompt_versions.c.shot_id, func.max(prompt_versions.c.number).label("number"))
+            .where(among(prompt_versions.c.shot_id, shot_ids))
+            .group_by(prompt_versions.c.shot_id)
+            .subquery()
+        )
+        query = select(prompt_versions).join(
+            latest,
+            (prompt_versions.c.shot_id == latest.c.shot_id) & (prompt_versions.c.number == latest.c.number),
+        )
+        return {row.shot_id: _version(row) for row in self.tx.execute(query)}
+
+    def in_use(self, shot_texts: dict[int, str]) -> dict[int, PromptVersion]:
+        """Of each shot (id → its prompt now) the latest version of exactly these words."""
+        query = select(prompt_versions).where(among(prompt_versions.c.shot_id, list(shot_texts)))
+        found: dict[int, PromptVersion] = {}
+        for row in self.tx.execute(query.order_by(prompt_versions.c.number)):
+            if row.text == shot_texts[row.shot_id]:
+                found[row.shot_id] = _version(row)
+        return found
+
+
+def _version_row(shot_id: int, number: int, text: str, author: Author, writer: str) -> dict[str, Any]:
+    values = {"shot_id": shot_id, "number": number, "text": text, "author": author, "writer": writer}
+    return values | {"created_at": now()}
+
+
+def _version(row: Row[Any]) -> PromptVersion:
+    return PromptVersion.model_validate(row._asdict())
+
+
+_SCRIPT = [column for column in scripts.c if column.name not in ("digest", "deleted_at")]
+
+
+class ScriptRepository(Repository):
+    """Scripts and their pieces."""
+
+    def add(
+        self, project_id: int, name: str, text: str, model: str, first: int, pieces: list[tuple[int, int, str]]
+    ) -> Script:
+        """A new script with its pieces: (first line, last line, text)."""
+        values = {"project_id": project_id, "name": name, "text": text, "model": model, "first": first}
+        values |= {"digest": _digest(text, model), "state": ScriptState.WAITING, "created_at": now()}
+        _ = self.tx.rev
+        script = _script(self.tx.execute(insert(scripts).values(values).returning(*_SCRIPT)).one())
+        rows = [
+            {
+                "script_id": script.id,
+                "place": place,
+                "first_line": begin,
+                "last_line": end,
+                "text": part,
+                "state": PieceState.WAITING,
+            }
+            for place, (begin, end, part) in enumerate(pieces, start=1)
+        ]
+        if rows:
+            self.tx.execute(insert(script_pieces), rows)
+        return script
+
+    def find(self, project_id: int, text: str, model: str) -> Script | None:
+        """The same script asked of the same model before, the latest time."""
+        query = (
+            select(*_SCRIPT)
+            .where(
+                scripts.c.project_id == project_id,
+                scripts.c.deleted_at.is_(None),
+                scripts.c.digest == _digest(text, model),
+            )
+            .order_by(scripts.c.id.desc())
+            .limit(1)
+        )
+        row = self.tx.execute(query).one_or_none()
+        return None if row is None else _script(row)
+
+    def get(self, script_id: int) -> Script:
+        """Raises NotFound script_not_found."""
+        query = select(*_SCRIPT).where(scripts.c.id == script_id, scripts.c.deleted_at.is_(None))
+        row = self.tx.execute(query).one_or_none()
+        if row is None:
+            raise NotFound("script_not_found", id=script_id)
+        return _script(row)
+
+    def all(self, project_id: int) -> list[Script]:
+        """The newest first."""
+        query = select(*_SCRIPT).where(scripts.c.project_id == project_id, scripts.c.deleted_at.is_(None))
+        return [_script(row) for row in self.tx.execute(query.order_by(scripts.c.id.desc()))]
+
+    def set_state(self, script_id: int, state: ScriptState) -> None:
+        values: dict[str, Any] = {"state": state}
+        if state is ScriptState.STORED:
+            values["stored_at"] = now()
+        _ = self.tx.rev
+        self.tx.execute(update(scripts).where(scripts.c.id == script_id).values(values))
+
+    def remove(self, script_id: int) -> None:
+        _ = self.tx.rev
+        self.tx.execute(update(scripts).where(scripts.c.id == script_id).values(deleted_at=now()))
+
+    def pieces(self, script_id: int) -> list[ScriptPiece]:
+        query = select(script_pieces).where(script_pieces.c.script_id == script_id).order_by(script_pieces.c.place)
+        return [_piece(row) for row in self.tx.execute(query)]
+
+    def piece(self, piece_id: int) -> ScriptPiece:
+        """Raises NotFound script_not_found."""
+        row = self.tx.execute(select(script_pieces).where(script_pieces.c.id == piece_id)).one_or_none()
+        if row is None:
+            raise NotFound("script_not_found", id=piece_id)
+        return _piece(row)
+
+    def set_piece(
+        self,
+        piece_id: int,
+        state: PieceState,
+        answer: list[dict[str, Any]] | None = None,
+        failure: Failure | None = None,
+    ) -> None:
+        values = {"state": state, "answer": answer, "failure": failure_json(failure)}
+        self.tx.execute(update(script_pieces).where(script_pieces.c.id == piece_id).values(values))
+
+
+def _digest(text: str, model: str) -> str:
+    return hashlib.sha256(f"{model}\n{text}".encode()).hexdigest()
+
+
+def _script(row: Row[Any]) -> Script:
+    return Script.model_validate(row._asdict())
+
+
+def _piece(row: Row[Any]) -> ScriptPiece:
+    return ScriptPiece.model_validate(row._asdict() | {"failure": failure_of(row.failure)})
+
+
+_CALL_EDITABLE = frozenset({"state", "tokens_in", "tokens_out", "cost", "answer", "failure", "settled"})
+
+
+class LlmCallRepository(Repository):
+    """Questions to language models; a row is written before the question leaves and is never removed."""
+
+    def begin(
+        self,
+        project_id: int,
+        kind: str,
+        model: str,
+        key_label: str,
+        base_url: str,
+        *,
+        piece_id: int | None = None,
+        shot_id: int | None = None,
+        cost: Money | None = None,
+        question: str | None = None,
+    ) -> int:
+        """The intent of a paid question; its id.
+
+        :param cost: what it may cost at most, set aside until it is known; None: no price is known
+        """
+        values = {"project_id": project_id, "kind": kind, "model": model, "key_label": key_label, "base_url": base_url}
+        values |= {"piece_id": piece_id, "shot_id": shot_id, "state": LlmCallState.SENDING, "created_at": now()}
+        values |= {**money_columns(cost), "question": question}
+        # What it may cost counts to the budget, which pages are to hear of.
+        _ = self.tx.rev
+        return int(self.tx.execute(insert(writing_calls).values(values).returning(writing_calls.c.id)).scalar_one())
+
+    def end(self, call_id: int, **changes: Any) -> None:
+        """What became of it: state, tokens_in, tokens_out, cost, answer, failure."""
+        values = dict(only(changes, _CALL_EDITABLE))
+        if "cost" in values:
+            values |= money_columns(values.pop("cost"))
+        if "failure" in values:
+            values["failure"] = failure_json(values["failure"])
+        _ = self.tx.rev
+        self.tx.execute(update(writing_calls).where(writing_calls.c.id == call_id).values(ended_at=now(), **values))
+
+    def open(self) -> list[LlmCall]:
+        """Those whose answer nobody has written down: under way, or of a process that has ended."""
+        query = select(writing_calls).where(literal_column("state = 'sending'"))
+        return [_call(row) for row in self.tx.execute(query.order_by(writing_calls.c.id))]
+
+    def lost(self, project_id: int) -> list[LlmCall]:
+        """Those whose answer was lost and about which nobody has decided yet."""
+        undecided: ColumnElement[Any] = literal_column("state = 'unknown' AND NOT settled")
+        query = select(writing_calls).where(writing_calls.c.project_id == project_id, undecided)
+        return [_call(row) for row in self.tx.execute(query.order_by(writing_calls.c.id))]
+
+    def last_answer(self, piece_id: int) -> str | None:
+        """The latest answer about a piece, which its process may not have come to use."""
+        query = select(writing_calls.c.answer).where(
+            writing_calls.c.piece_id == piece_id, writing_calls.c.state == LlmCallState.ANSWERED
+        )
+        return self.tx.execute(query.order_by(writing_calls.c.id.desc()).limit(1)).scalar()
+
+    def unused(self, shot_id: int, question: str) -> LlmCall | None:
+        """The latest answer to just this question about a shot that nobody has used yet."""
+        query = select(writing_calls).where(
+            writing_calls.c.shot_id == shot_id,
+            writing_calls.c.question == question,
+            writing_calls.c.state == LlmCallState.ANSWERED,
+            writing_calls.c.settled.is_(False),
+        )
+        row = self.tx.execute(query.order_by(writing_calls.c.id.desc()).limit(1)).one_or_none()
+        return None if row is None else _call(row)
+
+    def use(self, shot_id: int) -> None:
+        """The answers about a shot have been used; asking the same again is a new wish."""
+        answered = (writing_calls.c.shot_id == shot_id, writing_calls.c.state == LlmCallState.ANSWERED)
+        self.tx.execute(update(writing_calls).where(*answered, writing_calls.c.settled.is_(False)).values(settled=True))
+
+    def settle(self, call_ids: Collection[int]) -> None:
+        """A person has decided about lost answers."""
+        _ = self.tx.rev
+        self.tx.execute(update(writing_calls).where(among(writing_calls.c.id, call_ids)).values(settled=True))
+
+    def of_project(self, project_id: int) -> list[LlmCall]:
+        """All questions of a project, the newest first."""
+        query = select(writing_calls).where(writing_calls.c.project_id == project_id)
+        return [_call(row) for row in self.tx.execute(query.order_by(writing_calls.c.id.desc()))]
+
+    def spent(self, project_id: int) -> tuple[int, int, int, list[Money]]:
+        """Questions, tokens sent, tokens received, and money by currency; refused questions cost nothing."""
+        bought = (writing_calls.c.project_id == project_id, writing_calls.c.state != LlmCallState.REFUSED)
+        tokens = select(
+            func.count(),
+            func.coalesce(func.sum(writing_calls.c.tokens_in), 0),
+            func.coalesce(func.sum(writing_calls.c.tokens_out), 0),
+        ).where(*bought)
+        bought_tokens = self.tx.execute(tokens).one()
+        sums = (
+            select(
+                func.sum(writing_calls.c.cost, type_=writing_calls.c.cost.type).label("cost"),
+                writing_calls.c.cost_currency,
+            )
+            .where(*bought, writing_calls.c.cost.is_not(None))
+            .group_by(writing_calls.c.cost_currency)
+        )
+        costs = (money(row.cost, row.cost_currency) for row in self.tx.execute(sums))
+        count, sent, received = (int(value) for value in bought_tokens)
+        return count, sent, received, [cost for cost in costs if cost is not None]
+
+
+def _call(row: Row[Any]) -> LlmCall:
+    values = row._asdict()
+    del values["cost_currency"]
+    values |= {"cost": money(row.cost, row.cost_currency), "failure": failure_of(row.failure)}
+    return LlmCall.model_validate(values)
+
+
+_DRAWN = exists().where(tasks.c.shot_id == shots.c.id, tasks.c.output == TaskKind.IMAGE)
+_FILMED = exists().where(tasks.c.shot_id == shots.c.id, tasks.c.output == TaskKind.VIDEO)
+_PICTURED = shots.c.image.is_not(None) | shots.c.image_url.is_not(None)
+_HAS_CANDIDATES = exists().where(candidates.c.shot_id == shots.c.id)
+_VIDEO = (tasks.c.shot_id == shots.c.id, tasks.c.output == TaskKind.VIDEO, tasks.c.deleted_at.is_(None))
+#: Takes that are not released yet are still to come.
+_MORE_TO_COME = exists().where(*_VIDEO, tasks.c.status == TaskStatus.PENDING)
+_HAS_GOOD_TAKE = exists().where(
+    *_VIDEO,
+    takes.c.task_id == tasks.c.id,
+    takes.c.rejected.is_(None),
+    takes.c.warnings.is_(None) | (func.json_array_length(takes.c.warnings) == 0),
+)
+#: Shots for which a step can be begun by itself, by what they lack and what else holds; whatever a person has begun,
+#: or what has failed, is left alone.
+_BEGINNABLE: dict[str, tuple[str, tuple[ColumnElement[bool], ...]]] = {
+    "drawable": (SHOT_STATES["without_picture"], (~_DRAWN,)),
+    "choosable": (SHOT_STATES["without_picture"], (_HAS_CANDIDATES,)),
+    "without_prompt": (SHOT_TRAITS["without_prompt"], ()),
+    "ready_for_takes": (SHOT_STATES["without_takes"], (shots.c.prompt != "", _PICTURED, ~_FILMED)),
+    "unfilmed": (SHOT_STATES["without_takes"], (~_FILMED,)),
+    "choosable_takes": (f"{SHOT_STATES['to_choose']} AND live_count = 0", (~_MORE_TO_COME, _HAS_GOOD_TAKE)),
+}
+
+
+class ProgressRepository(Repository):
+    """How far a project is on its way from script to film."""
+
+    def ids(self, project_id: int, name: str) -> list[int]:
+        """Shots without a prompt, or for which a step can be begun, in their order."""
+        lacking, more = _BEGINNABLE[name]
+        wanted: ColumnElement[Any] = literal_column(lacking)
+        query = select(shots.c.id).where(shots.c.project_id == project_id, wanted, *more)
+        return list(self.tx.execute(query.order_by(shots.c.position, shots.c.id)).scalars())
+
+    def highest_number(self, project_id: int) -> int:
+        """The highest whole number that begins the number of a shot; 0 without one."""
+        query = select(shots.c.number).where(shots.c.project_id == project_id, shots.c.deleted_at.is_(None))
+        heads = (number.partition(".")[0] for number in self.tx.execute(query).scalars())
+        return max((int(head) for head in heads if head.isdecimal() and len(head) < 10), default=0)
+
+
+def versions_by_text(versions: Iterable[PromptVersion]) -> dict[str, list[PromptVersion]]:
+    """Versions by their words: what a take's stored prompt is looked up in."""
+    found: dict[str, list[PromptVersion]] = defaultdict(list)
+    for version in versions:
+        found[version.text].append(version)
+    return found

@@ -1,0 +1,300 @@
+"""Shots: what is planned."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from itertools import chain, count
+from typing import Any, Final, Literal
+
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, literal_column, select, tuple_, update
+
+from vidgen_core.db.dialect import among, contains, listed
+from vidgen_core.db.repository import Page, Repository, now, only
+from vidgen_core.db.schema import SHOT_STATES, SHOT_TRAITS, shot_counts, shots, takes, tasks
+from vidgen_core.domain.errors import NotFound, Refused
+from vidgen_core.domain.scripts import Author
+from vidgen_core.domain.shots import Shot, ShotParams
+from vidgen_core.domain.tasks import TaskStatus
+
+ShotState = Literal["all", "without_takes", "running", "to_choose", "chosen", "failed", "without_picture"]
+
+#: Room between two neighbours in the order, so that a move changes one row.
+GAP: Final = 1 << 32
+
+_EDITABLE = frozenset(
+    {"number", "prompt", "image", "image_url", "params", "extra", "script", "picture_prompt", "identity"}
+)
+
+
+@dataclass(frozen=True)
+class NewShot:
+    """A shot to be added; without a number it is numbered on: ``4.0`` after ``3.2``."""
+
+    number: str | None = None
+    prompt: str = ""
+    image: str | None = None
+    image_url: str | None = None
+    params: ShotParams = field(default_factory=ShotParams)
+    extra: dict[str, str] = field(default_factory=dict)
+    script: str = ""
+    picture_prompt: str = ""
+    identity: str | None = None
+    #: Who wrote the prompt, and with which model.
+    author: Author = Author.HUMAN
+    writer: str = ""
+
+
+@dataclass(frozen=True)
+class ShotFilter:
+    """Which shots; ``text`` is looked for in number, prompts and script."""
+
+    state: ShotState = "all"
+    text: str = ""
+
+
+_COLUMNS = [column for column in shots.c if column.name not in ("identity", "search_text", "changed_rev", "deleted_at")]
+
+_MANY = select(*_COLUMNS).where(among(shots.c.id, bindparam("ids")), shots.c.deleted_at.is_(None))
+
+
+def _shot(row: Row[Any]) -> Shot:
+    return Shot.model_validate(row._asdict())
+
+
+#: The texts of a shot that a search looks through.
+_SEARCHED: Final = ("number", "prompt", "script", "picture_prompt")
+
+
+def _search_text(*texts: str) -> str:
+    return "\n".join(texts).casefold()
+
+
+def _wanted(project_id: int, where: ShotFilter) -> list[ColumnElement[Any]]:
+    # The very words of the partial indexes, or SQLite would not use them.
+    wanted: list[ColumnElement[Any]] = [shots.c.project_id == project_id, literal_column(SHOT_STATES[where.state])]
+    if where.text:
+        wanted.append(contains(shots.c.search_text, where.text.strip().casefold()))
+    return wanted
+
+
+class ShotRepository(Repository):
+    def add(self, project_id: int, new: list[NewShot]) -> list[Shot]:
+        """Append shots to the project's order."""
+        if not new:
+            return []
+        numbers = self._numbers(project_id, [shot.number for shot in new if shot.number])
+        last = self.tx.execute(select(func.max(shots.c.position)).where(shots.c.project_id == project_id)).scalar() or 0
+        rows = [
+            self._row(project_id, shot, shot.number or next(numbers), last + GAP * place)
+            for place, shot in enumerate(new, start=1)
+        ]
+        self.tx.execute(insert(shots), rows)
+        query = select(*_COLUMNS).where(shots.c.project_id == project_id, shots.c.position > last)
+        added = [_shot(row) for row in self.tx.execute(query.order_by(shots.c.position))]
+        authors = ((given.author, given.writer) for given in new)
+        self.tx.prompts.add_first((shot.id, shot.prompt, *by) for shot, by in zip(added, authors, strict=True))
+        return added
+
+    def _numbers(self, project_id: int, given: list[str]) -> Iterator[str]:
+        """``n.0`` for every n above the highest in use or given."""
+        used = self.tx.execute(select(shots.c.number).where(shots.c.project_id == project_id)).scalars()
+        whole = (int(match[0]) for number in chain(used, given) if (match := re.match(r"\d{1,9}", number)))
+        return (f"{n}.0" for n in count(max(whole, default=0) + 1))
+
+    def _row(self, project_id: int, shot: NewShot, number: str, position: int) -> dict[str, Any]:
+        return {
+            "project_id": project_id,
+            "number": number,
+            "position": position,
+            "prompt": shot.prompt,
+            "image": shot.image,
+            "image_url": shot.image_url,
+            "params": shot.params.model_dump(mode="json", exclude_none=True),
+            "extra": shot.extra,
+            "script": shot.script,
+            "picture_prompt": shot.picture_prompt,
+            "identity": shot.identity,
+            "search_text": _search_text(number, shot.prompt, shot.script, shot.picture_prompt),
+            "rev": self.tx.rev,
+            "changed_rev": self.tx.rev,
+            "created_at": now(),
+        }
+
+    def get(self, shot_id: int) -> Shot:
+        """Raises NotFound shot_not_found, also for a deleted one."""
+        found = self.many([shot_id])
+        if not found:
+            raise NotFound("shot_not_found", id=shot_id)
+        return found[0]
+
+    def many(self, ids: Collection[int]) -> list[Shot]:
+        """Those that exist, in the order of ``ids``."""
+        found = {row.id: _shot(row) for row in self.tx.execute(_MANY, {"ids": listed(ids)})}
+        return [found[shot_id] for shot_id in ids if shot_id in found]
+
+    def by_number(self, project_id: int, number: str) -> Shot | None:
+        """The first in order that has this number."""
+        query = (
+            select(*_COLUMNS)
+            .where(shots.c.project_id == project_id, shots.c.number == number, shots.c.deleted_at.is_(None))
+            .order_by(shots.c.position)
+            .limit(1)
+        )
+        row = self.tx.execute(query).one_or_none()
+        return None if row is None else _shot(row)
+
+    def page(self, project_id: int, where: ShotFilter, limit: int, offset: int = 0) -> Page[Shot]:
+        wanted = _wanted(project_id, where)
+        total = self.count(project_id, where)
+        order = (shots.c.position, shots.c.id)
+        query = select(*_COLUMNS).where(*wanted).order_by(*order).limit(limit).offset(offset)
+        return Page([_shot(row) for row in self.tx.execute(query)], total)
+
+    def count(self, project_id: int, where: ShotFilter) -> int:
+        """How many a filter leaves; without a text it costs the same at any size."""
+        if not where.text:
+            return self.counts(project_id)[where.state]
+        query = select(func.count()).select_from(shots).where(*_wanted(project_id, where))
+        return int(self.tx.execute(query).scalar_one())
+
+    def counts(self, project_id: int) -> dict[str, int]:
+        """How many shots have each of ``SHOT_TRAITS``; costs the same at any size."""
+        query = select(shot_counts.c.traits, shot_counts.c.n).where(shot_counts.c.project_id == project_id)
+        rows = [(int(row.traits), int(row.n)) for row in self.tx.execute(query)]
+        return {trait: sum(n for traits, n in rows if traits >> bit & 1) for bit, trait in enumerate(SHOT_TRAITS)}
+
+    def ids(self, project_id: int, where: ShotFilter) -> list[int]:
+        query = select(shots.c.id).where(*_wanted(project_id, where)).order_by(shots.c.position, shots.c.id)
+        return list(self.tx.execute(query).scalars())
+
+    def edit(
+        self,
+        shot_id: int,
+        changes: dict[str, Any],
+        rev: int | None = None,
+        author: Author = Author.HUMAN,
+        writer: str = "",
+    ) -> Shot:
+        """Change what the shot asks for; another prompt is kept as a version.
+
+        :param author: who wrote the prompt that is among the changes
+        :param rev: the shot's ``rev`` as the editor saw it; Refused edited_elsewhere when it is another by now.
+        """
+        shot = self.get(shot_id)
+        if rev is not None and rev != shot.rev:
+            raise Refused("edited_elsewhere", shot=shot.number)
+        values = dict(only(changes, _EDITABLE))
+        if "params" in values:
+            values["params"] = ShotParams.model_validate(values["params"]).model_dump(mode="json", exclude_none=True)
+        texts = (str(values.get(name, getattr(shot, name))) for name in _SEARCHED)
+        values |= {"search_text": _search_text(*texts), "rev": self.tx.rev, "changed_rev": self.tx.rev}
+        self.tx.execute(update(shots).where(shots.c.id == shot_id).values(values))
+        if values.get("prompt", shot.prompt) != shot.prompt:
+            self._keep_prompt(shot, values["prompt"], author, writer)
+        if values.get("number", shot.number) != shot.number:
+            self.tx.tasks.renumbered(shot_id, values["number"])
+        return self.get(shot_id)
+
+    def _keep_prompt(self, before: Shot, prompt: str, author: Author, writer: str) -> None:
+        # A shot from before versions were kept: its words could not be put back otherwise.
+        if before.prompt and not self.tx.prompts.in_use({before.id: before.prompt}):
+            self.tx.prompts.add(before.id, before.prompt, Author.HUMAN)
+        if prompt:
+            self.tx.prompts.add(before.id, prompt, author, writer)
+
+    def move(self, shot_id: int, before: int | None) -> int | None:
+        """Put the shot before another one of its project; None puts it last.
+
+        :returns: what it stood before until now, which would put it back
+        """
+        shot = self.get(shot_id)
+        after = self._next(shot)
+        if before in (shot_id, after):
+            return after
+        if before is not None and self.get(before).project_id != shot.project_id:
+            raise NotFound("shot_not_found", id=before)
+        low, high = self._gap(shot, before)
+        if high - low < 2:
+            self._spread(shot.project_id)
+            low, high = self._gap(shot, before)
+        self._set(shot_id, position=(low + high) // 2)
+        return after
+
+    def _next(self, shot: Shot) -> int | None:
+        order = (shots.c.position, shots.c.id)
+        behind = tuple_(*order) > tuple_(shot.position, shot.id)
+        alive = (shots.c.project_id == shot.project_id, shots.c.deleted_at.is_(None))
+        return self.tx.execute(select(shots.c.id).where(*alive, behind).order_by(*order).limit(1)).scalar()
+
+    def _gap(self, shot: Shot, before: int | None) -> tuple[int, int]:
+        """The positions between which there is nothing but, perhaps, the shot itself."""
+        others = (shots.c.project_id == shot.project_id, shots.c.id != shot.id)
+        highest = select(func.max(shots.c.position)).where(*others)
+        if before is None:
+            low = self.tx.execute(highest).scalar() or 0
+            return low, low + 2 * GAP
+        high = self.get(before).position
+        return self.tx.execute(highest.where(shots.c.position < high)).scalar() or 0, high
+
+    def _spread(self, project_id: int) -> None:
+        order = select(shots.c.id).where(shots.c.project_id == project_id).order_by(shots.c.position, shots.c.id)
+        for place, shot_id in enumerate(list(self.tx.execute(order).scalars()), start=1):
+            self.tx.execute(update(shots).where(shots.c.id == shot_id).values(position=GAP * place))
+
+    def choose(self, shot_id: int, take_id: int | None) -> None:
+        """Choose a take of the shot; None takes the choice back. Raises NotFound take_not_found."""
+        self.get(shot_id)
+        if take_id is not None:
+            of_shot = select(takes.c.id).where(takes.c.id == take_id, takes.c.shot_id == shot_id)
+            if self.tx.execute(of_shot).one_or_none() is None:
+                raise NotFound("take_not_found", id=take_id)
+        self._set(shot_id, chosen_take_id=take_id)
+
+    def show(self, shot_id: int, image: str | None, image_url: str | None = None) -> None:
+        """Give the shot a reference image that was chosen or drawn; what somebody is typing meanwhile stays theirs."""
+        self._set(shot_id, image=image, image_url=image_url)
+
+    def _set(self, shot_id: int, **values: Any) -> None:
+        self.tx.execute(update(shots).where(shots.c.id == shot_id).values(changed_rev=self.tx.rev, **values))
+
+    def delete(self, ids: Collection[int]) -> list[int]:
+        """Hide shots and their tasks; return those hidden. A shot with a task a runner holds stays."""
+        held = select(tasks.c.shot_id).where(
+            among(tasks.c.shot_id, ids), tasks.c.status.in_((TaskStatus.PROCESSING, TaskStatus.DOWNLOADING))
+        )
+        gone = (
+            update(shots)
+            .where(among(shots.c.id, ids), shots.c.deleted_at.is_(None), shots.c.id.not_in(held))
+            .values(deleted_at=now(), rev=self.tx.rev, changed_rev=self.tx.rev)
+            .returning(shots.c.id, shots.c.deleted_at)
+        )
+        rows = self.tx.execute(gone).all()
+        if rows:
+            alive = (among(tasks.c.shot_id, [row.id for row in rows]), tasks.c.deleted_at.is_(None))
+            self.tx.execute(update(tasks).where(*alive).values(deleted_at=rows[0].deleted_at, rev=self.tx.rev))
+        return [row.id for row in rows]
+
+    def restore(self, ids: Collection[int]) -> None:
+        """Show deleted shots again, with the tasks that went with them."""
+        together = (
+            select(tasks.c.id)
+            .join(shots, (shots.c.id == tasks.c.shot_id) & (shots.c.deleted_at == tasks.c.deleted_at))
+            .where(among(shots.c.id, ids))
+        )
+        self.tx.execute(update(tasks).where(tasks.c.id.in_(together)).values(deleted_at=None, rev=self.tx.rev))
+        back = {"deleted_at": None, "rev": self.tx.rev, "changed_rev": self.tx.rev}
+        self.tx.execute(update(shots).where(among(shots.c.id, ids), shots.c.deleted_at.is_not(None)).values(back))
+
+    def identities(self, project_id: int) -> set[str]:
+        """What the project's shots were made from."""
+        query = select(shots.c.identity).where(
+            shots.c.project_id == project_id, shots.c.identity.is_not(None), shots.c.deleted_at.is_(None)
+        )
+        return set(self.tx.execute(query).scalars())
+
+    def changed_since(self, project_id: int, rev: int) -> list[int]:
+        """Shots that were changed, deleted or restored after ``rev``, or whose tasks or takes were."""
+        query = select(shots.c.id).where(shots.c.project_id == project_id, shots.c.changed_rev > rev)
+        return list(self.tx.execute(query.order_by(shots.c.changed_rev, shots.c.id)).scalars())

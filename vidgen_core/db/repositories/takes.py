@@ -1,0 +1,130 @@
+"""Takes: finished videos. A take is hidden while its task is deleted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, bindparam, or_, select, update
+
+from vidgen_core.db.dialect import among, listed, upsert
+from vidgen_core.db.repository import Repository, now, only
+from vidgen_core.db.schema import shots, takes, tasks
+from vidgen_core.domain.errors import NotFound
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.takes import Take
+
+
+@dataclass(frozen=True)
+class NewTake:
+    """A verified file that became a take; the fields are those of ``Take``."""
+
+    project_id: int
+    shot_id: int
+    task_id: int
+    number: int
+    folder: str
+    file: str
+    poster: str | None
+    seconds: float
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    provider: ProviderId
+    model: str
+    prompt: str = ""
+    seed: int | None = None
+    warnings: tuple[str, ...] = ()
+    content: str | None = None
+
+
+_EDITABLE = frozenset(
+    {"folder", "file", "poster", "seconds", "width", "height", "bytes", "sha256", "content", "warnings"}
+)
+_COLUMNS = [column for column in takes.c if column.name not in ("rev", "was_chosen")]
+_SOURCE = takes.join(tasks, tasks.c.id == takes.c.task_id).join(shots, shots.c.id == takes.c.shot_id)
+_SHOWN = select(*_COLUMNS, (shots.c.chosen_take_id == takes.c.id).label("chosen")).select_from(_SOURCE)
+
+
+def _those(*wanted: ColumnElement[bool]) -> Select[Any]:
+    """Those of tasks that are on the list, in the order of their shots."""
+    order = (shots.c.position, takes.c.number, takes.c.id)
+    return _SHOWN.where(*wanted, tasks.c.deleted_at.is_(None)).order_by(*order)
+
+
+_OF_SHOTS = _those(among(takes.c.shot_id, bindparam("ids")))
+
+
+def _take(row: Row[Any]) -> Take:
+    return Take.model_validate(row._asdict() | {"chosen": bool(row.chosen), "warnings": tuple(row.warnings or ())})
+
+
+class TakeRepository(Repository):
+    def add(self, new: NewTake) -> Take:
+        """Keep a take. A task has one: a file brought again takes the place of the one before."""
+        values = asdict(new) | {"warnings": list(new.warnings), "rev": self.tx.rev}
+        statement = upsert(takes).values(**values, created_at=now())
+        again = statement.on_conflict_do_update(index_elements=["task_id"], set_=values).returning(takes.c.id)
+        return self.get(self.tx.execute(again).scalar_one())
+
+    def get(self, take_id: int) -> Take:
+        """Raises NotFound take_not_found."""
+        row = self.tx.execute(_SHOWN.where(takes.c.id == take_id)).one_or_none()
+        if row is None:
+            raise NotFound("take_not_found", id=take_id)
+        return _take(row)
+
+    def _where(self, *wanted: ColumnElement[bool]) -> list[Take]:
+        return [_take(row) for row in self.tx.execute(_those(*wanted))]
+
+    def of_shots(self, shot_ids: Collection[int]) -> dict[int, list[Take]]:
+        """Takes by shot, each list by number; every shot asked for is in it."""
+        found: dict[int, list[Take]] = defaultdict(list)
+        for row in self.tx.execute(_OF_SHOTS, {"ids": listed(shot_ids)}):
+            found[row.shot_id].append(_take(row))
+        return {shot_id: found[shot_id] for shot_id in shot_ids}
+
+    def of_task(self, task_id: int) -> Take | None:
+        row = self.tx.execute(_SHOWN.where(takes.c.task_id == task_id)).one_or_none()
+        return None if row is None else _take(row)
+
+    def by_sha256(self, sha256: str) -> list[Take]:
+        return self._where(takes.c.sha256 == sha256)
+
+    def twins(self, new: NewTake) -> list[Take]:
+        """Takes of other tasks with the same bytes, or the same video in another file, the oldest first.
+
+        What is rendered here is the same again from the same prompt, so there that is no doubt.
+        """
+        same = takes.c.sha256 == new.sha256
+        if new.content is not None:
+            same = or_(same, takes.c.content == new.content)
+        others = [takes.c.task_id != new.task_id, tasks.c.deleted_at.is_(None)]
+        if new.provider is ProviderId.LOCAL:
+            others.append(takes.c.prompt != new.prompt)
+        return [_take(row) for row in self.tx.execute(_SHOWN.where(same, *others).order_by(takes.c.id))]
+
+    def chosen(self, project_id: int) -> list[Take]:
+        """The chosen takes in shot order."""
+        return self._where(
+            shots.c.project_id == project_id,
+            shots.c.deleted_at.is_(None),
+            shots.c.chosen_take_id == takes.c.id,
+        )
+
+    def reject(self, take_id: int, reason: str | None) -> None:
+        """Put a take aside with a reason, which may be empty; None takes that back."""
+        self._set(take_id, {"rejected": reason})
+
+    def update(self, take_id: int, **columns: Any) -> None:
+        self._set(take_id, only(columns, _EDITABLE))
+
+    def _set(self, take_id: int, values: dict[str, Any]) -> None:
+        if "warnings" in values:
+            values = values | {"warnings": list(values["warnings"])}
+        changed = self.tx.execute(update(takes).where(takes.c.id == take_id).values(**values, rev=self.tx.rev))
+        if not changed.rowcount:
+            raise NotFound("take_not_found", id=take_id)

@@ -1,0 +1,552 @@
+"""Tasks: one take, or one picture, of one shot by one provider, from the wish to the file."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Integer,
+    Row,
+    Select,
+    Update,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+    type_coerce,
+    update,
+)
+
+from vidgen_core.db.dialect import among, greatest, listed, unindexed, upsert
+from vidgen_core.db.repositories.task_search import Search, TaskFilter, TaskSort
+from vidgen_core.db.repository import Page, Repository, failure_json, failure_of, money, money_columns, now, only
+from vidgen_core.db.schema import UtcTime, shots, takes, task_counts, tasks, texts
+from vidgen_core.domain.errors import NotFound
+from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import ENDED, Failure, GenerationParams, Task, TaskKind, TaskStatus, sources
+
+#: So many tasks of a batch are served in a round before another batch has its turn.
+ROUND: Final = 5
+
+_HELD = (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING)
+# Conditions in the very words of the partial indexes, or SQLite would not use them.
+_IN_QUEUE = "status = 'queued' AND deleted_at IS NULL"
+_HELD_BY_RUNNER = "status IN ('processing', 'downloading')"
+_CLAIMABLE = "status = 'queued' AND NOT cancel_requested AND deleted_at IS NULL"
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """A take, or a picture, that is wanted."""
+
+    project_id: int
+    shot_id: int
+    provider: ProviderId
+    model: str
+    params: GenerationParams
+    status: TaskStatus = TaskStatus.QUEUED
+    priority: int = 0
+    #: What it is expected to cost.
+    cost: Money | None = None
+    output: TaskKind = TaskKind.VIDEO
+
+
+class UnderWay(NamedTuple):
+    """Tasks of a provider that a runner holds and that stand alike."""
+
+    provider: ProviderId
+    status: TaskStatus
+    n: int
+    #: In percent, of all of them together; a provider that tells none counts as 0.
+    progress: int
+
+
+_ALIVE: Final[ColumnElement[bool]] = tasks.c.deleted_at.is_(None)
+
+#: What may be written beside the status.
+_NOTABLE: Final = frozenset(
+    {
+        "model",
+        "params",
+        "priority",
+        "progress",
+        "stage",
+        "cancel_requested",
+        "due_at",
+        "remote_id",
+        "result_url",
+        "failure",
+        "file",
+        "cost",
+        "charge",
+        "submitted_at",
+        "polled_at",
+    }
+)
+
+_OMITTED = {"shot_position", "text_id", "turn", "failure_kind", "duration", "deleted_at", "queued_at"}
+_COLUMNS = [column for column in tasks.c if column.name not in _OMITTED]
+_SHOWN = select(*_COLUMNS, shots.c.number.label("shot")).join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
+
+_NONE: Final[Mapping[int, Task]] = {}
+_UNSTARTED: Final = {
+    "progress": None,
+    "stage": None,
+    "remote_id": None,
+    "result_url": None,
+    "file": None,
+    "submitted_at": None,
+    "polled_at": None,
+}
+_UNFINISHED: Final = {"finished_at": None, "duration": None}
+
+
+def _task(row: Row[Any]) -> Task:
+    values = row._asdict()
+    del values["cost_currency"]
+    values |= {"cost": money(row.cost, row.cost_currency), "failure": failure_of(row.failure)}
+    return Task.model_validate(values)
+
+
+def _as_known(task: Task | None, row: Row[Any]) -> Task | None:
+    """The task if it is what its row would make; the number of its shot is kept in another one."""
+    return task if task is not None and (task.rev, task.shot) == (row.rev, row.shot) else None
+
+
+def _search_text(number: str, prompt: str) -> str:
+    return f"{number}\n{prompt}".casefold()
+
+
+class TaskRepository(Repository):
+    # Adding
+
+    def add(self, new: list[NewTask]) -> list[Task]:
+        """Add one batch. Takes are numbered on within their shots, deleted ones counted.
+
+        Batches share a provider's queue fairly: each begins at the round that is being served now and takes its
+        turn by fives (start-time fair queueing). Raises NotFound shot_not_found.
+        """
+        if not new:
+            return []
+        batch = int(self.tx.execute(select(func.max(tasks.c.batch))).scalar() or 0) + 1
+        self.tx.execute(insert(tasks), self._rows(new, batch))
+        query = _SHOWN.where(tasks.c.batch == batch).order_by(tasks.c.id)
+        return [_task(row) for row in self.tx.execute(query)]
+
+    def _rows(self, new: list[NewTask], batch: int) -> list[dict[str, Any]]:
+        planned = self._shots({task.shot_id for task in new})
+        taken = self._last_takes(planned.keys())
+        wordings = {(task.shot_id, task.params.prompt) for task in new}
+        text_ids = self._text_ids({_search_text(planned[shot].number, prompt) for shot, prompt in wordings})
+        served: dict[ProviderId, int] = defaultdict(int)
+        start = {mode: self._round(mode) for mode in {task.provider for task in new}}
+        rows = []
+        for task in new:
+            shot = planned[task.shot_id]
+            taken[task.output, task.shot_id] += 1
+            rows.append(
+                {
+                    **_new_columns(task),
+                    "shot_position": shot.position,
+                    "take": taken[task.output, task.shot_id],
+                    "batch": batch,
+                    "text_id": text_ids[_search_text(shot.number, task.params.prompt)],
+                    "turn": start[task.provider] + served[task.provider] // ROUND,
+                    "rev": self.tx.rev,
+                }
+            )
+            served[task.provider] += 1
+        return rows
+
+    def _shots(self, ids: Collection[int]) -> dict[int, Row[Any]]:
+        query = select(shots.c.id, shots.c.number, shots.c.position).where(
+            among(shots.c.id, ids), shots.c.deleted_at.is_(None)
+        )
+        found = {row.id: row for row in self.tx.execute(query)}
+        for missing in set(ids) - found.keys():
+            raise NotFound("shot_not_found", id=missing)
+        return found
+
+    def _last_takes(self, shot_ids: Collection[int]) -> dict[tuple[TaskKind, int], int]:
+        """The highest number in use by what is made and shot; pictures of people are numbered like those drawn."""
+        last = func.max(tasks.c.take).label("take")
+        query = select(tasks.c.output, tasks.c.shot_id, last).where(among(tasks.c.shot_id, shot_ids))
+        rows = self.tx.execute(query.group_by(tasks.c.output, tasks.c.shot_id))
+        found = defaultdict(int, {(TaskKind(row.output), row.shot_id): int(row.take) for row in rows})
+        for shot_id, number in self.tx.candidates.last_numbers(shot_ids).items():
+            found[TaskKind.IMAGE, shot_id] = max(found[TaskKind.IMAGE, shot_id], number)
+        return found
+
+    def next_number(self, shot_id: int) -> int:
+        """The number of the shot's next candidate."""
+        return self._last_takes([shot_id])[TaskKind.IMAGE, shot_id] + 1
+
+    def _text_ids(self, wanted: Collection[str]) -> dict[str, int]:
+        digests = {blake2b(words.encode(), digest_size=16).digest(): words for words in wanted}
+        rows = [{"digest": digest, "text": words} for digest, words in digests.items()]
+        self.tx.execute(upsert(texts).on_conflict_do_nothing(index_elements=["digest"]), rows)
+        query = select(texts.c.id, texts.c.text).where(texts.c.digest.in_(digests))
+        return {row.text: row.id for row in self.tx.execute(query)}
+
+    def _round(self, provider: ProviderId) -> int:
+        """The round that the provider's queue has come to."""
+        query = select(func.min(tasks.c.turn)).where(tasks.c.provider == provider, text(_IN_QUEUE))
+        return int(self.tx.execute(query).scalar() or 0)
+
+    # Reading
+
+    def get(self, task_id: int) -> Task:
+        """Raises NotFound task_not_found, also for a deleted one."""
+        found = self.many([task_id])
+        if not found:
+            raise NotFound("task_not_found", id=task_id)
+        return found[0]
+
+    def many(self, ids: Collection[int]) -> list[Task]:
+        """Those that exist, in the order of ``ids``."""
+        found = {row.id: _task(row) for row in self.tx.execute(_MANY, {"ids": listed(ids)})}
+        return [found[task_id] for task_id in ids if task_id in found]
+
+    def even_deleted(self, ids: Collection[int]) -> list[Task]:
+        """As ``many``, with those that were deleted."""
+        found = {row.id: _task(row) for row in self.tx.execute(_EVEN_DELETED, {"ids": listed(ids)})}
+        return [found[task_id] for task_id in ids if task_id in found]
+
+    def _in_order(self, query: Select[Any]) -> list[Task]:
+        return self.many(list(self.tx.execute(query).scalars()))
+
+    def of_shots(self, shot_ids: Collection[int], known: Mapping[int, Task] = _NONE) -> dict[int, list[Task]]:
+        """Tasks by shot, each list by take; every shot asked for is in it.
+
+        :param known: tasks by id as some reader has seen them: those that are the same still are not read again
+        """
+        rows = self.tx.execute(_REVS_OF_SHOTS, {"ids": listed(shot_ids)}).all()
+        same = {row.id: task for row in rows if (task := _as_known(known.get(row.id), row)) is not None}
+        read = {task.id: task for task in self.many([row.id for row in rows if row.id not in same])}
+        found: dict[int, list[Task]] = defaultdict(list)
+        for row in rows:
+            found[row.shot_id].append(same.get(row.id) or read[row.id])
+        return {shot_id: found[shot_id] for shot_id in shot_ids}
+
+    def page(
+        self,
+        project_id: int | None,
+        where: TaskFilter,
+        sort: TaskSort = "id",
+        descending: bool = True,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> Page[Task]:
+        """A part of the task table. Of a text, the total is counted up to 100,001 (``total_is_least``)."""
+        found = Search(self.tx).page(project_id, where, sort, descending, limit, offset)
+        return Page(self.many(found.items), found.total, found.total_is_least)
+
+    def ids(self, project_id: int | None, where: TaskFilter) -> list[int]:
+        """Ids of all tasks the filter leaves, oldest first."""
+        return Search(self.tx).ids(project_id, where)
+
+    def counts(self, project_id: int | None) -> dict[TaskStatus, int]:
+        """Every status with the number of its tasks; costs the same at any size."""
+        n = func.sum(task_counts.c.n).label("n")
+        query = select(task_counts.c.status, n).group_by(task_counts.c.status)
+        if project_id is not None:
+            query = query.where(task_counts.c.project_id == project_id)
+        found = {row.status: int(row.n) for row in self.tx.execute(query)}
+        return {status: found.get(status, 0) for status in TaskStatus}
+
+    def of_batch(self, batch: int, status: TaskStatus) -> list[int]:
+        """Ids of a batch's tasks that stand so, oldest first."""
+        wanted = (tasks.c.batch == batch, tasks.c.status == status, _ALIVE)
+        return list(self.tx.execute(select(tasks.c.id).where(*wanted).order_by(tasks.c.id)).scalars())
+
+    def queued_at(self, task_id: int) -> datetime | None:
+        """When a task has come into the queue the last time; None: never, or before that was kept."""
+        found: datetime | None = self.tx.execute(select(tasks.c.queued_at).where(tasks.c.id == task_id)).scalar()
+        return found
+
+    def kept_shots(self, project_id: int) -> set[int]:
+        """Ids of the shots of which some take is kept until it is started."""
+        wanted = (
+            tasks.c.project_id == project_id,
+            tasks.c.status == TaskStatus.PENDING,
+            tasks.c.output == TaskKind.VIDEO,
+        )
+        return set(self.tx.execute(select(tasks.c.shot_id).where(*wanted, _ALIVE).distinct()).scalars())
+
+    def changed_since(self, project_id: int, rev: int) -> list[int]:
+        """Tasks that were changed, deleted or restored after ``rev``."""
+        query = select(tasks.c.id).where(tasks.c.project_id == project_id, tasks.c.rev > rev)
+        return list(self.tx.execute(query.order_by(tasks.c.rev, tasks.c.id)).scalars())
+
+    # The runner's questions
+
+    def claimable(
+        self, provider: ProviderId, at: datetime, limit: int, without: Collection[int] = frozenset()
+    ) -> list[Task]:
+        """Who goes next: pinned first, then by fair turn, within a batch in its own order.
+
+        :param without: projects that nothing may be taken from now
+        """
+        asked = {"provider": provider, "at": at, "most": limit}
+        if not without:
+            return self.many([row.id for row in self.tx.execute(_NEXT, asked)])
+        # Project by project, for a queue in one order would be walked through past all that may not be taken.
+        rows = [
+            row
+            for project_id in self._queueing(provider)
+            if project_id not in without
+            for row in self.tx.execute(_NEXT_IN_PROJECT, {**asked, "project": project_id})
+        ]
+        rows.sort(key=lambda row: (-row.priority, row.turn, row.id))
+        return self.many([row.id for row in rows[:limit]])
+
+    def queued(self, project_id: int | None) -> dict[ProviderId, int]:
+        """How many wait in the queue of each provider; those without any are left out."""
+        waiting = [task_counts.c.status == TaskStatus.QUEUED, task_counts.c.n > 0]
+        if project_id is not None:
+            waiting.append(task_counts.c.project_id == project_id)
+        query = select(task_counts.c.provider, func.sum(task_counts.c.n).label("n")).where(*waiting)
+        return {ProviderId(row.provider): int(row.n) for row in self.tx.execute(query.group_by(task_counts.c.provider))}
+
+    def under_way(self, project_id: int | None) -> list[UnderWay]:
+        """How many tasks a runner holds, or held when it died, and how far they are."""
+        sums = (func.count().label("n"), func.sum(func.coalesce(tasks.c.progress, 0)).label("progress"))
+        query = select(tasks.c.provider, tasks.c.status, *sums).where(text(_HELD_BY_RUNNER), _ALIVE)
+        if project_id is not None:
+            # The index of what is held is far smaller than any of the project's.
+            query = query.where(unindexed(tasks.c.project_id) == project_id)
+        rows = self.tx.execute(query.group_by(tasks.c.provider, tasks.c.status))
+        return [UnderWay(ProviderId(row.provider), TaskStatus(row.status), row.n, int(row.progress)) for row in rows]
+
+    def _queueing(self, provider: ProviderId) -> list[int]:
+        """Projects that have something in a provider's queue."""
+        waiting = (task_counts.c.status == TaskStatus.QUEUED, task_counts.c.n > 0)
+        query = select(task_counts.c.project_id).where(task_counts.c.provider == provider, *waiting)
+        return list(self.tx.execute(query).scalars())
+
+    def waiting_money(self, project_id: int | None) -> dict[ProviderId, list[Money]]:
+        """What everything queued is expected to cost, by provider, one amount a currency."""
+        cost = func.sum(tasks.c.cost).label("cost")
+        query = select(tasks.c.provider, tasks.c.cost_currency, cost).where(text(_IN_QUEUE), tasks.c.cost.is_not(None))
+        if project_id is not None:
+            query = query.where(tasks.c.project_id == project_id)
+        found: dict[ProviderId, list[Money]] = defaultdict(list)
+        for row in self.tx.execute(query.group_by(tasks.c.provider, tasks.c.cost_currency)):
+            if row.cost:
+                found[ProviderId(row.provider)].append(Money(amount=row.cost, currency=row.cost_currency))
+        return dict(found)
+
+    def next_due(self, provider: ProviderId, at: datetime) -> datetime | None:
+        """When the first of the queued tasks that wait for their time may be taken."""
+        waiting = (tasks.c.provider == provider, tasks.c.due_at > at, tasks.c.due_at.is_not(None))
+        found: datetime | None = self.tx.execute(
+            select(func.min(tasks.c.due_at)).where(*waiting, text(_IN_QUEUE))
+        ).scalar()
+        return found
+
+    def processing(self, provider: ProviderId) -> int:
+        """How many tasks of a provider are being submitted or under way on the remote side."""
+        query = select(func.count()).where(text("status = 'processing'"), unindexed(tasks.c.provider) == provider)
+        return int(self.tx.execute(query.where(text(_HELD_BY_RUNNER))).scalar_one())
+
+    def held(self) -> list[Task]:
+        """Tasks that a runner holds or held when it died, oldest first."""
+        held = select(tasks.c.id).where(text(_HELD_BY_RUNNER))
+        return self._in_order(held.order_by(tasks.c.id))
+
+    def wishes(self) -> list[Task]:
+        """Live tasks that somebody wants to be cancelled."""
+        return self._in_order(select(tasks.c.id).where(text("cancel_requested"), tasks.c.deleted_at.is_(None)))
+
+    # Changing
+
+    def move(self, task_id: int, to: TaskStatus, *, attempt_id: int | None = None, **columns: Any) -> bool:
+        """Change the status, the only way to do so; False when the task was not where it may come from.
+
+        :param attempt_id: the mover's attempt; the move is lost when the task has another one by now.
+        :param columns: as in ``note``. A failure that is not given is cleared, and so is ``due_at``.
+        """
+        values = {"due_at": None, "failure": None, **only(columns, _NOTABLE)}
+        given = {"status": to, "rev": self.tx.rev, **_arrival(to, now()), **_columns(values)}
+        return self.tx.execute(_MOVES[to], {"the_task": task_id, "guard": attempt_id, **given}).rowcount == 1
+
+    def release(self, ids: Collection[int]) -> list[int]:
+        """Queue pending, failed and cancelled tasks as one batch in the fair order; return those queued."""
+        kept = sources(TaskStatus.QUEUED) - {TaskStatus.PROCESSING}
+        query = select(tasks.c.id, tasks.c.provider).where(
+            among(tasks.c.id, ids), tasks.c.status.in_(kept), tasks.c.deleted_at.is_(None)
+        )
+        rows = self.tx.execute(query.order_by(tasks.c.provider, tasks.c.shot_position, tasks.c.take)).all()
+        start = {provider: self._round(provider) for provider in {row.provider for row in rows}}
+        served: dict[str, int] = defaultdict(int)
+        for row in rows:
+            self.move(row.id, TaskStatus.QUEUED)
+            turn = start[row.provider] + served[row.provider] // ROUND
+            served[row.provider] += 1
+            self._update([tasks.c.id == row.id], {"turn": turn})
+        return [row.id for row in rows]
+
+    def note(self, task_id: int, **columns: Any) -> None:
+        """Write what became known of a task, never its status. Raises NotFound task_not_found."""
+        given = {"rev": self.tx.rev, **_columns(only(columns, _NOTABLE))}
+        if not self.tx.execute(_NOTE, {"the_task": task_id, **given}).rowcount:
+            raise NotFound("task_not_found", id=task_id)
+
+    def request_cancel(self, ids: Collection[int]) -> int:
+        """Write down the wish that live tasks be cancelled; return how many it was new for."""
+        wanted = [text("status IN ('queued', 'processing', 'downloading')"), text("NOT cancel_requested")]
+        return len(self._update([among(tasks.c.id, ids), *wanted, _ALIVE], {"cancel_requested": True}))
+
+    def shift_due(self, seconds: float) -> None:
+        """The clock was set: what waits for its time goes on waiting as long as it would have."""
+        later = type_coerce(type_coerce(tasks.c.due_at, Double) + seconds, UtcTime)
+        self._update([text(_IN_QUEUE), tasks.c.due_at.is_not(None)], {"due_at": later})
+
+    def bring_due_forward(self, latest: datetime) -> None:
+        """Let nothing in the queue wait longer than until ``latest``."""
+        self._update([text(_IN_QUEUE), tasks.c.due_at > latest], {"due_at": latest})
+
+    def pin(self, ids: Collection[int], priority: int) -> None:
+        self._update([among(tasks.c.id, ids), _ALIVE], {"priority": priority})
+
+    def delete(self, ids: Collection[int]) -> list[int]:
+        """Hide tasks and their takes; return those hidden. What a runner holds stays: it may be paid for."""
+        gone = self._update([among(tasks.c.id, ids), _ALIVE, tasks.c.status.not_in(_HELD)], {"deleted_at": now()})
+        of_these = among(takes.c.task_id, gone)
+        chosen = list(
+            self.tx.execute(
+                select(takes.c.id).join(shots, shots.c.chosen_take_id == takes.c.id).where(of_these)
+            ).scalars()
+        )
+        self.tx.execute(update(takes).where(among(takes.c.id, chosen)).values(was_chosen=True))
+        self.tx.execute(update(shots).where(among(shots.c.chosen_take_id, chosen)).values(chosen_take_id=None))
+        return gone
+
+    def restore(self, ids: Collection[int]) -> None:
+        """Show deleted tasks again, and choose their takes again where nothing else was chosen since."""
+        back = self._update([among(tasks.c.id, ids), tasks.c.deleted_at.is_not(None)], {"deleted_at": None})
+        were = select(takes.c.id, takes.c.shot_id).where(among(takes.c.task_id, back), takes.c.was_chosen)
+        for take in self.tx.execute(were).all():
+            free = (shots.c.id == take.shot_id, shots.c.chosen_take_id.is_(None))
+            self.tx.execute(update(shots).where(*free).values(chosen_take_id=take.id))
+            self.tx.execute(update(takes).where(takes.c.id == take.id).values(was_chosen=False))
+
+    def renumbered(self, shot_id: int, number: str) -> None:
+        """The shot has another number: its tasks are found by it from now on."""
+        rows = self.tx.execute(select(tasks.c.id, tasks.c.params).where(tasks.c.shot_id == shot_id)).all()
+        words = {row.id: _search_text(number, row.params.get("prompt", "")) for row in rows}
+        text_ids = self._text_ids(set(words.values())) if words else {}
+        for task_id, wording in words.items():
+            self.tx.execute(update(tasks).where(tasks.c.id == task_id).values(text_id=text_ids[wording]))
+
+    def _update(self, wanted: list[Any], values: dict[str, Any]) -> list[int]:
+        changed = update(tasks).where(*wanted).values(**values, rev=self.tx.rev).returning(tasks.c.id)
+        return list(self.tx.execute(changed).scalars())
+
+
+def _new_columns(task: NewTask) -> dict[str, Any]:
+    made = now()
+    return {
+        "project_id": task.project_id,
+        "shot_id": task.shot_id,
+        "output": task.output,
+        "status": task.status,
+        "provider": task.provider,
+        "model": task.model,
+        "params": task.params.model_dump(mode="json", exclude_defaults=True),
+        "priority": task.priority,
+        "charge": ChargeStatus.NONE,
+        "created_at": made,
+        "queued_at": made if task.status is TaskStatus.QUEUED else None,
+        **money_columns(task.cost),
+    }
+
+
+def _columns(values: dict[str, Any]) -> dict[str, Any]:
+    """The columns of what ``note`` and ``move`` are given."""
+    columns = dict(values)
+    if "cost" in columns:
+        columns |= money_columns(columns["cost"])
+    if "failure" in columns:
+        failure: Failure | None = columns["failure"]
+        columns |= {"failure": failure_json(failure), "failure_kind": failure and failure.kind}
+    if isinstance(columns.get("params"), GenerationParams):
+        columns["params"] = columns["params"].model_dump(mode="json", exclude_defaults=True)
+    return columns
+
+
+def _arrival(to: TaskStatus, at: datetime) -> dict[str, Any]:
+    """What a status brings along: plain values and the parameters of its statement in ``_MOVES``."""
+    if to in ENDED:
+        return {"finished_at": at, "cancel_requested": False, "stamp": at.timestamp()}
+    if to is TaskStatus.PENDING:
+        return {}
+    if to is TaskStatus.QUEUED:
+        return {**_UNSTARTED, **_UNFINISHED, "queued_at": at}
+    return {**_UNFINISHED, "at": at}
+
+
+def _expressions(to: TaskStatus) -> dict[str, ColumnElement[Any]]:
+    """What a status makes of the columns as they are."""
+    if to in ENDED:
+        stamp = bindparam("stamp", type_=Double)
+        lasted = stamp - func.coalesce(type_coerce(tasks.c.started_at, Double), stamp)
+        # To the microsecond, as times are: what is left over of a difference of doubles would order equal durations.
+        return {"duration": func.round(lasted, 6)}
+    if to is TaskStatus.PENDING:
+        return {}
+    if to is TaskStatus.QUEUED:
+        again = case((tasks.c.status.in_(ENDED), None), else_=tasks.c.started_at)
+        return {"started_at": again, "turn": greatest(tasks.c.turn, func.coalesce(_round_of_the_queue(), 0))}
+    return {"started_at": func.coalesce(tasks.c.started_at, bindparam("at", type_=UtcTime))}
+
+
+def _round_of_the_queue() -> ColumnElement[Any]:
+    queue = tasks.alias()
+    in_it = (queue.c.status == literal_column("'queued'"), queue.c.deleted_at.is_(None))
+    query = select(func.min(queue.c.turn)).where(queue.c.provider == tasks.c.provider, *in_it)
+    return query.scalar_subquery()
+
+
+def _move_to(to: TaskStatus) -> Update:
+    guard = bindparam("guard", type_=Integer)
+    lost = or_(guard.is_(None), tasks.c.attempt_id == guard)
+    moved = update(tasks).where(_THE_TASK, tasks.c.status.in_(sources(to)), _ALIVE, lost)
+    return moved.values(_expressions(to)) if _expressions(to) else moved
+
+
+# Statements that are run all the time are made once.
+_THE_TASK: Final = tasks.c.id == bindparam("the_task", type_=Integer)
+_NOTE: Final = update(tasks).where(_THE_TASK)
+_MOVES: Final = {status: _move_to(status) for status in TaskStatus}
+_MANY: Final = _SHOWN.where(among(tasks.c.id, bindparam("ids")), _ALIVE)
+_EVEN_DELETED: Final = _SHOWN.where(among(tasks.c.id, bindparam("ids")))
+_REVS_OF_SHOTS: Final = (
+    select(tasks.c.id, tasks.c.shot_id, tasks.c.rev, shots.c.number.label("shot"))
+    .join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
+    .where(among(tasks.c.shot_id, bindparam("ids")), _ALIVE)
+    .order_by(tasks.c.shot_id, tasks.c.take, tasks.c.id)
+)
+_NEXT: Final = (
+    select(tasks.c.id, tasks.c.priority, tasks.c.turn)
+    .where(
+        tasks.c.provider == bindparam("provider"),
+        literal_column(_CLAIMABLE),
+        tasks.c.due_at.is_(None) | (tasks.c.due_at <= bindparam("at", type_=UtcTime)),
+    )
+    .order_by(tasks.c.priority.desc(), tasks.c.turn, tasks.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
+_NEXT_IN_PROJECT: Final = _NEXT.where(tasks.c.project_id == bindparam("project", type_=Integer))

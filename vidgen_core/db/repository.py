@@ -1,0 +1,66 @@
+"""What the subjects of a transaction share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.tasks import Failure
+
+if TYPE_CHECKING:
+    from vidgen_core.db.engine import Tx
+
+T = TypeVar("T")
+
+#: Totals of text searches are counted up to here.
+COUNTED_TO = 100_001
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """A part of an ordered list and the length of the whole.
+
+    ``total_is_least``: there are at least ``total``; counting went no further.
+    """
+
+    items: list[T]
+    total: int
+    total_is_least: bool = False
+
+
+class Repository:
+    """Verbs of one noun inside a transaction."""
+
+    def __init__(self, tx: Tx) -> None:
+        self.tx = tx
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def money(cost: Decimal | None, currency: str | None) -> Money | None:
+    return None if cost is None or currency is None else Money(amount=cost, currency=currency)
+
+
+def money_columns(cost: Money | None) -> dict[str, Any]:
+    return {"cost": cost and cost.amount, "cost_currency": cost and cost.currency}
+
+
+def failure_of(value: dict[str, Any] | None) -> Failure | None:
+    return None if value is None else Failure.model_validate(value)
+
+
+def failure_json(failure: Failure | None) -> dict[str, Any] | None:
+    return None if failure is None else failure.model_dump(mode="json")
+
+
+def only(columns: dict[str, Any], allowed: frozenset[str]) -> dict[str, Any]:
+    """``columns`` when each is allowed. Raises TypeError for any other: that is a mistake in the program."""
+    unknown = columns.keys() - allowed
+    if unknown:
+        raise TypeError(f"not to be set here: {', '.join(sorted(unknown))}")
+    return columns

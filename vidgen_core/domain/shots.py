@@ -1,0 +1,96 @@
+"""Projects, shots and the candidates for their reference image.
+
+Times are aware UTC datetimes, durations are seconds, sizes are pixels (width, height) or bytes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.providers import (
+    ProviderId,
+)
+
+
+class Project(Frozen):
+    """A film in the making; owns shots."""
+
+    id: int
+    name: str
+    created_at: datetime
+
+
+class ShotParams(Frozen):
+    """What one shot asks for in its own way; None leaves it to the settings."""
+
+    provider: ProviderId | None = None
+    model: str | None = None
+    aspect_ratio: str | None = None
+    size: str | None = None
+    #: seconds
+    duration: float | None = None
+    takes: int | None = Field(default=None, ge=1, le=5)
+    seed: int | None = None
+    watermark: str | None = None
+    callback_url: str | None = None
+
+
+class Shot(Frozen):
+    """One planned moving image: a number, a reference image, a prompt."""
+
+    id: int
+    project_id: int
+    #: ``1.0``, ``1.1``, ``2.0`` …: text, sorted naturally.
+    number: str
+    position: int
+    prompt: str = ""
+    #: Key of the reference image in the image store (``<sha256>.<ext>``); None without one.
+    image: str | None = None
+    #: Where the reference image came from, when that was a public link.
+    image_url: str | None = None
+    params: ShotParams = ShotParams()
+    #: Columns of the list it came from that Vidgen has no use for; they come back on export.
+    extra: dict[str, str] = Field(default_factory=dict)
+    #: The sentence of the script that this shot shows.
+    script: str = ""
+    #: What its reference image is drawn from.
+    picture_prompt: str = ""
+    chosen_take_id: int | None = None
+    #: Kept by the store: tasks of this shot that make videos, by what a filter asks for.
+    live_count: int = 0
+    completed_count: int = 0
+    failed_count: int = 0
+    #: Pictures of this shot that are queued or under way.
+    drawing_count: int = 0
+    rev: int = 0
+    created_at: datetime
+
+
+class PictureCandidate(Frozen):
+    """A picture that may become a shot's reference image: drawn by a task, or given by a person."""
+
+    id: int
+    project_id: int
+    shot_id: int
+    #: None: a person gave it.
+    task_id: int | None = None
+    #: From 1 within the shot.
+    number: int
+    #: Key in the image store; None for a picture known by its link alone.
+    image: str | None = None
+    image_url: str | None = None
+    width: int | None = None
+    height: int | None = None
+    bytes: int | None = None
+    provider: ProviderId | None = None
+    model: str = ""
+    prompt: str = ""
+    seed: int | None = None
+    #: Set aside by a person.
+    rejected: bool = False
+    #: It is the shot's reference image now.
+    chosen: bool = False
+    created_at: datetime

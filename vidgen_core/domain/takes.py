@@ -1,0 +1,49 @@
+"""Takes: finished videos.
+
+Times are aware UTC datetimes, durations are seconds, sizes are pixels (width, height) or bytes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.providers import (
+    ProviderId,
+)
+
+
+class Take(Frozen):
+    """One finished video of a shot."""
+
+    id: int
+    project_id: int
+    shot_id: int
+    task_id: int
+    number: int
+    #: The save folder at that time, and the file below it with forward slashes.
+    folder: str
+    file: str
+    #: Key of the poster in the poster store.
+    poster: str | None = None
+    seconds: float
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+    #: Digest of the video's packets; None for a take from before it was kept.
+    content: str | None = None
+    provider: ProviderId
+    model: str
+    prompt: str = ""
+    seed: int | None = None
+    #: Codes of doubts about it: ``same_file``, ``ratio_differs`` …
+    warnings: tuple[str, ...] = ()
+    chosen: bool = False
+    rejected: str | None = None
+    created_at: datetime
+
+    @property
+    def is_good(self) -> bool:
+        """Nobody has put it aside and nothing about it is doubtful."""
+        return self.rejected is None and not self.warnings

@@ -1,0 +1,168 @@
+"""Tasks: their kinds, states and allowed transitions.
+
+Times are aware UTC datetimes, durations are seconds, sizes are pixels (width, height) or bytes.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from pydantic import Field
+
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.errors import ErrorKind
+from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.providers import (
+    ProviderId,
+)
+
+
+class TaskKind(StrEnum):
+    """What a task makes."""
+
+    #: A take.
+    VIDEO = "video"
+    #: A candidate for the reference image.
+    IMAGE = "image"
+
+
+class TaskStatus(StrEnum):
+    """Where a task stands."""
+
+    #: Kept, but not released to the runner.
+    PENDING = "pending"
+    #: May be taken by the runner.
+    QUEUED = "queued"
+    #: A runner holds it: being submitted, or accepted under a remote id.
+    PROCESSING = "processing"
+    #: The remote side is done; bytes are coming.
+    DOWNLOADING = "downloading"
+    #: There is a verified file.
+    COMPLETED = "completed"
+    #: It ended without a file; the error says why and what can be done.
+    FAILED = "failed"
+    #: The user no longer wanted it.
+    CANCELLED = "cancelled"
+
+
+#: The one table of allowed changes; every UPDATE of a status repeats its source states.
+TRANSITIONS: Final[dict[TaskStatus, frozenset[TaskStatus]]] = {
+    TaskStatus.PENDING: frozenset({TaskStatus.QUEUED, TaskStatus.CANCELLED}),
+    TaskStatus.QUEUED: frozenset({TaskStatus.PENDING, TaskStatus.PROCESSING, TaskStatus.FAILED, TaskStatus.CANCELLED}),
+    TaskStatus.PROCESSING: frozenset(
+        {TaskStatus.QUEUED, TaskStatus.DOWNLOADING, TaskStatus.FAILED, TaskStatus.CANCELLED}
+    ),
+    TaskStatus.DOWNLOADING: frozenset(
+        {TaskStatus.PROCESSING, TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}
+    ),
+    # Ended tasks open again by a wish: retry (queued), look again or adopt (processing), download again.
+    TaskStatus.FAILED: frozenset({TaskStatus.QUEUED, TaskStatus.PROCESSING, TaskStatus.DOWNLOADING}),
+    TaskStatus.CANCELLED: frozenset({TaskStatus.QUEUED, TaskStatus.PROCESSING, TaskStatus.DOWNLOADING}),
+    TaskStatus.COMPLETED: frozenset(),
+}
+
+
+#: States in which the runner still has something to do.
+LIVE: Final = frozenset({TaskStatus.QUEUED, TaskStatus.PROCESSING, TaskStatus.DOWNLOADING})
+
+
+#: States in which a task has ended.
+ENDED: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED})
+
+
+def sources(target: TaskStatus) -> frozenset[TaskStatus]:
+    """The states from which a task may come to ``target``."""
+    return frozenset(status for status, targets in TRANSITIONS.items() if target in targets)
+
+
+#: Code of a failure: the remote side is done, and its answer names no link that could be read.
+LINK_NOT_UNDERSTOOD: Final = "link_not_understood"
+
+
+class Failure(Frozen):
+    """Why a task failed, as kept: never a sentence."""
+
+    kind: ErrorKind
+    code: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    #: Whether the runner repeats such a failure by itself, unchanged, as long as its tries last.
+    retryable: bool = False
+    charged: ChargeStatus = ChargeStatus.UNKNOWN
+
+    @property
+    def provider_message(self) -> str | None:
+        """The provider's own words, without secrets; None where it said nothing."""
+        said = self.params.get("said")
+        return said if isinstance(said, str) and said.strip() else None
+
+
+class GenerationParams(Frozen):
+    """What one take is made from, complete: the shot's wishes over the settings, fixed when it is queued."""
+
+    prompt: str = ""
+    image: str | None = None
+    image_url: str | None = None
+    #: Keys of the pictures that a picture is drawn after: of the project's style and of characters.
+    references: tuple[str, ...] = ()
+    aspect_ratio: str
+    size: str
+    #: seconds; None leaves it to the model
+    duration: float | None = None
+    #: None: the provider draws one
+    seed: int | None = None
+    watermark: str = ""
+    callback_url: str = ""
+    #: Options only one provider knows, e.g. ``enable_translation``.
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Task(Frozen):
+    """Our unit of queued work: one take, or one picture, of one shot by one provider."""
+
+    id: int
+    project_id: int
+    shot_id: int
+    #: The shot's number at the time of reading, for people and file names.
+    shot: str
+    #: What it makes.
+    output: TaskKind = TaskKind.VIDEO
+    #: Number of the take, or of the candidate, within its shot, from 1.
+    take: int
+    batch: int
+    status: TaskStatus
+    provider: ProviderId
+    model: str
+    params: GenerationParams
+    #: Tasks with a higher value go first; people see it as *pinned*.
+    priority: int = 0
+    #: 0–100; None where the provider says nothing.
+    progress: int | None = None
+    #: The provider's own word for where it stands.
+    stage: str | None = None
+    cancel_requested: bool = False
+    #: Not to be taken before this time (back-off).
+    due_at: datetime | None = None
+    #: Submissions so far.
+    attempts: int = 0
+    attempt_id: int | None = None
+    remote_id: str | None = None
+    #: The link of the result while it is being downloaded.
+    result_url: str | None = None
+    failure: Failure | None = None
+    #: Absolute path of the finished file.
+    file: str | None = None
+    cost: Money | None = None
+    charge: ChargeStatus = ChargeStatus.NONE
+    rev: int = 0
+    created_at: datetime
+    started_at: datetime | None = None
+    submitted_at: datetime | None = None
+    polled_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def label(self) -> str:
+        """``1.0-v2`` for a take, ``1.0-p2`` for a picture."""
+        return f"{self.shot}-{'v' if self.output is TaskKind.VIDEO else 'p'}{self.take}"

@@ -1,0 +1,1 @@
+"""The image endpoints of the fake provider."""

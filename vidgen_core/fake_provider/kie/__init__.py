@@ -1,0 +1,1 @@
+"""KIE's protocol, spoken by the fake provider."""

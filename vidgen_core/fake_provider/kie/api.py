@@ -1,0 +1,348 @@
+"""KIE's video routes: the Veo interface and the unified jobs interface.
+
+Errors travel as HTTP 200 with a code in the body, as measured by public clients; only unknown paths are HTTP 404.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from vidgen_core.fake_provider import callbacks
+from vidgen_core.fake_provider.faults import KIE
+from vidgen_core.fake_provider.jobs import Job, Order, Stage
+from vidgen_core.fake_provider.kie.pictures import gather
+from vidgen_core.fake_provider.kie.refusals import REFUSALS, Refusal
+from vidgen_core.fake_provider.kie.validation import check_task, check_veo
+from vidgen_core.fake_provider.link_places import place
+from vidgen_core.fake_provider.messages import FILTERED, ODD_CODE
+from vidgen_core.fake_provider.poll_answers import View, look, view
+from vidgen_core.fake_provider.storage.pictures import without_data
+from vidgen_core.fake_provider.storage.sizes import pixels
+from vidgen_core.fake_provider.submissions import Arrival, accept, arrive, id_in_answer, refuse, rehearsal_of
+from vidgen_core.fake_provider.wire import AnyJSON
+
+FILES: Final = "kie-files"
+
+_WORDS: Final = {
+    Stage.QUEUED: "waiting",
+    Stage.PREPARING: "queuing",
+    Stage.GENERATING: "generating",
+    Stage.FINISHING: "generating",
+    Stage.SUCCEEDED: "success",
+    Stage.FAILED: "fail",
+}
+#: Fault → code and message of the failed job.
+_REASONS: Final = {
+    "failed-parameter": (422, "duration is not supported by this model"),
+    "failed-overloaded": (455, "The upstream service is overloaded, please try again later"),
+    "failed-timeout": (408, "The upstream produced no result within 10 minutes"),
+    "moderated-output": (400, "The generated video was flagged as violating content policies"),
+}
+
+
+def ok(data: object) -> Response:
+    """The envelope of success."""
+    return JSONResponse({"code": 200, "msg": "success", "data": data})
+
+
+class Kie:
+    """KIE's words for submits and looks."""
+
+    name = KIE
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
+    def new_id(self, order: Order) -> str:  # noqa: ARG002 -- KIE's ids do not name the model
+        return f"{self._prefix}{uuid.uuid4().hex}"
+
+    def refusal(self, fault: str, request_id: str) -> Response:  # noqa: ARG002 -- KIE names no request
+        return REFUSALS[fault].answer()
+
+    def accepted(self, job: Job, request_id: str) -> Response:  # noqa: ARG002 -- same
+        if job.has("no-task-id"):
+            return ok({})
+        field = "task_id" if job.has("reply-task-id") else "recordId" if job.has("reply-data-id") else "taskId"
+        return AnyJSON({"code": 200, "msg": "success", "data": {field: id_in_answer(job)}})
+
+    def error(self, status: int, code: str | int, message: str, escaped: str = "") -> Response:
+        """Under HTTP 200, as KIE says nearly everything."""
+        told = code if isinstance(code, int) else status
+        return AnyJSON({"code": told, "msg": message, "data": None, "errorCode": code}, escaped=escaped)
+
+    def words(self, message: str) -> Response:
+        return AnyJSON({"code": 200, "msg": message, "data": None})
+
+
+_VEO: Final = Kie("veo_task_")
+_JOBS: Final = Kie("task_")
+
+
+async def generate(request: Request) -> Response:
+    """Take an order through the Veo interface."""
+    return await _submit(request, _VEO, check_veo, lambda body: str(body.get("prompt") or ""), _veo_order)
+
+
+async def create_task(request: Request) -> Response:
+    """Take an order through the jobs interface."""
+    return await _submit(request, _JOBS, check_task, lambda body: str(_input(body).get("prompt") or ""), _task_order)
+
+
+async def _submit(
+    request: Request,
+    dialect: Kie,
+    check: Callable[[Mapping[str, Any]], Refusal | None],
+    prompt_of: Callable[[Mapping[str, Any]], str],
+    order_of: Callable[[Mapping[str, Any], str | None], Order],
+) -> Response:
+    rehearsal = rehearsal_of(request)
+    body = await _json(request)
+    arrival = arrive(request, KIE, prompt_of(body or {}))
+    if _too_many(request, arrival):
+        return REFUSALS["rate-limit"].answer()
+    wrong = check(body) if body is not None else REFUSALS["json-invalid"]
+    given = body or {}
+    pictures = [] if wrong else await gather(request, given if dialect is _VEO else _input(given))
+    refused = await refuse(arrival, dialect, rehearsal)
+    if refused or wrong or pictures is None:
+        return refused or (wrong or REFUSALS["image-unfetchable"]).answer()
+    job, answer = accept(arrival, order_of(given, next(iter(pictures), None)), dialect, rehearsal)
+    callbacks.promise(request.app, job, lambda: _record(view(request, job, FILES, fresh_link=False)))
+    return answer
+
+
+async def _json(request: Request) -> dict[str, Any] | None:
+    try:
+        body = await request.json()
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _input(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    given = body.get("input")
+    return given if isinstance(given, dict) else {}
+
+
+def _too_many(request: Request, arrival: Arrival) -> bool:
+    """Whether the account is over its submits per 10 seconds; those refused for that do not count."""
+    rehearsal = rehearsal_of(request)
+    recent: deque[float] = rehearsal.kie_recent.setdefault(arrival.key, deque())
+    now = rehearsal.now()
+    while recent and recent[0] <= now - 10.0:
+        recent.popleft()
+    if len(recent) >= rehearsal.options.kie_submits_per_10s:
+        return True
+    recent.append(now)
+    return False
+
+
+def _veo_order(body: Mapping[str, Any], picture: str | None) -> Order:
+    ratio = str(body.get("aspect_ratio") or body.get("aspectRatio") or "16:9")
+    width, height = pixels(str(body.get("resolution") or "720p"), ratio)
+    return Order(
+        prompt=str(body["prompt"]),
+        model=str(body.get("model") or "veo3_fast"),
+        width=width,
+        height=height,
+        seconds=float(body.get("duration") or 8),
+        seed=body.get("seeds"),
+        picture=picture,
+        callback=str(body.get("callBackUrl") or ""),
+        params=without_data(body),
+        interface="veo",
+    )
+
+
+def _task_order(body: Mapping[str, Any], picture: str | None) -> Order:
+    given = _input(body)
+    width, height = pixels(str(given.get("resolution") or "720p"), str(given.get("aspect_ratio") or "16:9"))
+    seed = given.get("seed")
+    return Order(
+        prompt=str(given.get("prompt") or ""),
+        model=str(body["model"]),
+        width=width,
+        height=height,
+        seconds=_seconds(given.get("duration")),
+        seed=seed if isinstance(seed, int) and seed >= 0 else None,
+        picture=picture,
+        callback=str(body.get("callBackUrl") or ""),
+        params=without_data(body),
+        interface="jobs",
+    )
+
+
+def _seconds(asked: object) -> float:
+    """KIE names lengths as text for some models and as numbers for others; 5 where there is none."""
+    try:
+        return min(60.0, max(1.0, float(str(asked))))
+    except ValueError:
+        return 5.0
+
+
+async def veo_record(request: Request) -> Response:
+    """Say how far a job of the Veo interface is."""
+    return await _look(request, _VEO)
+
+
+async def job_record(request: Request) -> Response:
+    """Say how far a job of the jobs interface is."""
+    return await _look(request, _JOBS)
+
+
+async def _look(request: Request, dialect: Kie) -> Response:
+    found = await look(request, request.query_params.get("taskId", ""), dialect)
+    if isinstance(found, Response):
+        return found
+    if found.hits["look"] < rehearsal_of(request).options.kie_record_lag:
+        found.hits["look"] += 1
+        return REFUSALS["task-unknown"].answer()
+    record = _record(view(request, found, FILES, fresh_link=False))
+    escaped = found.sent_key if found.has("failed-echo-key") else ""
+    return AnyJSON({"code": 200, "msg": "success", "data": record}, escaped=escaped)
+
+
+def _record(seen: View) -> dict[str, Any]:
+    return _veo_data(seen) if seen.job.order.interface == "veo" else _task_data(seen)
+
+
+def _reason(job: Job) -> tuple[int | str, str]:
+    code, message = _REASONS.get(job.failure or "", (501, "Generation failed, please try again later"))
+    return (ODD_CODE if job.has("failed-odd-text") else code), job.reason(message)
+
+
+def _done_marker(data: dict[str, Any], status: str, seen: View) -> dict[str, Any]:
+    """The same record where the end is named by a marker alone."""
+    if not (seen.job.has("done-marker") or seen.job.has("filtered-count")):
+        return data
+    del data[status]
+    return data | {"done": seen.stage in (Stage.SUCCEEDED, Stage.FAILED)}
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _veo_data(seen: View) -> dict[str, Any]:
+    job = seen.job
+    flags: dict[Stage, object] = {Stage.SUCCEEDED: 1, Stage.FAILED: 3}
+    ended = seen.stage in flags
+    data: dict[str, Any] = {
+        "taskId": job.id,
+        "paramJson": json.dumps(job.order.params),
+        "successFlag": flags.get(seen.stage, 7 if job.has("status-unknown") else 0),
+        "response": None,
+        "errorCode": None,
+        "errorMessage": None,
+        "createTime": _time(job.created),
+        "completeTime": _time(job.ends) if ended else None,
+        "fallbackFlag": False,
+    }
+    if job.has("status-missing") and not ended:
+        del data["successFlag"]
+    if seen.stage is Stage.FAILED:
+        if job.has("filtered-count"):
+            data["response"] = {"taskId": job.id, **FILTERED}
+        else:
+            data["errorCode"], data["errorMessage"] = _reason(job)
+    if seen.stage is Stage.SUCCEEDED:
+        data |= _veo_links(job, [seen.url] if seen.url else [])
+    return _done_marker(data, "successFlag", seen) | _progress(seen)
+
+
+def _veo_links(job: Job, urls: list[str]) -> dict[str, Any]:
+    """The links as an array, or at the other places seen: as JSON text, in ``data``."""
+    resolution = str(job.order.params.get("resolution") or "720p")
+    response: dict[str, Any] = {"taskId": job.id, "resolution": resolution, "resultUrls": urls}
+    if not job.has("url-in"):
+        return {"response": response}
+    if job.argument("url-in") == "data.resultUrls":
+        return {"response": None, "resultUrls": json.dumps(urls)}
+    if job.argument("url-in") == "originUrls":
+        return {"response": response | {"resultUrls": [], "originUrls": urls}}
+    if _is_place(job.argument("url-in")):
+        del response["resultUrls"]
+        place(response, job.argument("url-in"), urls[0] if urls else None)
+        return {"response": response}
+    return {"response": response | {"resultUrls": json.dumps(urls)}}
+
+
+def _is_place(where: str) -> bool:
+    """Whether it names a place that KIE itself does not use."""
+    return any(mark in where for mark in "._") and where not in ("origin_urls", "result_urls", "data.result_urls")
+
+
+def _task_data(seen: View) -> dict[str, Any]:
+    job, ended = seen.job, seen.stage in (Stage.SUCCEEDED, Stage.FAILED)
+    data: dict[str, Any] = {
+        "taskId": job.id,
+        "model": job.order.model,
+        "state": _WORDS[seen.stage] if ended or not job.has("status-unknown") else "contemplating",
+        "param": json.dumps(job.order.params),
+        "resultJson": "",
+        "failCode": None,
+        "failMsg": None,
+        "costTime": int((job.ends - job.created) * 1000) if ended else None,
+        "completeTime": int(job.ends * 1000) if ended else None,
+        "createTime": int(job.created * 1000),
+        "updateTime": int(seen.now * 1000),
+        "creditsConsumed": 0 if seen.stage is Stage.FAILED and job.refunded else job.price,
+    }
+    if job.has("status-missing") and not ended:
+        del data["state"]
+    if seen.stage is Stage.FAILED:
+        if job.has("filtered-count"):
+            data["resultJson"] = json.dumps(FILTERED)
+        else:
+            code, data["failMsg"] = _reason(job)
+            data["failCode"] = str(code)
+    if seen.stage is Stage.SUCCEEDED:
+        data["resultJson"] = json.dumps(_task_links(job, [seen.url] if seen.url else []))
+    return _done_marker(data, "state", seen) | _progress(seen)
+
+
+def _task_links(job: Job, urls: list[str]) -> dict[str, Any]:
+    where = job.argument("url-in") if job.has("url-in") else "resultUrls"
+    if where == "data.result_urls":
+        return {"data": {"result_urls": urls}}
+    if _is_place(where):
+        found: dict[str, Any] = {}
+        place(found, where, urls[0] if urls else None)
+        return found
+    return {where if where in ("resultUrls", "origin_urls") else "result_urls": urls}
+
+
+def _progress(seen: View) -> dict[str, Any]:
+    """KIE mostly says nothing about progress."""
+    if seen.job.has("progress-percent"):
+        return {"progress": f"{seen.progress}%"}
+    return {"progress": None} if seen.job.has("progress-null") else {}
+
+
+async def hd_video(request: Request) -> Response:
+    """The 1080p file of a finished Veo job."""
+    found = await look(request, request.query_params.get("taskId", ""), _VEO)
+    if isinstance(found, Response):
+        return found
+    seen = view(request, found, FILES, fresh_link=False)
+    if seen.url is None or found.fires("hd-processing"):
+        return REFUSALS["hd-processing"].answer()
+    return ok({"resultUrl": seen.url})
+
+
+ROUTES: Final = (
+    Route("/api/v1/veo/generate", generate, methods=["POST"]),
+    Route("/api/v1/veo/record-info", veo_record),
+    Route("/api/v1/veo/get-1080p-video", hd_video),
+    Route("/api/v1/jobs/createTask", create_task, methods=["POST"]),
+    Route("/api/v1/jobs/recordInfo", job_record),
+)

@@ -1,0 +1,1 @@
+"""Lovart's protocol, spoken by the fake provider."""

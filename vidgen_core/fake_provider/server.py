@@ -1,0 +1,170 @@
+"""Starting a rehearsal: in a thread for tests, or for as long as a person wants."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+
+from vidgen_core.fake_provider import admin, chat
+from vidgen_core.fake_provider.images import api
+from vidgen_core.fake_provider.kie import api as kie
+from vidgen_core.fake_provider.kie import files as kie_files
+from vidgen_core.fake_provider.lovart import api as lovart
+from vidgen_core.fake_provider.lovart import page
+from vidgen_core.fake_provider.options import RehearsalOptions
+from vidgen_core.fake_provider.state import Rehearsal
+from vidgen_core.fake_provider.storage import files
+from vidgen_core.fake_provider.wire import AbruptProtocol
+from vidgen_core.fake_provider.yunwu import account
+from vidgen_core.fake_provider.yunwu import api as yunwu
+
+_HOST: Final = "127.0.0.1"
+#: Connections that may wait to be accepted.
+_BACKLOG: Final = 2048
+#: seconds
+_GRACE: Final = 1
+
+
+def create_app(options: RehearsalOptions) -> Starlette:
+    """The pretend provider; serve it with ``AbruptProtocol``, or faults of the connection cannot happen."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        app.state.rehearsal = Rehearsal(options)
+        app.state.callbacks = set()
+        yield
+        for task in app.state.callbacks:
+            task.cancel()
+        app.state.rehearsal.close()
+
+    modules = (yunwu, account, kie, kie_files, lovart, page, chat, api, files, admin)
+    return Starlette(routes=[route for module in modules for route in module.ROUTES], lifespan=lifespan)
+
+
+def _listen(port: int) -> socket.socket:
+    # asyncio turns Nagle's algorithm off only where the protocol is named; with it each answer takes 40 ms longer.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((_HOST, port))
+        listening.listen(_BACKLOG)
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _url(listening: socket.socket) -> str:
+    return f"http://{_HOST}:{listening.getsockname()[1]}"
+
+
+def _server(app: Starlette) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        http=AbruptProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_GRACE,
+    )
+    return uvicorn.Server(config)
+
+
+def serve(options: RehearsalOptions, on_ready: Callable[[str], None] = lambda _url: None) -> None:
+    """Serve until the process is told to stop; ``on_ready`` is called with the address before the first request.
+
+    OSError when the port is taken.
+    """
+    with _listen(options.port) as listening:
+        on_ready(_url(listening))
+        _server(create_app(options)).run(sockets=[listening])
+
+
+def settings_hint(url: str) -> dict[str, str]:
+    """Environment variables that point Vidgen at a rehearsal."""
+    keys = json.dumps([{"name": "rehearsal", "secret": "sk-rehearsal"}])
+    pairs = json.dumps([{"name": "rehearsal", "secret": "ak_rehearsal:sk_rehearsal"}])
+    return {
+        "VIDGEN_PROVIDERS__YUNWU__BASE_URL": url,
+        "VIDGEN_PROVIDERS__YUNWU__KEYS": keys,
+        "VIDGEN_PROVIDERS__KIE__BASE_URL": url,
+        "VIDGEN_PROVIDERS__KIE__UPLOAD_URL": url,
+        "VIDGEN_PROVIDERS__KIE__KEYS": keys,
+        "VIDGEN_PROVIDERS__LOVART__BASE_URL": url,
+        "VIDGEN_PROVIDERS__LOVART__KEYS": pairs,
+        "VIDGEN_PROVIDERS__IMAGES__BASE_URL": url,
+        "VIDGEN_PROVIDERS__IMAGES__KEYS": keys,
+        "VIDGEN_WRITING__BASE_URL": url,
+        "VIDGEN_WRITING__MODEL": "rehearsal",
+        "VIDGEN_WRITING__KEYS": keys,
+        "VIDGEN_PROVIDERS__LOVART__BROWSER_URL": f"{url}/lovart/canvas",
+    }
+
+
+class RehearsalServer:
+    """A rehearsal in a thread, on a free port unless the options name one, from ``with`` to its end."""
+
+    def __init__(self, options: RehearsalOptions | None = None) -> None:
+        self.options = options or RehearsalOptions()
+
+    def __enter__(self) -> Self:
+        self._listening = _listen(self.options.port)
+        #: Where it is, without a slash at the end.
+        self.url = _url(self._listening)
+        self._app = create_app(self.options)
+        self._server = _server(self._app)
+        # No certificates are needed on the way to oneself, and loading them takes longer than most requests.
+        self._http = httpx.Client(base_url=self.url, trust_env=False, verify=False, timeout=30.0)  # noqa: S501
+        self._thread = threading.Thread(target=self._run, name="rehearsal", daemon=True)
+        self._thread.start()
+        self.stats()
+        return self
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._listening])
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+        self._server.should_exit = True
+        self._thread.join()
+        self._listening.close()
+
+    @property
+    def state(self) -> Rehearsal:
+        """What it remembers; read only, and only while nothing is asked of it."""
+        found: Rehearsal = self._app.state.rehearsal
+        return found
+
+    def stats(self) -> dict[str, Any]:
+        """What was seen so far, as ``GET /_rehearsal/stats`` has it."""
+        found: dict[str, Any] = self._ask("GET", "/_rehearsal/stats").json()
+        return found
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """All jobs still remembered, oldest first."""
+        found: list[dict[str, Any]] = self._ask("GET", "/_rehearsal/jobs").json()
+        return found
+
+    def set_faults(self, rates: dict[str, Any]) -> None:
+        """Let faults befall a share of all jobs from now on; 0 takes one away."""
+        self._ask("POST", "/_rehearsal/faults", json=rates)
+
+    def reset(self) -> None:
+        """Forget everything that happened."""
+        self._ask("POST", "/_rehearsal/reset")
+
+    def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return self._http.request(method, path, **more).raise_for_status()

@@ -1,0 +1,149 @@
+"""Everything a running rehearsal remembers, in memory only."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections import deque
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from vidgen_core.fake_provider.accounts import Accounts
+from vidgen_core.fake_provider.counters import Counters
+from vidgen_core.fake_provider.faults import CATALOGUE, Rule, Verb, tags
+from vidgen_core.fake_provider.jobs import Job, Jobs, Order
+from vidgen_core.fake_provider.options import RehearsalOptions
+from vidgen_core.fake_provider.storage.pictures import Pictures
+from vidgen_core.fake_provider.storage.uploads import Uploads
+from vidgen_core.fake_provider.storage.videos import Videos
+
+#: What a tag or a share can do to one job.
+_OF_JOBS: Final = (Verb.SUBMIT, Verb.ANSWER, Verb.POLL, Verb.RESULT, Verb.DOWNLOAD, Verb.AGENT, Verb.CHAT)
+
+
+class Rehearsal:
+    """One pretend provider; touched by one event loop only."""
+
+    def __init__(self, options: RehearsalOptions) -> None:
+        self.options = options
+        self.folder = Path(tempfile.mkdtemp(prefix="vidgen-rehearsal-"))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything: jobs, counts, balances, pictures, and shares set since the start."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        # A folder of its own each time: a render that is under way must not leave its file to what comes after.
+        folder = self.folder / uuid.uuid4().hex
+        folder.mkdir(parents=True)
+        keep = self.options.keep
+        self.jobs = Jobs(keep)
+        self.accounts = Accounts(self.options.balance, self.options.key_balances, keep)
+        self.counters = Counters(keep)
+        self.pictures = Pictures(folder, keep)
+        self.uploads = Uploads(self.pictures, self.options.upload_seconds, keep)
+        self.videos = Videos(folder, self.options, self.pictures)
+        self.rules: dict[str, Rule] = {rule.name: rule for rule in self.options.faults}
+        #: Times of recent submits by key, for the limit of KIE.
+        self.kie_recent: dict[str, deque[float]] = {}
+        #: Faults that a person has taken out of the way on Lovart's page.
+        self.taken_away: set[str] = set()
+        self._requests = 0
+
+    def close(self) -> None:
+        """Remove the files."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self.options.clock()
+
+    def request_id(self) -> str:
+        return uuid.uuid4().hex
+
+    def settle(self) -> None:
+        """Close the books of jobs that have ended since the last look."""
+        for job in self.jobs.settle(self.now()):
+            if job.refunded:
+                self.accounts.refund(
+                    job.provider,
+                    job.key,
+                    job.price,
+                    job_id=job.id,
+                    request_id=self.request_id(),
+                    model=job.order.model,
+                    at=job.ends,
+                )
+
+    def luck(self, *what: object) -> Random:
+        """A lot that depends on the seed and on what it is drawn for, not on who came first."""
+        return Random(":".join(map(str, (self.options.seed, *what))))
+
+    def faults_of(self, provider: str, prompt: str, number: int) -> dict[str, str | None]:
+        """The faults that befall the ``number``-th submit of a prompt: its tags, and what is drawn by share."""
+        chosen = {
+            rule.name: rule.argument for rule in self.rules.values() if self._drawn(rule, provider, prompt, number)
+        }
+        for name, argument in tags(prompt).items():
+            if name not in CATALOGUE:
+                self.counters.unknown_tags[name] += 1
+            elif self._tag_applies(name, argument, number):
+                chosen[name] = argument
+        return {name: chosen[name] for name in CATALOGUE if name in chosen and provider in CATALOGUE[name].providers}
+
+    def _drawn(self, rule: Rule, provider: str, prompt: str, number: int) -> bool:
+        lot = self.luck(provider, prompt, number, rule.name).random()
+        return CATALOGUE[rule.name].verb in _OF_JOBS and lot < rule.rate
+
+    def _tag_applies(self, name: str, argument: str | None, number: int) -> bool:
+        """A tag for the moment of submitting may name how many submits of its prompt it befalls."""
+        fault = CATALOGUE[name]
+        if fault.verb not in (Verb.SUBMIT, Verb.CHAT) or fault.default is not None or not (argument or "").isdigit():
+            return True
+        return number <= int(argument or "0")
+
+    def befalls(self, name: str) -> bool:
+        """Whether a fault that belongs to no job befalls this request."""
+        rule = self.rules.get(name)
+        if rule is None:
+            return False
+        self._requests += 1
+        return self.luck(name, self._requests).random() < rule.rate
+
+    def accept(
+        self, provider: str, key: str, order: Order, faults: dict[str, str | None], job_id: str, request_id: str
+    ) -> Job:
+        """Record a job and take its price: from here on it is paid, whatever the caller hears of it."""
+        self.settle()
+        number = self.counters.accepted[order.prompt] = self.counters.accepted[order.prompt] + 1
+        lot = self.luck(provider, order.prompt, number)
+        job = Job(
+            id=job_id,
+            file_id=uuid.uuid4().hex,
+            provider=provider,
+            key=key,
+            order=order,
+            seed=order.seed if order.seed is not None else lot.randrange(2**31),
+            price=self.options.price[provider],
+            faults=faults,
+            created=self.now(),
+            seconds=lot.uniform(*self.options.job_seconds),
+        )
+        if job.has("slow"):
+            job.seconds = job.number("slow")
+        self.jobs.add(job)
+        self.accounts.charge(
+            provider, key, job.price, job_id=job_id, request_id=request_id, model=order.model, at=job.created
+        )
+        return job
+
+    def stats(self) -> dict[str, Any]:
+        """What was seen so far, as plain JSON values."""
+        self.settle()
+        return self.counters.as_dict() | {
+            "in_flight": dict(self.jobs.in_flight),
+            "peak_in_flight": dict(self.jobs.peak_in_flight),
+            "charged": dict(self.accounts.charged),
+            "refunded": dict(self.accounts.refunded),
+        }

@@ -1,0 +1,1 @@
+"""Files that the fake provider takes in and serves."""

@@ -1,0 +1,1 @@
+"""Yunwu's protocol, spoken by the fake provider."""

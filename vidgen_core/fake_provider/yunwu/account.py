@@ -1,0 +1,190 @@
+"""Yunwu's routes that cost nothing: balance in three ways, models, prices, log, status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from vidgen_core.fake_provider.accounts import LogRow, verdict
+from vidgen_core.fake_provider.faults import YUNWU
+from vidgen_core.fake_provider.submissions import key_of, rehearsal_of
+from vidgen_core.fake_provider.yunwu.api import answer
+from vidgen_core.fake_provider.yunwu.refusals import REFUSALS
+
+#: Quota units of new-api per US dollar, and yuan per US dollar. Accounts are kept in yuan and told in dollars and units.
+QUOTA_PER_UNIT: Final = 500_000
+YUAN_PER_USD: Final = 7.3
+
+_UNIFIED: Final = "Unified video format"
+_MODELS: Final = (
+    ("grok-video-3", ["Grok video"], "视频,首帧,参考图"),
+    ("grok-video-3-10s", ["Grok video"], "视频,首帧,参考图"),
+    ("veo3.1-fast", [_UNIFIED], "视频,首帧"),
+    ("veo3.1-components", [_UNIFIED], "视频,参考图"),
+    ("veo3-fast-frames", [_UNIFIED], "视频,首帧"),
+    ("gpt-4o-mini", ["openai"], "对话"),
+    ("gpt-image-1", ["image-generation"], "绘图"),
+)
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _in_dollars(yuan: float) -> float:
+    return yuan / YUAN_PER_USD
+
+
+def _in_quota(yuan: float) -> int:
+    return round(_in_dollars(yuan) * QUOTA_PER_UNIT)
+
+
+def _with_key(endpoint: Endpoint) -> Endpoint:
+    """Refuse keys that are not good before anything is told; an empty account may still look."""
+
+    @wraps(endpoint)
+    async def guarded(request: Request) -> Response:
+        rehearsal = rehearsal_of(request)
+        rehearsal.settle()
+        born_with = verdict(key_of(request))
+        if born_with and born_with != "balance-empty":
+            return answer(REFUSALS[born_with], rehearsal.request_id())
+        return await endpoint(request)
+
+    return guarded
+
+
+def _unless(fault: str) -> Callable[[Endpoint], Endpoint]:
+    """Answer 404 when the fault befalls the request."""
+
+    def decorate(endpoint: Endpoint) -> Endpoint:
+        @wraps(endpoint)
+        async def guarded(request: Request) -> Response:
+            rehearsal = rehearsal_of(request)
+            if rehearsal.befalls(fault):
+                return answer(REFUSALS["unsupported"], rehearsal.request_id())
+            return await endpoint(request)
+
+        return guarded
+
+    return decorate
+
+
+@_with_key
+@_unless("balance-unknown")
+async def subscription(request: Request) -> Response:
+    granted = _in_dollars(rehearsal_of(request).accounts.granted(YUNWU, key_of(request)))
+    limits = {"soft_limit_usd": granted, "hard_limit_usd": granted, "system_hard_limit_usd": granted}
+    return JSONResponse({"object": "billing_subscription", "has_payment_method": True, **limits, "access_until": 0})
+
+
+@_with_key
+@_unless("balance-unknown")
+async def usage(request: Request) -> Response:
+    """Used so far; the wire counts hundredths of a dollar."""
+    used = _in_dollars(rehearsal_of(request).accounts.used(YUNWU, key_of(request)))
+    return JSONResponse({"object": "list", "total_usage": used * 100})
+
+
+@_with_key
+@_unless("balance-unknown")
+async def token_usage(request: Request) -> Response:
+    accounts, key = rehearsal_of(request).accounts, key_of(request)
+    granted, used = accounts.granted(YUNWU, key), accounts.used(YUNWU, key)
+    data = {
+        "object": "token_usage",
+        "name": "rehearsal",
+        "total_granted": _in_quota(granted),
+        "total_used": _in_quota(used),
+        "total_available": _in_quota(granted - used),
+        "unlimited_quota": False,
+        "model_limits": {},
+        "model_limits_enabled": False,
+        "expires_at": 0,
+    }
+    return JSONResponse({"code": True, "message": "ok", "data": data})
+
+
+async def status(_request: Request) -> Response:
+    data = {"quota_per_unit": QUOTA_PER_UNIT, "quota_display_type": "USD", "usd_exchange_rate": YUAN_PER_USD}
+    return JSONResponse({"success": True, "message": "", "data": data})
+
+
+@_with_key
+async def models(_request: Request) -> Response:
+    rows = [
+        {
+            "id": name,
+            "object": "model",
+            "owned_by": "custom",
+            "supported_endpoint_types": types,
+            "model_type": "音视频" if "视频" in tags else "文本",
+            "tags": tags,
+        }
+        for name, types, tags in _MODELS
+    ]
+    return JSONResponse({"object": "list", "success": True, "data": rows})
+
+
+#: What odd gateways put where a price belongs; none of it is one.
+_ODD_PRICES: Final = ("0.4", None, True, -1, 0, 10**12, {"usd": 0.4})
+
+
+@_unless("prices-unknown")
+async def pricing(request: Request) -> Response:
+    """The public list: whole calls in US dollars, models by the token with a ratio."""
+    rehearsal = rehearsal_of(request)
+    if rehearsal.befalls("prices-html"):
+        return HTMLResponse("<html><body>502 Bad Gateway</body></html>", 502)
+    price = _in_dollars(rehearsal.options.price[YUNWU])
+    rows = [_price_row(name, price, tags) for name, _types, tags in _MODELS]
+    if rehearsal.befalls("prices-odd"):
+        odd = [{**row, "model_price": price} for row, price in zip(rows, _ODD_PRICES, strict=False)]
+        return JSONResponse({"success": True, "data": [*odd, None, 7, {}]})
+    return JSONResponse({"success": True, "data": rows, "group_ratio": {"default": 1, "vip": 0.8}})
+
+
+def _price_row(name: str, price: float, tags: str) -> dict[str, Any]:
+    by_call = {"quota_type": 1, "model_price": price, "model_ratio": 0}
+    by_token = {"quota_type": 0, "model_price": 0, "model_ratio": 0.075}
+    return {"model_name": name, "enable_groups": ["default", "vip"], **(by_call if "视频" in tags else by_token)}
+
+
+@_with_key
+@_unless("log-unknown")
+async def log(request: Request) -> Response:
+    """What was charged to this key, newest first."""
+    rehearsal = rehearsal_of(request)
+    rows = rehearsal.accounts.rows(YUNWU, key_of(request))
+    data = [_log_row(row, names_job=rehearsal.options.log_names_jobs) for row in rows[:1000]]
+    return JSONResponse({"success": True, "message": "", "data": data})
+
+
+def _log_row(row: LogRow, *, names_job: bool) -> dict[str, Any]:
+    other = {"request_path": "/v1/video/create"} | ({"task_id": row.job_id} if names_job else {})
+    return {
+        "id": row.id,
+        "request_id": row.request_id,
+        "type": 2 if row.amount > 0 else 6,
+        "quota": _in_quota(abs(row.amount)),
+        "model_name": row.model,
+        "token_name": "rehearsal",
+        "created_at": int(row.at),
+        "other": json.dumps(other),
+    }
+
+
+ROUTES: Final = (
+    Route("/v1/dashboard/billing/subscription", subscription),
+    Route("/v1/dashboard/billing/usage", usage),
+    Route("/api/usage/token/", token_usage),
+    Route("/api/usage/token", token_usage),
+    Route("/api/status", status),
+    Route("/v1/models", models),
+    Route("/api/pricing", pricing),
+    Route("/api/log/token", log),
+)

@@ -1,0 +1,275 @@
+"""Sentences, numbers and times in one reader's language."""
+
+from __future__ import annotations
+
+import functools
+import gettext
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any, Final, Literal, get_args
+
+from babel.dates import format_datetime, format_timedelta
+from babel.messages import Catalog, mofile, pofile
+from babel.numbers import format_currency, format_decimal
+from babel.units import format_unit
+
+from vidgen_core.domain.errors import ErrorKind
+from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.tasks import Failure, TaskStatus
+
+Language = Literal["zh", "en"]
+LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
+#: Folder of the catalogue and name for Babel.
+_LOCALES: Final[dict[str, str]] = {"zh": "zh_CN", "en": "en"}
+
+
+def choose_language(setting: str, accept: str | None) -> Language:
+    """The language to speak: the setting, or for ``auto`` the first one of ``accept`` that there is, else English.
+
+    :param accept: an ``Accept-Language`` header, or a locale such as ``zh-CN`` or ``zh_CN.UTF-8``
+    """
+    for wish in (setting, *_accepted(accept or "")):
+        if wish in LANGUAGES:
+            return wish
+    return "en"
+
+
+def _accepted(header: str) -> list[str]:
+    """The primary language tags of an ``Accept-Language`` header (RFC 9110, 12.5.4), most wanted first."""
+    wishes = [part.strip().partition(";q=") for part in header.replace(" ", "").split(",")]
+    ranked = sorted(wishes, key=lambda wish: -_quality(wish[2]))
+    return [tag.replace("_", "-").partition("-")[0].lower() for tag, _, weight in ranked if _quality(weight) > 0]
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text or 1)
+    except ValueError:
+        return 0.0
+
+
+def catalogue_files(lang: str) -> Iterator[Traversable]:
+    """The ``.po`` files of one language, one for each area."""
+    folder = resources.files(__package__) / "catalogues" / _LOCALES[lang]
+    yield from sorted((file for file in folder.iterdir() if file.name.endswith(".po")), key=lambda file: file.name)
+
+
+@functools.cache
+def _catalogue(lang: str) -> gettext.GNUTranslations:
+    merged = Catalog(locale=_LOCALES[lang], fuzzy=False)
+    for file in catalogue_files(lang):
+        with file.open("rb") as stream:
+            for message in pofile.read_po(stream, locale=_LOCALES[lang]):
+                if message.id:
+                    merged.add(message.id, message.string)
+    compiled = io.BytesIO()
+    mofile.write_mo(compiled, merged)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+class _Lenient(dict[str, Any]):
+    """A placeholder nobody filled stays visible instead of ending a screen."""
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"
+
+
+@functools.cache
+def get_text(lang: str, *, strict: bool = False) -> Text:
+    """The words of one language: ``zh`` or ``en``."""
+    return Text(lang, strict)
+
+
+@dataclass(frozen=True)
+class Text:
+    """Sentences by id, e.g. ``t("shots.empty")``; share it freely, it holds no state.
+
+    An id that is missing falls back to English and then to the id itself; when ``strict``, it and a placeholder that
+    is not filled raise ``KeyError``.
+    """
+
+    lang: str
+    strict: bool = False
+
+    @property
+    def locale(self) -> str:
+        return _LOCALES[self.lang]
+
+    def __call__(self, id: str, /, **params: Any) -> str:  # noqa: A002 - the word of gettext
+        return self._fill(self._find(id), params)
+
+    def has(self, id: str, /) -> bool:  # noqa: A002
+        """Whether there is such a sentence."""
+        return self._lookup(id) is not None
+
+    def n(self, id: str, n: int, /, **params: Any) -> str:  # noqa: A002
+        """The form of the sentence that fits ``n``, which also fills ``{n}``."""
+        for lang in (self.lang, "en"):
+            found = _catalogue(lang).ngettext(id, id, n)
+            if found != id:
+                return self._fill(found, {"n": self.number(n), **params})
+        return self._fill(self._find(id), {"n": self.number(n), **params})
+
+    def error(self, kind: ErrorKind | str, code: str, params: Mapping[str, Any], /) -> str:
+        """The sentence for an error: its code's, else its kind's.
+
+        Codes in the params are put into words first: ``reason`` by ``reason.<reason>``, ``cause`` by
+        ``error.<cause>``, ``provider`` by ``mode.<provider>``; a kept ``Money`` is written as people write it.
+        """
+        return self._of_error(self._id_of(kind, code), params)
+
+    def ended(self, kind: ErrorKind | str, code: str, params: Mapping[str, Any], /) -> str:
+        """The same for something that has ended with the error: it promises no further try, and says what to do now."""
+        id_ = self._id_of(kind, code)
+        last = id_.replace("error.", "ended.", 1)
+        return self._of_error(last if self.has(last) else id_, params)
+
+    def _of_error(self, id_: str, params: Mapping[str, Any]) -> str:
+        inner = params.get("detail")
+        params = {**inner, **params} if isinstance(inner, Mapping) else params
+        filled = {name: self.amount(value) for name, value in params.items()}
+        for name, area in (("reason", "reason"), ("cause", "error"), ("provider", "mode")):
+            if self.has(spoken := f"{area}.{params.get(name)}"):
+                filled[name] = self(spoken, **params)
+        return self(id_, **filled)
+
+    def _id_of(self, kind: ErrorKind | str, code: str) -> str:
+        if self.has(f"error.{code}"):
+            return f"error.{code}"
+        if self.strict and code not in set(ErrorKind):
+            raise KeyError(f"error.{code}")
+        return f"error.kind.{kind}"
+
+    def amount(self, value: Any) -> Any:
+        """A ``Money`` as the store keeps it, written for people; everything else as it is."""
+        if isinstance(value, Mapping) and value.keys() == Money.model_fields.keys():
+            return self.money(Money.model_validate(value), estimated=False)
+        return value
+
+    def failure(self, failure: Failure, *, goes_on: bool = False) -> str:
+        """Why something failed and what to do now.
+
+        :param goes_on: it is an attempt of a task that is not over: what is tried again by itself is said so
+        """
+        sentence = self.error if goes_on else self.ended
+        return sentence(failure.kind, failure.code, failure.params)
+
+    def told(self, failure: Failure, *, goes_on: bool = False) -> str:
+        """The same, with the provider's own words beneath it."""
+        return self.with_words(self.failure(failure, goes_on=goes_on), failure.params)
+
+    def with_words(self, sentence: str, params: Mapping[str, Any]) -> str:
+        """A sentence of ours, and beneath it what the provider said, where the params hold it."""
+        inner = params.get("detail")
+        said = params.get("said") or (inner.get("said") if isinstance(inner, Mapping) else None)
+        if not isinstance(said, str) or not said.strip() or said in sentence:
+            return sentence
+        return f"{sentence}\n{self('common.said', said=said.strip())}"
+
+    def status(self, status: TaskStatus) -> str:
+        return self(f"status.{status.value}")
+
+    def level(self, level: LogLevel) -> str:
+        return self(f"level.{level.value}")
+
+    def money(self, money: Money, estimated: bool) -> str:
+        """``¥5.20``, ``≈¥0.004`` when ``estimated``, ``120 credits``."""
+        if money.currency == "credits":
+            amount = self("common.credits", amount=self.number(money.amount))
+        else:
+            # Four digits: one job may cost less than a cent.
+            amount = format_currency(
+                money.amount, money.currency, "¤#,##0.00##", locale=self.locale, currency_digits=False
+            )
+        # English writes CN¥; the users of these providers write ¥ in either language.
+        return ("≈" if estimated else "") + amount.replace("CN¥", "¥")
+
+    def number(self, value: Any) -> str:
+        """With the language's grouping of digits."""
+        return _number(value, self.locale)
+
+    def duration(self, seconds: float, *, about: bool = False) -> str:
+        """In its two largest units, e.g. ``8 min``, ``1 hr 5 min``, ``4.2 sec``.
+
+        :param about: an estimate: one unit up to the hour, with that word before it (``about 8 min``)
+        """
+        if about and seconds >= 60:
+            seconds = round(seconds / 60) * 60
+        length = _length(seconds, self.locale)
+        return self("common.about", what=length) if about else length
+
+    def bytes(self, n: int) -> str:
+        """In decimal units, e.g. ``3.2 MB``."""
+        for size, unit in ((10**9, "gigabyte"), (10**6, "megabyte"), (10**3, "kilobyte")):
+            if n >= size:
+                return str(format_unit(round(n / size, 1), unit, "short", locale=self.locale))
+        return f"{n} B"
+
+    def datetime(self, moment: datetime, tz: tzinfo) -> str:
+        """A moment on the reader's clock, to the second."""
+        return str(format_datetime(moment, "medium", tzinfo=tz, locale=self.locale))
+
+    def ago(self, seconds: float) -> str:
+        """How long ago something was, e.g. ``3 minutes ago``."""
+        return _ago(round(max(seconds, 0)), self.locale)
+
+    def _find(self, id: str) -> str:  # noqa: A002
+        found = self._lookup(id)
+        if found is not None:
+            return found
+        if self.strict:
+            raise KeyError(id)
+        return id
+
+    def _lookup(self, id: str) -> str | None:  # noqa: A002
+        return _sentence(id, (self.lang,) if self.strict else (self.lang, "en"))
+
+    def _fill(self, sentence: str, params: Mapping[str, Any]) -> str:
+        return sentence.format_map(dict(params) if self.strict else _Lenient(params))
+
+
+@functools.lru_cache(maxsize=8192)
+def _sentence(id_: str, languages: tuple[str, ...]) -> str | None:
+    """From the first catalogue that has it."""
+    sentences = (_catalogue(lang).gettext(id_) for lang in languages)
+    return next((sentence for sentence in sentences if sentence != id_), None)
+
+
+@functools.lru_cache(maxsize=4096)
+def _length(seconds: float, locale: str) -> str:
+    words = " ".join(format_unit(amount, unit, "short", locale=locale) for amount, unit in _units(seconds))
+    # Chinese sentences here keep a space between digits and characters; Babel's do not.
+    return re.sub(r"(?<=\d)(?=[\u4e00-\u9fff])", " ", words)
+
+
+@functools.lru_cache(maxsize=4096)
+def _ago(seconds: int, locale: str) -> str:
+    past = timedelta(seconds=-seconds)
+    return str(format_timedelta(past, add_direction=True, granularity="second", locale=locale))
+
+
+@functools.lru_cache(maxsize=4096, typed=True)
+def _number(value: Any, locale: str) -> str:
+    return str(format_decimal(value, locale=locale))
+
+
+def _units(seconds: float) -> list[tuple[float, str]]:
+    """The one or two largest units of a duration; zero ones are left out, short ones keep a tenth."""
+    if seconds < 9.95:
+        return [(round(max(seconds, 0), 1), "second")]
+    whole = round(seconds)
+    if whole >= 600:
+        whole = round(whole / 60) * 60
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    days, hours = divmod(hours, 24)
+    units = [(days, "day"), (hours, "hour"), (minutes, "minute"), (left, "second")]
+    first = next(index for index, (amount, _) in enumerate(units) if amount)
+    return [(amount, unit) for amount, unit in units[first : first + 2] if amount]

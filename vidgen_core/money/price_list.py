@@ -1,0 +1,71 @@
+"""Every price there is at a moment: the user's own and the lists that providers publish."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from vidgen_core.config import Settings
+from vidgen_core.db import Tx
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import GenerationParams
+from vidgen_core.money.prices import Price, estimate, own_prices, price_of
+
+_LIST: Final = "prices"
+
+
+def prices_of(tx: Tx, settings: Settings) -> tuple[Price, ...]:
+    """What ``price_of`` and ``estimate`` take as ``own``: the user's rows and the lists that were fetched."""
+    return (*own_prices(settings.prices), *(price for mode in ProviderId for price in listed(tx, mode)))
+
+
+def listed(tx: Tx, mode: ProviderId) -> tuple[Price, ...]:
+    """The provider's published list as it was last fetched; empty without one."""
+    kept = tx.state.get(f"{_LIST}.{mode.value}")
+    if not kept:
+        return ()
+    day = datetime.fromisoformat(kept["at"]).date()
+    return tuple(_listed_price(mode, row, day) for row in kept["rows"])
+
+
+def _listed_price(mode: ProviderId, row: dict[str, Any], day: Any) -> Price:
+    return Price(
+        provider=mode,
+        model=row["model"],
+        amount=Decimal(row["amount"]),
+        currency=row["currency"],
+        unit=row.get("unit", "take"),
+        assumed=False,
+        source="list",
+        as_of=day,
+    )
+
+
+def store_price_list(tx: Tx, mode: ProviderId, rows: dict[str, Money], at: datetime) -> None:
+    """Keep a provider's published prices of whole takes, by model."""
+    kept = [
+        {"model": model, "amount": f"{money.amount:f}", "currency": money.currency} for model, money in rows.items()
+    ]
+    tx.state.put(f"{_LIST}.{mode.value}", {"at": at.isoformat(), "rows": kept})
+
+
+def price_list_age(tx: Tx, mode: ProviderId) -> datetime | None:
+    """When the provider's list was last fetched."""
+    kept = tx.state.get(f"{_LIST}.{mode.value}")
+    return datetime.fromisoformat(kept["at"]) if kept else None
+
+
+def cost_now(
+    tx: Tx, settings: Settings, provider: ProviderId, model: str, params: GenerationParams, before: Money | None
+) -> Money | None:
+    """What one take is expected to cost at the moment it is submitted.
+
+    The user's own price goes before what the task was queued with, and that before the other tables.
+    """
+    own = own_prices(settings.prices)
+    mine = price_of(provider, model, own, params)
+    if mine is not None and mine.source == "own":
+        return estimate(provider, model, params, own=own)
+    return before if before is not None else estimate(provider, model, params, own=prices_of(tx, settings))

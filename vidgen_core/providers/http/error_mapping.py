@@ -1,0 +1,640 @@
+"""What an answer means: from machine codes, words and statuses to an error kind, and what may follow from it.
+
+The order is fixed, because on these gateways a 429 can be a wrong value and a 200 any error at all: first the local
+exception (``http.local_error``), then what is wrapped in the answer's texts, then machine codes in the body, then words in
+the text, the HTTP status last. Each provider brings a ``Table`` of its own cases; the cases here are what all of them share.
+
+An answer to a submit is *accepted*, *refused* or *unknown* (``job_in``, ``refusal``): after a good status words alone never
+make a refusal. A job that failed is ordered again only for a reason known to be passing (``failed_verdict``).
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.domain.money import ChargeStatus
+from vidgen_core.domain.tasks import Failure
+from vidgen_core.providers.http import error_words
+from vidgen_core.providers.http.cleaning import identifier, read_json, whole
+from vidgen_core.providers.http.client import ProviderResponse
+from vidgen_core.providers.http.links import is_of_the_job, values
+from vidgen_core.providers.http.redact import SAID_CHARACTERS, cut, redact
+
+
+@dataclass(frozen=True)
+class Classification:
+    """What is made of an answer."""
+
+    kind: ErrorKind
+    #: ``error.<code>`` in the catalogues.
+    code: str
+    #: For a submit: whether the order can have been accepted.
+    delivery: Delivery = Delivery.REFUSED
+    #: Whether the same order may succeed when it is tried again without a change.
+    retryable: bool = False
+    #: What is known about the money of a submit answered so.
+    charge: ChargeStatus = ChargeStatus.NONE
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A verdict with its conditions; those that are given must all hold."""
+
+    verdict: Classification
+    codes: frozenset[str] = frozenset()
+    words: re.Pattern[str] | None = None
+    statuses: frozenset[int] = frozenset()
+
+    def holds(self, said: ErrorBody) -> bool:
+        return (
+            (not self.codes or not self.codes.isdisjoint(said.codes))
+            and (self.words is None or self.words.search(said.text) is not None)
+            and (not self.statuses or said.status in self.statuses)
+        )
+
+
+@dataclass(frozen=True)
+class ErrorBody:
+    """What an answer says, taken out of its envelope."""
+
+    #: Machine codes, lower case.
+    codes: tuple[str, ...]
+    #: The text for people, unredacted no more than ``Answer.text`` is.
+    text: str
+    #: HTTP status, or the protocol's own where it hides errors under 200; 0: none.
+    status: int
+    #: What was wrapped in its texts, the innermost first.
+    inner: tuple[ErrorBody, ...] = ()
+
+    @property
+    def layers(self) -> tuple[ErrorBody, ...]:
+        return (*self.inner, self)
+
+    @property
+    def own(self) -> str:
+        """The provider's own words: the innermost, for what stands around them is a program's."""
+        return next((layer.text for layer in self.layers if layer.text.strip()), "").strip()
+
+
+@dataclass(frozen=True)
+class Table:
+    """The cases of one provider, in order within each stage; shared cases come after a stage's own."""
+
+    provider: str
+    by_code: tuple[Rule, ...]
+    by_words: tuple[Rule, ...]
+    by_status: tuple[Rule, ...] = ()
+
+    @property
+    def worded(self) -> tuple[Rule, ...]:
+        return (*self.by_words, *COMMON_WORDS)
+
+    @property
+    def cases(self) -> tuple[Rule, ...]:
+        return (*self.by_code, *self.worded, *self.by_status, *COMMON_STATUSES)
+
+
+def words(*alternatives: str) -> re.Pattern[str]:
+    """A pattern for any of the given expressions, whatever their case."""
+    return re.compile("|".join(alternatives), re.IGNORECASE)
+
+
+def rule(
+    verdict: Classification, *codes: str, said: re.Pattern[str] | None = None, statuses: Iterable[int] = ()
+) -> Rule:
+    """A case with its codes in lower case."""
+    return Rule(verdict, frozenset(code.lower() for code in codes), said, frozenset(statuses))
+
+
+MODERATION: Final = error_words.MODERATION
+#: An input picture that the provider could not get or read.
+IMAGE_TROUBLE: Final = error_words.IMAGE_TROUBLE
+
+CONTENT_REFUSED: Final = Classification(ErrorKind.MODERATION, "content_refused")
+IMAGE_REFUSED: Final = Classification(ErrorKind.MODERATION, "image_refused")
+KEY_REJECTED: Final = Classification(ErrorKind.AUTH, "key_rejected")
+KEY_WITHOUT_RIGHT: Final = Classification(ErrorKind.AUTH, "key_without_right")
+ADDRESS_NOT_ALLOWED: Final = Classification(ErrorKind.AUTH, "address_not_allowed")
+BALANCE_EMPTY: Final = Classification(ErrorKind.BALANCE, "balance_empty")
+KEY_USED_UP: Final = Classification(ErrorKind.BALANCE, "key_used_up")
+RATE_LIMITED: Final = Classification(ErrorKind.RATE_LIMIT, "rate_limited", retryable=True)
+SATURATED: Final = Classification(ErrorKind.OVERLOADED, "provider_saturated", retryable=True)
+PARAMETER_REFUSED: Final = Classification(ErrorKind.PARAMETER, "parameter_refused")
+REQUEST_TOO_LARGE: Final = Classification(ErrorKind.FILE, "request_too_large")
+IMAGE_NOT_FETCHED: Final = Classification(ErrorKind.FILE, "picture_not_fetched")
+JOB_UNKNOWN: Final = Classification(ErrorKind.PROVIDER, "remote_job_unknown")
+ADDRESS_WRONG: Final = Classification(ErrorKind.PARAMETER, "address_wrong")
+_MAY_BE_ACCEPTED: Final = {"delivery": Delivery.UNKNOWN, "retryable": True, "charge": ChargeStatus.UNKNOWN}
+#: A submit that timed out somewhere on the way may have been accepted, and charged.
+REMOTE_TIMEOUT: Final = Classification(
+    ErrorKind.TIMEOUT, "remote_timeout", delivery=Delivery.UNKNOWN, charge=ChargeStatus.UNKNOWN
+)
+GATEWAY_FAILED: Final = Classification(ErrorKind.NETWORK, "gateway_failed", **_MAY_BE_ACCEPTED)  # type: ignore[arg-type]
+SERVER_ERROR: Final = Classification(ErrorKind.PROVIDER, "server_error", **_MAY_BE_ACCEPTED)  # type: ignore[arg-type]
+UNREADABLE: Final = Classification(ErrorKind.NETWORK, "answer_unreadable", **_MAY_BE_ACCEPTED)  # type: ignore[arg-type]
+#: A good status and neither an id nor a refusal in clear: the job may exist.
+REPLY_WITHOUT_ID: Final = Classification(ErrorKind.NETWORK, "answer_without_id", **_MAY_BE_ACCEPTED)  # type: ignore[arg-type]
+#: A refusal in clear whose reason nobody knows.
+REFUSED_UNDER_200: Final = Classification(ErrorKind.PROVIDER, "submit_refused")
+#: The services behind a relay do not serve it; nothing is said about our key or our money.
+UPSTREAM_UNAVAILABLE: Final = Classification(ErrorKind.OVERLOADED, "upstream_unavailable", retryable=True)
+#: A job ended without a video and without a reason that is known to be passing.
+JOB_FAILED: Final = Classification(ErrorKind.PROVIDER, "provider_failed", charge=ChargeStatus.UNKNOWN)
+#: A job ended by an internal error of the provider.
+JOB_BROKE: Final = Classification(ErrorKind.PROVIDER, "provider_broke", retryable=True, charge=ChargeStatus.UNKNOWN)
+
+#: Tried after a provider's own words.
+COMMON_WORDS: Final = (
+    rule(IMAGE_REFUSED, said=error_words.IMAGE_UNWANTED),
+    rule(CONTENT_REFUSED, said=MODERATION),
+    rule(PARAMETER_REFUSED, said=error_words.WISH),
+    rule(BALANCE_EMPTY, said=error_words.BALANCE),
+    rule(KEY_REJECTED, said=error_words.KEY),
+    rule(IMAGE_NOT_FETCHED, said=IMAGE_TROUBLE),
+    rule(RATE_LIMITED, said=error_words.RATE),
+    rule(PARAMETER_REFUSED, said=error_words.LOOSE_WISH),
+    rule(SATURATED, said=error_words.CAPACITY),
+)
+
+#: Names of machine codes whatever the provider, without case and separators; tried after a provider's own codes.
+_NAMED: Final = (
+    (CONTENT_REFUSED, error_words.MODERATION_CODE),
+    (BALANCE_EMPTY, error_words.BALANCE_CODE),
+    (KEY_REJECTED, error_words.KEY_CODE),
+    (RATE_LIMITED, error_words.RATE_CODE),
+    (SATURATED, error_words.CAPACITY_CODE),
+    (PARAMETER_REFUSED, error_words.PARAMETER_CODE),
+)
+
+#: The last resort. A status of 4xx that gateways use for *no* is a refusal even when its body is a page of HTML.
+COMMON_STATUSES: Final = (
+    rule(KEY_REJECTED, statuses=[401]),
+    rule(BALANCE_EMPTY, statuses=[402]),
+    rule(KEY_WITHOUT_RIGHT, statuses=[403]),
+    # 303 sends to the result of what was done; the others send the request itself elsewhere.
+    rule(ADDRESS_WRONG, statuses=[301, 302, 307, 308, 404, 405]),
+    rule(REQUEST_TOO_LARGE, statuses=[413]),
+    rule(RATE_LIMITED, statuses=[429]),
+    rule(PARAMETER_REFUSED, statuses=[400, 406, 411, 415, 422, 431]),
+    rule(REFUSED_UNDER_200, statuses=[407, 410, 412, 414, 416, 417, 421, 423, 424, 426, 428, 451]),
+    rule(GATEWAY_FAILED, statuses=[502, 503, 504, *range(520, 531)]),
+    rule(SERVER_ERROR, statuses=range(500, 600)),
+    rule(UNREADABLE),
+)
+
+#: Kinds that say what is wrong, against kinds that say that something is.
+_DEFINITE: Final = frozenset(
+    {ErrorKind.MODERATION, ErrorKind.PARAMETER, ErrorKind.BALANCE, ErrorKind.AUTH, ErrorKind.FILE}
+)
+#: What an upstream holds against its caller says nothing about us.
+_UPSTREAM: Final = frozenset({ErrorKind.AUTH, ErrorKind.BALANCE, ErrorKind.RATE_LIMIT})
+#: Codes under which a relay passes on what the service behind it said to the relay.
+_RELAYED: Final = frozenset({"fail_to_fetch_task", "do_request_failed"})
+
+
+def classify(table: Table, said: ErrorBody) -> Classification:
+    """The verdict: what is wrapped before what is around it, codes and words before the status."""
+    found = classify_texts(table, said)
+    if found is not None:
+        return found
+    verdict = next(case.verdict for case in (*table.by_status, *COMMON_STATUSES) if case.holds(said))
+    # What was sent does not get better by waiting, whatever the status around those words.
+    sent = any(error_words.measures(layer.text) for layer in said.layers)
+    return PARAMETER_REFUSED if verdict is RATE_LIMITED and sent else verdict
+
+
+def classify_texts(table: Table, said: ErrorBody) -> Classification | None:
+    """As ``judge``, without the status."""
+    found = [verdict for layer in said.layers if (verdict := _of_layer(table, layer)) is not None]
+    relayed = not _RELAYED.isdisjoint(said.codes)
+    best = next((verdict for verdict in found if verdict.kind in _DEFINITE), found[0] if found else None)
+    if best is not None and relayed and best.kind in (ErrorKind.AUTH, ErrorKind.BALANCE):
+        return UPSTREAM_UNAVAILABLE
+    return best
+
+
+def _of_layer(table: Table, said: ErrorBody) -> Classification | None:
+    """Codes first; words that say what is wrong go before codes that only say that something is."""
+    coded, worded = _by_code(table, said), _by_words(table, said)
+    if coded is None or worded is None:
+        return coded or worded
+    if coded.kind not in _DEFINITE and worded.kind in _DEFINITE:
+        return worded
+    return worded if (coded.kind, worded.kind) == (ErrorKind.AUTH, ErrorKind.BALANCE) else coded
+
+
+def _by_code(table: Table, said: ErrorBody) -> Classification | None:
+    for one in table.by_code:
+        if one.holds(said):
+            return one.verdict
+    names = ["".join(filter(str.isalnum, code)) for code in said.codes if not code.isdigit()]
+    return next((verdict for verdict, name in _NAMED if any(name.search(code) for code in names)), None)
+
+
+def _by_words(table: Table, said: ErrorBody) -> Classification | None:
+    found = [one.verdict for one in table.worded if one.holds(said)] if said.text else []
+    # What is said of how often somebody asked goes before the loose words behind it.
+    telling = {*_DEFINITE, ErrorKind.RATE_LIMIT}
+    best = next((verdict for verdict in found if verdict.kind in telling), found[0] if found else None)
+    if best is not None and best.kind is not ErrorKind.MODERATION:
+        # Money that is wanted is often said to be required, or not allowed for.
+        return next((verdict for verdict in found if verdict.kind is ErrorKind.BALANCE), best)
+    return best
+
+
+# --- a submit: accepted, refused or unknown -------------------------------------------------------------------------
+
+#: Codes that say that all is well.
+_GOOD_CODES: Final = frozenset(
+    {
+        "",
+        "success",
+        "succeeded",
+        "ok",
+        "accepted",
+        "created",
+        "submitted",
+        "queued",
+        "pending",
+        "processing",
+        "null",
+        "none",
+    }
+)
+_ID_PATHS: Final = (
+    "id", "task_id", "taskId", "data.id", "data.task_id", "data.taskId", "job_id", "jobId", "data.job_id", "data.jobId",
+    "data.recordId", "output.task_id", "result.id", "result.task_id", "result.taskId", "data.data.id", "data.data.task_id",
+    "data.task.id", "task.id", "data.video_id", "video_id",
+)  # fmt: skip
+_TASK_PATHS: Final = tuple(path for path in _ID_PATHS if "task" in path.lower() or "job" in path.lower())
+
+
+def id_at(body: Any, *paths: str) -> str | None:
+    """The id at the first of the paths that holds one; it is opaque and kept as it is."""
+    return next((found for path in paths if (found := identifier(at(body, path))) is not None), None)
+
+
+#: What providers call a job where they name its id.
+JOB_NAMES: Final = ("task", "job", "generation", "prediction", "record", "video")
+#: Names that say only that there is an answer.
+_AROUND: Final = frozenset({"data", "result", "results", "output", "response"})
+
+
+def job_in(answer: ProviderResponse, *paths: str, names: Sequence[str] = JOB_NAMES) -> str | None:
+    """The id of the job that an answer to a submit names, None where it names none.
+
+    It is looked for at the paths, and where nothing in the answer refuses anywhere else, too. A status that leaves the
+    outcome open does not take an id back.
+
+    :param paths: where this provider has it; else where any has
+    :param names: what this provider calls a job; else what any calls it
+    """
+    if answer.ok:
+        found = id_at(answer.json, *(paths or _ID_PATHS))
+        return found if found or refuses(answer.json) else _job_anywhere(answer.json, names)
+    if answer.status in (408, 425, 499) or answer.status >= 500:
+        return id_at(answer.json, *([path for path in paths if not path.endswith(".id")] or _TASK_PATHS))
+    return None
+
+
+def _job_anywhere(body: Any, names: Sequence[str]) -> str | None:
+    """The one id of a job at a place that nobody has listed; None where there are several."""
+    found = [one for one in values(body) if is_of_the_job(one.path)]
+    for name in names:
+        ids = {named for one in found if _is_id_of(name, one.path) and (named := identifier(one.value)) is not None}
+        if ids:
+            return ids.pop() if len(ids) == 1 else None
+    if names is JOB_NAMES:
+        plain = {named for one in found if _is_plain_id(one.path) and (named := identifier(one.value)) is not None}
+        if plain:
+            return plain.pop() if len(plain) == 1 else None
+    return error_words.bare_id(at(body, "data"))
+
+
+def _is_id_of(name: str, path: Sequence[str]) -> bool:
+    """Whether a place is the id of what is called so: ``taskId``, ``task_ids``, ``task.id``."""
+    place = [_squashed(part) for part in path]
+    ids = ("id", "ids", "uid", "uuid")
+    if not place:
+        return False
+    if place[-1] in ids:
+        return len(place) > 1 and place[-2] in (name, f"{name}s")
+    return place[-1].startswith(name) and place[-1].endswith(ids[:2])
+
+
+def _is_plain_id(path: Sequence[str]) -> bool:
+    place = [_squashed(part) for part in path]
+    return bool(place) and place[-1] == "id" and _AROUND.issuperset(place[:-1])
+
+
+def _squashed(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()
+
+
+def refuses(body: Any) -> bool:
+    """Whether anything in an envelope says that what was asked for is not done."""
+    unsuccessful = any(at(body, name) is False for name in ("success", "ok"))
+    return unsuccessful or bool(at(body, "error")) or any(_is_bad(at(body, path)) for path in _BUSINESS_CODES)
+
+
+def refusal(table: Table, answer: ProviderResponse, said: ErrorBody) -> RemoteError:
+    """The error for an answer to a submit that names no job; its ``delivery`` says whether it is a refusal in clear."""
+    return as_error(table, submit_verdict(table, answer, said), answer, said)
+
+
+def submit_verdict(table: Table, answer: ProviderResponse, said: ErrorBody) -> Classification:
+    """What an answer to a submit that names no job means for the order."""
+    known = any(_by_code(table, layer) is not None for layer in said.layers)
+    if not answer.ok:
+        verdict = classify(table, said)
+        open_status = answer.status >= 500 or answer.status in (408, 409, 425, 499)
+        unsure = not known and verdict.kind not in _DEFINITE
+        return REPLY_WITHOUT_ID if open_status and unsure and _under_way(said) else verdict
+    if not isinstance(answer.json, Mapping):
+        return UNREADABLE
+    if not known and (_under_way(said) or not _says_no(table, answer.json, said)):
+        return REPLY_WITHOUT_ID
+    verdict = classify(table, said)
+    return REFUSED_UNDER_200 if verdict is UNREADABLE else verdict
+
+
+def _under_way(said: ErrorBody) -> bool:
+    """Whether the words can mean that the order was taken."""
+    return any(error_words.under_way(layer.text) for layer in said.layers)
+
+
+def _says_no(table: Table, body: Mapping[str, Any], said: ErrorBody) -> bool:
+    """Whether a body under a good status refuses in a way that machines are told by."""
+    if any(_code_says_no(at(body, path)) for path in _BUSINESS_CODES) and not body.get("data"):
+        return True
+    error = body.get("error")
+    if isinstance(error, Mapping) and any(_is_bad(error.get(name)) for name in ("code", "type", "status")):
+        return True
+    unsuccessful = body.get("success") is False or body.get("ok") is False
+    if unsuccessful and any(_is_bad(code) for code in said.codes):
+        return True
+    marked = unsuccessful or bool(error) or str(body.get("status")).lower() in ("error", "failed", "failure", "fail")
+    worded = classify_texts(table, said) if marked else None
+    return worded is not None and worded.kind in _DEFINITE
+
+
+_BUSINESS_CODES: Final = (
+    "code", "errcode", "err_code", "error_code", "errorCode", "errno", "ret", "retcode", "status_code", "base_resp.status_code",
+)  # fmt: skip
+
+
+def _code_says_no(value: Any) -> bool:
+    number = whole(value)
+    return number is not None and number != 0 and not 200 <= number < 300
+
+
+def _is_bad(value: Any) -> bool:
+    number = whole(value)
+    if number is not None:
+        return _code_says_no(number)
+    return isinstance(value, str) and value.strip().lower() not in _GOOD_CODES
+
+
+def error_of(table: Table, answer: ProviderResponse, said: ErrorBody) -> RemoteError:
+    """The error for an answer to a question that was free."""
+    return as_error(table, classify(table, said), answer, said)
+
+
+def as_error(table: Table, verdict: Classification, answer: ProviderResponse, said: ErrorBody) -> RemoteError:
+    """``verdict`` as an error that carries the answer's evidence."""
+    return RemoteError(
+        verdict.code,
+        kind=verdict.kind,
+        delivery=verdict.delivery,
+        retry_after=answer.retry_after,
+        evidence=answer.evidence,
+        request_id=answer.request_id,
+        **params_of(table, said),
+    )
+
+
+def params_of(table: Table, said: ErrorBody) -> dict[str, Any]:
+    """What sentences are filled with; nothing secret."""
+    return {"provider": table.provider, "status": said.status, "said": own_words(said)}
+
+
+def own_words(said: ErrorBody) -> str:
+    """The provider's own words as they are kept and shown."""
+    return cut(" ".join(redact(said.own[:_WORDS]).split()), SAID_CHARACTERS)
+
+
+# --- a job that failed ----------------------------------------------------------------------------------------------
+
+
+def failure_of(table: Table, said: ErrorBody) -> Failure:
+    """Why a job that was accepted ended without a video.
+
+    An upstream that refuses *its* caller says nothing about our key or our money: such texts mean that the provider
+    has no capacity for us at the moment.
+    """
+    return as_failure(table, failed_verdict(table, said), said)
+
+
+def as_failure(table: Table, verdict: Classification, said: ErrorBody) -> Failure:
+    """``verdict`` as the end of a job that was accepted."""
+    return Failure(
+        kind=verdict.kind,
+        code=verdict.code,
+        params=params_of(table, said),
+        retryable=verdict.retryable,
+        charged=ChargeStatus.UNKNOWN if verdict.charge is ChargeStatus.NONE else verdict.charge,
+    )
+
+
+#: Kinds of a failed job that pass by themselves, unless its words blame what was sent.
+_PASSING: Final = frozenset({ErrorKind.OVERLOADED, ErrorKind.TIMEOUT})
+
+
+def failed_verdict(table: Table, said: ErrorBody) -> Classification:
+    """As ``judge``, for the reason of a failed job; ``retryable`` only where the reason is known to be passing.
+
+    A status does not count, and whatever nobody has listed is ``provider_failed``: the same order again is money again.
+    """
+    found = classify_texts(table, said) or _passing_verdict(said)
+    if found.kind in _UPSTREAM:
+        # How often it was asked passes by itself; an account without money or rights does not.
+        return replace(UPSTREAM_UNAVAILABLE, retryable=found.kind is ErrorKind.RATE_LIMIT and not _blames(said))
+    if found.kind in _PASSING:
+        return replace(found, retryable=not _blames(said), delivery=Delivery.REFUSED)
+    if found.kind is ErrorKind.NETWORK or found.kind is ErrorKind.PROVIDER:
+        return _passing_verdict(said)
+    return found
+
+
+def _passing_verdict(said: ErrorBody) -> Classification:
+    """By words, or by a code where there are no words to speak against it."""
+    if _blames(said):
+        return JOB_FAILED
+    texts = [layer.text for layer in said.layers]
+    if any(error_words.timed_out(text) for text in texts):
+        return replace(REMOTE_TIMEOUT, retryable=True, delivery=Delivery.REFUSED)
+    if any(error_words.short_of_capacity(text) for text in texts):
+        return SATURATED
+    names = ["".join(filter(str.isalnum, code)) for layer in said.layers for code in layer.codes]
+    if any(error_words.internal(text) for text in texts):
+        return JOB_BROKE
+    bare = not any(text.strip() for text in texts)
+    if any(error_words.INTERNAL_CODE.search(name) for name in names) or (bare and _SERVER_CODES.intersection(names)):
+        return JOB_BROKE
+    return JOB_FAILED
+
+
+_SERVER_CODES: Final = frozenset({"500", "502", "503", "504"})
+
+
+def _blames(said: ErrorBody) -> bool:
+    return any(error_words.blames(layer.text) for layer in said.layers)
+
+
+# --- envelopes ------------------------------------------------------------------------------------------------------
+
+
+#: Characters of a text that is judged; what was wrong stands at its beginning.
+_WORDS: Final = 4000
+#: How often a text may hold JSON that holds a text.
+_WRAPPED: Final = 5
+_CODE_PATHS: Final = (
+    "error.code", "error.type", "error.status", "code", "error_code", "errorCode", "errCode", "failCode", "type", "reason_code",
+    "error.error.code", "error.error.type", "data.error.code", "data.error.type", "detail.code", "detail.error.code",
+    "errors.code", "errors.type", "data.failCode", "data.errorCode", "data.error_code", "output.code",
+)  # fmt: skip
+_TEXT_PATHS: Final = (
+    "error.message", "error.msg", "error.error.message", "error.detail", "error", "fail_reason", "failReason", "failMsg",
+    "errorMessage", "error_message", "error_msg", "errMsg", "detail.error.message", "detail.error", "detail.fail_reason",
+    "data.fail_reason", "data.error.message", "data.error", "data.failReason", "data.failMsg", "data.errorMessage",
+    "data.error_message", "output.message", "message", "reason", "msg", "base_resp.status_msg", "detail.message", "detail.msg",
+    "detail.reason", "data.message", "data.msg", "data.reason", "errors.message", "errors.msg", "errors", "detail", "details",
+    "error_description", "response.raiMediaFilteredReasons", "raiMediaFilteredReasons", "response.error.message", "data.detail",
+)  # fmt: skip
+
+
+def error_body_in(body: Any, status: int, plain: str = "", codes: tuple[str, ...] | None = None) -> ErrorBody:
+    """Take codes and texts out of any of the envelopes, and out of what is wrapped in those texts.
+
+    :param plain: the text where the body is no JSON
+    :param codes: machine codes where the provider says where they are
+    """
+    outer, inner = _layer(body, status, plain), tuple(_wrapped(body if body is not None else plain, status))
+    return replace(outer, codes=outer.codes if codes is None else (*codes, *outer.codes), inner=inner)
+
+
+def _layer(body: Any, status: int, plain: str = "") -> ErrorBody:
+    codes = [code.lower()[:200] for code in texts_at(body, *_CODE_PATHS)]
+    texts = list(dict.fromkeys(text.strip() for text in texts_at(body, *_TEXT_PATHS)))
+    codes += [text.lower() for text in texts if _MACHINE_WORD.fullmatch(text)]
+    nested = whole(at(body, "base_resp.status_code"))
+    if nested:
+        codes.append(f"base_resp:{nested}")
+    if filtered_in(body):
+        codes.append("content_filtered")
+    spoken = [text for text in texts if not _MACHINE_WORD.fullmatch(text) and _json_in(text) is None]
+    return ErrorBody(tuple(dict.fromkeys(codes)), "\n".join(spoken or texts)[:_WORDS] or plain[:_WORDS], status)
+
+
+_MACHINE_WORD: Final = re.compile(
+    r"[A-Za-z][A-Za-z0-9]{0,40}(?:[_.:-][A-Za-z0-9]{1,40}){1,8}|[a-z]{1,40}(?:[A-Z][a-z]{1,40}){1,8}|(?:[A-Z][a-z]{1,40}){2,8}"
+)
+
+
+def _wrapped(value: Any, status: int, depth: int = 0) -> Iterator[ErrorBody]:
+    """The refusals that stand as JSON in the texts of another, the innermost first."""
+    if depth >= _WRAPPED:
+        return
+    for text in itertools.islice(_texts_of(value), 40):
+        found = _json_in(text)
+        if isinstance(found, Mapping | list):
+            yield from _wrapped(found, status, depth + 1)
+            layer = _layer(found[0] if isinstance(found, list) and found else found, status)
+            if layer.codes or layer.text:
+                yield layer
+
+
+def _texts_of(value: Any, depth: int = 0) -> Iterator[str]:
+    """All texts of a body; a body that is one text is that text."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping) and depth < 6:
+        for inner in value.values():
+            yield from _texts_of(inner, depth + 1)
+    elif isinstance(value, list) and depth < 6:
+        for inner in value[:20]:
+            yield from _texts_of(inner, depth + 1)
+
+
+def _json_in(text: str) -> Any:
+    """The object or list that a text holds, alone or after a beginning in words; None where it holds none."""
+    if "{" not in text or len(text) > 65536:
+        return None
+    for candidate in (text, text.replace('\\"', '"').replace("\\\\", "\\")):
+        starts = [place for mark in ("{", "[{") if (place := candidate.find(mark)) >= 0]
+        for start in sorted(starts)[:1]:
+            end = max(candidate.rfind("}"), candidate.rfind("]")) + 1
+            found = read_json(candidate[start:end])
+            if isinstance(found, Mapping | list):
+                return found
+    return None
+
+
+_FILTERS: Final = re.compile(
+    r"mediafiltered|filtered(?:count|reasons?)$|^(?:is)?(?:moderated|filtered|nsfw|flagged)$|^blockreason",
+    re.IGNORECASE,
+)
+_FILTER_VALUES: Final = frozenset({"content_filter", "safety", "prohibited_content", "image_safety", "recitation"})
+
+
+def filtered_in(body: Any) -> bool:
+    """Whether a body says by a mark or a counter that its result was held back for its content."""
+    return any(itertools.islice((_filters(name, value) for name, value in _entries_of(body)), 2000))
+
+
+def _filters(name: str, value: Any) -> bool:
+    squashed = name.replace("_", "")
+    if squashed.lower() == "finishreason":
+        return isinstance(value, str) and value.lower() in _FILTER_VALUES
+    if not _FILTERS.search(squashed):
+        return False
+    return bool(value) and str(value).strip().lower() not in ("0", "false", "none", "null", "no")
+
+
+def _entries_of(value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    if depth > 8:
+        return
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield str(name), inner
+            yield from _entries_of(inner, depth + 1)
+    elif isinstance(value, list):
+        for inner in value[:50]:
+            yield from _entries_of(inner, depth + 1)
+
+
+def texts_at(body: Any, *paths: str) -> list[str]:
+    """The non-empty texts and numbers at dotted paths of a JSON body; lists stand for their first entry."""
+    found = (at(body, path) for path in paths)
+    found = (value[0] if isinstance(value, list) and value else value for value in found)
+    return [
+        str(value)
+        for value in found
+        if isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip()
+    ]
+
+
+def at(body: Any, path: str) -> Any:
+    """The value at a dotted path; None where there is none; a list on the way stands for its first entry."""
+    for name in path.split("."):
+        if isinstance(body, list):
+            body = body[0] if body else None
+        if not isinstance(body, Mapping):
+            return None
+        body = body.get(name)
+    return body

@@ -1,0 +1,84 @@
+"""What drawing models take: the sizes of each family, by ratio.
+
+Sources: OpenAI's API reference for ``gpt-image-1`` (1024x1024, 1536x1024, 1024x1536, auto), ``dall-e-3`` (1024x1024,
+1792x1024, 1024x1792) and ``dall-e-2`` (squares); other models of aggregators take pixels, which are rounded to 16.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any, Final
+
+from vidgen_core.domain.errors import InputError
+from vidgen_core.providers.base import Capabilities
+
+#: Known without asking anybody.
+BUILT_IN: Final = (
+    "gpt-image-1", "dall-e-3", "gemini-2.5-flash-image-preview", "doubao-seedream-4-0-250828", "flux-kontext-pro",
+)  # fmt: skip
+RATIOS: Final = ("9:16", "16:9", "1:1", "4:3", "3:4", "2:3", "3:2", "21:9")
+SIZES: Final = ("auto", "1K", "2K", "4K")
+_DRAWS: Final = re.compile(
+    r"image|dall-?e|flux|seedream|imagen|midjourney|banana|stable-diffusion|sdxl|ideogram|kolors", re.IGNORECASE
+)
+_EDGES: Final = {"auto": 1024, "1K": 1024, "2K": 2048, "4K": 4096}
+#: Upright, wide, square.
+_FAMILIES: Final = {
+    "gpt-image": ("1024x1536", "1536x1024", "1024x1024"),
+    "gpt-4o-image": ("1024x1536", "1536x1024", "1024x1024"),
+    "dall-e-3": ("1024x1792", "1792x1024", "1024x1024"),
+    "dall-e-2": ("1024x1024", "1024x1024", "1024x1024"),
+}
+
+
+def capabilities(model: str) -> Capabilities:
+    """Nothing of it is asked of the aggregator, so all of it is our best knowledge."""
+    return Capabilities(
+        model=model,
+        aspect_ratios=RATIOS,
+        sizes=SIZES,
+        max_images=16,
+        image_transport="data",
+        unsure=frozenset({"aspect_ratios", "sizes", "max_images"}),
+    )
+
+
+def pixels(model: str, size: str, ratio: str) -> str:
+    """``1024x1536``: what a model is asked for.
+
+    :raises InputError: size_unknown, ratio_unknown
+    """
+    named = re.fullmatch(r"(\d{2,5})\s*[xX×*]\s*(\d{2,5})", size.strip())
+    if named:
+        return f"{named[1]}x{named[2]}"
+    edge = _EDGES.get(size if size == "auto" else size.upper())
+    if edge is None:
+        raise InputError("size_unknown", size=size)
+    across, down = _sides(ratio)
+    family = next((sizes for name, sizes in _FAMILIES.items() if model.startswith(name)), None)
+    if family is not None:
+        return family[0 if down > across else 1 if across > down else 2]
+    scale = edge / math.sqrt(across * down)
+    return f"{_rounded(across * scale)}x{_rounded(down * scale)}"
+
+
+def _sides(ratio: str) -> tuple[float, float]:
+    across, _, down = ratio.partition(":")
+    try:
+        sides = float(across), float(down)
+    except ValueError:
+        raise InputError("ratio_unknown", ratio=ratio) from None
+    if min(sides) <= 0:
+        raise InputError("ratio_unknown", ratio=ratio)
+    return sides
+
+
+def _rounded(side: float) -> int:
+    return max(64, 16 * round(side / 16))
+
+
+def drawing_models(rows: Any) -> tuple[str, ...]:
+    """Those of a list of models that draw, by their names: aggregators mark them in no common way."""
+    names = (row.get("id") for row in rows if isinstance(row, dict))
+    return tuple(name for name in names if isinstance(name, str) and _DRAWS.search(name))

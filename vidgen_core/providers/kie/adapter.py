@@ -1,0 +1,271 @@
+"""KIE: the Veo API (``/api/v1/veo``) and the unified jobs API (``/api/v1/jobs``), chosen by the model's name.
+
+Pictures travel as links: they are uploaded first, unless the shot has a public link. Errors come as codes inside HTTP 200.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any, ClassVar, Final
+
+from vidgen_core.config import KieSettings, Settings
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.errors import RemoteError
+from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import Failure, GenerationParams
+from vidgen_core.media.files import PartFile
+from vidgen_core.providers.base import (
+    Capabilities,
+    Connection,
+    Key,
+    Order,
+    Prepared,
+    Problem,
+    Provider,
+    RateLimit,
+    RemoteJob,
+    RemoteState,
+    RemoteStatus,
+    Submission,
+)
+from vidgen_core.providers.common.model_check import against
+from vidgen_core.providers.common.picture_copies import PictureCopies
+from vidgen_core.providers.common.picture_links import picture_link
+from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
+from vidgen_core.providers.http.download import download, is_video
+from vidgen_core.providers.http.error_mapping import (
+    CONTENT_REFUSED,
+    JOB_UNKNOWN,
+    as_error,
+    as_failure,
+    at,
+    classify,
+    error_of,
+    failure_of,
+    job_in,
+    refusal,
+)
+from vidgen_core.providers.http.links import LinkOutcome, outcome, resolve
+from vidgen_core.providers.kie import models as kie_models
+from vidgen_core.providers.kie.responses import (
+    ID_PATHS,
+    LINKS,
+    NOT_READY,
+    TABLE,
+    credits_in,
+    reading_of,
+    reason_in,
+    record_in,
+    said_by,
+    went_well,
+)
+from vidgen_core.providers.kie.upload import MemoryUploads, UploadCache, Uploader
+
+#: A fresh record may be missing for so long.
+GRACE: Final = timedelta(seconds=30)
+#: After so long the result is taken as it is, without waiting for its larger version.
+UPSCALING: Final = timedelta(minutes=8)
+
+
+class Kie(Provider):
+    """The KIE API.
+
+    :param uploads: where links of uploaded pictures are remembered
+    """
+
+    mode: ClassVar[ProviderId] = ProviderId.KIE
+    #: KIE itself gives up after ten minutes (code 408); queues come on top.
+    longest_job: ClassVar[float] = 2 * 3600.0
+    #: docs.kie.ai: 20 new generation requests in 10 seconds; more are rejected, not queued.
+    rate_limit: ClassVar[RateLimit | None] = RateLimit(submits=20, seconds=10)
+    currency: ClassVar[str] = "credits"
+
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        locations: Locations,
+        uploads: UploadCache | None = None,
+        http: Http | None = None,
+    ) -> None:
+        super().__init__(settings, locations)
+        self._http = http or Http()
+        self._pictures = PictureCopies(locations.home / "requests" / self.mode)
+        self._uploader = Uploader(self._http, uploads or MemoryUploads())
+
+    @property
+    def _own(self) -> KieSettings:
+        return self.settings().providers.kie
+
+    @property
+    def base_url(self) -> str:
+        return self._own.base_url
+
+    async def close(self) -> None:
+        await self._http.close()
+        self._pictures.close()
+
+    # --- what it can --------------------------------------------------------------------------------------------------
+
+    def models(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self._own.model, *kie_models.all_models())))
+
+    def capabilities(self, model: str) -> Capabilities:
+        return kie_models.capabilities(model)
+
+    def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
+        return tuple(self._problems(model, params))
+
+    def _problems(self, model: str, params: GenerationParams) -> Iterator[Problem]:
+        yield from against(self.capabilities(model), params)
+        yield from kie_models.against_model(model, params)
+
+    # --- submit -------------------------------------------------------------------------------------------------------
+
+    async def prepare(self, order: Order, key: Key | None) -> Prepared:
+        upload_url = self._own.upload_url
+        image, facts = await picture_link(
+            order, self._pictures, lambda copy: self._uploader.link(copy, upload_url, key)
+        )
+        params, own = order.params, self._own
+        # The same seed twice is the same video twice.
+        seed = params.seed + order.take - 1 if params.seed is not None else None
+        translate = bool(params.options.get("enable_translation", own.enable_translation))
+        if kie_models.is_veo(order.model):
+            fallback = bool(params.options.get("enable_fallback", own.enable_fallback))
+            payload = kie_models.veo_request(order.model, params, image, seed, translate=translate, fallback=fallback)
+        else:
+            payload = kie_models.jobs_request(order.model, params, image, seed, translate=translate)
+        return Prepared(payload=payload, sent=_without_prompt(payload) | facts)
+
+    async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
+        path = "veo/generate" if kie_models.is_veo(order.model) else "jobs/createTask"
+        answer = await self._http.call(
+            Verb.SUBMIT, "POST", f"{self.base_url}/api/v1/{path}", key=key, json=prepared.payload
+        )
+        remote_id = job_in(answer, *ID_PATHS)
+        if remote_id is not None:
+            return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
+        error = refusal(TABLE, answer, said_by(answer))
+        if error.code == "picture_not_fetched" and "upload" in prepared.sent:
+            await self._uploader.forget(prepared.sent["upload"])
+        raise error
+
+    # --- poll and fetch -----------------------------------------------------------------------------------------------
+
+    async def poll(self, job: RemoteJob, key: Key | None) -> RemoteState:
+        path = "veo/record-info" if kie_models.is_veo(job.model) else "jobs/recordInfo"
+        answer = await self._get(job, path, key, taskId=job.remote_id)
+        data = record_in(answer)
+        if data is None:
+            return _no_record(answer, job)
+        body = {"data": data}
+        base = job.base_url or self.base_url
+        probe = partial(is_video, self._http, key=key, home=base)
+        seen = await outcome(body, base, probe, known=LINKS, reading=reading_of(body))
+        state = _state(seen, answer, data)
+        if state.status is RemoteStatus.SUCCEEDED and _wants_upscaling(job, body):
+            return await self._upscaled(state, job, key)
+        return state
+
+    async def _upscaled(self, plain: RemoteState, job: RemoteJob, key: Key | None) -> RemoteState:
+        """The 1080p version of a finished Veo job; the plain one where there is none (docs.kie.ai/veo3-api)."""
+        answer = await self._get(job, "veo/get-1080p-video", key, taskId=job.remote_id, index=0)
+        link = resolve(at(answer.json, "data.resultUrl"), job.base_url or self.base_url)
+        if went_well(answer) and link:
+            return plain.model_copy(update={"url": link})
+        waiting = job.submitted_at is None or datetime.now(UTC) - job.submitted_at < UPSCALING
+        if waiting and classify(TABLE, said_by(answer)) is NOT_READY:
+            return RemoteState(status=RemoteStatus.RUNNING, progress=99, stage="upscaling", evidence=answer.evidence)
+        return plain
+
+    async def _get(self, job: RemoteJob, path: str, key: Key | None, **params: str | int) -> ProviderResponse:
+        base = job.base_url or self.base_url
+        return await self._http.call(Verb.POLL, "GET", f"{base}/api/v1/{path}", key=key, params=params)
+
+    async def fetch(self, job: RemoteJob, url: str, part: PartFile, key: Key | None) -> int | None:
+        base, limits = job.base_url or self.base_url, self.settings().download
+        return await download(self._http, url, part, key=key, home=base, limits=limits)
+
+    async def fresh_link(self, job: RemoteJob, url: str, key: Key | None) -> str | None:
+        """A link that lives for twenty minutes; KIE makes one for anything, so what comes must be checked."""
+        base = job.base_url or self.base_url
+        answer = await self._http.call(
+            Verb.ASK, "POST", f"{base}/api/v1/common/download-url", key=key, json={"url": url}
+        )
+        if not went_well(answer):
+            raise error_of(TABLE, answer, said_by(answer))
+        return resolve(at(answer.json, "data"), base)
+
+    # --- test ---------------------------------------------------------------------------------------------------------
+
+    async def balance(self, key: Key | None) -> Money | None:
+        return (await self.test(key)).balance
+
+    async def test(self, key: Key | None) -> Connection:
+        try:
+            answer = await self._http.call(Verb.ASK, "GET", f"{self.base_url}/api/v1/chat/credit", key=key)
+            said = said_by(answer)
+            if (not went_well(answer) and said.status in (401, 402, 403)) or answer.json is None:
+                raise error_of(TABLE, answer, said)
+        except RemoteError as error:
+            return Connection(ok=False, failure=Failure(kind=error.kind, code=error.code, params=error.params))
+        return Connection(ok=True, balance=_credits(at(answer.json, "data")), models=self.models())
+
+
+def _credits(value: Any) -> Money | None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) >= 10**12:
+        return None
+    return Money(amount=Decimal(str(value)), currency="credits")
+
+
+def _without_prompt(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """What the ledger keeps: the prompt stands in the task already."""
+    flat = {name: value for name, value in payload.items() if name != "input"} | payload.get("input", {})
+    return {name: value for name, value in flat.items() if name != "prompt"}
+
+
+def _no_record(answer: ProviderResponse, job: RemoteJob) -> RemoteState:
+    """Records appear a little after their jobs; for so long, none is no error."""
+    said = said_by(answer)
+    missing = went_well(answer) or said.status in (404, 422)
+    young = job.submitted_at is not None and datetime.now(UTC) - job.submitted_at < GRACE
+    if missing and young:
+        return RemoteState(status=RemoteStatus.QUEUED, stage="record pending", evidence=answer.evidence)
+    raise as_error(TABLE, JOB_UNKNOWN if went_well(answer) else classify(TABLE, said), answer, said)
+
+
+def _state(seen: LinkOutcome, answer: ProviderResponse, data: Mapping[str, Any] | list[Any]) -> RemoteState:
+    record = data if isinstance(data, Mapping) else data[0] if isinstance(data[0], Mapping) else {}
+    cost = credits_in(record)
+    common: dict[str, Any] = {"progress": seen.progress, "stage": seen.stage, "evidence": answer.evidence}
+    if seen.status is RemoteStatus.FAILED:
+        charge = (
+            ChargeStatus.UNKNOWN if cost is None else ChargeStatus.CHARGED if cost.amount else ChargeStatus.REFUNDED
+        )
+        said = reason_in(record)
+        if seen.filtered:
+            failure = as_failure(TABLE, CONTENT_REFUSED, replace(said, text=said.text or seen.filtered))
+        else:
+            failure = failure_of(TABLE, said)
+        failure = failure.model_copy(update={"charged": charge})
+        return RemoteState(status=seen.status, failure=failure, cost=cost, charge=charge, **common)
+    if seen.status is not RemoteStatus.SUCCEEDED:
+        return RemoteState(status=seen.status, **common)
+    return RemoteState(
+        status=seen.status, url=seen.url, cost=cost, charge=ChargeStatus.CHARGED if cost else None, **common
+    )
+
+
+def _wants_upscaling(job: RemoteJob, body: Any) -> bool:
+    """Full HD was asked for, and the record does not say that it is: the Veo API makes it on demand, for 16:9 only."""
+    return (
+        kie_models.is_veo(job.model)
+        and job.params.size.upper() == "1080P"
+        and job.params.aspect_ratio == "16:9"
+        and str(at(body, "data.response.resolution")).lower() != "1080p"
+    )

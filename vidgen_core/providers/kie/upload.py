@@ -1,0 +1,109 @@
+"""Pictures on their way to KIE: uploaded once, used for all takes of a shot while they live.
+
+docs.kie.ai/file-upload-api: free and temporary, 24 hours in one place and 3 days in another; the same name overwrites
+and may be cached, so names are made from the content.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Protocol
+from weakref import WeakValueDictionary
+
+from vidgen_core.domain.errors import Delivery, RemoteError
+from vidgen_core.providers.base import Key
+from vidgen_core.providers.http.client import Http, Verb
+from vidgen_core.providers.http.error_mapping import UNREADABLE, as_error, classify, texts_at
+from vidgen_core.providers.http.multipart import RequestBody, multipart_body
+from vidgen_core.providers.kie.responses import TABLE, said_by, went_well
+
+#: How long a link is trusted; the shortest life named in the docs is a day.
+LIFE: Final = timedelta(hours=20)
+FOLDER: Final = "vidgen"
+
+
+class UploadCache(Protocol):
+    """Remembers links of uploads by content; called in a thread."""
+
+    def get(self, sha: str) -> str | None:
+        """The link, unless it has expired."""
+
+    def put(self, sha: str, url: str, expires_at: datetime) -> None:
+        """Remember a link; one that has expired already is forgotten."""
+
+
+class MemoryUploads:
+    """Links remembered until the process ends."""
+
+    def __init__(self) -> None:
+        self._links: dict[str, tuple[str, datetime]] = {}
+
+    def get(self, sha: str) -> str | None:
+        url, expires_at = self._links.get(sha, (None, None))
+        return url if expires_at and expires_at > datetime.now(UTC) else None
+
+    def put(self, sha: str, url: str, expires_at: datetime) -> None:
+        self._links[sha] = (url, expires_at)
+
+
+class Uploader:
+    """Uploads JPEG files."""
+
+    def __init__(self, http: Http, cache: UploadCache) -> None:
+        self._http = http
+        self._cache = cache
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def link(self, picture: Path, upload_url: str, key: Key | None) -> tuple[str, str]:
+        """A public link of ``picture``, and the name under which it is remembered.
+
+        :raises RemoteError: the upload failed; ``delivery`` is never *unknown*, for an upload costs nothing
+        """
+        name = await asyncio.to_thread(_name, picture, upload_url)
+        lock = self._locks.setdefault(name, asyncio.Lock())
+        async with lock:
+            known = await asyncio.to_thread(self._cache.get, name)
+            if known:
+                return known, name
+            url = await self._upload(picture, upload_url, name, key)
+            await asyncio.to_thread(self._cache.put, name, url, datetime.now(UTC) + LIFE)
+            return url, name
+
+    async def forget(self, name: str) -> None:
+        """The link does not work any more."""
+        await asyncio.to_thread(self._cache.put, name, "", datetime.now(UTC) - LIFE)
+
+    async def _upload(self, picture: Path, upload_url: str, name: str, key: Key | None) -> str:
+        body = _form(picture, f"{name[:40]}.jpg")
+        try:
+            answer = await self._http.call(
+                Verb.UPLOAD, "POST", f"{upload_url}/api/file-stream-upload", key=key, body=body
+            )
+        except RemoteError as error:
+            error.delivery = Delivery.NOT_SENT
+            raise
+        links = texts_at(answer.json, "data.downloadUrl", "data.fileUrl")
+        if went_well(answer) and links:
+            return links[0]
+        said = said_by(answer)
+        refused = as_error(TABLE, UNREADABLE if went_well(answer) else classify(TABLE, said), answer, said)
+        refused.delivery = Delivery.NOT_SENT
+        raise refused
+
+
+def _form(picture: Path, file_name: str) -> RequestBody:
+    fields: Mapping[str, str] = {"uploadPath": FOLDER, "fileName": file_name}
+    return multipart_body(fields, picture, file_name, "image/jpeg")
+
+
+def _name(picture: Path, upload_url: str) -> str:
+    """Content and place: a link of another host is another link."""
+    digest = hashlib.sha256(f"{upload_url}\n".encode())
+    with picture.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

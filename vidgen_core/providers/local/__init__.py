@@ -1,0 +1,1 @@
+"""The offline provider: renders videos on this machine."""

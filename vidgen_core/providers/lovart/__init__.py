@@ -1,0 +1,1 @@
+"""Lovart: its API and, in ``browser``, its page."""

@@ -1,0 +1,147 @@
+"""Lovart under one name: its API, or its page in a browser window, as the settings say.
+
+A job is asked for in the way that sent it, whatever the settings say by then: a remote id that is an address was made by
+the browser, any other by the API.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar
+
+from vidgen_core.config import LovartSettings, Settings
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import GenerationParams
+from vidgen_core.media.files import PartFile
+from vidgen_core.providers.base import (
+    Capabilities,
+    Connection,
+    Found,
+    Key,
+    Order,
+    Prepared,
+    Problem,
+    Provider,
+    RateLimit,
+    RemoteJob,
+    RemoteState,
+    Submission,
+)
+from vidgen_core.providers.common.model_check import against
+from vidgen_core.providers.http.download import download
+from vidgen_core.providers.kie.upload import UploadCache
+from vidgen_core.providers.lovart import prompt_text
+from vidgen_core.providers.lovart.api import LovartApi
+from vidgen_core.providers.lovart.browser.adapter import LovartBrowser, is_canvas
+from vidgen_core.providers.lovart.signing import SignedHttp
+
+Way = LovartApi | LovartBrowser
+
+
+class Lovart(Provider):
+    """Lovart by either way.
+
+    :param uploads: where links of uploaded pictures are remembered
+    """
+
+    mode: ClassVar[ProviderId] = ProviderId.LOVART
+    #: The free queue of an account can be long.
+    longest_job: ClassVar[float] = 4 * 3600.0
+    #: As published: 60 messages a minute; the 600 an hour beyond it are refused with a time to wait.
+    rate_limit: ClassVar[RateLimit | None] = RateLimit(submits=60, seconds=60)
+    wishes_only: ClassVar[bool] = True
+    currency: ClassVar[str] = "credits"
+
+    def __init__(
+        self, settings: Callable[[], Settings], locations: Locations, uploads: UploadCache | None = None
+    ) -> None:
+        super().__init__(settings, locations)
+        self._http = SignedHttp()
+        self._api = LovartApi(self._own, locations, self._http, uploads)
+        self._browser = LovartBrowser(self._own, locations)
+
+    def _own(self) -> LovartSettings:
+        return self.settings().providers.lovart
+
+    @property
+    def _way(self) -> Way:
+        """The way of new orders."""
+        return self._browser if self._own().way == "browser" else self._api
+
+    def _way_of(self, job: RemoteJob) -> Way:
+        return self._browser if is_canvas(job.remote_id) else self._api
+
+    @property
+    def needs_key(self) -> bool:
+        return self._way is self._api
+
+    @property
+    def at_once(self) -> int | None:
+        return 1 if self._way is self._browser else None
+
+    @property
+    def confirms_up_to(self) -> Decimal | None:
+        """A price on the page is answered on the page: ``poll`` names none there."""
+        return self._own().confirm_up_to
+
+    @property
+    def handed_back(self) -> bool:
+        return self._browser.handed_back
+
+    @property
+    def base_url(self) -> str:
+        return self._way.base_url
+
+    async def close(self) -> None:
+        await self._browser.close()
+        await self._api.close()
+        await self._http.close()
+
+    # --- what it can --------------------------------------------------------------------------------------------------
+
+    def models(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self._own().model, *prompt_text.TOOLS)))
+
+    def capabilities(self, model: str) -> Capabilities:
+        return prompt_text.capabilities(model)
+
+    def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
+        return tuple(against(self.capabilities(model), params))
+
+    # --- by the way of the order or of the job ------------------------------------------------------------------------
+
+    async def prepare(self, order: Order, key: Key | None) -> Prepared:
+        return await self._way.prepare(order, key)
+
+    async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
+        way = self._browser if is_canvas(prepared.payload.get("canvas", "")) else self._api
+        return await way.submit(order, prepared, key)
+
+    async def poll(self, job: RemoteJob, key: Key | None) -> RemoteState:
+        return await self._way_of(job).poll(job, key)
+
+    async def confirm(self, job: RemoteJob, key: Key | None) -> bool:
+        return await self._way_of(job).confirm(job, key)
+
+    async def fetch(self, job: RemoteJob, url: str, part: PartFile, key: Key | None) -> int | None:
+        """Both ways lead to the same files, which want only the right Referer."""
+        base, limits = job.base_url or self.base_url, self.settings().download
+        return await download(self._http, url, part, key=key, home=base, limits=limits)
+
+    async def fresh_link(self, job: RemoteJob, url: str, key: Key | None) -> str | None:
+        return await self._way_of(job).fresh_link(job, key)
+
+    async def find(self, order: Order, since: datetime, key: Key | None) -> tuple[Found, ...] | None:
+        """Only a canvas can be looked at; the API has no list of conversations."""
+        return await self._browser.find(order) if is_canvas(order.sent.get("page", "")) else None
+
+    async def release(self, job: RemoteJob) -> None:
+        if is_canvas(job.remote_id):
+            await self._browser.release(job)
+
+    async def test(self, key: Key | None) -> Connection:
+        failure = await self._way.test(key)
+        return Connection(ok=False, failure=failure) if failure else Connection(ok=True, models=self.models())

@@ -1,0 +1,219 @@
+"""Lovart's agent API: one conversation with its agent for each take, in a project of its own.
+
+A conversation is no form: tool, length, ratio and even the prompt are wishes, and the answer may be text. A price that it
+wants confirmed is named by ``poll``, which never says yes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from vidgen_core.config import LovartSettings
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import Failure
+from vidgen_core.providers.base import (
+    WAITING_FOR_CONFIRMATION,
+    Key,
+    Order,
+    Prepared,
+    RemoteJob,
+    RemoteState,
+    RemoteStatus,
+    Submission,
+)
+from vidgen_core.providers.common.picture_copies import PictureCopies
+from vidgen_core.providers.common.picture_links import picture_link
+from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
+from vidgen_core.providers.http.error_mapping import (
+    CONTENT_REFUSED,
+    as_failure,
+    error_body_in,
+    error_of,
+    job_in,
+    refusal,
+)
+from vidgen_core.providers.http.links import WITHOUT_LINK
+from vidgen_core.providers.kie.upload import MemoryUploads, UploadCache
+from vidgen_core.providers.lovart import prompt_text
+from vidgen_core.providers.lovart.responses import (
+    TABLE,
+    failure_in,
+    failure_of,
+    filtered_in,
+    is_answered,
+    pending_in,
+    reason_in,
+    said_by,
+    status_in,
+    video_in,
+    went_well,
+    words_in,
+)
+from vidgen_core.providers.lovart.upload import Preparations
+
+API: Final = "/v1/openapi"
+#: Where people see what the agent makes.
+CANVAS: Final = "https://www.lovart.ai/canvas?projectId="
+#: Where the answer to a message names its thread.
+ID_PATHS: Final = ("data.thread_id", "data.threadId", "thread_id")
+_ENDED: Final = frozenset({RemoteStatus.SUCCEEDED, RemoteStatus.FAILED})
+#: A thread that runs may be waiting for a yes from here on.
+MAY_ASK: Final = timedelta(seconds=20)
+
+
+class LovartApi:
+    """The way of using Lovart that its makers offer to programs; the verbs are those of ``Provider``.
+
+    :param uploads: where links of uploaded pictures are remembered
+    """
+
+    def __init__(
+        self, own: Callable[[], LovartSettings], locations: Locations, http: Http, uploads: UploadCache | None
+    ) -> None:
+        self._settings = own
+        self._http = http
+        self._pictures = PictureCopies(locations.home / "requests" / ProviderId.LOVART)
+        self._preparations = Preparations(http, uploads or MemoryUploads())
+
+    @property
+    def _own(self) -> LovartSettings:
+        return self._settings()
+
+    @property
+    def base_url(self) -> str:
+        return self._own.base_url
+
+    async def close(self) -> None:
+        self._pictures.close()
+
+    # --- submit -------------------------------------------------------------------------------------------------------
+
+    async def prepare(self, order: Order, key: Key | None) -> Prepared:
+        base = f"{self.base_url}{API}"
+        picture, facts = await picture_link(
+            order, self._pictures, lambda copy: self._preparations.picture(copy, base, key)
+        )
+        project = await self._preparations.project(order.reference, base, key)
+        payload = prompt_text.request(order.model, order.params, picture, project, only=self._own.only_this_tool)
+        wishes = {"tool": prompt_text.tool_of(order.model), "duration": order.params.duration}
+        place = {"project": project, "canvas": f"{CANVAS}{project}"}
+        return Prepared(payload=payload, sent=wishes | place | facts)
+
+    async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
+        self._preparations.forget_project(order.reference, key)
+        url = f"{self.base_url}{API}/chat"
+        answer = await self._http.call(Verb.SUBMIT, "POST", url, key=key, json=prepared.payload)
+        found = job_in(answer, *ID_PATHS, names=("thread", "chat", "conversation"))
+        if found is not None:
+            # Asking takes the thread, people need the project: one id holds both.
+            remote_id = f"{prepared.payload['project_id']}/{found}"
+            return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
+        error = refusal(TABLE, answer, said_by(answer))
+        if error.code == "picture_not_fetched" and "upload" in prepared.sent:
+            await self._preparations.forget_picture(prepared.sent["upload"])
+        raise error
+
+    # --- poll ---------------------------------------------------------------------------------------------------------
+
+    async def poll(self, job: RemoteJob, key: Key | None) -> RemoteState:
+        answer = await self._look(job, "chat/status", key)
+        if status_in(answer)[0] is RemoteStatus.SUCCEEDED:
+            # Tools can start late: the published client, too, believes it only the second time.
+            await asyncio.sleep(self._own.settle)
+            answer = await self._look(job, "chat/status", key)
+        status, word = status_in(answer)
+        if status in _ENDED or (status is RemoteStatus.RUNNING and _may_ask(job)):
+            return await self._result(job, answer, key)
+        return RemoteState(status=status, stage=word, evidence=answer.evidence)
+
+    async def _result(self, job: RemoteJob, seen: ProviderResponse, key: Key | None) -> RemoteState:
+        try:
+            answer = await self._look(job, "chat/result", key)
+        except RemoteError:
+            if status_in(seen)[0] is not RemoteStatus.FAILED:
+                raise
+            answer = seen
+        asks, cost = pending_in(answer)
+        if asks:
+            return RemoteState(
+                status=RemoteStatus.RUNNING, stage=WAITING_FOR_CONFIRMATION, confirmation=cost, evidence=answer.evidence
+            )
+        return _state(seen, answer, job.base_url or self.base_url)
+
+    async def confirm(self, job: RemoteJob, key: Key | None) -> bool:
+        url, thread = f"{job.base_url or self.base_url}{API}/chat/confirm", {"thread_id": _thread(job)}
+        answer = await self._http.call(Verb.SUBMIT, "POST", url, key=key, json=thread)
+        if went_well(answer):
+            return True
+        error = error_of(TABLE, answer, said_by(answer))
+        if answer.status >= 500 or error.kind is ErrorKind.TIMEOUT:
+            # Whatever its words are, something further on may have taken the yes.
+            error.delivery = Delivery.UNKNOWN
+        raise error
+
+    async def _look(self, job: RemoteJob, path: str, key: Key | None) -> ProviderResponse:
+        url, thread = f"{job.base_url or self.base_url}{API}/{path}", {"thread_id": _thread(job)}
+        answer = await self._http.call(Verb.POLL, "GET", url, key=key, params=thread)
+        return answer if is_answered(answer) else _good(answer)
+
+    async def fresh_link(self, job: RemoteJob, key: Key | None) -> str | None:
+        """The link as the thread names it now."""
+        _, fresh = video_in(await self._look(job, "chat/result", key), job.base_url or self.base_url)
+        return fresh
+
+    # --- test ---------------------------------------------------------------------------------------------------------
+
+    async def test(self, key: Key | None) -> Failure | None:
+        """Why it cannot be used; None where it can."""
+        try:
+            _good(await self._http.call(Verb.ASK, "POST", f"{self.base_url}{API}/mode/query", key=key, json={}))
+        except RemoteError as error:
+            return Failure(kind=error.kind, code=error.code, params=error.params)
+        return None
+
+
+def _good(answer: ProviderResponse) -> ProviderResponse:
+    """The answer, or its refusal as an error."""
+    if not went_well(answer):
+        raise error_of(TABLE, answer, said_by(answer))
+    return answer
+
+
+def _thread(job: RemoteJob) -> str:
+    return job.remote_id.rpartition("/")[2]
+
+
+def _may_ask(job: RemoteJob) -> bool:
+    """A running thread can hide a question in its result (the published client looks after some twenty seconds)."""
+    return job.submitted_at is None or datetime.now(UTC) - job.submitted_at > MAY_ASK
+
+
+def _state(seen: ProviderResponse, answer: ProviderResponse, base: str) -> RemoteState:
+    """What a thread's result says; text instead of a video is a failure in the agent's own words.
+
+    :param seen: how the thread stands, where the result does not say it
+    """
+    status, word = status_in(answer)
+    if status is RemoteStatus.UNKNOWN and word is None:
+        status, word = status_in(seen)
+    if status not in _ENDED:
+        return RemoteState(status=status, stage=word, evidence=answer.evidence)
+    named, url = video_in(answer, base)
+    if url and status is RemoteStatus.SUCCEEDED:
+        return RemoteState(status=status, url=url, stage=word, evidence=answer.evidence)
+    text, filtered = words_in(answer), filtered_in(answer)
+    if filtered:
+        failure = as_failure(TABLE, CONTENT_REFUSED, error_body_in(None, 0, text or filtered))
+    elif status is RemoteStatus.FAILED:
+        own = [reason_in(one) for one in (answer, seen)]
+        failure = failure_of(error_body_in(None, 0, text) if text else next((said for said in own if said.own), own[0]))
+    elif named or not text:
+        return RemoteState(status=RemoteStatus.UNKNOWN, stage=WITHOUT_LINK, evidence=answer.evidence)
+    else:
+        failure = failure_in(text)
+    return RemoteState(status=RemoteStatus.FAILED, failure=failure, stage=word, evidence=answer.evidence)

@@ -1,0 +1,1 @@
+"""Lovart's page in the user's own browser window."""

@@ -1,0 +1,66 @@
+"""What Lovart's agent is told: a tool, wishes, and the prompt word for word."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from vidgen_core.domain.tasks import GenerationParams
+from vidgen_core.providers.base import Capabilities
+
+#: Video tools as the published client names them (github.com/lovartai/lovart-skill), without their common beginning.
+TOOLS: Final = (
+    "seedance_v2_0", "seedance_v2_0_fast", "seedance_v2_0_mini", "seedance_v2_5", "seedance_pro_v1_5", "kling_v3",
+    "kling_v3_omni", "kling_v2_6", "kling_omni_v1", "minimax_h3", "hailuo_v2_3", "wan_v2_6", "veo3", "veo3_1",
+    "veo3_1_fast", "vidu_q2", "gemini_omni_flash",
+)  # fmt: skip
+PREFIX: Final = "generate_video_"
+#: Stands around the prompt, so that nothing else is taken for a part of it.
+RULE: Final = "-----"
+
+
+def tool_of(model: str) -> str:
+    """The full name of a tool."""
+    return model if model.startswith("generate_") else f"{PREFIX}{model}"
+
+
+def capabilities(model: str) -> Capabilities:
+    """What may be wished for; nothing here is a parameter, so all of it is unsure."""
+    return Capabilities(
+        model=model,
+        aspect_ratios=("9:16", "16:9", "1:1", "3:4", "4:3", "21:9"),
+        sizes=("480P", "720P", "1080P"),
+        image_transport="upload",
+        unsure=frozenset({"aspect_ratios", "sizes", "durations"}),
+        note="note.lovart_wishes",
+    )
+
+
+def message(model: str, params: GenerationParams, *, picture: bool) -> str:
+    """The one message of a thread."""
+    source = "from the attached picture as its first frame" if picture else "from the text alone"
+    wishes = [f"Make exactly one video with the tool {tool_of(model)}, {source}."]
+    if params.aspect_ratio != "Auto":
+        wishes.append(f"Aspect ratio: {params.aspect_ratio}.")
+    if params.duration is not None:
+        wishes.append(f"Length: {params.duration:g} seconds.")
+    wishes.append(f"Resolution: {params.size.lower()}.")
+    wishes.append(
+        "The text between the two lines is the prompt: use it word for word, neither translated nor shortened nor extended, "
+        "and ask nothing back."
+    )
+    return "\n".join([*wishes, RULE, params.prompt, RULE])
+
+
+def request(model: str, params: GenerationParams, picture: str | None, project: str, *, only: bool) -> dict[str, Any]:
+    """The body of ``POST /chat``; ``only``: whether the agent may use no other video tool."""
+    tool = tool_of(model)
+    tools: dict[str, Any] = {"prefer_tool_categories": {"VIDEO": [tool]}}
+    if only:
+        tools["include_tools"] = [tool]
+    return {
+        "prompt": message(model, params, picture=picture is not None),
+        "project_id": project,
+        "attachments": [picture] if picture else [],
+        "mode": "fast",
+        "tool_config": tools,
+    }

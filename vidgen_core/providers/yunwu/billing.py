@@ -1,0 +1,108 @@
+"""What Yunwu publishes and writes down about money: the price list and the log of a key.
+
+New-API counts in quota units; ``/api/status`` names how many make a US dollar and what a dollar is in yuan.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from vidgen_core.domain.money import Money
+from vidgen_core.providers.base import Booked
+from vidgen_core.providers.http.cleaning import clean, read_json
+from vidgen_core.providers.http.error_mapping import at
+
+#: Rows of a price list that are looked at; the longest seen has some 500.
+_MOST_ROWS: Final = 5_000
+#: The type of a log line that gives money back.
+_REFUND: Final = 6
+#: Quota type of a price for the whole call; the others are by the token.
+_BY_CALL: Final = 1
+
+
+def number(value: Any) -> Decimal | None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        return None
+    return Decimal(str(value))
+
+
+def time_of(stamp: Decimal) -> datetime:
+    """Seconds or, above 10^12, milliseconds since 1970."""
+    seconds = stamp / 1000 if stamp > 10**12 else stamp
+    return datetime.fromtimestamp(float(seconds), UTC)
+
+
+def money_of(amount: Decimal, status: Any, *, in_yuan: bool = False) -> Money:
+    """An amount in the relay's unit (a US dollar) as yuan, by the relay's own rate; without a rate in dollars."""
+    rate = Decimal(1) if in_yuan else number(at(status, "data.usd_exchange_rate"))
+    if rate is None or rate <= 0:
+        return Money(amount=amount.quantize(Decimal("0.0001")), currency="USD")
+    return Money(amount=(amount * rate).quantize(Decimal("0.0001")), currency="CNY")
+
+
+def prices(body: Any, status: Any) -> dict[str, Money] | None:
+    """``/api/pricing`` as prices of whole calls by model, for the group called default; None: not a price list."""
+    rows = at(body, "data")
+    if not isinstance(rows, list):
+        return None
+    group = number(at(body, "group_ratio.default"))
+    ratio = group if group is not None and group > 0 else Decimal(1)
+    found = {}
+    for row in rows[:_MOST_ROWS]:
+        name, price = at(row, "model_name"), number(at(row, "model_price"))
+        by_call = at(row, "quota_type") == _BY_CALL
+        if by_call and isinstance(name, str) and 0 < len(name) <= 200 and price is not None and 0 < price < 10**6:
+            found[name] = money_of(price * ratio, status)
+    return found
+
+
+def booked(rows: Iterable[Any], status: Any, *, cut: bool) -> tuple[Booked, ...]:
+    """The lines of ``/api/log/token`` added up by the job that they name; lines that name none are left out.
+
+    :param cut: the log has more lines than it shows: of its last second, and of a job whose charge is not among them, some
+        may be missing, so such jobs are left out
+    """
+    rows = list(rows)
+    edge = oldest(rows) if cut else None
+    whole: dict[str, bool] = {}
+    unit = number(at(status, "data.quota_per_unit"))
+    if not unit or unit <= 0:
+        return ()
+    taken: defaultdict[str, Decimal] = defaultdict(Decimal)
+    back: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        job, quota = job_in(row), number(at(row, "quota"))
+        if job is None or quota is None:
+            continue
+        refund = at(row, "type") == _REFUND or quota < 0
+        whole[job] = whole.get(job, True) and (edge is None or oldest([row]) != edge)
+        (back if refund else taken)[job] += abs(quota) / unit
+    return tuple(
+        Booked(remote_id=job, taken=money_of(taken[job], status), given_back=money_of(back[job], status))
+        for job, is_whole in whole.items()
+        if not cut or (is_whole and job in taken)
+    )
+
+
+def job_in(row: Any) -> str | None:
+    """The job that a line of the log names, in the line or in its JSON text ``other``."""
+    job = at(row, "task_id") or fact_in(row, "task_id")
+    return job if isinstance(job, str) and job else None
+
+
+def fact_in(row: Any, name: str) -> Any:
+    """What a line of the log says beside its columns, in its JSON text ``other``."""
+    other = at(row, "other")
+    facts = clean(read_json(other)) if isinstance(other, str) else other
+    return at(facts, name) if isinstance(facts, Mapping) else None
+
+
+def oldest(rows: Iterable[Any]) -> datetime | None:
+    """How far back the log goes."""
+    stamps = [stamp for row in rows if (stamp := number(at(row, "created_at"))) is not None and 0 < stamp < 10**14]
+    return time_of(min(stamps)) if stamps else None

@@ -1,0 +1,1 @@
+"""How far a project is from script to film, and auto-run."""

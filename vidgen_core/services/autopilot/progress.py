@@ -1,0 +1,327 @@
+"""The way from script to film: how far a project is, and walking it by itself.
+
+Walking is a switch of the project that survives restarts. The walker lives beside the runner, in the one process that
+works; it uses the same verbs as a click, so the budget holds it as it holds a person.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from pydantic import Field, ValidationError
+
+from vidgen_core import money
+from vidgen_core.db import ShotFilter, TaskFilter, Tx
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.errors import ErrorKind, Refused
+from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.scripts import ScriptState
+from vidgen_core.domain.tasks import Failure, TaskStatus
+from vidgen_core.services.autopilot.autopilot import SETTING, Autopilot
+from vidgen_core.services.exports.exports import count_exports
+from vidgen_core.services.generation import gate
+from vidgen_core.services.generation.planning import GenerateOptions, plan
+from vidgen_core.services.generation.validation import validate
+from vidgen_core.services.library.references import own_words
+from vidgen_core.services.scripts.llm_queue import failure_of
+
+if TYPE_CHECKING:
+    from vidgen_core.i18n import Text
+    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.views import Preflight, ShotView
+
+#: The steps in their order.
+STEPS: Final = ("script", "storyboard", "pictures", "order", "prompts", "videos", "export")
+#: Where a walk stands, ``way.walk.<note>`` in the catalogues: what it is doing, what it waits for, or how it ended.
+Note = Literal[
+    "drawing",
+    "writing",
+    "rendering",
+    "first_shot",
+    "cutting",
+    "done",
+    "nothing",
+    "to_choose",
+    "stopped",
+    "lost_answers",
+    "limit",
+    "failed",
+]
+#: Shots without a take that are named with their reasons.
+NAMED: Final = 8
+
+
+class ProgressStep(NamedTuple):
+    """One step of the way."""
+
+    name: str
+    done: int
+    #: 0: nothing to be done here yet.
+    total: int
+    state: Literal["done", "next", "open"]
+    #: How many of what is missing …
+    missing: int = 0
+    #: … and what that is: ``way.missing.<lack>`` in the catalogues.
+    lack: str = ""
+
+
+class Unfilmed(NamedTuple):
+    """A shot without a take, and why."""
+
+    shot: str
+    #: Of its last task; None: it never had one that failed.
+    failure: Failure | None
+    #: ``way.why.<why>`` in the catalogues where there is no failure.
+    why: Literal["", "picture", "prompt", "cancelled", "waiting", "open"] = ""
+
+
+class AutopilotRun(Frozen):
+    """A project that walks its way by itself, or did."""
+
+    on: bool
+    note: Note = "drawing"
+    #: ``error.<code>`` of what stopped it, and what fills its sentence.
+    code: str | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+    #: Id of the export that is its rough cut, once it has begun one.
+    cut: str | None = None
+    #: Shots in the rough cut with which it ended.
+    clips: int = 0
+    #: What it may spend; None: no limit of its own.
+    limit: Money | None = None
+    #: Whether somebody has read how it ended.
+    read: bool = False
+    started_at: datetime
+    ended_at: datetime | None = None
+
+
+class ProjectProgress:
+    """From script to film."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+        self._autopilot: Autopilot | None = None
+
+    # --- looking
+
+    def steps(self, project_id: int) -> list[ProgressStep]:
+        """The seven steps with what each has and lacks; costs the same few index look-ups at any size."""
+        return list(self._app.revision_cache.ask(("way", project_id), lambda tx: _steps(tx, project_id)))
+
+    def unfilmed(self, project_id: int, limit: int = NAMED) -> tuple[int, list[Unfilmed]]:
+        """How many shots have no take and none under way, and why the first of them have none."""
+        page = self._app.shots.page(project_id, ShotFilter("without_takes"), limit=limit)
+        return page.total, [self._unfilmed(view) for view in page.items]
+
+    def _unfilmed(self, view: ShotView) -> Unfilmed:
+        shot = view.shot
+        failures = [task.failure for task in view.tasks if task.failure and task.status is TaskStatus.FAILED]
+        if failures:
+            return Unfilmed(shot.number, failures[-1])
+        if view.tasks:
+            waits = any(task.status is TaskStatus.PENDING for task in view.tasks)
+            return Unfilmed(shot.number, None, "waiting" if waits else "cancelled")
+        if shot.image is None and shot.image_url is None:
+            undrawn = [task.failure for task in view.drawings if task.failure]
+            return Unfilmed(shot.number, undrawn[-1] if undrawn else None, "picture")
+        if not shot.prompt:
+            return Unfilmed(shot.number, None, "prompt")
+        problems = self._app.tasks.estimate(shot.project_id, [shot.id]).problems
+        fatal = next((one.problem for one in problems if one.problem.fatal), None)
+        if fatal is None:
+            return Unfilmed(shot.number, None, "open")
+        return Unfilmed(shot.number, failure_of(Refused(fatal.code, **fatal.params)))
+
+    def walk(self, project_id: int) -> AutopilotRun | None:
+        """How the project walks by itself; None when it never did."""
+        return self._app.revision_cache.ask(
+            ("walk", project_id), lambda tx: _walk(tx.projects.settings(project_id).get(SETTING))
+        )
+
+    def sheet(self, project_id: int) -> Preflight:
+        """Everything that ``go`` would have made, and what it costs; nothing is changed."""
+        app, settings = self._app, self._app.settings()
+        with app.store.read() as tx:
+            ids = {
+                name: tx.progress.ids(project_id, name)
+                for name in ("unfilmed", "drawable", "choosable", "without_prompt")
+            }
+            shots = {shot.id: shot for shot in tx.shots.many({one for some in ids.values() for one in some})}
+        drawn = [shots[id_] for id_ in ids["drawable"] if own_words(shots[id_])]
+        pictured = {shot.id for shot in drawn} | set(ids["choosable"])
+        asked = [shots[id_] for id_ in ids["without_prompt"]]
+        takes = []
+        for id_ in ids["unfilmed"]:
+            shot = shots[id_]
+            worded = shot.model_copy(update={"prompt": shot.prompt or shot.script or shot.picture_prompt})
+            if worded.prompt.strip() and (shot.image or shot.image_url or id_ in pictured):
+                found = validate(app, worded, plan(worded, GenerateOptions(), settings))
+                problems = found.problems if shot.image or shot.image_url else ()
+                takes.append(gate.OrderItem(shot.number, *found.plan, problems))
+        pictures = [gate.OrderItem(seen.shot.number, *seen.plan, seen.problems) for seen in app.pictures.look_at(drawn)]
+        questions = app.prompts.questions(asked)
+        with app.store.read() as tx:
+            return gate.check_order(app, tx, project_id, takes, pictures=pictures, questions=questions)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether this process would take the next step."""
+        return self._autopilot is not None and self._autopilot.is_alive()
+
+    # --- walking
+
+    def go(self, project_id: int, limit: Decimal | None = None) -> AutopilotRun:
+        """Draw pictures, write empty prompts, generate takes, choose the first good ones and make the rough cut.
+
+        Nothing that a person has chosen, written or begun is changed; what has failed is left alone.
+        :param limit: what it may spend in all, in the currency of the budget; it is asked like every limit, in the
+            transaction that sets the money of a submit aside; 0: no limit; None: the sheet's worst case, where it is known
+        :raises Refused: ``key_needed`` (provider), ``limit_negative``
+        """
+        settings, sheet = self._app.settings(), self.sheet(project_id)
+        if sheet.key_missing is not None:
+            raise gate.no_key(self._app, sheet.key_missing)
+        if limit is not None and not (limit.is_finite() and limit >= 0):
+            raise Refused("limit_negative")
+        most = sheet.high.amount if limit is None and sheet.high else limit
+        own = Money(amount=most, currency=settings.budget.currency) if most else None
+        walk = AutopilotRun(on=True, limit=own, started_at=datetime.now(UTC))
+        with self._app.store.write() as tx:
+            money.limit_run(tx, settings, project_id, own)
+            tx.projects.set_setting(project_id, SETTING, walk.model_dump(mode="json"))
+            tx.log.add(LogLevel.INFO, "walk_started", project_id=project_id)
+        return walk
+
+    def halt(self, project_id: int) -> None:
+        """Begin nothing more; what was queued stays in the queue."""
+        walk = self.walk(project_id)
+        if walk is not None:
+            self.note(project_id, walk, on=False, note="stopped")
+        # Afterwards, so that a step that begins to write meanwhile sees the stop or is stopped here.
+        self._app.prompts.cancel(project_id)
+
+    def dismiss(self, project_id: int) -> None:
+        """How the walk ended has been read."""
+        with self._app.store.write() as tx:
+            walk = _walk(tx.projects.settings(project_id).get(SETTING))
+            if walk is not None and not walk.on:
+                read = walk.model_copy(update={"read": True})
+                tx.projects.set_setting(project_id, SETTING, read.model_dump(mode="json"))
+
+    def note(self, project_id: int, walk: AutopilotRun, **changes: Any) -> None:
+        """Keep how a walk stands, unless somebody has stopped it meanwhile, or begun another one."""
+        with self._app.store.write() as tx:
+            now = _walk(tx.projects.settings(project_id).get(SETTING))
+            if now is None or not now.on or now.started_at != walk.started_at:
+                return
+            changed = now.model_copy(update=changes)
+            if not changed.on:
+                changed = changed.model_copy(update={"ended_at": datetime.now(UTC)})
+                self._end_limit(tx, project_id, walk)
+                self._tell_of_the_end(tx, project_id, changed)
+            if changed != now:
+                tx.projects.set_setting(project_id, SETTING, changed.model_dump(mode="json"))
+
+    def _end_limit(self, tx: Tx, project_id: int, walk: AutopilotRun) -> None:
+        """Its limit ends with a walk, so what it could not send is kept, to be started by a person.
+
+        What is under way and would be ordered again is kept as well, when that comes (``records.requeue``).
+        """
+        if walk.limit is None:
+            return
+        queued = TaskFilter(statuses=frozenset({TaskStatus.QUEUED}))
+        for task in tx.tasks.many(tx.tasks.ids(project_id, queued)):
+            if task.created_at >= walk.started_at:
+                tx.tasks.move(task.id, TaskStatus.PENDING)
+        money.end_run(tx, project_id)
+
+    def _tell_of_the_end(self, tx: Tx, project_id: int, walk: AutopilotRun) -> None:
+        if walk.note == "done":
+            without = tx.shots.counts(project_id)["without_takes"]
+            tx.log.add(LogLevel.SUCCESS, "walk_done", project_id=project_id, clips=walk.clips, without=without)
+        else:
+            tx.log.add(LogLevel.INFO, "walk_ended", project_id=project_id)
+
+    # --- life
+
+    def start(self) -> None:
+        """Begin to walk projects whose switch is on; a second call does nothing."""
+        if self._autopilot is None:
+            self._autopilot = Autopilot(self._app)
+            self._autopilot.start()
+
+    def stop(self) -> None:
+        walker, self._autopilot = self._autopilot, None
+        if walker is not None:
+            walker.stop()
+
+
+def _steps(tx: Tx, project_id: int) -> list[ProgressStep]:
+    found = tx.shots.counts(project_id)
+    scripts = [script.state for script in tx.scripts.all(project_id)]
+    exports = count_exports(tx, project_id)
+    shots, to_choose = found["all"], found["to_choose"]
+    unfilmed = found["without_takes"] + found["running"]
+    waiting = sum(1 for state in scripts if state is not ScriptState.STORED)
+    numbers = {
+        "script": (len(scripts) - waiting, len(scripts), waiting),
+        "storyboard": (shots, shots, 0 if shots else 1),
+        "pictures": (shots - found["unpictured"], shots, found["unpictured"]),
+        "order": (shots, shots, 0),
+        "prompts": (shots - found["without_prompt"], shots, found["without_prompt"]),
+        "videos": (shots - unfilmed, shots, unfilmed),
+        # What is not chosen cannot go out.
+        "export": (exports, exports, to_choose or int(found["chosen"] > 0 and not exports)),
+    }
+    return _ranked(numbers, shots, {"export": "choice"} if to_choose else {})
+
+
+def stop_all(tx: Tx) -> None:
+    """Switch off every project that goes by itself: a person looks first at what the database lacks."""
+    for project in tx.projects.all():
+        walk = _walk(tx.projects.settings(project.id).get(SETTING))
+        if walk is not None and walk.on:
+            stopped = walk.model_copy(update={"on": False, "note": "stopped"})
+            tx.projects.set_setting(project.id, SETTING, stopped.model_dump(mode="json"))
+            money.end_run(tx, project.id)
+
+
+def autopilot_line(t: Text, walk: AutopilotRun) -> str:
+    """Where a walk stands, as a sentence."""
+    why = t.ended(ErrorKind.PARAMETER, walk.code, walk.params) if walk.code else ""
+    limit = t.money(walk.limit, estimated=False) if walk.limit else "–"
+    return t.n(f"way.walk.{walk.note}", walk.clips, why=why, limit=limit)
+
+
+def why_unfilmed(t: Text, one: Unfilmed) -> str:
+    """The reason as a sentence."""
+    return t.told(one.failure) if one.failure else t(f"way.why.{one.why}")
+
+
+def _ranked(numbers: dict[str, tuple[int, int, int]], shots: int, lacks_what: dict[str, str]) -> list[ProgressStep]:
+    """The first step that lacks something is the next one; a script is no must."""
+    steps: list[ProgressStep] = []
+    found_next = False
+    for name in STEPS:
+        done, total, missing = numbers[name]
+        lacks = missing > 0 and (shots > 0 or name in ("script", "storyboard"))
+        if name == "storyboard" and not shots:
+            lacks = True
+        state: Literal["done", "next", "open"] = "open"
+        if lacks and not found_next:
+            state, found_next = "next", True
+        elif not lacks and total and done >= total:
+            state = "done"
+        steps.append(ProgressStep(name, done, total, state, missing, lacks_what.get(name, name)))
+    return steps
+
+
+def _walk(kept: object) -> AutopilotRun | None:
+    try:
+        return None if kept is None else AutopilotRun.model_validate(kept)
+    except ValidationError:
+        # Kept by another version.
+        return None

@@ -1,0 +1,1 @@
+"""Films, timelines, lists and archives of what was chosen."""

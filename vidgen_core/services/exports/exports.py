@@ -1,0 +1,384 @@
+"""Exports: what would go out, writing it at once, and writing it in the background with progress.
+
+One thread writes one export after the other. What was written is kept in the store's state, so that the list outlives
+the process; an export that was under way when the process ended is simply not there.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic import ValidationError
+
+from vidgen_core.db import ShotFilter, TaskFilter
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.errors import ErrorKind, NotFound, Refused, VidgenError
+from vidgen_core.domain.money import ChargeStatus
+from vidgen_core.domain.shots import Project
+from vidgen_core.domain.tasks import Failure, Task
+from vidgen_core.media.disk import translate_os_errors
+from vidgen_core.services.exports.film import LISTS, Cancelled, Film, Format, Options, Progress, make_film
+from vidgen_core.services.exports.naming import clip_names, safe_name
+
+if TYPE_CHECKING:
+    from vidgen_core.db import Tx
+    from vidgen_core.services.facade import Vidgen
+
+_LOG = logging.getLogger(__name__)
+#: Finished exports that are remembered for each project.
+REMEMBERED: Final = 20
+#: Parts of progress worth telling.
+_STEP: Final = 0.01
+_BATCH: Final = 500
+_EVERY: Final = 10_000_000
+
+
+class Export(Frozen):
+    """One export, from the wish to the file."""
+
+    id: str
+    project_id: int
+    format: Format
+    state: Literal["waiting", "running", "done", "failed", "cancelled"] = "waiting"
+    #: 0–1
+    progress: float = 0.0
+    #: Where it will be, or is; of a 剪映 draft the folder, when it was put where 剪映 looks for it.
+    path: str
+    bytes: int = 0
+    failure: Failure | None = None
+    started_at: datetime
+    ended_at: datetime | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.state in ("waiting", "running")
+
+    @property
+    def folder(self) -> bool:
+        """Whether it is a folder, which nobody can download."""
+        return Path(self.path).is_dir()
+
+
+class _Work:
+    """An export under way, and whether it is still wanted."""
+
+    def __init__(self, export: Export) -> None:
+        self.export = export
+        self.unwanted = threading.Event()
+
+
+class Exports:
+    """What leaves the program."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+        self._works: dict[str, _Work] = {}
+        self._pool: ThreadPoolExecutor | None = None
+
+    # --- looking
+
+    def film(self, project_id: int, *, stills: bool = False) -> Film:
+        """The chosen takes in the order of their shots, and the shots that have none."""
+        with self._app.store.read() as tx:
+            project = tx.projects.get(project_id)
+            shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
+            chosen = tx.takes.chosen(project_id)
+        images = self._app.locations.images
+        return make_film(project.name, shots, chosen, images, datetime.now().astimezone(), stills=stills)
+
+    def names(self, project_id: int, pattern: str, limit: int = 3) -> list[str]:
+        """What the first of the exported videos would be called.
+
+        :raises InputError: ``pattern_invalid``
+        """
+        film = self.film(project_id)
+        clips = film.takes or self.film(project_id, stills=True).clips
+        return [str(name) for name in clip_names(pattern, film.project, clips[:limit])]
+
+    def cut(self, project_id: int) -> Path | None:
+        """The rough cut of what is chosen now; None without one, or when something else has been chosen since."""
+        with self._app.store.read() as tx:
+            kept = (tx.state.get(_cuts(project_id)) or {}).get(Format.MP4)
+        if kept is None or kept["of"] != self.film(project_id).identity:
+            return None
+        path = Path(kept["path"])
+        return path if path.is_file() else None
+
+    # --- writing at once
+
+    def write(
+        self,
+        project_id: int,
+        kind: Format,
+        target: Path,
+        options: Options | None = None,
+        *,
+        language: str = "en",
+        progress: Progress = lambda _: None,
+    ) -> Path:
+        """Write an export and return where it is; for 剪映 into the folder ``target`` unless that is named ``….zip``.
+
+        :param language: of the headers and words of lists
+        :raises Refused: export_nothing_chosen, export_edl_too_long, export_no_rows
+        :raises InputError: pattern_invalid
+        :raises FileError: export_files_gone, video_*, disk_full, folder_read_only
+        """
+        wish = options or Options()
+        if kind in LISTS:
+            self._write_list(project_id, kind, target, wish, language)
+            return target
+        film = self.film(project_id, stills=wish.stills)
+        if kind is Format.JIANYING and target.suffix.lower() != ".zip":
+            from vidgen_core.services.exports.jianying import write_draft
+
+            film.check()
+            path = write_draft(film, target, wish, progress)
+        else:
+            from vidgen_core.services.exports.writers import write_film
+
+            write_film(film, kind, target, wish, progress)
+            path = target
+        with self._app.store.write() as tx:
+            made = {"of": film.identity, "path": str(path.absolute())}
+            tx.state.put(_cuts(project_id), (tx.state.get(_cuts(project_id)) or {}) | {kind: made})
+        return path
+
+    def _write_list(self, project_id: int, kind: Format, target: Path, options: Options, language: str) -> None:
+        from vidgen_core.services.exports.writers import write_bytes, write_shots
+
+        project = self._app.projects.get(project_id)
+        if options.rows == "tasks":
+            if not self._app.tasks.ids(project.id, TaskFilter()):
+                raise Refused("export_no_rows", project=project.name)
+            write_bytes(self.task_list(project.id, kind, language=language), target)
+            return
+        with self._app.store.read() as tx:
+            shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
+        if not shots:
+            raise Refused("export_no_rows", project=project.name)
+        write_shots(shots, kind, target, options, language, project.name, self._app.locations.images)
+
+    def task_list(self, project_id: int, kind: Format, *, language: str = "en") -> bytes:
+        """Every task of a project as a ``csv``, ``xlsx`` or ``json`` file, without a row where there is none."""
+        from vidgen_core.i18n import get_text
+        from vidgen_core.services.exports.task_list import export_tasks
+
+        project = self._app.projects.get(project_id)
+        ids = self._app.tasks.ids(project_id, TaskFilter())
+        tasks: list[Task] = []
+        for begin in range(0, len(ids), _BATCH):
+            tasks += self._app.tasks.many(ids[begin : begin + _BATCH])
+        form: Literal["csv", "xlsx", "json"] = (
+            "csv" if kind is Format.CSV else "xlsx" if kind is Format.XLSX else "json"
+        )
+        return export_tasks(tasks, form, get_text(language), project.name)
+
+    # --- in the background
+
+    def start(
+        self,
+        project_id: int,
+        kind: Format,
+        options: Options | None = None,
+        *,
+        language: str = "en",
+        drafts_here: bool = True,
+    ) -> Export:
+        """Begin an export into the data home's folder of exports and return at once.
+
+        :param drafts_here: whether a draft may be written into the folder of drafts, where this machine has it
+        :raises Refused: export_nothing_chosen
+        :raises InputError: pattern_invalid
+        :raises FileError: export_files_gone
+        """
+        wish = options or Options()
+        project = self._app.projects.get(project_id)
+        if kind not in LISTS:
+            film = self.film(project_id)
+            film.check()
+            clip_names(wish.pattern, film.project, film.takes[:1])
+        work = _Work(
+            Export(
+                id=uuid.uuid4().hex[:12],
+                project_id=project_id,
+                format=kind,
+                path=str(self._target(project, kind, wish, drafts_here=drafts_here)),
+                started_at=datetime.now(UTC),
+            )
+        )
+        with self._lock:
+            self._works[work.export.id] = work
+            self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="vidgen-export")
+            self._pool.submit(self._carry_out, work, wish, language)
+        return work.export
+
+    def _target(self, project: Project, kind: Format, options: Options, *, drafts_here: bool) -> Path:
+        """A name that is free; nothing that was exported is ever replaced."""
+        drafts = Path(options.drafts_folder).expanduser()
+        if (
+            drafts_here
+            and kind is Format.JIANYING
+            and options.drafts_folder
+            and drafts.is_absolute()
+            and drafts.is_dir()
+        ):
+            return drafts
+        ending = "zip" if kind is Format.JIANYING or (kind in LISTS and _is_zip(options)) else kind.value
+        what = {Format.JIANYING: "-jianying"}.get(kind, f"-{options.rows}" if kind in LISTS else "")
+        stem = f"{safe_name(project.name)}{what}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+        folder = self._app.locations.exports / safe_name(project.name)
+        with self._lock:
+            taken = {work.export.path for work in self._works.values()}
+        names = (folder / f"{stem}{f'-{n}' if n > 1 else ''}.{ending}" for n in range(1, 1000))
+        return next(name for name in names if str(name) not in taken and not name.exists())
+
+    def _carry_out(self, work: _Work, options: Options, language: str) -> None:
+        export = work.export
+        target = Path(export.path)
+        try:
+            self._told(work, export.progress)
+            # A draft that goes where 剪映 looks for it makes its own folder there.
+            path = self.write(
+                export.project_id,
+                export.format,
+                target,
+                options,
+                language=language,
+                progress=lambda done: self._told(work, done),
+            )
+        except Cancelled:
+            self._end(work, state="cancelled")
+        except VidgenError as error:
+            failure = Failure(kind=error.kind, code=error.code, params=error.params, charged=ChargeStatus.NONE)
+            self._end(work, state="failed", failure=failure)
+        except Exception as error:  # noqa: BLE001 - nobody else hears what a thread ends with
+            _LOG.exception("An export failed")
+            failure = Failure(
+                kind=ErrorKind.FILE,
+                code="export_failed",
+                params={"error": type(error).__name__},
+                charged=ChargeStatus.NONE,
+            )
+            self._end(work, state="failed", failure=failure)
+        else:
+            self._end(work, state="done", progress=1.0, path=str(path), bytes=_bytes(path))
+            self._remember(work.export)
+
+    def _told(self, work: _Work, done: float) -> None:
+        if work.unwanted.is_set():
+            raise Cancelled
+        if done - work.export.progress >= _STEP or work.export.state == "waiting":
+            work.export = work.export.model_copy(update={"state": "running", "progress": done})
+
+    def _end(self, work: _Work, **changes: Any) -> None:
+        work.export = work.export.model_copy(update={"ended_at": datetime.now(UTC), **changes})
+
+    def _remember(self, export: Export) -> None:
+        with self._lock, self._app.store.write() as tx:
+            name = _listed(export.project_id)
+            kept = [export.model_dump(mode="json"), *(tx.state.get(name) or [])]
+            tx.state.put(name, kept[:REMEMBERED])
+
+    # --- the list
+
+    def all(self, project_id: int) -> list[Export]:
+        """Exports under way and those whose file is there, the newest first; failures of this process among them."""
+        with self._lock:
+            here = {work.export.id: work.export for work in self._works.values()}
+        with self._app.store.read() as tx:
+            kept = [_export(value) for value in tx.state.get(_listed(project_id)) or []]
+        every = {export.id: export for export in kept if export} | here
+        found = [export for export in every.values() if export.project_id == project_id]
+        found = [export for export in found if export.state != "done" or Path(export.path).exists()]
+        return sorted(found, key=lambda export: export.started_at, reverse=True)
+
+    def get(self, project_id: int, export_id: str) -> Export:
+        """:raises NotFound: ``export_unknown``"""
+        for export in self.all(project_id):
+            if export.id == export_id:
+                return export
+        raise NotFound("export_unknown")
+
+    def file(self, project_id: int, export_id: str) -> Path:
+        """The finished file, for download.
+
+        :raises NotFound: ``export_unknown`` when it is not there, not finished, or a folder
+        """
+        export = self.get(project_id, export_id)
+        path = Path(export.path)
+        if export.state != "done" or not path.is_file():
+            raise NotFound("export_unknown")
+        return path
+
+    def cancel(self, export_id: str) -> None:
+        """Stop an export; what was written of it goes away."""
+        with self._lock:
+            work = self._works.get(export_id)
+        if work:
+            work.unwanted.set()
+
+    def remove(self, project_id: int, export_id: str) -> None:
+        """Take an ended export off the list and delete its file; a draft among 剪映's own stays where it is.
+
+        :raises FileError: folder_read_only
+        """
+        export = self.get(project_id, export_id)
+        path = Path(export.path)
+        if export.state == "done" and path.is_relative_to(self._app.locations.exports):
+            with translate_os_errors(path):
+                rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        with self._lock, self._app.store.write() as tx:
+            self._works.pop(export_id, None)
+            name = _listed(project_id)
+            tx.state.put(name, [kept for kept in tx.state.get(name) or [] if kept.get("id") != export_id])
+            films = tx.state.get(_cuts(project_id)) or {}
+            tx.state.put(_cuts(project_id), {kind: film for kind, film in films.items() if film["path"] != export.path})
+
+    def close(self) -> None:
+        """Stop what is under way and wait for its thread; may be called twice."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+            for work in self._works.values():
+                work.unwanted.set()
+        if pool:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def count_exports(tx: Tx, project_id: int) -> int:
+    """How many exports there are; at least 1 when the film is only where the command line put it."""
+    return len(tx.state.get(_listed(project_id)) or []) or int(bool(tx.state.get(_cuts(project_id))))
+
+
+def _listed(project_id: int) -> str:
+    """Where the list of exports is kept."""
+    return f"exports.{project_id}"
+
+
+def _cuts(project_id: int) -> str:
+    """Where it is kept of which takes the last film of each format was made, and where it went."""
+    return f"films.{project_id}"
+
+
+def _is_zip(options: Options) -> bool:
+    return options.pictures and options.rows == "shots"
+
+
+def _bytes(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else (path,)
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _export(value: Any) -> Export | None:
+    try:
+        return Export.model_validate(value)
+    except ValidationError:
+        # Kept by another version; its file is still in the folder.
+        return None

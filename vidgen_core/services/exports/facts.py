@@ -1,0 +1,90 @@
+"""What a video's streams are, as far as putting clips one after the other needs it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Final
+
+import av
+from av.container import InputContainer
+
+from vidgen_core.domain.errors import FileError
+
+#: As FFmpeg names them; takes were checked when they came, exports open nothing else.
+_CONTAINERS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,flv"
+#: Frame rates that editors know.
+STANDARD_RATES: Final = tuple(
+    Fraction(rate) for rate in ("24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60")
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One video; sizes in pixels as it is shown, ``seconds`` exact."""
+
+    path: Path
+    width: int
+    height: int
+    fps: Fraction
+    seconds: Fraction
+    sound: bool
+    #: Videos with the same one can follow each other without being encoded again.
+    signature: tuple[Any, ...]
+
+
+def open_video(path: Path) -> InputContainer:
+    """:raises FileError: ``video_unplayable``, ``video_missing`` (path)"""
+    try:
+        return av.open(str(path), "r", options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"})
+    except FileNotFoundError as error:
+        raise FileError("video_missing", path=str(path)) from error
+    except (av.FFmpegError, OSError) as error:
+        raise FileError("video_unplayable", path=str(path)) from error
+
+
+def read_facts(path: Path) -> Facts:
+    """:raises FileError: as ``open_video``"""
+    with open_video(path) as container:
+        stream = next(iter(container.streams.video), None)
+        if stream is None:
+            raise FileError("video_unplayable", path=str(path))
+        try:
+            frame = next(container.decode(stream))
+        except (av.FFmpegError, StopIteration) as error:
+            raise FileError("video_unplayable", path=str(path)) from error
+        size = (frame.width, frame.height)
+        context = stream.codec_context
+        signature = (context.name, context.profile, context.pix_fmt, *size, frame.rotation, stream.time_base)
+        width, height = size[::-1] if frame.rotation % 180 else size
+        return Facts(
+            path=path,
+            width=width,
+            height=height,
+            fps=(stream.average_rate or Fraction(24)).limit_denominator(1001),
+            seconds=_seconds(container),
+            sound=bool(container.streams.audio),
+            signature=(*signature, stream.average_rate, stream.sample_aspect_ratio, context.extradata),
+        )
+
+
+def _seconds(container: InputContainer) -> Fraction:
+    stream = container.streams.video[0]
+    if stream.duration and stream.time_base:
+        return stream.duration * stream.time_base
+    return Fraction(container.duration or 0, av.time_base)
+
+
+def usual_size(facts: Iterable[Facts]) -> tuple[int, int]:
+    """The size that most videos have, in even pixels; of two equally frequent ones the larger."""
+    sizes = Counter((video.width // 2 * 2, video.height // 2 * 2) for video in facts)
+    return max(sizes, key=lambda size: (sizes[size], size[0] * size[1]))
+
+
+def usual_rate(facts: Iterable[Facts]) -> Fraction:
+    """The frame rate that most videos have, as editors know it; of two equally frequent ones the higher."""
+    rates = Counter(min(STANDARD_RATES, key=lambda rate: abs(rate - video.fps)) for video in facts)
+    return max(rates, key=lambda rate: (rates[rate], rate))

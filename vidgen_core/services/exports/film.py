@@ -1,0 +1,173 @@
+"""What is exported: the chosen takes in the order of their shots, and how people want them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field, field_validator
+
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.errors import FileError, Refused
+from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.takes import Take
+from vidgen_core.providers.http.cleaning import clean_text
+
+#: Called with the part that is done, 0–1; it raises ``Cancelled`` when nobody wants the rest.
+Progress = Callable[[float], None]
+#: Shots named in a sentence; the others are counted.
+_NAMED: Final = 8
+
+
+class Cancelled(Exception):
+    """The person who asked for an export no longer wants it."""
+
+
+class Format(StrEnum):
+    """What can be made; the words are those of ``vidgen export --format``."""
+
+    ZIP = "zip"
+    MP4 = "mp4"
+    OTIO = "otio"
+    FCPXML = "fcpxml"
+    EDL = "edl"
+    JIANYING = "jianying"
+    CSV = "csv"
+    JSON = "json"
+    XLSX = "xlsx"
+
+
+#: Formats that hold a list and no video.
+LISTS: Final = frozenset({Format.CSV, Format.JSON, Format.XLSX})
+#: Formats that name the videos and do not hold them.
+TIMELINES: Final = frozenset({Format.OTIO, Format.FCPXML, Format.EDL})
+
+
+class Options(Frozen):
+    """How an export is wanted; what a format has no use for is passed over."""
+
+    #: Names of the videos in a ZIP: the fields of file patterns, and ``{order}``.
+    pattern: str = "{order:03d}_{shot}-v{take}.mp4"
+    #: ZIP: with timelines that name the videos beside them.
+    timelines: bool = False
+    #: Shots without a chosen take are shown by their picture.
+    stills: bool = False
+    #: seconds
+    still_seconds: float = Field(default=3.0, gt=0, le=60)
+    #: MP4: shot numbers in the lower left corner.
+    numbers: bool = False
+    #: CSV, JSON, XLSX: what is listed.
+    rows: Literal["shots", "tasks"] = "shots"
+    #: CSV, JSON, XLSX of shots: a ZIP with the pictures beside the list.
+    pictures: bool = False
+    #: 剪映: the folder that holds its drafts, as the machine that will open the draft names it.
+    drafts_folder: str = ""
+
+
+class Clip(Frozen):
+    """One place in the film: a chosen take, or a still where there is none."""
+
+    #: From 1, without gaps.
+    order: int
+    shot: Shot
+    take: Take | None = None
+    #: The video; of a still its picture, or None where the shot has none.
+    source: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """For people: ``1.0-v2``; of a still the number alone. One line, fit for every format."""
+        number = " ".join(clean_text(self.shot.number).split())
+        return f"{number}-v{self.take.number}" if self.take else number
+
+
+class Film(Frozen):
+    """A project as it would be exported now."""
+
+    project: str
+    at: datetime
+    clips: tuple[Clip, ...] = ()
+    #: Shots without a chosen take, whether or not a still stands for them.
+    missing: tuple[Shot, ...] = ()
+
+    @field_validator("project")
+    @classmethod
+    def _must_be_one_line(cls, name: str) -> str:
+        return " ".join(clean_text(name).split())
+
+    @property
+    def takes(self) -> tuple[Clip, ...]:
+        """The clips that are videos."""
+        return tuple(clip for clip in self.clips if clip.take)
+
+    @property
+    def identity(self) -> str:
+        """The same as long as the same takes are chosen, in the same order."""
+        takes = " ".join(clip.take.sha256 for clip in self.clips if clip.take)
+        return hashlib.sha256(takes.encode()).hexdigest()[:16]
+
+    @property
+    def gone(self) -> tuple[Clip, ...]:
+        """Chosen takes whose file is not there."""
+        return tuple(clip for clip in self.takes if clip.source is None or not clip.source.is_file())
+
+    @property
+    def seconds(self) -> float:
+        """Of the chosen takes."""
+        return sum(clip.take.seconds for clip in self.clips if clip.take)
+
+    @property
+    def bytes(self) -> int:
+        """Of the chosen takes."""
+        return sum(clip.take.bytes for clip in self.clips if clip.take)
+
+    def check(self) -> None:
+        """See that there is something to export and that all of it is there.
+
+        :raises Refused: ``export_nothing_chosen`` (project)
+        :raises FileError: ``export_files_gone`` (n, shots)
+        """
+        if not self.takes:
+            raise Refused("export_nothing_chosen", project=self.project)
+        gone = self.gone
+        if gone:
+            raise FileError("export_files_gone", n=len(gone), shots=numbers_of(clip.shot for clip in gone))
+
+
+def make_film(
+    project: str,
+    shots: Iterable[Shot],
+    chosen: Iterable[Take],
+    images: Path,
+    at: datetime,
+    *,
+    stills: bool = False,
+) -> Film:
+    """Put takes to their shots, in the order of the shots.
+
+    :param images: the image store
+    :param stills: let shots without a chosen take be seen by their picture
+    """
+    takes = {take.shot_id: take for take in chosen}
+    clips: list[Clip] = []
+    missing: list[Shot] = []
+    for shot in shots:
+        take = takes.get(shot.id)
+        if take:
+            clips.append(Clip(order=len(clips) + 1, shot=shot, take=take, source=Path(take.folder, take.file)))
+        else:
+            missing.append(shot)
+        if take is None and stills:
+            clips.append(Clip(order=len(clips) + 1, shot=shot, source=images / shot.image if shot.image else None))
+    return Film(project=project, at=at, clips=tuple(clips), missing=tuple(missing))
+
+
+def numbers_of(shots: Iterable[Shot]) -> str:
+    """``1.0, 1.1, 2.0 … (+12)``."""
+    numbers = [shot.number for shot in shots]
+    more = f" … (+{len(numbers) - _NAMED})" if len(numbers) > _NAMED else ""
+    return ", ".join(numbers[:_NAMED]) + more

@@ -1,0 +1,112 @@
+"""Shot lists that import again to the same shots: CSV and XLSX under the headers of shot lists, JSON as storyboard."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from openpyxl import Workbook  # type: ignore[import-untyped]
+from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # type: ignore[import-untyped]
+
+from vidgen_core.domain.shots import Shot
+from vidgen_core.providers.http.cleaning import clean_text
+from vidgen_core.services.exports.film import Format
+from vidgen_core.services.imports.columns import FIELDS, plain_header
+from vidgen_core.services.imports.formulas import guard_apostrophe, tame
+from vidgen_core.services.imports.template import header_names
+
+#: The cell of a shot's picture: a path or a link; empty without one.
+ImageCell = Callable[[Shot], str]
+
+
+def shot_list(shots: Iterable[Shot], kind: Format, language: str, project: str, image: ImageCell) -> bytes:
+    """The list in one of the formats ``csv``, ``xlsx``, ``json``.
+
+    :param language: of the headers; ``zh`` or ``en``
+    """
+    every = list(shots)
+    extras = list(dict.fromkeys(header for shot in every for header in shot.extra))
+    columns = [clean_text(header) for header in extras]
+    headers = header_names(_language(language, extras, kind))
+    rows = [_row(shot, image(shot), extras) for shot in every]
+    if kind is Format.JSON:
+        return _json(clean_text(project), [*headers.values(), *columns], rows)
+    table = [[*headers.values(), *columns], *rows]
+    return _csv(table) if kind is Format.CSV else _xlsx(table)
+
+
+def _language(language: str, extras: Sequence[str], kind: Format) -> str:
+    """English where an extra column is called like a field: of two such headers the English one counts."""
+    known = {plain_header(name) for names in FIELDS.values() for name in names}
+    return "en" if kind is Format.JSON or any(plain_header(extra) in known for extra in extras) else language
+
+
+def _row(shot: Shot, image: str, extras: Sequence[str]) -> list[str]:
+    params = shot.params
+    values: dict[str, Any] = {
+        "shot": shot.number,
+        "image": image,
+        "prompt": shot.prompt,
+        "aspect_ratio": params.aspect_ratio,
+        "takes": params.takes,
+        "seed": params.seed,
+        "model": params.model,
+        "size": params.size,
+        "duration": params.duration,
+        "watermark": params.watermark,
+        "callback_url": params.callback_url,
+        "provider": params.provider.value if params.provider else None,
+        "script": shot.script,
+        "picture_prompt": shot.picture_prompt,
+    }
+    cells = [values[field] for field in FIELDS] + [shot.extra.get(header) for header in extras]
+    return [
+        "" if value is None else f"{value:g}" if isinstance(value, float) else clean_text(str(value)) for value in cells
+    ]
+
+
+def _json(project: str, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    shots = [{name: cell for name, cell in zip(headers, row, strict=True) if cell} for row in rows]
+    return json.dumps({"project": project, "shots": shots}, ensure_ascii=False, indent=1).encode()
+
+
+def _csv(table: Iterable[Sequence[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([tame(cell) for cell in row] for row in table)
+    # Excel takes UTF-8 only with a byte order mark.
+    return text.getvalue().encode("utf-8-sig")
+
+
+#: Widths of columns in letters.
+_WIDTHS: Final = {"shot": 8, "image": 28, "prompt": 60, "script": 40, "picture_prompt": 40}
+
+
+def _xlsx(table: Iterable[Sequence[str]]) -> bytes:
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("shots")
+    sheet.freeze_panes = "A2"
+    for index, field in enumerate(FIELDS):
+        sheet.column_dimensions[chr(ord("A") + index)].width = _WIDTHS.get(field, 12)
+    for row in table:
+        sheet.append([_text_cell(sheet, cell) for cell in row])
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def _text_cell(sheet: Any, text: str) -> Any:
+    """A cell that is text whatever it looks like: ``1.0`` keeps its zero, ``=1+1`` is never worked out."""
+    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", guard_apostrophe(text)))
+    cell.data_type = "s"
+    return cell
+
+
+def picture_name(shot: Shot, place: int) -> str:
+    """What a shot's picture is called beside its list."""
+    ending = Path(shot.image or "").suffix
+    return f"images/{place:04d}{ending}"

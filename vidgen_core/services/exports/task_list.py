@@ -1,0 +1,100 @@
+"""The task list as a file: CSV and XLSX for people and their spreadsheets, JSON for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, Literal
+
+from openpyxl import Workbook  # type: ignore[import-untyped]
+from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # type: ignore[import-untyped]
+
+from vidgen_core.domain.tasks import Task
+from vidgen_core.i18n import Text
+from vidgen_core.providers.http.cleaning import clean, clean_text
+from vidgen_core.services.exports.task_shape import iso, progress_of, task_shape
+from vidgen_core.services.imports.formulas import tame
+
+Format = Literal["csv", "xlsx", "json"]
+#: ``tasks.export.<name>`` in the catalogues heads each column.
+COLUMNS: Final = (
+    "shot", "take", "status", "progress", "prompt", "provider", "model", "aspect_ratio", "size", "duration", "seed",
+    "attempts", "remote_id", "error_kind", "error", "cost", "currency", "file", "created_at", "started_at",
+    "finished_at", "output",
+)  # fmt: skip
+
+
+def export_tasks(tasks: Iterable[Task], format: Format, t: Text, project: str) -> bytes:  # noqa: A002
+    """The list in the reader's language (CSV, XLSX), or as ``vidgen tasks --json`` prints it."""
+    if format == "json":
+        shapes = clean([task_shape(task, project, t) for task in tasks])
+        return json.dumps(shapes, ensure_ascii=False, indent=1).encode()
+    rows = _rows(tasks, t)
+    return _csv(rows) if format == "csv" else _xlsx(rows)
+
+
+def _rows(tasks: Iterable[Task], t: Text) -> Iterator[list[Any]]:
+    yield [t(f"tasks.export.{name}") for name in COLUMNS]
+    for task in tasks:
+        row = _row(task, t)
+        yield [clean_text(value) if isinstance(value := row[name], str) else value for name in COLUMNS]
+
+
+def _row(task: Task, t: Text) -> dict[str, Any]:
+    params, failure = task.params, task.failure
+    return {
+        "shot": task.shot,
+        "take": task.take,
+        "output": t(f"pictures.output.{task.output}"),
+        "status": t.status(task.status),
+        "progress": progress_of(task),
+        "prompt": params.prompt,
+        "provider": t(f"mode.{task.provider}"),
+        "model": task.model,
+        "aspect_ratio": params.aspect_ratio,
+        "size": params.size,
+        "duration": params.duration,
+        "seed": params.seed,
+        "attempts": task.attempts,
+        "remote_id": task.remote_id,
+        "error_kind": failure.kind.value if failure else None,
+        "error": t.told(failure) if failure else None,
+        "cost": float(task.cost.amount) if task.cost else None,
+        "currency": task.cost.currency if task.cost else None,
+        "file": task.file,
+        "created_at": iso(task.created_at),
+        "started_at": iso(task.started_at),
+        "finished_at": iso(task.finished_at),
+    }
+
+
+def _csv(rows: Iterable[list[Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    for row in rows:
+        writer.writerow([tame(value) for value in row])
+    # Excel takes UTF-8 only with a byte order mark.
+    return b"\xef\xbb\xbf" + text.getvalue().encode()
+
+
+def _xlsx(rows: Iterable[list[Any]]) -> bytes:
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("tasks")
+    sheet.freeze_panes = "A2"
+    for row in rows:
+        sheet.append([_cell(sheet, value) for value in row])
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+def _cell(sheet: Any, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", tame(value)))
+    # Whatever it looks like, it is text.
+    cell.data_type = "s"
+    return cell

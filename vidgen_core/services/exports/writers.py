@@ -1,0 +1,70 @@
+"""Every format and who writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from vidgen_core.domain.shots import Shot
+from vidgen_core.media.disk import replacing
+from vidgen_core.services.exports.film import TIMELINES, Film, Format, Options, Progress
+
+
+def write_film(film: Film, kind: Format, target: Path, options: Options, progress: Progress) -> None:
+    """Write the chosen takes into the file ``target``, which appears whole or not at all.
+
+    :raises Refused: export_nothing_chosen, export_edl_too_long
+    :raises InputError: pattern_invalid
+    :raises FileError: export_files_gone, video_missing, video_unplayable, disk_full, folder_read_only
+    """
+    film.check()
+    # Each brings libraries along that the others can do without.
+    if kind is Format.ZIP:
+        from vidgen_core.services.exports.archive import write_archive
+
+        write_archive(film, target, options, progress)
+    elif kind is Format.MP4:
+        from vidgen_core.services.exports.rough_cut import write_rough_cut
+
+        write_rough_cut(film, target, options, progress)
+    elif kind is Format.JIANYING:
+        from vidgen_core.services.exports.jianying import write_draft_zip
+
+        write_draft_zip(film, target, options, progress)
+    elif kind in TIMELINES:
+        from vidgen_core.services.exports.timeline import write_timeline
+
+        write_timeline(film, target, kind, options, progress)
+    else:
+        raise TypeError(f"not a format of videos: {kind}")
+
+
+def write_shots(
+    shots: Sequence[Shot], kind: Format, target: Path, options: Options, language: str, project: str, images: Path
+) -> None:
+    """Write a list of all shots; with ``options.pictures`` a ZIP that holds their pictures too.
+
+    :param images: the image store
+    :raises FileError: disk_full, folder_read_only
+    """
+    from vidgen_core.services.exports.archive import write_zip
+    from vidgen_core.services.exports.shot_list import picture_name, shot_list
+
+    if not options.pictures:
+        write_bytes(shot_list(shots, kind, language, project, _absolute(images)), target)
+        return
+    names = {shot.id: picture_name(shot, place) for place, shot in enumerate(shots, start=1) if shot.image}
+    found = {shot.id: images / shot.image for shot in shots if shot.image}
+    listed = shot_list(shots, kind, language, project, lambda shot: names.get(shot.id) or shot.image_url or "")
+    files = {names[id_]: path for id_, path in found.items() if path.is_file()}
+    write_zip({f"shots.{kind}": listed, **files}, target, lambda _: None)
+
+
+def _absolute(images: Path) -> Callable[[Shot], str]:
+    return lambda shot: str((images / shot.image).absolute()) if shot.image else shot.image_url or ""
+
+
+def write_bytes(data: bytes, target: Path) -> None:
+    """:raises FileError: disk_full, folder_read_only"""
+    with replacing(target, ".part") as part:
+        part.write_bytes(data)

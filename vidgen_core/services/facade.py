@@ -1,0 +1,165 @@
+"""One thing to open."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from vidgen_core.config import Settings, SettingsFile
+from vidgen_core.config.paths import Locations, find_locations
+from vidgen_core.db import Store
+from vidgen_core.domain.errors import FileError, Refused
+from vidgen_core.domain.providers import VIDEO_PROVIDERS, ProviderId
+from vidgen_core.services.autopilot.progress import ProjectProgress
+from vidgen_core.services.billing.budget import Budget
+from vidgen_core.services.exports.exports import Exports
+from vidgen_core.services.generation.tasks import Tasks
+from vidgen_core.services.imports.imports import Imports
+from vidgen_core.services.imports.watched_folders import WatchedFolders
+from vidgen_core.services.library.pictures import Pictures
+from vidgen_core.services.library.projects import Projects
+from vidgen_core.services.library.shots import Shots
+from vidgen_core.services.library.takes import Takes
+from vidgen_core.services.notifications.notifications import Notifications
+from vidgen_core.services.reports.disputes import Disputes
+from vidgen_core.services.reports.reports import Reports
+from vidgen_core.services.revision_cache import RevisionCache
+from vidgen_core.services.scripts.llm_queue import LlmQueue
+from vidgen_core.services.scripts.prompts import Prompts
+from vidgen_core.services.scripts.scripts import Scripts
+from vidgen_core.services.system.cleanup import Cleanup
+from vidgen_core.services.system.diagnostics import Diagnostics
+from vidgen_core.services.system.logs import Logs
+from vidgen_core.services.system.worker_control import WorkerControl
+
+if TYPE_CHECKING:
+    from vidgen_core.providers.base import Provider
+
+
+class Vidgen:
+    """A data home, opened::
+
+        with Vidgen.open() as vidgen:
+            project = vidgen.projects.ensure("ep01")
+            vidgen.tasks.generate(project.id, vidgen.shots.ids(project.id))
+
+    Safe to share between threads. Every verb raises a ``VidgenError`` or does what it says.
+    """
+
+    def __init__(self, locations: Locations, store: Store, settings_file: SettingsFile) -> None:
+        self.locations = locations
+        self.store = store
+        self.settings_file = settings_file
+        self.revision_cache = RevisionCache(store, self.settings)
+        self.projects = Projects(self)
+        self.shots = Shots(self)
+        self.tasks = Tasks(self)
+        self.pictures = Pictures(self)
+        self.budget = Budget(self)
+        self.takes = Takes(self)
+        self.imports = Imports(self)
+        self.watched_folders = WatchedFolders(self)
+        self.worker = WorkerControl(self)
+        self.diagnostics = Diagnostics(self)
+        self.log = Logs(self)
+        self.reports = Reports(self)
+        self.notifications = Notifications(self)
+        self.disputes = Disputes(self)
+        self.exports = Exports(self)
+        self.cleanup = Cleanup(self)
+        self.llm_queue = LlmQueue(self)
+        self.scripts = Scripts(self)
+        self.prompts = Prompts(self)
+        self.progress = ProjectProgress(self)
+        self._opening = threading.Lock()
+        #: Those that have been asked for; each brings an adapter along, and all of them an HTTP client.
+        self._providers: dict[ProviderId, Provider] = {}
+
+    @classmethod
+    def open(cls, locations: Locations | None = None) -> Self:
+        """Open the data home, making it where there is none.
+
+        :raises StoreError: the database is locked, damaged, too new or cannot be written
+        :raises FileError: ``home_unwritable`` (path, why)
+        """
+        where = _create(locations or find_locations())
+        opened = cls(where, Store.open(str(where.database)), SettingsFile(where))
+        where.make_private()
+        # Before the first task is queued: a copy of the home is known by it.
+        opened.worker.begin_journal()
+        return opened
+
+    def settings(self) -> Settings:
+        """The settings in force now.
+
+        :raises SettingsError: the file cannot be read and there are no earlier good settings
+        """
+        return self.settings_file.current()
+
+    def provider(self, mode: ProviderId) -> Provider:
+        """The provider of a mode, for its free and quick answers: models, capabilities, checks.
+
+        :raises Refused: ``provider_missing`` (provider)
+        """
+        with self._opening:
+            if mode not in self._providers:
+                self._providers[mode] = self.fresh_provider(mode)
+            return self._providers[mode]
+
+    def fresh_provider(self, mode: ProviderId) -> Provider:
+        """A provider of one's own, to be closed after use: an instance belongs to one event loop.
+
+        :raises Refused: ``provider_missing`` (provider)
+        """
+        from vidgen_core.providers.registry import REGISTRY
+
+        if mode not in REGISTRY:
+            raise Refused("provider_missing", provider=mode.value)
+        return REGISTRY[mode](self.settings, self.locations, None)
+
+    @property
+    def modes(self) -> tuple[ProviderId, ...]:
+        """The generation modes that can be chosen."""
+        from vidgen_core.providers.registry import REGISTRY
+
+        return tuple(mode for mode in REGISTRY if mode in VIDEO_PROVIDERS)
+
+    def stop_soon(self) -> None:
+        """Buy nothing new; waits for nothing."""
+        self.llm_queue.stop_soon()
+        self.worker.stop_soon()
+
+    def stop_at_once(self) -> None:
+        """While ``close`` waits for paid requests: give them up, so that whether they were bought is not known."""
+        self.llm_queue.stop_at_once()
+        self.worker.stop_at_once()
+
+    def close(self, waits: Callable[[int, float], None] | None = None) -> None:
+        """Stop the runner if it is here and close the store; may be called twice.
+
+        Paid requests that are out, orders and questions to language models, are waited for as long as they may take.
+
+        :param waits: told when there are any: how many, and the most seconds
+        """
+        self.stop_soon()
+        self.exports.close()
+        self.llm_queue.close(waits)
+        self.worker.stop(waits=waits)
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _create(locations: Locations) -> Locations:
+    try:
+        return locations.create()
+    except OSError as error:
+        raise FileError("home_unwritable", path=str(locations.home), why=error.strerror or "") from error

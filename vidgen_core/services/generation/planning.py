@@ -1,0 +1,97 @@
+"""From a shot to what its takes are made from: the shot's own wishes over the click's over the settings.
+
+How many are made is the click's to say: a number that was asked for wins over the shot's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from vidgen_core import money
+from vidgen_core.config import ProviderSettings, Settings
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.shots import Shot, ShotParams
+from vidgen_core.domain.tasks import GenerationParams
+
+#: Settings only one provider knows; they are fixed with the task when it is queued.
+OPTIONS: Final[Mapping[ProviderId, tuple[str, ...]]] = {
+    ProviderId.LOCAL: ("fps",),
+    ProviderId.YUNWU: ("enhance_prompt",),
+    ProviderId.KIE: ("enable_fallback", "enable_translation"),
+    ProviderId.LOVART: (),
+    ProviderId.IMAGES: (),
+}
+
+
+class GenerateOptions(Frozen):
+    """What one click, or one command, asks for; None leaves it to the settings."""
+
+    provider: ProviderId | None = None
+    model: str | None = None
+    aspect_ratio: str | None = None
+    size: str | None = None
+    #: seconds
+    duration: float | None = None
+    takes: int | None = None
+
+
+class GenerationPlan(NamedTuple):
+    """What would be queued for one shot."""
+
+    provider: ProviderId
+    model: str
+    params: GenerationParams
+    takes: int
+
+
+def plan(shot: Shot, wish: GenerateOptions, settings: Settings) -> GenerationPlan:
+    """Everything the takes of a shot are made from, complete."""
+    own = shot.params
+    provider = own.provider or wish.provider or settings.mode
+    section = settings.providers.of(provider)
+    params = GenerationParams(
+        prompt=shot.prompt,
+        image=shot.image,
+        image_url=shot.image_url,
+        aspect_ratio=own.aspect_ratio or wish.aspect_ratio or section.aspect_ratio,
+        size=own.size or wish.size or section.size,
+        duration=_first(own.duration, wish.duration, section.duration),
+        seed=_first(own.seed, _default_seed(section)),
+        watermark=_first(own.watermark, getattr(section, "watermark", None)) or "",
+        callback_url=_first(own.callback_url, getattr(section, "callback_url", None)) or "",
+        options={name: getattr(section, name) for name in OPTIONS[provider]},
+    )
+    takes = _first(wish.takes, own.takes, settings.runner.takes_per_shot)
+    return GenerationPlan(provider, own.model or wish.model or section.model, params, takes)
+
+
+def cost_of(planned: GenerationPlan, table: Sequence[money.Price], takes: int = 1) -> Money | None:
+    """What so many takes or pictures will probably cost by the prices in force; None: unknown."""
+    return money.estimate(planned.provider, planned.model, planned.params, takes, table)
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _default_seed(section: ProviderSettings) -> int | None:
+    seed = getattr(section, "seed", "")
+    return int(seed) if seed else None
+
+
+def follow(
+    kept: GenerationParams, before: ShotParams, shot: Shot, changed: frozenset[str], planned: GenerationParams
+) -> GenerationParams:
+    """What a task that was not sent yet is made from, after its shot was edited.
+
+    Only what the edit changed follows, so that what the click asked for stays.
+    """
+    update: dict[str, Any] = {name: getattr(shot, name) for name in ("prompt", "image", "image_url") if name in changed}
+    if "params" in changed:
+        names = ("aspect_ratio", "size", "duration", "seed", "watermark", "callback_url")
+        edited = [name for name in names if getattr(before, name) != getattr(shot.params, name)]
+        update |= {name: getattr(planned, name) for name in edited}
+    return kept.model_copy(update=update)

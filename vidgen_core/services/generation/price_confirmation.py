@@ -1,0 +1,96 @@
+"""A yes to the price that a provider wants confirmed: asked for, shown, said once and logged."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from vidgen_core.db import Journal
+from vidgen_core.domain.attempts import Attempt
+from vidgen_core.domain.errors import Delivery, FileError, Refused, RemoteError
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.tasks import Task, TaskStatus
+from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION, Key, Provider, RemoteJob
+from vidgen_core.worker.context import job_of
+from vidgen_core.worker.steps import confirm as consent
+
+if TYPE_CHECKING:
+    from vidgen_core.services.facade import Vidgen
+
+
+def asked_price(app: Vidgen, task_id: int) -> Money | None:
+    """What a waiting job would take, by its provider's latest word; None: it names no price. Free.
+
+    :raises Refused: ``nothing_to_confirm`` (shot, take), ``key_missing`` (provider)
+    :raises RemoteError: the provider cannot be asked
+    """
+    task = app.tasks.get(task_id)
+    attempt, key = _waiting(app, task)
+    return asyncio.run(_ask(app.fresh_provider(task.provider), job_of(task, attempt), key, task))
+
+
+def confirm_price(app: Vidgen, task_id: int, price: Money | None) -> None:
+    """Say yes to ``price``, and to no other; this costs it.
+
+    The price is set aside before the yes leaves, and only if it fits under every limit.
+
+    :raises Refused: as ``asked_price``, ``price_changed`` (shot, take), why the budget does not allow it, and why nothing
+        paid is sent from this database
+    :raises FileError: the journal cannot be read or written
+    :raises RemoteError: the provider cannot be asked, did not take the yes, or its answer was lost
+    """
+    task = app.tasks.get(task_id)
+    attempt, key = _waiting(app, task)
+    job = job_of(task, attempt)
+    if asked_price(app, task_id) != price:
+        raise Refused("price_changed", shot=task.shot, take=task.take)
+    journal = Journal(app.locations.journal)
+    look = journal.look()
+    with app.store.write() as tx:
+        after, generation = consent.agree(tx, attempt, price, app.settings(), datetime.now(UTC), look)
+    try:
+        journal.order(generation, task=task.id, attempt=attempt.id, provider=attempt.provider.value)
+        if not asyncio.run(_say_yes(app.fresh_provider(task.provider), job, key)):
+            raise _nothing(task)
+    except (FileError, Refused, RemoteError) as error:
+        if not isinstance(error, RemoteError) or error.delivery is not Delivery.UNKNOWN:
+            with app.store.write() as tx:
+                consent.take_back(tx, attempt, after)
+        raise
+    with app.store.write() as tx:
+        consent.say_so(tx, task, price)
+    app.worker.wake()
+
+
+def _waiting(app: Vidgen, task: Task) -> tuple[Attempt, Key | None]:
+    attempt = next((one for one in app.tasks.attempts(task.id) if one.id == task.attempt_id), None)
+    waits = task.status is TaskStatus.PROCESSING and task.stage == WAITING_FOR_CONFIRMATION
+    if not waits or attempt is None or attempt.remote_id is None:
+        raise _nothing(task)
+    keys = app.settings().providers.of(task.provider).keys
+    sender = next((key for key in keys if key.fingerprint == attempt.key_id), None)
+    if sender is None:
+        raise Refused("key_missing", provider=task.provider.value)
+    return attempt, Key(id=sender.fingerprint, label=sender.label, secret=sender.secret, hosts=sender.hosts)
+
+
+def _nothing(task: Task) -> Refused:
+    return Refused("nothing_to_confirm", shot=task.shot, take=task.take)
+
+
+async def _ask(provider: Provider, job: RemoteJob, key: Key | None, task: Task) -> Money | None:
+    try:
+        state = await provider.poll(job, key)
+    finally:
+        await provider.close()
+    if state.stage != WAITING_FOR_CONFIRMATION:
+        raise _nothing(task)
+    return state.confirmation
+
+
+async def _say_yes(provider: Provider, job: RemoteJob, key: Key | None) -> bool:
+    try:
+        return await provider.confirm(job, key)
+    finally:
+        await provider.close()

@@ -1,0 +1,488 @@
+"""Tasks: making them, watching them, and the ways on when one has failed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from vidgen_core import money
+from vidgen_core.config import KeySettings
+from vidgen_core.db import NewTask, Page, TaskFilter, TaskSort, Tx
+from vidgen_core.domain.attempts import Attempt
+from vidgen_core.domain.errors import InputError, Refused
+from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.providers import VIDEO_PROVIDERS, ProviderId
+from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.tasks import LIVE, Task, TaskStatus
+from vidgen_core.providers.base import Problem
+from vidgen_core.services.generation import canaries, gate, price_confirmation, recovery
+from vidgen_core.services.generation.gate import OrderItem
+from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, plan
+from vidgen_core.services.generation.validation import ValidatedShot, new_tasks, refusals, validate
+from vidgen_core.services.views import Estimate, Generated, Outcome, Preflight, Refusal, Step
+from vidgen_core.worker import canary as waiting
+
+if TYPE_CHECKING:
+    from vidgen_core.services.facade import Vidgen
+
+EVERY = TaskFilter()
+#: Waiting, and not yet sent to anybody.
+UNSENT = frozenset({TaskStatus.PENDING, TaskStatus.QUEUED})
+HELD = LIVE - UNSENT
+#: Priority of tasks that a person has pinned.
+PINNED = 1
+
+
+class Tasks:
+    """Our units of queued work."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+
+    # --- reading
+
+    def get(self, task_id: int) -> Task:
+        """:raises NotFound:"""
+        with self._app.store.read() as tx:
+            return tx.tasks.get(task_id)
+
+    def many(self, ids: Sequence[int]) -> list[Task]:
+        with self._app.store.read() as tx:
+            return tx.tasks.many(list(ids))
+
+    def page(
+        self,
+        project_id: int | None,
+        wanted: TaskFilter = EVERY,
+        sort: TaskSort = "id",
+        descending: bool = True,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> Page[Task]:
+        with self._app.store.read() as tx:
+            return tx.tasks.page(project_id, wanted, sort, descending, limit, offset)
+
+    def ids(self, project_id: int | None, wanted: TaskFilter = EVERY) -> list[int]:
+        with self._app.store.read() as tx:
+            return tx.tasks.ids(project_id, wanted)
+
+    def counts(self, project_id: int | None) -> dict[TaskStatus, int]:
+        with self._app.store.read() as tx:
+            return tx.tasks.counts(project_id)
+
+    def attempts(self, task_id: int) -> list[Attempt]:
+        """The money ledger of one task, in order."""
+        with self._app.store.read() as tx:
+            return tx.attempts.of_task(task_id)
+
+    def changed_since(self, project_id: int, rev: int) -> list[int]:
+        with self._app.store.read() as tx:
+            return tx.tasks.changed_since(project_id, rev)
+
+    # --- making
+
+    def estimate(
+        self,
+        project_id: int,
+        shot_ids: Sequence[int],
+        takes: int | None = None,
+        provider: ProviderId | None = None,
+        model: str | None = None,
+        *,
+        aspect_ratio: str | None = None,
+        size: str | None = None,
+        duration: float | None = None,
+        again: bool = True,
+    ) -> Estimate:
+        """What ``generate`` with the same words would queue, cost and refuse; nothing is changed."""
+        wish = _wish(takes, provider, model, aspect_ratio, size, duration)
+        validated, having = self._look(project_id, shot_ids, wish, again=again)
+        return gate.estimate_of(self._app, validated, len(having))
+
+    def estimate_for(self, shots: Sequence[Shot], takes: int | None = None) -> Estimate:
+        """As ``estimate``, for shots that have been read already; the store is not asked again."""
+        settings, wish = self._app.settings(), _wish(takes, None, None, None, None, None)
+        return gate.estimate_of(self._app, [self._check(shot, plan(shot, wish, settings)) for shot in shots])
+
+    def preflight(
+        self,
+        project_id: int,
+        shot_ids: Sequence[int],
+        takes: int | None = None,
+        provider: ProviderId | None = None,
+        model: str | None = None,
+        *,
+        aspect_ratio: str | None = None,
+        size: str | None = None,
+        duration: float | None = None,
+        again: bool = True,
+    ) -> Preflight:
+        """Everything that can be known before ``generate`` with the same words is paid for; nothing is changed."""
+        wish = _wish(takes, provider, model, aspect_ratio, size, duration)
+        validated, having = self._look(project_id, shot_ids, wish, again=again)
+        items = [OrderItem(seen.shot.number, *seen.plan, seen.problems) for seen in validated]
+        return self._preflight(project_id, items, [shot.number for shot in having])
+
+    def preflight_tasks(self, project_id: int, ids: Sequence[int]) -> Preflight:
+        """The same for tasks that are to be started or submitted again."""
+        return self._preflight(project_id, [self._item(task) for task in self.many(ids)])
+
+    def estimate_tasks(self, ids: Sequence[int]) -> Estimate:
+        """What starting or submitting these tasks again would cost."""
+        return gate.estimate_tasks(self._app, self.many(ids))
+
+    def _item(self, task: Task) -> OrderItem:
+        try:
+            problems = self._app.provider(task.provider).check(task.model, task.params)
+        except Refused as error:
+            problems = (Problem(field="provider", code=error.code, params=error.params),)
+        return OrderItem(task.shot, task.provider, task.model, task.params, 1, problems)
+
+    def _preflight(self, project_id: int, items: Sequence[OrderItem], having: Sequence[str] = ()) -> Preflight:
+        with self._app.store.read() as tx:
+            return gate.check_order(self._app, tx, project_id, items, having)
+
+    def preflight_batch(self, project_id: int, batch: int) -> Preflight:
+        """The same for the rest of a batch whose first shot went ahead."""
+        return self.preflight_tasks(project_id, self._rest_of(project_id, batch))
+
+    def estimate_batch(self, project_id: int, batch: int) -> Estimate:
+        """What releasing the rest of a batch whose first shot went ahead would cost."""
+        return self.estimate_tasks(self._rest_of(project_id, batch))
+
+    def _rest_of(self, project_id: int, batch: int) -> list[int]:
+        with self._app.store.read() as tx:
+            return canaries.waiting_tasks(tx, project_id, batch)
+
+    def go_on(self, project_id: int, batch: int) -> int:
+        """Release the rest of a batch whose first shot went ahead; returns how many tasks were queued.
+
+        :raises Refused: ``key_needed`` (provider)
+        """
+        missing = self.estimate_batch(project_id, batch).key_missing
+        if missing is not None:
+            raise gate.no_key(self._app, missing)
+        with self._app.store.write() as tx:
+            released = canaries.release(tx, project_id, batch)
+            tx.log.add(LogLevel.INFO, "canary_went_on", project_id=project_id, tasks=len(released))
+        self._app.worker.wake()
+        return len(released)
+
+    def generate(
+        self,
+        project_id: int,
+        shot_ids: Sequence[int],
+        *,
+        takes: int | None = None,
+        provider: ProviderId | None = None,
+        model: str | None = None,
+        aspect_ratio: str | None = None,
+        size: str | None = None,
+        duration: float | None = None,
+        release: bool = True,
+        canary: bool | None = None,
+        again: bool = True,
+        while_: Callable[[Tx], bool] | None = None,
+    ) -> Generated:
+        """Queue takes for shots in one transaction and return at once; a shot's own parameters win over the words here.
+
+        Shots that their model would not take as they are, or whose provider has no key, get nothing and are named in
+        ``refused``.
+
+        :param takes: per shot, 1–5; None: the shot's own number, else that of the settings
+        :param release: False keeps them as *pending* until ``start``
+        :param canary: True releases the first shot only, and the rest with ``go_on`` (or by itself, as the settings have
+            it); None: as the settings have it for large batches
+        :param again: False leaves out shots that have takes, or some under way
+        :param while_: asked in the transaction that queues: False queues nothing
+        :raises InputError: ``takes_out_of_range``
+        :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
+        """
+        wish = _wish(takes, provider, model, aspect_ratio, size, duration)
+        validated, having = self._look(project_id, shot_ids, wish, again=again)
+        if release:
+            validated = gate.with_keys(self._app, validated)
+        status = TaskStatus.QUEUED if release else TaskStatus.PENDING
+        table = self._app.budget.table()
+        new = [task for seen in validated if not seen.fatal for task in new_tasks(project_id, seen, status, table)]
+        with self._app.store.write() as tx:
+            if while_ is not None and not while_(tx):
+                new = []
+            if not again:
+                # Two clicks at once: what the other one has queued meanwhile counts.
+                had = _having(tx, project_id, tx.shots.many({task.shot_id for task in new}))
+                new = [task for task in new if task.shot_id not in had]
+            waits = release and self._wants_canary(new, canary)
+            if waits:
+                new = [new[0], *(_after(new[0], task) for task in new[1:])]
+            tasks = tx.tasks.add(new) if new else []
+            if waits:
+                self._keep_canary(tx, project_id, tasks)
+            if tasks:
+                tx.log.add(LogLevel.INFO, "queued", project_id=project_id, tasks=len(tasks), shots=_shots(tasks))
+        self._app.worker.wake()
+        return Generated(tasks=tuple(tasks), refused=refusals(validated), having=len(having))
+
+    def _wants_canary(self, new: Sequence[NewTask], wanted: bool | None) -> bool:
+        """Whether only the first shot of a batch goes ahead."""
+        settings = self._app.settings()
+        budget, large = settings.budget, len(new) > settings.gate.ask_above_tasks
+        shots = {task.shot_id for task in new}
+        return len(shots) > 1 and (wanted if wanted is not None else large and budget.canary != "off")
+
+    def _keep_canary(self, tx: Tx, project_id: int, tasks: Sequence[Task]) -> None:
+        first = [task.id for task in tasks if task.status is TaskStatus.QUEUED]
+        auto = self._app.settings().budget.canary == "auto"
+        waiting.keep(tx, tasks[0].batch, project_id, first, auto=auto)
+        tx.log.add(LogLevel.INFO, "canary_ahead", project_id=project_id, shot=tasks[0].shot, tasks=len(tasks))
+
+    def _look(
+        self, project_id: int, shot_ids: Sequence[int], wish: GenerateOptions, *, again: bool
+    ) -> tuple[list[ValidatedShot], list[Shot]]:
+        """What would be queued, and the shots that have takes already: without ``again`` they are left out."""
+        settings = self._app.settings()
+        with self._app.store.read() as tx:
+            shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
+            had = _having(tx, project_id, shots)
+        wanted = [shot for shot in shots if again or shot.id not in had]
+        validated = [self._check(shot, plan(shot, wish, settings)) for shot in wanted]
+        return validated, [shot for shot in shots if shot.id in had]
+
+    def _check(self, shot: Shot, planned: GenerationPlan) -> ValidatedShot:
+        if not (shot.prompt.strip() or shot.image or shot.image_url):
+            return ValidatedShot(shot, planned, (Problem(field="image", code="shot_without_image_and_prompt"),))
+        return validate(self._app, shot, planned)
+
+    # --- wishes
+
+    def start(self, ids: Iterable[int]) -> Outcome:
+        """Release kept tasks to the runner.
+
+        :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
+        """
+        return self._paid(ids, lambda _tx, task: _may_start(task))
+
+    def cancel(self, ids: Iterable[int], give_up: bool = False) -> Outcome:
+        """What was not sent ends at once and is free; for what was sent the runner stops waiting.
+
+        :param give_up: also stop waiting for jobs that were submitted; they may still be charged, and a late result
+            is still taken in. Without it such tasks are refused with ``task_already_sent``.
+        """
+        return self._each(ids, lambda tx, task: _cancel(tx, task, give_up))
+
+    def delete(self, ids: Iterable[int]) -> Outcome:
+        """Take tasks off the list, softly; finished videos stay where they are.
+
+        A job under way is refused (``task_still_paid_for``, ``task_still_running``) until it is cancelled.
+        """
+        return self._each(ids, _delete)
+
+    def restore(self, ids: Iterable[int]) -> None:
+        """Bring deleted tasks back."""
+        with self._app.store.write() as tx:
+            tx.tasks.restore(list(ids))
+
+    def pin(self, ids: Iterable[int], pinned: bool = True) -> None:
+        """Let tasks go first, or no longer."""
+        with self._app.store.write() as tx:
+            tx.tasks.pin(list(ids), PINNED if pinned else 0)
+        self._app.worker.wake()
+
+    def retry(self, ids: Iterable[int], confirm: bool = False) -> Outcome:
+        """Submit failed or cancelled tasks again: a new attempt, paid anew.
+
+        :param confirm: the user knows that it may pay twice; without it a task whose submit is in doubt is refused
+            with ``may_be_paid_twice``
+        :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
+        """
+        return self._paid(ids, lambda tx, task: recovery.retry(tx, task, confirm))
+
+    def look_again(self, ids: Iterable[int]) -> Outcome:
+        """Go on waiting for jobs that timed out, were given up or whose submit is in doubt; free."""
+        return self._each(ids, recovery.look_again)
+
+    def download_again(self, ids: Iterable[int]) -> Outcome:
+        """Fetch the video of a finished job again, with a fresh link; free."""
+        return self._each(ids, recovery.download_again)
+
+    def asked_price(self, task_id: int) -> Money | None:
+        """What a job that waits for a yes would take; None: no price is named; free.
+
+        :raises Refused: ``nothing_to_confirm`` (shot, take), ``key_missing`` (provider)
+        """
+        return price_confirmation.asked_price(self._app, task_id)
+
+    def confirm_price(self, task_id: int, price: Money | None) -> None:
+        """Say yes to the price a job waits for, which costs it; another price than ``price`` is not confirmed.
+
+        :raises Refused: as ``asked_price``, and ``price_changed`` (shot, take)
+        """
+        price_confirmation.confirm_price(self._app, task_id, price)
+
+    def adopt(self, task_id: int, remote_id: str) -> Task:
+        """Say which remote job is this task's; the runner goes on with it; free.
+
+        :raises Refused: ``remote_id_known`` (shot, take), ``task_not_adoptable`` (status)
+        :raises InputError: ``remote_id_empty``
+        """
+        with self._app.store.write() as tx:
+            adopted = recovery.adopt(tx, tx.tasks.get(task_id), _remote_id(remote_id))
+        self._app.worker.wake()
+        return adopted
+
+    def enter_link(self, task_id: int, link: str) -> Task:
+        """Fetch the result of a job that ended from a link that a person knows; free.
+
+        :raises Refused: ``task_without_job`` (status), ``task_moved_on`` (shot, take)
+        :raises InputError: ``result_link_invalid``
+        """
+        with self._app.store.write() as tx:
+            task = recovery.enter_link(tx, tx.tasks.get(task_id), link)
+        self._app.worker.wake()
+        return task
+
+    def adopt_new(
+        self, shot_id: int, provider: ProviderId, remote_id: str, model: str | None = None, key: str | None = None
+    ) -> Task:
+        """Attach a remote job that exists already to a shot, as a new take of it; free.
+
+        :param key: name of the key that sent it; None: the first enabled one
+        :raises Refused: ``remote_id_known`` (shot, take)
+        :raises InputError: ``remote_id_empty``, ``key_unknown`` (key, provider)
+        """
+        shot = self._app.shots.get(shot_id)
+        planned = plan(shot, GenerateOptions(provider=provider, model=model), self._app.settings())
+        chosen = planned._replace(provider=provider, model=model or planned.model)
+        base_url = self._app.provider(provider).base_url
+        sender = self._key(provider, key)
+        with self._app.store.write() as tx:
+            task = recovery.adopt_new(tx, shot, chosen, _remote_id(remote_id), sender, base_url)
+        self._app.worker.wake()
+        return task
+
+    def _key(self, provider: ProviderId, name: str | None) -> KeySettings | None:
+        keys = self._app.settings().providers.of(provider).keys
+        if name is None:
+            return next((key for key in keys if key.works), None)
+        found = next((key for key in keys if key.name == name), None)
+        if found is None:
+            raise InputError("key_unknown", key=name, provider=provider.value)
+        return found
+
+    def steps(self, task: Task, table: Sequence[money.Price] | None = None) -> tuple[Step, ...]:
+        """The ways on from a task that ended without a video, from free to paid.
+
+        :param table: ``budget.table()``, for those who ask after many tasks
+        """
+        if task.status not in recovery.REOPENABLE:
+            return ()
+        own = self._app.budget.table() if table is None else table
+        return recovery.steps(task, money.estimate(task.provider, task.model, task.params, own=own))
+
+    def _paid(self, ids: Iterable[int], wish: Callable[[Tx, Task], Refusal | None]) -> Outcome:
+        """Queue those that a wish allows and whose provider has a key."""
+        lacks: dict[ProviderId, Refused | None] = {}
+
+        def allowed(tx: Tx, task: Task) -> Refusal | None:
+            mode, refusal = task.provider, wish(tx, task)
+            if mode not in lacks:
+                lacks[mode] = gate.no_key(self._app, mode) if gate.key_missing(self._app, [mode]) else None
+            lack = lacks[mode]
+            return recovery.refuse(task, lack.code, **lack.params) if refusal is None and lack else refusal
+
+        outcome = self._each(ids, allowed, _release)
+        lack = next(filter(None, lacks.values()), None)
+        if lack and not outcome.done and all(one.code in gate.NO_KEY for one in outcome.refused):
+            raise lack
+        return outcome
+
+    def _each(
+        self,
+        ids: Iterable[int],
+        wish: Callable[[Tx, Task], Refusal | None],
+        then: Callable[[Tx, Sequence[int]], None] | None = None,
+    ) -> Outcome:
+        """Carry out a wish on every task in one transaction; one that cannot be is named and stops no other.
+
+        :param then: what is done with all of those together that were not refused
+        """
+        wanted = list(dict.fromkeys(ids))
+        with self._app.store.write() as tx:
+            tasks = {task.id: task for task in tx.tasks.many(wanted)}
+            unknown = [Refusal(id_, "task_unknown", {"id": id_}) for id_ in wanted if id_ not in tasks]
+            outcomes = {id_: wish(tx, task) for id_, task in tasks.items()}
+            done = [id_ for id_, refusal in outcomes.items() if refusal is None]
+            if then is not None:
+                then(tx, done)
+        self._app.worker.wake()
+        return Outcome(done=tuple(done), refused=(*filter(None, outcomes.values()), *unknown))
+
+
+def _wish(
+    takes: int | None,
+    provider: ProviderId | None,
+    model: str | None,
+    aspect_ratio: str | None,
+    size: str | None,
+    duration: float | None,
+) -> GenerateOptions:
+    if takes is not None and not 1 <= takes <= 5:
+        raise InputError("takes_out_of_range", takes=takes)
+    if provider is not None and provider not in VIDEO_PROVIDERS:
+        raise InputError("provider_makes_no_videos", provider=provider.value)
+    return GenerateOptions(
+        provider=provider, model=model, aspect_ratio=aspect_ratio, size=size, duration=duration, takes=takes
+    )
+
+
+def _remote_id(text: str) -> str:
+    if not text.strip():
+        raise InputError("remote_id_empty")
+    return text.strip()
+
+
+def _after(first: NewTask, task: NewTask) -> NewTask:
+    """A task of a batch whose ``first`` shot goes ahead: it waits unless it is of that shot."""
+    return task if task.shot_id == first.shot_id else dataclasses.replace(task, status=TaskStatus.PENDING)
+
+
+def _having(tx: Tx, project_id: int, shots: Collection[Shot]) -> set[int]:
+    """Ids of those shots that have takes, or some queued, kept or under way."""
+    waiting = tx.tasks.kept_shots(project_id) if shots else set()
+    return {shot.id for shot in shots if shot.completed_count or shot.live_count or shot.id in waiting}
+
+
+def _shots(tasks: Sequence[Task]) -> int:
+    return len({task.shot_id for task in tasks})
+
+
+def _may_start(task: Task) -> Refusal | None:
+    return None if task.status is TaskStatus.PENDING else recovery.refuse(task, "task_not_pending")
+
+
+def _release(tx: Tx, ids: Sequence[int]) -> None:
+    """Queue them as one batch, so that they take fair turns with others."""
+    tx.tasks.release(ids)
+
+
+def _cancel(tx: Tx, task: Task, give_up: bool) -> Refusal | None:
+    if task.status in UNSENT and tx.tasks.move(task.id, TaskStatus.CANCELLED):
+        return None
+    if task.status not in LIVE:
+        return recovery.refuse(task, "task_has_ended")
+    if not give_up and task.remote_id is not None and task.provider is not ProviderId.LOCAL:
+        return recovery.refuse(task, "task_already_sent")
+    tx.tasks.request_cancel([task.id])
+    return None
+
+
+def _delete(tx: Tx, task: Task) -> Refusal | None:
+    if task.status in HELD:
+        free = task.provider is ProviderId.LOCAL
+        return recovery.refuse(task, "task_still_running" if free else "task_still_paid_for")
+    if task.status in UNSENT:
+        tx.tasks.move(task.id, TaskStatus.CANCELLED)
+    tx.tasks.delete([task.id])
+    return None

@@ -1,0 +1,67 @@
+"""What would be queued for a shot, a take or a picture, and what stands against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from vidgen_core import money
+from vidgen_core.db import NewTask
+from vidgen_core.domain.errors import Refused
+from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.tasks import TaskKind, TaskStatus
+from vidgen_core.providers.base import Problem
+from vidgen_core.services.generation.planning import GenerationPlan, cost_of
+from vidgen_core.services.views import ShotRefusal
+
+if TYPE_CHECKING:
+    from vidgen_core.services.facade import Vidgen
+
+
+class ValidatedShot(NamedTuple):
+    """A shot, what would be queued for it, and what stands against it."""
+
+    shot: Shot
+    plan: GenerationPlan
+    problems: tuple[Problem, ...]
+
+    @property
+    def fatal(self) -> Problem | None:
+        """The first problem with which nothing is queued."""
+        return next((problem for problem in self.problems if problem.fatal), None)
+
+
+def validate(app: Vidgen, shot: Shot, planned: GenerationPlan) -> ValidatedShot:
+    """What the provider of a plan will not take of it; no network."""
+    try:
+        provider = app.provider(planned.provider)
+    except Refused as error:
+        return ValidatedShot(shot, planned, (Problem(field="provider", code=error.code, params=error.params),))
+    return ValidatedShot(shot, planned, provider.check(planned.model, planned.params))
+
+
+def refusals(validated: Sequence[ValidatedShot]) -> tuple[ShotRefusal, ...]:
+    """The shots that get nothing, each with its reason."""
+    return tuple(ShotRefusal(seen.shot, why.code, why.params) for seen in validated if (why := seen.fatal))
+
+
+def new_tasks(
+    project_id: int,
+    seen: ValidatedShot,
+    status: TaskStatus,
+    table: Sequence[money.Price],
+    output: TaskKind = TaskKind.VIDEO,
+) -> list[NewTask]:
+    """As many tasks as the plan has takes, alike."""
+    planned = seen.plan
+    new = NewTask(
+        project_id=project_id,
+        shot_id=seen.shot.id,
+        provider=planned.provider,
+        model=planned.model,
+        params=planned.params,
+        status=status,
+        cost=cost_of(planned, table),
+        output=output,
+    )
+    return [new] * planned.takes

@@ -1,0 +1,1 @@
+"""Shot lists, storyboards and pictures become an import plan, and the plan becomes shots."""

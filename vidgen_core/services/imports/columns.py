@@ -1,0 +1,109 @@
+"""Which header means which field: the table of the public interface."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from vidgen_core.domain.base import Frozen
+
+#: Field → headers in either language, the best known first: where two columns mean one field, the earlier name has it.
+FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    "shot": ("shot", "number", "no", "id", "编号", "镜号", "镜头", "序号"),
+    "image": ("image", "image_url", "reference", "参考图", "图片", "图"),
+    "prompt": ("prompt", "text", "提示词", "视频提示词", "描述"),
+    "aspect_ratio": ("aspect_ratio", "ratio", "比例", "长宽比"),
+    "takes": ("takes", "count", "n", "数量", "视频数"),
+    "seed": ("seed", "种子"),
+    "model": ("model", "模型"),
+    "size": ("size", "尺寸"),
+    "duration": ("duration", "时长"),
+    "watermark": ("watermark", "水印"),
+    "callback_url": ("callback_url", "回调"),
+    "provider": ("provider", "供应商"),
+    "script": ("script", "脚本"),
+    "picture_prompt": ("picture_prompt", "image_prompt", "画面提示词", "图片提示词"),
+}
+
+
+def plain_header(header: str) -> str:
+    """Without regard to case, space, underscore and the width of letters."""
+    folded = unicodedata.normalize("NFKC", header).casefold()
+    return "".join(letter for letter in folded if not letter.isspace() and letter not in "_\ufeff")
+
+
+_RANKS: Final = {
+    plain_header(name): (rank, field) for field, names in FIELDS.items() for rank, name in enumerate(names)
+}
+
+
+class ListChoice(Frozen):
+    """What a person has chosen about a list that was guessed otherwise."""
+
+    #: Title of the sheet; None: the first one with a header.
+    sheet: str | None = None
+    #: Field → header as the list writes it (``#7``: a column without one); None: found by their names.
+    columns: dict[str, str] | None = None
+
+
+AS_GUESSED: Final = ListChoice()
+
+
+class Columns(NamedTuple):
+    """What the columns of a list mean."""
+
+    #: Field → index of its column.
+    fields: dict[str, int]
+    #: Index of every other column → its header.
+    unknown: dict[int, str]
+
+    @property
+    def usable(self) -> bool:
+        """Without a picture or a prompt no row could become a shot."""
+        return not {"image", "prompt", "picture_prompt"}.isdisjoint(self.fields)
+
+
+def labels(headers: Sequence[str]) -> list[str]:
+    """What to call the columns; one without a header is called by its place, e.g. ``#7``."""
+    return [header.strip() or f"#{index + 1}" for index, header in enumerate(headers)]
+
+
+def match_columns(headers: Sequence[str], chosen: Mapping[str, str] | None = None) -> Columns:
+    """Find the fields among headers.
+
+    :param chosen: field → label, instead of looking at the names
+    """
+    names = labels(headers)
+    fields = _by_name(headers) if chosen is None else _as_chosen(names, chosen)
+    taken = set(fields.values())
+    return Columns(fields, {index: name for index, name in enumerate(names) if index not in taken})
+
+
+def _by_name(headers: Sequence[str]) -> dict[str, int]:
+    best: dict[str, tuple[int, int]] = {}
+    for index, header in enumerate(headers):
+        known = _RANKS.get(plain_header(header))
+        if known and (known[1] not in best or known[0] < best[known[1]][0]):
+            best[known[1]] = known[0], index
+    return {field: index for field, (_, index) in best.items()}
+
+
+def _as_chosen(names: Sequence[str], chosen: Mapping[str, str]) -> dict[str, int]:
+    return {field: names.index(name) for field, name in chosen.items() if name in names}
+
+
+def find_header(rows: Sequence[Sequence[str]], chosen: Mapping[str, str] | None = None) -> tuple[int, Columns] | None:
+    """The first of the rows with most known headers (a merged title may stand above it); None without a usable one."""
+    matched = [(index, match_columns(row, chosen)) for index, row in enumerate(rows)]
+    usable = [(index, columns) for index, columns in matched if columns.usable]
+    return max(usable, key=lambda found: len(found[1].fields), default=None)
+
+
+def likely_header(rows: Sequence[Sequence[str]]) -> int | None:
+    """Where the header most likely stands: the one with known names, else the first of the rows with most cells."""
+    found = find_header(rows)
+    if found is not None:
+        return found[0]
+    filled = [sum(1 for cell in row if cell.strip()) for row in rows]
+    return filled.index(max(filled)) if any(filled) else None

@@ -1,0 +1,398 @@
+"""Imports: from sources to a plan that is looked at, and from the plan to shots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from vidgen_core import money
+from vidgen_core.db import NewShot
+from vidgen_core.domain.errors import VidgenError
+from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.shots import Shot
+from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, cost_of, plan
+from vidgen_core.services.library.shots import EVERY
+from vidgen_core.services.views import Estimate, Imported, Preview, RowNote
+
+if TYPE_CHECKING:
+    from vidgen_core.media.images import ImageFacts
+    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.imports.columns import ListChoice
+    from vidgen_core.services.imports.pairing import Pairing
+    from vidgen_core.services.imports.plan import ImportPlan, PlannedShot, Reason
+    from vidgen_core.services.imports.readers.sheet_inspection import SheetInspection
+    from vidgen_core.services.imports.staging import Staging
+
+#: Called with how many of how many rows are done.
+Progress = Callable[[int, int], None]
+#: A picture whose ratio differs by more than this part from the one asked for loses something visible.
+RATIO_TOLERANCE: Final = 0.08
+_KEPT_AT_ONCE: Final = 4
+#: Where uploads and fetched pictures lie until they become shots, below the data home.
+INCOMING: Final = "incoming"
+
+
+class ReviewRow(NamedTuple):
+    """One row of a plan as it stands towards a project."""
+
+    planned: PlannedShot
+    #: ``there``: the project has it already.
+    verdict: Literal["ok", "warning", "there", "rejected"]
+    #: ``error.<code>`` in the catalogues, the weightiest first.
+    reasons: tuple[Reason, ...]
+
+
+class Review(NamedTuple):
+    """A plan row by row, and what generating the rows that would be added costs."""
+
+    rows: tuple[ReviewRow, ...]
+    estimate: Estimate
+
+    def count(self, *verdicts: str) -> int:
+        return sum(1 for row in self.rows if row.verdict in verdicts)
+
+    @property
+    def new(self) -> int:
+        """How many shots carrying it out would add."""
+        return self.count("ok", "warning")
+
+
+class Imports:
+    """Lists, pictures and links that become shots."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+
+    # --- reading; nothing is stored
+
+    def open_staging(self) -> Staging:
+        """A folder for the files of one visitor; trays that were left for a day are thrown away.
+
+        :raises FileError: disk_full, folder_read_only
+        """
+        from vidgen_core.services.imports.staging import open_staging
+
+        return open_staging(self._app.locations.home / INCOMING)
+
+    @contextmanager
+    def temporary_staging(self) -> Iterator[Staging]:
+        """A tray for as long as an import takes.
+
+        :raises FileError: as ``open_tray``
+        """
+        staging = self.open_staging()
+        try:
+            yield staging
+        finally:
+            staging.throw_away()
+
+    def find_staging(self, name: str) -> Staging:
+        """The tray of that name, as ``open_tray`` gave it.
+
+        :raises NotFound: tray_gone
+        """
+        from vidgen_core.services.imports.staging import find_staging
+
+        return find_staging(self._app.locations.home / INCOMING, name)
+
+    def inspect(self, path: Path) -> tuple[SheetInspection, ...]:
+        """The sheets and columns of a list, for a choice of them.
+
+        :raises InputError: the list cannot be read at all
+        """
+        from vidgen_core.services.imports.readers.sheet_inspection import inspect_sheet
+
+        return inspect_sheet(path)
+
+    def plan(
+        self,
+        sources: Sequence[Path],
+        progress: Progress | None = None,
+        *,
+        choices: Mapping[Path, ListChoice] | None = None,
+        may_leave: bool = True,
+    ) -> ImportPlan:
+        """What importing lists, storyboards, folders and pictures would do; nothing is stored.
+
+        :param choices: which sheet and columns are meant, where they are not to be guessed
+        :param may_leave: whether lists may name pictures outside of their folder; False for uploads
+        :raises InputError: a source cannot be read at all
+        """
+        # Reading tables and pictures takes libraries that no other command needs.
+        from vidgen_core.services.imports.readers.reader import read_sources
+
+        return read_sources(list(sources), may_leave=may_leave, choices=choices, progress=progress)
+
+    def plan_pictures(
+        self, pictures: Sequence[Path], text: str, how: Pairing, progress: Progress | None = None
+    ) -> ImportPlan:
+        """What importing pictures with prompts that came separately would do."""
+        from vidgen_core.services.imports.pairing import pair
+
+        return pair(pictures, text, how, progress=progress)
+
+    def plan_one(self, cells: Mapping[str, str]) -> ImportPlan:
+        """What adding a single shot would do.
+
+        :param cells: field of lists → what was typed; ``image`` is the path of a file
+        """
+        from vidgen_core.services.imports.plan import ImportPlan
+        from vidgen_core.services.imports.readers.pictures import Surroundings
+        from vidgen_core.services.imports.rows import ListRow, plan_rows
+
+        row = ListRow(1, {field: text.strip() for field, text in cells.items()}, {})
+        (shot,) = plan_rows([row], "", Surroundings(self._app.locations.home))
+        return ImportPlan(source="", shots=(shot.model_copy(update={"line": None}),))
+
+    def plan_links(self, text: str) -> ImportPlan:
+        """What importing links would do, one a line, each with a prompt behind it or none."""
+        from vidgen_core.services.imports.readers.links import read_links
+
+        return read_links(text)
+
+    def materialize(
+        self,
+        project_id: int | None,
+        plan: ImportPlan,
+        staging: Staging,
+        again: bool = False,
+        progress: Progress | None = None,
+    ) -> ImportPlan:
+        """The plan with every picture as a file: links are fetched, pictures written inside of a list are unpacked.
+
+        Links of rows that the project has already are passed over. A row whose link cannot be fetched keeps it with a
+        warning, unless the link is one that is never fetched.
+
+        :param project_id: None for a project that is not there yet
+        :param again: fetch those, too
+        """
+        from vidgen_core.services.imports.readers.links import fetch_links
+
+        unpacked = plan.model_copy(update={"shots": tuple(_unpacked(row, staging) for row in plan.shots)})
+        known = set() if project_id is None or again else self._known(project_id)
+        there = [row.image_url for row in unpacked.ok if row.image_url and _identity(row) in known]
+        return fetch_links(
+            unpacked,
+            staging.path,
+            allow_private=self._app.settings().library.allow_private_links,
+            passed_over=there,
+            progress=progress,
+        )
+
+    # --- looking
+
+    def review(self, project_id: int, plan: ImportPlan, again: bool = False) -> Review:
+        """Every row with its verdict towards the project and the model it would go to; nothing is stored."""
+        known = set() if again else self._known(project_id)
+        judge = _Judge(self._app, project_id, known)
+        return Review(tuple(judge.row(row) for row in plan.shots), judge.estimate)
+
+    def preview(self, project_id: int | None, plan: ImportPlan, again: bool = False) -> Preview:
+        """What ``carry_out`` would add, skip and refuse; nothing is stored.
+
+        :param project_id: None for a project that is not there yet
+        """
+        known = set() if project_id is None or again else self._known(project_id)
+        there = {index for index, row in enumerate(plan.ok) if known and _identity(row) in known}
+        return Preview(
+            ok=tuple(row for index, row in enumerate(plan.ok) if index not in there),
+            skipped=tuple(_is_there(row) for index, row in enumerate(plan.ok) if index in there),
+            rejected=_rejected(plan),
+        )
+
+    # --- storing
+
+    def apply(
+        self, project_id: int, plan: ImportPlan, again: bool = False, progress: Progress | None = None
+    ) -> Imported:
+        """Store the rows of a plan that can be; rows that are there already are skipped unless ``again``.
+
+        All shots are added in one transaction. A picture that has gone since the plan was made refuses its row only.
+        """
+        known = set() if again else self._known(project_id)
+        rejected = list(_rejected(plan))
+        new: list[NewShot] = []
+        skipped: list[RowNote] = []
+        # Keeping a picture mostly waits for the disk.
+        with ThreadPoolExecutor(_KEPT_AT_ONCE) as pool:
+            brought = pool.map(lambda row: self._bring(row, known, plan), plan.ok)
+            for place, (row, shot) in enumerate(zip(plan.ok, brought, strict=True), start=1):
+                if isinstance(shot, VidgenError):
+                    rejected.append(_note(row, shot.code, shot.params))
+                elif shot is None or shot.identity in known:
+                    skipped.append(_is_there(row))
+                else:
+                    new.append(shot)
+                if progress is not None:
+                    progress(place, len(plan.ok))
+        with self._app.store.write() as tx:
+            added = tx.shots.add(project_id, new)
+            if added:
+                tx.log.add(LogLevel.INFO, "imported", project_id=project_id, shots=len(added), source=plan.source)
+        return Imported(added=tuple(added), skipped=tuple(skipped), rejected=tuple(rejected))
+
+    def _known(self, project_id: int) -> set[str]:
+        with self._app.store.read() as tx:
+            return tx.shots.identities(project_id)
+
+    def _bring(self, row: PlannedShot, known: set[str], plan: ImportPlan) -> NewShot | VidgenError | None:
+        """The new shot, None when it is there already, or why it cannot be."""
+        if known and _identity(row) in known:
+            return None
+        try:
+            return replace(self._new_shot(row), author=plan.author, writer=plan.writer)
+        except VidgenError as error:
+            return error
+
+    def _new_shot(self, row: PlannedShot) -> NewShot:
+        from vidgen_core.services.imports.plan import identity
+
+        key = self._kept(row)
+        return NewShot(
+            number=row.number,
+            prompt=row.prompt,
+            image=key,
+            image_url=row.image_url,
+            params=row.params,
+            extra=row.extra,
+            script=row.script,
+            picture_prompt=row.picture_prompt,
+            identity=identity(row, key),
+        )
+
+    def _kept(self, row: PlannedShot) -> str | None:
+        """The key of the row's picture, which is in the image store from here on."""
+        image = row.image_data or row.image
+        if image is None:
+            return None
+        # Many rows name one picture, and pictures come back.
+        if row.image_key and self._app.shots.image_path(row.image_key).exists():
+            return row.image_key
+        return self._app.shots.keep_image(image)
+
+
+class _Judge:
+    """Says of one row after another what the project and the model have against it, and adds up what it costs."""
+
+    def __init__(self, app: Vidgen, project_id: int, known: set[str]) -> None:
+        self._app = app
+        self._project_id = project_id
+        self._known = known
+        self._settings = app.settings()
+        self._tasks = 0
+        self._costs: list[Money | None] = []
+        self._assumed = False
+
+    def row(self, row: PlannedShot) -> ReviewRow:
+        if row.verdict == "rejected":
+            return ReviewRow(row, "rejected", row.reasons)
+        if self._known and _identity(row) in self._known:
+            return ReviewRow(row, "there", ())
+        planned = plan(_shot(self._project_id, row), GenerateOptions(), self._settings)
+        reasons = (*row.reasons, *self._against(row, planned), *self._namesake(row))
+        return ReviewRow(row, "warning" if reasons else "ok", reasons)
+
+    def _against(self, row: PlannedShot, planned: GenerationPlan) -> Iterator[Reason]:
+        from vidgen_core.services.imports.plan import Reason
+
+        try:
+            problems = self._app.provider(planned.provider).check(planned.model, planned.params)
+        except VidgenError as error:
+            yield Reason(error.code, error.params)
+            return
+        for problem in problems:
+            yield Reason(problem.code, problem.params)
+        if not any(problem.fatal for problem in problems):
+            self._count(planned)
+        if row.facts and not _ratio_fits(row.facts, planned.params.aspect_ratio):
+            picture = f"{row.facts.width}×{row.facts.height}"
+            yield Reason("picture_ratio_differs", {"picture": picture, "ratio": planned.params.aspect_ratio})
+
+    def _count(self, planned: GenerationPlan) -> None:
+        self._tasks += planned.takes
+        table = self._prices
+        self._costs.append(cost_of(planned, table, planned.takes))
+        price = money.price_of(planned.provider, planned.model, table, planned.params)
+        self._assumed = self._assumed or (price is not None and price.assumed)
+
+    @cached_property
+    def _prices(self) -> tuple[money.Price, ...]:
+        return self._app.budget.table()
+
+    @cached_property
+    def estimate(self) -> Estimate:
+        return Estimate(
+            tasks=self._tasks,
+            money=money.total(self._costs),
+            free=all(cost is not None and not cost.amount for cost in self._costs),
+            assumed=self._assumed,
+        )
+
+    @cached_property
+    def _numbers(self) -> set[str]:
+        with self._app.store.read() as tx:
+            return {shot.number for shot in tx.shots.many(tx.shots.ids(self._project_id, EVERY))}
+
+    def _namesake(self, row: PlannedShot) -> Iterator[Reason]:
+        from vidgen_core.services.imports.plan import Reason
+
+        if row.number and row.number in self._numbers:
+            yield Reason("number_in_project", {"number": row.number})
+
+
+def _shot(project_id: int, row: PlannedShot) -> Shot:
+    """The row as the shot it would become."""
+    return Shot(
+        id=0,
+        project_id=project_id,
+        number=row.number or "",
+        position=0,
+        prompt=row.prompt,
+        image=row.image_key,
+        image_url=row.image_url,
+        params=row.params,
+        created_at=datetime.now(UTC),
+    )
+
+
+def _ratio_fits(facts: ImageFacts, ratio: str) -> bool:
+    width, _, height = ratio.partition(":")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        return True
+    wanted = int(width) / int(height)
+    return abs(facts.width / facts.height / wanted - 1) <= RATIO_TOLERANCE
+
+
+def _identity(row: PlannedShot) -> str:
+    """What ``carry_out`` would know the row by, without keeping its picture."""
+    from vidgen_core.services.imports.plan import identity
+
+    return identity(row, row.image_key)
+
+
+def _unpacked(row: PlannedShot, staging: Staging) -> PlannedShot:
+    """The row with the picture that was written inside of it as a file."""
+    if not row.image_data:
+        return row
+    target = staging.path / (row.image_key or "picture")
+    target.write_bytes(row.image_data)
+    return row.model_copy(update={"image": target, "image_data": None})
+
+
+def _rejected(plan: ImportPlan) -> tuple[RowNote, ...]:
+    return tuple(_note(row, reason.code, reason.params) for row in plan.rejected for reason in row.reasons[:1])
+
+
+def _is_there(row: PlannedShot) -> RowNote:
+    return _note(row, "shot_is_there", {"number": row.number or "–"})
+
+
+def _note(row: PlannedShot, code: str, params: dict[str, Any]) -> RowNote:
+    return RowNote(row.line, code, {"source": row.source, **params})

@@ -1,0 +1,107 @@
+"""What an import would do, before it does it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.scripts import Author
+from vidgen_core.domain.shots import ShotParams
+from vidgen_core.media.images import ImageFacts
+
+Verdict = Literal["ok", "warning", "rejected"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a row got its verdict; its sentence is ``error.<code>`` filled with ``params``."""
+
+    code: str
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class PlannedShot(Frozen):
+    """One row as it would become a shot."""
+
+    #: Name of the list or picture it comes from.
+    source: str
+    #: Where it begins: the line of a text list, the row of a sheet, the place in a storyboard, from 1; None for pictures.
+    line: int | None = None
+    #: None: numbered on.
+    number: str | None = None
+    prompt: str = ""
+    #: A checked local file; a picture that was fetched has its link beside it.
+    image: Path | None = None
+    #: An http(s) link; without ``image`` it was not fetched.
+    image_url: str | None = None
+    #: The bytes of a data URI.
+    image_data: bytes | None = Field(default=None, repr=False)
+    #: What the picture is, and its key in the image store; None for a link that was not fetched.
+    facts: ImageFacts | None = None
+    image_key: str | None = None
+    params: ShotParams = ShotParams()
+    #: Cells of columns Vidgen has no use for, by their header.
+    extra: dict[str, str] = Field(default_factory=dict)
+    script: str = ""
+    picture_prompt: str = ""
+    verdict: Verdict = "ok"
+    reasons: tuple[Reason, ...] = ()
+
+
+class ImportPlan(Frozen):
+    """All rows of one or more sources, in their order."""
+
+    source: str
+    #: The project a storyboard names.
+    project: str | None = None
+    shots: tuple[PlannedShot, ...] = ()
+    #: Header as written → field it was taken for.
+    recognised: dict[str, str] = Field(default_factory=dict)
+    #: Headers kept as extra columns.
+    unknown: tuple[str, ...] = ()
+    #: Who wrote the prompts, and with which model.
+    author: Author = Author.IMPORT
+    writer: str = ""
+
+    @property
+    def ok(self) -> tuple[PlannedShot, ...]:
+        """The rows that would be stored, those with a warning among them."""
+        return tuple(shot for shot in self.shots if shot.verdict != "rejected")
+
+    @property
+    def rejected(self) -> tuple[PlannedShot, ...]:
+        return tuple(shot for shot in self.shots if shot.verdict == "rejected")
+
+
+def merge_plans(plans: Iterable[ImportPlan]) -> ImportPlan:
+    """One plan for several sources, their rows one after the other."""
+    every = list(plans)
+    return ImportPlan(
+        source=", ".join(plan.source for plan in every),
+        project=next((plan.project for plan in every if plan.project), None),
+        shots=tuple(shot for plan in every for shot in plan.shots),
+        recognised={header: field for plan in every for header, field in plan.recognised.items()},
+        unknown=tuple(dict.fromkeys(header for plan in every for header in plan.unknown)),
+    )
+
+
+def identity(planned: PlannedShot, image_key: str | None) -> str:
+    """A hash that is the same when the same row is read again: of its number, prompt and picture.
+
+    It counts within one project; keep it with the shot, since a row without a number is given another one each time.
+    A picture behind a link is known by the link, so that it need not be fetched to be recognised.
+
+    :param image_key: key of the picture in the image store; None for a link or no picture
+    """
+    parts = [planned.number, planned.prompt, planned.image_url or image_key]
+    if not planned.prompt and parts[2] is None:
+        # Nothing but what its picture is drawn from tells such rows apart.
+        parts.append(planned.picture_prompt)
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()

@@ -1,0 +1,103 @@
+"""Pictures by themselves: a folder of them, or some that were picked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from natsort import natsorted, ns
+
+from vidgen_core.domain.errors import InputError
+from vidgen_core.services.imports.plan import ImportPlan, PlannedShot, Reason
+from vidgen_core.services.imports.readers.decoding import decodings
+from vidgen_core.services.imports.readers.pictures import (
+    OTHER_PICTURE_ENDINGS,
+    PICTURE_ENDINGS,
+    ListedPicture,
+    Progress,
+    check_pictures,
+)
+from vidgen_core.services.imports.rows import LONGEST_PROMPT, note_repeats
+from vidgen_core.services.imports.values import clean
+
+#: ``1``, ``1.2``, ``shot_03``, ``镜头12``, ``第 12 镜``; longer runs of digits are dates and camera counters.
+_NUMBER: Final = re.compile(
+    r"(?:shot|scene|no\.?|#|分镜|镜头|镜号|镜|第)?[ _-]*(\d{1,4}(?:\.\d{1,3}){0,2})[ _-]*(?:镜头|镜|号)?", re.IGNORECASE
+)
+_MOST_PROMPT_BYTES: Final = 4 * LONGEST_PROMPT
+
+
+def read_folder(path: Path, *, progress: Progress | None = None) -> ImportPlan:
+    """A shot for each picture directly in a folder, in natural order; ``name.txt`` beside one is its prompt.
+
+    Files that are no pictures are passed over; pictures of kinds that cannot be used are refused by name.
+
+    :raises InputError: folder_unreadable, folder_without_pictures
+    """
+    try:
+        files = [entry for entry in path.iterdir() if not entry.name.startswith(".") and entry.is_file()]
+    except OSError as error:
+        raise InputError("folder_unreadable", path=str(path)) from error
+    pictures = [file for file in files if file.suffix.lower() in PICTURE_ENDINGS | OTHER_PICTURE_ENDINGS]
+    if not pictures:
+        raise InputError("folder_without_pictures", path=str(path))
+    plan = read_images(pictures, progress=progress)
+    return plan.model_copy(update={"source": path.name or str(path)})
+
+
+def read_images(paths: Iterable[Path], *, progress: Progress | None = None) -> ImportPlan:
+    """A shot for each picture, in the natural order of their names (``1.2`` before ``1.10``)."""
+    files = natsorted(paths, key=lambda path: path.name, alg=ns.IGNORECASE)
+    checked = check_pictures((_picture(file) for file in files), progress)
+    shots = note_repeats(_plan(file, picture) for file, picture in zip(files, checked, strict=True))
+    return ImportPlan(
+        source=", ".join(file.name for file in files[:3]) + (", …" if len(files) > 3 else ""), shots=shots
+    )
+
+
+def _picture(file: Path) -> ListedPicture:
+    if file.suffix.lower() in OTHER_PICTURE_ENDINGS:
+        return ListedPicture(rejected=Reason("image_kind_unsupported", {"path": str(file)}))
+    return ListedPicture(file=file)
+
+
+def _plan(file: Path, picture: ListedPicture) -> PlannedShot:
+    prompt, warning = _prompt_beside(file)
+    reasons = tuple(reason for reason in (picture.rejected, warning) if reason)
+    return PlannedShot(
+        source=file.name,
+        number=number_of(file.stem),
+        prompt=prompt,
+        image=picture.file,
+        facts=picture.facts,
+        image_key=picture.key,
+        verdict="rejected" if picture.rejected else "warning" if warning else "ok",
+        reasons=reasons,
+    )
+
+
+def number_of(stem: str) -> str | None:
+    """The shot number that a file name says, if it looks like one; without leading zeros."""
+    found = _NUMBER.fullmatch(stem.strip())
+    if not found:
+        return None
+    whole, dot, rest = found[1].partition(".")
+    return f"{int(whole)}{dot}{rest}"
+
+
+def _prompt_beside(file: Path) -> tuple[str, Reason | None]:
+    for beside in (file.with_suffix(".txt"), file.with_name(file.name + ".txt")):
+        try:
+            with beside.open("rb") as stream:
+                data = stream.read(_MOST_PROMPT_BYTES + 1)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return "", Reason("prompt_unreadable", {"path": str(beside)})
+        text = next(decodings(data), None) if len(data) <= _MOST_PROMPT_BYTES else None
+        if text is None or len(text) > LONGEST_PROMPT:
+            return "", Reason("prompt_unreadable", {"path": str(beside)})
+        return clean(text), None
+    return "", None

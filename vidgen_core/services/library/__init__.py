@@ -1,0 +1,1 @@
+"""Projects, shots, their pictures and their takes."""

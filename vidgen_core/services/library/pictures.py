@@ -1,0 +1,220 @@
+"""Pictures: drawing candidates for shots, and which of them is a shot's reference image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from vidgen_core.db import ShotFilter, TaskFilter, Tx
+from vidgen_core.domain.errors import InputError, NotFound
+from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.providers import PICTURE_PROVIDERS, ProviderId
+from vidgen_core.domain.shots import PictureCandidate, Shot
+from vidgen_core.domain.tasks import TaskKind, TaskStatus
+from vidgen_core.providers.base import Problem
+from vidgen_core.services.generation import gate
+from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan
+from vidgen_core.services.generation.validation import ValidatedShot, new_tasks, refusals, validate
+from vidgen_core.services.library.references import (
+    SETTING,
+    References,
+    Travels,
+    full_words,
+    plan_picture,
+    redraw,
+    references_of,
+    travelling,
+)
+from vidgen_core.services.views import Estimate, Generated, Preflight
+
+if TYPE_CHECKING:
+    from vidgen_core.services.facade import Vidgen
+
+#: Candidates that one click may ask for.
+MOST: int = 4
+
+
+class Wording(NamedTuple):
+    """What the next picture of a shot would be drawn from."""
+
+    text: str
+    along: tuple[Travels, ...]
+    plan: GenerationPlan
+
+
+class Pictures:
+    """Candidates for reference images."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+
+    # --- reading
+
+    def of_shot(self, shot_id: int) -> list[PictureCandidate]:
+        """The candidates of a shot in their order."""
+        with self._app.store.read() as tx:
+            return tx.candidates.of_shots([shot_id])[shot_id]
+
+    def get(self, candidate_id: int) -> PictureCandidate:
+        """:raises NotFound:"""
+        with self._app.store.read() as tx:
+            return tx.candidates.get(candidate_id)
+
+    def missing(self, project_id: int) -> list[int]:
+        """Ids of the shots that have no picture and none under way, in their order."""
+        return self._app.shots.ids(project_id, ShotFilter("without_picture"))
+
+    def references(self, project_id: int) -> References:
+        """What all pictures of the project have in common."""
+        return self._app.revision_cache.ask(("references", project_id), lambda tx: references_of(tx, project_id))
+
+    def wording(self, shot: Shot) -> Wording:
+        """What the next picture of a shot would be drawn from."""
+        references = self.references(shot.project_id)
+        planned = plan_picture(shot, references, GenerateOptions(), self._app.settings())
+        along = travelling(shot, references) if planned.params.references else ()
+        return Wording(full_words(shot, references, pictures=False), along, planned)
+
+    def estimate(
+        self,
+        project_id: int,
+        shot_ids: Sequence[int],
+        count: int | None = None,
+        provider: ProviderId | None = None,
+        model: str | None = None,
+    ) -> Estimate:
+        """What ``draw`` with the same words would queue, cost and refuse; nothing is changed."""
+        return gate.estimate_of(self._app, self._look(project_id, shot_ids, _wish(count, provider, model)))
+
+    def estimate_for(self, shots: Sequence[Shot]) -> Estimate:
+        """As ``estimate``, for shots of one project that have been read already."""
+        return gate.estimate_of(self._app, self.look_at(shots))
+
+    def preflight(
+        self,
+        project_id: int,
+        shot_ids: Sequence[int],
+        count: int | None = None,
+        provider: ProviderId | None = None,
+        model: str | None = None,
+    ) -> Preflight:
+        """Everything that can be known before ``draw`` with the same words is paid for; nothing is changed."""
+        validated = self._look(project_id, shot_ids, _wish(count, provider, model))
+        items = [gate.OrderItem(seen.shot.number, *seen.plan, seen.problems) for seen in validated]
+        with self._app.store.read() as tx:
+            return gate.check_order(self._app, tx, project_id, items)
+
+    # --- wishes
+
+    def draw(
+        self,
+        project_id: int,
+        shot_ids: Sequence[int],
+        count: int | None = None,
+        provider: ProviderId | None = None,
+        model: str | None = None,
+        release: bool = True,
+        while_: Callable[[Tx], bool] | None = None,
+    ) -> Generated:
+        """Queue pictures for shots in one transaction and return at once; shots with nothing to draw are refused.
+
+        :param count: candidates a shot, 1–4
+        :param provider: ``local`` or ``images``; None: as the settings say
+        :param release: False keeps them as *pending* until they are started
+        :param while_: asked in the transaction that queues: False queues nothing
+        :raises InputError: ``pictures_out_of_range`` (count, most), ``provider_draws_nothing`` (provider)
+        :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
+        """
+        validated = self._look(project_id, shot_ids, _wish(count, provider, model))
+        if release:
+            validated = gate.with_keys(self._app, validated)
+        status = TaskStatus.QUEUED if release else TaskStatus.PENDING
+        table = self._app.budget.table()
+        new = [
+            task
+            for seen in validated
+            if not seen.fatal
+            for task in new_tasks(project_id, seen, status, table, TaskKind.IMAGE)
+        ]
+        with self._app.store.write() as tx:
+            tasks = tx.tasks.add(new) if while_ is None or while_(tx) else []
+            if tasks:
+                shots = len({task.shot_id for task in tasks})
+                tx.log.add(LogLevel.INFO, "pictures_queued", project_id=project_id, pictures=len(tasks), shots=shots)
+        self._app.worker.wake()
+        return Generated(tasks=tuple(tasks), refused=refusals(validated))
+
+    def choose(self, shot_id: int, candidate_id: int) -> Shot:
+        """Make a candidate the shot's reference image; the picture before it stays a candidate.
+
+        :raises NotFound: ``candidate_not_of_shot``
+        """
+        with self._app.store.read() as tx:
+            candidate = tx.candidates.get(candidate_id)
+        if candidate.shot_id != shot_id:
+            raise NotFound("candidate_not_of_shot")
+        return self._app.shots.edit(shot_id, image=candidate.image, image_url=candidate.image_url)
+
+    def choose_number(self, shot_id: int, number: int) -> PictureCandidate:
+        """Choose a candidate by its number within the shot.
+
+        :raises InputError: ``candidate_unknown`` (number, known)
+        """
+        found = {candidate.number: candidate for candidate in self.of_shot(shot_id)}
+        if number not in found:
+            raise InputError("candidate_unknown", number=number, known=", ".join(map(str, found)) or "–")
+        self.choose(shot_id, found[number].id)
+        return self.get(found[number].id)
+
+    def reject(self, candidate_id: int, rejected: bool = True) -> None:
+        """Put a candidate aside, or take that back."""
+        with self._app.store.write() as tx:
+            tx.candidates.reject(candidate_id, rejected)
+
+    def set_references(self, project_id: int, references: References) -> None:
+        """Say what all pictures of the project have in common; pictures that wait are drawn after the new words.
+
+        :raises InputError: ``character_twice`` (name), ``reference_image_unknown``
+        """
+        names = [one.name.strip().casefold() for one in references.characters]
+        twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+        if twice is not None:
+            raise InputError("character_twice", name=twice)
+        keys = (*references.style_images, *(one.image for one in references.characters if one.image))
+        if not all(Path(key).name == key and self._app.shots.image_path(key).is_file() for key in keys):
+            raise InputError("reference_image_unknown")
+        with self._app.store.write() as tx:
+            tx.projects.set_setting(project_id, SETTING, references.model_dump(mode="json"))
+            waiting = TaskFilter(statuses=frozenset({TaskStatus.PENDING, TaskStatus.QUEUED}), output=TaskKind.IMAGE)
+            tasks = tx.tasks.many(tx.tasks.ids(project_id, waiting))
+            shots = {shot.id: shot for shot in tx.shots.many({task.shot_id for task in tasks})}
+            for task in tasks:
+                redraw(tx, task, shots[task.shot_id], references, self._app.settings())
+
+    def look_at(self, shots: Sequence[Shot]) -> list[ValidatedShot]:
+        """What would be drawn for shots of one project that have been read already, and what stands against it."""
+        settings, wish = self._app.settings(), _wish(None, None, None)
+        return [
+            self._check(shot, plan_picture(shot, self.references(shot.project_id), wish, settings)) for shot in shots
+        ]
+
+    def _look(self, project_id: int, shot_ids: Sequence[int], wish: GenerateOptions) -> list[ValidatedShot]:
+        settings = self._app.settings()
+        with self._app.store.read() as tx:
+            references = references_of(tx, project_id)
+            shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
+        return [self._check(shot, plan_picture(shot, references, wish, settings)) for shot in shots]
+
+    def _check(self, shot: Shot, planned: GenerationPlan) -> ValidatedShot:
+        if not planned.params.prompt.strip():
+            return ValidatedShot(shot, planned, (Problem(field="picture_prompt", code="nothing_to_draw"),))
+        return validate(self._app, shot, planned)
+
+
+def _wish(count: int | None, provider: ProviderId | None, model: str | None) -> GenerateOptions:
+    if count is not None and not 1 <= count <= MOST:
+        raise InputError("pictures_out_of_range", count=count, most=MOST)
+    if provider is not None and provider not in PICTURE_PROVIDERS:
+        raise InputError("provider_draws_nothing", provider=provider.value)
+    return GenerateOptions(provider=provider, model=model, takes=count)

@@ -1,0 +1,110 @@
+"""Projects, and the sample one that a fresh home begins with."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from vidgen_core.db import NewShot
+from vidgen_core.domain.errors import InputError
+from vidgen_core.domain.shots import Project, ShotParams
+from vidgen_core.i18n import choose_language
+from vidgen_core.providers.http.cleaning import clean_text
+
+if TYPE_CHECKING:
+    from vidgen_core.services.facade import Vidgen
+
+#: Number and prompt of the sample shots: each says what its drawn picture shows and another way for the camera to move.
+SAMPLE: Final[dict[str, tuple[str, tuple[tuple[str, str], ...]]]] = {
+    "zh": (
+        "示例短剧",
+        (
+            ("1.0", "夕阳下的群山，镜头缓缓推进"),
+            ("1.1", "黄昏的城市，镜头向左平移"),
+            ("2.0", "杉林后的湖面，镜头缓慢拉远"),
+            ("2.1", "暮色中的杉林，镜头向上摇"),
+            ("3.0", "星空下的山丘，手持镜头轻轻晃动"),
+            ("3.1", "清晨的山峦，镜头环绕主体"),
+        ),
+    ),
+    "en": (
+        "Sample short",
+        (
+            ("1.0", "Mountains at sunset, camera slowly zooms in"),
+            ("1.1", "The city at dusk, pan left"),
+            ("2.0", "A lake behind the firs, camera slowly pulls back"),
+            ("2.1", "Firs in the evening light, tilt up"),
+            ("3.0", "Hills under the stars, handheld"),
+            ("3.1", "Morning in the mountains, camera orbits the subject"),
+        ),
+    ),
+}
+#: Pixels of the drawn pictures: upright, as the videos made of them.
+SAMPLE_SIZE: Final = (720, 1280)
+LONGEST_NAME: Final = 120
+
+
+class Projects:
+    """Films in the making."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+
+    def all(self) -> list[Project]:
+        with self._app.store.read() as tx:
+            return tx.projects.all()
+
+    def get(self, project_id: int) -> Project:
+        """:raises NotFound:"""
+        with self._app.store.read() as tx:
+            return tx.projects.get(project_id)
+
+    def find(self, name: str) -> Project | None:
+        with self._app.store.read() as tx:
+            return tx.projects.find(name)
+
+    def ensure(self, name: str) -> Project:
+        """The project of that name, made if there is none.
+
+        :raises InputError: ``project_name_empty``, ``project_name_too_long`` (limit)
+        """
+        wanted = " ".join(clean_text(name).split())
+        if not wanted:
+            raise InputError("project_name_empty")
+        if len(wanted) > LONGEST_NAME:
+            raise InputError("project_name_too_long", limit=LONGEST_NAME)
+        found = self.find(wanted)
+        if found is not None:
+            return found
+        with self._app.store.write() as tx:
+            return tx.projects.ensure(wanted)
+
+    def ensure_sample(self) -> Project | None:
+        """The sample project, made only in a home that has no project yet; None where there is one already."""
+        if self.all():
+            return None
+        return self.make_sample(SAMPLE[self._language()][0])
+
+    def make_sample(self, name: str) -> Project:
+        """A project with six shots whose pictures are drawn here; one that has shots already stays as it is."""
+        project = self.ensure(name)
+        if not self._app.shots.ids(project.id):
+            sample = SAMPLE[self._language()][1]
+            shots = [self._draw(index, number, prompt) for index, (number, prompt) in enumerate(sample)]
+            with self._app.store.write() as tx:
+                tx.shots.add(project.id, shots)
+        return project
+
+    def _draw(self, index: int, number: str, prompt: str) -> NewShot:
+        from vidgen_core.media.images import draw_sample
+
+        with tempfile.TemporaryDirectory() as folder:
+            picture = Path(folder, "sample.jpg")
+            draw_sample(picture, index, *SAMPLE_SIZE)
+            key = self._app.shots.keep_image(picture)
+        return NewShot(number=number, prompt=prompt, image=key, params=ShotParams(aspect_ratio="9:16"))
+
+    def _language(self) -> str:
+        return choose_language(self._app.settings().language, os.environ.get("LC_ALL") or os.environ.get("LANG"))

@@ -1,0 +1,94 @@
+"""Takes: the videos, and which of them is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from vidgen_core.domain.errors import InputError, NotFound
+from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.takes import Take
+
+if TYPE_CHECKING:
+    from vidgen_core.services.facade import Vidgen
+
+#: Shots of which a take is chosen in one transaction.
+_AT_ONCE: Final = 200
+
+
+class Takes:
+    """Finished videos of shots."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+
+    def get(self, take_id: int) -> Take:
+        """:raises NotFound:"""
+        with self._app.store.read() as tx:
+            return tx.takes.get(take_id)
+
+    def takes_of(self, shot_id: int) -> list[Take]:
+        """The takes of a shot in their order."""
+        with self._app.store.read() as tx:
+            return list(tx.takes.of_shots([shot_id]).get(shot_id, []))
+
+    def chosen(self, project_id: int) -> list[Take]:
+        """The chosen takes in the order of their shots."""
+        with self._app.store.read() as tx:
+            return tx.takes.chosen(project_id)
+
+    def choose(self, shot_id: int, take_id: int | None) -> Shot:
+        """Choose a take of a shot, or none.
+
+        :raises NotFound: ``take_not_of_shot``
+        """
+        with self._app.store.write() as tx:
+            if take_id is not None and tx.takes.get(take_id).shot_id != shot_id:
+                raise NotFound("take_not_of_shot")
+            tx.shots.choose(shot_id, take_id)
+            return tx.shots.get(shot_id)
+
+    def choose_number(self, shot_id: int, number: int) -> Take:
+        """Choose a take by its number within the shot.
+
+        :raises InputError: ``take_unknown`` (take, known)
+        """
+        takes = {take.number: take for take in self.takes_of(shot_id)}
+        if number not in takes:
+            known = ", ".join(str(known) for known in takes) or "–"
+            raise InputError("take_unknown", take=number, known=known)
+        self.choose(shot_id, takes[number].id)
+        return takes[number]
+
+    def choose_first(self, project_id: int, shot_ids: Collection[int] | None = None) -> list[Take]:
+        """Choose the first good take of shots whose takes have all ended and of which none is chosen; return them.
+
+        A take that was put aside or that carries a warning is never chosen; a choice that is there stays.
+        :param shot_ids: only these; None: all of the project
+        """
+        chosen: list[Take] = []
+        while True:
+            with self._app.store.write() as tx:
+                waiting = [
+                    id_ for id_ in tx.progress.ids(project_id, "choosable_takes") if shot_ids is None or id_ in shot_ids
+                ]
+                for shot_id, takes in tx.takes.of_shots(waiting[:_AT_ONCE]).items():
+                    first = next(take for take in takes if take.is_good)
+                    tx.shots.choose(shot_id, first.id)
+                    chosen.append(first)
+            if len(waiting) <= _AT_ONCE:
+                return chosen
+
+    def reject(self, take_id: int, reason: str | None) -> None:
+        """Mark a take as not wanted, with the reason; None takes the mark away."""
+        with self._app.store.write() as tx:
+            tx.takes.reject(take_id, reason)
+
+    def file(self, take: Take) -> Path:
+        """Where the video lies."""
+        return Path(take.folder, take.file)
+
+    def poster(self, take: Take) -> Path | None:
+        """Where its poster lies."""
+        return self._app.locations.posters / take.poster if take.poster else None

@@ -1,0 +1,1 @@
+"""Webhook messages about finished batches and paused queues."""

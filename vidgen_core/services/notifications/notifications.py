@@ -1,0 +1,220 @@
+"""Notices: somebody is told when a batch has ended or nothing more is submitted, without looking at a screen."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from vidgen_core.domain.errors import ErrorKind, InputError, VidgenError
+from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.i18n import Text, choose_language, get_text
+from vidgen_core.money import hold_of_project
+from vidgen_core.services.notifications import messages
+
+if TYPE_CHECKING:
+    from vidgen_core.db import Tx
+    from vidgen_core.services.facade import Vidgen
+
+_LOG = logging.getLogger(__name__)
+#: Seconds between two looks at the store.
+LOOK_EVERY: Final = 1.0
+#: Seconds that a pause which ends by itself must last before anybody is told.
+LASTING: Final = 300.0
+#: Seconds between two holds of the same cause that still count as one.
+_SAME: Final = 120.0
+#: Seconds that a stop waits for a notice on its way.
+_STOP_SECONDS: Final = 4.0
+_PAUSED: Final = "paused"
+
+
+class Notifications:
+    """Who is told of what; the settings say where to."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+        self._notifier: _Notifier | None = None
+
+    def test(self) -> str:
+        """Send a test message now; returns the host it went to.
+
+        :raises InputError: ``notices_unset``: there is no address
+        :raises Refused: ``notice_failed`` (host, why)
+        """
+        from vidgen_core.services.notifications.sending import host_of, send
+
+        settings = self._app.settings()
+        if not settings.notices.url.get_secret_value():
+            raise InputError("notices_unset")
+        send(messages.of_test(self.words()), settings, tries=1)
+        return host_of(settings)
+
+    def words(self) -> Text:
+        """In the language of the notices, else of the program."""
+        settings = self._app.settings()
+        wish = settings.notices.language
+        return get_text(choose_language(wish if wish != "auto" else settings.language, None))
+
+    def start(self) -> None:
+        """Begin to watch; a second call does nothing."""
+        if self._notifier is None:
+            self._notifier = _Notifier(self._app)
+            self._notifier.start()
+
+    def stop(self) -> None:
+        """Tell what has happened by now, and end."""
+        teller, self._notifier = self._notifier, None
+        if teller is not None:
+            teller.stop()
+
+
+class _Notifier(threading.Thread):
+    """One thread that looks at the store and sends; the runner never waits for it."""
+
+    def __init__(self, app: Vidgen) -> None:
+        super().__init__(name="vidgen-notices", daemon=True)
+        self._app = app
+        self._stopping = threading.Event()
+        self._revision = -1
+        #: Cause of a provider's hold → since when, and when it was last seen.
+        self._holds: dict[tuple[ProviderId, str], tuple[float, float]] = {}
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.join(_STOP_SECONDS)
+
+    def run(self) -> None:
+        last = False
+        while not last:
+            last = self._stopping.is_set()
+            try:
+                # A process that merely stands by leaves the telling to the one that works.
+                if last or self._app.worker.is_here:
+                    self._look(last=last)
+            except (VidgenError, OSError) as error:
+                _LOG.warning("Notices cannot be looked after: %s", type(error).__name__)
+            except Exception:  # noqa: BLE001 - whatever a notice breaks on, the next one is still told
+                _LOG.exception("A notice broke")
+            self._stopping.wait(LOOK_EVERY)
+
+    def _look(self, *, last: bool) -> None:
+        self._pauses()
+        revision = self._app.store.revision()
+        if revision == self._revision and not last:
+            return
+        self._revision = revision
+        with self._app.store.read() as tx:
+            ended = tx.batches.untold()
+        for batch in ended:
+            self._batch(batch)
+
+    def _batch(self, batch: int) -> None:
+        """The note that it was told is on disk before anything is sent: after a crash nobody is told again."""
+        wanted = self._app.settings().notices
+        with self._app.store.write() as tx:
+            if not tx.batches.tell(batch, datetime.now(UTC)):
+                return
+            end = tx.batches.end(batch, messages.MOST_NAMED)
+        if wanted.url.get_secret_value() and wanted.on_batch_end and end.n >= wanted.least_tasks:
+            self._send(messages.of_batch(end, self._app.notifications.words()))
+
+    # --- pauses
+
+    def _pauses(self) -> None:
+        wanted = self._app.settings().notices
+        if not (wanted.url.get_secret_value() and wanted.on_pause):
+            return
+        with self._app.store.read() as tx:
+            paused = tx.state.get(_PAUSED)
+            holds = {mode: hold for mode in ProviderId if (hold := tx.state.get(f"lane.{mode}"))}
+            told = {name: tx.state.get(_told(name)) for name in (_PAUSED, *ProviderId)}
+            projects = {project.name: _budget(tx, project.id) for project in tx.projects.all()}
+        self._pause(paused, told[_PAUSED])
+        for project, (name, hold, before) in projects.items():
+            self._project(project, name, hold, before)
+        for mode in ProviderId:
+            self._lane(mode, holds.get(mode), told[mode])
+
+    def _pause(self, paused: Any, told: Any) -> None:
+        """Whoever pauses by hand knows it; what pauses by itself is told once."""
+        reason = str(paused.get("reason", "user")) if isinstance(paused, dict) else None
+        if reason in (None, "user"):
+            if told is not None:
+                self._note(_PAUSED, None)
+        elif told != paused and self._note(_PAUSED, paused):
+            self._tell_pause(None, reason or "", paused)
+
+    def _project(self, project: str, name: str, hold: Any, told: Any) -> None:
+        """A project at its budget waits for a person."""
+        if hold is None and told is not None:
+            self._note(name, None)
+        elif isinstance(hold, dict) and told is None and self._note(name, {"code": hold.get("code")}):
+            self._tell_pause(None, str(hold.get("code")), hold.get("params") or {}, project=project)
+
+    def _lane(self, mode: ProviderId, hold: Any, told: Any) -> None:
+        if hold is None:
+            if told is not None and not self._recent(mode):
+                self._note(mode, None)
+            return
+        cause = str(hold.get("code", ""))
+        now = time.monotonic()
+        since, seen = self._holds.get((mode, cause), (now, now))
+        since = since if now - seen < _SAME else now
+        self._holds[mode, cause] = (since, now)
+        # What opens by itself in a moment is not worth a message.
+        passing = hold.get("until") is not None and now - since < LASTING
+        if passing or (isinstance(told, dict) and told.get("code") == cause):
+            return
+        if self._note(mode, {"code": cause, "since": hold.get("since")}):
+            self._tell_pause(mode, cause, hold.get("params") or {})
+
+    def _recent(self, mode: ProviderId) -> bool:
+        """Whether the provider stood still a moment ago: short holds in a row are one."""
+        now = time.monotonic()
+        return any(now - seen < _SAME for (held, _), (_, seen) in self._holds.items() if held is mode)
+
+    def _tell_pause(
+        self, mode: ProviderId | None, code: str, params: dict[str, Any], *, project: str | None = None
+    ) -> None:
+        t = self._app.notifications.words()
+        known = t.has(f"error.{code}")
+        sentence = t.error(ErrorKind.PROVIDER, code, params) if known else t("notices.unknown_pause", code=code)
+        self._send(messages.of_pause(mode.value if mode else None, code, sentence, t, project))
+
+    def _note(self, name: str, what: Any) -> bool:
+        with self._app.store.write() as tx:
+            if tx.state.get(_told(name)) == what:
+                return False
+            tx.state.put(_told(name), what)
+            return True
+
+    # --- sending
+
+    def _send(self, notice: messages.Notification) -> None:
+        from vidgen_core.services.notifications.sending import TRIES, host_of, send
+
+        settings = self._app.settings()
+        try:
+            send(notice, settings, tries=1 if self._stopping.is_set() else TRIES, sleep=self._stopping.wait)
+        except VidgenError as error:
+            why = str(error.params.get("why", error.code))
+            self._log(LogLevel.WARNING, "notice_failed", host=host_of(settings), why=why)
+        else:
+            self._log(LogLevel.INFO, "notice_sent", host=host_of(settings))
+
+    def _log(self, level: LogLevel, code: str, **params: Any) -> None:
+        with self._app.store.write() as tx:
+            tx.log.add(level, code, **params)
+
+
+def _budget(tx: Tx, project_id: int) -> tuple[str, Any, Any]:
+    """Under which name a project's hold stands, the hold, and what was told of it."""
+    name = hold_of_project(project_id)
+    return name, tx.state.get(name), tx.state.get(_told(name))
+
+
+def _told(name: str) -> str:
+    return f"notice.{name}"

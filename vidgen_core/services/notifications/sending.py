@@ -1,0 +1,124 @@
+"""Sending a notice: once, with a few tries where surely nothing has arrived, and without the address in any log."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+from vidgen_core.config import Settings
+from vidgen_core.domain.errors import ErrorKind, Refused
+from vidgen_core.providers.http.addresses import AddressRefused, Client, Rules
+from vidgen_core.services.notifications.messages import Notification, post_of
+
+#: Seconds for one try.
+_TIMEOUT: Final = 10.0
+TRIES: Final = 4
+#: Seconds before the second try; then twice as long each time.
+FIRST_WAIT: Final = 1.0
+_LONGEST_WAIT: Final = 20.0
+#: Answers that say that nothing was taken and that it may be tried again.
+_LATER: Final = frozenset({429, 502, 503, 504})
+
+#: Set while a notice is being sent: its address is a secret.
+_SENDING: ContextVar[bool] = ContextVar("sending_notice", default=False)
+
+
+class _WithoutNotices(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - the name is fixed by logging
+        return not _SENDING.get()
+
+
+_FILTER: Final = _WithoutNotices()
+
+
+class _Later(Exception):
+    """It may be tried again."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def host_of(settings: Settings) -> str:
+    """What people may see of the address."""
+    return urlsplit(settings.notices.url.get_secret_value()).hostname or ""
+
+
+def send(
+    notice: Notification, settings: Settings, *, tries: int = TRIES, sleep: Callable[[float], object] = time.sleep
+) -> None:
+    """Send a notice to where the settings say. It may point into the local network: the owner alone can set it.
+
+    What may have arrived is not sent again: a notice lost is better than one told twice.
+
+    :param sleep: waits between two tries
+    :raises Refused: ``notice_failed`` (host, why)
+    """
+    wanted = settings.notices
+    again = Retrying(
+        retry=retry_if_exception(lambda error: isinstance(error, _Later)),
+        stop=stop_after_attempt(tries),
+        wait=wait_exponential_jitter(multiplier=FIRST_WAIT, max=_LONGEST_WAIT, jitter=FIRST_WAIT),
+        sleep=lambda seconds: _rest(sleep, seconds),
+        reraise=True,
+    )
+    try:
+        again(_try, notice, wanted.kind, wanted.url.get_secret_value(), wanted.secret.get_secret_value())
+    except _Later as error:
+        raise Refused("notice_failed", kind=ErrorKind.NETWORK, host=host_of(settings), why=error.why) from None
+
+
+def _rest(sleep: Callable[[float], object], seconds: float) -> None:
+    sleep(seconds)
+
+
+def _try(notice: Notification, kind: Any, url: str, secret: str) -> None:
+    post = post_of(kind, notice, secret, int(time.time()))
+    logging.getLogger("httpx").addFilter(_FILTER)
+    quiet = _SENDING.set(True)
+    try:
+        # Redirects are not followed: they would carry the message to where nobody has pointed it.
+        with Client(Rules(home=url), timeout=_TIMEOUT) as client:
+            answer = client.post(_address(url, post.query), json=post.body)
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        raise _Later(type(error).__name__) from None
+    except AddressRefused:
+        raise _refused(url, "address") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        # The words of an error may hold the address; its name does not.
+        raise _refused(url, type(error).__name__) from None
+    finally:
+        _SENDING.reset(quiet)
+    _check(answer, url)
+
+
+def _address(url: str, query: str) -> str:
+    if not query:
+        return url
+    return f"{url}{'&' if urlsplit(url).query else '?'}{query}"
+
+
+def _check(answer: httpx.Response, url: str) -> None:
+    """Feishu, DingTalk and WeCom answer 200 with a code of their own when they refuse."""
+    if answer.status_code in _LATER:
+        raise _Later(f"HTTP {answer.status_code}")
+    if not answer.is_success:
+        raise _refused(url, f"HTTP {answer.status_code}")
+    try:
+        said = answer.json()
+    except ValueError:
+        return
+    code = said.get("errcode", said.get("code", 0)) if isinstance(said, dict) else 0
+    if isinstance(code, int) and code != 0:
+        raise _refused(url, f"code {code}")
+
+
+def _refused(url: str, why: str) -> Refused:
+    return Refused("notice_failed", kind=ErrorKind.NETWORK, host=urlsplit(url).hostname or "", why=why)

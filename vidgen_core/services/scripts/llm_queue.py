@@ -1,0 +1,582 @@
+"""Where language models are asked: one job after the other, in the background, with every paid question in the ledger.
+
+One process of a data home asks at a time; it holds a lock while it does. A question that is on its way when its process
+ends is found by the next one: its answer is lost, and a person decides about asking again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
+from datetime import UTC, datetime
+from decimal import Decimal
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+
+from filelock import FileLock, Timeout
+from pydantic import SecretStr
+
+from vidgen_core import money
+from vidgen_core.config import KeySettings, Settings, WritingSettings
+from vidgen_core.db import Journal, Tx
+from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, Refused, RemoteError, StoreError, VidgenError
+from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.providers import WRITING
+from vidgen_core.domain.scripts import LlmCall, LlmCallState, PieceState
+from vidgen_core.domain.tasks import Failure
+from vidgen_core.worker import records
+
+if TYPE_CHECKING:
+    from vidgen_core.llm.client import Chat, Reply
+    from vidgen_core.providers.base import Key
+    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.scripts.llm_prompts import Message
+
+T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
+#: Times that a question which was surely not taken is asked with one key.
+TRIES: Final = 4
+#: Seconds before another try where the provider names none, doubled each time; and the longest wait.
+REST: Final = 2.0
+LONGEST_REST: Final = 60.0
+#: Seconds within which a question is answered or has failed.
+LONGEST_QUESTION: Final = 330.0
+#: Seconds until a database that could not be written is tried again.
+STORE_WAIT: Final = 1.0
+#: Codes of questions that the budget does not allow begin so: what a click may let through.
+STOPPED_BY_BUDGET: Final = "writing_budget_"
+_NO_RATE: Final = "budget_rate_missing"
+
+
+class LlmSubject(NamedTuple):
+    """What a question is about."""
+
+    project_id: int
+    #: ``script``, ``prompt`` or ``translate``.
+    kind: str
+    piece_id: int | None = None
+    shot_id: int | None = None
+
+
+class Stopped(Exception):
+    """The person does not want it any more."""
+
+
+class LlmJob:
+    """Something that is being written."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.unwanted = threading.Event()
+        self.ended = threading.Event()
+        #: What the budget did not allow it to ask: the project, and the most that would have cost, in its currency.
+        self.project_id: int | None = None
+        self.unasked = Decimal(0)
+        #: Questions that are out now.
+        self.out = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._work: asyncio.Task[None] | None = None
+
+    def check(self) -> None:
+        """:raises Stopped:"""
+        if self.unwanted.is_set():
+            raise Stopped
+
+    async def run(self, work: Awaitable[None]) -> None:
+        """Do the work so that ``give_up`` can end it."""
+        self._loop, self._work = asyncio.get_running_loop(), asyncio.current_task()
+        await work
+
+    def give_up(self) -> None:
+        """End it in the middle of whatever it does; from another thread."""
+        self.unwanted.set()
+        if self._loop is not None and self._work is not None:
+            with suppress(RuntimeError):  # it has just ended
+                self._loop.call_soon_threadsafe(self._work.cancel)
+
+
+class LlmQueue:
+    """The one place from which models are asked."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+        self._jobs: dict[str, LlmJob] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._journal = Journal(app.locations.journal)
+        self._file = FileLock(app.locations.home / "writing.lock", thread_local=False)
+        #: Models that refused structured outputs, by address and name.
+        self._without_format: set[tuple[str, str]] = set()
+        #: For tests: shorter waits, by verb of the HTTP client.
+        self.patience: Mapping[Any, Any] = {}
+        self.rest = REST
+
+    # --- jobs
+
+    def start(self, name: str, work: Callable[[LlmJob], Awaitable[None]]) -> LlmJob:
+        """Let a job be done in the background; one of the same name that is under way is answered instead.
+
+        :raises Refused: ``writing_elsewhere``: another process is writing
+        """
+        with self._lock:
+            found = self._jobs.get(name)
+            if found and not found.ended.is_set():
+                return found
+            self._hold()
+            job = self._jobs[name] = LlmJob(name)
+            self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="vidgen-writing")
+            # With the context of the wish, so that what it writes belongs to the request that made it.
+            self._pool.submit(copy_context().run, self._carry_out, job, work)
+            return job
+
+    def _hold(self) -> None:
+        fresh = not self._file.is_locked
+        try:
+            self._file.acquire(blocking=False)
+        except Timeout:
+            raise Refused("writing_elsewhere") from None
+        if fresh:
+            notes = self._notes()
+            with self._app.store.write() as tx:
+                _take_in(tx, notes)
+                _give_up_lost(tx)
+            for one in notes:
+                with contextlib.suppress(FileError):
+                    self._journal.settle(one["id"])
+
+    def _notes(self) -> list[dict[str, Any]]:
+        try:
+            return [one for one in self._journal.look().notes if one["kind"] == "answer"]
+        except FileError:
+            return []
+
+    def _carry_out(self, job: LlmJob, work: Callable[[LlmJob], Awaitable[None]]) -> None:
+        try:
+            job.check()
+            asyncio.run(job.run(work(job)))
+            with self._app.store.write() as tx:
+                money.note_unasked(tx, job.name, job.project_id, job.unasked)
+        except (Stopped, asyncio.CancelledError):
+            _LOG.info("%s was stopped", job.name)
+        except Exception:  # noqa: BLE001 - see below
+            # Jobs keep their own failures; what comes here is a mistake of ours, and nobody else hears of it.
+            _LOG.exception("%s failed", job.name)
+        finally:
+            with self._lock:
+                self._file.release()
+                job.ended.set()
+
+    def is_busy(self, name: str) -> bool:
+        """Whether a job of this name is under way in this process."""
+        with self._lock:
+            job = self._jobs.get(name)
+        return job is not None and not job.ended.is_set()
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether another process of this data home is writing."""
+        with self._lock:
+            if self._file.is_locked:
+                return False
+            try:
+                self._file.acquire(blocking=False)
+            except Timeout:
+                return True
+            self._file.release()
+            return False
+
+    def stop(self, name: str) -> None:
+        """Ask nothing more for this job; what is on its way is waited for, it is paid."""
+        with self._lock:
+            job = self._jobs.get(name)
+        if job:
+            job.unwanted.set()
+
+    def wait(self, name: str, timeout: float | None = None) -> bool:
+        """Whether the job has ended, waited for at most ``timeout`` seconds."""
+        with self._lock:
+            job = self._jobs.get(name)
+        return job is None or job.ended.wait(timeout)
+
+    def stop_soon(self) -> None:
+        """Ask nothing more; waits for nothing."""
+        for job in list(self._jobs.values()):
+            job.unwanted.set()
+
+    def stop_at_once(self) -> None:
+        """Give up questions that are out: whether they were bought is not known then."""
+        for job in list(self._jobs.values()):
+            job.give_up()
+
+    def close(self, waits: Callable[[int, float], None] | None = None) -> None:
+        """Stop what is under way and wait for its questions; may be called twice.
+
+        :param waits: told when questions are out: how many, and the most seconds
+        """
+        self.stop_soon()
+        with self._lock:
+            pool, self._pool = self._pool, None
+            out = sum(job.out for job in self._jobs.values())
+        if out:
+            _LOG.warning("Waiting for the answers to %d paid questions, at most %d s.", out, LONGEST_QUESTION)
+            if waits is not None:
+                waits(out, LONGEST_QUESTION)
+        if pool:
+            pool.shutdown(wait=True)
+
+    # --- questions
+
+    def settings(self) -> WritingSettings:
+        return self._app.settings().writing
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there is a model that can be asked."""
+        return bool(self.settings().model)
+
+    def open_chat(self) -> Chat:
+        """A client for the loop that is running; close it after use."""
+        from vidgen_core.llm.client import Chat
+
+        return Chat(self.settings().base_url, self.patience)
+
+    async def ask(
+        self,
+        chat: Chat,
+        job: LlmJob,
+        subject: LlmSubject,
+        messages: Sequence[Message],
+        wanted: str,
+        read: Callable[[str], T],
+    ) -> T:
+        """The answer to one question, read; an answer that cannot be read is asked to be repaired once.
+
+        :param wanted: ``shots`` or ``prompt``: the form of the answer
+        :raises VidgenError: writing_answer_unreadable, writing_answer_cut_off, writing_refused, writing_filtered, or what
+            a RemoteError says; after ``answer_lost`` nobody knows whether it was bought
+        :raises Stopped: nobody wants it any more, before it was asked
+        """
+        from vidgen_core.llm.client import not_answered
+        from vidgen_core.services.scripts.llm_prompts import ask_for_repair
+        from vidgen_core.services.scripts.proposals import UnreadableAnswer
+
+        kept = self._kept(subject, messages, wanted)
+        if kept is not None and kept.answer is not None:
+            with contextlib.suppress(UnreadableAnswer):
+                return read(kept.answer)
+        conversation = messages
+        for again in (False, True):
+            reply = await self._reply(chat, job, subject, conversation, wanted)
+            no = not_answered(reply)
+            if no is not None:
+                raise no
+            why = "it was cut off; write shorter prompts" if reply.finish == "length" else ""
+            try:
+                if not why:
+                    return read(reply.text)
+            except UnreadableAnswer as error:
+                why = error.why
+            if again:
+                code = "writing_answer_cut_off" if reply.finish == "length" else "writing_answer_unreadable"
+                raise RemoteError(code, kind=ErrorKind.PROVIDER, why=why)
+            conversation = ask_for_repair(messages, reply.text, why)
+        raise AssertionError("the second round returns or raises")
+
+    def _kept(self, subject: LlmSubject, messages: Sequence[Message], wanted: str) -> LlmCall | None:
+        """An answer to just this question that was paid for and never used: its process ended before."""
+        if subject.shot_id is None:
+            return None
+        with self._app.store.read() as tx:
+            return tx.llm_calls.unused(subject.shot_id, self._digest(messages, wanted))
+
+    def used(self, shot_id: int) -> None:
+        """What was answered about a shot is in its prompt, or cannot be used."""
+        with self._app.store.write() as tx:
+            tx.llm_calls.use(shot_id)
+
+    def _digest(self, messages: Sequence[Message], wanted: str) -> str:
+        settings = self.settings()
+        asked = [settings.base_url, settings.model, wanted, list(messages)]
+        return sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+
+    async def _reply(
+        self, chat: Chat, job: LlmJob, subject: LlmSubject, messages: Sequence[Message], wanted: str
+    ) -> Reply:
+        """One answer; keys that are refused are passed over, what was surely not taken is asked again."""
+        keys = self._keys()
+        for place, key in enumerate(keys, start=1):
+            try:
+                return await self._with_key(chat, job, subject, messages, wanted, key)
+            except RemoteError as error:
+                if error.kind not in (ErrorKind.AUTH, ErrorKind.BALANCE) or place == len(keys):
+                    raise
+        raise AssertionError("the last key returns or raises")
+
+    async def _with_key(
+        self,
+        chat: Chat,
+        job: LlmJob,
+        subject: LlmSubject,
+        messages: Sequence[Message],
+        wanted: str,
+        key: KeySettings | None,
+    ) -> Reply:
+        rest = self.rest
+        tries = 0
+        while True:
+            job.check()
+            tries += 1
+            try:
+                return await self._once(chat, job, subject, messages, wanted, key)
+            except RemoteError as error:
+                if error.code == "format_refused" and self._may_format():
+                    self._without_format.add(self._model())
+                    continue
+                if not _repeats(error) or tries == TRIES:
+                    raise
+                await _pause(job, min(error.retry_after or rest, LONGEST_REST))
+                rest *= 2
+
+    async def _once(
+        self,
+        chat: Chat,
+        job: LlmJob,
+        subject: LlmSubject,
+        messages: Sequence[Message],
+        wanted: str,
+        key: KeySettings | None,
+    ) -> Reply:
+        """One paid question: its intent is on disk before it leaves, its answer right after it came.
+
+        The budget is asked in the transaction that writes the intent down and sets aside what it costs at most.
+        """
+        from vidgen_core.llm.client import not_answered
+        from vidgen_core.services.scripts.llm_prompts import longest_answer, response_format
+
+        all_settings, settings, question = self._app.settings(), self.settings(), self._digest(messages, wanted)
+        price = money.llm_price(all_settings)
+        most = price.of(money.most_tokens(messages), longest_answer(messages)) if price else None
+        with self._app.store.write() as tx:
+            now = datetime.now(UTC)
+            limits = money.limit_statuses(tx, all_settings, subject.project_id, now)
+            _allow(limits, job, subject, all_settings, most)
+            call = tx.llm_calls.begin(
+                subject.project_id,
+                subject.kind,
+                settings.model,
+                key.label if key else "",
+                settings.base_url,
+                piece_id=subject.piece_id,
+                shot_id=subject.shot_id,
+                cost=most,
+                question=question,
+            )
+            if limits:
+                records.warn_near(tx, limits, money.limit_statuses(tx, all_settings, subject.project_id, now))
+            if subject.piece_id is not None:
+                tx.scripts.set_piece(subject.piece_id, PieceState.ASKING)
+        if job.unwanted.is_set():
+            # Nothing has left yet, and nothing will.
+            await self._keep(job, call, {"state": LlmCallState.REFUSED, "cost": None}, subject.piece_id)
+            raise Stopped
+        job.out += 1
+        try:
+            reply = await chat.ask(
+                _key(key),
+                settings.model,
+                messages,
+                temperature=settings.temperature,
+                max_tokens=longest_answer(messages),
+                response_format=response_format(wanted) if self._may_format() else None,
+            )
+        except asyncio.CancelledError:
+            with self._app.store.write() as tx:
+                _lose(tx, call, subject.piece_id)
+            raise
+        except RemoteError as error:
+            await self._end_without_answer(job, call, subject, error)
+            raise
+        finally:
+            job.out -= 1
+        # An answer that does not count its tokens may have cost what was set aside.
+        cost = price.of(reply.tokens_in, reply.tokens_out or 0) if price and reply.tokens_in is not None else most
+        answer = {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "cost": cost, "answer": reply.text}
+        unusable = reply.finish == "length" or not_answered(reply) is not None
+        changes = {"state": LlmCallState.ANSWERED, "settled": unusable, **answer}
+        await self._keep(job, call, changes, question=question)
+        return reply
+
+    async def _end_without_answer(self, job: LlmJob, call: int, subject: LlmSubject, error: RemoteError) -> None:
+        lost = error.delivery is Delivery.UNKNOWN
+        state = LlmCallState.UNKNOWN if lost else LlmCallState.REFUSED
+        changes = {"state": state, "failure": failure_of(error), **({} if lost else {"cost": None})}
+        await self._keep(job, call, changes, None if lost else subject.piece_id)
+
+    async def _keep(
+        self,
+        job: LlmJob,
+        call: int,
+        changes: Mapping[str, Any],
+        waiting: int | None = None,
+        question: str | None = None,
+    ) -> None:
+        """Write down what became of a question: a database that cannot be written is tried until it can.
+
+        An answer lies in the journal before, so that a crash does not lose it.
+        :param waiting: the piece of a script that can be asked about again
+        :raises StoreError: nobody waits for it any more; what was answered lies in the journal
+        """
+        note = self._note(call, changes, question)
+        while True:
+            try:
+                with self._app.store.write() as tx:
+                    tx.llm_calls.end(call, **changes)
+                    if waiting is not None:
+                        tx.scripts.set_piece(waiting, PieceState.WAITING)
+                break
+            except (StoreError, FileError) as error:
+                _LOG.error("the answer to question %s is not yet kept: %s", call, error)
+                note = note or self._note(call, changes, question)
+                if job.unwanted.is_set():
+                    raise
+                await asyncio.sleep(STORE_WAIT)
+        if note is not None:
+            with contextlib.suppress(FileError):
+                self._journal.settle(note)
+
+    def _note(self, call: int, changes: Mapping[str, Any], question: str | None) -> str | None:
+        """Put an answer into the journal; None where there is none, or that cannot be written either."""
+        if changes["state"] is not LlmCallState.ANSWERED:
+            return None
+        cost: Money | None = changes["cost"]
+        facts = {**changes, "cost": cost.model_dump(mode="json") if cost else None}
+        try:
+            return self._journal.note("answer", call=call, question=question, **facts)
+        except FileError as error:
+            _LOG.error("the answer to question %s is not in the journal: %s", call, error)
+            return None
+
+    def _keys(self) -> Sequence[KeySettings | None]:
+        """The keys to ask with; a model that has none is asked without.
+
+        :raises Refused: ``writing_key_address_changed``, when all were entered for another address
+        """
+        settings = self.settings()
+        if not settings.usable_keys and any(key.enabled for key in settings.keys):
+            raise Refused("writing_key_address_changed", kind=ErrorKind.AUTH)
+        return settings.usable_keys or (None,)
+
+    def _model(self) -> tuple[str, str]:
+        settings = self.settings()
+        return settings.base_url, settings.model
+
+    def _may_format(self) -> bool:
+        return self._model() not in self._without_format
+
+    def test(self, secret: str | None = None) -> list[str]:
+        """The models of the endpoint, which shows that address and key are right; costs nothing.
+
+        :param secret: a key that is not saved yet
+        :raises RemoteError: what is wrong
+        """
+        key = KeySettings(name="-", secret=SecretStr(secret)) if secret else self._keys()[0]
+        return asyncio.run(self._models(key))
+
+    async def _models(self, key: KeySettings | None) -> list[str]:
+        chat = self.open_chat()
+        try:
+            return await chat.models(_key(key))
+        finally:
+            await chat.close()
+
+
+#: Refusals in clear that may pass.
+_PASSING: Final = frozenset({ErrorKind.RATE_LIMIT, ErrorKind.OVERLOADED})
+
+
+def _repeats(error: VidgenError) -> bool:
+    """Whether a question is asked again by itself: only what was surely not answered."""
+    if not isinstance(error, RemoteError) or error.delivery is Delivery.UNKNOWN:
+        return False
+    return error.delivery is Delivery.NOT_SENT or error.kind in _PASSING
+
+
+async def _pause(job: LlmJob, seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while loop.time() < until:
+        job.check()
+        await asyncio.sleep(min(0.1, seconds))
+
+
+def _take_in(tx: Tx, notes: Sequence[dict[str, Any]]) -> None:
+    """Answers that the process before could only write down beside the database."""
+    open_ones = {call.id: call for call in tx.llm_calls.open()}
+    for one in notes:
+        call = open_ones.get(one["call"])
+        # The same id may be another question's in a database that was put back.
+        if call is not None and one.get("question", call.question) == call.question:
+            names = ("state", "settled", "tokens_in", "tokens_out", "answer")
+            cost = Money.model_validate(one["cost"]) if one["cost"] else None
+            tx.llm_calls.end(one["call"], **{name: one[name] for name in names}, cost=cost)
+
+
+def _give_up_lost(tx: Tx) -> None:
+    """Questions of a process that has ended: whoever holds the lock is alone, so nobody waits for them any more."""
+    for call in tx.llm_calls.open():
+        _lose(tx, call.id, call.piece_id)
+
+
+def _lose(tx: Tx, call: int, piece_id: int | None) -> None:
+    """Nobody waits for the answer to a question that is out."""
+    failure = Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code="writing_answer_lost", charged=ChargeStatus.UNKNOWN)
+    tx.llm_calls.end(call, state=LlmCallState.UNKNOWN, failure=failure)
+    if piece_id is not None:
+        tx.scripts.set_piece(piece_id, PieceState.UNKNOWN, failure=failure)
+
+
+def _allow(
+    limits: Sequence[money.LimitStatus], job: LlmJob, subject: LlmSubject, settings: Settings, most: Money | None
+) -> None:
+    """Ask the budget.
+
+    :raises Refused: of kind *balance*, why a question does not go out
+    """
+    stop = money.check_budget(limits, settings, subject.project_id, WRITING, settings.writing.model, most)
+    if stop is None:
+        return
+    worth = money.convert(most, settings.budget.currency, money.rates_of(settings, WRITING)) if most else None
+    if worth is not None:
+        job.project_id = subject.project_id
+        job.unasked += worth.amount
+    raise Refused(stop.code if stop.code == _NO_RATE else f"writing_{stop.code}", kind=ErrorKind.BALANCE, **stop.params)
+
+
+def failure_of(error: VidgenError) -> Failure:
+    """An error as it is kept."""
+    unknown = isinstance(error, RemoteError) and error.delivery is Delivery.UNKNOWN
+    return Failure(
+        kind=error.kind,
+        code=error.code,
+        params=error.params,
+        retryable=_repeats(error),
+        charged=ChargeStatus.UNKNOWN if unknown else ChargeStatus.NONE,
+    )
+
+
+def stopped_by_budget(failure: Failure | None) -> bool:
+    """Whether a question did not go out for a limit's sake, which a click may pass once."""
+    return failure is not None and failure.code.startswith(STOPPED_BY_BUDGET)
+
+
+def _key(key: KeySettings | None) -> Key | None:
+    from vidgen_core.providers.base import Key
+
+    return Key(id=key.fingerprint, label=key.label, secret=key.secret, hosts=key.hosts) if key else None

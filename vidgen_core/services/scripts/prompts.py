@@ -1,0 +1,359 @@
+"""Video prompts: written for many shots at once, every wording kept, and what a person wrote never written over."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from vidgen_core import money
+from vidgen_core.db.repositories.scripts import versions_by_text
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.errors import NotFound, Refused, VidgenError
+from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.scripts import Author, LlmCall, PromptVersion
+from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.tasks import Failure
+from vidgen_core.services.generation import gate
+from vidgen_core.services.scripts.llm_queue import LlmJob, LlmSubject, Stopped, failure_of, stopped_by_budget
+
+if TYPE_CHECKING:
+    from vidgen_core.llm.client import Chat
+    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.scripts.llm_prompts import Message
+    from vidgen_core.services.views import Estimate
+
+#: Longest side, in pixels, and bytes of a picture that a model looks at.
+LOOKED_AT: Final = 768
+LOOKED_AT_BYTES: Final = 300_000
+#: Times that a prompt is put in place anew when its shot is edited at that very moment.
+_TRIES: Final = 3
+
+
+class Wanted(Frozen):
+    """What is to be written."""
+
+    #: Name of a camera move; empty: one that fits.
+    camera: str = ""
+    #: ``zh`` or ``en``: translate what is there, write nothing new.
+    translate: Literal["", "zh", "en"] = ""
+    #: On this machine, although there is a model.
+    offline: bool = False
+    #: Ask again for shots whose answer was lost; it may have been paid for.
+    ask_lost: bool = False
+
+
+class Writing(NamedTuple):
+    """How far the prompts of a project are."""
+
+    total: int
+    #: Put in place.
+    written: int = 0
+    #: Kept as a version beside what a person wrote.
+    beside: int = 0
+    #: Nothing to write from, or an answer that was lost before.
+    skipped: int = 0
+    failed: int = 0
+    busy: bool = False
+    failure: Failure | None = None
+    #: Shots that the budget has stopped, and what was wanted of them; ``failure`` says why.
+    stopped: tuple[int, ...] = ()
+    wanted: Wanted = Wanted()
+
+    @property
+    def done(self) -> int:
+        return self.written + self.beside + self.skipped + self.failed
+
+
+class VersionView(NamedTuple):
+    """One wording, whether it is the shot's prompt now, and the numbers of the takes it made."""
+
+    version: PromptVersion
+    in_use: bool
+    takes: tuple[int, ...]
+
+
+class Prompts:
+    """The wordings of video prompts."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+        self._writings: dict[int, Writing] = {}
+
+    # --- looking
+
+    def versions(self, shot_id: int) -> list[VersionView]:
+        """Every wording of a shot's prompt, the latest first.
+
+        :raises NotFound: shot_not_found
+        """
+        with self._app.store.read() as tx:
+            shot = tx.shots.get(shot_id)
+            versions = tx.prompts.of(shot_id)
+            takes = tx.takes.of_shots([shot_id]).get(shot_id, [])
+        made: dict[int, list[int]] = {}
+        by_text = versions_by_text(versions)
+        for take in takes:
+            # The latest one there was when the take was made; its words decide.
+            same = by_text.get(take.prompt, [])
+            known = [version for version in same if version.created_at <= take.created_at] or same
+            if known:
+                made.setdefault(known[0].id, []).append(take.number)
+        used = next((version.id for version in versions if version.text == shot.prompt), None)
+        return [
+            VersionView(version, version.id == used, tuple(sorted(made.get(version.id, ())))) for version in versions
+        ]
+
+    def version_of_take(self, shot_id: int, take: int) -> int | None:
+        """The number of the version that made a take; None where its words were never kept.
+
+        :raises NotFound: shot_not_found
+        """
+        return next((view.version.number for view in self.versions(shot_id) if take in view.takes), None)
+
+    def writing(self, project_id: int) -> Writing | None:
+        """The present or last job of this process; None without one."""
+        with self._lock:
+            return self._writings.get(project_id)
+
+    def lost(self, project_id: int) -> list[LlmCall]:
+        """Questions about prompts whose answer was lost and about which nobody has decided yet."""
+        with self._app.store.read() as tx:
+            return [call for call in tx.llm_calls.lost(project_id) if call.shot_id is not None]
+
+    def empty(self, project_id: int) -> list[int]:
+        """Shots without a prompt, in their order."""
+        with self._app.store.read() as tx:
+            return tx.progress.ids(project_id, "without_prompt")
+
+    def estimate(self, project_id: int, shot_ids: Iterable[int], wanted: Wanted | None = None) -> Estimate:
+        """How many questions ``write`` with the same words would ask at most, and what they cost at most."""
+        with self._app.store.read() as tx:
+            shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
+        return gate.estimate_questions(self._app, self.questions(shots, wanted))
+
+    def questions(self, shots: Iterable[Shot], wanted: Wanted | None = None) -> list[Money | None]:
+        """What each question that ``write`` would ask costs at most; None: not known. None is asked without a model."""
+        wish = wanted or Wanted()
+        if not self._app.llm_queue.has_model or wish.offline:
+            return []
+        price = money.llm_price(self._app.settings())
+        return [self._most(price, shot, wish) for shot in shots if _has_words(shot, wish)]
+
+    def _most(self, price: money.LlmPrice | None, shot: Shot, wish: Wanted) -> Money | None:
+        from vidgen_core.services.scripts.llm_prompts import longest_answer
+
+        if price is None:
+            return None
+        messages, _ = self._question(shot, wish, self._app.scripts.style(shot.project_id), look=False)
+        return price.of(money.most_tokens(messages), longest_answer(messages))
+
+    def wait(self, project_id: int, timeout: float | None = None) -> bool:
+        """Whether nothing is written any more, waited for at most ``timeout`` seconds."""
+        return self._app.llm_queue.wait(_job_name(project_id), timeout)
+
+    # --- writing
+
+    def put_back(self, shot_id: int, version_id: int) -> Shot:
+        """Make an earlier wording the prompt again; from here on it is the person's choice.
+
+        :raises NotFound: shot_not_found, prompt_version_not_found
+        """
+        with self._app.store.read() as tx:
+            version = tx.prompts.get(version_id)
+            if version.shot_id != shot_id:
+                raise NotFound("prompt_version_not_found", id=version_id)
+        return self._app.shots.edit(shot_id, prompt=version.text)
+
+    def write(self, project_id: int, shot_ids: Iterable[int], wanted: Wanted | None = None) -> int:
+        """Write the video prompts of shots in the background; returns how many shots are looked at.
+
+        Empty prompts and those of a model are written; beside what a person wrote, the new wording is kept as a version.
+        :raises Refused: writing_elsewhere, writing_model_missing (translation), writing_busy
+        """
+        wish = wanted or Wanted()
+        ids = list(dict.fromkeys(shot_ids))
+        asks = self._app.llm_queue.has_model and not wish.offline
+        if wish.translate and not asks:
+            raise Refused("writing_model_missing")
+        with self._lock:
+            before = self._writings.get(project_id)
+            if before and before.busy:
+                raise Refused("writing_busy")
+            self._writings[project_id] = Writing(len(ids), busy=True, wanted=wish)
+        try:
+            self._app.llm_queue.start(_job_name(project_id), lambda job: self._work(job, project_id, ids, wish))
+        except VidgenError:
+            self._count(project_id, busy=False)
+            raise
+        return len(ids)
+
+    def cancel(self, project_id: int) -> None:
+        """Write nothing more; what is written stays."""
+        self._app.llm_queue.stop(_job_name(project_id))
+
+    def _count(self, project_id: int, *names: str, **changes: Any) -> None:
+        with self._lock:
+            now = self._writings[project_id]
+            counts = {name: getattr(now, name) + 1 for name in names}
+            self._writings[project_id] = now._replace(**counts, **changes)
+
+    async def _work(self, job: LlmJob, project_id: int, ids: list[int], wish: Wanted) -> None:
+        asks = self._app.llm_queue.has_model and not wish.offline
+        style = self._app.scripts.style(project_id)
+        lost = {call.shot_id: call.id for call in self.lost(project_id)}
+        if wish.ask_lost:
+            with self._app.store.write() as tx:
+                tx.llm_calls.settle([lost.pop(shot_id) for shot_id in ids if shot_id in lost])
+        chat = self._app.llm_queue.open_chat() if asks else None
+        room = asyncio.Semaphore(self._app.settings().writing.max_concurrent)
+        try:
+            # One that fails must not take the answers of the others along, which are paid for.
+            ends = await asyncio.gather(
+                *(
+                    self._one(chat, job, room, shot_id, place, wish, style, skip=asks and shot_id in lost)
+                    for place, shot_id in enumerate(ids)
+                ),
+                return_exceptions=True,
+            )
+            for end in ends:
+                if isinstance(end, BaseException):
+                    raise end
+        finally:
+            if chat is not None:
+                await chat.close()
+            self._count(project_id, busy=False)
+            now = self._writings[project_id]
+            with self._app.store.write() as tx:
+                tx.log.add(
+                    LogLevel.WARNING if now.failed else LogLevel.SUCCESS,
+                    "prompts_written",
+                    project_id=project_id,
+                    written=now.written,
+                    beside=now.beside,
+                    failed=now.failed,
+                    total=now.total,
+                )
+
+    async def _one(
+        self,
+        chat: Chat | None,
+        job: LlmJob,
+        room: asyncio.Semaphore,
+        shot_id: int,
+        place: int,
+        wish: Wanted,
+        style: str,
+        *,
+        skip: bool,
+    ) -> None:
+        async with room:
+            if job.unwanted.is_set():
+                return
+            # Let the loop breathe: without a model nothing else is waited for.
+            await asyncio.sleep(0)
+            try:
+                shot = self._app.shots.get(shot_id)
+            except VidgenError:
+                # Deleted in the meantime.
+                return
+            if skip or not _has_words(shot, wish):
+                self._count(shot.project_id, "skipped")
+                return
+            try:
+                text, writer = await self._worded(chat, job, shot, place, wish, style)
+                self._count(shot.project_id, self._put(shot_id, text, writer))
+                if chat is not None:
+                    self._app.llm_queue.used(shot_id)
+            except Stopped:
+                return
+            except VidgenError as error:
+                self._fail(shot, failure_of(error))
+
+    def _fail(self, shot: Shot, failure: Failure) -> None:
+        now = self._writings[shot.project_id]
+        if stopped_by_budget(failure):
+            self._count(shot.project_id, "failed", failure=failure, stopped=(*now.stopped, shot.id))
+        else:
+            self._count(shot.project_id, "failed", failure=now.failure if now.stopped else failure)
+
+    async def _worded(
+        self, chat: Chat | None, job: LlmJob, shot: Shot, place: int, wish: Wanted, style: str
+    ) -> tuple[str, str]:
+        """A prompt for the shot, and who wrote it."""
+        from vidgen_core.services.scripts.proposals import read_prompt
+        from vidgen_core.services.scripts.templates import TEMPLATE, from_line
+
+        settings = self._app.settings().writing
+        language = "" if settings.language == "auto" else settings.language
+        if chat is None:
+            words = shot.script or shot.picture_prompt
+            return from_line(words, place, camera=wish.camera, style=style, language=language), TEMPLATE
+        messages, kind = self._question(shot, wish, style)
+        subject = LlmSubject(shot.project_id, kind, shot_id=shot.id)
+        return await self._app.llm_queue.ask(chat, job, subject, messages, "prompt", read_prompt), settings.model
+
+    def _question(self, shot: Shot, wish: Wanted, style: str, *, look: bool = True) -> tuple[list[Message], str]:
+        """The question and its kind.
+
+        :param look: False leaves the picture's bytes out, which do not count
+        """
+        from vidgen_core.services.scripts.llm_prompts import ask_for_prompt, ask_for_translation
+        from vidgen_core.services.scripts.splitting import language_of
+
+        if wish.translate:
+            return ask_for_translation(shot.prompt, wish.translate), "translate"
+        settings = self._app.settings().writing
+        words = shot.script or shot.picture_prompt
+        language = language_of(words) if settings.language == "auto" else settings.language
+        image = (self._picture(shot) if look else shot.image and "data:") if settings.vision else None
+        question = ask_for_prompt(
+            shot.script, shot.picture_prompt, language=language, camera=wish.camera, style=style, image=image
+        )
+        return question, "prompt"
+
+    def _picture(self, shot: Shot) -> str | None:
+        """The shot's picture, small, as a data URI; None without one that can be read."""
+        import base64
+
+        from vidgen_core.media.images import fit_jpeg
+
+        if shot.image is None:
+            return None
+        try:
+            data = fit_jpeg(self._app.shots.image_path(shot.image), max_bytes=LOOKED_AT_BYTES, max_edge=LOOKED_AT)
+        except VidgenError:
+            return None
+        return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
+
+    def _put(self, shot_id: int, text: str, writer: str) -> Literal["written", "beside"]:
+        """Put a wording in place where nobody's words are lost by it; else keep it as a version."""
+        for _ in range(_TRIES):
+            with self._app.store.read() as tx:
+                shot = tx.shots.get(shot_id)
+                used = tx.prompts.in_use({shot_id: shot.prompt}).get(shot_id)
+            # A prompt of which no version is known is from before: a person's.
+            if shot.prompt and (used is None or used.author is not Author.MODEL):
+                break
+            try:
+                self._app.shots.edit(shot_id, shot.rev, author=Author.MODEL, writer=writer, prompt=text)
+            except Refused as error:
+                if error.code != "edited_elsewhere":
+                    raise
+                continue
+            return "written"
+        with self._app.store.write() as tx:
+            if tx.shots.get(shot_id).prompt != text:
+                tx.prompts.keep_beside(shot_id, text, writer)
+        return "beside"
+
+
+def _job_name(project_id: int) -> str:
+    return f"prompts.{project_id}"
+
+
+def _has_words(shot: Shot, wish: Wanted) -> bool:
+    return bool(shot.prompt if wish.translate else shot.script.strip() or shot.picture_prompt.strip())

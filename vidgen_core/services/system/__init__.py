@@ -1,0 +1,1 @@
+"""Diagnostics, control of the worker, cleanup, restore and the log."""

@@ -1,0 +1,223 @@
+"""Does it work: keys and connections, and the health of this installation."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+import socket
+import sys
+import tempfile
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from pydantic import SecretStr, ValidationError
+
+from vidgen_core.config import KeySettings
+from vidgen_core.domain.attempts import KeyUsage
+from vidgen_core.domain.errors import FileError, Refused, SettingsError, StoreError, VidgenError
+from vidgen_core.domain.money import ChargeStatus
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import Failure
+from vidgen_core.providers.base import Connection, Key, Provider
+from vidgen_core.services.generation import gate
+from vidgen_core.services.views import Finding, KnownConnection
+
+if TYPE_CHECKING:
+    from vidgen_core.services.facade import Vidgen
+
+#: Free bytes below which new videos soon find no room.
+LITTLE_SPACE: Final = 2_000_000_000
+#: Seconds without a sign of life after which a runner counts as gone.
+ALIVE_SECONDS: Final = 10.0
+
+
+class Diagnostics:
+    """Questions that cost nothing."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+
+    def test(self, mode: ProviderId, secret: str | None = None) -> Connection:
+        """Ask a provider whether a key works and what is left on it; waits for its answer, costs nothing.
+
+        :param secret: a key that is not saved yet; None: the first enabled one of the settings
+        :raises Refused: ``provider_missing`` (provider)
+        """
+        key = _typed(secret) if secret is not None else self._first_key(mode)
+        provider = self._app.fresh_provider(mode)
+        if key is None and provider.needs_key:
+            lack = gate.no_key(self._app, mode)
+            return _failed(lack if lack.code == "key_address_changed" else Refused("key_missing", provider=mode.value))
+        connection = asyncio.run(_ask(provider, key))
+        if secret is None:
+            self._remember(mode, connection)
+        return connection
+
+    def _first_key(self, mode: ProviderId) -> Key | None:
+        keys = self._app.settings().providers.of(mode).keys
+        return next((_key(key) for key in keys if key.works), None)
+
+    def _remember(self, mode: ProviderId, connection: Connection) -> None:
+        kept = {"connection": connection.model_dump(mode="json"), "at": datetime.now(UTC).isoformat()}
+        with self._app.store.write() as tx:
+            tx.state.put(f"connection.{mode}", kept)
+
+    def connection(self, mode: ProviderId) -> KnownConnection:
+        """The last answer of ``test``, and how many seconds old it is; nobody is asked."""
+        kept = self._app.revision_cache.ask(("connection", mode), lambda tx: tx.state.get(f"connection.{mode}"))
+        if not isinstance(kept, dict):
+            return KnownConnection(None, None)
+        try:
+            connection = Connection.model_validate(kept["connection"])
+        except ValidationError:
+            # Kept by another version; the next test writes it anew.
+            return KnownConnection(None, None)
+        return KnownConnection(connection, (datetime.now(UTC) - datetime.fromisoformat(kept["at"])).total_seconds())
+
+    def keys(self, mode: ProviderId) -> list[tuple[KeySettings, KeyUsage]]:
+        """The keys of a provider with what each has done."""
+        with self._app.store.read() as tx:
+            usages = {usage.key_id: usage for usage in tx.keys.all(mode)}
+        keys = self._app.settings().providers.of(mode).keys
+        return [
+            (key, usages.get(key.fingerprint) or KeyUsage(provider=mode, key_id=key.fingerprint, name=key.name))
+            for key in keys
+        ]
+
+    def doctor(self) -> list[Finding]:
+        """Everything that must be right on this machine, one finding each."""
+        return [
+            _python(),
+            *self._store(),
+            *self._generation(),
+            self._home(),
+            self._space(),
+            *self._save_folder(),
+            self._settings(),
+            self._runner(),
+        ]
+
+    def _store(self) -> tuple[Finding, ...]:
+        info = self._app.store.info()
+        bug = bool(info["wal_reset_bug"])
+        version = {"version": info["sqlite"]}
+        sqlite = Finding(code="sqlite_wal_bug" if bug else "sqlite", ok=not bug, warning=bug, params=version)
+        facts = {name: info[name] for name in ("path", "bytes", "journal_mode", "schema")}
+        try:
+            with self._app.store.write() as tx:
+                tx.state.put("probe", datetime.now(UTC).isoformat())
+        except (StoreError, FileError) as error:
+            unwritable = {"path": info["path"], "error": error.code, "of": error.params}
+            return sqlite, Finding(code="store_unwritable", ok=False, params=unwritable)
+        return sqlite, Finding(code="store", ok=True, params=facts)
+
+    def _generation(self) -> tuple[Finding, ...]:
+        """Whether the queue may hold what was bought already."""
+        doubt = self._app.worker.doubt()
+        return () if doubt is None else (Finding(code=doubt.code, ok=False, params=doubt.params),)
+
+    def _home(self) -> Finding:
+        home = self._app.locations.home
+        params = {"path": str(home), "mode": f"{home.stat().st_mode & 0o777:o}"}
+        try:
+            tempfile.TemporaryFile(dir=home).close()
+        except OSError as error:
+            return Finding(code="home_unwritable", ok=False, params=params | {"why": error.strerror or ""})
+        if os.name == "posix" and home.stat().st_mode & 0o077:
+            return Finding(code="home_open_to_others", ok=False, warning=True, params=params)
+        return Finding(code="home", ok=True, params=params)
+
+    def _space(self) -> Finding:
+        try:
+            folder = self._app.settings().save_folder(self._app.locations)
+        except SettingsError:
+            folder = self._app.locations.videos
+        existing = next(place for place in (folder, *folder.parents) if place.exists())
+        free = shutil.disk_usage(existing).free
+        little = free < LITTLE_SPACE
+        params = {"path": str(folder), "free": free}
+        return Finding(code="space_low" if little else "space", ok=not little, warning=little, params=params)
+
+    def _save_folder(self) -> tuple[Finding, ...]:
+        """Said only when it is wrong: then nothing new is bought."""
+        from vidgen_core.worker import storage_check
+
+        try:
+            folder = self._app.settings().save_folder(self._app.locations)
+            storage_check.check(self._app.store, folder)
+        except SettingsError:
+            return ()
+        except FileError as error:
+            if error.code == "disk_full":
+                return ()
+            params = {"path": str(folder), "error": error.code, "of": error.params}
+            return (Finding(code="save_folder_unwritable", ok=False, params=params),)
+        return ()
+
+    def _settings(self) -> Finding:
+        path = self._app.locations.settings_file
+        try:
+            self._app.settings()
+            problem = self._app.settings_file.problem
+        except SettingsError as error:
+            problem = error
+        if problem is not None:
+            return Finding(code="settings_wrong", ok=False, params={"error": problem.code, "of": problem.params})
+        if not path.exists():
+            return Finding(code="settings_default", ok=True, params={"path": str(path)})
+        if os.name == "posix" and path.stat().st_mode & 0o077:
+            return Finding(code="settings_open_to_others", ok=False, params={"path": str(path)})
+        return Finding(code="settings", ok=True, params={"path": str(path)})
+
+    def _runner(self) -> Finding:
+        with self._app.store.read() as tx:
+            beat = tx.heartbeat.get()
+        if not self._app.worker.is_held:
+            return Finding(code="runner_none", ok=True)
+        if beat is None:
+            return Finding(code="runner_silent", ok=False, warning=True, params={"pid": "?", "host": "?", "seconds": 0})
+        seconds = int((datetime.now(UTC) - beat.at).total_seconds())
+        silent = seconds > ALIVE_SECONDS
+        params = {"pid": beat.pid, "host": beat.host, "seconds": seconds}
+        return Finding(code="runner_silent" if silent else "runner", ok=not silent, warning=silent, params=params)
+
+
+async def _ask(provider: Provider, key: Key | None) -> Connection:
+    try:
+        return await provider.test(key)
+    except VidgenError as error:
+        return _failed(error)
+    finally:
+        await provider.close()
+
+
+def _failed(error: VidgenError) -> Connection:
+    failure = Failure(kind=error.kind, code=error.code, params=error.params, charged=ChargeStatus.NONE)
+    return Connection(ok=False, failure=failure)
+
+
+def _typed(secret: str) -> Key:
+    """A key as it stands in a form.
+
+    :raises SettingsError: ``setting_invalid`` when it cannot be a key
+    """
+    try:
+        return _key(KeySettings(name="-", secret=SecretStr(secret)))
+    except ValidationError:
+        field, reason = "keys.secret", "not_a_key"
+    # Outside of the handler, so that what was typed hangs on no traceback.
+    raise SettingsError("setting_invalid", field=field, reason=reason, where="")
+
+
+def _key(key: KeySettings) -> Key:
+    return Key(id=key.fingerprint, label=key.label, secret=key.secret, hosts=key.hosts)
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    good = sys.version_info >= (3, 11)
+    return Finding(
+        code="python" if good else "python_old", ok=good, params={"version": version, "host": socket.gethostname()}
+    )

@@ -1,0 +1,92 @@
+"""The execution log."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final, Literal
+
+from vidgen_core.db import LogFilter
+from vidgen_core.domain.log import LogLine
+
+if TYPE_CHECKING:
+    from vidgen_core.services.facade import Vidgen
+
+EVERY: Final = LogFilter()
+#: Lines read at once while exporting.
+_BLOCK: Final = 5_000
+
+
+class Logs:
+    """Lines with a code and params; put into words where they are shown."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+
+    def page(
+        self, project_id: int | None, wanted: LogFilter = EVERY, limit: int = 200, before_id: int | None = None
+    ) -> list[LogLine]:
+        """The newest lines first, from before ``before_id`` on."""
+        with self._app.store.read() as tx:
+            return tx.log.page(project_id, wanted, limit, before_id)
+
+    def after(
+        self, line_id: int, project_id: int | None = None, wanted: LogFilter = EVERY, limit: int = 1_000
+    ) -> list[LogLine]:
+        """Lines newer than ``line_id``, oldest first."""
+        with self._app.store.read() as tx:
+            return tx.log.after(line_id, project_id, wanted, limit)
+
+    def clear(self, project_id: int | None) -> None:
+        with self._app.store.write() as tx:
+            tx.log.clear(project_id)
+
+    def export(
+        self,
+        format: Literal["txt", "csv", "json"],  # noqa: A002 - the word people use
+        words: Callable[[LogLine], str],
+        project_id: int | None = None,
+        wanted: LogFilter = EVERY,
+    ) -> Iterator[str]:
+        """The whole log, newest line first, in pieces of text.
+
+        :param words: puts a line into the reader's language
+        """
+        if format == "json":
+            return _as_json(self._lines(project_id, wanted), words)
+        if format == "csv":
+            return _as_csv(self._lines(project_id, wanted), words)
+        return _as_text(self._lines(project_id, wanted), words)
+
+    def _lines(self, project_id: int | None, wanted: LogFilter) -> Iterator[LogLine]:
+        before: int | None = None
+        while lines := self.page(project_id, wanted, _BLOCK, before):
+            yield from lines
+            before = lines[-1].id
+
+
+def _as_text(lines: Iterator[LogLine], words: Callable[[LogLine], str]) -> Iterator[str]:
+    for line in lines:
+        yield f"{line.at.isoformat(timespec='seconds')} {line.level} {words(line)}\n"
+
+
+def _as_csv(lines: Iterator[LogLine], words: Callable[[LogLine], str]) -> Iterator[str]:
+    # Brings the readers of lists along, which looking at the log does not need.
+    from vidgen_core.services.imports.formulas import tame
+
+    # Excel takes UTF-8 only with a byte order mark.
+    yield "\ufefftime,level,task,text\r\n"
+    for line in lines:
+        row = io.StringIO()
+        csv.writer(row).writerow([line.at.isoformat(timespec="seconds"), line.level, line.task_id, tame(words(line))])
+        yield row.getvalue()
+
+
+def _as_json(lines: Iterator[LogLine], words: Callable[[LogLine], str]) -> Iterator[str]:
+    yield "["
+    for index, line in enumerate(lines):
+        item = line.model_dump(mode="json") | {"text": words(line)}
+        yield (",\n" if index else "\n") + json.dumps(item, ensure_ascii=False)
+    yield "\n]\n"

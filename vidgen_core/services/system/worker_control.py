@@ -1,0 +1,338 @@
+"""The runner as doors see it: starting and stopping it, what it is doing, and what is left to do."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from filelock import FileLock, Timeout
+
+from vidgen_core.db import Journal, JournalState, Store, TaskFilter, Tx, UnderWay
+from vidgen_core.domain.errors import FileError, RunnerBusy, VidgenError
+from vidgen_core.domain.log import Heartbeat, LogLevel
+from vidgen_core.domain.money import OWED, Money
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.services.autopilot.progress import stop_all
+from vidgen_core.services.billing import budget
+from vidgen_core.services.generation import canaries
+from vidgen_core.services.views import Status
+from vidgen_core.worker import database_age, records
+from vidgen_core.worker.database_age import Doubt
+from vidgen_core.worker.limits.concurrency import KEY_CAME
+from vidgen_core.worker.limits.provider_pause import unwritable_elsewhere
+
+if TYPE_CHECKING:
+    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.worker.worker import Worker
+
+#: Seconds without a sign of life after which a runner counts as gone.
+ALIVE_SECONDS: Final = 10.0
+#: How many finished tasks of a provider tell how long the next one takes.
+REMEMBERED: Final = 50
+#: Seconds a stopping runner is given to bring submits under way to their end.
+STOP_SECONDS: Final = 30.0
+_HELD: Final = frozenset({TaskStatus.PROCESSING, TaskStatus.DOWNLOADING})
+_PAUSED: Final = "paused"
+#: Tasks that the runner of another process is to look at now, at most so many.
+_ASKED: Final = "look_now"
+_MOST_ASKED: Final = 1000
+
+
+class WorkerControl:
+    """The runner of this data home; it may live in this process, in another one, or not at all."""
+
+    def __init__(self, app: Vidgen) -> None:
+        self._app = app
+        self._runner: Worker | None = None
+        self._stopping: Worker | None = None
+        self._store: Store | None = None
+        self._journal = Journal(app.locations.journal)
+        #: How long tasks of a provider have taken, and how many had been completed then: it changes with nothing else.
+        self._usual: dict[ProviderId, tuple[int, float | None]] = {}
+
+    # --- life
+
+    def start(self, *, standby: bool = True) -> None:
+        """Start the runner in this process; a second call does nothing.
+
+        :param standby: when another process holds it, wait in the background and take over; otherwise raise
+        :raises RunnerBusy: (pid) another process holds the runner and ``standby`` is False
+        """
+        if self._runner is not None:
+            return
+        if not standby and self.is_held:
+            beat = self._heartbeat()
+            raise RunnerBusy(pid=beat.pid if beat else "?")
+        from vidgen_core.providers.registry import open_providers
+        from vidgen_core.worker.worker import Worker
+
+        app = self._app
+        # The runner alone moves the write-ahead log into the database, so it has a store of its own.
+        self._store = Store.open(app.locations.database, checkpoints=True)
+        self._runner = Worker(
+            self._store,
+            app.settings,
+            app.locations,
+            lambda uploads: open_providers(app.settings, app.locations, uploads),
+        ).start()
+        app.watched_folders.start()
+        app.notifications.start()
+        app.progress.start()
+
+    def stop_soon(self) -> None:
+        """Let the runner of this process, if there is one, buy nothing new; waits for nothing."""
+        if self._runner is not None:
+            self._runner.stop_soon()
+
+    def stop_at_once(self) -> None:
+        """Give up paid requests that are out: whether they were bought is not known then."""
+        runner = self._runner or self._stopping
+        if runner is not None:
+            runner.stop_at_once()
+
+    def stop(self, timeout: float = STOP_SECONDS, waits: Callable[[int, float], None] | None = None) -> None:
+        """Stop the runner of this process, if there is one; everything stays resumable.
+
+        :param waits: told when paid requests that are out are waited for: how many, and the most seconds
+        """
+        self._app.progress.stop()
+        self._app.watched_folders.stop()
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            self._stopping = runner
+            runner.stop(timeout, waits)
+            self._stopping = None
+        # After the runner: what it ended last is told, too.
+        self._app.notifications.stop()
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
+    def wake(self) -> None:
+        """There is something new to do; without a runner here, the one elsewhere sees it by itself."""
+        if self._runner is not None:
+            self._runner.wake()
+
+    def look_now(self, task_id: int) -> None:
+        """Somebody has heard that a task's job ended: ask after it now, here or where the runner is."""
+        if self._runner is not None and self.is_here:
+            self._runner.look(task_id)
+            return
+        with self._app.store.write() as tx:
+            asked = [id_ for id_ in tx.state.get(_ASKED) or [] if id_ != task_id]
+            tx.state.put(_ASKED, [*asked, task_id][-_MOST_ASKED:])
+
+    def wait_until_working(self, timeout: float) -> bool:
+        """Wait until this process runs the tasks; False when another one keeps doing so."""
+        return self._runner is not None and self._runner.wait_until_working(timeout)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this process runs the tasks (and does not merely stand by)."""
+        return self._runner is not None and self._runner.works
+
+    @property
+    def is_held(self) -> bool:
+        """Whether some process runs the tasks."""
+        if self.is_here:
+            return True
+        lock = FileLock(self._app.locations.runner_lock)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        lock.release()
+        return False
+
+    @property
+    def problem(self) -> VidgenError | None:
+        """Why the runner of this process does not work, if it does not."""
+        return self._runner.problem if self._runner is not None else None
+
+    def _heartbeat(self) -> Heartbeat | None:
+        with self._app.store.read() as tx:
+            return tx.heartbeat.get()
+
+    # --- wishes
+
+    def pause(self) -> None:
+        """Submit nothing new; what was submitted is followed to its end."""
+        with self._app.store.write() as tx:
+            tx.state.put(_PAUSED, {"submitting": True, "reason": "user"})
+            tx.log.add(LogLevel.INFO, "paused")
+        self.wake()
+
+    def resume(self) -> int:
+        """Submit again, and forget why lanes were held back.
+
+        Where the database may be older than what was bought, this trusts it from now on: what is queued for paid services
+        is set aside as pending first.
+
+        :returns: how many tasks were set aside
+        """
+        aside, found = 0, self._journal_look()
+        with self._app.store.write() as tx:
+            doubt = database_age.doubt(tx, found)
+            if doubt is not None:
+                aside = database_age.go_on(tx, found.generation, datetime.now(UTC))
+                stop_all(tx)
+            trusted = records.generation_of(tx)
+            tx.state.put(_PAUSED, None)
+            for mode in ProviderId:
+                if tx.state.get(f"lane.{mode}") is not None:
+                    tx.state.put(f"lane.{mode}", None)
+            tx.log.add(LogLevel.INFO, "resumed")
+        if doubt is not None:
+            self._journal.begin(trusted)
+        self.wake()
+        return aside
+
+    def begin_journal(self) -> None:
+        """Let a home that has bought nothing yet have its journal; one that cannot be written is said before an order."""
+        if self._app.locations.journal.exists():
+            return
+        with self._app.store.read() as tx:
+            bought = records.generation_of(tx)
+        if not bought:
+            with suppress(FileError):
+                self._journal.begin(0)
+
+    def doubt(self) -> Doubt | None:
+        """Why nothing paid is sent from this database: it may be older than what was bought."""
+        found = self._journal_look()
+        with self._app.store.read() as tx:
+            return database_age.doubt(tx, found)
+
+    def _journal_look(self) -> JournalState:
+        try:
+            return self._journal.look()
+        except FileError:
+            return JournalState(damaged=True)
+
+    def release(self, mode: ProviderId) -> None:
+        """Let what was queued for a provider while it had no key go out."""
+        with self._app.store.write() as tx:
+            hold = tx.state.get(f"lane.{mode}") or {}
+            if hold.get("code") == KEY_CAME:
+                tx.state.put(f"lane.{mode}", None)
+                tx.log.add(LogLevel.INFO, "lane_open", provider=mode.value)
+        self.wake()
+
+    def stop_unsubmitted(self, project_id: int) -> int:
+        """Cancel what was not submitted yet: free. Returns how many."""
+        unsent = TaskFilter(statuses=frozenset({TaskStatus.PENDING, TaskStatus.QUEUED}))
+        return len(self._app.tasks.cancel(self._app.tasks.ids(project_id, unsent)).done)
+
+    def give_up(self, project_id: int) -> int:
+        """Stop waiting for what was submitted: it may still be charged. Returns how many were asked to."""
+        held = TaskFilter(statuses=_HELD)
+        return len(self._app.tasks.cancel(self._app.tasks.ids(project_id, held), give_up=True).done)
+
+    # --- watching
+
+    def status(self, project_id: int | None) -> Status:
+        """What the header shows; no remote call is made."""
+        settings = self._app.settings()
+        known = self._app.diagnostics.connection(settings.mode)
+        # A day's limit begins anew at midnight without any change.
+        work = ("work", project_id, datetime.now().astimezone().date())
+        heartbeat = self._heartbeat()
+        found = self._app.revision_cache.ask(work, lambda tx: self._work(tx, project_id))
+        if self._runner is not None and self.is_here:
+            unwritten = self._runner.unwritten
+        else:
+            unwritten = unwritable_elsewhere(self._app.locations, datetime.now(UTC))
+        return found.model_copy(
+            update={
+                "lanes": found.lanes | unwritten,
+                "heartbeat": heartbeat,
+                "alive": heartbeat is not None and _age(heartbeat.at) < ALIVE_SECONDS,
+                "here": self.is_here,
+                "connection": known.connection,
+                "connection_age": known.age,
+            }
+        )
+
+    def _work(self, tx: Tx, project_id: int | None) -> Status:
+        """What there is to do and what holds it back."""
+        counts = tx.tasks.counts(project_id)
+        held = tx.tasks.under_way(project_id) if any(counts.get(status) for status in _HELD) else []
+        lanes = {f"lane.{mode}": mode for mode in ProviderId}
+        said = tx.state.many([_PAUSED, *lanes])
+        return Status(
+            mode=self._app.settings().mode,
+            counts=counts,
+            percent=percent(counts, held),
+            eta_seconds=self._eta(tx, project_id, counts, held),
+            spent=_spent(tx, project_id),
+            paused=_paused(said.get(_PAUSED)),
+            lanes={lanes[name]: lane for name, lane in said.items() if name in lanes and lane},
+            canaries=canaries.of_project(tx, project_id),
+            budget=budget.view(tx, self._app.settings(), project_id),
+        )
+
+    def _eta(self, tx: Tx, project_id: int | None, counts: dict[TaskStatus, int], held: list[UnderWay]) -> float | None:
+        """Seconds until the queue is empty; None when nothing waits, or when no like task has ended yet."""
+        if not (counts.get(TaskStatus.QUEUED) or held):
+            return None
+        settings, completed = self._app.settings(), tx.tasks.counts(None).get(TaskStatus.COMPLETED, 0)
+        queued = tx.tasks.queued(project_id)
+        longest = 0.0
+        for mode in ProviderId:
+            left = queued.get(mode, 0) + sum(some.n - _done(some) for some in held if some.provider is mode)
+            if not left:
+                continue
+            if self._usual.get(mode, (None,))[0] != completed:
+                self._usual[mode] = completed, _usual(tx, mode)
+            usual = self._usual[mode][1]
+            if usual is None:
+                return None
+            longest = max(longest, usual * max(left / settings.max_concurrent(mode), min(left, 1.0)))
+        return longest or None
+
+
+def percent(counts: dict[TaskStatus, int], held: Iterable[UnderWay]) -> int | None:
+    """How much of the work is done, 0–100, with the part-way progress of tasks under way; None without any work."""
+    total = sum(count for status, count in counts.items() if status is not TaskStatus.CANCELLED)
+    if not total:
+        return None
+    ended = counts.get(TaskStatus.COMPLETED, 0) + counts.get(TaskStatus.FAILED, 0)
+    return int(100 * (ended + sum(_done(some) for some in held)) / total)
+
+
+def _done(some: UnderWay) -> float:
+    """How many tasks' worth of these is done."""
+    return some.n if some.status is TaskStatus.DOWNLOADING else some.progress / 100
+
+
+def _usual(tx: Tx, mode: ProviderId) -> float | None:
+    """Seconds that a task of a provider has lately taken from start to file."""
+    done = TaskFilter(statuses=frozenset({TaskStatus.COMPLETED}), provider=mode)
+    tasks = tx.tasks.page(None, done, "finished", True, REMEMBERED).items
+    seconds = [
+        (task.finished_at - task.started_at).total_seconds() for task in tasks if task.finished_at and task.started_at
+    ]
+    return statistics.fmean(seconds) if seconds else None
+
+
+def _spent(tx: Tx, project_id: int | None) -> dict[str, Money]:
+    """What is or may be owed, by currency; what was given back or never bought does not count."""
+    sums: dict[str, Money] = {}
+    for currency, by_charge in tx.attempts.spend(project_id).items():
+        owed = sum((spent.amount for charge, spent in by_charge.items() if charge in OWED), Decimal(0))
+        if owed:
+            sums[currency] = Money(amount=owed, currency=currency)
+    return sums
+
+
+def _paused(state: object) -> str | None:
+    return str(state.get("reason", "user")) if isinstance(state, dict) else None
+
+
+def _age(moment: datetime) -> float:
+    return (datetime.now(UTC) - moment).total_seconds()

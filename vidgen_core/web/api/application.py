@@ -1,0 +1,120 @@
+"""All routes together, and every error as ``{"error": {"kind", "message"}}``."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from vidgen_core import __version__
+from vidgen_core.domain.errors import ErrorKind, InputError, NotFound, VidgenError
+from vidgen_core.web.api import docs
+from vidgen_core.web.api.common import errors
+from vidgen_core.web.api.idempotency import Idempotency, document
+from vidgen_core.web.api.routers import money, pictures, reports, scripts, shots, tasks, work
+from vidgen_core.web.api.routers.callback import Callbacks, callback_routes
+from vidgen_core.web.api.routers.providers import provider_routes
+from vidgen_core.web.error_responses import envelope
+from vidgen_core.web.live.sse import Progress
+from vidgen_core.web.middleware.base_path import address
+
+_LOG = logging.getLogger(__name__)
+_DESCRIPTION = """Shots, tasks and takes of this installation, for programs.
+
+From this machine without a token; from anywhere else with `Authorization: Bearer …` and the token that the settings
+screen shows. [`vidgen_client.py`](vidgen_client.py) is a typed client in one file of Python. Errors are
+`{"error": {"kind", "message"}}`; the message speaks the language of `Accept-Language`.
+"""
+
+
+def make_api(progress: Progress, callbacks: Callbacks | None = None) -> FastAPI:
+    """The application to be mounted at ``/api``.
+
+    :param progress: what streams are fed from
+    """
+    api = FastAPI(
+        title="Vidgen",
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        responses=errors(400, 401, 403, 404, 413, 422, 503),
+        root_path_in_servers=False,
+        separate_input_output_schemas=False,
+    )
+    # Routes with fixed names stand before those below ``/{provider}``.
+    for router in (
+        work.router,
+        reports.router,
+        shots.router,
+        pictures.router,
+        money.router,
+        scripts.router,
+        tasks.router,
+        docs.router,
+        callback_routes(callbacks or Callbacks()),
+    ):
+        api.include_router(router)
+    api.include_router(provider_routes(progress))
+    api.add_exception_handler(VidgenError, _refused)
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(HTTPException, _http)
+    api.add_exception_handler(Exception, _unexpected)
+    api.add_middleware(Idempotency)
+    _document_headers(api)
+    return api
+
+
+def _document_headers(api: FastAPI) -> None:
+    """Say in OpenAPI how programs show who they are, and how they repeat a request safely."""
+    made = api.openapi
+
+    def with_token() -> dict[str, Any]:
+        schema = made()
+        scheme = HTTPBearer(description="The token that the settings screen shows; not needed from this machine.")
+        schema.setdefault("components", {})["securitySchemes"] = {
+            "token": scheme.model.model_dump(mode="json", by_alias=True, exclude_none=True)
+        }
+        schema["servers"] = [{"url": address("/api")}]
+        schema["security"] = [{}, {"token": []}]
+        document(schema)
+        return schema
+
+    # Assigned as FastAPI's guide "Extending OpenAPI" has it.
+    api.openapi = with_token  # type: ignore[method-assign]
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    return envelope(request, error if isinstance(error, VidgenError) else VidgenError("unexpected"))
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    """The first thing that is wrong with what was sent; its value is not repeated, it may be a secret."""
+    details = error.errors()[0] if isinstance(error, RequestValidationError) else {}
+    if details.get("type") == "json_invalid":
+        return envelope(request, InputError("body_malformed"))
+    place = ".".join(str(part) for part in details.get("loc", ())[1:])[:120]
+    return envelope(request, InputError("field_wrong", field=place or "body", why=str(details.get("msg", ""))[:200]))
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    """What the framework itself refuses."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 404:
+        return envelope(request, NotFound("address_unknown"))
+    if status == 405:
+        answer = envelope(request, InputError("method_not_allowed", method=request.method))
+        answer.headers.update((error.headers or {}) if isinstance(error, HTTPException) else {})
+        return answer
+    return envelope(request, InputError("body_malformed"), status)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    _LOG.error("A request failed", exc_info=error)
+    return envelope(request, VidgenError("unexpected", kind=ErrorKind.PROVIDER))

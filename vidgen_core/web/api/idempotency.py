@@ -1,0 +1,207 @@
+"""``Idempotency-Key``: a request that is sent twice is carried out once and answered alike.
+
+The key belongs to the asker and is kept for a day with a digest of the request. The row is tied to every transaction that
+the request commits, so a crash in the middle never lets it order again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import re
+import tempfile
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vidgen_core.db.repositories.requests import CURRENT, Begun, Known
+from vidgen_core.domain.errors import InputError, Refused, StoreError, VidgenError
+from vidgen_core.services.facade import Vidgen
+from vidgen_core.web.app_instance import find_vidgen
+from vidgen_core.web.error_responses import envelope
+from vidgen_core.web.middleware.auth import visitor_of
+
+_LOG = logging.getLogger(__name__)
+HEADER: Final = "Idempotency-Key"
+#: Said of an answer that was kept.
+REPLAYED: Final = "Idempotency-Replayed"
+_KEY: Final = re.compile(r"[!-~]{1,255}")
+#: Bodies up to this size stay in memory.
+_SPOOL: Final = 1 << 20
+_CHUNK: Final = 1 << 16
+#: Longer answers, and those that are no JSON, are not kept.
+_LONGEST: Final = 8 << 20
+
+
+class Idempotency:
+    """Carries out requests with a key once."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        #: Requests that this process carries out, by their rows.
+        self._live: dict[int, asyncio.Event] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        key = Headers(scope=scope).get(HEADER) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if key is None:
+            await self.app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as body:
+            try:
+                if not _KEY.fullmatch(key):
+                    raise InputError("idempotency_key_wrong")
+                visitor = visitor_of(connection)
+                digest = await _read(scope, receive, body)
+                known, begun = await self._begin(f"{visitor.role.word}:{visitor.name or ''}", key, digest)
+            except VidgenError as error:
+                await envelope(connection, error)(scope, receive, send)
+                return
+            if begun is None:
+                answer = Response(known.answer, known.status or 200, {REPLAYED: "true"}, "application/json")
+                await answer(scope, receive, send)
+                return
+            await self._carry_out(begun, scope, _replay(body, receive), send)
+
+    async def _begin(self, who: str, key: str, digest: str) -> tuple[Known, Begun | None]:
+        """What is known of the request, and the right to carry it out unless it was answered.
+
+        :raises InputError: ``idempotency_key_reused``
+        :raises Refused: ``idempotency_answer_lost``
+        """
+        app, runner = await find_vidgen(), uuid.uuid4().hex
+        while True:
+            known = await run_in_threadpool(_claim, app, who, key, digest, runner)
+            if known.digest != digest:
+                raise InputError("idempotency_key_reused")
+            if known.status is not None:
+                return known, None
+            if known.runner == runner:
+                self._live[known.id] = asyncio.Event()
+                return known, Begun(known.id, runner)
+            live = self._live.get(known.id)
+            if live is None and known.acted:
+                raise Refused("idempotency_answer_lost")
+            if live is None:
+                await run_in_threadpool(_take_over, app, known, runner)
+                self._live[known.id] = asyncio.Event()
+                return known, Begun(known.id, runner)
+            await live.wait()
+
+    async def _carry_out(self, begun: Begun, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the route answer, keep what it says, and only then say it."""
+        app = await find_vidgen()
+        held: list[Message] = []
+        holds = True
+
+        async def hold(message: Message) -> None:
+            nonlocal holds
+            if message["type"] == "http.response.start":
+                holds = Headers(raw=message["headers"]).get("content-type", "").startswith("application/json")
+            if holds:
+                held.append(message)
+                holds = sum(len(one.get("body", b"")) for one in held) <= _LONGEST
+                if holds:
+                    return
+                message = held.pop()
+                for one in held:
+                    await send(one)
+                held.clear()
+            await send(message)
+
+        token = CURRENT.set(begun)
+        try:
+            await self.app(scope, receive, hold)
+        finally:
+            CURRENT.reset(token)
+            live = self._live.pop(begun.id)
+            try:
+                await asyncio.shield(run_in_threadpool(_end, app, begun, list(held)))
+            except StoreError as error:
+                # What was done is marked with it; a second request is told so instead of doing it again.
+                _LOG.warning("The answer to a request with a key was not kept: %s", error)
+            finally:
+                live.set()
+        for message in held:
+            await send(message)
+
+
+def _claim(app: Vidgen, who: str, key: str, digest: str, runner: str) -> Known:
+    with app.store.write() as tx:
+        return tx.requests.begin(who, key, digest, runner)
+
+
+def _take_over(app: Vidgen, known: Known, runner: str) -> None:
+    with app.store.write() as tx:
+        tx.requests.take_over(known, runner)
+
+
+def _end(app: Vidgen, begun: Begun, held: list[Message]) -> None:
+    """Keep the answer; a request that failed without having done anything may be made again."""
+    status = int(held[0]["status"]) if held else 500
+    text = b"".join(message.get("body", b"") for message in held).decode()
+    with app.store.write() as tx:
+        if status >= 500:
+            tx.requests.forget(begun)
+        if held:
+            tx.requests.answer(begun, status, text)
+
+
+async def _read(scope: Scope, receive: Receive, body: Any) -> str:
+    """Take the whole body in, and return the digest of the request."""
+    digest = hashlib.sha256()
+    for part in (scope["method"], scope["path"], scope["query_string"].decode("latin-1")):
+        digest.update(f"{part}\n".encode())
+    async for chunk in _chunks(receive):
+        digest.update(chunk)
+        body.write(chunk)
+    body.seek(0)
+    return digest.hexdigest()
+
+
+async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise InputError("body_malformed")
+        more = message.get("more_body", False)
+        yield message.get("body", b"")
+
+
+def _replay(body: Any, receive: Receive) -> Receive:
+    """The body that was taken in, and after it what comes from the client."""
+    ended = False
+
+    async def replayed() -> Message:
+        nonlocal ended
+        if ended:
+            return await receive()
+        chunk = body.read(_CHUNK)
+        ended = not chunk
+        return {"type": "http.request", "body": chunk, "more_body": not ended}
+
+    return replayed
+
+
+def document(schema: dict[str, Any]) -> None:
+    """Say in OpenAPI that every POST takes the header."""
+    parameter = {
+        "name": HEADER,
+        "in": "header",
+        "required": False,
+        "description": "Makes the request safe to repeat: for 24 hours the same key with the same body is answered alike "
+        "and nothing is done twice; with another body it is refused (422).",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    }
+    for path in schema["paths"].values():
+        if "post" in path:
+            path["post"].setdefault("parameters", []).append(parameter)
+            path["post"]["responses"].setdefault("409", path["post"]["responses"]["422"])

@@ -1,0 +1,145 @@
+"""Shots, their pictures, and which of their takes is chosen."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Query
+
+from vidgen_core.db import ShotFilter
+from vidgen_core.db.repositories.shots import ShotState
+from vidgen_core.domain.errors import InputError
+from vidgen_core.domain.shots import ShotParams
+from vidgen_core.services.facade import Vidgen
+from vidgen_core.web.api.common import (
+    DEFAULT,
+    App,
+    Limit,
+    Offset,
+    PathId,
+    ProjectName,
+    Search,
+    errors,
+    project_for,
+    project_of,
+)
+from vidgen_core.web.api.schemas.base import number
+from vidgen_core.web.api.schemas.shots import (
+    ChoiceRequest,
+    DeletedResponse,
+    RejectRequest,
+    ShotChanges,
+    ShotPage,
+    ShotRequest,
+    ShotResponse,
+    TakeResponse,
+)
+
+router = APIRouter(tags=["shots"])
+
+
+@router.get("/shots", responses=errors(404))
+def list_shots(
+    app: App,
+    project: ProjectName = DEFAULT,
+    state: Annotated[ShotState, Query()] = "all",
+    text: Search = "",
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> ShotPage:
+    """Shots of a project in their order, page by page."""
+    where = project_of(app, project)
+    page = app.shots.page(where.id, ShotFilter(state=state, text=text), limit, offset)
+    return ShotPage(total=page.total, items=[ShotResponse.of(view, where.name) for view in page.items])
+
+
+@router.post("/shots")
+def create_shot(app: App, body: ShotRequest) -> ShotResponse:
+    """Add one shot; a project that is not there is made."""
+    where = project_for(app, body.project)
+    params = ShotParams.model_validate(body.params.model_dump())
+    added = app.shots.add(where.id, body.shot, body.prompt, params=params, picture_prompt=body.picture_prompt)
+    return _answer(app, added.id)
+
+
+@router.get("/shots/{shot_id}", responses=errors(404))
+def get_shot(app: App, shot_id: PathId) -> ShotResponse:
+    """One shot."""
+    return _answer(app, shot_id)
+
+
+@router.patch("/shots/{shot_id}", responses=errors(404, 409))
+def edit_shot(app: App, shot_id: PathId, body: ShotChanges) -> ShotResponse:
+    """Change a shot; what was not sent yet follows."""
+    given = body.model_dump(exclude={"rev"}, exclude_none=True)
+    if "shot" in given:
+        given["number"] = given.pop("shot")
+    if body.params is not None:
+        given["params"] = ShotParams.model_validate(body.params.model_dump())
+    app.shots.get(shot_id)
+    if given:
+        app.shots.edit(shot_id, body.rev, **given)
+    return _answer(app, shot_id)
+
+
+@router.delete("/shots/{shot_id}", responses=errors(404))
+def delete_shot(app: App, shot_id: PathId) -> DeletedResponse:
+    """Take a shot away with its tasks; one with a video under way stays, and then nothing is named as deleted."""
+    app.shots.get(shot_id)
+    return DeletedResponse(deleted=[str(gone) for gone in app.shots.delete([shot_id])])
+
+
+@router.put(
+    "/shots/{shot_id}/image",
+    responses=errors(404),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+def set_image(
+    app: App, shot_id: PathId, data: Annotated[bytes, Body(media_type="application/octet-stream")]
+) -> ShotResponse:
+    """Give a shot its reference picture; the body is the file."""
+    app.shots.get(shot_id)
+    if not data:
+        raise InputError("body_empty")
+    app.shots.set_image(shot_id, data)
+    return _answer(app, shot_id)
+
+
+@router.get("/shots/{shot_id}/takes", responses=errors(404))
+def list_takes(app: App, shot_id: PathId) -> list[TakeResponse]:
+    """The finished videos of a shot."""
+    return _answer(app, shot_id).takes
+
+
+@router.post("/shots/{shot_id}/choose", responses=errors(404))
+def choose(app: App, shot_id: PathId, body: ChoiceRequest) -> ShotResponse:
+    """Choose a take of a shot, or none."""
+    app.shots.get(shot_id)
+    app.takes.choose(shot_id, None if body.take_id is None else number(body.take_id))
+    return _answer(app, shot_id)
+
+
+@router.post("/takes/{take_id}/choose", responses=errors(404))
+def choose_take(app: App, take_id: PathId) -> ShotResponse:
+    """Choose a take for its shot."""
+    shot = app.takes.get(take_id).shot_id
+    app.takes.choose(shot, take_id)
+    return _answer(app, shot)
+
+
+@router.post("/takes/{take_id}/reject", responses=errors(404))
+def reject_take(app: App, take_id: PathId, body: RejectRequest) -> ShotResponse:
+    """Mark a take as not wanted, or take the mark away."""
+    shot = app.takes.get(take_id).shot_id
+    app.takes.reject(take_id, body.reason)
+    return _answer(app, shot)
+
+
+def _answer(app: Vidgen, shot_id: int) -> ShotResponse:
+    view = app.shots.view(shot_id)
+    return ShotResponse.of(view, app.projects.get(view.shot.project_id).name)

@@ -1,0 +1,194 @@
+"""Projects, lists that come in, exports that go out, the runner, and what happened."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from fastapi import APIRouter, File, Form, Query, UploadFile
+from starlette.responses import JSONResponse, Response
+
+from vidgen_core.db import LogFilter
+from vidgen_core.domain.errors import InputError
+from vidgen_core.domain.log import LogLevel
+from vidgen_core.services.exports.film import Options
+from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.views import Imported
+from vidgen_core.web.api.common import (
+    DEFAULT,
+    App,
+    Limit,
+    PathId,
+    ProjectName,
+    Search,
+    Words,
+    errors,
+    project_for,
+    project_of,
+)
+from vidgen_core.web.api.schemas.base import LARGEST
+from vidgen_core.web.api.schemas.work import (
+    AddedShot,
+    ExportRequest,
+    ExportResponse,
+    HealthResponse,
+    ImportResponse,
+    LogResponse,
+    ProjectRequest,
+    ProjectResponse,
+    StatusResponse,
+)
+from vidgen_core.web.health import health_facts
+
+if TYPE_CHECKING:
+    from vidgen_core.services.imports.plan import ImportPlan
+    from vidgen_core.services.imports.staging import Staging
+
+router = APIRouter()
+#: Files of one import.
+MOST_FILES: Final = 2_000
+
+
+@router.get("/health", tags=["status"], responses={503: {"model": HealthResponse}}, response_model=HealthResponse)
+def health() -> Response:
+    """Whether the database answers and a runner is at work; for programs that watch this one, without a token."""
+    facts: dict[str, Any] = health_facts()
+    return JSONResponse(facts, 200 if facts["ok"] else 503)
+
+
+@router.get("/status", tags=["status"], responses=errors(404))
+def status(app: App, project: Annotated[str | None, Query(min_length=1, max_length=120)] = None) -> StatusResponse:
+    """What the header of the screens shows; without a project, of all of them."""
+    return StatusResponse.of(app.worker.status(None if project is None else project_of(app, project).id))
+
+
+@router.post("/runner/pause", tags=["status"])
+def pause(app: App) -> StatusResponse:
+    """Submit nothing new; what was submitted is followed to its end."""
+    app.worker.pause()
+    return StatusResponse.of(app.worker.status(None))
+
+
+@router.post("/runner/resume", tags=["status"])
+def resume(app: App) -> StatusResponse:
+    """Submit again."""
+    app.worker.resume()
+    return StatusResponse.of(app.worker.status(None))
+
+
+# --- projects
+
+
+@router.get("/projects", tags=["projects"])
+def list_projects(app: App) -> list[ProjectResponse]:
+    """Every project."""
+    return [ProjectResponse.of(project) for project in app.projects.all()]
+
+
+@router.post("/projects", tags=["projects"])
+def create_project(app: App, body: ProjectRequest) -> ProjectResponse:
+    """The project of that name, made if there is none."""
+    return ProjectResponse.of(project_for(app, body.name))
+
+
+# --- lists and pictures
+
+
+@router.post("/import", tags=["import and export"])
+def import_files(
+    app: App,
+    t: Words,
+    files: Annotated[list[UploadFile], File(description="Lists, storyboards, and the pictures that they name.")],
+    project: Annotated[str, Form(min_length=1, max_length=120)] = DEFAULT,
+    again: Annotated[bool, Form(description="Add rows that are there already.")] = False,
+    dry_run: Annotated[bool, Form(description="Say what would happen and store nothing.")] = False,
+) -> ImportResponse:
+    """Shots from CSV, XLSX, storyboard JSON and pictures; rows that cannot be taken say why and stop no others."""
+    if len(files) > MOST_FILES:
+        raise InputError("files_many", most=MOST_FILES)
+    if not project.strip():
+        raise InputError("project_name_empty")
+    with app.imports.temporary_staging() as staging:
+        from vidgen_core.services.imports.readers.reader import lists_among
+
+        paths = [staging.put(_name(file), file.file) for file in files]
+        plan = app.imports.plan(lists_among(paths) or paths, may_leave=False)
+        if dry_run:
+            return _preview(app, project, plan, staging, again, t)
+        where = project_for(app, project)
+        plan = app.imports.materialize(where.id, plan, staging, again)
+        return ImportResponse.of(app.imports.apply(where.id, plan, again), t)
+
+
+def _name(file: UploadFile) -> str:
+    return PurePosixPath((file.filename or "").replace("\\", "/")).as_posix() or "file"
+
+
+def _preview(app: Vidgen, project: str, plan: ImportPlan, staging: Staging, again: bool, t: Words) -> ImportResponse:
+    known = app.projects.find(" ".join(project.split()))
+    project_id = known.id if known else None
+    found = app.imports.preview(project_id, app.imports.materialize(project_id, plan, staging, again), again)
+    answer = ImportResponse.of(Imported(skipped=found.skipped, rejected=found.rejected), t)
+    answer.added = [AddedShot(id=None, shot=row.number) for row in found.ok]
+    return answer
+
+
+# --- exports
+
+
+@router.post("/export", tags=["import and export"], responses=errors(404, 409))
+def start_export(app: App, t: Words, body: ExportRequest) -> ExportResponse:
+    """Begin an export; it is written in the background."""
+    where = project_of(app, body.project)
+    wish = body.model_dump(exclude={"project", "format"}, exclude_none=True)
+    export = app.exports.start(where.id, body.kind, Options.model_validate(wish), language=t.lang)
+    return ExportResponse.of(export, t)
+
+
+@router.get("/export", tags=["import and export"], responses=errors(404))
+def list_exports(app: App, t: Words, project: ProjectName = DEFAULT) -> list[ExportResponse]:
+    """Exports under way and those whose file is there, the newest first."""
+    where = project_of(app, project)
+    return [ExportResponse.of(export, t) for export in app.exports.all(where.id)]
+
+
+@router.get("/export/{project_id}/{export_id}", tags=["import and export"], responses=errors(404))
+def get_export(app: App, t: Words, project_id: PathId, export_id: str) -> ExportResponse:
+    """One export and how far it is."""
+    return ExportResponse.of(app.exports.get(project_id, export_id), t)
+
+
+@router.delete("/export/{project_id}/{export_id}", tags=["import and export"], responses=errors(404))
+def delete_export(app: App, t: Words, project_id: PathId, export_id: str) -> ExportResponse:
+    """Stop an export that is under way, or take one away with its file."""
+    export = app.exports.get(project_id, export_id)
+    if export.live:
+        app.exports.cancel(export_id)
+    else:
+        app.exports.remove(project_id, export_id)
+    return ExportResponse.of(export, t)
+
+
+# --- the log
+
+
+@router.get("/log", tags=["status"], responses=errors(404))
+def log(
+    app: App,
+    t: Words,
+    project: Annotated[str | None, Query(min_length=1, max_length=120)] = None,
+    level: Annotated[list[LogLevel] | None, Query()] = None,
+    task_id: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
+    text: Search = "",
+    limit: Limit = 200,
+    before_id: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,
+    after_id: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
+) -> list[LogResponse]:
+    """Lines of the execution log: the newest first, or with ``after_id`` what came since, oldest first."""
+    where = None if project is None else project_of(app, project).id
+    wanted = LogFilter(levels=frozenset(level or ()), task_id=task_id, text=text)
+    if after_id is not None:
+        lines = app.log.after(after_id, where, wanted, limit)
+    else:
+        lines = app.log.page(where, wanted, limit, before_id)
+    return [LogResponse.of(line, t) for line in lines]

@@ -1,0 +1,66 @@
+"""What the shapes of all nouns are made of: kinds of values, what an answer and a question are, errors, money.
+
+Ids are text in answers, as ``vidgen tasks --json`` prints them; in questions they may be numbers, too. Times are UTC,
+ISO 8601.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+#: SQLite's integers are larger; JavaScript's are not.
+LARGEST = 2**53 - 1
+IdNumber = Annotated[int, Field(ge=1, le=LARGEST, strict=True)]
+Id = IdNumber | Annotated[str, Field(pattern=r"^[1-9][0-9]{0,14}$", strict=True)]
+Ids = Annotated[list[Id], Field(min_length=1, max_length=10_000)]
+Name = Annotated[str, Field(min_length=1, max_length=120, strict=True)]
+Prompt = Annotated[str, Field(max_length=20_000, strict=True)]
+Yes = Annotated[bool, Field(strict=True)]
+Takes = Annotated[int, Field(ge=1, le=5, strict=True)]
+Word = Annotated[str, Field(min_length=1, max_length=200, strict=True)]
+#: seconds
+Duration = Annotated[float, Field(gt=0, le=600, strict=True, allow_inf_nan=False)]
+ModeName = Literal["local", "yunwu", "kie", "lovart"]
+
+
+def number(id_: int | str) -> int:
+    """An id as the store knows it."""
+    return int(id_)
+
+
+def numbers(ids: Iterable[int | str]) -> list[int]:
+    return [int(id_) for id_ in ids]
+
+
+class RequestModel(BaseModel):
+    """What is sent; words that are not known are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ResponseModel(BaseModel):
+    """What is answered."""
+
+
+class ErrorDetail(ResponseModel):
+    """What was wrong: ``kind`` for programs, ``message`` for people."""
+
+    kind: str
+    message: str
+
+
+class ErrorResponse(ResponseModel):
+    """Every answer with a status of 400 or above."""
+
+    error: ErrorDetail
+
+
+class Cost(ResponseModel):
+    """Money; ``estimated`` unless the provider has named it."""
+
+    amount: float
+    currency: str
+    estimated: bool

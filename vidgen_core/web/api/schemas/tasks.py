@@ -1,0 +1,280 @@
+"""Tasks: what is wished for, what becomes of it, and what each attempt has cost."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from vidgen_core.domain.attempts import Attempt
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.tasks import Task
+from vidgen_core.i18n import Text
+from vidgen_core.services.exports.task_shape import iso, task_shape
+from vidgen_core.services.views import Estimate, Outcome
+from vidgen_core.web.api.schemas.base import (
+    Cost,
+    Duration,
+    Id,
+    Ids,
+    ModeName,
+    Name,
+    RequestModel,
+    ResponseModel,
+    Takes,
+    Word,
+    Yes,
+)
+
+
+class TaskError(ResponseModel):
+    """Why a task failed."""
+
+    kind: str
+    code: str
+    message: str
+    provider_message: str | None
+    """The provider's own words, without secrets."""
+    retryable: bool
+    charged: str
+
+
+class TaskResponse(ResponseModel):
+    """One take of one shot by one provider, as ``vidgen tasks --json`` prints it."""
+
+    id: str
+    project: str
+    shot: str
+    take: int
+    output: str
+    """``video``, or ``image`` for a picture of the shot."""
+    status: str
+    progress: int | None
+    provider: str
+    model: str
+    remote_id: str | None
+    attempts: int
+    error: TaskError | None
+    file: str | None
+    cost: Cost | None
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+
+    @classmethod
+    def of(cls, task: Task, t: Text, project: str) -> TaskResponse:
+        return cls.model_validate(task_shape(task, project, t))
+
+
+class TaskPage(ResponseModel):
+    """A part of a list."""
+
+    total: int
+    items: list[TaskResponse]
+
+
+class RefusedShot(ResponseModel):
+    """A shot for which nothing was queued."""
+
+    shot: str
+    code: str
+    message: str
+
+
+class GenerateRequest(RequestModel):
+    """Which shots get new takes, and of what kind; what a shot itself asks for wins."""
+
+    project: Name = "default"
+    shots: Annotated[list[Word], Field(max_length=10_000)] | None = None
+    """Numbers of shots, e.g. 1.0."""
+    shot_ids: Annotated[list[Id], Field(max_length=10_000)] | None = None
+    all: Yes = False
+    """Every shot of the project that has no takes yet."""
+    again: Yes | None = None
+    """Whether shots that have takes, or some under way, get more; left out: those that are named do, with all they do not."""
+    takes: Takes | None = None
+    provider: ModeName | None = None
+    model: Word | None = None
+    aspect_ratio: Word | None = None
+    size: Word | None = None
+    duration: Duration | None = None
+    release: Yes = True
+    """False keeps the tasks as pending until they are run."""
+    canary: Yes | None = None
+    """True releases the first shot only and keeps the rest as pending; left out, the settings decide."""
+    dry_run: Yes = False
+    """True: say what it would cost and queue nothing."""
+
+
+class OrderedResponse(ResponseModel):
+    """What a call has ordered."""
+
+    count: int
+    cost: Cost | None
+    """Null: unknown."""
+    worst: Cost | None
+    """The same when every automatic retry is needed and paid."""
+
+    @classmethod
+    def of(cls, estimate: Estimate) -> OrderedResponse:
+        return cls(count=estimate.tasks, cost=estimated(estimate.money), worst=estimated(estimate.worst))
+
+
+def estimated(money: Money | None) -> Cost | None:
+    return Cost(amount=float(money.amount), currency=money.currency, estimated=True) if money else None
+
+
+class GenerateResponse(ResponseModel):
+    """What was queued, or with dry_run would be."""
+
+    tasks: list[TaskResponse]
+    refused: list[RefusedShot]
+    count: int
+    cost: Cost | None
+    """None: unknown."""
+    with_takes: int = 0
+    """Shots that were left out because they have takes, or some under way."""
+    ordered: OrderedResponse
+    """Nothing with dry_run."""
+
+
+class IdsRequest(RequestModel):
+    """Several tasks."""
+
+    ids: Ids
+
+
+class RetryRequest(IdsRequest):
+    """A new attempt of each, paid anew."""
+
+    confirm: Yes = False
+    """True: it may pay twice, and that is known."""
+
+
+class CancelRequest(IdsRequest):
+    """What was not sent ends free of charge."""
+
+    give_up: Yes = False
+    """True: also stop waiting for jobs that were sent; they may still be charged."""
+
+
+class PriceResponse(ResponseModel):
+    """What a job that waits for a yes would take; null: it names no price."""
+
+    price: Cost | None
+
+
+class PriceRequest(RequestModel):
+    """The price that is said yes to, as it was shown; both null: no price was named."""
+
+    amount: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
+    currency: Word | None
+
+
+class AdoptRequest(RequestModel):
+    """The remote job that is this task's."""
+
+    remote_id: Word
+
+
+class LinkRequest(RequestModel):
+    """Where the result of a finished job is."""
+
+    url: Word
+
+
+class AdoptNewRequest(AdoptRequest):
+    """A remote job that exists already and becomes a new take of a shot."""
+
+    shot_id: Id
+    provider: ModeName
+    model: Word | None = None
+    key: Word | None = None
+    """Name of the key that sent it."""
+
+
+class RefusedTask(ResponseModel):
+    """A task with which it was not done."""
+
+    id: str
+    code: str
+    message: str
+
+
+class OutcomeResponse(ResponseModel):
+    """What became of a wish about several tasks."""
+
+    done: list[str]
+    refused: list[RefusedTask]
+
+    @classmethod
+    def of(cls, outcome: Outcome, t: Text) -> OutcomeResponse:
+        refused = [
+            RefusedTask(id=str(one.id), code=one.code, message=t.error("parameter", one.code, one.params))
+            for one in outcome.refused
+        ]
+        return cls(done=[str(id_) for id_ in outcome.done], refused=refused)
+
+
+class PaidOutcomeResponse(OutcomeResponse):
+    """What became of a wish that costs something, and what was ordered by it."""
+
+    ordered: OrderedResponse
+
+
+class RunRequest(RequestModel):
+    """Tasks to be carried out."""
+
+    task_ids: Ids
+    max_concurrent: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = None
+    """How many remote jobs of this provider may be in flight; owners change the setting by it."""
+
+
+class RunResponse(PaidOutcomeResponse):
+    """What was released, and the cap in force."""
+
+    max_concurrent: int
+
+
+class AttemptResponse(ResponseModel):
+    """One submission: a line of the money ledger."""
+
+    number: int
+    state: str
+    model: str
+    key: str | None
+    remote_id: str | None
+    cost: Cost | None
+    charge: str
+    error: str | None
+    intent_at: str | None
+    accepted_at: str | None
+    ended_at: str | None
+
+    @classmethod
+    def of(cls, attempt: Attempt, t: Text, *, goes_on: bool) -> AttemptResponse:
+        """``goes_on``: its task is not over."""
+        cost = attempt.cost
+        return cls(
+            number=attempt.number,
+            state=attempt.state,
+            model=attempt.model,
+            key=attempt.key_label,
+            remote_id=attempt.remote_id,
+            cost=Cost(amount=float(cost.amount), currency=cost.currency, estimated=attempt.charge != "charged")
+            if cost
+            else None,
+            charge=attempt.charge,
+            error=t.told(attempt.failure, goes_on=goes_on) if attempt.failure else None,
+            intent_at=iso(attempt.intent_at),
+            accepted_at=iso(attempt.accepted_at),
+            ended_at=iso(attempt.ended_at),
+        )
+
+
+class ProgressItem(ResponseModel):
+    """Where a task stands."""
+
+    task_id: str
+    status: str
+    progress: int | None

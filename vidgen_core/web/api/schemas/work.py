@@ -1,0 +1,177 @@
+"""Projects, imports, exports, the header, signs of life and the log."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from vidgen_core.domain.log import LogLine
+from vidgen_core.domain.shots import Project
+from vidgen_core.i18n import Text
+from vidgen_core.i18n.log_lines import log_sentence
+from vidgen_core.services.exports.exports import Export
+from vidgen_core.services.exports.film import Format
+from vidgen_core.services.exports.task_shape import iso
+from vidgen_core.services.views import Imported, RowNote, Status
+from vidgen_core.web.api.schemas.base import Name, RequestModel, ResponseModel, Yes
+from vidgen_core.web.middleware.base_path import address
+
+
+class ProjectRequest(RequestModel):
+    """A project."""
+
+    name: Name
+
+
+class ProjectResponse(ResponseModel):
+    """A film in the making."""
+
+    id: str
+    name: str
+    created_at: str
+
+    @classmethod
+    def of(cls, project: Project) -> ProjectResponse:
+        return cls(id=str(project.id), name=project.name, created_at=iso(project.created_at) or "")
+
+
+class RowResponse(ResponseModel):
+    """A row that was not added."""
+
+    line: int | None
+    source: str
+    code: str
+    reason: str
+
+    @classmethod
+    def of(cls, note: RowNote, t: Text) -> RowResponse:
+        reason = t.error("parameter", note.code, note.params)
+        return cls(line=note.line, source=str(note.params.get("source", "")), code=note.code, reason=reason)
+
+
+class AddedShot(ResponseModel):
+    """A shot that an import has made, or with dry_run would make."""
+
+    id: str | None
+    shot: str | None
+
+
+class ImportResponse(ResponseModel):
+    """What an import did."""
+
+    added: list[AddedShot]
+    skipped: list[RowResponse]
+    rejected: list[RowResponse]
+
+    @classmethod
+    def of(cls, imported: Imported, t: Text) -> ImportResponse:
+        return cls(
+            added=[AddedShot(id=str(shot.id), shot=shot.number) for shot in imported.added],
+            skipped=[RowResponse.of(note, t) for note in imported.skipped],
+            rejected=[RowResponse.of(note, t) for note in imported.rejected],
+        )
+
+
+class ExportRequest(RequestModel):
+    """What is wanted; it is written in the background."""
+
+    project: Name = "default"
+    format: Literal["zip", "mp4", "otio", "fcpxml", "edl", "jianying", "csv", "json", "xlsx"]
+    rows: Literal["shots", "tasks"] = "shots"
+    pictures: Yes = False
+    timelines: Yes = False
+    stills: Yes = False
+    numbers: Yes = False
+    pattern: Annotated[str, Field(min_length=1, max_length=300, strict=True)] | None = None
+
+    @property
+    def kind(self) -> Format:
+        return Format(self.format)
+
+
+class ExportResponse(ResponseModel):
+    """One export, from the wish to the file."""
+
+    id: str
+    format: str
+    state: str
+    progress: float
+    bytes: int
+    file: str | None
+    """Address of the file on this server, once there is one."""
+    error: str | None
+    started_at: str
+    ended_at: str | None
+
+    @classmethod
+    def of(cls, export: Export, t: Text) -> ExportResponse:
+        there = export.state == "done" and not export.folder
+        return cls(
+            id=export.id,
+            format=export.format,
+            state=export.state,
+            progress=export.progress,
+            bytes=export.bytes,
+            file=address(f"/app/static/media/export/{export.project_id}/{export.id}") if there else None,
+            error=t.failure(export.failure) if export.failure else None,
+            started_at=iso(export.started_at) or "",
+            ended_at=iso(export.ended_at),
+        )
+
+
+class StatusResponse(ResponseModel):
+    """What the header of the screens shows."""
+
+    mode: str
+    counts: dict[str, int]
+    percent: int | None
+    eta_seconds: float | None
+    spent: dict[str, float]
+    runner_alive: bool
+    paused: str | None
+    lanes: dict[str, str]
+
+    @classmethod
+    def of(cls, status: Status) -> StatusResponse:
+        return cls(
+            mode=status.mode,
+            counts={name.value: count for name, count in status.counts.items()},
+            percent=status.percent,
+            eta_seconds=status.eta_seconds,
+            spent={currency: float(money.amount) for currency, money in status.spent.items()},
+            runner_alive=status.alive,
+            paused=status.paused,
+            lanes={mode.value: str(lane.get("code", "")) for mode, lane in status.lanes.items()},
+        )
+
+
+class HealthResponse(ResponseModel):
+    """Whether the database answers and a runner is at work."""
+
+    ok: bool
+    version: str
+    runner: dict[str, JsonValue] | None = None
+    error: dict[str, str] | None = None
+
+
+class LogResponse(ResponseModel):
+    """One line of the execution log, in words and as a code."""
+
+    id: int
+    time: str
+    level: str
+    task: str | None
+    code: str
+    text: str
+
+    @classmethod
+    def of(cls, line: LogLine, t: Text) -> LogResponse:
+        return cls(
+            id=line.id,
+            time=iso(line.at) or "",
+            level=line.level,
+            task=None if line.task_id is None else str(line.task_id),
+            code=line.code,
+            text=log_sentence(t, line),
+        )

@@ -1,0 +1,1 @@
+"""Pushing changes to open pages and streams."""

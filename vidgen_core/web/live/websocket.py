@@ -1,0 +1,175 @@
+"""Tells open pages what has changed: one watcher looks at the store's revision for all sockets of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from vidgen_core.db import Store
+from vidgen_core.domain.errors import VidgenError
+from vidgen_core.web.app_instance import get_vidgen
+from vidgen_core.web.live.sse import Progress
+from vidgen_core.web.middleware.connections import GOING_AWAY, POLICY
+
+_LOG = logging.getLogger(__name__)
+#: Seconds between two looks at the revision.
+LOOK: Final = 0.3
+#: More changed shots than this are told as *all*.
+MANY: Final = 500
+
+
+class Listener:
+    """One socket and what it has been told."""
+
+    def __init__(self, socket: WebSocket, project_id: int, rev: int) -> None:
+        self.socket = socket
+        self.project_id = project_id
+        self.rev = rev
+
+
+class Live:
+    """The sockets of this process; used on the event loop only."""
+
+    def __init__(self, store: Callable[[], Store] = lambda: get_vidgen().store) -> None:
+        self._store = store
+        self._listeners: set[Listener] = set()
+        self._watcher: asyncio.Task[None] | None = None
+        self._ending = asyncio.Event()
+        #: Streams of the HTTP API, fed by the same watcher.
+        self.progress = Progress(store, self._begin_watching)
+
+    @property
+    def listeners(self) -> int:
+        return len(self._listeners)
+
+    @property
+    def watching(self) -> bool:
+        return self._watcher is not None and not self._watcher.done()
+
+    async def ended(self) -> None:
+        """Wait until ``close_soon`` or ``close`` was called."""
+        await self._ending.wait()
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Tell one page about its project until it goes away."""
+        if self._ending.is_set():
+            await socket.close(GOING_AWAY)
+            return
+        try:
+            await socket.accept()
+            await self._serve(socket)
+        except WebSocketDisconnect:
+            # It went away before it was told anything.
+            return
+
+    async def _serve(self, socket: WebSocket) -> None:
+        listener = await self._welcome(socket)
+        if listener is None:
+            return
+        try:
+            await self._until_gone(socket)
+        finally:
+            self._listeners.discard(listener)
+
+    async def _welcome(self, socket: WebSocket) -> Listener | None:
+        try:
+            project_id = int(socket.query_params.get("project", ""))
+            rev = await asyncio.to_thread(self._revision)
+            since = int(socket.query_params.get("since", rev))
+        except ValueError:
+            await socket.close(POLICY)
+            return None
+        except VidgenError:
+            await socket.close(GOING_AWAY)
+            return None
+        listener = Listener(socket, project_id, min(since, rev))
+        await socket.send_json({"rev": listener.rev, "hello": True})
+        self._listeners.add(listener)
+        self._begin_watching()
+        return listener
+
+    def _begin_watching(self) -> None:
+        if not self.watching and not self._ending.is_set():
+            self._watcher = asyncio.create_task(self._watch())
+
+    async def _until_gone(self, socket: WebSocket) -> None:
+        gone = asyncio.create_task(_gone(socket))
+        ending = asyncio.create_task(self._ending.wait())
+        try:
+            await asyncio.wait({gone, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if not gone.done():
+                await socket.close(GOING_AWAY)
+        finally:
+            gone.cancel()
+            ending.cancel()
+
+    async def _watch(self) -> None:
+        while (self._listeners or self.progress.listeners) and not self._ending.is_set():
+            try:
+                await self._look()
+            except VidgenError as error:
+                _LOG.warning("Cannot look for changes: %s", error)
+            try:
+                await asyncio.wait_for(self._ending.wait(), LOOK)
+            except TimeoutError:
+                continue
+
+    async def _look(self) -> None:
+        rev = await asyncio.to_thread(self._revision)
+        await self.progress.look(rev)
+        behind = [listener for listener in self._listeners if listener.rev < rev]
+        wanted = {(listener.project_id, listener.rev) for listener in behind}
+        if not wanted:
+            return
+        messages = await asyncio.to_thread(self._changes, wanted)
+        await asyncio.gather(
+            *(self._tell(listener, messages[listener.project_id, listener.rev]) for listener in behind)
+        )
+
+    async def _tell(self, listener: Listener, message: dict[str, Any]) -> None:
+        listener.rev = message["rev"]
+        try:
+            await listener.socket.send_json(message)
+        except (WebSocketDisconnect, RuntimeError):
+            # It went away between two looks; its own task notices as well.
+            self._listeners.discard(listener)
+
+    def _revision(self) -> int:
+        return self._store().revision()
+
+    def _changes(self, wanted: set[tuple[int, int]]) -> dict[tuple[int, int], dict[str, Any]]:
+        store = self._store()
+        # First the number, then the rows: what comes between is told twice rather than never.
+        rev = store.revision()
+        with store.read() as tx:
+            return {pair: _message(rev, tx.shots.changed_since(*pair)) for pair in wanted}
+
+    def close_soon(self) -> None:
+        """Let all sockets and streams end; returns at once."""
+        self._ending.set()
+        self.progress.close_soon()
+
+    async def close(self) -> None:
+        """End all sockets, streams and the watcher."""
+        self.close_soon()
+        if self._watcher is not None:
+            await self._watcher
+
+
+async def _gone(socket: WebSocket) -> None:
+    """Wait until the page has closed its end; what it sends is of no interest."""
+    try:
+        while True:
+            await socket.receive_text()
+    except (WebSocketDisconnect, KeyError):
+        return
+
+
+def _message(rev: int, shots: list[int]) -> dict[str, Any]:
+    if len(shots) > MANY:
+        return {"rev": rev, "all": True}
+    return {"rev": rev, "shots": shots}

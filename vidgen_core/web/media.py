@@ -1,0 +1,241 @@
+"""Pictures and videos by id: a caller never names a path.
+
+Mounted under ``/app/static``, the one prefix whose relative addresses Streamlit's own elements accept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from vidgen_core import web_components
+from vidgen_core.domain.errors import NotFound, VidgenError
+from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.takes import Take
+from vidgen_core.media import images
+from vidgen_core.web.app_instance import get_vidgen
+from vidgen_core.web.error_responses import envelope
+from vidgen_core.web.placeholder_image import draw_waiting
+
+#: Longer edge of pictures on cards, in pixels.
+THUMBNAIL_EDGE: Final = 480
+#: The same for pictures that fill the screen.
+FRAME_EDGE: Final = 1280
+_FOREVER: Final = "private, max-age=31536000, immutable"
+_ICONS: Final = Path(__file__).parent / "icons"
+ICONS: Final = frozenset(file.stem for file in _ICONS.glob("*.svg"))
+#: Formats of reference images that every browser shows.
+_TYPES: Final = {
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".avif": "image/avif",
+    ".bmp": "image/bmp",
+}
+
+
+async def take(request: Request) -> Response:
+    """The video of a take, in ranges; with ``?download=1`` under its own name."""
+    found, path = await asyncio.to_thread(_take, request.path_params["id"])
+    name = path.name if request.query_params.get("download") == "1" else None
+    return _file(request, path, "video/mp4", found.sha256, name)
+
+
+async def poster(request: Request) -> Response:
+    """The first picture of a take, small."""
+    found, path = await asyncio.to_thread(_poster, request.path_params["id"])
+    return _file(request, path, "image/jpeg", f"{found.sha256}-poster")
+
+
+async def image(request: Request) -> Response:
+    """The reference image of a shot, small; made at the first call."""
+    shot, path = await asyncio.to_thread(_thumbnail, request.path_params["id"])
+    return _file(request, path, "image/jpeg", f"{shot.image}-{THUMBNAIL_EDGE}")
+
+
+async def frame(request: Request) -> Response:
+    """The reference image of a shot as large as a screen shows it; made at the first call."""
+    shot, path = await asyncio.to_thread(_thumbnail, request.path_params["id"], FRAME_EDGE)
+    return _file(request, path, "image/jpeg", f"{shot.image}-{FRAME_EDGE}")
+
+
+async def original(request: Request) -> Response:
+    """The reference image of a shot as it was given."""
+    shot, path = await asyncio.to_thread(_original, request.path_params["id"])
+    name = f"{shot.number}{path.suffix}" if request.query_params.get("download") == "1" else None
+    return _file(request, path, _TYPES.get(path.suffix, "application/octet-stream"), shot.image or "", name)
+
+
+async def candidate(request: Request) -> Response:
+    """A candidate as it was drawn or given."""
+    key, path = await asyncio.to_thread(_candidate, request.path_params["id"])
+    return _file(request, path, _TYPES.get(path.suffix, "application/octet-stream"), key)
+
+
+async def small_candidate(request: Request) -> Response:
+    """A candidate, small; made at the first call."""
+    key, path = await asyncio.to_thread(_small_candidate, request.path_params["id"])
+    return _file(request, path, "image/jpeg", f"{key}-{THUMBNAIL_EDGE}")
+
+
+async def drawn(request: Request) -> Response:
+    """What a task has drawn, small."""
+    key, path = await asyncio.to_thread(_drawn, request.path_params["id"])
+    return _file(request, path, "image/jpeg", f"{key}-{THUMBNAIL_EDGE}")
+
+
+async def reference(request: Request) -> Response:
+    """A picture by its key, as people who write the references of a project see it, small."""
+    path = await asyncio.to_thread(_reference, request.path_params["key"])
+    return _file(request, path, "image/jpeg", path.stem)
+
+
+async def waiting(request: Request) -> Response:
+    """What stands in a take's place until there is a video, in its ratio: the reference image, out of focus."""
+    tag, path = await asyncio.to_thread(_waiting, request.path_params["id"])
+    return _file(request, path, "image/jpeg", tag)
+
+
+async def icon(request: Request) -> Response:
+    """A sign for buttons."""
+    name = request.path_params["name"]
+    if name not in ICONS:
+        raise NotFound("file_gone")
+    return _file(request, _ICONS / f"{name}.svg", "image/svg+xml", name)
+
+
+async def part(request: Request) -> Response:
+    """Code or style of a component of the screens."""
+    name = request.path_params["name"]
+    if name not in web_components.FILES:
+        raise NotFound("file_gone")
+    path = web_components.path(name)
+    return _file(request, path, web_components.TYPES[path.suffix], web_components.version(name))
+
+
+def _take(take_id: int) -> tuple[Take, Path]:
+    vidgen = get_vidgen()
+    with vidgen.store.read() as tx:
+        found = tx.takes.get(take_id)
+    return found, _existing(vidgen.takes.file(found))
+
+
+def _poster(take_id: int) -> tuple[Take, Path]:
+    vidgen = get_vidgen()
+    with vidgen.store.read() as tx:
+        found = tx.takes.get(take_id)
+    if not found.poster:
+        raise NotFound("file_gone")
+    return found, _existing(vidgen.locations.posters / found.poster)
+
+
+def _original(shot_id: int) -> tuple[Shot, Path]:
+    vidgen = get_vidgen()
+    shot = vidgen.shots.get(shot_id)
+    if not shot.image:
+        raise NotFound("file_gone")
+    return shot, _existing(vidgen.locations.images / shot.image)
+
+
+def _thumbnail(shot_id: int, edge: int = THUMBNAIL_EDGE) -> tuple[Shot, Path]:
+    shot, source = _original(shot_id)
+    return shot, _small(source, edge)
+
+
+def _candidate(candidate_id: int) -> tuple[str, Path]:
+    vidgen = get_vidgen()
+    key = vidgen.pictures.get(candidate_id).image
+    if not key:
+        raise NotFound("file_gone")
+    return key, _existing(vidgen.locations.images / key)
+
+
+def _small_candidate(candidate_id: int) -> tuple[str, Path]:
+    key, source = _candidate(candidate_id)
+    return key, _small(source)
+
+
+def _drawn(task_id: int) -> tuple[str, Path]:
+    vidgen = get_vidgen()
+    with vidgen.store.read() as tx:
+        found = tx.candidates.of_task(task_id)
+    if found is None or not found.image:
+        raise NotFound("file_gone")
+    return found.image, _small(_existing(vidgen.locations.images / found.image))
+
+
+def _reference(key: str) -> Path:
+    # A key is a hash and an ending: whoever names one has been shown it, and no path fits the form.
+    if not re.fullmatch(r"[0-9a-f]{64}\.[a-z]{3,4}", key):
+        raise NotFound("file_gone")
+    return _small(_existing(get_vidgen().locations.images / key))
+
+
+def _small(source: Path, edge: int = THUMBNAIL_EDGE) -> Path:
+    target = get_vidgen().locations.thumbnails / f"{source.stem}-{edge}.jpg"
+    _make(target, lambda path: images.thumbnail(source, path, edge))
+    return target
+
+
+def _waiting(task_id: int) -> tuple[str, Path]:
+    vidgen = get_vidgen()
+    params = vidgen.tasks.get(task_id).params
+    source = vidgen.locations.images / params.image if params.image else None
+    stem = source.stem if source else "none"
+    tag = f"{stem}-waiting-{params.aspect_ratio.replace(':', 'x')}"
+    target = vidgen.locations.thumbnails / f"{tag}.jpg"
+    _make(target, lambda path: draw_waiting(source, params.aspect_ratio, path))
+    return tag, target
+
+
+def _make(target: Path, make: Callable[[Path], None]) -> None:
+    """Let ``make`` write a picture unless it is there; several requests may come for it at the same time."""
+    if target.exists():
+        return
+    own = target.with_name(f"{uuid4().hex}-{target.name}")
+    make(own)
+    own.replace(target)
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise NotFound("file_gone")
+    return path
+
+
+def _file(request: Request, path: Path, media_type: str, tag: str, download: str | None = None) -> Response:
+    headers = {"ETag": f'"{tag}"', "Cache-Control": _FOREVER if "v" in request.query_params else "private, no-cache"}
+    if f'"{tag}"' in request.headers.get("if-none-match", "") and "range" not in request.headers:
+        return Response(status_code=304, headers=headers)
+    return FileResponse(path, media_type=media_type, headers=headers, filename=download)
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    """A ``VidgenError`` as an answer; the kinds are those of the public interface."""
+    return envelope(request, error if isinstance(error, VidgenError) else VidgenError("unexpected"))
+
+
+#: Below ``/app/static/media``.
+MEDIA: Final[tuple[BaseRoute, ...]] = (
+    Route("/take/{id:int}.mp4", take),
+    Route("/poster/{id:int}.jpg", poster),
+    Route("/image/{id:int}.jpg", image),
+    Route("/frame/{id:int}.jpg", frame),
+    Route("/original/{id:int}", original),
+    Route("/candidate/{id:int}", candidate),
+    Route("/candidate/{id:int}.jpg", small_candidate),
+    Route("/drawn/{id:int}.jpg", drawn),
+    Route("/reference/{key}.jpg", reference),
+    Route("/waiting/{id:int}.jpg", waiting),
+    Route("/icon/{name}.svg", icon),
+    Route("/part/{name}", part),
+)

@@ -1,0 +1,1 @@
+"""The background worker: submits, polls and downloads tasks."""

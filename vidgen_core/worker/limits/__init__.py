@@ -1,0 +1,1 @@
+"""What holds submissions back: concurrency, keys, paused providers, budget."""

@@ -1,0 +1,1 @@
+"""One module a step of a task: its decisions and its writes."""

@@ -1,0 +1,77 @@
+"""The end of a task that draws: the picture goes into the image store and becomes a candidate of its shot."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from vidgen_core.db import NewCandidate, Tx
+from vidgen_core.domain.errors import FileError, NotFound
+from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.tasks import TaskKind, TaskStatus
+from vidgen_core.media.files import PartFile
+from vidgen_core.media.images import inspect_image, keep_image
+from vidgen_core.worker import records
+from vidgen_core.worker.context import ActiveTask, Context
+
+
+def target(held: ActiveTask, ctx: Context) -> Path:
+    """Where the bytes gather; the same again after a crash."""
+    return ctx.locations.drawings / f"t{held.task.id}.fetched"
+
+
+async def complete(held: ActiveTask, ctx: Context, part: PartFile, length: int | None) -> None:
+    """Check and keep the picture, and end the task with it.
+
+    :raises FileError: it came in part, or is no picture
+    """
+    new = await asyncio.to_thread(_keep_picture, held, ctx, part, length)
+    await ctx.writer.do(lambda tx: _end(tx, held, new, ctx.locations.images / str(new.image)))
+    await asyncio.to_thread(part.restart)
+
+
+def _keep_picture(held: ActiveTask, ctx: Context, part: PartFile, length: int | None) -> NewCandidate:
+    task = held.task
+    part.close()
+    if length is not None and part.received != length:
+        raise FileError("download_incomplete", received=part.received, expected=length, path=str(part.target))
+    facts = inspect_image(part.path)
+    return NewCandidate(
+        project_id=task.project_id,
+        shot_id=task.shot_id,
+        number=task.take,
+        image=keep_image(part.path, ctx.locations.images),
+        task_id=task.id,
+        width=facts.width,
+        height=facts.height,
+        bytes=facts.bytes,
+        provider=task.provider,
+        model=task.model,
+        prompt=task.params.prompt,
+        seed=task.params.seed,
+    )
+
+
+def _end(tx: Tx, held: ActiveTask, new: NewCandidate, path: Path) -> None:
+    """The candidate and the end of the task, together; a shot without any picture takes the first one that comes."""
+    task = held.task
+    tx.candidates.add(new)
+    records.complete(tx, held, str(path))
+    records.log(tx, LogLevel.SUCCESS, "picture_completed", task)
+    try:
+        shot = tx.shots.get(task.shot_id)
+    except NotFound:
+        # Deleted meanwhile; the candidate comes back with it.
+        return
+    if shot.image is None and shot.image_url is None and new.image is not None:
+        tx.shots.show(shot.id, new.image)
+        _hand_on(tx, shot, new.image)
+
+
+def _hand_on(tx: Tx, shot: Shot, image: str) -> None:
+    """Videos of the shot that nobody has sent yet start from the picture that it has now."""
+    for task in tx.tasks.of_shots([shot.id]).get(shot.id, []):
+        unsent = task.status in (TaskStatus.PENDING, TaskStatus.QUEUED) and task.output is TaskKind.VIDEO
+        if unsent and task.params.image is None and task.params.image_url is None:
+            tx.tasks.note(task.id, params=task.params.model_copy(update={"image": image}))

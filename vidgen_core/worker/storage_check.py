@@ -1,0 +1,104 @@
+"""Whether what is bought has a place to come to: room, a folder that can be written, the drive that it lies on.
+
+Looked at before money is spent, in the very folders that the next videos go to. Without a place the lane is held with one
+sentence; the hold goes by itself when the place is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from vidgen_core.db import Store, Tx
+from vidgen_core.domain.errors import FileError
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.media.disk import ensure_free_space, ensure_writable
+from vidgen_core.worker.context import Context
+
+#: Seconds for which a folder that was good is taken to be so still.
+EVERY: Final = 5.0
+#: What a hold is called by what is wrong with the place.
+_HOLDS: Final = {
+    "disk_full": "lane_disk_full",
+    "folder_read_only": "lane_folder_read_only",
+    "folder_is_file": "lane_folder_is_file",
+    "folder_gone": "lane_folder_gone",
+}
+_OTHER: Final = "lane_folder_unwritable"
+HOLDS: Final = frozenset({*_HOLDS.values(), _OTHER})
+#: Where the store remembers on which drive the save folder was.
+_MOUNT: Final = "save_folder_mount"
+
+
+@dataclass
+class StorageCheck:
+    """When each folder was last found good."""
+
+    ctx: Context
+    _good: dict[Path, float] = field(default_factory=dict)
+
+    async def are_ready(self, mode: ProviderId, wanted: Iterable[Path]) -> bool:
+        """Whether the save folder and ``wanted`` can be written; the lane of ``mode`` is held or let go accordingly."""
+        base = self.ctx.settings().save_folder(self.ctx.locations)
+        folders = {base, *wanted}
+        hold = self.ctx.lanes.hold_of(mode)
+        held = hold is not None and hold.code in HOLDS
+        now = time.monotonic()
+        doubtful = [one for one in folders if held or now - self._good.get(one, -EVERY) >= EVERY]
+        if not doubtful:
+            return True
+        try:
+            mount = await asyncio.to_thread(_look, self.ctx.store, base, doubtful)
+        except FileError as error:
+            self.ctx.lanes.hold(mode, _HOLDS.get(error.code, _OTHER), provider=mode.value, **error.params)
+            return False
+        self._good = dict.fromkeys(doubtful, now) | {one: at for one, at in self._good.items() if now - at < EVERY}
+        if mount is not None:
+            self.ctx.writer.post(lambda tx: tx.state.put(_MOUNT, {"folder": str(base), "mount": mount}))
+        if hold is not None and held:
+            self.ctx.lanes.lift(mode, hold.code)
+        return True
+
+
+def check(store: Store, base: Path, folders: Iterable[Path] = ()) -> None:
+    """See that what is bought can be saved.
+
+    :raises FileError: disk_full, folder_read_only, folder_is_file, folder_gone, file_not_written
+    """
+    _look(store, base, [base, *folders])
+
+
+def ensure_mounted(store: Store, base: Path) -> None:
+    """See that the save folder lies on the drive that it was on.
+
+    :raises FileError: folder_gone (folder)
+    """
+    with store.read() as tx:
+        before = _mount_before(tx, base)
+    if before is not None and not os.path.ismount(before):
+        raise FileError("folder_gone", folder=before)
+
+
+def _look(store: Store, base: Path, folders: Iterable[Path]) -> str | None:
+    """The drive of the save folder, where it is another one than the store remembers."""
+    ensure_mounted(store, base)
+    for folder in folders:
+        ensure_writable(folder)
+        ensure_free_space(folder, 0)
+    mount = _mount_of(base)
+    with store.read() as tx:
+        return None if mount == (_mount_before(tx, base) or str(base.anchor)) else mount
+
+
+def _mount_before(tx: Tx, base: Path) -> str | None:
+    kept = tx.state.get(_MOUNT)
+    return str(kept["mount"]) if isinstance(kept, dict) and kept.get("folder") == str(base) else None
+
+
+def _mount_of(folder: Path) -> str:
+    return str(next(one for one in (folder.absolute(), *folder.absolute().parents) if os.path.ismount(one)))

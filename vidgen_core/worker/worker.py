@@ -1,0 +1,220 @@
+"""The embedded engine: one thread, one event loop, one runner per data home."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from vidgen_core.config import Settings
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import Journal, Store
+from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.errors import RunnerBusy, VidgenError
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.providers.base import Provider
+from vidgen_core.worker.clock import Clock
+from vidgen_core.worker.context import Context
+from vidgen_core.worker.group_commit import GroupCommit
+from vidgen_core.worker.limits.budget_pause import BudgetPause
+from vidgen_core.worker.limits.key_pool import KeyPool, pace_for
+from vidgen_core.worker.limits.provider_pause import ProviderPauses
+from vidgen_core.worker.scheduler import Scheduler
+from vidgen_core.worker.stored_keys import StoredKeys
+from vidgen_core.worker.stored_uploads import StoredUploads
+
+logger = logging.getLogger(__name__)
+
+#: Seconds until a standby asks for the lock again.
+STANDBY = 2.0
+#: Seconds until a loop that broke is started again.
+RESTART = 3.0
+#: Seconds between two looks at whether a runner that ends waits for paid requests.
+STEP = 0.1
+#: How far back submits count for the rate limits at a start.
+INTENTS = timedelta(seconds=60)
+
+Providers = Callable[[StoredUploads], dict[ProviderId, Provider]]
+
+
+class Worker:
+    """Carries the tasks of one data home; as long as another process does, it stands by and takes over.
+
+    :param store: a store of its own, opened with ``checkpoints=True``.
+    :param providers: makes the provider instances inside the runner's loop.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Callable[[], Settings],
+        locations: Locations,
+        providers: Providers,
+        clock: Clock | None = None,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._locations = locations
+        self._providers = providers
+        self._clock = clock or Clock()
+        self._ending = threading.Event()
+        self._working = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._scheduler: Scheduler | None = None
+        self.problem: VidgenError | None = None
+        self.thread = threading.Thread(target=self._run, name="vidgen-runner", daemon=True)
+
+    def start(self) -> Worker:
+        self.thread.start()
+        return self
+
+    @property
+    def works(self) -> bool:
+        """Whether this runner, not another process's, carries the tasks."""
+        return self._working.is_set()
+
+    @property
+    def unwritten(self) -> dict[ProviderId, dict[str, Any]]:
+        """Holds that the store cannot show, for it cannot be written."""
+        scheduler = self._scheduler
+        return scheduler.unwritten if scheduler is not None else {}
+
+    def wait_until_working(self, timeout: float) -> bool:
+        """Wait for the lock; False when another process keeps it."""
+        return self._working.wait(timeout)
+
+    def wake(self) -> None:
+        """There is something new in the store."""
+        self._tell(lambda scheduler: scheduler.wake())
+
+    def look(self, task_id: int) -> None:
+        """Ask after a task now instead of at its time; nothing happens when it is not held here."""
+        self._tell(lambda scheduler: scheduler.look(task_id))
+
+    def _tell(self, wish: Callable[[Scheduler], None]) -> None:
+        loop, scheduler = self._loop, self._scheduler
+        if loop is not None and scheduler is not None:
+            with suppress(RuntimeError):  # the loop has just been closed: nobody is there to be told
+                loop.call_soon_threadsafe(wish, scheduler)
+
+    def stop_soon(self) -> None:
+        """Begin to end, without waiting: nothing new is bought from now on."""
+        self._ending.set()
+        self._tell(lambda scheduler: scheduler.stop())
+
+    def stop_at_once(self) -> None:
+        """End without waiting for paid requests that are out: whether they were bought is not known then."""
+        self._ending.set()
+        self._tell(lambda scheduler: scheduler.stop_at_once())
+
+    def stop(self, timeout: float = 15.0, waits: Callable[[int, float], None] | None = None) -> None:
+        """End; everything is left so that the next run goes on from it.
+
+        Paid requests that are out are waited for, as long as their answers may take.
+
+        :param timeout: seconds for everything else
+        :param waits: told once how many are waited for, and how many seconds at most
+        """
+        self.stop_soon()
+        while timeout > 0 and self.thread.is_alive():
+            before = time.monotonic()
+            self.thread.join(min(timeout, STEP))
+            scheduler = self._scheduler
+            out = scheduler.waits if scheduler is not None else None
+            if out is None:
+                timeout -= time.monotonic() - before
+            elif waits is not None:
+                waits(*out)
+                waits = None
+
+    def _run(self) -> None:
+        lock = FileLock(self._locations.runner_lock)
+        while not self._ending.is_set():
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                self.problem = RunnerBusy()
+                self._ending.wait(STANDBY)
+                continue
+            self.problem = None
+            try:
+                self._work()
+            finally:
+                self._working.clear()
+                lock.release()
+
+    def _work(self) -> None:
+        self._working.set()
+        while not self._ending.is_set():
+            try:
+                asyncio.run(self._main())
+            except Exception as error:
+                logger.exception("the runner's loop broke")
+                self.problem = error if isinstance(error, VidgenError) else VidgenError("runner_broken")
+                self._ending.wait(RESTART)
+
+    async def _main(self) -> None:
+        writer = GroupCommit(self._store)
+        writer.start()
+        providers = self._providers(StoredUploads(ProviderId.KIE, self._store))
+        try:
+            ctx = await asyncio.to_thread(self._context, writer, providers)
+            self._loop, self._scheduler = asyncio.get_running_loop(), Scheduler(ctx, self._clock())
+            if self._ending.is_set():
+                self._scheduler.stop()
+            self.problem = None
+            await self._scheduler.run()
+        finally:
+            self._scheduler = self._loop = None
+            for provider in providers.values():
+                await provider.close()
+            await asyncio.to_thread(writer.stop)
+            await asyncio.to_thread(self._store.checkpoint)
+
+    def _context(self, writer: GroupCommit, providers: dict[ProviderId, Provider]) -> Context:
+        # Also for those that need no key now: a setting may change that.
+        keys = {mode: self._pool(mode, provider, writer) for mode, provider in providers.items()}
+        lanes = ProviderPauses(writer, self._clock, self._locations)
+        ctx = Context(
+            store=self._store,
+            journal=Journal(self._locations.journal),
+            writer=writer,
+            settings=self._settings,
+            locations=self._locations,
+            providers=providers,
+            keys=keys,
+            lanes=lanes,
+            clock=self._clock,
+            budget=BudgetPause(lanes),
+        )
+        self._learn(ctx)
+        return ctx
+
+    def _pool(self, mode: ProviderId, provider: Provider, writer: GroupCommit) -> KeyPool:
+        """The keys with what the last run knew of them, so that a restart grants no second burst."""
+        book = StoredKeys(mode, self._store, writer)
+        pool = KeyPool(mode, self._settings, self._clock, book, pace_for(provider.rate_limit))
+        with self._store.read() as tx:
+            open_attempts = [attempt for attempt in tx.attempts.open(mode) if attempt.state is AttemptState.ACCEPTED]
+            jobs: dict[str, int] = {}
+            for attempt in open_attempts:
+                if attempt.key_id:
+                    jobs[attempt.key_id] = jobs.get(attempt.key_id, 0) + 1
+            now = self._clock()
+            intents = tx.attempts.recent_intents(mode, since=now - INTENTS)
+        pool.start(jobs, [(key_id, min(at, now)) for key_id, at in intents if key_id], provider.rate_limit)
+        return pool
+
+    def _learn(self, ctx: Context) -> None:
+        """How long jobs took before, so that the first looks are well timed already."""
+        with self._store.read() as tx:
+            for mode in ctx.providers:
+                for model, durations in tx.attempts.durations(mode).items():
+                    ctx.pace.learn((mode, model), durations)

@@ -243,7 +243,7 @@ def test_thirty_failed_takes_of_ticked_cards_go_again_with_their_price_shown(
     for shot in (first, second):
         card(page, shot).get_by_role("checkbox").click(force=True)
     bar = page.locator(".st-key-shots_selected")
-    expect(bar.get_by_text("2 shots ticked")).to_be_visible()
+    expect(bar.get_by_text("2 shots selected")).to_be_visible()
     keep_picture(page, "shots-ticked")
 
     bar.get_by_role("button", name="Generate again 30").click()
@@ -266,7 +266,7 @@ def test_thirty_failed_takes_of_ticked_cards_go_again_with_their_price_shown(
     expect(card(page, first)).to_have_count(0)
     page.get_by_role("button", name="Undo").click()
     expect(card(page, first)).to_be_visible()
-    expect(bar.get_by_text("2 shots ticked")).to_be_visible()
+    expect(bar.get_by_text("2 shots selected")).to_be_visible()
     expect(card(page, third).get_by_role("checkbox")).not_to_be_checked()
 
 
@@ -302,7 +302,7 @@ def test_keys_add_tick_and_undo_but_not_while_somebody_types(studio: Studio, pag
     expect(page.get_by_role("dialog")).to_have_count(0)
     box.blur()
     page.keyboard.press("a")
-    expect(page.get_by_text("2 shots ticked")).to_be_visible()
+    expect(page.get_by_text("2 shots selected")).to_be_visible()
     page.keyboard.press("n")
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Prompt").fill("half a thought")

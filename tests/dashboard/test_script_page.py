@@ -78,7 +78,7 @@ def test_every_screen_has_the_strip_and_the_switch(screen: Screen) -> None:
     walk = screen.app.progress.walk(screen.project.id)
     assert walk is not None
     assert walk.on
-    assert "Going by itself" in screen.words()
+    assert "Auto-run" in screen.words()
 
     screen.press("way_halt")
     assert not at.button(key="way_go").disabled

@@ -296,7 +296,7 @@ def test_ticked_cards_generate_together_for_the_price_on_the_button(screen: Scre
     screen.run()
     assert not [button for button in screen.at.button if button.key == "selected_generate"]
     tick(screen, first.id, third.id)
-    assert "2 shots ticked" in screen.words()
+    assert "2 shots selected" in screen.words()
     assert screen.at.button(key="selected_generate").label == "Generate 6 · ≈¥2.40"
     screen.press("selected_generate")
     assert counts(screen) == {TaskStatus.QUEUED: 6}
@@ -312,10 +312,10 @@ def test_ticks_stay_while_pages_are_turned_and_filters_changed(screen: Screen) -
     tick(screen, shots[21].id)
     screen.choose("page", 1)
     assert screen.at.checkbox(key=f"tick_{shots[0].id}").value
-    assert "2 shots ticked" in screen.words()
+    assert "2 shots selected" in screen.words()
     screen.press("tick_all")
     screen.run()
-    assert "22 shots ticked" in screen.words()
+    assert "22 shots selected" in screen.words()
     screen.press("tick_none")
     screen.run()
     assert not screen.at.checkbox(key=f"tick_{shots[0].id}").value

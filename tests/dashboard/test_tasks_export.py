@@ -51,7 +51,7 @@ def test_a_chinese_csv_opens_in_excel_with_chinese_heads() -> None:
 
     head, row = rows_of(content)
     assert content.startswith(b"\xef\xbb\xbf")
-    assert head[:3] == ["镜号", "候选", "状态"]
+    assert head[:3] == ["镜号", "条次", "状态"]
     assert row[:3] == ["1.0", "2", "失败"]
     assert row[COLUMNS.index("cost")] == "0.4"
 

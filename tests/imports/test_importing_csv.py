@@ -49,7 +49,7 @@ def test_every_encoding_and_delimiter_gives_the_same_shots(folder: Path, encodin
         ],
         *[(name, "prompt") for name in ("prompt", "Text", "提示词", "视频提示词", "描述", "提 示 词", "ＰＲＯＭＰＴ")],
         *[(name, "aspect_ratio") for name in ("aspect_ratio", "Aspect Ratio", "ratio", "比例", "长宽比")],
-        *[(name, "takes") for name in ("takes", "count", "n", "数量", "视频数")],
+        *[(name, "takes") for name in ("takes", "count", "n", "数量", "条数", "视频数")],
         *[(name, "seed") for name in ("seed", "种子")],
         *[(name, "callback_url") for name in ("callback_url", "CallbackUrl", "回调")],
         *[(name, "provider") for name in ("provider", "供应商")],

@@ -14,7 +14,7 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "image": ("image", "image_url", "reference", "参考图", "图片", "图"),
     "prompt": ("prompt", "text", "提示词", "视频提示词", "描述"),
     "aspect_ratio": ("aspect_ratio", "ratio", "比例", "长宽比"),
-    "takes": ("takes", "count", "n", "数量", "视频数"),
+    "takes": ("takes", "count", "n", "数量", "条数", "视频数"),
     "seed": ("seed", "种子"),
     "model": ("model", "模型"),
     "size": ("size", "尺寸"),
@@ -22,8 +22,8 @@ FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "watermark": ("watermark", "水印"),
     "callback_url": ("callback_url", "回调"),
     "provider": ("provider", "供应商"),
-    "script": ("script", "脚本"),
-    "picture_prompt": ("picture_prompt", "image_prompt", "画面提示词", "图片提示词"),
+    "script": ("script", "台词", "脚本"),
+    "picture_prompt": ("picture_prompt", "image_prompt", "参考图提示词", "画面提示词", "图片提示词"),
 }
 
 

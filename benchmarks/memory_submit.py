@@ -20,8 +20,8 @@ import psutil
 from PIL import Image
 from pydantic import SecretStr
 
-from vidgen_core.config import Settings
 from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import Settings
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.providers.base import Key, Order
 from vidgen_core.providers.yunwu.adapter import Yunwu

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from vidgen_core.config import SettingsFile
+from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import NewShot, NewTask, Store
 from vidgen_core.domain.providers import ProviderId

@@ -233,7 +233,7 @@ def test_what_is_installed_without_a_checkout_has_its_dashboard_inside(
     root = Path(vidgen_core.__file__).parents[1]
     wheel = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     inside = {target: (root / source).exists() for source, target in wheel["force-include"].items()}
-    folder = "vidgen_core/dashboard"
+    folder = "vidgen_core/app"
     assert inside == {f"{folder}/{name}": True for name in ("streamlit_app.py", "pages", ".streamlit/config.toml")}
 
     monkeypatch.setattr(vidgen_core, "__file__", str(tmp_path / "vidgen_core" / "__init__.py"))

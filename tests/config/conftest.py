@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vidgen_core.config import SettingsFile
+from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.paths import Locations
 
 

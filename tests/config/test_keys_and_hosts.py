@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
-from vidgen_core.config import KeySettings, SettingsFile
+from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import KeySettings
 from vidgen_core.domain.errors import SettingsError
 from vidgen_core.domain.providers import ProviderId
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from vidgen_core.config import SettingsFile, load_settings
+from vidgen_core.config.file import SettingsFile
+from vidgen_core.config.loader import load_settings
 from vidgen_core.config.paths import Locations
 from vidgen_core.domain.errors import SettingsError
 from vidgen_core.domain.providers import ProviderId

@@ -4,8 +4,11 @@ import traceback
 
 import pytest
 
-from vidgen_core.config import KeySettings, Settings, SettingsFile, load_settings, mask_secret
+from vidgen_core.config.file import SettingsFile
+from vidgen_core.config.loader import load_settings
 from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import KeySettings, Settings
+from vidgen_core.config.values import mask_secret
 from vidgen_core.domain.errors import SettingsError
 
 SECRET = "sk-Zq7Lw9RtX2mNx4KR"

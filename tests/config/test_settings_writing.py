@@ -7,16 +7,11 @@ from typing import Any
 
 import pytest
 
-from vidgen_core.config import (
-    KeySettings,
-    Settings,
-    SettingsFile,
-    dotted_get,
-    load_settings,
-    parse_value,
-    setting_names,
-)
+from vidgen_core.config.file import SettingsFile
+from vidgen_core.config.loader import load_settings
+from vidgen_core.config.lookup import dotted_get, parse_value, setting_names
 from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import KeySettings, Settings
 from vidgen_core.domain.errors import SettingsError
 from vidgen_core.domain.providers import VIDEO_PROVIDERS, ProviderId
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from babel.messages import pofile
 
-from vidgen_core.config import REASONS
+from vidgen_core.config.error_messages import REASONS
 from vidgen_core.domain import errors
 from vidgen_core.domain.errors import ErrorKind, VidgenError
 from vidgen_core.domain.log import LogLevel

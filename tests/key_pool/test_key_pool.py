@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from vidgen_core.config import Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import ErrorKind, RemoteError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.providers.base import RateLimit

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from doubles import wait_until
 
-from vidgen_core.config import SettingsFile
+from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import NewShot, NewTask, Store
 from vidgen_core.domain.money import Money

@@ -8,8 +8,9 @@ from decimal import Decimal
 import pytest
 
 from vidgen_core import money
-from vidgen_core.config import PriceSettings, RateSettings, Settings, SettingsFile
+from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import PriceSettings, RateSettings, Settings
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import GenerationParams
@@ -138,7 +139,7 @@ def test_prices_written_by_hand_as_tables_stay_tables(locations: Locations) -> N
     ],
 )
 def test_a_wrong_price_is_named(locations: Locations, text: str, field: str) -> None:
-    from vidgen_core.config import load_settings
+    from vidgen_core.config.loader import load_settings
     from vidgen_core.domain.errors import SettingsError
 
     locations.settings_file.write_text(text)

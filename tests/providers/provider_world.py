@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from vidgen_core.config import Settings
 from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import Settings
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.media.files import PartFile

@@ -14,7 +14,7 @@ import respx
 from provider_world import World, make_key, make_params
 from pydantic import SecretStr
 
-from vidgen_core.config import Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.llm.client import Chat
 from vidgen_core.providers.base import Key, Provider, RemoteJob, RemoteStatus

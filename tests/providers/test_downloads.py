@@ -17,7 +17,7 @@ import pytest
 from plain_server import Request, plain_server, reply
 from provider_world import GOOD, make_key
 
-from vidgen_core.config import DownloadSettings
+from vidgen_core.config.schema import DownloadSettings
 from vidgen_core.domain.errors import ErrorKind, FileError, RemoteError
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.http.addresses import is_private

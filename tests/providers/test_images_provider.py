@@ -18,7 +18,7 @@ from contract import PaidContract
 from PIL import Image
 from provider_world import World, job_of, make_key, send
 
-from vidgen_core.config import Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import GenerationParams, TaskKind

@@ -11,7 +11,7 @@ import respx
 from contract import RemoteContract
 from provider_world import GOOD, World, finish, make_key, make_params, send
 
-from vidgen_core.config import Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.money import Money
 from vidgen_core.providers.base import Key, Provider, RemoteStatus

@@ -8,7 +8,7 @@ import pytest
 from contract import RemoteContract
 from provider_world import World
 
-from vidgen_core.config import Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.providers.base import Provider
 from vidgen_core.providers.kie.adapter import Kie
 from vidgen_core.providers.yunwu.adapter import Yunwu

@@ -7,7 +7,7 @@ from typing import Any
 
 from doubles import ScriptedProvider, wait_until
 
-from vidgen_core.config import SettingsFile
+from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import LogFilter, NewShot, NewTask, Store
 from vidgen_core.domain.attempts import Attempt

@@ -12,7 +12,7 @@ from vidgen_core.cli.session import DEFAULT, JsonOption, ProjectOption, Session
 from vidgen_core.domain.errors import SettingsError
 
 if TYPE_CHECKING:
-    from vidgen_core.config import Settings
+    from vidgen_core.config.schema import Settings
 
 TYPED = "vidgen config set"
 
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def get(name: NameArgument = None, project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
-    from vidgen_core.config import setting_names
+    from vidgen_core.config.lookup import setting_names
 
     session = Session(project, as_json)
     with session.open() as app:
@@ -48,7 +48,7 @@ def put(
     project: ProjectOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    from vidgen_core.config import parse_value
+    from vidgen_core.config.lookup import parse_value
 
     session = Session(project, as_json)
     # Not ``session.open``: a wrong setting is corrected with this very command.
@@ -78,7 +78,7 @@ def shown(settings: Settings, name: str) -> Any:
 
     :raises SettingsError: ``setting_unknown`` (field, nearest)
     """
-    from vidgen_core.config import dotted_get
+    from vidgen_core.config.lookup import dotted_get
 
     return _plain(dotted_get(settings, name))
 
@@ -86,7 +86,8 @@ def shown(settings: Settings, name: str) -> Any:
 def _plain(value: Any) -> Any:
     from pydantic import SecretStr
 
-    from vidgen_core.config import KeySettings, mask_secret
+    from vidgen_core.config.schema import KeySettings
+    from vidgen_core.config.values import mask_secret
 
     match value:
         case KeySettings():

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pathvalidate import sanitize_filename
 
-from vidgen_core.config import PATTERN_FIELDS
+from vidgen_core.config.schema import PATTERN_FIELDS
 from vidgen_core.domain.errors import InputError
 
 #: Bytes of one name: most file systems end at 255, and `` (2)`` and ``.part`` are added to it.

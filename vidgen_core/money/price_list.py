@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from vidgen_core.config import Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId

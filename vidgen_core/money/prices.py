@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final, Literal
 
-from vidgen_core.config import PriceSettings, PriceUnit
+from vidgen_core.config.schema import PriceSettings, PriceUnit
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import BillableParty, ProviderId

@@ -27,8 +27,9 @@ from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, SecretStr
 
-from vidgen_core.config import Settings, origin_of
 from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import Settings
+from vidgen_core.config.values import origin_of
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId

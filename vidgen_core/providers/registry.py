@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from vidgen_core.domain.providers import ProviderId
 
 if TYPE_CHECKING:
-    from vidgen_core.config import Settings
     from vidgen_core.config.paths import Locations
+    from vidgen_core.config.schema import Settings
     from vidgen_core.providers.base import Provider
     from vidgen_core.providers.kie.upload import UploadCache
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from vidgen_core.config import Settings, SettingsFile
+from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.paths import Locations, find_locations
+from vidgen_core.config.schema import Settings
 from vidgen_core.db import Store
 from vidgen_core.domain.errors import FileError, Refused
 from vidgen_core.domain.providers import VIDEO_PROVIDERS, ProviderId

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 if TYPE_CHECKING:
-    from vidgen_core.config import Settings
+    from vidgen_core.config.schema import Settings
     from vidgen_core.db import Store, Tx
 
 T = TypeVar("T")

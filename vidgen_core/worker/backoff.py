@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from tenacity import RetryCallState, wait_exponential_jitter
 
-from vidgen_core.config import RunnerSettings
+from vidgen_core.config.schema import RunnerSettings
 from vidgen_core.worker.limits.key_pool import LONGEST_ASKED
 
 #: The longest, in seconds, that a provider's wish is kept before a job is asked after or bytes are fetched.

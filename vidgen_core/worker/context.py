@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from vidgen_core.config import Settings
 from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import Settings
 from vidgen_core.db import Journal, Store, Tx
 from vidgen_core.domain.attempts import Attempt
 from vidgen_core.domain.providers import ProviderId

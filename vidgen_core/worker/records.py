@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from vidgen_core import money
-from vidgen_core.config import Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.domain.attempts import Attempt, AttemptState
 from vidgen_core.domain.errors import ErrorKind, Superseded

@@ -13,8 +13,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from vidgen_core.config import Settings
 from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import Settings
 from vidgen_core.db import Journal, Store
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import RunnerBusy, VidgenError

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from vidgen_core.config import Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.dashboard.session import Visit, current_visit, sentence
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.services.imports.columns import ListChoice

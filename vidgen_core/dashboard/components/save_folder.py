@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from vidgen_core.config import Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.session import Visit, sentence
 from vidgen_core.domain.errors import InputError

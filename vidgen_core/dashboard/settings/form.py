@@ -12,7 +12,8 @@ from typing import Any, Final, TypeVar
 
 import streamlit as st
 
-from vidgen_core.config import Settings, dotted_get
+from vidgen_core.config.lookup import dotted_get
+from vidgen_core.config.schema import Settings
 from vidgen_core.dashboard.session import Visit, current_visit, session_value, toast_later
 from vidgen_core.domain.errors import SettingsError
 from vidgen_core.domain.providers import ProviderId

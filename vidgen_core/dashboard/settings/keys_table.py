@@ -9,7 +9,8 @@ import streamlit as st
 from pydantic import SecretStr, ValidationError
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from vidgen_core.config import KeySettings, mask_secret
+from vidgen_core.config.schema import KeySettings
+from vidgen_core.config.values import mask_secret
 from vidgen_core.dashboard.components import dialogs
 from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, now, sentence, session_value, toast_later

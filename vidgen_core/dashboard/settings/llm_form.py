@@ -6,7 +6,7 @@ from typing import Final
 
 import streamlit as st
 
-from vidgen_core.config import mask_secret
+from vidgen_core.config.values import mask_secret
 from vidgen_core.dashboard.session import Visit, current_visit, sentence
 from vidgen_core.dashboard.settings import form as settings_form
 from vidgen_core.dashboard.settings import keys_table

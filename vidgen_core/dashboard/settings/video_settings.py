@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import streamlit as st
 
-from vidgen_core.config import KeySettings, mask_secret
+from vidgen_core.config.schema import KeySettings
+from vidgen_core.config.values import mask_secret
 from vidgen_core.dashboard.components.labels import MODE_ICONS
 from vidgen_core.dashboard.session import current_visit, show_told
 from vidgen_core.dashboard.settings import form as settings_form

@@ -11,7 +11,7 @@ from typing import Final
 
 import streamlit as st
 
-from vidgen_core.config import Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.dashboard.components import preflight
 from vidgen_core.dashboard.components.labels import plain, price
 from vidgen_core.dashboard.components.media import image_url

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from vidgen_core.config import ProviderSettings
+from vidgen_core.config.schema import ProviderSettings
 from vidgen_core.dashboard.components import dialogs
 from vidgen_core.dashboard.components.labels import mode_label, plain, step_label
 from vidgen_core.dashboard.components.media import original_url

@@ -18,7 +18,7 @@ from urllib.parse import urljoin
 import anyio
 import httpx
 
-from vidgen_core.config import DownloadSettings
+from vidgen_core.config.schema import DownloadSettings
 from vidgen_core.domain.errors import ErrorKind, RemoteError
 from vidgen_core.media.disk import ensure_free_space, translate_os_errors
 from vidgen_core.media.files import PartFile

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from vidgen_core.config import ImagesSettings, Settings
 from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import ImagesSettings, Settings
 from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, InputError, RemoteError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId

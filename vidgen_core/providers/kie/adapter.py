@@ -12,8 +12,8 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, Final
 
-from vidgen_core.config import KieSettings, Settings
 from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import KieSettings, Settings
 from vidgen_core.domain.errors import RemoteError
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId

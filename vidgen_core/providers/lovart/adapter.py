@@ -11,8 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from vidgen_core.config import LovartSettings, Settings
 from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import LovartSettings, Settings
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.media.files import PartFile

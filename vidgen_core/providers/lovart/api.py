@@ -11,8 +11,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from vidgen_core.config import LovartSettings
 from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import LovartSettings
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Failure

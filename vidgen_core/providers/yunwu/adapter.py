@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
-from vidgen_core.config import Settings, YunwuSettings
 from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import Settings, YunwuSettings
 from vidgen_core.domain.errors import RemoteError
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId

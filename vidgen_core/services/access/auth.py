@@ -18,7 +18,8 @@ from vidgen_core.services.access.permissions import Role
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
-    from vidgen_core.config import SettingsFile, SharingSettings
+    from vidgen_core.config.file import SettingsFile
+    from vidgen_core.config.schema import SharingSettings
 
 #: Characters of a password.
 SHORTEST: Final = 8

@@ -15,7 +15,7 @@ from vidgen_core.services.access.auth import Auth, clean_name, is_at_home
 from vidgen_core.services.access.permissions import AT_HOME, Role, Visitor
 
 if TYPE_CHECKING:
-    from vidgen_core.config import SettingsFile
+    from vidgen_core.config.file import SettingsFile
     from vidgen_core.db import Store
 
 #: The cookie of those who have signed in.

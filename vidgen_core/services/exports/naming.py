@@ -9,7 +9,7 @@ from typing import Final
 
 from pathvalidate import sanitize_filename
 
-from vidgen_core.config import PATTERN_FIELDS
+from vidgen_core.config.schema import PATTERN_FIELDS
 from vidgen_core.domain.errors import InputError
 from vidgen_core.media.naming import check_pattern, take_path
 from vidgen_core.services.exports.film import Clip

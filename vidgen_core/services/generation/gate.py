@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from vidgen_core import money
-from vidgen_core.config import Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.domain.errors import ErrorKind, Refused
 from vidgen_core.domain.money import Money

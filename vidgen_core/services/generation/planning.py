@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from vidgen_core import money
-from vidgen_core.config import ProviderSettings, Settings
+from vidgen_core.config.schema import ProviderSettings, Settings
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId

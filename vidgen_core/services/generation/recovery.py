@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from vidgen_core.config import KeySettings
+from vidgen_core.config.schema import KeySettings
 from vidgen_core.db import NewTask, Tx
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import ErrorKind, InputError, Refused

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from vidgen_core import money
-from vidgen_core.config import KeySettings
+from vidgen_core.config.schema import KeySettings
 from vidgen_core.db import NewTask, Page, TaskFilter, TaskSort, Tx
 from vidgen_core.domain.attempts import Attempt
 from vidgen_core.domain.errors import InputError, Refused

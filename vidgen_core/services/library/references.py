@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import Field
 
-from vidgen_core.config import Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.providers import ProviderId

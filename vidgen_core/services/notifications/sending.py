@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from vidgen_core.config import Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import ErrorKind, Refused
 from vidgen_core.providers.http.addresses import AddressRefused, Client, Rules
 from vidgen_core.services.notifications.messages import Notification, post_of

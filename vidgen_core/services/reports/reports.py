@@ -35,7 +35,7 @@ from vidgen_core.services.reports.values import (
 )
 
 if TYPE_CHECKING:
-    from vidgen_core.config import Settings
+    from vidgen_core.config.schema import Settings
     from vidgen_core.db import Tx
     from vidgen_core.i18n import Text
     from vidgen_core.services.facade import Vidgen

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
 from vidgen_core import money
-from vidgen_core.config import KeySettings, Settings, WritingSettings
+from vidgen_core.config.schema import KeySettings, Settings, WritingSettings
 from vidgen_core.db import Journal, Tx
 from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, Refused, RemoteError, StoreError, VidgenError
 from vidgen_core.domain.money import ChargeStatus, Money

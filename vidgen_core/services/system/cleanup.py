@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import tomlkit
 
-from vidgen_core.config import setting_names
+from vidgen_core.config.lookup import setting_names
 from vidgen_core.db import ShotFilter, Tx
 from vidgen_core.domain.errors import FileError
 from vidgen_core.domain.log import LogLevel

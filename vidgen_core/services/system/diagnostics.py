@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr, ValidationError
 
-from vidgen_core.config import KeySettings
+from vidgen_core.config.schema import KeySettings
 from vidgen_core.domain.attempts import KeyUsage
 from vidgen_core.domain.errors import FileError, Refused, SettingsError, StoreError, VidgenError
 from vidgen_core.domain.money import ChargeStatus

@@ -19,8 +19,10 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vidgen_core.config import SharingSettings, load_settings, names_in
+from vidgen_core.config.loader import load_settings
 from vidgen_core.config.paths import find_locations
+from vidgen_core.config.schema import SharingSettings
+from vidgen_core.config.values import names_in
 from vidgen_core.domain.errors import ErrorKind, NotFound, Refused, SettingsError
 from vidgen_core.services.access.auth import LOOPBACK, is_loopback
 from vidgen_core.web.error_responses import envelope

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from vidgen_core import money
-from vidgen_core.config import Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.money import BudgetExceeded, BudgetScope

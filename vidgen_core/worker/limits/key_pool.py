@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from throttled import MemoryStore, Throttled, rate_limiter
 
-from vidgen_core.config import KeySettings, Settings
+from vidgen_core.config.schema import KeySettings, Settings
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind, RemoteError
 from vidgen_core.domain.providers import ProviderId

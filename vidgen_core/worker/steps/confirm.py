@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from vidgen_core import money
-from vidgen_core.config import Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.db import JournalState, Tx
 from vidgen_core.domain.attempts import Attempt
 from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, Refused, RemoteError

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from vidgen_core.config import LovartSettings
 from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import LovartSettings
 from vidgen_core.domain.errors import Delivery, ErrorKind, HandOver, RemoteError, VidgenError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Failure

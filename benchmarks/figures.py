@@ -95,7 +95,7 @@ def main() -> None:
         with app.store.read() as tx:
             sizes = {
                 name: tx._connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar()  # noqa: S608
-                for name in ("tasks", "figures_ends", "figures_attempts", "figures_times", "figures_hours")
+                for name in ("tasks", "task_ends_daily", "ledger_daily", "stage_times_daily", "takes_hourly")
             }
         print(f"{sizes}, filled in {time.perf_counter() - begun:.0f} s")
         month = {"since": date(2026, 6, 1), "until": date(2026, 6, 30)}

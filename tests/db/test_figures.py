@@ -8,13 +8,10 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from older_database import older
-from sqlalchemy import create_engine
 from store_contract import (
     CANCELLED,
     COMPLETED,
@@ -30,14 +27,13 @@ from store_contract import (
     yuan,
 )
 
-from vidgen_core.db import NewShot, Store, Tx, migrations
+from vidgen_core.db import NewShot, Store, Tx
 from vidgen_core.db.repositories.reports import FigureFilter
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Task, TaskKind
 
-migration = import_module("vidgen_core.db.migrations.versions.0007_figures")
 ALL = FigureFilter()
 
 
@@ -88,7 +84,7 @@ def test_money_moves_with_what_becomes_known_of_it(store: Store) -> None:
         assert spent(tx) == {("accepted", "estimated"): (1, Decimal("0.4"))}
         tx.attempts.update(number, state=AttemptState.FAILED, charge=ChargeStatus.REFUNDED, cost=yuan("0.37"))
         assert spent(tx) == {("failed", "refunded"): (1, Decimal("0.37"))}
-        rows = tx._connection.exec_driver_sql("SELECT count(*) FROM figures_attempts").scalar()
+        rows = tx._connection.exec_driver_sql("SELECT count(*) FROM ledger_daily").scalar()
     assert rows == 1, "states on the way leave no rows"
 
 
@@ -175,10 +171,44 @@ def test_filters_leave_one_project_and_one_provider(store: Store) -> None:
         assert len(ends(tx, FigureFilter(since=day - 1, until=day + 1))) == 3
 
 
+def day(at: str) -> str:
+    """A time as whole days since 1970 on this machine's clock."""
+    return f"CAST(julianday(date({at}, 'unixepoch', 'localtime')) - 2440587.5 AS INTEGER)"
+
+
+#: The sums by table, as a scan of all rows finds them.
+COUNTED = {
+    "task_ends_daily": (
+        f"""SELECT {day("finished_at")}, project_id, provider, model,
+            CASE output WHEN 'image' THEN 'image_' ELSE '' END || status, coalesce(failure_kind, ''), count(*)
+        FROM tasks WHERE finished_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6
+        UNION ALL
+        SELECT {day("takes.created_at")}, takes.project_id, takes.provider, takes.model, 'chosen', '', count(*)
+        FROM shots JOIN takes ON takes.id = shots.chosen_take_id WHERE shots.deleted_at IS NULL GROUP BY 1, 2, 3, 4"""  # noqa: S608
+    ),
+    "ledger_daily": (
+        f"""SELECT {day("coalesce(intent_at, created_at)")}, project_id, provider, model, coalesce(key_id, ''), state,
+            coalesce(json_extract(failure, '$.kind'), ''), charge,
+            CASE WHEN cost IS NULL THEN '' ELSE coalesce(cost_currency, '') END, count(*), sum(coalesce(cost, 0))
+        FROM attempts GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+        UNION ALL
+        SELECT {day("created_at")}, project_id, 'writing', model, key_label,
+            CASE state WHEN 'answered' THEN 'succeeded' ELSE state END, coalesce(json_extract(failure, '$.kind'), ''),
+            CASE state WHEN 'refused' THEN 'none' WHEN 'unknown' THEN 'unknown' ELSE 'estimated' END,
+            CASE WHEN cost IS NULL THEN '' ELSE coalesce(cost_currency, '') END, count(*), sum(coalesce(cost, 0))
+        FROM llm_calls GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"""  # noqa: S608
+    ),
+    "takes_hourly": (
+        """SELECT CAST(finished_at / 3600 AS INTEGER), project_id, provider, count(*)
+        FROM tasks WHERE status = 'completed' AND output = 'video' AND finished_at IS NOT NULL GROUP BY 1, 2, 3"""
+    ),
+}
+
+
 def rows(tx: Tx) -> dict[str, list[Any]]:
     return {
         table: sorted(tuple(row) for row in tx._connection.exec_driver_sql(f"SELECT * FROM {table} WHERE n != 0"))  # noqa: S608
-        for table in ("figures_ends", "figures_attempts", "figures_hours")
+        for table in COUNTED
     }
 
 
@@ -223,29 +253,12 @@ def test_the_sums_are_those_of_a_count_of_all_rows(store: Store, seed: int) -> N
         for _ in lives(tx, random.Random(seed)):
             pass
         kept = rows(tx)
-        for table in kept:
-            tx._connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608
-        for statement in (migration._ENDS, migration._CHOSEN, migration._ATTEMPTS, migration._HOURS):
-            tx._connection.exec_driver_sql(statement)
-        assert kept == rows(tx)
+        found = {
+            table: sorted(tuple(row) for row in tx._connection.exec_driver_sql(query))
+            for table, query in COUNTED.items()
+        }
+    assert kept == found
     assert all(kept.values())
-
-
-def test_a_database_of_before_gets_its_figures_when_it_is_opened(store: Store, tmp_path: Path) -> None:
-    with store.write() as tx:
-        for _ in lives(tx, random.Random(7)):
-            pass
-        kept = rows(tx)
-    old = tmp_path / "old.db"
-    older(store, old, migration.down_revision)
-    engine = create_engine(f"sqlite:///{old}")
-    with engine.connect() as opened:
-        assert not migrations.is_current(opened)
-    engine.dispose()
-    again = Store.open(old)
-    with again.read() as tx:
-        assert rows(tx) == kept
-    again.close()
 
 
 _IN_CHINA = """
@@ -261,7 +274,7 @@ with store.write() as tx:
         " charge, rev, created_at, finished_at) VALUES (1, 1, 1, 1, 1, 'failed', 'kie', 'm', 1, 1, 'none', 1, 0, ?)",
         (float(sys.argv[2]),),
     )
-    print(tx._connection.exec_driver_sql("SELECT date(day * 86400, 'unixepoch') FROM figures_ends").scalar())
+    print(tx._connection.exec_driver_sql("SELECT date(day * 86400, 'unixepoch') FROM task_ends_daily").scalar())
 """
 
 

@@ -6,8 +6,6 @@ import sqlite3
 from pathlib import Path
 from random import Random
 
-from older_database import older
-
 from vidgen_core.db import NewShot, NewTake, NewTask, ShotFilter, Store, Tx
 from vidgen_core.db.schema import SHOT_TRAITS
 from vidgen_core.domain.providers import ProviderId
@@ -101,19 +99,3 @@ def test_a_page_tells_how_many_there_are(store: Store) -> None:
         assert tx.shots.page(project, ShotFilter("without_takes"), 1).total == 3
         assert tx.shots.page(project, ShotFilter("running"), 1).total == 0
         assert tx.shots.page(project, ShotFilter(text="snow"), 1).total == 1
-
-
-def test_a_database_of_before_is_counted_when_it_is_opened(store: Store, tmp_path: Path) -> None:
-    with store.write() as tx:
-        project = tx.projects.ensure("ep01").id
-        tx.shots.add(project, [NewShot(prompt="rain"), NewShot(prompt="")])
-        done(tx, project, tx.shots.ids(project, ShotFilter())[0])
-    old = tmp_path / "old.db"
-    older(store, old, "writing_money")
-
-    again = Store.open(old)
-    assert kept(again, project) == counted_anew(old, project) == kept(store, project)
-    with again.write() as tx:
-        tx.shots.add(project, [NewShot(prompt="")])
-    assert kept(again, project) == counted_anew(old, project)
-    again.close()

@@ -147,9 +147,9 @@ def test_two_tellers_tell_once(told: Vidgen, add_shot: Callable[..., Shot]) -> N
     end(told, task)
     now = datetime.now(UTC)
     with told.store.write() as tx:
-        assert tx.batches.untold() == [task.batch]
-        assert [tx.batches.tell(task.batch, now) for _ in range(2)] == [True, False]
-        assert tx.batches.untold() == []
+        assert tx.batches.unnotified() == [task.batch]
+        assert [tx.batches.mark_notified(task.batch, now) for _ in range(2)] == [True, False]
+        assert tx.batches.unnotified() == []
 
 
 def test_what_ends_as_the_program_stops_is_still_told(

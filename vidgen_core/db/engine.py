@@ -23,25 +23,23 @@ from sqlalchemy.pool import QueuePool
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from vidgen_core.db import dialect, migrations
+from vidgen_core.db.repositories.access import CURRENT, RequestRepository, SessionRepository
 from vidgen_core.db.repositories.attempts import AttemptRepository
 from vidgen_core.db.repositories.batches import BatchRepository
 from vidgen_core.db.repositories.candidates import CandidateRepository
 from vidgen_core.db.repositories.disputes import DisputeRepository
-from vidgen_core.db.repositories.keys import KeyRepository
 from vidgen_core.db.repositories.ledger import LedgerRepository
 from vidgen_core.db.repositories.log import LogRepository
 from vidgen_core.db.repositories.projects import ProjectRepository
 from vidgen_core.db.repositories.reports import ReportRepository
-from vidgen_core.db.repositories.requests import CURRENT, RequestRepository
 from vidgen_core.db.repositories.scripts import (
     LlmCallRepository,
     ProgressRepository,
     PromptVersionRepository,
     ScriptRepository,
 )
-from vidgen_core.db.repositories.sessions import SessionRepository
 from vidgen_core.db.repositories.shots import ShotRepository
-from vidgen_core.db.repositories.state import HeartbeatRepository, StateRepository, UploadRepository
+from vidgen_core.db.repositories.state import HeartbeatRepository, KeyRepository, StateRepository, UploadRepository
 from vidgen_core.db.repositories.takes import TakeRepository
 from vidgen_core.db.repositories.tasks import TaskRepository
 from vidgen_core.db.schema import revision
@@ -253,7 +251,7 @@ class Store:
                         # The driver would take a commit of nothing for a success.
                         raise StoreError("store_undone", path=str(self.path))
                     if request is not None:
-                        tx.requests.act(request)
+                        tx.requests.mark_written(request)
                 for act in tx._after:
                     act()
             finally:

@@ -1,11 +1,11 @@
-"""What the subjects of a transaction share."""
+"""What the repositories share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.tasks import Failure
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from vidgen_core.db.engine import Tx
 
 T = TypeVar("T")
+
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 
 #: Totals of text searches are counted up to here.
 COUNTED_TO = 100_001
@@ -32,7 +34,7 @@ class Page(Generic[T]):
 
 
 class Repository:
-    """Verbs of one noun inside a transaction."""
+    """Base of the repositories: queries and changes of one kind of row inside a transaction."""
 
     def __init__(self, tx: Tx) -> None:
         self.tx = tx
@@ -40,6 +42,16 @@ class Repository:
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def day_number(day: date) -> int:
+    """A date as whole days since 1970."""
+    return day.toordinal() - _EPOCH
+
+
+def date_of(day: int) -> date:
+    """The date of a number of days since 1970."""
+    return date.fromordinal(day + _EPOCH)
 
 
 def money(cost: Decimal | None, currency: str | None) -> Money | None:

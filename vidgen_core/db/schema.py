@@ -244,8 +244,8 @@ _partial(
 )
 _partial("tasks_turn", tasks.c.provider, tasks.c.turn, where=f"status = 'queued' AND {_ALIVE}")
 _partial("tasks_due", tasks.c.provider, tasks.c.due_at, where=f"status = 'queued' AND due_at IS NOT NULL AND {_ALIVE}")
-_partial("tasks_held", tasks.c.status, where="status IN ('processing', 'downloading')")
-_partial("tasks_wishes", tasks.c.id, where="cancel_requested")
+_partial("tasks_active", tasks.c.status, where="status IN ('processing', 'downloading')")
+_partial("tasks_cancel_requested", tasks.c.id, where="cancel_requested")
 Index("tasks_batch", tasks.c.batch)
 
 #: The size of every cell; kept by triggers.
@@ -314,43 +314,27 @@ _partial(
     where="charge IN ('estimated', 'assumed', 'unknown') AND remote_id IS NOT NULL",
 )
 _partial("attempts_remote", attempts.c.provider, attempts.c.remote_id, where="remote_id IS NOT NULL")
-Index("attempts_created", attempts.c.created_at)
 
-# Three tables add up the same money, because each is asked what the others cannot answer as fast or at all:
-# ``spend`` by a submit, for everything ever: a handful of rows at any age of the ledger, where the sums by time have some
-# for every quarter of an hour or day there was;
-# ``spend_quarters`` by a submit, for today, and by the ledger, in whole days of any calendar and zone, reserved money included;
-# ``figures_attempts`` by the figures, by model, state and error, which would make the other two some ten times as long, and
-# without what has not left yet, which would make its rows come and go with every submit. Its days are those of the machine.
-
-#: The ledger's sums by project, key and kind of charge; kept by triggers.
-spend = Table(
-    "spend",
+#: Sums of the ledger by day, kept by triggers: attempts and LLM calls that agree in every key column, ``n`` of them with
+#: their cost. A day is the local date of this machine on which the request was sent (before that: on which the row was
+#: created), as days since 1970. Currency is empty where no amount is known. Requests that have not left yet
+#: (``preparing``, ``sending``) are included, because their money is reserved; reports leave them out.
+ledger_daily = Table(
+    "ledger_daily",
     metadata,
+    Column("day", Integer, nullable=False),
     Column("project_id", Integer, nullable=False),
     Column("provider", Text, nullable=False),
+    Column("model", Text, nullable=False),
     Column("key_id", Text, nullable=False),
-    Column("currency", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("kind", Text, nullable=False),
     Column("charge", Text, nullable=False),
-    Column("cost", Micros, nullable=False),
-    PrimaryKeyConstraint("project_id", "provider", "key_id", "currency", "charge"),
-)
-
-#: The same by quarters of an hour, so that any calendar's days can be summed at any size of the ledger; ``n`` attempts.
-#: A quarter is the time of the intent (before it: of the attempt) in whole 900 seconds since 1970; an attempt without a
-#: price has the currency ''.
-spend_quarters = Table(
-    "spend_quarters",
-    metadata,
-    Column("quarter", Integer, nullable=False),
-    Column("project_id", Integer, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("key_id", Text, nullable=False),
     Column("currency", Text, nullable=False),
-    Column("charge", Text, nullable=False),
-    Column("cost", Micros, nullable=False),
     Column("n", Integer, nullable=False),
-    PrimaryKeyConstraint("quarter", "project_id", "provider", "key_id", "currency", "charge"),
+    Column("cost", Micros, nullable=False),
+    PrimaryKeyConstraint("day", "project_id", "provider", "model", "key_id", "state", "kind", "charge", "currency"),
+    sqlite_with_rowid=False,
 )
 
 #: What was left at a provider, read now and then: before and after batches and whenever a key is tested.
@@ -488,8 +472,8 @@ uploads = Table(
 # days of the studio and of its bills, not those of UTC.
 
 #: Ends of tasks on the day they ended, and (status ``chosen``) takes that are chosen now on the day they were made.
-figures_ends = Table(
-    "figures_ends",
+task_ends_daily = Table(
+    "task_ends_daily",
     metadata,
     Column("day", Integer, nullable=False),
     Column("project_id", Integer, nullable=False),
@@ -503,29 +487,9 @@ figures_ends = Table(
     sqlite_with_rowid=False,
 )
 
-#: Attempts that have left, or were refused, with their money, on the day they were made. Currency is empty where no
-#: amount is known.
-figures_attempts = Table(
-    "figures_attempts",
-    metadata,
-    Column("day", Integer, nullable=False),
-    Column("project_id", Integer, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("key_id", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("charge", Text, nullable=False),
-    Column("currency", Text, nullable=False),
-    Column("n", Integer, nullable=False),
-    Column("cost", Micros, nullable=False),
-    PrimaryKeyConstraint("day", "project_id", "provider", "model", "key_id", "state", "kind", "charge", "currency"),
-    sqlite_with_rowid=False,
-)
-
 #: How long stages took (``queue``, ``remote``, ``download``), in steps of at most a fifth.
-figures_times = Table(
-    "figures_times",
+stage_times_daily = Table(
+    "stage_times_daily",
     metadata,
     Column("day", Integer, nullable=False),
     Column("project_id", Integer, nullable=False),
@@ -540,8 +504,8 @@ figures_times = Table(
 )
 
 #: Takes finished in each hour since 1970.
-figures_hours = Table(
-    "figures_hours",
+takes_hourly = Table(
+    "takes_hourly",
     metadata,
     Column("hour", Integer, nullable=False),
     Column("project_id", Integer, nullable=False),
@@ -559,9 +523,9 @@ batches = Table(
     Column("project_id", Integer, nullable=False),
     Column("live", Integer, nullable=False),
     Column("ended", Integer, nullable=False),
-    Column("told_at", UtcTime),
+    Column("notified_at", UtcTime),
 )
-_partial("batches_untold", batches.c.batch, where="told_at IS NULL AND live = 0 AND ended > 0")
+_partial("batches_unnotified", batches.c.batch, where="notified_at IS NULL AND live = 0 AND ended > 0")
 #: Every wording of every video prompt.
 prompt_versions = Table(
     "prompt_versions",
@@ -610,8 +574,8 @@ script_pieces = Table(
 Index("script_pieces_of_script", script_pieces.c.script_id, script_pieces.c.place, unique=True)
 
 #: The ledger of questions to language models.
-writing_calls = Table(
-    "writing_calls",
+llm_calls = Table(
+    "llm_calls",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("project_id", Integer, nullable=False),
@@ -634,13 +598,11 @@ writing_calls = Table(
     # A digest of what was asked: an answer that its process did not come to use is found by it.
     Column("question", Text),
 )
-_partial("writing_calls_open", writing_calls.c.id, where="state = 'sending'")
-_partial(
-    "writing_calls_lost", writing_calls.c.project_id, writing_calls.c.id, where="state = 'unknown' AND NOT settled"
-)
-_partial("writing_calls_of_piece", writing_calls.c.piece_id, writing_calls.c.id, where="piece_id IS NOT NULL")
-_partial("writing_calls_of_shot", writing_calls.c.shot_id, writing_calls.c.id, where="shot_id IS NOT NULL")
-Index("writing_calls_of_project", writing_calls.c.project_id, writing_calls.c.id)
+_partial("llm_calls_open", llm_calls.c.id, where="state = 'sending'")
+_partial("llm_calls_lost", llm_calls.c.project_id, llm_calls.c.id, where="state = 'unknown' AND NOT settled")
+_partial("llm_calls_of_piece", llm_calls.c.piece_id, llm_calls.c.id, where="piece_id IS NOT NULL")
+_partial("llm_calls_of_shot", llm_calls.c.shot_id, llm_calls.c.id, where="shot_id IS NOT NULL")
+Index("llm_calls_of_project", llm_calls.c.project_id, llm_calls.c.id)
 
 #: What the strip of steps asks of every shot, so that counting never reads one.
 _partial(
@@ -672,14 +634,14 @@ requests = Table(
     "requests",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("who", Text, nullable=False),
+    Column("caller", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("digest", Text, nullable=False),
-    Column("runner", Text, nullable=False),
-    Column("acted", Boolean, nullable=False, server_default="0"),
+    Column("owner", Text, nullable=False),
+    Column("written", Boolean, nullable=False, server_default="0"),
     Column("status", Integer),
     Column("answer", Text),
     Column("created_at", UtcTime, nullable=False),
 )
-Index("requests_key", requests.c.who, requests.c.key, unique=True)
+Index("requests_key", requests.c.caller, requests.c.key, unique=True)
 Index("requests_age", requests.c.created_at)

@@ -1,4 +1,4 @@
-"""What the database keeps up by itself in SQLite: figures that would otherwise cost a walk over all rows.
+"""Triggers of SQLite: counts and sums that would otherwise cost a scan of all rows.
 
 A second backend brings triggers of its own; the tables they fill are the same.
 """
@@ -44,10 +44,10 @@ _TRAIT_COLUMNS: Final = tuple(column.name for column in shots.c if column.name i
 _TRAIT_COLUMN: Final = re.compile(rf"\b({'|'.join(_TRAIT_COLUMNS)})\b")
 
 
-def traits_of(row: str) -> str:
+def _traits_of(row: str) -> str:
     """The traits of a shot as one number.
 
-    :param row: ``OLD.``, ``NEW.`` or nothing
+    :param row: ``OLD.`` or ``NEW.``
     """
     conditions = (_TRAIT_COLUMN.sub(rf"{row}\1", condition) for condition in SHOT_TRAITS.values())
     return " + ".join(f"({condition}) * {1 << bit}" for bit, condition in enumerate(conditions))
@@ -56,73 +56,42 @@ def traits_of(row: str) -> str:
 def _count_traits(row: str, n: str) -> str:
     return (
         "INSERT INTO shot_counts (project_id, traits, n) "  # noqa: S608
-        f"VALUES ({row}.project_id, {traits_of(f'{row}.')}, {n}) "
+        f"VALUES ({row}.project_id, {_traits_of(f'{row}.')}, {n}) "
         "ON CONFLICT (project_id, traits) DO UPDATE SET n = n + excluded.n;"
     )
 
 
-class _Line(NamedTuple):
-    """A row of the ledger: what it is called in its table, each with ``{row}`` for OLD or NEW."""
+class _LedgerRow(NamedTuple):
+    """How a row of a ledger table is summed up: SQL expressions with ``{row}`` for OLD or NEW."""
 
     provider: str
     key_id: str
     charge: str
     at: str
     state: str
-    #: Whether the figures count it: it has left, or was refused.
-    counted: str
 
-    def of(self, row: str) -> _Line:
-        return _Line(*(words.format(row=row) for words in self))
+    def of(self, row: str) -> _LedgerRow:
+        return _LedgerRow(*(expression.format(row=row) for expression in self))
 
 
-_ATTEMPT: Final = _Line(
+_ATTEMPT: Final = _LedgerRow(
     provider="{row}.provider",
     key_id="coalesce({row}.key_id, '')",
     charge="{row}.charge",
     at="coalesce({row}.intent_at, {row}.created_at)",
     state="{row}.state",
-    counted="{row}.state NOT IN ('preparing', 'sending')",
 )
-#: A question to a language model; what it takes is counted by our own prices, so no answer settles it.
-CALL: Final = _Line(
+#: An LLM call; its cost is computed from our own prices, so no answer of a provider settles it.
+_LLM_CALL: Final = _LedgerRow(
     provider=f"'{WRITING}'",
     key_id="{row}.key_label",
     charge="CASE {row}.state WHEN 'refused' THEN 'none' WHEN 'unknown' THEN 'unknown' ELSE 'estimated' END",
     at="{row}.created_at",
     state="CASE {row}.state WHEN 'answered' THEN 'succeeded' ELSE {row}.state END",
-    counted="{row}.state <> 'sending'",
 )
 
-
-def _spend(line: _Line, row: str, sign: str) -> str:
-    line = line.of(row)
-    return (
-        "INSERT INTO spend (project_id, provider, key_id, currency, charge, cost) "
-        f"SELECT {row}.project_id, {line.provider}, {line.key_id}, {row}.cost_currency, {line.charge}, "
-        f"{sign}{row}.cost WHERE {row}.cost IS NOT NULL AND {row}.cost_currency IS NOT NULL "
-        "ON CONFLICT (project_id, provider, key_id, currency, charge) DO UPDATE SET cost = cost + excluded.cost;"
-    )
-
-
-def _spend_by_quarter(line: _Line, row: str, sign: str) -> str:
-    line = line.of(row)
-    return (
-        "INSERT INTO spend_quarters (quarter, project_id, provider, key_id, currency, charge, cost, n) "  # noqa: S608
-        f"VALUES (CAST({line.at} / 900 AS INTEGER), {row}.project_id, "
-        f"{line.provider}, {line.key_id}, coalesce({row}.cost_currency, ''), {line.charge}, "
-        f"{sign}coalesce({row}.cost, 0), {sign}1) "
-        "ON CONFLICT (quarter, project_id, provider, key_id, currency, charge) "
-        "DO UPDATE SET cost = cost + excluded.cost, n = n + excluded.n;"
-    )
-
-
-def _ledger(line: _Line, row: str, sign: str) -> str:
-    return f"{_spend(line, row, sign)} {_spend_by_quarter(line, row, sign)}"
-
-
-# Figures. Every event is added to a sum, and taken from it again when it turns out otherwise. What became of tasks is
-# counted for videos only: a drawn picture is no take. Money is counted for all.
+# Every event is added to a sum, and subtracted again when it turns out otherwise. What became of tasks is counted for
+# videos only: a generated picture is no take. Money is counted for both.
 
 _ONE_MORE = "DO UPDATE SET n = n + excluded.n"
 
@@ -133,38 +102,48 @@ def day_of(at: str) -> str:
 
 
 #: Pictures end beside the takes: ``image_completed``.
-END: Final = "CASE {row}output WHEN 'image' THEN 'image_' ELSE '' END || {row}status"
+_END: Final = "CASE {row}output WHEN 'image' THEN 'image_' ELSE '' END || {row}status"
 
 
-def _figure_end(row: str, sign: str) -> str:
+def _count_end(row: str, sign: str) -> str:
     return (
-        "INSERT INTO figures_ends (day, project_id, provider, model, status, kind, n) "  # noqa: S608
+        "INSERT INTO task_ends_daily (day, project_id, provider, model, status, kind, n) "  # noqa: S608
         f"VALUES ({day_of(f'{row}.finished_at')}, {row}.project_id, {row}.provider, {row}.model, "
-        f"{END.format(row=f'{row}.')}, coalesce({row}.failure_kind, ''), {sign}1) "
+        f"{_END.format(row=f'{row}.')}, coalesce({row}.failure_kind, ''), {sign}1) "
         f"ON CONFLICT (day, project_id, provider, model, status, kind) {_ONE_MORE};"
     )
 
 
-def _figure_choice(row: str, sign: str) -> str:
+def _count_choice(row: str, sign: str) -> str:
     return (
-        "INSERT INTO figures_ends (day, project_id, provider, model, status, kind, n) "  # noqa: S608
+        "INSERT INTO task_ends_daily (day, project_id, provider, model, status, kind, n) "  # noqa: S608
         f"SELECT {day_of('created_at')}, project_id, provider, model, 'chosen', '', {sign}1 FROM takes "
         f"WHERE id = {row}.chosen_take_id AND {row}.deleted_at IS NULL "
         f"ON CONFLICT (day, project_id, provider, model, status, kind) {_ONE_MORE};"
     )
 
 
-def _figure_money(line: _Line, row: str, sign: str) -> str:
-    line = line.of(row)
+def _add_to_ledger(ledger_row: _LedgerRow, row: str, sign: str) -> str:
+    columns = ledger_row.of(row)
     return (
-        "INSERT INTO figures_attempts "
-        "(day, project_id, provider, model, key_id, state, kind, charge, currency, n, cost) "
-        f"SELECT {day_of(line.at)}, {row}.project_id, {line.provider}, {row}.model, "
-        f"{line.key_id}, {line.state}, coalesce(json_extract({row}.failure, '$.kind'), ''), {line.charge}, "
-        f"CASE WHEN {row}.cost IS NULL THEN '' ELSE coalesce({row}.cost_currency, '') END, {sign}1, "
-        f"{sign}coalesce({row}.cost, 0) WHERE {line.counted} "
+        "INSERT INTO ledger_daily (day, project_id, provider, model, key_id, state, kind, charge, currency, n, cost) "  # noqa: S608
+        f"VALUES ({day_of(columns.at)}, {row}.project_id, {columns.provider}, {row}.model, {columns.key_id}, "
+        f"{columns.state}, coalesce(json_extract({row}.failure, '$.kind'), ''), {columns.charge}, "
+        f"CASE WHEN {row}.cost IS NULL THEN '' ELSE coalesce({row}.cost_currency, '') END, "
+        f"{sign}1, {sign}coalesce({row}.cost, 0)) "
         "ON CONFLICT (day, project_id, provider, model, key_id, state, kind, charge, currency) "
         "DO UPDATE SET n = n + excluded.n, cost = cost + excluded.cost;"
+    )
+
+
+def _move_in_ledger(ledger_row: _LedgerRow) -> str:
+    """Take the old row out of its sum and add the new one; a sum of nothing is removed."""
+    old = ledger_row.of("OLD")
+    return (
+        f"{_add_to_ledger(ledger_row, 'OLD', '-')} {_add_to_ledger(ledger_row, 'NEW', '')} "  # noqa: S608
+        # A state that every row passes through must not leave a sum for each day and key.
+        f"DELETE FROM ledger_daily WHERE n = 0 AND cost = 0 AND day = {day_of(old.at)} "
+        f"AND project_id = OLD.project_id AND provider = {old.provider} AND model = OLD.model;"
     )
 
 
@@ -175,11 +154,11 @@ _STEPS: Final = (
 )  # fmt: skip
 
 
-def figure_time(stage: str, at: str, seconds: str, source: str) -> str:
+def _count_time(stage: str, at: str, seconds: str, source: str) -> str:
     """Count a duration, rounded by ``_STEPS``; ``source`` is where its columns come from, with its WHERE."""
     cases = "".join(f"WHEN s < {below} THEN {step} * CAST(round(s / {step}) AS INTEGER) " for below, step in _STEPS)
     return (
-        "INSERT INTO figures_times (day, project_id, provider, stage, centiseconds, n) "  # noqa: S608
+        "INSERT INTO stage_times_daily (day, project_id, provider, stage, centiseconds, n) "  # noqa: S608
         f"SELECT day, project_id, provider, '{stage}', "
         f"CASE {cases}ELSE 200000 * CAST(round(s / 200000) AS INTEGER) END, 1 FROM ("
         f"SELECT {day_of(at)} AS day, project_id, provider, max({seconds}, 0) * 100.0 AS s {source}) WHERE true "
@@ -188,25 +167,25 @@ def figure_time(stage: str, at: str, seconds: str, source: str) -> str:
 
 
 _FINISHED_HOUR = (
-    "INSERT INTO figures_hours (hour, project_id, provider, n) "  # noqa: S608
+    "INSERT INTO takes_hourly (hour, project_id, provider, n) "  # noqa: S608
     "VALUES (CAST(NEW.finished_at / 3600 AS INTEGER), NEW.project_id, NEW.provider, 1) "
     f"ON CONFLICT (hour, project_id, provider) {_ONE_MORE};"
 )
-_QUEUE_TIME = figure_time(
+_QUEUE_TIME = _count_time(
     "queue",
     "NEW.created_at",
     "NEW.created_at - queued_at",
     # What was adopted never waited in the queue.
     "FROM tasks WHERE id = NEW.task_id AND output = 'video' AND status = 'processing' AND queued_at IS NOT NULL",
 )
-_REMOTE_TIME = figure_time(
+_REMOTE_TIME = _count_time(
     "remote",
     "ended_at",
     "ended_at - accepted_at",
     "FROM attempts WHERE id = NEW.id AND accepted_at IS NOT NULL "
     "AND EXISTS (SELECT 1 FROM tasks WHERE id = NEW.task_id AND output = 'video')",
 )
-_DOWNLOAD_TIME = figure_time(
+_DOWNLOAD_TIME = _count_time(
     "download",
     "finished_at",
     "finished_at - polled_at",
@@ -243,7 +222,7 @@ TRIGGERS: Final[dict[str, str]] = {
     "shot_added": f"AFTER INSERT ON shots BEGIN {_count_traits('NEW', '1')} END",
     "shot_changed": (
         f"AFTER UPDATE OF {', '.join(_TRAIT_COLUMNS)} ON shots "
-        f"WHEN {traits_of('OLD.')} <> {traits_of('NEW.')} BEGIN "
+        f"WHEN {_traits_of('OLD.')} <> {_traits_of('NEW.')} BEGIN "
         f"{_count_traits('OLD', '-1')} {_count_traits('NEW', '1')} END"
     ),
     "shot_removed": f"AFTER DELETE ON shots BEGIN {_count_traits('OLD', '-1')} END",
@@ -251,18 +230,14 @@ TRIGGERS: Final[dict[str, str]] = {
         "AFTER UPDATE OF position ON shots BEGIN "
         "UPDATE tasks SET shot_position = NEW.position WHERE shot_id = NEW.id; END"
     ),
-    "attempt_added": f"AFTER INSERT ON attempts BEGIN {_ledger(_ATTEMPT, 'NEW', '')} END",
-    "attempt_priced": (
-        "AFTER UPDATE OF cost, cost_currency, charge, key_id, provider, project_id, intent_at ON attempts BEGIN "
-        f"{_ledger(_ATTEMPT, 'OLD', '-')} {_ledger(_ATTEMPT, 'NEW', '')} END"
+    "attempt_added": f"AFTER INSERT ON attempts BEGIN {_add_to_ledger(_ATTEMPT, 'NEW', '')} {_QUEUE_TIME} END",
+    "attempt_changed": (
+        "AFTER UPDATE OF project_id, state, provider, model, key_id, cost, cost_currency, charge, failure, intent_at "
+        f"ON attempts BEGIN {_move_in_ledger(_ATTEMPT)} END"
     ),
-    "call_added": (
-        f"AFTER INSERT ON writing_calls BEGIN {_ledger(CALL, 'NEW', '')} {_figure_money(CALL, 'NEW', '')} END"
-    ),
-    "call_ended": (
-        "AFTER UPDATE OF state, cost, cost_currency, failure ON writing_calls BEGIN "
-        f"{_ledger(CALL, 'OLD', '-')} {_ledger(CALL, 'NEW', '')} "
-        f"{_figure_money(CALL, 'OLD', '-')} {_figure_money(CALL, 'NEW', '')} END"
+    "llm_call_added": f"AFTER INSERT ON llm_calls BEGIN {_add_to_ledger(_LLM_CALL, 'NEW', '')} END",
+    "llm_call_changed": (
+        f"AFTER UPDATE OF state, cost, cost_currency, failure ON llm_calls BEGIN {_move_in_ledger(_LLM_CALL)} END"
     ),
     "task_in_batch": (
         "AFTER INSERT ON tasks BEGIN INSERT INTO batches (batch, project_id, live, ended) "  # noqa: S608
@@ -274,14 +249,14 @@ TRIGGERS: Final[dict[str, str]] = {
         f"live = live - {_in_batch('OLD', False)} + {_in_batch('NEW', False)}, "
         f"ended = ended - {_in_batch('OLD', True)} + {_in_batch('NEW', True)} WHERE batch = NEW.batch; END"
     ),
-    "task_made_ended": f"AFTER INSERT ON tasks WHEN NEW.finished_at IS NOT NULL BEGIN {_figure_end('NEW', '')} END",
+    "task_made_ended": f"AFTER INSERT ON tasks WHEN NEW.finished_at IS NOT NULL BEGIN {_count_end('NEW', '')} END",
     "task_end_undone": (
         "AFTER UPDATE OF finished_at, status, failure_kind, provider, model ON tasks "
-        f"WHEN OLD.finished_at IS NOT NULL BEGIN {_figure_end('OLD', '-')} END"
+        f"WHEN OLD.finished_at IS NOT NULL BEGIN {_count_end('OLD', '-')} END"
     ),
     "task_ended": (
         "AFTER UPDATE OF finished_at, status, failure_kind, provider, model ON tasks "
-        f"WHEN NEW.finished_at IS NOT NULL BEGIN {_figure_end('NEW', '')} END"
+        f"WHEN NEW.finished_at IS NOT NULL BEGIN {_count_end('NEW', '')} END"
     ),
     "task_finished": (
         "AFTER UPDATE OF status ON tasks WHEN NEW.status = 'completed' AND OLD.status = 'downloading' "
@@ -289,15 +264,7 @@ TRIGGERS: Final[dict[str, str]] = {
     ),
     "shot_choice": (
         "AFTER UPDATE OF chosen_take_id, deleted_at ON shots BEGIN "
-        f"{_figure_choice('OLD', '-')} {_figure_choice('NEW', '')} END"
-    ),
-    "attempt_counted": f"AFTER INSERT ON attempts BEGIN {_figure_money(_ATTEMPT, 'NEW', '')} {_QUEUE_TIME} END",
-    "attempt_counted_again": (
-        "AFTER UPDATE OF state, provider, model, key_id, cost, cost_currency, charge, failure, intent_at ON attempts BEGIN "  # noqa: S608
-        f"{_figure_money(_ATTEMPT, 'OLD', '-')} {_figure_money(_ATTEMPT, 'NEW', '')} "
-        # A state that everything passes through must not leave a row for each day and key.
-        f"DELETE FROM figures_attempts WHERE n = 0 AND day = {day_of(_ATTEMPT.of('OLD').at)} "
-        "AND project_id = OLD.project_id AND provider = OLD.provider AND model = OLD.model; END"
+        f"{_count_choice('OLD', '-')} {_count_choice('NEW', '')} END"
     ),
     "attempt_succeeded": (
         "AFTER UPDATE OF state ON attempts WHEN NEW.state = 'succeeded' AND OLD.state = 'accepted' "
@@ -307,11 +274,9 @@ TRIGGERS: Final[dict[str, str]] = {
 
 
 def renew_triggers(connection: Connection) -> None:
-    """Drop the triggers there are and make the present ones, as far as a migration has brought their tables."""
-    known = {(row.type, row.name) for row in connection.execute(text("SELECT type, name FROM sqlite_master"))}
-    for kind, name in known:
-        if kind == "trigger":
-            connection.execute(text(f'DROP TRIGGER "{name}"'))
+    """Drop all triggers and create the ones of this release; a migration calls it after it changed the tables."""
+    names = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()
+    for name in names:
+        connection.execute(text(f'DROP TRIGGER "{name}"'))
     for name, body in TRIGGERS.items():
-        if ("table", body.partition(" ON ")[2].split()[0]) in known:
-            connection.execute(text(f"CREATE TRIGGER {name} {body}"))
+        connection.execute(text(f"CREATE TRIGGER {name} {body}"))

@@ -5,7 +5,7 @@ Times are aware UTC datetimes, durations are seconds, sizes are pixels (width, h
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -70,5 +70,5 @@ class Spend(Frozen):
     money: Money | None
     #: Attempts.
     n: int
-    #: The beginning of the quarter of an hour they fall into; None in a sum over all time.
-    at: datetime | None = None
+    #: Local date on which the requests were sent.
+    day: date

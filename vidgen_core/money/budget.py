@@ -157,7 +157,7 @@ def _keep_run(tx: Tx, project_id: int, kept: dict[str, Any] | None) -> None:
 def _standing(
     tx: Tx, settings: Settings, scope: BudgetScope, limit: Decimal, now: datetime, project_id: int | None = None
 ) -> LimitStatus:
-    since = day_of(now) if scope is BudgetScope.DAY else None
+    since = now.astimezone().date() if scope is BudgetScope.DAY else None
     spent, uncounted = in_currency(tx.ledger.committed(project_id, since), settings)
     return LimitStatus(
         scope=scope,
@@ -301,5 +301,5 @@ def _name(scope: BudgetScope, project_id: int | None) -> str:
 
 
 def day_of(moment: datetime) -> datetime:
-    """Midnight before a moment on this machine's calendar; every zone's midnight begins a quarter of an hour."""
+    """Local midnight before a moment."""
     return datetime.combine(moment.astimezone().date(), time.min).astimezone()

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, text
 
 from vidgen_core.domain.errors import StoreError
 
-HEAD: Final = "session_logins"
+HEAD: Final = "0001"
 
 
 def current(connection: Connection) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Double, Row, bindparam, func, insert, select, text, type_coerce, update
 
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
-from vidgen_core.db.schema import UtcTime, attempts, spend, tasks
+from vidgen_core.db.schema import UtcTime, attempts, tasks
 from vidgen_core.domain.attempts import Attempt, AttemptState
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.money import ChargeStatus, Money
@@ -195,23 +195,6 @@ class AttemptRepository(Repository):
         query = select(attempts).where(attempts.c.provider == provider, attempts.c.remote_id == remote_id)
         row = self.tx.execute(query.order_by(attempts.c.id.desc()).limit(1)).one_or_none()
         return None if row is None else _attempt(row)
-
-    def spend(self, project_id: int | None, since: datetime | None = None) -> dict[str, dict[ChargeStatus, Money]]:
-        """Money by currency and by what is known of the charge; without ``since``, from figures that triggers keep."""
-        if since is None:
-            source, currency = spend, spend.c.currency
-            query = select(currency.label("currency"), source.c.charge, func.sum(source.c.cost).label("cost"))
-        else:
-            source, currency = attempts, attempts.c.cost_currency
-            query = select(currency.label("currency"), source.c.charge, func.sum(source.c.cost).label("cost"))
-            query = query.where(source.c.created_at >= since, source.c.cost.is_not(None))
-        if project_id is not None:
-            query = query.where(source.c.project_id == project_id)
-        found: dict[str, dict[ChargeStatus, Money]] = defaultdict(dict)
-        for row in self.tx.execute(query.group_by(currency, source.c.charge)):
-            if row.cost:
-                found[row.currency][ChargeStatus(row.charge)] = Money(amount=row.cost, currency=row.currency)
-        return dict(found)
 
     def durations(self, provider: ProviderId, newest: int = 500) -> dict[str, list[float]]:
         """Seconds from acceptance to success by model, of the newest attempts that waited for no person."""

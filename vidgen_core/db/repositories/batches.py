@@ -1,4 +1,4 @@
-"""Batches: when one has ended, what came of it, and whether somebody was told."""
+"""Batches: when one has ended, its result, and whether a notification was sent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vidgen_core.db.schema import attempts, batches, projects, shots, tasks
 from vidgen_core.domain.tasks import Failure, TaskKind, TaskStatus
 
 #: In the words of the partial index.
-_UNTOLD: Final = "told_at IS NULL AND live = 0 AND ended > 0"
+_UNNOTIFIED: Final = "notified_at IS NULL AND live = 0 AND ended > 0"
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,15 @@ def _name(row: Row[Any]) -> str:
 
 
 class BatchRepository(Repository):
-    def untold(self) -> list[int]:
-        """Batches that have ended and of which nobody was told, the oldest first."""
-        query = select(batches.c.batch).where(text(_UNTOLD)).order_by(batches.c.batch)
+    def unnotified(self) -> list[int]:
+        """Batches that have ended without a notification, the oldest first."""
+        query = select(batches.c.batch).where(text(_UNNOTIFIED)).order_by(batches.c.batch)
         return list(self.tx.execute(query).scalars())
 
-    def tell(self, batch: int, at: datetime) -> bool:
-        """Note that a batch's end is being told; False when it was before: nobody is told twice."""
-        untold = update(batches).where(batches.c.batch == batch, batches.c.told_at.is_(None))
-        return self.tx.execute(untold.values(told_at=at)).rowcount == 1
+    def mark_notified(self, batch: int, at: datetime) -> bool:
+        """Record that a notification is being sent; False when one was sent before, so that nobody gets two."""
+        first = update(batches).where(batches.c.batch == batch, batches.c.notified_at.is_(None))
+        return self.tx.execute(first.values(notified_at=at)).rowcount == 1
 
     def end(self, batch: int, most: int) -> BatchEnd:
         """What came of a batch, with at most ``most`` tasks of each list."""

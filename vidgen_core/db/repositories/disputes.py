@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from vidgen_core.db.dialect import among
 from vidgen_core.db.repositories.attempts import attempt_of
 from vidgen_core.db.repository import Repository
-from vidgen_core.db.schema import attempts, figures_attempts, projects, shots, tasks
+from vidgen_core.db.schema import attempts, ledger_daily, projects, shots, tasks
 from vidgen_core.domain.attempts import Attempt, AttemptState
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
@@ -53,7 +53,7 @@ class DisputeLine:
 class DisputeRepository(Repository):
     def any(self, project_id: int) -> bool:
         """Whether anything of a project was sent in vain; from the sums, whatever the size of the ledger."""
-        table = figures_attempts
+        table = ledger_daily
         found = select(table.c.n).where(table.c.project_id == project_id, table.c.state.in_(IN_VAIN), table.c.n > 0)
         return self.tx.execute(found.limit(1)).first() is not None
 

@@ -1,59 +1,67 @@
-"""Sums of the ledger that cost the same at any size, and balances read at providers."""
+"""Sums of the ledger, read from ``ledger_daily``, and balances read at providers."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime
-from decimal import Decimal
+from collections.abc import Collection
+from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, and_, func, insert, select
+from sqlalchemy import ColumnElement, Row, and_, func, insert, select
 
-from vidgen_core.db.repository import Repository, money
-from vidgen_core.db.schema import attempts, balances, spend, spend_quarters
+from vidgen_core.db.repository import Repository, date_of, day_number, money
+from vidgen_core.db.schema import attempts, balances, ledger_daily
 from vidgen_core.domain.money import OWED, Balance, ChargeStatus, Money, Spend
 from vidgen_core.domain.providers import BillableParty, ProviderId, billable_party
 
-#: Seconds in one quarter of an hour, in which the ledger's days are kept.
-QUARTER: Final = 900
 _OWED: Final = sorted(OWED)
+_COST: Final = func.sum(ledger_daily.c.cost).label("cost")
+_N: Final = func.sum(ledger_daily.c.n).label("n")
 
 
 class LedgerRepository(Repository):
-    def committed(
-        self, project_id: int | None = None, since: datetime | None = None
-    ) -> dict[BillableParty, list[Money]]:
-        """What is or may be owed, by provider, one amount a currency; reserved and lost submits are in it.
+    """Days are local dates of this machine."""
 
-        :param since: the beginning of a quarter of an hour; None: from the first day on
+    def committed(self, project_id: int | None = None, since: date | None = None) -> dict[BillableParty, list[Money]]:
+        """What is or may be owed, by provider, one amount per currency; reserved money and lost submits are included.
+
+        :param since: the first day to count; None: everything
         """
-        source = spend if since is None else spend_quarters
-        wanted = [source.c.charge.in_(_OWED), source.c.currency != ""]
-        if project_id is not None:
-            wanted.append(source.c.project_id == project_id)
-        if since is not None:
-            wanted.append(spend_quarters.c.quarter >= quarter_of(since))
-        cost = func.sum(source.c.cost).label("cost")
-        query = select(source.c.provider, source.c.currency, cost).where(*wanted)
+        columns = ledger_daily.c
+        query = select(columns.provider, columns.currency, _COST).where(
+            columns.charge.in_(_OWED), columns.currency != "", *_within(project_id, since)
+        )
         found: dict[BillableParty, list[Money]] = defaultdict(list)
-        for row in self.tx.execute(query.group_by(source.c.provider, source.c.currency)):
+        for row in self.tx.execute(query.group_by(columns.provider, columns.currency)):
             if row.cost:
                 found[billable_party(row.provider)].append(Money(amount=row.cost, currency=row.currency))
         return dict(found)
 
-    def sums(
-        self, project_id: int | None = None, since: datetime | None = None, until: datetime | None = None
-    ) -> list[Spend]:
-        """Every sum by project, provider, key, currency and charge between two moments, quarter by quarter."""
-        columns = spend_quarters.c
-        wanted = [columns.n > 0]
-        if project_id is not None:
-            wanted.append(columns.project_id == project_id)
-        if since is not None:
-            wanted.append(columns.quarter >= quarter_of(since))
-        if until is not None:
-            wanted.append(columns.quarter < quarter_of(until))
-        return [_spend(row) for row in self.tx.execute(select(spend_quarters).where(*wanted).order_by(columns.quarter))]
+    def by_charge(self, project_id: int | None = None) -> dict[str, dict[ChargeStatus, Money]]:
+        """All money by currency and charge status."""
+        columns = ledger_daily.c
+        query = select(columns.currency, columns.charge, _COST).where(columns.currency != "", *_within(project_id))
+        found: dict[str, dict[ChargeStatus, Money]] = defaultdict(dict)
+        for row in self.tx.execute(query.group_by(columns.currency, columns.charge)):
+            if row.cost:
+                found[row.currency][ChargeStatus(row.charge)] = Money(amount=row.cost, currency=row.currency)
+        return dict(found)
+
+    def by_key(self, provider: ProviderId) -> dict[str, Money]:
+        """What is or may be owed for each key of a provider: the amount in the currency of which it is most."""
+        columns = ledger_daily.c
+        query = select(columns.key_id, columns.currency, _COST).where(
+            columns.provider == provider, columns.charge.in_(_OWED), columns.currency != ""
+        )
+        rows = self.tx.execute(query.group_by(columns.key_id, columns.currency).order_by(_COST))
+        return {row.key_id: Money(amount=row.cost, currency=row.currency) for row in rows}
+
+    def sums(self, project_id: int | None = None, since: date | None = None, until: date | None = None) -> list[Spend]:
+        """Every sum by day, project, provider, key, currency and charge from ``since`` to before ``until``."""
+        names = ("day", "project_id", "provider", "key_id", "currency", "charge")
+        by = [ledger_daily.c[name] for name in names]
+        query = select(*by, _COST, _N).where(*_within(project_id, since, until)).group_by(*by).having(_N != 0)
+        return [_spend(row) for row in self.tx.execute(query.order_by(ledger_daily.c.day))]
 
     def between(self, provider: ProviderId, key_id: str, since: datetime, until: datetime) -> list[Money]:
         """What submits of one key between two moments are or may be owed for, one amount a currency."""
@@ -105,9 +113,15 @@ class LedgerRepository(Repository):
         return None if row is None else _balance(row)
 
 
-def quarter_of(moment: datetime) -> int:
-    """Which quarter of an hour since 1970 a moment falls into."""
-    return int(moment.timestamp() // QUARTER)
+def _within(
+    project_id: int | None, since: date | None = None, until: date | None = None
+) -> Collection[ColumnElement[bool]]:
+    wanted = [] if project_id is None else [ledger_daily.c.project_id == project_id]
+    if since is not None:
+        wanted.append(ledger_daily.c.day >= day_number(since))
+    if until is not None:
+        wanted.append(ledger_daily.c.day < day_number(until))
+    return wanted
 
 
 def _spend(row: Row[Any]) -> Spend:
@@ -116,9 +130,9 @@ def _spend(row: Row[Any]) -> Spend:
         provider=billable_party(row.provider),
         key_id=row.key_id,
         charge=ChargeStatus(row.charge),
-        money=Money(amount=row.cost or Decimal(0), currency=row.currency) if row.currency else None,
+        money=Money(amount=row.cost, currency=row.currency) if row.currency else None,
         n=row.n,
-        at=datetime.fromtimestamp(row.quarter * QUARTER, UTC),
+        day=date_of(row.day),
     )
 
 

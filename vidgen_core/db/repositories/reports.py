@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Table, distinct, func, select, text
 
 from vidgen_core.db.repository import Repository
-from vidgen_core.db.schema import SHOT_STATES, figures_attempts, figures_ends, figures_hours, figures_times, shots
+from vidgen_core.db.schema import SHOT_STATES, ledger_daily, shots, stage_times_daily, takes_hourly, task_ends_daily
+from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.providers import ProviderId
 
 
@@ -90,35 +91,39 @@ class TakeCounts(NamedTuple):
     waiting: int
 
 
+#: Reserved money of requests that have not been sent yet is no spend.
+_HAS_LEFT: Final = ledger_daily.c.state.not_in((AttemptState.PREPARING, AttemptState.SENDING))
+
+
 class ReportRepository(Repository):
     def ends(self, wanted: FigureFilter) -> list[Ends]:
-        by = _columns(figures_ends, "provider", "model", "status", "kind")
-        n = func.sum(figures_ends.c.n)
-        query = select(*by, n).where(*_within(figures_ends, wanted)).group_by(*by).having(n != 0)
+        by = _columns(task_ends_daily, "provider", "model", "status", "kind")
+        n = func.sum(task_ends_daily.c.n)
+        query = select(*by, n).where(*_within(task_ends_daily, wanted)).group_by(*by).having(n != 0)
         return [Ends._make(row) for row in self.tx.execute(query)]
 
     def attempts(self, wanted: FigureFilter) -> list[Spent]:
         names = ("provider", "model", "key_id", "state", "kind", "charge", "currency")
-        by = _columns(figures_attempts, *names)
-        n = func.sum(figures_attempts.c.n)
-        query = select(*by, n, func.sum(figures_attempts.c.cost)).where(*_within(figures_attempts, wanted))
+        by = _columns(ledger_daily, *names)
+        n = func.sum(ledger_daily.c.n)
+        query = select(*by, n, func.sum(ledger_daily.c.cost)).where(_HAS_LEFT, *_within(ledger_daily, wanted))
         return [Spent._make(row) for row in self.tx.execute(query.group_by(*by).having(n != 0))]
 
     def ends_by_day(self, wanted: FigureFilter) -> list[Moment]:
-        by, n = _columns(figures_ends, "day", "status"), func.sum(figures_ends.c.n)
-        query = select(*by, n).where(*_within(figures_ends, wanted)).group_by(*by).having(n != 0)
+        by, n = _columns(task_ends_daily, "day", "status"), func.sum(task_ends_daily.c.n)
+        query = select(*by, n).where(*_within(task_ends_daily, wanted)).group_by(*by).having(n != 0)
         return [Moment._make(row) for row in self.tx.execute(query)]
 
     def spent_by_day(self, wanted: FigureFilter) -> list[DaySpent]:
-        table = figures_attempts
+        table = ledger_daily
         by = _columns(table, "day", "provider", "state", "charge", "currency")
         n = func.sum(table.c.n)
-        query = select(*by, n, func.sum(table.c.cost)).where(*_within(table, wanted))
+        query = select(*by, n, func.sum(table.c.cost)).where(_HAS_LEFT, *_within(table, wanted))
         return [DaySpent._make(row) for row in self.tx.execute(query.group_by(*by).having(n != 0))]
 
     def busy(self, wanted: FigureFilter, since: int, until: int) -> tuple[int, int, int]:
         """Finished takes from hour ``since`` to before ``until``, the hours in which there were any, and the last one."""
-        table = figures_hours
+        table = takes_hourly
         count = (func.coalesce(func.sum(table.c.n), 0), func.count(distinct(table.c.hour)), func.max(table.c.hour))
         query = select(*count).where(table.c.hour >= since, table.c.hour < until, *_of(table, wanted))
         takes, hours, last = tuple(self.tx.execute(query).one())
@@ -126,7 +131,7 @@ class ReportRepository(Repository):
 
     def takes_by_hour(self, wanted: FigureFilter, since: int, until: int) -> list[tuple[int, int]]:
         """Finished takes by hours since 1970, from hour ``since`` to before ``until``; hours without any are left out."""
-        table = figures_hours
+        table = takes_hourly
         within = (table.c.hour >= since, table.c.hour < until, *_of(table, wanted))
         query = (
             select(table.c.hour, func.sum(table.c.n).label("n"))
@@ -138,8 +143,8 @@ class ReportRepository(Repository):
 
     def times(self, wanted: FigureFilter) -> list[Times]:
         """The shortest first."""
-        by = _columns(figures_times, "stage", "centiseconds")
-        query = select(*by, func.sum(figures_times.c.n).label("n")).where(*_within(figures_times, wanted))
+        by = _columns(stage_times_daily, "stage", "centiseconds")
+        query = select(*by, func.sum(stage_times_daily.c.n).label("n")).where(*_within(stage_times_daily, wanted))
         return [
             Times(row.stage, row.centiseconds / 100, row.n)
             for row in self.tx.execute(query.group_by(*by).order_by(*by))

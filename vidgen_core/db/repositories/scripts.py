@@ -15,13 +15,13 @@ from vidgen_core.db.schema import (
     SHOT_STATES,
     SHOT_TRAITS,
     candidates,
+    llm_calls,
     prompt_versions,
     script_pieces,
     scripts,
     shots,
     takes,
     tasks,
-    writing_calls,
 )
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.money import Money
@@ -238,7 +238,7 @@ class LlmCallRepository(Repository):
         values |= {**money_columns(cost), "question": question}
         # What it may cost counts to the budget, which pages are to hear of.
         _ = self.tx.rev
-        return int(self.tx.execute(insert(writing_calls).values(values).returning(writing_calls.c.id)).scalar_one())
+        return int(self.tx.execute(insert(llm_calls).values(values).returning(llm_calls.c.id)).scalar_one())
 
     def end(self, call_id: int, **changes: Any) -> None:
         """What became of it: state, tokens_in, tokens_out, cost, answer, failure."""
@@ -248,68 +248,68 @@ class LlmCallRepository(Repository):
         if "failure" in values:
             values["failure"] = failure_json(values["failure"])
         _ = self.tx.rev
-        self.tx.execute(update(writing_calls).where(writing_calls.c.id == call_id).values(ended_at=now(), **values))
+        self.tx.execute(update(llm_calls).where(llm_calls.c.id == call_id).values(ended_at=now(), **values))
 
     def open(self) -> list[LlmCall]:
         """Those whose answer nobody has written down: under way, or of a process that has ended."""
-        query = select(writing_calls).where(literal_column("state = 'sending'"))
-        return [_call(row) for row in self.tx.execute(query.order_by(writing_calls.c.id))]
+        query = select(llm_calls).where(literal_column("state = 'sending'"))
+        return [_call(row) for row in self.tx.execute(query.order_by(llm_calls.c.id))]
 
     def lost(self, project_id: int) -> list[LlmCall]:
         """Those whose answer was lost and about which nobody has decided yet."""
         undecided: ColumnElement[Any] = literal_column("state = 'unknown' AND NOT settled")
-        query = select(writing_calls).where(writing_calls.c.project_id == project_id, undecided)
-        return [_call(row) for row in self.tx.execute(query.order_by(writing_calls.c.id))]
+        query = select(llm_calls).where(llm_calls.c.project_id == project_id, undecided)
+        return [_call(row) for row in self.tx.execute(query.order_by(llm_calls.c.id))]
 
     def last_answer(self, piece_id: int) -> str | None:
         """The latest answer about a piece, which its process may not have come to use."""
-        query = select(writing_calls.c.answer).where(
-            writing_calls.c.piece_id == piece_id, writing_calls.c.state == LlmCallState.ANSWERED
+        query = select(llm_calls.c.answer).where(
+            llm_calls.c.piece_id == piece_id, llm_calls.c.state == LlmCallState.ANSWERED
         )
-        return self.tx.execute(query.order_by(writing_calls.c.id.desc()).limit(1)).scalar()
+        return self.tx.execute(query.order_by(llm_calls.c.id.desc()).limit(1)).scalar()
 
     def unused(self, shot_id: int, question: str) -> LlmCall | None:
         """The latest answer to just this question about a shot that nobody has used yet."""
-        query = select(writing_calls).where(
-            writing_calls.c.shot_id == shot_id,
-            writing_calls.c.question == question,
-            writing_calls.c.state == LlmCallState.ANSWERED,
-            writing_calls.c.settled.is_(False),
+        query = select(llm_calls).where(
+            llm_calls.c.shot_id == shot_id,
+            llm_calls.c.question == question,
+            llm_calls.c.state == LlmCallState.ANSWERED,
+            llm_calls.c.settled.is_(False),
         )
-        row = self.tx.execute(query.order_by(writing_calls.c.id.desc()).limit(1)).one_or_none()
+        row = self.tx.execute(query.order_by(llm_calls.c.id.desc()).limit(1)).one_or_none()
         return None if row is None else _call(row)
 
     def use(self, shot_id: int) -> None:
         """The answers about a shot have been used; asking the same again is a new wish."""
-        answered = (writing_calls.c.shot_id == shot_id, writing_calls.c.state == LlmCallState.ANSWERED)
-        self.tx.execute(update(writing_calls).where(*answered, writing_calls.c.settled.is_(False)).values(settled=True))
+        answered = (llm_calls.c.shot_id == shot_id, llm_calls.c.state == LlmCallState.ANSWERED)
+        self.tx.execute(update(llm_calls).where(*answered, llm_calls.c.settled.is_(False)).values(settled=True))
 
     def settle(self, call_ids: Collection[int]) -> None:
         """A person has decided about lost answers."""
         _ = self.tx.rev
-        self.tx.execute(update(writing_calls).where(among(writing_calls.c.id, call_ids)).values(settled=True))
+        self.tx.execute(update(llm_calls).where(among(llm_calls.c.id, call_ids)).values(settled=True))
 
     def of_project(self, project_id: int) -> list[LlmCall]:
         """All questions of a project, the newest first."""
-        query = select(writing_calls).where(writing_calls.c.project_id == project_id)
-        return [_call(row) for row in self.tx.execute(query.order_by(writing_calls.c.id.desc()))]
+        query = select(llm_calls).where(llm_calls.c.project_id == project_id)
+        return [_call(row) for row in self.tx.execute(query.order_by(llm_calls.c.id.desc()))]
 
     def spent(self, project_id: int) -> tuple[int, int, int, list[Money]]:
         """Questions, tokens sent, tokens received, and money by currency; refused questions cost nothing."""
-        bought = (writing_calls.c.project_id == project_id, writing_calls.c.state != LlmCallState.REFUSED)
+        bought = (llm_calls.c.project_id == project_id, llm_calls.c.state != LlmCallState.REFUSED)
         tokens = select(
             func.count(),
-            func.coalesce(func.sum(writing_calls.c.tokens_in), 0),
-            func.coalesce(func.sum(writing_calls.c.tokens_out), 0),
+            func.coalesce(func.sum(llm_calls.c.tokens_in), 0),
+            func.coalesce(func.sum(llm_calls.c.tokens_out), 0),
         ).where(*bought)
         bought_tokens = self.tx.execute(tokens).one()
         sums = (
             select(
-                func.sum(writing_calls.c.cost, type_=writing_calls.c.cost.type).label("cost"),
-                writing_calls.c.cost_currency,
+                func.sum(llm_calls.c.cost, type_=llm_calls.c.cost.type).label("cost"),
+                llm_calls.c.cost_currency,
             )
-            .where(*bought, writing_calls.c.cost.is_not(None))
-            .group_by(writing_calls.c.cost_currency)
+            .where(*bought, llm_calls.c.cost.is_not(None))
+            .group_by(llm_calls.c.cost_currency)
         )
         costs = (money(row.cost, row.cost_currency) for row in self.tx.execute(sums))
         count, sent, received = (int(value) for value in bought_tokens)

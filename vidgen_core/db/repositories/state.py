@@ -1,4 +1,4 @@
-"""Small facts: the runner's sign of life, named values, pictures that lie at a provider."""
+"""The worker's heartbeat, named values, uploaded reference images and the use of API keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from sqlalchemy import bindparam, select
 
 from vidgen_core.db.dialect import among, listed, upsert
 from vidgen_core.db.repository import Repository, now
-from vidgen_core.db.schema import heartbeat, state, uploads
+from vidgen_core.db.schema import heartbeat, key_usage, state, uploads
+from vidgen_core.domain.attempts import KeyUsage
 from vidgen_core.domain.log import Heartbeat
 from vidgen_core.domain.providers import ProviderId
 
@@ -62,3 +63,53 @@ class UploadRepository(Repository):
         known = {"url": url, "expires_at": expires_at}
         new = upsert(uploads).values(provider=provider, key_id=key_id, sha256=sha256, **known)
         self.tx.execute(new.on_conflict_do_update(index_elements=["provider", "key_id", "sha256"], set_=known))
+
+
+class KeyRepository(Repository):
+    """Use and health of each API key; never the key itself."""
+
+    def all(self, provider: ProviderId) -> list[KeyUsage]:
+        spent = self.tx.ledger.by_key(provider)
+        query = select(key_usage).where(key_usage.c.provider == provider).order_by(key_usage.c.name, key_usage.c.key_id)
+        return [
+            KeyUsage.model_validate({**row._mapping, "spend": spent.get(row.key_id)}) for row in self.tx.execute(query)
+        ]
+
+    def touch(
+        self,
+        provider: ProviderId,
+        key_id: str,
+        name: str,
+        *,
+        submitted: int = 0,
+        succeeded: int = 0,
+        failed: int = 0,
+        at: datetime | None = None,
+    ) -> None:
+        """Count on; the key's row is made if there is none."""
+        at = at or now()
+        new = upsert(key_usage).values(
+            provider=provider,
+            key_id=key_id,
+            name=name,
+            submitted=submitted,
+            succeeded=succeeded,
+            failed=failed,
+            last_used_at=at,
+        )
+        counted = {
+            "name": name,
+            "submitted": key_usage.c.submitted + submitted,
+            "succeeded": key_usage.c.succeeded + succeeded,
+            "failed": key_usage.c.failed + failed,
+            "last_used_at": at,
+        }
+        self.tx.execute(new.on_conflict_do_update(index_elements=["provider", "key_id"], set_=counted))
+
+    def set_health(
+        self, provider: ProviderId, key_id: str, health: str, cooling_until: datetime | None = None, name: str = ""
+    ) -> None:
+        """Say how a key is: ``usable``, ``rejected`` or ``exhausted``, and until when it rests."""
+        known = {"health": health, "cooling_until": cooling_until}
+        new = upsert(key_usage).values(provider=provider, key_id=key_id, name=name, **known)
+        self.tx.execute(new.on_conflict_do_update(index_elements=["provider", "key_id"], set_=known))

@@ -91,9 +91,6 @@ class TakeRepository(Repository):
         row = self.tx.execute(_SHOWN.where(takes.c.task_id == task_id)).one_or_none()
         return None if row is None else _take(row)
 
-    def by_sha256(self, sha256: str) -> list[Take]:
-        return self._where(takes.c.sha256 == sha256)
-
     def twins(self, new: NewTake) -> list[Take]:
         """Takes of other tasks with the same bytes, or the same video in another file, the oldest first.
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
-from vidgen_core.db.repositories.sessions import SessionRow
+from vidgen_core.db.repositories.access import SessionRow
 from vidgen_core.domain.errors import ErrorKind, Refused
 from vidgen_core.services.access.auth import Auth, clean_name, is_at_home
 from vidgen_core.services.access.permissions import AT_HOME, Role, Visitor

@@ -134,7 +134,7 @@ class Budget:
     ) -> tuple[SpendLine, ...]:
         """Sums of the ledger by days of this machine's calendar, ``until`` left out; newest day first."""
         with self._app.store.read() as tx:
-            sums = tx.ledger.sums(project_id, _midnight(since), _midnight(until))
+            sums = tx.ledger.sums(project_id, since, until)
             names = {project.id: project.name for project in tx.projects.all()}
             keys: dict[tuple[BillableParty, str], str] = {
                 (mode, usage.key_id): usage.name for mode in ProviderId for usage in tx.keys.all(mode)
@@ -190,18 +190,10 @@ async def _price_list(app: Vidgen, mode: ProviderId) -> dict[str, Money] | None:
         await provider.close()
 
 
-def _midnight(day: date | None) -> datetime | None:
-    return None if day is None else datetime(day.year, day.month, day.day).astimezone()
-
-
-def _day(line: Spend) -> date | None:
-    return None if line.at is None else line.at.astimezone().date()
-
-
 def _group(line: Spend, by: Collection[By]) -> tuple[Any, ...]:
     return (
         line.project_id if "project" in by else None,
-        _day(line) if "day" in by else None,
+        line.day if "day" in by else None,
         line.provider,
         line.key_id if "key" in by else None,
         line.money.currency if line.money else None,
@@ -225,7 +217,7 @@ def _line(
     worth = money.convert(owed, settings.budget.currency, money.rates_of(settings, first.provider)) if owed else None
     return SpendLine(
         project=names.get(first.project_id, "–") if "project" in by else "",
-        day=_day(first) if "day" in by else None,
+        day=first.day if "day" in by else None,
         provider=first.provider,
         key=keys.get((first.provider, first.key_id), first.key_id) if "key" in by else "",
         currency=currency,

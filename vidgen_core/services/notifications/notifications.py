@@ -107,7 +107,7 @@ class _Notifier(threading.Thread):
             return
         self._revision = revision
         with self._app.store.read() as tx:
-            ended = tx.batches.untold()
+            ended = tx.batches.unnotified()
         for batch in ended:
             self._batch(batch)
 
@@ -115,7 +115,7 @@ class _Notifier(threading.Thread):
         """The note that it was told is on disk before anything is sent: after a crash nobody is told again."""
         wanted = self._app.settings().notices
         with self._app.store.write() as tx:
-            if not tx.batches.tell(batch, datetime.now(UTC)):
+            if not tx.batches.mark_notified(batch, datetime.now(UTC)):
                 return
             end = tx.batches.end(batch, messages.MOST_NAMED)
         if wanted.url.get_secret_value() and wanted.on_batch_end and end.n >= wanted.least_tasks:

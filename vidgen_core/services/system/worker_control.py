@@ -323,7 +323,7 @@ def _usual(tx: Tx, mode: ProviderId) -> float | None:
 def _spent(tx: Tx, project_id: int | None) -> dict[str, Money]:
     """What is or may be owed, by currency; what was given back or never bought does not count."""
     sums: dict[str, Money] = {}
-    for currency, by_charge in tx.attempts.spend(project_id).items():
+    for currency, by_charge in tx.ledger.by_charge(project_id).items():
         owed = sum((spent.amount for charge, spent in by_charge.items() if charge in OWED), Decimal(0))
         if owed:
             sums[currency] = Money(amount=owed, currency=currency)

@@ -21,7 +21,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vidgen_core.db.repositories.requests import CURRENT, Begun, Known
+from vidgen_core.db.repositories.access import CURRENT, Begun, Known
 from vidgen_core.domain.errors import InputError, Refused, StoreError, VidgenError
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.web.app_instance import find_vidgen
@@ -70,29 +70,29 @@ class Idempotency:
                 return
             await self._carry_out(begun, scope, _replay(body, receive), send)
 
-    async def _begin(self, who: str, key: str, digest: str) -> tuple[Known, Begun | None]:
+    async def _begin(self, caller: str, key: str, digest: str) -> tuple[Known, Begun | None]:
         """What is known of the request, and the right to carry it out unless it was answered.
 
         :raises InputError: ``idempotency_key_reused``
         :raises Refused: ``idempotency_answer_lost``
         """
-        app, runner = await find_vidgen(), uuid.uuid4().hex
+        app, owner = await find_vidgen(), uuid.uuid4().hex
         while True:
-            known = await run_in_threadpool(_claim, app, who, key, digest, runner)
+            known = await run_in_threadpool(_claim, app, caller, key, digest, owner)
             if known.digest != digest:
                 raise InputError("idempotency_key_reused")
             if known.status is not None:
                 return known, None
-            if known.runner == runner:
+            if known.owner == owner:
                 self._live[known.id] = asyncio.Event()
-                return known, Begun(known.id, runner)
+                return known, Begun(known.id, owner)
             live = self._live.get(known.id)
-            if live is None and known.acted:
+            if live is None and known.written:
                 raise Refused("idempotency_answer_lost")
             if live is None:
-                await run_in_threadpool(_take_over, app, known, runner)
+                await run_in_threadpool(_take_over, app, known, owner)
                 self._live[known.id] = asyncio.Event()
-                return known, Begun(known.id, runner)
+                return known, Begun(known.id, owner)
             await live.wait()
 
     async def _carry_out(self, begun: Begun, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,14 +133,14 @@ class Idempotency:
             await send(message)
 
 
-def _claim(app: Vidgen, who: str, key: str, digest: str, runner: str) -> Known:
+def _claim(app: Vidgen, caller: str, key: str, digest: str, owner: str) -> Known:
     with app.store.write() as tx:
-        return tx.requests.begin(who, key, digest, runner)
+        return tx.requests.begin(caller, key, digest, owner)
 
 
-def _take_over(app: Vidgen, known: Known, runner: str) -> None:
+def _take_over(app: Vidgen, known: Known, owner: str) -> None:
     with app.store.write() as tx:
-        tx.requests.take_over(known, runner)
+        tx.requests.take_over(known, owner)
 
 
 def _end(app: Vidgen, begun: Begun, held: list[Message]) -> None:

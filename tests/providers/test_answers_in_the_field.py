@@ -475,6 +475,33 @@ async def test_what_a_model_wrote_is_kept_in_any_shape(world, body) -> None:
     assert reply.text == "a slow pan"
 
 
+def events(*data: object) -> str:
+    return "".join(f"event: message\ndata: {json.dumps(one)}\n\n" for one in data) + "data: [DONE]\n\n"
+
+
+async def test_what_a_model_streams_unasked_is_kept(world) -> None:
+    parts = [{"choices": [{"delta": {"role": "assistant"}}]}]
+    parts += [{"choices": [{"delta": {"content": text}, "finish_reason": None}]} for text in ("a slow ", "pan")]
+    parts += [{"choices": [{"delta": {}, "finish_reason": "length"}]}, {"choices": [], "usage": {"prompt_tokens": 7}}]
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.post(SUBMITS["chat"]).respond(200, text=events(*parts), content_type="text/event-stream")
+        chat = Chat(world.server.url)
+        try:
+            reply = await chat.ask(KEY, "m", [{"role": "user", "content": "x"}], temperature=0.1, max_tokens=5)
+        finally:
+            await chat.close()
+    assert (reply.text, reply.finish, reply.tokens_in) == ("a slow pan", "length", 7)
+
+
+async def test_an_order_answered_by_an_event_is_accepted(providers, world) -> None:
+    order = world.order(providers["yunwu"])
+    prepared = await providers["yunwu"].prepare(order, KEY)
+    with respx.mock(base_url=world.server.url) as wire:
+        wire.post(SUBMITS["yunwu"]).respond(200, text=events({"id": "grok:77", "status": "pending"}))
+        accepted = await providers["yunwu"].submit(order, prepared, KEY)
+    assert accepted.remote_id == "grok:77"
+
+
 async def test_a_question_refused_by_a_code_under_a_good_status_is_not_owed(providers, world) -> None:
     error = await refused(providers, world, "chat", 200, {"code": -7781, "data": None, "msg": "nope"})
     assert error.delivery is D.REFUSED

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
@@ -111,6 +111,7 @@ class Chat:
         return self._reply(answer)
 
     def _reply(self, answer: ProviderResponse) -> Reply:
+        answer = replace(answer, json=_joined(answer.json))
         said = _said(answer)
         message, finish, choice = {}, "stop", _choice(answer.json)
         if choice is not None:
@@ -157,6 +158,22 @@ def _choice(body: Any) -> Mapping[str, Any] | None:
         if isinstance(choice, Mapping) and isinstance(choice.get("message"), Mapping):
             return choice
     return None
+
+
+def _joined(body: Any) -> Any:
+    """The chunks of a streamed answer as one answer; any other body as it is.
+
+    Shape: developers.openai.com/api/reference/resources/chat (chat.completion.chunk): ``choices[0].delta.content``.
+    """
+    chunks = [chunk for chunk in body if isinstance(chunk, Mapping)] if isinstance(body, list) else [body]
+    deltas = [found for chunk in chunks if isinstance(found := at(chunk, "choices.delta"), Mapping)]
+    if not deltas:
+        return body
+    ends = [found for chunk in chunks if (found := at(chunk, "choices.finish_reason"))]
+    parts = {name: "".join(_text(delta.get(name)) for delta in deltas) for name in ("content", "refusal")}
+    # Usage and errors stand in chunks of their own.
+    rest = {name: value for chunk in chunks for name, value in chunk.items() if name != "choices" and value}
+    return {**rest, "choices": [{"message": parts, "finish_reason": ends[-1] if ends else None}]}
 
 
 def _elsewhere(body: Any) -> str:

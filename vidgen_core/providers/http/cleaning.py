@@ -53,17 +53,30 @@ def clean(value: Any, hide: Callable[[str], str] = lambda text: text, depth: int
 
 
 def read_json(text: str) -> Any:
-    """What a JSON text means, before it is cleaned; None where it is none.
+    """Parse a JSON text, before it is cleaned; None where it is none.
 
-    Numbers that are none (``NaN``) are None, whole numbers too long for the store are their text.
+    Numbers that are none (``NaN``) are None, whole numbers too long for the store are their text. A stream of events
+    (text/event-stream) that nobody asked for is the list of its data; a single event is its data.
     """
     text = text.removeprefix("\ufeff")
     try:
         return _parse(text)
     except ValueError:
-        return None
+        return _read_events(text)
     except RecursionError:
         return _read_shallow(text)
+
+
+def _read_events(text: str) -> Any:
+    """The data of server-sent events (html.spec.whatwg.org/multipage/server-sent-events.html); None: there is none."""
+    found = []
+    for data in re.findall(r"^data:(.*)$", text, re.MULTILINE):
+        try:
+            found.append(_parse(data))
+        except (ValueError, RecursionError):
+            # ``[DONE]``, and what was cut off at the end.
+            continue
+    return found[0] if len(found) == 1 else found or None
 
 
 def _parse(text: str) -> Any:

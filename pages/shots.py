@@ -167,7 +167,7 @@ per_page = table.PER_TABLE if st.session_state.get("view") == "table" else PER_P
 offset = ((st.session_state.get("page") or 1) - 1) * per_page
 page = visit.app.shots.page(visit.project.id, wanted, limit=per_page, offset=offset)
 view = view_switch(visit, wanted, page.total)
-batches.go_on()
+batches.work_on()
 undo_bar()
 watch_list(wanted, page.total)
 if not page.items:

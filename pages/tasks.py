@@ -111,5 +111,5 @@ st.session_state[_FRESH] = True
 with st.container(horizontal=True, vertical_alignment="center"):
     st.title(visit.t("tasks.title"), anchor=False, width="stretch")
     tools(visit)
-batches.go_on()
+batches.work_on()
 table()

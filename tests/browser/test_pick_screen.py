@@ -105,8 +105,8 @@ def test_the_strip_says_which_shots_wait_and_leads_to_them(
     settled(page)
 
     expect(page.get_by_role("button", name="1.0, chosen")).to_be_visible()
-    expect(page.get_by_role("button", name="4.0, waiting")).to_have_count(0)
-    page.get_by_role("button", name="3.0, waiting").click()
+    expect(page.get_by_role("button", name="4.0, to review")).to_have_count(0)
+    page.get_by_role("button", name="3.0, to review").click()
     expect(page.locator("video")).to_have_count(5)
 
 

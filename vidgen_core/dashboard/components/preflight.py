@@ -47,6 +47,13 @@ def order(estimate: Estimate, look: Look, act: Act, *, canary: bool = False) -> 
         act(PreflightChoice())
 
 
+def order_tasks(ids: list[int], act: Callable[[], None]) -> None:
+    """The same for tasks that are there already: kept ones to start, failed ones to submit again."""
+    visit = current_visit()
+    tasks, project = visit.app.tasks, visit.project.id
+    order(tasks.estimate_tasks(ids), lambda _again: tasks.preflight_tasks(project, ids), lambda _choice: act())
+
+
 def ask(look: Look, act: Act, *, canary: bool = False) -> None:
     """Open the sheet; ``act`` is called when the order is released. To be called in a widget callback.
 

@@ -6,13 +6,14 @@ run to run, so that text being typed stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import streamlit as st
 
 from vidgen_core.config.schema import Settings
 from vidgen_core.dashboard.components import preflight
+from vidgen_core.dashboard.components.actions import Action, Place, named, offered
 from vidgen_core.dashboard.components.labels import plain, price
 from vidgen_core.dashboard.components.media import image_url
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, show_told, toast_later
@@ -138,33 +139,25 @@ def _queue(shot_id: int, takes: int | None) -> None:
 
 def _shot_menu(visit: Visit, view: ShotView) -> None:
     t, shot = visit.t, view.shot
-    acts: dict[str, Callable[[], None]] = {
-        "one_more": lambda: generate(shot.id, 1),
-        "parameters": lambda: ask_for_parameters(shot.id),
-        "picture": lambda: ask_for_picture(shot.id),
-        "draw": lambda: ask_for_drawing(shot.id),
-        "versions": lambda: ask_for_versions(shot.id),
-        "duplicate": lambda: duplicate(shot.id),
-        "delete": lambda: delete(shot.id),
-    }
+    actions = offered(SHOT_ACTIONS, Place.MENU, view)
     key = f"menu_{shot.id}"
     one = price(t, visit.app.tasks.estimate_for([shot], 1))
     st.menu_button(
         t("shots.more"),
-        list(acts),
+        [action.name for action in actions],
         key=key,
         help=t("shots.menu_of", shot=plain(shot.number)),
         type="tertiary",
         format_func=lambda name: t(f"shots.menu.{name}", price=one),
-        on_click=_chosen_act,
-        args=(key, acts),
+        on_click=_run,
+        args=(key, shot.id),
     )
 
 
-def _chosen_act(key: str, acts: dict[str, Callable[[], None]]) -> None:
-    name = st.session_state.get(key)
-    if name in acts:
-        acts[name]()
+def _run(key: str, shot_id: int) -> None:
+    action = named(SHOT_ACTIONS, st.session_state.get(key))
+    if action is not None:
+        action.run(shot_id)
 
 
 @handle_errors
@@ -198,3 +191,15 @@ def _picture_width(settings: Settings, shot: Shot) -> int:
     ratio = shot.params.aspect_ratio or settings.providers.of(settings.mode).aspect_ratio
     width, _, height = ratio.partition(":")
     return _PICTURE_WIDE if height and int(width) > int(height) else _PICTURE_TALL
+
+
+#: Every action on a shot, in the order of its menu. ``shots.menu.<name>`` is its word.
+SHOT_ACTIONS: Final[tuple[Action[ShotView], ...]] = (
+    Action("one_more", lambda shot_id: generate(shot_id, 1)),
+    Action("parameters", ask_for_parameters),
+    Action("picture", ask_for_picture),
+    Action("draw", ask_for_drawing),
+    Action("versions", ask_for_versions),
+    Action("duplicate", duplicate),
+    Action("delete", delete),
+)

@@ -11,7 +11,7 @@ from typing import Final
 
 import streamlit as st
 
-from vidgen_core.dashboard.components import preflight, task_actions
+from vidgen_core.dashboard.components import batches, preflight, task_actions
 from vidgen_core.dashboard.components.labels import plain, price
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, session_value, show_told, toast_later
 from vidgen_core.dashboard.shell import live_updates
@@ -19,7 +19,7 @@ from vidgen_core.dashboard.shots import prompt_writing
 from vidgen_core.dashboard.shots.dialogs import delete_shots
 from vidgen_core.db import ShotFilter
 from vidgen_core.domain.shots import Shot
-from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.services.views import Estimate, ShotView
 
 #: As many can be ticked at once; more are dealt with on the Tasks screen, by filter.
@@ -135,7 +135,8 @@ def _bar() -> None:
         if estimate.having:
             st.checkbox(t.n("select.again", estimate.having), key=_AGAIN, help=t("preflight.again_help"))
         prompt_writing.of_ticked(visit, [view.shot for view in views])
-        task_actions.show_actions(t, _unfinished(views))
+        # Finished takes are deleted on the Tasks screen.
+        task_actions.show_buttons(t, _unfinished(views), without={"delete"})
         st.button(
             t("select.delete", n=t.number(len(ids))),
             key="selected_delete",
@@ -147,10 +148,8 @@ def _bar() -> None:
     _problems(visit, estimate)
 
 
-def _unfinished(views: Sequence[ShotView]) -> list[task_actions.Action]:
-    """What can be done with the takes of these shots that are not there yet; taking them off is for the Tasks screen."""
-    tasks = [task for view in views for task in view.tasks if task.status is not TaskStatus.COMPLETED]
-    return [action for action in task_actions.actions(tasks) if action.name != "delete"]
+def _unfinished(views: Sequence[ShotView]) -> list[Task]:
+    return [task for view in views for task in view.tasks if task.status is not TaskStatus.COMPLETED]
 
 
 def _problems(visit: Visit, estimate: Estimate) -> None:
@@ -182,11 +181,11 @@ def queue(ids: list[int], canary: bool | None, *, again: bool) -> None:
     made = visit.app.tasks.generate(visit.project.id, ids, canary=canary, again=again)
     if made.tasks:
         toast_later(visit.t.n("select.queued", len(made.tasks)), ":material/check:")
-    for refusal in made.refused[: task_actions.TOLD]:
+    for refusal in made.refused[: batches.REPORTED]:
         why = visit.t.error("parameter", refusal.code, refusal.params)
         toast_later(visit.t("select.refused", shot=refusal.shot.number, why=why), ":material/error:")
-    if len(made.refused) > task_actions.TOLD:
-        toast_later(visit.t.n("select.refused_more", len(made.refused) - task_actions.TOLD), ":material/error:")
+    if len(made.refused) > batches.REPORTED:
+        toast_later(visit.t.n("select.refused_more", len(made.refused) - batches.REPORTED), ":material/error:")
 
 
 @handle_errors

@@ -1,25 +1,44 @@
-"""What a visitor does with the takes on cards: choosing, rejecting, looking closer, and the ways on from a failure."""
+"""Actions on the takes of a card: the registry, and running what the component of the takes reports."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import streamlit as st
 
-from vidgen_core.dashboard.components import confirm_price, preflight, task_actions
+from vidgen_core.dashboard.components import batches, confirm_price, preflight
+from vidgen_core.dashboard.components.actions import Action, Place, named
 from vidgen_core.dashboard.components.component_events import unheard
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
 from vidgen_core.dashboard.shots.dialogs import ask_for_link, ask_for_remote_id, ask_to_submit_again, show_facts
 from vidgen_core.dashboard.tasks import history
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.takes import Take
-from vidgen_core.domain.tasks import Task
+from vidgen_core.domain.tasks import ENDED, Task
+from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.views import Step, StepName
 
 #: Of the component.
 KEY: Final = "takes_told"
 _SHOW_ALL: Final = "_all_takes_of"
+
+
+class Slot(NamedTuple):
+    """One take of a shot, as far as it has come; a picture being drawn has no take."""
+
+    number: int
+    task: Task | None
+    take: Take | None
+
+    @property
+    def has_failed(self) -> bool:
+        return self.take is None and self.task is not None and self.task.status in ENDED
+
+    @property
+    def is_cancellable(self) -> bool:
+        task = self.task
+        return self.take is None and task is not None and task.status not in ENDED and not task.cancel_requested
 
 
 def shows_all(shot_id: int) -> bool:
@@ -44,12 +63,10 @@ def _one(visit: Visit, act: Mapping[str, Any]) -> None:
     do = act.get("do")
     if do == "show_all":
         st.session_state[_SHOW_ALL] = act.get("shot")
-    elif do in _WITH_TAKES:
-        _WITH_TAKES[do](visit, _take(visit, act.get("take")))
     elif do == "step":
         _take_step(visit, _task(visit, act.get("task")), act.get("name"))
-    elif do in _WITH_TASKS:
-        _WITH_TASKS[do](visit, _task(visit, act.get("task")))
+    elif action := named(SLOT_ACTIONS, do):
+        action.run(visit, act)
 
 
 def _take(visit: Visit, take_id: object) -> Take:
@@ -83,7 +100,7 @@ def _reject(visit: Visit, take: Take) -> None:
     visit.app.takes.reject(take.id, "")
 
 
-def _take_back(visit: Visit, take: Take) -> None:
+def _unreject(visit: Visit, take: Take) -> None:
     visit.app.takes.reject(take.id, None)
 
 
@@ -94,8 +111,12 @@ def _facts(visit: Visit, take: Take) -> None:
 # --- without one
 
 
+def _history(visit: Visit, task: Task) -> None:
+    history.ask(visit, task.id)
+
+
 def _cancel(_visit: Visit, task: Task) -> None:
-    task_actions.cancel([task.id])
+    batches.apply(cancel=[task.id])
 
 
 def _remove(visit: Visit, task: Task) -> None:
@@ -117,16 +138,11 @@ def _take_step(visit: Visit, task: Task, name: object) -> None:
         ask_for_link(task.id)
     if step.asks:
         ask_to_submit_again(task.id, step)
-    tasks, ids = visit.app.tasks, [task.id]
+    ids = [task.id]
     if step.name is StepName.SUBMIT_AGAIN:
-        preflight.order(
-            tasks.estimate_tasks(ids),
-            lambda _again: tasks.preflight_tasks(visit.project.id, ids),
-            lambda _choice: _submit_again(ids),
-        )
+        preflight.order_tasks(ids, lambda: _submit_again(ids))
         return
-    act = {StepName.LOOK_AGAIN: tasks.look_again, StepName.DOWNLOAD_AGAIN: tasks.download_again}[step.name]
-    _report(visit, act(ids).refused)
+    _report(visit, batches.VERBS[step.name](visit.app, ids).refused)
 
 
 @handle_errors
@@ -140,16 +156,25 @@ def _report(visit: Visit, refused: Sequence[tuple[int, str, dict[str, object]]])
         toast_later(visit.t.error("parameter", code, params), ":material/error:")
 
 
-_WITH_TAKES: Final[Mapping[object, Callable[[Visit, Take], None]]] = {
-    "choose": _choose,
-    "unchoose": _unchoose,
-    "reject": _reject,
-    "unreject": _take_back,
-    "facts": _facts,
-}
-_WITH_TASKS: Final[Mapping[object, Callable[[Visit, Task], None]]] = {
-    "history": lambda visit, task: history.ask(visit, task.id),
-    "cancel": _cancel,
-    "remove": _remove,
-    "confirm": _confirm,
-}
+def _on_take(run: Callable[[Visit, Take], None]) -> Callable[[Visit, Mapping[str, Any]], None]:
+    return lambda visit, act: run(visit, _take(visit, act.get("take")))
+
+
+def _on_task(run: Callable[[Visit, Task], None]) -> Callable[[Visit, Mapping[str, Any]], None]:
+    return lambda visit, act: run(visit, _task(visit, act.get("task")))
+
+
+_BUTTON: Final = frozenset({Place.BUTTON})
+
+#: Every action on a take, in the order of its menu. ``shots.take_menu.<name>`` is its word.
+SLOT_ACTIONS: Final[tuple[Action[Slot], ...]] = (
+    Action("choose", _on_take(_choose), places=_BUTTON),
+    Action("unchoose", _on_take(_unchoose), places=_BUTTON),
+    Action("confirm", _on_task(_confirm), places=_BUTTON),
+    Action("facts", _on_take(_facts), lambda slot: slot.take is not None, role=Role.VIEWER),
+    Action("history", _on_task(_history), lambda slot: slot.task is not None, role=Role.VIEWER),
+    Action("reject", _on_take(_reject), lambda slot: slot.take is not None and slot.take.rejected is None),
+    Action("unreject", _on_take(_unreject), lambda slot: slot.take is not None and slot.take.rejected is not None),
+    Action("remove", _on_task(_remove), lambda slot: slot.has_failed),
+    Action("cancel", _on_task(_cancel), lambda slot: slot.is_cancellable),
+)

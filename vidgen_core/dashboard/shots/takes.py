@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import streamlit as st
 
 from vidgen_core.dashboard.components import component
+from vidgen_core.dashboard.components.actions import Place, offered
 from vidgen_core.dashboard.components.component_events import seen
 from vidgen_core.dashboard.components.labels import elapsed, status_colour, step_label, take_label
 from vidgen_core.dashboard.components.media import outside, poster_url, video_url, waiting_url
@@ -21,6 +22,7 @@ from vidgen_core.dashboard.session import Visit, current_visit, now, show_told
 from vidgen_core.dashboard.shell import live_updates
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.dashboard.shots import take_actions
+from vidgen_core.dashboard.shots.take_actions import Slot
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Take
@@ -44,7 +46,6 @@ _IDS: Final = "_cards"
 #: Words of providers that say no more than *generating*.
 _PLAIN_STAGES: Final = frozenset({"processing", "running", "in_progress", "generating", "rendering", "unknown"})
 _WORDS: Final = ("play", "stop_playing", "choose", "unchoose", "download", "confirm_price")
-_ACTS: Final = ("facts", "history", "reject", "unreject", "remove", "cancel")
 
 
 class Looking(NamedTuple):
@@ -54,14 +55,6 @@ class Looking(NamedTuple):
     t: Text
     maker: bool
     prices: Sequence[Price]
-
-
-class Slot(NamedTuple):
-    """One take of a shot, as far as it has come."""
-
-    number: int
-    task: Task | None
-    take: Take | None
 
 
 def slots(view: ShotView) -> list[Slot]:
@@ -120,7 +113,11 @@ def _words(t: Text) -> dict[str, Any]:
         "poster": t("shots.poster_of", **blanks),
         "video": t("shots.take_of", **blanks),
         "waiting": t("shots.waiting_of", **blanks),
-        "acts": {name: t(f"shots.take_menu.{name}") for name in _ACTS},
+        "acts": {
+            action.name: t(f"shots.take_menu.{action.name}")
+            for action in take_actions.SLOT_ACTIONS
+            if Place.MENU in action.places
+        },
         "states": states
         | {
             "chosen": ["⭐", t("shots.chosen"), "violet"],
@@ -157,7 +154,7 @@ def _summary(t: Text, found: Sequence[Slot]) -> str:
 
 def _of_slot(looking: Looking, view: ShotView, slot: Slot) -> dict[str, Any]:
     if slot.take is not None:
-        return _finished(looking, view, slot.take)
+        return _finished(looking, view, slot.take, _menu(slot))
     assert slot.task is not None, "a slot without a take has a task"
     return _of_task(looking, slot.task)
 
@@ -176,7 +173,7 @@ def _under_way(looking: Looking, task: Task) -> dict[str, Any]:
         "task": task.id,
         "label": take_label(task),
         "state": "cancelling" if task.cancel_requested else task.status.value,
-        "menu": _task_menu(looking, task),
+        "menu": _menu(Slot(task.take, task, None)),
         "picture": waiting_url(task),
         "percent": task.progress if working else None,
         "facts": " · ".join(_facts(t, task)),
@@ -209,13 +206,13 @@ def _ended(looking: Looking, task: Task) -> dict[str, Any]:
         "task": task.id,
         "label": take_label(task),
         "state": task.status.value,
-        "menu": _task_menu(looking, task),
+        "menu": _menu(Slot(task.take, task, None)),
         "why": t.told(task.failure) if task.failure else "",
         "steps": [[step.name, step_label(t, step)] for step in steps],
     }
 
 
-def _finished(looking: Looking, view: ShotView, take: Take) -> dict[str, Any]:
+def _finished(looking: Looking, view: ShotView, take: Take, menu: list[str]) -> dict[str, Any]:
     t = looking.t
     chosen, gone = view.shot.chosen_take_id == take.id, CLEANED in take.warnings
     video = None if gone else video_url(take)
@@ -225,7 +222,7 @@ def _finished(looking: Looking, view: ShotView, take: Take) -> dict[str, Any]:
         "task": take.task_id,
         "label": f"v{take.number}",
         "state": "chosen" if chosen else "completed" if take.rejected is None else "rejected",
-        "menu": _take_menu(looking, view, take),
+        "menu": menu,
         "poster": poster_url(take),
         "video": video,
         "download": f"{video}&download=1" if video else None,
@@ -236,19 +233,5 @@ def _finished(looking: Looking, view: ShotView, take: Take) -> dict[str, Any]:
     }
 
 
-def _take_menu(looking: Looking, view: ShotView, take: Take) -> list[str]:
-    names = ["facts"]
-    if any(task.id == take.task_id for task in view.tasks):
-        names.append("history")
-    if looking.maker:
-        names.append("unreject" if take.rejected is not None else "reject")
-    return names
-
-
-def _task_menu(looking: Looking, task: Task) -> list[str]:
-    names = ["history"]
-    if looking.maker and task.status in ENDED:
-        names.append("remove")
-    elif looking.maker and not task.cancel_requested:
-        names.append("cancel")
-    return names
+def _menu(slot: Slot) -> list[str]:
+    return [action.name for action in offered(take_actions.SLOT_ACTIONS, Place.MENU, slot)]

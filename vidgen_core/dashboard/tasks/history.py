@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any, Final
 
 import streamlit as st
@@ -112,22 +111,15 @@ def _ways_on(visit: Visit, task: Task) -> None:
     """What can be done about a failure, from free to paid."""
     with st.container(horizontal=True, gap="small"):
         for step in visit.app.tasks.steps(task):
-            act = _ACTS.get(step.name)
-            if act is not None:
+            action = task_actions.step_action(step.name)
+            if action is not None:
                 st.button(
                     step_label(visit.t, step),
                     key=f"history_{step.name}",
-                    type="primary" if step.name is StepName.SUBMIT_AGAIN else "secondary",
-                    on_click=act,
+                    type="primary" if action.primary else "secondary",
+                    on_click=action.run,
                     args=([task.id],),
                 )
-
-
-_ACTS: Final[dict[StepName, Callable[[list[int]], None]]] = {
-    StepName.LOOK_AGAIN: task_actions.look_again,
-    StepName.DOWNLOAD_AGAIN: task_actions.download_again,
-    StepName.SUBMIT_AGAIN: task_actions.ask_retry,
-}
 
 
 def _entering(task_id: int) -> None:

@@ -25,7 +25,8 @@ from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.i18n import get_text
 from vidgen_core.media.images import draw_sample
 from vidgen_core.media.video import probe, sha256_file
-from vidgen_core.services.autopilot.progress import AutopilotRun, ProgressStep, autopilot_line
+from vidgen_core.services.autopilot.progress import ProgressStep
+from vidgen_core.services.autopilot.run import AutopilotRun, autopilot_line
 from vidgen_core.services.facade import Vidgen
 
 

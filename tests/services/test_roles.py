@@ -15,7 +15,7 @@ from vidgen_core.services.facade import Vidgen
 
 #: Verbs that are the owners' on purpose.
 RULES = {
-    "worker": {"begin_journal", "doubt", "start", "stop", "stop_soon", "stop_at_once"},
+    "worker": {"attach", "begin_journal", "doubt", "start", "stop", "stop_soon", "stop_at_once"},
     "watched_folders": {"start", "stop"},
     "diagnostics": {"keys"},
     "budget": {"limit_project", "go_on", "set_prices", "refresh_prices", "refresh_soon"},

@@ -15,7 +15,7 @@ from vidgen_core.cli.task_commands import YesOption
 
 if TYPE_CHECKING:
     from vidgen_core.domain.shots import Project
-    from vidgen_core.services.autopilot.progress import AutopilotRun
+    from vidgen_core.services.autopilot.run import AutopilotRun
     from vidgen_core.services.facade import Vidgen
 
 
@@ -89,7 +89,7 @@ def _follow(session: Session, app: Vidgen, where: Project) -> None:
 
 
 def _tell(session: Session, walk: AutopilotRun) -> None:
-    from vidgen_core.services.autopilot.progress import autopilot_line
+    from vidgen_core.services.autopilot.run import autopilot_line
 
     session.warn_line(autopilot_line(session.text, walk))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -11,10 +10,11 @@ from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.paths import Locations, find_locations
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Store
-from vidgen_core.domain.errors import FileError, Refused
-from vidgen_core.domain.providers import VIDEO_PROVIDERS, ProviderId
+from vidgen_core.domain.errors import FileError
+from vidgen_core.domain.providers import ProviderId
 from vidgen_core.services.autopilot.progress import ProjectProgress
 from vidgen_core.services.billing.budget import Budget
+from vidgen_core.services.context import ServiceContext
 from vidgen_core.services.exports.exports import Exports
 from vidgen_core.services.generation.tasks import Tasks
 from vidgen_core.services.imports.imports import Imports
@@ -26,7 +26,6 @@ from vidgen_core.services.library.takes import Takes
 from vidgen_core.services.notifications.notifications import Notifications
 from vidgen_core.services.reports.disputes import Disputes
 from vidgen_core.services.reports.reports import Reports
-from vidgen_core.services.revision_cache import RevisionCache
 from vidgen_core.services.scripts.llm_queue import LlmQueue
 from vidgen_core.services.scripts.prompts import Prompts
 from vidgen_core.services.scripts.scripts import Scripts
@@ -50,33 +49,35 @@ class Vidgen:
     """
 
     def __init__(self, locations: Locations, store: Store, settings_file: SettingsFile) -> None:
+        self._ctx = ctx = ServiceContext(locations, store, settings_file)
         self.locations = locations
         self.store = store
         self.settings_file = settings_file
-        self.revision_cache = RevisionCache(store, self.settings)
-        self.projects = Projects(self)
-        self.shots = Shots(self)
-        self.tasks = Tasks(self)
-        self.pictures = Pictures(self)
-        self.budget = Budget(self)
-        self.takes = Takes(self)
-        self.imports = Imports(self)
-        self.watched_folders = WatchedFolders(self)
-        self.worker = WorkerControl(self)
-        self.diagnostics = Diagnostics(self)
-        self.log = Logs(self)
-        self.reports = Reports(self)
-        self.notifications = Notifications(self)
-        self.disputes = Disputes(self)
-        self.exports = Exports(self)
-        self.cleanup = Cleanup(self)
-        self.llm_queue = LlmQueue(self)
-        self.scripts = Scripts(self)
-        self.prompts = Prompts(self)
-        self.progress = ProjectProgress(self)
-        self._opening = threading.Lock()
-        #: Those that have been asked for; each brings an adapter along, and all of them an HTTP client.
-        self._providers: dict[ProviderId, Provider] = {}
+        self.revision_cache = ctx.revision_cache
+        self.shots = Shots(ctx)
+        self.projects = Projects(ctx, self.shots)
+        self.takes = Takes(ctx)
+        self.tasks = Tasks(ctx)
+        self.pictures = Pictures(ctx, self.shots)
+        self.budget = Budget(ctx, self.tasks)
+        self.imports = Imports(ctx, self.shots)
+        self.watched_folders = WatchedFolders(ctx, self.imports, self.shots, self.tasks)
+        self.worker = WorkerControl(ctx, self.tasks)
+        self.diagnostics = Diagnostics(ctx, self.worker)
+        self.log = Logs(ctx)
+        self.reports = Reports(ctx)
+        self.notifications = Notifications(ctx)
+        self.disputes = Disputes(ctx)
+        self.exports = Exports(ctx)
+        self.cleanup = Cleanup(ctx)
+        self.llm_queue = LlmQueue(ctx)
+        self.scripts = Scripts(ctx, self.llm_queue, self.imports)
+        self.prompts = Prompts(ctx, self.llm_queue, self.scripts, self.shots)
+        self.progress = ProjectProgress(
+            ctx, self.tasks, self.shots, self.pictures, self.takes, self.prompts, self.exports
+        )
+        ctx.bind_worker(self.worker)
+        self.worker.attach(self.progress, self.watched_folders, after=(self.notifications,))
 
     @classmethod
     def open(cls, locations: Locations | None = None) -> Self:
@@ -97,35 +98,19 @@ class Vidgen:
 
         :raises SettingsError: the file cannot be read and there are no earlier good settings
         """
-        return self.settings_file.current()
+        return self._ctx.settings()
 
     def provider(self, mode: ProviderId) -> Provider:
         """The provider of a mode, for its free and quick answers: models, capabilities, checks.
 
         :raises Refused: ``provider_missing`` (provider)
         """
-        with self._opening:
-            if mode not in self._providers:
-                self._providers[mode] = self.fresh_provider(mode)
-            return self._providers[mode]
-
-    def fresh_provider(self, mode: ProviderId) -> Provider:
-        """A provider of one's own, to be closed after use: an instance belongs to one event loop.
-
-        :raises Refused: ``provider_missing`` (provider)
-        """
-        from vidgen_core.providers.registry import REGISTRY
-
-        if mode not in REGISTRY:
-            raise Refused("provider_missing", provider=mode.value)
-        return REGISTRY[mode](self.settings, self.locations, None)
+        return self._ctx.provider(mode)
 
     @property
     def modes(self) -> tuple[ProviderId, ...]:
         """The generation modes that can be chosen."""
-        from vidgen_core.providers.registry import REGISTRY
-
-        return tuple(mode for mode in REGISTRY if mode in VIDEO_PROVIDERS)
+        return self._ctx.modes
 
     def stop_soon(self) -> None:
         """Buy nothing new; waits for nothing."""

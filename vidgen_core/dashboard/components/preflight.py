@@ -88,7 +88,7 @@ def button(visit: Visit, estimate: Estimate, label: str, act: Callable[..., None
 
 
 def _no_key(visit: Visit, mode: ProviderId) -> str:
-    lack = gate.no_key(visit.app, mode)
+    lack = gate.no_key(visit.app.settings(), mode)
     return visit.t.error(lack.kind, lack.code, {"provider": mode_label(visit.t, mode)})
 
 

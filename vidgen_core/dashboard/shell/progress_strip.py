@@ -15,7 +15,8 @@ from vidgen_core.dashboard.shell import live_updates, sign_in
 from vidgen_core.dashboard.shots import prompt
 from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Role
-from vidgen_core.services.autopilot.progress import AutopilotRun, ProgressStep, autopilot_line, why_unfilmed
+from vidgen_core.services.autopilot.progress import ProgressStep, why_unfilmed
+from vidgen_core.services.autopilot.run import AutopilotRun, autopilot_line
 from vidgen_core.services.views import Preflight
 
 _FRAGMENT: Final = "way"

@@ -15,6 +15,7 @@ from vidgen_core.domain.errors import StoreError, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.money import BudgetScope
+from vidgen_core.services.autopilot.run import AutopilotRun, current_run, is_going, note_run
 from vidgen_core.services.exports.film import Format
 from vidgen_core.services.generation import canaries
 from vidgen_core.services.scripts.llm_queue import STOPPED_BY_BUDGET
@@ -23,29 +24,31 @@ from vidgen_core.services.scripts.prompts import Wanted
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from vidgen_core.db import Tx
-    from vidgen_core.services.autopilot.progress import AutopilotRun
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
+    from vidgen_core.services.exports.exports import Exports
+    from vidgen_core.services.generation.tasks import Tasks
+    from vidgen_core.services.library.pictures import Pictures
+    from vidgen_core.services.library.takes import Takes
+    from vidgen_core.services.scripts.prompts import Prompts
 
 _LOG = logging.getLogger(__name__)
 #: Seconds between two steps.
 STEP_EVERY: Final = 1.0
-#: The setting of a project that says how it walks.
-SETTING: Final = "walk"
-
-
-def is_going(tx: Tx, project_id: int, walk: AutopilotRun) -> bool:
-    """Whether ``walk`` goes on: nobody has stopped it, or begun another one."""
-    kept = tx.projects.settings(project_id).get(SETTING) or {}
-    return bool(kept.get("on")) and kept.get("started_at") == walk.model_dump(mode="json")["started_at"]
 
 
 class Autopilot(threading.Thread):
     """One thread for all projects that walk."""
 
-    def __init__(self, app: Vidgen) -> None:
+    def __init__(
+        self, ctx: ServiceContext, tasks: Tasks, pictures: Pictures, takes: Takes, prompts: Prompts, exports: Exports
+    ) -> None:
         super().__init__(name="vidgen-walking", daemon=True)
-        self._app = app
+        self._ctx = ctx
+        self._tasks = tasks
+        self._pictures = pictures
+        self._takes = takes
+        self._prompts = prompts
+        self._exports = exports
         self._stopping = threading.Event()
         #: By project: the beginning of its walk, and the shots that each step has been tried for in it, so that what was
         #: refused is not tried again and again.
@@ -57,11 +60,13 @@ class Autopilot(threading.Thread):
 
     def run(self) -> None:
         while not self._stopping.wait(STEP_EVERY):
-            if not self._app.worker.is_here:
+            if not self._ctx.works_here:
                 continue
             try:
-                for project in self._app.projects.all():
-                    walk = self._app.progress.walk(project.id)
+                with self._ctx.store.read() as tx:
+                    projects = tx.projects.all()
+                for project in projects:
+                    walk = current_run(self._ctx, project.id)
                     if walk is not None and walk.on:
                         self._step(project.id, walk)
             except VidgenError as error:
@@ -75,37 +80,36 @@ class Autopilot(threading.Thread):
             raise
         except VidgenError as error:
             changes = {"on": False, "note": "failed", "code": error.code, "params": error.params}
-        self._app.progress.note(project_id, walk, **changes)
+        note_run(self._ctx, project_id, walk, **changes)
 
     def _next(self, project_id: int, walk: AutopilotRun) -> dict[str, Any]:
         """Begin what can be begun, and say what is waited for or how it ends."""
-        app = self._app
         if project_id not in self._tried or self._tried[project_id][0] != walk.started_at:
             # Another walk, wherever it was begun.
             self._tried[project_id] = (walk.started_at, {})
         if walk.limit is not None and self._is_spent(project_id):
-            with app.store.read() as tx:
+            with self._ctx.store.read() as tx:
                 counts = tx.tasks.counts(project_id)
             sent = counts[TaskStatus.PROCESSING] + counts[TaskStatus.DOWNLOADING]
             return {"note": "rendering"} if sent else {"on": False, "note": "limit"}
         # A stop in the middle of a step ends the limit of the walk: nothing is ordered after it.
         goes = partial(is_going, project_id=project_id, walk=walk)
         if ids := self._fresh(project_id, "draw", "drawable"):
-            app.pictures.draw(project_id, ids, while_=goes)
+            self._pictures.draw(project_id, ids, while_=goes)
         for shot_id in self._ids(project_id, "choosable"):
-            candidates = [one for one in app.pictures.of_shot(shot_id) if not one.rejected]
+            candidates = [one for one in self._pictures.of_shot(shot_id) if not one.rejected]
             if candidates:
-                app.pictures.choose(shot_id, candidates[0].id)
-        writing = app.prompts.writing(project_id)
+                self._pictures.choose(shot_id, candidates[0].id)
+        writing = self._prompts.writing(project_id)
         busy = writing is not None and writing.busy
         if not busy and (ids := self._fresh(project_id, "write", "without_prompt")):
-            app.prompts.write(project_id, ids, Wanted())
+            self._prompts.write(project_id, ids, Wanted())
             busy = True
-            with app.store.read() as tx:
+            with self._ctx.store.read() as tx:
                 if not goes(tx):
-                    app.prompts.cancel(project_id)
+                    self._prompts.cancel(project_id)
         if ids := self._fresh(project_id, "generate", "ready_for_takes"):
-            app.tasks.generate(project_id, ids, while_=goes)
+            self._tasks.generate(project_id, ids, while_=goes)
         # Once a walk: a choice that somebody takes back meanwhile stays taken back.
         if ids := self._fresh(project_id, "choose", "choosable_takes"):
             self._choose_takes(project_id, ids)
@@ -113,20 +117,20 @@ class Autopilot(threading.Thread):
 
     def _is_spent(self, project_id: int) -> bool:
         """Whether something did not go out for the sake of the walk's own limit."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             hold = tx.state.get(money.hold_of_project(project_id)) or {}
-        writing = self._app.prompts.writing(project_id)
+        writing = self._prompts.writing(project_id)
         stopped = writing.failure.code if writing and writing.failure and not writing.busy else None
         return hold.get("code") == f"budget_{BudgetScope.RUN}" or stopped == f"{STOPPED_BY_BUDGET}{BudgetScope.RUN}"
 
     def _choose_takes(self, project_id: int, shot_ids: list[int]) -> None:
-        chosen = self._app.takes.choose_first(project_id, shot_ids)
+        chosen = self._takes.choose_first(project_id, shot_ids)
         if chosen:
-            with self._app.store.write() as tx:
+            with self._ctx.store.write() as tx:
                 tx.log.add(LogLevel.INFO, "walk_chose", project_id=project_id, takes=len(chosen))
 
     def _waits_for(self, project_id: int, *, busy: bool) -> dict[str, Any] | None:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             counts = tx.shots.counts(project_id)
             first_shot = canaries.of_project(tx, project_id)
         if counts["drawing"]:
@@ -146,9 +150,9 @@ class Autopilot(threading.Thread):
 
     def _end(self, project_id: int, walk: AutopilotRun) -> dict[str, Any]:
         """The rough cut, when every shot that has takes has one chosen; then it is done."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             counts = tx.shots.counts(project_id)
-        lost = {"on": False, "note": "lost_answers"} if self._app.prompts.lost(project_id) else {}
+        lost = {"on": False, "note": "lost_answers"} if self._prompts.lost(project_id) else {}
         if counts["to_choose"]:
             return {"on": False, "note": "to_choose"} | lost
         if not counts["chosen"]:
@@ -158,14 +162,14 @@ class Autopilot(threading.Thread):
 
     def _cut(self, project_id: int, walk: AutopilotRun) -> dict[str, Any] | None:
         """Make a rough cut, once a walk and only of another film than the last one; None when it is there."""
-        exports = self._app.exports
+        exports = self._exports
         begun = next((one for one in exports.all(project_id) if one.id == walk.cut), None)
         if begun is None:
             # Nothing has begun yet, or the process that cut has ended.
             if exports.cut(project_id) is not None:
                 return None
             begun = exports.start(project_id, Format.MP4)
-            with self._app.store.write() as tx:
+            with self._ctx.store.write() as tx:
                 tx.log.add(LogLevel.INFO, "walk_cuts", project_id=project_id)
         if begun.live:
             return {"note": "cutting", "cut": begun.id}
@@ -176,7 +180,7 @@ class Autopilot(threading.Thread):
         return None
 
     def _ids(self, project_id: int, name: str) -> list[int]:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.progress.ids(project_id, name)
 
     def _fresh(self, project_id: int, step: str, name: str) -> list[int]:

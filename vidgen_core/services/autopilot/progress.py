@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
-
-from pydantic import Field, ValidationError
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from vidgen_core import money
-from vidgen_core.db import ShotFilter, TaskFilter, Tx
-from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.errors import ErrorKind, Refused
+from vidgen_core.db import ShotFilter, Tx
+from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.scripts import ScriptState
 from vidgen_core.domain.tasks import Failure, TaskStatus
-from vidgen_core.services.autopilot.autopilot import SETTING, Autopilot
+from vidgen_core.services.autopilot.autopilot import Autopilot
+from vidgen_core.services.autopilot.run import SETTING, AutopilotRun, current_run, note_run, stored_run
 from vidgen_core.services.exports.exports import count_exports
 from vidgen_core.services.generation import gate
 from vidgen_core.services.generation.planning import GenerateOptions, plan
@@ -30,26 +28,17 @@ from vidgen_core.services.scripts.llm_queue import failure_of
 
 if TYPE_CHECKING:
     from vidgen_core.i18n import Text
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
+    from vidgen_core.services.exports.exports import Exports
+    from vidgen_core.services.generation.tasks import Tasks
+    from vidgen_core.services.library.pictures import Pictures
+    from vidgen_core.services.library.shots import Shots
+    from vidgen_core.services.library.takes import Takes
+    from vidgen_core.services.scripts.prompts import Prompts
     from vidgen_core.services.views import Preflight, ShotView
 
 #: The steps in their order.
 STEPS: Final = ("script", "storyboard", "pictures", "order", "prompts", "videos", "export")
-#: Where a walk stands, ``way.walk.<note>`` in the catalogues: what it is doing, what it waits for, or how it ended.
-Note = Literal[
-    "drawing",
-    "writing",
-    "rendering",
-    "first_shot",
-    "cutting",
-    "done",
-    "nothing",
-    "to_choose",
-    "stopped",
-    "lost_answers",
-    "limit",
-    "failed",
-]
 #: Shots without a take that are named with their reasons.
 NAMED: Final = 8
 
@@ -78,42 +67,37 @@ class Unfilmed(NamedTuple):
     why: Literal["", "picture", "prompt", "cancelled", "waiting", "open"] = ""
 
 
-class AutopilotRun(Frozen):
-    """A project that walks its way by itself, or did."""
-
-    on: bool
-    note: Note = "drawing"
-    #: ``error.<code>`` of what stopped it, and what fills its sentence.
-    code: str | None = None
-    params: dict[str, Any] = Field(default_factory=dict)
-    #: Id of the export that is its rough cut, once it has begun one.
-    cut: str | None = None
-    #: Shots in the rough cut with which it ended.
-    clips: int = 0
-    #: What it may spend; None: no limit of its own.
-    limit: Money | None = None
-    #: Whether somebody has read how it ended.
-    read: bool = False
-    started_at: datetime
-    ended_at: datetime | None = None
-
-
 class ProjectProgress:
     """From script to film."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(
+        self,
+        ctx: ServiceContext,
+        tasks: Tasks,
+        shots: Shots,
+        pictures: Pictures,
+        takes: Takes,
+        prompts: Prompts,
+        exports: Exports,
+    ) -> None:
+        self._ctx = ctx
+        self._tasks = tasks
+        self._shots = shots
+        self._pictures = pictures
+        self._takes = takes
+        self._prompts = prompts
+        self._exports = exports
         self._autopilot: Autopilot | None = None
 
     # --- looking
 
     def steps(self, project_id: int) -> list[ProgressStep]:
         """The seven steps with what each has and lacks; costs the same few index look-ups at any size."""
-        return list(self._app.revision_cache.ask(("way", project_id), lambda tx: _steps(tx, project_id)))
+        return list(self._ctx.revision_cache.ask(("way", project_id), lambda tx: _steps(tx, project_id)))
 
     def unfilmed(self, project_id: int, limit: int = NAMED) -> tuple[int, list[Unfilmed]]:
         """How many shots have no take and none under way, and why the first of them have none."""
-        page = self._app.shots.page(project_id, ShotFilter("without_takes"), limit=limit)
+        page = self._shots.page(project_id, ShotFilter("without_takes"), limit=limit)
         return page.total, [self._unfilmed(view) for view in page.items]
 
     def _unfilmed(self, view: ShotView) -> Unfilmed:
@@ -129,7 +113,7 @@ class ProjectProgress:
             return Unfilmed(shot.number, undrawn[-1] if undrawn else None, "picture")
         if not shot.prompt:
             return Unfilmed(shot.number, None, "prompt")
-        problems = self._app.tasks.estimate(shot.project_id, [shot.id]).problems
+        problems = self._tasks.estimate(shot.project_id, [shot.id]).problems
         fatal = next((one.problem for one in problems if one.problem.fatal), None)
         if fatal is None:
             return Unfilmed(shot.number, None, "open")
@@ -137,14 +121,12 @@ class ProjectProgress:
 
     def walk(self, project_id: int) -> AutopilotRun | None:
         """How the project walks by itself; None when it never did."""
-        return self._app.revision_cache.ask(
-            ("walk", project_id), lambda tx: _walk(tx.projects.settings(project_id).get(SETTING))
-        )
+        return current_run(self._ctx, project_id)
 
     def sheet(self, project_id: int) -> Preflight:
         """Everything that ``go`` would have made, and what it costs; nothing is changed."""
-        app, settings = self._app, self._app.settings()
-        with app.store.read() as tx:
+        settings = self._ctx.settings()
+        with self._ctx.store.read() as tx:
             ids = {
                 name: tx.progress.ids(project_id, name)
                 for name in ("unfilmed", "drawable", "choosable", "without_prompt")
@@ -158,13 +140,15 @@ class ProjectProgress:
             shot = shots[id_]
             worded = shot.model_copy(update={"prompt": shot.prompt or shot.script or shot.picture_prompt})
             if worded.prompt.strip() and (shot.image or shot.image_url or id_ in pictured):
-                found = validate(app, worded, plan(worded, GenerateOptions(), settings))
+                found = validate(self._ctx, worded, plan(worded, GenerateOptions(), settings))
                 problems = found.problems if shot.image or shot.image_url else ()
                 takes.append(gate.OrderItem(shot.number, *found.plan, problems))
-        pictures = [gate.OrderItem(seen.shot.number, *seen.plan, seen.problems) for seen in app.pictures.look_at(drawn)]
-        questions = app.prompts.questions(asked)
-        with app.store.read() as tx:
-            return gate.check_order(app, tx, project_id, takes, pictures=pictures, questions=questions)
+        pictures = [
+            gate.OrderItem(seen.shot.number, *seen.plan, seen.problems) for seen in self._pictures.look_at(drawn)
+        ]
+        questions = self._prompts.questions(asked)
+        with self._ctx.store.read() as tx:
+            return gate.check_order(self._ctx, tx, project_id, takes, pictures=pictures, questions=questions)
 
     @property
     def is_alive(self) -> bool:
@@ -181,15 +165,15 @@ class ProjectProgress:
             transaction that sets the money of a submit aside; 0: no limit; None: the sheet's worst case, where it is known
         :raises Refused: ``key_needed`` (provider), ``limit_negative``
         """
-        settings, sheet = self._app.settings(), self.sheet(project_id)
+        settings, sheet = self._ctx.settings(), self.sheet(project_id)
         if sheet.key_missing is not None:
-            raise gate.no_key(self._app, sheet.key_missing)
+            raise gate.no_key(settings, sheet.key_missing)
         if limit is not None and not (limit.is_finite() and limit >= 0):
             raise Refused("limit_negative")
         most = sheet.high.amount if limit is None and sheet.high else limit
         own = Money(amount=most, currency=settings.budget.currency) if most else None
         walk = AutopilotRun(on=True, limit=own, started_at=datetime.now(UTC))
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             money.limit_run(tx, settings, project_id, own)
             tx.projects.set_setting(project_id, SETTING, walk.model_dump(mode="json"))
             tx.log.add(LogLevel.INFO, "walk_started", project_id=project_id)
@@ -199,58 +183,26 @@ class ProjectProgress:
         """Begin nothing more; what was queued stays in the queue."""
         walk = self.walk(project_id)
         if walk is not None:
-            self.note(project_id, walk, on=False, note="stopped")
+            note_run(self._ctx, project_id, walk, on=False, note="stopped")
         # Afterwards, so that a step that begins to write meanwhile sees the stop or is stopped here.
-        self._app.prompts.cancel(project_id)
+        self._prompts.cancel(project_id)
 
     def dismiss(self, project_id: int) -> None:
         """How the walk ended has been read."""
-        with self._app.store.write() as tx:
-            walk = _walk(tx.projects.settings(project_id).get(SETTING))
+        with self._ctx.store.write() as tx:
+            walk = stored_run(tx, project_id)
             if walk is not None and not walk.on:
                 read = walk.model_copy(update={"read": True})
                 tx.projects.set_setting(project_id, SETTING, read.model_dump(mode="json"))
-
-    def note(self, project_id: int, walk: AutopilotRun, **changes: Any) -> None:
-        """Keep how a walk stands, unless somebody has stopped it meanwhile, or begun another one."""
-        with self._app.store.write() as tx:
-            now = _walk(tx.projects.settings(project_id).get(SETTING))
-            if now is None or not now.on or now.started_at != walk.started_at:
-                return
-            changed = now.model_copy(update=changes)
-            if not changed.on:
-                changed = changed.model_copy(update={"ended_at": datetime.now(UTC)})
-                self._end_limit(tx, project_id, walk)
-                self._tell_of_the_end(tx, project_id, changed)
-            if changed != now:
-                tx.projects.set_setting(project_id, SETTING, changed.model_dump(mode="json"))
-
-    def _end_limit(self, tx: Tx, project_id: int, walk: AutopilotRun) -> None:
-        """Its limit ends with a walk, so what it could not send is kept, to be started by a person.
-
-        What is under way and would be ordered again is kept as well, when that comes (``records.requeue``).
-        """
-        if walk.limit is None:
-            return
-        queued = TaskFilter(statuses=frozenset({TaskStatus.QUEUED}))
-        for task in tx.tasks.many(tx.tasks.ids(project_id, queued)):
-            if task.created_at >= walk.started_at:
-                tx.tasks.move(task.id, TaskStatus.PENDING)
-        money.end_run(tx, project_id)
-
-    def _tell_of_the_end(self, tx: Tx, project_id: int, walk: AutopilotRun) -> None:
-        if walk.note == "done":
-            without = tx.shots.counts(project_id)["without_takes"]
-            tx.log.add(LogLevel.SUCCESS, "walk_done", project_id=project_id, clips=walk.clips, without=without)
-        else:
-            tx.log.add(LogLevel.INFO, "walk_ended", project_id=project_id)
 
     # --- life
 
     def start(self) -> None:
         """Begin to walk projects whose switch is on; a second call does nothing."""
         if self._autopilot is None:
-            self._autopilot = Autopilot(self._app)
+            self._autopilot = Autopilot(
+                self._ctx, self._tasks, self._pictures, self._takes, self._prompts, self._exports
+            )
             self._autopilot.start()
 
     def stop(self) -> None:
@@ -279,23 +231,6 @@ def _steps(tx: Tx, project_id: int) -> list[ProgressStep]:
     return _ranked(numbers, shots, {"export": "choice"} if to_choose else {})
 
 
-def stop_all(tx: Tx) -> None:
-    """Switch off every project that goes by itself: a person looks first at what the database lacks."""
-    for project in tx.projects.all():
-        walk = _walk(tx.projects.settings(project.id).get(SETTING))
-        if walk is not None and walk.on:
-            stopped = walk.model_copy(update={"on": False, "note": "stopped"})
-            tx.projects.set_setting(project.id, SETTING, stopped.model_dump(mode="json"))
-            money.end_run(tx, project.id)
-
-
-def autopilot_line(t: Text, walk: AutopilotRun) -> str:
-    """Where a walk stands, as a sentence."""
-    why = t.ended(ErrorKind.PARAMETER, walk.code, walk.params) if walk.code else ""
-    limit = t.money(walk.limit, estimated=False) if walk.limit else "–"
-    return t.n(f"way.walk.{walk.note}", walk.clips, why=why, limit=limit)
-
-
 def why_unfilmed(t: Text, one: Unfilmed) -> str:
     """The reason as a sentence."""
     return t.told(one.failure) if one.failure else t(f"way.why.{one.why}")
@@ -317,11 +252,3 @@ def _ranked(numbers: dict[str, tuple[int, int, int]], shots: int, lacks_what: di
             state = "done"
         steps.append(ProgressStep(name, done, total, state, missing, lacks_what.get(name, name)))
     return steps
-
-
-def _walk(kept: object) -> AutopilotRun | None:
-    try:
-        return None if kept is None else AutopilotRun.model_validate(kept)
-    except ValidationError:
-        # Kept by another version.
-        return None

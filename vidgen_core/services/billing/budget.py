@@ -20,7 +20,8 @@ from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.views import BalanceDifference, BudgetView, SpendLine
 
 if TYPE_CHECKING:
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
+    from vidgen_core.services.generation.tasks import Tasks
 
 #: What sums of the ledger may be told apart by.
 By = Literal["project", "day", "provider", "key"]
@@ -32,15 +33,16 @@ _UNSURE: Final = frozenset({ChargeStatus.ASSUMED, ChargeStatus.UNKNOWN})
 class Budget:
     """What it costs, what it has cost and how much it may cost."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext, tasks: Tasks) -> None:
+        self._ctx = ctx
+        self._tasks = tasks
 
     # --- limits
 
     def standing(self, project_id: int | None) -> BudgetView:
         """Every limit that concerns a project, what holds it back, and keys with little left; quick at any size."""
-        with self._app.store.read() as tx:
-            return view(tx, self._app.settings(), project_id)
+        with self._ctx.store.read() as tx:
+            return view(tx, self._ctx.settings(), project_id)
 
     def limit_project(self, project_id: int, limit: Decimal) -> None:
         """Give a project a limit of its own, in the currency of the budget; 0 takes it away.
@@ -49,19 +51,19 @@ class Budget:
         """
         if not limit.is_finite() or limit < 0:
             raise Refused("limit_negative")
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.projects.get(project_id)
             money.set_project_limit(tx, project_id, limit)
-        self._app.worker.wake()
+        self._ctx.wake()
 
     def go_on(self, project_id: int) -> BudgetView:
         """Let what is queued now go out although a limit is reached, this once; the limits stay as they are."""
-        settings, now = self._app.settings(), datetime.now(UTC)
-        with self._app.store.write() as tx:
+        settings, now = self._ctx.settings(), datetime.now(UTC)
+        with self._ctx.store.write() as tx:
             money.allow_overrun(tx, settings, project_id, now)
             tx.log.add(LogLevel.WARNING, "budget_passed_once", project_id=project_id)
             found = view(tx, settings, project_id)
-        self._app.worker.wake()
+        self._ctx.wake()
         return found
 
     # --- prices
@@ -72,7 +74,7 @@ class Budget:
 
     def table(self) -> tuple[money.Price, ...]:
         """Prices that go before the built-in ones, as estimates take them."""
-        return self._app.revision_cache.ask("prices", lambda tx: money.prices_of(tx, self._app.settings()))
+        return self._ctx.price_table()
 
     def refresh_prices(self, mode: ProviderId) -> int:
         """Fetch the price list a provider publishes; waits for its answer, costs nothing. Returns how many were kept.
@@ -80,10 +82,10 @@ class Budget:
         :raises Refused: ``no_price_list`` (provider)
         :raises RemoteError: the list cannot be had now
         """
-        rows = asyncio.run(_price_list(self._app, mode))
+        rows = asyncio.run(_price_list(self._ctx, mode))
         if rows is None:
             raise Refused("no_price_list", provider=mode.value)
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             money.store_price_list(tx, mode, rows, datetime.now(UTC))
         return len(rows)
 
@@ -100,7 +102,7 @@ class Budget:
             level, code, params = LogLevel.WARNING, error.code, error.params | {"provider": mode.value}
         else:
             level, code, params = LogLevel.SUCCESS, "prices_fetched", {"provider": mode.value, "prices": kept}
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.log.add(level, code, **params)
 
     def set_prices(self, rows: Collection[dict[str, Any]], **more: Any) -> int:
@@ -110,18 +112,18 @@ class Budget:
         :raises SettingsError: a row is wrong; nothing was changed then
         """
         named = {f"budget.{name}": value for name, value in more.items()}
-        self._app.settings_file.change({"prices": list(rows), **named})
+        self._ctx.settings_file.change({"prices": list(rows), **named})
         waiting = TaskFilter(statuses=frozenset({TaskStatus.PENDING}), kind=ErrorKind.PARAMETER)
-        ids = self._app.tasks.ids(None, waiting)
-        held = [task for task in self._app.tasks.many(ids) if task.failure and task.failure.code == "price_missing"]
-        settings = self._app.settings()
-        with self._app.store.read() as tx:
+        ids = self._tasks.ids(None, waiting)
+        held = [task for task in self._tasks.many(ids) if task.failure and task.failure.code == "price_missing"]
+        settings = self._ctx.settings()
+        with self._ctx.store.read() as tx:
             known = [
                 task.id
                 for task in held
                 if money.cost_now(tx, settings, task.provider, task.model, task.params, task.cost) is not None
             ]
-        return len(self._app.tasks.start(known).done)
+        return len(self._tasks.start(known).done)
 
     # --- the ledger
 
@@ -133,7 +135,7 @@ class Budget:
         by: Collection[By] = EVERY_WAY,
     ) -> tuple[SpendLine, ...]:
         """Sums of the ledger by days of this machine's calendar, ``until`` left out; newest day first."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             sums = tx.ledger.sums(project_id, since, until)
             names = {project.id: project.name for project in tx.projects.all()}
             keys: dict[tuple[BillableParty, str], str] = {
@@ -142,18 +144,18 @@ class Budget:
         groups: dict[tuple[Any, ...], list[Spend]] = defaultdict(list)
         for line in sums:
             groups[_group(line, by)].append(line)
-        settings = self._app.settings()
+        settings = self._ctx.settings()
         lines = [_line(group, settings, names, keys, by) for group in groups.values()]
         return tuple(sorted(lines, key=lambda line: (line.day or date.min, line.project, line.provider), reverse=True))
 
     def balances(self, mode: ProviderId | None = None) -> tuple[Balance, ...]:
         """What was left at providers, oldest first."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tuple(tx.ledger.balances(mode))
 
     def differences(self, mode: ProviderId | None = None) -> tuple[BalanceDifference, ...]:
         """For every batch with a balance before and after it: what is gone beside what the ledger says; newest first."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             pairs = _pairs(tx.ledger.balances(mode))
             return tuple(_difference(tx, group) for group in reversed(_accounts(pairs)))
 
@@ -182,8 +184,8 @@ def _low(tx: Tx, settings: Any) -> Iterable[Balance]:
                 yield last
 
 
-async def _price_list(app: Vidgen, mode: ProviderId) -> dict[str, Money] | None:
-    provider = app.fresh_provider(mode)
+async def _price_list(ctx: ServiceContext, mode: ProviderId) -> dict[str, Money] | None:
+    provider = ctx.fresh_provider(mode)
     try:
         return await provider.price_list()
     finally:

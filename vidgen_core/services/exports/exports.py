@@ -29,7 +29,7 @@ from vidgen_core.services.exports.naming import clip_names, safe_name
 
 if TYPE_CHECKING:
     from vidgen_core.db import Tx
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
 
 _LOG = logging.getLogger(__name__)
 #: Finished exports that are remembered for each project.
@@ -77,8 +77,8 @@ class _Work:
 class Exports:
     """What leaves the program."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext) -> None:
+        self._ctx = ctx
         self._lock = threading.Lock()
         self._works: dict[str, _Work] = {}
         self._pool: ThreadPoolExecutor | None = None
@@ -87,11 +87,11 @@ class Exports:
 
     def film(self, project_id: int, *, stills: bool = False) -> Film:
         """The chosen takes in the order of their shots, and the shots that have none."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             project = tx.projects.get(project_id)
             shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
             chosen = tx.takes.chosen(project_id)
-        images = self._app.locations.images
+        images = self._ctx.locations.images
         return make_film(project.name, shots, chosen, images, datetime.now().astimezone(), stills=stills)
 
     def names(self, project_id: int, pattern: str, limit: int = 3) -> list[str]:
@@ -105,7 +105,7 @@ class Exports:
 
     def cut(self, project_id: int) -> Path | None:
         """The rough cut of what is chosen now; None without one, or when something else has been chosen since."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             kept = (tx.state.get(_cuts(project_id)) or {}).get(Format.MP4)
         if kept is None or kept["of"] != self.film(project_id).identity:
             return None
@@ -146,7 +146,7 @@ class Exports:
 
             write_film(film, kind, target, wish, progress)
             path = target
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             made = {"of": film.identity, "path": str(path.absolute())}
             tx.state.put(_cuts(project_id), (tx.state.get(_cuts(project_id)) or {}) | {kind: made})
         return path
@@ -154,28 +154,31 @@ class Exports:
     def _write_list(self, project_id: int, kind: Format, target: Path, options: Options, language: str) -> None:
         from vidgen_core.services.exports.writers import write_bytes, write_shots
 
-        project = self._app.projects.get(project_id)
-        if options.rows == "tasks":
-            if not self._app.tasks.ids(project.id, TaskFilter()):
+        with self._ctx.store.read() as tx:
+            project = tx.projects.get(project_id)
+            of_tasks = options.rows == "tasks"
+            has_rows = not of_tasks or bool(tx.tasks.ids(project_id, TaskFilter()))
+            shots = [] if of_tasks else tx.shots.page(project_id, ShotFilter(), _EVERY).items
+        if of_tasks:
+            if not has_rows:
                 raise Refused("export_no_rows", project=project.name)
             write_bytes(self.task_list(project.id, kind, language=language), target)
             return
-        with self._app.store.read() as tx:
-            shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
         if not shots:
             raise Refused("export_no_rows", project=project.name)
-        write_shots(shots, kind, target, options, language, project.name, self._app.locations.images)
+        write_shots(shots, kind, target, options, language, project.name, self._ctx.locations.images)
 
     def task_list(self, project_id: int, kind: Format, *, language: str = "en") -> bytes:
         """Every task of a project as a ``csv``, ``xlsx`` or ``json`` file, without a row where there is none."""
         from vidgen_core.i18n import get_text
         from vidgen_core.services.exports.task_list import export_tasks
 
-        project = self._app.projects.get(project_id)
-        ids = self._app.tasks.ids(project_id, TaskFilter())
         tasks: list[Task] = []
-        for begin in range(0, len(ids), _BATCH):
-            tasks += self._app.tasks.many(ids[begin : begin + _BATCH])
+        with self._ctx.store.read() as tx:
+            project = tx.projects.get(project_id)
+            ids = tx.tasks.ids(project_id, TaskFilter())
+            for begin in range(0, len(ids), _BATCH):
+                tasks += tx.tasks.many(ids[begin : begin + _BATCH])
         form: Literal["csv", "xlsx", "json"] = (
             "csv" if kind is Format.CSV else "xlsx" if kind is Format.XLSX else "json"
         )
@@ -200,7 +203,8 @@ class Exports:
         :raises FileError: export_files_gone
         """
         wish = options or Options()
-        project = self._app.projects.get(project_id)
+        with self._ctx.store.read() as tx:
+            project = tx.projects.get(project_id)
         if kind not in LISTS:
             film = self.film(project_id)
             film.check()
@@ -234,7 +238,7 @@ class Exports:
         ending = "zip" if kind is Format.JIANYING or (kind in LISTS and _is_zip(options)) else kind.value
         what = {Format.JIANYING: "-jianying"}.get(kind, f"-{options.rows}" if kind in LISTS else "")
         stem = f"{safe_name(project.name)}{what}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
-        folder = self._app.locations.exports / safe_name(project.name)
+        folder = self._ctx.locations.exports / safe_name(project.name)
         with self._lock:
             taken = {work.export.path for work in self._works.values()}
         names = (folder / f"{stem}{f'-{n}' if n > 1 else ''}.{ending}" for n in range(1, 1000))
@@ -282,7 +286,7 @@ class Exports:
         work.export = work.export.model_copy(update={"ended_at": datetime.now(UTC), **changes})
 
     def _remember(self, export: Export) -> None:
-        with self._lock, self._app.store.write() as tx:
+        with self._lock, self._ctx.store.write() as tx:
             name = _listed(export.project_id)
             kept = [export.model_dump(mode="json"), *(tx.state.get(name) or [])]
             tx.state.put(name, kept[:REMEMBERED])
@@ -293,7 +297,7 @@ class Exports:
         """Exports under way and those whose file is there, the newest first; failures of this process among them."""
         with self._lock:
             here = {work.export.id: work.export for work in self._works.values()}
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             kept = [_export(value) for value in tx.state.get(_listed(project_id)) or []]
         every = {export.id: export for export in kept if export} | here
         found = [export for export in every.values() if export.project_id == project_id]
@@ -332,10 +336,10 @@ class Exports:
         """
         export = self.get(project_id, export_id)
         path = Path(export.path)
-        if export.state == "done" and path.is_relative_to(self._app.locations.exports):
+        if export.state == "done" and path.is_relative_to(self._ctx.locations.exports):
             with translate_os_errors(path):
                 rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        with self._lock, self._app.store.write() as tx:
+        with self._lock, self._ctx.store.write() as tx:
             self._works.pop(export_id, None)
             name = _listed(project_id)
             tx.state.put(name, [kept for kept in tx.state.get(name) or [] if kept.get("id") != export_id])

@@ -28,7 +28,7 @@ from vidgen_core.services.generation.validation import ValidatedShot
 from vidgen_core.services.views import BalanceAfter, Estimate, Preflight, PreflightProblem, ShotProblem
 
 if TYPE_CHECKING:
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
 
 _P = TypeVar("_P", bound=BillableParty)
 
@@ -66,9 +66,9 @@ def asks(settings: Settings, tasks: int, costs: Mapping[_P, Sequence[Money]], *,
     return unclear or tasks > gate.ask_above_tasks or (limit is not None and worth.amount > limit.amount)
 
 
-def estimate_questions(app: Vidgen, questions: Sequence[Money | None]) -> Estimate:
+def estimate_questions(ctx: ServiceContext, questions: Sequence[Money | None]) -> Estimate:
     """What questions to a language model cost at most; unknown prices of few do not ask, for a question costs little."""
-    settings, total = app.settings(), money.total(questions)
+    settings, total = ctx.settings(), money.total(questions)
     known = total is not None or not questions
     many = len(questions) > settings.gate.ask_above_tasks and (total is None or bool(total.amount))
     by_payee: dict[BillableParty, list[Money]] = {WRITING: [total]} if total else {}
@@ -89,56 +89,56 @@ def worst(low: Money, settings: Settings) -> Money:
 NO_KEY: Final = frozenset({"key_needed", "key_address_changed"})
 
 
-def key_missing(app: Vidgen, modes: Iterable[ProviderId]) -> ProviderId | None:
+def key_missing(ctx: ServiceContext, modes: Iterable[ProviderId]) -> ProviderId | None:
     """The first provider that takes money and has no key switched on."""
-    return next((mode for mode in dict.fromkeys(modes) if not _has_key(app, mode)), None)
+    return next((mode for mode in dict.fromkeys(modes) if not _has_key(ctx, mode)), None)
 
 
-def _has_key(app: Vidgen, mode: ProviderId) -> bool:
+def _has_key(ctx: ServiceContext, mode: ProviderId) -> bool:
     try:
-        needed = app.provider(mode).needs_key
+        needed = ctx.provider(mode).needs_key
     except Refused:
         # It is refused with a sentence of its own.
         return True
-    return not needed or any(key.works for key in app.settings().providers.of(mode).keys)
+    return not needed or any(key.works for key in ctx.settings().providers.of(mode).keys)
 
 
-def with_keys(app: Vidgen, validated: Sequence[ValidatedShot]) -> list[ValidatedShot]:
+def with_keys(ctx: ServiceContext, validated: Sequence[ValidatedShot]) -> list[ValidatedShot]:
     """The same, with what has no key refused.
 
     :raises Refused: as ``no_key``, when nothing of it can go for want of a key
     """
     going = [seen for seen in validated if not seen.fatal]
-    lacking = {mode for mode in {seen.plan.provider for seen in going} if not _has_key(app, mode)}
+    lacking = {mode for mode in {seen.plan.provider for seen in going} if not _has_key(ctx, mode)}
     if going and all(seen.plan.provider in lacking for seen in going):
-        raise no_key(app, going[0].plan.provider)
+        raise no_key(ctx.settings(), going[0].plan.provider)
     return [
-        seen._replace(problems=(*seen.problems, _key_problem(app, seen.plan.provider)))
+        seen._replace(problems=(*seen.problems, _key_problem(ctx, seen.plan.provider)))
         if seen.plan.provider in lacking
         else seen
         for seen in validated
     ]
 
 
-def _key_problem(app: Vidgen, mode: ProviderId) -> Problem:
-    lack = no_key(app, mode)
+def _key_problem(ctx: ServiceContext, mode: ProviderId) -> Problem:
+    lack = no_key(ctx.settings(), mode)
     return Problem(field="provider", code=lack.code, params=lack.params)
 
 
-def no_key(app: Vidgen, mode: ProviderId) -> Refused:
+def no_key(settings: Settings, mode: ProviderId) -> Refused:
     """Why nothing is queued without a key: ``key_needed`` or ``key_address_changed`` (provider)."""
-    moved = any(key.enabled for key in app.settings().providers.of(mode).keys)
+    moved = any(key.enabled for key in settings.providers.of(mode).keys)
     return Refused("key_address_changed" if moved else "key_needed", kind=ErrorKind.AUTH, provider=mode.value)
 
 
-def estimate_of(app: Vidgen, validated: Sequence[ValidatedShot], having: int = 0) -> Estimate:
+def estimate_of(ctx: ServiceContext, validated: Sequence[ValidatedShot], having: int = 0) -> Estimate:
     """What would be queued for these shots, what it would cost, and what stands against it.
 
     :param having: shots that were left out because they have takes
     """
-    settings = app.settings()
+    settings = ctx.settings()
     good = [seen for seen in validated if not seen.fatal]
-    table = app.budget.table()
+    table = ctx.price_table()
     costs = [cost_of(seen.plan, table, seen.plan.takes) for seen in good]
     prices = [money.price_of(seen.plan.provider, seen.plan.model, table, seen.plan.params) for seen in good]
     by_provider = _by_provider((seen.plan.provider, cost) for seen, cost in zip(good, costs, strict=True))
@@ -157,13 +157,13 @@ def estimate_of(app: Vidgen, validated: Sequence[ValidatedShot], having: int = 0
         worth=worth if known and foreign and not uncounted else None,
         having=having,
         asks=asks(settings, tasks, by_provider, known=known),
-        key_missing=key_missing(app, (seen.plan.provider for seen in good)),
+        key_missing=key_missing(ctx, (seen.plan.provider for seen in good)),
     )
 
 
-def estimate_tasks(app: Vidgen, tasks: Sequence[Task]) -> Estimate:
+def estimate_tasks(ctx: ServiceContext, tasks: Sequence[Task]) -> Estimate:
     """What starting or submitting tasks again would cost; none of them is looked at for problems."""
-    settings, table = app.settings(), app.budget.table()
+    settings, table = ctx.settings(), ctx.price_table()
     costs = [money.estimate(task.provider, task.model, task.params, own=table) for task in tasks]
     by_provider = _by_provider(zip((task.provider for task in tasks), costs, strict=True))
     total = money.total(costs)
@@ -173,7 +173,7 @@ def estimate_tasks(app: Vidgen, tasks: Sequence[Task]) -> Estimate:
         worst=total and worst(total, settings),
         free=all(cost is not None and not cost.amount for cost in costs),
         asks=asks(settings, len(tasks), by_provider, known=None not in costs),
-        key_missing=key_missing(app, (task.provider for task in tasks)),
+        key_missing=key_missing(ctx, (task.provider for task in tasks)),
     )
 
 
@@ -206,7 +206,7 @@ class _Found:
 
 
 def check_order(
-    app: Vidgen,
+    ctx: ServiceContext,
     tx: Tx,
     project_id: int,
     items: Sequence[OrderItem],
@@ -222,14 +222,14 @@ def check_order(
     :param pictures: the same for pictures that are drawn before
     :param questions: what each question to a language model costs at most
     """
-    settings = app.settings()
+    settings = ctx.settings()
     found = _Found()
     drawn = sum(item.takes for item in pictures if item.goes)
     items = [*items, *pictures]
     for item in items:
         for problem in item.problems:
             found.add(item.shot, problem.code, problem.params, fatal=problem.fatal)
-    _pictures(items, app.locations.images, found)
+    _pictures(items, ctx.locations.images, found)
     _prompts(items, found)
     good = [item for item in items if item.goes]
     prices = money.prices_of(tx, settings)
@@ -237,9 +237,9 @@ def check_order(
     for item, cost in costs:
         if cost is None:
             found.add(item.shot, "preflight_price_unknown", {"model": item.model}, fatal=False)
-    missing = key_missing(app, (item.provider for item in good))
+    missing = key_missing(ctx, (item.provider for item in good))
     if missing is not None:
-        lack = no_key(app, missing)
+        lack = no_key(ctx.settings(), missing)
         found.add("", lack.code, lack.params, fatal=False)
     by_provider = _by_provider((item.provider, cost) for item, cost in costs)
     asked = money.total(questions)

@@ -16,21 +16,20 @@ from vidgen_core.worker.context import job_of
 from vidgen_core.worker.steps import confirm as consent
 
 if TYPE_CHECKING:
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
 
 
-def asked_price(app: Vidgen, task_id: int) -> Money | None:
+def asked_price(ctx: ServiceContext, task_id: int) -> Money | None:
     """What a waiting job would take, by its provider's latest word; None: it names no price. Free.
 
     :raises Refused: ``nothing_to_confirm`` (shot, take), ``key_missing`` (provider)
     :raises RemoteError: the provider cannot be asked
     """
-    task = app.tasks.get(task_id)
-    attempt, key = _waiting(app, task)
-    return asyncio.run(_ask(app.fresh_provider(task.provider), job_of(task, attempt), key, task))
+    task, attempt, key = _waiting(ctx, task_id)
+    return asyncio.run(_ask(ctx.fresh_provider(task.provider), job_of(task, attempt), key, task))
 
 
-def confirm_price(app: Vidgen, task_id: int, price: Money | None) -> None:
+def confirm_price(ctx: ServiceContext, task_id: int, price: Money | None) -> None:
     """Say yes to ``price``, and to no other; this costs it.
 
     The price is set aside before the yes leaves, and only if it fits under every limit.
@@ -40,39 +39,40 @@ def confirm_price(app: Vidgen, task_id: int, price: Money | None) -> None:
     :raises FileError: the journal cannot be read or written
     :raises RemoteError: the provider cannot be asked, did not take the yes, or its answer was lost
     """
-    task = app.tasks.get(task_id)
-    attempt, key = _waiting(app, task)
+    task, attempt, key = _waiting(ctx, task_id)
     job = job_of(task, attempt)
-    if asked_price(app, task_id) != price:
+    if asked_price(ctx, task_id) != price:
         raise Refused("price_changed", shot=task.shot, take=task.take)
-    journal = Journal(app.locations.journal)
+    journal = Journal(ctx.locations.journal)
     look = journal.look()
-    with app.store.write() as tx:
-        after, generation = consent.agree(tx, attempt, price, app.settings(), datetime.now(UTC), look)
+    with ctx.store.write() as tx:
+        after, generation = consent.agree(tx, attempt, price, ctx.settings(), datetime.now(UTC), look)
     try:
         journal.order(generation, task=task.id, attempt=attempt.id, provider=attempt.provider.value)
-        if not asyncio.run(_say_yes(app.fresh_provider(task.provider), job, key)):
+        if not asyncio.run(_say_yes(ctx.fresh_provider(task.provider), job, key)):
             raise _nothing(task)
     except (FileError, Refused, RemoteError) as error:
         if not isinstance(error, RemoteError) or error.delivery is not Delivery.UNKNOWN:
-            with app.store.write() as tx:
+            with ctx.store.write() as tx:
                 consent.take_back(tx, attempt, after)
         raise
-    with app.store.write() as tx:
+    with ctx.store.write() as tx:
         consent.say_so(tx, task, price)
-    app.worker.wake()
+    ctx.wake()
 
 
-def _waiting(app: Vidgen, task: Task) -> tuple[Attempt, Key | None]:
-    attempt = next((one for one in app.tasks.attempts(task.id) if one.id == task.attempt_id), None)
+def _waiting(ctx: ServiceContext, task_id: int) -> tuple[Task, Attempt, Key]:
+    with ctx.store.read() as tx:
+        task = tx.tasks.get(task_id)
+        attempt = next((one for one in tx.attempts.of_task(task_id) if one.id == task.attempt_id), None)
     waits = task.status is TaskStatus.PROCESSING and task.stage == WAITING_FOR_CONFIRMATION
     if not waits or attempt is None or attempt.remote_id is None:
         raise _nothing(task)
-    keys = app.settings().providers.of(task.provider).keys
+    keys = ctx.settings().providers.of(task.provider).keys
     sender = next((key for key in keys if key.fingerprint == attempt.key_id), None)
     if sender is None:
         raise Refused("key_missing", provider=task.provider.value)
-    return attempt, Key(id=sender.fingerprint, label=sender.label, secret=sender.secret, hosts=sender.hosts)
+    return task, attempt, Key(id=sender.fingerprint, label=sender.label, secret=sender.secret, hosts=sender.hosts)
 
 
 def _nothing(task: Task) -> Refused:

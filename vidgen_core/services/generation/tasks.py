@@ -25,7 +25,7 @@ from vidgen_core.services.views import Estimate, Generated, Outcome, Preflight, 
 from vidgen_core.worker import canary as waiting
 
 if TYPE_CHECKING:
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
 
 EVERY = TaskFilter()
 #: Waiting, and not yet sent to anybody.
@@ -38,18 +38,18 @@ PINNED = 1
 class Tasks:
     """Our units of queued work."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext) -> None:
+        self._ctx = ctx
 
     # --- reading
 
     def get(self, task_id: int) -> Task:
         """:raises NotFound:"""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.tasks.get(task_id)
 
     def many(self, ids: Sequence[int]) -> list[Task]:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.tasks.many(list(ids))
 
     def page(
@@ -61,24 +61,24 @@ class Tasks:
         limit: int = 50,
         offset: int = 0,
     ) -> Page[Task]:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.tasks.page(project_id, wanted, sort, descending, limit, offset)
 
     def ids(self, project_id: int | None, wanted: TaskFilter = EVERY) -> list[int]:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.tasks.ids(project_id, wanted)
 
     def counts(self, project_id: int | None) -> dict[TaskStatus, int]:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.tasks.counts(project_id)
 
     def attempts(self, task_id: int) -> list[Attempt]:
         """The money ledger of one task, in order."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.attempts.of_task(task_id)
 
     def changed_since(self, project_id: int, rev: int) -> list[int]:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.tasks.changed_since(project_id, rev)
 
     # --- making
@@ -99,12 +99,12 @@ class Tasks:
         """What ``generate`` with the same words would queue, cost and refuse; nothing is changed."""
         wish = _wish(takes, provider, model, aspect_ratio, size, duration)
         validated, having = self._look(project_id, shot_ids, wish, again=again)
-        return gate.estimate_of(self._app, validated, len(having))
+        return gate.estimate_of(self._ctx, validated, len(having))
 
     def estimate_for(self, shots: Sequence[Shot], takes: int | None = None) -> Estimate:
         """As ``estimate``, for shots that have been read already; the store is not asked again."""
-        settings, wish = self._app.settings(), _wish(takes, None, None, None, None, None)
-        return gate.estimate_of(self._app, [self._check(shot, plan(shot, wish, settings)) for shot in shots])
+        settings, wish = self._ctx.settings(), _wish(takes, None, None, None, None, None)
+        return gate.estimate_of(self._ctx, [self._check(shot, plan(shot, wish, settings)) for shot in shots])
 
     def preflight(
         self,
@@ -131,18 +131,18 @@ class Tasks:
 
     def estimate_tasks(self, ids: Sequence[int]) -> Estimate:
         """What starting or submitting these tasks again would cost."""
-        return gate.estimate_tasks(self._app, self.many(ids))
+        return gate.estimate_tasks(self._ctx, self.many(ids))
 
     def _item(self, task: Task) -> OrderItem:
         try:
-            problems = self._app.provider(task.provider).check(task.model, task.params)
+            problems = self._ctx.provider(task.provider).check(task.model, task.params)
         except Refused as error:
             problems = (Problem(field="provider", code=error.code, params=error.params),)
         return OrderItem(task.shot, task.provider, task.model, task.params, 1, problems)
 
     def _preflight(self, project_id: int, items: Sequence[OrderItem], having: Sequence[str] = ()) -> Preflight:
-        with self._app.store.read() as tx:
-            return gate.check_order(self._app, tx, project_id, items, having)
+        with self._ctx.store.read() as tx:
+            return gate.check_order(self._ctx, tx, project_id, items, having)
 
     def preflight_batch(self, project_id: int, batch: int) -> Preflight:
         """The same for the rest of a batch whose first shot went ahead."""
@@ -153,7 +153,7 @@ class Tasks:
         return self.estimate_tasks(self._rest_of(project_id, batch))
 
     def _rest_of(self, project_id: int, batch: int) -> list[int]:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return canaries.waiting_tasks(tx, project_id, batch)
 
     def go_on(self, project_id: int, batch: int) -> int:
@@ -163,11 +163,11 @@ class Tasks:
         """
         missing = self.estimate_batch(project_id, batch).key_missing
         if missing is not None:
-            raise gate.no_key(self._app, missing)
-        with self._app.store.write() as tx:
+            raise gate.no_key(self._ctx.settings(), missing)
+        with self._ctx.store.write() as tx:
             released = canaries.release(tx, project_id, batch)
             tx.log.add(LogLevel.INFO, "canary_went_on", project_id=project_id, tasks=len(released))
-        self._app.worker.wake()
+        self._ctx.wake()
         return len(released)
 
     def generate(
@@ -203,11 +203,11 @@ class Tasks:
         wish = _wish(takes, provider, model, aspect_ratio, size, duration)
         validated, having = self._look(project_id, shot_ids, wish, again=again)
         if release:
-            validated = gate.with_keys(self._app, validated)
+            validated = gate.with_keys(self._ctx, validated)
         status = TaskStatus.QUEUED if release else TaskStatus.PENDING
-        table = self._app.budget.table()
+        table = self._ctx.price_table()
         new = [task for seen in validated if not seen.fatal for task in new_tasks(project_id, seen, status, table)]
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             if while_ is not None and not while_(tx):
                 new = []
             if not again:
@@ -222,19 +222,19 @@ class Tasks:
                 self._keep_canary(tx, project_id, tasks)
             if tasks:
                 tx.log.add(LogLevel.INFO, "queued", project_id=project_id, tasks=len(tasks), shots=_shots(tasks))
-        self._app.worker.wake()
+        self._ctx.wake()
         return Generated(tasks=tuple(tasks), refused=refusals(validated), having=len(having))
 
     def _wants_canary(self, new: Sequence[NewTask], wanted: bool | None) -> bool:
         """Whether only the first shot of a batch goes ahead."""
-        settings = self._app.settings()
+        settings = self._ctx.settings()
         budget, large = settings.budget, len(new) > settings.gate.ask_above_tasks
         shots = {task.shot_id for task in new}
         return len(shots) > 1 and (wanted if wanted is not None else large and budget.canary != "off")
 
     def _keep_canary(self, tx: Tx, project_id: int, tasks: Sequence[Task]) -> None:
         first = [task.id for task in tasks if task.status is TaskStatus.QUEUED]
-        auto = self._app.settings().budget.canary == "auto"
+        auto = self._ctx.settings().budget.canary == "auto"
         waiting.keep(tx, tasks[0].batch, project_id, first, auto=auto)
         tx.log.add(LogLevel.INFO, "canary_ahead", project_id=project_id, shot=tasks[0].shot, tasks=len(tasks))
 
@@ -242,8 +242,8 @@ class Tasks:
         self, project_id: int, shot_ids: Sequence[int], wish: GenerateOptions, *, again: bool
     ) -> tuple[list[ValidatedShot], list[Shot]]:
         """What would be queued, and the shots that have takes already: without ``again`` they are left out."""
-        settings = self._app.settings()
-        with self._app.store.read() as tx:
+        settings = self._ctx.settings()
+        with self._ctx.store.read() as tx:
             shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
             had = _having(tx, project_id, shots)
         wanted = [shot for shot in shots if again or shot.id not in had]
@@ -253,7 +253,7 @@ class Tasks:
     def _check(self, shot: Shot, planned: GenerationPlan) -> ValidatedShot:
         if not (shot.prompt.strip() or shot.image or shot.image_url):
             return ValidatedShot(shot, planned, (Problem(field="image", code="shot_without_image_and_prompt"),))
-        return validate(self._app, shot, planned)
+        return validate(self._ctx, shot, planned)
 
     # --- wishes
 
@@ -281,14 +281,14 @@ class Tasks:
 
     def restore(self, ids: Iterable[int]) -> None:
         """Bring deleted tasks back."""
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.tasks.restore(list(ids))
 
     def pin(self, ids: Iterable[int], pinned: bool = True) -> None:
         """Let tasks go first, or no longer."""
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.tasks.pin(list(ids), PINNED if pinned else 0)
-        self._app.worker.wake()
+        self._ctx.wake()
 
     def retry(self, ids: Iterable[int], confirm: bool = False) -> Outcome:
         """Submit failed or cancelled tasks again: a new attempt, paid anew.
@@ -312,14 +312,14 @@ class Tasks:
 
         :raises Refused: ``nothing_to_confirm`` (shot, take), ``key_missing`` (provider)
         """
-        return price_confirmation.asked_price(self._app, task_id)
+        return price_confirmation.asked_price(self._ctx, task_id)
 
     def confirm_price(self, task_id: int, price: Money | None) -> None:
         """Say yes to the price a job waits for, which costs it; another price than ``price`` is not confirmed.
 
         :raises Refused: as ``asked_price``, and ``price_changed`` (shot, take)
         """
-        price_confirmation.confirm_price(self._app, task_id, price)
+        price_confirmation.confirm_price(self._ctx, task_id, price)
 
     def adopt(self, task_id: int, remote_id: str) -> Task:
         """Say which remote job is this task's; the runner goes on with it; free.
@@ -327,9 +327,9 @@ class Tasks:
         :raises Refused: ``remote_id_known`` (shot, take), ``task_not_adoptable`` (status)
         :raises InputError: ``remote_id_empty``
         """
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             adopted = recovery.adopt(tx, tx.tasks.get(task_id), _remote_id(remote_id))
-        self._app.worker.wake()
+        self._ctx.wake()
         return adopted
 
     def enter_link(self, task_id: int, link: str) -> Task:
@@ -338,9 +338,9 @@ class Tasks:
         :raises Refused: ``task_without_job`` (status), ``task_moved_on`` (shot, take)
         :raises InputError: ``result_link_invalid``
         """
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             task = recovery.enter_link(tx, tx.tasks.get(task_id), link)
-        self._app.worker.wake()
+        self._ctx.wake()
         return task
 
     def adopt_new(
@@ -352,18 +352,19 @@ class Tasks:
         :raises Refused: ``remote_id_known`` (shot, take)
         :raises InputError: ``remote_id_empty``, ``key_unknown`` (key, provider)
         """
-        shot = self._app.shots.get(shot_id)
-        planned = plan(shot, GenerateOptions(provider=provider, model=model), self._app.settings())
+        with self._ctx.store.read() as tx:
+            shot = tx.shots.get(shot_id)
+        planned = plan(shot, GenerateOptions(provider=provider, model=model), self._ctx.settings())
         chosen = planned._replace(provider=provider, model=model or planned.model)
-        base_url = self._app.provider(provider).base_url
+        base_url = self._ctx.provider(provider).base_url
         sender = self._key(provider, key)
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             task = recovery.adopt_new(tx, shot, chosen, _remote_id(remote_id), sender, base_url)
-        self._app.worker.wake()
+        self._ctx.wake()
         return task
 
     def _key(self, provider: ProviderId, name: str | None) -> KeySettings | None:
-        keys = self._app.settings().providers.of(provider).keys
+        keys = self._ctx.settings().providers.of(provider).keys
         if name is None:
             return next((key for key in keys if key.works), None)
         found = next((key for key in keys if key.name == name), None)
@@ -378,7 +379,7 @@ class Tasks:
         """
         if task.status not in recovery.REOPENABLE:
             return ()
-        own = self._app.budget.table() if table is None else table
+        own = self._ctx.price_table() if table is None else table
         return recovery.steps(task, money.estimate(task.provider, task.model, task.params, own=own))
 
     def _paid(self, ids: Iterable[int], wish: Callable[[Tx, Task], Refusal | None]) -> Outcome:
@@ -388,7 +389,7 @@ class Tasks:
         def allowed(tx: Tx, task: Task) -> Refusal | None:
             mode, refusal = task.provider, wish(tx, task)
             if mode not in lacks:
-                lacks[mode] = gate.no_key(self._app, mode) if gate.key_missing(self._app, [mode]) else None
+                lacks[mode] = gate.no_key(self._ctx.settings(), mode) if gate.key_missing(self._ctx, [mode]) else None
             lack = lacks[mode]
             return recovery.refuse(task, lack.code, **lack.params) if refusal is None and lack else refusal
 
@@ -409,14 +410,14 @@ class Tasks:
         :param then: what is done with all of those together that were not refused
         """
         wanted = list(dict.fromkeys(ids))
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tasks = {task.id: task for task in tx.tasks.many(wanted)}
             unknown = [Refusal(id_, "task_unknown", {"id": id_}) for id_ in wanted if id_ not in tasks]
             outcomes = {id_: wish(tx, task) for id_, task in tasks.items()}
             done = [id_ for id_, refusal in outcomes.items() if refusal is None]
             if then is not None:
                 then(tx, done)
-        self._app.worker.wake()
+        self._ctx.wake()
         return Outcome(done=tuple(done), refused=(*filter(None, outcomes.values()), *unknown))
 
 

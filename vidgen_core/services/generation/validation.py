@@ -15,7 +15,7 @@ from vidgen_core.services.generation.planning import GenerationPlan, cost_of
 from vidgen_core.services.views import ShotRefusal
 
 if TYPE_CHECKING:
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
 
 
 class ValidatedShot(NamedTuple):
@@ -31,10 +31,10 @@ class ValidatedShot(NamedTuple):
         return next((problem for problem in self.problems if problem.fatal), None)
 
 
-def validate(app: Vidgen, shot: Shot, planned: GenerationPlan) -> ValidatedShot:
+def validate(ctx: ServiceContext, shot: Shot, planned: GenerationPlan) -> ValidatedShot:
     """What the provider of a plan will not take of it; no network."""
     try:
-        provider = app.provider(planned.provider)
+        provider = ctx.provider(planned.provider)
     except Refused as error:
         return ValidatedShot(shot, planned, (Problem(field="provider", code=error.code, params=error.params),))
     return ValidatedShot(shot, planned, provider.check(planned.model, planned.params))

@@ -23,12 +23,13 @@ from vidgen_core.services.views import Estimate, Imported, Preview, RowNote
 
 if TYPE_CHECKING:
     from vidgen_core.media.images import ImageFacts
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
     from vidgen_core.services.imports.columns import ListChoice
     from vidgen_core.services.imports.pairing import Pairing
     from vidgen_core.services.imports.plan import ImportPlan, PlannedShot, Reason
     from vidgen_core.services.imports.readers.sheet_inspection import SheetInspection
     from vidgen_core.services.imports.staging import Staging
+    from vidgen_core.services.library.shots import Shots
 
 #: Called with how many of how many rows are done.
 Progress = Callable[[int, int], None]
@@ -67,8 +68,9 @@ class Review(NamedTuple):
 class Imports:
     """Lists, pictures and links that become shots."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext, shots: Shots) -> None:
+        self._ctx = ctx
+        self._shots = shots
 
     # --- reading; nothing is stored
 
@@ -79,7 +81,7 @@ class Imports:
         """
         from vidgen_core.services.imports.staging import open_staging
 
-        return open_staging(self._app.locations.home / INCOMING)
+        return open_staging(self._ctx.locations.home / INCOMING)
 
     @contextmanager
     def temporary_staging(self) -> Iterator[Staging]:
@@ -100,7 +102,7 @@ class Imports:
         """
         from vidgen_core.services.imports.staging import find_staging
 
-        return find_staging(self._app.locations.home / INCOMING, name)
+        return find_staging(self._ctx.locations.home / INCOMING, name)
 
     def inspect(self, path: Path) -> tuple[SheetInspection, ...]:
         """The sheets and columns of a list, for a choice of them.
@@ -148,7 +150,7 @@ class Imports:
         from vidgen_core.services.imports.rows import ListRow, plan_rows
 
         row = ListRow(1, {field: text.strip() for field, text in cells.items()}, {})
-        (shot,) = plan_rows([row], "", Surroundings(self._app.locations.home))
+        (shot,) = plan_rows([row], "", Surroundings(self._ctx.locations.home))
         return ImportPlan(source="", shots=(shot.model_copy(update={"line": None}),))
 
     def plan_links(self, text: str) -> ImportPlan:
@@ -181,7 +183,7 @@ class Imports:
         return fetch_links(
             unpacked,
             staging.path,
-            allow_private=self._app.settings().library.allow_private_links,
+            allow_private=self._ctx.settings().library.allow_private_links,
             passed_over=there,
             progress=progress,
         )
@@ -191,7 +193,7 @@ class Imports:
     def review(self, project_id: int, plan: ImportPlan, again: bool = False) -> Review:
         """Every row with its verdict towards the project and the model it would go to; nothing is stored."""
         known = set() if again else self._known(project_id)
-        judge = _Judge(self._app, project_id, known)
+        judge = _Judge(self._ctx, project_id, known)
         return Review(tuple(judge.row(row) for row in plan.shots), judge.estimate)
 
     def preview(self, project_id: int | None, plan: ImportPlan, again: bool = False) -> Preview:
@@ -232,14 +234,14 @@ class Imports:
                     new.append(shot)
                 if progress is not None:
                     progress(place, len(plan.ok))
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             added = tx.shots.add(project_id, new)
             if added:
                 tx.log.add(LogLevel.INFO, "imported", project_id=project_id, shots=len(added), source=plan.source)
         return Imported(added=tuple(added), skipped=tuple(skipped), rejected=tuple(rejected))
 
     def _known(self, project_id: int) -> set[str]:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.shots.identities(project_id)
 
     def _bring(self, row: PlannedShot, known: set[str], plan: ImportPlan) -> NewShot | VidgenError | None:
@@ -273,19 +275,19 @@ class Imports:
         if image is None:
             return None
         # Many rows name one picture, and pictures come back.
-        if row.image_key and self._app.shots.image_path(row.image_key).exists():
+        if row.image_key and self._shots.image_path(row.image_key).exists():
             return row.image_key
-        return self._app.shots.keep_image(image)
+        return self._shots.keep_image(image)
 
 
 class _Judge:
     """Says of one row after another what the project and the model have against it, and adds up what it costs."""
 
-    def __init__(self, app: Vidgen, project_id: int, known: set[str]) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext, project_id: int, known: set[str]) -> None:
+        self._ctx = ctx
         self._project_id = project_id
         self._known = known
-        self._settings = app.settings()
+        self._settings = ctx.settings()
         self._tasks = 0
         self._costs: list[Money | None] = []
         self._assumed = False
@@ -303,7 +305,7 @@ class _Judge:
         from vidgen_core.services.imports.plan import Reason
 
         try:
-            problems = self._app.provider(planned.provider).check(planned.model, planned.params)
+            problems = self._ctx.provider(planned.provider).check(planned.model, planned.params)
         except VidgenError as error:
             yield Reason(error.code, error.params)
             return
@@ -324,7 +326,7 @@ class _Judge:
 
     @cached_property
     def _prices(self) -> tuple[money.Price, ...]:
-        return self._app.budget.table()
+        return self._ctx.price_table()
 
     @cached_property
     def estimate(self) -> Estimate:
@@ -337,7 +339,7 @@ class _Judge:
 
     @cached_property
     def _numbers(self) -> set[str]:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return {shot.number for shot in tx.shots.many(tx.shots.ids(self._project_id, EVERY))}
 
     def _namesake(self, row: PlannedShot) -> Iterator[Reason]:

@@ -28,8 +28,11 @@ from vidgen_core.media.disk import opened_within
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
 
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
+    from vidgen_core.services.generation.tasks import Tasks
+    from vidgen_core.services.imports.imports import Imports
     from vidgen_core.services.imports.staging import Staging
+    from vidgen_core.services.library.shots import Shots
 
 _LOG = logging.getLogger(__name__)
 _SETTING: Final = "watch"
@@ -73,8 +76,11 @@ class WatchState(Frozen):
 class WatchedFolders:
     """The watched folders of all projects."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext, imports: Imports, shots: Shots, tasks: Tasks) -> None:
+        self._ctx = ctx
+        self._imports = imports
+        self._shots = shots
+        self._tasks = tasks
         self._watcher: _Watcher | None = None
 
     # --- wishes
@@ -88,7 +94,7 @@ class WatchedFolders:
         if limit is not None and limit < 0:
             raise InputError("watch_limit_wrong")
         watch = Watch(folder=str(path), generate=generate, limit=limit)
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.projects.set_setting(project_id, _SETTING, watch.model_dump(mode="json"))
             tx.state.put(_state_name(project_id), None)
             tx.log.add(LogLevel.INFO, "watch_started", project_id=project_id, path=str(path))
@@ -97,17 +103,17 @@ class WatchedFolders:
 
     def _usable(self, folder: str) -> Path:
         # As the settings count a relative path; links are followed once, here.
-        path = (self._app.locations.home / Path(folder.strip()).expanduser()).resolve()
+        path = (self._ctx.locations.home / Path(folder.strip()).expanduser()).resolve()
         if not folder.strip() or not path.is_dir():
             raise InputError("watch_folder_missing", path=folder.strip())
-        if path.is_relative_to(self._app.locations.home.resolve()):
+        if path.is_relative_to(self._ctx.locations.home.resolve()):
             # The program's own pictures would come in again and again.
             raise InputError("watch_folder_own", path=str(path))
         return path
 
     def unset(self, project_id: int) -> None:
         """Watch nothing for a project; what came in stays."""
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.projects.set_setting(project_id, _SETTING, None)
             tx.log.add(LogLevel.INFO, "watch_stopped", project_id=project_id)
         self._wake()
@@ -115,12 +121,11 @@ class WatchedFolders:
     # --- looking
 
     def get(self, project_id: int) -> Watch | None:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return _watch(tx.projects.settings(project_id).get(_SETTING))
 
     def state(self, project_id: int) -> WatchState:
-        with self._app.store.read() as tx:
-            return _state(tx.state.get(_state_name(project_id)))
+        return _kept_state(self._ctx, project_id)
 
     @property
     def is_alive(self) -> bool:
@@ -132,7 +137,7 @@ class WatchedFolders:
     def start(self) -> None:
         """Begin to watch; a second call does nothing."""
         if self._watcher is None:
-            self._watcher = _Watcher(self._app)
+            self._watcher = _Watcher(self._ctx, self._imports, self._shots, self._tasks)
             self._watcher.start()
 
     def stop(self) -> None:
@@ -148,9 +153,12 @@ class WatchedFolders:
 class _Watcher(threading.Thread):
     """One thread for all folders: events say where to look, looking says what is there."""
 
-    def __init__(self, app: Vidgen) -> None:
+    def __init__(self, ctx: ServiceContext, imports: Imports, shots: Shots, tasks: Tasks) -> None:
         super().__init__(name="vidgen-watching", daemon=True)
-        self._app = app
+        self._ctx = ctx
+        self._imports = imports
+        self._shots = shots
+        self._tasks = tasks
         self._stopping = threading.Event()
         self._news = threading.Event()
         self._observer: BaseObserver | None = None
@@ -177,7 +185,7 @@ class _Watcher(threading.Thread):
         """One look at everything; True while something is being written."""
         try:
             # A process that merely stands by would bring everything in a second time.
-            watches = self._watches() if self._app.worker.is_here else {}
+            watches = self._watches() if self._ctx.works_here else {}
             self._follow(watches)
             # Every folder is looked at, also when the first one is busy.
             busy = [folder.look() for folder in self._folders.values()]
@@ -187,7 +195,7 @@ class _Watcher(threading.Thread):
         return any(busy)
 
     def _watches(self) -> dict[int, Watch]:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             found = {
                 project.id: _watch(tx.projects.settings(project.id).get(_SETTING)) for project in tx.projects.all()
             }
@@ -199,7 +207,7 @@ class _Watcher(threading.Thread):
         self._folders = {
             project_id: self._folders[project_id]
             if project_id in self._folders and self._folders[project_id].watch == watch
-            else _Folder(self._app, project_id, watch)
+            else _Folder(self._ctx, self._imports, self._shots, self._tasks, project_id, watch)
             for project_id, watch in watches.items()
         }
         self._observe({watch.folder for watch in watches.values()})
@@ -244,8 +252,13 @@ class _Seen:
 class _Folder:
     """One watched folder of one project."""
 
-    def __init__(self, app: Vidgen, project_id: int, watch: Watch) -> None:
-        self._app = app
+    def __init__(
+        self, ctx: ServiceContext, imports: Imports, shots: Shots, tasks: Tasks, project_id: int, watch: Watch
+    ) -> None:
+        self._ctx = ctx
+        self._imports = imports
+        self._shots = shots
+        self._tasks = tasks
         self._project_id = project_id
         self.watch = watch
         #: Files being written.
@@ -298,15 +311,15 @@ class _Folder:
 
     def _take_in(self, ready: list[Path]) -> None:
         by_name = {path.name: path for path in ready}
-        with self._app.imports.temporary_staging() as staging:
+        with self._imports.temporary_staging() as staging:
             copies = [copy for path in ready if (copy := self._copied(path, staging)) is not None]
             if not copies:
                 return
-            plan = self._app.imports.plan(copies)
+            plan = self._imports.plan(copies)
             whole = tuple(row for row in plan.shots if row.verdict != "rejected")
             for row in plan.rejected:
                 self._refuse(by_name[row.source], row.reasons[0].code, row.reasons[0].params)
-            done = self._app.imports.apply(self._project_id, plan.model_copy(update={"shots": whole}))
+            done = self._imports.apply(self._project_id, plan.model_copy(update={"shots": whole}))
         for row in whole:
             self._finish(by_name[row.source])
         by_picture = defaultdict(list)
@@ -347,7 +360,7 @@ class _Folder:
         return copy
 
     def _read(self, path: Path, copy: Path) -> None:
-        roots = (Path(self.watch.folder), *(root.resolve() for root in self._app.settings().access.roots))
+        roots = (Path(self.watch.folder), *(root.resolve() for root in self._ctx.settings().access.roots))
         with opened_within(path, roots) as source, copy.open("wb") as target:
             shutil.copyfileobj(source, target)
 
@@ -371,19 +384,19 @@ class _Folder:
             if not text.is_file() or time.time() - text.stat().st_mtime < QUIET:
                 continue
             del self._promptless[path]
-            with self._app.imports.temporary_staging() as staging:
+            with self._imports.temporary_staging() as staging:
                 try:
                     copy = self._copy(path, staging)
                 except (FileError, OSError):
                     continue
-                prompt = self._app.imports.plan([copy]).shots[0].prompt
-            if prompt and not self._app.shots.get(shot_id).prompt:
-                self._app.shots.edit(shot_id, prompt=prompt)
+                prompt = self._imports.plan([copy]).shots[0].prompt
+            if prompt and not self._shots.get(shot_id).prompt:
+                self._shots.edit(shot_id, prompt=prompt)
 
     def _generate(self, shot_ids: list[int]) -> None:
         """As many shots as the limit leaves money for; the others stay as they are."""
         for shot_id in shot_ids:
-            estimate = self._app.tasks.estimate(self._project_id, [shot_id])
+            estimate = self._tasks.estimate(self._project_id, [shot_id])
             spent = self._state().spent
             if estimate.key_missing is not None:
                 self._say(problem="watch_key_needed")
@@ -395,7 +408,7 @@ class _Folder:
                 if (spent.amount if spent else Decimal(0)) + estimate.money.amount > self.watch.limit:
                     self._say(problem="watch_limit_reached")
                     return
-            made = self._app.tasks.generate(self._project_id, [shot_id])
+            made = self._tasks.generate(self._project_id, [shot_id])
             if made.tasks and estimate.money is not None and not estimate.free:
                 amount = estimate.money.amount + (spent.amount if spent else Decimal(0))
                 self._say(spent=Money(amount=amount, currency=estimate.money.currency), problem=None)
@@ -406,15 +419,20 @@ class _Folder:
         self._say(added=self._state().added + added, last=last, at=datetime.now(UTC))
 
     def _state(self) -> WatchState:
-        return self._app.watched_folders.state(self._project_id)
+        return _kept_state(self._ctx, self._project_id)
 
     def _say(self, **changes: Any) -> None:
         before = self._state()
         after = before.model_copy(update=changes)
         if after == before:
             return
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.state.put(_state_name(self._project_id), after.model_dump(mode="json"))
+
+
+def _kept_state(ctx: ServiceContext, project_id: int) -> WatchState:
+    with ctx.store.read() as tx:
+        return _state(tx.state.get(_state_name(project_id)))
 
 
 def _state_name(project_id: int) -> str:

@@ -29,7 +29,8 @@ from vidgen_core.services.library.references import (
 from vidgen_core.services.views import Estimate, Generated, Preflight
 
 if TYPE_CHECKING:
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
+    from vidgen_core.services.library.shots import Shots
 
 #: Candidates that one click may ask for.
 MOST: int = 4
@@ -46,33 +47,34 @@ class Wording(NamedTuple):
 class Pictures:
     """Candidates for reference images."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext, shots: Shots) -> None:
+        self._ctx = ctx
+        self._shots = shots
 
     # --- reading
 
     def of_shot(self, shot_id: int) -> list[PictureCandidate]:
         """The candidates of a shot in their order."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.candidates.of_shots([shot_id])[shot_id]
 
     def get(self, candidate_id: int) -> PictureCandidate:
         """:raises NotFound:"""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.candidates.get(candidate_id)
 
     def missing(self, project_id: int) -> list[int]:
         """Ids of the shots that have no picture and none under way, in their order."""
-        return self._app.shots.ids(project_id, ShotFilter("without_picture"))
+        return self._shots.ids(project_id, ShotFilter("without_picture"))
 
     def references(self, project_id: int) -> References:
         """What all pictures of the project have in common."""
-        return self._app.revision_cache.ask(("references", project_id), lambda tx: references_of(tx, project_id))
+        return self._ctx.revision_cache.ask(("references", project_id), lambda tx: references_of(tx, project_id))
 
     def wording(self, shot: Shot) -> Wording:
         """What the next picture of a shot would be drawn from."""
         references = self.references(shot.project_id)
-        planned = plan_picture(shot, references, GenerateOptions(), self._app.settings())
+        planned = plan_picture(shot, references, GenerateOptions(), self._ctx.settings())
         along = travelling(shot, references) if planned.params.references else ()
         return Wording(full_words(shot, references, pictures=False), along, planned)
 
@@ -85,11 +87,11 @@ class Pictures:
         model: str | None = None,
     ) -> Estimate:
         """What ``draw`` with the same words would queue, cost and refuse; nothing is changed."""
-        return gate.estimate_of(self._app, self._look(project_id, shot_ids, _wish(count, provider, model)))
+        return gate.estimate_of(self._ctx, self._look(project_id, shot_ids, _wish(count, provider, model)))
 
     def estimate_for(self, shots: Sequence[Shot]) -> Estimate:
         """As ``estimate``, for shots of one project that have been read already."""
-        return gate.estimate_of(self._app, self.look_at(shots))
+        return gate.estimate_of(self._ctx, self.look_at(shots))
 
     def preflight(
         self,
@@ -102,8 +104,8 @@ class Pictures:
         """Everything that can be known before ``draw`` with the same words is paid for; nothing is changed."""
         validated = self._look(project_id, shot_ids, _wish(count, provider, model))
         items = [gate.OrderItem(seen.shot.number, *seen.plan, seen.problems) for seen in validated]
-        with self._app.store.read() as tx:
-            return gate.check_order(self._app, tx, project_id, items)
+        with self._ctx.store.read() as tx:
+            return gate.check_order(self._ctx, tx, project_id, items)
 
     # --- wishes
 
@@ -128,21 +130,21 @@ class Pictures:
         """
         validated = self._look(project_id, shot_ids, _wish(count, provider, model))
         if release:
-            validated = gate.with_keys(self._app, validated)
+            validated = gate.with_keys(self._ctx, validated)
         status = TaskStatus.QUEUED if release else TaskStatus.PENDING
-        table = self._app.budget.table()
+        table = self._ctx.price_table()
         new = [
             task
             for seen in validated
             if not seen.fatal
             for task in new_tasks(project_id, seen, status, table, TaskKind.IMAGE)
         ]
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tasks = tx.tasks.add(new) if while_ is None or while_(tx) else []
             if tasks:
                 shots = len({task.shot_id for task in tasks})
                 tx.log.add(LogLevel.INFO, "pictures_queued", project_id=project_id, pictures=len(tasks), shots=shots)
-        self._app.worker.wake()
+        self._ctx.wake()
         return Generated(tasks=tuple(tasks), refused=refusals(validated))
 
     def choose(self, shot_id: int, candidate_id: int) -> Shot:
@@ -150,11 +152,11 @@ class Pictures:
 
         :raises NotFound: ``candidate_not_of_shot``
         """
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             candidate = tx.candidates.get(candidate_id)
         if candidate.shot_id != shot_id:
             raise NotFound("candidate_not_of_shot")
-        return self._app.shots.edit(shot_id, image=candidate.image, image_url=candidate.image_url)
+        return self._shots.edit(shot_id, image=candidate.image, image_url=candidate.image_url)
 
     def choose_number(self, shot_id: int, number: int) -> PictureCandidate:
         """Choose a candidate by its number within the shot.
@@ -169,7 +171,7 @@ class Pictures:
 
     def reject(self, candidate_id: int, rejected: bool = True) -> None:
         """Put a candidate aside, or take that back."""
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.candidates.reject(candidate_id, rejected)
 
     def set_references(self, project_id: int, references: References) -> None:
@@ -182,26 +184,26 @@ class Pictures:
         if twice is not None:
             raise InputError("character_twice", name=twice)
         keys = (*references.style_images, *(one.image for one in references.characters if one.image))
-        if not all(Path(key).name == key and self._app.shots.image_path(key).is_file() for key in keys):
+        if not all(Path(key).name == key and self._shots.image_path(key).is_file() for key in keys):
             raise InputError("reference_image_unknown")
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.projects.set_setting(project_id, SETTING, references.model_dump(mode="json"))
             waiting = TaskFilter(statuses=frozenset({TaskStatus.PENDING, TaskStatus.QUEUED}), output=TaskKind.IMAGE)
             tasks = tx.tasks.many(tx.tasks.ids(project_id, waiting))
             shots = {shot.id: shot for shot in tx.shots.many({task.shot_id for task in tasks})}
             for task in tasks:
-                redraw(tx, task, shots[task.shot_id], references, self._app.settings())
+                redraw(tx, task, shots[task.shot_id], references, self._ctx.settings())
 
     def look_at(self, shots: Sequence[Shot]) -> list[ValidatedShot]:
         """What would be drawn for shots of one project that have been read already, and what stands against it."""
-        settings, wish = self._app.settings(), _wish(None, None, None)
+        settings, wish = self._ctx.settings(), _wish(None, None, None)
         return [
             self._check(shot, plan_picture(shot, self.references(shot.project_id), wish, settings)) for shot in shots
         ]
 
     def _look(self, project_id: int, shot_ids: Sequence[int], wish: GenerateOptions) -> list[ValidatedShot]:
-        settings = self._app.settings()
-        with self._app.store.read() as tx:
+        settings = self._ctx.settings()
+        with self._ctx.store.read() as tx:
             references = references_of(tx, project_id)
             shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
         return [self._check(shot, plan_picture(shot, references, wish, settings)) for shot in shots]
@@ -209,7 +211,7 @@ class Pictures:
     def _check(self, shot: Shot, planned: GenerationPlan) -> ValidatedShot:
         if not planned.params.prompt.strip():
             return ValidatedShot(shot, planned, (Problem(field="picture_prompt", code="nothing_to_draw"),))
-        return validate(self._app, shot, planned)
+        return validate(self._ctx, shot, planned)
 
 
 def _wish(count: int | None, provider: ProviderId | None, model: str | None) -> GenerateOptions:

@@ -14,7 +14,8 @@ from vidgen_core.i18n import choose_language
 from vidgen_core.providers.http.cleaning import clean_text
 
 if TYPE_CHECKING:
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
+    from vidgen_core.services.library.shots import Shots
 
 #: Number and prompt of the sample shots: each says what its drawn picture shows and another way for the camera to move.
 SAMPLE: Final[dict[str, tuple[str, tuple[tuple[str, str], ...]]]] = {
@@ -49,20 +50,21 @@ LONGEST_NAME: Final = 120
 class Projects:
     """Films in the making."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext, shots: Shots) -> None:
+        self._ctx = ctx
+        self._shots = shots
 
     def all(self) -> list[Project]:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.projects.all()
 
     def get(self, project_id: int) -> Project:
         """:raises NotFound:"""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.projects.get(project_id)
 
     def find(self, name: str) -> Project | None:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.projects.find(name)
 
     def ensure(self, name: str) -> Project:
@@ -78,7 +80,7 @@ class Projects:
         found = self.find(wanted)
         if found is not None:
             return found
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             return tx.projects.ensure(wanted)
 
     def ensure_sample(self) -> Project | None:
@@ -90,10 +92,10 @@ class Projects:
     def make_sample(self, name: str) -> Project:
         """A project with six shots whose pictures are drawn here; one that has shots already stays as it is."""
         project = self.ensure(name)
-        if not self._app.shots.ids(project.id):
+        if not self._shots.ids(project.id):
             sample = SAMPLE[self._language()][1]
             shots = [self._draw(index, number, prompt) for index, (number, prompt) in enumerate(sample)]
-            with self._app.store.write() as tx:
+            with self._ctx.store.write() as tx:
                 tx.shots.add(project.id, shots)
         return project
 
@@ -103,8 +105,8 @@ class Projects:
         with tempfile.TemporaryDirectory() as folder:
             picture = Path(folder, "sample.jpg")
             draw_sample(picture, index, *SAMPLE_SIZE)
-            key = self._app.shots.keep_image(picture)
+            key = self._shots.keep_image(picture)
         return NewShot(number=number, prompt=prompt, image=key, params=ShotParams(aspect_ratio="9:16"))
 
     def _language(self) -> str:
-        return choose_language(self._app.settings().language, os.environ.get("LC_ALL") or os.environ.get("LANG"))
+        return choose_language(self._ctx.settings().language, os.environ.get("LC_ALL") or os.environ.get("LANG"))

@@ -19,7 +19,7 @@ from vidgen_core.services.library.references import redraw, references_of
 from vidgen_core.services.views import Frame, ShotView
 
 if TYPE_CHECKING:
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
 
 EVERY = ShotFilter()
 #: Seconds a frame of a storyboard is shown for, where nobody knows how long its video will be.
@@ -31,8 +31,8 @@ REMEMBERED = 10_000
 class Shots:
     """Planned moving images of a project."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext) -> None:
+        self._ctx = ctx
         #: Tasks as the last questions found them; most are the same at the next one.
         self._seen: dict[int, Task] = {}
 
@@ -40,13 +40,13 @@ class Shots:
 
     def page(self, project_id: int, wanted: ShotFilter = EVERY, limit: int = 20, offset: int = 0) -> Page[ShotView]:
         """One page of shots in their order, each with its tasks and takes."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             found = tx.shots.page(project_id, wanted, limit, offset)
         return Page(items=self.views([shot.id for shot in found.items]), total=found.total)
 
     def view(self, shot_id: int) -> ShotView:
         """:raises NotFound:"""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return self._views(tx, [tx.shots.get(shot_id)])[0]
 
     def views(self, shot_ids: Sequence[int]) -> list[ShotView]:
@@ -54,7 +54,7 @@ class Shots:
         ids = tuple(shot_ids)
         if not ids:
             return []
-        return list(self._app.revision_cache.ask(("views", ids), lambda tx: self._views(tx, tx.shots.many(list(ids)))))
+        return list(self._ctx.revision_cache.ask(("views", ids), lambda tx: self._views(tx, tx.shots.many(list(ids)))))
 
     def _views(self, tx: Tx, shots: Sequence[Shot]) -> list[ShotView]:
         """To be asked in a reader only: what a transaction that is undone has seen would stay in mind."""
@@ -78,27 +78,27 @@ class Shots:
 
     def count(self, project_id: int, wanted: ShotFilter = EVERY) -> int:
         """How many shots a filter leaves."""
-        return self._app.revision_cache.ask(
+        return self._ctx.revision_cache.ask(
             ("shots", project_id, wanted), lambda tx: tx.shots.count(project_id, wanted)
         )
 
     def get(self, shot_id: int) -> Shot:
         """:raises NotFound:"""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.shots.get(shot_id)
 
     def ids(self, project_id: int, wanted: ShotFilter = EVERY) -> list[int]:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.shots.ids(project_id, wanted)
 
     def by_number(self, project_id: int, number: str) -> Shot | None:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.shots.by_number(project_id, number)
 
     def frames(self, project_id: int, limit: int = 500, offset: int = 0) -> Page[Frame]:
         """A part of the shots in their order, as a storyboard shows them."""
-        settings, usual = self._app.settings(), cache(self._usual_length)
-        with self._app.store.read() as tx:
+        settings, usual = self._ctx.settings(), cache(self._usual_length)
+        with self._ctx.store.read() as tx:
             found = tx.shots.page(project_id, EVERY, limit, offset)
             chosen = {take.id: take for take in tx.takes.chosen(project_id)}
 
@@ -111,13 +111,13 @@ class Shots:
 
     def _usual_length(self, provider: ProviderId, model: str) -> float:
         """Seconds of a video whose length is left to the model."""
-        if provider not in self._app.modes:
+        if provider not in self._ctx.modes:
             return STILL
-        return next(iter(self._app.provider(provider).capabilities(model).durations), STILL)
+        return next(iter(self._ctx.provider(provider).capabilities(model).durations), STILL)
 
     def changed_since(self, project_id: int, rev: int) -> list[int]:
         """Ids of shots whose row, tasks or takes changed after ``rev``."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.shots.changed_since(project_id, rev)
 
     # --- writing
@@ -138,7 +138,7 @@ class Shots:
         :raises InputError: ``shot_number_taken`` (number)
         """
         key = None if image is None else self.keep_image(image)
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             number = _clean_number(number or "")
             if number and tx.shots.by_number(project_id, number):
                 raise InputError("shot_number_taken", number=number)
@@ -161,7 +161,7 @@ class Shots:
         :raises Refused: ``edited_elsewhere``
         :raises InputError: ``shot_number_taken`` (number), ``shot_number_empty``
         """
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             before = tx.shots.get(shot_id)
             changes = clean(changes)
             _check_number(tx, before, changes)
@@ -169,14 +169,14 @@ class Shots:
                 tx.candidates.keep_own(before)
             shot = tx.shots.edit(shot_id, changes, rev, author, writer)
             self._follow(tx, before, shot, frozenset(changes))
-        self._app.worker.wake()
+        self._ctx.wake()
         return shot
 
     def _follow(self, tx: Tx, before: Shot, shot: Shot, changed: frozenset[str]) -> None:
         """Rows that wait stay editable until they are submitted."""
         if not changed & {"prompt", "picture_prompt", "script", "image", "image_url", "params"}:
             return
-        settings = self._app.settings()
+        settings = self._ctx.settings()
         references = references_of(tx, shot.project_id)
         for task in tx.tasks.of_shots([shot.id]).get(shot.id, []):
             if task.status not in (TaskStatus.PENDING, TaskStatus.QUEUED):
@@ -206,12 +206,12 @@ class Shots:
         # The picture library is loaded only where a picture is looked at.
         from vidgen_core.media.images import keep_image, keep_image_bytes
 
-        folder = self._app.locations.images
+        folder = self._ctx.locations.images
         return keep_image_bytes(image, folder) if isinstance(image, bytes) else keep_image(image, folder)
 
     def image_path(self, key: str) -> Path:
         """Where a reference image lies."""
-        return self._app.locations.images / key
+        return self._ctx.locations.images / key
 
     def move(self, shot_id: int, before: int | None) -> int | None:
         """Put a shot before another one of its project; None: to the end.
@@ -219,7 +219,7 @@ class Shots:
         :returns: what it stood before until now: moving it there puts it back
         :raises NotFound:
         """
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             return tx.shots.move(shot_id, before)
 
     def delete(self, ids: Iterable[int]) -> list[int]:
@@ -228,7 +228,7 @@ class Shots:
         What was not sent yet is cancelled first. A shot with a video under way stays: it is paid for.
         """
         wanted = list(ids)
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             for tasks in tx.tasks.of_shots(wanted).values():
                 for task in tasks:
                     if task.status in (TaskStatus.PENDING, TaskStatus.QUEUED):
@@ -237,7 +237,7 @@ class Shots:
 
     def restore(self, ids: Iterable[int]) -> None:
         """Bring deleted shots back."""
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.shots.restore(list(ids))
 
 

@@ -11,7 +11,7 @@ from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Take
 
 if TYPE_CHECKING:
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
 
 #: Shots of which a take is chosen in one transaction.
 _AT_ONCE: Final = 200
@@ -20,22 +20,22 @@ _AT_ONCE: Final = 200
 class Takes:
     """Finished videos of shots."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext) -> None:
+        self._ctx = ctx
 
     def get(self, take_id: int) -> Take:
         """:raises NotFound:"""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.takes.get(take_id)
 
     def takes_of(self, shot_id: int) -> list[Take]:
         """The takes of a shot in their order."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return list(tx.takes.of_shots([shot_id]).get(shot_id, []))
 
     def chosen(self, project_id: int) -> list[Take]:
         """The chosen takes in the order of their shots."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.takes.chosen(project_id)
 
     def choose(self, shot_id: int, take_id: int | None) -> Shot:
@@ -43,7 +43,7 @@ class Takes:
 
         :raises NotFound: ``take_not_of_shot``
         """
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             if take_id is not None and tx.takes.get(take_id).shot_id != shot_id:
                 raise NotFound("take_not_of_shot")
             tx.shots.choose(shot_id, take_id)
@@ -69,7 +69,7 @@ class Takes:
         """
         chosen: list[Take] = []
         while True:
-            with self._app.store.write() as tx:
+            with self._ctx.store.write() as tx:
                 waiting = [
                     id_ for id_ in tx.progress.ids(project_id, "choosable_takes") if shot_ids is None or id_ in shot_ids
                 ]
@@ -82,7 +82,7 @@ class Takes:
 
     def reject(self, take_id: int, reason: str | None) -> None:
         """Mark a take as not wanted, with the reason; None takes the mark away."""
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.takes.reject(take_id, reason)
 
     def file(self, take: Take) -> Path:
@@ -91,4 +91,4 @@ class Takes:
 
     def poster(self, take: Take) -> Path | None:
         """Where its poster lies."""
-        return self._app.locations.posters / take.poster if take.poster else None
+        return self._ctx.locations.posters / take.poster if take.poster else None

@@ -16,8 +16,10 @@ from vidgen_core.money import hold_of_project
 from vidgen_core.services.notifications import messages
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vidgen_core.db import Tx
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
 
 _LOG = logging.getLogger(__name__)
 #: Seconds between two looks at the store.
@@ -34,8 +36,8 @@ _PAUSED: Final = "paused"
 class Notifications:
     """Who is told of what; the settings say where to."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext) -> None:
+        self._ctx = ctx
         self._notifier: _Notifier | None = None
 
     def test(self) -> str:
@@ -46,7 +48,7 @@ class Notifications:
         """
         from vidgen_core.services.notifications.sending import host_of, send
 
-        settings = self._app.settings()
+        settings = self._ctx.settings()
         if not settings.notices.url.get_secret_value():
             raise InputError("notices_unset")
         send(messages.of_test(self.words()), settings, tries=1)
@@ -54,14 +56,14 @@ class Notifications:
 
     def words(self) -> Text:
         """In the language of the notices, else of the program."""
-        settings = self._app.settings()
+        settings = self._ctx.settings()
         wish = settings.notices.language
         return get_text(choose_language(wish if wish != "auto" else settings.language, None))
 
     def start(self) -> None:
         """Begin to watch; a second call does nothing."""
         if self._notifier is None:
-            self._notifier = _Notifier(self._app)
+            self._notifier = _Notifier(self._ctx, self.words)
             self._notifier.start()
 
     def stop(self) -> None:
@@ -74,9 +76,10 @@ class Notifications:
 class _Notifier(threading.Thread):
     """One thread that looks at the store and sends; the runner never waits for it."""
 
-    def __init__(self, app: Vidgen) -> None:
+    def __init__(self, ctx: ServiceContext, words: Callable[[], Text]) -> None:
         super().__init__(name="vidgen-notices", daemon=True)
-        self._app = app
+        self._ctx = ctx
+        self._words = words
         self._stopping = threading.Event()
         self._revision = -1
         #: Cause of a provider's hold → since when, and when it was last seen.
@@ -92,7 +95,7 @@ class _Notifier(threading.Thread):
             last = self._stopping.is_set()
             try:
                 # A process that merely stands by leaves the telling to the one that works.
-                if last or self._app.worker.is_here:
+                if last or self._ctx.works_here:
                     self._look(last=last)
             except (VidgenError, OSError) as error:
                 _LOG.warning("Notices cannot be looked after: %s", type(error).__name__)
@@ -102,32 +105,32 @@ class _Notifier(threading.Thread):
 
     def _look(self, *, last: bool) -> None:
         self._pauses()
-        revision = self._app.store.revision()
+        revision = self._ctx.store.revision()
         if revision == self._revision and not last:
             return
         self._revision = revision
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             ended = tx.batches.unnotified()
         for batch in ended:
             self._batch(batch)
 
     def _batch(self, batch: int) -> None:
         """The note that it was told is on disk before anything is sent: after a crash nobody is told again."""
-        wanted = self._app.settings().notices
-        with self._app.store.write() as tx:
+        wanted = self._ctx.settings().notices
+        with self._ctx.store.write() as tx:
             if not tx.batches.mark_notified(batch, datetime.now(UTC)):
                 return
             end = tx.batches.end(batch, messages.MOST_NAMED)
         if wanted.url.get_secret_value() and wanted.on_batch_end and end.n >= wanted.least_tasks:
-            self._send(messages.of_batch(end, self._app.notifications.words()))
+            self._send(messages.of_batch(end, self._words()))
 
     # --- pauses
 
     def _pauses(self) -> None:
-        wanted = self._app.settings().notices
+        wanted = self._ctx.settings().notices
         if not (wanted.url.get_secret_value() and wanted.on_pause):
             return
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             paused = tx.state.get(_PAUSED)
             holds = {mode: hold for mode in ProviderId if (hold := tx.state.get(f"lane.{mode}"))}
             told = {name: tx.state.get(_told(name)) for name in (_PAUSED, *ProviderId)}
@@ -179,13 +182,13 @@ class _Notifier(threading.Thread):
     def _tell_pause(
         self, mode: ProviderId | None, code: str, params: dict[str, Any], *, project: str | None = None
     ) -> None:
-        t = self._app.notifications.words()
+        t = self._words()
         known = t.has(f"error.{code}")
         sentence = t.error(ErrorKind.PROVIDER, code, params) if known else t("notices.unknown_pause", code=code)
         self._send(messages.of_pause(mode.value if mode else None, code, sentence, t, project))
 
     def _note(self, name: str, what: Any) -> bool:
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             if tx.state.get(_told(name)) == what:
                 return False
             tx.state.put(_told(name), what)
@@ -196,7 +199,7 @@ class _Notifier(threading.Thread):
     def _send(self, notice: messages.Notification) -> None:
         from vidgen_core.services.notifications.sending import TRIES, host_of, send
 
-        settings = self._app.settings()
+        settings = self._ctx.settings()
         try:
             send(notice, settings, tries=1 if self._stopping.is_set() else TRIES, sleep=self._stopping.wait)
         except VidgenError as error:
@@ -206,7 +209,7 @@ class _Notifier(threading.Thread):
             self._log(LogLevel.INFO, "notice_sent", host=host_of(settings))
 
     def _log(self, level: LogLevel, code: str, **params: Any) -> None:
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.log.add(level, code, **params)
 
 

@@ -13,7 +13,7 @@ from vidgen_core.domain.providers import ProviderId
 
 if TYPE_CHECKING:
     from vidgen_core.i18n import Text
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
 
 #: Lines of one pack; a longer period is taken in parts.
 MOST: Final = 10_000
@@ -22,12 +22,12 @@ MOST: Final = 10_000
 class Disputes:
     """Packs for resellers."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext) -> None:
+        self._ctx = ctx
 
     def any(self, project_id: int) -> bool:
         """Whether anything of a project was sent and brought no video."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.disputes.any(project_id)
 
     def pack(
@@ -62,7 +62,7 @@ class Disputes:
             until=_midnight(until and until + timedelta(days=1)),
             successes=successes,
         )
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             lines = list(tx.disputes.lines(wanted, MOST + 1))
         if not lines and not empty:
             raise InputError("dispute_empty")
@@ -72,7 +72,7 @@ class Disputes:
         from vidgen_core.providers.http.redact import redact
         from vidgen_core.services.exports.dispute import dispute_pack
 
-        providers = self._app.settings().providers
+        providers = self._ctx.settings().providers
         keys = [key.secret.get_secret_value() for mode in ProviderId for key in providers.of(mode).keys]
         # Lovart's keys are pairs.
         secrets = [*keys, *(part for key in keys if ":" in key for part in key.split(":"))]

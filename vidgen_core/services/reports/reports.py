@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from vidgen_core.config.schema import Settings
     from vidgen_core.db import Tx
     from vidgen_core.i18n import Text
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
 
 #: Ends of tasks that make pictures, as the store names them.
 PICTURE_COMPLETED: Final = "image_completed"
@@ -60,8 +60,8 @@ _TROUBLED: Final = frozenset({AttemptState.REFUSED, AttemptState.FAILED, Attempt
 class Reports:
     """The figures of one project or of all."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext) -> None:
+        self._ctx = ctx
 
     def of(
         self,
@@ -79,9 +79,9 @@ class Reports:
         """
         if since is not None and until is not None and until < since:
             raise InputError("period_backwards", since=since.isoformat(), until=until.isoformat())
-        settings = self._app.settings()
+        settings = self._ctx.settings()
         wanted = FigureFilter(_number(since), _number(until), project_id, provider)
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return _Reckoning(tx, settings, wanted).figures(since, until)
 
     def csv(self, figures: Report, t: Text) -> bytes:

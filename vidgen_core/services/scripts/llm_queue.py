@@ -36,7 +36,7 @@ from vidgen_core.worker import records
 if TYPE_CHECKING:
     from vidgen_core.llm.client import Chat, Reply
     from vidgen_core.providers.base import Key
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
     from vidgen_core.services.scripts.llm_prompts import Message
 
 T = TypeVar("T")
@@ -105,13 +105,13 @@ class LlmJob:
 class LlmQueue:
     """The one place from which models are asked."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext) -> None:
+        self._ctx = ctx
         self._lock = threading.Lock()
         self._jobs: dict[str, LlmJob] = {}
         self._pool: ThreadPoolExecutor | None = None
-        self._journal = Journal(app.locations.journal)
-        self._file = FileLock(app.locations.home / "writing.lock", thread_local=False)
+        self._journal = Journal(ctx.locations.journal)
+        self._file = FileLock(ctx.locations.home / "writing.lock", thread_local=False)
         #: Models that refused structured outputs, by address and name.
         self._without_format: set[tuple[str, str]] = set()
         #: For tests: shorter waits, by verb of the HTTP client.
@@ -144,7 +144,7 @@ class LlmQueue:
             raise Refused("writing_elsewhere") from None
         if fresh:
             notes = self._notes()
-            with self._app.store.write() as tx:
+            with self._ctx.store.write() as tx:
                 _take_in(tx, notes)
                 _give_up_lost(tx)
             for one in notes:
@@ -161,7 +161,7 @@ class LlmQueue:
         try:
             job.check()
             asyncio.run(job.run(work(job)))
-            with self._app.store.write() as tx:
+            with self._ctx.store.write() as tx:
                 money.note_unasked(tx, job.name, job.project_id, job.unasked)
         except (Stopped, asyncio.CancelledError):
             _LOG.info("%s was stopped", job.name)
@@ -234,7 +234,7 @@ class LlmQueue:
     # --- questions
 
     def settings(self) -> WritingSettings:
-        return self._app.settings().writing
+        return self._ctx.settings().writing
 
     @property
     def has_model(self) -> bool:
@@ -293,12 +293,12 @@ class LlmQueue:
         """An answer to just this question that was paid for and never used: its process ended before."""
         if subject.shot_id is None:
             return None
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.llm_calls.unused(subject.shot_id, self._digest(messages, wanted))
 
     def used(self, shot_id: int) -> None:
         """What was answered about a shot is in its prompt, or cannot be used."""
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.llm_calls.use(shot_id)
 
     def _digest(self, messages: Sequence[Message], wanted: str) -> str:
@@ -360,10 +360,10 @@ class LlmQueue:
         from vidgen_core.llm.client import not_answered
         from vidgen_core.services.scripts.llm_prompts import longest_answer, response_format
 
-        all_settings, settings, question = self._app.settings(), self.settings(), self._digest(messages, wanted)
+        all_settings, settings, question = self._ctx.settings(), self.settings(), self._digest(messages, wanted)
         price = money.llm_price(all_settings)
         most = price.of(money.most_tokens(messages), longest_answer(messages)) if price else None
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             now = datetime.now(UTC)
             limits = money.limit_statuses(tx, all_settings, subject.project_id, now)
             _allow(limits, job, subject, all_settings, most)
@@ -397,7 +397,7 @@ class LlmQueue:
                 response_format=response_format(wanted) if self._may_format() else None,
             )
         except asyncio.CancelledError:
-            with self._app.store.write() as tx:
+            with self._ctx.store.write() as tx:
                 _lose(tx, call, subject.piece_id)
             raise
         except RemoteError as error:
@@ -436,7 +436,7 @@ class LlmQueue:
         note = self._note(call, changes, question)
         while True:
             try:
-                with self._app.store.write() as tx:
+                with self._ctx.store.write() as tx:
                     tx.llm_calls.end(call, **changes)
                     if waiting is not None:
                         tx.scripts.set_piece(waiting, PieceState.WAITING)

@@ -21,8 +21,11 @@ from vidgen_core.services.scripts.llm_queue import LlmJob, LlmSubject, Stopped, 
 
 if TYPE_CHECKING:
     from vidgen_core.llm.client import Chat
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
+    from vidgen_core.services.library.shots import Shots
     from vidgen_core.services.scripts.llm_prompts import Message
+    from vidgen_core.services.scripts.llm_queue import LlmQueue
+    from vidgen_core.services.scripts.scripts import Scripts
     from vidgen_core.services.views import Estimate
 
 #: Longest side, in pixels, and bytes of a picture that a model looks at.
@@ -78,8 +81,11 @@ class VersionView(NamedTuple):
 class Prompts:
     """The wordings of video prompts."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext, llm_queue: LlmQueue, scripts: Scripts, shots: Shots) -> None:
+        self._ctx = ctx
+        self._llm_queue = llm_queue
+        self._scripts = scripts
+        self._shots = shots
         self._lock = threading.Lock()
         self._writings: dict[int, Writing] = {}
 
@@ -90,7 +96,7 @@ class Prompts:
 
         :raises NotFound: shot_not_found
         """
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             shot = tx.shots.get(shot_id)
             versions = tx.prompts.of(shot_id)
             takes = tx.takes.of_shots([shot_id]).get(shot_id, [])
@@ -121,26 +127,26 @@ class Prompts:
 
     def lost(self, project_id: int) -> list[LlmCall]:
         """Questions about prompts whose answer was lost and about which nobody has decided yet."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return [call for call in tx.llm_calls.lost(project_id) if call.shot_id is not None]
 
     def empty(self, project_id: int) -> list[int]:
         """Shots without a prompt, in their order."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.progress.ids(project_id, "without_prompt")
 
     def estimate(self, project_id: int, shot_ids: Iterable[int], wanted: Wanted | None = None) -> Estimate:
         """How many questions ``write`` with the same words would ask at most, and what they cost at most."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
-        return gate.estimate_questions(self._app, self.questions(shots, wanted))
+        return gate.estimate_questions(self._ctx, self.questions(shots, wanted))
 
     def questions(self, shots: Iterable[Shot], wanted: Wanted | None = None) -> list[Money | None]:
         """What each question that ``write`` would ask costs at most; None: not known. None is asked without a model."""
         wish = wanted or Wanted()
-        if not self._app.llm_queue.has_model or wish.offline:
+        if not self._llm_queue.has_model or wish.offline:
             return []
-        price = money.llm_price(self._app.settings())
+        price = money.llm_price(self._ctx.settings())
         return [self._most(price, shot, wish) for shot in shots if _has_words(shot, wish)]
 
     def _most(self, price: money.LlmPrice | None, shot: Shot, wish: Wanted) -> Money | None:
@@ -148,12 +154,12 @@ class Prompts:
 
         if price is None:
             return None
-        messages, _ = self._question(shot, wish, self._app.scripts.style(shot.project_id), look=False)
+        messages, _ = self._question(shot, wish, self._scripts.style(shot.project_id), look=False)
         return price.of(money.most_tokens(messages), longest_answer(messages))
 
     def wait(self, project_id: int, timeout: float | None = None) -> bool:
         """Whether nothing is written any more, waited for at most ``timeout`` seconds."""
-        return self._app.llm_queue.wait(_job_name(project_id), timeout)
+        return self._llm_queue.wait(_job_name(project_id), timeout)
 
     # --- writing
 
@@ -162,11 +168,11 @@ class Prompts:
 
         :raises NotFound: shot_not_found, prompt_version_not_found
         """
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             version = tx.prompts.get(version_id)
             if version.shot_id != shot_id:
                 raise NotFound("prompt_version_not_found", id=version_id)
-        return self._app.shots.edit(shot_id, prompt=version.text)
+        return self._shots.edit(shot_id, prompt=version.text)
 
     def write(self, project_id: int, shot_ids: Iterable[int], wanted: Wanted | None = None) -> int:
         """Write the video prompts of shots in the background; returns how many shots are looked at.
@@ -176,7 +182,7 @@ class Prompts:
         """
         wish = wanted or Wanted()
         ids = list(dict.fromkeys(shot_ids))
-        asks = self._app.llm_queue.has_model and not wish.offline
+        asks = self._llm_queue.has_model and not wish.offline
         if wish.translate and not asks:
             raise Refused("writing_model_missing")
         with self._lock:
@@ -185,7 +191,7 @@ class Prompts:
                 raise Refused("writing_busy")
             self._writings[project_id] = Writing(len(ids), busy=True, wanted=wish)
         try:
-            self._app.llm_queue.start(_job_name(project_id), lambda job: self._work(job, project_id, ids, wish))
+            self._llm_queue.start(_job_name(project_id), lambda job: self._work(job, project_id, ids, wish))
         except VidgenError:
             self._count(project_id, busy=False)
             raise
@@ -193,7 +199,7 @@ class Prompts:
 
     def cancel(self, project_id: int) -> None:
         """Write nothing more; what is written stays."""
-        self._app.llm_queue.stop(_job_name(project_id))
+        self._llm_queue.stop(_job_name(project_id))
 
     def _count(self, project_id: int, *names: str, **changes: Any) -> None:
         with self._lock:
@@ -202,14 +208,14 @@ class Prompts:
             self._writings[project_id] = now._replace(**counts, **changes)
 
     async def _work(self, job: LlmJob, project_id: int, ids: list[int], wish: Wanted) -> None:
-        asks = self._app.llm_queue.has_model and not wish.offline
-        style = self._app.scripts.style(project_id)
+        asks = self._llm_queue.has_model and not wish.offline
+        style = self._scripts.style(project_id)
         lost = {call.shot_id: call.id for call in self.lost(project_id)}
         if wish.ask_lost:
-            with self._app.store.write() as tx:
+            with self._ctx.store.write() as tx:
                 tx.llm_calls.settle([lost.pop(shot_id) for shot_id in ids if shot_id in lost])
-        chat = self._app.llm_queue.open_chat() if asks else None
-        room = asyncio.Semaphore(self._app.settings().writing.max_concurrent)
+        chat = self._llm_queue.open_chat() if asks else None
+        room = asyncio.Semaphore(self._ctx.settings().writing.max_concurrent)
         try:
             # One that fails must not take the answers of the others along, which are paid for.
             ends = await asyncio.gather(
@@ -227,7 +233,7 @@ class Prompts:
                 await chat.close()
             self._count(project_id, busy=False)
             now = self._writings[project_id]
-            with self._app.store.write() as tx:
+            with self._ctx.store.write() as tx:
                 tx.log.add(
                     LogLevel.WARNING if now.failed else LogLevel.SUCCESS,
                     "prompts_written",
@@ -256,7 +262,7 @@ class Prompts:
             # Let the loop breathe: without a model nothing else is waited for.
             await asyncio.sleep(0)
             try:
-                shot = self._app.shots.get(shot_id)
+                shot = self._shots.get(shot_id)
             except VidgenError:
                 # Deleted in the meantime.
                 return
@@ -267,7 +273,7 @@ class Prompts:
                 text, writer = await self._worded(chat, job, shot, place, wish, style)
                 self._count(shot.project_id, self._put(shot_id, text, writer))
                 if chat is not None:
-                    self._app.llm_queue.used(shot_id)
+                    self._llm_queue.used(shot_id)
             except Stopped:
                 return
             except VidgenError as error:
@@ -287,14 +293,14 @@ class Prompts:
         from vidgen_core.services.scripts.proposals import read_prompt
         from vidgen_core.services.scripts.templates import TEMPLATE, from_line
 
-        settings = self._app.settings().writing
+        settings = self._ctx.settings().writing
         language = "" if settings.language == "auto" else settings.language
         if chat is None:
             words = shot.script or shot.picture_prompt
             return from_line(words, place, camera=wish.camera, style=style, language=language), TEMPLATE
         messages, kind = self._question(shot, wish, style)
         subject = LlmSubject(shot.project_id, kind, shot_id=shot.id)
-        return await self._app.llm_queue.ask(chat, job, subject, messages, "prompt", read_prompt), settings.model
+        return await self._llm_queue.ask(chat, job, subject, messages, "prompt", read_prompt), settings.model
 
     def _question(self, shot: Shot, wish: Wanted, style: str, *, look: bool = True) -> tuple[list[Message], str]:
         """The question and its kind.
@@ -306,7 +312,7 @@ class Prompts:
 
         if wish.translate:
             return ask_for_translation(shot.prompt, wish.translate), "translate"
-        settings = self._app.settings().writing
+        settings = self._ctx.settings().writing
         words = shot.script or shot.picture_prompt
         language = language_of(words) if settings.language == "auto" else settings.language
         image = (self._picture(shot) if look else shot.image and "data:") if settings.vision else None
@@ -324,7 +330,7 @@ class Prompts:
         if shot.image is None:
             return None
         try:
-            data = fit_jpeg(self._app.shots.image_path(shot.image), max_bytes=LOOKED_AT_BYTES, max_edge=LOOKED_AT)
+            data = fit_jpeg(self._shots.image_path(shot.image), max_bytes=LOOKED_AT_BYTES, max_edge=LOOKED_AT)
         except VidgenError:
             return None
         return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"
@@ -332,20 +338,20 @@ class Prompts:
     def _put(self, shot_id: int, text: str, writer: str) -> Literal["written", "beside"]:
         """Put a wording in place where nobody's words are lost by it; else keep it as a version."""
         for _ in range(_TRIES):
-            with self._app.store.read() as tx:
+            with self._ctx.store.read() as tx:
                 shot = tx.shots.get(shot_id)
                 used = tx.prompts.in_use({shot_id: shot.prompt}).get(shot_id)
             # A prompt of which no version is known is from before: a person's.
             if shot.prompt and (used is None or used.author is not Author.MODEL):
                 break
             try:
-                self._app.shots.edit(shot_id, shot.rev, author=Author.MODEL, writer=writer, prompt=text)
+                self._shots.edit(shot_id, shot.rev, author=Author.MODEL, writer=writer, prompt=text)
             except Refused as error:
                 if error.code != "edited_elsewhere":
                     raise
                 continue
             return "written"
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             if tx.shots.get(shot_id).prompt != text:
                 tx.prompts.keep_beside(shot_id, text, writer)
         return "beside"

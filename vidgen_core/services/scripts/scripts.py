@@ -21,7 +21,9 @@ from vidgen_core.services.views import Imported
 
 if TYPE_CHECKING:
     from vidgen_core.llm.client import Chat
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
+    from vidgen_core.services.imports.imports import Imports
+    from vidgen_core.services.scripts.llm_queue import LlmQueue
     from vidgen_core.services.scripts.planning import Board
     from vidgen_core.services.scripts.proposals import ProposedShot
     from vidgen_core.services.scripts.splitting import Line, Piece
@@ -66,8 +68,10 @@ class Covered(NamedTuple):
 class Scripts:
     """Texts that become storyboards."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext, llm_queue: LlmQueue, imports: Imports) -> None:
+        self._ctx = ctx
+        self._llm_queue = llm_queue
+        self._imports = imports
 
     # --- looking
 
@@ -84,14 +88,14 @@ class Scripts:
         """In how many questions a script is asked."""
         from vidgen_core.services.scripts.splitting import pieces_of
 
-        return len(pieces_of(text, self._app.settings().writing.piece_size))
+        return len(pieces_of(text, self._ctx.settings().writing.piece_size))
 
     def estimate(self, text: str) -> Estimate:
         """How many questions reading a script with the model asks, and what they cost at most."""
         from vidgen_core.services.scripts.llm_prompts import ask_for_shots, longest_answer
         from vidgen_core.services.scripts.splitting import language_of, pieces_of
 
-        settings = self._app.settings()
+        settings = self._ctx.settings()
         price, ratio = money.llm_price(settings), settings.providers.of(settings.mode).aspect_ratio
         language = self._language() or language_of(text)
         asked = [
@@ -99,7 +103,7 @@ class Scripts:
             for piece in pieces_of(text, settings.writing.piece_size)
         ]
         costs = [price.of(money.most_tokens(one), longest_answer(one)) if price else None for one in asked]
-        return gate.estimate_questions(self._app, costs)
+        return gate.estimate_questions(self._ctx, costs)
 
     def rehearse(self, text: str, name: str = "") -> Board:
         """The storyboard of a script split on this machine; nothing is stored.
@@ -113,20 +117,20 @@ class Scripts:
 
     def all(self, project_id: int) -> list[ScriptView]:
         """The scripts of a project, the newest first."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             found = [(script, tuple(tx.scripts.pieces(script.id))) for script in tx.scripts.all(project_id)]
         return [ScriptView(script, pieces, self._is_busy(script)) for script, pieces in found]
 
     def get(self, script_id: int) -> ScriptView:
         """:raises NotFound: script_not_found"""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             script, pieces = tx.scripts.get(script_id), tuple(tx.scripts.pieces(script_id))
         return ScriptView(script, pieces, self._is_busy(script))
 
     def _is_busy(self, script: Script) -> bool:
         if script.state is not ScriptState.RUNNING:
             return False
-        return self._app.llm_queue.is_busy(_job_name(script.id)) or self._app.llm_queue.is_elsewhere
+        return self._llm_queue.is_busy(_job_name(script.id)) or self._llm_queue.is_elsewhere
 
     def board(self, script_id: int) -> Board:
         """The storyboard that would be stored: every row with its verdict, and the lines that each shows.
@@ -154,14 +158,14 @@ class Scripts:
         return self._fitted(found)
 
     def _language(self) -> str:
-        wish = self._app.settings().writing.language
+        wish = self._ctx.settings().writing.language
         return "" if wish == "auto" else wish
 
     def _fitted(self, board: Board) -> Board:
         """Lengths as the present model takes them, where it takes fixed ones only."""
-        settings = self._app.settings()
+        settings = self._ctx.settings()
         section = settings.providers.of(settings.mode)
-        durations = self._app.provider(settings.mode).capabilities(section.model).durations
+        durations = self._ctx.provider(settings.mode).capabilities(section.model).durations
         if not durations:
             return board
         shots = tuple(shot.model_copy(update={"params": _nearest(shot.params, durations)}) for shot in board.plan.shots)
@@ -182,7 +186,7 @@ class Scripts:
             numbers = [shot.number or "–" for shot in board.plan.shots]
             shown = board.shown
         else:
-            with self._app.store.read() as tx:
+            with self._ctx.store.read() as tx:
                 shots = [shot for shot in tx.shots.page(script.project_id, ShotFilter(), _EVERY).items if shot.script]
             proposed = [ProposedShot(number=place, script=shot.script) for place, shot in enumerate(shots, start=1)]
             numbers = [shot.number for shot in shots]
@@ -193,13 +197,13 @@ class Scripts:
 
     def style(self, project_id: int) -> str:
         """What every picture and prompt of a project looks like, in the person's words."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return str(tx.projects.settings(project_id).get(STYLE) or "")
 
     # --- writing
 
     def set_style(self, project_id: int, style: str) -> None:
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.projects.set_setting(project_id, STYLE, style.strip() or None)
 
     def start(
@@ -224,9 +228,9 @@ class Scripts:
         from vidgen_core.services.scripts.splitting import pieces_of
 
         script_text = tidy(text, name)
-        settings = self._app.settings().writing
+        settings = self._ctx.settings().writing
         model = "" if offline else settings.model
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             script = tx.scripts.find(project_id, script_text, model)
             if script and script.state is ScriptState.STORED and not again:
                 raise Refused("script_is_stored", name=script.name)
@@ -248,25 +252,25 @@ class Scripts:
         :param ask_lost: ask again for pieces whose answer was lost, too; they may have been paid for
         :raises Refused: writing_elsewhere, writing_model_missing
         """
-        if not self._app.llm_queue.has_model:
+        if not self._llm_queue.has_model:
             raise Refused("writing_model_missing")
-        self._app.llm_queue.start(_job_name(script_id), lambda job: self._work(job, script_id, ask_lost=ask_lost))
+        self._llm_queue.start(_job_name(script_id), lambda job: self._work(job, script_id, ask_lost=ask_lost))
         # Looked at only by whoever holds the desk: it has given up what a dead process had on its way.
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             if tx.scripts.get(script_id).state is not ScriptState.READY:
                 tx.scripts.set_state(script_id, ScriptState.RUNNING)
 
     async def _work(self, job: LlmJob, script_id: int, *, ask_lost: bool) -> None:
         wanted = _OPEN | {PieceState.UNKNOWN} if ask_lost else _OPEN
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.scripts.set_state(script_id, ScriptState.RUNNING)
             script = tx.scripts.get(script_id)
             pieces = [piece for piece in tx.scripts.pieces(script_id) if piece.state in wanted]
             if ask_lost:
                 ids = {piece.id for piece in pieces}
                 tx.llm_calls.settle([call.id for call in tx.llm_calls.lost(script.project_id) if call.piece_id in ids])
-        chat = self._app.llm_queue.open_chat()
-        room = asyncio.Semaphore(self._app.settings().writing.max_concurrent)
+        chat = self._llm_queue.open_chat()
+        room = asyncio.Semaphore(self._ctx.settings().writing.max_concurrent)
         try:
             # One that fails must not take the answers of the others along, which are paid for.
             ends = await asyncio.gather(
@@ -286,7 +290,7 @@ class Scripts:
         from vidgen_core.services.scripts.proposals import read_shots
         from vidgen_core.services.scripts.splitting import language_of
 
-        settings = self._app.settings()
+        settings = self._ctx.settings()
         ratio = settings.providers.of(settings.mode).aspect_ratio
         messages = ask_for_shots(
             piece.text,
@@ -299,7 +303,7 @@ class Scripts:
             try:
                 shots = self._kept(piece)
                 if shots is None:
-                    shots = await self._app.llm_queue.ask(chat, job, subject, messages, "shots", read_shots)
+                    shots = await self._llm_queue.ask(chat, job, subject, messages, "shots", read_shots)
             except Stopped:
                 self._set(piece, PieceState.WAITING)
             except VidgenError as error:
@@ -312,7 +316,7 @@ class Scripts:
         """An answer that came before its process ended, and was not used yet."""
         from vidgen_core.services.scripts.proposals import UnreadableAnswer, read_shots
 
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             answer = tx.llm_calls.last_answer(piece.id)
         try:
             return None if answer is None else read_shots(answer)
@@ -326,11 +330,11 @@ class Scripts:
         answer: list[dict[str, Any]] | None = None,
         failure: Failure | None = None,
     ) -> None:
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.scripts.set_piece(piece.id, state, answer, failure)
 
     def _end(self, job: LlmJob, script: Script) -> None:
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             pieces = tx.scripts.pieces(script.id)
             done = sum(1 for piece in pieces if piece.state is PieceState.DONE)
             ready = done == len(pieces)
@@ -342,11 +346,11 @@ class Scripts:
 
     def cancel(self, script_id: int) -> None:
         """Ask for nothing more; answers that are there stay, and it can go on later."""
-        self._app.llm_queue.stop(_job_name(script_id))
+        self._llm_queue.stop(_job_name(script_id))
 
     def wait(self, script_id: int, timeout: float | None = None) -> bool:
         """Whether nobody works on it any more, waited for at most ``timeout`` seconds."""
-        return self._app.llm_queue.wait(_job_name(script_id), timeout)
+        return self._llm_queue.wait(_job_name(script_id), timeout)
 
     def store(self, script_id: int, *, again: bool = False, without: Collection[int] = ()) -> Imported:
         """Put the shots of a script's plan into the storyboard; rejected rows stay out.
@@ -362,8 +366,8 @@ class Scripts:
             raise Refused("script_is_stored", name=view.script.name)
         plan = self.board(script_id).plan
         wanted = tuple(shot for place, shot in enumerate(plan.shots) if place not in without)
-        done = self._app.imports.apply(view.script.project_id, plan.model_copy(update={"shots": wanted}), again)
-        with self._app.store.write() as tx:
+        done = self._imports.apply(view.script.project_id, plan.model_copy(update={"shots": wanted}), again)
+        with self._ctx.store.write() as tx:
             tx.scripts.set_state(script_id, ScriptState.STORED)
         return done
 
@@ -373,7 +377,7 @@ class Scripts:
         :raises NotFound: script_not_found
         """
         self.cancel(script_id)
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.scripts.get(script_id)
             tx.scripts.remove(script_id)
             money.note_unasked(tx, _job_name(script_id), None, Decimal(0))

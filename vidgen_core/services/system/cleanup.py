@@ -22,7 +22,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.takes import Take
 
 if TYPE_CHECKING:
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
 
 #: Among the warnings of a take: its file was cleaned up.
 CLEANED: Final = "file_cleaned"
@@ -74,8 +74,8 @@ class Cleaned(NamedTuple):
 class Cleanup:
     """Old files and copies."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext) -> None:
+        self._ctx = ctx
 
     def plan(self, project_id: int, scope: CleanupScope, older_than_days: float = 0) -> CleanupPlan:
         """What would be deleted; nothing is touched.
@@ -83,7 +83,7 @@ class Cleanup:
         :param older_than_days: only takes made longer ago than that
         """
         before = datetime.now(UTC) - timedelta(days=older_than_days)
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             shots = {shot.id: shot for shot in tx.shots.page(project_id, ShotFilter(), _EVERY).items}
             takes = [take for some in tx.takes.of_shots(list(shots)).values() for take in some]
             shared = _shared_files(tx)
@@ -95,18 +95,18 @@ class Cleanup:
 
     def carry_out(self, project_id: int, take_ids: Iterable[int]) -> Cleaned:
         """Delete the files of takes that were looked at; one that was chosen since then stays."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             shared = _shared_files(tx)
         sizes = [self._delete(take_id, shared) for take_id in take_ids]
         done = [size for size in sizes if size is not None]
         if done:
-            with self._app.store.write() as tx:
+            with self._ctx.store.write() as tx:
                 tx.log.add(LogLevel.INFO, "cleaned", project_id=project_id, files=len(done), bytes=sum(done))
         return Cleaned(len(done), sum(done), len(sizes) - len(done))
 
     def _delete(self, take_id: int, shared: set[File]) -> int | None:
         """Its bytes, or None when it stays. In one transaction: while it is open nobody can choose the take."""
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             take = tx.takes.get(take_id)
             item = _candidate(take, "", shared)
             if item is None:
@@ -138,8 +138,8 @@ class Cleanup:
         from vidgen_core.services.exports.writers import write_bytes
 
         with translate_os_errors(path):
-            self._app.store.backup(path)
-        settings = self._app.locations.settings_file
+            self._ctx.store.backup(path)
+        settings = self._ctx.locations.settings_file
         if not settings.exists():
             return (path,)
         copy = path.with_name(f"{path.stem}.settings.toml")

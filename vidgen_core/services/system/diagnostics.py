@@ -22,22 +22,22 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.providers.base import Connection, Key, Provider
 from vidgen_core.services.generation import gate
+from vidgen_core.services.system.worker_control import ALIVE_SECONDS, WorkerControl, last_connection
 from vidgen_core.services.views import Finding, KnownConnection
 
 if TYPE_CHECKING:
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
 
 #: Free bytes below which new videos soon find no room.
 LITTLE_SPACE: Final = 2_000_000_000
-#: Seconds without a sign of life after which a runner counts as gone.
-ALIVE_SECONDS: Final = 10.0
 
 
 class Diagnostics:
     """Questions that cost nothing."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext, worker: WorkerControl) -> None:
+        self._ctx = ctx
+        self._worker = worker
 
     def test(self, mode: ProviderId, secret: str | None = None) -> Connection:
         """Ask a provider whether a key works and what is left on it; waits for its answer, costs nothing.
@@ -46,9 +46,9 @@ class Diagnostics:
         :raises Refused: ``provider_missing`` (provider)
         """
         key = _typed(secret) if secret is not None else self._first_key(mode)
-        provider = self._app.fresh_provider(mode)
+        provider = self._ctx.fresh_provider(mode)
         if key is None and provider.needs_key:
-            lack = gate.no_key(self._app, mode)
+            lack = gate.no_key(self._ctx.settings(), mode)
             return _failed(lack if lack.code == "key_address_changed" else Refused("key_missing", provider=mode.value))
         connection = asyncio.run(_ask(provider, key))
         if secret is None:
@@ -56,31 +56,23 @@ class Diagnostics:
         return connection
 
     def _first_key(self, mode: ProviderId) -> Key | None:
-        keys = self._app.settings().providers.of(mode).keys
+        keys = self._ctx.settings().providers.of(mode).keys
         return next((_key(key) for key in keys if key.works), None)
 
     def _remember(self, mode: ProviderId, connection: Connection) -> None:
         kept = {"connection": connection.model_dump(mode="json"), "at": datetime.now(UTC).isoformat()}
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.state.put(f"connection.{mode}", kept)
 
     def connection(self, mode: ProviderId) -> KnownConnection:
         """The last answer of ``test``, and how many seconds old it is; nobody is asked."""
-        kept = self._app.revision_cache.ask(("connection", mode), lambda tx: tx.state.get(f"connection.{mode}"))
-        if not isinstance(kept, dict):
-            return KnownConnection(None, None)
-        try:
-            connection = Connection.model_validate(kept["connection"])
-        except ValidationError:
-            # Kept by another version; the next test writes it anew.
-            return KnownConnection(None, None)
-        return KnownConnection(connection, (datetime.now(UTC) - datetime.fromisoformat(kept["at"])).total_seconds())
+        return last_connection(self._ctx, mode)
 
     def keys(self, mode: ProviderId) -> list[tuple[KeySettings, KeyUsage]]:
         """The keys of a provider with what each has done."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             usages = {usage.key_id: usage for usage in tx.keys.all(mode)}
-        keys = self._app.settings().providers.of(mode).keys
+        keys = self._ctx.settings().providers.of(mode).keys
         return [
             (key, usages.get(key.fingerprint) or KeyUsage(provider=mode, key_id=key.fingerprint, name=key.name))
             for key in keys
@@ -100,13 +92,13 @@ class Diagnostics:
         ]
 
     def _store(self) -> tuple[Finding, ...]:
-        info = self._app.store.info()
+        info = self._ctx.store.info()
         bug = bool(info["wal_reset_bug"])
         version = {"version": info["sqlite"]}
         sqlite = Finding(code="sqlite_wal_bug" if bug else "sqlite", ok=not bug, warning=bug, params=version)
         facts = {name: info[name] for name in ("path", "bytes", "journal_mode", "schema")}
         try:
-            with self._app.store.write() as tx:
+            with self._ctx.store.write() as tx:
                 tx.state.put("probe", datetime.now(UTC).isoformat())
         except (StoreError, FileError) as error:
             unwritable = {"path": info["path"], "error": error.code, "of": error.params}
@@ -115,11 +107,11 @@ class Diagnostics:
 
     def _generation(self) -> tuple[Finding, ...]:
         """Whether the queue may hold what was bought already."""
-        doubt = self._app.worker.doubt()
+        doubt = self._worker.doubt()
         return () if doubt is None else (Finding(code=doubt.code, ok=False, params=doubt.params),)
 
     def _home(self) -> Finding:
-        home = self._app.locations.home
+        home = self._ctx.locations.home
         params = {"path": str(home), "mode": f"{home.stat().st_mode & 0o777:o}"}
         try:
             tempfile.TemporaryFile(dir=home).close()
@@ -131,9 +123,9 @@ class Diagnostics:
 
     def _space(self) -> Finding:
         try:
-            folder = self._app.settings().save_folder(self._app.locations)
+            folder = self._ctx.settings().save_folder(self._ctx.locations)
         except SettingsError:
-            folder = self._app.locations.videos
+            folder = self._ctx.locations.videos
         existing = next(place for place in (folder, *folder.parents) if place.exists())
         free = shutil.disk_usage(existing).free
         little = free < LITTLE_SPACE
@@ -145,8 +137,8 @@ class Diagnostics:
         from vidgen_core.worker import storage_check
 
         try:
-            folder = self._app.settings().save_folder(self._app.locations)
-            storage_check.check(self._app.store, folder)
+            folder = self._ctx.settings().save_folder(self._ctx.locations)
+            storage_check.check(self._ctx.store, folder)
         except SettingsError:
             return ()
         except FileError as error:
@@ -157,10 +149,10 @@ class Diagnostics:
         return ()
 
     def _settings(self) -> Finding:
-        path = self._app.locations.settings_file
+        path = self._ctx.locations.settings_file
         try:
-            self._app.settings()
-            problem = self._app.settings_file.problem
+            self._ctx.settings()
+            problem = self._ctx.settings_file.problem
         except SettingsError as error:
             problem = error
         if problem is not None:
@@ -172,9 +164,9 @@ class Diagnostics:
         return Finding(code="settings", ok=True, params={"path": str(path)})
 
     def _runner(self) -> Finding:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             beat = tx.heartbeat.get()
-        if not self._app.worker.is_held:
+        if not self._worker.is_held:
             return Finding(code="runner_none", ok=True)
         if beat is None:
             return Finding(code="runner_silent", ok=False, warning=True, params={"pid": "?", "host": "?", "seconds": 0})

@@ -12,7 +12,7 @@ from vidgen_core.db import LogFilter
 from vidgen_core.domain.log import LogLine
 
 if TYPE_CHECKING:
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
 
 EVERY: Final = LogFilter()
 #: Lines read at once while exporting.
@@ -22,25 +22,25 @@ _BLOCK: Final = 5_000
 class Logs:
     """Lines with a code and params; put into words where they are shown."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext) -> None:
+        self._ctx = ctx
 
     def page(
         self, project_id: int | None, wanted: LogFilter = EVERY, limit: int = 200, before_id: int | None = None
     ) -> list[LogLine]:
         """The newest lines first, from before ``before_id`` on."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.log.page(project_id, wanted, limit, before_id)
 
     def after(
         self, line_id: int, project_id: int | None = None, wanted: LogFilter = EVERY, limit: int = 1_000
     ) -> list[LogLine]:
         """Lines newer than ``line_id``, oldest first."""
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.log.after(line_id, project_id, wanted, limit)
 
     def clear(self, project_id: int | None) -> None:
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.log.clear(project_id)
 
     def export(

@@ -19,7 +19,7 @@ from vidgen_core.db import Journal, JournalState, Store
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, InputError, Refused, StoreError
 from vidgen_core.media.disk import sync_folder, translate_os_errors
-from vidgen_core.services.autopilot.progress import stop_all
+from vidgen_core.services.autopilot.run import stop_all
 from vidgen_core.worker import database_age, records
 
 #: What SQLite keeps beside a database.

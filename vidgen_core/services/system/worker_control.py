@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 
 from vidgen_core.db import Journal, JournalState, Store, TaskFilter, Tx, UnderWay
 from vidgen_core.domain.errors import FileError, RunnerBusy, VidgenError
@@ -17,17 +18,19 @@ from vidgen_core.domain.log import Heartbeat, LogLevel
 from vidgen_core.domain.money import OWED, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import TaskStatus
-from vidgen_core.services.autopilot.progress import stop_all
+from vidgen_core.providers.base import Connection
+from vidgen_core.services.autopilot.run import stop_all
 from vidgen_core.services.billing import budget
 from vidgen_core.services.generation import canaries
-from vidgen_core.services.views import Status
+from vidgen_core.services.views import KnownConnection, Status
 from vidgen_core.worker import database_age, records
 from vidgen_core.worker.database_age import Doubt
 from vidgen_core.worker.limits.concurrency import KEY_CAME
 from vidgen_core.worker.limits.provider_pause import unwritable_elsewhere
 
 if TYPE_CHECKING:
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
+    from vidgen_core.services.generation.tasks import Tasks
     from vidgen_core.worker.worker import Worker
 
 #: Seconds without a sign of life after which a runner counts as gone.
@@ -43,19 +46,38 @@ _ASKED: Final = "look_now"
 _MOST_ASKED: Final = 1000
 
 
+class BackgroundService(Protocol):
+    """A service with a thread that runs beside the worker."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
 class WorkerControl:
     """The runner of this data home; it may live in this process, in another one, or not at all."""
 
-    def __init__(self, app: Vidgen) -> None:
-        self._app = app
+    def __init__(self, ctx: ServiceContext, tasks: Tasks) -> None:
+        self._ctx = ctx
+        self._tasks = tasks
+        self._before: tuple[BackgroundService, ...] = ()
+        self._after: tuple[BackgroundService, ...] = ()
         self._runner: Worker | None = None
         self._stopping: Worker | None = None
         self._store: Store | None = None
-        self._journal = Journal(app.locations.journal)
+        self._journal = Journal(ctx.locations.journal)
         #: How long tasks of a provider have taken, and how many had been completed then: it changes with nothing else.
         self._usual: dict[ProviderId, tuple[int, float | None]] = {}
 
     # --- life
+
+    def attach(self, *before: BackgroundService, after: Sequence[BackgroundService] = ()) -> None:
+        """Services that are started with the worker.
+
+        :param before: stopped before the worker stops
+        :param after: stopped after it: what it ended last is told, too
+        """
+        self._before, self._after = before, tuple(after)
 
     def start(self, *, standby: bool = True) -> None:
         """Start the runner in this process; a second call does nothing.
@@ -71,18 +93,17 @@ class WorkerControl:
         from vidgen_core.providers.registry import open_providers
         from vidgen_core.worker.worker import Worker
 
-        app = self._app
+        ctx = self._ctx
         # The runner alone moves the write-ahead log into the database, so it has a store of its own.
-        self._store = Store.open(app.locations.database, checkpoints=True)
+        self._store = Store.open(ctx.locations.database, checkpoints=True)
         self._runner = Worker(
             self._store,
-            app.settings,
-            app.locations,
-            lambda uploads: open_providers(app.settings, app.locations, uploads),
+            ctx.settings,
+            ctx.locations,
+            lambda uploads: open_providers(ctx.settings, ctx.locations, uploads),
         ).start()
-        app.watched_folders.start()
-        app.notifications.start()
-        app.progress.start()
+        for service in (*self._before, *self._after):
+            service.start()
 
     def stop_soon(self) -> None:
         """Let the runner of this process, if there is one, buy nothing new; waits for nothing."""
@@ -100,15 +121,15 @@ class WorkerControl:
 
         :param waits: told when paid requests that are out are waited for: how many, and the most seconds
         """
-        self._app.progress.stop()
-        self._app.watched_folders.stop()
+        for service in self._before:
+            service.stop()
         runner, self._runner = self._runner, None
         if runner is not None:
             self._stopping = runner
             runner.stop(timeout, waits)
             self._stopping = None
-        # After the runner: what it ended last is told, too.
-        self._app.notifications.stop()
+        for service in self._after:
+            service.stop()
         store, self._store = self._store, None
         if store is not None:
             store.close()
@@ -123,7 +144,7 @@ class WorkerControl:
         if self._runner is not None and self.is_here:
             self._runner.look(task_id)
             return
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             asked = [id_ for id_ in tx.state.get(_ASKED) or [] if id_ != task_id]
             tx.state.put(_ASKED, [*asked, task_id][-_MOST_ASKED:])
 
@@ -141,7 +162,7 @@ class WorkerControl:
         """Whether some process runs the tasks."""
         if self.is_here:
             return True
-        lock = FileLock(self._app.locations.runner_lock)
+        lock = FileLock(self._ctx.locations.runner_lock)
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -155,14 +176,14 @@ class WorkerControl:
         return self._runner.problem if self._runner is not None else None
 
     def _heartbeat(self) -> Heartbeat | None:
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return tx.heartbeat.get()
 
     # --- wishes
 
     def pause(self) -> None:
         """Submit nothing new; what was submitted is followed to its end."""
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             tx.state.put(_PAUSED, {"submitting": True, "reason": "user"})
             tx.log.add(LogLevel.INFO, "paused")
         self.wake()
@@ -176,7 +197,7 @@ class WorkerControl:
         :returns: how many tasks were set aside
         """
         aside, found = 0, self._journal_look()
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             doubt = database_age.doubt(tx, found)
             if doubt is not None:
                 aside = database_age.go_on(tx, found.generation, datetime.now(UTC))
@@ -194,9 +215,9 @@ class WorkerControl:
 
     def begin_journal(self) -> None:
         """Let a home that has bought nothing yet have its journal; one that cannot be written is said before an order."""
-        if self._app.locations.journal.exists():
+        if self._ctx.locations.journal.exists():
             return
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             bought = records.generation_of(tx)
         if not bought:
             with suppress(FileError):
@@ -205,7 +226,7 @@ class WorkerControl:
     def doubt(self) -> Doubt | None:
         """Why nothing paid is sent from this database: it may be older than what was bought."""
         found = self._journal_look()
-        with self._app.store.read() as tx:
+        with self._ctx.store.read() as tx:
             return database_age.doubt(tx, found)
 
     def _journal_look(self) -> JournalState:
@@ -216,7 +237,7 @@ class WorkerControl:
 
     def release(self, mode: ProviderId) -> None:
         """Let what was queued for a provider while it had no key go out."""
-        with self._app.store.write() as tx:
+        with self._ctx.store.write() as tx:
             hold = tx.state.get(f"lane.{mode}") or {}
             if hold.get("code") == KEY_CAME:
                 tx.state.put(f"lane.{mode}", None)
@@ -226,27 +247,27 @@ class WorkerControl:
     def stop_unsubmitted(self, project_id: int) -> int:
         """Cancel what was not submitted yet: free. Returns how many."""
         unsent = TaskFilter(statuses=frozenset({TaskStatus.PENDING, TaskStatus.QUEUED}))
-        return len(self._app.tasks.cancel(self._app.tasks.ids(project_id, unsent)).done)
+        return len(self._tasks.cancel(self._tasks.ids(project_id, unsent)).done)
 
     def give_up(self, project_id: int) -> int:
         """Stop waiting for what was submitted: it may still be charged. Returns how many were asked to."""
         held = TaskFilter(statuses=_HELD)
-        return len(self._app.tasks.cancel(self._app.tasks.ids(project_id, held), give_up=True).done)
+        return len(self._tasks.cancel(self._tasks.ids(project_id, held), give_up=True).done)
 
     # --- watching
 
     def status(self, project_id: int | None) -> Status:
         """What the header shows; no remote call is made."""
-        settings = self._app.settings()
-        known = self._app.diagnostics.connection(settings.mode)
+        settings = self._ctx.settings()
+        known = last_connection(self._ctx, settings.mode)
         # A day's limit begins anew at midnight without any change.
         work = ("work", project_id, datetime.now().astimezone().date())
         heartbeat = self._heartbeat()
-        found = self._app.revision_cache.ask(work, lambda tx: self._work(tx, project_id))
+        found = self._ctx.revision_cache.ask(work, lambda tx: self._work(tx, project_id))
         if self._runner is not None and self.is_here:
             unwritten = self._runner.unwritten
         else:
-            unwritten = unwritable_elsewhere(self._app.locations, datetime.now(UTC))
+            unwritten = unwritable_elsewhere(self._ctx.locations, datetime.now(UTC))
         return found.model_copy(
             update={
                 "lanes": found.lanes | unwritten,
@@ -265,7 +286,7 @@ class WorkerControl:
         lanes = {f"lane.{mode}": mode for mode in ProviderId}
         said = tx.state.many([_PAUSED, *lanes])
         return Status(
-            mode=self._app.settings().mode,
+            mode=self._ctx.settings().mode,
             counts=counts,
             percent=percent(counts, held),
             eta_seconds=self._eta(tx, project_id, counts, held),
@@ -273,14 +294,14 @@ class WorkerControl:
             paused=_paused(said.get(_PAUSED)),
             lanes={lanes[name]: lane for name, lane in said.items() if name in lanes and lane},
             canaries=canaries.of_project(tx, project_id),
-            budget=budget.view(tx, self._app.settings(), project_id),
+            budget=budget.view(tx, self._ctx.settings(), project_id),
         )
 
     def _eta(self, tx: Tx, project_id: int | None, counts: dict[TaskStatus, int], held: list[UnderWay]) -> float | None:
         """Seconds until the queue is empty; None when nothing waits, or when no like task has ended yet."""
         if not (counts.get(TaskStatus.QUEUED) or held):
             return None
-        settings, completed = self._app.settings(), tx.tasks.counts(None).get(TaskStatus.COMPLETED, 0)
+        settings, completed = self._ctx.settings(), tx.tasks.counts(None).get(TaskStatus.COMPLETED, 0)
         queued = tx.tasks.queued(project_id)
         longest = 0.0
         for mode in ProviderId:
@@ -294,6 +315,19 @@ class WorkerControl:
                 return None
             longest = max(longest, usual * max(left / settings.max_concurrent(mode), min(left, 1.0)))
         return longest or None
+
+
+def last_connection(ctx: ServiceContext, mode: ProviderId) -> KnownConnection:
+    """The last answer to *test connection* of a provider, and how many seconds old it is; nobody is asked."""
+    kept = ctx.revision_cache.ask(("connection", mode), lambda tx: tx.state.get(f"connection.{mode}"))
+    if not isinstance(kept, dict):
+        return KnownConnection(None, None)
+    try:
+        connection = Connection.model_validate(kept["connection"])
+    except ValidationError:
+        # Kept by another version; the next test writes it anew.
+        return KnownConnection(None, None)
+    return KnownConnection(connection, (datetime.now(UTC) - datetime.fromisoformat(kept["at"])).total_seconds())
 
 
 def percent(counts: dict[TaskStatus, int], held: Iterable[UnderWay]) -> int | None:

@@ -97,7 +97,7 @@ def test_a_key_for_other_hosts_is_neither_leased_nor_sent_by_whoever_holds_it(
     assert isinstance(held, Key)
     assert held.may_go_to("https://yunwu.ai/v1/video/query")
     assert not held.may_go_to(f"{url}/v1/video/query")
-    answer = asyncio.run(app.fresh_provider(ProviderId.YUNWU).test(held))
+    answer = asyncio.run(app.context.fresh_provider(ProviderId.YUNWU).test(held))
     assert answer.failure is not None
     assert answer.failure.code == "key_elsewhere"
     assert heard == []

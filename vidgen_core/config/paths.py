@@ -75,6 +75,11 @@ class Locations:
         return self.home / "videos"
 
     @property
+    def incoming(self) -> Path:
+        """Uploads and fetched pictures, until they become shots."""
+        return self.home / "incoming"
+
+    @property
     def exports(self) -> Path:
         return self.home / "exports"
 

@@ -11,8 +11,9 @@ from vidgen_core.domain.providers import VIDEO_PROVIDERS, ProviderId
 from vidgen_core.services.revision_cache import RevisionCache
 
 if TYPE_CHECKING:
-    from vidgen_core.config import Settings, SettingsFile
+    from vidgen_core.config.file import SettingsFile
     from vidgen_core.config.paths import Locations
+    from vidgen_core.config.schema import Settings
     from vidgen_core.db import Store
     from vidgen_core.providers.base import Provider
 

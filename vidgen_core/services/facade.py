@@ -12,6 +12,8 @@ from vidgen_core.config.schema import Settings
 from vidgen_core.db import Store
 from vidgen_core.domain.errors import FileError
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.access.sessions import Sessions
 from vidgen_core.services.autopilot.progress import ProjectProgress
 from vidgen_core.services.billing.budget import Budget
 from vidgen_core.services.context import ServiceContext
@@ -26,12 +28,14 @@ from vidgen_core.services.library.takes import Takes
 from vidgen_core.services.notifications.notifications import Notifications
 from vidgen_core.services.reports.disputes import Disputes
 from vidgen_core.services.reports.reports import Reports
+from vidgen_core.services.revision_cache import RevisionCache
 from vidgen_core.services.scripts.llm_queue import LlmQueue
 from vidgen_core.services.scripts.prompts import Prompts
 from vidgen_core.services.scripts.scripts import Scripts
 from vidgen_core.services.system.cleanup import Cleanup
 from vidgen_core.services.system.diagnostics import Diagnostics
 from vidgen_core.services.system.logs import Logs
+from vidgen_core.services.system.settings import SettingsService
 from vidgen_core.services.system.worker_control import WorkerControl
 
 if TYPE_CHECKING:
@@ -50,10 +54,8 @@ class Vidgen:
 
     def __init__(self, locations: Locations, store: Store, settings_file: SettingsFile) -> None:
         self._ctx = ctx = ServiceContext(locations, store, settings_file)
-        self.locations = locations
-        self.store = store
-        self.settings_file = settings_file
-        self.revision_cache = ctx.revision_cache
+        self.settings_file = SettingsService(ctx)
+        self.sessions = Sessions(settings_file, store)
         self.shots = Shots(ctx)
         self.projects = Projects(ctx, self.shots)
         self.takes = Takes(ctx)
@@ -93,6 +95,29 @@ class Vidgen:
         opened.worker.begin_journal()
         return opened
 
+    @property
+    @requires(Role.VIEWER, always=True)
+    def locations(self) -> Locations:
+        return self._ctx.locations
+
+    @property
+    def context(self) -> ServiceContext:
+        return self._ctx
+
+    @property
+    def store(self) -> Store:
+        return self._ctx.store
+
+    @property
+    def revision_cache(self) -> RevisionCache:
+        return self._ctx.revision_cache
+
+    @requires(Role.VIEWER)
+    def revision(self) -> int:
+        """The store's number of changes."""
+        return self._ctx.store.revision()
+
+    @requires(Role.VIEWER, always=True)
     def settings(self) -> Settings:
         """The settings in force now.
 
@@ -100,6 +125,7 @@ class Vidgen:
         """
         return self._ctx.settings()
 
+    @requires(Role.VIEWER, always=True)
     def provider(self, mode: ProviderId) -> Provider:
         """The provider of a mode, for its free and quick answers: models, capabilities, checks.
 
@@ -108,6 +134,7 @@ class Vidgen:
         return self._ctx.provider(mode)
 
     @property
+    @requires(Role.VIEWER, always=True)
     def modes(self) -> tuple[ProviderId, ...]:
         """The generation modes that can be chosen."""
         return self._ctx.modes

@@ -171,7 +171,7 @@ def _digest(caller: str) -> str:
 
 
 def _sessions(vidgen: Vidgen) -> Sessions:
-    return Sessions(vidgen.settings_file, vidgen.store)
+    return vidgen.sessions
 
 
 async def _remember(

@@ -17,7 +17,7 @@ from vidgen_core.domain.errors import VidgenError
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import WRITING, ProviderId
 from vidgen_core.i18n import Text
-from vidgen_core.money import CREDITS, PRICES_AS_OF, Price, project_limit
+from vidgen_core.money import CREDITS, PRICES_AS_OF, Price
 from vidgen_core.services.views import SpendLine
 
 _ROUND: Final = "_budget_round"
@@ -64,8 +64,7 @@ def _limits(visit: Visit) -> None:
 
 def _project(visit: Visit) -> None:
     t = visit.t
-    with visit.app.store.read() as tx:
-        limit = project_limit(tx, visit.project.id)
+    limit = visit.app.budget.project_limit(visit.project.id)
     with st.container(horizontal=True, vertical_alignment="bottom", key="form_budget_project"):
         st.number_input(
             t(

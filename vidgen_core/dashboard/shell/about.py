@@ -69,5 +69,5 @@ def _back_up() -> None:
     name = f"vidgen-{datetime.now(clock()):%Y%m%d-%H%M%S}.db"
     target = visit.app.locations.home / "backups" / name
     target.parent.mkdir(mode=0o700, exist_ok=True)
-    visit.app.store.backup(target)
+    visit.app.cleanup.backup(target)
     toast_later(visit.t("settings.backed_up", path=plain(str(target))), ":material/backup:")

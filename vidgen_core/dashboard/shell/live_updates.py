@@ -45,7 +45,7 @@ def begin(app: Vidgen) -> None:
 
     What changes from now on is told, also what changes before the page's socket stands.
     """
-    st.session_state[_SINCE] = app.store.revision()
+    st.session_state[_SINCE] = app.revision()
     st.session_state[_WATCHED] = {}
     st.session_state[_SHOWN] = {}
 

@@ -18,7 +18,7 @@ from vidgen_core.dashboard.session import words
 from vidgen_core.i18n import Text
 from vidgen_core.services.access.auth import LOGOUT, Auth, clean_name
 from vidgen_core.services.access.permissions import AT_HOME, Role, Visitor, as_visitor
-from vidgen_core.services.access.sessions import COOKIE, Sessions, login_of
+from vidgen_core.services.access.sessions import COOKIE, login_of
 from vidgen_core.services.facade import Vidgen
 
 _VISITOR: Final = "_visitor"
@@ -85,11 +85,11 @@ def _asking() -> tuple[str, dict[str, str], str | None]:
 
 
 def _known(app: Vidgen) -> Visitor | None:
-    return Sessions(app.settings_file, app.store).visitor(*_asking())
+    return app.sessions.visitor(*_asking())
 
 
 def _is_still(app: Vidgen, visitor: Visitor, cookie: str, headers: dict[str, str], address: str | None) -> bool:
-    return Sessions(app.settings_file, app.store).visitor(cookie, headers, address) == visitor
+    return app.sessions.visitor(cookie, headers, address) == visitor
 
 
 def _by_account(app: Vidgen, sharing: Auth, t: Text) -> Visitor | None:
@@ -99,7 +99,7 @@ def _by_account(app: Vidgen, sharing: Auth, t: Text) -> Visitor | None:
             _post(outside("/sign-in/out"), {})
             st.stop()
         _login(t)
-    sessions, login = Sessions(app.settings_file, app.store), login_of(account)
+    sessions, login = app.sessions, login_of(account)
     if sessions.has_ended(login):
         # What Streamlit keeps was copied before its owner signed out.
         _login(t)

@@ -25,8 +25,6 @@ _ANSWER: Final = "_log_answer"
 #: Seconds up to which an answer is quick; a slower one may take this share of the time.
 _QUICK: Final = 0.1
 _SHARE: Final = 10
-#: Setting of a project: the newest line when its log was cleared.
-_CLEARED: Final = "log_cleared"
 
 LEVELS: Final[dict[LogLevel, tuple[str, Colour]]] = {
     LogLevel.INFO: ("ℹ️", "blue"),
@@ -140,8 +138,7 @@ def stand_still(newest_id: int) -> None:
 def window(visit: Visit, wanted: LogFilter) -> LogWindow:
     """The newest lines, or those from where the reader has gone back to; newest first."""
     trail: list[int] = session_value(_TRAIL, [])
-    with visit.app.store.read() as tx:
-        cleared = tx.projects.settings(visit.project.id).get(_CLEARED, 0)
+    cleared = visit.app.log.cleared_to(visit.project.id)
     found = _look(visit, wanted, trail[-1] if trail else None)
     lines = [line for line in found if line.id > cleared]
     return LogWindow(lines[:WINDOW], at_tail=not trail, older=len(lines) > WINDOW)
@@ -163,10 +160,7 @@ def _look(visit: Visit, wanted: LogFilter, before_id: int | None) -> list[LogLin
 
 def clear(visit: Visit) -> None:
     """Remove the project's lines, and show it no older ones of the whole program, which other projects keep."""
-    newest = visit.app.log.page(visit.project.id, limit=1)
     visit.app.log.clear(visit.project.id)
-    with visit.app.store.write() as tx:
-        tx.projects.set_setting(visit.project.id, _CLEARED, newest[0].id if newest else 0)
     to_tail()
 
 

@@ -7,7 +7,7 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -18,8 +18,7 @@ from vidgen_core.services.access.permissions import Role
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
-    from vidgen_core.config.file import SettingsFile
-    from vidgen_core.config.schema import SharingSettings
+    from vidgen_core.config.schema import Settings, SharingSettings
 
 #: Characters of a password.
 SHORTEST: Final = 8
@@ -68,10 +67,18 @@ def is_loopback(host: str) -> bool:
     return host in LOOPBACK
 
 
+class SettingsSource(Protocol):
+    """Where the settings come from, and how they are changed."""
+
+    def current(self) -> Settings: ...
+
+    def change(self, values: Mapping[str, Any]) -> Settings: ...
+
+
 class Auth:
     """Sign-in over the settings of one data home; holds no state of its own."""
 
-    def __init__(self, file: SettingsFile) -> None:
+    def __init__(self, file: SettingsSource) -> None:
         self._file = file
 
     @property

@@ -1,7 +1,8 @@
-"""Who may do what: a façade for one visitor.
+"""Who may do what: each verb of a service says who may use it, and a visitor's façade holds them to it.
 
-``as_visitor(app, visitor)`` answers like the façade itself, refuses what the visitor's role has no right to, and writes
-down who did what. A verb that is not named here is the owners': what is new is closed until somebody decides.
+``requires`` stands beside the verb. ``as_visitor(app, visitor)`` answers like the façade itself, refuses what the visitor's
+role has no right to, and logs who did what. A verb without ``requires`` is the owners': what is new is closed until
+somebody decides.
 """
 
 from __future__ import annotations
@@ -11,19 +12,32 @@ import inspect
 import time
 from collections.abc import Callable, Collection
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 from vidgen_core.domain.errors import ErrorKind, Refused
 from vidgen_core.domain.log import LogLevel
+from vidgen_core.services.access.allowed_folders import AllowedFolders, NamesFiles
 
 if TYPE_CHECKING:
-    from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.context import ServiceContext
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class HasContext(Protocol):
+    """A façade: its public attributes are services."""
+
+    @property
+    def context(self) -> ServiceContext: ...
+
+
+A = TypeVar("A", bound=HasContext)
 
 
 class Role(IntEnum):
     """Each may do what the ones before may."""
 
-    #: Looks and downloads.
+    #: Reads and downloads.
     VIEWER = 1
     #: Imports, generates, chooses, exports: spends money within the budget.
     MAKER = 2
@@ -47,120 +61,72 @@ class Visitor(NamedTuple):
 #: The person at this machine.
 AT_HOME: Final = Visitor(Role.OWNER, is_local=True)
 
-#: Noun → verbs that change nothing.
-LOOKS: Final[dict[str, frozenset[str]]] = {
-    "projects": frozenset({"all", "get", "find"}),
-    "shots": frozenset(
-        {"page", "view", "views", "count", "frames", "get", "ids", "by_number", "changed_since", "image_path"}
-    ),
-    "tasks": frozenset(
-        {
-            "get",
-            "many",
-            "page",
-            "ids",
-            "counts",
-            "attempts",
-            "changed_since",
-            "estimate",
-            "estimate_for",
-            "estimate_batch",
-            "estimate_tasks",
-            "preflight",
-            "preflight_batch",
-            "preflight_tasks",
-            "steps",
-        }
-    ),
-    "budget": frozenset({"standing", "prices", "table", "spend", "balances", "differences"}),
-    "pictures": frozenset(
-        {"look_at", "of_shot", "get", "missing", "references", "wording", "estimate", "estimate_for", "preflight"}
-    ),
-    "takes": frozenset({"get", "takes_of", "chosen", "file", "poster"}),
-    "imports": frozenset(),
-    "watched_folders": frozenset({"get", "state", "is_alive"}),
-    "worker": frozenset({"status", "is_here", "is_held", "problem", "wait_until_working", "wake", "doubt"}),
-    "diagnostics": frozenset({"connection", "doctor"}),
-    "log": frozenset({"page", "after", "export"}),
-    "reports": frozenset({"of", "csv"}),
-    "notifications": frozenset({"words"}),
-    "disputes": frozenset({"any", "pack"}),
-    "exports": frozenset({"film", "names", "all", "get", "file", "task_list", "cut"}),
-    "cleanup": frozenset(),
-    "llm_queue": frozenset({"has_model", "is_busy", "is_elsewhere", "wait"}),
-    "prompts": frozenset({"versions", "version_of_take", "writing", "lost", "empty", "estimate", "questions", "wait"}),
-    "progress": frozenset({"steps", "walk", "sheet", "unfilmed", "is_alive"}),
-    "scripts": frozenset({"all", "get", "estimate", "board", "coverage", "style", "wait"}),
-    "settings_file": frozenset({"current", "from_environment", "problem", "path"}),
-    "store": frozenset({"read", "revision", "info", "path"}),
-}
-#: Verbs of makers that are not worth a line in the log.
-PREPARES: Final[dict[str, frozenset[str]]] = {
-    "imports": frozenset(
-        {
-            "open_staging",
-            "temporary_staging",
-            "find_staging",
-            "inspect",
-            "plan",
-            "plan_pictures",
-            "plan_one",
-            "plan_links",
-            "materialize",
-            "review",
-            "preview",
-        }
-    ),
-    "shots": frozenset({"keep_image"}),
-    "diagnostics": frozenset({"test"}),
-    "tasks": frozenset({"asked_price"}),
-    "worker": frozenset({"look_now"}),
-    "scripts": frozenset({"read", "pieces", "rehearse"}),
-    "progress": frozenset({"dismiss"}),
-    # Marks that belong to a screen, such as how far the log was read.
-    "store": frozenset({"write"}),
-}
-#: Verbs of makers; each leaves a line in the log.
-ACTS: Final[dict[str, frozenset[str]]] = {
-    "projects": frozenset({"ensure", "ensure_sample", "make_sample"}),
-    "shots": frozenset({"add", "edit", "set_image", "move", "delete", "restore"}),
-    "tasks": frozenset(
-        {
-            "generate",
-            "start",
-            "cancel",
-            "delete",
-            "restore",
-            "pin",
-            "retry",
-            "look_again",
-            "download_again",
-            "enter_link",
-            "adopt",
-            "adopt_new",
-            "confirm_price",
-            "go_on",
-        }
-    ),
-    "pictures": frozenset({"draw", "choose", "choose_number", "reject", "set_references"}),
-    "takes": frozenset({"choose", "choose_number", "choose_first", "reject"}),
-    "imports": frozenset({"apply"}),
-    "watched_folders": frozenset({"set", "unset"}),
-    "worker": frozenset({"pause", "resume", "release", "stop_unsubmitted", "give_up"}),
-    "exports": frozenset({"start", "write", "cancel", "remove"}),
-    "progress": frozenset({"go", "halt"}),
-    "prompts": frozenset({"put_back", "write", "cancel"}),
-    "scripts": frozenset({"set_style", "start", "resume", "cancel", "store", "remove"}),
-}
-#: What hangs on the façade and is no noun.
-_PLAIN: Final = frozenset({"settings", "locations", "provider", "modes"})
-#: Seconds for which looks take a visitor for welcome without asking again.
+#: Narrows the arguments of a verb, or refuses them, for somebody who may not name every folder of this machine.
+Confine = Callable[[AllowedFolders, dict[str, Any]], None]
+
+
+class Access(NamedTuple):
+    """What ``requires`` says of a verb."""
+
+    role: Role
+    #: Leaves a line in the log.
+    is_logged: bool = True
+    confine: Confine | None = None
+    #: Answers also those whose session has ended meanwhile.
+    is_always_open: bool = False
+
+
+#: Of a verb that says nothing.
+_UNDECIDED: Final = Access(Role.OWNER)
+#: Where ``requires`` keeps what it says.
+_ACCESS: Final = "__access__"
+#: Seconds for which readers are taken for welcome without asking again.
 _TRUSTED: Final = 1.0
 #: Ids named in one line of the log.
 _NAMED: Final = 8
 
 
-def as_visitor(app: Vidgen, visitor: Visitor, is_welcome: Callable[[], bool] | None = None) -> Vidgen:
+def requires(role: Role, *, log: bool = True, confine: Confine | None = None, always: bool = False) -> Callable[[F], F]:
+    """Say who may use a verb of a service; on a property it stands below ``@property``.
+
+    :param log: False: not worth a line in the log; what viewers may do leaves none anyway
+    :param confine: keeps the arguments of somebody from elsewhere within the allowed folders, beside every ``Path`` among
+        them, which is checked without it
+    :param always: whether somebody is answered whose session has ended meanwhile
+    """
+    access = Access(role, log and role > Role.VIEWER, confine, always)
+
+    def mark(function: F) -> F:
+        setattr(function, _ACCESS, access)
+        return function
+
+    return mark
+
+
+def access_of(kind: type, verb: str) -> Access | None:
+    """What a class says of one of its verbs; None: nothing."""
+    member = inspect.getattr_static(kind, verb, None)
+    found = getattr(member.fget if isinstance(member, property) else member, _ACCESS, None)
+    return cast("Access | None", found)
+
+
+def role_for(kind: type, verb: str) -> Role:
+    """The least role that may use a verb of a service."""
+    return (access_of(kind, verb) or _UNDECIDED).role
+
+
+def verbs_of(kind: type) -> list[str]:
+    """The public methods and properties of a class."""
+    members = ((name, inspect.getattr_static(kind, name)) for name in dir(kind) if not name.startswith("_"))
+    return [name for name, member in members if isinstance(member, property) or inspect.isroutine(member)]
+
+
+def services_of(app: object) -> dict[str, object]:
+    """The services of a façade by their names: every public attribute of it."""
+    return {name: value for name, value in vars(app).items() if not name.startswith("_")}
+
+
+def as_visitor(app: A, visitor: Visitor, is_welcome: Callable[[], bool] | None = None) -> A:
     """The façade with the rights of one visitor; the person at this machine gets the façade itself.
 
     :param is_welcome: whether the visitor may still be here, where the façade outlasts one request; asked before every
@@ -168,7 +134,11 @@ def as_visitor(app: Vidgen, visitor: Visitor, is_welcome: Callable[[], bool] | N
     """
     if visitor == AT_HOME and is_welcome is None:
         return app
-    return cast("Vidgen", _House(app, visitor, is_welcome or _is_asked_already))
+    admission = _Admission(app.context, visitor, is_welcome)
+    facade = _guard(app, "", admission)
+    for noun, service in services_of(app).items():
+        setattr(facade, noun, _guard(service, noun, admission))
+    return cast("A", facade)
 
 
 def require(visitor: Visitor, role: Role) -> None:
@@ -177,100 +147,97 @@ def require(visitor: Visitor, role: Role) -> None:
         raise Refused(f"role_forbids_{role.word}", kind=ErrorKind.AUTH)
 
 
-def role_for(noun: str, verb: str) -> Role:
-    """The least role that may use a verb of the façade."""
-    if verb in LOOKS.get(noun, ()):
-        return Role.VIEWER
-    if verb in ACTS.get(noun, ()) or verb in PREPARES.get(noun, ()):
-        return Role.MAKER
-    return Role.OWNER
+class _Admission:
+    """One visitor, and whether they may still be here."""
 
-
-def _is_asked_already() -> bool:
-    return True
-
-
-class _House:
-    def __init__(self, app: Vidgen, visitor: Visitor, is_welcome: Callable[[], bool]) -> None:
-        self._app = app
-        self._visitor = visitor
+    def __init__(self, context: ServiceContext, visitor: Visitor, is_welcome: Callable[[], bool] | None) -> None:
+        self.context = context
+        self.visitor = visitor
         self._is_welcome = is_welcome
         self._asked = 0.0
 
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._app, name)
-        if name in LOOKS:
-            return _Noun(self, self._app, self._visitor, name, value)
-        if name not in _PLAIN:
-            require(self._visitor, Role.OWNER)
-            self.ask(is_look=False)
-        return value
+    @property
+    def is_free(self) -> bool:
+        """Whether the visitor may name every folder of this machine."""
+        return self.visitor.role is Role.OWNER and self.visitor.is_local
 
-    def ask(self, *, is_look: bool) -> None:
-        """:raises Refused: ``sign_in_needed``"""
+    def check(self, access: Access) -> None:
+        """:raises Refused: ``role_forbids_maker``, ``role_forbids_owner``, ``sign_in_needed``"""
+        require(self.visitor, access.role)
+        if self._is_welcome is None or access.is_always_open:
+            return
         now = time.monotonic()
-        if is_look and now - self._asked < _TRUSTED:
+        if access.role is Role.VIEWER and now - self._asked < _TRUSTED:
             return
         if not self._is_welcome():
             raise Refused("sign_in_needed", kind=ErrorKind.AUTH)
         self._asked = now
 
 
-class _Noun:
-    def __init__(self, house: _House, app: Vidgen, visitor: Visitor, noun: str, value: Any) -> None:
-        self._house = house
-        self._app = app
-        self._visitor = visitor
+class _Guarded:
+    """A service, or the façade, as one visitor has it: a class with the same verbs is made for each once."""
+
+    def __init__(self, service: object, noun: str, admission: _Admission) -> None:
+        self._service = service
         self._noun = noun
-        self._value = value
+        self._admission = admission
 
-    def __getattr__(self, verb: str) -> Any:
-        value = getattr(self._value, verb)
-        least = role_for(self._noun, verb)
-        if not callable(value):
-            require(self._visitor, least)
-            self._house.ask(is_look=least is Role.VIEWER)
-            return value
-        quiet = least is Role.VIEWER or verb in PREPARES.get(self._noun, ())
-        return self._guarded(verb, value, least, quiet)
+    def _get(self, name: str, access: Access) -> Any:
+        self._admission.check(access)
+        return getattr(self._service, name)
 
-    def _guarded(self, verb: str, value: Callable[..., Any], least: Role, quiet: bool) -> Callable[..., Any]:
-        @functools.wraps(value)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            require(self._visitor, least)
-            self._house.ask(is_look=least is Role.VIEWER)
-            if least is Role.VIEWER:
-                return value(*args, **kwargs)
-            bound = inspect.signature(value).bind(*args, **kwargs)
-            if self._visitor.role is Role.OWNER and self._visitor.is_local:
-                answer = value(*args, **kwargs)
-            else:
-                answer = self._within_reach(verb, value, bound)
-            if not quiet and self._visitor.name is not None:
-                self._note(verb, bound.arguments)
-            return answer
+    def _call(self, verb: str, access: Access, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self._admission.check(access)
+        method = getattr(self._service, verb)
+        if access.role is Role.VIEWER:
+            return method(*args, **kwargs)
+        bound = inspect.signature(method).bind(*args, **kwargs)
+        answer = method(*args, **kwargs) if self._admission.is_free else self._within_reach(method, access, bound)
+        if access.is_logged and self._admission.visitor.name is not None:
+            self._log(verb, bound.arguments)
+        return answer
 
-        return guarded
-
-    def _within_reach(self, verb: str, value: Callable[..., Any], bound: inspect.BoundArguments) -> Any:
+    def _within_reach(self, method: Callable[..., Any], access: Access, bound: inspect.BoundArguments) -> Any:
         """Carry a verb out for somebody who may not name every folder of this machine."""
-        from vidgen_core.services.access.allowed_folders import AllowedFolders
-        from vidgen_core.services.imports.plan import ImportPlan
+        folders = AllowedFolders(self._admission.context)
+        folders.check_all(bound.arguments.values())
+        if access.confine is not None:
+            access.confine(folders, bound.arguments)
+        answer = method(*bound.args, **bound.kwargs)
+        return answer.within(folders.has) if isinstance(answer, NamesFiles) else answer
 
-        reach = AllowedFolders(self._app)
-        reach.confine(self._noun, verb, bound.arguments)
-        answer = value(*bound.args, **bound.kwargs)
-        return reach.without_strangers(answer) if isinstance(answer, ImportPlan) else answer
-
-    def _note(self, verb: str, arguments: dict[str, Any]) -> None:
-        with self._app.store.write() as tx:
+    def _log(self, verb: str, arguments: dict[str, Any]) -> None:
+        with self._admission.context.store.write() as tx:
             tx.log.add(
                 LogLevel.INFO,
                 f"did_{self._noun}_{verb}",
                 project_id=arguments.get("project_id"),
-                who=self._visitor.name or "–",
+                who=self._admission.visitor.name or "–",
                 what=_what(arguments),
             )
+
+
+def _guard(service: object, noun: str, admission: _Admission) -> _Guarded:
+    kind: Any = type(service)
+    return _guarded_class(kind)(service, noun, admission)
+
+
+@functools.cache
+def _guarded_class(kind: type) -> type[_Guarded]:
+    members = {verb: _guarded(kind, verb, access_of(kind, verb) or _UNDECIDED) for verb in verbs_of(kind)}
+    return type(f"Guarded{kind.__name__}", (_Guarded,), members)
+
+
+def _guarded(kind: type, verb: str, access: Access) -> Any:
+    member = inspect.getattr_static(kind, verb)
+    if isinstance(member, property):
+        return property(lambda self: self._get(verb, access))
+
+    @functools.wraps(getattr(kind, verb))
+    def call(self: _Guarded, *args: Any, **kwargs: Any) -> Any:
+        return self._call(verb, access, args, kwargs)
+
+    return call
 
 
 def _what(arguments: dict[str, Any]) -> str:

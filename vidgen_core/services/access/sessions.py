@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from vidgen_core.db.repositories.access import SessionRow
 from vidgen_core.domain.errors import ErrorKind, Refused
-from vidgen_core.services.access.auth import Auth, clean_name, is_at_home
-from vidgen_core.services.access.permissions import AT_HOME, Role, Visitor
+from vidgen_core.services.access.auth import Auth, SettingsSource, clean_name, is_at_home
+from vidgen_core.services.access.permissions import AT_HOME, Role, Visitor, requires
 
 if TYPE_CHECKING:
-    from vidgen_core.config.file import SettingsFile
     from vidgen_core.db import Store
 
 #: The cookie of those who have signed in.
@@ -35,7 +34,7 @@ _SECONDS: Final[Mapping[Purpose, int]] = {"session": SESSION_SECONDS, "ticket": 
 class Sessions:
     """The sessions of one data home; holds no state of its own."""
 
-    def __init__(self, settings_file: SettingsFile, store: Store) -> None:
+    def __init__(self, settings_file: SettingsSource, store: Store) -> None:
         self._sharing = Auth(settings_file)
         self._store = store
 
@@ -100,6 +99,7 @@ class Sessions:
             tx.sessions.end(_digest(ticket))
         return visitor, login
 
+    @requires(Role.VIEWER, always=True)
     def visitor(self, text: str, headers: Mapping[str, str], address: str | None) -> Visitor | None:
         """Who asks with a cookie, or without one from this machine.
 

@@ -17,6 +17,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.scripts import ScriptState
 from vidgen_core.domain.tasks import Failure, TaskStatus
+from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.autopilot.autopilot import Autopilot
 from vidgen_core.services.autopilot.run import SETTING, AutopilotRun, current_run, note_run, stored_run
 from vidgen_core.services.exports.exports import count_exports
@@ -91,10 +92,12 @@ class ProjectProgress:
 
     # --- looking
 
+    @requires(Role.VIEWER)
     def steps(self, project_id: int) -> list[ProgressStep]:
         """The seven steps with what each has and lacks; costs the same few index look-ups at any size."""
         return list(self._ctx.revision_cache.ask(("way", project_id), lambda tx: _steps(tx, project_id)))
 
+    @requires(Role.VIEWER)
     def unfilmed(self, project_id: int, limit: int = NAMED) -> tuple[int, list[Unfilmed]]:
         """How many shots have no take and none under way, and why the first of them have none."""
         page = self._shots.page(project_id, ShotFilter("without_takes"), limit=limit)
@@ -119,10 +122,12 @@ class ProjectProgress:
             return Unfilmed(shot.number, None, "open")
         return Unfilmed(shot.number, failure_of(Refused(fatal.code, **fatal.params)))
 
+    @requires(Role.VIEWER)
     def walk(self, project_id: int) -> AutopilotRun | None:
         """How the project walks by itself; None when it never did."""
         return current_run(self._ctx, project_id)
 
+    @requires(Role.VIEWER)
     def sheet(self, project_id: int) -> Preflight:
         """Everything that ``go`` would have made, and what it costs; nothing is changed."""
         settings = self._ctx.settings()
@@ -151,12 +156,14 @@ class ProjectProgress:
             return gate.check_order(self._ctx, tx, project_id, takes, pictures=pictures, questions=questions)
 
     @property
+    @requires(Role.VIEWER)
     def is_alive(self) -> bool:
         """Whether this process would take the next step."""
         return self._autopilot is not None and self._autopilot.is_alive()
 
     # --- walking
 
+    @requires(Role.MAKER)
     def go(self, project_id: int, limit: Decimal | None = None) -> AutopilotRun:
         """Draw pictures, write empty prompts, generate takes, choose the first good ones and make the rough cut.
 
@@ -179,6 +186,7 @@ class ProjectProgress:
             tx.log.add(LogLevel.INFO, "walk_started", project_id=project_id)
         return walk
 
+    @requires(Role.MAKER)
     def halt(self, project_id: int) -> None:
         """Begin nothing more; what was queued stays in the queue."""
         walk = self.walk(project_id)
@@ -187,6 +195,7 @@ class ProjectProgress:
         # Afterwards, so that a step that begins to write meanwhile sees the stop or is stopped here.
         self._prompts.cancel(project_id)
 
+    @requires(Role.MAKER, log=False)
     def dismiss(self, project_id: int) -> None:
         """How the walk ended has been read."""
         with self._ctx.store.write() as tx:

@@ -17,6 +17,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import OWED, Balance, ChargeStatus, Money, Spend
 from vidgen_core.domain.providers import BillableParty, ProviderId
 from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.views import BalanceDifference, BudgetView, SpendLine
 
 if TYPE_CHECKING:
@@ -39,11 +40,19 @@ class Budget:
 
     # --- limits
 
+    @requires(Role.VIEWER)
     def standing(self, project_id: int | None) -> BudgetView:
         """Every limit that concerns a project, what holds it back, and keys with little left; quick at any size."""
         with self._ctx.store.read() as tx:
             return view(tx, self._ctx.settings(), project_id)
 
+    @requires(Role.VIEWER)
+    def project_limit(self, project_id: int) -> Decimal:
+        """The limit of a project's own, in the currency of the budget; 0: none."""
+        with self._ctx.store.read() as tx:
+            return money.project_limit(tx, project_id)
+
+    @requires(Role.OWNER)
     def limit_project(self, project_id: int, limit: Decimal) -> None:
         """Give a project a limit of its own, in the currency of the budget; 0 takes it away.
 
@@ -56,6 +65,7 @@ class Budget:
             money.set_project_limit(tx, project_id, limit)
         self._ctx.wake()
 
+    @requires(Role.OWNER)
     def go_on(self, project_id: int) -> BudgetView:
         """Let what is queued now go out although a limit is reached, this once; the limits stay as they are."""
         settings, now = self._ctx.settings(), datetime.now(UTC)
@@ -68,14 +78,17 @@ class Budget:
 
     # --- prices
 
+    @requires(Role.VIEWER)
     def prices(self) -> tuple[money.Price, ...]:
         """Every price that counts now: your own, then published lists, then the built-in table."""
         return (*self.table(), *money.PRICES)
 
+    @requires(Role.VIEWER)
     def table(self) -> tuple[money.Price, ...]:
         """Prices that go before the built-in ones, as estimates take them."""
         return self._ctx.price_table()
 
+    @requires(Role.OWNER)
     def refresh_prices(self, mode: ProviderId) -> int:
         """Fetch the price list a provider publishes; waits for its answer, costs nothing. Returns how many were kept.
 
@@ -89,6 +102,7 @@ class Budget:
             money.store_price_list(tx, mode, rows, datetime.now(UTC))
         return len(rows)
 
+    @requires(Role.OWNER)
     def refresh_soon(self, mode: ProviderId) -> threading.Thread:
         """The same in the background, for a click that must not wait; the log says what came of it."""
         thread = threading.Thread(target=self._refresh_and_say, args=(mode,), name=f"prices of {mode}", daemon=True)
@@ -105,6 +119,7 @@ class Budget:
         with self._ctx.store.write() as tx:
             tx.log.add(level, code, **params)
 
+    @requires(Role.OWNER)
     def set_prices(self, rows: Collection[dict[str, Any]], **more: Any) -> int:
         """Keep the user's own prices (and other settings of the budget) and start what waited for one.
 
@@ -127,6 +142,7 @@ class Budget:
 
     # --- the ledger
 
+    @requires(Role.VIEWER)
     def spend(
         self,
         project_id: int | None = None,
@@ -148,11 +164,13 @@ class Budget:
         lines = [_line(group, settings, names, keys, by) for group in groups.values()]
         return tuple(sorted(lines, key=lambda line: (line.day or date.min, line.project, line.provider), reverse=True))
 
+    @requires(Role.VIEWER)
     def balances(self, mode: ProviderId | None = None) -> tuple[Balance, ...]:
         """What was left at providers, oldest first."""
         with self._ctx.store.read() as tx:
             return tuple(tx.ledger.balances(mode))
 
+    @requires(Role.VIEWER)
     def differences(self, mode: ProviderId | None = None) -> tuple[BalanceDifference, ...]:
         """For every batch with a balance before and after it: what is gone beside what the ledger says; newest first."""
         with self._ctx.store.read() as tx:

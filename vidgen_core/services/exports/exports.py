@@ -24,6 +24,8 @@ from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.shots import Project
 from vidgen_core.domain.tasks import Failure, Task
 from vidgen_core.media.disk import translate_os_errors
+from vidgen_core.services.access.allowed_folders import AllowedFolders
+from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.exports.film import LISTS, Cancelled, Film, Format, Options, Progress, make_film
 from vidgen_core.services.exports.naming import clip_names, safe_name
 
@@ -74,6 +76,12 @@ class _Work:
         self.unwanted = threading.Event()
 
 
+def _draft_within(folders: AllowedFolders, arguments: dict[str, Any]) -> None:
+    # The folder may be one of the visitor's own machine; then the draft comes as a ZIP.
+    options = arguments.get("options")
+    arguments["drafts_here"] = bool(options and options.drafts_folder and folders.has(options.drafts_folder.strip()))
+
+
 class Exports:
     """What leaves the program."""
 
@@ -85,6 +93,7 @@ class Exports:
 
     # --- looking
 
+    @requires(Role.VIEWER)
     def film(self, project_id: int, *, stills: bool = False) -> Film:
         """The chosen takes in the order of their shots, and the shots that have none."""
         with self._ctx.store.read() as tx:
@@ -94,6 +103,7 @@ class Exports:
         images = self._ctx.locations.images
         return make_film(project.name, shots, chosen, images, datetime.now().astimezone(), stills=stills)
 
+    @requires(Role.VIEWER)
     def names(self, project_id: int, pattern: str, limit: int = 3) -> list[str]:
         """What the first of the exported videos would be called.
 
@@ -103,6 +113,7 @@ class Exports:
         clips = film.takes or self.film(project_id, stills=True).clips
         return [str(name) for name in clip_names(pattern, film.project, clips[:limit])]
 
+    @requires(Role.VIEWER)
     def cut(self, project_id: int) -> Path | None:
         """The rough cut of what is chosen now; None without one, or when something else has been chosen since."""
         with self._ctx.store.read() as tx:
@@ -114,6 +125,7 @@ class Exports:
 
     # --- writing at once
 
+    @requires(Role.MAKER)
     def write(
         self,
         project_id: int,
@@ -168,6 +180,7 @@ class Exports:
             raise Refused("export_no_rows", project=project.name)
         write_shots(shots, kind, target, options, language, project.name, self._ctx.locations.images)
 
+    @requires(Role.VIEWER)
     def task_list(self, project_id: int, kind: Format, *, language: str = "en") -> bytes:
         """Every task of a project as a ``csv``, ``xlsx`` or ``json`` file, without a row where there is none."""
         from vidgen_core.i18n import get_text
@@ -186,6 +199,7 @@ class Exports:
 
     # --- in the background
 
+    @requires(Role.MAKER, confine=_draft_within)
     def start(
         self,
         project_id: int,
@@ -293,6 +307,7 @@ class Exports:
 
     # --- the list
 
+    @requires(Role.VIEWER)
     def all(self, project_id: int) -> list[Export]:
         """Exports under way and those whose file is there, the newest first; failures of this process among them."""
         with self._lock:
@@ -304,6 +319,7 @@ class Exports:
         found = [export for export in found if export.state != "done" or Path(export.path).exists()]
         return sorted(found, key=lambda export: export.started_at, reverse=True)
 
+    @requires(Role.VIEWER)
     def get(self, project_id: int, export_id: str) -> Export:
         """:raises NotFound: ``export_unknown``"""
         for export in self.all(project_id):
@@ -311,6 +327,7 @@ class Exports:
                 return export
         raise NotFound("export_unknown")
 
+    @requires(Role.VIEWER)
     def file(self, project_id: int, export_id: str) -> Path:
         """The finished file, for download.
 
@@ -322,6 +339,7 @@ class Exports:
             raise NotFound("export_unknown")
         return path
 
+    @requires(Role.MAKER)
     def cancel(self, export_id: str) -> None:
         """Stop an export; what was written of it goes away."""
         with self._lock:
@@ -329,6 +347,7 @@ class Exports:
         if work:
             work.unwanted.set()
 
+    @requires(Role.MAKER)
     def remove(self, project_id: int, export_id: str) -> None:
         """Take an ended export off the list and delete its file; a draft among 剪映's own stays where it is.
 

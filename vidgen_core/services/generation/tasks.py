@@ -17,6 +17,7 @@ from vidgen_core.domain.providers import VIDEO_PROVIDERS, ProviderId
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import LIVE, Task, TaskStatus
 from vidgen_core.providers.base import Problem
+from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import canaries, gate, price_confirmation, recovery
 from vidgen_core.services.generation.gate import OrderItem
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, plan
@@ -43,15 +44,18 @@ class Tasks:
 
     # --- reading
 
+    @requires(Role.VIEWER)
     def get(self, task_id: int) -> Task:
         """:raises NotFound:"""
         with self._ctx.store.read() as tx:
             return tx.tasks.get(task_id)
 
+    @requires(Role.VIEWER)
     def many(self, ids: Sequence[int]) -> list[Task]:
         with self._ctx.store.read() as tx:
             return tx.tasks.many(list(ids))
 
+    @requires(Role.VIEWER)
     def page(
         self,
         project_id: int | None,
@@ -64,25 +68,30 @@ class Tasks:
         with self._ctx.store.read() as tx:
             return tx.tasks.page(project_id, wanted, sort, descending, limit, offset)
 
+    @requires(Role.VIEWER)
     def ids(self, project_id: int | None, wanted: TaskFilter = EVERY) -> list[int]:
         with self._ctx.store.read() as tx:
             return tx.tasks.ids(project_id, wanted)
 
+    @requires(Role.VIEWER)
     def counts(self, project_id: int | None) -> dict[TaskStatus, int]:
         with self._ctx.store.read() as tx:
             return tx.tasks.counts(project_id)
 
+    @requires(Role.VIEWER)
     def attempts(self, task_id: int) -> list[Attempt]:
         """The money ledger of one task, in order."""
         with self._ctx.store.read() as tx:
             return tx.attempts.of_task(task_id)
 
+    @requires(Role.VIEWER)
     def changed_since(self, project_id: int, rev: int) -> list[int]:
         with self._ctx.store.read() as tx:
             return tx.tasks.changed_since(project_id, rev)
 
     # --- making
 
+    @requires(Role.VIEWER)
     def estimate(
         self,
         project_id: int,
@@ -101,11 +110,13 @@ class Tasks:
         validated, having = self._look(project_id, shot_ids, wish, again=again)
         return gate.estimate_of(self._ctx, validated, len(having))
 
+    @requires(Role.VIEWER)
     def estimate_for(self, shots: Sequence[Shot], takes: int | None = None) -> Estimate:
         """As ``estimate``, for shots that have been read already; the store is not asked again."""
         settings, wish = self._ctx.settings(), _wish(takes, None, None, None, None, None)
         return gate.estimate_of(self._ctx, [self._check(shot, plan(shot, wish, settings)) for shot in shots])
 
+    @requires(Role.VIEWER)
     def preflight(
         self,
         project_id: int,
@@ -125,10 +136,12 @@ class Tasks:
         items = [OrderItem(seen.shot.number, *seen.plan, seen.problems) for seen in validated]
         return self._preflight(project_id, items, [shot.number for shot in having])
 
+    @requires(Role.VIEWER)
     def preflight_tasks(self, project_id: int, ids: Sequence[int]) -> Preflight:
         """The same for tasks that are to be started or submitted again."""
         return self._preflight(project_id, [self._item(task) for task in self.many(ids)])
 
+    @requires(Role.VIEWER)
     def estimate_tasks(self, ids: Sequence[int]) -> Estimate:
         """What starting or submitting these tasks again would cost."""
         return gate.estimate_tasks(self._ctx, self.many(ids))
@@ -144,10 +157,12 @@ class Tasks:
         with self._ctx.store.read() as tx:
             return gate.check_order(self._ctx, tx, project_id, items, having)
 
+    @requires(Role.VIEWER)
     def preflight_batch(self, project_id: int, batch: int) -> Preflight:
         """The same for the rest of a batch whose first shot went ahead."""
         return self.preflight_tasks(project_id, self._rest_of(project_id, batch))
 
+    @requires(Role.VIEWER)
     def estimate_batch(self, project_id: int, batch: int) -> Estimate:
         """What releasing the rest of a batch whose first shot went ahead would cost."""
         return self.estimate_tasks(self._rest_of(project_id, batch))
@@ -156,6 +171,7 @@ class Tasks:
         with self._ctx.store.read() as tx:
             return canaries.waiting_tasks(tx, project_id, batch)
 
+    @requires(Role.MAKER)
     def go_on(self, project_id: int, batch: int) -> int:
         """Release the rest of a batch whose first shot went ahead; returns how many tasks were queued.
 
@@ -170,6 +186,7 @@ class Tasks:
         self._ctx.wake()
         return len(released)
 
+    @requires(Role.MAKER)
     def generate(
         self,
         project_id: int,
@@ -257,6 +274,7 @@ class Tasks:
 
     # --- wishes
 
+    @requires(Role.MAKER)
     def start(self, ids: Iterable[int]) -> Outcome:
         """Release kept tasks to the runner.
 
@@ -264,6 +282,7 @@ class Tasks:
         """
         return self._paid(ids, lambda _tx, task: _may_start(task))
 
+    @requires(Role.MAKER)
     def cancel(self, ids: Iterable[int], give_up: bool = False) -> Outcome:
         """What was not sent ends at once and is free; for what was sent the runner stops waiting.
 
@@ -272,6 +291,7 @@ class Tasks:
         """
         return self._each(ids, lambda tx, task: _cancel(tx, task, give_up))
 
+    @requires(Role.MAKER)
     def delete(self, ids: Iterable[int]) -> Outcome:
         """Take tasks off the list, softly; finished videos stay where they are.
 
@@ -279,17 +299,20 @@ class Tasks:
         """
         return self._each(ids, _delete)
 
+    @requires(Role.MAKER)
     def restore(self, ids: Iterable[int]) -> None:
         """Bring deleted tasks back."""
         with self._ctx.store.write() as tx:
             tx.tasks.restore(list(ids))
 
+    @requires(Role.MAKER)
     def pin(self, ids: Iterable[int], pinned: bool = True) -> None:
         """Let tasks go first, or no longer."""
         with self._ctx.store.write() as tx:
             tx.tasks.pin(list(ids), PINNED if pinned else 0)
         self._ctx.wake()
 
+    @requires(Role.MAKER)
     def retry(self, ids: Iterable[int], confirm: bool = False) -> Outcome:
         """Submit failed or cancelled tasks again: a new attempt, paid anew.
 
@@ -299,14 +322,17 @@ class Tasks:
         """
         return self._paid(ids, lambda tx, task: recovery.retry(tx, task, confirm))
 
+    @requires(Role.MAKER)
     def look_again(self, ids: Iterable[int]) -> Outcome:
         """Go on waiting for jobs that timed out, were given up or whose submit is in doubt; free."""
         return self._each(ids, recovery.look_again)
 
+    @requires(Role.MAKER)
     def download_again(self, ids: Iterable[int]) -> Outcome:
         """Fetch the video of a finished job again, with a fresh link; free."""
         return self._each(ids, recovery.download_again)
 
+    @requires(Role.MAKER, log=False)
     def asked_price(self, task_id: int) -> Money | None:
         """What a job that waits for a yes would take; None: no price is named; free.
 
@@ -314,6 +340,7 @@ class Tasks:
         """
         return price_confirmation.asked_price(self._ctx, task_id)
 
+    @requires(Role.MAKER)
     def confirm_price(self, task_id: int, price: Money | None) -> None:
         """Say yes to the price a job waits for, which costs it; another price than ``price`` is not confirmed.
 
@@ -321,6 +348,7 @@ class Tasks:
         """
         price_confirmation.confirm_price(self._ctx, task_id, price)
 
+    @requires(Role.MAKER)
     def adopt(self, task_id: int, remote_id: str) -> Task:
         """Say which remote job is this task's; the runner goes on with it; free.
 
@@ -332,6 +360,7 @@ class Tasks:
         self._ctx.wake()
         return adopted
 
+    @requires(Role.MAKER)
     def enter_link(self, task_id: int, link: str) -> Task:
         """Fetch the result of a job that ended from a link that a person knows; free.
 
@@ -343,6 +372,7 @@ class Tasks:
         self._ctx.wake()
         return task
 
+    @requires(Role.MAKER)
     def adopt_new(
         self, shot_id: int, provider: ProviderId, remote_id: str, model: str | None = None, key: str | None = None
     ) -> Task:
@@ -372,6 +402,7 @@ class Tasks:
             raise InputError("key_unknown", key=name, provider=provider.value)
         return found
 
+    @requires(Role.VIEWER)
     def steps(self, task: Task, table: Sequence[money.Price] | None = None) -> tuple[Step, ...]:
         """The ways on from a task that ended without a video, from free to paid.
 

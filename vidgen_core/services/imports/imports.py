@@ -17,6 +17,8 @@ from vidgen_core.domain.errors import VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.shots import Shot
+from vidgen_core.services.access.allowed_folders import AllowedFolders
+from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, cost_of, plan
 from vidgen_core.services.library.shots import EVERY
 from vidgen_core.services.views import Estimate, Imported, Preview, RowNote
@@ -36,8 +38,6 @@ Progress = Callable[[int, int], None]
 #: A picture whose ratio differs by more than this part from the one asked for loses something visible.
 RATIO_TOLERANCE: Final = 0.08
 _KEPT_AT_ONCE: Final = 4
-#: Where uploads and fetched pictures lie until they become shots, below the data home.
-INCOMING: Final = "incoming"
 
 
 class ReviewRow(NamedTuple):
@@ -65,6 +65,22 @@ class Review(NamedTuple):
         return self.count("ok", "warning")
 
 
+def _beside_lists(_: AllowedFolders, arguments: dict[str, Any]) -> None:
+    # Lists name the pictures beside them, and no others.
+    arguments["may_leave"] = False
+
+
+def _plan_within(folders: AllowedFolders, arguments: dict[str, Any]) -> None:
+    # What lay there when the plan was made may be a link by now.
+    arguments["plan"] = arguments["plan"].within(folders.has)
+
+
+def _form_within(folders: AllowedFolders, arguments: dict[str, Any]) -> None:
+    image = str(arguments["cells"].get("image") or "").strip()
+    if image and "://" not in image:
+        folders.check(image)
+
+
 class Imports:
     """Lists, pictures and links that become shots."""
 
@@ -74,6 +90,7 @@ class Imports:
 
     # --- reading; nothing is stored
 
+    @requires(Role.MAKER, log=False)
     def open_staging(self) -> Staging:
         """A folder for the files of one visitor; trays that were left for a day are thrown away.
 
@@ -81,8 +98,9 @@ class Imports:
         """
         from vidgen_core.services.imports.staging import open_staging
 
-        return open_staging(self._ctx.locations.home / INCOMING)
+        return open_staging(self._ctx.locations.incoming)
 
+    @requires(Role.MAKER, log=False)
     @contextmanager
     def temporary_staging(self) -> Iterator[Staging]:
         """A tray for as long as an import takes.
@@ -95,6 +113,7 @@ class Imports:
         finally:
             staging.throw_away()
 
+    @requires(Role.MAKER, log=False)
     def find_staging(self, name: str) -> Staging:
         """The tray of that name, as ``open_tray`` gave it.
 
@@ -102,8 +121,9 @@ class Imports:
         """
         from vidgen_core.services.imports.staging import find_staging
 
-        return find_staging(self._ctx.locations.home / INCOMING, name)
+        return find_staging(self._ctx.locations.incoming, name)
 
+    @requires(Role.MAKER, log=False)
     def inspect(self, path: Path) -> tuple[SheetInspection, ...]:
         """The sheets and columns of a list, for a choice of them.
 
@@ -113,6 +133,7 @@ class Imports:
 
         return inspect_sheet(path)
 
+    @requires(Role.MAKER, log=False, confine=_beside_lists)
     def plan(
         self,
         sources: Sequence[Path],
@@ -132,6 +153,7 @@ class Imports:
 
         return read_sources(list(sources), may_leave=may_leave, choices=choices, progress=progress)
 
+    @requires(Role.MAKER, log=False)
     def plan_pictures(
         self, pictures: Sequence[Path], text: str, how: Pairing, progress: Progress | None = None
     ) -> ImportPlan:
@@ -140,6 +162,7 @@ class Imports:
 
         return pair(pictures, text, how, progress=progress)
 
+    @requires(Role.MAKER, log=False, confine=_form_within)
     def plan_one(self, cells: Mapping[str, str]) -> ImportPlan:
         """What adding a single shot would do.
 
@@ -153,12 +176,14 @@ class Imports:
         (shot,) = plan_rows([row], "", Surroundings(self._ctx.locations.home))
         return ImportPlan(source="", shots=(shot.model_copy(update={"line": None}),))
 
+    @requires(Role.MAKER, log=False)
     def plan_links(self, text: str) -> ImportPlan:
         """What importing links would do, one a line, each with a prompt behind it or none."""
         from vidgen_core.services.imports.readers.links import read_links
 
         return read_links(text)
 
+    @requires(Role.MAKER, log=False)
     def materialize(
         self,
         project_id: int | None,
@@ -190,12 +215,14 @@ class Imports:
 
     # --- looking
 
+    @requires(Role.MAKER, log=False)
     def review(self, project_id: int, plan: ImportPlan, again: bool = False) -> Review:
         """Every row with its verdict towards the project and the model it would go to; nothing is stored."""
         known = set() if again else self._known(project_id)
         judge = _Judge(self._ctx, project_id, known)
         return Review(tuple(judge.row(row) for row in plan.shots), judge.estimate)
 
+    @requires(Role.MAKER, log=False)
     def preview(self, project_id: int | None, plan: ImportPlan, again: bool = False) -> Preview:
         """What ``carry_out`` would add, skip and refuse; nothing is stored.
 
@@ -211,6 +238,7 @@ class Imports:
 
     # --- storing
 
+    @requires(Role.MAKER, confine=_plan_within)
     def apply(
         self, project_id: int, plan: ImportPlan, again: bool = False, progress: Progress | None = None
     ) -> Imported:

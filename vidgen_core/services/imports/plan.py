@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,9 +75,21 @@ class ImportPlan(Frozen):
         """The rows that would be stored, those with a warning among them."""
         return tuple(shot for shot in self.shots if shot.verdict != "rejected")
 
+    def within(self, allows: Callable[[Path], bool]) -> ImportPlan:
+        """The plan with the rows refused whose picture is not allowed, such as a link out of an allowed folder."""
+        shots = (
+            shot if shot.image is None or allows(shot.image) else _outside(shot, shot.image) for shot in self.shots
+        )
+        return self.model_copy(update={"shots": tuple(shots)})
+
     @property
     def rejected(self) -> tuple[PlannedShot, ...]:
         return tuple(shot for shot in self.shots if shot.verdict == "rejected")
+
+
+def _outside(shot: PlannedShot, image: Path) -> PlannedShot:
+    reasons = (Reason("path_outside_roots", {"path": image.name}), *shot.reasons)
+    return shot.model_copy(update={"image": None, "verdict": "rejected", "reasons": reasons})
 
 
 def merge_plans(plans: Iterable[ImportPlan]) -> ImportPlan:

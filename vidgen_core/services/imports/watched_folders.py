@@ -24,6 +24,8 @@ from vidgen_core.domain.errors import FileError, InputError, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.media.disk import opened_within
+from vidgen_core.services.access.allowed_folders import AllowedFolders
+from vidgen_core.services.access.permissions import Role, requires
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -73,6 +75,10 @@ class WatchState(Frozen):
     refused: tuple[tuple[str, str, dict[str, Any]], ...] = Field(default=())
 
 
+def _folder_within(folders: AllowedFolders, arguments: dict[str, Any]) -> None:
+    folders.check(arguments["folder"].strip())
+
+
 class WatchedFolders:
     """The watched folders of all projects."""
 
@@ -85,6 +91,7 @@ class WatchedFolders:
 
     # --- wishes
 
+    @requires(Role.MAKER, confine=_folder_within)
     def set(self, project_id: int, folder: str, *, generate: bool = False, limit: Decimal | None = None) -> Watch:
         """Watch a folder for a project, instead of the one before.
 
@@ -111,6 +118,7 @@ class WatchedFolders:
             raise InputError("watch_folder_own", path=str(path))
         return path
 
+    @requires(Role.MAKER)
     def unset(self, project_id: int) -> None:
         """Watch nothing for a project; what came in stays."""
         with self._ctx.store.write() as tx:
@@ -120,14 +128,17 @@ class WatchedFolders:
 
     # --- looking
 
+    @requires(Role.VIEWER)
     def get(self, project_id: int) -> Watch | None:
         with self._ctx.store.read() as tx:
             return _watch(tx.projects.settings(project_id).get(_SETTING))
 
+    @requires(Role.VIEWER)
     def state(self, project_id: int) -> WatchState:
         return _kept_state(self._ctx, project_id)
 
     @property
+    @requires(Role.VIEWER)
     def is_alive(self) -> bool:
         """Whether this process would notice a new picture."""
         return self._watcher is not None and self._watcher.is_alive()

@@ -13,6 +13,7 @@ from vidgen_core.domain.providers import PICTURE_PROVIDERS, ProviderId
 from vidgen_core.domain.shots import PictureCandidate, Shot
 from vidgen_core.domain.tasks import TaskKind, TaskStatus
 from vidgen_core.providers.base import Problem
+from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan
 from vidgen_core.services.generation.validation import ValidatedShot, new_tasks, refusals, validate
@@ -53,24 +54,29 @@ class Pictures:
 
     # --- reading
 
+    @requires(Role.VIEWER)
     def of_shot(self, shot_id: int) -> list[PictureCandidate]:
         """The candidates of a shot in their order."""
         with self._ctx.store.read() as tx:
             return tx.candidates.of_shots([shot_id])[shot_id]
 
+    @requires(Role.VIEWER)
     def get(self, candidate_id: int) -> PictureCandidate:
         """:raises NotFound:"""
         with self._ctx.store.read() as tx:
             return tx.candidates.get(candidate_id)
 
+    @requires(Role.VIEWER)
     def missing(self, project_id: int) -> list[int]:
         """Ids of the shots that have no picture and none under way, in their order."""
         return self._shots.ids(project_id, ShotFilter("without_picture"))
 
+    @requires(Role.VIEWER)
     def references(self, project_id: int) -> References:
         """What all pictures of the project have in common."""
         return self._ctx.revision_cache.ask(("references", project_id), lambda tx: references_of(tx, project_id))
 
+    @requires(Role.VIEWER)
     def wording(self, shot: Shot) -> Wording:
         """What the next picture of a shot would be drawn from."""
         references = self.references(shot.project_id)
@@ -78,6 +84,7 @@ class Pictures:
         along = travelling(shot, references) if planned.params.references else ()
         return Wording(full_words(shot, references, pictures=False), along, planned)
 
+    @requires(Role.VIEWER)
     def estimate(
         self,
         project_id: int,
@@ -89,10 +96,12 @@ class Pictures:
         """What ``draw`` with the same words would queue, cost and refuse; nothing is changed."""
         return gate.estimate_of(self._ctx, self._look(project_id, shot_ids, _wish(count, provider, model)))
 
+    @requires(Role.VIEWER)
     def estimate_for(self, shots: Sequence[Shot]) -> Estimate:
         """As ``estimate``, for shots of one project that have been read already."""
         return gate.estimate_of(self._ctx, self.look_at(shots))
 
+    @requires(Role.VIEWER)
     def preflight(
         self,
         project_id: int,
@@ -109,6 +118,7 @@ class Pictures:
 
     # --- wishes
 
+    @requires(Role.MAKER)
     def draw(
         self,
         project_id: int,
@@ -147,6 +157,7 @@ class Pictures:
         self._ctx.wake()
         return Generated(tasks=tuple(tasks), refused=refusals(validated))
 
+    @requires(Role.MAKER)
     def choose(self, shot_id: int, candidate_id: int) -> Shot:
         """Make a candidate the shot's reference image; the picture before it stays a candidate.
 
@@ -158,6 +169,7 @@ class Pictures:
             raise NotFound("candidate_not_of_shot")
         return self._shots.edit(shot_id, image=candidate.image, image_url=candidate.image_url)
 
+    @requires(Role.MAKER)
     def choose_number(self, shot_id: int, number: int) -> PictureCandidate:
         """Choose a candidate by its number within the shot.
 
@@ -169,11 +181,13 @@ class Pictures:
         self.choose(shot_id, found[number].id)
         return self.get(found[number].id)
 
+    @requires(Role.MAKER)
     def reject(self, candidate_id: int, rejected: bool = True) -> None:
         """Put a candidate aside, or take that back."""
         with self._ctx.store.write() as tx:
             tx.candidates.reject(candidate_id, rejected)
 
+    @requires(Role.MAKER)
     def set_references(self, project_id: int, references: References) -> None:
         """Say what all pictures of the project have in common; pictures that wait are drawn after the new words.
 
@@ -194,6 +208,7 @@ class Pictures:
             for task in tasks:
                 redraw(tx, task, shots[task.shot_id], references, self._ctx.settings())
 
+    @requires(Role.VIEWER)
     def look_at(self, shots: Sequence[Shot]) -> list[ValidatedShot]:
         """What would be drawn for shots of one project that have been read already, and what stands against it."""
         settings, wish = self._ctx.settings(), _wish(None, None, None)

@@ -12,6 +12,7 @@ from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.shots import Project, ShotParams
 from vidgen_core.i18n import choose_language
 from vidgen_core.providers.http.cleaning import clean_text
+from vidgen_core.services.access.permissions import Role, requires
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -54,19 +55,23 @@ class Projects:
         self._ctx = ctx
         self._shots = shots
 
+    @requires(Role.VIEWER)
     def all(self) -> list[Project]:
         with self._ctx.store.read() as tx:
             return tx.projects.all()
 
+    @requires(Role.VIEWER)
     def get(self, project_id: int) -> Project:
         """:raises NotFound:"""
         with self._ctx.store.read() as tx:
             return tx.projects.get(project_id)
 
+    @requires(Role.VIEWER)
     def find(self, name: str) -> Project | None:
         with self._ctx.store.read() as tx:
             return tx.projects.find(name)
 
+    @requires(Role.MAKER)
     def ensure(self, name: str) -> Project:
         """The project of that name, made if there is none.
 
@@ -83,12 +88,14 @@ class Projects:
         with self._ctx.store.write() as tx:
             return tx.projects.ensure(wanted)
 
+    @requires(Role.MAKER)
     def ensure_sample(self) -> Project | None:
         """The sample project, made only in a home that has no project yet; None where there is one already."""
         if self.all():
             return None
         return self.make_sample(SAMPLE[self._language()][0])
 
+    @requires(Role.MAKER)
     def make_sample(self, name: str) -> Project:
         """A project with six shots whose pictures are drawn here; one that has shots already stays as it is."""
         project = self.ensure(name)

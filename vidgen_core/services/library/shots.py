@@ -14,6 +14,7 @@ from vidgen_core.domain.scripts import Author
 from vidgen_core.domain.shots import Shot, ShotParams
 from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
 from vidgen_core.providers.http.cleaning import clean, clean_text
+from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation.planning import GenerateOptions, follow, plan
 from vidgen_core.services.library.references import redraw, references_of
 from vidgen_core.services.views import Frame, ShotView
@@ -38,17 +39,20 @@ class Shots:
 
     # --- reading
 
+    @requires(Role.VIEWER)
     def page(self, project_id: int, wanted: ShotFilter = EVERY, limit: int = 20, offset: int = 0) -> Page[ShotView]:
         """One page of shots in their order, each with its tasks and takes."""
         with self._ctx.store.read() as tx:
             found = tx.shots.page(project_id, wanted, limit, offset)
         return Page(items=self.views([shot.id for shot in found.items]), total=found.total)
 
+    @requires(Role.VIEWER)
     def view(self, shot_id: int) -> ShotView:
         """:raises NotFound:"""
         with self._ctx.store.read() as tx:
             return self._views(tx, [tx.shots.get(shot_id)])[0]
 
+    @requires(Role.VIEWER)
     def views(self, shot_ids: Sequence[int]) -> list[ShotView]:
         """Several shots at once; ids that are gone are left out."""
         ids = tuple(shot_ids)
@@ -76,25 +80,30 @@ class Shots:
             for shot in shots
         ]
 
+    @requires(Role.VIEWER)
     def count(self, project_id: int, wanted: ShotFilter = EVERY) -> int:
         """How many shots a filter leaves."""
         return self._ctx.revision_cache.ask(
             ("shots", project_id, wanted), lambda tx: tx.shots.count(project_id, wanted)
         )
 
+    @requires(Role.VIEWER)
     def get(self, shot_id: int) -> Shot:
         """:raises NotFound:"""
         with self._ctx.store.read() as tx:
             return tx.shots.get(shot_id)
 
+    @requires(Role.VIEWER)
     def ids(self, project_id: int, wanted: ShotFilter = EVERY) -> list[int]:
         with self._ctx.store.read() as tx:
             return tx.shots.ids(project_id, wanted)
 
+    @requires(Role.VIEWER)
     def by_number(self, project_id: int, number: str) -> Shot | None:
         with self._ctx.store.read() as tx:
             return tx.shots.by_number(project_id, number)
 
+    @requires(Role.VIEWER)
     def frames(self, project_id: int, limit: int = 500, offset: int = 0) -> Page[Frame]:
         """A part of the shots in their order, as a storyboard shows them."""
         settings, usual = self._ctx.settings(), cache(self._usual_length)
@@ -115,6 +124,7 @@ class Shots:
             return STILL
         return next(iter(self._ctx.provider(provider).capabilities(model).durations), STILL)
 
+    @requires(Role.VIEWER)
     def changed_since(self, project_id: int, rev: int) -> list[int]:
         """Ids of shots whose row, tasks or takes changed after ``rev``."""
         with self._ctx.store.read() as tx:
@@ -122,6 +132,7 @@ class Shots:
 
     # --- writing
 
+    @requires(Role.MAKER)
     def add(
         self,
         project_id: int,
@@ -151,6 +162,7 @@ class Shots:
             )
             return tx.shots.add(project_id, [new])[0]
 
+    @requires(Role.MAKER)
     def edit(
         self, shot_id: int, rev: int | None = None, *, author: Author = Author.HUMAN, writer: str = "", **changes: Any
     ) -> Shot:
@@ -191,6 +203,7 @@ class Shots:
         # The words that a search finds these tasks by.
         tx.tasks.renumbered(shot.id, shot.number)
 
+    @requires(Role.MAKER)
     def set_image(self, shot_id: int, image: Path | bytes, rev: int | None = None) -> Shot:
         """Give a shot another reference image.
 
@@ -198,6 +211,7 @@ class Shots:
         """
         return self.edit(shot_id, rev, image=self.keep_image(image), image_url=None)
 
+    @requires(Role.MAKER, log=False)
     def keep_image(self, image: Path | bytes) -> str:
         """Check a picture and put it into the image store; its key, ``<sha256>.<ext>``.
 
@@ -209,10 +223,12 @@ class Shots:
         folder = self._ctx.locations.images
         return keep_image_bytes(image, folder) if isinstance(image, bytes) else keep_image(image, folder)
 
+    @requires(Role.VIEWER)
     def image_path(self, key: str) -> Path:
         """Where a reference image lies."""
         return self._ctx.locations.images / key
 
+    @requires(Role.MAKER)
     def move(self, shot_id: int, before: int | None) -> int | None:
         """Put a shot before another one of its project; None: to the end.
 
@@ -222,6 +238,7 @@ class Shots:
         with self._ctx.store.write() as tx:
             return tx.shots.move(shot_id, before)
 
+    @requires(Role.MAKER)
     def delete(self, ids: Iterable[int]) -> list[int]:
         """Take shots away with their tasks, softly; returns the ids that went.
 
@@ -235,6 +252,7 @@ class Shots:
                         tx.tasks.move(task.id, TaskStatus.CANCELLED)
             return tx.shots.delete(wanted)
 
+    @requires(Role.MAKER)
     def restore(self, ids: Iterable[int]) -> None:
         """Bring deleted shots back."""
         with self._ctx.store.write() as tx:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Take
+from vidgen_core.services.access.permissions import Role, requires
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -23,21 +24,35 @@ class Takes:
     def __init__(self, ctx: ServiceContext) -> None:
         self._ctx = ctx
 
+    @requires(Role.VIEWER)
     def get(self, take_id: int) -> Take:
         """:raises NotFound:"""
         with self._ctx.store.read() as tx:
             return tx.takes.get(take_id)
 
+    @requires(Role.VIEWER)
+    def of_task(self, task_id: int) -> Take | None:
+        """The take a task ended with.
+
+        :raises NotFound: there is no such task
+        """
+        with self._ctx.store.read() as tx:
+            tx.tasks.get(task_id)
+            return tx.takes.of_task(task_id)
+
+    @requires(Role.VIEWER)
     def takes_of(self, shot_id: int) -> list[Take]:
         """The takes of a shot in their order."""
         with self._ctx.store.read() as tx:
             return list(tx.takes.of_shots([shot_id]).get(shot_id, []))
 
+    @requires(Role.VIEWER)
     def chosen(self, project_id: int) -> list[Take]:
         """The chosen takes in the order of their shots."""
         with self._ctx.store.read() as tx:
             return tx.takes.chosen(project_id)
 
+    @requires(Role.MAKER)
     def choose(self, shot_id: int, take_id: int | None) -> Shot:
         """Choose a take of a shot, or none.
 
@@ -49,6 +64,7 @@ class Takes:
             tx.shots.choose(shot_id, take_id)
             return tx.shots.get(shot_id)
 
+    @requires(Role.MAKER)
     def choose_number(self, shot_id: int, number: int) -> Take:
         """Choose a take by its number within the shot.
 
@@ -61,6 +77,7 @@ class Takes:
         self.choose(shot_id, takes[number].id)
         return takes[number]
 
+    @requires(Role.MAKER)
     def choose_first(self, project_id: int, shot_ids: Collection[int] | None = None) -> list[Take]:
         """Choose the first good take of shots whose takes have all ended and of which none is chosen; return them.
 
@@ -80,15 +97,18 @@ class Takes:
             if len(waiting) <= _AT_ONCE:
                 return chosen
 
+    @requires(Role.MAKER)
     def reject(self, take_id: int, reason: str | None) -> None:
         """Mark a take as not wanted, with the reason; None takes the mark away."""
         with self._ctx.store.write() as tx:
             tx.takes.reject(take_id, reason)
 
+    @requires(Role.VIEWER)
     def file(self, take: Take) -> Path:
         """Where the video lies."""
         return Path(take.folder, take.file)
 
+    @requires(Role.VIEWER)
     def poster(self, take: Take) -> Path | None:
         """Where its poster lies."""
         return self._ctx.locations.posters / take.poster if take.poster else None

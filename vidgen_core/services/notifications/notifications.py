@@ -13,6 +13,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.i18n import Text, choose_language, get_text
 from vidgen_core.money import hold_of_project
+from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.notifications import messages
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Notifications:
         self._ctx = ctx
         self._notifier: _Notifier | None = None
 
+    @requires(Role.OWNER, log=False)
     def test(self) -> str:
         """Send a test message now; returns the host it went to.
 
@@ -54,6 +56,7 @@ class Notifications:
         send(messages.of_test(self.words()), settings, tries=1)
         return host_of(settings)
 
+    @requires(Role.VIEWER)
     def words(self) -> Text:
         """In the language of the notices, else of the program."""
         settings = self._ctx.settings()

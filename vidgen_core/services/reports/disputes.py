@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from vidgen_core.db.repositories.disputes import DisputeFilter, DisputeLine
 from vidgen_core.domain.errors import ErrorKind, InputError
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.services.access.permissions import Role, requires
 
 if TYPE_CHECKING:
     from vidgen_core.i18n import Text
@@ -25,11 +26,13 @@ class Disputes:
     def __init__(self, ctx: ServiceContext) -> None:
         self._ctx = ctx
 
+    @requires(Role.VIEWER)
     def any(self, project_id: int) -> bool:
         """Whether anything of a project was sent and brought no video."""
         with self._ctx.store.read() as tx:
             return tx.disputes.any(project_id)
 
+    @requires(Role.VIEWER)
     def pack(
         self,
         t: Text,
@@ -78,6 +81,7 @@ class Disputes:
         secrets = [*keys, *(part for key in keys if ":" in key for part in key.split(":"))]
         return dispute_pack(lines[:MOST], t, lambda answer: redact(answer, *secrets), cut=len(lines) > MOST)
 
+    @requires(Role.OWNER, log=False)
     def write(self, target: Path, pack: bytes) -> None:
         """Write a pack to a file, which appears whole or not at all.
 

@@ -21,6 +21,7 @@ from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import WRITING, BillableParty, ProviderId, billable_party
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.money import CREDITS, convert, rates_of
+from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.reports.values import (
     Day,
     ErrorCount,
@@ -63,6 +64,7 @@ class Reports:
     def __init__(self, ctx: ServiceContext) -> None:
         self._ctx = ctx
 
+    @requires(Role.VIEWER)
     def of(
         self,
         project_id: int | None,
@@ -84,6 +86,7 @@ class Reports:
         with self._ctx.store.read() as tx:
             return _Reckoning(tx, settings, wanted).figures(since, until)
 
+    @requires(Role.VIEWER)
     def csv(self, figures: Report, t: Text) -> bytes:
         """The numbers as a list: group, name, measure, value, unit; in the reader's language."""
         from vidgen_core.services.reports.csv import as_csv

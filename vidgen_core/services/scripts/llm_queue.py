@@ -31,6 +31,7 @@ from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import WRITING
 from vidgen_core.domain.scripts import LlmCall, LlmCallState, PieceState
 from vidgen_core.domain.tasks import Failure
+from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.worker import records
 
 if TYPE_CHECKING:
@@ -173,6 +174,7 @@ class LlmQueue:
                 self._file.release()
                 job.ended.set()
 
+    @requires(Role.VIEWER)
     def is_busy(self, name: str) -> bool:
         """Whether a job of this name is under way in this process."""
         with self._lock:
@@ -180,6 +182,7 @@ class LlmQueue:
         return job is not None and not job.ended.is_set()
 
     @property
+    @requires(Role.VIEWER)
     def is_elsewhere(self) -> bool:
         """Whether another process of this data home is writing."""
         with self._lock:
@@ -199,6 +202,7 @@ class LlmQueue:
         if job:
             job.unwanted.set()
 
+    @requires(Role.VIEWER)
     def wait(self, name: str, timeout: float | None = None) -> bool:
         """Whether the job has ended, waited for at most ``timeout`` seconds."""
         with self._lock:
@@ -237,6 +241,7 @@ class LlmQueue:
         return self._ctx.settings().writing
 
     @property
+    @requires(Role.VIEWER)
     def has_model(self) -> bool:
         """Whether there is a model that can be asked."""
         return bool(self.settings().model)
@@ -480,6 +485,7 @@ class LlmQueue:
     def _may_format(self) -> bool:
         return self._model() not in self._without_format
 
+    @requires(Role.OWNER, log=False)
     def test(self, secret: str | None = None) -> list[str]:
         """The models of the endpoint, which shows that address and key are right; costs nothing.
 

@@ -16,6 +16,7 @@ from vidgen_core.domain.money import Money
 from vidgen_core.domain.scripts import Author, LlmCall, PromptVersion
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import Failure
+from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate
 from vidgen_core.services.scripts.llm_queue import LlmJob, LlmSubject, Stopped, failure_of, stopped_by_budget
 
@@ -91,6 +92,7 @@ class Prompts:
 
     # --- looking
 
+    @requires(Role.VIEWER)
     def versions(self, shot_id: int) -> list[VersionView]:
         """Every wording of a shot's prompt, the latest first.
 
@@ -113,6 +115,7 @@ class Prompts:
             VersionView(version, version.id == used, tuple(sorted(made.get(version.id, ())))) for version in versions
         ]
 
+    @requires(Role.VIEWER)
     def version_of_take(self, shot_id: int, take: int) -> int | None:
         """The number of the version that made a take; None where its words were never kept.
 
@@ -120,27 +123,32 @@ class Prompts:
         """
         return next((view.version.number for view in self.versions(shot_id) if take in view.takes), None)
 
+    @requires(Role.VIEWER)
     def writing(self, project_id: int) -> Writing | None:
         """The present or last job of this process; None without one."""
         with self._lock:
             return self._writings.get(project_id)
 
+    @requires(Role.VIEWER)
     def lost(self, project_id: int) -> list[LlmCall]:
         """Questions about prompts whose answer was lost and about which nobody has decided yet."""
         with self._ctx.store.read() as tx:
             return [call for call in tx.llm_calls.lost(project_id) if call.shot_id is not None]
 
+    @requires(Role.VIEWER)
     def empty(self, project_id: int) -> list[int]:
         """Shots without a prompt, in their order."""
         with self._ctx.store.read() as tx:
             return tx.progress.ids(project_id, "without_prompt")
 
+    @requires(Role.VIEWER)
     def estimate(self, project_id: int, shot_ids: Iterable[int], wanted: Wanted | None = None) -> Estimate:
         """How many questions ``write`` with the same words would ask at most, and what they cost at most."""
         with self._ctx.store.read() as tx:
             shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
         return gate.estimate_questions(self._ctx, self.questions(shots, wanted))
 
+    @requires(Role.VIEWER)
     def questions(self, shots: Iterable[Shot], wanted: Wanted | None = None) -> list[Money | None]:
         """What each question that ``write`` would ask costs at most; None: not known. None is asked without a model."""
         wish = wanted or Wanted()
@@ -157,12 +165,14 @@ class Prompts:
         messages, _ = self._question(shot, wish, self._scripts.style(shot.project_id), look=False)
         return price.of(money.most_tokens(messages), longest_answer(messages))
 
+    @requires(Role.VIEWER)
     def wait(self, project_id: int, timeout: float | None = None) -> bool:
         """Whether nothing is written any more, waited for at most ``timeout`` seconds."""
         return self._llm_queue.wait(_job_name(project_id), timeout)
 
     # --- writing
 
+    @requires(Role.MAKER)
     def put_back(self, shot_id: int, version_id: int) -> Shot:
         """Make an earlier wording the prompt again; from here on it is the person's choice.
 
@@ -174,6 +184,7 @@ class Prompts:
                 raise NotFound("prompt_version_not_found", id=version_id)
         return self._shots.edit(shot_id, prompt=version.text)
 
+    @requires(Role.MAKER)
     def write(self, project_id: int, shot_ids: Iterable[int], wanted: Wanted | None = None) -> int:
         """Write the video prompts of shots in the background; returns how many shots are looked at.
 
@@ -197,6 +208,7 @@ class Prompts:
             raise
         return len(ids)
 
+    @requires(Role.MAKER)
     def cancel(self, project_id: int) -> None:
         """Write nothing more; what is written stays."""
         self._llm_queue.stop(_job_name(project_id))

@@ -15,6 +15,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.scripts import PieceState, Script, ScriptPiece, ScriptState
 from vidgen_core.domain.shots import ShotParams
 from vidgen_core.domain.tasks import Failure
+from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate
 from vidgen_core.services.scripts.llm_queue import LlmJob, LlmSubject, Stopped, failure_of
 from vidgen_core.services.views import Imported
@@ -75,6 +76,7 @@ class Scripts:
 
     # --- looking
 
+    @requires(Role.MAKER, log=False)
     def read(self, source: Path | bytes, name: str) -> str:
         """The text of a script file.
 
@@ -84,12 +86,14 @@ class Scripts:
 
         return read_script(source, name)
 
+    @requires(Role.MAKER, log=False)
     def pieces(self, text: str) -> int:
         """In how many questions a script is asked."""
         from vidgen_core.services.scripts.splitting import pieces_of
 
         return len(pieces_of(text, self._ctx.settings().writing.piece_size))
 
+    @requires(Role.VIEWER)
     def estimate(self, text: str) -> Estimate:
         """How many questions reading a script with the model asks, and what they cost at most."""
         from vidgen_core.services.scripts.llm_prompts import ask_for_shots, longest_answer
@@ -105,6 +109,7 @@ class Scripts:
         costs = [price.of(money.most_tokens(one), longest_answer(one)) if price else None for one in asked]
         return gate.estimate_questions(self._ctx, costs)
 
+    @requires(Role.MAKER, log=False)
     def rehearse(self, text: str, name: str = "") -> Board:
         """The storyboard of a script split on this machine; nothing is stored.
 
@@ -115,12 +120,14 @@ class Scripts:
 
         return self._fitted(board_offline(name, tidy(text, name), language=self._language()))
 
+    @requires(Role.VIEWER)
     def all(self, project_id: int) -> list[ScriptView]:
         """The scripts of a project, the newest first."""
         with self._ctx.store.read() as tx:
             found = [(script, tuple(tx.scripts.pieces(script.id))) for script in tx.scripts.all(project_id)]
         return [ScriptView(script, pieces, self._is_busy(script)) for script, pieces in found]
 
+    @requires(Role.VIEWER)
     def get(self, script_id: int) -> ScriptView:
         """:raises NotFound: script_not_found"""
         with self._ctx.store.read() as tx:
@@ -132,6 +139,7 @@ class Scripts:
             return False
         return self._llm_queue.is_busy(_job_name(script.id)) or self._llm_queue.is_elsewhere
 
+    @requires(Role.VIEWER)
     def board(self, script_id: int) -> Board:
         """The storyboard that would be stored: every row with its verdict, and the lines that each shows.
 
@@ -171,6 +179,7 @@ class Scripts:
         shots = tuple(shot.model_copy(update={"params": _nearest(shot.params, durations)}) for shot in board.plan.shots)
         return board._replace(plan=board.plan.model_copy(update={"shots": shots}))
 
+    @requires(Role.VIEWER)
     def coverage(self, script_id: int) -> list[Covered]:
         """Every line of a script with the shots that show it: those of its plan, or of the project once it is stored.
 
@@ -195,6 +204,7 @@ class Scripts:
             Covered(line, tuple(numbers[place] for place in places)) for line, places in coverage(script.text, shown)
         ]
 
+    @requires(Role.VIEWER)
     def style(self, project_id: int) -> str:
         """What every picture and prompt of a project looks like, in the person's words."""
         with self._ctx.store.read() as tx:
@@ -202,10 +212,12 @@ class Scripts:
 
     # --- writing
 
+    @requires(Role.MAKER)
     def set_style(self, project_id: int, style: str) -> None:
         with self._ctx.store.write() as tx:
             tx.projects.set_setting(project_id, STYLE, style.strip() or None)
 
+    @requires(Role.MAKER)
     def start(
         self,
         project_id: int,
@@ -246,6 +258,7 @@ class Scripts:
             self.resume(script.id, ask_lost=ask_lost)
         return self.get(script.id).script
 
+    @requires(Role.MAKER)
     def resume(self, script_id: int, *, ask_lost: bool = False) -> None:
         """Ask for the pieces that have no answer yet, in the background.
 
@@ -344,14 +357,17 @@ class Scripts:
                 level, "script_read", project_id=script.project_id, name=script.name, done=done, pieces=len(pieces)
             )
 
+    @requires(Role.MAKER)
     def cancel(self, script_id: int) -> None:
         """Ask for nothing more; answers that are there stay, and it can go on later."""
         self._llm_queue.stop(_job_name(script_id))
 
+    @requires(Role.VIEWER)
     def wait(self, script_id: int, timeout: float | None = None) -> bool:
         """Whether nobody works on it any more, waited for at most ``timeout`` seconds."""
         return self._llm_queue.wait(_job_name(script_id), timeout)
 
+    @requires(Role.MAKER)
     def store(self, script_id: int, *, again: bool = False, without: Collection[int] = ()) -> Imported:
         """Put the shots of a script's plan into the storyboard; rejected rows stay out.
 
@@ -371,6 +387,7 @@ class Scripts:
             tx.scripts.set_state(script_id, ScriptState.STORED)
         return done
 
+    @requires(Role.MAKER)
     def remove(self, script_id: int) -> None:
         """Take a script off the list; its shots stay.
 

@@ -20,6 +20,7 @@ from vidgen_core.db import ShotFilter, Tx
 from vidgen_core.domain.errors import FileError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.takes import Take
+from vidgen_core.services.access.permissions import Role, requires
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -77,6 +78,7 @@ class Cleanup:
     def __init__(self, ctx: ServiceContext) -> None:
         self._ctx = ctx
 
+    @requires(Role.OWNER)
     def plan(self, project_id: int, scope: CleanupScope, older_than_days: float = 0) -> CleanupPlan:
         """What would be deleted; nothing is touched.
 
@@ -93,6 +95,7 @@ class Cleanup:
         items = [item for item in found if item]
         return CleanupPlan(tuple(sorted(items, key=lambda item: (shots[item.take.shot_id].position, item.take.number))))
 
+    @requires(Role.OWNER)
     def carry_out(self, project_id: int, take_ids: Iterable[int]) -> Cleaned:
         """Delete the files of takes that were looked at; one that was chosen since then stays."""
         with self._ctx.store.read() as tx:
@@ -122,6 +125,7 @@ class Cleanup:
 
     # --- copies
 
+    @requires(Role.OWNER)
     def backup(self, target: Path) -> tuple[Path, ...]:
         """Copy the database while everything goes on, and beside it the settings without keys, tokens and secrets.
 

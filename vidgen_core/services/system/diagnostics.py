@@ -21,6 +21,7 @@ from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.providers.base import Connection, Key, Provider
+from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate
 from vidgen_core.services.system.worker_control import ALIVE_SECONDS, WorkerControl, last_connection
 from vidgen_core.services.views import Finding, KnownConnection
@@ -39,6 +40,7 @@ class Diagnostics:
         self._ctx = ctx
         self._worker = worker
 
+    @requires(Role.MAKER, log=False)
     def test(self, mode: ProviderId, secret: str | None = None) -> Connection:
         """Ask a provider whether a key works and what is left on it; waits for its answer, costs nothing.
 
@@ -64,10 +66,12 @@ class Diagnostics:
         with self._ctx.store.write() as tx:
             tx.state.put(f"connection.{mode}", kept)
 
+    @requires(Role.VIEWER)
     def connection(self, mode: ProviderId) -> KnownConnection:
         """The last answer of ``test``, and how many seconds old it is; nobody is asked."""
         return last_connection(self._ctx, mode)
 
+    @requires(Role.OWNER)
     def keys(self, mode: ProviderId) -> list[tuple[KeySettings, KeyUsage]]:
         """The keys of a provider with what each has done."""
         with self._ctx.store.read() as tx:
@@ -78,6 +82,7 @@ class Diagnostics:
             for key in keys
         ]
 
+    @requires(Role.VIEWER)
     def doctor(self) -> list[Finding]:
         """Everything that must be right on this machine, one finding each."""
         return [

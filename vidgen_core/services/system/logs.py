@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from vidgen_core.db import LogFilter
 from vidgen_core.domain.log import LogLine
+from vidgen_core.services.access.permissions import Role, requires
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
 
 EVERY: Final = LogFilter()
+#: The setting of a project that says to which line its log was cleared.
+_CLEARED: Final = "log_cleared"
 #: Lines read at once while exporting.
 _BLOCK: Final = 5_000
 
@@ -25,6 +28,7 @@ class Logs:
     def __init__(self, ctx: ServiceContext) -> None:
         self._ctx = ctx
 
+    @requires(Role.VIEWER)
     def page(
         self, project_id: int | None, wanted: LogFilter = EVERY, limit: int = 200, before_id: int | None = None
     ) -> list[LogLine]:
@@ -32,6 +36,7 @@ class Logs:
         with self._ctx.store.read() as tx:
             return tx.log.page(project_id, wanted, limit, before_id)
 
+    @requires(Role.VIEWER)
     def after(
         self, line_id: int, project_id: int | None = None, wanted: LogFilter = EVERY, limit: int = 1_000
     ) -> list[LogLine]:
@@ -39,10 +44,25 @@ class Logs:
         with self._ctx.store.read() as tx:
             return tx.log.after(line_id, project_id, wanted, limit)
 
+    @requires(Role.OWNER)
     def clear(self, project_id: int | None) -> None:
-        with self._ctx.store.write() as tx:
-            tx.log.clear(project_id)
+        """Remove the lines of a project, whose log begins anew: it shows no older lines of the whole program either.
 
+        :param project_id: None: of all
+        """
+        with self._ctx.store.write() as tx:
+            newest = tx.log.page(project_id, EVERY, 1, None)
+            tx.log.clear(project_id)
+            if project_id is not None:
+                tx.projects.set_setting(project_id, _CLEARED, newest[0].id if newest else 0)
+
+    @requires(Role.VIEWER)
+    def cleared_to(self, project_id: int) -> int:
+        """The id of the last line that was there when the project's log was cleared; 0: it never was."""
+        with self._ctx.store.read() as tx:
+            return int(tx.projects.settings(project_id).get(_CLEARED, 0))
+
+    @requires(Role.VIEWER)
     def export(
         self,
         format: Literal["txt", "csv", "json"],  # noqa: A002 - the word people use

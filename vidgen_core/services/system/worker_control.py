@@ -19,6 +19,7 @@ from vidgen_core.domain.money import OWED, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.providers.base import Connection
+from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.autopilot.run import stop_all
 from vidgen_core.services.billing import budget
 from vidgen_core.services.generation import canaries
@@ -134,11 +135,13 @@ class WorkerControl:
         if store is not None:
             store.close()
 
+    @requires(Role.VIEWER)
     def wake(self) -> None:
         """There is something new to do; without a runner here, the one elsewhere sees it by itself."""
         if self._runner is not None:
             self._runner.wake()
 
+    @requires(Role.MAKER, log=False)
     def look_now(self, task_id: int) -> None:
         """Somebody has heard that a task's job ended: ask after it now, here or where the runner is."""
         if self._runner is not None and self.is_here:
@@ -148,16 +151,19 @@ class WorkerControl:
             asked = [id_ for id_ in tx.state.get(_ASKED) or [] if id_ != task_id]
             tx.state.put(_ASKED, [*asked, task_id][-_MOST_ASKED:])
 
+    @requires(Role.VIEWER)
     def wait_until_working(self, timeout: float) -> bool:
         """Wait until this process runs the tasks; False when another one keeps doing so."""
         return self._runner is not None and self._runner.wait_until_working(timeout)
 
     @property
+    @requires(Role.VIEWER)
     def is_here(self) -> bool:
         """Whether this process runs the tasks (and does not merely stand by)."""
         return self._runner is not None and self._runner.works
 
     @property
+    @requires(Role.VIEWER)
     def is_held(self) -> bool:
         """Whether some process runs the tasks."""
         if self.is_here:
@@ -171,6 +177,7 @@ class WorkerControl:
         return False
 
     @property
+    @requires(Role.VIEWER)
     def problem(self) -> VidgenError | None:
         """Why the runner of this process does not work, if it does not."""
         return self._runner.problem if self._runner is not None else None
@@ -181,6 +188,7 @@ class WorkerControl:
 
     # --- wishes
 
+    @requires(Role.MAKER)
     def pause(self) -> None:
         """Submit nothing new; what was submitted is followed to its end."""
         with self._ctx.store.write() as tx:
@@ -188,6 +196,7 @@ class WorkerControl:
             tx.log.add(LogLevel.INFO, "paused")
         self.wake()
 
+    @requires(Role.MAKER)
     def resume(self) -> int:
         """Submit again, and forget why lanes were held back.
 
@@ -223,6 +232,7 @@ class WorkerControl:
             with suppress(FileError):
                 self._journal.begin(0)
 
+    @requires(Role.VIEWER)
     def doubt(self) -> Doubt | None:
         """Why nothing paid is sent from this database: it may be older than what was bought."""
         found = self._journal_look()
@@ -235,6 +245,7 @@ class WorkerControl:
         except FileError:
             return JournalState(damaged=True)
 
+    @requires(Role.MAKER)
     def release(self, mode: ProviderId) -> None:
         """Let what was queued for a provider while it had no key go out."""
         with self._ctx.store.write() as tx:
@@ -244,11 +255,13 @@ class WorkerControl:
                 tx.log.add(LogLevel.INFO, "lane_open", provider=mode.value)
         self.wake()
 
+    @requires(Role.MAKER)
     def stop_unsubmitted(self, project_id: int) -> int:
         """Cancel what was not submitted yet: free. Returns how many."""
         unsent = TaskFilter(statuses=frozenset({TaskStatus.PENDING, TaskStatus.QUEUED}))
         return len(self._tasks.cancel(self._tasks.ids(project_id, unsent)).done)
 
+    @requires(Role.MAKER)
     def give_up(self, project_id: int) -> int:
         """Stop waiting for what was submitted: it may still be charged. Returns how many were asked to."""
         held = TaskFilter(statuses=_HELD)
@@ -256,6 +269,7 @@ class WorkerControl:
 
     # --- watching
 
+    @requires(Role.VIEWER)
     def status(self, project_id: int | None) -> Status:
         """What the header shows; no remote call is made."""
         settings = self._ctx.settings()

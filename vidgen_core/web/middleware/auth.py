@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from vidgen_core.domain.errors import ErrorKind, Refused, VidgenError
 from vidgen_core.services.access.auth import Auth, is_at_home
 from vidgen_core.services.access.permissions import AT_HOME, Role, Visitor
-from vidgen_core.services.access.sessions import COOKIE, Sessions
+from vidgen_core.services.access.sessions import COOKIE
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.web.app_instance import find_vidgen, opened_vidgen
 from vidgen_core.web.error_responses import envelope
@@ -111,8 +111,7 @@ class AuthMiddleware:
             known = scheme.lower() == "bearer" and sharing.is_token(token.strip())
             is_local = is_at_home(connection.headers, self.address)
             return (Visitor(Role.OWNER, PROGRAM, is_local) if known else None), oidc
-        sessions = Sessions(vidgen.settings_file, vidgen.store)
-        return sessions.visitor(connection.cookies.get(COOKIE, ""), connection.headers, self.address), oidc
+        return vidgen.sessions.visitor(connection.cookies.get(COOKIE, ""), connection.headers, self.address), oidc
 
     def _without_settings(self, connection: HTTPConnection) -> Visitor | None:
         return AT_HOME if is_at_home(connection.headers, self.address) else None

@@ -256,9 +256,7 @@ def confirm_price(app: App, t: Words, task_id: PathId, body: PriceRequest) -> Ta
 )
 def get_video(app: App, task_id: PathId) -> FileResponse:
     """The finished video, in ranges."""
-    with app.store.read() as tx:
-        tx.tasks.get(task_id)
-        take = tx.takes.of_task(task_id)
+    take = app.takes.of_task(task_id)
     path = app.takes.file(take) if take else Path()
     if take is None or not path.is_file():
         raise NotFound("video_not_there" if take is None else "file_gone")

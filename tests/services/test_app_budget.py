@@ -22,7 +22,7 @@ from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.i18n import get_text
 from vidgen_core.media.images import draw_sample, keep_image
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.services.generation.preflight_text import facts_of, problem_line
+from vidgen_core.services.generation.preflight import facts_of, problem_line
 from vidgen_core.worker import canary
 
 pytestmark = pytest.mark.usefixtures("yunwu_key")

@@ -18,7 +18,7 @@ from vidgen_core.i18n import get_text
 from vidgen_core.providers.base import Connection
 from vidgen_core.providers.local.adapter import LocalProvider
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.services.views import Finding
+from vidgen_core.services.system.diagnostics import Finding
 
 KEYS = '[{"name": "main", "secret": "sk-abcdefghijkl"}, {"name": "old", "secret": "sk-mnopqrstuvwx", "enabled": false}]'
 

@@ -14,7 +14,7 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.services.views import StepName
+from vidgen_core.services.generation.recovery import StepName
 
 pytestmark = pytest.mark.usefixtures("yunwu_key")
 

@@ -16,7 +16,7 @@ from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.providers.base import RemoteState
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.services.views import StepName
+from vidgen_core.services.generation.recovery import StepName
 from vidgen_core.worker.limits.key_pool import LONGEST_ASKED
 
 COMPLETED, FAILED, QUEUED = TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.QUEUED

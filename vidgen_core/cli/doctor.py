@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vidgen_core.domain.attempts import KeyUsage
     from vidgen_core.domain.providers import ProviderId
     from vidgen_core.providers.base import Connection
-    from vidgen_core.services.views import Finding
+    from vidgen_core.services.system.diagnostics import Finding
 
 ProviderOption = Annotated[str | None, typer.Option("--provider", metavar="P", help="cli.option.provider")]
 #: Models named in one line for people.

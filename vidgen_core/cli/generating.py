@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from vidgen_core.domain.shots import Project
     from vidgen_core.services.facade import Vidgen
-    from vidgen_core.services.imports.plan import ImportPlan
+    from vidgen_core.services.generation.preflight import Estimate, Preflight
+    from vidgen_core.services.generation.validation import Generated
+    from vidgen_core.services.imports.plan import ImportPlan, RowNote
     from vidgen_core.services.imports.staging import Staging
-    from vidgen_core.services.views import Estimate, Generated, Preflight, RowNote
 
 
 def register(app: typer.Typer) -> None:
@@ -175,7 +176,7 @@ def _rehearse_batch(session: Session, sheet: Preflight) -> None:
 
 
 def show_preflight(session: Session, sheet: Preflight) -> None:
-    from vidgen_core.services.generation.preflight_text import facts_of, problem_line
+    from vidgen_core.services.generation.preflight import facts_of, problem_line
 
     for line in facts_of(session.text, sheet):
         session.warn_line(line)

@@ -7,8 +7,10 @@ from typing import Any
 
 from vidgen_core.domain.money import Money
 from vidgen_core.i18n import Text
+from vidgen_core.services.billing.budget import BalanceDifference, BudgetView, SpendLine
 from vidgen_core.services.exports.task_shape import iso
-from vidgen_core.services.views import BalanceDifference, BudgetView, Estimate, Preflight, ShotView, SpendLine
+from vidgen_core.services.generation.preflight import Estimate, Preflight
+from vidgen_core.services.library.shots import ShotView
 
 
 def plain_money(money: Money | None) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vidgen_core.domain.shots import Project
     from vidgen_core.domain.tasks import Task, TaskStatus
     from vidgen_core.services.facade import Vidgen
-    from vidgen_core.services.views import ShotView
+    from vidgen_core.services.library.shots import ShotView
 
 #: Rows read at once.
 BLOCK = 500

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vidgen_core.domain.providers import ProviderId
     from vidgen_core.domain.tasks import Task
     from vidgen_core.services.facade import Vidgen
-    from vidgen_core.services.views import Status
+    from vidgen_core.services.system.worker_control import Status
 
 #: Seconds between two looks at the store; the progress of a task is not worth more.
 LOOK_EVERY = 0.25

@@ -14,10 +14,10 @@ from vidgen_core.domain.errors import InputError
 if TYPE_CHECKING:
     from vidgen_core.domain.shots import Project
     from vidgen_core.services.facade import Vidgen
+    from vidgen_core.services.generation.preflight import Estimate
     from vidgen_core.services.scripts.planning import Board
     from vidgen_core.services.scripts.prompts import Wanted
     from vidgen_core.services.scripts.scripts import ScriptView
-    from vidgen_core.services.views import Estimate
 
 #: Seconds between two looks at a script that is being read.
 LOOK_EVERY = 0.2

@@ -13,7 +13,7 @@ from vidgen_core.domain.errors import InputError
 
 if TYPE_CHECKING:
     from vidgen_core.domain.money import Money
-    from vidgen_core.services.views import BalanceDifference, BudgetView, SpendLine
+    from vidgen_core.services.billing.budget import BalanceDifference, BudgetView, SpendLine
 
 
 def register(app: typer.Typer) -> None:

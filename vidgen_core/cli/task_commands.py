@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vidgen_core.domain.shots import Project, Shot
     from vidgen_core.domain.tasks import Task, TaskStatus
     from vidgen_core.services.facade import Vidgen
-    from vidgen_core.services.views import Outcome
+    from vidgen_core.services.generation.recovery import Outcome
 
 IdsArgument = Annotated[list[str] | None, typer.Argument(metavar="ID…", help="cli.argument.ids", show_default=False)]
 FailedOption = Annotated[bool, typer.Option("--failed", help="cli.option.failed")]
@@ -59,7 +59,7 @@ def retry(
 def _ask_price(session: Session, app: Vidgen, where: Project, tasks: Sequence[Task]) -> None:
     """Submitting again is paid anew; below the limits of the settings it is not asked about."""
     from vidgen_core.cli.generating import ask, price_of
-    from vidgen_core.services.views import StepName
+    from vidgen_core.services.generation.recovery import StepName
 
     ids = [task.id for task in tasks if any(step.name is StepName.SUBMIT_AGAIN for step in app.tasks.steps(task))]
     estimate = app.tasks.estimate_tasks(ids)

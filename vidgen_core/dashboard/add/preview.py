@@ -19,7 +19,7 @@ from vidgen_core.domain.errors import ErrorKind, VidgenError
 from vidgen_core.i18n import Text
 from vidgen_core.media.images import thumbnail
 from vidgen_core.services.imports.imports import ReviewRow
-from vidgen_core.services.views import Imported
+from vidgen_core.services.imports.plan import Imported
 
 PER_PAGE: Final = 20
 _OUTCOME: Final = "_add_outcome"

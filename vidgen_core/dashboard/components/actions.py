@@ -11,7 +11,7 @@ from vidgen_core.dashboard.shell import sign_in
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Role
-from vidgen_core.services.views import StepName
+from vidgen_core.services.generation.recovery import StepName
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from vidgen_core.domain.errors import ErrorKind, VidgenError
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.i18n import STATUS_ICONS
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.services.views import Outcome, Refusal
+from vidgen_core.services.generation.recovery import Outcome, Refusal
 
 #: Tasks changed by one transaction.
 _BATCH: Final = 200

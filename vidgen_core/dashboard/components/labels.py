@@ -12,7 +12,8 @@ from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
 from vidgen_core.i18n import STATUS_COLOURS, STATUS_ICONS, Text
 
 if TYPE_CHECKING:
-    from vidgen_core.services.views import Estimate, Step
+    from vidgen_core.services.generation.preflight import Estimate
+    from vidgen_core.services.generation.recovery import Step
 
 Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "primary"]
 

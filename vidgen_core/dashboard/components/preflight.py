@@ -15,8 +15,7 @@ from vidgen_core.dashboard.shell import sign_in
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.generation import gate
-from vidgen_core.services.generation.preflight_text import facts_of, problem_line
-from vidgen_core.services.views import Estimate, Preflight
+from vidgen_core.services.generation.preflight import Estimate, Preflight, facts_of, problem_line
 
 _CANARY: Final = "preflight_canary"
 _AGAIN: Final = "preflight_again"

@@ -13,7 +13,7 @@ from vidgen_core.dashboard.session import current_visit, handle_errors
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.tasks import Task
 from vidgen_core.i18n import Text
-from vidgen_core.services.views import Step, StepName
+from vidgen_core.services.generation.recovery import Step, StepName
 
 #: Failures that the same prompt, picture and parameters will most likely meet again.
 _WOULD_FAIL_AGAIN: Final = frozenset({ErrorKind.MODERATION, ErrorKind.PARAMETER})

@@ -17,7 +17,7 @@ from vidgen_core.dashboard.session import current_visit, handle_errors, session_
 from vidgen_core.db import TaskFilter
 from vidgen_core.domain.tasks import LIVE, Task, TaskStatus
 from vidgen_core.i18n import Text
-from vidgen_core.services.views import StepName
+from vidgen_core.services.generation.recovery import StepName
 
 
 class Actionable(NamedTuple):

@@ -9,7 +9,7 @@ import streamlit as st
 
 from vidgen_core.dashboard.session import Visit
 from vidgen_core.db import ShotFilter
-from vidgen_core.services.views import ShotView
+from vidgen_core.services.library.shots import ShotView
 
 SHOT: Final = "shot"
 _CURRENT: Final = "_pick_shot"

@@ -20,7 +20,7 @@ from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import LIVE
 from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Role
-from vidgen_core.services.views import ShotView
+from vidgen_core.services.library.shots import ShotView
 
 _KEY: Final = "pick_wall"
 #: Reasons that one key gives; people's own words may stand beside them.

@@ -18,7 +18,7 @@ from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import WRITING, ProviderId
 from vidgen_core.i18n import Text
 from vidgen_core.money import CREDITS, PRICES_AS_OF, Price
-from vidgen_core.services.views import SpendLine
+from vidgen_core.services.billing.budget import SpendLine
 
 _ROUND: Final = "_budget_round"
 _WRONG: Final = "_budget_wrong"

@@ -11,7 +11,7 @@ from vidgen_core import __version__
 from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.session import Visit, clock, current_visit, handle_errors, session_value, toast_later
 from vidgen_core.i18n import Text
-from vidgen_core.services.views import Finding
+from vidgen_core.services.system.diagnostics import Finding
 
 _FINDINGS: Final = "_findings"
 _MARKS: Final = {

@@ -22,7 +22,7 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.i18n import STATUS_ICONS, Text
 from vidgen_core.services.access.permissions import Role
-from vidgen_core.services.views import Status
+from vidgen_core.services.system.worker_control import Status
 from vidgen_core.worker import database_age
 from vidgen_core.worker.limits.concurrency import KEY_CAME
 from vidgen_core.worker.limits.provider_pause import UNWRITABLE

@@ -17,7 +17,7 @@ from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.autopilot.progress import ProgressStep, why_unfilmed
 from vidgen_core.services.autopilot.run import AutopilotRun, autopilot_line
-from vidgen_core.services.views import Preflight
+from vidgen_core.services.generation.preflight import Preflight
 
 _FRAGMENT: Final = "way"
 _SLOWLY: Final = 10

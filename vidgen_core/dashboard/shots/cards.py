@@ -28,7 +28,7 @@ from vidgen_core.dashboard.shots.selection import tick_box
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.shots import Shot
 from vidgen_core.services.access.permissions import Role
-from vidgen_core.services.views import ShotView
+from vidgen_core.services.library.shots import ShotView
 
 #: Pixels.
 _PICTURE_TALL: Final = 104

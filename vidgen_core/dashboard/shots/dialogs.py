@@ -17,7 +17,7 @@ from vidgen_core.domain.shots import ShotParams
 from vidgen_core.domain.takes import Take
 from vidgen_core.i18n import Text
 from vidgen_core.providers.base import Capabilities
-from vidgen_core.services.views import Step
+from vidgen_core.services.generation.recovery import Step
 
 #: Shots deleted last in this session: {id: number}.
 UNDO: Final = "_undo_delete"

@@ -14,7 +14,7 @@ from vidgen_core.dashboard.shell import live_updates, sign_in
 from vidgen_core.dashboard.shots.dialogs import ask_for_picture
 from vidgen_core.domain.shots import PictureCandidate, Shot
 from vidgen_core.services.access.permissions import Role
-from vidgen_core.services.views import ShotView
+from vidgen_core.services.library.shots import ShotView
 
 _NARROWEST: Final = 84
 _SHOW_REJECTED: Final = "_rejected_pictures_of"

@@ -20,7 +20,8 @@ from vidgen_core.dashboard.shots.dialogs import delete_shots
 from vidgen_core.db import ShotFilter
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import Task, TaskStatus
-from vidgen_core.services.views import Estimate, ShotView
+from vidgen_core.services.generation.preflight import Estimate
+from vidgen_core.services.library.shots import ShotView
 
 #: As many can be ticked at once; more are dealt with on the Tasks screen, by filter.
 MOST: Final = 500

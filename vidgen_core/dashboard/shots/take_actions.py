@@ -17,7 +17,7 @@ from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import ENDED, Task
 from vidgen_core.services.access.permissions import Role
-from vidgen_core.services.views import Step, StepName
+from vidgen_core.services.generation.recovery import Step, StepName
 
 #: Of the component.
 KEY: Final = "takes_told"

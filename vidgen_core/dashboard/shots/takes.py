@@ -32,8 +32,8 @@ from vidgen_core.money import Price
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.library.shots import ShotView
 from vidgen_core.services.system.cleanup import CLEANED
-from vidgen_core.services.views import ShotView
 
 #: More takes of a shot than this are shown when asked for.
 SHOWN: Final = 6

@@ -15,7 +15,7 @@ from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, s
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.services.access.permissions import Role
-from vidgen_core.services.views import Frame
+from vidgen_core.services.library.shots import Frame
 
 #: Frames on a wall; a project with more has several.
 PER_WALL: Final = 500

@@ -28,7 +28,7 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import LIVE, Task
 from vidgen_core.i18n import STATUS_ICONS, Text
 from vidgen_core.services.access.permissions import Role
-from vidgen_core.services.views import Step, StepName
+from vidgen_core.services.generation.recovery import Step, StepName
 
 _LIVE: Final = "history"
 _WIDTH: Final = 620

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from vidgen_core.i18n import Text
     from vidgen_core.services.context import ServiceContext
     from vidgen_core.services.exports.exports import Exports
+    from vidgen_core.services.generation.preflight import Preflight
     from vidgen_core.services.generation.tasks import Tasks
     from vidgen_core.services.library.pictures import Pictures
-    from vidgen_core.services.library.shots import Shots
+    from vidgen_core.services.library.shots import Shots, ShotView
     from vidgen_core.services.library.takes import Takes
     from vidgen_core.services.scripts.prompts import Prompts
-    from vidgen_core.services.views import Preflight, ShotView
 
 #: The steps in their order.
 STEPS: Final = ("script", "storyboard", "pictures", "order", "prompts", "videos", "export")

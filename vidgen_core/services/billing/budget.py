@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from vidgen_core import money
 from vidgen_core.db import TaskFilter, Tx
+from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind, Refused, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import OWED, Balance, ChargeStatus, Money, Spend
 from vidgen_core.domain.providers import BillableParty, ProviderId
 from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.money import LimitStatus
 from vidgen_core.services.access.permissions import Role, requires
-from vidgen_core.services.views import BalanceDifference, BudgetView, SpendLine
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -29,6 +30,63 @@ By = Literal["project", "day", "provider", "key"]
 EVERY_WAY: Final[tuple[By, ...]] = ("project", "day", "provider", "key")
 #: Charges whose amount nobody has confirmed.
 _UNSURE: Final = frozenset({ChargeStatus.ASSUMED, ChargeStatus.UNKNOWN})
+
+
+class SpendLine(Frozen):
+    """One line of the ledger's sums; amounts are in the provider's ``currency`` (None: no price was known)."""
+
+    project: str
+    #: On this machine's calendar; None where days are not told apart.
+    day: date | None
+    provider: BillableParty
+    #: What people see of the key; empty where keys are not told apart.
+    key: str
+    currency: str | None
+    #: Submits that cost or may cost something.
+    attempts: int
+    #: By our prices.
+    estimated: Decimal
+    #: Named by the provider.
+    charged: Decimal
+    #: Given back.
+    refunded: Decimal
+    #: Perhaps owed: lost answers, jobs given up.
+    unknown: Decimal
+    #: Estimated, charged and unknown together.
+    owed: Money | None
+    #: The same in the user's currency, a conversion; None without a rate.
+    worth: Money | None
+
+
+class BalanceDifference(Frozen):
+    """What a batch took from an account, beside what the ledger says."""
+
+    provider: ProviderId
+    #: Several keys of one account are one line.
+    keys: tuple[str, ...]
+    since: datetime
+    until: datetime
+    before: Money
+    after: Money
+    gone: Money
+    ledger: Money
+    #: ``gone`` less ``ledger``: above zero the provider took more than we know of.
+    difference: Money
+
+
+class BudgetView(Frozen):
+    """How the limits of a project stand."""
+
+    standings: tuple[LimitStatus, ...] = ()
+    #: Why nothing of this project is submitted: code and params of its sentence.
+    hold: dict[str, Any] | None = None
+    #: Keys of which less is left than the user wants to be warned of.
+    low: tuple[Balance, ...] = ()
+
+    @property
+    def nearest(self) -> LimitStatus | None:
+        """The limit of which least is left, in parts of it."""
+        return max(self.standings, key=lambda standing: standing.percent, default=None)
 
 
 class Budget:

@@ -5,9 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from vidgen_core.db import Tx
+from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.tasks import TaskStatus
-from vidgen_core.services.views import Canary
 from vidgen_core.worker.canary import forget, kept
+
+
+class Canary(Frozen):
+    """A large batch whose first shot goes ahead."""
+
+    batch: int
+    #: Tasks of the first shot, and how they stand.
+    first: int
+    done: int
+    failed: int
+    #: Tasks that wait for it.
+    waiting: int
+    #: Goes on by itself when the first shot has succeeded.
+    auto: bool
+
+    @property
+    def decided(self) -> bool:
+        """Whether the first shot has ended."""
+        return self.done + self.failed == self.first
 
 
 def of_project(tx: Tx, project_id: int | None) -> tuple[Canary, ...]:

@@ -24,8 +24,8 @@ from vidgen_core.domain.providers import WRITING, BillableParty, ProviderId
 from vidgen_core.domain.tasks import GenerationParams, Task
 from vidgen_core.providers.base import Problem
 from vidgen_core.services.generation.planning import cost_of
+from vidgen_core.services.generation.preflight import BalanceAfter, Estimate, Preflight, PreflightProblem, ShotProblem
 from vidgen_core.services.generation.validation import ValidatedShot
-from vidgen_core.services.views import BalanceAfter, Estimate, Preflight, PreflightProblem, ShotProblem
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext

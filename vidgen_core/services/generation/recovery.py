@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
 
 from vidgen_core.config.schema import KeySettings
 from vidgen_core.db import NewTask, Tx
 from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind, InputError, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus, Money
@@ -16,7 +18,6 @@ from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import LINK_NOT_UNDERSTOOD, Task, TaskStatus
 from vidgen_core.providers.http.links import resolve
 from vidgen_core.services.generation.planning import GenerationPlan
-from vidgen_core.services.views import Refusal, Step, StepName
 
 #: States that a wish may open again.
 REOPENABLE: Final = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
@@ -28,6 +29,42 @@ INTERNAL_ERROR: Final = "internal_error"
 _LINK_LOST: Final = frozenset({"link_expired", "link_missing", "link_refused", "download_failed"})
 #: Failures after which the remote job may still be running or be done.
 _OPEN_KINDS: Final = frozenset({ErrorKind.TIMEOUT, ErrorKind.SUBMIT_UNKNOWN, ErrorKind.NETWORK})
+
+
+class Refusal(NamedTuple):
+    """A task on which a wish was not carried out, and why (``error.<code>``)."""
+
+    id: int
+    code: str
+    params: dict[str, Any]
+
+
+class Outcome(Frozen):
+    """What became of a wish about several tasks."""
+
+    done: tuple[int, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+
+
+class StepName(StrEnum):
+    """The ways on from a failed task, from free to paid."""
+
+    LOOK_AGAIN = "look_again"
+    DOWNLOAD_AGAIN = "download_again"
+    ENTER_LINK = "enter_link"
+    ADOPT = "adopt"
+    SUBMIT_AGAIN = "submit_again"
+
+
+class Step(Frozen):
+    """One way on."""
+
+    name: StepName
+    free: bool = True
+    #: What it will probably cost; None when that is unknown, or free.
+    money: Money | None = None
+    #: It may pay for the same video twice, so it asks first.
+    asks: bool = False
 
 
 def refuse(task: Task, code: str, **params: Any) -> Refusal:

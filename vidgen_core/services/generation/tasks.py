@@ -21,8 +21,9 @@ from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import canaries, gate, price_confirmation, recovery
 from vidgen_core.services.generation.gate import OrderItem
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, plan
-from vidgen_core.services.generation.validation import ValidatedShot, new_tasks, refusals, validate
-from vidgen_core.services.views import Estimate, Generated, Outcome, Preflight, Refusal, Step
+from vidgen_core.services.generation.preflight import Estimate, Preflight
+from vidgen_core.services.generation.recovery import Outcome, Refusal, Step
+from vidgen_core.services.generation.validation import Generated, ValidatedShot, new_tasks, refusals, validate
 from vidgen_core.worker import canary as waiting
 
 if TYPE_CHECKING:

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vidgen_core import money
 from vidgen_core.db import NewTask
+from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.shots import Shot
-from vidgen_core.domain.tasks import TaskKind, TaskStatus
+from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
 from vidgen_core.providers.base import Problem
 from vidgen_core.services.generation.planning import GenerationPlan, cost_of
-from vidgen_core.services.views import ShotRefusal
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
+
+
+class ShotRefusal(NamedTuple):
+    """A shot for which nothing was queued, and why (``error.<code>``)."""
+
+    shot: Shot
+    code: str
+    params: dict[str, Any]
+
+
+class Generated(Frozen):
+    """What a click on *Generate* made."""
+
+    tasks: tuple[Task, ...] = ()
+    refused: tuple[ShotRefusal, ...] = ()
+    #: Shots that were left out because they have takes, or some under way.
+    having: int = 0
 
 
 class ValidatedShot(NamedTuple):

@@ -20,8 +20,9 @@ from vidgen_core.domain.shots import Shot
 from vidgen_core.services.access.allowed_folders import AllowedFolders
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, cost_of, plan
+from vidgen_core.services.generation.preflight import Estimate
+from vidgen_core.services.imports.plan import Imported, Preview, RowNote
 from vidgen_core.services.library.shots import EVERY
-from vidgen_core.services.views import Estimate, Imported, Preview, RowNote
 
 if TYPE_CHECKING:
     from vidgen_core.media.images import ImageFacts

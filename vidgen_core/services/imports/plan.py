@@ -6,17 +6,44 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.scripts import Author
-from vidgen_core.domain.shots import ShotParams
+from vidgen_core.domain.shots import Shot, ShotParams
 from vidgen_core.media.images import ImageFacts
 
 Verdict = Literal["ok", "warning", "rejected"]
+
+
+class RowNote(NamedTuple):
+    """What became of a row that was not added; ``params`` name its ``source``."""
+
+    #: None for a picture, which is its own source.
+    line: int | None
+    code: str
+    params: dict[str, Any]
+
+
+class Imported(Frozen):
+    """What an import did."""
+
+    added: tuple[Shot, ...] = ()
+    #: Rows that were there already.
+    skipped: tuple[RowNote, ...] = ()
+    #: Rows that could not become shots.
+    rejected: tuple[RowNote, ...] = ()
+
+
+class Preview(NamedTuple):
+    """What carrying out a plan would do."""
+
+    ok: tuple[PlannedShot, ...]
+    skipped: tuple[RowNote, ...]
+    rejected: tuple[RowNote, ...]
 
 
 @dataclass(frozen=True)

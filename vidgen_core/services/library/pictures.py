@@ -16,7 +16,8 @@ from vidgen_core.providers.base import Problem
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan
-from vidgen_core.services.generation.validation import ValidatedShot, new_tasks, refusals, validate
+from vidgen_core.services.generation.preflight import Estimate, Preflight
+from vidgen_core.services.generation.validation import Generated, ValidatedShot, new_tasks, refusals, validate
 from vidgen_core.services.library.references import (
     SETTING,
     References,
@@ -27,7 +28,6 @@ from vidgen_core.services.library.references import (
     references_of,
     travelling,
 )
-from vidgen_core.services.views import Estimate, Generated, Preflight
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext

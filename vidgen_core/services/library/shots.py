@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vidgen_core.db import NewShot, Page, ShotFilter, Tx
+from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.scripts import Author
-from vidgen_core.domain.shots import Shot, ShotParams
+from vidgen_core.domain.shots import PictureCandidate, Shot, ShotParams
+from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
 from vidgen_core.providers.http.cleaning import clean, clean_text
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation.planning import GenerateOptions, follow, plan
 from vidgen_core.services.library.references import redraw, references_of
-from vidgen_core.services.views import Frame, ShotView
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -27,6 +28,40 @@ EVERY = ShotFilter()
 STILL = 5.0
 #: Tasks that are kept in mind between two questions for cards.
 REMEMBERED = 10_000
+
+
+class ShotView(Frozen):
+    """A shot with everything its card shows."""
+
+    shot: Shot
+    #: Those that make videos, in the order of their takes.
+    tasks: tuple[Task, ...] = ()
+    takes: tuple[Take, ...] = ()
+    #: Those that draw pictures, in the order of their candidates.
+    drawings: tuple[Task, ...] = ()
+    candidates: tuple[PictureCandidate, ...] = ()
+
+    @property
+    def counts(self) -> dict[TaskStatus, int]:
+        """How many of its tasks that make videos stand where; states without one are left out."""
+        found: dict[TaskStatus, int] = {}
+        for task in self.tasks:
+            found[task.status] = found.get(task.status, 0) + 1
+        return found
+
+    def take_of(self, task: Task) -> Take | None:
+        """The video a task ended with."""
+        return next((take for take in self.takes if take.task_id == task.id), None)
+
+
+class Frame(NamedTuple):
+    """A shot as a storyboard shows it."""
+
+    shot: Shot
+    #: The chosen take, where there is one.
+    take: Take | None
+    #: How long it is, or will be.
+    seconds: float
 
 
 class Shots:

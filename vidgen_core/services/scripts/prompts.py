@@ -23,11 +23,11 @@ from vidgen_core.services.scripts.llm_queue import LlmJob, LlmSubject, Stopped, 
 if TYPE_CHECKING:
     from vidgen_core.llm.client import Chat
     from vidgen_core.services.context import ServiceContext
+    from vidgen_core.services.generation.preflight import Estimate
     from vidgen_core.services.library.shots import Shots
     from vidgen_core.services.scripts.llm_prompts import Message
     from vidgen_core.services.scripts.llm_queue import LlmQueue
     from vidgen_core.services.scripts.scripts import Scripts
-    from vidgen_core.services.views import Estimate
 
 #: Longest side, in pixels, and bytes of a picture that a model looks at.
 LOOKED_AT: Final = 768

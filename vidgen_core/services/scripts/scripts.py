@@ -17,18 +17,18 @@ from vidgen_core.domain.shots import ShotParams
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate
+from vidgen_core.services.imports.plan import Imported
 from vidgen_core.services.scripts.llm_queue import LlmJob, LlmSubject, Stopped, failure_of
-from vidgen_core.services.views import Imported
 
 if TYPE_CHECKING:
     from vidgen_core.llm.client import Chat
     from vidgen_core.services.context import ServiceContext
+    from vidgen_core.services.generation.preflight import Estimate
     from vidgen_core.services.imports.imports import Imports
     from vidgen_core.services.scripts.llm_queue import LlmQueue
     from vidgen_core.services.scripts.planning import Board
     from vidgen_core.services.scripts.proposals import ProposedShot
     from vidgen_core.services.scripts.splitting import Line, Piece
-    from vidgen_core.services.views import Estimate
 
 #: Name of a project's setting: what every picture and prompt of it looks like.
 STYLE: Final = "writing.style"

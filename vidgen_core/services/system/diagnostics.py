@@ -10,12 +10,13 @@ import socket
 import sys
 import tempfile
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 
 from vidgen_core.config.schema import KeySettings
 from vidgen_core.domain.attempts import KeyUsage
+from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, Refused, SettingsError, StoreError, VidgenError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
@@ -23,14 +24,23 @@ from vidgen_core.domain.tasks import Failure
 from vidgen_core.providers.base import Connection, Key, Provider
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate
-from vidgen_core.services.system.worker_control import ALIVE_SECONDS, WorkerControl, last_connection
-from vidgen_core.services.views import Finding, KnownConnection
+from vidgen_core.services.system.worker_control import ALIVE_SECONDS, KnownConnection, WorkerControl, last_connection
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
 
 #: Free bytes below which new videos soon find no room.
 LITTLE_SPACE: Final = 2_000_000_000
+
+
+class Finding(Frozen):
+    """One line of *doctor*: ``doctor.<code>`` says it."""
+
+    code: str
+    ok: bool
+    params: dict[str, Any] = Field(default_factory=dict)
+    #: Not in order, but nothing stops working because of it.
+    warning: bool = False
 
 
 class Diagnostics:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from vidgen_core.db import Journal, JournalState, Store, TaskFilter, Tx, UnderWay
+from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, RunnerBusy, VidgenError
 from vidgen_core.domain.log import Heartbeat, LogLevel
 from vidgen_core.domain.money import OWED, Money
@@ -22,8 +23,9 @@ from vidgen_core.providers.base import Connection
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.autopilot.run import stop_all
 from vidgen_core.services.billing import budget
+from vidgen_core.services.billing.budget import BudgetView
 from vidgen_core.services.generation import canaries
-from vidgen_core.services.views import KnownConnection, Status
+from vidgen_core.services.generation.canaries import Canary
 from vidgen_core.worker import database_age, records
 from vidgen_core.worker.database_age import Doubt
 from vidgen_core.worker.limits.concurrency import KEY_CAME
@@ -45,6 +47,45 @@ _PAUSED: Final = "paused"
 #: Tasks that the runner of another process is to look at now, at most so many.
 _ASKED: Final = "look_now"
 _MOST_ASKED: Final = 1000
+
+
+class KnownConnection(NamedTuple):
+    """The last answer to *test connection*."""
+
+    connection: Connection | None
+    #: Seconds since then.
+    age: float | None
+
+
+class Status(Frozen):
+    """What the header shows."""
+
+    mode: ProviderId
+    counts: dict[TaskStatus, int] = Field(default_factory=dict)
+    #: 0–100 over all tasks that were not cancelled; None without any.
+    percent: int | None = None
+    #: None: nothing to wait for, or not yet known.
+    eta_seconds: float | None = None
+    #: Spend by currency; refunds and free work are left out.
+    spent: dict[str, Money] = Field(default_factory=dict)
+    heartbeat: Heartbeat | None = None
+    #: A runner has shown a sign of life in the last seconds.
+    alive: bool = False
+    #: That runner is in this process.
+    here: bool = False
+    #: Why nothing is submitted: ``user``, or a code of the runner's own.
+    paused: str | None = None
+    #: Lanes the runner holds back by itself: provider -> what the store keeps about it.
+    lanes: dict[ProviderId, dict[str, Any]] = Field(default_factory=dict)
+    connection: Connection | None = None
+    connection_age: float | None = None
+    budget: BudgetView = BudgetView()
+    canaries: tuple[Canary, ...] = ()
+
+    @property
+    def live(self) -> int:
+        """Tasks the runner still has to do with."""
+        return sum(self.counts.get(TaskStatus(name), 0) for name in ("queued", "processing", "downloading"))
 
 
 class BackgroundService(Protocol):

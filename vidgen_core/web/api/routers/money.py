@@ -13,9 +13,9 @@ from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.i18n import Text
 from vidgen_core.money import Price
+from vidgen_core.services.billing.budget import BalanceDifference, BudgetView, SpendLine
 from vidgen_core.services.exports.task_shape import iso
-from vidgen_core.services.generation.preflight_text import problem_line
-from vidgen_core.services.views import BalanceDifference, BudgetView, Preflight, SpendLine
+from vidgen_core.services.generation.preflight import Preflight, problem_line
 from vidgen_core.web.api.common import DEFAULT, App, ProjectName, Words, errors, project_of
 from vidgen_core.web.api.routers.tasks import again_of, meant
 from vidgen_core.web.api.schemas.base import Name, RequestModel, ResponseModel

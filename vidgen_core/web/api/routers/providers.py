@@ -17,7 +17,7 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Task
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.services.views import Outcome, Refusal
+from vidgen_core.services.generation.recovery import Outcome, Refusal
 from vidgen_core.web.api.common import App, Asker, Words, errors
 from vidgen_core.web.api.schemas.base import Cost, ErrorDetail, numbers
 from vidgen_core.web.api.schemas.providers import (

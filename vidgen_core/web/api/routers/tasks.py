@@ -18,7 +18,9 @@ from vidgen_core.domain.shots import Project
 from vidgen_core.domain.tasks import LIVE, Task, TaskKind, TaskStatus
 from vidgen_core.i18n import Text
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.services.views import Estimate, Generated, Outcome
+from vidgen_core.services.generation.preflight import Estimate
+from vidgen_core.services.generation.recovery import Outcome
+from vidgen_core.services.generation.validation import Generated
 from vidgen_core.web.api.common import (
     DEFAULT,
     App,

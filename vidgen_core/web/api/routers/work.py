@@ -13,7 +13,7 @@ from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.services.exports.film import Options
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.services.views import Imported
+from vidgen_core.services.imports.plan import Imported
 from vidgen_core.web.api.common import (
     DEFAULT,
     App,

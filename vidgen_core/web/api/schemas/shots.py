@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from vidgen_core.domain.takes import Take
-from vidgen_core.services.views import ShotView
+from vidgen_core.services.library.shots import ShotView
 from vidgen_core.web.api.schemas.base import (
     Duration,
     Id,

@@ -11,7 +11,8 @@ from vidgen_core.domain.money import Money
 from vidgen_core.domain.tasks import Task
 from vidgen_core.i18n import Text
 from vidgen_core.services.exports.task_shape import iso, task_shape
-from vidgen_core.services.views import Estimate, Outcome
+from vidgen_core.services.generation.preflight import Estimate
+from vidgen_core.services.generation.recovery import Outcome
 from vidgen_core.web.api.schemas.base import (
     Cost,
     Duration,

@@ -13,7 +13,8 @@ from vidgen_core.i18n.log_lines import log_sentence
 from vidgen_core.services.exports.exports import Export
 from vidgen_core.services.exports.film import Format
 from vidgen_core.services.exports.task_shape import iso
-from vidgen_core.services.views import Imported, RowNote, Status
+from vidgen_core.services.imports.plan import Imported, RowNote
+from vidgen_core.services.system.worker_control import Status
 from vidgen_core.web.api.schemas.base import Name, RequestModel, ResponseModel, Yes
 from vidgen_core.web.middleware.base_path import address
 

@@ -30,6 +30,7 @@ from vidgen_core.config.paths import Locations
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Task
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 
 PORT = 8766
 URL = f"http://127.0.0.1:{PORT}"
@@ -153,7 +154,7 @@ async def measure(home: Path, wanted: argparse.Namespace) -> None:
     with Vidgen.open(Locations(home)) as vidgen:
         project = vidgen.projects.ensure("bench")
         shots = [vidgen.shots.add(project.id, prompt=f"shot {n}").id for n in range(TASKS)]
-        tasks = list(vidgen.tasks.generate(project.id, shots, takes=1, release=False).tasks)
+        tasks = list(vidgen.tasks.generate(project.id, shots, GenerateOptions(takes=1), release=False).tasks)
         with server(home) as process:
             listeners = Listeners(tasks)
             measuring = Measuring(vidgen, tasks[0], process, listeners, wanted.rounds)

@@ -27,6 +27,7 @@ from vidgen_core.domain.tasks import LIVE, TaskStatus
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "screenshots"
@@ -118,7 +119,9 @@ def _generate(home: Path) -> None:
         for view in shots:
             if view.shot.number in PROMPTS:
                 app.shots.edit(view.shot.id, prompt=PROMPTS[view.shot.number])
-        app.tasks.generate(project.id, [view.shot.id for view in shots[:-1]], provider=ProviderId.YUNWU)
+        app.tasks.generate(
+            project.id, [view.shot.id for view in shots[:-1]], GenerateOptions(provider=ProviderId.YUNWU)
+        )
 
         def nearly_done() -> bool:
             tasks = [task for view in app.shots.page(project.id, ShotFilter(), 20, 0).items for task in view.tasks]

@@ -15,6 +15,7 @@ from team import sign_in, team, with_passwords
 from test_add_screen import draw, drop
 
 from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.generation.planning import GenerateOptions
 
 PATH = "/team/studio"
 
@@ -51,7 +52,7 @@ def test_a_day_of_work_below_a_path(shared: Studio, visitor: Visitors, tmp_path:
     loaded(page)
 
     # The other process makes takes; the page hears of them by itself.
-    shared.vidgen.tasks.generate(project.id, [shot], takes=1)
+    shared.vidgen.tasks.generate(project.id, [shot], GenerateOptions(takes=1))
     play = card(page, shot).get_by_role("button", name="Play")
     expect(play).to_have_count(1)
     loaded(page)

@@ -29,6 +29,7 @@ from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.i18n import get_text
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 
 
 @pytest.mark.smoke
@@ -169,7 +170,7 @@ def test_a_server_that_comes_back_finds_its_page_waiting(tmp_path: Path, visitor
     expect(card(page, shot.id).get_by_role("textbox")).to_have_value("before")
     stop_server(process)
     with Vidgen.open(Locations(home)) as vidgen:
-        vidgen.tasks.generate(project.id, [shot.id], takes=1)
+        vidgen.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1))
     process, _ = start_server(home, log, port, VIDGEN_NO_RUNNER="1")
     try:
         expect(card(page, shot.id).get_by_text("Queued").first).to_be_visible()

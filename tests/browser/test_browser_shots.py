@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.services.generation.planning import GenerateOptions
 
 GENERATE = "Generate 3"
 
@@ -63,7 +64,7 @@ def test_a_half_typed_prompt_outlives_the_takes_that_finish_around_it(studio: St
     box.press("End")
     box.press_sequentially(", half a sen")
     # Its own card is drawn again and again while it is being typed in.
-    studio.vidgen.tasks.generate(project.id, [first, second], takes=2)
+    studio.vidgen.tasks.generate(project.id, [first, second], GenerateOptions(takes=2))
     expect(card(page, first).get_by_role("button", name="Play")).to_have_count(2)
     expect(card(page, second).get_by_role("button", name="Play")).to_have_count(2)
     expect(box).to_be_focused()
@@ -97,7 +98,7 @@ def test_a_prompt_changed_elsewhere_meanwhile_costs_neither_text(studio: Studio,
 def test_a_take_plays_in_place_and_only_one_at_a_time(studio: Studio, page: Page) -> None:
     project = studio.project("play", 2)
     first, second = studio.vidgen.shots.ids(project.id)
-    studio.vidgen.tasks.generate(project.id, [first, second], takes=1)
+    studio.vidgen.tasks.generate(project.id, [first, second], GenerateOptions(takes=1))
     go(page, studio.at(project))
     card(page, first).get_by_role("button", name="Play").click()
     plays(page)
@@ -109,7 +110,7 @@ def test_a_take_plays_in_place_and_only_one_at_a_time(studio: Studio, page: Page
 def test_a_playing_take_plays_on_while_its_card_changes(studio: Studio, page: Page) -> None:
     project = studio.project("play on", 1)
     [shot] = studio.vidgen.shots.ids(project.id)
-    studio.vidgen.tasks.generate(project.id, [shot], takes=1)
+    studio.vidgen.tasks.generate(project.id, [shot], GenerateOptions(takes=1))
     go(page, studio.at(project))
     card(page, shot).get_by_role("button", name="Play").click()
     plays(page)
@@ -123,7 +124,7 @@ def test_a_playing_take_plays_on_while_its_card_changes(studio: Studio, page: Pa
 def test_choosing_marks_one_take(studio: Studio, page: Page) -> None:
     project = studio.project("choose", 1)
     [shot] = studio.vidgen.shots.ids(project.id)
-    studio.vidgen.tasks.generate(project.id, [shot], takes=2)
+    studio.vidgen.tasks.generate(project.id, [shot], GenerateOptions(takes=2))
     go(page, studio.at(project))
     choose = card(page, shot).get_by_role("button", name="Choose", exact=True)
     expect(choose).to_have_count(2)
@@ -137,7 +138,7 @@ def test_choosing_marks_one_take(studio: Studio, page: Page) -> None:
 def test_a_take_is_downloaded_under_its_own_name(studio: Studio, page: Page) -> None:
     project = studio.project("下载", 1)
     [shot] = studio.vidgen.shots.ids(project.id)
-    studio.vidgen.tasks.generate(project.id, [shot], takes=1)
+    studio.vidgen.tasks.generate(project.id, [shot], GenerateOptions(takes=1))
     go(page, studio.at(project))
     link = card(page, shot).get_by_role("link", name="Download")
     expect(link).to_be_visible()
@@ -224,7 +225,7 @@ def test_an_open_dialog_keeps_what_is_typed_while_takes_finish_behind_it(studio:
     page.get_by_role("button", name="Add shots").click()
     box = page.get_by_role("dialog").get_by_label("Prompt")
     box.press_sequentially("half a th")
-    studio.vidgen.tasks.generate(project.id, [shot], takes=2)
+    studio.vidgen.tasks.generate(project.id, [shot], GenerateOptions(takes=2))
     expect(card(page, shot).get_by_alt_text("First picture")).to_have_count(2)
     expect(box).to_have_value("half a th")
     expect(box).to_be_focused()
@@ -282,7 +283,7 @@ def test_a_half_typed_cell_of_the_table_outlives_the_takes_that_finish_around_it
     cell = page.locator("#portal textarea")
     cell.press("End")
     cell.press_sequentially(", at du")
-    studio.vidgen.tasks.generate(project.id, [first, second], takes=1)
+    studio.vidgen.tasks.generate(project.id, [first, second], GenerateOptions(takes=1))
     expect(page.locator(".st-key-header").get_by_text("Done 2")).to_be_visible()
     cell.press_sequentially("sk")
     expect(cell).to_have_value("shot 1, camera slowly zooms in, at dusk")
@@ -332,7 +333,7 @@ def test_the_menu_of_a_take_opens_its_history_beside_the_card(studio: Studio, pa
 def test_the_menu_of_a_take_is_walked_by_keyboard_and_stays_open_while_takes_finish(studio: Studio, page: Page) -> None:
     project = studio.project("open menu", 1)
     [shot] = studio.vidgen.shots.ids(project.id)
-    studio.vidgen.tasks.generate(project.id, [shot], takes=1)
+    studio.vidgen.tasks.generate(project.id, [shot], GenerateOptions(takes=1))
     go(page, studio.at(project))
     expect(card(page, shot).get_by_role("button", name="Play")).to_have_count(1)
     head = card(page, shot).get_by_role("button", name="v1")
@@ -343,7 +344,7 @@ def test_the_menu_of_a_take_is_walked_by_keyboard_and_stays_open_while_takes_fin
     reject = page.get_by_role("menuitem", name="Reject")
     expect(reject).to_be_focused()
 
-    studio.vidgen.tasks.generate(project.id, [shot], takes=1)
+    studio.vidgen.tasks.generate(project.id, [shot], GenerateOptions(takes=1))
     expect(card(page, shot).get_by_role("button", name="Play")).to_have_count(2)
     expect(reject).to_be_focused()
     page.keyboard.press("Escape")
@@ -366,7 +367,7 @@ def test_the_menu_of_a_take_is_walked_by_keyboard_and_stays_open_while_takes_fin
 def test_choices_made_faster_than_the_server_answers_all_count(studio: Studio, page: Page) -> None:
     project = studio.project("quick choices", 2)
     first, second = studio.vidgen.shots.ids(project.id)
-    studio.vidgen.tasks.generate(project.id, [first, second], takes=2)
+    studio.vidgen.tasks.generate(project.id, [first, second], GenerateOptions(takes=2))
     go(page, studio.at(project))
     for shot in (first, second):
         expect(card(page, shot).get_by_role("button", name="Choose", exact=True)).to_have_count(2)

@@ -11,13 +11,14 @@ from playwright.sync_api import Page, expect
 
 from vidgen_core.domain.shots import Project
 from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.services.generation.planning import GenerateOptions
 
 
 def film(studio: Studio, page: Page, name: str) -> Project:
     """Three shots with two takes each; the first two have one chosen."""
     vidgen, project = studio.vidgen, studio.project(name)
     shots = vidgen.shots.ids(project.id)
-    vidgen.tasks.generate(project.id, shots, takes=2)
+    vidgen.tasks.generate(project.id, shots, GenerateOptions(takes=2))
     until(page, lambda: vidgen.tasks.counts(project.id).get(TaskStatus.COMPLETED) == 6, "six videos")
     for shot in shots[:2]:
         vidgen.takes.choose_number(shot, 1)

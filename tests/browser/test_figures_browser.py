@@ -13,13 +13,14 @@ from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project
 from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.services.generation.planning import GenerateOptions
 
 
 def batch(studio: Studio, page: Page, name: str) -> Project:
     """Three shots with a finished take each, the first one's chosen."""
     vidgen, project = studio.vidgen, studio.project(name)
     shots = vidgen.shots.ids(project.id)
-    vidgen.tasks.generate(project.id, shots, takes=1)
+    vidgen.tasks.generate(project.id, shots, GenerateOptions(takes=1))
     until(page, lambda: vidgen.tasks.counts(project.id).get(TaskStatus.COMPLETED) == 3, "three videos")
     vidgen.takes.choose_number(shots[0], 1)
     return project
@@ -49,7 +50,7 @@ def test_a_dispute_pack_is_taken_from_the_task_list(studio: Studio, page: Page) 
     go(page, studio.at(project, "tasks"))
     page.get_by_role("button", name="Export").click()
     expect(page.get_by_role("button", name="Dispute pack")).to_be_disabled()
-    task = vidgen.tasks.generate(project.id, [shot], takes=1, release=False).tasks[0]
+    task = vidgen.tasks.generate(project.id, [shot], GenerateOptions(takes=1), release=False).tasks[0]
     with vidgen.store.write() as tx:
         attempt = tx.attempts.begin(
             task.id, ProviderId.YUNWU, "grok-video-3", "k1", "main ••x4KR", "https://yunwu.ai", None

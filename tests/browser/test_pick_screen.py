@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from vidgen_core.db import ShotFilter
 from vidgen_core.domain.shots import Project
 from vidgen_core.domain.takes import Take
+from vidgen_core.services.generation.planning import GenerateOptions
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def project(studio: Studio) -> Project:
     made = studio.project("picking", 4)
     shots = studio.vidgen.shots.ids(made.id)
     for shot, takes in zip(shots, (3, 1, 5), strict=False):
-        studio.vidgen.tasks.generate(made.id, [shot], takes=takes)
+        studio.vidgen.tasks.generate(made.id, [shot], GenerateOptions(takes=takes))
     return made
 
 

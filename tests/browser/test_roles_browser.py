@@ -16,6 +16,7 @@ from vidgen_core.domain.shots import Project
 from vidgen_core.services.access.auth import Auth
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 
 _HELLO = """(project) => new Promise((heard, failed) => {
   const socket = new WebSocket(`${location.origin.replace("http", "ws")}/api/ws?project=${project}`)
@@ -76,7 +77,7 @@ def test_a_viewer_a_maker_and_an_owner_come_in_by_their_passwords(
 ) -> None:
     page, project = visitor(), locked.project("roles", 1)
     [shot] = locked.vidgen.shots.ids(project.id)
-    [made] = locked.vidgen.tasks.generate(project.id, [shot], takes=1).tasks
+    [made] = locked.vidgen.tasks.generate(project.id, [shot], GenerateOptions(takes=1)).tasks
     generate = card(page, shot).get_by_role("button", name="Generate")
     play = card(page, shot).get_by_role("button", name="Play")
 

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.services.generation.planning import GenerateOptions
 
 SECRET = "sk-abcdefghijklmx4KR"
 
@@ -47,7 +48,9 @@ def test_a_half_typed_dialog_outlives_the_takes_that_finish_around_it(
     key = dialog.get_by_label("API key", exact=True)
     key.press_sequentially("sk-half-typ")
 
-    studio.vidgen.tasks.generate(project.id, studio.vidgen.shots.ids(project.id), takes=2, provider=ProviderId.LOCAL)
+    studio.vidgen.tasks.generate(
+        project.id, studio.vidgen.shots.ids(project.id), GenerateOptions(takes=2, provider=ProviderId.LOCAL)
+    )
     until(
         page,
         lambda: studio.vidgen.tasks.counts(project.id).get(TaskStatus.COMPLETED) == 4,

@@ -13,6 +13,7 @@ from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.services.facade import Vidgen as Opened
+from vidgen_core.services.generation.planning import GenerateOptions
 
 
 def spent(amount: str) -> None:
@@ -20,7 +21,9 @@ def spent(amount: str) -> None:
     with Opened.open() as app:
         project = app.projects.ensure("default")
         shot = app.shots.add(project.id, "1.0", "pan left")
-        [task] = app.tasks.generate(project.id, [shot.id], takes=1, provider=ProviderId.YUNWU, release=False).tasks
+        [task] = app.tasks.generate(
+            project.id, [shot.id], GenerateOptions(takes=1, provider=ProviderId.YUNWU), release=False
+        ).tasks
         money = Money(amount=Decimal(amount), currency="CNY")
         with app.store.write() as tx:
             before = Money(amount=Decimal(100), currency="CNY")

@@ -18,6 +18,7 @@ import pytest
 from vidgen_core.cli.browser import show
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 
 PATIENCE = 60.0
 
@@ -49,7 +50,7 @@ def queue(home: Path) -> int:
     with Vidgen.open() as app:
         project = app.projects.ensure("default")
         ids = [app.shots.add(project.id, prompt="pan left").id for _ in range(3)]
-        app.tasks.generate(project.id, ids, takes=2, duration=1.5)
+        app.tasks.generate(project.id, ids, GenerateOptions(takes=2, duration=1.5))
         return project.id
 
 

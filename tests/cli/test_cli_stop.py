@@ -21,6 +21,7 @@ from PIL import Image
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.scripts import LlmCallState
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 
 pytestmark = pytest.mark.slow
 
@@ -108,7 +109,7 @@ def pictures(home: Path) -> int:
         project = app.projects.ensure("ep01")
         for prompt in ("a lighthouse", "a storm"):
             app.shots.add(project.id, prompt=prompt)
-        app.pictures.draw(project.id, app.shots.ids(project.id), count=1)
+        app.pictures.draw(project.id, app.shots.ids(project.id), GenerateOptions(takes=1))
         return project.id
 
 

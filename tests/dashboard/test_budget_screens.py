@@ -18,6 +18,7 @@ from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.services.generation.planning import GenerateOptions
 
 PENDING, QUEUED = TaskStatus.PENDING, TaskStatus.QUEUED
 
@@ -38,7 +39,7 @@ def shots(screen: Screen, count: int) -> list[int]:
 
 def spend(screen: Screen, amount: str) -> None:
     [shot] = shots(screen, 1)
-    [task] = screen.app.tasks.generate(screen.project.id, [shot], takes=1).tasks
+    [task] = screen.app.tasks.generate(screen.project.id, [shot], GenerateOptions(takes=1)).tasks
     with screen.app.store.write() as tx:
         cost = Money(amount=Decimal(amount), currency="CNY")
         attempt = tx.attempts.begin(task.id, ProviderId.YUNWU, "grok-video-3", "k", "k ••aaaa", None, cost)

@@ -17,6 +17,7 @@ from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import Failure, TaskKind, TaskStatus
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.library.references import Character, References
 
 
@@ -101,7 +102,7 @@ def test_one_chosen_picture_needs_no_strip(screen: Screen) -> None:
 def test_a_failed_picture_says_why_and_offers_the_ways_on(screen: Screen) -> None:
     shot = add(screen)
     screen.give_key(ProviderId.IMAGES)
-    [task] = screen.app.pictures.draw(screen.project.id, [shot.id], provider=ProviderId.IMAGES).tasks
+    [task] = screen.app.pictures.draw(screen.project.id, [shot.id], GenerateOptions(provider=ProviderId.IMAGES)).tasks
     screen.submit(task, "t1-a1")
     failure = Failure(kind=ErrorKind.MODERATION, code="content_refused", params={"provider": "Images", "said": "no"})
     with screen.app.store.write() as tx:
@@ -176,8 +177,8 @@ def test_the_image_provider_has_a_button_and_a_panel_of_its_own(screen: Screen) 
 
 def test_the_list_of_tasks_is_narrowed_to_pictures(screen: Screen) -> None:
     shot = add(screen, prompt="rain")
-    screen.app.pictures.draw(screen.project.id, [shot.id], 2)
-    screen.app.tasks.generate(screen.project.id, [shot.id], takes=3)
+    screen.app.pictures.draw(screen.project.id, [shot.id], GenerateOptions(takes=2))
+    screen.app.tasks.generate(screen.project.id, [shot.id], GenerateOptions(takes=3))
     screen.open("tasks")
     assert "5 tasks" in screen.words()
 

@@ -31,6 +31,7 @@ from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.exports.exports import Export
 from vidgen_core.services.exports.film import Format, Options
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.system.cleanup import CleanupScope, without_secrets
 from vidgen_core.web import serve
 from vidgen_core.web.app_instance import close_vidgen
@@ -48,7 +49,7 @@ def app(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vidge
 
 def add_take(app: Vidgen, project: Project, shot_id: int, colour: tuple[int, int, int]) -> Take:
     """A finished take as the runner leaves it."""
-    task = app.tasks.generate(project.id, [shot_id], takes=1).tasks[0]
+    task = app.tasks.generate(project.id, [shot_id], GenerateOptions(takes=1)).tasks[0]
     file = make_video(app.locations.videos / project.name / task.shot / f"{task.shot}-v{task.take}.mp4", colour)
     facts = video.probe(file)
     new = NewTake(

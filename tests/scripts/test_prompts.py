@@ -14,6 +14,7 @@ from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.media.camera_words import Move, choose_moves
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.scripts.prompts import Wanted, Writing
 
 
@@ -123,7 +124,7 @@ def test_a_lost_answer_is_passed_over_until_a_person_says_so(
 
 def test_takes_say_which_version_made_them(app: Vidgen, project: Project) -> None:
     (shot,) = add(app, project, NewShot(prompt="pan left", image_url="http://127.0.0.1/a.png"))
-    app.tasks.generate(project.id, [shot.id], takes=1)
+    app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1))
     app.shots.edit(shot.id, prompt="pan right")
 
     # The task waits still: it follows the edit, and its take would be made by the second version.

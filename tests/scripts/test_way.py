@@ -28,6 +28,7 @@ from vidgen_core.media.video import probe, sha256_file
 from vidgen_core.services.autopilot.progress import ProgressStep
 from vidgen_core.services.autopilot.run import AutopilotRun, autopilot_line
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_each_step_says_what_it_has_and_what_is_missing(offline: Vidgen) -> None
 
 def test_videos_stay_the_next_step_while_they_are_made(offline: Vidgen) -> None:
     project = offline.projects.make_sample("ep01")
-    offline.tasks.generate(project.id, offline.shots.ids(project.id), takes=1)
+    offline.tasks.generate(project.id, offline.shots.ids(project.id), GenerateOptions(takes=1))
 
     videos = steps(offline, project)["videos"]
 
@@ -168,9 +169,11 @@ def test_shots_without_a_take_are_named_with_their_reasons(offline: Vidgen) -> N
     new_shot(offline, project, prompt="pan left")
     new_shot(offline, project, image_url=link)
     cancelled = new_shot(offline, project, prompt="pan left", image_url=link)
-    offline.tasks.cancel([task.id for task in offline.tasks.generate(project.id, [cancelled.id], takes=1).tasks])
+    offline.tasks.cancel(
+        [task.id for task in offline.tasks.generate(project.id, [cancelled.id], GenerateOptions(takes=1)).tasks]
+    )
     waiting = new_shot(offline, project, prompt="pan left", image_url=link)
-    offline.tasks.generate(project.id, [waiting.id], takes=1, release=False)
+    offline.tasks.generate(project.id, [waiting.id], GenerateOptions(takes=1), release=False)
     new_shot(offline, project, prompt="pan left", image_url=link)
 
     total, named = offline.progress.unfilmed(project.id)
@@ -353,7 +356,7 @@ def walked(app: Vidgen, project: Project) -> AutopilotRun:
 
 def add_take(app: Vidgen, shot: Shot, place: int, warnings: tuple[str, ...] = ()) -> Take:
     """A finished take as the runner leaves it."""
-    task = app.tasks.generate(shot.project_id, [shot.id], takes=1).tasks[0]
+    task = app.tasks.generate(shot.project_id, [shot.id], GenerateOptions(takes=1)).tasks[0]
     file = make_video(app.locations.videos / f"{task.shot}-v{task.take}.mp4", COLOURS[place])
     facts = probe(file)
     new = NewTake(

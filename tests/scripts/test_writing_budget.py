@@ -19,6 +19,7 @@ from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.i18n import get_text
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.scripts.scripts import ScriptView
 
 FREE = [{"provider": "writing", "model": "*", "amount": 0, "unit": "call"}]
@@ -128,7 +129,7 @@ def test_takes_and_questions_share_one_budget(app: Vidgen, project: Project, mod
     settle_for(app, ONE_EACH, limit=3)
     app.settings_file.change({"providers.yunwu.keys": [{"name": "main", "secret": "sk-good-video01"}]})
     [shot] = shots(app, project, NewShot(number=None, prompt="pan left"))
-    [task] = app.tasks.generate(project.id, [shot.id], takes=1, provider=ProviderId.YUNWU).tasks
+    [task] = app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1, provider=ProviderId.YUNWU)).tasks
     with app.store.write() as tx:
         attempt = tx.attempts.begin(task.id, task.provider, task.model, "k", "k", None, yuan("1.5"))
         tx.attempts.update(attempt.id, charge=ChargeStatus.CHARGED)

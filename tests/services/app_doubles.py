@@ -15,6 +15,7 @@ from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import Failure, GenerationParams, Task, TaskStatus
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 
 PRICE = Money(amount=Decimal("0.4"), currency="CNY")
 PARAMS = GenerationParams(prompt="pan left", aspect_ratio="9:16", size="720P")
@@ -74,7 +75,7 @@ def attempt_of(app: Vidgen, task: Task) -> Any:
 
 def add_take(app: Vidgen, project: Project, shot: Shot) -> Take:
     """A finished video of one second."""
-    task = app.tasks.generate(project.id, [shot.id], takes=1).tasks[0]
+    task = app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1)).tasks[0]
     new = NewTake(
         project.id, shot.id, task.id, task.take, "/videos", f"{task.take}.mp4", None, 1.0, 128, 72, 9, "0", ProviderId.LOCAL, "m"
     )  # fmt: skip

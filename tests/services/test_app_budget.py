@@ -22,6 +22,7 @@ from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.i18n import get_text
 from vidgen_core.media.images import draw_sample, keep_image
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.generation.preflight import facts_of, problem_line
 from vidgen_core.worker import canary
 
@@ -73,8 +74,8 @@ def test_own_prices_are_what_every_estimate_says(app: Vidgen) -> None:
     made = plain(app, 2)
     app.budget.set_prices([{"provider": "yunwu", "model": "grok-video-3", "amount": "0.55"}])
 
-    estimate = app.tasks.estimate(made[0].project_id, ids(made), takes=3)
-    queued = app.tasks.generate(made[0].project_id, ids(made), takes=3)
+    estimate = app.tasks.estimate(made[0].project_id, ids(made), GenerateOptions(takes=3))
+    queued = app.tasks.generate(made[0].project_id, ids(made), GenerateOptions(takes=3))
 
     assert (estimate.money, estimate.assumed) == (yuan("3.30"), False)
     assert {task.cost for task in queued.tasks} == {yuan("0.55")}
@@ -84,7 +85,7 @@ def test_own_prices_are_what_every_estimate_says(app: Vidgen) -> None:
 def test_an_estimate_in_credits_has_its_worth_beside_it(app: Vidgen) -> None:
     made = plain(app, 1)
 
-    estimate = app.tasks.estimate(made[0].project_id, ids(made), provider=ProviderId.KIE)
+    estimate = app.tasks.estimate(made[0].project_id, ids(made), GenerateOptions(provider=ProviderId.KIE))
 
     assert estimate.money == Money(amount=Decimal(60), currency="credits")
     assert estimate.worth == yuan("2.16")
@@ -162,7 +163,7 @@ def test_the_sheet_says_price_range_balance_and_time(app: Vidgen) -> None:
 def test_one_shot_goes_first_and_a_person_lets_the_rest_go(app: Vidgen) -> None:
     made = plain(app, 30)
     project = made[0].project_id
-    tasks = app.tasks.generate(project, ids(made), takes=2, canary=True).tasks
+    tasks = app.tasks.generate(project, ids(made), GenerateOptions(takes=2), canary=True).tasks
 
     assert [task.status for task in tasks] == [QUEUED] * 2 + [PENDING] * 58
     [waiting] = app.worker.status(project).canaries
@@ -221,7 +222,7 @@ def test_limits_stand_with_what_is_spent(app: Vidgen) -> None:
 
 def test_the_ledger_is_summed_by_day_project_provider_and_key(app: Vidgen) -> None:
     [shot] = plain(app, 1)
-    tasks = app.tasks.generate(shot.project_id, [shot.id], takes=2).tasks
+    tasks = app.tasks.generate(shot.project_id, [shot.id], GenerateOptions(takes=2)).tasks
     pay(app, tasks[0], ChargeStatus.CHARGED, yuan("2.92"))
     pay(app, tasks[0], ChargeStatus.ESTIMATED, yuan("0.4"), key="k2")
     pay(app, tasks[1], ChargeStatus.REFUNDED, yuan("2.92"))

@@ -22,6 +22,7 @@ from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.domain.tasks import Failure, Task, TaskStatus
 from vidgen_core.i18n import get_text
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 
 EN = get_text("en", strict=True)
 SECRET = "sk-live-verysecretkey-x4KR"
@@ -45,7 +46,7 @@ def send(app: Vidgen, add_shot: Callable[..., Shot]) -> Send:
         ago: int = 0,
     ) -> tuple[Task, Attempt]:
         shot = add_shot(prompt=prompt)
-        params = app.tasks.generate(shot.project_id, [shot.id], takes=1, release=False).tasks[0].params
+        params = app.tasks.generate(shot.project_id, [shot.id], GenerateOptions(takes=1), release=False).tasks[0].params
         price = Money(amount=Decimal("0.40"), currency="CNY")
         with app.store.write() as tx:
             task = tx.tasks.add(

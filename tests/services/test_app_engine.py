@@ -20,6 +20,7 @@ from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.media.video import probe
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.system.worker_control import percent
 
 AddShot = Callable[..., Shot]
@@ -40,7 +41,7 @@ def test_queued_takes_become_videos_of_the_asked_size_and_length(
     app: Vidgen, project: Project, add_shot: AddShot, picture: Path
 ) -> None:
     shot = add_shot("1.0", image=picture)
-    app.tasks.generate(project.id, [shot.id], takes=2)
+    app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=2))
 
     run_to_the_end(app, project)
 
@@ -63,7 +64,7 @@ def test_stopping_and_opening_again_loses_nothing(locations: Locations, small_re
     with Vidgen.open(locations) as first:
         project = first.projects.ensure("ep01")
         ids = [first.shots.add(project.id, prompt="pan left", image=picture).id for _ in range(3)]
-        first.tasks.generate(project.id, ids, takes=2)
+        first.tasks.generate(project.id, ids, GenerateOptions(takes=2))
         first.worker.start()
         assert first.worker.wait_until_working(PATIENCE)
 
@@ -110,7 +111,7 @@ def test_percent_counts_what_is_under_way_by_its_share() -> None:
 
 def test_time_left_is_unknown_until_a_like_task_has_ended(app: Vidgen, project: Project, add_shot: AddShot) -> None:
     shot = add_shot()
-    app.tasks.generate(project.id, [shot.id], takes=4)
+    app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=4))
     assert app.worker.status(project.id).eta_seconds is None
 
     with app.store.write() as tx:
@@ -172,7 +173,7 @@ def test_pausing_is_shown_and_resuming_opens_the_lanes_again(app: Vidgen, projec
 
 def test_stopping_comes_in_a_free_and_a_paid_kind(app: Vidgen, project: Project, add_shot: AddShot) -> None:
     shot = add_shot()
-    app.tasks.generate(project.id, [shot.id], takes=3)
+    app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=3))
     under_way = sent(app, shot)
 
     assert app.worker.stop_unsubmitted(project.id) == 3
@@ -183,7 +184,7 @@ def test_stopping_comes_in_a_free_and_a_paid_kind(app: Vidgen, project: Project,
 
 def test_the_header_is_quick(app: Vidgen, project: Project, add_shot: AddShot) -> None:
     shots = [add_shot().id for _ in range(20)]
-    app.tasks.generate(project.id, shots, takes=5)
+    app.tasks.generate(project.id, shots, GenerateOptions(takes=5))
     app.worker.status(project.id)
 
     began = time.process_time()

@@ -17,6 +17,7 @@ from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.i18n import get_text
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.reports.text import cost_each, spend_words, suggestion_words
 
 EN = get_text("en", strict=True)
@@ -39,7 +40,7 @@ def make(app: Vidgen, add_shot: Callable[..., Shot]) -> Make:
         chosen: bool = False,
     ) -> Task:
         shot = shot or add_shot()
-        params = app.tasks.generate(shot.project_id, [shot.id], takes=1, release=False).tasks[0].params
+        params = app.tasks.generate(shot.project_id, [shot.id], GenerateOptions(takes=1), release=False).tasks[0].params
         with app.store.write() as tx:
             price = Money(amount=Decimal(cost), currency=currency) if cost else None
             task = tx.tasks.add([NewTask(shot.project_id, shot.id, provider, "m", params, cost=price)])[0]

@@ -13,6 +13,7 @@ from vidgen_core.domain.shots import Project, Shot, ShotParams
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.providers.registry import REGISTRY
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 
 AddShot = Callable[..., Shot]
 
@@ -21,7 +22,7 @@ def test_takes_are_queued_and_numbered_on(app: Vidgen, project: Project, add_sho
     shot = add_shot("1.0")
 
     first = app.tasks.generate(project.id, [shot.id])
-    second = app.tasks.generate(project.id, [shot.id], takes=1)
+    second = app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1))
 
     assert [(task.shot, task.take, task.status) for task in (*first.tasks, *second.tasks)] == [
         ("1.0", take, TaskStatus.QUEUED) for take in (1, 2, 3, 4)
@@ -33,7 +34,7 @@ def test_a_shots_own_wish_wins_over_the_click_and_the_click_over_the_settings(
 ) -> None:
     shot = add_shot(params=ShotParams(aspect_ratio="1:1", takes=2, seed=7))
 
-    made = app.tasks.generate(project.id, [shot.id], takes=5, aspect_ratio="16:9", size="96x96")
+    made = app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=5, aspect_ratio="16:9", size="96x96"))
 
     # How many are made is the click's to say.
     assert len(made.tasks) == 5
@@ -48,7 +49,7 @@ def test_a_shot_without_image_and_prompt_is_refused_and_the_others_are_made(
 ) -> None:
     empty, good = add_shot("1.0", prompt="  "), add_shot("2.0")
 
-    made = app.tasks.generate(project.id, [empty.id, good.id], takes=1)
+    made = app.tasks.generate(project.id, [empty.id, good.id], GenerateOptions(takes=1))
 
     assert [task.shot for task in made.tasks] == ["2.0"]
     assert [(refusal.shot.number, refusal.code) for refusal in made.refused] == [
@@ -61,8 +62,8 @@ def test_what_the_model_does_not_take_is_said_before_and_never_changed(
 ) -> None:
     shot = add_shot()
 
-    estimate = app.tasks.estimate(project.id, [shot.id], size="enormous")
-    made = app.tasks.generate(project.id, [shot.id], size="enormous")
+    estimate = app.tasks.estimate(project.id, [shot.id], GenerateOptions(size="enormous"))
+    made = app.tasks.generate(project.id, [shot.id], GenerateOptions(size="enormous"))
 
     assert estimate.tasks == 0
     assert [problem.problem.code for problem in estimate.problems] == ["size_unknown"]
@@ -87,11 +88,7 @@ def test_paid_work_is_estimated_and_says_when_the_price_is_assumed(
     estimate = app.tasks.estimate(
         project.id,
         [shot.id],
-        takes=3,
-        provider=ProviderId.YUNWU,
-        model="grok-video-3",
-        aspect_ratio="9:16",
-        size="720P",
+        GenerateOptions(takes=3, provider=ProviderId.YUNWU, model="grok-video-3", aspect_ratio="9:16", size="720P"),
     )
 
     assert estimate.money is not None
@@ -106,7 +103,7 @@ def test_a_provider_that_is_not_there_is_refused_by_name(
     missing = ProviderId.LOVART
     monkeypatch.delitem(REGISTRY, missing)
 
-    made = app.tasks.generate(project.id, [add_shot().id], provider=missing)
+    made = app.tasks.generate(project.id, [add_shot().id], GenerateOptions(provider=missing))
 
     assert [(refusal.code, refusal.params) for refusal in made.refused] == [
         ("provider_missing", {"provider": missing.value})
@@ -116,11 +113,11 @@ def test_a_provider_that_is_not_there_is_refused_by_name(
 @pytest.mark.parametrize("takes", [0, 6, -1])
 def test_takes_are_one_to_five(app: Vidgen, project: Project, add_shot: AddShot, takes: int) -> None:
     with pytest.raises(InputError, match="takes_out_of_range"):
-        app.tasks.generate(project.id, [add_shot().id], takes=takes)
+        app.tasks.generate(project.id, [add_shot().id], GenerateOptions(takes=takes))
 
 
 def test_kept_tasks_wait_until_they_are_started(app: Vidgen, project: Project, add_shot: AddShot) -> None:
-    task = app.tasks.generate(project.id, [add_shot().id], takes=1, release=False).tasks[0]
+    task = app.tasks.generate(project.id, [add_shot().id], GenerateOptions(takes=1), release=False).tasks[0]
     assert task.status is TaskStatus.PENDING
 
     started = app.tasks.start([task.id])
@@ -143,6 +140,6 @@ def test_many_clicks_lose_no_click(app: Vidgen, project: Project, add_shot: AddS
     shots = [add_shot() for _ in range(10)]
 
     for shot in shots:
-        app.tasks.generate(project.id, [shot.id], takes=3)
+        app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=3))
 
     assert app.tasks.counts(project.id)[TaskStatus.QUEUED] == 30

@@ -28,6 +28,7 @@ from vidgen_core.domain.tasks import Failure, Task, TaskStatus
 from vidgen_core.i18n import get_text
 from vidgen_core.money import hold_of_project
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.notifications import notifications, sending
 from vidgen_core.services.notifications.messages import Notification, of_batch, post_of, shorten
 
@@ -95,7 +96,7 @@ def telling(app: Vidgen, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def batch(app: Vidgen, shot: Shot, takes: int = 3) -> list[Task]:
-    return app.tasks.generate(shot.project_id, [shot.id], takes=takes).tasks
+    return app.tasks.generate(shot.project_id, [shot.id], GenerateOptions(takes=takes)).tasks
 
 
 def end(app: Vidgen, task: Task, status: TaskStatus = TaskStatus.COMPLETED, failure: Failure | None = None) -> None:
@@ -165,7 +166,7 @@ def test_nothing_is_told_of_batches_that_are_small_or_not_wanted_or_were_never_b
     told: Vidgen, project: Project, group: Group, add_shot: Callable[..., Shot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told.settings_file.change({"notices.least_tasks": 2})
-    told.tasks.generate(project.id, [add_shot().id], takes=5, release=False)
+    told.tasks.generate(project.id, [add_shot().id], GenerateOptions(takes=5), release=False)
     [small] = batch(told, add_shot(), 1)
     large = batch(told, add_shot(), 2)
     with telling(told, monkeypatch):

@@ -15,6 +15,7 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.domain.tasks import LIVE, TaskKind, TaskStatus
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.library.references import Character, References
 
 AddShot = Callable[..., Shot]
@@ -34,7 +35,7 @@ def with_key(monkeypatch: pytest.MonkeyPatch) -> None:
 def drawn(app: Vidgen, project: Project, shots: list[Shot], count: int = 1) -> list[Shot]:
     """Draw with the Local renderer, wait for the end, and look at the shots again."""
     app.worker.start()
-    made = app.pictures.draw(project.id, [shot.id for shot in shots], count)
+    made = app.pictures.draw(project.id, [shot.id for shot in shots], GenerateOptions(takes=count))
     ids = [task.id for task in made.tasks]
     wait_until(lambda: not any(task.status in LIVE for task in app.tasks.many(ids)), 30)
     assert {task.status for task in app.tasks.many(ids)} == {TaskStatus.COMPLETED}
@@ -74,7 +75,7 @@ def test_a_shot_with_pictures_alone_has_no_takes(
     view = app.shots.view(shot.id)
     assert (view.tasks, view.takes, view.counts) == ((), (), {})
     assert [task.label for task in view.drawings] == ["1.0-p1", "1.0-p2"]
-    assert app.tasks.generate(project.id, [shot.id], takes=1).tasks[0].take == 1
+    assert app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1)).tasks[0].take == 1
 
 
 def test_the_first_picture_is_taken_and_later_ones_wait_to_be_chosen(
@@ -128,7 +129,7 @@ def test_videos_that_wait_start_from_the_picture_that_has_come(
     app: Vidgen, project: Project, add_shot: AddShot, small_frames: None
 ) -> None:
     shot = add_shot("1.0")
-    [waiting] = app.tasks.generate(project.id, [shot.id], takes=1, release=False).tasks
+    [waiting] = app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1), release=False).tasks
 
     [shot] = drawn(app, project, [shot])
 
@@ -139,7 +140,7 @@ def test_a_choice_reaches_videos_that_wait(
     app: Vidgen, project: Project, add_shot: AddShot, small_frames: None
 ) -> None:
     [shot] = drawn(app, project, [add_shot("1.0")], count=2)
-    [waiting] = app.tasks.generate(project.id, [shot.id], takes=1, release=False).tasks
+    [waiting] = app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1), release=False).tasks
 
     chosen = app.pictures.choose_number(shot.id, 2)
 
@@ -177,8 +178,8 @@ def test_pictures_and_takes_are_told_apart_in_the_list_of_tasks(
     app: Vidgen, project: Project, add_shot: AddShot
 ) -> None:
     shot = add_shot("1.0")
-    app.tasks.generate(project.id, [shot.id], takes=2)
-    app.pictures.draw(project.id, [shot.id], 3)
+    app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=2))
+    app.pictures.draw(project.id, [shot.id], GenerateOptions(takes=3))
 
     assert app.tasks.page(project.id, TaskFilter(output=TaskKind.IMAGE)).total == 3
     assert app.tasks.page(project.id, TaskFilter(output=TaskKind.VIDEO)).total == 2
@@ -191,8 +192,8 @@ def test_a_key_makes_the_image_provider_draw_and_names_its_price(
 ) -> None:
     shot = add_shot("1.0")
 
-    estimate = app.pictures.estimate(project.id, [shot.id], 2)
-    [task, _] = app.pictures.draw(project.id, [shot.id], 2).tasks
+    estimate = app.pictures.estimate(project.id, [shot.id], GenerateOptions(takes=2))
+    [task, _] = app.pictures.draw(project.id, [shot.id], GenerateOptions(takes=2)).tasks
 
     assert (task.provider, task.model, task.output) == (ProviderId.IMAGES, "gpt-image-1", TaskKind.IMAGE)
     assert (estimate.tasks, estimate.free, estimate.assumed) == (2, False, True)
@@ -226,7 +227,7 @@ def test_a_shot_with_nothing_to_draw_is_refused_and_the_others_are_drawn(
 @pytest.mark.parametrize("count", [0, 5])
 def test_counts_out_of_range_are_refused(app: Vidgen, project: Project, add_shot: AddShot, count: int) -> None:
     with pytest.raises(InputError, match="pictures_out_of_range"):
-        app.pictures.draw(project.id, [add_shot().id], count)
+        app.pictures.draw(project.id, [add_shot().id], GenerateOptions(takes=count))
 
 
 def test_providers_of_videos_draw_nothing_and_those_of_pictures_make_no_videos(
@@ -234,9 +235,9 @@ def test_providers_of_videos_draw_nothing_and_those_of_pictures_make_no_videos(
 ) -> None:
     shot = add_shot()
     with pytest.raises(InputError, match="provider_draws_nothing"):
-        app.pictures.draw(project.id, [shot.id], provider=ProviderId.KIE)
+        app.pictures.draw(project.id, [shot.id], GenerateOptions(provider=ProviderId.KIE))
     with pytest.raises(InputError, match="provider_makes_no_videos"):
-        app.tasks.generate(project.id, [shot.id], provider=ProviderId.IMAGES)
+        app.tasks.generate(project.id, [shot.id], GenerateOptions(provider=ProviderId.IMAGES))
     assert ProviderId.IMAGES not in app.modes
 
 

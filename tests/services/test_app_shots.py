@@ -14,6 +14,7 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project, Shot, ShotParams
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 
 AddShot = Callable[..., Shot]
 
@@ -59,7 +60,8 @@ def test_an_edited_prompt_reaches_what_was_not_sent_yet_and_nothing_else(
 ) -> None:
     shot = add_shot(prompt="pan left")
     queued, kept = (
-        app.tasks.generate(project.id, [shot.id], takes=1, release=release).tasks[0] for release in (True, False)
+        app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1), release=release).tasks[0]
+        for release in (True, False)
     )
     under_way = sent(app, shot)
 
@@ -74,7 +76,9 @@ def test_an_edited_prompt_reaches_what_was_not_sent_yet_and_nothing_else(
 
 def test_an_edit_leaves_alone_what_the_click_asked_for(app: Vidgen, project: Project, add_shot: AddShot) -> None:
     shot = add_shot()
-    task = app.tasks.generate(project.id, [shot.id], takes=1, aspect_ratio="1:1", size="256x256").tasks[0]
+    task = app.tasks.generate(
+        project.id, [shot.id], GenerateOptions(takes=1, aspect_ratio="1:1", size="256x256")
+    ).tasks[0]
 
     app.shots.edit(shot.id, params=ShotParams(size="64x64"))
 
@@ -84,7 +88,7 @@ def test_an_edit_leaves_alone_what_the_click_asked_for(app: Vidgen, project: Pro
 
 def test_a_new_picture_reaches_queued_tasks(app: Vidgen, project: Project, add_shot: AddShot, picture: Path) -> None:
     shot = add_shot()
-    task = app.tasks.generate(project.id, [shot.id], takes=1).tasks[0]
+    task = app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1)).tasks[0]
 
     edited = app.shots.set_image(shot.id, picture)
 
@@ -103,7 +107,7 @@ def test_an_edit_made_elsewhere_meanwhile_is_not_overwritten(app: Vidgen, add_sh
 
 def test_a_view_shows_tasks_and_counts(app: Vidgen, project: Project, add_shot: AddShot) -> None:
     shot = add_shot()
-    app.tasks.generate(project.id, [shot.id], takes=2)
+    app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=2))
 
     view = app.shots.view(shot.id)
 
@@ -116,7 +120,7 @@ def test_a_deleted_shot_takes_its_unsent_tasks_along_and_comes_back(
     app: Vidgen, project: Project, add_shot: AddShot
 ) -> None:
     shot = add_shot()
-    app.tasks.generate(project.id, [shot.id], takes=2)
+    app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=2))
 
     assert app.shots.delete([shot.id]) == [shot.id]
     assert app.shots.ids(project.id) == []
@@ -166,7 +170,7 @@ def test_cards_show_what_the_store_holds_after_every_kind_of_change(
 ) -> None:
     first, second = add_shot(), add_shot()
     ids = [first.id, second.id]
-    app.tasks.generate(project.id, ids, takes=2)
+    app.tasks.generate(project.id, ids, GenerateOptions(takes=2))
     [task, other] = app.shots.views(ids)[0].tasks
 
     def same() -> None:

@@ -14,6 +14,7 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project, Shot, ShotParams
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 
 AddShot = Callable[..., Shot]
 
@@ -65,8 +66,8 @@ def test_free_work_never_asks(app: Vidgen, project: Project, add_shot: AddShot) 
     app.settings_file.change({"gate.ask_above": 0, "gate.ask_above_tasks": 0})
     ids = [add_shot(str(n)).id for n in range(30)]
 
-    assert not app.tasks.estimate(project.id, ids, takes=5).asks
-    assert not app.tasks.preflight(project.id, ids, takes=5).asks
+    assert not app.tasks.estimate(project.id, ids, GenerateOptions(takes=5)).asks
+    assert not app.tasks.preflight(project.id, ids, GenerateOptions(takes=5)).asks
 
 
 def test_the_worst_case_counts_every_automatic_retry(paid: Vidgen, project: Project, add_shot: AddShot) -> None:
@@ -106,10 +107,10 @@ def test_the_number_that_is_asked_for_is_the_number_made(
 ) -> None:
     shot = add_shot("1", params=ShotParams(takes=own))
 
-    assert paid.tasks.estimate(project.id, [shot.id], asked).tasks == asked
-    assert paid.tasks.estimate_for([shot], asked).tasks == asked
-    assert paid.tasks.preflight(project.id, [shot.id], asked).tasks == asked
-    assert len(paid.tasks.generate(project.id, [shot.id], takes=asked).tasks) == asked
+    assert paid.tasks.estimate(project.id, [shot.id], GenerateOptions(takes=asked)).tasks == asked
+    assert paid.tasks.estimate_for([shot], GenerateOptions(takes=asked)).tasks == asked
+    assert paid.tasks.preflight(project.id, [shot.id], GenerateOptions(takes=asked)).tasks == asked
+    assert len(paid.tasks.generate(project.id, [shot.id], GenerateOptions(takes=asked)).tasks) == asked
 
 
 def test_nothing_is_queued_without_a_key(app: Vidgen, project: Project, add_shot: AddShot) -> None:
@@ -137,16 +138,16 @@ def test_what_has_a_key_goes_and_what_has_none_is_named(app: Vidgen, project: Pr
     free = add_shot("free")
     paid = add_shot("paid", params=ShotParams(provider=ProviderId.KIE))
 
-    made = app.tasks.generate(project.id, [free.id, paid.id], takes=1)
+    made = app.tasks.generate(project.id, [free.id, paid.id], GenerateOptions(takes=1))
 
     assert [task.shot for task in made.tasks] == ["free"]
     assert [(one.shot.number, one.code) for one in made.refused] == [("paid", "key_needed")]
 
 
 def test_kept_and_failed_tasks_need_a_key_too(app: Vidgen, project: Project, add_shot: AddShot) -> None:
-    kept = app.tasks.generate(project.id, [add_shot("1").id], takes=1, provider=ProviderId.YUNWU, release=False).tasks[
-        0
-    ]
+    kept = app.tasks.generate(
+        project.id, [add_shot("1").id], GenerateOptions(takes=1, provider=ProviderId.YUNWU), release=False
+    ).tasks[0]
     gone = failed(app, add_shot("2"), ErrorKind.TIMEOUT)
 
     with pytest.raises(Refused, match="key_needed"):

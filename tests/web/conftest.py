@@ -18,6 +18,7 @@ from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Take
 from vidgen_core.media import video
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.web import get_vidgen, serve
 from vidgen_core.web.app_instance import close_vidgen
 
@@ -68,7 +69,7 @@ def shot(vidgen: Vidgen) -> Shot:
 @pytest.fixture
 def take(vidgen: Vidgen, shot: Shot, small_video: Path) -> Take:
     """A finished take of it, in a file with a Chinese name."""
-    task = vidgen.tasks.generate(shot.project_id, [shot.id], takes=1).tasks[0]
+    task = vidgen.tasks.generate(shot.project_id, [shot.id], GenerateOptions(takes=1)).tasks[0]
     folder = vidgen.locations.videos
     file = folder / "镜头 1.0" / "1.0-v1 雨夜.mp4"
     file.parent.mkdir(parents=True)

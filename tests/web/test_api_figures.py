@@ -12,11 +12,12 @@ from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 
 
 def attempted(vidgen: Vidgen, shot: Shot) -> int:
     """A task that was sent and failed."""
-    task = vidgen.tasks.generate(shot.project_id, [shot.id], takes=1).tasks[0]
+    task = vidgen.tasks.generate(shot.project_id, [shot.id], GenerateOptions(takes=1)).tasks[0]
     with vidgen.store.write() as tx:
         price = Money(amount="0.4", currency="CNY")
         attempt = tx.attempts.begin(task.id, ProviderId.YUNWU, "grok-video-3", "k1", "main ••x4KR", None, price)

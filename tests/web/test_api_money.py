@@ -12,6 +12,7 @@ from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 
 
 def test_the_sheet_is_shown_and_nothing_is_queued(client: TestClient, vidgen: Vidgen, shot: Shot) -> None:
@@ -32,7 +33,9 @@ def give_key(vidgen: Vidgen) -> None:
 
 
 def test_without_a_key_nothing_is_queued_and_a_sentence_says_so(client: TestClient, vidgen: Vidgen, shot: Shot) -> None:
-    [kept] = vidgen.tasks.generate(shot.project_id, [shot.id], takes=1, provider=ProviderId.YUNWU, release=False).tasks
+    [kept] = vidgen.tasks.generate(
+        shot.project_id, [shot.id], GenerateOptions(takes=1, provider=ProviderId.YUNWU), release=False
+    ).tasks
     project = vidgen.projects.get(shot.project_id).name
 
     for address, body in (
@@ -47,7 +50,9 @@ def test_without_a_key_nothing_is_queued_and_a_sentence_says_so(client: TestClie
 
 def test_running_kept_tasks_says_what_was_ordered(client: TestClient, vidgen: Vidgen, shot: Shot) -> None:
     give_key(vidgen)
-    made = vidgen.tasks.generate(shot.project_id, [shot.id], takes=2, provider=ProviderId.YUNWU, release=False).tasks
+    made = vidgen.tasks.generate(
+        shot.project_id, [shot.id], GenerateOptions(takes=2, provider=ProviderId.YUNWU), release=False
+    ).tasks
     ids = [str(task.id) for task in made]
 
     answer = client.post("/api/yunwu/tasks/run-concurrent", json={"task_ids": ids, "max_concurrent": 3}).json()
@@ -88,7 +93,9 @@ def test_a_limit_is_set_seen_and_passed_once(client: TestClient, vidgen: Vidgen,
 
 
 def test_the_ledger_is_told_to_the_cent(client: TestClient, vidgen: Vidgen, shot: Shot) -> None:
-    [task] = vidgen.tasks.generate(shot.project_id, [shot.id], takes=1, provider=ProviderId.YUNWU, release=False).tasks
+    [task] = vidgen.tasks.generate(
+        shot.project_id, [shot.id], GenerateOptions(takes=1, provider=ProviderId.YUNWU), release=False
+    ).tasks
     with vidgen.store.write() as tx:
         for charge, amount in ((ChargeStatus.CHARGED, "2.92"), (ChargeStatus.REFUNDED, "1.01")):
             cost = Money(amount=Decimal(amount), currency="CNY")

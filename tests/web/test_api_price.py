@@ -10,6 +10,7 @@ from server_client import TestClient
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.shots import Shot
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.generation.tasks import Tasks
 
 PRICE = Money(amount=Decimal("40.5"), currency="credits")
@@ -17,7 +18,7 @@ PRICE = Money(amount=Decimal("40.5"), currency="credits")
 
 @pytest.fixture
 def task_id(vidgen: Vidgen, shot: Shot) -> int:
-    return vidgen.tasks.generate(shot.project_id, [shot.id], takes=1, release=False).tasks[0].id
+    return vidgen.tasks.generate(shot.project_id, [shot.id], GenerateOptions(takes=1), release=False).tasks[0].id
 
 
 def test_a_price_is_shown_and_confirmed_as_it_was_shown(

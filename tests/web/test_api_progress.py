@@ -12,6 +12,7 @@ from sqlalchemy import event
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.web.live.sse import News
 from vidgen_core.web.live.websocket import Live
 
@@ -19,7 +20,7 @@ from vidgen_core.web.live.websocket import Live
 @pytest.fixture
 def tasks(vidgen: Vidgen, shot: Shot) -> tuple[Task, ...]:
     """Three queued tasks."""
-    return vidgen.tasks.generate(shot.project_id, [shot.id], takes=3).tasks
+    return vidgen.tasks.generate(shot.project_id, [shot.id], GenerateOptions(takes=3)).tasks
 
 
 def note(vidgen: Vidgen, task: Task, percent: int) -> None:

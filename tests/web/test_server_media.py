@@ -14,6 +14,7 @@ from vidgen_core import web_components
 from vidgen_core.domain.shots import Shot, ShotParams
 from vidgen_core.domain.takes import Take
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.web.placeholder_image import EDGE, size_of
 
 MEDIA = "/app/static/media"
@@ -95,7 +96,7 @@ def test_what_waits_for_a_video_has_its_ratio(
     client: TestClient, vidgen: Vidgen, shot: Shot, ratio: str, expected: tuple[int, int]
 ) -> None:
     vidgen.shots.edit(shot.id, params=ShotParams(aspect_ratio=ratio))
-    task = vidgen.tasks.generate(shot.project_id, [shot.id], takes=1).tasks[0]
+    task = vidgen.tasks.generate(shot.project_id, [shot.id], GenerateOptions(takes=1)).tasks[0]
     assert size(client.get(f"{MEDIA}/waiting/{task.id}.jpg").content) == expected
 
 
@@ -103,7 +104,7 @@ def test_a_take_without_a_reference_image_waits_behind_plain_grey(
     client: TestClient, vidgen: Vidgen, shot: Shot
 ) -> None:
     bare = vidgen.shots.add(shot.project_id, prompt="rain")
-    task = vidgen.tasks.generate(shot.project_id, [bare.id], takes=1).tasks[0]
+    task = vidgen.tasks.generate(shot.project_id, [bare.id], GenerateOptions(takes=1)).tasks[0]
     answer = client.get(f"{MEDIA}/waiting/{task.id}.jpg")
     with Image.open(io.BytesIO(answer.content)) as picture:
         assert len(picture.getcolors() or []) == 1

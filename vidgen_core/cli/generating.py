@@ -135,33 +135,35 @@ def generate(
     project: ProjectOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
+    from vidgen_core.services.generation.planning import GenerateOptions
+
     session = Session(project, as_json)
     if everything == bool(shot):
         raise InputError("shots_not_named")
-    wish: dict[str, Any] = {
-        "takes": takes,
-        "provider": mode_named(provider),
-        "model": model,
-        "aspect_ratio": aspect,
-        "size": size,
-        "duration": duration,
-        # A shot that is named is meant, whatever it has; all of them are those that have nothing yet.
-        "again": not everything if again is None else again,
-    }
+    options = GenerateOptions(
+        takes=takes,
+        provider=mode_named(provider),
+        model=model,
+        aspect_ratio=aspect,
+        size=size,
+        duration=duration,
+    )
+    # A shot that is named is meant, whatever it has; all of them are those that have nothing yet.
+    more = not everything if again is None else again
     with session.open() as app:
         where = session.existing_project(app)
         ids = app.shots.ids(where.id) if everything else [shot_numbered(app, where, number).id for number in shot or ()]
-        estimate = app.tasks.estimate(where.id, ids, **wish)
+        estimate = app.tasks.estimate(where.id, ids, options, again=more)
         if dry_run:
-            _rehearse_batch(session, app.tasks.preflight(where.id, ids, **wish))
+            _rehearse_batch(session, app.tasks.preflight(where.id, ids, options, again=more))
             return
         session.count("cli.estimate", estimate.tasks, price=price_of(session, estimate))
         warn_of(session, estimate)
-        if estimate.having and not wish["again"]:
+        if estimate.having and not more:
             session.warn_line(session.text.n("cli.having", estimate.having))
         if not yes:
-            ask(session, estimate, lambda: app.tasks.preflight(where.id, ids, **wish), "cli.ask_generate")
-        finish(session, app, where, estimate, app.tasks.generate(where.id, ids, canary=canary, **wish))
+            ask(session, estimate, lambda: app.tasks.preflight(where.id, ids, options, again=more), "cli.ask_generate")
+        finish(session, app, where, estimate, app.tasks.generate(where.id, ids, options, canary=canary, again=more))
 
 
 def _rehearse_batch(session: Session, sheet: Preflight) -> None:

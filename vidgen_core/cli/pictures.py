@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,19 +32,21 @@ def pictures(
     project: ProjectOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
+    from vidgen_core.services.generation.planning import GenerateOptions
+
     session = Session(project, as_json)
     if sum((missing, everything, bool(shot))) != 1:
         raise InputError("pictures_not_named")
-    wish: dict[str, Any] = {"count": count, "provider": mode_named(provider), "model": model}
+    options = GenerateOptions(takes=count, provider=mode_named(provider), model=model)
     with session.open() as app:
         where = session.existing_project(app)
         ids = _meant(app, where, shot or (), missing=missing)
-        estimate = app.pictures.estimate(where.id, ids, **wish)
+        estimate = app.pictures.estimate(where.id, ids, options)
         session.count("cli.estimate_pictures", estimate.tasks, price=price_of(session, estimate))
         warn_of(session, estimate)
         if not yes:
-            ask(session, estimate, lambda: app.pictures.preflight(where.id, ids, **wish), "cli.ask_pictures")
-        finish(session, app, where, estimate, app.pictures.draw(where.id, ids, **wish))
+            ask(session, estimate, lambda: app.pictures.preflight(where.id, ids, options), "cli.ask_pictures")
+        finish(session, app, where, estimate, app.pictures.draw(where.id, ids, options))
 
 
 def _meant(app: Vidgen, project: Project, numbers: list[str] | tuple[str, ...], *, missing: bool) -> list[int]:

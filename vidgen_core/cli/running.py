@@ -60,10 +60,11 @@ def demo(project: EveryProjectOption = None, as_json: JsonOption = False) -> Non
     with session.open() as app:
         from vidgen_core.db import ShotFilter
         from vidgen_core.domain.providers import ProviderId
+        from vidgen_core.services.generation.planning import GenerateOptions
 
         sample = app.projects.make_sample(project or DEMO)
         missing = app.shots.ids(sample.id, ShotFilter(state="without_takes"))
-        app.tasks.generate(sample.id, missing, takes=1, provider=ProviderId.LOCAL)
+        app.tasks.generate(sample.id, missing, GenerateOptions(takes=1, provider=ProviderId.LOCAL))
         session.say("cli.demo_begins", project=sample.name)
         failed = [task for task in work(session, app, sample.id, until_done=True) if task.failure]
         files = [

@@ -20,6 +20,7 @@ from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import LIVE
 from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.library.shots import ShotView
 
 _KEY: Final = "pick_wall"
@@ -139,7 +140,7 @@ def foot(visit: Visit, standing: PickPosition) -> None:
     if view is None or not may(Role.MAKER):
         return
     live = sum(1 for task in view.tasks if task.status in LIVE)
-    estimate = visit.app.tasks.estimate(visit.project.id, [view.shot.id], takes=1)
+    estimate = visit.app.tasks.estimate(visit.project.id, [view.shot.id], GenerateOptions(takes=1))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="pick_foot"):
         preflight.button(
             visit,

@@ -28,6 +28,7 @@ from vidgen_core.dashboard.shots.selection import tick_box
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.shots import Shot
 from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.library.shots import ShotView
 
 #: Pixels.
@@ -121,8 +122,10 @@ def generate(shot_id: int, takes: int | None = None) -> None:
     visit = current_visit()
     app, project = visit.app, visit.project.id
     preflight.order(
-        app.tasks.estimate(project, [shot_id], takes),
-        lambda _again: app.tasks.preflight(project, [shot_id], takes).model_copy(update={"having": ()}),
+        app.tasks.estimate(project, [shot_id], GenerateOptions(takes=takes)),
+        lambda _again: app.tasks.preflight(project, [shot_id], GenerateOptions(takes=takes)).model_copy(
+            update={"having": ()}
+        ),
         lambda _choice: _queue(shot_id, takes),
     )
 
@@ -130,7 +133,7 @@ def generate(shot_id: int, takes: int | None = None) -> None:
 @handle_errors
 def _queue(shot_id: int, takes: int | None) -> None:
     visit = current_visit()
-    made = visit.app.tasks.generate(visit.project.id, [shot_id], takes=takes)
+    made = visit.app.tasks.generate(visit.project.id, [shot_id], GenerateOptions(takes=takes))
     for refusal in made.refused:
         toast_later(visit.t.error("parameter", refusal.code, refusal.params), ":material/error:")
     # Its takes stand in another fragment than the button.
@@ -141,7 +144,7 @@ def _shot_menu(visit: Visit, view: ShotView) -> None:
     t, shot = visit.t, view.shot
     actions = offered(SHOT_ACTIONS, Place.MENU, view)
     key = f"menu_{shot.id}"
-    one = price(t, visit.app.tasks.estimate_for([shot], 1))
+    one = price(t, visit.app.tasks.estimate_for([shot], GenerateOptions(takes=1)))
     st.menu_button(
         t("shots.more"),
         [action.name for action in actions],

@@ -11,6 +11,7 @@ from vidgen_core.dashboard.components.labels import mode_label, plain, price
 from vidgen_core.dashboard.components.media import reference_url
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
 from vidgen_core.db import ShotFilter
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.library.pictures import MOST
 
 _REFERENCE: Final = 76
@@ -38,7 +39,7 @@ def _drawing_form(shot_id: int) -> None:
     _what_goes_out(visit, shot_id)
     own = visit.app.settings().providers.images.pictures_per_shot
     count = st.slider(t("pictures.count"), 1, MOST, own, key=f"picture_count_{shot_id}")
-    estimate = visit.app.pictures.estimate(visit.project.id, [shot_id], count)
+    estimate = visit.app.pictures.estimate(visit.project.id, [shot_id], GenerateOptions(takes=count))
     for problem in estimate.problems[:1]:
         st.caption(f":material/warning: {t.error('parameter', problem.problem.code, problem.problem.params)}")
     with st.container(horizontal=True, horizontal_alignment="right"):
@@ -90,7 +91,7 @@ def _save_prompt(shot_id: int) -> None:
 @handle_errors
 def _draw(shot_ids: list[int], count: int | None) -> None:
     visit = current_visit()
-    made = visit.app.pictures.draw(visit.project.id, shot_ids, count)
+    made = visit.app.pictures.draw(visit.project.id, shot_ids, GenerateOptions(takes=count))
     for refusal in made.refused[:3]:
         why = visit.t.error("parameter", refusal.code, refusal.params)
         toast_later(f"{plain(refusal.shot.number)}: {why}", ":material/error:")
@@ -122,11 +123,11 @@ def _missing_form() -> None:
     ids = visit.app.pictures.missing(visit.project.id)
     own = visit.app.settings().providers.images.pictures_per_shot
     count = st.slider(t("pictures.count"), 1, MOST, own, key="missing_count")
-    estimate = visit.app.pictures.estimate(visit.project.id, ids, count)
+    estimate = visit.app.pictures.estimate(visit.project.id, ids, GenerateOptions(takes=count))
     refused = len({problem.shot.id for problem in estimate.problems if problem.problem.fatal})
     st.markdown(t.n("pictures.missing_question", estimate.tasks, shots=len(ids) - refused))
     if estimate.asks:
-        preflight.facts(visit.app.pictures.preflight(visit.project.id, ids, count))
+        preflight.facts(visit.app.pictures.preflight(visit.project.id, ids, GenerateOptions(takes=count)))
     drawn_by = visit.app.settings().draws
     st.caption(f":material/brush: {mode_label(t, drawn_by)}")
     if refused:

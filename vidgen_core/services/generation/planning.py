@@ -1,4 +1,4 @@
-"""From a shot to what its takes are made from: the shot's own wishes over the click's over the settings.
+"""From a shot to what its takes are made from: the shot's own optionses over the click's over the settings.
 
 How many are made is the click's to say: a number that was asked for wins over the shot's own.
 """
@@ -35,7 +35,12 @@ class GenerateOptions(Frozen):
     size: str | None = None
     #: seconds
     duration: float | None = None
+    #: For each shot; None: the shot's own number, else that of the settings.
     takes: int | None = None
+
+
+#: Everything as the settings have it.
+NO_OPTIONS: Final = GenerateOptions()
 
 
 class GenerationPlan(NamedTuple):
@@ -47,25 +52,25 @@ class GenerationPlan(NamedTuple):
     takes: int
 
 
-def plan(shot: Shot, wish: GenerateOptions, settings: Settings) -> GenerationPlan:
+def plan(shot: Shot, options: GenerateOptions, settings: Settings) -> GenerationPlan:
     """Everything the takes of a shot are made from, complete."""
     own = shot.params
-    provider = own.provider or wish.provider or settings.mode
+    provider = own.provider or options.provider or settings.mode
     section = settings.providers.of(provider)
     params = GenerationParams(
         prompt=shot.prompt,
         image=shot.image,
         image_url=shot.image_url,
-        aspect_ratio=own.aspect_ratio or wish.aspect_ratio or section.aspect_ratio,
-        size=own.size or wish.size or section.size,
-        duration=_first(own.duration, wish.duration, section.duration),
+        aspect_ratio=own.aspect_ratio or options.aspect_ratio or section.aspect_ratio,
+        size=own.size or options.size or section.size,
+        duration=_first(own.duration, options.duration, section.duration),
         seed=_first(own.seed, _default_seed(section)),
         watermark=_first(own.watermark, getattr(section, "watermark", None)) or "",
         callback_url=_first(own.callback_url, getattr(section, "callback_url", None)) or "",
         options={name: getattr(section, name) for name in OPTIONS[provider]},
     )
-    takes = _first(wish.takes, own.takes, settings.runner.takes_per_shot)
-    return GenerationPlan(provider, own.model or wish.model or section.model, params, takes)
+    takes = _first(options.takes, own.takes, settings.runner.takes_per_shot)
+    return GenerationPlan(provider, own.model or options.model or section.model, params, takes)
 
 
 def cost_of(planned: GenerationPlan, table: Sequence[money.Price], takes: int = 1) -> Money | None:

@@ -20,7 +20,7 @@ from vidgen_core.providers.base import Problem
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import canaries, gate, price_confirmation, recovery
 from vidgen_core.services.generation.gate import OrderItem
-from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, plan
+from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, GenerationPlan, plan
 from vidgen_core.services.generation.preflight import Estimate, Preflight
 from vidgen_core.services.generation.recovery import Outcome, Refusal, Step
 from vidgen_core.services.generation.validation import Generated, ValidatedShot, new_tasks, refusals, validate
@@ -33,6 +33,8 @@ EVERY = TaskFilter()
 #: Waiting, and not yet sent to anybody.
 UNSENT = frozenset({TaskStatus.PENDING, TaskStatus.QUEUED})
 HELD = LIVE - UNSENT
+#: Takes that one click may ask of a shot.
+MOST_TAKES = 5
 #: Priority of tasks that a person has pinned.
 PINNED = 1
 
@@ -97,43 +99,31 @@ class Tasks:
         self,
         project_id: int,
         shot_ids: Sequence[int],
-        takes: int | None = None,
-        provider: ProviderId | None = None,
-        model: str | None = None,
+        options: GenerateOptions = NO_OPTIONS,
         *,
-        aspect_ratio: str | None = None,
-        size: str | None = None,
-        duration: float | None = None,
         again: bool = True,
     ) -> Estimate:
-        """What ``generate`` with the same words would queue, cost and refuse; nothing is changed."""
-        wish = _wish(takes, provider, model, aspect_ratio, size, duration)
-        validated, having = self._look(project_id, shot_ids, wish, again=again)
+        """What ``generate`` with the same options would queue, cost and refuse; nothing is changed."""
+        validated, having = self._validated(project_id, shot_ids, options, again=again)
         return gate.estimate_of(self._ctx, validated, len(having))
 
     @requires(Role.VIEWER)
-    def estimate_for(self, shots: Sequence[Shot], takes: int | None = None) -> Estimate:
+    def estimate_for(self, shots: Sequence[Shot], options: GenerateOptions = NO_OPTIONS) -> Estimate:
         """As ``estimate``, for shots that have been read already; the store is not asked again."""
-        settings, wish = self._ctx.settings(), _wish(takes, None, None, None, None, None)
-        return gate.estimate_of(self._ctx, [self._check(shot, plan(shot, wish, settings)) for shot in shots])
+        settings = self._ctx.settings()
+        return gate.estimate_of(self._ctx, [self._check(shot, plan(shot, options, settings)) for shot in shots])
 
     @requires(Role.VIEWER)
     def preflight(
         self,
         project_id: int,
         shot_ids: Sequence[int],
-        takes: int | None = None,
-        provider: ProviderId | None = None,
-        model: str | None = None,
+        options: GenerateOptions = NO_OPTIONS,
         *,
-        aspect_ratio: str | None = None,
-        size: str | None = None,
-        duration: float | None = None,
         again: bool = True,
     ) -> Preflight:
-        """Everything that can be known before ``generate`` with the same words is paid for; nothing is changed."""
-        wish = _wish(takes, provider, model, aspect_ratio, size, duration)
-        validated, having = self._look(project_id, shot_ids, wish, again=again)
+        """Everything that can be known before ``generate`` with the same options is paid for; nothing is changed."""
+        validated, having = self._validated(project_id, shot_ids, options, again=again)
         items = [OrderItem(seen.shot.number, *seen.plan, seen.problems) for seen in validated]
         return self._preflight(project_id, items, [shot.number for shot in having])
 
@@ -192,24 +182,18 @@ class Tasks:
         self,
         project_id: int,
         shot_ids: Sequence[int],
+        options: GenerateOptions = NO_OPTIONS,
         *,
-        takes: int | None = None,
-        provider: ProviderId | None = None,
-        model: str | None = None,
-        aspect_ratio: str | None = None,
-        size: str | None = None,
-        duration: float | None = None,
         release: bool = True,
         canary: bool | None = None,
         again: bool = True,
         while_: Callable[[Tx], bool] | None = None,
     ) -> Generated:
-        """Queue takes for shots in one transaction and return at once; a shot's own parameters win over the words here.
+        """Queue takes for shots in one transaction and return at once; a shot's own parameters win over the options.
 
         Shots that their model would not take as they are, or whose provider has no key, get nothing and are named in
         ``refused``.
 
-        :param takes: per shot, 1–5; None: the shot's own number, else that of the settings
         :param release: False keeps them as *pending* until ``start``
         :param canary: True releases the first shot only, and the rest with ``go_on`` (or by itself, as the settings have
             it); None: as the settings have it for large batches
@@ -218,8 +202,7 @@ class Tasks:
         :raises InputError: ``takes_out_of_range``
         :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
         """
-        wish = _wish(takes, provider, model, aspect_ratio, size, duration)
-        validated, having = self._look(project_id, shot_ids, wish, again=again)
+        validated, having = self._validated(project_id, shot_ids, options, again=again)
         if release:
             validated = gate.with_keys(self._ctx, validated)
         status = TaskStatus.QUEUED if release else TaskStatus.PENDING
@@ -256,16 +239,23 @@ class Tasks:
         waiting.keep(tx, tasks[0].batch, project_id, first, auto=auto)
         tx.log.add(LogLevel.INFO, "canary_ahead", project_id=project_id, shot=tasks[0].shot, tasks=len(tasks))
 
-    def _look(
-        self, project_id: int, shot_ids: Sequence[int], wish: GenerateOptions, *, again: bool
+    def _validated(
+        self, project_id: int, shot_ids: Sequence[int], options: GenerateOptions, *, again: bool
     ) -> tuple[list[ValidatedShot], list[Shot]]:
-        """What would be queued, and the shots that have takes already: without ``again`` they are left out."""
+        """What would be queued, and the shots that have takes already: without ``again`` they are left out.
+
+        :raises InputError: ``takes_out_of_range`` (takes), ``provider_makes_no_videos`` (provider)
+        """
+        if options.takes is not None and not 1 <= options.takes <= MOST_TAKES:
+            raise InputError("takes_out_of_range", takes=options.takes)
+        if options.provider is not None and options.provider not in VIDEO_PROVIDERS:
+            raise InputError("provider_makes_no_videos", provider=options.provider.value)
         settings = self._ctx.settings()
         with self._ctx.store.read() as tx:
             shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
             had = _having(tx, project_id, shots)
         wanted = [shot for shot in shots if again or shot.id not in had]
-        validated = [self._check(shot, plan(shot, wish, settings)) for shot in wanted]
+        validated = [self._check(shot, plan(shot, options, settings)) for shot in wanted]
         return validated, [shot for shot in shots if shot.id in had]
 
     def _check(self, shot: Shot, planned: GenerationPlan) -> ValidatedShot:
@@ -273,7 +263,7 @@ class Tasks:
             return ValidatedShot(shot, planned, (Problem(field="image", code="shot_without_image_and_prompt"),))
         return validate(self._ctx, shot, planned)
 
-    # --- wishes
+    # --- acting on tasks
 
     @requires(Role.MAKER)
     def start(self, ids: Iterable[int]) -> Outcome:
@@ -414,12 +404,12 @@ class Tasks:
         own = self._ctx.price_table() if table is None else table
         return recovery.steps(task, money.estimate(task.provider, task.model, task.params, own=own))
 
-    def _paid(self, ids: Iterable[int], wish: Callable[[Tx, Task], Refusal | None]) -> Outcome:
-        """Queue those that a wish allows and whose provider has a key."""
+    def _paid(self, ids: Iterable[int], act: Callable[[Tx, Task], Refusal | None]) -> Outcome:
+        """Queue those that ``act`` allows and whose provider has a key."""
         lacks: dict[ProviderId, Refused | None] = {}
 
         def allowed(tx: Tx, task: Task) -> Refusal | None:
-            mode, refusal = task.provider, wish(tx, task)
+            mode, refusal = task.provider, act(tx, task)
             if mode not in lacks:
                 lacks[mode] = gate.no_key(self._ctx.settings(), mode) if gate.key_missing(self._ctx, [mode]) else None
             lack = lacks[mode]
@@ -434,10 +424,10 @@ class Tasks:
     def _each(
         self,
         ids: Iterable[int],
-        wish: Callable[[Tx, Task], Refusal | None],
+        act: Callable[[Tx, Task], Refusal | None],
         then: Callable[[Tx, Sequence[int]], None] | None = None,
     ) -> Outcome:
-        """Carry out a wish on every task in one transaction; one that cannot be is named and stops no other.
+        """Do the same to every task in one transaction; one that cannot be is named and stops no other.
 
         :param then: what is done with all of those together that were not refused
         """
@@ -445,29 +435,12 @@ class Tasks:
         with self._ctx.store.write() as tx:
             tasks = {task.id: task for task in tx.tasks.many(wanted)}
             unknown = [Refusal(id_, "task_unknown", {"id": id_}) for id_ in wanted if id_ not in tasks]
-            outcomes = {id_: wish(tx, task) for id_, task in tasks.items()}
+            outcomes = {id_: act(tx, task) for id_, task in tasks.items()}
             done = [id_ for id_, refusal in outcomes.items() if refusal is None]
             if then is not None:
                 then(tx, done)
         self._ctx.wake()
         return Outcome(done=tuple(done), refused=(*filter(None, outcomes.values()), *unknown))
-
-
-def _wish(
-    takes: int | None,
-    provider: ProviderId | None,
-    model: str | None,
-    aspect_ratio: str | None,
-    size: str | None,
-    duration: float | None,
-) -> GenerateOptions:
-    if takes is not None and not 1 <= takes <= 5:
-        raise InputError("takes_out_of_range", takes=takes)
-    if provider is not None and provider not in VIDEO_PROVIDERS:
-        raise InputError("provider_makes_no_videos", provider=provider.value)
-    return GenerateOptions(
-        provider=provider, model=model, aspect_ratio=aspect_ratio, size=size, duration=duration, takes=takes
-    )
 
 
 def _remote_id(text: str) -> str:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from vidgen_core.db import ShotFilter, TaskFilter, Tx
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.providers import PICTURE_PROVIDERS, ProviderId
+from vidgen_core.domain.providers import PICTURE_PROVIDERS
 from vidgen_core.domain.shots import PictureCandidate, Shot
 from vidgen_core.domain.tasks import TaskKind, TaskStatus
 from vidgen_core.providers.base import Problem
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate
-from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan
+from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, GenerationPlan
 from vidgen_core.services.generation.preflight import Estimate, Preflight
 from vidgen_core.services.generation.validation import Generated, ValidatedShot, new_tasks, refusals, validate
 from vidgen_core.services.library.references import (
@@ -80,7 +80,7 @@ class Pictures:
     def wording(self, shot: Shot) -> Wording:
         """What the next picture of a shot would be drawn from."""
         references = self.references(shot.project_id)
-        planned = plan_picture(shot, references, GenerateOptions(), self._ctx.settings())
+        planned = plan_picture(shot, references, NO_OPTIONS, self._ctx.settings())
         along = travelling(shot, references) if planned.params.references else ()
         return Wording(full_words(shot, references, pictures=False), along, planned)
 
@@ -89,12 +89,10 @@ class Pictures:
         self,
         project_id: int,
         shot_ids: Sequence[int],
-        count: int | None = None,
-        provider: ProviderId | None = None,
-        model: str | None = None,
+        options: GenerateOptions = NO_OPTIONS,
     ) -> Estimate:
-        """What ``draw`` with the same words would queue, cost and refuse; nothing is changed."""
-        return gate.estimate_of(self._ctx, self._look(project_id, shot_ids, _wish(count, provider, model)))
+        """What ``draw`` with the same options would queue, cost and refuse; nothing is changed."""
+        return gate.estimate_of(self._ctx, self._validated(project_id, shot_ids, options))
 
     @requires(Role.VIEWER)
     def estimate_for(self, shots: Sequence[Shot]) -> Estimate:
@@ -106,12 +104,10 @@ class Pictures:
         self,
         project_id: int,
         shot_ids: Sequence[int],
-        count: int | None = None,
-        provider: ProviderId | None = None,
-        model: str | None = None,
+        options: GenerateOptions = NO_OPTIONS,
     ) -> Preflight:
-        """Everything that can be known before ``draw`` with the same words is paid for; nothing is changed."""
-        validated = self._look(project_id, shot_ids, _wish(count, provider, model))
+        """Everything that can be known before ``draw`` with the same options is paid for; nothing is changed."""
+        validated = self._validated(project_id, shot_ids, options)
         items = [gate.OrderItem(seen.shot.number, *seen.plan, seen.problems) for seen in validated]
         with self._ctx.store.read() as tx:
             return gate.check_order(self._ctx, tx, project_id, items)
@@ -123,22 +119,20 @@ class Pictures:
         self,
         project_id: int,
         shot_ids: Sequence[int],
-        count: int | None = None,
-        provider: ProviderId | None = None,
-        model: str | None = None,
+        options: GenerateOptions = NO_OPTIONS,
+        *,
         release: bool = True,
         while_: Callable[[Tx], bool] | None = None,
     ) -> Generated:
         """Queue pictures for shots in one transaction and return at once; shots with nothing to draw are refused.
 
-        :param count: candidates a shot, 1–4
-        :param provider: ``local`` or ``images``; None: as the settings say
+        :param options: ``takes`` are the candidates for each shot, 1–4; the provider is ``local`` or ``images``
         :param release: False keeps them as *pending* until they are started
         :param while_: asked in the transaction that queues: False queues nothing
         :raises InputError: ``pictures_out_of_range`` (count, most), ``provider_draws_nothing`` (provider)
         :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
         """
-        validated = self._look(project_id, shot_ids, _wish(count, provider, model))
+        validated = self._validated(project_id, shot_ids, options)
         if release:
             validated = gate.with_keys(self._ctx, validated)
         status = TaskStatus.QUEUED if release else TaskStatus.PENDING
@@ -211,27 +205,25 @@ class Pictures:
     @requires(Role.VIEWER)
     def look_at(self, shots: Sequence[Shot]) -> list[ValidatedShot]:
         """What would be drawn for shots of one project that have been read already, and what stands against it."""
-        settings, wish = self._ctx.settings(), _wish(None, None, None)
+        settings = self._ctx.settings()
         return [
-            self._check(shot, plan_picture(shot, self.references(shot.project_id), wish, settings)) for shot in shots
+            self._check(shot, plan_picture(shot, self.references(shot.project_id), NO_OPTIONS, settings))
+            for shot in shots
         ]
 
-    def _look(self, project_id: int, shot_ids: Sequence[int], wish: GenerateOptions) -> list[ValidatedShot]:
+    def _validated(self, project_id: int, shot_ids: Sequence[int], options: GenerateOptions) -> list[ValidatedShot]:
+        count, provider = options.takes, options.provider
+        if count is not None and not 1 <= count <= MOST:
+            raise InputError("pictures_out_of_range", count=count, most=MOST)
+        if provider is not None and provider not in PICTURE_PROVIDERS:
+            raise InputError("provider_draws_nothing", provider=provider.value)
         settings = self._ctx.settings()
         with self._ctx.store.read() as tx:
             references = references_of(tx, project_id)
             shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
-        return [self._check(shot, plan_picture(shot, references, wish, settings)) for shot in shots]
+        return [self._check(shot, plan_picture(shot, references, options, settings)) for shot in shots]
 
     def _check(self, shot: Shot, planned: GenerationPlan) -> ValidatedShot:
         if not planned.params.prompt.strip():
             return ValidatedShot(shot, planned, (Problem(field="picture_prompt", code="nothing_to_draw"),))
         return validate(self._ctx, shot, planned)
-
-
-def _wish(count: int | None, provider: ProviderId | None, model: str | None) -> GenerateOptions:
-    if count is not None and not 1 <= count <= MOST:
-        raise InputError("pictures_out_of_range", count=count, most=MOST)
-    if provider is not None and provider not in PICTURE_PROVIDERS:
-        raise InputError("provider_draws_nothing", provider=provider.value)
-    return GenerateOptions(provider=provider, model=model, takes=count)

@@ -17,7 +17,7 @@ from vidgen_core.services.billing.budget import BalanceDifference, BudgetView, S
 from vidgen_core.services.exports.task_shape import iso
 from vidgen_core.services.generation.preflight import Preflight, problem_line
 from vidgen_core.web.api.common import DEFAULT, App, ProjectName, Words, errors, project_of
-from vidgen_core.web.api.routers.tasks import again_of, meant
+from vidgen_core.web.api.routers.tasks import again_of, meant, options_of
 from vidgen_core.web.api.schemas.base import Name, RequestModel, ResponseModel
 from vidgen_core.web.api.schemas.tasks import GenerateRequest
 
@@ -285,17 +285,8 @@ def _limits(found: BudgetView) -> list[Limit]:
 def preflight(app: App, t: Words, body: GenerateRequest) -> PreflightResponse:
     """Everything that can be known before a batch is paid for; nothing is queued."""
     where = project_of(app, body.project)
-    sheet = app.tasks.preflight(
-        where.id,
-        meant(app, where, body),
-        body.takes,
-        ProviderId(body.provider) if body.provider else None,
-        body.model,
-        aspect_ratio=body.aspect_ratio,
-        size=body.size,
-        duration=body.duration,
-        again=again_of(body),
-    )
+    ids = meant(app, where, body)
+    sheet = app.tasks.preflight(where.id, ids, options_of(body), again=again_of(body))
     return PreflightResponse.of(sheet, t)
 
 

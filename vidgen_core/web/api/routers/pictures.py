@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.web.api.common import App, PathId, Words, errors, project_of
 from vidgen_core.web.api.routers.tasks import generated, meant, rehearsed
 from vidgen_core.web.api.schemas.pictures import DrawRequest, PictureResponse
@@ -19,9 +20,10 @@ def draw_pictures(app: App, t: Words, body: DrawRequest) -> GenerateResponse:
     where = project_of(app, body.project)
     ids = app.pictures.missing(where.id) if body.missing else meant(app, where, body)
     provider = ProviderId(body.provider) if body.provider else None
+    options = GenerateOptions(takes=body.count, provider=provider, model=body.model)
     if body.dry_run:
-        return rehearsed(app.pictures.estimate(where.id, ids, body.count, provider, body.model), t)
-    return generated(app, t, where, app.pictures.draw(where.id, ids, body.count, provider, body.model))
+        return rehearsed(app.pictures.estimate(where.id, ids, options), t)
+    return generated(app, t, where, app.pictures.draw(where.id, ids, options))
 
 
 @router.get("/shots/{shot_id}/pictures", responses=errors(404))

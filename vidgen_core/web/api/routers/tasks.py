@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import FileResponse
@@ -18,6 +18,7 @@ from vidgen_core.domain.shots import Project
 from vidgen_core.domain.tasks import LIVE, Task, TaskKind, TaskStatus
 from vidgen_core.i18n import Text
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.generation.preflight import Estimate
 from vidgen_core.services.generation.recovery import Outcome
 from vidgen_core.services.generation.validation import Generated
@@ -86,19 +87,23 @@ def create_tasks(app: App, t: Words, body: GenerateRequest) -> GenerateResponse:
     """Queue new takes for shots, or say what that would cost."""
     where = project_of(app, body.project)
     ids = meant(app, where, body)
-    wish: dict[str, Any] = {
-        "takes": body.takes,
-        "provider": ProviderId(body.provider) if body.provider else None,
-        "model": body.model,
-        "aspect_ratio": body.aspect_ratio,
-        "size": body.size,
-        "duration": body.duration,
-        "again": again_of(body),
-    }
+    options, again = options_of(body), again_of(body)
     if body.dry_run:
-        return rehearsed(app.tasks.estimate(where.id, ids, **wish), t)
-    made = app.tasks.generate(where.id, ids, release=body.release, canary=body.canary, **wish)
+        return rehearsed(app.tasks.estimate(where.id, ids, options, again=again), t)
+    made = app.tasks.generate(where.id, ids, options, release=body.release, canary=body.canary, again=again)
     return generated(app, t, where, made)
+
+
+def options_of(body: GenerateRequest) -> GenerateOptions:
+    """What a request asks for beside the shots."""
+    return GenerateOptions(
+        takes=body.takes,
+        provider=ProviderId(body.provider) if body.provider else None,
+        model=body.model,
+        aspect_ratio=body.aspect_ratio,
+        size=body.size,
+        duration=body.duration,
+    )
 
 
 def again_of(body: GenerateRequest) -> bool:

@@ -19,7 +19,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import ShotFilter
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.web.app_instance import get_vidgen
 

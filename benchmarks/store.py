@@ -23,10 +23,11 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from vidgen_core.db import LogFilter, NewShot, NewTask, ShotFilter, Store, TaskFilter, Tx
+from vidgen_core.db import NewShot, NewTask, Store, Tx
 from vidgen_core.db.schema import attempts, log, tasks, texts
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import LogFilter, ShotFilter, TaskFilter
 from vidgen_core.domain.tasks import GenerationParams, TaskStatus
 
 SHOTS = 10_000

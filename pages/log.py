@@ -12,7 +12,7 @@ from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, show_told, toast_later
 from vidgen_core.dashboard.shell import live_updates, sign_in
 from vidgen_core.dashboard.tasks import log_view
-from vidgen_core.db import LogFilter
+from vidgen_core.domain.queries import LogFilter
 from vidgen_core.services.access.permissions import Role
 
 _LIVE: Final = "log_lines"

@@ -10,7 +10,7 @@ from vidgen_core.dashboard.session import Visit, current_visit
 from vidgen_core.dashboard.shell import generate_all, live_updates, sign_in
 from vidgen_core.dashboard.shots import cards, picture_dialogs, project_references, prompt_writing, selection, table
 from vidgen_core.dashboard.shots.dialogs import ask_for_shots, undo_bar
-from vidgen_core.db import ShotFilter
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Role

@@ -21,8 +21,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import ShotFilter
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.tasks import LIVE, TaskStatus
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer

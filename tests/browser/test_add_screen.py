@@ -10,7 +10,7 @@ import pytest
 from browser_studio import Studio, Visitors, go, picture, settled, until
 from playwright.sync_api import Page, expect
 
-from vidgen_core.db import ShotFilter
+from vidgen_core.domain.queries import ShotFilter
 
 MANY = 500
 #: Bytes; what a process may have more after the pictures are shots than before they were dragged in.

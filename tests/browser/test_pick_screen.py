@@ -6,7 +6,7 @@ import pytest
 from browser_studio import Studio, Visitors, go, settled, until
 from playwright.sync_api import Page, expect
 
-from vidgen_core.db import ShotFilter
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import Project
 from vidgen_core.domain.takes import Take
 from vidgen_core.services.generation.planning import GenerateOptions

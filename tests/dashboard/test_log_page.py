@@ -10,8 +10,8 @@ from screens import Screen, open_screen
 
 from vidgen_core.dashboard.session import Visit
 from vidgen_core.dashboard.tasks import log_view
-from vidgen_core.db import LogFilter
 from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.queries import LogFilter
 from vidgen_core.i18n import get_text
 
 

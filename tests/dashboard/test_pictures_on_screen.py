@@ -12,9 +12,10 @@ from PIL import Image
 from screens import Screen, open_screen
 
 from vidgen_core.dashboard.shots import picture_dialogs
-from vidgen_core.db import NewCandidate, NewShot, TaskFilter
+from vidgen_core.db import NewCandidate, NewShot
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import Failure, TaskKind, TaskStatus
 from vidgen_core.services.generation.planning import GenerateOptions

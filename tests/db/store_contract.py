@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from vidgen_core.db import LogFilter, NewShot, NewTake, NewTask, ShotFilter, Store, TaskFilter, Tx, UnderWay
+from vidgen_core.db import NewShot, NewTake, NewTask, Store, Tx, UnderWay
 from vidgen_core.db.schema import tasks
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import ErrorKind, NotFound, Refused
 from vidgen_core.domain.log import Heartbeat, LogLevel
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import LogFilter, ShotFilter, TaskFilter
 from vidgen_core.domain.shots import Shot, ShotParams
 from vidgen_core.domain.tasks import LIVE, TRANSITIONS, Failure, GenerationParams, Task, TaskStatus, sources
 

@@ -6,9 +6,10 @@ import sqlite3
 from pathlib import Path
 from random import Random
 
-from vidgen_core.db import NewShot, NewTake, NewTask, ShotFilter, Store, Tx
+from vidgen_core.db import NewShot, NewTake, NewTask, Store, Tx
 from vidgen_core.db.schema import SHOT_TRAITS
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.tasks import GenerationParams, TaskKind, TaskStatus
 
 PARAMS = GenerationParams(prompt="rain", aspect_ratio="9:16", size="720P")

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from store_contract import PROCESSING, film, wish
 
-from vidgen_core.db import ShotFilter, Store
+from vidgen_core.db import Store
 from vidgen_core.db.dialect import has_wal_reset_bug
 from vidgen_core.db.migrations import HEAD
 from vidgen_core.domain.errors import FileError, StoreError
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import ShotFilter
 
 
 def pragma(path: Path, words: str) -> object:

@@ -16,13 +16,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, event, text
 
-from vidgen_core.db import LogFilter, ShotFilter, Store, TaskFilter, Tx
+from vidgen_core.db import Store, Tx
 from vidgen_core.db.migrations import HEAD
 from vidgen_core.db.schema import metadata
 from vidgen_core.db.triggers import TRIGGERS
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import LogFilter, ShotFilter, TaskFilter
 from vidgen_core.domain.tasks import LIVE, TaskKind, TaskStatus
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

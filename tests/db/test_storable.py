@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from vidgen_core.db import LogFilter, Store
+from vidgen_core.db import Store
 from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.queries import LogFilter
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ from tests.web.server_client import HERE, TestClient
 from vidgen_core.cli import language
 from vidgen_core.cli.program import run
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import TaskFilter
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.tasks import Task
 from vidgen_core.money import KIE_CREDIT_USD, USD_CNY
 from vidgen_core.services.facade import Vidgen

@@ -13,9 +13,9 @@ from test_lovart_batch import point_lovart, queue
 
 from vidgen_core.cli.program import run
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import LogFilter
 from vidgen_core.domain.errors import Delivery, Refused, RemoteError
 from vidgen_core.domain.money import Money
+from vidgen_core.domain.queries import LogFilter
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION

@@ -12,10 +12,11 @@ from tests.exports.exporting_material import COLOURS, make_video
 from tests.scripts.sample_scripts import LIGHTHOUSE
 from tests.services.app_doubles import failed
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot, NewTake, TaskFilter
+from vidgen_core.db import NewShot, NewTake
 from vidgen_core.domain.errors import ErrorKind, Refused
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.scripts import ScriptState
 from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.domain.takes import Take

@@ -126,7 +126,7 @@ def test_time_left_is_unknown_until_a_like_task_has_ended(app: Vidgen, project: 
 
 
 def _every() -> object:
-    from vidgen_core.db import TaskFilter
+    from vidgen_core.domain.queries import TaskFilter
 
     return TaskFilter()
 

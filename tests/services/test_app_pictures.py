@@ -9,9 +9,9 @@ import pytest
 from doubles import wait_until
 from PIL import Image
 
-from vidgen_core.db import ShotFilter, TaskFilter
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import ShotFilter, TaskFilter
 from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.domain.tasks import LIVE, TaskKind, TaskStatus
 from vidgen_core.services.facade import Vidgen

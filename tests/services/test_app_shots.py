@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.services.app_doubles import add_take, sent
-from vidgen_core.db import TaskFilter
 from vidgen_core.domain.errors import FileError, InputError, Refused
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.shots import Project, Shot, ShotParams
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.facade import Vidgen

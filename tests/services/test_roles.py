@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+import vidgen_core
 from vidgen_core.config.paths import Locations
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.providers import ProviderId
@@ -23,8 +27,19 @@ from vidgen_core.services.facade import Vidgen
 #: What visitors have nothing to do with: the life of the program, and what services do for each other.
 INTERNAL = {
     "": {"open", "context", "store", "revision_cache", "stop_soon", "stop_at_once", "close"},
-    "sessions": {"begin", "find", "end", "sign_out", "has_ended", "redeem"},
-    "worker": {"attach", "begin_journal", "start", "stop", "stop_soon", "stop_at_once"},
+    "sessions": {
+        "begin",
+        "find",
+        "end",
+        "sign_out",
+        "has_ended",
+        "redeem",
+        "log_sign_in",
+        "is_known",
+        "remember",
+    },
+    "requests": {"claim", "take_over", "carried_out", "end"},
+    "worker": {"attach", "begin_journal", "job_ended", "start", "stop", "stop_soon", "stop_at_once"},
     "watched_folders": {"start", "stop"},
     "exports": {"close"},
     "notifications": {"start", "stop"},
@@ -114,3 +129,14 @@ def test_a_verb_that_nobody_has_decided_on_is_the_owners() -> None:
 
     assert role_for(Tasks, "something_new") is Role.OWNER
     assert role_for(Tasks, "get") is Role.OWNER
+
+
+def test_what_serves_people_asks_services_and_never_the_store() -> None:
+    package = Path(vidgen_core.__file__).parent
+    opened = [
+        path.name
+        for folder in ("dashboard", "web", "cli")
+        for path in (package / folder).rglob("*.py")
+        if re.search(r"\bstore\.(read|write|revision|backup)\(", path.read_text(encoding="utf-8"))
+    ]
+    assert opened == []

@@ -45,7 +45,7 @@ async def until(heard: list[News], count: int) -> None:
 
 
 async def test_a_listener_hears_where_all_stand_and_each_change(vidgen: Vidgen, tasks: tuple[Task, ...]) -> None:
-    live, heard = Live(lambda: vidgen.store), list[News]()
+    live, heard = Live(lambda: vidgen), list[News]()
     ids = [task.id for task in tasks[:2]]
     listening = asyncio.create_task(listen(live, ids, heard))
     await until(heard, 1)
@@ -63,7 +63,7 @@ async def test_a_listener_hears_where_all_stand_and_each_change(vidgen: Vidgen, 
 
 
 async def test_who_comes_back_hears_only_what_is_new(vidgen: Vidgen, tasks: tuple[Task, ...]) -> None:
-    live, heard, ids = Live(lambda: vidgen.store), list[News](), [tasks[0].id]
+    live, heard, ids = Live(lambda: vidgen), list[News](), [tasks[0].id]
     first = asyncio.create_task(listen(live, ids, heard))
     await until(heard, 1)
     first.cancel()
@@ -86,7 +86,7 @@ async def test_who_comes_back_hears_only_what_is_new(vidgen: Vidgen, tasks: tupl
 
 async def test_two_hundred_listeners_cost_what_one_does(vidgen: Vidgen, tasks: tuple[Task, ...]) -> None:
     async def statements(listeners: int) -> int:
-        live = Live(lambda: vidgen.store)
+        live = Live(lambda: vidgen)
         everybody = [list[News]() for _ in range(listeners)]
         listening = [asyncio.create_task(listen(live, [tasks[0].id], heard)) for heard in everybody]
         await asyncio.gather(*(until(heard, 1) for heard in everybody))
@@ -110,7 +110,7 @@ async def test_two_hundred_listeners_cost_what_one_does(vidgen: Vidgen, tasks: t
 
 
 async def test_the_end_of_the_server_ends_every_stream(vidgen: Vidgen, tasks: tuple[Task, ...]) -> None:
-    live, heard = Live(lambda: vidgen.store), list[News]()
+    live, heard = Live(lambda: vidgen), list[News]()
     listening = [asyncio.create_task(listen(live, [task.id], heard)) for task in tasks]
     await until(heard, len(tasks))
     live.close_soon()

@@ -101,7 +101,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_many_pages_are_served_by_one_watcher_that_ends_with_the_last(vidgen: Vidgen, shot: Shot) -> None:
-    live = Live(lambda: vidgen.store)
+    live = Live(lambda: vidgen)
     sockets = [Socket(shot.project_id) for _ in range(20)]
     serving = [asyncio.create_task(live.serve(socket)) for socket in sockets]  # type: ignore[arg-type]
     await until(lambda: live.listeners == 20)
@@ -118,7 +118,7 @@ async def test_many_pages_are_served_by_one_watcher_that_ends_with_the_last(vidg
 
 
 async def test_one_page_that_breaks_off_keeps_nothing_from_the_others(vidgen: Vidgen, shot: Shot) -> None:
-    live = Live(lambda: vidgen.store)
+    live = Live(lambda: vidgen)
     broken, good = Socket(shot.project_id), Socket(shot.project_id)
     serving = [asyncio.create_task(live.serve(socket)) for socket in (broken, good)]  # type: ignore[arg-type]
     await until(lambda: live.listeners == 2)
@@ -132,6 +132,6 @@ async def test_one_page_that_breaks_off_keeps_nothing_from_the_others(vidgen: Vi
 
 
 async def test_nothing_is_looked_at_while_nobody_listens(vidgen: Vidgen) -> None:
-    live = Live(lambda: vidgen.store)
+    live = Live(lambda: vidgen)
     assert not live.watching
     await live.close()

@@ -98,7 +98,7 @@ def _status(word: str | None) -> TaskStatus | None:
 
 
 def _all_tasks(app: Vidgen, project: Project, status: TaskStatus | None, limit: int | None) -> Iterator[Task]:
-    from vidgen_core.db import TaskFilter
+    from vidgen_core.domain.queries import TaskFilter
 
     wanted = TaskFilter() if status is None else TaskFilter(statuses=frozenset({status}))
     ids = sorted(app.tasks.ids(project.id, wanted))

@@ -58,8 +58,8 @@ def resume(as_json: JsonOption = False) -> None:
 def demo(project: EveryProjectOption = None, as_json: JsonOption = False) -> None:
     session = Session(project, as_json)
     with session.open() as app:
-        from vidgen_core.db import ShotFilter
         from vidgen_core.domain.providers import ProviderId
+        from vidgen_core.domain.queries import ShotFilter
         from vidgen_core.services.generation.planning import GenerateOptions
 
         sample = app.projects.make_sample(project or DEMO)
@@ -120,7 +120,7 @@ def _watch(
 def _release(session: Session, app: Vidgen, status: Status, told_of: set[ProviderId], *, yes: bool) -> None:
     """Say what was queued while there was no key, and let it go when that was said beforehand."""
     from vidgen_core.cli.generating import price_of
-    from vidgen_core.db import TaskFilter
+    from vidgen_core.domain.queries import TaskFilter
     from vidgen_core.domain.tasks import TaskStatus
     from vidgen_core.worker.limits.concurrency import KEY_CAME
 
@@ -193,7 +193,7 @@ class _View:
 
 
 def _under_way(app: Vidgen, project_id: int | None) -> list[Task]:
-    from vidgen_core.db import TaskFilter
+    from vidgen_core.domain.queries import TaskFilter
     from vidgen_core.domain.tasks import TaskStatus
 
     held = TaskFilter(statuses=frozenset({TaskStatus.PROCESSING, TaskStatus.DOWNLOADING}))
@@ -202,7 +202,7 @@ def _under_way(app: Vidgen, project_id: int | None) -> list[Task]:
 
 def _ended_since(app: Vidgen, project_id: int | None, since: datetime) -> list[Task]:
     """Tasks that ended after ``since``, the last one first."""
-    from vidgen_core.db import TaskFilter
+    from vidgen_core.domain.queries import TaskFilter
     from vidgen_core.domain.tasks import ENDED
 
     found: list[Task] = []
@@ -246,8 +246,8 @@ def waits_for_a_person(app: Vidgen, project_id: int | None, status: Status) -> t
 
 
 def _queued_modes(app: Vidgen, project_id: int | None) -> list[ProviderId]:
-    from vidgen_core.db import TaskFilter
     from vidgen_core.domain.providers import ProviderId
+    from vidgen_core.domain.queries import TaskFilter
     from vidgen_core.domain.tasks import TaskStatus
 
     queued = frozenset({TaskStatus.QUEUED})

@@ -217,7 +217,7 @@ def pick(
 
 def _pick_first(session: Session, app: Vidgen, where: Project) -> None:
     """The first good take of every shot without a chosen one; leaves with 1 when some are left to a person."""
-    from vidgen_core.db import ShotFilter
+    from vidgen_core.domain.queries import ShotFilter
 
     chosen = app.takes.choose_first(where.id)
     numbers = {view.shot.id: view.shot.number for view in app.shots.views([take.shot_id for take in chosen])}
@@ -279,7 +279,7 @@ def _wanted(app: Vidgen, project: Project, ids: list[str] | None, every: str | N
     if ids and every:
         raise InputError("too_much_named")
     if every:
-        from vidgen_core.db import TaskFilter
+        from vidgen_core.domain.queries import TaskFilter
 
         return app.tasks.ids(project.id, TaskFilter(statuses=_statuses(every)))
     if not ids:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.tasks import Failure
@@ -19,18 +18,6 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 #: Totals of text searches are counted up to here.
 COUNTED_TO = 100_001
-
-
-@dataclass(frozen=True)
-class Page(Generic[T]):
-    """A part of an ordered list and the length of the whole.
-
-    ``total_is_least``: there are at least ``total``; counting went no further.
-    """
-
-    items: list[T]
-    total: int
-    total_is_least: bool = False
 
 
 class Repository:

@@ -13,6 +13,7 @@ from vidgen_core.db import Store
 from vidgen_core.domain.errors import FileError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.access.requests import Requests
 from vidgen_core.services.access.sessions import Sessions
 from vidgen_core.services.autopilot.progress import ProjectProgress
 from vidgen_core.services.billing.budget import Budget
@@ -56,6 +57,7 @@ class Vidgen:
         self._ctx = ctx = ServiceContext(locations, store, settings_file)
         self.settings_file = SettingsService(ctx)
         self.sessions = Sessions(settings_file, store)
+        self.requests = Requests(ctx)
         self.shots = Shots(ctx)
         self.projects = Projects(ctx, self.shots)
         self.takes = Takes(ctx)

@@ -13,8 +13,7 @@ def health_facts() -> dict[str, Any]:
     """Whether the database answers and a runner is at work."""
     try:
         vidgen = get_vidgen()
-        with vidgen.store.read() as tx:
-            beat = tx.heartbeat.get()
+        beat = vidgen.worker.heartbeat()
     except VidgenError as error:
         return {"ok": False, "version": __version__, "error": {"kind": error.kind, "message": error.code}}
     return {

@@ -124,15 +124,13 @@ async def part(request: Request) -> Response:
 
 def _take(take_id: int) -> tuple[Take, Path]:
     vidgen = get_vidgen()
-    with vidgen.store.read() as tx:
-        found = tx.takes.get(take_id)
+    found = vidgen.takes.get(take_id)
     return found, _existing(vidgen.takes.file(found))
 
 
 def _poster(take_id: int) -> tuple[Take, Path]:
     vidgen = get_vidgen()
-    with vidgen.store.read() as tx:
-        found = tx.takes.get(take_id)
+    found = vidgen.takes.get(take_id)
     if not found.poster:
         raise NotFound("file_gone")
     return found, _existing(vidgen.locations.posters / found.poster)
@@ -166,8 +164,7 @@ def _small_candidate(candidate_id: int) -> tuple[str, Path]:
 
 def _drawn(task_id: int) -> tuple[str, Path]:
     vidgen = get_vidgen()
-    with vidgen.store.read() as tx:
-        found = tx.candidates.of_task(task_id)
+    found = vidgen.pictures.of_task(task_id)
     if found is None or not found.image:
         raise NotFound("file_gone")
     return found.image, _small(_existing(vidgen.locations.images / found.image))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import html
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -15,11 +14,10 @@ from starlette.routing import BaseRoute, Route
 from throttled import MemoryStore, Throttled, rate_limiter
 
 from vidgen_core.domain.errors import ErrorKind, Refused
-from vidgen_core.domain.log import LogLevel
 from vidgen_core.i18n import Text
 from vidgen_core.services.access.auth import LOGOUT, Auth, clean_name, is_loopback
 from vidgen_core.services.access.permissions import AT_HOME, Visitor
-from vidgen_core.services.access.sessions import COOKIE, SESSION_SECONDS, Sessions
+from vidgen_core.services.access.sessions import COOKIE, SESSION_SECONDS
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.web.app_instance import find_vidgen
 from vidgen_core.web.error_responses import text_of
@@ -30,9 +28,6 @@ from vidgen_core.web.middleware.proxy_headers import caller_of
 #: Tries a minute: of one address, and of all together from which nobody has signed in yet.
 TRIES: Final = 5
 TRIES_OF_ALL: Final = 60
-#: Addresses from which somebody has signed in, and where they are kept.
-MOST_KNOWN: Final = 200
-_KNOWN: Final = "sign_in.known"
 _PAGE: Final = """<!doctype html>
 <html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>{title}</title><style>
@@ -98,14 +93,14 @@ class SignIn:
         visitor = await asyncio.to_thread(_check, vidgen, name, password)
         if visitor is None:
             return _page(t, _form(t, where, Refused("password_wrong", kind=ErrorKind.AUTH), name), 401)
-        await asyncio.to_thread(_know, vidgen, caller_of(request))
+        await asyncio.to_thread(vidgen.sessions.remember, caller_of(request))
         return await _remember(request, RedirectResponse(address(where), 303), vidgen, visitor)
 
     async def exchange(self, request: Request) -> Response:
         """Change the ticket that the shell gave to somebody whom the identity provider knows for a cookie."""
         form = await request.form()
         vidgen = await find_vidgen()
-        found = await asyncio.to_thread(_sessions(vidgen).redeem, _field(form, "ticket"))
+        found = await asyncio.to_thread(vidgen.sessions.redeem, _field(form, "ticket"))
         if found is None or vidgen.settings().sharing.sign_in != "oidc":
             t = text_of(request)
             return _page(t, _form(t, "/", Refused("password_wrong", kind=ErrorKind.AUTH)), 401)
@@ -116,13 +111,13 @@ class SignIn:
         except Refused:
             # Signed out of since the ticket was given; the page behind shows the way in.
             return answer
-        await asyncio.to_thread(_note, vidgen, "signed_in", visitor.name or "–", visitor.role.word)
+        await asyncio.to_thread(vidgen.sessions.log_sign_in, visitor.name or "–", visitor.role)
         return answer
 
     async def leave(self, request: Request) -> Response:
         """End the session, wherever its cookie was copied to, and have the identity provider forget it as well."""
         vidgen = await find_vidgen()
-        await asyncio.to_thread(_sessions(vidgen).sign_out, request.cookies.get(COOKIE, ""))
+        await asyncio.to_thread(vidgen.sessions.sign_out, request.cookies.get(COOKIE, ""))
         oidc = vidgen.settings().sharing.sign_in == "oidc"
         return _forget(request, RedirectResponse(address(LOGOUT if oidc else SIGN_IN), 303))
 
@@ -131,7 +126,7 @@ class SignIn:
         caller = caller_of(request)
         if self._of_one.limit(caller).limited:
             return True
-        if is_loopback(caller) or _digest(caller) in await asyncio.to_thread(_known, vidgen):
+        if is_loopback(caller) or await asyncio.to_thread(vidgen.sessions.is_known, caller):
             return False
         return bool(self._of_all.limit("all").limited)
 
@@ -142,36 +137,8 @@ def _throttle(tries: int) -> Any:
 
 def _check(vidgen: Vidgen, name: str, password: str) -> Visitor | None:
     role = Auth(vidgen.settings_file).check_password(password)
-    _note(vidgen, "signed_in" if role else "sign_in_failed", name, role.word if role else "–")
+    vidgen.sessions.log_sign_in(name, role)
     return Visitor(role, name) if role else None
-
-
-def _note(vidgen: Vidgen, code: str, name: str, role: str) -> None:
-    with vidgen.store.write() as tx:
-        tx.log.add(LogLevel.INFO if code == "signed_in" else LogLevel.WARNING, code, who=name, role=role)
-
-
-def _known(vidgen: Vidgen) -> list[str]:
-    with vidgen.store.read() as tx:
-        kept = tx.state.get(_KNOWN)
-    return kept if isinstance(kept, list) else []
-
-
-def _know(vidgen: Vidgen, caller: str) -> None:
-    """Remember an address from which the right password came, the latest last."""
-    digest = _digest(caller)
-    with vidgen.store.write() as tx:
-        kept = tx.state.get(_KNOWN)
-        others = [one for one in kept if one != digest] if isinstance(kept, list) else []
-        tx.state.put(_KNOWN, [*others, digest][-MOST_KNOWN:])
-
-
-def _digest(caller: str) -> str:
-    return hashlib.sha256(caller.encode()).hexdigest()
-
-
-def _sessions(vidgen: Vidgen) -> Sessions:
-    return vidgen.sessions
 
 
 async def _remember(
@@ -181,7 +148,7 @@ async def _remember(
 
     :raises Refused: ``sign_in_needed``, the login has been signed out of
     """
-    sessions = _sessions(vidgen)
+    sessions = vidgen.sessions
     if before := request.cookies.get(COOKIE):
         await asyncio.to_thread(sessions.end, before)
     text = await asyncio.to_thread(sessions.begin, visitor, login=login)

@@ -12,12 +12,13 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from vidgen_core.db import JournalState, TaskFilter, Tx
+from vidgen_core.db import JournalState, Tx
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.tasks import Failure, TaskStatus
 from vidgen_core.providers.base import Submission
 from vidgen_core.worker import records

@@ -14,7 +14,7 @@ from vidgen_core.dashboard.components.actions import Action, Place, named, offer
 from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.components.task_filter import Query
 from vidgen_core.dashboard.session import current_visit, handle_errors, session_value, toast_later
-from vidgen_core.db import TaskFilter
+from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.tasks import LIVE, Task, TaskStatus
 from vidgen_core.i18n import Text
 from vidgen_core.services.generation.recovery import StepName

@@ -8,10 +8,9 @@ import streamlit as st
 
 from vidgen_core.dashboard.components.labels import MODE_ICONS, mode_label, status_label
 from vidgen_core.dashboard.session import Visit, session_value
-from vidgen_core.db import TaskFilter
-from vidgen_core.db.repositories.task_search import TaskSort
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import TaskFilter, TaskSort
 from vidgen_core.domain.tasks import TaskKind, TaskStatus
 from vidgen_core.i18n import Text
 

@@ -19,9 +19,9 @@ from vidgen_core.dashboard.components.labels import elapsed, mode_label, status_
 from vidgen_core.dashboard.components.media import drawn_url, outside
 from vidgen_core.dashboard.components.task_filter import Query
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, now, session_value
-from vidgen_core.db import Page
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import Page
 from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
 from vidgen_core.i18n import STATUS_COLOURS, Text
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import streamlit as st
 
 from vidgen_core.dashboard.session import Visit
-from vidgen_core.db import ShotFilter
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.services.library.shots import ShotView
 
 SHOT: Final = "shot"

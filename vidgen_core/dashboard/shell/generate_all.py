@@ -7,7 +7,7 @@ import streamlit as st
 from vidgen_core.dashboard.components import preflight
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
 from vidgen_core.dashboard.shots.selection import queue
-from vidgen_core.db import ShotFilter
+from vidgen_core.domain.queries import ShotFilter
 
 
 def button(visit: Visit, wanted: ShotFilter) -> None:

@@ -15,10 +15,10 @@ from vidgen_core.dashboard.components.labels import MODE_ICONS, badge, mode_labe
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, now, show_told, toast_later
 from vidgen_core.dashboard.settings import picture_settings, video_settings
 from vidgen_core.dashboard.shell import budget_bar, live_updates, sign_in
-from vidgen_core.db import TaskFilter
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.i18n import STATUS_ICONS, Text
 from vidgen_core.services.access.permissions import Role

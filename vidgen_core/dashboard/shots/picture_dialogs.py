@@ -10,7 +10,7 @@ from vidgen_core.dashboard.components import dialogs, preflight
 from vidgen_core.dashboard.components.labels import mode_label, plain, price
 from vidgen_core.dashboard.components.media import reference_url
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
-from vidgen_core.db import ShotFilter
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.library.pictures import MOST
 

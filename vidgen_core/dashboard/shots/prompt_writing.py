@@ -12,7 +12,7 @@ from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, now, show_told, toast_later
 from vidgen_core.dashboard.shell import budget_bar
 from vidgen_core.dashboard.shots import prompt
-from vidgen_core.db import ShotFilter
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.scripts import Author
 from vidgen_core.domain.shots import Shot
 from vidgen_core.i18n import Text

@@ -17,7 +17,7 @@ from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, s
 from vidgen_core.dashboard.shell import live_updates
 from vidgen_core.dashboard.shots import prompt_writing
 from vidgen_core.dashboard.shots.dialogs import delete_shots
-from vidgen_core.db import ShotFilter
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.services.generation.preflight import Estimate

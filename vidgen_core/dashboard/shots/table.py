@@ -12,8 +12,8 @@ from vidgen_core.dashboard.components.media import image_url, outside
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, session_value, toast_later
 from vidgen_core.dashboard.shell import sign_in
 from vidgen_core.dashboard.shots import prompt, selection
-from vidgen_core.db import ShotFilter
 from vidgen_core.domain.errors import InputError, VidgenError
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import Shot, ShotParams
 from vidgen_core.services.access.permissions import Role
 

@@ -21,10 +21,10 @@ from vidgen_core.dashboard.components.remote_id import remote_id_field
 from vidgen_core.dashboard.session import Visit, clock, current_visit, handle_errors, now, show_told, toast_later
 from vidgen_core.dashboard.shell import live_updates, sign_in
 from vidgen_core.dashboard.tasks import log_view
-from vidgen_core.db import LogFilter
 from vidgen_core.domain.attempts import Attempt, AttemptState
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import LogFilter
 from vidgen_core.domain.tasks import LIVE, Task
 from vidgen_core.i18n import STATUS_ICONS, Text
 from vidgen_core.services.access.permissions import Role

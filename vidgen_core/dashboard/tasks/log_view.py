@@ -12,8 +12,8 @@ import streamlit as st
 
 from vidgen_core.dashboard.components.labels import Colour, plain
 from vidgen_core.dashboard.session import Visit, clock, session_value
-from vidgen_core.db import LogFilter
 from vidgen_core.domain.log import LogLevel, LogLine
+from vidgen_core.domain.queries import LogFilter
 from vidgen_core.i18n import Text
 from vidgen_core.i18n.log_lines import codes_saying, log_sentence
 

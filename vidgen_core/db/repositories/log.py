@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,21 +11,7 @@ from vidgen_core.db.dialect import mentions, unindexed
 from vidgen_core.db.repository import Repository, now
 from vidgen_core.db.schema import log
 from vidgen_core.domain.log import LogLevel, LogLine
-
-
-@dataclass(frozen=True)
-class LogFilter:
-    """Which lines; empty means all.
-
-    ``text`` is looked for in codes and params; ``codes`` are those whose sentence, in the reader's language,
-    has the text: a line fits when either does.
-    """
-
-    levels: frozenset[LogLevel] = frozenset()
-    task_id: int | None = None
-    text: str = ""
-    codes: frozenset[str] = field(default_factory=frozenset)
-
+from vidgen_core.domain.queries import LogFilter
 
 _ADD = insert(log)
 

@@ -6,19 +6,18 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, count
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, bindparam, func, insert, literal_column, select, tuple_, update
 
 from vidgen_core.db.dialect import among, contains, listed
-from vidgen_core.db.repository import Page, Repository, now, only
+from vidgen_core.db.repository import Repository, now, only
 from vidgen_core.db.schema import SHOT_STATES, SHOT_TRAITS, shot_counts, shots, takes, tasks
 from vidgen_core.domain.errors import NotFound, Refused
+from vidgen_core.domain.queries import Page, ShotFilter
 from vidgen_core.domain.scripts import Author
 from vidgen_core.domain.shots import Shot, ShotParams
 from vidgen_core.domain.tasks import TaskStatus
-
-ShotState = Literal["all", "without_takes", "running", "to_choose", "chosen", "failed", "without_picture"]
 
 #: Room between two neighbours in the order, so that a move changes one row.
 GAP: Final = 1 << 32
@@ -44,14 +43,6 @@ class NewShot:
     #: Who wrote the prompt, and with which model.
     author: Author = Author.HUMAN
     writer: str = ""
-
-
-@dataclass(frozen=True)
-class ShotFilter:
-    """Which shots; ``text`` is looked for in number, prompts and script."""
-
-    state: ShotState = "all"
-    text: str = ""
 
 
 _COLUMNS = [column for column in shots.c if column.name not in ("identity", "search_text", "changed_rev", "deleted_at")]

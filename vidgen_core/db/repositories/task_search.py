@@ -9,18 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, CompoundSelect, Row, Select, func, select, union_all
 
 from vidgen_core.db.dialect import among, contains, unindexed
-from vidgen_core.db.repository import COUNTED_TO, Page, Repository
+from vidgen_core.db.repository import COUNTED_TO, Repository
 from vidgen_core.db.schema import task_counts, tasks, texts
-from vidgen_core.domain.errors import ErrorKind
-from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import ENDED, TaskKind, TaskStatus
-
-TaskSort = Literal["id", "shot", "status", "provider", "attempts", "created", "finished", "duration", "cost"]
+from vidgen_core.domain.queries import Page, TaskFilter, TaskSort
+from vidgen_core.domain.tasks import ENDED
 
 #: SQLite merges at most 500 streams; beyond this many cells (hundreds of projects at once) all rows are sorted.
 _MOST_CELLS: Final = 400
@@ -30,27 +27,6 @@ _FEW: Final = 2_000
 _DENSE: Final = 10
 
 _Query = Select[Any] | CompoundSelect[Any]
-
-
-@dataclass(frozen=True)
-class TaskFilter:
-    """Which tasks; empty means all. ``text`` is looked for in the shot's number and the prompt."""
-
-    statuses: frozenset[TaskStatus] = frozenset()
-    provider: ProviderId | None = None
-    shot_id: int | None = None
-    kind: ErrorKind | None = None
-    text: str = ""
-    output: TaskKind | None = None
-
-    @property
-    def wording(self) -> str:
-        return self.text.strip().casefold()
-
-    @property
-    def narrow(self) -> bool:
-        """Whether it asks for more than cells can answer."""
-        return self.shot_id is not None or self.kind is not None or bool(self.wording)
 
 
 @dataclass(frozen=True)

@@ -29,12 +29,13 @@ from sqlalchemy import (
 )
 
 from vidgen_core.db.dialect import among, greatest, listed, unindexed, upsert
-from vidgen_core.db.repositories.task_search import Search, TaskFilter, TaskSort
-from vidgen_core.db.repository import Page, Repository, failure_json, failure_of, money, money_columns, now, only
+from vidgen_core.db.repositories.task_search import Search
+from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
 from vidgen_core.db.schema import UtcTime, shots, takes, task_counts, tasks, texts
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import Page, TaskFilter, TaskSort
 from vidgen_core.domain.tasks import ENDED, Failure, GenerationParams, Task, TaskKind, TaskStatus, sources
 
 #: So many tasks of a batch are served in a round before another batch has its turn.

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from vidgen_core.db.repositories.access import SessionRow
 from vidgen_core.domain.errors import ErrorKind, Refused
+from vidgen_core.domain.log import LogLevel
 from vidgen_core.services.access.auth import Auth, SettingsSource, clean_name, is_at_home
 from vidgen_core.services.access.permissions import AT_HOME, Role, Visitor, requires
 
 if TYPE_CHECKING:
-    from vidgen_core.db import Store
+    from vidgen_core.db import Store, Tx
 
+#: Network addresses from which somebody has signed in, and where they are kept.
+MOST_KNOWN: Final = 200
+_KNOWN: Final = "sign_in.known"
 #: The cookie of those who have signed in.
 COOKIE: Final = "vidgen_session"
 #: Seconds until people sign in anew.
@@ -89,6 +93,29 @@ class Sessions:
         with self._store.read() as tx:
             return tx.sessions.has_ended(login)
 
+    # --- ways in
+
+    def log_sign_in(self, name: str, role: Role | None) -> None:
+        """Log that somebody has signed in, or has tried to.
+
+        :param role: None: with a wrong password
+        """
+        level, code = (LogLevel.WARNING, "sign_in_failed") if role is None else (LogLevel.INFO, "signed_in")
+        with self._store.write() as tx:
+            tx.log.add(level, code, who=name, role=role.word if role else "–")
+
+    def is_known(self, address: str) -> bool:
+        """Whether the right password has come from a network address."""
+        with self._store.read() as tx:
+            return _digest(address) in _known(tx)
+
+    def remember(self, address: str) -> None:
+        """Remember a network address from which the right password came, the latest last."""
+        digest = _digest(address)
+        with self._store.write() as tx:
+            others = [one for one in _known(tx) if one != digest]
+            tx.state.put(_KNOWN, [*others, digest][-MOST_KNOWN:])
+
     def redeem(self, ticket: str) -> tuple[Visitor, str] | None:
         """Whom a ticket stands for, and their login; it is good for once."""
         visitor = self.find(ticket, "ticket")
@@ -110,6 +137,11 @@ class Sessions:
         if found is not None:
             return found._replace(is_local=is_local)
         return AT_HOME if is_local and self._sharing.settings.sign_in == "none" else None
+
+
+def _known(tx: Tx) -> list[str]:
+    kept = tx.state.get(_KNOWN)
+    return kept if isinstance(kept, list) else []
 
 
 def login_of(account: Mapping[str, object]) -> str:

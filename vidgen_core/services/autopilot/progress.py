@@ -11,10 +11,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from vidgen_core import money
-from vidgen_core.db import ShotFilter, Tx
+from vidgen_core.db import Tx
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.scripts import ScriptState
 from vidgen_core.domain.tasks import Failure, TaskStatus
 from vidgen_core.services.access.permissions import Role, requires

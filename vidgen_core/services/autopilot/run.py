@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import Field, ValidationError
 
 from vidgen_core import money
-from vidgen_core.db import TaskFilter, Tx
+from vidgen_core.db import Tx
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
+from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.tasks import TaskStatus
 
 if TYPE_CHECKING:

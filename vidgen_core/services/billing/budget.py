@@ -11,12 +11,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from vidgen_core import money
-from vidgen_core.db import TaskFilter, Tx
+from vidgen_core.db import Tx
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind, Refused, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import OWED, Balance, ChargeStatus, Money, Spend
 from vidgen_core.domain.providers import BillableParty, ProviderId
+from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.money import LimitStatus
 from vidgen_core.services.access.permissions import Role, requires

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import ValidationError
 
-from vidgen_core.db import ShotFilter, TaskFilter
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind, NotFound, Refused, VidgenError
 from vidgen_core.domain.money import ChargeStatus
+from vidgen_core.domain.queries import ShotFilter, TaskFilter
 from vidgen_core.domain.shots import Project
 from vidgen_core.domain.tasks import Failure, Task
 from vidgen_core.media.disk import translate_os_errors

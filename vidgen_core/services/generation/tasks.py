@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from vidgen_core import money
 from vidgen_core.config.schema import KeySettings
-from vidgen_core.db import NewTask, Page, TaskFilter, TaskSort, Tx
+from vidgen_core.db import NewTask, Tx
 from vidgen_core.domain.attempts import Attempt
 from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import VIDEO_PROVIDERS, ProviderId
+from vidgen_core.domain.queries import Page, TaskFilter, TaskSort
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import LIVE, Task, TaskStatus
 from vidgen_core.providers.base import Problem
@@ -91,6 +92,21 @@ class Tasks:
     def changed_since(self, project_id: int, rev: int) -> list[int]:
         with self._ctx.store.read() as tx:
             return tx.tasks.changed_since(project_id, rev)
+
+    @requires(Role.VIEWER)
+    def at_revision(self, ids: Collection[int]) -> tuple[int, list[Task]]:
+        """Tasks, and the store's revision of which they are; those that were deleted are left out."""
+        with self._ctx.store.read() as tx:
+            return tx.rev, tx.tasks.many(list(ids))
+
+    @requires(Role.VIEWER)
+    def changes(self, projects: Collection[int], since: int, ids: Collection[int]) -> dict[int, Task | None]:
+        """Those of some tasks that changed after the revision ``since``; None: it was deleted."""
+        with self._ctx.store.read() as tx:
+            changed = {id_ for project in projects for id_ in tx.tasks.changed_since(project, since)}.intersection(ids)
+            found: dict[int, Task | None] = dict.fromkeys(changed)
+            found.update((task.id, task) for task in tx.tasks.many(list(changed)))
+            return found
 
     # --- making
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from vidgen_core.db import ShotFilter, TaskFilter, Tx
+from vidgen_core.db import Tx
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.providers import PICTURE_PROVIDERS
+from vidgen_core.domain.queries import ShotFilter, TaskFilter
 from vidgen_core.domain.shots import PictureCandidate, Shot
 from vidgen_core.domain.tasks import TaskKind, TaskStatus
 from vidgen_core.providers.base import Problem
@@ -59,6 +60,12 @@ class Pictures:
         """The candidates of a shot in their order."""
         with self._ctx.store.read() as tx:
             return tx.candidates.of_shots([shot_id])[shot_id]
+
+    @requires(Role.VIEWER)
+    def of_task(self, task_id: int) -> PictureCandidate | None:
+        """The candidate a task ended with."""
+        with self._ctx.store.read() as tx:
+            return tx.candidates.of_task(task_id)
 
     @requires(Role.VIEWER)
     def get(self, candidate_id: int) -> PictureCandidate:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vidgen_core.db import NewShot, Page, ShotFilter, Tx
+from vidgen_core.db import NewShot, Tx
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import Page, ShotFilter
 from vidgen_core.domain.scripts import Author
 from vidgen_core.domain.shots import PictureCandidate, Shot, ShotParams
 from vidgen_core.domain.takes import Take
@@ -164,6 +165,14 @@ class Shots:
         """Ids of shots whose row, tasks or takes changed after ``rev``."""
         with self._ctx.store.read() as tx:
             return tx.shots.changed_since(project_id, rev)
+
+    @requires(Role.VIEWER)
+    def changes(self, wanted: Collection[tuple[int, int]]) -> tuple[int, dict[tuple[int, int], list[int]]]:
+        """As ``changed_since`` for several pairs of project and revision, and the revision that all of it is as new as."""
+        # First the number, then the rows: what comes between is told twice rather than never.
+        rev = self._ctx.store.revision()
+        with self._ctx.store.read() as tx:
+            return rev, {pair: tx.shots.changed_since(*pair) for pair in wanted}
 
     # --- writing
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from vidgen_core import money
-from vidgen_core.db import ShotFilter
 from vidgen_core.domain.errors import Delivery, Refused, RemoteError, VidgenError
 from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.scripts import PieceState, Script, ScriptPiece, ScriptState
 from vidgen_core.domain.shots import ShotParams
 from vidgen_core.domain.tasks import Failure

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import tomlkit
 
 from vidgen_core.config.lookup import setting_names
-from vidgen_core.db import ShotFilter, Tx
+from vidgen_core.db import Tx
 from vidgen_core.domain.errors import FileError
 from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.takes import Take
 from vidgen_core.services.access.permissions import Role, requires
 

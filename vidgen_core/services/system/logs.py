@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, Literal
 
-from vidgen_core.db import LogFilter
 from vidgen_core.domain.log import LogLine
+from vidgen_core.domain.queries import LogFilter
 from vidgen_core.services.access.permissions import Role, requires
 
 if TYPE_CHECKING:

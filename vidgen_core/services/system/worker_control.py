@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from filelock import FileLock, Timeout
 from pydantic import Field, ValidationError
 
-from vidgen_core.db import Journal, JournalState, Store, TaskFilter, Tx, UnderWay
+from vidgen_core.db import Journal, JournalState, Store, Tx, UnderWay
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, RunnerBusy, VidgenError
 from vidgen_core.domain.log import Heartbeat, LogLevel
 from vidgen_core.domain.money import OWED, Money
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.providers.base import Connection
 from vidgen_core.services.access.permissions import Role, requires
@@ -130,7 +131,7 @@ class WorkerControl:
         if self._runner is not None:
             return
         if not standby and self.is_held:
-            beat = self._heartbeat()
+            beat = self.heartbeat()
             raise RunnerBusy(pid=beat.pid if beat else "?")
         from vidgen_core.providers.registry import open_providers
         from vidgen_core.worker.worker import Worker
@@ -192,6 +193,13 @@ class WorkerControl:
             asked = [id_ for id_ in tx.state.get(_ASKED) or [] if id_ != task_id]
             tx.state.put(_ASKED, [*asked, task_id][-_MOST_ASKED:])
 
+    def job_ended(self, provider: ProviderId, remote_id: str) -> None:
+        """A provider says that a job has ended: ask after its task now; of an unknown job nothing is made."""
+        with self._ctx.store.read() as tx:
+            attempt = tx.attempts.by_remote_id(provider, remote_id)
+        if attempt is not None:
+            self.look_now(attempt.task_id)
+
     @requires(Role.VIEWER)
     def wait_until_working(self, timeout: float) -> bool:
         """Wait until this process runs the tasks; False when another one keeps doing so."""
@@ -223,7 +231,9 @@ class WorkerControl:
         """Why the runner of this process does not work, if it does not."""
         return self._runner.problem if self._runner is not None else None
 
-    def _heartbeat(self) -> Heartbeat | None:
+    @requires(Role.VIEWER)
+    def heartbeat(self) -> Heartbeat | None:
+        """The last sign of life of the worker, wherever it runs."""
         with self._ctx.store.read() as tx:
             return tx.heartbeat.get()
 
@@ -317,7 +327,7 @@ class WorkerControl:
         known = last_connection(self._ctx, settings.mode)
         # A day's limit begins anew at midnight without any change.
         work = ("work", project_id, datetime.now().astimezone().date())
-        heartbeat = self._heartbeat()
+        heartbeat = self.heartbeat()
         found = self._ctx.revision_cache.ask(work, lambda tx: self._work(tx, project_id))
         if self._runner is not None and self.is_here:
             unwritten = self._runner.unwritten

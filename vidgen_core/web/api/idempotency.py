@@ -21,8 +21,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vidgen_core.db.repositories.access import CURRENT, Begun, Known
 from vidgen_core.domain.errors import InputError, Refused, StoreError, VidgenError
+from vidgen_core.services.access.requests import Begun, Known
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.web.app_instance import find_vidgen
 from vidgen_core.web.error_responses import envelope
@@ -78,7 +78,7 @@ class Idempotency:
         """
         app, owner = await find_vidgen(), uuid.uuid4().hex
         while True:
-            known = await run_in_threadpool(_claim, app, caller, key, digest, owner)
+            known = await run_in_threadpool(app.requests.claim, caller, key, digest, owner)
             if known.digest != digest:
                 raise InputError("idempotency_key_reused")
             if known.status is not None:
@@ -90,7 +90,7 @@ class Idempotency:
             if live is None and known.written:
                 raise Refused("idempotency_answer_lost")
             if live is None:
-                await run_in_threadpool(_take_over, app, known, owner)
+                await run_in_threadpool(app.requests.take_over, known, owner)
                 self._live[known.id] = asyncio.Event()
                 return known, Begun(known.id, owner)
             await live.wait()
@@ -116,11 +116,10 @@ class Idempotency:
                 held.clear()
             await send(message)
 
-        token = CURRENT.set(begun)
         try:
-            await self.app(scope, receive, hold)
+            with app.requests.carried_out(begun):
+                await self.app(scope, receive, hold)
         finally:
-            CURRENT.reset(token)
             live = self._live.pop(begun.id)
             try:
                 await asyncio.shield(run_in_threadpool(_end, app, begun, list(held)))
@@ -133,25 +132,10 @@ class Idempotency:
             await send(message)
 
 
-def _claim(app: Vidgen, caller: str, key: str, digest: str, owner: str) -> Known:
-    with app.store.write() as tx:
-        return tx.requests.begin(caller, key, digest, owner)
-
-
-def _take_over(app: Vidgen, known: Known, owner: str) -> None:
-    with app.store.write() as tx:
-        tx.requests.take_over(known, owner)
-
-
 def _end(app: Vidgen, begun: Begun, held: list[Message]) -> None:
-    """Keep the answer; a request that failed without having done anything may be made again."""
-    status = int(held[0]["status"]) if held else 500
+    """Keep the answer, where there is one to be kept."""
     text = b"".join(message.get("body", b"") for message in held).decode()
-    with app.store.write() as tx:
-        if status >= 500:
-            tx.requests.forget(begun)
-        if held:
-            tx.requests.answer(begun, status, text)
+    app.requests.end(begun, int(held[0]["status"]) if held else 500, text if held else None)
 
 
 async def _read(scope: Scope, receive: Receive, body: Any) -> str:

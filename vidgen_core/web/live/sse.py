@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from typing import NamedTuple
 
-from vidgen_core.db import Store
 from vidgen_core.domain.tasks import ENDED, Task, TaskStatus
+from vidgen_core.services.facade import Vidgen
 
 
 class TaskProgress(NamedTuple):
@@ -40,8 +40,8 @@ class Progress:
     :param begin: called when there is somebody to look for
     """
 
-    def __init__(self, store: Callable[[], Store], begin: Callable[[], None]) -> None:
-        self._store = store
+    def __init__(self, app: Callable[[], Vidgen], begin: Callable[[], None]) -> None:
+        self._app = app
         self._begin = begin
         self._listeners: set[_Listener] = set()
         self._known: dict[int, TaskProgress] = {}
@@ -76,7 +76,7 @@ class Progress:
 
     async def _join(self, listener: _Listener) -> int:
         """Begin to listen; the revision of the newest change of its tasks."""
-        rev, tasks = await asyncio.to_thread(self._read, listener.ids)
+        rev, tasks = await asyncio.to_thread(lambda: self._app().tasks.at_revision(listener.ids))
         # What changes from here on is found by the next look, whatever other listeners have seen.
         self._rev = min(self._rev, rev) if self._listeners else rev
         self._listeners.add(listener)
@@ -84,10 +84,6 @@ class Progress:
         self._begin()
         # A task that is missing was deleted, which is news.
         return max((task.rev for task in tasks), default=0) if len(tasks) == len(listener.ids) else rev
-
-    def _read(self, ids: Collection[int]) -> tuple[int, list[Task]]:
-        with self._store().read() as tx:
-            return tx.rev, tx.tasks.many(list(ids))
 
     def _news(self, listener: _Listener) -> News:
         standings = {id_: self._known[id_] for id_ in sorted(listener.ids) if id_ in self._known}
@@ -114,11 +110,8 @@ class Progress:
                 listener.changed.set()
 
     def _changes(self, projects: Collection[int], since: int, wanted: frozenset[int]) -> dict[int, TaskProgress | None]:
-        with self._store().read() as tx:
-            changed = {id_ for project in projects for id_ in tx.tasks.changed_since(project, since)} & wanted
-            found: dict[int, TaskProgress | None] = dict.fromkeys(changed)
-            found.update((task.id, _standing(task)) for task in tx.tasks.many(list(changed)))
-            return found
+        changed = self._app().tasks.changes(projects, since, wanted)
+        return {id_: _standing(task) if task else None for id_, task in changed.items()}
 
     def close_soon(self) -> None:
         """Let all streams end; returns at once."""

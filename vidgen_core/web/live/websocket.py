@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from vidgen_core.db import Store
 from vidgen_core.domain.errors import VidgenError
+from vidgen_core.services.facade import Vidgen
 from vidgen_core.web.app_instance import get_vidgen
 from vidgen_core.web.live.sse import Progress
 from vidgen_core.web.middleware.connections import GOING_AWAY, POLICY
@@ -34,13 +34,13 @@ class Listener:
 class Live:
     """The sockets of this process; used on the event loop only."""
 
-    def __init__(self, store: Callable[[], Store] = lambda: get_vidgen().store) -> None:
-        self._store = store
+    def __init__(self, app: Callable[[], Vidgen] = get_vidgen) -> None:
+        self._app = app
         self._listeners: set[Listener] = set()
         self._watcher: asyncio.Task[None] | None = None
         self._ending = asyncio.Event()
         #: Streams of the HTTP API, fed by the same watcher.
-        self.progress = Progress(store, self._begin_watching)
+        self.progress = Progress(app, self._begin_watching)
 
     @property
     def listeners(self) -> int:
@@ -139,14 +139,11 @@ class Live:
             self._listeners.discard(listener)
 
     def _revision(self) -> int:
-        return self._store().revision()
+        return self._app().revision()
 
     def _changes(self, wanted: set[tuple[int, int]]) -> dict[tuple[int, int], dict[str, Any]]:
-        store = self._store()
-        # First the number, then the rows: what comes between is told twice rather than never.
-        rev = store.revision()
-        with store.read() as tx:
-            return {pair: _message(rev, tx.shots.changed_since(*pair)) for pair in wanted}
+        rev, changed = self._app().shots.changes(wanted)
+        return {pair: _message(rev, shots) for pair, shots in changed.items()}
 
     def close_soon(self) -> None:
         """Let all sockets and streams end; returns at once."""

@@ -22,7 +22,6 @@ from starlette.requests import Request
 
 from vidgen_core.domain.errors import ErrorKind, InputError, Refused
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.services.facade import Vidgen
 from vidgen_core.web.api.common import errors
 from vidgen_core.web.api.schemas.providers import CallbackResponse
 from vidgen_core.web.app_instance import find_vidgen
@@ -84,7 +83,7 @@ def callback_routes(callbacks: Callbacks) -> APIRouter:
         # Unsigned messages wake a job once in a while; the same one again changes nothing.
         stamp = x_webhook_timestamp if key else str(int(time.time() // WINDOW))
         if callbacks.is_new(job, stamp):
-            await run_in_threadpool(_look, vidgen, job)
+            await run_in_threadpool(vidgen.worker.job_ended, ProviderId.KIE, job)
         return CallbackResponse(ok=True)
 
     router.post(
@@ -117,10 +116,3 @@ def _job(body: bytes) -> str:
     if not isinstance(job, str) or not 0 < len(job) <= _LONGEST_ID:
         raise InputError("callback_without_job")
     return job
-
-
-def _look(vidgen: Vidgen, job: str) -> None:
-    with vidgen.store.read() as tx:
-        attempt = tx.attempts.by_remote_id(ProviderId.KIE, job)
-    if attempt is not None:
-        vidgen.worker.look_now(attempt.task_id)

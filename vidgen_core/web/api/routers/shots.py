@@ -6,9 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query
 
-from vidgen_core.db import ShotFilter
-from vidgen_core.db.repositories.shots import ShotState
 from vidgen_core.domain.errors import InputError
+from vidgen_core.domain.queries import ShotFilter, ShotState
 from vidgen_core.domain.shots import ShotParams
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.web.api.common import (

@@ -10,10 +10,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import FileResponse
 
-from vidgen_core.db import ShotFilter, TaskFilter, TaskSort
 from vidgen_core.domain.errors import ErrorKind, InputError, NotFound
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import ShotFilter, TaskFilter, TaskSort
 from vidgen_core.domain.shots import Project
 from vidgen_core.domain.tasks import LIVE, Task, TaskKind, TaskStatus
 from vidgen_core.i18n import Text

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from starlette.responses import JSONResponse, Response
 
-from vidgen_core.db import LogFilter
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.queries import LogFilter
 from vidgen_core.services.exports.film import Options
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.imports.plan import Imported

@@ -1,0 +1,70 @@
+"""What lists are asked by: filters, orders and pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
+
+from vidgen_core.domain.errors import ErrorKind
+from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import TaskKind, TaskStatus
+
+T = TypeVar("T")
+ShotState = Literal["all", "without_takes", "running", "to_choose", "chosen", "failed", "without_picture"]
+TaskSort = Literal["id", "shot", "status", "provider", "attempts", "created", "finished", "duration", "cost"]
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """A part of an ordered list and the length of the whole.
+
+    ``total_is_least``: there are at least ``total``; counting went no further.
+    """
+
+    items: list[T]
+    total: int
+    total_is_least: bool = False
+
+
+@dataclass(frozen=True)
+class LogFilter:
+    """Which lines; empty means all.
+
+    ``text`` is looked for in codes and params; ``codes`` are those whose sentence, in the reader's language,
+    has the text: a line fits when either does.
+    """
+
+    levels: frozenset[LogLevel] = frozenset()
+    task_id: int | None = None
+    text: str = ""
+    codes: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True)
+class ShotFilter:
+    """Which shots; ``text`` is looked for in number, prompts and script."""
+
+    state: ShotState = "all"
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class TaskFilter:
+    """Which tasks; empty means all. ``text`` is looked for in the shot's number and the prompt."""
+
+    statuses: frozenset[TaskStatus] = frozenset()
+    provider: ProviderId | None = None
+    shot_id: int | None = None
+    kind: ErrorKind | None = None
+    text: str = ""
+    output: TaskKind | None = None
+
+    @property
+    def wording(self) -> str:
+        return self.text.strip().casefold()
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it asks for more than cells can answer."""
+        return self.shot_id is not None or self.kind is not None or bool(self.wording)

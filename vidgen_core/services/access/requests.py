@@ -1,0 +1,54 @@
+"""Requests of API clients that carry an idempotency key, so that each is carried out once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from vidgen_core.db.repositories.access import CURRENT, Begun, Known
+
+if TYPE_CHECKING:
+    from vidgen_core.services.context import ServiceContext
+
+__all__ = ["Begun", "Known", "Requests"]
+
+
+class Requests:
+    """What is known of requests with a key."""
+
+    def __init__(self, ctx: ServiceContext) -> None:
+        self._ctx = ctx
+
+    def claim(self, caller: str, key: str, digest: str, owner: str) -> Known:
+        """Make the row of a request for ``owner``; the one that is there already is answered as it is."""
+        with self._ctx.store.write() as tx:
+            return tx.requests.begin(caller, key, digest, owner)
+
+    def take_over(self, known: Known, owner: str) -> None:
+        """Carry out anew what another one has begun, when nothing was written for it.
+
+        :raises Refused: ``request_taken_over``
+        """
+        with self._ctx.store.write() as tx:
+            tx.requests.take_over(known, owner)
+
+    @contextmanager
+    def carried_out(self, begun: Begun) -> Iterator[None]:
+        """Tie every transaction that is committed meanwhile to the request."""
+        token = CURRENT.set(begun)
+        try:
+            yield
+        finally:
+            CURRENT.reset(token)
+
+    def end(self, begun: Begun, status: int, answer: str | None) -> None:
+        """Keep the answer; a request that failed without having done anything may be made again.
+
+        :param answer: None: there is none to be kept
+        """
+        with self._ctx.store.write() as tx:
+            if status >= 500:
+                tx.requests.forget(begun)
+            if answer is not None:
+                tx.requests.answer(begun, status, answer)

@@ -103,7 +103,7 @@ def main() -> None:
             ("all projects, the whole year", lambda: app.reports.of(None)),
             ("one project, the whole year", lambda: app.reports.of(1)),
             ("one project, 30 days", lambda: app.reports.of(1, **month)),
-            ("one provider, the whole year", lambda: app.reports.of(None, provider=ProviderId.KIE)),
+            ("one provider, the whole year", lambda: app.reports.of(None, provider=ProviderId("kie"))),
         ]
         print(f"{'question':38} {'median ms':>10} {'p95 ms':>8} {'cpu ms':>8} {'n':>4} {'bar ms':>7}")
         for name, ask in questions:

@@ -45,7 +45,7 @@ from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.media.images import draw_sample, keep_image
 from vidgen_core.media.video import probe
 
-MODELS = {ProviderId.YUNWU: "grok-video-3", ProviderId.KIE: "veo3_fast", ProviderId.LOVART: "seedance_v2_0"}
+MODELS = {ProviderId("yunwu"): "grok-video-3", ProviderId("kie"): "veo3_fast", ProviderId("lovart"): "seedance_v2_0"}
 #: Faults that befall a share of all jobs; none of them makes a second purchase right.
 FAULTS = {
     "slow-answer": {"rate": 0.35, "argument": "0.4"},
@@ -351,7 +351,7 @@ def _queue(store: Store, mode: ProviderId, image: str, count: int) -> None:
         words.append(f"pan left {time.time_ns()} {REFUSED}")
         new = [NewShot(number=None, prompt=prompt, image=image) for prompt in words]
         shots = tx.shots.add(project.id, new)
-        size = "1080P" if mode is ProviderId.YUNWU else "720P"
+        size = "1080P" if mode is ProviderId("yunwu") else "720P"
         cost = Money(amount="0.4", currency="CNY")
         tx.tasks.add(
             [

@@ -27,7 +27,6 @@ import psutil
 from playwright.async_api import async_playwright
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Task
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
@@ -68,7 +67,7 @@ class Listeners:
 
     def __init__(self, tasks: list[Task]) -> None:
         self.first = str(tasks[0].id)
-        self.path = f"/api/{ProviderId.LOCAL}/progress?task_ids={','.join(str(task.id) for task in tasks)}"
+        self.path = f"/api/local/progress?task_ids={','.join(str(task.id) for task in tasks)}"
         self.heard: asyncio.Queue[tuple[int, float]] = asyncio.Queue()
 
     async def listen(self, client: httpx.AsyncClient) -> None:

@@ -44,7 +44,7 @@ KEYS = '[{"name":"a","secret":"sk-a-1111"}]'
 class Timed(Provider):
     """Jobs that end after a drawn time."""
 
-    mode = ProviderId.YUNWU
+    mode = ProviderId("yunwu")
 
     def __init__(self, *args: Any, video: bytes, spread: tuple[float, float], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -107,7 +107,7 @@ def measure(tasks: int, cap: int, spread: tuple[float, float], interval: float) 
         store, own = Store.open(locations.database), Store.open(locations.database, checkpoints=True)
         _queue(store, tasks)
         cpu, revision = time.process_time(), store.revision()
-        runner = Worker(own, settings.current, locations, lambda _: {ProviderId.YUNWU: provider}).start()
+        runner = Worker(own, settings.current, locations, lambda _: {ProviderId("yunwu"): provider}).start()
         _wait(store, tasks)
         cpu, commits = time.process_time() - cpu, store.revision() - revision
         runner.stop()
@@ -121,7 +121,7 @@ def _queue(store: Store, tasks: int) -> None:
     with store.write() as tx:
         project = tx.projects.ensure("bench")
         [shot] = tx.shots.add(project.id, [NewShot(number="1.0", prompt="x")])
-        tx.tasks.add([NewTask(project.id, shot.id, ProviderId.YUNWU, "timed", params)] * tasks)
+        tx.tasks.add([NewTask(project.id, shot.id, ProviderId("yunwu"), "timed", params)] * tasks)
 
 
 def _wait(store: Store, tasks: int) -> None:

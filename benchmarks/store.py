@@ -96,7 +96,7 @@ def task_row(
         "take": number,
         "batch": number // 300,
         "status": status,
-        "provider": chance.choices((ProviderId.YUNWU, ProviderId.KIE, ProviderId.LOCAL), (60, 35, 5))[0],
+        "provider": chance.choices((ProviderId("yunwu"), ProviderId("kie"), ProviderId("local")), (60, 35, 5))[0],
         "model": "grok-video-3",
         "text_id": wording + 1,
         "turn": number // 5,
@@ -206,7 +206,7 @@ def pages() -> Iterator[Question]:
     yield page("all, by shot, page 20", TaskFilter(), "shot", False, 50, 1_000)
     yield page("all, by shot, last page", TaskFilter(), "shot", False, 50, 99_950)
     yield page("failed, slowest", TaskFilter(failed), "duration", True, 50)
-    yield page("yunwu, by cost", TaskFilter(provider=ProviderId.YUNWU), "cost", True, 50)
+    yield page("yunwu, by cost", TaskFilter(provider=ProviderId("yunwu")), "cost", True, 50)
     yield page("all, by finish", TaskFilter(), "finished", True, 50)
     yield page("all, by attempts", TaskFilter(), "attempts", True, 50)
     yield page("all, by status", TaskFilter(), "status", True, 50)
@@ -227,13 +227,13 @@ def shots_with_tasks(tx: Tx) -> None:
 
 
 def claim(tx: Tx) -> None:
-    for task in tx.tasks.claimable(ProviderId.YUNWU, NOW, 1):
+    for task in tx.tasks.claimable(ProviderId("yunwu"), NOW, 1):
         tx.tasks.move(task.id, TaskStatus.PROCESSING)
 
 
 def add_three(tx: Tx) -> None:
     params = GenerationParams(prompt=prompt_of(76, 0), aspect_ratio="16:9", size="1080P")
-    tx.tasks.add([NewTask(1, 77, ProviderId.KIE, "grok", params) for _ in range(3)])
+    tx.tasks.add([NewTask(1, 77, ProviderId("kie"), "grok", params) for _ in range(3)])
 
 
 def note_fifty(tx: Tx) -> None:
@@ -246,7 +246,7 @@ def questions(last: int) -> Iterator[Question]:
     yield Question("header: spend", lambda tx: tx.ledger.by_charge(1), (5, 5))
     yield Question("anything changed?", lambda tx: tx.rev, (5, 5))
     yield Question("claim 1", claim, (5, 5), writes=True)
-    yield Question("who goes next: 50", lambda tx: tx.tasks.claimable(ProviderId.YUNWU, NOW, 50), (5, 5))
+    yield Question("who goes next: 50", lambda tx: tx.tasks.claimable(ProviderId("yunwu"), NOW, 50), (5, 5))
     yield Question("generate 3", add_three, (20, 20), writes=True)
     yield Question("note progress of 50", note_fifty, (50, 50), writes=True)
     yield from pages()

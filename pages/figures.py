@@ -10,7 +10,7 @@ from typing import Final
 
 import streamlit as st
 
-from vidgen_core.dashboard.components.labels import MODE_ICONS, mode_label
+from vidgen_core.dashboard.components.labels import mode_label
 from vidgen_core.dashboard.reports import charts as figure_charts
 from vidgen_core.dashboard.session import Visit, current_visit, show_told
 from vidgen_core.domain.providers import ProviderId
@@ -58,7 +58,7 @@ def asked(visit: Visit) -> Report:
             t("figures.provider"),
             list(visit.app.modes),
             index=None,
-            format_func=lambda mode: f"{MODE_ICONS[mode]} {mode_label(t, mode)}",
+            format_func=lambda mode: f"{mode.spec.icon} {mode_label(t, mode)}",
             placeholder=t("figures.provider_all"),
             key="figures_provider",
             width=200,

@@ -8,7 +8,7 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.dashboard.components import save_folder
-from vidgen_core.dashboard.components.labels import MODE_ICONS, mode_label
+from vidgen_core.dashboard.components.labels import mode_label
 from vidgen_core.dashboard.session import Visit, current_visit, show_told
 from vidgen_core.dashboard.settings import (
     access_form,
@@ -17,6 +17,7 @@ from vidgen_core.dashboard.settings import (
     llm_form,
     notifications_form,
     picture_settings,
+    provider_fields,
 )
 from vidgen_core.dashboard.settings import form as settings_form
 from vidgen_core.dashboard.settings.form import Form
@@ -26,7 +27,7 @@ from vidgen_core.domain.providers import ProviderId
 
 def providers(visit: Visit) -> None:
     """Each provider's own part, the one in force first to be seen."""
-    names = {mode: f"{MODE_ICONS[mode]} {mode_label(visit.t, mode)}" for mode in visit.app.modes}
+    names = {mode: f"{mode.spec.icon} {mode_label(visit.t, mode)}" for mode in visit.app.modes}
     tabs = st.tabs(list(names.values()), default=names[visit.app.settings().mode], key="settings_provider")
     for mode, tab in zip(names, tabs, strict=True):
         with tab:
@@ -47,79 +48,8 @@ def provider(visit: Visit, mode: ProviderId) -> None:
             settings_form.ratio(form, mode, takes)
             settings_form.duration(form, mode, takes)
         settings_form.notes(form, takes)
-        options(form, mode)
+        provider_fields.show(form, mode)
         form.show_end()
-
-
-def options(form: Form, mode: ProviderId) -> None:
-    """What only this provider knows."""
-    section = f"providers.{mode}"
-    _OPTIONS[mode](form, section)
-    if mode is not ProviderId.LOCAL:
-        with st.expander(form.t("settings.advanced"), icon=":material/tune:"):
-            form.text(f"{section}.base_url")
-            if mode is ProviderId.KIE:
-                form.text(f"{section}.upload_url")
-            form.number(f"{section}.max_concurrent", placeholder=form.t("settings.as_runner"))
-
-
-def local(form: Form, section: str) -> None:
-    form.number(f"{section}.fps")
-
-
-def yunwu(form: Form, section: str) -> None:
-    t = form.t
-    left, right = st.columns(2)
-    with left:
-        form.choice(f"{section}.images", ["data", "url"], lambda way: t(f"settings.images.{way}"))
-    with right:
-        form.number(f"{section}.image_max_bytes", step=100_000)
-    form.toggle(f"{section}.enhance_prompt")
-
-
-def kie(form: Form, section: str) -> None:
-    left, right = st.columns(2)
-    with left:
-        form.text(f"{section}.watermark")
-        form.toggle(f"{section}.enable_translation")
-    with right:
-        form.text(f"{section}.seed", placeholder=form.t("settings.random"))
-        form.toggle(f"{section}.enable_fallback")
-    form.text(f"{section}.callback_url", placeholder="https://…")
-    form.secret(f"{section}.webhook_secret", form.t("settings.unchanged"))
-
-
-def lovart(form: Form, section: str) -> None:
-    t = form.t
-    left, right = st.columns(2)
-    with left:
-        way = form.choice(f"{section}.way", ["api", "browser"], lambda way: t(f"settings.lovart.way.{way}"))
-        form.toggle(f"{section}.only_this_tool")
-    with right:
-        form.number(f"{section}.settle", step=1.0)
-        form.number(f"{section}.confirm_up_to", step=1.0)
-    if way == "browser":
-        lovart_browser(form, section)
-
-
-def lovart_browser(form: Form, section: str) -> None:
-    """The experiment, with what there is to know before it is used."""
-    st.warning(form.t("settings.lovart.browser_warning"), icon=":material/science:")
-    left, right = st.columns(2)
-    with left:
-        form.text(f"{section}.browser_program")
-        form.text(f"{section}.browser_url")
-    with right:
-        form.text(f"{section}.browser_profile", placeholder=str(form.visit.app.locations.lovart / "profile"))
-    st.caption(form.t("settings.lovart.selectors", file=str(form.visit.app.locations.lovart / "selectors.toml")))
-
-
-_OPTIONS: Final[dict[ProviderId, Callable[[Form, str], None]]] = {
-    ProviderId.LOCAL: local,
-    ProviderId.YUNWU: yunwu,
-    ProviderId.KIE: kie,
-    ProviderId.LOVART: lovart,
-}
 
 
 def runner(visit: Visit) -> None:

@@ -11,7 +11,6 @@ from vidgen_core.dashboard.shell import generate_all, live_updates, sign_in
 from vidgen_core.dashboard.shots import cards, picture_dialogs, project_references, prompt_writing, selection, table
 from vidgen_core.dashboard.shots.dialogs import ask_for_shots, undo_bar
 from vidgen_core.domain.queries import ShotFilter
-from vidgen_core.domain.providers import ProviderId
 from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.library.projects import SAMPLE
@@ -111,11 +110,7 @@ def work(visit: Visit, wanted: ShotFilter, view: str | None, total: int) -> None
 def welcome(visit: Visit) -> None:
     """One sentence for somebody who has made nothing yet of the sample, while making costs nothing."""
     sample = any(visit.project.name == name for name, _ in SAMPLE.values())
-    if (
-        sample
-        and visit.app.settings().mode is ProviderId.LOCAL
-        and not any(visit.app.tasks.counts(visit.project.id).values())
-    ):
+    if sample and visit.app.settings().mode.is_free and not any(visit.app.tasks.counts(visit.project.id).values()):
         st.info(visit.t("shots.welcome"), icon="👋")
 
 

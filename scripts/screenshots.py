@@ -120,7 +120,7 @@ def _generate(home: Path) -> None:
             if view.shot.number in PROMPTS:
                 app.shots.edit(view.shot.id, prompt=PROMPTS[view.shot.number])
         app.tasks.generate(
-            project.id, [view.shot.id for view in shots[:-1]], GenerateOptions(provider=ProviderId.YUNWU)
+            project.id, [view.shot.id for view in shots[:-1]], GenerateOptions(provider=ProviderId("yunwu"))
         )
 
         def nearly_done() -> bool:

@@ -55,7 +55,7 @@ class ScriptedProvider(Provider):
     Each is a value to return or an error to raise.
     """
 
-    mode = ProviderId.YUNWU
+    mode = ProviderId("yunwu")
     longest_job = 60.0
     at_once: int | None = None
     handed_back = False

@@ -137,7 +137,7 @@ def test_giving_up_says_what_it_may_cost_and_stops_waiting(tmp_path: Path, visit
         with Vidgen.open(Locations(home)) as vidgen:
             yunwu = {"base_url": provider.url, "keys": [{"name": "main", "secret": "sk-good-aaaa1111"}]}
             vidgen.settings_file.change({f"providers.yunwu.{name}": value for name, value in yunwu.items()})
-            vidgen.settings_file.change({"mode": ProviderId.YUNWU, "runner.takes_per_shot": 2})
+            vidgen.settings_file.change({"mode": ProviderId("yunwu"), "runner.takes_per_shot": 2})
             project = vidgen.projects.ensure("give up")
             shot = vidgen.shots.add(project.id, prompt="rain", image=picture())
         process, url = start_server(home, log)

@@ -53,7 +53,7 @@ def test_a_dispute_pack_is_taken_from_the_task_list(studio: Studio, page: Page) 
     task = vidgen.tasks.generate(project.id, [shot], GenerateOptions(takes=1), release=False).tasks[0]
     with vidgen.store.write() as tx:
         attempt = tx.attempts.begin(
-            task.id, ProviderId.YUNWU, "grok-video-3", "k1", "main ••x4KR", "https://yunwu.ai", None
+            task.id, ProviderId("yunwu"), "grok-video-3", "k1", "main ••x4KR", "https://yunwu.ai", None
         )
         tx.attempts.update(
             attempt.id,

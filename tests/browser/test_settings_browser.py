@@ -40,7 +40,7 @@ def open_dialog(page: Page) -> None:
 def test_a_half_typed_dialog_outlives_the_takes_that_finish_around_it(
     studio: Studio, page: Page, keep_picture: Callable[[Page, str], None]
 ) -> None:
-    studio.vidgen.settings_file.change({"mode": ProviderId.YUNWU})
+    studio.vidgen.settings_file.change({"mode": ProviderId("yunwu")})
     project = studio.project("dialog", 2)
     go(page, studio.at(project))
     open_dialog(page)
@@ -49,7 +49,7 @@ def test_a_half_typed_dialog_outlives_the_takes_that_finish_around_it(
     key.press_sequentially("sk-half-typ")
 
     studio.vidgen.tasks.generate(
-        project.id, studio.vidgen.shots.ids(project.id), GenerateOptions(takes=2, provider=ProviderId.LOCAL)
+        project.id, studio.vidgen.shots.ids(project.id), GenerateOptions(takes=2, provider=ProviderId("local"))
     )
     until(
         page,

@@ -142,7 +142,7 @@ def _waiting(project_id: int, shot: Shot, half: int) -> NewTask:
     return NewTask(
         project_id=project_id,
         shot_id=shot.id,
-        provider=ProviderId.KIE if half else ProviderId.YUNWU,
+        provider=ProviderId("kie") if half else ProviderId("yunwu"),
         model="grok-video-3",
         params=GenerationParams(prompt=shot.prompt, aspect_ratio="9:16", size="1080P"),
         status=TaskStatus.PENDING,

@@ -22,19 +22,19 @@ def spent(amount: str) -> None:
         project = app.projects.ensure("default")
         shot = app.shots.add(project.id, "1.0", "pan left")
         [task] = app.tasks.generate(
-            project.id, [shot.id], GenerateOptions(takes=1, provider=ProviderId.YUNWU), release=False
+            project.id, [shot.id], GenerateOptions(takes=1, provider=ProviderId("yunwu")), release=False
         ).tasks
         money = Money(amount=Decimal(amount), currency="CNY")
         with app.store.write() as tx:
             before = Money(amount=Decimal(100), currency="CNY")
-            tx.ledger.keep_balance(ProviderId.YUNWU, "k1", "main ••aaaa", before, "before", datetime.now(UTC))
-            attempt = tx.attempts.begin(task.id, ProviderId.YUNWU, "grok-video-3", "k1", "main ••aaaa", None, money)
+            tx.ledger.keep_balance(ProviderId("yunwu"), "k1", "main ••aaaa", before, "before", datetime.now(UTC))
+            attempt = tx.attempts.begin(task.id, ProviderId("yunwu"), "grok-video-3", "k1", "main ••aaaa", None, money)
             tx.attempts.update(
                 attempt.id, charge=ChargeStatus.CHARGED, state=AttemptState.SUCCEEDED, intent_at=datetime.now(UTC)
             )
         with app.store.write() as tx:
             after = Money(amount=Decimal(97), currency="CNY")
-            tx.ledger.keep_balance(ProviderId.YUNWU, "k1", "main ••aaaa", after, "after", datetime.now(UTC))
+            tx.ledger.keep_balance(ProviderId("yunwu"), "k1", "main ••aaaa", after, "after", datetime.now(UTC))
 
 
 def test_spend_says_what_was_charged_and_what_the_balance_says(vidgen: Vidgen, home: Path) -> None:

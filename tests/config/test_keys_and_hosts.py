@@ -7,8 +7,8 @@ from pydantic import SecretStr
 
 from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.paths import Locations
-from vidgen_core.config.schema import KeySettings
 from vidgen_core.domain.errors import SettingsError
+from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ProviderId
 
 KEYS = [{"name": "main", "secret": "sk-good-aaaa1111"}, {"name": "more", "secret": "sk-good-bbbb2222"}]

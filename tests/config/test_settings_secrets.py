@@ -7,9 +7,11 @@ import pytest
 from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.loader import load_settings
 from vidgen_core.config.paths import Locations
-from vidgen_core.config.schema import KeySettings, Settings
-from vidgen_core.config.values import mask_secret
+from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import SettingsError
+from vidgen_core.domain.provider_settings import KeySettings
+from vidgen_core.domain.providers import provider_ids
+from vidgen_core.domain.setting_values import mask_secret
 
 SECRET = "sk-Zq7Lw9RtX2mNx4KR"
 
@@ -81,4 +83,4 @@ def test_no_error_or_traceback_quotes_a_secret_of_the_environment(
 
 def test_no_default_is_a_secret() -> None:
     assert Settings().providers.kie.webhook_secret.get_secret_value() == ""
-    assert all(not Settings().providers.of(mode).keys for mode in type(Settings().mode))
+    assert all(not Settings().providers.of(mode).keys for mode in provider_ids())

@@ -11,9 +11,10 @@ from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.loader import load_settings
 from vidgen_core.config.lookup import dotted_get, parse_value, setting_names
 from vidgen_core.config.paths import Locations
-from vidgen_core.config.schema import KeySettings, Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import SettingsError
-from vidgen_core.domain.providers import VIDEO_PROVIDERS, ProviderId
+from vidgen_core.domain.provider_settings import KeySettings
+from vidgen_core.domain.providers import ProviderId, video_providers
 
 
 def refusal(file: SettingsFile, values: dict[str, Any]) -> SettingsError:
@@ -27,7 +28,7 @@ def mode_of(path: Path) -> int:
 
 
 def test_a_change_is_in_force_and_on_disk(file: SettingsFile, locations: Locations) -> None:
-    settings = file.change({"runner.max_concurrent": 5, "mode": ProviderId.KIE, "budget.limit": "12.50"})
+    settings = file.change({"runner.max_concurrent": 5, "mode": ProviderId("kie"), "budget.limit": "12.50"})
 
     assert settings.runner.max_concurrent == 5
     assert load_settings(locations) == settings
@@ -81,7 +82,7 @@ def test_sections_out_of_order_can_be_changed(file: SettingsFile) -> None:
 
     settings = file.change({"providers.kie.model": "c", "providers.yunwu.model": "d", "providers.lovart.model": "e"})
 
-    assert [settings.providers.of(mode).model for mode in VIDEO_PROVIDERS] == ["ken-burns", "d", "c", "e"]
+    assert [settings.providers.of(mode).model for mode in video_providers()] == ["ken-burns", "d", "c", "e"]
 
 
 def test_dotted_names_at_the_top_can_be_changed(file: SettingsFile) -> None:
@@ -175,7 +176,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(file: SettingsFile, monk
     error = refusal(file, {"mode": "yunwu"})
 
     assert (error.code, error.params["why"]) == ("settings_unwritable", "No space left on device")
-    assert file.current().mode is ProviderId.KIE
+    assert file.current().mode is ProviderId("kie")
     assert {path.name for path in file.path.parent.glob("*settings*")} == {"settings.toml", "settings.toml.lock"}
 
 
@@ -251,7 +252,7 @@ def test_every_setting_has_a_sentence() -> None:
         ("runner.max_concurrent", "5", 5),
         ("runner.poll_interval", "0.5", 0.5),
         ("runner.retry_on_fail", "no", False),
-        ("mode", "kie", ProviderId.KIE),
+        ("mode", "kie", ProviderId("kie")),
         ("providers.kie.duration", "", None),
         ("providers.kie.duration", "8", 8.0),
         ("save_dir", "", ""),

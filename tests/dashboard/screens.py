@@ -112,7 +112,7 @@ class Screen:
         """A shot with ``count`` tasks of the paid provider, each worth ¥0.40."""
         params = GenerationParams(prompt=prompt, aspect_ratio="9:16", size="1080P")
         cost = Money(amount="0.4", currency="CNY")
-        new = {"provider": ProviderId.YUNWU, "model": "grok-video-3", "params": params, "cost": cost, **wishes}
+        new = {"provider": ProviderId("yunwu"), "model": "grok-video-3", "params": params, "cost": cost, **wishes}
         with self.app.store.write() as tx:
             shot = tx.shots.add(self.project.id, [NewShot(number=None, prompt=prompt)])[0]
             return tx.tasks.add([NewTask(project_id=self.project.id, shot_id=shot.id, **new)] * count)
@@ -170,7 +170,7 @@ def _finished(task: Task, **wishes: Any) -> NewTake:
         "height": 1280,
         "bytes": 1000,
         "sha256": f"{task.id:064x}",
-        "provider": ProviderId.YUNWU,
+        "provider": ProviderId("yunwu"),
         "model": "grok-video-3",
         "seed": task.id,
     }

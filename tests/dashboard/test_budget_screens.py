@@ -26,7 +26,7 @@ PENDING, QUEUED = TaskStatus.PENDING, TaskStatus.QUEUED
 @pytest.fixture
 def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
     with open_screen(tmp_path / "home", monkeypatch) as opened:
-        opened.give_key(ProviderId.YUNWU)
+        opened.give_key(ProviderId("yunwu"))
         opened.app.settings_file.change({"mode": "yunwu", "runner.takes_per_shot": 2})
         yield opened
 
@@ -42,7 +42,7 @@ def spend(screen: Screen, amount: str) -> None:
     [task] = screen.app.tasks.generate(screen.project.id, [shot], GenerateOptions(takes=1)).tasks
     with screen.app.store.write() as tx:
         cost = Money(amount=Decimal(amount), currency="CNY")
-        attempt = tx.attempts.begin(task.id, ProviderId.YUNWU, "grok-video-3", "k", "k ••aaaa", None, cost)
+        attempt = tx.attempts.begin(task.id, ProviderId("yunwu"), "grok-video-3", "k", "k ••aaaa", None, cost)
         tx.attempts.update(
             attempt.id, charge=ChargeStatus.CHARGED, state=AttemptState.FAILED, intent_at=datetime.now(UTC)
         )

@@ -34,7 +34,7 @@ def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
 
 
 def under_way(screen: Screen, stage: str) -> Task:
-    [task] = screen.add_tasks(provider=ProviderId.LOVART, model="seedance_v2_0")
+    [task] = screen.add_tasks(provider=ProviderId("lovart"), model="seedance_v2_0")
     screen.submit(task, "project_1/thread_1")
     with screen.app.store.write() as tx:
         tx.tasks.note(task.id, stage=stage)

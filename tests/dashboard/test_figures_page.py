@@ -71,10 +71,10 @@ def test_a_period_without_anything_says_what_to_do(screen: Screen) -> None:
 def test_filters_leave_one_provider_and_say_so_when_nothing_is_left(screen: Screen) -> None:
     finish(screen, screen.add_tasks()[0])
     screen.open("figures")
-    screen.at.selectbox(key="figures_provider").set_value(ProviderId.KIE)
+    screen.at.selectbox(key="figures_provider").set_value(ProviderId("kie"))
     screen.run()
     assert "Nothing of KIE" in screen.words()
-    screen.at.selectbox(key="figures_provider").set_value(ProviderId.YUNWU)
+    screen.at.selectbox(key="figures_provider").set_value(ProviderId("yunwu"))
     screen.at.selectbox(key="figures_period").set_value("own")
     screen.run()
     assert metrics(screen)["Spent"] == "¥0.40"

@@ -25,7 +25,7 @@ def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
 @pytest.fixture
 def paid(screen: Screen) -> Screen:
     """With a key; takes of ¥0.40."""
-    screen.give_key(ProviderId.YUNWU)
+    screen.give_key(ProviderId("yunwu"))
     return screen
 
 

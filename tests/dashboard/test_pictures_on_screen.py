@@ -102,8 +102,10 @@ def test_one_chosen_picture_needs_no_strip(screen: Screen) -> None:
 
 def test_a_failed_picture_says_why_and_offers_the_ways_on(screen: Screen) -> None:
     shot = add(screen)
-    screen.give_key(ProviderId.IMAGES)
-    [task] = screen.app.pictures.draw(screen.project.id, [shot.id], GenerateOptions(provider=ProviderId.IMAGES)).tasks
+    screen.give_key(ProviderId("images"))
+    [task] = screen.app.pictures.draw(
+        screen.project.id, [shot.id], GenerateOptions(provider=ProviderId("images"))
+    ).tasks
     screen.submit(task, "t1-a1")
     failure = Failure(kind=ErrorKind.MODERATION, code="content_refused", params={"provider": "Images", "said": "no"})
     with screen.app.store.write() as tx:
@@ -172,8 +174,8 @@ def test_the_image_provider_has_a_button_and_a_panel_of_its_own(screen: Screen) 
 
     images = screen.app.settings().providers.images
     assert (images.way, [key.secret.get_secret_value() for key in images.keys]) == ("chat", ["sk-pictures-0001"])
-    assert screen.app.settings().draws is ProviderId.IMAGES
-    assert screen.app.settings().mode is ProviderId.LOCAL
+    assert screen.app.settings().draws is ProviderId("images")
+    assert screen.app.settings().mode is ProviderId("local")
 
 
 def test_the_list_of_tasks_is_narrowed_to_pictures(screen: Screen) -> None:

@@ -34,7 +34,7 @@ def labels(screen: Screen) -> list[str]:
 
 
 def test_it_is_laid_out_as_drawn(screen: Screen) -> None:
-    open_dialog(screen, ProviderId.YUNWU)
+    open_dialog(screen, ProviderId("yunwu"))
 
     assert labels(screen) == [
         "API key", "Model", "Size", "Aspect ratio", "Takes per shot", "Concurrency", "Poll interval (seconds)",
@@ -42,15 +42,15 @@ def test_it_is_laid_out_as_drawn(screen: Screen) -> None:
 
 
 def test_the_local_renderer_is_asked_for_no_key(screen: Screen) -> None:
-    open_dialog(screen, ProviderId.LOCAL)
+    open_dialog(screen, ProviderId("local"))
 
     assert "API key" not in labels(screen)
     assert "Model" in labels(screen)
 
 
 def test_a_saved_key_is_a_masked_hint_and_stays_when_nothing_is_typed(screen: Screen) -> None:
-    screen.app.settings_file.change({keys_table.setting(ProviderId.YUNWU): [keys_table.make("main", SECRET)]})
-    open_dialog(screen, ProviderId.YUNWU)
+    screen.app.settings_file.change({keys_table.setting(ProviderId("yunwu")): [keys_table.make("main", SECRET)]})
+    open_dialog(screen, ProviderId("yunwu"))
     (typed,) = [element for element in screen.at.text_input if element.label == "API key" and "video" in element.key]
 
     assert (typed.value, typed.placeholder) == ("", "sk-****x4KR")
@@ -60,8 +60,8 @@ def test_a_saved_key_is_a_masked_hint_and_stays_when_nothing_is_typed(screen: Sc
 
 
 def test_everything_is_saved_at_once_and_the_key_keeps_its_name(screen: Screen) -> None:
-    screen.app.settings_file.change({keys_table.setting(ProviderId.YUNWU): [keys_table.make("main", SECRET)]})
-    open_dialog(screen, ProviderId.YUNWU)
+    screen.app.settings_file.change({keys_table.setting(ProviderId("yunwu")): [keys_table.make("main", SECRET)]})
+    open_dialog(screen, ProviderId("yunwu"))
     turn = screen.at.session_state["_form_video"]["round"]
 
     screen.at.text_input(key=f"video_{turn}_key").set_value("sk-mnopqrstuvw9999")
@@ -76,7 +76,7 @@ def test_everything_is_saved_at_once_and_the_key_keeps_its_name(screen: Screen) 
 
 
 def test_cancel_changes_nothing(screen: Screen) -> None:
-    open_dialog(screen, ProviderId.LOCAL)
+    open_dialog(screen, ProviderId("local"))
     turn = screen.at.session_state["_form_video"]["round"]
 
     screen.at.slider(key=f"video_{turn}_runner.takes_per_shot").set_value(1)
@@ -86,7 +86,7 @@ def test_cancel_changes_nothing(screen: Screen) -> None:
 
 
 def test_the_real_output_size_stands_beside_its_name(screen: Screen) -> None:
-    open_dialog(screen, ProviderId.YUNWU)
+    open_dialog(screen, ProviderId("yunwu"))
 
     (size,) = [box for box in screen.at.selectbox if box.label == "Size"]
 

@@ -147,10 +147,10 @@ def test_a_key_with_a_space_in_it_is_answered_by_a_sentence_without_the_key(scre
 
 
 def test_keys_are_renamed_and_switched_off_in_the_table(screen: Screen) -> None:
-    screen.app.settings_file.change({keys_table.setting(ProviderId.YUNWU): [keys_table.make("a", SECRET)]})
+    screen.app.settings_file.change({keys_table.setting(ProviderId("yunwu")): [keys_table.make("a", SECRET)]})
     screen.open("settings")
 
-    screen.act(lambda: keys_table.apply_edits(ProviderId.YUNWU, {0: {"name": "main", "enabled": False}}))
+    screen.act(lambda: keys_table.apply_edits(ProviderId("yunwu"), {0: {"name": "main", "enabled": False}}))
 
     (key,) = screen.app.settings().providers.yunwu.keys
     assert (key.name, key.enabled, key.secret.get_secret_value()) == ("main", False, SECRET)
@@ -159,17 +159,17 @@ def test_keys_are_renamed_and_switched_off_in_the_table(screen: Screen) -> None:
 
 def test_two_keys_of_one_name_are_refused_with_a_sentence(screen: Screen) -> None:
     keys = [keys_table.make("a", SECRET), keys_table.make("b", "sk-bcdefghijklmnop")]
-    screen.app.settings_file.change({keys_table.setting(ProviderId.YUNWU): keys})
+    screen.app.settings_file.change({keys_table.setting(ProviderId("yunwu")): keys})
     screen.open("settings")
 
-    screen.act(lambda: keys_table.apply_edits(ProviderId.YUNWU, {1: {"name": "a"}}))
+    screen.act(lambda: keys_table.apply_edits(ProviderId("yunwu"), {1: {"name": "a"}}))
 
     assert "“API key” is not right" in screen.toasts()
     assert [key.name for key in screen.app.settings().providers.yunwu.keys] == ["a", "b"]
 
 
 def test_removing_a_key_asks_first(screen: Screen) -> None:
-    screen.app.settings_file.change({keys_table.setting(ProviderId.YUNWU): [keys_table.make("main", SECRET)]})
+    screen.app.settings_file.change({keys_table.setting(ProviderId("yunwu")): [keys_table.make("main", SECRET)]})
     screen.open("settings")
 
     screen.press("key_remove_yunwu")
@@ -183,7 +183,7 @@ def test_removing_a_key_asks_first(screen: Screen) -> None:
 def test_a_connection_that_cannot_be_made_is_said_in_one_line_without_the_key(screen: Screen) -> None:
     keys = [keys_table.make("main", SECRET)]
     screen.app.settings_file.change(
-        {keys_table.setting(ProviderId.YUNWU): keys, "providers.yunwu.base_url": "http://127.0.0.1:9"}
+        {keys_table.setting(ProviderId("yunwu")): keys, "providers.yunwu.base_url": "http://127.0.0.1:9"}
     )
     screen.open("settings")
 

@@ -147,7 +147,7 @@ def test_a_lane_the_runner_holds_back_says_why_and_goes_on_at_a_click(screen: Sc
 @pytest.mark.parametrize("code", ["lane_database_behind", "lane_store_unwritable"])
 def test_what_holds_all_providers_back_is_said_once(screen: Screen, code: str) -> None:
     with screen.app.store.write() as tx:
-        for mode in (ProviderId.YUNWU, ProviderId.KIE, ProviderId.LOVART, ProviderId.IMAGES):
+        for mode in (ProviderId("yunwu"), ProviderId("kie"), ProviderId("lovart"), ProviderId("images")):
             hold = {
                 "code": code,
                 "params": {"orders": 2, "provider": mode.value},
@@ -198,8 +198,8 @@ def test_the_connection_is_told_as_it_was_last_seen(screen: Screen, connection: 
 
 def test_the_mode_is_switched_for_all(screen: Screen) -> None:
     screen.run()
-    screen.choose("mode", ProviderId.YUNWU)
-    assert screen.app.settings().mode is ProviderId.YUNWU
+    screen.choose("mode", ProviderId("yunwu"))
+    assert screen.app.settings().mode is ProviderId("yunwu")
 
 
 def test_a_database_that_cannot_be_opened_is_a_sentence(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from vidgen_core.services.system.cleanup import CLEANED
 @pytest.fixture
 def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
     with open_screen(tmp_path / "home", monkeypatch) as screen:
-        screen.give_key(ProviderId.YUNWU)
+        screen.give_key(ProviderId("yunwu"))
         yield screen
 
 
@@ -82,7 +82,7 @@ def test_a_paid_provider_names_its_price_before_the_click(screen: Screen) -> Non
 
 def test_a_model_without_a_known_price_says_so(screen: Screen) -> None:
     with screen.app.store.write() as tx:
-        params = ShotParams(provider=ProviderId.YUNWU, model="brand-new-model")
+        params = ShotParams(provider=ProviderId("yunwu"), model="brand-new-model")
         [shot] = tx.shots.add(screen.project.id, [NewShot(prompt="rain", params=params)])
     screen.run()
     assert screen.at.button(key=f"generate_{shot.id}").label.endswith("price unknown")

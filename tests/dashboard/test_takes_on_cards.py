@@ -19,7 +19,7 @@ from vidgen_core.services.access.permissions import Role, Visitor, as_visitor
 @pytest.fixture
 def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
     with open_screen(tmp_path / "home", monkeypatch) as opened:
-        opened.give_key(ProviderId.YUNWU)
+        opened.give_key(ProviderId("yunwu"))
         yield opened
 
 

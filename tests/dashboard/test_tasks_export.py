@@ -31,7 +31,7 @@ def task(prompt: str = "缓缓推进", **changes: object) -> Task:
         "take": 2,
         "batch": 1,
         "status": TaskStatus.FAILED,
-        "provider": ProviderId.YUNWU,
+        "provider": ProviderId("yunwu"),
         "model": "grok-video-3",
         "params": GenerationParams(prompt=prompt, aspect_ratio="9:16", size="1080P"),
         "failure": Failure(kind=ErrorKind.MODERATION, code="moderation"),

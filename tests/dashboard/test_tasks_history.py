@@ -30,7 +30,7 @@ def open_drawer(screen: Screen, task: Task) -> None:
 def test_every_attempt_says_what_was_sent_what_came_back_and_what_it_cost(screen: Screen) -> None:
     (task,) = screen.add_tasks()
     screen.fail(task, ErrorKind.PROVIDER, remote_id="grok:ff3e2b29")
-    screen.give_key(ProviderId.YUNWU)
+    screen.give_key(ProviderId("yunwu"))
     screen.app.tasks.retry([task.id])
     screen.fail(task, ErrorKind.MODERATION, remote_id="grok:aa11")
 

@@ -50,7 +50,7 @@ def yuan(amount: str) -> Money:
     return Money(amount=Decimal(amount), currency="CNY")
 
 
-def wish(shot: Shot, *, prompt: str = "", provider: ProviderId = ProviderId.LOCAL, **more: Any) -> NewTask:
+def wish(shot: Shot, *, prompt: str = "", provider: ProviderId = ProviderId("local"), **more: Any) -> NewTask:
     params = GenerationParams(prompt=prompt or shot.prompt, aspect_ratio="16:9", size="720P")
     return NewTask(shot.project_id, shot.id, provider, "model", params, **more)
 
@@ -335,10 +335,12 @@ class StoreContract:
     def test_a_task_comes_back_as_it_was_given(self, store: Store) -> None:
         with store.write() as tx:
             shot = film(tx)[0]
-            new = wish(shot, prompt="镜头推进", provider=ProviderId.YUNWU, priority=2, cost=yuan("0.4"), status=PENDING)
+            new = wish(
+                shot, prompt="镜头推进", provider=ProviderId("yunwu"), priority=2, cost=yuan("0.4"), status=PENDING
+            )
             task = tx.tasks.add([new])[0]
             assert tx.tasks.get(task.id) == task
-        assert (task.params, task.provider, task.model) == (new.params, ProviderId.YUNWU, "model")
+        assert (task.params, task.provider, task.model) == (new.params, ProviderId("yunwu"), "model")
         assert (task.priority, task.cost, task.status, task.shot) == (2, yuan("0.4"), PENDING, "1.0")
 
     def test_takes_are_numbered_on_within_their_shot_and_numbers_are_never_used_again(self, store: Store) -> None:
@@ -479,7 +481,7 @@ class StoreContract:
                 self.claim(tx)
             done = task_in(tx, shot, COMPLETED)
             assert tx.tasks.release([*kept, done.id]) == kept
-            order = [task.id for task in tx.tasks.claimable(ProviderId.LOCAL, now(), 30)]
+            order = [task.id for task in tx.tasks.claimable(ProviderId("local"), now(), 30)]
         assert order[:5] == kept[:5]
         assert order.index(kept[5]) >= 10
 
@@ -488,15 +490,15 @@ class StoreContract:
         with store.write() as tx:
             shot = film(tx)[0]
             ready, late, spoilt, deleted = tx.tasks.add([wish(shot)] * 4)
-            tx.tasks.add([wish(shot, provider=ProviderId.KIE), wish(shot, status=PENDING)])
+            tx.tasks.add([wish(shot, provider=ProviderId("kie")), wish(shot, status=PENDING)])
             tx.tasks.note(late.id, due_at=at + timedelta(seconds=30))
             tx.tasks.request_cancel([spoilt.id])
             tx.tasks.delete([deleted.id])
-            assert ids(tx.tasks.claimable(ProviderId.LOCAL, at, 10)) == [ready.id]
-            due = tx.tasks.next_due(ProviderId.LOCAL, at)
+            assert ids(tx.tasks.claimable(ProviderId("local"), at, 10)) == [ready.id]
+            due = tx.tasks.next_due(ProviderId("local"), at)
             assert due == at + timedelta(seconds=30)
-            assert ids(tx.tasks.claimable(ProviderId.LOCAL, due, 10)) == [ready.id, late.id]
-            assert tx.tasks.next_due(ProviderId.LOCAL, due) is None
+            assert ids(tx.tasks.claimable(ProviderId("local"), due, 10)) == [ready.id, late.id]
+            assert tx.tasks.next_due(ProviderId("local"), due) is None
 
     def test_what_a_runner_held_is_found_again(self, store: Store) -> None:
         with store.write() as tx:
@@ -632,17 +634,17 @@ class StoreContract:
             task = task_in(tx, film(tx)[0], PROCESSING)
             attempt = self.begin(tx, task)
             tx.attempts.update(attempt, state=AttemptState.SENDING, intent_at=at, sent={"图": 1})
-            assert ids(tx.attempts.open(ProviderId.LOCAL)) == [attempt]  # type: ignore[arg-type]
+            assert ids(tx.attempts.open(ProviderId("local"))) == [attempt]  # type: ignore[arg-type]
             tx.attempts.update(attempt, state=AttemptState.ACCEPTED, remote_id="r-7", failure=NETWORK)
-            found = tx.attempts.by_remote_id(ProviderId.LOCAL, "r-7")
+            found = tx.attempts.by_remote_id(ProviderId("local"), "r-7")
             assert found == tx.attempts.get(attempt)
             assert found is not None
             assert (found.sent, found.failure, found.intent_at) == ({"图": 1}, NETWORK, at)
-            assert tx.attempts.by_remote_id(ProviderId.KIE, "r-7") is None
-            assert tx.attempts.recent_intents(ProviderId.LOCAL, at) == [("key", at)]
-            assert tx.attempts.recent_intents(ProviderId.LOCAL, at + timedelta(seconds=1)) == []
+            assert tx.attempts.by_remote_id(ProviderId("kie"), "r-7") is None
+            assert tx.attempts.recent_intents(ProviderId("local"), at) == [("key", at)]
+            assert tx.attempts.recent_intents(ProviderId("local"), at + timedelta(seconds=1)) == []
             tx.attempts.update(attempt, state=AttemptState.SUCCEEDED)
-            assert tx.attempts.open(ProviderId.LOCAL) == []
+            assert tx.attempts.open(ProviderId("local")) == []
             with pytest.raises(TypeError):
                 tx.attempts.update(attempt, number=3)
             with pytest.raises(NotFound):
@@ -660,9 +662,9 @@ class StoreContract:
                 attempt = self.begin(tx, task)
                 ended = at + timedelta(seconds=seconds)
                 tx.attempts.update(attempt, state=state, accepted_at=at, ended_at=ended)
-            assert tx.attempts.durations(ProviderId.LOCAL) == {"model": [90.0, 60.0]}
-            assert tx.attempts.durations(ProviderId.LOCAL, newest=1) == {"model": [90.0]}
-            assert tx.attempts.durations(ProviderId.KIE) == {}
+            assert tx.attempts.durations(ProviderId("local")) == {"model": [90.0, 60.0]}
+            assert tx.attempts.durations(ProviderId("local"), newest=1) == {"model": [90.0]}
+            assert tx.attempts.durations(ProviderId("kie")) == {}
 
     def test_spend_is_summed_exactly_by_currency_and_charge_and_outlives_its_tasks(self, store: Store) -> None:
         with store.write() as tx:
@@ -694,9 +696,9 @@ class StoreContract:
                 tx.attempts.update(self.begin(tx, task, yuan(price)), charge=charge)
             yesterday = self.begin(tx, task, yuan("16"))
             tx.attempts.update(yesterday, charge=ChargeStatus.ASSUMED, intent_at=now() - timedelta(days=1))
-            assert tx.ledger.committed() == tx.ledger.committed(1) == {ProviderId.LOCAL: [yuan("19")]}
+            assert tx.ledger.committed() == tx.ledger.committed(1) == {ProviderId("local"): [yuan("19")]}
             today = now().astimezone().date()
-            assert tx.ledger.committed(1, today) == {ProviderId.LOCAL: [yuan("3")]}
+            assert tx.ledger.committed(1, today) == {ProviderId("local"): [yuan("3")]}
             assert tx.ledger.committed(1, today - timedelta(days=1)) == tx.ledger.committed(1)
             assert tx.ledger.committed(2) == {}
 
@@ -719,13 +721,13 @@ class StoreContract:
         with store.write() as tx:
             for minutes, left in ((0, "10"), (5, "7")):
                 at = datetime(2026, 1, 1, 12, minutes, tzinfo=UTC)
-                tx.ledger.keep_balance(ProviderId.KIE, "k1", "main", yuan(left), "check", at)
-            assert [one.money for one in tx.ledger.balances(ProviderId.KIE)] == [yuan("10"), yuan("7")]
-            last = tx.ledger.last_balance(ProviderId.KIE, "k1")
+                tx.ledger.keep_balance(ProviderId("kie"), "k1", "main", yuan(left), "check", at)
+            assert [one.money for one in tx.ledger.balances(ProviderId("kie"))] == [yuan("10"), yuan("7")]
+            last = tx.ledger.last_balance(ProviderId("kie"), "k1")
             assert last is not None
             assert last.money == yuan("7")
-            assert tx.ledger.last_balance(ProviderId.KIE, "k2") is None
-            assert tx.ledger.balances(ProviderId.YUNWU) == []
+            assert tx.ledger.last_balance(ProviderId("kie"), "k2") is None
+            assert tx.ledger.balances(ProviderId("yunwu")) == []
 
     def test_a_project_that_is_held_back_is_passed_over_in_the_queue(self, store: Store) -> None:
         with store.write() as tx:
@@ -733,15 +735,17 @@ class StoreContract:
             other = tx.shots.add(tx.projects.ensure("other").id, [NewShot(prompt="scene 1")])[0]
             first, second = task_in(tx, mine, QUEUED), task_in(tx, other, QUEUED)
             at = now()
-            assert [task.id for task in tx.tasks.claimable(ProviderId.LOCAL, at, 5)] == [first.id, second.id]
-            assert [task.id for task in tx.tasks.claimable(ProviderId.LOCAL, at, 5, {mine.project_id})] == [second.id]
-            assert tx.tasks.claimable(ProviderId.LOCAL, at, 5, {mine.project_id, other.project_id}) == []
-            assert tx.tasks.queued(None) == {ProviderId.LOCAL: 2}
-            assert tx.tasks.queued(other.project_id) == {ProviderId.LOCAL: 1}
+            assert [task.id for task in tx.tasks.claimable(ProviderId("local"), at, 5)] == [first.id, second.id]
+            assert [task.id for task in tx.tasks.claimable(ProviderId("local"), at, 5, {mine.project_id})] == [
+                second.id
+            ]
+            assert tx.tasks.claimable(ProviderId("local"), at, 5, {mine.project_id, other.project_id}) == []
+            assert tx.tasks.queued(None) == {ProviderId("local"): 2}
+            assert tx.tasks.queued(other.project_id) == {ProviderId("local"): 1}
             assert tx.tasks.under_way(None) == []
             tx.tasks.move(first.id, PROCESSING)
             tx.tasks.note(first.id, progress=40)
-            assert tx.tasks.under_way(mine.project_id) == [UnderWay(ProviderId.LOCAL, PROCESSING, 1, 40)]
+            assert tx.tasks.under_way(mine.project_id) == [UnderWay(ProviderId("local"), PROCESSING, 1, 40)]
             assert tx.tasks.under_way(other.project_id) == []
             tx.tasks.move(first.id, QUEUED)
             assert tx.tasks.of_batch(first.batch, QUEUED) == [first.id]
@@ -759,7 +763,7 @@ class StoreContract:
             assert [take.id for take in tx.takes.chosen(1)] == [second.id, first.id]
             another = replace(take_of(tx, task_in(tx, one, COMPLETED), "aa"), prompt="another prompt")
             assert tx.takes.twins(another) == [tx.takes.get(first.id), tx.takes.get(second.id)]
-            assert tx.takes.twins(replace(another, prompt="", provider=ProviderId.KIE)) == tx.takes.twins(another)
+            assert tx.takes.twins(replace(another, prompt="", provider=ProviderId("kie"))) == tx.takes.twins(another)
             assert tx.takes.twins(replace(another, prompt="")) == tx.takes.twins(replace(another, sha256="bb")) == []
             assert tx.takes.twins(replace(another, task_id=first.task_id)) == [tx.takes.get(second.id)]
             assert tx.takes.get(first.id).chosen
@@ -836,16 +840,16 @@ class StoreContract:
     def test_keys_are_counted_and_rest(self, store: Store) -> None:
         until = now() + timedelta(minutes=1)
         with store.write() as tx:
-            tx.keys.touch(ProviderId.YUNWU, "key", "main", submitted=1)
-            tx.keys.touch(ProviderId.YUNWU, "key", "main ••x4KR", succeeded=1, failed=2, at=until)
-            tx.keys.set_health(ProviderId.YUNWU, "key", "exhausted", until)
-            task = task_in(tx, film(tx)[0], PROCESSING, provider=ProviderId.YUNWU)
+            tx.keys.touch(ProviderId("yunwu"), "key", "main", submitted=1)
+            tx.keys.touch(ProviderId("yunwu"), "key", "main ••x4KR", succeeded=1, failed=2, at=until)
+            tx.keys.set_health(ProviderId("yunwu"), "key", "exhausted", until)
+            task = task_in(tx, film(tx)[0], PROCESSING, provider=ProviderId("yunwu"))
             tx.attempts.update(self.begin(tx, task, yuan("0.4")), charge=ChargeStatus.CHARGED)
-            usage = tx.keys.all(ProviderId.YUNWU)[0]
+            usage = tx.keys.all(ProviderId("yunwu"))[0]
             assert (usage.submitted, usage.succeeded, usage.failed) == (1, 1, 2)
             assert (usage.name, usage.health, usage.cooling_until) == ("main ••x4KR", "exhausted", until)
             assert usage.spend == yuan("0.4")
-            assert tx.keys.all(ProviderId.KIE) == []
+            assert tx.keys.all(ProviderId("kie")) == []
 
     def test_small_facts_are_kept(self, store: Store) -> None:
         beat = Heartbeat(pid=7, host="here", started_at=now(), at=now(), note="paused")
@@ -861,11 +865,11 @@ class StoreContract:
 
     def test_an_upload_is_found_while_it_is_alive(self, store: Store) -> None:
         with store.write() as tx:
-            tx.uploads.put(ProviderId.KIE, "key", "aa", "http://127.0.0.1/a", now() + timedelta(hours=1))
-            tx.uploads.put(ProviderId.KIE, "key", "bb", "http://127.0.0.1/b", now() - timedelta(seconds=1))
-            assert tx.uploads.get(ProviderId.KIE, "key", "aa") == "http://127.0.0.1/a"
-            assert tx.uploads.get(ProviderId.KIE, "key", "bb") is None
-            assert tx.uploads.get(ProviderId.KIE, "other", "aa") is None
+            tx.uploads.put(ProviderId("kie"), "key", "aa", "http://127.0.0.1/a", now() + timedelta(hours=1))
+            tx.uploads.put(ProviderId("kie"), "key", "bb", "http://127.0.0.1/b", now() - timedelta(seconds=1))
+            assert tx.uploads.get(ProviderId("kie"), "key", "aa") == "http://127.0.0.1/a"
+            assert tx.uploads.get(ProviderId("kie"), "key", "bb") is None
+            assert tx.uploads.get(ProviderId("kie"), "other", "aa") is None
 
     # Helpers
 
@@ -875,7 +879,7 @@ class StoreContract:
 
     @staticmethod
     def claim(tx: Tx) -> int:
-        task = tx.tasks.claimable(ProviderId.LOCAL, now(), 1)[0]
+        task = tx.tasks.claimable(ProviderId("local"), now(), 1)[0]
         assert tx.tasks.move(task.id, PROCESSING)
         return task.id
 
@@ -896,7 +900,7 @@ class StoreContract:
         for _ in range(60):
             cost = chance.choice((None, yuan("0.4"), yuan("1.2")))
             shot = chance.choice(shots)
-            mode = chance.choice((ProviderId.LOCAL, ProviderId.KIE))
+            mode = chance.choice((ProviderId("local"), ProviderId("kie")))
             task = tx.tasks.add([wish(shot, provider=mode, cost=cost, prompt=chance.choice(("rain", "sun", "")))])[0]
             for _ in range(chance.randrange(3)):
                 self.begin(tx, task)
@@ -912,14 +916,14 @@ class StoreContract:
             ANY,
             TaskFilter(LIVE),
             TaskFilter(frozenset({COMPLETED})),
-            TaskFilter(provider=ProviderId.KIE),
-            TaskFilter(frozenset({FAILED, QUEUED}), ProviderId.LOCAL),
+            TaskFilter(provider=ProviderId("kie")),
+            TaskFilter(frozenset({FAILED, QUEUED}), ProviderId("local")),
             TaskFilter(kind=ErrorKind.NETWORK),
             TaskFilter(kind=ErrorKind.AUTH),
             TaskFilter(shot_id=2),
             TaskFilter(LIVE, shot_id=2),
             TaskFilter(text="rain"),
-            TaskFilter(LIVE, ProviderId.KIE, text="rain"),
+            TaskFilter(LIVE, ProviderId("kie"), text="rain"),
             TaskFilter(kind=ErrorKind.NETWORK, text="sun"),
             TaskFilter(shot_id=3, text="sun"),
         ]

@@ -46,7 +46,7 @@ def something(tx: Tx, project_id: int, dice: Random) -> None:
             tx.shots.edit(dice.choice(shots), {"image": dice.choice([None, "a" * 64 + ".jpg"])})
         case 3:
             output = dice.choice([TaskKind.VIDEO, TaskKind.IMAGE])
-            new = NewTask(project_id, dice.choice(shots), ProviderId.LOCAL, "ken-burns", PARAMS, output=output)
+            new = NewTask(project_id, dice.choice(shots), ProviderId("local"), "ken-burns", PARAMS, output=output)
             tx.tasks.add([new])
         case 4 | 5:
             tasks = [task for tasks in tx.tasks.of_shots(shots).values() for task in tasks]
@@ -66,13 +66,13 @@ def something(tx: Tx, project_id: int, dice: Random) -> None:
 
 
 def done(tx: Tx, project_id: int, shot_id: int) -> None:
-    [task] = tx.tasks.add([NewTask(project_id, shot_id, ProviderId.LOCAL, "ken-burns", PARAMS)])
+    [task] = tx.tasks.add([NewTask(project_id, shot_id, ProviderId("local"), "ken-burns", PARAMS)])
     for status in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING, TaskStatus.COMPLETED):
         tx.tasks.move(task.id, status)
     tx.takes.add(
         NewTake(
             project_id=project_id, shot_id=shot_id, task_id=task.id, number=task.take, folder="/videos", file="1.mp4",
-            poster=None, seconds=5.0, width=720, height=1280, bytes=1, sha256="a" * 64, provider=ProviderId.LOCAL,
+            poster=None, seconds=5.0, width=720, height=1280, bytes=1, sha256="a" * 64, provider=ProviderId("local"),
             model="ken-burns", seed=1,
         )
     )  # fmt: skip

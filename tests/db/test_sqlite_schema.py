@@ -73,7 +73,7 @@ QUESTIONS: list[tuple[str, Callable[[Tx], object]]] = [
     ("tasks_by_id", lambda tx: tx.tasks.page(1, TaskFilter(), "status", False)),
     ("tasks_by_id", lambda tx: tx.tasks.page(1, TaskFilter(), "provider", False)),
     ("tasks_by_shot", lambda tx: tx.tasks.page(1, TaskFilter(LIVE), "shot", False)),
-    ("tasks_by_attempts", lambda tx: tx.tasks.page(1, TaskFilter(provider=ProviderId.KIE), "attempts", True)),
+    ("tasks_by_attempts", lambda tx: tx.tasks.page(1, TaskFilter(provider=ProviderId("kie")), "attempts", True)),
     ("tasks_by_cost", lambda tx: tx.tasks.page(1, TaskFilter(), "cost", True)),
     ("tasks_by_finished", lambda tx: tx.tasks.page(1, TaskFilter(FAILED), "finished", True)),
     ("tasks_by_duration", lambda tx: tx.tasks.page(1, TaskFilter(FAILED), "duration", True)),
@@ -82,15 +82,15 @@ QUESTIONS: list[tuple[str, Callable[[Tx], object]]] = [
     ("task_counts", lambda tx: tx.tasks.counts(1)),
     ("tasks_changed", lambda tx: tx.tasks.changed_since(1, 5)),
     ("tasks_of_shot", lambda tx: tx.tasks.of_shots([1, 2])),
-    ("tasks_claim", lambda tx: tx.tasks.claimable(ProviderId.KIE, NOW, 5)),
-    ("tasks_claim_in_project", lambda tx: tx.tasks.claimable(ProviderId.KIE, NOW, 5, {2})),
+    ("tasks_claim", lambda tx: tx.tasks.claimable(ProviderId("kie"), NOW, 5)),
+    ("tasks_claim_in_project", lambda tx: tx.tasks.claimable(ProviderId("kie"), NOW, 5, {2})),
     ("tasks_batch", lambda tx: tx.tasks.of_batch(3, TaskStatus.PENDING)),
-    ("attempts_unsettled", lambda tx: tx.attempts.unsettled(ProviderId.KIE, "key", NOW)),
-    ("attempts_intents", lambda tx: tx.ledger.between(ProviderId.KIE, "key", NOW, NOW)),
-    ("balances_of_key", lambda tx: tx.ledger.last_balance(ProviderId.KIE, "key")),
+    ("attempts_unsettled", lambda tx: tx.attempts.unsettled(ProviderId("kie"), "key", NOW)),
+    ("attempts_intents", lambda tx: tx.ledger.between(ProviderId("kie"), "key", NOW, NOW)),
+    ("balances_of_key", lambda tx: tx.ledger.last_balance(ProviderId("kie"), "key")),
     ("ledger_daily USING PRIMARY KEY (day>?)", lambda tx: tx.ledger.sums(1, NOW.date())),
     ("ledger_daily USING PRIMARY KEY (day>?)", lambda tx: tx.ledger.committed(None, NOW.date())),
-    ("tasks_due", lambda tx: tx.tasks.next_due(ProviderId.KIE, NOW)),
+    ("tasks_due", lambda tx: tx.tasks.next_due(ProviderId("kie"), NOW)),
     ("tasks_active", lambda tx: tx.tasks.held()),
     ("tasks_active", lambda tx: tx.tasks.under_way(1)),
     ("task_counts", lambda tx: tx.tasks.queued(1)),
@@ -106,10 +106,10 @@ QUESTIONS: list[tuple[str, Callable[[Tx], object]]] = [
     ("shots_number", lambda tx: tx.shots.by_number(1, "1.0")),
     ("shots_identity", lambda tx: tx.shots.identities(1)),
     ("attempts_of_task", lambda tx: tx.attempts.of_task(1)),
-    ("attempts_open", lambda tx: tx.attempts.open(ProviderId.KIE)),
-    ("attempts_succeeded", lambda tx: tx.attempts.durations(ProviderId.KIE)),
-    ("attempts_intents", lambda tx: tx.attempts.recent_intents(ProviderId.KIE, NOW)),
-    ("attempts_remote", lambda tx: tx.attempts.by_remote_id(ProviderId.KIE, "r")),
+    ("attempts_open", lambda tx: tx.attempts.open(ProviderId("kie"))),
+    ("attempts_succeeded", lambda tx: tx.attempts.durations(ProviderId("kie"))),
+    ("attempts_intents", lambda tx: tx.attempts.recent_intents(ProviderId("kie"), NOW)),
+    ("attempts_remote", lambda tx: tx.attempts.by_remote_id(ProviderId("kie"), "r")),
     ("takes_of_shot", lambda tx: tx.takes.of_shots([1, 2])),
     ("log_project", lambda tx: tx.log.page(1, ANY, 50)),
     ("log_task", lambda tx: tx.log.page(1, ERRORS, 50)),
@@ -210,7 +210,7 @@ def test_ids_are_never_used_again(store: Store) -> None:
     with store.write() as tx:
         for rows in (SHOTS, TEXTS, TASKS):
             tx._connection.exec_driver_sql(rows)
-        first = tx.attempts.begin(4, ProviderId.YUNWU, "m", None, None, None, None).id
+        first = tx.attempts.begin(4, ProviderId("yunwu"), "m", None, None, None, None).id
     with store.write() as tx:
         tx.execute(text("DELETE FROM attempts"))
-        assert tx.attempts.begin(5, ProviderId.YUNWU, "m", None, None, None, None).id == first + 1
+        assert tx.attempts.begin(5, ProviderId("yunwu"), "m", None, None, None, None).id == first + 1

@@ -65,7 +65,7 @@ def add_take(app: Vidgen, project: Project, shot_id: int, colour: tuple[int, int
         height=facts.height,
         bytes=facts.bytes,
         sha256=video.sha256_file(file),
-        provider=ProviderId.LOCAL,
+        provider=ProviderId("local"),
         model="ken-burns",
     )
     with app.store.write() as tx:

@@ -50,7 +50,7 @@ def shots(images: Path, tmp_path: Path) -> list[Shot]:
     Image.new("RGB", (300, 400), (9, 90, 200)).save(tmp_path / "picture.png")
     key = keep_image(tmp_path / "picture.png", images)
     params = ShotParams(
-        provider=ProviderId.KIE,
+        provider=ProviderId("kie"),
         model="veo3_fast",
         aspect_ratio="9:16",
         size="1080P",

@@ -14,7 +14,7 @@ from vidgen_core.config.error_messages import REASONS
 from vidgen_core.domain import errors
 from vidgen_core.domain.errors import ErrorKind, VidgenError
 from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.providers import provider_ids
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.i18n import LANGUAGES, STATUS_COLOURS, STATUS_ICONS, get_text
 
@@ -138,7 +138,7 @@ def test_everything_counted_in_the_program_has_a_word(language: str) -> None:
 
     words = [t.status(status) for status in TaskStatus]
     words += [t.level(level) for level in LogLevel]
-    words += [t(f"mode.{mode.value}") for mode in ProviderId]
+    words += [t.provider(mode) for mode in provider_ids()]
     words += [t(f"error.kind.{kind.value}") for kind in ErrorKind]
 
     assert all(words)

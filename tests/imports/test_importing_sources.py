@@ -132,7 +132,11 @@ def test_a_storyboard_is_read_with_or_without_its_frame(folder: Path, bare: bool
         "清晨。",
         {"mood": "calm"},
     )
-    assert (second.number, second.prompt, second.params) == ("2", "平移", ShotParams(takes=2, provider=ProviderId.KIE))
+    assert (second.number, second.prompt, second.params) == (
+        "2",
+        "平移",
+        ShotParams(takes=2, provider=ProviderId("kie")),
+    )
     assert second.picture_prompt == "雨夜的街"
     assert second.extra == {"tags": '["x", "y"]'}
     assert plan.shots[5].prompt == "bad \ufffd half"

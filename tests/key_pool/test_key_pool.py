@@ -58,7 +58,7 @@ class Desk:
 
     def make_pool(self) -> KeyPool:
         """A pool as after a restart: the book is what stays."""
-        return KeyPool(ProviderId.KIE, self.settings, lambda: self.now, self.book, pace_for(self.limit))
+        return KeyPool(ProviderId("kie"), self.settings, lambda: self.now, self.book, pace_for(self.limit))
 
     def settings(self) -> Settings:
         return Settings.model_validate({"providers": {"kie": {"keys": self.keys}}})

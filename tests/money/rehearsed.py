@@ -22,7 +22,7 @@ from vidgen_core.media.images import draw_sample, keep_image
 from vidgen_core.providers.registry import open_providers
 from vidgen_core.worker.worker import Worker
 
-MODELS = {ProviderId.YUNWU: "grok-video-3", ProviderId.KIE: "veo3_fast"}
+MODELS = {ProviderId("yunwu"): "grok-video-3", ProviderId("kie"): "veo3_fast"}
 KEYS = ["sk-good-aaaa1111", "sk-bad-bbbb2222", "sk-poor-cccc3333", "sk-good-dddd4444"]
 
 
@@ -66,7 +66,7 @@ class Home:
             shots = tx.shots.add(
                 self.project.id, [NewShot(number=None, prompt=prompt, image=self.image) for prompt in prompts]
             )
-            size = "1080P" if mode is ProviderId.YUNWU else "720P"
+            size = "1080P" if mode is ProviderId("yunwu") else "720P"
             new = [
                 NewTask(
                     project_id=self.project.id,

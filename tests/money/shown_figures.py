@@ -93,7 +93,7 @@ def _days(rows: list[dict[str, Any]], api: dict[str, Any], listed: Rows) -> None
 def _shares(rows: list[dict[str, Any]], api: dict[str, Any], listed: Rows) -> None:
     groups = ["providers"] * len(api["providers"]) + ["models"] * len(api["models"])
     for row, group, share in zip(rows, groups, (*api["providers"], *api["models"]), strict=True):
-        name = T(f"mode.{share['provider']}") + (f" · {share['model']}" if share["model"] else "")
+        name = T.provider(share["provider"]) + (f" · {share['model']}" if share["model"] else "")
         assert row[T("figures.group.models")] == name
         assert [row[m(what)] for what in ("completed", "failed", "chosen")] == [
             share[what] for what in ("completed", "failed", "chosen")
@@ -105,7 +105,7 @@ def _shares(rows: list[dict[str, Any]], api: dict[str, Any], listed: Rows) -> No
 
 def _keys(rows: list[dict[str, Any]], api: dict[str, Any], listed: Rows) -> None:
     for row, key in zip(rows, api["keys"], strict=True):
-        name = T(f"mode.{key['provider']}") + f" · {key['key']}"
+        name = T.provider(key["provider"]) + f" · {key['key']}"
         assert row[T("figures.of_key")] == name
         assert [row[m(what)] for what in ("attempts", "succeeded", "failed", "refused")] == [
             key[what] for what in ("attempts", "succeeded", "failed", "refused")

@@ -14,12 +14,12 @@ from rehearsed import Home, rehearsed_home
 from vidgen_core.config.paths import Locations
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.money import PRICES
+from vidgen_core.money import built_in_prices
 from vidgen_core.providers.registry import open_providers
 from vidgen_core.worker.background import billing_sync
 
 #: What the rehearsal takes for one job of Yunwu, told in quota units: to the cent what the built-in price list says.
-YUAN = next(price.amount for price in PRICES if price.model == "grok-video-3")
+YUAN = next(price.amount for price in built_in_prices() if price.model == "grok-video-3")
 #: And of KIE.
 CREDITS = Decimal(60)
 KEY = "sk-good-aaaa1111"
@@ -45,21 +45,21 @@ def test_yunwus_log_settles_the_ledger_to_the_cent(locations: Locations, monkeyp
     monkeypatch.setattr(billing_sync, "GIVEN_BACK_WITHIN", billing_sync.timedelta(0))
     monkeypatch.setenv("VIDGEN_RUNNER__RETRY_ON_FAIL", "false")
     with rehearsed_home(locations, monkeypatch, {"keys": [KEY]}) as (home, _server):
-        tasks = home.queue(ProviderId.YUNWU, PROMPTS)
+        tasks = home.queue(ProviderId("yunwu"), PROMPTS)
         with home.running():
             home.finish(tasks)
             wait_until(lambda: ChargeStatus.ESTIMATED not in sums(home) and ChargeStatus.UNKNOWN not in sums(home))
 
             def after() -> bool:
                 with home.store.read() as tx:
-                    return [one.reason for one in tx.ledger.balances(ProviderId.YUNWU)] == ["before", "after"]
+                    return [one.reason for one in tx.ledger.balances(ProviderId("yunwu"))] == ["before", "after"]
 
             wait_until(after)
 
         assert sums(home) == {ChargeStatus.CHARGED: 3 * YUAN, ChargeStatus.REFUNDED: YUAN}
         with home.store.read() as tx:
-            before, left = tx.ledger.balances(ProviderId.YUNWU)
-            [owed] = tx.ledger.between(ProviderId.YUNWU, before.key_id, before.at, left.at)
+            before, left = tx.ledger.balances(ProviderId("yunwu"))
+            [owed] = tx.ledger.between(ProviderId("yunwu"), before.key_id, before.at, left.at)
         assert before.money.amount - left.money.amount == owed.amount == 3 * YUAN
         told = {task.params.prompt: (task.cost, task.charge) for task in home.tasks(tasks)}
         assert told["pan left"] == (Money(amount=YUAN, currency="CNY"), ChargeStatus.CHARGED)
@@ -72,7 +72,7 @@ def test_what_ended_days_ago_is_settled_while_the_log_still_names_it(
 ) -> None:
     with rehearsed_home(locations, monkeypatch, {"keys": [KEY]}) as (home, server):
         server.set_faults({"log-unknown": 1})
-        [task] = home.queue(ProviderId.YUNWU, ["pan left"])
+        [task] = home.queue(ProviderId("yunwu"), ["pan left"])
         with home.running():
             home.finish([task])
         assert sums(home) == {ChargeStatus.ESTIMATED: YUAN}
@@ -88,7 +88,7 @@ def test_what_ended_days_ago_is_settled_while_the_log_still_names_it(
 def test_kies_own_figures_settle_the_ledger(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDGEN_RUNNER__RETRY_ON_FAIL", "false")
     with rehearsed_home(locations, monkeypatch, {"keys": [KEY]}) as (home, _server):
-        tasks = home.queue(ProviderId.KIE, PROMPTS)
+        tasks = home.queue(ProviderId("kie"), PROMPTS)
         with home.store.write() as tx:
             for task in tasks:
                 price = Money(amount=Decimal(50), currency="credits")
@@ -107,7 +107,7 @@ def test_a_log_that_cannot_be_read_leaves_estimates_as_estimates(
 ) -> None:
     with rehearsed_home(locations, monkeypatch, {"keys": [KEY]}) as (home, server):
         server.set_faults({"log-unknown": 1, "balance-unknown": 1})
-        tasks = home.queue(ProviderId.YUNWU, ["pan left"])
+        tasks = home.queue(ProviderId("yunwu"), ["pan left"])
         with home.running():
             home.finish(tasks)
 
@@ -131,7 +131,7 @@ def test_the_public_price_list_is_read_or_refused_whole(
         async def ask() -> dict[str, Money] | None:
             providers = open_providers(home.settings_file.current, locations)
             try:
-                return await providers[ProviderId.YUNWU].price_list()
+                return await providers[ProviderId("yunwu")].price_list()
             finally:
                 for provider in providers.values():
                     await provider.close()

@@ -34,7 +34,7 @@ def wanted(home: Home, monkeypatch: pytest.MonkeyPatch) -> list[Task]:
     monkeypatch.setenv(
         "VIDGEN_PRICES", json.dumps([{"provider": "yunwu", "model": "grok-video-3", "amount": str(PRICE)}])
     )
-    return home.queue(ProviderId.YUNWU, [f"pan left {number}" for number in range(WANTED)])
+    return home.queue(ProviderId("yunwu"), [f"pan left {number}" for number in range(WANTED)])
 
 
 def bought(server: RehearsalServer) -> int:
@@ -51,7 +51,7 @@ def held(home: Home) -> bool:
 
 def committed(home: Home) -> Decimal:
     with home.store.read() as tx:
-        [money] = tx.ledger.committed()[ProviderId.YUNWU]
+        [money] = tx.ledger.committed()[ProviderId("yunwu")]
         lines = [line.money for line in tx.ledger.sums() if line.charge in OWED and line.money]
     assert money == Money(amount=sum((line.amount for line in lines), Decimal(0)), currency="CNY")
     return money.amount

@@ -19,7 +19,7 @@ DONE = "completed"
 #: A job that fails for these may be ordered again by itself.
 PASSING = {"failed-overloaded": "overloaded", "failed-timeout": "timeout"}
 #: What Yunwu says without a reason is an error of its upstream; KIE's *generation failed* may mean anything.
-ORDERED_AGAIN = {ProviderId.YUNWU: {*PASSING, "failed"}, ProviderId.KIE: {*PASSING}}
+ORDERED_AGAIN = {ProviderId("yunwu"): {*PASSING, "failed"}, ProviderId("kie"): {*PASSING}}
 #: Fault → how the take ends: ``completed`` or the kind of its failure.
 BOTH = {
     "": DONE,
@@ -101,19 +101,24 @@ REFUSALS = [name for name in FIELD if CATALOGUE[name.partition(":")[0]].verb is 
 #: After acceptance Yunwu's log names jobs without their prompts; KIE has no log.
 LOST = ["reset-after-accept", "close-after-accept", "gateway-after-accept", "html-after-accept", "empty-after-accept"]
 EXPECTED = {
-    ProviderId.YUNWU: {
+    ProviderId("yunwu"): {
         **BOTH,
         "saturated-500:1": DONE,
         "no-channel:1": DONE,
         "id-without-prefix": DONE,
         "poll-not-found:2": DONE,
     },
-    ProviderId.KIE: {**BOTH, "maintenance:1": DONE, "poll-not-found:2": DONE, **dict.fromkeys(LOST, "submit_unknown")},
+    ProviderId("kie"): {
+        **BOTH,
+        "maintenance:1": DONE,
+        "poll-not-found:2": DONE,
+        **dict.fromkeys(LOST, "submit_unknown"),
+    },
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", [ProviderId.YUNWU, ProviderId.KIE])
+@pytest.mark.parametrize("mode", [ProviderId("yunwu"), ProviderId("kie")])
 def test_each_fault_ends_in_its_class(mode: ProviderId, locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 1.0)
     monkeypatch.setattr("vidgen_core.worker.limits.key_pool.FIRST_REST", {"rate_limited": 0.2, "overloaded": 0.2})
@@ -148,7 +153,7 @@ def test_each_fault_ends_in_its_class(mode: ProviderId, locations: Locations, mo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", [ProviderId.YUNWU, pytest.param(ProviderId.KIE, marks=pytest.mark.extended)])
+@pytest.mark.parametrize("mode", [ProviderId("yunwu"), pytest.param(ProviderId("kie"), marks=pytest.mark.extended)])
 def test_what_services_do_in_the_field_is_bought_once_and_counted_right(
     mode: ProviderId, locations: Locations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,7 +203,7 @@ def test_a_job_whose_answer_was_lost_is_named_from_yunwus_log(
 ) -> None:
     monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 1.0)
     with rehearsed_home(locations, monkeypatch) as (home, server):
-        [task] = home.queue(ProviderId.YUNWU, [f"zoom in [[{fault}]]"])
+        [task] = home.queue(ProviderId("yunwu"), [f"zoom in [[{fault}]]"])
         with home.running():
             [ended] = home.finish([task])
         jobs, stats = [job["id"] for job in server.jobs()], server.stats()

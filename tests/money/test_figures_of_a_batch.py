@@ -25,7 +25,7 @@ from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.tasks import Task
-from vidgen_core.money import KIE_CREDIT_USD, USD_CNY
+from vidgen_core.money import USD_CNY
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.web import get_vidgen, serve
 from vidgen_core.web.app_instance import close_vidgen
@@ -47,7 +47,7 @@ BATCH = {
 #: The same in credits: two that succeed, and one that fails for a reason not known to pass and is given back.
 BATCH_IN_CREDITS = {"pan right 1": 1, "pan right 2": 1, "pan right [[failed]]": 1}
 #: What a credit of KIE is worth by the built-in rates, in yuan.
-CREDIT = KIE_CREDIT_USD * USD_CNY
+CREDIT = ProviderId("kie").spec.credit_usd * USD_CNY
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def batch(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[tup
     monkeypatch.setenv("VIDGEN_HOME", str(locations.home))
     monkeypatch.setenv("VIDGEN_NO_RUNNER", "1")
     with rehearsed_home(locations, monkeypatch, {"keys": ["sk-good-aaaa1111"]}) as (home, server):
-        tasks = home.queue(ProviderId.YUNWU, list(BATCH)) + in_credits(home)
+        tasks = home.queue(ProviderId("yunwu"), list(BATCH)) + in_credits(home)
         with home.running():
             ended = home.finish(tasks)
         stats = server.stats()
@@ -70,7 +70,7 @@ def batch(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[tup
 
 def in_credits(home: Home) -> list[Task]:
     """Tasks of a model of KIE whose answers name the price."""
-    tasks = home.queue(ProviderId.KIE, list(BATCH_IN_CREDITS))
+    tasks = home.queue(ProviderId("kie"), list(BATCH_IN_CREDITS))
     with home.store.write() as tx:
         for task in tasks:
             tx.tasks.note(
@@ -134,14 +134,14 @@ def test_every_door_tells_the_same_numbers_to_the_cent(
     assert yuan.owed + yuan.refunded == Decimal("4.00")
     assert yuan.owed >= Decimal(str(round(stats["charged"]["yunwu"] - stats["refunded"]["yunwu"], 2)))
     # Two at 60 credits, as KIE itself names them, and one given back.
-    assert (credit.provider, credit.owed, credit.charged) == (ProviderId.KIE, Decimal(120), Decimal(120))
+    assert (credit.provider, credit.owed, credit.charged) == (ProviderId("kie"), Decimal(120), Decimal(120))
     total = yuan.owed + credit.owed * CREDIT
     assert figures.spend.total == total
     assert figures.cost_per_chosen == (total / 3).quantize(Decimal("0.000001"))
     assert sum(day.spend.total or 0 for day in figures.days) == total
     assert [(key.provider, key.key, key.attempts, key.spend.total) for key in figures.keys] == [
-        (ProviderId.YUNWU, "k0 ••1111", 11, yuan.owed),
-        (ProviderId.KIE, "k0 ••1111", 3, credit.owed * CREDIT),
+        (ProviderId("yunwu"), "k0 ••1111", 11, yuan.owed),
+        (ProviderId("kie"), "k0 ••1111", 3, credit.owed * CREDIT),
     ]
 
     api, api_list = by_api()

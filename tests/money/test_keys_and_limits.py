@@ -12,7 +12,7 @@ from vidgen_core.domain.tasks import TaskStatus
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", [ProviderId.YUNWU, ProviderId.KIE])
+@pytest.mark.parametrize("mode", [ProviderId("yunwu"), ProviderId("kie")])
 def test_a_batch_passes_over_bad_keys_and_stays_under_the_cap(
     mode: ProviderId, locations: Locations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -38,7 +38,7 @@ def test_without_a_good_key_the_lane_waits_and_no_task_fails(
     key: str, locations: Locations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with rehearsed_home(locations, monkeypatch, {"keys": [key]}) as (home, server):
-        tasks = home.queue(ProviderId.YUNWU, [f"pan left {number}" for number in range(60)], takes=3)
+        tasks = home.queue(ProviderId("yunwu"), [f"pan left {number}" for number in range(60)], takes=3)
 
         def hold() -> object:
             with home.store.read() as tx:
@@ -54,7 +54,7 @@ def test_without_a_good_key_the_lane_waits_and_no_task_fails(
 def test_no_key_submits_faster_than_kie_allows(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"concurrent": 60, "keys": ["sk-good-1"], "max_wait": 30.0}
     with rehearsed_home(locations, monkeypatch, settings, kie_submits_per_10s=20) as (home, server):
-        tasks = home.queue(ProviderId.KIE, [f"pan left {number}" for number in range(26)])
+        tasks = home.queue(ProviderId("kie"), [f"pan left {number}" for number in range(26)])
         with home.running():
             ended = home.finish(tasks)
         stats = server.stats()

@@ -42,8 +42,8 @@ def kept(figures: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("mode", "rounds"),
     [
-        (ProviderId.YUNWU, 2),
-        *(pytest.param(mode, 4, marks=pytest.mark.extended) for mode in (ProviderId.YUNWU, ProviderId.KIE)),
+        (ProviderId("yunwu"), 2),
+        *(pytest.param(mode, 4, marks=pytest.mark.extended) for mode in (ProviderId("yunwu"), ProviderId("kie"))),
     ],
 )
 def test_nothing_is_bought_twice_lost_or_shown_half(mode: ProviderId, rounds: int) -> None:
@@ -57,7 +57,7 @@ def test_nothing_is_bought_twice_lost_or_shown_half(mode: ProviderId, rounds: in
 def moments() -> list[object]:
     """Every moment at each provider; a quick one in each run of the tests, the others in the whole suite."""
     kills = benchmark()
-    often = {("commit-after", ProviderId.KIE)}
+    often = {("commit-after", ProviderId("kie"))}
     return [
         pytest.param(moment, mode, marks=() if (moment, mode) in often else pytest.mark.extended)
         for moment in kills.MOMENTS

@@ -87,7 +87,7 @@ def queue(home: Home, prompts: list[str], duration: float | None = None) -> list
             NewTask(
                 project_id=home.project.id,
                 shot_id=shot.id,
-                provider=ProviderId.LOVART,
+                provider=ProviderId("lovart"),
                 model="seedance_v2_0",
                 params=GenerationParams(prompt=shot.prompt, **params),
             )

@@ -99,7 +99,7 @@ def test_a_changed_page_is_told_by_selector_and_file_and_goes_on_when_mended(
     server.set_faults({"page-changed": {"rate": 1, "argument": "prompt"}})
     monkeypatch.setattr(Canvas.until, "__defaults__", (2.0,))
     [task] = queue(home, ["zoom in"])
-    file = home.locations.lovart / "selectors.toml"
+    file = home.locations.of_provider("lovart") / "selectors.toml"
     with home.running():
         held = held_for(home, "selector_not_found")
         assert (held["params"]["selector"], held["params"]["file"]) == ("prompt", str(file))

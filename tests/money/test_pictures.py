@@ -40,7 +40,7 @@ class PictureHome(Home):
                 NewTask(
                     project_id=self.project.id,
                     shot_id=shot.id,
-                    provider=ProviderId.IMAGES,
+                    provider=ProviderId("images"),
                     model="gpt-image-1",
                     params=GenerationParams(prompt=shot.picture_prompt, **params),
                     cost=PRICE,

@@ -34,7 +34,7 @@ def credits_of(amount: str) -> Money:
 
 
 def test_credits_of_kie_become_yuan_by_the_dated_table() -> None:
-    rates = money.rates_of(settings(), ProviderId.KIE)
+    rates = money.rates_of(settings(), ProviderId("kie"))
 
     assert money.convert(credits_of("60"), "CNY", rates) == cny("2.16")
 
@@ -42,9 +42,9 @@ def test_credits_of_kie_become_yuan_by_the_dated_table() -> None:
 def test_credits_are_worth_what_their_own_provider_takes_for_them() -> None:
     mine = settings(kie="0.04", lovart="0.1")
 
-    assert money.convert(credits_of("10"), "CNY", money.rates_of(mine, ProviderId.KIE)) == cny("0.4")
-    assert money.convert(credits_of("10"), "CNY", money.rates_of(mine, ProviderId.LOVART)) == cny("1")
-    assert money.convert(credits_of("10"), "CNY", money.rates_of(settings(), ProviderId.LOVART)) is None
+    assert money.convert(credits_of("10"), "CNY", money.rates_of(mine, ProviderId("kie"))) == cny("0.4")
+    assert money.convert(credits_of("10"), "CNY", money.rates_of(mine, ProviderId("lovart"))) == cny("1")
+    assert money.convert(credits_of("10"), "CNY", money.rates_of(settings(), ProviderId("lovart"))) is None
 
 
 def test_credits_of_nobody_have_no_worth() -> None:
@@ -52,25 +52,25 @@ def test_credits_of_nobody_have_no_worth() -> None:
 
 
 def test_the_users_own_rate_to_the_dollar_carries_all_others() -> None:
-    rates = money.rates_of(settings("EUR", USD="0.9"), ProviderId.KIE)
+    rates = money.rates_of(settings("EUR", USD="0.9"), ProviderId("kie"))
 
     assert money.convert(cny("7.2"), "EUR", rates) == Money(amount=Decimal("0.9"), currency="EUR")
     assert money.convert(credits_of("200"), "EUR", rates) == Money(amount=Decimal("0.9"), currency="EUR")
 
 
 def test_without_a_rate_nothing_is_made_up() -> None:
-    rates = money.rates_of(settings("EUR"), ProviderId.YUNWU)
+    rates = money.rates_of(settings("EUR"), ProviderId("yunwu"))
 
     assert money.convert(cny("1"), "EUR", rates) is None
     assert money.convert(cny("0"), "EUR", rates) == Money(amount=Decimal(0), currency="EUR")
 
 
 def test_the_users_price_goes_before_every_other() -> None:
-    own = money.own_prices([PriceSettings(provider=ProviderId.YUNWU, model="grok-video-3", amount=Decimal("0.55"))])
+    own = money.own_prices([PriceSettings(provider=ProviderId("yunwu"), model="grok-video-3", amount=Decimal("0.55"))])
 
-    assert money.estimate(ProviderId.YUNWU, "grok-video-3", params(), 3) == cny("1.2")
-    assert money.estimate(ProviderId.YUNWU, "grok-video-3", params(), 3, own) == cny("1.65")
-    assert not money.price_of(ProviderId.YUNWU, "grok-video-3", own).assumed
+    assert money.estimate(ProviderId("yunwu"), "grok-video-3", params(), 3) == cny("1.2")
+    assert money.estimate(ProviderId("yunwu"), "grok-video-3", params(), 3, own) == cny("1.65")
+    assert not money.price_of(ProviderId("yunwu"), "grok-video-3", own).assumed
 
 
 def test_a_price_for_a_size_or_a_length_goes_before_one_for_all() -> None:
@@ -83,20 +83,20 @@ def test_a_price_for_a_size_or_a_length_goes_before_one_for_all() -> None:
     own = money.own_prices([PriceSettings.model_validate(row) for row in rows])
 
     asked = [params(), params("1080P"), params("1080P", 10.0), params("720P", 10.0)]
-    assert [money.estimate(ProviderId.YUNWU, "m", one, own=own) for one in asked] == [
+    assert [money.estimate(ProviderId("yunwu"), "m", one, own=own) for one in asked] == [
         cny("1"),
         cny("2"),
         cny("3"),
         cny("1"),
     ]
-    assert money.estimate(ProviderId.YUNWU, "other", params(), own=own) == cny("9")
+    assert money.estimate(ProviderId("yunwu"), "other", params(), own=own) == cny("9")
 
 
 def test_a_price_by_the_second_needs_the_seconds() -> None:
-    own = money.own_prices([PriceSettings(provider=ProviderId.KIE, model="m", amount=Decimal("1.5"), unit="second")])
+    own = money.own_prices([PriceSettings(provider=ProviderId("kie"), model="m", amount=Decimal("1.5"), unit="second")])
 
-    assert money.estimate(ProviderId.KIE, "m", params(duration=4.0), 2, own) == cny("12.0")
-    assert money.estimate(ProviderId.KIE, "m", params(), 2, own) is None
+    assert money.estimate(ProviderId("kie"), "m", params(duration=4.0), 2, own) == cny("12.0")
+    assert money.estimate(ProviderId("kie"), "m", params(), 2, own) is None
 
 
 def test_prices_are_written_into_the_settings_and_its_comments_stay(locations: Locations) -> None:
@@ -121,7 +121,7 @@ def test_prices_written_by_hand_as_tables_stay_tables(locations: Locations) -> N
     file.path.write_text('[[prices]]\n# asked the reseller\nprovider = "yunwu"\nmodel = "a"\namount = 1.5\n')
     kept = file.current().prices
 
-    second = PriceSettings(provider=ProviderId.YUNWU, model="b", amount=Decimal(2))
+    second = PriceSettings(provider=ProviderId("yunwu"), model="b", amount=Decimal(2))
     read = file.change({"prices": [*kept, second]})
 
     assert [price.model for price in read.prices] == ["a", "b"]

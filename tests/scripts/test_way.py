@@ -362,7 +362,7 @@ def add_take(app: Vidgen, shot: Shot, place: int, warnings: tuple[str, ...] = ()
     facts = probe(file)
     new = NewTake(
         shot.project_id, shot.id, task.id, task.take, str(app.locations.videos), file.name, None, facts.seconds,
-        facts.width, facts.height, facts.bytes, sha256_file(file), ProviderId.LOCAL, "ken-burns", warnings=warnings,
+        facts.width, facts.height, facts.bytes, sha256_file(file), ProviderId("local"), "ken-burns", warnings=warnings,
     )  # fmt: skip
     with app.store.write() as tx:
         for status in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING, TaskStatus.COMPLETED):

@@ -129,7 +129,7 @@ def test_takes_and_questions_share_one_budget(app: Vidgen, project: Project, mod
     settle_for(app, ONE_EACH, limit=3)
     app.settings_file.change({"providers.yunwu.keys": [{"name": "main", "secret": "sk-good-video01"}]})
     [shot] = shots(app, project, NewShot(number=None, prompt="pan left"))
-    [task] = app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1, provider=ProviderId.YUNWU)).tasks
+    [task] = app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1, provider=ProviderId("yunwu"))).tasks
     with app.store.write() as tx:
         attempt = tx.attempts.begin(task.id, task.provider, task.model, "k", "k", None, yuan("1.5"))
         tx.attempts.update(attempt.id, charge=ChargeStatus.CHARGED)

@@ -21,7 +21,7 @@ PRICE = Money(amount=Decimal("0.4"), currency="CNY")
 PARAMS = GenerationParams(prompt="pan left", aspect_ratio="9:16", size="720P")
 
 
-def paid_task(app: Vidgen, shot: Shot, provider: ProviderId = ProviderId.YUNWU, cost: Money | None = PRICE) -> Task:
+def paid_task(app: Vidgen, shot: Shot, provider: ProviderId = ProviderId("yunwu"), cost: Money | None = PRICE) -> Task:
     """A queued task of a provider that takes money."""
     new = NewTask(shot.project_id, shot.id, provider, "grok-video-3", PARAMS, cost=cost)
     with app.store.write() as tx:
@@ -77,7 +77,7 @@ def add_take(app: Vidgen, project: Project, shot: Shot) -> Take:
     """A finished video of one second."""
     task = app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1)).tasks[0]
     new = NewTake(
-        project.id, shot.id, task.id, task.take, "/videos", f"{task.take}.mp4", None, 1.0, 128, 72, 9, "0", ProviderId.LOCAL, "m"
+        project.id, shot.id, task.id, task.take, "/videos", f"{task.take}.mp4", None, 1.0, 128, 72, 9, "0", ProviderId("local"), "m"
     )  # fmt: skip
     with app.store.write() as tx:
         return tx.takes.add(new)

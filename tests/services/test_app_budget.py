@@ -86,7 +86,7 @@ def test_own_prices_are_what_every_estimate_says(app: Vidgen) -> None:
 def test_an_estimate_in_credits_has_its_worth_beside_it(app: Vidgen) -> None:
     made = plain(app, 1)
 
-    estimate = app.tasks.estimate(made[0].project_id, ids(made), GenerateOptions(provider=ProviderId.KIE))
+    estimate = app.tasks.estimate(made[0].project_id, ids(made), GenerateOptions(provider=ProviderId("kie")))
 
     assert estimate.money == Money(amount=Decimal(60), currency="credits")
     assert estimate.worth == yuan("2.16")
@@ -113,7 +113,7 @@ def test_the_sheet_names_every_planted_problem(app: Vidgen) -> None:
     app.settings_file.change({"budget.limit": 1, "budget.per_day": 1})
     app.budget.limit_project(made[0].project_id, Decimal("0.5"))
     with app.store.write() as tx:
-        tx.ledger.keep_balance(ProviderId.YUNWU, "k1", "main ••aaaa", yuan("0.9"), "check", datetime.now(UTC))
+        tx.ledger.keep_balance(ProviderId("yunwu"), "k1", "main ••aaaa", yuan("0.9"), "check", datetime.now(UTC))
 
     sheet = app.tasks.preflight(made[0].project_id, ids(made))
 
@@ -150,7 +150,7 @@ def test_the_sheet_says_price_range_balance_and_time(app: Vidgen) -> None:
         tx.attempts.update(
             attempt.id, state=AttemptState.SUCCEEDED, accepted_at=then, ended_at=then + timedelta(seconds=60)
         )
-        tx.ledger.keep_balance(ProviderId.YUNWU, "k1", "main ••aaaa", yuan("100"), "check", then)
+        tx.ledger.keep_balance(ProviderId("yunwu"), "k1", "main ••aaaa", yuan("100"), "check", then)
 
     sheet = app.tasks.preflight(made[0].project_id, ids(made))
 
@@ -255,13 +255,13 @@ def test_keys_of_one_account_are_compared_with_the_ledger_together(app: Vidgen) 
     then = datetime.now(UTC) - timedelta(minutes=1)
     with app.store.write() as tx:
         for key in ("k1", "k2"):
-            tx.ledger.keep_balance(ProviderId.YUNWU, key, key, yuan("100"), "before", then)
+            tx.ledger.keep_balance(ProviderId("yunwu"), key, key, yuan("100"), "before", then)
     [task] = app.tasks.generate(shot.project_id, [shot.id]).tasks
     pay(app, task, ChargeStatus.CHARGED, yuan("3"))
     pay(app, task, ChargeStatus.CHARGED, yuan("4"), key="k2")
     with app.store.write() as tx:
         for key in ("k1", "k2"):
-            tx.ledger.keep_balance(ProviderId.YUNWU, key, key, yuan("92.5"), "after", datetime.now(UTC))
+            tx.ledger.keep_balance(ProviderId("yunwu"), key, key, yuan("92.5"), "after", datetime.now(UTC))
 
     [one] = app.budget.differences()
 
@@ -276,9 +276,9 @@ def test_a_list_is_fetched_without_a_click_waiting_and_counts_before_the_built_i
         # The keys stand in the environment, and so must their address.
         monkeypatch.setenv("VIDGEN_PROVIDERS__YUNWU__BASE_URL", server.url)
         app.settings_file.change({"language": "en"})
-        app.budget.refresh_soon(ProviderId.YUNWU).join(30)
+        app.budget.refresh_soon(ProviderId("yunwu")).join(30)
         server.set_faults({"prices-html": 1})
-        app.budget.refresh_soon(ProviderId.YUNWU).join(30)
+        app.budget.refresh_soon(ProviderId("yunwu")).join(30)
 
     [shot] = plain(app, 1)
     assert app.tasks.estimate(shot.project_id, [shot.id]).money == yuan("0.55")

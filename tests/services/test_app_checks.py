@@ -81,11 +81,11 @@ def test_a_silent_runner_is_told_from_a_working_one(app: Vidgen) -> None:
 
 
 def test_the_local_renderer_needs_no_key_and_its_answer_is_remembered(app: Vidgen) -> None:
-    assert app.diagnostics.connection(ProviderId.LOCAL) == (None, None)
+    assert app.diagnostics.connection(ProviderId("local")) == (None, None)
 
-    assert app.diagnostics.test(ProviderId.LOCAL).ok
+    assert app.diagnostics.test(ProviderId("local")).ok
 
-    known = app.diagnostics.connection(ProviderId.LOCAL)
+    known = app.diagnostics.connection(ProviderId("local"))
     assert known.connection is not None
     assert known.connection.ok
     assert known.age is not None
@@ -108,13 +108,11 @@ class Refusing(LocalProvider):
 def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
     from vidgen_core.providers import registry
 
-    monkeypatch.setitem(
-        registry.REGISTRY, ProviderId.LOCAL, lambda settings, locations, _: Refusing(settings, locations)
-    )
+    monkeypatch.setattr(registry, "open_provider", lambda _, settings, locations: Refusing(settings, locations))
 
 
 def test_without_a_key_nobody_is_asked(app: Vidgen, refusing: None) -> None:
-    connection = app.diagnostics.test(ProviderId.LOCAL)
+    connection = app.diagnostics.test(ProviderId("local"))
 
     assert not connection.ok
     assert connection.failure is not None
@@ -122,14 +120,14 @@ def test_without_a_key_nobody_is_asked(app: Vidgen, refusing: None) -> None:
 
 
 def test_a_key_is_tried_before_it_is_saved_and_not_remembered(app: Vidgen, refusing: None) -> None:
-    assert app.diagnostics.test(ProviderId.LOCAL, "sk-very-good").ok
-    assert not app.diagnostics.test(ProviderId.LOCAL, "sk-wrong").ok
-    assert app.diagnostics.connection(ProviderId.LOCAL).connection is None
+    assert app.diagnostics.test(ProviderId("local"), "sk-very-good").ok
+    assert not app.diagnostics.test(ProviderId("local"), "sk-wrong").ok
+    assert app.diagnostics.connection(ProviderId("local")).connection is None
 
 
 def test_something_that_cannot_be_a_key_is_refused_and_not_shown(app: Vidgen, refusing: None) -> None:
     with pytest.raises(SettingsError) as caught:
-        app.diagnostics.test(ProviderId.LOCAL, "sk secret with spaces")
+        app.diagnostics.test(ProviderId("local"), "sk secret with spaces")
 
     assert "secret with" not in repr(caught.value.params) + str(caught.value.__cause__)
 
@@ -138,9 +136,9 @@ def test_keys_are_listed_with_what_they_have_done(app: Vidgen, monkeypatch: pyte
     monkeypatch.setenv("VIDGEN_PROVIDERS__YUNWU__KEYS", KEYS)
     fingerprint = app.settings().providers.yunwu.keys[0].fingerprint
     with app.store.write() as tx:
-        tx.keys.touch(ProviderId.YUNWU, fingerprint, "main", submitted=3, failed=1)
+        tx.keys.touch(ProviderId("yunwu"), fingerprint, "main", submitted=3, failed=1)
 
-    (main, used), (old, unused) = app.diagnostics.keys(ProviderId.YUNWU)
+    (main, used), (old, unused) = app.diagnostics.keys(ProviderId("yunwu"))
 
     assert (main.label, used.submitted, used.failed) == ("main ••ijkl", 3, 1)
     assert (old.enabled, unused.submitted) == (False, 0)

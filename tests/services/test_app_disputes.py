@@ -50,11 +50,11 @@ def send(app: Vidgen, add_shot: Callable[..., Shot]) -> Send:
         price = Money(amount=Decimal("0.40"), currency="CNY")
         with app.store.write() as tx:
             task = tx.tasks.add(
-                [NewTask(shot.project_id, shot.id, ProviderId.YUNWU, "grok-video-3", params, cost=price)]
+                [NewTask(shot.project_id, shot.id, ProviderId("yunwu"), "grok-video-3", params, cost=price)]
             )[0]
             tx.tasks.move(task.id, TaskStatus.PROCESSING)
             attempt = tx.attempts.begin(
-                task.id, ProviderId.YUNWU, "grok-video-3", "k1", "main ••x4KR", "https://a.b", price
+                task.id, ProviderId("yunwu"), "grok-video-3", "k1", "main ••x4KR", "https://a.b", price
             )
             tx.attempts.update(
                 attempt.id,
@@ -128,7 +128,7 @@ def test_it_can_be_narrowed_to_a_period_a_provider_and_a_class(app: Vidgen, proj
     assert tasks(until=TODAY - timedelta(days=8)) == [str(old.id)]
     assert tasks(kinds=[ErrorKind.MODERATION]) == [str(new.id)]
     with pytest.raises(InputError, match="dispute_empty"):
-        tasks(provider=ProviderId.KIE)
+        tasks(provider=ProviderId("kie"))
     with pytest.raises(InputError, match="dispute_empty"):
         app.disputes.pack(EN, app.projects.ensure("other").id)
 

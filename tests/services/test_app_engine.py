@@ -100,8 +100,8 @@ def test_closing_twice_is_harmless(locations: Locations, small_renders: None) ->
 
 
 def test_percent_counts_what_is_under_way_by_its_share() -> None:
-    halfway = UnderWay(ProviderId.KIE, TaskStatus.PROCESSING, 1, 50)
-    coming = UnderWay(ProviderId.KIE, TaskStatus.DOWNLOADING, 1, 0)
+    halfway = UnderWay(ProviderId("kie"), TaskStatus.PROCESSING, 1, 50)
+    coming = UnderWay(ProviderId("kie"), TaskStatus.DOWNLOADING, 1, 0)
     counts = {TaskStatus.COMPLETED: 1, TaskStatus.FAILED: 1, TaskStatus.PROCESSING: 1, TaskStatus.DOWNLOADING: 1}
 
     assert percent(counts, [halfway, coming]) == 87
@@ -163,7 +163,7 @@ def test_pausing_is_shown_and_resuming_opens_the_lanes_again(app: Vidgen, projec
 
     paused = app.worker.status(project.id)
     assert paused.paused == "user"
-    assert paused.lanes[ProviderId.YUNWU]["code"] == "lane_balance"
+    assert paused.lanes[ProviderId("yunwu")]["code"] == "lane_balance"
 
     app.worker.resume()
     resumed = app.worker.status(project.id)

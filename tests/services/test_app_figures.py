@@ -35,7 +35,7 @@ def make(app: Vidgen, add_shot: Callable[..., Shot]) -> Make:
         currency: str = "CNY",
         charge: ChargeStatus = ChargeStatus.CHARGED,
         status: TaskStatus = TaskStatus.COMPLETED,
-        provider: ProviderId = ProviderId.YUNWU,
+        provider: ProviderId = ProviderId("yunwu"),
         shot: Shot | None = None,
         chosen: bool = False,
     ) -> Task:
@@ -94,32 +94,32 @@ def test_an_estimate_and_an_unknown_amount_are_said_to_be_so(app: Vidgen, make: 
 
 def test_currencies_are_added_by_their_rates_and_stand_beside_the_sum(app: Vidgen, make: Make) -> None:
     make(chosen=True)
-    make("100", "credits", provider=ProviderId.KIE)
+    make("100", "credits", provider=ProviderId("kie"))
     app.settings_file.change({"budget.rates": [{"of": "kie", "worth": "0.05"}]})
     spend = app.reports.of(None).spend
     assert (spend.total, spend.currency, spend.converted) == (Decimal("5.40"), "CNY", True)
     assert {(line.currency, line.provider, line.owed) for line in spend.lines} == {
         ("CNY", None, Decimal("0.40")),
-        ("credits", ProviderId.KIE, Decimal(100)),
+        ("credits", ProviderId("kie"), Decimal(100)),
     }
     assert spend_words(EN, spend) == "≈¥5.40"
 
 
 def test_without_a_rate_there_is_no_sum_and_no_cost_per_take(app: Vidgen, make: Make) -> None:
     make(chosen=True)
-    make("7", "credits", provider=ProviderId.LOVART, chosen=True)
+    make("7", "credits", provider=ProviderId("lovart"), chosen=True)
     figures = app.reports.of(None)
     assert figures.spend.total is None
     assert spend_words(EN, figures.spend) == "¥0.40 + 7 credits (Lovart)"
     assert cost_each(EN, figures.spend, figures.cost_per_chosen) == "unknown"
     each = {share.provider: (share.cost_per_chosen, share.spend.currency) for share in figures.providers}
-    assert each == {ProviderId.YUNWU: (Decimal("0.40"), "CNY"), ProviderId.LOVART: (Decimal(7), "credits")}
+    assert each == {ProviderId("yunwu"): (Decimal("0.40"), "CNY"), ProviderId("lovart"): (Decimal(7), "credits")}
 
 
 def test_a_period_and_a_provider_leave_only_what_is_theirs(app: Vidgen, project: Project, make: Make) -> None:
     make()
-    make(provider=ProviderId.KIE)
-    assert app.reports.of(project.id, provider=ProviderId.KIE).completed == 1
+    make(provider=ProviderId("kie"))
+    assert app.reports.of(project.id, provider=ProviderId("kie")).completed == 1
     assert app.reports.of(project.id, since=TODAY, until=TODAY).completed == 2
     assert app.reports.of(project.id, until=TODAY - timedelta(days=1)).empty
     assert app.reports.of(app.projects.ensure("other").id).empty

@@ -190,12 +190,12 @@ def test_a_provider_that_stands_still_is_told_once_and_again_only_after_it_went_
 ) -> None:
     monkeypatch.setattr(notifications, "_SAME", 0.01)
     with telling(told, monkeypatch):
-        hold(told, ProviderId.KIE)
+        hold(told, ProviderId("kie"))
         wait_until(lambda: group.told)
         with told.store.write() as tx:
             tx.state.put("lane.kie", None)
         wait_until(lambda: note(told) is None)
-        hold(told, ProviderId.KIE)
+        hold(told, ProviderId("kie"))
         wait_until(lambda: len(group.told) == 2)
     said = group.told[0][1]
     assert (said["event"], said["provider"], said["reason"]) == ("paused", "kie", "lane_disk_full")
@@ -223,7 +223,7 @@ def test_a_short_pause_that_ends_by_itself_and_one_by_hand_are_nobodys_news(
     told: Vidgen, group: Group, add_shot: Callable[..., Shot], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with telling(told, monkeypatch):
-        hold(told, ProviderId.KIE, until="2099-01-01T00:00:00Z")
+        hold(told, ProviderId("kie"), until="2099-01-01T00:00:00Z")
         told.worker.pause()
         [task] = batch(told, add_shot(), 1)
         end(told, task)

@@ -195,7 +195,7 @@ def test_a_key_makes_the_image_provider_draw_and_names_its_price(
     estimate = app.pictures.estimate(project.id, [shot.id], GenerateOptions(takes=2))
     [task, _] = app.pictures.draw(project.id, [shot.id], GenerateOptions(takes=2)).tasks
 
-    assert (task.provider, task.model, task.output) == (ProviderId.IMAGES, "gpt-image-1", TaskKind.IMAGE)
+    assert (task.provider, task.model, task.output) == (ProviderId("images"), "gpt-image-1", TaskKind.IMAGE)
     assert (estimate.tasks, estimate.free, estimate.assumed) == (2, False, True)
     assert task.cost is not None
     assert estimate.money is not None
@@ -235,10 +235,10 @@ def test_providers_of_videos_draw_nothing_and_those_of_pictures_make_no_videos(
 ) -> None:
     shot = add_shot()
     with pytest.raises(InputError, match="provider_draws_nothing"):
-        app.pictures.draw(project.id, [shot.id], GenerateOptions(provider=ProviderId.KIE))
+        app.pictures.draw(project.id, [shot.id], GenerateOptions(provider=ProviderId("kie")))
     with pytest.raises(InputError, match="provider_makes_no_videos"):
-        app.tasks.generate(project.id, [shot.id], GenerateOptions(provider=ProviderId.IMAGES))
-    assert ProviderId.IMAGES not in app.modes
+        app.tasks.generate(project.id, [shot.id], GenerateOptions(provider=ProviderId("images")))
+    assert ProviderId("images") not in app.modes
 
 
 def test_a_candidate_of_another_shot_cannot_be_chosen(

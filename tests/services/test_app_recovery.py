@@ -228,14 +228,14 @@ def test_a_remote_job_made_elsewhere_becomes_a_new_take(
     keys = '[{"name": "main", "secret": "sk-abcdefghijkl"}, {"name": "second", "secret": "sk-mnopqrstuvwx"}]'
     monkeypatch.setenv("VIDGEN_PROVIDERS__LOCAL__KEYS", keys)
 
-    task = app.tasks.adopt_new(shot.id, ProviderId.LOCAL, "elsewhere:1", key="second")
+    task = app.tasks.adopt_new(shot.id, ProviderId("local"), "elsewhere:1", key="second")
 
     assert (task.status, task.take, task.remote_id) == (TaskStatus.PROCESSING, 1, "elsewhere:1")
     attempt = attempt_of(app, task)
     assert (attempt.state, attempt.charge) == (AttemptState.ACCEPTED, ChargeStatus.UNKNOWN)
     assert attempt.key_label == "second ••uvwx"
     with pytest.raises(InputError, match="key_unknown"):
-        app.tasks.adopt_new(shot.id, ProviderId.LOCAL, "elsewhere:2", key="third")
+        app.tasks.adopt_new(shot.id, ProviderId("local"), "elsewhere:2", key="third")
 
 
 # --- cancelling and deleting
@@ -289,7 +289,7 @@ def test_a_pinned_task_goes_first(app: Vidgen, shot: Shot) -> None:
 
     app.tasks.pin([second.id])
     with app.store.read() as tx:
-        order = [task.id for task in tx.tasks.claimable(ProviderId.YUNWU, first.created_at, 10)]
+        order = [task.id for task in tx.tasks.claimable(ProviderId("yunwu"), first.created_at, 10)]
     app.tasks.pin([second.id], pinned=False)
 
     assert order == [second.id, first.id]

@@ -152,7 +152,7 @@ def test_a_frame_lasts_as_long_as_its_chosen_take_or_as_its_video_would(
 ) -> None:
     plain, own, by_model, done = (add_shot(number) for number in ("1.0", "2.0", "3.0", "4.0"))
     app.shots.edit(own.id, params=ShotParams(duration=8))
-    app.shots.edit(by_model.id, params=ShotParams(provider=ProviderId.YUNWU, model="grok-video-3"))
+    app.shots.edit(by_model.id, params=ShotParams(provider=ProviderId("yunwu"), model="grok-video-3"))
     take = add_take(app, project, done)
     app.takes.choose(done.id, take.id)
 

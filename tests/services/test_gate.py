@@ -117,9 +117,9 @@ def test_nothing_is_queued_without_a_key(app: Vidgen, project: Project, add_shot
     app.settings_file.change({"mode": "yunwu", "providers.images.drawn_by": "images"})
     shot = add_shot("1", picture_prompt="a lighthouse")
 
-    assert app.tasks.estimate(project.id, [shot.id]).key_missing is ProviderId.YUNWU
-    assert app.tasks.preflight(project.id, [shot.id]).key_missing is ProviderId.YUNWU
-    assert app.pictures.estimate(project.id, [shot.id]).key_missing is ProviderId.IMAGES
+    assert app.tasks.estimate(project.id, [shot.id]).key_missing is ProviderId("yunwu")
+    assert app.tasks.preflight(project.id, [shot.id]).key_missing is ProviderId("yunwu")
+    assert app.pictures.estimate(project.id, [shot.id]).key_missing is ProviderId("images")
     for act in (app.tasks.generate, app.pictures.draw):
         with pytest.raises(Refused, match="key_needed"):
             act(project.id, [shot.id])
@@ -136,7 +136,7 @@ def test_a_key_that_is_switched_off_is_none(app: Vidgen, project: Project, add_s
 
 def test_what_has_a_key_goes_and_what_has_none_is_named(app: Vidgen, project: Project, add_shot: AddShot) -> None:
     free = add_shot("free")
-    paid = add_shot("paid", params=ShotParams(provider=ProviderId.KIE))
+    paid = add_shot("paid", params=ShotParams(provider=ProviderId("kie")))
 
     made = app.tasks.generate(project.id, [free.id, paid.id], GenerateOptions(takes=1))
 
@@ -146,7 +146,7 @@ def test_what_has_a_key_goes_and_what_has_none_is_named(app: Vidgen, project: Pr
 
 def test_kept_and_failed_tasks_need_a_key_too(app: Vidgen, project: Project, add_shot: AddShot) -> None:
     kept = app.tasks.generate(
-        project.id, [add_shot("1").id], GenerateOptions(takes=1, provider=ProviderId.YUNWU), release=False
+        project.id, [add_shot("1").id], GenerateOptions(takes=1, provider=ProviderId("yunwu")), release=False
     ).tasks[0]
     gone = failed(app, add_shot("2"), ErrorKind.TIMEOUT)
 

@@ -40,7 +40,7 @@ def backup(locations: Locations, tmp_path: Path) -> Path:
             project = tx.projects.ensure("ep01")
             [shot] = tx.shots.add(project.id, [NewShot(number="1.0", prompt="a")])
             params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
-            tasks = tx.tasks.add([NewTask(project.id, shot.id, ProviderId.YUNWU, "grok-video-3", params)] * 2)
+            tasks = tx.tasks.add([NewTask(project.id, shot.id, ProviderId("yunwu"), "grok-video-3", params)] * 2)
         app.cleanup.backup(path)
         held = ActiveTask(tasks[0])
         for change in (
@@ -132,7 +132,7 @@ def test_a_home_that_was_copied_before_it_bought_anything_knows_it(locations: Lo
         project = tx.projects.ensure("ep01")
         [shot] = tx.shots.add(project.id, [NewShot(number="1.0", prompt="a")])
         params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
-        tx.tasks.add([NewTask(project.id, shot.id, ProviderId.YUNWU, "grok-video-3", params)])
+        tx.tasks.add([NewTask(project.id, shot.id, ProviderId("yunwu"), "grok-video-3", params)])
     copy = Locations(Path(shutil.copytree(locations.home, tmp_path / "copy")))
 
     for home, code in ((locations, None), (copy, "lane_home_copied")):

@@ -106,7 +106,7 @@ def test_a_maker_makes_and_leaves_the_settings_alone(app: Vidgen) -> None:
     with pytest.raises(Refused, match="role_forbids_owner"):
         maker.settings_file.change({"budget.limit": 1000})
     with pytest.raises(Refused, match="role_forbids_owner"):
-        maker.diagnostics.keys(ProviderId.KIE)
+        maker.diagnostics.keys(ProviderId("kie"))
     line = next(line for line in app.log.page(project.id) if line.code == "did_shots_add")
     assert line.params["who"] == "Li"
     assert maker.shots.get(shot.id).prompt == "rain"

@@ -51,12 +51,12 @@ def listening() -> Iterator[tuple[str, list[str]]]:
     thread.join(10)
 
 
-@pytest.mark.parametrize("mode", [ProviderId.YUNWU, ProviderId.KIE, ProviderId.IMAGES, ProviderId.LOVART])
+@pytest.mark.parametrize("mode", [ProviderId("yunwu"), ProviderId("kie"), ProviderId("images"), ProviderId("lovart")])
 def test_no_test_of_a_connection_sends_a_saved_key_elsewhere(
     app: Vidgen, listening: tuple[str, list[str]], mode: ProviderId
 ) -> None:
     url, heard = listening
-    secret = "access:secret-half" if mode is ProviderId.LOVART else SECRET
+    secret = "access:secret-half" if mode is ProviderId("lovart") else SECRET
     app.settings_file.change({f"providers.{mode}.keys": [{"name": "main", "secret": secret}]})
     app.settings_file.change({f"providers.{mode}.base_url": url})
     with contextlib.suppress(VidgenError):
@@ -88,7 +88,7 @@ def test_a_key_for_other_hosts_is_neither_leased_nor_sent_by_whoever_holds_it(
         def save(self, *_: object) -> None:
             pass
 
-    pool = KeyPool(ProviderId.YUNWU, app.settings, lambda: datetime.now(UTC), Book())  # type: ignore[arg-type]
+    pool = KeyPool(ProviderId("yunwu"), app.settings, lambda: datetime.now(UTC), Book())  # type: ignore[arg-type]
     assert pool.lease() == Empty(reason="all_elsewhere")
     assert pool.usable() == []
     (kept,) = app.settings().providers.yunwu.keys
@@ -97,7 +97,7 @@ def test_a_key_for_other_hosts_is_neither_leased_nor_sent_by_whoever_holds_it(
     assert isinstance(held, Key)
     assert held.may_go_to("https://yunwu.ai/v1/video/query")
     assert not held.may_go_to(f"{url}/v1/video/query")
-    answer = asyncio.run(app.context.fresh_provider(ProviderId.YUNWU).test(held))
+    answer = asyncio.run(app.context.fresh_provider(ProviderId("yunwu")).test(held))
     assert answer.failure is not None
     assert answer.failure.code == "key_elsewhere"
     assert heard == []
@@ -108,7 +108,7 @@ def _moved(app: Vidgen, mode: ProviderId) -> None:
     app.settings_file.change({f"providers.{mode}.base_url": "https://another.example"})
 
 
-@pytest.mark.parametrize("mode", [ProviderId.YUNWU, ProviderId.KIE, ProviderId.IMAGES])
+@pytest.mark.parametrize("mode", [ProviderId("yunwu"), ProviderId("kie"), ProviderId("images")])
 def test_a_test_says_that_the_address_changed_until_the_key_is_entered_again(app: Vidgen, mode: ProviderId) -> None:
     _moved(app, mode)
 
@@ -124,12 +124,12 @@ def test_a_test_says_that_the_address_changed_until_the_key_is_entered_again(app
 
 
 def test_an_order_is_refused_with_the_same_reason(app: Vidgen, project: Project, add_shot: Callable[..., Shot]) -> None:
-    _moved(app, ProviderId.YUNWU)
-    _moved(app, ProviderId.IMAGES)
+    _moved(app, ProviderId("yunwu"))
+    _moved(app, ProviderId("images"))
     app.settings_file.change({"mode": "yunwu", "providers.images.drawn_by": "images"})
     shot = add_shot("1", picture_prompt="a lighthouse")
 
-    assert app.tasks.estimate(project.id, [shot.id]).key_missing is ProviderId.YUNWU
+    assert app.tasks.estimate(project.id, [shot.id]).key_missing is ProviderId("yunwu")
     sheet = app.tasks.preflight(project.id, [shot.id])
     assert "key_address_changed" in [problem.code for problem in sheet.problems]
     for act in (app.tasks.generate, app.pictures.draw):

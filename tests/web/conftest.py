@@ -90,7 +90,7 @@ def take(vidgen: Vidgen, shot: Shot, small_video: Path) -> Take:
         height=facts.height,
         bytes=file.stat().st_size,
         sha256=sha256,
-        provider=ProviderId.LOCAL,
+        provider=ProviderId("local"),
         model="ken-burns",
     )
     with vidgen.store.write() as tx:

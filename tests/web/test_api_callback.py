@@ -11,8 +11,9 @@ from server_client import TestClient
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import Task, TaskStatus
+from vidgen_core.providers.kie.callback import WINDOW, sign
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.web.api.routers.callback import WINDOW, Callbacks, sign
+from vidgen_core.web.api.routers.callback import Callbacks
 
 KEY = "webhook-key-of-kie"
 JOB = "veo_task_abcdef123456"
@@ -27,7 +28,7 @@ def waiting(vidgen: Vidgen, shot: Shot) -> Task:
             "providers.kie.keys": [{"name": "main", "secret": "sk-0123456789abcdef"}],
         }
     )
-    return vidgen.tasks.adopt_new(shot.id, ProviderId.KIE, JOB)
+    return vidgen.tasks.adopt_new(shot.id, ProviderId("kie"), JOB)
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def test_without_a_key_a_message_wakes_once_in_a_while(
 def test_memory_of_messages_is_bounded_by_time_and_number() -> None:
     clock = [1000.0]
     callbacks = Callbacks(lambda: clock[0])
-    assert callbacks.is_new("a", "1")
-    assert not callbacks.is_new("a", "1")
+    assert callbacks.is_new("1.a")
+    assert not callbacks.is_new("1.a")
     clock[0] += 3 * WINDOW
-    assert callbacks.is_new("a", "1")
+    assert callbacks.is_new("1.a")

@@ -20,7 +20,7 @@ def attempted(vidgen: Vidgen, shot: Shot) -> int:
     task = vidgen.tasks.generate(shot.project_id, [shot.id], GenerateOptions(takes=1)).tasks[0]
     with vidgen.store.write() as tx:
         price = Money(amount="0.4", currency="CNY")
-        attempt = tx.attempts.begin(task.id, ProviderId.YUNWU, "grok-video-3", "k1", "main ••x4KR", None, price)
+        attempt = tx.attempts.begin(task.id, ProviderId("yunwu"), "grok-video-3", "k1", "main ••x4KR", None, price)
         tx.attempts.update(
             attempt.id, state=AttemptState.FAILED, charge=ChargeStatus.UNKNOWN, intent_at=attempt.created_at
         )

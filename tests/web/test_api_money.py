@@ -34,7 +34,7 @@ def give_key(vidgen: Vidgen) -> None:
 
 def test_without_a_key_nothing_is_queued_and_a_sentence_says_so(client: TestClient, vidgen: Vidgen, shot: Shot) -> None:
     [kept] = vidgen.tasks.generate(
-        shot.project_id, [shot.id], GenerateOptions(takes=1, provider=ProviderId.YUNWU), release=False
+        shot.project_id, [shot.id], GenerateOptions(takes=1, provider=ProviderId("yunwu")), release=False
     ).tasks
     project = vidgen.projects.get(shot.project_id).name
 
@@ -51,7 +51,7 @@ def test_without_a_key_nothing_is_queued_and_a_sentence_says_so(client: TestClie
 def test_running_kept_tasks_says_what_was_ordered(client: TestClient, vidgen: Vidgen, shot: Shot) -> None:
     give_key(vidgen)
     made = vidgen.tasks.generate(
-        shot.project_id, [shot.id], GenerateOptions(takes=2, provider=ProviderId.YUNWU), release=False
+        shot.project_id, [shot.id], GenerateOptions(takes=2, provider=ProviderId("yunwu")), release=False
     ).tasks
     ids = [str(task.id) for task in made]
 
@@ -94,12 +94,12 @@ def test_a_limit_is_set_seen_and_passed_once(client: TestClient, vidgen: Vidgen,
 
 def test_the_ledger_is_told_to_the_cent(client: TestClient, vidgen: Vidgen, shot: Shot) -> None:
     [task] = vidgen.tasks.generate(
-        shot.project_id, [shot.id], GenerateOptions(takes=1, provider=ProviderId.YUNWU), release=False
+        shot.project_id, [shot.id], GenerateOptions(takes=1, provider=ProviderId("yunwu")), release=False
     ).tasks
     with vidgen.store.write() as tx:
         for charge, amount in ((ChargeStatus.CHARGED, "2.92"), (ChargeStatus.REFUNDED, "1.01")):
             cost = Money(amount=Decimal(amount), currency="CNY")
-            attempt = tx.attempts.begin(task.id, ProviderId.YUNWU, task.model, "k1", "k1", None, cost)
+            attempt = tx.attempts.begin(task.id, ProviderId("yunwu"), task.model, "k1", "k1", None, cost)
             tx.attempts.update(attempt.id, charge=charge, state=AttemptState.FAILED, intent_at=datetime.now(UTC))
 
     [line] = client.get("/api/spend").json()["spend"]

@@ -43,7 +43,7 @@ class Bench:
 
     def start(self) -> Worker:
         store = Store.open(self.locations.database, checkpoints=True)
-        providers = {ProviderId.YUNWU: self.provider}
+        providers = {ProviderId("yunwu"): self.provider}
         runner = Worker(store, self.settings_file.current, self.locations, lambda _: providers, self.clock)
         self._runners.append((runner.start(), store))
         return runner
@@ -62,7 +62,7 @@ class Bench:
         new = NewTask(
             project_id=self.project.id,
             shot_id=self.shot.id,
-            provider=ProviderId.YUNWU,
+            provider=ProviderId("yunwu"),
             model="scripted",
             params=params,
             cost=Money(amount="0.4", currency="CNY"),

@@ -79,7 +79,7 @@ def run(bench: Bench, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Iter
             store,
             bench.settings_file.current,
             bench.locations,
-            lambda _: {ProviderId.YUNWU: Yunwu(bench.settings_file.current, bench.locations)},
+            lambda _: {ProviderId("yunwu"): Yunwu(bench.settings_file.current, bench.locations)},
         )
         started.append((made.start(), store))
 

@@ -242,7 +242,7 @@ def test_one_video_for_several_jobs_that_end_together_is_flagged_everywhere(
                 NewTask(
                     bench.project.id,
                     bench.shot.id,
-                    ProviderId.YUNWU,
+                    ProviderId("yunwu"),
                     "scripted",
                     params.model_copy(update={"prompt": prompt}),
                 )

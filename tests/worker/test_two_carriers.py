@@ -63,7 +63,7 @@ class TwoCarriers(RuleBasedStateMachine):
             project = tx.projects.ensure("ep01")
             [shot] = tx.shots.add(project.id, [NewShot(prompt="a")])
             params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
-            [self.first] = tx.tasks.add([NewTask(project.id, shot.id, ProviderId.YUNWU, "grok-video-3", params)])
+            [self.first] = tx.tasks.add([NewTask(project.id, shot.id, ProviderId("yunwu"), "grok-video-3", params)])
         self.carriers = [Carrier(ActiveTask(self.first)), Carrier(ActiveTask(self.first))]
         self.remote = Provider()
 
@@ -216,7 +216,7 @@ def test_the_cap_is_counted_where_a_task_is_claimed(store: Store, locations: Loc
         project = tx.projects.ensure("ep01")
         [shot] = tx.shots.add(project.id, [NewShot(prompt="a")])
         params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
-        tasks = tx.tasks.add([NewTask(project.id, shot.id, ProviderId.YUNWU, "grok-video-3", params)] * 3)
+        tasks = tx.tasks.add([NewTask(project.id, shot.id, ProviderId("yunwu"), "grok-video-3", params)] * 3)
     held = [ActiveTask(task) for task in tasks]
 
     def claim(one: ActiveTask) -> object:
@@ -246,7 +246,7 @@ def test_an_id_that_comes_after_a_takeover_brings_the_task_back(store: Store, lo
         project = tx.projects.ensure("ep01")
         [shot] = tx.shots.add(project.id, [NewShot(prompt="a")])
         params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
-        [task] = tx.tasks.add([NewTask(project.id, shot.id, ProviderId.YUNWU, "grok-video-3", params)])
+        [task] = tx.tasks.add([NewTask(project.id, shot.id, ProviderId("yunwu"), "grok-video-3", params)])
     slow = ActiveTask(task)
     for change in (
         lambda tx: records.claim(tx, slow, None, None, own, now),

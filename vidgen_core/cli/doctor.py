@@ -10,8 +10,8 @@ from vidgen_core.cli.session import DEFAULT, SOME_FAILED, JsonOption, ProjectOpt
 from vidgen_core.cli.task_commands import mode_named
 
 if TYPE_CHECKING:
-    from vidgen_core.config.schema import KeySettings
     from vidgen_core.domain.attempts import KeyUsage
+    from vidgen_core.domain.provider_settings import KeySettings
     from vidgen_core.domain.providers import ProviderId
     from vidgen_core.providers.base import Connection
     from vidgen_core.services.system.diagnostics import Finding

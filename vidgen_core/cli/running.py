@@ -58,13 +58,13 @@ def resume(as_json: JsonOption = False) -> None:
 def demo(project: EveryProjectOption = None, as_json: JsonOption = False) -> None:
     session = Session(project, as_json)
     with session.open() as app:
-        from vidgen_core.domain.providers import ProviderId
+        from vidgen_core.domain.providers import local_provider
         from vidgen_core.domain.queries import ShotFilter
         from vidgen_core.services.generation.planning import GenerateOptions
 
         sample = app.projects.make_sample(project or DEMO)
         missing = app.shots.ids(sample.id, ShotFilter(state="without_takes"))
-        app.tasks.generate(sample.id, missing, GenerateOptions(takes=1, provider=ProviderId.LOCAL))
+        app.tasks.generate(sample.id, missing, GenerateOptions(takes=1, provider=local_provider()))
         session.say("cli.demo_begins", project=sample.name)
         failed = [task for task in work(session, app, sample.id, until_done=True) if task.failure]
         files = [
@@ -246,14 +246,14 @@ def waits_for_a_person(app: Vidgen, project_id: int | None, status: Status) -> t
 
 
 def _queued_modes(app: Vidgen, project_id: int | None) -> list[ProviderId]:
-    from vidgen_core.domain.providers import ProviderId
+    from vidgen_core.domain.providers import provider_ids
     from vidgen_core.domain.queries import TaskFilter
     from vidgen_core.domain.tasks import TaskStatus
 
     queued = frozenset({TaskStatus.QUEUED})
     return [
         mode
-        for mode in ProviderId
+        for mode in provider_ids()
         if app.tasks.page(project_id, TaskFilter(statuses=queued, provider=mode), limit=1).total
     ]
 

@@ -86,8 +86,8 @@ def shown(settings: Settings, name: str) -> Any:
 def _plain(value: Any) -> Any:
     from pydantic import SecretStr
 
-    from vidgen_core.config.schema import KeySettings
-    from vidgen_core.config.values import mask_secret
+    from vidgen_core.domain.provider_settings import KeySettings
+    from vidgen_core.domain.setting_values import mask_secret
 
     match value:
         case KeySettings():

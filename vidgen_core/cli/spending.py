@@ -66,7 +66,7 @@ def _row(session: Session, line: SpendLine) -> tuple[str, ...]:
 
     worth = session.text.money(line.worth, estimated=True) if line.worth and line.owed != line.worth else "–"
     amounts = (said(line.estimated), said(line.charged), said(line.refunded), said(line.unknown))
-    return str(line.day), line.project, session.text(f"mode.{line.provider}"), line.key or "–", *amounts, worth
+    return str(line.day), line.project, session.text.provider(line.provider), line.key or "–", *amounts, worth
 
 
 def _money(session: Session, amount: Decimal, currency: str | None) -> str:
@@ -81,7 +81,7 @@ def _tell_difference(session: Session, one: BalanceDifference) -> None:
 
     session.say(
         "cli.spend_difference" if one.difference.amount else "cli.spend_no_difference",
-        provider=session.text(f"mode.{one.provider}"),
+        provider=session.text.provider(one.provider),
         keys=", ".join(one.keys),
         since=session.text.datetime(one.since, one.since.astimezone().tzinfo),  # type: ignore[arg-type]
         gone=said(one.gone),

@@ -114,13 +114,12 @@ def cancel(
 ) -> None:
     session = Session(project, as_json)
     with session.open() as app:
-        from vidgen_core.domain.providers import ProviderId
         from vidgen_core.domain.tasks import LIVE
 
         where = session.existing_project(app)
         wanted = _wanted(app, where, ids, every="live" if everything else None)
         sent = [task for task in app.tasks.many(wanted) if task.status in LIVE and task.remote_id]
-        paid = [task for task in sent if task.provider is not ProviderId.LOCAL]
+        paid = [task for task in sent if not task.provider.is_free]
         if paid and not (yes or as_json):
             session.confirm("cli.ask_give_up", n=len(paid))
         finish(session, app.tasks.cancel(wanted, give_up=True), "cli.cancelled")
@@ -261,14 +260,14 @@ def shot_numbered(app: Vidgen, project: Project, number: str) -> Shot:
 
 def mode_named(word: str | None) -> ProviderId | None:
     """:raises InputError: ``no_such_provider`` (provider, known)"""
-    from vidgen_core.domain.providers import ProviderId
+    from vidgen_core.domain.providers import ProviderId, provider_ids
 
     if word is None:
         return None
     try:
         return ProviderId(word.lower())
     except ValueError:
-        raise InputError("no_such_provider", provider=word, known=", ".join(ProviderId)) from None
+        raise InputError("no_such_provider", provider=word, known=", ".join(provider_ids())) from None
 
 
 def _wanted(app: Vidgen, project: Project, ids: list[str] | None, every: str | None) -> list[int]:

@@ -16,9 +16,10 @@ import tomlkit
 from vidgen_core.config.loader import build, environment_names, read, read_text
 from vidgen_core.config.lookup import dotted_get, leaf_of, variable_of
 from vidgen_core.config.paths import Locations
-from vidgen_core.config.schema import KeySettings, Settings, keyed_sections
+from vidgen_core.config.schema import Settings, keyed_sections
 from vidgen_core.config.toml_writer import default_document, plain, put, put_toml
 from vidgen_core.domain.errors import SettingsError
+from vidgen_core.domain.provider_settings import KeySettings
 
 #: Seconds to wait for another process that is writing the settings.
 LOCK_SECONDS: Final = 10.0

@@ -11,8 +11,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from vidgen_core.config.error_messages import reason_of
 from vidgen_core.config.schema import PREFIX, Settings
-from vidgen_core.config.values import Section
 from vidgen_core.domain.errors import SettingsError
+from vidgen_core.domain.setting_values import Section
 
 
 class SettingName(NamedTuple):
@@ -40,7 +40,14 @@ def leaves_of(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[t
         if is_section(field.annotation):
             yield from leaves_of(field.annotation, f"{prefix}{name}.")  # type: ignore[arg-type]
         else:
-            yield f"{prefix}{name}", _Leaf(Annotated[field.annotation, field], field.description or "", field.default)
+            yield (
+                f"{prefix}{name}",
+                _Leaf(
+                    Annotated[field.annotation, field],
+                    field.description or "",
+                    field.get_default(call_default_factory=True),
+                ),
+            )
 
 
 def leaf_of(name: str) -> _Leaf:

@@ -64,10 +64,9 @@ class Locations:
         """Pictures that were drawn and paid for, until they are in the image store."""
         return self.home / "drawings"
 
-    @property
-    def lovart(self) -> Path:
-        """What Lovart's browser mode keeps: the selectors that people mend, and the browser profile."""
-        return self.home / "lovart"
+    def of_provider(self, name: str) -> Path:
+        """What a provider keeps for itself and for people to change."""
+        return self.home / name
 
     @property
     def videos(self) -> Path:

@@ -2,114 +2,43 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import string
 from datetime import date
 from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, TypeVar
 
-from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.config.values import Filled, Ratio, Section, WebAddress, names_in, origin_of, paths_in, tail, wrong
-from vidgen_core.domain.providers import VIDEO_PROVIDERS, WRITING, BillableParty, ProviderId, billable_party
+from vidgen_core.domain.picture_settings import AUTO, PictureSettings
+from vidgen_core.domain.provider_settings import KeyedSettings, KeySettings, ProviderSettings
+from vidgen_core.domain.providers import (
+    WRITING,
+    BillableParty,
+    ProviderId,
+    ProviderSpec,
+    billable_party,
+    for_each_provider,
+    local_provider,
+    paid_picture_provider,
+    provider_ids,
+    specs,
+    video_providers,
+)
+from vidgen_core.domain.setting_values import Filled, Section, WebAddress, names_in, paths_in, wrong
 
 #: What a file name pattern may name.
 PATTERN_FIELDS: Final = frozenset({"project", "shot", "take", "provider", "model", "created", "chosen"})
-#: Settings that say where a key of their section is sent.
-ADDRESSES: Final = ("base_url", "upload_url")
 #: Environment variables that are settings begin so.
 PREFIX: Final = "VIDGEN_"
 #: What an amount may be in: ISO 4217, or a provider's own credits.
 CURRENCY: Final = r"^([A-Z]{3}|credits)$"
-
-
-class KeySettings(Section):
-    """One API key of a provider."""
-
-    name: Filled
-    """What you call this key; shown wherever the key is meant."""
-    secret: SecretStr
-    """The key itself; for Lovart the access key and the secret key with a colon between them."""
-    enabled: bool = True
-    """Whether the runner may use it."""
-    hosts: str = ""
-    """Written by Vidgen when an address is changed: the key goes only to these hosts; enter it anew to use it elsewhere."""
-
-    _is_elsewhere: bool = PrivateAttr(default=False)
-
-    @field_validator("secret")
-    @classmethod
-    def _must_fit_into_a_header(cls, secret: SecretStr) -> SecretStr:
-        value = secret.get_secret_value().strip()
-        if not re.fullmatch(r"[!-~]+", value):
-            raise wrong("not_a_key")
-        return SecretStr(value)
-
-    @property
-    def is_elsewhere(self) -> bool:
-        """Whether it was entered for another host than the one that its provider's address names now."""
-        return self._is_elsewhere
-
-    @property
-    def works(self) -> bool:
-        """Whether it may be sent."""
-        return self.enabled and not self._is_elsewhere
-
-    def at(self, hosts: str) -> KeySettings:
-        """The key as seen by a provider that answers at ``hosts``."""
-        seen = self.model_copy()
-        seen._is_elsewhere = bool(self.hosts) and self.hosts != hosts
-        return seen
-
-    @property
-    def fingerprint(self) -> str:
-        """The first 12 hex digits of the secret's SHA-256: names the key where the key itself must not be kept."""
-        return hashlib.sha256(self.secret.get_secret_value().encode()).hexdigest()[:12]
-
-    @property
-    def label(self) -> str:
-        """For people: ``main ••x4KR``."""
-        return f"{self.name} ••{tail(self.secret.get_secret_value())}"
-
-
-def different(keys: tuple[KeySettings, ...]) -> tuple[KeySettings, ...]:
-    """The keys, when no two have the same name or secret.
-
-    :raises PydanticCustomError: same_name_twice, same_key_twice
-    """
-    if len({key.name for key in keys}) < len(keys):
-        raise wrong("same_name_twice")
-    if len({key.fingerprint for key in keys}) < len(keys):
-        raise wrong("same_key_twice")
-    return keys
-
-
-class KeyedSettings(Section):
-    """A section with keys and the addresses that they are sent to."""
-
-    keys: tuple[KeySettings, ...] = ()
-    """The API keys, used in this order."""
-
-    @property
-    def hosts(self) -> str:
-        """Every host that a key of this section is sent to, with scheme and port."""
-        return " ".join(sorted({origin_of(getattr(self, name)) for name in ADDRESSES if hasattr(self, name)}))
-
-    @field_validator("keys")
-    @classmethod
-    def _must_differ(cls, keys: tuple[KeySettings, ...]) -> tuple[KeySettings, ...]:
-        return different(keys)
-
-    @model_validator(mode="after")
-    def _look_at_hosts(self) -> Self:
-        # The one place that every reader of keys gets them from.
-        object.__setattr__(self, "keys", tuple(key.at(self.hosts) for key in self.keys))
-        return self
+_Section = TypeVar("_Section", bound=ProviderSettings)
 
 
 class RunnerSettings(Section):
@@ -146,161 +75,47 @@ class DownloadSettings(Section):
     """The most bytes of one result; a larger one is not fetched."""
 
 
-class ProviderSettings(KeyedSettings):
-    """What all providers have in common."""
-
-    base_url: WebAddress = ""
-    """Where the provider answers."""
-    model: Filled
-    """The model used unless a shot names another."""
-    size: Filled = "1080P"
-    """The size asked for unless a shot names another; the provider may round it."""
-    aspect_ratio: Ratio = "9:16"
-    """Width to height unless a shot says otherwise."""
-    duration: float | None = Field(default=None, gt=0, le=600)
-    """Seconds of video; left out, the model decides."""
-    max_concurrent: int | None = Field(default=None, ge=1, le=1000)
-    """How many jobs of this provider may be in flight; left out, the runner's value counts."""
-
-
-class LocalSettings(ProviderSettings):
-    """The renderer on this machine: no key, no network, no cost."""
-
-    model: Filled = "ken-burns"
-    """The way of moving: a slow look over the picture."""
-    size: Filled = "720P"
-    """The size of the rendered videos."""
-    duration: float | None = Field(default=5.0, gt=0, le=600)
-    """Seconds of video."""
-    fps: int = Field(default=24, ge=1, le=120)
-    """Frames a second."""
-
-
-class YunwuSettings(ProviderSettings):
-    """The Yunwu API."""
-
-    base_url: WebAddress = "https://yunwu.ai"
-    """Where the provider answers."""
-    model: Filled = "grok-video-3"
-    """The model used unless a shot names another."""
-    images: Literal["data", "url"] = "data"
-    """How reference images travel: inside the request (data) or, when the shot has one, as its public link (url)."""
-    image_max_bytes: int = Field(default=3_000_000, ge=50_000)
-    """Reference images above this many bytes are sent as a smaller JPEG; the original stays as it is."""
-    enhance_prompt: bool = False
-    """Whether the provider may rewrite and translate prompts (Veo models only)."""
-
-
-class KieSettings(ProviderSettings):
-    """KIE with Veo3."""
-
-    base_url: WebAddress = "https://api.kie.ai"
-    """Where the provider answers."""
-    upload_url: WebAddress = "https://kieai.redpandaai.co"
-    """Where reference images are uploaded to."""
-    model: Filled = "veo3_fast"
-    """The model used unless a shot names another."""
-    watermark: str = ""
-    """Text shown on the video; empty: none."""
-    callback_url: WebAddress = ""
-    """A public address that KIE tells when a job has ended; empty: Vidgen asks by itself."""
-    seed: str = ""
-    """A whole number for repeatable results; empty: random."""
-    enable_fallback: bool = False
-    """Whether KIE may use another model when Veo3 refuses."""
-    enable_translation: bool = True
-    """Whether KIE translates prompts to English."""
-    webhook_secret: SecretStr = SecretStr("")
-    """The HMAC key from KIE's settings that proves callbacks; empty: callbacks only wake the next look."""
-
-    @field_validator("seed", mode="before")
-    @classmethod
-    def _must_be_a_number(cls, seed: Any) -> Any:
-        text = str(seed).strip() if isinstance(seed, int | str) and not isinstance(seed, bool) else "?"
-        if text and not re.fullmatch(r"\d{1,10}", text):
-            raise wrong("whole_number")
-        return text
-
-
-class LovartSettings(ProviderSettings):
-    """Lovart: its agent API or, as an experiment, its page."""
-
-    base_url: WebAddress = "https://lgw.lovart.ai"
-    """Where the provider answers."""
-    model: Filled = "seedance_v2_0"
-    """The video tool the agent is asked to use."""
-    only_this_tool: bool = False
-    """Whether the agent may use no other video tool; otherwise the tool above is a wish."""
-    confirm_up_to: Decimal = Field(default=Decimal(0), ge=0)
-    """Credits per take that are confirmed without asking you when Lovart wants a yes; 0: you are always asked."""
-    settle: float = Field(default=5.0, ge=0, le=60, allow_inf_nan=False)
-    """Seconds after which a conversation that says it is done is asked again; it may take that back."""
-    way: Literal["api", "browser"] = "api"
-    """How Lovart is used: through its API (api) or, as an experiment, its page in a browser window (browser)."""
-    browser_url: WebAddress = "https://www.lovart.ai/canvas"
-    """Browser mode: where the canvas is."""
-    browser_program: str = ""
-    """Browser mode: the path of the browser to start, e.g. of Chrome; empty: the Chromium that Playwright brings."""
-    browser_profile: str = ""
-    """Browser mode: the folder of the browser profile that you are signed in with; empty: one in the data home."""
-    browser_headless: bool = False
-    """Browser mode without a window, for rehearsals only: nobody could sign in or solve a captcha in it."""
-
-
-class ImagesSettings(ProviderSettings):
-    """Pictures by the OpenAI-compatible image endpoints of an aggregator."""
-
-    drawn_by: Literal["auto", "local", "images"] = "auto"
-    """Who draws pictures: local (storyboard frames, free), images (this provider), or auto: this one once it has a key."""
-    base_url: WebAddress = "https://yunwu.ai"
-    """Where the provider answers; without /v1 at its end."""
-    model: Filled = "gpt-image-1"
-    """The model that draws."""
-    way: Literal["images", "chat"] = "images"
-    """How it is asked: by the image endpoints (images), or as a chat model that answers with pictures (chat)."""
-    size: Filled = "auto"
-    """auto: by the ratio and the model; 1K, 2K, 4K, or pixels such as 1024x1536."""
-    aspect_ratio: Ratio = "Auto"
-    """Width to height; Auto: as the shot's video."""
-    quality: Literal["auto", "low", "medium", "high", "standard", "hd"] = "auto"
-    """How carefully it is drawn, where the model knows such words."""
-    pictures_per_shot: int = Field(default=1, ge=1, le=4)
-    """How many candidates one click makes."""
-    wait: float = Field(default=300.0, ge=5, le=3600, allow_inf_nan=False)
-    """Seconds to wait for a picture: these endpoints answer when it is drawn."""
-    image_max_bytes: int = Field(default=3_000_000, ge=50_000)
-    """Style and character pictures above this many bytes are sent as a smaller JPEG; the original stays as it is."""
-
-
 class Providers(Section):
-    """One section for each provider."""
-
-    local: LocalSettings = LocalSettings()
-    """The renderer on this machine."""
-    yunwu: YunwuSettings = YunwuSettings()
-    """The Yunwu API."""
-    kie: KieSettings = KieSettings()
-    """KIE with Veo3."""
-    lovart: LovartSettings = LovartSettings()
-    """Lovart."""
-    images: ImagesSettings = ImagesSettings()
-    """Pictures by the image endpoints of an aggregator."""
+    """One section for each provider: the fields are those of the registered providers."""
 
     def of(self, mode: ProviderId) -> ProviderSettings:
-        """The section of one mode."""
-        found: ProviderSettings = getattr(self, mode.value)
+        """The section of one provider."""
+        found: ProviderSettings = getattr(self, mode)
         return found
+
+    def own(self, mode: ProviderId, kind: type[_Section]) -> _Section:
+        """The section of a provider as its own folder knows it."""
+        found = self.of(mode)
+        assert isinstance(found, kind)
+        return found
+
+    @property
+    def pictures(self) -> PictureSettings:
+        """How pictures are drawn, and by whom."""
+        return self.own(paid_picture_provider(), PictureSettings)
 
 
 class RateSettings(Section):
     """What one unit of other money is worth."""
 
-    of: str = Field(pattern=r"^([A-Z]{3}|kie|lovart|writing)$")
-    """A currency (three letters), or the provider whose credits are meant: kie, lovart, writing."""
+    of: str
+    """A currency (three letters), or the provider whose credits are meant; writing for a language model."""
     worth: Decimal = Field(gt=0)
     """What one of it is worth in the currency of the budget."""
     as_of: date | None = None
     """The day you looked it up."""
+
+    @field_validator("of")
+    @classmethod
+    def _must_be_money(cls, name: str) -> str:
+        if not re.fullmatch(r"[A-Z]{3}", name) and name not in credits_of():
+            raise wrong("currency")
+        return name
+
+
+def credits_of() -> tuple[str, ...]:
+    """Whose credits a rate may be for."""
+    return (*(spec.name for spec in specs() if spec.has_credits), WRITING)
 
 
 #: What an amount of the price table is for.
@@ -313,7 +128,7 @@ class PriceSettings(Section):
     """What one model takes; the first row that fits a take counts, before every built-in price."""
 
     provider: BillableParty
-    """Whose price it is: local, yunwu, kie, lovart or images; writing for a language model."""
+    """Whose price it is: a provider; writing for a language model."""
     model: Filled
     """The model's name; * stands for every model of the provider."""
     amount: Decimal = Field(ge=0)
@@ -336,7 +151,7 @@ class PriceSettings(Section):
         try:
             return billable_party(name)
         except ValueError:
-            raise wrong("one_of", allowed=", ".join((*ProviderId, WRITING))) from None
+            raise wrong("one_of", allowed=", ".join((*provider_ids(), WRITING))) from None
 
     @field_validator("unit")
     @classmethod
@@ -362,7 +177,7 @@ class BudgetSettings(Section):
     currency: str = Field(default="CNY", pattern=CURRENCY)
     """The currency of the limit and of sums: three letters (ISO 4217), or credits."""
     rates: tuple[RateSettings, ...] = ()
-    """What other money is worth in that currency; left out, a dated table for CNY, USD and KIE's credits counts."""
+    """What other money is worth in that currency; left out, a dated table for CNY, USD and measured credits counts."""
 
     @field_validator("rates")
     @classmethod
@@ -420,7 +235,7 @@ class LibrarySettings(Section):
 class WritingSettings(KeyedSettings):
     """The language model that proposes storyboards and writes prompts; its keys have nothing to do with video."""
 
-    base_url: WebAddress = "https://yunwu.ai"
+    base_url: WebAddress = next((spec.llm_url for spec in specs() if spec.llm_url), "")
     """Where an OpenAI-compatible model answers: what stands before /v1/chat/completions."""
     model: str = ""
     """The model's name; empty: scripts are split and prompts are written on this machine, without a model."""
@@ -531,8 +346,8 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
-    mode: ProviderId = ProviderId.LOCAL
-    """Which provider makes new takes: local, yunwu, kie or lovart."""
+    mode: ProviderId = Field(default_factory=local_provider)
+    """Which provider makes new takes."""
     language: Literal["auto", "zh", "en"] = "auto"
     """The language of screens and messages; auto follows the browser or the terminal."""
     save_dir: str = ""
@@ -543,7 +358,7 @@ class Settings(BaseSettings):
     """How the runner works through the queue."""
     download: DownloadSettings = DownloadSettings()
     """How results are brought home."""
-    providers: Providers = Providers()
+    providers: Providers = Field(default_factory=Providers)
     """One section for each generation mode."""
     prices: tuple[PriceSettings, ...] = ()
     """Your own prices, before the built-in ones."""
@@ -565,8 +380,8 @@ class Settings(BaseSettings):
     @field_validator("mode")
     @classmethod
     def _must_make_videos(cls, mode: ProviderId) -> ProviderId:
-        if mode not in VIDEO_PROVIDERS:
-            raise wrong("not_a_mode", allowed=", ".join(VIDEO_PROVIDERS))
+        if not mode.spec.videos:
+            raise wrong("not_a_mode", allowed=", ".join(video_providers()))
         return mode
 
     @field_validator("file_pattern")
@@ -609,10 +424,10 @@ class Settings(BaseSettings):
     @property
     def draws(self) -> ProviderId:
         """Who draws new pictures."""
-        images = self.providers.images
-        if images.drawn_by != "auto":
-            return ProviderId(images.drawn_by)
-        return ProviderId.IMAGES if any(key.works for key in images.keys) else ProviderId.LOCAL
+        pictures = self.providers.pictures
+        if pictures.drawn_by != AUTO:
+            return ProviderId(pictures.drawn_by)
+        return paid_picture_provider() if any(key.works for key in pictures.keys) else local_provider()
 
     def max_concurrent(self, mode: ProviderId) -> int:
         """How many jobs of ``mode`` may be in flight: its own value, else the runner's."""
@@ -623,3 +438,16 @@ def keyed_sections(settings: Settings) -> list[tuple[str, KeyedSettings]]:
     """Every section with keys, by its dotted name."""
     providers = [(f"providers.{name}", section) for name, section in settings.providers]
     return [*providers, ("writing", settings.writing)]
+
+
+def _add_section(spec: ProviderSpec) -> None:
+    """Give a provider its section; the classes are made anew around it."""
+    sentence = (spec.settings.__doc__ or "").partition("\n")[0]
+    Providers.__pydantic_fields__[spec.name] = FieldInfo(
+        annotation=spec.settings, default_factory=spec.settings, description=sentence
+    )
+    Providers.model_rebuild(force=True)
+    Settings.model_rebuild(force=True)
+
+
+for_each_provider(_add_section)

@@ -12,8 +12,10 @@ from pydantic import BaseModel, SecretStr
 from tomlkit.items import AoT
 
 from vidgen_core.config.lookup import is_section
-from vidgen_core.config.schema import KeySettings, Settings
-from vidgen_core.config.values import Section
+from vidgen_core.config.schema import Settings
+from vidgen_core.domain.provider_settings import KeySettings
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.setting_values import Section
 
 
 def plain(value: Any) -> Any:
@@ -30,6 +32,8 @@ def plain(value: Any) -> Any:
                 name: plain(item) for name, item in value.model_dump(exclude_none=True, exclude_defaults=True).items()
             }
         case StrEnum():
+            return value.value
+        case ProviderId():
             return value.value
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)
@@ -96,10 +100,11 @@ def _describe(table: Any, model: type[BaseModel]) -> None:
         if is_section(field.annotation):
             continue
         table.add(tomlkit.comment(field.description or ""))
-        if field.default is None:
+        default = field.get_default(call_default_factory=True)
+        if default is None:
             table.add(tomlkit.comment(f"{name} ="))
         else:
-            table.add(name, plain(field.default))
+            table.add(name, plain(default))
     for name, field in fields:
         section = field.annotation
         if not (isinstance(section, type) and issubclass(section, Section)):

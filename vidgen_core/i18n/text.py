@@ -21,6 +21,7 @@ from babel.units import format_unit
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
+from vidgen_core.domain.providers import WRITING, ProviderId
 from vidgen_core.domain.tasks import Failure, TaskStatus
 
 Language = Literal["zh", "en"]
@@ -104,6 +105,10 @@ class Text:
 
     def __call__(self, id: str, /, **params: Any) -> str:  # noqa: A002 - the word of gettext
         return self._fill(self._find(id), params)
+
+    def provider(self, name: str, /) -> str:
+        """What people call a provider, or whoever answers what a language model is asked."""
+        return self("mode.writing") if name == WRITING else ProviderId(name).spec.title[self.lang]
 
     def has(self, id: str, /) -> bool:  # noqa: A002
         """Whether there is such a sentence."""

@@ -19,13 +19,11 @@ from vidgen_core.money.budget import (
 )
 from vidgen_core.money.llm_prices import LlmPrice, llm_price, most_tokens
 from vidgen_core.money.price_list import cost_now, price_list_age, prices_of, store_price_list
-from vidgen_core.money.prices import PRICES, PRICES_AS_OF, Price, estimate, own_prices, price_of, total
-from vidgen_core.money.rates import CREDITS, KIE_CREDIT_USD, RATES_AS_OF, USD_CNY, convert, rates_of
+from vidgen_core.money.prices import PRICES_AS_OF, Price, built_in_prices, estimate, own_prices, price_of, total
+from vidgen_core.money.rates import CREDITS, RATES_AS_OF, USD_CNY, convert, rates_of
 
 __all__ = [
     "CREDITS",
-    "KIE_CREDIT_USD",
-    "PRICES",
     "PRICES_AS_OF",
     "RATES_AS_OF",
     "USD_CNY",
@@ -35,6 +33,7 @@ __all__ = [
     "LlmPrice",
     "Price",
     "allow_overrun",
+    "built_in_prices",
     "check_budget",
     "convert",
     "cost_now",

@@ -9,7 +9,7 @@ from typing import Any, Final
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.domain.money import Money
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.money.prices import Price, estimate, own_prices, price_of
 
@@ -18,7 +18,7 @@ _LIST: Final = "prices"
 
 def prices_of(tx: Tx, settings: Settings) -> tuple[Price, ...]:
     """What ``price_of`` and ``estimate`` take as ``own``: the user's rows and the lists that were fetched."""
-    return (*own_prices(settings.prices), *(price for mode in ProviderId for price in listed(tx, mode)))
+    return (*own_prices(settings.prices), *(price for mode in provider_ids() for price in listed(tx, mode)))
 
 
 def listed(tx: Tx, mode: ProviderId) -> tuple[Price, ...]:

@@ -16,7 +16,7 @@ from typing import Final, Literal
 from vidgen_core.config.schema import PriceSettings, PriceUnit
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.money import Money
-from vidgen_core.domain.providers import BillableParty, ProviderId
+from vidgen_core.domain.providers import BillableParty, ProviderId, specs
 from vidgen_core.domain.tasks import GenerationParams
 
 #: The day the table was last gone through.
@@ -56,19 +56,20 @@ class Price(Frozen):
         return same_size and self.seconds in (None, params.duration)
 
 
-#: Sources: assumptions of ours for Yunwu and for pictures; for KIE a flat charge that a public client measured (``veo-3-1``) and public
-#: price lists of its users for the rest. All are editable, so all but the free one are marked assumed.
-PRICES: Final[tuple[Price, ...]] = (
-    Price(provider=ProviderId.LOCAL, model="*", amount=Decimal(0), currency="CNY", assumed=False),
-    Price(provider=ProviderId.YUNWU, model="grok-video-3", amount=Decimal("0.4"), currency="CNY"),
-    Price(provider=ProviderId.IMAGES, model="gpt-image-1", amount=Decimal("0.3"), currency="CNY"),
-    Price(provider=ProviderId.IMAGES, model="dall-e-3", amount=Decimal("0.3"), currency="CNY"),
-    Price(provider=ProviderId.IMAGES, model="gemini-2.5-flash-image-preview", amount=Decimal("0.3"), currency="CNY"),
-    Price(provider=ProviderId.KIE, model="veo3_fast", amount=Decimal(60), currency="credits"),
-    Price(provider=ProviderId.KIE, model="veo3", amount=Decimal(250), currency="credits"),
-    Price(provider=ProviderId.KIE, model="veo-3-1", amount=Decimal(65), currency="credits"),
-    Price(provider=ProviderId.KIE, model="grok-imagine/image-to-video", amount=Decimal(20), currency="credits"),
-)
+def built_in_prices() -> tuple[Price, ...]:
+    """The prices that the providers' specs name; all can be overruled by rows of the user's own."""
+    return tuple(
+        Price(
+            provider=spec.id,
+            model=price.model,
+            amount=price.amount,
+            currency=price.currency,
+            unit=price.unit,
+            assumed=price.assumed,
+        )
+        for spec in specs()
+        for price in spec.prices
+    )
 
 
 def own_prices(rows: Iterable[PriceSettings]) -> tuple[Price, ...]:
@@ -83,7 +84,7 @@ def price_of(
 
     Rows for a certain size or length go before rows for any, and a named model before ``*``.
     """
-    for table in (own, PRICES):
+    for table in (own, built_in_prices()):
         fitting = [price for price in table if price.fits(provider, model, params)]
         if fitting:
             return min(fitting, key=_vagueness)

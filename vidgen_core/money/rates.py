@@ -20,8 +20,6 @@ from vidgen_core.domain.providers import BillableParty, ProviderId
 RATES_AS_OF: Final = date(2026, 11, 21)
 #: Yuan for one US dollar: an assumption, rounded up.
 USD_CNY: Final = Decimal("7.2")
-#: One KIE credit in US dollars, as measured by a public client in 2026-09.
-KIE_CREDIT_USD: Final = Decimal("0.005")
 #: Smallest part of an amount that is kept, as in the store.
 _MICRO: Final = Decimal("0.000001")
 #: What providers call their own money; it is worth something else at each of them.
@@ -45,8 +43,8 @@ def rates_of(settings: Settings, provider: BillableParty | None = None) -> dict[
         return rates
     if str(provider) in own:
         rates[CREDITS] = own[str(provider)]
-    elif provider is ProviderId.KIE and "USD" in rates:
-        rates[CREDITS] = rates["USD"] * KIE_CREDIT_USD
+    elif isinstance(provider, ProviderId) and provider.spec.credit_usd and "USD" in rates:
+        rates[CREDITS] = rates["USD"] * provider.spec.credit_usd
     return rates
 
 

@@ -29,10 +29,10 @@ from pydantic import Field, SecretStr
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Settings
-from vidgen_core.config.values import origin_of
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.setting_values import origin_of
 from vidgen_core.domain.tasks import Failure, GenerationParams, TaskKind
 from vidgen_core.media.files import PartFile
 
@@ -205,6 +205,14 @@ class Connection(Frozen):
     #: None: the provider does not say.
     balance: Money | None = None
     models: tuple[str, ...] = ()
+
+
+class CallbackMessage(Frozen):
+    """A provider's message that a job has ended; only the job's id in it is believed."""
+
+    job: str
+    #: The same message has the same name, so that it counts once.
+    name: str
 
 
 class RateLimit(Frozen):

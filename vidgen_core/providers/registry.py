@@ -1,66 +1,63 @@
-"""Providers by mode: a new one is a file beside this one, a maker and a line in ``REGISTRY``."""
+"""Register the provider of every folder beside this file, and build adapters.
+
+A new provider is a folder with a ``spec.py`` that holds ``SPEC``; no line here or elsewhere changes.
+"""
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from importlib import import_module
+from importlib.machinery import FileFinder
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from vidgen_core.domain.providers import ProviderId
+import vidgen_core.providers
+from vidgen_core.domain.providers import ProviderId, provider_ids, register
 
 if TYPE_CHECKING:
     from vidgen_core.config.paths import Locations
     from vidgen_core.config.schema import Settings
     from vidgen_core.providers.base import Provider
-    from vidgen_core.providers.kie.upload import UploadCache
-
-#: Makes a provider from the settings, the data home and the memory of uploaded pictures.
-Maker = Callable[["Callable[[], Settings]", "Locations", "UploadCache | None"], "Provider"]
+    from vidgen_core.providers.common.uploads import UploadCache
 
 
-# Adapters are imported when they are made, so that nobody pays for those that are not used.
+def register_all() -> None:
+    """Register every folder that has a ``spec.py``, in the order that the specs ask for; may be called again."""
+    found = [
+        import_module(f"{vidgen_core.providers.__name__}.{name}.spec").SPEC
+        for finder, name, is_folder in pkgutil.iter_modules(vidgen_core.providers.__path__)
+        if is_folder and isinstance(finder, FileFinder) and Path(finder.path, name, "spec.py").is_file()
+    ]
+    for spec in sorted(found, key=lambda spec: (spec.place, spec.name)):
+        register(spec)
 
 
-def _local(settings: Callable[[], Settings], locations: Locations, _: UploadCache | None) -> Provider:
-    from vidgen_core.providers.local.adapter import LocalProvider
-
-    return LocalProvider(settings, locations)
-
-
-def _yunwu(settings: Callable[[], Settings], locations: Locations, _: UploadCache | None) -> Provider:
-    from vidgen_core.providers.yunwu.adapter import Yunwu
-
-    return Yunwu(settings, locations)
+def load(path: str) -> Any:
+    """What ``module:name`` names."""
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
 
 
-def _kie(settings: Callable[[], Settings], locations: Locations, uploads: UploadCache | None) -> Provider:
-    from vidgen_core.providers.kie.adapter import Kie
+def open_provider(
+    mode: ProviderId, settings: Callable[[], Settings], locations: Locations, uploads: UploadCache | None = None
+) -> Provider:
+    """A new instance of a provider.
 
-    return Kie(settings, locations, uploads)
-
-
-def _lovart(settings: Callable[[], Settings], locations: Locations, uploads: UploadCache | None) -> Provider:
-    from vidgen_core.providers.lovart.adapter import Lovart
-
-    return Lovart(settings, locations, uploads)
-
-
-def _images(settings: Callable[[], Settings], locations: Locations, _: UploadCache | None) -> Provider:
-    from vidgen_core.providers.images.adapter import Images
-
-    return Images(settings, locations)
-
-
-REGISTRY: Final[dict[ProviderId, Maker]] = {
-    ProviderId.LOCAL: _local,
-    ProviderId.YUNWU: _yunwu,
-    ProviderId.KIE: _kie,
-    ProviderId.LOVART: _lovart,
-    ProviderId.IMAGES: _images,
-}
+    :param uploads: where links of uploaded pictures are remembered
+    """
+    spec = mode.spec
+    more = {"uploads": uploads} if spec.keeps_uploads else {}
+    provider: Provider = load(spec.adapter)(settings, locations, **more)
+    return provider
 
 
 def open_providers(
-    settings: Callable[[], Settings], locations: Locations, uploads: UploadCache | None = None
+    settings: Callable[[], Settings],
+    locations: Locations,
+    uploads: Callable[[ProviderId], UploadCache] | None = None,
 ) -> dict[ProviderId, Provider]:
     """One instance of each provider, in the order the screens show them."""
-    return {mode: make(settings, locations, uploads) for mode, make in REGISTRY.items()}
+    return {
+        mode: open_provider(mode, settings, locations, uploads(mode) if uploads else None) for mode in provider_ids()
+    }

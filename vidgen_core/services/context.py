@@ -6,8 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 from vidgen_core import money
-from vidgen_core.domain.errors import Refused
-from vidgen_core.domain.providers import VIDEO_PROVIDERS, ProviderId
+from vidgen_core.domain.providers import ProviderId, video_providers
 from vidgen_core.services.revision_cache import RevisionCache
 
 if TYPE_CHECKING:
@@ -72,29 +71,19 @@ class ServiceContext:
     # --- providers
 
     def provider(self, mode: ProviderId) -> Provider:
-        """The provider of a mode, for its free and quick answers: models, capabilities, checks.
-
-        :raises Refused: ``provider_missing`` (provider)
-        """
+        """The provider of a mode, for its free and quick answers: models, capabilities, checks."""
         with self._opening:
             if mode not in self._providers:
                 self._providers[mode] = self.fresh_provider(mode)
             return self._providers[mode]
 
     def fresh_provider(self, mode: ProviderId) -> Provider:
-        """A provider of one's own, to be closed after use: an instance belongs to one event loop.
+        """A provider of one's own, to be closed after use: an instance belongs to one event loop."""
+        from vidgen_core.providers.registry import open_provider
 
-        :raises Refused: ``provider_missing`` (provider)
-        """
-        from vidgen_core.providers.registry import REGISTRY
-
-        if mode not in REGISTRY:
-            raise Refused("provider_missing", provider=mode.value)
-        return REGISTRY[mode](self.settings, self.locations, None)
+        return open_provider(mode, self.settings, self.locations)
 
     @property
     def modes(self) -> tuple[ProviderId, ...]:
         """The generation modes that can be chosen."""
-        from vidgen_core.providers.registry import REGISTRY
-
-        return tuple(mode for mode in REGISTRY if mode in VIDEO_PROVIDERS)
+        return video_providers()

@@ -129,10 +129,7 @@ class Vidgen:
 
     @requires(Role.VIEWER, always=True)
     def provider(self, mode: ProviderId) -> Provider:
-        """The provider of a mode, for its free and quick answers: models, capabilities, checks.
-
-        :raises Refused: ``provider_missing`` (provider)
-        """
+        """The provider of a mode, for its free and quick answers: models, capabilities, checks."""
         return self._ctx.provider(mode)
 
     @property

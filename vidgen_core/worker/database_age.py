@@ -17,7 +17,7 @@ from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.providers import paid_providers
 from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.tasks import Failure, TaskStatus
 from vidgen_core.providers.base import Submission
@@ -28,8 +28,6 @@ from vidgen_core.worker.context import ActiveTask
 SAME_MOMENT: Final = 0.001
 #: Codes of the holds for such a doubt; only a person ends them.
 CODES: Final = frozenset({"lane_database_behind", "lane_journal_missing", "lane_journal_damaged", "lane_home_copied"})
-#: Modes whose orders cost money.
-PAID: Final = tuple(mode for mode in ProviderId if mode is not ProviderId.LOCAL)
 
 
 class Doubt(Frozen):
@@ -57,7 +55,7 @@ def _unsent_before(tx: Tx, moment: float) -> int:
     """Paid tasks that a home and its copy both have, and that neither had sent."""
     queued = tx.tasks.ids(None, TaskFilter(statuses=frozenset({TaskStatus.QUEUED})))
     waiting = [*tx.tasks.many(queued), *(task for task in tx.tasks.held() if _is_unsent(tx, task.attempt_id))]
-    return sum(task.provider in PAID and task.created_at.timestamp() <= moment for task in waiting)
+    return sum(not task.provider.is_free and task.created_at.timestamp() <= moment for task in waiting)
 
 
 def _is_unsent(tx: Tx, attempt_id: int | None) -> bool:
@@ -71,7 +69,7 @@ def go_on(tx: Tx, generation: int, now: datetime) -> int:
     """
     records.note_generation(tx, generation)
     for task in tx.tasks.held():
-        if task.provider not in PAID or task.status is not TaskStatus.PROCESSING:
+        if task.provider.is_free or task.status is not TaskStatus.PROCESSING:
             continue
         attempt = tx.attempts.get(task.attempt_id) if task.attempt_id is not None else None
         if _is_unsent(tx, task.attempt_id):
@@ -80,7 +78,7 @@ def go_on(tx: Tx, generation: int, now: datetime) -> int:
             # Its price may have been agreed to since: the runner says no yes to it by itself.
             tx.attempts.update(attempt.id, confirmed_at=now)
     aside = 0
-    for mode in PAID:
+    for mode in paid_providers():
         for task_id in tx.tasks.ids(None, TaskFilter(statuses=frozenset({TaskStatus.QUEUED}), provider=mode)):
             aside += tx.tasks.move(task_id, TaskStatus.PENDING)
     tx.log.add(LogLevel.WARNING, "database_trusted", tasks=aside)

@@ -15,7 +15,7 @@ from vidgen_core.db import JournalState, Tx
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import FileError, StoreError, Superseded
 from vidgen_core.domain.log import Heartbeat, LogLevel
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.providers import ProviderId, paid_providers
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.providers.base import Key
 from vidgen_core.worker import canary, database_age, internal_errors, records, storage_check
@@ -169,7 +169,7 @@ class Scheduler:
             except FileError:
                 # Nothing paid leaves before it can be written.
                 logger.exception("the journal cannot be written")
-        for mode in database_age.PAID:
+        for mode in paid_providers():
             hold = ctx.lanes.hold_of(mode)
             if self._doubt is None and hold is not None and hold.code in database_age.CODES:
                 ctx.lanes.lift(mode)
@@ -265,7 +265,7 @@ class Scheduler:
             await self._fill_mode(mode)
 
     async def _fill_mode(self, mode: ProviderId) -> None:
-        if self._doubt is not None and mode in database_age.PAID:
+        if self._doubt is not None and not mode.is_free:
             return
         free = self._slots.free(mode)
         keyless = self._was_keyless(mode)

@@ -41,7 +41,7 @@ STEP = 0.1
 #: How far back submits count for the rate limits at a start.
 INTENTS = timedelta(seconds=60)
 
-Providers = Callable[[StoredUploads], dict[ProviderId, Provider]]
+Providers = Callable[[Callable[[ProviderId], StoredUploads]], dict[ProviderId, Provider]]
 
 
 class Worker:
@@ -163,7 +163,7 @@ class Worker:
     async def _main(self) -> None:
         writer = GroupCommit(self._store)
         writer.start()
-        providers = self._providers(StoredUploads(ProviderId.KIE, self._store))
+        providers = self._providers(lambda mode: StoredUploads(mode, self._store))
         try:
             ctx = await asyncio.to_thread(self._context, writer, providers)
             self._loop, self._scheduler = asyncio.get_running_loop(), Scheduler(ctx, self._clock())

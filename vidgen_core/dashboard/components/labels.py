@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import streamlit as st
 
-from vidgen_core.domain.providers import BillableParty, ProviderId
+from vidgen_core.domain.providers import BillableParty
 from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
 from vidgen_core.i18n import STATUS_COLOURS, STATUS_ICONS, Text
 
@@ -16,14 +16,6 @@ if TYPE_CHECKING:
     from vidgen_core.services.generation.recovery import Step
 
 Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray", "primary"]
-
-MODE_ICONS: Final = {
-    ProviderId.LOCAL: ":material/computer:",
-    ProviderId.YUNWU: ":material/cloud:",
-    ProviderId.KIE: ":material/movie:",
-    ProviderId.LOVART: ":material/smart_toy:",
-    ProviderId.IMAGES: ":material/brush:",
-}
 
 
 def status_label(t: Text, status: TaskStatus) -> str:
@@ -47,7 +39,7 @@ def badge(words: str, sign: str, colour: Colour) -> str:
 
 
 def mode_label(t: Text, mode: BillableParty) -> str:
-    return t(f"mode.{mode}")
+    return t.provider(mode)
 
 
 def take_label(task: Task) -> str:

@@ -97,7 +97,7 @@ def enter_key(mode: ProviderId) -> None:
     visit = current_visit()
     if not sign_in.may(Role.OWNER):
         toast_later(_no_key(visit, mode), ":material/key:")
-    elif mode is ProviderId.IMAGES:
+    elif mode.spec.pictures:
         dialogs.ask_for(lambda: picture_settings.open_dialog(visit.t))
     else:
         dialogs.ask_for(lambda: video_settings.open_dialog(visit.t, visit.app, mode))

@@ -6,10 +6,10 @@ from typing import Any, Final, NamedTuple, get_args
 
 import streamlit as st
 
-from vidgen_core.dashboard.components.labels import MODE_ICONS, mode_label, status_label
+from vidgen_core.dashboard.components.labels import mode_label, status_label
 from vidgen_core.dashboard.session import Visit, session_value
 from vidgen_core.domain.errors import ErrorKind
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.domain.queries import TaskFilter, TaskSort
 from vidgen_core.domain.tasks import TaskKind, TaskStatus
 from vidgen_core.i18n import Text
@@ -98,9 +98,9 @@ def _filters(visit: Visit) -> None:
     t = visit.t
     st.selectbox(
         t("tasks.provider"),
-        [mode.value for mode in (*visit.app.modes, ProviderId.IMAGES)],
+        [mode.value for mode in provider_ids()],
         index=None,
-        format_func=lambda mode: f"{MODE_ICONS[ProviderId(mode)]} {mode_label(t, ProviderId(mode))}",
+        format_func=lambda mode: f"{ProviderId(mode).spec.icon} {mode_label(t, ProviderId(mode))}",
         key=key("provider"),
         placeholder=t("common.all"),
         on_change=_first_page,
@@ -244,7 +244,7 @@ def _format(value: Any) -> str:
 def _parse(name: str, text: str) -> Any:
     """What an address says, where it makes sense; anybody may have typed it."""
     known: dict[str, Any] = {
-        "provider": set(ProviderId),
+        "provider": set(provider_ids()),
         "makes": set(TaskKind),
         "error": set(ErrorKind),
         "sort": set(SORTS),

@@ -20,7 +20,6 @@ from vidgen_core.dashboard.components.media import drawn_url, outside
 from vidgen_core.dashboard.components.task_filter import Query
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, now, session_value
 from vidgen_core.domain.money import ChargeStatus
-from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import Page
 from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
 from vidgen_core.i18n import STATUS_COLOURS, Text
@@ -212,7 +211,7 @@ def _progress(task: Task) -> int | None:
 
 def cost(t: Text, task: Task) -> str:
     """What a task has cost or will; an estimate says that it is one."""
-    if task.provider is ProviderId.LOCAL or (task.cost and not task.cost.amount):
+    if task.provider.is_free or (task.cost and not task.cost.amount):
         return t("shell.free")
     if task.cost is None:
         return ""
@@ -223,7 +222,7 @@ def _key_labels(visit: Visit, tasks: list[Task]) -> dict[int, str]:
     """Attempt id → what may be seen of its key; an attempt never changes its key, so each is read once."""
     known: dict[int, str] = session_value(_KEYS, {})
     for task in tasks:
-        if task.attempt_id is None or task.provider is ProviderId.LOCAL or task.attempt_id in known:
+        if task.attempt_id is None or task.provider.is_free or task.attempt_id in known:
             continue
         known.update({attempt.id: attempt.key_label or "" for attempt in visit.app.tasks.attempts(task.id)})
     return known

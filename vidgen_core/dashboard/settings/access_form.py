@@ -9,6 +9,7 @@ import streamlit as st
 from vidgen_core.dashboard.components.media import outside
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
 from vidgen_core.dashboard.settings.form import Form, label, variable
+from vidgen_core.domain.providers import specs
 from vidgen_core.services.access.auth import Auth
 from vidgen_core.services.access.permissions import Role
 
@@ -87,6 +88,7 @@ def _renew() -> None:
 
 
 def _callback_address() -> str:
-    """Where this server can be told of KIE's results, as the browser knows it."""
+    """Where this server can be told of results, as the browser knows it; the first provider that tells of them."""
+    teller = next((spec.name for spec in specs() if spec.callback), "provider")
     parts = str(st.context.url or "http://127.0.0.1:8501").split("/")
-    return "/".join(parts[:3]) + outside("/api/kie/callback")
+    return "/".join(parts[:3]) + outside(f"/api/{teller}/callback")

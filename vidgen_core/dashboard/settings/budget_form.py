@@ -15,18 +15,15 @@ from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, s
 from vidgen_core.dashboard.settings.form import Form
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.domain.money import Money
-from vidgen_core.domain.providers import WRITING, ProviderId
+from vidgen_core.domain.providers import WRITING, ProviderId, provider_ids, specs
 from vidgen_core.i18n import Text
 from vidgen_core.money import CREDITS, PRICES_AS_OF, Price
 from vidgen_core.services.billing.budget import SpendLine
 
 _ROUND: Final = "_budget_round"
 _WRONG: Final = "_budget_wrong"
-_PAYEES: Final = [*(mode.value for mode in ProviderId), WRITING]
 #: What an amount is for: ``settings.price.unit_<name>`` in the catalogues.
 _UNITS: Final = ["take", "second", *WRITING_UNITS]
-#: Providers that publish a list of prices.
-_LISTED: Final = (ProviderId.YUNWU,)
 #: Lines of the ledger that are shown.
 _LINES: Final = 200
 
@@ -100,7 +97,7 @@ def _prices(visit: Visit) -> None:
     own = [row.model_dump() for row in visit.app.settings().prices]
     _editor(visit, "prices", own, _price_columns(t), fixed=fixed)
     with st.expander(t("settings.prices_known", day=PRICES_AS_OF.isoformat()), icon=":material/list_alt:"):
-        for mode in _LISTED:
+        for mode in [one.id for one in specs() if one.lists_prices]:
             st.button(
                 t("settings.prices_refresh", provider=mode_label(t, mode)),
                 icon=":material/refresh:",
@@ -141,10 +138,10 @@ def _price_columns(t: Text) -> dict[str, ColumnConfig]:
     return {
         "provider": column.SelectboxColumn(
             t("settings.price.provider"),
-            options=_PAYEES,
+            options=[*provider_ids(), WRITING],
             required=True,
-            default="yunwu",
-            format_func=lambda name: t(f"mode.{name}"),
+            default=next(one.name for one in specs() if one.videos and not one.free),
+            format_func=lambda name: t.provider(str(name)),
         ),
         "model": column.TextColumn(t("settings.price.model"), required=True),
         "amount": column.NumberColumn(t("settings.price.amount"), required=True, min_value=0.0, format="%g"),

@@ -204,7 +204,7 @@ def _copy(source: str, target: str) -> None:
 def label(t: Text, setting: str) -> str:
     """What people call a setting."""
     name = _shared(setting)
-    return t(f"settings.field.{name}") if t.has(f"settings.field.{name}") else setting
+    return t(f"settings.field.{name}") if t.has(f"settings.field.{name}") else setting.rpartition(".")[2]
 
 
 def _help(t: Text, setting: str) -> str | None:
@@ -213,7 +213,7 @@ def _help(t: Text, setting: str) -> str | None:
 
 
 def _shared(setting: str) -> str:
-    """Providers share the words of their fields: ``providers.kie.model`` → ``provider.model``."""
+    """Providers share the words of their fields: ``providers.<id>.model`` → ``provider.model``."""
     if not setting.startswith(_PROVIDERS):
         return setting
     _, _, field, *_ = setting.split(".")

@@ -9,15 +9,15 @@ import streamlit as st
 from pydantic import SecretStr, ValidationError
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from vidgen_core.config.schema import KeySettings
-from vidgen_core.config.values import mask_secret
 from vidgen_core.dashboard.components import dialogs
 from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, now, sentence, session_value, toast_later
 from vidgen_core.dashboard.settings.form import variable, wrong
 from vidgen_core.domain.attempts import KeyUsage
 from vidgen_core.domain.errors import SettingsError, VidgenError
+from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.setting_values import mask_secret
 from vidgen_core.i18n import Text
 from vidgen_core.providers.base import Connection
 

@@ -6,12 +6,12 @@ from typing import Final
 
 import streamlit as st
 
-from vidgen_core.config.values import mask_secret
 from vidgen_core.dashboard.session import Visit, current_visit, sentence
 from vidgen_core.dashboard.settings import form as settings_form
 from vidgen_core.dashboard.settings import keys_table
 from vidgen_core.dashboard.settings.form import Form
 from vidgen_core.domain.errors import SettingsError, VidgenError
+from vidgen_core.domain.setting_values import mask_secret
 
 _ADDRESS: Final = "writing.base_url"
 _MODEL: Final = "writing.model"

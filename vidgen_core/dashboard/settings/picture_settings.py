@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import streamlit as st
 
-from vidgen_core.dashboard.components.labels import MODE_ICONS
 from vidgen_core.dashboard.session import Visit, current_visit, show_told
 from vidgen_core.dashboard.settings import form as settings_form
 from vidgen_core.dashboard.settings import keys_table, video_settings
 from vidgen_core.dashboard.settings.form import Form
 from vidgen_core.domain.errors import SettingsError
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.picture_settings import AUTO
+from vidgen_core.domain.providers import paid_picture_provider, picture_providers
 from vidgen_core.i18n import Text
 
 _FORM = "images"
-_SECTION = f"providers.{ProviderId.IMAGES}"
+_SECTION = f"providers.{paid_picture_provider()}"
 
 
 def open_dialog(t: Text) -> None:
     """Open it; half-typed values live through refreshes behind it."""
     Form(current_visit(), _FORM).begin()
     video_settings.forget_test()
-    st.dialog(t("pictures.settings_title"), width="medium", icon=MODE_ICONS[ProviderId.IMAGES])(_body)()
+    st.dialog(t("pictures.settings_title"), width="medium", icon=paid_picture_provider().spec.icon)(_body)()
 
 
 def _body() -> None:
     show_told()
     form = Form(current_visit(), _FORM)
     drawn_by(form)
-    video_settings.key_field(form, ProviderId.IMAGES)
+    video_settings.key_field(form, paid_picture_provider())
     fields(form)
     form.show_wrong()
     with st.container(horizontal=True, horizontal_alignment="right"):
@@ -38,7 +38,7 @@ def _body() -> None:
 
 def _save(form: Form) -> None:
     try:
-        more = video_settings.typed_key(form, ProviderId.IMAGES)
+        more = video_settings.typed_key(form, paid_picture_provider())
     except SettingsError as error:
         form.state["wrong"] = settings_form.wrong(form.t, error)
         return
@@ -48,7 +48,11 @@ def _save(form: Form) -> None:
 
 def drawn_by(form: Form) -> None:
     t = form.t
-    form.choice(f"{_SECTION}.drawn_by", ["auto", "images", "local"], lambda who: t(f"settings.drawn_by.{who}"))
+    form.choice(
+        f"{_SECTION}.drawn_by",
+        [AUTO, *reversed(picture_providers())],
+        lambda who: t(f"settings.drawn_by.{who}") if t.has(f"settings.drawn_by.{who}") else t.provider(who),
+    )
 
 
 def fields(form: Form) -> None:
@@ -56,7 +60,7 @@ def fields(form: Form) -> None:
     t = form.t
     left, right = st.columns(2)
     with left:
-        takes = settings_form.model(form, ProviderId.IMAGES)
+        takes = settings_form.model(form, paid_picture_provider())
         form.choice(f"{_SECTION}.way", ["images", "chat"], lambda way: t(f"settings.way.{way}"))
         form.slider(f"{_SECTION}.pictures_per_shot", 1, 4)
     with right:
@@ -75,9 +79,9 @@ def _ratio(t: Text, ratio: str) -> str:
 
 def section(visit: Visit) -> None:
     """The part of the settings page."""
-    keys_table.show(visit, ProviderId.IMAGES)
-    form = Form(visit, f"provider_{ProviderId.IMAGES}")
-    with st.container(border=True, key=f"form_provider_{ProviderId.IMAGES}"):
+    keys_table.show(visit, paid_picture_provider())
+    form = Form(visit, f"provider_{paid_picture_provider()}")
+    with st.container(border=True, key=f"form_provider_{paid_picture_provider()}"):
         drawn_by(form)
         fields(form)
         with st.expander(form.t("settings.advanced"), icon=":material/tune:"):

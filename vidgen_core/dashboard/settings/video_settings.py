@@ -6,15 +6,14 @@ from typing import Any, Final
 
 import streamlit as st
 
-from vidgen_core.config.schema import KeySettings
-from vidgen_core.config.values import mask_secret
-from vidgen_core.dashboard.components.labels import MODE_ICONS
 from vidgen_core.dashboard.session import current_visit, show_told
 from vidgen_core.dashboard.settings import form as settings_form
 from vidgen_core.dashboard.settings import keys_table
 from vidgen_core.dashboard.settings.form import Form
 from vidgen_core.domain.errors import SettingsError
+from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.setting_values import mask_secret
 from vidgen_core.i18n import Text
 from vidgen_core.services.facade import Vidgen
 
@@ -28,7 +27,7 @@ def open_dialog(t: Text, app: Vidgen, mode: ProviderId | None = None) -> None:
     mode = mode or app.settings().mode
     Form(current_visit(), _FORM).begin()
     forget_test()
-    st.dialog(t(f"settings.video_title.{mode}"), width="medium", icon=MODE_ICONS[mode])(_body)(mode)
+    st.dialog(t("settings.video_title", provider=t.provider(mode)), width="medium", icon=mode.spec.icon)(_body)(mode)
 
 
 def _body(mode: ProviderId) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs, preflight
-from vidgen_core.dashboard.components.labels import MODE_ICONS, badge, mode_label, plain, status_colour
+from vidgen_core.dashboard.components.labels import badge, mode_label, plain, status_colour
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, now, show_told, toast_later
 from vidgen_core.dashboard.settings import picture_settings, video_settings
 from vidgen_core.dashboard.shell import budget_bar, live_updates, sign_in
@@ -115,7 +115,7 @@ def _modes(visit: Visit, status: Status) -> None:
         visit.t("shell.mode"),
         list(visit.app.modes),
         required=True,
-        format_func=lambda mode: f"{MODE_ICONS[mode]} {mode_label(visit.t, mode)}",
+        format_func=lambda mode: f"{mode.spec.icon} {mode_label(visit.t, mode)}",
         key=_MODE,
         on_change=_switch_mode,
         label_visibility="collapsed",
@@ -135,7 +135,7 @@ def _switch_mode() -> None:
 
 def _connection(t: Text, status: Status) -> None:
     """A dot with a word: known from the last check, never asked for here."""
-    if status.mode is ProviderId.LOCAL:
+    if status.mode.is_free:
         st.badge(_dot(t("shell.local_ready")), color="green")
         return
     connection = status.connection

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import streamlit as st
 
-from vidgen_core.config.schema import ProviderSettings
 from vidgen_core.dashboard.components import dialogs
 from vidgen_core.dashboard.components.labels import mode_label, plain, step_label
 from vidgen_core.dashboard.components.media import original_url
 from vidgen_core.dashboard.components.remote_id import remote_id_field
 from vidgen_core.dashboard.session import clock, current_visit, handle_errors, session_value, toast_later
+from vidgen_core.domain.provider_settings import ProviderSettings
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import ShotParams
 from vidgen_core.domain.takes import Take

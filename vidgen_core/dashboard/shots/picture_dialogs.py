@@ -37,7 +37,7 @@ def _drawing_form(shot_id: int) -> None:
         args=(shot_id,),
     )
     _what_goes_out(visit, shot_id)
-    own = visit.app.settings().providers.images.pictures_per_shot
+    own = visit.app.settings().providers.pictures.pictures_per_shot
     count = st.slider(t("pictures.count"), 1, MOST, own, key=f"picture_count_{shot_id}")
     estimate = visit.app.pictures.estimate(visit.project.id, [shot_id], GenerateOptions(takes=count))
     for problem in estimate.problems[:1]:
@@ -121,7 +121,7 @@ def _missing_form() -> None:
     visit = current_visit()
     t = visit.t
     ids = visit.app.pictures.missing(visit.project.id)
-    own = visit.app.settings().providers.images.pictures_per_shot
+    own = visit.app.settings().providers.pictures.pictures_per_shot
     count = st.slider(t("pictures.count"), 1, MOST, own, key="missing_count")
     estimate = visit.app.pictures.estimate(visit.project.id, ids, GenerateOptions(takes=count))
     refused = len({problem.shot.id for problem in estimate.problems if problem.problem.fatal})

@@ -23,7 +23,6 @@ from vidgen_core.dashboard.shell import live_updates
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.dashboard.shots import take_actions
 from vidgen_core.dashboard.shots.take_actions import Slot
-from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import ENDED, Task, TaskStatus
@@ -190,7 +189,7 @@ def _facts(t: Text, task: Task) -> list[str]:
     spent = elapsed(task, moment)
     if spent is not None:
         facts.append(t.duration(round(spent)))
-    if working and task.polled_at is not None and task.provider is not ProviderId.LOCAL:
+    if working and task.polled_at is not None and not task.provider.is_free:
         facts.append(t("shots.polled", ago=t.ago((moment - task.polled_at).total_seconds())))
     if task.due_at is not None and task.status is TaskStatus.QUEUED and task.due_at > moment:
         facts.append(t("shots.due", time=t.duration((task.due_at - moment).total_seconds(), about=True)))

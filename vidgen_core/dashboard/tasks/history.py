@@ -23,7 +23,6 @@ from vidgen_core.dashboard.shell import live_updates, sign_in
 from vidgen_core.dashboard.tasks import log_view
 from vidgen_core.domain.attempts import Attempt, AttemptState
 from vidgen_core.domain.errors import NotFound
-from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import LogFilter
 from vidgen_core.domain.tasks import LIVE, Task
 from vidgen_core.i18n import STATUS_ICONS, Text
@@ -147,7 +146,7 @@ def _adopting(task_id: int) -> None:
     visit = current_visit()
     task = visit.app.tasks.get(task_id)
     steps: dict[StepName, Step] = {step.name: step for step in visit.app.tasks.steps(task)}
-    if task.provider is ProviderId.LOCAL or not steps or not task.attempts:
+    if task.provider.is_free or not steps or not task.attempts:
         return
     t = visit.t
     box = st.expander(t("tasks.adopt"), icon=":material/link:", expanded=StepName.ADOPT in steps)

@@ -100,7 +100,7 @@ class TakeRepository(Repository):
         if new.content is not None:
             same = or_(same, takes.c.content == new.content)
         others = [takes.c.task_id != new.task_id, tasks.c.deleted_at.is_(None)]
-        if new.provider is ProviderId.LOCAL:
+        if new.provider.is_free:
             others.append(takes.c.prompt != new.prompt)
         return [_take(row) for row in self.tx.execute(_SHOWN.where(same, *others).order_by(takes.c.id))]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.config.schema import ImagesSettings, Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, InputError, RemoteError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
@@ -47,6 +47,7 @@ from vidgen_core.providers.http.multipart import FormFile, RequestBody, data_uri
 from vidgen_core.providers.images import models as images_models
 from vidgen_core.providers.images.response_cache import ResponseCache
 from vidgen_core.providers.images.responses import TABLE, PictureResult, answered, broken, picture_in, why_no_picture
+from vidgen_core.providers.images.spec import ImagesSettings
 from vidgen_core.providers.yunwu.responses import said_by
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ MOST_REFERENCES: Final = 16
 class Images(Provider):
     """The image endpoints of an aggregator."""
 
-    mode: ClassVar[ProviderId] = ProviderId.IMAGES
+    mode: ClassVar[ProviderId] = ProviderId("images")
     own_pace: ClassVar[float | None] = 0.05
 
     def __init__(self, settings: Callable[[], Settings], locations: Locations) -> None:
@@ -76,7 +77,7 @@ class Images(Provider):
 
     @property
     def _own(self) -> ImagesSettings:
-        return self.settings().providers.images
+        return self.settings().providers.own(self.mode, ImagesSettings)
 
     @property
     def base_url(self) -> str:

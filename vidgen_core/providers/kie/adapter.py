@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, ClassVar, Final
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.config.schema import KieSettings, Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import RemoteError
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
@@ -36,6 +36,7 @@ from vidgen_core.providers.base import (
 from vidgen_core.providers.common.model_check import against
 from vidgen_core.providers.common.picture_copies import PictureCopies
 from vidgen_core.providers.common.picture_links import picture_link
+from vidgen_core.providers.common.uploads import MemoryUploads, UploadCache
 from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
 from vidgen_core.providers.http.download import download, is_video
 from vidgen_core.providers.http.error_mapping import (
@@ -64,7 +65,8 @@ from vidgen_core.providers.kie.responses import (
     said_by,
     went_well,
 )
-from vidgen_core.providers.kie.upload import MemoryUploads, UploadCache, Uploader
+from vidgen_core.providers.kie.spec import KieSettings
+from vidgen_core.providers.kie.upload import Uploader
 
 #: A fresh record may be missing for so long.
 GRACE: Final = timedelta(seconds=30)
@@ -78,7 +80,7 @@ class Kie(Provider):
     :param uploads: where links of uploaded pictures are remembered
     """
 
-    mode: ClassVar[ProviderId] = ProviderId.KIE
+    mode: ClassVar[ProviderId] = ProviderId("kie")
     #: KIE itself gives up after ten minutes (code 408); queues come on top.
     longest_job: ClassVar[float] = 2 * 3600.0
     #: docs.kie.ai: 20 new generation requests in 10 seconds; more are rejected, not queued.
@@ -99,7 +101,7 @@ class Kie(Provider):
 
     @property
     def _own(self) -> KieSettings:
-        return self.settings().providers.kie
+        return self.settings().providers.own(self.mode, KieSettings)
 
     @property
     def base_url(self) -> str:

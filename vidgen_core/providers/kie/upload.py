@@ -11,11 +11,12 @@ import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 from weakref import WeakValueDictionary
 
 from vidgen_core.domain.errors import Delivery, RemoteError
 from vidgen_core.providers.base import Key
+from vidgen_core.providers.common.uploads import UploadCache
 from vidgen_core.providers.http.client import Http, Verb
 from vidgen_core.providers.http.error_mapping import UNREADABLE, as_error, classify, texts_at
 from vidgen_core.providers.http.multipart import RequestBody, multipart_body
@@ -24,30 +25,6 @@ from vidgen_core.providers.kie.responses import TABLE, said_by, went_well
 #: How long a link is trusted; the shortest life named in the docs is a day.
 LIFE: Final = timedelta(hours=20)
 FOLDER: Final = "vidgen"
-
-
-class UploadCache(Protocol):
-    """Remembers links of uploads by content; called in a thread."""
-
-    def get(self, sha: str) -> str | None:
-        """The link, unless it has expired."""
-
-    def put(self, sha: str, url: str, expires_at: datetime) -> None:
-        """Remember a link; one that has expired already is forgotten."""
-
-
-class MemoryUploads:
-    """Links remembered until the process ends."""
-
-    def __init__(self) -> None:
-        self._links: dict[str, tuple[str, datetime]] = {}
-
-    def get(self, sha: str) -> str | None:
-        url, expires_at = self._links.get(sha, (None, None))
-        return url if expires_at and expires_at > datetime.now(UTC) else None
-
-    def put(self, sha: str, url: str, expires_at: datetime) -> None:
-        self._links[sha] = (url, expires_at)
 
 
 class Uploader:

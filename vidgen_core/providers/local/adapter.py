@@ -36,6 +36,7 @@ from vidgen_core.providers.base import (
     RemoteStatus,
     Submission,
 )
+from vidgen_core.providers.local.spec import LocalSettings
 
 MODEL = "ken-burns"
 #: Draws captioned storyboard frames.
@@ -110,7 +111,7 @@ class LocalProvider(Provider):
     A picture that is asked for is drawn as a captioned frame of a storyboard.
     """
 
-    mode: ClassVar[ProviderId] = ProviderId.LOCAL
+    mode: ClassVar[ProviderId] = ProviderId("local")
     needs_key: ClassVar[bool] = False
     repeatable_submit: ClassVar[bool] = True
     longest_job: ClassVar[float] = 600.0
@@ -152,7 +153,7 @@ class LocalProvider(Provider):
     async def prepare(self, order: Order, key: Key | None) -> Prepared:
         if order.output is TaskKind.IMAGE:
             return _frame(order)
-        params, local = order.params, self.settings().providers.local
+        params, local = order.params, self.settings().providers.own(self.mode, LocalSettings)
         width, height = pixel_size(params.size, params.aspect_ratio)
         spec = RenderSpec(
             image=order.image,

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.config.schema import LovartSettings, Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.media.files import PartFile
@@ -31,12 +31,13 @@ from vidgen_core.providers.base import (
     Submission,
 )
 from vidgen_core.providers.common.model_check import against
+from vidgen_core.providers.common.uploads import UploadCache
 from vidgen_core.providers.http.download import download
-from vidgen_core.providers.kie.upload import UploadCache
 from vidgen_core.providers.lovart import prompt_text
 from vidgen_core.providers.lovart.api import LovartApi
 from vidgen_core.providers.lovart.browser.adapter import LovartBrowser, is_canvas
 from vidgen_core.providers.lovart.signing import SignedHttp
+from vidgen_core.providers.lovart.spec import LovartSettings
 
 Way = LovartApi | LovartBrowser
 
@@ -47,7 +48,7 @@ class Lovart(Provider):
     :param uploads: where links of uploaded pictures are remembered
     """
 
-    mode: ClassVar[ProviderId] = ProviderId.LOVART
+    mode: ClassVar[ProviderId] = ProviderId("lovart")
     #: The free queue of an account can be long.
     longest_job: ClassVar[float] = 4 * 3600.0
     #: As published: 60 messages a minute; the 600 an hour beyond it are refused with a time to wait.
@@ -64,7 +65,7 @@ class Lovart(Provider):
         self._browser = LovartBrowser(self._own, locations)
 
     def _own(self) -> LovartSettings:
-        return self.settings().providers.lovart
+        return self.settings().providers.own(self.mode, LovartSettings)
 
     @property
     def _way(self) -> Way:

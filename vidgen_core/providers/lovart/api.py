@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.config.schema import LovartSettings
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Failure
@@ -28,6 +27,7 @@ from vidgen_core.providers.base import (
 )
 from vidgen_core.providers.common.picture_copies import PictureCopies
 from vidgen_core.providers.common.picture_links import picture_link
+from vidgen_core.providers.common.uploads import MemoryUploads, UploadCache
 from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
 from vidgen_core.providers.http.error_mapping import (
     CONTENT_REFUSED,
@@ -38,7 +38,6 @@ from vidgen_core.providers.http.error_mapping import (
     refusal,
 )
 from vidgen_core.providers.http.links import WITHOUT_LINK
-from vidgen_core.providers.kie.upload import MemoryUploads, UploadCache
 from vidgen_core.providers.lovart import prompt_text
 from vidgen_core.providers.lovart.responses import (
     TABLE,
@@ -54,6 +53,7 @@ from vidgen_core.providers.lovart.responses import (
     went_well,
     words_in,
 )
+from vidgen_core.providers.lovart.spec import LovartSettings
 from vidgen_core.providers.lovart.upload import Preparations
 
 API: Final = "/v1/openapi"
@@ -77,7 +77,7 @@ class LovartApi:
     ) -> None:
         self._settings = own
         self._http = http
-        self._pictures = PictureCopies(locations.home / "requests" / ProviderId.LOVART)
+        self._pictures = PictureCopies(locations.home / "requests" / ProviderId("lovart"))
         self._preparations = Preparations(http, uploads or MemoryUploads())
 
     @property

@@ -13,10 +13,10 @@ from weakref import WeakValueDictionary
 
 from vidgen_core.domain.errors import Delivery, RemoteError
 from vidgen_core.providers.base import Key
+from vidgen_core.providers.common.uploads import UploadCache
 from vidgen_core.providers.http.client import Http, Verb
 from vidgen_core.providers.http.error_mapping import UNREADABLE, as_error, classify, texts_at
 from vidgen_core.providers.http.multipart import RequestBody, multipart_body
-from vidgen_core.providers.kie.upload import UploadCache
 from vidgen_core.providers.lovart.responses import TABLE, said_by, went_well
 
 #: How long a link is trusted; no public source says how long one lives.

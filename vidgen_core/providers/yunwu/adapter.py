@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.config.schema import Settings, YunwuSettings
+from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import RemoteError
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
@@ -53,6 +53,7 @@ from vidgen_core.providers.http.multipart import data_uri_slot
 from vidgen_core.providers.yunwu import billing as books
 from vidgen_core.providers.yunwu import models as yunwu_models
 from vidgen_core.providers.yunwu.responses import LINKS, TABLE, said_by
+from vidgen_core.providers.yunwu.spec import YunwuSettings
 
 #: Lines that the log of a key shows at most.
 LOG_ROWS: Final = 1000
@@ -65,7 +66,7 @@ UNLIMITED: Final = 100_000_000
 class Yunwu(Provider):
     """The Yunwu API."""
 
-    mode: ClassVar[ProviderId] = ProviderId.YUNWU
+    mode: ClassVar[ProviderId] = ProviderId("yunwu")
     #: Jobs end within minutes; the relay's own sweep gives up after about half an hour.
     longest_job: ClassVar[float] = 2 * 3600.0
 
@@ -77,7 +78,7 @@ class Yunwu(Provider):
 
     @property
     def _own(self) -> YunwuSettings:
-        return self.settings().providers.yunwu
+        return self.settings().providers.own(self.mode, YunwuSettings)
 
     @property
     def base_url(self) -> str:

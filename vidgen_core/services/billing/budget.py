@@ -16,7 +16,7 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind, Refused, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import OWED, Balance, ChargeStatus, Money, Spend
-from vidgen_core.domain.providers import BillableParty, ProviderId
+from vidgen_core.domain.providers import BillableParty, ProviderId, provider_ids
 from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.money import LimitStatus
@@ -140,7 +140,7 @@ class Budget:
     @requires(Role.VIEWER)
     def prices(self) -> tuple[money.Price, ...]:
         """Every price that counts now: your own, then published lists, then the built-in table."""
-        return (*self.table(), *money.PRICES)
+        return (*self.table(), *money.built_in_prices())
 
     @requires(Role.VIEWER)
     def table(self) -> tuple[money.Price, ...]:
@@ -214,7 +214,7 @@ class Budget:
             sums = tx.ledger.sums(project_id, since, until)
             names = {project.id: project.name for project in tx.projects.all()}
             keys: dict[tuple[BillableParty, str], str] = {
-                (mode, usage.key_id): usage.name for mode in ProviderId for usage in tx.keys.all(mode)
+                (mode, usage.key_id): usage.name for mode in provider_ids() for usage in tx.keys.all(mode)
             }
         groups: dict[tuple[Any, ...], list[Spend]] = defaultdict(list)
         for line in sums:
@@ -252,7 +252,7 @@ def _low(tx: Tx, settings: Any) -> Iterable[Balance]:
     """Keys of which less is left than the user wants to be warned of."""
     if not settings.budget.low_balance:
         return
-    for mode in ProviderId:
+    for mode in provider_ids():
         rates = money.rates_of(settings, mode)
         for key in settings.providers.of(mode).keys:
             last = tx.ledger.last_balance(mode, key.fingerprint) if key.works else None

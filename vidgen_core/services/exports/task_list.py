@@ -52,7 +52,7 @@ def _row(task: Task, t: Text) -> dict[str, Any]:
         "status": t.status(task.status),
         "progress": progress_of(task),
         "prompt": params.prompt,
-        "provider": t(f"mode.{task.provider}"),
+        "provider": t.provider(task.provider),
         "model": task.model,
         "aspect_ratio": params.aspect_ratio,
         "size": params.size,

@@ -5,25 +5,17 @@ How many are made is the click's to say: a number that was asked for wins over t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from vidgen_core import money
-from vidgen_core.config.schema import ProviderSettings, Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.money import Money
+from vidgen_core.domain.provider_settings import ProviderSettings
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot, ShotParams
 from vidgen_core.domain.tasks import GenerationParams
-
-#: Settings only one provider knows; they are fixed with the task when it is queued.
-OPTIONS: Final[Mapping[ProviderId, tuple[str, ...]]] = {
-    ProviderId.LOCAL: ("fps",),
-    ProviderId.YUNWU: ("enhance_prompt",),
-    ProviderId.KIE: ("enable_fallback", "enable_translation"),
-    ProviderId.LOVART: (),
-    ProviderId.IMAGES: (),
-}
 
 
 class GenerateOptions(Frozen):
@@ -67,7 +59,7 @@ def plan(shot: Shot, options: GenerateOptions, settings: Settings) -> Generation
         seed=_first(own.seed, _default_seed(section)),
         watermark=_first(own.watermark, getattr(section, "watermark", None)) or "",
         callback_url=_first(own.callback_url, getattr(section, "callback_url", None)) or "",
-        options={name: getattr(section, name) for name in OPTIONS[provider]},
+        options={name: getattr(section, name) for name in provider.spec.task_options},
     )
     takes = _first(options.takes, own.takes, settings.runner.takes_per_shot)
     return GenerationPlan(provider, own.model or options.model or section.model, params, takes)

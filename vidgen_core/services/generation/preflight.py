@@ -116,7 +116,7 @@ def facts_of(t: Text, sheet: Preflight) -> list[str]:
     if sheet.having:
         lines.append(t.n("preflight.having", len(sheet.having)))
     lines += [
-        t("preflight.balance", provider=t(f"mode.{one.provider}"), left=_said(t, one.left), after=_said(t, one.after))
+        t("preflight.balance", provider=t.provider(one.provider), left=_said(t, one.left), after=_said(t, one.after))
         for one in sheet.balances
     ]
     lines.append(

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from vidgen_core.config.schema import KeySettings
 from vidgen_core.db import NewTask, Tx
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind, InputError, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import LINK_NOT_UNDERSTOOD, Task, TaskStatus
@@ -86,9 +86,9 @@ def steps(task: Task, cost: Money | None) -> tuple[Step, ...]:
 def _free_steps(task: Task) -> list[StepName]:
     kind = task.failure.kind if task.failure else None
     if _can_download(task):
-        lost = task.failure is not None and task.failure.code in _LINK_LOST and task.provider is not ProviderId.LOCAL
+        lost = task.failure is not None and task.failure.code in _LINK_LOST and not task.provider.is_free
         return [StepName.DOWNLOAD_AGAIN, StepName.ENTER_LINK] if lost else [StepName.DOWNLOAD_AGAIN]
-    if task.provider is ProviderId.LOCAL:
+    if task.provider.is_free:
         return []
     if _link_unknown(task):
         return [StepName.LOOK_AGAIN, StepName.ENTER_LINK]
@@ -130,7 +130,7 @@ def retry(tx: Tx, task: Task, confirm: bool) -> Refusal | None:
 
 def _may_have_been_accepted(tx: Tx, task: Task) -> bool:
     """Whether its last submit left and no answer to it is known; the ledger knows more than the task."""
-    if task.attempt_id is None or task.provider is ProviderId.LOCAL:
+    if task.attempt_id is None or task.provider.is_free:
         return False
     attempt = tx.attempts.get(task.attempt_id)
     open_ended = attempt.state in (AttemptState.SENDING, AttemptState.UNKNOWN, AttemptState.ABANDONED)
@@ -170,12 +170,7 @@ def enter_link(tx: Tx, task: Task, link: str) -> Task:
     :raises Refused: task_without_job, task_moved_on
     :raises InputError: result_link_invalid
     """
-    if (
-        task.status not in REOPENABLE
-        or task.attempt_id is None
-        or task.remote_id is None
-        or task.provider is ProviderId.LOCAL
-    ):
+    if task.status not in REOPENABLE or task.attempt_id is None or task.remote_id is None or task.provider.is_free:
         raise Refused("task_without_job", status=task.status.value)
     url = resolve(link, tx.attempts.get(task.attempt_id).base_url or "http:")
     if url is None:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from vidgen_core import money
-from vidgen_core.config.schema import KeySettings
 from vidgen_core.db import NewTask, Tx
 from vidgen_core.domain.attempts import Attempt
 from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
-from vidgen_core.domain.providers import VIDEO_PROVIDERS, ProviderId
+from vidgen_core.domain.provider_settings import KeySettings
+from vidgen_core.domain.providers import ProviderId, video_providers
 from vidgen_core.domain.queries import Page, TaskFilter, TaskSort
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import LIVE, Task, TaskStatus
@@ -264,7 +264,7 @@ class Tasks:
         """
         if options.takes is not None and not 1 <= options.takes <= MOST_TAKES:
             raise InputError("takes_out_of_range", takes=options.takes)
-        if options.provider is not None and options.provider not in VIDEO_PROVIDERS:
+        if options.provider is not None and options.provider not in video_providers():
             raise InputError("provider_makes_no_videos", provider=options.provider.value)
         settings = self._ctx.settings()
         with self._ctx.store.read() as tx:
@@ -494,7 +494,7 @@ def _cancel(tx: Tx, task: Task, give_up: bool) -> Refusal | None:
         return None
     if task.status not in LIVE:
         return recovery.refuse(task, "task_has_ended")
-    if not give_up and task.remote_id is not None and task.provider is not ProviderId.LOCAL:
+    if not give_up and task.remote_id is not None and not task.provider.is_free:
         return recovery.refuse(task, "task_already_sent")
     tx.tasks.request_cancel([task.id])
     return None
@@ -502,7 +502,7 @@ def _cancel(tx: Tx, task: Task, give_up: bool) -> Refusal | None:
 
 def _delete(tx: Tx, task: Task) -> Refusal | None:
     if task.status in HELD:
-        free = task.provider is ProviderId.LOCAL
+        free = task.provider.is_free
         return recovery.refuse(task, "task_still_running" if free else "task_still_paid_for")
     if task.status in UNSENT:
         tx.tasks.move(task.id, TaskStatus.CANCELLED)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from vidgen_core.domain.providers import VIDEO_PROVIDERS, ProviderId
+from vidgen_core.domain.providers import ProviderId, specs, video_providers
 from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.services.imports.plan import Reason
 
@@ -15,9 +15,6 @@ from vidgen_core.services.imports.plan import Reason
 SEED_LIMIT: Final = 2**32 - 1
 #: Seconds; longer ones are typing errors.
 LONGEST: Final = 600.0
-_MODES: Final = {"云雾": ProviderId.YUNWU, "本地": ProviderId.LOCAL, "veo3": ProviderId.KIE} | {
-    mode.value: mode for mode in VIDEO_PROVIDERS
-}
 
 
 class _Wrong(Exception):
@@ -89,12 +86,13 @@ def _duration(text: str) -> float:
 
 
 def _provider(text: str) -> ProviderId:
-    mode = _MODES.get(text.casefold().removesuffix("api").strip())
+    word = text.casefold().removesuffix("api").strip()
+    mode = next((spec.id for spec in specs() if spec.videos and word in (spec.name, *spec.aliases)), None)
     if mode is None:
         raise _Wrong(
             Reason(
                 "row_provider_unknown",
-                {"value": text[:40], "allowed": ", ".join(mode.value for mode in VIDEO_PROVIDERS)},
+                {"value": text[:40], "allowed": ", ".join(mode.value for mode in video_providers())},
             )
         )
     return mode

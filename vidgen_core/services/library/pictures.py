@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vidgen_core.db import Tx
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.providers import PICTURE_PROVIDERS
+from vidgen_core.domain.providers import picture_providers
 from vidgen_core.domain.queries import ShotFilter, TaskFilter
 from vidgen_core.domain.shots import PictureCandidate, Shot
 from vidgen_core.domain.tasks import TaskKind, TaskStatus
@@ -222,7 +222,7 @@ class Pictures:
         count, provider = options.takes, options.provider
         if count is not None and not 1 <= count <= MOST:
             raise InputError("pictures_out_of_range", count=count, most=MOST)
-        if provider is not None and provider not in PICTURE_PROVIDERS:
+        if provider is not None and provider not in picture_providers():
             raise InputError("provider_draws_nothing", provider=provider.value)
         settings = self._ctx.settings()
         with self._ctx.store.read() as tx:

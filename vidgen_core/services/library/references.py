@@ -10,7 +10,6 @@ from pydantic import Field
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import GenerationParams, Task
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, plan
@@ -21,7 +20,6 @@ SETTING: Final = "references"
 _FRAME_SIZE: Final = "720P"
 #: What of a picture's params follows the shot while it waits.
 _DRAWN_FROM: Final = ("prompt", "references", "aspect_ratio", "seed", "options")
-MODELS: Final = {ProviderId.LOCAL: "storyboard"}
 
 
 class Character(Frozen):
@@ -94,12 +92,12 @@ def full_words(shot: Shot, references: References, *, pictures: bool) -> str:
 
 def plan_picture(shot: Shot, references: References, wish: GenerateOptions, settings: Settings) -> GenerationPlan:
     """Everything one picture of the shot is drawn from, complete; ``takes`` is how many candidates."""
-    own, mode = settings.providers.images, wish.provider or settings.draws
-    local = mode is ProviderId.LOCAL
+    own, mode = settings.providers.pictures, wish.provider or settings.draws
+    local = mode.is_free
     along = () if local else travelling(shot, references)
     video = plan(shot, GenerateOptions(), settings).params
     ratio = wish.aspect_ratio or shot.params.aspect_ratio or own.aspect_ratio
-    options: dict[str, Any] = {"way": own.way, "quality": own.quality}
+    options: dict[str, Any] = {name: getattr(own, name) for name in mode.spec.task_options if hasattr(own, name)}
     if local:
         options = {"number": shot.number, "caption": shot.script.strip() or own_words(shot)}
     params = GenerationParams(
@@ -110,7 +108,9 @@ def plan_picture(shot: Shot, references: References, wish: GenerateOptions, sett
         seed=shot.params.seed,
         options=options,
     )
-    return GenerationPlan(mode, wish.model or MODELS.get(mode, own.model), params, wish.takes or own.pictures_per_shot)
+    return GenerationPlan(
+        mode, wish.model or mode.spec.picture_model or own.model, params, wish.takes or own.pictures_per_shot
+    )
 
 
 def redraw(tx: Tx, task: Task, shot: Shot, references: References, settings: Settings) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vidgen_core.domain.errors import ErrorKind, InputError, VidgenError
 from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.i18n import Text, choose_language, get_text
 from vidgen_core.money import hold_of_project
 from vidgen_core.services.access.permissions import Role, requires
@@ -135,13 +135,13 @@ class _Notifier(threading.Thread):
             return
         with self._ctx.store.read() as tx:
             paused = tx.state.get(_PAUSED)
-            holds = {mode: hold for mode in ProviderId if (hold := tx.state.get(f"lane.{mode}"))}
-            told = {name: tx.state.get(_told(name)) for name in (_PAUSED, *ProviderId)}
+            holds = {mode: hold for mode in provider_ids() if (hold := tx.state.get(f"lane.{mode}"))}
+            told = {name: tx.state.get(_told(name)) for name in (_PAUSED, *provider_ids())}
             projects = {project.name: _budget(tx, project.id) for project in tx.projects.all()}
         self._pause(paused, told[_PAUSED])
         for project, (name, hold, before) in projects.items():
             self._project(project, name, hold, before)
-        for mode in ProviderId:
+        for mode in provider_ids():
             self._lane(mode, holds.get(mode), told[mode])
 
     def _pause(self, paused: Any, told: Any) -> None:

@@ -56,11 +56,11 @@ def _lines(figures: Report, t: Text) -> Iterator[_Line]:
     for hour in figures.hours:
         yield "hours", iso(hour.at) or "", "completed", hour.takes, ""
     for share in figures.providers:
-        yield from _share("providers", t(f"mode.{share.provider}"), share)
+        yield from _share("providers", t.provider(share.provider), share)
     for share in figures.models:
-        yield from _share("models", f"{t(f'mode.{share.provider}')} · {share.model}", share)
+        yield from _share("models", f"{t.provider(share.provider)} · {share.model}", share)
     for key in figures.keys:
-        yield from _key(f"{t(f'mode.{key.provider}')} · {key.key}", key)
+        yield from _key(f"{t.provider(key.provider)} · {key.key}", key)
 
 
 def _period(figures: Report) -> Iterator[_Line]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from vidgen_core.db.repositories.disputes import DisputeFilter, DisputeLine
 from vidgen_core.domain.errors import ErrorKind, InputError
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.services.access.permissions import Role, requires
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ class Disputes:
         from vidgen_core.services.exports.dispute import dispute_pack
 
         providers = self._ctx.settings().providers
-        keys = [key.secret.get_secret_value() for mode in ProviderId for key in providers.of(mode).keys]
-        # Lovart's keys are pairs.
+        keys = [key.secret.get_secret_value() for mode in provider_ids() for key in providers.of(mode).keys]
+        # Some keys are pairs.
         secrets = [*keys, *(part for key in keys if ":" in key for part in key.split(":"))]
         return dispute_pack(lines[:MOST], t, lambda answer: redact(answer, *secrets), cut=len(lines) > MOST)
 

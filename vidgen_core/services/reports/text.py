@@ -40,7 +40,7 @@ def spend_words(t: Text, spend: SpendTotals) -> str:
 def owed_words(t: Text, line: LedgerTotals) -> str:
     """One currency as the provider has it; credits with whose they are."""
     words = amount(t, line.owed, line.currency, estimated=line.owed != line.charged)
-    return f"{words} ({t(f'mode.{line.provider}')})" if line.provider else words
+    return f"{words} ({t.provider(line.provider)})" if line.provider else words
 
 
 def cost_each(t: Text, spend: SpendTotals, each: Decimal | None) -> str:

@@ -24,10 +24,11 @@ from filelock import FileLock, Timeout
 from pydantic import SecretStr
 
 from vidgen_core import money
-from vidgen_core.config.schema import KeySettings, Settings, WritingSettings
+from vidgen_core.config.schema import Settings, WritingSettings
 from vidgen_core.db import Journal, Tx
 from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, Refused, RemoteError, StoreError, VidgenError
 from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import WRITING
 from vidgen_core.domain.scripts import LlmCall, LlmCallState, PieceState
 from vidgen_core.domain.tasks import Failure

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field, SecretStr, ValidationError
 
-from vidgen_core.config.schema import KeySettings
 from vidgen_core.domain.attempts import KeyUsage
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, Refused, SettingsError, StoreError, VidgenError
 from vidgen_core.domain.money import ChargeStatus
+from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.providers.base import Connection, Key, Provider
@@ -55,7 +55,6 @@ class Diagnostics:
         """Ask a provider whether a key works and what is left on it; waits for its answer, costs nothing.
 
         :param secret: a key that is not saved yet; None: the first enabled one of the settings
-        :raises Refused: ``provider_missing`` (provider)
         """
         key = _typed(secret) if secret is not None else self._first_key(mode)
         provider = self._ctx.fresh_provider(mode)

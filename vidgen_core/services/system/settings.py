@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import SettingsError
+from vidgen_core.domain.providers import specs
 from vidgen_core.services.access.allowed_folders import AllowedFolders
 from vidgen_core.services.access.permissions import Role, requires
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
 
-#: Settings that name something on this machine.
-_PATHS: Final = (
-    "save_dir",
-    "providers.lovart.browser_program",
-    "providers.lovart.browser_profile",
-)
-
 
 def _within_folders(folders: AllowedFolders, arguments: dict[str, Any]) -> None:
-    for name in _PATHS:
+    # Settings that name something on this machine.
+    paths = (f"providers.{spec.name}.{name}" for spec in specs() for name in spec.path_settings)
+    for name in ("save_dir", *paths):
         value = arguments["values"].get(name)
         if value:
             folders.check(str(value))

@@ -17,7 +17,7 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, RunnerBusy, VidgenError
 from vidgen_core.domain.log import Heartbeat, LogLevel
 from vidgen_core.domain.money import OWED, Money
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.providers.base import Connection
@@ -264,7 +264,7 @@ class WorkerControl:
                 stop_all(tx)
             trusted = records.generation_of(tx)
             tx.state.put(_PAUSED, None)
-            for mode in ProviderId:
+            for mode in provider_ids():
                 if tx.state.get(f"lane.{mode}") is not None:
                     tx.state.put(f"lane.{mode}", None)
             tx.log.add(LogLevel.INFO, "resumed")
@@ -348,7 +348,7 @@ class WorkerControl:
         """What there is to do and what holds it back."""
         counts = tx.tasks.counts(project_id)
         held = tx.tasks.under_way(project_id) if any(counts.get(status) for status in _HELD) else []
-        lanes = {f"lane.{mode}": mode for mode in ProviderId}
+        lanes = {f"lane.{mode}": mode for mode in provider_ids()}
         said = tx.state.many([_PAUSED, *lanes])
         return Status(
             mode=self._ctx.settings().mode,
@@ -369,7 +369,7 @@ class WorkerControl:
         settings, completed = self._ctx.settings(), tx.tasks.counts(None).get(TaskStatus.COMPLETED, 0)
         queued = tx.tasks.queued(project_id)
         longest = 0.0
-        for mode in ProviderId:
+        for mode in provider_ids():
             left = queued.get(mode, 0) + sum(some.n - _done(some) for some in held if some.provider is mode)
             if not left:
                 continue

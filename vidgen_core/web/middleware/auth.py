@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vidgen_core.domain.errors import ErrorKind, Refused, VidgenError
+from vidgen_core.domain.providers import specs
 from vidgen_core.services.access.auth import Auth, is_at_home
 from vidgen_core.services.access.permissions import AT_HOME, Role, Visitor
 from vidgen_core.services.access.sessions import COOKIE
@@ -29,7 +30,14 @@ SIGN_IN: Final = "/sign-in"
 #: The name of programs in the log.
 PROGRAM: Final = "API"
 #: Answered to everybody: signing in, signs of life, the callback (which proves itself), and the program's own files.
-OPEN: Final = (SIGN_IN, "/api/health", "/api/kie/callback", "/_stcore/health", "/static/", "/favicon.png")
+OPEN: Final = (
+    SIGN_IN,
+    "/api/health",
+    *(f"/api/{spec.name}/callback" for spec in specs() if spec.callback),
+    "/_stcore/health",
+    "/static/",
+    "/favicon.png",
+)
 #: What is ours; the rest is Streamlit's.
 OURS: Final = ("/api", "/app/static/media")
 #: Addresses that no person looks at: they are answered with a status instead of the way to the sign-in.

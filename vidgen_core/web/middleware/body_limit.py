@@ -17,7 +17,7 @@ LIMITS: Final = (
     (re.compile(r"/api/import"), 200_000_000),
     (re.compile(r"/api/incoming/.+"), 210_000_000),
     (re.compile(r"/api/shots/\d+/image"), 50_000_000),
-    (re.compile(r"/api/kie/callback"), 100_000),
+    (re.compile(r"/api/\w+/callback"), 100_000),
     (re.compile(r"/sign-in(/.*)?"), 10_000),
     (re.compile(r"/(api|app/static/media)(/.*)?"), 1_000_000),
 )

@@ -22,8 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vidgen_core.config.loader import load_settings
 from vidgen_core.config.paths import find_locations
 from vidgen_core.config.schema import SharingSettings
-from vidgen_core.config.values import names_in
 from vidgen_core.domain.errors import ErrorKind, NotFound, Refused, SettingsError
+from vidgen_core.domain.setting_values import names_in
 from vidgen_core.services.access.auth import LOOPBACK, is_loopback
 from vidgen_core.web.error_responses import envelope
 from vidgen_core.web.middleware.auth import OURS as OUR_ROUTES

@@ -14,7 +14,7 @@ from typing import Final
 from vidgen_core import money
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.money import BudgetExceeded, BudgetScope
 from vidgen_core.worker.limits.provider_pause import ProviderPauses
 
@@ -50,7 +50,7 @@ class BudgetPause:
         """The lanes and projects that may go on now."""
         modes = [
             mode
-            for mode in ProviderId
+            for mode in provider_ids()
             if (hold := self.lanes.hold_of(mode)) is not None
             and hold.code in CODES
             and not _stands(tx, settings, self._of_lanes.get(mode), now)

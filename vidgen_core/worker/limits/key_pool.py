@@ -18,9 +18,10 @@ from typing import Final, Protocol
 
 from throttled import MemoryStore, Throttled, rate_limiter
 
-from vidgen_core.config.schema import KeySettings, Settings
+from vidgen_core.config.schema import Settings
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind, RemoteError
+from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.providers.base import Key, RateLimit
 

@@ -18,7 +18,7 @@ from vidgen_core.db import Tx
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import HandOver
 from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.worker.backoff import LONGEST_BEFORE_SUBMIT
 from vidgen_core.worker.clock import Clock
 from vidgen_core.worker.group_commit import GroupCommit
@@ -66,7 +66,7 @@ class ProviderPauses:
 
     def load(self, tx: Tx) -> None:
         """Take over what the store says: a hold lifted by a person is gone there."""
-        for mode in ProviderId:
+        for mode in provider_ids():
             if mode in self._unwritten and not self._unwritten[mode].done():
                 continue
             kept = tx.state.get(_name(mode))
@@ -192,7 +192,7 @@ class ProviderPauses:
 def unwritable_elsewhere(locations: Locations, now: datetime) -> dict[ProviderId, dict[str, Any]]:
     """Holds that another process cannot write to the store, as the store would keep them."""
     found: dict[ProviderId, dict[str, Any]] = {}
-    for mode in ProviderId:
+    for mode in provider_ids():
         with contextlib.suppress(OSError):
             until = datetime.fromtimestamp(locations.unwritable(mode).stat().st_mtime, UTC)
             if until > now:

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.config.schema import LovartSettings
 from vidgen_core.domain.errors import Delivery, ErrorKind, HandOver, RemoteError, VidgenError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Failure
@@ -28,6 +27,7 @@ from vidgen_core.providers.common.picture_links import IMAGE_BYTES
 from vidgen_core.providers.lovart import prompt_text
 from vidgen_core.providers.lovart.browser.selectors import Selectors
 from vidgen_core.providers.lovart.responses import failure_in
+from vidgen_core.providers.lovart.spec import LovartSettings
 
 if TYPE_CHECKING:
     from vidgen_core.providers.lovart.browser.canvas import Canvas, CanvasSnapshot
@@ -52,8 +52,8 @@ class LovartBrowser:
 
     def __init__(self, own: Callable[[], LovartSettings], locations: Locations) -> None:
         self._own = own
-        self._folder = locations.lovart
-        self._pictures = PictureCopies(locations.home / "requests" / f"{ProviderId.LOVART}-browser")
+        self._folder = locations.of_provider("lovart")
+        self._pictures = PictureCopies(locations.home / "requests" / f"{ProviderId('lovart')}-browser")
         self._turn = asyncio.Lock()
         self._window: BrowserWindow | None = None
         self._current: Canvas | None = None

@@ -10,10 +10,10 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import SecretStr
 from starlette.concurrency import run_in_threadpool
 
-from vidgen_core.config.schema import KeySettings, ProviderSettings
-from vidgen_core.config.values import mask_secret
 from vidgen_core.domain.errors import InputError, NotFound
+from vidgen_core.domain.provider_settings import KeySettings, ProviderSettings
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.setting_values import mask_secret
 from vidgen_core.domain.tasks import Task
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.facade import Vidgen

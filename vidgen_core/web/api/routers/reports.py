@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import Field
@@ -29,7 +29,7 @@ def figures(
     project: _SomeProject = None,
     since: _Since = None,
     until: _Until = None,
-    provider: Literal["local", "yunwu", "kie", "lovart"] | None = None,
+    provider: ModeName | None = None,
 ) -> Report:
     """Success, times, errors and money of a period; days are those of the machine that the server runs on."""
     return _figures(app, project, since, until, provider)
@@ -47,7 +47,7 @@ def figures_csv(
     project: _SomeProject = None,
     since: _Since = None,
     until: _Until = None,
-    provider: Literal["local", "yunwu", "kie", "lovart"] | None = None,
+    provider: ModeName | None = None,
 ) -> Response:
     """The same numbers as a list for spreadsheets, one a line."""
     found = _figures(app, project, since, until, provider)
@@ -55,9 +55,11 @@ def figures_csv(
     return Response(app.reports.csv(found, t), media_type="text/csv", headers=headers)
 
 
-def _figures(app: App, project: str | None, since: date | None, until: date | None, provider: str | None) -> Report:
+def _figures(
+    app: App, project: str | None, since: date | None, until: date | None, provider: ProviderId | None
+) -> Report:
     where = None if project is None else project_of(app, project).id
-    return app.reports.of(where, since=since, until=until, provider=ProviderId(provider) if provider else None)
+    return app.reports.of(where, since=since, until=until, provider=provider)
 
 
 class DisputeRequest(RequestModel):
@@ -86,7 +88,7 @@ def dispute(app: App, t: Words, body: DisputeRequest) -> Response:
         t,
         None if body.project is None else project_of(app, body.project).id,
         task_ids=None if body.task_ids is None else numbers(body.task_ids),
-        provider=ProviderId(body.provider) if body.provider else None,
+        provider=body.provider,
         kinds=body.errors,
         since=body.since,
         until=body.until,

@@ -197,7 +197,7 @@ def delete_tasks(app: App, t: Words, body: IdsRequest) -> OutcomeResponse:
 @router.post("/adopt", responses=errors(404, 409))
 def adopt_new(app: App, t: Words, body: AdoptNewRequest) -> TaskResponse:
     """Attach a remote job that exists already to a shot, as a new take of it: free."""
-    shot, provider = number(body.shot_id), ProviderId(body.provider)
+    shot, provider = number(body.shot_id), body.provider
     return _answer(app, t, app.tasks.adopt_new(shot, provider, body.remote_id, body.model, body.key))
 
 

@@ -7,9 +7,12 @@ ISO 8601.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from vidgen_core.domain.providers import ProviderId, video_providers
+from vidgen_core.domain.setting_values import wrong
 
 #: SQLite's integers are larger; JavaScript's are not.
 LARGEST = 2**53 - 1
@@ -23,7 +26,16 @@ Takes = Annotated[int, Field(ge=1, le=5, strict=True)]
 Word = Annotated[str, Field(min_length=1, max_length=200, strict=True)]
 #: seconds
 Duration = Annotated[float, Field(gt=0, le=600, strict=True, allow_inf_nan=False)]
-ModeName = Literal["local", "yunwu", "kie", "lovart"]
+
+
+def _makes_videos(provider: ProviderId) -> ProviderId:
+    if not provider.spec.videos:
+        raise wrong("one_of", allowed=", ".join(video_providers()))
+    return provider
+
+
+#: A provider that makes videos.
+ModeName = Annotated[ProviderId, AfterValidator(_makes_videos)]
 
 
 def number(id_: int | str) -> int:

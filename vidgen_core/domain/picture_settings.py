@@ -1,0 +1,29 @@
+"""Settings of a provider that draws pictures for money."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from vidgen_core.domain.provider_settings import ProviderSettings
+from vidgen_core.domain.providers import picture_providers
+from vidgen_core.domain.setting_values import wrong
+
+#: Who draws pictures is decided by whether there is a key.
+AUTO = "auto"
+
+
+class PictureSettings(ProviderSettings):
+    """How pictures are drawn, and by whom."""
+
+    drawn_by: str = AUTO
+    """Who draws pictures: local (storyboard frames, free), images (this provider), or auto: this one once it has a key."""
+    pictures_per_shot: int = Field(default=1, ge=1, le=4)
+    """How many candidates one click makes."""
+
+    @field_validator("drawn_by")
+    @classmethod
+    def _must_draw(cls, name: str) -> str:
+        allowed = (AUTO, *picture_providers())
+        if name not in allowed:
+            raise wrong("one_of", allowed=", ".join(allowed))
+        return name

@@ -1,4 +1,4 @@
-"""Add: shots come in by form, list, pictures, links or folder, and are looked at before they are stored."""
+"""Import shots by form, list, pictures, links or folder, with a preview before they are stored."""
 
 import streamlit as st
 

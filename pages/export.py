@@ -5,7 +5,7 @@ import streamlit as st
 from vidgen_core.dashboard.export.cleanup import show_cleanup
 from vidgen_core.dashboard.export.jobs import show_exports
 from vidgen_core.dashboard.export.options import show_choice, show_summary
-from vidgen_core.dashboard.session import Visit, current_visit
+from vidgen_core.dashboard.session import Visit, current_visit, page_file
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.services.access.permissions import Role
 
@@ -16,7 +16,7 @@ def empty(visit: Visit) -> None:
     with st.container(border=True, horizontal_alignment="center", gap="medium", key="export_nothing"):
         st.markdown(f"### {t('export.nothing_title')}", text_alignment="center", anchors=False)
         st.markdown(t("export.nothing"), text_alignment="center")
-        st.page_link("pages/shots.py", label=t("export.to_shots"), icon=":material/view_agenda:")
+        st.page_link(page_file("shots"), label=t("export.to_shots"), icon=":material/view_agenda:")
 
 
 visit = current_visit()

@@ -7,7 +7,6 @@ from typing import Final
 
 import streamlit as st
 
-from vidgen_core.dashboard.components import save_folder
 from vidgen_core.dashboard.components.labels import mode_label
 from vidgen_core.dashboard.session import Visit, current_visit, show_told
 from vidgen_core.dashboard.settings import (
@@ -15,13 +14,12 @@ from vidgen_core.dashboard.settings import (
     budget_form,
     keys_table,
     llm_form,
-    notifications_form,
     picture_settings,
     provider_fields,
+    sections,
 )
 from vidgen_core.dashboard.settings import form as settings_form
 from vidgen_core.dashboard.settings.form import Form
-from vidgen_core.dashboard.shell import about
 from vidgen_core.domain.providers import ProviderId
 
 
@@ -52,57 +50,17 @@ def provider(visit: Visit, mode: ProviderId) -> None:
         form.show_end()
 
 
-def runner(visit: Visit) -> None:
-    form = Form(visit, "runner")
-    form.concurrency("runner.max_concurrent", form.settings.runner.slider_top)
-    left, right = st.columns(2, gap="medium")
-    with left:
-        form.slider("runner.takes_per_shot", 1, 5)
-        form.number("runner.poll_interval", step=0.5)
-        form.number("runner.max_wait", step=30.0)
-        form.number("runner.slider_top")
-    with right:
-        form.toggle("runner.retry_on_fail")
-        form.number("runner.max_retries")
-        form.toggle("runner.retry_unknown_failures")
-        form.number("runner.backoff_base", step=1.0)
-        form.number("runner.backoff_max", step=10.0)
-    form.show_end()
-
-
-def files(visit: Visit) -> None:
-    form = Form(visit, "files")
-    folder = save_folder.show_folder(
-        visit, form.text("save_dir", live="300ms", placeholder=str(visit.app.locations.videos))
-    )
-    save_folder.show_example(visit, folder, form.text("file_pattern", live="300ms"))
-    form.toggle("library.allow_private_links")
-    left, right = st.columns(2, gap="medium")
-    with left:
-        form.number("download.min_rate", step=1024)
-    with right:
-        form.number("download.max_bytes", step=1_000_000)
-    form.show_end()
-
-
-def look(visit: Visit) -> None:
-    form = Form(visit, "look")
-    form.choice("language", ["auto", "zh", "en"], lambda name: visit.t(f"settings.language.{name}"))
-    st.caption(f":material/contrast: {visit.t('settings.theme')}")
-    form.show_end()
-
-
 _SECTIONS: Final[dict[str, Callable[[Visit], None]]] = {
     "providers": providers,
     "pictures": picture_settings.section,
-    "runner": runner,
-    "files": files,
+    "runner": sections.runner,
+    "files": sections.files,
     "budget": budget_form.show,
-    "look": look,
-    "notices": notifications_form.show,
+    "look": sections.look,
+    "notices": sections.notifications,
     "writing": llm_form.show,
     "sharing": access_form.show,
-    "about": about.show,
+    "about": sections.about,
 }
 
 show_told()

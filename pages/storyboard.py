@@ -1,11 +1,10 @@
 """Storyboard: all shots as a wall of frames, dragged into order and played as stills."""
 
 import math
-from pathlib import Path
 
 import streamlit as st
 
-from vidgen_core.dashboard.session import Visit, current_visit, show_told
+from vidgen_core.dashboard.session import Visit, current_visit, page_file, show_told
 from vidgen_core.dashboard.shell import live_updates
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.dashboard.storyboard import wall as storyboard
@@ -33,7 +32,7 @@ def empty(visit: Visit) -> None:
         st.markdown(f"### {t('shots.empty_title')}", text_alignment="center", anchors=False)
         st.markdown(t("storyboard.empty"), text_alignment="center")
         if may(Role.MAKER):
-            st.page_link(Path(__file__).with_name("add.py"), label=t("shots.add"), icon=":material/add:")
+            st.page_link(page_file("add"), label=t("shots.add"), icon=":material/add:")
         st.space("small")
 
 

@@ -1,115 +1,17 @@
-"""Every take as a row: found, sorted, watched, and dealt with one by one or many at once."""
-
-from __future__ import annotations
-
-from functools import partial
-from pathlib import Path
-from typing import Final
+"""Every task as a row: filtered, sorted, watched, and acted on one by one or in bulk."""
 
 import streamlit as st
 
-from vidgen_core.dashboard.components import batches, task_actions, task_filter, task_table
-from vidgen_core.dashboard.components.task_filter import Query
-from vidgen_core.dashboard.session import Visit, current_visit, show_told
-from vidgen_core.dashboard.shell import live_updates, sign_in
-from vidgen_core.dashboard.tasks import dispute_pack
-from vidgen_core.domain.tasks import Task
-from vidgen_core.services.access.permissions import Role
-from vidgen_core.services.exports.film import Format
-
-_LIVE: Final = "tasks_table"
-_FRESH: Final = "_tasks_fresh"
-_FORMATS: Final[dict[Format, str]] = {
-    Format.CSV: "text/csv",
-    Format.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    Format.JSON: "application/json",
-}
-
-
-@st.fragment(key=_LIVE)
-def table() -> None:
-    """Filter, rows and what can be done with them; drawn again when something has changed."""
-    show_told()
-    visit = current_visit()
-    query = task_filter.show(visit)
-    fresh = st.session_state.pop(_FRESH, False)
-    order = task_table.find_rows(visit, query, task_filter.page_number(), fresh=fresh)
-    task_actions.show_undo(visit.t)
-    if not order.ids:
-        empty(visit, query)
-        return
-    tasks = task_table.load(visit, order)
-    picked = set(task_table.selected(order))
-    above(visit, query, order, [task for task in tasks if task.id in picked])
-    task_table.show(visit, order, tasks)
-    below(order)
-
-
-def above(visit: Visit, query: Query, order: task_table.RowOrder, picked: list[Task]) -> None:
-    """What the selection can do; without one, how many there are and what can be done with all of them."""
-    t = visit.t
-    may_act = sign_in.may(Role.MAKER)
-    if picked and may_act:
-        task_actions.show_bar(t, picked)
-        dispute_pack.show(visit, [task.id for task in picked if task.attempts])
-        return
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="tasks_bar"):
-        total = t.n("tasks.total_least" if order.total_is_least else "tasks.total", order.total)
-        hint = f" · :gray[{t('tasks.pick_hint')}]" if may_act else ""
-        st.markdown(f"**{total}**{hint}", width="content")
-        if order.stale:
-            st.button(
-                t("tasks.refresh"), icon=":material/refresh:", key="tasks_refresh", on_click=task_table.forget_order
-            )
-        if may_act:
-            st.space("stretch")
-            task_actions.show_all_menu(t, query)
-
-
-def below(order: task_table.RowOrder) -> None:
-    if order.pages > 1:
-        with st.container(horizontal_alignment="center"):
-            task_filter.show_pages(order.pages)
-
-
-def empty(visit: Visit, query: Query) -> None:
-    t = visit.t
-    if query.narrowed:
-        st.info(t("tasks.nothing_found"), icon=":material/search_off:")
-        st.button(t("tasks.clear_filters"), key="tasks_show_all", on_click=task_filter.clear)
-        return
-    st.info(t("tasks.empty"), icon=":material/checklist:")
-    st.page_link(Path(__file__).with_name("shots.py"), label=t("tasks.to_shots"), icon=":material/view_agenda:")
-
-
-def tools(visit: Visit) -> None:
-    """The whole list as a file, and the end of it."""
-    t = visit.t
-    with st.popover(t("common.export"), icon=":material/download:", key="tasks_export"):
-        for kind, mime in _FORMATS.items():
-            st.download_button(
-                t(f"tasks.export_{kind}"),
-                data=partial(export, visit, kind),
-                file_name=f"{visit.project.name}-tasks.{kind}",
-                mime=mime,
-                key=f"tasks_export_{kind}",
-                on_click="ignore",
-                width="stretch",
-            )
-        dispute_pack.show(visit)
-    if sign_in.may(Role.MAKER):
-        st.button(t("tasks.clear"), icon=":material/delete_sweep:", key="tasks_clear", on_click=task_actions.ask_clear)
-
-
-def export(visit: Visit, kind: Format) -> bytes:
-    return visit.app.exports.task_list(visit.project.id, kind, language=visit.t.lang)
-
+from vidgen_core.dashboard.components import batches
+from vidgen_core.dashboard.session import current_visit
+from vidgen_core.dashboard.shell import live_updates
+from vidgen_core.dashboard.tasks import task_page
 
 visit = current_visit()
-live_updates.watch(_LIVE)
-st.session_state[_FRESH] = True
+live_updates.watch(task_page.LIVE)
+st.session_state[task_page.FRESH] = True
 with st.container(horizontal=True, vertical_alignment="center"):
     st.title(visit.t("tasks.title"), anchor=False, width="stretch")
-    tools(visit)
+    task_page.tools(visit)
 batches.work_on()
-table()
+task_page.table()

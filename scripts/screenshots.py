@@ -39,7 +39,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-SCREENS = ["shots", "tasks", "add", "storyboard", "pick", "export", "log", "figures", "settings"]
+SCREENS = ["shots", "tasks", "add", "storyboard", "pick", "export", "log", "analytics", "settings"]
 #: name → locale, colours, width, height
 LOOKS = {
     "zh-light": ("zh-CN", "light", 1440, 1000),

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from vidgen_core.domain.shots import Project
 from vidgen_core.domain.tasks import TaskStatus
 
-PAGES = ("shots", "tasks", "add", "storyboard", "pick", "export", "log", "figures", "settings")
+PAGES = ("shots", "tasks", "add", "storyboard", "pick", "export", "log", "analytics", "settings")
 #: Buttons that a screen reader has no word for: no text, no label, no picture with one.
 NAMELESS = """() => [...document.querySelectorAll('section.stMain button, [data-testid=stMain] button')]
     .filter(one => one.checkVisibility() && !one.textContent.trim() && !one.ariaLabel && !one.title

@@ -48,7 +48,7 @@ def test_the_key_numbers_are_those_of_the_ledger(screen: Screen) -> None:
     finish(screen, first, chosen=True)
     finish(screen, second)
     screen.fail(screen.add_tasks()[0], ErrorKind.MODERATION)
-    screen.open("figures")
+    screen.open("analytics")
     numbers = metrics(screen)
     # 0.40 + 0.40 charged and 0.40 of a failure that may have been charged.
     assert numbers["Cost per chosen take"] == "≈¥1.20"
@@ -62,7 +62,7 @@ def test_the_key_numbers_are_those_of_the_ledger(screen: Screen) -> None:
 
 
 def test_a_period_without_anything_says_what_to_do(screen: Screen) -> None:
-    screen.open("figures")
+    screen.open("analytics")
     assert "Generate some takes" in screen.words()
     assert not screen.at.metric
     assert not screen.at.get("download_button")
@@ -70,7 +70,7 @@ def test_a_period_without_anything_says_what_to_do(screen: Screen) -> None:
 
 def test_filters_leave_one_provider_and_say_so_when_nothing_is_left(screen: Screen) -> None:
     finish(screen, screen.add_tasks()[0])
-    screen.open("figures")
+    screen.open("analytics")
     screen.at.selectbox(key="figures_provider").set_value(ProviderId("kie"))
     screen.run()
     assert "Nothing of KIE" in screen.words()
@@ -83,7 +83,7 @@ def test_filters_leave_one_provider_and_say_so_when_nothing_is_left(screen: Scre
 def test_another_project_is_counted_only_when_all_are_asked_for(screen: Screen) -> None:
     finish(screen, screen.add_tasks()[0])
     other = screen.app.projects.ensure("ep02")
-    screen.open("figures")
+    screen.open("analytics")
     screen.at.selectbox(key="project").set_value(other.name)
     screen.run()
     assert not screen.at.metric
@@ -93,7 +93,7 @@ def test_another_project_is_counted_only_when_all_are_asked_for(screen: Screen) 
 
 def test_what_has_no_price_is_said_to_be_unknown(screen: Screen) -> None:
     finish(screen, screen.add_tasks(cost=None)[0], charge=ChargeStatus.NONE)
-    screen.open("figures")
+    screen.open("analytics")
     assert metrics(screen)["Cost per chosen take"] == "unknown"
     assert "at least" in metrics(screen)["Spent"]
     assert "price that nobody knows" in screen.words()
@@ -102,5 +102,5 @@ def test_what_has_no_price_is_said_to_be_unknown(screen: Screen) -> None:
 def test_the_screen_speaks_chinese(screen: Screen) -> None:
     screen.at.context = {"locale": "zh-CN"}
     finish(screen, screen.add_tasks()[0], chosen=True)
-    screen.open("figures")
+    screen.open("analytics")
     assert metrics(screen)["每条选用的成本"] == "¥0.40"

@@ -31,7 +31,7 @@ def _watching() -> None:
 
     from vidgen_core.dashboard.shell import live_updates
 
-    live_updates.begin(SimpleNamespace(store=SimpleNamespace(revision=lambda: 1)))  # type: ignore[arg-type]
+    live_updates.begin(SimpleNamespace(revision=lambda: 1))  # type: ignore[arg-type]
     st.session_state.setdefault("number", 1)
     live_updates.watch("clock")
     live_updates.watch("strip", lambda: st.session_state["number"])
@@ -55,7 +55,7 @@ def _watching_shots() -> None:
 
     from vidgen_core.dashboard.shell import live_updates as push
 
-    push.begin(SimpleNamespace(store=SimpleNamespace(revision=lambda: 1)))  # type: ignore[arg-type]
+    push.begin(SimpleNamespace(revision=lambda: 1))  # type: ignore[arg-type]
     push.watch("header")
     push.watch("card_7", shots=[7])
     push.watch("takes", shots=[7, 8])
@@ -84,7 +84,7 @@ def _watching_each() -> None:
         asked.append(len(asked))
         return dict(shown)
 
-    push.begin(SimpleNamespace(store=SimpleNamespace(revision=lambda: 1)))  # type: ignore[arg-type]
+    push.begin(SimpleNamespace(revision=lambda: 1))  # type: ignore[arg-type]
     push.watch_each({7: "card_7", 8: "card_8"}, shows)
     found = [push.due()]
     shown[7] = "hail"

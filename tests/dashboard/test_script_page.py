@@ -14,6 +14,7 @@ from vidgen_core.db import NewShot
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.scripts import Author
+from vidgen_core.services.autopilot.run import note_run
 
 
 @pytest.fixture
@@ -114,7 +115,7 @@ def test_the_strip_says_what_came_of_a_walk_until_that_is_read(screen: Screen) -
     shot = screen.app.shots.add(screen.project.id, prompt="pan left")
     failed(screen.app, shot, ErrorKind.MODERATION)
     walk = screen.app.progress.go(screen.project.id)
-    screen.app.progress.note(screen.project.id, walk, on=False, note="done", clips=2)
+    note_run(screen.app.context, screen.project.id, walk, on=False, note="done", clips=2)
     screen.open("log")
     assert "the rough cut has 2 shots" in screen.words()
     assert "refused because of its content" in screen.words()

@@ -74,7 +74,7 @@ def filled(screen: Screen) -> Screen:
     return screen
 
 
-@pytest.mark.parametrize("page", ["shots", "tasks", "storyboard", "pick", "log", "figures"])
+@pytest.mark.parametrize("page", ["shots", "tasks", "storyboard", "pick", "log", "analytics"])
 def test_no_button_that_a_viewer_sees_is_refused(filled: Screen, sit: Sit, page: str) -> None:
     sit(Role.VIEWER)
     filled.open(page)

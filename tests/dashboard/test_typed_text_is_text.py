@@ -44,7 +44,7 @@ def drawn(node: Any) -> Iterator[tuple[str, bytes]]:
         yield node.type, proto.SerializeToString()
 
 
-@pytest.mark.parametrize("page", ["shots", "tasks", "script", "storyboard", "pick", "log", "figures", "settings"])
+@pytest.mark.parametrize("page", ["shots", "tasks", "script", "storyboard", "pick", "log", "analytics", "settings"])
 def test_no_screen_draws_typed_text_as_markup(screen: Screen, page: str) -> None:
     screen.at.query_params["project"] = HOSTILE
     at = screen.open(page)

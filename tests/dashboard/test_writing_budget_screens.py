@@ -45,7 +45,7 @@ def test_a_script_that_the_budget_has_stopped_goes_on_by_a_click(screen: Screen)
     screen.run()
     assert app.scripts.get(script.id).done == 3
     assert not [warning.value for warning in at.warning if "may cost" in warning.value]
-    at = screen.open("figures")
+    at = screen.open("analytics")
     assert {metric.label: metric.value for metric in at.metric}["Spent"] == "≈¥3.00"
     assert "Questions to language models **3**" in screen.words()
 

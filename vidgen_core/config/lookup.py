@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from vidgen_core.config.error_messages import reason_of
 from vidgen_core.config.schema import PREFIX, Settings
@@ -85,6 +86,15 @@ def dotted_get(settings: Settings, name: str) -> Any:
     for part in name.split("."):
         value = getattr(value, part)
     return value
+
+
+def field_of(settings: Settings, name: str) -> FieldInfo:
+    """The schema of one setting: its type, bounds, sentence, and in ``json_schema_extra`` ``step`` and ``placeholder``."""
+    *sections, last = name.split(".")
+    section: BaseModel = settings
+    for part in sections:
+        section = getattr(section, part)
+    return type(section).model_fields[last]
 
 
 def parse_value(name: str, text: str) -> Any:

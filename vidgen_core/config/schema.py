@@ -48,9 +48,9 @@ class RunnerSettings(Section):
     """How many remote jobs may be in flight at once, per provider."""
     slider_top: int = Field(default=5, ge=1, le=1000)
     """The highest value the concurrency slider offers."""
-    poll_interval: float = Field(default=10.0, ge=0.05, allow_inf_nan=False)
+    poll_interval: float = Field(default=10.0, ge=0.05, allow_inf_nan=False, json_schema_extra={"step": 0.5})
     """Seconds between two looks at the same remote job."""
-    max_wait: float = Field(default=600.0, gt=0, allow_inf_nan=False)
+    max_wait: float = Field(default=600.0, gt=0, allow_inf_nan=False, json_schema_extra={"step": 30.0})
     """Seconds from submitting until a job counts as timed out; a later result is still taken in."""
     retry_on_fail: bool = True
     """Whether failures that may pass are tried again by themselves."""
@@ -62,16 +62,16 @@ class RunnerSettings(Section):
     """How many takes one click on Generate makes."""
     backoff_base: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     """Seconds before the first retry; each further one waits twice as long, with some chance mixed in."""
-    backoff_max: float = Field(default=300.0, gt=0, allow_inf_nan=False)
+    backoff_max: float = Field(default=300.0, gt=0, allow_inf_nan=False, json_schema_extra={"step": 10.0})
     """The longest wait before a retry, in seconds."""
 
 
 class DownloadSettings(Section):
     """How results are brought home."""
 
-    min_rate: int = Field(default=4096, ge=0)
+    min_rate: int = Field(default=4096, ge=0, json_schema_extra={"step": 1024})
     """Bytes a second below which a download makes room for others and goes on later; 0: it may take as long as it likes."""
-    max_bytes: int = Field(default=2 * 1024**3, ge=1)
+    max_bytes: int = Field(default=2 * 1024**3, ge=1, json_schema_extra={"step": 1_000_000})
     """The most bytes of one result; a larger one is not fetched."""
 
 
@@ -164,13 +164,13 @@ class PriceSettings(Section):
 class BudgetSettings(Section):
     """How much may be spent."""
 
-    limit: Decimal = Field(default=Decimal(0), ge=0)
+    limit: Decimal = Field(default=Decimal(0), ge=0, json_schema_extra={"step": 10.0})
     """Nothing is submitted that would bring the sum of all projects past this; 0: no limit."""
-    per_day: Decimal = Field(default=Decimal(0), ge=0)
+    per_day: Decimal = Field(default=Decimal(0), ge=0, json_schema_extra={"step": 10.0})
     """The same for one day of this machine's calendar; 0: no limit."""
     warn_at: int = Field(default=80, ge=1, le=100)
     """The percentage of a limit from which you are warned."""
-    low_balance: Decimal = Field(default=Decimal(0), ge=0)
+    low_balance: Decimal = Field(default=Decimal(0), ge=0, json_schema_extra={"step": 10.0})
     """You are warned when less than this is left at a provider, in the currency of the budget; 0: never."""
     canary: Literal["off", "ask", "auto"] = "off"
     """One shot first, before a large batch: off; ask lets the rest wait for your word; auto goes on when it succeeded."""
@@ -237,15 +237,15 @@ class WritingSettings(KeyedSettings):
 
     base_url: WebAddress = next((spec.llm_url for spec in specs() if spec.llm_url), "")
     """Where an OpenAI-compatible model answers: what stands before /v1/chat/completions."""
-    model: str = ""
+    model: str = Field(default="", json_schema_extra={"placeholder": "settings.writing.no_model"})
     """The model's name; empty: scripts are split and prompts are written on this machine, without a model."""
     vision: bool = False
     """Whether the model looks at pictures; if so, the shot's picture goes along when its prompt is written."""
     language: Literal["auto", "zh", "en"] = "auto"
     """The language of the prompts it writes; auto: that of the script."""
-    temperature: float = Field(default=0.6, ge=0, le=2, allow_inf_nan=False)
+    temperature: float = Field(default=0.6, ge=0, le=2, allow_inf_nan=False, json_schema_extra={"step": 0.1})
     """How freely it writes: 0 is the same each time, 1 is free."""
-    piece_size: int = Field(default=1800, ge=200, le=20_000)
+    piece_size: int = Field(default=1800, ge=200, le=20_000, json_schema_extra={"step": 100})
     """Characters of a script that are asked for at once; a smaller piece costs more questions and loses less."""
     max_concurrent: int = Field(default=2, ge=1, le=20)
     """How many questions may be under way at once."""
@@ -253,7 +253,7 @@ class WritingSettings(KeyedSettings):
     """What a million tokens sent cost; 0: not known."""
     price_out: Decimal = Field(default=Decimal(0), ge=0)
     """What a million tokens received cost; 0: not known."""
-    currency: str = Field(default="CNY", pattern=r"^([A-Z]{3}|credits)$")
+    currency: str = Field(default="CNY", pattern=CURRENCY)
     """The currency of these prices."""
 
     @property
@@ -281,9 +281,9 @@ class SharingSettings(Section):
     """With oidc: addresses of those who generate."""
     owners: str = ""
     """With oidc: addresses of those who also change keys, settings and budget."""
-    allowed_hosts: str = ""
+    allowed_hosts: str = Field(default="", json_schema_extra={"placeholder": "studio.example"})
     """More names under which this server may be asked, separated by commas, e.g. studio.example; read at the start."""
-    trusted_proxies: str = ""
+    trusted_proxies: str = Field(default="", json_schema_extra={"placeholder": "10.0.0.5, 172.16.0.0/12"})
     """Proxies on other machines whose X-Forwarded-For is believed, e.g. 10.0.0.5 or 172.16.0.0/12; read at the start."""
 
     @field_validator("viewer_password", "maker_password", "owner_password")
@@ -317,7 +317,7 @@ class SharingSettings(Section):
 class AccessSettings(Section):
     """What people may reach who do not sit at this machine."""
 
-    path_roots: str = ""
+    path_roots: str = Field(default="", json_schema_extra={"placeholder": "/srv/pictures, /srv/drafts"})
     """Folders of this machine that everybody who signs in may name, one a line or as a JSON list; only an owner at this machine names others."""
 
     @field_validator("path_roots")

@@ -1,12 +1,12 @@
-"""The screens' parts; the only package that imports Streamlit.
+"""Everything the pages are made of; the only package that imports Streamlit.
 
-A page begins with ``visit = here()`` and finds in it the façade, the project and the words of this visitor::
+A page begins with ``visit = current_visit()``: the façade, the project and the language of this visitor::
 
-    from vidgen_core.dashboard.session import here
+    from vidgen_core.dashboard.session import current_visit
 
-    visit = here()
+    visit = current_visit()
     st.title(visit.t("tasks.title"))
 
-Fragments are rerun by the push signal when their key is given to ``push.watch`` (any change of the project) or
-``push.watch(…, shots=…)`` (a change of these).
+A fragment is rerun when something has changed once its key is given to ``live_updates.watch`` (any change of the project) or
+``live_updates.watch(…, shots=…)`` (a change of these shots).
 """

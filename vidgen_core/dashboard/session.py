@@ -1,4 +1,4 @@
-"""What belongs to one visitor: project, language, filters, and sentences to be told once."""
+"""The session of one visitor: project, language, session state, and toasts for the next run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 from typing import Any, Final, ParamSpec
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -20,6 +21,7 @@ P = ParamSpec("P")
 
 _VISIT: Final = "_visit"
 _TOLD: Final = "_told"
+_PAGES: Final = Path(__file__).parents[2] / "pages"
 #: Key of the language switch.
 LANGUAGE: Final = "language"
 
@@ -45,11 +47,16 @@ def begin(visit: Visit) -> Visit:
     return visit
 
 
+def page_file(name: str) -> Path:
+    """The file of a page, for links to it."""
+    return _PAGES / f"{name}.py"
+
+
 def words(app: Vidgen | None) -> Text:
     """The visitor's words: as switched in the sidebar, else as set, else as the browser asks for."""
-    wish = st.session_state.get(LANGUAGE)
+    chosen = st.session_state.get(LANGUAGE)
     setting = app.settings().language if app else "auto"
-    return get_text(wish if wish in LANGUAGES else choose_language(setting, st.context.locale))
+    return get_text(chosen if chosen in LANGUAGES else choose_language(setting, st.context.locale))
 
 
 def clock() -> tzinfo:

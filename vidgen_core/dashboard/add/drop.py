@@ -1,4 +1,4 @@
-"""A place to drop hundreds of files or a folder: they go to the disk one by one, past Streamlit's memory."""
+"""A drop zone for hundreds of files or a folder, streamed to the disk one by one instead of through memory."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _came(key: str, came: Callable[[list[Path]], None]) -> None:
 
 @handle_errors
 def receive(news: dict[str, Any], came: Callable[[list[Path]], None]) -> None:
-    """What the browser says has come: ``{"files": [names in the tray], "failed": how many}``."""
+    """What the browser says has come: ``{"files": [names in staging], "failed": how many}``."""
     staging = request.staging()
     paths = [path for name in news.get("files", []) if (path := staging.find(str(name)))]
     failed = int(news.get("failed", 0)) + len(news.get("files", [])) - len(paths)

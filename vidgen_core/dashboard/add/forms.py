@@ -1,4 +1,4 @@
-"""The ways in: pictures, a list, a form, links. Each only says what is wanted; the preview below shows it."""
+"""The forms of an import: pictures, a list, one shot, links. Each states the request; the preview shows its result."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _want_pictures() -> None:
     if not paths:
         return
     how = st.session_state.get("add_pairing") or Pairing.BY_NAME
-    request.wish(AddRequest("pictures", paths, st.session_state.get("add_prompts", ""), how))
+    request.submit(AddRequest("pictures", paths, st.session_state.get("add_prompts", ""), how))
 
 
 # --- lists
@@ -112,7 +112,7 @@ def _list_came(paths: list[Path]) -> None:
 def _want_lists() -> None:
     paths = request.files("list")
     choices = tuple((path, choice) for path in lists_among(paths) if (choice := _choice(path)))
-    request.wish(AddRequest("list", paths, choices=choices))
+    request.submit(AddRequest("list", paths, choices=choices))
 
 
 def _key(path: Path, what: str) -> str:
@@ -214,7 +214,7 @@ def _want_one() -> None:
         name: str(values.get(f"add_form_{name}") or "") for name in ("shot", "prompt", "aspect_ratio", "takes", "seed")
     }
     cells["image"] = str(paths[-1]) if paths else ""
-    request.wish(AddRequest("form", paths, cells=tuple(cells.items())))
+    request.submit(AddRequest("form", paths, cells=tuple(cells.items())))
 
 
 # --- links
@@ -231,7 +231,7 @@ def links(visit: Visit) -> None:
 def _want_links() -> None:
     text = st.session_state.get("add_links", "").strip()
     if text:
-        request.wish(AddRequest("links", text=text))
+        request.submit(AddRequest("links", text=text))
     else:
         toast_later(current_visit().t("add.links_empty"), ":material/error:")
 

@@ -14,7 +14,7 @@ from vidgen_core.dashboard.add import request
 from vidgen_core.dashboard.add.request import Planned
 from vidgen_core.dashboard.components import preflight
 from vidgen_core.dashboard.components.labels import Colour, plain, price
-from vidgen_core.dashboard.session import Visit, current_visit, sentence, show_told
+from vidgen_core.dashboard.session import Visit, current_visit, page_file, sentence, show_told
 from vidgen_core.domain.errors import ErrorKind, VidgenError
 from vidgen_core.i18n import Text
 from vidgen_core.media.images import thumbnail
@@ -137,7 +137,7 @@ def _generate(done: Imported, ids: list[int], canary: bool | None) -> None:
 
 
 def show_outcome(visit: Visit) -> None:
-    """What the last import did, until the next one is looked at."""
+    """What the last import did, until the next one is previewed."""
     outcome: tuple[Imported, int] | None = st.session_state.get(_OUTCOME)
     if outcome is None:
         return
@@ -152,7 +152,7 @@ def show_outcome(visit: Visit) -> None:
     words += [t.n("add.refused", len(done.rejected))] if done.rejected else []
     st.success(" ".join(words), icon=":material/check:")
     if st.button(t("add.to_shots"), key="add_to_shots", icon=":material/view_agenda:"):
-        st.switch_page("pages/shots.py")
+        st.switch_page(page_file("shots"))
 
 
 # --- the rows

@@ -1,4 +1,4 @@
-"""What a visitor wants to add, and the plan that comes of it.
+"""The requested import of a session, and the plan computed from it.
 
 Widgets only say what is wanted (``Order``); the page makes the plan when the order has become another one, and keeps it for
 this session. Files lie on the disk, never in the session.
@@ -34,7 +34,7 @@ _FILES: Final = "_add_files_"
 
 @dataclass(frozen=True)
 class AddRequest:
-    """What is wanted, in one of the ways."""
+    """The requested import, of one kind."""
 
     way: Way
     paths: tuple[Path, ...] = ()
@@ -102,7 +102,7 @@ def clear(way: Way) -> None:
 # --- orders
 
 
-def wish(order: AddRequest) -> None:
+def submit(order: AddRequest) -> None:
     """Want this from now on; an order of no content wants nothing."""
     st.session_state[_ORDER] = order
     st.session_state.pop("add_page", None)
@@ -122,7 +122,7 @@ def wanted() -> AddRequest | None:
 
 
 def planned(visit: Visit) -> Planned | None:
-    """The plan of what is wanted; made here, with its progress, when that has changed."""
+    """The plan of the requested import; computed here, with a progress bar, when the request has changed."""
     order = wanted()
     if order is None:
         return None

@@ -30,7 +30,7 @@ def _want_folder() -> None:
     text = st.session_state.get("add_folder", "").strip()
     if text:
         # As the settings count a relative path.
-        request.wish(AddRequest("folder", (current_visit().app.locations.home / Path(text).expanduser(),)))
+        request.submit(AddRequest("folder", (current_visit().app.locations.home / Path(text).expanduser(),)))
     else:
         toast_later(current_visit().t("add.folder_empty"), ":material/error:")
 

@@ -1,4 +1,4 @@
-"""What can be done with a task, a take or a shot: one entry an action, from which every menu and bar is drawn."""
+"""The ``Action`` type: one entry for each thing that can be done, from which menus and bars are drawn."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ data, Streamlit looks through all of it for tables first.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ import streamlit as st
 
 from vidgen_core import web_components
 from vidgen_core.dashboard.components.media import outside
+from vidgen_core.dashboard.session import session_value
 
 _LOADER: Final = """
 const at = (path) => new URL(path, document.baseURI)
@@ -41,7 +42,7 @@ export default function (component) {
 def mount(name: str, key: str, data: Mapping[str, Any], **callbacks: Any) -> None:
     """Draw a component, or tell the one that is drawn what has changed.
 
-    :param name: of its files in ``vidgen_core/parts``
+    :param name: of its files in ``vidgen_core/web_components``
     :param data: anything that JSON knows
     :param callbacks: ``on_<trigger>_change``, called without anything
     """
@@ -66,3 +67,27 @@ def _address(name: str, below: str) -> str | None:
         if name in web_components.FILES
         else None
     )
+
+
+# --- events
+# A component numbers its events and resends them until it has seen that they were handled: of two triggers that meet in
+# one run only the later one arrives.
+
+
+def seen(component: str) -> int:
+    """Number of the last event of a component that was handled; the component stops resending up to it."""
+    return int(session_value(_place(component), 0))
+
+
+def unheard(component: str, acts: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The events that were not handled yet, oldest first."""
+    for act in acts:
+        number = act.get("n")
+        if isinstance(number, int) and number > seen(component):
+            # Marked before it is handled: an event that was refused, or opened a dialog, is not repeated.
+            st.session_state[_place(component)] = number
+            yield act
+
+
+def _place(component: str) -> str:
+    return f"_{component}_seen"

@@ -1,4 +1,4 @@
-"""Words, icons and colours that look the same on every screen."""
+"""Labels, icons and colours shared by all screens."""
 
 from __future__ import annotations
 

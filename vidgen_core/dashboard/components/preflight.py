@@ -1,4 +1,4 @@
-"""The gate of the screens: a paid act goes at once, is shown on a sheet first, or asks for the key that it needs."""
+"""Price confirmation on the screens: a paid action runs at once, is shown on the preflight sheet, or asks for a key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _AGAIN: Final = "preflight_again"
 
 
 class PreflightChoice(NamedTuple):
-    """What was said on the sheet."""
+    """What was chosen on the preflight sheet."""
 
     #: Whether one shot goes first; None: as the settings have it.
     canary: bool | None = None
@@ -30,18 +30,18 @@ class PreflightChoice(NamedTuple):
     again: bool = False
 
 
-#: What carries the order out.
+#: Runs the order.
 Act = Callable[[PreflightChoice], None]
-#: The sheet, with the shots that have takes or without them.
-Look = Callable[[bool], Preflight]
+#: Computes the sheet, with the shots that have takes or without them.
+BuildSheet = Callable[[bool], Preflight]
 
 
-def order(estimate: Estimate, look: Look, act: Act, *, canary: bool = False) -> None:
-    """Carry an order out at once, or ask first where the settings say so. To be called in a widget callback."""
+def order(estimate: Estimate, build: BuildSheet, act: Act, *, canary: bool = False) -> None:
+    """Run an order at once, or ask first where the settings say so. To be called in a widget callback."""
     if estimate.key_missing is not None:
         enter_key(estimate.key_missing)
     elif estimate.asks:
-        ask(look, act, canary=canary)
+        ask(build, act, canary=canary)
     else:
         act(PreflightChoice())
 
@@ -53,7 +53,7 @@ def order_tasks(ids: list[int], act: Callable[[], None]) -> None:
     order(tasks.estimate_tasks(ids), lambda _again: tasks.preflight_tasks(project, ids), lambda _choice: act())
 
 
-def ask(look: Look, act: Act, *, canary: bool = False) -> None:
+def ask(build: BuildSheet, act: Act, *, canary: bool = False) -> None:
     """Open the sheet; ``act`` is called when the order is released. To be called in a widget callback.
 
     :param canary: offer to let one shot go first
@@ -61,7 +61,7 @@ def ask(look: Look, act: Act, *, canary: bool = False) -> None:
     for key in (_AGAIN, _CANARY):
         st.session_state.pop(key, None)
     dialogs.ask(
-        current_visit().t("preflight.title"), _body, look, act, canary, width="medium", icon=":material/fact_check:"
+        current_visit().t("preflight.title"), _body, build, act, canary, width="medium", icon=":material/fact_check:"
     )
 
 
@@ -93,7 +93,7 @@ def _no_key(visit: Visit, mode: ProviderId) -> str:
 
 @handle_errors
 def enter_key(mode: ProviderId) -> None:
-    """Open the dialog that takes a provider's key; who may not enter one is told what is missing."""
+    """Open the dialog that takes a provider's key; visitors who may not enter one get a toast."""
     visit = current_visit()
     if not sign_in.may(Role.OWNER):
         toast_later(_no_key(visit, mode), ":material/key:")
@@ -103,19 +103,19 @@ def enter_key(mode: ProviderId) -> None:
         dialogs.ask_for(lambda: video_settings.open_dialog(visit.t, visit.app, mode))
 
 
-def _body(look: Look, act: Act, canary: bool) -> None:
+def _body(build: BuildSheet, act: Act, canary: bool) -> None:
     visit = current_visit()
     t = visit.t
     again = bool(st.session_state.get(_AGAIN))
-    sheet = look(again)
+    sheet = build(again)
     facts(sheet)
     if sheet.having:
         label = t.n("preflight.again", len(sheet.having), shots=plain(named(sheet.having)))
         st.checkbox(label, key=_AGAIN, help=t("preflight.again_help"))
     problems(sheet)
-    wish = visit.app.settings().budget.canary
+    default = visit.app.settings().budget.canary
     if canary and sheet.shots > 1:
-        st.checkbox(t("preflight.canary"), value=wish != "off", key=_CANARY, help=t(f"preflight.canary_{wish}"))
+        st.checkbox(t("preflight.canary"), value=default != "off", key=_CANARY, help=t(f"preflight.canary_{default}"))
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.button(t("common.cancel"), key="preflight_cancel", on_click=st.rerun)
         st.button(
@@ -130,14 +130,14 @@ def _body(look: Look, act: Act, canary: bool) -> None:
 
 
 def facts(sheet: Preflight) -> None:
-    """What the order is, costs, leaves and takes."""
+    """Size, price, balance and duration of the order."""
     first, *more = facts_of(current_visit().t, sheet)
     st.markdown(f"**{plain(first)}**")
     st.markdown("\n".join(f"- {plain(line)}" for line in more))
 
 
 def problems(sheet: Preflight) -> None:
-    """What stands against the order."""
+    """Problems of the order, or that there are none."""
     t = current_visit().t
     for problem in sheet.problems:
         show = st.error if problem.fatal else st.warning

@@ -1,4 +1,4 @@
-"""The field for the id of a job that the provider has and we do not know."""
+"""The field for the remote id of a job that Vidgen does not know yet."""
 
 from __future__ import annotations
 

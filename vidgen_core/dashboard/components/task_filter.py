@@ -1,4 +1,4 @@
-"""Which tasks the table shows, and in which order: kept in the session, and in the address in words of no language."""
+"""Filter and order of the task table, stored in the session and, language-neutral, in the address."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _REMEMBERED: Final = 20
 
 
 class Query(NamedTuple):
-    """What the table asks the store for; ``wanted`` None: no shot has the number that was typed."""
+    """The query of the table; ``wanted`` None: no shot has the number that was typed."""
 
     wanted: TaskFilter | None
     sort: TaskSort

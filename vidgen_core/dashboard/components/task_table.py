@@ -68,7 +68,7 @@ class RowOrder(NamedTuple):
 
 
 def find_rows(visit: Visit, query: Query, page: int, *, fresh: bool) -> RowOrder:
-    """The rows to show: the kept ones, unless something else is asked for.
+    """The rows to show: the remembered ones, unless the query has changed.
 
     :param fresh: also take the newest order, unless rows are selected
     """
@@ -83,7 +83,7 @@ def find_rows(visit: Visit, query: Query, page: int, *, fresh: bool) -> RowOrder
 
 
 def forget_order() -> None:
-    """Ask anew at the next look; the user wants it."""
+    """Query again in the next run, because the user asks for it."""
     st.session_state.pop(_ORDER, None)
 
 
@@ -111,7 +111,7 @@ def _look(visit: Visit, asked: tuple[int, Query, int], kept: RowOrder | None) ->
 
 
 def _watch(visit: Visit, kept: RowOrder) -> RowOrder:
-    """The kept order, with a word on whether it is still the true one; a dear question is not asked at every tick."""
+    """The remembered order and whether it is stale; an expensive query is not repeated at every refresh."""
     begun = time.monotonic()
     if begun < kept.rests_until:
         return kept
@@ -123,7 +123,7 @@ def _watch(visit: Visit, kept: RowOrder) -> RowOrder:
 
 
 def load(visit: Visit, order: RowOrder) -> list[Task]:
-    """The tasks of the rows as they are now, in the kept order."""
+    """The tasks of the rows as they are now, in the remembered order."""
     found = {task.id: task for task in visit.app.tasks.many(order.ids)}
     return [found[id_] for id_ in order.ids if id_ in found]
 
@@ -132,7 +132,7 @@ def load(visit: Visit, order: RowOrder) -> list[Task]:
 
 
 def selected(order: RowOrder) -> list[int]:
-    """Ids of the rows that are ticked."""
+    """Ids of the selected rows."""
     state = st.session_state.get(table_key(order))
     rows = state["selection"]["rows"] if state else []
     return [order.ids[row] for row in rows if row < len(order.ids)]
@@ -143,7 +143,7 @@ def table_key(order: RowOrder) -> str:
 
 
 def show(visit: Visit, order: RowOrder, tasks: list[Task]) -> None:
-    """Draw the rows; ticks are read by ``selected``."""
+    """Draw the rows; ``selected`` reads the selection."""
     st.dataframe(
         frame(visit, tasks, now()),
         key=table_key(order),
@@ -160,7 +160,7 @@ def show(visit: Visit, order: RowOrder, tasks: list[Task]) -> None:
 
 def frame(visit: Visit, tasks: list[Task], at: datetime) -> pd.DataFrame:
     """One row a task, in the reader's words; columns are named by their ids."""
-    # 60 MiB that only those pay for who look at a table.
+    # 60 MiB, imported only when a table is drawn.
     import pandas as pd
 
     keys = _key_labels(visit, tasks)

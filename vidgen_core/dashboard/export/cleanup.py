@@ -1,4 +1,4 @@
-"""Making room: which videos would go, and letting them go after asking."""
+"""Free disk space: preview which videos would be deleted, and delete them after a question."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PLAN: Final = "_cleanup_plan"
 
 
 def show_cleanup(visit: Visit) -> None:
-    """The choice, and once looked at, exactly what would be deleted."""
+    """The choice and, once previewed, exactly what would be deleted."""
     t = visit.t
     with st.expander(t("export.cleanup"), icon=":material/cleaning_services:", key="cleanup"):
         st.caption(t("export.cleanup_intro"))

@@ -1,4 +1,4 @@
-"""Exports under way with their progress, and finished ones with their file."""
+"""Running exports with their progress, and finished ones with their file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.exports.exports import Export
 
-#: Seconds between two looks at exports under way.
+#: Seconds between two polls of running exports.
 _TICK: Final = 1.0
 _RUNNING: Final = "_exports_running"
 _ICONS: Final = {

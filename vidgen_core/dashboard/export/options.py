@@ -1,4 +1,4 @@
-"""What is to be exported and how: the choice of a format, its options, and the names the files will bear."""
+"""Options of an export: format, contents and file names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 import streamlit as st
 
 from vidgen_core.dashboard.components.labels import plain
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, toast_later
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file, sentence, toast_later
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.services.exports.film import Film, Format, Options, numbers_of
 
@@ -30,7 +30,7 @@ def show_summary(visit: Visit, film: Film) -> None:
         shots = plain(numbers_of(film.missing))
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="export_missing"):
             st.markdown(f":orange[:material/warning:] {t.n('export.missing', len(film.missing), shots=shots)}")
-            st.page_link("pages/shots.py", label=t("export.to_shots"), icon=":material/view_agenda:")
+            st.page_link(page_file("shots"), label=t("export.to_shots"), icon=":material/view_agenda:")
     if film.gone:
         shots = plain(numbers_of(clip.shot for clip in film.gone))
         st.error(t("error.export_files_gone", n=len(film.gone), shots=shots), icon=":material/movie_off:")

@@ -1,4 +1,4 @@
-"""Which shot stands on the Pick screen, and which come before and after it."""
+"""The current shot of the Pick screen, and the ones before and after it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import streamlit as st
 
-from vidgen_core.dashboard.session import Visit
+from vidgen_core.dashboard.session import Visit, page_file
 from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.services.library.shots import ShotView
 
@@ -39,7 +39,7 @@ class PickPosition(NamedTuple):
 
 
 def pick_position(visit: Visit) -> PickPosition:
-    """The shot last looked at in this session, else the one the address names, else the first that waits."""
+    """The shot last shown in this session, else the one the address names, else the first to review."""
     shots = visit.app.shots
     waiting = frozenset(shots.ids(visit.project.id, ShotFilter(state="to_choose")))
     having = waiting.union(shots.ids(visit.project.id, ShotFilter(state="chosen")))
@@ -81,5 +81,5 @@ def nothing(visit: Visit) -> None:
         st.markdown(f"### {t('pick.empty_title')}", text_alignment="center", anchors=False)
         st.markdown(t("pick.empty"), text_alignment="center")
         if st.button(t("pick.to_shots"), type="primary", icon=":material/view_agenda:", key="pick_to_shots"):
-            st.switch_page("pages/shots.py")
+            st.switch_page(page_file("shots"))
         st.space("small")

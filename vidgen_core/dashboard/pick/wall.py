@@ -1,4 +1,4 @@
-"""The takes of one shot, playing in step, and what a visitor does with them."""
+"""The takes of one shot in synchronised players, and the events of that component."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts of the figures, each with its numbers under it; colours are those of both themes and never speak alone."""
+"""Charts of the analytics page, each with its numbers as a table; no meaning by colour alone."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def errors(t: Text, figures: Report) -> None:
 
 
 def shares(t: Text, figures: Report) -> None:
-    """Providers with their models, by takes brought; the last columns say what they cost."""
+    """Providers with their models, by takes made; the last columns say what they cost."""
     st.subheader(t("figures.shares_title"), anchor=False)
     rows = [
         {"model": _share_name(t, one), "end": _m(t, name), "n": getattr(one, name)}

@@ -1,4 +1,4 @@
-"""Scripts of a project: what is being read, what can be looked over, and putting it into the storyboard."""
+"""Scripts of a project: reading, reviewing, and adding them to the storyboard."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def scripts(visit: Visit, shots: Path) -> None:
         for view in views:
             _script(now, view, shots)
         if busy and not any(view.busy for view in views):
-            # What was read is to be looked over now.
+            # What was read is to be reviewed now.
             st.rerun()
 
     draw()

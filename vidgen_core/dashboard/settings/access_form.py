@@ -1,4 +1,4 @@
-"""The settings of sharing: how people sign in, with what, and the token for programs. For owners."""
+"""Settings of sharing: how people sign in, and the token for programs. For owners."""
 
 from __future__ import annotations
 
@@ -14,21 +14,19 @@ from vidgen_core.services.access.auth import Auth
 from vidgen_core.services.access.permissions import Role
 
 _SECTION: Final = "sharing"
-_ACCESS: Final = "access"
 
 
 def show(visit: Visit) -> None:
     """Draw the section."""
     t = visit.t
     form = Form(visit, "sharing")
-    way = form.choice(f"{_SECTION}.sign_in", ["none", "password", "oidc"], lambda name: t(f"share.sign_in.{name}"))
+    way = form.field(f"{_SECTION}.sign_in")
     if way == "oidc":
         st.caption(t("share.oidc_secrets"))
         for people in ("owners", "makers", "viewers"):
-            form.text(f"{_SECTION}.{people}")
-    form.text(f"{_SECTION}.allowed_hosts", placeholder="studio.example")
-    form.text(f"{_SECTION}.trusted_proxies", placeholder="10.0.0.5, 172.16.0.0/12")
-    form.text(f"{_ACCESS}.path_roots", placeholder="/srv/pictures, /srv/drafts")
+            form.field(f"{_SECTION}.{people}")
+    for setting in (f"{_SECTION}.allowed_hosts", f"{_SECTION}.trusted_proxies", "access.path_roots"):
+        form.field(setting)
     form.show_end()
     if way != "oidc":
         for role in reversed(Role):

@@ -1,4 +1,4 @@
-"""Settings, budget and prices: limits, what models take, what other money is worth, and what it has cost."""
+"""Settings of budget and prices: limits, price table, exchange rates, and the spend so far."""
 
 from __future__ import annotations
 
@@ -40,22 +40,13 @@ def show(visit: Visit) -> None:
 def _limits(visit: Visit) -> None:
     form = Form(visit, "budget")
     with st.container(border=True, key="form_budget"):
-        left, middle, right = st.columns(3)
-        with left:
-            form.number("budget.limit", step=10.0)
-            form.number("budget.warn_at")
-        with middle:
-            form.number("budget.per_day", step=10.0)
-            form.number("budget.low_balance", step=10.0)
-        with right:
-            form.choice("budget.currency", ["CNY", "USD", "EUR", CREDITS], own=True)
-            form.number("gate.ask_above_tasks")
-        left, right = st.columns(2)
-        with left:
-            form.number("gate.ask_above", step=1.0)
-        with right:
-            form.choice("gate.currency", ["CNY", "USD", "EUR", CREDITS], own=True)
-        form.choice("budget.canary", ["off", "ask", "auto"], lambda name: visit.t(f"settings.canary.{name}"))
+        form.columns(
+            ("budget.limit", "budget.warn_at"),
+            ("budget.per_day", "budget.low_balance"),
+            ("budget.currency", "gate.ask_above_tasks"),
+        )
+        form.columns(("gate.ask_above",), ("gate.currency",))
+        form.field("budget.canary")
         form.show_end()
 
 

@@ -8,19 +8,28 @@ catalogues. A value that the environment decides is shown, and cannot be changed
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from decimal import Decimal
+from typing import Any, Final, Literal, TypeVar, cast, get_args, get_origin
 
 import streamlit as st
+from annotated_types import Ge, Le
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
 
-from vidgen_core.config.lookup import dotted_get
-from vidgen_core.config.schema import Settings
+from vidgen_core.config.lookup import dotted_get, field_of
+from vidgen_core.config.schema import CURRENCY, Settings
 from vidgen_core.dashboard.session import Visit, current_visit, session_value, toast_later
 from vidgen_core.domain.errors import SettingsError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.i18n import Text
+from vidgen_core.money.rates import CREDITS
 from vidgen_core.providers.base import Capabilities
 
 T = TypeVar("T")
+
+#: Whole numbers with fewer values than this are chosen by a slider.
+_SLIDER_STEPS: Final = 10
+_CURRENCIES: Final = ("CNY", "USD", "EUR", CREDITS)
 
 _PROVIDERS: Final = "providers."
 
@@ -65,6 +74,43 @@ class Form:
         return self._kept[setting]
 
     # --- fields
+
+    def columns(self, *columns: Sequence[str]) -> None:
+        """Settings side by side, each drawn as its schema says."""
+        for place, settings in zip(st.columns(len(columns), gap="medium"), columns, strict=True):
+            with place:
+                for setting in settings:
+                    self.field(setting)
+
+    def field(self, setting: str, *, saved: str = "", **options: Any) -> Any:
+        """One setting drawn as its schema says; return what the field holds now.
+
+        ``settings.<name>.<value>`` in the catalogues is the word of a choice.
+
+        :param saved: what stands in an empty secret field
+        :param options: for the widget of its type
+        """
+        schema, t = field_of(self.settings, setting), self.t
+        kind, name = schema.annotation, setting.rpartition(".")[2]
+        extra = schema.json_schema_extra if isinstance(schema.json_schema_extra, dict) else {}
+        if kind is bool:
+            return self.toggle(setting)
+        if kind is SecretStr:
+            return self.secret(setting, saved)
+        if get_origin(kind) is Literal:
+            return self.choice(setting, get_args(kind), lambda value: t(f"settings.{name}.{value}"))
+        if kind in (int, float, Decimal):
+            low, high = _bounds(schema)
+            if kind is int and low is not None and high is not None and high - low < _SLIDER_STEPS:
+                return self.slider(setting, int(low), int(high))
+            step = extra.get("step", 1 if kind is int else 1.0)
+            return self.number(setting, **{"step": cast("float", step), **options})
+        if CURRENCY in str(schema.metadata):
+            return self.choice(setting, _CURRENCIES, own=True)
+        placeholder = str(extra.get("placeholder", ""))
+        return self.text(
+            setting, **{"placeholder": t(placeholder) if t.has(placeholder) else placeholder or None, **options}
+        )
 
     def text(self, setting: str, *, live: str | bool = False, placeholder: str | None = None) -> str:
         value = st.text_input(**self._common(setting), value=self.before(setting), live=live, placeholder=placeholder)
@@ -192,6 +238,13 @@ class Form:
         toast_later(self.t("settings.saved" if changes else "settings.nothing_changed"), ":material/check:")
         self.begin()
         return True
+
+
+def _bounds(schema: FieldInfo) -> tuple[float | None, float | None]:
+    """The inclusive bounds of a number."""
+    low = next((one.ge for one in schema.metadata if isinstance(one, Ge)), None)
+    high = next((one.le for one in schema.metadata if isinstance(one, Le)), None)
+    return cast("float | None", low), cast("float | None", high)
 
 
 def _copy(source: str, target: str) -> None:

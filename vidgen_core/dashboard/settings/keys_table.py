@@ -79,7 +79,7 @@ def _table(visit: Visit, mode: ProviderId, rows: list[tuple[KeySettings, KeyUsag
 
 def frame(t: Text, rows: list[tuple[KeySettings, KeyUsage]]) -> pd.DataFrame:
     """One row a key, as people may see it."""
-    # 60 MiB that only those pay for who look at a table.
+    # 60 MiB, imported only when a table is drawn.
     import pandas as pd
 
     return pd.DataFrame([_row(t, key, usage) for key, usage in rows], columns=list(_columns(t)))
@@ -221,7 +221,7 @@ def _add(mode: ProviderId) -> None:
 
 
 def add(mode: ProviderId, name: str, secret: str) -> bool:
-    """One more key; False, with a sentence told, when it cannot be one."""
+    """Add a key; False, with a toast, when it cannot be one."""
     keys = _keys(mode)
     if not secret:
         toast_later(current_visit().t("settings.key_empty"), ":material/error:")
@@ -260,7 +260,7 @@ def _keys(mode: ProviderId) -> tuple[KeySettings, ...]:
 
 
 def write(mode: ProviderId, keys: list[KeySettings]) -> bool:
-    """Save the list; what is wrong with it is told."""
+    """Save the list; toast what is wrong with it."""
     visit = current_visit()
     try:
         visit.app.settings_file.change({setting(mode): keys})

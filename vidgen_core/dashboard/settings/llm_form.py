@@ -13,9 +13,6 @@ from vidgen_core.dashboard.settings.form import Form
 from vidgen_core.domain.errors import SettingsError, VidgenError
 from vidgen_core.domain.setting_values import mask_secret
 
-_ADDRESS: Final = "writing.base_url"
-_MODEL: Final = "writing.model"
-_CURRENCY: Final = "writing.currency"
 _KEYS: Final = "writing.keys"
 _TYPED: Final = "key"
 _RESULT: Final = "_writing_test"
@@ -25,18 +22,14 @@ def show(visit: Visit) -> None:
     form, t = Form(visit, "writing"), visit.t
     left, right = st.columns(2, gap="medium")
     with left:
-        form.text(_ADDRESS)
-        form.text(_MODEL, placeholder=t("settings.writing.no_model"))
+        form.field("writing.base_url")
+        form.field("writing.model")
         _key(form)
-        form.toggle("writing.vision")
-        form.choice("writing.language", ["auto", "zh", "en"], lambda name: t(f"settings.language.{name}"))
+        form.field("writing.vision")
+        form.field("writing.language")
     with right:
-        form.number("writing.temperature", step=0.1)
-        form.number("writing.piece_size", step=100)
-        form.number("writing.max_concurrent")
-        form.number("writing.price_in", step=1.0)
-        form.number("writing.price_out", step=1.0)
-        form.text(_CURRENCY)
+        for name in ("temperature", "piece_size", "max_concurrent", "price_in", "price_out", "currency"):
+            form.field(f"writing.{name}")
     form.show_wrong()
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.button(t("common.cancel"), key="writing_cancel", on_click=form.begin)

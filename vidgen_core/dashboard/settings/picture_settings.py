@@ -1,4 +1,4 @@
-"""The 生图供应商 dialog and its part of the settings page: who draws, with which key, model, size and ratio."""
+"""The dialog *image provider* (生图供应商) and its section of the settings page."""
 
 from __future__ import annotations
 

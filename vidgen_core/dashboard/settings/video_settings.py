@@ -1,4 +1,4 @@
-"""The 生视频配置 dialog: the current provider's key and defaults, laid out as the user's document draws it."""
+"""The dialog *video settings* (生视频配置): the current provider's key and defaults."""
 
 from __future__ import annotations
 

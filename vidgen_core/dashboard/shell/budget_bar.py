@@ -1,4 +1,4 @@
-"""The budget in the header: how much of it is used, why it holds the queue back, and the ways on."""
+"""The budget in the header: how much is used, why the queue is paused, and how to go on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The header of every screen: which provider, what is running, what it has cost, and the ways to stop it.
+"""The header of every screen: provider, counts, cost, and the ways to pause or stop.
 
 It shows what the store says and asks nobody else, so it is always quick.
 """

@@ -1,4 +1,4 @@
-"""What changed comes to the page by itself.
+"""Rerun the fragments whose contents have changed, without a click.
 
 A page names its fragments; the shell mounts one small component that listens on ``/api/ws`` and reruns exactly those
 fragments whose shot has changed. Signals carry a number and are repeated until the page has acknowledged them, because
@@ -121,7 +121,7 @@ def due(shots: Iterable[int] | None = None) -> list[str]:
     :param shots: those that have changed; None: perhaps all of them
     """
     changed = None if shots is None else frozenset(shots)
-    # What several fragments show is looked at once.
+    # What several fragments show is queried once.
     look = cache(lambda shows: shows())
     return [
         name

@@ -1,4 +1,4 @@
-"""The way from script to film as a strip on every screen: seven steps, what each has, and what is missing next."""
+"""The progress strip on every screen: seven steps from script to film, and the switch of Auto-run."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _shown() -> object:
 def _strip(pages: Mapping[str, st.Page]) -> None:
     visit = current_visit()
     steps = visit.app.progress.steps(visit.project.id)
-    walk = visit.app.progress.walk(visit.project.id)
+    run = visit.app.progress.walk(visit.project.id)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="way"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="way_steps", width="content"):
             for step in steps:
@@ -79,8 +79,8 @@ def _strip(pages: Mapping[str, st.Page]) -> None:
                 for step in steps:
                     _step(visit.t, step, pages)
         if sign_in.may(Role.MAKER):
-            _switch(visit.t, steps, walk)
-    _say(visit, walk, pages)
+            _switch(visit.t, steps, run)
+    _say(visit, run, pages)
 
 
 def _step(t: Text, step: ProgressStep, pages: Mapping[str, st.Page]) -> None:
@@ -103,8 +103,8 @@ def _name(t: Text, step: ProgressStep) -> str:
     return f"{shown} {count}".strip()
 
 
-def _switch(t: Text, steps: list[ProgressStep], walk: AutopilotRun | None) -> None:
-    if walk is not None and walk.on:
+def _switch(t: Text, steps: list[ProgressStep], run: AutopilotRun | None) -> None:
+    if run is not None and run.on:
         st.button(t("way.halt"), key="way_halt", icon=":material/stop_circle:", on_click=_halt)
     else:
         shots = next(step.total for step in steps if step.name == "storyboard")
@@ -118,16 +118,16 @@ def _switch(t: Text, steps: list[ProgressStep], walk: AutopilotRun | None) -> No
         )
 
 
-def _say(visit: Visit, walk: AutopilotRun | None, pages: Mapping[str, st.Page]) -> None:
-    """Where a walk stands; once it has ended, what came of it, until somebody has read it."""
-    if walk is None or walk.read or (not walk.on and walk.note == "stopped"):
+def _say(visit: Visit, run: AutopilotRun | None, pages: Mapping[str, st.Page]) -> None:
+    """Where Auto-run stands; its result once it has ended, until somebody dismisses it."""
+    if run is None or run.read or (not run.on and run.note == "stopped"):
         return
     t = visit.t
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="way_walk"):
-        st.caption(f":material/auto_mode: {autopilot_line(t, walk)}", width="content")
-        if walk.on:
+        st.caption(f":material/auto_mode: {autopilot_line(t, run)}", width="content")
+        if run.on:
             return
-        page = pages.get({"done": "export", "to_choose": "pick"}.get(walk.note, ""))
+        page = pages.get({"done": "export", "to_choose": "pick"}.get(run.note, ""))
         if page is not None:
             st.page_link(page)
         _unfilmed(visit)

@@ -1,4 +1,4 @@
-"""What stands around every page: navigation, project, language, header, and the listener for changes."""
+"""The frame of every page: navigation, project, language, header, and the listener for changes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PAGES: Final = {
     "pick": ":material/star:",
     "export": ":material/output:",
     "log": ":material/receipt_long:",
-    "figures": ":material/monitoring:",
+    "analytics": ":material/monitoring:",
     "settings": ":material/settings:",
 }
 #: Pages that not everybody sees.

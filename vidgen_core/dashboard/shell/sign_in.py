@@ -1,4 +1,4 @@
-"""Who is sitting at the screen, and what they may do.
+"""Authentication and role of the visitor of this session.
 
 With passwords the server has asked already, and the cookie tells who it is. With OpenID Connect Streamlit signs people
 in; they get the cookie here, because our routes for pictures, videos and events know nothing of Streamlit's.
@@ -60,7 +60,7 @@ def visitor() -> Visitor:
 
 
 def stay(app: Vidgen) -> None:
-    """For what refreshes itself: whose way in was taken away goes back to the door, in a tab that is open as well."""
+    """For fragments: a visitor whose access was revoked is sent to the sign-in page, in open tabs as well."""
     if _known(app) != visitor():
         st.rerun()
 

@@ -1,4 +1,4 @@
-"""A shot as a card: its picture, its prompt, and the place of its takes.
+"""A shot as a card: picture, prompt, menu, and the place of its takes.
 
 Each card is a fragment of its own that the push signal reruns when its shot has changed. What a card draws keeps its place from
 run to run, so that text being typed stays.
@@ -24,7 +24,7 @@ from vidgen_core.dashboard.shots.dialogs import ask_for_parameters, ask_for_pict
 from vidgen_core.dashboard.shots.picture_dialogs import ask_for_drawing
 from vidgen_core.dashboard.shots.prompt import elsewhere, prompt_box
 from vidgen_core.dashboard.shots.prompt_writing import ask_for_versions
-from vidgen_core.dashboard.shots.selection import tick_box
+from vidgen_core.dashboard.shots.selection import checkbox
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.shots import Shot
 from vidgen_core.services.access.permissions import Role
@@ -93,7 +93,7 @@ def _head(visit: Visit, view: ShotView) -> None:
         return
     estimate = visit.app.tasks.estimate_for([shot])
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        tick_box(visit, shot)
+        checkbox(visit, shot)
         preflight.button(
             visit,
             estimate,

@@ -1,4 +1,4 @@
-"""The pictures of a shot on its card: the place of one that is still missing, and the candidates side by side."""
+"""The pictures of a shot on its card: candidates side by side, or the empty place of a missing one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHOW_REJECTED: Final = "_rejected_pictures_of"
 
 
 def missing(visit: Visit, shot: Shot) -> None:
-    """What stands where a picture will be: have one made, or bring one."""
+    """The empty place of a picture: generate one, or upload one."""
     t = visit.t
     if not sign_in.may(Role.MAKER):
         return

@@ -1,4 +1,4 @@
-"""Dialogs that have pictures drawn: what goes out, and what it costs, stands in them before the click."""
+"""Dialogs that generate pictures: what is sent, and what it costs, is shown before the click."""
 
 from __future__ import annotations
 

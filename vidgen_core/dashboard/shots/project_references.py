@@ -1,4 +1,4 @@
-"""The dialog of a project's references: its style, and the characters that look the same in every picture."""
+"""The dialog of a project's references: its style, and its recurring characters."""
 
 from __future__ import annotations
 

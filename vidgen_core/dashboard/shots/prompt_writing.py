@@ -116,17 +116,17 @@ def _begin(key: str, which: str, shots: ShotFilter | list[int]) -> None:
         empty = app.prompts.empty(project)
         # Without ticks those that the filter hides count, too.
         ids = [shot_id for shot_id in empty if shot_id in set(ids)] if isinstance(shots, list) else empty
-    wish = Wanted(camera=state.get(f"{key}_camera", ""), translate=state.get(f"{key}_translate", ""))
-    preflight.ask_questions(app.prompts.estimate(project, ids, wish), lambda: _write(ids, wish))
+    options = Wanted(camera=state.get(f"{key}_camera", ""), translate=state.get(f"{key}_translate", ""))
+    preflight.ask_questions(app.prompts.estimate(project, ids, options), lambda: _write(ids, options))
     if isinstance(shots, list):
         # How far it is stands beside the other button, in the page itself.
         st.rerun()
 
 
 @handle_errors
-def _write(ids: Sequence[int], wish: Wanted) -> None:
+def _write(ids: Sequence[int], options: Wanted) -> None:
     visit = current_visit()
-    visit.app.prompts.write(visit.project.id, ids, wish)
+    visit.app.prompts.write(visit.project.id, ids, options)
     prompt.follow(ids)
     st.session_state[_BEGUN] = visit.project.id
 

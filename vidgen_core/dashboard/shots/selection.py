@@ -1,6 +1,6 @@
-"""Shots ticked on their cards, and what can be done with all of them at once.
+"""Shots selected on their cards, and the bar of actions on all of them.
 
-The ticks belong to the session and stay while pages are turned and filters are changed; the bar says how many there are.
+The selection belongs to the session and survives paging and filtering.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.services.generation.preflight import Estimate
 from vidgen_core.services.library.shots import ShotView
 
-#: As many can be ticked at once; more are dealt with on the Tasks screen, by filter.
+#: Largest selection; more is done on the Tasks screen, by filter.
 MOST: Final = 500
 #: Numbers that Markdown leaves alone.
 _AS_IT_IS: Final = re.compile(r"[\w.]*[^\W_]")
 _BAR: Final = "shots_bar"
-_TICKED: Final = "_shots_ticked"
-#: Whether ticked shots that have takes get more.
+_SELECTED: Final = "_shots_ticked"
+#: Whether selected shots that have takes get more.
 _AGAIN: Final = "selected_again"
 
 
-def ticked(visit: Visit) -> list[int]:
-    """Ids of the ticked shots; another project begins without any."""
-    project, ids = session_value(_TICKED, (visit.project.id, []))
+def selected(visit: Visit) -> list[int]:
+    """Ids of the selected shots; the selection is empty in another project."""
+    project, ids = session_value(_SELECTED, (visit.project.id, []))
     return list(ids) if project == visit.project.id else []
 
 
 def _set(visit: Visit, ids: Iterable[int]) -> None:
-    st.session_state[_TICKED] = (visit.project.id, list(dict.fromkeys(ids))[:MOST])
+    st.session_state[_SELECTED] = (visit.project.id, list(dict.fromkeys(ids))[:MOST])
 
 
 def _box(shot_id: int) -> str:
     return f"tick_{shot_id}"
 
 
-def tick_box(visit: Visit, shot: Shot) -> None:
+def checkbox(visit: Visit, shot: Shot) -> None:
     """The box at the head of a card, which names the shot."""
-    box, on = _box(shot.id), shot.id in ticked(visit)
+    box, on = _box(shot.id), shot.id in selected(visit)
     if st.session_state.get(box, False) != on:
         # A box that was not drawn for a while has forgotten its state; the list has not.
         st.session_state[box] = on
@@ -57,23 +57,23 @@ def tick_box(visit: Visit, shot: Shot) -> None:
         # What a screen reader says is the label as it is written.
         shot.number if _AS_IT_IS.fullmatch(shot.number) else plain(shot.number),
         key=box,
-        on_change=_ticked,
+        on_change=_toggled,
         args=(shot.id,),
         width="stretch",
     )
 
 
-def _ticked(shot_id: int) -> None:
+def _toggled(shot_id: int) -> None:
     visit = current_visit()
-    others = [other for other in ticked(visit) if other != shot_id]
+    others = [other for other in selected(visit) if other != shot_id]
     if len(others) >= MOST:
         toast_later(visit.t("select.most", n=visit.t.number(MOST)), ":material/info:")
     _set(visit, [*others, shot_id] if st.session_state[_box(shot_id)] else others)
     live_updates.rerun_fragments([_BAR])
 
 
-def tick_all_button(visit: Visit, wanted: ShotFilter, total: int) -> None:
-    """Tick everything that the filter leaves."""
+def select_all_button(visit: Visit, wanted: ShotFilter, total: int) -> None:
+    """A button that selects everything the filter leaves."""
     t = visit.t
     if 0 < total <= MOST:
         st.button(
@@ -81,31 +81,31 @@ def tick_all_button(visit: Visit, wanted: ShotFilter, total: int) -> None:
             key="tick_all",
             icon=":material/select_all:",
             type="tertiary",
-            on_click=_tick_all,
+            on_click=_select_all,
             args=(wanted,),
             shortcut="A",
         )
 
 
-def _tick_all(wanted: ShotFilter) -> None:
+def _select_all(wanted: ShotFilter) -> None:
     visit = current_visit()
-    _set(visit, [*ticked(visit), *visit.app.shots.ids(visit.project.id, wanted)])
+    _set(visit, [*selected(visit), *visit.app.shots.ids(visit.project.id, wanted)])
 
 
-def _tick_none() -> None:
+def _select_none() -> None:
     _set(current_visit(), [])
     st.rerun()
 
 
 def bar() -> None:
-    """What the ticked shots can do; nothing without any."""
+    """The bar of actions; nothing without a selection."""
     live_updates.watch(_BAR, _shown)
     _bar()
 
 
 def _shown() -> object:
     visit = current_visit()
-    views = visit.app.shots.views(ticked(visit))
+    views = visit.app.shots.views(selected(visit))
     return (views, visit.app.settings(), visit.app.budget.table()) if views else None
 
 
@@ -113,7 +113,7 @@ def _shown() -> object:
 def _bar() -> None:
     show_told()
     visit = current_visit()
-    views = visit.app.shots.views(ticked(visit))
+    views = visit.app.shots.views(selected(visit))
     if not views:
         return
     t, ids = visit.t, [view.shot.id for view in views]
@@ -145,7 +145,7 @@ def _bar() -> None:
             on_click=_delete,
             args=(ids,),
         )
-        st.button(t("select.none"), key="tick_none", type="tertiary", icon=":material/deselect:", on_click=_tick_none)
+        st.button(t("select.none"), key="tick_none", type="tertiary", icon=":material/deselect:", on_click=_select_none)
     _problems(visit, estimate)
 
 
@@ -164,7 +164,7 @@ def _problems(visit: Visit, estimate: Estimate) -> None:
 
 @handle_errors
 def _generate(ids: list[int], again: bool) -> None:
-    """Queue takes; a large or dear order is gone through on the sheet first."""
+    """Queue takes; a large or expensive order is confirmed on the preflight sheet first."""
     visit = current_visit()
     app, project = visit.app, visit.project.id
     preflight.order(
@@ -177,7 +177,7 @@ def _generate(ids: list[int], again: bool) -> None:
 
 @handle_errors
 def queue(ids: list[int], canary: bool | None, *, again: bool) -> None:
-    """Queue takes for shots and tell what was refused; ``canary`` and ``again`` as ``tasks.generate`` takes them."""
+    """Queue takes for shots and toast what was refused; ``canary`` and ``again`` as ``tasks.generate`` takes them."""
     visit = current_visit()
     made = visit.app.tasks.generate(visit.project.id, ids, canary=canary, again=again)
     if made.tasks:

@@ -51,7 +51,7 @@ def show(visit: Visit, shots: list[Shot], offset: int) -> None:
 
 def frame(shots: list[Shot], offset: int = 0) -> pd.DataFrame:
     """What the table shows."""
-    # 60 MiB that only those pay for who look at a table.
+    # 60 MiB, imported only when a table is drawn.
     import pandas as pd
 
     rows = [_row(shot, offset + place) for place, shot in enumerate(shots, start=1)]
@@ -127,7 +127,7 @@ def _move(visit: Visit, shot_id: int, place: int) -> None:
 
 
 def replacing(visit: Visit, wanted: ShotFilter) -> None:
-    """Find and replace in the prompts of the ticked shots, or of all that the filter leaves."""
+    """Find and replace in the prompts of the selected shots, or of all that the filter leaves."""
     t = visit.t
     with st.popover(t("shots.replace"), icon=":material/find_replace:"), st.form("replace", border=False):
         st.text_input(t("shots.replace_find"), key="replace_find")
@@ -139,7 +139,7 @@ def replacing(visit: Visit, wanted: ShotFilter) -> None:
 @handle_errors
 def _replace(wanted: ShotFilter) -> None:
     visit, find, put = current_visit(), st.session_state["replace_find"], st.session_state["replace_with"]
-    ids = selection.ticked(visit) or visit.app.shots.ids(visit.project.id, wanted)
+    ids = selection.selected(visit) or visit.app.shots.ids(visit.project.id, wanted)
     toast_later(visit.t.n("shots.replaced", replace_in(visit, ids, find, put) if find else 0))
 
 

@@ -7,13 +7,14 @@ from typing import Any, Final, NamedTuple
 
 import streamlit as st
 
-from vidgen_core.dashboard.components import batches, confirm_price, preflight
+from vidgen_core.dashboard.components import batches, dialogs, preflight
 from vidgen_core.dashboard.components.actions import Action, Place, named
-from vidgen_core.dashboard.components.component_events import unheard
+from vidgen_core.dashboard.components.component import unheard
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
 from vidgen_core.dashboard.shots.dialogs import ask_for_link, ask_for_remote_id, ask_to_submit_again, show_facts
 from vidgen_core.dashboard.tasks import history
 from vidgen_core.domain.errors import NotFound
+from vidgen_core.domain.money import Money
 from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import ENDED, Task
 from vidgen_core.services.access.permissions import Role
@@ -124,7 +125,20 @@ def _remove(visit: Visit, task: Task) -> None:
 
 
 def _confirm(visit: Visit, task: Task) -> None:
-    confirm_price.ask(visit, task.id)
+    """Ask for a yes to the price that the provider wants; reading the price costs nothing."""
+    t, price = visit.t, visit.app.tasks.asked_price(task.id)
+    shown = t.money(price, False) if price else t("cli.price_unknown")
+    question = t("cli.ask_confirm", id=task.id, price=shown)
+    dialogs.ask(
+        t("shots.confirm_price"), dialogs.confirm, question, t("shots.confirm_price_act"), _accept_price, task.id, price
+    )
+
+
+@handle_errors
+def _accept_price(task_id: int, price: Money | None) -> None:
+    visit = current_visit()
+    visit.app.tasks.confirm_price(task_id, price)
+    toast_later(visit.t.n("cli.confirmed", 1), ":material/check:")
 
 
 def _take_step(visit: Visit, task: Task, name: object) -> None:

@@ -1,4 +1,4 @@
-"""The takes on the cards of a page: what they are, as one component draws them.
+"""The takes on the cards of a page, as data for the one component that draws them.
 
 Every card has a place for its takes; what stands there comes to all places of the page together, with one fragment that draws
 nothing else. So what moves while videos are made costs the same for twenty cards as for one, and the cards themselves, where
@@ -15,7 +15,7 @@ import streamlit as st
 
 from vidgen_core.dashboard.components import component
 from vidgen_core.dashboard.components.actions import Place, offered
-from vidgen_core.dashboard.components.component_events import seen
+from vidgen_core.dashboard.components.component import seen
 from vidgen_core.dashboard.components.labels import elapsed, status_colour, step_label, take_label
 from vidgen_core.dashboard.components.media import outside, poster_url, video_url, waiting_url
 from vidgen_core.dashboard.session import Visit, current_visit, now, show_told
@@ -42,13 +42,13 @@ _NAME: Final = "takes"
 _SLOWLY: Final = 10
 #: Ids of the shots whose cards are on the page.
 _IDS: Final = "_cards"
-#: Words of providers that say no more than *generating*.
+#: Stages that say no more than *generating*.
 _PLAIN_STAGES: Final = frozenset({"processing", "running", "in_progress", "generating", "rendering", "unknown"})
 _WORDS: Final = ("play", "stop_playing", "choose", "unchoose", "download", "confirm_price")
 
 
-class Looking(NamedTuple):
-    """Who looks, and at what prices: asked once for all takes of a page."""
+class CardContext(NamedTuple):
+    """What all takes of a page share, queried once."""
 
     app: Vidgen
     t: Text
@@ -65,14 +65,14 @@ def slots(view: ShotView) -> list[Slot]:
 
 
 def show(shot_ids: Sequence[int]) -> None:
-    """Tell all places of the page what stands there, and again whenever it changes."""
+    """Send the takes of all cards of the page, and again whenever they change."""
     st.session_state[_IDS] = tuple(shot_ids)
     live_updates.watch(_FRAGMENT, shots=shot_ids)
-    _tell()
+    _send()
 
 
 def views() -> list[ShotView]:
-    """The shots of the page as they are now, from one question for all of them."""
+    """The shots of the page as they are now, by one query."""
     return current_visit().app.shots.views(st.session_state[_IDS])
 
 
@@ -85,7 +85,7 @@ def place(shot: Shot, wishes: str) -> None:
 
 
 @st.fragment(key=_FRAGMENT, run_every=_SLOWLY)
-def _tell() -> None:
+def _send() -> None:
     show_told()
     component.mount(_NAME, take_actions.KEY, describe(current_visit(), views()), on_acts_change=take_actions.came)
 
@@ -93,11 +93,11 @@ def _tell() -> None:
 def describe(visit: Visit, shown: Sequence[ShotView]) -> dict[str, Any]:
     """Everything the component draws, as plain data."""
     t = visit.t
-    looking = Looking(visit.app, t, may(Role.MAKER), visit.app.budget.table())
+    context = CardContext(visit.app, t, may(Role.MAKER), visit.app.budget.table())
     return {
         "seen": seen(take_actions.KEY),
         "below": outside(""),
-        "shots": [_shot(looking, view) for view in shown],
+        "shots": [_shot(context, view) for view in shown],
         "words": _words(t),
     }
 
@@ -126,16 +126,16 @@ def _words(t: Text) -> dict[str, Any]:
     }
 
 
-def _shot(looking: Looking, view: ShotView) -> dict[str, Any]:
-    t, found = looking.t, slots(view)
+def _shot(context: CardContext, view: ShotView) -> dict[str, Any]:
+    t, found = context.t, slots(view)
     hidden = 0 if take_actions.shows_all(view.shot.id) else max(0, len(found) - SHOWN)
     drawn = [task for task in view.drawings if task.status is not TaskStatus.COMPLETED]
     return {
         "id": view.shot.id,
         "number": view.shot.number,
         "summary": _summary(t, found),
-        "pictures": [_of_task(looking, task) for task in drawn],
-        "takes": [_of_slot(looking, view, slot) for slot in found[hidden:]],
+        "pictures": [_of_task(context, task) for task in drawn],
+        "takes": [_of_slot(context, view, slot) for slot in found[hidden:]],
         "more": t.n("shots.show_all", len(found)) if hidden else None,
     }
 
@@ -151,20 +151,20 @@ def _summary(t: Text, found: Sequence[Slot]) -> str:
     return f"{t.n('common.takes', len(found))} · {' · '.join(parts)}"
 
 
-def _of_slot(looking: Looking, view: ShotView, slot: Slot) -> dict[str, Any]:
+def _of_slot(context: CardContext, view: ShotView, slot: Slot) -> dict[str, Any]:
     if slot.take is not None:
-        return _finished(looking, view, slot.take, _menu(slot))
+        return _finished(context, view, slot.take, _menu(slot))
     assert slot.task is not None, "a slot without a take has a task"
-    return _of_task(looking, slot.task)
+    return _of_task(context, slot.task)
 
 
-def _of_task(looking: Looking, task: Task) -> dict[str, Any]:
-    return _ended(looking, task) if task.status in ENDED else _under_way(looking, task)
+def _of_task(context: CardContext, task: Task) -> dict[str, Any]:
+    return _ended(context, task) if task.status in ENDED else _under_way(context, task)
 
 
-def _under_way(looking: Looking, task: Task) -> dict[str, Any]:
+def _under_way(context: CardContext, task: Task) -> dict[str, Any]:
     """Stage, percent where the provider gives one, and how long it has been at it; nothing is made up."""
-    t = looking.t
+    t = context.t
     working = task.status is TaskStatus.PROCESSING
     waits = task.stage == WAITING_FOR_CONFIRMATION and not task.cancel_requested
     return {
@@ -176,7 +176,7 @@ def _under_way(looking: Looking, task: Task) -> dict[str, Any]:
         "picture": waiting_url(task),
         "percent": task.progress if working else None,
         "facts": " · ".join(_facts(t, task)),
-        "confirm": waits and looking.maker,
+        "confirm": waits and context.maker,
     }
 
 
@@ -196,10 +196,10 @@ def _facts(t: Text, task: Task) -> list[str]:
     return facts
 
 
-def _ended(looking: Looking, task: Task) -> dict[str, Any]:
+def _ended(context: CardContext, task: Task) -> dict[str, Any]:
     """A take that ended without a video: why, and the ways on from free to paid."""
-    t = looking.t
-    steps = looking.app.tasks.steps(task, looking.prices) if looking.maker else ()
+    t = context.t
+    steps = context.app.tasks.steps(task, context.prices) if context.maker else ()
     return {
         "kind": "ended",
         "task": task.id,
@@ -211,8 +211,8 @@ def _ended(looking: Looking, task: Task) -> dict[str, Any]:
     }
 
 
-def _finished(looking: Looking, view: ShotView, take: Take, menu: list[str]) -> dict[str, Any]:
-    t = looking.t
+def _finished(context: CardContext, view: ShotView, take: Take, menu: list[str]) -> dict[str, Any]:
+    t = context.t
     chosen, gone = view.shot.chosen_take_id == take.id, CLEANED in take.warnings
     video = None if gone else video_url(take)
     return {
@@ -226,7 +226,7 @@ def _finished(looking: Looking, view: ShotView, take: Take, menu: list[str]) -> 
         "video": video,
         "download": f"{video}&download=1" if video else None,
         "ratio": f"{take.width} / {take.height}",
-        "choosable": looking.maker and not gone,
+        "choosable": context.maker and not gone,
         "chosen": chosen,
         "warnings": [t(f"shots.warning.{warning}") for warning in take.warnings],
     }

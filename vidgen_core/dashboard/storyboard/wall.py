@@ -1,4 +1,4 @@
-"""The shots as a wall of frames: dragged into order, and played as stills before anything is paid."""
+"""The storyboard: shots as frames that are dragged into order and played as stills."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 import streamlit as st
 
 from vidgen_core.dashboard.components import component
-from vidgen_core.dashboard.components.component_events import seen, unheard
+from vidgen_core.dashboard.components.component import seen, unheard
 from vidgen_core.dashboard.components.media import frame_url, image_url, outside, poster_url
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, session_value
 from vidgen_core.dashboard.shell.sign_in import may

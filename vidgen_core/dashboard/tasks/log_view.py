@@ -1,4 +1,4 @@
-"""The execution log in the reader's language: filter, a window of lines that follows the tail, and the way back."""
+"""The execution log in the reader's language: filter, a window of lines with auto-scroll, and paging."""
 
 from __future__ import annotations
 

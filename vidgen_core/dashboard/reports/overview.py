@@ -1,18 +1,16 @@
-"""What it cost and what it brought, for a period: key numbers first, then charts with their numbers."""
+"""The analytics page: filters, key numbers and charts of a period."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
-from pathlib import Path
 from typing import Final
 
 import streamlit as st
 
 from vidgen_core.dashboard.components.labels import mode_label
-from vidgen_core.dashboard.reports import charts as figure_charts
-from vidgen_core.dashboard.session import Visit, current_visit, show_told
+from vidgen_core.dashboard.reports import charts
+from vidgen_core.dashboard.session import Visit, page_file
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.i18n import Text
 from vidgen_core.services.reports.text import cost_each, rate, spend_words, suggestion_words
@@ -21,18 +19,18 @@ from vidgen_core.services.reports.values import Report
 #: Days back from today; ``all``: from the beginning, ``own``: as picked.
 _PERIODS: Final = {"7": 7, "30": 30, "90": 90, "all": None, "own": None}
 _CHARTS: Final[tuple[Callable[[Text, Report], None], ...]] = (
-    figure_charts.spend_by_day,
-    figure_charts.brought_by_day,
-    figure_charts.stages,
-    figure_charts.per_hour,
-    figure_charts.errors,
+    charts.spend_by_day,
+    charts.brought_by_day,
+    charts.stages,
+    charts.per_hour,
+    charts.errors,
 )
 #: With tables that need the whole width.
-_WIDE: Final[tuple[Callable[[Text, Report], None], ...]] = (figure_charts.shares, figure_charts.keys)
+_WIDE: Final[tuple[Callable[[Text, Report], None], ...]] = (charts.shares, charts.keys)
 
 
-def asked(visit: Visit) -> Report:
-    """The filters, and what they leave."""
+def show_filters(visit: Visit) -> Report:
+    """Project, period and provider; return the report for them."""
     t = visit.t
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="figures_filters"):
         scope = st.segmented_control(
@@ -53,7 +51,7 @@ def asked(visit: Visit) -> Report:
             width=200,
             persist_state="session",
         )
-        since, until = own_period(t) if period == "own" else (days_back(period), None)
+        since, until = _own_period(t) if period == "own" else (_days_back(period), None)
         provider = st.selectbox(
             t("figures.provider"),
             list(visit.app.modes),
@@ -68,26 +66,26 @@ def asked(visit: Visit) -> Report:
     return visit.app.reports.of(where, since=since, until=until, provider=provider)
 
 
-def today() -> date:
+def _today() -> date:
     """On the clock of the studio's machine, as days are counted."""
     return datetime.now(UTC).astimezone().date()
 
 
-def days_back(period: str) -> date | None:
+def _days_back(period: str) -> date | None:
     days = _PERIODS[period]
-    return today() - timedelta(days=days - 1) if days else None
+    return _today() - timedelta(days=days - 1) if days else None
 
 
-def own_period(t: Text) -> tuple[date | None, date | None]:
+def _own_period(t: Text) -> tuple[date | None, date | None]:
     """Two days; until the second is picked, the first one alone."""
     picked = st.date_input(
-        t("figures.period.from_to"), (today() - timedelta(days=6), today()), key="figures_days", width=240
+        t("figures.period.from_to"), (_today() - timedelta(days=6), _today()), key="figures_days", width=240
     )
     days = sorted(picked) if isinstance(picked, tuple) else [picked]
     return (days[0], days[-1]) if days else (None, None)
 
 
-def key_numbers(t: Text, figures: Report) -> None:
+def show_key_numbers(t: Text, figures: Report) -> None:
     """What a studio asks first."""
     per_hour, spend = figures.takes_per_hour, figures.spend
     # Several currencies do not fit into one number; the table of the money has them all.
@@ -109,14 +107,14 @@ def key_numbers(t: Text, figures: Report) -> None:
     st.info(suggestion_words(t, figures.suggestion), icon=":material/lightbulb:")
 
 
-def empty(t: Text, provider: ProviderId | None) -> None:
+def show_empty(t: Text, provider: ProviderId | None) -> None:
     named = t("figures.empty_filtered", provider=mode_label(t, provider)) if provider else t("figures.empty")
     st.info(named, icon=":material/monitoring:")
-    st.page_link(Path(__file__).with_name("shots.py"), label=t("figures.to_shots"), icon=":material/view_agenda:")
+    st.page_link(page_file("shots"), label=t("figures.to_shots"), icon=":material/view_agenda:")
 
 
-def charts(visit: Visit, figures: Report) -> None:
-    figure_charts.money(visit, figures)
+def show_charts(visit: Visit, figures: Report) -> None:
+    charts.money(visit, figures)
     with st.grid(2, min_column_width=380, gap="medium"):
         for draw in _CHARTS:
             with st.container(border=True):
@@ -124,25 +122,3 @@ def charts(visit: Visit, figures: Report) -> None:
     for draw in _WIDE:
         with st.container(border=True):
             draw(visit.t, figures)
-
-
-show_told()
-visit = current_visit()
-with st.container(horizontal=True, vertical_alignment="center"):
-    st.title(visit.t("figures.title"), anchor=False, width="stretch")
-    tools = st.container(width="content")
-figures = asked(visit)
-if figures.empty:
-    empty(visit.t, figures.provider)
-else:
-    tools.download_button(
-        visit.t("figures.download"),
-        data=partial(visit.app.reports.csv, figures, visit.t),
-        file_name=f"{visit.project.name}-figures.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        key="figures_csv",
-        on_click="ignore",
-    )
-    key_numbers(visit.t, figures)
-    charts(visit, figures)

@@ -77,7 +77,7 @@ def test_every_screen_has_the_strip_and_the_switch(screen: Screen) -> None:
     screen.app.shots.add(screen.project.id, prompt="pan left")
     at = screen.open("log")
     screen.press("way_go")
-    walk = screen.app.progress.walk(screen.project.id)
+    walk = screen.app.progress.run(screen.project.id)
     assert walk is not None
     assert walk.on
     assert "Auto-run" in screen.words()

@@ -106,7 +106,6 @@ def test_a_script_becomes_takes_by_itself_and_a_persons_words_stay(offline: Vidg
     assert len(takes) == len(added)
     (version,) = [view for view in offline.prompts.versions(mine.id) if view.takes]
     assert (version.version.text, version.takes) == ("向左平移，我自己写的", (1,))
-    assert offline.prompts.version_of_take(mine.id, 1) == version.version.number
     cut = offline.exports.cut(project.id)
     assert cut is not None
     assert probe(cut).frames == sum(probe(offline.takes.file(take)).frames for take in takes)
@@ -156,10 +155,10 @@ def test_a_choice_that_is_taken_back_during_a_walk_stays_taken_back(offline: Vid
 
     offline.takes.choose(shot.id, None)
     offline.tasks.cancel(offline.tasks.ids(project.id))
-    _until(lambda: not offline.progress.walk(project.id).on)  # type: ignore[union-attr]
+    _until(lambda: not offline.progress.run(project.id).on)  # type: ignore[union-attr]
 
     assert choices(offline, project)[shot.id] is None
-    assert offline.progress.walk(project.id).note == "to_choose"  # type: ignore[union-attr]
+    assert offline.progress.run(project.id).note == "to_choose"  # type: ignore[union-attr]
 
 
 def test_shots_without_a_take_are_named_with_their_reasons(offline: Vidgen) -> None:
@@ -211,7 +210,7 @@ def test_it_can_be_stopped_and_begins_nothing_more(offline: Vidgen) -> None:
     offline.progress.go(project.id)
     offline.progress.halt(project.id)
 
-    walk = offline.progress.walk(project.id)
+    walk = offline.progress.run(project.id)
     assert walk is not None
     assert (walk.on, walk.note) == (False, "stopped")
 
@@ -264,8 +263,8 @@ def test_a_walk_never_passes_its_own_budget_and_says_where_it_stopped(paid: tupl
 
     app.progress.go(project.id, Decimal("1.0"))
     app.worker.start()
-    _until(lambda: not app.progress.walk(project.id).on)  # type: ignore[union-attr]
-    walk = app.progress.walk(project.id)
+    _until(lambda: not app.progress.run(project.id).on)  # type: ignore[union-attr]
+    walk = app.progress.run(project.id)
 
     assert walk is not None
     assert (walk.note, walk.limit) == ("limit", Money(amount=Decimal("1.0"), currency="CNY"))
@@ -322,7 +321,7 @@ def test_a_walk_without_a_key_does_not_begin(offline: Vidgen) -> None:
 
     with pytest.raises(Refused, match="key_needed"):
         offline.progress.go(project.id)
-    assert offline.progress.walk(project.id) is None
+    assert offline.progress.run(project.id) is None
 
 
 def test_the_strip_costs_little_at_ten_thousand_shots(offline: Vidgen) -> None:
@@ -349,8 +348,8 @@ def walked(app: Vidgen, project: Project) -> AutopilotRun:
     """Let a project go its way to the end."""
     app.progress.go(project.id)
     app.worker.start()
-    _until(lambda: not app.progress.walk(project.id).on)  # type: ignore[union-attr]
-    walk = app.progress.walk(project.id)
+    _until(lambda: not app.progress.run(project.id).on)  # type: ignore[union-attr]
+    walk = app.progress.run(project.id)
     assert walk is not None
     return walk
 

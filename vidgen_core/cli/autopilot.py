@@ -38,7 +38,7 @@ def way(project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
             count = f"{step.done}/{step.total}" if step.total else "–"
             rows.append((session.text(f"way.step.{step.lack}"), count, missing))
         session.table(("cli.column.step", "cli.column.done", "cli.column.missing"), rows)
-        if (walk := app.progress.walk(where.id)) is not None:
+        if (walk := app.progress.run(where.id)) is not None:
             _tell(session, walk)
 
 
@@ -73,7 +73,7 @@ def _follow(session: Session, app: Vidgen, where: Project) -> None:
     app.worker.start()
     told, standstill = "", Standstill()
     try:
-        while (walk := app.progress.walk(where.id)) is not None and walk.on:
+        while (walk := app.progress.run(where.id)) is not None and walk.on:
             if walk.note != told:
                 told = walk.note
                 _tell(session, walk)
@@ -98,7 +98,7 @@ def _finish(session: Session, app: Vidgen, where: Project) -> None:
     """Say what came of it; leaves with 1 when something is left to a person."""
     shape = _shape(session, app, where)
     session.answer(shape)
-    walk = app.progress.walk(where.id)
+    walk = app.progress.run(where.id)
     if walk is None:
         return
     _tell(session, walk)
@@ -117,7 +117,7 @@ def _shape(session: Session, app: Vidgen, where: Project) -> dict[str, Any]:
     """How far the project is, for scripts; ``cut`` is the rough cut of what is chosen now."""
     from vidgen_core.services.autopilot.progress import why_unfilmed
 
-    walk = app.progress.walk(where.id)
+    walk = app.progress.run(where.id)
     total, named = app.progress.unfilmed(where.id)
     cut = app.exports.cut(where.id)
     return {

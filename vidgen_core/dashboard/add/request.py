@@ -143,13 +143,6 @@ def planned(visit: Visit) -> Planned | None:
     return found
 
 
-def look_anew() -> None:
-    """The project has changed under the plan."""
-    found: Planned | None = st.session_state.get(_PLANNED)
-    if found is not None:
-        found.settings = None
-
-
 def _make(visit: Visit, order: AddRequest, again: bool) -> Planned:
     bar = st.progress(0.0, text=visit.t("add.reading"))
     try:

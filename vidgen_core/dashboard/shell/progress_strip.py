@@ -60,13 +60,13 @@ def show(pages: Mapping[str, st.Page]) -> None:
 
 def _shown() -> object:
     visit = current_visit()
-    return visit.app.progress.steps(visit.project.id), visit.app.progress.walk(visit.project.id)
+    return visit.app.progress.steps(visit.project.id), visit.app.progress.run(visit.project.id)
 
 
 def _strip(pages: Mapping[str, st.Page]) -> None:
     visit = current_visit()
     steps = visit.app.progress.steps(visit.project.id)
-    run = visit.app.progress.walk(visit.project.id)
+    run = visit.app.progress.run(visit.project.id)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="way"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="way_steps", width="content"):
             for step in steps:

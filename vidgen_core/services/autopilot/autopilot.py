@@ -1,6 +1,6 @@
-"""Going the way by itself: one thread that takes the next step of each project whose switch is on.
+"""The autopilot: one thread that takes the next step of each project whose switch is on.
 
-It works only where the runner works, so that no two processes take the same step.
+It works only where the worker works, so that no two processes take the same step.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ STEP_EVERY: Final = 1.0
 
 
 class Autopilot(threading.Thread):
-    """One thread for all projects that walk."""
+    """One thread for all projects whose autopilot is on."""
 
     def __init__(
         self, ctx: ServiceContext, tasks: Tasks, pictures: Pictures, takes: Takes, prompts: Prompts, exports: Exports
     ) -> None:
-        super().__init__(name="vidgen-walking", daemon=True)
+        super().__init__(name="vidgen-autopilot", daemon=True)
         self._ctx = ctx
         self._tasks = tasks
         self._pictures = pictures
@@ -50,7 +50,7 @@ class Autopilot(threading.Thread):
         self._prompts = prompts
         self._exports = exports
         self._stopping = threading.Event()
-        #: By project: the beginning of its walk, and the shots that each step has been tried for in it, so that what was
+        #: By project: the beginning of its run, and the shots that each step has been tried for in it, so that what was
         #: refused is not tried again and again.
         self._tried: dict[int, tuple[datetime, dict[str, set[int]]]] = {}
 
@@ -66,34 +66,34 @@ class Autopilot(threading.Thread):
                 with self._ctx.store.read() as tx:
                     projects = tx.projects.all()
                 for project in projects:
-                    walk = current_run(self._ctx, project.id)
-                    if walk is not None and walk.on:
-                        self._step(project.id, walk)
+                    run = current_run(self._ctx, project.id)
+                    if run is not None and run.on:
+                        self._step(project.id, run)
             except VidgenError as error:
                 # A locked database passes; the switch stays on.
-                _LOG.warning("Walking waits: %s", error)
+                _LOG.warning("The autopilot waits: %s", error)
 
-    def _step(self, project_id: int, walk: AutopilotRun) -> None:
+    def _step(self, project_id: int, run: AutopilotRun) -> None:
         try:
-            changes = self._next(project_id, walk)
+            changes = self._next(project_id, run)
         except StoreError:
             raise
         except VidgenError as error:
             changes = {"on": False, "note": "failed", "code": error.code, "params": error.params}
-        note_run(self._ctx, project_id, walk, **changes)
+        note_run(self._ctx, project_id, run, **changes)
 
-    def _next(self, project_id: int, walk: AutopilotRun) -> dict[str, Any]:
+    def _next(self, project_id: int, run: AutopilotRun) -> dict[str, Any]:
         """Begin what can be begun, and say what is waited for or how it ends."""
-        if project_id not in self._tried or self._tried[project_id][0] != walk.started_at:
-            # Another walk, wherever it was begun.
-            self._tried[project_id] = (walk.started_at, {})
-        if walk.limit is not None and self._is_spent(project_id):
+        if project_id not in self._tried or self._tried[project_id][0] != run.started_at:
+            # Another run, wherever it was begun.
+            self._tried[project_id] = (run.started_at, {})
+        if run.limit is not None and self._is_spent(project_id):
             with self._ctx.store.read() as tx:
                 counts = tx.tasks.counts(project_id)
             sent = counts[TaskStatus.PROCESSING] + counts[TaskStatus.DOWNLOADING]
             return {"note": "rendering"} if sent else {"on": False, "note": "limit"}
-        # A stop in the middle of a step ends the limit of the walk: nothing is ordered after it.
-        goes = partial(is_going, project_id=project_id, walk=walk)
+        # A stop in the middle of a step ends the limit of the run: nothing is ordered after it.
+        goes = partial(is_going, project_id=project_id, run=run)
         if ids := self._fresh(project_id, "draw", "drawable"):
             self._pictures.draw(project_id, ids, while_=goes)
         for shot_id in self._ids(project_id, "choosable"):
@@ -110,13 +110,13 @@ class Autopilot(threading.Thread):
                     self._prompts.cancel(project_id)
         if ids := self._fresh(project_id, "generate", "ready_for_takes"):
             self._tasks.generate(project_id, ids, while_=goes)
-        # Once a walk: a choice that somebody takes back meanwhile stays taken back.
+        # Once a run: a choice that somebody takes back meanwhile stays taken back.
         if ids := self._fresh(project_id, "choose", "choosable_takes"):
             self._choose_takes(project_id, ids)
-        return self._waits_for(project_id, busy=busy) or self._end(project_id, walk)
+        return self._waits_for(project_id, busy=busy) or self._end(project_id, run)
 
     def _is_spent(self, project_id: int) -> bool:
-        """Whether something did not go out for the sake of the walk's own limit."""
+        """Whether something did not go out for the sake of the run's own limit."""
         with self._ctx.store.read() as tx:
             hold = tx.state.get(money.hold_of_project(project_id)) or {}
         writing = self._prompts.writing(project_id)
@@ -148,7 +148,7 @@ class Autopilot(threading.Thread):
             for step, name in (("generate", "ready_for_takes"), ("choose", "choosable_takes"))
         )
 
-    def _end(self, project_id: int, walk: AutopilotRun) -> dict[str, Any]:
+    def _end(self, project_id: int, run: AutopilotRun) -> dict[str, Any]:
         """The rough cut, when every shot that has takes has one chosen; then it is done."""
         with self._ctx.store.read() as tx:
             counts = tx.shots.counts(project_id)
@@ -157,13 +157,13 @@ class Autopilot(threading.Thread):
             return {"on": False, "note": "to_choose"} | lost
         if not counts["chosen"]:
             return {"on": False, "note": "nothing"} | lost
-        cutting = self._cut(project_id, walk)
+        cutting = self._cut(project_id, run)
         return cutting or {"on": False, "note": "done", "clips": counts["chosen"]} | lost
 
-    def _cut(self, project_id: int, walk: AutopilotRun) -> dict[str, Any] | None:
-        """Make a rough cut, once a walk and only of another film than the last one; None when it is there."""
+    def _cut(self, project_id: int, run: AutopilotRun) -> dict[str, Any] | None:
+        """Make a rough cut, once a run and only of another film than the last one; None when it is there."""
         exports = self._exports
-        begun = next((one for one in exports.all(project_id) if one.id == walk.cut), None)
+        begun = next((one for one in exports.all(project_id) if one.id == run.cut), None)
         if begun is None:
             # Nothing has begun yet, or the process that cut has ended.
             if exports.cut(project_id) is not None:

@@ -1,7 +1,7 @@
-"""The way from script to film: how far a project is, and walking it by itself.
+"""How far a project is on its way from script to film, and its autopilot.
 
-Walking is a switch of the project that survives restarts. The walker lives beside the runner, in the one process that
-works; it uses the same verbs as a click, so the budget holds it as it holds a person.
+The autopilot is a switch of the project that survives restarts. Its thread lives beside the worker, in the one process
+that runs the tasks; it uses the same verbs as a click, so the budget limits it as it limits a person.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ class ProjectProgress:
         return Unfilmed(shot.number, failure_of(Refused(fatal.code, **fatal.params)))
 
     @requires(Role.VIEWER)
-    def walk(self, project_id: int) -> AutopilotRun | None:
-        """How the project walks by itself; None when it never did."""
+    def run(self, project_id: int) -> AutopilotRun | None:
+        """The autopilot run of the project; None when there never was one."""
         return current_run(self._ctx, project_id)
 
     @requires(Role.VIEWER)
@@ -162,7 +162,7 @@ class ProjectProgress:
         """Whether this process would take the next step."""
         return self._autopilot is not None and self._autopilot.is_alive()
 
-    # --- walking
+    # --- the autopilot
 
     @requires(Role.MAKER)
     def go(self, project_id: int, limit: Decimal | None = None) -> AutopilotRun:
@@ -180,35 +180,35 @@ class ProjectProgress:
             raise Refused("limit_negative")
         most = sheet.high.amount if limit is None and sheet.high else limit
         own = Money(amount=most, currency=settings.budget.currency) if most else None
-        walk = AutopilotRun(on=True, limit=own, started_at=datetime.now(UTC))
+        run = AutopilotRun(on=True, limit=own, started_at=datetime.now(UTC))
         with self._ctx.store.write() as tx:
             money.limit_run(tx, settings, project_id, own)
-            tx.projects.set_setting(project_id, SETTING, walk.model_dump(mode="json"))
+            tx.projects.set_setting(project_id, SETTING, run.model_dump(mode="json"))
             tx.log.add(LogLevel.INFO, "walk_started", project_id=project_id)
-        return walk
+        return run
 
     @requires(Role.MAKER)
     def halt(self, project_id: int) -> None:
         """Begin nothing more; what was queued stays in the queue."""
-        walk = self.walk(project_id)
-        if walk is not None:
-            note_run(self._ctx, project_id, walk, on=False, note="stopped")
+        run = self.run(project_id)
+        if run is not None:
+            note_run(self._ctx, project_id, run, on=False, note="stopped")
         # Afterwards, so that a step that begins to write meanwhile sees the stop or is stopped here.
         self._prompts.cancel(project_id)
 
     @requires(Role.MAKER, log=False)
     def dismiss(self, project_id: int) -> None:
-        """How the walk ended has been read."""
+        """How the run ended has been read."""
         with self._ctx.store.write() as tx:
-            walk = stored_run(tx, project_id)
-            if walk is not None and not walk.on:
-                read = walk.model_copy(update={"read": True})
+            run = stored_run(tx, project_id)
+            if run is not None and not run.on:
+                read = run.model_copy(update={"read": True})
                 tx.projects.set_setting(project_id, SETTING, read.model_dump(mode="json"))
 
     # --- life
 
     def start(self) -> None:
-        """Begin to walk projects whose switch is on; a second call does nothing."""
+        """Begin to run projects whose switch is on; a second call does nothing."""
         if self._autopilot is None:
             self._autopilot = Autopilot(
                 self._ctx, self._tasks, self._pictures, self._takes, self._prompts, self._exports
@@ -216,9 +216,9 @@ class ProjectProgress:
             self._autopilot.start()
 
     def stop(self) -> None:
-        walker, self._autopilot = self._autopilot, None
-        if walker is not None:
-            walker.stop()
+        autopilot, self._autopilot = self._autopilot, None
+        if autopilot is not None:
+            autopilot.stop()
 
 
 def _steps(tx: Tx, project_id: int) -> list[ProgressStep]:

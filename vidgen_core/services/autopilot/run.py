@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from vidgen_core.i18n import Text
     from vidgen_core.services.context import ServiceContext
 
-#: The setting of a project that says how it walks.
+#: The setting of a project that keeps its autopilot run.
 SETTING: Final = "walk"
-#: Where a walk stands, ``way.walk.<note>`` in the catalogues: what it is doing, what it waits for, or how it ended.
+#: Where a run stands, ``way.walk.<note>`` in the catalogues: what it is doing, what it waits for, or how it ended.
 Note = Literal[
     "drawing",
     "writing",
@@ -40,7 +40,7 @@ Note = Literal[
 
 
 class AutopilotRun(Frozen):
-    """A project that walks its way by itself, or did."""
+    """An autopilot run of a project, under way or ended."""
 
     on: bool
     note: Note = "drawing"
@@ -59,15 +59,15 @@ class AutopilotRun(Frozen):
     ended_at: datetime | None = None
 
 
-def is_going(tx: Tx, project_id: int, walk: AutopilotRun) -> bool:
-    """Whether ``walk`` goes on: nobody has stopped it, or begun another one."""
+def is_going(tx: Tx, project_id: int, run: AutopilotRun) -> bool:
+    """Whether ``run`` goes on: nobody has stopped it, or begun another one."""
     kept = tx.projects.settings(project_id).get(SETTING) or {}
-    return bool(kept.get("on")) and kept.get("started_at") == walk.model_dump(mode="json")["started_at"]
+    return bool(kept.get("on")) and kept.get("started_at") == run.model_dump(mode="json")["started_at"]
 
 
 def current_run(ctx: ServiceContext, project_id: int) -> AutopilotRun | None:
     """The autopilot run of a project, read again only after a change; None when it never had one."""
-    return ctx.revision_cache.ask(("walk", project_id), lambda tx: stored_run(tx, project_id))
+    return ctx.revision_cache.ask(("autopilot", project_id), lambda tx: stored_run(tx, project_id))
 
 
 def stored_run(tx: Tx, project_id: int) -> AutopilotRun | None:
@@ -80,39 +80,39 @@ def stored_run(tx: Tx, project_id: int) -> AutopilotRun | None:
         return None
 
 
-def note_run(ctx: ServiceContext, project_id: int, walk: AutopilotRun, **changes: Any) -> None:
-    """Keep how a walk stands, unless somebody has stopped it meanwhile, or begun another one."""
+def note_run(ctx: ServiceContext, project_id: int, run: AutopilotRun, **changes: Any) -> None:
+    """Keep how a run stands, unless somebody has stopped it meanwhile, or begun another one."""
     with ctx.store.write() as tx:
         now = stored_run(tx, project_id)
-        if now is None or not now.on or now.started_at != walk.started_at:
+        if now is None or not now.on or now.started_at != run.started_at:
             return
         changed = now.model_copy(update=changes)
         if not changed.on:
             changed = changed.model_copy(update={"ended_at": datetime.now(UTC)})
-            _end_limit(tx, project_id, walk)
+            _end_limit(tx, project_id, run)
             _log_end(tx, project_id, changed)
         if changed != now:
             tx.projects.set_setting(project_id, SETTING, changed.model_dump(mode="json"))
 
 
-def _end_limit(tx: Tx, project_id: int, walk: AutopilotRun) -> None:
-    """Its limit ends with a walk, so what it could not send is kept, to be started by a person.
+def _end_limit(tx: Tx, project_id: int, run: AutopilotRun) -> None:
+    """Its limit ends with a run, so what it could not send is kept, to be started by a person.
 
     What is under way and would be ordered again is kept as well, when that comes (``records.requeue``).
     """
-    if walk.limit is None:
+    if run.limit is None:
         return
     queued = TaskFilter(statuses=frozenset({TaskStatus.QUEUED}))
     for task in tx.tasks.many(tx.tasks.ids(project_id, queued)):
-        if task.created_at >= walk.started_at:
+        if task.created_at >= run.started_at:
             tx.tasks.move(task.id, TaskStatus.PENDING)
     money.end_run(tx, project_id)
 
 
-def _log_end(tx: Tx, project_id: int, walk: AutopilotRun) -> None:
-    if walk.note == "done":
+def _log_end(tx: Tx, project_id: int, run: AutopilotRun) -> None:
+    if run.note == "done":
         without = tx.shots.counts(project_id)["without_takes"]
-        tx.log.add(LogLevel.SUCCESS, "walk_done", project_id=project_id, clips=walk.clips, without=without)
+        tx.log.add(LogLevel.SUCCESS, "walk_done", project_id=project_id, clips=run.clips, without=without)
     else:
         tx.log.add(LogLevel.INFO, "walk_ended", project_id=project_id)
 
@@ -120,15 +120,15 @@ def _log_end(tx: Tx, project_id: int, walk: AutopilotRun) -> None:
 def stop_all(tx: Tx) -> None:
     """Switch off every project that goes by itself: a person looks first at what the database lacks."""
     for project in tx.projects.all():
-        walk = stored_run(tx, project.id)
-        if walk is not None and walk.on:
-            stopped = walk.model_copy(update={"on": False, "note": "stopped"})
+        run = stored_run(tx, project.id)
+        if run is not None and run.on:
+            stopped = run.model_copy(update={"on": False, "note": "stopped"})
             tx.projects.set_setting(project.id, SETTING, stopped.model_dump(mode="json"))
             money.end_run(tx, project.id)
 
 
-def autopilot_line(t: Text, walk: AutopilotRun) -> str:
-    """Where a walk stands, as a sentence."""
-    why = t.ended(ErrorKind.PARAMETER, walk.code, walk.params) if walk.code else ""
-    limit = t.money(walk.limit, estimated=False) if walk.limit else "–"
-    return t.n(f"way.walk.{walk.note}", walk.clips, why=why, limit=limit)
+def autopilot_line(t: Text, run: AutopilotRun) -> str:
+    """Where a run stands, as a sentence."""
+    why = t.ended(ErrorKind.PARAMETER, run.code, run.params) if run.code else ""
+    limit = t.money(run.limit, estimated=False) if run.limit else "–"
+    return t.n(f"way.walk.{run.note}", run.clips, why=why, limit=limit)

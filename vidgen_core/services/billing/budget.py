@@ -1,4 +1,4 @@
-"""Money as doors see it: prices, the ledger's sums, balances, and the limits with the ways past them."""
+"""Prices, the ledger's sums, balances, and the limits with the ways past them."""
 
 from __future__ import annotations
 

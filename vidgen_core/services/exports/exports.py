@@ -43,7 +43,7 @@ _EVERY: Final = 10_000_000
 
 
 class Export(Frozen):
-    """One export, from the wish to the file."""
+    """One export, from the request to the file."""
 
     id: str
     project_id: int
@@ -143,20 +143,20 @@ class Exports:
         :raises InputError: pattern_invalid
         :raises FileError: export_files_gone, video_*, disk_full, folder_read_only
         """
-        wish = options or Options()
+        chosen = options or Options()
         if kind in LISTS:
-            self._write_list(project_id, kind, target, wish, language)
+            self._write_list(project_id, kind, target, chosen, language)
             return target
-        film = self.film(project_id, stills=wish.stills)
+        film = self.film(project_id, stills=chosen.stills)
         if kind is Format.JIANYING and target.suffix.lower() != ".zip":
             from vidgen_core.services.exports.jianying import write_draft
 
             film.check()
-            path = write_draft(film, target, wish, progress)
+            path = write_draft(film, target, chosen, progress)
         else:
             from vidgen_core.services.exports.writers import write_film
 
-            write_film(film, kind, target, wish, progress)
+            write_film(film, kind, target, chosen, progress)
             path = target
         with self._ctx.store.write() as tx:
             made = {"of": film.identity, "path": str(path.absolute())}
@@ -216,26 +216,26 @@ class Exports:
         :raises InputError: pattern_invalid
         :raises FileError: export_files_gone
         """
-        wish = options or Options()
+        chosen = options or Options()
         with self._ctx.store.read() as tx:
             project = tx.projects.get(project_id)
         if kind not in LISTS:
             film = self.film(project_id)
             film.check()
-            clip_names(wish.pattern, film.project, film.takes[:1])
+            clip_names(chosen.pattern, film.project, film.takes[:1])
         work = _Work(
             Export(
                 id=uuid.uuid4().hex[:12],
                 project_id=project_id,
                 format=kind,
-                path=str(self._target(project, kind, wish, drafts_here=drafts_here)),
+                path=str(self._target(project, kind, chosen, drafts_here=drafts_here)),
                 started_at=datetime.now(UTC),
             )
         )
         with self._lock:
             self._works[work.export.id] = work
             self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="vidgen-export")
-            self._pool.submit(self._carry_out, work, wish, language)
+            self._pool.submit(self._carry_out, work, chosen, language)
         return work.export
 
     def _target(self, project: Project, kind: Format, options: Options, *, drafts_here: bool) -> Path:

@@ -162,7 +162,7 @@ def estimate_of(ctx: ServiceContext, validated: Sequence[ValidatedShot], having:
 
 
 def estimate_tasks(ctx: ServiceContext, tasks: Sequence[Task]) -> Estimate:
-    """What starting or submitting tasks again would cost; none of them is looked at for problems."""
+    """What starting or submitting tasks again would cost; none of them is checked for problems."""
     settings, table = ctx.settings(), ctx.price_table()
     costs = [money.estimate(task.provider, task.model, task.params, own=table) for task in tasks]
     by_provider = _by_provider(zip((task.provider for task in tasks), costs, strict=True))

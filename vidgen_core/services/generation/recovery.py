@@ -19,7 +19,7 @@ from vidgen_core.domain.tasks import LINK_NOT_UNDERSTOOD, Task, TaskStatus
 from vidgen_core.providers.http.links import resolve
 from vidgen_core.services.generation.planning import GenerationPlan
 
-#: States that a wish may open again.
+#: States that an action may open again.
 REOPENABLE: Final = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED})
 #: What the runner is asked to do with a submit whose answer was lost: look for it in the provider's own log.
 RECONCILE: Final = "reconcile"
@@ -32,7 +32,7 @@ _OPEN_KINDS: Final = frozenset({ErrorKind.TIMEOUT, ErrorKind.SUBMIT_UNKNOWN, Err
 
 
 class Refusal(NamedTuple):
-    """A task on which a wish was not carried out, and why (``error.<code>``)."""
+    """A task on which an action was not carried out, and why (``error.<code>``)."""
 
     id: int
     code: str
@@ -40,7 +40,7 @@ class Refusal(NamedTuple):
 
 
 class Outcome(Frozen):
-    """What became of a wish about several tasks."""
+    """What became of an action on several tasks."""
 
     done: tuple[int, ...] = ()
     refused: tuple[Refusal, ...] = ()
@@ -68,7 +68,7 @@ class Step(Frozen):
 
 
 def refuse(task: Task, code: str, **params: Any) -> Refusal:
-    """A task on which a wish cannot be carried out."""
+    """A task on which an action cannot be carried out."""
     return Refusal(task.id, code, {"shot": task.shot, "take": task.take, "status": task.status.value, **params})
 
 

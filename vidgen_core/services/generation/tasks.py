@@ -89,11 +89,6 @@ class Tasks:
             return tx.attempts.of_task(task_id)
 
     @requires(Role.VIEWER)
-    def changed_since(self, project_id: int, rev: int) -> list[int]:
-        with self._ctx.store.read() as tx:
-            return tx.tasks.changed_since(project_id, rev)
-
-    @requires(Role.VIEWER)
     def at_revision(self, ids: Collection[int]) -> tuple[int, list[Task]]:
         """Tasks, and the store's revision of which they are; those that were deleted are left out."""
         with self._ctx.store.read() as tx:

@@ -1,4 +1,4 @@
-"""Imports: from sources to a plan that is looked at, and from the plan to shots."""
+"""Imports: from sources to a plan that is reviewed, and from the plan to shots."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Imports:
 
     @requires(Role.MAKER, log=False)
     def open_staging(self) -> Staging:
-        """A folder for the files of one visitor; trays that were left for a day are thrown away.
+        """A folder for the files of one visitor; staging folders that were left for a day are deleted.
 
         :raises FileError: disk_full, folder_read_only
         """
@@ -104,9 +104,9 @@ class Imports:
     @requires(Role.MAKER, log=False)
     @contextmanager
     def temporary_staging(self) -> Iterator[Staging]:
-        """A tray for as long as an import takes.
+        """A staging folder for as long as an import takes.
 
-        :raises FileError: as ``open_tray``
+        :raises FileError: as ``open_staging``
         """
         staging = self.open_staging()
         try:
@@ -116,7 +116,7 @@ class Imports:
 
     @requires(Role.MAKER, log=False)
     def find_staging(self, name: str) -> Staging:
-        """The tray of that name, as ``open_tray`` gave it.
+        """The staging folder of that name, as ``open_staging`` gave it.
 
         :raises NotFound: tray_gone
         """

@@ -15,7 +15,7 @@ from pathvalidate import sanitize_filename
 from vidgen_core.domain.errors import FileError, NotFound
 from vidgen_core.media.disk import translate_os_errors
 
-#: Seconds after which a tray that nobody has touched is thrown away.
+#: Seconds after which a staging folder that nobody has touched is deleted.
 STALE: Final = 24 * 3600.0
 _BLOCK: Final = 1 << 20
 _DEEPEST: Final = 8
@@ -59,13 +59,13 @@ class Staging:
         return target
 
     def find(self, name: str) -> Path | None:
-        """The file of that name, if it is there; a name cannot lead out of the tray."""
+        """The file of that name, if it is there; a name cannot lead out of the staging folder."""
         path = self.path.joinpath(*PurePosixPath(name).parts)
         inside = path.resolve().is_relative_to(self.path.resolve())
         return path if inside and path.is_file() else None
 
     def remove(self, paths: Iterable[Path]) -> None:
-        """Take files away again; those that are not in the tray stay."""
+        """Take files away again; those that are not in the staging folder stay."""
         for path in paths:
             if path.is_relative_to(self.path):
                 path.unlink(missing_ok=True)
@@ -75,7 +75,7 @@ class Staging:
 
 
 def open_staging(folder: Path) -> Staging:
-    """A new tray below ``folder``; trays that were left behind are thrown away.
+    """A new staging folder below ``folder``; staging folders that were left behind are deleted.
 
     :raises FileError: disk_full, folder_read_only
     """
@@ -90,7 +90,7 @@ def open_staging(folder: Path) -> Staging:
 
 
 def find_staging(folder: Path, name: str) -> Staging:
-    """The tray of that name.
+    """The staging folder of that name.
 
     :raises NotFound: tray_gone
     """

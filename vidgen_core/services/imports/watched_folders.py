@@ -89,7 +89,7 @@ class WatchedFolders:
         self._tasks = tasks
         self._watcher: _Watcher | None = None
 
-    # --- wishes
+    # --- changing
 
     @requires(Role.MAKER, confine=_folder_within)
     def set(self, project_id: int, folder: str, *, generate: bool = False, limit: Decimal | None = None) -> Watch:
@@ -198,10 +198,10 @@ class _Watcher(threading.Thread):
             # A process that merely stands by would bring everything in a second time.
             watches = self._watches() if self._ctx.works_here else {}
             self._follow(watches)
-            # Every folder is looked at, also when the first one is busy.
+            # Every folder is checked, also when the first one is busy.
             busy = [folder.look() for folder in self._folders.values()]
         except (VidgenError, OSError) as error:
-            _LOG.warning("Watched folders cannot be looked at: %s", error)
+            _LOG.warning("Watched folders cannot be read: %s", error)
             return False
         return any(busy)
 
@@ -359,7 +359,7 @@ class _Folder:
     def _copy(self, path: Path, staging: Staging) -> Path:
         """Copy a picture, with the prompt beside it.
 
-        Read once, from the place that was looked at: whoever may write to the folder may put a link there at any time.
+        Read once, from the place that was checked: whoever may write to the folder may put a link there at any time.
 
         :raises FileError: as ``opened_within``
         """

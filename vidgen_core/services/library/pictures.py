@@ -119,7 +119,7 @@ class Pictures:
         with self._ctx.store.read() as tx:
             return gate.check_order(self._ctx, tx, project_id, items)
 
-    # --- wishes
+    # --- changing
 
     @requires(Role.MAKER)
     def draw(

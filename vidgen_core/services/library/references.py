@@ -90,13 +90,13 @@ def full_words(shot: Shot, references: References, *, pictures: bool) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def plan_picture(shot: Shot, references: References, wish: GenerateOptions, settings: Settings) -> GenerationPlan:
+def plan_picture(shot: Shot, references: References, request: GenerateOptions, settings: Settings) -> GenerationPlan:
     """Everything one picture of the shot is drawn from, complete; ``takes`` is how many candidates."""
-    own, mode = settings.providers.pictures, wish.provider or settings.draws
+    own, mode = settings.providers.pictures, request.provider or settings.draws
     local = mode.is_free
     along = () if local else travelling(shot, references)
     video = plan(shot, GenerateOptions(), settings).params
-    ratio = wish.aspect_ratio or shot.params.aspect_ratio or own.aspect_ratio
+    ratio = request.aspect_ratio or shot.params.aspect_ratio or own.aspect_ratio
     options: dict[str, Any] = {name: getattr(own, name) for name in mode.spec.task_options if hasattr(own, name)}
     if local:
         options = {"number": shot.number, "caption": shot.script.strip() or own_words(shot)}
@@ -104,12 +104,12 @@ def plan_picture(shot: Shot, references: References, wish: GenerateOptions, sett
         prompt=full_words(shot, references, pictures=bool(along)),
         references=tuple(one.image for one in along),
         aspect_ratio=video.aspect_ratio if ratio.lower() == "auto" else ratio,
-        size=wish.size or (_FRAME_SIZE if local else own.size),
+        size=request.size or (_FRAME_SIZE if local else own.size),
         seed=shot.params.seed,
         options=options,
     )
     return GenerationPlan(
-        mode, wish.model or mode.spec.picture_model or own.model, params, wish.takes or own.pictures_per_shot
+        mode, request.model or mode.spec.picture_model or own.model, params, request.takes or own.pictures_per_shot
     )
 
 

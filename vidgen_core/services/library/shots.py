@@ -161,14 +161,11 @@ class Shots:
         return next(iter(self._ctx.provider(provider).capabilities(model).durations), STILL)
 
     @requires(Role.VIEWER)
-    def changed_since(self, project_id: int, rev: int) -> list[int]:
-        """Ids of shots whose row, tasks or takes changed after ``rev``."""
-        with self._ctx.store.read() as tx:
-            return tx.shots.changed_since(project_id, rev)
-
-    @requires(Role.VIEWER)
     def changes(self, wanted: Collection[tuple[int, int]]) -> tuple[int, dict[tuple[int, int], list[int]]]:
-        """As ``changed_since`` for several pairs of project and revision, and the revision that all of it is as new as."""
+        """Ids of shots whose row, tasks or takes changed after a revision, for pairs of project and revision.
+
+        Before them stands the revision that all of it is at least as new as.
+        """
         # First the number, then the rows: what comes between is told twice rather than never.
         rev = self._ctx.store.revision()
         with self._ctx.store.read() as tx:

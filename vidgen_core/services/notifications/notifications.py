@@ -60,8 +60,8 @@ class Notifications:
     def words(self) -> Text:
         """In the language of the notices, else of the program."""
         settings = self._ctx.settings()
-        wish = settings.notices.language
-        return get_text(choose_language(wish if wish != "auto" else settings.language, None))
+        language = settings.notices.language
+        return get_text(choose_language(language if language != "auto" else settings.language, None))
 
     def start(self) -> None:
         """Begin to watch; a second call does nothing."""
@@ -71,9 +71,9 @@ class Notifications:
 
     def stop(self) -> None:
         """Tell what has happened by now, and end."""
-        teller, self._notifier = self._notifier, None
-        if teller is not None:
-            teller.stop()
+        notifier, self._notifier = self._notifier, None
+        if notifier is not None:
+            notifier.stop()
 
 
 class _Notifier(threading.Thread):
@@ -101,7 +101,7 @@ class _Notifier(threading.Thread):
                 if last or self._ctx.works_here:
                     self._look(last=last)
             except (VidgenError, OSError) as error:
-                _LOG.warning("Notices cannot be looked after: %s", type(error).__name__)
+                _LOG.warning("Notifications cannot be sent: %s", type(error).__name__)
             except Exception:  # noqa: BLE001 - whatever a notice breaks on, the next one is still told
                 _LOG.exception("A notice broke")
             self._stopping.wait(LOOK_EVERY)

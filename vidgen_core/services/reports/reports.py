@@ -100,7 +100,7 @@ class _Reckoning:
     def __init__(self, tx: Tx, settings: Settings, wanted: FigureFilter) -> None:
         self._tx = tx
         self._settings = settings
-        self._purser = _Purser(settings)
+        self._adder = _Adder(settings)
         self._wanted = wanted
         self._ends = tx.reports.ends(wanted)
         self._spent = tx.reports.attempts(wanted)
@@ -140,7 +140,7 @@ class _Reckoning:
         )
 
     def _spend(self, spent: Iterable[Spent]) -> SpendTotals:
-        return self._purser.spend((one.provider, one.currency, one.charge, one.n, one.cost, one.state) for one in spent)
+        return self._adder.spend((one.provider, one.currency, one.charge, one.n, one.cost, one.state) for one in spent)
 
     def _errors(self) -> tuple[ErrorCount, ...]:
         tasks = _counts((end.kind, end.n) for end in self._ends if end.status in (TaskStatus.FAILED, PICTURE_FAILED))
@@ -168,7 +168,7 @@ class _Reckoning:
                 completed=counts[day][TaskStatus.COMPLETED],
                 failed=counts[day][TaskStatus.FAILED],
                 chosen=counts[day]["chosen"],
-                spend=self._purser.spend(money[day]),
+                spend=self._adder.spend(money[day]),
             )
             for day in sorted(counts.keys() | money.keys())
         )
@@ -240,12 +240,12 @@ class _Reckoning:
 _Line = tuple[str, str, str, int, Decimal, str]
 
 
-class _Purse(NamedTuple):
+class _Account(NamedTuple):
     currency: str
     provider: BillableParty | None
 
 
-class _Purser:
+class _Adder:
     """Adds money up; rates are looked up once for each provider."""
 
     def __init__(self, settings: Settings) -> None:
@@ -255,14 +255,14 @@ class _Purser:
 
     def spend(self, lines: Iterable[_Line]) -> SpendTotals:
         """Money by currency and by what is known of it, with a total where one can be made."""
-        purses: dict[_Purse, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+        accounts: dict[_Account, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
         unpriced = 0
         for provider, currency, charge, n, cost, state in lines:
             if currency:
-                purses[_Purse(currency, billable_party(provider) if currency == CREDITS else None)][charge] += cost
+                accounts[_Account(currency, billable_party(provider) if currency == CREDITS else None)][charge] += cost
             elif state != AttemptState.REFUSED:
                 unpriced += n
-        found = tuple(_ledger(purse, sums) for purse, sums in sorted(purses.items(), key=str))
+        found = tuple(_ledger(account, sums) for account, sums in sorted(accounts.items(), key=str))
         total, currency = self._total(found)
         owing = [line for line in found if line.owed]
         return SpendTotals(
@@ -291,7 +291,7 @@ class _Purser:
         return convert(owed, self._home, self._rates[line.provider])
 
 
-def _ledger(purse: _Purse, sums: Mapping[str, Decimal]) -> LedgerTotals:
+def _ledger(account: _Account, sums: Mapping[str, Decimal]) -> LedgerTotals:
     known: dict[str, Any] = {
         charge.value: sums.get(charge, Decimal(0))
         for charge in (
@@ -303,7 +303,7 @@ def _ledger(purse: _Purse, sums: Mapping[str, Decimal]) -> LedgerTotals:
         )
     }
     owed = sum(known.values(), Decimal(0)) - known[ChargeStatus.REFUNDED]
-    return LedgerTotals(currency=purse.currency, provider=purse.provider, owed=owed, **known)
+    return LedgerTotals(currency=account.currency, provider=account.provider, owed=owed, **known)
 
 
 def _counts(found: Iterable[tuple[str, int]]) -> Counter[str]:

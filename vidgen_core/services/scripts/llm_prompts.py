@@ -77,8 +77,8 @@ def ask_for_translation(prompt: str, language: str) -> list[Message]:
 
 def ask_for_repair(messages: Sequence[Message], answer: str, why: str) -> list[Message]:
     """The same conversation with the answer that could not be read, and what was wrong with it."""
-    wish = f"That was not readable: {why}. Answer again with the complete JSON and nothing else."
-    return [*messages, {"role": "assistant", "content": answer or "…"}, _user(wish)]
+    repair = f"That was not readable: {why}. Answer again with the complete JSON and nothing else."
+    return [*messages, {"role": "assistant", "content": answer or "…"}, _user(repair)]
 
 
 def response_format(name: str) -> dict[str, Any]:

@@ -134,7 +134,7 @@ class LlmQueue:
             self._hold()
             job = self._jobs[name] = LlmJob(name)
             self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="vidgen-writing")
-            # With the context of the wish, so that what it writes belongs to the request that made it.
+            # With the context of the caller, so that what it writes belongs to the request that made it.
             self._pool.submit(copy_context().run, self._carry_out, job, work)
             return job
 

@@ -1,4 +1,4 @@
-"""From a script to the plan of its storyboard: what is looked at before anything is stored."""
+"""From a script to the plan of its storyboard: what is reviewed before anything is stored."""
 
 from __future__ import annotations
 

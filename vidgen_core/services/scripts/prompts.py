@@ -116,14 +116,6 @@ class Prompts:
         ]
 
     @requires(Role.VIEWER)
-    def version_of_take(self, shot_id: int, take: int) -> int | None:
-        """The number of the version that made a take; None where its words were never kept.
-
-        :raises NotFound: shot_not_found
-        """
-        return next((view.version.number for view in self.versions(shot_id) if take in view.takes), None)
-
-    @requires(Role.VIEWER)
     def writing(self, project_id: int) -> Writing | None:
         """The present or last job of this process; None without one."""
         with self._lock:
@@ -151,18 +143,18 @@ class Prompts:
     @requires(Role.VIEWER)
     def questions(self, shots: Iterable[Shot], wanted: Wanted | None = None) -> list[Money | None]:
         """What each question that ``write`` would ask costs at most; None: not known. None is asked without a model."""
-        wish = wanted or Wanted()
-        if not self._llm_queue.has_model or wish.offline:
+        how = wanted or Wanted()
+        if not self._llm_queue.has_model or how.offline:
             return []
         price = money.llm_price(self._ctx.settings())
-        return [self._most(price, shot, wish) for shot in shots if _has_words(shot, wish)]
+        return [self._most(price, shot, how) for shot in shots if _has_words(shot, how)]
 
-    def _most(self, price: money.LlmPrice | None, shot: Shot, wish: Wanted) -> Money | None:
+    def _most(self, price: money.LlmPrice | None, shot: Shot, how: Wanted) -> Money | None:
         from vidgen_core.services.scripts.llm_prompts import longest_answer
 
         if price is None:
             return None
-        messages, _ = self._question(shot, wish, self._scripts.style(shot.project_id), look=False)
+        messages, _ = self._question(shot, how, self._scripts.style(shot.project_id), look=False)
         return price.of(money.most_tokens(messages), longest_answer(messages))
 
     @requires(Role.VIEWER)
@@ -191,18 +183,18 @@ class Prompts:
         Empty prompts and those of a model are written; beside what a person wrote, the new wording is kept as a version.
         :raises Refused: writing_elsewhere, writing_model_missing (translation), writing_busy
         """
-        wish = wanted or Wanted()
+        how = wanted or Wanted()
         ids = list(dict.fromkeys(shot_ids))
-        asks = self._llm_queue.has_model and not wish.offline
-        if wish.translate and not asks:
+        asks = self._llm_queue.has_model and not how.offline
+        if how.translate and not asks:
             raise Refused("writing_model_missing")
         with self._lock:
             before = self._writings.get(project_id)
             if before and before.busy:
                 raise Refused("writing_busy")
-            self._writings[project_id] = Writing(len(ids), busy=True, wanted=wish)
+            self._writings[project_id] = Writing(len(ids), busy=True, wanted=how)
         try:
-            self._llm_queue.start(_job_name(project_id), lambda job: self._work(job, project_id, ids, wish))
+            self._llm_queue.start(_job_name(project_id), lambda job: self._work(job, project_id, ids, how))
         except VidgenError:
             self._count(project_id, busy=False)
             raise
@@ -219,11 +211,11 @@ class Prompts:
             counts = {name: getattr(now, name) + 1 for name in names}
             self._writings[project_id] = now._replace(**counts, **changes)
 
-    async def _work(self, job: LlmJob, project_id: int, ids: list[int], wish: Wanted) -> None:
-        asks = self._llm_queue.has_model and not wish.offline
+    async def _work(self, job: LlmJob, project_id: int, ids: list[int], how: Wanted) -> None:
+        asks = self._llm_queue.has_model and not how.offline
         style = self._scripts.style(project_id)
         lost = {call.shot_id: call.id for call in self.lost(project_id)}
-        if wish.ask_lost:
+        if how.ask_lost:
             with self._ctx.store.write() as tx:
                 tx.llm_calls.settle([lost.pop(shot_id) for shot_id in ids if shot_id in lost])
         chat = self._llm_queue.open_chat() if asks else None
@@ -232,7 +224,7 @@ class Prompts:
             # One that fails must not take the answers of the others along, which are paid for.
             ends = await asyncio.gather(
                 *(
-                    self._one(chat, job, room, shot_id, place, wish, style, skip=asks and shot_id in lost)
+                    self._one(chat, job, room, shot_id, place, how, style, skip=asks and shot_id in lost)
                     for place, shot_id in enumerate(ids)
                 ),
                 return_exceptions=True,
@@ -263,7 +255,7 @@ class Prompts:
         room: asyncio.Semaphore,
         shot_id: int,
         place: int,
-        wish: Wanted,
+        how: Wanted,
         style: str,
         *,
         skip: bool,
@@ -278,11 +270,11 @@ class Prompts:
             except VidgenError:
                 # Deleted in the meantime.
                 return
-            if skip or not _has_words(shot, wish):
+            if skip or not _has_words(shot, how):
                 self._count(shot.project_id, "skipped")
                 return
             try:
-                text, writer = await self._worded(chat, job, shot, place, wish, style)
+                text, writer = await self._worded(chat, job, shot, place, how, style)
                 self._count(shot.project_id, self._put(shot_id, text, writer))
                 if chat is not None:
                     self._llm_queue.used(shot_id)
@@ -299,7 +291,7 @@ class Prompts:
             self._count(shot.project_id, "failed", failure=now.failure if now.stopped else failure)
 
     async def _worded(
-        self, chat: Chat | None, job: LlmJob, shot: Shot, place: int, wish: Wanted, style: str
+        self, chat: Chat | None, job: LlmJob, shot: Shot, place: int, how: Wanted, style: str
     ) -> tuple[str, str]:
         """A prompt for the shot, and who wrote it."""
         from vidgen_core.services.scripts.proposals import read_prompt
@@ -309,12 +301,12 @@ class Prompts:
         language = "" if settings.language == "auto" else settings.language
         if chat is None:
             words = shot.script or shot.picture_prompt
-            return from_line(words, place, camera=wish.camera, style=style, language=language), TEMPLATE
-        messages, kind = self._question(shot, wish, style)
+            return from_line(words, place, camera=how.camera, style=style, language=language), TEMPLATE
+        messages, kind = self._question(shot, how, style)
         subject = LlmSubject(shot.project_id, kind, shot_id=shot.id)
         return await self._llm_queue.ask(chat, job, subject, messages, "prompt", read_prompt), settings.model
 
-    def _question(self, shot: Shot, wish: Wanted, style: str, *, look: bool = True) -> tuple[list[Message], str]:
+    def _question(self, shot: Shot, how: Wanted, style: str, *, look: bool = True) -> tuple[list[Message], str]:
         """The question and its kind.
 
         :param look: False leaves the picture's bytes out, which do not count
@@ -322,14 +314,14 @@ class Prompts:
         from vidgen_core.services.scripts.llm_prompts import ask_for_prompt, ask_for_translation
         from vidgen_core.services.scripts.splitting import language_of
 
-        if wish.translate:
-            return ask_for_translation(shot.prompt, wish.translate), "translate"
+        if how.translate:
+            return ask_for_translation(shot.prompt, how.translate), "translate"
         settings = self._ctx.settings().writing
         words = shot.script or shot.picture_prompt
         language = language_of(words) if settings.language == "auto" else settings.language
         image = (self._picture(shot) if look else shot.image and "data:") if settings.vision else None
         question = ask_for_prompt(
-            shot.script, shot.picture_prompt, language=language, camera=wish.camera, style=style, image=image
+            shot.script, shot.picture_prompt, language=language, camera=how.camera, style=style, image=image
         )
         return question, "prompt"
 
@@ -373,5 +365,5 @@ def _job_name(project_id: int) -> str:
     return f"prompts.{project_id}"
 
 
-def _has_words(shot: Shot, wish: Wanted) -> bool:
-    return bool(shot.prompt if wish.translate else shot.script.strip() or shot.picture_prompt.strip())
+def _has_words(shot: Shot, how: Wanted) -> bool:
+    return bool(shot.prompt if how.translate else shot.script.strip() or shot.picture_prompt.strip())

@@ -1,4 +1,4 @@
-"""Scripts: from text to a storyboard that is looked at before it is stored."""
+"""Scripts: from text to a storyboard that is reviewed before it is stored."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 #: Name of a project's setting: what every picture and prompt of it looks like.
 STYLE: Final = "writing.style"
-#: States in which a piece is asked for without a person's word. *Asking* among them: whoever holds the desk knows that
+#: States in which a piece is asked for without a person's word. *Asking* among them: whoever holds the lock of the queue knows that
 #: nobody asks, and that the answer was written down.
 _OPEN: Final = frozenset({PieceState.WAITING, PieceState.FAILED, PieceState.ASKING})
 
@@ -166,8 +166,8 @@ class Scripts:
         return self._fitted(found)
 
     def _language(self) -> str:
-        wish = self._ctx.settings().writing.language
-        return "" if wish == "auto" else wish
+        language = self._ctx.settings().writing.language
+        return "" if language == "auto" else language
 
     def _fitted(self, board: Board) -> Board:
         """Lengths as the present model takes them, where it takes fixed ones only."""
@@ -268,7 +268,7 @@ class Scripts:
         if not self._llm_queue.has_model:
             raise Refused("writing_model_missing")
         self._llm_queue.start(_job_name(script_id), lambda job: self._work(job, script_id, ask_lost=ask_lost))
-        # Looked at only by whoever holds the desk: it has given up what a dead process had on its way.
+        # Only whoever holds the lock of the queue gets here: it has given up what a dead process had under way.
         with self._ctx.store.write() as tx:
             if tx.scripts.get(script_id).state is not ScriptState.READY:
                 tx.scripts.set_state(script_id, ScriptState.RUNNING)

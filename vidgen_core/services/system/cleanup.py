@@ -34,7 +34,7 @@ _EVERY: Final = 10_000_000
 
 
 class CleanupScope(StrEnum):
-    """Which takes are looked at."""
+    """Which takes may go."""
 
     #: Set aside by a person.
     REJECTED = "rejected"
@@ -98,7 +98,7 @@ class Cleanup:
 
     @requires(Role.OWNER)
     def carry_out(self, project_id: int, take_ids: Iterable[int]) -> Cleaned:
-        """Delete the files of takes that were looked at; one that was chosen since then stays."""
+        """Delete the files of takes that were shown; one that was chosen since then stays."""
         with self._ctx.store.read() as tx:
             shared = _shared_files(tx)
         sizes = [self._delete(take_id, shared) for take_id in take_ids]

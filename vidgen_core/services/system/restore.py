@@ -131,7 +131,7 @@ def _look(journal: Journal) -> JournalState:
 
 
 def _copy(backup: Path, working: Path) -> None:
-    """A copy that nobody writes to while it is looked at.
+    """A copy that nobody writes to while it is checked.
 
     :raises StoreError: ``backup_not_vidgen``, ``store_damaged``
     """

@@ -1,4 +1,4 @@
-"""The runner as doors see it: starting and stopping it, what it is doing, and what is left to do."""
+"""The worker as screens, API and command line see it: starting and stopping it, its state, and what is left to do."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ class WorkerControl:
         with self._ctx.store.read() as tx:
             return tx.heartbeat.get()
 
-    # --- wishes
+    # --- changing
 
     @requires(Role.MAKER)
     def pause(self) -> None:

@@ -341,7 +341,7 @@ def halt(app: App, t: Words, project: ProjectName = DEFAULT) -> WayResponse:
 
 
 def _way(app: Vidgen, t: Text, project_id: int) -> WayResponse:
-    walk = app.progress.walk(project_id)
+    walk = app.progress.run(project_id)
     total, named = app.progress.unfilmed(project_id)
     return WayResponse(
         steps=[StepResponse(**step._asdict()) for step in app.progress.steps(project_id)],

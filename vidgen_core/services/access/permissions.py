@@ -78,8 +78,8 @@ class Access(NamedTuple):
 
 #: Of a verb that says nothing.
 _UNDECIDED: Final = Access(Role.OWNER)
-#: Where ``requires`` keeps what it says.
-_ACCESS: Final = "__access__"
+#: Module and qualified name of a verb → what ``requires`` says of it.
+_ACCESS: Final[dict[tuple[str, str], Access]] = {}
 #: Seconds for which readers are taken for welcome without asking again.
 _TRUSTED: Final = 1.0
 #: Ids named in one line of the log.
@@ -97,7 +97,7 @@ def requires(role: Role, *, log: bool = True, confine: Confine | None = None, al
     access = Access(role, log and role > Role.VIEWER, confine, always)
 
     def mark(function: F) -> F:
-        setattr(function, _ACCESS, access)
+        _ACCESS[function.__module__, function.__qualname__] = access
         return function
 
     return mark
@@ -105,9 +105,8 @@ def requires(role: Role, *, log: bool = True, confine: Confine | None = None, al
 
 def access_of(kind: type, verb: str) -> Access | None:
     """What a class says of one of its verbs; None: nothing."""
-    member = inspect.getattr_static(kind, verb, None)
-    found = getattr(member.fget if isinstance(member, property) else member, _ACCESS, None)
-    return cast("Access | None", found)
+    named = ((one.__module__, f"{one.__qualname__}.{verb}") for one in kind.__mro__)
+    return next((_ACCESS[name] for name in named if name in _ACCESS), None)
 
 
 def role_for(kind: type, verb: str) -> Role:

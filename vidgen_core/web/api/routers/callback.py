@@ -17,7 +17,6 @@ from starlette.requests import Request
 
 from vidgen_core.domain.providers import ProviderSpec, specs
 from vidgen_core.providers.registry import load
-from vidgen_core.services.facade import Vidgen
 from vidgen_core.web.api.common import errors
 from vidgen_core.web.api.schemas.providers import CallbackResponse
 from vidgen_core.web.app_instance import find_vidgen
@@ -62,7 +61,7 @@ def _add_route(router: APIRouter, spec: ProviderSpec, reader: str, callbacks: Ca
         section = vidgen.settings().providers.of(spec.id)
         message = load(reader)(section, request.headers, body, callbacks.clock())
         if callbacks.is_new(f"{spec.id}.{message.name}"):
-            await run_in_threadpool(_poll_now, vidgen, spec, message.job)
+            await run_in_threadpool(vidgen.worker.job_ended, spec.id, message.job)
         return CallbackResponse(ok=True)
 
     router.post(
@@ -78,10 +77,3 @@ def _add_route(router: APIRouter, spec: ProviderSpec, reader: str, callbacks: Ca
             }
         },
     )(callback)
-
-
-def _poll_now(vidgen: Vidgen, spec: ProviderSpec, job: str) -> None:
-    with vidgen.store.read() as tx:
-        attempt = tx.attempts.by_remote_id(spec.id, job)
-    if attempt is not None:
-        vidgen.worker.look_now(attempt.task_id)

@@ -42,7 +42,8 @@ from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.tasks import GenerationParams, TaskStatus
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer
-from vidgen_core.media.images import draw_sample, keep_image
+from vidgen_core.media.images import keep_image
+from vidgen_core.media.sample_art import write_sample
 from vidgen_core.media.video import probe
 
 MODELS = {ProviderId("yunwu"): "grok-video-3", ProviderId("kie"): "veo3_fast", ProviderId("lovart"): "seedance_v2_0"}
@@ -340,7 +341,7 @@ def _settings(url: str, locations: Locations, max_wait: float) -> dict[str, str]
 
 def _picture(locations: Locations) -> str:
     picture = locations.home / "sample.jpg"
-    draw_sample(picture, 1, 360, 640)
+    write_sample(picture, 1, 360, 640)
     return keep_image(picture, locations.images)
 
 

@@ -7,8 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from vidgen_core.media.images import draw_sample
 from vidgen_core.media.kenburns import RenderSpec, pixel_size, render
+from vidgen_core.media.sample_art import write_sample
 
 SIZES = ("480P", "720P", "1080P", "4K")
 PROMPTS = {"drift": "", "pan": "pan left", "zoom": "zoom in", "handheld": "handheld", "orbit": "orbit shot"}
@@ -37,7 +37,7 @@ def main() -> None:
         folder = Path(name)
         image = options.image or folder / "picture.jpg"
         if options.image is None:
-            draw_sample(image, 3, 4000, 3000)
+            write_sample(image, 3, 4000, 3000)
         print(f"{'size':>6} {'pixels':>10} {'move':>9} {'wall s':>7} {'cpu s':>7} {'MB':>6}")
         for size in SIZES:
             width, height = pixel_size(size, options.ratio)

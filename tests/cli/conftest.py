@@ -10,7 +10,6 @@ from PIL import Image
 from tests.cli.cli_doubles import Said, Vidgen
 from vidgen_core.cli import language
 from vidgen_core.cli.program import run
-from vidgen_core.services.library import projects
 
 
 @pytest.fixture
@@ -26,7 +25,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(projects, "SAMPLE_SIZE", (90, 160))
     return home
 
 

@@ -17,8 +17,6 @@ from PIL import Image, ImageCms
 from vidgen_core.domain.errors import FileError
 from vidgen_core.media.images import (
     PIXEL_LIMIT,
-    draw_frame,
-    draw_sample,
     fit_jpeg,
     inspect_image,
     keep_image,
@@ -26,6 +24,7 @@ from vidgen_core.media.images import (
     open_upright,
     thumbnail,
 )
+from vidgen_core.media.sample_art import sample_scene, write_sample
 
 Saver = Callable[[Image.Image, Path], None]
 KINDS: dict[str, tuple[str, Saver]] = {
@@ -374,11 +373,11 @@ def test_a_thumbnail_is_small_upright_and_whole(tmp_path: Path) -> None:
     assert [each.name for each in target.parent.iterdir()] == ["thumbnail.jpg"]
 
 
-def test_drawn_pictures_are_alike_for_one_seed_and_differ_between_seeds(tmp_path: Path) -> None:
-    scenes = [np.asarray(draw_frame("", 120, 160, seed), float) for seed in range(8)]
+def test_sample_scenes_are_the_same_for_one_seed_and_differ_between_seeds(tmp_path: Path) -> None:
+    scenes = [np.asarray(sample_scene("", 120, 160, seed), float) for seed in range(8)]
 
     assert all(scene.shape == (160, 120, 3) for scene in scenes)
-    np.testing.assert_array_equal(scenes[3], np.asarray(draw_frame("", 120, 160, 3), float))
+    np.testing.assert_array_equal(scenes[3], np.asarray(sample_scene("", 120, 160, 3), float))
     for i, one in enumerate(scenes):
         assert one.std() > 15, "not just a colour"
         assert all(np.abs(one - other).mean() > 5 for other in scenes[:i])
@@ -386,7 +385,7 @@ def test_drawn_pictures_are_alike_for_one_seed_and_differ_between_seeds(tmp_path
 
 @pytest.mark.parametrize(("name", "kind"), [("a.jpg", "JPEG"), ("a.png", "PNG")])
 def test_a_sample_picture_is_a_picture(tmp_path: Path, name: str, kind: str) -> None:
-    draw_sample(tmp_path / "samples" / name, 5, 320, 200)
+    write_sample(tmp_path / "samples" / name, 5, 320, 200)
 
     facts = inspect_image(tmp_path / "samples" / name)
     assert (facts.format, facts.width, facts.height) == (kind, 320, 200)

@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageOps
 
 from vidgen_core.domain.errors import FileError
 from vidgen_core.media.first_frame_match import ALIKE, begins_with, similarity
-from vidgen_core.media.images import draw_sample
 from vidgen_core.media.kenburns import RenderSpec, render
+from vidgen_core.media.sample_art import write_sample
 
 MOVES = ("hold still", "zoom in", "zoom out", "pan left", "orbit", "push in fast", "镜头上摇")
 
@@ -60,7 +60,7 @@ def test_takes_of_the_local_renderer_are_never_doubted(
     pictures: list[Path], tmp_path: Path, move: str, size: tuple[int, int]
 ) -> None:
     sample = tmp_path / "sample.png"
-    draw_sample(sample, 7, 480, 640)
+    write_sample(sample, 7, 480, 640)
     for number, picture in enumerate((pictures[0], sample)):
         film = tmp_path / f"{number}.mp4"
         render(RenderSpec(image=picture, prompt=move, width=size[0], height=size[1], seconds=0.2, fps=10), film)

@@ -18,7 +18,8 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import LIVE, GenerationParams, Task
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer
-from vidgen_core.media.images import draw_sample, keep_image
+from vidgen_core.media.images import keep_image
+from vidgen_core.media.sample_art import write_sample
 from vidgen_core.providers.registry import open_providers
 from vidgen_core.worker.worker import Worker
 
@@ -56,7 +57,7 @@ class Home:
         self.settings_file = SettingsFile(locations)
         self.store = Store.open(locations.database)
         picture = locations.home / "sample.jpg"
-        draw_sample(picture, 1, 360, 640)
+        write_sample(picture, 1, 360, 640)
         self.image = keep_image(picture, locations.images)
         with self.store.write() as tx:
             self.project = tx.projects.ensure("ep01")

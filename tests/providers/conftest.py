@@ -11,7 +11,7 @@ from provider_world import DAY, Clock, World
 from vidgen_core.config.paths import Locations
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer
-from vidgen_core.media.images import draw_sample
+from vidgen_core.media.sample_art import write_sample
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def _standing() -> Iterator[tuple[RehearsalServer, Clock]]:
 @pytest.fixture(scope="session")
 def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("pictures") / "shot.png"
-    draw_sample(path, 7, 480, 640)
+    write_sample(path, 7, 480, 640)
     return path
 
 

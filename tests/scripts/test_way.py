@@ -24,7 +24,7 @@ from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.i18n import get_text
-from vidgen_core.media.images import draw_sample
+from vidgen_core.media.sample_art import write_sample
 from vidgen_core.media.video import probe, sha256_file
 from vidgen_core.services.autopilot.progress import ProgressStep
 from vidgen_core.services.autopilot.run import AutopilotRun, autopilot_line
@@ -234,7 +234,7 @@ def paid(offline: Vidgen, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Vid
 def drawn_shots(app: Vidgen, project: Project, count: int) -> None:
     for number in range(count):
         picture = app.locations.home / f"{number}.jpg"
-        draw_sample(picture, number, 90, 160)
+        write_sample(picture, number, 90, 160)
         app.shots.add(project.id, None, f"pan {number}", picture)
 
 

@@ -11,7 +11,6 @@ from PIL import Image
 from vidgen_core.config.paths import Locations
 from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.services.library import projects
 
 
 @pytest.fixture
@@ -21,8 +20,6 @@ def small_renders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDGEN_PROVIDERS__LOCAL__DURATION", "0.5")
     monkeypatch.setenv("LANG", "en_US.UTF-8")
     monkeypatch.delenv("LC_ALL", raising=False)
-    # Drawing large pictures is the business of another test.
-    monkeypatch.setattr(projects, "SAMPLE_SIZE", (90, 160))
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.i18n import get_text
-from vidgen_core.media.images import draw_sample, keep_image
+from vidgen_core.media.images import keep_image
+from vidgen_core.media.sample_art import write_sample
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.generation.preflight import facts_of, problem_line
@@ -51,7 +52,7 @@ def shots(app: Vidgen, *new: NewShot) -> list[Shot]:
 
 def picture(app: Vidgen, seed: int = 1) -> str:
     drawn = app.locations.home / f"{seed}.png"
-    draw_sample(drawn, seed, 360, 640)
+    write_sample(drawn, seed, 360, 640)
     return keep_image(drawn, app.locations.images)
 
 

@@ -29,8 +29,7 @@ def test_ten_callers_at_once_get_the_same_house(home: Locations, vidgen: Vidgen)
     assert len(houses) == 1
 
 
-def test_a_first_start_brings_the_sample_project(home: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vidgen_core.services.library.projects.SAMPLE_SIZE", (90, 160))
+def test_a_first_start_brings_the_sample_project(home: Locations) -> None:
     vidgen = get_vidgen()
     [project] = vidgen.projects.all()
     shots = vidgen.shots.page(project.id)

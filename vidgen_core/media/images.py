@@ -18,20 +18,6 @@ from PIL import Image, ImageChops, ImageCms, UnidentifiedImageError
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError
 from vidgen_core.media.disk import replacing, sync_folder, translate_os_errors
-from vidgen_core.media.sample_art import draw_frame
-
-__all__ = [
-    "ImageFacts",
-    "draw_frame",
-    "draw_sample",
-    "fit_jpeg",
-    "inspect_image",
-    "keep_image",
-    "keep_image_bytes",
-    "open_upright",
-    "thumbnail",
-    "upright_size",
-]
 
 #: More pixels than any camera takes; a small file that claims them is meant to exhaust the memory.
 PIXEL_LIMIT: Final = 120_000_000
@@ -184,13 +170,6 @@ def save_thumbnail(picture: Image.Image, target: Path, edge: int) -> None:
     picture.thumbnail((edge, edge), Image.Resampling.LANCZOS)
     with replacing(target, f".{os.getpid()}.tmp") as part:
         picture.save(part, "JPEG", quality=85, optimize=True)
-
-
-def draw_sample(target: Path, seed: int, width: int, height: int) -> None:
-    """Write a drawn picture for the sample project, as JPEG or by the target's ending."""
-    kind = "PNG" if target.suffix.lower() == ".png" else "JPEG"
-    with replacing(target, ".tmp") as part:
-        draw_frame("", width, height, seed).save(part, kind, quality=92)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Frames of a storyboard: a quiet drawn picture with the shot's number in its corner and its words below."""
+"""Frames of a storyboard: a muted scene with the shot's number in its corner and a caption below."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 
 from vidgen_core.domain.base import Frozen
 from vidgen_core.media.disk import replacing
-from vidgen_core.media.sample_art import draw_frame
+from vidgen_core.media.sample_art import sample_scene
 from vidgen_core.media.text_overlay import font_for
 
 #: Tells the width of a text in pixels.
@@ -24,14 +24,14 @@ _LETTERS: Final = 0.042
 _NUMBER: Final = 0.05
 _INK: Final = (22, 26, 34)
 _PAPER: Final = (250, 248, 242)
-#: How much of its colour the scenery keeps: a storyboard is a sketch, not the film.
+#: Share of its colour that the scene keeps: a storyboard is a sketch, not the film.
 _COLOUR: Final = 0.35
 #: Punctuation that may not begin a line.
 _CLOSING: Final = frozenset("，。、；：？！…”’）》】,.;:?!)]}")
 
 
 class FrameSpec(Frozen):
-    """What to draw; another seed gives another scenery."""
+    """What to draw; another seed gives another scene."""
 
     number: str
     caption: str
@@ -46,10 +46,8 @@ def draw_storyboard(spec: FrameSpec, target: Path) -> None:
 
     :raises FileError: disk_full, folder_read_only
     """
-    # Soft as it is, the scenery loses nothing at half the size and takes a quarter of the time.
-    sample_art = draw_frame(spec.caption, spec.width // 2, spec.height // 2, spec.seed)
-    sample_art = sample_art.resize((spec.width, spec.height), Image.Resampling.BICUBIC)
-    picture = ImageEnhance.Color(sample_art).enhance(_COLOUR)
+    scene = sample_scene(spec.caption, spec.width, spec.height, spec.seed)
+    picture = ImageEnhance.Color(scene).enhance(_COLOUR)
     short = min(spec.width, spec.height)
     if spec.caption.strip():
         _caption(picture, " ".join(spec.caption.split()), short)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -43,8 +42,6 @@ SAMPLE: Final[dict[str, tuple[str, tuple[tuple[str, str], ...]]]] = {
         ),
     ),
 }
-#: Pixels of the drawn pictures: upright, as the videos made of them.
-SAMPLE_SIZE: Final = (720, 1280)
 LONGEST_NAME: Final = 120
 
 
@@ -97,22 +94,19 @@ class Projects:
 
     @requires(Role.MAKER)
     def make_sample(self, name: str) -> Project:
-        """A project with six shots whose pictures are drawn here; one that has shots already stays as it is."""
+        """A project with six shots and their pictures; one that has shots already stays as it is."""
         project = self.ensure(name)
         if not self._shots.ids(project.id):
             sample = SAMPLE[self._language()][1]
-            shots = [self._draw(index, number, prompt) for index, (number, prompt) in enumerate(sample)]
+            from vidgen_core.media.sample_art import SAMPLE_IMAGES
+
+            shots = [self._sample_shot(picture, *shot) for picture, shot in zip(SAMPLE_IMAGES, sample, strict=True)]
             with self._ctx.store.write() as tx:
                 tx.shots.add(project.id, shots)
         return project
 
-    def _draw(self, index: int, number: str, prompt: str) -> NewShot:
-        from vidgen_core.media.images import draw_sample
-
-        with tempfile.TemporaryDirectory() as folder:
-            picture = Path(folder, "sample.jpg")
-            draw_sample(picture, index, *SAMPLE_SIZE)
-            key = self._shots.keep_image(picture)
+    def _sample_shot(self, picture: Path, number: str, prompt: str) -> NewShot:
+        key = self._shots.keep_image(picture)
         return NewShot(number=number, prompt=prompt, image=key, params=ShotParams(aspect_ratio="9:16"))
 
     def _language(self) -> str:

@@ -46,7 +46,7 @@ def candidates(screen: Screen, shot: Shot, *colours: str) -> list[int]:
             tx.candidates.add(NewCandidate(shot.project_id, shot.id, number, key)).id
             for number, key in enumerate(keys, start=1)
         ]
-        tx.shots.show(shot.id, keys[0])
+        tx.shots.set_image(shot.id, keys[0])
     return made
 
 

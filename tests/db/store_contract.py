@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from vidgen_core.db import NewShot, NewTake, NewTask, Store, Tx, UnderWay
+from vidgen_core.db import NewShot, NewTake, NewTask, Store, Tx, ActiveCount
 from vidgen_core.db.schema import tasks
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import ErrorKind, NotFound, Refused
@@ -504,17 +504,17 @@ class StoreContract:
         with store.write() as tx:
             shot = film(tx)[0]
             found = {status: task_in(tx, shot, status).id for status in TaskStatus}
-            assert ids(tx.tasks.held()) == [found[PROCESSING], found[DOWNLOADING]]
+            assert ids(tx.tasks.active()) == [found[PROCESSING], found[DOWNLOADING]]
 
     def test_wishes_to_cancel_are_kept_for_live_tasks_only(self, store: Store) -> None:
         with store.write() as tx:
             shot = film(tx)[0]
             found = [task_in(tx, shot, status) for status in TaskStatus]
             assert tx.tasks.request_cancel(ids(found)) == len(LIVE)
-            assert {task.status for task in tx.tasks.wishes()} == LIVE
+            assert {task.status for task in tx.tasks.cancel_requested()} == LIVE
             assert tx.tasks.request_cancel(ids(found)) == 0
             tx.tasks.move(found[1].id, CANCELLED)
-            assert found[1].id not in ids(tx.tasks.wishes())
+            assert found[1].id not in ids(tx.tasks.cancel_requested())
 
     def test_what_a_runner_holds_is_not_deleted(self, store: Store) -> None:
         with store.write() as tx:
@@ -742,11 +742,11 @@ class StoreContract:
             assert tx.tasks.claimable(ProviderId("local"), at, 5, {mine.project_id, other.project_id}) == []
             assert tx.tasks.queued(None) == {ProviderId("local"): 2}
             assert tx.tasks.queued(other.project_id) == {ProviderId("local"): 1}
-            assert tx.tasks.under_way(None) == []
+            assert tx.tasks.active_counts(None) == []
             tx.tasks.move(first.id, PROCESSING)
             tx.tasks.note(first.id, progress=40)
-            assert tx.tasks.under_way(mine.project_id) == [UnderWay(ProviderId("local"), PROCESSING, 1, 40)]
-            assert tx.tasks.under_way(other.project_id) == []
+            assert tx.tasks.active_counts(mine.project_id) == [ActiveCount(ProviderId("local"), PROCESSING, 1, 40)]
+            assert tx.tasks.active_counts(other.project_id) == []
             tx.tasks.move(first.id, QUEUED)
             assert tx.tasks.of_batch(first.batch, QUEUED) == [first.id]
 

@@ -26,7 +26,7 @@ def journal(tmp_path: Path) -> Journal:
 
 
 def order(journal: Journal) -> int:
-    generation = journal.look().generation + 1
+    generation = journal.read().generation + 1
     journal.order(generation, task=generation)
     return generation
 
@@ -38,13 +38,13 @@ def test_what_was_written_is_read_by_the_next(journal: Journal) -> None:
     settled = journal.note("accepted", remote_id="job-2")
     journal.settle(settled)
 
-    found = Journal(journal.path).look()
+    found = Journal(journal.path).read()
     assert (found.exists, found.damaged, found.copied, found.generation) == (True, False, False, 2)
     assert [(one["id"], one["remote_id"]) for one in found.notes] == [(name, "job-1 短剧")]
 
 
 def test_a_fresh_home_has_none(tmp_path: Path) -> None:
-    assert not Journal(tmp_path / "vidgen.journal").look().exists
+    assert not Journal(tmp_path / "vidgen.journal").read().exists
 
 
 def test_only_its_owner_reads_it(journal: Journal) -> None:
@@ -59,17 +59,17 @@ def test_a_last_line_that_was_torn_is_cut(journal: Journal, cut: int) -> None:
     written = whole.rstrip(b"\n")
     journal.path.write_bytes(written[:-cut] + b"\n" * (len(whole) - len(written) + cut))
 
-    assert (journal.look().damaged, journal.look().notes) == (False, ())
+    assert (journal.read().damaged, journal.read().notes) == (False, ())
     journal.note("accepted", remote_id="j")
-    assert [one["remote_id"] for one in journal.look().notes] == ["j"]
-    assert journal.look().generation == 1
+    assert [one["remote_id"] for one in journal.read().notes] == ["j"]
+    assert journal.read().generation == 1
 
 
 @pytest.mark.parametrize("spoil", [lambda _: b"", lambda text: b"\x00" * len(text), lambda text: text[7:]])
 def test_a_file_that_is_no_journal_is_said(journal: Journal, spoil: Any) -> None:
     order(journal)
     journal.path.write_bytes(spoil(journal.path.read_bytes()))
-    assert journal.look().damaged
+    assert journal.read().damaged
 
 
 def test_a_line_in_the_middle_that_was_changed_is_said_and_kept_aside(journal: Journal) -> None:
@@ -77,9 +77,9 @@ def test_a_line_in_the_middle_that_was_changed_is_said_and_kept_aside(journal: J
     order(journal)
     journal.path.write_bytes(journal.path.read_bytes().replace(b'"generation":1', b'"generation":7'))
 
-    assert journal.look().damaged
+    assert journal.read().damaged
     journal.begin(5)
-    assert (journal.look().damaged, journal.look().generation) == (False, 5)
+    assert (journal.read().damaged, journal.read().generation) == (False, 5)
     assert journal.path.with_name("vidgen.journal.damaged").exists()
 
 
@@ -88,9 +88,9 @@ def test_a_copy_knows_that_it_is_one(journal: Journal, tmp_path: Path) -> None:
     copy = Journal(tmp_path / "copy.journal")
     shutil.copy(journal.path, copy.path)
 
-    assert (copy.look().copied, copy.look().generation) == (True, 1)
+    assert (copy.read().copied, copy.read().generation) == (True, 1)
     copy.begin(0)
-    assert (copy.look().copied, copy.look().generation) == (False, 1)
+    assert (copy.read().copied, copy.read().generation) == (False, 1)
 
 
 def test_what_is_needed_survives_being_written_anew(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_what_is_needed_survives_being_written_anew(journal: Journal, monkeypatc
         order(journal)
         journal.job(remote_id=f"job-{number}")
 
-    found = Journal(journal.path).look()
+    found = Journal(journal.path).read()
     assert found.generation == 200
     assert [one["id"] for one in found.notes] == [name]
     assert found.jobs[-1]["remote_id"] == "job-199"
@@ -131,7 +131,7 @@ def test_a_full_disk_stops_orders_before_it_stops_answers(journal: Journal) -> N
         order(journal)
     names = [journal.note("accepted", task=number, remote_id=f"job-{number}") for number in range(50)]
 
-    found = journal.look()
+    found = journal.read()
     assert found.generation == sent
     assert [one["id"] for one in found.notes] == names
 
@@ -140,4 +140,4 @@ def test_many_write_at_once(journal: Journal) -> None:
     other = Journal(journal.path)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: (journal, other)[n % 2].note("accepted", remote_id=f"{n}"), range(60)))
-    assert {one["remote_id"] for one in journal.look().notes} == {f"{n}" for n in range(60)}
+    assert {one["remote_id"] for one in journal.read().notes} == {f"{n}" for n in range(60)}

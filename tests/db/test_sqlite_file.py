@@ -233,4 +233,4 @@ def test_of_two_processes_that_claim_the_same_tasks_each_task_has_one_winner(sto
     assert sorted(won) == [task.id for task in added]
     with store.read() as tx:
         assert tx.tasks.counts(1)[PROCESSING] == 40
-        assert {task.provider for task in tx.tasks.held()} == {ProviderId("local")}
+        assert {task.provider for task in tx.tasks.active()} == {ProviderId("local")}

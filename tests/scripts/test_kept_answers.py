@@ -71,7 +71,7 @@ def test_an_answer_waits_for_the_database(
     assert write(app, shot).written == 1
     assert locked == [0]
     assert model.stats()["submits_total"] == 1
-    assert Journal(app.locations.journal).look().notes == ()
+    assert Journal(app.locations.journal).read().notes == ()
 
 
 def test_an_answer_that_was_not_used_is_used_by_the_next_run(
@@ -123,7 +123,7 @@ def test_a_kill_before_the_answer_is_in_the_database_does_not_lose_it(
         assert write(restarted, shot).written == 1
         assert restarted.shots.get(shot.id).prompt
     assert model.stats()["submits_total"] == 1
-    assert Journal(app.locations.journal).look().notes == ()
+    assert Journal(app.locations.journal).read().notes == ()
 
 
 def test_a_question_that_is_stopped_before_it_leaves_is_taken_back(
@@ -183,4 +183,4 @@ def test_an_answer_in_the_journal_is_taken_in_by_the_next_process(
 
     assert write(app, shot).written == 1
     assert model.stats()["submits_total"] == 1
-    assert Journal(app.locations.journal).look().notes == ()
+    assert Journal(app.locations.journal).read().notes == ()

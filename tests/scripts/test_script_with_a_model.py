@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -68,10 +69,11 @@ def test_every_question_is_in_the_ledger_with_its_tokens_and_its_price(
 
     with app.store.read() as tx:
         (call,) = tx.llm_calls.of_project(project.id)
-        count, sent, _, money = tx.llm_calls.spent(project.id)
+        [line] = tx.ledger.sums(project.id)
     assert (call.state, call.kind, call.key_label) == (LlmCallState.ANSWERED, "script", "rehearsal ••rsal")
     assert '"shots"' in (call.answer or "")
-    assert (count, money) == (1, [Money(amount=sent, currency="CNY")])
+    assert (line.n, line.money) == (1, call.cost)
+    assert call.cost == Money(amount=Decimal(call.tokens_in or 0), currency="CNY")
 
 
 #: Fault → how often it is asked, state of the piece, code of its failure, reasons in the plan.

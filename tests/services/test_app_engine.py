@@ -11,7 +11,7 @@ import pytest
 
 from tests.services.app_doubles import PRICE, failed, sent
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import UnderWay
+from vidgen_core.db import ActiveCount
 from vidgen_core.domain.errors import ErrorKind, RunnerBusy
 from vidgen_core.domain.log import Heartbeat
 from vidgen_core.domain.money import ChargeStatus
@@ -100,8 +100,8 @@ def test_closing_twice_is_harmless(locations: Locations, small_renders: None) ->
 
 
 def test_percent_counts_what_is_under_way_by_its_share() -> None:
-    halfway = UnderWay(ProviderId("kie"), TaskStatus.PROCESSING, 1, 50)
-    coming = UnderWay(ProviderId("kie"), TaskStatus.DOWNLOADING, 1, 0)
+    halfway = ActiveCount(ProviderId("kie"), TaskStatus.PROCESSING, 1, 50)
+    coming = ActiveCount(ProviderId("kie"), TaskStatus.DOWNLOADING, 1, 0)
     counts = {TaskStatus.COMPLETED: 1, TaskStatus.FAILED: 1, TaskStatus.PROCESSING: 1, TaskStatus.DOWNLOADING: 1}
 
     assert percent(counts, [halfway, coming]) == 87

@@ -49,7 +49,7 @@ def held_for(bench: Bench) -> str | None:
 def decide(bench: Bench) -> None:
     journal = Journal(bench.locations.journal)
     with bench.store.write() as tx:
-        database_age.go_on(tx, journal.look().generation, datetime.now(UTC))
+        database_age.go_on(tx, journal.read().generation, datetime.now(UTC))
         tx.state.put("lane.yunwu", None)
         seen = records.generation_of(tx)
     journal.begin(seen)
@@ -59,7 +59,7 @@ def test_every_paid_order_moves_both_on(bench: Bench) -> None:
     buy(bench, 3)
     with bench.store.read() as tx:
         assert records.generation_of(tx) == 3
-    found = Journal(bench.locations.journal).look()
+    found = Journal(bench.locations.journal).read()
     assert (found.generation, [one["remote_id"] for one in found.jobs]) == (3, ["remote-1", "remote-2", "remote-3"])
 
 
@@ -92,7 +92,7 @@ def test_an_emptied_database_buys_nothing(bench: Bench, tmp_path: Path) -> None:
     buy(bench, 1)
     put_back(bench, tmp_path / "none.db")
     with bench.store.read() as tx:
-        assert database_age.doubt(tx, Journal(bench.locations.journal).look()) == database_age.Doubt(
+        assert database_age.doubt(tx, Journal(bench.locations.journal).read()) == database_age.Doubt(
             code="lane_database_behind", params={"orders": 1}
         )
 
@@ -145,7 +145,7 @@ def test_an_answer_in_the_journal_reaches_the_database_at_the_next_start(bench: 
 
     wait_until(lambda: bench.task(task).remote_id == "late-1")
     bench.stop()
-    assert [one["remote_id"] for one in journal.look().notes] == ["somebody else's"]
+    assert [one["remote_id"] for one in journal.read().notes] == ["somebody else's"]
     assert len(bench.provider.sent) == 1
 
 
@@ -194,7 +194,7 @@ ASKS = RemoteState(status=RemoteStatus.RUNNING, stage=WAITING_FOR_CONFIRMATION, 
 
 def generations(bench: Bench) -> tuple[int, int]:
     with bench.store.read() as tx:
-        return records.generation_of(tx), Journal(bench.locations.journal).look().generation
+        return records.generation_of(tx), Journal(bench.locations.journal).read().generation
 
 
 def agreed_since(bench: Bench, copy: Path) -> Task:
@@ -242,7 +242,7 @@ def test_a_yes_said_since_the_copy_that_was_put_back_is_not_said_again(bench: Be
     assert len(bench.provider.confirmed) == 1
 
     [attempt] = bench.attempts(task)
-    look, settings = Journal(bench.locations.journal).look(), bench.settings_file.current()
+    look, settings = Journal(bench.locations.journal).read(), bench.settings_file.current()
     with bench.store.write() as tx, pytest.raises(Refused, match="lane_database_behind"):
         confirm.agree(tx, attempt, PRICE, settings, datetime.now(UTC), look)
 

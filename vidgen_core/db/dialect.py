@@ -1,7 +1,6 @@
-"""What one kind of database says in its own way; everything else is plain SQL.
+"""SQL and errors that are specific to SQLite; everything else is plain SQL.
 
-SQLite is the one backend so far. A second one adds its branch to each function here and joins the contract
-tests; nothing else in the store knows which database it talks to.
+Another backend adds its branch to each function here and joins the contract tests.
 """
 
 from __future__ import annotations
@@ -24,20 +23,20 @@ BUSY_SECONDS: Final = 10
 
 _BIGGEST: Final = 2**63
 
-#: First repaired release of each line that got the repair of the WAL-reset race (sqlite.org, release history).
-_REPAIRED: Final = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
+#: First fixed release of each line that got the fix of the WAL-reset race (sqlite.org, release history).
+_FIXED: Final = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
 
 
 def has_wal_reset_bug(version: Sequence[int]) -> bool:
     """Whether this SQLite can damage a database when one connection checkpoints while another one writes."""
     line, patch = (version[0], version[1]), version[2]
-    if line in _REPAIRED:
-        return patch < _REPAIRED[line]
-    return (3, 7) <= line < max(_REPAIRED)
+    if line in _FIXED:
+        return patch < _FIXED[line]
+    return (3, 7) <= line < max(_FIXED)
 
 
 def pragmas(*, writes: bool, checkpoints: bool) -> list[str]:
-    """What a new connection is told. A reader cannot write; only the runner's store checkpoints."""
+    """The pragmas of a new connection. A reader cannot write; only the worker's store checkpoints."""
     common = [
         f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
         "PRAGMA synchronous=FULL",
@@ -49,12 +48,12 @@ def pragmas(*, writes: bool, checkpoints: bool) -> list[str]:
 
 
 def begin(*, writes: bool) -> str:
-    """A writer takes the lock at once, so that nothing it has read can change before it writes."""
+    """The BEGIN statement. A writer takes the lock at once, so that nothing it has read can change before it writes."""
     return "BEGIN IMMEDIATE" if writes else "BEGIN"
 
 
 def upsert(table: Table) -> Insert:
-    """An INSERT that can say what happens when the row exists."""
+    """An INSERT with ON CONFLICT."""
     return insert(table)
 
 
@@ -71,12 +70,12 @@ def listed(values: Collection[Any]) -> str:
 
 
 def contains(column: ColumnElement[str], lower: str) -> ColumnElement[bool]:
-    """Whether ``column``, kept in lower case, holds ``lower``; nothing in it needs escaping."""
+    """Whether ``column``, which is in lower case, contains ``lower``; nothing in it needs escaping."""
     return func.instr(column, literal(lower)) > 0
 
 
 def mentions(column: ColumnElement[str], words: str) -> ColumnElement[bool]:
-    """Whether ``column`` holds the words, in whatever case; SQLite's LIKE minds no case of ASCII letters."""
+    """Whether ``column`` contains the words in any case; SQLite's LIKE ignores the case of ASCII letters."""
     return column.contains(words, autoescape=True)
 
 
@@ -85,12 +84,12 @@ def greatest(*values: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    """``column`` in a shape that no index is chosen for: SQLite cannot know how many rows a text search leaves."""
+    """``column`` in a form that no index is chosen for: SQLite cannot know how many rows a text search leaves."""
     return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
 
 def translated(error: Exception, path: Path | str) -> VidgenError | None:
-    """What a database error means to people; None when it is a mistake in the program."""
+    """The error for users that a database error means; None when it is a bug."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(cause, sqlite3.Error):
         return None
@@ -110,7 +109,7 @@ def translated(error: Exception, path: Path | str) -> VidgenError | None:
 
 
 def json_text(value: Any) -> str:
-    """JSON that the database's own functions can read: not-a-number and infinity are no values of it."""
+    """JSON that SQLite's functions can read: without NaN and infinity."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except ValueError:
@@ -128,7 +127,7 @@ def _finite(value: Any) -> Any:
 def storable_parameters(
     _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, executemany: bool
 ) -> tuple[str, Any]:
-    """What a statement is given, made storable: answers of providers may hold anything that JSON can say."""
+    """The parameters of a statement, made storable: responses of providers may contain anything JSON can express."""
     return statement, [_row(row) for row in parameters] if executemany else _row(parameters)
 
 
@@ -139,12 +138,12 @@ def _row(row: Any) -> Any:
 
 
 def storable(value: Any) -> Any:
-    """``value`` as SQLite can keep it: no lone surrogates, no NUL in text, no number beyond 64 bits."""
+    """``value`` as SQLite can store it: no lone surrogates, no NUL in text, no number beyond 64 bits."""
     if isinstance(value, str) and not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
-            # Two halves of one character become it again; a half alone becomes the replacement character.
+            # A surrogate pair becomes its character again; a lone surrogate becomes the replacement character.
             value = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, str):
         return value.replace("\0", "\ufffd") if "\0" in value else value

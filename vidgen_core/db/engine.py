@@ -1,9 +1,9 @@
 """The store: one database, one writer at a time, any number of readers that never wait for it.
 
     with store.read() as tx:  ...      a snapshot; cannot write
-    with store.write() as tx: ...      all or nothing, durable when the block is left
+    with store.write() as tx: ...      atomic, durable when the block is left
 
-Database errors leave this module as ``StoreError`` or ``FileError``; no other module knows of them.
+Database errors leave this module as ``StoreError`` or ``FileError``.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ from vidgen_core.db.schema import revision
 from vidgen_core.domain.errors import StoreError
 
 _REVISION = select(revision.c.n)
-_GLANCE = str(_REVISION)
+_REVISION_SQL = str(_REVISION)
 _NEXT_REVISION = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
 
 
 class Tx:
-    """An open transaction; the nouns of the store hang on it."""
+    """An open transaction with its repositories."""
 
     def __init__(self, connection: Connection, path: Path, *, writes: bool) -> None:
         self._connection = connection
@@ -64,17 +64,17 @@ class Tx:
 
     @cached_property
     def rev(self) -> int:
-        """The number of this change, higher than that of every change before; in a reader, of the last one seen."""
+        """The number of this change, higher than all before; in a reader, of the last change it sees."""
         if not self._writes:
             return int(self.execute(_REVISION).scalar_one())
         return int(self.execute(_NEXT_REVISION).scalar_one())
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Undo only what is inside when it raises, and go on with the transaction.
+        """Roll back only the block when it raises, and continue the transaction.
 
-        Raises what was raised inside, a database error as ``Store.write`` does. After some errors (a full disk) SQLite
-        undoes the whole transaction by itself: then it is not ``alive`` any more.
+        Raises what the block raised, a database error translated as by ``Store.write``. After some errors (a full disk)
+        SQLite rolls back the whole transaction itself: then it is not ``alive`` any more.
         """
         mark = len(self._after)
         cause: BaseException | None = None
@@ -85,9 +85,9 @@ class Tx:
                 except BaseException as error:
                     cause = error
                     raise
-        except BaseException as error:  # noqa: BLE001 — raised again below, at times as what caused it
+        except BaseException as error:  # noqa: BLE001 — raised again below, possibly as its cause
             del self._after[mark:]
-            # Undoing fails, too, where SQLite has undone everything already; the cause is what matters.
+            # The rollback fails, too, when SQLite has rolled back everything already; the cause is what matters.
             first = cause or error
             known = dialect.translated(first, self._path) if isinstance(first, Exception) else None
             if known is None:
@@ -96,12 +96,12 @@ class Tx:
 
     @property
     def alive(self) -> bool:
-        """Whether what was written so far can still be committed."""
+        """Whether the writes so far can still be committed."""
         return _raw(self._connection).in_transaction
 
-    def after_commit(self, act: Callable[[], None]) -> None:
-        """Call ``act`` once everything is durable, and never when it is undone: for what is kept in memory."""
-        self._after.append(act)
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` once everything is durable, and never after a rollback: for state in memory."""
+        self._after.append(callback)
 
     @cached_property
     def projects(self) -> ProjectRepository:
@@ -197,15 +197,15 @@ class Store:
         self._readers = _engine(path, writes=False, checkpoints=False)
         self._lock = threading.Lock()
         self._owner: int | None = None
-        #: What ``revision`` looks through: asked so often that a connection of the pool would cost more than the answer.
-        self._glance: sqlite3.Connection | None = None
-        self._glancing = threading.Lock()
+        #: The connection of ``revision``, which is called so often that one of the pool would cost more than the query.
+        self._revision_connection: sqlite3.Connection | None = None
+        self._revision_lock = threading.Lock()
 
     @classmethod
     def open(cls, path_or_url: Path | str, *, checkpoints: bool = False) -> Store:
-        """Open the database, made if there is none, and bring its schema up to date.
+        """Open the database, created if there is none, and upgrade its schema.
 
-        :param checkpoints: the runner's store moves the write-ahead log into the database; others never do.
+        :param checkpoints: the worker's store moves the write-ahead log into the database; others never do.
         Raises StoreError: store_unsupported, store_locked, store_damaged, store_too_new, store_read_only,
         store_unreachable; FileError: disk_full.
         """
@@ -235,9 +235,9 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
-        """A transaction that is durable when the block is left and undone when it raises.
+        """A transaction that is committed when the block is left and rolled back when it raises.
 
-        One at a time in a Store; another process is waited for (10 s), then StoreError store_locked.
+        One at a time in a Store; waits for another process for 10 s, then raises StoreError store_locked.
         """
         if self._owner == threading.get_ident():
             raise RuntimeError("this thread is writing already: use tx.savepoint()")
@@ -248,24 +248,24 @@ class Store:
                     tx, request = Tx(connection, self.path, writes=True), CURRENT.get()
                     yield tx
                     if not tx.alive:
-                        # The driver would take a commit of nothing for a success.
+                        # For the driver a commit without a transaction is a success.
                         raise StoreError("store_undone", path=str(self.path))
                     if request is not None:
                         tx.requests.mark_written(request)
-                for act in tx._after:
-                    act()
+                for callback in tx._after:
+                    callback()
             finally:
                 self._owner = None
 
     def revision(self) -> int:
-        """Rises with every change of projects, shots, tasks, attempts, takes or state; takes some microseconds."""
-        with self._translated(), self._glancing:
-            if self._glance is None:
-                self._glance = _glance(self.path)
-            return int(self._glance.execute(_GLANCE).fetchone()[0])
+        """The number of the last change of projects, shots, tasks, attempts, takes or state; takes some microseconds."""
+        with self._translated(), self._revision_lock:
+            if self._revision_connection is None:
+                self._revision_connection = _connect_for_revision(self.path)
+            return int(self._revision_connection.execute(_REVISION_SQL).fetchone()[0])
 
     def backup(self, target: Path) -> None:
-        """Write a whole copy to ``target`` while everything goes on."""
+        """Write a complete copy to ``target`` while others read and write."""
         part = target.with_name(target.name + ".part")
         with self._translated(), self._readers.connect() as connection:
             copy = sqlite3.connect(part)
@@ -283,7 +283,7 @@ class Store:
             _raw(connection).execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def info(self) -> dict[str, Any]:
-        """Facts for people who look after the database; sizes in bytes."""
+        """Facts for diagnostics; sizes in bytes."""
         with self._translated(), self._readers.connect() as connection:
             journal = str(connection.execute(text("PRAGMA journal_mode")).scalar_one())
             schema = migrations.current(connection)
@@ -299,13 +299,13 @@ class Store:
         }
 
     def close(self) -> None:
-        """Let go of the file; may be called again."""
+        """Close all connections; may be called again."""
         self._readers.dispose()
         self._writer.dispose()
-        with self._glancing:
-            glance, self._glance = self._glance, None
-            if glance is not None:
-                glance.close()
+        with self._revision_lock:
+            connection, self._revision_connection = self._revision_connection, None
+            if connection is not None:
+                connection.close()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -329,21 +329,21 @@ def _path_of(path_or_url: Path | str) -> Path:
 
 def _engine(path: Path, *, writes: bool, checkpoints: bool) -> Engine:
     engine = create_engine(
-        # Never a formatted URL: ``?``, ``#`` and ``%`` in a path would be read as parts of it.
+        # Not a formatted URL: ``?``, ``#`` and ``%`` in a path would be parsed as parts of it.
         URL.create("sqlite", database=str(path)),
         # The writer is one connection behind a lock; readers come and go with threads.
         poolclass=QueuePool,
         pool_size=1 if writes else 8,
         max_overflow=0 if writes else 56,
         connect_args={"check_same_thread": False, "isolation_level": None, "timeout": dialect.BUSY_SECONDS},
-        # Prompts do not belong in tracebacks.
+        # Tracebacks must not contain prompts.
         hide_parameters=True,
         json_serializer=dialect.json_text,
     )
     event.listen(engine, "before_cursor_execute", dialect.storable_parameters, retval=True)
 
     @event.listens_for(engine, "connect")
-    def _tell(connection: sqlite3.Connection, _record: object) -> None:
+    def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
         for pragma in dialect.pragmas(writes=writes, checkpoints=checkpoints):
             connection.execute(pragma)
 
@@ -354,8 +354,8 @@ def _engine(path: Path, *, writes: bool, checkpoints: bool) -> Engine:
     return engine
 
 
-def _glance(path: Path) -> sqlite3.Connection:
-    # Opened only where there is a database: a store that is gone is not made anew by a look at it.
+def _connect_for_revision(path: Path) -> sqlite3.Connection:
+    # Opened only when there is a database: reading the revision must not create a file that was removed.
     where = f"{path.absolute().as_uri()}?mode=rw"
     connection = sqlite3.connect(
         where, uri=True, check_same_thread=False, isolation_level=None, timeout=dialect.BUSY_SECONDS

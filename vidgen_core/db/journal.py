@@ -1,12 +1,12 @@
-"""The journal of a data home: a small file beside the database that knows what must survive it.
+"""The journal of a data home: a small file beside the database that survives its loss.
 
-    generation   a number that rises with every paid act, an order or a yes to a price, before it leaves; the database
-                 counts it: one that has seen less than the journal is older than what was bought, and buys nothing by itself
-    notes        answers to paid requests that could not be written to the database yet; the next start reads them
+    generation   a number that rises with every paid request or price confirmation before it is sent; the database stores
+                 it, too: a database with a lower number is an old copy, and the worker buys nothing with it on its own
+    notes        responses to paid requests that could not be written to the database yet; the next start reads them
 
-One record a line, each with its checksum, durable when ``append`` returns. The file is longer than its content: the rest is
-room that the disk has given already, so that answers can be written when it is full: orders leave ``RESERVE`` free. A last
-line that was torn by a crash is cut; anything else that cannot be read is damage, and said.
+One record per line with its checksum, durable when the method returns. The file is longer than its content, so that
+responses can be written when the disk is full: orders leave ``RESERVE`` bytes free. A last line that a crash cut short is
+dropped; anything else that cannot be read is reported as damage.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from filelock import FileLock
 
 from vidgen_core.media.disk import sync_folder, translate_os_errors
 
-#: Bytes by which the file grows when its room comes to an end.
+#: Bytes by which the file grows when it is full.
 ROOM: Final = 64 * 1024
-#: Bytes that orders leave free for the answers to those that are out.
+#: Bytes that orders leave free for the responses to those under way.
 RESERVE: Final = 16 * 1024
-#: Bytes of content after which the file is written anew with what is still needed.
+#: Bytes of content after which the file is compacted.
 MOST: Final = 256 * 1024
-#: Jobs that are remembered for people when the file is written anew.
+#: Jobs that compaction keeps.
 JOBS: Final = 200
 _FREE: Final = b"\n"
 
@@ -42,19 +42,19 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class JournalState:
-    """What a journal holds."""
+    """The content of a journal."""
 
     exists: bool = True
     #: A part that is not the end of the last record cannot be read.
     damaged: bool = False
-    #: The file was copied: there may be another home that goes on with the same queue.
+    #: The file was copied: another data home may work on the same queue.
     copied: bool = False
     #: When the file was changed last, or copied; seconds since 1970.
     changed_at: float = 0.0
     generation: int = 0
-    #: Answers that no database is known to have.
+    #: Responses that may be in no database.
     notes: tuple[Record, ...] = ()
-    #: Jobs that were bought, the last ones; their ids are in the database as a rule.
+    #: The last jobs that were bought; normally their ids are in the database as well.
     jobs: tuple[Record, ...] = ()
 
 
@@ -66,40 +66,40 @@ class Journal:
         self._lock = threading.Lock()
         self._file_lock = FileLock(path.with_name(f"{path.name}.lock"), mode=0o600, thread_local=False)
 
-    def look(self) -> JournalState:
-        """What it holds now.
+    def read(self) -> JournalState:
+        """The present content.
 
         :raises FileError: it cannot be read
         """
-        with self._alone():
-            return self._look()
+        with self._locked():
+            return self._read()
 
     def begin(self, generation: int) -> None:
-        """Go on from ``generation``: the file is made, or written anew with what is still needed.
+        """Continue from ``generation``: the file is created or compacted.
 
-        A damaged one is kept under another name.
+        A damaged file is kept under another name.
         :raises FileError: it cannot be written
         """
-        with self._alone():
-            found = self._look()
+        with self._locked():
+            found = self._read()
             if found.damaged:
                 self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
                 found = JournalState()
-            self._write_anew(max(generation, found.generation), (*found.jobs[-JOBS:], *found.notes))
+            self._compact(max(generation, found.generation), (*found.jobs[-JOBS:], *found.notes))
 
     def order(self, generation: int, **facts: Any) -> None:
-        """A paid order, or a yes to a price, leaves now; its generation is durable when this returns.
+        """Record that a paid request or price confirmation is about to be sent; durable when this returns.
 
-        :raises FileError: it cannot be written, so nothing must leave
+        :raises FileError: it cannot be written, so nothing must be sent
         """
         self._append({"t": "order", "generation": generation, **facts}, leave=RESERVE)
 
     def job(self, **facts: Any) -> None:
-        """A remote id that is in the database, for the case that the database is lost; not waited for."""
+        """Record a remote id that is in the database, in case the database is lost; not synced."""
         self._append({"t": "job", **facts}, leave=RESERVE, wait=False)
 
     def note(self, kind: str, **facts: Any) -> str:
-        """Keep an answer that the database cannot take now; returns the name to ``settle`` it by.
+        """Keep a response that the database cannot store now; returns the name to ``settle`` it by.
 
         :raises FileError: it cannot be written
         """
@@ -108,35 +108,35 @@ class Journal:
         return name
 
     def settle(self, name: str) -> None:
-        """The database has a note now.
+        """Record that a note is in the database now.
 
         :raises FileError: it cannot be written
         """
         self._append({"t": "settled", "id": name}, wait=False)
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         with self._lock, translate_os_errors(self.path), self._file_lock:
             yield
 
     def _append(self, record: Record, *, leave: int = 0, wait: bool = True) -> None:
         line = _line(record)
-        with self._alone(), self.path.open("r+b", buffering=0) as file:
+        with self._locked(), self.path.open("r+b", buffering=0) as file:
             content = file.read()
             end = _end_of(content)
             if end > MOST:
-                found = self._look()
+                found = self._read()
                 if not found.damaged:
-                    self._write_anew(found.generation, (*found.jobs[-JOBS:], *found.notes, record))
+                    self._compact(found.generation, (*found.jobs[-JOBS:], *found.notes, record))
                     return
             _make_room(file, len(content), len(content) - end - len(line), leave)
             file.seek(end)
-            # What is left of a torn line goes as well.
+            # Overwrites the rest of a line that was cut short.
             _write(file, line + _FREE * (len(content.rstrip(_FREE)) - end - len(line)))
             if wait:
                 os.fsync(file.fileno())
 
-    def _look(self) -> JournalState:
+    def _read(self) -> JournalState:
         try:
             content, facts = self.path.read_bytes(), self.path.stat()
         except FileNotFoundError:
@@ -157,12 +157,12 @@ class Journal:
             jobs=tuple(one for one in known if one["t"] == "job"),
         )
 
-    def _write_anew(self, generation: int, records: tuple[Record, ...]) -> None:
+    def _compact(self, generation: int, records: tuple[Record, ...]) -> None:
         part = self.path.with_name(f"{self.path.name}.new")
         part.unlink(missing_ok=True)
         try:
             with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                # The number of the file itself: a copy has another one.
+                # The inode number: a copy has another one.
                 head = {"t": "head", "v": 1, "file": os.fstat(file.fileno()).st_ino, "generation": generation}
                 file.write(b"".join(map(_line, (head, *records))) + _FREE * ROOM)
                 file.flush()
@@ -174,9 +174,9 @@ class Journal:
 
 
 def _make_room(file: FileIO, size: int, left: int, leave: int) -> None:
-    """See that ``leave`` bytes stay free beyond what is to be written.
+    """Ensure that ``leave`` bytes stay free beyond what is to be written.
 
-    :raises OSError: there is no room for it
+    :raises OSError: the disk is full
     """
     if left >= max(leave, RESERVE):
         return
@@ -185,13 +185,13 @@ def _make_room(file: FileIO, size: int, left: int, leave: int) -> None:
         _write(file, _FREE * ROOM)
         os.fsync(file.fileno())
     except OSError:
-        # An answer may use the reserve; an order may not.
+        # A response may use the reserve; an order may not.
         if left < leave or left < 0:
             raise
 
 
 def _write(file: FileIO, data: bytes) -> None:
-    """All of it: an unbuffered file may take a part, and a buffered one would fail again when it is closed."""
+    """Write everything: an unbuffered file may take a part, and a buffered one would fail again when it is closed."""
     while data:
         data = data[file.write(data) :]
 
@@ -202,7 +202,7 @@ def _line(record: Record) -> bytes:
 
 
 def _record(line: bytes) -> Record | None:
-    """The record of a line; None when it is not whole."""
+    """The record of a line; None when its checksum is wrong."""
     check, _, body = line.partition(b" ")
     if check != b"%08x" % zlib.crc32(body):
         return None
@@ -211,7 +211,7 @@ def _record(line: bytes) -> Record | None:
 
 
 def _end_of(content: bytes) -> int:
-    """Where the next record goes: after the last one that is whole, if only the last one is not."""
+    """The offset of the next record: after the last complete one, if only the last line is incomplete."""
     written = content.rstrip(_FREE)
     if not written:
         return 0

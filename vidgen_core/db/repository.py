@@ -58,7 +58,7 @@ def failure_json(failure: Failure | None) -> dict[str, Any] | None:
 
 
 def only(columns: dict[str, Any], allowed: frozenset[str]) -> dict[str, Any]:
-    """``columns`` when each is allowed. Raises TypeError for any other: that is a mistake in the program."""
+    """``columns`` when each is allowed. Raises TypeError for any other: that is a bug."""
     unknown = columns.keys() - allowed
     if unknown:
         raise TypeError(f"not to be set here: {', '.join(sorted(unknown))}")

@@ -1,10 +1,10 @@
-"""What is kept: the tables, their columns and one index for every question that is asked.
+"""Tables, columns and indexes of the database; each kind of query has its index.
 
-Times are UTC as epoch seconds, money is whole millionths of its currency, JSON columns hold only what is
+Times are UTC as epoch seconds, money is whole millionths of its currency, JSON columns hold only values that are
 never searched. Rows are hidden (``deleted_at``), not removed, so that a deletion can be undone.
 
-A *cell* is the set of live rows of one (project, provider, output, status). Triggers keep the size of each cell in
-``task_counts``, and the indexes named ``tasks_by_*`` hold each cell in one order, so that any page of any
+A *cell* is the set of rows of one (project, provider, output, status) that are not deleted. Triggers keep the size of
+each cell in ``task_counts``, and the indexes named ``tasks_by_*`` keep each cell in one order, so that any page of any
 filter is a merge of a few ordered streams, whatever the number of tasks.
 """
 
@@ -71,7 +71,7 @@ def _partial(name: str, *columns: Any, where: str) -> Index:
 
 metadata = MetaData()
 
-#: One row: how often anything was changed. Every changed row carries the value of its change.
+#: One row: the number of the last change. Every changed row carries the number of its change.
 revision = Table("revision", metadata, Column("id", Integer, primary_key=True), Column("n", BigInteger, nullable=False))
 
 projects = Table(
@@ -105,7 +105,7 @@ shots = Table(
     _json("extra"),
     Column("script", Text, nullable=False),
     Column("picture_prompt", Text, nullable=False, server_default=text("''")),
-    # What the row of a list was made of, so that the same list read again adds nothing.
+    # Digest of the imported row, so that importing the same list again adds nothing.
     Column("identity", Text),
     Column("chosen_take_id", Integer),
     Column("live_count", Integer, nullable=False, server_default="0"),
@@ -121,8 +121,8 @@ shots = Table(
     Column("deleted_at", UtcTime),
 )
 
-#: What each filter of the shots screen asks for. A shot under way is not *without takes*, so that generating for
-#: all shots without takes never pays twice; nor is a shot *without picture* while one is being drawn.
+#: Condition of each filter of the shots screen. A shot with running tasks is not *without takes*, so that generating
+#: for all shots without takes never pays twice; nor is a shot *without picture* while one is being generated.
 SHOT_STATES: Final[dict[str, str]] = {
     "all": "deleted_at IS NULL",
     "without_takes": "deleted_at IS NULL AND completed_count = 0 AND live_count = 0",
@@ -132,8 +132,8 @@ SHOT_STATES: Final[dict[str, str]] = {
     "failed": "deleted_at IS NULL AND failed_count > 0",
     "without_picture": "deleted_at IS NULL AND image IS NULL AND image_url IS NULL AND drawing_count = 0",
 }
-#: What shots are counted by: the filters, and what the strip of steps asks for beside them. Each is a bit of
-#: ``shot_counts.traits``, in this order; a migration counts anew when that changes.
+#: Conditions that shots are counted by: the filters and those of the progress bar. Each is a bit of
+#: ``shot_counts.traits``, in this order; a migration recounts when that changes.
 SHOT_TRAITS: Final[dict[str, str]] = SHOT_STATES | {
     "unpictured": "deleted_at IS NULL AND image IS NULL AND image_url IS NULL",
     "drawing": "deleted_at IS NULL AND image IS NULL AND image_url IS NULL AND drawing_count > 0",
@@ -146,7 +146,7 @@ _partial("shots_identity", shots.c.project_id, shots.c.identity, where="identity
 Index("shots_changed", shots.c.project_id, shots.c.changed_rev)
 _partial("shots_choice", shots.c.chosen_take_id, where="chosen_take_id IS NOT NULL")
 
-#: Each different text (number and prompt of a shot) once, in lower case: what a search of tasks looks through.
+#: Each distinct text (number and prompt of a shot) once, in lower case: what a search of tasks scans.
 texts = Table(
     "texts",
     metadata,
@@ -171,7 +171,7 @@ tasks = Table(
     Column("model", Text, nullable=False),
     Column("text_id", Integer, nullable=False),
     Column("priority", Integer, nullable=False, server_default="0"),
-    # Fair share: the round in which this task is to be served.
+    # Fair queueing: the round in which this task is to be served.
     Column("turn", BigInteger, nullable=False),
     Column("progress", Integer),
     Column("stage", Text),
@@ -197,9 +197,9 @@ tasks = Table(
     Column("deleted_at", UtcTime),
     _json("failure"),
     _json("params"),
-    # When it last came into the queue: what it waits there is a figure.
+    # When it was queued last, to measure how long tasks wait.
     Column("queued_at", UtcTime),
-    # An id is never used again: it is written down outside the database, too.
+    # An id is never reused: providers and the journal know it, too.
     sqlite_autoincrement=True,
 )
 
@@ -231,7 +231,7 @@ _partial(
     tasks.c.due_at,
     where=f"status = 'queued' AND NOT cancel_requested AND {_ALIVE}",
 )
-# The same within one project: asked while another project has reached its budget.
+# The same within one project: used while another project has reached its budget.
 _partial(
     "tasks_claim_in_project",
     tasks.c.provider,
@@ -270,7 +270,7 @@ shot_counts = Table(
     PrimaryKeyConstraint("project_id", "traits"),
 )
 
-#: The money ledger. It refers to tasks without a foreign key: a deletion never takes a line of it along.
+#: The ledger. It refers to tasks without a foreign key: deleting tasks never removes a row of it.
 attempts = Table(
     "attempts",
     metadata,
@@ -305,7 +305,7 @@ Index("attempts_of_task", attempts.c.task_id, attempts.c.number, unique=True)
 _partial("attempts_open", attempts.c.provider, where="state IN ('sending', 'accepted', 'unknown', 'abandoned')")
 _partial("attempts_succeeded", attempts.c.provider, attempts.c.id, where="state = 'succeeded'")
 _partial("attempts_intents", attempts.c.provider, attempts.c.intent_at, where="intent_at IS NOT NULL")
-# Money that no answer of the provider has settled yet.
+# Charges that no response of the provider has confirmed yet.
 _partial(
     "attempts_unsettled",
     attempts.c.provider,
@@ -337,7 +337,7 @@ ledger_daily = Table(
     sqlite_with_rowid=False,
 )
 
-#: What was left at a provider, read now and then: before and after batches and whenever a key is tested.
+#: Balances read at providers: before and after batches and whenever a key is tested.
 balances = Table(
     "balances",
     metadata,
@@ -368,7 +368,7 @@ takes = Table(
     Column("height", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
-    # Digest of the video's packets: the same for one video in two files. NULL: a take from before it was kept.
+    # Digest of the video's packets: the same for one video in two files.
     Column("content", Text),
     Column("provider", Text, nullable=False),
     Column("model", Text, nullable=False),
@@ -385,14 +385,14 @@ Index("takes_of_shot", takes.c.shot_id, takes.c.number)
 Index("takes_sha256", takes.c.sha256)
 Index("takes_content", takes.c.content)
 
-#: Pictures that may become a shot's reference image; hidden while the task that drew them is deleted.
+#: Pictures that may become a shot's reference image; hidden while the task that generated them is deleted.
 candidates = Table(
     "candidates",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("project_id", Integer, nullable=False),
     Column("shot_id", Integer, nullable=False),
-    # NULL: a person gave it.
+    # NULL: uploaded by a user.
     Column("task_id", Integer, unique=True),
     Column("number", Integer, nullable=False),
     Column("image", Text),
@@ -455,7 +455,7 @@ heartbeat = Table(
 
 state = Table("state", metadata, Column("name", Text, primary_key=True), _json("value"))
 
-#: Reference images that lie at a provider for a while.
+#: Reference images uploaded to a provider, with the end of their life.
 uploads = Table(
     "uploads",
     metadata,
@@ -467,9 +467,8 @@ uploads = Table(
     PrimaryKeyConstraint("provider", "key_id", "sha256"),
 )
 
-# Figures: sums by day that triggers keep, so that a year's charts cost the same whatever the number of tasks. What happened
-# stays counted when its task is deleted. Days are whole ones since 1970 on the clock of the machine that wrote them down: the
-# days of the studio and of its bills, not those of UTC.
+# Sums for reports by day, kept by triggers, so that a year's charts cost the same whatever the number of tasks. Events
+# stay counted when their task is deleted. Days are local dates of this machine, as days since 1970.
 
 #: Ends of tasks on the day they ended, and (status ``chosen``) takes that are chosen now on the day they were made.
 task_ends_daily = Table(
@@ -487,7 +486,7 @@ task_ends_daily = Table(
     sqlite_with_rowid=False,
 )
 
-#: How long stages took (``queue``, ``remote``, ``download``), in steps of at most a fifth.
+#: Histogram of the time of each stage (``queue``, ``remote``, ``download``), rounded by at most a tenth.
 stage_times_daily = Table(
     "stage_times_daily",
     metadata,
@@ -515,7 +514,7 @@ takes_hourly = Table(
     sqlite_with_rowid=False,
 )
 
-#: Each batch with its tasks that are under way and that have ended, kept by triggers, and when its end was told.
+#: Each batch with the numbers of its live and ended tasks, kept by triggers, and when its end was notified.
 batches = Table(
     "batches",
     metadata,
@@ -526,7 +525,8 @@ batches = Table(
     Column("notified_at", UtcTime),
 )
 _partial("batches_unnotified", batches.c.batch, where="notified_at IS NULL AND live = 0 AND ended > 0")
-#: Every wording of every video prompt.
+
+#: Every version of every video prompt.
 prompt_versions = Table(
     "prompt_versions",
     metadata,
@@ -547,7 +547,7 @@ scripts = Table(
     Column("project_id", Integer, nullable=False),
     Column("name", Text, nullable=False),
     Column("text", Text, nullable=False),
-    # The same script given again goes on where it was.
+    # The same script submitted again continues where it stopped.
     Column("digest", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -573,7 +573,7 @@ script_pieces = Table(
 )
 Index("script_pieces_of_script", script_pieces.c.script_id, script_pieces.c.place, unique=True)
 
-#: The ledger of questions to language models.
+#: The ledger of requests to language models.
 llm_calls = Table(
     "llm_calls",
     metadata,
@@ -595,8 +595,8 @@ llm_calls = Table(
     Column("settled", Boolean, nullable=False, server_default="0"),
     Column("created_at", UtcTime, nullable=False),
     Column("ended_at", UtcTime),
-    # A digest of what was asked: an answer that its process did not come to use is found by it.
-    Column("question", Text),
+    # Digest of the request: an answer that was paid for but never used is found by it.
+    Column("prompt_digest", Text),
 )
 _partial("llm_calls_open", llm_calls.c.id, where="state = 'sending'")
 _partial("llm_calls_lost", llm_calls.c.project_id, llm_calls.c.id, where="state = 'unknown' AND NOT settled")
@@ -604,7 +604,7 @@ _partial("llm_calls_of_piece", llm_calls.c.piece_id, llm_calls.c.id, where="piec
 _partial("llm_calls_of_shot", llm_calls.c.shot_id, llm_calls.c.id, where="shot_id IS NOT NULL")
 Index("llm_calls_of_project", llm_calls.c.project_id, llm_calls.c.id)
 
-#: What the strip of steps asks of every shot, so that counting never reads one.
+#: For the steps of the progress bar.
 _partial(
     "shots_pictureless",
     shots.c.project_id,
@@ -613,7 +613,7 @@ _partial(
 )
 _partial("shots_without_prompt", shots.c.project_id, shots.c.position, where="deleted_at IS NULL AND prompt = ''")
 
-#: Who has signed in, and tickets that are changed for it; of what a browser holds only a hash is here.
+#: Sessions of signed-in users, and one-time tickets exchanged for them; only a hash of the token is stored.
 sessions = Table(
     "sessions",
     metadata,
@@ -621,7 +621,7 @@ sessions = Table(
     Column("purpose", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("name", Text, nullable=False),
-    #: What the way in was like: another password or another list of people ends the session.
+    #: Digest of the password or user list that was valid at the login: changing it ends the session.
     Column("ground", Text, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     #: Digest of the login at an identity provider that it came from; with purpose ``ended`` the digest of the row itself.
@@ -629,7 +629,7 @@ sessions = Table(
 )
 Index("sessions_by_end", sessions.c.expires_at)
 
-#: Requests of programs that name themselves, and what was answered to them.
+#: API requests with an idempotency key, and the responses to them.
 requests = Table(
     "requests",
     metadata,

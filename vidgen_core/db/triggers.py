@@ -1,6 +1,6 @@
 """Triggers of SQLite: counts and sums that would otherwise cost a scan of all rows.
 
-A second backend brings triggers of its own; the tables they fill are the same.
+Another backend would bring triggers of its own for the same tables.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LEAVE_CELL = (
 
 
 def _count_on_shot(row: str, sign: str) -> str:
-    """What a filter of shots asks for: videos and pictures are counted apart."""
+    """Update the counters of a shot; videos and pictures are counted apart."""
     live, video = f"{row}.status IN ('queued', 'processing', 'downloading')", f"{row}.output = 'video'"
     return (
         f"UPDATE shots SET live_count = live_count {sign} ({video} AND {live}), "  # noqa: S608
@@ -39,7 +39,7 @@ _TOUCH_SHOT = "UPDATE shots SET changed_rev = NEW.rev WHERE id = NEW.shot_id;"
 
 
 _NAMED: Final = frozenset(re.findall(r"\w+", " ".join(SHOT_TRAITS.values())))
-#: Columns that the conditions of the traits name.
+#: Columns in the conditions of the traits.
 _TRAIT_COLUMNS: Final = tuple(column.name for column in shots.c if column.name in _NAMED)
 _TRAIT_COLUMN: Final = re.compile(rf"\b({'|'.join(_TRAIT_COLUMNS)})\b")
 
@@ -97,11 +97,11 @@ _ONE_MORE = "DO UPDATE SET n = n + excluded.n"
 
 
 def day_of(at: str) -> str:
-    """The day of a time on this machine's clock, as whole days since 1970."""
+    """SQL: the local date of a time, as days since 1970."""
     return f"CAST(julianday(date({at}, 'unixepoch', 'localtime')) - 2440587.5 AS INTEGER)"
 
 
-#: Pictures end beside the takes: ``image_completed``.
+#: Ends of picture tasks are counted apart: ``image_completed``.
 _END: Final = "CASE {row}output WHEN 'image' THEN 'image_' ELSE '' END || {row}status"
 
 
@@ -147,7 +147,7 @@ def _move_in_ledger(ledger_row: _LedgerRow) -> str:
     )
 
 
-#: Up to so many hundredths of a second a duration is rounded to the second number; steps of at most a fifth.
+#: Below the first number of hundredths of a second a duration is rounded to a multiple of the second.
 _STEPS: Final = (
     (200, 20), (500, 50), (1_000, 100), (2_000, 200), (5_000, 500), (10_000, 1_000), (20_000, 2_000),
     (50_000, 5_000), (100_000, 10_000), (200_000, 20_000), (500_000, 50_000), (1_000_000, 100_000),
@@ -155,7 +155,7 @@ _STEPS: Final = (
 
 
 def _count_time(stage: str, at: str, seconds: str, source: str) -> str:
-    """Count a duration, rounded by ``_STEPS``; ``source`` is where its columns come from, with its WHERE."""
+    """SQL: count a duration, rounded by ``_STEPS``; ``source`` is the FROM and WHERE of its columns."""
     cases = "".join(f"WHEN s < {below} THEN {step} * CAST(round(s / {step}) AS INTEGER) " for below, step in _STEPS)
     return (
         "INSERT INTO stage_times_daily (day, project_id, provider, stage, centiseconds, n) "  # noqa: S608
@@ -175,7 +175,7 @@ _QUEUE_TIME = _count_time(
     "queue",
     "NEW.created_at",
     "NEW.created_at - queued_at",
-    # What was adopted never waited in the queue.
+    # A task that adopted a running job never waited in the queue.
     "FROM tasks WHERE id = NEW.task_id AND output = 'video' AND status = 'processing' AND queued_at IS NOT NULL",
 )
 _REMOTE_TIME = _count_time(

@@ -131,6 +131,6 @@ class LlmCall(Frozen):
     #: Whether a person has decided about a lost answer, or an answer was used or cannot be.
     settled: bool = False
     #: A digest of what was asked.
-    question: str | None = None
+    prompt_digest: str | None = None
     created_at: datetime
     ended_at: datetime | None = None

@@ -1,4 +1,4 @@
-"""The words people read, in Chinese and English.
+"""Texts of the program, in Chinese and English.
 
 Messages have symbolic ids (``error.kind.network``); their sentences are in ``catalogues/<language>/<area>.po``. All files
 of a language are one catalogue. Add an id to the same file of both languages; tests compare them.

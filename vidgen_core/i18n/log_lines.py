@@ -1,4 +1,4 @@
-"""Lines of the execution log in words: a line keeps a code and params, and ``log.<code>`` is its sentence."""
+"""Sentences of the execution log: a line has a code and params, and ``log.<code>`` is its sentence."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from vidgen_core.domain.tasks import TaskKind
 from vidgen_core.i18n.text import Text, catalogue_files
 
 _SENTENCES: Final = "log."
-#: The line of a task that has ended with its cause.
+#: Code of the line of a task that ended with a cause.
 ENDED_LINE: Final = "task_failed"
-#: Below this are the words of the log's screen.
+#: Sentences with this prefix belong to the log page.
 _SCREEN: Final = "log.page."
 
 
 def log_sentence(t: Text, line: LogLine) -> str:
-    """A line's text; a code without a sentence of its own has an error's, or speaks for itself.
+    """The text of a line; a code without a log sentence uses that of an error, or the code itself.
 
     What a provider said stands behind it in quotation marks.
     """
@@ -37,7 +37,7 @@ def _sentence(t: Text, line: LogLine) -> str:
 
 
 def _spoken(t: Text, line: LogLine) -> dict[str, Any]:
-    """The params with their codes put into words: ``cause`` is an error, ``provider`` a mode, ``output`` what is made."""
+    """The params with their codes translated: ``cause`` is an error, ``provider`` a mode, ``output`` what is made."""
     params = line.params
     spoken = {name: t.amount(value) for name, value in params.items()}
     if "cause" in params:
@@ -55,7 +55,7 @@ def _spoken(t: Text, line: LogLine) -> dict[str, Any]:
 
 
 def codes_saying(t: Text, wanted: str) -> frozenset[str]:
-    """Codes whose sentence has the text: people search for what they read, and the store keeps codes."""
+    """Codes whose sentence contains the text: users search for what they read, and the database has codes."""
     wanted = wanted.casefold()
     return frozenset(code for code, said in sentences(t.lang).items() if wanted in said.casefold())
 

@@ -1,4 +1,4 @@
-"""Sentences, numbers and times in one reader's language."""
+"""Sentences, numbers and times in one language."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LOCALES: Final[dict[str, str]] = {"zh": "zh_CN", "en": "en"}
 
 
 def choose_language(setting: str, accept: str | None) -> Language:
-    """The language to speak: the setting, or for ``auto`` the first one of ``accept`` that there is, else English.
+    """The language to use: the setting, or for ``auto`` the first one of ``accept`` that there is, else English.
 
     :param accept: an ``Accept-Language`` header, or a locale such as ``zh-CN`` or ``zh_CN.UTF-8``
     """
@@ -76,7 +76,7 @@ def _catalogue(lang: str) -> gettext.GNUTranslations:
 
 
 class _Lenient(dict[str, Any]):
-    """A placeholder nobody filled stays visible instead of ending a screen."""
+    """Keeps placeholders without a value visible instead of failing."""
 
     def __missing__(self, name: str) -> str:
         return f"{{{name}}}"
@@ -84,13 +84,13 @@ class _Lenient(dict[str, Any]):
 
 @functools.cache
 def get_text(lang: str, *, strict: bool = False) -> Text:
-    """The words of one language: ``zh`` or ``en``."""
+    """The texts of a language: ``zh`` or ``en``."""
     return Text(lang, strict)
 
 
 @dataclass(frozen=True)
 class Text:
-    """Sentences by id, e.g. ``t("shots.empty")``; share it freely, it holds no state.
+    """Sentences by id, e.g. ``t("shots.empty")``; immutable.
 
     An id that is missing falls back to English and then to the id itself; when ``strict``, it and a placeholder that
     is not filled raise ``KeyError``.
@@ -131,7 +131,7 @@ class Text:
         return self._of_error(self._id_of(kind, code), params)
 
     def ended(self, kind: ErrorKind | str, code: str, params: Mapping[str, Any], /) -> str:
-        """The same for something that has ended with the error: it promises no further try, and says what to do now."""
+        """The same for something that ended with the error: promises no retry, and says what to do now."""
         id_ = self._id_of(kind, code)
         last = id_.replace("error.", "ended.", 1)
         return self._of_error(last if self.has(last) else id_, params)
@@ -153,7 +153,7 @@ class Text:
         return f"error.kind.{kind}"
 
     def amount(self, value: Any) -> Any:
-        """A ``Money`` as the store keeps it, written for people; everything else as it is."""
+        """A formatted amount for the JSON of a ``Money``; other values unchanged."""
         if isinstance(value, Mapping) and value.keys() == Money.model_fields.keys():
             return self.money(Money.model_validate(value), estimated=False)
         return value
@@ -167,11 +167,11 @@ class Text:
         return sentence(failure.kind, failure.code, failure.params)
 
     def told(self, failure: Failure, *, goes_on: bool = False) -> str:
-        """The same, with the provider's own words beneath it."""
+        """The same, with the provider's message below it."""
         return self.with_words(self.failure(failure, goes_on=goes_on), failure.params)
 
     def with_words(self, sentence: str, params: Mapping[str, Any]) -> str:
-        """A sentence of ours, and beneath it what the provider said, where the params hold it."""
+        """A sentence, and below it the provider's message, if the params have one."""
         inner = params.get("detail")
         said = params.get("said") or (inner.get("said") if isinstance(inner, Mapping) else None)
         if not isinstance(said, str) or not said.strip() or said in sentence:
@@ -189,11 +189,11 @@ class Text:
         if money.currency == "credits":
             amount = self("common.credits", amount=self.number(money.amount))
         else:
-            # Four digits: one job may cost less than a cent.
+            # Four digits: a job may cost less than a cent.
             amount = format_currency(
                 money.amount, money.currency, "¤#,##0.00##", locale=self.locale, currency_digits=False
             )
-        # English writes CN¥; the users of these providers write ¥ in either language.
+        # Babel writes CN¥ in English; the users of these providers write ¥ in both languages.
         return ("≈" if estimated else "") + amount.replace("CN¥", "¥")
 
     def number(self, value: Any) -> str:
@@ -218,7 +218,7 @@ class Text:
         return f"{n} B"
 
     def datetime(self, moment: datetime, tz: tzinfo) -> str:
-        """A moment on the reader's clock, to the second."""
+        """A time in a time zone, to the second."""
         return str(format_datetime(moment, "medium", tzinfo=tz, locale=self.locale))
 
     def ago(self, seconds: float) -> str:

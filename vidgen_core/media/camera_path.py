@@ -1,4 +1,4 @@
-"""The way of a virtual camera over a still picture, frame by frame.
+"""The path of a virtual camera over a still picture, frame by frame.
 
 A *view* is the part of the picture that one frame shows. All lengths are pixels of the picture. A path is straight in
 the corners of its views, so a way between two views that lie in the picture never leaves it: no border is ever seen.
@@ -30,13 +30,13 @@ DRIFT: Final = 0.06
 #: radians
 YAW: Final = math.radians(17)
 ROLL: Final = math.radians(6)
-#: The nearest a view may go, as a multiple of the widest view.
+#: The largest zoom, as a multiple of the widest view.
 NEAREST: Final = 2.2
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The picture and the frame it is shown in; ``subject`` is where one looks first, as parts of width and height."""
+    """The picture and the frame it is shown in; ``subject`` is its focal point, as fractions of width and height."""
 
     width: int
     height: int
@@ -53,7 +53,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class View:
-    """Centre and nearness: 1 is the widest view."""
+    """Centre and zoom: 1 is the widest view."""
 
     x: float
     y: float
@@ -72,18 +72,18 @@ class CameraPath:
 
     @property
     def nearest(self) -> float:
-        """The greatest nearness on the way; the subject has no influence on it."""
+        """The largest zoom of the path; the subject has no influence on it."""
         return float(self.zoom.max())
 
     @property
     def flat(self) -> bool:
-        """Whether the views are upright rectangles, which are cheaper to take."""
+        """Whether the views are upright rectangles, which are cheaper to render."""
         return not (self.yaw.any() or self.roll.any())
 
 
 @dataclass(frozen=True)
 class _Wish:
-    """What the moves add up to: travel in parts of the view, growth of nearness, turns in radians, sway in parts of the view."""
+    """The sum of the moves: travel in fractions of the view, growth of the zoom, turns in radians, sway in fractions of the view."""
 
     right: float
     down: float
@@ -149,7 +149,7 @@ def _sign(moves: set[Move], plus: Move, minus: Move) -> int:
 
 
 def _ease(t: Floats) -> Floats:
-    """Soft at both ends, yet never quite at rest: a clip that begins with a dead second looks broken."""
+    """Ease in and out, but never stop: a clip that begins with a still second seems broken."""
     return 0.25 * t + 0.75 * (1 - np.cos(np.pi * t)) / 2
 
 
@@ -159,7 +159,7 @@ def _turns(wish: _Wish, frames: int) -> tuple[Floats, Floats]:
 
 
 def _sway(size: float, frames: int, seconds: float, dice: random.Random) -> tuple[Floats, Floats]:
-    """A hand's unrest, in parts of the view."""
+    """Camera shake of a hand, in fractions of the view."""
     t = np.linspace(0.0, seconds, frames)
     return _waves(t, dice) * size, _waves(t, dice) * size
 
@@ -173,7 +173,7 @@ def _waves(t: Floats, dice: random.Random) -> Floats:
 
 
 def _margin(stage: Stage, yaw: float, roll: float, sway: float) -> float:
-    """How much nearer the camera must be so that turns and sway show no edge; 1 is not at all."""
+    """The zoom needed so that turns and sway show no edge; 1 is none."""
     if not (yaw or roll or sway):
         return 1.0
     w, h = stage.frame_width / 2, stage.frame_height / 2
@@ -185,7 +185,7 @@ def _margin(stage: Stage, yaw: float, roll: float, sway: float) -> float:
 
 
 def _turned(stage: Stage, yaw: float, roll: float) -> Floats:
-    """Frame to picture for a camera that looks at the picture's centre from the side; both counted from the centre.
+    """Frame to picture for a camera turned towards the picture's centre; both measured from the centre.
 
     With the picture turned by ``yaw`` around its upright axis at distance f, a ray through (x, y) meets it at
     u = x / (cos yaw − x sin yaw / f), v = y cos yaw / (cos yaw − x sin yaw / f).
@@ -221,7 +221,7 @@ def _ends(wish: _Wish, stage: Stage, margin: float, dice: random.Random) -> tupl
 
 
 def _room(wish: _Wish, stage: Stage, margin: float) -> float:
-    """How near the camera must be to have room for travel, turns and sway."""
+    """The zoom needed for travel, turns and sway."""
     wide, high = stage.cover
     return max(margin, wide * (margin + abs(wish.right)) / stage.width, high * (margin + abs(wish.down)) / stage.height)
 

@@ -1,4 +1,4 @@
-"""What a prompt says about the camera, in English and Chinese.
+"""Camera moves in prompts, in English and Chinese.
 
 A cue is *plain* when nobody would say it of anything but a camera (``dolly in``, ``横摇``) and *shy* when people and
 things do it too (``moves left``, ``环绕``): a shy cue counts only where its clause speaks of the camera, or says
@@ -14,11 +14,11 @@ from typing import Final
 
 
 class Move(StrEnum):
-    """One camera move; several on different axes can be made at once."""
+    """One camera move; moves on different axes can be combined."""
 
-    #: The quiet default: hardly noticed, so that the picture lives.
+    #: The default: a slight movement.
     DRIFT = "drift"
-    #: A camera that was asked to stand still.
+    #: An explicitly still camera.
     STILL = "still"
     PAN_LEFT = "pan_left"
     PAN_RIGHT = "pan_right"
@@ -47,7 +47,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Cue:
-    """One way of saying a move."""
+    """A phrase for a move."""
 
     move: Move
     words: re.Pattern[str]
@@ -57,7 +57,7 @@ class Cue:
 SLOW: Final = 0.6
 FAST: Final = 1.6
 
-#: Two moves of one axis cannot be made at once; the one named first is made.
+#: Two moves on one axis exclude each other; the one named first counts.
 AXES: Final = (
     frozenset({Move.PAN_LEFT, Move.PAN_RIGHT}),
     frozenset({Move.TILT_UP, Move.TILT_DOWN}),
@@ -237,7 +237,7 @@ _FAST_WORDS: Final = re.compile(
     r"|快速|迅速|急速|飞快|极速|高速|猛(?:地|然)?|[急快](?=推|拉|移|摇)",
     re.IGNORECASE,
 )
-#: Words that may stand beside a shy cue in a clause that speaks of nothing else.
+#: Words allowed beside an ambiguous phrase in a clause about the camera only.
 _FILLER: Final = re.compile(
     r"\b(?:the|a|an|to|towards?|and|then|while|of|with|it|around|very|slight|smooth(?:ly)?|cinematic|steady)\b"
     r"|(?:向|往|朝|从|地|的|并|再|同时|然后|一边|平稳|匀速|运动|移动|稍|略|上|下|左|右|侧|方)|[\s,，、:：\-()（）]+",
@@ -249,7 +249,7 @@ _CLAUSES: Final = re.compile(
 
 
 def read_camera(prompt: str) -> Camera:
-    """What the prompt asks of the camera; a quiet drift when it says nothing about it."""
+    """The camera moves of a prompt; a slight drift when it names none."""
     found: list[Move] = []
     speeds: list[float] = []
     for clause in _CLAUSES.split(prompt):
@@ -263,7 +263,7 @@ def read_camera(prompt: str) -> Camera:
 
 
 def choose_moves(prompt: str) -> tuple[Move, ...]:
-    """The camera moves a prompt asks for, at most one an axis; never empty."""
+    """The camera moves of a prompt, at most one per axis; never empty."""
     return read_camera(prompt).moves
 
 
@@ -271,7 +271,7 @@ def _moves_of(clause: str, about_camera: bool) -> list[Move]:
     moves = _matches(_CUES, clause, about_camera)
     if not any(move in AXES[0] | AXES[1] for move in moves):
         moves += _matches(_SIDELESS, clause, about_camera)
-    # Orbiting is said with words of turning: a roll beside it is an echo, not a wish.
+    # Phrases for orbiting contain words for turning: a roll beside it is the same phrase, not another move.
     return [move for move in moves if not (move is Move.ROLL and Move.ORBIT in moves)]
 
 
@@ -301,7 +301,7 @@ def _inside_standing(clause: str, match: re.Match[str]) -> bool:
 
 
 def _says_only_moves(clause: str) -> bool:
-    """Whether a clause speaks of nothing but moves, as in "slow push in and roll" or "缓缓推进"."""
+    """Whether a clause is about nothing but moves, as in "slow push in and roll" or "缓缓推进"."""
     for cue in (*_CUES, *_SIDELESS):
         clause = cue.words.sub(" ", clause)
     return not _bare(clause)

@@ -1,4 +1,4 @@
-"""Writing to a disk: files that appear whole or not at all, room, and refusals as errors."""
+"""Writing files: atomic replacement, free space, and system errors as FileError."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RESERVE: Final = 200 * 1024 * 1024
 
 @contextlib.contextmanager
 def translate_os_errors(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to read or write ``path`` into a FileError that says which it is.
+    """Turn an OSError about ``path`` into a FileError.
 
     :raises FileError: disk_full, folder_read_only, folder_is_file, path_too_long, file_not_written
     """
@@ -58,7 +58,7 @@ def opened_within(path: Path, roots: Iterable[Path]) -> Iterator[BinaryIO]:
     if not any(real.is_relative_to(root) for root in roots):
         raise FileError("file_outside", path=str(path))
     if not stat.S_ISREG(real.lstat().st_mode):
-        # A pipe would never be open.
+        # Opening a pipe would block.
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     with real.open("rb") as file:
         if real.resolve(strict=True) != real or not os.path.samestat(os.fstat(file.fileno()), real.lstat()):
@@ -67,7 +67,7 @@ def opened_within(path: Path, roots: Iterable[Path]) -> Iterator[BinaryIO]:
 
 
 def ensure_free_space(folder: Path, needed: int, reserve: int = RESERVE) -> None:
-    """See that ``needed`` bytes and a reserve are free where ``folder`` is or will be.
+    """Ensure that ``needed`` bytes and a reserve are free where ``folder`` is or will be.
 
     :raises FileError: disk_full with ``free`` and ``needed`` in bytes
     """
@@ -77,7 +77,7 @@ def ensure_free_space(folder: Path, needed: int, reserve: int = RESERVE) -> None
 
 
 def ensure_writable(folder: Path) -> None:
-    """See that files can be written durably where ``folder`` is or will be; nothing is left behind.
+    """Ensure that files can be written durably where ``folder`` is or will be; leaves nothing behind.
 
     :raises FileError: folder_gone, folder_is_file, folder_read_only, disk_full, file_not_written
     """
@@ -102,7 +102,7 @@ def _free(folder: Path) -> int:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable; Windows has no such thing and needs none."""
+    """Make renames in a folder durable; not needed on Windows."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)

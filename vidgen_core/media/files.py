@@ -1,4 +1,4 @@
-"""The way of a video's bytes to its file: received in part, checked, and only then named."""
+"""Files of downloads: received in part, validated, and only then given their name."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PartFile:
 
     @property
     def received(self) -> int:
-        """Bytes already there: where a Range request goes on."""
+        """Bytes already received: the offset of a Range request."""
         if self._file is not None:
             return self._file.tell()
         return self.path.stat().st_size if self.path.exists() else 0
@@ -48,20 +48,20 @@ class PartFile:
         """
         with translate_os_errors(self.path):
             if self._file is None:
-                # Unbuffered: what was received is on its way to the disk when the process is killed.
+                # Unbuffered: nothing received is lost when the process is killed.
                 self._file = self.path.open("ab", buffering=0)
             rest = memoryview(chunk)
             while rest:
                 rest = rest[self._file.write(rest) or 0 :]
 
     def restart(self) -> None:
-        """Forget what was received."""
+        """Discard what was received."""
         self.close()
         with translate_os_errors(self.path):
             self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of the file; the part stays and can be gone on with."""
+        """Close the file; the part stays and can be continued."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -107,7 +107,7 @@ def _take_name(part: Path, final: Path) -> bool:
     except FileExistsError:
         return False
     except OSError:
-        # File systems without links (exFAT, some network drives): look, then rename.
+        # File systems without links (exFAT, some network drives): check, then rename.
         if final.exists():
             return False
         part.rename(final)

@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 
 #: Longest side of what is compared, in pixels.
 EDGE: Final = 48
-#: What is broader than this share of the longest side is taken out first: skies and shadows are alike in many pictures.
+#: Details larger than this share of the longest side are removed first: skies and shadows are similar in many pictures.
 BROAD: Final = 0.12
 #: A frame may show so little of the picture's widest view, along each side; each step is so much smaller.
 NEAREST: Final = 0.5
@@ -26,14 +26,14 @@ STEP: Final = 0.92
 #: the Local renderer's camera a picture stays above 0.40, and five of six pairs of different ones stay below 0.35. A wrong
 #: doubt is worse than a missed one, so the line lies below what the same picture can come to.
 ALIKE: Final = 0.35
-#: Contrast (0-255) below which a picture says nothing that could be found again.
+#: Contrast (0-255) below which a picture has no details to compare.
 FLAT: Final = 4.0
-#: Pixels of a longest side from which all of this is made.
+#: Longest side of the pictures before details are extracted, in pixels.
 _SOURCE: Final = 256
 
 
 def begins_with(video: Path, picture: Path) -> bool | None:
-    """Whether the first frame that is not black shows ``picture`` or a part of it; None where that cannot be told.
+    """Whether the first frame that is not black shows ``picture`` or a part of it; None when that cannot be decided.
 
     :raises FileError: as ``video.poster`` and ``images.open_upright``
     """
@@ -44,7 +44,7 @@ def begins_with(video: Path, picture: Path) -> bool | None:
 
 
 def similarity(frame: Image.Image, picture: Image.Image) -> float | None:
-    """How much of ``frame`` is found in ``picture`` at its best place and scale: -1 to 1 (normalized correlation).
+    """Similarity of ``frame`` and ``picture`` at the best place and scale: -1 to 1 (normalized correlation).
 
     None where one of them is too even to tell.
     """

@@ -1,4 +1,4 @@
-"""Pictures: what they are, keeping them, and copies of them for networks and screens."""
+"""Pictures: format, the image store, and copies for providers and screens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError
 from vidgen_core.media.disk import replacing, sync_folder, translate_os_errors
 
-#: More pixels than any camera takes; a small file that claims them is meant to exhaust the memory.
+#: More pixels than any camera makes; a small file that claims them is a decompression bomb.
 PIXEL_LIMIT: Final = 120_000_000
 #: Sides below this are icons, not reference images.
 SMALLEST_SIDE: Final = 64
@@ -56,20 +56,20 @@ Image.MAX_IMAGE_PIXELS = PIXEL_LIMIT
 
 
 class ImageFacts(Frozen):
-    """What a picture is; ``width`` and ``height`` as people see it, after its EXIF orientation."""
+    """Facts of a picture; ``width`` and ``height`` after its EXIF orientation."""
 
     format: str
     width: int
     height: int
     bytes: int
     has_alpha: bool
-    #: Whether the EXIF orientation turns or mirrors it.
+    #: Whether the EXIF orientation rotates or mirrors it.
     rotated: bool
     animated: bool
 
 
 def inspect_image(path: Path) -> ImageFacts:
-    """Decode a picture whole and say what it is.
+    """Decode a picture completely and return its facts.
 
     :raises FileError: image_missing, image_unreadable, image_empty, image_not_a_picture, image_truncated,
         image_too_many_pixels, image_too_small
@@ -104,7 +104,7 @@ def keep_image(path: Path, images_folder: Path) -> str:
 
 
 def keep_image_bytes(data: bytes, images_folder: Path) -> str:
-    """Keep a picture that is in memory; as ``keep_image``."""
+    """Store a picture in memory; like ``keep_image``."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "picture")
         path.write_bytes(data)
@@ -112,7 +112,7 @@ def keep_image_bytes(data: bytes, images_folder: Path) -> str:
 
 
 def open_upright(path: Path, least: tuple[int, int] | None = None) -> Image.Image:
-    """The first frame as people see it: upright, opaque (on white), in sRGB.
+    """The first frame, upright, opaque (on white), in sRGB.
 
     :param least: a size that must be covered; a larger picture may come back smaller, but not smaller than this.
     :raises FileError: as ``inspect_image``, but for the size
@@ -127,7 +127,7 @@ def open_upright(path: Path, least: tuple[int, int] | None = None) -> Image.Imag
 
 
 def upright_size(path: Path) -> tuple[int, int]:
-    """Width and height as people see it, without decoding.
+    """Width and height after the EXIF orientation, without decoding.
 
     :raises FileError: as ``inspect_image`` for what a header tells
     """
@@ -174,10 +174,10 @@ def save_thumbnail(picture: Image.Image, target: Path, edge: int) -> None:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """A picture whose header was read and found bearable."""
+    """A picture with a validated header."""
     head = _head(path)
     try:
-        _learn(head)
+        _register_heif(head)
         image = Image.open(path, formats=_readable())
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise FileError("image_too_many_pixels", path=str(path), limit=PIXEL_LIMIT) from error
@@ -193,7 +193,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
 
 def _readable() -> tuple[str, ...]:
-    """Our formats as far as Pillow has readers for them: MPO comes through the one for JPEG."""
+    """Our formats that Pillow can read; MPO is read as JPEG."""
     Image.init()
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
@@ -212,8 +212,8 @@ def _head(path: Path) -> bytes:
     return head
 
 
-def _learn(head: bytes) -> None:
-    """Teach Pillow the phone format when it is needed: the library is slow to load and few pictures want it."""
+def _register_heif(head: bytes) -> None:
+    """Register the HEIF reader when it is needed: its library is slow to load."""
     if head[4:8] == b"ftyp" and head[8:12] not in {b"avif", b"avis"}:
         from pillow_heif import register_heif_opener
 
@@ -238,7 +238,7 @@ def _orientation(image: Image.Image) -> int:
     try:
         value = image.getexif().get(_EXIF_ORIENTATION, 1)
     except (OSError, SyntaxError, ValueError, TypeError):
-        # A broken EXIF block spoils no picture; it is shown as it lies.
+        # A broken EXIF block does not make the picture unreadable.
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
@@ -249,7 +249,7 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
 
 
 def _upright(image: Image.Image, least: tuple[int, int] | None) -> Image.Image:
-    """Opaque, small, upright, sRGB, in the order that never holds more than two pictures of full size."""
+    """Convert to opaque, small, sRGB, upright; at most two pictures of full size are in memory."""
     orientation, profile = _orientation(image), image.info.get("icc_profile")
     picture = _opaque(_eight_bits(image))
     if least is not None:
@@ -294,14 +294,14 @@ def _with_profile(picture: Image.Image, profile: bytes) -> Image.Image:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError):
-        # A profile that does not fit its picture: the colours are taken as they are, as browsers do.
+        # A profile that does not match the picture is ignored, as in browsers.
         return picture.convert("RGB")
     assert converted is not None, "only a conversion in place gives nothing back"
     return converted
 
 
 def _best_jpeg(picture: Image.Image, max_bytes: int) -> bytes:
-    """The best quality that fits, else the smallest there is."""
+    """The best quality that fits, else the smallest file."""
 
     def encoded(quality: int) -> bytes:
         buffer = io.BytesIO()

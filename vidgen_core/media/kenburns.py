@@ -1,4 +1,4 @@
-"""The Local provider's renderer: a still picture becomes a video through a moving camera.
+"""The Local provider's renderer: a video of a camera moving over a still picture.
 
 The same ``RenderSpec`` and picture give the same frames; another seed gives another take of the same move.
 """
@@ -43,14 +43,14 @@ SHORT_SIDES: Final = {
 }
 SMALLEST_EDGE: Final = 16
 LARGEST_EDGE: Final = 8192
-#: Picture pixels per frame pixel at the nearest view: a little more than one keeps slow moves from shimmering.
+#: Picture pixels per frame pixel at the largest zoom: more than one keeps slow moves from shimmering.
 _OVERSAMPLING: Final = 1.15
 
 
 class RenderSpec(Frozen):
     """What to render; sizes in pixels (even), time in seconds."""
 
-    #: None: a quiet drawn ground.
+    #: None: a plain backdrop.
     image: Path | None
     prompt: str
     width: int = Field(ge=SMALLEST_EDGE, le=LARGEST_EDGE, multiple_of=2)
@@ -118,7 +118,7 @@ def _even(edge: float) -> int:
 
 
 def _picture(spec: RenderSpec, camera: Camera) -> Image.Image:
-    """The picture, no larger than the nearest view needs."""
+    """The picture, no larger than the largest zoom needs."""
     if spec.image is None:
         return draw_backdrop(spec.prompt, round(spec.width * 1.6), round(spec.height * 1.6), spec.seed)
     stage = Stage(*upright_size(spec.image), spec.width, spec.height)
@@ -158,7 +158,7 @@ def _see(plane: Image.Image, view: Box | Floats, stage: Stage, share: int) -> Im
 
 
 def _filter(box: Box, size: tuple[int, int]) -> Image.Resampling:
-    """Hamming is as sharp as bicubic at half its price, but shows its steps where a small picture is enlarged."""
+    """The filter: Hamming is as sharp as bicubic at half the cost, but shows steps where a small picture is enlarged."""
     return Image.Resampling.HAMMING if box[2] - box[0] >= size[0] else Image.Resampling.BICUBIC
 
 
@@ -168,13 +168,13 @@ def _stacked(planes: list[Image.Image]) -> Bytes:
 
 
 def find_subject(picture: Image.Image) -> tuple[float, float]:
-    """Where one looks first, as parts of width and height: what stands out, weighed towards the middle."""
+    """The focal point as fractions of width and height: what stands out, weighted towards the middle."""
     cells = 48
     small = picture.convert("RGB").resize((cells, cells), Image.Resampling.BOX)
     colours = np.asarray(small, dtype=np.float64)
     outstanding = np.linalg.norm(colours - colours.mean(axis=(0, 1)), axis=2)
     edges = np.hypot(*np.gradient(colours.mean(axis=2)))
-    # Blocks of 4 × 4: a thing of some size counts for more than a line or a light.
+    # Blocks of 4 × 4: larger objects count for more than lines or lights.
     salience = (outstanding / 255 + edges / 96).reshape(cells // 4, 4, cells // 4, 4).mean(axis=(1, 3))
     y, x = (np.mgrid[0 : cells // 4, 0 : cells // 4] + 0.5) / (cells // 4)
     weight = salience**4 * np.exp(-((x - 0.5) ** 2 + (y - 0.5) ** 2) / 0.12) + 1e-9

@@ -22,12 +22,12 @@ _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def check_pattern(pattern: str) -> None:
-    """See that a file pattern can be used.
+    """Validate a file pattern.
 
     :raises InputError: pattern_invalid with ``reason``: pattern_braces, pattern_fields (and ``allowed``),
         pattern_format, pattern_needs_shot_and_take, pattern_path
     """
-    # Without both, takes of one shot or shots of one project would fight for one name.
+    # Without both, takes of one shot or shots of one project would get the same name.
     if not {"shot", "take"} <= _fields_of(pattern):
         raise _wrong("pattern_needs_shot_and_take")
     segments = _segments(pattern)
@@ -68,7 +68,7 @@ def take_path(
     created: datetime | None = None,
     chosen: bool = False,
 ) -> PurePosixPath:
-    """Where a take lies below the save folder: the pattern filled in and made safe for every system.
+    """The path of a take below the save folder: the pattern filled in and made safe for every system.
 
     :raises InputError: pattern_invalid when a field or its format does not exist
     """
@@ -105,7 +105,7 @@ def _tame(value: str) -> str:
 
 
 def _safe(segment: str) -> str:
-    """One name that every system takes; never empty, ``.`` or ``..``."""
+    """A file name valid on every system; never empty, ``.`` or ``..``."""
     stem, dot, suffix = segment.rpartition(".") if segment.lower().endswith(".mp4") else (segment, "", "")
     stem = sanitize_filename(stem, replacement_text="_", platform="universal", max_len=255).strip(". ")
     name = (_cut(stem, NAME_BYTES) or "_") + dot + suffix

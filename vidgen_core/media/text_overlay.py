@@ -7,7 +7,7 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-#: Fonts with Chinese letters as systems ship them; Pillow looks for them where each system keeps its fonts.
+#: Fonts with Chinese characters of common systems; Pillow searches the font folders of the system.
 _FONTS: Final = (
     "NotoSansCJK-Regular.ttc",
     "NotoSansSC-Regular.otf",
@@ -23,7 +23,7 @@ _NEUTRAL: Final = 128
 
 @dataclass(frozen=True)
 class TextOverlay:
-    """Where light letters and their shadow lie, at full and at half size."""
+    """Masks of light letters and their shadow, at full and at half size."""
 
     letters: Image.Image
     shadow: Image.Image
@@ -52,7 +52,7 @@ class TextOverlay:
 
 
 def font_for(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """A font of this machine that has the letters of ``text``; ``size`` in pixels."""
+    """An installed font with the characters of ``text``; ``size`` in pixels."""
     for name in () if text.isascii() else _FONTS:
         try:
             return ImageFont.truetype(name, size)

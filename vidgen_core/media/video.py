@@ -1,4 +1,4 @@
-"""Videos: what they are, whether they are whole, and a picture of them."""
+"""Videos: format, completeness, and posters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vidgen_core.media.disk import replacing
 #: Containers a provider may send. Everything else FFmpeg would try as well: playlists that name other files and
 #: addresses, pictures, and plain text as terminal art.
 _CONTAINERS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,flv"
-#: Frames looked at for one that is not black.
+#: Frames checked for one that is not black.
 _POSTER_FRAMES: Final = 48
 _BLACK: Final = 20
 
@@ -147,7 +147,7 @@ def _looks_like_video(head: bytes) -> bool:
 
 def _facts(container: InputContainer, path: Path, size: int, boxes: list[tuple[bytes, int]]) -> VideoFacts:
     stream = _video_stream(container, path)
-    frames, end = _walk(container, stream, path)
+    frames, end = _read_packets(container, stream, path)
     promised = stream.frames
     seconds = _seconds(stream, container, end)
     if frames == 0 or seconds <= 0:
@@ -175,7 +175,7 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     return stream
 
 
-def _walk(container: InputContainer, stream: VideoStream, path: Path) -> tuple[int, float]:
+def _read_packets(container: InputContainer, stream: VideoStream, path: Path) -> tuple[int, float]:
     """Read every packet: how many frames there are, and where the last one ends in seconds."""
     frames, end = 0, 0.0
     for packet in container.demux(stream):
@@ -198,7 +198,7 @@ def _seconds(stream: VideoStream, container: InputContainer, end: float) -> floa
 
 
 def _shown_size(container: InputContainer, stream: VideoStream) -> tuple[int, int]:
-    """Decode the first frame, which proves that it can be, and turn its size as it asks to be turned."""
+    """Size of the first decoded frame after its rotation."""
     container.seek(0)
     frame = next(container.decode(stream))
     return (frame.height, frame.width) if frame.rotation % 180 else (frame.width, frame.height)

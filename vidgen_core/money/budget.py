@@ -1,8 +1,8 @@
 """The budget: how much of it is left, and whether one more submit fits.
 
-``verdict`` is asked in the very transaction that reserves the money of an attempt, and counts everything that is or may
-be owed by then: reserved, sent, lost, accepted, ended. So nothing is submitted beyond a limit, whatever is in flight
-and whenever the process is killed. What a provider takes above our estimate is known only afterwards; it counts from
+``check_budget`` runs in the transaction that reserves the money of an attempt, and counts everything that is or may be
+owed by then: reserved, sent, lost, accepted, ended. So nothing is submitted beyond a limit, whatever is in flight and
+whenever the process is killed. What a provider charges above our estimate is known only afterwards and counts from
 then on.
 """
 
@@ -24,42 +24,41 @@ from vidgen_core.money.rates import convert, rates_of
 
 #: A project's own limit among its settings: a decimal as text, in the currency of the budget.
 PROJECT_LIMIT: Final = "budget.limit"
-#: The limit of a run of a project that goes on by itself, what was spent before it began, since when it goes and when it was over,
-#: among the project's settings.
+#: Project setting: the limit of an auto-run, what was spent before it, and when it began and ended.
 _RUN: Final = "budget.run"
-#: What people have granted beyond a limit, by scope, in the store's state.
+#: State: overruns that users have allowed, by scope.
 _EXTRA: Final = "budget.extra"
-#: What jobs that write were not allowed to ask, by the job's name: its project and the most it would have cost.
+#: State: LLM requests held back by the budget, by the name of their job: its project and their cost at most.
 _UNASKED: Final = "budget.unasked"
 _P = TypeVar("_P", bound=BillableParty)
 
 
 class BudgetScope(StrEnum):
-    """What a limit is about."""
+    """What a limit applies to."""
 
-    #: Everything ever, all projects together.
+    #: All spend of all projects.
     ALL = "all"
-    #: Today on this machine's calendar, all projects together.
+    #: Spend of this local day, all projects together.
     DAY = "day"
-    #: Everything of one project.
+    #: All spend of one project.
     PROJECT = "project"
-    #: What a project that goes on by itself spends from its beginning on.
+    #: Spend of a project since its auto-run began.
     RUN = "run"
 
 
 class LimitStatus(Frozen):
-    """How one limit stands; all amounts in the currency of the budget."""
+    """The status of one limit; all amounts in the currency of the budget."""
 
     scope: BudgetScope
     project_id: int | None = None
     limit: Money
     #: Spent, reserved and perhaps owed.
     spent: Money
-    #: What was granted beyond the limit this once.
+    #: The overrun that was allowed once.
     extra: Decimal = Decimal(0)
-    #: Money without a rate, which therefore could not be counted.
+    #: Amounts without an exchange rate, which could not be counted.
     uncounted: tuple[Money, ...] = ()
-    #: The percentage from which a warning is shown.
+    #: Percentage from which a warning is shown.
     warn_at: int = 80
 
     @property
@@ -68,7 +67,7 @@ class LimitStatus(Frozen):
 
     @property
     def left(self) -> Decimal:
-        """What may still be submitted; never below zero."""
+        """Money that may still be submitted; never below zero."""
         return max(Decimal(0), self.limit.amount + self.extra - self.spent.amount)
 
     @property
@@ -81,7 +80,7 @@ class LimitStatus(Frozen):
 
 
 class BudgetExceeded(Frozen):
-    """Why a submit does not go out: ``error.<code>`` says it. The cause is kept so that it can be judged again."""
+    """Why a submit is held back, explained by ``error.<code>``; keeps its cause so that it can be checked again."""
 
     code: str
     params: dict[str, Any]
@@ -94,16 +93,16 @@ class BudgetExceeded(Frozen):
 
 
 def limit_statuses(tx: Tx, settings: Settings, project_id: int | None, now: datetime) -> tuple[LimitStatus, ...]:
-    """Every limit that concerns a project, the project's own last; without a limit, nothing."""
+    """Every limit that applies to a project, its own last; empty without limits."""
     budget = settings.budget
     found = []
     if budget.limit:
-        found.append(_standing(tx, settings, BudgetScope.ALL, budget.limit, now))
+        found.append(_limit_status(tx, settings, BudgetScope.ALL, budget.limit, now))
     if budget.per_day:
-        found.append(_standing(tx, settings, BudgetScope.DAY, budget.per_day, now))
+        found.append(_limit_status(tx, settings, BudgetScope.DAY, budget.per_day, now))
     own = None if project_id is None else project_limit(tx, project_id)
     if own:
-        found.append(_standing(tx, settings, BudgetScope.PROJECT, own, now, project_id))
+        found.append(_limit_status(tx, settings, BudgetScope.PROJECT, own, now, project_id))
     run = None if project_id is None else _run(tx, settings, project_id)
     return (*found, run) if run else tuple(found)
 
@@ -124,7 +123,7 @@ def _run(tx: Tx, settings: Settings, project_id: int) -> LimitStatus | None:
 
 
 def limit_run(tx: Tx, settings: Settings, project_id: int, limit: Money | None) -> None:
-    """Give a run of a project that begins now a limit of its own; None: it has none."""
+    """Set the limit of an auto-run that begins now; None: no limit."""
     before, _ = in_currency(tx.ledger.committed(project_id), settings)
     since, amounts = datetime.now(UTC).isoformat(), {"limit": limit, "before": before}
     kept = {"since": since, **{name: one.model_dump(mode="json") for name, one in amounts.items() if one}}
@@ -132,13 +131,13 @@ def limit_run(tx: Tx, settings: Settings, project_id: int, limit: Money | None) 
 
 
 def end_run(tx: Tx, project_id: int) -> None:
-    """The limit of a run ends with it: nothing of the run is ordered by itself any more, see ``is_of_ended_run``."""
+    """End an auto-run and its limit: none of its tasks is submitted automatically any more, see ``is_of_ended_run``."""
     kept = tx.projects.settings(project_id).get(_RUN)
     _keep_run(tx, project_id, {**kept, "over": datetime.now(UTC).isoformat()} if kept else None)
 
 
 def is_of_ended_run(tx: Tx, task: Task) -> bool:
-    """Whether a task was ordered in a run with a limit that has ended, and by no person since."""
+    """Whether a task was queued in an auto-run with a limit that has ended, and by no user since."""
     kept = tx.projects.settings(task.project_id).get(_RUN) or {}
     if "over" not in kept or "since" not in kept:
         return False
@@ -154,7 +153,7 @@ def _keep_run(tx: Tx, project_id: int, kept: dict[str, Any] | None) -> None:
         tx.state.put(hold_of_project(project_id), None)
 
 
-def _standing(
+def _limit_status(
     tx: Tx, settings: Settings, scope: BudgetScope, limit: Decimal, now: datetime, project_id: int | None = None
 ) -> LimitStatus:
     since = now.astimezone().date() if scope is BudgetScope.DAY else None
@@ -171,7 +170,7 @@ def _standing(
 
 
 def in_currency(amounts: Mapping[_P, Iterable[Money]], settings: Settings) -> tuple[Money, tuple[Money, ...]]:
-    """Amounts by provider as one in the currency of the budget, and those that have no rate."""
+    """The sum of amounts by provider in the currency of the budget, and the amounts without an exchange rate."""
     currency = settings.budget.currency
     sum_, without = Decimal(0), []
     for provider, moneys in amounts.items():
@@ -193,11 +192,11 @@ def check_budget(
     model: str,
     cost: Money | None,
 ) -> BudgetExceeded | None:
-    """What stands against one more submit; None: it fits, or it is free, or there is no limit.
+    """Check one more submit against the limits; None: it fits, or it is free, or there is no limit.
 
-    Without a known price nothing can be counted against a limit, so such a submit is held: that is the safe side.
+    A submit without a known price cannot be counted against a limit, so it is held back.
 
-    :param limits: the ``standings`` of its project, read in the transaction that sets the money aside
+    :param limits: the ``limit_statuses`` of its project, read in the transaction that reserves the money
     """
     limits = tuple(limits)
     if not limits or (cost is not None and not cost.amount):
@@ -214,23 +213,23 @@ def check_budget(
     worth = convert(cost, settings.budget.currency, rates_of(settings, provider))
     if worth is None:
         return stop("budget_rate_missing", BudgetScope.ALL, currency=cost.currency, home=settings.budget.currency)
-    for standing in limits:
-        if standing.uncounted:
-            uncounted = standing.uncounted[0].currency
-            return stop("budget_rate_missing", standing.scope, currency=uncounted, home=settings.budget.currency)
-        if standing.spent.amount + worth.amount > standing.limit.amount + standing.extra:
+    for status in limits:
+        if status.uncounted:
+            uncounted = status.uncounted[0].currency
+            return stop("budget_rate_missing", status.scope, currency=uncounted, home=settings.budget.currency)
+        if status.spent.amount + worth.amount > status.limit.amount + status.extra:
             return stop(
-                f"budget_{standing.scope}",
-                standing.scope,
-                limit=standing.limit.model_dump(mode="json"),
-                spent=standing.spent.model_dump(mode="json"),
+                f"budget_{status.scope}",
+                status.scope,
+                limit=status.limit.model_dump(mode="json"),
+                spent=status.spent.model_dump(mode="json"),
                 next=worth.model_dump(mode="json"),
             )
     return None
 
 
 def hold_of_project(project_id: int) -> str:
-    """Under which name of the store's state it stands why nothing of a project is submitted."""
+    """The state name under which the reason is stored why a project submits nothing."""
     return f"budget.hold.{project_id}"
 
 
@@ -247,32 +246,32 @@ def set_project_limit(tx: Tx, project_id: int, limit: Decimal) -> None:
 
 
 def allow_overrun(tx: Tx, settings: Settings, project_id: int, now: datetime) -> tuple[LimitStatus, ...]:
-    """Let what waits now go out although a limit is reached: every limit of the project is passed this once.
+    """Allow what waits now to be submitted although a limit is reached, once for every limit of the project.
 
-    The limit of a run stays. What is granted is what the queue, and what jobs that write were not allowed to ask, is expected to cost at this moment
-    and not more; it ends with the day where the limit does, and with any change of the limit.
+    The limit of an auto-run stays. The overrun allowed is the estimated cost of the queue and of the LLM requests held
+    back; it ends with the day for a daily limit, and with any change of the limit.
     """
     extras = dict(tx.state.get(_EXTRA) or {})
-    for standing in limit_statuses(tx, settings, project_id, now):
-        if standing.scope is BudgetScope.RUN:
+    for status in limit_statuses(tx, settings, project_id, now):
+        if status.scope is BudgetScope.RUN:
             continue
-        waiting, _ = in_currency(tx.tasks.waiting_money(standing.project_id), settings)
-        unasked = _unasked(tx, standing.project_id)
-        over = standing.spent.amount + waiting.amount + unasked - standing.limit.amount
-        if over > standing.extra:
-            extras[_name(standing.scope, standing.project_id)] = {
+        waiting, _ = in_currency(tx.tasks.queued_cost(status.project_id), settings)
+        unasked = _unasked(tx, status.project_id)
+        over = status.spent.amount + waiting.amount + unasked - status.limit.amount
+        if over > status.extra:
+            extras[_name(status.scope, status.project_id)] = {
                 "amount": f"{over:f}",
-                "limit": f"{standing.limit.amount.normalize():f}",
-                "day": day_of(now).isoformat() if standing.scope is BudgetScope.DAY else None,
+                "limit": f"{status.limit.amount.normalize():f}",
+                "day": day_of(now).isoformat() if status.scope is BudgetScope.DAY else None,
             }
     tx.state.put(_EXTRA, extras)
     return limit_statuses(tx, settings, project_id, now)
 
 
 def note_unasked(tx: Tx, job: str, project_id: int | None, most: Decimal) -> None:
-    """Keep what a job was not allowed to ask, in the currency of the budget.
+    """Record the cost of the LLM requests of a job that the budget holds back, in the currency of the budget.
 
-    :param most: what that would have cost at most; 0: nothing is left unasked
+    :param most: what they cost at most; 0: none is held back
     """
     kept = dict(tx.state.get(_UNASKED) or {})
     if kept.pop(job, None) is None and not most:

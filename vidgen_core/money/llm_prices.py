@@ -1,4 +1,4 @@
-"""What questions to language models cost: per call, per million tokens, or both.
+"""Prices of requests to language models: per call, per million tokens, or both.
 
 The user's rows for ``writing`` in the price table are asked first, then the prices among the settings of writing, which
 are those of whatever model is set. There is no built-in price: a model at one address is paid, at another it is free.
@@ -16,18 +16,18 @@ from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import WRITING
 
 _MILLION: Final = Decimal(1_000_000)
-#: Tokens that a picture is taken for at most; models that count tiles take some 1,100 for one of 768 pixels.
+#: Upper bound of the tokens of a picture; models that count tiles take some 1,100 for one of 768 pixels.
 _PICTURE: Final = 2_000
-#: Tokens that every message takes beside its words, and that the wanted form of the answer takes.
+#: Tokens of every message beside its text, and of the response format.
 _FRAME: Final = 16
 _FORM: Final = 1_000
 
 
 class LlmPrice(Frozen):
-    """What one question takes; the parts are added up."""
+    """The price of one request: the sum of its parts."""
 
     call: Decimal = Decimal(0)
-    #: For a million tokens that are sent, and that come back.
+    #: For a million input and a million output tokens.
     million_in: Decimal = Decimal(0)
     million_out: Decimal = Decimal(0)
     currency: str
@@ -38,7 +38,7 @@ class LlmPrice(Frozen):
 
 
 def llm_price(settings: Settings) -> LlmPrice | None:
-    """The price of the model that is set; None when it is unknown, or told in more than one currency."""
+    """The price of the configured model; None when it is unknown or in more than one currency."""
     model = settings.writing.model
     rows = [row for row in settings.prices if row.provider == WRITING]
     for name in (model, "*"):
@@ -56,7 +56,7 @@ def llm_price(settings: Settings) -> LlmPrice | None:
 
 
 def most_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
-    """Tokens that a question takes at most: no tokenizer in use makes more than one of a byte of UTF-8."""
+    """Upper bound of the tokens of a request: no tokenizer in use makes more than one of a byte of UTF-8."""
     return _FORM + sum(_FRAME + _most(message.get("content")) for message in messages)
 
 

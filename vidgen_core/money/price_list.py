@@ -1,4 +1,4 @@
-"""Every price there is at a moment: the user's own and the lists that providers publish."""
+"""Prices of the user and the lists that providers publish."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def prices_of(tx: Tx, settings: Settings) -> tuple[Price, ...]:
 
 
 def listed(tx: Tx, mode: ProviderId) -> tuple[Price, ...]:
-    """The provider's published list as it was last fetched; empty without one."""
+    """The list of a provider that was fetched last; empty without one."""
     kept = tx.state.get(f"{_LIST}.{mode.value}")
     if not kept:
         return ()
@@ -44,7 +44,7 @@ def _listed_price(mode: ProviderId, row: dict[str, Any], day: Any) -> Price:
 
 
 def store_price_list(tx: Tx, mode: ProviderId, rows: dict[str, Money], at: datetime) -> None:
-    """Keep a provider's published prices of whole takes, by model."""
+    """Store a provider's published prices of whole takes, by model."""
     kept = [
         {"model": model, "amount": f"{money.amount:f}", "currency": money.currency} for model, money in rows.items()
     ]
@@ -60,7 +60,7 @@ def price_list_age(tx: Tx, mode: ProviderId) -> datetime | None:
 def cost_now(
     tx: Tx, settings: Settings, provider: ProviderId, model: str, params: GenerationParams, before: Money | None
 ) -> Money | None:
-    """What one take is expected to cost at the moment it is submitted.
+    """The estimated cost of one take that is submitted now.
 
     The user's own price goes before what the task was queued with, and that before the other tables.
     """

@@ -1,4 +1,4 @@
-"""Prices: what a take will probably cost, known before the click.
+"""Prices: the estimated cost of a take before it is ordered.
 
 Three tables are asked in this order: the user's own (``[[prices]]`` in the settings), the list a provider publishes
 (fetched on request, kept in the store), the built-in one. The built-in table is dated and small. A price that nobody
@@ -19,7 +19,7 @@ from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import BillableParty, ProviderId, specs
 from vidgen_core.domain.tasks import GenerationParams
 
-#: The day the table was last gone through.
+#: When the table was last reviewed.
 PRICES_AS_OF: Final = date(2026, 11, 21)
 
 
@@ -28,26 +28,26 @@ _ORDER: Final[tuple[Source, ...]] = ("own", "list", "built_in")
 
 
 class Price(Frozen):
-    """What one model takes for one take, for one second of it, or for writing (``money.writing``)."""
+    """The price of a model per take, per second, or for text (``money.llm_prices``)."""
 
     provider: BillableParty
-    #: The model's id; ``*`` stands for every model of the provider.
+    #: The model's id; ``*`` for every model of the provider.
     model: str
     amount: Decimal
     currency: str
     unit: PriceUnit = "take"
-    #: Only for takes of this size; empty: of any.
+    #: Only for takes of this size; empty: any.
     size: str = ""
-    #: Only for takes of this length; None: of any.
+    #: Only for takes of this length; None: any.
     seconds: float | None = None
-    #: True: our best knowledge, not confirmed by the provider in writing.
+    #: True: not confirmed by the provider in writing.
     assumed: bool = True
     #: The user's own, the provider's published list, or the built-in table.
     source: Source = "built_in"
     as_of: date | None = PRICES_AS_OF
 
     def fits(self, provider: ProviderId, model: str, params: GenerationParams | None) -> bool:
-        """Whether it is the price of such a take; without parameters only a price for all of them is."""
+        """Whether it applies to such a take; without parameters only a price for all takes does."""
         if self.provider is not provider or self.model not in (model, "*"):
             return False
         if params is None:
@@ -73,7 +73,7 @@ def built_in_prices() -> tuple[Price, ...]:
 
 
 def own_prices(rows: Iterable[PriceSettings]) -> tuple[Price, ...]:
-    """The user's rows of the settings as prices; what a person wrote is not an assumption."""
+    """The prices in the settings; what the user entered is not an assumption."""
     return tuple(Price(**row.model_dump(), assumed=False, source="own") for row in rows)
 
 
@@ -92,7 +92,7 @@ def price_of(
 
 
 def _vagueness(price: Price) -> tuple[int, bool, int]:
-    """Smaller counts more: the user's own word, a named model, more conditions."""
+    """Sort key: the user's prices first, then named models, then more conditions."""
     conditions = bool(price.size) + (price.seconds is not None)
     return _ORDER.index(price.source), price.model == "*", -conditions
 
@@ -100,7 +100,7 @@ def _vagueness(price: Price) -> tuple[int, bool, int]:
 def estimate(
     provider: ProviderId, model: str, params: GenerationParams, takes: int = 1, own: Sequence[Price] = ()
 ) -> Money | None:
-    """What ``takes`` takes will probably cost; None when the price, or the seconds it depends on, is unknown."""
+    """The estimated cost of ``takes`` takes; None when the price, or the duration it depends on, is unknown."""
     price = price_of(provider, model, own, params)
     if price is None:
         return None
@@ -112,7 +112,7 @@ def estimate(
 
 
 def total(amounts: Iterable[Money | None]) -> Money | None:
-    """The sum; None when one amount is unknown, when currencies differ, or of nothing at all."""
+    """The sum; None when an amount is unknown, currencies differ, or there are none."""
     known = list(amounts)
     if not known or any(amount is None for amount in known):
         return None

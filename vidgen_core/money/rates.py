@@ -1,4 +1,4 @@
-"""Rates: what an amount is worth in the currency of the person who pays.
+"""Exchange rates: amounts in the currency of the user.
 
 A rate is the worth of one unit in the user's currency. The user's own rates win over the built-in ones, which are
 dated, rounded so that a budget errs on the safe side, and assumed. Whatever went through ``convert`` is a conversion
@@ -16,18 +16,18 @@ from vidgen_core.config.schema import Settings
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import BillableParty, ProviderId
 
-#: The day the built-in rates were last gone through.
+#: When the built-in rates were last reviewed.
 RATES_AS_OF: Final = date(2026, 11, 21)
 #: Yuan for one US dollar: an assumption, rounded up.
 USD_CNY: Final = Decimal("7.2")
 #: Smallest part of an amount that is kept, as in the store.
 _MICRO: Final = Decimal("0.000001")
-#: What providers call their own money; it is worth something else at each of them.
+#: Name of the providers' own currency; its value differs between them.
 CREDITS: Final = "credits"
 
 
 def rates_of(settings: Settings, provider: BillableParty | None = None) -> dict[str, Decimal]:
-    """The worth of one unit of each known currency in the user's.
+    """The value of one unit of each known currency in the user's.
 
     :param provider: whose credits are meant; None: credits of nobody, which have no rate
     """

@@ -54,7 +54,7 @@ def doubt(tx: Tx, look: JournalState) -> Doubt | None:
 def _unsent_before(tx: Tx, moment: float) -> int:
     """Paid tasks that a home and its copy both have, and that neither had sent."""
     queued = tx.tasks.ids(None, TaskFilter(statuses=frozenset({TaskStatus.QUEUED})))
-    waiting = [*tx.tasks.many(queued), *(task for task in tx.tasks.held() if _is_unsent(tx, task.attempt_id))]
+    waiting = [*tx.tasks.many(queued), *(task for task in tx.tasks.active() if _is_unsent(tx, task.attempt_id))]
     return sum(not task.provider.is_free and task.created_at.timestamp() <= moment for task in waiting)
 
 
@@ -68,7 +68,7 @@ def go_on(tx: Tx, generation: int, now: datetime) -> int:
     :param generation: of the journal
     """
     records.note_generation(tx, generation)
-    for task in tx.tasks.held():
+    for task in tx.tasks.active():
         if task.provider.is_free or task.status is not TaskStatus.PROCESSING:
             continue
         attempt = tx.attempts.get(task.attempt_id) if task.attempt_id is not None else None

@@ -137,8 +137,8 @@ class Scheduler:
     def _mend_times(self, tx: Tx) -> None:
         """Nothing waits for a time that was written down while the clock was wrong."""
         now = self._ctx.clock()
-        tx.tasks.bring_due_forward(now + timedelta(seconds=LONGEST_BEFORE_SUBMIT))
-        tx.attempts.end_future(now)
+        tx.tasks.cap_due(now + timedelta(seconds=LONGEST_BEFORE_SUBMIT))
+        tx.attempts.clamp_future_times(now)
 
     async def _read_journal(self) -> None:
         """Write to the database what the last run could only write down beside it, and see whether it is new enough."""
@@ -152,7 +152,7 @@ class Scheduler:
 
     def _journal_look(self) -> JournalState:
         try:
-            return self._ctx.journal.look()
+            return self._ctx.journal.read()
         except FileError:
             logger.exception("the journal cannot be read")
             return JournalState(damaged=True)
@@ -178,7 +178,7 @@ class Scheduler:
 
     def _left_over(self, tx: Tx) -> tuple[list[ActiveTask], list[tuple[int, int, ProviderId, datetime]]]:
         self._ctx.lanes.load(tx)
-        held = [self._held_of(tx, task) for task in tx.tasks.held()]
+        held = [self._held_of(tx, task) for task in tx.tasks.active()]
         known = {one.task.id for one in held}
         unknown: list[tuple[int, int, ProviderId, datetime]] = []
         for mode, provider in self._ctx.providers.items():
@@ -220,8 +220,8 @@ class Scheduler:
                 # A person said "go on": every key gets another chance.
                 self._ctx.keys[mode].renew()
         self._slots.forget_resolved(tx)
-        strangers = [task for task in tx.tasks.held() if task.id not in self._held]
-        wishes = [task for task in tx.tasks.wishes() if task.id in self._held]
+        strangers = [task for task in tx.tasks.active() if task.id not in self._held]
+        wishes = [task for task in tx.tasks.cancel_requested() if task.id in self._held]
         return [self._held_of(tx, task) for task in strangers + wishes], self._asked_for(tx)
 
     def _asked_for(self, tx: Tx) -> set[int]:
@@ -548,5 +548,5 @@ class Scheduler:
 
 def _shift(tx: Tx, seconds: float) -> None:
     tx.tasks.shift_due(seconds)
-    tx.attempts.shift_open(seconds)
+    tx.attempts.shift_open_times(seconds)
     tx.log.add(LogLevel.WARNING, "clock_set", seconds=round(seconds))

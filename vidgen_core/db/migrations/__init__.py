@@ -1,7 +1,7 @@
-"""The schema's history, run by the program itself whenever it opens a database.
+"""Migrations of the schema, run whenever a database is opened.
 
 A new revision is a file in ``versions``; ``HEAD`` names the last one, so that opening a database that is up to
-date does not load the migration library.
+date does not import Alembic.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def is_current(connection: Connection) -> bool:
 
 
 def upgrade(connection: Connection) -> None:
-    """Bring the schema to HEAD inside the open transaction. Raises StoreError store_too_new."""
-    # Alembic takes a quarter of a second to load and is needed once per release.
+    """Upgrade the schema to HEAD inside the open transaction. Raises StoreError store_too_new."""
+    # Importing Alembic takes a quarter of a second, and it is needed once per release.
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -37,8 +37,8 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", "vidgen_core.db:migrations")
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    here = current(connection)
+    found = current(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if here is not None and here not in known:
-        raise StoreError("store_too_new", found=here, known=HEAD)
+    if found is not None and found not in known:
+        raise StoreError("store_too_new", found=found, known=HEAD)
     command.upgrade(config, HEAD)

@@ -1,4 +1,4 @@
-"""Hands Alembic the connection the store has opened; there is no other way to run a migration."""
+"""Pass Alembic the connection that the store has opened."""
 
 from __future__ import annotations
 

@@ -17,9 +17,9 @@ from vidgen_core.db.repository import Repository, now
 from vidgen_core.db.schema import requests, sessions
 from vidgen_core.domain.errors import Refused
 
-#: Purpose of a row that stands for a login that was signed out of.
+#: Purpose of a row for a login that was signed out.
 _ENDED: Final = "ended"
-# Asked with every request, so made once.
+# Runs with every request, so compiled once.
 _SESSION: Final = select(sessions.c.role, sessions.c.name, sessions.c.ground, sessions.c.login).where(
     sessions.c.digest == bindparam("digest"),
     sessions.c.purpose == bindparam("purpose"),
@@ -28,69 +28,69 @@ _SESSION: Final = select(sessions.c.role, sessions.c.name, sessions.c.ground, se
 
 
 class SessionRow(NamedTuple):
-    """Whose session it is, and what the way in was like when it began."""
+    """Role and name of a user, and the digest of the credentials at the login."""
 
     role: str
     name: str
     ground: str
-    #: The login at an identity provider that it came from; empty with a password.
+    #: The login at an identity provider; empty with a password.
     login: str = ""
 
 
 class SessionRepository(Repository):
     def begin(self, digest: str, purpose: str, session: SessionRow, expires_at: datetime) -> None:
-        """Keep a session, and forget those that have ended by themselves."""
+        """Store a session, and delete those that have expired."""
         self.tx.execute(delete(sessions).where(sessions.c.expires_at <= now()))
         values = {"digest": digest, "purpose": purpose, "expires_at": expires_at, **session._asdict()}
         self.tx.execute(insert(sessions).values(values))
 
     def get(self, digest: str, purpose: str) -> SessionRow | None:
-        """The session that still lasts."""
+        """The session, unless it has expired."""
         found: Row[Any] | None = self.tx.execute(
             _SESSION, {"digest": digest, "purpose": purpose, "now": now()}
         ).one_or_none()
         return SessionRow(found.role, found.name, found.ground, found.login or "") if found is not None else None
 
     def end(self, digest: str) -> None:
-        """Let it be worth nothing."""
+        """Delete a session."""
         self.tx.execute(delete(sessions).where(sessions.c.digest == digest))
 
     def login_of(self, digest: str) -> str:
-        """The login that a session came from, also one that is not valid any more."""
+        """The login of a session, even of an expired one."""
         return str(
             self.tx.execute(select(sessions.c.login).where(sessions.c.digest == digest)).scalar_one_or_none() or ""
         )
 
     def end_login(self, login: str, until: datetime) -> None:
-        """End all sessions that came from a login, and let none come from it until a time."""
+        """End all sessions of a login, and accept no new one of it until a time."""
         self.tx.execute(delete(sessions).where(sessions.c.login == login))
         self.begin(login, _ENDED, SessionRow("", "", "", login), until)
 
     def has_ended(self, login: str) -> bool:
-        """Whether somebody has signed out of a login."""
+        """Whether a login was signed out."""
         return self.get(login, _ENDED) is not None
 
 
-#: How long an answer is kept.
+#: How long a response is kept.
 KEPT: Final = timedelta(hours=24)
 
 
 class Begun(NamedTuple):
-    """A request that is being carried out: its row, and caller carries it out."""
+    """A request that is being carried out: its row and its owner."""
 
     id: int
     owner: str
 
 
 class Known(NamedTuple):
-    """What is known of a request of that key."""
+    """The row of a request."""
 
     id: int
     digest: str
     owner: str
     #: Whether something was written for it.
     written: bool
-    #: None: it was not answered yet.
+    #: None: not answered yet.
     status: int | None
     answer: str | None
 
@@ -101,7 +101,7 @@ CURRENT: Final[ContextVar[Begun | None]] = ContextVar("vidgen_request", default=
 
 class RequestRepository(Repository):
     def begin(self, caller: str, key: str, digest: str, owner: str) -> Known:
-        """Make the row of a request; the one that is there already is answered as it is."""
+        """Create the row of a request, unless there is one already, and return it."""
         self.tx.execute(delete(requests).where(requests.c.created_at < now() - KEPT))
         new = upsert(requests).values(caller=caller, key=key, digest=digest, owner=owner, created_at=now())
         self.tx.execute(new.on_conflict_do_nothing(index_elements=["caller", "key"]))
@@ -110,26 +110,26 @@ class RequestRepository(Repository):
         return Known._make(row)
 
     def take_over(self, known: Known, owner: str) -> None:
-        """Carry out anew what another one has begun, when nothing was written for it; that one can write no more."""
+        """Become the owner of a request for which nothing was written; its previous owner can write no more."""
         idle = (requests.c.id == known.id, requests.c.owner == known.owner, ~requests.c.written)
         if not self.tx.execute(update(requests).where(*idle).values(owner=owner)).rowcount:
             raise Refused("request_taken_over")
 
     def mark_written(self, begun: Begun) -> None:
-        """Say that something is written for a request, in the transaction that writes it.
+        """Mark a request, in the transaction that writes for it.
 
-        :raises Refused: ``request_taken_over``: another one carries it out
+        :raises Refused: ``request_taken_over``: it has another owner
         """
         mine = (requests.c.id == begun.id, requests.c.owner == begun.owner)
         if not self.tx.execute(update(requests).where(*mine).values(written=True)).rowcount:
             raise Refused("request_taken_over")
 
     def answer(self, begun: Begun, status: int, answer: str) -> None:
-        """Keep what was answered."""
+        """Store the response."""
         mine = (requests.c.id == begun.id, requests.c.owner == begun.owner)
         self.tx.execute(update(requests).where(*mine).values(status=status, answer=answer))
 
     def forget(self, begun: Begun) -> None:
-        """Let a request for which nothing was written be made again."""
+        """Delete the row of a request for which nothing was written, so that it can be repeated."""
         mine = (requests.c.id == begun.id, requests.c.owner == begun.owner, ~requests.c.written)
         self.tx.execute(delete(requests).where(*mine))

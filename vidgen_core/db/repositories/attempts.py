@@ -1,4 +1,4 @@
-"""Attempts: the money ledger. A line is written before the request leaves and is never removed."""
+"""Attempts: the ledger of paid requests. A row is written before the request is sent and is never removed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Failure, TaskStatus
 
-#: States in which the remote side may still owe us something, in the words of the partial index.
+#: States in which the remote side may still deliver, exactly as in the partial index.
 _OPEN = "state IN ('sending', 'accepted', 'unknown', 'abandoned')"
 
 _EDITABLE = frozenset(
@@ -42,7 +42,7 @@ _EDITABLE = frozenset(
 )
 
 
-# Statements that are run for every task are made once.
+# Frequent statements are compiled once.
 _PRESENT = update(tasks).where(tasks.c.id == bindparam("the_task"))
 _COUNT = _PRESENT.values(attempts=tasks.c.attempts + 1).returning(tasks.c.attempts, tasks.c.project_id)
 _BEGIN = insert(attempts).returning(*attempts.c)
@@ -77,9 +77,9 @@ class AttemptRepository(Repository):
         cost: Money | None,
         charge: ChargeStatus = ChargeStatus.NONE,
     ) -> Attempt:
-        """Open the next attempt of a task, in preparation; it becomes the task's present one.
+        """Begin the next attempt of a task; it becomes the task's present one.
 
-        :param charge: ESTIMATED sets its money aside from now on
+        :param charge: ESTIMATED reserves its money from now on
         """
         rev = self.tx.rev
         task = self.tx.execute(_COUNT, {"the_task": task_id, "rev": rev}).one_or_none()
@@ -104,8 +104,8 @@ class AttemptRepository(Repository):
         self.tx.execute(_PRESENT, {"the_task": task_id, "attempt_id": attempt.id})
         return attempt
 
-    def hand_over(self, attempt_id: int, task_id: int) -> None:
-        """Let an attempt be another task's, as its latest; the line of the ledger stays the same one."""
+    def reassign(self, attempt_id: int, task_id: int) -> None:
+        """Make an attempt the latest one of another task; its row in the ledger stays the same."""
         task = self.tx.execute(_COUNT, {"the_task": task_id, "rev": self.tx.rev}).one_or_none()
         if task is None:
             raise NotFound("task_not_found", id=task_id)
@@ -114,7 +114,7 @@ class AttemptRepository(Repository):
         self.tx.execute(_PRESENT, {"the_task": task_id, "attempt_id": attempt_id})
 
     def update(self, attempt_id: int, **columns: Any) -> None:
-        """Write what became known. Raises NotFound attempt_not_found."""
+        """Update columns. Raises NotFound attempt_not_found."""
         values = dict(only(columns, _EDITABLE))
         if "cost" in values:
             values |= money_columns(values["cost"])
@@ -136,12 +136,12 @@ class AttemptRepository(Repository):
         return [_attempt(row) for row in self.tx.execute(query)]
 
     def open(self, provider: ProviderId) -> list[Attempt]:
-        """Attempts that may have left and whose end is not known, oldest first."""
+        """Attempts that may have been sent and whose end is not known, oldest first."""
         query = select(attempts).where(attempts.c.provider == provider, text(_OPEN)).order_by(attempts.c.id)
         return [_attempt(row) for row in self.tx.execute(query)]
 
     def unresolved(self, provider: ProviderId, since: datetime) -> int:
-        """Lost answers since then whose tasks wait for a person: their jobs may be running."""
+        """Number of attempts since then whose answer was lost and whose task failed: their jobs may be running."""
         query = (
             select(func.count())
             .select_from(attempts.join(tasks, tasks.c.attempt_id == attempts.c.id))
@@ -156,22 +156,22 @@ class AttemptRepository(Repository):
         )
         return int(self.tx.execute(query).scalar_one())
 
-    def shift_open(self, seconds: float) -> None:
-        """The clock was set: the times of attempts whose end is not known are as long ago as they were."""
+    def shift_open_times(self, seconds: float) -> None:
+        """Shift the times of open attempts after the system clock was set, so that they are as long ago as before."""
         moved = {
             name: type_coerce(type_coerce(attempts.c[name], Double) + seconds, UtcTime)
             for name in ("intent_at", "accepted_at", "waited_at", "ended_at")
         }
         self.tx.execute(update(attempts).where(text(_OPEN)).values(**moved, rev=self.tx.rev))
 
-    def end_future(self, now: datetime) -> None:
-        """Times of such attempts that lie ahead were written down under another time: they count from now on."""
+    def clamp_future_times(self, now: datetime) -> None:
+        """Set times of open attempts that are in the future, written before the clock was set back, to now."""
         for name in ("intent_at", "accepted_at", "waited_at", "ended_at"):
             ahead = update(attempts).where(text(_OPEN), attempts.c[name] > now)
             self.tx.execute(ahead.values(**{name: now}, rev=self.tx.rev))
 
     def unsettled(self, provider: ProviderId, key_id: str, since: datetime, newest: int = 1000) -> list[Attempt]:
-        """Ended attempts of a key since then whose money no answer of the provider has settled, the newest first."""
+        """Ended attempts of a key since then whose charge no response has confirmed, the newest first."""
         query = select(attempts).where(
             attempts.c.provider == provider,
             attempts.c.key_id == key_id,
@@ -182,7 +182,7 @@ class AttemptRepository(Repository):
         return [_attempt(row) for row in self.tx.execute(query.order_by(attempts.c.intent_at.desc()).limit(newest))]
 
     def recent_intents(self, provider: ProviderId, since: datetime) -> list[tuple[str | None, datetime]]:
-        """Key and time of each submit since then, oldest first; seeds the rate limits at a start."""
+        """Key and time of each submit since then, oldest first; initializes the rate limits."""
         query = (
             select(attempts.c.key_id, attempts.c.intent_at)
             .where(attempts.c.provider == provider, attempts.c.intent_at >= since)
@@ -197,7 +197,7 @@ class AttemptRepository(Repository):
         return None if row is None else _attempt(row)
 
     def durations(self, provider: ProviderId, newest: int = 500) -> dict[str, list[float]]:
-        """Seconds from acceptance to success by model, of the newest attempts that waited for no person."""
+        """Seconds from acceptance to success by model, of the newest attempts that waited for no user."""
         query = (
             select(attempts.c.model, attempts.c.accepted_at, attempts.c.ended_at)
             .where(

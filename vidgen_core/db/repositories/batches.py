@@ -12,13 +12,13 @@ from vidgen_core.db.repository import Repository, failure_of
 from vidgen_core.db.schema import attempts, batches, projects, shots, tasks
 from vidgen_core.domain.tasks import Failure, TaskKind, TaskStatus
 
-#: In the words of the partial index.
+#: Exactly as in the partial index.
 _UNNOTIFIED: Final = "notified_at IS NULL AND live = 0 AND ended > 0"
 
 
 @dataclass(frozen=True)
 class BatchPart:
-    """Tasks of a batch that ended alike: how many, and the first of them as people call them, with their failures."""
+    """Tasks of a batch with the same result: how many, and the names and failures of the first."""
 
     n: int
     first: tuple[tuple[str, Failure | None], ...]
@@ -26,7 +26,7 @@ class BatchPart:
 
 @dataclass(frozen=True)
 class BatchEnd:
-    """What came of a batch. ``failed`` holds what was given up after it was sent, too."""
+    """The result of a batch. ``failed`` includes tasks cancelled after they were sent."""
 
     batch: int
     project: str
@@ -59,7 +59,7 @@ class BatchRepository(Repository):
         return self.tx.execute(first.values(notified_at=at)).rowcount == 1
 
     def end(self, batch: int, most: int) -> BatchEnd:
-        """What came of a batch, with at most ``most`` tasks of each list."""
+        """The result of a batch, with at most ``most`` tasks in each list."""
         cancelled, completed = tasks.c.status == TaskStatus.CANCELLED, tasks.c.status == TaskStatus.COMPLETED
         failed = or_(tasks.c.status == TaskStatus.FAILED, and_(cancelled, _sent()))
         never = or_(tasks.c.status == TaskStatus.PENDING, and_(cancelled, ~_sent()))

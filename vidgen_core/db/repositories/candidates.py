@@ -1,6 +1,6 @@
 """Candidates: pictures of a shot, one of which is its reference image.
 
-A shot's reference image is what its row names; the candidate with that very picture is the chosen one.
+The row of a shot names its reference image; the candidate with the same picture is the chosen one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vidgen_core.domain.shots import PictureCandidate, Shot
 
 @dataclass(frozen=True)
 class NewCandidate:
-    """A picture to be kept beside a shot; the fields are those of ``Candidate``."""
+    """A candidate to be added; the fields are those of ``PictureCandidate``."""
 
     project_id: int
     shot_id: int
@@ -40,7 +40,7 @@ class NewCandidate:
 
 
 _COLUMNS = [column for column in candidates.c if column.name != "rev"]
-# Known by its content; a picture that is a link alone, by the link.
+# Compared by content; a picture that is only a link, by the link.
 _CHOSEN = or_(
     candidates.c.image == shots.c.image,
     candidates.c.image.is_(None) & shots.c.image.is_(None) & (candidates.c.image_url == shots.c.image_url),
@@ -67,7 +67,7 @@ def _candidate(row: Row[Any]) -> PictureCandidate:
 
 class CandidateRepository(Repository):
     def add(self, new: NewCandidate) -> PictureCandidate:
-        """Keep a picture. A task has one: a picture brought again takes the place of the one before."""
+        """Add a candidate. A task has one: another picture replaces it."""
         values = {**asdict(new), "rev": self.tx.rev}
         statement = upsert(candidates).values(**values, created_at=now())
         again = statement.on_conflict_do_update(index_elements=["task_id"], set_=values).returning(candidates.c.id)
@@ -90,8 +90,8 @@ class CandidateRepository(Repository):
             found[row.shot_id].append(_candidate(row))
         return {shot_id: found[shot_id] for shot_id in shot_ids}
 
-    def keep_own(self, shot: Shot) -> None:
-        """Keep the shot's present picture choosable before another one takes its place."""
+    def keep_current(self, shot: Shot) -> None:
+        """Keep the present reference image as a candidate before another one replaces it."""
         if shot.image is None and shot.image_url is None:
             return
         if not any(one.chosen for one in self._where(candidates.c.shot_id == shot.id)):
@@ -99,7 +99,7 @@ class CandidateRepository(Repository):
             self.add(NewCandidate(shot.project_id, shot.id, number, shot.image, shot.image_url))
 
     def reject(self, candidate_id: int, rejected: bool) -> None:
-        """Put a candidate aside, or take that back."""
+        """Reject a candidate, or undo that."""
         self.get(candidate_id)
         one = update(candidates).where(candidates.c.id == candidate_id)
         self.tx.execute(one.values(rejected=rejected, rev=self.tx.rev))

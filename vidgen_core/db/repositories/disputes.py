@@ -1,4 +1,4 @@
-"""Lines of the ledger with what a provider needs to find the jobs again, also of tasks that were deleted."""
+"""Attempts with what a provider needs to find their jobs, including those of deleted tasks."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from vidgen_core.domain.attempts import Attempt, AttemptState
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
 
-#: Attempts that left and brought no video.
-IN_VAIN: Final = (AttemptState.FAILED, AttemptState.UNKNOWN, AttemptState.ABANDONED)
+#: States of attempts that were sent and brought no video.
+WITHOUT_RESULT: Final = (AttemptState.FAILED, AttemptState.UNKNOWN, AttemptState.ABANDONED)
 _BLOCK: Final = 500
 
 
 @dataclass(frozen=True)
 class DisputeFilter:
-    """Which attempts; empty means all that left and brought no video."""
+    """Which attempts; empty means all that were sent and brought no video."""
 
     project_id: int | None = None
-    #: Of these tasks every attempt, whatever became of it.
+    #: Every attempt of these tasks, whatever its result.
     task_ids: tuple[int, ...] | None = None
     provider: ProviderId | None = None
     kinds: frozenset[ErrorKind] = frozenset()
     since: datetime | None = None
     #: Before this time.
     until: datetime | None = None
-    #: Those that brought a video, too.
+    #: Include those that brought a video.
     successes: bool = False
 
 
 @dataclass(frozen=True)
 class DisputeLine:
-    """One attempt and whose it was."""
+    """An attempt with its project, shot and take."""
 
     attempt: Attempt
     project: str
-    #: Empty when nothing is left of the shot.
+    #: Empty when the shot is gone.
     shot: str
     take: int | None
     output: str
@@ -52,9 +52,11 @@ class DisputeLine:
 
 class DisputeRepository(Repository):
     def any(self, project_id: int) -> bool:
-        """Whether anything of a project was sent in vain; from the sums, whatever the size of the ledger."""
+        """Whether any attempt of a project brought no video; read from the sums."""
         table = ledger_daily
-        found = select(table.c.n).where(table.c.project_id == project_id, table.c.state.in_(IN_VAIN), table.c.n > 0)
+        found = select(table.c.n).where(
+            table.c.project_id == project_id, table.c.state.in_(WITHOUT_RESULT), table.c.n > 0
+        )
         return self.tx.execute(found.limit(1)).first() is not None
 
     def lines(self, wanted: DisputeFilter, most: int) -> Iterator[DisputeLine]:
@@ -85,7 +87,7 @@ def _conditions(wanted: DisputeFilter) -> list[Any]:
     if wanted.task_ids is not None:
         found.append(among(attempts.c.task_id, wanted.task_ids))
     elif not wanted.successes:
-        found.append(attempts.c.state.in_(IN_VAIN))
+        found.append(attempts.c.state.in_(WITHOUT_RESULT))
     if wanted.project_id is not None:
         found.append(attempts.c.project_id == wanted.project_id)
     if wanted.provider is not None:

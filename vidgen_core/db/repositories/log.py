@@ -1,4 +1,4 @@
-"""The execution log: codes and params, rendered in the reader's language by whoever shows them."""
+"""The execution log: codes and params, rendered in the language of the reader when shown."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class LogRepository(Repository):
         self.tx.execute(_ADD, {**line, "at": at or now()})
 
     def page(self, project_id: int | None, where: LogFilter, limit: int, before_id: int | None = None) -> list[LogLine]:
-        """The newest lines first; go on with the last one's id. A project's lines include those of no project."""
+        """The newest lines first; ``before_id`` continues a page. A project's lines include those of no project."""
         bound = [] if before_id is None else [log.c.id < before_id]
         return self._merged(project_id, where, bound, limit, newest_first=True)
 
     def after(self, after_id: int, project_id: int | None, where: LogFilter, limit: int) -> list[LogLine]:
-        """Lines that came after one, oldest first: for following the tail."""
+        """Lines after an id, oldest first."""
         return self._merged(project_id, where, [log.c.id > after_id], limit, newest_first=False)
 
     def clear(self, project_id: int | None) -> None:
@@ -63,7 +63,7 @@ class LogRepository(Repository):
         *,
         newest_first: bool,
     ) -> list[LogLine]:
-        # One stream per level and project, each read along its index: a rare level costs no walk over the others.
+        # One stream per level and project, each read along its index: a rare level needs no scan of the others.
         order = log.c.id.desc() if newest_first else log.c.id
         streams = [
             select(select(log.c.id).where(*stream, *bound, *_matches(where)).order_by(order).limit(limit).subquery())
@@ -79,7 +79,7 @@ def _streams(project_id: int | None, where: LogFilter) -> list[list[ColumnElemen
         levels = [log.c.level.in_(where.levels)] if where.levels else []
         return [[log.c.task_id == where.task_id, *levels]]
     if where.text or where.codes:
-        # Most lines are looked at anyway, and soonest in the order in which they lie.
+        # Most lines are read anyway, and fastest in the order of the table.
         wanted: list[ColumnElement[bool]] = [unindexed(log.c.level).in_(where.levels)] if where.levels else []
         if project_id is not None:
             wanted.append(or_(unindexed(log.c.project_id) == project_id, log.c.project_id.is_(None)))

@@ -1,4 +1,4 @@
-"""Projects and the settings that belong to one."""
+"""Projects and their settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _project(row: Row[Any]) -> Project:
 
 class ProjectRepository(Repository):
     def ensure(self, name: str) -> Project:
-        """The project of this name, made if there is none."""
+        """The project of this name, created if there is none."""
         found = self.find(name)
         if found is not None:
             return found

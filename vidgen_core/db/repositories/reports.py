@@ -1,6 +1,6 @@
-"""Figures: sums that triggers keep by day, so that a period is read, not counted.
+"""Sums for reports, kept by triggers.
 
-Nothing here looks at tasks or attempts: what is asked costs as much as the period has days, however many tasks it had.
+Nothing here reads tasks or attempts: a query costs as much as the period has days, however many tasks it had.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from vidgen_core.domain.providers import ProviderId
 class FigureFilter:
     """Which events: those from day ``since`` to day ``until``, of one project or provider or of all.
 
-    Days are whole ones since 1970, as the store counts them; None: without end.
+    Days are local dates as days since 1970; None: no limit.
     """
 
     since: int | None = None
@@ -31,7 +31,7 @@ class FigureFilter:
 
 
 class Ends(NamedTuple):
-    """Tasks that ended alike, or with status ``chosen`` takes that are chosen."""
+    """Number of tasks that ended in the same way, or with status ``chosen`` of chosen takes."""
 
     provider: str
     model: str
@@ -42,7 +42,7 @@ class Ends(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """Attempts that ended alike, with their money; ``currency`` is empty where no amount is known."""
+    """Attempts that ended in the same way, with their cost; ``currency`` is empty where no amount is known."""
 
     provider: str
     model: str
@@ -55,7 +55,7 @@ class Spent(NamedTuple):
     cost: Decimal
 
 
-class Moment(NamedTuple):
+class DayEnds(NamedTuple):
     """Ends of one status on one day."""
 
     day: int
@@ -64,7 +64,7 @@ class Moment(NamedTuple):
 
 
 class DaySpent(NamedTuple):
-    """Money of attempts that ended alike, of one day."""
+    """Cost of the attempts of a day that ended in the same way."""
 
     day: int
     provider: str
@@ -76,7 +76,7 @@ class DaySpent(NamedTuple):
 
 
 class Times(NamedTuple):
-    """How often a stage took so long; rounded in steps of at most a fifth."""
+    """How often a stage took a time; rounded by at most a tenth."""
 
     stage: str
     seconds: float
@@ -84,7 +84,7 @@ class Times(NamedTuple):
 
 
 class TakeCounts(NamedTuple):
-    """Shots that have a chosen take, the finished takes of those shots, and shots that still wait for a choice."""
+    """Shots with a chosen take, the finished takes of those shots, and shots to review."""
 
     shots: int
     takes: int
@@ -109,10 +109,10 @@ class ReportRepository(Repository):
         query = select(*by, n, func.sum(ledger_daily.c.cost)).where(_HAS_LEFT, *_within(ledger_daily, wanted))
         return [Spent._make(row) for row in self.tx.execute(query.group_by(*by).having(n != 0))]
 
-    def ends_by_day(self, wanted: FigureFilter) -> list[Moment]:
+    def ends_by_day(self, wanted: FigureFilter) -> list[DayEnds]:
         by, n = _columns(task_ends_daily, "day", "status"), func.sum(task_ends_daily.c.n)
         query = select(*by, n).where(*_within(task_ends_daily, wanted)).group_by(*by).having(n != 0)
-        return [Moment._make(row) for row in self.tx.execute(query)]
+        return [DayEnds._make(row) for row in self.tx.execute(query)]
 
     def spent_by_day(self, wanted: FigureFilter) -> list[DaySpent]:
         table = ledger_daily
@@ -121,7 +121,7 @@ class ReportRepository(Repository):
         query = select(*by, n, func.sum(table.c.cost)).where(_HAS_LEFT, *_within(table, wanted))
         return [DaySpent._make(row) for row in self.tx.execute(query.group_by(*by).having(n != 0))]
 
-    def busy(self, wanted: FigureFilter, since: int, until: int) -> tuple[int, int, int]:
+    def busy_hours(self, wanted: FigureFilter, since: int, until: int) -> tuple[int, int, int]:
         """Finished takes from hour ``since`` to before ``until``, the hours in which there were any, and the last one."""
         table = takes_hourly
         count = (func.coalesce(func.sum(table.c.n), 0), func.count(distinct(table.c.hour)), func.max(table.c.hour))
@@ -150,8 +150,8 @@ class ReportRepository(Repository):
             for row in self.tx.execute(query.group_by(*by).order_by(*by))
         ]
 
-    def judged(self, project_id: int | None) -> TakeCounts:
-        """Of what is there now, whatever the period."""
+    def take_counts(self, project_id: int | None) -> TakeCounts:
+        """Counts of the present shots, whatever the period."""
         found = []
         for state in ("chosen", "to_choose"):
             query = select(func.count(), func.coalesce(func.sum(shots.c.completed_count), 0)).select_from(shots)

@@ -1,4 +1,4 @@
-"""Scripts in pieces, questions to language models, and every wording of a prompt."""
+"""Scripts and their pieces, requests to language models, and versions of prompts."""
 
 from __future__ import annotations
 
@@ -39,32 +39,32 @@ from vidgen_core.domain.tasks import Failure, TaskKind, TaskStatus
 
 
 class PromptVersionRepository(Repository):
-    """Wordings of prompts; none is ever changed or removed."""
+    """Versions of prompts; none is ever changed or removed."""
 
     def add(self, shot_id: int, text: str, author: Author, writer: str = "") -> PromptVersion:
-        """Keep a wording; the same words by the same author in a row are one version."""
+        """Add a version; the same text by the same author in a row is one version."""
         last = self.last([shot_id]).get(shot_id)
         if last is not None and (last.text, last.author, last.writer) == (text, author, writer):
             return last
         row = _version_row(shot_id, last.number + 1 if last else 1, text, author, writer)
         return _version(self.tx.execute(insert(prompt_versions).values(row).returning(*prompt_versions.c)).one())
 
-    def keep_beside(self, shot_id: int, text: str, writer: str) -> None:
-        """Keep what a model wrote while the prompt stays as a person wrote it; the person's words stay the last ones used.
+    def keep_alternative(self, shot_id: int, text: str, writer: str) -> None:
+        """Keep the text of a model while the prompt stays as the user wrote it.
 
-        The words in use are found by their text, so a version of the same words must not come behind them.
+        The version in use is found by its text, so a version of the same text must not follow it.
         """
         if all(version.text != text for version in self.of(shot_id)):
             self.add(shot_id, text, Author.MODEL, writer)
 
     def add_first(self, new: Iterable[tuple[int, str, Author, str]]) -> None:
-        """The first wordings of new shots: (shot id, text, author, writer)."""
+        """Add the first versions of new shots: (shot id, text, author, writer)."""
         rows = [_version_row(shot_id, 1, text, author, writer) for shot_id, text, author, writer in new if text]
         if rows:
             self.tx.execute(insert(prompt_versions), rows)
 
     def of(self, shot_id: int) -> list[PromptVersion]:
-        """All wordings of a shot, the latest first."""
+        """All versions of a shot, the latest first."""
         query = select(prompt_versions).where(prompt_versions.c.shot_id == shot_id)
         return [_version(row) for row in self.tx.execute(query.order_by(prompt_versions.c.number.desc()))]
 
@@ -76,7 +76,7 @@ class PromptVersionRepository(Repository):
         return _version(row)
 
     def last(self, shot_ids: Collection[int]) -> dict[int, PromptVersion]:
-        """The latest wording kept of each shot that has one."""
+        """The latest version of each shot that has one."""
         latest = (
             select(prompt_versions.c.shot_id, func.max(prompt_versions.c.number).label("number"))
             .where(among(prompt_versions.c.shot_id, shot_ids))
@@ -90,7 +90,7 @@ class PromptVersionRepository(Repository):
         return {row.shot_id: _version(row) for row in self.tx.execute(query)}
 
     def in_use(self, shot_texts: dict[int, str]) -> dict[int, PromptVersion]:
-        """Of each shot (id → its prompt now) the latest version of exactly these words."""
+        """The latest version of each shot (id → its present prompt) with exactly this text."""
         query = select(prompt_versions).where(among(prompt_versions.c.shot_id, list(shot_texts)))
         found: dict[int, PromptVersion] = {}
         for row in self.tx.execute(query.order_by(prompt_versions.c.number)):
@@ -138,7 +138,7 @@ class ScriptRepository(Repository):
         return script
 
     def find(self, project_id: int, text: str, model: str) -> Script | None:
-        """The same script asked of the same model before, the latest time."""
+        """The latest script with the same text and model."""
         query = (
             select(*_SCRIPT)
             .where(
@@ -180,13 +180,6 @@ class ScriptRepository(Repository):
         query = select(script_pieces).where(script_pieces.c.script_id == script_id).order_by(script_pieces.c.place)
         return [_piece(row) for row in self.tx.execute(query)]
 
-    def piece(self, piece_id: int) -> ScriptPiece:
-        """Raises NotFound script_not_found."""
-        row = self.tx.execute(select(script_pieces).where(script_pieces.c.id == piece_id)).one_or_none()
-        if row is None:
-            raise NotFound("script_not_found", id=piece_id)
-        return _piece(row)
-
     def set_piece(
         self,
         piece_id: int,
@@ -214,7 +207,7 @@ _CALL_EDITABLE = frozenset({"state", "tokens_in", "tokens_out", "cost", "answer"
 
 
 class LlmCallRepository(Repository):
-    """Questions to language models; a row is written before the question leaves and is never removed."""
+    """Paid requests to language models; a row is written before the request is sent and is never removed."""
 
     def begin(
         self,
@@ -227,21 +220,21 @@ class LlmCallRepository(Repository):
         piece_id: int | None = None,
         shot_id: int | None = None,
         cost: Money | None = None,
-        question: str | None = None,
+        prompt_digest: str | None = None,
     ) -> int:
-        """The intent of a paid question; its id.
+        """Record the intent of a paid request; returns its id.
 
-        :param cost: what it may cost at most, set aside until it is known; None: no price is known
+        :param cost: the most it may cost, reserved until the cost is known; None: no price is known
         """
         values = {"project_id": project_id, "kind": kind, "model": model, "key_label": key_label, "base_url": base_url}
         values |= {"piece_id": piece_id, "shot_id": shot_id, "state": LlmCallState.SENDING, "created_at": now()}
-        values |= {**money_columns(cost), "question": question}
-        # What it may cost counts to the budget, which pages are to hear of.
+        values |= {**money_columns(cost), "prompt_digest": prompt_digest}
+        # Its cost counts against the budget, so pages have to be updated.
         _ = self.tx.rev
         return int(self.tx.execute(insert(llm_calls).values(values).returning(llm_calls.c.id)).scalar_one())
 
     def end(self, call_id: int, **changes: Any) -> None:
-        """What became of it: state, tokens_in, tokens_out, cost, answer, failure."""
+        """Record the result: state, tokens_in, tokens_out, cost, answer, failure."""
         values = dict(only(changes, _CALL_EDITABLE))
         if "cost" in values:
             values |= money_columns(values.pop("cost"))
@@ -251,69 +244,48 @@ class LlmCallRepository(Repository):
         self.tx.execute(update(llm_calls).where(llm_calls.c.id == call_id).values(ended_at=now(), **values))
 
     def open(self) -> list[LlmCall]:
-        """Those whose answer nobody has written down: under way, or of a process that has ended."""
+        """Requests without a recorded answer: under way, or of a process that has ended."""
         query = select(llm_calls).where(literal_column("state = 'sending'"))
         return [_call(row) for row in self.tx.execute(query.order_by(llm_calls.c.id))]
 
     def lost(self, project_id: int) -> list[LlmCall]:
-        """Those whose answer was lost and about which nobody has decided yet."""
+        """Requests whose answer was lost and about which no user has decided yet."""
         undecided: ColumnElement[Any] = literal_column("state = 'unknown' AND NOT settled")
         query = select(llm_calls).where(llm_calls.c.project_id == project_id, undecided)
         return [_call(row) for row in self.tx.execute(query.order_by(llm_calls.c.id))]
 
     def last_answer(self, piece_id: int) -> str | None:
-        """The latest answer about a piece, which its process may not have come to use."""
+        """The latest answer about a piece; it may be unused."""
         query = select(llm_calls.c.answer).where(
             llm_calls.c.piece_id == piece_id, llm_calls.c.state == LlmCallState.ANSWERED
         )
         return self.tx.execute(query.order_by(llm_calls.c.id.desc()).limit(1)).scalar()
 
-    def unused(self, shot_id: int, question: str) -> LlmCall | None:
-        """The latest answer to just this question about a shot that nobody has used yet."""
+    def unused_answer(self, shot_id: int, prompt_digest: str) -> LlmCall | None:
+        """The latest unused answer to exactly this request about a shot."""
         query = select(llm_calls).where(
             llm_calls.c.shot_id == shot_id,
-            llm_calls.c.question == question,
+            llm_calls.c.prompt_digest == prompt_digest,
             llm_calls.c.state == LlmCallState.ANSWERED,
             llm_calls.c.settled.is_(False),
         )
         row = self.tx.execute(query.order_by(llm_calls.c.id.desc()).limit(1)).one_or_none()
         return None if row is None else _call(row)
 
-    def use(self, shot_id: int) -> None:
-        """The answers about a shot have been used; asking the same again is a new wish."""
+    def mark_used(self, shot_id: int) -> None:
+        """Mark the answers about a shot as used; the same request again is a new one."""
         answered = (llm_calls.c.shot_id == shot_id, llm_calls.c.state == LlmCallState.ANSWERED)
         self.tx.execute(update(llm_calls).where(*answered, llm_calls.c.settled.is_(False)).values(settled=True))
 
     def settle(self, call_ids: Collection[int]) -> None:
-        """A person has decided about lost answers."""
+        """Record that a user has decided about lost answers."""
         _ = self.tx.rev
         self.tx.execute(update(llm_calls).where(among(llm_calls.c.id, call_ids)).values(settled=True))
 
     def of_project(self, project_id: int) -> list[LlmCall]:
-        """All questions of a project, the newest first."""
+        """All requests of a project, the newest first."""
         query = select(llm_calls).where(llm_calls.c.project_id == project_id)
         return [_call(row) for row in self.tx.execute(query.order_by(llm_calls.c.id.desc()))]
-
-    def spent(self, project_id: int) -> tuple[int, int, int, list[Money]]:
-        """Questions, tokens sent, tokens received, and money by currency; refused questions cost nothing."""
-        bought = (llm_calls.c.project_id == project_id, llm_calls.c.state != LlmCallState.REFUSED)
-        tokens = select(
-            func.count(),
-            func.coalesce(func.sum(llm_calls.c.tokens_in), 0),
-            func.coalesce(func.sum(llm_calls.c.tokens_out), 0),
-        ).where(*bought)
-        bought_tokens = self.tx.execute(tokens).one()
-        sums = (
-            select(
-                func.sum(llm_calls.c.cost, type_=llm_calls.c.cost.type).label("cost"),
-                llm_calls.c.cost_currency,
-            )
-            .where(*bought, llm_calls.c.cost.is_not(None))
-            .group_by(llm_calls.c.cost_currency)
-        )
-        costs = (money(row.cost, row.cost_currency) for row in self.tx.execute(sums))
-        count, sent, received = (int(value) for value in bought_tokens)
-        return count, sent, received, [cost for cost in costs if cost is not None]
 
 
 def _call(row: Row[Any]) -> LlmCall:
@@ -328,7 +300,7 @@ _FILMED = exists().where(tasks.c.shot_id == shots.c.id, tasks.c.output == TaskKi
 _PICTURED = shots.c.image.is_not(None) | shots.c.image_url.is_not(None)
 _HAS_CANDIDATES = exists().where(candidates.c.shot_id == shots.c.id)
 _VIDEO = (tasks.c.shot_id == shots.c.id, tasks.c.output == TaskKind.VIDEO, tasks.c.deleted_at.is_(None))
-#: Takes that are not released yet are still to come.
+#: Takes that are not queued yet.
 _MORE_TO_COME = exists().where(*_VIDEO, tasks.c.status == TaskStatus.PENDING)
 _HAS_GOOD_TAKE = exists().where(
     *_VIDEO,
@@ -336,8 +308,7 @@ _HAS_GOOD_TAKE = exists().where(
     takes.c.rejected.is_(None),
     takes.c.warnings.is_(None) | (func.json_array_length(takes.c.warnings) == 0),
 )
-#: Shots for which a step can be begun by itself, by what they lack and what else holds; whatever a person has begun,
-#: or what has failed, is left alone.
+#: Conditions of shots for which auto-run may start a step; steps that a user has started or that have failed are left alone.
 _BEGINNABLE: dict[str, tuple[str, tuple[ColumnElement[bool], ...]]] = {
     "drawable": (SHOT_STATES["without_picture"], (~_DRAWN,)),
     "choosable": (SHOT_STATES["without_picture"], (_HAS_CANDIDATES,)),
@@ -349,10 +320,10 @@ _BEGINNABLE: dict[str, tuple[str, tuple[ColumnElement[bool], ...]]] = {
 
 
 class ProgressRepository(Repository):
-    """How far a project is on its way from script to film."""
+    """Progress of a project from script to film."""
 
     def ids(self, project_id: int, name: str) -> list[int]:
-        """Shots without a prompt, or for which a step can be begun, in their order."""
+        """Shots without a prompt, or for which a step can be started, in their order."""
         lacking, more = _BEGINNABLE[name]
         wanted: ColumnElement[Any] = literal_column(lacking)
         query = select(shots.c.id).where(shots.c.project_id == project_id, wanted, *more)
@@ -366,7 +337,7 @@ class ProgressRepository(Repository):
 
 
 def versions_by_text(versions: Iterable[PromptVersion]) -> dict[str, list[PromptVersion]]:
-    """Versions by their words: what a take's stored prompt is looked up in."""
+    """Versions by their text, to find the version of a take's prompt."""
     found: dict[str, list[PromptVersion]] = defaultdict(list)
     for version in versions:
         found[version.text].append(version)

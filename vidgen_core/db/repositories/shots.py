@@ -1,4 +1,4 @@
-"""Shots: what is planned."""
+"""Shots of a project, in their order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vidgen_core.domain.scripts import Author
 from vidgen_core.domain.shots import Shot, ShotParams
 from vidgen_core.domain.tasks import TaskStatus
 
-#: Room between two neighbours in the order, so that a move changes one row.
+#: Gap between two neighbours in the order, so that a move changes one row.
 GAP: Final = 1 << 32
 
 _EDITABLE = frozenset(
@@ -29,7 +29,7 @@ _EDITABLE = frozenset(
 
 @dataclass(frozen=True)
 class NewShot:
-    """A shot to be added; without a number it is numbered on: ``4.0`` after ``3.2``."""
+    """A shot to be added; without a number it gets the next one: ``4.0`` after ``3.2``."""
 
     number: str | None = None
     prompt: str = ""
@@ -54,7 +54,7 @@ def _shot(row: Row[Any]) -> Shot:
     return Shot.model_validate(row._asdict())
 
 
-#: The texts of a shot that a search looks through.
+#: The texts of a shot that are searched.
 _SEARCHED: Final = ("number", "prompt", "script", "picture_prompt")
 
 
@@ -63,7 +63,7 @@ def _search_text(*texts: str) -> str:
 
 
 def _wanted(project_id: int, where: ShotFilter) -> list[ColumnElement[Any]]:
-    # The very words of the partial indexes, or SQLite would not use them.
+    # Exactly as in the partial indexes, or SQLite would not use them.
     wanted: list[ColumnElement[Any]] = [shots.c.project_id == project_id, literal_column(SHOT_STATES[where.state])]
     if where.text:
         wanted.append(contains(shots.c.search_text, where.text.strip().casefold()))
@@ -144,14 +144,14 @@ class ShotRepository(Repository):
         return Page([_shot(row) for row in self.tx.execute(query)], total)
 
     def count(self, project_id: int, where: ShotFilter) -> int:
-        """How many a filter leaves; without a text it costs the same at any size."""
+        """Number of shots that match; constant time without a text."""
         if not where.text:
             return self.counts(project_id)[where.state]
         query = select(func.count()).select_from(shots).where(*_wanted(project_id, where))
         return int(self.tx.execute(query).scalar_one())
 
     def counts(self, project_id: int) -> dict[str, int]:
-        """How many shots have each of ``SHOT_TRAITS``; costs the same at any size."""
+        """Number of shots with each of ``SHOT_TRAITS``; constant time."""
         query = select(shot_counts.c.traits, shot_counts.c.n).where(shot_counts.c.project_id == project_id)
         rows = [(int(row.traits), int(row.n)) for row in self.tx.execute(query)]
         return {trait: sum(n for traits, n in rows if traits >> bit & 1) for bit, trait in enumerate(SHOT_TRAITS)}
@@ -168,7 +168,7 @@ class ShotRepository(Repository):
         author: Author = Author.HUMAN,
         writer: str = "",
     ) -> Shot:
-        """Change what the shot asks for; another prompt is kept as a version.
+        """Change fields of the shot; a new prompt is kept as a version.
 
         :param author: who wrote the prompt that is among the changes
         :param rev: the shot's ``rev`` as the editor saw it; Refused edited_elsewhere when it is another by now.
@@ -185,20 +185,20 @@ class ShotRepository(Repository):
         if values.get("prompt", shot.prompt) != shot.prompt:
             self._keep_prompt(shot, values["prompt"], author, writer)
         if values.get("number", shot.number) != shot.number:
-            self.tx.tasks.renumbered(shot_id, values["number"])
+            self.tx.tasks.update_search_text(shot_id, values["number"])
         return self.get(shot_id)
 
     def _keep_prompt(self, before: Shot, prompt: str, author: Author, writer: str) -> None:
-        # A shot from before versions were kept: its words could not be put back otherwise.
+        # The prompt has no version yet: it could not be restored otherwise.
         if before.prompt and not self.tx.prompts.in_use({before.id: before.prompt}):
             self.tx.prompts.add(before.id, before.prompt, Author.HUMAN)
         if prompt:
             self.tx.prompts.add(before.id, prompt, author, writer)
 
     def move(self, shot_id: int, before: int | None) -> int | None:
-        """Put the shot before another one of its project; None puts it last.
+        """Move the shot before another one of its project; None moves it to the end.
 
-        :returns: what it stood before until now, which would put it back
+        :returns: the shot that followed it until now, which undoes the move
         """
         shot = self.get(shot_id)
         after = self._next(shot)
@@ -220,7 +220,7 @@ class ShotRepository(Repository):
         return self.tx.execute(select(shots.c.id).where(*alive, behind).order_by(*order).limit(1)).scalar()
 
     def _gap(self, shot: Shot, before: int | None) -> tuple[int, int]:
-        """The positions between which there is nothing but, perhaps, the shot itself."""
+        """The free range of positions before ``before``; it may contain the shot itself."""
         others = (shots.c.project_id == shot.project_id, shots.c.id != shot.id)
         highest = select(func.max(shots.c.position)).where(*others)
         if before is None:
@@ -235,7 +235,7 @@ class ShotRepository(Repository):
             self.tx.execute(update(shots).where(shots.c.id == shot_id).values(position=GAP * place))
 
     def choose(self, shot_id: int, take_id: int | None) -> None:
-        """Choose a take of the shot; None takes the choice back. Raises NotFound take_not_found."""
+        """Choose a take of the shot; None clears the choice. Raises NotFound take_not_found."""
         self.get(shot_id)
         if take_id is not None:
             of_shot = select(takes.c.id).where(takes.c.id == take_id, takes.c.shot_id == shot_id)
@@ -243,15 +243,15 @@ class ShotRepository(Repository):
                 raise NotFound("take_not_found", id=take_id)
         self._set(shot_id, chosen_take_id=take_id)
 
-    def show(self, shot_id: int, image: str | None, image_url: str | None = None) -> None:
-        """Give the shot a reference image that was chosen or drawn; what somebody is typing meanwhile stays theirs."""
+    def set_image(self, shot_id: int, image: str | None, image_url: str | None = None) -> None:
+        """Set the reference image without a new ``rev``, so that edits under way elsewhere are not refused."""
         self._set(shot_id, image=image, image_url=image_url)
 
     def _set(self, shot_id: int, **values: Any) -> None:
         self.tx.execute(update(shots).where(shots.c.id == shot_id).values(changed_rev=self.tx.rev, **values))
 
     def delete(self, ids: Collection[int]) -> list[int]:
-        """Hide shots and their tasks; return those hidden. A shot with a task a runner holds stays."""
+        """Hide shots and their tasks; return the ids of those hidden. A shot with an active task stays."""
         held = select(tasks.c.shot_id).where(
             among(tasks.c.shot_id, ids), tasks.c.status.in_((TaskStatus.PROCESSING, TaskStatus.DOWNLOADING))
         )
@@ -268,7 +268,7 @@ class ShotRepository(Repository):
         return [row.id for row in rows]
 
     def restore(self, ids: Collection[int]) -> None:
-        """Show deleted shots again, with the tasks that went with them."""
+        """Restore deleted shots with the tasks that were deleted with them."""
         together = (
             select(tasks.c.id)
             .join(shots, (shots.c.id == tasks.c.shot_id) & (shots.c.deleted_at == tasks.c.deleted_at))
@@ -279,7 +279,7 @@ class ShotRepository(Repository):
         self.tx.execute(update(shots).where(among(shots.c.id, ids), shots.c.deleted_at.is_not(None)).values(back))
 
     def identities(self, project_id: int) -> set[str]:
-        """What the project's shots were made from."""
+        """Import identities of the project's shots."""
         query = select(shots.c.identity).where(
             shots.c.project_id == project_id, shots.c.identity.is_not(None), shots.c.deleted_at.is_(None)
         )

@@ -15,7 +15,7 @@ from vidgen_core.domain.attempts import KeyUsage
 from vidgen_core.domain.log import Heartbeat
 from vidgen_core.domain.providers import ProviderId
 
-# Asked all the time, so made once.
+# Frequent statements are compiled once.
 _VALUE: Final = select(state.c.value).where(state.c.name == bindparam("the_name"))
 _VALUES: Final = select(state.c.name, state.c.value).where(among(state.c.name, bindparam("names")))
 _BEAT: Final = select(*(column for column in heartbeat.c if column.name != "id"))
@@ -34,7 +34,7 @@ class HeartbeatRepository(Repository):
 
 class StateRepository(Repository):
     def get(self, name: str) -> Any:
-        """The JSON value kept under ``name``; None without one."""
+        """The JSON value of ``name``; None without one."""
         return self.tx.execute(_VALUE, {"the_name": name}).scalar()
 
     def many(self, names: Collection[str]) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class StateRepository(Repository):
 
 class UploadRepository(Repository):
     def get(self, provider: ProviderId, key_id: str, sha256: str) -> str | None:
-        """The link of a picture that this key has uploaded and that is still alive."""
+        """The link of a picture that this key has uploaded, unless it has expired."""
         query = select(uploads.c.url).where(
             uploads.c.provider == provider,
             uploads.c.key_id == key_id,
@@ -86,7 +86,7 @@ class KeyRepository(Repository):
         failed: int = 0,
         at: datetime | None = None,
     ) -> None:
-        """Count on; the key's row is made if there is none."""
+        """Add to the counters; the key's row is created if there is none."""
         at = at or now()
         new = upsert(key_usage).values(
             provider=provider,
@@ -109,7 +109,7 @@ class KeyRepository(Repository):
     def set_health(
         self, provider: ProviderId, key_id: str, health: str, cooling_until: datetime | None = None, name: str = ""
     ) -> None:
-        """Say how a key is: ``usable``, ``rejected`` or ``exhausted``, and until when it rests."""
+        """Set the health of a key: ``usable``, ``rejected`` or ``exhausted``, and until when it pauses."""
         known = {"health": health, "cooling_until": cooling_until}
         new = upsert(key_usage).values(provider=provider, key_id=key_id, name=name, **known)
         self.tx.execute(new.on_conflict_do_update(index_elements=["provider", "key_id"], set_=known))

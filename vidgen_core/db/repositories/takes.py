@@ -19,7 +19,7 @@ from vidgen_core.domain.takes import Take
 
 @dataclass(frozen=True)
 class NewTake:
-    """A verified file that became a take; the fields are those of ``Take``."""
+    """A verified video file to be added as a take; the fields are those of ``Take``."""
 
     project_id: int
     shot_id: int
@@ -50,7 +50,7 @@ _SHOWN = select(*_COLUMNS, (shots.c.chosen_take_id == takes.c.id).label("chosen"
 
 
 def _those(*wanted: ColumnElement[bool]) -> Select[Any]:
-    """Those of tasks that are on the list, in the order of their shots."""
+    """Takes of tasks that are not deleted, in the order of their shots."""
     order = (shots.c.position, takes.c.number, takes.c.id)
     return _SHOWN.where(*wanted, tasks.c.deleted_at.is_(None)).order_by(*order)
 
@@ -64,7 +64,7 @@ def _take(row: Row[Any]) -> Take:
 
 class TakeRepository(Repository):
     def add(self, new: NewTake) -> Take:
-        """Keep a take. A task has one: a file brought again takes the place of the one before."""
+        """Add a take. A task has one: another file replaces it."""
         values = asdict(new) | {"warnings": list(new.warnings), "rev": self.tx.rev}
         statement = upsert(takes).values(**values, created_at=now())
         again = statement.on_conflict_do_update(index_elements=["task_id"], set_=values).returning(takes.c.id)
@@ -94,7 +94,7 @@ class TakeRepository(Repository):
     def twins(self, new: NewTake) -> list[Take]:
         """Takes of other tasks with the same bytes, or the same video in another file, the oldest first.
 
-        What is rendered here is the same again from the same prompt, so there that is no doubt.
+        The local renderer makes the same video from the same prompt, so those are not reported.
         """
         same = takes.c.sha256 == new.sha256
         if new.content is not None:
@@ -113,7 +113,7 @@ class TakeRepository(Repository):
         )
 
     def reject(self, take_id: int, reason: str | None) -> None:
-        """Put a take aside with a reason, which may be empty; None takes that back."""
+        """Reject a take with a reason, which may be empty; None undoes that."""
         self._set(take_id, {"rejected": reason})
 
     def update(self, take_id: int, **columns: Any) -> None:

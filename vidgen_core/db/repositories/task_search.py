@@ -1,8 +1,8 @@
 """Pages of tasks: any filter, any order, at any size.
 
-Without a search, a page is a merge of cells (see ``tables``), each read along an index that holds it in the order
-asked for. Where a shot, a kind of error or a text narrows the cells down, those rows are found by an index of their
-own and sorted; if they turn out to be a good part of the cells, merging and looking at each row is quicker again.
+Without a search, a page is a merge of cells (see ``schema``), each read along an index that has it in the requested
+order. When a shot, an error kind or a text narrows the cells down, those rows are found by an index of their own and
+sorted; if they turn out to be a large part of the cells, merging and checking each row is faster again.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from vidgen_core.domain.tasks import ENDED
 
 #: SQLite merges at most 500 streams; beyond this many cells (hundreds of projects at once) all rows are sorted.
 _MOST_CELLS: Final = 400
-#: Up to so many rows are found first and sorted then, so that a text is looked for only once.
+#: Up to this many rows are found first and sorted then, so that a text is searched only once.
 _FEW: Final = 2_000
-#: One row in so many fits: then looking at row after row finds a page sooner than sorting all that fit.
+#: When one row in this many matches, checking row by row finds a page faster than sorting all matches.
 _DENSE: Final = 10
 
 _Query = Select[Any] | CompoundSelect[Any]
@@ -35,7 +35,7 @@ class _Order:
     descending: bool
 
     def keys(self) -> tuple[ColumnElement[Any], ...]:
-        """What the rows are ordered by, before their id. Ids rise with the time of creation."""
+        """Sort keys before the id. Ids rise with the time of creation."""
         match self.sort:
             case "id" | "created":
                 return ()
@@ -89,7 +89,7 @@ class Search(Repository):
         return list(self.tx.execute(query).scalars())
 
     def _cells(self, project_id: int | None, where: TaskFilter) -> list[Row[Any]]:
-        """The cells that have rows and may have some that fit."""
+        """The cells that have rows and may have matching ones."""
         query = select(task_counts).where(task_counts.c.n > 0, *_in_cells(task_counts.c, project_id, where))
         return list(self.tx.execute(query))
 
@@ -124,11 +124,11 @@ def _in_cells(
 
 
 def _narrowed(project_id: int | None, where: TaskFilter) -> Select[Any]:
-    """Ids of the rows that fit, found by the index of what narrows them down most."""
+    """Ids of the matching rows, found by the most selective index."""
     query = select(tasks.c.id).where(tasks.c.deleted_at.is_(None))
     if where.kind is not None and where.shot_id is None:
         return query.where(*_in_cells(tasks.c, project_id, where), *_by_row(where))
-    # Left alone, SQLite prefers the cells; so only the one index that is wanted is in its reach.
+    # SQLite would prefer the cells; ``unindexed`` leaves it only the right index.
     query = query.where(*_in_cells(tasks.c, project_id, where, unindexed))
     if where.shot_id is not None or not where.wording:
         return query.where(*_by_row(where))
@@ -159,8 +159,8 @@ def _stream(cell: Row[Any], where: TaskFilter, order: _Order) -> Select[Any]:
     wanted = [getattr(c, name) == getattr(cell, name) for name in ("project_id", "provider", "output", "status")]
     keys = order.keys()
     if order.sort in ("finished", "duration"):
-        # Set for all that has ended and for nothing else, and so are the partial indexes; saying that it is not set
-        # tells SQLite that ordering by it needs no sort.
+        # Set exactly for ended tasks, like the partial indexes; the condition that it is NULL tells SQLite that
+        # ordering by it needs no sort.
         wanted.append(keys[0].is_not(None) if cell.status in ENDED else keys[0].is_(None))
     labelled = [key.label(f"key{number}") for number, key in enumerate(keys)]
     return select(c.id, *labelled).where(*wanted, c.deleted_at.is_(None), *_by_row(where))

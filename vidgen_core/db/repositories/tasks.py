@@ -1,4 +1,4 @@
-"""Tasks: one take, or one picture, of one shot by one provider, from the wish to the file."""
+"""Tasks: one take, or one picture, of one shot by one provider, from the request to the file."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ from vidgen_core.domain.tasks import ENDED, Failure, GenerationParams, Task, Tas
 #: So many tasks of a batch are served in a round before another batch has its turn.
 ROUND: Final = 5
 
-_HELD = (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING)
-# Conditions in the very words of the partial indexes, or SQLite would not use them.
+_ACTIVE_STATUSES = (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING)
+# Conditions exactly as in the partial indexes, or SQLite would not use them.
 _IN_QUEUE = "status = 'queued' AND deleted_at IS NULL"
-_HELD_BY_RUNNER = "status IN ('processing', 'downloading')"
+_ACTIVE = "status IN ('processing', 'downloading')"
 _CLAIMABLE = "status = 'queued' AND NOT cancel_requested AND deleted_at IS NULL"
 
 
 @dataclass(frozen=True)
 class NewTask:
-    """A take, or a picture, that is wanted."""
+    """A take, or a picture, to be generated."""
 
     project_id: int
     shot_id: int
@@ -64,19 +64,19 @@ class NewTask:
     output: TaskKind = TaskKind.VIDEO
 
 
-class UnderWay(NamedTuple):
-    """Tasks of a provider that a runner holds and that stand alike."""
+class ActiveCount(NamedTuple):
+    """Number of active tasks of a provider in one status."""
 
     provider: ProviderId
     status: TaskStatus
     n: int
-    #: In percent, of all of them together; a provider that tells none counts as 0.
+    #: Sum of their percentages; without a report of the provider a task counts as 0.
     progress: int
 
 
 _ALIVE: Final[ColumnElement[bool]] = tasks.c.deleted_at.is_(None)
 
-#: What may be written beside the status.
+#: Columns that may be written beside the status.
 _NOTABLE: Final = frozenset(
     {
         "model",
@@ -122,7 +122,7 @@ def _task(row: Row[Any]) -> Task:
 
 
 def _as_known(task: Task | None, row: Row[Any]) -> Task | None:
-    """The task if it is what its row would make; the number of its shot is kept in another one."""
+    """The task if it is up to date with its row; the shot number comes from another table."""
     return task if task is not None and (task.rev, task.shot) == (row.rev, row.shot) else None
 
 
@@ -134,10 +134,10 @@ class TaskRepository(Repository):
     # Adding
 
     def add(self, new: list[NewTask]) -> list[Task]:
-        """Add one batch. Takes are numbered on within their shots, deleted ones counted.
+        """Add one batch. Take numbers continue within their shots, those of deleted takes included.
 
-        Batches share a provider's queue fairly: each begins at the round that is being served now and takes its
-        turn by fives (start-time fair queueing). Raises NotFound shot_not_found.
+        Batches share a provider's queue fairly: each begins at the round that is being served now and gets five tasks
+        per round (start-time fair queueing). Raises NotFound shot_not_found.
         """
         if not new:
             return []
@@ -181,7 +181,7 @@ class TaskRepository(Repository):
         return found
 
     def _last_takes(self, shot_ids: Collection[int]) -> dict[tuple[TaskKind, int], int]:
-        """The highest number in use by what is made and shot; pictures of people are numbered like those drawn."""
+        """The highest number in use by kind and shot; uploaded pictures share the numbers of generated ones."""
         last = func.max(tasks.c.take).label("take")
         query = select(tasks.c.output, tasks.c.shot_id, last).where(among(tasks.c.shot_id, shot_ids))
         rows = self.tx.execute(query.group_by(tasks.c.output, tasks.c.shot_id))
@@ -202,7 +202,7 @@ class TaskRepository(Repository):
         return {row.text: row.id for row in self.tx.execute(query)}
 
     def _round(self, provider: ProviderId) -> int:
-        """The round that the provider's queue has come to."""
+        """The round that the provider's queue is serving."""
         query = select(func.min(tasks.c.turn)).where(tasks.c.provider == provider, text(_IN_QUEUE))
         return int(self.tx.execute(query).scalar() or 0)
 
@@ -220,9 +220,9 @@ class TaskRepository(Repository):
         found = {row.id: _task(row) for row in self.tx.execute(_MANY, {"ids": listed(ids)})}
         return [found[task_id] for task_id in ids if task_id in found]
 
-    def even_deleted(self, ids: Collection[int]) -> list[Task]:
+    def with_deleted(self, ids: Collection[int]) -> list[Task]:
         """As ``many``, with those that were deleted."""
-        found = {row.id: _task(row) for row in self.tx.execute(_EVEN_DELETED, {"ids": listed(ids)})}
+        found = {row.id: _task(row) for row in self.tx.execute(_WITH_DELETED, {"ids": listed(ids)})}
         return [found[task_id] for task_id in ids if task_id in found]
 
     def _in_order(self, query: Select[Any]) -> list[Task]:
@@ -231,7 +231,7 @@ class TaskRepository(Repository):
     def of_shots(self, shot_ids: Collection[int], known: Mapping[int, Task] = _NONE) -> dict[int, list[Task]]:
         """Tasks by shot, each list by take; every shot asked for is in it.
 
-        :param known: tasks by id as some reader has seen them: those that are the same still are not read again
+        :param known: tasks by id that were read before: those that have not changed are not read again
         """
         rows = self.tx.execute(_REVS_OF_SHOTS, {"ids": listed(shot_ids)}).all()
         same = {row.id: task for row in rows if (task := _as_known(known.get(row.id), row)) is not None}
@@ -255,11 +255,11 @@ class TaskRepository(Repository):
         return Page(self.many(found.items), found.total, found.total_is_least)
 
     def ids(self, project_id: int | None, where: TaskFilter) -> list[int]:
-        """Ids of all tasks the filter leaves, oldest first."""
+        """Ids of all tasks that match, oldest first."""
         return Search(self.tx).ids(project_id, where)
 
     def counts(self, project_id: int | None) -> dict[TaskStatus, int]:
-        """Every status with the number of its tasks; costs the same at any size."""
+        """Number of tasks in each status; constant time."""
         n = func.sum(task_counts.c.n).label("n")
         query = select(task_counts.c.status, n).group_by(task_counts.c.status)
         if project_id is not None:
@@ -268,17 +268,17 @@ class TaskRepository(Repository):
         return {status: found.get(status, 0) for status in TaskStatus}
 
     def of_batch(self, batch: int, status: TaskStatus) -> list[int]:
-        """Ids of a batch's tasks that stand so, oldest first."""
+        """Ids of a batch's tasks in a status, oldest first."""
         wanted = (tasks.c.batch == batch, tasks.c.status == status, _ALIVE)
         return list(self.tx.execute(select(tasks.c.id).where(*wanted).order_by(tasks.c.id)).scalars())
 
     def queued_at(self, task_id: int) -> datetime | None:
-        """When a task has come into the queue the last time; None: never, or before that was kept."""
+        """When a task was queued last; None: never."""
         found: datetime | None = self.tx.execute(select(tasks.c.queued_at).where(tasks.c.id == task_id)).scalar()
         return found
 
-    def kept_shots(self, project_id: int) -> set[int]:
-        """Ids of the shots of which some take is kept until it is started."""
+    def shots_with_pending(self, project_id: int) -> set[int]:
+        """Ids of the shots with pending takes."""
         wanted = (
             tasks.c.project_id == project_id,
             tasks.c.status == TaskStatus.PENDING,
@@ -291,19 +291,19 @@ class TaskRepository(Repository):
         query = select(tasks.c.id).where(tasks.c.project_id == project_id, tasks.c.rev > rev)
         return list(self.tx.execute(query.order_by(tasks.c.rev, tasks.c.id)).scalars())
 
-    # The runner's questions
+    # Queries of the worker
 
     def claimable(
         self, provider: ProviderId, at: datetime, limit: int, without: Collection[int] = frozenset()
     ) -> list[Task]:
-        """Who goes next: pinned first, then by fair turn, within a batch in its own order.
+        """The next tasks: pinned first, then by fair turn, within a batch in its own order.
 
-        :param without: projects that nothing may be taken from now
+        :param without: projects to leave out
         """
         asked = {"provider": provider, "at": at, "most": limit}
         if not without:
             return self.many([row.id for row in self.tx.execute(_NEXT, asked)])
-        # Project by project, for a queue in one order would be walked through past all that may not be taken.
+        # By project: reading the whole queue in order would scan past all tasks of the projects left out.
         rows = [
             row
             for project_id in self._queueing(provider)
@@ -314,31 +314,31 @@ class TaskRepository(Repository):
         return self.many([row.id for row in rows[:limit]])
 
     def queued(self, project_id: int | None) -> dict[ProviderId, int]:
-        """How many wait in the queue of each provider; those without any are left out."""
+        """Number of queued tasks of each provider that has any."""
         waiting = [task_counts.c.status == TaskStatus.QUEUED, task_counts.c.n > 0]
         if project_id is not None:
             waiting.append(task_counts.c.project_id == project_id)
         query = select(task_counts.c.provider, func.sum(task_counts.c.n).label("n")).where(*waiting)
         return {ProviderId(row.provider): int(row.n) for row in self.tx.execute(query.group_by(task_counts.c.provider))}
 
-    def under_way(self, project_id: int | None) -> list[UnderWay]:
-        """How many tasks a runner holds, or held when it died, and how far they are."""
+    def active_counts(self, project_id: int | None) -> list[ActiveCount]:
+        """Active tasks by provider and status, with their progress."""
         sums = (func.count().label("n"), func.sum(func.coalesce(tasks.c.progress, 0)).label("progress"))
-        query = select(tasks.c.provider, tasks.c.status, *sums).where(text(_HELD_BY_RUNNER), _ALIVE)
+        query = select(tasks.c.provider, tasks.c.status, *sums).where(text(_ACTIVE), _ALIVE)
         if project_id is not None:
-            # The index of what is held is far smaller than any of the project's.
+            # The index of active tasks is far smaller than any of the project's.
             query = query.where(unindexed(tasks.c.project_id) == project_id)
         rows = self.tx.execute(query.group_by(tasks.c.provider, tasks.c.status))
-        return [UnderWay(ProviderId(row.provider), TaskStatus(row.status), row.n, int(row.progress)) for row in rows]
+        return [ActiveCount(ProviderId(row.provider), TaskStatus(row.status), row.n, int(row.progress)) for row in rows]
 
     def _queueing(self, provider: ProviderId) -> list[int]:
-        """Projects that have something in a provider's queue."""
+        """Projects with tasks in a provider's queue."""
         waiting = (task_counts.c.status == TaskStatus.QUEUED, task_counts.c.n > 0)
         query = select(task_counts.c.project_id).where(task_counts.c.provider == provider, *waiting)
         return list(self.tx.execute(query).scalars())
 
-    def waiting_money(self, project_id: int | None) -> dict[ProviderId, list[Money]]:
-        """What everything queued is expected to cost, by provider, one amount a currency."""
+    def queued_cost(self, project_id: int | None) -> dict[ProviderId, list[Money]]:
+        """Estimated cost of the queue, by provider, one amount per currency."""
         cost = func.sum(tasks.c.cost).label("cost")
         query = select(tasks.c.provider, tasks.c.cost_currency, cost).where(text(_IN_QUEUE), tasks.c.cost.is_not(None))
         if project_id is not None:
@@ -350,7 +350,7 @@ class TaskRepository(Repository):
         return dict(found)
 
     def next_due(self, provider: ProviderId, at: datetime) -> datetime | None:
-        """When the first of the queued tasks that wait for their time may be taken."""
+        """The earliest time at which a waiting queued task becomes due."""
         waiting = (tasks.c.provider == provider, tasks.c.due_at > at, tasks.c.due_at.is_not(None))
         found: datetime | None = self.tx.execute(
             select(func.min(tasks.c.due_at)).where(*waiting, text(_IN_QUEUE))
@@ -358,25 +358,25 @@ class TaskRepository(Repository):
         return found
 
     def processing(self, provider: ProviderId) -> int:
-        """How many tasks of a provider are being submitted or under way on the remote side."""
+        """Number of tasks of a provider that are being submitted or processed remotely."""
         query = select(func.count()).where(text("status = 'processing'"), unindexed(tasks.c.provider) == provider)
-        return int(self.tx.execute(query.where(text(_HELD_BY_RUNNER))).scalar_one())
+        return int(self.tx.execute(query.where(text(_ACTIVE))).scalar_one())
 
-    def held(self) -> list[Task]:
-        """Tasks that a runner holds or held when it died, oldest first."""
-        held = select(tasks.c.id).where(text(_HELD_BY_RUNNER))
+    def active(self) -> list[Task]:
+        """Tasks that a worker is processing, or was when it died, oldest first."""
+        held = select(tasks.c.id).where(text(_ACTIVE))
         return self._in_order(held.order_by(tasks.c.id))
 
-    def wishes(self) -> list[Task]:
-        """Live tasks that somebody wants to be cancelled."""
+    def cancel_requested(self) -> list[Task]:
+        """Live tasks with a cancel request."""
         return self._in_order(select(tasks.c.id).where(text("cancel_requested"), tasks.c.deleted_at.is_(None)))
 
     # Changing
 
     def move(self, task_id: int, to: TaskStatus, *, attempt_id: int | None = None, **columns: Any) -> bool:
-        """Change the status, the only way to do so; False when the task was not where it may come from.
+        """Change the status, the only way to do so; False when the transition is not allowed.
 
-        :param attempt_id: the mover's attempt; the move is lost when the task has another one by now.
+        :param attempt_id: the caller's attempt; nothing changes when the task has another one by now.
         :param columns: as in ``note``. A failure that is not given is cleared, and so is ``due_at``.
         """
         values = {"due_at": None, "failure": None, **only(columns, _NOTABLE)}
@@ -384,7 +384,7 @@ class TaskRepository(Repository):
         return self.tx.execute(_MOVES[to], {"the_task": task_id, "guard": attempt_id, **given}).rowcount == 1
 
     def release(self, ids: Collection[int]) -> list[int]:
-        """Queue pending, failed and cancelled tasks as one batch in the fair order; return those queued."""
+        """Queue pending, failed and cancelled tasks as one batch in fair order; return the ids of those queued."""
         kept = sources(TaskStatus.QUEUED) - {TaskStatus.PROCESSING}
         query = select(tasks.c.id, tasks.c.provider).where(
             among(tasks.c.id, ids), tasks.c.status.in_(kept), tasks.c.deleted_at.is_(None)
@@ -400,31 +400,33 @@ class TaskRepository(Repository):
         return [row.id for row in rows]
 
     def note(self, task_id: int, **columns: Any) -> None:
-        """Write what became known of a task, never its status. Raises NotFound task_not_found."""
+        """Update columns other than the status. Raises NotFound task_not_found."""
         given = {"rev": self.tx.rev, **_columns(only(columns, _NOTABLE))}
         if not self.tx.execute(_NOTE, {"the_task": task_id, **given}).rowcount:
             raise NotFound("task_not_found", id=task_id)
 
     def request_cancel(self, ids: Collection[int]) -> int:
-        """Write down the wish that live tasks be cancelled; return how many it was new for."""
+        """Request the cancellation of live tasks; return how many had no request before."""
         wanted = [text("status IN ('queued', 'processing', 'downloading')"), text("NOT cancel_requested")]
         return len(self._update([among(tasks.c.id, ids), *wanted, _ALIVE], {"cancel_requested": True}))
 
     def shift_due(self, seconds: float) -> None:
-        """The clock was set: what waits for its time goes on waiting as long as it would have."""
+        """Shift due times after the system clock was set, so that each task waits as long as before."""
         later = type_coerce(type_coerce(tasks.c.due_at, Double) + seconds, UtcTime)
         self._update([text(_IN_QUEUE), tasks.c.due_at.is_not(None)], {"due_at": later})
 
-    def bring_due_forward(self, latest: datetime) -> None:
-        """Let nothing in the queue wait longer than until ``latest``."""
+    def cap_due(self, latest: datetime) -> None:
+        """Limit the due times of queued tasks to ``latest``."""
         self._update([text(_IN_QUEUE), tasks.c.due_at > latest], {"due_at": latest})
 
     def pin(self, ids: Collection[int], priority: int) -> None:
         self._update([among(tasks.c.id, ids), _ALIVE], {"priority": priority})
 
     def delete(self, ids: Collection[int]) -> list[int]:
-        """Hide tasks and their takes; return those hidden. What a runner holds stays: it may be paid for."""
-        gone = self._update([among(tasks.c.id, ids), _ALIVE, tasks.c.status.not_in(_HELD)], {"deleted_at": now()})
+        """Hide tasks and their takes; return the ids of those hidden. Active tasks stay: they may be paid for."""
+        gone = self._update(
+            [among(tasks.c.id, ids), _ALIVE, tasks.c.status.not_in(_ACTIVE_STATUSES)], {"deleted_at": now()}
+        )
         of_these = among(takes.c.task_id, gone)
         chosen = list(
             self.tx.execute(
@@ -436,7 +438,7 @@ class TaskRepository(Repository):
         return gone
 
     def restore(self, ids: Collection[int]) -> None:
-        """Show deleted tasks again, and choose their takes again where nothing else was chosen since."""
+        """Restore deleted tasks, and choose their takes again where no other was chosen since."""
         back = self._update([among(tasks.c.id, ids), tasks.c.deleted_at.is_not(None)], {"deleted_at": None})
         were = select(takes.c.id, takes.c.shot_id).where(among(takes.c.task_id, back), takes.c.was_chosen)
         for take in self.tx.execute(were).all():
@@ -444,8 +446,8 @@ class TaskRepository(Repository):
             self.tx.execute(update(shots).where(*free).values(chosen_take_id=take.id))
             self.tx.execute(update(takes).where(takes.c.id == take.id).values(was_chosen=False))
 
-    def renumbered(self, shot_id: int, number: str) -> None:
-        """The shot has another number: its tasks are found by it from now on."""
+    def update_search_text(self, shot_id: int, number: str) -> None:
+        """Make the tasks of a shot searchable by its new number."""
         rows = self.tx.execute(select(tasks.c.id, tasks.c.params).where(tasks.c.shot_id == shot_id)).all()
         words = {row.id: _search_text(number, row.params.get("prompt", "")) for row in rows}
         text_ids = self._text_ids(set(words.values())) if words else {}
@@ -476,7 +478,7 @@ def _new_columns(task: NewTask) -> dict[str, Any]:
 
 
 def _columns(values: dict[str, Any]) -> dict[str, Any]:
-    """The columns of what ``note`` and ``move`` are given."""
+    """The column values of the arguments of ``note`` and ``move``."""
     columns = dict(values)
     if "cost" in columns:
         columns |= money_columns(columns["cost"])
@@ -489,7 +491,7 @@ def _columns(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _arrival(to: TaskStatus, at: datetime) -> dict[str, Any]:
-    """What a status brings along: plain values and the parameters of its statement in ``_MOVES``."""
+    """Values that a new status sets, and the parameters of its statement in ``_MOVES``."""
     if to in ENDED:
         return {"finished_at": at, "cancel_requested": False, "stamp": at.timestamp()}
     if to is TaskStatus.PENDING:
@@ -500,11 +502,11 @@ def _arrival(to: TaskStatus, at: datetime) -> dict[str, Any]:
 
 
 def _expressions(to: TaskStatus) -> dict[str, ColumnElement[Any]]:
-    """What a status makes of the columns as they are."""
+    """SQL expressions that a new status sets."""
     if to in ENDED:
         stamp = bindparam("stamp", type_=Double)
         lasted = stamp - func.coalesce(type_coerce(tasks.c.started_at, Double), stamp)
-        # To the microsecond, as times are: what is left over of a difference of doubles would order equal durations.
+        # Rounded to microseconds, as times are: rounding errors would order equal durations.
         return {"duration": func.round(lasted, 6)}
     if to is TaskStatus.PENDING:
         return {}
@@ -528,12 +530,12 @@ def _move_to(to: TaskStatus) -> Update:
     return moved.values(_expressions(to)) if _expressions(to) else moved
 
 
-# Statements that are run all the time are made once.
+# Frequent statements are compiled once.
 _THE_TASK: Final = tasks.c.id == bindparam("the_task", type_=Integer)
 _NOTE: Final = update(tasks).where(_THE_TASK)
 _MOVES: Final = {status: _move_to(status) for status in TaskStatus}
 _MANY: Final = _SHOWN.where(among(tasks.c.id, bindparam("ids")), _ALIVE)
-_EVEN_DELETED: Final = _SHOWN.where(among(tasks.c.id, bindparam("ids")))
+_WITH_DELETED: Final = _SHOWN.where(among(tasks.c.id, bindparam("ids")))
 _REVS_OF_SHOTS: Final = (
     select(tasks.c.id, tasks.c.shot_id, tasks.c.rev, shots.c.number.label("shot"))
     .join_from(tasks, shots, shots.c.id == tasks.c.shot_id)

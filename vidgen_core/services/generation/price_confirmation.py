@@ -44,7 +44,7 @@ def confirm_price(ctx: ServiceContext, task_id: int, price: Money | None) -> Non
     if asked_price(ctx, task_id) != price:
         raise Refused("price_changed", shot=task.shot, take=task.take)
     journal = Journal(ctx.locations.journal)
-    look = journal.look()
+    look = journal.read()
     with ctx.store.write() as tx:
         after, generation = consent.agree(tx, attempt, price, ctx.settings(), datetime.now(UTC), look)
     try:

@@ -467,7 +467,7 @@ def _after(first: NewTask, task: NewTask) -> NewTask:
 
 def _having(tx: Tx, project_id: int, shots: Collection[Shot]) -> set[int]:
     """Ids of those shots that have takes, or some queued, kept or under way."""
-    waiting = tx.tasks.kept_shots(project_id) if shots else set()
+    waiting = tx.tasks.shots_with_pending(project_id) if shots else set()
     return {shot.id for shot in shots if shot.completed_count or shot.live_count or shot.id in waiting}
 
 

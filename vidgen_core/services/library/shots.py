@@ -219,7 +219,7 @@ class Shots:
             changes = clean(changes)
             _check_number(tx, before, changes)
             if {"image", "image_url"} & changes.keys():
-                tx.candidates.keep_own(before)
+                tx.candidates.keep_current(before)
             shot = tx.shots.edit(shot_id, changes, rev, author, writer)
             self._follow(tx, before, shot, frozenset(changes))
         self._ctx.wake()
@@ -242,7 +242,7 @@ class Shots:
             if params != task.params:
                 tx.tasks.note(task.id, params=params)
         # The words that a search finds these tasks by.
-        tx.tasks.renumbered(shot.id, shot.number)
+        tx.tasks.update_search_text(shot.id, shot.number)
 
     @requires(Role.MAKER)
     def set_image(self, shot_id: int, image: Path | bytes, rev: int | None = None) -> Shot:

@@ -111,7 +111,7 @@ class _Reckoning:
         counts = _counts((end.status, end.n) for end in self._ends)
         spend = self._spend(self._spent)
         completed, chosen = counts[TaskStatus.COMPLETED], counts["chosen"]
-        takes, hours, last = self._tx.reports.busy(self._wanted, *_hours_of(since, until))
+        takes, hours, last = self._tx.reports.busy_hours(self._wanted, *_hours_of(since, until))
         week = self._tx.reports.takes_by_hour(self._wanted, last - _HOURS + 1, last + 1)
         return Report(
             since=since,
@@ -149,7 +149,7 @@ class _Reckoning:
         return tuple(ErrorCount(kind=kind, tasks=tasks[kind], attempts=met[kind]) for kind in kinds)
 
     def _suggestion(self) -> Suggestion | None:
-        judged = self._tx.reports.judged(self._wanted.project_id)
+        judged = self._tx.reports.take_counts(self._wanted.project_id)
         if judged.shots < _ENOUGH or judged.takes < judged.shots:
             return None
         takes = min(math.ceil(judged.takes / judged.shots), _MOST_TAKES)

@@ -155,7 +155,7 @@ class LlmQueue:
 
     def _notes(self) -> list[dict[str, Any]]:
         try:
-            return [one for one in self._journal.look().notes if one["kind"] == "answer"]
+            return [one for one in self._journal.read().notes if one["kind"] == "answer"]
         except FileError:
             return []
 
@@ -300,12 +300,12 @@ class LlmQueue:
         if subject.shot_id is None:
             return None
         with self._ctx.store.read() as tx:
-            return tx.llm_calls.unused(subject.shot_id, self._digest(messages, wanted))
+            return tx.llm_calls.unused_answer(subject.shot_id, self._digest(messages, wanted))
 
     def used(self, shot_id: int) -> None:
         """What was answered about a shot is in its prompt, or cannot be used."""
         with self._ctx.store.write() as tx:
-            tx.llm_calls.use(shot_id)
+            tx.llm_calls.mark_used(shot_id)
 
     def _digest(self, messages: Sequence[Message], wanted: str) -> str:
         settings = self.settings()
@@ -382,7 +382,7 @@ class LlmQueue:
                 piece_id=subject.piece_id,
                 shot_id=subject.shot_id,
                 cost=most,
-                question=question,
+                prompt_digest=question,
             )
             if limits:
                 records.warn_near(tx, limits, money.limit_statuses(tx, all_settings, subject.project_id, now))
@@ -529,7 +529,7 @@ def _take_in(tx: Tx, notes: Sequence[dict[str, Any]]) -> None:
     for one in notes:
         call = open_ones.get(one["call"])
         # The same id may be another question's in a database that was put back.
-        if call is not None and one.get("question", call.question) == call.question:
+        if call is not None and one.get("question", call.prompt_digest) == call.prompt_digest:
             names = ("state", "settled", "tokens_in", "tokens_out", "answer")
             cost = Money.model_validate(one["cost"]) if one["cost"] else None
             tx.llm_calls.end(one["call"], **{name: one[name] for name in names}, cost=cost)

@@ -357,7 +357,7 @@ class Prompts:
             return "written"
         with self._ctx.store.write() as tx:
             if tx.shots.get(shot_id).prompt != text:
-                tx.prompts.keep_beside(shot_id, text, writer)
+                tx.prompts.keep_alternative(shot_id, text, writer)
         return "beside"
 
 

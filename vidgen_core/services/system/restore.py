@@ -125,7 +125,7 @@ def _restore(locations: Locations, backup: Path, agree: Callable[[Restored], Non
 
 def _look(journal: Journal) -> JournalState:
     try:
-        return journal.look()
+        return journal.read()
     except FileError:
         return JournalState(damaged=True)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from filelock import FileLock, Timeout
 from pydantic import Field, ValidationError
 
-from vidgen_core.db import Journal, JournalState, Store, Tx, UnderWay
+from vidgen_core.db import Journal, JournalState, Store, Tx, ActiveCount
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, RunnerBusy, VidgenError
 from vidgen_core.domain.log import Heartbeat, LogLevel
@@ -292,7 +292,7 @@ class WorkerControl:
 
     def _journal_look(self) -> JournalState:
         try:
-            return self._journal.look()
+            return self._journal.read()
         except FileError:
             return JournalState(damaged=True)
 
@@ -347,7 +347,7 @@ class WorkerControl:
     def _work(self, tx: Tx, project_id: int | None) -> Status:
         """What there is to do and what holds it back."""
         counts = tx.tasks.counts(project_id)
-        held = tx.tasks.under_way(project_id) if any(counts.get(status) for status in _HELD) else []
+        held = tx.tasks.active_counts(project_id) if any(counts.get(status) for status in _HELD) else []
         lanes = {f"lane.{mode}": mode for mode in provider_ids()}
         said = tx.state.many([_PAUSED, *lanes])
         return Status(
@@ -362,7 +362,9 @@ class WorkerControl:
             budget=budget.view(tx, self._ctx.settings(), project_id),
         )
 
-    def _eta(self, tx: Tx, project_id: int | None, counts: dict[TaskStatus, int], held: list[UnderWay]) -> float | None:
+    def _eta(
+        self, tx: Tx, project_id: int | None, counts: dict[TaskStatus, int], held: list[ActiveCount]
+    ) -> float | None:
         """Seconds until the queue is empty; None when nothing waits, or when no like task has ended yet."""
         if not (counts.get(TaskStatus.QUEUED) or held):
             return None
@@ -395,7 +397,7 @@ def last_connection(ctx: ServiceContext, mode: ProviderId) -> KnownConnection:
     return KnownConnection(connection, (datetime.now(UTC) - datetime.fromisoformat(kept["at"])).total_seconds())
 
 
-def percent(counts: dict[TaskStatus, int], held: Iterable[UnderWay]) -> int | None:
+def percent(counts: dict[TaskStatus, int], held: Iterable[ActiveCount]) -> int | None:
     """How much of the work is done, 0–100, with the part-way progress of tasks under way; None without any work."""
     total = sum(count for status, count in counts.items() if status is not TaskStatus.CANCELLED)
     if not total:
@@ -404,7 +406,7 @@ def percent(counts: dict[TaskStatus, int], held: Iterable[UnderWay]) -> int | No
     return int(100 * (ended + sum(_done(some) for some in held)) / total)
 
 
-def _done(some: UnderWay) -> float:
+def _done(some: ActiveCount) -> float:
     """How many tasks' worth of these is done."""
     return some.n if some.status is TaskStatus.DOWNLOADING else some.progress / 100
 

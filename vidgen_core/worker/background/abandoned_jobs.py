@@ -85,7 +85,7 @@ class AbandonedJobs:
                 for attempt in tx.attempts.open(mode)
                 if attempt.remote_id is not None and (_last(attempt) or since) >= since
             ]
-            tasks = {task.id: task for task in tx.tasks.even_deleted({attempt.task_id for attempt in accepted})}
+            tasks = {task.id: task for task in tx.tasks.with_deleted({attempt.task_id for attempt in accepted})}
             found += [
                 (tasks[attempt.task_id], attempt)
                 for attempt in accepted
@@ -130,7 +130,7 @@ def _is_late(task: Task, attempt: Attempt) -> bool:
 
 def _arrive(tx: Tx, held: ActiveTask, attempt: Attempt, state: RemoteState, now: datetime) -> ActiveTask | None:
     """The result of a late job is its task's own, unless that has gone on without it: then a further take's."""
-    task = next(iter(tx.tasks.even_deleted({held.task.id})), None)
+    task = next(iter(tx.tasks.with_deleted({held.task.id})), None)
     fresh = tx.attempts.get(attempt.id)
     if task is None or fresh.state is not attempt.state or not _is_late(task, fresh):
         return None
@@ -156,7 +156,7 @@ def _further_take(tx: Tx, task: Task, attempt: Attempt) -> ActiveTask:
         cost=attempt.cost,
     )
     [further] = tx.tasks.add([new])
-    tx.attempts.hand_over(attempt.id, further.id)
+    tx.attempts.reassign(attempt.id, further.id)
     # The same steps as every task: the table of transitions knows no way around them.
     tx.tasks.move(further.id, TaskStatus.QUEUED)
     tx.tasks.move(

@@ -124,7 +124,7 @@ async def _say(held: ActiveTask, ctx: Context, price: Money) -> bool:
     held.left = False
     try:
         try:
-            look = await asyncio.to_thread(ctx.journal.look)
+            look = await asyncio.to_thread(ctx.journal.read)
         except FileError:
             hold_for_journal(held, ctx)
             return False

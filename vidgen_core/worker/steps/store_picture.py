@@ -65,7 +65,7 @@ def _end(tx: Tx, held: ActiveTask, new: NewCandidate, path: Path) -> None:
         # Deleted meanwhile; the candidate comes back with it.
         return
     if shot.image is None and shot.image_url is None and new.image is not None:
-        tx.shots.show(shot.id, new.image)
+        tx.shots.set_image(shot.id, new.image)
         _hand_on(tx, shot, new.image)
 
 

@@ -129,7 +129,7 @@ CREATE TABLE llm_calls (
     settled BOOLEAN DEFAULT '0' NOT NULL,
     created_at DOUBLE NOT NULL,
     ended_at DOUBLE,
-    question TEXT,
+    prompt_digest TEXT,
     PRIMARY KEY (id)
 );
 CREATE INDEX llm_calls_lost ON llm_calls (project_id, id) WHERE state = 'unknown' AND NOT settled;

@@ -143,6 +143,7 @@ for _state, _where in SHOT_STATES.items():
     _partial(f"shots_{_state}", shots.c.project_id, shots.c.position, where=_where)
 _partial("shots_number", shots.c.project_id, shots.c.number, shots.c.position, where="deleted_at IS NULL")
 _partial("shots_identity", shots.c.project_id, shots.c.identity, where="identity IS NOT NULL AND deleted_at IS NULL")
+_partial("shots_without_prompt", shots.c.project_id, shots.c.position, where="deleted_at IS NULL AND prompt = ''")
 Index("shots_changed", shots.c.project_id, shots.c.changed_rev)
 _partial("shots_choice", shots.c.chosen_take_id, where="chosen_take_id IS NOT NULL")
 
@@ -604,15 +605,6 @@ _partial("llm_calls_of_piece", llm_calls.c.piece_id, llm_calls.c.id, where="piec
 _partial("llm_calls_of_shot", llm_calls.c.shot_id, llm_calls.c.id, where="shot_id IS NOT NULL")
 Index("llm_calls_of_project", llm_calls.c.project_id, llm_calls.c.id)
 
-#: For the steps of the progress bar.
-_partial(
-    "shots_pictureless",
-    shots.c.project_id,
-    shots.c.position,
-    where="deleted_at IS NULL AND image IS NULL AND image_url IS NULL",
-)
-_partial("shots_without_prompt", shots.c.project_id, shots.c.position, where="deleted_at IS NULL AND prompt = ''")
-
 #: Sessions of signed-in users, and one-time tickets exchanged for them; only a hash of the token is stored.
 sessions = Table(
     "sessions",
@@ -622,7 +614,7 @@ sessions = Table(
     Column("role", Text, nullable=False),
     Column("name", Text, nullable=False),
     #: Digest of the password or user list that was valid at the login: changing it ends the session.
-    Column("ground", Text, nullable=False),
+    Column("credential_digest", Text, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     #: Digest of the login at an identity provider that it came from; with purpose ``ended`` the digest of the row itself.
     Column("login", Text),

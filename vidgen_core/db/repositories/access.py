@@ -20,7 +20,7 @@ from vidgen_core.domain.errors import Refused
 #: Purpose of a row for a login that was signed out.
 _ENDED: Final = "ended"
 # Runs with every request, so compiled once.
-_SESSION: Final = select(sessions.c.role, sessions.c.name, sessions.c.ground, sessions.c.login).where(
+_SESSION: Final = select(sessions.c.role, sessions.c.name, sessions.c.credential_digest, sessions.c.login).where(
     sessions.c.digest == bindparam("digest"),
     sessions.c.purpose == bindparam("purpose"),
     sessions.c.expires_at > bindparam("now"),
@@ -32,7 +32,7 @@ class SessionRow(NamedTuple):
 
     role: str
     name: str
-    ground: str
+    credential_digest: str
     #: The login at an identity provider; empty with a password.
     login: str = ""
 
@@ -49,7 +49,7 @@ class SessionRepository(Repository):
         found: Row[Any] | None = self.tx.execute(
             _SESSION, {"digest": digest, "purpose": purpose, "now": now()}
         ).one_or_none()
-        return SessionRow(found.role, found.name, found.ground, found.login or "") if found is not None else None
+        return SessionRow(found.role, found.name, found.credential_digest, found.login or "") if found is not None else None
 
     def end(self, digest: str) -> None:
         """Delete a session."""

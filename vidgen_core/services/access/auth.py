@@ -155,7 +155,7 @@ class Auth:
         lists = {Role.OWNER: self.settings.owners, Role.MAKER: self.settings.makers, Role.VIEWER: self.settings.viewers}
         return next((role for role, names in lists.items() if _is_named(email.casefold(), names)), None)
 
-    def ground(self, role: Role) -> str:
+    def credential_digest(self, role: Role) -> str:
         """Changes when sessions of a role shall end: with the token, the way in, and its password or list of people."""
         settings = self.settings
         way = (

@@ -225,7 +225,7 @@ CREATE TABLE sessions (
     purpose TEXT NOT NULL,
     role TEXT NOT NULL,
     name TEXT NOT NULL,
-    ground TEXT NOT NULL,
+    credential_digest TEXT NOT NULL,
     expires_at DOUBLE NOT NULL,
     login TEXT,
     PRIMARY KEY (digest)
@@ -269,7 +269,6 @@ CREATE INDEX shots_chosen ON shots (project_id, position) WHERE deleted_at IS NU
 CREATE INDEX shots_failed ON shots (project_id, position) WHERE deleted_at IS NULL AND failed_count > 0;
 CREATE INDEX shots_identity ON shots (project_id, identity) WHERE identity IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX shots_number ON shots (project_id, number, position) WHERE deleted_at IS NULL;
-CREATE INDEX shots_pictureless ON shots (project_id, position) WHERE deleted_at IS NULL AND image IS NULL AND image_url IS NULL;
 CREATE INDEX shots_running ON shots (project_id, position) WHERE deleted_at IS NULL AND live_count > 0;
 CREATE INDEX shots_to_choose ON shots (project_id, position) WHERE deleted_at IS NULL AND completed_count > 0 AND chosen_take_id IS NULL;
 CREATE INDEX shots_without_picture ON shots (project_id, position) WHERE deleted_at IS NULL AND image IS NULL AND image_url IS NULL AND drawing_count = 0;

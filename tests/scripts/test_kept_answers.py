@@ -151,7 +151,7 @@ def test_a_note_about_another_question_of_that_id_is_not_taken_in(
 ) -> None:
     with app.store.write() as tx:
         call = tx.llm_calls.begin(
-            shot.project_id, "prompt", "m", "", "http://127.0.0.1", shot_id=shot.id, question="mine"
+            shot.project_id, "prompt", "m", "", "http://127.0.0.1", shot_id=shot.id, prompt_digest="mine"
         )
     facts = {"state": "answered", "settled": False, "tokens_in": 1, "tokens_out": 1, "cost": None, "answer": "no"}
     Journal(app.locations.journal).note("answer", call=call, question="another", **facts)

@@ -108,7 +108,7 @@ def test_a_task_that_was_sent_again_keeps_both_results(bench: Bench, jobs: Jobs)
     assert [one.state for one in bench.attempts(own) + bench.attempts(further)] == [AttemptState.SUCCEEDED] * 2
     with bench.store.read() as tx:
         assert {take.task_id for take in tx.takes.of_shots([bench.shot.id])[bench.shot.id]} == {own.id, further.id}
-        spent = tx.attempts.spend(None)["CNY"]
+        spent = tx.ledger.by_charge()["CNY"]
     assert sum(one.amount for one in spent.values()) == 2 * price.amount
     assert len(bench.provider.sent) == 1
     assert "task_late_further" in {line.code for line in bench.log()}

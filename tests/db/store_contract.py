@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from vidgen_core.db import NewShot, NewTake, NewTask, Store, Tx, ActiveCount
+from vidgen_core.db import ActiveCount, NewShot, NewTake, NewTask, Store, Tx
 from vidgen_core.db.schema import tasks
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import ErrorKind, NotFound, Refused

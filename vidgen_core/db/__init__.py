@@ -5,7 +5,7 @@ from vidgen_core.db.journal import Journal, JournalState
 from vidgen_core.db.repositories.candidates import NewCandidate
 from vidgen_core.db.repositories.shots import NewShot
 from vidgen_core.db.repositories.takes import NewTake
-from vidgen_core.db.repositories.tasks import NewTask, ActiveCount
+from vidgen_core.db.repositories.tasks import ActiveCount, NewTask
 
 __all__ = [
     "ActiveCount",

@@ -49,7 +49,11 @@ class SessionRepository(Repository):
         found: Row[Any] | None = self.tx.execute(
             _SESSION, {"digest": digest, "purpose": purpose, "now": now()}
         ).one_or_none()
-        return SessionRow(found.role, found.name, found.credential_digest, found.login or "") if found is not None else None
+        return (
+            SessionRow(found.role, found.name, found.credential_digest, found.login or "")
+            if found is not None
+            else None
+        )
 
     def end(self, digest: str) -> None:
         """Delete a session."""

@@ -50,7 +50,9 @@ class Sessions:
         :raises StoreError: it cannot be kept
         """
         text = secrets.token_urlsafe(32)
-        row = SessionRow(visitor.role.word, clean_name(visitor.name), self._sharing.credential_digest(visitor.role), login)
+        row = SessionRow(
+            visitor.role.word, clean_name(visitor.name), self._sharing.credential_digest(visitor.role), login
+        )
         with self._store.write() as tx:
             if login and tx.sessions.has_ended(login):
                 raise Refused("sign_in_needed", kind=ErrorKind.AUTH)
@@ -64,7 +66,11 @@ class Sessions:
         with self._store.read() as tx:
             row = tx.sessions.get(_digest(text), purpose)
         role = next((role for role in Role if row and role.word == row.role), None)
-        if row is None or role is None or not secrets.compare_digest(row.credential_digest, self._sharing.credential_digest(role)):
+        if (
+            row is None
+            or role is None
+            or not secrets.compare_digest(row.credential_digest, self._sharing.credential_digest(role))
+        ):
             return None
         return Visitor(role, row.name)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from filelock import FileLock, Timeout
 from pydantic import Field, ValidationError
 
-from vidgen_core.db import Journal, JournalState, Store, Tx, ActiveCount
+from vidgen_core.db import ActiveCount, Journal, JournalState, Store, Tx
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, RunnerBusy, VidgenError
 from vidgen_core.domain.log import Heartbeat, LogLevel

@@ -57,7 +57,7 @@ RETRIED = ("[[failed]]",)
 
 @pytest.fixture
 def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RehearsalServer]:
-    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 1.0)
+    monkeypatch.setattr("vidgen_core.worker.steps.reconcile.RECONCILE_FOR", 1.0)
     monkeypatch.setattr("vidgen_core.worker.limits.key_pool.FIRST_REST", {"rate_limited": 0.2, "overloaded": 0.2})
     monkeypatch.setattr("vidgen_core.worker.limits.provider_pause.SAME_FAILURES", 99)
     with RehearsalServer(options(job_seconds=(0.1, 0.3))) as server:

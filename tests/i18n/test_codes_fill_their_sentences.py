@@ -18,7 +18,7 @@ from vidgen_core.i18n.log_lines import log_sentence
 ROOT = Path(__file__).parents[2] / "vidgen_core"
 #: Keywords of an error that fill no sentence.
 OWN = {"kind", "delivery", "retry_after", "evidence", "request_id"}
-#: What `records.log` adds to a line, and what a line is filed under.
+#: What `transition.log` adds to a line, and what a line is filed under.
 FILED = {"project_id", "task_id"}
 TASK = {"shot", "take"}
 
@@ -59,9 +59,9 @@ def _of(called: str, args: list[ast.expr], names: set[str], where: str, raised: 
         yield from (Call(code, names - OWN, where, log=False) for code in _codes(args[0]))
     elif called.endswith("log.add") and len(args) > 1:
         yield from (Call(code, names - FILED, where, log=True) for code in _codes(args[1]))
-    elif called in ("log", "records.log") and len(args) > 3:
+    elif called == "log" and len(args) > 3:
         yield from (Call(code, names | TASK, where, log=True) for code in _codes(args[2]))
-    elif called.endswith(("lanes.hold", "self.hold")) and len(args) > 1:
+    elif called.endswith(("pauses.pause", "self.pause")) and len(args) > 1:
         yield from (Call(code, names - {"until", "by_itself"}, where, log=True) for code in _codes(args[1]))
 
 

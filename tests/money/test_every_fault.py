@@ -120,7 +120,7 @@ EXPECTED = {
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", [ProviderId("yunwu"), ProviderId("kie")])
 def test_each_fault_ends_in_its_class(mode: ProviderId, locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 1.0)
+    monkeypatch.setattr("vidgen_core.worker.steps.reconcile.RECONCILE_FOR", 1.0)
     monkeypatch.setattr("vidgen_core.worker.limits.key_pool.FIRST_REST", {"rate_limited": 0.2, "overloaded": 0.2})
     monkeypatch.setattr("vidgen_core.worker.limits.provider_pause.SAME_FAILURES", 99)
     expected = EXPECTED[mode]
@@ -157,10 +157,10 @@ def test_each_fault_ends_in_its_class(mode: ProviderId, locations: Locations, mo
 def test_what_services_do_in_the_field_is_bought_once_and_counted_right(
     mode: ProviderId, locations: Locations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 1.0)
+    monkeypatch.setattr("vidgen_core.worker.steps.reconcile.RECONCILE_FOR", 1.0)
     monkeypatch.setattr("vidgen_core.worker.limits.key_pool.FIRST_REST", {"rate_limited": 0.2, "overloaded": 0.2})
     monkeypatch.setattr("vidgen_core.worker.limits.provider_pause.SAME_FAILURES", 99)
-    monkeypatch.setattr("vidgen_core.worker.limits.provider_pause.SAME_WORDS", 99)
+    monkeypatch.setattr("vidgen_core.worker.limits.provider_pause.SAME_MESSAGES", 99)
     faults = [*FIELD, *WITHOUT_ID]
     with rehearsed_home(locations, monkeypatch, {"concurrent": 20}) as (home, server):
         monkeypatch.setenv("VIDGEN_DOWNLOAD__MAX_BYTES", "4000000")
@@ -201,7 +201,7 @@ def charges(attempts: list[Attempt]) -> list[ChargeStatus]:
 def test_a_job_whose_answer_was_lost_is_named_from_yunwus_log(
     fault: str, locations: Locations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 1.0)
+    monkeypatch.setattr("vidgen_core.worker.steps.reconcile.RECONCILE_FOR", 1.0)
     with rehearsed_home(locations, monkeypatch) as (home, server):
         [task] = home.queue(ProviderId("yunwu"), [f"zoom in [[{fault}]]"])
         with home.running():

@@ -53,7 +53,7 @@ CREDIT = ProviderId("kie").spec.credit_usd * USD_CNY
 @pytest.fixture
 def batch(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Vidgen, dict[str, Any]]]:
     """The façade over a home in which the batch has run, and what the provider says it took."""
-    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 0.5)
+    monkeypatch.setattr("vidgen_core.worker.steps.reconcile.RECONCILE_FOR", 0.5)
     monkeypatch.setenv("VIDGEN_HOME", str(locations.home))
     monkeypatch.setenv("VIDGEN_NO_RUNNER", "1")
     with rehearsed_home(locations, monkeypatch, {"keys": ["sk-good-aaaa1111"]}) as (home, server):

@@ -66,7 +66,7 @@ EXPECTED = {
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDGEN_PROVIDERS__LOVART__SETTLE", "0")
-    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 1.0)
+    monkeypatch.setattr("vidgen_core.worker.steps.reconcile.RECONCILE_FOR", 1.0)
     monkeypatch.setattr("vidgen_core.worker.limits.key_pool.FIRST_REST", {"rate_limited": 0.2, "overloaded": 0.2})
     monkeypatch.setattr("vidgen_core.worker.limits.provider_pause.SAME_FAILURES", 99)
 

@@ -31,7 +31,7 @@ DONE = "completed"
 
 @pytest.fixture
 def at_the_page(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Home, RehearsalServer]]:
-    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 2.0)
+    monkeypatch.setattr("vidgen_core.worker.steps.reconcile.RECONCILE_FOR", 2.0)
     monkeypatch.setattr("vidgen_core.worker.steps.submit.SETTLE", 0.2)
     monkeypatch.setattr(adapter, "WATCH", 0.1)
     with rehearsed_home(locations, monkeypatch, {"max_wait": 30.0}) as (home, server):

@@ -21,12 +21,12 @@ from doubles import wait_until
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.db.repositories.batches import BatchEnd, BatchPart
+from vidgen_core.db.worker_state import PROJECT_PAUSE
 from vidgen_core.domain.errors import ErrorKind, InputError, Refused
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.domain.tasks import Failure, Task, TaskStatus
 from vidgen_core.i18n import get_text
-from vidgen_core.money import hold_of_project
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.notifications import notifications, sending
@@ -207,7 +207,7 @@ def test_a_project_at_its_budget_is_told_once(
 ) -> None:
     params = {"limit": "10", "currency": "CNY", "project": "ep01"}
     with telling(told, monkeypatch), told.store.write() as tx:
-        tx.state.put(hold_of_project(project.id), {"code": "budget_somehow", "params": params})
+        tx.state.put(PROJECT_PAUSE.name(project.id), {"code": "budget_somehow", "params": params})
     with telling(told, monkeypatch):
         wait_until(lambda: group.told)
     assert [body["project"] for _, body in group.told] == ["ep01"]

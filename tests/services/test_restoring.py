@@ -19,8 +19,9 @@ from vidgen_core.domain.tasks import GenerationParams, TaskStatus
 from vidgen_core.providers.base import Prepared, Submission
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.system.restore import Restored, restore
-from vidgen_core.worker import records
+from vidgen_core.worker import database_age
 from vidgen_core.worker.context import ActiveTask
+from vidgen_core.worker.steps import claim, submit
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -44,10 +45,10 @@ def backup(locations: Locations, tmp_path: Path) -> Path:
         app.cleanup.backup(path)
         held = ActiveTask(tasks[0])
         for change in (
-            lambda tx: records.claim(tx, held, None, None, app.settings(), NOW),
-            lambda tx: records.intend(tx, held, Prepared(payload={}, sent={}), NOW),
-            records.next_generation,
-            lambda tx: records.accept(tx, held, Submission(remote_id="job-1"), NOW),
+            lambda tx: claim.claim(tx, held, None, None, app.settings(), NOW),
+            lambda tx: submit.intend(tx, held, Prepared(payload={}, sent={}), NOW),
+            database_age.next_generation,
+            lambda tx: submit.accept(tx, held, Submission(remote_id="job-1"), NOW),
         ):
             with app.store.write() as tx:
                 change(tx)

@@ -70,7 +70,7 @@ def run(bench: Bench, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Iter
     """Starts a runner with the real adapter."""
     monkeypatch.setenv("VIDGEN_PROVIDERS__YUNWU__BASE_URL", gateway.url)
     monkeypatch.setenv("VIDGEN_PROVIDERS__YUNWU__KEYS", json.dumps([{"name": "a", "secret": SECRET}]))
-    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 0.2)
+    monkeypatch.setattr("vidgen_core.worker.steps.reconcile.RECONCILE_FOR", 0.2)
     started: list[tuple[Worker, Store]] = []
 
     def start() -> None:

@@ -17,7 +17,7 @@ from vidgen_core.domain.errors import FileError, Refused
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION, RemoteState, RemoteStatus
-from vidgen_core.worker import database_age, records
+from vidgen_core.worker import database_age
 from vidgen_core.worker.steps import confirm
 
 COMPLETED, FAILED, QUEUED = TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.QUEUED
@@ -51,14 +51,14 @@ def decide(bench: Bench) -> None:
     with bench.store.write() as tx:
         database_age.go_on(tx, journal.read().generation, datetime.now(UTC))
         tx.state.put("lane.yunwu", None)
-        seen = records.generation_of(tx)
+        seen = database_age.generation_of(tx)
     journal.begin(seen)
 
 
 def test_every_paid_order_moves_both_on(bench: Bench) -> None:
     buy(bench, 3)
     with bench.store.read() as tx:
-        assert records.generation_of(tx) == 3
+        assert database_age.generation_of(tx) == 3
     found = Journal(bench.locations.journal).read()
     assert (found.generation, [one["remote_id"] for one in found.jobs]) == (3, ["remote-1", "remote-2", "remote-3"])
 
@@ -194,7 +194,7 @@ ASKS = RemoteState(status=RemoteStatus.RUNNING, stage=WAITING_FOR_CONFIRMATION, 
 
 def generations(bench: Bench) -> tuple[int, int]:
     with bench.store.read() as tx:
-        return records.generation_of(tx), Journal(bench.locations.journal).read().generation
+        return database_age.generation_of(tx), Journal(bench.locations.journal).read().generation
 
 
 def agreed_since(bench: Bench, copy: Path) -> Task:

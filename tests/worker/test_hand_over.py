@@ -78,7 +78,7 @@ def test_a_job_under_way_waits_too_and_does_not_time_out(bench: Bench, monkeypat
 def test_a_click_that_may_have_been_taken_is_looked_for_as_long_as_the_person_needs(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 0.1)
+    monkeypatch.setattr("vidgen_core.worker.steps.reconcile.RECONCILE_FOR", 0.1)
     bench.provider.submits = [captcha(Delivery.UNKNOWN)]
     seen: list[dict[str, object]] = []
 

@@ -13,6 +13,7 @@ from runner_bench import Bench
 
 from vidgen_core import money
 from vidgen_core.db import NewShot
+from vidgen_core.db.worker_state import PROJECT_PAUSE
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.money import ChargeStatus, Money
@@ -128,7 +129,7 @@ def test_a_projects_own_limit_holds_only_that_project(bench: Bench) -> None:
     wait_until(lambda: statuses(bench, mine).count(COMPLETED) == 1)
     assert statuses(bench, mine).count(QUEUED) == 2
     with bench.store.read() as tx:
-        assert tx.state.get(money.hold_of_project(mine[0].project_id))["code"] == "budget_project"
+        assert tx.state.get(PROJECT_PAUSE.name(mine[0].project_id))["code"] == "budget_project"
     assert bench.hold() is None
 
     with bench.store.write() as tx:
@@ -136,7 +137,7 @@ def test_a_projects_own_limit_holds_only_that_project(bench: Bench) -> None:
 
     wait_until(lambda: statuses(bench, mine) == [COMPLETED] * 3)
     with bench.store.read() as tx:
-        assert tx.state.get(money.hold_of_project(mine[0].project_id)) is None
+        assert PROJECT_PAUSE.get(tx, mine[0].project_id) is None
 
 
 def test_the_day_has_a_limit_of_its_own(bench: Bench) -> None:

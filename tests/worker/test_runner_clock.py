@@ -182,8 +182,8 @@ def test_after_a_restart_nothing_waits_for_a_day_that_was_never_near(bench: Benc
     runner = bench.start()
     wait_until(lambda: (bench.task(task).due_at or far) < latest)
 
-    lanes, keys = runner._scheduler._ctx.lanes, runner._scheduler._ctx.keys  # type: ignore[union-attr]
-    assert (lanes.hold_of(task.provider).until or far) < latest
+    pauses, keys = runner._scheduler._ctx.pauses, runner._scheduler._ctx.keys  # type: ignore[union-attr]
+    assert (pauses.of(task.provider).until or far) < latest
     assert keys[task.provider].lease().seconds <= LONGEST_ASKED
 
 

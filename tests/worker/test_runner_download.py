@@ -299,7 +299,7 @@ def test_what_no_further_try_can_mend_fails_at_once_and_keeps_its_price(bench: B
 
 
 def test_a_slow_download_makes_room_and_goes_on_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vidgen_core.worker.scheduler.DOWNLOADS", 1)
+    monkeypatch.setattr("vidgen_core.worker.context.DOWNLOADS", 1)
     slow = RemoteError("download_slow", kind=ErrorKind.NETWORK, rate=3, least=4096, host="cdn.invalid")
     bench.provider.fetches = [slow] * 8 + [None]
     [task] = bench.queue()

@@ -28,7 +28,7 @@ AGES = [86400.0, 251_606_951_999.0, float("inf"), float("nan"), -1.0]
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vidgen_core.worker.internal_errors.AGAIN", 0.05)
+    monkeypatch.setattr("vidgen_core.worker.step.AGAIN", 0.05)
 
 
 @pytest.mark.parametrize("error", SURPRISES, ids=lambda error: type(error).__name__)
@@ -89,7 +89,7 @@ def test_different_faults_and_faults_with_good_answers_between_go_on(bench: Benc
 
 def test_the_deadline_counts_also_where_every_poll_breaks(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDGEN_RUNNER__MAX_WAIT", "0.2")
-    monkeypatch.setattr("vidgen_core.worker.internal_errors.MOST", 1000)
+    monkeypatch.setattr("vidgen_core.worker.step.MOST", 1000)
     bench.provider.polls = [KeyError("status")]
     [task] = bench.queue()
     bench.start()
@@ -138,7 +138,7 @@ def test_a_task_that_breaks_before_anything_left_owes_nothing(bench: Bench, monk
     def broken(*_: Any, **__: Any) -> bool:
         raise LookupError
 
-    monkeypatch.setattr("vidgen_core.worker.records.claim", broken)
+    monkeypatch.setattr("vidgen_core.worker.steps.submit.claim", broken)
     [task] = bench.queue()
     bench.start()
 

@@ -314,7 +314,7 @@ def test_a_task_can_be_asked_for_at_once(bench: Bench, monkeypatch: pytest.Monke
     runner = bench.start()
     wait_until(lambda: bench.task(task).remote_id)
 
-    runner.look(task.id)
+    runner.check_now(task.id)
 
     bench.wait(task, COMPLETED)
 

@@ -14,7 +14,7 @@ from vidgen_core.db import Journal
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Task, TaskStatus
-from vidgen_core.worker import records
+from vidgen_core.worker.steps import submit
 from vidgen_core.worker.worker import Worker
 
 FAILED = TaskStatus.FAILED
@@ -115,7 +115,7 @@ def cancel(bench: Bench, runner: Worker, task: Task) -> None:
     with bench.store.write() as tx:
         tx.tasks.request_cancel([task.id])
     runner.wake()
-    wait_until(lambda: runner._scheduler and runner._scheduler._held[task.id].task.cancel_requested)
+    wait_until(lambda: runner._scheduler and runner._scheduler._active[task.id].task.cancel_requested)
 
 
 @pytest.mark.parametrize("wish", [stop, stop_at_once, pause, cancel])
@@ -152,13 +152,13 @@ def test_an_intent_whose_request_has_not_left_is_taken_back(
 def test_a_stop_while_the_intent_is_written_leaves_nothing_unknown(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    intend = records.intend
+    intend = submit.intend
 
     def stop_meanwhile(*given: Any) -> bool:
         stop(bench, runner, task)
         return intend(*given)
 
-    monkeypatch.setattr(records, "intend", stop_meanwhile)
+    monkeypatch.setattr(submit, "intend", stop_meanwhile)
     [task] = bench.queue()
     runner = bench.start()
     runner.thread.join(15)

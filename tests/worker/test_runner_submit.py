@@ -219,7 +219,7 @@ FOUND = {"remote_id": "found-x", "model": "scripted", "prompt": "pan left"}
 def test_what_is_not_surely_ours_in_the_log_is_for_a_person(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, jobs: list[dict[str, Any]]
 ) -> None:
-    monkeypatch.setattr("vidgen_core.worker.steps.poll.RECONCILE_FOR", 0.0)
+    monkeypatch.setattr("vidgen_core.worker.steps.reconcile.RECONCILE_FOR", 0.0)
     now = datetime.now(UTC)
     bench.provider.submits = [lost_answer()]
     bench.provider.found = tuple(

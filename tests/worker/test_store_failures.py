@@ -87,7 +87,7 @@ def test_a_disk_that_is_full_inside_a_statement_loses_no_id(bench: Bench, monkey
 
     monkeypatch.setattr(bench.provider, "submit", fill_the_disk)
     [task] = bench.queue()
-    wait_until(lambda: (hold := runner._scheduler) and hold._ctx.lanes.hold_of(task.provider))
+    wait_until(lambda: (hold := runner._scheduler) and hold._ctx.pauses.of(task.provider))
     assert bench.task(task).remote_id is None
     with Vidgen.open(bench.locations) as other:
         # Another process reads the same store, and learns what is not in it.
@@ -158,7 +158,7 @@ def test_an_error_of_this_machine_after_the_intent_is_no_refusal(bench: Bench, e
 def test_a_fresh_link_that_could_not_be_written_is_asked_for_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vidgen_core.worker.internal_errors.AGAIN", 0.05)
+    monkeypatch.setattr("vidgen_core.worker.step.AGAIN", 0.05)
     bench.provider.links = ["https://cdn.invalid/fresh.mp4"]
     bench.provider.fetches = [*[RemoteError("link_expired", kind=ErrorKind.FILE)] * 6, None]
     left = [5]

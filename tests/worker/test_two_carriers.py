@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,9 +23,10 @@ from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Failure, GenerationParams, Task, TaskStatus
 from vidgen_core.providers.base import Prepared, RemoteState, RemoteStatus, Submission
-from vidgen_core.worker import records
+from vidgen_core.worker import transition
 from vidgen_core.worker.clock import Clock
 from vidgen_core.worker.context import ActiveTask
+from vidgen_core.worker.steps import claim, poll, submit
 
 PREPARED = Prepared(payload={}, sent={})
 LOST = Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code="submit_interrupted", charged=ChargeStatus.UNKNOWN)
@@ -75,10 +77,10 @@ class TwoCarriers(RuleBasedStateMachine):
         with self.store.read() as tx:
             return tx.tasks.get(self.first.id)
 
-    def write(self, carrier: Carrier, change: str, *args: object, **named: object) -> object:
+    def write(self, carrier: Carrier, change: Callable[..., object], *args: object, **named: object) -> object:
         try:
             with self.store.write() as tx:
-                return getattr(records, change)(tx, carrier.held, *args, **named)
+                return change(tx, carrier.held, *args, **named)
         except Superseded:
             return None
 
@@ -91,7 +93,7 @@ class TwoCarriers(RuleBasedStateMachine):
 
     @rule(who=CARRIERS)
     def claim(self, who: int) -> None:
-        self.write(self.carriers[who], "claim", None, None, self.settings, NOW())
+        self.write(self.carriers[who], claim.claim, None, None, self.settings, NOW())
 
     @rule(who=CARRIERS)
     def intend(self, who: int) -> None:
@@ -99,7 +101,7 @@ class TwoCarriers(RuleBasedStateMachine):
         attempt = carrier.held.attempt
         if attempt is None or attempt.state is not AttemptState.PREPARING:
             return
-        if self.write(carrier, "intend", PREPARED, NOW()):
+        if self.write(carrier, submit.intend, PREPARED, NOW()):
             carrier.ready = attempt.id
 
     @rule(who=CARRIERS, taken=st.booleans())
@@ -123,10 +125,10 @@ class TwoCarriers(RuleBasedStateMachine):
         held.task = carrier.held.task
         carrier.held = held if carrier.held.attempt is None or carrier.held.attempt.id != attempt_id else carrier.held
         if attempt_id in self.remote.jobs:
-            self.write(carrier, "accept", Submission(remote_id=self.remote.jobs[attempt_id]), NOW())
+            self.write(carrier, submit.accept, Submission(remote_id=self.remote.jobs[attempt_id]), NOW())
             self.remote.told[attempt_id] = self.remote.jobs[attempt_id]
         else:
-            self.write(carrier, "requeue", BROKEN, None, NOW(), 0.0, state=AttemptState.REFUSED)
+            self.write(carrier, transition.requeue, BROKEN, None, NOW(), 0.0, state=AttemptState.REFUSED)
 
     @rule(who=CARRIERS)
     def take_over(self, who: int) -> None:
@@ -135,11 +137,11 @@ class TwoCarriers(RuleBasedStateMachine):
         if attempt is None or attempt.id in (carrier.out, carrier.ready):
             return
         if attempt.state is AttemptState.PREPARING:
-            self.write(carrier, "requeue", None, None, NOW(), 0.0, state=AttemptState.REFUSED)
+            self.write(carrier, transition.requeue, None, None, NOW(), 0.0, state=AttemptState.REFUSED)
         elif attempt.state is AttemptState.SENDING:
-            self.write(carrier, "lose_answer", LOST, None, NOW())
+            self.write(carrier, submit.lose_answer, LOST, None, NOW())
         elif attempt.state is AttemptState.UNKNOWN:
-            self.write(carrier, "fail", LOST, NOW())
+            self.write(carrier, transition.fail, LOST, NOW())
 
     @rule(who=CARRIERS, ok=st.booleans())
     def poll(self, who: int, ok: bool) -> None:
@@ -148,14 +150,14 @@ class TwoCarriers(RuleBasedStateMachine):
             return
         if ok:
             state = RemoteState(status=RemoteStatus.SUCCEEDED, url="https://cdn.invalid/v.mp4")
-            self.write(carrier, "arrive", state, NOW())
+            self.write(carrier, poll.arrive, state, NOW())
         else:
-            self.write(carrier, "requeue", BROKEN, None, NOW(), 0.0, state=AttemptState.FAILED)
+            self.write(carrier, transition.requeue, BROKEN, None, NOW(), 0.0, state=AttemptState.FAILED)
 
     @rule(who=CARRIERS)
     def complete(self, who: int) -> None:
         if self.carriers[who].held.task.status is TaskStatus.DOWNLOADING:
-            self.write(self.carriers[who], "complete", "v.mp4")
+            self.write(self.carriers[who], transition.complete, "v.mp4")
 
     @rule(who=CARRIERS)
     def give_up(self, who: int) -> None:
@@ -163,7 +165,7 @@ class TwoCarriers(RuleBasedStateMachine):
         if carrier.held.task.status is TaskStatus.PROCESSING and carrier.out is None and carrier.ready is None:
             attempt = carrier.held.attempt
             if attempt is not None and attempt.state in (AttemptState.ACCEPTED, AttemptState.UNKNOWN):
-                self.write(carrier, "give_up", NOW(), stopped=False)
+                self.write(carrier, poll.abandon, NOW(), stopped=False)
 
     @precondition(lambda self: self.task().status in (TaskStatus.QUEUED, TaskStatus.PROCESSING))
     @rule()
@@ -219,24 +221,24 @@ def test_the_cap_is_counted_where_a_task_is_claimed(store: Store, locations: Loc
         tasks = tx.tasks.add([NewTask(project.id, shot.id, ProviderId("yunwu"), "grok-video-3", params)] * 3)
     held = [ActiveTask(task) for task in tasks]
 
-    def claim(one: ActiveTask) -> object:
+    def take(one: ActiveTask) -> object:
         with store.write() as tx:
-            return records.claim(tx, one, None, None, own, now, records.Cap(1, 600))
+            return claim.claim(tx, one, None, None, own, now, claim.Cap(1, 600))
 
-    assert claim(held[0]) is True
-    assert claim(held[1]) is records.FULL
+    assert take(held[0]) is True
+    assert take(held[1]) is claim.FULL
 
     with store.write() as tx:
-        records.intend(tx, held[0], PREPARED, now)
+        submit.intend(tx, held[0], PREPARED, now)
     with store.write() as tx:
-        records.lose_answer(tx, held[0], LOST, None, now)
+        submit.lose_answer(tx, held[0], LOST, None, now)
     with store.write() as tx:
-        records.fail(tx, held[0], LOST, now)
-    assert claim(held[1]) is records.FULL  # its job may be running
+        transition.fail(tx, held[0], LOST, now)
+    assert take(held[1]) is claim.FULL  # its job may be running
 
     with store.write() as tx:
         tx.attempts.update(held[0].attempt.id, state=AttemptState.FAILED)  # a person has looked
-    assert claim(held[1]) is True
+    assert take(held[1]) is True
     store.close()
 
 
@@ -249,18 +251,18 @@ def test_an_id_that_comes_after_a_takeover_brings_the_task_back(store: Store, lo
         [task] = tx.tasks.add([NewTask(project.id, shot.id, ProviderId("yunwu"), "grok-video-3", params)])
     slow = ActiveTask(task)
     for change in (
-        lambda tx: records.claim(tx, slow, None, None, own, now),
-        lambda tx: records.intend(tx, slow, PREPARED, now),
+        lambda tx: claim.claim(tx, slow, None, None, own, now),
+        lambda tx: submit.intend(tx, slow, PREPARED, now),
     ):
         with store.write() as tx:
             assert change(tx) is True
     other = ActiveTask(slow.task, slow.attempt)
     with store.write() as tx:
-        records.lose_answer(tx, other, LOST, None, now)
+        submit.lose_answer(tx, other, LOST, None, now)
     with store.write() as tx:
-        records.fail(tx, other, LOST, now)
+        transition.fail(tx, other, LOST, now)
     with store.write() as tx:
-        records.accept(tx, slow, Submission(remote_id="job-1"), now)
+        submit.accept(tx, slow, Submission(remote_id="job-1"), now)
 
     with store.read() as tx:
         found, [attempt] = tx.tasks.get(task.id), tx.attempts.of_task(task.id)

@@ -8,7 +8,6 @@ from vidgen_core.money.budget import (
     check_budget,
     day_of,
     end_run,
-    hold_of_project,
     in_currency,
     is_of_ended_run,
     limit_run,
@@ -16,6 +15,7 @@ from vidgen_core.money.budget import (
     note_unasked,
     project_limit,
     set_project_limit,
+    warn_near,
 )
 from vidgen_core.money.llm_prices import LlmPrice, llm_price, most_tokens
 from vidgen_core.money.price_list import cost_now, price_list_age, prices_of, store_price_list
@@ -40,7 +40,6 @@ __all__ = [
     "day_of",
     "end_run",
     "estimate",
-    "hold_of_project",
     "in_currency",
     "is_of_ended_run",
     "limit_run",
@@ -57,4 +56,5 @@ __all__ = [
     "set_project_limit",
     "store_price_list",
     "total",
+    "warn_near",
 ]

@@ -8,7 +8,7 @@ then on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -16,7 +16,9 @@ from typing import Any, Final, TypeVar
 
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
+from vidgen_core.db.worker_state import PROJECT_PAUSE
 from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import BillableParty
 from vidgen_core.domain.tasks import Task
@@ -148,9 +150,9 @@ def is_of_ended_run(tx: Tx, task: Task) -> bool:
 
 def _keep_run(tx: Tx, project_id: int, kept: dict[str, Any] | None) -> None:
     tx.projects.set_setting(project_id, _RUN, kept)
-    hold = tx.state.get(hold_of_project(project_id))
-    if hold and hold["code"] == f"budget_{BudgetScope.RUN}":
-        tx.state.put(hold_of_project(project_id), None)
+    pause = PROJECT_PAUSE.get(tx, project_id)
+    if pause is not None and pause.code == f"budget_{BudgetScope.RUN}":
+        PROJECT_PAUSE.put(tx, None, project_id)
 
 
 def _limit_status(
@@ -228,9 +230,18 @@ def check_budget(
     return None
 
 
-def hold_of_project(project_id: int) -> str:
-    """The state name under which the reason is stored why a project submits nothing."""
-    return f"budget.hold.{project_id}"
+def warn_near(tx: Tx, before: Sequence[LimitStatus], after: Sequence[LimitStatus]) -> None:
+    """Log once that a limit comes near."""
+    for was, now in zip(before, after, strict=True):
+        if now.warns and not was.warns:
+            tx.log.add(
+                LogLevel.WARNING,
+                f"budget_near_{now.scope}",
+                project_id=now.project_id,
+                percent=now.percent,
+                limit=now.limit.model_dump(mode="json"),
+                spent=now.spent.model_dump(mode="json"),
+            )
 
 
 def project_limit(tx: Tx, project_id: int) -> Decimal:

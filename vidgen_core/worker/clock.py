@@ -1,8 +1,8 @@
-"""Time as the runner sees it: what has really passed, whatever happens to the clock on the wall.
+"""Measure time by what has really passed, whatever happens to the wall clock.
 
 Clocks are set: by a person, by the network after a start, by a machine that wakes. Durations must not follow them, and times
-that are kept must not lie in a past or a future that never was. So the time of a runner is that of the wall when it was last
-looked at, and what the monotonic clock has counted since; a jump of the wall is noticed and taken over in one place.
+that are kept must not lie in a past or a future that never was. So the time of the worker is that of the wall when it was last
+read, and what the monotonic clock has counted since; a jump of the wall is noticed and taken over in one place.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def utc_now() -> datetime:
 
 
 class Clock:
-    """The runner's only source of time; tests and simulations bring their own ``wall`` and ``monotonic``."""
+    """The worker's only source of time; tests and simulations bring their own ``wall`` and ``monotonic``."""
 
     def __init__(self) -> None:
         self._offset = self.wall().timestamp() - self.monotonic()

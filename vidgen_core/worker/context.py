@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, TypeVar
 
 from vidgen_core.config.paths import Locations
@@ -20,37 +20,58 @@ from vidgen_core.worker.clock import Clock
 from vidgen_core.worker.group_commit import GroupCommit
 from vidgen_core.worker.limits.budget_pause import BudgetPause
 from vidgen_core.worker.limits.key_pool import KeyPool
-from vidgen_core.worker.limits.poll_interval import PaceBook
+from vidgen_core.worker.limits.poll_interval import PollIntervals
 from vidgen_core.worker.limits.provider_pause import ProviderPauses
 
 T = TypeVar("T")
 
+#: Downloads at once; they do not count against the concurrency of a provider.
+DOWNLOADS = 8
 #: Seconds after an intent for which its task is left to whoever has written it, although nothing is heard of it.
 TAKEOVER = 30.0
 
 
-class Lane(StrEnum):
-    """What a task occupies until it is looked at again."""
+class BuiltOnUse(Mapping[ProviderId, T]):
+    """Values by provider, each built when it is first asked for: nobody pays for providers that are not in use."""
 
-    #: One slot of the provider's cap: being submitted or under way on the remote side.
-    REMOTE = "remote"
-    #: No slot: downloading, or waiting for the disk.
-    LOCAL = "local"
+    def __init__(self, providers: Iterable[ProviderId], build: Callable[[ProviderId], T]) -> None:
+        self._providers = tuple(providers)
+        self._build = build
+        self._lock = threading.Lock()
+        self.built: dict[ProviderId, T] = {}
+
+    def __getitem__(self, provider: ProviderId) -> T:
+        if provider not in self._providers:
+            raise KeyError(provider)
+        with self._lock:
+            if provider not in self.built:
+                self.built[provider] = self._build(provider)
+            return self.built[provider]
+
+    def __contains__(self, provider: object) -> bool:
+        return provider in self._providers
+
+    def __iter__(self) -> Iterator[ProviderId]:
+        return iter(self._providers)
+
+    def __len__(self) -> int:
+        return len(self._providers)
 
 
 @dataclass(frozen=True)
 class Next:
-    """Call ``advance`` again in ``delay`` seconds; until then the task stands in ``lane``."""
+    """Call ``step`` again in ``delay`` seconds."""
 
     delay: float
-    lane: Lane
+    #: Whether the task counts against the provider's concurrency until then: submitted or about to be, not downloading.
+    remote: bool = True
 
 
 @dataclass
 class ActiveTask:
-    """A live task in the runner's hands: the last known row and what is only counted while it is held.
+    """A live task that the worker has in memory: its rows as last read or written, and what no row says.
 
-    The counters may be lost in a crash: they bound repetitions that cost nothing.
+    What is only counted here may be lost in a crash: it bounds repetitions that cost nothing.
     """
 
     task: Task
@@ -59,36 +80,35 @@ class ActiveTask:
     request: asyncio.Task[Any] | None = None
     #: A byte of that request may have left: it is not taken back any more.
     left: bool = False
-    poll_errors: int = 0
-    fetch_errors: int = 0
-    links_renewed: int = 0
-    #: Questions for a fresh link that nobody answered.
-    links_unanswered: int = 0
-    #: Downloads that were too slow.
-    slow_fetches: int = 0
-    #: Polls that said *done* without a link.
-    blank_successes: int = 0
-    #: The log has heard that the budget leaves its price to a person.
-    price_left: bool = False
     #: Its row may have changed: it is read again before the next step.
     stale: bool = False
-    #: It was not claimed, for the cap has no slot free.
-    no_slot: bool = False
-    #: Left behind by a runner that is dead for sure.
+    #: It was not claimed, for the concurrency limit is reached.
+    at_limit: bool = False
+    #: Left behind by a process that is dead for sure.
     inherited: bool = False
-    #: The attempt whose intent may be on disk although its request surely did not leave.
-    unsent: int | None = None
     #: When it was taken up, by the monotonic clock.
     since: float = field(default_factory=time.monotonic)
+    _own: dict[type, Any] = field(default_factory=dict)
 
     def take(self, task: Task, attempt: Attempt | None) -> None:
-        """Know the task from now on as it was read or written."""
+        """Replace the rows by what was read or written."""
         self.task, self.attempt = task, attempt
+
+    @property
+    def sent(self) -> Attempt:
+        """The attempt, where there must be one."""
+        assert self.attempt is not None, "a task is submitted and polled only through an attempt"
+        return self.attempt
+
+    def own(self, kind: type[T]) -> T:
+        """The value that one step keeps with the task between its calls; made when it is first asked for."""
+        value: T = self._own.setdefault(kind, kind())
+        return value
 
 
 @dataclass
 class Context:
-    """The runner's tools."""
+    """The worker's tools."""
 
     store: Store
     journal: Journal
@@ -96,21 +116,22 @@ class Context:
     settings: Callable[[], Settings]
     locations: Locations
     providers: Mapping[ProviderId, Provider]
-    keys: Mapping[ProviderId, KeyPool]
-    lanes: ProviderPauses
+    keys: BuiltOnUse[KeyPool]
+    pauses: ProviderPauses
     clock: Clock
     budget: BudgetPause
-    pace: PaceBook = field(default_factory=PaceBook)
-    #: The last fault of our own by task, and how often in a row it has come.
-    faults: dict[int, tuple[str, int]] = field(default_factory=dict)
+    intervals: PollIntervals = field(default_factory=PollIntervals)
+    #: The last unexpected error by task, and how often in a row it has come.
+    errors: dict[int, tuple[str, int]] = field(default_factory=dict)
     takeover_seconds: float = TAKEOVER
-    #: Nothing paid leaves any more: the runner ends, or a person has paused it.
+    downloads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DOWNLOADS))
+    #: Nothing paid leaves any more: the worker ends, or a person has paused it.
     stopping: bool = False
     paused: bool = False
 
-    def is_unwanted(self, held: ActiveTask) -> bool:
+    def is_unwanted(self, active: ActiveTask) -> bool:
         """Whether a paid request that has not left yet is not to leave."""
-        return self.stopping or self.paused or held.task.cancel_requested
+        return self.stopping or self.paused or active.task.cancel_requested
 
     async def read(self, query: Callable[[Tx], T]) -> T:
         """Run a query beside the event loop."""
@@ -120,19 +141,18 @@ class Context:
         with self.store.read() as tx:
             return query(tx)
 
-    def provider(self, held: ActiveTask) -> Provider:
-        return self.providers[held.task.provider]
+    def provider(self, active: ActiveTask) -> Provider:
+        return self.providers[active.task.provider]
 
-    def key(self, held: ActiveTask) -> Key | None:
-        """The key that sent the attempt: a job is asked for only with it."""
-        attempt = held.attempt
+    def key(self, active: ActiveTask) -> Key | None:
+        """The key that sent the attempt: a job is polled only with it."""
+        attempt = active.attempt
         if attempt is None or attempt.key_id is None:
             return None
         return self.keys[attempt.provider].by_id(attempt.key_id)
 
-    def order(self, held: ActiveTask) -> Order:
-        task, attempt = held.task, held.attempt
-        assert attempt is not None
+    def order(self, active: ActiveTask) -> Order:
+        task, attempt = active.task, active.sent
         image = self.locations.images / task.params.image if task.params.image else None
         return Order(
             reference=f"t{task.id}-a{attempt.number}",

@@ -1,4 +1,4 @@
-"""One thread that writes for the runner, many small changes in one transaction.
+"""One thread that writes for the worker, many small changes in one transaction.
 
 A commit with ``synchronous=FULL`` waits for the disk. Whatever arrives while one transaction is being
 committed goes into the next one together, so a hundred polls a second cost a few commits, and an intent is

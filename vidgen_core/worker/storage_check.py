@@ -1,7 +1,7 @@
-"""Whether what is bought has a place to come to: room, a folder that can be written, the drive that it lies on.
+"""Check that what is bought can be saved: free space, a writable folder, the drive that it is on.
 
-Looked at before money is spent, in the very folders that the next videos go to. Without a place the lane is held with one
-sentence; the hold goes by itself when the place is back.
+Checked before money is spent, in the very folders that the next videos go to. Where one fails the provider is paused with
+one sentence; the pause ends without a person when the folder is good again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from vidgen_core.db import Store, Tx
+from vidgen_core.db.worker_state import SAVE_FOLDER_MOUNT, SaveFolderMount
 from vidgen_core.domain.errors import FileError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.media.disk import ensure_free_space, ensure_writable
@@ -22,17 +23,15 @@ from vidgen_core.worker.context import Context
 
 #: Seconds for which a folder that was good is taken to be so still.
 EVERY: Final = 5.0
-#: What a hold is called by what is wrong with the place.
-_HOLDS: Final = {
+#: The code of a pause by that of the error.
+_CODES: Final = {
     "disk_full": "lane_disk_full",
     "folder_read_only": "lane_folder_read_only",
     "folder_is_file": "lane_folder_is_file",
     "folder_gone": "lane_folder_gone",
 }
 _OTHER: Final = "lane_folder_unwritable"
-HOLDS: Final = frozenset({*_HOLDS.values(), _OTHER})
-#: Where the store remembers on which drive the save folder was.
-_MOUNT: Final = "save_folder_mount"
+CODES: Final = frozenset({*_CODES.values(), _OTHER})
 
 
 @dataclass
@@ -43,25 +42,25 @@ class StorageCheck:
     _good: dict[Path, float] = field(default_factory=dict)
 
     async def are_ready(self, mode: ProviderId, wanted: Iterable[Path]) -> bool:
-        """Whether the save folder and ``wanted`` can be written; the lane of ``mode`` is held or let go accordingly."""
+        """Whether the save folder and ``wanted`` can be written; ``mode`` is paused or goes on accordingly."""
         base = self.ctx.settings().save_folder(self.ctx.locations)
         folders = {base, *wanted}
-        hold = self.ctx.lanes.hold_of(mode)
-        held = hold is not None and hold.code in HOLDS
+        pause = self.ctx.pauses.of(mode)
+        paused = pause is not None and pause.code in CODES
         now = time.monotonic()
-        doubtful = [one for one in folders if held or now - self._good.get(one, -EVERY) >= EVERY]
+        doubtful = [one for one in folders if paused or now - self._good.get(one, -EVERY) >= EVERY]
         if not doubtful:
             return True
         try:
-            mount = await asyncio.to_thread(_look, self.ctx.store, base, doubtful)
+            mount = await asyncio.to_thread(_check, self.ctx.store, base, doubtful)
         except FileError as error:
-            self.ctx.lanes.hold(mode, _HOLDS.get(error.code, _OTHER), provider=mode.value, **error.params)
+            self.ctx.pauses.pause(mode, _CODES.get(error.code, _OTHER), provider=mode.value, **error.params)
             return False
         self._good = dict.fromkeys(doubtful, now) | {one: at for one, at in self._good.items() if now - at < EVERY}
         if mount is not None:
-            self.ctx.writer.post(lambda tx: tx.state.put(_MOUNT, {"folder": str(base), "mount": mount}))
-        if hold is not None and held:
-            self.ctx.lanes.lift(mode, hold.code)
+            self.ctx.writer.post(lambda tx: SAVE_FOLDER_MOUNT.put(tx, SaveFolderMount(folder=str(base), mount=mount)))
+        if pause is not None and paused:
+            self.ctx.pauses.lift(mode, pause.code)
         return True
 
 
@@ -70,7 +69,7 @@ def check(store: Store, base: Path, folders: Iterable[Path] = ()) -> None:
 
     :raises FileError: disk_full, folder_read_only, folder_is_file, folder_gone, file_not_written
     """
-    _look(store, base, [base, *folders])
+    _check(store, base, [base, *folders])
 
 
 def ensure_mounted(store: Store, base: Path) -> None:
@@ -84,7 +83,7 @@ def ensure_mounted(store: Store, base: Path) -> None:
         raise FileError("folder_gone", folder=before)
 
 
-def _look(store: Store, base: Path, folders: Iterable[Path]) -> str | None:
+def _check(store: Store, base: Path, folders: Iterable[Path]) -> str | None:
     """The drive of the save folder, where it is another one than the store remembers."""
     ensure_mounted(store, base)
     for folder in folders:
@@ -96,8 +95,8 @@ def _look(store: Store, base: Path, folders: Iterable[Path]) -> str | None:
 
 
 def _mount_before(tx: Tx, base: Path) -> str | None:
-    kept = tx.state.get(_MOUNT)
-    return str(kept["mount"]) if isinstance(kept, dict) and kept.get("folder") == str(base) else None
+    kept = SAVE_FOLDER_MOUNT.get(tx)
+    return kept.mount if kept is not None and kept.folder == str(base) else None
 
 
 def _mount_of(folder: Path) -> str:

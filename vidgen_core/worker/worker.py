@@ -1,4 +1,4 @@
-"""The embedded engine: one thread, one event loop, one runner per data home."""
+"""The embedded worker: one thread, one event loop, one worker per data home."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -21,14 +21,12 @@ from vidgen_core.domain.errors import RunnerBusy, VidgenError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.providers.base import Provider
 from vidgen_core.worker.clock import Clock
-from vidgen_core.worker.context import Context
+from vidgen_core.worker.context import BuiltOnUse, Context
 from vidgen_core.worker.group_commit import GroupCommit
 from vidgen_core.worker.limits.budget_pause import BudgetPause
-from vidgen_core.worker.limits.key_pool import KeyPool, pace_for
+from vidgen_core.worker.limits.key_pool import KeyPool, StoredKeys, pace_for
 from vidgen_core.worker.limits.provider_pause import ProviderPauses
 from vidgen_core.worker.scheduler import Scheduler
-from vidgen_core.worker.stored_keys import StoredKeys
-from vidgen_core.worker.stored_uploads import StoredUploads
 
 logger = logging.getLogger(__name__)
 
@@ -36,19 +34,38 @@ logger = logging.getLogger(__name__)
 STANDBY = 2.0
 #: Seconds until a loop that broke is started again.
 RESTART = 3.0
-#: Seconds between two looks at whether a runner that ends waits for paid requests.
+#: Seconds between two checks whether a worker that ends waits for paid requests.
 STEP = 0.1
 #: How far back submits count for the rate limits at a start.
 INTENTS = timedelta(seconds=60)
 
-Providers = Callable[[Callable[[ProviderId], StoredUploads]], dict[ProviderId, Provider]]
+
+class StoredUploads:
+    """Links of pictures uploaded to a provider, in the store, so that a restart uploads nothing again; its keys share them."""
+
+    def __init__(self, mode: ProviderId, store: Store) -> None:
+        self._mode = mode
+        self._store = store
+
+    def get(self, sha: str) -> str | None:
+        """The link, unless it has expired."""
+        with self._store.read() as tx:
+            return tx.uploads.get(self._mode, "", sha)
+
+    def put(self, sha: str, url: str, expires_at: datetime) -> None:
+        """Remember a link; one that has expired already is forgotten."""
+        with self._store.write() as tx:
+            tx.uploads.put(self._mode, "", sha, url, expires_at)
+
+
+Providers = Callable[[Callable[[ProviderId], StoredUploads]], Mapping[ProviderId, Provider]]
 
 
 class Worker:
-    """Carries the tasks of one data home; as long as another process does, it stands by and takes over.
+    """Does the tasks of one data home; as long as another process does, it stands by and takes over.
 
     :param store: a store of its own, opened with ``checkpoints=True``.
-    :param providers: makes the provider instances inside the runner's loop.
+    :param providers: makes the provider instances, when they are needed, inside the worker's loop.
     """
 
     def __init__(
@@ -77,12 +94,12 @@ class Worker:
 
     @property
     def works(self) -> bool:
-        """Whether this runner, not another process's, carries the tasks."""
+        """Whether this worker, not another process's, does the tasks."""
         return self._working.is_set()
 
     @property
     def unwritten(self) -> dict[ProviderId, dict[str, Any]]:
-        """Holds that the store cannot show, for it cannot be written."""
+        """Provider pauses that the store cannot show, for it cannot be written."""
         scheduler = self._scheduler
         return scheduler.unwritten if scheduler is not None else {}
 
@@ -94,15 +111,15 @@ class Worker:
         """There is something new in the store."""
         self._tell(lambda scheduler: scheduler.wake())
 
-    def look(self, task_id: int) -> None:
-        """Ask after a task now instead of at its time; nothing happens when it is not held here."""
-        self._tell(lambda scheduler: scheduler.look(task_id))
+    def check_now(self, task_id: int) -> None:
+        """Poll a task now instead of at its time; nothing happens when it is not active here."""
+        self._tell(lambda scheduler: scheduler.check_now(task_id))
 
-    def _tell(self, wish: Callable[[Scheduler], None]) -> None:
+    def _tell(self, act: Callable[[Scheduler], None]) -> None:
         loop, scheduler = self._loop, self._scheduler
         if loop is not None and scheduler is not None:
             with suppress(RuntimeError):  # the loop has just been closed: nobody is there to be told
-                loop.call_soon_threadsafe(wish, scheduler)
+                loop.call_soon_threadsafe(act, scheduler)
 
     def stop_soon(self) -> None:
         """Begin to end, without waiting: nothing new is bought from now on."""
@@ -156,14 +173,15 @@ class Worker:
             try:
                 asyncio.run(self._main())
             except Exception as error:
-                logger.exception("the runner's loop broke")
+                logger.exception("the worker's loop broke")
                 self.problem = error if isinstance(error, VidgenError) else VidgenError("runner_broken")
                 self._ending.wait(RESTART)
 
     async def _main(self) -> None:
         writer = GroupCommit(self._store)
         writer.start()
-        providers = self._providers(lambda mode: StoredUploads(mode, self._store))
+        found = self._providers(lambda mode: StoredUploads(mode, self._store))
+        providers = BuiltOnUse(found, found.__getitem__)
         try:
             ctx = await asyncio.to_thread(self._context, writer, providers)
             self._loop, self._scheduler = asyncio.get_running_loop(), Scheduler(ctx, self._clock())
@@ -173,15 +191,15 @@ class Worker:
             await self._scheduler.run()
         finally:
             self._scheduler = self._loop = None
-            for provider in providers.values():
+            for provider in providers.built.values():
                 await provider.close()
             await asyncio.to_thread(writer.stop)
             await asyncio.to_thread(self._store.checkpoint)
 
-    def _context(self, writer: GroupCommit, providers: dict[ProviderId, Provider]) -> Context:
+    def _context(self, writer: GroupCommit, providers: Mapping[ProviderId, Provider]) -> Context:
         # Also for those that need no key now: a setting may change that.
-        keys = {mode: self._pool(mode, provider, writer) for mode, provider in providers.items()}
-        lanes = ProviderPauses(writer, self._clock, self._locations)
+        keys = BuiltOnUse(providers, lambda mode: self._pool(mode, providers[mode], writer))
+        pauses = ProviderPauses(writer, self._clock, self._locations)
         ctx = Context(
             store=self._store,
             journal=Journal(self._locations.journal),
@@ -190,17 +208,17 @@ class Worker:
             locations=self._locations,
             providers=providers,
             keys=keys,
-            lanes=lanes,
+            pauses=pauses,
             clock=self._clock,
-            budget=BudgetPause(lanes),
+            budget=BudgetPause(pauses),
         )
         self._learn(ctx)
         return ctx
 
     def _pool(self, mode: ProviderId, provider: Provider, writer: GroupCommit) -> KeyPool:
         """The keys with what the last run knew of them, so that a restart grants no second burst."""
-        book = StoredKeys(mode, self._store, writer)
-        pool = KeyPool(mode, self._settings, self._clock, book, pace_for(provider.rate_limit))
+        known = StoredKeys(mode, self._store, writer)
+        pool = KeyPool(mode, self._settings, self._clock, known, pace_for(provider.rate_limit))
         with self._store.read() as tx:
             open_attempts = [attempt for attempt in tx.attempts.open(mode) if attempt.state is AttemptState.ACCEPTED]
             jobs: dict[str, int] = {}
@@ -213,8 +231,8 @@ class Worker:
         return pool
 
     def _learn(self, ctx: Context) -> None:
-        """How long jobs took before, so that the first looks are well timed already."""
+        """How long jobs took before, so that the first polls are well timed already."""
         with self._store.read() as tx:
             for mode in ctx.providers:
                 for model, durations in tx.attempts.durations(mode).items():
-                    ctx.pace.learn((mode, model), durations)
+                    ctx.intervals.learn((mode, model), durations)

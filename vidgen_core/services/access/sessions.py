@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
 from vidgen_core.db.repositories.access import SessionRow
+from vidgen_core.db.worker_state import StateRow
 from vidgen_core.domain.errors import ErrorKind, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.services.access.auth import Auth, SettingsSource, clean_name, is_at_home
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Network addresses from which somebody has signed in, and where they are kept.
 MOST_KNOWN: Final = 200
-_KNOWN: Final = "sign_in.known"
+_KNOWN: Final = StateRow[list[str]]("sign_in.known", list[str])
 #: The cookie of those who have signed in.
 COOKIE: Final = "vidgen_session"
 #: Seconds until people sign in anew.
@@ -120,7 +121,7 @@ class Sessions:
         digest = _digest(address)
         with self._store.write() as tx:
             others = [one for one in _known(tx) if one != digest]
-            tx.state.put(_KNOWN, [*others, digest][-MOST_KNOWN:])
+            _KNOWN.put(tx, [*others, digest][-MOST_KNOWN:])
 
     def redeem(self, ticket: str) -> tuple[Visitor, str] | None:
         """Whom a ticket stands for, and their login; it is good for once."""
@@ -146,8 +147,7 @@ class Sessions:
 
 
 def _known(tx: Tx) -> list[str]:
-    kept = tx.state.get(_KNOWN)
-    return kept if isinstance(kept, list) else []
+    return _KNOWN.get(tx) or []
 
 
 def login_of(account: Mapping[str, object]) -> str:

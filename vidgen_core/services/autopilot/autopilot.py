@@ -10,7 +10,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from vidgen_core import money
+from vidgen_core.db.worker_state import PROJECT_PAUSE
 from vidgen_core.domain.errors import StoreError, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.tasks import TaskStatus
@@ -118,10 +118,11 @@ class Autopilot(threading.Thread):
     def _is_spent(self, project_id: int) -> bool:
         """Whether something did not go out for the sake of the run's own limit."""
         with self._ctx.store.read() as tx:
-            hold = tx.state.get(money.hold_of_project(project_id)) or {}
+            hold = PROJECT_PAUSE.get(tx, project_id)
         writing = self._prompts.writing(project_id)
         stopped = writing.failure.code if writing and writing.failure and not writing.busy else None
-        return hold.get("code") == f"budget_{BudgetScope.RUN}" or stopped == f"{STOPPED_BY_BUDGET}{BudgetScope.RUN}"
+        held = hold is not None and hold.code == f"budget_{BudgetScope.RUN}"
+        return held or stopped == f"{STOPPED_BY_BUDGET}{BudgetScope.RUN}"
 
     def _choose_takes(self, project_id: int, shot_ids: list[int]) -> None:
         chosen = self._takes.choose_first(project_id, shot_ids)

@@ -98,7 +98,7 @@ def note_run(ctx: ServiceContext, project_id: int, run: AutopilotRun, **changes:
 def _end_limit(tx: Tx, project_id: int, run: AutopilotRun) -> None:
     """Its limit ends with a run, so what it could not send is kept, to be started by a person.
 
-    What is under way and would be ordered again is kept as well, when that comes (``records.requeue``).
+    What is under way and would be ordered again is kept as well, when that comes (``transition.requeue``).
     """
     if run.limit is None:
         return

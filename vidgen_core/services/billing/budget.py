@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from vidgen_core import money
 from vidgen_core.db import Tx
+from vidgen_core.db.worker_state import PROJECT_PAUSE
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind, Refused, VidgenError
 from vidgen_core.domain.log import LogLevel
@@ -240,10 +241,10 @@ class Budget:
 def view(tx: Tx, settings: Any, project_id: int | None) -> BudgetView:
     """Limits, holds and low balances, read in one transaction."""
     now = datetime.now(UTC)
-    hold = tx.state.get(money.hold_of_project(project_id)) if project_id is not None else None
+    hold = PROJECT_PAUSE.get(tx, project_id) if project_id is not None else None
     return BudgetView(
         standings=money.limit_statuses(tx, settings, project_id, now),
-        hold=hold,
+        hold=hold.model_dump(mode="json") if hold else None,
         low=tuple(_low(tx, settings)),
     )
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import ValidationError
 
+from vidgen_core.db.worker_state import StateRow
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind, NotFound, Refused, VidgenError
 from vidgen_core.domain.money import ChargeStatus
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 #: Finished exports that are remembered for each project.
 REMEMBERED: Final = 20
+#: The list of exports of a project.
+_EXPORTS: Final = StateRow[list[dict[str, Any]]]("exports.{}", list[dict[str, Any]])
+#: By format: of which takes the last film of a project was made, and where it went.
+_FILMS: Final = StateRow[dict[str, dict[str, Any]]]("films.{}", dict[str, dict[str, Any]])
 #: Parts of progress worth telling.
 _STEP: Final = 0.01
 _BATCH: Final = 500
@@ -117,7 +122,7 @@ class Exports:
     def cut(self, project_id: int) -> Path | None:
         """The rough cut of what is chosen now; None without one, or when something else has been chosen since."""
         with self._ctx.store.read() as tx:
-            kept = (tx.state.get(_cuts(project_id)) or {}).get(Format.MP4)
+            kept = (_FILMS.get(tx, project_id) or {}).get(Format.MP4)
         if kept is None or kept["of"] != self.film(project_id).identity:
             return None
         path = Path(kept["path"])
@@ -160,7 +165,7 @@ class Exports:
             path = target
         with self._ctx.store.write() as tx:
             made = {"of": film.identity, "path": str(path.absolute())}
-            tx.state.put(_cuts(project_id), (tx.state.get(_cuts(project_id)) or {}) | {kind: made})
+            _FILMS.put(tx, (_FILMS.get(tx, project_id) or {}) | {kind: made}, project_id)
         return path
 
     def _write_list(self, project_id: int, kind: Format, target: Path, options: Options, language: str) -> None:
@@ -301,9 +306,8 @@ class Exports:
 
     def _remember(self, export: Export) -> None:
         with self._lock, self._ctx.store.write() as tx:
-            name = _listed(export.project_id)
-            kept = [export.model_dump(mode="json"), *(tx.state.get(name) or [])]
-            tx.state.put(name, kept[:REMEMBERED])
+            kept = [export.model_dump(mode="json"), *(_EXPORTS.get(tx, export.project_id) or [])]
+            _EXPORTS.put(tx, kept[:REMEMBERED], export.project_id)
 
     # --- the list
 
@@ -313,7 +317,7 @@ class Exports:
         with self._lock:
             here = {work.export.id: work.export for work in self._works.values()}
         with self._ctx.store.read() as tx:
-            kept = [_export(value) for value in tx.state.get(_listed(project_id)) or []]
+            kept = [_export(value) for value in _EXPORTS.get(tx, project_id) or []]
         every = {export.id: export for export in kept if export} | here
         found = [export for export in every.values() if export.project_id == project_id]
         found = [export for export in found if export.state != "done" or Path(export.path).exists()]
@@ -360,10 +364,11 @@ class Exports:
                 rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         with self._lock, self._ctx.store.write() as tx:
             self._works.pop(export_id, None)
-            name = _listed(project_id)
-            tx.state.put(name, [kept for kept in tx.state.get(name) or [] if kept.get("id") != export_id])
-            films = tx.state.get(_cuts(project_id)) or {}
-            tx.state.put(_cuts(project_id), {kind: film for kind, film in films.items() if film["path"] != export.path})
+            others = [kept for kept in _EXPORTS.get(tx, project_id) or [] if kept.get("id") != export_id]
+            _EXPORTS.put(tx, others, project_id)
+            films = _FILMS.get(tx, project_id) or {}
+            left = {kind: film for kind, film in films.items() if film["path"] != export.path}
+            _FILMS.put(tx, left, project_id)
 
     def close(self) -> None:
         """Stop what is under way and wait for its thread; may be called twice."""
@@ -377,17 +382,7 @@ class Exports:
 
 def count_exports(tx: Tx, project_id: int) -> int:
     """How many exports there are; at least 1 when the film is only where the command line put it."""
-    return len(tx.state.get(_listed(project_id)) or []) or int(bool(tx.state.get(_cuts(project_id))))
-
-
-def _listed(project_id: int) -> str:
-    """Where the list of exports is kept."""
-    return f"exports.{project_id}"
-
-
-def _cuts(project_id: int) -> str:
-    """Where it is kept of which takes the last film of each format was made, and where it went."""
-    return f"films.{project_id}"
+    return len(_EXPORTS.get(tx, project_id) or []) or int(bool(_FILMS.get(tx, project_id)))
 
 
 def _is_zip(options: Options) -> bool:

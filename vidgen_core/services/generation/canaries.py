@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from vidgen_core.db import Tx
+from vidgen_core.db.worker_state import WaitingBatch
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.worker.canary import forget, kept
@@ -31,21 +30,21 @@ class Canary(Frozen):
 
 def of_project(tx: Tx, project_id: int | None) -> tuple[Canary, ...]:
     """The canaries of a project, or of all, whose batches still wait."""
-    found = [_view(tx, one) for one in kept(tx) if project_id in (None, one["project_id"])]
+    found = [_view(tx, one) for one in kept(tx) if project_id in (None, one.project_id)]
     return tuple(canary for canary in found if canary.waiting)
 
 
-def _view(tx: Tx, one: dict[str, Any]) -> Canary:
-    statuses = [task.status for task in tx.tasks.many(one["first"])]
+def _view(tx: Tx, one: WaitingBatch) -> Canary:
+    statuses = [task.status for task in tx.tasks.many(one.first)]
     done = statuses.count(TaskStatus.COMPLETED)
     failed = statuses.count(TaskStatus.FAILED) + statuses.count(TaskStatus.CANCELLED)
-    waiting = len(tx.tasks.of_batch(one["batch"], TaskStatus.PENDING))
-    return Canary(batch=one["batch"], first=len(statuses), done=done, failed=failed, waiting=waiting, auto=one["auto"])
+    waiting = len(tx.tasks.of_batch(one.batch, TaskStatus.PENDING))
+    return Canary(batch=one.batch, first=len(statuses), done=done, failed=failed, waiting=waiting, auto=one.auto)
 
 
 def waiting_tasks(tx: Tx, project_id: int, batch: int) -> list[int]:
     """The rest of a batch of the project whose first shot went ahead."""
-    mine = any((one["batch"], one["project_id"]) == (batch, project_id) for one in kept(tx))
+    mine = any((one.batch, one.project_id) == (batch, project_id) for one in kept(tx))
     return list(tx.tasks.of_batch(batch, TaskStatus.PENDING)) if mine else []
 
 

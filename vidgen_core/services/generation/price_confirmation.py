@@ -13,7 +13,7 @@ from vidgen_core.domain.money import Money
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION, Key, Provider, RemoteJob
 from vidgen_core.worker.context import job_of
-from vidgen_core.worker.steps import confirm as consent
+from vidgen_core.worker.steps import confirm
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -46,7 +46,7 @@ def confirm_price(ctx: ServiceContext, task_id: int, price: Money | None) -> Non
     journal = Journal(ctx.locations.journal)
     look = journal.read()
     with ctx.store.write() as tx:
-        after, generation = consent.agree(tx, attempt, price, ctx.settings(), datetime.now(UTC), look)
+        after, generation = confirm.agree(tx, attempt, price, ctx.settings(), datetime.now(UTC), look)
     try:
         journal.order(generation, task=task.id, attempt=attempt.id, provider=attempt.provider.value)
         if not asyncio.run(_say_yes(ctx.fresh_provider(task.provider), job, key)):
@@ -54,10 +54,10 @@ def confirm_price(ctx: ServiceContext, task_id: int, price: Money | None) -> Non
     except (FileError, Refused, RemoteError) as error:
         if not isinstance(error, RemoteError) or error.delivery is not Delivery.UNKNOWN:
             with ctx.store.write() as tx:
-                consent.take_back(tx, attempt, after)
+                confirm.take_back(tx, attempt, after)
         raise
     with ctx.store.write() as tx:
-        consent.say_so(tx, task, price)
+        confirm.log_confirmed(tx, task, price)
     ctx.wake()
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field, ValidationError
 
+from vidgen_core.db.worker_state import StateRow
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, InputError, VidgenError
 from vidgen_core.domain.log import LogLevel
@@ -75,6 +76,10 @@ class WatchState(Frozen):
     refused: tuple[tuple[str, str, dict[str, Any]], ...] = Field(default=())
 
 
+#: What a project's folder has come to; another version may have kept it otherwise.
+_STATE: Final = StateRow[WatchState]("watch.{}", WatchState)
+
+
 def _folder_within(folders: AllowedFolders, arguments: dict[str, Any]) -> None:
     folders.check(arguments["folder"].strip())
 
@@ -103,7 +108,7 @@ class WatchedFolders:
         watch = Watch(folder=str(path), generate=generate, limit=limit)
         with self._ctx.store.write() as tx:
             tx.projects.set_setting(project_id, _SETTING, watch.model_dump(mode="json"))
-            tx.state.put(_state_name(project_id), None)
+            _STATE.put(tx, None, project_id)
             tx.log.add(LogLevel.INFO, "watch_started", project_id=project_id, path=str(path))
         self._wake()
         return watch
@@ -438,16 +443,12 @@ class _Folder:
         if after == before:
             return
         with self._ctx.store.write() as tx:
-            tx.state.put(_state_name(self._project_id), after.model_dump(mode="json"))
+            _STATE.put(tx, after, self._project_id)
 
 
 def _kept_state(ctx: ServiceContext, project_id: int) -> WatchState:
     with ctx.store.read() as tx:
-        return _state(tx.state.get(_state_name(project_id)))
-
-
-def _state_name(project_id: int) -> str:
-    return f"watch.{project_id}"
+        return _state(tx.state.get(_STATE.name(project_id)))
 
 
 def _watch(kept: Any) -> Watch | None:

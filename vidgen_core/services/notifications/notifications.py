@@ -8,11 +8,11 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from vidgen_core.db.worker_state import PAUSED, PROJECT_PAUSE, PROVIDER_PAUSE, StateRow
 from vidgen_core.domain.errors import ErrorKind, InputError, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.i18n import Text, choose_language, get_text
-from vidgen_core.money import hold_of_project
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.notifications import messages
 
@@ -31,7 +31,9 @@ LASTING: Final = 300.0
 _SAME: Final = 120.0
 #: Seconds that a stop waits for a notice on its way.
 _STOP_SECONDS: Final = 4.0
-_PAUSED: Final = "paused"
+_PAUSED: Final = PAUSED.name()
+#: What people were told last, by provider, project or for all.
+_TOLD: Final = StateRow[Any]("notice.{}", Any)
 
 
 class Notifications:
@@ -135,8 +137,8 @@ class _Notifier(threading.Thread):
             return
         with self._ctx.store.read() as tx:
             paused = tx.state.get(_PAUSED)
-            holds = {mode: hold for mode in provider_ids() if (hold := tx.state.get(f"lane.{mode}"))}
-            told = {name: tx.state.get(_told(name)) for name in (_PAUSED, *provider_ids())}
+            holds = {mode: hold for mode in provider_ids() if (hold := tx.state.get(PROVIDER_PAUSE.name(mode)))}
+            told = {name: _TOLD.get(tx, name) for name in (_PAUSED, *provider_ids())}
             projects = {project.name: _budget(tx, project.id) for project in tx.projects.all()}
         self._pause(paused, told[_PAUSED])
         for project, (name, hold, before) in projects.items():
@@ -192,9 +194,9 @@ class _Notifier(threading.Thread):
 
     def _note(self, name: str, what: Any) -> bool:
         with self._ctx.store.write() as tx:
-            if tx.state.get(_told(name)) == what:
+            if _TOLD.get(tx, name) == what:
                 return False
-            tx.state.put(_told(name), what)
+            _TOLD.put(tx, what, name)
             return True
 
     # --- sending
@@ -218,9 +220,5 @@ class _Notifier(threading.Thread):
 
 def _budget(tx: Tx, project_id: int) -> tuple[str, Any, Any]:
     """Under which name a project's hold stands, the hold, and what was told of it."""
-    name = hold_of_project(project_id)
-    return name, tx.state.get(name), tx.state.get(_told(name))
-
-
-def _told(name: str) -> str:
-    return f"notice.{name}"
+    name = PROJECT_PAUSE.name(project_id)
+    return name, tx.state.get(name), _TOLD.get(tx, name)

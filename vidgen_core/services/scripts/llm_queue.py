@@ -33,7 +33,6 @@ from vidgen_core.domain.providers import WRITING
 from vidgen_core.domain.scripts import LlmCall, LlmCallState, PieceState
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.services.access.permissions import Role, requires
-from vidgen_core.worker import records
 
 if TYPE_CHECKING:
     from vidgen_core.llm.client import Chat, Reply
@@ -385,7 +384,7 @@ class LlmQueue:
                 prompt_digest=question,
             )
             if limits:
-                records.warn_near(tx, limits, money.limit_statuses(tx, all_settings, subject.project_id, now))
+                money.warn_near(tx, limits, money.limit_statuses(tx, all_settings, subject.project_id, now))
             if subject.piece_id is not None:
                 tx.scripts.set_piece(subject.piece_id, PieceState.ASKING)
         if job.unwanted.is_set():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import Field, SecretStr, ValidationError
 
+from vidgen_core.db.worker_state import StateRow
 from vidgen_core.domain.attempts import KeyUsage
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, Refused, SettingsError, StoreError, VidgenError
@@ -24,13 +25,21 @@ from vidgen_core.domain.tasks import Failure
 from vidgen_core.providers.base import Connection, Key, Provider
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate
-from vidgen_core.services.system.worker_control import ALIVE_SECONDS, KnownConnection, WorkerControl, last_connection
+from vidgen_core.services.system.worker_control import (
+    ALIVE_SECONDS,
+    CONNECTION,
+    KnownConnection,
+    WorkerControl,
+    last_connection,
+)
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
 
 #: Free bytes below which new videos soon find no room.
 LITTLE_SPACE: Final = 2_000_000_000
+#: When the database was last written by a check.
+_PROBE: Final = StateRow[datetime]("probe", datetime)
 
 
 class Finding(Frozen):
@@ -71,9 +80,8 @@ class Diagnostics:
         return next((_key(key) for key in keys if key.works), None)
 
     def _remember(self, mode: ProviderId, connection: Connection) -> None:
-        kept = {"connection": connection.model_dump(mode="json"), "at": datetime.now(UTC).isoformat()}
         with self._ctx.store.write() as tx:
-            tx.state.put(f"connection.{mode}", kept)
+            CONNECTION.put(tx, {"connection": connection, "at": datetime.now(UTC)}, mode)
 
     @requires(Role.VIEWER)
     def connection(self, mode: ProviderId) -> KnownConnection:
@@ -113,7 +121,7 @@ class Diagnostics:
         facts = {name: info[name] for name in ("path", "bytes", "journal_mode", "schema")}
         try:
             with self._ctx.store.write() as tx:
-                tx.state.put("probe", datetime.now(UTC).isoformat())
+                _PROBE.put(tx, datetime.now(UTC))
         except (StoreError, FileError) as error:
             unwritable = {"path": info["path"], "error": error.code, "of": error.params}
             return sqlite, Finding(code="store_unwritable", ok=False, params=unwritable)

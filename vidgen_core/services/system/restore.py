@@ -20,7 +20,7 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, InputError, Refused, StoreError
 from vidgen_core.media.disk import sync_folder, translate_os_errors
 from vidgen_core.services.autopilot.run import stop_all
-from vidgen_core.worker import database_age, records
+from vidgen_core.worker import database_age
 
 #: What SQLite keeps beside a database.
 _BESIDE: Final = ("", "-wal", "-shm")
@@ -95,10 +95,10 @@ def _restore(locations: Locations, backup: Path, agree: Callable[[Restored], Non
         bought = {**_bought_by(found), **(present or {})}
         known = _bought_in(working) or {}
         with contextlib.closing(Store.open(working)) as store, store.write() as tx:
-            seen = records.generation_of(tx)
+            seen = database_age.generation_of(tx)
             aside = database_age.go_on(tx, found.generation, datetime.now(UTC))
             stop_all(tx)
-            trusted = records.generation_of(tx)
+            trusted = database_age.generation_of(tx)
         _as_one_file(working)
         kept = database.with_name(f"{database.name}.before-restore-{datetime.now().astimezone():%Y%m%d-%H%M%S}")
         done = Restored(

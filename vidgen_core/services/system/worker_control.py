@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 from pydantic import Field, ValidationError
 
 from vidgen_core.db import ActiveCount, Journal, JournalState, Store, Tx
+from vidgen_core.db.worker_state import CHECK_NOW, PAUSED, PROVIDER_PAUSE, Paused, StateRow
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, RunnerBusy, VidgenError
 from vidgen_core.domain.log import Heartbeat, LogLevel
@@ -27,7 +28,7 @@ from vidgen_core.services.billing import budget
 from vidgen_core.services.billing.budget import BudgetView
 from vidgen_core.services.generation import canaries
 from vidgen_core.services.generation.canaries import Canary
-from vidgen_core.worker import database_age, records
+from vidgen_core.worker import database_age
 from vidgen_core.worker.database_age import Doubt
 from vidgen_core.worker.limits.concurrency import KEY_CAME
 from vidgen_core.worker.limits.provider_pause import unwritable_elsewhere
@@ -44,9 +45,9 @@ REMEMBERED: Final = 50
 #: Seconds a stopping runner is given to bring submits under way to their end.
 STOP_SECONDS: Final = 30.0
 _HELD: Final = frozenset({TaskStatus.PROCESSING, TaskStatus.DOWNLOADING})
-_PAUSED: Final = "paused"
-#: Tasks that the runner of another process is to look at now, at most so many.
-_ASKED: Final = "look_now"
+#: The last answer of a provider's connection test, and when it came.
+CONNECTION: Final = StateRow[dict[str, Any]]("connection.{}", dict[str, Any])
+#: Tasks that the worker of another process is to poll now, at most so many.
 _MOST_ASKED: Final = 1000
 
 
@@ -133,7 +134,8 @@ class WorkerControl:
         if not standby and self.is_held:
             beat = self.heartbeat()
             raise RunnerBusy(pid=beat.pid if beat else "?")
-        from vidgen_core.providers.registry import open_providers
+        from vidgen_core.providers.registry import open_provider
+        from vidgen_core.worker.context import BuiltOnUse
         from vidgen_core.worker.worker import Worker
 
         ctx = self._ctx
@@ -143,7 +145,9 @@ class WorkerControl:
             self._store,
             ctx.settings,
             ctx.locations,
-            lambda uploads: open_providers(ctx.settings, ctx.locations, uploads),
+            lambda uploads: BuiltOnUse(
+                provider_ids(), lambda mode: open_provider(mode, ctx.settings, ctx.locations, uploads(mode))
+            ),
         ).start()
         for service in (*self._before, *self._after):
             service.start()
@@ -187,11 +191,11 @@ class WorkerControl:
     def look_now(self, task_id: int) -> None:
         """Somebody has heard that a task's job ended: ask after it now, here or where the runner is."""
         if self._runner is not None and self.is_here:
-            self._runner.look(task_id)
+            self._runner.check_now(task_id)
             return
         with self._ctx.store.write() as tx:
-            asked = [id_ for id_ in tx.state.get(_ASKED) or [] if id_ != task_id]
-            tx.state.put(_ASKED, [*asked, task_id][-_MOST_ASKED:])
+            asked = [id_ for id_ in CHECK_NOW.get(tx) or [] if id_ != task_id]
+            CHECK_NOW.put(tx, [*asked, task_id][-_MOST_ASKED:])
 
     def job_ended(self, provider: ProviderId, remote_id: str) -> None:
         """A provider says that a job has ended: ask after its task now; of an unknown job nothing is made."""
@@ -243,7 +247,7 @@ class WorkerControl:
     def pause(self) -> None:
         """Submit nothing new; what was submitted is followed to its end."""
         with self._ctx.store.write() as tx:
-            tx.state.put(_PAUSED, {"submitting": True, "reason": "user"})
+            PAUSED.put(tx, Paused())
             tx.log.add(LogLevel.INFO, "paused")
         self.wake()
 
@@ -262,11 +266,11 @@ class WorkerControl:
             if doubt is not None:
                 aside = database_age.go_on(tx, found.generation, datetime.now(UTC))
                 stop_all(tx)
-            trusted = records.generation_of(tx)
-            tx.state.put(_PAUSED, None)
+            trusted = database_age.generation_of(tx)
+            PAUSED.put(tx, None)
             for mode in provider_ids():
-                if tx.state.get(f"lane.{mode}") is not None:
-                    tx.state.put(f"lane.{mode}", None)
+                if PROVIDER_PAUSE.has(tx, mode):
+                    PROVIDER_PAUSE.put(tx, None, mode)
             tx.log.add(LogLevel.INFO, "resumed")
         if doubt is not None:
             self._journal.begin(trusted)
@@ -278,7 +282,7 @@ class WorkerControl:
         if self._ctx.locations.journal.exists():
             return
         with self._ctx.store.read() as tx:
-            bought = records.generation_of(tx)
+            bought = database_age.generation_of(tx)
         if not bought:
             with suppress(FileError):
                 self._journal.begin(0)
@@ -300,9 +304,9 @@ class WorkerControl:
     def release(self, mode: ProviderId) -> None:
         """Let what was queued for a provider while it had no key go out."""
         with self._ctx.store.write() as tx:
-            hold = tx.state.get(f"lane.{mode}") or {}
-            if hold.get("code") == KEY_CAME:
-                tx.state.put(f"lane.{mode}", None)
+            pause = PROVIDER_PAUSE.get(tx, mode)
+            if pause is not None and pause.code == KEY_CAME:
+                PROVIDER_PAUSE.put(tx, None, mode)
                 tx.log.add(LogLevel.INFO, "lane_open", provider=mode.value)
         self.wake()
 
@@ -348,15 +352,15 @@ class WorkerControl:
         """What there is to do and what holds it back."""
         counts = tx.tasks.counts(project_id)
         held = tx.tasks.active_counts(project_id) if any(counts.get(status) for status in _HELD) else []
-        lanes = {f"lane.{mode}": mode for mode in provider_ids()}
-        said = tx.state.many([_PAUSED, *lanes])
+        lanes = {PROVIDER_PAUSE.name(mode): mode for mode in provider_ids()}
+        said = tx.state.many([PAUSED.name(), *lanes])
         return Status(
             mode=self._ctx.settings().mode,
             counts=counts,
             percent=percent(counts, held),
             eta_seconds=self._eta(tx, project_id, counts, held),
             spent=_spent(tx, project_id),
-            paused=_paused(said.get(_PAUSED)),
+            paused=_paused(said.get(PAUSED.name())),
             lanes={lanes[name]: lane for name, lane in said.items() if name in lanes and lane},
             canaries=canaries.of_project(tx, project_id),
             budget=budget.view(tx, self._ctx.settings(), project_id),
@@ -386,7 +390,7 @@ class WorkerControl:
 
 def last_connection(ctx: ServiceContext, mode: ProviderId) -> KnownConnection:
     """The last answer to *test connection* of a provider, and how many seconds old it is; nobody is asked."""
-    kept = ctx.revision_cache.ask(("connection", mode), lambda tx: tx.state.get(f"connection.{mode}"))
+    kept = ctx.revision_cache.ask(("connection", mode), lambda tx: CONNECTION.get(tx, mode))
     if not isinstance(kept, dict):
         return KnownConnection(None, None)
     try:

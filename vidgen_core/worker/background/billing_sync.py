@@ -1,4 +1,4 @@
-"""The books: what providers say was left, taken and given back, read in the background.
+"""Read balances and billed charges of providers in the background, and settle attempts by them.
 
 Before the first submit of a batch and after its last job the balance of each key is written down, so that it can be
 compared with the ledger. Where a provider keeps a log of charges, ended attempts are settled by it: what was counted by
@@ -23,12 +23,12 @@ from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.money import convert, rates_of
 from vidgen_core.providers.base import Booked, Key
-from vidgen_core.worker import records
 from vidgen_core.worker.context import Context
+from vidgen_core.worker.transition import update_cost
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks into a provider's log while jobs are under way or not yet settled.
+#: Seconds between two requests for a provider's log while jobs are under way or not yet settled.
 EVERY: Final = 60.0
 #: Seconds that the first submit of a batch waits for the balance before it.
 PATIENCE: Final = 3.0
@@ -36,7 +36,7 @@ PATIENCE: Final = 3.0
 REST: Final = 2.0
 #: How long after a failure its money may still come back before it counts as taken.
 GIVEN_BACK_WITHIN: Final = timedelta(minutes=10)
-#: The longest pause, in seconds, when looking settles nothing.
+#: The longest pause, in seconds, when nothing is settled.
 LONGEST: Final = 3600.0
 #: How far back charges are asked for. A month's bill is paid by then, and no log that we know of reaches further.
 BACK: Final = timedelta(days=30)
@@ -44,7 +44,7 @@ BACK: Final = timedelta(days=30)
 
 @dataclass
 class BillingSync:
-    """When each provider was last looked at, and what is being asked now."""
+    """When each provider was last asked, and what is being asked now."""
 
     ctx: Context
     #: Called when an answer has come: a batch may have waited for it.
@@ -54,7 +54,7 @@ class BillingSync:
     #: When a batch that waits for its balance began to, and when one that has ended is to be closed (monotonic).
     _since: dict[ProviderId, float] = field(default_factory=dict)
     _closing: dict[ProviderId, float] = field(default_factory=dict)
-    #: When a provider's log is looked into next (monotonic), and the pause after that.
+    #: When a provider's log is read next (monotonic), and the pause after that.
     _next: dict[ProviderId, float] = field(default_factory=dict)
     _pause: dict[ProviderId, float] = field(default_factory=dict)
     _asking: dict[ProviderId, asyncio.Task[None]] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class BillingSync:
         self.open.add(mode)
         return True
 
-    def look(self, busy: Collection[ProviderId]) -> None:
+    def check(self, busy: Collection[ProviderId]) -> None:
         """Go on with what is due; ``busy``: providers with tasks queued or under way."""
         now = time.monotonic()
         for mode in self.ctx.keys:
@@ -85,12 +85,12 @@ class BillingSync:
                 del self._closing[mode]
                 self.open.discard(mode)
                 self._ask(mode, "after")
-            if now >= self._next.setdefault(mode, now + EVERY):
+            if now >= self._next.setdefault(mode, now + EVERY) and self.ctx.settings().providers.of(mode).keys:
                 self._next[mode] = now + self._pause.get(mode, EVERY)
                 self._ask(mode, None)
 
     async def stop(self) -> None:
-        """Let go of what is being asked."""
+        """Cancel what is being asked."""
         for asking in self._asking.values():
             asking.cancel()
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
@@ -98,7 +98,7 @@ class BillingSync:
     def _ask(self, mode: ProviderId, reason: str | None) -> None:
         before = self._asking.get(mode)
         if before is None or before.done():
-            self._asking[mode] = asyncio.create_task(self._round(mode, reason), name=f"books {mode}")
+            self._asking[mode] = asyncio.create_task(self._round(mode, reason), name=f"billing {mode}")
             self._asking[mode].add_done_callback(lambda _: self.wake())
 
     async def _round(self, mode: ProviderId, reason: str | None) -> None:
@@ -110,10 +110,10 @@ class BillingSync:
                 if reason is not None:
                     await self._read_balance(mode, key, reason)
             except RemoteError as error:
-                logger.info("books of %s: %s", mode, error)
+                logger.info("billing of %s: %s", mode, error)
             except Exception:
-                # Nothing may keep the queue from going on, least of all its book-keeping.
-                logger.exception("books of %s", mode)
+                # Nothing may keep the queue from going on, least of all the balance.
+                logger.exception("billing of %s", mode)
         self._pause[mode] = EVERY if changed or mode in self.open else min(LONGEST, 2 * self._pause.get(mode, EVERY))
 
     async def _read_balance(self, mode: ProviderId, key: Key, reason: str) -> None:
@@ -124,7 +124,7 @@ class BillingSync:
             await self.ctx.writer.do(lambda tx: _keep(tx, mode, key, left, reason, at))
             worth = convert(left, settings.budget.currency, rates_of(settings, mode))
             if worth is not None and worth.amount < settings.budget.low_balance:
-                await self.ctx.writer.do(lambda tx: _say_low(tx, mode, key, left))
+                await self.ctx.writer.do(lambda tx: _log_low(tx, mode, key, left))
 
     async def _settle(self, mode: ProviderId, key: Key) -> int:
         since = self.ctx.clock() - BACK
@@ -143,14 +143,15 @@ def settle(tx: Tx, waiting: list[Attempt], booked: dict[str, Booked], now: datet
         line = booked.get(attempt.remote_id or "")
         if line is None:
             continue
-        cost, charge = verdict(attempt, line, now)
+        cost, charge = billed(attempt, line, now)
         if (cost, charge) != (attempt.cost, attempt.charge):
-            records.settle(tx, attempt, cost, charge)
+            tx.attempts.update(attempt.id, cost=cost, charge=charge)
+            update_cost(tx, attempt.task_id)
             changed += 1
     return changed
 
 
-def verdict(attempt: Attempt, line: Booked, now: datetime) -> tuple[Money | None, ChargeStatus]:
+def billed(attempt: Attempt, line: Booked, now: datetime) -> tuple[Money | None, ChargeStatus]:
     """What an attempt has cost by the provider's log; a refund keeps the amount that was given back."""
     if line.kept.amount <= 0:
         return (line.taken if line.taken.amount else attempt.cost), ChargeStatus.REFUNDED
@@ -164,5 +165,5 @@ def _keep(tx: Tx, mode: ProviderId, key: Key, left: Money, reason: str, at: date
     tx.ledger.keep_balance(mode, key.id, key.label, left, reason, at)
 
 
-def _say_low(tx: Tx, mode: ProviderId, key: Key, left: Money) -> None:
+def _log_low(tx: Tx, mode: ProviderId, key: Key, left: Money) -> None:
     tx.log.add(LogLevel.WARNING, "balance_low", provider=mode.value, key=key.label, left=left.model_dump(mode="json"))

@@ -1,8 +1,8 @@
-"""What the budget holds back, and when it lets go again.
+"""What is not submitted because of the budget, and when it goes on again.
 
-The decision itself is made where the money is set aside (``records.claim``). Here it is remembered, so that the queue is
-not asked again for what cannot go out, and judged anew now and then: a limit that was raised, a refund, a new day or a
-new rate let the queue go on by itself.
+The decision itself is made where the money is set aside (``submit.claim``). Here it is remembered, so that the queue is not
+read again for what cannot go out, and checked again now and then: a limit that was raised, a refund, a new day or a new
+rate let the queue go on without a person.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ from typing import Final
 from vidgen_core import money
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
+from vidgen_core.db.worker_state import PROJECT_PAUSE
 from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.money import BudgetExceeded, BudgetScope
 from vidgen_core.worker.limits.provider_pause import ProviderPauses
 
-#: Codes of holds on a lane that the budget has put there.
+#: Codes of provider pauses because of the budget.
 CODES: Final = frozenset({"budget_all", "budget_day", "budget_rate_missing"})
 
 
 @dataclass
 class BudgetPause:
-    """Stops of lanes and of projects."""
+    """Providers and projects that have reached a limit."""
 
-    lanes: ProviderPauses
-    _of_lanes: dict[ProviderId, BudgetExceeded] = field(default_factory=dict)
+    pauses: ProviderPauses
+    _of_providers: dict[ProviderId, BudgetExceeded] = field(default_factory=dict)
     _of_projects: dict[int, BudgetExceeded] = field(default_factory=dict)
-    #: Whether the holds of projects that the last run has left behind were taken away: the next submit judges anew.
+    #: Whether the pauses of projects that the last run has left behind were lifted: the next submit checks anew.
     _swept: bool = False
 
     @property
@@ -42,18 +43,18 @@ class BudgetPause:
         if stop.scope in (BudgetScope.PROJECT, BudgetScope.RUN):
             self._of_projects[stop.project_id] = stop
         elif stop.scope is not None:
-            self._of_lanes[mode] = stop
-            until = money.day_of(self.lanes.now()) + timedelta(days=1) if stop.scope is BudgetScope.DAY else None
-            self.lanes.hold(mode, stop.code, until=until, **stop.params)
+            self._of_providers[mode] = stop
+            until = money.day_of(self.pauses.now()) + timedelta(days=1) if stop.scope is BudgetScope.DAY else None
+            self.pauses.pause(mode, stop.code, until=until, **stop.params)
 
-    def judge(self, tx: Tx, settings: Settings, now: datetime) -> tuple[list[ProviderId], list[int]]:
-        """The lanes and projects that may go on now."""
+    def check(self, tx: Tx, settings: Settings, now: datetime) -> tuple[list[ProviderId], list[int]]:
+        """The providers and projects that may go on now."""
         modes = [
             mode
             for mode in provider_ids()
-            if (hold := self.lanes.hold_of(mode)) is not None
-            and hold.code in CODES
-            and not _stands(tx, settings, self._of_lanes.get(mode), now)
+            if (pause := self.pauses.of(mode)) is not None
+            and pause.code in CODES
+            and not _stands(tx, settings, self._of_providers.get(mode), now)
         ]
         projects = [
             project_id for project_id, stop in self._of_projects.items() if not _stands(tx, settings, stop, now)
@@ -63,11 +64,11 @@ class BudgetPause:
             projects += [project.id for project in tx.projects.all() if project.id not in self._of_projects]
         return modes, projects
 
-    def let_go(self, modes: list[ProviderId], projects: list[int]) -> None:
-        """Take them from the list; the caller lifts the holds in the store."""
+    def go_on(self, modes: list[ProviderId], projects: list[int]) -> None:
+        """Take them from the list; the caller lifts the pauses of projects in the store."""
         for mode in modes:
-            self._of_lanes.pop(mode, None)
-            self.lanes.lift(mode)
+            self._of_providers.pop(mode, None)
+            self.pauses.lift(mode)
         for project_id in projects:
             self._of_projects.pop(project_id, None)
 
@@ -80,7 +81,7 @@ def _stands(tx: Tx, settings: Settings, stop: BudgetExceeded | None, now: dateti
 
 
 def lift_projects(tx: Tx, projects: list[int]) -> None:
-    """What a project was held for has gone."""
+    """Lift the pauses of these projects."""
     for project_id in projects:
-        if tx.state.get(money.hold_of_project(project_id)) is not None:
-            tx.state.put(money.hold_of_project(project_id), None)
+        if PROJECT_PAUSE.get(tx, project_id) is not None:
+            PROJECT_PAUSE.put(tx, None, project_id)

@@ -1,6 +1,6 @@
 """The keys of one provider: which one takes the next job, which must rest, which is of no use any more.
 
-A pool belongs to the runner and is used by its loop only. The life of a key in it::
+A pool belongs to the worker and is used by its loop only. The life of a key in it::
 
     lease -> (prepare) -> pace until 0.0 -> (submit) -> report -> (poll with by_id) -> release
 
@@ -19,11 +19,14 @@ from typing import Final, Protocol
 from throttled import MemoryStore, Throttled, rate_limiter
 
 from vidgen_core.config.schema import Settings
+from vidgen_core.db import Store, Tx
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind, RemoteError
+from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.providers.base import Key, RateLimit
+from vidgen_core.worker.group_commit import GroupCommit
 
 #: Submits are spaced a little wider than the limit allows, for the way to the provider is not always equally long.
 MARGIN: Final = 1.05
@@ -77,6 +80,33 @@ class KeyStore(Protocol):
 
     def save(self, key_id: str, name: str, state: KeyState) -> None:
         """Remember a state; may be written later."""
+
+
+class StoredKeys:
+    """The key table of one provider, read once and written without waiting for the disk."""
+
+    def __init__(self, mode: ProviderId, store: Store, writer: GroupCommit) -> None:
+        self._mode = mode
+        self._store = store
+        self._writer = writer
+
+    def load(self) -> Mapping[str, KeyState]:
+        with self._store.read() as tx:
+            usages = tx.keys.all(self._mode)
+        return {
+            usage.key_id: KeyState(health=Health(usage.health), cooling_until=usage.cooling_until) for usage in usages
+        }
+
+    def save(self, key_id: str, name: str, state: KeyState) -> None:
+        mode = self._mode
+
+        def write(tx: Tx) -> None:
+            tx.keys.touch(mode, key_id, name)
+            tx.keys.set_health(mode, key_id, state.health.value, state.cooling_until)
+            if state.health in (Health.REJECTED, Health.EXHAUSTED):
+                tx.log.add(LogLevel.WARNING, f"key_{state.health.value}", provider=mode.value, key=name)
+
+        self._writer.post(write)
 
 
 class Lease(Frozen):
@@ -144,7 +174,7 @@ def outcome_of(error: RemoteError) -> KeyOutcome | None:
 
 
 class KeyPool:
-    """The keys of one mode, as the settings name them at each use.
+    """The keys of one provider, as the settings name them at each use.
 
     :param pace: what spaces submits; ``pace_for(provider.rate_limit)`` usually.
     """
@@ -160,7 +190,7 @@ class KeyPool:
         self._mode = mode
         self._settings = settings
         self._clock = clock
-        self._book = usage
+        self._store = usage
         self._pace = pace or FreePace()
         latest = clock() + timedelta(seconds=LONGEST_ASKED)
         # A rest that reaches further was written down under another time.
@@ -289,7 +319,7 @@ class KeyPool:
                 self._change(key_id, state.model_copy(update={"cooling_until": state.cooling_until + by}))
 
     def renew(self, key_id: str | None = None) -> None:
-        """Give a key (None: every key) another chance, at a person's wish or after a test that went well."""
+        """Give a key (None: every key) another chance, because a person said so or after a test that went well."""
         for known in [key_id] if key_id else list(self._states):
             self._refusals.pop(known, None)
             self._change(known, KeyState())
@@ -324,7 +354,7 @@ class KeyPool:
         if self._states.get(key_id, KeyState()) == state:
             return
         self._states[key_id] = state
-        self._book.save(key_id, self._name(key_id), state)
+        self._store.save(key_id, self._name(key_id), state)
 
     def _name(self, key_id: str) -> str:
         keys = self._settings().providers.of(self._mode).keys

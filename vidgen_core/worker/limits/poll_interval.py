@@ -1,9 +1,9 @@
-"""When to look again at a remote job.
+"""When to poll a remote job again.
 
-Fixed-interval polling looks often while nothing can have happened yet, and still finds a finished job half an
-interval late. Knowing how long jobs of a model take, the same number of looks can be spent where the job is
+Fixed-interval polling polls often while nothing can have happened yet, and still finds a finished job half an
+interval late. Knowing how long jobs of a model take, the same number of polls can be spent where the job is
 likely to end. With density ``f`` of the duration and ``S`` the share of jobs still running, the expected delay
-for a given number of looks is smallest when looks are spaced like ``sqrt(S / f)``.
+for a given number of polls is smallest when polls are spaced like ``sqrt(S / f)``.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ REMEMBERED = 200
 ENOUGH = 8
 #: Parts of equal probability into which the durations are cut.
 PARTS = 10
-#: Looks planned, as a share of those that a fixed interval makes; the rest is room for error.
-THRIFT = 0.93
-#: No look comes sooner after another than this share of the interval.
+#: Polls planned, as a share of those that a fixed interval makes; the rest is room for error.
+PLANNED_SHARE = 0.93
+#: No poll comes sooner after another than this share of the interval.
 SHORTEST = 0.2
 
 
@@ -35,7 +35,7 @@ class _Plan:
     spacing: tuple[float, ...]
 
 
-class PaceBook:
+class PollIntervals:
     """Learned durations (submit to done, seconds) by model, and the plan made from them."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class PaceBook:
         return known[len(known) // 2], known[int(len(known) * 0.9)]
 
     def delay(self, model: Hashable, elapsed: float, interval: float) -> float:
-        """Seconds from now until the next look at a job submitted ``elapsed`` seconds ago."""
+        """Seconds from now until the next poll of a job submitted ``elapsed`` seconds ago."""
         plan = self._plan(model, interval)
         if plan is None or elapsed >= plan.edges[-1]:
             return interval
@@ -76,18 +76,18 @@ def _make_plan(durations: list[float], interval: float) -> _Plan | None:
         return None
     edges = [durations[round(part * (len(durations) - 1) / PARTS)] for part in range(PARTS + 1)]
     mean = sum(durations) / len(durations)
-    looks = THRIFT * mean / interval
-    if looks < 1:
+    polls = PLANNED_SHARE * mean / interval
+    if polls < 1:
         return None
     widths = [max(right - left, 0.01 * interval) for left, right in itertools.pairwise(edges)]
     running = [1 - (part + 0.5) / PARTS for part in range(PARTS)]
     weight = [(1 / (PARTS * width * alive)) ** 0.5 for width, alive in zip(widths, running, strict=True)]
     expected = sum(alive * rate * width for alive, rate, width in zip(running, weight, widths, strict=True))
-    scale = max(looks - 0.5, 0.5) / expected
+    scale = max(polls - 0.5, 0.5) / expected
     shortest = SHORTEST * interval
     return _Plan(tuple(edges), tuple(max(1 / (scale * rate), shortest) for rate in weight))
 
 
 def jitter(seconds: float, share: float = 0.1) -> float:
-    """``seconds`` moved at random by at most ``share`` of itself, so that looks do not march in step."""
+    """``seconds`` moved at random by at most ``share`` of itself, so that polls do not march in step."""
     return seconds * random.uniform(1 - share, 1 + share)

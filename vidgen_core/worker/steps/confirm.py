@@ -1,13 +1,14 @@
-"""A yes to the price that a job waits for: under the budget, in the ledger and on disk before it leaves.
+"""Confirm the price that a job waits for: within the budget, in the ledger and on disk before the confirmation leaves.
 
-A person says it from a door (``app.confirming``); within the provider's own limit the runner says it by itself, once an
-attempt. A yes costs money as a submit does, so it is treated as one: what surely was not taken is taken back, and what
-may have been taken stays written down and is not said again.
+A person confirms it (``services.generation.price_confirmation``); within the provider's own limit the worker does, once an
+attempt. A confirmation costs money as a submit does, so it is treated as one: what surely was not taken is undone, and what
+may have been taken stays written down and is not confirmed again.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,34 +21,42 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION, RemoteState
-from vidgen_core.worker import database_age, records
+from vidgen_core.worker import database_age
 from vidgen_core.worker.context import ActiveTask, Context, job_of
-from vidgen_core.worker.steps.submit import hold_for_journal, write_order
+from vidgen_core.worker.steps.submit import pause_for_journal, write_order
+from vidgen_core.worker.transition import log
 
-#: What a yes changes of an attempt.
+#: What a confirmation changes of an attempt.
 _OWN = ("cost", "charge", "confirmed_at")
+
+
+@dataclass
+class LeftToPerson:
+    """Whether the log says that the budget leaves the price to a person."""
+
+    logged: bool = False
 
 
 def agree(
     tx: Tx, attempt: Attempt, price: Money | None, settings: Settings, now: datetime, journal: JournalState
 ) -> tuple[Attempt, int]:
-    """As ``set_aside``, for a yes that leaves now: it is a paid act with a generation of its own, returned as well.
+    """As ``set_aside``, for a confirmation that leaves now: a paid act with a generation of its own, returned as well.
 
     :raises Refused: as ``set_aside``, and why nothing paid is sent from this database
     """
     doubt = database_age.doubt(tx, journal)
     if doubt is not None:
         raise Refused(doubt.code, **doubt.params)
-    return set_aside(tx, attempt, price, settings, now), records.next_generation(tx)
+    return set_aside(tx, attempt, price, settings, now), database_age.next_generation(tx)
 
 
 def set_aside(tx: Tx, attempt: Attempt, price: Money | None, settings: Settings, now: datetime) -> Attempt:
-    """Let an attempt hold the price it asks for, and remember the yes; returns the attempt as it is then.
+    """Let an attempt hold the price it asks for, and note the confirmation; returns the attempt as it is then.
 
-    The price takes the place of the estimate; what an earlier yes has agreed to stays in the ledger beside it.
+    The price takes the place of the estimate; what was confirmed earlier stays in the ledger beside it.
     An error undoes what was begun only with the caller's transaction.
 
-    :param attempt: as the caller has seen it: of two who say yes to the same question, the first wins
+    :param attempt: as the caller has seen it: of two who confirm the same price, the first wins
     :raises Refused: ``nothing_to_confirm`` (shot, take), and with kind *balance* why the budget does not allow it
     """
     task, before = tx.tasks.get(attempt.task_id), tx.attempts.get(attempt.id)
@@ -69,117 +78,112 @@ def set_aside(tx: Tx, attempt: Attempt, price: Money | None, settings: Settings,
 
 
 def _sum(earlier: Money | None, price: Money) -> Money:
-    """Both together; an earlier yes to no named price left an estimate, which may be in another currency."""
+    """Both together; an earlier confirmation of no named price left an estimate, which may be in another currency."""
     if earlier is None or earlier.currency != price.currency:
         return price
     return Money(amount=earlier.amount + price.amount, currency=price.currency)
 
 
 def take_back(tx: Tx, before: Attempt, after: Attempt) -> Attempt:
-    """The yes surely was not taken: nothing of it stays, unless the ledger has learnt more since; returns what stands."""
+    """Undo a confirmation that surely was not taken, unless the ledger has learnt more since; returns what stands."""
     stands = tx.attempts.get(after.id)
     if _own(stands) == _own(after):
         tx.attempts.update(after.id, **_own(before))
     return tx.attempts.get(after.id)
 
 
-def say_so(tx: Tx, task: Task, price: Money | None) -> None:
-    """The log hears of a yes that was taken."""
+def log_confirmed(tx: Tx, task: Task, price: Money | None) -> None:
     amount = f"{price.amount} {price.currency}" if price else "?"
-    records.log(tx, LogLevel.INFO, "price_confirmed", task, price=amount)
+    log(tx, LogLevel.INFO, "price_confirmed", task, price=amount)
 
 
-async def answer(held: ActiveTask, ctx: Context, state: RemoteState) -> RemoteState:
-    """Take note of a yes that was said meanwhile, and say one where a price lies within the provider's own limit.
+async def answer(active: ActiveTask, ctx: Context, state: RemoteState) -> RemoteState:
+    """Take note of a confirmation by another process, and confirm a price within the provider's own limit.
 
-    :raises RemoteError: the yes was not taken, or its answer was lost
+    :raises RemoteError: the confirmation was not taken, or its answer was lost
     """
-    attempt = held.attempt
-    assert attempt is not None
-    if held.task.stage == WAITING_FOR_CONFIRMATION:
-        # A person may have said it, from another process.
-        _keep(held, await ctx.read(lambda tx: tx.attempts.get(attempt.id)))
+    if active.task.stage == WAITING_FOR_CONFIRMATION:
+        attempt = active.sent
+        # A person may have confirmed it, in another process.
+        _keep(active, await ctx.read(lambda tx: tx.attempts.get(attempt.id)))
     price = state.confirmation if state.stage == WAITING_FOR_CONFIRMATION else None
-    if price is None or not _may_say(held, ctx, price):
+    if price is None or not _may_confirm(active, ctx, price):
         return state
-    request = held.request = asyncio.ensure_future(_say(held, ctx, price))
+    request = active.request = asyncio.ensure_future(_agree_and_confirm(active, ctx, price))
     if not await asyncio.shield(request):
         return state
     return state.model_copy(update={"stage": "confirmed", "confirmation": None})
 
 
-def _may_say(held: ActiveTask, ctx: Context, price: Money) -> bool:
-    """Whether the runner may say yes by itself: within the provider's own limit, and once an attempt."""
-    provider, attempt = ctx.provider(held), held.attempt
+def _may_confirm(active: ActiveTask, ctx: Context, price: Money) -> bool:
+    """Whether the worker may confirm without a person: within the provider's own limit, and once an attempt."""
+    provider, attempt = ctx.provider(active), active.attempt
     limit = provider.confirms_up_to
-    if limit is None or attempt is None or attempt.confirmed_at is not None or ctx.is_unwanted(held):
+    if limit is None or attempt is None or attempt.confirmed_at is not None or ctx.is_unwanted(active):
         return False
     return price.currency == provider.currency and 0 < price.amount <= limit
 
 
-async def _say(held: ActiveTask, ctx: Context, price: Money) -> bool:
-    """Write the yes down and say it, as one thing that a stop does not tear apart; False: it was not said."""
-    before, settings = held.attempt, ctx.settings()
-    assert before is not None
-    held.left = False
+async def _agree_and_confirm(active: ActiveTask, ctx: Context, price: Money) -> bool:
+    """Write the confirmation down and send it, as one thing that a stop does not interrupt; False: it was not sent."""
+    before, settings = active.sent, ctx.settings()
+    active.left = False
     try:
         try:
-            look = await asyncio.to_thread(ctx.journal.read)
+            journal = await asyncio.to_thread(ctx.journal.read)
         except FileError:
-            hold_for_journal(held, ctx)
+            pause_for_journal(active, ctx)
             return False
-        after, number = await ctx.writer.do(lambda tx: agree(tx, before, price, settings, ctx.clock(), look))
-        _keep(held, after)
-        taken = await _confirm(held, ctx, before, after, number)
+        after, number = await ctx.writer.do(lambda tx: agree(tx, before, price, settings, ctx.clock(), journal))
+        _keep(active, after)
+        taken = await _confirm(active, ctx, before, after, number)
     except Refused as error:
-        _tell_once(held, ctx, price, error)
+        _log_once(active, ctx, price, error)
         return False
     finally:
-        held.request = None
+        active.request = None
     if taken:
-        task = held.task
-        ctx.writer.post(lambda tx: say_so(tx, task, price))
+        task = active.task
+        ctx.writer.post(lambda tx: log_confirmed(tx, task, price))
     return taken
 
 
-async def _confirm(held: ActiveTask, ctx: Context, before: Attempt, after: Attempt, number: int) -> bool:
+async def _confirm(active: ActiveTask, ctx: Context, before: Attempt, after: Attempt, number: int) -> bool:
     try:
-        await write_order(held, ctx, number)
+        await write_order(active, ctx, number)
     except FileError:
-        _keep(held, await ctx.writer.do(lambda tx: take_back(tx, before, after)))
-        hold_for_journal(held, ctx)
+        _keep(active, await ctx.writer.do(lambda tx: take_back(tx, before, after)))
+        pause_for_journal(active, ctx)
         return False
-    if ctx.is_unwanted(held):
-        _keep(held, await ctx.writer.do(lambda tx: take_back(tx, before, after)))
+    if ctx.is_unwanted(active):
+        _keep(active, await ctx.writer.do(lambda tx: take_back(tx, before, after)))
         return False
-    held.left = True
+    active.left = True
     try:
-        taken = await ctx.provider(held).confirm(job_of(held.task, after), ctx.key(held))
+        taken = await ctx.provider(active).confirm(job_of(active.task, after), ctx.key(active))
     except RemoteError as error:
         if error.delivery is not Delivery.UNKNOWN:
-            _keep(held, await ctx.writer.do(lambda tx: take_back(tx, before, after)))
+            _keep(active, await ctx.writer.do(lambda tx: take_back(tx, before, after)))
         raise
     if not taken:
-        _keep(held, await ctx.writer.do(lambda tx: take_back(tx, before, after)))
+        _keep(active, await ctx.writer.do(lambda tx: take_back(tx, before, after)))
     return taken
 
 
-def _tell_once(held: ActiveTask, ctx: Context, price: Money, error: Refused) -> None:
+def _log_once(active: ActiveTask, ctx: Context, price: Money, error: Refused) -> None:
     """Why the budget leaves a price within the limit to a person."""
-    if error.kind is not ErrorKind.BALANCE or held.price_left:
+    left = active.own(LeftToPerson)
+    if error.kind is not ErrorKind.BALANCE or left.logged:
         return
-    held.price_left, task = True, held.task
+    left.logged, task = True, active.task
     amount = price.model_dump(mode="json")
     ctx.writer.post(
-        lambda tx: records.log(
-            tx, LogLevel.WARNING, "price_left", task, price=amount, cause=error.code, detail=error.params
-        )
+        lambda tx: log(tx, LogLevel.WARNING, "price_left", task, price=amount, cause=error.code, detail=error.params)
     )
 
 
-def _keep(held: ActiveTask, stands: Attempt) -> None:
-    assert held.attempt is not None
-    held.attempt = held.attempt.model_copy(update=_own(stands))
+def _keep(active: ActiveTask, stands: Attempt) -> None:
+    active.attempt = active.sent.model_copy(update=_own(stands))
 
 
 def _own(attempt: Attempt) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""downloading -> completed: bytes into a ``.part``, checked, renamed, and only then a take or a picture."""
+"""downloading -> completed: bytes into a ``.part`` file, validated, renamed, and only then a take or a picture."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,17 +15,17 @@ from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Failure, TaskKind
 from vidgen_core.media import files, first_frame_match, video
 from vidgen_core.providers.base import RemoteJob
-from vidgen_core.worker import records, storage_check
-from vidgen_core.worker.backoff import LONGEST_BEFORE_POLL, back_off
-from vidgen_core.worker.context import ActiveTask, Context, Lane, Next, job_of
-from vidgen_core.worker.failures import PASSING, failure_of, is_disk_trouble
-from vidgen_core.worker.steps import store_picture
+from vidgen_core.worker import storage_check
+from vidgen_core.worker.context import ActiveTask, Context, Next, job_of
+from vidgen_core.worker.retries import LONGEST_BEFORE_POLL, PASSING, back_off, failure_of, is_disk_trouble
+from vidgen_core.worker.steps import poll, store_picture
+from vidgen_core.worker.transition import complete, fail, log
 
 #: Downloads that may break before the task fails; each goes on where the last one stopped.
 FETCH_TRIES = 6
 #: Downloads that may be too slow before the task fails; each makes room for others and goes on later.
 SLOW_TRIES = 12
-#: What another try cannot mend.
+#: Codes of errors that another try does not end.
 FINAL = frozenset({"download_too_large", "link_refused"})
 #: Fresh links that may be of no use before the task fails.
 LINK_TRIES = 3
@@ -36,42 +37,56 @@ LINK_GONE = frozenset({"link_expired", "link_missing"})
 LENGTH_MARGIN = 0.5
 #: The doubt about takes of different tasks that are one and the same video.
 SAME_FILE = "same_file"
-#: Seconds until the disk is looked at again.
+#: Seconds until the disk is checked again.
 DISK_WAIT = 15.0
 #: Bytes that must be free before a download begins, where its length is not known yet.
 USUAL_VIDEO = 60_000_000
 
 
-async def download(held: ActiveTask, ctx: Context) -> Next | None:
-    """Bring the result home."""
-    if held.task.cancel_requested:
-        return await _cancelled(held, ctx)
-    attempt = held.attempt
-    assert attempt is not None
-    job = job_of(held.task, attempt)
+@dataclasses.dataclass
+class Downloads:
+    """What went wrong with one download so far."""
+
+    errors: int = 0
+    #: Downloads that were too slow.
+    slow: int = 0
+    links_renewed: int = 0
+    #: Requests for a fresh link that nobody answered.
+    links_unanswered: int = 0
+
+
+# --- decisions --------------------------------------------------------------------------------------------------------
+
+
+async def download(active: ActiveTask, ctx: Context) -> Next | None:
+    """Download the result, and end the task with it."""
+    if active.task.cancel_requested:
+        await ctx.writer.do(lambda tx: poll.abandon(tx, active, ctx.clock(), stopped=False))
+        return None
+    job = job_of(active.task, active.sent)
     part: files.PartFile | None = None
     try:
         await asyncio.to_thread(storage_check.ensure_mounted, ctx.store, ctx.settings().save_folder(ctx.locations))
-        part = files.PartFile(await target(held, ctx), owner=f"t{held.task.id}")
-        length = await _fetch(held, ctx, job, part)
-        if held.task.output is TaskKind.IMAGE:
-            await store_picture.complete(held, ctx, part, length)
+        part = files.PartFile(await target(active, ctx), owner=f"t{active.task.id}")
+        length = await _fetch(active, ctx, job, part)
+        if active.task.output is TaskKind.IMAGE:
+            await store_picture.store(active, ctx, part, length)
         else:
-            await _complete(held, ctx, await asyncio.to_thread(part.finish, length))
+            await _complete(active, ctx, await asyncio.to_thread(part.finish, length))
     except (RemoteError, FileError) as error:
-        return await _broken(held, ctx, job, error, part)
+        return await _broken(active, ctx, job, error, part)
     finally:
         if part is not None:
             part.close()
-    await ctx.provider(held).release(job)
+    await ctx.provider(active).release(job)
     return None
 
 
-async def target(held: ActiveTask, ctx: Context) -> Path:
+async def target(active: ActiveTask, ctx: Context) -> Path:
     """Where the file goes; the same again after a crash, so that its part is gone on with."""
-    task, settings = held.task, ctx.settings()
+    task, settings = active.task, ctx.settings()
     if task.output is TaskKind.IMAGE:
-        return store_picture.target(held, ctx)
+        return store_picture.target(active, ctx)
     project = await ctx.read(lambda tx: tx.projects.get(task.project_id))
     below = files.take_path(
         settings.file_pattern,
@@ -85,23 +100,23 @@ async def target(held: ActiveTask, ctx: Context) -> Path:
     return settings.save_folder(ctx.locations) / below
 
 
-async def _fetch(held: ActiveTask, ctx: Context, job: RemoteJob, part: files.PartFile) -> int | None:
+async def _fetch(active: ActiveTask, ctx: Context, job: RemoteJob, part: files.PartFile) -> int | None:
     """All bytes, and how many there should be. A crash after the rename fetches again and finds the same content."""
-    url = held.task.result_url
+    url = active.task.result_url
     if url is None:
         raise RemoteError("link_missing", kind=ErrorKind.FILE)
     await asyncio.to_thread(files.ensure_free_space, part.target.parent, USUAL_VIDEO)
-    return await ctx.provider(held).fetch(job, url, part, ctx.key(held))
+    return await ctx.provider(active).fetch(job, url, part, ctx.key(active))
 
 
-async def _complete(held: ActiveTask, ctx: Context, path: Path) -> None:
-    new = await asyncio.to_thread(_describe, held, ctx, path)
-    await ctx.writer.do(lambda tx: _keep(tx, held, new, path))
+async def _complete(active: ActiveTask, ctx: Context, path: Path) -> None:
+    new = await asyncio.to_thread(_describe, active, ctx, path)
+    await ctx.writer.do(lambda tx: add_take(tx, active, new, path))
 
 
-def _describe(held: ActiveTask, ctx: Context, path: Path) -> NewTake:
+def _describe(active: ActiveTask, ctx: Context, path: Path) -> NewTake:
     """Facts and poster of a finished file."""
-    task, facts = held.task, video.probe(path)
+    task, facts = active.task, video.probe(path)
     digest = video.sha256_file(path)
     poster = f"{task.id}-{digest[:16]}.jpg"
     video.poster(path, ctx.locations.posters / poster)
@@ -125,12 +140,12 @@ def _describe(held: ActiveTask, ctx: Context, path: Path) -> NewTake:
         prompt=task.params.prompt,
         seed=task.params.seed,
         warnings=_ratio_warning(task.params.aspect_ratio, facts.width, facts.height)
-        + (_wish_warnings(held, ctx, path, facts) if ctx.provider(held).wishes_only else ()),
+        + (_request_warnings(active, ctx, path, facts) if ctx.provider(active).wishes_only else ()),
     )
 
 
-def _wish_warnings(held: ActiveTask, ctx: Context, path: Path, facts: video.VideoFacts) -> tuple[str, ...]:
-    params = held.task.params
+def _request_warnings(active: ActiveTask, ctx: Context, path: Path, facts: video.VideoFacts) -> tuple[str, ...]:
+    params = active.task.params
     picture = ctx.locations.images / params.image if params.image else None
     return _length_warning(params.duration, facts.seconds) + _frame_warning(path, picture)
 
@@ -150,7 +165,7 @@ def _length_warning(asked: float | None, seconds: float) -> tuple[str, ...]:
 
 
 def _frame_warning(path: Path, picture: Path | None) -> tuple[str, ...]:
-    """A doubt is all that can be said: a picture that is gone or too even says nothing."""
+    """A doubt is all that can be said: a picture that is gone or too even tells nothing."""
     try:
         differs = picture is not None and first_frame_match.begins_with(path, picture) is False
     except FileError:
@@ -158,75 +173,59 @@ def _frame_warning(path: Path, picture: Path | None) -> tuple[str, ...]:
     return ("first_frame_differs",) if differs else ()
 
 
-def _keep(tx: Tx, held: ActiveTask, new: NewTake, path: Path) -> None:
-    """The take and the end of the task, together; where several have one video, nobody knows whose it is, so all are marked."""
-    task = held.task
-    twins = tx.takes.twins(new)
-    tx.takes.add(dataclasses.replace(new, warnings=(*new.warnings, SAME_FILE)) if twins else new)
-    for twin in twins:
-        if SAME_FILE not in twin.warnings:
-            tx.takes.update(twin.id, warnings=(*twin.warnings, SAME_FILE))
-    records.complete(tx, held, str(path))
-    records.log(tx, LogLevel.SUCCESS, "task_completed", task, file=path.name)
-    if twins:
-        records.log(tx, LogLevel.WARNING, SAME_FILE, task, other=f"{twins[0].id}")
-
-
 async def _broken(
-    held: ActiveTask, ctx: Context, job: RemoteJob, error: VidgenError, part: files.PartFile | None
+    active: ActiveTask, ctx: Context, job: RemoteJob, error: VidgenError, part: files.PartFile | None
 ) -> Next | None:
     """Try again where that is free: the bytes, then the link, and only then fail."""
     if is_disk_trouble(error):
-        task = held.task
-        ctx.writer.post(
-            lambda tx: records.log(tx, LogLevel.WARNING, "disk_wait", task, cause=error.code, **error.params)
-        )
-        return Next(DISK_WAIT, Lane.LOCAL)
+        task = active.task
+        ctx.writer.post(lambda tx: log(tx, LogLevel.WARNING, "disk_wait", task, cause=error.code, **error.params))
+        return Next(DISK_WAIT, remote=False)
     if error.code in FINAL:
-        return await _fail(held, ctx, error)
-    if error.code == "download_slow" and held.slow_fetches < SLOW_TRIES:
-        held.slow_fetches += 1
-        return Next(back_off(ctx.settings().runner, held.slow_fetches, longest=LONGEST_BEFORE_POLL), Lane.LOCAL)
+        return await _fail(active, ctx, error)
+    settings, so_far = ctx.settings().runner, active.own(Downloads)
+    if error.code == "download_slow" and so_far.slow < SLOW_TRIES:
+        so_far.slow += 1
+        return Next(back_off(settings, so_far.slow, longest=LONGEST_BEFORE_POLL), remote=False)
     if error.code in LINK_GONE:
-        return await _renew_link(held, ctx, job, error)
-    held.fetch_errors += 1
-    settings = ctx.settings().runner
+        return await _renew_link(active, ctx, job, error)
+    so_far.errors += 1
     bad_bytes = isinstance(error, FileError)
     if bad_bytes and part is not None:
         await asyncio.to_thread(part.restart)
-    if bad_bytes and held.fetch_errors > 1:
-        return await _renew_link(held, ctx, job, error)
-    if held.fetch_errors < FETCH_TRIES:
+    if bad_bytes and so_far.errors > 1:
+        return await _renew_link(active, ctx, job, error)
+    if so_far.errors < FETCH_TRIES:
         asked = error.retry_after if isinstance(error, RemoteError) else None
-        return Next(back_off(settings, held.fetch_errors, asked, LONGEST_BEFORE_POLL), Lane.LOCAL)
-    return await _fail(held, ctx, error)
+        return Next(back_off(settings, so_far.errors, asked, LONGEST_BEFORE_POLL), remote=False)
+    return await _fail(active, ctx, error)
 
 
-async def _renew_link(held: ActiveTask, ctx: Context, job: RemoteJob, error: VidgenError) -> Next | None:
+async def _renew_link(active: ActiveTask, ctx: Context, job: RemoteJob, error: VidgenError) -> Next | None:
     """Go on with a fresh link; only one that was had and stored counts as tried."""
-    if held.links_renewed >= LINK_TRIES or held.links_unanswered >= ASK_TRIES:
-        return await _fail(held, ctx, error)
-    settings = ctx.settings().runner
+    settings, so_far = ctx.settings().runner, active.own(Downloads)
+    if so_far.links_renewed >= LINK_TRIES or so_far.links_unanswered >= ASK_TRIES:
+        return await _fail(active, ctx, error)
     try:
-        url = await _fresh_link(held, ctx, job)
+        url = await _fresh_link(active, ctx, job)
     except RemoteError as trouble:
-        held.links_unanswered += 1
-        delay = back_off(settings, held.links_unanswered, trouble.retry_after, LONGEST_BEFORE_POLL)
-        return Next(delay, Lane.LOCAL)
+        so_far.links_unanswered += 1
+        delay = back_off(settings, so_far.links_unanswered, trouble.retry_after, LONGEST_BEFORE_POLL)
+        return Next(delay, remote=False)
     if url is not None:
         fresh = url
-        await ctx.writer.do(lambda tx: tx.tasks.note(held.task.id, result_url=fresh))
-        held.task = held.task.model_copy(update={"result_url": fresh})
-    held.links_renewed += 1
-    return Next(back_off(settings, held.links_renewed), Lane.LOCAL)
+        await ctx.writer.do(lambda tx: tx.tasks.note(active.task.id, result_url=fresh))
+        active.task = active.task.model_copy(update={"result_url": fresh})
+    so_far.links_renewed += 1
+    return Next(back_off(settings, so_far.links_renewed), remote=False)
 
 
-async def _fresh_link(held: ActiveTask, ctx: Context, job: RemoteJob) -> str | None:
+async def _fresh_link(active: ActiveTask, ctx: Context, job: RemoteJob) -> str | None:
     """A fresh link of the provider's, else the one that another poll names.
 
     :raises RemoteError: asking broke for a reason that may pass
     """
-    provider, key, old = ctx.provider(held), ctx.key(held), held.task.result_url
+    provider, key, old = ctx.provider(active), ctx.key(active), active.task.result_url
     trouble: RemoteError | None = None
     url: str | None = None
     try:
@@ -243,18 +242,36 @@ async def _fresh_link(held: ActiveTask, ctx: Context, job: RemoteJob) -> str | N
     return url
 
 
-async def _fail(held: ActiveTask, ctx: Context, error: VidgenError) -> Next | None:
-    """The video was made and cannot be brought home: fetching it again stays free."""
-    charged = held.attempt.charge if held.attempt else ChargeStatus.UNKNOWN
+async def _fail(active: ActiveTask, ctx: Context, error: VidgenError) -> Next | None:
+    """The video was made and cannot be downloaded: downloading it again stays free."""
+    charged = active.attempt.charge if active.attempt else ChargeStatus.UNKNOWN
     own = error.kind is ErrorKind.FILE or error.code == "download_slow"
     code = error.code if own else "download_failed"
-    host = urlsplit(held.task.result_url or "").hostname or ""
+    host = urlsplit(active.task.result_url or "").hostname or ""
     params = {**failure_of(error).params, "host": host}
     failure = Failure(kind=ErrorKind.FILE, code=code, params=params, retryable=error.code not in FINAL, charged=charged)
-    await ctx.writer.do(lambda tx: records.fail(tx, held, failure, ctx.clock()))
+    await ctx.writer.do(lambda tx: fail(tx, active, failure, ctx.clock()))
     return None
 
 
-async def _cancelled(held: ActiveTask, ctx: Context) -> Next | None:
-    await ctx.writer.do(lambda tx: records.give_up(tx, held, ctx.clock(), stopped=False))
-    return None
+# --- writes -----------------------------------------------------------------------------------------------------------
+
+
+def add_take(tx: Tx, active: ActiveTask, new: NewTake, path: Path) -> None:
+    """Add the take and complete the task; where several have one video, nobody knows whose it is, so all are marked."""
+    task = active.task
+    twins = tx.takes.twins(new)
+    tx.takes.add(dataclasses.replace(new, warnings=(*new.warnings, SAME_FILE)) if twins else new)
+    for twin in twins:
+        if SAME_FILE not in twin.warnings:
+            tx.takes.update(twin.id, warnings=(*twin.warnings, SAME_FILE))
+    complete(tx, active, str(path))
+    log(tx, LogLevel.SUCCESS, "task_completed", task, file=path.name)
+    if twins:
+        log(tx, LogLevel.WARNING, SAME_FILE, task, other=f"{twins[0].id}")
+
+
+def end_broken(tx: Tx, active: ActiveTask, failure: Failure, now: datetime) -> None:
+    """End a task that this step cannot get any further with: downloading it again stays free."""
+    charged = active.attempt.charge if active.attempt else ChargeStatus.UNKNOWN
+    fail(tx, active, failure.model_copy(update={"kind": ErrorKind.FILE, "charged": charged}), now)

@@ -1,4 +1,4 @@
-"""The end of a task that draws: the picture goes into the image store and becomes a candidate of its shot."""
+"""The end of a task that makes a picture: it goes into the image store and becomes a candidate of its shot."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import TaskKind, TaskStatus
 from vidgen_core.media.files import PartFile
 from vidgen_core.media.images import inspect_image, keep_image
-from vidgen_core.worker import records
 from vidgen_core.worker.context import ActiveTask, Context
+from vidgen_core.worker.transition import complete, log
 
 
-def target(held: ActiveTask, ctx: Context) -> Path:
-    """Where the bytes gather; the same again after a crash."""
-    return ctx.locations.drawings / f"t{held.task.id}.fetched"
+def target(active: ActiveTask, ctx: Context) -> Path:
+    """Where the bytes are written; the same again after a crash."""
+    return ctx.locations.drawings / f"t{active.task.id}.fetched"
 
 
-async def complete(held: ActiveTask, ctx: Context, part: PartFile, length: int | None) -> None:
-    """Check and keep the picture, and end the task with it.
+async def store(active: ActiveTask, ctx: Context, part: PartFile, length: int | None) -> None:
+    """Validate and store the picture, and end the task with it.
 
     :raises FileError: it came in part, or is no picture
     """
-    new = await asyncio.to_thread(_keep_picture, held, ctx, part, length)
-    await ctx.writer.do(lambda tx: _end(tx, held, new, ctx.locations.images / str(new.image)))
+    new = await asyncio.to_thread(_keep_picture, active, ctx, part, length)
+    await ctx.writer.do(lambda tx: add_candidate(tx, active, new, ctx.locations.images / str(new.image)))
     await asyncio.to_thread(part.restart)
 
 
-def _keep_picture(held: ActiveTask, ctx: Context, part: PartFile, length: int | None) -> NewCandidate:
-    task = held.task
+def _keep_picture(active: ActiveTask, ctx: Context, part: PartFile, length: int | None) -> NewCandidate:
+    task = active.task
     part.close()
     if length is not None and part.received != length:
         raise FileError("download_incomplete", received=part.received, expected=length, path=str(part.target))
@@ -53,12 +53,12 @@ def _keep_picture(held: ActiveTask, ctx: Context, part: PartFile, length: int | 
     )
 
 
-def _end(tx: Tx, held: ActiveTask, new: NewCandidate, path: Path) -> None:
-    """The candidate and the end of the task, together; a shot without any picture takes the first one that comes."""
-    task = held.task
+def add_candidate(tx: Tx, active: ActiveTask, new: NewCandidate, path: Path) -> None:
+    """Add the candidate and complete the task; a shot without any picture takes the first one that comes."""
+    task = active.task
     tx.candidates.add(new)
-    records.complete(tx, held, str(path))
-    records.log(tx, LogLevel.SUCCESS, "picture_completed", task)
+    complete(tx, active, str(path))
+    log(tx, LogLevel.SUCCESS, "picture_completed", task)
     try:
         shot = tx.shots.get(task.shot_id)
     except NotFound:
@@ -66,10 +66,10 @@ def _end(tx: Tx, held: ActiveTask, new: NewCandidate, path: Path) -> None:
         return
     if shot.image is None and shot.image_url is None and new.image is not None:
         tx.shots.set_image(shot.id, new.image)
-        _hand_on(tx, shot, new.image)
+        _use_in_unsent(tx, shot, new.image)
 
 
-def _hand_on(tx: Tx, shot: Shot, image: str) -> None:
+def _use_in_unsent(tx: Tx, shot: Shot, image: str) -> None:
     """Videos of the shot that nobody has sent yet start from the picture that it has now."""
     for task in tx.tasks.of_shots([shot.id]).get(shot.id, []):
         unsent = task.status in (TaskStatus.PENDING, TaskStatus.QUEUED) and task.output is TaskKind.VIDEO

@@ -1,10 +1,16 @@
-"""Errors as kept with a task."""
+"""What is kept of an error, whether the same request is repeated, and how long to wait before that."""
 
 from __future__ import annotations
 
+from typing import Any, Final
+
+from tenacity import RetryCallState, wait_exponential_jitter
+
+from vidgen_core.config.schema import RunnerSettings
 from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, HandOver, RemoteError, VidgenError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Failure
+from vidgen_core.worker.limits.key_pool import LONGEST_ASKED
 
 #: Kinds that may pass when the same thing is tried again.
 PASSING = frozenset(
@@ -13,12 +19,17 @@ PASSING = frozenset(
 #: Kinds of refusals that another key, a rest or money ends.
 _WAITS = frozenset({ErrorKind.NETWORK, ErrorKind.RATE_LIMIT, ErrorKind.OVERLOADED, ErrorKind.AUTH, ErrorKind.BALANCE})
 
-#: Codes of places that cannot be written now.
+#: Codes of folders that cannot be written now.
 DISK_TROUBLE = frozenset({"disk_full", "folder_read_only", "folder_is_file", "folder_gone", "file_not_written"})
+
+#: The longest, in seconds, that a provider's Retry-After is kept before a job is polled or bytes are fetched.
+LONGEST_BEFORE_POLL: Final = 60.0
+#: The same before an order is sent again.
+LONGEST_BEFORE_SUBMIT: Final = LONGEST_ASKED
 
 
 def repeats(error: Exception) -> bool:
-    """Whether the runner repeats by itself, within its limits, an order that was refused so.
+    """Whether the worker repeats by itself, within its limits, an order that was refused so.
 
     Only what was surely not bought, and only for a reason that may pass.
     """
@@ -51,3 +62,21 @@ def evidence_of(error: Exception) -> str | None:
 def is_disk_trouble(error: Exception) -> bool:
     """Whether the disk, not the task, is at fault."""
     return isinstance(error, FileError) and error.code in DISK_TROUBLE
+
+
+def bounded(asked: float | None, longest: float) -> float:
+    """Seconds that a provider asks us to wait, as far as we do; nothing without a sensible number."""
+    return min(asked, longest) if asked is not None and asked > 0 else 0.0
+
+
+def back_off(
+    settings: RunnerSettings, number: int, asked: float | None = None, longest: float = LONGEST_BEFORE_SUBMIT
+) -> float:
+    """Seconds before repetition ``number`` (from 1): exponential with jitter, and what the provider asked for if more."""
+    wait = wait_exponential_jitter(
+        multiplier=settings.backoff_base, max=settings.backoff_max, jitter=settings.backoff_base
+    )
+    nothing: Any = None
+    state = RetryCallState(nothing, nothing, (), {})
+    state.attempt_number = max(number, 1)
+    return min(max(wait(state), bounded(asked, longest)), longest)

@@ -1,0 +1,106 @@
+"""queued -> processing: claim a task within the concurrency of its provider and the budget, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from vidgen_core import money
+from vidgen_core.config.schema import Settings
+from vidgen_core.db import Tx
+from vidgen_core.db.worker_state import PROJECT_PAUSE, ProjectPause
+from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.money import ChargeStatus
+from vidgen_core.domain.tasks import Task, TaskStatus
+from vidgen_core.providers.base import Key, Provider
+from vidgen_core.worker.context import ActiveTask
+from vidgen_core.worker.transition import Rows, leave_to_person, log, remember, same
+
+
+@dataclass(frozen=True)
+class Cap:
+    """How many jobs of a provider may be under way at once."""
+
+    jobs: int
+    #: Seconds for which a lost answer counts as one of them.
+    longest: float
+
+
+class Full:
+    """The concurrency limit is reached: nothing was claimed."""
+
+
+FULL: Final = Full()
+
+
+def cap_of(settings: Settings, provider: Provider) -> Cap:
+    """How many jobs of a provider may be under way now, as the settings have it."""
+    jobs = settings.max_concurrent(provider.mode)
+    return Cap(min(jobs, provider.at_once or jobs), min(provider.longest_job, settings.runner.max_wait))
+
+
+def claim(
+    tx: Tx,
+    active: ActiveTask,
+    key: Key | None,
+    base_url: str | None,
+    settings: Settings,
+    now: datetime,
+    cap: Cap | None = None,
+) -> bool | money.BudgetExceeded | Full:
+    """Queued -> processing with a new attempt that has sent nothing yet and whose money is set aside.
+
+    Concurrency and budget are checked in this very transaction: FULL and BudgetExceeded leave the task where it is, or, when
+    only this task cannot be counted, pending. False: the task is no longer what it was when it was chosen.
+    """
+    rows = same(tx, active)
+    if rows is None or rows.task.status is not TaskStatus.QUEUED or rows.task.cancel_requested:
+        return False
+    task = rows.task
+    if cap is not None and _under_way(tx, task, cap, now) >= cap.jobs:
+        return FULL
+    cost = money.cost_now(tx, settings, task.provider, task.model, task.params, task.cost)
+    limits = money.limit_statuses(tx, settings, task.project_id, now)
+    stop = money.check_budget(limits, settings, task.project_id, task.provider, task.model, cost)
+    if stop is not None:
+        _keep_back(tx, rows, stop)
+        remember(tx, active, rows)
+        return stop
+    if not tx.tasks.move(
+        task.id, TaskStatus.PROCESSING, progress=None, stage=None, due_at=None, remote_id=None, cost=cost
+    ):
+        return False
+    attempt = tx.attempts.begin(
+        task.id,
+        provider=task.provider,
+        model=task.model,
+        key_id=key.id if key else None,
+        key_label=key.label if key else None,
+        base_url=base_url,
+        cost=cost,
+        charge=ChargeStatus.ESTIMATED if cost else ChargeStatus.NONE,
+    )
+    rows = Rows(tx.tasks.get(task.id), attempt)
+    if limits:
+        money.warn_near(tx, limits, money.limit_statuses(tx, settings, task.project_id, now))
+    log(tx, LogLevel.INFO, "task_started", rows.task, attempt=attempt.number)
+    remember(tx, active, rows)
+    return True
+
+
+def _under_way(tx: Tx, task: Task, cap: Cap, now: datetime) -> int:
+    """Jobs that may be running at the provider now; a lost answer counts as long as its job can take."""
+    since = now - timedelta(seconds=cap.longest)
+    return tx.tasks.processing(task.provider) + tx.attempts.unresolved(task.provider, since)
+
+
+def _keep_back(tx: Tx, rows: Rows, stop: money.BudgetExceeded) -> None:
+    """Write down why a task is not sent."""
+    project_id = rows.task.project_id
+    if stop.scope in (money.BudgetScope.PROJECT, money.BudgetScope.RUN):
+        if PROJECT_PAUSE.get(tx, project_id) is None:
+            PROJECT_PAUSE.put(tx, ProjectPause(code=stop.code, params=stop.params), project_id)
+            tx.log.add(LogLevel.WARNING, stop.code, project_id=project_id, **stop.params)
+    elif stop.scope is None:
+        leave_to_person(tx, rows, stop.code, stop.params)

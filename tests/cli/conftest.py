@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.cli_doubles import Said, Vidgen
-from vidgen_core.cli import language
+from vidgen_core.cli import session as cli_session
 from vidgen_core.cli.program import run
 
 
@@ -33,7 +33,7 @@ def vidgen(home: Path, capfd: pytest.CaptureFixture[str]) -> Vidgen:
     """``vidgen("tasks", "--json")`` runs a command and returns what it said."""
 
     def call(*arguments: str) -> Said:
-        language.text.cache_clear()
+        cli_session.text.cache_clear()
         status = run(list(arguments))
         out, err = capfd.readouterr()
         assert "Traceback" not in out + err

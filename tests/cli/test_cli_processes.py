@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from vidgen_core.cli.browser import show
+from vidgen_core.cli.serving import show_when_up as show
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions

@@ -15,7 +15,7 @@ import pytest
 
 import vidgen_core
 from tests.cli.cli_doubles import Vidgen
-from vidgen_core.cli import language as words
+from vidgen_core.cli import session as words
 from vidgen_core.cli.program import build
 from vidgen_core.cli.serving import dashboard
 from vidgen_core.domain.errors import FileError

@@ -10,7 +10,7 @@ from screens import Screen, open_screen
 from starlette.applications import Starlette
 
 from tests.web.server_client import HERE, TestClient
-from vidgen_core.cli import language
+from vidgen_core.cli import session as cli_session
 from vidgen_core.cli.program import run
 from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.tasks import history
@@ -96,6 +96,6 @@ def test_in_the_api_the_lists_the_log_the_notices_and_on_the_command_line(
     assert found["error"]["message"] == NOW
     assert found["error"]["provider_message"] == "Full."
     assert attempt["error"].startswith(NOW)
-    language.text.cache_clear()
+    cli_session.text.cache_clear()
     assert run(["tasks", "--project", "ep01"]) == 0
     assert "Retry later" in " ".join(capsys.readouterr().out.split())

@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 
 from tests.dashboard.screens import Screen
 from tests.web.server_client import HERE, TestClient
-from vidgen_core.cli import language
+from vidgen_core.cli import session as cli_session
 from vidgen_core.cli.program import run
 from vidgen_core.config.paths import Locations
 from vidgen_core.domain.money import ChargeStatus, Money
@@ -99,7 +99,7 @@ def by_api() -> tuple[Any, str]:
 
 
 def by_command(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> tuple[Any, str]:
-    language.text.cache_clear()
+    cli_session.text.cache_clear()
     target = tmp_path / "figures.csv"
     assert run(["figures", "--json", "--csv", str(target)]) == 0
     return json.loads(capfd.readouterr().out), target.read_bytes().decode("utf-8-sig")

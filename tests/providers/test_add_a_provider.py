@@ -25,7 +25,7 @@ import vidgen_core.providers
 from tests.dashboard.screens import open_screen
 from tests.doubles import wait_until
 from tests.web.server_client import HERE, TestClient
-from vidgen_core.cli import language
+from vidgen_core.cli import session as cli_session
 from vidgen_core.cli.program import run
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Providers, Settings
@@ -208,7 +208,7 @@ def home(tmp_path: Path, standing: Server, monkeypatch: pytest.MonkeyPatch) -> P
 
 def say(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     """A command of the command line: its status and what it printed."""
-    language.text.cache_clear()
+    cli_session.text.cache_clear()
     status = run([*words])
     out, err = capfd.readouterr()
     assert "Traceback" not in out + err

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from api_client import ApiClient, ApiError
 from served import on_a_port
-from server_client import HERE, TestClient
-from starlette.applications import Starlette
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.media import video
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.web import serve, vidgen_client
-from vidgen_core.web.vidgen_client import ApiError, VidgenClient
 
 
 @pytest.fixture
-def working(home: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[VidgenClient]:
+def working(home: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiClient]:
     """A client of a server whose runner works."""
     monkeypatch.delenv("VIDGEN_NO_RUNNER")
     monkeypatch.setenv("VIDGEN_PROVIDERS__LOCAL__DURATION", "1")
@@ -28,11 +24,11 @@ def working(home: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vidgen
     with Vidgen.open(home) as before:
         # A home with a project gets no sample one.
         before.projects.ensure("ep01")
-    with on_a_port() as url, VidgenClient(url) as client:
+    with on_a_port() as url, ApiClient(url) as client:
         yield client
 
 
-def test_import_generate_progress_choose_download(working: VidgenClient, tmp_path: Path, picture: bytes) -> None:
+def test_import_generate_progress_choose_download(working: ApiClient, tmp_path: Path, picture: bytes) -> None:
     (tmp_path / "1.jpg").write_bytes(picture)
     (tmp_path / "list.csv").write_text("shot,image,prompt\n1.0,1.jpg,pan left\n1.1,,\n", encoding="utf-8")
     imported = working.import_files([tmp_path / "list.csv", tmp_path / "1.jpg"], "ep01")
@@ -52,71 +48,35 @@ def test_import_generate_progress_choose_download(working: VidgenClient, tmp_pat
     assert events[-1].data == {}
     assert events[-2].data == [{"task_id": ids[0], "status": "completed", "progress": 100}]
 
-    file = working.download(ids[0], tmp_path / "take.mp4")
+    file = tmp_path / "take.mp4"
+    file.write_bytes(working.http.get(f"/tasks/{ids[0]}/video").content)
     assert video.probe(file).seconds == pytest.approx(1.0, abs=0.2)
     part = working.http.get(f"/tasks/{ids[0]}/video", headers={"Range": "bytes=4-7"})
     assert (part.status_code, part.content) == (206, b"ftyp")
-    shot = working.shots("ep01")[0]
-    assert working.choose(shot["takes"][0]["id"])["takes"][0]["chosen"] is True
+    [shot] = working.ask("GET", "/shots", params={"project": "ep01"})["items"]
+    chosen = working.ask("POST", f"/takes/{shot['takes'][0]['id']}/choose")
+    assert chosen["takes"][0]["chosen"] is True
     export = working.ask("POST", "/export", json={"project": "ep01", "format": "csv"})
     assert export["format"] == "csv"
 
 
-def test_what_cannot_be_done_is_said_in_the_language_asked_for(working: VidgenClient) -> None:
+def test_what_cannot_be_done_is_said_in_the_language_asked_for(working: ApiClient) -> None:
     with pytest.raises(ApiError) as english:
-        working.task("999")
+        working.ask("GET", "/tasks/999")
     working.http.headers["Accept-Language"] = "zh-CN,zh;q=0.9,en;q=0.5"
     with pytest.raises(ApiError) as chinese:
-        working.task("999")
+        working.ask("GET", "/tasks/999")
     assert (english.value.status, chinese.value.status) == (404, 404)
     assert english.value.message.isascii()
     assert not chinese.value.message.isascii()
 
 
-def test_ended_tasks_are_not_run_again_by_themselves(working: VidgenClient) -> None:
+def test_ended_tasks_are_not_run_again_by_themselves(working: ApiClient) -> None:
     working.ask("POST", "/shots", json={"project": "ep01", "prompt": "rain"})
     ids = [task["id"] for task in working.generate("ep01", all=True, takes=1, release=False)]
-    assert working.wish("cancel", ids)["done"] == ids
+    assert working.ask("POST", "/tasks/cancel", json={"ids": ids})["done"] == ids
     refused = working.run("local", ids)["refused"]
     assert [one["id"] for one in refused] == ids
     assert working.run("yunwu", ids)["refused"][0]["code"] == "task_of_other_provider"
-    assert working.wish("delete", ids)["done"] == ids
+    assert working.ask("POST", "/tasks/delete", json={"ids": ids})["done"] == ids
     assert working.ask("GET", "/tasks", params={"project": "ep01"})["total"] == 0
-
-
-def test_the_client_can_be_taken_from_the_server(client: TestClient) -> None:
-    answer = client.get("/api/vidgen_client.py")
-
-    assert answer.headers["content-type"].startswith("text/x-python")
-    assert answer.text == Path(vidgen_client.__file__).read_text(encoding="utf-8")
-    assert "vidgen_core" not in answer.text, "it needs nothing of ours"
-
-
-@pytest.fixture(scope="module")
-def schemas() -> dict[str, Any]:
-    """What OpenAPI says of the bodies; nothing of it depends on a data home."""
-    with TestClient(Starlette(routes=serve("127.0.0.1").routes), base_url=HERE) as client:
-        found: dict[str, Any] = client.get("/api/openapi.json").raise_for_status().json()["components"]["schemas"]
-        return found
-
-
-@pytest.mark.parametrize(
-    ("typed", "described"),
-    [
-        (vidgen_client.Task, "TaskResponse"),
-        (vidgen_client.TaskError, "TaskError"),
-        (vidgen_client.Cost, "Cost"),
-        (vidgen_client.Shot, "ShotResponse"),
-        (vidgen_client.Take, "TakeResponse"),
-        (vidgen_client.Picture, "PictureResponse"),
-        (vidgen_client.Imported, "ImportResponse"),
-        (vidgen_client.AddedShot, "AddedShot"),
-        (vidgen_client.Row, "RowResponse"),
-        (vidgen_client.Outcome, "OutcomeResponse"),
-        (vidgen_client.RefusedTask, "RefusedTask"),
-        (vidgen_client.Released, "RunResponse"),
-        (vidgen_client.Ordered, "OrderedResponse"),
-    ],
-)
-def test_the_client_s_types_are_those_of_the_description(schemas: dict[str, Any], typed: type, described: str) -> None:
-    assert set(typed.__annotations__) == set(schemas[described]["properties"])

@@ -97,7 +97,7 @@ async def test_two_hundred_listeners_cost_what_one_does(vidgen: Vidgen, tasks: t
         ran.clear()
         # One look of the watcher after one change.
         await asyncio.to_thread(note, vidgen, tasks[0], listeners % 97)
-        await live.progress.look(rev + 1)
+        await live.progress.read_changes(rev + 1)
         await asyncio.gather(*(until(heard, 2) for heard in everybody))
         await live.close()
         await asyncio.wait_for(asyncio.gather(*listening), 30)

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from api_client import ApiClient
 from doubles import wait_until
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.services.access.auth import Auth
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.web.vidgen_client import VidgenClient
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -73,11 +73,11 @@ def served(home: Locations) -> Iterator[Served]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.extended)])
 def test_open_streams_do_not_hold_up_the_end(served: Served, number: signal.Signals) -> None:
     heard: list[str] = []
-    with VidgenClient(served.url) as client:
+    with ApiClient(served.url) as client:
         task = client.generate("ep01", all=True, takes=1, release=False)[0]["id"]
 
         def listen() -> None:
-            with VidgenClient(served.url) as one:
+            with ApiClient(served.url) as one:
                 for event in one.progress("local", [task]):
                     heard.append(event.name)  # noqa: PERF401 - each counts when it comes
 

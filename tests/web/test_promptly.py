@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from vidgen_core.web.tcp_nodelay import disable_nagle
+from vidgen_core.web.server import disable_nagle
 
 
 def waits(found: socket.socket) -> bool:

@@ -105,8 +105,8 @@ def test_the_handlers_that_were_there_still_hear_the_signal(vidgen: Vidgen) -> N
 def _raise_in_a_lifespan() -> None:
     import asyncio
 
-    from vidgen_core.web.lifespan import lifespan
     from vidgen_core.web.live.websocket import Live
+    from vidgen_core.web.server import lifespan
 
     async def run() -> None:
         live = Live()

@@ -15,7 +15,8 @@ from vidgen_core.domain.shots import Shot, ShotParams
 from vidgen_core.domain.takes import Take
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
-from vidgen_core.web.placeholder_image import EDGE, size_of
+from vidgen_core.web.media import PLACEHOLDER_EDGE as EDGE
+from vidgen_core.web.media import size_of
 
 MEDIA = "/app/static/media"
 

@@ -15,7 +15,7 @@ from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.i18n import get_text
 from vidgen_core.providers.base import Found
-from vidgen_core.services.exports.task_shape import error_shape
+from vidgen_core.services.schemas.tasks import TaskError
 
 COMPLETED, FAILED = TaskStatus.COMPLETED, TaskStatus.FAILED
 
@@ -354,9 +354,9 @@ def test_retryable_is_what_the_runner_repeats_by_itself(bench: Bench, kind: Erro
     assert first.failure is not None
     assert first.failure.retryable is bool(others)
     if ended.failure is not None:
-        shape = error_shape(ended, get_text("en"))
-        assert shape is not None
-        assert shape["retryable"] is False
+        error = TaskError.of(ended, get_text("en"))
+        assert error is not None
+        assert error.retryable is False
 
 
 def test_an_answer_that_was_lost_is_never_retryable(bench: Bench) -> None:

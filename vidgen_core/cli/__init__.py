@@ -1,6 +1,6 @@
 """The command line: the same façade as the screens, for people in a terminal and for scripts.
 
-Help texts in the code are ids of the catalogue area ``cli``; they are put into words when the program starts.
+Help texts in the code are ids of the catalogue area ``cli``; they are translated when the program starts.
 Modules load what they need inside their commands, so that ``vidgen --help`` answers at once.
 """
 

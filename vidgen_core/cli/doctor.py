@@ -1,4 +1,4 @@
-"""``vidgen check``, ``keys`` and ``doctor``: is everything in order?"""
+"""``vidgen check``, ``keys``, ``doctor`` and ``notify``: test connections, the installation and the webhook."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vidgen_core.cli.session import DEFAULT, SOME_FAILED, JsonOption, ProjectOption, Session
-from vidgen_core.cli.task_commands import mode_named
+from vidgen_core.cli.session import SOME_FAILED, Session, command, mode_named
 
 if TYPE_CHECKING:
     from vidgen_core.domain.attempts import KeyUsage
@@ -20,27 +19,25 @@ ProviderOption = Annotated[str | None, typer.Option("--provider", metavar="P", h
 #: Models named in one line for people.
 FEW = 5
 
-
-def register(app: typer.Typer) -> None:
-    app.command("check", help="cli.help.check")(check)
-    app.command("keys", help="cli.help.keys")(keys)
-    app.command("doctor", help="cli.help.doctor")(doctor)
+commands = typer.Typer()
 
 
-def check(provider: ProviderOption = None, project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
-    session = Session(project, as_json)
+@command(commands, "check")
+def check(
+    session: Session,
+    provider: ProviderOption = None,
+) -> None:
     wanted = mode_named(provider)
-    with session.open() as app:
-        mode = wanted or app.settings().mode
-        connection = app.diagnostics.test(mode)
-        session.answer(_connection_shape(session, mode, connection))
-        _show_connection(session, mode, connection)
+    mode = wanted or session.app.settings().mode
+    connection = session.app.diagnostics.test(mode)
+    session.answer(_connection_json(session, mode, connection))
+    _show_connection(session, mode, connection)
     if not connection.ok:
         raise typer.Exit(SOME_FAILED)
 
 
-def _connection_shape(session: Session, mode: ProviderId, connection: Connection) -> dict[str, Any]:
-    from vidgen_core.services.exports.task_shape import money_shape
+def _connection_json(session: Session, mode: ProviderId, connection: Connection) -> dict[str, Any]:
+    from vidgen_core.services.schemas.base import Cost
 
     failure = connection.failure
     error = failure and {
@@ -53,7 +50,7 @@ def _connection_shape(session: Session, mode: ProviderId, connection: Connection
         "provider": mode.value,
         "ok": connection.ok,
         "error": error,
-        "balance": money_shape(connection.balance, estimated=False),
+        "balance": Cost.of(connection.balance, estimated=False),
         "models": list(connection.models),
     }
 
@@ -70,25 +67,27 @@ def _show_connection(session: Session, mode: ProviderId, connection: Connection)
         session.say("cli.models", n=len(connection.models), models=", ".join(connection.models[:FEW]) + more)
 
 
-def keys(provider: ProviderOption = None, project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
-    session = Session(project, as_json)
+@command(commands, "keys")
+def keys(
+    session: Session,
+    provider: ProviderOption = None,
+) -> None:
     wanted = mode_named(provider)
-    with session.open() as app:
-        modes = [wanted] if wanted else list(app.modes)
-        found = [(mode, key, usage) for mode in modes for key, usage in app.diagnostics.keys(mode)]
-        session.answer([_key_shape(mode, key, usage) for mode, key, usage in found])
-        if session.as_json:
-            return
-        if not found:
-            session.say("cli.no_keys")
-            return
-        names = ("provider", "key", "health", "submitted", "succeeded", "failed", "spend")
-        rows = [_key_row(session, mode, key, usage) for mode, key, usage in found]
-        session.table([f"cli.column.{name}" for name in names], rows)
+    modes = [wanted] if wanted else list(session.app.modes)
+    found = [(mode, key, usage) for mode in modes for key, usage in session.app.diagnostics.keys(mode)]
+    session.answer([_key_json(mode, key, usage) for mode, key, usage in found])
+    if session.as_json:
+        return
+    if not found:
+        session.say("cli.no_keys")
+        return
+    names = ("provider", "key", "health", "submitted", "succeeded", "failed", "spend")
+    rows = [_key_row(session, mode, key, usage) for mode, key, usage in found]
+    session.table([f"cli.column.{name}" for name in names], rows)
 
 
-def _key_shape(mode: ProviderId, key: KeySettings, usage: KeyUsage) -> dict[str, Any]:
-    from vidgen_core.services.exports.task_shape import iso, money_shape
+def _key_json(mode: ProviderId, key: KeySettings, usage: KeyUsage) -> dict[str, Any]:
+    from vidgen_core.services.schemas.base import Cost, iso
 
     return {
         "provider": mode.value,
@@ -101,7 +100,7 @@ def _key_shape(mode: ProviderId, key: KeySettings, usage: KeyUsage) -> dict[str,
         "succeeded": usage.succeeded,
         "failed": usage.failed,
         "last_used_at": iso(usage.last_used_at),
-        "spend": money_shape(usage.spend, estimated=True),
+        "spend": Cost.of(usage.spend, estimated=True),
     }
 
 
@@ -119,27 +118,27 @@ def _key_row(session: Session, mode: ProviderId, key: KeySettings, usage: KeyUsa
     )  # fmt: skip
 
 
-def doctor(project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
-    session = Session(project, as_json)
-    # Not ``session.open``: wrong settings are a finding here, not the end.
+@command(commands, "doctor", opens=False)
+def doctor(session: Session) -> None:
+    # Not opened by the session: wrong settings are a finding here, not the end.
     from vidgen_core.services.facade import Vidgen
 
     with Vidgen.open() as app:
         findings = app.diagnostics.doctor()
-    session.answer([_finding_shape(session, finding) for finding in findings])
+    session.answer([_finding_json(session, finding) for finding in findings])
     for finding in findings:
         mark = "✓" if finding.ok else ("!" if finding.warning else "✗")
-        session.out.print(f"{mark} {_finding_words(session, finding)}", markup=False, soft_wrap=True)
+        session.out.print(f"{mark} {_finding_text(session, finding)}", markup=False, soft_wrap=True)
     if any(not (finding.ok or finding.warning) for finding in findings):
         raise typer.Exit(SOME_FAILED)
 
 
-def _finding_shape(session: Session, finding: Finding) -> dict[str, Any]:
+def _finding_json(session: Session, finding: Finding) -> dict[str, Any]:
     level = "ok" if finding.ok else ("warning" if finding.warning else "error")
-    return {"code": finding.code, "level": level, "message": _finding_words(session, finding), "params": finding.params}
+    return {"code": finding.code, "level": level, "message": _finding_text(session, finding), "params": finding.params}
 
 
-def _finding_words(session: Session, finding: Finding) -> str:
+def _finding_text(session: Session, finding: Finding) -> str:
     params = dict(finding.params)
     if "error" in params:
         params["error"] = session.reason(params["error"], params["of"])
@@ -147,3 +146,10 @@ def _finding_words(session: Session, finding: Finding) -> str:
         if name in params:
             params[name] = session.text.bytes(params[name])
     return session.text(f"doctor.{finding.code}", **params)
+
+
+@command(commands, "notify", "cli.notify.help")
+def notify(session: Session) -> None:
+    host = session.app.notifications.test()
+    session.answer({"sent_to": host})
+    session.say("notices.tested", host=host)

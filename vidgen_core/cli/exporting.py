@@ -1,23 +1,17 @@
-"""``vidgen export`` and ``backup``: what leaves the data home."""
+"""``vidgen export``, ``backup`` and ``restore``."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vidgen_core.cli.session import DEFAULT, JsonOption, ProjectOption, Session, named
-from vidgen_core.cli.task_commands import YesOption
+from vidgen_core.cli.session import Session, YesOption, command, named
 from vidgen_core.domain.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from vidgen_core.domain.shots import Project
     from vidgen_core.services.exports.film import Format, Options
-    from vidgen_core.services.facade import Vidgen
     from vidgen_core.services.system.restore import Restored
 
 ToOption = Annotated[Path, typer.Option("--to", metavar="PATH", help="cli.export.to")]
@@ -30,14 +24,12 @@ TimelinesOption = Annotated[bool, typer.Option("--timelines", help="cli.export.t
 PicturesOption = Annotated[bool, typer.Option("--pictures", help="cli.export.pictures")]
 DraftsOption = Annotated[str, typer.Option("--drafts-folder", metavar="FOLDER", help="cli.export.drafts_folder")]
 
-
-def register(app: typer.Typer) -> None:
-    app.command("export", help="cli.export.help")(export)
-    app.command("backup", help="cli.help.backup")(backup)
-    app.command("restore", help="cli.help.restore")(restore)
+commands = typer.Typer()
 
 
+@command(commands, "export", "cli.export.help")
 def export(
+    session: Session,
     to: ToOption,
     format: FormatOption = None,  # noqa: A002 - the word of the option
     rows: ListOption = "shots",
@@ -47,11 +39,8 @@ def export(
     timelines: TimelinesOption = False,
     pictures: PicturesOption = False,
     drafts_folder: DraftsOption = "",
-    project: ProjectOption = DEFAULT,
-    as_json: JsonOption = False,
 ) -> None:
-    session = Session(project, as_json)
-    wish = {
+    options = {
         "rows": rows,
         "stills": stills,
         "numbers": numbers,
@@ -59,27 +48,33 @@ def export(
         "pictures": pictures,
         "drafts_folder": drafts_folder,
     }
-    options = _options(wish | ({"pattern": pattern} if pattern else {}))
+    chosen = _options(options | ({"pattern": pattern} if pattern else {}))
     kind = _format(format, to)
-    with session.open() as app:
-        where = session.existing_project(app)
-        target = _target(to.absolute(), kind, where, options)
-        path = _write(session, app, where, kind, target, options)
-        film = app.exports.film(where.id)
-        missing = [shot.number for shot in film.missing]
-        session.answer({"file": str(path), "format": kind.value, "takes": len(film.takes), "missing": missing})
-        session.say("cli.export.done", path=path)
-        if missing and kind.value not in ("csv", "json", "xlsx"):
-            session.count("cli.export.missing", len(missing), shots=named(missing))
+    target = _target(session, to.absolute(), kind, chosen)
+    with session.progress("cli.export.writing", 1.0) as progress:
+        path = session.app.exports.write(
+            session.where.id,
+            kind,
+            target,
+            chosen,
+            language=session.text.lang,
+            progress=lambda done: progress(done, 1.0),
+        )
+    film = session.app.exports.film(session.where.id)
+    missing = [shot.number for shot in film.missing]
+    session.answer({"file": str(path), "format": kind.value, "takes": len(film.takes), "missing": missing})
+    session.say("cli.export.done", path=path)
+    if missing and kind.value not in ("csv", "json", "xlsx"):
+        session.count("cli.export.missing", len(missing), shots=named(missing))
 
 
-def _options(wish: dict[str, object]) -> Options:
+def _options(options: dict[str, object]) -> Options:
     """:raises InputError: ``export_list_unknown`` (rows)"""
     from vidgen_core.services.exports.film import Options
 
-    if wish["rows"] not in ("shots", "tasks"):
-        raise InputError("export_list_unknown", rows=wish["rows"])
-    return Options.model_validate(wish)
+    if options["rows"] not in ("shots", "tasks"):
+        raise InputError("export_list_unknown", rows=options["rows"])
+    return Options.model_validate(options)
 
 
 def _format(word: str | None, to: Path) -> Format:
@@ -96,7 +91,7 @@ def _format(word: str | None, to: Path) -> Format:
         raise InputError("export_format_unknown", format=wanted, known=", ".join(Format)) from None
 
 
-def _target(to: Path, kind: Format, project: Project, options: Options) -> Path:
+def _target(session: Session, to: Path, kind: Format, options: Options) -> Path:
     """Into a folder an export goes under the project's name; a 剪映 draft makes its own folder in it."""
     from vidgen_core.services.exports.film import LISTS, Format
     from vidgen_core.services.exports.naming import safe_name
@@ -104,52 +99,34 @@ def _target(to: Path, kind: Format, project: Project, options: Options) -> Path:
     if kind is Format.JIANYING or not to.is_dir():
         return to
     zipped = kind in LISTS and options.pictures and options.rows == "shots"
-    return to / f"{safe_name(project.name)}.{'zip' if zipped else kind.value}"
+    return to / f"{safe_name(session.where.name)}.{'zip' if zipped else kind.value}"
 
 
-def _write(session: Session, app: Vidgen, project: Project, kind: Format, target: Path, options: Options) -> Path:
-    with _progress(session) as progress:
-        return app.exports.write(project.id, kind, target, options, language=session.text.lang, progress=progress)
-
-
-@contextmanager
-def _progress(session: Session) -> Iterator[Callable[[float], None]]:
-    """A bar where a person sees it."""
-    from rich.progress import Progress
-
-    with Progress(console=session.err, transient=True, disable=not session.err.is_terminal) as bars:
-        bar = bars.add_task(session.text("cli.export.writing"), total=1.0)
-        yield lambda done: bars.update(bar, completed=done)
-
-
+@command(commands, "backup")
 def backup(
+    session: Session,
     path: Annotated[Path, typer.Argument(metavar="PATH", help="cli.argument.backup")],
-    project: ProjectOption = DEFAULT,
-    as_json: JsonOption = False,
 ) -> None:
-    session = Session(project, as_json)
-    with session.open() as app:
-        database, *settings = app.cleanup.backup(path)
-        session.answer({"file": str(database), "settings": str(settings[0]) if settings else None})
-        session.say("cli.backed_up", path=database)
-        if settings:
-            session.say("cli.export.backed_up_settings", path=settings[0])
+    database, *settings = session.app.cleanup.backup(path)
+    session.answer({"file": str(database), "settings": str(settings[0]) if settings else None})
+    session.say("cli.backed_up", path=database)
+    if settings:
+        session.say("cli.export.backed_up_settings", path=settings[0])
 
 
+@command(commands, "restore", opens=False)
 def restore(
+    session: Session,
     path: Annotated[Path, typer.Argument(metavar="BACKUP", help="cli.argument.restore")],
     yes: YesOption = False,
-    as_json: JsonOption = False,
 ) -> None:
-    # Not ``session.open``: the database there is now may be gone or damaged.
+    # Not opened by the session: the database there is now may be gone or damaged.
     from vidgen_core.config.paths import find_locations
     from vidgen_core.services.system.restore import restore as put_in_place
 
-    session = Session(None, as_json)
-
     def agree(plan: Restored) -> None:
         _show_restored(session, plan)
-        if not (yes or as_json):
+        if not (yes or session.as_json):
             session.confirm("cli.ask_restore")
 
     done = put_in_place(find_locations(), path, agree)

@@ -1,59 +1,49 @@
-"""``vidgen shots``, ``tasks`` and ``logs``: what there is and what happened."""
+"""``vidgen shots``, ``tasks`` and ``logs``: lists."""
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vidgen_core.cli.session import DEFAULT, EveryProjectOption, JsonOption, ProjectOption, Session
+from vidgen_core.cli.session import Session, command
 from vidgen_core.domain.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vidgen_core.domain.log import LogLine
-    from vidgen_core.domain.shots import Project
     from vidgen_core.domain.tasks import Task, TaskStatus
-    from vidgen_core.services.facade import Vidgen
     from vidgen_core.services.library.shots import ShotView
 
 #: Rows read at once.
 BLOCK = 500
-#: Seconds between two looks for new log lines.
+#: Seconds between two reads of new log lines.
 FOLLOW_EVERY = 0.5
 
-
-def register(app: typer.Typer) -> None:
-    app.command("shots", help="cli.help.shots")(shots)
-    app.command("tasks", help="cli.help.tasks")(tasks)
-    app.command("logs", help="cli.help.logs")(logs)
+commands = typer.Typer()
 
 
-def shots(project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
-    session = Session(project, as_json)
-    with session.open() as app:
-        from vidgen_core.cli.json_output import shot_shape
+@command(commands, "shots")
+def shots(session: Session) -> None:
+    from vidgen_core.services.schemas.shots import ShotFiles
 
-        where = session.existing_project(app)
-        views = list(_all_views(app, where))
-        session.answer([shot_shape(view, where.name, app.locations.images) for view in views])
-        if session.as_json:
-            return
-        if not views:
-            session.say("cli.no_shots")
-            return
-        columns = ("cli.column.shot", "cli.column.image", "cli.column.takes", "cli.column.tasks", "cli.column.prompt")
-        session.table(columns, [_shot_row(session, view) for view in views])
+    views = list(_all_views(session))
+    session.answer([ShotFiles.of(view, session.where.name, session.app.locations.images) for view in views])
+    if session.as_json:
+        return
+    if not views:
+        session.say("cli.no_shots")
+        return
+    columns = ("cli.column.shot", "cli.column.image", "cli.column.takes", "cli.column.tasks", "cli.column.prompt")
+    session.table(columns, [_shot_row(session, view) for view in views])
 
 
-def _all_views(app: Vidgen, project: Project) -> Iterator[ShotView]:
-    ids = app.shots.ids(project.id)
+def _all_views(session: Session) -> Iterator[ShotView]:
+    ids = session.app.shots.ids(session.where.id)
     for start in range(0, len(ids), BLOCK):
-        yield from app.shots.views(ids[start : start + BLOCK])
+        yield from session.app.shots.views(ids[start : start + BLOCK])
 
 
 def _shot_row(session: Session, view: ShotView) -> tuple[str, ...]:
@@ -64,26 +54,23 @@ def _shot_row(session: Session, view: ShotView) -> tuple[str, ...]:
     return view.shot.number, image, takes, counts or "–", shorten(view.shot.prompt)
 
 
+@command(commands, "tasks")
 def tasks(
+    session: Session,
     status: Annotated[str | None, typer.Option("--status", help="cli.option.status", metavar="STATUS")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="cli.option.limit")] = None,
-    project: ProjectOption = DEFAULT,
-    as_json: JsonOption = False,
 ) -> None:
-    session = Session(project, as_json)
     wanted = _status(status)
-    with session.open() as app:
-        from vidgen_core.services.exports.task_shape import task_shape
+    from vidgen_core.services.schemas.tasks import TaskResponse
 
-        where = session.existing_project(app)
-        found = list(_all_tasks(app, where, wanted, limit))
-        session.answer([task_shape(task, where.name, session.text) for task in found])
-        if session.as_json:
-            return
-        if not found:
-            session.say("cli.no_tasks")
-            return
-        show_tasks(session, found)
+    found = list(_all_tasks(session, wanted, limit))
+    session.answer([TaskResponse.of(task, session.text, session.where.name) for task in found])
+    if session.as_json:
+        return
+    if not found:
+        session.say("cli.no_tasks")
+        return
+    show_tasks(session, found)
 
 
 def _status(word: str | None) -> TaskStatus | None:
@@ -97,14 +84,14 @@ def _status(word: str | None) -> TaskStatus | None:
         raise InputError("status_unknown", status=word, known=", ".join(TaskStatus)) from None
 
 
-def _all_tasks(app: Vidgen, project: Project, status: TaskStatus | None, limit: int | None) -> Iterator[Task]:
+def _all_tasks(session: Session, status: TaskStatus | None, limit: int | None) -> Iterator[Task]:
     from vidgen_core.domain.queries import TaskFilter
 
     wanted = TaskFilter() if status is None else TaskFilter(statuses=frozenset({status}))
-    ids = sorted(app.tasks.ids(project.id, wanted))
+    ids = sorted(session.app.tasks.ids(session.where.id, wanted))
     ids = ids if limit is None else ids[-limit:]
     for start in range(0, len(ids), BLOCK):
-        yield from sorted(app.tasks.many(ids[start : start + BLOCK]), key=lambda task: task.id)
+        yield from sorted(session.app.tasks.many(ids[start : start + BLOCK]), key=lambda task: task.id)
 
 
 def show_tasks(session: Session, found: list[Task]) -> None:
@@ -122,46 +109,43 @@ def _task_row(session: Session, task: Task) -> tuple[str, ...]:
     return str(task.id), task.label, state, f"{task.provider}/{task.model}", result
 
 
+@command(commands, "logs", every_project=True)
 def logs(
+    session: Session,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="cli.option.follow")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="cli.option.lines")] = 200,
-    project: EveryProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
-    session = Session(project, as_json)
-    with session.open() as app:
-        project_id = None if project is None else session.existing_project(app).id
-        lines = list(reversed(app.log.page(project_id, limit=limit)))
-        if session.as_json and not follow:
-            session.answer([_line_shape(session, line) for line in lines])
-            return
-        _print(session, lines)
-        last = lines[-1].id if lines else 0
-        while follow:
-            time.sleep(FOLLOW_EVERY)
-            news = app.log.after(last, project_id)
-            _print(session, news)
-            last = news[-1].id if news else last
+    project_id = session.project_id
+    lines = list(reversed(session.app.log.page(project_id, limit=limit)))
+    if session.as_json and not follow:
+        session.answer([_line_json(session, line) for line in lines])
+        return
+    _print(session, lines)
+    last = lines[-1].id if lines else 0
+    while follow:
+        time.sleep(FOLLOW_EVERY)
+        news = session.app.log.after(last, project_id)
+        _print(session, news)
+        last = news[-1].id if news else last
 
 
 def _print(session: Session, lines: list[LogLine]) -> None:
-    """One line each; followed by a machine, each is one JSON object."""
+    """Print one line for each; with ``--json`` each is a JSON object."""
     from vidgen_core.i18n.log_lines import log_sentence
 
     for line in lines:
         if session.as_json:
-            sys.stdout.write(json.dumps(_line_shape(session, line), ensure_ascii=False) + "\n")
+            session.print_json(_line_json(session, line))
         else:
             moment = line.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
             session.out.print(
                 f"{moment} {line.level:<7} {log_sentence(session.text, line)}", markup=False, soft_wrap=True
             )
-    sys.stdout.flush()
 
 
-def _line_shape(session: Session, line: LogLine) -> dict[str, object]:
+def _line_json(session: Session, line: LogLine) -> dict[str, object]:
     from vidgen_core.i18n.log_lines import log_sentence
-    from vidgen_core.services.exports.task_shape import iso
+    from vidgen_core.services.schemas.base import iso
 
     task = None if line.task_id is None else str(line.task_id)
     return {

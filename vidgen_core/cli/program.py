@@ -1,4 +1,4 @@
-"""All commands in one program, and what becomes of errors."""
+"""All commands in one program, and the handling of errors."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from vidgen_core.cli import (
     exporting,
     generating,
     lists,
-    notify,
-    pictures,
     reports,
     running,
     scripts,
@@ -24,8 +22,7 @@ from vidgen_core.cli import (
     spending,
     task_commands,
 )
-from vidgen_core.cli.language import text
-from vidgen_core.cli.session import DONE, INTERRUPTED, SOME_FAILED, WRONG_USE, sentence_of
+from vidgen_core.cli.session import DONE, INTERRUPTED, SOME_FAILED, WRONG_USE, sentence_of, text
 from vidgen_core.domain.errors import VidgenError
 
 
@@ -43,7 +40,6 @@ def build() -> typer.Typer:
         serving,
         scripts,
         generating,
-        pictures,
         autopilot,
         running,
         lists,
@@ -52,10 +48,9 @@ def build() -> typer.Typer:
         reports,
         spending,
         doctor,
-        notify,
         settings,
     ):
-        module.register(app)
+        app.add_typer(module.commands)
     return app
 
 
@@ -100,20 +95,20 @@ def _parts(command: Any) -> Iterator[Any]:
 
 
 def _wrong_use(error: typer.TyperException, given: list[str], command: Any) -> str:
-    """What was wrong with the words of a command, in the reader's language where we know the case."""
-    words = text()
+    """Describe a wrong use of a command, in the reader's language for the known cases."""
+    catalogue = text()
     if given and not given[0].startswith("-") and given[0] not in command.commands:
-        return words("cli.usage.no_such_command", name=given[0])
+        return catalogue("cli.usage.no_such_command", name=given[0])
     param = getattr(error, "param", None)
     match type(error).__name__:
         case "NoSuchOption":
-            return words("cli.usage.no_such_option", name=getattr(error, "option_name", ""))
+            return catalogue("cli.usage.no_such_option", name=getattr(error, "option_name", ""))
         case "MissingParameter" if param is not None:
-            return words("cli.usage.missing", name=_name(param))
+            return catalogue("cli.usage.missing", name=_name(param))
         case "BadParameter" if param is not None:
-            return words("cli.usage.bad_value", name=_name(param))
+            return catalogue("cli.usage.bad_value", name=_name(param))
         case _:
-            return words("cli.usage.other", detail=error.format_message())
+            return catalogue("cli.usage.other", detail=error.format_message())
 
 
 def _name(param: Any) -> str:

@@ -1,4 +1,4 @@
-"""``vidgen figures`` and ``dispute``: what it cost and what it brought, and what a reseller has to answer for."""
+"""``vidgen figures`` and ``dispute``: reports of success, times, errors and money, and evidence for disputes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidgen_core.cli.doctor import ProviderOption
-from vidgen_core.cli.session import EveryProjectOption, JsonOption, Session
-from vidgen_core.cli.task_commands import mode_named
+from vidgen_core.cli.session import Session, command, mode_named
 from vidgen_core.domain.errors import ErrorKind, InputError
 
 if TYPE_CHECKING:
@@ -29,40 +28,36 @@ TaskOption = Annotated[list[int] | None, typer.Option("--task", metavar="ID", he
 ErrorOption = Annotated[list[str] | None, typer.Option("--error", metavar="KIND", help="cli.dispute.error")]
 EveryOption = Annotated[bool, typer.Option("--all", help="cli.dispute.all")]
 
-
-def register(app: typer.Typer) -> None:
-    app.command("figures", help="cli.figures.help")(figures)
-    app.command("dispute", help="cli.dispute.help")(dispute)
+commands = typer.Typer()
 
 
+@command(commands, "figures", "cli.figures.help", every_project=True)
 def figures(
+    session: Session,
     since: SinceOption = None,
     until: UntilOption = None,
     days: DaysOption = None,
     provider: ProviderOption = None,
     csv: CsvOption = None,
-    project: EveryProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
-    session = Session(project, as_json)
     wanted = mode_named(provider)
-    with session.open() as app:
-        where = None if project is None else session.existing_project(app).id
-        first, last = period(since, until, days)
-        found = app.reports.of(where, since=first, until=last, provider=wanted)
-        if csv is not None:
-            from vidgen_core.services.exports.writers import write_bytes
+    first, last = period(since, until, days)
+    found = session.app.reports.of(session.project_id, since=first, until=last, provider=wanted)
+    if csv is not None:
+        from vidgen_core.services.exports.writers import write_bytes
 
-            write_bytes(app.reports.csv(found, session.text), csv.absolute())
-        session.answer(found.model_dump(mode="json"))
-        if session.as_json:
-            return
-        _show(session, found)
-        if csv is not None:
-            session.say("cli.figures.written", path=csv)
+        write_bytes(session.app.reports.csv(found, session.text), csv.absolute())
+    session.answer(found)
+    if session.as_json:
+        return
+    _show(session, found)
+    if csv is not None:
+        session.say("cli.figures.written", path=csv)
 
 
+@command(commands, "dispute", "cli.dispute.help", every_project=True)
 def dispute(
+    session: Session,
     to: ToOption,
     task: TaskOption = None,
     error: ErrorOption = None,
@@ -71,29 +66,24 @@ def dispute(
     days: DaysOption = None,
     provider: ProviderOption = None,
     every: EveryOption = False,
-    project: EveryProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
-    session = Session(project, as_json)
     wanted = mode_named(provider)
-    with session.open() as app:
-        where = None if project is None else session.existing_project(app).id
-        first, last = period(since, until, days)
-        pack = app.disputes.pack(
-            session.text,
-            where,
-            task_ids=task or None,
-            provider=wanted,
-            kinds=[_kind(word) for word in error or []],
-            since=first,
-            until=last,
-            successes=every,
-        )
-        target = to.absolute()
-        target = target / "dispute.zip" if target.is_dir() else target
-        app.disputes.write(target, pack)
-        session.answer({"file": str(target), "bytes": len(pack)})
-        session.say("cli.dispute.written", path=target)
+    first, last = period(since, until, days)
+    pack = session.app.disputes.pack(
+        session.text,
+        session.project_id,
+        task_ids=task or None,
+        provider=wanted,
+        kinds=[_kind(word) for word in error or []],
+        since=first,
+        until=last,
+        successes=every,
+    )
+    target = to.absolute()
+    target = target / "dispute.zip" if target.is_dir() else target
+    session.app.disputes.write(target, pack)
+    session.answer({"file": str(target), "bytes": len(pack)})
+    session.say("cli.dispute.written", path=target)
 
 
 def _kind(word: str) -> ErrorKind:

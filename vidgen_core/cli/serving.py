@@ -1,4 +1,4 @@
-"""``vidgen serve``, ``demo`` and ``rehearse``: what a person starts and leaves running."""
+"""``vidgen serve`` and ``rehearse``: the servers."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import os
 import socket
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
+import webbrowser
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 import vidgen_core
-from vidgen_core.cli.running import demo
-from vidgen_core.cli.session import DEFAULT, JsonOption, ProjectOption, Session
+from vidgen_core.cli.session import Session, command
 from vidgen_core.domain.errors import FileError, InputError
 
 HostOption = Annotated[str, typer.Option("--host", help="cli.option.host")]
@@ -22,57 +25,53 @@ PortOption = Annotated[int, typer.Option("--port", min=1, max=65535, help="cli.o
 PathOption = Annotated[
     str, typer.Option("--path", envvar="STREAMLIT_SERVER_BASE_URL_PATH", show_envvar=False, help="cli.option.path")
 ]
+#: Seconds to wait for the server before the browser is opened.
+PATIENCE = 60.0
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="cli.option.no_browser")]
 
-
-def register(app: typer.Typer) -> None:
-    app.command("serve", help="cli.help.serve")(serve)
-    app.command("demo", help="cli.help.demo")(demo)
-    app.command("rehearse", help="cli.help.rehearse")(rehearse)
+commands = typer.Typer()
 
 
+@command(commands, "serve", opens=False)
 def serve(
+    session: Session,
     host: HostOption = "127.0.0.1",
     port: PortOption = 8501,
     path: PathOption = "",
     no_browser: NoBrowser = False,
-    project: ProjectOption = DEFAULT,
-    as_json: JsonOption = False,
 ) -> None:
     from vidgen_core.services.access.auth import base_of
 
-    session = Session(project, as_json)
     script = dashboard()
     check_port(host, port)
-    with session.open() as app:
-        if app.worker.is_held:
+    with session.open():
+        if session.app.worker.is_held:
             session.warn("cli.serving_beside")
-        home = app.locations.home
+        home = session.app.locations.home
     base = base_of(path)
     url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}{base}"  # noqa: S104 - compared, not bound
     session.answer({"url": url, "home": str(home)})
     session.say("cli.serving", url=url, home=home)
     if not no_browser:
         open_browser_later(url)
-    if as_json:
+    if session.as_json:
         # What the server says from now on is for people.
         sys.stdout.flush()
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     become_server(script, host, port, home, base)
 
 
+@command(commands, "rehearse", opens=False)
 def rehearse(
+    session: Session,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="cli.option.rehearsal_port")] = 0,
     fault: Annotated[list[str] | None, typer.Option("--fault", metavar="NAME[:SHARE]", help="cli.option.fault")] = None,
     faults: Annotated[bool, typer.Option("--list-faults", help="cli.option.list_faults")] = False,
-    project: ProjectOption = DEFAULT,
-    as_json: JsonOption = False,
 ) -> None:
     from vidgen_core.fake_provider.faults import CATALOGUE, parse_rule
     from vidgen_core.fake_provider.options import RehearsalOptions
     from vidgen_core.fake_provider.server import serve as serve_rehearsal
 
-    session = Session(project, as_json)
     if faults:
         session.answer({name: known.sentence for name, known in CATALOGUE.items()})
         if not session.as_json:
@@ -82,10 +81,10 @@ def rehearse(
     options = RehearsalOptions(port=port, faults=tuple(parse_rule(rule) for rule in fault or ()))
     if port:
         check_port("127.0.0.1", port)
-    serve_rehearsal(options, lambda url: _tell_rehearsal(session, url))
+    serve_rehearsal(options, lambda url: _show_rehearsal(session, url))
 
 
-def _tell_rehearsal(session: Session, url: str) -> None:
+def _show_rehearsal(session: Session, url: str) -> None:
     """The settings that point Vidgen here; nothing is changed."""
     import shlex
 
@@ -134,12 +133,30 @@ def check_port(host: str, port: int) -> None:
 def open_browser_later(url: str) -> None:
     """Open the dashboard once it answers, from a small process of its own: this one becomes the server."""
     subprocess.Popen(
-        [sys.executable, "-m", "vidgen_core.cli.browser", url],
+        [sys.executable, "-c", f"from vidgen_core.cli.serving import show_when_up; show_when_up({url!r})"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def show_when_up(url: str, patience: float = PATIENCE) -> bool:
+    """Open ``url`` once it answers; False when it does not within ``patience`` seconds."""
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        if _answers(url):
+            return webbrowser.open(url)
+        time.sleep(0.2)
+    return False
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own address on this machine
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def become_server(script: Path, host: str, port: int, home: Path, base: str = "") -> NoReturn:

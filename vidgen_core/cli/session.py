@@ -1,33 +1,40 @@
-"""What every command has: a project, a way to speak, and the data home."""
+"""One run of one command: its registration, language, output, data home and project."""
 
 from __future__ import annotations
 
+import inspect
 import json
+import os
 import signal
 import sys
 import threading
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
+from inspect import Parameter
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from vidgen_core.cli.language import text
+from vidgen_core.config.paths import find_locations
 from vidgen_core.domain.errors import InputError, VidgenError
+from vidgen_core.i18n import Text, choose_language, get_text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from vidgen_core.domain.shots import Project
-    from vidgen_core.i18n import Text
+    from vidgen_core.domain.providers import ProviderId
+    from vidgen_core.domain.shots import Project, Shot
     from vidgen_core.services.facade import Vidgen
 
 ProjectOption = Annotated[str, typer.Option("--project", help="cli.option.project", metavar="NAME")]
 EveryProjectOption = Annotated[str | None, typer.Option("--project", help="cli.option.project_or_all", metavar="NAME")]
 JsonOption = Annotated[bool, typer.Option("--json", help="cli.option.json")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="cli.option.yes")]
 DEFAULT = "default"
+_Run = TypeVar("_Run", bound=Callable[..., None])
 
 DONE = 0
 SOME_FAILED = 1
@@ -35,9 +42,66 @@ WRONG_USE = 2
 INTERRUPTED = 130
 
 
+@cache
+def text() -> Text:
+    """The catalogue of this run: ``VIDGEN_LANGUAGE`` over the settings file over the terminal's own language."""
+    setting = os.environ.get("VIDGEN_LANGUAGE") or _of_file() or "auto"
+    terminal = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG")
+    return get_text(choose_language(setting, terminal))
+
+
+def _of_file() -> str | None:
+    """The language in the settings file, read on its own: help and errors must be readable however broken the settings are."""
+    try:
+        with find_locations().settings_file.open("rb") as file:
+            language = tomllib.load(file).get("language")
+    except (OSError, ValueError):
+        return None
+    return language if isinstance(language, str) else None
+
+
+def command(
+    group: typer.Typer,
+    name: str,
+    help: str = "",  # noqa: A002 - as Typer has it
+    *,
+    every_project: bool = False,
+    opens: bool = True,
+) -> Callable[[_Run], _Run]:
+    """Register a function as a command that also takes ``--project`` and ``--json``; it is given a ``Session`` first.
+
+    :param help: id of the help text; ``cli.help.<name>`` where it is left out
+    :param every_project: without ``--project`` all of them are meant
+    :param opens: open the data home before, and close it after
+    """
+    project: Any = EveryProjectOption if every_project else ProjectOption
+    shared = [
+        Parameter("project", Parameter.KEYWORD_ONLY, default=None if every_project else DEFAULT, annotation=project),
+        Parameter("as_json", Parameter.KEYWORD_ONLY, default=False, annotation=JsonOption),
+    ]
+
+    def register(run: _Run) -> _Run:
+        def call(project: str | None, as_json: bool, **options: Any) -> None:
+            session = Session(project, as_json)
+            if not opens:
+                run(session, **options)
+                return
+            with session.open():
+                run(session, **options)
+
+        _, *own = inspect.signature(run, eval_str=True).parameters.values()
+        keywords = [option.replace(kind=Parameter.KEYWORD_ONLY) for option in own]
+        call.__signature__ = inspect.Signature([*keywords, *shared])  # type: ignore[attr-defined]
+        call.__annotations__ = {}
+        group.command(name, help=help or f"cli.help.{name.replace('-', '_')}")(call)
+        return run
+
+    return register
+
+
 @contextmanager
 def signals(handler: Callable[[int, FrameType | None], object], *numbers: int) -> Iterator[None]:
-    """Have signals handled so meanwhile; only a main thread can."""
+    """Handle signals with ``handler`` inside of the block; only the main thread can."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -50,15 +114,18 @@ def signals(handler: Callable[[int, FrameType | None], object], *numbers: int) -
 
 
 def interrupt(_signal: int, _frame: FrameType | None) -> None:
-    """A polite request to end (``kill``, a service manager) is treated like Ctrl-C: everything stays resumable."""
+    """Treat SIGTERM like Ctrl-C: everything stays resumable."""
     raise KeyboardInterrupt
 
 
 class Session:
     """One run of one command.
 
-    With ``as_json`` stdout carries the machine's answer and nothing else; people's words go to stderr.
+    With ``as_json`` stdout carries the JSON and nothing else; sentences for people go to stderr.
     """
+
+    #: The opened data home.
+    app: Vidgen
 
     def __init__(self, project: str | None = DEFAULT, as_json: bool = False) -> None:
         self.project_name = project
@@ -83,41 +150,48 @@ class Session:
         return Console(file=sys.stderr, highlight=False)
 
     @contextmanager
-    def open(self) -> Iterator[Vidgen]:
-        """The data home; at the end paid requests that are out are waited for, until a further signal."""
+    def open(self) -> Iterator[None]:
+        """Open the data home; at the end wait for paid requests that are out, until a further signal."""
         from vidgen_core.services.facade import Vidgen
 
-        app = Vidgen.open()
+        self.app = Vidgen.open()
         try:
             with signals(interrupt, signal.SIGTERM):
-                # A wrong setting is said before anything is done.
-                app.settings()
-                yield app
+                # A wrong setting is reported before anything is done.
+                self.app.settings()
+                yield
         finally:
-            with signals(lambda *_: app.stop_at_once(), signal.SIGTERM, signal.SIGINT):
-                app.close(
+            with signals(lambda *_: self.app.stop_at_once(), signal.SIGTERM, signal.SIGINT):
+                self.app.close(
                     lambda n, seconds: self.warn_line(self.text.n("cli.waits_for_paid", n, seconds=round(seconds)))
                 )
 
-    def project(self, app: Vidgen) -> Project:
-        """The project meant, made when there is none of that name."""
-        return app.projects.ensure(self.project_name or DEFAULT)
+    def ensure_project(self) -> Project:
+        """The project of ``--project``, created when there is none of that name."""
+        self.where = self.app.projects.ensure(self.project_name or DEFAULT)
+        return self.where
 
-    def existing_project(self, app: Vidgen) -> Project:
-        """The project meant; reading makes none.
+    @cached_property
+    def where(self) -> Project:
+        """The project of ``--project``; only the default one is created.
 
         :raises InputError: ``project_unknown`` (name, known)
         """
         name = self.project_name or DEFAULT
-        found = app.projects.find(name)
+        found = self.app.projects.find(name)
         if found is None and name == DEFAULT:
-            return app.projects.ensure(DEFAULT)
+            return self.app.projects.ensure(DEFAULT)
         if found is None:
-            known = ", ".join(project.name for project in app.projects.all()) or "–"
+            known = ", ".join(project.name for project in self.app.projects.all()) or "–"
             raise InputError("project_unknown", name=name, known=known)
         return found
 
-    # --- speaking
+    @property
+    def project_id(self) -> int | None:
+        """The project of ``--project``; None: all of them."""
+        return None if self.project_name is None else self.where.id
+
+    # --- output
 
     def say(self, id: str, /, **params: Any) -> None:  # noqa: A002 - the word of the catalogues
         """A sentence about what was done."""
@@ -147,10 +221,23 @@ class Session:
         return self.text.with_words(self.text.ended("parameter", code, params), params)
 
     def answer(self, value: Any) -> None:
-        """The machine's answer, if one was asked for."""
+        """Print the result as JSON where ``--json`` was given; schemas may stand anywhere in it."""
         if self.as_json:
-            sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
-            sys.stdout.flush()
+            self.print_json(value, indent=2)
+
+    def print_json(self, value: Any, indent: int | None = None) -> None:
+        text = json.dumps(value, ensure_ascii=False, indent=indent, default=lambda one: one.model_dump(mode="json"))
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    @contextmanager
+    def progress(self, id: str, total: float | None = None) -> Iterator[Callable[[float, float | None], None]]:  # noqa: A002
+        """A progress bar in a terminal, nothing elsewhere; yields ``update(done, total)``."""
+        from rich.progress import Progress
+
+        with Progress(console=self.err, transient=True, disable=not self.err.is_terminal) as bars:
+            bar = bars.add_task(self.text(id), total=total)
+            yield lambda done, total: bars.update(bar, completed=done, total=total)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A list for people; ``columns`` are ids."""
@@ -176,10 +263,30 @@ class Session:
 
 
 def sentence_of(error: VidgenError) -> str:
-    """What a person reads about an error."""
+    """The sentence of an error."""
     return text().ended(error.kind, error.code, error.params)
 
 
 def named(numbers: Sequence[str]) -> str:
     """Shots in a sentence; many are not all named."""
     return ", ".join(numbers[:8]) + (" …" if len(numbers) > 8 else "")
+
+
+def shot_numbered(session: Session, number: str) -> Shot:
+    """:raises InputError: ``shot_unknown`` (number, project)"""
+    found = session.app.shots.by_number(session.where.id, number.strip())
+    if found is None:
+        raise InputError("shot_unknown", number=number, project=session.where.name)
+    return found
+
+
+def mode_named(word: str | None) -> ProviderId | None:
+    """:raises InputError: ``no_such_provider`` (provider, known)"""
+    from vidgen_core.domain.providers import ProviderId, provider_ids
+
+    if word is None:
+        return None
+    try:
+        return ProviderId(word.lower())
+    except ValueError:
+        raise InputError("no_such_provider", provider=word, known=", ".join(provider_ids())) from None

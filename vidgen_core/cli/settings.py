@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vidgen_core.cli.session import DEFAULT, JsonOption, ProjectOption, Session
+from vidgen_core.cli.session import Session, command
 from vidgen_core.domain.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -18,22 +18,20 @@ TYPED = "vidgen config set"
 
 NameArgument = Annotated[str | None, typer.Argument(metavar="NAME", help="cli.argument.setting", show_default=False)]
 
-
-def register(app: typer.Typer) -> None:
-    config = typer.Typer(help="cli.help.config")
-    config.command("get", help="cli.help.config_get")(get)
-    config.command("set", help="cli.help.config_set")(put)
-    config.command("path", help="cli.help.config_path")(path)
-    app.add_typer(config, name="config")
+commands = typer.Typer()
+_config = typer.Typer(help="cli.help.config")
+commands.add_typer(_config, name="config")
 
 
-def get(name: NameArgument = None, project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
+@command(_config, "get", "cli.help.config_get")
+def get(
+    session: Session,
+    name: NameArgument = None,
+) -> None:
     from vidgen_core.config.lookup import setting_names
 
-    session = Session(project, as_json)
-    with session.open() as app:
-        settings = app.settings()
-        fixed = app.settings_file.from_environment()
+    settings = session.app.settings()
+    fixed = session.app.settings_file.from_environment()
     names = [name] if name else [setting.name for setting in setting_names()]
     values = {each: shown(settings, each) for each in names}
     session.answer(values)
@@ -42,16 +40,15 @@ def get(name: NameArgument = None, project: ProjectOption = DEFAULT, as_json: Js
         session.out.print(f"{each} = {_as_text(value)}{origin}", markup=False, soft_wrap=True)
 
 
+@command(_config, "set", "cli.help.config_set", opens=False)
 def put(
+    session: Session,
     name: Annotated[str, typer.Argument(metavar="NAME", help="cli.argument.setting")],
     value: Annotated[str, typer.Argument(metavar="VALUE", help="cli.argument.value")],
-    project: ProjectOption = DEFAULT,
-    as_json: JsonOption = False,
 ) -> None:
     from vidgen_core.config.lookup import parse_value
 
-    session = Session(project, as_json)
-    # Not ``session.open``: a wrong setting is corrected with this very command.
+    # Not opened by the session: a wrong setting is corrected with this very command.
     from vidgen_core.services.facade import Vidgen
 
     with Vidgen.open() as app:
@@ -64,10 +61,10 @@ def put(
         session.say("cli.setting_saved", name=name, value=_as_text(shown(settings, name)))
 
 
-def path(project: ProjectOption = DEFAULT, as_json: JsonOption = False) -> None:
+@command(_config, "path", "cli.help.config_path", opens=False)
+def path(session: Session) -> None:
     from vidgen_core.config.paths import find_locations
 
-    session = Session(project, as_json)
     file = find_locations().settings_file
     session.answer({"path": str(file)})
     session.out.print(str(file), markup=False, soft_wrap=True)

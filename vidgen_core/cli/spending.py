@@ -8,48 +8,42 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vidgen_core.cli.session import DEFAULT, EveryProjectOption, JsonOption, ProjectOption, Session
+from vidgen_core.cli.session import Session, command
 from vidgen_core.domain.errors import InputError
 
 if TYPE_CHECKING:
     from vidgen_core.domain.money import Money
     from vidgen_core.services.billing.budget import BalanceDifference, BudgetView, SpendLine
 
-
-def register(app: typer.Typer) -> None:
-    app.command("spend", help="cli.help.spend")(spend)
-    app.command("budget", help="cli.help.budget")(budget)
+commands = typer.Typer()
 
 
+@command(commands, "spend", every_project=True)
 def spend(
+    session: Session,
     since: Annotated[str | None, typer.Option("--since", metavar="YYYY-MM-DD", help="cli.option.since")] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="YYYY-MM-DD", help="cli.option.until")] = None,
-    project: EveryProjectOption = None,
-    as_json: JsonOption = False,
 ) -> None:
-    session = Session(project, as_json)
     first, last = _day(since), _day(until)
-    with session.open() as app:
-        from vidgen_core.cli.json_output import difference_shape, spend_shape
+    from vidgen_core.services.schemas.money import DifferenceResponse, SpendPage, SpendResponse
 
-        where = session.existing_project(app) if project else None
-        lines = app.budget.spend(where.id if where else None, first, last)
-        differences = app.budget.differences()
-        session.answer(
-            {
-                "spend": [spend_shape(line) for line in lines],
-                "batches": [difference_shape(one) for one in differences],
-            }
+    lines = session.app.budget.spend(session.project_id, first, last)
+    differences = session.app.budget.differences()
+    session.answer(
+        SpendPage(
+            spend=[SpendResponse.model_validate(line) for line in lines],
+            batches=[DifferenceResponse.model_validate(one) for one in differences],
         )
-        if session.as_json:
-            return
-        if not lines:
-            session.say("cli.spend_nothing")
-            return
-        columns = ("day", "project", "provider", "key", "estimated", "charged", "refunded", "unknown", "worth")
-        session.table([f"cli.spend.{name}" for name in columns], [_row(session, line) for line in lines])
-        for one in differences:
-            _tell_difference(session, one)
+    )
+    if session.as_json:
+        return
+    if not lines:
+        session.say("cli.spend_nothing")
+        return
+    columns = ("day", "project", "provider", "key", "estimated", "charged", "refunded", "unknown", "worth")
+    session.table([f"cli.spend.{name}" for name in columns], [_row(session, line) for line in lines])
+    for one in differences:
+        _show_difference(session, one)
 
 
 def _day(text: str | None) -> date | None:
@@ -75,7 +69,7 @@ def _money(session: Session, amount: Decimal, currency: str | None) -> str:
     return session.text.money(Money(amount=amount, currency=currency or "credits"), estimated=False)
 
 
-def _tell_difference(session: Session, one: BalanceDifference) -> None:
+def _show_difference(session: Session, one: BalanceDifference) -> None:
     def said(money: Money) -> str:
         return session.text.money(money, estimated=False)
 
@@ -90,19 +84,16 @@ def _tell_difference(session: Session, one: BalanceDifference) -> None:
     )
 
 
+@command(commands, "budget")
 def budget(
+    session: Session,
     limit: Annotated[str | None, typer.Option("--limit", metavar="AMOUNT", help="cli.option.project_limit")] = None,
     go_on: Annotated[bool, typer.Option("--go-on", help="cli.option.go_on")] = False,
-    project: ProjectOption = DEFAULT,
-    as_json: JsonOption = False,
 ) -> None:
-    session = Session(project, as_json)
-    with session.open() as app:
-        where = session.existing_project(app)
-        if limit is not None:
-            app.budget.limit_project(where.id, _amount(limit))
-        found = app.budget.go_on(where.id) if go_on else app.budget.standing(where.id)
-        _show(session, found)
+    if limit is not None:
+        session.app.budget.limit_project(session.where.id, _amount(limit))
+    found = session.app.budget.go_on(session.where.id) if go_on else session.app.budget.standing(session.where.id)
+    _show(session, found)
 
 
 def _amount(text: str) -> Decimal:
@@ -114,9 +105,9 @@ def _amount(text: str) -> Decimal:
 
 
 def _show(session: Session, found: BudgetView) -> None:
-    from vidgen_core.cli.json_output import budget_shape
+    from vidgen_core.services.schemas.money import BudgetResponse
 
-    session.answer(budget_shape(found))
+    session.answer(BudgetResponse.of(found, session.text).model_dump(mode="json", exclude={"message"}))
     if session.as_json:
         return
     if not found.standings:

@@ -1,5 +1,5 @@
-"""The rehearsal: a local pretend provider that speaks the protocols of Yunwu, KIE and Lovart, makes real MP4s and misbehaves on demand.
+"""A local fake provider that speaks the protocols of Yunwu, KIE and Lovart, renders real MP4s and fails on demand.
 
-``server`` starts it, ``options`` says how it behaves, ``faults`` names everything it can do wrong. Nothing in
-here is ever reached by a real job unless the settings name its address.
+``server`` starts it, ``options`` configures it, ``faults`` lists its faults; ``vidgen rehearse`` runs it. No real job reaches it
+unless the settings name its address.
 """

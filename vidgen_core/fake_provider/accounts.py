@@ -1,4 +1,4 @@
-"""The money of each key: what it has, what was taken and given back, and the log that says so."""
+"""The money of each key: balance, charges, refunds, and the log of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-#: Prefix of a key → the fault that befalls everything it asks for (money: only what costs).
+#: Prefix of a key → the fault of all its requests (money: only of those that cost).
 SPECIAL_KEYS: Final[Mapping[str, str]] = {
     "sk-bad": "key-invalid",
     "sk-expired": "key-expired",
@@ -16,8 +16,8 @@ SPECIAL_KEYS: Final[Mapping[str, str]] = {
 }
 
 
-def verdict(key: str) -> str | None:
-    """The fault that a key is born with; None for a good one. Every good key begins with ``sk-``."""
+def key_fault(key: str) -> str | None:
+    """The fault of a key; None for a valid one. Every valid key begins with ``sk-``."""
     if not key.startswith("sk-"):
         return "key-invalid" if key else "key-missing"
     return next((fault for prefix, fault in SPECIAL_KEYS.items() if key.startswith(prefix)), None)
@@ -51,7 +51,7 @@ class Accounts:
         self._rows = 0
 
     def granted(self, provider: str, key: str) -> float:
-        if verdict(key) == "balance-empty":
+        if key_fault(key) == "balance-empty":
             return 0.0
         return self._by_key.get(key, self._first[provider])
 

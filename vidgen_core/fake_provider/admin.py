@@ -1,4 +1,4 @@
-"""The rehearsal's own routes, for tests and for curious people on the same machine."""
+"""Routes of the fake provider itself, for tests and for people on the same machine."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def _loopback_only(endpoint: Endpoint) -> Endpoint:
 
 @_loopback_only
 async def stats(request: Request) -> Response:
-    """What was seen so far."""
+    """The statistics."""
     return JSONResponse(rehearsal_of(request).stats())
 
 
 @_loopback_only
 async def jobs(request: Request) -> Response:
-    """All jobs still remembered, oldest first."""
+    """All jobs that are kept, oldest first."""
     rehearsal = rehearsal_of(request)
     rehearsal.settle()
     now = rehearsal.now()
@@ -66,7 +66,7 @@ def _row(job: Job, now: float) -> dict[str, Any]:
 
 @_loopback_only
 async def faults(request: Request) -> Response:
-    """GET: the catalogue and the shares that are set. POST ``{name: rate}``: set shares; 0 takes one away."""
+    """GET: the catalogue and the shares that are set. POST ``{name: rate}``: set shares; 0 removes one."""
     rehearsal = rehearsal_of(request)
     if request.method == "POST":
         try:

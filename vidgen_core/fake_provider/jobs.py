@@ -1,4 +1,4 @@
-"""Pretend jobs: what was ordered, how far it is by the clock, and how it ends."""
+"""Jobs of the fake provider: the order, its progress by the clock, and its end."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 from vidgen_core.fake_provider.faults import CATALOGUE
-from vidgen_core.fake_provider.messages import ODD_TEXT, echo
+from vidgen_core.fake_provider.refusals import ODD_TEXT, echo
 
 
 class Stage(StrEnum):
-    """Where a job stands; each protocol has its own words for it."""
+    """The stage of a job; each protocol has its own names."""
 
     QUEUED = "queued"
     PREPARING = "preparing"
@@ -54,7 +54,7 @@ _KEEPS_MONEY: Final = frozenset({"failed-no-refund"})
 
 @dataclass(frozen=True)
 class Order:
-    """What a submit asks for, read from either protocol."""
+    """What a submit asks for, in any protocol."""
 
     prompt: str
     model: str
@@ -74,7 +74,7 @@ class Order:
 
 @dataclass
 class Job:
-    """One accepted order; it moves by the clock alone."""
+    """One accepted order; its stage depends on the clock alone."""
 
     id: str
     file_id: str
@@ -91,7 +91,7 @@ class Job:
     #: Links handed out so far.
     links: int = 0
     settled: bool = False
-    #: The key of its submit, letter by letter.
+    #: The key of its submit, exactly as sent.
     sent_key: str = ""
 
     def has(self, fault: str) -> bool:
@@ -109,7 +109,7 @@ class Job:
             return float(CATALOGUE[fault].default or 0)
 
     def fires(self, fault: str) -> bool:
-        """Whether the fault befalls this request: true the first ARG times."""
+        """Whether the fault affects this request: true the first ARG times."""
         if not self.has(fault) or self.hits[fault] >= self.number(fault):
             return False
         self.hits[fault] += 1
@@ -131,7 +131,7 @@ class Job:
         return self.has("cancelled") or (self.failure is not None and self.failure not in _KEEPS_MONEY)
 
     def reason(self, usual: str) -> str:
-        """What is said of its failure: the words of the fault where it brings some."""
+        """The message of its failure, as the fault names it."""
         if self.has("failed-words"):
             return self.argument("failed-words")
         if self.has("failed-odd-text"):
@@ -158,7 +158,7 @@ class Job:
 
 
 class Jobs:
-    """All jobs; keeps the ended ones up to a limit and the most at once for ever."""
+    """All jobs; keeps the ended ones up to a limit, and the peak of those in flight."""
 
     def __init__(self, keep: int) -> None:
         self._keep = keep

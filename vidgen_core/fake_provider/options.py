@@ -1,4 +1,4 @@
-"""How a rehearsal behaves, fixed when it starts."""
+"""Options of the fake provider, fixed when it starts."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from vidgen_core.fake_provider.faults import Rule
 
 @dataclass(frozen=True)
 class RehearsalOptions:
-    """What can be chosen; the defaults suit a person who tries out a batch for free."""
+    """The defaults suit a person who tries out a batch for free."""
 
     #: 0: any free port.
     port: int = 0
-    #: Everything that is drawn by lot comes from this number: the same batch meets the same luck.
+    #: Seed of everything random: the same batch has the same faults.
     seed: int = 0
     #: Shortest and longest time a job takes, in seconds.
     job_seconds: tuple[float, float] = (2.0, 6.0)
-    #: Faults that befall a share of all jobs; more can be set while it runs.
+    #: Faults that affect a share of all jobs; more can be set while it runs.
     faults: tuple[Rule, ...] = ()
     #: ``render``: each job renders its own picture; ``shared``: a few small clips, made distinct, for load.
     videos: Literal["render", "shared"] = "render"
@@ -34,7 +34,7 @@ class RehearsalOptions:
     upload_seconds: float = 86_400.0
     #: Whether a download that carries ``Authorization`` is answered 403, as presigned links do.
     refuse_authorization: bool = False
-    #: How many first looks at a KIE job are answered "recordInfo is null".
+    #: How many first polls of a KIE job are answered "recordInfo is null".
     kie_record_lag: int = 0
     #: New KIE jobs per account in 10 seconds.
     kie_submits_per_10s: int = 20

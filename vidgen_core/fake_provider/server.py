@@ -1,4 +1,4 @@
-"""Starting a rehearsal: in a thread for tests, or for as long as a person wants."""
+"""Run the fake provider: in a thread for tests, or in this process until it is stopped."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 
-from vidgen_core.fake_provider import admin, chat
-from vidgen_core.fake_provider.images import api
+from vidgen_core.fake_provider import admin, chat, images
 from vidgen_core.fake_provider.kie import api as kie
 from vidgen_core.fake_provider.kie import files as kie_files
 from vidgen_core.fake_provider.lovart import api as lovart
@@ -35,7 +34,7 @@ _GRACE: Final = 1
 
 
 def create_app(options: RehearsalOptions) -> Starlette:
-    """The pretend provider; serve it with ``AbruptProtocol``, or faults of the connection cannot happen."""
+    """Build the fake provider; serve it with ``AbruptProtocol``, or faults of the connection cannot happen."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -46,7 +45,7 @@ def create_app(options: RehearsalOptions) -> Starlette:
             task.cancel()
         app.state.rehearsal.close()
 
-    modules = (yunwu, account, kie, kie_files, lovart, page, chat, api, files, admin)
+    modules = (yunwu, account, kie, kie_files, lovart, page, chat, images, files, admin)
     return Starlette(routes=[route for module in modules for route in module.ROUTES], lifespan=lifespan)
 
 
@@ -113,18 +112,18 @@ def settings_hint(url: str) -> dict[str, str]:
 
 
 class RehearsalServer:
-    """A rehearsal in a thread, on a free port unless the options name one, from ``with`` to its end."""
+    """The fake provider in a thread, on a free port unless the options name one, inside of a ``with`` block."""
 
     def __init__(self, options: RehearsalOptions | None = None) -> None:
         self.options = options or RehearsalOptions()
 
     def __enter__(self) -> Self:
         self._listening = _listen(self.options.port)
-        #: Where it is, without a slash at the end.
+        #: Its address, without a slash at the end.
         self.url = _url(self._listening)
         self._app = create_app(self.options)
         self._server = _server(self._app)
-        # No certificates are needed on the way to oneself, and loading them takes longer than most requests.
+        # Loading certificates, which loopback needs not, takes longer than most requests.
         self._http = httpx.Client(base_url=self.url, trust_env=False, verify=False, timeout=30.0)  # noqa: S501
         self._thread = threading.Thread(target=self._run, name="rehearsal", daemon=True)
         self._thread.start()
@@ -144,12 +143,12 @@ class RehearsalServer:
 
     @property
     def state(self) -> Rehearsal:
-        """What it remembers; read only, and only while nothing is asked of it."""
+        """Its state; read only, and only while no request is under way."""
         found: Rehearsal = self._app.state.rehearsal
         return found
 
     def stats(self) -> dict[str, Any]:
-        """What was seen so far, as ``GET /_rehearsal/stats`` has it."""
+        """The statistics, as ``GET /_rehearsal/stats`` has it."""
         found: dict[str, Any] = self._ask("GET", "/_rehearsal/stats").json()
         return found
 
@@ -159,7 +158,7 @@ class RehearsalServer:
         return found
 
     def set_faults(self, rates: dict[str, Any]) -> None:
-        """Let faults befall a share of all jobs from now on; 0 takes one away."""
+        """Set the share of all jobs that faults affect from now on; 0 removes one."""
         self._ask("POST", "/_rehearsal/faults", json=rates)
 
     def reset(self) -> None:

@@ -1,30 +1,78 @@
-"""Everything a running rehearsal remembers, in memory only."""
+"""The state of a running fake provider, in memory only."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 import uuid
-from collections import deque
+from collections import Counter, deque
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 from vidgen_core.fake_provider.accounts import Accounts
-from vidgen_core.fake_provider.counters import Counters
 from vidgen_core.fake_provider.faults import CATALOGUE, Rule, Verb, tags
 from vidgen_core.fake_provider.jobs import Job, Jobs, Order
 from vidgen_core.fake_provider.options import RehearsalOptions
-from vidgen_core.fake_provider.storage.pictures import Pictures
-from vidgen_core.fake_provider.storage.uploads import Uploads
+from vidgen_core.fake_provider.storage.pictures import Pictures, Uploads
 from vidgen_core.fake_provider.storage.videos import Videos
 
-#: What a tag or a share can do to one job.
+#: Moments of faults that belong to one job.
 _OF_JOBS: Final = (Verb.SUBMIT, Verb.ANSWER, Verb.POLL, Verb.RESULT, Verb.DOWNLOAD, Verb.AGENT, Verb.CHAT)
+#: Seconds over which submits by key are counted.
+_WINDOW: Final = 10.0
+
+
+class Counters:
+    """Counts since the start or the last reset, kept when jobs are forgotten."""
+
+    def __init__(self, keep: int) -> None:
+        self.submits: Counter[str] = Counter()
+        self.accepted: Counter[str] = Counter()
+        self.submits_by_key: Counter[str] = Counter()
+        self.max_submits_per_10s: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+        self.unknown_tags: Counter[str] = Counter()
+        self.images: deque[dict[str, Any]] = deque(maxlen=keep)
+        self.images_total = 0
+        self.polls_total = 0
+        self.wrong_key_polls = 0
+        self.uploads_total = 0
+        self.downloads_total = 0
+        self.downloads_with_authorization = 0
+        self.callbacks_sent = 0
+        self.callbacks_failed = 0
+        self._recent: dict[str, deque[float]] = {}
+
+    def submitted(self, prompt: str, key: str, now: float) -> int:
+        """Count a submit, whatever becomes of it; the number of submits of this prompt so far."""
+        self.submits[prompt] += 1
+        self.submits_by_key[key] += 1
+        recent = self._recent.setdefault(key, deque())
+        recent.append(now)
+        while recent[0] <= now - _WINDOW:
+            recent.popleft()
+        self.max_submits_per_10s[key] = max(self.max_submits_per_10s[key], len(recent))
+        return self.submits[prompt]
+
+    def saw_image(self, facts: dict[str, Any]) -> None:
+        self.images_total += 1
+        self.images.append(facts)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All counts as plain JSON values."""
+        values = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        plain = {name: dict(value) if isinstance(value, Counter) else value for name, value in values.items()}
+        return plain | {
+            "images": list(self.images),
+            "submits_total": self.submits.total(),
+            "accepted_total": self.accepted.total(),
+            "faults_total": self.faults.total(),
+        }
 
 
 class Rehearsal:
-    """One pretend provider; touched by one event loop only."""
+    """One fake provider; used by one event loop only."""
 
     def __init__(self, options: RehearsalOptions) -> None:
         self.options = options
@@ -47,8 +95,8 @@ class Rehearsal:
         self.rules: dict[str, Rule] = {rule.name: rule for rule in self.options.faults}
         #: Times of recent submits by key, for the limit of KIE.
         self.kie_recent: dict[str, deque[float]] = {}
-        #: Faults that a person has taken out of the way on Lovart's page.
-        self.taken_away: set[str] = set()
+        #: Faults that a person has dismissed on Lovart's page.
+        self.dismissed: set[str] = set()
         self._requests = 0
 
     def close(self) -> None:
@@ -63,7 +111,7 @@ class Rehearsal:
         return uuid.uuid4().hex
 
     def settle(self) -> None:
-        """Close the books of jobs that have ended since the last look."""
+        """Refund failed jobs that have ended since the last call."""
         for job in self.jobs.settle(self.now()):
             if job.refunded:
                 self.accounts.refund(
@@ -76,14 +124,14 @@ class Rehearsal:
                     at=job.ends,
                 )
 
-    def luck(self, *what: object) -> Random:
-        """A lot that depends on the seed and on what it is drawn for, not on who came first."""
+    def random_for(self, *what: object) -> Random:
+        """A random generator that depends on the seed and its purpose, not on the order of requests."""
         return Random(":".join(map(str, (self.options.seed, *what))))
 
     def faults_of(self, provider: str, prompt: str, number: int) -> dict[str, str | None]:
-        """The faults that befall the ``number``-th submit of a prompt: its tags, and what is drawn by share."""
+        """The faults of the ``number``-th submit of a prompt: its tags, and those chosen by share."""
         chosen = {
-            rule.name: rule.argument for rule in self.rules.values() if self._drawn(rule, provider, prompt, number)
+            rule.name: rule.argument for rule in self.rules.values() if self._is_chosen(rule, provider, prompt, number)
         }
         for name, argument in tags(prompt).items():
             if name not in CATALOGUE:
@@ -92,43 +140,43 @@ class Rehearsal:
                 chosen[name] = argument
         return {name: chosen[name] for name in CATALOGUE if name in chosen and provider in CATALOGUE[name].providers}
 
-    def _drawn(self, rule: Rule, provider: str, prompt: str, number: int) -> bool:
-        lot = self.luck(provider, prompt, number, rule.name).random()
-        return CATALOGUE[rule.name].verb in _OF_JOBS and lot < rule.rate
+    def _is_chosen(self, rule: Rule, provider: str, prompt: str, number: int) -> bool:
+        chance = self.random_for(provider, prompt, number, rule.name).random()
+        return CATALOGUE[rule.name].verb in _OF_JOBS and chance < rule.rate
 
     def _tag_applies(self, name: str, argument: str | None, number: int) -> bool:
-        """A tag for the moment of submitting may name how many submits of its prompt it befalls."""
+        """Whether a tag counts: one of a submit may name how many submits of its prompt it affects."""
         fault = CATALOGUE[name]
         if fault.verb not in (Verb.SUBMIT, Verb.CHAT) or fault.default is not None or not (argument or "").isdigit():
             return True
         return number <= int(argument or "0")
 
-    def befalls(self, name: str) -> bool:
-        """Whether a fault that belongs to no job befalls this request."""
+    def occurs(self, name: str) -> bool:
+        """Whether a fault that belongs to no job affects this request."""
         rule = self.rules.get(name)
         if rule is None:
             return False
         self._requests += 1
-        return self.luck(name, self._requests).random() < rule.rate
+        return self.random_for(name, self._requests).random() < rule.rate
 
     def accept(
         self, provider: str, key: str, order: Order, faults: dict[str, str | None], job_id: str, request_id: str
     ) -> Job:
-        """Record a job and take its price: from here on it is paid, whatever the caller hears of it."""
+        """Record a job and take its price: from here on it is paid, whatever the answer is."""
         self.settle()
         number = self.counters.accepted[order.prompt] = self.counters.accepted[order.prompt] + 1
-        lot = self.luck(provider, order.prompt, number)
+        chance = self.random_for(provider, order.prompt, number)
         job = Job(
             id=job_id,
             file_id=uuid.uuid4().hex,
             provider=provider,
             key=key,
             order=order,
-            seed=order.seed if order.seed is not None else lot.randrange(2**31),
+            seed=order.seed if order.seed is not None else chance.randrange(2**31),
             price=self.options.price[provider],
             faults=faults,
             created=self.now(),
-            seconds=lot.uniform(*self.options.job_seconds),
+            seconds=chance.uniform(*self.options.job_seconds),
         )
         if job.has("slow"):
             job.seconds = job.number("slow")
@@ -139,7 +187,7 @@ class Rehearsal:
         return job
 
     def stats(self) -> dict[str, Any]:
-        """What was seen so far, as plain JSON values."""
+        """The statistics as plain JSON values."""
         self.settle()
         return self.counters.as_dict() | {
             "in_flight": dict(self.jobs.in_flight),

@@ -1,30 +1,32 @@
-"""What both protocols do with a submit: count it, refuse it, lose it, or accept it and answer, in that order."""
+"""Handle a submit in every protocol: count it, refuse it, lose it, or accept it and answer, in that order."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from vidgen_core.fake_provider.accounts import verdict
+from vidgen_core.fake_provider.accounts import key_fault
 from vidgen_core.fake_provider.faults import CATALOGUE, Verb
 from vidgen_core.fake_provider.jobs import Job, Order
-from vidgen_core.fake_provider.messages import said
+from vidgen_core.fake_provider.refusals import shared_error
 from vidgen_core.fake_provider.state import Rehearsal
-from vidgen_core.fake_provider.wire import Hangup, Late
+from vidgen_core.fake_provider.wire import Delayed, Hangup
 
-#: What a proxy in front of a provider shows instead of the provider.
+#: The page of a proxy in front of a provider.
 PROXY_PAGE = "<html><head><title>{status}</title></head><body><center><h1>{status}</h1></center></body></html>"
 
 
 class Dialect(Protocol):
-    """One provider's words."""
+    """The wire format of one provider."""
 
     name: str
 
@@ -35,23 +37,23 @@ class Dialect(Protocol):
     def error(self, status: int, code: str | int, message: str, escaped: str = "") -> Response:
         """Any error in this provider's envelope."""
 
-    def words(self, message: str) -> Response:
-        """Success in this provider's envelope, with words alone."""
+    def text_only(self, message: str) -> Response:
+        """Success in this provider's envelope, with a message alone."""
 
     def new_id(self, order: Order) -> str: ...
 
 
 @dataclass(frozen=True)
-class Arrival:
-    """A submit that reached the provider and has been counted."""
+class Submission:
+    """A submit that was received and counted."""
 
     key: str
     prompt: str
-    #: The how-manieth submit of this prompt it is, from 1.
+    #: Which submit of this prompt it is, counted from 1.
     number: int
     faults: dict[str, str | None]
     request_id: str
-    #: The key as it was sent.
+    #: The key exactly as sent.
     sent_key: str = ""
     model: str = ""
 
@@ -72,20 +74,49 @@ def key_of(request: Request) -> str:
 
 
 def sent_key_of(request: Request) -> str:
-    """The bearer's key or Lovart's access key, letter by letter; empty without one."""
+    """The bearer's key or Lovart's access key exactly as sent; empty without one."""
     if access := request.headers.get("x-access-key", ""):
         return access
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
 
 
-def arrive(request: Request, provider: str, prompt: str, model: str = "") -> Arrival:
-    """Count a submit and settle what will befall it."""
+def bad_key(request: Request) -> str | None:
+    """The fault of a key that may ask for nothing; an empty account may still ask for what is free."""
+    fault = key_fault(key_of(request))
+    return None if fault == "balance-empty" else fault
+
+
+def parse_object(raw: bytes) -> dict[str, Any] | None:
+    """The JSON object in a body; None where it holds none."""
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None
+
+
+async def json_object(request: Request) -> dict[str, Any] | None:
+    """The body of a request as a JSON object; None where it is none."""
+    return parse_object(await request.body())
+
+
+def uploaded_picture(request: Request, link: str, prefix: str) -> str | None:
+    """The key of an uploaded picture by its link; only links to this server are followed."""
+    parts, rehearsal = urlsplit(link), rehearsal_of(request)
+    if parts.netloc != request.url.netloc or not parts.path.startswith(prefix):
+        return None
+    found = rehearsal.uploads.find(unquote(parts.path.removeprefix(prefix)), rehearsal.now())
+    return found.picture if found else None
+
+
+def receive_submission(request: Request, provider: str, prompt: str, model: str = "") -> Submission:
+    """Count a submit and choose its faults."""
     rehearsal, key = rehearsal_of(request), key_of(request)
     number = rehearsal.counters.submitted(prompt, key, rehearsal.now())
     faults = rehearsal.faults_of(provider, prompt, number)
     rehearsal.counters.faults.update(faults.keys())
-    return Arrival(key, prompt, number, faults, rehearsal.request_id(), sent_key_of(request), model)
+    return Submission(key, prompt, number, faults, rehearsal.request_id(), sent_key_of(request), model)
 
 
 def proxy_page(status: int) -> Response:
@@ -93,70 +124,72 @@ def proxy_page(status: int) -> Response:
     return HTMLResponse(PROXY_PAGE.format(status=status), status_code=status)
 
 
-async def refuse(arrival: Arrival, dialect: Dialect, rehearsal: Rehearsal) -> Response | None:
+async def refuse(submission: Submission, dialect: Dialect, rehearsal: Rehearsal) -> Response | None:
     """The answer to a submit that must not become a job; None when it may."""
-    born_with = verdict(arrival.key)
-    if born_with and born_with != "balance-empty":
-        return dialect.refusal(born_with, arrival.request_id)
-    for fault in arrival.faults:
-        if CATALOGUE[fault].verb is Verb.SUBMIT and fault != "slow-accept" and not _let_through(fault, arrival):
-            return _refused_by(fault, arrival, dialect, rehearsal)
-    if "slow-accept" in arrival.faults:
-        await asyncio.sleep(_seconds(arrival, "slow-accept"))
+    fault_of_key = key_fault(submission.key)
+    if fault_of_key and fault_of_key != "balance-empty":
+        return dialect.refusal(fault_of_key, submission.request_id)
+    for fault in submission.faults:
+        if CATALOGUE[fault].verb is Verb.SUBMIT and fault != "slow-accept" and not _passes(fault, submission):
+            return _refused_by(fault, submission, dialect, rehearsal)
+    if "slow-accept" in submission.faults:
+        await asyncio.sleep(_seconds(submission, "slow-accept"))
     # Nothing may be awaited from here until the job is recorded, or two submits could spend the same money.
     rehearsal.settle()
-    if rehearsal.accounts.balance(dialect.name, arrival.key) < rehearsal.options.price[dialect.name]:
-        return dialect.refusal("balance-empty", arrival.request_id)
+    if rehearsal.accounts.balance(dialect.name, submission.key) < rehearsal.options.price[dialect.name]:
+        return dialect.refusal("balance-empty", submission.request_id)
     return None
 
 
-def _let_through(fault: str, arrival: Arrival) -> bool:
-    return fault == "retry-after" and arrival.number > 1
+def _passes(fault: str, submission: Submission) -> bool:
+    return fault == "retry-after" and submission.number > 1
 
 
-def _refused_by(fault: str, arrival: Arrival, dialect: Dialect, rehearsal: Rehearsal) -> Response:
+def _refused_by(fault: str, submission: Submission, dialect: Dialect, rehearsal: Rehearsal) -> Response:
     if fault == "reset-before-accept":
         return Hangup(reset=True)
     if fault == "bad-gateway":
-        return proxy_page(int(_seconds(arrival, fault)))
+        return proxy_page(int(_seconds(submission, fault)))
     if fault == "html":
         return proxy_page(200)
     if fault == "colleague-in-log":
-        order = Order(prompt="a colleague's order", model=arrival.model)
-        rehearsal.accept(dialect.name, arrival.key, order, {}, dialect.new_id(order), arrival.request_id)
+        order = Order(prompt="a colleague's order", model=submission.model)
+        rehearsal.accept(dialect.name, submission.key, order, {}, dialect.new_id(order), submission.request_id)
         return Hangup(reset=True)
     if fault == "retry-after":
-        answer = dialect.refusal("rate-limit-retry-after", arrival.request_id)
-        answer.headers["Retry-After"] = arrival.argument(fault)
+        answer = dialect.refusal("rate-limit-retry-after", submission.request_id)
+        answer.headers["Retry-After"] = submission.argument(fault)
         return answer
-    if found := said(fault, arrival.argument(fault), arrival.sent_key):
-        return dialect.error(found.status, found.code, found.message, arrival.sent_key if fault == "echo-key" else "")
+    if found := shared_error(fault, submission.argument(fault), submission.sent_key):
+        return dialect.error(
+            found.status, found.code, found.message, submission.sent_key if fault == "echo-key" else ""
+        )
     if fault == "violation-fee":
         rehearsal.accounts.charge(
             dialect.name,
-            arrival.key,
+            submission.key,
             rehearsal.options.price[dialect.name],
             job_id="",
-            request_id=arrival.request_id,
+            request_id=submission.request_id,
             model="",
             at=rehearsal.now(),
         )
-    return dialect.refusal(fault, arrival.request_id)
+    return dialect.refusal(fault, submission.request_id)
 
 
-def _seconds(arrival: Arrival, fault: str) -> float:
+def _seconds(submission: Submission, fault: str) -> float:
     try:
-        return float(arrival.argument(fault) or "0")
+        return float(submission.argument(fault) or "0")
     except ValueError:
         return float(CATALOGUE[fault].default or 0)
 
 
-def accept(arrival: Arrival, order: Order, dialect: Dialect, rehearsal: Rehearsal) -> tuple[Job, Response]:
+def accept(submission: Submission, order: Order, dialect: Dialect, rehearsal: Rehearsal) -> tuple[Job, Response]:
     """Record the job, charge it, and answer or lose the answer."""
-    job_id = str(uuid.uuid4().int % 10**15) if "id-number" in arrival.faults else dialect.new_id(order)
-    job = rehearsal.accept(dialect.name, arrival.key, order, arrival.faults, job_id, arrival.request_id)
-    job.sent_key = arrival.sent_key
-    return job, _answer(job, lambda: dialect.accepted(job, arrival.request_id), dialect, arrival.request_id)
+    job_id = str(uuid.uuid4().int % 10**15) if "id-number" in submission.faults else dialect.new_id(order)
+    job = rehearsal.accept(dialect.name, submission.key, order, submission.faults, job_id, submission.request_id)
+    job.sent_key = submission.sent_key
+    return job, _answer(job, lambda: dialect.accepted(job, submission.request_id), dialect, submission.request_id)
 
 
 def id_in_answer(job: Job) -> str | float:
@@ -180,7 +213,7 @@ def _answer(job: Job, regular: Callable[[], Response], dialect: Dialect, request
     if job.has("empty-after-accept"):
         return Response(b"")
     if job.has("queued-words"):
-        return dialect.words(job.argument("queued-words"))
+        return dialect.text_only(job.argument("queued-words"))
     if job.has("slow-answer"):
-        return Late(regular(), job.number("slow-answer"))
+        return Delayed(regular(), job.number("slow-answer"))
     return regular()

@@ -1,6 +1,6 @@
-"""Answers that no web framework gives by itself: resets, broken-off bodies, trickles.
+"""Responses that no web framework sends by itself: resets, truncated bodies, slow bodies.
 
-They need the connection below HTTP; ``AbruptProtocol`` hands it to the application in the ASGI scope.
+They need the TCP connection; ``AbruptProtocol`` passes it to the application in the ASGI scope.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class AbruptProtocol(H11Protocol):
 def _with_transport(app: ASGIApp, transport: asyncio.Transport) -> ASGIApp:
     async def reached(scope: Scope, receive: Receive, send: Send) -> None:
         scope.setdefault("extensions", {})[_EXTENSION] = transport
-        # A caller who was killed in the middle of a request is what is rehearsed here.
+        # Callers that are killed in the middle of a request are part of the tests.
         with suppress(ClientDisconnect):
             await app(scope, receive, send)
 
@@ -61,7 +61,7 @@ async def _cut(scope: Scope, receive: Receive, *, reset: bool) -> None:
 
 
 async def pause(receive: Receive, seconds: float) -> bool:
-    """Wait, but not for a caller who has gone; whether there is still one. The request must have been read."""
+    """Wait unless the caller disconnects; whether it is still there. The request must have been read."""
     try:
         async with asyncio.timeout(seconds):
             while (await receive())["type"] != "http.disconnect":
@@ -72,7 +72,7 @@ async def pause(receive: Receive, seconds: float) -> bool:
 
 
 class Hangup(Response):
-    """No answer at all: the connection is reset (RST) or closed (FIN)."""
+    """No response: the connection is reset (RST) or closed (FIN)."""
 
     def __init__(self, *, reset: bool) -> None:
         super().__init__()
@@ -82,8 +82,8 @@ class Hangup(Response):
         await _cut(scope, receive, reset=self._reset)
 
 
-class Late(Response):
-    """Another answer, ``seconds`` later."""
+class Delayed(Response):
+    """Another response, ``seconds`` later."""
 
     def __init__(self, response: Response, seconds: float) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class Late(Response):
 
 
 class AnyJSON(JSONResponse):
-    r"""JSON as careless services write it: NaN is a number, and what is no ASCII is escaped, lone surrogates too.
+    r"""JSON as careless services write it: NaN is allowed, and everything else than ASCII is escaped, lone surrogates too.
 
     Every letter of ``escaped`` is written ``\u…``, so that only a parser finds it.
     """
@@ -121,7 +121,7 @@ class Piece:
 
 
 class Pieces(Response):
-    """A body in pieces that may stop before the length it named."""
+    """A body in pieces that may stop before its announced length."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Errors as answers: a fitting status, and a sentence in the language that the asker wants."""
+"""Errors as responses: the HTTP status, and a sentence in the language of ``Accept-Language``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _STATUS: Final = {
 
 
 def text_of(connection: HTTPConnection) -> Text:
-    """The words of the first language in ``Accept-Language`` that there is, else English."""
+    """The catalogue of the first known language in ``Accept-Language``, else English."""
     return get_text(choose_language("auto", connection.headers.get("accept-language")))
 
 

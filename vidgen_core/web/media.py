@@ -1,4 +1,4 @@
-"""Pictures and videos by id: a caller never names a path.
+"""Pictures, videos and finished exports by id: a caller never names a path.
 
 Mounted under ``/app/static``, the one prefix whose relative addresses Streamlit's own elements accept.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -21,14 +22,18 @@ from vidgen_core.domain.errors import NotFound, VidgenError
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Take
 from vidgen_core.media import images
+from vidgen_core.media.images import open_upright, save_thumbnail
 from vidgen_core.web.app_instance import get_vidgen
 from vidgen_core.web.error_responses import envelope
-from vidgen_core.web.placeholder_image import draw_waiting
 
 #: Longer edge of pictures on cards, in pixels.
 THUMBNAIL_EDGE: Final = 480
 #: The same for pictures that fill the screen.
 FRAME_EDGE: Final = 1280
+#: The same for placeholders, which are out of focus.
+PLACEHOLDER_EDGE: Final = 240
+_BLUR: Final = 9
+_EMPTY: Final = (128, 132, 148)
 _FOREVER: Final = "private, max-age=31536000, immutable"
 _ICONS: Final = Path(__file__).parent / "icons"
 ICONS: Final = frozenset(file.stem for file in _ICONS.glob("*.svg"))
@@ -76,7 +81,7 @@ async def original(request: Request) -> Response:
 
 
 async def candidate(request: Request) -> Response:
-    """A candidate as it was drawn or given."""
+    """A candidate as it was generated or given."""
     key, path = await asyncio.to_thread(_candidate, request.path_params["id"])
     return _file(request, path, _TYPES.get(path.suffix, "application/octet-stream"), key)
 
@@ -88,7 +93,7 @@ async def small_candidate(request: Request) -> Response:
 
 
 async def drawn(request: Request) -> Response:
-    """What a task has drawn, small."""
+    """The picture that a task has generated, small."""
     key, path = await asyncio.to_thread(_drawn, request.path_params["id"])
     return _file(request, path, "image/jpeg", f"{key}-{THUMBNAIL_EDGE}")
 
@@ -100,13 +105,21 @@ async def reference(request: Request) -> Response:
 
 
 async def waiting(request: Request) -> Response:
-    """What stands in a take's place until there is a video, in its ratio: the reference image, out of focus."""
+    """The placeholder of a take without a video, in its ratio: the reference image, out of focus."""
     tag, path = await asyncio.to_thread(_waiting, request.path_params["id"])
     return _file(request, path, "image/jpeg", tag)
 
 
+async def export(request: Request) -> Response:
+    """The file of an export under its own name, in ranges; 404 when it is not there or not finished."""
+    path = await asyncio.to_thread(_export, request.path_params["project"], request.path_params["id"])
+    return FileResponse(
+        path, media_type="application/octet-stream", filename=path.name, headers={"Cache-Control": "private, no-cache"}
+    )
+
+
 async def icon(request: Request) -> Response:
-    """A sign for buttons."""
+    """An icon for buttons."""
     name = request.path_params["name"]
     if name not in ICONS:
         raise NotFound("file_gone")
@@ -171,7 +184,7 @@ def _drawn(task_id: int) -> tuple[str, Path]:
 
 
 def _reference(key: str) -> Path:
-    # A key is a hash and an ending: whoever names one has been shown it, and no path fits the form.
+    # A key is a hash and a suffix, which nobody guesses, and no path has this form.
     if not re.fullmatch(r"[0-9a-f]{64}\.[a-z]{3,4}", key):
         raise NotFound("file_gone")
     return _small(_existing(get_vidgen().locations.images / key))
@@ -190,8 +203,35 @@ def _waiting(task_id: int) -> tuple[str, Path]:
     stem = source.stem if source else "none"
     tag = f"{stem}-waiting-{params.aspect_ratio.replace(':', 'x')}"
     target = vidgen.locations.thumbnails / f"{tag}.jpg"
-    _make(target, lambda path: draw_waiting(source, params.aspect_ratio, path))
+    _make(target, lambda path: draw_placeholder(source, params.aspect_ratio, path))
     return tag, target
+
+
+def draw_placeholder(source: Path | None, ratio: str, target: Path) -> None:
+    """Write ``source`` cropped to ``ratio`` (``9:16``), dimmed and out of focus; a plain grey without a source.
+
+    :raises FileError: the picture cannot be read or the file not written
+    """
+    if source is None:
+        picture = Image.new("RGB", size_of(ratio, (1, 1)), _EMPTY)
+    else:
+        upright = open_upright(source, (PLACEHOLDER_EDGE, PLACEHOLDER_EDGE)).convert("RGB")
+        cropped = ImageOps.fit(upright, size_of(ratio, upright.size))
+        blurred = cropped.filter(ImageFilter.GaussianBlur(_BLUR))
+        picture = ImageEnhance.Color(ImageEnhance.Brightness(blurred).enhance(0.9)).enhance(0.6)
+    save_thumbnail(picture, target, PLACEHOLDER_EDGE)
+
+
+def size_of(ratio: str, fallback: tuple[int, int]) -> tuple[int, int]:
+    """Pixels of a ratio with the longer side at ``PLACEHOLDER_EDGE``; a ratio left to the model follows ``fallback``."""
+    found = re.fullmatch(r"(\d+):(\d+)", ratio)
+    width, height = (int(found[1]), int(found[2])) if found else fallback
+    scale = PLACEHOLDER_EDGE / max(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _export(project_id: int, export_id: str) -> Path:
+    return get_vidgen().exports.file(project_id, export_id)
 
 
 def _make(target: Path, make: Callable[[Path], None]) -> None:
@@ -216,8 +256,8 @@ def _file(request: Request, path: Path, media_type: str, tag: str, download: str
     return FileResponse(path, media_type=media_type, headers=headers, filename=download)
 
 
-async def refused(request: Request, error: Exception) -> Response:
-    """A ``VidgenError`` as an answer; the kinds are those of the public interface."""
+async def error_response(request: Request, error: Exception) -> Response:
+    """A ``VidgenError`` as a response."""
     return envelope(request, error if isinstance(error, VidgenError) else VidgenError("unexpected"))
 
 
@@ -235,4 +275,5 @@ MEDIA: Final[tuple[BaseRoute, ...]] = (
     Route("/waiting/{id:int}.jpg", waiting),
     Route("/icon/{name}.svg", icon),
     Route("/part/{name}", part),
+    Route("/export/{project:int}/{id}", export),
 )

@@ -25,7 +25,7 @@ from vidgen_core.web.middleware.auth import SIGN_IN
 from vidgen_core.web.middleware.base_path import address
 from vidgen_core.web.middleware.proxy_headers import caller_of
 
-#: Tries a minute: of one address, and of all together from which nobody has signed in yet.
+#: Attempts a minute: of one address, and of all unknown addresses together.
 TRIES: Final = 5
 TRIES_OF_ALL: Final = 60
 _PAGE: Final = """<!doctype html>
@@ -53,7 +53,7 @@ _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors
 
 
 class SignIn:
-    """The routes of signing in, with the tries that were made of late."""
+    """The routes of the sign-in, with its rate limits."""
 
     def __init__(self) -> None:
         self._of_one = _throttle(TRIES)
@@ -69,13 +69,13 @@ class SignIn:
         ]
 
     async def page(self, request: Request) -> Response:
-        """The form; for those who are in, who they are and the way out."""
+        """The form; for those who are signed in, their name and a sign-out button."""
         visitor = request.scope.get("vidgen.visitor")
         where = _safe(request.query_params.get("next"))
         if visitor == AT_HOME:
             return _forget(request, RedirectResponse(address(where), 303))
         if visitor is not None:
-            # The way out of an identity provider leads to an address of its own.
+            # Signing out at an identity provider leads to an address of its own.
             return _page(text_of(request), _signed_in(text_of(request), visitor), forms="*")
         vidgen = await find_vidgen()
         if vidgen.settings().sharing.sign_in == "oidc":
@@ -83,7 +83,7 @@ class SignIn:
         return _page(text_of(request), _form(text_of(request), where))
 
     async def enter(self, request: Request) -> Response:
-        """Check a password; the cookie is the answer."""
+        """Check a password and set the session cookie."""
         form = await request.form()
         t, where, name = text_of(request), _safe(_field(form, "next")), clean_name(_field(form, "name"))
         vidgen = await find_vidgen()
@@ -109,7 +109,7 @@ class SignIn:
         try:
             await _remember(request, answer, vidgen, visitor, login)
         except Refused:
-            # Signed out of since the ticket was given; the page behind shows the way in.
+            # Signed out since the ticket was given; the page behind asks for a sign-in.
             return answer
         await asyncio.to_thread(vidgen.sessions.log_sign_in, visitor.name or "–", visitor.role)
         return answer
@@ -122,7 +122,7 @@ class SignIn:
         return _forget(request, RedirectResponse(address(LOGOUT if oidc else SIGN_IN), 303))
 
     async def _is_too_often(self, request: Request, vidgen: Vidgen) -> bool:
-        """Whether a try comes too soon. Those who guess from many addresses lock out only addresses that nobody knows."""
+        """Whether an attempt exceeds the limits. Guesses from many addresses lock out only unknown addresses."""
         caller = caller_of(request)
         if self._of_one.limit(caller).limited:
             return True
@@ -162,7 +162,7 @@ def _forget(request: Request, response: Response) -> Response:
 
 
 def _kept(request: Request) -> Any:
-    """How the cookie is kept: out of reach of scripts, of other sites, and of what else lives on this host."""
+    """Attributes of the cookie: no access for scripts, other sites, and other applications of this host."""
     secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
     return {"path": address("") or "/", "httponly": True, "samesite": "lax", "secure": secure}
 

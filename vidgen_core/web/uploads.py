@@ -1,4 +1,4 @@
-"""Files that a visitor drops onto a page: each a request of its own, written to the disk as it comes.
+"""Uploads of files from a page: one request each, written to the disk as it arrives.
 
 Streamlit's uploader keeps files in memory until the page has run, and gives up on hundreds of them at once.
 """
@@ -26,12 +26,12 @@ _BLOCK: Final = 1 << 20
 
 
 async def put(request: Request) -> Response:
-    """``PUT /api/incoming/<tray>/<name>``: answers with the name under which the file lies in the tray.
+    """``PUT /api/incoming/<staging>/<name>``: returns the name of the file in its staging folder.
 
-    The name of a tray is a secret of the page that opened it.
+    The name of a staging folder is a secret of the page that opened it.
     """
     app = as_visitor(await find_vidgen(), visitor_of(request))
-    staging = await asyncio.to_thread(app.imports.find_staging, request.path_params["tray"])
+    staging = await asyncio.to_thread(app.imports.find_staging, request.path_params["staging"])
     announced = request.headers.get("content-length", "")
     size = int(announced) if announced.isdecimal() else 0
     if size > LARGEST:
@@ -45,7 +45,7 @@ async def put(request: Request) -> Response:
         return Response(status_code=400)
     finally:
         if not whole:
-            # Half a file is none.
+            # An incomplete file is removed.
             target.unlink(missing_ok=True)
     if not whole:
         return _too_large()
@@ -53,7 +53,7 @@ async def put(request: Request) -> Response:
 
 
 async def _receive(request: Request, target: Path) -> bool:
-    """Write the body as it comes; False when it is longer than it may be."""
+    """Write the body as it arrives; False when it is too long."""
     received = 0
     block = bytearray()
     with translate_os_errors(target), target.open("wb") as file:
@@ -82,4 +82,4 @@ def _too_large() -> Response:
 
 
 #: Below ``/api/incoming``.
-INCOMING: Final[tuple[BaseRoute, ...]] = (Route("/{tray}/{name:path}", put, methods=["PUT"]),)
+INCOMING: Final[tuple[BaseRoute, ...]] = (Route("/{staging}/{name:path}", put, methods=["PUT"]),)

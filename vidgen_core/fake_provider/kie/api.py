@@ -5,10 +5,12 @@ Errors travel as HTTP 200 with a code in the body, as measured by public clients
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -16,23 +18,31 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from vidgen_core.fake_provider import callbacks
 from vidgen_core.fake_provider.faults import KIE
 from vidgen_core.fake_provider.jobs import Job, Order, Stage
-from vidgen_core.fake_provider.kie.pictures import gather
-from vidgen_core.fake_provider.kie.refusals import REFUSALS, Refusal
+from vidgen_core.fake_provider.kie import callbacks
 from vidgen_core.fake_provider.kie.validation import check_task, check_veo
-from vidgen_core.fake_provider.link_places import place
-from vidgen_core.fake_provider.messages import FILTERED, ODD_CODE
-from vidgen_core.fake_provider.poll_answers import View, look, view
-from vidgen_core.fake_provider.storage.pictures import without_data
-from vidgen_core.fake_provider.storage.sizes import pixels
-from vidgen_core.fake_provider.submissions import Arrival, accept, arrive, id_in_answer, refuse, rehearsal_of
+from vidgen_core.fake_provider.polls import PollView, find_job, poll_view, put_at
+from vidgen_core.fake_provider.refusals import FILTERED, KIE_REFUSALS, ODD_CODE, Refusal
+from vidgen_core.fake_provider.storage.pictures import from_data_uri, is_data_uri, pixels, without_data
+from vidgen_core.fake_provider.submissions import (
+    Submission,
+    accept,
+    id_in_answer,
+    json_object,
+    receive_submission,
+    refuse,
+    rehearsal_of,
+    uploaded_picture,
+)
 from vidgen_core.fake_provider.wire import AnyJSON
 
 FILES: Final = "kie-files"
+UPLOADS: Final = "/kie-uploads/"
+#: Fields that hold pictures, over all documented models.
+_PICTURE_FIELD: Final = re.compile(r"input_urls?|(first|last)_frame_url", re.IGNORECASE)
 
-_WORDS: Final = {
+_STATES: Final = {
     Stage.QUEUED: "waiting",
     Stage.PREPARING: "queuing",
     Stage.GENERATING: "generating",
@@ -55,7 +65,7 @@ def ok(data: object) -> Response:
 
 
 class Kie:
-    """KIE's words for submits and looks."""
+    """KIE's wire format of submits and polls."""
 
     name = KIE
 
@@ -66,7 +76,7 @@ class Kie:
         return f"{self._prefix}{uuid.uuid4().hex}"
 
     def refusal(self, fault: str, request_id: str) -> Response:  # noqa: ARG002 -- KIE names no request
-        return REFUSALS[fault].answer()
+        return KIE_REFUSALS[fault].answer()
 
     def accepted(self, job: Job, request_id: str) -> Response:  # noqa: ARG002 -- same
         if job.has("no-task-id"):
@@ -75,11 +85,11 @@ class Kie:
         return AnyJSON({"code": 200, "msg": "success", "data": {field: id_in_answer(job)}})
 
     def error(self, status: int, code: str | int, message: str, escaped: str = "") -> Response:
-        """Under HTTP 200, as KIE says nearly everything."""
-        told = code if isinstance(code, int) else status
-        return AnyJSON({"code": told, "msg": message, "data": None, "errorCode": code}, escaped=escaped)
+        """An error under HTTP 200, as KIE sends nearly every error."""
+        number = code if isinstance(code, int) else status
+        return AnyJSON({"code": number, "msg": message, "data": None, "errorCode": code}, escaped=escaped)
 
-    def words(self, message: str) -> Response:
+    def text_only(self, message: str) -> Response:
         return AnyJSON({"code": 200, "msg": message, "data": None})
 
 
@@ -105,27 +115,19 @@ async def _submit(
     order_of: Callable[[Mapping[str, Any], str | None], Order],
 ) -> Response:
     rehearsal = rehearsal_of(request)
-    body = await _json(request)
-    arrival = arrive(request, KIE, prompt_of(body or {}))
-    if _too_many(request, arrival):
-        return REFUSALS["rate-limit"].answer()
-    wrong = check(body) if body is not None else REFUSALS["json-invalid"]
+    body = await json_object(request)
+    submission = receive_submission(request, KIE, prompt_of(body or {}))
+    if _too_many(request, submission):
+        return KIE_REFUSALS["rate-limit"].answer()
+    wrong = check(body) if body is not None else KIE_REFUSALS["json-invalid"]
     given = body or {}
-    pictures = [] if wrong else await gather(request, given if dialect is _VEO else _input(given))
-    refused = await refuse(arrival, dialect, rehearsal)
+    pictures = [] if wrong else await _pictures(request, given if dialect is _VEO else _input(given))
+    refused = await refuse(submission, dialect, rehearsal)
     if refused or wrong or pictures is None:
-        return refused or (wrong or REFUSALS["image-unfetchable"]).answer()
-    job, answer = accept(arrival, order_of(given, next(iter(pictures), None)), dialect, rehearsal)
-    callbacks.promise(request.app, job, lambda: _record(view(request, job, FILES, fresh_link=False)))
+        return refused or (wrong or KIE_REFUSALS["image-unfetchable"]).answer()
+    job, answer = accept(submission, order_of(given, next(iter(pictures), None)), dialect, rehearsal)
+    callbacks.schedule_callback(request.app, job, lambda: _record(poll_view(request, job, FILES, fresh_link=False)))
     return answer
-
-
-async def _json(request: Request) -> dict[str, Any] | None:
-    try:
-        body = await request.json()
-    except ValueError:
-        return None
-    return body if isinstance(body, dict) else None
 
 
 def _input(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -133,10 +135,34 @@ def _input(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return given if isinstance(given, dict) else {}
 
 
-def _too_many(request: Request, arrival: Arrival) -> bool:
+async def _pictures(request: Request, given: Mapping[str, Any]) -> list[str] | None:
+    """Keys of the pictures of a request in its order; None where one cannot be had."""
+    keys = [await _fetch(request, link) for link in _links(given)]
+    return None if None in keys else [key for key in keys if key]
+
+
+def _links(given: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in given.items():
+        if "image" in name.lower() or _PICTURE_FIELD.fullmatch(name):
+            texts = value if isinstance(value, list) else [value]
+            yield from (text for text in texts if isinstance(text, str) and text)
+
+
+async def _fetch(request: Request, link: str) -> str | None:
+    rehearsal = rehearsal_of(request)
+    if is_data_uri(link):
+        picture = await asyncio.to_thread(from_data_uri, link)
+        if picture is None:
+            return None
+        rehearsal.counters.saw_image(picture.facts())
+        return rehearsal.pictures.put(picture)
+    return uploaded_picture(request, link, UPLOADS)
+
+
+def _too_many(request: Request, submission: Submission) -> bool:
     """Whether the account is over its submits per 10 seconds; those refused for that do not count."""
     rehearsal = rehearsal_of(request)
-    recent: deque[float] = rehearsal.kie_recent.setdefault(arrival.key, deque())
+    recent: deque[float] = rehearsal.kie_recent.setdefault(submission.key, deque())
     now = rehearsal.now()
     while recent and recent[0] <= now - 10.0:
         recent.popleft()
@@ -191,27 +217,27 @@ def _seconds(asked: object) -> float:
 
 async def veo_record(request: Request) -> Response:
     """Say how far a job of the Veo interface is."""
-    return await _look(request, _VEO)
+    return await _poll(request, _VEO)
 
 
 async def job_record(request: Request) -> Response:
     """Say how far a job of the jobs interface is."""
-    return await _look(request, _JOBS)
+    return await _poll(request, _JOBS)
 
 
-async def _look(request: Request, dialect: Kie) -> Response:
-    found = await look(request, request.query_params.get("taskId", ""), dialect)
+async def _poll(request: Request, dialect: Kie) -> Response:
+    found = await find_job(request, request.query_params.get("taskId", ""), dialect)
     if isinstance(found, Response):
         return found
-    if found.hits["look"] < rehearsal_of(request).options.kie_record_lag:
-        found.hits["look"] += 1
-        return REFUSALS["task-unknown"].answer()
-    record = _record(view(request, found, FILES, fresh_link=False))
+    if found.hits["record-lag"] < rehearsal_of(request).options.kie_record_lag:
+        found.hits["record-lag"] += 1
+        return KIE_REFUSALS["task-unknown"].answer()
+    record = _record(poll_view(request, found, FILES, fresh_link=False))
     escaped = found.sent_key if found.has("failed-echo-key") else ""
     return AnyJSON({"code": 200, "msg": "success", "data": record}, escaped=escaped)
 
 
-def _record(seen: View) -> dict[str, Any]:
+def _record(seen: PollView) -> dict[str, Any]:
     return _veo_data(seen) if seen.job.order.interface == "veo" else _task_data(seen)
 
 
@@ -220,7 +246,7 @@ def _reason(job: Job) -> tuple[int | str, str]:
     return (ODD_CODE if job.has("failed-odd-text") else code), job.reason(message)
 
 
-def _done_marker(data: dict[str, Any], status: str, seen: View) -> dict[str, Any]:
+def _done_marker(data: dict[str, Any], status: str, seen: PollView) -> dict[str, Any]:
     """The same record where the end is named by a marker alone."""
     if not (seen.job.has("done-marker") or seen.job.has("filtered-count")):
         return data
@@ -232,7 +258,7 @@ def _time(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _veo_data(seen: View) -> dict[str, Any]:
+def _veo_data(seen: PollView) -> dict[str, Any]:
     job = seen.job
     flags: dict[Stage, object] = {Stage.SUCCEEDED: 1, Stage.FAILED: 3}
     ended = seen.stage in flags
@@ -271,7 +297,7 @@ def _veo_links(job: Job, urls: list[str]) -> dict[str, Any]:
         return {"response": response | {"resultUrls": [], "originUrls": urls}}
     if _is_place(job.argument("url-in")):
         del response["resultUrls"]
-        place(response, job.argument("url-in"), urls[0] if urls else None)
+        put_at(response, job.argument("url-in"), urls[0] if urls else None)
         return {"response": response}
     return {"response": response | {"resultUrls": json.dumps(urls)}}
 
@@ -281,12 +307,12 @@ def _is_place(where: str) -> bool:
     return any(mark in where for mark in "._") and where not in ("origin_urls", "result_urls", "data.result_urls")
 
 
-def _task_data(seen: View) -> dict[str, Any]:
+def _task_data(seen: PollView) -> dict[str, Any]:
     job, ended = seen.job, seen.stage in (Stage.SUCCEEDED, Stage.FAILED)
     data: dict[str, Any] = {
         "taskId": job.id,
         "model": job.order.model,
-        "state": _WORDS[seen.stage] if ended or not job.has("status-unknown") else "contemplating",
+        "state": _STATES[seen.stage] if ended or not job.has("status-unknown") else "contemplating",
         "param": json.dumps(job.order.params),
         "resultJson": "",
         "failCode": None,
@@ -316,13 +342,13 @@ def _task_links(job: Job, urls: list[str]) -> dict[str, Any]:
         return {"data": {"result_urls": urls}}
     if _is_place(where):
         found: dict[str, Any] = {}
-        place(found, where, urls[0] if urls else None)
+        put_at(found, where, urls[0] if urls else None)
         return found
     return {where if where in ("resultUrls", "origin_urls") else "result_urls": urls}
 
 
-def _progress(seen: View) -> dict[str, Any]:
-    """KIE mostly says nothing about progress."""
+def _progress(seen: PollView) -> dict[str, Any]:
+    """Progress, which KIE mostly leaves out."""
     if seen.job.has("progress-percent"):
         return {"progress": f"{seen.progress}%"}
     return {"progress": None} if seen.job.has("progress-null") else {}
@@ -330,12 +356,12 @@ def _progress(seen: View) -> dict[str, Any]:
 
 async def hd_video(request: Request) -> Response:
     """The 1080p file of a finished Veo job."""
-    found = await look(request, request.query_params.get("taskId", ""), _VEO)
+    found = await find_job(request, request.query_params.get("taskId", ""), _VEO)
     if isinstance(found, Response):
         return found
-    seen = view(request, found, FILES, fresh_link=False)
+    seen = poll_view(request, found, FILES, fresh_link=False)
     if seen.url is None or found.fires("hd-processing"):
-        return REFUSALS["hd-processing"].answer()
+        return KIE_REFUSALS["hd-processing"].answer()
     return ok({"resultUrl": seen.url})
 
 

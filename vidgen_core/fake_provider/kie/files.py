@@ -12,46 +12,44 @@ from urllib.parse import quote, unquote, urlsplit
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from vidgen_core.fake_provider.accounts import verdict
 from vidgen_core.fake_provider.faults import KIE
-from vidgen_core.fake_provider.kie.api import FILES, ok
-from vidgen_core.fake_provider.kie.pictures import UPLOADS
-from vidgen_core.fake_provider.kie.refusals import REFUSALS, Refusal
-from vidgen_core.fake_provider.messages import NO_MONEY
-from vidgen_core.fake_provider.poll_answers import link
+from vidgen_core.fake_provider.kie.api import FILES, UPLOADS, ok
+from vidgen_core.fake_provider.polls import link
+from vidgen_core.fake_provider.refusals import KIE_REFUSALS, NO_MONEY, kie_refusal
+from vidgen_core.fake_provider.storage.files import upload
 from vidgen_core.fake_provider.storage.pictures import Picture, from_data_uri, measure
-from vidgen_core.fake_provider.submissions import key_of, proxy_page, rehearsal_of
+from vidgen_core.fake_provider.submissions import bad_key, json_object, key_of, proxy_page, rehearsal_of
 
 _FILE_LINK: Final = re.compile(rf"/{FILES}/([0-9a-f]+)\.mp4")
 
 
 def _refused(request: Request) -> Response | None:
-    born_with = verdict(key_of(request))
-    return REFUSALS[born_with].answer() if born_with and born_with != "balance-empty" else None
+    fault = bad_key(request)
+    return KIE_REFUSALS[fault].answer() if fault else None
 
 
 async def stream_upload(request: Request) -> Response:
     """Take a picture as multipart."""
-    disturbed = _disturbed(request)
-    if disturbed:
-        return disturbed
+    failed = _upload_fault(request)
+    if failed:
+        return failed
     async with request.form() as form:
         sent = form.get("file")
         if not isinstance(sent, UploadFile):
-            return Refusal(400, "file is required").answer()
+            return kie_refusal("file is required", 400).answer()
         data, name = await sent.read(), str(form.get("fileName") or sent.filename or "")
         return await _store(request, data, sent.content_type or "", str(form.get("uploadPath") or ""), name)
 
 
 async def base64_upload(request: Request) -> Response:
     """Take a picture as a data URI or as bare base64."""
-    disturbed = _disturbed(request)
-    if disturbed:
-        return disturbed
-    body = await _json(request)
+    failed = _upload_fault(request)
+    if failed:
+        return failed
+    body = await json_object(request) or {}
     text = str(body.get("base64Data") or "")
     uri = text if text.startswith("data:") else f"data:image/png;base64,{text}"
     return await _store_uri(request, uri, body)
@@ -59,10 +57,10 @@ async def base64_upload(request: Request) -> Response:
 
 async def url_upload(request: Request) -> Response:
     """Take a picture by link; only data and links to this rehearsal are followed."""
-    disturbed = _disturbed(request)
-    if disturbed:
-        return disturbed
-    body = await _json(request)
+    failed = _upload_fault(request)
+    if failed:
+        return failed
+    body = await json_object(request) or {}
     source = str(body.get("fileUrl") or "")
     if source.startswith("data:"):
         return await _store_uri(request, source, body)
@@ -70,29 +68,21 @@ async def url_upload(request: Request) -> Response:
     known = rehearsal.uploads.find(unquote(urlsplit(source).path.removeprefix(UPLOADS)), rehearsal.now())
     path = rehearsal.uploads.file(known) if known else None
     if known is None or path is None:
-        return Refusal(400, "The file could not be fetched").answer()
+        return kie_refusal("The file could not be fetched", 400).answer()
     data = await asyncio.to_thread(path.read_bytes)
     return await _store(request, data, known.mime, str(body.get("uploadPath") or ""), str(body.get("fileName") or ""))
 
 
-def _disturbed(request: Request) -> Response | None:
+def _upload_fault(request: Request) -> Response | None:
     rehearsal = rehearsal_of(request)
     rehearsal.counters.uploads_total += 1
-    if rehearsal.befalls("upload-500"):
-        return REFUSALS["server-error"].answer()
-    if rehearsal.befalls("upload-no-money"):
+    if rehearsal.occurs("upload-500"):
+        return KIE_REFUSALS["server-error"].answer()
+    if rehearsal.occurs("upload-no-money"):
         return JSONResponse({"success": False, "code": 403, "msg": NO_MONEY}, status_code=403)
-    if rehearsal.befalls("upload-html"):
+    if rehearsal.occurs("upload-html"):
         return proxy_page(200)
     return _refused(request)
-
-
-async def _json(request: Request) -> dict[str, Any]:
-    try:
-        body = await request.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 async def _store_uri(request: Request, uri: str, body: dict[str, Any]) -> Response:
@@ -106,42 +96,32 @@ async def _store(request: Request, data: bytes, mime: str, folder: str, name: st
 
 def _stored(request: Request, picture: Picture | None, folder: str, name: str) -> Response:
     if picture is None:
-        return Refusal(400, "The file is not a readable picture").answer()
+        return kie_refusal("The file is not a readable picture", 400).answer()
     if not folder:
-        return Refusal(400, "uploadPath is required").answer()
+        return kie_refusal("uploadPath is required", 400).answer()
     rehearsal = rehearsal_of(request)
     mime = f"image/{picture.format.lower()}"
     name = name or f"{uuid.uuid4().hex}{mimetypes.guess_extension(mime) or ''}"
-    upload = rehearsal.uploads.put(f"{folder.strip('/')}/{name}", picture, mime, rehearsal.now())
+    stored = rehearsal.uploads.put(f"{folder.strip('/')}/{name}", picture, mime, rehearsal.now())
     rehearsal.counters.saw_image(picture.facts())
-    field = "fileUrl" if rehearsal.befalls("upload-file-url") else "downloadUrl"
+    field = "fileUrl" if rehearsal.occurs("upload-file-url") else "downloadUrl"
     data = {
         "fileName": name,
-        "filePath": upload.path,
-        field: f"{str(request.base_url).rstrip('/')}{UPLOADS}{quote(upload.path)}",
-        "fileSize": upload.size,
+        "filePath": stored.path,
+        field: f"{str(request.base_url).rstrip('/')}{UPLOADS}{quote(stored.path)}",
+        "fileSize": stored.size,
         "mimeType": mime,
-        "uploadedAt": datetime.fromtimestamp(upload.at, UTC).isoformat(),
+        "uploadedAt": datetime.fromtimestamp(stored.at, UTC).isoformat(),
     }
     return JSONResponse({"success": True, "code": 200, "msg": "File uploaded successfully", "data": data})
 
 
-async def uploaded(request: Request) -> Response:
-    """The bytes of an upload, for anybody who has the link."""
-    rehearsal = rehearsal_of(request)
-    upload = rehearsal.uploads.find(request.path_params["path"], rehearsal.now())
-    path = rehearsal.uploads.file(upload) if upload else None
-    if upload is None or path is None:
-        return PlainTextResponse("Not Found", status_code=404)
-    return FileResponse(path, media_type=upload.mime)
-
-
 async def download_url(request: Request) -> Response:
-    """A fresh link for a result; KIE mints one even for what it never made."""
+    """A fresh link to a result; KIE creates one even for an unknown file."""
     refused = _refused(request)
     if refused:
         return refused
-    body = await _json(request)
+    body = await json_object(request) or {}
     match = _FILE_LINK.fullmatch(urlsplit(str(body.get("url") or "")).path)
     job = rehearsal_of(request).jobs.of_file(match[1]) if match else None
     if job is None:
@@ -154,8 +134,8 @@ async def credit(request: Request) -> Response:
     """What the account has, in credits."""
     rehearsal = rehearsal_of(request)
     rehearsal.settle()
-    if rehearsal.befalls("balance-unknown"):
-        return REFUSALS["server-error"].answer()
+    if rehearsal.occurs("balance-unknown"):
+        return KIE_REFUSALS["server-error"].answer()
     return _refused(request) or ok(rehearsal.accounts.balance(KIE, key_of(request)))
 
 
@@ -163,7 +143,7 @@ ROUTES: Final = (
     Route("/api/file-stream-upload", stream_upload, methods=["POST"]),
     Route("/api/file-base64-upload", base64_upload, methods=["POST"]),
     Route("/api/file-url-upload", url_upload, methods=["POST"]),
-    Route(f"{UPLOADS}{{path:path}}", uploaded),
+    Route(f"{UPLOADS}{{path:path}}", upload),
     Route("/api/v1/common/download-url", download_url, methods=["POST"]),
     Route("/api/v1/chat/credit", credit),
 )

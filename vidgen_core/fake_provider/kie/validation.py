@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
-from vidgen_core.fake_provider.kie.refusals import Refusal, validation
+from vidgen_core.fake_provider.refusals import Refusal, kie_refusal
 
 _VEO_MODELS: Final = ("veo3", "veo3_fast", "veo3_lite")
 _VEO_FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -45,7 +45,7 @@ def check_veo(body: Mapping[str, Any]) -> Refusal | None:
     pictures = len(body.get("imageUrls") or [])
     if wrong is None and body.get("generationType") == "REFERENCE_2_VIDEO":
         fits = pictures > 0 and body.get("model", "veo3_fast") != "veo3" and body.get("duration", 8) == 8
-        return None if fits else validation("REFERENCE_2_VIDEO needs 1-3 images, veo3_fast or veo3_lite, 8 s", 422)
+        return None if fits else kie_refusal("REFERENCE_2_VIDEO needs 1-3 images, veo3_fast or veo3_lite, 8 s", 422)
     return wrong
 
 
@@ -53,18 +53,18 @@ def check_task(body: Mapping[str, Any]) -> Refusal | None:
     """What createTask finds wrong with a request."""
     model, given = body.get("model"), body.get("input")
     if not model:
-        return validation("This field is required: model")
+        return kie_refusal("This field is required: model")
     if model not in models():
-        return validation("The model name you specified is not supported. Please verify the model name.", 422)
+        return kie_refusal("The model name you specified is not supported. Please verify the model name.", 422)
     if not isinstance(given, dict):
-        return validation("input cannot be null")
+        return kie_refusal("input cannot be null")
     return _check(models()[model]["input"], given)
 
 
 def _check(fields: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any], code: int = 500) -> Refusal | None:
     messages = (_fault_of(name, spec, given.get(name)) for name, spec in fields.items())
     message = next((message for message in messages if message), None)
-    return validation(message, code) if message else None
+    return kie_refusal(message, code) if message else None
 
 
 def _fault_of(name: str, spec: Mapping[str, Any], value: object) -> str | None:

@@ -1,6 +1,6 @@
-"""Lovart's agent API: signed calls, projects, threads that say they are done too early, questions about money.
+"""Lovart's agent API: signed calls, projects, threads that report *done* too early, confirmations of prices.
 
-A secret key here is its access key with ``sk`` in place of ``ak``; an access key ``ak_bad…`` is as good as the key ``sk-bad…``.
+A secret key here is its access key with ``sk`` in place of ``ak``; an access key ``ak_bad…`` counts as the key ``sk-bad…``.
 """
 
 from __future__ import annotations
@@ -14,23 +14,28 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from vidgen_core.fake_provider.accounts import verdict
 from vidgen_core.fake_provider.faults import LOVART
 from vidgen_core.fake_provider.jobs import Job, Order, Stage
-from vidgen_core.fake_provider.lovart.refusals import REFUSALS
-from vidgen_core.fake_provider.messages import NO_MONEY
-from vidgen_core.fake_provider.poll_answers import View, look, view
+from vidgen_core.fake_provider.polls import PollView, find_job, poll_view
+from vidgen_core.fake_provider.refusals import LOVART_REFUSALS, NO_MONEY
 from vidgen_core.fake_provider.storage import files
-from vidgen_core.fake_provider.storage.pictures import measure
-from vidgen_core.fake_provider.storage.sizes import pixels
-from vidgen_core.fake_provider.submissions import accept, arrive, key_of, proxy_page, refuse, rehearsal_of
+from vidgen_core.fake_provider.storage.pictures import measure, pixels
+from vidgen_core.fake_provider.submissions import (
+    accept,
+    bad_key,
+    json_object,
+    proxy_page,
+    receive_submission,
+    refuse,
+    rehearsal_of,
+    uploaded_picture,
+)
 from vidgen_core.fake_provider.wire import AnyJSON
 
 PREFIX: Final = "/v1/openapi"
@@ -44,7 +49,7 @@ _RATIO: Final = re.compile(r"Aspect ratio: (\d+:\d+)")
 _LENGTH: Final = re.compile(r"Length: (\d+(?:\.\d+)?) seconds")
 _SIZE: Final = re.compile(r"Resolution: (\w+)")
 #: Fault → what the agent says instead of making a video.
-_WORDS: Final = {
+_REASONS: Final = {
     "failed-parameter": "A length of 40 seconds is not supported by this tool.",
     "failed-overloaded": "The video tool is overloaded at the moment.",
     "failed-timeout": "The video tool timed out.",
@@ -62,7 +67,7 @@ class _Lovart:
         return f"thread_{uuid.uuid4().hex}"
 
     def refusal(self, fault: str, request_id: str) -> Response:  # noqa: ARG002 -- Lovart names no request
-        return REFUSALS[fault].answer()
+        return LOVART_REFUSALS[fault].answer()
 
     def accepted(self, job: Job, request_id: str) -> Response:  # noqa: ARG002 -- same
         return ok({} if job.has("no-task-id") else {"thread_id": job.id})
@@ -70,7 +75,7 @@ class _Lovart:
     def error(self, status: int, code: str | int, message: str, escaped: str = "") -> Response:
         return AnyJSON({"code": code, "message": message, "data": None}, status, escaped=escaped)
 
-    def words(self, message: str) -> Response:
+    def text_only(self, message: str) -> Response:
         return AnyJSON({"code": 0, "message": message, "data": None})
 
 
@@ -82,7 +87,7 @@ def ok(data: object) -> Response:
     return JSONResponse({"code": 0, "message": "success", "data": data})
 
 
-# --- signatures -----------------------------------------------------------------------------------------------------------
+# --- signatures
 
 
 def secret_of(access: str) -> str:
@@ -110,30 +115,29 @@ def _signed(endpoint: Endpoint) -> Endpoint:
     @wraps(endpoint)
     async def guarded(request: Request) -> Response:
         fault = signature_fault(request)
-        return REFUSALS[fault].answer() if fault else await endpoint(request)
+        return LOVART_REFUSALS[fault].answer() if fault else await endpoint(request)
 
     return guarded
 
 
 def _good_key(endpoint: Endpoint) -> Endpoint:
-    """Refuse keys that are not good; an empty account may still look."""
+    """Refuse invalid keys; an empty account may use what is free."""
 
     @wraps(endpoint)
     async def guarded(request: Request) -> Response:
-        born_with = verdict(key_of(request))
-        bad = born_with and born_with != "balance-empty"
-        return REFUSALS[born_with].answer() if born_with and bad else await endpoint(request)
+        fault = bad_key(request)
+        return LOVART_REFUSALS[fault].answer() if fault else await endpoint(request)
 
     return _signed(guarded)
 
 
-# --- what is free ---------------------------------------------------------------------------------------------------------
+# --- free calls
 
 
 @_good_key
 async def save_project(request: Request) -> Response:
     """Open a project, or take note of one that is there."""
-    body = await json_of(request) or {}
+    body = await json_object(request) or {}
     return ok({"project_id": str(body.get("project_id") or f"project_{uuid.uuid4().hex}")})
 
 
@@ -146,11 +150,11 @@ async def take_picture(request: Request) -> Response:
     """Take a picture as multipart."""
     rehearsal = rehearsal_of(request)
     rehearsal.counters.uploads_total += 1
-    if rehearsal.befalls("upload-500"):
-        return REFUSALS["server-error"].answer()
-    if rehearsal.befalls("upload-no-money"):
+    if rehearsal.occurs("upload-500"):
+        return LOVART_REFUSALS["server-error"].answer()
+    if rehearsal.occurs("upload-no-money"):
         return JSONResponse({"code": 403, "message": NO_MONEY, "data": None}, status_code=403)
-    if rehearsal.befalls("upload-html"):
+    if rehearsal.occurs("upload-html"):
         return proxy_page(200)
     async with request.form() as form:
         sent = form.get("file")
@@ -158,7 +162,7 @@ async def take_picture(request: Request) -> Response:
         mime = (sent.content_type or "") if isinstance(sent, UploadFile) else ""
     picture = await asyncio.to_thread(measure, data, mime)
     if picture is None:
-        return REFUSALS["file-missing"].answer()
+        return LOVART_REFUSALS["file-missing"].answer()
     rehearsal.counters.saw_image(picture.facts())
     name = f"lovart/{uuid.uuid4().hex}"
     rehearsal.uploads.put(name, picture, f"image/{picture.format.lower()}", rehearsal.now())
@@ -168,40 +172,21 @@ async def take_picture(request: Request) -> Response:
 upload: Final = _good_key(take_picture)
 
 
-async def uploaded(request: Request) -> Response:
-    """The bytes of an upload, for anybody who has the link."""
-    rehearsal = rehearsal_of(request)
-    found = rehearsal.uploads.find(request.path_params["path"], rehearsal.now())
-    path = rehearsal.uploads.file(found) if found else None
-    if found is None or path is None:
-        return PlainTextResponse("Not Found", status_code=404)
-    return FileResponse(path, media_type=found.mime)
-
-
-# --- a thread -------------------------------------------------------------------------------------------------------------
+# --- a thread
 
 
 @_signed
 async def chat(request: Request) -> Response:
     """Begin a thread: the one call that costs money."""
-    rehearsal, body = rehearsal_of(request), await json_of(request)
+    rehearsal, body = rehearsal_of(request), await json_object(request)
     text = str((body or {}).get("prompt") or "")
-    arrival = arrive(request, LOVART, prompt_in(text))
-    pictures = [picture_of(request, link) for link in (body or {}).get("attachments") or []]
-    refused = await refuse(arrival, _DIALECT, rehearsal)
+    submission = receive_submission(request, LOVART, prompt_in(text))
+    pictures = [uploaded_picture(request, str(link), UPLOADS) for link in (body or {}).get("attachments") or []]
+    refused = await refuse(submission, _DIALECT, rehearsal)
     wrong = _wrong(body, text, pictures)
     if refused or wrong or body is None:
-        return refused or REFUSALS[wrong or "json-invalid"].answer()
-    return accept(arrival, order_of(body, text, next(iter(pictures), None)), _DIALECT, rehearsal)[1]
-
-
-async def json_of(request: Request) -> dict[str, Any] | None:
-    """The body as an object; None where it is none."""
-    try:
-        body = await request.json()
-    except ValueError:
-        return None
-    return body if isinstance(body, dict) else None
+        return refused or LOVART_REFUSALS[wrong or "json-invalid"].answer()
+    return accept(submission, order_of(body, text, next(iter(pictures), None)), _DIALECT, rehearsal)[1]
 
 
 def _wrong(body: Mapping[str, Any] | None, text: str, pictures: list[str | None]) -> str | None:
@@ -212,16 +197,6 @@ def _wrong(body: Mapping[str, Any] | None, text: str, pictures: list[str | None]
     if not str(body.get("project_id") or "").startswith("project_"):
         return "project-gone"
     return "picture-missing" if None in pictures else None
-
-
-def picture_of(request: Request, link: object) -> str | None:
-    """The key of an attached picture; only links to this rehearsal are followed."""
-    parts = urlsplit(str(link))
-    if parts.netloc != request.url.netloc or not parts.path.startswith(UPLOADS):
-        return None
-    rehearsal = rehearsal_of(request)
-    found = rehearsal.uploads.find(parts.path.removeprefix(UPLOADS), rehearsal.now())
-    return found.picture if found else None
 
 
 def prompt_in(text: str) -> str:
@@ -249,7 +224,7 @@ def order_of(body: Mapping[str, Any], text: str, picture: str | None) -> Order:
 @_signed
 async def status(request: Request) -> Response:
     """Say where a thread stands; *done* can be taken back."""
-    found = await look(request, request.query_params.get("thread_id", ""), _DIALECT)
+    found = await find_job(request, request.query_params.get("thread_id", ""), _DIALECT)
     if isinstance(found, Response):
         return found
     stage = stage_of(request, found)
@@ -257,22 +232,22 @@ async def status(request: Request) -> Response:
     if running and found.has("status-missing"):
         return ok({})
     early = running and found.fires("done-too-early")
-    return ok({"status": "done" if early else _word(found, stage)})
+    return ok({"status": "done" if early else _status(found, stage)})
 
 
 @_signed
 async def result(request: Request) -> Response:
     """What a thread has brought so far."""
-    found = await look(request, request.query_params.get("thread_id", ""), _DIALECT)
+    found = await find_job(request, request.query_params.get("thread_id", ""), _DIALECT)
     if isinstance(found, Response):
         return found
     stage = stage_of(request, found)
-    data: dict[str, Any] = {"thread_id": found.id, "status": _word(found, stage), "items": []}
+    data: dict[str, Any] = {"thread_id": found.id, "status": _status(found, stage), "items": []}
     if asks(found):
         message = "This step costs credits. Shall I go on?"
         data["pending_confirmation"] = {"message": message, "estimated_cost": found.number("confirmation")}
     elif stage is Stage.SUCCEEDED:
-        data["items"] = _video(found, view(request, found, FILES, fresh_link=True))
+        data["items"] = _video(found, poll_view(request, found, FILES, fresh_link=True))
     elif stage is Stage.FAILED:
         data["items"] = [{"type": "assistant", "text": reason_of(found)}]
     escaped = found.sent_key if found.has("failed-echo-key") else ""
@@ -281,13 +256,13 @@ async def result(request: Request) -> Response:
 
 @_signed
 async def confirm(request: Request) -> Response:
-    """Say yes to the price a thread waits for."""
-    body = await json_of(request) or {}
-    found = await look(request, str(body.get("thread_id") or ""), _DIALECT)
+    """Confirm the price that a thread waits for."""
+    body = await json_object(request) or {}
+    found = await find_job(request, str(body.get("thread_id") or ""), _DIALECT)
     if isinstance(found, Response):
         return found
     if not asks(found):
-        return REFUSALS["nothing-to-confirm"].answer()
+        return LOVART_REFUSALS["nothing-to-confirm"].answer()
     found.hits["confirmed"] += 1
     return ok({})
 
@@ -297,11 +272,11 @@ def asks(job: Job) -> bool:
 
 
 def stage_of(request: Request, job: Job) -> Stage:
-    """A thread that waits for a yes makes no progress and calls that done."""
+    """A thread that waits for confirmation makes no progress and reports *done*."""
     return Stage.SUCCEEDED if asks(job) else job.stage(rehearsal_of(request).now())
 
 
-def _word(job: Job, stage: Stage) -> str:
+def _status(job: Job, stage: Stage) -> str:
     if stage in (Stage.SUCCEEDED, Stage.FAILED):
         return "done"
     if stage is Stage.CANCELLED:
@@ -310,10 +285,10 @@ def _word(job: Job, stage: Stage) -> str:
 
 
 def reason_of(job: Job) -> str:
-    return job.argument("only-words") if job.has("only-words") else job.reason(_WORDS.get(job.failure or "", _FAILED))
+    return job.argument("only-words") if job.has("only-words") else job.reason(_REASONS.get(job.failure or "", _FAILED))
 
 
-def _video(job: Job, seen: View) -> list[dict[str, Any]]:
+def _video(job: Job, seen: PollView) -> list[dict[str, Any]]:
     if job.has("only-words"):
         return [{"type": "assistant", "text": reason_of(job)}]
     artifact = {"type": "video", "content": seen.url or ""}
@@ -335,6 +310,6 @@ ROUTES: Final = (
     Route(f"{PREFIX}/chat/status", status),
     Route(f"{PREFIX}/chat/result", result),
     Route(f"{PREFIX}/chat/confirm", confirm, methods=["POST"]),
-    Route(f"{UPLOADS}{{path:path}}", uploaded),
+    Route(f"{UPLOADS}{{path:path}}", files.upload),
     Route(f"/{FILES}/{{file_id}}.mp4", download),
 )

@@ -1,6 +1,6 @@
-"""Lovart's page for the browser mode: it looks at the same jobs as the API, and has what the delivered selectors look for.
+"""Lovart's page for the browser mode: it shows the jobs of the API and has the elements that the delivered selectors name.
 
-Its visitor is the key ``sk-browser``. What stands in the way is taken away with its own button, as a person would.
+Its visitor has the key ``sk-browser``. Each obstacle has its own button that dismisses it, as a person would.
 """
 
 from __future__ import annotations
@@ -18,25 +18,31 @@ from vidgen_core.fake_provider.faults import LOVART
 from vidgen_core.fake_provider.jobs import RUNNING, Job, Order, Stage
 from vidgen_core.fake_provider.lovart.api import (
     FILES,
+    UPLOADS,
     asks,
-    json_of,
     order_of,
-    picture_of,
     prompt_in,
     reason_of,
     stage_of,
     take_picture,
 )
-from vidgen_core.fake_provider.lovart.refusals import REFUSALS
-from vidgen_core.fake_provider.poll_answers import look, view
-from vidgen_core.fake_provider.submissions import accept, arrive, refuse, rehearsal_of
+from vidgen_core.fake_provider.polls import find_job, poll_view
+from vidgen_core.fake_provider.refusals import LOVART_REFUSALS
+from vidgen_core.fake_provider.submissions import (
+    accept,
+    json_object,
+    receive_submission,
+    refuse,
+    rehearsal_of,
+    uploaded_picture,
+)
 from vidgen_core.fake_provider.wire import AnyJSON
 
 PAGE: Final = Path(__file__).with_name("page.html")
-#: What stands before the whole page.
-_BEFORE: Final = ("page-sign-in", "page-captcha")
+#: Obstacles that hide the whole page.
+_OBSTACLES: Final = ("page-sign-in", "page-captcha")
 _PAYWALL: Final = "page-paywall"
-#: Name of a selector → what the page calls that thing.
+#: Name of a selector → the page's name of that element.
 _MARKS: Final = {
     "prompt": "data-lexical-editor",
     "send": "agent-send-button",
@@ -58,7 +64,8 @@ class _Page:
     def refusal(self, fault: str, request_id: str) -> Response:  # noqa: ARG002 -- the page names no request
         if fault == "balance-empty":
             return JSONResponse({"paywall": True}, status_code=402)
-        return JSONResponse({"words": REFUSALS[fault].message}, status_code=REFUSALS[fault].status)
+        refusal = LOVART_REFUSALS[fault]
+        return JSONResponse({"words": refusal.message}, status_code=refusal.status)
 
     def accepted(self, job: Job, request_id: str) -> Response:  # noqa: ARG002 -- same
         return JSONResponse({"thread_id": job.id})
@@ -66,7 +73,7 @@ class _Page:
     def error(self, status: int, code: str | int, message: str, escaped: str = "") -> Response:  # noqa: ARG002 -- same
         return AnyJSON({"words": message}, status, escaped=escaped)
 
-    def words(self, message: str) -> Response:
+    def text_only(self, message: str) -> Response:
         return AnyJSON({"words": message})
 
 
@@ -83,25 +90,25 @@ async def canvas(request: Request) -> Response:
     return HTMLResponse(html.replace(mark, f"{mark}-new") if mark else html)
 
 
-def _stands(request: Request, fault: str, project: str) -> bool:
-    """Whether something stands in the way of a project."""
+def _is_blocked(request: Request, fault: str, project: str) -> bool:
+    """Whether an obstacle hides a project."""
     rehearsal = rehearsal_of(request)
     rule = rehearsal.rules.get(fault)
-    if rule is None or fault in rehearsal.taken_away:
+    if rule is None or fault in rehearsal.dismissed:
         return False
-    return rehearsal.luck(fault, project).random() < rule.rate
+    return rehearsal.random_for(fault, project).random() < rule.rate
 
 
 async def state(request: Request) -> Response:
-    """What the page shows of a project."""
+    """The state of a project as the page shows it."""
     project = request.query_params.get("projectId", "")
-    walls = [fault for fault in _BEFORE if _stands(request, fault, project)]
-    bought = {"bought": _PAYWALL in rehearsal_of(request).taken_away}
+    obstacles = [fault for fault in _OBSTACLES if _is_blocked(request, fault, project)]
+    bought = {"bought": _PAYWALL in rehearsal_of(request).dismissed}
     job = _job_of(request, project)
-    if job is None or walls:
-        return JSONResponse({"walls": walls} | bought)
-    found = await look(request, job.id, _DIALECT)
-    return found if isinstance(found, Response) else AnyJSON(_seen(request, found) | bought)
+    if job is None or obstacles:
+        return JSONResponse({"walls": obstacles} | bought)
+    found = await find_job(request, job.id, _DIALECT)
+    return found if isinstance(found, Response) else AnyJSON(_shown(request, found) | bought)
 
 
 def _job_of(request: Request, project: str) -> Job | None:
@@ -109,9 +116,9 @@ def _job_of(request: Request, project: str) -> Job | None:
     return next((job for job in reversed(jobs) if job.order.params.get("project_id") == project), None)
 
 
-def _seen(request: Request, job: Job) -> dict[str, Any]:
+def _shown(request: Request, job: Job) -> dict[str, Any]:
     stage = stage_of(request, job)
-    seen = view(request, job, FILES, fresh_link=True)
+    seen = poll_view(request, job, FILES, fresh_link=True)
     shown: dict[str, Any] = {"walls": [], "message": job.order.params["message"]}
     if asks(job):
         return shown | {"walls": ["price"], "price": job.number("confirmation")}
@@ -123,28 +130,28 @@ def _seen(request: Request, job: Job) -> dict[str, Any]:
 
 
 async def chat(request: Request) -> Response:
-    """What the button sends: the one request that costs money."""
-    rehearsal, body = rehearsal_of(request), await json_of(request) or {}
+    """Submit a message: the one request that costs money."""
+    rehearsal, body = rehearsal_of(request), await json_object(request) or {}
     text = str(body.get("prompt") or "")
-    arrival = arrive(request, LOVART, prompt_in(text))
-    by_tag = _PAYWALL in arrival.faults and _PAYWALL not in rehearsal.taken_away
-    if by_tag or _stands(request, _PAYWALL, str(body.get("project_id"))):
-        return _DIALECT.refusal("balance-empty", arrival.request_id)
-    refused = await refuse(arrival, _DIALECT, rehearsal)
+    submission = receive_submission(request, LOVART, prompt_in(text))
+    by_tag = _PAYWALL in submission.faults and _PAYWALL not in rehearsal.dismissed
+    if by_tag or _is_blocked(request, _PAYWALL, str(body.get("project_id"))):
+        return _DIALECT.refusal("balance-empty", submission.request_id)
+    refused = await refuse(submission, _DIALECT, rehearsal)
     if refused or not text:
-        return refused or _DIALECT.refusal("prompt-missing", arrival.request_id)
-    pictures = [picture_of(request, link) for link in body.get("attachments") or []]
-    return accept(arrival, order_of(body, text, next(iter(pictures), None)), _DIALECT, rehearsal)[1]
+        return refused or _DIALECT.refusal("prompt-missing", submission.request_id)
+    pictures = [uploaded_picture(request, str(link), UPLOADS) for link in body.get("attachments") or []]
+    return accept(submission, order_of(body, text, next(iter(pictures), None)), _DIALECT, rehearsal)[1]
 
 
-async def take_away(request: Request) -> Response:
-    """What a person does with what stands in the way."""
+async def dismiss(request: Request) -> Response:
+    """Dismiss an obstacle."""
     fault = request.query_params.get("what", "")
     job = _job_of(request, request.query_params.get("projectId", ""))
     if fault == "price" and job is not None:
         job.hits["confirmed"] += 1
     else:
-        rehearsal_of(request).taken_away.add(fault)
+        rehearsal_of(request).dismissed.add(fault)
     return JSONResponse({})
 
 
@@ -153,5 +160,5 @@ ROUTES: Final = (
     Route("/lovart/page/state", state),
     Route("/lovart/page/upload", take_picture, methods=["POST"]),
     Route("/lovart/page/chat", chat, methods=["POST"]),
-    Route("/lovart/page/take-away", take_away, methods=["POST"]),
+    Route("/lovart/page/take-away", dismiss, methods=["POST"]),
 )

@@ -1,20 +1,20 @@
-"""Result links of both providers, with everything that can go wrong on the way of the bytes."""
+"""Downloads of results with all their faults, and of uploaded pictures."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from itertools import chain, repeat
 from random import Random
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from vidgen_core.fake_provider.jobs import Job, Stage
 from vidgen_core.fake_provider.state import Rehearsal
-from vidgen_core.fake_provider.storage.ranges import Unsatisfiable, parse
 from vidgen_core.fake_provider.submissions import key_of, proxy_page, rehearsal_of
 from vidgen_core.fake_provider.wire import Hangup, Piece, Pieces
 
@@ -22,9 +22,32 @@ from vidgen_core.fake_provider.wire import Hangup, Piece, Pieces
 _TRICKLE: Final = 1024
 _STEP: Final = 256 * 1024
 _GARBAGE: Final = 65_536
-#: Seconds between the pieces of a body without end, and before a promise of more is broken.
-_BREATH: Final = 0.001
+#: Seconds between the pieces of an endless body, and before one that names too great a length is closed.
+_ENDLESS_PAUSE: Final = 0.001
 _HUGE_WAIT: Final = 3600.0
+
+_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+class Unsatisfiable(ValueError):
+    """The range lies outside the file."""
+
+
+def parse_range(header: str | None, length: int) -> tuple[int, int] | None:
+    """First and last byte asked for, both included; None where the whole file is meant.
+
+    Unsatisfiable where there is no such byte.
+    """
+    match = _RANGE.fullmatch((header or "").strip())
+    if match is None or match[0] == "bytes=-":
+        return None
+    if not match[1]:
+        first, last = max(0, length - int(match[2])), length - 1
+    else:
+        first, last = int(match[1]), min(int(match[2] or length - 1), length - 1)
+    if first > last:
+        raise Unsatisfiable
+    return first, last
 
 
 async def download(request: Request) -> Response:
@@ -85,7 +108,7 @@ async def _body(request: Request, job: Job, rehearsal: Rehearsal) -> Response:
     etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
     headers = {"Content-Type": "video/mp4", "ETag": etag, "Accept-Ranges": "bytes"}
     try:
-        asked = None if job.has("no-range") else parse(_range_header(request, etag), len(data))
+        asked = None if job.has("no-range") else parse_range(_range_header(request, etag), len(data))
     except Unsatisfiable:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{len(data)}"})
     status = 200
@@ -117,7 +140,7 @@ def _delivery(job: Job, data: bytes, status: int, headers: dict[str, str], *, he
     if not head and job.fires("truncated-reset"):
         return Pieces(_steps(data[:half]), status=status, headers=headers, ending="reset")
     if job.has("endless-body"):
-        return Pieces(chain(_steps(data), repeat(Piece(bytes(_STEP), _BREATH))), status=status, headers=headers)
+        return Pieces(chain(_steps(data), repeat(Piece(bytes(_STEP), _ENDLESS_PAUSE))), status=status, headers=headers)
     if job.has("huge-length"):
         return Pieces([*_steps(data), Piece(b"", _HUGE_WAIT)], status=status, headers=headers, ending="close")
     if job.has("trickle"):
@@ -132,6 +155,16 @@ def _delivery(job: Job, data: bytes, status: int, headers: dict[str, str], *, he
 
 def _steps(data: bytes, size: int = _STEP, pause: float = 0.0) -> list[Piece]:
     return [Piece(data[start : start + size], pause) for start in range(0, len(data), size)]
+
+
+async def upload(request: Request) -> Response:
+    """The bytes of an uploaded picture, for anybody who has the link."""
+    rehearsal = rehearsal_of(request)
+    found = rehearsal.uploads.find(request.path_params["path"], rehearsal.now())
+    path = rehearsal.uploads.file(found) if found else None
+    if found is None or path is None:
+        return PlainTextResponse("Not Found", status_code=404)
+    return FileResponse(path, media_type=found.mime)
 
 
 ROUTES: Final = (

@@ -1,4 +1,4 @@
-"""Reference pictures as they arrived: measured, and kept by content until there are too many."""
+"""Pictures: decoding, a store by content, uploads by path, and sizes in pixels."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ from typing import Any, Final
 
 from PIL import Image, UnidentifiedImageError
 
+from vidgen_core.domain.errors import InputError
+from vidgen_core.media.kenburns import pixel_size
+
+_RATIO: Final = re.compile(r"(\d{1,5})[:x](\d{1,5})")
+#: Sizes of single providers → the nearest common one.
+_SIZES: Final = {"small": "720P", "large": "1080P", "512p": "540P", "768p": "720P", "": "720P"}
 _DATA_URI: Final = re.compile(r"data:(?P<type>[\w/+.-]+);base64,", re.ASCII)
 
 
@@ -99,3 +105,55 @@ class Pictures:
     def path(self, key: str | None) -> Path | None:
         """None without a key or when it was forgotten."""
         return self._paths.get(key) if key else None
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One stored file; ``picture`` is its key in ``Pictures``."""
+
+    path: str
+    picture: str
+    mime: str
+    #: bytes
+    size: int
+    #: seconds since 1970
+    at: float
+
+
+class Uploads:
+    """Uploads by path; a path written again is overwritten."""
+
+    def __init__(self, pictures: Pictures, lifetime: float, keep: int) -> None:
+        self._pictures = pictures
+        self._lifetime = lifetime
+        self._keep = keep
+        self._by_path: OrderedDict[str, Upload] = OrderedDict()
+
+    def put(self, path: str, picture: Picture, mime: str, now: float) -> Upload:
+        upload = Upload(path, self._pictures.put(picture), mime, len(picture.data), now)
+        self._by_path[path] = upload
+        self._by_path.move_to_end(path)
+        while len(self._by_path) > self._keep:
+            self._by_path.popitem(last=False)
+        return upload
+
+    def find(self, path: str, now: float) -> Upload | None:
+        """None where it never was, or is too old."""
+        upload = self._by_path.get(path)
+        return upload if upload and now - upload.at < self._lifetime else None
+
+    def file(self, upload: Upload) -> Path | None:
+        return self._pictures.path(upload.picture)
+
+
+def pixels(size: str, ratio: str, orientation: str = "") -> tuple[int, int]:
+    """Width and height, both even; what is not understood is taken as 720p and 16:9."""
+    match = _RATIO.fullmatch(ratio.strip())
+    across, down = (int(match[1]), int(match[2])) if match else (16, 9)
+    if orientation == "portrait" and across > down:
+        across, down = down, across
+    word = size.strip()
+    try:
+        return pixel_size(_SIZES.get(word.lower(), word), f"{across}:{down}")
+    except InputError:
+        return pixel_size("720P", "16:9")

@@ -1,8 +1,8 @@
 """Real MP4s for finished jobs, rendered when they are first asked for.
 
 Every file is distinct, even of equal orders: a ``free`` box (ISO/IEC 14496-12, §8.1.2), which players skip, ends it
-with the job's id. Every video is distinct, too, as what is generated is never the same twice: the words about the
-encoder in the first packet (H.264, user data unregistered SEI), which players skip, are those of the job.
+with the job's id. Every video is distinct, too, as generated videos are: the text about the
+encoder in the first packet (H.264, user data unregistered SEI), which players skip, is that of the job.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from vidgen_core.media.kenburns import RenderSpec
 _SHARED_CLIPS: Final = 3
 #: seconds
 _SHARED_SECONDS: Final = 1.0
-#: How the encoder's words begin; decoders look at the version after it.
+#: How the encoder's text begins; decoders read the version after it.
 _ENCODER: Final = b"x264 - core "
-#: Bytes of those words that are left as they are.
+#: Bytes of that text that are left as they are.
 _VERSION: Final = len(_ENCODER) + 8
 #: pixels
 _SMALLEST: Final = 64
@@ -59,7 +59,7 @@ class Videos:
         self._pictures = pictures
         self._files: OrderedDict[str, Path] = OrderedDict()
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        # One render at a time: the machine that rehearses also runs what is rehearsed.
+        # One render at a time: the machine also runs the program under test.
         self._turn = asyncio.Semaphore(1)
 
     async def bytes_of(self, job: Job) -> bytes:

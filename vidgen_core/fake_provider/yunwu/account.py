@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from vidgen_core.fake_provider.accounts import LogRow, verdict
+from vidgen_core.fake_provider.accounts import LogRow
 from vidgen_core.fake_provider.faults import YUNWU
-from vidgen_core.fake_provider.submissions import key_of, rehearsal_of
+from vidgen_core.fake_provider.refusals import YUNWU_REFUSALS
+from vidgen_core.fake_provider.submissions import bad_key, key_of, rehearsal_of
 from vidgen_core.fake_provider.yunwu.api import answer
-from vidgen_core.fake_provider.yunwu.refusals import REFUSALS
 
-#: Quota units of new-api per US dollar, and yuan per US dollar. Accounts are kept in yuan and told in dollars and units.
+#: Quota units of new-api per US dollar, and yuan per US dollar. Accounts are kept in yuan and reported in dollars and units.
 QUOTA_PER_UNIT: Final = 500_000
 YUAN_PER_USD: Final = 7.3
 
@@ -44,29 +44,28 @@ def _in_quota(yuan: float) -> int:
 
 
 def _with_key(endpoint: Endpoint) -> Endpoint:
-    """Refuse keys that are not good before anything is told; an empty account may still look."""
+    """Refuse invalid keys; an empty account may use what is free."""
 
     @wraps(endpoint)
     async def guarded(request: Request) -> Response:
         rehearsal = rehearsal_of(request)
         rehearsal.settle()
-        born_with = verdict(key_of(request))
-        if born_with and born_with != "balance-empty":
-            return answer(REFUSALS[born_with], rehearsal.request_id())
+        if wrong := bad_key(request):
+            return answer(YUNWU_REFUSALS[wrong], rehearsal.request_id())
         return await endpoint(request)
 
     return guarded
 
 
 def _unless(fault: str) -> Callable[[Endpoint], Endpoint]:
-    """Answer 404 when the fault befalls the request."""
+    """Answer 404 when the fault occurs."""
 
     def decorate(endpoint: Endpoint) -> Endpoint:
         @wraps(endpoint)
         async def guarded(request: Request) -> Response:
             rehearsal = rehearsal_of(request)
-            if rehearsal.befalls(fault):
-                return answer(REFUSALS["unsupported"], rehearsal.request_id())
+            if rehearsal.occurs(fault):
+                return answer(YUNWU_REFUSALS["unsupported"], rehearsal.request_id())
             return await endpoint(request)
 
         return guarded
@@ -130,7 +129,7 @@ async def models(_request: Request) -> Response:
     return JSONResponse({"object": "list", "success": True, "data": rows})
 
 
-#: What odd gateways put where a price belongs; none of it is one.
+#: What odd gateways send instead of a price.
 _ODD_PRICES: Final = ("0.4", None, True, -1, 0, 10**12, {"usd": 0.4})
 
 
@@ -138,11 +137,11 @@ _ODD_PRICES: Final = ("0.4", None, True, -1, 0, 10**12, {"usd": 0.4})
 async def pricing(request: Request) -> Response:
     """The public list: whole calls in US dollars, models by the token with a ratio."""
     rehearsal = rehearsal_of(request)
-    if rehearsal.befalls("prices-html"):
+    if rehearsal.occurs("prices-html"):
         return HTMLResponse("<html><body>502 Bad Gateway</body></html>", 502)
     price = _in_dollars(rehearsal.options.price[YUNWU])
     rows = [_price_row(name, price, tags) for name, _types, tags in _MODELS]
-    if rehearsal.befalls("prices-odd"):
+    if rehearsal.occurs("prices-odd"):
         odd = [{**row, "model_price": price} for row, price in zip(rows, _ODD_PRICES, strict=False)]
         return JSONResponse({"success": True, "data": [*odd, None, 7, {}]})
     return JSONResponse({"success": True, "data": rows, "group_ratio": {"default": 1, "vip": 0.8}})

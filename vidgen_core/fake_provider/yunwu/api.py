@@ -1,13 +1,12 @@
 """Yunwu's video routes: ``POST /v1/video/create`` and ``GET /v1/video/query``.
 
-The shapes are those of the public documentation and of clients that measured them; where they disagree, the usual
-one is the default and the others are faults to be asked for.
+The formats are those of the public documentation and of measured responses; where they disagree, the usual one is the
+default and the others are faults.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import uuid
 from typing import Any, Final
 
@@ -17,19 +16,23 @@ from starlette.routing import Route
 
 from vidgen_core.fake_provider.faults import YUNWU
 from vidgen_core.fake_provider.jobs import Job, Order, Stage
-from vidgen_core.fake_provider.link_places import place
-from vidgen_core.fake_provider.messages import FILTERED, ODD_CODE
-from vidgen_core.fake_provider.poll_answers import View, look, view
+from vidgen_core.fake_provider.polls import PollView, find_job, poll_view, put_at
+from vidgen_core.fake_provider.refusals import FILTERED, ODD_CODE, YUNWU_REFUSALS, Refusal
 from vidgen_core.fake_provider.state import Rehearsal
-from vidgen_core.fake_provider.storage.pictures import from_data_uri, is_data_uri, without_data
-from vidgen_core.fake_provider.storage.sizes import pixels
-from vidgen_core.fake_provider.submissions import accept, arrive, id_in_answer, refuse, rehearsal_of
+from vidgen_core.fake_provider.storage.pictures import from_data_uri, is_data_uri, pixels, without_data
+from vidgen_core.fake_provider.submissions import (
+    accept,
+    id_in_answer,
+    parse_object,
+    receive_submission,
+    refuse,
+    rehearsal_of,
+)
 from vidgen_core.fake_provider.wire import AnyJSON
-from vidgen_core.fake_provider.yunwu.refusals import REFUSALS, Refusal
 
 FILES: Final = "files"
 
-_WORDS: Final = {
+_STATUSES: Final = {
     Stage.QUEUED: "pending",
     Stage.PREPARING: "image_downloading",
     Stage.GENERATING: "video_generating",
@@ -38,7 +41,7 @@ _WORDS: Final = {
     Stage.FAILED: "failed",
     Stage.CANCELLED: "cancelled",
 }
-_TASK_TABLE_WORDS: Final = {
+_TASK_TABLE_STATUSES: Final = {
     Stage.QUEUED: "NOT_START",
     Stage.PREPARING: "SUBMITTED",
     Stage.GENERATING: "IN_PROGRESS",
@@ -56,10 +59,10 @@ _REASONS: Final = {
 
 
 def answer(refusal: Refusal, request_id: str) -> Response:
-    """A refusal as it goes over the wire, with the request id where Yunwu puts it."""
-    body = json.loads(json.dumps(refusal.body))
+    """A refusal with the request id where Yunwu puts it."""
+    body = dict(refusal.body)
     if isinstance(body.get("error"), dict):
-        body["error"]["message"] += f" (request id: {request_id})"
+        body["error"] = body["error"] | {"message": f"{body['error']['message']} (request id: {request_id})"}
     headers = {**refusal.headers, "X-Oneapi-Request-Id": request_id}
     return JSONResponse(body, status_code=refusal.status, headers=headers)
 
@@ -70,7 +73,7 @@ def _json(body: object, request_id: str, status: int = 200, escaped: str = "") -
 
 
 class Yunwu:
-    """Yunwu's words for submits and looks."""
+    """Yunwu's wire format of submits and polls."""
 
     name = YUNWU
 
@@ -81,7 +84,7 @@ class Yunwu:
         if fault == "error-in-200":
             body = {"id": "", "status": "error", "error": "upstream returned an error, please try again later"}
             return JSONResponse(body, headers={"X-Oneapi-Request-Id": request_id})
-        return answer(REFUSALS[fault], request_id)
+        return answer(YUNWU_REFUSALS[fault], request_id)
 
     def accepted(self, job: Job, request_id: str) -> Response:
         times = {"status": "pending", "status_update_time": _timestamp(job, job.created)}
@@ -97,7 +100,7 @@ class Yunwu:
     def error(self, status: int, code: str | int, message: str, escaped: str = "") -> Response:
         return _json({"code": code, "message": message, "data": None}, uuid.uuid4().hex, status, escaped)
 
-    def words(self, message: str) -> Response:
+    def text_only(self, message: str) -> Response:
         return _json({"code": "", "message": message, "status": "queued", "data": None}, uuid.uuid4().hex)
 
 
@@ -116,25 +119,17 @@ async def create(request: Request) -> Response:
     """Take an order for a video."""
     rehearsal = rehearsal_of(request)
     raw = await request.body()
-    body = await asyncio.to_thread(_parse, raw)
+    body = await asyncio.to_thread(parse_object, raw)
     given = body or {}
-    arrival = arrive(request, YUNWU, str(given.get("prompt") or ""), str(given.get("model") or ""))
+    submission = receive_submission(request, YUNWU, str(given.get("prompt") or ""), str(given.get("model") or ""))
     if len(raw) > rehearsal.options.max_body:
-        return _DIALECT.refusal("body-too-large", arrival.request_id)
+        return _DIALECT.refusal("body-too-large", submission.request_id)
     wrong = _wrong(body)
     order = None if wrong else await _order(body or {}, rehearsal)
-    refused = await refuse(arrival, _DIALECT, rehearsal)
+    refused = await refuse(submission, _DIALECT, rehearsal)
     if refused or order is None:
-        return refused or _DIALECT.refusal(wrong or "image-invalid", arrival.request_id)
-    return accept(arrival, order, _DIALECT, rehearsal)[1]
-
-
-def _parse(raw: bytes) -> dict[str, Any] | None:
-    try:
-        body = json.loads(raw)
-    except ValueError:
-        return None
-    return body if isinstance(body, dict) else None
+        return refused or _DIALECT.refusal(wrong or "image-invalid", submission.request_id)
+    return accept(submission, order, _DIALECT, rehearsal)[1]
 
 
 def _wrong(body: dict[str, Any] | None) -> str | None:
@@ -189,19 +184,19 @@ def _duration(body: dict[str, Any]) -> float:
 
 async def query(request: Request) -> Response:
     """Say how far a job is."""
-    found = await look(request, request.query_params.get("id", ""), _DIALECT)
+    found = await find_job(request, request.query_params.get("id", ""), _DIALECT)
     if isinstance(found, Response):
         return found
-    body = _state(view(request, found, FILES, fresh_link=True))
+    body = _state(poll_view(request, found, FILES, fresh_link=True))
     escaped = found.sent_key if found.has("failed-echo-key") else ""
     return _json(body, rehearsal_of(request).request_id(), escaped=escaped)
 
 
-def _state(seen: View) -> dict[str, Any]:
+def _state(seen: PollView) -> dict[str, Any]:
     job = seen.job
     body: dict[str, Any] = {
         "id": job.id.partition(":")[2] if job.has("id-without-prefix") else job.id,
-        "status": _word(seen),
+        "status": _status(seen),
         "video_url": None,
         "thumbnail_url": None,
         "enhanced_prompt": job.order.prompt,
@@ -209,10 +204,10 @@ def _state(seen: View) -> dict[str, Any]:
     }
     body |= _progress(seen)
     if seen.url:
-        place(body, job.argument("url-in") if job.has("url-in") else "video_url", seen.url)
+        put_at(body, job.argument("url-in") if job.has("url-in") else "video_url", seen.url)
     if seen.stage in (Stage.FAILED, Stage.CANCELLED):
         reason = job.reason(_REASONS.get(job.failure or "", "upstream error, please try again later"))
-        place(body, job.argument("error-in") if job.has("error-in") else "error", reason)
+        put_at(body, job.argument("error-in") if job.has("error-in") else "error", reason)
         if job.has("failed-odd-text"):
             body["error"] = {"code": ODD_CODE, "message": reason}
         if job.has("filtered-count"):
@@ -222,16 +217,16 @@ def _state(seen: View) -> dict[str, Any]:
     return _moved_status(body, seen)
 
 
-def _word(seen: View) -> str:
+def _status(seen: PollView) -> str:
     job, running = seen.job, seen.stage not in (Stage.SUCCEEDED, Stage.FAILED, Stage.CANCELLED)
     if running and job.has("status-unknown"):
         return "contemplating"
     if job.has("upsampling-completed") and seen.stage is Stage.FINISHING:
         return "video_upsampling_completed"
-    return (_TASK_TABLE_WORDS if job.has("status-uppercase") else _WORDS)[seen.stage]
+    return (_TASK_TABLE_STATUSES if job.has("status-uppercase") else _STATUSES)[seen.stage]
 
 
-def _progress(seen: View) -> dict[str, Any]:
+def _progress(seen: PollView) -> dict[str, Any]:
     if seen.job.has("progress-missing"):
         return {}
     if seen.job.has("progress-null"):
@@ -239,7 +234,7 @@ def _progress(seen: View) -> dict[str, Any]:
     return {"progress": f"{seen.progress}%" if seen.job.has("progress-percent") else seen.progress}
 
 
-def _moved_status(body: dict[str, Any], seen: View) -> dict[str, Any]:
+def _moved_status(body: dict[str, Any], seen: PollView) -> dict[str, Any]:
     ended = seen.stage in (Stage.SUCCEEDED, Stage.FAILED, Stage.CANCELLED)
     if seen.job.has("status-missing") and not ended:
         del body["status"]
@@ -247,7 +242,7 @@ def _moved_status(body: dict[str, Any], seen: View) -> dict[str, Any]:
         del body["status"]
         body["done"] = ended
     elif seen.job.has("status-in"):
-        place(body, seen.job.argument("status-in"), body.pop("status"))
+        put_at(body, seen.job.argument("status-in"), body.pop("status"))
     elif seen.job.has("status-nested"):
         body.setdefault("data", {})["status"] = body.pop("status")
     return body

@@ -16,9 +16,9 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 from vidgen_core.media.disk import ensure_free_space, replacing
 from vidgen_core.services.exports.film import Clip, Film, Options, Progress
 from vidgen_core.services.exports.naming import clip_names, safe_name
-from vidgen_core.services.exports.task_shape import iso
 from vidgen_core.services.exports.timeline import timeline_texts
 from vidgen_core.services.imports.formulas import tame
+from vidgen_core.services.schemas.base import iso
 
 #: What a ZIP holds: name in it → a text, or the file that is copied into it.
 Contents = Mapping[str, str | bytes | Path]

@@ -16,8 +16,8 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from vidgen_core.db.repositories.disputes import DisputeLine
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.i18n import Text
-from vidgen_core.services.exports.task_shape import iso
 from vidgen_core.services.imports.formulas import tame
+from vidgen_core.services.schemas.base import iso
 
 #: ``dispute.column.<name>`` in the catalogues heads each column.
 COLUMNS: Final = (

@@ -15,8 +15,9 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # type: ignore[import-unty
 from vidgen_core.domain.tasks import Task
 from vidgen_core.i18n import Text
 from vidgen_core.providers.http.cleaning import clean, clean_text
-from vidgen_core.services.exports.task_shape import iso, progress_of, task_shape
 from vidgen_core.services.imports.formulas import tame
+from vidgen_core.services.schemas.base import iso
+from vidgen_core.services.schemas.tasks import TaskResponse, progress_of
 
 Format = Literal["csv", "xlsx", "json"]
 #: ``tasks.export.<name>`` in the catalogues heads each column.
@@ -30,8 +31,8 @@ COLUMNS: Final = (
 def export_tasks(tasks: Iterable[Task], format: Format, t: Text, project: str) -> bytes:  # noqa: A002
     """The list in the reader's language (CSV, XLSX), or as ``vidgen tasks --json`` prints it."""
     if format == "json":
-        shapes = clean([task_shape(task, project, t) for task in tasks])
-        return json.dumps(shapes, ensure_ascii=False, indent=1).encode()
+        found = clean([TaskResponse.of(task, t, project).model_dump(mode="json") for task in tasks])
+        return json.dumps(found, ensure_ascii=False, indent=1).encode()
     rows = _rows(tasks, t)
     return _csv(rows) if format == "csv" else _xlsx(rows)
 

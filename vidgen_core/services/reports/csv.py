@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Any, Final
 
 from vidgen_core.i18n import Text
-from vidgen_core.services.exports.task_shape import iso
 from vidgen_core.services.imports.formulas import tame
 from vidgen_core.services.reports.values import KeyShare, Report, Share, SpendTotals
+from vidgen_core.services.schemas.base import iso
 
 #: Group, name and model or key, measure, value, unit.
 _Line = tuple[str, str, str, Any, str]

@@ -1,23 +1,24 @@
-"""All routes together, and every error as ``{"error": {"kind", "message"}}``."""
+"""The FastAPI application: all routes, errors as ``{"error": {"kind", "message"}}``, and the OpenAPI document."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from importlib import resources
+from typing import Any, Final
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from vidgen_core import __version__
 from vidgen_core.domain.errors import ErrorKind, InputError, NotFound, VidgenError
-from vidgen_core.web.api import docs
 from vidgen_core.web.api.common import errors
 from vidgen_core.web.api.idempotency import Idempotency, document
-from vidgen_core.web.api.routers import money, pictures, reports, scripts, shots, tasks, work
+from vidgen_core.web.api.routers import money, reports, scripts, shots, tasks, work
 from vidgen_core.web.api.routers.callback import Callbacks, callback_routes
 from vidgen_core.web.api.routers.providers import provider_routes
 from vidgen_core.web.error_responses import envelope
@@ -28,13 +29,22 @@ _LOG = logging.getLogger(__name__)
 _DESCRIPTION = """Shots, tasks and takes of this installation, for programs.
 
 From this machine without a token; from anywhere else with `Authorization: Bearer …` and the token that the settings
-screen shows. [`vidgen_client.py`](vidgen_client.py) is a typed client in one file of Python. Errors are
-`{"error": {"kind", "message"}}`; the message speaks the language of `Accept-Language`.
+screen shows. Errors are `{"error": {"kind", "message"}}`; the message speaks the language of `Accept-Language`.
 """
+_DOCS: Final = APIRouter(include_in_schema=False)
+_DOCS_FILES: Final = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "favicon.png": "image/png",
+}
+_DOCS_POLICY: Final = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "frame-ancestors 'none'"
+)
 
 
 def make_api(progress: Progress, callbacks: Callbacks | None = None) -> FastAPI:
-    """The application to be mounted at ``/api``.
+    """Build the application to be mounted at ``/api``.
 
     :param progress: what streams are fed from
     """
@@ -53,11 +63,10 @@ def make_api(progress: Progress, callbacks: Callbacks | None = None) -> FastAPI:
         work.router,
         reports.router,
         shots.router,
-        pictures.router,
         money.router,
         scripts.router,
         tasks.router,
-        docs.router,
+        _DOCS,
         callback_routes(callbacks or Callbacks()),
     ):
         api.include_router(router)
@@ -72,7 +81,7 @@ def make_api(progress: Progress, callbacks: Callbacks | None = None) -> FastAPI:
 
 
 def _document_headers(api: FastAPI) -> None:
-    """Say in OpenAPI how programs show who they are, and how they repeat a request safely."""
+    """Describe authentication and ``Idempotency-Key`` in the OpenAPI document."""
     made = api.openapi
 
     def with_token() -> dict[str, Any]:
@@ -95,7 +104,7 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    """The first thing that is wrong with what was sent; its value is not repeated, it may be a secret."""
+    """Name the first field that is wrong; its value is not repeated, it may be a secret."""
     details = error.errors()[0] if isinstance(error, RequestValidationError) else {}
     if details.get("type") == "json_invalid":
         return envelope(request, InputError("body_malformed"))
@@ -104,7 +113,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
-    """What the framework itself refuses."""
+    """Refusals of the framework itself."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 404:
         return envelope(request, NotFound("address_unknown"))
@@ -118,3 +127,26 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     _LOG.error("A request failed", exc_info=error)
     return envelope(request, VidgenError("unexpected", kind=ErrorKind.PROVIDER))
+
+
+@_DOCS.get("/docs")
+def docs_page() -> HTMLResponse:
+    """Swagger UI; script and style come with the program."""
+    found = get_swagger_ui_html(
+        openapi_url="openapi.json",
+        title="Vidgen API",
+        swagger_js_url="docs/swagger-ui-bundle.js",
+        swagger_css_url="docs/swagger-ui.css",
+        swagger_favicon_url="docs/favicon.png",
+    )
+    found.headers["Content-Security-Policy"] = _DOCS_POLICY
+    return found
+
+
+@_DOCS.get("/docs/{name}")
+def docs_file(name: str) -> Response:
+    """A file of Swagger UI."""
+    if name not in _DOCS_FILES:
+        raise NotFound("file_gone")
+    path = resources.files("fastapi_offline").joinpath("static", name)
+    return FileResponse(str(path), media_type=_DOCS_FILES[name], headers={"Cache-Control": "private, max-age=86400"})

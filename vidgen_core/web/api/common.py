@@ -1,4 +1,4 @@
-"""What every route is given: the façade with the asker's rights, and the asker's words."""
+"""What every route depends on: the façade with the visitor's rights, the catalogue of their language, common parameters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vidgen_core.web.middleware.auth import visitor_of
 DEFAULT: Final = "default"
 
 
-# These are asynchronous although they wait for nothing: FastAPI takes what is not to a thread, one way each.
+# Asynchronous although they wait for nothing: FastAPI would run each in a thread otherwise.
 async def _visitor(connection: HTTPConnection) -> Visitor:
     return visitor_of(connection)
 
@@ -30,13 +30,13 @@ async def _facade(visitor: Annotated[Visitor, Depends(_visitor)]) -> Vidgen:
     return as_visitor(await find_vidgen(), visitor)
 
 
-async def _words(connection: HTTPConnection) -> Text:
+async def _catalogue(connection: HTTPConnection) -> Text:
     return text_of(connection)
 
 
-Asker = Annotated[Visitor, Depends(_visitor)]
+CurrentVisitor = Annotated[Visitor, Depends(_visitor)]
 App = Annotated[Vidgen, Depends(_facade)]
-Words = Annotated[Text, Depends(_words)]
+Catalogue = Annotated[Text, Depends(_catalogue)]
 PathId = Annotated[int, Path(ge=1, le=LARGEST)]
 ProjectName = Annotated[str, Query(min_length=1, max_length=120, description="The project by its name.")]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
@@ -45,7 +45,7 @@ Search = Annotated[str, Query(max_length=200)]
 
 
 def project_of(app: Vidgen, name: str) -> Project:
-    """The project of that name; reading makes none.
+    """The project of that name; it is not created.
 
     :raises NotFound: ``project_unknown`` (name, known)
     """
@@ -58,7 +58,7 @@ def project_of(app: Vidgen, name: str) -> Project:
 
 
 def project_for(app: Vidgen, name: str) -> Project:
-    """The project of that name, made where there is none.
+    """The project of that name, created where there is none.
 
     :raises InputError: ``project_name_empty``
     """
@@ -69,5 +69,5 @@ def project_for(app: Vidgen, name: str) -> Project:
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The answers of a route that are errors, for OpenAPI; those of every route are given with the application."""
+    """The error responses of a route, for OpenAPI; those of every route are given with the application."""
     return {status: {"model": ErrorResponse} for status in statuses}

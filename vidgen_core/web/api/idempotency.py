@@ -1,6 +1,6 @@
-"""``Idempotency-Key``: a request that is sent twice is carried out once and answered alike.
+"""``Idempotency-Key``: a request that is sent twice is carried out once and gets the same response.
 
-The key belongs to the asker and is kept for a day with a digest of the request. The row is tied to every transaction that
+The key belongs to the visitor and is kept for a day with a digest of the request. The row is tied to every transaction that
 the request commits, so a crash in the middle never lets it order again.
 """
 
@@ -30,7 +30,7 @@ from vidgen_core.web.middleware.auth import visitor_of
 
 _LOG = logging.getLogger(__name__)
 HEADER: Final = "Idempotency-Key"
-#: Said of an answer that was kept.
+#: Header of a stored response.
 REPLAYED: Final = "Idempotency-Replayed"
 _KEY: Final = re.compile(r"[!-~]{1,255}")
 #: Bodies up to this size stay in memory.
@@ -71,7 +71,7 @@ class Idempotency:
             await self._carry_out(begun, scope, _replay(body, receive), send)
 
     async def _begin(self, caller: str, key: str, digest: str) -> tuple[Known, Begun | None]:
-        """What is known of the request, and the right to carry it out unless it was answered.
+        """Claim the request: its stored state, and the right to carry it out unless it was answered.
 
         :raises InputError: ``idempotency_key_reused``
         :raises Refused: ``idempotency_answer_lost``
@@ -96,7 +96,7 @@ class Idempotency:
             await live.wait()
 
     async def _carry_out(self, begun: Begun, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the route answer, keep what it says, and only then say it."""
+        """Run the route, store its response, and only then send it."""
         app = await find_vidgen()
         held: list[Message] = []
         holds = True
@@ -124,7 +124,7 @@ class Idempotency:
             try:
                 await asyncio.shield(run_in_threadpool(_end, app, begun, list(held)))
             except StoreError as error:
-                # What was done is marked with it; a second request is told so instead of doing it again.
+                # The transactions are marked with it; a second request is refused instead of being carried out again.
                 _LOG.warning("The answer to a request with a key was not kept: %s", error)
             finally:
                 live.set()
@@ -139,7 +139,7 @@ def _end(app: Vidgen, begun: Begun, held: list[Message]) -> None:
 
 
 async def _read(scope: Scope, receive: Receive, body: Any) -> str:
-    """Take the whole body in, and return the digest of the request."""
+    """Read the whole body, and return the digest of the request."""
     digest = hashlib.sha256()
     for part in (scope["method"], scope["path"], scope["query_string"].decode("latin-1")):
         digest.update(f"{part}\n".encode())
@@ -161,7 +161,7 @@ async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
 
 
 def _replay(body: Any, receive: Receive) -> Receive:
-    """The body that was taken in, and after it what comes from the client."""
+    """Replay the body that was read, and after it what comes from the client."""
     ended = False
 
     async def replayed() -> Message:
@@ -176,7 +176,7 @@ def _replay(body: Any, receive: Receive) -> Receive:
 
 
 def document(schema: dict[str, Any]) -> None:
-    """Say in OpenAPI that every POST takes the header."""
+    """Describe the header of every POST in OpenAPI."""
     parameter = {
         "name": HEADER,
         "in": "header",

@@ -1,4 +1,4 @@
-"""Progress of tasks for streams: what each listener asks for is read once for all of them."""
+"""Progress of tasks for streams: changes are read once for all listeners."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vidgen_core.services.facade import Vidgen
 
 
 class TaskProgress(NamedTuple):
-    """Where a task stands."""
+    """The progress of one task."""
 
     project_id: int
     status: TaskStatus
@@ -37,7 +37,7 @@ class _Listener:
 class Progress:
     """The streams of this process; used on the event loop only.
 
-    :param begin: called when there is somebody to look for
+    :param begin: called when the first listener has come
     """
 
     def __init__(self, app: Callable[[], Vidgen], begin: Callable[[], None]) -> None:
@@ -55,7 +55,7 @@ class Progress:
     async def follow(self, ids: Collection[int], since: int | None = None) -> AsyncIterator[News]:
         """Tell where tasks stand now and after each change, until all have ended or the server does.
 
-        :param since: the revision of the last news that the listener had; what it knows already is not told again
+        :param since: the revision of the last news that the listener had; what it knows is not repeated
         """
         listener = _Listener(ids)
         try:
@@ -77,7 +77,7 @@ class Progress:
     async def _join(self, listener: _Listener) -> int:
         """Begin to listen; the revision of the newest change of its tasks."""
         rev, tasks = await asyncio.to_thread(lambda: self._app().tasks.at_revision(listener.ids))
-        # What changes from here on is found by the next look, whatever other listeners have seen.
+        # What changes from here on is found by the next read, whatever other listeners have seen.
         self._rev = min(self._rev, rev) if self._listeners else rev
         self._listeners.add(listener)
         self._known.update((task.id, _standing(task)) for task in tasks)
@@ -89,7 +89,7 @@ class Progress:
         standings = {id_: self._known[id_] for id_ in sorted(listener.ids) if id_ in self._known}
         return News(self._rev, standings, all(standing.status in ENDED for standing in standings.values()))
 
-    async def look(self, rev: int) -> None:
+    async def read_changes(self, rev: int) -> None:
         """Read what has changed up to ``rev``, once for all, and wake those whom it concerns."""
         if not self._listeners or rev <= self._rev:
             return
@@ -98,7 +98,7 @@ class Progress:
         projects = {standing.project_id for id_, standing in self._known.items() if id_ in wanted}
         changed = await asyncio.to_thread(self._changes, projects, since, wanted)
         if self._listeners <= before:
-            # Somebody who has come meanwhile may have missed something: then the same is read again.
+            # A listener that came meanwhile may have missed something: then the same is read again.
             self._rev = rev
         for id_, standing in changed.items():
             if standing is None:

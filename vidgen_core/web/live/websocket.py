@@ -1,4 +1,4 @@
-"""Tells open pages what has changed: one watcher looks at the store's revision for all sockets of this process."""
+"""Tell open pages what has changed: one watcher polls the database's revision for all sockets of this process."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from vidgen_core.web.live.sse import Progress
 from vidgen_core.web.middleware.connections import GOING_AWAY, POLICY
 
 _LOG = logging.getLogger(__name__)
-#: Seconds between two looks at the revision.
-LOOK: Final = 0.3
-#: More changed shots than this are told as *all*.
+#: Seconds between two polls of the revision.
+POLL_EVERY: Final = 0.3
+#: More changed shots than this are reported as *all*.
 MANY: Final = 500
 
 
 class Listener:
-    """One socket and what it has been told."""
+    """One socket and the revision that it knows."""
 
     def __init__(self, socket: WebSocket, project_id: int, rev: int) -> None:
         self.socket = socket
@@ -110,17 +110,17 @@ class Live:
     async def _watch(self) -> None:
         while (self._listeners or self.progress.listeners) and not self._ending.is_set():
             try:
-                await self._look()
+                await self._poll()
             except VidgenError as error:
-                _LOG.warning("Cannot look for changes: %s", error)
+                _LOG.warning("Cannot read changes: %s", error)
             try:
-                await asyncio.wait_for(self._ending.wait(), LOOK)
+                await asyncio.wait_for(self._ending.wait(), POLL_EVERY)
             except TimeoutError:
                 continue
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         rev = await asyncio.to_thread(self._revision)
-        await self.progress.look(rev)
+        await self.progress.read_changes(rev)
         behind = [listener for listener in self._listeners if listener.rev < rev]
         wanted = {(listener.project_id, listener.rev) for listener in behind}
         if not wanted:
@@ -135,7 +135,7 @@ class Live:
         try:
             await listener.socket.send_json(message)
         except (WebSocketDisconnect, RuntimeError):
-            # It went away between two looks; its own task notices as well.
+            # It went away between two polls; its own task notices as well.
             self._listeners.discard(listener)
 
     def _revision(self) -> int:

@@ -1,1 +1,1 @@
-"""What every request passes before a route sees it."""
+"""The middleware that every request passes."""

@@ -1,8 +1,8 @@
-"""Who is asking, and whether somebody who has not signed in may come in.
+"""Authenticate every request, and refuse those that need a sign-in.
 
-In front of everything, Streamlit's own addresses among it: with passwords nobody sees a page, a picture or an event
-without having signed in. With OpenID Connect Streamlit itself does the signing in on a page of its own, so there its
-addresses are open and the screens' shell keeps the door; our routes are closed in both cases.
+It covers Streamlit's own addresses too: with passwords no page, picture or event is served without a session. With OpenID
+Connect Streamlit itself signs people in on a page of its own, so its addresses are open and the dashboard's shell checks the
+sign-in; our routes are closed in both cases.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from vidgen_core.web.error_responses import envelope
 from vidgen_core.web.middleware.base_path import address
 from vidgen_core.web.middleware.connections import POLICY, WatchedConnection, close_socket
 
-#: Where people sign in.
+#: The sign-in page.
 SIGN_IN: Final = "/sign-in"
 #: The name of programs in the log.
 PROGRAM: Final = "API"
-#: Answered to everybody: signing in, signs of life, the callback (which proves itself), and the program's own files.
+#: Open to everybody: sign-in, health, callbacks (which are signed), and static files.
 OPEN: Final = (
     SIGN_IN,
     "/api/health",
@@ -40,13 +40,13 @@ OPEN: Final = (
 )
 #: What is ours; the rest is Streamlit's.
 OURS: Final = ("/api", "/app/static/media")
-#: Addresses that no person looks at: they are answered with a status instead of the way to the sign-in.
+#: Addresses for programs: they are answered with a status instead of a redirect to the sign-in.
 _MACHINES: Final = (*OURS, "/_stcore", "/media", "/component", "/app/static")
 _KEY: Final = "vidgen.visitor"
 
 
 def visitor_of(connection: HTTPConnection) -> Visitor:
-    """Who is asking.
+    """The authenticated visitor of a request.
 
     :raises Refused: ``sign_in_needed``
     """
@@ -57,9 +57,9 @@ def visitor_of(connection: HTTPConnection) -> Visitor:
 
 
 class AuthMiddleware:
-    """Finds out who asks, and turns away who may not come in.
+    """Authenticate requests and refuse visitors that are not signed in.
 
-    :param address: what the server is bound to
+    :param address: the address that the server is bound to
     """
 
     def __init__(self, app: ASGIApp, address: str | None) -> None:
@@ -76,17 +76,17 @@ class AuthMiddleware:
             await self.app(scope, receive, send)
             return
         try:
-            # Not in a thread: it takes less than the way there, and the settings are read again only when they change.
-            visitor, known_way_in = self._look(await find_vidgen(), connection)
+            # Not in a thread: it takes less time than a switch to one, and the settings are read again only when they change.
+            visitor, signs_in_elsewhere = self._authenticate(await find_vidgen(), connection)
         except VidgenError as error:
-            # Without settings nobody can be known; the screens say what is wrong to the person at this machine.
-            visitor, known_way_in = self._without_settings(connection), False
+            # Without settings nobody can be authenticated; the dashboard tells the person at this machine what is wrong.
+            visitor, signs_in_elsewhere = self._without_settings(connection), False
             if visitor is None:
                 await _answer(envelope(connection, error, 503), scope, receive, send)
                 return
         scope[_KEY] = visitor
-        if visitor is None and path != SIGN_IN and (path.startswith(OURS) or not known_way_in):
-            await _turn_away(connection, scope, receive, send)
+        if visitor is None and path != SIGN_IN and (path.startswith(OURS) or not signs_in_elsewhere):
+            await _refuse(connection, scope, receive, send)
             return
         if scope["type"] == "websocket" or path.startswith("/api/"):
             if visitor is None:
@@ -97,22 +97,21 @@ class AuthMiddleware:
         await self.app(scope, receive, send)
 
     def _is_still(self, visitor: Visitor | None, connection: HTTPConnection) -> bool:
-        """Whether the same person would be let in again as who they are."""
+        """Whether the connection still authenticates as the same visitor."""
         vidgen = opened_vidgen()
         if vidgen is None:
             return True
         try:
-            found, known_way_in = self._look(vidgen, connection)
+            found, signs_in_elsewhere = self._authenticate(vidgen, connection)
         except VidgenError:
-            # Nothing can be said, and nothing can be done either, as long as the data home cannot be read.
+            # Unknown as long as the data home cannot be read; nothing can be done in that time either.
             return True
-        return found == visitor and (visitor is not None or known_way_in)
+        return found == visitor and (visitor is not None or signs_in_elsewhere)
 
-    def _look(self, vidgen: Vidgen, connection: HTTPConnection) -> tuple[Visitor | None, bool]:
-        """Who it is, and whether Streamlit's pages let people sign in by themselves."""
+    def _authenticate(self, vidgen: Vidgen, connection: HTTPConnection) -> tuple[Visitor | None, bool]:
+        """The visitor, and whether Streamlit's own pages sign people in."""
         sharing = Auth(vidgen.settings_file)
-        way = sharing.settings.sign_in
-        oidc = way == "oidc"
+        oidc = sharing.settings.sign_in == "oidc"
         given = connection.headers.get("authorization")
         if given is not None and connection.scope["path"].startswith(OURS):
             scheme, _, token = given.partition(" ")
@@ -126,9 +125,9 @@ class AuthMiddleware:
 
 
 def _without_session(scope: Scope) -> Scope:
-    """Whoever has not signed in begins a screen of their own, whatever tab they say they were.
+    """Remove the id of an earlier Streamlit session from a request without sign-in.
 
-    Streamlit takes up the screen whose id stands third in this header, with what it has kept, callbacks included.
+    Streamlit resumes the session whose id is third in this header, with its state and callbacks.
     """
     name = b"sec-websocket-protocol"
     headers = [
@@ -141,7 +140,7 @@ def _is_open(path: str) -> bool:
     return any(path == name or (name.endswith("/") and path.startswith(name)) for name in OPEN)
 
 
-async def _turn_away(connection: HTTPConnection, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(connection: HTTPConnection, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await close_socket(receive, send, POLICY, "sign_in_needed")
         return

@@ -1,8 +1,8 @@
-"""A server that lives below a path of another, such as ``https://studio.example/vidgen/``.
+"""Serve below a path of another server, such as ``https://studio.example/vidgen/``.
 
-Streamlit's addresses get the path from its own option ``server.baseUrlPath``; ours stand at the top, and so do those that
-the guards look at. Hence the outermost layer takes the path off and the innermost puts it on again: it makes no
-difference whether the proxy in front passes the path on or not.
+Streamlit's addresses get the path from its own option ``server.baseUrlPath``; our routes and the middleware work without it.
+Hence the outermost layer removes the path and the innermost adds it again: it makes no difference whether the proxy in front
+passes the path on or not.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _BASE: Final[ContextVar[str]] = ContextVar("vidgen_base", default="")
 
 
 def address(path: str) -> str:
-    """The address under which a browser finds what we know as ``path``."""
+    """The address of ``path`` as a browser needs it."""
     return f"{_BASE.get()}{path}"
 
 
 class StripPrefix:
-    """Outermost: everything further in sees its paths as if it stood at the top.
+    """Outermost: remove the base path.
 
     :param base: as ``sharing.base_of``
     """
@@ -45,7 +45,7 @@ class StripPrefix:
 
 
 class AddPrefix:
-    """Innermost: routes find the full path, and ours know which part of it is not theirs.
+    """Innermost: add the base path again; our routes get it as their root path.
 
     :param base: as ``sharing.base_of``
     :param ours: beginnings of the addresses that are not Streamlit's

@@ -1,4 +1,4 @@
-"""Sockets and streams that last: refused at the door, and ended when their visitor may no longer be here."""
+"""Sockets and streams: refused before they are accepted, and ended when their visitor is no longer authenticated."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 #: WebSocket close codes (RFC 6455, 7.4.1).
 GOING_AWAY: Final = 1001
 POLICY: Final = 1008
-#: Seconds between two looks at whether a visitor may still be here; what a visitor sends is always looked at.
-LOOK: Final = 1.0
+#: Seconds between two checks of a visitor; messages that a visitor sends are always checked.
+CHECK_EVERY: Final = 1.0
 
 
 async def close_socket(receive: Receive, send: Send, code: int, reason: str) -> None:
@@ -23,32 +23,32 @@ async def close_socket(receive: Receive, send: Send, code: int, reason: str) -> 
 
 
 class WatchedConnection:
-    """A connection whose visitor is looked at again and again; for one request.
+    """One connection whose visitor is checked again and again.
 
-    Whoever was signed out, or whose way in has changed, hears nothing more, and what they send reaches nobody.
+    After a sign-out, or a change of the sign-in settings, nothing more is sent and nothing more is received.
 
-    :param is_welcome: whether the visitor may still be here
+    :param is_valid: whether the visitor is still authenticated
     """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, is_welcome: Callable[[], bool]) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, is_valid: Callable[[], bool]) -> None:
         self._kind = scope["type"]
         self._receive = receive
         self._send = send
-        self._is_welcome = is_welcome
+        self._is_valid = is_valid
         self._out = asyncio.Event()
-        self._looked = time.monotonic()
+        self._checked = time.monotonic()
         #: A stream of the HTTP API, or a socket, that has begun and not ended.
         self._lasts = False
-        self._looking: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
-        """Let the application answer."""
+        """Run the application."""
         answering = asyncio.ensure_future(app(scope, self.receive, self.send))
         out = asyncio.ensure_future(self._out.wait())
         try:
             await asyncio.wait({answering, out}, return_when=asyncio.FIRST_COMPLETED)
             if self._kind == "http" and self._out.is_set():
-                # What waits for news would not hear that nobody listens.
+                # What waits for a change would not notice that nobody listens.
                 answering.cancel()
                 await asyncio.wait({answering})
             else:
@@ -58,15 +58,15 @@ class WatchedConnection:
             raise
         finally:
             out.cancel()
-            if self._looking is not None:
-                self._looking.cancel()
+            if self._checking is not None:
+                self._checking.cancel()
 
     async def receive(self) -> Message:
-        """What the visitor sends, or that they are gone."""
+        """The next message of the visitor, or a disconnect."""
         if self._kind == "http":
             return await self._receive()
         message = await self._receive_until_out()
-        if message["type"] == "websocket.receive" and not self._look():
+        if message["type"] == "websocket.receive" and not self._check():
             await self._end()
             return self._gone()
         return message
@@ -89,33 +89,33 @@ class WatchedConnection:
         return self._gone()
 
     async def send(self, message: Message) -> None:
-        """Pass on what the application says, as long as the visitor may hear it."""
+        """Pass on a message of the application as long as the visitor is authenticated."""
         if self._out.is_set():
             return
-        if self._lasts and time.monotonic() - self._looked > LOOK and not self._look():
+        if self._lasts and time.monotonic() - self._checked > CHECK_EVERY and not self._check():
             await self._end()
             return
         if message["type"] == "websocket.accept" or _begins_stream(message):
             self._lasts = True
-            self._looking = asyncio.create_task(self._keep_looking())
+            self._checking = asyncio.create_task(self._keep_checking())
         elif message["type"] == "websocket.close":
             self._lasts = False
         await self._send(message)
 
-    def _look(self) -> bool:
-        self._looked = time.monotonic()
-        if not self._is_welcome():
+    def _check(self) -> bool:
+        self._checked = time.monotonic()
+        if not self._is_valid():
             self._out.set()
         return not self._out.is_set()
 
-    async def _keep_looking(self) -> None:
+    async def _keep_checking(self) -> None:
         while not self._out.is_set():
-            await asyncio.sleep(LOOK)
-            if not self._look():
+            await asyncio.sleep(CHECK_EVERY)
+            if not self._check():
                 await self._end()
 
     async def _end(self) -> None:
-        """Close our end once; what the application still says goes nowhere."""
+        """Close our end once; later messages of the application are dropped."""
         if not self._lasts:
             return
         self._lasts = False

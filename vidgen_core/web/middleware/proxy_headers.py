@@ -1,4 +1,4 @@
-"""Where a request comes from: the address of the visitor, told by proxies that are trusted and by nobody else."""
+"""The client address of a request, read from the headers of trusted proxies only."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 #: Proxies on this machine.
 ON_THIS_MACHINE: Final = ("127.0.0.0/8", "::1")
-#: Bits that one visitor has of an IPv6 address; the rest are theirs to choose (RFC 6177).
+#: Bits of an IPv6 address that identify one visitor, who chooses the rest (RFC 6177).
 _OWN_BITS: Final = 64
 
 
 class ProxyHeaders:
-    """Outermost: whoever a trusted proxy names takes the proxy's place as the client.
+    """Outermost: replace a trusted proxy by the client that it names.
 
     Of ``X-Forwarded-For`` only the right-most address that no trusted proxy has counts: what stands left of it was
-    written by whoever asked. uvicorn by itself does the same for proxies at 127.0.0.1; the walk begins again where its
-    own has ended.
+    written by the client. uvicorn by itself does the same for proxies at 127.0.0.1; this continues where uvicorn has
+    ended.
 
     :param proxies: addresses and networks beside those of this machine
     """
@@ -37,7 +37,7 @@ class ProxyHeaders:
 
 
 def caller_of(connection: HTTPConnection) -> str:
-    """What stands for one visitor in a count of tries: an address, or the network of an IPv6 address."""
+    """The key of one visitor for rate limits: an address, or the network of an IPv6 address."""
     host = connection.client.host if connection.client else "?"
     try:
         address = ipaddress.ip_address(host)
@@ -47,7 +47,7 @@ def caller_of(connection: HTTPConnection) -> str:
 
 
 def _plain(host: str) -> str:
-    """An IPv4 address as such where a socket for both kinds has wrapped it: ``::ffff:192.0.2.1``."""
+    """Unwrap an IPv4 address that a dual-stack socket has mapped: ``::ffff:192.0.2.1``."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

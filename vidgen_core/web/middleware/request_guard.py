@@ -1,4 +1,4 @@
-"""What every request must be like before anybody asks whose it is.
+"""Checks of every request before authentication, and the list of all middleware.
 
 Streamlit's own protection covers neither our routes nor other ports of this machine, so: the ``Host`` must be one we
 serve, a page from elsewhere is refused, bodies have a largest size, and answers carry headers that keep browsers from
@@ -8,6 +8,7 @@ guessing types or lending our pictures to others.
 from __future__ import annotations
 
 import os
+import re
 import socket
 from contextlib import suppress
 from typing import Final
@@ -22,14 +23,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vidgen_core.config.loader import load_settings
 from vidgen_core.config.paths import find_locations
 from vidgen_core.config.schema import SharingSettings
-from vidgen_core.domain.errors import ErrorKind, NotFound, Refused, SettingsError
+from vidgen_core.domain.errors import ErrorKind, NotFound, Refused, SettingsError, VidgenError
 from vidgen_core.domain.setting_values import names_in
 from vidgen_core.services.access.auth import LOOPBACK, is_loopback
 from vidgen_core.web.error_responses import envelope
 from vidgen_core.web.middleware.auth import OURS as OUR_ROUTES
 from vidgen_core.web.middleware.auth import SIGN_IN, AuthMiddleware
 from vidgen_core.web.middleware.base_path import AddPrefix, StripPrefix
-from vidgen_core.web.middleware.body_limit import BodyLimit
 from vidgen_core.web.middleware.connections import POLICY, close_socket
 from vidgen_core.web.middleware.proxy_headers import ProxyHeaders
 
@@ -37,9 +37,9 @@ from vidgen_core.web.middleware.proxy_headers import ProxyHeaders
 EVERY_ADDRESS: Final = ("0.0.0.0", "::", "")  # noqa: S104 - compared with, not bound to
 #: More names, separated by commas, under which this server may be asked.
 HOSTS: Final = "VIDGEN_ALLOWED_HOSTS"
-#: What is ours to guard; the rest is Streamlit's.
+#: The addresses that this middleware checks; the rest is Streamlit's.
 OURS: Final = (*OUR_ROUTES, SIGN_IN)
-#: Our way from the first page's name to the first page.
+#: Redirects to the first page.
 FIRST_PAGE: Final = "/shots"
 _PORTS: Final = {"http": 80, "https": 443}
 _SECURITY: Final = {
@@ -49,6 +49,15 @@ _SECURITY: Final = {
     # Nothing that somebody typed makes a browser fetch from elsewhere; pages of ours that say more say it themselves.
     "Content-Security-Policy": "img-src 'self' data: blob:; media-src 'self' data: blob:; object-src 'none'",
 }
+#: Bytes of a body; the first pattern that fits counts.
+LIMITS: Final = (
+    (re.compile(r"/api/import"), 200_000_000),
+    (re.compile(r"/api/incoming/.+"), 210_000_000),
+    (re.compile(r"/api/shots/\d+/image"), 50_000_000),
+    (re.compile(r"/api/\w+/callback"), 100_000),
+    (re.compile(r"/sign-in(/.*)?"), 10_000),
+    (re.compile(r"/(api|app/static/media)(/.*)?"), 1_000_000),
+)
 
 
 def allowed_hosts(address: str | None) -> list[str]:
@@ -110,9 +119,9 @@ def _is_fetched_elsewhere(scope: Scope) -> bool:
 
 
 class RequestGuard:
-    """Refuses what other pages ask for, by HTTP and by WebSocket, and adds the security headers to every answer.
+    """Refuse cross-origin requests, by HTTP and by WebSocket, and add the security headers to every response.
 
-    It stands before Streamlit's own look at ``Origin``, which compares host names only and asks the internet for this
+    It runs before Streamlit's own check of ``Origin``, which compares host names only and asks the internet for this
     machine's address.
     """
 
@@ -152,8 +161,73 @@ class RequestGuard:
         await self.app(scope, receive, with_headers)
 
 
+class BodyTooLarge(VidgenError):
+    """The body is longer than this address accepts."""
+
+    kind = ErrorKind.PARAMETER
+    default_code = "body_too_large"
+
+
+def limit_of(path: str) -> int | None:
+    """The limit of a body in bytes; None for addresses of Streamlit."""
+    return next((limit for pattern, limit in LIMITS if pattern.fullmatch(path)), None)
+
+
+class BodyLimit:
+    """Refuse bodies that are too large, by their announced and by their real length."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limit = limit_of(scope["path"]) if scope["type"] == "http" else None
+        if limit is None:
+            await self.app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "")
+        error = BodyTooLarge(limit=limit)
+        if announced.isdecimal() and int(announced) > limit:
+            await envelope(HTTPConnection(scope), error)(scope, receive, send)
+            return
+        counting = _CountingBody(receive, send, limit)
+        try:
+            await self.app(scope, counting.receive, counting.send)
+        except Exception:
+            if not counting.over or counting.answered:
+                raise
+        if counting.over and not counting.answered:
+            # Whatever the application answered to the broken body, the client learns the reason.
+            await envelope(HTTPConnection(scope), error)(scope, receive, send)
+
+
+class _CountingBody:
+    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
+        self._receive = receive
+        self._send = send
+        self._left = limit
+        self._limit = limit
+        self.answered = False
+
+    @property
+    def over(self) -> bool:
+        return self._left < 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self.over:
+            raise BodyTooLarge(limit=self._limit)
+        return message
+
+    async def send(self, message: Message) -> None:
+        if self.over and not self.answered:
+            return
+        self.answered = True
+        await self._send(message)
+
+
 def sharing_settings() -> SharingSettings:
-    """What the settings say of sharing; the defaults while they cannot be read."""
+    """The sharing settings; the defaults while they cannot be read."""
     try:
         return load_settings(find_locations()).sharing
     except SettingsError:
@@ -174,14 +248,14 @@ def own_addresses() -> list[str]:
 
 
 def middleware(address: str | None, base: str = "") -> list[Middleware]:
-    """The guards, outermost first.
+    """Every middleware, outermost first.
 
     :param address: what the server is bound to
     :param base: the path below which it lives, as ``sharing.base_of``
     """
-    ours = own_addresses() if not address or address in EVERY_ADDRESS else []
+    own = own_addresses() if not address or address in EVERY_ADDRESS else []
     sharing = sharing_settings()
-    hosts = [*allowed_hosts(address), *names_in(sharing.allowed_hosts), *ours]
+    hosts = [*allowed_hosts(address), *names_in(sharing.allowed_hosts), *own]
     return [
         Middleware(ProxyHeaders, proxies=names_in(sharing.trusted_proxies)),
         Middleware(StripPrefix, base=base),

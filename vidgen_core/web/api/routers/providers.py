@@ -1,4 +1,4 @@
-"""The endpoints that every provider has: its settings, a test, carrying tasks out, and their progress."""
+"""The routes of every provider: settings, connection test, running tasks, and their progress."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from vidgen_core.domain.tasks import Task
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.recovery import Outcome, Refusal
-from vidgen_core.web.api.common import App, Asker, Words, errors
-from vidgen_core.web.api.schemas.base import Cost, ErrorDetail, numbers
+from vidgen_core.services.schemas.base import Cost
+from vidgen_core.services.schemas.money import OrderedResponse
+from vidgen_core.web.api.common import App, Catalogue, CurrentVisitor, errors
+from vidgen_core.web.api.schemas.base import ErrorDetail, numbers
 from vidgen_core.web.api.schemas.providers import (
     ConfigRequest,
     ConfigResponse,
@@ -28,10 +30,10 @@ from vidgen_core.web.api.schemas.providers import (
     KeyResponse,
     TestRequest,
 )
-from vidgen_core.web.api.schemas.tasks import OrderedResponse, OutcomeResponse, ProgressItem, RunRequest, RunResponse
+from vidgen_core.web.api.schemas.tasks import OutcomeResponse, ProgressItem, RunRequest, RunResponse
 from vidgen_core.web.live.sse import News, Progress
 
-#: Tasks that one stream tells of.
+#: Tasks of one stream.
 MOST = 1_000
 #: Fields of ``ConfigBody`` that stand for a setting outside of the provider's section.
 _POLL = "poll_interval"
@@ -41,7 +43,7 @@ _RUNNER_POLL = "runner.poll_interval"
 def provider_routes(progress: Progress) -> APIRouter:
     """The routes below ``/{provider}``.
 
-    :param progress: what streams are fed from
+    :param progress: the source of the streams
     """
     router = APIRouter(prefix="/{provider}", tags=["providers"])
     router.get("/config")(get_config)
@@ -56,7 +58,7 @@ def provider_routes(progress: Progress) -> APIRouter:
         """Progress as server-sent events: ``progress`` after each change, ``done`` when all tasks have ended.
 
         Each ``progress`` holds ``[{"task_id", "status", "progress"}]`` for all of them. A client that comes back with
-        ``Last-Event-ID`` is told only what it does not know yet.
+        ``Last-Event-ID`` gets only what is new.
         """
         since = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else None
         async for news in progress.follow(tasks, since):
@@ -71,11 +73,11 @@ def provider_routes(progress: Progress) -> APIRouter:
 # --- settings
 
 
-def get_config(app: App, asker: Asker, provider: ProviderId) -> ConfigResponse:
-    """The settings of a provider; every secret is masked, and only owners are told addresses and keys at all."""
+def get_config(app: App, visitor: CurrentVisitor, provider: ProviderId) -> ConfigResponse:
+    """The settings of a provider; every secret is masked, and only owners see addresses and keys."""
     settings = app.settings()
     section = settings.providers.of(provider)
-    is_owner = asker.role is Role.OWNER
+    is_owner = visitor.role is Role.OWNER
     fields = {
         name: _shown(value) if is_owner or not _is_private(name, value) else ""
         for name, value in section
@@ -96,7 +98,7 @@ def get_config(app: App, asker: Asker, provider: ProviderId) -> ConfigResponse:
     )
 
 
-def set_config(app: App, asker: Asker, provider: ProviderId, body: ConfigRequest) -> ConfigResponse:
+def set_config(app: App, visitor: CurrentVisitor, provider: ProviderId, body: ConfigRequest) -> ConfigResponse:
     """Change settings of a provider: all of them, or none when one is wrong."""
     given: dict[str, Any] = body.model_dump(exclude_none=True, exclude={"keys", _POLL})
     unknown = next(
@@ -118,7 +120,7 @@ def set_config(app: App, asker: Asker, provider: ProviderId, body: ConfigRequest
                 {f"providers.{provider}.keys": _keys(app.settings().providers.of(provider), body.keys)}
             )
         app.worker.wake()
-    return get_config(app, asker, provider)
+    return get_config(app, visitor, provider)
 
 
 def _names(app: Vidgen, provider: ProviderId) -> list[str]:
@@ -171,20 +173,22 @@ def _shown(value: Any) -> Any:
 # --- work
 
 
-def check_connection(app: App, t: Words, provider: ProviderId, body: TestRequest | None = None) -> ConnectionResponse:
+def check_connection(
+    app: App, t: Catalogue, provider: ProviderId, body: TestRequest | None = None
+) -> ConnectionResponse:
     """Ask the provider whether a key works and what is left on it: free."""
     found = app.diagnostics.test(provider, body.secret if body else None)
     failure = found.failure
     error = failure and ErrorDetail(kind=failure.kind, message=t.told(failure))
-    balance = found.balance and Cost(
-        amount=float(found.balance.amount), currency=found.balance.currency, estimated=False
-    )
+    balance = Cost.of(found.balance, estimated=False)
     return ConnectionResponse(
         ok=found.ok, balance=balance, models=len(found.models) if found.models else None, error=error
     )
 
 
-def run_concurrent(app: App, t: Words, asker: Asker, provider: ProviderId, body: RunRequest) -> RunResponse:
+def run_concurrent(
+    app: App, t: Catalogue, visitor: CurrentVisitor, provider: ProviderId, body: RunRequest
+) -> RunResponse:
     """Release kept tasks to the runner, which carries out as many at once as the settings say.
 
     Tasks that are under way already go on. Those that have ended are refused: ``/api/tasks/retry`` pays again.
@@ -193,7 +197,7 @@ def run_concurrent(app: App, t: Words, asker: Asker, provider: ProviderId, body:
     known = {task.id: task for task in app.tasks.many(ids)}
     foreign = [task for task in known.values() if task.provider is not provider]
     ours = [id_ for id_ in ids if id_ not in known or known[id_].provider is provider]
-    _set_cap(app, asker.role, provider, body.max_concurrent)
+    _set_cap(app, visitor.role, provider, body.max_concurrent)
     released = app.tasks.start(ours)
     running = tuple(one.id for one in released.refused if one.id in known and _goes_on(known[one.id]))
     refused = [one for one in released.refused if one.id not in running]
@@ -209,7 +213,7 @@ def _goes_on(task: Task) -> bool:
 
 
 def _set_cap(app: Vidgen, role: Role, provider: ProviderId, cap: int | None) -> None:
-    """What an owner says becomes the setting; others are told the cap in force."""
+    """Save the cap of an owner; for others it stays."""
     name = f"providers.{provider}.max_concurrent"
     if cap is None or role < Role.OWNER or cap == app.settings().max_concurrent(provider):
         return

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.services.reports.values import Report
-from vidgen_core.web.api.common import App, Words, errors, project_of
+from vidgen_core.web.api.common import App, Catalogue, errors, project_of
 from vidgen_core.web.api.schemas.base import Ids, ModeName, Name, RequestModel, Yes, numbers
 
 router = APIRouter()
@@ -43,7 +43,7 @@ def figures(
 )
 def figures_csv(
     app: App,
-    t: Words,
+    t: Catalogue,
     project: _SomeProject = None,
     since: _Since = None,
     until: _Until = None,
@@ -82,7 +82,7 @@ class DisputeRequest(RequestModel):
     response_class=Response,
     responses={200: {"content": {"application/zip": {}}}, **errors(404)},
 )
-def dispute(app: App, t: Words, body: DisputeRequest) -> Response:
+def dispute(app: App, t: Catalogue, body: DisputeRequest) -> Response:
     """Job ids, times, masked keys, charges and raw answers without secrets, as CSV and JSON in a ZIP."""
     pack = app.disputes.pack(
         t,

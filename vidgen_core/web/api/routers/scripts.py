@@ -1,4 +1,4 @@
-"""Scripts, prompts and the way from one to the film."""
+"""Scripts, prompts and the automatic run from a script to the film."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from vidgen_core.domain.scripts import Author, PieceState, ScriptState
 from vidgen_core.i18n import Text
 from vidgen_core.services.autopilot.progress import why_unfilmed
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.schemas.base import Cost, ResponseModel
+from vidgen_core.services.schemas.money import OrderedResponse
+from vidgen_core.services.schemas.scripts import ProposedRow
 from vidgen_core.services.scripts.cameras import CAMERAS
 from vidgen_core.services.scripts.prompts import VersionView, Wanted
 from vidgen_core.services.scripts.scripts import ScriptView
-from vidgen_core.web.api.common import DEFAULT, App, PathId, ProjectName, Words, errors, project_for, project_of
-from vidgen_core.web.api.schemas.base import Cost, IdNumber, RequestModel, ResponseModel, Word, numbers
-from vidgen_core.web.api.schemas.tasks import OrderedResponse, estimated
+from vidgen_core.web.api.common import DEFAULT, App, Catalogue, PathId, ProjectName, errors, project_for, project_of
+from vidgen_core.web.api.schemas.base import IdNumber, RequestModel, Word, numbers
 
 router = APIRouter(tags=["writing"])
 ScriptText = Annotated[str, Field(min_length=1, max_length=1_000_000, strict=True)]
@@ -42,20 +44,6 @@ class ResumeRequest(RequestModel):
 
     ask_lost: bool = False
     """Ask again where an answer was lost; it may have been paid for."""
-
-
-class ProposedRow(ResponseModel):
-    """One row of a storyboard before it is stored."""
-
-    shot: str | None
-    line: int | None
-    script: str
-    picture_prompt: str
-    prompt: str
-    ratio: str | None
-    seconds: float | None
-    verdict: Literal["ok", "warning", "rejected"]
-    reasons: list[str]
 
 
 class ScriptResponse(ResponseModel):
@@ -160,7 +148,7 @@ class WritingResponse(ResponseModel):
 
 
 class StepResponse(ResponseModel):
-    """One step of the way."""
+    """One step from script to film."""
 
     name: str
     done: int
@@ -179,14 +167,14 @@ class UnfilmedResponse(ResponseModel):
 
 
 class WayResponse(ResponseModel):
-    """How far a project is, and whether it goes on by itself."""
+    """The progress of a project and its automatic run."""
 
     steps: list[StepResponse]
     walking: bool
     note: str | None
     code: str | None
     clips: int
-    """Shots in the rough cut with which the last walk ended."""
+    """Shots in the rough cut of the last run."""
     without_takes: int
     """Shots without a take and none under way."""
     unfilmed: list[UnfilmedResponse]
@@ -194,7 +182,7 @@ class WayResponse(ResponseModel):
     limit: Cost | None
     """What the present or last run may spend; null: no limit of its own."""
     ordered: OrderedResponse | None = None
-    """What this call lets be made."""
+    """What this call has ordered."""
 
 
 @router.post("/scripts")
@@ -218,23 +206,10 @@ def get_script(app: App, script_id: PathId) -> ScriptResponse:
 
 
 @router.get("/scripts/{script_id}/storyboard", responses=errors(404))
-def get_storyboard(app: App, script_id: PathId, t: Words) -> BoardResponse:
+def get_storyboard(app: App, script_id: PathId, t: Catalogue) -> BoardResponse:
     """The storyboard that would be stored, row by row with its verdict."""
     board = app.scripts.board(script_id)
-    rows = [
-        ProposedRow(
-            shot=row.number,
-            line=row.line,
-            script=row.script,
-            picture_prompt=row.picture_prompt,
-            prompt=row.prompt,
-            ratio=row.params.aspect_ratio,
-            seconds=row.params.duration,
-            verdict=row.verdict,
-            reasons=[t.error("parameter", reason.code, reason.params) for reason in row.reasons],
-        )
-        for row in board.plan.shots
-    ]
+    rows = [ProposedRow.of(row, lambda code, params: t.error("parameter", code, params)) for row in board.plan.shots]
     return BoardResponse(shots=rows, lost_lines=list(board.lost), invented=board.invented)
 
 
@@ -283,8 +258,8 @@ def write_prompts(app: App, body: PromptsRequest) -> WritingResponse:
     if body.camera and body.camera not in CAMERAS:
         raise InputError("camera_unknown", camera=body.camera, known=", ".join(CAMERAS))
     ids = app.prompts.empty(where.id) if body.shots is None else numbers(body.shots)
-    wish = Wanted(camera=body.camera, translate=body.translate, offline=body.offline, ask_lost=body.ask_lost)
-    app.prompts.write(where.id, ids, wish)
+    options = Wanted(camera=body.camera, translate=body.translate, offline=body.offline, ask_lost=body.ask_lost)
+    app.prompts.write(where.id, ids, options)
     return _writing(app, where.id)
 
 
@@ -298,18 +273,11 @@ def _writing(app: Vidgen, project_id: int) -> WritingResponse:
     found = app.prompts.writing(project_id)
     if found is None:
         return WritingResponse(busy=False, total=0, written=0, beside=0, skipped=0, failed=0)
-    return WritingResponse(
-        busy=found.busy,
-        total=found.total,
-        written=found.written,
-        beside=found.beside,
-        skipped=found.skipped,
-        failed=found.failed,
-    )
+    return WritingResponse.model_validate(found)
 
 
 @router.get("/way", responses=errors(404))
-def get_way(app: App, t: Words, project: ProjectName = DEFAULT) -> WayResponse:
+def get_way(app: App, t: Catalogue, project: ProjectName = DEFAULT) -> WayResponse:
     """How far a project is from script to film."""
     return _way(app, t, project_of(app, project).id)
 
@@ -317,39 +285,41 @@ def get_way(app: App, t: Words, project: ProjectName = DEFAULT) -> WayResponse:
 @router.post("/way/go", responses=errors(404, 409))
 def go(
     app: App,
-    t: Words,
+    t: Catalogue,
     project: ProjectName = DEFAULT,
     limit: Annotated[
         float | None,
         Query(ge=0, allow_inf_nan=False, description="What the run may spend in all; left out: its worst case."),
     ] = None,
 ) -> WayResponse:
-    """Let a project go its way by itself, within a budget for this run."""
+    """Start the automatic run of a project, within a budget of its own."""
     where = project_of(app, project)
     sheet = app.progress.sheet(where.id)
     app.progress.go(where.id, None if limit is None else Decimal(str(limit)))
-    ordered = OrderedResponse(count=sheet.tasks, cost=estimated(sheet.low), worst=estimated(sheet.high))
+    ordered = OrderedResponse(
+        count=sheet.tasks, cost=Cost.of(sheet.low, estimated=True), worst=Cost.of(sheet.high, estimated=True)
+    )
     return _way(app, t, where.id).model_copy(update={"ordered": ordered})
 
 
 @router.post("/way/halt", responses=errors(404))
-def halt(app: App, t: Words, project: ProjectName = DEFAULT) -> WayResponse:
-    """Begin nothing more by itself."""
+def halt(app: App, t: Catalogue, project: ProjectName = DEFAULT) -> WayResponse:
+    """Stop the automatic run."""
     where = project_of(app, project)
     app.progress.halt(where.id)
     return _way(app, t, where.id)
 
 
 def _way(app: Vidgen, t: Text, project_id: int) -> WayResponse:
-    walk = app.progress.run(project_id)
+    run = app.progress.run(project_id)
     total, named = app.progress.unfilmed(project_id)
     return WayResponse(
         steps=[StepResponse(**step._asdict()) for step in app.progress.steps(project_id)],
-        walking=walk is not None and walk.on,
-        note=walk.note if walk else None,
-        code=walk.code if walk else None,
-        clips=walk.clips if walk else 0,
+        walking=run is not None and run.on,
+        note=run.note if run else None,
+        code=run.code if run else None,
+        clips=run.clips if run else 0,
         without_takes=total,
-        limit=estimated(walk.limit) if walk else None,
+        limit=Cost.of(run.limit, estimated=True) if run else None,
         unfilmed=[UnfilmedResponse(shot=one.shot, reason=why_unfilmed(t, one)) for one in named],
     )

@@ -7,12 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query
 
 from vidgen_core.domain.errors import InputError
+from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import ShotFilter, ShotState
 from vidgen_core.domain.shots import ShotParams
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.web.api.common import (
     DEFAULT,
     App,
+    Catalogue,
     Limit,
     Offset,
     PathId,
@@ -22,10 +25,13 @@ from vidgen_core.web.api.common import (
     project_for,
     project_of,
 )
+from vidgen_core.web.api.routers.tasks import estimate_response, generated_response, requested_shots
 from vidgen_core.web.api.schemas.base import number
 from vidgen_core.web.api.schemas.shots import (
     ChoiceRequest,
     DeletedResponse,
+    DrawRequest,
+    PictureResponse,
     RejectRequest,
     ShotChanges,
     ShotPage,
@@ -33,11 +39,12 @@ from vidgen_core.web.api.schemas.shots import (
     ShotResponse,
     TakeResponse,
 )
+from vidgen_core.web.api.schemas.tasks import GenerateResponse
 
-router = APIRouter(tags=["shots"])
+router = APIRouter()
 
 
-@router.get("/shots", responses=errors(404))
+@router.get("/shots", tags=["shots"], responses=errors(404))
 def list_shots(
     app: App,
     project: ProjectName = DEFAULT,
@@ -52,7 +59,7 @@ def list_shots(
     return ShotPage(total=page.total, items=[ShotResponse.of(view, where.name) for view in page.items])
 
 
-@router.post("/shots")
+@router.post("/shots", tags=["shots"])
 def create_shot(app: App, body: ShotRequest) -> ShotResponse:
     """Add one shot; a project that is not there is made."""
     where = project_for(app, body.project)
@@ -61,13 +68,13 @@ def create_shot(app: App, body: ShotRequest) -> ShotResponse:
     return _answer(app, added.id)
 
 
-@router.get("/shots/{shot_id}", responses=errors(404))
+@router.get("/shots/{shot_id}", tags=["shots"], responses=errors(404))
 def get_shot(app: App, shot_id: PathId) -> ShotResponse:
     """One shot."""
     return _answer(app, shot_id)
 
 
-@router.patch("/shots/{shot_id}", responses=errors(404, 409))
+@router.patch("/shots/{shot_id}", tags=["shots"], responses=errors(404, 409))
 def edit_shot(app: App, shot_id: PathId, body: ShotChanges) -> ShotResponse:
     """Change a shot; what was not sent yet follows."""
     given = body.model_dump(exclude={"rev"}, exclude_none=True)
@@ -81,7 +88,7 @@ def edit_shot(app: App, shot_id: PathId, body: ShotChanges) -> ShotResponse:
     return _answer(app, shot_id)
 
 
-@router.delete("/shots/{shot_id}", responses=errors(404))
+@router.delete("/shots/{shot_id}", tags=["shots"], responses=errors(404))
 def delete_shot(app: App, shot_id: PathId) -> DeletedResponse:
     """Take a shot away with its tasks; one with a video under way stays, and then nothing is named as deleted."""
     app.shots.get(shot_id)
@@ -90,6 +97,7 @@ def delete_shot(app: App, shot_id: PathId) -> DeletedResponse:
 
 @router.put(
     "/shots/{shot_id}/image",
+    tags=["shots"],
     responses=errors(404),
     openapi_extra={
         "requestBody": {
@@ -109,13 +117,13 @@ def set_image(
     return _answer(app, shot_id)
 
 
-@router.get("/shots/{shot_id}/takes", responses=errors(404))
+@router.get("/shots/{shot_id}/takes", tags=["shots"], responses=errors(404))
 def list_takes(app: App, shot_id: PathId) -> list[TakeResponse]:
     """The finished videos of a shot."""
     return _answer(app, shot_id).takes
 
 
-@router.post("/shots/{shot_id}/choose", responses=errors(404))
+@router.post("/shots/{shot_id}/choose", tags=["shots"], responses=errors(404))
 def choose(app: App, shot_id: PathId, body: ChoiceRequest) -> ShotResponse:
     """Choose a take of a shot, or none."""
     app.shots.get(shot_id)
@@ -123,7 +131,7 @@ def choose(app: App, shot_id: PathId, body: ChoiceRequest) -> ShotResponse:
     return _answer(app, shot_id)
 
 
-@router.post("/takes/{take_id}/choose", responses=errors(404))
+@router.post("/takes/{take_id}/choose", tags=["shots"], responses=errors(404))
 def choose_take(app: App, take_id: PathId) -> ShotResponse:
     """Choose a take for its shot."""
     shot = app.takes.get(take_id).shot_id
@@ -131,12 +139,39 @@ def choose_take(app: App, take_id: PathId) -> ShotResponse:
     return _answer(app, shot)
 
 
-@router.post("/takes/{take_id}/reject", responses=errors(404))
+@router.post("/takes/{take_id}/reject", tags=["shots"], responses=errors(404))
 def reject_take(app: App, take_id: PathId, body: RejectRequest) -> ShotResponse:
     """Mark a take as not wanted, or take the mark away."""
     shot = app.takes.get(take_id).shot_id
     app.takes.reject(take_id, body.reason)
     return _answer(app, shot)
+
+
+@router.post("/pictures", tags=["pictures"], responses=errors(404, 409))
+def draw_pictures(app: App, t: Catalogue, body: DrawRequest) -> GenerateResponse:
+    """Queue pictures for shots, or say what that would cost."""
+    where = project_of(app, body.project)
+    ids = app.pictures.missing(where.id) if body.missing else requested_shots(app, where, body)
+    provider = ProviderId(body.provider) if body.provider else None
+    options = GenerateOptions(takes=body.count, provider=provider, model=body.model)
+    if body.dry_run:
+        return estimate_response(app.pictures.estimate(where.id, ids, options), t)
+    return generated_response(app, t, where, app.pictures.draw(where.id, ids, options))
+
+
+@router.get("/shots/{shot_id}/pictures", tags=["pictures"], responses=errors(404))
+def list_pictures(app: App, shot_id: PathId) -> list[PictureResponse]:
+    """The candidates of a shot; the chosen one is its reference picture."""
+    app.shots.get(shot_id)
+    return [PictureResponse.of(candidate) for candidate in app.pictures.of_shot(shot_id)]
+
+
+@router.post("/pictures/{picture_id}/choose", tags=["pictures"], responses=errors(404))
+def choose_picture(app: App, picture_id: PathId) -> list[PictureResponse]:
+    """Make a candidate its shot's reference picture; the one before it stays a candidate."""
+    shot_id = app.pictures.get(picture_id).shot_id
+    app.pictures.choose(shot_id, picture_id)
+    return list_pictures(app, shot_id)
 
 
 def _answer(app: Vidgen, shot_id: int) -> ShotResponse:

@@ -1,4 +1,4 @@
-"""Tasks: making them, watching them, the ways on when one has failed, and their videos."""
+"""Tasks: create, list, retry, cancel, delete, adopt, and their videos."""
 
 from __future__ import annotations
 
@@ -22,20 +22,23 @@ from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.generation.preflight import Estimate
 from vidgen_core.services.generation.recovery import Outcome
 from vidgen_core.services.generation.validation import Generated
+from vidgen_core.services.schemas.base import Cost
+from vidgen_core.services.schemas.money import OrderedResponse
+from vidgen_core.services.schemas.tasks import TaskResponse
 from vidgen_core.web.api.common import (
     DEFAULT,
     App,
+    Catalogue,
     Limit,
     Offset,
     PathId,
     ProjectName,
     Search,
-    Words,
     errors,
     project_of,
 )
-from vidgen_core.web.api.schemas.base import Cost, number, numbers
-from vidgen_core.web.api.schemas.pictures import DrawRequest
+from vidgen_core.web.api.schemas.base import number, numbers
+from vidgen_core.web.api.schemas.shots import DrawRequest
 from vidgen_core.web.api.schemas.tasks import (
     AdoptNewRequest,
     AdoptRequest,
@@ -45,7 +48,6 @@ from vidgen_core.web.api.schemas.tasks import (
     GenerateResponse,
     IdsRequest,
     LinkRequest,
-    OrderedResponse,
     OutcomeResponse,
     PaidOutcomeResponse,
     PriceRequest,
@@ -53,8 +55,6 @@ from vidgen_core.web.api.schemas.tasks import (
     RefusedShot,
     RetryRequest,
     TaskPage,
-    TaskResponse,
-    estimated,
 )
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
@@ -63,7 +63,7 @@ router = APIRouter(prefix="/tasks", tags=["tasks"])
 @router.get("")
 def list_tasks(
     app: App,
-    t: Words,
+    t: Catalogue,
     project: ProjectName = DEFAULT,
     status: Annotated[list[TaskStatus] | None, Query()] = None,
     provider: ProviderId | None = None,
@@ -83,15 +83,15 @@ def list_tasks(
 
 
 @router.post("", responses=errors(404, 409))
-def create_tasks(app: App, t: Words, body: GenerateRequest) -> GenerateResponse:
+def create_tasks(app: App, t: Catalogue, body: GenerateRequest) -> GenerateResponse:
     """Queue new takes for shots, or say what that would cost."""
     where = project_of(app, body.project)
-    ids = meant(app, where, body)
+    ids = requested_shots(app, where, body)
     options, again = options_of(body), again_of(body)
     if body.dry_run:
-        return rehearsed(app.tasks.estimate(where.id, ids, options, again=again), t)
+        return estimate_response(app.tasks.estimate(where.id, ids, options, again=again), t)
     made = app.tasks.generate(where.id, ids, options, release=body.release, canary=body.canary, again=again)
-    return generated(app, t, where, made)
+    return generated_response(app, t, where, made)
 
 
 def options_of(body: GenerateRequest) -> GenerateOptions:
@@ -107,24 +107,24 @@ def options_of(body: GenerateRequest) -> GenerateOptions:
 
 
 def again_of(body: GenerateRequest) -> bool:
-    """Whether shots that have takes get more: a shot that is named is meant, whatever it has."""
+    """Whether shots that have takes get more: a shot that is named is requested_shots, whatever it has."""
     return not body.all if body.again is None else body.again
 
 
-def rehearsed(estimate: Estimate, t: Text) -> GenerateResponse:
+def estimate_response(estimate: Estimate, t: Text) -> GenerateResponse:
     """What would be queued."""
     fatal = [one for one in estimate.problems if one.problem.fatal]
     return GenerateResponse(
         tasks=[],
         refused=[refused(one.shot.number, one.problem.code, one.problem.params, t) for one in fatal],
         count=estimate.tasks,
-        cost=estimated(estimate.money),
+        cost=Cost.of(estimate.money, estimated=True),
         with_takes=estimate.having,
         ordered=OrderedResponse(count=0, cost=None, worst=None),
     )
 
 
-def generated(app: Vidgen, t: Text, where: Project, made: Generated) -> GenerateResponse:
+def generated_response(app: Vidgen, t: Text, where: Project, made: Generated) -> GenerateResponse:
     """What was queued."""
     ordered = OrderedResponse.of(app.tasks.estimate_tasks([task.id for task in made.tasks]))
     return GenerateResponse(
@@ -137,8 +137,8 @@ def generated(app: Vidgen, t: Text, where: Project, made: Generated) -> Generate
     )
 
 
-def meant(app: Vidgen, project: Project, body: GenerateRequest | DrawRequest) -> list[int]:
-    """The shots of a wish.
+def requested_shots(app: Vidgen, project: Project, body: GenerateRequest | DrawRequest) -> list[int]:
+    """The shots that a request names.
 
     :raises NotFound: ``shot_not_in_project`` (shot)
     :raises InputError: ``shots_missing``
@@ -162,7 +162,7 @@ def meant(app: Vidgen, project: Project, body: GenerateRequest | DrawRequest) ->
 
 
 @router.post("/retry", responses=errors(409))
-def retry_tasks(app: App, t: Words, body: RetryRequest) -> PaidOutcomeResponse:
+def retry_tasks(app: App, t: Catalogue, body: RetryRequest) -> PaidOutcomeResponse:
     """Submit failed or cancelled tasks again: paid anew."""
     outcome = app.tasks.retry(numbers(body.ids), body.confirm)
     done = OutcomeResponse.of(outcome, t)
@@ -171,79 +171,77 @@ def retry_tasks(app: App, t: Words, body: RetryRequest) -> PaidOutcomeResponse:
 
 
 @router.post("/look-again")
-def look_again(app: App, t: Words, body: IdsRequest) -> OutcomeResponse:
+def look_again(app: App, t: Catalogue, body: IdsRequest) -> OutcomeResponse:
     """Go on waiting for jobs that timed out, were given up or whose submit is in doubt: free."""
     return _outcome(app.tasks.look_again(numbers(body.ids)), t)
 
 
 @router.post("/download-again")
-def download_again(app: App, t: Words, body: IdsRequest) -> OutcomeResponse:
+def download_again(app: App, t: Catalogue, body: IdsRequest) -> OutcomeResponse:
     """Fetch videos of finished jobs again: free."""
     return _outcome(app.tasks.download_again(numbers(body.ids)), t)
 
 
 @router.post("/cancel")
-def cancel_tasks(app: App, t: Words, body: CancelRequest) -> OutcomeResponse:
+def cancel_tasks(app: App, t: Catalogue, body: CancelRequest) -> OutcomeResponse:
     """End what was not sent; with ``give_up`` stop waiting for what was."""
     return _outcome(app.tasks.cancel(numbers(body.ids), body.give_up), t)
 
 
 @router.post("/delete")
-def delete_tasks(app: App, t: Words, body: IdsRequest) -> OutcomeResponse:
+def delete_tasks(app: App, t: Catalogue, body: IdsRequest) -> OutcomeResponse:
     """Take tasks off the list; finished videos stay on the disk."""
     return _outcome(app.tasks.delete(numbers(body.ids)), t)
 
 
 @router.post("/adopt", responses=errors(404, 409))
-def adopt_new(app: App, t: Words, body: AdoptNewRequest) -> TaskResponse:
+def adopt_new(app: App, t: Catalogue, body: AdoptNewRequest) -> TaskResponse:
     """Attach a remote job that exists already to a shot, as a new take of it: free."""
     shot, provider = number(body.shot_id), body.provider
     return _answer(app, t, app.tasks.adopt_new(shot, provider, body.remote_id, body.model, body.key))
 
 
 @router.get("/{task_id}", responses=errors(404))
-def get_task(app: App, t: Words, task_id: PathId) -> TaskResponse:
+def get_task(app: App, t: Catalogue, task_id: PathId) -> TaskResponse:
     """One task."""
     return _answer(app, t, app.tasks.get(task_id))
 
 
 @router.delete("/{task_id}", responses=errors(404))
-def delete_task(app: App, t: Words, task_id: PathId) -> OutcomeResponse:
+def delete_task(app: App, t: Catalogue, task_id: PathId) -> OutcomeResponse:
     """Take one task off the list."""
     app.tasks.get(task_id)
     return _outcome(app.tasks.delete([task_id]), t)
 
 
 @router.get("/{task_id}/attempts", responses=errors(404))
-def get_attempts(app: App, t: Words, task_id: PathId) -> list[AttemptResponse]:
+def get_attempts(app: App, t: Catalogue, task_id: PathId) -> list[AttemptResponse]:
     """Every submission of a task and what is known of its money."""
     goes_on = app.tasks.get(task_id).status in LIVE
     return [AttemptResponse.of(attempt, t, goes_on=goes_on) for attempt in app.tasks.attempts(task_id)]
 
 
 @router.post("/{task_id}/link", responses=errors(404, 409))
-def enter_link(app: App, t: Words, task_id: PathId, body: LinkRequest) -> TaskResponse:
+def enter_link(app: App, t: Catalogue, task_id: PathId, body: LinkRequest) -> TaskResponse:
     """Say where the result of this task's job is; it is fetched from there: free."""
     return _answer(app, t, app.tasks.enter_link(task_id, body.url))
 
 
 @router.post("/{task_id}/adopt", responses=errors(404, 409))
-def adopt(app: App, t: Words, task_id: PathId, body: AdoptRequest) -> TaskResponse:
+def adopt(app: App, t: Catalogue, task_id: PathId, body: AdoptRequest) -> TaskResponse:
     """Say which remote job is this task's: free."""
     return _answer(app, t, app.tasks.adopt(task_id, body.remote_id))
 
 
 @router.get("/{task_id}/price", responses=errors(404, 409))
 def get_price(app: App, task_id: PathId) -> PriceResponse:
-    """What a job that waits for a yes would take, by its provider's latest word: free."""
-    price = app.tasks.asked_price(task_id)
-    shown = price and Cost(amount=float(price.amount), currency=price.currency, estimated=False)
-    return PriceResponse(price=shown)
+    """The latest price of a job that waits for confirmation: free."""
+    return PriceResponse(price=Cost.of(app.tasks.asked_price(task_id), estimated=False))
 
 
 @router.post("/{task_id}/confirm", responses=errors(404, 409))
-def confirm_price(app: App, t: Words, task_id: PathId, body: PriceRequest) -> TaskResponse:
-    """Say yes to that price, and to no other: this costs it."""
+def confirm_price(app: App, t: Catalogue, task_id: PathId, body: PriceRequest) -> TaskResponse:
+    """Confirm that price, and no other: this costs it."""
     known = body.amount is not None and body.currency is not None
     price = Money(amount=Decimal(str(body.amount)), currency=str(body.currency)) if known else None
     app.tasks.confirm_price(task_id, price)

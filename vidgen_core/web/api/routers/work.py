@@ -1,14 +1,15 @@
-"""Projects, lists that come in, exports that go out, the runner, and what happened."""
+"""Projects, imports, exports, the state of the worker, and the log."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from starlette.responses import JSONResponse, Response
 
-from vidgen_core.domain.errors import InputError
+from vidgen_core import __version__
+from vidgen_core.domain.errors import InputError, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.queries import LogFilter
 from vidgen_core.services.exports.film import Options
@@ -17,11 +18,11 @@ from vidgen_core.services.imports.plan import Imported
 from vidgen_core.web.api.common import (
     DEFAULT,
     App,
+    Catalogue,
     Limit,
     PathId,
     ProjectName,
     Search,
-    Words,
     errors,
     project_for,
     project_of,
@@ -38,7 +39,7 @@ from vidgen_core.web.api.schemas.work import (
     ProjectResponse,
     StatusResponse,
 )
-from vidgen_core.web.health import health_facts
+from vidgen_core.web.app_instance import get_vidgen
 
 if TYPE_CHECKING:
     from vidgen_core.services.imports.plan import ImportPlan
@@ -51,9 +52,15 @@ MOST_FILES: Final = 2_000
 
 @router.get("/health", tags=["status"], responses={503: {"model": HealthResponse}}, response_model=HealthResponse)
 def health() -> Response:
-    """Whether the database answers and a runner is at work; for programs that watch this one, without a token."""
-    facts: dict[str, Any] = health_facts()
-    return JSONResponse(facts, 200 if facts["ok"] else 503)
+    """Whether the database answers and a worker runs; for monitoring, without a token."""
+    try:
+        vidgen = get_vidgen()
+        beat = vidgen.worker.heartbeat()
+    except VidgenError as error:
+        wrong = {"kind": error.kind, "message": error.code}
+        return JSONResponse({"ok": False, "version": __version__, "error": wrong}, 503)
+    runner = {"here": vidgen.worker.is_here, "last_seen": beat.at.isoformat() if beat else None}
+    return JSONResponse({"ok": True, "version": __version__, "runner": runner})
 
 
 @router.get("/status", tags=["status"], responses=errors(404))
@@ -64,7 +71,7 @@ def status(app: App, project: Annotated[str | None, Query(min_length=1, max_leng
 
 @router.post("/runner/pause", tags=["status"])
 def pause(app: App) -> StatusResponse:
-    """Submit nothing new; what was submitted is followed to its end."""
+    """Submit nothing new; submitted jobs are polled to their end."""
     app.worker.pause()
     return StatusResponse.of(app.worker.status(None))
 
@@ -97,7 +104,7 @@ def create_project(app: App, body: ProjectRequest) -> ProjectResponse:
 @router.post("/import", tags=["import and export"])
 def import_files(
     app: App,
-    t: Words,
+    t: Catalogue,
     files: Annotated[list[UploadFile], File(description="Lists, storyboards, and the pictures that they name.")],
     project: Annotated[str, Form(min_length=1, max_length=120)] = DEFAULT,
     again: Annotated[bool, Form(description="Add rows that are there already.")] = False,
@@ -124,7 +131,9 @@ def _name(file: UploadFile) -> str:
     return PurePosixPath((file.filename or "").replace("\\", "/")).as_posix() or "file"
 
 
-def _preview(app: Vidgen, project: str, plan: ImportPlan, staging: Staging, again: bool, t: Words) -> ImportResponse:
+def _preview(
+    app: Vidgen, project: str, plan: ImportPlan, staging: Staging, again: bool, t: Catalogue
+) -> ImportResponse:
     known = app.projects.find(" ".join(project.split()))
     project_id = known.id if known else None
     found = app.imports.preview(project_id, app.imports.materialize(project_id, plan, staging, again), again)
@@ -137,29 +146,29 @@ def _preview(app: Vidgen, project: str, plan: ImportPlan, staging: Staging, agai
 
 
 @router.post("/export", tags=["import and export"], responses=errors(404, 409))
-def start_export(app: App, t: Words, body: ExportRequest) -> ExportResponse:
+def start_export(app: App, t: Catalogue, body: ExportRequest) -> ExportResponse:
     """Begin an export; it is written in the background."""
     where = project_of(app, body.project)
-    wish = body.model_dump(exclude={"project", "format"}, exclude_none=True)
-    export = app.exports.start(where.id, body.kind, Options.model_validate(wish), language=t.lang)
+    options = body.model_dump(exclude={"project", "format"}, exclude_none=True)
+    export = app.exports.start(where.id, body.kind, Options.model_validate(options), language=t.lang)
     return ExportResponse.of(export, t)
 
 
 @router.get("/export", tags=["import and export"], responses=errors(404))
-def list_exports(app: App, t: Words, project: ProjectName = DEFAULT) -> list[ExportResponse]:
+def list_exports(app: App, t: Catalogue, project: ProjectName = DEFAULT) -> list[ExportResponse]:
     """Exports under way and those whose file is there, the newest first."""
     where = project_of(app, project)
     return [ExportResponse.of(export, t) for export in app.exports.all(where.id)]
 
 
 @router.get("/export/{project_id}/{export_id}", tags=["import and export"], responses=errors(404))
-def get_export(app: App, t: Words, project_id: PathId, export_id: str) -> ExportResponse:
+def get_export(app: App, t: Catalogue, project_id: PathId, export_id: str) -> ExportResponse:
     """One export and how far it is."""
     return ExportResponse.of(app.exports.get(project_id, export_id), t)
 
 
 @router.delete("/export/{project_id}/{export_id}", tags=["import and export"], responses=errors(404))
-def delete_export(app: App, t: Words, project_id: PathId, export_id: str) -> ExportResponse:
+def delete_export(app: App, t: Catalogue, project_id: PathId, export_id: str) -> ExportResponse:
     """Stop an export that is under way, or take one away with its file."""
     export = app.exports.get(project_id, export_id)
     if export.live:
@@ -175,7 +184,7 @@ def delete_export(app: App, t: Words, project_id: PathId, export_id: str) -> Exp
 @router.get("/log", tags=["status"], responses=errors(404))
 def log(
     app: App,
-    t: Words,
+    t: Catalogue,
     project: Annotated[str | None, Query(min_length=1, max_length=120)] = None,
     level: Annotated[list[LogLevel] | None, Query()] = None,
     task_id: Annotated[int | None, Query(ge=1, le=LARGEST)] = None,

@@ -1,7 +1,6 @@
-"""What the shapes of all nouns are made of: kinds of values, what an answer and a question are, errors, money.
+"""Types of values in requests, the base class of requests, and errors.
 
-Ids are text in answers, as ``vidgen tasks --json`` prints them; in questions they may be numbers, too. Times are UTC,
-ISO 8601.
+Ids are text in responses; in requests they may be numbers, too.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from vidgen_core.domain.providers import ProviderId, video_providers
 from vidgen_core.domain.setting_values import wrong
+from vidgen_core.services.schemas.base import ResponseModel
 
 #: SQLite's integers are larger; JavaScript's are not.
 LARGEST = 2**53 - 1
@@ -39,7 +39,7 @@ ModeName = Annotated[ProviderId, AfterValidator(_makes_videos)]
 
 
 def number(id_: int | str) -> int:
-    """An id as the store knows it."""
+    """An id as the database has it."""
     return int(id_)
 
 
@@ -48,13 +48,9 @@ def numbers(ids: Iterable[int | str]) -> list[int]:
 
 
 class RequestModel(BaseModel):
-    """What is sent; words that are not known are refused."""
+    """Base class of requests; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-class ResponseModel(BaseModel):
-    """What is answered."""
 
 
 class ErrorDetail(ResponseModel):
@@ -68,11 +64,3 @@ class ErrorResponse(ResponseModel):
     """Every answer with a status of 400 or above."""
 
     error: ErrorDetail
-
-
-class Cost(ResponseModel):
-    """Money; ``estimated`` unless the provider has named it."""
-
-    amount: float
-    currency: str
-    estimated: bool

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from vidgen_core.web.api.schemas.base import Cost, Duration, ErrorDetail, Name, RequestModel, ResponseModel, Word, Yes
+from vidgen_core.services.schemas.base import Cost, ResponseModel
+from vidgen_core.web.api.schemas.base import Duration, ErrorDetail, Name, RequestModel, Word, Yes
 
 
 class KeyRequest(RequestModel):
@@ -16,7 +17,7 @@ class KeyRequest(RequestModel):
     secret: Annotated[str, Field(min_length=1, max_length=1_000, strict=True)] | None = None
     enabled: Yes = True
     address_changed: bool | None = None
-    """Stands in answers; sent back, it changes nothing."""
+    """Part of responses; sent back, it changes nothing."""
 
 
 class ConfigRequest(BaseModel):
@@ -31,7 +32,7 @@ class ConfigRequest(BaseModel):
     duration: Duration | None = None
     max_concurrent: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = None
     poll_interval: Annotated[float, Field(ge=0.05, strict=True, allow_inf_nan=False)] | None = None
-    """Seconds between two looks at a job; of the runner, for all providers."""
+    """Seconds between two polls of a job, for all providers."""
     keys: Annotated[list[KeyRequest], Field(max_length=100)] | None = None
 
 
@@ -79,6 +80,6 @@ class ConnectionResponse(ResponseModel):
 
 
 class CallbackResponse(ResponseModel):
-    """A callback was taken in."""
+    """A callback was received."""
 
     ok: bool

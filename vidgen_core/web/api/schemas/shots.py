@@ -1,13 +1,16 @@
-"""Shots and their takes."""
+"""Shots, their takes and their pictures."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from vidgen_core.domain.shots import PictureCandidate
 from vidgen_core.domain.takes import Take
 from vidgen_core.services.library.shots import ShotView
+from vidgen_core.services.schemas.base import ResponseModel
+from vidgen_core.services.schemas.shots import ShotFields, TakeFields, shot_fields
 from vidgen_core.web.api.schemas.base import (
     Duration,
     Id,
@@ -16,16 +19,15 @@ from vidgen_core.web.api.schemas.base import (
     Name,
     Prompt,
     RequestModel,
-    ResponseModel,
     Takes,
     Word,
+    Yes,
 )
-from vidgen_core.web.api.schemas.pictures import PictureResponse
 from vidgen_core.web.middleware.base_path import address
 
 
 class ShotParamsRequest(RequestModel):
-    """What a shot asks for in its own way; null leaves it to the settings."""
+    """A shot's own options; null leaves one to the settings."""
 
     provider: ModeName | None = None
     model: Word | None = None
@@ -50,7 +52,7 @@ class ShotRequest(RequestModel):
 
 
 class ShotChanges(RequestModel):
-    """What becomes of a shot; what is left out stays."""
+    """Changes of a shot; what is left out stays."""
 
     shot: Word | None = None
     prompt: Prompt | None = None
@@ -58,20 +60,15 @@ class ShotChanges(RequestModel):
     picture_prompt: Prompt | None = None
     params: ShotParamsRequest | None = None
     rev: IdNumber | None = None
-    """The revision that was looked at; another one in the meantime refuses the change."""
+    """The revision that was read; another one in the meantime refuses the change."""
 
 
-class TakeResponse(ResponseModel):
-    """A finished video."""
+class TakeResponse(TakeFields):
+    """A finished video by its address."""
 
     id: str
-    take: int
     task: str
-    seconds: float
-    width: int
-    height: int
     bytes: int
-    chosen: bool
     rejected: str | None
     video: str
     """Address of the video on this server."""
@@ -92,22 +89,47 @@ class TakeResponse(ResponseModel):
         )
 
 
-class ShotResponse(ResponseModel):
-    """A planned moving image with what came of it."""
+class PictureResponse(ResponseModel):
+    """A candidate for a shot's reference picture."""
 
     id: str
-    project: str
-    shot: str
+    number: int
+    task: str | None
+    """The task that drew it; null: a person gave it."""
+    provider: str | None
+    model: str
     prompt: str
-    script: str
-    picture_prompt: str
-    """What its reference picture is drawn from."""
+    width: int | None
+    height: int | None
+    bytes: int | None
+    chosen: bool
+    rejected: bool
     image: str | None
-    """Address of the reference picture on this server."""
+    """Address of the picture on this server; null: it is a link alone."""
     image_url: str | None
-    params: dict[str, Any]
-    extra: dict[str, str]
-    tasks: dict[str, int]
+
+    @classmethod
+    def of(cls, candidate: PictureCandidate) -> PictureResponse:
+        return cls(
+            id=str(candidate.id),
+            number=candidate.number,
+            task=str(candidate.task_id) if candidate.task_id else None,
+            provider=candidate.provider.value if candidate.provider else None,
+            model=candidate.model,
+            prompt=candidate.prompt,
+            width=candidate.width,
+            height=candidate.height,
+            bytes=candidate.bytes,
+            chosen=candidate.chosen,
+            rejected=candidate.rejected,
+            image=address(f"/app/static/media/candidate/{candidate.id}") if candidate.image else None,
+            image_url=candidate.image_url,
+        )
+
+
+class ShotResponse(ShotFields):
+    """A shot with its takes and pictures, by their addresses on this server."""
+
     takes: list[TakeResponse]
     pictures: list[PictureResponse]
     rev: int
@@ -116,17 +138,8 @@ class ShotResponse(ResponseModel):
     def of(cls, view: ShotView, project: str) -> ShotResponse:
         shot = view.shot
         return cls(
-            id=str(shot.id),
-            project=project,
-            shot=shot.number,
-            prompt=shot.prompt,
-            script=shot.script,
-            picture_prompt=shot.picture_prompt,
+            **shot_fields(view, project),
             image=address(f"/app/static/media/original/{shot.id}") if shot.image else None,
-            image_url=shot.image_url,
-            params=shot.params.model_dump(mode="json", exclude_none=True),
-            extra=shot.extra,
-            tasks={status.value: count for status, count in view.counts.items()},
             takes=[TakeResponse.of(take, take.id == shot.chosen_take_id) for take in view.takes],
             pictures=[PictureResponse.of(candidate) for candidate in view.candidates],
             rev=shot.rev,
@@ -156,3 +169,21 @@ class RejectRequest(RequestModel):
     """Why a take is not wanted; null takes the mark away."""
 
     reason: Annotated[str, Field(max_length=200, strict=True)] | None
+
+
+class DrawRequest(RequestModel):
+    """Which shots get pictures: named ones, all, or all without one."""
+
+    project: Name = "default"
+    shot_ids: list[Id] | None = None
+    shots: list[Word] | None = None
+    """Numbers of shots."""
+    all: Yes = False
+    missing: Yes = False
+    """All shots that have no picture and none under way."""
+    count: Annotated[int, Field(ge=1, le=4, strict=True)] | None = None
+    """Candidates a shot."""
+    provider: Literal["local", "images"] | None = None
+    model: Word | None = None
+    dry_run: Yes = False
+    """Only say what it would cost."""

@@ -1,4 +1,4 @@
-"""Tasks: what is wished for, what becomes of it, and what each attempt has cost."""
+"""Tasks: requests, their outcomes, and the attempts with their costs."""
 
 from __future__ import annotations
 
@@ -7,64 +7,12 @@ from typing import Annotated
 from pydantic import Field
 
 from vidgen_core.domain.attempts import Attempt
-from vidgen_core.domain.money import Money
-from vidgen_core.domain.tasks import Task
 from vidgen_core.i18n import Text
-from vidgen_core.services.exports.task_shape import iso, task_shape
-from vidgen_core.services.generation.preflight import Estimate
 from vidgen_core.services.generation.recovery import Outcome
-from vidgen_core.web.api.schemas.base import (
-    Cost,
-    Duration,
-    Id,
-    Ids,
-    ModeName,
-    Name,
-    RequestModel,
-    ResponseModel,
-    Takes,
-    Word,
-    Yes,
-)
-
-
-class TaskError(ResponseModel):
-    """Why a task failed."""
-
-    kind: str
-    code: str
-    message: str
-    provider_message: str | None
-    """The provider's own words, without secrets."""
-    retryable: bool
-    charged: str
-
-
-class TaskResponse(ResponseModel):
-    """One take of one shot by one provider, as ``vidgen tasks --json`` prints it."""
-
-    id: str
-    project: str
-    shot: str
-    take: int
-    output: str
-    """``video``, or ``image`` for a picture of the shot."""
-    status: str
-    progress: int | None
-    provider: str
-    model: str
-    remote_id: str | None
-    attempts: int
-    error: TaskError | None
-    file: str | None
-    cost: Cost | None
-    created_at: str
-    started_at: str | None
-    finished_at: str | None
-
-    @classmethod
-    def of(cls, task: Task, t: Text, project: str) -> TaskResponse:
-        return cls.model_validate(task_shape(task, project, t))
+from vidgen_core.services.schemas.base import Cost, ResponseModel, iso
+from vidgen_core.services.schemas.money import OrderedResponse
+from vidgen_core.services.schemas.tasks import TaskResponse
+from vidgen_core.web.api.schemas.base import Duration, Id, Ids, ModeName, Name, RequestModel, Takes, Word, Yes
 
 
 class TaskPage(ResponseModel):
@@ -107,24 +55,6 @@ class GenerateRequest(RequestModel):
     """True: say what it would cost and queue nothing."""
 
 
-class OrderedResponse(ResponseModel):
-    """What a call has ordered."""
-
-    count: int
-    cost: Cost | None
-    """Null: unknown."""
-    worst: Cost | None
-    """The same when every automatic retry is needed and paid."""
-
-    @classmethod
-    def of(cls, estimate: Estimate) -> OrderedResponse:
-        return cls(count=estimate.tasks, cost=estimated(estimate.money), worst=estimated(estimate.worst))
-
-
-def estimated(money: Money | None) -> Cost | None:
-    return Cost(amount=float(money.amount), currency=money.currency, estimated=True) if money else None
-
-
 class GenerateResponse(ResponseModel):
     """What was queued, or with dry_run would be."""
 
@@ -160,13 +90,13 @@ class CancelRequest(IdsRequest):
 
 
 class PriceResponse(ResponseModel):
-    """What a job that waits for a yes would take; null: it names no price."""
+    """The price of a job that waits for confirmation; null: none was named."""
 
     price: Cost | None
 
 
 class PriceRequest(RequestModel):
-    """The price that is said yes to, as it was shown; both null: no price was named."""
+    """The confirmed price, as it was shown; both null: no price was named."""
 
     amount: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None
     currency: Word | None
@@ -195,7 +125,7 @@ class AdoptNewRequest(AdoptRequest):
 
 
 class RefusedTask(ResponseModel):
-    """A task with which it was not done."""
+    """A task that was left as it is."""
 
     id: str
     code: str
@@ -203,7 +133,7 @@ class RefusedTask(ResponseModel):
 
 
 class OutcomeResponse(ResponseModel):
-    """What became of a wish about several tasks."""
+    """The outcome of an action on several tasks."""
 
     done: list[str]
     refused: list[RefusedTask]
@@ -218,7 +148,7 @@ class OutcomeResponse(ResponseModel):
 
 
 class PaidOutcomeResponse(OutcomeResponse):
-    """What became of a wish that costs something, and what was ordered by it."""
+    """The outcome of an action that costs something, and what was ordered by it."""
 
     ordered: OrderedResponse
 
@@ -255,16 +185,13 @@ class AttemptResponse(ResponseModel):
     @classmethod
     def of(cls, attempt: Attempt, t: Text, *, goes_on: bool) -> AttemptResponse:
         """``goes_on``: its task is not over."""
-        cost = attempt.cost
         return cls(
             number=attempt.number,
             state=attempt.state,
             model=attempt.model,
             key=attempt.key_label,
             remote_id=attempt.remote_id,
-            cost=Cost(amount=float(cost.amount), currency=cost.currency, estimated=attempt.charge != "charged")
-            if cost
-            else None,
+            cost=Cost.of(attempt.cost, estimated=attempt.charge != "charged"),
             charge=attempt.charge,
             error=t.told(attempt.failure, goes_on=goes_on) if attempt.failure else None,
             intent_at=iso(attempt.intent_at),

@@ -1,4 +1,4 @@
-"""Projects, imports, exports, the header, signs of life and the log."""
+"""Projects, imports, exports, status, health and the log."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from vidgen_core.i18n import Text
 from vidgen_core.i18n.log_lines import log_sentence
 from vidgen_core.services.exports.exports import Export
 from vidgen_core.services.exports.film import Format
-from vidgen_core.services.exports.task_shape import iso
 from vidgen_core.services.imports.plan import Imported, RowNote
+from vidgen_core.services.schemas.base import ResponseModel, iso
 from vidgen_core.services.system.worker_control import Status
-from vidgen_core.web.api.schemas.base import Name, RequestModel, ResponseModel, Yes
+from vidgen_core.web.api.schemas.base import Name, RequestModel, Yes
 from vidgen_core.web.middleware.base_path import address
 
 
@@ -26,7 +26,7 @@ class ProjectRequest(RequestModel):
 
 
 class ProjectResponse(ResponseModel):
-    """A film in the making."""
+    """A project."""
 
     id: str
     name: str
@@ -34,7 +34,7 @@ class ProjectResponse(ResponseModel):
 
     @classmethod
     def of(cls, project: Project) -> ProjectResponse:
-        return cls(id=str(project.id), name=project.name, created_at=iso(project.created_at) or "")
+        return cls(id=str(project.id), name=project.name, created_at=iso(project.created_at))
 
 
 class RowResponse(ResponseModel):
@@ -92,7 +92,7 @@ class ExportRequest(RequestModel):
 
 
 class ExportResponse(ResponseModel):
-    """One export, from the wish to the file."""
+    """One export, from the request to the file."""
 
     id: str
     format: str
@@ -116,7 +116,7 @@ class ExportResponse(ResponseModel):
             bytes=export.bytes,
             file=address(f"/app/static/media/export/{export.project_id}/{export.id}") if there else None,
             error=t.failure(export.failure) if export.failure else None,
-            started_at=iso(export.started_at) or "",
+            started_at=iso(export.started_at),
             ended_at=iso(export.ended_at),
         )
 
@@ -170,7 +170,7 @@ class LogResponse(ResponseModel):
     def of(cls, line: LogLine, t: Text) -> LogResponse:
         return cls(
             id=line.id,
-            time=iso(line.at) or "",
+            time=iso(line.at),
             level=line.level,
             task=None if line.task_id is None else str(line.task_id),
             code=line.code,

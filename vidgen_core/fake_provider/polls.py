@@ -1,25 +1,28 @@
-"""What both protocols do with a look at a job, before any words are found for it."""
+"""Handle a poll of a job in every protocol, before it is put into a provider's format."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from vidgen_core.fake_provider.accounts import verdict
 from vidgen_core.fake_provider.jobs import Job, Stage
 from vidgen_core.fake_provider.state import Rehearsal
-from vidgen_core.fake_provider.submissions import Dialect, key_of, proxy_page, rehearsal_of
+from vidgen_core.fake_provider.submissions import Dialect, bad_key, key_of, proxy_page, rehearsal_of
 from vidgen_core.fake_provider.wire import Hangup, pause
 
-#: Fault of a look → the fault of a submit that has the same answer.
+#: Fault of a poll → the fault of a submit that has the same answer.
+#: Short names of places in lists.
+_SHORT: Final[Mapping[str, str]] = {"detail.generations": "detail.generations.*.url", "data.list": "data.*.url"}
 _SAME_ANSWER = {"poll-500": "server-error", "poll-429": "rate-limit", "poll-not-found": "task-unknown"}
 
 
 @dataclass(frozen=True)
-class View:
-    """A job as one look may see it."""
+class PollView:
+    """A job as one poll shows it."""
 
     job: Job
     stage: Stage
@@ -30,14 +33,13 @@ class View:
     now: float
 
 
-async def look(request: Request, job_id: str, dialect: Dialect) -> Job | Response:
+async def find_job(request: Request, job_id: str, dialect: Dialect) -> Job | Response:
     """The job, or the answer that is given instead of it."""
     rehearsal, key = rehearsal_of(request), key_of(request)
     rehearsal.counters.polls_total += 1
     rehearsal.settle()
-    born_with = verdict(key)
-    if born_with and born_with != "balance-empty":
-        return dialect.refusal(born_with, rehearsal.request_id())
+    if wrong := bad_key(request):
+        return dialect.refusal(wrong, rehearsal.request_id())
     job = rehearsal.jobs.find(job_id)
     if job is None:
         return dialect.refusal("task-unknown", rehearsal.request_id())
@@ -46,10 +48,10 @@ async def look(request: Request, job_id: str, dialect: Dialect) -> Job | Respons
         return dialect.refusal("task-foreign", rehearsal.request_id())
     if job.has("slow-poll"):
         await pause(request.receive, job.number("slow-poll"))
-    return _disturbed(job, dialect, rehearsal) or job
+    return _poll_fault(job, dialect, rehearsal) or job
 
 
-def _disturbed(job: Job, dialect: Dialect, rehearsal: Rehearsal) -> Response | None:
+def _poll_fault(job: Job, dialect: Dialect, rehearsal: Rehearsal) -> Response | None:
     for fault, same in _SAME_ANSWER.items():
         if job.fires(fault):
             return dialect.refusal(same, rehearsal.request_id())
@@ -67,15 +69,15 @@ def _disturbed(job: Job, dialect: Dialect, rehearsal: Rehearsal) -> Response | N
     return None
 
 
-def view(request: Request, job: Job, folder: str, *, fresh_link: bool) -> View:
-    """What this look may see; ``fresh_link``: whether each look mints a new link."""
+def poll_view(request: Request, job: Job, folder: str, *, fresh_link: bool) -> PollView:
+    """What this poll shows; ``fresh_link``: whether each poll creates a new link."""
     now = rehearsal_of(request).now()
     stage = job.stage(now)
-    url = link(request, job, folder, fresh=fresh_link) if _shows_link(job, stage) else None
-    return View(job, stage, job.progress(now), url, now)
+    url = link(request, job, folder, fresh=fresh_link) if _has_link(job, stage) else None
+    return PollView(job, stage, job.progress(now), url, now)
 
 
-def _shows_link(job: Job, stage: Stage) -> bool:
+def _has_link(job: Job, stage: Stage) -> bool:
     if stage is not Stage.SUCCEEDED or job.has("completed-without-url") or job.has("moderated-silent"):
         return False
     return not job.fires("url-late")
@@ -89,17 +91,33 @@ def link(request: Request, job: Job, folder: str, *, fresh: bool) -> str:
     job.links += fresh
     expires = since + rehearsal.options.link_seconds
     path = f"/{folder}/{job.file_id}.mp4?expires={expires:.3f}&link={number}"
-    return _written(job, str(request.base_url).rstrip("/"), path)
+    return _format_link(job, str(request.base_url).rstrip("/"), path)
 
 
-def _written(job: Job, base: str, path: str) -> str:
-    """The link as the fault writes it."""
+def _format_link(job: Job, base: str, path: str) -> str:
+    """The link in the form that the fault asks for."""
     scheme, _, host = base.partition("://")
-    ways = {
+    forms = {
         "relative": path,
         "key": path,
         "host": f"//{host}{path}",
         "capitals": f"{scheme.upper()}://{host}{path}",
         "blanks": f" \n{base}{path}\t\n",
     }
-    return ways.get(job.argument("link-as"), base + path) if job.has("link-as") else base + path
+    return forms.get(job.argument("link-as"), base + path) if job.has("link-as") else base + path
+
+
+def put_at(body: dict[str, Any], where: str, value: object) -> None:
+    """Put a value at a place such as ``data.task_result.videos.*.url``; ``*`` is a list of one."""
+    steps = _SHORT.get(where, where).split(".")
+    target: dict[str, Any] | list[Any] = body
+    for step, following in zip(steps, [*steps[1:], None], strict=True):
+        inner: Any = value if following is None else [] if following == "*" else {}
+        if isinstance(target, list):
+            target.append(inner)
+        else:
+            known = target.get(step)
+            if following is not None and isinstance(known, type(inner)):
+                inner = known
+            target[step] = inner
+        target = inner

@@ -1,6 +1,6 @@
 """KIE's callbacks: when a job ends, its record is posted to the address in its order, signed where a key is set.
 
-Only loopback addresses are called; a rehearsal never speaks to anybody else.
+Only loopback addresses are called.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _TIMEOUT: Final = 15.0
 
 
-def promise(app: Starlette, job: Job, record: Callable[[], dict[str, Any]]) -> None:
-    """Call back when the job has ended; ``record`` says then what there is to say."""
+def schedule_callback(app: Starlette, job: Job, record: Callable[[], dict[str, Any]]) -> None:
+    """Call back when the job has ended; ``record`` returns its record at that time."""
     if urlsplit(job.order.callback).hostname not in _LOOPBACK or job.has("stuck"):
         return
     task = asyncio.create_task(_call(app.state.rehearsal, job, record))
@@ -47,7 +47,7 @@ async def _call(rehearsal: Rehearsal, job: Job, record: Callable[[], dict[str, A
 
 
 def payload(job: Job, record: dict[str, Any]) -> dict[str, Any]:
-    """What is posted, in the form of the interface the job came through."""
+    """The body of the callback, in the form of the interface of the job."""
     failed = job.failure is not None
     if job.order.interface == "jobs":
         message = "Playground task failed." if failed else "Playground task completed successfully."

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import json
 import re
 import uuid
 from pathlib import Path
@@ -23,12 +22,19 @@ from starlette.routing import Route
 
 from vidgen_core.fake_provider.faults import IMAGES
 from vidgen_core.fake_provider.jobs import Job, Order
+from vidgen_core.fake_provider.refusals import YUNWU_REFUSALS
 from vidgen_core.fake_provider.state import Rehearsal
 from vidgen_core.fake_provider.storage.pictures import Picture, from_data_uri, is_data_uri, measure
-from vidgen_core.fake_provider.submissions import Arrival, accept, arrive, refuse, rehearsal_of
-from vidgen_core.fake_provider.wire import AnyJSON, Late
+from vidgen_core.fake_provider.submissions import (
+    Submission,
+    accept,
+    json_object,
+    receive_submission,
+    refuse,
+    rehearsal_of,
+)
+from vidgen_core.fake_provider.wire import AnyJSON, Delayed
 from vidgen_core.fake_provider.yunwu.api import answer
-from vidgen_core.fake_provider.yunwu.refusals import REFUSALS
 from vidgen_core.media.storyboard import FrameSpec, draw_storyboard
 
 _TAG: Final = re.compile(r"\[\[[^\[\]]*\]\]")
@@ -38,8 +44,8 @@ _SQUARE: Final = (1024, 1024)
 _DECLINES: Final = "I'm sorry, but I can't create that image."
 
 
-class _Drawing:
-    """The words of image endpoints; ``chat``: of a chat model."""
+class _ImageDialect:
+    """The wire format of image endpoints; ``chat``: of a chat model."""
 
     name = IMAGES
 
@@ -55,7 +61,7 @@ class _Drawing:
         if fault == "moderation-blocked":
             error = {"message": "Your request was rejected by the safety system.", "code": "moderation_blocked"}
             return JSONResponse({"error": {**error, "type": "image_generation_user_error"}}, 400)
-        return answer(REFUSALS[fault], request_id)
+        return answer(YUNWU_REFUSALS[fault], request_id)
 
     def accepted(self, job: Job, request_id: str) -> Response:
         body = self._completion(job) if self._chat else self._images(job)
@@ -63,12 +69,12 @@ class _Drawing:
             body = {"created": int(job.created)}
         headers = {"X-Oneapi-Request-Id": request_id}
         response = JSONResponse(body, headers=headers)
-        return response if job.has("slow-answer") else Late(response, job.seconds)
+        return response if job.has("slow-answer") else Delayed(response, job.seconds)
 
     def error(self, status: int, code: str | int, message: str, escaped: str = "") -> Response:
         return AnyJSON({"error": {"message": message, "type": "upstream_error", "code": code}}, status, escaped=escaped)
 
-    def words(self, message: str) -> Response:
+    def text_only(self, message: str) -> Response:
         return AnyJSON({"message": message, "data": []})
 
     def _images(self, job: Job) -> dict[str, Any]:
@@ -110,14 +116,14 @@ def _links(job: Job) -> bool:
 
 
 async def generate(request: Request) -> Response:
-    """Draw from words alone."""
-    body = _object(await request.body())
+    """Generate from a prompt alone."""
+    body = await json_object(request) or {}
     width, height = _pixels(str(body.get("size") or ""))
-    return await _draw(request, str(body.get("prompt") or ""), str(body.get("model") or ""), (width, height), [])
+    return await _generate(request, str(body.get("prompt") or ""), str(body.get("model") or ""), (width, height), [])
 
 
 async def edit(request: Request) -> Response:
-    """Draw after pictures."""
+    """Generate from pictures."""
     async with request.form(max_files=32) as form:
         sent = [value for name, value in form.multi_items() if name in ("image", "image[]")]
         data = [(await value.read(), value.content_type or "") for value in sent if isinstance(value, UploadFile)]
@@ -125,20 +131,20 @@ async def edit(request: Request) -> Response:
     found = [await asyncio.to_thread(measure, *one) for one in data]
     pictures = [one for one in found if one is not None]
     if not pictures:
-        return answer(REFUSALS["image-invalid"], rehearsal_of(request).request_id())
-    return await _draw(request, prompt, model, _pixels(size), pictures)
+        return answer(YUNWU_REFUSALS["image-invalid"], rehearsal_of(request).request_id())
+    return await _generate(request, prompt, model, _pixels(size), pictures)
 
 
 async def complete(request: Request) -> Response:
-    """Draw as a chat model does; the route is that of all chat models."""
-    body = _object(await request.body())
+    """Generate as a chat model does; the route is that of all chat models."""
+    body = await json_object(request) or {}
     messages = body.get("messages")
     content = messages[-1].get("content") if isinstance(messages, list) and messages else None
     parts: list[dict[str, Any]] = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
     words = " ".join(str(part.get("text") or "") for part in parts if part.get("type") == "text")
     pictures = [seen for part in parts if is_data_uri(_link(part)) if (seen := from_data_uri(_link(part))) is not None]
     words = words.partition("\n\nAspect ratio: ")[0]
-    return await _draw(request, words, str(body.get("model") or ""), _SQUARE, pictures, chat=True)
+    return await _generate(request, words, str(body.get("model") or ""), _SQUARE, pictures, chat=True)
 
 
 def _link(part: dict[str, Any]) -> str:
@@ -146,47 +152,39 @@ def _link(part: dict[str, Any]) -> str:
     return str(named.get("url")) if isinstance(named, dict) else ""
 
 
-async def _draw(
+async def _generate(
     request: Request, prompt: str, model: str, size: tuple[int, int], pictures: list[Picture], *, chat: bool = False
 ) -> Response:
-    rehearsal, drawing = rehearsal_of(request), _Drawing(chat=chat)
-    arrival = arrive(request, IMAGES, prompt)
+    rehearsal, dialect = rehearsal_of(request), _ImageDialect(chat=chat)
+    submission = receive_submission(request, IMAGES, prompt)
     if not prompt or not model:
-        return drawing.refusal("prompt-missing" if model else "model-missing", arrival.request_id)
+        return dialect.refusal("prompt-missing" if model else "model-missing", submission.request_id)
     for picture in pictures:
         rehearsal.counters.saw_image(picture.facts())
-    refused = await refuse(arrival, drawing, rehearsal)
+    refused = await refuse(submission, dialect, rehearsal)
     if refused is not None:
         return refused
     order = Order(prompt=prompt, model=model, width=size[0], height=size[1], params={"pictures": len(pictures)})
-    # Drawn before it is accepted, so that nothing is awaited between the charge and the answer.
-    drawing.picture = await asyncio.to_thread(_frame, order, arrival, rehearsal)
-    key = rehearsal.pictures.put_bytes(drawing.picture)
-    gone = "0" * 64 if "link-gone" in arrival.faults else key
+    # Generated before it is accepted, so that nothing is awaited between the charge and the answer.
+    dialect.picture = await asyncio.to_thread(_frame, order, submission, rehearsal)
+    key = rehearsal.pictures.put_bytes(dialect.picture)
+    gone = "0" * 64 if "link-gone" in submission.faults else key
     url = request.url_for("rehearsal_picture", key=gone)
-    drawing.link = url.path if "link-relative" in arrival.faults else str(url)
-    return accept(arrival, order, drawing, rehearsal)[1]
+    dialect.link = url.path if "link-relative" in submission.faults else str(url)
+    return accept(submission, order, dialect, rehearsal)[1]
 
 
-def _frame(order: Order, arrival: Arrival, rehearsal: Rehearsal) -> bytes:
-    """A real picture of the order's words, smaller by the scale of the rehearsal."""
+def _frame(order: Order, submission: Submission, rehearsal: Rehearsal) -> bytes:
+    """A real picture of the prompt, smaller by the scale of the options."""
     scale = rehearsal.options.video_scale
     width, height = (max(64, round(side * scale)) for side in (order.width, order.height))
     target = Path(rehearsal.folder, f"{uuid.uuid4().hex}.png")
-    seed = rehearsal.luck(IMAGES, order.prompt, arrival.number).randrange(2**31)
+    seed = rehearsal.random_for(IMAGES, order.prompt, submission.number).randrange(2**31)
     words = _TAG.sub("", order.prompt).strip()
     draw_storyboard(FrameSpec(number="", caption=words, width=width, height=height, seed=seed), target)
     data = target.read_bytes()
     target.unlink()
     return data
-
-
-def _object(raw: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(raw)
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _pixels(size: str) -> tuple[int, int]:
@@ -195,7 +193,7 @@ def _pixels(size: str) -> tuple[int, int]:
 
 
 async def picture(request: Request) -> Response:
-    """A drawn picture behind its link."""
+    """A generated picture by its link."""
     path = rehearsal_of(request).pictures.path(request.path_params["key"])
     rehearsal_of(request).counters.downloads_total += 1
     if path is None:

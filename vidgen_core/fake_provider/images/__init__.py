@@ -1,1 +1,0 @@
-"""The image endpoints of the fake provider."""

@@ -1,0 +1,1 @@
+"""The JSON of each noun, written once: what the HTTP API answers, exports hold and ``vidgen … --json`` prints."""

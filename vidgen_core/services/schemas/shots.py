@@ -1,0 +1,106 @@
+"""One shot with its takes and pictures. The HTTP API names files by addresses, the command line by paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vidgen_core.services.library.shots import ShotView
+from vidgen_core.services.schemas.base import ResponseModel
+
+
+class ShotFields(ResponseModel):
+    """What every form of a shot says."""
+
+    id: str
+    project: str
+    shot: str
+    prompt: str
+    script: str
+    picture_prompt: str
+    """What its reference picture is drawn from."""
+    image: str | None
+    """Where the reference picture is."""
+    image_url: str | None
+    params: dict[str, Any]
+    extra: dict[str, str]
+    tasks: dict[str, int]
+    """Number of tasks by status."""
+
+
+class TakeFields(ResponseModel):
+    """What every form of a take says."""
+
+    take: int
+    seconds: float
+    width: int
+    height: int
+    chosen: bool
+
+
+class TakeFile(TakeFields):
+    """A take by its path."""
+
+    file: str
+
+
+class PictureFile(ResponseModel):
+    """A candidate for the reference picture by its path."""
+
+    number: int
+    file: str | None
+    model: str | None
+    chosen: bool
+
+
+class ShotFiles(ShotFields):
+    """One shot as ``vidgen shots --json`` prints it."""
+
+    pictures: list[PictureFile]
+    takes: list[TakeFile]
+
+    @classmethod
+    def of(cls, view: ShotView, project: str, images: Path) -> ShotFiles:
+        """:param images: the folder of the image store"""
+        chosen = view.shot.chosen_take_id
+        return cls(
+            **shot_fields(view, project),
+            image=str(images / view.shot.image) if view.shot.image else None,
+            pictures=[
+                PictureFile(
+                    number=picture.number,
+                    file=str(images / picture.image) if picture.image else None,
+                    model=picture.model or None,
+                    chosen=picture.chosen,
+                )
+                for picture in view.candidates
+            ],
+            takes=[
+                TakeFile(
+                    take=take.number,
+                    file=str(Path(take.folder, take.file)),
+                    seconds=take.seconds,
+                    width=take.width,
+                    height=take.height,
+                    chosen=take.id == chosen,
+                )
+                for take in view.takes
+            ],
+        )
+
+
+def shot_fields(view: ShotView, project: str) -> dict[str, Any]:
+    """The values of ``ShotFields`` without ``image``."""
+    shot = view.shot
+    return {
+        "id": str(shot.id),
+        "project": project,
+        "shot": shot.number,
+        "prompt": shot.prompt,
+        "script": shot.script,
+        "picture_prompt": shot.picture_prompt,
+        "image_url": shot.image_url,
+        "params": shot.params.model_dump(mode="json", exclude_none=True),
+        "extra": shot.extra,
+        "tasks": {status.value: count for status, count in view.counts.items()},
+    }

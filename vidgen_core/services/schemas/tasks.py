@@ -1,0 +1,85 @@
+"""One task, as the HTTP API, the exported list and ``vidgen tasks --json`` have it."""
+
+from __future__ import annotations
+
+from vidgen_core.domain.money import ChargeStatus
+from vidgen_core.domain.tasks import Task, TaskStatus
+from vidgen_core.i18n import Text
+from vidgen_core.services.schemas.base import Cost, ResponseModel, iso
+
+
+class TaskError(ResponseModel):
+    """Why a task failed."""
+
+    kind: str
+    code: str
+    message: str
+    provider_message: str | None
+    """The provider's own text, without secrets."""
+    retryable: bool
+    charged: str
+
+    @classmethod
+    def of(cls, task: Task, t: Text) -> TaskError | None:
+        """None when the task did not fail."""
+        failure = task.failure
+        if failure is None or task.status not in (TaskStatus.FAILED, TaskStatus.PENDING):
+            return None
+        return cls(
+            kind=failure.kind.value,
+            code=failure.code,
+            message=t.failure(failure),
+            provider_message=failure.provider_message,
+            retryable=failure.retryable,
+            charged=failure.charged.value,
+        )
+
+
+class TaskResponse(ResponseModel):
+    """One take of one shot by one provider."""
+
+    id: str
+    project: str
+    shot: str
+    take: int
+    output: str
+    """``video``, or ``image`` for a picture of the shot."""
+    status: str
+    progress: int | None
+    provider: str
+    model: str
+    remote_id: str | None
+    attempts: int
+    error: TaskError | None
+    file: str | None
+    cost: Cost | None
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+
+    @classmethod
+    def of(cls, task: Task, t: Text, project: str) -> TaskResponse:
+        return cls(
+            id=str(task.id),
+            project=project,
+            shot=task.shot,
+            take=task.take,
+            output=task.output.value,
+            status=task.status.value,
+            progress=progress_of(task),
+            provider=task.provider.value,
+            model=task.model,
+            remote_id=task.remote_id,
+            attempts=task.attempts,
+            error=TaskError.of(task, t),
+            file=task.file,
+            cost=Cost.of(task.cost, estimated=task.charge is not ChargeStatus.CHARGED),
+            created_at=iso(task.created_at),
+            started_at=iso(task.started_at),
+            finished_at=iso(task.finished_at),
+        )
+
+
+def progress_of(task: Task) -> int | None:
+    """Progress in per cent; 100 for a completed task."""
+    return 100 if task.status is TaskStatus.COMPLETED else task.progress

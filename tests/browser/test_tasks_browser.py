@@ -68,7 +68,7 @@ def test_thirty_failed_takes_go_again_with_their_price_shown(
         expect(dialog).to_be_hidden()
         again = TaskFilter(statuses=frozenset({TaskStatus.QUEUED}))
         until(page, lambda: len(studio.vidgen.tasks.ids(project.id, again)) == 30, "thirty queued tasks")
-        expect(page.get_by_text("30 tasks go again")).to_be_visible()
+        expect(page.get_by_text("Retrying 30 tasks")).to_be_visible()
     finally:
         studio.vidgen.worker.stop_unsubmitted(project.id)
         studio.vidgen.worker.resume()

@@ -21,7 +21,7 @@ from babel.units import format_unit
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
-from vidgen_core.domain.providers import WRITING, ProviderId
+from vidgen_core.domain.providers import WRITING, ProviderId, provider_ids
 from vidgen_core.domain.tasks import Failure, TaskStatus
 
 Language = Literal["zh", "en"]
@@ -126,7 +126,7 @@ class Text:
         """The sentence for an error: its code's, else its kind's.
 
         Codes in the params are put into words first: ``reason`` by ``reason.<reason>``, ``cause`` by
-        ``error.<cause>``, ``provider`` by ``mode.<provider>``; a kept ``Money`` is written as people write it.
+        ``error.<cause>``, ``provider`` by its name; a kept ``Money`` is written as people write it.
         """
         return self._of_error(self._id_of(kind, code), params)
 
@@ -140,9 +140,11 @@ class Text:
         inner = params.get("detail")
         params = {**inner, **params} if isinstance(inner, Mapping) else params
         filled = {name: self.amount(value) for name, value in params.items()}
-        for name, area in (("reason", "reason"), ("cause", "error"), ("provider", "mode")):
+        for name, area in (("reason", "reason"), ("cause", "error")):
             if self.has(spoken := f"{area}.{params.get(name)}"):
                 filled[name] = self(spoken, **params)
+        if (provider := params.get("provider")) in (WRITING, *provider_ids()):
+            filled["provider"] = self.provider(provider)
         return self(id_, **filled)
 
     def _id_of(self, kind: ErrorKind | str, code: str) -> str:

@@ -69,7 +69,7 @@ def test_a_tray_is_found_by_its_name_and_stale_ones_go(tmp_path: Path) -> None:
     assert (old.path.exists(), fresh.path.exists()) == (False, True)
     assert find_staging(tmp_path, newest.name).path == newest.path
     for name in (old.name, "..", "0" * 16, ""):
-        with pytest.raises(NotFound, match="tray_gone"):
+        with pytest.raises(NotFound, match="staging_gone"):
             find_staging(tmp_path, name)
 
 

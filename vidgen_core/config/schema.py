@@ -103,7 +103,7 @@ class RateSettings(Section):
     worth: Decimal = Field(gt=0)
     """What one of it is worth in the currency of the budget."""
     as_of: date | None = None
-    """The day you looked it up."""
+    """The day on which you read it."""
 
     @field_validator("of")
     @classmethod
@@ -143,7 +143,7 @@ class PriceSettings(Section):
     seconds: float | None = Field(default=None, gt=0, le=600)
     """Only for takes of this length; left out: of any."""
     as_of: date | None = None
-    """The day you looked it up."""
+    """The day on which you read it."""
 
     @field_validator("provider", mode="plain")
     @classmethod

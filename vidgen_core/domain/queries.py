@@ -31,7 +31,7 @@ class Page(Generic[T]):
 class LogFilter:
     """Which lines; empty means all.
 
-    ``text`` is looked for in codes and params; ``codes`` are those whose sentence, in the reader's language,
+    ``text`` is searched for in codes and params; ``codes`` are those whose sentence, in the reader's language,
     has the text: a line fits when either does.
     """
 
@@ -43,7 +43,7 @@ class LogFilter:
 
 @dataclass(frozen=True)
 class ShotFilter:
-    """Which shots; ``text`` is looked for in number, prompts and script."""
+    """Which shots; ``text`` is searched for in number, prompts and script."""
 
     state: ShotState = "all"
     text: str = ""
@@ -51,7 +51,7 @@ class ShotFilter:
 
 @dataclass(frozen=True)
 class TaskFilter:
-    """Which tasks; empty means all. ``text`` is looked for in the shot's number and the prompt."""
+    """Which tasks; empty means all. ``text`` is searched for in the shot's number and the prompt."""
 
     statuses: frozenset[TaskStatus] = frozenset()
     provider: ProviderId | None = None

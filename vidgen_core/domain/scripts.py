@@ -47,7 +47,7 @@ class ScriptState(StrEnum):
     RUNNING = "running"
     #: The person stopped it; what was answered is kept.
     STOPPED = "stopped"
-    #: Every piece has its answer; the proposals can be looked at.
+    #: Every piece has its answer; the proposals can be reviewed.
     READY = "ready"
     #: Its shots are in the storyboard.
     STORED = "stored"

@@ -99,7 +99,7 @@ class Failure(Frozen):
 
 
 class GenerationParams(Frozen):
-    """What one take is made from, complete: the shot's wishes over the settings, fixed when it is queued."""
+    """What one take is made from, complete: the shot's own params over the settings, fixed when it is queued."""
 
     prompt: str = ""
     image: str | None = None

@@ -43,8 +43,8 @@ def choose_language(setting: str, accept: str | None) -> Language:
 
 def _accepted(header: str) -> list[str]:
     """The primary language tags of an ``Accept-Language`` header (RFC 9110, 12.5.4), most wanted first."""
-    wishes = [part.strip().partition(";q=") for part in header.replace(" ", "").split(",")]
-    ranked = sorted(wishes, key=lambda wish: -_quality(wish[2]))
+    accepted = [part.strip().partition(";q=") for part in header.replace(" ", "").split(",")]
+    ranked = sorted(accepted, key=lambda one: -_quality(one[2]))
     return [tag.replace("_", "-").partition("-")[0].lower() for tag, _, weight in ranked if _quality(weight) > 0]
 
 

@@ -48,7 +48,7 @@ def _as_file_error(error: OSError, path: Path) -> FileError:
 def opened_within(path: Path, roots: Iterable[Path]) -> Iterator[BinaryIO]:
     """Open a file to read it, unless it lies outside of ``roots`` once all links are followed.
 
-    What is read is what was looked at, also when a link takes its place in between.
+    What is read is what was checked, also when a link takes its place in between.
 
     :param roots: absolute folders without links in their paths
     :raises FileError: file_outside (path)

@@ -107,7 +107,7 @@ class Order(Frozen):
     output: TaskKind = TaskKind.VIDEO
     #: The pictures on this machine that a picture is drawn after.
     references: tuple[Path, ...] = ()
-    #: What ``prepare`` said of the request that left, where the answer to it is looked for.
+    #: What ``prepare`` said of the request that left, where its answer is searched for.
     sent: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -240,7 +240,7 @@ class Provider(ABC):
     #: Seconds between two polls where asking costs nothing; None: the settings and learned durations decide.
     own_pace: ClassVar[float | None] = None
     #: What an order asks for is a wish to somebody who may do otherwise: more of what comes is compared with it.
-    wishes_only: ClassVar[bool] = False
+    options_advisory: ClassVar[bool] = False
     #: The currency of its prices and balances.
     currency: ClassVar[str] = "CNY"
 

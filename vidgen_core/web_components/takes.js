@@ -3,7 +3,7 @@
 // An act shows at once; it is sent until the server has acknowledged it, because of two triggers that meet in one run only the
 // later one arrives.
 const places = new Map()
-const teller = { data: undefined, pending: [], number: 0, trigger: undefined }
+const channel = { data: undefined, pending: [], number: 0, trigger: undefined }
 // The slot that plays: one on the page.
 let playing
 
@@ -24,32 +24,32 @@ function name(node, words) {
   node.setAttribute("aria-label", words)
 }
 
-const at = (path) => `${teller.data.below}${path}`
+const at = (path) => `${channel.data.below}${path}`
 const iconOf = (sign) => at(`/app/static/media/icon/${sign}.svg?v=2`)
 
 // --- what is told, and what is done
 
 function told({ data, setTriggerValue }) {
-  teller.trigger = (acts) => setTriggerValue("acts", { acts })
-  teller.pending = teller.pending.filter((act) => act.n > data.seen)
-  teller.number = Math.max(teller.number, data.seen)
-  teller.data = data
+  channel.trigger = (acts) => setTriggerValue("acts", { acts })
+  channel.pending = channel.pending.filter((act) => act.n > data.seen)
+  channel.number = Math.max(channel.number, data.seen)
+  channel.data = data
   for (const shot of data.shots) for (const take of shot.takes) foresee(take)
   for (const place of places.values()) place.draw()
-  if (teller.pending.length) setTimeout(() => teller.trigger(teller.pending))
+  if (channel.pending.length) setTimeout(() => channel.trigger(channel.pending))
 }
 
 function act(what) {
-  teller.number += 1
-  teller.pending.push({ ...what, n: teller.number })
-  for (const shot of teller.data.shots) for (const take of shot.takes) foresee(take)
+  channel.number += 1
+  channel.pending.push({ ...what, n: channel.number })
+  for (const shot of channel.data.shots) for (const take of shot.takes) foresee(take)
   for (const place of places.values()) place.draw()
-  teller.trigger(teller.pending)
+  channel.trigger(channel.pending)
 }
 
 // A choice that is on its way shows already.
 function foresee(take) {
-  for (const { do: done, take: id, others } of teller.pending) {
+  for (const { do: done, take: id, others } of channel.pending) {
     if (done === "choose" && take.take) take.chosen = take.take === id || (take.chosen && !others.includes(take.take))
     if (done === "unchoose" && take.take === id) take.chosen = false
   }
@@ -62,9 +62,9 @@ class Place {
     this.shot = shot
     this.root = make("div", "root")
     this.line = make("p", "facts")
-    this.wishes = make("span")
+    this.options = make("span")
     this.summary = make("span")
-    this.line.append(this.wishes, " · ", this.summary)
+    this.line.append(this.options, " · ", this.summary)
     this.pictures = make("div", "slots")
     this.takes = make("div", "slots")
     this.more = make("button", "more")
@@ -75,12 +75,12 @@ class Place {
     this.draw()
   }
 
-  wish(words) {
-    set(this.wishes, "textContent", words)
+  describe(words) {
+    set(this.options, "textContent", words)
   }
 
   draw() {
-    const data = teller.data && teller.data.shots.find((shot) => shot.id === this.shot)
+    const data = channel.data && channel.data.shots.find((shot) => shot.id === this.shot)
     if (!data) return
     this.number = data.number
     set(this.summary, "textContent", data.summary)
@@ -127,7 +127,7 @@ class Slot {
   }
 
   paint(data) {
-    const [sign, words, colour] = teller.data.words.states[data.state]
+    const [sign, words, colour] = channel.data.words.states[data.state]
     set(this.label, "textContent", data.label)
     set(this.state, "textContent", `${sign} ${words}`)
     set(this.state, "className", `state ${colour}`)
@@ -141,7 +141,7 @@ class Slot {
 
   // A sentence about this take.
   say(sentence) {
-    return teller.data.words[sentence].replace("{n}", this.label.textContent.slice(1)).replace("{shot}", this.place.number)
+    return channel.data.words[sentence].replace("{n}", this.label.textContent.slice(1)).replace("{shot}", this.place.number)
   }
 
   build(shape, data) {
@@ -176,7 +176,7 @@ class Slot {
     this.bar.firstChild.style.width = `${data.percent || 0}%`
     set(this.facts, "textContent", data.facts)
     this.yes.hidden = !data.confirm
-    set(this.yes, "textContent", teller.data.words.confirm_price)
+    set(this.yes, "textContent", channel.data.words.confirm_price)
   }
 
   // --- ended without a video
@@ -225,7 +225,7 @@ class Slot {
   }
 
   finished(data) {
-    const w = teller.data.words
+    const w = channel.data.words
     show(this.picture, at(data.poster), this.say("poster"))
     this.row.hidden = !data.video
     this.star.hidden = !data.choosable
@@ -246,12 +246,12 @@ class Slot {
 
   choose() {
     const { take, chosen } = this.data
-    const shot = teller.data.shots.find((one) => one.id === this.place.shot)
+    const shot = channel.data.shots.find((one) => one.id === this.place.shot)
     act({ do: chosen ? "unchoose" : "choose", take, others: shot.takes.map((other) => other.take) })
   }
 
   drawPlay() {
-    const w = teller.data.words
+    const w = channel.data.words
     name(this.play, playing === this ? w.stop_playing : w.play)
     set(this.play.firstChild, "src", iconOf(playing === this ? "stop" : "play"))
   }
@@ -287,7 +287,7 @@ class Slot {
     this.menu.setAttribute("role", "menu")
     this.menu.setAttribute("aria-label", this.head.title)
     this.menu.append(...this.data.menu.map((done) => {
-      const item = make("button", "", teller.data.words.acts[done])
+      const item = make("button", "", channel.data.words.acts[done])
       item.setAttribute("role", "menuitem")
       item.dataset.do = done
       item.onclick = () => {
@@ -347,7 +347,7 @@ export default function (component) {
   const { data, parentElement } = component
   if (!data.place) {
     told(component)
-    return () => { teller.trigger = () => {} }
+    return () => { channel.trigger = () => {} }
   }
   let place = places.get(parentElement)
   if (!place || place.shot !== data.place) {
@@ -355,7 +355,7 @@ export default function (component) {
     place = new Place(parentElement, data.place)
     places.set(parentElement, place)
   }
-  place.wish(data.wishes)
+  place.describe(data.options)
   return () => {
     place.close()
     places.delete(parentElement)

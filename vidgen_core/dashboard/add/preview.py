@@ -199,7 +199,7 @@ def _row(t: Text, place: int, row: ReviewRow) -> None:
             prompt = planned.prompt if len(planned.prompt) <= _LONGEST else f"{planned.prompt[:_LONGEST]}…"
             if prompt:
                 st.markdown(plain(prompt))
-            facts = [*_facts(t, row), *_wishes(t, row)]
+            facts = [*_facts(t, row), *_params_of(t, row)]
             if facts:
                 st.caption(" · ".join(facts))
             for reason in row.reasons:
@@ -262,7 +262,7 @@ def _facts(t: Text, row: ReviewRow) -> list[str]:
     return found + [t(f"add.fact.{name}") for name, holds in notes.items() if holds]
 
 
-def _wishes(t: Text, row: ReviewRow) -> Sequence[str]:
+def _params_of(t: Text, row: ReviewRow) -> Sequence[str]:
     params = row.planned.params.model_dump(exclude_none=True)
     found = [f"{t(f'add.field.{name}')} {plain(str(value))}" for name, value in params.items()]
     return found + [f"{plain(name)} {plain(value[:40])}" for name, value in row.planned.extra.items()]

@@ -25,7 +25,7 @@ from vidgen_core.services.imports.readers.reader import lists_among
 from vidgen_core.services.imports.staging import Staging
 
 Way = Literal["form", "list", "pictures", "links", "folder"]
-_TRAY: Final = "_add_tray"
+_STAGING: Final = "_add_staging"
 _ORDER: Final = "_add_order"
 _PLANNED: Final = "_add_planned"
 _UPLOADS: Final = "_add_uploads"
@@ -61,9 +61,9 @@ class Planned:
 
 def staging() -> Staging:
     """The folder for uploads of this session."""
-    found: Staging | None = st.session_state.get(_TRAY)
+    found: Staging | None = st.session_state.get(_STAGING)
     if found is None or not found.path.is_dir():
-        found = st.session_state[_TRAY] = current_visit().app.imports.open_staging()
+        found = st.session_state[_STAGING] = current_visit().app.imports.open_staging()
     return found
 
 

@@ -87,6 +87,6 @@ def _renew() -> None:
 
 def _callback_address() -> str:
     """Where this server can be told of results, as the browser knows it; the first provider that tells of them."""
-    teller = next((spec.name for spec in specs() if spec.callback), "provider")
+    provider = next((spec.name for spec in specs() if spec.callback), "provider")
     parts = str(st.context.url or "http://127.0.0.1:8501").split("/")
-    return "/".join(parts[:3]) + outside(f"/api/{teller}/callback")
+    return "/".join(parts[:3]) + outside(f"/api/{provider}/callback")

@@ -78,7 +78,7 @@ def _card(first: ShotView) -> None:
             _head(visit, view)
             _body(visit, view)
             picture_cards.strip(visit, view)
-            takes.place(view.shot, _wishes(visit.app.settings(), view.shot))
+            takes.place(view.shot, _options(visit.app.settings(), view.shot))
 
     draw()
 
@@ -109,7 +109,7 @@ def _head(visit: Visit, view: ShotView) -> None:
         st.caption(f":material/warning: {t.error('parameter', problem.problem.code, problem.problem.params)}")
 
 
-def _wishes(settings: Settings, shot: Shot) -> str:
+def _options(settings: Settings, shot: Shot) -> str:
     """Ratio and model as the next click would use them."""
     provider = settings.providers.of(shot.params.provider or settings.mode)
     ratio = shot.params.aspect_ratio or provider.aspect_ratio

@@ -76,12 +76,12 @@ def views() -> list[ShotView]:
     return current_visit().app.shots.views(st.session_state[_IDS])
 
 
-def place(shot: Shot, wishes: str) -> None:
+def place(shot: Shot, options: str) -> None:
     """Where the takes of a shot stand on its card.
 
-    :param wishes: what the next one would be, in words
+    :param options: what the next one would be, in words
     """
-    component.mount(_NAME, f"takes_{shot.id}", {"place": shot.id, "wishes": wishes})
+    component.mount(_NAME, f"takes_{shot.id}", {"place": shot.id, "options": options})
 
 
 @st.fragment(key=_FRAGMENT, run_every=_SLOWLY)

@@ -1,7 +1,7 @@
 """Asking foreign addresses without being turned against the network one stands in.
 
 Whoever may name a link (a provider, a list, a person) must not reach this machine or its network through us. A ``Client`` or
-``AsyncClient`` made here resolves a name itself, looks at *every* address it has, and connects to one that was looked at: a
+``AsyncClient`` made here resolves a name itself, checks *every* address it has, and connects to one that was checked: a
 name cannot mean another machine a moment later. TLS and the ``Host`` header go on using the name. Redirects are not followed;
 whoever follows them asks again, under the same rules.
 
@@ -128,7 +128,7 @@ def literal(host: str) -> Address | None:
 
 
 def is_private(host: str | None) -> bool:
-    """Whether a host is this machine or in its own network, as far as its name says; names are not looked up."""
+    """Whether a host is this machine or in its own network, as far as its name says; names are not resolved."""
     plain = normal_host(host or "")
     if not plain or plain == "localhost" or plain.endswith(_OWN_NAMES):
         return True
@@ -208,7 +208,7 @@ def check_proxied(host: str, rules: Rules) -> None:
 
 
 class _Backend(httpcore.NetworkBackend):
-    """Connects to addresses that were looked at, and to nothing else."""
+    """Connects to addresses that were checked, and to nothing else."""
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules

@@ -16,7 +16,7 @@ from typing import Any, Final
 DEEPEST: Final = 60
 #: Digits of a whole number that is kept as one; a longer one is kept as its text.
 DIGITS: Final = 18
-#: Characters of a text too deep for the parser that are looked through again.
+#: Characters of a text too deep for the parser that are read again.
 _MENDED: Final = 1_000_000
 #: Control characters except tab, line feed and carriage return; halves of surrogate pairs; what is no character.
 _UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")

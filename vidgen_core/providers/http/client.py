@@ -235,7 +235,7 @@ class Http:
     ) -> AsyncGenerator[httpx.Response]:
         """The response with its body still to come; raises what httpx raises.
 
-        :param rules: given for an address that somebody else named, which is then looked at (``addresses``)
+        :param rules: given for an address that somebody else named, which is then checked (``addresses``)
         """
         if key is not None and not key.may_go_to(url):
             raise RemoteError("key_elsewhere", kind=ErrorKind.AUTH, host=httpx.URL(url).host)

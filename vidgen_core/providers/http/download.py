@@ -1,6 +1,6 @@
 """Bringing a result's bytes into a part file: resumed by Range, checked for length, safe to break off anywhere.
 
-Every address that is asked is looked at first (``addresses``), and the key goes to the API's own origin alone.
+Every address that is asked is checked first (``addresses``), and the key goes to the API's own origin alone.
 """
 
 from __future__ import annotations

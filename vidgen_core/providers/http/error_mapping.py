@@ -288,7 +288,7 @@ _AROUND: Final = frozenset({"data", "result", "results", "output", "response"})
 def job_in(answer: ProviderResponse, *paths: str, names: Sequence[str] = JOB_NAMES) -> str | None:
     """The id of the job that an answer to a submit names, None where it names none.
 
-    It is looked for at the paths, and where nothing in the answer refuses anywhere else, too. A status that leaves the
+    It is searched for at the paths, and where nothing in the answer refuses anywhere else, too. A status that leaves the
     outcome open does not take an id back.
 
     :param paths: where this provider has it; else where any has

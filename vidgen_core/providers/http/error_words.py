@@ -208,7 +208,7 @@ _NOT_TAKEN: Final = _any(
 
 
 def under_way(text: str) -> bool:
-    """Whether a text can mean that an order was taken: it waits, is looked through, is being made."""
+    """Whether a text can mean that an order was taken: it waits, is reviewed, is being made."""
     return _TAKEN.search(_NOT_TAKEN.sub(" ", text)) is not None
 
 

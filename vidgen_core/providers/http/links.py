@@ -19,7 +19,7 @@ from vidgen_core.providers.http.cleaning import clean, read_json
 
 #: Stage of ours for a job that is said to be done and names no link that can be its video.
 WITHOUT_LINK: Final = "completed_without_link"
-#: Values looked at in one answer, and levels of nesting; JSON inside text counts as a level.
+#: Values read in one answer, and levels of nesting; JSON inside text counts as a level.
 _MOST_VALUES: Final = 20_000
 _MOST_LEVELS: Final = 12
 #: Links that are asked what they are, where nothing else tells.
@@ -41,7 +41,7 @@ class Value:
 
 
 def values(body: Any) -> Iterator[Value]:
-    """Every plain value of an answer, outer ones before inner ones; JSON inside text is looked through, too."""
+    """Every plain value of an answer, outer ones before inner ones; JSON inside text is parsed, too."""
     level: list[tuple[tuple[str, ...], Any]] = [((), body)]
     seen = 0
     for _ in range(_MOST_LEVELS):

@@ -20,7 +20,7 @@ EVIDENCE_BYTES: Final = 4096
 SAID_CHARACTERS: Final = 300
 #: As many characters of a key in a row give it away.
 TELLING: Final = 8
-#: A shorter key is looked for as a word of its own only: its letters stand in other words, too.
+#: A shorter key is searched for as a word of its own only: its letters stand in other words, too.
 SHORT: Final = 12
 #: Longer texts of an answer are pictures; nothing of them is kept as text.
 _LONGEST: Final = 65536

@@ -1,7 +1,7 @@
 """Pictures by the OpenAI-compatible endpoints of an aggregator: ``/v1/images/generations``, ``/v1/images/edits`` where
 there are pictures to draw after, and chat models that answer with pictures (``/v1/chat/completions``).
 
-These answer when the picture is drawn, so ``submit`` waits for it and keeps the answer on disk (``images_stash``) before
+These answer when the picture is drawn, so ``submit`` waits for it and keeps the answer on disk (``response_cache``) before
 it names a job: the order's own reference. A crash before that is a lost answer like any other; a crash after it finds the
 answer by the reference and adopts it, free of charge.
 """
@@ -72,7 +72,7 @@ class Images(Provider):
         #: Clients for paid orders by the seconds they wait for an answer.
         self._patient: dict[float, Http] = {}
         self._pictures = PictureCopies(locations.home / "requests" / self.mode)
-        self._stash = ResponseCache(locations.drawings)
+        self._cache = ResponseCache(locations.drawings)
         self._models: tuple[str, ...] = ()
 
     @property
@@ -118,13 +118,13 @@ class Images(Provider):
         facts = {"images": len(copies), "image_bytes": sum(copy.stat().st_size for copy in copies)}
         if params.options.get("way", own.way) == "chat":
             return _chat(order, copies, facts)
-        wishes = {"model": order.model, "size": images_models.pixels(order.model, params.size, params.aspect_ratio)}
+        wanted = {"model": order.model, "size": images_models.pixels(order.model, params.size, params.aspect_ratio)}
         if params.options.get("quality", "auto") != "auto":
-            wishes["quality"] = str(params.options["quality"])
-        fields = {**wishes, "prompt": params.prompt, "n": 1}
+            wanted["quality"] = str(params.options["quality"])
+        fields = {**wanted, "prompt": params.prompt, "n": 1}
         path = "/v1/images/edits" if copies else "/v1/images/generations"
         payload = {"path": path, "fields": fields, "files": [str(copy) for copy in copies]}
-        return Prepared(payload=payload, sent={"path": path, **wishes, **facts})
+        return Prepared(payload=payload, sent={"path": path, **wanted, **facts})
 
     async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
         path, fields, files = (prepared.payload[name] for name in ("path", "fields", "files"))
@@ -157,18 +157,18 @@ class Images(Provider):
     def _keep_now(self, name: str, answer: ProviderResponse) -> None:
         picture = picture_in(answer)
         if picture is None:
-            self._stash.keep(name, why=why_no_picture(answer))
+            self._cache.keep(name, why=why_no_picture(answer))
         elif picture.url is not None:
-            self._stash.keep(name, url=picture.url)
+            self._cache.keep(name, url=picture.url)
         elif (data := _checked(picture)) is not None:
-            self._stash.keep(name, data)
+            self._cache.keep(name, data)
         else:
-            self._stash.keep(name, why=broken(answer))
+            self._cache.keep(name, why=broken(answer))
 
     # --- poll and fetch ---------------------------------------------------------------------------------------------
 
     async def poll(self, job: RemoteJob, key: Key | None) -> RemoteState:
-        kept = await asyncio.to_thread(self._stash.read, job.remote_id)
+        kept = await asyncio.to_thread(self._cache.read, job.remote_id)
         if kept is None:
             gone = Failure(kind=ErrorKind.FILE, code="picture_answer_gone", charged=ChargeStatus.UNKNOWN)
             return RemoteState(status=RemoteStatus.FAILED, failure=gone)
@@ -177,18 +177,18 @@ class Images(Provider):
         return RemoteState(status=RemoteStatus.SUCCEEDED, progress=100, url=kept.url or str(kept.file))
 
     async def fetch(self, job: RemoteJob, url: str, part: PartFile, key: Key | None) -> int | None:
-        kept = await asyncio.to_thread(self._stash.read, job.remote_id)
+        kept = await asyncio.to_thread(self._cache.read, job.remote_id)
         if kept is not None and kept.file is not None:
             return await asyncio.to_thread(_copy, kept.file, part)
         base, limits = job.base_url or self.base_url, self.settings().download
         return await download(self._http, resolve(url, base) or url, part, key=key, home=base, limits=limits)
 
     async def release(self, job: RemoteJob) -> None:
-        await asyncio.to_thread(self._stash.forget, job.remote_id)
+        await asyncio.to_thread(self._cache.forget, job.remote_id)
 
     async def find(self, order: Order, since: datetime, key: Key | None) -> tuple[Found, ...] | None:
         """The answer that was kept before a crash, and nothing else: aggregators have no log of pictures by name."""
-        if await asyncio.to_thread(self._stash.read, order.reference) is None:
+        if await asyncio.to_thread(self._cache.read, order.reference) is None:
             return None
         return (Found(remote_id=order.reference, at=datetime.now(UTC), model=order.model, exact=True),)
 

@@ -53,7 +53,7 @@ class Lovart(Provider):
     longest_job: ClassVar[float] = 4 * 3600.0
     #: As published: 60 messages a minute; the 600 an hour beyond it are refused with a time to wait.
     rate_limit: ClassVar[RateLimit | None] = RateLimit(submits=60, seconds=60)
-    wishes_only: ClassVar[bool] = True
+    options_advisory: ClassVar[bool] = True
     currency: ClassVar[str] = "credits"
 
     def __init__(
@@ -136,7 +136,7 @@ class Lovart(Provider):
         return await self._way_of(job).fresh_link(job, key)
 
     async def find(self, order: Order, since: datetime, key: Key | None) -> tuple[Found, ...] | None:
-        """Only a canvas can be looked at; the API has no list of conversations."""
+        """Only a canvas can be read; the API has no list of conversations."""
         return await self._browser.find(order) if is_canvas(order.sent.get("page", "")) else None
 
     async def release(self, job: RemoteJob) -> None:

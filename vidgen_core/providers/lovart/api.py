@@ -1,6 +1,6 @@
 """Lovart's agent API: one conversation with its agent for each take, in a project of its own.
 
-A conversation is no form: tool, length, ratio and even the prompt are wishes, and the answer may be text. A price that it
+A conversation is no form: tool, length, ratio and even the prompt are requests in words, and the answer may be text. A price that it
 wants confirmed is named by ``poll``, which never says yes.
 """
 
@@ -100,9 +100,9 @@ class LovartApi:
         )
         project = await self._preparations.project(order.reference, base, key)
         payload = prompt_text.request(order.model, order.params, picture, project, only=self._own.only_this_tool)
-        wishes = {"tool": prompt_text.tool_of(order.model), "duration": order.params.duration}
+        fields = {"tool": prompt_text.tool_of(order.model), "duration": order.params.duration}
         place = {"project": project, "canvas": f"{CANVAS}{project}"}
-        return Prepared(payload=payload, sent=wishes | place | facts)
+        return Prepared(payload=payload, sent=fields | place | facts)
 
     async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
         self._preparations.forget_project(order.reference, key)

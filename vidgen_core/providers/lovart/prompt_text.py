@@ -1,4 +1,4 @@
-"""What Lovart's agent is told: a tool, wishes, and the prompt word for word."""
+"""What Lovart's agent is told: a tool, requirements, and the prompt word for word."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ def capabilities(model: str) -> Capabilities:
         sizes=("480P", "720P", "1080P"),
         image_transport="upload",
         unsure=frozenset({"aspect_ratios", "sizes", "durations"}),
-        note="note.lovart_wishes",
+        note="note.lovart_requests",
     )
 
 
 def message(model: str, params: GenerationParams, *, picture: bool) -> str:
     """The one message of a thread."""
     source = "from the attached picture as its first frame" if picture else "from the text alone"
-    wishes = [f"Make exactly one video with the tool {tool_of(model)}, {source}."]
+    lines = [f"Make exactly one video with the tool {tool_of(model)}, {source}."]
     if params.aspect_ratio != "Auto":
-        wishes.append(f"Aspect ratio: {params.aspect_ratio}.")
+        lines.append(f"Aspect ratio: {params.aspect_ratio}.")
     if params.duration is not None:
-        wishes.append(f"Length: {params.duration:g} seconds.")
-    wishes.append(f"Resolution: {params.size.lower()}.")
-    wishes.append(
+        lines.append(f"Length: {params.duration:g} seconds.")
+    lines.append(f"Resolution: {params.size.lower()}.")
+    lines.append(
         "The text between the two lines is the prompt: use it word for word, neither translated nor shortened nor extended, "
         "and ask nothing back."
     )
-    return "\n".join([*wishes, RULE, params.prompt, RULE])
+    return "\n".join([*lines, RULE, params.prompt, RULE])
 
 
 def request(model: str, params: GenerationParams, picture: str | None, project: str, *, only: bool) -> dict[str, Any]:

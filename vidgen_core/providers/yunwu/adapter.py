@@ -110,7 +110,7 @@ class Yunwu(Provider):
 
     async def prepare(self, order: Order, key: Key | None) -> Prepared:
         images, facts = await self._images(order)
-        payload = self._wishes(order.model, order.params)
+        payload = self._options(order.model, order.params)
         # A shot without a picture has no images at all: an empty list is refused by some models.
         filled = payload | {"prompt": order.params.prompt} | ({"images": images} if images else {})
         return Prepared(payload=filled, sent=payload | facts)
@@ -124,16 +124,16 @@ class Yunwu(Provider):
         facts = {"images": 1, "image_transport": "data", "image_bytes": copy.stat().st_size}
         return [data_uri_slot(copy)], facts
 
-    def _wishes(self, model: str, params: GenerationParams) -> dict[str, Any]:
-        wishes: dict[str, Any] = {"model": model, "aspect_ratio": params.aspect_ratio}
+    def _options(self, model: str, params: GenerationParams) -> dict[str, Any]:
+        fields: dict[str, Any] = {"model": model, "aspect_ratio": params.aspect_ratio}
         if model.startswith("veo"):
             # Veo knows no sizes: full HD is its own result scaled up afterwards.
-            wishes |= {"enhance_prompt": self._own.enhance_prompt, "enable_upsample": params.size == "1080P"}
+            fields |= {"enhance_prompt": self._own.enhance_prompt, "enable_upsample": params.size == "1080P"}
         else:
-            wishes |= {"size": params.size}
+            fields |= {"size": params.size}
         if params.duration is not None:
-            wishes |= {"duration": int(params.duration)}
-        return wishes
+            fields |= {"duration": int(params.duration)}
+        return fields
 
     async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
         answer = await self._http.call(

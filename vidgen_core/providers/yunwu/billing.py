@@ -17,7 +17,7 @@ from vidgen_core.providers.base import Booked
 from vidgen_core.providers.http.cleaning import clean, read_json
 from vidgen_core.providers.http.error_mapping import at
 
-#: Rows of a price list that are looked at; the longest seen has some 500.
+#: Rows of a price list that are read; the longest seen has some 500.
 _MOST_ROWS: Final = 5_000
 #: The type of a log line that gives money back.
 _REFUND: Final = 6

@@ -118,7 +118,7 @@ class Imports:
     def find_staging(self, name: str) -> Staging:
         """The staging folder of that name, as ``open_staging`` gave it.
 
-        :raises NotFound: tray_gone
+        :raises NotFound: staging_gone
         """
         from vidgen_core.services.imports.staging import find_staging
 

@@ -92,10 +92,10 @@ def open_staging(folder: Path) -> Staging:
 def find_staging(folder: Path, name: str) -> Staging:
     """The staging folder of that name.
 
-    :raises NotFound: tray_gone
+    :raises NotFound: staging_gone
     """
     if not re.fullmatch(r"[0-9a-f]{16}", name) or not (folder / name).is_dir():
-        raise NotFound("tray_gone")
+        raise NotFound("staging_gone")
     return Staging(folder / name)
 
 

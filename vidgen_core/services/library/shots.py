@@ -258,7 +258,7 @@ class Shots:
 
         :raises FileError: it cannot be read or is no picture
         """
-        # The picture library is loaded only where a picture is looked at.
+        # The picture library is loaded only where a picture is opened.
         from vidgen_core.media.images import keep_image, keep_image_bytes
 
         folder = self._ctx.locations.images

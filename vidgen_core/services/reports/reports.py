@@ -246,7 +246,7 @@ class _Account(NamedTuple):
 
 
 class _Adder:
-    """Adds money up; rates are looked up once for each provider."""
+    """Adds money up; rates are read once for each provider."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

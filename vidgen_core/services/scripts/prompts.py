@@ -178,7 +178,7 @@ class Prompts:
 
     @requires(Role.MAKER)
     def write(self, project_id: int, shot_ids: Iterable[int], wanted: Wanted | None = None) -> int:
-        """Write the video prompts of shots in the background; returns how many shots are looked at.
+        """Write the video prompts of shots in the background; returns how many shots are checked.
 
         Empty prompts and those of a model are written; beside what a person wrote, the new wording is kept as a version.
         :raises Refused: writing_elsewhere, writing_model_missing (translation), writing_busy

@@ -140,7 +140,7 @@ def _describe(active: ActiveTask, ctx: Context, path: Path) -> NewTake:
         prompt=task.params.prompt,
         seed=task.params.seed,
         warnings=_ratio_warning(task.params.aspect_ratio, facts.width, facts.height)
-        + (_request_warnings(active, ctx, path, facts) if ctx.provider(active).wishes_only else ()),
+        + (_request_warnings(active, ctx, path, facts) if ctx.provider(active).options_advisory else ()),
     )
 
 

@@ -95,8 +95,8 @@ class LovartBrowser:
             await canvas.can_send()
             link = self._link(canvas)
         facts = {"images": 0} if copy is None else {"images": 1, "image_bytes": copy.stat().st_size}
-        wishes = {"tool": prompt_text.tool_of(order.model), "duration": order.params.duration}
-        return Prepared(payload={"canvas": link, "text": text}, sent={"canvas": link, "page": link, **wishes, **facts})
+        fields = {"tool": prompt_text.tool_of(order.model), "duration": order.params.duration}
+        return Prepared(payload={"canvas": link, "text": text}, sent={"canvas": link, "page": link, **fields, **facts})
 
     async def _begin(self) -> Canvas:
         """A new project, unless a person is still asked for something."""

@@ -14,7 +14,7 @@ from vidgen_core.media.disk import translate_os_errors
 DELIVERED: Final = Path(__file__).with_name("selectors.toml")
 #: What a take cannot be made without.
 NEEDED: Final = ("prompt", "attach", "send", "message", "answer", "generating", "result")
-#: What only a person can do, in the order in which it is looked for.
+#: What only a person can do, in the order in which it is searched for.
 WALLS: Final = ("sign_in", "captcha", "paywall", "price")
 
 

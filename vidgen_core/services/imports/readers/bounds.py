@@ -1,4 +1,4 @@
-"""How much a list may hold. Looked at while it is unpacked piece by piece, before anything is built from it.
+"""How much a list may hold. Checked while it is unpacked piece by piece, before anything is built from it.
 
 A workbook or a document of a few kilobytes can unpack to gigabytes, or to millions of cells; what it says of its own size
 is not believed.

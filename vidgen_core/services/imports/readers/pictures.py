@@ -46,7 +46,7 @@ class ListedPicture(NamedTuple):
 
 
 class Surroundings(NamedTuple):
-    """Where the pictures of a list are looked for."""
+    """Where the pictures of a list are searched for."""
 
     #: The folder that relative paths count from.
     base: Path

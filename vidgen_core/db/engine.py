@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Executable, create_engine, event, select, text, update
-from sqlalchemy.engine import CursorResult, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
@@ -42,66 +42,14 @@ from vidgen_core.db.repositories.shots import ShotRepository
 from vidgen_core.db.repositories.state import HeartbeatRepository, KeyRepository, StateRepository, UploadRepository
 from vidgen_core.db.repositories.takes import TakeRepository
 from vidgen_core.db.repositories.tasks import TaskRepository
-from vidgen_core.db.schema import revision
+from vidgen_core.db.transaction import REVISION, Transaction, raw_connection
 from vidgen_core.domain.errors import StoreError
 
-_REVISION = select(revision.c.n)
-_REVISION_SQL = str(_REVISION)
-_NEXT_REVISION = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
+_REVISION_SQL = str(REVISION)
 
 
-class Tx:
-    """An open transaction with its repositories."""
-
-    def __init__(self, connection: Connection, path: Path, *, writes: bool) -> None:
-        self._connection = connection
-        self._path = path
-        self._writes = writes
-        self._after: list[Callable[[], None]] = []
-
-    def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
-        return self._connection.execute(statement, parameters)
-
-    @cached_property
-    def rev(self) -> int:
-        """The number of this change, higher than all before; in a reader, of the last change it sees."""
-        if not self._writes:
-            return int(self.execute(_REVISION).scalar_one())
-        return int(self.execute(_NEXT_REVISION).scalar_one())
-
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Roll back only the block when it raises, and continue the transaction.
-
-        Raises what the block raised, a database error translated as by ``Store.write``. After some errors (a full disk)
-        SQLite rolls back the whole transaction itself: then it is not ``alive`` any more.
-        """
-        mark = len(self._after)
-        cause: BaseException | None = None
-        try:
-            with self._connection.begin_nested():
-                try:
-                    yield
-                except BaseException as error:
-                    cause = error
-                    raise
-        except BaseException as error:  # noqa: BLE001 — raised again below, possibly as its cause
-            del self._after[mark:]
-            # The rollback fails, too, when SQLite has rolled back everything already; the cause is what matters.
-            first = cause or error
-            known = dialect.translated(first, self._path) if isinstance(first, Exception) else None
-            if known is None:
-                raise first from first.__cause__
-            raise known from first
-
-    @property
-    def alive(self) -> bool:
-        """Whether the writes so far can still be committed."""
-        return _raw(self._connection).in_transaction
-
-    def after_commit(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` once everything is durable, and never after a rollback: for state in memory."""
-        self._after.append(callback)
+class Tx(Transaction):
+    """A transaction with its repositories."""
 
     @cached_property
     def projects(self) -> ProjectRepository:
@@ -271,7 +219,7 @@ class Store:
             copy = sqlite3.connect(part)
             part.chmod(0o600)
             try:
-                _raw(connection).backup(copy)
+                raw_connection(connection).backup(copy)
                 copy.execute("PRAGMA journal_mode=DELETE")
             finally:
                 copy.close()
@@ -280,7 +228,7 @@ class Store:
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database as far as readers allow."""
         with self._lock, self._translated(), self._writer.connect() as connection:
-            _raw(connection).execute("PRAGMA wal_checkpoint(PASSIVE)")
+            raw_connection(connection).execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def info(self) -> dict[str, Any]:
         """Facts for diagnostics; sizes in bytes."""
@@ -365,13 +313,6 @@ def _connect_for_revision(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _raw(connection: Connection) -> sqlite3.Connection:
-    driver = connection.connection.driver_connection
-    if not isinstance(driver, sqlite3.Connection):
-        raise TypeError("not an SQLite connection")
-    return driver
-
-
 def _is_locked(error: BaseException) -> bool:
     return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
@@ -384,4 +325,4 @@ def _is_locked(error: BaseException) -> bool:
 )
 def _use_wal(connection: Connection) -> None:
     # Two first starts at once: SQLite refuses the switch without waiting while the other one holds the file.
-    _raw(connection).execute("PRAGMA journal_mode=WAL")
+    raw_connection(connection).execute("PRAGMA journal_mode=WAL")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
+from vidgen_core.db.transaction import Transaction
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.tasks import Failure
-
-if TYPE_CHECKING:
-    from vidgen_core.db.engine import Tx
 
 T = TypeVar("T")
 
@@ -23,7 +21,7 @@ COUNTED_TO = 100_001
 class Repository:
     """Base of the repositories: queries and changes of one kind of row inside a transaction."""
 
-    def __init__(self, tx: Tx) -> None:
+    def __init__(self, tx: Transaction) -> None:
         self.tx = tx
 
 

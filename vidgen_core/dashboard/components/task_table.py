@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -142,12 +143,22 @@ def table_key(order: RowOrder) -> str:
     return f"tasks_table_{order.number}"
 
 
-def show(visit: Visit, order: RowOrder, tasks: list[Task]) -> None:
-    """Draw the rows; ``selected`` reads the selection."""
+def show(visit: Visit, order: RowOrder, tasks: list[Task], open_task: Callable[[Visit, int], None]) -> None:
+    """Draw the rows; ``selected`` reads the selection.
+
+    :param open_task: called with the id of a task whose history is asked for
+    """
+
+    @handle_errors
+    def opened() -> None:
+        click = st.session_state.get(_OPENED)
+        if click is not None and click["row"] < len(order.ids):
+            open_task(current_visit(), order.ids[click["row"]])
+
     st.dataframe(
         frame(visit, tasks, now()),
         key=table_key(order),
-        column_config=_columns(visit.t),
+        column_config=_columns(visit.t, opened),
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
@@ -165,7 +176,7 @@ def frame(visit: Visit, tasks: list[Task], at: datetime) -> pd.DataFrame:
 
     keys = _key_labels(visit, tasks)
     rows = [_row(visit.t, task, keys.get(task.attempt_id or 0, ""), at) for task in tasks]
-    return pd.DataFrame(rows, columns=list(_columns(visit.t)))
+    return pd.DataFrame(rows, columns=list(_columns(visit.t, None)))
 
 
 def _row(t: Text, task: Task, key_label: str, at: datetime) -> dict[str, Any]:
@@ -228,13 +239,13 @@ def _key_labels(visit: Visit, tasks: list[Task]) -> dict[int, str]:
     return known
 
 
-def _columns(t: Text) -> dict[str, Any]:
+def _columns(t: Text, opened: Callable[[], None] | None) -> dict[str, Any]:
     column = st.column_config
     statuses = list(TaskStatus)
     return {
         "number": column.TextColumn(t("tasks.column.number"), width=96, pinned=True),
         "history": column.ButtonColumn(
-            t("tasks.column.history"), width=84, type="tertiary", key=_OPENED, on_click=_open
+            t("tasks.column.history"), width=84, type="tertiary", key=_OPENED, on_click=opened
         ),
         "image": column.ImageColumn(t("tasks.column.image"), width=64),
         "status": column.MultiselectColumn(
@@ -256,13 +267,3 @@ def _columns(t: Text) -> dict[str, Any]:
         "cost": column.TextColumn(t("tasks.column.cost"), width=90),
         "file": column.TextColumn(t("tasks.column.file"), width=150),
     }
-
-
-@handle_errors
-def _open() -> None:
-    from vidgen_core.dashboard.tasks import history
-
-    click = st.session_state.get(_OPENED)
-    order: RowOrder | None = st.session_state.get(_ORDER)
-    if click is not None and order is not None and click["row"] < len(order.ids):
-        history.ask(current_visit(), order.ids[click["row"]])

@@ -12,6 +12,7 @@ from vidgen_core.dashboard.components import task_actions, task_filter, task_tab
 from vidgen_core.dashboard.components.task_filter import Query
 from vidgen_core.dashboard.session import Visit, current_visit, page_file, show_told
 from vidgen_core.dashboard.shell import sign_in
+from vidgen_core.dashboard.tasks import history
 from vidgen_core.domain.tasks import Task
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.exports.film import Format
@@ -40,7 +41,7 @@ def table() -> None:
     tasks = task_table.load(visit, order)
     picked = set(task_table.selected(order))
     _above(visit, query, order, [task for task in tasks if task.id in picked])
-    task_table.show(visit, order, tasks)
+    task_table.show(visit, order, tasks, history.ask)
     _below(order)
 
 

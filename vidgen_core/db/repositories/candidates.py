@@ -18,6 +18,7 @@ from vidgen_core.db.schema import candidates, shots, tasks
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import PictureCandidate, Shot
+from vidgen_core.domain.tasks import TaskKind
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,14 @@ class CandidateRepository(Repository):
         if shot.image is None and shot.image_url is None:
             return
         if not any(one.chosen for one in self._where(candidates.c.shot_id == shot.id)):
-            number = self.tx.tasks.next_number(shot.id)
+            number = self._next_number(shot.id)
             self.add(NewCandidate(shot.project_id, shot.id, number, shot.image, shot.image_url))
+
+    def _next_number(self, shot_id: int) -> int:
+        """The number of the shot's next candidate; uploaded pictures share the numbers of generated ones."""
+        generated = select(func.max(tasks.c.take)).where(tasks.c.shot_id == shot_id, tasks.c.output == TaskKind.IMAGE)
+        used = (self.tx.execute(generated).scalar(), self.last_numbers([shot_id]).get(shot_id))
+        return 1 + max(number or 0 for number in used)
 
     def reject(self, candidate_id: int, rejected: bool) -> None:
         """Reject a candidate, or undo that."""

@@ -11,6 +11,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, bindparam, func, insert, literal_column, select, tuple_, update
 
 from vidgen_core.db.dialect import among, contains, listed
+from vidgen_core.db.repositories.scripts import PromptVersionRepository
+from vidgen_core.db.repositories.tasks import TaskRepository
 from vidgen_core.db.repository import Repository, now, only
 from vidgen_core.db.schema import SHOT_STATES, SHOT_TRAITS, shot_counts, shots, takes, tasks
 from vidgen_core.domain.errors import NotFound, Refused
@@ -85,7 +87,9 @@ class ShotRepository(Repository):
         query = select(*_COLUMNS).where(shots.c.project_id == project_id, shots.c.position > last)
         added = [_shot(row) for row in self.tx.execute(query.order_by(shots.c.position))]
         authors = ((given.author, given.writer) for given in new)
-        self.tx.prompts.add_first((shot.id, shot.prompt, *by) for shot, by in zip(added, authors, strict=True))
+        PromptVersionRepository(self.tx).add_first(
+            (shot.id, shot.prompt, *by) for shot, by in zip(added, authors, strict=True)
+        )
         return added
 
     def _numbers(self, project_id: int, given: list[str]) -> Iterator[str]:
@@ -185,15 +189,15 @@ class ShotRepository(Repository):
         if values.get("prompt", shot.prompt) != shot.prompt:
             self._keep_prompt(shot, values["prompt"], author, writer)
         if values.get("number", shot.number) != shot.number:
-            self.tx.tasks.update_search_text(shot_id, values["number"])
+            TaskRepository(self.tx).update_search_text(shot_id, values["number"])
         return self.get(shot_id)
 
     def _keep_prompt(self, before: Shot, prompt: str, author: Author, writer: str) -> None:
         # The prompt has no version yet: it could not be restored otherwise.
-        if before.prompt and not self.tx.prompts.in_use({before.id: before.prompt}):
-            self.tx.prompts.add(before.id, before.prompt, Author.HUMAN)
+        if before.prompt and not PromptVersionRepository(self.tx).in_use({before.id: before.prompt}):
+            PromptVersionRepository(self.tx).add(before.id, before.prompt, Author.HUMAN)
         if prompt:
-            self.tx.prompts.add(before.id, prompt, author, writer)
+            PromptVersionRepository(self.tx).add(before.id, prompt, author, writer)
 
     def move(self, shot_id: int, before: int | None) -> int | None:
         """Move the shot before another one of its project; None moves it to the end.

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import bindparam, select
 
 from vidgen_core.db.dialect import among, listed, upsert
+from vidgen_core.db.repositories.ledger import LedgerRepository
 from vidgen_core.db.repository import Repository, now
 from vidgen_core.db.schema import heartbeat, key_usage, state, uploads
 from vidgen_core.domain.attempts import KeyUsage
@@ -69,7 +70,7 @@ class KeyRepository(Repository):
     """Use and health of each API key; never the key itself."""
 
     def all(self, provider: ProviderId) -> list[KeyUsage]:
-        spent = self.tx.ledger.by_key(provider)
+        spent = LedgerRepository(self.tx).by_key(provider)
         query = select(key_usage).where(key_usage.c.provider == provider).order_by(key_usage.c.name, key_usage.c.key_id)
         return [
             KeyUsage.model_validate({**row._mapping, "spend": spent.get(row.key_id)}) for row in self.tx.execute(query)

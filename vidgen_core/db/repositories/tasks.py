@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from vidgen_core.db.dialect import among, greatest, listed, unindexed, upsert
+from vidgen_core.db.repositories.candidates import CandidateRepository
 from vidgen_core.db.repositories.task_search import Search
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
 from vidgen_core.db.schema import UtcTime, shots, takes, task_counts, tasks, texts
@@ -186,13 +187,9 @@ class TaskRepository(Repository):
         query = select(tasks.c.output, tasks.c.shot_id, last).where(among(tasks.c.shot_id, shot_ids))
         rows = self.tx.execute(query.group_by(tasks.c.output, tasks.c.shot_id))
         found = defaultdict(int, {(TaskKind(row.output), row.shot_id): int(row.take) for row in rows})
-        for shot_id, number in self.tx.candidates.last_numbers(shot_ids).items():
+        for shot_id, number in CandidateRepository(self.tx).last_numbers(shot_ids).items():
             found[TaskKind.IMAGE, shot_id] = max(found[TaskKind.IMAGE, shot_id], number)
         return found
-
-    def next_number(self, shot_id: int) -> int:
-        """The number of the shot's next candidate."""
-        return self._last_takes([shot_id])[TaskKind.IMAGE, shot_id] + 1
 
     def _text_ids(self, wanted: Collection[str]) -> dict[str, int]:
         digests = {blake2b(words.encode(), digest_size=16).digest(): words for words in wanted}

@@ -1,0 +1,80 @@
+"""Transactions: statements, the revision, savepoints, and what happens after the commit."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Executable, select, update
+from sqlalchemy.engine import CursorResult
+
+from vidgen_core.db import dialect
+from vidgen_core.db.schema import revision
+
+REVISION = select(revision.c.n)
+_NEXT_REVISION = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
+
+
+class Transaction:
+    """An open transaction of the database."""
+
+    def __init__(self, connection: Connection, path: Path, *, writes: bool) -> None:
+        self._connection = connection
+        self._path = path
+        self._writes = writes
+        self._after: list[Callable[[], None]] = []
+
+    def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        return self._connection.execute(statement, parameters)
+
+    @cached_property
+    def rev(self) -> int:
+        """The number of this change, higher than all before; in a reader, of the last change it sees."""
+        if not self._writes:
+            return int(self.execute(REVISION).scalar_one())
+        return int(self.execute(_NEXT_REVISION).scalar_one())
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Roll back only the block when it raises, and continue the transaction.
+
+        Raises what the block raised, a database error translated as by ``Store.write``. After some errors (a full disk)
+        SQLite rolls back the whole transaction itself: then it is not ``alive`` any more.
+        """
+        mark = len(self._after)
+        cause: BaseException | None = None
+        try:
+            with self._connection.begin_nested():
+                try:
+                    yield
+                except BaseException as error:
+                    cause = error
+                    raise
+        except BaseException as error:  # noqa: BLE001 — raised again below, possibly as its cause
+            del self._after[mark:]
+            # The rollback fails, too, when SQLite has rolled back everything already; the cause is what matters.
+            first = cause or error
+            known = dialect.translated(first, self._path) if isinstance(first, Exception) else None
+            if known is None:
+                raise first from first.__cause__
+            raise known from first
+
+    @property
+    def alive(self) -> bool:
+        """Whether the writes so far can still be committed."""
+        return raw_connection(self._connection).in_transaction
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` once everything is durable, and never after a rollback: for state in memory."""
+        self._after.append(callback)
+
+
+def raw_connection(connection: Connection) -> sqlite3.Connection:
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError("not an SQLite connection")
+    return driver

@@ -151,4 +151,4 @@ def test_every_door_tells_the_same_numbers_to_the_cent(
     rows = [tuple(row) for row in csv.reader(io.StringIO(api_list))]
     assert ("Whole period", "", "Total", f"{total.normalize():f}", "CNY") in rows
     # All that is in the home happened within the period that the screen shows at first.
-    compare(Screen(app, app.projects.all()[0]).open("figures"), api, rows)
+    compare(Screen(app, app.projects.all()[0]).open("analytics"), api, rows)

@@ -138,8 +138,8 @@ def test_a_take_that_waits_for_a_yes_waits_and_says_so(locations: Locations, mon
 
 
 def test_what_came_is_compared_with_what_was_wished_for(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
-    # The rehearsal's shared clips last a second.
-    with rehearsed_home(locations, monkeypatch) as (home, server):
+    # Clips of the picture that was sent, a second long.
+    with rehearsed_home(locations, monkeypatch, videos="render", video_seconds=1.0) as (home, server):
         point_lovart(monkeypatch, server.url)
         tasks = queue(home, ["zoom in"], 1.0) + queue(home, ["zoom out [[wrong-ratio]]"], 8.0) + queue(home, ["pan"])
         with home.running():

@@ -21,7 +21,7 @@ P = ParamSpec("P")
 
 _VISIT: Final = "_visit"
 _TOLD: Final = "_told"
-_PAGES: Final = Path(__file__).parents[2] / "pages"
+_PAGES: Final = "_pages"
 #: Key of the language switch.
 LANGUAGE: Final = "language"
 
@@ -41,15 +41,20 @@ def current_visit() -> Visit:
     return visit
 
 
-def begin(visit: Visit) -> Visit:
-    """Keep the visit for the pages and fragments of this session."""
+def begin(visit: Visit, pages: Path) -> Visit:
+    """Keep the visit for the pages and fragments of this session.
+
+    :param pages: the folder of the page files, which differs between a checkout and an installed package
+    """
     st.session_state[_VISIT] = visit
+    st.session_state[_PAGES] = pages
     return visit
 
 
 def page_file(name: str) -> Path:
     """The file of a page, for links to it."""
-    return _PAGES / f"{name}.py"
+    pages: Path = st.session_state[_PAGES]
+    return pages / f"{name}.py"
 
 
 def words(app: Vidgen | None) -> Text:

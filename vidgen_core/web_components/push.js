@@ -5,6 +5,16 @@ function keepFromPage(event) {
   if (!typing && /^[a-z]$/i.test(event.key) && document.querySelector('[role="dialog"]')) event.stopImmediatePropagation()
 }
 
+// The server answers a page without a session with a redirect to the sign-in.
+async function leadsToSignIn() {
+  try {
+    const answer = await fetch(window.location.href, { method: "HEAD", redirect: "manual", cache: "no-store" })
+    return answer.type === "opaqueredirect"
+  } catch {
+    return false
+  }
+}
+
 // One socket per mounted listener; signals are gathered, paced and repeated until the page acknowledges them.
 const listeners = new WeakMap()
 
@@ -47,11 +57,15 @@ class Listener {
     address.searchParams.set("project", this.project)
     address.searchParams.set("since", this.rev)
     const socket = new WebSocket(address)
-    socket.onopen = () => { this.delay = 500 }
+    let opened = false
+    socket.onopen = () => { opened = true; this.delay = 500 }
     socket.onmessage = (event) => this.receive(JSON.parse(event.data))
-    socket.onclose = (event) => {
-      // Whoever was signed out goes to the door; so does this page.
+    socket.onclose = async (event) => {
+      // Whoever was signed out has to sign in again; so does this page.
       if (event.code === 1008 && event.reason === "sign_in_needed") return window.location.reload()
+      // A socket that was refused before it opened has no reason: the page itself is asked for one.
+      if (!opened && (await leadsToSignIn())) return window.location.reload()
+      if (this.socket !== socket) return
       this.retry = setTimeout(() => this.connect(), this.delay)
       this.delay = Math.min(this.delay * 2, 10000)
     }
@@ -94,6 +108,7 @@ class Listener {
     if (this.socket) {
       this.socket.onclose = null
       this.socket.close()
+      this.socket = undefined
     }
   }
 }

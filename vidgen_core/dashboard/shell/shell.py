@@ -64,7 +64,7 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
         project = _project(app, t, projects)
         _language(t)
         sign_in.show_account(t)
-    begin(Visit(app, project, t))
+    begin(Visit(app, project, t), pages)
     live_updates.begin(app)
     show_told()
     # Toasts and dialogs share a place: a toast of a fragment that was drawn before the dialog would take the dialog's.

@@ -54,22 +54,20 @@ def queue(home: Path) -> int:
         return project.id
 
 
-def at_the_start(project_id: int, act: Callable[[], object]) -> None:
-    """Act as soon as the first of the takes is under way."""
+def at_the_start(app: Vidgen, project_id: int, act: Callable[[], object]) -> None:
+    """Act as soon as the first of the takes is under way; ``app`` was opened before, which takes its time."""
     until = time.monotonic() + PATIENCE
-    with Vidgen.open() as app:
-        while app.tasks.counts(project_id)[TaskStatus.QUEUED] == 6:
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        # Before the store is closed, which takes its time on a busy machine.
-        act()
+    while app.tasks.counts(project_id)[TaskStatus.QUEUED] == 6:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    act()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.extended)])
 def test_an_interrupted_run_says_so_and_the_next_one_finishes_it(home: Path, queue: int, how: signal.Signals) -> None:
-    with started("run", "--until-done") as process:
-        at_the_start(queue, lambda: process.send_signal(how))
+    with Vidgen.open() as app, started("run", "--until-done") as process:
+        at_the_start(app, queue, lambda: process.send_signal(how))
         _, err = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 130
@@ -92,8 +90,8 @@ def test_an_interrupted_run_says_so_and_the_next_one_finishes_it(home: Path, que
 
 @pytest.mark.slow
 def test_a_killed_run_is_finished_by_the_next_without_a_second_copy(home: Path, queue: int) -> None:
-    with started("run", "--until-done") as process:
-        at_the_start(queue, process.kill)
+    with Vidgen.open() as app, started("run", "--until-done") as process:
+        at_the_start(app, queue, process.kill)
         process.communicate(timeout=PATIENCE)
 
     with started("run", "--until-done", "--json") as again:

@@ -77,6 +77,7 @@ class Idempotency:
         :raises Refused: ``idempotency_answer_lost``
         """
         app, owner = await find_vidgen(), uuid.uuid4().hex
+        is_reread = False
         while True:
             known = await run_in_threadpool(app.requests.claim, caller, key, digest, owner)
             if known.digest != digest:
@@ -87,6 +88,10 @@ class Idempotency:
                 self._live[known.id] = asyncio.Event()
                 return known, Begun(known.id, owner)
             live = self._live.get(known.id)
+            if live is None and not is_reread:
+                # The request may have been answered since it was read.
+                is_reread = True
+                continue
             if live is None and known.written:
                 raise Refused("idempotency_answer_lost")
             if live is None:

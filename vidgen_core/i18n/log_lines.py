@@ -8,7 +8,6 @@ from typing import Any, Final
 from babel.messages import pofile
 
 from vidgen_core.domain.log import LogLine
-from vidgen_core.domain.providers import WRITING, provider_ids
 from vidgen_core.domain.tasks import TaskKind
 from vidgen_core.i18n.text import Text, catalogue_files
 
@@ -49,9 +48,7 @@ def _spoken(t: Text, line: LogLine) -> dict[str, Any]:
         spoken["cause"] = say(kind, cause, filled) if known else f"{t(f'error.kind.{kind}')} ({cause})"
     if params.get("output") == TaskKind.IMAGE:
         spoken["shot"] = t("pictures.of_shot", shot=params.get("shot"))
-    if params.get("provider") in (WRITING, *provider_ids()):
-        spoken["provider"] = t.provider(params["provider"])
-    return spoken
+    return spoken | t.named_provider(params)
 
 
 def codes_saying(t: Text, wanted: str) -> frozenset[str]:

@@ -110,6 +110,11 @@ class Text:
         """What people call a provider, or whoever answers what a language model is asked."""
         return self("mode.writing") if name == WRITING else ProviderId(name).spec.title[self.lang]
 
+    def named_provider(self, params: Mapping[str, Any]) -> dict[str, str]:
+        """``provider`` of the params as people call it; empty where they name none that is known."""
+        name = params.get("provider")
+        return {"provider": self.provider(name)} if name in (WRITING, *provider_ids()) else {}
+
     def has(self, id: str, /) -> bool:  # noqa: A002
         """Whether there is such a sentence."""
         return self._lookup(id) is not None
@@ -143,9 +148,7 @@ class Text:
         for name, area in (("reason", "reason"), ("cause", "error")):
             if self.has(spoken := f"{area}.{params.get(name)}"):
                 filled[name] = self(spoken, **params)
-        if (provider := params.get("provider")) in (WRITING, *provider_ids()):
-            filled["provider"] = self.provider(provider)
-        return self(id_, **filled)
+        return self(id_, **(filled | self.named_provider(params)))
 
     def _id_of(self, kind: ErrorKind | str, code: str) -> str:
         if self.has(f"error.{code}"):

@@ -281,7 +281,7 @@ def test_a_ratio_that_was_not_asked_for_is_flagged(bench: Bench, tmp_path: Path)
     with bench.store.read() as tx:
         take = tx.takes.of_task(task.id)
     assert take is not None
-    assert take.warnings == ("ratio_differs",)
+    assert take.warnings == ("ratio_differs", "size_differs")
 
 
 @pytest.mark.parametrize("code", ["download_too_large", "link_refused"])

@@ -6,11 +6,15 @@ Times are aware UTC datetimes, durations are seconds, sizes are pixels (width, h
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.providers import (
     ProviderId,
 )
+
+#: Doubts for which nobody has to look: whatever came in fewer pixels can be used all the same.
+MINOR_WARNINGS: Final = frozenset({"size_differs"})
 
 
 class Take(Frozen):
@@ -46,4 +50,4 @@ class Take(Frozen):
     @property
     def is_good(self) -> bool:
         """Nobody has put it aside and nothing about it is doubtful."""
-        return self.rejected is None and not self.warnings
+        return self.rejected is None and MINOR_WARNINGS.issuperset(self.warnings)

@@ -153,6 +153,8 @@ class Task(Frozen):
     failure: Failure | None = None
     #: Absolute path of the finished file.
     file: str | None = None
+    #: Codes of doubts about its take.
+    warnings: tuple[str, ...] = ()
     cost: Money | None = None
     charge: ChargeStatus = ChargeStatus.NONE
     rev: int = 0

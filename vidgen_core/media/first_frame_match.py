@@ -1,4 +1,4 @@
-"""Whether a video begins with its reference picture, however it was cut, zoomed, padded or encoded."""
+"""Whether a video begins or ends with a picture, however it was cut, zoomed, padded or encoded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from vidgen_core.media.images import open_upright
-from vidgen_core.media.video import first_picture
+from vidgen_core.media.video import first_picture, last_picture
 
 #: height, width, colour
 Floats = npt.NDArray[np.float64]
@@ -37,7 +37,15 @@ def begins_with(video: Path, picture: Path) -> bool | None:
 
     :raises FileError: as ``video.poster`` and ``images.open_upright``
     """
-    frame = first_picture(video, _SOURCE)
+    return _shows(first_picture(video, _SOURCE), picture)
+
+
+def ends_with(video: Path, picture: Path) -> bool | None:
+    """Whether the last frame shows ``picture`` or a part of it; None and errors as ``begins_with``."""
+    return _shows(last_picture(video, _SOURCE), picture)
+
+
+def _shows(frame: Image.Image, picture: Path) -> bool | None:
     with open_upright(picture, (_SOURCE, _SOURCE)) as opened:
         found = similarity(frame, opened)
     return None if found is None else found >= ALIKE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import deque
 from pathlib import Path
 from typing import IO, Final
 
@@ -24,6 +25,8 @@ _CONTAINERS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,flv"
 #: Frames checked for one that is not black.
 _POSTER_FRAMES: Final = 48
 _BLACK: Final = 20
+#: The loudest sample of a track that nobody hears (-60 dB of full scale).
+_SILENCE: Final = 0.001
 
 
 class VideoFacts(Frozen):
@@ -77,6 +80,42 @@ def first_picture(video: Path, edge: int) -> Image.Image:
             return _first_picture(container, video, edge)
     except (av.FFmpegError, EOFError) as error:
         raise FileError("video_unplayable", path=str(video)) from error
+
+
+def last_picture(video: Path, edge: int) -> Image.Image:
+    """The last frame, its longest side at most ``edge`` pixels; raises as ``probe``."""
+    _size(video)
+    try:
+        with _open(video) as container:
+            stream = _video_stream(container, video)
+            if stream.duration:
+                # The end alone is decoded: from the last key frame before it.
+                container.seek((stream.start_time or 0) + stream.duration, stream=stream, backward=True)
+            frame = next(iter(deque(container.decode(stream), maxlen=1)), None)
+            if frame is not None:
+                return _small(frame, edge)
+    except (av.FFmpegError, EOFError) as error:
+        raise FileError("video_unplayable", path=str(video)) from error
+    raise FileError("video_unplayable", path=str(video))
+
+
+def is_silent(video: Path) -> bool:
+    """Whether nothing can be heard: no sound track, or one that is quieter than ``_SILENCE`` all through.
+
+    A track that cannot be decoded counts as sound.
+    :raises FileError: as ``probe``
+    """
+    _size(video)
+    try:
+        with _open(video) as container:
+            stream = next(iter(container.streams.audio), None)
+            if stream is None:
+                return True
+            plain = av.AudioResampler(format="flt", layout="mono")
+            heard = (one for frame in container.decode(stream) for one in plain.resample(frame))
+            return all(float(np.abs(one.to_ndarray()).max(initial=0)) < _SILENCE for one in heard)
+    except (av.FFmpegError, EOFError):
+        return False
 
 
 def sha256_file(path: Path) -> str:

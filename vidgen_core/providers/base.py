@@ -239,8 +239,6 @@ class Provider(ABC):
     rate_limit: ClassVar[RateLimit | None] = None
     #: Seconds between two polls where asking costs nothing; None: the settings and learned durations decide.
     own_pace: ClassVar[float | None] = None
-    #: What an order asks for is a wish to somebody who may do otherwise: more of what comes is compared with it.
-    options_advisory: ClassVar[bool] = False
     #: The currency of its prices and balances.
     currency: ClassVar[str] = "CNY"
 

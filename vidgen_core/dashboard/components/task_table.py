@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -188,7 +188,7 @@ def _row(t: Text, task: Task, key_label: str, at: datetime) -> dict[str, Any]:
         "status": [status_label(t, task.status)],
         "progress": _progress(task),
         "prompt": task.params.prompt,
-        "error": t.told(task.failure) if task.failure else "",
+        "error": t.told(task.failure) if task.failure else flags(t, task.warnings),
         "provider": f"{mode_label(t, task.provider)} · {task.model}",
         "attempts": task.attempts,
         "key": key_label,
@@ -197,6 +197,11 @@ def _row(t: Text, task: Task, key_label: str, at: datetime) -> dict[str, Any]:
         "cost": cost(t, task),
         "file": Path(task.file).name if task.file else "",
     }
+
+
+def flags(t: Text, warnings: Sequence[str]) -> str:
+    """What is doubtful about a take, in one line; empty without a doubt."""
+    return " ".join(f"⚠ {t(f'shots.warning.{code}')}" for code in warnings)
 
 
 def task_number(t: Text, task: Task) -> str:

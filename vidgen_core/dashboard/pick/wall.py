@@ -10,6 +10,7 @@ import streamlit as st
 from vidgen_core.dashboard.components import component, preflight
 from vidgen_core.dashboard.components.labels import plain, price
 from vidgen_core.dashboard.components.media import download_url, image_url, outside, poster_url, video_url
+from vidgen_core.dashboard.components.task_table import flags
 from vidgen_core.dashboard.pick import order as pick_order
 from vidgen_core.dashboard.pick.order import PickPosition
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors
@@ -97,6 +98,8 @@ def describe(visit: Visit, standing: PickPosition) -> dict[str, Any]:
 
 def _take(t: Text, view: ShotView, take: Take) -> dict[str, Any]:
     facts = [t.duration(take.seconds), f"{take.width}×{take.height}", take.model]
+    facts += [t("pick.seed", seed=take.seed)] if take.seed is not None else []
+    facts += [said] if (said := flags(t, take.warnings)) else []
     return {
         "id": take.id,
         "number": take.number,
@@ -105,7 +108,7 @@ def _take(t: Text, view: ShotView, take: Take) -> dict[str, Any]:
         "download": download_url(take),
         "width": take.width,
         "height": take.height,
-        "facts": " · ".join(facts + ([t("pick.seed", seed=take.seed)] if take.seed is not None else [])),
+        "facts": " · ".join(facts),
         "chosen": view.shot.chosen_take_id == take.id,
         "rejected": take.rejected,
     }

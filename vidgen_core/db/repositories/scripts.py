@@ -35,6 +35,7 @@ from vidgen_core.domain.scripts import (
     ScriptPiece,
     ScriptState,
 )
+from vidgen_core.domain.takes import MINOR_WARNINGS
 from vidgen_core.domain.tasks import Failure, TaskKind, TaskStatus
 
 
@@ -302,11 +303,12 @@ _HAS_CANDIDATES = exists().where(candidates.c.shot_id == shots.c.id)
 _VIDEO = (tasks.c.shot_id == shots.c.id, tasks.c.output == TaskKind.VIDEO, tasks.c.deleted_at.is_(None))
 #: Takes that are not queued yet.
 _MORE_TO_COME = exists().where(*_VIDEO, tasks.c.status == TaskStatus.PENDING)
+_WARNINGS = func.json_each(takes.c.warnings).table_valued("value")
 _HAS_GOOD_TAKE = exists().where(
     *_VIDEO,
     takes.c.task_id == tasks.c.id,
     takes.c.rejected.is_(None),
-    takes.c.warnings.is_(None) | (func.json_array_length(takes.c.warnings) == 0),
+    ~exists(select(1).select_from(_WARNINGS).where(_WARNINGS.c.value.not_in(MINOR_WARNINGS))),
 )
 #: Conditions of shots for which auto-run may start a step; steps that a user has started or that have failed are left alone.
 _BEGINNABLE: dict[str, tuple[str, tuple[ColumnElement[bool], ...]]] = {

@@ -100,7 +100,11 @@ _NOTABLE: Final = frozenset(
 
 _OMITTED = {"shot_position", "text_id", "turn", "failure_kind", "duration", "deleted_at", "queued_at"}
 _COLUMNS = [column for column in tasks.c if column.name not in _OMITTED]
-_SHOWN = select(*_COLUMNS, shots.c.number.label("shot")).join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
+_SHOWN = (
+    select(*_COLUMNS, shots.c.number.label("shot"), takes.c.warnings)
+    .join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
+    .outerjoin(takes, takes.c.task_id == tasks.c.id)
+)
 
 _NONE: Final[Mapping[int, Task]] = {}
 _UNSTARTED: Final = {
@@ -119,6 +123,7 @@ def _task(row: Row[Any]) -> Task:
     values = row._asdict()
     del values["cost_currency"]
     values |= {"cost": money(row.cost, row.cost_currency), "failure": failure_of(row.failure)}
+    values["warnings"] = tuple(row.warnings or ())
     return Task.model_validate(values)
 
 

@@ -53,7 +53,6 @@ class Lovart(Provider):
     longest_job: ClassVar[float] = 4 * 3600.0
     #: As published: 60 messages a minute; the 600 an hour beyond it are refused with a time to wait.
     rate_limit: ClassVar[RateLimit | None] = RateLimit(submits=60, seconds=60)
-    options_advisory: ClassVar[bool] = True
     currency: ClassVar[str] = "credits"
 
     def __init__(

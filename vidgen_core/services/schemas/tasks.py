@@ -52,6 +52,8 @@ class TaskResponse(ResponseModel):
     attempts: int
     error: TaskError | None
     file: str | None
+    warnings: list[str]
+    """What differs from what was asked for, by codes such as ``length_differs``; the take stays all the same."""
     cost: Cost | None
     created_at: str
     started_at: str | None
@@ -73,6 +75,7 @@ class TaskResponse(ResponseModel):
             attempts=task.attempts,
             error=TaskError.of(task, t),
             file=task.file,
+            warnings=list(task.warnings),
             cost=Cost.of(task.cost, estimated=task.charge is not ChargeStatus.CHARGED),
             created_at=iso(task.created_at),
             started_at=iso(task.started_at),

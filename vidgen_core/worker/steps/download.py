@@ -13,7 +13,8 @@ from vidgen_core.domain.errors import ErrorKind, FileError, RemoteError, VidgenE
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Failure, TaskKind
-from vidgen_core.media import files, first_frame_match, video
+from vidgen_core.media import files, request_match, video
+from vidgen_core.media.request_match import VideoRequest
 from vidgen_core.providers.base import RemoteJob
 from vidgen_core.worker import storage_check
 from vidgen_core.worker.context import ActiveTask, Context, Next, job_of
@@ -33,8 +34,6 @@ LINK_TRIES = 3
 ASK_TRIES = 12
 #: The link leads nowhere any more.
 LINK_GONE = frozenset({"link_expired", "link_missing"})
-#: Seconds by which a length may differ without being doubted.
-LENGTH_MARGIN = 0.5
 #: The doubt about takes of different tasks that are one and the same video.
 SAME_FILE = "same_file"
 #: Seconds until the disk is checked again.
@@ -139,38 +138,21 @@ def _describe(active: ActiveTask, ctx: Context, path: Path) -> NewTake:
         model=task.model,
         prompt=task.params.prompt,
         seed=task.params.seed,
-        warnings=_ratio_warning(task.params.aspect_ratio, facts.width, facts.height)
-        + (_request_warnings(active, ctx, path, facts) if ctx.provider(active).options_advisory else ()),
+        warnings=request_match.differences(path, facts, _request_of(active, ctx)),
     )
 
 
-def _request_warnings(active: ActiveTask, ctx: Context, path: Path, facts: video.VideoFacts) -> tuple[str, ...]:
-    params = active.task.params
-    picture = ctx.locations.images / params.image if params.image else None
-    return _length_warning(params.duration, facts.seconds) + _frame_warning(path, picture)
-
-
-def _ratio_warning(asked: str, width: int, height: int) -> tuple[str, ...]:
-    try:
-        left, right = (float(side) for side in asked.split(":"))
-    except ValueError:
-        return ()
-    differs = abs((width / height) / (left / right) - 1) > 0.05
-    return ("ratio_differs",) if differs else ()
-
-
-def _length_warning(asked: float | None, seconds: float) -> tuple[str, ...]:
-    """Models round lengths to their frames; half a second more or less is what was asked for."""
-    return ("length_differs",) if asked is not None and abs(seconds - asked) > LENGTH_MARGIN else ()
-
-
-def _frame_warning(path: Path, picture: Path | None) -> tuple[str, ...]:
-    """A doubt is all that can be said: a picture that is gone or too even tells nothing."""
-    try:
-        differs = picture is not None and first_frame_match.begins_with(path, picture) is False
-    except FileError:
-        differs = False
-    return ("first_frame_differs",) if differs else ()
+def _request_of(active: ActiveTask, ctx: Context) -> VideoRequest:
+    """What is compared with the finished file; frames of the renderer of this machine need no comparison."""
+    params, provider = active.task.params, ctx.provider(active)
+    can = provider.capabilities(active.task.model)
+    picture = ctx.locations.images / params.image if params.image and not provider.mode.is_free else None
+    return VideoRequest(
+        ratio=params.aspect_ratio,
+        size=can.real_sizes.get(params.size, params.size),
+        seconds=params.duration,
+        first_frame=picture,
+    )
 
 
 async def _broken(

@@ -23,7 +23,7 @@ from vidgen_core.domain.log import Heartbeat, LogLevel
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import LogFilter, ShotFilter, TaskFilter
-from vidgen_core.domain.shots import Shot, ShotParams
+from vidgen_core.domain.shots import GenerationMode, ReferenceRole, Shot, ShotParams, ShotReference
 from vidgen_core.domain.tasks import LIVE, TRANSITIONS, Failure, GenerationParams, Task, TaskStatus, sources
 
 PENDING, QUEUED, PROCESSING, DOWNLOADING, COMPLETED, FAILED, CANCELLED = TaskStatus
@@ -192,7 +192,13 @@ class StoreContract:
             "夕阳",
             "ab.png",
             "http://127.0.0.1/a.png",
-            ShotParams(takes=3, seed=7),
+            "cd.png",
+            "http://127.0.0.1/c.png",
+            (
+                ShotReference(image="ef.png"),
+                ShotReference(image_url="http://127.0.0.1/e.png", role=ReferenceRole.STYLE),
+            ),
+            ShotParams(takes=3, seed=7, mode=GenerationMode.REFERENCES, sound=False, negative_prompt="雨"),
             {"场景": "海"},
             "他走了",
             "沙滩上的背影",
@@ -200,7 +206,18 @@ class StoreContract:
         with store.write() as tx:
             shot = tx.shots.add(tx.projects.ensure("film").id, [given])[0]
             assert tx.shots.get(shot.id) == tx.shots.by_number(shot.project_id, "7.1") == shot
-        for name in ("number", "prompt", "image", "image_url", "params", "extra", "script", "picture_prompt"):
+        fields = (
+            "number",
+            "prompt",
+            "image",
+            "image_url",
+            "last_frame",
+            "last_frame_url",
+            "references",
+            "params",
+            "extra",
+        )
+        for name in (*fields, "script", "picture_prompt"):
             assert getattr(shot, name) == getattr(given, name)
 
     def test_an_edit_of_what_somebody_else_has_edited_is_refused(self, store: Store) -> None:

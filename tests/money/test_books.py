@@ -13,7 +13,7 @@ from rehearsed import Home, rehearsed_home
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.domain.money import ChargeStatus, Money
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.providers import ModelPrice, ProviderId
 from vidgen_core.money import built_in_prices
 from vidgen_core.providers.registry import open_providers
 from vidgen_core.worker.background import billing_sync
@@ -128,7 +128,7 @@ def test_the_public_price_list_is_read_or_refused_whole(
     with rehearsed_home(locations, monkeypatch) as (home, server):
         server.set_faults({fault: 1} if fault else {})
 
-        async def ask() -> dict[str, Money] | None:
+        async def ask() -> tuple[ModelPrice, ...] | None:
             providers = open_providers(home.settings_file.current, locations)
             try:
                 return await providers[ProviderId("yunwu")].price_list()
@@ -142,6 +142,6 @@ def test_the_public_price_list_is_read_or_refused_whole(
             return
         found = asyncio.run(ask())
         assert found is not None
-        assert set(known) <= set(found)
-        assert set(found.values()) <= {Money(amount=YUAN, currency="CNY")}
-        assert "gpt-4o-mini" not in found
+        assert set(known) <= {price.model for price in found}
+        assert {(price.amount, price.currency) for price in found} <= {(YUAN, "CNY")}
+        assert "gpt-4o-mini" not in {price.model for price in found}

@@ -23,7 +23,7 @@ from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import GenerationParams, TaskKind
 from vidgen_core.media.images import inspect_image
-from vidgen_core.providers.base import Key, Order, Provider, RemoteStatus
+from vidgen_core.providers.base import Key, Order, Provider, ReferencePicture, RemoteStatus
 from vidgen_core.providers.http.client import ProviderResponse, answer_of
 from vidgen_core.providers.images.adapter import Images
 from vidgen_core.providers.images.models import pixels
@@ -99,7 +99,8 @@ async def test_the_picture_is_found_wherever_the_answer_holds_it(provider, key, 
 
 @pytest.mark.parametrize(("way", "path"), [("images", "/v1/images/edits"), ("chat", "/v1/chat/completions")])
 async def test_references_go_along(provider, key, world, way: str, path: str) -> None:
-    order = world.order(provider, options={"way": way}, references=(world.picture, world.picture))
+    references = (ReferencePicture(path=world.picture),) * 2
+    order = world.order(provider, options={"way": way}).model_copy(update={"references": references})
     prepared = await provider.prepare(order, key)
     assert (prepared.sent["path"], prepared.sent["images"]) == (path, 2)
     await provider.submit(order, prepared, key)

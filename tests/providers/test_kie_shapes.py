@@ -16,6 +16,7 @@ from provider_world import World, finish, job_of, make_key, make_params, send
 
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.fake_provider.kie.validation import check_task, check_veo, models
 from vidgen_core.providers.base import RemoteJob, RemoteState, RemoteStatus, Submission
 from vidgen_core.providers.kie.adapter import Kie
@@ -43,7 +44,7 @@ def usual(model: str, kie: Kie) -> dict[str, Any]:
         "model": model,
         "aspect_ratio": (can.aspect_ratios or ("16:9",))[0],
         "size": (can.sizes or ("720P",))[-1],
-        "duration": (can.durations or (5.0,))[0],
+        "duration": (can.lengths or (5.0,))[0],
         "seed": 12345 if can.takes_seed else None,
     }
 
@@ -131,7 +132,7 @@ def test_every_model_is_described(kie) -> None:
     for model in kie.models():
         can = kie.capabilities(model)
         assert can.image_transport == "upload"
-        assert can.max_images >= 1
+        assert can.mode_is_taken(GenerationMode.FIRST_FRAME) is not False
 
 
 # --- uploads ---------------------------------------------------------------------------------------------------------

@@ -275,7 +275,7 @@ def test_named_characters_go_along_with_their_pictures_and_the_style_with_every_
 
     [task] = app.pictures.draw(project.id, [shot.id]).tasks
 
-    assert task.params.references == (ming, style)
+    assert [(one.image, one.role) for one in task.params.references] == [(ming, "character"), (style, "style")]
     assert task.params.prompt.splitlines() == [
         "小明站在桥上, an annual fair behind him",
         "小明: 十岁，红围巾",

@@ -64,14 +64,20 @@ def _known(name: Any) -> ProviderId:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuiltInPrice:
-    """What a take, or a second of it, costs as far as we know."""
+class ModelPrice:
+    """What a take, or a second of it, costs: of the built-in table, or of a list that a provider publishes."""
 
     #: The model's id; ``*`` stands for every model.
     model: str
     amount: Decimal
     currency: str = "CNY"
     unit: Literal["take", "second"] = "take"
+    #: Only for takes of this size; empty: any.
+    size: str = ""
+    #: Only for takes of this length; None: any.
+    seconds: float | None = None
+    #: Only for takes with, or without, sound; None: any.
+    sound: bool | None = None
     #: True: our best knowledge, not confirmed by the provider in writing.
     assumed: bool = True
 
@@ -97,7 +103,7 @@ class ProviderSpec:
     free: bool = False
     #: Further words for it in lists that are imported, in lower case.
     aliases: tuple[str, ...] = ()
-    prices: tuple[BuiltInPrice, ...] = ()
+    prices: tuple[ModelPrice, ...] = ()
     #: It publishes a list of prices.
     lists_prices: bool = False
     #: Its money is credits of its own, for which people may set a rate.

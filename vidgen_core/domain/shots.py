@@ -6,6 +6,7 @@ Times are aware UTC datetimes, durations are seconds, sizes are pixels (width, h
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from pydantic import Field
 
@@ -23,6 +24,36 @@ class Project(Frozen):
     created_at: datetime
 
 
+class GenerationMode(StrEnum):
+    """Which material of a shot a video is made from."""
+
+    #: The prompt alone.
+    TEXT = "text"
+    #: The video begins with the shot's picture.
+    FIRST_FRAME = "first_frame"
+    #: It begins with one picture and ends with another.
+    FIRST_LAST_FRAME = "first_last_frame"
+    #: Pictures show what things look like; none of them is a frame of the video.
+    REFERENCES = "references"
+
+
+class ReferenceRole(StrEnum):
+    """What a reference picture shows."""
+
+    CHARACTER = "character"
+    STYLE = "style"
+    OBJECT = "object"
+
+
+class ShotReference(Frozen):
+    """A picture that shows what something in the video looks like; has a key, a public link, or both."""
+
+    #: Key in the image store.
+    image: str | None = None
+    image_url: str | None = None
+    role: ReferenceRole = ReferenceRole.CHARACTER
+
+
 class ShotParams(Frozen):
     """What one shot asks for in its own way; None leaves it to the settings."""
 
@@ -36,6 +67,12 @@ class ShotParams(Frozen):
     seed: int | None = None
     watermark: str | None = None
     callback_url: str | None = None
+    #: None: derived from the pictures that are there.
+    mode: GenerationMode | None = None
+    #: Whether the video is to have sound.
+    sound: bool | None = None
+    #: What is not to be seen.
+    negative_prompt: str | None = None
 
 
 class Shot(Frozen):
@@ -51,6 +88,10 @@ class Shot(Frozen):
     image: str | None = None
     #: Where the reference image came from, when that was a public link.
     image_url: str | None = None
+    #: Key of the picture that the video ends with.
+    last_frame: str | None = None
+    last_frame_url: str | None = None
+    references: tuple[ShotReference, ...] = ()
     params: ShotParams = ShotParams()
     #: Columns of the list it came from that Vidgen has no use for; they come back on export.
     extra: dict[str, str] = Field(default_factory=dict)

@@ -17,6 +17,7 @@ from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import (
     ProviderId,
 )
+from vidgen_core.domain.shots import GenerationMode, ShotReference
 
 
 class TaskKind(StrEnum):
@@ -104,8 +105,17 @@ class GenerationParams(Frozen):
     prompt: str = ""
     image: str | None = None
     image_url: str | None = None
-    #: Keys of the pictures that a picture is drawn after: of the project's style and of characters.
-    references: tuple[str, ...] = ()
+    #: The picture that a video ends with.
+    last_frame: str | None = None
+    last_frame_url: str | None = None
+    #: The pictures that show what things look like.
+    references: tuple[ShotReference, ...] = ()
+    #: None: derived from the pictures that are there (``Capabilities.settle``).
+    mode: GenerationMode | None = None
+    #: Whether the video is to have sound; None leaves it to the model.
+    sound: bool | None = None
+    #: What is not to be seen.
+    negative_prompt: str = ""
     aspect_ratio: str
     size: str
     #: seconds; None leaves it to the model

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.domain.money import Money
-from vidgen_core.domain.providers import ProviderId, provider_ids
+from vidgen_core.domain.providers import ModelPrice, ProviderId, provider_ids
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.money.prices import Price, estimate, own_prices, price_of
 
@@ -31,23 +32,12 @@ def listed(tx: Tx, mode: ProviderId) -> tuple[Price, ...]:
 
 
 def _listed_price(mode: ProviderId, row: dict[str, Any], day: Any) -> Price:
-    return Price(
-        provider=mode,
-        model=row["model"],
-        amount=Decimal(row["amount"]),
-        currency=row["currency"],
-        unit=row.get("unit", "take"),
-        assumed=False,
-        source="list",
-        as_of=day,
-    )
+    return Price(provider=mode, **row, source="list", as_of=day)
 
 
-def store_price_list(tx: Tx, mode: ProviderId, rows: dict[str, Money], at: datetime) -> None:
-    """Store a provider's published prices of whole takes, by model."""
-    kept = [
-        {"model": model, "amount": f"{money.amount:f}", "currency": money.currency} for model, money in rows.items()
-    ]
+def store_price_list(tx: Tx, mode: ProviderId, rows: Iterable[ModelPrice], at: datetime) -> None:
+    """Store the prices that a provider publishes."""
+    kept = [asdict(row) | {"amount": f"{row.amount:f}"} for row in rows]
     tx.state.put(f"{_LIST}.{mode.value}", {"at": at.isoformat(), "rows": kept})
 
 

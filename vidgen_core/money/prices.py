@@ -9,6 +9,7 @@ published in a form we could check is marked *assumed*; a model that is in no ta
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
 from typing import Final, Literal
@@ -40,6 +41,8 @@ class Price(Frozen):
     size: str = ""
     #: Only for takes of this length; None: any.
     seconds: float | None = None
+    #: Only for takes with, or without, sound; None: any.
+    sound: bool | None = None
     #: True: not confirmed by the provider in writing.
     assumed: bool = True
     #: The user's own, the provider's published list, or the built-in table.
@@ -51,25 +54,15 @@ class Price(Frozen):
         if self.provider is not provider or self.model not in (model, "*"):
             return False
         if params is None:
-            return not self.size and self.seconds is None
+            return not self.size and self.seconds is None and self.sound is None
         same_size = not self.size or self.size.casefold() == params.size.casefold()
-        return same_size and self.seconds in (None, params.duration)
+        same_sound = self.sound is None or params.sound in (None, self.sound)
+        return same_size and same_sound and self.seconds in (None, params.duration)
 
 
 def built_in_prices() -> tuple[Price, ...]:
     """The prices that the providers' specs name; all can be overruled by rows of the user's own."""
-    return tuple(
-        Price(
-            provider=spec.id,
-            model=price.model,
-            amount=price.amount,
-            currency=price.currency,
-            unit=price.unit,
-            assumed=price.assumed,
-        )
-        for spec in specs()
-        for price in spec.prices
-    )
+    return tuple(Price(provider=spec.id, **asdict(price)) for spec in specs() for price in spec.prices)
 
 
 def own_prices(rows: Iterable[PriceSettings]) -> tuple[Price, ...]:
@@ -82,7 +75,8 @@ def price_of(
 ) -> Price | None:
     """The price of a model: the first of ``own`` that fits, then of the built-in table; None when unknown.
 
-    Rows for a certain size or length go before rows for any, and a named model before ``*``.
+    Rows for a certain size, length or sound go before rows for any, and a named model before ``*``. Where it is left to
+    the model whether there is sound, the dearer row counts.
     """
     for table in (own, built_in_prices()):
         fitting = [price for price in table if price.fits(provider, model, params)]
@@ -91,10 +85,10 @@ def price_of(
     return None
 
 
-def _vagueness(price: Price) -> tuple[int, bool, int]:
-    """Sort key: the user's prices first, then named models, then more conditions."""
-    conditions = bool(price.size) + (price.seconds is not None)
-    return _ORDER.index(price.source), price.model == "*", -conditions
+def _vagueness(price: Price) -> tuple[int, bool, int, Decimal]:
+    """Sort key: the user's prices first, then named models, then more conditions, then what costs more."""
+    conditions = bool(price.size) + (price.seconds is not None) + (price.sound is not None)
+    return _ORDER.index(price.source), price.model == "*", -conditions, -price.amount
 
 
 def estimate(

@@ -31,8 +31,9 @@ from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Settings
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.money import ChargeStatus, Money
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.providers import ModelPrice, ProviderId
 from vidgen_core.domain.setting_values import origin_of
+from vidgen_core.domain.shots import GenerationMode, ReferenceRole, ShotReference
 from vidgen_core.domain.tasks import Failure, GenerationParams, TaskKind
 from vidgen_core.media.files import PartFile
 
@@ -60,26 +61,129 @@ class Key(Frozen):
         return not self.hosts or origin_of(url) in self.hosts.split()
 
 
+class SecondsRange(Frozen):
+    """The lengths that a model makes, in seconds."""
+
+    least: float
+    most: float
+    #: Between two lengths, counted from ``least``; None: any length.
+    step: float | None = 1.0
+
+    def __contains__(self, seconds: object) -> bool:
+        if not isinstance(seconds, int | float) or not self.least <= seconds <= self.most:
+            return False
+        return self.step is None or ((seconds - self.least) / self.step).is_integer()
+
+
+class PromptLimits(Frozen):
+    """Lengths of a text in characters."""
+
+    needed: bool = False
+    least: int = 0
+    most: int | None = None
+
+
 class Capabilities(Frozen):
-    """What one model takes and gives."""
+    """What one model takes and gives.
+
+    What nobody knows is never *not taken*: it is None, or named in ``unsure`` or ``unsure_modes``, and only warned about.
+    """
 
     model: str
+    #: Empty: the model has no such parameter.
     aspect_ratios: tuple[str, ...]
+    #: Empty: the model has no such parameter.
     sizes: tuple[str, ...]
-    #: seconds; empty: the model decides
+    #: The sizes of a ratio, where they are fewer than ``sizes``.
+    sizes_by_ratio: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    #: seconds; with an empty ``duration_range`` as well, the model decides
     durations: tuple[float, ...] = ()
-    max_images: int = 1
-    needs_image: bool = False
-    #: How the reference image travels.
+    #: Lengths that are taken besides ``durations``.
+    duration_range: SecondsRange | None = None
+    duration_needed: bool = False
+    #: Whether no length is taken that is not a whole number, even where lengths are unknown.
+    whole_seconds: bool = False
+    #: What a video can be made from; of a model that draws pictures, what a picture is.
+    modes: frozenset[GenerationMode] = frozenset({GenerationMode.TEXT, GenerationMode.FIRST_FRAME})
+    #: Modes that may work and may as well be ignored.
+    unsure_modes: frozenset[GenerationMode] = frozenset()
+    #: The most pictures in the mode of references; None: unknown.
+    max_references: int | None = None
+    roles: frozenset[ReferenceRole] = frozenset(ReferenceRole)
+    #: Whether references go together with a first frame; None: unknown.
+    references_with_frame: bool | None = False
+    #: How the pictures travel.
     image_transport: Literal["file", "data", "url", "upload"] = "file"
+    #: ``optional`` can be switched, ``always`` cannot; None: unknown.
+    sound: Literal["no", "optional", "always"] | None = None
+    #: None: unknown.
+    negative_prompt: bool | None = None
+    prompt: PromptLimits = PromptLimits()
     takes_seed: bool = False
+    #: The least and the most seed.
+    seed_range: tuple[int, int] | None = None
     takes_watermark: bool = False
-    #: Names of the fields above that public sources disagree about; screens mark them so.
+    #: Names of the fields above that public sources disagree about, or that are unknown; screens mark them so.
     unsure: frozenset[str] = frozenset()
     #: What comes back for a size, where it differs from what its name says (``1080P`` -> ``~832×1504``).
     real_sizes: dict[str, str] = Field(default_factory=dict)
     #: Id of a sentence in the catalogues that people should know before they choose this model.
     note: str | None = None
+
+    @property
+    def lengths(self) -> tuple[float, ...]:
+        """The lengths to choose from, in seconds; empty: any, or the model decides."""
+        span = self.duration_range
+        if span is None or span.step is None:
+            return self.durations
+        steps = int((span.most - span.least) / span.step)
+        return tuple(sorted({*self.durations, *(span.least + span.step * n for n in range(steps + 1))}))
+
+    def mode_is_taken(self, mode: GenerationMode) -> bool | None:
+        """Whether a video can be made in a mode; None: unknown."""
+        return True if mode in self.modes else None if mode in self.unsure_modes else False
+
+    def settle(self, params: GenerationParams) -> GenerationParams:
+        """The same with ``mode`` set and only the pictures of that mode.
+
+        A mode that was chosen leaves out the pictures of the others. Otherwise the pictures decide; a lone picture is a
+        reference to a model that takes references and no first frame. In the mode of references the shot's picture is the
+        first of them, unless it was not chosen and the model may take both.
+        """
+        first = ShotReference(image=params.image, image_url=params.image_url) if _has_first(params) else None
+        mode = params.mode or self._mode_of(params)
+        match mode:
+            case GenerationMode.TEXT:
+                update: dict[str, Any] = {**_NO_FIRST, **_NO_LAST, "references": ()}
+            case GenerationMode.FIRST_FRAME:
+                update = {**_NO_LAST, "references": ()}
+            case GenerationMode.FIRST_LAST_FRAME:
+                # Left in where nobody chose the mode, so that they are refused and not dropped.
+                update = {} if params.mode is None else {"references": ()}
+            case GenerationMode.REFERENCES:
+                frames = self.mode_is_taken(GenerationMode.FIRST_FRAME) is not False
+                folds = first is not None and (params.mode is not None or not frames)
+                update = _NO_LAST | ({**_NO_FIRST, "references": (first, *params.references)} if folds else {})
+        return params.model_copy(update={"mode": mode, **update})
+
+    def _mode_of(self, params: GenerationParams) -> GenerationMode:
+        if params.last_frame or params.last_frame_url:
+            return GenerationMode.FIRST_LAST_FRAME
+        if params.references:
+            return GenerationMode.REFERENCES
+        if not _has_first(params):
+            return GenerationMode.TEXT
+        frames, references = GenerationMode.FIRST_FRAME, GenerationMode.REFERENCES
+        only_references = self.mode_is_taken(frames) is False and self.mode_is_taken(references) is not False
+        return references if only_references else frames
+
+
+_NO_FIRST: Final[dict[str, Any]] = {"image": None, "image_url": None}
+_NO_LAST: Final[dict[str, Any]] = {"last_frame": None, "last_frame_url": None}
+
+
+def _has_first(params: GenerationParams) -> bool:
+    return bool(params.image or params.image_url)
 
 
 class Problem(Frozen):
@@ -93,20 +197,31 @@ class Problem(Frozen):
     fatal: bool = True
 
 
+class ReferencePicture(Frozen):
+    """A reference picture as it is handed to a provider; has a file, a public link, or both."""
+
+    path: Path | None = None
+    url: str | None = None
+    role: ReferenceRole = ReferenceRole.CHARACTER
+
+
 class Order(Frozen):
     """One take, or one picture, as it is handed to a provider."""
 
     #: Our name for this attempt, the same after a crash; sent along where the protocol has a place for it.
     reference: str
     model: str
+    #: As ``Capabilities.settle`` gives them: ``mode`` is set, and there are no pictures but those of the mode.
     params: GenerationParams
-    #: The reference image on this machine, if there is one.
+    #: The first frame on this machine, if there is one; its link is ``params.image_url``.
     image: Path | None = None
+    #: The last frame on this machine, if there is one; its link is ``params.last_frame_url``.
+    last_frame: Path | None = None
     #: Number of the take within its shot; lets seeded renderers make takes differ.
     take: int = 1
     output: TaskKind = TaskKind.VIDEO
-    #: The pictures on this machine that a picture is drawn after.
-    references: tuple[Path, ...] = ()
+    #: The reference pictures, in the order of ``params.references``.
+    references: tuple[ReferencePicture, ...] = ()
     #: What ``prepare`` said of the request that left, where its answer is searched for.
     sent: dict[str, Any] = Field(default_factory=dict)
 
@@ -330,8 +445,8 @@ class Provider(ABC):
         """What is left for a key; None where the provider does not say. Costs nothing."""
         return None
 
-    async def price_list(self) -> dict[str, Money] | None:
-        """The prices the provider publishes, for one whole take of a model; None where it publishes none."""
+    async def price_list(self) -> tuple[ModelPrice, ...] | None:
+        """The prices the provider publishes; None where it publishes none."""
         return None
 
     async def charges(self, since: datetime, key: Key | None) -> tuple[Booked, ...] | None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from vidgen_core.config.paths import Locations
@@ -15,7 +16,7 @@ from vidgen_core.db import Journal, Store, Tx
 from vidgen_core.domain.attempts import Attempt
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Task
-from vidgen_core.providers.base import Key, Order, Provider, RemoteJob
+from vidgen_core.providers.base import Key, Order, Provider, ReferencePicture, RemoteJob
 from vidgen_core.worker.clock import Clock
 from vidgen_core.worker.group_commit import GroupCommit
 from vidgen_core.worker.limits.budget_pause import BudgetPause
@@ -153,17 +154,24 @@ class Context:
 
     def order(self, active: ActiveTask) -> Order:
         task, attempt = active.task, active.sent
-        image = self.locations.images / task.params.image if task.params.image else None
+        params = self.provider(active).capabilities(task.model).settle(task.params)
         return Order(
             reference=f"t{task.id}-a{attempt.number}",
             model=task.model,
-            params=task.params,
-            image=image,
+            params=params,
+            image=self._file(params.image),
+            last_frame=self._file(params.last_frame),
             take=task.take,
             output=task.output,
-            references=tuple(self.locations.images / key for key in task.params.references),
+            references=tuple(
+                ReferencePicture(path=self._file(one.image), url=one.image_url, role=one.role)
+                for one in params.references
+            ),
             sent=attempt.sent,
         )
+
+    def _file(self, key: str | None) -> Path | None:
+        return self.locations.images / key if key else None
 
 
 def job_of(task: Task, attempt: Attempt) -> RemoteJob:

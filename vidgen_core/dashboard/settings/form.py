@@ -319,8 +319,8 @@ def duration(form: Form, mode: ProviderId, takes: Capabilities) -> None:
     def words(seconds: float | None) -> str:
         return form.t("settings.model_decides") if seconds is None else form.t.duration(seconds)
 
-    if takes.durations:
-        form.choice(setting, [None, *takes.durations], words)
+    if takes.lengths:
+        form.choice(setting, [None, *takes.lengths], words)
     else:
         form.number(setting, step=0.5, placeholder=form.t("settings.model_decides"))
 

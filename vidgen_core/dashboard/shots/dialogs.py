@@ -158,8 +158,8 @@ def _model(t: Text, mode: ProviderId, defaults: ProviderSettings, params: ShotPa
 
 def _duration(t: Text, able: Capabilities, params: ShotParams, defaults: ProviderSettings, key: str) -> None:
     default = t.duration(defaults.duration) if defaults.duration else t("shots.param_by_model")
-    if able.durations:
-        _one_of(t, "duration", list(able.durations), params.duration, default, key, t.duration)
+    if able.lengths:
+        _one_of(t, "duration", list(able.lengths), params.duration, default, key, t.duration)
         return
     st.number_input(
         t("shots.param.duration"), 0.5, 60.0, params.duration, 0.5, key=f"{key}duration", placeholder=default

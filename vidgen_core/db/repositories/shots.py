@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any, Final
 
+from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Row, bindparam, func, insert, literal_column, select, tuple_, update
 
 from vidgen_core.db.dialect import among, contains, listed
@@ -18,14 +19,27 @@ from vidgen_core.db.schema import SHOT_STATES, SHOT_TRAITS, shot_counts, shots, 
 from vidgen_core.domain.errors import NotFound, Refused
 from vidgen_core.domain.queries import Page, ShotFilter
 from vidgen_core.domain.scripts import Author
-from vidgen_core.domain.shots import Shot, ShotParams
+from vidgen_core.domain.shots import Shot, ShotParams, ShotReference
 from vidgen_core.domain.tasks import TaskStatus
 
 #: Gap between two neighbours in the order, so that a move changes one row.
 GAP: Final = 1 << 32
 
 _EDITABLE = frozenset(
-    {"number", "prompt", "image", "image_url", "params", "extra", "script", "picture_prompt", "identity"}
+    {
+        "number",
+        "prompt",
+        "image",
+        "image_url",
+        "last_frame",
+        "last_frame_url",
+        "references",
+        "params",
+        "extra",
+        "script",
+        "picture_prompt",
+        "identity",
+    }
 )
 
 
@@ -37,6 +51,9 @@ class NewShot:
     prompt: str = ""
     image: str | None = None
     image_url: str | None = None
+    last_frame: str | None = None
+    last_frame_url: str | None = None
+    references: tuple[ShotReference, ...] = ()
     params: ShotParams = field(default_factory=ShotParams)
     extra: dict[str, str] = field(default_factory=dict)
     script: str = ""
@@ -54,6 +71,13 @@ _MANY = select(*_COLUMNS).where(among(shots.c.id, bindparam("ids")), shots.c.del
 
 def _shot(row: Row[Any]) -> Shot:
     return Shot.model_validate(row._asdict())
+
+
+_REFERENCES: Final = TypeAdapter(tuple[ShotReference, ...])
+
+
+def _references(pictures: Any) -> Any:
+    return _REFERENCES.dump_python(_REFERENCES.validate_python(pictures), mode="json", exclude_none=True)
 
 
 #: The texts of a shot that are searched.
@@ -106,6 +130,9 @@ class ShotRepository(Repository):
             "prompt": shot.prompt,
             "image": shot.image,
             "image_url": shot.image_url,
+            "last_frame": shot.last_frame,
+            "last_frame_url": shot.last_frame_url,
+            "references": _references(shot.references),
             "params": shot.params.model_dump(mode="json", exclude_none=True),
             "extra": shot.extra,
             "script": shot.script,
@@ -183,6 +210,8 @@ class ShotRepository(Repository):
         values = dict(only(changes, _EDITABLE))
         if "params" in values:
             values["params"] = ShotParams.model_validate(values["params"]).model_dump(mode="json", exclude_none=True)
+        if "references" in values:
+            values["references"] = _references(values["references"])
         texts = (str(values.get(name, getattr(shot, name))) for name in _SEARCHED)
         values |= {"search_text": _search_text(*texts), "rev": self.tx.rev, "changed_rev": self.tx.rev}
         self.tx.execute(update(shots).where(shots.c.id == shot_id).values(values))

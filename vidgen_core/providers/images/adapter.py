@@ -114,7 +114,8 @@ class Images(Provider):
     async def prepare(self, order: Order, key: Key | None) -> Prepared:
         own, params = self._own, order.params
         chosen = order.references[:MOST_REFERENCES]
-        copies = [await self._pictures.jpeg(path, own.image_max_bytes, "1080P") for path in chosen]
+        files = [picture.path for picture in chosen if picture.path is not None]
+        copies = [await self._pictures.jpeg(path, own.image_max_bytes, "1080P") for path in files]
         facts = {"images": len(copies), "image_bytes": sum(copy.stat().st_size for copy in copies)}
         if params.options.get("way", own.way) == "chat":
             return _chat(order, copies, facts)

@@ -11,6 +11,7 @@ import re
 from typing import Any, Final
 
 from vidgen_core.domain.errors import InputError
+from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.providers.base import Capabilities
 
 #: Known without asking anybody.
@@ -38,9 +39,10 @@ def capabilities(model: str) -> Capabilities:
         model=model,
         aspect_ratios=RATIOS,
         sizes=SIZES,
-        max_images=16,
+        modes=frozenset({GenerationMode.TEXT, GenerationMode.REFERENCES}),
+        max_references=16,
         image_transport="data",
-        unsure=frozenset({"aspect_ratios", "sizes", "max_images"}),
+        unsure=frozenset({"aspect_ratios", "sizes", "max_references"}),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from vidgen_core.domain.picture_settings import PictureSettings
-from vidgen_core.domain.providers import BuiltInPrice, ProviderSpec
+from vidgen_core.domain.providers import ModelPrice, ProviderSpec
 from vidgen_core.domain.setting_values import Filled, Ratio, WebAddress
 
 
@@ -44,7 +44,7 @@ SPEC: Final = ProviderSpec(
     pictures=True,
     # Assumptions of ours.
     prices=tuple(
-        BuiltInPrice(model=model, amount=Decimal("0.3"))
+        ModelPrice(model=model, amount=Decimal("0.3"))
         for model in ("gpt-image-1", "dall-e-3", "gemini-2.5-flash-image-preview")
     ),
     task_options=("way", "quality"),

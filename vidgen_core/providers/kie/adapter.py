@@ -5,7 +5,7 @@ Pictures travel as links: they are uploaded first, unless the shot has a public 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -33,7 +33,7 @@ from vidgen_core.providers.base import (
     RemoteStatus,
     Submission,
 )
-from vidgen_core.providers.common.model_check import against
+from vidgen_core.providers.common.model_check import validate_order
 from vidgen_core.providers.common.picture_copies import PictureCopies
 from vidgen_core.providers.common.picture_links import picture_link
 from vidgen_core.providers.common.uploads import MemoryUploads, UploadCache
@@ -120,11 +120,7 @@ class Kie(Provider):
         return kie_models.capabilities(model)
 
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
-        return tuple(self._problems(model, params))
-
-    def _problems(self, model: str, params: GenerationParams) -> Iterator[Problem]:
-        yield from against(self.capabilities(model), params)
-        yield from kie_models.against_model(model, params)
+        return validate_order(self.capabilities(model), params)
 
     # --- submit -------------------------------------------------------------------------------------------------------
 

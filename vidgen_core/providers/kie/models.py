@@ -7,7 +7,7 @@ which type; forms and requests are made from it, for no two models agree.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any, Final, Literal
@@ -15,8 +15,9 @@ from typing import Any, Final, Literal
 from pydantic import Field, TypeAdapter
 
 from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
-from vidgen_core.providers.base import Capabilities, Problem
+from vidgen_core.providers.base import Capabilities, PromptLimits, SecondsRange
 
 #: Models of the older Veo API (docs.kie.ai/veo3-api), the default first.
 VEO: Final = ("veo3_fast", "veo3", "veo3_lite")
@@ -33,14 +34,6 @@ class PictureField(Frozen):
     list: bool
     needed: bool = False
     most: int = 1
-
-
-class PromptField(Frozen):
-    """Lengths in characters."""
-
-    needed: bool = False
-    least: int = 0
-    most: int | None = None
 
 
 class ChoiceField(Frozen):
@@ -60,10 +53,6 @@ class SecondsField(Frozen):
     #: First and last whole second.
     range: tuple[int, int] | None = None
 
-    @property
-    def allowed(self) -> tuple[float, ...]:
-        return self.values or (tuple(float(s) for s in range(self.range[0], self.range[1] + 1)) if self.range else ())
-
     def write(self, seconds: float) -> str | int | float:
         whole = int(seconds) if seconds == int(seconds) else seconds
         return str(whole) if self.type == "text" else whole
@@ -73,7 +62,7 @@ class JobsModel(Frozen):
     """One model of the jobs API."""
 
     image: PictureField
-    prompt: PromptField
+    prompt: PromptLimits
     ratio: ChoiceField | None = None
     size: ChoiceField | None = None
     duration: SecondsField | None = None
@@ -110,9 +99,11 @@ def capabilities(model: str) -> Capabilities:
             aspect_ratios=("16:9", "9:16", "Auto"),
             sizes=tuple(VEO_SIZES),
             durations=(4.0, 6.0, 8.0),
-            max_images=3,
+            whole_seconds=True,
             image_transport="upload",
+            prompt=PromptLimits(needed=True),
             takes_seed=True,
+            seed_range=VEO_SEEDS,
             takes_watermark=True,
             unsure=frozenset({"takes_seed"}),
         )
@@ -121,17 +112,25 @@ def capabilities(model: str) -> Capabilities:
 
 
 def _of_table(model: str, known: JobsModel) -> Capabilities:
+    frame = frozenset({GenerationMode.FIRST_FRAME})
+    seconds = known.duration
     return Capabilities(
         model=model,
         aspect_ratios=tuple(known.ratio.values) if known.ratio else (),
         sizes=tuple(known.size.values) if known.size else (),
-        durations=known.duration.allowed if known.duration else (),
-        max_images=known.image.most,
-        needs_image=known.image.needed,
+        durations=seconds.values if seconds else (),
+        duration_range=SecondsRange(least=seconds.range[0], most=seconds.range[1])
+        if seconds and seconds.range
+        else None,
+        duration_needed=seconds is not None and seconds.needed and seconds.default is None,
+        whole_seconds=True,
+        modes=frame if known.image.needed else frame | {GenerationMode.TEXT},
         image_transport="upload",
+        prompt=known.prompt,
         takes_seed=known.seed is not None,
+        seed_range=known.seed,
         takes_watermark=known.watermark,
-        unsure=known.unsure,
+        unsure=known.unsure if seconds is None or seconds.values or seconds.range else known.unsure | {"durations"},
         note=None if known.ratio else "note.ratio_follows_picture",
     )
 
@@ -142,37 +141,13 @@ def _guess(model: str) -> Capabilities:
         aspect_ratios=("16:9", "9:16", "1:1"),
         sizes=("720P", "1080P"),
         image_transport="upload",
-        unsure=frozenset({"aspect_ratios", "sizes", "durations", "max_images", "needs_image"}),
+        whole_seconds=True,
+        modes=frozenset(),
+        unsure_modes=frozenset(GenerationMode),
+        prompt=PromptLimits(needed=True),
+        unsure=frozenset({"aspect_ratios", "sizes", "durations"}),
         note="note.model_unknown",
     )
-
-
-def against_model(model: str, params: GenerationParams) -> Iterator[Problem]:
-    """What the model's own rules say against ``params``, beyond its capabilities."""
-    known = jobs_models().get(model)
-    prompt = PromptField(needed=True) if known is None else known.prompt
-    yield from _against_prompt(model, prompt, params.prompt)
-    seeds = VEO_SEEDS if is_veo(model) else known.seed if known else None
-    if params.seed is not None and seeds and not seeds[0] <= params.seed <= seeds[1]:
-        yield Problem(
-            field="seed", code="seed_out_of_range", params={"model": model, "least": seeds[0], "most": seeds[1]}
-        )
-    if known and known.duration and known.duration.needed and known.duration.default is None and not params.duration:
-        yield Problem(field="duration", code="duration_needed", params={"model": model})
-    if params.duration and params.duration != int(params.duration):
-        yield Problem(field="duration", code="duration_not_whole", params={"value": f"{params.duration:g}"})
-
-
-def _against_prompt(model: str, rule: PromptField, prompt: str) -> Iterator[Problem]:
-    length = len(prompt.strip())
-    if not length and rule.needed:
-        yield Problem(field="prompt", code="prompt_missing", params={"model": model})
-    elif length and length < rule.least:
-        yield Problem(field="prompt", code="prompt_under_limit", params={"model": model, "least": rule.least})
-    elif rule.most is not None and length > rule.most:
-        yield Problem(
-            field="prompt", code="prompt_over_limit", params={"model": model, "most": rule.most, "length": length}
-        )
 
 
 def veo_request(
@@ -228,7 +203,7 @@ def jobs_request(
 #: How most newer models want to be asked.
 _UNKNOWN: Final = JobsModel(
     image=PictureField(field="image_urls", list=True),
-    prompt=PromptField(needed=True),
+    prompt=PromptLimits(needed=True),
     ratio=ChoiceField(field="aspect_ratio", values={}),
     size=ChoiceField(field="resolution", values={"720P": "720p", "1080P": "1080p"}),
     duration=SecondsField(type="number"),

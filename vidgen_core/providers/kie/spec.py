@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import Field, SecretStr, field_validator
 
 from vidgen_core.domain.provider_settings import ProviderSettings
-from vidgen_core.domain.providers import BuiltInPrice, ProviderSpec
+from vidgen_core.domain.providers import ModelPrice, ProviderSpec
 from vidgen_core.domain.setting_values import Filled, WebAddress, wrong
 
 
@@ -44,8 +44,8 @@ class KieSettings(ProviderSettings):
         return text
 
 
-def _credits(model: str, amount: int) -> BuiltInPrice:
-    return BuiltInPrice(model=model, amount=Decimal(amount), currency="credits")
+def _credits(model: str, amount: int) -> ModelPrice:
+    return ModelPrice(model=model, amount=Decimal(amount), currency="credits")
 
 
 SPEC: Final = ProviderSpec(

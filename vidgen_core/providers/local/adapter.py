@@ -34,8 +34,10 @@ from vidgen_core.providers.base import (
     RemoteJob,
     RemoteState,
     RemoteStatus,
+    SecondsRange,
     Submission,
 )
+from vidgen_core.providers.common.model_check import validate_order
 from vidgen_core.providers.local.spec import LocalSettings
 
 MODEL = "ken-burns"
@@ -139,7 +141,10 @@ class LocalProvider(Provider):
             aspect_ratios=("9:16", "16:9", "1:1", "4:3", "3:4", "2:3", "3:2", "21:9"),
             sizes=("480P", "720P", "1080P", "4K"),
             durations=(3, 5, 8, 10, 15),
+            duration_range=SecondsRange(least=0.0, most=600.0, step=None),
             takes_seed=True,
+            sound="no",
+            negative_prompt=False,
         )
 
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
@@ -148,7 +153,13 @@ class LocalProvider(Provider):
         except InputError as error:
             field = "size" if error.code == "size_unknown" else "aspect_ratio"
             return (Problem(field=field, code=error.code, params=error.params),)
-        return ()
+        # Nothing is paid here: what the renderer leaves out is said, and the rest is made.
+        seen = validate_order(self.capabilities(model), params)
+        return tuple(
+            problem.model_copy(update={"fatal": False})
+            for problem in seen
+            if problem.field not in ("size", "aspect_ratio", "watermark")
+        )
 
     async def prepare(self, order: Order, key: Key | None) -> Prepared:
         if order.output is TaskKind.IMAGE:

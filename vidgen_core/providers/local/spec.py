@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import Field
 
 from vidgen_core.domain.provider_settings import ProviderSettings
-from vidgen_core.domain.providers import BuiltInPrice, ProviderSpec
+from vidgen_core.domain.providers import ModelPrice, ProviderSpec
 from vidgen_core.domain.setting_values import Filled
 
 
@@ -35,7 +35,7 @@ SPEC: Final = ProviderSpec(
     pictures=True,
     free=True,
     aliases=("本地",),
-    prices=(BuiltInPrice(model="*", amount=Decimal(0), assumed=False),),
+    prices=(ModelPrice(model="*", amount=Decimal(0), assumed=False),),
     task_options=("fps",),
     picture_model="storyboard",
 )

@@ -30,7 +30,7 @@ from vidgen_core.providers.base import (
     RemoteState,
     Submission,
 )
-from vidgen_core.providers.common.model_check import against
+from vidgen_core.providers.common.model_check import validate_order
 from vidgen_core.providers.common.uploads import UploadCache
 from vidgen_core.providers.http.download import download
 from vidgen_core.providers.lovart import prompt_text
@@ -109,7 +109,7 @@ class Lovart(Provider):
         return prompt_text.capabilities(model)
 
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
-        return tuple(against(self.capabilities(model), params))
+        return validate_order(self.capabilities(model), params)
 
     # --- by the way of the order or of the job ------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ are read tolerantly (``yunwu_answers``) and requests hold only what is documente
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,7 +17,7 @@ from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import RemoteError
 from vidgen_core.domain.money import Money
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.providers import ModelPrice, ProviderId
 from vidgen_core.domain.tasks import Failure, GenerationParams
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.base import (
@@ -35,7 +35,7 @@ from vidgen_core.providers.base import (
     RemoteStatus,
     Submission,
 )
-from vidgen_core.providers.common.model_check import against
+from vidgen_core.providers.common.model_check import validate_order
 from vidgen_core.providers.common.picture_copies import PictureCopies
 from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
 from vidgen_core.providers.http.download import download, is_video
@@ -97,14 +97,7 @@ class Yunwu(Provider):
         return yunwu_models.capabilities(model, self._own.images)
 
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
-        return tuple(self._problems(model, params))
-
-    def _problems(self, model: str, params: GenerationParams) -> Iterator[Problem]:
-        if not params.prompt.strip():
-            yield Problem(field="prompt", code="prompt_missing", params={"model": model})
-        if params.duration is not None and params.duration != int(params.duration):
-            yield Problem(field="duration", code="duration_not_whole", params={"value": f"{params.duration:g}"})
-        yield from against(self.capabilities(model), params)
+        return validate_order(self.capabilities(model), params)
 
     # --- submit ---------------------------------------------------------------------------------------------------
 
@@ -195,7 +188,7 @@ class Yunwu(Provider):
             return None
         return books.booked(rows, status.json, cut=len(rows) >= LOG_ROWS)
 
-    async def price_list(self) -> dict[str, Money] | None:
+    async def price_list(self) -> tuple[ModelPrice, ...] | None:
         """The public list of prices, which needs no key."""
         listed, status = await self._ask("/api/pricing", None), await self._ask("/api/status", None)
         if not listed.ok:

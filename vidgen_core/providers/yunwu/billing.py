@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from vidgen_core.domain.money import Money
+from vidgen_core.domain.providers import ModelPrice
 from vidgen_core.providers.base import Booked
 from vidgen_core.providers.http.cleaning import clean, read_json
 from vidgen_core.providers.http.error_mapping import at
@@ -45,20 +46,21 @@ def money_of(amount: Decimal, status: Any, *, in_yuan: bool = False) -> Money:
     return Money(amount=(amount * rate).quantize(Decimal("0.0001")), currency="CNY")
 
 
-def prices(body: Any, status: Any) -> dict[str, Money] | None:
+def prices(body: Any, status: Any) -> tuple[ModelPrice, ...] | None:
     """``/api/pricing`` as prices of whole calls by model, for the group called default; None: not a price list."""
     rows = at(body, "data")
     if not isinstance(rows, list):
         return None
     group = number(at(body, "group_ratio.default"))
     ratio = group if group is not None and group > 0 else Decimal(1)
-    found = {}
+    found = []
     for row in rows[:_MOST_ROWS]:
         name, price = at(row, "model_name"), number(at(row, "model_price"))
         by_call = at(row, "quota_type") == _BY_CALL
         if by_call and isinstance(name, str) and 0 < len(name) <= 200 and price is not None and 0 < price < 10**6:
-            found[name] = money_of(price * ratio, status)
-    return found
+            money = money_of(price * ratio, status)
+            found.append(ModelPrice(model=name, amount=money.amount, currency=money.currency, assumed=False))
+    return tuple(found)
 
 
 def booked(rows: Iterable[Any], status: Any, *, cut: bool) -> tuple[Booked, ...]:

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
-from vidgen_core.providers.base import Capabilities
+from vidgen_core.domain.shots import GenerationMode
+from vidgen_core.providers.base import Capabilities, PromptLimits
 
 #: Known without asking, the default first. ``sora-*`` is left out: its upstream was switched off on 2026-09-24.
 BUILT_IN: Final = (
@@ -25,16 +26,18 @@ BUILT_IN: Final = (
 _GROK_SIZES: Final = {"720P": "~480×848", "1080P": "~832×1504"}
 _COMMON_RATIOS: Final = ("9:16", "16:9", "1:1")
 _UNSURE_IMAGES: Final = "image_transport"
+_TEXT, _FRAME, _REFERENCES = GenerationMode.TEXT, GenerationMode.FIRST_FRAME, GenerationMode.REFERENCES
 
 Transport = Literal["data", "url"]
 
 
 def capabilities(model: str, transport: Transport) -> Capabilities:
     """What ``model`` takes; for an unknown one a careful guess, all marked unsure."""
-    if model.startswith("grok-video"):
-        return _grok(model, transport)
-    if model.startswith("veo"):
-        return _veo(model, transport)
+    family = _grok if model.startswith("grok-video") else _veo if model.startswith("veo") else _other
+    return family(model, transport).model_copy(update={"prompt": PromptLimits(needed=True), "whole_seconds": True})
+
+
+def _other(model: str, transport: Transport) -> Capabilities:
     if model.startswith("jimeng"):
         return Capabilities(
             model=model,
@@ -48,7 +51,9 @@ def capabilities(model: str, transport: Transport) -> Capabilities:
         aspect_ratios=_COMMON_RATIOS,
         sizes=("720P", "1080P"),
         image_transport=transport,
-        unsure=frozenset({"aspect_ratios", "sizes", "durations", "max_images", "needs_image", _UNSURE_IMAGES}),
+        modes=frozenset(),
+        unsure_modes=frozenset(GenerationMode),
+        unsure=frozenset({"aspect_ratios", "sizes", "durations", _UNSURE_IMAGES}),
         note="note.yunwu_sora_gone" if model.startswith("sora") else "note.model_unknown",
     )
 
@@ -62,7 +67,9 @@ def _grok(model: str, transport: Transport) -> Capabilities:
         durations=(float(named[1]),) if named else (6.0, 10.0, 15.0),
         image_transport=transport,
         # The docs name 720P only and ask for links; clients send 1080P and data URIs with success.
-        unsure=frozenset({"aspect_ratios", "sizes", "durations", "needs_image", _UNSURE_IMAGES}),
+        modes=frozenset({_FRAME}),
+        unsure_modes=frozenset({_TEXT}),
+        unsure=frozenset({"aspect_ratios", "sizes", "durations", _UNSURE_IMAGES}),
         real_sizes=_GROK_SIZES,
         note="note.size_follows_picture",
     )
@@ -70,16 +77,19 @@ def _grok(model: str, transport: Transport) -> Capabilities:
 
 def _veo(model: str, transport: Transport) -> Capabilities:
     takes_picture = any(part in model for part in ("frames", "components", "3.1", "3_1"))
-    images = 3 if "components" in model else 2 if takes_picture and not model.startswith("veo3-") else 1
+    picture = _REFERENCES if "components" in model else _FRAME
+    modes = {picture} if takes_picture else set()
+    needed = "frames" in model or "components" in model
     return Capabilities(
         model=model,
         aspect_ratios=("16:9",) if model.startswith("veo2") else ("16:9", "9:16"),
         sizes=("4K",) if "4k" in model else ("720P", "1080P"),
         durations=(4.0, 6.0, 8.0) if "3_1" in model else (),
-        max_images=images,
-        needs_image="frames" in model or "components" in model,
+        modes=frozenset(modes if needed else modes | {_TEXT}),
+        unsure_modes=frozenset({picture} - modes),
+        max_references=1,
         image_transport=transport,
-        unsure=frozenset({"sizes", _UNSURE_IMAGES} | (set() if takes_picture else {"max_images"})),
+        unsure=frozenset({"sizes", "durations", _UNSURE_IMAGES}),
     )
 
 

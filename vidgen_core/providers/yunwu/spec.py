@@ -8,7 +8,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from vidgen_core.domain.provider_settings import ProviderSettings
-from vidgen_core.domain.providers import BuiltInPrice, ProviderSpec
+from vidgen_core.domain.providers import ModelPrice, ProviderSpec
 from vidgen_core.domain.setting_values import Filled, WebAddress
 
 
@@ -36,7 +36,7 @@ SPEC: Final = ProviderSpec(
     adapter="vidgen_core.providers.yunwu.adapter:Yunwu",
     aliases=("云雾",),
     # An assumption of ours.
-    prices=(BuiltInPrice(model="grok-video-3", amount=Decimal("0.4")),),
+    prices=(ModelPrice(model="grok-video-3", amount=Decimal("0.4")),),
     lists_prices=True,
     task_options=("enhance_prompt",),
     llm_url="https://yunwu.ai",

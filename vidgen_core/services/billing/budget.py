@@ -17,7 +17,7 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind, Refused, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import OWED, Balance, ChargeStatus, Money, Spend
-from vidgen_core.domain.providers import BillableParty, ProviderId, provider_ids
+from vidgen_core.domain.providers import BillableParty, ModelPrice, ProviderId, provider_ids
 from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.money import LimitStatus
@@ -262,7 +262,7 @@ def _low(tx: Tx, settings: Any) -> Iterable[Balance]:
                 yield last
 
 
-async def _price_list(ctx: ServiceContext, mode: ProviderId) -> dict[str, Money] | None:
+async def _price_list(ctx: ServiceContext, mode: ProviderId) -> tuple[ModelPrice, ...] | None:
     provider = ctx.fresh_provider(mode)
     try:
         return await provider.price_list()

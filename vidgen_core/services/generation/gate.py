@@ -287,14 +287,15 @@ def _pictures(items: Iterable[OrderItem], folder: Path, found: _Found) -> None:
     """Pictures that are not there any more, or are not what was kept: they are named by the hash of their bytes."""
     validated: dict[str, str | None] = {}
     for item in items:
-        key = item.params.image
-        if key is None:
-            continue
-        if key not in validated:
-            validated[key] = _wrong_with(folder / key)
-        code = validated[key]
-        if code is not None:
-            found.add(item.shot, code, {}, fatal=True)
+        params = item.params
+        for key in (params.image, params.last_frame, *(picture.image for picture in params.references)):
+            if key is None:
+                continue
+            if key not in validated:
+                validated[key] = _wrong_with(folder / key)
+            code = validated[key]
+            if code is not None:
+                found.add(item.shot, code, {}, fatal=True)
 
 
 def _wrong_with(path: Path) -> str | None:

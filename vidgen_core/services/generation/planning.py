@@ -31,6 +31,11 @@ class GenerateOptions(Frozen):
     takes: int | None = None
 
 
+#: Fields of a shot that its tasks follow as long as they wait.
+FOLLOWED: Final = ("prompt", "image", "image_url", "last_frame", "last_frame_url", "references")
+_OPTIONS: Final = (
+    "aspect_ratio", "size", "duration", "seed", "watermark", "callback_url", "mode", "sound", "negative_prompt",
+)  # fmt: skip
 #: Everything as the settings have it.
 NO_OPTIONS: Final = GenerateOptions()
 
@@ -53,6 +58,12 @@ def plan(shot: Shot, options: GenerateOptions, settings: Settings) -> Generation
         prompt=shot.prompt,
         image=shot.image,
         image_url=shot.image_url,
+        last_frame=shot.last_frame,
+        last_frame_url=shot.last_frame_url,
+        references=shot.references,
+        mode=own.mode,
+        sound=own.sound,
+        negative_prompt=own.negative_prompt or "",
         aspect_ratio=own.aspect_ratio or options.aspect_ratio or section.aspect_ratio,
         size=own.size or options.size or section.size,
         duration=_first(own.duration, options.duration, section.duration),
@@ -86,9 +97,8 @@ def follow(
 
     Only what the edit changed follows, so that what the click asked for stays.
     """
-    update: dict[str, Any] = {name: getattr(shot, name) for name in ("prompt", "image", "image_url") if name in changed}
+    update: dict[str, Any] = {name: getattr(shot, name) for name in FOLLOWED if name in changed}
     if "params" in changed:
-        names = ("aspect_ratio", "size", "duration", "seed", "watermark", "callback_url")
-        edited = [name for name in names if getattr(before, name) != getattr(shot.params, name)]
+        edited = [name for name in _OPTIONS if getattr(before, name) != getattr(shot.params, name)]
         update |= {name: getattr(planned, name) for name in edited}
     return kept.model_copy(update=update)

@@ -10,7 +10,7 @@ from pydantic import Field
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.shots import ReferenceRole, Shot, ShotReference
 from vidgen_core.domain.tasks import GenerationParams, Task
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, plan
 
@@ -62,6 +62,10 @@ class Travels(NamedTuple):
     character: str | None
     image: str
 
+    @property
+    def role(self) -> ReferenceRole:
+        return ReferenceRole.CHARACTER if self.character else ReferenceRole.STYLE
+
 
 def own_words(shot: Shot) -> str:
     """What a shot's picture shows: its picture prompt, else its line of the script, else its video prompt."""
@@ -102,7 +106,7 @@ def plan_picture(shot: Shot, references: References, request: GenerateOptions, s
         options = {"number": shot.number, "caption": shot.script.strip() or own_words(shot)}
     params = GenerationParams(
         prompt=full_words(shot, references, pictures=bool(along)),
-        references=tuple(one.image for one in along),
+        references=tuple(ShotReference(image=one.image, role=one.role) for one in along),
         aspect_ratio=video.aspect_ratio if ratio.lower() == "auto" else ratio,
         size=request.size or (_FRAME_SIZE if local else own.size),
         seed=shot.params.seed,

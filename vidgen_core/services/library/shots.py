@@ -18,7 +18,7 @@ from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
 from vidgen_core.providers.http.cleaning import clean, clean_text
 from vidgen_core.services.access.permissions import Role, requires
-from vidgen_core.services.generation.planning import GenerateOptions, follow, plan
+from vidgen_core.services.generation.planning import FOLLOWED, GenerateOptions, follow, plan
 from vidgen_core.services.library.references import redraw, references_of
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class Shots:
         """Seconds of a video whose length is left to the model."""
         if provider not in self._ctx.modes:
             return STILL
-        return next(iter(self._ctx.provider(provider).capabilities(model).durations), STILL)
+        return next(iter(self._ctx.provider(provider).capabilities(model).lengths), STILL)
 
     @requires(Role.VIEWER)
     def changes(self, wanted: Collection[tuple[int, int]]) -> tuple[int, dict[tuple[int, int], list[int]]]:
@@ -227,7 +227,7 @@ class Shots:
 
     def _follow(self, tx: Tx, before: Shot, shot: Shot, changed: frozenset[str]) -> None:
         """Rows that wait stay editable until they are submitted."""
-        if not changed & {"prompt", "picture_prompt", "script", "image", "image_url", "params"}:
+        if not changed & {*FOLLOWED, "picture_prompt", "script", "params"}:
             return
         settings = self._ctx.settings()
         references = references_of(tx, shot.project_id)

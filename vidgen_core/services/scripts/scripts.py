@@ -173,7 +173,7 @@ class Scripts:
         """Lengths as the present model takes them, where it takes fixed ones only."""
         settings = self._ctx.settings()
         section = settings.providers.of(settings.mode)
-        durations = self._ctx.provider(settings.mode).capabilities(section.model).durations
+        durations = self._ctx.provider(settings.mode).capabilities(section.model).lengths
         if not durations:
             return board
         shots = tuple(shot.model_copy(update={"params": _nearest(shot.params, durations)}) for shot in board.plan.shots)

@@ -92,15 +92,41 @@ async def send(active: ActiveTask, ctx: Context, key: Key | None) -> Next | None
     """Prepare and send the present attempt."""
     provider, order = ctx.provider(active), ctx.order(active)
     try:
+        await asyncio.to_thread(_check_files, order)
         prepared = await provider.prepare(order, key)
     except Exception as error:  # noqa: BLE001 — nothing paid has left, so every error is safe to judge here
         return await _refused(active, ctx, error)
+    prepared = prepared.model_copy(update={"sent": prepared.sent | {"material": _material(order)}})
     if key is not None:
         pool = ctx.keys[active.task.provider]
         while (seconds := pool.pace(key.id)) > 0:  # noqa: ASYNC110 — the limiter is time, there is no event to wait for
             await asyncio.sleep(seconds)
     request = active.request = asyncio.ensure_future(_intend_and_send(active, ctx, order, prepared, key))
     return await asyncio.shield(request)
+
+
+def _check_files(order: Order) -> None:
+    """Whatever an adapter makes of them, the pictures beside the first frame are there.
+
+    :raises FileError: ``image_missing`` (path)
+    """
+    for path in (order.last_frame, *(picture.path for picture in order.references)):
+        if path is not None and not path.is_file():
+            raise FileError("image_missing", path=str(path))
+
+
+def _material(order: Order) -> dict[str, Any]:
+    """What was ordered besides the prompt, for the ledger: the pictures by key or link."""
+    params = order.params
+    facts = {
+        "mode": params.mode,
+        "first_frame": params.image or params.image_url,
+        "last_frame": params.last_frame or params.last_frame_url,
+        "references": [{"picture": one.image or one.image_url, "role": one.role.value} for one in params.references],
+        "sound": params.sound,
+        "negative_prompt": params.negative_prompt,
+    }
+    return {name: value for name, value in facts.items() if value not in (None, "", [])}
 
 
 async def _intend_and_send(

@@ -69,11 +69,13 @@ def proxied(port: int, path: str) -> Iterator[str]:
 async def _end(server: asyncio.Server) -> None:
     """Take no more connections and let those that are open go, also what came in meanwhile."""
     server.close()
-    while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+    idle_rounds = 0
+    # A connection that was accepted just now becomes a task, and a closed socket is let go, some rounds later.
+    while idle_rounds < 5:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        idle_rounds = 0 if tasks else idle_rounds + 1
         # What is cancelled before its first step never comes to its *finally*.
         await asyncio.sleep(0)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    # Sockets that were closed just now are let go in the next round.
-    await asyncio.sleep(0)

@@ -83,6 +83,14 @@ def test_pages_of_such_a_server_lead_to_the_sign_in(exposed: TestClient) -> None
     assert exposed.post("/shots").status_code == 401
 
 
+def test_code_of_the_screens_is_open_so_that_a_signed_out_tab_still_finds_the_sign_in(
+    exposed: TestClient, take: Take
+) -> None:
+    assert exposed.get("/app/static/media/part/push.js").status_code == 200
+    for path in (f"../take/{take.id}.mp4", f"..%2ftake%2f{take.id}.mp4", f"%2e%2e/take/{take.id}.mp4", "nothing.js"):
+        assert exposed.get(f"/app/static/media/part/{path}").status_code in (401, 404)
+
+
 def test_events_of_such_a_server_need_a_cookie(exposed: TestClient, shot: Shot) -> None:
     with (
         pytest.raises(WebSocketDisconnect) as refused,

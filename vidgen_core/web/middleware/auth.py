@@ -29,13 +29,15 @@ from vidgen_core.web.middleware.connections import POLICY, WatchedConnection, cl
 SIGN_IN: Final = "/sign-in"
 #: The name of programs in the log.
 PROGRAM: Final = "API"
-#: Open to everybody: sign-in, health, callbacks (which are signed), and static files.
+#: Open to everybody: sign-in, health, callbacks (which are signed), and static files. An open tab that was signed out may
+#: still have to load a module, which then sends it to the sign-in page.
 OPEN: Final = (
     SIGN_IN,
     "/api/health",
     *(f"/api/{spec.name}/callback" for spec in specs() if spec.callback),
     "/_stcore/health",
     "/static/",
+    "/app/static/media/part/",
     "/favicon.png",
 )
 #: What is ours; the rest is Streamlit's.

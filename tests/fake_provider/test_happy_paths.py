@@ -79,7 +79,7 @@ def test_a_task_of_the_jobs_interface_becomes_a_video_that_plays(wire: Wire) -> 
         states.append(data["state"])
         wire.pass_time(0.8)
     assert list(dict.fromkeys(states)) == ["waiting", "queuing", "generating", "success"]
-    assert data["creditsConsumed"] == 60
+    assert data["creditsConsumed"] == 14.4
     assert decode(wire.fetch(json.loads(data["resultJson"])["resultUrls"][0]).content)[2] == 1.0
 
 

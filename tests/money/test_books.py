@@ -92,7 +92,7 @@ def test_kies_own_figures_settle_the_ledger(locations: Locations, monkeypatch: p
         with home.store.write() as tx:
             for task in tasks:
                 price = Money(amount=Decimal(50), currency="credits")
-                tx.tasks.note(task.id, cost=price, model="grok-imagine/image-to-video")
+                tx.tasks.note(task.id, cost=price, model="happyhorse/image-to-video")
         with home.running():
             home.finish(tasks)
 

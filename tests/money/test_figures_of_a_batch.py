@@ -74,7 +74,7 @@ def in_credits(home: Home) -> list[Task]:
     with home.store.write() as tx:
         for task in tasks:
             tx.tasks.note(
-                task.id, cost=Money(amount=Decimal(60), currency="credits"), model="grok-imagine/image-to-video"
+                task.id, cost=Money(amount=Decimal(60), currency="credits"), model="happyhorse/image-to-video"
             )
     return tasks
 

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from vidgen_core.domain.errors import InputError
 from vidgen_core.fake_provider.faults import CATALOGUE, Rule, make_rule
 from vidgen_core.fake_provider.jobs import Job
+from vidgen_core.fake_provider.kie import catalogue
 from vidgen_core.fake_provider.submissions import rehearsal_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -107,4 +108,5 @@ ROUTES: Final = (
     Route("/_rehearsal/jobs", jobs),
     Route("/_rehearsal/faults", faults, methods=["GET", "POST"]),
     Route("/_rehearsal/reset", reset, methods=["POST"]),
+    Route("/_rehearsal/catalogue", _loopback_only(catalogue.change), methods=["POST"]),
 )

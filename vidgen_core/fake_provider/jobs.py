@@ -70,6 +70,10 @@ class Order:
     params: dict[str, Any] = field(default_factory=dict)
     #: Which interface it came through: ``veo`` or ``jobs`` at KIE.
     interface: str = ""
+    #: What it costs where that depends on what is asked for; None: the usual price.
+    price: float | None = None
+    #: It draws a picture.
+    draws: bool = False
 
 
 @dataclass

@@ -38,6 +38,8 @@ class RehearsalOptions:
     kie_record_lag: int = 0
     #: New KIE jobs per account in 10 seconds.
     kie_submits_per_10s: int = 20
+    #: Seconds between two look-ups of KIE's catalogue by one account; more are answered 429.
+    kie_lookup_spacing: float = 1.0
     #: What each key has at first, in the money that the provider's bills are counted in (yuan, credits).
     balance: Mapping[str, float] = field(
         default_factory=lambda: {"yunwu": 7_300.0, "kie": 1_000_000.0, "lovart": 1_000_000.0, "images": 1_000.0}
@@ -45,7 +47,7 @@ class RehearsalOptions:
     #: Keys that start with another amount.
     key_balances: Mapping[str, float] = field(default_factory=dict)
     #: What one job costs, in the same money: what a price list says of the usual model, so that a bill shows an estimate to
-    #: be right.
+    #: be right. KIE's models that have prices of their own cost those, in proportion to it.
     price: Mapping[str, float] = field(
         default_factory=lambda: {"yunwu": 0.4, "kie": 60.0, "lovart": 25.0, "images": 0.3}
     )

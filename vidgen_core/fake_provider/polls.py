@@ -90,7 +90,8 @@ def link(request: Request, job: Job, folder: str, *, fresh: bool) -> str:
     since = rehearsal.now() if fresh else job.ends
     job.links += fresh
     expires = since + rehearsal.options.link_seconds
-    path = f"/{folder}/{job.file_id}.mp4?expires={expires:.3f}&link={number}"
+    ending = "png" if job.order.draws else "mp4"
+    path = f"/{folder}/{job.file_id}.{ending}?expires={expires:.3f}&link={number}"
     return _format_link(job, str(request.base_url).rstrip("/"), path)
 
 

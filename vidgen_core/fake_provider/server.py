@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 
 from vidgen_core.fake_provider import admin, chat, images
 from vidgen_core.fake_provider.kie import api as kie
+from vidgen_core.fake_provider.kie import catalogue as kie_catalogue
 from vidgen_core.fake_provider.kie import files as kie_files
 from vidgen_core.fake_provider.lovart import api as lovart
 from vidgen_core.fake_provider.lovart import page
@@ -45,7 +46,7 @@ def create_app(options: RehearsalOptions) -> Starlette:
             task.cancel()
         app.state.rehearsal.close()
 
-    modules = (yunwu, account, kie, kie_files, lovart, page, chat, images, files, admin)
+    modules = (yunwu, account, kie, kie_files, kie_catalogue, lovart, page, chat, images, files, admin)
     return Starlette(routes=[route for module in modules for route in module.ROUTES], lifespan=lifespan)
 
 
@@ -160,6 +161,10 @@ class RehearsalServer:
     def set_faults(self, rates: dict[str, Any]) -> None:
         """Set the share of all jobs that faults affect from now on; 0 removes one."""
         self._ask("POST", "/_rehearsal/faults", json=rates)
+
+    def change_catalogue(self, publish: dict[str, Any] | None = None, withdraw: tuple[str, ...] = ()) -> None:
+        """Change what KIE's catalogue lists; an entry has ``input``, ``taskType``, ``price``, ``pricingDesc``."""
+        self._ask("POST", "/_rehearsal/catalogue", json={"publish": publish or {}, "withdraw": withdraw})
 
     def reset(self) -> None:
         """Forget everything that happened."""

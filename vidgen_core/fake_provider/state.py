@@ -13,12 +13,15 @@ from typing import Any, Final
 from vidgen_core.fake_provider.accounts import Accounts
 from vidgen_core.fake_provider.faults import CATALOGUE, Rule, Verb, tags
 from vidgen_core.fake_provider.jobs import Job, Jobs, Order
+from vidgen_core.fake_provider.kie.validation import models
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.storage.pictures import Pictures, Uploads
 from vidgen_core.fake_provider.storage.videos import Videos
 
 #: Moments of faults that belong to one job.
 _OF_JOBS: Final = (Verb.SUBMIT, Verb.ANSWER, Verb.POLL, Verb.RESULT, Verb.DOWNLOAD, Verb.AGENT, Verb.CHAT)
+#: KIE's usual price, to which the prices of its models stand in proportion.
+USUAL_KIE: Final = 60.0
 #: Seconds over which submits by key are counted.
 _WINDOW: Final = 10.0
 
@@ -38,6 +41,8 @@ class Counters:
         self.polls_total = 0
         self.wrong_key_polls = 0
         self.uploads_total = 0
+        #: Look-ups of KIE's catalogue by model; ``models``: of the list.
+        self.lookups: Counter[str] = Counter()
         self.downloads_total = 0
         self.downloads_with_authorization = 0
         self.callbacks_sent = 0
@@ -95,6 +100,9 @@ class Rehearsal:
         self.rules: dict[str, Rule] = {rule.name: rule for rule in self.options.faults}
         #: Times of recent submits by key, for the limit of KIE.
         self.kie_recent: dict[str, deque[float]] = {}
+        #: What KIE's catalogue lists, and when each account last looked something up (monotonic).
+        self.kie_models: dict[str, Any] = dict(models())
+        self.kie_lookups: dict[str, float] = {}
         #: Faults that a person has dismissed on Lovart's page.
         self.dismissed: set[str] = set()
         self._requests = 0
@@ -159,6 +167,13 @@ class Rehearsal:
         self._requests += 1
         return self.random_for(name, self._requests).random() < rule.rate
 
+    def price(self, provider: str, order: Order | None = None) -> float:
+        """What a job costs; models with prices of their own cost those, in proportion to the usual price."""
+        usual = self.options.price[provider]
+        if order is None or order.price is None:
+            return usual
+        return round(order.price * usual / USUAL_KIE, 6)
+
     def accept(
         self, provider: str, key: str, order: Order, faults: dict[str, str | None], job_id: str, request_id: str
     ) -> Job:
@@ -173,7 +188,7 @@ class Rehearsal:
             key=key,
             order=order,
             seed=order.seed if order.seed is not None else chance.randrange(2**31),
-            price=self.options.price[provider],
+            price=self.price(provider, order),
             faults=faults,
             created=self.now(),
             seconds=chance.uniform(*self.options.job_seconds),

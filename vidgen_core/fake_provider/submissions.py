@@ -124,8 +124,13 @@ def proxy_page(status: int) -> Response:
     return HTMLResponse(PROXY_PAGE.format(status=status), status_code=status)
 
 
-async def refuse(submission: Submission, dialect: Dialect, rehearsal: Rehearsal) -> Response | None:
-    """The answer to a submit that must not become a job; None when it may."""
+async def refuse(
+    submission: Submission, dialect: Dialect, rehearsal: Rehearsal, order: Order | None = None
+) -> Response | None:
+    """The answer to a submit that must not become a job; None when it may.
+
+    :param order: what is asked for, where its price depends on that
+    """
     fault_of_key = key_fault(submission.key)
     if fault_of_key and fault_of_key != "balance-empty":
         return dialect.refusal(fault_of_key, submission.request_id)
@@ -136,7 +141,7 @@ async def refuse(submission: Submission, dialect: Dialect, rehearsal: Rehearsal)
         await asyncio.sleep(_seconds(submission, "slow-accept"))
     # Nothing may be awaited from here until the job is recorded, or two submits could spend the same money.
     rehearsal.settle()
-    if rehearsal.accounts.balance(dialect.name, submission.key) < rehearsal.options.price[dialect.name]:
+    if rehearsal.accounts.balance(dialect.name, submission.key) < rehearsal.price(dialect.name, order):
         return dialect.refusal("balance-empty", submission.request_id)
     return None
 

@@ -1,4 +1,4 @@
-"""KIE's video routes: the Veo interface and the unified jobs interface.
+"""KIE's routes for jobs: the Veo interface and the unified jobs interface, with extending and enlarging finished videos.
 
 Errors travel as HTTP 200 with a code in the body, as measured by public clients; only unknown paths are HTTP 404.
 """
@@ -11,6 +11,7 @@ import re
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -21,15 +22,16 @@ from starlette.routing import Route
 from vidgen_core.fake_provider.faults import KIE
 from vidgen_core.fake_provider.jobs import Job, Order, Stage
 from vidgen_core.fake_provider.kie import callbacks
-from vidgen_core.fake_provider.kie.validation import check_task, check_veo
+from vidgen_core.fake_provider.kie.validation import check_task, check_veo, price_of
 from vidgen_core.fake_provider.polls import PollView, find_job, poll_view, put_at
-from vidgen_core.fake_provider.refusals import FILTERED, KIE_REFUSALS, ODD_CODE, Refusal
+from vidgen_core.fake_provider.refusals import FILTERED, KIE_REFUSALS, ODD_CODE, Refusal, kie_refusal
 from vidgen_core.fake_provider.storage.pictures import from_data_uri, is_data_uri, pixels, without_data
 from vidgen_core.fake_provider.submissions import (
     Submission,
     accept,
     id_in_answer,
     json_object,
+    key_of,
     receive_submission,
     refuse,
     rehearsal_of,
@@ -41,6 +43,11 @@ FILES: Final = "kie-files"
 UPLOADS: Final = "/kie-uploads/"
 #: Fields that hold pictures, over all documented models.
 _PICTURE_FIELD: Final = re.compile(r"input_urls?|(first|last)_frame_url", re.IGNORECASE)
+#: Fields that hold the video that a job goes on from.
+_TASK_FIELDS: Final = ("task_id", "taskId")
+
+#: How long videos are stored.
+_KEPT_SECONDS: Final = 14 * 86_400.0
 
 _STATES: Final = {
     Stage.QUEUED: "waiting",
@@ -104,7 +111,36 @@ async def generate(request: Request) -> Response:
 
 async def create_task(request: Request) -> Response:
     """Take an order through the jobs interface."""
-    return await _submit(request, _JOBS, check_task, lambda body: str(_input(body).get("prompt") or ""), _task_order)
+    known = rehearsal_of(request).kie_models
+
+    def order_of(body: Mapping[str, Any], picture: str | None) -> Order:
+        return _task_order(body, picture, known[str(body["model"])], _parent(request, _input(body)))
+
+    def check(body: Mapping[str, Any]) -> Refusal | None:
+        return check_task(body, known) or _check_parent(request, body, known)
+
+    return await _submit(request, _JOBS, check, lambda body: str(_input(body).get("prompt") or ""), order_of)
+
+
+def _parent(request: Request, given: Mapping[str, Any]) -> Job | None:
+    """The job whose video is gone on from."""
+    name = next((str(given[field]) for field in _TASK_FIELDS if given.get(field)), "")
+    return rehearsal_of(request).jobs.find(name) if name else None
+
+
+def _check_parent(request: Request, body: Mapping[str, Any], known: Mapping[str, Any]) -> Refusal | None:
+    """A job can be gone on from that is this account's, has succeeded, and is of a model that can."""
+    given, of = _input(body), known[str(body["model"])].get("of", ())
+    if not any(given.get(field) for field in _TASK_FIELDS):
+        return None
+    parent, rehearsal = _parent(request, given), rehearsal_of(request)
+    if parent is None or parent.key != key_of(request):
+        return kie_refusal("task_id is invalid or the task does not exist", 422)
+    if parent.stage(rehearsal.now()) is not Stage.SUCCEEDED or rehearsal.now() - parent.ends > _KEPT_SECONDS:
+        return kie_refusal("The task has not succeeded, or its video is no longer stored", 422)
+    if of and "*" not in of and parent.order.model not in of:
+        return kie_refusal(f"This operation does not support videos of {parent.order.model}", 422)
+    return None
 
 
 async def _submit(
@@ -121,13 +157,25 @@ async def _submit(
         return KIE_REFUSALS["rate-limit"].answer()
     wrong = check(body) if body is not None else KIE_REFUSALS["json-invalid"]
     given = body or {}
+    if "ignores-field" in submission.faults:
+        given = _without(given, submission.argument("ignores-field"))
     pictures = [] if wrong else await _pictures(request, given if dialect is _VEO else _input(given))
-    refused = await refuse(submission, dialect, rehearsal)
-    if refused or wrong or pictures is None:
+    order = None if wrong or pictures is None else order_of(given, next(iter(pictures), None))
+    refused = await refuse(submission, dialect, rehearsal, order)
+    if refused or order is None:
         return refused or (wrong or KIE_REFUSALS["image-unfetchable"]).answer()
-    job, answer = accept(submission, order_of(given, next(iter(pictures), None)), dialect, rehearsal)
+    job, answer = accept(submission, order, dialect, rehearsal)
     callbacks.schedule_callback(request.app, job, lambda: _record(poll_view(request, job, FILES, fresh_link=False)))
     return answer
+
+
+def _without(body: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The same request as one who does not know the field ``name`` sees it."""
+    return {
+        key: _without(value, name) if key == "input" and isinstance(value, dict) else value
+        for key, value in body.items()
+        if key != name
+    }
 
 
 def _input(body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -186,19 +234,60 @@ def _veo_order(body: Mapping[str, Any], picture: str | None) -> Order:
         callback=str(body.get("callBackUrl") or ""),
         params=without_data(body),
         interface="veo",
+        price=_veo_price(body),
     )
 
 
-def _task_order(body: Mapping[str, Any], picture: str | None) -> Order:
+#: Credits for a video of the Veo interface, by model and resolution.
+_VEO_PRICES: Final = {
+    "veo3_fast": {"720p": 60.0, "1080p": 65.0, "4k": 180.0},
+    "veo3": {"720p": 250.0, "1080p": 255.0, "4k": 370.0},
+    "veo3_lite": {"720p": 30.0, "1080p": 35.0, "4k": 150.0},
+}
+
+
+def _veo_price(body: Mapping[str, Any]) -> float | None:
+    rows = _VEO_PRICES.get(str(body.get("model") or "veo3_fast"), {})
+    return rows.get(str(body.get("resolution") or "720p"))
+
+
+#: Words for sizes that are none.
+_WORDS: Final = {"std": "720p", "pro": "1080p", "basic": "1K", "high": "2K", "ultra": "4K"}
+
+
+def _size(entry: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """The size that is asked for, or else the model's own."""
+    for name in ("resolution", "quality", "mode"):
+        if name in entry["input"]:
+            word = str(given.get(name) or entry["input"][name].get("default") or "720p")
+            return _WORDS.get(word, word)
+    return "720p"
+
+
+def _task_order(body: Mapping[str, Any], picture: str | None, entry: Mapping[str, Any], parent: Job | None) -> Order:
     given = _input(body)
-    width, height = pixels(str(given.get("resolution") or "720p"), str(given.get("aspect_ratio") or "16:9"))
+    ratio = str(given.get("aspect_ratio") or given.get("ratio") or "16:9")
+    width, height = pixels(_size(entry, given), ratio)
     seed = given.get("seed")
+    asked = given.get("duration", entry["input"].get("duration", {}).get("default"))
+    seconds = _seconds(asked)
+    price = price_of(entry, given, seconds)
+    draws = any("Image" in kind.split(" to ")[-1] for kind in entry.get("taskType", ()))
+    if parent is not None:
+        # More of the same video, or the same in more pixels.
+        longer = entry.get("taskType") == ["Video Extend"]
+        times = 1 if longer else 2
+        width, height = parent.order.width * times, parent.order.height * times
+        seconds = parent.order.seconds + (_seconds(given.get("extend_times", 7)) if longer else 0)
+        picture = picture or parent.order.picture
     return Order(
         prompt=str(given.get("prompt") or ""),
         model=str(body["model"]),
+        price=price,
+        draws=draws,
         width=width,
         height=height,
-        seconds=_seconds(given.get("duration")),
+        seconds=seconds,
         seed=seed if isinstance(seed, int) and seed >= 0 else None,
         picture=picture,
         callback=str(body.get("callBackUrl") or ""),
@@ -365,8 +454,30 @@ async def hd_video(request: Request) -> Response:
     return ok({"resultUrl": seen.url})
 
 
+async def extend(request: Request) -> Response:
+    """Go on with a finished video of the Veo interface."""
+
+    def check(body: Mapping[str, Any]) -> Refusal | None:
+        parent = _parent(request, body)
+        if parent is None or parent.key != key_of(request) or parent.order.interface != "veo":
+            return kie_refusal("taskId is invalid or the task does not exist", 422)
+        if parent.stage(rehearsal_of(request).now()) is not Stage.SUCCEEDED:
+            return kie_refusal("record status is not success", 422)
+        return None if body.get("prompt") else kie_refusal("prompt is required", 422)
+
+    def order_of(body: Mapping[str, Any], _picture: str | None) -> Order:
+        parent = _parent(request, body)
+        assert parent is not None
+        params = without_data(body)
+        seconds = parent.order.seconds + 7.0
+        return replace(parent.order, prompt=str(body["prompt"]), seconds=seconds, price=60.0, params=params)
+
+    return await _submit(request, _VEO, check, lambda body: str(body.get("prompt") or ""), order_of)
+
+
 ROUTES: Final = (
     Route("/api/v1/veo/generate", generate, methods=["POST"]),
+    Route("/api/v1/veo/extend", extend, methods=["POST"]),
     Route("/api/v1/veo/record-info", veo_record),
     Route("/api/v1/veo/get-1080p-video", hd_video),
     Route("/api/v1/jobs/createTask", create_task, methods=["POST"]),

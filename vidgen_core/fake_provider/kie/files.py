@@ -23,7 +23,7 @@ from vidgen_core.fake_provider.storage.files import upload
 from vidgen_core.fake_provider.storage.pictures import Picture, from_data_uri, measure
 from vidgen_core.fake_provider.submissions import bad_key, json_object, key_of, proxy_page, rehearsal_of
 
-_FILE_LINK: Final = re.compile(rf"/{FILES}/([0-9a-f]+)\.mp4")
+_FILE_LINK: Final = re.compile(rf"/{FILES}/([0-9a-f]+)\.(?:mp4|png)")
 
 
 def _refused(request: Request) -> Response | None:
@@ -91,19 +91,23 @@ async def _store_uri(request: Request, uri: str, body: dict[str, Any]) -> Respon
 
 
 async def _store(request: Request, data: bytes, mime: str, folder: str, name: str) -> Response:
+    if data[4:8] == b"ftyp":
+        video = Picture(data, "MP4", 0, 0, mime)
+        return _stored(request, video, folder, name, "video/mp4")
     return _stored(request, await asyncio.to_thread(measure, data, mime), folder, name)
 
 
-def _stored(request: Request, picture: Picture | None, folder: str, name: str) -> Response:
+def _stored(request: Request, picture: Picture | None, folder: str, name: str, kind: str = "") -> Response:
     if picture is None:
         return kie_refusal("The file is not a readable picture", 400).answer()
     if not folder:
         return kie_refusal("uploadPath is required", 400).answer()
     rehearsal = rehearsal_of(request)
-    mime = f"image/{picture.format.lower()}"
+    mime = kind or f"image/{picture.format.lower()}"
     name = name or f"{uuid.uuid4().hex}{mimetypes.guess_extension(mime) or ''}"
     stored = rehearsal.uploads.put(f"{folder.strip('/')}/{name}", picture, mime, rehearsal.now())
-    rehearsal.counters.saw_image(picture.facts())
+    if not kind:
+        rehearsal.counters.saw_image(picture.facts())
     field = "fileUrl" if rehearsal.occurs("upload-file-url") else "downloadUrl"
     data = {
         "fileName": name,

@@ -49,16 +49,53 @@ def check_veo(body: Mapping[str, Any]) -> Refusal | None:
     return wrong
 
 
-def check_task(body: Mapping[str, Any]) -> Refusal | None:
-    """What createTask finds wrong with a request."""
+def fields_of(entry: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """The documented fields of a model's input."""
+    found: Mapping[str, Mapping[str, Any]] = entry["input"]
+    return found
+
+
+def check_task(body: Mapping[str, Any], known: Mapping[str, Any] | None = None) -> Refusal | None:
+    """What createTask finds wrong with a request; fields that a model does not know pass in silence."""
+    known = models() if known is None else known
     model, given = body.get("model"), body.get("input")
     if not model:
         return kie_refusal("This field is required: model")
-    if model not in models():
+    if model not in known:
         return kie_refusal("The model name you specified is not supported. Please verify the model name.", 422)
     if not isinstance(given, dict):
         return kie_refusal("input cannot be null")
-    return _check(models()[model]["input"], given)
+    fields = fields_of(known[model])
+    choices = known[model].get("oneOf", ())
+    if choices and sum(bool(given.get(name)) for name in choices) != 1:
+        return kie_refusal(f"Exactly one of {', '.join(choices)} is required", 422)
+    return _check(fields, given) or _check_frames(fields, given)
+
+
+def _check_frames(fields: Mapping[str, Any], given: Mapping[str, Any]) -> Refusal | None:
+    """Frames and references are scenarios of their own; a last frame needs a first one (docs.kie.ai, Seedance and Wan 3)."""
+    first = any(given.get(name) for name in ("first_frame_url", "first_frame_image_url", "image_url"))
+    last = any(
+        given.get(name) for name in ("last_frame_url", "last_frame_image_url", "end_image_url", "tail_image_url")
+    )
+    references = any(value for name, value in given.items() if name.startswith("reference_") and name in fields)
+    if first and references and "first_frame_url" in fields:
+        return kie_refusal("First frame and reference inputs cannot be provided together", 422)
+    if last and not first:
+        return kie_refusal("last_frame_url requires first_frame_url", 422)
+    return None
+
+
+def price_of(entry: Mapping[str, Any], given: Mapping[str, Any], seconds: float) -> float | None:
+    """Credits for a job: the first row of the model's prices whose conditions hold; None where it has none."""
+    fields = fields_of(entry)
+    meant = {name: given.get(name, field.get("default")) for name, field in fields.items()}
+    for row in entry.get("price", ()):
+        when = row.get("when") or {}
+        # A switch that is left alone and has no default is off.
+        if all(meant.get(name) == value or (value is False and not meant.get(name)) for name, value in when.items()):
+            return float(row["credits"]) * (seconds if row.get("per") == "second" else 1)
+    return None
 
 
 def _check(fields: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any], code: int = 500) -> Refusal | None:

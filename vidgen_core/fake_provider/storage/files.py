@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import re
+import tempfile
 from itertools import chain, repeat
+from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -17,6 +20,7 @@ from vidgen_core.fake_provider.jobs import Job, Stage
 from vidgen_core.fake_provider.state import Rehearsal
 from vidgen_core.fake_provider.submissions import key_of, proxy_page, rehearsal_of
 from vidgen_core.fake_provider.wire import Hangup, Piece, Pieces
+from vidgen_core.media.storyboard import FrameSpec, draw_storyboard
 
 #: Bytes of one step of a body that trickles, and of one that does not.
 _TRICKLE: Final = 1024
@@ -99,14 +103,26 @@ async def _contents(job: Job, rehearsal: Rehearsal) -> bytes:
         return bytes(proxy_page(403).body)
     if job.has("garbage-file"):
         return Random(job.id).randbytes(_GARBAGE)
+    if job.order.draws:
+        return await asyncio.to_thread(_drawn, job)
     data = await rehearsal.videos.bytes_of(job)
     return data[: len(data) // 2] if job.has("truncated-file") else data
+
+
+def _drawn(job: Job) -> bytes:
+    """The picture of a model that draws; of each job its own."""
+    order = job.order
+    spec = FrameSpec(number="", caption=order.prompt, width=order.width, height=order.height, seed=job.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "picture.png")
+        draw_storyboard(spec, path)
+        return path.read_bytes()
 
 
 async def _body(request: Request, job: Job, rehearsal: Rehearsal) -> Response:
     data = await _contents(job, rehearsal)
     etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-    headers = {"Content-Type": "video/mp4", "ETag": etag, "Accept-Ranges": "bytes"}
+    headers = {"Content-Type": "image/png" if job.order.draws else "video/mp4", "ETag": etag, "Accept-Ranges": "bytes"}
     try:
         asked = None if job.has("no-range") else parse_range(_range_header(request, etag), len(data))
     except Unsatisfiable:
@@ -170,4 +186,5 @@ async def upload(request: Request) -> Response:
 ROUTES: Final = (
     Route("/files/{file_id}.mp4", download),
     Route("/kie-files/{file_id}.mp4", download),
+    Route("/kie-files/{file_id}.png", download),
 )

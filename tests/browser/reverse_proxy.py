@@ -34,11 +34,13 @@ class _Proxy:
             headers.append(b"Connection: close")
         theirs, ours = await asyncio.open_connection("127.0.0.1", self._port)
         ours.write(b"\r\n".join([line, *headers, b"X-Forwarded-For: 203.0.113.9", b"", b""]))
-        up = asyncio.create_task(_copy(reader, ours))
         try:
-            await _copy(theirs, writer)
+            # Whoever goes first ends it for both: nobody but its own frame holds a task whose client has gone.
+            ways = [asyncio.create_task(_copy(reader, ours)), asyncio.create_task(_copy(theirs, writer))]
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            up.cancel()
+            for way in ways:
+                way.cancel()
             ours.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from vidgen_core.db import NewTake, NewTask
@@ -73,11 +74,11 @@ def attempt_of(app: Vidgen, task: Task) -> Any:
     return app.tasks.attempts(task.id)[-1]
 
 
-def add_take(app: Vidgen, project: Project, shot: Shot) -> Take:
+def add_take(app: Vidgen, project: Project, shot: Shot, folder: Path = Path("/videos")) -> Take:
     """A finished video of one second."""
     task = app.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1)).tasks[0]
     new = NewTake(
-        project.id, shot.id, task.id, task.take, "/videos", f"{task.take}.mp4", None, 1.0, 128, 72, 9, "0", ProviderId("local"), "m"
+        project.id, shot.id, task.id, task.take, str(folder), f"{task.take}.mp4", None, 1.0, 128, 72, 9, "0", ProviderId("local"), "m"
     )  # fmt: skip
     with app.store.write() as tx:
         return tx.takes.add(new)

@@ -9,6 +9,7 @@ import typer
 
 from vidgen_core.cli.session import DEFAULT, SOME_FAILED, Session, YesOption, command, mode_named, shot_numbered
 from vidgen_core.domain.errors import InputError
+from vidgen_core.domain.shots import GenerationMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,6 +111,9 @@ def generate(
     aspect: Annotated[str | None, typer.Option("--aspect", metavar="R", help="cli.option.aspect")] = None,
     size: Annotated[str | None, typer.Option("--size", metavar="S", help="cli.option.size")] = None,
     duration: Annotated[float | None, typer.Option("--duration", metavar="SECONDS", help="cli.option.duration")] = None,
+    mode: Annotated[GenerationMode | None, typer.Option("--mode", help="cli.option.mode")] = None,
+    sound: Annotated[bool | None, typer.Option("--sound/--no-sound", help="cli.option.sound")] = None,
+    negative: Annotated[str | None, typer.Option("--negative", metavar="TEXT", help="cli.option.negative")] = None,
     again: Annotated[bool | None, typer.Option("--again/--only-missing", help="cli.option.having_again")] = None,
     yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="cli.option.preflight")] = False,
@@ -126,6 +130,9 @@ def generate(
         aspect_ratio=aspect,
         size=size,
         duration=duration,
+        mode=mode,
+        sound=sound,
+        negative_prompt=negative,
     )
     # A shot that is named is meant, whatever it has; all of them are those that have nothing yet.
     more = not everything if again is None else again

@@ -45,6 +45,14 @@ class ReferenceRole(StrEnum):
     OBJECT = "object"
 
 
+class PictureSlot(StrEnum):
+    """A place of a shot for a picture."""
+
+    IMAGE = "image"
+    LAST_FRAME = "last_frame"
+    REFERENCE = "reference"
+
+
 class ShotReference(Frozen):
     """A picture that shows what something in the video looks like; has a key, a public link, or both."""
 

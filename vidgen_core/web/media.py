@@ -104,6 +104,12 @@ async def reference(request: Request) -> Response:
     return _file(request, path, "image/jpeg", path.stem)
 
 
+async def picture(request: Request) -> Response:
+    """A picture by its key, as it was given."""
+    path = await asyncio.to_thread(_kept, request.path_params["key"])
+    return _file(request, path, _TYPES.get(path.suffix, "application/octet-stream"), path.stem)
+
+
 async def waiting(request: Request) -> Response:
     """The placeholder of a take without a video, in its ratio: the reference image, out of focus."""
     tag, path = await asyncio.to_thread(_waiting, request.path_params["id"])
@@ -184,10 +190,14 @@ def _drawn(task_id: int) -> tuple[str, Path]:
 
 
 def _reference(key: str) -> Path:
+    return _small(_kept(key))
+
+
+def _kept(key: str) -> Path:
     # A key is a hash and a suffix, which nobody guesses, and no path has this form.
-    if not re.fullmatch(r"[0-9a-f]{64}\.[a-z]{3,4}", key):
+    if not re.fullmatch(r"[0-9a-f]{64}\.[a-z0-9]{3,4}", key):
         raise NotFound("file_gone")
-    return _small(_existing(get_vidgen().locations.images / key))
+    return _existing(get_vidgen().locations.images / key)
 
 
 def _small(source: Path, edge: int = THUMBNAIL_EDGE) -> Path:
@@ -272,6 +282,7 @@ MEDIA: Final[tuple[BaseRoute, ...]] = (
     Route("/candidate/{id:int}.jpg", small_candidate),
     Route("/drawn/{id:int}.jpg", drawn),
     Route("/reference/{key}.jpg", reference),
+    Route("/picture/{key}", picture),
     Route("/waiting/{id:int}.jpg", waiting),
     Route("/icon/{name}.svg", icon),
     Route("/part/{name}", part),

@@ -169,6 +169,9 @@ def duplicate(shot_id: int) -> None:
     shot = app.shots.get(shot_id)
     image = app.shots.image_path(shot.image) if shot.image else None
     copy = app.shots.add(shot.project_id, None, shot.prompt, image, shot.params, picture_prompt=shot.picture_prompt)
+    if shot.last_frame or shot.last_frame_url or shot.references:
+        material = {name: getattr(shot, name) for name in ("last_frame", "last_frame_url", "references")}
+        app.shots.edit(copy.id, **material)
     order = app.shots.ids(shot.project_id)
     after = order[order.index(shot_id) + 1]
     if after != copy.id:

@@ -14,7 +14,7 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.provider_settings import ProviderSettings
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import Shot, ShotParams
+from vidgen_core.domain.shots import GenerationMode, Shot, ShotParams
 from vidgen_core.domain.tasks import GenerationParams
 
 
@@ -27,6 +27,9 @@ class GenerateOptions(Frozen):
     size: str | None = None
     #: seconds
     duration: float | None = None
+    mode: GenerationMode | None = None
+    sound: bool | None = None
+    negative_prompt: str | None = None
     #: For each shot; None: the shot's own number, else that of the settings.
     takes: int | None = None
 
@@ -61,9 +64,9 @@ def plan(shot: Shot, options: GenerateOptions, settings: Settings) -> Generation
         last_frame=shot.last_frame,
         last_frame_url=shot.last_frame_url,
         references=shot.references,
-        mode=own.mode,
-        sound=own.sound,
-        negative_prompt=own.negative_prompt or "",
+        mode=own.mode or options.mode,
+        sound=_first(own.sound, options.sound),
+        negative_prompt=_first(own.negative_prompt, options.negative_prompt) or "",
         aspect_ratio=own.aspect_ratio or options.aspect_ratio or section.aspect_ratio,
         size=own.size or options.size or section.size,
         duration=_first(own.duration, options.duration, section.duration),

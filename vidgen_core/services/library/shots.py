@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vidgen_core.db import NewShot, Tx
 from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.errors import InputError
+from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import Page, ShotFilter
 from vidgen_core.domain.scripts import Author
-from vidgen_core.domain.shots import PictureCandidate, Shot, ShotParams
+from vidgen_core.domain.shots import (
+    PictureCandidate,
+    PictureSlot,
+    ReferenceRole,
+    Shot,
+    ShotParams,
+    ShotReference,
+)
 from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
 from vidgen_core.providers.http.cleaning import clean, clean_text
@@ -29,6 +37,10 @@ EVERY = ShotFilter()
 STILL = 5.0
 #: Tasks that are kept in mind between two questions for cards.
 REMEMBERED = 10_000
+#: Reference pictures of one shot; no model takes more.
+MOST_REFERENCES = 30
+#: Pixels of the longer side of a frame that is taken out of a video.
+FRAME_EDGE = 4096
 
 
 class ShotView(Frozen):
@@ -207,17 +219,19 @@ class Shots:
     def edit(
         self, shot_id: int, rev: int | None = None, *, author: Author = Author.HUMAN, writer: str = "", **changes: Any
     ) -> Shot:
-        """Change number, prompt, picture_prompt, image, image_url, params, script or extra; what was not sent yet follows.
+        """Change what a person says of a shot (the columns of ``NewShot``); what was not sent yet follows.
 
         :param rev: the revision the person was looking at
         :param author: who wrote the prompt among the changes; it is kept as a version
         :raises Refused: ``edited_elsewhere``
-        :raises InputError: ``shot_number_taken`` (number), ``shot_number_empty``
+        :raises InputError: ``shot_number_taken`` (number), ``shot_number_empty``, ``reference_image_unknown``,
+            ``references_over_limit`` (most)
         """
         with self._ctx.store.write() as tx:
             before = tx.shots.get(shot_id)
             changes = clean(changes)
             _check_number(tx, before, changes)
+            self._check_pictures(changes)
             if {"image", "image_url"} & changes.keys():
                 tx.candidates.keep_current(before)
             shot = tx.shots.edit(shot_id, changes, rev, author, writer)
@@ -251,6 +265,83 @@ class Shots:
         :raises FileError: the picture cannot be used
         """
         return self.edit(shot_id, rev, image=self.keep_image(image), image_url=None)
+
+    @requires(Role.MAKER)
+    def put_picture(
+        self,
+        shot_id: int,
+        slot: PictureSlot,
+        picture: Path | bytes | str,
+        role: ReferenceRole = ReferenceRole.CHARACTER,
+        rev: int | None = None,
+    ) -> Shot:
+        """Give a shot a picture; a reference comes behind those that are there.
+
+        :param picture: a file, its bytes, or the key of a picture in the image store
+        :raises FileError: the picture cannot be used
+        :raises InputError: as ``edit``
+        """
+        key = picture if isinstance(picture, str) else self.keep_image(picture)
+        match slot:
+            case PictureSlot.IMAGE:
+                return self.edit(shot_id, rev, image=key, image_url=None)
+            case PictureSlot.LAST_FRAME:
+                return self.edit(shot_id, rev, last_frame=key, last_frame_url=None)
+        before = self.get(shot_id)
+        added = ShotReference(image=key, role=role)
+        return self.edit(shot_id, before.rev if rev is None else rev, references=(*before.references, added))
+
+    @requires(Role.MAKER)
+    def remove_picture(self, shot_id: int, slot: PictureSlot, place: int = 0, rev: int | None = None) -> Shot:
+        """Take a picture away from a shot; ``place`` counts its references from 0.
+
+        :raises NotFound: ``shot_reference_gone``
+        """
+        if slot is PictureSlot.REFERENCE:
+            before = self.get(shot_id)
+            if not 0 <= place < len(before.references):
+                raise NotFound("shot_reference_gone")
+            left = (*before.references[:place], *before.references[place + 1 :])
+            return self.edit(shot_id, before.rev if rev is None else rev, references=left)
+        none: dict[str, Any] = {slot.value: None, f"{slot.value}_url": None}
+        return self.edit(shot_id, rev, **none)
+
+    @requires(Role.MAKER)
+    def use_take(
+        self,
+        shot_id: int,
+        slot: PictureSlot,
+        take_id: int,
+        *,
+        last: bool = True,
+        role: ReferenceRole = ReferenceRole.CHARACTER,
+    ) -> Shot:
+        """Give a shot the last or first frame of any take of its project.
+
+        :raises NotFound: ``take_not_of_project``
+        :raises FileError: the video is gone or cannot be read
+        """
+        # The video library is loaded only where a video is opened.
+        from vidgen_core.media.video import first_picture, last_picture
+
+        with self._ctx.store.read() as tx:
+            take, shot = tx.takes.get(take_id), tx.shots.get(shot_id)
+        if take.project_id != shot.project_id:
+            raise NotFound("take_not_of_project")
+        frame = (last_picture if last else first_picture)(Path(take.folder, take.file), FRAME_EDGE)
+        data = BytesIO()
+        frame.save(data, "PNG")
+        return self.put_picture(shot_id, slot, data.getvalue(), role)
+
+    def _check_pictures(self, changes: dict[str, Any]) -> None:
+        references: Sequence[ShotReference] = changes.get("references", ())
+        if len(references) > MOST_REFERENCES:
+            raise InputError("references_over_limit", most=MOST_REFERENCES)
+        keys = (changes.get("last_frame"), *(picture.image for picture in references))
+        if not all(Path(key).name == key and self.image_path(key).is_file() for key in keys if key):
+            raise InputError("reference_image_unknown")
+        if not all(picture.image or picture.image_url for picture in references):
+            raise InputError("reference_image_unknown")
 
     @requires(Role.MAKER, log=False)
     def keep_image(self, image: Path | bytes) -> str:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from vidgen_core.services.library.shots import ShotView
 from vidgen_core.services.schemas.base import ResponseModel
+
+
+class ReferenceFields(ResponseModel):
+    """A picture that shows what something in the video looks like."""
+
+    image: str | None
+    """Where the picture is."""
+    image_url: str | None
+    role: str
+    """``character``, ``style`` or ``object``."""
 
 
 class ShotFields(ResponseModel):
@@ -22,6 +33,10 @@ class ShotFields(ResponseModel):
     image: str | None
     """Where the reference picture is."""
     image_url: str | None
+    last_frame: str | None
+    """Where the picture is that the video ends with."""
+    last_frame_url: str | None
+    references: list[ReferenceFields]
     params: dict[str, Any]
     extra: dict[str, str]
     tasks: dict[str, int]
@@ -64,7 +79,7 @@ class ShotFiles(ShotFields):
         """:param images: the folder of the image store"""
         chosen = view.shot.chosen_take_id
         return cls(
-            **shot_fields(view, project),
+            **shot_fields(view, project, lambda key: str(images / key)),
             image=str(images / view.shot.image) if view.shot.image else None,
             pictures=[
                 PictureFile(
@@ -89,8 +104,11 @@ class ShotFiles(ShotFields):
         )
 
 
-def shot_fields(view: ShotView, project: str) -> dict[str, Any]:
-    """The values of ``ShotFields`` without ``image``."""
+def shot_fields(view: ShotView, project: str, where: Callable[[str], str]) -> dict[str, Any]:
+    """The values of ``ShotFields`` without ``image``.
+
+    :param where: where the picture of a key is
+    """
     shot = view.shot
     return {
         "id": str(shot.id),
@@ -100,6 +118,16 @@ def shot_fields(view: ShotView, project: str) -> dict[str, Any]:
         "script": shot.script,
         "picture_prompt": shot.picture_prompt,
         "image_url": shot.image_url,
+        "last_frame": where(shot.last_frame) if shot.last_frame else None,
+        "last_frame_url": shot.last_frame_url,
+        "references": [
+            ReferenceFields(
+                image=where(picture.image) if picture.image else None,
+                image_url=picture.image_url,
+                role=picture.role.value,
+            )
+            for picture in shot.references
+        ],
         "params": shot.params.model_dump(mode="json", exclude_none=True),
         "extra": shot.extra,
         "tasks": {status.value: count for status, count in view.counts.items()},

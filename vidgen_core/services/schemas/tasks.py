@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
+
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.i18n import Text
 from vidgen_core.services.schemas.base import Cost, ResponseModel, iso
+
+#: What of a task's params its JSON leaves out.
+_NOT_TOLD: Final = {"prompt", "options", "callback_url"}
 
 
 class TaskError(ResponseModel):
@@ -48,6 +53,8 @@ class TaskResponse(ResponseModel):
     progress: int | None
     provider: str
     model: str
+    params: dict[str, Any]
+    """What it is made from, beside its prompt: what the shot asked for over the settings."""
     remote_id: str | None
     attempts: int
     error: TaskError | None
@@ -71,6 +78,7 @@ class TaskResponse(ResponseModel):
             progress=progress_of(task),
             provider=task.provider.value,
             model=task.model,
+            params=task.params.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_TOLD),
             remote_id=task.remote_id,
             attempts=task.attempts,
             error=TaskError.of(task, t),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Query
 
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import ShotFilter, ShotState
-from vidgen_core.domain.shots import ShotParams
+from vidgen_core.domain.shots import PictureSlot, ReferenceRole, ShotParams, ShotReference
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.web.api.common import (
@@ -31,8 +32,11 @@ from vidgen_core.web.api.schemas.shots import (
     ChoiceRequest,
     DeletedResponse,
     DrawRequest,
+    FrameRequest,
     PictureResponse,
+    ReferenceRequest,
     RejectRequest,
+    Role,
     ShotChanges,
     ShotPage,
     ShotRequest,
@@ -65,6 +69,8 @@ def create_shot(app: App, body: ShotRequest) -> ShotResponse:
     where = project_for(app, body.project)
     params = ShotParams.model_validate(body.params.model_dump())
     added = app.shots.add(where.id, body.shot, body.prompt, params=params, picture_prompt=body.picture_prompt)
+    if body.last_frame_url or body.references:
+        app.shots.edit(added.id, last_frame_url=body.last_frame_url, references=_references(body.references))
     return _answer(app, added.id)
 
 
@@ -77,11 +83,15 @@ def get_shot(app: App, shot_id: PathId) -> ShotResponse:
 @router.patch("/shots/{shot_id}", tags=["shots"], responses=errors(404, 409))
 def edit_shot(app: App, shot_id: PathId, body: ShotChanges) -> ShotResponse:
     """Change a shot; what was not sent yet follows."""
-    given = body.model_dump(exclude={"rev"}, exclude_none=True)
+    given = body.model_dump(exclude={"rev", "references"}, exclude_none=True)
     if "shot" in given:
         given["number"] = given.pop("shot")
     if body.params is not None:
         given["params"] = ShotParams.model_validate(body.params.model_dump())
+    if body.references is not None:
+        given["references"] = _references(body.references)
+    if body.last_frame_url is not None:
+        given["last_frame"] = None
     app.shots.get(shot_id)
     if given:
         app.shots.edit(shot_id, body.rev, **given)
@@ -95,26 +105,60 @@ def delete_shot(app: App, shot_id: PathId) -> DeletedResponse:
     return DeletedResponse(deleted=[str(gone) for gone in app.shots.delete([shot_id])])
 
 
-@router.put(
-    "/shots/{shot_id}/image",
-    tags=["shots"],
-    responses=errors(404),
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-        }
-    },
-)
-def set_image(
-    app: App, shot_id: PathId, data: Annotated[bytes, Body(media_type="application/octet-stream")]
+_FILE: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+File = Annotated[bytes, Body(media_type="application/octet-stream")]
+
+
+@router.put("/shots/{shot_id}/image", tags=["shots"], responses=errors(404), openapi_extra=_FILE)
+def set_image(app: App, shot_id: PathId, data: File) -> ShotResponse:
+    """Give a shot its first frame; the body is the file."""
+    return _put_picture(app, shot_id, PictureSlot.IMAGE, data)
+
+
+@router.put("/shots/{shot_id}/last-frame", tags=["shots"], responses=errors(404), openapi_extra=_FILE)
+def set_last_frame(app: App, shot_id: PathId, data: File) -> ShotResponse:
+    """Give a shot the picture that its video ends with; the body is the file."""
+    return _put_picture(app, shot_id, PictureSlot.LAST_FRAME, data)
+
+
+@router.delete("/shots/{shot_id}/last-frame", tags=["shots"], responses=errors(404))
+def remove_last_frame(app: App, shot_id: PathId) -> ShotResponse:
+    """Take the last frame away."""
+    app.shots.remove_picture(shot_id, PictureSlot.LAST_FRAME)
+    return _answer(app, shot_id)
+
+
+@router.post("/shots/{shot_id}/references", tags=["shots"], responses=errors(404, 409), openapi_extra=_FILE)
+def add_reference(app: App, shot_id: PathId, data: File, role: Annotated[Role, Query()] = "character") -> ShotResponse:
+    """Give a shot one more reference picture; the body is the file. ``PATCH`` orders and removes them."""
+    return _put_picture(app, shot_id, PictureSlot.REFERENCE, data, ReferenceRole(role))
+
+
+def _put_picture(
+    app: Vidgen, shot_id: int, slot: PictureSlot, data: bytes, role: ReferenceRole = ReferenceRole.CHARACTER
 ) -> ShotResponse:
-    """Give a shot its reference picture; the body is the file."""
     app.shots.get(shot_id)
     if not data:
         raise InputError("body_empty")
-    app.shots.set_image(shot_id, data)
+    app.shots.put_picture(shot_id, slot, data, role)
     return _answer(app, shot_id)
+
+
+@router.post("/takes/{take_id}/frame", tags=["shots"], responses=errors(404, 409))
+def use_take(app: App, take_id: PathId, body: FrameRequest) -> ShotResponse:
+    """Give a shot the last or first frame of a take of its project."""
+    shot_id, slot, role = number(body.shot_id), PictureSlot(body.slot), ReferenceRole(body.role)
+    app.shots.use_take(shot_id, slot, take_id, last=body.frame == "last", role=role)
+    return _answer(app, shot_id)
+
+
+def _references(pictures: Iterable[ReferenceRequest]) -> tuple[ShotReference, ...]:
+    return tuple(ShotReference.model_validate(picture.model_dump()) for picture in pictures)
 
 
 @router.get("/shots/{shot_id}/takes", tags=["shots"], responses=errors(404))

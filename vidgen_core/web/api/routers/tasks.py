@@ -14,7 +14,7 @@ from vidgen_core.domain.errors import ErrorKind, InputError, NotFound
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import ShotFilter, TaskFilter, TaskSort
-from vidgen_core.domain.shots import Project
+from vidgen_core.domain.shots import GenerationMode, Project
 from vidgen_core.domain.tasks import LIVE, Task, TaskKind, TaskStatus
 from vidgen_core.i18n import Text
 from vidgen_core.services.facade import Vidgen
@@ -103,6 +103,9 @@ def options_of(body: GenerateRequest) -> GenerateOptions:
         aspect_ratio=body.aspect_ratio,
         size=body.size,
         duration=body.duration,
+        mode=GenerationMode(body.mode) if body.mode else None,
+        sound=body.sound,
+        negative_prompt=body.negative_prompt,
     )
 
 

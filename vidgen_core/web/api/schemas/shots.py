@@ -8,7 +8,7 @@ from pydantic import Field
 
 from vidgen_core.domain.shots import PictureCandidate
 from vidgen_core.domain.takes import Take
-from vidgen_core.services.library.shots import ShotView
+from vidgen_core.services.library.shots import MOST_REFERENCES, ShotView
 from vidgen_core.services.schemas.base import ResponseModel
 from vidgen_core.services.schemas.shots import ShotFields, TakeFields, shot_fields
 from vidgen_core.web.api.schemas.base import (
@@ -38,6 +38,25 @@ class ShotParamsRequest(RequestModel):
     seed: Annotated[int, Field(ge=0, le=2**32, strict=True)] | None = None
     watermark: Annotated[str, Field(max_length=200, strict=True)] | None = None
     callback_url: Annotated[str, Field(max_length=2_000, strict=True)] | None = None
+    mode: Literal["text", "first_frame", "first_last_frame", "references"] | None = None
+    """What the video is made from; null: derived from the pictures that are there."""
+    sound: Yes | None = None
+    negative_prompt: Annotated[str, Field(max_length=5_000, strict=True)] | None = None
+
+
+Link = Annotated[str, Field(pattern=r"^https?://[^\s/?#]\S*$", max_length=2_000, strict=True)]
+Role = Literal["character", "style", "object"]
+
+
+class ReferenceRequest(RequestModel):
+    """A reference picture by its key, as ``references`` of the shot names it at the end of its address, or by a public link."""
+
+    image: Annotated[str, Field(pattern=r"^[0-9a-f]{64}\.[a-z0-9]{3,4}$", strict=True)] | None = None
+    image_url: Link | None = None
+    role: Role = "character"
+
+
+References = Annotated[list[ReferenceRequest], Field(max_length=MOST_REFERENCES)]
 
 
 class ShotRequest(RequestModel):
@@ -48,6 +67,9 @@ class ShotRequest(RequestModel):
     """Its number; without one it is numbered on."""
     prompt: Prompt = ""
     picture_prompt: Prompt = ""
+    last_frame_url: Link | None = None
+    """Public link of the picture that the video ends with; a file comes by ``PUT /api/shots/{id}/last-frame``."""
+    references: References = Field(default_factory=list)
     params: ShotParamsRequest = ShotParamsRequest()
 
 
@@ -58,6 +80,9 @@ class ShotChanges(RequestModel):
     prompt: Prompt | None = None
     script: Prompt | None = None
     picture_prompt: Prompt | None = None
+    last_frame_url: Link | None = None
+    references: References | None = None
+    """All of them, in their order."""
     params: ShotParamsRequest | None = None
     rev: IdNumber | None = None
     """The revision that was read; another one in the meantime refuses the change."""
@@ -138,7 +163,7 @@ class ShotResponse(ShotFields):
     def of(cls, view: ShotView, project: str) -> ShotResponse:
         shot = view.shot
         return cls(
-            **shot_fields(view, project),
+            **shot_fields(view, project, lambda key: address(f"/app/static/media/picture/{key}")),
             image=address(f"/app/static/media/original/{shot.id}") if shot.image else None,
             takes=[TakeResponse.of(take, take.id == shot.chosen_take_id) for take in view.takes],
             pictures=[PictureResponse.of(candidate) for candidate in view.candidates],
@@ -163,6 +188,15 @@ class ChoiceRequest(RequestModel):
     """Which take of a shot; null: none."""
 
     take_id: Id | None
+
+
+class FrameRequest(RequestModel):
+    """Which shot a frame of a take goes to, and as what."""
+
+    shot_id: Id
+    slot: Literal["image", "last_frame", "reference"]
+    frame: Literal["first", "last"] = "last"
+    role: Role = "character"
 
 
 class RejectRequest(RequestModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -47,6 +47,10 @@ class GenerateRequest(RequestModel):
     aspect_ratio: Word | None = None
     size: Word | None = None
     duration: Duration | None = None
+    mode: Literal["text", "first_frame", "first_last_frame", "references"] | None = None
+    """What the videos are made from; left out: derived from the pictures that are there."""
+    sound: Yes | None = None
+    negative_prompt: Annotated[str, Field(max_length=5_000, strict=True)] | None = None
     release: Yes = True
     """False keeps the tasks as pending until they are run."""
     canary: Yes | None = None

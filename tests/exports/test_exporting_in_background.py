@@ -79,6 +79,7 @@ def project(app: Vidgen) -> Project:
     project = app.projects.ensure("ep01")
     for place in range(3):
         shot = app.shots.add(project.id, f"{place + 1}.0", f"Prompt {place}")
+        app.shots.edit(shot.id, script=f"Line {place}")
         first = add_take(app, project, shot.id, COLOURS[place])
         add_take(app, project, shot.id, COLOURS[place + 3])
         if place < 2:
@@ -161,7 +162,7 @@ def test_an_unforeseen_end_is_told_too(
 def test_a_cancelled_export_leaves_no_file(app: Vidgen, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
-    def slow(film: Any, kind: Any, target: Path, options: Any, progress: Any) -> None:
+    def slow(film: Any, kind: Any, target: Path, options: Any, progress: Any, language: str) -> None:
         begun.set()
         assert go_on.wait(30)
         progress(0.5)

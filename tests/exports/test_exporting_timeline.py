@@ -16,6 +16,7 @@ from exporting_material import COLOURS, UPRIGHT, film_of, frames_of, make_video,
 from PIL import Image
 
 from vidgen_core.domain.errors import FileError, Refused
+from vidgen_core.services.exports.cut import lay_out
 from vidgen_core.services.exports.film import Film, Format, Options
 from vidgen_core.services.exports.jianying import write_draft, write_draft_zip
 from vidgen_core.services.exports.writers import write_film
@@ -96,7 +97,7 @@ def _at_rate(film: Film, rate: Fraction) -> str:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "usual_rate", lambda _: rate)
-        built = module.build(film, {clip.order: "file:///x.mp4" for clip in film.clips})
+        built = module.build(film, lay_out(film, 3.0), {clip.order: "file:///x.mp4" for clip in film.clips})
     return module.to_fcpxml(built)
 
 
@@ -156,7 +157,7 @@ def test_timelines_in_a_zip_name_the_videos_beside_them(film: Film, tmp_path: Pa
         names = set(archive.namelist())
     addresses = [clip.media_reference.target_url for clip in timeline.find_clips()]
     assert {unquote(address) for address in addresses} <= names
-    assert {unquote(asset.get("src", "")) for asset in xml.iter("asset")} <= names
+    assert {unquote(media.get("src", "")) for media in xml.iter("media-rep")} <= names
     assert set(re.findall(r"FROM CLIP NAME:\s+(.+)", edl)) <= names
 
 

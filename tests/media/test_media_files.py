@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from vidgen_core.domain.errors import FileError
@@ -208,3 +210,31 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     with replacing(target, ".tmp") as part:
         part.write_text("new")
     assert (target.read_text(), names(tmp_path)) == ("new", ["settings"])
+
+
+CONTAINERS = [
+    ("mp4", "libx264", ".mp4"), ("mov", "libx264", ".mov"), ("webm", "libvpx", ".webm"), ("matroska", "libx264", ".mkv"),
+    ("mpegts", "libx264", ".ts"), ("avi", "mpeg4", ".avi"), ("flv", "flv", ".flv"), ("gif", "gif", ".gif"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("container", "codec", "ending"), CONTAINERS)
+def test_a_result_ends_as_its_container_whatever_it_was_called(
+    tmp_path: Path, container: str, codec: str, ending: str
+) -> None:
+    source, target = tmp_path / "source", tmp_path / "项目 1" / "1.0-v1.mp4"
+    with av.open(str(source), "w", format=container) as output:
+        stream = output.add_stream(codec, rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "rgb8" if codec == "gif" else "yuv420p"
+        for place in range(8):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 40 + 20 * place, np.uint8), "rgb24")
+            frame.pts = place
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    with PartFile(target) as part:
+        part.append(source.read_bytes())
+        final = part.finish()
+
+    assert final == target.with_suffix(ending)
+    assert final.read_bytes() == source.read_bytes()
+    assert names(target.parent) == [final.name]

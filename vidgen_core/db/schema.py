@@ -380,6 +380,9 @@ takes = Table(
     Column("seed", BigInteger),
     _json("warnings"),
     Column("rejected", Text),
+    # In and out point in seconds; NULL: the begin and end of the video.
+    Column("trim_in", Double),
+    Column("trim_out", Double),
     # Its task was deleted while it was the chosen one; undoing the deletion chooses it again.
     Column("was_chosen", Boolean, nullable=False, server_default="0"),
     Column("rev", BigInteger, nullable=False),

@@ -45,7 +45,16 @@ class Take(Frozen):
     warnings: tuple[str, ...] = ()
     chosen: bool = False
     rejected: str | None = None
+    #: In and out point in seconds of the video, as an editor's timeline had them; None: its own begin and end.
+    trim_in: float | None = None
+    trim_out: float | None = None
     created_at: datetime
+
+    @property
+    def shown_seconds(self) -> float:
+        """The length between its in and out point."""
+        begin, end = self.trim_in or 0.0, min(self.seconds, self.trim_out or self.seconds)
+        return end - begin if begin < end else self.seconds
 
     @property
     def is_good(self) -> bool:

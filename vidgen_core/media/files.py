@@ -10,7 +10,7 @@ from typing import IO, Self
 from vidgen_core.domain.errors import FileError
 from vidgen_core.media.disk import ensure_free_space, sync_file, sync_folder, translate_os_errors
 from vidgen_core.media.naming import check_pattern, take_path
-from vidgen_core.media.video import probe, sha256_file
+from vidgen_core.media.video import ending_of, probe, sha256_file
 
 __all__ = ["PartFile", "check_pattern", "ensure_free_space", "take_path", "translate_os_errors"]
 
@@ -69,7 +69,8 @@ class PartFile:
     def finish(self, expected_bytes: int | None = None) -> Path:
         """Check length and playability, give the file its name and return its path.
 
-        A different file that bears the name already is left alone: this one then becomes ``name (2).mp4``.
+        The ending is that of the container, whatever the result was called. A different file that bears the name already is
+        left alone: this one then becomes ``name (2).mp4``.
 
         :raises FileError: download_incomplete, and what ``video.probe`` raises; the part file stays
         """
@@ -78,14 +79,15 @@ class PartFile:
         if expected_bytes is not None and received != expected_bytes:
             raise FileError("download_incomplete", received=received, expected=expected_bytes, path=str(self.target))
         probe(self.path)
+        named = self.target.with_suffix(ending_of(self.path))
         with translate_os_errors(self.target):
             sync_file(self.path)
-            final = self._settle()
+            final = self._settle(named)
             sync_folder(final.parent)
         return final
 
-    def _settle(self) -> Path:
-        for candidate in _names_beside(self.target):
+    def _settle(self, named: Path) -> Path:
+        for candidate in _names_beside(named):
             if _take_name(self.path, candidate):
                 return candidate
             if _same_content(self.path, candidate):

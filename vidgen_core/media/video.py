@@ -21,7 +21,25 @@ from vidgen_core.media.disk import replacing
 
 #: Containers a provider may send. Everything else FFmpeg would try as well: playlists that name other files and
 #: addresses, pictures, and plain text as terminal art.
-_CONTAINERS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,flv"
+CONTAINERS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,flv,gif"
+#: Name of FFmpeg's demuxer → ending of its files, and the media type that browsers know.
+_ENDINGS: Final = {
+    "mov,mp4,m4a,3gp,3g2,mj2": ".mp4",
+    "matroska,webm": ".mkv",
+    "avi": ".avi",
+    "mpegts": ".ts",
+    "flv": ".flv",
+    "gif": ".gif",
+}
+_MEDIA_TYPES: Final = {
+    ".avi": "video/x-msvideo",
+    ".flv": "video/x-flv",
+    ".gif": "image/gif",
+    ".mkv": "video/x-matroska",
+    ".mov": "video/quicktime",
+    ".ts": "video/mp2t",
+    ".webm": "video/webm",
+}
 #: Frames checked for one that is not black.
 _POSTER_FRAMES: Final = 48
 _BLACK: Final = 20
@@ -60,6 +78,30 @@ def probe(path: Path) -> VideoFacts:
     except (av.FFmpegError, EOFError) as error:
         code = "video_truncated" if _looks_like_video(head) else "video_unplayable"
         raise FileError(code, path=str(path)) from error
+
+
+def ending_of(path: Path) -> str:
+    """The ending that the container of a video calls for, ``.mp4`` or another; whatever the file is called.
+
+    :raises FileError: as ``probe``
+    """
+    _size(path)
+    with path.open("rb") as file:
+        head = file.read(64)
+    try:
+        with _open(path) as container:
+            ending = _ENDINGS.get(container.format.name, ".mp4")
+    except (av.FFmpegError, EOFError) as error:
+        raise FileError("video_unplayable", path=str(path)) from error
+    # QuickTime's brand (ISO 14496-12), and the document type of WebM (RFC 8794): FFmpeg reads both kinds by one demuxer.
+    if head[4:12] == b"ftypqt  " or (ending == ".mp4" and head[4:8] != b"ftyp"):
+        return ".mov"
+    return ".webm" if ending == ".mkv" and b"webm" in head else ending
+
+
+def media_type(path: Path) -> str:
+    """The media type of a video by its ending, for browsers."""
+    return _MEDIA_TYPES.get(path.suffix.lower(), "video/mp4")
 
 
 def poster(video: Path, target: Path, edge: int = 360) -> None:
@@ -158,7 +200,7 @@ def _size(path: Path) -> int:
 
 
 def _open(path: Path) -> InputContainer:
-    return av.open(str(path), "r", options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"})
+    return av.open(str(path), "r", options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"})
 
 
 def _boxes(file: IO[bytes], size: int) -> list[tuple[bytes, int]]:

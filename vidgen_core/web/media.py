@@ -23,6 +23,7 @@ from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Take
 from vidgen_core.media import images
 from vidgen_core.media.images import open_upright, save_thumbnail
+from vidgen_core.media.video import media_type
 from vidgen_core.web.app_instance import get_vidgen
 from vidgen_core.web.error_responses import envelope
 
@@ -52,7 +53,7 @@ async def take(request: Request) -> Response:
     """The video of a take, in ranges; with ``?download=1`` under its own name."""
     found, path = await asyncio.to_thread(_take, request.path_params["id"])
     name = path.name if request.query_params.get("download") == "1" else None
-    return _file(request, path, "video/mp4", found.sha256, name)
+    return _file(request, path, media_type(path), found.sha256, name)
 
 
 async def poster(request: Request) -> Response:

@@ -42,7 +42,20 @@ class NewTake:
 
 
 _EDITABLE = frozenset(
-    {"folder", "file", "poster", "seconds", "width", "height", "bytes", "sha256", "content", "warnings"}
+    {
+        "folder",
+        "file",
+        "poster",
+        "seconds",
+        "width",
+        "height",
+        "bytes",
+        "sha256",
+        "content",
+        "warnings",
+        "trim_in",
+        "trim_out",
+    }
 )
 _COLUMNS = [column for column in takes.c if column.name not in ("rev", "was_chosen")]
 _SOURCE = takes.join(tasks, tasks.c.id == takes.c.task_id).join(shots, shots.c.id == takes.c.shot_id)
@@ -64,10 +77,12 @@ def _take(row: Row[Any]) -> Take:
 
 class TakeRepository(Repository):
     def add(self, new: NewTake) -> Take:
-        """Add a take. A task has one: another file replaces it."""
+        """Add a take. A task has one: another file replaces it, whose in and out points are its own."""
         values = asdict(new) | {"warnings": list(new.warnings), "rev": self.tx.rev}
         statement = upsert(takes).values(**values, created_at=now())
-        again = statement.on_conflict_do_update(index_elements=["task_id"], set_=values).returning(takes.c.id)
+        again = statement.on_conflict_do_update(
+            index_elements=["task_id"], set_=values | {"trim_in": None, "trim_out": None}
+        ).returning(takes.c.id)
         return self.get(self.tx.execute(again).scalar_one())
 
     def get(self, take_id: int) -> Take:

@@ -14,8 +14,10 @@ from typing import IO, Any, Final
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from vidgen_core.media.disk import ensure_free_space, replacing
-from vidgen_core.services.exports.film import Clip, Film, Options, Progress
+from vidgen_core.services.exports.cut import lay_out
+from vidgen_core.services.exports.film import Clip, Film, Format, Options, Progress
 from vidgen_core.services.exports.naming import clip_names, safe_name
+from vidgen_core.services.exports.subtitles import subtitle_text
 from vidgen_core.services.exports.timeline import timeline_texts
 from vidgen_core.services.imports.formulas import tame
 from vidgen_core.services.schemas.base import iso
@@ -28,9 +30,10 @@ _PIECE: Final = 1 << 20
 PART: Final = ".part"
 
 
-def write_archive(film: Film, target: Path, options: Options, progress: Progress) -> None:
-    """Write the ZIP.
+def write_archive(film: Film, target: Path, options: Options, progress: Progress, language: str = "en") -> None:
+    """Write the ZIP; spoken lines lie in it as subtitles.
 
+    :param language: of the timelines' markers
     :raises InputError: pattern_invalid
     :raises FileError: disk_full, folder_read_only
     """
@@ -43,7 +46,10 @@ def write_archive(film: Film, target: Path, options: Options, progress: Progress
     contents["manifest.csv"] = _table(manifest["clips"])
     if options.timelines:
         beside = {clip.order: name for name, clip in zip(names, film.takes, strict=True)}
-        contents |= timeline_texts(film, safe_name(film.project), beside)
+        contents |= timeline_texts(film, safe_name(film.project), beside, language)
+    lines = subtitle_text(lay_out(film.model_copy(update={"clips": film.takes}), options.still_seconds), Format.SRT)
+    if lines:
+        contents[f"{safe_name(film.project)}.srt"] = lines.encode("utf-8-sig")
     write_zip(contents, target, progress)
 
 

@@ -143,8 +143,8 @@ class Exports:
     ) -> Path:
         """Write an export and return where it is; for 剪映 into the folder ``target`` unless that is named ``….zip``.
 
-        :param language: of the headers and words of lists
-        :raises Refused: export_nothing_chosen, export_edl_too_long, export_no_rows
+        :param language: of headers, markers and other words for people
+        :raises Refused: export_nothing_chosen, export_edl_too_long, export_no_rows, export_no_lines, export_font_missing
         :raises InputError: pattern_invalid
         :raises FileError: export_files_gone, video_*, disk_full, folder_read_only
         """
@@ -161,7 +161,7 @@ class Exports:
         else:
             from vidgen_core.services.exports.writers import write_film
 
-            write_film(film, kind, target, chosen, progress)
+            write_film(film, kind, target, chosen, progress, language)
             path = target
         with self._ctx.store.write() as tx:
             made = {"of": film.identity, "path": str(path.absolute())}

@@ -13,9 +13,8 @@ import av
 from av.container import InputContainer
 
 from vidgen_core.domain.errors import FileError
+from vidgen_core.media.video import CONTAINERS
 
-#: As FFmpeg names them; takes were checked when they came, exports open nothing else.
-_CONTAINERS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,flv"
 #: Frame rates that editors know.
 STANDARD_RATES: Final = tuple(
     Fraction(rate) for rate in ("24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60")
@@ -32,6 +31,10 @@ class Facts:
     fps: Fraction
     seconds: Fraction
     sound: bool
+    #: Seconds at which the first picture stands; 0 but for streams like MPEG-TS.
+    offset: Fraction
+    #: Its packets can stand in an MP4 as they are, and every player shows them.
+    joinable: bool
     #: Videos with the same one can follow each other without being encoded again.
     signature: tuple[Any, ...]
 
@@ -39,7 +42,7 @@ class Facts:
 def open_video(path: Path) -> InputContainer:
     """:raises FileError: ``video_unplayable``, ``video_missing`` (path)"""
     try:
-        return av.open(str(path), "r", options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"})
+        return av.open(str(path), "r", options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"})
     except FileNotFoundError as error:
         raise FileError("video_missing", path=str(path)) from error
     except (av.FFmpegError, OSError) as error:
@@ -67,6 +70,9 @@ def read_facts(path: Path) -> Facts:
             fps=(stream.average_rate or Fraction(24)).limit_denominator(1001),
             seconds=_seconds(container),
             sound=bool(container.streams.audio),
+            offset=(stream.start_time or 0) * (stream.time_base or Fraction(1)),
+            # Codec configuration as MP4 wants it (ISO 14496-15), not start codes.
+            joinable=context.name in ("h264", "hevc") and bytes(context.extradata or b"")[:1] == b"\x01",
             signature=(*signature, stream.average_rate, stream.sample_aspect_ratio, context.extradata),
         )
 
@@ -88,3 +94,9 @@ def usual_rate(facts: Iterable[Facts]) -> Fraction:
     """The frame rate that most videos have, as editors know it; of two equally frequent ones the higher."""
     rates = Counter(min(STANDARD_RATES, key=lambda rate: abs(rate - video.fps)) for video in facts)
     return max(rates, key=lambda rate: (rates[rate], rate))
+
+
+def nearest_rate(fps: Fraction) -> Fraction:
+    """A rate that was measured as the one it means: 29.97 is 30000/1001; one that no editor knows stays as it is."""
+    nearest = min(STANDARD_RATES, key=lambda rate: abs(rate - fps))
+    return nearest if abs(nearest - fps) < Fraction(1, 100) else fps

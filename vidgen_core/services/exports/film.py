@@ -35,7 +35,11 @@ class Format(StrEnum):
     OTIO = "otio"
     FCPXML = "fcpxml"
     EDL = "edl"
+    PREMIERE = "xml"
     JIANYING = "jianying"
+    SRT = "srt"
+    ASS = "ass"
+    PDF = "pdf"
     CSV = "csv"
     JSON = "json"
     XLSX = "xlsx"
@@ -44,7 +48,9 @@ class Format(StrEnum):
 #: Formats that hold a list and no video.
 LISTS: Final = frozenset({Format.CSV, Format.JSON, Format.XLSX})
 #: Formats that name the videos and do not hold them.
-TIMELINES: Final = frozenset({Format.OTIO, Format.FCPXML, Format.EDL})
+TIMELINES: Final = frozenset({Format.OTIO, Format.FCPXML, Format.EDL, Format.PREMIERE})
+#: Spoken lines in their time.
+SUBTITLES: Final = frozenset({Format.SRT, Format.ASS})
 
 
 class Options(Frozen):
@@ -60,6 +66,8 @@ class Options(Frozen):
     still_seconds: float = Field(default=3.0, gt=0, le=60)
     #: MP4: shot numbers in the lower left corner.
     numbers: bool = False
+    #: MP4: spoken lines in the picture.
+    subtitles: bool = False
     #: CSV, JSON, XLSX: what is listed.
     rows: Literal["shots", "tasks"] = "shots"
     #: CSV, JSON, XLSX of shots: a ZIP with the pictures beside the list.
@@ -106,8 +114,8 @@ class Film(Frozen):
 
     @property
     def identity(self) -> str:
-        """The same as long as the same takes are chosen, in the same order."""
-        takes = " ".join(clip.take.sha256 for clip in self.clips if clip.take)
+        """The same as long as the same parts of the same takes are chosen, in the same order."""
+        takes = " ".join(f"{take.sha256} {take.trim_in} {take.trim_out}" for clip in self.clips if (take := clip.take))
         return hashlib.sha256(takes.encode()).hexdigest()[:16]
 
     @property
@@ -117,8 +125,8 @@ class Film(Frozen):
 
     @property
     def seconds(self) -> float:
-        """Of the chosen takes."""
-        return sum(clip.take.seconds for clip in self.clips if clip.take)
+        """Of the chosen takes, as far as they are shown."""
+        return sum(clip.take.shown_seconds for clip in self.clips if clip.take)
 
     @property
     def bytes(self) -> int:

@@ -41,7 +41,7 @@ def check_export_pattern(pattern: str) -> None:
 def clip_names(pattern: str, project: str, clips: Iterable[Clip]) -> list[PurePosixPath]:
     """The path of each clip's video; all differ, also where upper and lower case are the same.
 
-    A pattern without ``.mp4`` gets it.
+    A pattern without ``.mp4`` gets it; each name then ends as the clip's own file does, for the container is kept.
 
     :raises InputError: as ``check_export_pattern``
     """
@@ -54,7 +54,7 @@ def clip_names(pattern: str, project: str, clips: Iterable[Clip]) -> list[PurePo
 def _clip_name(pattern: str, project: str, clip: Clip) -> PurePosixPath:
     filled = _ORDER.sub(lambda found: format(clip.order, found["width"] or ""), pattern)
     take = clip.take
-    return take_path(
+    name = take_path(
         filled,
         project=project,
         shot=clip.shot.number,
@@ -64,6 +64,7 @@ def _clip_name(pattern: str, project: str, clip: Clip) -> PurePosixPath:
         created=take.created_at if take else clip.shot.created_at,
         chosen=take is not None,
     )
+    return name.with_suffix(clip.source.suffix.lower() or ENDING) if clip.source else name
 
 
 def _unlike(path: PurePosixPath, taken: set[str]) -> PurePosixPath:

@@ -21,14 +21,16 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image, ImageOps
 
-from vidgen_core.domain.errors import FileError
+from vidgen_core.domain.errors import FileError, Refused
 from vidgen_core.media.disk import ensure_free_space, replacing
 from vidgen_core.media.images import open_upright
 from vidgen_core.media.sample_art import draw_backdrop
-from vidgen_core.media.text_overlay import TextOverlay
-from vidgen_core.services.exports.facts import Facts, open_video, read_facts, usual_rate, usual_size
+from vidgen_core.media.text_overlay import TextOverlay, has_font
+from vidgen_core.services.exports.cut import CutPart, known, lay_out
+from vidgen_core.services.exports.facts import open_video, usual_rate, usual_size
 from vidgen_core.services.exports.film import Clip, Film, Options, Progress
 from vidgen_core.services.exports.sound import Sound
+from vidgen_core.services.exports.subtitles import Cue, cues
 
 #: Threads of the encoder: one, so that the screens stay quick.
 _THREADS: Final = 1
@@ -45,45 +47,40 @@ class CutStyle:
     rate: Fraction
 
 
-@dataclass(frozen=True)
-class CutPart:
-    """A clip in the cut, from ``begin`` to ``end`` in seconds."""
-
-    clip: Clip
-    facts: Facts | None
-    begin: Fraction
-    end: Fraction
-
-
 def write_rough_cut(film: Film, target: Path, options: Options, progress: Progress) -> None:
     """Write the MP4, index first.
 
+    :raises Refused: export_font_missing
     :raises FileError: video_missing, video_unplayable, image_*, disk_full, folder_read_only
     """
-    parts = _parts(film, options)
-    facts = [part.facts for part in parts if part.facts]
+    parts = lay_out(film, options.still_seconds)
+    facts = known(parts)
+    told = _overlays(parts, options)
     ensure_free_space(target.parent, film.bytes)
-    alike = len(facts) == len(parts) and len({video.signature for video in facts}) == 1
+    whole = len(facts) == len(parts) and not any(part.trimmed for part in parts)
+    alike = whole and all(video.joinable for video in facts) and len({video.signature for video in facts}) == 1
     with (
         replacing(target, ".part") as part,
         av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as container,
     ):
-        if alike and not options.numbers:
+        if alike and not (options.numbers or told):
             _join(container, parts, progress)
         else:
             look = CutStyle(*usual_size(facts), usual_rate(facts))
-            _encode(container, parts, look, options, progress)
+            _encode(container, parts, look, options.numbers, told, progress)
     progress(1.0)
 
 
-def _parts(film: Film, options: Options) -> list[CutPart]:
-    parts: list[CutPart] = []
-    end = Fraction(0)
-    for clip in film.clips:
-        facts = read_facts(clip.source) if clip.take and clip.source else None
-        begin, end = end, end + (facts.seconds if facts else Fraction(options.still_seconds).limit_denominator(1000))
-        parts.append(CutPart(clip, facts, begin, end))
-    return parts
+def _overlays(parts: Sequence[CutPart], options: Options) -> Sequence[Cue]:
+    """Spoken lines that are drawn, seen that they and the numbers can be.
+
+    :raises Refused: ``export_font_missing``
+    """
+    told = cues(parts) if options.subtitles else []
+    drawn = [cue.text for cue in told] + [part.clip.shot.number for part in parts if options.numbers]
+    if not has_font("".join(drawn)):
+        raise Refused("export_font_missing")
+    return told
 
 
 # --- without encoding
@@ -100,7 +97,7 @@ def _join(container: OutputContainer, parts: Sequence[CutPart], progress: Progre
         if part.clip.source:
             _copy_packets(container, stream, part.clip.source, part.begin)
         if sound:
-            sound.add(part.clip.source if part.facts and part.facts.sound else None, part.end)
+            sound.add(part)
         progress((number + 1) / len(parts))
     if sound:
         sound.finish()
@@ -124,17 +121,24 @@ def _copy_packets(container: OutputContainer, stream: VideoStream, path: Path, b
 
 
 def _encode(
-    container: OutputContainer, parts: Sequence[CutPart], look: CutStyle, options: Options, progress: Progress
+    container: OutputContainer,
+    parts: Sequence[CutPart],
+    look: CutStyle,
+    numbers: bool,
+    told: Sequence[Cue],
+    progress: Progress,
 ) -> None:
     stream = _stream(container, look)
     sound = Sound.for_parts(container, [part.facts for part in parts])
     total = max(1, round(parts[-1].end * look.rate))
     written = 0
+    subtitles = _Subtitles(told, look)
     for part in parts:
         last = round(part.end * look.rate)
-        lettering = TextOverlay.draw(part.clip.shot.number, look.width, look.height) if options.numbers else None
+        lettering = TextOverlay.draw(part.clip.shot.number, look.width, look.height) if numbers else None
         for frame in _exactly(_frames(part, look), last - written, part.clip.source):
-            shown = _stamped(frame, lettering, look) if lettering else frame
+            overlays = [each for each in (lettering, subtitles.at(written / look.rate)) if each]
+            shown = _stamped(frame, overlays, look) if overlays else frame
             shown.pts, shown.time_base = written, 1 / look.rate
             # What the frame was in its own video is no order to the encoder.
             shown.pict_type = PictureType.NONE
@@ -142,10 +146,29 @@ def _encode(
             written += 1
             progress(min(0.99, written / total))
         if sound:
-            sound.add(part.clip.source if part.facts and part.facts.sound else None, part.end)
+            sound.add(part)
     container.mux(stream.encode(None))
     if sound:
         sound.finish()
+
+
+class _Subtitles:
+    """The overlay of each moment; each is drawn once."""
+
+    def __init__(self, told: Sequence[Cue], look: CutStyle) -> None:
+        self._waiting, self._look = list(told), look
+        self._shown: TextOverlay | None = None
+
+    def at(self, time: Fraction) -> TextOverlay | None:
+        """Of a time that is never before the last one."""
+        while self._waiting and self._waiting[0].end <= time:
+            self._waiting.pop(0)
+            self._shown = None
+        if not self._waiting or self._waiting[0].begin > time:
+            return None
+        if self._shown is None:
+            self._shown = TextOverlay.subtitle(self._waiting[0].text, self._look.width, self._look.height)
+        return self._shown
 
 
 def _stream(container: OutputContainer, look: CutStyle) -> VideoStream:
@@ -187,7 +210,7 @@ def _frames(part: CutPart, look: CutStyle) -> Iterator[VideoFrame]:
         stream = source.streams.video[0]
         graph: av.filter.Graph | None = None
         for frame in source.decode(stream):
-            graph = graph or _graph(stream, frame.rotation, look)
+            graph = graph or _graph(stream, frame.rotation, part.start, look)
             graph.vpush(frame)
             yield from _ready(graph)
         if graph:
@@ -203,12 +226,16 @@ def _ready(graph: av.filter.Graph) -> Iterator[VideoFrame]:
             return
 
 
-def _graph(stream: VideoStream, rotation: int, look: CutStyle) -> av.filter.Graph:
-    """Turned upright, made to fit, on black, at the rate of the cut."""
+def _graph(stream: VideoStream, rotation: int, start: Fraction, look: CutStyle) -> av.filter.Graph:
+    """From the in point on, turned upright, made to fit, on black, at the rate of the cut."""
     size = f"{look.width}:{look.height}"
     graph = av.filter.Graph()
     chain = [
         graph.add_buffer(template=stream),
+        # Streams like MPEG-TS do not begin at 0. The frame at the in point is not lost to rounding.
+        graph.add("setpts", "PTS-STARTPTS"),
+        graph.add("trim", f"start={max(0.0, float(start) - 0.001):.6f}"),
+        graph.add("setpts", "PTS-STARTPTS"),
         *(graph.add(name, given or None) for name, given in _TURNS.get(rotation, ())),
         graph.add("scale", f"{size}:force_original_aspect_ratio=decrease:flags=bicubic:out_color_matrix=bt709"),
         graph.add("pad", f"{size}:-1:-1:color=black"),
@@ -231,7 +258,7 @@ def _still(clip: Clip, look: CutStyle) -> VideoFrame:
     return frame.reformat(format="yuv420p", dst_colorspace="itu709")
 
 
-def _stamped(frame: VideoFrame, lettering: TextOverlay, look: CutStyle) -> VideoFrame:
+def _stamped(frame: VideoFrame, overlays: Sequence[TextOverlay], look: CutStyle) -> VideoFrame:
     """A copy of the frame with letters on it."""
     pixels = frame.to_ndarray().astype(np.uint8, copy=False).ravel()
     whole, quarter = look.width * look.height, look.width * look.height // 4
@@ -240,7 +267,8 @@ def _stamped(frame: VideoFrame, lettering: TextOverlay, look: CutStyle) -> Video
         _plane(pixels[whole : whole + quarter], look.width // 2),
         _plane(pixels[whole + quarter :], look.width // 2),
     ]
-    lettering.put_on(planes)
+    for overlay in overlays:
+        overlay.put_on(planes)
     stacked = np.concatenate([np.asarray(plane).ravel() for plane in planes])
     return VideoFrame.from_ndarray(stacked.reshape(look.height * 3 // 2, look.width), format="yuv420p")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Final, Self
 
 import av
@@ -15,6 +14,7 @@ from av.audio.resampler import AudioResampler
 from av.container import OutputContainer
 
 from vidgen_core.domain.errors import FileError
+from vidgen_core.services.exports.cut import CutPart
 from vidgen_core.services.exports.facts import Facts, open_video
 
 #: (2, samples)
@@ -40,14 +40,17 @@ class Sound:
         """A track when any clip has sound."""
         return cls(container) if any(video and video.sound for video in facts) else None
 
-    def add(self, path: Path | None, end: Fraction) -> None:
-        """Write the sound of a video up to ``end`` seconds of the cut; None, or too little of it, is silence.
+    def add(self, part: CutPart) -> None:
+        """Write the sound of a clip from its in point to the end of its place; none, or too little of it, is silence.
 
         :raises FileError: video_unplayable
         """
-        left = round(end * RATE) - self._written - self._waiting.shape[1]
-        for samples in _samples(path) if path else ():
-            piece = samples[:, :left]
+        left = round(part.end * RATE) - self._written - self._waiting.shape[1]
+        ahead = round(part.start * RATE)
+        for samples in _samples(part.facts) if part.facts and part.facts.sound else ():
+            skipped = min(ahead, samples.shape[1])
+            ahead -= skipped
+            piece = samples[:, skipped : skipped + left]
             self._write(piece)
             left -= piece.shape[1]
             if left <= 0:
@@ -76,13 +79,13 @@ class Sound:
         self._container.mux(self._stream.encode(frame))
 
 
-def _samples(path: Path) -> Iterator[Samples]:
-    """The first sound track, beginning with the silence before it."""
+def _samples(facts: Facts) -> Iterator[Samples]:
+    """The first sound track from the first picture on, beginning with the silence before it."""
     resampler = AudioResampler(format="fltp", layout="stereo", rate=RATE)
-    with open_video(path) as source:
+    with open_video(facts.path) as source:
         stream = source.streams.audio[0]
         base = stream.time_base or Fraction(1, RATE)
-        late = round(max(Fraction(0), (stream.start_time or 0) * base) * RATE)
+        late = round(max(Fraction(0), (stream.start_time or 0) * base - facts.offset) * RATE)
         if late:
             yield np.zeros((2, late), np.float32)
         try:
@@ -90,7 +93,7 @@ def _samples(path: Path) -> Iterator[Samples]:
                 yield from map(_array, resampler.resample(frame))
             yield from map(_array, resampler.resample(None))
         except av.FFmpegError as error:
-            raise FileError("video_unplayable", path=str(path)) from error
+            raise FileError("video_unplayable", path=str(facts.path)) from error
 
 
 def _array(frame: AudioFrame) -> Samples:

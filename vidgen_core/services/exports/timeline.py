@@ -1,11 +1,11 @@
-"""The film as editors read it: OpenTimelineIO, Final Cut Pro's XML and the EDL of CMX 3600.
+"""The film as editors read it: OpenTimelineIO, Final Cut Pro's XML, Premiere's XML and the EDL of CMX 3600.
 
-One OpenTimelineIO timeline is the source of all three. Every time in it is a whole number of frames of one rate.
+One OpenTimelineIO timeline is the source of all four. Every time in it is a whole number of frames of one rate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -14,97 +14,166 @@ from urllib.parse import quote
 import opentimelineio as otio
 
 from vidgen_core.domain.errors import Refused
+from vidgen_core.i18n import get_text
 from vidgen_core.media.disk import replacing
 from vidgen_core.providers.http.cleaning import clean_text
-from vidgen_core.services.exports.facts import Facts, read_facts, usual_rate, usual_size
+from vidgen_core.services.exports.cut import CutPart, known, lay_out
+from vidgen_core.services.exports.facts import STANDARD_RATES, Facts, nearest_rate, usual_rate, usual_size
 from vidgen_core.services.exports.fcpxml import to_fcpxml
 from vidgen_core.services.exports.film import Clip, Film, Format, Options, Progress
+from vidgen_core.services.exports.subtitles import spoken
 
 #: Metadata of ours in the timeline.
 META: Final = "vidgen"
+#: Letters of an EDL's title (SMPTE 258M).
+_TITLE: Final = 70
 #: Order of a clip → the address that the timeline names its media by.
 Addresses = Mapping[int, str]
 
 
-def write_timeline(film: Film, target: Path, kind: Format, options: Options, progress: Progress) -> None:
+def write_timeline(
+    film: Film, target: Path, kind: Format, options: Options, progress: Progress, language: str = "en"
+) -> None:
     """Write a timeline that names the videos where they lie.
 
+    :param language: of the markers' names
+    :raises Refused: export_edl_too_long
     :raises FileError: video_missing, video_unplayable, disk_full, folder_read_only
     """
     addresses = {clip.order: clip.source.absolute().as_uri() for clip in film.clips if clip.source}
-    timeline = build(film, addresses, options.still_seconds, progress)
-    text = _WRITERS[kind](timeline)
+    parts = lay_out(film, options.still_seconds, lambda done: progress(0.9 * done))
+    text = _WRITERS[kind](build(film, parts, addresses, language))
     with replacing(target, ".part") as part:
         part.write_text(text, encoding="utf-8", newline="\n")
     progress(1.0)
 
 
-def timeline_texts(film: Film, stem: str, beside: Mapping[int, PurePosixPath]) -> dict[str, str]:
-    """All three timelines of the takes, by file name, naming the videos by their paths beside them."""
+def timeline_texts(film: Film, stem: str, beside: Mapping[int, PurePosixPath], language: str = "en") -> dict[str, str]:
+    """All timelines of the takes, by file name, naming the videos by their paths beside them.
+
+    An EDL is left out where the film has more clips than it can name.
+    """
     takes = film.model_copy(update={"clips": film.takes})
-    timeline = build(takes, {order: quote(str(path)) for order, path in beside.items()})
-    return {f"{stem}.{kind}": write(timeline) for kind, write in _WRITERS.items()}
+    addresses = {order: quote(str(path)) for order, path in beside.items()}
+    timeline = build(film, lay_out(takes, 1.0), addresses, language)
+    fit = len(film.takes) <= _EVENTS
+    return {f"{stem}.{kind}": write(timeline) for kind, write in _WRITERS.items() if fit or kind is not Format.EDL}
 
 
-def build(
-    film: Film, addresses: Addresses, still_seconds: float = 3.0, progress: Progress = lambda _: None
-) -> otio.schema.Timeline:
+def build(film: Film, parts: Sequence[CutPart], addresses: Addresses, language: str = "en") -> otio.schema.Timeline:
     """One video track with a clip for each place of the film, and an audio track when any of them has sound.
 
     A still without a picture is a gap.
-
-    :raises FileError: video_missing, video_unplayable
     """
-    facts: dict[int, Facts] = {}
-    for clip in film.takes:
-        if clip.source:
-            facts[clip.order] = read_facts(clip.source)
-        progress(0.9 * clip.order / len(film.clips))
-    rate = usual_rate(facts.values())
-    width, height = usual_size(facts.values())
+    facts = known(parts)
+    rate = usual_rate(facts)
+    width, height = usual_size(facts)
     timeline = otio.schema.Timeline(film.project, global_start_time=otio.opentime.RationalTime(0, float(rate)))
     timeline.metadata[META] = {"width": width, "height": height, "rate": [rate.numerator, rate.denominator]}
     video = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
     sound = otio.schema.Track("A1", kind=otio.schema.TrackKind.Audio)
-    for clip in film.clips:
-        known = facts.get(clip.order)
-        frames = _frames(known.seconds if known else Fraction(still_seconds), rate)
-        video.append(_item(clip, addresses.get(clip.order), frames, rate, known))
-        address = addresses.get(clip.order) if known and known.sound else None
-        sound.append(_item(clip, address, frames, rate, known))
+    for part in parts:
+        address = addresses.get(part.clip.order)
+        heard = part.facts is not None and part.facts.sound
+        video.append(_item(part, address, rate, _markers(part.clip, language)))
+        sound.append(_item(part, address if heard else None, rate, ()))
     timeline.tracks.append(video)
-    if any(known.sound for known in facts.values()):
+    if any(video.sound for video in facts):
         timeline.tracks.append(sound)
     return timeline
 
 
 def _frames(seconds: Fraction, rate: Fraction) -> int:
     """Whole frames that lie in a length; never more than there is."""
-    return max(1, int(seconds * rate + Fraction(1, 1000)))
+    return int(seconds * rate + Fraction(1, 1000))
 
 
-def _item(clip: Clip, address: str | None, frames: int, rate: Fraction, facts: Facts | None) -> Any:
-    whole = otio.opentime.TimeRange(
-        otio.opentime.RationalTime(0, float(rate)), otio.opentime.RationalTime(frames, float(rate))
+def _range(start: int, frames: int, rate: Fraction) -> otio.opentime.TimeRange:
+    return otio.opentime.TimeRange(
+        otio.opentime.RationalTime(start, float(rate)), otio.opentime.RationalTime(frames, float(rate))
     )
+
+
+def _item(part: CutPart, address: str | None, rate: Fraction, markers: Sequence[tuple[str, str, str]]) -> Any:
+    clip, start = part.clip, _frames(part.start, rate)
+    shown = _range(start, max(1, _frames(part.length, rate)), rate)
     if address is None:
-        return otio.schema.Gap(clip.name, whole)
-    media = otio.schema.ExternalReference(address, whole)
+        return otio.schema.Gap(clip.name, _range(0, int(shown.duration.value), rate))
+    whole = _frames(part.facts.seconds, rate) if part.facts else int(shown.duration.value)
+    media = otio.schema.ExternalReference(address, _range(0, max(whole, int(shown.end_time_exclusive().value)), rate))
     media.name = clip.name
-    if facts:
-        media.metadata[META] = {"width": facts.width, "height": facts.height, "sound": facts.sound}
-    item = otio.schema.Clip(clip.name, media, whole)
+    if part.facts:
+        media.metadata[META] = _media_facts(part.facts)
+    item = otio.schema.Clip(clip.name, media, shown)
     item.metadata[META] = {
         "shot": clean_text(clip.shot.number),
+        "shot_id": clip.shot.id,
         "take": clip.take.number if clip.take else None,
+        "take_id": clip.take.id if clip.take else None,
         "prompt": clean_text(clip.shot.prompt),
+        "line": "\n".join(spoken(clip.shot)),
         "still": clip.take is None,
     }
+    for name, comment, color in markers:
+        marker = otio.schema.Marker(name, _range(start, 1, rate), color, comment=comment)
+        # Where Premiere's XML has the words of a marker.
+        marker.metadata["fcp_xml"] = {"comment": comment}
+        item.markers.append(marker)
     return item
+
+
+def _media_facts(facts: Facts) -> dict[str, Any]:
+    own = nearest_rate(facts.fps)
+    return {
+        "width": facts.width,
+        "height": facts.height,
+        "sound": facts.sound,
+        "rate": [own.numerator, own.denominator],
+        "frames": max(1, _frames(facts.seconds, own)),
+    }
+
+
+def _markers(clip: Clip, language: str) -> list[tuple[str, str, str]]:
+    """Name, words and colour of what is known about a clip: its prompt, its lines, and doubts about the take."""
+    t, color = get_text(language), otio.schema.MarkerColor
+    told = [(t("export.marker.prompt"), clean_text(clip.shot.prompt), color.BLUE)]
+    told += [(t("export.marker.line"), "\n".join(spoken(clip.shot)), color.GREEN)]
+    take = clip.take
+    told += [
+        (t("export.marker.doubt"), t(f"shots.warning.{code}"), color.RED) for code in (take.warnings if take else ())
+    ]
+    return [(name, comment, shade) for name, comment, shade in told if comment.strip()]
 
 
 def to_otio(timeline: otio.schema.Timeline) -> str:
     return str(timeline.to_json_string(indent=2))
+
+
+def to_premiere(timeline: otio.schema.Timeline) -> str:
+    """XML of Final Cut Pro 7 (``xmeml``), which Premiere Pro reads: each file with its own rate and size."""
+    copy = timeline.clone()
+    copy.metadata["fcp_xml"] = {"media": {"video": {"format": _picture(copy.metadata[META])}}}
+    for clip in copy.find_clips():
+        media = clip.media_reference
+        # Premiere names this machine in its addresses.
+        media.target_url = media.target_url.replace("file:///", "file://localhost/", 1)
+        facts = media.metadata.get(META)
+        if facts:
+            sound = {"audio": {"channelcount": "2"}} if facts["sound"] else {}
+            media.metadata["fcp_xml"] = {"media": {"video": _picture(facts), **sound}}
+            own = Fraction(*facts["rate"])
+            if own in STANDARD_RATES:
+                media.available_range = _range(0, facts["frames"], own)
+    return str(otio.adapters.write_to_string(copy, "fcp_xml"))
+
+
+def _picture(facts: Mapping[str, Any]) -> dict[str, Any]:
+    size = {"width": str(facts["width"]), "height": str(facts["height"])}
+    return {"samplecharacteristics": {**size, "pixelaspectratio": "square", "fielddominance": "none"}}
+
+
+#: Events that the number of an EDL's line can name.
+_EVENTS: Final = 999
 
 
 def to_edl(timeline: otio.schema.Timeline) -> str:
@@ -113,13 +182,15 @@ def to_edl(timeline: otio.schema.Timeline) -> str:
     :raises Refused: ``export_edl_too_long``: the format knows 999 events
     """
     copy = timeline.clone()
-    if sum(1 for _ in copy.video_tracks()[0].find_clips()) > 999:
-        raise Refused("export_edl_too_long", limit=999)
+    if sum(1 for _ in copy.video_tracks()[0].find_clips()) > _EVENTS:
+        raise Refused("export_edl_too_long", limit=_EVENTS)
     for clip in copy.find_clips():
         clip.media_reference.target_url = _plain_path(clip.media_reference.target_url)
         # Every line is its own in this format.
         clip.name = " ".join(clip.name.split())
-    copy.name = " ".join(copy.name.split())
+        for marker in clip.markers:
+            marker.name = " ".join(f"{marker.name}: {marker.comment}".split())
+    copy.name = " ".join(copy.name.split())[:_TITLE]
     return str(otio.adapters.write_to_string(copy, "cmx_3600", style="premiere", reelname_len=None))
 
 
@@ -127,4 +198,9 @@ def _plain_path(address: str) -> str:
     return str(otio.url_utils.filepath_from_url(address))
 
 
-_WRITERS: Final = {Format.OTIO: to_otio, Format.FCPXML: to_fcpxml, Format.EDL: to_edl}
+_WRITERS: Final = {
+    Format.OTIO: to_otio,
+    Format.FCPXML: to_fcpxml,
+    Format.PREMIERE: to_premiere,
+    Format.EDL: to_edl,
+}

@@ -7,13 +7,16 @@ from pathlib import Path
 
 from vidgen_core.domain.shots import Shot
 from vidgen_core.media.disk import replacing
-from vidgen_core.services.exports.film import TIMELINES, Film, Format, Options, Progress
+from vidgen_core.services.exports.film import SUBTITLES, TIMELINES, Film, Format, Options, Progress
 
 
-def write_film(film: Film, kind: Format, target: Path, options: Options, progress: Progress) -> None:
+def write_film(
+    film: Film, kind: Format, target: Path, options: Options, progress: Progress, language: str = "en"
+) -> None:
     """Write the chosen takes into the file ``target``, which appears whole or not at all.
 
-    :raises Refused: export_nothing_chosen, export_edl_too_long
+    :param language: of the words that a format has for people
+    :raises Refused: export_nothing_chosen, export_edl_too_long, export_no_lines, export_font_missing
     :raises InputError: pattern_invalid
     :raises FileError: export_files_gone, video_missing, video_unplayable, disk_full, folder_read_only
     """
@@ -22,7 +25,7 @@ def write_film(film: Film, kind: Format, target: Path, options: Options, progres
     if kind is Format.ZIP:
         from vidgen_core.services.exports.archive import write_archive
 
-        write_archive(film, target, options, progress)
+        write_archive(film, target, options, progress, language)
     elif kind is Format.MP4:
         from vidgen_core.services.exports.rough_cut import write_rough_cut
 
@@ -34,7 +37,16 @@ def write_film(film: Film, kind: Format, target: Path, options: Options, progres
     elif kind in TIMELINES:
         from vidgen_core.services.exports.timeline import write_timeline
 
-        write_timeline(film, target, kind, options, progress)
+        write_timeline(film, target, kind, options, progress, language)
+    elif kind in SUBTITLES:
+        from vidgen_core.services.exports.cut import lay_out
+        from vidgen_core.services.exports.subtitles import write_subtitles
+
+        write_subtitles(lay_out(film, options.still_seconds, progress), target, kind)
+    elif kind is Format.PDF:
+        from vidgen_core.services.exports.contact_sheet import write_contact_sheet
+
+        write_contact_sheet(film, target, language, progress)
     else:
         raise TypeError(f"not a format of videos: {kind}")
 

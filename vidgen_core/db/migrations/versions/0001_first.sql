@@ -313,6 +313,8 @@ CREATE TABLE takes (
     seed BIGINT,
     warnings JSON,
     rejected TEXT,
+    trim_in DOUBLE,
+    trim_out DOUBLE,
     was_chosen BOOLEAN DEFAULT '0' NOT NULL,
     rev BIGINT NOT NULL,
     created_at DOUBLE NOT NULL,

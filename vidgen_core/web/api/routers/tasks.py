@@ -17,6 +17,7 @@ from vidgen_core.domain.queries import ShotFilter, TaskFilter, TaskSort
 from vidgen_core.domain.shots import GenerationMode, Project
 from vidgen_core.domain.tasks import LIVE, Task, TaskKind, TaskStatus
 from vidgen_core.i18n import Text
+from vidgen_core.media.video import media_type
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.generation.preflight import Estimate
@@ -268,7 +269,7 @@ def get_video(app: App, task_id: PathId) -> FileResponse:
     path = app.takes.file(take) if take else Path()
     if take is None or not path.is_file():
         raise NotFound("video_not_there" if take is None else "file_gone")
-    return FileResponse(path, media_type="video/mp4", filename=path.name, headers={"ETag": f'"{take.sha256}"'})
+    return FileResponse(path, media_type=media_type(path), filename=path.name, headers={"ETag": f'"{take.sha256}"'})
 
 
 def _outcome(outcome: Outcome, t: Text) -> OutcomeResponse:

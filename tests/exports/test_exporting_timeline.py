@@ -78,7 +78,7 @@ def test_final_cut_xml_has_every_asset_and_its_place(film: Film, tmp_path: Path)
     assert [seconds(clip.get("offset", "")) * 24 for clip in clips] == [sum(LENGTHS[:n]) for n in range(40)]
     assert seconds(sequence.get("duration", "")) * 24 == sum(LENGTHS)
     used = [assets[clip.get("ref", "")] for clip in clips]
-    assert [path_of(asset.get("src", "")) for asset in used] == [clip.source for clip in film.takes]
+    assert [path_of(asset[0].get("src", "")) for asset in used] == [clip.source for clip in film.takes]
     assert formats[used[4].get("format")].get("width") == "128", "the fifth is wide"
     assert {asset.get("hasAudio") for asset in used} == {None}
 

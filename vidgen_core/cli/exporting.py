@@ -20,6 +20,7 @@ ListOption = Annotated[str, typer.Option("--list", metavar="shots|tasks", help="
 PatternOption = Annotated[str | None, typer.Option("--pattern", metavar="PATTERN", help="cli.export.pattern")]
 StillsOption = Annotated[bool, typer.Option("--stills", help="cli.export.stills")]
 NumbersOption = Annotated[bool, typer.Option("--numbers", help="cli.export.numbers")]
+SubtitlesOption = Annotated[bool, typer.Option("--subtitles", help="cli.export.subtitles")]
 TimelinesOption = Annotated[bool, typer.Option("--timelines", help="cli.export.timelines")]
 PicturesOption = Annotated[bool, typer.Option("--pictures", help="cli.export.pictures")]
 DraftsOption = Annotated[str, typer.Option("--drafts-folder", metavar="FOLDER", help="cli.export.drafts_folder")]
@@ -36,6 +37,7 @@ def export(
     pattern: PatternOption = None,
     stills: StillsOption = False,
     numbers: NumbersOption = False,
+    subtitles: SubtitlesOption = False,
     timelines: TimelinesOption = False,
     pictures: PicturesOption = False,
     drafts_folder: DraftsOption = "",
@@ -44,6 +46,7 @@ def export(
         "rows": rows,
         "stills": stills,
         "numbers": numbers,
+        "subtitles": subtitles,
         "timelines": timelines,
         "pictures": pictures,
         "drafts_folder": drafts_folder,
@@ -64,8 +67,20 @@ def export(
     missing = [shot.number for shot in film.missing]
     session.answer({"file": str(path), "format": kind.value, "takes": len(film.takes), "missing": missing})
     session.say("cli.export.done", path=path)
+    if kind.value == "jianying":
+        _say_where(session, path, drafts_folder)
     if missing and kind.value not in ("csv", "json", "xlsx"):
         session.count("cli.export.missing", len(missing), shots=named(missing))
+
+
+def _say_where(session: Session, path: Path, drafts_folder: str) -> None:
+    """Where the draft must lie for 剪映 to find it and its media."""
+    if path.is_dir():
+        session.say("cli.export.draft_in", folder=path.parent)
+    elif drafts_folder.strip():
+        session.say("cli.export.draft_for", folder=drafts_folder.strip())
+    else:
+        session.say("cli.export.draft_anywhere")
 
 
 def _options(options: dict[str, object]) -> Options:
@@ -85,6 +100,7 @@ def _format(word: str | None, to: Path) -> Format:
     from vidgen_core.services.exports.film import Format
 
     wanted = (word or to.suffix.lstrip(".") or Format.ZIP).lower()
+    wanted = {"premiere": Format.PREMIERE.value, "capcut": Format.JIANYING.value}.get(wanted, wanted)
     try:
         return Format(wanted)
     except ValueError:

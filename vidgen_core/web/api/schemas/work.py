@@ -78,12 +78,18 @@ class ExportRequest(RequestModel):
     """What is wanted; it is written in the background."""
 
     project: Name = "default"
-    format: Literal["zip", "mp4", "otio", "fcpxml", "edl", "jianying", "csv", "json", "xlsx"]
+    format: Literal[
+        "zip", "mp4", "otio", "fcpxml", "xml", "edl", "jianying", "srt", "ass", "pdf", "csv", "json", "xlsx"
+    ]  # fmt: skip
     rows: Literal["shots", "tasks"] = "shots"
     pictures: Yes = False
     timelines: Yes = False
     stills: Yes = False
     numbers: Yes = False
+    subtitles: Yes = False
+    """MP4: the spoken lines in the picture."""
+    drafts_folder: Annotated[str, Field(max_length=1000, strict=True)] = ""
+    """剪映: the folder of drafts on the machine that will open it."""
     pattern: Annotated[str, Field(min_length=1, max_length=300, strict=True)] | None = None
 
     @property

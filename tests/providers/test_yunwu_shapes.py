@@ -287,6 +287,7 @@ async def test_the_balance_is_told_in_yuan_by_the_relays_own_rate(yunwu, world) 
 async def test_a_key_without_a_limit_of_its_own_asks_the_subscription(yunwu, world) -> None:
     with respx.mock(base_url=world.server.url) as wire:
         wire.get("/v1/models").respond(json={"data": []})
+        wire.get("/api/pricing_new").respond(404)
         wire.get("/api/status").respond(json={"data": {"quota_per_unit": 500000, "quota_display_type": "CNY"}})
         wire.get("/api/usage/token/").respond(json={"data": {"unlimited_quota": True, "total_available": 0}})
         wire.get("/v1/dashboard/billing/subscription").respond(json={"hard_limit_usd": 100})
@@ -300,7 +301,7 @@ async def test_a_key_without_a_limit_of_its_own_asks_the_subscription(yunwu, wor
 async def test_a_balance_nobody_tells_is_unknown_and_nothing_worse(yunwu, world, answer) -> None:
     with respx.mock(base_url=world.server.url) as wire:
         wire.get("/v1/models").respond(json={"data": []})
-        wire.get(path__regex="/(api|v1/dashboard)/.*").mock(side_effect=[answer] * 4)
+        wire.get(path__regex="/(api|v1/dashboard)/.*").mock(side_effect=[answer] * 5)
         connection = await yunwu.test(KEY)
     assert connection.ok
     assert connection.balance is None

@@ -253,6 +253,8 @@ class RemoteJob(Frozen):
     #: The address it was sent to; a later change of the settings does not move it.
     base_url: str | None = None
     submitted_at: datetime | None = None
+    #: What ``prepare`` said of the request that left; empty for a job that was adopted.
+    sent: dict[str, Any] = Field(default_factory=dict)
 
 
 class RemoteStatus(StrEnum):

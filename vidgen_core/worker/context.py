@@ -183,4 +183,5 @@ def job_of(task: Task, attempt: Attempt) -> RemoteJob:
         params=task.params,
         base_url=attempt.base_url,
         submitted_at=attempt.accepted_at,
+        sent=attempt.sent,
     )

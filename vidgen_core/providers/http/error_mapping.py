@@ -506,7 +506,7 @@ _WRAPPED: Final = 5
 _CODE_PATHS: Final = (
     "error.code", "error.type", "error.status", "code", "error_code", "errorCode", "errCode", "failCode", "type", "reason_code",
     "error.error.code", "error.error.type", "data.error.code", "data.error.type", "detail.code", "detail.error.code",
-    "errors.code", "errors.type", "data.failCode", "data.errorCode", "data.error_code", "output.code",
+    "errors.code", "errors.type", "data.failCode", "data.errorCode", "data.error_code", "output.code", "err_code",
 )  # fmt: skip
 _TEXT_PATHS: Final = (
     "error.message", "error.msg", "error.error.message", "error.detail", "error", "fail_reason", "failReason", "failMsg",
@@ -515,6 +515,7 @@ _TEXT_PATHS: Final = (
     "data.error_message", "output.message", "message", "reason", "msg", "base_resp.status_msg", "detail.message", "detail.msg",
     "detail.reason", "data.message", "data.msg", "data.reason", "errors.message", "errors.msg", "errors", "detail", "details",
     "error_description", "response.raiMediaFilteredReasons", "raiMediaFilteredReasons", "response.error.message", "data.detail",
+    "data.task_status_msg", "task_status_msg", "err_msg", "err_code",
 )  # fmt: skip
 
 

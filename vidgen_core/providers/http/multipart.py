@@ -58,6 +58,11 @@ def data_uri_slot(path: Path, mime: str = "image/jpeg") -> dict[str, str]:
     return {"$data_uri": str(path), "mime": mime}
 
 
+def base64_slot(path: Path) -> dict[str, str]:
+    """The same for bare base64, without what makes it a data URI."""
+    return {"$data_uri": str(path), "mime": ""}
+
+
 def json_body(payload: Mapping[str, Any]) -> RequestBody:
     """A JSON object; slots made by ``data_uri_slot`` are filled from their files while it is being sent.
 
@@ -78,7 +83,7 @@ def _fill(value: Any, marker: str, files: list[_File]) -> Any:
         if "$data_uri" in value:
             path = Path(value["$data_uri"])
             files.append(_File(path, path.stat().st_size, as_base64=True))
-            return f"data:{value['mime']};base64,{marker}"
+            return f"data:{value['mime']};base64,{marker}" if value["mime"] else marker
         return {name: _fill(inner, marker, files) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_fill(inner, marker, files) for inner in value]

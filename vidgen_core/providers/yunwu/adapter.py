@@ -1,7 +1,7 @@
-"""Yunwu: the unified video endpoint of the aggregator (``/v1/video/create`` and ``/v1/video/query``).
+"""Yunwu: the video routes of the aggregator, each a family of models (``families``) behind one adapter.
 
-The endpoint is a closed extension that many relays share; its shapes are known from docs and clients, so answers
-are read tolerantly (``yunwu_answers``) and requests hold only what is documented.
+Their shapes are known from docs and clients, so answers are read tolerantly (``responses``) and requests hold only what is
+documented.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, Final
-from urllib.parse import quote
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Settings
-from vidgen_core.domain.errors import RemoteError
+from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, RemoteError
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ModelPrice, ProviderId
 from vidgen_core.domain.tasks import Failure, GenerationParams
@@ -37,6 +37,7 @@ from vidgen_core.providers.base import (
 )
 from vidgen_core.providers.common.model_check import validate_order
 from vidgen_core.providers.common.picture_copies import PictureCopies
+from vidgen_core.providers.common.uploads import MemoryUploads, UploadCache
 from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
 from vidgen_core.providers.http.download import download, is_video
 from vidgen_core.providers.http.error_mapping import (
@@ -48,10 +49,13 @@ from vidgen_core.providers.http.error_mapping import (
     job_in,
     refusal,
 )
-from vidgen_core.providers.http.links import WITHOUT_LINK, LinkOutcome, outcome
-from vidgen_core.providers.http.multipart import data_uri_slot
+from vidgen_core.providers.http.links import WITHOUT_LINK, LinkOutcome, candidates, choose, outcome, read
+from vidgen_core.providers.http.multipart import FormFile, RequestBody, form_body
 from vidgen_core.providers.yunwu import billing as books
-from vidgen_core.providers.yunwu import models as yunwu_models
+from vidgen_core.providers.yunwu.catalogue import Catalogue, ListedModel, video_models
+from vidgen_core.providers.yunwu.families import FAMILIES, built_in, elsewhere_by_name, family_by_name
+from vidgen_core.providers.yunwu.families.family import Family, FamilyRequest, Place, quoted
+from vidgen_core.providers.yunwu.pictures import PictureSender, Transport
 from vidgen_core.providers.yunwu.responses import LINKS, TABLE, said_by
 from vidgen_core.providers.yunwu.spec import YunwuSettings
 
@@ -70,11 +74,18 @@ class Yunwu(Provider):
     #: Jobs end within minutes; the relay's own sweep gives up after about half an hour.
     longest_job: ClassVar[float] = 2 * 3600.0
 
-    def __init__(self, settings: Callable[[], Settings], locations: Locations, http: Http | None = None) -> None:
+    def __init__(
+        self,
+        settings: Callable[[], Settings],
+        locations: Locations,
+        uploads: UploadCache | None = None,
+        http: Http | None = None,
+    ) -> None:
         super().__init__(settings, locations)
         self._http = http or Http()
-        self._pictures = PictureCopies(locations.home / "requests" / self.mode)
-        self._models: tuple[str, ...] = ()
+        self._copies = PictureCopies(locations.home / "requests" / self.mode)
+        self._pictures = PictureSender(self._http, self._copies, uploads or MemoryUploads())
+        self._catalogue = Catalogue(locations.home / "catalogues" / f"{self.mode}.json")
 
     @property
     def _own(self) -> YunwuSettings:
@@ -86,75 +97,132 @@ class Yunwu(Provider):
 
     async def close(self) -> None:
         await self._http.close()
-        self._pictures.close()
+        self._copies.close()
 
     # --- what it can ----------------------------------------------------------------------------------------------
 
     def models(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self._own.model, *(self._models or yunwu_models.BUILT_IN))))
+        listed = self._catalogue.models(self.base_url)
+        spoken = [name for name, one in listed.items() if one.families]
+        return tuple(dict.fromkeys((self._own.model, *(spoken or built_in()))))
+
+    def _family(self, model: str) -> Family:
+        """The family that serves a model: by its row in the list, else by its name."""
+        listed, named = self._catalogue.models(self.base_url).get(model), family_by_name(model)
+        if listed is None or not listed.families:
+            return named
+        if named.serves(listed.families[0]):
+            return named
+        return FAMILIES[listed.families[0]]
+
+    def _not_spoken(self, model: str) -> str | None:
+        """The route of a model that only routes serve that are not spoken here."""
+        listed = self._catalogue.models(self.base_url).get(model)
+        if listed is None:
+            return elsewhere_by_name(model)
+        return None if listed.families else ", ".join(listed.labels)
 
     def capabilities(self, model: str) -> Capabilities:
-        return yunwu_models.capabilities(model, self._own.images)
+        family = self._family(model)
+        return family.capabilities(model).model_copy(update={"image_transport": self._way(family, model)})
+
+    def _way(self, family: Family, model: str) -> Transport:
+        """How the pictures of a model travel."""
+        own = self._own
+        inline: Transport = "file" if family.inline == "file" else "data" if family.inline else "url"
+        if inline == "file":
+            return "file"
+        if own.images == "url":
+            return "url"
+        uploads = own.images == "upload" or (own.images == "auto" and family.drops_data(model)) or inline == "url"
+        return "upload" if uploads and own.picture_host else inline
 
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
-        return validate_order(self.capabilities(model), params)
+        route = self._not_spoken(model)
+        if route is not None:
+            return (Problem(field="model", code="route_not_spoken", params={"model": model, "route": route}),)
+        can, family = self.capabilities(model), self._family(model)
+        own = family.problems(model, can.settle(params))
+        return (
+            *validate_order(can, params),
+            *(Problem(field=field, code=code, params=told) for field, code, told in own),
+        )
 
     # --- submit ---------------------------------------------------------------------------------------------------
 
     async def prepare(self, order: Order, key: Key | None) -> Prepared:
-        images, facts = await self._images(order)
-        payload = self._options(order.model, order.params)
-        # A shot without a picture has no images at all: an empty list is refused by some models.
-        filled = payload | {"prompt": order.params.prompt} | ({"images": images} if images else {})
-        return Prepared(payload=filled, sent=payload | facts)
-
-    async def _images(self, order: Order) -> tuple[list[Any], dict[str, Any]]:
-        if order.params.image_url and (self._own.images == "url" or order.image is None):
-            return [order.params.image_url], {"images": 1, "image_transport": "url"}
-        if order.image is None:
-            return [], {"images": 0}
-        copy = await self._pictures.jpeg(order.image, self._own.image_max_bytes, order.params.size)
-        facts = {"images": 1, "image_transport": "data", "image_bytes": copy.stat().st_size}
-        return [data_uri_slot(copy)], facts
-
-    def _options(self, model: str, params: GenerationParams) -> dict[str, Any]:
-        fields: dict[str, Any] = {"model": model, "aspect_ratio": params.aspect_ratio}
-        if model.startswith("veo"):
-            # Veo knows no sizes: full HD is its own result scaled up afterwards.
-            fields |= {"enhance_prompt": self._own.enhance_prompt, "enable_upsample": params.size == "1080P"}
-        else:
-            fields |= {"size": params.size}
-        if params.duration is not None:
-            fields |= {"duration": int(params.duration)}
-        return fields
+        own, family = self._own, self._family(order.model)
+        params = self.capabilities(order.model).settle(order.params)
+        way = self._way(family, order.model)
+        pictures, facts = await self._pictures.pictures(
+            order, way, family.inline, own.picture_host, own.image_max_bytes, key
+        )
+        if family.inline == "file" and any("://" in str(one) for one in pictures.all):
+            raise FileError("picture_file_needed", model=order.model)
+        request = family.request(order.model, params, pictures, own)
+        plain = {name: value for name, value in request.fields.items() if isinstance(value, str | int | float | bool)}
+        told = {name: value for name, value in plain.items() if name not in _NOT_TOLD and "://" not in f"{value}"}
+        sent = {"route": family.name, "path": request.path, "mode": params.mode, **told, **facts}
+        return Prepared(payload=request.model_dump(mode="json"), sent=sent)
 
     async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
-        answer = await self._http.call(
-            Verb.SUBMIT, "POST", f"{self.base_url}/v1/video/create", key=key, json=prepared.payload
-        )
+        request = FamilyRequest.model_validate(prepared.payload)
+        family = FAMILIES[prepared.sent["route"]]
+        url = f"{self.base_url}{request.path}"
+        if request.form:
+            answer = await self._http.call(Verb.SUBMIT, "POST", url, key=key, body=_form(request))
+        else:
+            answer = await self._http.call(Verb.SUBMIT, "POST", url, key=key, json=request.fields)
         remote_id = job_in(answer)
-        if remote_id is None:
-            raise refusal(TABLE, answer, said_by(answer))
-        return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
+        if remote_id is not None:
+            return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
+        error = refusal(family.table, answer, said_by(answer))
+        if error.code == "picture_not_fetched":
+            await self._pictures.forget(prepared.sent.get("uploads", []))
+        raise error
 
     # --- poll and fetch ---------------------------------------------------------------------------------------------
 
     async def poll(self, job: RemoteJob, key: Key | None) -> RemoteState:
         base = job.base_url or self.base_url
-        answer = await self._http.call(
-            Verb.POLL, "GET", f"{base}/v1/video/query", key=key, params={"id": job.remote_id}
-        )
-        jobs = answer.json if isinstance(answer.json, list) else [answer.json]
-        if not answer.ok or not any(isinstance(job, Mapping) for job in jobs[:1]):
-            raise error_of(TABLE, answer, said_by(answer))
+        family = FAMILIES.get(f"{job.sent.get('route')}") or self._family(job.model)
+        answer = await self._look(family.look(job), base, key)
+        body = answer.json
+        if not answer.ok or not any(
+            isinstance(job, Mapping) for job in (body if isinstance(body, list) else [body])[:1]
+        ):
+            raise error_of(family.table, answer, said_by(answer))
+        if family.refused(body) and read(body).status is RemoteStatus.UNKNOWN:
+            raise error_of(family.table, answer, said_by(answer))
         probe = partial(is_video, self._http, key=key, home=base)
-        seen = await outcome(answer.json, base, probe, known=LINKS)
-        if seen.stage == WITHOUT_LINK and at(answer.json, "object") == "video":
+        seen = await outcome(body, base, probe, known=LINKS)
+        if seen.stage == WITHOUT_LINK:
+            url = await self._further(family, job, body, base, key)
+            if url is not None:
+                seen = replace(seen, status=RemoteStatus.SUCCEEDED, stage=None, url=url)
+        return _state(family, answer, seen)
+
+    async def _look(self, place: Place, base: str, key: Key | None) -> ProviderResponse:
+        return await self._http.call(Verb.POLL, "GET", f"{base}{place.path}", key=key, params=place.query or None)
+
+    async def _further(self, family: Family, job: RemoteJob, body: Any, base: str, key: Key | None) -> str | None:
+        """The link of a finished job that its answer does not name, from where the route has it besides."""
+        probe = partial(is_video, self._http, key=key, home=base)
+        places = list(family.further(job, body))
+        if at(body, "object") == "video":
             # OpenAI's video API names no link: the file is at an address made of the job's id.
-            own = f"{base}/v1/videos/{quote(job.remote_id, safe='')}/content"
-            if await probe(own):
-                seen = replace(seen, status=RemoteStatus.SUCCEEDED, stage=None, url=own)
-        return _state(answer, seen)
+            places.insert(0, Place(f"/v1/videos/{quoted(job.remote_id)}/content", is_file=True))
+        for place in dict.fromkeys((one.path, one.is_file, tuple(one.query.items())) for one in places):
+            path, is_file, query = place
+            if is_file:
+                if await probe(f"{base}{path}"):
+                    return f"{base}{path}"
+                continue
+            answer = await self._look(Place(path, dict(query)), base, key)
+            found = await choose(candidates(answer.json, base, LINKS), probe) if answer.ok else None
+            if found is not None:
+                return found
+        return None
 
     async def fetch(self, job: RemoteJob, url: str, part: PartFile, key: Key | None) -> int | None:
         base, limits = job.base_url or self.base_url, self.settings().download
@@ -189,11 +257,17 @@ class Yunwu(Provider):
         return books.booked(rows, status.json, cut=len(rows) >= LOG_ROWS)
 
     async def price_list(self) -> tuple[ModelPrice, ...] | None:
-        """The public list of prices, which needs no key."""
-        listed, status = await self._ask("/api/pricing", None), await self._ask("/api/status", None)
-        if not listed.ok:
-            raise error_of(TABLE, listed, said_by(listed))
-        return books.prices(listed.json, status.json)
+        """The public list of prices, which needs no key; the models that it names are remembered."""
+        status = (await self._ask("/api/status", None)).json
+        listed = await self._ask("/api/pricing_new", None)
+        found = books.prices(listed.json, status) if listed.ok else None
+        if found is None:
+            listed = await self._ask("/api/pricing", None)
+            if not listed.ok:
+                raise error_of(TABLE, listed, said_by(listed))
+            found = books.prices(listed.json, status)
+        self._catalogue.keep(self.base_url, video_models(listed.json))
+        return found
 
     # --- test -----------------------------------------------------------------------------------------------------
 
@@ -204,8 +278,18 @@ class Yunwu(Provider):
                 raise error_of(TABLE, answer, said_by(answer))
         except RemoteError as error:
             return Connection(ok=False, failure=Failure(kind=error.kind, code=error.code, params=error.params))
-        self._models = yunwu_models.video_models(answer.json["data"])
+        self._catalogue.keep(self.base_url, await self._listed(answer.json))
         return Connection(ok=True, balance=await self._balance(key), models=self.models())
+
+    async def _listed(self, models: Any) -> dict[str, ListedModel]:
+        """The models of the key's list; routes that the public list of prices describes go before words of labels."""
+        mine = video_models(models)
+        try:
+            public = await self._ask("/api/pricing_new", None)
+        except RemoteError:
+            return mine
+        known = video_models(public.json) if public.ok else {}
+        return {name: known.get(name, one) for name, one in mine.items()} or known
 
     async def _balance(self, key: Key | None) -> Money | None:
         """What is left by the first way that tells; never an error, for generating does not depend on it."""
@@ -240,14 +324,31 @@ class Yunwu(Provider):
         return await self._http.call(Verb.ASK, "GET", f"{self.base_url}{path}", key=key)
 
 
-def _state(answer: ProviderResponse, seen: LinkOutcome) -> RemoteState:
+#: What of a request the ledger does not repeat: the prompt stands in the task, pictures are counted.
+_NOT_TOLD: Final = frozenset({"prompt", "model_name", "image", "image_tail", "first_frame_image", "last_frame_image"})
+
+
+def _form(request: FamilyRequest) -> RequestBody:
+    pictures = [
+        FormFile("input_reference", Path(path), f"{place}.jpg", "image/jpeg")
+        for place, path in enumerate(request.files, start=1)
+    ]
+    try:
+        return form_body({name: str(value) for name, value in request.fields.items()}, pictures)
+    except OSError as error:
+        raise RemoteError(
+            "picture_copy_gone", kind=ErrorKind.FILE, delivery=Delivery.NOT_SENT, why=type(error).__name__
+        ) from error
+
+
+def _state(family: Family, answer: ProviderResponse, seen: LinkOutcome) -> RemoteState:
     failure = None
     if seen.status is RemoteStatus.FAILED:
         said = said_by(answer)
         if seen.filtered:
-            failure = as_failure(TABLE, CONTENT_REFUSED, replace(said, text=said.text or seen.filtered or ""))
+            failure = as_failure(family.table, CONTENT_REFUSED, replace(said, text=said.text or seen.filtered or ""))
         else:
-            failure = failure_of(TABLE, said)
+            failure = failure_of(family.table, said)
     return RemoteState(
         status=seen.status,
         progress=seen.progress,

@@ -17,9 +17,8 @@ from vidgen_core.domain.providers import ModelPrice
 from vidgen_core.providers.base import Booked
 from vidgen_core.providers.http.cleaning import clean, read_json
 from vidgen_core.providers.http.error_mapping import at
+from vidgen_core.providers.yunwu.catalogue import name_in, rows_in
 
-#: Rows of a price list that are read; the longest seen has some 500.
-_MOST_ROWS: Final = 5_000
 #: The type of a log line that gives money back.
 _REFUND: Final = 6
 #: Quota type of a price for the whole call; the others are by the token.
@@ -47,20 +46,38 @@ def money_of(amount: Decimal, status: Any, *, in_yuan: bool = False) -> Money:
 
 
 def prices(body: Any, status: Any) -> tuple[ModelPrice, ...] | None:
-    """``/api/pricing`` as prices of whole calls by model, for the group called default; None: not a price list."""
-    rows = at(body, "data")
-    if not isinstance(rows, list):
+    """``/api/pricing_new`` or ``/api/pricing`` as prices of whole calls by model, for the group called default.
+
+    What is not sold in that group, and what makes no sense, is left out: a price that is wrong is worse than none.
+    :returns: None where it is no price list
+    """
+    rows = rows_in(body)
+    if not rows and not isinstance(at(body, "data"), list):
         return None
-    group = number(at(body, "group_ratio.default"))
-    ratio = group if group is not None and group > 0 else Decimal(1)
-    found = []
-    for row in rows[:_MOST_ROWS]:
-        name, price = at(row, "model_name"), number(at(row, "model_price"))
-        by_call = at(row, "quota_type") == _BY_CALL
-        if by_call and isinstance(name, str) and 0 < len(name) <= 200 and price is not None and 0 < price < 10**6:
-            money = money_of(price * ratio, status)
-            found.append(ModelPrice(model=name, amount=money.amount, currency=money.currency, assumed=False))
-    return tuple(found)
+    group = _ratio(at(body, "group_ratio.default") if at(body, "group_ratio") else at(body, "data.group_ratio.default"))
+    found: dict[str, ModelPrice] = {}
+    for row in rows:
+        name, amount = name_in(row), _price_of(row)
+        groups = row.get("enable_groups")
+        sold = not isinstance(groups, list) or not groups or "default" in groups or "all" in groups
+        if name is not None and amount is not None and sold and name not in found:
+            money = money_of(amount * group, status)
+            if money.amount > 0:
+                found[name] = ModelPrice(model=name, amount=money.amount, currency=money.currency, assumed=False)
+    return tuple(found.values())
+
+
+def _price_of(row: Mapping[str, Any]) -> Decimal | None:
+    """The price of a whole call; None for a price by the token, and for values that no price has."""
+    kind, price = row.get("quota_type"), number(row.get("model_price"))
+    by_call = kind == _BY_CALL and not isinstance(kind, bool)
+    return price if by_call and price is not None and 0 < price < 10**6 else None
+
+
+def _ratio(value: Any) -> Decimal:
+    """The factor of a group, 1 where none can be read."""
+    factor = number(value)
+    return factor if factor is not None and 0 < factor < 1000 else Decimal(1)
 
 
 def booked(rows: Iterable[Any], status: Any, *, cut: bool) -> tuple[Booked, ...]:

@@ -89,5 +89,6 @@ def said_by(answer: ProviderResponse) -> ErrorBody:
 LINKS: Final = (
     "video_url", "url", "videoUrl", "detail.video_url", "detail.url", "detail.generations.url", "data.video_url",
     "data.url", "data.output", "data.result_url", "result_url", "output.url", "output.video_url", "output",
-    "metadata.url", "data.data.video_url", "video.url", "data.fail_reason", "fail_reason",
+    "metadata.url", "data.data.video_url", "video.url", "content.video_url", "data.task_result.videos.url",
+    "data.outputs.url", "creations.url", "file.download_url", "data.file.download_url", "data.fail_reason", "fail_reason",
 )  # fmt: skip

@@ -1,0 +1,139 @@
+"""Pictures on their way to Yunwu: inside the request, as links, or uploaded to its picture host first.
+
+``POST {host}/api/upload`` with the same key takes one file and answers ``{"url", "created"}`` (yunwu.apifox.cn,
+api-356192326; tested by a client on 2025-12-30). It is free; how long a picture stays there is not published.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
+
+from vidgen_core.domain.errors import Delivery, RemoteError
+from vidgen_core.providers.base import Key, Order
+from vidgen_core.providers.common.picture_copies import PictureCopies
+from vidgen_core.providers.common.uploads import UploadCache
+from vidgen_core.providers.http.addresses import is_private
+from vidgen_core.providers.http.client import Http, Verb
+from vidgen_core.providers.http.error_mapping import UNREADABLE, as_error, classify, texts_at
+from vidgen_core.providers.http.links import resolve
+from vidgen_core.providers.http.multipart import base64_slot, data_uri_slot, multipart_body
+from vidgen_core.providers.yunwu.families.family import Inline, Pictures
+from vidgen_core.providers.yunwu.responses import TABLE, said_by
+
+#: How long a link is trusted; a client that uses the host trusts it as long.
+LIFE: Final = timedelta(hours=1)
+#: How the pictures of an order travel.
+Transport = Literal["data", "file", "upload", "url"]
+
+
+class PictureSender:
+    """Makes of an order's pictures what its request holds."""
+
+    def __init__(self, http: Http, copies: PictureCopies, cache: UploadCache) -> None:
+        self._http = http
+        self._copies = copies
+        self._cache = cache
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def pictures(
+        self, order: Order, way: Transport, inline: Inline, host: str, max_bytes: int, key: Key | None
+    ) -> tuple[Pictures, dict[str, Any]]:
+        """The pictures of an order as they travel, and the facts of them for the ledger.
+
+        :param host: where they are uploaded to
+        :raises FileError: as ``PictureCopies.jpeg``
+        :raises RemoteError: an upload failed; ``delivery`` is never *unknown*, for an upload costs nothing
+        """
+        params, facts = order.params, _Facts()
+
+        async def travel(path: Path | None, link: str | None) -> Any:
+            if link and (path is None or way == "url" or (way == "upload" and not is_private(urlsplit(link).hostname))):
+                return facts.add("url", 0, link)
+            if path is None:
+                return None
+            copy = await self._copies.jpeg(path, max_bytes, params.size)
+            size = copy.stat().st_size
+            if way == "upload":
+                url, name = await self._uploaded(copy, host, key)
+                facts.uploads.append(name)
+                return facts.add("upload", size, url)
+            if inline == "file":
+                return facts.add("file", size, str(copy))
+            return facts.add("data", size, base64_slot(copy) if inline == "base64" else data_uri_slot(copy))
+
+        pictures = Pictures(
+            await travel(order.image, params.image_url),
+            await travel(order.last_frame, params.last_frame_url),
+            tuple([await travel(one.path, one.url) for one in order.references]),
+        )
+        return pictures, facts.told()
+
+    async def _uploaded(self, picture: Path, host: str, key: Key | None) -> tuple[str, str]:
+        """The link of a picture, and the name under which it is remembered."""
+        name = await asyncio.to_thread(_name, picture, f"{host}\n{key.id if key else ''}\n")
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            known = await asyncio.to_thread(self._cache.get, name)
+            if known:
+                return known, name
+            url = await self._upload(picture, host, name, key)
+            await asyncio.to_thread(self._cache.put, name, url, datetime.now(UTC) + LIFE)
+            return url, name
+
+    async def _upload(self, picture: Path, host: str, name: str, key: Key | None) -> str:
+        body = multipart_body({}, picture, f"{name[:40]}.jpg", "image/jpeg")
+        try:
+            answer = await self._http.call(Verb.UPLOAD, "POST", f"{host}/api/upload", key=key, body=body)
+        except RemoteError as error:
+            error.delivery = Delivery.NOT_SENT if error.delivery is Delivery.UNKNOWN else error.delivery
+            raise
+        link = next(
+            (found for text in texts_at(answer.json, "url", "data.url") if (found := resolve(text, host))), None
+        )
+        if answer.ok and link:
+            return link
+        said = said_by(answer)
+        refused = as_error(TABLE, UNREADABLE if answer.ok else classify(TABLE, said), answer, said)
+        refused.delivery = Delivery.NOT_SENT
+        raise refused
+
+    async def forget(self, names: list[str]) -> None:
+        """Links that do not work any more."""
+        for name in names:
+            await asyncio.to_thread(self._cache.put, name, "", datetime.now(UTC) - LIFE)
+
+
+class _Facts:
+    """What the ledger keeps of the pictures of one order."""
+
+    def __init__(self) -> None:
+        self._ways: list[str] = []
+        self._bytes = 0
+        self.uploads: list[str] = []
+
+    def add(self, way: str, size: int, made: Any) -> Any:
+        self._ways.append(way)
+        self._bytes += size
+        return made
+
+    def told(self) -> dict[str, Any]:
+        told: dict[str, Any] = {"images": len(self._ways)}
+        if self._ways:
+            told["image_transport"] = self._ways[0]
+        if self._bytes:
+            told["image_bytes"] = self._bytes
+        return told | ({"uploads": self.uploads} if self.uploads else {})
+
+
+def _name(picture: Path, place: str) -> str:
+    """Content and place: a link made with another key or at another address is another link."""
+    digest = hashlib.sha256(f"yunwu\n{place}".encode())
+    with picture.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

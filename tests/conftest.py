@@ -8,7 +8,9 @@ import sqlite3
 from pathlib import Path
 
 import argon2
+import httpx
 import pytest
+import respx.mocks
 from hypothesis import settings
 from sqlalchemy import Connection, create_engine, inspect
 
@@ -20,6 +22,31 @@ from vidgen_core.media.kenburns import RenderSpec, render
 # A test is right or wrong; how long it takes is the machine's affair.
 settings.register_profile("vidgen", deadline=None)
 settings.load_profile("vidgen")
+
+
+class TransportMocker(respx.mocks.AbstractRequestMocker):
+    """Wire shapes at httpx's transports: our own for event loops, its own for everything else."""
+
+    name = "transport"
+    targets = ["vidgen_core.providers.http.transport.Transport", "httpx.HTTPTransport"]  # noqa: RUF012
+    target_methods = ["handle_request", "handle_async_request"]  # noqa: RUF012
+
+    @classmethod
+    def to_httpx_request(cls, request: httpx.Request, **_: object) -> httpx.Request:
+        return request
+
+    @classmethod
+    def from_sync_httpx_response(cls, httpx_response: httpx.Response, *_: object, **__: object) -> httpx.Response:
+        return httpx_response
+
+    @classmethod
+    async def from_async_httpx_response(
+        cls, httpx_response: httpx.Response, *_: object, **__: object
+    ) -> httpx.Response:
+        return httpx_response
+
+
+respx.mocks.DEFAULT_MOCKER = TransportMocker.name
 
 
 @pytest.fixture(autouse=True)

@@ -15,9 +15,10 @@ from provider_world import make_key
 from vidgen_core.domain.errors import RemoteError
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.http import addresses
-from vidgen_core.providers.http.addresses import AddressRefused, AsyncClient, Client, Rules, is_private, kind_of
+from vidgen_core.providers.http.addresses import ANYWHERE_PUBLIC, AddressRefused, Client, Rules, is_private, kind_of
 from vidgen_core.providers.http.client import Http
 from vidgen_core.providers.http.download import download, is_video
+from vidgen_core.providers.http.transport import AsyncClient
 
 HOME = "https://api.example.com"
 KEY = make_key()
@@ -101,7 +102,7 @@ async def test_links_that_two_readers_read_differently_are_refused(tmp_path: Pat
 async def test_a_name_with_one_private_address_is_refused(names: dict[str, list[str]]) -> None:
     names["rebind.example.com"] = ["93.184.216.34", "10.0.0.7"]
     with pytest.raises(AddressRefused):
-        async with AsyncClient() as client:
+        async with AsyncClient(ANYWHERE_PUBLIC) as client:
             await client.get("http://rebind.example.com/v.mp4")
     with pytest.raises(AddressRefused), Client() as client:
         client.get("http://rebind.example.com/v.mp4")
@@ -168,7 +169,7 @@ async def test_behind_a_proxy_what_the_link_says_is_still_looked_at(monkeypatch:
     async with plain_server(refusing) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         monkeypatch.setenv("no_proxy", "")
-        async with AsyncClient() as client:
+        async with AsyncClient(ANYWHERE_PUBLIC) as client:
             for host in ("2130706433", "169.254.169.254", "printer.local"):
                 with pytest.raises(AddressRefused):
                     await client.get(f"http://{host}/v.mp4")

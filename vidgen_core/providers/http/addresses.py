@@ -241,43 +241,6 @@ class _Backend(httpcore.NetworkBackend):
         self._inner.sleep(seconds)
 
 
-class _AsyncBackend(httpcore.AsyncNetworkBackend):
-    """The same for event loops."""
-
-    def __init__(self, rules: Rules) -> None:
-        self._rules = rules
-        self._inner = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        try:
-            async with asyncio.timeout(timeout):
-                addresses = await resolve_async(host, port)
-        except TimeoutError as error:
-            raise httpcore.ConnectTimeout(str(error)) from error
-        except (OSError, UnicodeError) as error:
-            raise httpcore.ConnectError(str(error)) from error
-        await asyncio.to_thread(check, host, addresses, self._rules)
-        for number, address in enumerate(addresses, start=1):
-            try:
-                return await self._inner.connect_tcp(
-                    str(address), port, _share(timeout, number, len(addresses)), local_address, socket_options
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                if number == len(addresses):
-                    raise
-        raise httpcore.ConnectError(f"{host} has no address")
-
-    async def sleep(self, seconds: float) -> None:
-        await self._inner.sleep(seconds)
-
-
 def _share(timeout: float | None, number: int, of: int) -> float | None:
     """The last address may take all of the time, those before it only some."""
     return timeout if number == of else min(timeout or _ONE_ADDRESS, _ONE_ADDRESS)
@@ -301,20 +264,6 @@ class _Transport(httpx.HTTPTransport):
         )
 
 
-class _AsyncTransport(httpx.AsyncHTTPTransport):
-    def __init__(self, rules: Rules, limits: httpx.Limits, *, http2: bool) -> None:
-        super().__init__(verify=trust(), limits=limits, http2=http2)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=trust(),
-            max_connections=limits.max_connections,
-            max_keepalive_connections=limits.max_keepalive_connections,
-            keepalive_expiry=limits.keepalive_expiry,
-            http1=True,
-            http2=http2,
-            network_backend=_AsyncBackend(rules),
-        )
-
-
 class Client(httpx.Client):
     """An HTTP client for foreign addresses; it follows no redirects.
 
@@ -332,19 +281,3 @@ class Client(httpx.Client):
         if not isinstance(self._transport_for_url(request.url), _Transport):
             check_proxied(request.url.host, self._rules)
         return super().send(request, **options)
-
-
-class AsyncClient(httpx.AsyncClient):
-    """The same for event loops."""
-
-    def __init__(self, rules: Rules = ANYWHERE_PUBLIC, **options: Any) -> None:
-        self._rules = rules
-        super().__init__(**{**options, "follow_redirects": False})
-
-    def _init_transport(self, *_: Any, **options: Any) -> httpx.AsyncBaseTransport:
-        return options.get("transport") or _AsyncTransport(self._rules, options["limits"], http2=options["http2"])
-
-    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
-        if not isinstance(self._transport_for_url(request.url), _AsyncTransport):
-            await asyncio.to_thread(check_proxied, request.url.host, self._rules)
-        return await super().send(request, **options)

@@ -17,7 +17,6 @@ from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -27,7 +26,7 @@ from pydantic import SecretStr
 from vidgen_core import __version__
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.providers.base import Key
-from vidgen_core.providers.http.addresses import AsyncClient, Rules, trust
+from vidgen_core.providers.http.addresses import Rules, trust
 from vidgen_core.providers.http.cleaning import clean, clean_text, read_json
 from vidgen_core.providers.http.multipart import RequestBody, json_body
 from vidgen_core.providers.http.redact import SAID_CHARACTERS, cut, mask, quiet_http_logs, redact
@@ -47,6 +46,10 @@ class Verb(StrEnum):
     ASK = "ask"
     UPLOAD = "upload"
     DOWNLOAD = "download"
+
+
+#: What is sent on a connection that is used once.
+_ONCE: Final = frozenset({Verb.SUBMIT, Verb.UPLOAD})
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ class Http:
     How a key proves itself, what else is said along, and which texts are secret are single methods, for providers that do not
     take a bearer's key.
 
-    Paid requests have connections of their own, each used once: a connection that the other side is just closing
+    Paid requests and uploads have connections of their own, each used once: a connection that the other side is just closing
     would leave it open whether the request arrived.
 
     :param patience: replaces single entries of ``PATIENCE``.
@@ -167,13 +170,13 @@ class Http:
     def __init__(self, patience: Mapping[Verb, Patience] | None = None, most: int = ANSWER_BYTES) -> None:
         self._most = most
         self._patience = {**PATIENCE, **(patience or {})}
-        self._clients: dict[bool | Rules, httpx.AsyncClient] = {}
+        self._clients: dict[tuple[bool, Rules | None], httpx.AsyncClient] = {}
 
     def _client(self, verb: Verb, rules: Rules | None) -> httpx.AsyncClient:
-        kind = rules or verb is Verb.SUBMIT
+        kind = verb in _ONCE, rules
         if kind not in self._clients:
             quiet_http_logs()
-            self._clients[kind] = _make_client(verb is Verb.SUBMIT, rules)
+            self._clients[kind] = _make_client(*kind)
         return self._clients[kind]
 
     def _auth(self, key: Key) -> httpx.Auth:
@@ -261,17 +264,18 @@ def _make_body(payload: Mapping[str, Any]) -> RequestBody:
         ) from error
 
 
-def _make_client(paid: bool, rules: Rules | None) -> httpx.AsyncClient:
-    make = httpx.AsyncClient if rules is None else partial(AsyncClient, rules)
+def _make_client(once: bool, rules: Rules | None) -> httpx.AsyncClient:
+    # Only those who send something wait for aiohttp to be imported.
+    from vidgen_core.providers.http.transport import AsyncClient
+
     try:
-        return make(
+        return AsyncClient(
+            rules,
+            once=once,
             verify=trust(),
-            http1=True,
-            http2=not paid,
-            follow_redirects=False,
             headers={"User-Agent": USER_AGENT},
             limits=httpx.Limits(
-                max_connections=1000, max_keepalive_connections=0 if paid else 200, keepalive_expiry=KEEPALIVE
+                max_connections=1000, max_keepalive_connections=0 if once else 200, keepalive_expiry=KEEPALIVE
             ),
         )
     except (ValueError, ImportError, httpx.InvalidURL) as error:

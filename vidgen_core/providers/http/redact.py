@@ -162,6 +162,4 @@ _FILTER: Final = _WithoutQueries()
 
 def quiet_http_logs() -> None:
     """Keep what is sent out of the logs of the libraries below, whatever level the root logger has."""
-    # Logs encoded headers at DEBUG, and those can be decoded.
-    logging.getLogger("hpack").setLevel(logging.WARNING)
     logging.getLogger("httpx").addFilter(_FILTER)

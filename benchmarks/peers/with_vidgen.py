@@ -1,0 +1,154 @@
+"""Vidgen's own worker over the same provider, with the statements and commits of its store counted."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from peers.measured import Work, tell, the_work
+from vidgen_core.config.file import SettingsFile
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import NewShot, NewTask, Store
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import GenerationParams, TaskStatus
+from vidgen_core.media.files import PartFile
+from vidgen_core.providers.base import (
+    Capabilities,
+    Connection,
+    Key,
+    Order,
+    Prepared,
+    Problem,
+    Provider,
+    RemoteJob,
+    RemoteState,
+    RemoteStatus,
+    Submission,
+)
+from vidgen_core.providers.http.client import Http, Verb
+from vidgen_core.providers.http.download import download
+from vidgen_core.worker.worker import Worker
+
+KEYS = '[{"name":"a","secret":"sk-a-1111"}]'
+YUNWU = ProviderId("yunwu")
+
+
+class Timed(Provider):
+    """The provider of ``peers.provider``, asked through the client of all adapters."""
+
+    mode = YUNWU
+
+    def __init__(self, *args: Any, url: str, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._url = url
+        self._http = Http()
+
+    @property
+    def base_url(self) -> str | None:
+        return self._url
+
+    def models(self) -> tuple[str, ...]:
+        return ("timed",)
+
+    def capabilities(self, model: str) -> Capabilities:
+        return Capabilities(model=model, aspect_ratios=("9:16",), sizes=("720P",))
+
+    def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
+        return ()
+
+    async def prepare(self, order: Order, key: Key | None) -> Prepared:
+        return Prepared(payload={"prompt": "x"})
+
+    async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
+        answer = await self._http.call(Verb.SUBMIT, "POST", f"{self._url}/jobs", key=key, json=prepared.payload)
+        return Submission(remote_id=answer.json["id"])
+
+    async def poll(self, job: RemoteJob, key: Key | None) -> RemoteState:
+        answer = await self._http.call(Verb.POLL, "GET", f"{self._url}/jobs/{job.remote_id}", key=key)
+        if answer.json["state"] == "done":
+            return RemoteState(status=RemoteStatus.SUCCEEDED, url=answer.json["url"])
+        return RemoteState(status=RemoteStatus.RUNNING)
+
+    async def fetch(self, job: RemoteJob, url: str, part: PartFile, key: Key | None) -> int | None:
+        return await download(self._http, url, part, key=key, home=self._url)
+
+    async def test(self, key: Key | None) -> Connection:
+        return Connection(ok=True)
+
+    async def close(self) -> None:
+        await self._http.close()
+
+
+class Counted:
+    """Statements and commits of every connection that is opened from now on, and statements inside triggers."""
+
+    def __init__(self) -> None:
+        self.statements = self.commits = self.all = 0
+        event.listen(Engine, "connect", lambda connection, _record: connection.set_trace_callback(self._trace))
+        event.listen(Engine, "before_cursor_execute", self._count)
+
+    def _count(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        self.statements += not statement.startswith(_FRAMES)
+
+    def _trace(self, statement: str) -> None:
+        # The driver tells a statement again for each one that its triggers run.
+        self.all += not statement.startswith(_FRAMES)
+        self.commits += statement.startswith("COMMIT")
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        return self.statements, self.commits, self.all - self.statements
+
+
+_FRAMES = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
+
+
+def _run(work: Work) -> None:
+    os.environ["VIDGEN_RUNNER__MAX_CONCURRENT"] = str(work.cap)
+    os.environ["VIDGEN_RUNNER__POLL_INTERVAL"] = str(work.poll)
+    os.environ["VIDGEN_PROVIDERS__YUNWU__KEYS"] = KEYS
+    locations = Locations(Path(work.folder) / "home").create()
+    settings = SettingsFile(locations)
+    counted = Counted()
+    store, own = Store.open(locations.database), Store.open(locations.database, checkpoints=True)
+    provider = Timed(settings.current, locations, url=work.url)
+    _queue(store, work.jobs)
+    before = counted.counts
+    cpu = time.process_time()
+    worker = Worker(own, settings.current, locations, lambda _: {YUNWU: provider}).start()
+    _wait(store, work.jobs)
+    cpu = time.process_time() - cpu
+    counts = counted.counts
+    worker.stop()
+    per_task = [(now - then) / work.jobs for now, then in zip(counts, before, strict=True)]
+    tell(work, cpu, **dict(zip(("statements", "commits", "triggers"), per_task, strict=True)))
+
+
+def _queue(store: Store, tasks: int) -> None:
+    params = GenerationParams(aspect_ratio="9:16", size="720P")
+    with store.write() as tx:
+        project = tx.projects.ensure("bench")
+        [shot] = tx.shots.add(project.id, [NewShot(number="1.0", prompt="x")])
+        tx.tasks.add([NewTask(project.id, shot.id, YUNWU, "timed", params)] * tasks)
+
+
+def _wait(store: Store, tasks: int) -> None:
+    end = time.monotonic() + 600
+    while time.monotonic() < end:
+        with store.read() as tx:
+            counts = tx.tasks.counts(None)
+        if counts[TaskStatus.COMPLETED] == tasks:
+            return
+        if counts[TaskStatus.FAILED]:
+            sys.exit("a task has failed")
+        time.sleep(0.5)
+    raise TimeoutError
+
+
+if __name__ == "__main__":
+    _run(the_work())

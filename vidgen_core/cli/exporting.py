@@ -1,4 +1,4 @@
-"""``vidgen export``, ``backup`` and ``restore``."""
+"""``vidgen export``, ``conform``, ``backup`` and ``restore``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from vidgen_core.domain.errors import InputError
 
 if TYPE_CHECKING:
     from vidgen_core.services.exports.film import Format, Options
+    from vidgen_core.services.schemas.edits import EditResponse
     from vidgen_core.services.system.restore import Restored
 
 ToOption = Annotated[Path, typer.Option("--to", metavar="PATH", help="cli.export.to")]
@@ -116,6 +117,52 @@ def _target(session: Session, to: Path, kind: Format, options: Options) -> Path:
         return to
     zipped = kind in LISTS and options.pictures and options.rows == "shots"
     return to / f"{safe_name(session.where.name)}.{'zip' if zipped else kind.value}"
+
+
+@command(commands, "conform", "cli.conform.help")
+def conform(
+    session: Session,
+    path: Annotated[Path | None, typer.Argument(metavar="TIMELINE", help="cli.conform.path")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="cli.conform.dry_run")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="cli.conform.undo")] = False,
+    yes: YesOption = False,
+) -> None:
+    from vidgen_core.domain.errors import FileError
+    from vidgen_core.services.schemas.edits import EditResponse
+
+    edits = session.app.edits
+    if undo or path is None:
+        if path is not None or not undo:
+            raise InputError("edit_path_or_undo")
+        name = edits.undo(session.where.id)
+        session.answer({"undone": name})
+        session.say("cli.conform.undone", name=name)
+        return
+    try:
+        data = (path / "Info.fcpxml" if path.is_dir() else path).read_bytes()
+    except OSError as error:
+        raise FileError("edit_file_missing", path=str(path)) from error
+    plan = edits.plan(session.where.id, path.name, data)
+    told = EditResponse.of(plan, session.text, applied=bool(plan.changes) and not dry_run)
+    _show_edit(session, told)
+    if told.applied:
+        if not (yes or session.as_json):
+            session.confirm("cli.conform.ask")
+        edits.apply(plan)
+        session.say("cli.conform.done")
+    session.answer(told)
+
+
+def _show_edit(session: Session, told: EditResponse) -> None:
+    """What would change, and what cannot be followed."""
+    for change in told.changes:
+        trim = "–" if change.trim is None else f"{change.trim[0]:.2f}–{change.trim[1]:.2f} s"
+        place = f"{change.place_before} → {change.place}" if change.place != change.place_before else str(change.place)
+        session.say("cli.conform.change", shot=change.shot, place=place, take=change.take or "–", trim=trim)
+    for note in told.notes:
+        session.warn("cli.conform.note", reason=note.reason)
+    if not told.changes:
+        session.say("cli.conform.nothing", n=told.shots)
 
 
 @command(commands, "backup")

@@ -18,6 +18,7 @@ from vidgen_core.services.access.sessions import Sessions
 from vidgen_core.services.autopilot.progress import ProjectProgress
 from vidgen_core.services.billing.budget import Budget
 from vidgen_core.services.context import ServiceContext
+from vidgen_core.services.exports.edits import Edits
 from vidgen_core.services.exports.exports import Exports
 from vidgen_core.services.generation.tasks import Tasks
 from vidgen_core.services.imports.imports import Imports
@@ -73,6 +74,7 @@ class Vidgen:
         self.notifications = Notifications(ctx)
         self.disputes = Disputes(ctx)
         self.exports = Exports(ctx)
+        self.edits = Edits(ctx)
         self.cleanup = Cleanup(ctx)
         self.llm_queue = LlmQueue(ctx)
         self.scripts = Scripts(ctx, self.llm_queue, self.imports)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any, Final
@@ -245,6 +245,13 @@ class ShotRepository(Repository):
             low, high = self._gap(shot, before)
         self._set(shot_id, position=(low + high) // 2)
         return after
+
+    def reorder(self, project_id: int, ids: Sequence[int]) -> None:
+        """Give the shots of a project the order of ``ids``, which names all of them; only what moved is changed."""
+        before = {shot.id: shot.position for shot in self.many(ids) if shot.project_id == project_id}
+        for place, shot_id in enumerate(ids, start=1):
+            if before.get(shot_id) not in (None, GAP * place):
+                self._set(shot_id, position=GAP * place)
 
     def _next(self, shot: Shot) -> int | None:
         order = (shots.c.position, shots.c.id)

@@ -161,7 +161,7 @@ class Shots:
 
         def frame(shot: Shot) -> Frame:
             take, planned = chosen.get(shot.chosen_take_id or 0), plan(shot, GenerateOptions(), settings)
-            length = take.seconds if take else planned.params.duration
+            length = take.shown_seconds if take else planned.params.duration
             return Frame(shot, take, length or usual(planned.provider, planned.model))
 
         return Page(items=[frame(shot) for shot in found.items], total=found.total)

@@ -15,6 +15,7 @@ from vidgen_core.domain.queries import LogFilter
 from vidgen_core.services.exports.film import Options
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.imports.plan import Imported
+from vidgen_core.services.schemas.edits import EditResponse
 from vidgen_core.web.api.common import (
     DEFAULT,
     App,
@@ -38,6 +39,7 @@ from vidgen_core.web.api.schemas.work import (
     ProjectRequest,
     ProjectResponse,
     StatusResponse,
+    UndoneResponse,
 )
 from vidgen_core.web.app_instance import get_vidgen
 
@@ -176,6 +178,30 @@ def delete_export(app: App, t: Catalogue, project_id: PathId, export_id: str) ->
     else:
         app.exports.remove(project_id, export_id)
     return ExportResponse.of(export, t)
+
+
+# --- timelines that come back
+
+
+@router.post("/edit", tags=["import and export"], responses=errors(404, 409))
+def apply_edit(
+    app: App,
+    t: Catalogue,
+    file: Annotated[UploadFile, File(description="An edited timeline: OTIO, EDL, Final Cut Pro's or Premiere's XML.")],
+    project: Annotated[str, Form(min_length=1, max_length=120)] = DEFAULT,
+    dry_run: Annotated[bool, Form(description="Say what would change and change nothing.")] = False,
+) -> EditResponse:
+    """Give shots the order, and takes the in and out points, of a timeline; clips that cannot be followed are named."""
+    plan = app.edits.plan(project_of(app, project).id, _name(file), file.file.read())
+    if not dry_run:
+        app.edits.apply(plan)
+    return EditResponse.of(plan, t, applied=not dry_run)
+
+
+@router.delete("/edit", tags=["import and export"], responses=errors(404, 409))
+def undo_edit(app: App, project: ProjectName = DEFAULT) -> UndoneResponse:
+    """Put back what the last applied timeline changed."""
+    return UndoneResponse(file=app.edits.undo(project_of(app, project).id))
 
 
 # --- the log

@@ -127,6 +127,12 @@ class ExportResponse(ResponseModel):
         )
 
 
+class UndoneResponse(ResponseModel):
+    """A timeline that was applied and is undone."""
+
+    file: str
+
+
 class StatusResponse(ResponseModel):
     """What the header of the screens shows."""
 

@@ -1,0 +1,215 @@
+"""Reading a timeline that came back from an editor: which part of which file stands where.
+
+OpenTimelineIO, EDL and Premiere's XML are read by their adapters; Final Cut Pro's XML here, for the adapter of that format
+knows no ``media-rep``. The kind is found from the content.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree as ET
+
+import opentimelineio as otio
+from charset_normalizer import from_bytes
+
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.errors import InputError
+
+#: Bytes of the largest timeline that is read.
+LARGEST: Final = 50_000_000
+_META: Final = "vidgen"
+_EVENT: Final = re.compile(r"^\s*\d+\s+\S+\s+\S+\s+\S+\s.*\d\d:\d\d:\d\d[:;]\d\d", re.MULTILINE)
+
+
+class Use(Frozen):
+    """One clip of an edited timeline; times in seconds."""
+
+    #: As the editor calls it.
+    name: str
+    #: Path or address of its file; empty without one.
+    file: str = ""
+    #: Id of the take, or of the shot, where the timeline still says so.
+    take_id: int | None = None
+    shot_id: int | None = None
+    #: Place in the film.
+    at: float
+    #: The part of the file that is shown.
+    begin: float
+    length: float
+    #: 1: as it was made; 0.5: half as fast.
+    speed: float = 1.0
+    #: Switched off in the editor.
+    disabled: bool = False
+
+
+def read_uses(data: bytes, rate: Fraction) -> list[Use]:
+    """Every clip of the first sequence's video tracks, in the order of the film.
+
+    :param rate: frames a second, which an EDL does not say
+    :raises InputError: ``edit_unreadable`` (why), ``edit_unknown``, ``edit_empty``
+    """
+    text = _text(data)
+    try:
+        if text.lstrip().startswith("{") and "OTIO_SCHEMA" in text:
+            found = _of_otio(otio.adapters.read_from_string(text, "otio_json"))
+        elif "<fcpxml" in text:
+            found = _of_fcpxml(ET.fromstring(text))  # noqa: S314 - expat ends what grows out of proportion
+        elif "<xmeml" in text:
+            found = _of_otio(otio.adapters.read_from_string(text, "fcp_xml"))
+        elif _EVENT.search(text):
+            found = _of_otio(_edl(text, rate), timecode=False)
+        else:
+            raise InputError("edit_unknown")
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError("edit_unreadable", why=" ".join(str(error).split())[:200] or type(error).__name__) from error
+    if not found:
+        raise InputError("edit_empty")
+    return sorted(found, key=lambda use: use.at)
+
+
+def _text(data: bytes) -> str:
+    if len(data) > LARGEST:
+        raise InputError("edit_unreadable", why=f"> {LARGEST // 1_000_000} MB")
+    for encoding in ("utf-8-sig", "utf-16") if not data.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-16",):
+        try:
+            text = data.decode(encoding)
+        except UnicodeError:
+            continue
+        break
+    else:
+        best = from_bytes(data[:1_000_000]).best()
+        text = data.decode(best.encoding if best else "latin-1", "replace")
+    # A text is no longer in the encoding that its declaration names.
+    return re.sub(r"^\s*<\?xml[^>]*\?>", "", text.replace("\r\n", "\n"), count=1)
+
+
+def _edl(text: str, rate: Fraction) -> Any:
+    """Drop-frame timecodes say their rate; others are counted in the project's."""
+    base = float(rate) if ";" not in text else 30_000 / 1001
+    return otio.adapters.read_from_string(text, "cmx_3600", rate=base, ignore_timecode_mismatch=True)
+
+
+# --- what OpenTimelineIO reads
+
+
+def _of_otio(read: Any, *, timecode: bool = True) -> list[Use]:
+    """:param timecode: whether media say where their own timecode begins"""
+    timeline = read
+    if not isinstance(read, otio.schema.Timeline):
+        timeline = next(iter(read.find_children(descended_from_type=otio.schema.Timeline)), None)
+    if timeline is None:
+        return []
+    return [
+        _of_clip(clip, timeline.tracks, timecode) for track in timeline.video_tracks() for clip in track.find_clips()
+    ]
+
+
+def _of_clip(clip: Any, tracks: Any, timecode: bool) -> Use:
+    shown = clip.trimmed_range()
+    media = clip.media_reference
+    # A file with a timecode of its own does not begin at zero.
+    known_range = media.available_range if timecode and media else None
+    first = known_range.start_time if known_range else otio.opentime.RationalTime(0, 1)
+    known = clip.metadata.get(_META, {})
+    speed = 1.0
+    for effect in clip.effects:
+        if isinstance(effect, otio.schema.LinearTimeWarp):
+            speed *= effect.time_scalar
+    return Use(
+        name=clip.name or "",
+        file=getattr(media, "target_url", None) or "",
+        take_id=known.get("take_id"),
+        shot_id=known.get("shot_id"),
+        at=clip.transformed_time_range(shown, tracks).start_time.to_seconds(),
+        begin=(shown.start_time - first).to_seconds(),
+        length=shown.duration.to_seconds() * abs(speed or 1.0),
+        speed=speed,
+        disabled=not clip.enabled,
+    )
+
+
+# --- Final Cut Pro
+
+#: What stands for a clip in a spine, and may hold others.
+_CLIPS: Final = frozenset({"asset-clip", "clip", "video", "sync-clip", "ref-clip", "mc-clip", "audition"})
+
+
+def _of_fcpxml(root: ET.Element) -> list[Use]:
+    assets = {each.get("id", ""): each for each in root.iter("asset")}
+    spine = root.find(".//sequence/spine")
+    return [] if spine is None else list(_uses(spine, assets, Fraction(0)))
+
+
+def _uses(parent: ET.Element, assets: dict[str, ET.Element], origin: Fraction) -> Iterator[Use]:
+    """The clips in an element, and those connected to them; ``origin`` is the film's time at the parent's time 0."""
+    for item in parent:
+        at = origin + _seconds(item.get("offset"))
+        if item.tag in _CLIPS:
+            use = _use(item, assets, at)
+            if use:
+                yield use
+        if item.tag in _CLIPS or item.tag == "gap":
+            connected = [child for child in item if child.get("lane") is not None]
+            holder = ET.Element("spine")
+            holder.extend(connected)
+            yield from _uses(holder, assets, at - _seconds(item.get("start")))
+        elif item.tag == "spine":
+            yield from _uses(item, assets, at)
+
+
+def _use(item: ET.Element, assets: dict[str, ET.Element], at: Fraction) -> Use | None:
+    inner = (each for each in item.iter() if each is item or each.get("lane") is None)
+    source = next((each for each in inner if each.tag in _CLIPS and each.get("ref") in assets), None)
+    asset = ET.Element("asset") if source is None else assets[source.get("ref", "")]
+    if asset.get("hasVideo") == "0":
+        return None
+    first = _seconds(asset.get("start"))
+    begin = _seconds(item.get("start")) if item.get("start") else first
+    if source is not None and source is not item:
+        # The clip's own time, in which the video within it has its place.
+        begin += _seconds(source.get("start") or asset.get("start")) - _seconds(source.get("offset"))
+    media = asset.find("media-rep")
+    speed, begin, length = _retimed(item, begin, _seconds(item.get("duration")))
+    return Use(
+        name=item.get("name") or asset.get("name", ""),
+        file=(media.get("src") if media is not None else asset.get("src")) or "",
+        at=float(at),
+        begin=float(begin - first),
+        length=float(length),
+        speed=speed,
+        disabled=item.get("enabled") == "0",
+    )
+
+
+def _retimed(item: ET.Element, begin: Fraction, length: Fraction) -> tuple[float, Fraction, Fraction]:
+    """Speed, and the part of the file, of a clip with a time map (*FCPXML Reference*, ``timeMap``)."""
+    points = item.findall("timeMap/timept")
+    if len(points) < 2:
+        return 1.0, begin, length
+    shown = _seconds(points[-1].get("time")) - _seconds(points[0].get("time"))
+    used = _seconds(points[-1].get("value")) - _seconds(points[0].get("value"))
+    speed = used / shown if shown else Fraction(1)
+    return float(speed), begin * abs(speed), length * abs(speed)
+
+
+def _seconds(time: str | None) -> Fraction:
+    """``1001/30000s``; a time without a fraction may be written with decimals."""
+    return Fraction((time or "0s").strip().rstrip("s") or "0")
+
+
+# --- names
+
+
+def path_of(file: str) -> str:
+    """The path that an address or path names, with forward slashes."""
+    parts = urlsplit(file)
+    path = unquote(parts.path) if parts.scheme in ("file", "http", "https") else unquote(file) if "%" in file else file
+    path = path.replace("\\", "/")
+    # file:///C:/a
+    return path[1:] if re.match(r"^/[A-Za-z]:", path) else path

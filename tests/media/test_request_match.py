@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vidgen_core.media.request_match import VideoRequest, differences, shorter_side
+from vidgen_core.media.request_match import VideoRequest, compare, shorter_side
 from vidgen_core.media.video import last_picture, probe
 
 
@@ -57,7 +57,7 @@ def clip(pictures: tuple[Path, Path]) -> Path:
 
 
 def codes(clip: Path, **asked: object) -> tuple[str, ...]:
-    return differences(clip, probe(clip), VideoRequest.model_validate(asked))
+    return compare(clip, probe(clip), VideoRequest.model_validate(asked)).differences
 
 
 @pytest.mark.parametrize(
@@ -112,3 +112,15 @@ def test_the_last_picture_is_the_last_one_shown(clip: Path, pictures: tuple[Path
 )  # fmt: skip
 def test_sizes_are_read_by_their_names(size: str, side: int | None) -> None:
     assert shorter_side(size) == side
+
+
+@pytest.mark.parametrize(
+    ("frames", "shown"), [("12", True), ("21", False), ("1", True), ("2", False), ("", None), ("1e", None)]
+)
+def test_frames_are_seen_where_they_belong_or_it_cannot_be_said(
+    clip: Path, pictures: tuple[Path, Path], tmp_path: Path, frames: str, shown: bool | None
+) -> None:
+    Image.new("RGB", (64, 64), "grey").save(tmp_path / "even.png")
+    known = {"1": pictures[0], "2": pictures[1], "e": tmp_path / "even.png"}
+    first, last = (*(known[name] for name in frames), None, None)[:2]
+    assert compare(clip, probe(clip), VideoRequest(first_frame=first, last_frame=last)).shows_frames is shown

@@ -81,6 +81,10 @@ class WaitingBatch(Frozen):
     first: list[int]
     #: Whether the rest goes out without a person once the first shot has succeeded.
     auto: bool
+    #: Tasks that wait; None: all of the batch that are pending.
+    rest: list[int] | None = None
+    #: What the first task is to show of its model (``worker.canary.proof_of``); empty: that it succeeds.
+    proof: str = ""
 
 
 class SaveFolderMount(Frozen):
@@ -98,4 +102,6 @@ CHECK_NOW: Final = StateRow[list[int]]("look_now", list[int])
 #: How many paid acts the database has seen; the journal counts them, too.
 GENERATION: Final = StateRow[int]("generation", int)
 WAITING_BATCHES: Final = StateRow[list[WaitingBatch]]("canaries", list[WaitingBatch])
+#: What models were seen to do although nothing says that they do it.
+PROVED_MODELS: Final = StateRow[list[str]]("proved_models", list[str])
 SAVE_FOLDER_MOUNT: Final = StateRow[SaveFolderMount]("save_folder_mount", SaveFolderMount)

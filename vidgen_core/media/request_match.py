@@ -6,7 +6,7 @@ A difference is a flag and no fault of the file: the take was paid for and stays
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -38,11 +38,28 @@ class VideoRequest(Frozen):
     last_frame: Path | None = None
 
 
-def differences(path: Path, facts: VideoFacts, asked: VideoRequest) -> tuple[str, ...]:
-    """Codes of what differs: ``ratio_differs``, ``size_differs``, ``length_differs``, ``silent``, ``first_frame_differs``,
-    ``last_frame_differs``; what cannot be measured is not flagged.
-    """
-    return tuple(_differences(path, facts, asked))
+class Comparison(Frozen):
+    """What a finished video is beside what was asked for."""
+
+    #: Codes of what differs: ``ratio_differs``, ``size_differs``, ``length_differs``, ``silent``, ``first_frame_differs``,
+    #: ``last_frame_differs``; what cannot be measured is not flagged.
+    differences: tuple[str, ...] = ()
+    #: Whether it shows the frames that were sent where they belong; None: there are none, or it cannot be seen.
+    shows_frames: bool | None = None
+
+
+def compare(path: Path, facts: VideoFacts, asked: VideoRequest) -> Comparison:
+    """Compare a finished file with what was asked for."""
+    frames = {
+        "first_frame_differs": _shows(first_frame_match.begins_with, path, asked.first_frame),
+        "last_frame_differs": _shows(first_frame_match.ends_with, path, asked.last_frame),
+    }
+    sent = [
+        shown for shown, picture in zip(frames.values(), (asked.first_frame, asked.last_frame), strict=True) if picture
+    ]
+    shows = None if not sent or None in sent else all(sent)
+    codes = (*_differences(path, facts, asked), *(code for code, shown in frames.items() if shown is False))
+    return Comparison(differences=codes, shows_frames=False if False in sent else shows)
 
 
 def _differences(path: Path, facts: VideoFacts, asked: VideoRequest) -> Iterator[str]:
@@ -55,10 +72,6 @@ def _differences(path: Path, facts: VideoFacts, asked: VideoRequest) -> Iterator
         yield "length_differs"
     if asked.sound and video.is_silent(path):
         yield "silent"
-    if _frame_differs(path, asked.first_frame, last=False):
-        yield "first_frame_differs"
-    if _frame_differs(path, asked.last_frame, last=True):
-        yield "last_frame_differs"
 
 
 def shorter_side(size: str) -> int | None:
@@ -81,12 +94,9 @@ def _ratio_differs(asked: str, facts: VideoFacts) -> bool:
     return abs(facts.width / facts.height / wanted - 1) > RATIO_MARGIN
 
 
-def _frame_differs(path: Path, picture: Path | None, *, last: bool) -> bool:
+def _shows(match: Callable[[Path, Path], bool | None], path: Path, picture: Path | None) -> bool | None:
     """A doubt is all that can be said: a picture that is gone or too even tells nothing."""
-    if picture is None:
-        return False
-    match = first_frame_match.ends_with if last else first_frame_match.begins_with
     try:
-        return match(path, picture) is False
+        return match(path, picture) if picture is not None else None
     except FileError:
-        return False
+        return None

@@ -9,7 +9,7 @@ from typing import Any, Final
 import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs, preflight
-from vidgen_core.dashboard.components.labels import mode_label
+from vidgen_core.dashboard.components.labels import mode_label, plain
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
 from vidgen_core.dashboard.shell import sign_in
 from vidgen_core.domain.errors import ErrorKind
@@ -18,6 +18,7 @@ from vidgen_core.domain.tasks import Failure
 from vidgen_core.i18n import Text
 from vidgen_core.money import BudgetScope, LimitStatus
 from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.generation.canaries import Canary
 from vidgen_core.services.scripts.llm_queue import STOPPED_BY_BUDGET
 from vidgen_core.services.system.worker_control import Status
 from vidgen_core.worker.limits.budget_pause import CODES
@@ -64,8 +65,8 @@ def troubles(visit: Visit, status: Status) -> None:
             "left": low.money.model_dump(mode="json"),
         }
         st.warning(t.error(ErrorKind.BALANCE, "balance_low", left), icon=":material/battery_alert:")
-    for waiting in status.canaries:
-        _canary(visit, waiting.batch, waiting)
+    for place, waiting in enumerate(status.canaries):
+        _canary(visit, place, waiting)
 
 
 def held(visit: Visit, code: str, params: dict[str, Any], mode: ProviderId | None = None) -> None:
@@ -115,14 +116,16 @@ def _through(go_on: Callable[..., None], *args: Any) -> None:
     go_on(*args)
 
 
-def _canary(visit: Visit, batch: int, waiting: Any) -> None:
+def _canary(visit: Visit, place: int, waiting: Canary) -> None:
     t = visit.t
-    name = "decided" if waiting.decided else "waits"
-    said = t(f"shell.canary_{name}", done=waiting.done, first=waiting.first, waiting=t.number(waiting.waiting))
-    with st.container(horizontal=True, vertical_alignment="center", key=f"canary_{batch}"):
-        st.info(said, icon=":material/looks_one:")
+    name = ("model_" if waiting.model else "") + ("decided" if waiting.decided else "waits")
+    facts = {"done": waiting.done, "first": waiting.first, "model": plain(waiting.model or "")}
+    # Several models of one batch may each have their own.
+    more = f"{waiting.batch}_{place}" if place else f"{waiting.batch}"
+    with st.container(horizontal=True, vertical_alignment="center", key=f"canary_{more}"):
+        st.info(t(f"shell.canary_{name}", waiting=t.number(waiting.waiting), **facts), icon=":material/looks_one:")
         if sign_in.may(Role.MAKER):
-            st.button(t("shell.canary_go_on"), key=f"canary_go_on_{batch}", on_click=_ask_rest, args=(batch,))
+            st.button(t("shell.canary_go_on"), key=f"canary_go_on_{more}", on_click=_ask_rest, args=(waiting.batch,))
 
 
 @handle_errors

@@ -23,6 +23,7 @@ from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import WRITING, BillableParty, ProviderId
 from vidgen_core.domain.tasks import GenerationParams, Task
 from vidgen_core.providers.base import Problem
+from vidgen_core.services.generation import canaries
 from vidgen_core.services.generation.planning import cost_of
 from vidgen_core.services.generation.preflight import BalanceAfter, Estimate, Preflight, PreflightProblem, ShotProblem
 from vidgen_core.services.generation.validation import ValidatedShot
@@ -49,6 +50,19 @@ class OrderItem(NamedTuple):
     @property
     def goes(self) -> bool:
         return not any(problem.fatal for problem in self.problems)
+
+
+#: The problem of a model of which one take goes ahead.
+ON_TRIAL: Final = "canary_first"
+
+
+def on_trial(model: str) -> Problem:
+    """Nobody has seen yet what a model makes of such material: a person is asked, and one take goes ahead."""
+    return Problem(field="model", code=ON_TRIAL, params={"model": model}, fatal=False)
+
+
+def _tries(problems: Iterable[Problem]) -> bool:
+    return any(problem.code == ON_TRIAL for problem in problems)
 
 
 def asks(settings: Settings, tasks: int, costs: Mapping[_P, Sequence[Money]], *, known: bool) -> bool:
@@ -156,7 +170,7 @@ def estimate_of(ctx: ServiceContext, validated: Sequence[ValidatedShot], having:
         problems=tuple(ShotProblem(seen.shot, problem) for seen in validated for problem in seen.problems),
         worth=worth if known and foreign and not uncounted else None,
         having=having,
-        asks=asks(settings, tasks, by_provider, known=known),
+        asks=asks(settings, tasks, by_provider, known=known) or any(_tries(seen.problems) for seen in good),
         key_missing=key_missing(ctx, (seen.plan.provider for seen in good)),
     )
 
@@ -167,12 +181,14 @@ def estimate_tasks(ctx: ServiceContext, tasks: Sequence[Task]) -> Estimate:
     costs = [money.estimate(task.provider, task.model, task.params, own=table) for task in tasks]
     by_provider = _by_provider(zip((task.provider for task in tasks), costs, strict=True))
     total = money.total(costs)
+    with ctx.store.read() as tx:
+        trial = any(canaries.unproved(ctx, tx, task.provider, task.model, task.params) for task in tasks)
     return Estimate(
         tasks=len(tasks),
         money=total,
         worst=total and worst(total, settings),
         free=all(cost is not None and not cost.amount for cost in costs),
-        asks=asks(settings, len(tasks), by_provider, known=None not in costs),
+        asks=trial or asks(settings, len(tasks), by_provider, known=None not in costs),
         key_missing=key_missing(ctx, (task.provider for task in tasks)),
     )
 
@@ -265,7 +281,7 @@ def check_order(
         shots=len({item.shot for item in good}) if pictures else len(good),
         pictures=drawn,
         questions=len(questions),
-        asks=asks(settings, tasks, by_payee, known=priced),
+        asks=asks(settings, tasks, by_payee, known=priced) or any(_tries(item.problems) for item in good),
         key_missing=missing,
         having=tuple(having),
         problems=found.all(),

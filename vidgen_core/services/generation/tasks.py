@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions
 from vidgen_core.services.generation.preflight import Estimate, Preflight
 from vidgen_core.services.generation.recovery import Outcome, Refusal, Step
 from vidgen_core.services.generation.validation import Generated, ValidatedShot, new_tasks, refusals, validate
-from vidgen_core.worker import canary as waiting
+from vidgen_core.worker import canary
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -153,7 +154,9 @@ class Tasks:
             problems = self._ctx.provider(task.provider).check(task.model, task.params)
         except Refused as error:
             problems = (Problem(field="provider", code=error.code, params=error.params),)
-        return OrderItem(task.shot, task.provider, task.model, task.params, 1, problems)
+        with self._ctx.store.read() as tx:
+            trial = (gate.on_trial(task.model),) if self._unproved(tx, task) else ()
+        return OrderItem(task.shot, task.provider, task.model, task.params, 1, (*problems, *trial))
 
     def _preflight(self, project_id: int, items: Sequence[OrderItem], having: Sequence[str] = ()) -> Preflight:
         with self._ctx.store.read() as tx:
@@ -226,16 +229,22 @@ class Tasks:
                 # Two clicks at once: what the other one has queued meanwhile counts.
                 had = _having(tx, project_id, tx.shots.many({task.shot_id for task in new}))
                 new = [task for task in new if task.shot_id not in had]
-            waits = release and self._wants_canary(new, canary)
+            proofs = [self._unproved(tx, task) if release else None for task in new]
+            held = canaries.hold_back(tx, new, proofs)
+            waits = release and not any(proofs) and self._wants_canary(new, canary)
             if waits:
-                new = [new[0], *(_after(new[0], task) for task in new[1:])]
-            tasks = tx.tasks.add(new) if new else []
+                held = [new[0], *(_after(new[0], task) for task in new[1:])]
+            tasks = tx.tasks.add(held) if held else []
             if waits:
                 self._keep_canary(tx, project_id, tasks)
+            canaries.keep_held(tx, project_id, tasks, [self._unproved(tx, task) if release else None for task in tasks])
             if tasks:
                 tx.log.add(LogLevel.INFO, "queued", project_id=project_id, tasks=len(tasks), shots=_shots(tasks))
         self._ctx.wake()
         return Generated(tasks=tuple(tasks), refused=refusals(validated), having=len(having))
+
+    def _unproved(self, tx: Tx, task: NewTask | Task) -> str | None:
+        return canaries.unproved(self._ctx, tx, task.provider, task.model, task.params)
 
     def _wants_canary(self, new: Sequence[NewTask], wanted: bool | None) -> bool:
         """Whether only the first shot of a batch goes ahead."""
@@ -247,7 +256,7 @@ class Tasks:
     def _keep_canary(self, tx: Tx, project_id: int, tasks: Sequence[Task]) -> None:
         first = [task.id for task in tasks if task.status is TaskStatus.QUEUED]
         auto = self._ctx.settings().budget.canary == "auto"
-        waiting.keep(tx, tasks[0].batch, project_id, first, auto=auto)
+        canary.keep(tx, tasks[0].batch, project_id, first, auto=auto)
         tx.log.add(LogLevel.INFO, "canary_ahead", project_id=project_id, shot=tasks[0].shot, tasks=len(tasks))
 
     def _validated(
@@ -272,7 +281,12 @@ class Tasks:
     def _check(self, shot: Shot, planned: GenerationPlan) -> ValidatedShot:
         if not (shot.prompt.strip() or shot.image or shot.image_url):
             return ValidatedShot(shot, planned, (Problem(field="image", code="shot_without_image_and_prompt"),))
-        return validate(self._ctx, shot, planned)
+        seen = validate(self._ctx, shot, planned)
+        if seen.fatal or canary.proof_of(self._ctx.provider(planned.provider), planned.model, planned.params) is None:
+            return seen
+        with self._ctx.store.read() as tx:
+            trial = canaries.unproved(self._ctx, tx, planned.provider, planned.model, planned.params)
+        return seen._replace(problems=(*seen.problems, gate.on_trial(planned.model))) if trial else seen
 
     # --- acting on tasks
 
@@ -416,17 +430,35 @@ class Tasks:
         return recovery.steps(task, money.estimate(task.provider, task.model, task.params, own=own))
 
     def _paid(self, ids: Iterable[int], act: Callable[[Tx, Task], Refusal | None]) -> Outcome:
-        """Queue those that ``act`` allows and whose provider has a key."""
+        """Queue those that ``act`` allows and whose provider has a key; of an unproved model one goes ahead."""
         lacks: dict[ProviderId, Refused | None] = {}
+        ahead: dict[str, Task] = {}
+        held: dict[str, list[Task]] = defaultdict(list)
 
         def allowed(tx: Tx, task: Task) -> Refusal | None:
             mode, refusal = task.provider, act(tx, task)
             if mode not in lacks:
                 lacks[mode] = gate.no_key(self._ctx.settings(), mode) if gate.key_missing(self._ctx, [mode]) else None
             lack = lacks[mode]
-            return recovery.refuse(task, lack.code, **lack.params) if refusal is None and lack else refusal
+            if refusal is None and lack:
+                return recovery.refuse(task, lack.code, **lack.params)
+            proof = self._unproved(tx, task) if refusal is None else None
+            if proof is None or task.id in _waiting(tx):
+                # That what waits is started says that a person goes on with it.
+                return refusal
+            if proof in ahead or canary.under_way(tx, proof):
+                held[proof].append(task)
+                return recovery.refuse(task, "canary_ahead", model=task.model)
+            ahead[proof] = task
+            return None
 
-        outcome = self._each(ids, allowed, _release)
+        def queue(tx: Tx, done: Sequence[int]) -> None:
+            _release(tx, done)
+            for proof in dict.fromkeys((*ahead, *held)):
+                tasks = tx.tasks.many([task.id for task in (*filter(None, [ahead.get(proof)]), *held[proof])])
+                canaries.keep_held(tx, tasks[0].project_id, tasks, [proof] * len(tasks))
+
+        outcome = self._each(ids, allowed, queue)
         lack = next(filter(None, lacks.values()), None)
         if lack and not outcome.done and all(one.code in gate.NO_KEY for one in outcome.refused):
             raise lack
@@ -477,6 +509,11 @@ def _shots(tasks: Sequence[Task]) -> int:
 
 def _may_start(task: Task) -> Refusal | None:
     return None if task.status is TaskStatus.PENDING else recovery.refuse(task, "task_not_pending")
+
+
+def _waiting(tx: Tx) -> set[int]:
+    """Tasks that wait for the first of an unproved model."""
+    return {id_ for one in canary.kept(tx) if one.proof for id_ in one.rest or ()}
 
 
 def _release(tx: Tx, ids: Sequence[int]) -> None:

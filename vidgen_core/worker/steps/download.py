@@ -12,11 +12,12 @@ from vidgen_core.db import NewTake, Tx
 from vidgen_core.domain.errors import ErrorKind, FileError, RemoteError, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
+from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import Failure, TaskKind
 from vidgen_core.media import files, request_match, video
-from vidgen_core.media.request_match import VideoRequest
+from vidgen_core.media.request_match import Comparison, VideoRequest
 from vidgen_core.providers.base import RemoteJob
-from vidgen_core.worker import storage_check
+from vidgen_core.worker import canary, storage_check
 from vidgen_core.worker.context import ActiveTask, Context, Next, job_of
 from vidgen_core.worker.retries import LONGEST_BEFORE_POLL, PASSING, back_off, failure_of, is_disk_trouble
 from vidgen_core.worker.steps import poll, store_picture
@@ -109,18 +110,19 @@ async def _fetch(active: ActiveTask, ctx: Context, job: RemoteJob, part: files.P
 
 
 async def _complete(active: ActiveTask, ctx: Context, path: Path) -> None:
-    new = await asyncio.to_thread(_describe, active, ctx, path)
-    await ctx.writer.do(lambda tx: add_take(tx, active, new, path))
+    new, shown = await asyncio.to_thread(_describe, active, ctx, path)
+    await ctx.writer.do(lambda tx: add_take(tx, active, new, path, shown))
 
 
-def _describe(active: ActiveTask, ctx: Context, path: Path) -> NewTake:
-    """Facts and poster of a finished file."""
+def _describe(active: ActiveTask, ctx: Context, path: Path) -> tuple[NewTake, str | None]:
+    """Facts and poster of a finished file, and what it has shown of a model of which that was not known."""
     task, facts = active.task, video.probe(path)
     digest = video.sha256_file(path)
     poster = f"{task.id}-{digest[:16]}.jpg"
     video.poster(path, ctx.locations.posters / poster)
     folder = ctx.settings().save_folder(ctx.locations)
-    return NewTake(
+    found = request_match.compare(path, facts, _request_of(active, ctx))
+    new = NewTake(
         project_id=task.project_id,
         shot_id=task.shot_id,
         task_id=task.id,
@@ -138,20 +140,33 @@ def _describe(active: ActiveTask, ctx: Context, path: Path) -> NewTake:
         model=task.model,
         prompt=task.params.prompt,
         seed=task.params.seed,
-        warnings=request_match.differences(path, facts, _request_of(active, ctx)),
+        warnings=found.differences,
     )
+    return new, _shown(active, ctx, found)
+
+
+def _shown(active: ActiveTask, ctx: Context, found: Comparison) -> str | None:
+    """What a take has shown of its model: that it follows the frames, or, made from text, that it is one at all."""
+    task, provider = active.task, ctx.provider(active)
+    proof = canary.proof_of(provider, task.model, task.params)
+    if proof is None:
+        return None
+    from_text = provider.capabilities(task.model).settle(task.params).mode is GenerationMode.TEXT
+    return proof if found.shows_frames or from_text else None
 
 
 def _request_of(active: ActiveTask, ctx: Context) -> VideoRequest:
     """What is compared with the finished file; frames of the renderer of this machine need no comparison."""
-    params, provider = active.task.params, ctx.provider(active)
-    can = provider.capabilities(active.task.model)
-    picture = ctx.locations.images / params.image if params.image and not provider.mode.is_free else None
+    provider = ctx.provider(active)
+    can, order = provider.capabilities(active.task.model), ctx.order(active)
+    frames = not provider.mode.is_free
     return VideoRequest(
-        ratio=params.aspect_ratio,
-        size=can.real_sizes.get(params.size, params.size),
-        seconds=params.duration,
-        first_frame=picture,
+        ratio=order.params.aspect_ratio,
+        size=can.real_sizes.get(order.params.size, order.params.size),
+        seconds=order.params.duration,
+        sound=order.params.sound,
+        first_frame=order.image if frames else None,
+        last_frame=order.last_frame if frames else None,
     )
 
 
@@ -239,14 +254,19 @@ async def _fail(active: ActiveTask, ctx: Context, error: VidgenError) -> Next | 
 # --- writes -----------------------------------------------------------------------------------------------------------
 
 
-def add_take(tx: Tx, active: ActiveTask, new: NewTake, path: Path) -> None:
-    """Add the take and complete the task; where several have one video, nobody knows whose it is, so all are marked."""
+def add_take(tx: Tx, active: ActiveTask, new: NewTake, path: Path, shown: str | None = None) -> None:
+    """Add the take and complete the task; where several have one video, nobody knows whose it is, so all are marked.
+
+    :param shown: what the take has shown of its model (``canary.proof_of``)
+    """
     task = active.task
     twins = tx.takes.twins(new)
     tx.takes.add(dataclasses.replace(new, warnings=(*new.warnings, SAME_FILE)) if twins else new)
     for twin in twins:
         if SAME_FILE not in twin.warnings:
             tx.takes.update(twin.id, warnings=(*twin.warnings, SAME_FILE))
+    if shown is not None and not twins:
+        canary.prove(tx, shown)
     complete(tx, active, str(path))
     log(tx, LogLevel.SUCCESS, "task_completed", task, file=path.name)
     if twins:

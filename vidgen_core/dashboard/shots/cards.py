@@ -19,8 +19,9 @@ from vidgen_core.dashboard.components.media import image_url
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, show_told, toast_later
 from vidgen_core.dashboard.shell import live_updates
 from vidgen_core.dashboard.shell.sign_in import may
-from vidgen_core.dashboard.shots import picture_cards, takes
+from vidgen_core.dashboard.shots import material, picture_cards, takes
 from vidgen_core.dashboard.shots.dialogs import ask_for_parameters, ask_for_picture, delete
+from vidgen_core.dashboard.shots.material import ask_for_material
 from vidgen_core.dashboard.shots.picture_dialogs import ask_for_drawing
 from vidgen_core.dashboard.shots.prompt import elsewhere, prompt_box
 from vidgen_core.dashboard.shots.prompt_writing import ask_for_versions
@@ -77,6 +78,7 @@ def _card(first: ShotView) -> None:
         with st.container(border=True, key=f"shot_{shot_id}", gap="small", height="stretch"):
             _head(visit, view)
             _body(visit, view)
+            material.strip(visit, view.shot)
             picture_cards.strip(visit, view)
             takes.place(view.shot, _options(visit.app.settings(), view.shot))
 
@@ -204,6 +206,7 @@ SHOT_ACTIONS: Final[tuple[Action[ShotView], ...]] = (
     Action("one_more", lambda shot_id: generate(shot_id, 1)),
     Action("parameters", ask_for_parameters),
     Action("picture", ask_for_picture),
+    Action("material", ask_for_material),
     Action("draw", ask_for_drawing),
     Action("versions", ask_for_versions),
     Action("duplicate", duplicate),

@@ -13,7 +13,7 @@ from vidgen_core.dashboard.components.remote_id import remote_id_field
 from vidgen_core.dashboard.session import clock, current_visit, handle_errors, session_value, toast_later
 from vidgen_core.domain.provider_settings import ProviderSettings
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import ShotParams
+from vidgen_core.domain.shots import GenerationMode, ShotParams
 from vidgen_core.domain.takes import Take
 from vidgen_core.i18n import Text
 from vidgen_core.providers.base import Capabilities
@@ -130,6 +130,19 @@ def _parameters_form(shot_id: int) -> None:
     with right:
         _one_of(t, "size", list(able.sizes), params.size, defaults.size, key)
         _one_of(t, "takes", [1, 2, 3, 4, 5], params.takes, str(settings.runner.takes_per_shot), key)
+        _sound(t, able, params, key)
+    modes = [mode for mode in GenerationMode if able.mode_is_taken(mode) is not False]
+    by_pictures = t("shots.param_by_pictures")
+    _one_of(t, "mode", modes, params.mode, by_pictures, key, lambda mode: t(f"material.mode.{mode}"))
+    refused = able.negative_prompt is False and not params.negative_prompt
+    st.text_area(
+        t("shots.param.negative_prompt"),
+        params.negative_prompt or "",
+        key=f"{key}negative_prompt",
+        height=70,
+        disabled=refused,
+        placeholder=_reason(t, able, "negative_prompt_not_taken") if refused else "",
+    )
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.button(t("common.cancel"), key=f"{key}cancel", on_click=st.rerun)
         st.button(t("common.save"), key=f"{key}save", type="primary", on_click=_save_parameters, args=(shot_id, key))
@@ -166,11 +179,24 @@ def _duration(t: Text, able: Capabilities, params: ShotParams, defaults: Provide
     )
 
 
+def _sound(t: Text, able: Capabilities, params: ShotParams, key: str) -> None:
+    """On, off, or as the settings have it; what the model cannot do is not offered, and the reason is said."""
+    options = {"no": [False], "always": [True]}.get(able.sound or "", [True, False])
+    _one_of(t, "sound", options, params.sound, t("shots.param_by_model"), key, lambda on: t(f"material.sound.{on}"))
+    if len(options) == 1:
+        st.caption(_reason(t, able, "sound_always" if options[0] else "sound_not_taken"))
+
+
+def _reason(t: Text, able: Capabilities, code: str) -> str:
+    return t.error("parameter", code, {"model": able.model})
+
+
 @handle_errors
 def _save_parameters(shot_id: int, key: str) -> None:
     shots = current_visit().app.shots
-    names = ("provider", "model", "aspect_ratio", "size", "duration", "takes", "seed")
+    names = ("provider", "model", "aspect_ratio", "size", "duration", "takes", "seed", "mode", "sound")
     typed = {name: st.session_state.get(f"{key}{name}") for name in names}
+    typed["negative_prompt"] = (st.session_state.get(f"{key}negative_prompt") or "").strip() or None
     before = shots.get(shot_id).params
     shots.edit(shot_id, params=ShotParams.model_validate(before.model_dump() | typed))
     st.rerun()

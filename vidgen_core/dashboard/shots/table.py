@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 import streamlit as st
 from pydantic import ValidationError
 
-from vidgen_core.dashboard.components.media import image_url, outside
+from vidgen_core.dashboard.components.media import image_url, outside, reference_url
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, session_value, toast_later
 from vidgen_core.dashboard.shell import sign_in
 from vidgen_core.dashboard.shots import prompt, selection
 from vidgen_core.domain.errors import InputError, VidgenError
 from vidgen_core.domain.queries import ShotFilter
-from vidgen_core.domain.shots import Shot, ShotParams
+from vidgen_core.domain.shots import GenerationMode, Shot, ShotParams
 from vidgen_core.services.access.permissions import Role
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PER_TABLE: Final = 50
 #: Columns that are parameters of a shot.
-PARAMS: Final = ("aspect_ratio", "duration", "takes", "seed", "model")
+PARAMS: Final = ("aspect_ratio", "duration", "takes", "seed", "model", "sound", "negative_prompt", "mode")
 #: Columns of words.
 _WORDS: Final = ("number", "prompt", "picture_prompt")
 _NEVER: Final = object()
@@ -37,7 +37,7 @@ def show(visit: Visit, shots: list[Shot], offset: int) -> None:
         frame(shots, offset),
         key=key,
         column_config=_columns(visit),
-        disabled=["picture"] if may_edit else True,
+        disabled=["picture", "last_frame", "references"] if may_edit else True,
         hide_index=True,
         placeholder="–",
         num_rows="fixed",
@@ -55,16 +55,20 @@ def frame(shots: list[Shot], offset: int = 0) -> pd.DataFrame:
     import pandas as pd
 
     rows = [_row(shot, offset + place) for place, shot in enumerate(shots, start=1)]
-    columns = ["picture", *_WORDS, *PARAMS, "order"]
+    columns = ["picture", "last_frame", "references", *_WORDS, *PARAMS, "order"]
     table = pd.DataFrame(rows, columns=columns)
-    return table.astype({"duration": "Float64", "takes": "Int64", "seed": "Int64"})
+    return table.astype({"duration": "Float64", "takes": "Int64", "seed": "Int64", "sound": "boolean"})
 
 
 def _row(shot: Shot, place: int) -> dict[str, Any]:
     params = {name: getattr(shot.params, name) for name in PARAMS}
     picture = outside(image_url(shot)) if shot.image else None
     words = {name: getattr(shot, name) for name in _WORDS}
-    return {"picture": picture, **words, **params, "order": place}
+    last = outside(reference_url(shot.last_frame)) if shot.last_frame else None
+    given = [outside(reference_url(one.image)) for one in shot.references if one.image]
+    return {
+        "picture": picture, "last_frame": last, "references": given[0] if given else None, **words, **params, "order": place
+    }  # fmt: skip
 
 
 def _columns(visit: Visit) -> dict[str, Any]:
@@ -73,6 +77,8 @@ def _columns(visit: Visit) -> dict[str, Any]:
     known = capabilities.capabilities(capabilities.models()[0]).aspect_ratios
     return {
         "picture": column.ImageColumn(t("shots.column.picture"), width="small"),
+        "last_frame": column.ImageColumn(t("material.slot.last_frame"), width="small"),
+        "references": column.ImageColumn(t("material.slot.reference"), width="small"),
         "number": column.TextColumn(t("shots.column.number"), width="small", required=True, max_chars=40),
         "prompt": column.TextColumn(t("shots.column.prompt"), width="large"),
         "picture_prompt": column.TextColumn(t("shots.column.picture_prompt"), width="medium"),
@@ -81,6 +87,14 @@ def _columns(visit: Visit) -> dict[str, Any]:
         "takes": column.NumberColumn(t("shots.column.takes"), min_value=1, max_value=5, step=1, width="small"),
         "seed": column.NumberColumn(t("shots.column.seed"), min_value=0, step=1, width="small"),
         "model": column.TextColumn(t("shots.column.model"), width="medium"),
+        "sound": column.CheckboxColumn(t("shots.param.sound"), width="small"),
+        "negative_prompt": column.TextColumn(t("shots.param.negative_prompt"), width="medium"),
+        "mode": column.SelectboxColumn(
+            t("shots.param.mode"),
+            options=[mode.value for mode in GenerationMode],
+            format_func=lambda mode: t(f"material.mode.{mode}"),
+            width="small",
+        ),
         "order": column.NumberColumn(t("shots.column.order"), min_value=1, step=1, width="small"),
     }
 

@@ -10,10 +10,16 @@ from PIL import Image
 from tests.services.app_doubles import add_take
 from tests.services.test_app_shots import AddShot
 from vidgen_core.domain.errors import InputError, NotFound, Refused
+from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import GenerationMode, PictureSlot, Project, ReferenceRole, ShotParams, ShotReference
 from vidgen_core.media.kenburns import RenderSpec, render
+from vidgen_core.providers.base import Capabilities
+from vidgen_core.providers.common.model_check import validate_order
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.services.generation.planning import GenerateOptions
+from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, plan
+
+YUNWU = ShotParams(provider=ProviderId("yunwu"))
+LOUD = ShotParams(provider=ProviderId("yunwu"), sound=True)
 
 
 def picture_of(folder: Path, color: str) -> Path:
@@ -102,3 +108,21 @@ def test_all_of_it_is_ordered_and_follows_edits_until_it_is_sent(
     app.shots.edit(shot.id, params=ShotParams(sound=False, mode=GenerationMode.TEXT))
     kept = app.tasks.get(task.id).params
     assert (kept.last_frame, kept.sound, kept.negative_prompt, kept.mode) == (None, False, "", GenerationMode.TEXT)
+
+
+def test_what_the_settings_ask_for_is_left_out_where_a_model_does_not_take_it(
+    app: Vidgen, project: Project, add_shot: AddShot, yunwu_key: None
+) -> None:
+    app.settings_file.change({"providers.yunwu.sound": "on", "providers.yunwu.negative_prompt": "rain"})
+    planned = [plan(add_shot(params=own), NO_OPTIONS, app.settings()).params for own in (YUNWU, LOUD)]
+    able, silent = (
+        Capabilities(model="m", aspect_ratios=(), sizes=(), sound=sound, negative_prompt=sound == "optional")
+        for sound in ("optional", "no")
+    )
+
+    assert (planned[0].sound, planned[0].negative_prompt) == (True, "rain")
+    assert (able.settle(planned[0]).sound, able.settle(planned[0]).negative_prompt) == (True, "rain")
+    assert (silent.settle(planned[0]).sound, silent.settle(planned[0]).negative_prompt) == (None, "")
+    assert [problem.code for problem in validate_order(silent, planned[0])] == []
+    # What the shot itself asks for is never left out without a word.
+    assert [problem.code for problem in validate_order(silent, planned[1])] == ["sound_not_taken"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 
@@ -113,3 +113,12 @@ class ProviderSettings(KeyedSettings):
     """Seconds of video; left out, the model decides."""
     max_concurrent: int | None = Field(default=None, ge=1, le=1000)
     """How many jobs of this provider may be in flight; left out, the runner's value counts."""
+
+
+class VideoSettings(ProviderSettings):
+    """What the makers of videos from prompts have in common."""
+
+    sound: Literal["model", "on", "off"] = "model"
+    """Whether videos are to have sound unless a shot says otherwise; models without it make silent ones."""
+    negative_prompt: str = ""
+    """What is not to be seen unless a shot says otherwise; models that take none are not told."""

@@ -116,6 +116,8 @@ class GenerationParams(Frozen):
     sound: bool | None = None
     #: What is not to be seen.
     negative_prompt: str = ""
+    #: Which of the two nobody asked for, so that a model that does not take it is not told (``Capabilities.settle``).
+    defaults: tuple[str, ...] = ()
     aspect_ratio: str
     size: str
     #: seconds; None leaves it to the model

@@ -148,7 +148,8 @@ class Capabilities(Frozen):
 
         A mode that was chosen leaves out the pictures of the others. Otherwise the pictures decide; a lone picture is a
         reference to a model that takes references and no first frame. In the mode of references the shot's picture is the
-        first of them, unless it was not chosen and the model may take both.
+        first of them, unless it was not chosen and the model may take both. What only the settings ask for is left out where
+        the model does not take it.
         """
         first = ShotReference(image=params.image, image_url=params.image_url) if _has_first(params) else None
         mode = params.mode or self._mode_of(params)
@@ -164,6 +165,10 @@ class Capabilities(Frozen):
                 frames = self.mode_is_taken(GenerationMode.FIRST_FRAME) is not False
                 folds = first is not None and (params.mode is not None or not frames)
                 update = _NO_LAST | ({**_NO_FIRST, "references": (first, *params.references)} if folds else {})
+        if "sound" in params.defaults and (self.sound == "no" or (self.sound == "always" and params.sound is False)):
+            update = {**update, "sound": None}
+        if "negative_prompt" in params.defaults and self.negative_prompt is False:
+            update = {**update, "negative_prompt": ""}
         return params.model_copy(update={"mode": mode, **update})
 
     def _mode_of(self, params: GenerationParams) -> GenerationMode:

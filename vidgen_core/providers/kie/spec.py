@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from pydantic import Field, SecretStr, field_validator
 
-from vidgen_core.domain.provider_settings import ProviderSettings
+from vidgen_core.domain.provider_settings import VideoSettings
 from vidgen_core.domain.providers import ModelPrice, ProviderSpec
 from vidgen_core.domain.setting_values import Filled, WebAddress, wrong
 
 
-class KieSettings(ProviderSettings):
+class KieSettings(VideoSettings):
     """KIE with Veo3."""
 
     base_url: WebAddress = "https://api.kie.ai"

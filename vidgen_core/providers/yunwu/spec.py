@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from vidgen_core.domain.provider_settings import ProviderSettings
+from vidgen_core.domain.provider_settings import VideoSettings
 from vidgen_core.domain.providers import ModelPrice, ProviderSpec
 from vidgen_core.domain.setting_values import Filled, WebAddress, origin_of
 
@@ -17,7 +17,7 @@ _YUNWU: Final = frozenset({"yunwu.ai", "api.yunwu.ai", "yunwuai.cc", "api.apiplu
 _PICTURE_HOST: Final = "https://imageproxy.zhongzhuan.chat"
 
 
-class YunwuSettings(ProviderSettings):
+class YunwuSettings(VideoSettings):
     """The Yunwu API."""
 
     base_url: WebAddress = "https://yunwu.ai"

@@ -39,6 +39,7 @@ FOLLOWED: Final = ("prompt", "image", "image_url", "last_frame", "last_frame_url
 _OPTIONS: Final = (
     "aspect_ratio", "size", "duration", "seed", "watermark", "callback_url", "mode", "sound", "negative_prompt",
 )  # fmt: skip
+_SOUND: Final = {"on": True, "off": False}
 #: Everything as the settings have it.
 NO_OPTIONS: Final = GenerateOptions()
 
@@ -57,6 +58,7 @@ def plan(shot: Shot, options: GenerateOptions, settings: Settings) -> Generation
     own = shot.params
     provider = own.provider or options.provider or settings.mode
     section = settings.providers.of(provider)
+    sound, negative = _first(own.sound, options.sound), _first(own.negative_prompt, options.negative_prompt)
     params = GenerationParams(
         prompt=shot.prompt,
         image=shot.image,
@@ -65,8 +67,9 @@ def plan(shot: Shot, options: GenerateOptions, settings: Settings) -> Generation
         last_frame_url=shot.last_frame_url,
         references=shot.references,
         mode=own.mode or options.mode,
-        sound=_first(own.sound, options.sound),
-        negative_prompt=_first(own.negative_prompt, options.negative_prompt) or "",
+        sound=_first(sound, _SOUND.get(getattr(section, "sound", ""))),
+        negative_prompt=_first(negative, getattr(section, "negative_prompt", None)) or "",
+        defaults=tuple(name for name, asked in (("sound", sound), ("negative_prompt", negative)) if asked is None),
         aspect_ratio=own.aspect_ratio or options.aspect_ratio or section.aspect_ratio,
         size=own.size or options.size or section.size,
         duration=_first(own.duration, options.duration, section.duration),
@@ -104,4 +107,6 @@ def follow(
     if "params" in changed:
         edited = [name for name in _OPTIONS if getattr(before, name) != getattr(shot.params, name)]
         update |= {name: getattr(planned, name) for name in edited}
+        asked = set(kept.defaults) - set(edited) | set(planned.defaults) & set(edited)
+        update["defaults"] = tuple(sorted(asked))
     return kept.model_copy(update=update)

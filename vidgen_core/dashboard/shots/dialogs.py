@@ -7,16 +7,17 @@ from typing import Any, Final
 import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs
-from vidgen_core.dashboard.components.labels import mode_label, plain, step_label
+from vidgen_core.dashboard.components.labels import mode_label, plain, price, step_label
 from vidgen_core.dashboard.components.media import original_url
 from vidgen_core.dashboard.components.remote_id import remote_id_field
-from vidgen_core.dashboard.session import clock, current_visit, handle_errors, session_value, toast_later
+from vidgen_core.dashboard.session import Visit, clock, current_visit, handle_errors, session_value, toast_later
 from vidgen_core.domain.provider_settings import ProviderSettings
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import GenerationMode, ShotParams
+from vidgen_core.domain.shots import GenerationMode, Shot, ShotParams
 from vidgen_core.domain.takes import Take
 from vidgen_core.i18n import Text
 from vidgen_core.providers.base import Capabilities
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.generation.recovery import Step
 
 #: Shots deleted last in this session: {id: number}.
@@ -143,6 +144,7 @@ def _parameters_form(shot_id: int) -> None:
         disabled=refused,
         placeholder=_reason(t, able, "negative_prompt_not_taken") if refused else "",
     )
+    _price(visit, shot_id, key)
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.button(t("common.cancel"), key=f"{key}cancel", on_click=st.rerun)
         st.button(t("common.save"), key=f"{key}save", type="primary", on_click=_save_parameters, args=(shot_id, key))
@@ -194,12 +196,27 @@ def _reason(t: Text, able: Capabilities, code: str) -> str:
 @handle_errors
 def _save_parameters(shot_id: int, key: str) -> None:
     shots = current_visit().app.shots
+    shots.edit(shot_id, params=_typed(shots.get(shot_id), key))
+    st.rerun()
+
+
+def _typed(shot: Shot, key: str) -> ShotParams:
+    """The options as they stand in the fields."""
     names = ("provider", "model", "aspect_ratio", "size", "duration", "takes", "seed", "mode", "sound")
     typed = {name: st.session_state.get(f"{key}{name}") for name in names}
     typed["negative_prompt"] = (st.session_state.get(f"{key}negative_prompt") or "").strip() or None
-    before = shots.get(shot_id).params
-    shots.edit(shot_id, params=ShotParams.model_validate(before.model_dump() | typed))
-    st.rerun()
+    return ShotParams.model_validate(shot.params.model_dump() | typed)
+
+
+def _price(visit: Visit, shot_id: int, key: str) -> None:
+    """What one take costs with these options, and what its model has against them."""
+    t, shot = visit.t, visit.app.shots.get(shot_id)
+    with_them = shot.model_copy(update={"params": _typed(shot, key)})
+    estimate = visit.app.tasks.estimate_for([with_them], GenerateOptions(takes=1))
+    if estimate.tasks:
+        st.caption(t("shots.param_price", price=price(t, estimate)))
+    for problem in estimate.problems:
+        st.caption(f":material/warning: {t.error('parameter', problem.problem.code, problem.problem.params)}")
 
 
 # --- deleting

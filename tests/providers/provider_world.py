@@ -11,10 +11,11 @@ from pydantic import SecretStr
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Settings
+from vidgen_core.domain.shots import ShotReference
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.media.files import PartFile
-from vidgen_core.providers.base import Key, Order, Provider, RemoteJob, RemoteState, Submission
+from vidgen_core.providers.base import Key, Order, Provider, ReferencePicture, RemoteJob, RemoteState, Submission
 
 DAY = 1_800_000_000.0
 GOOD = "sk-good-7f3a9c52e1d84b60"
@@ -74,8 +75,21 @@ class World:
         take = more.pop("take", 1)
         image = more.pop("picture", self.picture)
         model = more.pop("model", provider.models()[0])
-        params = make_params(prompt, **({"image": image.name} if image else {}) | more)
-        return Order(reference=f"ref-{prompt}-{take}", model=model, params=params, image=image, take=take)
+        last, given = more.pop("last", None), more.pop("reference_pictures", ())
+        named = {"image": image.name} if image else {}
+        named |= {"last_frame": last.name} if last else {}
+        named |= {"references": tuple(ShotReference(image=one.name) for one in given)} if given else {}
+        params = provider.capabilities(model).settle(make_params(prompt, **named | more))
+        files = {one.name: one for one in (image, last, *given) if one}
+        return Order(
+            reference=f"ref-{prompt}-{take}",
+            model=model,
+            params=params,
+            image=files.get(params.image or ""),
+            last_frame=files.get(params.last_frame or ""),
+            references=tuple(ReferencePicture(path=files[one.image or ""], role=one.role) for one in params.references),
+            take=take,
+        )
 
 
 def job_of(order: Order, submission: Submission, provider: Provider) -> RemoteJob:

@@ -14,17 +14,25 @@ import pytest
 import respx
 from provider_world import World, finish, job_of, make_key, make_params, send
 
-from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
+from vidgen_core.domain.errors import Delivery, ErrorKind, InputError, RemoteError
 from vidgen_core.domain.money import ChargeStatus, Money
-from vidgen_core.domain.shots import GenerationMode
+from vidgen_core.domain.shots import GenerationMode, ShotReference
 from vidgen_core.fake_provider.kie.validation import check_task, check_veo, models
 from vidgen_core.providers.base import RemoteJob, RemoteState, RemoteStatus, Submission
 from vidgen_core.providers.kie.adapter import Kie
-from vidgen_core.providers.kie.models import VEO, jobs_models
+from vidgen_core.providers.kie.models import VEO, built_in, model_of
 
 KEY = make_key()
 URL = "https://cdn.example.com/v/1.mp4"
 JOBS = "grok-imagine/image-to-video"
+PICTURE = ShotReference(image="c.png")
+#: Models that both sides know, with each way of asking for something of theirs.
+ASKED = sorted(
+    (name, mode.value)
+    for name, row in built_in().items()
+    if name in models()
+    for mode in model_of(name).capabilities().modes
+)
 
 
 @pytest.fixture
@@ -49,18 +57,41 @@ def usual(model: str, kie: Kie) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("model", sorted(set(jobs_models()) & set(models())))
-async def test_a_request_made_from_the_table_fits_the_documented_schema(kie, world, model) -> None:
-    order = world.order(kie, "the camera moves slowly to the left", **usual(model, kie))
+def material(mode: GenerationMode, world: World) -> dict[str, Any]:
+    """The pictures of a mode."""
+    return {
+        GenerationMode.TEXT: {"picture": None},
+        GenerationMode.FIRST_FRAME: {},
+        GenerationMode.FIRST_LAST_FRAME: {"last": world.picture},
+        GenerationMode.REFERENCES: {"picture": None, "reference_pictures": (world.picture,), "mode": mode},
+    }[mode]
+
+
+@pytest.mark.parametrize(("model", "mode"), ASKED)
+async def test_a_request_made_from_the_table_fits_the_documented_schema(kie, world, model, mode) -> None:
+    asked = GenerationMode(mode)
+    order = world.order(kie, "the camera moves slowly to the left", **usual(model, kie), **material(asked, world))
+    assert order.params.mode is asked
     assert [problem for problem in kie.check(model, order.params) if problem.fatal] == []
     payload = (await kie.prepare(order, KEY)).payload
     refusal = check_task(payload)
     assert refusal is None, refusal
-    assert set(payload["input"]) <= set(models()[model]["input"])
+    fields = models()[model]["input"]
+    assert set(payload["input"]) <= set(fields)
     # Nothing that was asked for is dropped or changed without a word.
     can = kie.capabilities(model)
     assert ("seed" in payload["input"]) == can.takes_seed
-    assert ("duration" in payload["input"]) == ("duration" in models()[model]["input"])
+    assert ("duration" in payload["input"]) == ("duration" in fields)
+    pictures = {GenerationMode.TEXT: 0, GenerationMode.FIRST_LAST_FRAME: 2}.get(asked, 1)
+    assert json.dumps(payload).count("kie-uploads/") == pictures
+    if can.sound == "optional":
+        for wish in (True, False):
+            heard = order.model_copy(update={"params": order.params.model_copy(update={"sound": wish})})
+            sent = (await kie.prepare(heard, KEY)).payload["input"]
+            assert [name for name, value in sent.items() if value is wish and fields[name]["type"] == "boolean"]
+    if can.negative_prompt:
+        less = order.model_copy(update={"params": order.params.model_copy(update={"negative_prompt": "rain"})})
+        assert (await kie.prepare(less, KEY)).payload["input"]["negative_prompt"] == "rain"
 
 
 @pytest.mark.parametrize("model", VEO)
@@ -101,12 +132,14 @@ async def test_without_a_picture_the_prompt_alone_is_sent(kie, world) -> None:
     assert "imageUrls" not in payload
 
 
-async def test_an_unknown_model_goes_to_the_jobs_interface(kie, world) -> None:
-    order = world.order(kie, model="tomorrow/image-to-video", duration=5.0)
+async def test_of_an_unknown_model_only_the_prompt_has_a_field(kie, world) -> None:
+    order = world.order(kie, model="tomorrow/image-to-video", picture=None, duration=5.0)
     payload = (await kie.prepare(order, KEY)).payload
-    assert payload["model"] == "tomorrow/image-to-video"
-    assert payload["input"]["duration"] == 5
-    assert payload["input"]["resolution"] == "720p"
+    assert payload == {"model": "tomorrow/image-to-video", "input": {"prompt": "a slow zoom"}}
+    with_picture = world.order(kie, model="tomorrow/image-to-video")
+    assert "image_not_taken" in {one.code for one in kie.check("tomorrow/image-to-video", with_picture.params)}
+    with pytest.raises(InputError, match="model_form_missing"):
+        await kie.prepare(with_picture, KEY)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +155,16 @@ async def test_an_unknown_model_goes_to_the_jobs_interface(kie, world) -> None:
         ("kling-2.6/image-to-video", {"duration": 7.0}, "duration_not_taken"),
         ("hailuo/2-3-image-to-video-pro", {"size": "720P"}, "size_not_taken"),
         (JOBS, {}, "image_needed"),
+        ("bytedance/seedance-2", {"duration": 45.0}, "duration_not_taken"),
+        ("kling/v3-turbo-text-to-video", {"duration": 16.0}, "duration_not_taken"),
+        ("wan/3-0-video", {"duration": 31.0}, "duration_not_taken"),
+        ("wan/3-0-video", {"size": "4K"}, "size_not_taken"),
+        ("hailuo/2-3-image-to-video-pro", {"image": "a.png", "last_frame": "b.png"}, "last_frame_not_taken"),
+        ("hailuo/2-3-image-to-video-pro", {"image": "a.png", "sound": True}, "sound_not_taken"),
+        ("veo-3-1", {"references": (PICTURE,) * 4}, "references_too_many"),
+        ("veo3", {"references": (PICTURE,)}, "references_not_taken"),
+        ("wan/3-0-video", {"image": "a.png", "references": (PICTURE,)}, "references_with_frame"),
+        ("pixverse-v6/reference-to-video", {"references": (PICTURE,)}, "model_field_unknown"),
     ],
 )
 def test_what_a_model_refuses_is_said_before_the_click(kie, model, wishes, code) -> None:
@@ -132,7 +175,7 @@ def test_every_model_is_described(kie) -> None:
     for model in kie.models():
         can = kie.capabilities(model)
         assert can.image_transport == "upload"
-        assert can.mode_is_taken(GenerationMode.FIRST_FRAME) is not False
+        assert can.modes | can.unsure_modes
 
 
 # --- uploads ---------------------------------------------------------------------------------------------------------
@@ -361,7 +404,7 @@ async def test_where_there_is_none_the_plain_one_is_taken(kie, world) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wishes", "resolution"), [({"size": "720P", "aspect_ratio": "16:9"}, "720p"), ({"size": "1080P"}, "720p"),
+    ("wishes", "resolution"), [({"size": "720P", "aspect_ratio": "16:9"}, "720p"), ({"size": "1080P", "aspect_ratio": "Auto"}, "720p"),
                                (WIDE, "1080p")]
 )  # fmt: skip
 async def test_it_is_asked_for_only_where_it_can_be_had(kie, world, wishes, resolution) -> None:

@@ -78,6 +78,9 @@ class ModelPrice:
     seconds: float | None = None
     #: Only for takes with, or without, sound; None: any.
     sound: bool | None = None
+    #: What a take has that leaves its length, or its sound, to the model; None: that is not known.
+    usual_seconds: float | None = None
+    usual_sound: bool | None = None
     #: True: our best knowledge, not confirmed by the provider in writing.
     assumed: bool = True
 

@@ -43,6 +43,9 @@ class Price(Frozen):
     seconds: float | None = None
     #: Only for takes with, or without, sound; None: any.
     sound: bool | None = None
+    #: What a take has that leaves its length, or its sound, to the model; None: that is not known.
+    usual_seconds: float | None = None
+    usual_sound: bool | None = None
     #: True: not confirmed by the provider in writing.
     assumed: bool = True
     #: The user's own, the provider's published list, or the built-in table.
@@ -56,8 +59,13 @@ class Price(Frozen):
         if params is None:
             return not self.size and self.seconds is None and self.sound is None
         same_size = not self.size or self.size.casefold() == params.size.casefold()
-        same_sound = self.sound is None or params.sound in (None, self.sound)
-        return same_size and same_sound and self.seconds in (None, params.duration)
+        sound = self.usual_sound if params.sound is None else params.sound
+        same_sound = self.sound is None or sound in (None, self.sound)
+        return same_size and same_sound and self.seconds in (None, self.seconds_of(params))
+
+    def seconds_of(self, params: GenerationParams) -> float | None:
+        """The length of such a take; None where nobody knows it."""
+        return self.usual_seconds if params.duration is None else params.duration
 
 
 def built_in_prices() -> tuple[Price, ...]:
@@ -100,9 +108,10 @@ def estimate(
         return None
     if price.unit == "take":
         return Money(amount=price.amount * takes, currency=price.currency)
-    if params.duration is None:
+    seconds = price.seconds_of(params)
+    if seconds is None:
         return None
-    return Money(amount=price.amount * Decimal(str(params.duration)) * takes, currency=price.currency)
+    return Money(amount=price.amount * Decimal(str(seconds)) * takes, currency=price.currency)
 
 
 def total(amounts: Iterable[Money | None]) -> Money | None:

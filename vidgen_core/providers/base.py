@@ -452,6 +452,13 @@ class Provider(ABC):
         """What is left for a key; None where the provider does not say. Costs nothing."""
         return None
 
+    async def refresh_models(self, key: Key | None) -> bool:
+        """Read what the provider publishes of its models, where that has become old; True where something has changed.
+
+        Costs nothing and never raises RemoteError; nobody waits for it.
+        """
+        return False
+
     async def price_list(self) -> tuple[ModelPrice, ...] | None:
         """The prices the provider publishes; None where it publishes none."""
         return None

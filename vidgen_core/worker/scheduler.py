@@ -21,6 +21,7 @@ from vidgen_core.providers.base import Key
 from vidgen_core.worker import canary, database_age, recovery, storage_check
 from vidgen_core.worker.background import abandoned_jobs
 from vidgen_core.worker.background.billing_sync import BillingSync
+from vidgen_core.worker.background.model_lists import ModelLists
 from vidgen_core.worker.context import ActiveTask, Context, Next
 from vidgen_core.worker.limits import budget_pause
 from vidgen_core.worker.limits.concurrency import KEY_CAME, NO_KEY, NO_KEYS, Concurrency
@@ -44,6 +45,7 @@ class Scheduler:
         self._started_at = started_at
         self._concurrency = Concurrency(ctx)
         self._billing = BillingSync(ctx, self._go_on)
+        self._model_lists = ModelLists(ctx)
         self._storage = storage_check.StorageCheck(ctx)
         self._active: dict[int, ActiveTask] = {}
         self._due: list[tuple[float, int, int]] = []
@@ -390,6 +392,7 @@ class Scheduler:
             if self._billing.open - busy:
                 busy |= await self._ctx.read(lambda tx: frozenset(tx.tasks.queued(None)))
             self._billing.check(busy)
+            self._model_lists.check()
 
     def _go_on(self) -> None:
         self._may_fill = True
@@ -410,6 +413,7 @@ class Scheduler:
         if self._abandoned_round is not None:
             self._abandoned_round.cancel()
         await self._billing.stop()
+        await self._model_lists.stop()
         paid = {}
         for task_id, running in list(self._steps.items()):
             if self._active[task_id].request is not None:

@@ -299,7 +299,7 @@ def _task_order(body: Mapping[str, Any], picture: str | None, entry: Mapping[str
 def _seconds(asked: object) -> float:
     """KIE names lengths as text for some models and as numbers for others; 5 where there is none."""
     try:
-        return min(60.0, max(1.0, float(str(asked))))
+        return min(60.0, max(1.0, float(str(asked).removesuffix("s"))))
     except ValueError:
         return 5.0
 

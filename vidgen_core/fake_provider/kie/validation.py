@@ -74,7 +74,8 @@ def check_task(body: Mapping[str, Any], known: Mapping[str, Any] | None = None) 
 
 def _check_frames(fields: Mapping[str, Any], given: Mapping[str, Any]) -> Refusal | None:
     """Frames and references are scenarios of their own; a last frame needs a first one (docs.kie.ai, Seedance and Wan 3)."""
-    first = any(given.get(name) for name in ("first_frame_url", "first_frame_image_url", "image_url"))
+    names = ("first_frame_url", "first_frame_image_url", "start_image_url", "image_url")
+    first = any(given.get(name) for name in names)
     last = any(
         given.get(name) for name in ("last_frame_url", "last_frame_image_url", "end_image_url", "tail_image_url")
     )

@@ -23,11 +23,43 @@ async def picture_link(order: Order, copies: PictureCopies, upload: Upload) -> t
 
     :raises FileError: as ``PictureCopies.jpeg``; what ``upload`` raises
     """
-    link = order.params.image_url
-    if link and (order.image is None or not is_private(urlsplit(link).hostname)):
+    return await _link(order.image, order.params.image_url, order.params.size, copies, upload)
+
+
+async def picture_links(
+    order: Order, copies: PictureCopies, upload: Upload
+) -> tuple[dict[str, list[str]], dict[str, Any]]:
+    """The same for all pictures of an order, by what they are: ``first``, ``last`` and ``references``.
+
+    The facts say how many of each there are; ``upload`` has the names of what was uploaded.
+    """
+    params = order.params
+    wanted: list[tuple[str, Path | None, str | None]] = [
+        ("first", order.image, params.image_url),
+        ("last", order.last_frame, params.last_frame_url),
+        *(("references", one.path, one.url) for one in order.references),
+    ]
+    links: dict[str, list[str]] = {}
+    facts: dict[str, Any] = {"images": 0}
+    for kind, path, url in wanted:
+        link, seen = await _link(path, url, params.size, copies, upload)
+        if link is None:
+            continue
+        links.setdefault(kind, []).append(link)
+        facts["images"] += 1
+        facts["image_transport"] = seen["image_transport"]
+        facts["image_bytes"] = facts.get("image_bytes", 0) + seen.get("image_bytes", 0)
+        facts["uploads"] = [*facts.get("uploads", []), *([seen["upload"]] if "upload" in seen else [])]
+    return links, facts | {f"{kind}_pictures": len(those) for kind, those in links.items()}
+
+
+async def _link(
+    path: Path | None, link: str | None, size: str, copies: PictureCopies, upload: Upload
+) -> tuple[str | None, dict[str, Any]]:
+    if link and (path is None or not is_private(urlsplit(link).hostname)):
         return link, {"images": 1, "image_transport": "url"}
-    if order.image is None:
+    if path is None:
         return None, {"images": 0}
-    copy = await copies.jpeg(order.image, IMAGE_BYTES, order.params.size)
+    copy = await copies.jpeg(path, IMAGE_BYTES, size)
     url, name = await upload(copy)
     return url, {"images": 1, "image_transport": "upload", "image_bytes": copy.stat().st_size, "upload": name}

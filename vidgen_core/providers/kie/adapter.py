@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Final
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Settings
-from vidgen_core.domain.errors import RemoteError
+from vidgen_core.domain.errors import InputError, RemoteError
 from vidgen_core.domain.money import ChargeStatus, Money
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.providers import ModelPrice, ProviderId
 from vidgen_core.domain.tasks import Failure, GenerationParams
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.base import (
@@ -35,7 +35,7 @@ from vidgen_core.providers.base import (
 )
 from vidgen_core.providers.common.model_check import validate_order
 from vidgen_core.providers.common.picture_copies import PictureCopies
-from vidgen_core.providers.common.picture_links import picture_link
+from vidgen_core.providers.common.picture_links import picture_links
 from vidgen_core.providers.common.uploads import MemoryUploads, UploadCache
 from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
 from vidgen_core.providers.http.download import download, is_video
@@ -53,6 +53,8 @@ from vidgen_core.providers.http.error_mapping import (
 )
 from vidgen_core.providers.http.links import LinkOutcome, outcome, resolve
 from vidgen_core.providers.kie import models as kie_models
+from vidgen_core.providers.kie.catalogue import Catalogue
+from vidgen_core.providers.kie.models import KieModel
 from vidgen_core.providers.kie.responses import (
     ID_PATHS,
     LINKS,
@@ -70,6 +72,8 @@ from vidgen_core.providers.kie.upload import Uploader
 
 #: A fresh record may be missing for so long.
 GRACE: Final = timedelta(seconds=30)
+#: Per cent of a model's jobs of the last hour below which people are warned.
+FAILS_OFTEN: Final = 60.0
 #: After so long the result is taken as it is, without waiting for its larger version.
 UPSCALING: Final = timedelta(minutes=8)
 
@@ -98,6 +102,7 @@ class Kie(Provider):
         self._http = http or Http()
         self._pictures = PictureCopies(locations.home / "requests" / self.mode)
         self._uploader = Uploader(self._http, uploads or MemoryUploads())
+        self._catalogue = Catalogue(self._http, locations.home / "catalogues" / f"{self.mode}.json")
 
     @property
     def _own(self) -> KieSettings:
@@ -114,19 +119,52 @@ class Kie(Provider):
     # --- what it can --------------------------------------------------------------------------------------------------
 
     def models(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((self._own.model, *kie_models.all_models())))
+        return self._names("video", self._own.model, *kie_models.VEO)
+
+    def picture_models(self) -> tuple[str, ...]:
+        return self._names("picture")
+
+    def _names(self, makes: str, *first: str) -> tuple[str, ...]:
+        """The models of the catalogue and of the built-in table that can be ordered."""
+        table = (name for name, row in kie_models.built_in().items() if row.makes == makes)
+        listed = self._catalogue.models(self.base_url, makes) if self._own.live_catalogue else ()
+        names = dict.fromkeys((*first, *listed, *table))
+        return tuple(name for name in names if name in first or self._known(name).is_ordered)
+
+    def _known(self, model: str) -> KieModel:
+        listed = self._catalogue.listed(self.base_url, model) if self._own.live_catalogue else None
+        return kie_models.model_of(model, listed)
 
     def capabilities(self, model: str) -> Capabilities:
-        return kie_models.capabilities(model)
+        return kie_models.veo_capabilities(model) if kie_models.is_veo(model) else self._known(model).capabilities()
 
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
-        return validate_order(self.capabilities(model), params)
+        can = self.capabilities(model)
+        found = validate_order(can, params)
+        if not kie_models.is_veo(model):
+            found += self._known(model).against(can.settle(params))
+        success = self._catalogue.success(self.base_url, model) if self._own.live_catalogue else None
+        if success is not None and success < FAILS_OFTEN:
+            failing = {"model": model, "rate": round(success)}
+            found += (Problem(field="model", code="model_fails_often", params=failing, fatal=False),)
+        return found
+
+    async def refresh_models(self, key: Key | None) -> bool:
+        own = self._own
+        return own.live_catalogue and await self._catalogue.refresh(own.base_url, key, (own.model,))
+
+    async def price_list(self) -> tuple[ModelPrice, ...] | None:
+        """The prices of the catalogue as it was read last."""
+        if not self._own.live_catalogue:
+            return None
+        known = self._catalogue.all(self.base_url)
+        return tuple(price for name, listed in known.items() for price in kie_models.model_of(name, listed).prices())
 
     # --- submit -------------------------------------------------------------------------------------------------------
 
     async def prepare(self, order: Order, key: Key | None) -> Prepared:
         upload_url = self._own.upload_url
-        image, facts = await picture_link(
+        pictures, facts = await picture_links(
             order, self._pictures, lambda copy: self._uploader.link(copy, upload_url, key)
         )
         params, own = order.params, self._own
@@ -135,9 +173,15 @@ class Kie(Provider):
         translate = bool(params.options.get("enable_translation", own.enable_translation))
         if kie_models.is_veo(order.model):
             fallback = bool(params.options.get("enable_fallback", own.enable_fallback))
-            payload = kie_models.veo_request(order.model, params, image, seed, translate=translate, fallback=fallback)
+            payload = kie_models.veo_request(
+                order.model, params, pictures, seed, translate=translate, fallback=fallback
+            )
         else:
-            payload = kie_models.jobs_request(order.model, params, image, seed, translate=translate)
+            model = self._known(order.model)
+            found = model.request(params, pictures, seed=seed, translate=translate)
+            if found is None:
+                raise InputError("model_form_missing", model=order.model)
+            payload = found
         return Prepared(payload=payload, sent=_without_prompt(payload) | facts)
 
     async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
@@ -149,8 +193,9 @@ class Kie(Provider):
         if remote_id is not None:
             return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
         error = refusal(TABLE, answer, said_by(answer))
-        if error.code == "picture_not_fetched" and "upload" in prepared.sent:
-            await self._uploader.forget(prepared.sent["upload"])
+        if error.code == "picture_not_fetched":
+            for name in prepared.sent.get("uploads", ()):
+                await self._uploader.forget(name)
         raise error
 
     # --- poll and fetch -----------------------------------------------------------------------------------------------
@@ -212,6 +257,7 @@ class Kie(Provider):
                 raise error_of(TABLE, answer, said)
         except RemoteError as error:
             return Connection(ok=False, failure=Failure(kind=error.kind, code=error.code, params=error.params))
+        await self.refresh_models(key)
         return Connection(ok=True, balance=_credits(at(answer.json, "data")), models=self.models())
 
 
@@ -260,10 +306,10 @@ def _state(seen: LinkOutcome, answer: ProviderResponse, data: Mapping[str, Any] 
 
 
 def _wants_upscaling(job: RemoteJob, body: Any) -> bool:
-    """Full HD was asked for, and the record does not say that it is: the Veo API makes it on demand, for 16:9 only."""
+    """Full HD was asked for, and the record does not say that it is: the Veo API makes it on demand, for 16:9 and 9:16."""
     return (
         kie_models.is_veo(job.model)
         and job.params.size.upper() == "1080P"
-        and job.params.aspect_ratio == "16:9"
+        and job.params.aspect_ratio in ("16:9", "9:16")
         and str(at(body, "data.response.resolution")).lower() != "1080p"
     )

@@ -1,161 +1,450 @@
-"""KIE's models: those of the Veo API and the image-to-video models of the jobs API, and how each wants to be asked.
+"""KIE's models: what each takes and how it wants to be asked, from the live catalogue or else from the built-in table.
 
-The table ``models.json`` says for each jobs model which field takes the picture, the size, the seconds … and of
-which type; forms and requests are made from it, for no two models agree.
+Both hold request schemas (``schema``), whose fields are recognised by one set of rules (``roles``); the table says besides
+what schemas do not say. A model of which there is no schema takes a prompt and nothing else: no request is made up.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any, Final, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field as Default
+from pydantic import TypeAdapter
 
 from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.providers import ModelPrice
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
-from vidgen_core.providers.base import Capabilities, PromptLimits, SecondsRange
+from vidgen_core.providers.base import Capabilities, Problem, PromptLimits, SecondsRange
+from vidgen_core.providers.kie.price_prose import prices_in
+from vidgen_core.providers.kie.roles import Role, Roles, ratio_name, read_roles, seconds_in, size_name
+from vidgen_core.providers.kie.schema import Field, Form, form_of
 
-#: Models of the older Veo API (docs.kie.ai/veo3-api), the default first.
+#: Models of the older Veo API (docs.kie.ai/veo3-api), the default first; they are not in the catalogue any more.
 VEO: Final = ("veo3_fast", "veo3", "veo3_lite")
 #: Sizes of the Veo API by our names.
 VEO_SIZES: Final = {"720P": "720p", "1080P": "1080p", "4K": "4k"}
-#: Seeds of the Veo API; only in examples and older docs.
-VEO_SEEDS: Final = (10_000, 99_999)
+#: Words of the Veo API for what a video is made from.
+VEO_MODES: Final = {
+    GenerationMode.TEXT: "TEXT_2_VIDEO",
+    GenerationMode.FIRST_FRAME: "FIRST_AND_LAST_FRAMES_2_VIDEO",
+    GenerationMode.FIRST_LAST_FRAME: "FIRST_AND_LAST_FRAMES_2_VIDEO",
+    GenerationMode.REFERENCES: "REFERENCE_2_VIDEO",
+}
+#: What is done with a finished video.
+Finish = Literal["extend", "upscale", "fetch_1080p", "fetch_4k"]
 
 
-class PictureField(Frozen):
-    """Where a model takes its first frame."""
+class TableRow(Frozen):
+    """What the built-in table says of a model."""
 
-    field: str
-    list: bool
-    needed: bool = False
-    most: int = 1
-
-
-class ChoiceField(Frozen):
-    """A field with fixed values; ``values``: our name → theirs."""
-
-    field: str
-    values: dict[str, str]
-
-
-class SecondsField(Frozen):
-    """The field ``duration``: some models want text, some a number."""
-
-    type: Literal["text", "number"]
-    needed: bool = False
-    default: float | None = None
-    values: tuple[float, ...] = ()
-    #: First and last whole second.
-    range: tuple[int, int] | None = None
-
-    def write(self, seconds: float) -> str | int | float:
-        whole = int(seconds) if seconds == int(seconds) else seconds
-        return str(whole) if self.type == "text" else whole
-
-
-class JobsModel(Frozen):
-    """One model of the jobs API."""
-
-    image: PictureField
-    prompt: PromptLimits
-    ratio: ChoiceField | None = None
-    size: ChoiceField | None = None
-    duration: SecondsField | None = None
-    seed: tuple[int, int] | None = None
-    watermark: bool = False
-    translation: bool = False
+    fields: dict[str, dict[str, Any]]
+    makes: Literal["video", "picture"] = "video"
     callback: bool = True
-    #: Required fields that Vidgen has no setting for.
-    fixed: dict[str, Any] = Field(default_factory=dict)
+    roles: dict[str, Role | None] = Default(default_factory=dict)
+    #: Their words for our sizes, where they are no sizes.
+    sizes: dict[str, str] = Default(default_factory=dict)
+    fixed: dict[str, Any] = Default(default_factory=dict)
+    sound: Literal["no", "always"] | None = None
     unsure: frozenset[str] = frozenset()
+    finish: Finish | None = None
+    #: The models whose videos are finished; ``*``: a video of anybody.
+    of: tuple[str, ...] = ()
+
+
+class Listed(Frozen):
+    """What the live catalogue says of a model."""
+
+    makes: Literal["video", "picture", "other"] = "other"
+    price: str = ""
+    #: None: its schema is not known.
+    forms: tuple[Form, ...] | None = None
+
+
+class KieForm(Frozen):
+    """One way to ask a model, with what its fields are for."""
+
+    form: Form
+    roles: Roles
+
+    def field(self, *roles: Role) -> Field | None:
+        name = self.roles.name(*roles)
+        return self.form.fields[name] if name else None
+
+    def takes(self, mode: GenerationMode) -> bool:
+        """Whether a video can be made from the material of ``mode``, for all that the schema says."""
+        roles, first, last = self.roles, self._first, self.field("last")
+        if roles.unknown or any(field.required for role in _SOURCES if (field := self.field(role)) is not None):
+            return False
+        references, frames = self.field(*_REFERENCES), self.field("frames", "by_mode")
+        match mode:
+            case GenerationMode.TEXT:
+                pictures = [field for field in (first, last, references, frames) if field is not None]
+                return not any(field.required or (field.is_list and field.shortest) for field in pictures)
+            case GenerationMode.FIRST_FRAME:
+                return first is not None and (first.shortest or 0) < 2 and not (last is not None and last.required)
+            case GenerationMode.FIRST_LAST_FRAME:
+                return first is not None and (last is not None or (frames is not None and frames.longest != 1))
+            case GenerationMode.REFERENCES:
+                return references is not None
+
+    @property
+    def _first(self) -> Field | None:
+        return self.field(*_FIRST)
+
+
+_FIRST: Final[tuple[Role, ...]] = ("first", "frames", "first_or_references", "by_mode", "unsure_pictures")
+_LAST: Final[tuple[Role, ...]] = ("last", "frames", "by_mode")
+#: What a finished video is named by.
+_SOURCES: Final[tuple[Role, ...]] = ("task", "video")
+_REFERENCES: Final[tuple[Role, ...]] = ("references", "first_or_references", "by_mode", "unsure_pictures")
+
+
+class KieModel(Frozen):
+    """A model of the jobs API."""
+
+    model: str
+    makes: Literal["video", "picture", "other"] = "video"
+    forms: tuple[KieForm, ...] = ()
+    sizes: dict[str, str] = Default(default_factory=dict)
+    sound: Literal["no", "always"] | None = None
+    unsure: frozenset[str] = frozenset()
+    price: str = ""
+    finish: Finish | None = None
+    of: tuple[str, ...] = ()
+    #: Whether it is known from the live catalogue.
+    live: bool = False
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether it can be ordered by itself: something can be made from one of its forms."""
+        return self.finish is None and any(form.takes(mode) for form in self.forms for mode in GenerationMode)
+
+    def against(self, params: GenerationParams) -> tuple[Problem, ...]:
+        """What stands against an order although each of its values is taken: no one form takes them all."""
+        mode = params.mode or GenerationMode.TEXT
+        able = [form for form in self.forms if form.takes(mode)]
+        if able and self.form_for(params) is None:
+            return (Problem(field="model", code="combination_not_taken", params={"model": self.model}),)
+        unknown = sorted({name for form in self.forms for name in form.roles.unknown})
+        if self.forms and not able and unknown:
+            told = {"model": self.model, "field": ", ".join(unknown)}
+            return (Problem(field="model", code="model_field_unknown", params=told),)
+        return ()
+
+    def form_for(self, params: GenerationParams) -> KieForm | None:
+        """The form that takes all the material of an order; None: there is none."""
+        mode = params.mode or GenerationMode.TEXT
+        wishes: dict[Role, object] = {
+            "sound": params.sound,
+            "negative": params.negative_prompt,
+            "seconds": params.duration,
+        }
+        able = [one for one in self.forms if one.takes(mode)]
+        # What no form has is warned about before; what some have must not be lost in another.
+        wished = [role for role, wish in wishes.items() if wish and any(one.field(role) for one in able)]
+        return next((one for one in able if all(one.field(role) for role in wished)), None)
+
+    def size_of(self, word: str) -> str | None:
+        """Our name for a size of theirs."""
+        return self.sizes.get(word) or size_name(word)
+
+    # --- what it takes
+
+    def capabilities(self) -> Capabilities:
+        if not self.forms:
+            return _unknown(self.model)
+        taken = frozenset(mode for mode in GenerationMode if any(form.takes(mode) for form in self.forms))
+        unsure_pictures = any(form.field("unsure_pictures") for form in self.forms)
+        doubted = {GenerationMode.FIRST_FRAME, GenerationMode.REFERENCES} if unsure_pictures else set()
+        doubted |= {GenerationMode.REFERENCES} if "references" in self.unsure else set()
+        values, span = self._seconds()
+        prompts = self._fields("prompt")
+        seed = next(iter(self._fields("seed")), None)
+        references = [field for form in self.forms if (field := form.field(*_REFERENCES)) is not None]
+        ratios = _unique(ratio_name(str(word)) for field in self._fields("ratio") for word in field.enum)
+        seconds = self._fields("seconds")
+        unsure = {name for name in self.unsure if name in Capabilities.model_fields}
+        if seconds and not values and span is None:
+            unsure.add("durations")
+        return Capabilities(
+            model=self.model,
+            aspect_ratios=ratios,
+            sizes=_unique(self.size_of(str(word)) for field in self._fields("size") for word in field.enum),
+            durations=values,
+            duration_range=SecondsRange(least=span[0], most=span[1]) if span else None,
+            duration_needed=any(field.required and field.default is None for field in seconds) and not values,
+            whole_seconds=True,
+            modes=taken - doubted,
+            unsure_modes=taken & doubted,
+            max_references=max((_most(field) for field in references), default=0) or None,
+            image_transport="upload",
+            sound="optional" if self._fields("sound") else self.sound,
+            negative_prompt=bool(self._fields("negative")),
+            prompt=PromptLimits(
+                needed=bool(prompts) and all(field.required for field in prompts),
+                least=min((field.shortest or 0 for field in prompts), default=0),
+                most=max((field.longest for field in prompts if field.longest), default=None),
+            ),
+            takes_seed=seed is not None,
+            seed_range=_whole_range(seed) if seed else None,
+            takes_watermark=bool(self._fields("watermark")),
+            unsure=frozenset(unsure),
+            note=None if ratios else "note.ratio_follows_picture",
+        )
+
+    def _fields(self, *roles: Role) -> list[Field]:
+        return [field for form in self.forms if (field := form.field(*roles)) is not None]
+
+    def _seconds(self) -> tuple[tuple[float, ...], tuple[float, float] | None]:
+        seen = [seconds_in(field) for field in self._fields("seconds")]
+        spans = [span for _, span in seen if span]
+        wide = (min(span[0] for span in spans), max(span[1] for span in spans)) if spans else None
+        return tuple(sorted({value for values, _ in seen for value in values})), wide
+
+    def prices(self) -> tuple[ModelPrice, ...]:
+        """What a video or picture costs, as far as the prose of its price can be read."""
+        sent: list[object] = [self.model]
+        seconds = sound = None
+        if self.forms:
+            form = self.forms[0]
+            sent += [*form.roles.fixed.values(), *_defaults(form)]
+            seconds = _default_seconds(form.field("seconds"))
+            if (switch := form.field("sound")) is not None:
+                sound = switch.default is True
+        return prices_in(
+            self.model, self.price, values=sent, sizes=_lower(self.sizes), usual_seconds=seconds, usual_sound=sound
+        )
+
+    # --- how it is asked
+
+    def request(
+        self,
+        params: GenerationParams,
+        pictures: Mapping[str, list[str]],
+        *,
+        seed: int | None,
+        translate: bool,
+        source: Mapping[Role, str] | None = None,
+    ) -> dict[str, Any] | None:
+        """The body of ``POST /api/v1/jobs/createTask``; None where no form takes all that is asked for.
+
+        :param params: as ``Capabilities.settle`` gives them
+        :param pictures: links, by ``first``, ``last`` and ``references``
+        :param source: of a video that is finished: the id of its job (*task*) or its link (*video*)
+        """
+        chosen = self._finishing_form(source) if source else self.form_for(params)
+        if chosen is None:
+            return None if self.forms or params.mode is not GenerationMode.TEXT else self._prompt_alone(params)
+        fields: dict[str, Any] = dict(chosen.roles.fixed)
+        wishes: dict[Role, Any] = {
+            "prompt": params.prompt or None,
+            "negative": params.negative_prompt or None,
+            "mode": chosen.roles.modes.get(params.mode) if params.mode else None,
+            "sound": params.sound,
+            "seconds": params.duration,
+            "ratio": params.aspect_ratio,
+            "size": params.size,
+            "seed": seed,
+            "watermark": params.watermark or None,
+            "translation": translate,
+            **(source or {}),
+        }
+        if chosen.roles.modes and params.mode is GenerationMode.FIRST_FRAME and wishes["mode"] is None:
+            wishes["mode"] = chosen.roles.modes.get(GenerationMode.FIRST_LAST_FRAME)
+        for role, wish in wishes.items():
+            name = chosen.roles.name(role)
+            if name is not None and (value := self._written(role, chosen.form.fields[name], wish)) is not None:
+                fields[name] = value
+        fields |= _picture_fields(chosen, pictures)
+        callback = {"callBackUrl": params.callback_url} if chosen.form.callback and params.callback_url else {}
+        return {"model": self.model, "input": fields} | callback
+
+    def _finishing_form(self, source: Mapping[Role, str]) -> KieForm | None:
+        return next((form for form in self.forms if form.field(*source) and not form.roles.unknown), None)
+
+    def _prompt_alone(self, params: GenerationParams) -> dict[str, Any]:
+        callback = {"callBackUrl": params.callback_url} if params.callback_url else {}
+        return {"model": self.model, "input": {"prompt": params.prompt}} | callback
+
+    def _written(self, role: Role, field: Field, wish: Any) -> Any:
+        """A wish in the model's own words; what is left open is said where the schema wants it said."""
+        if role == "seconds":
+            seconds = wish if wish is not None else _default_seconds(field)
+            return None if seconds is None else _number(field, seconds)
+        if role in ("ratio", "size") and wish is not None:
+            named = ratio_name if role == "ratio" else self.size_of
+            words = {named(str(word)): word for word in field.enum}
+            wish = words.get(wish if wish in words else str(wish).upper(), field.default)
+        if wish is None and field.required:
+            return field.default if field.default is not None else False if field.type == "boolean" else None
+        return wish
+
+
+def _picture_fields(chosen: KieForm, pictures: Mapping[str, list[str]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for roles, kind in ((_FIRST, "first"), (_LAST, "last"), (_REFERENCES, "references")):
+        links, name = pictures.get(kind) or [], chosen.roles.name(*roles)
+        if links and name:
+            found[name] = [*found.get(name, []), *links] if chosen.form.fields[name].is_list else links[0]
+    return found
+
+
+def _number(field: Field, seconds: float) -> str | int | float:
+    whole = int(seconds) if seconds == int(seconds) else seconds
+    if field.enum:
+        return next((word for word in field.enum if str(word) in (str(whole), f"{whole}s")), whole)
+    return str(whole) if field.type == "string" else whole
+
+
+def _default_seconds(field: Field | None) -> float | None:
+    if field is None:
+        return None
+    for value in (field.default, *field.enum[:1]) if field.required else (field.default,):
+        try:
+            seconds = float(str(value).removesuffix("s"))
+        except ValueError:
+            continue
+        if seconds > 0:
+            return seconds
+    return None
+
+
+def _defaults(form: KieForm) -> list[object]:
+    return [field.default for field in form.form.fields.values() if isinstance(field.default, str)]
+
+
+def _most(field: Field) -> int:
+    return (field.longest or 0) if field.is_list else 1
+
+
+def _whole_range(field: Field) -> tuple[int, int] | None:
+    if field.minimum is None or field.maximum is None:
+        return None
+    return max(0, int(field.minimum)), int(field.maximum)
+
+
+def _lower(words: Mapping[str, str]) -> dict[str, str]:
+    return {word.lower(): ours for word, ours in words.items()}
+
+
+def _unique(names: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+# --- the built-in table ------------------------------------------------------------------------------------------------
 
 
 @cache
-def jobs_models() -> Mapping[str, JobsModel]:
-    """The table of the jobs API."""
-    text = resources.files(__package__).joinpath("models.json").read_text("utf-8")
-    return TypeAdapter(dict[str, JobsModel]).validate_python(json.loads(text)["models"])
+def _table() -> tuple[str, Mapping[str, TableRow]]:
+    found = json.loads(resources.files(__package__).joinpath("models.json").read_text("utf-8"))
+    return found["as_of"], TypeAdapter(dict[str, TableRow]).validate_python(found["models"])
+
+
+def table_date() -> str:
+    """The day the built-in table was last compared with public sources."""
+    return _table()[0]
+
+
+def built_in() -> Mapping[str, TableRow]:
+    """The built-in table by model."""
+    return _table()[1]
 
 
 def is_veo(model: str) -> bool:
-    """Whether a model belongs to the Veo API."""
+    """Whether a model belongs to the older Veo API."""
     return model in VEO
 
 
-def all_models() -> tuple[str, ...]:
-    return (*VEO, *jobs_models())
+def model_of(model: str, listed: Listed | None = None) -> KieModel:
+    """Everything known of a model: its live schema where it can be used, else the built-in one.
+
+    What the table knows of single fields holds for both.
+    """
+    row = built_in().get(model)
+    makes = listed.makes if listed and listed.makes != "other" else row.makes if row else "video"
+    common = {
+        "model": model,
+        "makes": makes,
+        "price": listed.price if listed else "",
+        "sizes": row.sizes if row else {},
+        "sound": row.sound if row else None,
+        "finish": row.finish if row else None,
+        "of": row.of if row else (),
+    }
+    if listed is not None and listed.forms:
+        forms = [_read(form, row, draws=makes == "picture") for form in listed.forms]
+        usable = tuple(form for form in forms if not form.roles.unknown)
+        if usable:
+            return KieModel(forms=usable, live=True, **common)
+    if row is None:
+        return KieModel(**common)
+    form = _read(form_of(row.fields, callback=row.callback), row, draws=makes == "picture")
+    return KieModel(forms=(form,), unsure=row.unsure, **common)
 
 
-def capabilities(model: str) -> Capabilities:
-    """What ``model`` takes; for one that is not in the table a guess, all marked unsure."""
-    if is_veo(model):
-        return Capabilities(
-            model=model,
-            aspect_ratios=("16:9", "9:16", "Auto"),
-            sizes=tuple(VEO_SIZES),
-            durations=(4.0, 6.0, 8.0),
-            whole_seconds=True,
-            image_transport="upload",
-            prompt=PromptLimits(needed=True),
-            takes_seed=True,
-            seed_range=VEO_SEEDS,
-            takes_watermark=True,
-            unsure=frozenset({"takes_seed"}),
-        )
-    known = jobs_models().get(model)
-    return _of_table(model, known) if known else _guess(model)
+def _read(form: Form, row: TableRow | None, *, draws: bool) -> KieForm:
+    hints, fixed = (row.roles, row.fixed) if row else ({}, {})
+    return KieForm(form=form, roles=read_roles(form, draws=draws, hints=hints, fixed=fixed))
 
 
-def _of_table(model: str, known: JobsModel) -> Capabilities:
-    frame = frozenset({GenerationMode.FIRST_FRAME})
-    seconds = known.duration
+def _unknown(model: str) -> Capabilities:
+    """Of a model without a schema nothing is known but that it has a prompt: no picture has a field to travel in."""
+    names = ("aspect_ratios", "sizes", "durations", "prompt", "modes")
     return Capabilities(
         model=model,
-        aspect_ratios=tuple(known.ratio.values) if known.ratio else (),
-        sizes=tuple(known.size.values) if known.size else (),
-        durations=seconds.values if seconds else (),
-        duration_range=SecondsRange(least=seconds.range[0], most=seconds.range[1])
-        if seconds and seconds.range
-        else None,
-        duration_needed=seconds is not None and seconds.needed and seconds.default is None,
-        whole_seconds=True,
-        modes=frame if known.image.needed else frame | {GenerationMode.TEXT},
-        image_transport="upload",
-        prompt=known.prompt,
-        takes_seed=known.seed is not None,
-        seed_range=known.seed,
-        takes_watermark=known.watermark,
-        unsure=known.unsure if seconds is None or seconds.values or seconds.range else known.unsure | {"durations"},
-        note=None if known.ratio else "note.ratio_follows_picture",
-    )
-
-
-def _guess(model: str) -> Capabilities:
-    return Capabilities(
-        model=model,
-        aspect_ratios=("16:9", "9:16", "1:1"),
-        sizes=("720P", "1080P"),
-        image_transport="upload",
-        whole_seconds=True,
+        aspect_ratios=(),
+        sizes=(),
         modes=frozenset(),
-        unsure_modes=frozenset(GenerationMode),
+        unsure_modes=frozenset({GenerationMode.TEXT}),
+        image_transport="upload",
         prompt=PromptLimits(needed=True),
-        unsure=frozenset({"aspect_ratios", "sizes", "durations"}),
+        unsure=frozenset(names),
         note="note.model_unknown",
     )
 
 
+def veo_capabilities(model: str) -> Capabilities:
+    """What a model of the older Veo API takes (docs.kie.ai/veo3-api)."""
+    modes = frozenset(GenerationMode)
+    return Capabilities(
+        model=model,
+        aspect_ratios=("16:9", "9:16", "Auto"),
+        sizes=tuple(VEO_SIZES),
+        durations=(4.0, 6.0, 8.0),
+        whole_seconds=True,
+        # Reference mode: fast and lite only.
+        modes=modes - {GenerationMode.REFERENCES} if model == "veo3" else modes,
+        max_references=3,
+        image_transport="upload",
+        sound="always",
+        negative_prompt=False,
+        prompt=PromptLimits(needed=True),
+        takes_seed=True,
+        # Only in examples and older docs.
+        seed_range=(10_000, 99_999),
+        takes_watermark=True,
+        unsure=frozenset({"takes_seed"}),
+    )
+
+
 def veo_request(
-    model: str, params: GenerationParams, image: str | None, seed: int | None, *, translate: bool, fallback: bool
+    model: str,
+    params: GenerationParams,
+    pictures: Mapping[str, list[str]],
+    seed: int | None,
+    *,
+    translate: bool,
+    fallback: bool,
 ) -> dict[str, Any]:
     """The body of ``POST /api/v1/veo/generate``."""
+    links = [link for kind in ("first", "last", "references") for link in pictures.get(kind, ())]
     optional = {
-        "imageUrls": [image] if image else None,
+        "imageUrls": links or None,
         "duration": int(params.duration) if params.duration is not None else None,
         "seeds": seed,
         "watermark": params.watermark or None,
@@ -167,44 +456,9 @@ def veo_request(
         "prompt": params.prompt,
         "model": model,
         # One picture is the first frame; without this word the API guesses from the number of pictures.
-        "generationType": "FIRST_AND_LAST_FRAMES_2_VIDEO" if image else "TEXT_2_VIDEO",
+        "generationType": VEO_MODES[params.mode or GenerationMode.TEXT],
         "aspect_ratio": params.aspect_ratio,
         "resolution": VEO_SIZES.get(params.size, params.size.lower()),
         # Its default is told in two ways, so it is always said.
         "enableTranslation": translate,
     } | {name: value for name, value in optional.items() if value is not None}
-
-
-def jobs_request(
-    model: str, params: GenerationParams, image: str | None, seed: int | None, *, translate: bool
-) -> dict[str, Any]:
-    """The body of ``POST /api/v1/jobs/createTask``, made from the table."""
-    known = jobs_models().get(model) or _UNKNOWN
-    fields: dict[str, Any] = dict(known.fixed)
-    if params.prompt:
-        fields["prompt"] = params.prompt
-    if image:
-        fields[known.image.field] = [image] if known.image.list else image
-    for choice, value in ((known.ratio, params.aspect_ratio), (known.size, params.size)):
-        if choice:
-            fields[choice.field] = choice.values.get(value, value)
-    if known.duration and (seconds := params.duration or known.duration.default):
-        fields["duration"] = known.duration.write(seconds)
-    if known.seed and seed is not None:
-        fields["seed"] = seed
-    if known.watermark and params.watermark:
-        fields["watermark"] = params.watermark
-    if known.translation:
-        fields["enable_translation"] = translate
-    callback = {"callBackUrl": params.callback_url} if known.callback and params.callback_url else {}
-    return {"model": model, "input": fields} | callback
-
-
-#: How most newer models want to be asked.
-_UNKNOWN: Final = JobsModel(
-    image=PictureField(field="image_urls", list=True),
-    prompt=PromptLimits(needed=True),
-    ratio=ChoiceField(field="aspect_ratio", values={}),
-    size=ChoiceField(field="resolution", values={"720P": "720p", "1080P": "1080p"}),
-    duration=SecondsField(type="number"),
-)

@@ -32,6 +32,8 @@ class KieSettings(VideoSettings):
     """Whether KIE may use another model when Veo3 refuses."""
     enable_translation: bool = True
     """Whether KIE translates prompts to English."""
+    live_catalogue: bool = True
+    """Whether Vidgen reads KIE's own list of models, requests and prices now and then; off: the built-in table alone counts."""
     webhook_secret: SecretStr = SecretStr("")
     """The HMAC key from KIE's settings that proves callbacks; empty: callbacks only wake the next look."""
 
@@ -44,8 +46,47 @@ class KieSettings(VideoSettings):
         return text
 
 
-def _credits(model: str, amount: int) -> ModelPrice:
-    return ModelPrice(model=model, amount=Decimal(amount), currency="credits")
+def _prices(models: str, rows: str, seconds: float | None = None, sound: bool | None = None) -> tuple[ModelPrice, ...]:
+    """Credits by size (``720P=16 1080P=24``), for a second where ``seconds`` names the usual length; ``*``: any size."""
+    return tuple(
+        ModelPrice(
+            model=model,
+            amount=Decimal(amount),
+            currency="credits",
+            unit="take" if seconds is None else "second",
+            size="" if size == "*" else size,
+            sound=sound,
+            usual_seconds=seconds,
+            usual_sound=None if sound is None else False,
+        )
+        for model in models.split()
+        for size, _, amount in (row.partition("=") for row in rows.split())
+    )
+
+
+#: As KIE's price pages and measuring clients had it until 2026-10-07; the live catalogue goes before it.
+_PRICES: Final = (
+    *_prices("veo3_fast veo-3-1", "720P=60 1080P=65 4K=180"),
+    *_prices("veo3", "720P=250 1080P=255 4K=370"),
+    *_prices("veo3_lite", "720P=30 1080P=35 4K=150"),
+    *_prices("veo/extend", "*=60"),
+    *_prices("veo/get-1080p-video", "*=5"),
+    *_prices("veo/get-4k-video", "*=120"),
+    *_prices("grok-imagine/image-to-video grok-imagine/text-to-video", "480P=2.4 720P=4.5 1080P=8", 6),
+    *_prices("grok-imagine-video-1-5-preview", "480P=2.4 720P=4.5", 8),
+    *_prices("bytedance/seedance-2", "480P=19 720P=41 1080P=102 4K=208", 5),
+    *_prices("bytedance/seedance-2-5", "480P=28 720P=63 1080P=114", 5),
+    *_prices("kling-3.0/video", "720P=14 1080P=18 4K=67", 5, sound=False),
+    *_prices("kling-3.0/video", "720P=20 1080P=27 4K=67", 5, sound=True),
+    *_prices("kling/v3-turbo-image-to-video kling/v3-turbo-text-to-video", "720P=18 1080P=22.5", 5),
+    *_prices(
+        "minimax-h3/image-to-video minimax-h3/reference-to-video minimax-h3/text-to-video", "768P=22.5 2K=36.5", 6
+    ),
+    *_prices("wan/2-7-image-to-video wan/2-7-text-to-video wan/2-7-r2v", "720P=16 1080P=24", 5),
+    *_prices("wan/3-0-video", "480P=8 720P=16 1080P=32", 5),
+    *_prices("topaz/video-upscale", "*=8", 5),
+    *_prices("nano-banana-2", "1K=8 2K=12 4K=18"),
+)
 
 
 SPEC: Final = ProviderSpec(
@@ -56,13 +97,8 @@ SPEC: Final = ProviderSpec(
     settings=KieSettings,
     adapter="vidgen_core.providers.kie.adapter:Kie",
     aliases=("veo3",),
-    # A flat charge that a public client measured (veo-3-1), and public price lists of users for the rest.
-    prices=(
-        _credits("veo3_fast", 60),
-        _credits("veo3", 250),
-        _credits("veo-3-1", 65),
-        _credits("grok-imagine/image-to-video", 20),
-    ),
+    prices=_PRICES,
+    lists_prices=True,
     has_credits=True,
     # As measured by a public client in 2026-09.
     credit_usd=Decimal("0.005"),

@@ -1,0 +1,315 @@
+"""KIE's live catalogue: what it publishes is used, what it gets wrong changes nothing, and prices are those charged."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import respx
+from provider_world import World, finish, make_key, make_params, send
+
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.shots import GenerationMode
+from vidgen_core.domain.tasks import GenerationParams
+from vidgen_core.fake_provider.kie.validation import models
+from vidgen_core.money.prices import Price, estimate
+from vidgen_core.providers.base import RemoteStatus
+from vidgen_core.providers.http.client import Http
+from vidgen_core.providers.kie.adapter import Kie
+from vidgen_core.providers.kie.catalogue import Catalogue
+from vidgen_core.providers.kie.price_prose import prices_in
+from vidgen_core.providers.kie.roles import read_roles
+from vidgen_core.providers.kie.schema import read_document
+
+KEY = make_key()
+NEW = "studio/tomorrow-7"
+#: A model that nobody has heard of, described in words of its own.
+FIELDS: dict[str, Any] = {
+    "prompt": {"type": "string", "required": True, "maxLength": 900},
+    "negative_prompt": {"type": "string"},
+    "start_image_url": {"type": "string", "description": "The opening picture."},
+    "end_image_url": {"type": "string"},
+    "reference_image_urls": {"type": "string[]", "maxItems": 4},
+    "ratio": {"type": "string", "enum": ["16:9", "9:16"], "default": "16:9"},
+    "resolution": {"type": "string", "enum": ["540p", "1440p"], "default": "540p"},
+    "duration": {"type": "string", "enum": ["4s", "9s"], "required": True, "default": "4s"},
+    "with_audio": {"type": "boolean", "default": False},
+    "seed": {"type": "integer", "minimum": 0, "maximum": 99},
+    "engine": {"type": "string", "enum": ["only"], "required": True},
+    "grain": {"type": "number", "required": True, "default": 0.5},
+}
+ENTRY = {
+    "input": FIELDS,
+    "taskType": ["Image to Video"],
+    "pricingDesc": "540p: 3 credits/s without audio, 4 credits/s with audio; 1440p: 7 credits/s without audio, 9 credits/s with audio",
+    "price": [
+        {"credits": 3, "per": "second", "when": {"resolution": "540p", "with_audio": False}},
+        {"credits": 4, "per": "second", "when": {"resolution": "540p", "with_audio": True}},
+        {"credits": 7, "per": "second", "when": {"resolution": "1440p", "with_audio": False}},
+        {"credits": 9, "per": "second", "when": {"resolution": "1440p", "with_audio": True}},
+    ],
+}
+
+
+@pytest.fixture
+async def kie(world: World) -> AsyncIterator[Kie]:
+    provider = Kie(world.settings, world.locations)
+    provider._catalogue = Catalogue(provider._http, world.locations.home / "catalogues" / "kie.json", spacing=0.0)
+    world.server.state.options.__dict__["kie_lookup_spacing"] = 0.0
+    yield provider
+    await provider.close()
+    world.server.state.options.__dict__["kie_lookup_spacing"] = 1.0
+
+
+async def test_a_model_published_only_in_the_catalogue_is_usable(kie, world) -> None:
+    assert NEW not in kie.models()
+    world.server.change_catalogue({NEW: ENTRY})
+    world.options = {"kie": {"model": NEW}}
+    assert await kie.refresh_models(KEY) is True
+
+    can = kie.capabilities(NEW)
+    assert (can.aspect_ratios, can.sizes, can.durations) == (("16:9", "9:16"), ("540P", "1440P"), (4.0, 9.0))
+    assert can.modes == frozenset(GenerationMode)
+    assert (can.sound, can.negative_prompt, can.max_references, can.seed_range) == ("optional", True, 4, (0, 99))
+    order = world.order(
+        kie, model=NEW, last=world.picture, size="1440P", duration=9.0, sound=True, seed=5, negative_prompt="rain"
+    )
+    assert kie.check(NEW, order.params) == ()
+    payload = (await kie.prepare(order, KEY)).payload["input"]
+    links = payload.pop("start_image_url"), payload.pop("end_image_url")
+    assert all("kie-uploads" in link for link in links)
+    assert payload == {
+        "prompt": "a slow zoom", "negative_prompt": "rain", "ratio": "9:16", "resolution": "1440p", "duration": "9s",
+        "with_audio": True, "seed": 5, "engine": "only", "grain": 0.5,
+    }  # fmt: skip
+    job = await send(kie, order, KEY)
+    assert (await finish(kie, job, KEY, world)).status is RemoteStatus.SUCCEEDED
+    assert "prompt_over_limit" in {one.code for one in kie.check(NEW, make_params("x" * 901))}
+
+
+async def test_the_switch_is_off_and_nothing_is_asked(kie, world) -> None:
+    world.options = {"kie": {"live_catalogue": False}}
+    assert await kie.refresh_models(KEY) is False
+    assert world.server.stats()["lookups"] == {}
+    assert await kie.price_list() is None
+
+
+async def test_what_was_read_is_known_after_a_restart_and_not_asked_again(kie, world) -> None:
+    world.server.change_catalogue({NEW: ENTRY})
+    world.options = {"kie": {"model": NEW}}
+    await kie.refresh_models(KEY)
+    before = world.server.stats()["lookups"]
+    again = Kie(world.settings, world.locations)
+    assert again.capabilities(NEW).sizes == ("540P", "1440P")
+    await again.refresh_models(KEY)
+    await again.close()
+    after = world.server.stats()["lookups"]
+    assert (after["models"], after[NEW]) == (before["models"], before[NEW])
+
+
+@pytest.mark.parametrize(
+    "fault", ["catalogue-down", "catalogue-refused", "catalogue-empty", "catalogue-hostile", "schema-null"]
+)
+async def test_a_catalogue_that_misbehaves_changes_nothing(kie, world, fault) -> None:
+    while await kie.refresh_models(KEY):
+        pass
+    known = {name: kie.capabilities(name) for name in kie.models()}
+    job = await send(kie, world.order(kie, model="veo-3-1"), KEY)
+    kept = kie._catalogue
+    old = json.loads(kept._file.read_text())
+    old["at"] = 1.0
+    for row in old["models"].values():
+        row.pop("asked", None)
+    kept._file.write_text(json.dumps(old))
+
+    world.server.set_faults({fault: 1})
+    await kie.refresh_models(KEY)
+    assert {name: kie.capabilities(name) for name in kie.models()} == known
+    world.server.set_faults({fault: 0})
+    assert (await finish(kie, job, KEY, world)).status is RemoteStatus.SUCCEEDED
+
+
+async def test_a_file_of_the_catalogue_that_is_broken_is_as_none(kie, world) -> None:
+    await kie.refresh_models(KEY)
+    kie._catalogue._file.write_text('{"models": {"x": ')
+    assert kie.capabilities("wan/3-0-video").sizes == ("480P", "720P", "1080P")
+    assert "veo3_fast" in kie.models()
+
+
+async def test_one_account_looks_up_once_a_second(tmp_path: Path) -> None:
+    times: list[float] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        times.append(asyncio.get_running_loop().time())
+        if len(times) == 1:
+            return httpx.Response(200, json={"code": 429, "msg": "Too many requests", "data": None})
+        row = {"model": "a/b", "taskType": ["Text to Video"]}
+        return httpx.Response(200, json={"code": 200, "data": {"models": [row], "openapi": None, "points": []}})
+
+    http = Http()
+    catalogue = Catalogue(http, tmp_path / "kie.json", spacing=0.1)
+    with respx.mock:
+        respx.get(url__startswith="https://kie.example/api/v1/models").mock(side_effect=answer)
+        await catalogue.refresh("https://kie.example", KEY, ("a/b",))
+    await http.close()
+    assert len(times) >= 3
+    assert all(later - earlier >= 0.09 for earlier, later in pairwise(times))
+    assert catalogue.models("https://kie.example", "video") == ("a/b",)
+
+
+async def test_a_model_that_fails_often_is_warned_about(kie, world) -> None:
+    world.server.change_catalogue({"veo-3-1": {**models()["veo-3-1"], "success": 21.5}})
+    world.options = {"kie": {"model": "veo-3-1"}}
+    await kie.refresh_models(KEY)
+    found = [one for one in kie.check("veo-3-1", make_params(aspect_ratio="16:9")) if one.code == "model_fails_often"]
+    assert [(one.fatal, one.params["rate"]) for one in found] == [(False, 22)]
+
+
+#: Ten models whose prices depend on what is asked for, and an order of each.
+PRICED: list[tuple[str, dict[str, Any]]] = [
+    ("bytedance/seedance-2", {"size": "4K", "duration": 4.0}),
+    ("bytedance/seedance-2", {}),
+    ("bytedance/seedance-2-5", {"size": "1080P", "duration": 30.0}),
+    ("kling-3.0/video", {"size": "720P", "duration": 3.0, "sound": True}),
+    ("kling-3.0/video", {"size": "1080P", "duration": 7.0}),
+    ("kling/v3-turbo-image-to-video", {"size": "1080P", "duration": 9.0}),
+    ("kling-2.6/image-to-video", {"duration": 10.0, "sound": True}),
+    ("kling-2.6/image-to-video", {"duration": 5.0}),
+    ("gemini-omni-video", {"picture": None, "duration": 8.0}),
+    ("minimax-h3/image-to-video", {"size": "2K"}),
+    ("wan/2-7-image-to-video", {"size": "1080P", "duration": 2.0}),
+    ("wan/3-0-video", {"size": "1080P", "duration": 30.0}),
+    ("grok-imagine/image-to-video", {"size": "720P", "duration": 13.0}),
+    ("veo-3-1", {"size": "1080P"}),
+    ("veo3_lite", {"size": "4K"}),
+    (NEW, {"size": "1440P", "sound": False}),
+]
+
+
+@pytest.mark.parametrize(("model", "wishes"), PRICED)
+async def test_the_price_shown_is_the_price_charged(kie, world, model, wishes) -> None:
+    world.server.change_catalogue({NEW: ENTRY})
+    world.options = {"kie": {"model": model}}
+    await kie.refresh_models(KEY)
+    listed = await kie.price_list()
+    table = tuple(Price(provider=ProviderId("kie"), **vars(one), source="list") for one in listed)
+    order = world.order(kie, f"a lake {model}", model=model, **wishes)
+    assert [one for one in kie.check(model, order.params) if one.fatal] == []
+
+    shown = estimate(ProviderId("kie"), model, order.params, own=table)
+    await send(kie, order, KEY)
+    assert shown is not None
+    assert shown.amount == Decimal(str(world.server.stats()["charged"]["kie"]))
+
+
+@pytest.mark.parametrize(("model", "wishes"), [one for one in PRICED if one[0] != NEW])
+async def test_the_built_in_prices_are_those_of_the_day(kie, world, model, wishes) -> None:
+    order = world.order(kie, f"a lake {model}", model=model, **wishes)
+    shown = estimate(ProviderId("kie"), model, order.params)
+    if shown is not None:
+        await send(kie, order, KEY)
+        assert shown.amount == Decimal(str(world.server.stats()["charged"]["kie"]))
+
+
+async def test_a_price_that_changes_is_shown_as_it_is_now(kie, world) -> None:
+    await kie.refresh_models(KEY)
+    dear = {**models()["wan/3-0-video"], "pricingDesc": "480P: 80 credits/s; 720P: 160 credits/s"}
+    world.server.change_catalogue({"wan/3-0-video": dear})
+    kie._catalogue._now = lambda: 4_000_000_000.0
+    await kie.refresh_models(KEY)
+    rows = {one.size: one.amount for one in await kie.price_list() or () if one.model == "wan/3-0-video"}
+    assert rows == {"480P": Decimal(80), "720P": Decimal(160)}
+
+
+@pytest.mark.parametrize(
+    ("prose", "rows"),
+    [
+        ("Each task costs 20 credits (0.10 USD).", [("take", "", None, None, 20)]),
+        ("A 5-second video costs 160 credits (0.80 USD), a 10-second video costs 320 credits",
+         [("take", "", 5.0, None, 160), ("take", "", 10.0, None, 320)]),
+        ("22.5 credits/s ($0.1125) for 720 p or 29 credits/s ($0.145) for 1080 p",
+         [("second", "720P", None, None, 22.5), ("second", "1080P", None, None, 29)]),
+        ("480P: 17 credits/s ($0.085/s, with video) | 28 credits/s ($0.140/s, no video)",
+         [("second", "480P", None, None, 28)]),
+        ("14 credits/s without audio, 20 credits/s with audio",
+         [("second", "", None, False, 14), ("second", "", None, True, 20)]),
+        ("Free for now", []),
+        ("credits credits 999999999999 credits per " * 50, []),
+    ],
+)  # fmt: skip
+def test_prices_in_prose_are_read(prose, rows) -> None:
+    found = [(one.unit, one.size, one.seconds, one.sound, float(one.amount)) for one in prices_in("m", prose)]
+    assert found == rows
+
+
+def document(input_schema: Any, **more: Any) -> dict[str, Any]:
+    body = {"type": "object", "properties": {"model": {"type": "string"}, "input": input_schema}}
+    content = {"application/json": {"schema": body}}
+    return {"paths": {"/api/v1/jobs/createTask": {"post": {"requestBody": {"content": content}}}}, **more}
+
+
+CIRCLE = {"$ref": "#/components/schemas/a"}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        None, "text", [], {}, {"paths": {"/v1/chat/completions": {"post": {}}}}, document(None), document(CIRCLE),
+        document(CIRCLE, components={"schemas": {"a": CIRCLE}}),
+        document({"$ref": "https://evil.example/schema.json"}),
+        document({"type": "object", "properties": {}}),
+        document({"type": "object", "properties": {"a b": {"type": "string"}}}),
+        document({"type": "object", "properties": {f"f{n}": {"type": "string"} for n in range(200)}}),
+        document({"type": "object", "required": ["x"], "properties": {"y": {"type": "string"}}}),
+    ],
+)  # fmt: skip
+def test_a_document_that_describes_no_job_is_none(bad) -> None:
+    assert read_document(bad, "m") is None
+
+
+def test_of_alternatives_exactly_one_is_asked_with() -> None:
+    branches = [
+        {"type": "object", "required": ["task_id"], "properties": {"task_id": {"type": "string"}}},
+        {"type": "object", "required": ["image_url"], "properties": {"image_url": {"type": "string"}}},
+    ]
+    common = {"properties": {"prompt": {"type": "string"}}, "required": ["prompt"]}
+    forms = read_document(document({"oneOf": branches, **common}), "m")
+    assert forms is not None
+    assert [sorted(form.fields) for form in forms] == [["prompt", "task_id"], ["image_url", "prompt"]]
+
+
+@pytest.mark.parametrize(
+    ("field", "role"),
+    [
+        ({"type": "array", "items": {"type": "string"}, "maxItems": 1}, "first"),
+        ({"type": "array", "items": {"type": "string"}, "description": "First frame and last frame"}, "frames"),
+        ({"type": "array", "items": {"type": "string"}, "description": "Reference images"}, "references"),
+        ({"type": "array", "items": {"type": "string"}}, "unsure_pictures"),
+        ({"type": "array", "items": {"type": "object"}}, None),
+        ({"type": "boolean"}, None),
+    ],
+)
+def test_pictures_are_recognised_only_where_that_is_certain(field, role) -> None:
+    forms = read_document(document({"type": "object", "properties": {"image_urls": field}}), "m")
+    assert forms is not None
+    roles = read_roles(forms[0], draws=False, hints={}).by_role
+    assert [name for name, value in roles.items() if value == "image_urls"] == ([role] if role else [])
+
+
+async def test_a_list_of_pictures_of_unknown_use_asks_first(kie, world) -> None:
+    entry = {
+        "input": {"prompt": {"type": "string"}, "image_urls": {"type": "string[]"}},
+        "taskType": ["Image to Video"],
+    }
+    world.server.change_catalogue({NEW: entry})
+    world.options = {"kie": {"model": NEW}}
+    await kie.refresh_models(KEY)
+    params: GenerationParams = make_params(image="a.png")
+    assert {(one.code, one.fatal) for one in kie.check(NEW, params)} >= {("image_perhaps_ignored", False)}

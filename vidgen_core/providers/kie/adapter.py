@@ -257,7 +257,9 @@ class Kie(Provider):
                 raise error_of(TABLE, answer, said)
         except RemoteError as error:
             return Connection(ok=False, failure=Failure(kind=error.kind, code=error.code, params=error.params))
-        await self.refresh_models(key)
+        if self._own.live_catalogue:
+            # The list alone: one look-up.
+            await self._catalogue.refresh(self.base_url, key, most=0)
         return Connection(ok=True, balance=_credits(at(answer.json, "data")), models=self.models())
 
 

@@ -132,7 +132,7 @@ class Catalogue:
     async def refresh(self, base_url: str, key: Key | None, wanted: Iterable[str] = (), *, most: int = 40) -> bool:
         """Read what has become old, the ``wanted`` models first; what fails leaves what was known.
 
-        :param most: schemas that are read at most
+        :param most: schemas that are read at most; 0: the list alone
         :returns: whether something else is known now
         """
         async with self._lock:
@@ -151,7 +151,7 @@ class Catalogue:
                     kept = await self._read_schema(base_url, key, kept, name)
                     if place % 10 == 0:
                         self._keep(kept)
-                for name in names[:3]:
+                for name in names[: min(most, 3)]:
                     kept = await self._read_success(base_url, key, kept, name)
             except RemoteError as error:
                 logger.info("the catalogue of KIE: %s", error)

@@ -1,7 +1,7 @@
 """Prices that KIE tells in prose: *A 5-second video costs 160 credits*, *22.5 credits/s for 720p or 29 credits/s for 1080p*.
 
-The prose of the catalogue is what jobs are billed by (KIE's guide, 2026-09). Conditions of a price stand before it, or
-after it where nothing stands before the first; a price whose conditions cannot be told from another's is left out.
+The prose of the catalogue is what jobs are billed by (KIE's guide, 2026-09). What a price is for stands before it, with a colon,
+a dash or *costs* between them, or else after it; what stands before the first price of a line holds for the others, too.
 """
 
 from __future__ import annotations
@@ -75,6 +75,11 @@ def prices_in(
     return tuple(found.values())
 
 
+#: What stands between the name of a thing and its price, at the end of a text.
+_NAMED: Final = re.compile(r"(?:[:：=—–-]|\bcosts?|\bis|\bat)(?: (?:only|just|now)){0,2}$", re.IGNORECASE)
+_PAUSE: Final = re.compile(r"[,，|/]|\bor\b|\band\b", re.IGNORECASE)
+
+
 def _rows(prose: str) -> Iterator[tuple[Decimal, bool, dict[str, Any]]]:
     """Amounts, whether they are for a second, and the conditions that they stand under."""
     for line in prose.splitlines():
@@ -83,20 +88,23 @@ def _rows(prose: str) -> Iterator[tuple[Decimal, bool, dict[str, Any]]]:
             matches = list(_PRICE.finditer(segment))
             if not matches:
                 continue
-            before = _conditions(segment[: matches[0].start()])
-            leads = bool(before) or bool(context)
-            context = context | before
+            context = context | _conditions(segment[: matches[0].start()])
             for place, match in enumerate(matches):
-                end = matches[place + 1].start() if place + 1 < len(matches) else len(segment)
-                gap = segment[match.end() : end]
-                own = re.match(r"\s*\([^)]*\)", gap)
-                said = _conditions(own[0] if own else "")
-                if not leads:
-                    said |= _conditions(gap[own.end() :] if own else gap)
-                per_second = bool(match["unit"]) or bool(_PER_SECOND.match(gap.lstrip(" ,")))
-                yield Decimal(match["amount"]), per_second, context | said
-                if leads:
-                    context = context | _conditions(gap[own.end() :] if own else gap)
+                last = place + 1 == len(matches)
+                gap = segment[match.end() : len(segment) if last else matches[place + 1].start()]
+                after, label = (gap, "") if last else _split(gap)
+                per_second = bool(match["unit"]) or bool(_PER_SECOND.match(after.lstrip(" ,")))
+                yield Decimal(match["amount"]), per_second, context | _conditions(after)
+                context = context | _conditions(label)
+
+
+def _split(gap: str) -> tuple[str, str]:
+    """The text between two prices: what belongs to the one before it, and what names the one after it."""
+    if not _NAMED.search(gap.rstrip()[-40:]):
+        return gap, ""
+    pauses = list(_PAUSE.finditer(re.sub(r"\([^()]{0,200}\)", lambda found: "_" * len(found[0]), gap)))
+    end = pauses[-1].start() if pauses else 0
+    return gap[:end], gap[end:]
 
 
 def _conditions(text: str) -> dict[str, Any]:

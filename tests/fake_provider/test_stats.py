@@ -120,6 +120,7 @@ def test_the_settings_point_all_providers_here() -> None:
     hint = settings_hint("http://127.0.0.1:9000")
     assert {name for name, value in hint.items() if value == "http://127.0.0.1:9000"} == {
         "VIDGEN_PROVIDERS__YUNWU__BASE_URL",
+        "VIDGEN_PROVIDERS__YUNWU__UPLOAD_URL",
         "VIDGEN_PROVIDERS__KIE__BASE_URL",
         "VIDGEN_PROVIDERS__KIE__UPLOAD_URL",
         "VIDGEN_PROVIDERS__LOVART__BASE_URL",

@@ -17,6 +17,7 @@ from vidgen_core.fake_provider.faults import CATALOGUE, Rule, make_rule
 from vidgen_core.fake_provider.jobs import Job
 from vidgen_core.fake_provider.kie import catalogue
 from vidgen_core.fake_provider.submissions import rehearsal_of
+from vidgen_core.fake_provider.yunwu import prices
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -108,5 +109,6 @@ ROUTES: Final = (
     Route("/_rehearsal/jobs", jobs),
     Route("/_rehearsal/faults", faults, methods=["GET", "POST"]),
     Route("/_rehearsal/reset", reset, methods=["POST"]),
+    Route("/_rehearsal/yunwu-prices", _loopback_only(prices.change), methods=["POST"]),
     Route("/_rehearsal/catalogue", _loopback_only(catalogue.change), methods=["POST"]),
 )

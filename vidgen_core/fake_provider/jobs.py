@@ -72,6 +72,10 @@ class Order:
     interface: str = ""
     #: What it costs where that depends on what is asked for; None: the usual price.
     price: float | None = None
+    #: Key of the picture that the video ends with.
+    last_picture: str | None = None
+    #: The video has sound.
+    sound: bool = False
     #: It draws a picture.
     draws: bool = False
 

@@ -24,7 +24,7 @@ from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.state import Rehearsal
 from vidgen_core.fake_provider.storage import files
 from vidgen_core.fake_provider.wire import AbruptProtocol
-from vidgen_core.fake_provider.yunwu import account
+from vidgen_core.fake_provider.yunwu import account, families
 from vidgen_core.fake_provider.yunwu import api as yunwu
 
 _HOST: Final = "127.0.0.1"
@@ -46,7 +46,7 @@ def create_app(options: RehearsalOptions) -> Starlette:
             task.cancel()
         app.state.rehearsal.close()
 
-    modules = (yunwu, account, kie, kie_files, kie_catalogue, lovart, page, chat, images, files, admin)
+    modules = (yunwu, families, account, kie, kie_files, kie_catalogue, lovart, page, chat, images, files, admin)
     return Starlette(routes=[route for module in modules for route in module.ROUTES], lifespan=lifespan)
 
 
@@ -97,6 +97,7 @@ def settings_hint(url: str) -> dict[str, str]:
     pairs = json.dumps([{"name": "rehearsal", "secret": "ak_rehearsal:sk_rehearsal"}])
     return {
         "VIDGEN_PROVIDERS__YUNWU__BASE_URL": url,
+        "VIDGEN_PROVIDERS__YUNWU__UPLOAD_URL": url,
         "VIDGEN_PROVIDERS__YUNWU__KEYS": keys,
         "VIDGEN_PROVIDERS__KIE__BASE_URL": url,
         "VIDGEN_PROVIDERS__KIE__UPLOAD_URL": url,

@@ -20,8 +20,8 @@ from vidgen_core.fake_provider.storage.videos import Videos
 
 #: Moments of faults that belong to one job.
 _OF_JOBS: Final = (Verb.SUBMIT, Verb.ANSWER, Verb.POLL, Verb.RESULT, Verb.DOWNLOAD, Verb.AGENT, Verb.CHAT)
-#: KIE's usual price, to which the prices of its models stand in proportion.
-USUAL_KIE: Final = 60.0
+#: Usual prices, to which those of single models stand in proportion.
+_USUAL: Final = {"kie": 60.0, "yunwu": 0.4}
 #: Seconds over which submits by key are counted.
 _WINDOW: Final = 10.0
 
@@ -98,6 +98,8 @@ class Rehearsal:
         self.uploads = Uploads(self.pictures, self.options.upload_seconds, keep)
         self.videos = Videos(folder, self.options, self.pictures)
         self.rules: dict[str, Rule] = {rule.name: rule for rule in self.options.faults}
+        #: Yuan for a job of a Yunwu model, where that was changed.
+        self.yunwu_prices: dict[str, float] = {}
         #: Times of recent submits by key, for the limit of KIE.
         self.kie_recent: dict[str, deque[float]] = {}
         #: What KIE's catalogue lists, and when each account last looked something up (monotonic).
@@ -172,7 +174,7 @@ class Rehearsal:
         usual = self.options.price[provider]
         if order is None or order.price is None:
             return usual
-        return round(order.price * usual / USUAL_KIE, 6)
+        return round(order.price * usual / _USUAL[provider], 6)
 
     def accept(
         self, provider: str, key: str, order: Order, faults: dict[str, str | None], job_id: str, request_id: str

@@ -11,10 +11,15 @@ import asyncio
 import hashlib
 import struct
 from collections import OrderedDict, defaultdict
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-from PIL import Image
+import av
+import numpy as np
+import numpy.typing as npt
+from av.video.frame import PictureType
+from PIL import Image, ImageOps
 
 from vidgen_core.fake_provider.jobs import Job
 from vidgen_core.fake_provider.options import RehearsalOptions
@@ -32,6 +37,10 @@ _ENCODER: Final = b"x264 - core "
 _VERSION: Final = len(_ENCODER) + 8
 #: pixels
 _SMALLEST: Final = 64
+#: Share of the frames after which the last picture is shown.
+_END_AT: Final = 0.8
+#: Samples of sound in a second.
+_RATE: Final = 44_100
 
 
 def _even(pixels: float) -> int:
@@ -64,7 +73,7 @@ class Videos:
 
     async def bytes_of(self, job: Job) -> bytes:
         """The finished file of a job."""
-        path = await self._file(self._spec(job))
+        path = await self._file(self._spec(job), self._pictures.path(job.order.last_picture), sound=job.order.sound)
         data = await asyncio.to_thread(path.read_bytes)
         if job.has("identical-file"):
             return data
@@ -101,11 +110,14 @@ class Videos:
             return width, height
         return (height, width) if width != height else (width * 2, height)
 
-    async def _file(self, spec: RenderSpec) -> Path:
-        name = hashlib.sha256(repr(spec).encode()).hexdigest()
+    async def _file(self, spec: RenderSpec, last: Path | None, *, sound: bool) -> Path:
+        """The file of a spec, which ends with the picture ``last`` and has a tone where it is to have sound."""
+        if self._options.videos == "shared":
+            last, sound = None, False
+        name = hashlib.sha256(f"{spec!r} {last} {sound}".encode()).hexdigest()
         async with self._locks[name]:
             if name not in self._files:
-                self._files[name] = await self._render(spec, self._folder / f"video-{name}.mp4")
+                self._files[name] = await self._render(spec, self._folder / f"video-{name}.mp4", last, sound=sound)
             self._files.move_to_end(name)
         while len(self._files) > self._options.keep:
             old, path = self._files.popitem(last=False)
@@ -113,7 +125,43 @@ class Videos:
             path.unlink(missing_ok=True)
         return self._files[name]
 
-    async def _render(self, spec: RenderSpec, target: Path) -> Path:
+    async def _render(self, spec: RenderSpec, target: Path, last: Path | None, *, sound: bool) -> Path:
         async with self._turn:
             await asyncio.to_thread(kenburns.render, spec, target)
+            if last or sound:
+                await asyncio.to_thread(_finish, target, last, sound=sound)
         return target
+
+
+def _finish(path: Path, last: Path | None, *, sound: bool) -> None:
+    """Encode a video again so that it ends with a picture, and with a tone."""
+    done = path.with_suffix(".done.mp4")
+    with av.open(str(path)) as source, av.open(str(done), "w", options={"movflags": "faststart"}) as out:
+        old = source.streams.video[0]
+        new = out.add_stream("libx264", rate=old.average_rate)
+        new.width, new.height, new.pix_fmt = old.width, old.height, "yuv420p"
+        tone = out.add_stream("aac", rate=_RATE, layout="mono") if sound else None
+        end = _fitted(last, old.width, old.height) if last else None
+        total = old.frames
+        for number, frame in enumerate(source.decode(old)):
+            shown = (
+                av.VideoFrame.from_ndarray(end, format="rgb24")
+                if end is not None and number >= total * _END_AT
+                else frame
+            )
+            shown.pts, shown.time_base = number, Fraction(1) / Fraction(old.average_rate or 24)
+            shown.pict_type = PictureType.NONE
+            out.mux(new.encode(shown))
+        out.mux(new.encode())
+        if tone is not None:
+            wave = np.sin(np.arange(int(_RATE * total / float(old.average_rate or 24))) * 0.05)[None, :] * 0.3
+            heard = av.AudioFrame.from_ndarray(wave.astype(np.float32), format="flt", layout="mono")
+            heard.sample_rate = _RATE
+            out.mux(tone.encode(heard))
+            out.mux(tone.encode())
+    done.replace(path)
+
+
+def _fitted(picture: Path, width: int, height: int) -> npt.NDArray[np.uint8]:
+    with Image.open(picture) as opened:
+        return np.asarray(ImageOps.fit(opened.convert("RGB"), (width, height)))

@@ -13,24 +13,16 @@ from starlette.routing import Route
 
 from vidgen_core.fake_provider.accounts import LogRow
 from vidgen_core.fake_provider.faults import YUNWU
+from vidgen_core.fake_provider.jobs import Order
 from vidgen_core.fake_provider.refusals import YUNWU_REFUSALS
+from vidgen_core.fake_provider.state import Rehearsal
 from vidgen_core.fake_provider.submissions import bad_key, key_of, rehearsal_of
 from vidgen_core.fake_provider.yunwu.api import answer
+from vidgen_core.fake_provider.yunwu.prices import ENDPOINTS, MODELS, price_of
 
 #: Quota units of new-api per US dollar, and yuan per US dollar. Accounts are kept in yuan and reported in dollars and units.
 QUOTA_PER_UNIT: Final = 500_000
 YUAN_PER_USD: Final = 7.3
-
-_UNIFIED: Final = "Unified video format"
-_MODELS: Final = (
-    ("grok-video-3", ["Grok video"], "视频,首帧,参考图"),
-    ("grok-video-3-10s", ["Grok video"], "视频,首帧,参考图"),
-    ("veo3.1-fast", [_UNIFIED], "视频,首帧"),
-    ("veo3.1-components", [_UNIFIED], "视频,参考图"),
-    ("veo3-fast-frames", [_UNIFIED], "视频,首帧"),
-    ("gpt-4o-mini", ["openai"], "对话"),
-    ("gpt-image-1", ["image-generation"], "绘图"),
-)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -120,11 +112,11 @@ async def models(_request: Request) -> Response:
             "id": name,
             "object": "model",
             "owned_by": "custom",
-            "supported_endpoint_types": types,
+            "supported_endpoint_types": list(types),
             "model_type": "音视频" if "视频" in tags else "文本",
             "tags": tags,
         }
-        for name, types, tags in _MODELS
+        for name, types, tags, _yuan in MODELS
     ]
     return JSONResponse({"object": "list", "success": True, "data": rows})
 
@@ -139,18 +131,27 @@ async def pricing(request: Request) -> Response:
     rehearsal = rehearsal_of(request)
     if rehearsal.occurs("prices-html"):
         return HTMLResponse("<html><body>502 Bad Gateway</body></html>", 502)
-    price = _in_dollars(rehearsal.options.price[YUNWU])
-    rows = [_price_row(name, price, tags) for name, _types, tags in _MODELS]
+    rows = [_price_row(rehearsal, name, types, tags) for name, types, tags, _yuan in MODELS]
     if rehearsal.occurs("prices-odd"):
         odd = [{**row, "model_price": price} for row, price in zip(rows, _ODD_PRICES, strict=False)]
         return JSONResponse({"success": True, "data": [*odd, None, 7, {}]})
-    return JSONResponse({"success": True, "data": rows, "group_ratio": {"default": 1, "vip": 0.8}})
+    more = {"group_ratio": {"default": 1, "vip": 0.8}, "supported_endpoint": ENDPOINTS}
+    return JSONResponse({"success": True, "data": rows, **more})
 
 
-def _price_row(name: str, price: float, tags: str) -> dict[str, Any]:
-    by_call = {"quota_type": 1, "model_price": price, "model_ratio": 0}
+def _price_row(rehearsal: Rehearsal, name: str, types: tuple[str, ...], tags: str) -> dict[str, Any]:
+    """A row of the list; what a model costs by the token has a ratio."""
+    own = price_of(rehearsal, name)
+    yuan = rehearsal.price(YUNWU, Order(prompt="", model=name, price=own))
+    by_call = {"quota_type": 1, "model_price": _in_dollars(yuan), "model_ratio": 0}
     by_token = {"quota_type": 0, "model_price": 0, "model_ratio": 0.075}
-    return {"model_name": name, "enable_groups": ["default", "vip"], **(by_call if "视频" in tags else by_token)}
+    row = {
+        "model_name": name,
+        "enable_groups": ["default", "vip"],
+        "supported_endpoint_types": list(types),
+        "tags": tags,
+    }
+    return row | (by_token if own is None else by_call)
 
 
 @_with_key
@@ -185,5 +186,6 @@ ROUTES: Final = (
     Route("/api/status", status),
     Route("/v1/models", models),
     Route("/api/pricing", pricing),
+    Route("/api/pricing_new", pricing),
     Route("/api/log/token", log),
 )

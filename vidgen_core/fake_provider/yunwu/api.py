@@ -18,19 +18,25 @@ from vidgen_core.fake_provider.faults import YUNWU
 from vidgen_core.fake_provider.jobs import Job, Order, Stage
 from vidgen_core.fake_provider.polls import PollView, find_job, poll_view, put_at
 from vidgen_core.fake_provider.refusals import FILTERED, ODD_CODE, YUNWU_REFUSALS, Refusal
-from vidgen_core.fake_provider.state import Rehearsal
 from vidgen_core.fake_provider.storage.pictures import from_data_uri, is_data_uri, pixels, without_data
 from vidgen_core.fake_provider.submissions import (
+    Submission,
     accept,
     id_in_answer,
     parse_object,
     receive_submission,
     refuse,
     rehearsal_of,
+    uploaded_picture,
 )
 from vidgen_core.fake_provider.wire import AnyJSON
+from vidgen_core.fake_provider.yunwu.prices import price_of
 
 FILES: Final = "files"
+#: Where pictures lie that were uploaded to the picture host.
+PICTURES: Final = "/yunwu-pictures/"
+#: Models that the unified route does not serve: they have routes of their own.
+_GUARDED: Final = ("kling", "vidu", "minimax", "hailuo", "pixverse", "wan", "happyhorse")
 
 _STATUSES: Final = {
     Stage.QUEUED: "pending",
@@ -125,11 +131,16 @@ async def create(request: Request) -> Response:
     if len(raw) > rehearsal.options.max_body:
         return _DIALECT.refusal("body-too-large", submission.request_id)
     wrong = _wrong(body)
-    order = None if wrong else await _order(body or {}, rehearsal)
-    refused = await refuse(submission, _DIALECT, rehearsal)
+    given = {name: value for name, value in given.items() if not _is_ignored(submission, name)}
+    order = None if wrong else await _order(given, request)
+    refused = await refuse(submission, _DIALECT, rehearsal, order)
     if refused or order is None:
         return refused or _DIALECT.refusal(wrong or "image-invalid", submission.request_id)
     return accept(submission, order, _DIALECT, rehearsal)[1]
+
+
+def _is_ignored(submission: Submission, field: str) -> bool:
+    return "ignores-field" in submission.faults and submission.argument("ignores-field") == field
 
 
 def _wrong(body: dict[str, Any] | None) -> str | None:
@@ -143,14 +154,22 @@ def _wrong(body: dict[str, Any] | None) -> str | None:
         return "parameter"
     if str(body["model"]).startswith(("grok", "sora")) and not body.get("size"):
         return "size-required"
+    if str(body["model"]).lower().startswith(_GUARDED):
+        return "no-channel"
     images = body.get("images") or []
     return None if isinstance(images, list) and all(isinstance(image, str) for image in images) else "parameter"
 
 
-async def _order(body: dict[str, Any], rehearsal: Rehearsal) -> Order | None:
-    """Read the order; None where an image is none. Links are noted, never followed."""
-    keys = []
+async def _order(body: dict[str, Any], request: Request) -> Order | None:
+    """Read the order; None where an image is none. Links are noted, and followed only to what was uploaded here."""
+    rehearsal, keys = rehearsal_of(request), []
     for text in body.get("images") or []:
+        if PICTURES in text:
+            key = uploaded_picture(request, text, PICTURES)
+            if key is None:
+                return None
+            keys.append(key)
+            continue
         if not is_data_uri(text):
             rehearsal.counters.saw_image({"format": "url", "declared": "", "width": 0, "height": 0, "bytes": 0})
             continue
@@ -161,14 +180,19 @@ async def _order(body: dict[str, Any], rehearsal: Rehearsal) -> Order | None:
         keys.append(rehearsal.pictures.put(picture))
     ratio = str(body.get("aspect_ratio") or "")
     width, height = pixels(str(body.get("size") or ""), ratio, str(body.get("orientation") or ""))
+    model = str(body["model"])
+    frames = len(keys) == 2 and model.startswith("veo") and "components" not in model
     return Order(
         prompt=body["prompt"],
         model=str(body["model"]),
         width=width,
         height=height,
         seconds=_duration(body),
-        picture=keys[0] if keys else None,
+        picture=keys[0] if keys and "components" not in model else None,
+        last_picture=keys[1] if frames else None,
+        sound=model.startswith(("veo3", "veo_3")),
         params=without_data(body),
+        price=price_of(rehearsal, model),
     )
 
 

@@ -24,8 +24,7 @@ from PIL import Image
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.services.imports.plan import ImportPlan
 from vidgen_core.services.imports.readers.folder import read_images
-from vidgen_core.services.imports.readers.reader import read_sources
-from vidgen_core.services.imports.readers.sheet_inspection import inspect_sheet
+from vidgen_core.services.imports.readers.reader import inspect_sheet, read_sources
 
 SEED = 20261122
 TEXT = '编号,参考图,提示词,比例,数量\n1.0,a.png,"镜头缓缓\n推进",9:16,3\n1.1,https://x.example/b.jpg,"say ""hi""",16:9,\n,,,,\n2.0,,雨夜,,9\n'

@@ -13,8 +13,7 @@ import pytest
 
 from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.readers import bounds
-from vidgen_core.services.imports.readers.reader import read_source
-from vidgen_core.services.imports.readers.sheet_inspection import inspect_sheet
+from vidgen_core.services.imports.readers.reader import inspect_sheet, read_source
 from vidgen_core.services.scripts.script_files import read_script
 
 SHEET = "xl/worksheets/sheet1.xml"

@@ -18,7 +18,7 @@ from vidgen_core.services.imports.plan import ImportPlan
 from vidgen_core.services.imports.readers.csv_list import read_csv
 from vidgen_core.services.imports.readers.folder import read_images
 from vidgen_core.services.imports.readers.links import read_links
-from vidgen_core.services.imports.readers.sheet_inspection import inspect_sheet
+from vidgen_core.services.imports.readers.reader import inspect_sheet
 from vidgen_core.services.imports.readers.storyboard import read_storyboard
 from vidgen_core.services.imports.readers.xlsx_list import read_xlsx
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from importing_factories import codes, draw
 
-from vidgen_core.services.imports.pairing import Pairing, pair, split_prompts
+from vidgen_core.services.imports.pairing import Pairing, pair
+from vidgen_core.services.imports.readers.csv_list import split_prompts
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 from importing_factories import codes, draw
 
 from vidgen_core.domain.errors import InputError
-from vidgen_core.services.imports.readers.folder import number_of, read_folder, read_images
+from vidgen_core.services.imports.numbers import number_of
+from vidgen_core.services.imports.readers.folder import read_folder, read_images
 
 
 def test_pictures_come_in_natural_order_with_their_numbers(tmp_path: Path) -> None:
@@ -45,7 +46,18 @@ def test_pictures_come_in_natural_order_with_their_numbers(tmp_path: Path) -> No
         ("IMG_20261121", None),
         ("20261121", None),
         ("photo", None),
-        ("1 (2)", None),
+        ("1 (2)", "1 (2)"),
+        ("1 - 副本", "1 (2)"),
+        ("第一镜", "1"),
+        ("第十一镜", "11"),
+        ("镜头１０", "10"),
+        ("٣", "3"),
+        ("第2场第3镜", "2-3"),
+        ("1-2", "1-2"),
+        ("12b", "12b"),
+        ("S01E02_003", "S01E02_003"),
+        ("2026-01-02", None),
+        ("一个女孩", None),
         ("v1", None),
         ("1.", None),
     ],

@@ -87,7 +87,7 @@ def test_a_workbook_without_a_header_or_damaged_is_refused_by_a_code(tmp_path: P
         "half.xlsx": (whole[: len(whole) // 2], "xlsx_broken"),
         "broken.xlsx": (broken.getvalue(), "xlsx_broken"),
         "bomb.xlsx": (bomb.getvalue(), "list_too_large"),
-        "text.xlsx": (b"prompt\nx\n", "xlsx_broken"),
+        "text.xlsx": (b"colour,size\nred,5\n", "list_without_header"),
         "empty.xlsx": (b"", "list_empty"),
         "old.xls": (b"\xd0\xcf\x11\xe0", "xls_old"),
     }

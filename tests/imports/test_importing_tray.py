@@ -11,8 +11,7 @@ import pytest
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.services.imports.columns import ListChoice
 from vidgen_core.services.imports.readers.csv_list import read_csv
-from vidgen_core.services.imports.readers.reader import read_sources
-from vidgen_core.services.imports.readers.sheet_inspection import inspect_sheet
+from vidgen_core.services.imports.readers.reader import inspect_sheet, read_sources
 from vidgen_core.services.imports.staging import STALE, find_staging, open_staging
 
 
@@ -75,13 +74,13 @@ def test_a_tray_is_found_by_its_name_and_stale_ones_go(tmp_path: Path) -> None:
 
 def test_a_list_with_unknown_headers_is_read_as_it_is_told(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
-    path.write_bytes("第一集;;\n画面;机位;第几\n雨夜;推;7\n".encode("gb18030"))
+    path.write_bytes("第一集;;\n镜中;机位;第几\n雨夜;推;7\n".encode("gb18030"))
 
     (look,) = inspect_sheet(path)
-    assert (look.usable, look.columns) == (False, ("画面", "机位", "第几"))
+    assert (look.usable, look.columns) == (False, ("镜中", "机位", "第几"))
     with pytest.raises(InputError, match="list_without_header"):
         read_sources([path])
-    choice = ListChoice(columns={"prompt": "画面", "shot": "第几"})
+    choice = ListChoice(columns={"prompt": "镜中", "shot": "第几"})
     plan = read_sources([path], choices={path: choice})
     assert [(shot.line, shot.number, shot.prompt, shot.extra) for shot in plan.shots] == [
         (3, "7", "雨夜", {"机位": "推"})
@@ -106,8 +105,8 @@ def test_another_sheet_and_other_columns_can_be_chosen(tmp_path: Path) -> None:
         return [shot.prompt for shot in read_sources([path], choices={path: choice}).shots]
 
     assert prompts(ListChoice()) == ["a"]
-    assert prompts(ListChoice(sheet="二")) == ["c"]
-    assert prompts(ListChoice(sheet="一", columns={"prompt": "note"})) == ["b"]
+    assert prompts(ListChoice(sheets=("二",))) == ["c"]
+    assert prompts(ListChoice(sheets=("一",), columns={"prompt": "note"})) == ["b"]
 
 
 def test_keys_of_a_storyboard_can_be_chosen(tmp_path: Path) -> None:

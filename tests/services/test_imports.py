@@ -10,6 +10,7 @@ from vidgen_core.domain.shots import Project, ShotParams
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.imports.imports import Review
 from vidgen_core.services.imports.pairing import Pairing
+from vidgen_core.services.imports.plan import Existing
 from vidgen_core.services.imports.template import template_csv
 
 
@@ -57,6 +58,37 @@ def test_again_adds_what_is_there_with_a_word_about_the_number(app: Vidgen, proj
 
     assert verdicts(review) == [("warning", ["number_in_project"])]
     assert review.new == len(app.imports.apply(project.id, plan, again=True).added) == 1
+
+
+def test_a_row_that_looks_like_a_shot_that_is_there_asks_instead_of_adding(
+    app: Vidgen, project: Project, tmp_path: Path
+) -> None:
+    first = write(tmp_path / "list.csv", "shot,prompt,takes\n001,x,2\n002,y,\n1.10,z,\n")
+    app.imports.apply(project.id, app.imports.plan([first]))
+    # As a spreadsheet saves it again, with one prompt changed and one row more.
+    plan = app.imports.plan([write(tmp_path / "again.csv", "shot,prompt\n1,x\n2,y slowly\n1.10,z\n3,new\n")])
+
+    assert verdicts(app.imports.review(project.id, plan)) == [
+        ("there", []),
+        ("similar", ["shot_similar"]),
+        ("there", []),
+        ("ok", []),
+    ]
+    asked = app.imports.apply(project.id, plan)
+    assert ([shot.number for shot in asked.added], [note.code for note in asked.skipped].count("shot_similar")) == (
+        ["3"],
+        1,
+    )
+    assert len(app.imports.preview(project.id, plan, existing=Existing.UPDATE).updated) == 1
+
+    changed = app.imports.apply(project.id, plan, existing=Existing.UPDATE)
+    assert [(shot.number, shot.prompt) for shot in changed.updated] == [("002", "y slowly")]
+    assert app.shots.page(project.id).total == 4
+
+    added = app.imports.apply(
+        project.id, app.imports.plan([write(tmp_path / "l.csv", "shot,prompt\n1,w\n")]), existing=Existing.ADD
+    )
+    assert [shot.prompt for shot in added.added] == ["w"]
 
 
 def test_a_review_says_what_the_model_would_not_take_and_what_it_costs(

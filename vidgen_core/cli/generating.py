@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -12,15 +13,17 @@ from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.shots import GenerationMode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from vidgen_core.domain.shots import Project
     from vidgen_core.services.generation.preflight import Estimate, Preflight
     from vidgen_core.services.generation.validation import Generated
-    from vidgen_core.services.imports.plan import ImportPlan, RowNote
+    from vidgen_core.services.imports.plan import Existing, ImportPlan, RowNote
     from vidgen_core.services.imports.staging import Staging
 
 commands = typer.Typer()
+#: Sentences of one kind about the rows of a list; the others are counted.
+_SAID: Final = 10
 
 
 @command(commands, "import")
@@ -29,12 +32,23 @@ def import_(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="cli.argument.paths", show_default=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="cli.option.dry_run")] = False,
     again: Annotated[bool, typer.Option("--again", help="cli.option.again")] = False,
+    existing: Annotated[
+        str, typer.Option("--existing", metavar="ask|update|add|skip", help="cli.option.existing")
+    ] = "ask",
+    sheet: Annotated[list[str] | None, typer.Option("--sheet", metavar="NAME", help="cli.option.sheet")] = None,
+    hidden: Annotated[bool, typer.Option("--hidden", help="cli.option.hidden_rows")] = False,
 ) -> None:
+    from vidgen_core.services.imports.columns import ListChoice
+    from vidgen_core.services.imports.plan import Existing
+
+    if existing not in list(Existing):
+        raise InputError("existing_unknown", value=existing)
+    choice = ListChoice(sheets=tuple(sheet or ()), hidden=hidden)
     with session.progress("cli.reading") as progress:
-        plan = session.app.imports.plan(paths, progress)
+        plan = session.app.imports.plan(paths, progress, choices=dict.fromkeys(paths, choice))
     with session.app.imports.temporary_staging() as staging:
         carry_out = _preview if dry_run else _import
-        rejected = carry_out(session, plan, staging, again)
+        rejected = carry_out(session, plan, staging, again, Existing(existing))
     if rejected:
         raise typer.Exit(SOME_FAILED)
 
@@ -43,47 +57,79 @@ def _fetched(session: Session, where: Project | None, plan: ImportPlan, staging:
     """The plan with the pictures behind its links; what is doubtful in it is said."""
     with session.progress("cli.fetching") as progress:
         plan = session.app.imports.materialize(where.id if where else None, plan, staging, again, progress)
-    for planned in plan.ok:
-        for reason in planned.reasons:
-            _complain(session, planned.source, planned.line, reason.code, reason.params)
+    said: Counter[str] = Counter()
+    for note in plan.warnings:
+        said[note.code] += 1
+        if said[note.code] <= _SAID:
+            _complain(session, str(note.params["source"]), note.line, note.code, note.params)
+    if more := sum(count - _SAID for count in said.values() if count > _SAID):
+        session.warn_line(session.text.n("cli.more_warnings", more))
     return plan
 
 
-def _import(session: Session, plan: ImportPlan, staging: Staging, again: bool) -> int:
+def _import(session: Session, plan: ImportPlan, staging: Staging, again: bool, existing: Existing) -> int:
     """Store the plan; returns how many rows were refused."""
     session.ensure_project()
     plan = _fetched(session, session.where, plan, staging, again)
     with session.progress("cli.importing") as progress:
-        imported = session.app.imports.apply(session.where.id, plan, again, progress)
-    added = [{"id": str(shot.id), "shot": shot.number, "prompt": shot.prompt} for shot in imported.added]
-    _answer(session, added, list(imported.skipped), list(imported.rejected))
+        imported = session.app.imports.apply(session.where.id, plan, again, progress, existing)
+    added, updated = (
+        [{"id": str(shot.id), "shot": shot.number, "prompt": shot.prompt} for shot in shots]
+        for shots in (imported.added, imported.updated)
+    )
+    _answer(session, plan, added, updated, imported.skipped, imported.rejected)
     session.count("cli.added", len(added), project=session.where.name)
     return len(imported.rejected)
 
 
-def _preview(session: Session, plan: ImportPlan, staging: Staging, again: bool) -> int:
+def _preview(session: Session, plan: ImportPlan, staging: Staging, again: bool, existing: Existing) -> int:
     """Say what would be done; returns how many rows would be refused."""
     found = session.app.projects.find(session.project_name or DEFAULT)
     plan = _fetched(session, found, plan, staging, again)
-    would = session.app.imports.preview(found.id if found else None, plan, again)
-    added = [{"id": None, "shot": row.number, "prompt": row.prompt} for row in would.ok]
-    _answer(session, added, list(would.skipped), list(would.rejected))
+    would = session.app.imports.preview(found.id if found else None, plan, again, existing)
+    added, updated = (
+        [{"id": None, "shot": row.number, "prompt": row.prompt} for row in rows] for rows in (would.ok, would.updated)
+    )
+    _answer(session, plan, added, updated, would.skipped, would.rejected)
     session.count("cli.would_add", len(added), project=session.project_name)
     return len(would.rejected)
 
 
-def _answer(session: Session, added: list[Any], skipped: list[RowNote], rejected: list[RowNote]) -> None:
+def _answer(
+    session: Session,
+    plan: ImportPlan,
+    added: list[Any],
+    updated: list[Any],
+    skipped: Sequence[RowNote],
+    rejected: Sequence[RowNote],
+) -> None:
+    similar = [note for note in skipped if note.code == "shot_similar"]
     session.answer(
         {
             "added": added,
+            "updated": updated,
             "skipped": [_row_json(session, note) for note in skipped],
             "rejected": [_row_json(session, note) for note in rejected],
+            "warnings": [_row_json(session, note) for note in plan.warnings],
+            "unused_columns": list(plan.unknown),
+            "counts": plan.counts | {"similar": len(similar)},
         }
     )
     for note in rejected:
         _complain(session, note.params["source"], note.line, note.code, note.params)
-    if skipped:
-        session.count("cli.skipped", len(skipped))
+    for note in similar[:_SAID]:
+        _complain(session, note.params["source"], note.line, note.code, note.params)
+    for name in ("without_picture", "without_prompt"):
+        if count := plan.counts[name]:
+            session.warn_line(session.text.n(f"cli.{name}", count))
+    if plan.unknown:
+        session.warn("cli.unused_columns", names=", ".join(plan.unknown))
+    if similar:
+        session.warn_line(session.text.n("cli.similar", len(similar)))
+    if updated:
+        session.count("cli.updated", len(updated))
+    if len(skipped) > len(similar):
+        session.count("cli.skipped", len(skipped) - len(similar))
 
 
 def _row_json(session: Session, note: RowNote) -> dict[str, Any]:

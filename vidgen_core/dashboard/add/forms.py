@@ -17,7 +17,7 @@ from vidgen_core.i18n import Text
 from vidgen_core.services.imports.columns import FIELDS, ListChoice
 from vidgen_core.services.imports.pairing import Pairing
 from vidgen_core.services.imports.readers.reader import LIST_ENDINGS, lists_among
-from vidgen_core.services.imports.readers.sheet_inspection import SheetInspection
+from vidgen_core.services.imports.readers.table import SheetInspection
 from vidgen_core.services.imports.template import template_csv
 
 PICTURE_TYPES: Final = ["jpg", "jpeg", "png", "webp", "heic", "heif", "avif", "bmp", "gif", "tif", "tiff"]
@@ -171,8 +171,8 @@ def _choice(path: Path) -> ListChoice | None:
             picked[field] = name
     columns = {field: name for field, name in picked.items() if name}
     if columns == sheet.guess:
-        return ListChoice(sheet=title) if title else None
-    return ListChoice(sheet=sheet.title or None, columns=columns)
+        return ListChoice(sheets=(title,)) if title else None
+    return ListChoice(sheets=(sheet.title,) if sheet.title else (), columns=columns)
 
 
 # --- one shot

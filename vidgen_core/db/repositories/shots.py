@@ -318,6 +318,11 @@ class ShotRepository(Repository):
         back = {"deleted_at": None, "rev": self.tx.rev, "changed_rev": self.tx.rev}
         self.tx.execute(update(shots).where(among(shots.c.id, ids), shots.c.deleted_at.is_not(None)).values(back))
 
+    def numbers(self, project_id: int) -> list[tuple[int, str]]:
+        """Id and number of the project's shots, in their order."""
+        query = select(shots.c.id, shots.c.number).where(shots.c.project_id == project_id, shots.c.deleted_at.is_(None))
+        return [(row.id, row.number) for row in self.tx.execute(query.order_by(shots.c.position, shots.c.id))]
+
     def identities(self, project_id: int) -> set[str]:
         """Import identities of the project's shots."""
         query = select(shots.c.identity).where(

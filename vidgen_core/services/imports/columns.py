@@ -1,50 +1,47 @@
-"""Which header means which field: the table of the public interface."""
+"""Which header means which field: ``headers.toml``."""
 
 from __future__ import annotations
 
+import re
+import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from vidgen_core.domain.base import Frozen
 
+_TABLE: Final = tomllib.loads(Path(__file__).with_name("headers.toml").read_text(encoding="utf-8"))
+#: Headers of columns that are kept beside a shot; they help to find the header of a list.
+KEPT: Final[tuple[str, ...]] = tuple(_TABLE.pop("kept")["names"])
 #: Field → headers in either language, the best known first: where two columns mean one field, the earlier name has it.
-FIELDS: Final[dict[str, tuple[str, ...]]] = {
-    "shot": ("shot", "number", "no", "id", "编号", "镜号", "镜头", "序号"),
-    "image": ("image", "image_url", "reference", "参考图", "图片", "图"),
-    "prompt": ("prompt", "text", "提示词", "视频提示词", "描述"),
-    "aspect_ratio": ("aspect_ratio", "ratio", "比例", "长宽比"),
-    "takes": ("takes", "count", "n", "数量", "条数", "视频数"),
-    "seed": ("seed", "种子"),
-    "model": ("model", "模型"),
-    "size": ("size", "尺寸"),
-    "duration": ("duration", "时长"),
-    "watermark": ("watermark", "水印"),
-    "callback_url": ("callback_url", "回调"),
-    "provider": ("provider", "供应商"),
-    "script": ("script", "台词", "脚本"),
-    "picture_prompt": ("picture_prompt", "image_prompt", "参考图提示词", "画面提示词", "图片提示词"),
-}
+FIELDS: Final[dict[str, tuple[str, ...]]] = {field: tuple(names) for field, names in _TABLE.items()}
+_BRACKETS: Final = re.compile(r"[(\[{<【《「].*?[)\]}>】》」]")
 
 
 def plain_header(header: str) -> str:
-    """Without regard to case, space, underscore and the width of letters."""
+    """Without regard to case, punctuation, what stands in brackets, and the width of letters."""
     folded = unicodedata.normalize("NFKC", header).casefold()
-    return "".join(letter for letter in folded if not letter.isspace() and letter not in "_\ufeff")
+    bare = "".join(letter for letter in _BRACKETS.sub("", folded) if letter.isalnum())
+    # ``#`` alone, or nothing but a bracket.
+    return bare or "".join(folded.split())
 
 
 _RANKS: Final = {
-    plain_header(name): (rank, field) for field, names in FIELDS.items() for rank, name in enumerate(names)
+    plain_header(name): (rank, field) for field, names in FIELDS.items() for rank, name in reversed([*enumerate(names)])
 }
+_KEPT: Final = frozenset(plain_header(name) for name in KEPT)
 
 
 class ListChoice(Frozen):
     """What a person has chosen about a list that was guessed otherwise."""
 
-    #: Title of the sheet; None: the first one with a header.
-    sheet: str | None = None
+    #: Titles of the sheets, or ``("*",)`` for every one with a header; empty: the first one with a header.
+    sheets: tuple[str, ...] = ()
     #: Field → header as the list writes it (``#7``: a column without one); None: found by their names.
     columns: dict[str, str] | None = None
+    #: Whether hidden rows and sheets are meant, too.
+    hidden: bool = False
 
 
 AS_GUESSED: Final = ListChoice()
@@ -97,7 +94,11 @@ def find_header(rows: Sequence[Sequence[str]], chosen: Mapping[str, str] | None 
     """The first of the rows with most known headers (a merged title may stand above it); None without a usable one."""
     matched = [(index, match_columns(row, chosen)) for index, row in enumerate(rows)]
     usable = [(index, columns) for index, columns in matched if columns.usable]
-    return max(usable, key=lambda found: len(found[1].fields), default=None)
+    return max(usable, key=lambda found: (len(found[1].fields), _kept(found[1])), default=None)
+
+
+def _kept(columns: Columns) -> int:
+    return sum(plain_header(name) in _KEPT for name in columns.unknown.values())
 
 
 def likely_header(rows: Sequence[Sequence[str]]) -> int | None:

@@ -21,8 +21,8 @@ from vidgen_core.services.access.allowed_folders import AllowedFolders
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, cost_of, plan
 from vidgen_core.services.generation.preflight import Estimate
-from vidgen_core.services.imports.plan import Imported, Preview, RowNote
-from vidgen_core.services.library.shots import EVERY
+from vidgen_core.services.imports.numbers import loose
+from vidgen_core.services.imports.plan import Existing, Imported, Preview, RowNote
 
 if TYPE_CHECKING:
     from vidgen_core.media.images import ImageFacts
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vidgen_core.services.imports.columns import ListChoice
     from vidgen_core.services.imports.pairing import Pairing
     from vidgen_core.services.imports.plan import ImportPlan, PlannedShot, Reason
-    from vidgen_core.services.imports.readers.sheet_inspection import SheetInspection
+    from vidgen_core.services.imports.readers.table import SheetInspection
     from vidgen_core.services.imports.staging import Staging
     from vidgen_core.services.library.shots import Shots
 
@@ -45,8 +45,8 @@ class ReviewRow(NamedTuple):
     """One row of a plan as it stands towards a project."""
 
     planned: PlannedShot
-    #: ``there``: the project has it already.
-    verdict: Literal["ok", "warning", "there", "rejected"]
+    #: ``there``: the project has it already; ``similar``: it has a shot that looks like it.
+    verdict: Literal["ok", "warning", "there", "similar", "rejected"]
     #: ``error.<code>`` in the catalogues, the weightiest first.
     reasons: tuple[Reason, ...]
 
@@ -130,7 +130,7 @@ class Imports:
 
         :raises InputError: the list cannot be read at all
         """
-        from vidgen_core.services.imports.readers.sheet_inspection import inspect_sheet
+        from vidgen_core.services.imports.readers.reader import inspect_sheet
 
         return inspect_sheet(path)
 
@@ -204,7 +204,7 @@ class Imports:
         from vidgen_core.services.imports.readers.links import fetch_links
 
         unpacked = plan.model_copy(update={"shots": tuple(_unpacked(row, staging) for row in plan.shots)})
-        known = set() if project_id is None or again else self._known(project_id)
+        known = set() if project_id is None or again else self._known(project_id).identities
         there = [row.image_url for row in unpacked.ok if row.image_url and _identity(row) in known]
         return fetch_links(
             unpacked,
@@ -217,48 +217,65 @@ class Imports:
     # --- looking
 
     @requires(Role.MAKER, log=False)
-    def review(self, project_id: int, plan: ImportPlan, again: bool = False) -> Review:
+    def review(
+        self, project_id: int, plan: ImportPlan, again: bool = False, existing: Existing = Existing.ASK
+    ) -> Review:
         """Every row with its verdict towards the project and the model it would go to; nothing is stored."""
-        known = set() if again else self._known(project_id)
-        judge = _Judge(self._ctx, project_id, known)
+        judge = _Judge(self._ctx, project_id, self._known(project_id), again, existing)
         return Review(tuple(judge.row(row) for row in plan.shots), judge.estimate)
 
     @requires(Role.MAKER, log=False)
-    def preview(self, project_id: int | None, plan: ImportPlan, again: bool = False) -> Preview:
-        """What ``carry_out`` would add, skip and refuse; nothing is stored.
+    def preview(
+        self, project_id: int | None, plan: ImportPlan, again: bool = False, existing: Existing = Existing.ASK
+    ) -> Preview:
+        """What ``apply`` would add, change, skip and refuse; nothing is stored.
 
         :param project_id: None for a project that is not there yet
         """
-        known = set() if project_id is None or again else self._known(project_id)
-        there = {index for index, row in enumerate(plan.ok) if known and _identity(row) in known}
-        return Preview(
-            ok=tuple(row for index, row in enumerate(plan.ok) if index not in there),
-            skipped=tuple(_is_there(row) for index, row in enumerate(plan.ok) if index in there),
-            rejected=_rejected(plan),
-        )
+        known = _Known((), set()) if project_id is None else self._known(project_id)
+        ok, updated, skipped = [], [], []
+        for row in plan.ok:
+            verdict = "new" if again else known.verdict(row, existing)
+            if verdict == "new":
+                ok.append(row)
+            elif verdict == "update":
+                updated.append(row)
+            else:
+                skipped.append(_left(row, verdict, known))
+        return Preview(tuple(ok), tuple(updated), tuple(skipped), _rejected(plan))
 
     # --- storing
 
     @requires(Role.MAKER, confine=_plan_within)
     def apply(
-        self, project_id: int, plan: ImportPlan, again: bool = False, progress: Progress | None = None
+        self,
+        project_id: int,
+        plan: ImportPlan,
+        again: bool = False,
+        progress: Progress | None = None,
+        existing: Existing = Existing.ASK,
     ) -> Imported:
         """Store the rows of a plan that can be; rows that are there already are skipped unless ``again``.
 
         All shots are added in one transaction. A picture that has gone since the plan was made refuses its row only.
+
+        :param existing: what becomes of rows that look like shots that are there with another content
         """
-        known = set() if again else self._known(project_id)
+        known = self._known(project_id)
         rejected = list(_rejected(plan))
         new: list[NewShot] = []
+        updated: list[Shot] = []
         skipped: list[RowNote] = []
         # Keeping a picture mostly waits for the disk.
         with ThreadPoolExecutor(_KEPT_AT_ONCE) as pool:
-            brought = pool.map(lambda row: self._bring(row, known, plan), plan.ok)
-            for place, (row, shot) in enumerate(zip(plan.ok, brought, strict=True), start=1):
+            brought = pool.map(lambda row: self._bring(row, known, plan, again, existing), plan.ok)
+            for place, (row, (verdict, shot)) in enumerate(zip(plan.ok, brought, strict=True), start=1):
                 if isinstance(shot, VidgenError):
                     rejected.append(_note(row, shot.code, shot.params))
-                elif shot is None or shot.identity in known:
-                    skipped.append(_is_there(row))
+                elif shot is None:
+                    skipped.append(_left(row, verdict, known))
+                elif verdict == "update":
+                    updated.append(self._update(known.similar(row), shot))
                 else:
                     new.append(shot)
                 if progress is not None:
@@ -267,20 +284,38 @@ class Imports:
             added = tx.shots.add(project_id, new)
             if added:
                 tx.log.add(LogLevel.INFO, "imported", project_id=project_id, shots=len(added), source=plan.source)
-        return Imported(added=tuple(added), skipped=tuple(skipped), rejected=tuple(rejected))
+        return Imported(added=tuple(added), updated=tuple(updated), skipped=tuple(skipped), rejected=tuple(rejected))
 
-    def _known(self, project_id: int) -> set[str]:
+    def _known(self, project_id: int) -> _Known:
         with self._ctx.store.read() as tx:
-            return tx.shots.identities(project_id)
+            return _Known(tx.shots.numbers(project_id), tx.shots.identities(project_id))
 
-    def _bring(self, row: PlannedShot, known: set[str], plan: ImportPlan) -> NewShot | VidgenError | None:
-        """The new shot, None when it is there already, or why it cannot be."""
-        if known and _identity(row) in known:
-            return None
+    def _bring(
+        self, row: PlannedShot, known: _Known, plan: ImportPlan, again: bool, existing: Existing
+    ) -> tuple[str, NewShot | VidgenError | None]:
+        """What becomes of a row, and the shot it is, None when it is left out, or why it cannot be."""
+        verdict = "new" if again else known.verdict(row, existing)
+        if verdict not in ("new", "update"):
+            return verdict, None
         try:
-            return replace(self._new_shot(row), author=plan.author, writer=plan.writer)
+            shot = replace(self._new_shot(row), author=plan.author, writer=plan.writer)
         except VidgenError as error:
-            return error
+            return verdict, error
+        if not again and shot.identity in known.identities:
+            return "there", None
+        return verdict, shot
+
+    def _update(self, there: tuple[int, str] | None, shot: NewShot) -> Shot:
+        """What the row says goes over to the shot; what it leaves empty stays."""
+        assert there is not None
+        before = self._shots.view(there[0]).shot
+        said = {"prompt": shot.prompt, "script": shot.script, "picture_prompt": shot.picture_prompt}
+        changes: dict[str, Any] = {name: text for name, text in said.items() if text}
+        if shot.image or shot.image_url:
+            changes |= {"image": shot.image, "image_url": shot.image_url}
+        params = before.params.model_dump() | shot.params.model_dump(exclude_none=True)
+        changes |= {"params": params, "extra": before.extra | shot.extra}
+        return self._shots.edit(there[0], author=shot.author, writer=shot.writer, **changes)
 
     def _new_shot(self, row: PlannedShot) -> NewShot:
         from vidgen_core.services.imports.plan import identity
@@ -309,13 +344,40 @@ class Imports:
         return self._shots.keep_image(image)
 
 
+class _Known:
+    """The shots of a project as rows of lists are compared with them."""
+
+    def __init__(self, numbers: Sequence[tuple[int, str]], identities: set[str]) -> None:
+        self.identities = identities
+        self._by_number: dict[str, tuple[int, str]] = {}
+        for shot_id, number in numbers:
+            self._by_number.setdefault(number, (shot_id, number))
+        for shot_id, number in numbers:
+            self._by_number.setdefault(loose(number) or number, (shot_id, number))
+
+    def similar(self, row: PlannedShot) -> tuple[int, str] | None:
+        """Id and number of the shot that a row looks like: of the same number, or of one that people take for it."""
+        if not row.number:
+            return None
+        return self._by_number.get(row.number) or self._by_number.get(loose(row.number) or row.number)
+
+    def verdict(self, row: PlannedShot, existing: Existing) -> Literal["new", "there", "similar", "update"]:
+        if self.identities and _identity(row) in self.identities:
+            return "there"
+        if existing is Existing.ADD or self.similar(row) is None:
+            return "new"
+        return "update" if existing is Existing.UPDATE else "similar"
+
+
 class _Judge:
     """Says of one row after another what the project and the model have against it, and adds up what it costs."""
 
-    def __init__(self, ctx: ServiceContext, project_id: int, known: set[str]) -> None:
+    def __init__(self, ctx: ServiceContext, project_id: int, known: _Known, again: bool, existing: Existing) -> None:
         self._ctx = ctx
         self._project_id = project_id
         self._known = known
+        self._again = again
+        self._existing = existing
         self._settings = ctx.settings()
         self._tasks = 0
         self._costs: list[Money | None] = []
@@ -324,8 +386,11 @@ class _Judge:
     def row(self, row: PlannedShot) -> ReviewRow:
         if row.verdict == "rejected":
             return ReviewRow(row, "rejected", row.reasons)
-        if self._known and _identity(row) in self._known:
+        verdict = "new" if self._again else self._known.verdict(row, self._existing)
+        if verdict == "there":
             return ReviewRow(row, "there", ())
+        if verdict != "new":
+            return ReviewRow(row, "similar", (*_similar(row, self._known), *row.reasons))
         planned = plan(_shot(self._project_id, row), GenerateOptions(), self._settings)
         reasons = (*row.reasons, *self._against(row, planned), *self._namesake(row))
         return ReviewRow(row, "warning" if reasons else "ok", reasons)
@@ -366,16 +431,18 @@ class _Judge:
             assumed=self._assumed,
         )
 
-    @cached_property
-    def _numbers(self) -> set[str]:
-        with self._ctx.store.read() as tx:
-            return {shot.number for shot in tx.shots.many(tx.shots.ids(self._project_id, EVERY))}
-
     def _namesake(self, row: PlannedShot) -> Iterator[Reason]:
         from vidgen_core.services.imports.plan import Reason
 
-        if row.number and row.number in self._numbers:
+        if self._known.similar(row):
             yield Reason("number_in_project", {"number": row.number})
+
+
+def _similar(row: PlannedShot, known: _Known) -> Iterator[Reason]:
+    from vidgen_core.services.imports.plan import Reason
+
+    if there := known.similar(row):
+        yield Reason("shot_similar", {"number": row.number, "there": there[1]})
 
 
 def _shot(project_id: int, row: PlannedShot) -> Shot:
@@ -421,7 +488,11 @@ def _rejected(plan: ImportPlan) -> tuple[RowNote, ...]:
     return tuple(_note(row, reason.code, reason.params) for row in plan.rejected for reason in row.reasons[:1])
 
 
-def _is_there(row: PlannedShot) -> RowNote:
+def _left(row: PlannedShot, verdict: str, known: _Known) -> RowNote:
+    """Why a row is neither added nor taken over."""
+    there = known.similar(row)
+    if verdict == "similar" and there:
+        return _note(row, "shot_similar", {"number": row.number, "there": there[1]})
     return _note(row, "shot_is_there", {"number": row.number or "–"})
 
 

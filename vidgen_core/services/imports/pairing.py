@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from vidgen_core.services.imports.plan import ImportPlan, PlannedShot, Reason
+from vidgen_core.services.imports.readers.csv_list import split_prompts
 from vidgen_core.services.imports.readers.folder import read_images
 from vidgen_core.services.imports.readers.pictures import Progress
 from vidgen_core.services.imports.rows import LONGEST_PROMPT, note_repeats
@@ -29,13 +30,6 @@ class Pairing(StrEnum):
     ONE_PICTURE = "one_picture"
     #: Each picture with the whole text.
     ONE_PROMPT = "one_prompt"
-
-
-def split_prompts(text: str) -> list[str]:
-    """One prompt a line, or, where blank lines stand between them, one a paragraph."""
-    text = clean(text)
-    parts = re.split(r"\n[ \t]*\n+", text) if re.search(r"\n[ \t]*\n", text) else text.split("\n")
-    return [part.strip() for part in parts if part.strip()]
 
 
 def pair(pictures: Sequence[Path], text: str, how: Pairing, *, progress: Progress | None = None) -> ImportPlan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -15,6 +16,7 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.scripts import Author
 from vidgen_core.domain.shots import Shot, ShotParams
 from vidgen_core.media.images import ImageFacts
+from vidgen_core.services.imports.numbers import loose
 
 Verdict = Literal["ok", "warning", "rejected"]
 
@@ -28,10 +30,25 @@ class RowNote(NamedTuple):
     params: dict[str, Any]
 
 
+class Existing(StrEnum):
+    """What becomes of rows whose number looks like that of a shot that is there with another content."""
+
+    #: They are left out and named, until somebody has said what they are.
+    ASK = "ask"
+    #: The shot takes over what the row says.
+    UPDATE = "update"
+    #: They become shots of their own.
+    ADD = "add"
+    #: They are left out.
+    SKIP = "skip"
+
+
 class Imported(Frozen):
     """What an import did."""
 
     added: tuple[Shot, ...] = ()
+    #: Shots that took over what their rows say.
+    updated: tuple[Shot, ...] = ()
     #: Rows that were there already.
     skipped: tuple[RowNote, ...] = ()
     #: Rows that could not become shots.
@@ -42,6 +59,7 @@ class Preview(NamedTuple):
     """What carrying out a plan would do."""
 
     ok: tuple[PlannedShot, ...]
+    updated: tuple[PlannedShot, ...]
     skipped: tuple[RowNote, ...]
     rejected: tuple[RowNote, ...]
 
@@ -81,6 +99,10 @@ class PlannedShot(Frozen):
     verdict: Verdict = "ok"
     reasons: tuple[Reason, ...] = ()
 
+    @property
+    def has_picture(self) -> bool:
+        return bool(self.image or self.image_url or self.image_data)
+
 
 class ImportPlan(Frozen):
     """All rows of one or more sources, in their order."""
@@ -93,6 +115,8 @@ class ImportPlan(Frozen):
     recognised: dict[str, str] = Field(default_factory=dict)
     #: Headers kept as extra columns.
     unknown: tuple[str, ...] = ()
+    #: What is to be said of the list as a whole: hidden rows, other sheets.
+    notes: tuple[RowNote, ...] = ()
     #: Who wrote the prompts, and with which model.
     author: Author = Author.IMPORT
     writer: str = ""
@@ -108,6 +132,25 @@ class ImportPlan(Frozen):
             shot if shot.image is None or allows(shot.image) else _outside(shot, shot.image) for shot in self.shots
         )
         return self.model_copy(update={"shots": tuple(shots)})
+
+    @property
+    def warnings(self) -> tuple[RowNote, ...]:
+        """What is doubtful about the list and its rows that would be stored."""
+        rows = (
+            RowNote(shot.line, reason.code, {"source": shot.source, **reason.params})
+            for shot in self.ok
+            for reason in shot.reasons
+        )
+        return (*self.notes, *rows)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows that would be stored lack a picture or a prompt, and how many columns nothing was made of."""
+        return {
+            "without_picture": sum(not shot.has_picture for shot in self.ok),
+            "without_prompt": sum(not shot.prompt for shot in self.ok),
+            "unused_columns": len(self.unknown),
+        }
 
     @property
     def rejected(self) -> tuple[PlannedShot, ...]:
@@ -128,6 +171,7 @@ def merge_plans(plans: Iterable[ImportPlan]) -> ImportPlan:
         shots=tuple(shot for plan in every for shot in plan.shots),
         recognised={header: field for plan in every for header, field in plan.recognised.items()},
         unknown=tuple(dict.fromkeys(header for plan in every for header in plan.unknown)),
+        notes=tuple(note for plan in every for note in plan.notes),
     )
 
 
@@ -139,7 +183,7 @@ def identity(planned: PlannedShot, image_key: str | None) -> str:
 
     :param image_key: key of the picture in the image store; None for a link or no picture
     """
-    parts = [planned.number, planned.prompt, planned.image_url or image_key]
+    parts = [loose(planned.number), planned.prompt, planned.image_url or image_key]
     if not planned.prompt and parts[2] is None:
         # Nothing but what its picture is drawn from tells such rows apart.
         parts.append(planned.picture_prompt)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from vidgen_core.domain.shots import ShotParams
 from vidgen_core.services.imports.columns import Columns
+from vidgen_core.services.imports.numbers import mend, number_of, plain_digits
 from vidgen_core.services.imports.plan import PlannedShot, Reason, identity
 from vidgen_core.services.imports.readers.pictures import (
     ListedPicture,
@@ -29,12 +30,17 @@ class ListRow(NamedTuple):
     extra: dict[str, str]
     #: Why the row cannot be read as one at all.
     broken: Reason | None = None
+    #: Pictures that lie on the row's cells, or links to them; that of the picture's column first.
+    pictures: tuple[bytes | str, ...] = ()
+    warnings: tuple[Reason, ...] = ()
 
 
-def cut_row(line: int, values: Sequence[str], columns: Columns) -> ListRow | None:
+def cut_row(
+    line: int, values: Sequence[str], columns: Columns, pictures: Mapping[int, Sequence[bytes | str]] | None = None
+) -> ListRow | None:
     """A row of a table by its columns; None when all cells are empty."""
     texts = [clean(value) for value in values]
-    if not any(texts):
+    if not any(texts) and not pictures:
         return None
     cells = {field: texts[index] for field, index in columns.fields.items() if index < len(texts)}
     taken = set(columns.fields.values())
@@ -43,7 +49,13 @@ def cut_row(line: int, values: Sequence[str], columns: Columns) -> ListRow | Non
         for index, text in enumerate(texts)
         if text and index not in taken
     }
-    return ListRow(line, cells, extra)
+    return ListRow(line, cells, extra, pictures=_placed(pictures or {}, columns))
+
+
+def _placed(pictures: Mapping[int, Sequence[bytes | str]], columns: Columns) -> tuple[bytes | str, ...]:
+    own = columns.fields.get("image", -1)
+    order = sorted(pictures, key=lambda column: (column != own, column))
+    return tuple(picture for column in order for picture in pictures[column])
 
 
 def plan_rows(
@@ -51,22 +63,62 @@ def plan_rows(
 ) -> tuple[PlannedShot, ...]:
     """A planned shot for each row, in their order, with its verdict."""
     every = list(rows)
-    found = [ListedPicture() if row.broken else find_picture(row.cells.get("image", ""), around) for row in every]
+    found = [ListedPicture() if row.broken else _picture_of(row, around) for row in every]
     pictures = check_pictures(found, progress)
-    return note_repeats(_plan(row, picture, source) for row, picture in zip(every, pictures, strict=True))
+    numbers = mend(row.cells.get("shot", "") for row in every)
+    planned = (
+        _plan(row, picture, number, source) for row, picture, number in zip(every, pictures, numbers, strict=True)
+    )
+    return note_repeats(_by_scene(list(planned)))
 
 
-def _plan(row: ListRow, picture: ListedPicture, source: str) -> PlannedShot:
-    number, prompt = row.cells.get("shot", ""), row.cells.get("prompt", "")
+def _picture_of(row: ListRow, around: Surroundings) -> ListedPicture:
+    """The picture that lies on the row, else the one that its cell names."""
+    if not row.pictures:
+        return find_picture(row.cells.get("image", ""), around)
+    first, *more = row.pictures
+    picture = ListedPicture(data=first) if isinstance(first, bytes) else find_picture(first, around)
+    return picture._replace(warning=Reason("pictures_left", {"count": len(more)})) if more else picture
+
+
+#: Columns that say which scene a row belongs to.
+_SCENES: Final = ("场次", "场", "scene", "scene_number", "scene_no", "場次", "場")
+
+
+def _by_scene(shots: list[PlannedShot]) -> list[PlannedShot]:
+    """Numbers that begin anew with each scene, with the number of the scene before them."""
+    numbers = [shot.number for shot in shots if shot.number]
+    if len(set(numbers)) == len(numbers):
+        return shots
+    joined = [_joined(shot) for shot in shots]
+    wanted = [number for number in joined if number]
+    return (
+        [shot.model_copy(update={"number": number}) for shot, number in zip(shots, joined, strict=True)]
+        if len(wanted) == len(set(wanted)) == len(numbers)
+        else shots
+    )
+
+
+def _joined(shot: PlannedShot) -> str | None:
+    scene = next((shot.extra[name] for name in _SCENES if shot.extra.get(name)), None)
+    scene = scene and (number_of(scene) or plain_digits(scene))
+    return f"{scene}-{shot.number}" if scene and shot.number and len(scene) < LONGEST_NUMBER // 2 else None
+
+
+def _plan(row: ListRow, picture: ListedPicture, meant: tuple[str, str | None], source: str) -> PlannedShot:
+    number, code = meant
+    written = row.cells.get("shot", "")[:40]
+    guessed = Reason(code, {"number": number, "value": written}) if code else None
+    prompt = row.cells.get("prompt", "")
     picture_prompt = row.cells.get("picture_prompt", "")
     params, against = read_params(row.cells)
     if row.broken:
         against = [row.broken]
-    elif not (row.cells.get("image") or prompt or picture_prompt):
+    elif not (row.cells.get("image") or row.pictures or prompt or picture_prompt):
         against.insert(0, Reason("row_empty_shot"))
     against += [picture.rejected] if picture.rejected else []
     against += _too_long(number, max(prompt, picture_prompt, key=len))
-    warnings = [picture.warning] if picture.warning else []
+    warnings = [reason for reason in (picture.warning, guessed, *row.warnings) if reason]
     return PlannedShot(
         source=source,
         line=row.line,

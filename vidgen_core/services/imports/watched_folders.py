@@ -27,6 +27,7 @@ from vidgen_core.domain.money import Money
 from vidgen_core.media.disk import opened_within
 from vidgen_core.services.access.allowed_folders import AllowedFolders
 from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.imports.plan import Existing
 
 if TYPE_CHECKING:
     from watchdog.observers.api import BaseObserver
@@ -335,7 +336,9 @@ class _Folder:
             whole = tuple(row for row in plan.shots if row.verdict != "rejected")
             for row in plan.rejected:
                 self._refuse(by_name[row.source], row.reasons[0].code, row.reasons[0].params)
-            done = self._imports.apply(self._project_id, plan.model_copy(update={"shots": whole}))
+            wanted = plan.model_copy(update={"shots": whole})
+            # Nobody is there to be asked.
+            done = self._imports.apply(self._project_id, wanted, existing=Existing.ADD)
         for row in whole:
             self._finish(by_name[row.source])
         by_picture = defaultdict(list)

@@ -17,7 +17,7 @@ from vidgen_core.domain.shots import ShotParams
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate
-from vidgen_core.services.imports.plan import Imported
+from vidgen_core.services.imports.plan import Existing, Imported
 from vidgen_core.services.scripts.llm_queue import LlmJob, LlmSubject, Stopped, failure_of
 
 if TYPE_CHECKING:
@@ -382,7 +382,9 @@ class Scripts:
             raise Refused("script_is_stored", name=view.script.name)
         plan = self.board(script_id).plan
         wanted = tuple(shot for place, shot in enumerate(plan.shots) if place not in without)
-        done = self._imports.apply(view.script.project_id, plan.model_copy(update={"shots": wanted}), again)
+        done = self._imports.apply(
+            view.script.project_id, plan.model_copy(update={"shots": wanted}), again, existing=Existing.ADD
+        )
         with self._ctx.store.write() as tx:
             tx.scripts.set_state(script_id, ScriptState.STORED)
         return done

@@ -1,10 +1,11 @@
-"""Text lists as people have them: any spreadsheet's CSV, in the encodings and with the delimiters they use."""
+"""Text lists as people have them: any spreadsheet's CSV, Markdown tables, and prompts one a line, in the encodings they use."""
 
 from __future__ import annotations
 
 import csv
 import io
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -12,30 +13,38 @@ from typing import Final, NamedTuple
 from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.columns import AS_GUESSED, Columns, ListChoice, find_header, likely_header
 from vidgen_core.services.imports.formulas import untame
+from vidgen_core.services.imports.numbers import number_of, plain_digits
 from vidgen_core.services.imports.plan import ImportPlan, Reason
 from vidgen_core.services.imports.readers.bounds import check_rows, check_separators
 from vidgen_core.services.imports.readers.decoding import decodings
 from vidgen_core.services.imports.readers.pictures import Progress, Surroundings
-from vidgen_core.services.imports.rows import ListRow, cut_row, plan_rows
+from vidgen_core.services.imports.readers.table import HEAD, Sheet, TableRow, plan_sheets
+from vidgen_core.services.imports.values import clean
 
 #: Lists with pictures inside (data URIs) are large; beyond this it is no list.
 LARGEST: Final = 200 << 20
 _DELIMITERS: Final = (",", ";", "\t", "|")
-#: Rows above the header that may hold titles and remarks.
-_HEAD: Final = 30
+#: Stands in no list: what is read with it has one column.
+_NONE: Final = "\x1f"
 #: Letters in which a header must be found.
 _HEAD_LETTERS: Final = 1 << 18
 #: Broken quotes that are stepped over before a list counts as garbage.
 _PATIENCE: Final = 1000
+#: Endings of files that may be prompts alone, without a header.
+PROSE_ENDINGS: Final = frozenset({".txt", ".md", ".markdown", ".text", ""})
+_RULE: Final = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
+#: ``1.``, ``2、``, ``(3)``, ``第4镜：``, ``Shot 5:``, ``- `` before a prompt.
+_NUMBERED: Final = re.compile(
+    r"\s*(?:[(（\[【]\s*)?((?:第|[镜鏡][头頭]|分[镜鏡]|[镜鏡]|shot|scene|prompt)?\s*#?\d{1,4}(?:[.\-]\d{1,3})?[a-z]?\s*(?:[镜鏡][头頭]?)?)\s*(?:[)）\]】]|[.、:：．](?!\d)|\s-\s)\s*",
+    re.IGNORECASE,
+)
+_BULLET: Final = re.compile(r"\s*[-*•·●▪]\s+")
 
 
 class _Table(NamedTuple):
     text: str
     delimiter: str
-    #: Line of the header.
-    header: int
     columns: Columns
-    headers: list[str]
 
 
 class _Record(NamedTuple):
@@ -64,14 +73,27 @@ def read_csv(
     :raises InputError: list_unreadable, list_too_large, list_empty, list_not_text, list_without_header, list_broken
     """
     name = name or (source.name if isinstance(source, Path) else "list.csv")
-    table = _find_table(read_bytes(source, name), name, choice.columns)
-    rows = _rows(table, name)
-    return ImportPlan(
-        source=name,
-        shots=plan_rows(rows, name, Surroundings(base, may_leave), progress),
-        recognised={table.headers[index].strip(): field for field, index in table.columns.fields.items()},
-        unknown=tuple(header for header in table.columns.unknown.values() if not header.startswith("#")),
-    )
+    sheets = text_sheets(source, name, choice.columns)
+    return plan_sheets(sheets, name, Surroundings(base, may_leave), choice, progress)
+
+
+def text_sheets(source: Path | bytes, name: str, chosen: Mapping[str, str] | None = None) -> list[Sheet]:
+    """The tables of a text: one, or those of a Markdown document; prompts alone are a table of one column.
+
+    :raises InputError: as ``read_csv``, but for the header
+    """
+    likely: list[Sheet] = []
+    for text in decodings(read_bytes(source, name)):
+        found = _markdown(text) or _table(text, name, chosen)
+        if found:
+            return found
+        prompts = _prompts(text, Path(name).suffix.lower())
+        if prompts:
+            return [prompts]
+        likely = likely or _likely(text, name)
+    if not likely:
+        raise InputError("list_not_text", name=name)
+    return likely
 
 
 def read_bytes(source: Path | bytes, name: str) -> bytes:
@@ -92,72 +114,164 @@ def read_bytes(source: Path | bytes, name: str) -> bytes:
     return data
 
 
-def csv_headers(source: Path | bytes, name: str) -> list[str]:
-    """The cells of what most likely is the header, known or not; none when the list has no second column or row.
-
-    :raises InputError: as ``read_csv``, but for the header
-    """
-    best: list[str] = []
-    texts = decodings(read_bytes(source, name))
-    for text in texts:
-        for delimiter in _DELIMITERS:
-            rows = [record.values for record in _head_of(text, delimiter)]
-            index = likely_header(rows)
-            if index is not None and (find_header(rows) or len(rows[index]) > len(best)):
-                best = rows[index]
-                if find_header(rows):
-                    return best
-        if best:
-            return best
-    raise InputError("list_not_text", name=name)
-
-
-def _find_table(data: bytes, name: str, chosen: Mapping[str, str] | None) -> _Table:
-    """The first reading of the bytes that has a header; guesses at the encoding prove themselves by it."""
-    readable = False
-    for text in decodings(data):
-        readable = True
-        table = _table_of(text, chosen)
-        if table:
-            return table
-    raise InputError("list_without_header" if readable else "list_not_text", name=name)
-
-
-def _table_of(text: str, chosen: Mapping[str, str] | None) -> _Table | None:
-    found = [table for table in (_with_delimiter(text, delimiter, chosen) for delimiter in _DELIMITERS) if table]
-    return max(found, key=lambda table: len(table.columns.fields), default=None)
+def _table(text: str, name: str, chosen: Mapping[str, str] | None) -> list[Sheet]:
+    """The text as a table with a header that is known; guesses at the encoding prove themselves by it."""
+    found = [table for table in (_with_delimiter(text, one, chosen) for one in _DELIMITERS) if table]
+    best = max(found, key=lambda table: len(table.columns.fields), default=None)
+    if best is None:
+        return []
+    alone = len(best.columns.fields) + len(best.columns.unknown) == 1
+    # What stands behind a comma of a list of one column belongs to it.
+    return [Sheet("", _rows(text, _NONE if alone else best.delimiter, name))]
 
 
 def _head_of(text: str, delimiter: str) -> list[_Record]:
     try:
-        return list(itertools.islice(_records(text[:_HEAD_LETTERS], delimiter), _HEAD))
+        return list(itertools.islice(_records(text[:_HEAD_LETTERS], delimiter), HEAD))
     except csv.Error:
         return []
 
 
 def _with_delimiter(text: str, delimiter: str, chosen: Mapping[str, str] | None) -> _Table | None:
-    head = _head_of(text, delimiter)
-    found = find_header([record.values for record in head], chosen)
-    if found is None:
-        return None
-    index, columns = found
-    return _Table(text, delimiter, head[index].line, columns, head[index].values)
+    found = find_header([record.values for record in _head_of(text, delimiter)], chosen)
+    return _Table(text, delimiter, found[1]) if found else None
 
 
-def _rows(table: _Table, name: str) -> Iterator[ListRow]:
-    found = 0
+def _likely(text: str, name: str) -> list[Sheet]:
+    """The reading with most columns, for a person to say what they are."""
+    best, width = "", 0
+    for delimiter in _DELIMITERS:
+        rows = [record.values for record in _head_of(text, delimiter)]
+        index = likely_header(rows)
+        if index is not None and len(rows[index]) > width:
+            best, width = delimiter, len(rows[index])
+    return [Sheet("", _rows(text, best, name))] if best else []
+
+
+def _rows(text: str, delimiter: str, name: str) -> list[TableRow]:
+    rows: list[TableRow] = []
     try:
-        for record in _records(table.text, table.delimiter):
-            if record.line <= table.header:
-                continue
+        for record in _records(text, delimiter):
             if record.open:
-                yield ListRow(record.line, {}, {}, broken=Reason("row_quote_open"))
-            elif row := cut_row(record.line, record.values, table.columns):
-                found += 1
-                check_rows(found, name)
-                yield row
+                rows.append(TableRow(record.line, [], broken=Reason("row_quote_open")))
+            elif any(record.values):
+                rows.append(TableRow(record.line, record.values))
+                check_rows(len(rows) - HEAD, name)
     except csv.Error as error:
         raise InputError("list_broken", name=name) from error
+    return rows
+
+
+# --- Markdown
+
+
+def _markdown(text: str) -> list[Sheet]:
+    """The tables of a Markdown document, each called by the heading above it."""
+    lines = text.splitlines()
+    sheets: list[Sheet] = []
+    title = ""
+    place = 0
+    while place < len(lines):
+        if heading := re.match(r"#{1,6}\s+(.*)", lines[place]):
+            title = heading[1].strip()
+        if (
+            "|" in lines[place]
+            and place + 1 < len(lines)
+            and "|" in lines[place + 1]
+            and _RULE.fullmatch(lines[place + 1])
+        ):
+            rows = [TableRow(place + 1, _cut(lines[place]))]
+            place += 2
+            while place < len(lines) and "|" in lines[place]:
+                rows.append(TableRow(place + 1, _cut(lines[place])))
+                place += 1
+            sheets.append(Sheet(title, rows))
+        else:
+            place += 1
+    return sheets
+
+
+def _cut(line: str) -> list[str]:
+    inner = re.sub(r"^\s*\||(?<!\\)\|\s*$", "", line)
+    return [_plain(cell) for cell in re.split(r"(?<!\\)\|", inner)]
+
+
+def _plain(cell: str) -> str:
+    """A cell without its marks: ``![](a.png)`` is the picture's path, ``<br>`` a line break."""
+    text = re.sub(r"!\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)", r"\1", cell.replace("\\|", "|"))
+    text = re.sub(r"<br\s*/?>", "\n", text, flags=re.IGNORECASE).strip()
+    return untame(re.sub(r"^(\*\*|`|__)(.+)\1$", r"\2", text, flags=re.DOTALL))
+
+
+# --- prompts alone
+
+
+def split_prompts(text: str) -> list[str]:
+    """One prompt a line, or, where blank lines stand between them, one a paragraph."""
+    return [prompt for _, prompt in _pieces(clean(text))]
+
+
+def _pieces(text: str) -> list[tuple[int, str]]:
+    """Prompts with the lines on which they begin."""
+    in_paragraphs = re.search(r"\n[ \t]*\n", text) is not None
+    pieces: list[tuple[int, list[str]]] = []
+    is_new = True
+    for place, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            is_new = True
+            continue
+        if is_new or not in_paragraphs:
+            pieces.append((place, []))
+        pieces[-1][1].append(line.strip())
+        is_new = False
+    return [(place, "\n".join(lines)) for place, lines in pieces]
+
+
+def _prompts(text: str, ending: str) -> Sheet | None:
+    """Prompts one a line or one a paragraph; None for what rather is a table whose header nobody knows."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
+    if not clean(text) or _is_garbage(text) or _looks_like_table(text):
+        return None
+    if ending not in PROSE_ENDINGS and re.search(r"[,;\t|]", text):
+        return None
+    pieces = _pieces(
+        re.sub(r"(?m)^\s*(?:#{1,6}\s.*|```\w*|---+)$", "", text) if ending in (".md", ".markdown") else text
+    )
+    numbered = [_NUMBERED.match(plain_digits(piece)) for _, piece in pieces]
+    is_numbered = sum(1 for one in numbered if one) * 2 > len(pieces)
+    rows = [TableRow(0, ["shot", "prompt"])]
+    for (line, piece), found in zip(pieces, numbered, strict=True):
+        if is_numbered and found:
+            number = number_of(found[1].strip()) or found[1].strip()
+            rest = _behind(piece, found)
+            rows.append(TableRow(line, [number, rest]))
+        else:
+            rows.append(TableRow(line, ["", _BULLET.sub("", piece, count=1) if _BULLET.match(piece) else piece]))
+    return Sheet("", [row for row in rows if any(row.cells)])
+
+
+def _behind(piece: str, found: re.Match[str]) -> str:
+    """What follows the number, as it was written."""
+    plain = plain_digits(piece)
+    return piece if len(plain) == found.end() else piece[len(piece) - len(plain) + found.end() :].strip()
+
+
+def _is_garbage(text: str) -> bool:
+    sample = text[:4096]
+    return sum(1 for letter in sample if not letter.isprintable() and letter not in "\n\t") * 50 > len(sample)
+
+
+def _looks_like_table(text: str) -> bool:
+    """Whether every line has the same number of cells, more than one."""
+    lines = [line for line in text.split("\n")[:HEAD] if line.strip()]
+    for delimiter in _DELIMITERS:
+        counts = {line.count(delimiter) for line in lines}
+        if len(counts) == 1 and counts != {0} and len(lines) > 1 and f"{delimiter} " not in text:
+            return True
+    return False
+
+
+# --- records
 
 
 def _records(text: str, delimiter: str) -> Iterator[_Record]:

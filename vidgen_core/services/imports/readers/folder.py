@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from natsort import natsorted, ns
-
 from vidgen_core.domain.errors import InputError
+from vidgen_core.services.imports.numbers import natural_key, number_of
 from vidgen_core.services.imports.plan import ImportPlan, PlannedShot, Reason
 from vidgen_core.services.imports.readers.decoding import decodings
 from vidgen_core.services.imports.readers.pictures import (
@@ -22,10 +20,6 @@ from vidgen_core.services.imports.readers.pictures import (
 from vidgen_core.services.imports.rows import LONGEST_PROMPT, note_repeats
 from vidgen_core.services.imports.values import clean
 
-#: ``1``, ``1.2``, ``shot_03``, ``镜头12``, ``第 12 镜``; longer runs of digits are dates and camera counters.
-_NUMBER: Final = re.compile(
-    r"(?:shot|scene|no\.?|#|分镜|镜头|镜号|镜|第)?[ _-]*(\d{1,4}(?:\.\d{1,3}){0,2})[ _-]*(?:镜头|镜|号)?", re.IGNORECASE
-)
 _MOST_PROMPT_BYTES: Final = 4 * LONGEST_PROMPT
 
 
@@ -49,7 +43,7 @@ def read_folder(path: Path, *, progress: Progress | None = None) -> ImportPlan:
 
 def read_images(paths: Iterable[Path], *, progress: Progress | None = None) -> ImportPlan:
     """A shot for each picture, in the natural order of their names (``1.2`` before ``1.10``)."""
-    files = natsorted(paths, key=lambda path: path.name, alg=ns.IGNORECASE)
+    files = sorted(paths, key=lambda path: natural_key(path.name))
     checked = check_pictures((_picture(file) for file in files), progress)
     shots = note_repeats(_plan(file, picture) for file, picture in zip(files, checked, strict=True))
     return ImportPlan(
@@ -76,15 +70,6 @@ def _plan(file: Path, picture: ListedPicture) -> PlannedShot:
         verdict="rejected" if picture.rejected else "warning" if warning else "ok",
         reasons=reasons,
     )
-
-
-def number_of(stem: str) -> str | None:
-    """The shot number that a file name says, if it looks like one; without leading zeros."""
-    found = _NUMBER.fullmatch(stem.strip())
-    if not found:
-        return None
-    whole, dot, rest = found[1].partition(".")
-    return f"{int(whole)}{dot}{rest}"
 
 
 def _prompt_beside(file: Path) -> tuple[str, Reason | None]:

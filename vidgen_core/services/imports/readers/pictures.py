@@ -11,9 +11,11 @@ import tempfile
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path, PureWindowsPath
 from typing import Final, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
+from uuid import uuid4
 
 from vidgen_core.domain.errors import FileError
 from vidgen_core.media.images import FORMATS, ImageFacts, inspect_image
@@ -28,6 +30,9 @@ PICTURE_ENDINGS: Final = frozenset(
 OTHER_PICTURE_ENDINGS: Final = frozenset(
     {".svg", ".psd", ".ai", ".eps", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".ico", ".jxl", ".exr", ".tga"}
 )
+#: Folders below that of a list in which pictures are looked for.
+_MOST_FOLDERS: Final = 50
+_QUOTES: Final = {'"': '"', "'": "'", "“": "”", "‘": "’", "「": "」", "<": ">", "`": "`", "《": "》", "[": "]"}
 #: Called with how many of how many are done.
 Progress = Callable[[int, int], None]
 
@@ -45,28 +50,95 @@ class ListedPicture(NamedTuple):
     key: str | None = None
 
 
-class Surroundings(NamedTuple):
-    """Where the pictures of a list are searched for."""
+class Surroundings:
+    """Where the pictures of a list are searched for.
 
-    #: The folder that relative paths count from.
-    base: Path
-    #: Whether a list may name files outside of it: not when it came through a browser.
-    may_leave: bool = True
+    :param base: the folder that relative paths count from
+    :param may_leave: whether a list may name files outside of it: not when it came through a browser
+    """
+
+    def __init__(self, base: Path, may_leave: bool = True) -> None:
+        self.base = base
+        self.may_leave = may_leave
+
+    @cached_property
+    def names(self) -> dict[str, Path]:
+        """Pictures in the folder and those below it by name and by stem, without regard to case and form of accents."""
+        found: dict[str, Path] = {}
+        folders = [self.base]
+        for folder in folders:
+            try:
+                entries = sorted(folder.iterdir())
+            except OSError:
+                continue
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.suffix.lower() in PICTURE_ENDINGS:
+                    found.setdefault(fold_name(entry.name), entry)
+                    found.setdefault(fold_name(entry.stem), entry)
+                elif len(folders) < _MOST_FOLDERS and not entry.suffix and not entry.is_symlink() and entry.is_dir():
+                    folders.append(entry)
+        return found
+
+
+def fold_name(name: str) -> str:
+    """What tells file names apart on the systems that care least."""
+    return unicodedata.normalize("NFC", name).casefold().strip()
 
 
 def find_picture(cell: str, around: Surroundings) -> ListedPicture:
-    """What a cell points at; files are found but not yet opened."""
+    """What a cell points at; files are found but not yet opened.
+
+    Of several in one cell the first is taken, with a word about the others.
+    """
+    cell = _bare(cell)
     if not cell:
         return ListedPicture()
     if cell[:5].casefold() == "data:":
         return _from_data_uri(cell)
+    found = _find(cell, around)
+    first, *more = _several(cell)
+    # A name with a comma in it is one picture, if it is there as it stands.
+    if more and (found.rejected or found.warning or found.link) and not (one := _find(first, around)).rejected:
+        return one._replace(warning=Reason("pictures_left", {"count": len(more)}))
+    return found
+
+
+def _bare(cell: str) -> str:
+    """A path without what copying put around it: quotes, brackets, marks of direction."""
+    cell = "".join(letter for letter in cell if unicodedata.category(letter) != "Cf" or letter == "\u200d").strip()
+    while len(cell) > 1 and _QUOTES.get(cell[0]) == cell[-1] and cell[-1] not in cell[1:-1]:
+        cell = cell[1:-1].strip()
+    return cell
+
+
+def _several(cell: str) -> list[str]:
+    """The paths and links of a cell that names more than one."""
+    parts = [_bare(part) for part in re.split(r"[\n;；|,，]|(?<=[\"'])\s+(?=[\"'])", cell)]
+    parts = [part for part in parts if part]
+    return parts if all(is_link(part) or PureWindowsPath(part).suffix for part in parts) and parts else [cell]
+
+
+def _find(cell: str, around: Surroundings) -> ListedPicture:
     if re.match(r"https?:", cell, re.IGNORECASE):
         return ListedPicture(link=cell) if is_link(cell) else _no("image_link_invalid", cell)
+    if found := re.match(r'=(?:_xlfn\.)?IMAGE\(\s*"([^"]+)"', cell, re.IGNORECASE):
+        return _find(found[1], around)
     if re.match(r"=(_xlfn\.)?(DISPIMG|IMAGE)\(", cell, re.IGNORECASE):
         return ListedPicture(rejected=Reason("image_embedded"))
     if re.match(r"file:", cell, re.IGNORECASE):
-        cell = unquote(urlsplit(cell).path)
+        cell = _of_file_link(cell)
     return _from_path(cell, around)
+
+
+def _of_file_link(link: str) -> str:
+    """``file:///J:/a%20b.png`` and ``file://nas/share/b.png`` as paths; a ``?`` or ``#`` that was not quoted belongs to the name."""
+    rest = unquote(re.sub(r"^file:", "", link, flags=re.IGNORECASE))
+    host, path = (found[1], found[2]) if (found := re.match(r"//([^/]*)(/.*)?$", rest, re.DOTALL)) else ("", rest)
+    if host and host.casefold() != "localhost":
+        return f"//{host}{path or ''}"
+    return re.sub(r"^/+(?=[A-Za-z][:|])", "", path or "")
 
 
 def _no(code: str, path: str) -> ListedPicture:
@@ -89,17 +161,24 @@ def _from_path(cell: str, around: Surroundings) -> ListedPicture:
         places = list(_places(cell, around.base))
         allowed = [path for path in places if around.may_leave or _is_inside(path, around.base)]
         found = next((path for path in allowed if path.is_file()), None)
-        beside = around.base / PureWindowsPath(cell).name
-        may_be_beside = PureWindowsPath(cell).name and (around.may_leave or _is_inside(beside, around.base))
-        if found is None and may_be_beside and beside.is_file():
-            # Lists that moved here together with their pictures still name the old folder.
-            return ListedPicture(file=beside, warning=Reason("image_found_beside", {"path": cell[:300]}))
+        if found is None and (beside := _by_name(cell, around)):
+            return beside
         if found is None:
             return _no("image_missing" if len(allowed) == len(places) else "image_outside", cell)
     except (OSError, ValueError, RuntimeError):
         # Names that no file can have: too long, with a zero in them, of an unknown user.
         return _no("image_missing", cell)
     return ListedPicture(file=found)
+
+
+def _by_name(cell: str, around: Surroundings) -> ListedPicture | None:
+    """The picture of that name beside the list or below: lists that moved here together with theirs still name the old folder."""
+    name = fold_name(PureWindowsPath(cell).name)
+    path = around.names.get(name) or around.names.get(fold_name(unquote(name)))
+    if path is None or not (around.may_leave or _is_inside(path, around.base)) or not path.is_file():
+        return None
+    is_as_named = fold_name(cell) in (fold_name(path.name), fold_name(path.stem))
+    return ListedPicture(file=path, warning=None if is_as_named else Reason("image_found_beside", {"path": cell[:300]}))
 
 
 def _is_inside(path: Path, base: Path) -> bool:
@@ -109,8 +188,9 @@ def _is_inside(path: Path, base: Path) -> bool:
 
 
 def _places(cell: str, base: Path) -> Iterator[Path]:
-    """The spellings under which a file may lie: as written, with forward slashes, composed and decomposed accents."""
-    for spelling in (cell, cell.replace("\\", "/")):
+    """The spellings under which a file may lie: as written, with forward slashes, unquoted, composed and decomposed accents."""
+    spellings = dict.fromkeys((cell, cell.replace("\\", "/"), unquote(cell)))
+    for spelling in spellings:
         for form in ("NFC", "NFD"):
             yield base / Path(unicodedata.normalize(form, spelling)).expanduser()
 
@@ -118,27 +198,39 @@ def _places(cell: str, base: Path) -> Iterator[Path]:
 def check_pictures(pictures: Iterable[ListedPicture], progress: Progress | None = None) -> list[ListedPicture]:
     """The same pictures, those that are no pictures with the reason against them.
 
-    Each file is opened once however many rows name it, two at a time: decoding does not hold the interpreter.
+    Each is opened once however many rows show it, two at a time: decoding does not hold the interpreter.
     """
     every = list(pictures)
-    files = list(dict.fromkeys(picture.file for picture in every if picture.file))
-    checked: dict[Path, ListedPicture] = {}
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        for file, picture in zip(files, pool.map(check_file, files), strict=True):
-            checked[file] = picture
+    sources = list(dict.fromkeys(source for picture in every if (source := picture.file or picture.data)))
+    checked: dict[Path | bytes, ListedPicture] = {}
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(max_workers=2) as pool:
+        found = pool.map(lambda source: _check(source, Path(folder)), sources)
+        for source, picture in zip(sources, found, strict=True):
+            checked[source] = picture
             if progress:
-                progress(len(checked), len(files))
+                progress(len(checked), len(sources))
     return [_judged(picture, checked) for picture in every]
 
 
-def _judged(picture: ListedPicture, checked: dict[Path, ListedPicture]) -> ListedPicture:
-    if picture.file:
-        found = checked[picture.file]
-    elif picture.data:
-        found = _check_bytes(picture.data)
-    else:
+def _judged(picture: ListedPicture, checked: dict[Path | bytes, ListedPicture]) -> ListedPicture:
+    source = picture.file or picture.data
+    if not source:
         return picture
+    found = checked[source]
     return found if found.rejected else picture._replace(facts=found.facts, key=found.key)
+
+
+def _check(source: Path | bytes, folder: Path) -> ListedPicture:
+    if isinstance(source, Path):
+        return check_file(source)
+    path = folder / uuid4().hex
+    path.write_bytes(source)
+    found = check_file(path)
+    path.unlink()
+    if found.rejected:
+        # The path of a file that is gone would tell nothing.
+        return ListedPicture(rejected=Reason(found.rejected.code, found.rejected.params | {"path": "data:"}))
+    return found
 
 
 def check_file(path: Path) -> ListedPicture:
@@ -152,14 +244,3 @@ def check_file(path: Path) -> ListedPicture:
     except OSError:
         return _no("image_missing", str(path))
     return ListedPicture(file=path, facts=facts, key=f"{digest}.{FORMATS[facts.format]}")
-
-
-def _check_bytes(data: bytes) -> ListedPicture:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "picture")
-        path.write_bytes(data)
-        found = check_file(path)
-    if found.rejected:
-        # The path of a file that is gone would tell nothing.
-        return ListedPicture(rejected=Reason(found.rejected.code, found.rejected.params | {"path": "data:"}))
-    return found

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.columns import AS_GUESSED, ListChoice
 from vidgen_core.services.imports.plan import ImportPlan, merge_plans
-from vidgen_core.services.imports.readers.csv_list import read_csv
+from vidgen_core.services.imports.readers.csv_list import read_csv, text_sheets
 from vidgen_core.services.imports.readers.folder import read_folder, read_images
 from vidgen_core.services.imports.readers.pictures import OTHER_PICTURE_ENDINGS, PICTURE_ENDINGS, Progress
-from vidgen_core.services.imports.readers.storyboard import read_storyboard
-from vidgen_core.services.imports.readers.xlsx_list import read_xlsx
+from vidgen_core.services.imports.readers.storyboard import read_storyboard, storyboard_sheet
+from vidgen_core.services.imports.readers.table import SheetInspection, inspect_tables
+from vidgen_core.services.imports.readers.xlsx_list import read_xlsx, xlsx_sheets
 
-_LISTS: Final[dict[str, Callable[..., ImportPlan]]] = {
-    ".csv": read_csv,
-    ".tsv": read_csv,
-    ".txt": read_csv,
-    ".json": read_storyboard,
-    ".xlsx": read_xlsx,
-    ".xlsm": read_xlsx,
-}
+_READERS: Final = {"text": read_csv, "json": read_storyboard, "xlsx": read_xlsx}
 #: Endings of the lists that can be read.
-LIST_ENDINGS: Final = frozenset(_LISTS)
+LIST_ENDINGS: Final = frozenset({".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm"})
+#: Endings of what is no list, whatever its first bytes look like.
+_NO_LISTS: Final = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav", ".pdf", ".docx", ".doc"})
 
 
 def read_source(path: Path, *, may_leave: bool = True, progress: Progress | None = None) -> ImportPlan:
@@ -65,6 +62,55 @@ def lists_among(paths: Iterable[Path]) -> list[Path]:
     return [path for path in every if path.suffix.lower() in LIST_ENDINGS and path not in prompts]
 
 
+def inspect_sheet(path: Path) -> tuple[SheetInspection, ...]:
+    """The sheets of a list; one for a list without sheets, none for an empty workbook.
+
+    :raises InputError: as the readers, but for a missing header
+    """
+    match kind_of(path):
+        case "xlsx":
+            return inspect_tables(xlsx_sheets(path, path.name))
+        case "json":
+            return inspect_tables([storyboard_sheet(path, path.name)])
+        case _:
+            return inspect_tables(text_sheets(path, path.name))
+
+
+def kind_of(path: Path) -> str:
+    """What a file is, by what is in it: ``xlsx``, ``json`` or ``text``.
+
+    :raises InputError: source_unknown, xls_old, list_unreadable
+    """
+    try:
+        with path.open("rb") as file:
+            first = file.read(4096)
+    except OSError as error:
+        raise InputError("list_unreadable", name=path.name) from error
+    ending = path.suffix.lower()
+    if first.startswith(b"\xd0\xcf\x11\xe0"):
+        raise InputError("xls_old", name=path.name)
+    if first.startswith(b"PK\3\4"):
+        if ending not in _NO_LISTS and (ending in (".xlsx", ".xlsm") or _is_workbook(path)):
+            return "xlsx"
+        raise InputError("source_unknown", path=str(path))
+    if ending in _NO_LISTS or (ending not in LIST_ENDINGS and not _is_text(first)):
+        raise InputError("source_unknown", path=str(path))
+    text = first.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")
+    return "json" if ending in (".json", ".jsonl", ".ndjson") or text[:1] in (b"{", b"[") else "text"
+
+
+def _is_workbook(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.startswith("xl/") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False
+
+
+def _is_text(first: bytes) -> bool:
+    return bool(first) and (first[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" not in first)
+
+
 def _prompts(paths: Iterable[Path]) -> set[Path]:
     every = list(paths)
     stems = {picture.with_suffix("") for picture in every if _is_picture(picture)}
@@ -82,9 +128,5 @@ def _read(path: Path, may_leave: bool, choice: ListChoice, progress: Progress | 
         return read_folder(path, progress=progress)
     if not path.exists():
         raise InputError("source_missing", path=str(path))
-    ending = path.suffix.lower()
-    if ending == ".xls":
-        raise InputError("xls_old", name=path.name)
-    if ending not in _LISTS:
-        raise InputError("source_unknown", path=str(path))
-    return _LISTS[ending](path, path.absolute().parent, may_leave=may_leave, choice=choice, progress=progress)
+    read = _READERS[kind_of(path)]
+    return read(path, path.absolute().parent, may_leave=may_leave, choice=choice, progress=progress)

@@ -1,35 +1,32 @@
-"""Workbooks of Excel, WPS and LibreOffice."""
+"""Workbooks of Excel, WPS, LibreOffice, Feishu and Google."""
 
 from __future__ import annotations
 
 import io
 import re
 import warnings
-from collections.abc import Iterator
-from datetime import date, datetime, time
+import zipfile
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import openpyxl  # type: ignore[import-untyped]
 from openpyxl.cell.read_only import EMPTY_CELL  # type: ignore[import-untyped]
+from openpyxl.utils import get_column_letter  # type: ignore[import-untyped]
 
 from vidgen_core.domain.errors import InputError
-from vidgen_core.services.imports.columns import AS_GUESSED, Columns, ListChoice, find_header, likely_header
+from vidgen_core.services.imports.columns import AS_GUESSED, ListChoice
 from vidgen_core.services.imports.formulas import untame
-from vidgen_core.services.imports.plan import ImportPlan
+from vidgen_core.services.imports.numbers import date_as_shown
+from vidgen_core.services.imports.plan import ImportPlan, Reason
 from vidgen_core.services.imports.readers.bounds import LAST_ROW, Broken, TooMuch, check_package
 from vidgen_core.services.imports.readers.csv_list import read_bytes
 from vidgen_core.services.imports.readers.pictures import Progress, Surroundings
-from vidgen_core.services.imports.rows import ListRow, cut_row, plan_rows
+from vidgen_core.services.imports.readers.table import Sheet, TableRow, plan_sheets
+from vidgen_core.services.imports.readers.xlsx_parts import Picture, Range, SheetParts, read_parts
 
 _MOST_COLUMNS: Final = 200
-_HEAD: Final = 30
-
-
-class _Sheet(NamedTuple):
-    title: str
-    #: (row number, cells)
-    rows: list[tuple[int, list[str]]]
 
 
 def read_xlsx(
@@ -41,68 +38,33 @@ def read_xlsx(
     choice: ListChoice = AS_GUESSED,
     progress: Progress | None = None,
 ) -> ImportPlan:
-    """The plan of the sheet that was chosen, else of the first one that has a header; as ``read_csv``.
+    """The plan of the sheets that were chosen, else of the first one that has a header; as ``read_csv``.
 
     :raises InputError: list_unreadable, list_too_large, list_empty, list_without_header, xlsx_broken
     """
     name = name or (source.name if isinstance(source, Path) else "list.xlsx")
-    data = read_bytes(source, name)
-    _refuse_bombs(data, name)
-    sheets = [sheet for sheet in _sheets(data, name) if choice.sheet in (None, sheet.title)]
-    for sheet in sheets:
-        found = find_header([cells for _, cells in sheet.rows[:_HEAD]], choice.columns)
-        if found is None:
-            continue
-        index, columns = found
-        headers = sheet.rows[index][1]
-        return ImportPlan(
-            source=name,
-            shots=plan_rows(_rows(sheet.rows[index + 1 :], columns), name, Surroundings(base, may_leave), progress),
-            recognised={headers[place].strip(): field for field, place in columns.fields.items()},
-            unknown=tuple(header for header in columns.unknown.values() if not header.startswith("#")),
-        )
-    raise InputError("list_without_header", name=name)
+    return plan_sheets(xlsx_sheets(source, name), name, Surroundings(base, may_leave), choice, progress)
 
 
-def xlsx_headers(source: Path | bytes, name: str) -> dict[str, list[str]]:
-    """Title of each sheet that is not empty → the cells of what most likely is its header, known or not.
+def xlsx_sheets(source: Path | bytes, name: str) -> list[Sheet]:
+    """Every sheet with what its cells show.
 
     :raises InputError: as ``read_xlsx``, but for the header
     """
     data = read_bytes(source, name)
-    _refuse_bombs(data, name)
-    found: dict[str, list[str]] = {}
-    for sheet in _sheets(data, name):
-        rows = [cells for _, cells in sheet.rows[:_HEAD]]
-        index = likely_header(rows)
-        if index is not None:
-            found[sheet.title] = rows[index]
-    return found
-
-
-def _rows(rows: list[tuple[int, list[str]]], columns: Columns) -> Iterator[ListRow]:
-    for line, cells in rows:
-        row = cut_row(line, cells, columns)
-        if row:
-            yield row
-
-
-def _refuse_bombs(data: bytes, name: str) -> None:
     try:
         check_package(data, is_workbook=True)
     except Broken as error:
         raise InputError("xlsx_broken", name=name) from error
     except TooMuch as error:
         raise InputError(error.code, name=name, limit=error.limit) from None
-
-
-def _sheets(data: bytes, name: str) -> list[_Sheet]:
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), zipfile.ZipFile(io.BytesIO(data)) as archive:
             # Styles and validations that openpyxl does not know are of no interest here.
             warnings.simplefilter("ignore")
+            parts = {part.title: part for part in read_parts(archive)}
             book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-            sheets = [_Sheet(sheet.title, _cells(sheet)) for sheet in book.worksheets]
+            sheets = [_sheet(sheet, parts.get(sheet.title)) for sheet in book.worksheets]
             book.close()
     except Exception as error:
         # A broken workbook fails anywhere in its reader, in any way.
@@ -110,18 +72,82 @@ def _sheets(data: bytes, name: str) -> list[_Sheet]:
     return sheets
 
 
-def _cells(sheet: Any) -> list[tuple[int, list[str]]]:
+def _sheet(sheet: Any, parts: SheetParts | None) -> Sheet:
     # The size a sheet claims to have is often wrong.
     sheet.reset_dimensions()
     # Formatted but empty rows may go on for a million; nothing stands below this one.
-    rows = enumerate(sheet.iter_rows(max_row=LAST_ROW, max_col=_MOST_COLUMNS), start=1)
-    texts = ((line, ["" if cell is EMPTY_CELL else _text(cell) for cell in row]) for line, row in rows)
-    return [(line, cells) for line, cells in texts if any(cells)]
+    found = enumerate(sheet.iter_rows(max_row=LAST_ROW, max_col=_MOST_COLUMNS))
+    grid: dict[int, list[Any]] = {}
+    for index, row in found:
+        if any(cell is not EMPTY_CELL and cell.value is not None for cell in row):
+            grid[index] = [None if cell is EMPTY_CELL else cell for cell in row]
+    if parts is None:
+        return Sheet(sheet.title, [_row(index, cells, {}, hidden=False) for index, cells in grid.items()])
+    pictures = {place: tuple(held) for place, held in parts.pictures.items() if place[1] < _MOST_COLUMNS}
+    for row, _ in pictures:
+        grid.setdefault(row, [])
+    _spread(grid, pictures, parts.merged)
+    by_row: dict[int, dict[int, Sequence[Picture]]] = {}
+    for (row, column), held in pictures.items():
+        by_row.setdefault(row, {})[column] = held
+    rows = [
+        _row(index, grid[index], by_row.get(index, {}), hidden=index in parts.hidden_rows) for index in sorted(grid)
+    ]
+    columns = tuple(get_column_letter(index + 1) for index in sorted(parts.hidden_columns))
+    return Sheet(sheet.title, rows, parts.hidden, columns)
 
 
-def _text(cell: Any) -> str:
+def _spread(
+    grid: dict[int, list[Any]], pictures: dict[tuple[int, int], tuple[Picture, ...]], merged: Sequence[Range]
+) -> None:
+    """Give what stands in a merged cell to all that it covers; a title over many columns stays in its first one."""
+    for one in merged:
+        is_title = one.right - one.left >= 2 and one.top == one.bottom
+        right = one.left if is_title else min(one.right, _MOST_COLUMNS - 1)
+        held = next(
+            (
+                pictures[place]
+                for place in (
+                    (row, column)
+                    for row in range(one.top, min(one.bottom, one.top + 1000) + 1)
+                    for column in range(one.left, min(one.right, one.left + 50) + 1)
+                )
+                if place in pictures
+            ),
+            None,
+        )
+        source = grid.get(one.top, [])
+        cell = source[one.left] if one.left < len(source) else None
+        if cell is None and held is None:
+            continue
+        for row in range(one.top, min(one.bottom, LAST_ROW - 1) + 1):
+            for column in range(one.left, right + 1):
+                if held:
+                    pictures[row, column] = held
+                if row not in grid:
+                    # A row with nothing of its own is no shot.
+                    continue
+                cells = grid[row]
+                cells.extend([None] * (column + 1 - len(cells)))
+                cells[column] = cell
+
+
+def _row(index: int, cells: list[Any], pictures: dict[int, Sequence[Picture]], *, hidden: bool) -> TableRow:
+    texts = ["" if cell is None else _text(cell, is_picture=column in pictures) for column, cell in enumerate(cells)]
+    errors = [
+        Reason("cell_error", {"value": str(cell.value)[:20], "column": get_column_letter(column + 1)})
+        for column, cell in enumerate(cells)
+        if cell is not None and cell.data_type == "e" and column not in pictures
+    ]
+    return TableRow(index + 1, texts, pictures, hidden, warnings=tuple(errors))
+
+
+def _text(cell: Any, *, is_picture: bool) -> str:
     """A cell as it is seen in the sheet, as far as shot lists need: ``1.0`` stays ``1.0``, ``9:16`` a ratio."""
     value = cell.value
+    if cell.data_type == "e" or (is_picture and isinstance(value, str) and "(" in value):
+        # An error of a formula, or the formula of the picture.
+        return ""
     match value:
         case None:
             return ""
@@ -132,14 +158,24 @@ def _text(cell: Any) -> str:
         case time():
             # Spreadsheets take a typed 9:16 for a time of day.
             return f"{value.hour}:{value.minute}"
+        case timedelta():
+            minutes = int(value.total_seconds()) // 60
+            return f"{minutes // 60}:{minutes % 60}"
         case datetime() | date():
-            return value.isoformat()
+            return date_as_shown(value, getattr(cell, "number_format", "") or "")
         case _:
             return untame(str(value))
 
 
+#: ``000``, ``0.0``, ``"S"00``: digits that are always shown, and what is written around them.
+_FORMAT: Final = re.compile(r'((?:"[^"]*"|\\.)*)(#?,?#*)(0+)(?:\.(0+))?((?:"[^"]*"|\\.)*)(?:_ |_\))?')
+
+
 def _number(value: float, number_format: str) -> str:
-    decimals = re.fullmatch(r"#?,?#*0\.(0+)(_ |_\))?", number_format)
-    if decimals:
-        return f"{value:.{len(decimals[1])}f}"
+    found = _FORMAT.fullmatch(number_format.partition(";")[0])
+    if found and (len(found[3]) > 1 or found[4] or found[1] or found[5]):
+        before, after = (re.sub(r'"|\\', "", part or "") for part in (found[1], found[5]))
+        whole, _, rest = f"{abs(value):.{len(found[4] or '')}f}".partition(".")
+        text = whole.zfill(len(found[3])) + (f".{rest}" if rest else "")
+        return f"{'-' if value < 0 else ''}{before}{text}{after}"
     return str(int(value)) if value == int(value) else repr(value)

@@ -14,7 +14,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.queries import LogFilter
 from vidgen_core.services.exports.film import Options
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.services.imports.plan import Imported
+from vidgen_core.services.imports.plan import Existing, Imported
 from vidgen_core.services.schemas.edits import EditResponse
 from vidgen_core.web.api.common import (
     DEFAULT,
@@ -111,8 +111,11 @@ def import_files(
     project: Annotated[str, Form(min_length=1, max_length=120)] = DEFAULT,
     again: Annotated[bool, Form(description="Add rows that are there already.")] = False,
     dry_run: Annotated[bool, Form(description="Say what would happen and store nothing.")] = False,
+    existing: Annotated[
+        Existing, Form(description="What becomes of rows that look like shots that are there with another content.")
+    ] = Existing.ASK,
 ) -> ImportResponse:
-    """Shots from CSV, XLSX, storyboard JSON and pictures; rows that cannot be taken say why and stop no others."""
+    """Shots from lists, storyboards and pictures; rows that cannot be taken say why and stop no others."""
     if len(files) > MOST_FILES:
         raise InputError("files_many", most=MOST_FILES)
     if not project.strip():
@@ -123,10 +126,10 @@ def import_files(
         paths = [staging.put(_name(file), file.file) for file in files]
         plan = app.imports.plan(lists_among(paths) or paths, may_leave=False)
         if dry_run:
-            return _preview(app, project, plan, staging, again, t)
+            return _preview(app, project, plan, staging, again, existing, t)
         where = project_for(app, project)
         plan = app.imports.materialize(where.id, plan, staging, again)
-        return ImportResponse.of(app.imports.apply(where.id, plan, again), t)
+        return ImportResponse.of(app.imports.apply(where.id, plan, again, existing=existing), plan, t)
 
 
 def _name(file: UploadFile) -> str:
@@ -134,13 +137,15 @@ def _name(file: UploadFile) -> str:
 
 
 def _preview(
-    app: Vidgen, project: str, plan: ImportPlan, staging: Staging, again: bool, t: Catalogue
+    app: Vidgen, project: str, plan: ImportPlan, staging: Staging, again: bool, existing: Existing, t: Catalogue
 ) -> ImportResponse:
     known = app.projects.find(" ".join(project.split()))
     project_id = known.id if known else None
-    found = app.imports.preview(project_id, app.imports.materialize(project_id, plan, staging, again), again)
-    answer = ImportResponse.of(Imported(skipped=found.skipped, rejected=found.rejected), t)
+    plan = app.imports.materialize(project_id, plan, staging, again)
+    found = app.imports.preview(project_id, plan, again, existing)
+    answer = ImportResponse.of(Imported(skipped=found.skipped, rejected=found.rejected), plan, t)
     answer.added = [AddedShot(id=None, shot=row.number) for row in found.ok]
+    answer.updated = [AddedShot(id=None, shot=row.number) for row in found.updated]
     return answer
 
 

@@ -12,7 +12,7 @@ from vidgen_core.i18n import Text
 from vidgen_core.i18n.log_lines import log_sentence
 from vidgen_core.services.exports.exports import Export
 from vidgen_core.services.exports.film import Format
-from vidgen_core.services.imports.plan import Imported, RowNote
+from vidgen_core.services.imports.plan import Imported, ImportPlan, RowNote
 from vidgen_core.services.schemas.base import ResponseModel, iso
 from vidgen_core.services.system.worker_control import Status
 from vidgen_core.web.api.schemas.base import Name, RequestModel, Yes
@@ -62,13 +62,24 @@ class ImportResponse(ResponseModel):
     """What an import did."""
 
     added: list[AddedShot]
+    #: Shots that took over what their rows say.
+    updated: list[AddedShot]
     skipped: list[RowResponse]
     rejected: list[RowResponse]
+    warnings: list[RowResponse]
+    unused_columns: list[str]
+    #: without_picture, without_prompt, unused_columns, similar
+    counts: dict[str, int]
 
     @classmethod
-    def of(cls, imported: Imported, t: Text) -> ImportResponse:
+    def of(cls, imported: Imported, plan: ImportPlan, t: Text) -> ImportResponse:
+        similar = sum(note.code == "shot_similar" for note in imported.skipped)
         return cls(
             added=[AddedShot(id=str(shot.id), shot=shot.number) for shot in imported.added],
+            updated=[AddedShot(id=str(shot.id), shot=shot.number) for shot in imported.updated],
+            warnings=[RowResponse.of(note, t) for note in plan.warnings],
+            unused_columns=list(plan.unknown),
+            counts=plan.counts | {"similar": similar},
             skipped=[RowResponse.of(note, t) for note in imported.skipped],
             rejected=[RowResponse.of(note, t) for note in imported.rejected],
         )

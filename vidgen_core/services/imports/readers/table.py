@@ -1,0 +1,157 @@
+"""Tables, whatever file they come from, become a plan: header, rows, pictures, and what is to be said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from vidgen_core.domain.errors import InputError
+from vidgen_core.services.imports.columns import Columns, ListChoice, find_header, labels, likely_header, match_columns
+from vidgen_core.services.imports.plan import ImportPlan, Reason, RowNote
+from vidgen_core.services.imports.readers.bounds import check_rows
+from vidgen_core.services.imports.readers.pictures import Progress, Surroundings
+from vidgen_core.services.imports.rows import ListRow, cut_row, plan_rows
+
+#: Rows above the header that may hold titles and remarks.
+HEAD: Final = 30
+#: Stands for every sheet that has a header.
+EVERY_SHEET: Final = "*"
+#: First values of a column that are shown when its header says nothing.
+_SHOWN: Final = 3
+
+
+class TableRow(NamedTuple):
+    """One row of a sheet."""
+
+    #: As the sheet counts it, from 1.
+    line: int
+    cells: list[str]
+    #: Column → pictures that lie on the cell, or links to them.
+    pictures: Mapping[int, Sequence[bytes | str]] = {}
+    hidden: bool = False
+    #: Why the row cannot be read as one at all.
+    broken: Reason | None = None
+    #: What is doubtful about its cells.
+    warnings: tuple[Reason, ...] = ()
+
+
+class Sheet(NamedTuple):
+    """A table as it stands in a file; ``title`` is empty where there is only one."""
+
+    title: str
+    rows: Sequence[TableRow]
+    hidden: bool = False
+    #: Letters of columns that are hidden.
+    hidden_columns: tuple[str, ...] = ()
+
+
+def plan_sheets(
+    sheets: Sequence[Sheet],
+    name: str,
+    around: Surroundings,
+    choice: ListChoice,
+    progress: Progress | None = None,
+) -> ImportPlan:
+    """The plan of the chosen sheets, else of the first visible one that has a header.
+
+    :raises InputError: list_without_header, list_too_many_rows
+    """
+    found = [(sheet, *head) for sheet in sheets if (head := find_header(_head(sheet), choice.columns))]
+    chosen = [table for table in found if _is_chosen(table[0], choice)]
+    if not choice.sheets:
+        chosen = chosen[:1]
+    if not chosen:
+        raise InputError("list_without_header", name=name)
+    rows: list[ListRow] = []
+    notes: list[RowNote] = []
+    recognised: dict[str, str] = {}
+    unknown: dict[str, None] = {}
+    for sheet, index, columns in chosen:
+        headers = labels(sheet.rows[index].cells)
+        recognised |= {headers[place]: field for field, place in columns.fields.items()}
+        unknown |= dict.fromkeys(header for header in columns.unknown.values() if not header.startswith("#"))
+        body = sheet.rows[index + 1 :]
+        rows += _list_rows(body, columns, hidden=choice.hidden)
+        if left_out := 0 if choice.hidden else sum(row.hidden and any(row.cells) for row in body):
+            notes.append(RowNote(None, "rows_hidden", {"source": name, "count": left_out}))
+        if sheet.hidden_columns:
+            columns_said = ", ".join(sheet.hidden_columns)
+            notes.append(RowNote(None, "columns_hidden", {"source": name, "columns": columns_said}))
+    others = [sheet.title for sheet, *_ in found if all(sheet is not taken for taken, *_ in chosen)]
+    if others and not choice.sheets:
+        read = ", ".join(sheet.title for sheet, *_ in chosen)
+        params = {"source": name, "sheet": read, "others": ", ".join(others[:8])}
+        notes.append(RowNote(None, "sheets_left", params))
+    check_rows(len(rows), name)
+    return ImportPlan(
+        source=name,
+        shots=plan_rows(rows, name, around, progress),
+        recognised=recognised,
+        unknown=tuple(unknown),
+        notes=tuple(notes),
+    )
+
+
+def _is_chosen(sheet: Sheet, choice: ListChoice) -> bool:
+    if not choice.sheets or EVERY_SHEET in choice.sheets:
+        return choice.hidden or not sheet.hidden
+    return sheet.title in choice.sheets
+
+
+def _head(sheet: Sheet) -> list[list[str]]:
+    return [row.cells for row in sheet.rows[:HEAD]]
+
+
+def _list_rows(rows: Sequence[TableRow], columns: Columns, *, hidden: bool) -> Iterator[ListRow]:
+    for row in rows:
+        if row.hidden and not hidden:
+            continue
+        if row.broken:
+            yield ListRow(row.line, {}, {}, broken=row.broken)
+        elif cut := cut_row(row.line, row.cells, columns, row.pictures):
+            yield cut._replace(warnings=row.warnings)
+
+
+class SheetInspection(NamedTuple):
+    """The columns of one sheet, for a person to say what they are."""
+
+    #: Empty for a list without sheets.
+    title: str
+    #: What the columns are called, as ``ListChoice.columns`` names them.
+    columns: tuple[str, ...]
+    #: Field → column, as they would be taken without being told.
+    guess: dict[str, str]
+    #: Column → its first values.
+    samples: dict[str, tuple[str, ...]]
+    hidden: bool
+    hidden_rows: int
+    hidden_columns: tuple[str, ...]
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be read as guessed: it has a picture or a prompt."""
+        return not {"image", "prompt", "picture_prompt"}.isdisjoint(self.guess)
+
+
+def inspect_tables(sheets: Sequence[Sheet]) -> tuple[SheetInspection, ...]:
+    """The sheets that are not empty."""
+    return tuple(_inspect(sheet, index) for sheet in sheets if (index := likely_header(_head(sheet))) is not None)
+
+
+def _inspect(sheet: Sheet, index: int) -> SheetInspection:
+    names = labels(sheet.rows[index].cells)
+    body = sheet.rows[index + 1 :]
+    samples: dict[str, list[str]] = {name: [] for name in names}
+    for row in body[:HEAD]:
+        for name, cell in zip(names, row.cells, strict=False):
+            if cell.strip() and len(samples[name]) < _SHOWN:
+                samples[name].append(cell.strip()[:80])
+    return SheetInspection(
+        title=sheet.title,
+        columns=tuple(dict.fromkeys(names)),
+        guess={field: names[place] for field, place in match_columns(names).fields.items()},
+        samples={name: tuple(values) for name, values in samples.items()},
+        hidden=sheet.hidden,
+        hidden_rows=sum(row.hidden for row in body),
+        hidden_columns=sheet.hidden_columns,
+    )

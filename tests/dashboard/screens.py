@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,7 +80,9 @@ class Screen:
     def words(self) -> str:
         """Everything that the page says, in one text."""
         kinds = ("markdown", "caption", "info", "warning", "error", "success", "title", "subheader", "toast")
-        return "\n".join(str(getattr(element, "value", "")) for kind in kinds for element in self.at.get(kind))
+        said = [str(getattr(element, "value", "")) for kind in kinds for element in self.at.get(kind)]
+        drawn = [html.unescape(element.proto.body) for element in self.at.get("html")]
+        return "\n".join([*said, *drawn])
 
     def takes(self) -> dict[str, dict[str, Any]]:
         """What the cards of the page show of takes and of pictures being drawn, by their label, e.g. ``v1``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,17 +27,18 @@ def draw(path: Path) -> Path:
     return path
 
 
-def bring(screen: Screen, way: str, *paths: Path) -> None:
+def bring(screen: Screen, *paths: Path) -> None:
     """Let the browser say that files have come into this session's tray."""
-    came = {"pictures": forms._pictures_came, "list": forms._list_came}[way]
 
     def act() -> None:
         staging = request.staging()
         names = []
         for path in paths:
             with path.open("rb") as file:
-                names.append(staging.put(path.name, file).relative_to(staging.path).as_posix())
-        drop.receive({"files": names, "failed": 0}, came)
+                target = staging.replace(path.name)
+                target.write_bytes(file.read())
+                names.append(target.relative_to(staging.path).as_posix())
+        drop.receive({"files": names, "failed": 0}, forms._came)
 
     screen.act(act)
 
@@ -47,7 +49,7 @@ def prompts(screen: Screen) -> list[tuple[str, str]]:
 
 
 def test_pictures_are_looked_at_before_they_are_added(screen: Screen, tmp_path: Path) -> None:
-    bring(screen, "pictures", draw(tmp_path / "1.10.png"), draw(tmp_path / "1.2.png"))
+    bring(screen, draw(tmp_path / "1.10.png"), draw(tmp_path / "1.2.png"))
     words = screen.words()
 
     assert "90 × 160 · PNG" in words
@@ -58,19 +60,107 @@ def test_pictures_are_looked_at_before_they_are_added(screen: Screen, tmp_path: 
     assert "2 shots added." in screen.words()
 
 
-def test_prompts_typed_beside_pictures_are_paired_as_chosen(screen: Screen, tmp_path: Path) -> None:
-    bring(screen, "pictures", draw(tmp_path / "1.png"), draw(tmp_path / "2.png"))
-    screen.at.radio(key="add_pairing").set_value("by_order").run()
-    screen.at.text_area(key="add_prompts").set_value("a\nb\nc").run()
-    screen.check()
+def test_prompts_that_come_after_the_pictures_are_paired_as_said(screen: Screen, tmp_path: Path) -> None:
+    bring(screen, draw(tmp_path / "x1.png"), draw(tmp_path / "x2.png"))
+    screen.at.pills(key="add_way").set_value("paste").run()
+    screen.at.text_area(key="add_paste").set_value("a\nb\nc").run()
+    screen.press("add_paste_go")
+    assert "3 without a picture" in screen.words()
 
-    assert "No picture found for this prompt" in screen.words().replace("\\", "")
+    screen.at.segmented_control(key="add_spare").set_value("order").run()
+    screen.check()
+    assert "1 without a picture" in screen.words()
     screen.press("add_act")
-    assert prompts(screen) == [("1", "a"), ("2", "b")]
+
+    assert prompts(screen) == [("1.0", "a"), ("2.0", "b"), ("3.0", "c")]
+    assert screen.app.shots.page(screen.project.id).items[0].shot.image is not None
+
+
+def test_pictures_dropped_after_the_list_go_to_its_rows(screen: Screen, tmp_path: Path) -> None:
+    source = tmp_path / "list.csv"
+    source.write_text("shot,image,prompt\n1,a.png,x\n2,,y\n", encoding="utf-8")
+    bring(screen, source)
+    assert "1 row names a picture that is not here" in screen.words()
+
+    bring(screen, draw(tmp_path / "a.png"), draw(tmp_path / "第二镜.png"))
+    screen.press("add_act")
+
+    views = screen.app.shots.page(screen.project.id).items
+    assert [(view.shot.number, view.shot.image is not None) for view in views] == [("1", True), ("2", True)]
+
+
+def test_a_list_whose_pictures_are_not_here_is_added_without_them_on_a_word(screen: Screen, tmp_path: Path) -> None:
+    source = tmp_path / "list.csv"
+    source.write_text("shot,image,prompt\n1,a.png,x\n2,b.png,y\n", encoding="utf-8")
+    bring(screen, source)
+    assert screen.at.button(key="add_act").disabled
+
+    screen.at.toggle(key="add_without_pictures").set_value(True).run()
+    screen.press("add_act")
+
+    assert prompts(screen) == [("1", "x"), ("2", "y")]
+
+
+def test_the_same_file_again_takes_the_place_of_the_one_before(screen: Screen, tmp_path: Path) -> None:
+    source = tmp_path / "list.csv"
+    source.write_text("shot,prompt\n1,x\n", encoding="utf-8")
+    bring(screen, source)
+    source.write_text("shot,prompt\n1,x\n2,y\n", encoding="utf-8")
+    bring(screen, source)
+    screen.press("add_act")
+
+    assert prompts(screen) == [("1", "x"), ("2", "y")]
+
+
+def test_rows_that_look_like_shots_that_are_here_ask_what_they_are(screen: Screen, tmp_path: Path) -> None:
+    source = tmp_path / "list.csv"
+    source.write_text("shot,prompt\n001,x\n002,y\n", encoding="utf-8")
+    bring(screen, source)
+    screen.press("add_act")
+    source.write_text("shot,prompt\n1,x\n2,y slowly\n", encoding="utf-8")
+    bring(screen, source)
+    assert screen.at.button(key="add_act").disabled
+
+    screen.at.segmented_control(key="add_existing").set_value("update").run()
+    screen.press("add_act")
+
+    assert prompts(screen) == [("001", "x"), ("002", "y slowly")]
+    assert "1 shot changed." in screen.words()
+
+
+def test_refused_rows_stay_as_a_list_after_adding(screen: Screen, tmp_path: Path) -> None:
+    source = tmp_path / "list.csv"
+    source.write_text("shot,prompt,takes\n1,x,\n2,y,99\n", encoding="utf-8")
+    bring(screen, source)
+    screen.press("add_act")
+
+    assert "1 was refused." in screen.words()
+    assert "list.csv, line 3" in screen.words()
+    assert screen.at.get("download_button")
+
+
+def test_an_archive_is_its_list_with_its_pictures(screen: Screen, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "ep.zip", "w") as archive:
+        archive.writestr("ep/list.csv", "shot,image,prompt\n1,pics/a.png,x\n")
+        archive.writestr("ep/pics/a.png", draw(tmp_path / "a.png").read_bytes())
+        archive.writestr("__MACOSX/ep/._list.csv", b"\0")
+    bring(screen, tmp_path / "ep.zip")
+    screen.press("add_act")
+
+    (view,) = screen.app.shots.page(screen.project.id).items
+    assert (view.shot.number, view.shot.image is not None) == ("1", True)
+
+
+def test_a_script_is_sent_to_its_page(screen: Screen, tmp_path: Path) -> None:
+    (tmp_path / "ep.fountain").write_text("INT. ROOM - DAY\n\nShe turns.\n", encoding="utf-8")
+    bring(screen, tmp_path / "ep.fountain")
+
+    assert "is a script" in screen.words().replace("\\", "")
+    assert screen.at.button(key="add_to_script")
 
 
 def test_adding_and_generating_shows_its_price_and_queues(screen: Screen, tmp_path: Path) -> None:
-    bring(screen, "pictures", draw(tmp_path / "1.png"))
+    bring(screen, draw(tmp_path / "1.png"))
     assert "free" in screen.at.button(key="add_act_generate").label
 
     screen.press("add_act_generate")
@@ -83,7 +173,7 @@ def test_a_paid_provider_shows_what_generating_costs(screen: Screen, tmp_path: P
     source = tmp_path / "list.csv"
     source.write_text("prompt,provider,takes\nx,yunwu,2\ny,yunwu,1\n", encoding="utf-8")
 
-    bring(screen, "list", source)
+    bring(screen, source)
 
     assert "≈¥1.20" in screen.at.button(key="add_act_generate").label
 
@@ -91,13 +181,13 @@ def test_a_paid_provider_shows_what_generating_costs(screen: Screen, tmp_path: P
 def test_a_list_is_added_once_and_again_when_asked(screen: Screen, tmp_path: Path) -> None:
     source = tmp_path / "list.csv"
     source.write_bytes("编号,提示词,备注\n1.0,推,远景\n1.1,,\n".encode("gb18030"))
-    bring(screen, "list", source)
+    bring(screen, source)
     words = screen.words()
     assert "1 ready" in words
     assert "1 refused" in words
     assert "备注" in words
     screen.press("add_act")
-    bring(screen, "list", source)
+    bring(screen, source)
     assert "already there" in screen.words()
     assert screen.at.button(key="add_act").disabled
 
@@ -107,52 +197,53 @@ def test_a_list_is_added_once_and_again_when_asked(screen: Screen, tmp_path: Pat
     assert prompts(screen) == [("1.0", "推"), ("1.0", "推")]
 
 
-def test_columns_with_unknown_headers_can_be_named(screen: Screen, tmp_path: Path) -> None:
+def test_columns_with_unknown_headers_are_named_once(screen: Screen, tmp_path: Path) -> None:
     source = tmp_path / "list.csv"
-    source.write_text("画面,机位\n雨夜,推\n", encoding="utf-8")
-    bring(screen, "list", source)
+    source.write_text("镜中,机位\n雨夜,推\n", encoding="utf-8")
+    bring(screen, source)
     assert "headers are not known" in screen.words()
+    assert "雨夜" in screen.words(), "its first values are shown"
 
-    screen.at.selectbox(key="add_column__prompt_list.csv").set_value("画面").run()
+    screen.at.selectbox(key="add_column__0_list.csv").set_value("prompt").run()
     screen.check()
     screen.press("add_act")
-
     assert prompts(screen) == [("1.0", "雨夜")]
 
+    other = tmp_path / "other.csv"
+    other.write_text("镜中,机位\n清晨,拉\n", encoding="utf-8")
+    bring(screen, other)
+    screen.press("add_act")
+    assert prompts(screen)[1] == ("2.0", "清晨"), "known by its headers"
 
-def test_another_sheet_of_a_workbook_can_be_chosen(screen: Screen, tmp_path: Path) -> None:
+
+def test_other_sheets_of_a_workbook_can_be_chosen(screen: Screen, tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     for title in ("一", "二"):
         sheet = book.create_sheet(title)
         sheet.append(["prompt"])
         sheet.append([f"of {title}"])
     book.save(tmp_path / "list.xlsx")
-    bring(screen, "list", tmp_path / "list.xlsx")
+    bring(screen, tmp_path / "list.xlsx")
 
-    screen.at.selectbox(key="add_sheet_list.xlsx").set_value("二").run()
+    screen.at.pills(key="add_sheet_list.xlsx").set_value(["一", "二"]).run()
     screen.press("add_act")
 
-    assert prompts(screen) == [("1.0", "of 二")]
-
-
-def test_pictures_without_a_list_are_said_to_be_no_list(screen: Screen, tmp_path: Path) -> None:
-    bring(screen, "list", draw(tmp_path / "1.png"))
-
-    assert "There is no list among these files" in screen.toasts()
+    assert prompts(screen) == [("1.0", "of 一"), ("2.0", "of 二")]
 
 
 def test_a_list_that_is_broken_is_answered_by_a_sentence(screen: Screen, tmp_path: Path) -> None:
     source = tmp_path / "list.xlsx"
     source.write_bytes(b"PK\x03\x04 nothing")
 
-    bring(screen, "list", source)
+    bring(screen, source)
 
     assert "list.xlsx" in "\n".join(error.value for error in screen.at.error)
 
 
 def test_links_into_the_own_network_are_refused_with_the_way_out(screen: Screen) -> None:
-    screen.at.text_area(key="add_links").set_value("http://127.0.0.1:9/a.jpg zoom").run()
-    screen.press("add_fetch")
+    screen.at.pills(key="add_way").set_value("paste").run()
+    screen.at.text_area(key="add_paste").set_value("http://127.0.0.1:9/a.jpg zoom").run()
+    screen.press("add_paste_go")
 
     assert "lies in a private network" in screen.words()
     assert screen.at.button(key="add_act").disabled
@@ -162,6 +253,7 @@ def test_a_folder_on_the_server_is_read_where_it_lies(screen: Screen, tmp_path: 
     (tmp_path / "shots").mkdir()
     draw(tmp_path / "shots" / "1.0.png")
     (tmp_path / "shots" / "1.0.txt").write_text("pan", encoding="utf-8")
+    screen.at.pills(key="add_way").set_value("folder").run()
     screen.at.text_input(key="add_folder").set_value(str(tmp_path / "shots")).run()
     screen.press("add_folder_once")
     screen.press("add_act")
@@ -171,6 +263,7 @@ def test_a_folder_on_the_server_is_read_where_it_lies(screen: Screen, tmp_path: 
 
 
 def test_a_folder_that_is_not_there_is_answered_by_a_sentence(screen: Screen, tmp_path: Path) -> None:
+    screen.at.pills(key="add_way").set_value("folder").run()
     screen.at.text_input(key="add_folder").set_value(str(tmp_path / "gone")).run()
     screen.press("add_folder_once")
     assert "gone" in screen.at.error[0].value
@@ -181,6 +274,7 @@ def test_a_folder_that_is_not_there_is_answered_by_a_sentence(screen: Screen, tm
 
 def test_a_watched_folder_shows_what_it_does_and_can_be_left(screen: Screen, tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
+    screen.at.pills(key="add_way").set_value("folder").run()
     screen.at.text_input(key="add_folder").set_value(str(tmp_path / "inbox")).run()
     screen.press("add_watch_start")
     assert screen.app.watched_folders.get(screen.project.id) is not None
@@ -192,7 +286,7 @@ def test_a_watched_folder_shows_what_it_does_and_can_be_left(screen: Screen, tmp
 
 
 def test_starting_over_forgets_the_files(screen: Screen, tmp_path: Path) -> None:
-    bring(screen, "pictures", draw(tmp_path / "1.png"))
+    bring(screen, draw(tmp_path / "1.png"))
     screen.press("add_start_over")
 
     assert "Preview" not in screen.words()
@@ -200,6 +294,6 @@ def test_starting_over_forgets_the_files(screen: Screen, tmp_path: Path) -> None
 
 
 def test_files_that_got_lost_on_the_way_are_told_of(screen: Screen) -> None:
-    screen.act(lambda: drop.receive({"files": ["gone.png"], "failed": 1}, forms._pictures_came))
+    screen.act(lambda: drop.receive({"files": ["gone.png"], "failed": 1}, forms._came))
 
     assert "2 files could not be brought in" in screen.toasts()

@@ -24,13 +24,14 @@ from vidgen_core.services.exports.shot_list import shot_list
 from vidgen_core.services.exports.writers import write_shots
 from vidgen_core.services.imports.plan import ImportPlan, PlannedShot
 from vidgen_core.services.imports.readers.csv_list import read_csv
+from vidgen_core.services.imports.readers.pictures import Surroundings
 from vidgen_core.services.imports.readers.reader import read_source
 from vidgen_core.services.imports.readers.storyboard import read_storyboard
 from vidgen_core.services.imports.readers.xlsx_list import read_xlsx
 from vidgen_core.services.imports.values import clean
 
 LISTS = [Format.CSV, Format.JSON, Format.XLSX]
-READERS: dict[Format, Callable[[bytes, Path], ImportPlan]] = {
+READERS: dict[Format, Callable[[bytes, Surroundings], ImportPlan]] = {
     Format.CSV: read_csv,
     Format.JSON: read_storyboard,
     Format.XLSX: read_xlsx,

@@ -7,12 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from importing_factories import codes, draw
+from importing_factories import codes, draw, read_csv
 
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import ShotParams
-from vidgen_core.services.imports.readers.csv_list import read_csv
 
 CHINESE = "编号,参考图,提示词,比例,视频数\r\n1.0,a.png,镜头缓缓推进,9:16,3\r\n1.1,b.jpg,向左平移,16:9,\r\n"
 

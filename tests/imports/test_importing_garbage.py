@@ -10,17 +10,13 @@ import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from importing_factories import read_csv, read_storyboard, read_xlsx
 from PIL import Image
 
 from vidgen_core.domain.errors import InputError
-from vidgen_core.services.imports.pairing import Pairing, pair
 from vidgen_core.services.imports.plan import ImportPlan
-from vidgen_core.services.imports.readers.csv_list import read_csv
 from vidgen_core.services.imports.readers.folder import read_images
-from vidgen_core.services.imports.readers.links import read_links
 from vidgen_core.services.imports.readers.reader import inspect_sheet
-from vidgen_core.services.imports.readers.storyboard import read_storyboard
-from vidgen_core.services.imports.readers.xlsx_list import read_xlsx
 
 BASE = Path(__file__).parent
 quickly = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -142,27 +138,7 @@ def test_any_damaged_picture_is_survived(tmp_path_factory: pytest.TempPathFactor
 
 
 @quickly
-@given(st.text(max_size=120), st.sampled_from(list(Pairing)))
-def test_any_text_is_survived_as_prompts(tmp_path_factory: pytest.TempPathFactory, text: str, how: Pairing) -> None:
-    path = tmp_path_factory.getbasetemp() / "1.0.png"
-    path.write_bytes(PICTURES["png"])
-
-    plan = pair([path], text, how)
-
-    assert plan.model_dump_json().encode()
-
-
-@quickly
-@given(st.text(max_size=120))
-def test_any_text_is_survived_as_links(text: str) -> None:
-    plan = read_links(text)
-
-    assert all(shot.image_url for shot in plan.ok)
-    assert plan.model_dump_json().encode()
-
-
-@quickly
-@given(st.binary(max_size=200), st.sampled_from([".csv", ".json", ".xlsx"]))
+@given(st.binary(max_size=200), st.sampled_from([".csv", ".txt", ".md", ".json", ".xlsx"]))
 def test_any_bytes_are_survived_when_their_columns_are_looked_for(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, ending: str
 ) -> None:

@@ -15,7 +15,10 @@ from importing_factories import codes, draw
 
 from vidgen_core.domain.errors import InputError
 from vidgen_core.providers.http.addresses import PUBLIC, kind_of
-from vidgen_core.services.imports.readers.links import LinkFetcher, fetch_links, read_links
+from vidgen_core.services.imports.plan import ImportPlan
+from vidgen_core.services.imports.readers.csv_list import read_csv
+from vidgen_core.services.imports.readers.links import LinkFetcher, fetch_links
+from vidgen_core.services.imports.readers.pictures import Surroundings
 
 
 class Site(BaseHTTPRequestHandler):
@@ -203,20 +206,24 @@ def test_what_is_no_web_link_is_refused(folder: Path, link: str) -> None:
     assert refusal(folder, link, allow_private=True) == "link_invalid"
 
 
+def listed(text: str, folder: Path) -> ImportPlan:
+    return read_csv(text.encode(), Surroundings(folder), name="links.txt")
+
+
 def test_a_link_that_does_not_answer_is_kept_and_what_is_no_picture_is_refused(web: Web, folder: Path) -> None:
     web.pages["/page"] = (200, {"Content-Type": "image/png"}, b"<html>not a picture</html>")
     text = f"{web.link('/a.png')} zoom in\n{web.link('/gone.png')}\n{web.link('/page')}\nno link\n{web.link('/a.png')}\tpan"
 
-    plan = fetch_links(read_links(text), folder, allow_private=True)
+    plan = fetch_links(listed(text, folder), folder, allow_private=True)
 
     assert codes(plan) == [
         (1, "ok", []),
         (2, "warning", ["link_no_picture", "link_kept"]),
         (3, "rejected", ["image_not_a_picture"]),
-        (4, "rejected", ["link_invalid"]),
+        (4, "ok", []),
         (5, "ok", []),
     ]
-    assert [shot.prompt for shot in plan.ok] == ["zoom in", "", "pan"]
+    assert [shot.prompt for shot in plan.ok] == ["zoom in", "", "no link", "pan"]
     assert (plan.shots[1].image_url, plan.shots[1].image) == (web.link("/gone.png"), None)
     assert plan.shots[0].image == plan.shots[4].image, "fetched once"
     assert plan.shots[0].facts is not None
@@ -224,6 +231,6 @@ def test_a_link_that_does_not_answer_is_kept_and_what_is_no_picture_is_refused(w
 
 
 def test_links_that_need_not_be_fetched_are_passed_over(web: Web, folder: Path) -> None:
-    plan = fetch_links(read_links(web.link("/a.png")), folder, allow_private=True, passed_over=[web.link("/a.png")])
+    plan = fetch_links(listed(web.link("/a.png"), folder), folder, allow_private=True, passed_over=[web.link("/a.png")])
 
     assert (web.asked, plan.shots[0].image, plan.shots[0].verdict) == ([], None, "ok")

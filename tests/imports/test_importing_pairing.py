@@ -1,21 +1,22 @@
-"""Pictures and prompts that came separately."""
+"""Pictures and rows that came separately."""
 
 from pathlib import Path
 
 import pytest
 from importing_factories import codes, draw
 
-from vidgen_core.services.imports.pairing import Pairing, pair
+from vidgen_core.services.imports.pairing import Spare
 from vidgen_core.services.imports.readers.csv_list import split_prompts
+from vidgen_core.services.imports.readers.reader import read_sources
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> list[Path]:
-    return [draw(tmp_path / name) for name in ("1.10.jpg", "1.2.jpg", "beach.png")]
-
-
-def prompts(pictures: list[Path], text: str, how: Pairing) -> list[tuple[str, str | None, str]]:
-    return [(shot.source, shot.number, shot.prompt) for shot in pair(pictures, text, how).shots]
+def shots(folder: Path, text: str, names: list[str], spare: Spare = Spare.SHOTS) -> list[tuple[str | None, str, str]]:
+    """Number, prompt and picture of each shot that a list and pictures elsewhere become."""
+    path = folder / "list.txt"
+    path.write_text(text, encoding="utf-8")
+    pictures = [draw(folder / "pictures" / name) for name in names]
+    plan = read_sources([path, *pictures], spare=spare)
+    return [(shot.number, shot.prompt, shot.image.name if shot.image else "") for shot in plan.shots]
 
 
 def test_prompts_are_lines_or_paragraphs() -> None:
@@ -24,78 +25,78 @@ def test_prompts_are_lines_or_paragraphs() -> None:
     assert split_prompts("one\nstill one\n\n \ntwo") == ["one\nstill one", "two"]
 
 
-def test_by_name_a_line_goes_to_the_picture_it_begins_with(pictures: list[Path]) -> None:
-    text = "beach.png：waves\n1.2, the second\n1.10 the tenth"
+@pytest.mark.parametrize("spare", list(Spare))
+def test_a_picture_goes_to_the_row_that_names_it_or_bears_its_number(tmp_path: Path, spare: Spare) -> None:
+    text = "shot,image,prompt\n001,,one\n2,,two\n第十镜,,ten\n4,beach.png,four\n"
 
-    assert prompts(pictures, text, Pairing.BY_NAME) == [
-        ("1.2.jpg", "1.2", "the second"),
-        ("1.10.jpg", "1.10", "the tenth"),
-        ("beach.png", None, "waves"),
+    assert shots(tmp_path, text, ["第一镜.png", "镜头2.jpg", "10.png", "beach.png"], spare) == [
+        ("001", "one", "第一镜.png"),
+        ("2", "two", "镜头2.jpg"),
+        ("10", "ten", "10.png"),
+        ("4", "four", "beach.png"),
     ]
 
 
-def test_by_name_a_shorter_name_takes_no_line_of_a_longer_one(tmp_path: Path) -> None:
-    pictures = [draw(tmp_path / name) for name in ("1.jpg", "12.jpg")]
+def test_a_line_that_begins_with_a_picture_or_a_link_is_its_prompt(tmp_path: Path) -> None:
+    text = "beach.png：waves\nb 1.jpg\tthe second\nhttps://example.com/a.png pan"
 
-    assert prompts(pictures, "12: twelve", Pairing.BY_NAME) == [("1.jpg", "1", ""), ("12.jpg", "12", "twelve")]
-
-
-def test_by_name_a_line_of_no_picture_is_refused_by_its_place(pictures: list[Path]) -> None:
-    plan = pair(pictures, "1.2: a\n1.10: b\nbeach: c\nsunset: d", Pairing.BY_NAME)
-
-    assert codes(plan)[-1] == (4, "rejected", ["prompt_without_picture"])
-    assert len(plan.ok) == 3
-
-
-def test_by_name_a_text_beside_the_picture_is_its_prompt(pictures: list[Path]) -> None:
-    pictures[0].with_suffix(".txt").write_text("from the file", encoding="utf-8")
-
-    plan = pair(pictures, "1.2: typed", Pairing.BY_NAME)
-
-    assert [shot.prompt for shot in plan.shots] == ["typed", "from the file", ""]
-    assert codes(plan)[2] == (None, "warning", ["picture_without_prompt"])
-
-
-def test_by_order_the_first_goes_with_the_first_in_natural_order(pictures: list[Path]) -> None:
-    assert [row[::2] for row in prompts(pictures, "a\nb\nc", Pairing.BY_ORDER)] == [
-        ("1.2.jpg", "a"),
-        ("1.10.jpg", "b"),
-        ("beach.png", "c"),
+    assert shots(tmp_path, text, ["beach.png", "b 1.jpg"]) == [
+        (None, "waves", "beach.png"),
+        (None, "the second", "b 1.jpg"),
+        (None, "pan", ""),
     ]
 
 
-def test_by_order_what_is_left_over_on_either_side_is_said(pictures: list[Path]) -> None:
-    assert codes(pair(pictures, "a\nb", Pairing.BY_ORDER))[2] == (None, "warning", ["picture_without_prompt"])
-    assert codes(pair(pictures, "a\nb\nc\nd", Pairing.BY_ORDER))[3] == (4, "rejected", ["prompt_without_picture"])
+def test_a_shorter_name_takes_no_line_of_a_longer_one(tmp_path: Path) -> None:
+    assert shots(tmp_path, "12: twelve\n3: three", ["1.jpg", "12.jpg"]) == [
+        ("12", "twelve", "12.jpg"),
+        ("3", "three", ""),
+        ("1", "", "1.jpg"),
+    ]
 
 
-def test_one_picture_makes_a_shot_of_each_prompt_without_its_number(pictures: list[Path]) -> None:
-    plan = pair(pictures[:1], "a\nb\nc", Pairing.ONE_PICTURE)
+def test_pictures_that_no_row_names_are_what_they_are_said_to_be(tmp_path: Path) -> None:
+    text, names = "a\nb", ["x10.jpg", "x2.jpg", "y.png"]
 
-    assert [(shot.number, shot.prompt) for shot in plan.shots] == [(None, "a"), (None, "b"), (None, "c")]
-    assert {shot.image_key for shot in plan.shots} == {plan.shots[0].image_key}
-    assert [shot.verdict for shot in plan.shots] == ["ok"] * 3
-
-
-def test_one_prompt_goes_to_every_picture_with_its_lines(pictures: list[Path]) -> None:
-    assert {prompt for _, _, prompt in prompts(pictures, "a\n\nb", Pairing.ONE_PROMPT)} == {"a\n\nb"}
-
-
-@pytest.mark.parametrize("how", list(Pairing))
-def test_without_a_prompt_pictures_come_as_they_are(pictures: list[Path], how: Pairing) -> None:
-    assert [shot.verdict for shot in pair(pictures, " \n", how).shots] == ["ok"] * 3
-
-
-def test_a_broken_picture_stays_refused_whatever_its_prompt(tmp_path: Path) -> None:
-    (tmp_path / "1.jpg").write_bytes(b"\xff\xd8\xff nothing")
-
-    plan = pair([tmp_path / "1.jpg"], "a", Pairing.BY_ORDER)
-
-    assert codes(plan) == [(None, "rejected", ["image_truncated"])]
+    assert shots(tmp_path, text, names, Spare.ORDER) == [
+        (None, "a", "x2.jpg"),
+        (None, "b", "x10.jpg"),
+        (None, "", "y.png"),
+    ]
+    assert [row[1:] for row in shots(tmp_path, text, names[:2], Spare.EACH)] == [
+        ("a", "x2.jpg"),
+        ("b", "x2.jpg"),
+        ("a", "x10.jpg"),
+        ("b", "x10.jpg"),
+    ]
+    assert [row[2] for row in shots(tmp_path, text, names, Spare.SHOTS)] == ["", "", "x2.jpg", "x10.jpg", "y.png"]
 
 
-def test_a_prompt_that_is_too_long_is_refused_and_cut(pictures: list[Path]) -> None:
-    plan = pair(pictures, "x" * 20_001, Pairing.ONE_PROMPT)
+def test_pictures_that_nobody_has_placed_are_counted_and_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "list.txt"
+    path.write_text("a\nb", encoding="utf-8")
 
-    assert {shot.verdict for shot in plan.shots} == {"rejected"}
-    assert {len(shot.prompt) for shot in plan.shots} == {20_000}
+    plan = read_sources([path, draw(tmp_path / "x.png")], spare=Spare.ASK)
+
+    assert [shot.has_picture for shot in plan.shots] == [False, False]
+    assert [(note.code, note.params["count"]) for note in plan.notes] == [("pictures_spare", 1)]
+
+
+def test_a_picture_that_is_none_is_refused_beside_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("shot,prompt\n1,a\n", encoding="utf-8")
+    (tmp_path / "1.png").write_text("no picture")
+
+    plan = read_sources([path, tmp_path / "1.png"])
+
+    assert codes(plan) == [(2, "ok", []), (None, "rejected", ["image_not_a_picture"])]
+
+
+def test_a_folder_with_a_list_in_it_is_that_list_with_its_pictures(tmp_path: Path) -> None:
+    draw(tmp_path / "ep" / "1.png")
+    draw(tmp_path / "ep" / "2.png")
+    (tmp_path / "ep" / "list.csv").write_text("shot,prompt\n1,a\n2,b\n", encoding="utf-8")
+
+    plan = read_sources([tmp_path / "ep"])
+
+    assert [(shot.number, shot.prompt, shot.has_picture) for shot in plan.shots] == [("1", "a", True), ("2", "b", True)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from importing_factories import codes, draw
+from importing_factories import codes, draw, read_xlsx
 from openpyxl.drawing.image import Image as Drawn
 from openpyxl.drawing.spreadsheet_drawing import AbsoluteAnchor, AnchorMarker, OneCellAnchor, TwoCellAnchor
 from openpyxl.drawing.xdr import XDRPoint2D, XDRPositiveSize2D
@@ -16,7 +16,6 @@ from openpyxl.utils.units import pixels_to_EMU as emu
 
 from vidgen_core.services.imports.columns import ListChoice
 from vidgen_core.services.imports.plan import ImportPlan
-from vidgen_core.services.imports.readers.xlsx_list import read_xlsx
 
 HEADER = ["镜号", "参考图", "提示词", "比例"]
 

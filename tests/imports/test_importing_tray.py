@@ -7,10 +7,10 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from importing_factories import read_csv
 
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.services.imports.columns import ListChoice
-from vidgen_core.services.imports.readers.csv_list import read_csv
 from vidgen_core.services.imports.readers.reader import inspect_sheet, read_sources
 from vidgen_core.services.imports.staging import STALE, find_staging, open_staging
 

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from importing_factories import read_csv
 
 from vidgen_core.services.imports.columns import FIELDS, match_columns
-from vidgen_core.services.imports.readers.csv_list import read_csv
 from vidgen_core.services.imports.readers.links import LARGEST_PICTURE
 from vidgen_core.services.imports.rows import LONGEST_NUMBER, LONGEST_PROMPT
 from vidgen_core.services.imports.template import header_names, template_csv

@@ -9,7 +9,6 @@ from PIL import Image
 from vidgen_core.domain.shots import Project, ShotParams
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.imports.imports import Review
-from vidgen_core.services.imports.pairing import Pairing
 from vidgen_core.services.imports.plan import Existing
 from vidgen_core.services.imports.template import template_csv
 
@@ -146,10 +145,14 @@ def test_a_picture_inside_of_a_list_leaves_the_memory(app: Vidgen, project: Proj
     assert app.shots.image_path(shot.image).read_bytes() == picture.read_bytes()
 
 
-def test_links_into_the_own_network_are_refused_unless_settings_allow_them(app: Vidgen, project: Project) -> None:
+def test_links_into_the_own_network_are_refused_unless_settings_allow_them(
+    app: Vidgen, project: Project, tmp_path: Path
+) -> None:
     staging = app.imports.open_staging()
 
-    plan = app.imports.materialize(project.id, app.imports.plan_links("http://127.0.0.1:9/a.png x"), staging)
+    plan = app.imports.materialize(
+        project.id, app.imports.plan([write(tmp_path / "links.txt", "http://127.0.0.1:9/a.png x")]), staging
+    )
 
     assert verdicts(app.imports.review(project.id, plan)) == [("rejected", ["link_private"])]
 
@@ -158,7 +161,7 @@ def test_a_picture_that_went_since_the_review_refuses_its_row_only(
     app: Vidgen, project: Project, tmp_path: Path
 ) -> None:
     paths = [draw(tmp_path / "1.png"), draw(tmp_path / "2.png")]
-    plan = app.imports.plan_pictures(paths, "", Pairing.BY_NAME)
+    plan = app.imports.plan(paths)
     paths[0].unlink()
 
     done = app.imports.apply(project.id, plan)

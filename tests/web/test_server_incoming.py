@@ -24,10 +24,11 @@ def test_a_file_lies_in_the_tray_under_its_name(client: TestClient, staging: Sta
     assert path.read_bytes() == b"x" * 3_000_000
 
 
-def test_a_name_that_is_taken_comes_back_as_another(client: TestClient, staging: Staging) -> None:
-    names = [client.put(f"/api/incoming/{staging.name}/a.jpg", content=b"x").json()["name"] for _ in range(2)]
+def test_the_same_file_again_takes_the_place_of_the_one_before(client: TestClient, staging: Staging) -> None:
+    names = [client.put(f"/api/incoming/{staging.name}/a.jpg", content=body).json()["name"] for body in (b"xx", b"y")]
 
-    assert names == ["a.jpg", "a (2).jpg"]
+    assert names == ["a.jpg", "a.jpg"]
+    assert (staging.path / "a.jpg").read_bytes() == b"y"
 
 
 @pytest.mark.parametrize("name", ["%2e%2e/%2e%2e/settings.toml", "..%2f..%2fsettings.toml", "%2fetc%2fpasswd"])

@@ -37,7 +37,7 @@ async def put(request: Request) -> Response:
     if size > LARGEST:
         return _too_large()
     await asyncio.to_thread(ensure_free_space, staging.path, size)
-    target = await asyncio.to_thread(staging.reserve, request.path_params["name"])
+    target = await asyncio.to_thread(staging.replace, request.path_params["name"])
     whole = False
     try:
         whole = await _receive(request, target)

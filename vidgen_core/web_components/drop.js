@@ -67,6 +67,8 @@ class Zone {
     }
     document.addEventListener("paste", this.pasted)
     this.stop.onclick = () => { this.stopped = true }
+    this.onpaste = (event) => this.pasted(event)
+    document.addEventListener("paste", this.onpaste)
     this.zone.append(this.label, this.chooseFiles, this.chooseFolder, this.bar, this.said, this.stop, this.files, this.folder)
     parent.appendChild(this.zone)
     this.show(0, 0)
@@ -83,6 +85,23 @@ class Zone {
     this.stop.textContent = data.words.stop
     this.files.accept = data.endings.join(",")
     this.files.setAttribute("aria-label", data.label)
+  }
+
+  // Files of the clipboard, else its text: cells of a sheet come with tabs between them.
+  pasted(event) {
+    const into = event.composedPath()[0]
+    if (into instanceof Element && into.closest("input, textarea, [contenteditable]")) return
+    const at = new Date().toISOString().slice(11, 19).replaceAll(":", "")
+    const files = [...event.clipboardData.files].map((file, place) => {
+      const name = /^image\.\w+$/.test(file.name) ? file.name.replace("image", `${this.data.words.pasted}-${at}-${place + 1}`) : file.name
+      return { path: name, file }
+    })
+    const text = event.clipboardData.getData("text/plain")
+    // Excel puts a picture of its cells beside them.
+    if (text.trim()) files.splice(0, files.length, { path: `${this.data.words.pasted}.txt`, file: new Blob([text]) })
+    if (!files.length) return
+    event.preventDefault()
+    this.take(files)
   }
 
   async dropped(event) {
@@ -150,6 +169,7 @@ class Zone {
   }
 
   close() {
+    document.removeEventListener("paste", this.onpaste)
     this.stopped = true
     document.removeEventListener("paste", this.pasted)
     this.zone.remove()

@@ -37,7 +37,7 @@ def drop(name: str, label: str, endings: Sequence[str], came: Callable[[list[Pat
             "address": outside(f"/api/incoming/{request.staging().name}"),
             "label": label,
             "endings": list(endings),
-            "words": {word: t(f"add.drop.{word}") for word in _WORDS},
+            "words": {word: t(f"add.drop.{word}") for word in _WORDS} | {"pasted": t("add.pasted")},
         },
         on_came_change=lambda: _came(key, came),
     )

@@ -1,4 +1,4 @@
-"""The forms of an import: pictures, a list, one shot, links. Each states the request; the preview shows its result."""
+"""The way in: one place to drop everything, and beside it a table to paste, a single shot, a script, a folder."""
 
 from __future__ import annotations
 
@@ -8,111 +8,140 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.dashboard.add import drop as add_drop
-from vidgen_core.dashboard.add import request
+from vidgen_core.dashboard.add import request, watch
 from vidgen_core.dashboard.add.request import AddRequest
 from vidgen_core.dashboard.components.labels import plain
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, toast_later
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file, sentence, toast_later
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.i18n import Text
 from vidgen_core.services.imports.columns import FIELDS, ListChoice
-from vidgen_core.services.imports.pairing import Pairing
+from vidgen_core.services.imports.pairing import Spare
 from vidgen_core.services.imports.readers.reader import LIST_ENDINGS, lists_among
 from vidgen_core.services.imports.readers.table import SheetInspection
 from vidgen_core.services.imports.template import template_csv
+from vidgen_core.services.scripts.script_files import SCRIPT_ENDINGS
 
 PICTURE_TYPES: Final = ["jpg", "jpeg", "png", "webp", "heic", "heif", "avif", "bmp", "gif", "tif", "tiff"]
-PICTURES: Final = [f".{ending}" for ending in PICTURE_TYPES]
 RATIOS: Final = ("9:16", "16:9", "1:1", "4:3", "3:4")
-#: Fields that the column picker names first.
-_PICKED: Final = (
-    "image",
-    "prompt",
-    "shot",
-    "aspect_ratio",
-    "takes",
-    "seed",
-    "model",
-    "duration",
-    "script",
-    "picture_prompt",
-)
+#: Files of these endings are scripts and nothing else.
+_SCRIPTS: Final = frozenset(SCRIPT_ENDINGS) - LIST_ENDINGS
+_TAKEN: Final = sorted({f".{ending}" for ending in PICTURE_TYPES} | LIST_ENDINGS | _SCRIPTS | {".zip", ".xls"})
+_SCRIPT: Final = "_add_script"
 _NONE: Final = ""
+_WAYS: Final = {
+    "paste": ":material/content_paste:",
+    "form": ":material/add_photo_alternate:",
+    "folder": ":material/folder:",
+}
 
 
-# --- pictures
-
-
-def pictures(visit: Visit) -> None:
+def front_door(visit: Visit) -> None:
+    """Draw the drop zone and the other ways; what came is read when the page is drawn."""
     t = visit.t
-    add_drop.drop("pictures", t("add.pictures"), [*PICTURES, ".txt"], _pictures_came)
-    _files(t, "pictures")
-    with st.grid(2, min_column_width=320):
-        st.radio(
-            t("add.pairing"),
-            list(Pairing),
-            format_func=lambda how: t(f"add.pairing.{how}"),
-            captions=[t(f"add.pairing_help.{how}") for how in Pairing],
-            key="add_pairing",
-            on_change=_want_pictures,
+    add_drop.drop("files", t("add.drop_title"), _TAKEN, _came)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="add_ways"):
+        st.page_link(page_file("script"), label=t("add.way.script"), icon=":material/movie_edit:", width="content")
+        way = st.pills(
+            t("add.other_ways"),
+            list(_WAYS),
+            format_func=lambda name: f"{_WAYS[name]} {t(f'add.way.{name}')}",
+            key="add_way",
+            label_visibility="collapsed",
+            width="content",
         )
-        st.text_area(
-            t("add.prompts"),
-            key="add_prompts",
-            height=170,
-            placeholder=t("add.prompts_placeholder"),
-            help=t("add.prompts_help"),
-            on_change=_want_pictures,
-        )
+        with st.popover(t("add.template"), icon=":material/download:", type="tertiary"):
+            for lang, name in (("zh", "镜头表模板.csv"), ("en", "shot-list-template.csv")):
+                st.download_button(
+                    {"zh": "中文 CSV", "en": "English CSV"}[lang],
+                    template_csv(lang),
+                    file_name=name,
+                    mime="text/csv",
+                    key=f"add_template_{lang}",
+                    on_click="ignore",
+                )
+    if way:
+        with st.container(border=True):
+            {"paste": _paste, "form": _form, "folder": watch.folder}[way](visit)
+    _script(t)
+    _files(t)
 
 
-def _pictures_came(paths: list[Path]) -> None:
-    request.add_files("pictures", paths)
-    _want_pictures()
+# --- files
 
 
-def _want_pictures() -> None:
-    paths = request.files("pictures")
+def _came(paths: list[Path]) -> None:
+    """Take in what the browser has sent: archives are unpacked, scripts wait for a click."""
+    app, staging = current_visit().app, request.staging()
+    found: list[Path] = []
+    for path in paths:
+        found += app.imports.unpack(path, staging) if path.suffix.lower() == ".zip" else [path]
+    scripts = [path for path in found if path.suffix.lower() in _SCRIPTS]
+    if scripts:
+        st.session_state[_SCRIPT] = scripts[-1]
+    if rest := [path for path in found if path not in scripts]:
+        request.add_files("files", rest)
+        want_files()
+
+
+def want_files() -> None:
+    """Read all files that came, as they are said to be now."""
+    paths = request.files("files")
     if not paths:
         return
-    how = st.session_state.get("add_pairing") or Pairing.BY_NAME
-    request.submit(AddRequest("pictures", paths, st.session_state.get("add_prompts", ""), how))
-
-
-# --- lists
-
-
-def lists(visit: Visit) -> None:
-    t = visit.t
-    add_drop.drop("list", t("add.list"), sorted(LIST_ENDINGS | set(PICTURES)), _list_came)
-    st.caption(t("add.list_help"))
-    _files(t, "list")
-    for path in lists_among(request.files("list")):
-        _picker(t, path)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(t("add.template"), width="content")
-        for lang, name in (("zh", "镜头表模板.csv"), ("en", "shot-list-template.csv")):
-            st.download_button(
-                {"zh": "中文 CSV", "en": "English CSV"}[lang],
-                template_csv(lang),
-                file_name=name,
-                mime="text/csv",
-                key=f"add_template_{lang}",
-                icon=":material/download:",
-                on_click="ignore",
-            )
-
-
-def _list_came(paths: list[Path]) -> None:
-    if lists_among(request.add_files("list", paths)):
-        _want_lists()
-    else:
-        toast_later(current_visit().t("add.no_list"), ":material/error:")
-
-
-def _want_lists() -> None:
-    paths = request.files("list")
     choices = tuple((path, choice) for path in lists_among(paths) if (choice := _choice(path)))
-    request.submit(AddRequest("list", paths, choices=choices))
+    values = st.session_state
+    spare = Spare(values.get("add_spare") or Spare.ASK)
+    without = bool(values.get("add_without_pictures"))
+    request.submit(AddRequest("files", paths, choices, spare=spare, without_pictures=without))
+
+
+def _script(t: Text) -> None:
+    """A script that came goes to the page where scripts become shots."""
+    path: Path | None = st.session_state.get(_SCRIPT)
+    if path is None or not path.exists():
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.info(t("add.is_script", name=plain(path.name)), icon=":material/movie_edit:", width="stretch")
+        if st.button(t("add.to_script"), key="add_to_script", type="primary"):
+            _open_script(path)
+
+
+def _open_script(path: Path) -> None:
+    try:
+        st.session_state["script_text"] = current_visit().app.scripts.read(path, path.name)
+    except VidgenError as error:
+        st.error(sentence(error), icon=":material/error:")
+        return
+    st.session_state["script_name"] = path.name
+    st.session_state.pop(_SCRIPT, None)
+    st.switch_page(page_file("script"))
+
+
+def _files(t: Text) -> None:
+    """How much was uploaded, the way to begin anew, and what each list is taken for."""
+    paths = request.files("files")
+    if not paths:
+        return
+    size = t.bytes(sum(path.stat().st_size for path in paths))
+    lists = lists_among(paths)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f":material/folder: {t.n('add.files', len(paths), size=size)}", width="content")
+        st.button(
+            t("add.clear"),
+            key="add_clear",
+            type="tertiary",
+            icon=":material/close:",
+            on_click=request.clear,
+            args=("files",),
+        )
+        texts = [path for path in lists if path.suffix.lower() in SCRIPT_ENDINGS]
+        if texts and st.button(
+            t("add.text_is_script"), key="add_text_is_script", type="tertiary", icon=":material/movie_edit:"
+        ):
+            request.forget()
+            _open_script(texts[-1])
+    for path in lists:
+        _picker(t, path)
 
 
 def _key(path: Path, what: str) -> str:
@@ -120,7 +149,7 @@ def _key(path: Path, what: str) -> str:
 
 
 def _picker(t: Text, path: Path) -> None:
-    """Which sheet and which columns are meant; open where the list cannot be read as it is."""
+    """Which sheets and which columns are meant; open where the list cannot be read as it is."""
     try:
         sheets = current_visit().app.imports.inspect(path)
     except VidgenError as error:
@@ -128,57 +157,96 @@ def _picker(t: Text, path: Path) -> None:
         return
     if not sheets:
         return
-    first = next((sheet for sheet in sheets if sheet.usable), sheets[0])
-    with st.expander(t("add.columns_of", name=plain(path.name)), expanded=not first.usable):
+    first = next((sheet for sheet in sheets if sheet.usable and not sheet.hidden), sheets[0])
+    usable = [sheet for sheet in sheets if sheet.usable]
+    with st.expander(t("add.columns_of", name=plain(path.name)), expanded=not first.usable or len(usable) > 1):
         titles = [sheet.title for sheet in sheets]
         if len(sheets) > 1:
-            title = st.selectbox(
-                t("add.sheet"), titles, titles.index(first.title), key=_key(path, "sheet"), on_change=_want_lists
+            chosen = st.pills(
+                t("add.sheet"),
+                titles,
+                selection_mode="multi",
+                default=[first.title],
+                key=_key(path, "sheet"),
+                on_change=want_files,
             )
-            first = sheets[titles.index(title)]
+            first = next((sheet for sheet in sheets if sheet.title in chosen), first)
+        if first.hidden_rows or any(sheet.hidden for sheet in sheets):
+            st.toggle(t.n("add.hidden", first.hidden_rows), key=_key(path, "hidden"), on_change=want_files)
         if not first.usable:
             st.info(t("add.columns_unknown"), icon=":material/view_column:")
         with st.grid(4, min_column_width=180):
-            for field in _PICKED:
-                _column(t, path, first, field)
+            for place, column in enumerate(first.columns):
+                _column(t, path, first, place, column)
 
 
-def _column(t: Text, path: Path, sheet: SheetInspection, field: str) -> None:
-    options = [_NONE, *sheet.columns]
-    st.selectbox(
-        t(f"add.field.{field}"),
-        options,
-        options.index(sheet.guess.get(field, _NONE)),
-        format_func=lambda name: name or t("add.no_column"),
-        # Another sheet has other columns.
-        key=_key(path, f"column_{sheet.title}_{field}"),
-        on_change=_want_lists,
-    )
+def _column(t: Text, path: Path, sheet: SheetInspection, place: int, column: str) -> None:
+    """One column of the list with its first values, and the field it is."""
+    options = [_NONE, *FIELDS]
+    field = next((field for field, name in sheet.guess.items() if name == column), _NONE)
+    with st.container(gap="xxsmall"):
+        st.selectbox(
+            plain(column),
+            options,
+            options.index(field) if field in options else 0,
+            format_func=lambda name: t(f"add.field.{name}") if name else t("add.no_column"),
+            # Another sheet has other columns.
+            key=_key(path, f"column_{sheet.title}_{place}"),
+            on_change=want_files,
+        )
+        if samples := sheet.samples.get(column):
+            st.caption(plain(" · ".join(sample[:24] for sample in samples)))
 
 
 def _choice(path: Path) -> ListChoice | None:
-    """What the picker says, where it says another thing than the guess."""
-    sheets = {sheet.title: sheet for sheet in current_visit().app.imports.inspect(path)}
-    title: str = st.session_state.get(_key(path, "sheet"), "")
-    sheet = sheets.get(title) or next((sheet for sheet in sheets.values() if sheet.usable), None)
-    sheet = sheet or next(iter(sheets.values()), None)
-    if sheet is None:
+    """What the picker says, where it says another thing than the guess; a mapping is kept for lists like it."""
+    values = st.session_state
+    try:
+        sheets = {sheet.title: sheet for sheet in current_visit().app.imports.inspect(path)}
+    except VidgenError:
         return None
-    picked = dict(sheet.guess)
-    for field in FIELDS:
-        name = st.session_state.get(_key(path, f"column_{sheet.title}_{field}"))
-        if name is not None:
-            picked[field] = name
-    columns = {field: name for field, name in picked.items() if name}
-    if columns == sheet.guess:
-        return ListChoice(sheets=(title,)) if title else None
-    return ListChoice(sheets=(sheet.title,) if sheet.title else (), columns=columns)
+    titles = tuple(values.get(_key(path, "sheet")) or ())
+    hidden = bool(values.get(_key(path, "hidden")))
+    first = next((sheets[title] for title in titles if title in sheets), None)
+    first = first or next((sheet for sheet in sheets.values() if sheet.usable and not sheet.hidden), None)
+    first = first or next(iter(sheets.values()), None)
+    if first is None:
+        return None
+    picked = {name: field for field, name in first.guess.items()}
+    for place, name in enumerate(first.columns):
+        if (field := values.get(_key(path, f"column_{first.title}_{place}"))) is not None:
+            picked[name] = field
+    columns = {field: name for name, field in picked.items() if field}
+    choice = ListChoice(sheets=titles, hidden=hidden, columns=None if columns == first.guess else columns)
+    if choice.columns:
+        current_visit().app.imports.remember(path, choice)
+    return None if choice == ListChoice() else choice
+
+
+# --- a table, prompts or links that are pasted
+
+
+def _paste(visit: Visit) -> None:
+    t = visit.t
+    st.text_area(t("add.paste"), key="add_paste", height=170, placeholder=t("add.paste_hint"))
+    st.button(t("add.look"), type="primary", icon=":material/visibility:", key="add_paste_go", on_click=_want_paste)
+
+
+@handle_errors
+def _want_paste() -> None:
+    text = st.session_state.get("add_paste", "").strip("\n")
+    if not text.strip():
+        toast_later(current_visit().t("add.paste_empty"), ":material/error:")
+        return
+    target = request.staging().replace(f"{current_visit().t('add.pasted')}.txt")
+    target.write_text(text, encoding="utf-8")
+    _came([target])
 
 
 # --- one shot
 
 
-def form(visit: Visit) -> None:
+def _form(visit: Visit) -> None:
     t = visit.t
     with st.form("add_form", border=False):
         with st.grid(2, min_column_width=320):
@@ -215,43 +283,3 @@ def _want_one() -> None:
     }
     cells["image"] = str(paths[-1]) if paths else ""
     request.submit(AddRequest("form", paths, cells=tuple(cells.items())))
-
-
-# --- links
-
-
-def links(visit: Visit) -> None:
-    t = visit.t
-    st.text_area(
-        t("add.links"), key="add_links", height=170, placeholder=t("add.links_placeholder"), help=t("add.links_help")
-    )
-    st.button(t("add.fetch"), type="primary", icon=":material/cloud_download:", key="add_fetch", on_click=_want_links)
-
-
-def _want_links() -> None:
-    text = st.session_state.get("add_links", "").strip()
-    if text:
-        request.submit(AddRequest("links", text=text))
-    else:
-        toast_later(current_visit().t("add.links_empty"), ":material/error:")
-
-
-# --- shared
-
-
-def _files(t: Text, way: request.Way) -> None:
-    """How much was uploaded, and the way to begin anew."""
-    paths = request.files(way)
-    if not paths:
-        return
-    size = t.bytes(sum(path.stat().st_size for path in paths))
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f":material/folder: {t.n('add.files', len(paths), size=size)}", width="content")
-        st.button(
-            t("add.clear"),
-            key=f"add_clear_{way}",
-            type="tertiary",
-            icon=":material/close:",
-            on_click=request.clear,
-            args=(way,),
-        )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import csv
+import html
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +13,7 @@ from typing import Final
 
 import streamlit as st
 
-from vidgen_core.dashboard.add import request
+from vidgen_core.dashboard.add import forms, request
 from vidgen_core.dashboard.add.request import Planned
 from vidgen_core.dashboard.components import preflight
 from vidgen_core.dashboard.components.labels import Colour, plain, price
@@ -18,24 +21,48 @@ from vidgen_core.dashboard.session import Visit, current_visit, page_file, sente
 from vidgen_core.domain.errors import ErrorKind, VidgenError
 from vidgen_core.i18n import Text
 from vidgen_core.media.images import thumbnail
+from vidgen_core.services.imports.formulas import tame
 from vidgen_core.services.imports.imports import ReviewRow
-from vidgen_core.services.imports.plan import Imported
+from vidgen_core.services.imports.pairing import Spare
+from vidgen_core.services.imports.plan import Existing, Imported
 
-PER_PAGE: Final = 20
+#: Rows of one page.
+PER_PAGE: Final = 50
 _OUTCOME: Final = "_add_outcome"
 _GO: Final = "_add_go"
+_REFUSED: Final = "_add_refused"
 #: Pixels of the pictures in the preview.
-_EDGE: Final = 144
-_WIDTH: Final = 60
+_EDGE: Final = 96
 _LONGEST: Final = 240
 _LOOKS: Final[dict[str, tuple[str, Colour]]] = {
     "ok": (":material/check_circle:", "green"),
     "warning": (":material/warning:", "orange"),
+    "similar": (":material/difference:", "orange"),
     "there": (":material/inventory_2:", "gray"),
     "rejected": (":material/block:", "red"),
 }
+_SIGNS: Final = {"ok": "✓", "warning": "⚠", "similar": "≈", "there": "=", "rejected": "✕"}
 #: Formats that go out as they are; others are sent as a JPEG copy.
 _SENT_AS_IT_IS: Final = "JPEG"
+_STYLE: Final = """<style>
+.vg-rows { width: 100%; border-collapse: collapse; font-size: 0.86rem; }
+.vg-rows th, .vg-rows td { border: 0; border-bottom: 1px solid color-mix(in srgb, currentColor 15%, transparent);
+  padding: 0.2rem 0.5rem; text-align: left; vertical-align: middle; overflow-wrap: anywhere; }
+.vg-rows th { font-weight: 600; white-space: nowrap; }
+.vg-rows img { display: block; height: 34px; max-width: 60px; object-fit: cover; border-radius: 4px; }
+.vg-rows .n, .vg-rows .s { white-space: nowrap; }
+.vg-rows .s { font-weight: 600; }
+.vg-rows small { opacity: 0.75; }
+.vg-rows .p { max-width: 34rem; }
+.vg-rows .p div { display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; overflow: hidden; }
+@media (max-width: 640px) {
+  .vg-rows thead { display: none; }
+  .vg-rows tr { display: grid; grid-template-columns: 3.6rem 1fr auto; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
+  .vg-rows td { border: 0; }
+  .vg-rows .p, .vg-rows .w { grid-column: 1 / -1; }
+  .vg-rows .p:empty, .vg-rows .w:empty { display: none; }
+}
+</style>"""
 
 
 def show(visit: Visit, planned: Planned) -> None:
@@ -59,16 +86,17 @@ def _head(visit: Visit, planned: Planned) -> None:
             count = review.count(verdict)
             if count:
                 st.badge(t.n(f"add.count.{verdict}", count), icon=icon, color=colour)
-    if planned.plan.unknown:
-        names = ", ".join(plain(name) for name in planned.plan.unknown[:12])
-        st.caption(t("add.unknown_columns", names=names))
+    _counts(t, planned)
+    _questions(t, planned)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        changed = review.count("similar") if planned.existing is Existing.UPDATE else 0
+        label = t.n("add.act", review.new)
         st.button(
-            t.n("add.act", review.new),
+            t("add.act_both", add=label, change=t.n("add.act_change", changed)) if changed else label,
             type="primary",
             icon=":material/add:",
             key="add_act",
-            disabled=not review.new,
+            disabled=not (review.new or changed),
             on_click=_go,
         )
         st.button(
@@ -83,6 +111,53 @@ def _head(visit: Visit, planned: Planned) -> None:
         st.button(t("add.start_over"), key="add_start_over", type="tertiary", on_click=_start_over, args=(planned,))
         if review.count("there") or planned.again:
             st.toggle(t("add.again"), key="add_again", help=t("add.again_help"))
+
+
+def _counts(t: Text, planned: Planned) -> None:
+    """What would be missing, and what is said of the list as a whole."""
+    counts = planned.plan.counts
+    said = [t.n(f"add.{name}", counts[name]) for name in ("without_picture", "without_prompt") if counts[name]]
+    if planned.plan.unknown:
+        names = ", ".join(plain(name) for name in planned.plan.unknown[:12])
+        said.append(t("add.unknown_columns", names=names))
+    if said:
+        st.caption(" · ".join(said))
+    for note in planned.plan.notes:
+        if note.code != "pictures_spare":
+            st.caption(f":material/info: {plain(t.error(ErrorKind.PARAMETER, note.code, note.params))}")
+
+
+def _questions(t: Text, planned: Planned) -> None:
+    """What only a person can say: pictures that are missing or left over, and rows that look like shots that are here."""
+    spare = next((note for note in planned.plan.notes if note.code == "pictures_spare"), None)
+    if spare or planned.order.spare is not Spare.ASK:
+        st.segmented_control(
+            t.n("add.spare", spare.params["count"]) if spare else t("add.spare_done"),
+            [Spare.ORDER, Spare.EACH, Spare.SHOTS],
+            format_func=lambda name: t(f"add.spare.{name}"),
+            key="add_spare",
+            on_change=forms.want_files,
+        )
+    if planned.order.way == "files" and (planned.order.without_pictures or planned.plan.only_pictures_missing):
+        missing = planned.plan.only_pictures_missing
+        if missing:
+            st.warning(t.n("add.pictures_missing", missing), icon=":material/image_not_supported:")
+        st.toggle(t("add.add_without_pictures"), key="add_without_pictures", on_change=forms.want_files)
+    if similar := planned.review.count("similar"):
+        st.segmented_control(
+            t.n("add.similar", similar),
+            [Existing.UPDATE, Existing.ADD, Existing.SKIP],
+            format_func=lambda name: t(f"add.existing.{name}"),
+            key="add_existing",
+        )
+    elif planned.existing is Existing.ADD:
+        # What was answered can be taken back.
+        st.segmented_control(
+            t("add.similar_added"),
+            [Existing.UPDATE, Existing.ADD, Existing.SKIP],
+            format_func=lambda name: t(f"add.existing.{name}"),
+            key="add_existing",
+        )
 
 
 def _go(generate: bool = False) -> None:
@@ -104,7 +179,7 @@ def _carry_out(visit: Visit, planned: Planned, *, generate: bool) -> None:
             bar.progress(done / total, text=t("add.storing_of", done=done, total=total))
 
     try:
-        done = app.imports.apply(visit.project.id, planned.plan, planned.again, tell)
+        done = app.imports.apply(visit.project.id, planned.plan, planned.again, tell, planned.existing)
         ids = [shot.id for shot in done.added]
         estimate = app.tasks.estimate(visit.project.id, ids)
         waits = generate and (estimate.asks or estimate.key_missing is not None)
@@ -114,9 +189,10 @@ def _carry_out(visit: Visit, planned: Planned, *, generate: bool) -> None:
         st.error(sentence(error), icon=":material/error:")
         return
     st.session_state[_OUTCOME] = (done, len(made.tasks) if made else 0)
+    st.session_state[_REFUSED] = [row for row in planned.review.rows if row.verdict == "rejected"]
     st.session_state.pop("add_again", None)
     request.clear(planned.order.way)
-    for name in ("add_prompts", "add_links", "add_form_prompt", "add_form_shot"):
+    for name in ("add_paste", "add_form_prompt", "add_form_shot"):
         if name in st.session_state:
             del st.session_state[name]
     if waits:
@@ -147,12 +223,16 @@ def show_outcome(visit: Visit) -> None:
     t = visit.t
     done, tasks = outcome
     words = [t.n("add.added", len(done.added))]
+    words += [t.n("add.updated", len(done.updated))] if done.updated else []
     words += [t.n("add.queued", tasks)] if tasks else []
     words += [t.n("add.skipped", len(done.skipped))] if done.skipped else []
     words += [t.n("add.refused", len(done.rejected))] if done.rejected else []
     st.success(" ".join(words), icon=":material/check:")
     if st.button(t("add.to_shots"), key="add_to_shots", icon=":material/view_agenda:"):
         st.switch_page(page_file("shots"))
+    if refused := st.session_state.get(_REFUSED):
+        _download_refused(t, refused)
+        _table(t, refused[:PER_PAGE])
 
 
 # --- the rows
@@ -177,35 +257,69 @@ def _rows(planned: Planned) -> None:
         rows = tuple(row for row in rows if kind in (None, row.verdict))
     pages = max(1, math.ceil(len(rows) / PER_PAGE))
     first = (min(st.session_state.get("add_page") or 1, pages) - 1) * PER_PAGE
-    for place, row in enumerate(rows[first : first + PER_PAGE], start=first):
-        _row(t, place, row)
+    if planned.review.count("rejected"):
+        _download_refused(t, [row for row in planned.review.rows if row.verdict == "rejected"])
+    _table(t, rows[first : first + PER_PAGE])
     if pages > 1:
         with st.container(horizontal_alignment="center"):
             st.pagination(pages, key="add_page")
 
 
-def _row(t: Text, place: int, row: ReviewRow) -> None:
+def _download_refused(t: Text, rows: Sequence[ReviewRow]) -> None:
+    """The refused rows as a list, with the reason of each."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow([t(f"add.refused_{name}") for name in ("source", "line", "shot", "prompt", "reason")])
+    for row in rows:
+        one = row.planned
+        cells = [one.source, str(one.line or ""), one.number or "", one.prompt, " ".join(_sentences(t, row))]
+        writer.writerow([tame(cell) for cell in cells])
+    st.download_button(
+        t.n("add.download_refused", len(rows)),
+        out.getvalue().encode("utf-8-sig"),
+        file_name=f"{t('add.refused_file')}.csv",
+        mime="text/csv",
+        key="add_download_refused",
+        icon=":material/download:",
+        on_click="ignore",
+        type="tertiary",
+    )
+
+
+def _table(t: Text, rows: Sequence[ReviewRow]) -> None:
+    """One page of rows, dense; words of lists are text and nothing else."""
+    if not rows:
+        return
+    heads = "".join(
+        f"<th>{html.escape(t(f'add.head.{name}'))}</th>" for name in ("picture", "shot", "state", "prompt", "why")
+    )
+    body = "".join(_html_row(t, row) for row in rows)
+    st.html(f'{_STYLE}<table class="vg-rows"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>')
+
+
+def _html_row(t: Text, row: ReviewRow) -> str:
     planned = row.planned
-    with st.container(horizontal=True, gap="small", border=True, key=f"add_row_{place}", wrap=False):
-        with st.container(width=_WIDTH):
-            _picture(t, row)
-        with st.container(gap="xxsmall"):
-            icon, colour = _LOOKS[row.verdict]
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.markdown(f"**{plain(planned.number or t('add.numbered_on'))}**", width="content")
-                st.badge(t(f"add.verdict.{row.verdict}"), icon=icon, color=colour)
-                if origin := _origin(t, row):
-                    st.caption(origin, width="content")
-            prompt = planned.prompt if len(planned.prompt) <= _LONGEST else f"{planned.prompt[:_LONGEST]}…"
-            if prompt:
-                st.markdown(plain(prompt))
-            facts = [*_facts(t, row), *_params_of(t, row)]
-            if facts:
-                st.caption(" · ".join(facts))
-            for reason in row.reasons:
-                st.caption(
-                    f":{colour}[{icon}] {plain(t.error(ErrorKind.PARAMETER, reason.code, _shown(reason.params)))}"
-                )
+    prompt = planned.prompt or planned.picture_prompt
+    facts = " · ".join([*_facts(t, row), *_params_of(t, row)])
+    state = f"{_SIGNS[row.verdict]} {t(f'add.verdict.{row.verdict}')}"
+    origin = _origin(t, row)
+    cells = {
+        "i": _picture(t, row),
+        "n": f"{html.escape(planned.number or t('add.numbered_on'))}<br><small>{html.escape(origin)}</small>",
+        "s": f'<span class="vg-{row.verdict}">{html.escape(state)}</span>',
+        "p": "".join(
+            (
+                f'<div title="{html.escape(prompt[:1000])}">{html.escape(prompt[:_LONGEST])}</div>' if prompt else "",
+                f"<small>{html.escape(facts)}</small>" if facts else "",
+            )
+        ),
+        "w": "<br>".join(html.escape(said) for said in _sentences(t, row)),
+    }
+    return "<tr>" + "".join(f'<td class="{name}">{cell}</td>' for name, cell in cells.items()) + "</tr>"
+
+
+def _sentences(t: Text, row: ReviewRow) -> list[str]:
+    return [t.error(ErrorKind.PARAMETER, reason.code, _shown(reason.params)) for reason in row.reasons]
 
 
 def _shown(params: dict[str, object]) -> dict[str, object]:
@@ -216,18 +330,18 @@ def _shown(params: dict[str, object]) -> dict[str, object]:
 
 def _origin(t: Text, row: ReviewRow) -> str:
     planned = row.planned
-    where = plain(planned.source or (planned.image_url or "")[:80])
     if planned.line is None:
-        return where
-    return t("add.line", source=where, line=planned.line) if where else t("add.line_alone", line=planned.line)
+        return planned.source or (planned.image_url or "")[:80]
+    if not planned.source:
+        return t("add.line_alone", line=planned.line)
+    return t("add.line", source=planned.source, line=planned.line)
 
 
-def _picture(t: Text, row: ReviewRow) -> None:
+def _picture(t: Text, row: ReviewRow) -> str:
     address = _thumbnail(row)
     if address:
-        st.image(address, width=_WIDTH, alt=t("add.picture_of", shot=row.planned.number or ""))
-    else:
-        st.markdown(":material/image_not_supported:" if row.verdict == "rejected" else ":material/notes:")
+        return f'<img src="{address}" alt="{html.escape(t("add.picture_of", shot=row.planned.number or ""))}">'
+    return "🔗" if row.planned.image_url else "–"
 
 
 def _thumbnail(row: ReviewRow) -> str | None:
@@ -264,5 +378,5 @@ def _facts(t: Text, row: ReviewRow) -> list[str]:
 
 def _params_of(t: Text, row: ReviewRow) -> Sequence[str]:
     params = row.planned.params.model_dump(exclude_none=True)
-    found = [f"{t(f'add.field.{name}')} {plain(str(value))}" for name, value in params.items()]
-    return found + [f"{plain(name)} {plain(value[:40])}" for name, value in row.planned.extra.items()]
+    found = [f"{t(f'add.field.{name}')} {value}" for name, value in params.items()]
+    return found + [f"{name} {value[:40]}" for name, value in row.planned.extra.items()]

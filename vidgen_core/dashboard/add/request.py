@@ -7,7 +7,7 @@ this session. Files lie on the disk, never in the session.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -19,12 +19,11 @@ from vidgen_core.dashboard.session import Visit, current_visit, sentence
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.services.imports.columns import ListChoice
 from vidgen_core.services.imports.imports import Review
-from vidgen_core.services.imports.pairing import Pairing
-from vidgen_core.services.imports.plan import ImportPlan
-from vidgen_core.services.imports.readers.reader import lists_among
+from vidgen_core.services.imports.pairing import Spare
+from vidgen_core.services.imports.plan import Existing, ImportPlan
 from vidgen_core.services.imports.staging import Staging
 
-Way = Literal["form", "list", "pictures", "links", "folder"]
+Way = Literal["files", "form", "folder"]
 _STAGING: Final = "_add_staging"
 _ORDER: Final = "_add_order"
 _PLANNED: Final = "_add_planned"
@@ -38,10 +37,13 @@ class AddRequest:
 
     way: Way
     paths: tuple[Path, ...] = ()
-    text: str = ""
-    how: Pairing = Pairing.BY_NAME
     choices: tuple[tuple[Path, ListChoice], ...] = ()
     cells: tuple[tuple[str, str], ...] = ()
+    spare: Spare = Spare.ASK
+    #: Whether rows whose picture is not here become shots without one.
+    without_pictures: bool = False
+    #: When the files were written: one that came again is another one.
+    written: tuple[int, ...] = ()
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Planned:
     order: AddRequest
     project_id: int
     again: bool
+    existing: Existing
     plan: ImportPlan
     settings: Settings | None = None
     review: Review = field(default=None)  # type: ignore[assignment]
@@ -88,7 +91,8 @@ def files(way: Way) -> tuple[Path, ...]:
 
 
 def add_files(way: Way, paths: Sequence[Path]) -> tuple[Path, ...]:
-    st.session_state[f"{_FILES}{way}"] = (*files(way), *paths)
+    """Take files in; one of the same name takes the place of the one before."""
+    st.session_state[f"{_FILES}{way}"] = tuple(dict.fromkeys((*files(way), *paths)))
     return files(way)
 
 
@@ -96,6 +100,8 @@ def clear(way: Way) -> None:
     """Forget the files of a way and the plan."""
     staging().remove(files(way))
     st.session_state[f"{_FILES}{way}"] = ()
+    for key in ("add_spare", "add_without_pictures", "add_existing"):
+        st.session_state.pop(key, None)
     forget()
 
 
@@ -104,7 +110,8 @@ def clear(way: Way) -> None:
 
 def submit(order: AddRequest) -> None:
     """Want this from now on; an order of no content wants nothing."""
-    st.session_state[_ORDER] = order
+    written = tuple(path.stat().st_mtime_ns for path in order.paths if path.is_file())
+    st.session_state[_ORDER] = replace(order, written=written)
     st.session_state.pop("add_page", None)
 
 
@@ -127,29 +134,30 @@ def planned(visit: Visit) -> Planned | None:
     if order is None:
         return None
     again = bool(st.session_state.get("add_again", False))
+    existing = Existing(st.session_state.get("add_existing") or Existing.ASK)
     found: Planned | None = st.session_state.get(_PLANNED)
     if found is None or (found.order, found.project_id, found.again) != (order, visit.project.id, again):
         try:
-            found = _make(visit, order, again)
+            found = _make(visit, order, again, existing)
         except VidgenError as error:
             # The column picker has said already what is to be done.
-            if error.code != "list_without_header" or order.way != "list":
+            if error.code != "list_without_header" or order.way != "files":
                 st.error(sentence(error), icon=":material/error:")
             return None
         st.session_state[_PLANNED] = found
-    if found.settings is not visit.app.settings():
-        found.settings = visit.app.settings()
-        found.review = visit.app.imports.review(visit.project.id, found.plan, again)
+    if found.settings is not visit.app.settings() or found.existing is not existing:
+        found.settings, found.existing = visit.app.settings(), existing
+        found.review = visit.app.imports.review(visit.project.id, found.plan, again, existing)
     return found
 
 
-def _make(visit: Visit, order: AddRequest, again: bool) -> Planned:
+def _make(visit: Visit, order: AddRequest, again: bool, existing: Existing) -> Planned:
     bar = st.progress(0.0, text=visit.t("add.reading"))
     try:
         plan = _read(visit, order, again, bar)
     finally:
         bar.empty()
-    return Planned(order, visit.project.id, again, plan)
+    return Planned(order, visit.project.id, again, existing, plan)
 
 
 def _read(visit: Visit, order: AddRequest, again: bool, bar: DeltaGenerator) -> ImportPlan:
@@ -160,20 +168,13 @@ def _read(visit: Visit, order: AddRequest, again: bool, bar: DeltaGenerator) -> 
 
     imports = visit.app.imports
     match order.way:
-        case "pictures":
-            plan = imports.plan_pictures(_pictures(order.paths), order.text, order.how, tell)
-        case "links":
-            plan = imports.plan_links(order.text)
+        case "files":
+            choices = dict(order.choices)
+            plan = imports.plan(order.paths, tell, choices=choices, spare=order.spare, may_leave=False)
         case "form":
             plan = imports.plan_one(dict(order.cells))
-        case "list":
-            sources = lists_among(order.paths) or list(order.paths)
-            plan = imports.plan(sources, tell, choices=dict(order.choices), may_leave=False)
         case "folder":
             plan = imports.plan(order.paths, tell)
+    if order.without_pictures:
+        plan = plan.without_pictures()
     return imports.materialize(visit.project.id, plan, staging(), again, tell)
-
-
-def _pictures(paths: Sequence[Path]) -> list[Path]:
-    """All but the texts beside them."""
-    return [path for path in paths if path.suffix.lower() != ".txt"]

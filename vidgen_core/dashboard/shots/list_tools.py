@@ -7,13 +7,13 @@ from typing import Final
 
 import streamlit as st
 
+from vidgen_core.dashboard.add import forms, request
 from vidgen_core.dashboard.components import preflight
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file, toast_later
 from vidgen_core.dashboard.shell import live_updates, sign_in
 from vidgen_core.dashboard.shots import picture_dialogs, project_references, prompt_writing, selection, table
 from vidgen_core.dashboard.shots.dialogs import ask_for_shots
 from vidgen_core.domain.queries import ShotFilter, ShotState
-from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.library.projects import SAMPLE
 
@@ -162,18 +162,21 @@ def show_empty(visit: Visit, wanted: ShotFilter) -> None:
         if wanted == ShotFilter():
             st.markdown(f"### {t('shots.empty_title')}", text_alignment="center", anchors=False)
             if sign_in.may(Role.MAKER):
-                _ways_to_begin(t)
+                _ways_to_begin(visit)
         else:
             st.markdown(t("shots.none_found"), text_alignment="center")
             st.button(t("shots.show_everything"), key="show_everything", on_click=_show_everything)
         st.space("small")
 
 
-def _ways_to_begin(t: Text) -> None:
+def _ways_to_begin(visit: Visit) -> None:
+    t = visit.t
     st.markdown(t("shots.empty"), text_alignment="center")
-    with st.container(horizontal=True, horizontal_alignment="center"):
-        st.button(t("shots.add"), type="primary", icon=":material/add:", key="add_first", on_click=ask_for_shots)
-        st.button(t("shots.make_sample"), key="make_sample", on_click=_make_sample)
+    forms.front_door(visit)
+    if request.wanted() is not None:
+        # What came is looked at there.
+        st.switch_page(page_file("add"))
+    st.button(t("shots.make_sample"), key="make_sample", type="tertiary", on_click=_make_sample)
 
 
 def _make_sample() -> None:

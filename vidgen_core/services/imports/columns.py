@@ -16,7 +16,7 @@ _TABLE: Final = tomllib.loads(Path(__file__).with_name("headers.toml").read_text
 KEPT: Final[tuple[str, ...]] = tuple(_TABLE.pop("kept")["names"])
 #: Field → headers in either language, the best known first: where two columns mean one field, the earlier name has it.
 FIELDS: Final[dict[str, tuple[str, ...]]] = {field: tuple(names) for field, names in _TABLE.items()}
-_BRACKETS: Final = re.compile(r"[(\[{<【《「].*?[)\]}>】》」]")
+_BRACKETS: Final = re.compile(r"[(\[{<【《「][^()\[\]{}<>【】《》「」]*+[)\]}>】》」]")
 
 
 def plain_header(header: str) -> str:

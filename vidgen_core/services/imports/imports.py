@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from vidgen_core import money
 from vidgen_core.db import NewShot
-from vidgen_core.domain.errors import VidgenError
+from vidgen_core.db.worker_state import StateRow
+from vidgen_core.domain.errors import InputError, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.shots import Shot
@@ -21,14 +23,14 @@ from vidgen_core.services.access.allowed_folders import AllowedFolders
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, cost_of, plan
 from vidgen_core.services.generation.preflight import Estimate
+from vidgen_core.services.imports.columns import ListChoice
 from vidgen_core.services.imports.numbers import loose
+from vidgen_core.services.imports.pairing import Spare
 from vidgen_core.services.imports.plan import Existing, Imported, Preview, RowNote
 
 if TYPE_CHECKING:
     from vidgen_core.media.images import ImageFacts
     from vidgen_core.services.context import ServiceContext
-    from vidgen_core.services.imports.columns import ListChoice
-    from vidgen_core.services.imports.pairing import Pairing
     from vidgen_core.services.imports.plan import ImportPlan, PlannedShot, Reason
     from vidgen_core.services.imports.readers.table import SheetInspection
     from vidgen_core.services.imports.staging import Staging
@@ -39,6 +41,9 @@ Progress = Callable[[int, int], None]
 #: A picture whose ratio differs by more than this part from the one asked for loses something visible.
 RATIO_TOLERANCE: Final = 0.08
 _KEPT_AT_ONCE: Final = 4
+#: Headers that people have said the meaning of: fingerprint of the headers → field → header.
+_MAPPINGS: Final = StateRow[dict[str, dict[str, str]]]("import.mappings", dict[str, dict[str, str]])
+_MOST_MAPPINGS: Final = 200
 
 
 class ReviewRow(NamedTuple):
@@ -126,13 +131,28 @@ class Imports:
 
     @requires(Role.MAKER, log=False)
     def inspect(self, path: Path) -> tuple[SheetInspection, ...]:
-        """The sheets and columns of a list, for a choice of them.
+        """The sheets and columns of a list, for a choice of them; columns that were mapped before are taken so again.
 
         :raises InputError: the list cannot be read at all
         """
         from vidgen_core.services.imports.readers.reader import inspect_sheet
 
-        return inspect_sheet(path)
+        kept = self._mappings()
+        return tuple(
+            sheet._replace(guess=kept[sheet.fingerprint]) if sheet.fingerprint in kept else sheet
+            for sheet in inspect_sheet(path)
+        )
+
+    @requires(Role.MAKER, log=False)
+    def unpack(self, path: Path, staging: Staging) -> list[Path]:
+        """The files of a ZIP archive as files of their own.
+
+        :raises InputError: zip_broken, zip_too_large
+        :raises FileError: as ``open_staging``
+        """
+        from vidgen_core.services.imports.readers.archive import unpack
+
+        return unpack(path, staging)
 
     @requires(Role.MAKER, log=False, confine=_beside_lists)
     def plan(
@@ -141,27 +161,63 @@ class Imports:
         progress: Progress | None = None,
         *,
         choices: Mapping[Path, ListChoice] | None = None,
+        spare: Spare = Spare.SHOTS,
         may_leave: bool = True,
     ) -> ImportPlan:
-        """What importing lists, storyboards, folders and pictures would do; nothing is stored.
+        """What importing lists, storyboards, folders, archives and pictures would do; nothing is stored.
 
         :param choices: which sheet and columns are meant, where they are not to be guessed
+        :param spare: what becomes of pictures that no row of the lists names
         :param may_leave: whether lists may name pictures outside of their folder; False for uploads
         :raises InputError: a source cannot be read at all
         """
         # Reading tables and pictures takes libraries that no other command needs.
+        from vidgen_core.services.imports.readers.archive import is_archive
         from vidgen_core.services.imports.readers.reader import read_sources
 
-        return read_sources(list(sources), may_leave=may_leave, choices=choices, progress=progress)
+        chosen = dict(choices or {})
+        paths: list[Path] = []
+        for source in sources:
+            # What is unpacked lies in a staging folder, which is deleted after a day.
+            inside = self.unpack(source, self.open_staging()) if is_archive(source) else [source]
+            chosen |= dict.fromkeys(inside, chosen[source]) if source in chosen else {}
+            paths += inside
+        for path, columns in self._kept_mappings(paths, chosen).items():
+            chosen[path] = (chosen.get(path) or ListChoice()).model_copy(update={"columns": columns})
+        return read_sources(paths, may_leave=may_leave, choices=chosen, spare=spare, progress=progress)
 
-    @requires(Role.MAKER, log=False)
-    def plan_pictures(
-        self, pictures: Sequence[Path], text: str, how: Pairing, progress: Progress | None = None
-    ) -> ImportPlan:
-        """What importing pictures with prompts that came separately would do."""
-        from vidgen_core.services.imports.pairing import pair
+    def _mappings(self) -> dict[str, dict[str, str]]:
+        with self._ctx.store.read() as tx:
+            return _MAPPINGS.get(tx) or {}
 
-        return pair(pictures, text, how, progress=progress)
+    def _kept_mappings(self, paths: Sequence[Path], chosen: Mapping[Path, ListChoice]) -> dict[Path, dict[str, str]]:
+        """The columns of lists whose headers were mapped before, where nobody says otherwise now."""
+        from vidgen_core.services.imports.readers.reader import inspect_sheet, lists_among
+
+        kept = self._mappings()
+        found = {}
+        for path in lists_among(paths) if kept else ():
+            if path in chosen and chosen[path].columns is not None:
+                continue
+            with contextlib.suppress(InputError):
+                titles = chosen[path].sheets if path in chosen else ()
+                sheets = [sheet for sheet in inspect_sheet(path) if not titles or sheet.title in titles]
+                if columns := next((kept[sheet.fingerprint] for sheet in sheets if sheet.fingerprint in kept), None):
+                    found[path] = columns
+        return found
+
+    @requires(Role.MAKER)
+    def remember(self, path: Path, choice: ListChoice) -> None:
+        """Keep which column of a list is what, for the next list with the same headers."""
+        if choice.columns is None:
+            return
+        from vidgen_core.services.imports.readers.reader import inspect_sheet
+
+        sheets = [sheet for sheet in inspect_sheet(path) if not choice.sheets or sheet.title in choice.sheets]
+        new = {sheet.fingerprint: choice.columns for sheet in sheets[:1]}
+        with self._ctx.store.write() as tx:
+            kept = {key: columns for key, columns in (_MAPPINGS.get(tx) or {}).items() if key not in new}
+            _MAPPINGS.put(tx, dict([*kept.items(), *new.items()][-_MOST_MAPPINGS:]))
 
     @requires(Role.MAKER, log=False, confine=_form_within)
     def plan_one(self, cells: Mapping[str, str]) -> ImportPlan:
@@ -176,13 +232,6 @@ class Imports:
         row = ListRow(1, {field: text.strip() for field, text in cells.items()}, {})
         (shot,) = plan_rows([row], "", Surroundings(self._ctx.locations.home))
         return ImportPlan(source="", shots=(shot.model_copy(update={"line": None}),))
-
-    @requires(Role.MAKER, log=False)
-    def plan_links(self, text: str) -> ImportPlan:
-        """What importing links would do, one a line, each with a prompt behind it or none."""
-        from vidgen_core.services.imports.readers.links import read_links
-
-        return read_links(text)
 
     @requires(Role.MAKER, log=False)
     def materialize(

@@ -14,23 +14,23 @@ from natsort import natsort_keygen, ns
 _NUMERALS: Final = "〇零一二三四五六七八九十百千两兩廿卅壹贰叁肆伍陆柒捌玖拾"
 _UNITS: Final = "镜鏡场場集幕话話章节節格条條号號"
 #: A numeral that counts something: it fills the text, or stands behind 第, a unit or a mark, and before a unit, a mark or the end.
-_NUMERAL: Final = re.compile(rf"(?:(?<=[第{_UNITS}头頭\s_\-.])|^)[{_NUMERALS}]+(?=[{_UNITS}分]|[\s_\-.(]|$)")
+_NUMERAL: Final = re.compile(rf"(?:(?<=[第{_UNITS}头頭\s_\-.])|^)[{_NUMERALS}]++(?=[{_UNITS}分]|[\s_\-.(]|$)")
 #: ``1``, ``1.2``, ``shot_03``, ``镜头12``, ``第 12 镜``; longer runs of digits are dates and camera counters.
 _ONE: Final = re.compile(
     r"(?:shot|scene|no\.?|#|分[镜鏡]|[镜鏡][头頭]|[镜鏡][号號]|[镜鏡]|第)?[ _-]*(\d{1,4}(?:\.\d{1,3}){0,2})[ _-]*(?:[镜鏡][头頭]|[镜鏡]|[号號])?",
     re.IGNORECASE,
 )
 #: ``第1场第2镜``, ``1集2场3镜``
-_NESTED: Final = re.compile(rf"(?:第?\s*\d{{1,4}}\s*[{_UNITS}]\s*)+(?:第?\s*\d{{1,4}}\s*(?:[{_UNITS}]|[镜鏡][头頭])?)?")
+_NESTED: Final = re.compile(
+    rf"(?:第?\s*+\d{{1,4}}+\s*+(?:[镜鏡][头頭]|[{_UNITS}])\s*+)++(?:第?\s*+\d{{1,4}}+\s*+)?", re.IGNORECASE
+)
 #: ``1-2``, ``01_02a``, ``12b``, ``S01E02_003``, ``SC02-SH010``
 _CODE: Final = re.compile(
-    r"\d{1,3}(?:[-_]\d{1,3}){1,2}[a-z]?|\d{1,4}[a-z]|(?:(?:ep|e|sc|sh|s|shot|scene|cut|c)[ _-]?\d{1,4}[ _-]*){2,4}(?:\d{1,4})?[a-z]?",
+    r"\d{1,3}(?:[-_]\d{1,3}){1,2}[a-z]?|\d{1,4}[a-z]|(?:(?:ep|e|sc|sh|s|shot|scene|cut|c)[ _-]?\d{1,4}+[ _-]*+){2,4}(?:\d{1,4})?[a-z]?",
     re.IGNORECASE,
 )
 #: What systems write behind the name of a second file of one name.
-_COPY: Final = re.compile(
-    r"(.*?\S)\s*(?:[(（](\d{1,3})[)）]|(?:-\s*|_)?(?:copy|副本)(?:\s*[(（]?(\d{1,3})[)）]?)?)", re.IGNORECASE
-)
+_COPY: Final = re.compile(r"(?:[(（](\d{1,3})[)）]|(?:copy|副本)(?:\s?[(（]?(\d{1,3})[)）]?)?)\Z", re.IGNORECASE)
 _MONTH_NAMES: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTHS: Final = {name.casefold(): place for place, name in enumerate(_MONTH_NAMES, start=1)}
 _natural: Final = natsort_keygen(alg=ns.IGNORECASE)
@@ -78,9 +78,9 @@ def number_of(stem: str) -> str | None:
         return "-".join(str(int(part)) for part in re.findall(r"\d+", text))
     if _CODE.fullmatch(text):
         return text
-    copy = _COPY.fullmatch(text)
-    first = number_of(copy[1]) if copy else None
-    return f"{first} ({copy[2] or copy[3] or 2})" if copy and first else None
+    copy = _COPY.search(text)
+    first = number_of(text[: copy.start()].rstrip(" -_")) if copy and copy.start() else None
+    return f"{first} ({copy[1] or copy[2] or 2})" if copy and first else None
 
 
 def number_in_cell(text: str) -> str:
@@ -102,7 +102,7 @@ def loose(number: str | None) -> str | None:
 
 def date_as_shown(value: date, number_format: str = "") -> str:
     """A date as its cell shows it, as far as a shot number can hide behind it: ``1-2`` became 2 January, ``3-45`` March 1945."""
-    shown = re.sub(r'"[^"]*"|\\.|\[[^\]]*\]', "", number_format.casefold())
+    shown = re.sub(r'"[^"]*"|\\.|\[[^\[\]]*+\]', "", number_format.casefold())
     if "y" not in shown:
         return f"{value.month}月{value.day}日"
     if "d" not in shown:

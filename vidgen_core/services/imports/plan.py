@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -134,6 +134,18 @@ class ImportPlan(Frozen):
         return self.model_copy(update={"shots": tuple(shots)})
 
     @property
+    def only_pictures_missing(self) -> int:
+        """How many rows are refused for nothing but a picture that is not here."""
+        return sum(_lacks_picture_only(shot) for shot in self.shots)
+
+    def without_pictures(self) -> ImportPlan:
+        """The plan with the rows accepted that are refused for nothing but a picture that is not here."""
+        shots = (
+            shot.model_copy(update={"verdict": "warning"}) if _lacks_picture_only(shot) else shot for shot in self.shots
+        )
+        return self.model_copy(update={"shots": tuple(shots)})
+
+    @property
     def warnings(self) -> tuple[RowNote, ...]:
         """What is doubtful about the list and its rows that would be stored."""
         rows = (
@@ -155,6 +167,16 @@ class ImportPlan(Frozen):
     @property
     def rejected(self) -> tuple[PlannedShot, ...]:
         return tuple(shot for shot in self.shots if shot.verdict == "rejected")
+
+
+#: What is wrong with a cell that names a picture which is not here.
+_NOT_HERE: Final = frozenset({"image_missing", "image_outside", "image_embedded"})
+
+
+def _lacks_picture_only(shot: PlannedShot) -> bool:
+    against = shot.reasons[:1]
+    said = bool(shot.prompt or shot.picture_prompt)
+    return shot.verdict == "rejected" and said and all(reason.code in _NOT_HERE for reason in against)
 
 
 def _outside(shot: PlannedShot, image: Path) -> PlannedShot:

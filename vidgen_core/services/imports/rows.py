@@ -152,7 +152,7 @@ def note_repeats(shots: Iterable[PlannedShot]) -> tuple[PlannedShot, ...]:
     rows: dict[str, PlannedShot] = {}
     numbers: dict[str, PlannedShot] = {}
     noted = []
-    for shot in shots:
+    for shot in map(_without_repeats, shots):
         if shot.verdict != "rejected":
             same = rows.setdefault(identity(shot, _picture_name(shot)), shot)
             namesake = numbers.setdefault(shot.number, shot) if shot.number else shot
@@ -163,6 +163,15 @@ def note_repeats(shots: Iterable[PlannedShot]) -> tuple[PlannedShot, ...]:
                 shot = _warned(shot, Reason("number_twice", params))
         noted.append(shot)
     return tuple(noted)
+
+
+def _without_repeats(shot: PlannedShot) -> PlannedShot:
+    """Without what was said of repeats among other rows."""
+    reasons = tuple(reason for reason in shot.reasons if reason.code not in {"row_repeated", "number_twice"})
+    if reasons == shot.reasons:
+        return shot
+    verdict = shot.verdict if shot.verdict == "rejected" else "warning" if reasons else "ok"
+    return shot.model_copy(update={"reasons": reasons, "verdict": verdict})
 
 
 def _warned(shot: PlannedShot, reason: Reason) -> PlannedShot:

@@ -48,6 +48,17 @@ class Staging:
                 return target
         raise FileError("path_too_long", path=str(wanted))
 
+    def replace(self, name: str) -> Path:
+        """An empty file for what is called so; it takes the place of one that was called so before.
+
+        :raises FileError: disk_full, folder_read_only, path_too_long
+        """
+        wanted = self.path.joinpath(*_safe_parts(name))
+        with translate_os_errors(wanted):
+            wanted.parent.mkdir(parents=True, exist_ok=True)
+            wanted.open("wb").close()
+        return wanted
+
     def put(self, name: str, source: IO[bytes]) -> Path:
         """Copy one file in and return where it lies.
 

@@ -32,13 +32,19 @@ _HEAD_LETTERS: Final = 1 << 18
 _PATIENCE: Final = 1000
 #: Endings of files that may be prompts alone, without a header.
 PROSE_ENDINGS: Final = frozenset({".txt", ".md", ".markdown", ".text", ""})
-_RULE: Final = re.compile(r"\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
-#: ``1.``, ``2、``, ``(3)``, ``第4镜：``, ``Shot 5:``, ``- `` before a prompt.
+_RULE: Final = re.compile(r"\s*+\|?\s*+:?-++:?\s*+(?:\|\s*+:?-++:?\s*+)*+\|?\s*+")
+#: ``1.``, ``2、``, ``(3)``, ``第4镜：``, ``Shot 5:`` before a prompt.
 _NUMBERED: Final = re.compile(
-    r"\s*(?:[(（\[【]\s*)?((?:第|[镜鏡][头頭]|分[镜鏡]|[镜鏡]|shot|scene|prompt)?\s*#?\d{1,4}(?:[.\-]\d{1,3})?[a-z]?\s*(?:[镜鏡][头頭]?)?)\s*(?:[)）\]】]|[.、:：．](?!\d)|\s-\s)\s*",
+    r"\s*+(?:[(（\[【]\s*+)?((?:第|[镜鏡][头頭]|分[镜鏡]|[镜鏡]|shot|scene|prompt)?\s*+#?\d{1,4}+(?:[.\-]\d{1,3}+)?[a-z]?\s*+"
+    r"(?:[镜鏡][头頭]?)?)\s*+(?:[)）\]】]|[.、:：．](?!\d)|-\s)\s*+",
     re.IGNORECASE,
 )
-_BULLET: Final = re.compile(r"\s*[-*•·●▪]\s+")
+_BULLET: Final = re.compile(r"\s*+[-*•·●▪]\s++")
+#: A picture or a link before its prompt.
+_PICTURED: Final = re.compile(
+    r"(https?://\S++|[^\s:：=|,，\t][^:：=|,，\t\n]{0,200}?\.(?:png|jpe?g|webp|heic|bmp|gif|tiff?|avif))(?:\s*+[:：=|,，\t]\s*+|\s++|\Z)",
+    re.IGNORECASE,
+)
 
 
 class _Table(NamedTuple):
@@ -57,24 +63,22 @@ class _Record(NamedTuple):
 
 def read_csv(
     source: Path | bytes,
-    base: Path,
+    around: Surroundings,
     *,
     name: str | None = None,
-    may_leave: bool = True,
     choice: ListChoice = AS_GUESSED,
     progress: Progress | None = None,
 ) -> ImportPlan:
     """The plan of a list in UTF-8, UTF-16 or GB18030 with comma, semicolon, tab or bar between the cells.
 
-    :param base: the folder that paths of pictures count from
+    :param around: where the pictures are searched for
     :param name: what to call the list when it is bytes
-    :param may_leave: whether it may name pictures outside of ``base``; False for lists that came through a browser
     :param choice: which column is what, where a person has said so
     :raises InputError: list_unreadable, list_too_large, list_empty, list_not_text, list_without_header, list_broken
     """
     name = name or (source.name if isinstance(source, Path) else "list.csv")
     sheets = text_sheets(source, name, choice.columns)
-    return plan_sheets(sheets, name, Surroundings(base, may_leave), choice, progress)
+    return plan_sheets(sheets, name, around, choice, progress)
 
 
 def text_sheets(source: Path | bytes, name: str, chosen: Mapping[str, str] | None = None) -> list[Sheet]:
@@ -192,14 +196,14 @@ def _markdown(text: str) -> list[Sheet]:
 
 
 def _cut(line: str) -> list[str]:
-    inner = re.sub(r"^\s*\||(?<!\\)\|\s*$", "", line)
+    inner = re.sub(r"^\s*+\||(?<!\\)\|\s*+$", "", line)
     return [_plain(cell) for cell in re.split(r"(?<!\\)\|", inner)]
 
 
 def _plain(cell: str) -> str:
     """A cell without its marks: ``![](a.png)`` is the picture's path, ``<br>`` a line break."""
-    text = re.sub(r"!\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)", r"\1", cell.replace("\\|", "|"))
-    text = re.sub(r"<br\s*/?>", "\n", text, flags=re.IGNORECASE).strip()
+    text = re.sub(r"!\[[^\[\]]*+\]\(\s*+<?([^()\s>]++)>?[^()]*+\)", r"\1", cell.replace("\\|", "|"))
+    text = re.sub(r"<br\s*+/?>", "\n", text, flags=re.IGNORECASE).strip()
     return untame(re.sub(r"^(\*\*|`|__)(.+)\1$", r"\2", text, flags=re.DOTALL))
 
 
@@ -235,19 +239,21 @@ def _prompts(text: str, ending: str) -> Sheet | None:
     if ending not in PROSE_ENDINGS and re.search(r"[,;\t|]", text):
         return None
     pieces = _pieces(
-        re.sub(r"(?m)^\s*(?:#{1,6}\s.*|```\w*|---+)$", "", text) if ending in (".md", ".markdown") else text
+        re.sub(r"(?m)^[ \t]*+(?:#{1,6}[ \t].*|```\w*|---+)$", "", text) if ending in (".md", ".markdown") else text
     )
     numbered = [_NUMBERED.match(plain_digits(piece)) for _, piece in pieces]
     is_numbered = sum(1 for one in numbered if one) * 2 > len(pieces)
-    rows = [TableRow(0, ["shot", "prompt"])]
+    rows = [TableRow(0, ["shot", "image", "prompt"])]
     for (line, piece), found in zip(pieces, numbered, strict=True):
+        number, rest = "", piece
         if is_numbered and found:
-            number = number_of(found[1].strip()) or found[1].strip()
-            rest = _behind(piece, found)
-            rows.append(TableRow(line, [number, rest]))
-        else:
-            rows.append(TableRow(line, ["", _BULLET.sub("", piece, count=1) if _BULLET.match(piece) else piece]))
-    return Sheet("", [row for row in rows if any(row.cells)])
+            number, rest = number_of(found[1].strip()) or found[1].strip(), _behind(piece, found)
+        elif bullet := _BULLET.match(piece):
+            rest = piece[bullet.end() :]
+        pictured = _PICTURED.match(rest)
+        image, prompt = (pictured[1], rest[pictured.end() :]) if pictured else ("", rest)
+        rows.append(TableRow(line, [number, image, prompt]))
+    return Sheet("", rows)
 
 
 def _behind(piece: str, found: re.Match[str]) -> str:

@@ -6,7 +6,6 @@ same rules. What comes is limited in bytes and time, and is a picture only when 
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
 import time
@@ -24,8 +23,7 @@ from vidgen_core.media.disk import translate_os_errors
 from vidgen_core.providers.http.addresses import AddressRefused, Client, Rules
 from vidgen_core.services.imports.plan import ImportPlan, PlannedShot, Reason
 from vidgen_core.services.imports.readers.pictures import ListedPicture, Progress, check_file
-from vidgen_core.services.imports.rows import LONGEST_PROMPT, note_repeats
-from vidgen_core.services.imports.values import clean, is_link
+from vidgen_core.services.imports.values import is_link
 
 #: Bytes of one picture; the largest photographs of cameras stay below.
 LARGEST_PICTURE: Final = 50 << 20
@@ -166,24 +164,6 @@ def _short(link: str) -> str:
 
 
 # --- plans
-
-
-def read_links(text: str) -> ImportPlan:
-    """A shot for each line: a link, and behind it a prompt where there is one; nothing is fetched."""
-    lines = [(place, line.strip()) for place, line in enumerate(clean(text).split("\n"), start=1) if line.strip()]
-    return ImportPlan(source="", shots=note_repeats(_planned(place, line) for place, line in lines))
-
-
-def _planned(place: int, line: str) -> PlannedShot:
-    link, _, rest = re.sub(r"\s*[\t|，]\s*|\s+", "\n", line, count=1).partition("\n")
-    prompt = rest.strip()
-    if not is_link(link):
-        reason = Reason("link_invalid", {"link": _short(link)})
-    elif len(prompt) > LONGEST_PROMPT:
-        reason = Reason("prompt_too_long", {"limit": LONGEST_PROMPT})
-    else:
-        return PlannedShot(source="", line=place, prompt=prompt, image_url=link)
-    return PlannedShot(source="", line=place, prompt=prompt[:LONGEST_PROMPT], verdict="rejected", reasons=(reason,))
 
 
 def fetch_links(

@@ -9,7 +9,7 @@ import os
 import re
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path, PureWindowsPath
@@ -55,16 +55,21 @@ class Surroundings:
 
     :param base: the folder that relative paths count from
     :param may_leave: whether a list may name files outside of it: not when it came through a browser
+    :param beside: pictures that came together with the list, wherever they lie
     """
 
-    def __init__(self, base: Path, may_leave: bool = True) -> None:
+    def __init__(self, base: Path, may_leave: bool = True, beside: Sequence[Path] = ()) -> None:
         self.base = base
         self.may_leave = may_leave
+        self.beside = frozenset(beside)
 
     @cached_property
     def names(self) -> dict[str, Path]:
         """Pictures in the folder and those below it by name and by stem, without regard to case and form of accents."""
         found: dict[str, Path] = {}
+        for path in sorted(self.beside):
+            found.setdefault(fold_name(path.name), path)
+            found.setdefault(fold_name(path.stem), path)
         folders = [self.base]
         for folder in folders:
             try:
@@ -175,7 +180,8 @@ def _by_name(cell: str, around: Surroundings) -> ListedPicture | None:
     """The picture of that name beside the list or below: lists that moved here together with theirs still name the old folder."""
     name = fold_name(PureWindowsPath(cell).name)
     path = around.names.get(name) or around.names.get(fold_name(unquote(name)))
-    if path is None or not (around.may_leave or _is_inside(path, around.base)) or not path.is_file():
+    allowed = path in around.beside or around.may_leave or (path is not None and _is_inside(path, around.base))
+    if path is None or not allowed or not path.is_file():
         return None
     is_as_named = fold_name(cell) in (fold_name(path.name), fold_name(path.stem))
     return ListedPicture(file=path, warning=None if is_as_named else Reason("image_found_beside", {"path": cell[:300]}))

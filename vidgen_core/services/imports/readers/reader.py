@@ -9,10 +9,11 @@ from typing import Final
 
 from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.columns import AS_GUESSED, ListChoice
+from vidgen_core.services.imports.pairing import Spare, give_pictures
 from vidgen_core.services.imports.plan import ImportPlan, merge_plans
 from vidgen_core.services.imports.readers.csv_list import read_csv, text_sheets
 from vidgen_core.services.imports.readers.folder import read_folder, read_images
-from vidgen_core.services.imports.readers.pictures import OTHER_PICTURE_ENDINGS, PICTURE_ENDINGS, Progress
+from vidgen_core.services.imports.readers.pictures import OTHER_PICTURE_ENDINGS, PICTURE_ENDINGS, Progress, Surroundings
 from vidgen_core.services.imports.readers.storyboard import read_storyboard, storyboard_sheet
 from vidgen_core.services.imports.readers.table import SheetInspection, inspect_tables
 from vidgen_core.services.imports.readers.xlsx_list import read_xlsx, xlsx_sheets
@@ -20,6 +21,8 @@ from vidgen_core.services.imports.readers.xlsx_list import read_xlsx, xlsx_sheet
 _READERS: Final = {"text": read_csv, "json": read_storyboard, "xlsx": read_xlsx}
 #: Endings of the lists that can be read.
 LIST_ENDINGS: Final = frozenset({".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm"})
+#: Endings of files that are nothing but lists in a folder of pictures.
+_SURE_LISTS: Final = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".ods"})
 #: Endings of what is no list, whatever its first bytes look like.
 _NO_LISTS: Final = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav", ".pdf", ".docx", ".doc"})
 
@@ -39,20 +42,24 @@ def read_sources(
     *,
     may_leave: bool = True,
     choices: Mapping[Path, ListChoice] | None = None,
+    spare: Spare = Spare.SHOTS,
     progress: Progress | None = None,
 ) -> ImportPlan:
     """One plan for several paths: lists and folders in the order given, then single pictures in natural order.
 
+    :param spare: what becomes of pictures that no row of the lists names
     :param choices: which sheet and columns are meant, for lists that are not to be read as guessed
     :raises InputError: as ``read_source``; nothing is half read
     """
     pictures = [path for path in paths if _is_picture(path)]
     prompts = _prompts(paths)
     others = [path for path in paths if not _is_picture(path) and path not in prompts]
-    plans = [_read(path, may_leave, (choices or {}).get(path, AS_GUESSED), progress) for path in others]
-    if pictures:
-        plans.append(read_images(pictures, progress=progress))
-    return plans[0] if len(plans) == 1 else merge_plans(plans)
+    plans = [_read(path, may_leave, (choices or {}).get(path, AS_GUESSED), pictures, progress) for path in others]
+    rows = plans[0] if len(plans) == 1 else merge_plans(plans)
+    if not pictures:
+        return rows
+    alone = read_images(pictures, progress=progress)
+    return give_pictures(rows, alone, spare) if plans else alone
 
 
 def lists_among(paths: Iterable[Path]) -> list[Path]:
@@ -123,10 +130,28 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURE_ENDINGS | OTHER_PICTURE_ENDINGS and path.is_file()
 
 
-def _read(path: Path, may_leave: bool, choice: ListChoice, progress: Progress | None) -> ImportPlan:
+def _read(
+    path: Path, may_leave: bool, choice: ListChoice, beside: Sequence[Path], progress: Progress | None
+) -> ImportPlan:
     if path.is_dir():
-        return read_folder(path, progress=progress)
+        return _read_dir(path, may_leave, choice, progress)
     if not path.exists():
         raise InputError("source_missing", path=str(path))
     read = _READERS[kind_of(path)]
-    return read(path, path.absolute().parent, may_leave=may_leave, choice=choice, progress=progress)
+    around = Surroundings(path.absolute().parent, may_leave, beside)
+    return read(path, around, choice=choice, progress=progress)
+
+
+def _read_dir(path: Path, may_leave: bool, choice: ListChoice, progress: Progress | None) -> ImportPlan:
+    """A folder of pictures; one with a list in it is that list with its pictures."""
+    try:
+        files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    except OSError as error:
+        raise InputError("folder_unreadable", path=str(path)) from error
+    lists = [file for file in lists_among(files) if file.suffix.lower() in _SURE_LISTS]
+    if not lists:
+        return read_folder(path, progress=progress)
+    pictures = [file for file in files if _is_picture(file)]
+    return read_sources(
+        [*lists, *pictures], may_leave=may_leave, choices=dict.fromkeys(lists, choice), progress=progress
+    )

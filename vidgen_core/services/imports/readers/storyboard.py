@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -55,10 +54,9 @@ class _Entry(NamedTuple):
 
 def read_storyboard(
     source: Path | bytes,
-    base: Path,
+    around: Surroundings,
     *,
     name: str | None = None,
-    may_leave: bool = True,
     choice: ListChoice = AS_GUESSED,
     progress: Progress | None = None,
 ) -> ImportPlan:
@@ -78,7 +76,7 @@ def read_storyboard(
     return ImportPlan(
         source=name,
         project=_text(project) or None,
-        shots=plan_rows(rows, name, Surroundings(base, may_leave), progress),
+        shots=plan_rows(rows, name, around, progress),
         recognised={keys[index]: field for field, index in columns.fields.items()},
         unknown=tuple(columns.unknown.values()),
     )
@@ -187,7 +185,10 @@ def _keys(entries: list[_Entry]) -> list[str]:
 def _parse(data: bytes, name: str) -> Any:
     line = 1
     for decoded in decodings(data):
-        text = re.sub(r"\A\s*```\w*\s*\n(.*?)\n```\s*\Z", r"\1", decoded.lstrip("\ufeff"), flags=re.DOTALL)
+        text = decoded.strip("\ufeff \t\r\n")
+        if text.startswith("```") and text.endswith("```"):
+            # As language models hand it over; the lines stay counted.
+            text = "\n" + text[:-3].partition("\n")[2]
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from vidgen_core.domain.errors import InputError
-from vidgen_core.services.imports.columns import Columns, ListChoice, find_header, labels, likely_header, match_columns
+from vidgen_core.services.imports.columns import (
+    Columns,
+    ListChoice,
+    find_header,
+    labels,
+    likely_header,
+    match_columns,
+    plain_header,
+)
 from vidgen_core.services.imports.plan import ImportPlan, Reason, RowNote
 from vidgen_core.services.imports.readers.bounds import check_rows
 from vidgen_core.services.imports.readers.pictures import Progress, Surroundings
@@ -126,6 +135,11 @@ class SheetInspection(NamedTuple):
     hidden: bool
     hidden_rows: int
     hidden_columns: tuple[str, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for lists with the same headers."""
+        return hashlib.sha256("\n".join(map(plain_header, self.columns)).encode()).hexdigest()[:24]
 
     @property
     def usable(self) -> bool:

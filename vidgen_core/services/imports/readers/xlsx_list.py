@@ -31,10 +31,9 @@ _MOST_COLUMNS: Final = 200
 
 def read_xlsx(
     source: Path | bytes,
-    base: Path,
+    around: Surroundings,
     *,
     name: str | None = None,
-    may_leave: bool = True,
     choice: ListChoice = AS_GUESSED,
     progress: Progress | None = None,
 ) -> ImportPlan:
@@ -43,7 +42,7 @@ def read_xlsx(
     :raises InputError: list_unreadable, list_too_large, list_empty, list_without_header, xlsx_broken
     """
     name = name or (source.name if isinstance(source, Path) else "list.xlsx")
-    return plan_sheets(xlsx_sheets(source, name), name, Surroundings(base, may_leave), choice, progress)
+    return plan_sheets(xlsx_sheets(source, name), name, around, choice, progress)
 
 
 def xlsx_sheets(source: Path | bytes, name: str) -> list[Sheet]:

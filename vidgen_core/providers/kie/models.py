@@ -139,15 +139,15 @@ class KieModel(Frozen):
     def form_for(self, params: GenerationParams) -> KieForm | None:
         """The form that takes all the material of an order; None: there is none."""
         mode = params.mode or GenerationMode.TEXT
-        wishes: dict[Role, object] = {
+        requested: dict[Role, object] = {
             "sound": params.sound,
             "negative": params.negative_prompt,
             "seconds": params.duration,
         }
         able = [one for one in self.forms if one.takes(mode)]
         # What no form has is warned about before; what some have must not be lost in another.
-        wished = [role for role, wish in wishes.items() if wish and any(one.field(role) for one in able)]
-        return next((one for one in able if all(one.field(role) for role in wished)), None)
+        listed_roles = [role for role, value in requested.items() if value and any(one.field(role) for one in able)]
+        return next((one for one in able if all(one.field(role) for role in listed_roles)), None)
 
     def size_of(self, word: str) -> str | None:
         """Our name for a size of theirs."""
@@ -241,7 +241,7 @@ class KieModel(Frozen):
         if chosen is None:
             return None if self.forms or params.mode is not GenerationMode.TEXT else self._prompt_alone(params)
         fields: dict[str, Any] = dict(chosen.roles.fixed)
-        wishes: dict[Role, Any] = {
+        requested: dict[Role, Any] = {
             "prompt": params.prompt or None,
             "negative": params.negative_prompt or None,
             "mode": chosen.roles.modes.get(params.mode) if params.mode else None,
@@ -254,11 +254,11 @@ class KieModel(Frozen):
             "translation": translate,
             **(source or {}),
         }
-        if chosen.roles.modes and params.mode is GenerationMode.FIRST_FRAME and wishes["mode"] is None:
-            wishes["mode"] = chosen.roles.modes.get(GenerationMode.FIRST_LAST_FRAME)
-        for role, wish in wishes.items():
+        if chosen.roles.modes and params.mode is GenerationMode.FIRST_FRAME and requested["mode"] is None:
+            requested["mode"] = chosen.roles.modes.get(GenerationMode.FIRST_LAST_FRAME)
+        for role, value in requested.items():
             name = chosen.roles.name(role)
-            if name is not None and (value := self._written(role, chosen.form.fields[name], wish)) is not None:
+            if name is not None and (value := self._written(role, chosen.form.fields[name], value)) is not None:
                 fields[name] = value
         fields |= _picture_fields(chosen, pictures)
         callback = {"callBackUrl": params.callback_url} if chosen.form.callback and params.callback_url else {}
@@ -271,18 +271,18 @@ class KieModel(Frozen):
         callback = {"callBackUrl": params.callback_url} if params.callback_url else {}
         return {"model": self.model, "input": {"prompt": params.prompt}} | callback
 
-    def _written(self, role: Role, field: Field, wish: Any) -> Any:
-        """A wish in the model's own words; what is left open is said where the schema wants it said."""
+    def _written(self, role: Role, field: Field, value: Any) -> Any:
+        """A value in the model's own words; what is left open is said where the schema wants it said."""
         if role == "seconds":
-            seconds = wish if wish is not None else _default_seconds(field)
+            seconds = value if value is not None else _default_seconds(field)
             return None if seconds is None else _number(field, seconds)
-        if role in ("ratio", "size") and wish is not None:
+        if role in ("ratio", "size") and value is not None:
             named = ratio_name if role == "ratio" else self.size_of
             words = {named(str(word)): word for word in field.enum}
-            wish = words.get(wish if wish in words else str(wish).upper(), field.default)
-        if wish is None and field.required:
+            value = words.get(value if value in words else str(value).upper(), field.default)
+        if value is None and field.required:
             return field.default if field.default is not None else False if field.type == "boolean" else None
-        return wish
+        return value
 
 
 def _picture_fields(chosen: KieForm, pictures: Mapping[str, list[str]]) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from vidgen_core.dashboard.export.cleanup import show_cleanup
+from vidgen_core.dashboard.export.edits import show_edit
 from vidgen_core.dashboard.export.jobs import show_exports
-from vidgen_core.dashboard.export.options import show_choice, show_summary
+from vidgen_core.dashboard.export.options import show_options, show_summary
 from vidgen_core.dashboard.session import Visit, current_visit, page_file
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.services.access.permissions import Role
@@ -26,8 +27,9 @@ if film.takes:
     show_summary(visit, film)
 else:
     empty(visit)
+usable = show_options(visit) if may(Role.MAKER) else False
+show_exports(film, usable=usable)
 if may(Role.MAKER):
-    show_choice(visit)
-show_exports()
+    show_edit(visit)
 if may(Role.OWNER):
     show_cleanup(visit)

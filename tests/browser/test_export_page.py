@@ -31,10 +31,11 @@ def test_a_zip_is_exported_and_downloaded(studio: Studio, page: Page) -> None:
     go(page, studio.at(project, "export"))
     expect(page.get_by_text("2 of 3")).to_be_visible()
     expect(page.get_by_text("One shot has no chosen take: 3.0")).to_be_visible()
+    page.get_by_text("Options", exact=True).click()
     page.get_by_role("textbox", name="File names").fill("{order:02d}-{shot}")
     expect(page.get_by_text("01-1.0.mp4")).to_be_visible()
 
-    page.locator(".st-key-export_start button").click()
+    page.locator(".st-key-export_start_zip button").click()
     link = page.get_by_role("link", name="Download")
     expect(link).to_be_visible()
 
@@ -46,16 +47,17 @@ def test_a_zip_is_exported_and_downloaded(studio: Studio, page: Page) -> None:
 def test_a_wrong_pattern_is_said_before_the_click(studio: Studio, page: Page) -> None:
     project = film(studio, page, "export pattern")
     go(page, studio.at(project, "export"))
+    page.get_by_text("Options", exact=True).click()
     page.get_by_role("textbox", name="File names").fill("{nope}")
     expect(page.get_by_role("alert").filter(has_text="order")).to_be_visible()
-    expect(page.locator(".st-key-export_start button")).to_be_disabled()
+    expect(page.locator(".st-key-export_start_zip button")).to_be_disabled()
 
 
 def test_nothing_chosen_says_what_to_do(studio: Studio, page: Page) -> None:
     project = studio.project("export nothing")
     go(page, studio.at(project, "export"))
     expect(page.get_by_text("Nothing is chosen yet")).to_be_visible()
-    page.locator(".st-key-export_start button").click()
+    page.locator(".st-key-export_start_mp4 button").click()
     expect(page.get_by_text("Choose a take for at least one shot").first).to_be_visible()
 
 

@@ -86,8 +86,7 @@ def test_a_chinese_script_becomes_a_rough_cut_by_clicks_alone(
 
     expect(page.locator(".st-key-way_steps")).not_to_contain_text("选片与导出")
     follow(page, "导出", "export")
-    page.get_by_text("粗剪（MP4）", exact=True).first.click()
-    press(page, "export_start")
+    press(page, "export_start_mp4")
     link = page.get_by_role("link", name="下载")
     expect(link).to_be_visible()
     film = page.request.get(studio.url + str(link.get_attribute("href"))).body()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vidgen_core.cli.session import Session, YesOption, command, named
+from vidgen_core.cli.session import SOME_FAILED, Session, YesOption, command, named, sentence_of
 from vidgen_core.domain.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ def export(
         "drafts_folder": drafts_folder,
     }
     chosen = _options(options | ({"pattern": pattern} if pattern else {}))
+    if format and format.lower() == "all":
+        _export_all(session, to.absolute(), chosen)
+        return
     kind = _format(format, to)
     target = _target(session, to.absolute(), kind, chosen)
     with session.progress("cli.export.writing", 1.0) as progress:
@@ -74,14 +77,39 @@ def export(
         session.count("cli.export.missing", len(missing), shots=named(missing))
 
 
+def _export_all(session: Session, folder: Path, options: Options) -> None:
+    """Every format into one folder; those that fail are named, and stop no other."""
+    with session.progress("cli.export.writing", 1.0) as progress:
+        files, failed = session.app.exports.write_all(
+            session.where.id,
+            folder,
+            options,
+            language=session.text.lang,
+            progress=lambda done: progress(done, 1.0),
+        )
+    reasons = [(kind.value, sentence_of(error)) for kind, error in failed]
+    session.answer(
+        {"files": [str(file) for file in files], "failed": [{"format": kind, "reason": why} for kind, why in reasons]}
+    )
+    for file in files:
+        session.say("cli.export.done", path=file)
+    session.say(
+        "export.draft_anywhere" if not options.drafts_folder else "export.draft_for", folder=options.drafts_folder
+    )
+    for kind, why in reasons:
+        session.warn("cli.export.failed", format=kind, reason=why)
+    if failed:
+        raise typer.Exit(SOME_FAILED)
+
+
 def _say_where(session: Session, path: Path, drafts_folder: str) -> None:
     """Where the draft must lie for 剪映 to find it and its media."""
     if path.is_dir():
-        session.say("cli.export.draft_in", folder=path.parent)
+        session.say("export.draft_in", folder=path.parent)
     elif drafts_folder.strip():
-        session.say("cli.export.draft_for", folder=drafts_folder.strip())
+        session.say("export.draft_for", folder=drafts_folder.strip())
     else:
-        session.say("cli.export.draft_anywhere")
+        session.say("export.draft_anywhere")
 
 
 def _options(options: dict[str, object]) -> Options:

@@ -53,6 +53,8 @@ class Export(Frozen):
     id: str
     project_id: int
     format: Format
+    #: Of a list: what it shows.
+    rows: Literal["shots", "tasks"] = "shots"
     state: Literal["waiting", "running", "done", "failed", "cancelled"] = "waiting"
     #: 0–1
     progress: float = 0.0
@@ -233,6 +235,7 @@ class Exports:
                 id=uuid.uuid4().hex[:12],
                 project_id=project_id,
                 format=kind,
+                rows=chosen.rows if kind in LISTS else "shots",
                 path=str(self._target(project, kind, chosen, drafts_here=drafts_here)),
                 started_at=datetime.now(UTC),
             )
@@ -242,6 +245,66 @@ class Exports:
             self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="vidgen-export")
             self._pool.submit(self._carry_out, work, chosen, language)
         return work.export
+
+    @requires(Role.MAKER, confine=_draft_within)
+    def start_all(
+        self,
+        project_id: int,
+        options: Options | None = None,
+        *,
+        language: str = "en",
+        drafts_here: bool = True,
+    ) -> list[Export]:
+        """Begin every export that can be made; each ends by itself, so that one that fails stops no other.
+
+        :raises Refused: export_nothing_chosen
+        :raises InputError: pattern_invalid
+        :raises FileError: export_files_gone
+        """
+        chosen = options or Options()
+        return [
+            self.start(
+                project_id,
+                kind,
+                chosen.model_copy(update={"rows": rows}),
+                language=language,
+                drafts_here=drafts_here,
+            )
+            for kind, rows in self.film(project_id).everything()
+        ]
+
+    @requires(Role.MAKER)
+    def write_all(
+        self,
+        project_id: int,
+        folder: Path,
+        options: Options | None = None,
+        *,
+        language: str = "en",
+        progress: Progress = lambda _: None,
+    ) -> tuple[list[Path], list[tuple[Format, VidgenError]]]:
+        """Write every export that can be made into a folder, and return the files and what failed, with the reason.
+
+        :raises Refused: export_nothing_chosen
+        :raises FileError: export_files_gone, folder_read_only
+        """
+        chosen = options or Options()
+        film = self.film(project_id)
+        film.check()
+        with translate_os_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        files: list[Path] = []
+        failed: list[tuple[Format, VidgenError]] = []
+        wanted = film.everything()
+        for place, (kind, rows) in enumerate(wanted):
+            wished = chosen.model_copy(update={"rows": rows})
+            target = folder / f"{safe_name(film.project)}{_what(kind, wished)}.{_ending(kind, wished)}"
+            try:
+                files.append(self.write(project_id, kind, target, wished, language=language))
+            except VidgenError as error:
+                failed.append((kind, error))
+            progress((place + 1) / len(wanted))
+        return files, failed
 
     def _target(self, project: Project, kind: Format, options: Options, *, drafts_here: bool) -> Path:
         """A name that is free; nothing that was exported is ever replaced."""
@@ -254,9 +317,8 @@ class Exports:
             and drafts.is_dir()
         ):
             return drafts
-        ending = "zip" if kind is Format.JIANYING or (kind in LISTS and _is_zip(options)) else kind.value
-        what = {Format.JIANYING: "-jianying"}.get(kind, f"-{options.rows}" if kind in LISTS else "")
-        stem = f"{safe_name(project.name)}{what}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+        ending = _ending(kind, options)
+        stem = f"{safe_name(project.name)}{_what(kind, options)}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
         folder = self._ctx.locations.exports / safe_name(project.name)
         with self._lock:
             taken = {work.export.path for work in self._works.values()}
@@ -383,6 +445,15 @@ class Exports:
 def count_exports(tx: Tx, project_id: int) -> int:
     """How many exports there are; at least 1 when the film is only where the command line put it."""
     return len(_EXPORTS.get(tx, project_id) or []) or int(bool(_FILMS.get(tx, project_id)))
+
+
+def _ending(kind: Format, options: Options) -> str:
+    return "zip" if kind is Format.JIANYING or (kind in LISTS and _is_zip(options)) else kind.value
+
+
+def _what(kind: Format, options: Options) -> str:
+    """What tells two files of one ending apart, behind the project's name."""
+    return {Format.JIANYING: "-jianying"}.get(kind, f"-{options.rows}" if kind in LISTS else "")
 
 
 def _is_zip(options: Options) -> bool:

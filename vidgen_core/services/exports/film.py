@@ -53,6 +53,23 @@ TIMELINES: Final = frozenset({Format.OTIO, Format.FCPXML, Format.EDL, Format.PRE
 SUBTITLES: Final = frozenset({Format.SRT, Format.ASS})
 
 
+#: What *export everything* makes: (format, what its list shows).
+EVERYTHING: Final[tuple[tuple[Format, Literal["shots", "tasks"]], ...]] = (
+    (Format.ZIP, "shots"),
+    (Format.MP4, "shots"),
+    (Format.JIANYING, "shots"),
+    (Format.FCPXML, "shots"),
+    (Format.PREMIERE, "shots"),
+    (Format.OTIO, "shots"),
+    (Format.EDL, "shots"),
+    (Format.SRT, "shots"),
+    (Format.ASS, "shots"),
+    (Format.PDF, "shots"),
+    (Format.XLSX, "shots"),
+    (Format.XLSX, "tasks"),
+)
+
+
 class Options(Frozen):
     """How an export is wanted; what a format has no use for is passed over."""
 
@@ -111,6 +128,15 @@ class Film(Frozen):
     def takes(self) -> tuple[Clip, ...]:
         """The clips that are videos."""
         return tuple(clip for clip in self.clips if clip.take)
+
+    @property
+    def told(self) -> bool:
+        """Whether any of its shots has a spoken line."""
+        return any(clip.shot.script.strip() for clip in self.clips)
+
+    def everything(self) -> list[tuple[Format, Literal["shots", "tasks"]]]:
+        """What can be made of it: subtitles only where somebody speaks."""
+        return [(kind, rows) for kind, rows in EVERYTHING if self.told or kind not in SUBTITLES]
 
     @property
     def identity(self) -> str:

@@ -31,6 +31,7 @@ from vidgen_core.web.api.common import (
 from vidgen_core.web.api.schemas.base import LARGEST
 from vidgen_core.web.api.schemas.work import (
     AddedShot,
+    ExportAllRequest,
     ExportRequest,
     ExportResponse,
     HealthResponse,
@@ -159,6 +160,14 @@ def start_export(app: App, t: Catalogue, body: ExportRequest) -> ExportResponse:
     options = body.model_dump(exclude={"project", "format"}, exclude_none=True)
     export = app.exports.start(where.id, body.kind, Options.model_validate(options), language=t.lang)
     return ExportResponse.of(export, t)
+
+
+@router.post("/export/all", tags=["import and export"], responses=errors(404, 409))
+def start_exports(app: App, t: Catalogue, body: ExportAllRequest) -> list[ExportResponse]:
+    """Begin every export that can be made; each is written in the background and ends by itself."""
+    where = project_of(app, body.project)
+    options = Options.model_validate(body.model_dump(exclude={"project"}, exclude_none=True))
+    return [ExportResponse.of(each, t) for each in app.exports.start_all(where.id, options, language=t.lang)]
 
 
 @router.get("/export", tags=["import and export"], responses=errors(404))

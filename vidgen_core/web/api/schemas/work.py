@@ -85,14 +85,10 @@ class ImportResponse(ResponseModel):
         )
 
 
-class ExportRequest(RequestModel):
-    """What is wanted; it is written in the background."""
+class ExportAllRequest(RequestModel):
+    """How exports are wanted; what a format has no use for is passed over."""
 
     project: Name = "default"
-    format: Literal[
-        "zip", "mp4", "otio", "fcpxml", "xml", "edl", "jianying", "srt", "ass", "pdf", "csv", "json", "xlsx"
-    ]  # fmt: skip
-    rows: Literal["shots", "tasks"] = "shots"
     pictures: Yes = False
     timelines: Yes = False
     stills: Yes = False
@@ -102,6 +98,15 @@ class ExportRequest(RequestModel):
     drafts_folder: Annotated[str, Field(max_length=1000, strict=True)] = ""
     """剪映: the folder of drafts on the machine that will open it."""
     pattern: Annotated[str, Field(min_length=1, max_length=300, strict=True)] | None = None
+
+
+class ExportRequest(ExportAllRequest):
+    """What is wanted; it is written in the background."""
+
+    format: Literal[
+        "zip", "mp4", "otio", "fcpxml", "xml", "edl", "jianying", "srt", "ass", "pdf", "csv", "json", "xlsx"
+    ]  # fmt: skip
+    rows: Literal["shots", "tasks"] = "shots"
 
     @property
     def kind(self) -> Format:

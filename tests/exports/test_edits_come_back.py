@@ -176,7 +176,7 @@ def test_every_clip_that_cannot_be_followed_is_named(app: Vidgen, project: Proje
     for language in ("en", "zh"):
         told = EditResponse.of(plan, get_text(language), applied=False)
         assert all(note.reason and "{" not in note.reason and "edit.note" not in note.reason for note in told.notes)
-    assert [app.shots.get(id_).number for id_ in plan.order] == ["2.0", "3.0", "4.0", "1.0"]
+    assert [app.shots.get(id_).number for id_ in plan.order] == ["2.0", "1.0", "3.0", "4.0"]
 
 
 def test_another_take_of_a_shot_in_the_timeline_is_chosen(app: Vidgen, project: Project, tmp_path: Path) -> None:

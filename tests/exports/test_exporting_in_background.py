@@ -29,7 +29,7 @@ from vidgen_core.media import video
 from vidgen_core.services.access.auth import Auth
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.exports.exports import Export
-from vidgen_core.services.exports.film import Format, Options
+from vidgen_core.services.exports.film import EVERYTHING, Format, Options
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.system.cleanup import CleanupScope, without_secrets
@@ -104,6 +104,24 @@ def test_every_format_ends_with_a_file_that_can_be_downloaded(app: Vidgen, proje
     path = app.exports.file(project.id, export.id)
     assert path.stat().st_size == export.bytes > 0
     assert path.is_relative_to(app.locations.exports)
+
+
+def test_everything_is_exported_at_once_and_what_fails_stops_no_other(
+    app: Vidgen, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = app.exports.start_all(project.id, Options(numbers=False))
+    assert [(export.format, export.rows) for export in started] == list(EVERYTHING)
+    assert {ended(app, export).state for export in started} == {"done"}
+
+    app.shots.edit(app.shots.ids(project.id)[0], script="你好")
+    monkeypatch.setattr("vidgen_core.media.text_overlay._FONTS", ())
+    files, failed = app.exports.write_all(project.id, tmp_path / "out", Options(subtitles=True))
+    assert [(kind, error.code) for kind, error in failed] == [(Format.MP4, "export_font_missing")]
+    assert sorted(files) == sorted((tmp_path / "out").iterdir())
+    assert {file.name for file in files} == {
+        "ep01.zip", "ep01-jianying.zip", "ep01.fcpxml", "ep01.xml", "ep01.otio", "ep01.edl", "ep01.srt", "ep01.ass",
+        "ep01.pdf", "ep01-shots.xlsx", "ep01-tasks.xlsx",
+    }  # fmt: skip
 
 
 def test_what_was_exported_is_listed_by_the_next_process(locations: Locations, app: Vidgen, project: Project) -> None:
@@ -214,6 +232,37 @@ async def test_an_export_is_downloaded_under_its_own_name(app: Vidgen, project: 
     assert len(answer.content) == export.bytes
     assert path.name in answer.headers["content-disposition"]
     assert (nothing.status_code, foreign.status_code) == (404, 403)
+
+
+async def test_a_timeline_comes_back_by_the_api(app: Vidgen, project: Project, tmp_path: Path) -> None:
+    cut = app.exports.write(project.id, Format.EDL, tmp_path / "cut.edl")
+    lines = (
+        cut.read_text(encoding="utf-8")
+        .replace("1.0-v1", "x")
+        .replace("2.0-v1", "1.0-v1")
+        .replace("x.mp4", "2.0-v1.mp4")
+    )
+    serving = serve("127.0.0.1")
+    routes = httpx.ASGITransport(Starlette(routes=serving.routes, middleware=serving.middleware))
+    try:
+        async with httpx.AsyncClient(transport=routes, base_url="http://127.0.0.1") as client:
+
+            async def sent(text: str, **data: str) -> httpx.Response:
+                return await client.post(
+                    "/api/edit", files={"file": ("cut.edl", text.encode())}, data={"project": "ep01", **data}
+                )
+
+            looked, applied = await sent(lines, dry_run="true"), await sent(lines)
+            undone = await client.delete("/api/edit", params={"project": "ep01"})
+            again = await client.delete("/api/edit", params={"project": "ep01"})
+            wrong = await sent("hello")
+    finally:
+        close_vidgen()
+    assert looked.json() | {"applied": True} == applied.json()
+    assert [(change["shot"], change["place"]) for change in applied.json()["changes"]] == [("2.0", 1), ("1.0", 2)]
+    assert (undone.json(), again.status_code) == ({"file": "cut.edl"}, 409)
+    assert wrong.status_code == 422
+    assert "OTIO" in wrong.json()["error"]["message"]
 
 
 # --- making room

@@ -199,14 +199,9 @@ def _doubts(use: Use, take: Take | None, shot: Shot) -> Iterable[EditNote]:
 
 
 def _merged(before: Sequence[int], shown: Sequence[int]) -> list[int]:
-    """The new order: shots that the timeline shows in its order, every other one behind the one that it followed."""
-    order, seen = list(shown), set(shown)
-    for place, id_ in enumerate(before):
-        if id_ not in seen:
-            behind = before[place - 1] if place else None
-            order.insert(order.index(behind) + 1 if behind is not None else 0, id_)
-            seen.add(id_)
-    return order
+    """The new order: the places of the shots that the timeline shows are filled in its order; others keep theirs."""
+    waiting, seen = iter(shown), set(shown)
+    return [next(waiting) if id_ in seen else id_ for id_ in before]
 
 
 def _change(

@@ -17,7 +17,7 @@ MANY = 500
 FLAT = 60 << 20
 
 
-def drop(page: Page, files: list[Path], place: str = "pictures") -> None:
+def drop(page: Page, files: list[Path], place: str = "files") -> None:
     page.locator(f".st-key-add_drop_{place} input[multiple]").set_input_files(files)
 
 
@@ -77,9 +77,7 @@ def test_a_workbook_is_looked_at_row_by_row_and_added_once(studio: Studio, page:
     book.save(tmp_path / "list.xlsx")
     files = [tmp_path / "list.xlsx", *draw(tmp_path, ["a.jpg"])]
     go(page, studio.at(project, "add"))
-    page.get_by_role("tab", name="List").click()
-
-    drop(page, files, "list")
+    drop(page, files)
     expect(page.get_by_text("2 ready")).to_be_visible()
     expect(page.get_by_text("1 refused")).to_be_visible()
     expect(page.get_by_text("Columns kept as they are: 备注")).to_be_visible()
@@ -88,13 +86,13 @@ def test_a_workbook_is_looked_at_row_by_row_and_added_once(studio: Studio, page:
     expect(page.get_by_text("2 shots added.")).to_be_visible()
     assert numbers(studio, project.id) == ["1.10", "2.0"]
 
-    drop(page, files, "list")
+    drop(page, files)
     expect(page.get_by_text("2 already there").first).to_be_visible()
     expect(page.get_by_role("button", name="Add 0 shots")).to_be_disabled()
     assert len(numbers(studio, project.id)) == 2
 
 
-def drag(page: Page, path: Path, place: str = "pictures") -> None:
+def drag(page: Page, path: Path, place: str = "files") -> None:
     """By mouse from the desktop, as Chromium hears of it."""
     box = page.locator(f".st-key-add_drop_{place} .zone").bounding_box()
     assert box is not None
@@ -125,22 +123,63 @@ def test_a_folder_dragged_in_brings_everything_below_it(studio: Studio, page: Pa
     assert first.prompt == "pan left"
 
 
-def test_pictures_find_their_prompts_by_order(studio: Studio, page: Page, tmp_path: Path) -> None:
+def paste(page: Page, text: str) -> None:
+    """Ctrl+V outside of any field, with this in the clipboard."""
+    page.evaluate(
+        """text => {
+          const data = new DataTransfer()
+          data.setData("text/plain", text)
+          document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, composed: true }))
+        }""",
+        text,
+    )
+
+
+def test_cells_pasted_from_a_sheet_take_the_pictures_that_are_here_in_order(
+    studio: Studio, page: Page, tmp_path: Path
+) -> None:
     project = studio.project("by order", 0)
     go(page, studio.at(project, "add"))
-    drop(page, draw(tmp_path, ["1.10.jpg", "1.2.jpg"]))
+    drop(page, draw(tmp_path, ["x10.jpg", "x2.jpg"]))
     expect(page.get_by_role("button", name="Add 2 shots")).to_be_visible()
-    page.get_by_text("By order").click()
-    settled(page)
-    box = page.get_by_role("textbox", name="Prompts")
-    box.fill("the first\nthe second\nnobody's")
-    box.press("Control+Enter")
-    expect(page.get_by_text("1 refused")).to_be_visible()
-    page.get_by_role("button", name="Add 2 shots").click()
-    expect(page.get_by_text("2 shots added.")).to_be_visible()
+    paste(page, '镜号\t提示词\n1\t"the first\nin two lines"\n2\tthe second\n3\tnobody\'s')
+    page.get_by_text("To the rows in order").click()
+    page.get_by_role("button", name="Add 3 shots").click()
+    expect(page.get_by_text("3 shots added.")).to_be_visible()
 
     views = studio.vidgen.shots.page(project.id, ShotFilter(), limit=10).items
-    assert [(view.shot.number, view.shot.prompt) for view in views] == [("1.2", "the first"), ("1.10", "the second")]
+    assert [(view.shot.number, view.shot.prompt, bool(view.shot.image)) for view in views] == [
+        ("1", "the first\nin two lines", True),
+        ("2", "the second", True),
+        ("3", "nobody's", False),
+    ]
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_a_newcomer_brings_a_folder_a_sheet_and_a_script_into_an_empty_project(
+    studio: Studio, visitor: Visitors, tmp_path: Path, locale: str
+) -> None:
+    project = studio.project(f"newcomer {locale}", 0)
+    page = go(visitor(width=1280, height=900, locale=locale), studio.at(project, "shots"))
+    draw(tmp_path / "ep01", ["1.jpg", "2.jpg"])
+    book = openpyxl.Workbook()
+    for row in (["镜号", "画面描述"], ["3", "雨夜"], ["4", "清晨"]):
+        book.active.append(row)
+    book.save(tmp_path / "list.xlsx")
+    script = tmp_path / "ep.fountain"
+    script.write_text("INT. ROOM - DAY\n\nShe turns.\n", encoding="utf-8")
+
+    drag(page, tmp_path / "ep01")
+    page.get_by_role("button", name="Add 2 shots").or_(page.get_by_role("button", name="添加 2 个镜头")).click()
+    expect(page.get_by_text("2 shots added.").or_(page.get_by_text("已添加 2 个镜头"))).to_be_visible()
+    drop(page, [tmp_path / "list.xlsx"])
+    page.get_by_role("button", name="Add 2 shots").or_(page.get_by_role("button", name="添加 2 个镜头")).click()
+    until(page, lambda: len(numbers(studio, project.id)) == 4, "the shots of the sheet")
+    drop(page, [script])
+    page.get_by_role("button", name="Open on the Script page").or_(
+        page.get_by_role("button", name="到“剧本”页打开")
+    ).click()
+    expect(page.get_by_role("textbox").first).to_have_value("INT. ROOM - DAY\n\nShe turns.")
 
 
 def test_a_picture_saved_into_a_watched_folder_becomes_a_shot_and_a_video(
@@ -150,7 +189,7 @@ def test_a_picture_saved_into_a_watched_folder_becomes_a_shot_and_a_video(
     folder = tmp_path / "inbox"
     folder.mkdir()
     go(page, studio.at(project, "add"))
-    page.get_by_role("tab", name="Folder").click()
+    page.get_by_text("Folder", exact=True).click()
     page.get_by_role("textbox", name="Folder on the server").fill(str(folder))
     page.get_by_role("textbox", name="Folder on the server").press("Enter")
     page.locator(".st-key-add_watch_generate label").first.click()

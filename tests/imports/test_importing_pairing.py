@@ -27,7 +27,7 @@ def test_prompts_are_lines_or_paragraphs() -> None:
 
 @pytest.mark.parametrize("spare", list(Spare))
 def test_a_picture_goes_to_the_row_that_names_it_or_bears_its_number(tmp_path: Path, spare: Spare) -> None:
-    text = "shot,image,prompt\n001,,one\n2,,two\n第十镜,,ten\n4,beach.png,four\n"
+    text = "shot,image,prompt\n001,,one\n2,gone.png,two\n第十镜,,ten\n4,beach.png,four\n"
 
     assert shots(tmp_path, text, ["第一镜.png", "镜头2.jpg", "10.png", "beach.png"], spare) == [
         ("001", "one", "第一镜.png"),

@@ -52,7 +52,6 @@ def names(folder: Path) -> dict[str, Callable[[Vidgen], object]]:
     return {
         "folder": lambda app: app.imports.plan([folder]),
         "picture": lambda app: app.imports.plan([folder / "1.png"]),
-        "pictures": lambda app: app.imports.plan_pictures([folder / "1.png"], "", "order"),  # type: ignore[arg-type]
         "look": lambda app: app.imports.inspect(folder / "list.csv"),
         "form": lambda app: app.imports.plan_one({"image": str(folder / "1.png"), "prompt": "p"}),
         "watch": lambda app: app.watched_folders.set(1, str(folder)),

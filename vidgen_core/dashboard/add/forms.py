@@ -38,7 +38,12 @@ _WAYS: Final = {
 def front_door(visit: Visit) -> None:
     """Draw the drop zone and the other ways; what came is read when the page is drawn."""
     t = visit.t
-    add_drop.drop("files", t("add.drop_title"), _TAKEN, _came)
+    try:
+        add_drop.drop("files", t("add.drop_title"), _TAKEN, _came)
+    except VidgenError as error:
+        # No place for files: the disk is full, or the visitor may only look.
+        st.error(sentence(error), icon=":material/error:")
+        return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="add_ways"):
         st.page_link(page_file("script"), label=t("add.way.script"), icon=":material/movie_edit:", width="content")
         way = st.pills(
@@ -158,26 +163,26 @@ def _picker(t: Text, path: Path) -> None:
     if not sheets:
         return
     first = next((sheet for sheet in sheets if sheet.usable and not sheet.hidden), sheets[0])
-    usable = [sheet for sheet in sheets if sheet.usable]
-    with st.expander(t("add.columns_of", name=plain(path.name)), expanded=not first.usable or len(usable) > 1):
-        titles = [sheet.title for sheet in sheets]
-        if len(sheets) > 1:
-            chosen = st.pills(
-                t("add.sheet"),
-                titles,
-                selection_mode="multi",
-                default=[first.title],
-                key=_key(path, "sheet"),
-                on_change=want_files,
-            )
-            first = next((sheet for sheet in sheets if sheet.title in chosen), first)
-        if first.hidden_rows or any(sheet.hidden for sheet in sheets):
-            st.toggle(t.n("add.hidden", first.hidden_rows), key=_key(path, "hidden"), on_change=want_files)
+    titles = [sheet.title for sheet in sheets]
+    if len(sheets) > 1:
+        chosen = st.pills(
+            t("add.sheets_of", name=plain(path.name)),
+            titles,
+            selection_mode="multi",
+            default=[first.title],
+            key=_key(path, "sheet"),
+            on_change=want_files,
+        )
+        first = next((sheet for sheet in sheets if sheet.title in chosen), first)
+    if first.hidden_rows or any(sheet.hidden for sheet in sheets):
+        st.toggle(t.n("add.hidden", first.hidden_rows), key=_key(path, "hidden"), on_change=want_files)
+    with st.expander(t("add.columns_of", name=plain(path.name)), expanded=not first.usable):
         if not first.usable:
             st.info(t("add.columns_unknown"), icon=":material/view_column:")
         with st.grid(4, min_column_width=180):
             for place, column in enumerate(first.columns):
-                _column(t, path, first, place, column)
+                if first.samples.get(column) or not column.startswith("#"):
+                    _column(t, path, first, place, column)
 
 
 def _column(t: Text, path: Path, sheet: SheetInspection, place: int, column: str) -> None:

@@ -206,7 +206,7 @@ class Imports:
                     found[path] = columns
         return found
 
-    @requires(Role.MAKER)
+    @requires(Role.MAKER, log=False)
     def remember(self, path: Path, choice: ListChoice) -> None:
         """Keep which column of a list is what, for the next list with the same headers."""
         if choice.columns is None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from vidgen_core.services.imports.numbers import loose
-from vidgen_core.services.imports.plan import ImportPlan, PlannedShot, RowNote
+from vidgen_core.services.imports.plan import NOT_HERE, ImportPlan, PlannedShot, RowNote
 from vidgen_core.services.imports.readers.pictures import fold_name
 from vidgen_core.services.imports.rows import note_repeats
 
@@ -47,7 +47,7 @@ def give_pictures(rows: ImportPlan, pictures: ImportPlan, spare: Spare) -> Impor
 
 
 def _wants(row: PlannedShot) -> bool:
-    return row.verdict != "rejected" and not row.has_picture
+    return not row.has_picture and (row.verdict != "rejected" or row.lacks_picture_only)
 
 
 def _by_key(pictures: Sequence[PlannedShot]) -> dict[str, PlannedShot]:
@@ -65,8 +65,11 @@ def _keys_of(row: PlannedShot) -> list[str]:
 
 def _with(row: PlannedShot, picture: PlannedShot) -> PlannedShot:
     given = {"image": picture.image, "facts": picture.facts, "image_key": picture.image_key}
+    reasons = tuple(reason for reason in row.reasons if reason.code not in NOT_HERE)
+    verdict = "warning" if reasons else "ok"
     # The text beside a picture is a prompt where the row has none.
-    return row.model_copy(update=given | {"prompt": row.prompt or picture.prompt})
+    said = {"prompt": row.prompt or picture.prompt, "reasons": reasons, "verdict": verdict}
+    return row.model_copy(update=given | said)
 
 
 def _spare(plan: ImportPlan, left: list[PlannedShot], spare: Spare) -> ImportPlan:

@@ -18,6 +18,10 @@ from vidgen_core.domain.shots import Shot, ShotParams
 from vidgen_core.media.images import ImageFacts
 from vidgen_core.services.imports.numbers import loose
 
+#: What is wrong with a cell that names a picture which is not here.
+NOT_HERE: Final = frozenset({"image_missing", "image_outside", "image_embedded"})
+#: What is doubtful about a row and refuses none.
+_WARNINGS: Final = frozenset({"number_was_date", "number_zero_restored", "cell_error", "row_repeated", "number_twice"})
 Verdict = Literal["ok", "warning", "rejected"]
 
 
@@ -103,6 +107,12 @@ class PlannedShot(Frozen):
     def has_picture(self) -> bool:
         return bool(self.image or self.image_url or self.image_data)
 
+    @property
+    def lacks_picture_only(self) -> bool:
+        """Whether it is refused for nothing but a picture that is not here."""
+        codes = {reason.code for reason in self.reasons}
+        return self.verdict == "rejected" and not codes.isdisjoint(NOT_HERE) and codes <= NOT_HERE | _WARNINGS
+
 
 class ImportPlan(Frozen):
     """All rows of one or more sources, in their order."""
@@ -136,12 +146,13 @@ class ImportPlan(Frozen):
     @property
     def only_pictures_missing(self) -> int:
         """How many rows are refused for nothing but a picture that is not here."""
-        return sum(_lacks_picture_only(shot) for shot in self.shots)
+        return sum(shot.lacks_picture_only and _says(shot) for shot in self.shots)
 
     def without_pictures(self) -> ImportPlan:
         """The plan with the rows accepted that are refused for nothing but a picture that is not here."""
         shots = (
-            shot.model_copy(update={"verdict": "warning"}) if _lacks_picture_only(shot) else shot for shot in self.shots
+            shot.model_copy(update={"verdict": "warning"}) if shot.lacks_picture_only and _says(shot) else shot
+            for shot in self.shots
         )
         return self.model_copy(update={"shots": tuple(shots)})
 
@@ -169,14 +180,8 @@ class ImportPlan(Frozen):
         return tuple(shot for shot in self.shots if shot.verdict == "rejected")
 
 
-#: What is wrong with a cell that names a picture which is not here.
-_NOT_HERE: Final = frozenset({"image_missing", "image_outside", "image_embedded"})
-
-
-def _lacks_picture_only(shot: PlannedShot) -> bool:
-    against = shot.reasons[:1]
-    said = bool(shot.prompt or shot.picture_prompt)
-    return shot.verdict == "rejected" and said and all(reason.code in _NOT_HERE for reason in against)
+def _says(shot: PlannedShot) -> bool:
+    return bool(shot.prompt or shot.picture_prompt)
 
 
 def _outside(shot: PlannedShot, image: Path) -> PlannedShot:

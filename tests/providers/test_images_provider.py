@@ -21,6 +21,7 @@ from provider_world import World, job_of, make_key, send
 from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.money import ChargeStatus
+from vidgen_core.domain.shots import ShotReference
 from vidgen_core.domain.tasks import GenerationParams, TaskKind
 from vidgen_core.media.images import inspect_image
 from vidgen_core.providers.base import Key, Order, Provider, ReferencePicture, RemoteStatus
@@ -112,7 +113,7 @@ async def test_words_alone_go_to_the_generations(provider, key, world) -> None:
     prepared = await provider.prepare(world.order(provider), key)
     assert prepared.payload["path"] == "/v1/images/generations"
     assert prepared.payload["fields"] == {
-        "model": "gpt-image-1",
+        "model": "gpt-image-2",
         "size": "1024x1536",
         "prompt": "a quiet street",
         "n": 1,
@@ -126,12 +127,51 @@ async def test_words_alone_go_to_the_generations(provider, key, world) -> None:
         ("gpt-image-1", "auto", "1:1", "1024x1024"),
         ("dall-e-3", "auto", "9:16", "1024x1792"),
         ("doubao-seedream-4-0", "2K", "16:9", "2736x1536"),
+        ("doubao-seedream-4-5-251128", "auto", "1:1", "2048x2048"),
+        ("doubao-seedream-5-0-260128", "1K", "16:9", "2736x1536"),
         ("flux", "auto", "9:16", "768x1360"),
         ("flux", "640x480", "9:16", "640x480"),
     ],
 )
 def test_sizes_are_those_of_the_models_family(model: str, size: str, ratio: str, expected: str) -> None:
     assert pixels(model, size, ratio) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("gpt-image-2", "generations"), ("gpt-image-2.5", "generations"), ("doubao-seedream-5-0-260128", "generations"),
+        ("gemini-3-pro-image", "completions"), ("gemini-2.5-flash-image-preview", "completions"), ("nano-banana-pro", "completions"),
+    ],
+)  # fmt: skip
+async def test_each_model_is_asked_in_its_own_way_unless_that_was_set(
+    provider, key, world, model: str, path: str
+) -> None:
+    assert (await provider.prepare(world.order(provider, model=model), key)).payload["path"].endswith(path)
+    forced = world.order(provider, model=model, options={"way": "images"})
+    assert (await provider.prepare(forced, key)).payload["path"].endswith("generations")
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "code"),
+    [
+        ("gpt-image-2", 16, None), ("gpt-image-2", 17, "references_too_many"), ("gemini-2.5-flash-image", 4, "references_too_many"),
+        ("gemini-3-pro-image", 4, None), ("doubao-seedream-4-5-251128", 11, "references_too_many"), ("dall-e-3", 1, "references_not_taken"),
+        ("painter-of-tomorrow", 17, "references_too_many"),
+    ],
+)  # fmt: skip
+def test_references_that_a_model_does_not_take_are_refused_and_never_dropped(
+    provider, world, model: str, given: int, code: str | None
+) -> None:
+    params = world.order(provider).params.model_copy(update={"references": (ShotReference(image="a.jpg"),) * given})
+    assert [one.code for one in provider.check(model, params) if one.fatal] == ([code] if code else [])
+
+
+def test_a_reference_that_is_only_a_link_goes_to_chat_models_alone(provider, world) -> None:
+    linked = (ShotReference(image_url="https://pics.example.com/1.jpg"),)
+    params = world.order(provider).params.model_copy(update={"references": linked})
+    assert [one.code for one in provider.check("gpt-image-2", params)] == ["picture_file_needed"]
+    assert provider.check("gemini-3-pro-image", params) == ()
 
 
 # --- answers without a picture

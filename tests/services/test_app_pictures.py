@@ -195,7 +195,7 @@ def test_a_key_makes_the_image_provider_draw_and_names_its_price(
     estimate = app.pictures.estimate(project.id, [shot.id], GenerateOptions(takes=2))
     [task, _] = app.pictures.draw(project.id, [shot.id], GenerateOptions(takes=2)).tasks
 
-    assert (task.provider, task.model, task.output) == (ProviderId("images"), "gpt-image-1", TaskKind.IMAGE)
+    assert (task.provider, task.model, task.output) == (ProviderId("images"), "gpt-image-2", TaskKind.IMAGE)
     assert (estimate.tasks, estimate.free, estimate.assumed) == (2, False, True)
     assert task.cost is not None
     assert estimate.money is not None

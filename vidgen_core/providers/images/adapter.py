@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -21,6 +21,7 @@ from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import Delivery, ErrorKind, FileError, InputError, RemoteError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import Failure, GenerationParams
 from vidgen_core.media.files import PartFile
 from vidgen_core.media.images import inspect_image
@@ -45,6 +46,7 @@ from vidgen_core.providers.http.error_mapping import at, error_of, refusal, text
 from vidgen_core.providers.http.links import resolve
 from vidgen_core.providers.http.multipart import FormFile, RequestBody, data_uri_slot, form_body
 from vidgen_core.providers.images import models as images_models
+from vidgen_core.providers.images.models import Way
 from vidgen_core.providers.images.response_cache import ResponseCache
 from vidgen_core.providers.images.responses import TABLE, PictureResult, answered, broken, picture_in, why_no_picture
 from vidgen_core.providers.images.spec import ImagesSettings
@@ -56,7 +58,7 @@ logger = logging.getLogger(__name__)
 ANSWER_BYTES: Final = 96 * 1024 * 1024
 #: Seconds until a disk that could not be written is tried again.
 DISK_WAIT: Final = 1.0
-#: References that travel along at most; more is refused by the endpoints.
+#: References that travel along at most, whatever a model takes; more is refused by the endpoints.
 MOST_REFERENCES: Final = 16
 
 
@@ -97,7 +99,12 @@ class Images(Provider):
         return self.models()
 
     def capabilities(self, model: str) -> Capabilities:
-        return images_models.capabilities(model)
+        return images_models.capabilities(model, self._way(model, {}))
+
+    def _way(self, model: str, options: Mapping[str, Any]) -> Way:
+        """How a model is asked: as was set when the task was queued, else as the model wants it."""
+        chosen = options.get("way", self._own.way)
+        return "chat" if chosen == "chat" else "images" if chosen == "images" else images_models.way_of(model)
 
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
         if not params.prompt.strip():
@@ -107,18 +114,36 @@ class Images(Provider):
         except InputError as error:
             field = "size" if error.code == "size_unknown" else "aspect_ratio"
             return (Problem(field=field, code=error.code, params=error.params),)
-        return ()
+        return tuple(self._against_references(model, params))
+
+    def _against_references(self, model: str, params: GenerationParams) -> Iterator[Problem]:
+        can, given = self.capabilities(model), params.references
+        if given and not can.mode_is_taken(GenerationMode.REFERENCES):
+            yield Problem(field="references", code="references_not_taken", params={"model": model})
+        elif can.max_references is not None and len(given) > can.max_references:
+            told = {"model": model, "most": can.max_references, "given": len(given)}
+            fatal = "max_references" not in can.unsure or len(given) > MOST_REFERENCES
+            yield Problem(field="references", code="references_too_many", params=told, fatal=fatal)
+        if self._way(model, params.options) == "images" and any(not one.image for one in given):
+            yield Problem(field="references", code="picture_file_needed", params={"model": model})
 
     # --- submit ---------------------------------------------------------------------------------------------------
 
     async def prepare(self, order: Order, key: Key | None) -> Prepared:
         own, params = self._own, order.params
-        chosen = order.references[:MOST_REFERENCES]
-        files = [picture.path for picture in chosen if picture.path is not None]
-        copies = [await self._pictures.jpeg(path, own.image_max_bytes, "1080P") for path in files]
-        facts = {"images": len(copies), "image_bytes": sum(copy.stat().st_size for copy in copies)}
-        if params.options.get("way", own.way) == "chat":
-            return _chat(order, copies, facts)
+        chat = self._way(order.model, params.options) == "chat"
+        copies: list[Path] = []
+        links: list[str] = []
+        for picture in order.references:
+            if picture.path is not None:
+                copies.append(await self._pictures.jpeg(picture.path, own.image_max_bytes, "1080P"))
+            elif chat and picture.url:
+                links.append(picture.url)
+            else:
+                raise FileError("picture_file_needed", model=order.model)
+        facts = {"images": len(copies) + len(links), "image_bytes": sum(copy.stat().st_size for copy in copies)}
+        if chat:
+            return _chat(order, [*map(data_uri_slot, copies), *links], facts)
         wanted = {"model": order.model, "size": images_models.pixels(order.model, params.size, params.aspect_ratio)}
         if params.options.get("quality", "auto") != "auto":
             wanted["quality"] = str(params.options["quality"])
@@ -206,11 +231,14 @@ class Images(Provider):
         return Connection(ok=True, models=self.models())
 
 
-def _chat(order: Order, copies: list[Path], facts: Mapping[str, Any]) -> Prepared:
-    """An order to a chat model: ratios are words to it."""
-    text = f"{order.params.prompt}\n\nAspect ratio: {order.params.aspect_ratio}"
-    pictures = [{"type": "image_url", "image_url": {"url": data_uri_slot(copy)}} for copy in copies]
-    content: Any = [{"type": "text", "text": text}, *pictures] if pictures else text
+def _chat(order: Order, pictures: Sequence[Any], facts: Mapping[str, Any]) -> Prepared:
+    """An order to a chat model: ratios and sizes are words to it."""
+    params = order.params
+    text = f"{params.prompt}\n\nAspect ratio: {params.aspect_ratio}"
+    if params.size != "auto":
+        text += f"\nResolution: {params.size}"
+    shown = [{"type": "image_url", "image_url": {"url": picture}} for picture in pictures]
+    content: Any = [{"type": "text", "text": text}, *shown] if shown else text
     fields = {"model": order.model, "messages": [{"role": "user", "content": content}], "stream": False}
     path = "/v1/chat/completions"
     payload = {"path": path, "fields": fields, "files": []}

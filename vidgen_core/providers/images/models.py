@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.shots import GenerationMode
@@ -16,13 +16,16 @@ from vidgen_core.providers.base import Capabilities
 
 #: Known without asking anybody.
 BUILT_IN: Final = (
-    "gpt-image-1", "dall-e-3", "gemini-2.5-flash-image-preview", "doubao-seedream-4-0-250828", "flux-kontext-pro",
+    "gpt-image-2", "gpt-image-2.5", "gpt-image-1", "gemini-3-pro-image", "gemini-2.5-flash-image", "doubao-seedream-5-0-260128",
+    "doubao-seedream-4-5-251128", "doubao-seedream-4-0-250828", "flux-kontext-pro", "dall-e-3",
 )  # fmt: skip
 RATIOS: Final = ("9:16", "16:9", "1:1", "4:3", "3:4", "2:3", "3:2", "21:9")
 SIZES: Final = ("auto", "1K", "2K", "4K")
 _DRAWS: Final = re.compile(
     r"image|dall-?e|flux|seedream|imagen|midjourney|banana|stable-diffusion|sdxl|ideogram|kolors", re.IGNORECASE
 )
+#: Seedream 4.5 and later refuse fewer than 2560x1440 pixels.
+_NEEDS_MANY_PIXELS: Final = re.compile(r"(?:doubao-)?seedream-(?:4[.-]5|[5-9])", re.IGNORECASE)
 _EDGES: Final = {"auto": 1024, "1K": 1024, "2K": 2048, "4K": 4096}
 #: Upright, wide, square.
 _FAMILIES: Final = {
@@ -33,16 +36,39 @@ _FAMILIES: Final = {
 }
 
 
-def capabilities(model: str) -> Capabilities:
-    """Nothing of it is asked of the aggregator, so all of it is our best knowledge."""
+#: The most references by the beginning of a name, the longest first.
+_REFERENCES: Final = (
+    ("gpt-image", 16), ("gpt-4o-image", 16), ("gemini-3", 14), ("gemini-2.5", 3), ("nano-banana-pro", 14), ("nano-banana-2", 14),
+    ("nano-banana", 3), ("doubao-seedream-3", 0), ("doubao-seedream", 10), ("seedream", 10), ("flux-kontext", 1), ("dall-e-3", 0),
+    ("dall-e-2", 1),
+)  # fmt: skip
+#: Models that draw in their answers to a chat.
+_CHATS: Final = re.compile(
+    r"gemini|nano-?banana|gpt-4o-image|sora-image|grok.*image|.*-image-(?:vip|all)$", re.IGNORECASE
+)
+
+Way = Literal["images", "chat"]
+
+
+def way_of(model: str) -> Way:
+    """How a model is asked where nobody has said it: by the image endpoints, or as a chat model."""
+    return "chat" if _CHATS.match(model) else "images"
+
+
+def capabilities(model: str, way: Way) -> Capabilities:
+    """What a model draws from; sizes are our best knowledge, for nothing of them is asked of the aggregator."""
+    low = model.lower()
+    most = next((number for begins, number in _REFERENCES if low.startswith(begins)), None)
+    text, references = GenerationMode.TEXT, GenerationMode.REFERENCES
     return Capabilities(
         model=model,
         aspect_ratios=RATIOS,
         sizes=SIZES,
-        modes=frozenset({GenerationMode.TEXT, GenerationMode.REFERENCES}),
-        max_references=16,
-        image_transport="data",
-        unsure=frozenset({"aspect_ratios", "sizes", "max_references"}),
+        modes=frozenset({text} if most == 0 else {text, references}),
+        max_references=16 if most is None else most or None,
+        # Edits are a form with files; chat models read links as well.
+        image_transport="file" if way == "images" else "data",
+        unsure=frozenset({"aspect_ratios", "sizes"} | ({"max_references"} if most is None else set())),
     )
 
 
@@ -61,6 +87,8 @@ def pixels(model: str, size: str, ratio: str) -> str:
     family = next((sizes for name, sizes in _FAMILIES.items() if model.startswith(name)), None)
     if family is not None:
         return family[0 if down > across else 1 if across > down else 2]
+    if _NEEDS_MANY_PIXELS.match(model):
+        edge = max(edge, 2048)
     scale = edge / math.sqrt(across * down)
     return f"{_rounded(across * scale)}x{_rounded(down * scale)}"
 

@@ -17,10 +17,10 @@ class ImagesSettings(PictureSettings):
 
     base_url: WebAddress = "https://yunwu.ai"
     """Where the provider answers; without /v1 at its end."""
-    model: Filled = "gpt-image-1"
+    model: Filled = "gpt-image-2"
     """The model that draws."""
-    way: Literal["images", "chat"] = "images"
-    """How it is asked: by the image endpoints (images), or as a chat model that answers with pictures (chat)."""
+    way: Literal["auto", "images", "chat"] = "auto"
+    """How it is asked: as the model wants it (auto), by the image endpoints (images), or as a chat model that answers with pictures (chat)."""
     size: Filled = "auto"
     """auto: by the ratio and the model; 1K, 2K, 4K, or pixels such as 1024x1536."""
     aspect_ratio: Ratio = "Auto"
@@ -45,7 +45,17 @@ SPEC: Final = ProviderSpec(
     # Assumptions of ours.
     prices=tuple(
         ModelPrice(model=model, amount=Decimal("0.3"))
-        for model in ("gpt-image-1", "dall-e-3", "gemini-2.5-flash-image-preview")
+        for model in (
+            "gpt-image-2",
+            "gpt-image-2.5",
+            "gpt-image-1",
+            "dall-e-3",
+            "gemini-3-pro-image",
+            "gemini-2.5-flash-image",
+            "gemini-2.5-flash-image-preview",
+            "doubao-seedream-4-5-251128",
+            "doubao-seedream-5-0-260128",
+        )
     ),
     task_options=("way", "quality"),
 )

@@ -17,7 +17,7 @@ from PIL import Image
 
 from vidgen_core.domain.errors import FileError
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.shots import Shot, ShotParams
+from vidgen_core.domain.shots import GenerationMode, ReferenceRole, Shot, ShotParams, ShotReference
 from vidgen_core.media.images import keep_image
 from vidgen_core.services.exports.film import Format, Options
 from vidgen_core.services.exports.shot_list import shot_list
@@ -60,10 +60,28 @@ def shots(images: Path, tmp_path: Path) -> list[Shot]:
         seed=12345,
         watermark="我的",
         callback_url="https://example.org/done?a=1",
+        mode=GenerationMode.FIRST_LAST_FRAME,
+        sound=False,
+        negative_prompt="雨, 雪\n模糊",
     )
+    Image.new("RGB", (300, 400), (200, 90, 9)).save(tmp_path / "other.png")
+    other = keep_image(tmp_path / "other.png", images)
+    references = (
+        ShotReference(image=other),
+        ShotReference(image_url="https://example.org/b.png", role=ReferenceRole.STYLE),
+        ShotReference(image=key, role=ReferenceRole.OBJECT),
+    )
+    first = {"image": key, "last_frame": other, "references": references}
     return [
-        shot(1, number="1.0", prompt='雨夜, "霓虹"\n第二行; tab\there', image=key, params=params, script="他走了。"),
-        shot(2, number="1.10", prompt="=HYPERLINK(1)", image_url="https://example.org/a.png"),
+        shot(1, number="1.0", prompt='雨夜, "霓虹"\n第二行; tab\there', **first, params=params, script="他走了。"),
+        shot(
+            2,
+            number="1.10",
+            prompt="=HYPERLINK(1)",
+            image_url="https://example.org/a.png",
+            last_frame_url="https://example.org/z.png",
+            params=ShotParams(sound=True, mode=GenerationMode.TEXT),
+        ),
         shot(3, number="1.2", prompt="-2 度的早晨", extra={"角色": "小明", "镜头类型": "特写"}),
         shot(4, number="A-1", prompt="@home", picture_prompt="窗边的老人，逆光", image=key, extra={"角色": "+小红"}),
     ]
@@ -71,6 +89,15 @@ def shots(images: Path, tmp_path: Path) -> list[Shot]:
 
 def facts(item: Shot | PlannedShot) -> tuple[object, ...]:
     return (item.number, item.prompt, item.image_url, item.params, item.extra, item.script, item.picture_prompt)
+
+
+def others(item: Shot | PlannedShot) -> list[tuple[str, str, str | None, str | None]]:
+    """Last frame and references: place, role, key and link."""
+    if isinstance(item, PlannedShot):
+        return [(one.slot, one.role, one.image_key, one.image_url) for one in item.pictures]
+    last = [("last_frame", "character", item.last_frame, item.last_frame_url)]
+    listed = [("reference", one.role, one.image, one.image_url) for one in item.references]
+    return [one for one in (*last, *listed) if one[2] or one[3]]
 
 
 @pytest.mark.parametrize("kind", LISTS)
@@ -85,6 +112,7 @@ def test_an_exported_list_imports_to_the_same_shots(
 
     assert [planned.reasons for planned in plan.shots] == [()] * 4
     assert [facts(planned) for planned in plan.shots] == [facts(each) for each in shots]
+    assert [others(planned) for planned in plan.shots] == [others(each) for each in shots]
     again = tmp_path / "again"
     again.mkdir()
     assert [keep_image(planned.image, again) if planned.image else None for planned in plan.shots] == [
@@ -104,6 +132,7 @@ def test_a_list_with_its_pictures_imports_on_another_machine(
     plan = read_source(elsewhere / f"shots.{kind}", may_leave=False)
 
     assert [facts(planned) for planned in plan.shots] == [facts(each) for each in shots]
+    assert [others(planned) for planned in plan.shots] == [others(each) for each in shots]
     assert [planned.image is not None for planned in plan.shots] == [True, False, False, True]
 
 

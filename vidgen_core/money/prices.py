@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Final, Literal
 
 from vidgen_core.config.schema import PriceSettings, PriceUnit
@@ -70,7 +71,13 @@ class Price(Frozen):
 
 def built_in_prices() -> tuple[Price, ...]:
     """The prices that the providers' specs name; all can be overruled by rows of the user's own."""
-    return tuple(Price(provider=spec.id, **asdict(price)) for spec in specs() for price in spec.prices)
+    return tuple(price for spec in specs() for price in _built_in(spec.id))
+
+
+@cache
+def _built_in(provider: ProviderId) -> tuple[Price, ...]:
+    """Those of one provider: asked for each of thousands of rows, and made once."""
+    return tuple(Price(provider=provider, **asdict(price)) for price in provider.spec.prices)
 
 
 def own_prices(rows: Iterable[PriceSettings]) -> tuple[Price, ...]:
@@ -86,7 +93,7 @@ def price_of(
     Rows for a certain size, length or sound go before rows for any, and a named model before ``*``. Where it is left to
     the model whether there is sound, the dearer row counts.
     """
-    for table in (own, built_in_prices()):
+    for table in (own, _built_in(provider)):
         fitting = [price for price in table if price.fits(provider, model, params)]
         if fitting:
             return min(fitting, key=_vagueness)

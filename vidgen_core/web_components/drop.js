@@ -57,15 +57,6 @@ class Zone {
     }
     this.zone.ondragleave = () => this.zone.classList.remove("over")
     this.zone.ondrop = (event) => this.dropped(event)
-    this.pasted = (event) => {
-      const files = [...event.clipboardData.files]
-      // Cells that are copied come as a picture, too: into a field goes their text.
-      const field = event.composedPath()[0]
-      if (!files.length || !this.zone.isConnected || field.matches?.("input, textarea, [contenteditable]")) return
-      event.preventDefault()
-      this.take(files.map((file, place) => ({ path: `${Date.now()}-${place}-${file.name}`, file })))
-    }
-    document.addEventListener("paste", this.pasted)
     this.stop.onclick = () => { this.stopped = true }
     this.onpaste = (event) => this.pasted(event)
     document.addEventListener("paste", this.onpaste)
@@ -171,7 +162,6 @@ class Zone {
   close() {
     document.removeEventListener("paste", this.onpaste)
     this.stopped = true
-    document.removeEventListener("paste", this.pasted)
     this.zone.remove()
   }
 }

@@ -20,11 +20,11 @@ from vidgen_core.services.imports.columns import FIELDS, plain_header
 from vidgen_core.services.imports.formulas import guard_apostrophe, tame
 from vidgen_core.services.imports.template import header_names
 
-#: The cell of a shot's picture: a path or a link; empty without one.
-ImageCell = Callable[[Shot], str]
+#: Where the picture of a key lies, as the list names it.
+PictureCell = Callable[[str], str]
 
 
-def shot_list(shots: Iterable[Shot], kind: Format, language: str, project: str, image: ImageCell) -> bytes:
+def shot_list(shots: Iterable[Shot], kind: Format, language: str, project: str, where: PictureCell) -> bytes:
     """The list in one of the formats ``csv``, ``xlsx``, ``json``.
 
     :param language: of the headers; ``zh`` or ``en``
@@ -33,7 +33,7 @@ def shot_list(shots: Iterable[Shot], kind: Format, language: str, project: str, 
     extras = list(dict.fromkeys(header for shot in every for header in shot.extra))
     columns = [clean_text(header) for header in extras]
     headers = header_names(_language(language, extras, kind))
-    rows = [_row(shot, image(shot), extras) for shot in every]
+    rows = [_row(shot, where, extras) for shot in every]
     if kind is Format.JSON:
         return _json(clean_text(project), [*headers.values(), *columns], rows)
     table = [[*headers.values(), *columns], *rows]
@@ -46,11 +46,19 @@ def _language(language: str, extras: Sequence[str], kind: Format) -> str:
     return "en" if kind is Format.JSON or any(plain_header(extra) in known for extra in extras) else language
 
 
-def _row(shot: Shot, image: str, extras: Sequence[str]) -> list[str]:
+def _row(shot: Shot, where: PictureCell, extras: Sequence[str]) -> list[str]:
+    def cell(key: str | None, link: str | None) -> str:
+        return where(key) if key else link or ""
+
     params = shot.params
     values: dict[str, Any] = {
         "shot": shot.number,
-        "image": image,
+        "image": cell(shot.image, shot.image_url),
+        "last_frame": cell(shot.last_frame, shot.last_frame_url),
+        "references": "\n".join(f"{one.role}: {cell(one.image, one.image_url)}" for one in shot.references),
+        "sound": {True: "on", False: "off"}.get(params.sound) if params.sound is not None else None,
+        "negative_prompt": params.negative_prompt,
+        "mode": params.mode.value if params.mode else None,
         "prompt": shot.prompt,
         "aspect_ratio": params.aspect_ratio,
         "takes": params.takes,
@@ -106,7 +114,12 @@ def _text_cell(sheet: Any, text: str) -> Any:
     return cell
 
 
-def picture_name(shot: Shot, place: int) -> str:
-    """What a shot's picture is called beside its list."""
-    ending = Path(shot.image or "").suffix
-    return f"images/{place:04d}{ending}"
+def picture_names(shots: Iterable[Shot]) -> dict[str, str]:
+    """What the pictures of shots are called beside their list, by their keys; one that several shots use is there once."""
+    names: dict[str, str] = {}
+    for place, shot in enumerate(shots, start=1):
+        others = ((f"-ref{n}", one.image) for n, one in enumerate(shot.references, start=1))
+        for part, key in (("", shot.image), ("-last", shot.last_frame), *others):
+            if key:
+                names.setdefault(key, f"images/{place:04d}{part}{Path(key).suffix}")
+    return names

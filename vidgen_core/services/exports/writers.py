@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from vidgen_core.domain.shots import Shot
@@ -60,20 +60,15 @@ def write_shots(
     :raises FileError: disk_full, folder_read_only
     """
     from vidgen_core.services.exports.archive import write_zip
-    from vidgen_core.services.exports.shot_list import picture_name, shot_list
+    from vidgen_core.services.exports.shot_list import picture_names, shot_list
 
     if not options.pictures:
-        write_bytes(shot_list(shots, kind, language, project, _absolute(images)), target)
+        write_bytes(shot_list(shots, kind, language, project, lambda key: str((images / key).absolute())), target)
         return
-    names = {shot.id: picture_name(shot, place) for place, shot in enumerate(shots, start=1) if shot.image}
-    found = {shot.id: images / shot.image for shot in shots if shot.image}
-    listed = shot_list(shots, kind, language, project, lambda shot: names.get(shot.id) or shot.image_url or "")
-    files = {names[id_]: path for id_, path in found.items() if path.is_file()}
+    names = picture_names(shots)
+    listed = shot_list(shots, kind, language, project, names.__getitem__)
+    files = {name: path for key, name in names.items() if (path := images / key).is_file()}
     write_zip({f"shots.{kind}": listed, **files}, target, lambda _: None)
-
-
-def _absolute(images: Path) -> Callable[[Shot], str]:
-    return lambda shot: str((images / shot.image).absolute()) if shot.image else shot.image_url or ""
 
 
 def write_bytes(data: bytes, target: Path) -> None:

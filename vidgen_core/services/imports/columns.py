@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.shots import ReferenceRole
 
 _TABLE: Final = tomllib.loads(Path(__file__).with_name("headers.toml").read_text(encoding="utf-8"))
 #: Headers of columns that are kept beside a shot; they help to find the header of a list.
 KEPT: Final[tuple[str, ...]] = tuple(_TABLE.pop("kept")["names"])
+_REFERENCES: Final = _TABLE.pop("roles")
 #: Field → headers in either language, the best known first: where two columns mean one field, the earlier name has it.
 FIELDS: Final[dict[str, tuple[str, ...]]] = {field: tuple(names) for field, names in _TABLE.items()}
 _BRACKETS: Final = re.compile(r"[(\[{<【《「][^()\[\]{}<>【】《》「」]*+[)\]}>】》」]")
@@ -31,6 +33,17 @@ _RANKS: Final = {
     plain_header(name): (rank, field) for field, names in FIELDS.items() for rank, name in reversed([*enumerate(names)])
 }
 _KEPT: Final = frozenset(plain_header(name) for name in KEPT)
+
+
+_ROLES: Final = {plain_header(name): ReferenceRole(role) for role, names in _REFERENCES.items() for name in names}
+#: ``参考图2``, ``reference_3``; the first is the shot's own picture.
+_NUMBERED: Final = re.compile(r"(?:参考图片?|图片|參考圖|reference(?:image|url)?|ref(?:image)?|image)([2-9]|[12]\d|30)")
+
+
+def _role_of(header: str) -> ReferenceRole | None:
+    """What the reference picture shows that is named under a header; None under another one."""
+    plain = plain_header(header)
+    return ReferenceRole.CHARACTER if _NUMBERED.fullmatch(plain) else _ROLES.get(plain)
 
 
 class ListChoice(Frozen):
@@ -52,8 +65,15 @@ class Columns(NamedTuple):
 
     #: Field → index of its column.
     fields: dict[str, int]
-    #: Index of every other column → its header.
+    #: Index of every column of no use → its header.
     unknown: dict[int, str]
+    #: Index of every column with one reference picture → what that shows.
+    references: dict[int, ReferenceRole]
+
+    @property
+    def meant(self) -> dict[int, str]:
+        """Index of every column that is used → its field."""
+        return {index: field for field, index in self.fields.items()} | dict.fromkeys(self.references, "references")
 
     @property
     def usable(self) -> bool:
@@ -74,7 +94,9 @@ def match_columns(headers: Sequence[str], chosen: Mapping[str, str] | None = Non
     names = labels(headers)
     fields = _by_name(headers) if chosen is None else _as_chosen(names, chosen)
     taken = set(fields.values())
-    return Columns(fields, {index: name for index, name in enumerate(names) if index not in taken})
+    rest = {index: name for index, name in enumerate(names) if index not in taken}
+    references = {index: role for index, name in rest.items() if (role := _role_of(name))}
+    return Columns(fields, {index: name for index, name in rest.items() if index not in references}, references)
 
 
 def _by_name(headers: Sequence[str]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from vidgen_core import money
 from vidgen_core.db import NewShot
@@ -18,7 +18,7 @@ from vidgen_core.db.worker_state import StateRow
 from vidgen_core.domain.errors import InputError, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
-from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.shots import PictureSlot, Shot
 from vidgen_core.services.access.allowed_folders import AllowedFolders
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, cost_of, plan
@@ -31,10 +31,12 @@ from vidgen_core.services.imports.plan import Existing, Imported, Preview, RowNo
 if TYPE_CHECKING:
     from vidgen_core.media.images import ImageFacts
     from vidgen_core.services.context import ServiceContext
-    from vidgen_core.services.imports.plan import ImportPlan, PlannedShot, Reason
+    from vidgen_core.services.imports.plan import ImportPlan, PlannedPicture, PlannedShot, Reason
     from vidgen_core.services.imports.readers.table import SheetInspection
     from vidgen_core.services.imports.staging import Staging
     from vidgen_core.services.library.shots import Shots
+
+P = TypeVar("P", "PlannedShot", "PlannedPicture")
 
 #: Called with how many of how many rows are done.
 Progress = Callable[[int, int], None]
@@ -362,6 +364,10 @@ class Imports:
         changes: dict[str, Any] = {name: text for name, text in said.items() if text}
         if shot.image or shot.image_url:
             changes |= {"image": shot.image, "image_url": shot.image_url}
+        if shot.last_frame or shot.last_frame_url:
+            changes |= {"last_frame": shot.last_frame, "last_frame_url": shot.last_frame_url}
+        if shot.references:
+            changes |= {"references": shot.references}
         params = before.params.model_dump() | shot.params.model_dump(exclude_none=True)
         changes |= {"params": params, "extra": before.extra | shot.extra}
         return self._shots.edit(there[0], author=shot.author, writer=shot.writer, **changes)
@@ -370,11 +376,16 @@ class Imports:
         from vidgen_core.services.imports.plan import identity
 
         key = self._kept(row)
+        others = [one.model_copy(update={"image_key": self._kept(one)}) for one in row.pictures]
+        last = next((one for one in others if one.slot is PictureSlot.LAST_FRAME), None)
         return NewShot(
             number=row.number,
             prompt=row.prompt,
             image=key,
             image_url=row.image_url,
+            last_frame=last.image_key if last else None,
+            last_frame_url=last.image_url if last else None,
+            references=tuple(one.as_reference for one in others if one.slot is PictureSlot.REFERENCE),
             params=row.params,
             extra=row.extra,
             script=row.script,
@@ -382,7 +393,7 @@ class Imports:
             identity=identity(row, key),
         )
 
-    def _kept(self, row: PlannedShot) -> str | None:
+    def _kept(self, row: PlannedShot | PlannedPicture) -> str | None:
         """The key of the row's picture, which is in the image store from here on."""
         image = row.image_data or row.image
         if image is None:
@@ -496,6 +507,7 @@ def _similar(row: PlannedShot, known: _Known) -> Iterator[Reason]:
 
 def _shot(project_id: int, row: PlannedShot) -> Shot:
     """The row as the shot it would become."""
+    last = next((one for one in row.pictures if one.slot is PictureSlot.LAST_FRAME), None)
     return Shot(
         id=0,
         project_id=project_id,
@@ -504,6 +516,9 @@ def _shot(project_id: int, row: PlannedShot) -> Shot:
         prompt=row.prompt,
         image=row.image_key,
         image_url=row.image_url,
+        last_frame=last.image_key if last else None,
+        last_frame_url=last.image_url if last else None,
+        references=tuple(one.as_reference for one in row.pictures if one.slot is PictureSlot.REFERENCE),
         params=row.params,
         created_at=datetime.now(UTC),
     )
@@ -525,12 +540,17 @@ def _identity(row: PlannedShot) -> str:
 
 
 def _unpacked(row: PlannedShot, staging: Staging) -> PlannedShot:
-    """The row with the picture that was written inside of it as a file."""
-    if not row.image_data:
-        return row
-    target = staging.path / (row.image_key or "picture")
-    target.write_bytes(row.image_data)
-    return row.model_copy(update={"image": target, "image_data": None})
+    """The row with the pictures that were written inside of it as files."""
+    others = tuple(_as_file(one, staging) for one in row.pictures)
+    return _as_file(row.model_copy(update={"pictures": others}), staging)
+
+
+def _as_file(held: P, staging: Staging) -> P:
+    if not held.image_data:
+        return held
+    target = staging.path / (held.image_key or "picture")
+    target.write_bytes(held.image_data)
+    return held.model_copy(update={"image": target, "image_data": None})
 
 
 def _rejected(plan: ImportPlan) -> tuple[RowNote, ...]:

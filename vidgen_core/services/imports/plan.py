@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.scripts import Author
-from vidgen_core.domain.shots import Shot, ShotParams
+from vidgen_core.domain.shots import PictureSlot, ReferenceRole, Shot, ShotParams, ShotReference
 from vidgen_core.media.images import ImageFacts
 from vidgen_core.services.imports.numbers import loose
 
@@ -76,6 +76,21 @@ class Reason:
     params: dict[str, Any] = Field(default_factory=dict)
 
 
+class PlannedPicture(Frozen):
+    """A picture of a row beside its first one; as ``image…`` of the shot."""
+
+    slot: PictureSlot
+    role: ReferenceRole = ReferenceRole.CHARACTER
+    image: Path | None = None
+    image_url: str | None = None
+    image_data: bytes | None = Field(default=None, repr=False)
+    image_key: str | None = None
+
+    @property
+    def as_reference(self) -> ShotReference:
+        return ShotReference(image=self.image_key, image_url=self.image_url, role=self.role)
+
+
 class PlannedShot(Frozen):
     """One row as it would become a shot."""
 
@@ -95,6 +110,8 @@ class PlannedShot(Frozen):
     #: What the picture is, and its key in the image store; None for a link that was not fetched.
     facts: ImageFacts | None = None
     image_key: str | None = None
+    #: Last frame and references.
+    pictures: tuple[PlannedPicture, ...] = ()
     params: ShotParams = ShotParams()
     #: Cells of columns Vidgen has no use for, by their header.
     extra: dict[str, str] = Field(default_factory=dict)
@@ -138,10 +155,7 @@ class ImportPlan(Frozen):
 
     def within(self, allows: Callable[[Path], bool]) -> ImportPlan:
         """The plan with the rows refused whose picture is not allowed, such as a link out of an allowed folder."""
-        shots = (
-            shot if shot.image is None or allows(shot.image) else _outside(shot, shot.image) for shot in self.shots
-        )
-        return self.model_copy(update={"shots": tuple(shots)})
+        return self.model_copy(update={"shots": tuple(_within(shot, allows) for shot in self.shots)})
 
     @property
     def only_pictures_missing(self) -> int:
@@ -184,9 +198,15 @@ def _says(shot: PlannedShot) -> bool:
     return bool(shot.prompt or shot.picture_prompt)
 
 
+def _within(shot: PlannedShot, allows: Callable[[Path], bool]) -> PlannedShot:
+    files = (shot.image, *(picture.image for picture in shot.pictures))
+    wrong = next((file for file in files if file is not None and not allows(file)), None)
+    return shot if wrong is None else _outside(shot, wrong)
+
+
 def _outside(shot: PlannedShot, image: Path) -> PlannedShot:
     reasons = (Reason("path_outside_roots", {"path": image.name}), *shot.reasons)
-    return shot.model_copy(update={"image": None, "verdict": "rejected", "reasons": reasons})
+    return shot.model_copy(update={"image": None, "pictures": (), "verdict": "rejected", "reasons": reasons})
 
 
 def merge_plans(plans: Iterable[ImportPlan]) -> ImportPlan:

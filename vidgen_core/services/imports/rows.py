@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from vidgen_core.domain.shots import ShotParams
 from vidgen_core.services.imports.columns import Columns
+from vidgen_core.services.imports.material import OtherPicture, mode_of, others_of, sound_of
 from vidgen_core.services.imports.numbers import mend, number_of, plain_digits
-from vidgen_core.services.imports.plan import PlannedShot, Reason, identity
+from vidgen_core.services.imports.plan import PlannedPicture, PlannedShot, Reason, identity
 from vidgen_core.services.imports.readers.pictures import (
     ListedPicture,
     Progress,
@@ -32,6 +33,8 @@ class ListRow(NamedTuple):
     broken: Reason | None = None
     #: Pictures that lie on the row's cells, or links to them; that of the picture's column first.
     pictures: tuple[bytes | str, ...] = ()
+    #: Its last frame and references.
+    others: tuple[OtherPicture, ...] = ()
     warnings: tuple[Reason, ...] = ()
 
 
@@ -43,18 +46,20 @@ def cut_row(
     if not any(texts) and not pictures:
         return None
     cells = {field: texts[index] for field, index in columns.fields.items() if index < len(texts)}
-    taken = set(columns.fields.values())
+    taken = set(columns.meant)
     extra = {
         columns.unknown.get(index, f"#{index + 1}"): text
         for index, text in enumerate(texts)
         if text and index not in taken
     }
-    return ListRow(line, cells, extra, pictures=_placed(pictures or {}, columns))
+    others = others_of(texts, columns, pictures or {})
+    return ListRow(line, cells, extra, pictures=_placed(pictures or {}, columns), others=others)
 
 
 def _placed(pictures: Mapping[int, Sequence[bytes | str]], columns: Columns) -> tuple[bytes | str, ...]:
     own = columns.fields.get("image", -1)
-    order = sorted(pictures, key=lambda column: (column != own, column))
+    elsewhere = {columns.fields.get("last_frame"), columns.fields.get("references"), *columns.references}
+    order = sorted(pictures.keys() - elsewhere, key=lambda column: (column != own, column))
     return tuple(picture for column in order for picture in pictures[column])
 
 
@@ -64,10 +69,14 @@ def plan_rows(
     """A planned shot for each row, in their order, with its verdict."""
     every = list(rows)
     found = [ListedPicture() if row.broken else _picture_of(row, around) for row in every]
-    pictures = check_pictures(found, progress)
+    others = [[] if row.broken else [_listed(other, around) for other in row.others] for row in every]
+    checked = iter(check_pictures([*found, *(picture for some in others for picture in some)], progress))
+    pictures = [next(checked) for _ in every]
+    planned_others = [[(other, next(checked)) for other in (() if row.broken else row.others)] for row in every]
     numbers = mend(row.cells.get("shot", "") for row in every)
     planned = (
-        _plan(row, picture, number, source) for row, picture, number in zip(every, pictures, numbers, strict=True)
+        _with_others(_plan(row, picture, number, source), some)
+        for row, picture, number, some in zip(every, pictures, numbers, planned_others, strict=True)
     )
     return note_repeats(_by_scene(list(planned)))
 
@@ -79,6 +88,32 @@ def _picture_of(row: ListRow, around: Surroundings) -> ListedPicture:
     first, *more = row.pictures
     picture = ListedPicture(data=first) if isinstance(first, bytes) else find_picture(first, around)
     return picture._replace(warning=Reason("pictures_left", {"count": len(more)})) if more else picture
+
+
+def _listed(other: OtherPicture, around: Surroundings) -> ListedPicture:
+    picture = other.picture
+    return ListedPicture(data=picture) if isinstance(picture, bytes) else find_picture(picture, around)
+
+
+def _with_others(shot: PlannedShot, others: list[tuple[OtherPicture, ListedPicture]]) -> PlannedShot:
+    """The shot with its last frame and references; one that is no picture refuses the row as its first one would."""
+    against = tuple(found.rejected for _, found in others if found.rejected)
+    warnings = tuple(found.warning for _, found in others if found.warning)
+    pictures = tuple(
+        PlannedPicture(
+            slot=other.slot,
+            role=other.role,
+            image=found.file,
+            image_url=found.link,
+            image_data=found.data,
+            image_key=found.key,
+        )
+        for other, found in others
+        if not found.rejected
+    )
+    verdict = "rejected" if against else "warning" if warnings and shot.verdict == "ok" else shot.verdict
+    reasons = (*against, *shot.reasons, *warnings)
+    return shot.model_copy(update={"pictures": pictures, "verdict": verdict, "reasons": reasons})
 
 
 #: Columns that say which scene a row belongs to.
@@ -112,13 +147,14 @@ def _plan(row: ListRow, picture: ListedPicture, meant: tuple[str, str | None], s
     prompt = row.cells.get("prompt", "")
     picture_prompt = row.cells.get("picture_prompt", "")
     params, against = read_params(row.cells)
+    unclear, extra = _options(row, params)
     if row.broken:
         against = [row.broken]
-    elif not (row.cells.get("image") or row.pictures or prompt or picture_prompt):
+    elif not (row.cells.get("image") or row.pictures or row.others or prompt or picture_prompt):
         against.insert(0, Reason("row_empty_shot"))
     against += [picture.rejected] if picture.rejected else []
     against += _too_long(number, max(prompt, picture_prompt, key=len))
-    warnings = [reason for reason in (picture.warning, guessed, *row.warnings) if reason]
+    warnings = [reason for reason in (picture.warning, guessed, *unclear, *row.warnings) if reason]
     return PlannedShot(
         source=source,
         line=row.line,
@@ -130,12 +166,28 @@ def _plan(row: ListRow, picture: ListedPicture, meant: tuple[str, str | None], s
         facts=picture.facts,
         image_key=picture.key,
         params=ShotParams(**params),
-        extra=row.extra,
+        extra=extra,
         script=row.cells.get("script", ""),
         picture_prompt=picture_prompt[:LONGEST_PROMPT],
         verdict="rejected" if against else "warning" if warnings else "ok",
         reasons=(*against, *warnings),
     )
+
+
+def _options(row: ListRow, params: dict[str, Any]) -> tuple[list[Reason], dict[str, str]]:
+    """Read sound and mode into ``params``; a word that is none stays beside the shot, for many lists describe the sound there."""
+    unclear, extra = [], dict(row.extra)
+    for field, read in (("sound", sound_of), ("mode", mode_of)):
+        text = row.cells.get(field, "")
+        if not text:
+            continue
+        meant = read(text)
+        if meant is None:
+            unclear.append(Reason(f"{field}_unclear", {"value": text[:40]}))
+            extra.setdefault({"sound": "声音", "mode": "模式"}[field], text)
+        else:
+            params[field] = meant
+    return unclear, extra
 
 
 def _too_long(number: str, prompt: str) -> list[Reason]:

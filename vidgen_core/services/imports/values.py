@@ -17,6 +17,10 @@ SEED_LIMIT: Final = 2**32 - 1
 LONGEST: Final = 600.0
 
 
+#: Characters.
+LONGEST_NEGATIVE: Final = 5_000
+
+
 class _Wrong(Exception):
     """Carries the reason out of a parser."""
 
@@ -110,6 +114,12 @@ def _short(text: str) -> str:
     return text
 
 
+def _negative(text: str) -> str:
+    if len(text) > LONGEST_NEGATIVE:
+        raise _Wrong(Reason("value_too_long", {"value": text[:40], "limit": LONGEST_NEGATIVE}))
+    return text
+
+
 def is_link(text: str) -> bool:
     """Whether it is an address of the web, as far as its form tells."""
     return re.fullmatch(r"https?://[^\s/?#]\S*", text, re.IGNORECASE) is not None
@@ -125,4 +135,5 @@ _PARSERS: Final[dict[str, Callable[[str], Any]]] = {
     "seed": _seed,
     "watermark": _short,
     "callback_url": _link,
+    "negative_prompt": _negative,
 }

@@ -21,7 +21,7 @@ import httpx
 from vidgen_core.domain.errors import InputError, VidgenError
 from vidgen_core.media.disk import translate_os_errors
 from vidgen_core.providers.http.addresses import AddressRefused, Client, Rules
-from vidgen_core.services.imports.plan import ImportPlan, PlannedShot, Reason
+from vidgen_core.services.imports.plan import ImportPlan, PlannedPicture, PlannedShot, Reason
 from vidgen_core.services.imports.readers.pictures import ListedPicture, Progress, check_file
 from vidgen_core.services.imports.values import is_link
 
@@ -182,7 +182,9 @@ def fetch_links(
     :param passed_over: links that need not be fetched
     :param progress: called with how many of how many links are fetched
     """
-    wanted = [shot.image_url for shot in plan.shots if shot.image_url and not shot.image and shot.verdict != "rejected"]
+    rows = [shot for shot in plan.shots if shot.verdict != "rejected"]
+    pictured: list[PlannedShot | PlannedPicture] = [one for shot in rows for one in (shot, *shot.pictures)]
+    wanted = [picture.image_url for picture in pictured if picture.image_url and not picture.image]
     links = [link for link in dict.fromkeys(wanted) if link not in set(passed_over)]
     if not links:
         return plan
@@ -210,7 +212,19 @@ def _fetch(fetcher: LinkFetcher, link: str) -> ListedPicture:
     return picture
 
 
+def _fetched(one: PlannedPicture, pictures: dict[str, ListedPicture]) -> PlannedPicture:
+    found = pictures.get(one.image_url or "")
+    return one if found is None or one.image else one.model_copy(update={"image": found.file, "image_key": found.key})
+
+
 def _with_picture(shot: PlannedShot, pictures: dict[str, ListedPicture]) -> PlannedShot:
+    shot = shot.model_copy(update={"pictures": tuple(_fetched(one, pictures) for one in shot.pictures)})
+    for found in (pictures.get(one.image_url or "") for one in shot.pictures):
+        if found is not None and found.rejected:
+            return shot.model_copy(update={"verdict": "rejected", "reasons": (found.rejected, *shot.reasons)})
+        if found is not None and found.warning:
+            reasons = (*shot.reasons, found.warning, Reason("link_kept"))
+            shot = shot.model_copy(update={"verdict": "warning", "reasons": reasons})
     picture = pictures.get(shot.image_url or "")
     if picture is None or shot.image:
         return shot

@@ -77,7 +77,7 @@ def read_storyboard(
         source=name,
         project=_text(project) or None,
         shots=plan_rows(rows, name, around, progress),
-        recognised={keys[index]: field for field, index in columns.fields.items()},
+        recognised={keys[index]: field for index, field in columns.meant.items()},
         unknown=tuple(columns.unknown.values()),
     )
 

@@ -77,7 +77,7 @@ def plan_sheets(
     unknown: dict[str, None] = {}
     for sheet, index, columns in chosen:
         headers = labels(sheet.rows[index].cells)
-        recognised |= {headers[place]: field for field, place in columns.fields.items()}
+        recognised |= {headers[place]: field for place, field in columns.meant.items()}
         unknown |= dict.fromkeys(header for header in columns.unknown.values() if not header.startswith("#"))
         body = sheet.rows[index + 1 :]
         rows += _list_rows(body, columns, hidden=choice.hidden)

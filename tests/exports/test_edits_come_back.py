@@ -17,7 +17,7 @@ from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project
 from vidgen_core.i18n import get_text
-from vidgen_core.services.exports.edit_plan import EditPlan
+from vidgen_core.services.exports.editing.edit_plan import EditPlan
 from vidgen_core.services.exports.facts import read_facts
 from vidgen_core.services.exports.film import Format, Options
 from vidgen_core.services.facade import Vidgen

@@ -18,7 +18,7 @@ from vidgen_core.domain.takes import Take
 from vidgen_core.services.exports.cut import lay_out
 from vidgen_core.services.exports.film import Clip, Film, Format
 from vidgen_core.services.exports.shot_list import shot_list
-from vidgen_core.services.exports.timeline import build, to_edl, to_fcpxml, to_otio, to_premiere
+from vidgen_core.services.exports.timelines.timeline import build, to_edl, to_fcpxml, to_otio, to_premiere
 from vidgen_core.services.facade import Vidgen
 
 ODD = ["\x00", "\x01", "\x0b", "\x1b", "\x7f", "\x85", "\ufffe", "\uffff", "\ud83d"]

@@ -18,7 +18,7 @@ from PIL import Image
 from vidgen_core.domain.errors import FileError, Refused
 from vidgen_core.services.exports.cut import lay_out
 from vidgen_core.services.exports.film import Film, Format, Options
-from vidgen_core.services.exports.jianying import write_draft, write_draft_zip
+from vidgen_core.services.exports.timelines.jianying import write_draft, write_draft_zip
 from vidgen_core.services.exports.writers import write_film
 
 LENGTHS = [frames_of(number) for number in range(1, 41)]
@@ -93,7 +93,7 @@ def test_an_ntsc_rate_stays_exact(tmp_path: Path) -> None:
 
 
 def _at_rate(film: Film, rate: Fraction) -> str:
-    from vidgen_core.services.exports import timeline as module
+    from vidgen_core.services.exports.timelines import timeline as module
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "usual_rate", lambda _: rate)
@@ -214,7 +214,7 @@ def test_a_draft_that_finds_no_room_leaves_nothing(film: Film, tmp_path: Path, m
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vidgen_core.services.exports.jianying.copyfile", full)
+    monkeypatch.setattr("vidgen_core.services.exports.timelines.jianying.copyfile", full)
     with pytest.raises(FileError) as refused:
         write_draft(film, tmp_path / "drafts", Options(), quiet)
     assert refused.value.code == "disk_full"

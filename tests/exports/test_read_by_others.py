@@ -22,10 +22,11 @@ from pyJianYingDraft import DraftFolder
 
 from vidgen_core.domain.errors import Refused
 from vidgen_core.services.exports.cut import lay_out
-from vidgen_core.services.exports.facts import read_facts
+from vidgen_core.services.exports.editing.edited_timeline import read_uses
+from vidgen_core.services.exports.facts import read_facts, usual_rate
 from vidgen_core.services.exports.film import Film, Format, Options, make_film
-from vidgen_core.services.exports.jianying import write_draft, write_draft_zip
-from vidgen_core.services.exports.subtitles import columns_of, cues, wrap
+from vidgen_core.services.exports.timelines.jianying import write_draft, write_draft_zip
+from vidgen_core.services.exports.timelines.subtitles import columns_of, cues, wrap
 from vidgen_core.services.exports.writers import write_film
 
 ODD = "she says \"no\" & <leaves>\u000b \u2028 \U0001f3ac 'end' \ufffe ]]> 雨夜"
@@ -297,3 +298,43 @@ def test_takes_of_any_container_go_out_whole_under_their_own_ending(tmp_path: Pa
     write_draft_zip(film, tmp_path / "d.zip", Options(), quiet)
     with zipfile.ZipFile(tmp_path / "d.zip") as archive:
         assert any(name.endswith(f"materials/001_1.0-v1{ending}") for name in archive.namelist())
+
+
+# --- rates
+
+
+@pytest.mark.parametrize(
+    "rate", ["24000/1001", "24", "25", "30000/1001", "30", "48", "50", "60000/1001", "60", "16", "12"]
+)
+def test_every_rate_goes_through_every_timeline(tmp_path: Path, rate: str) -> None:
+    fps = Fraction(rate)
+    long, short = "很长的名字" * 12 + " a.mp4", "b.mp4"
+    shots = [shot(1, number="1" * 90, prompt="x\n" * 400), shot(2)]
+    files = [rated_video(tmp_path / name, fps, 40) for name in (long, short)]
+    takes = [take_of(each, file) for each, file in zip(shots, files, strict=True)]
+    takes[1] = takes[1].model_copy(update={"trim_in": float(10 / fps), "trim_out": float(30 / fps)})
+    film = make_film("n" * 300, shots, takes, tmp_path, AT)
+    base = usual_rate([read_facts(files[0])])
+
+    for kind, adapter in ((Format.OTIO, "otio_json"), (Format.EDL, "cmx_3600"), (Format.PREMIERE, "fcp_xml")):
+        target = written(film, kind, tmp_path)
+        uses = read_uses(target.read_bytes(), base)
+        assert [use.length for use in uses] == pytest.approx([40 / fps, 20 / fps], abs=1.5 / base), adapter
+        assert uses[1].begin == pytest.approx(10 / fps, abs=1.5 / base), adapter
+    for line in written(film, Format.EDL, tmp_path).read_text(encoding="utf-8").splitlines():
+        assert line.startswith(("TITLE: ", "FCM: ", "* ", "00")) or not line
+    assert [use.length for use in read_uses(written(film, Format.FCPXML, tmp_path).read_bytes(), base)] == (
+        pytest.approx([40 / fps, 20 / fps], abs=1.5 / base)
+    )
+
+
+def rated_video(path: Path, fps: Fraction, frames: int) -> Path:
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for place in range(frames):
+            frame = av.VideoFrame.from_image(Image.new("RGB", (64, 64), (5 * place, 90, 30)))
+            frame.pts = place
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path

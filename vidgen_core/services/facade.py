@@ -18,7 +18,7 @@ from vidgen_core.services.access.sessions import Sessions
 from vidgen_core.services.autopilot.progress import ProjectProgress
 from vidgen_core.services.billing.budget import Budget
 from vidgen_core.services.context import ServiceContext
-from vidgen_core.services.exports.edits import Edits
+from vidgen_core.services.exports.editing.edits import Edits
 from vidgen_core.services.exports.exports import Exports
 from vidgen_core.services.generation.tasks import Tasks
 from vidgen_core.services.imports.imports import Imports

@@ -11,7 +11,7 @@ from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, toast_later
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.i18n import Text
-from vidgen_core.services.exports.edit_plan import EditChange, EditPlan
+from vidgen_core.services.exports.editing.edit_plan import EditChange, EditPlan
 
 _KEY: Final = "edit_file"
 #: Counted on after each timeline, so that the next uploader is empty.

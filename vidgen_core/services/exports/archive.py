@@ -17,8 +17,8 @@ from vidgen_core.media.disk import ensure_free_space, replacing
 from vidgen_core.services.exports.cut import lay_out
 from vidgen_core.services.exports.film import Clip, Film, Format, Options, Progress
 from vidgen_core.services.exports.naming import clip_names, safe_name
-from vidgen_core.services.exports.subtitles import subtitle_text
-from vidgen_core.services.exports.timeline import timeline_texts
+from vidgen_core.services.exports.timelines.subtitles import subtitle_text
+from vidgen_core.services.exports.timelines.timeline import timeline_texts
 from vidgen_core.services.imports.formulas import tame
 from vidgen_core.services.schemas.base import iso
 
@@ -105,6 +105,8 @@ def _entry(clip: Clip, name: str) -> dict[str, Any]:
         "take": take.number,
         "file": name,
         "seconds": take.seconds,
+        "trim_in": take.trim_in,
+        "trim_out": take.trim_out,
         "width": take.width,
         "height": take.height,
         "bytes": take.bytes,

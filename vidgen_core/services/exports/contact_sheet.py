@@ -19,7 +19,7 @@ from vidgen_core.media.images import open_upright
 from vidgen_core.media.video import first_picture
 from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.services.exports.film import Clip, Film, Progress, numbers_of
-from vidgen_core.services.exports.subtitles import spoken, wrap
+from vidgen_core.services.exports.timelines.subtitles import spoken, wrap
 
 #: One of the Chinese fonts that readers of PDF bring along (ISO 32000-1, 9.7.5.2): it needs no file on this machine.
 _FONT: Final = "STSong-Light"

@@ -156,7 +156,7 @@ class Exports:
             return target
         film = self.film(project_id, stills=chosen.stills)
         if kind is Format.JIANYING and target.suffix.lower() != ".zip":
-            from vidgen_core.services.exports.jianying import write_draft
+            from vidgen_core.services.exports.timelines.jianying import write_draft
 
             film.check()
             path = write_draft(film, target, chosen, progress)

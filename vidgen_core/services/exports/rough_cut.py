@@ -30,7 +30,7 @@ from vidgen_core.services.exports.cut import CutPart, known, lay_out
 from vidgen_core.services.exports.facts import open_video, usual_rate, usual_size
 from vidgen_core.services.exports.film import Clip, Film, Options, Progress
 from vidgen_core.services.exports.sound import Sound
-from vidgen_core.services.exports.subtitles import Cue, cues
+from vidgen_core.services.exports.timelines.subtitles import Cue, cues
 
 #: Threads of the encoder: one, so that the screens stay quick.
 _THREADS: Final = 1

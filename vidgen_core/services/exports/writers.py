@@ -31,16 +31,16 @@ def write_film(
 
         write_rough_cut(film, target, options, progress)
     elif kind is Format.JIANYING:
-        from vidgen_core.services.exports.jianying import write_draft_zip
+        from vidgen_core.services.exports.timelines.jianying import write_draft_zip
 
         write_draft_zip(film, target, options, progress)
     elif kind in TIMELINES:
-        from vidgen_core.services.exports.timeline import write_timeline
+        from vidgen_core.services.exports.timelines.timeline import write_timeline
 
         write_timeline(film, target, kind, options, progress, language)
     elif kind in SUBTITLES:
         from vidgen_core.services.exports.cut import lay_out
-        from vidgen_core.services.exports.subtitles import write_subtitles
+        from vidgen_core.services.exports.timelines.subtitles import write_subtitles
 
         write_subtitles(lay_out(film, options.still_seconds, progress), target, kind)
     elif kind is Format.PDF:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vidgen_core.i18n import Text
-from vidgen_core.services.exports.edit_plan import EditChange, EditNote, EditPlan
+from vidgen_core.services.exports.editing.edit_plan import EditChange, EditNote, EditPlan
 from vidgen_core.services.schemas.base import ResponseModel
 
 

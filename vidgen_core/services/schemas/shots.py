@@ -51,6 +51,9 @@ class TakeFields(ResponseModel):
     width: int
     height: int
     chosen: bool
+    trim_in: float | None
+    trim_out: float | None
+    """In and out point in seconds, as an editor's timeline set them; null: its begin and end."""
 
 
 class TakeFile(TakeFields):
@@ -98,6 +101,8 @@ class ShotFiles(ShotFields):
                     width=take.width,
                     height=take.height,
                     chosen=take.id == chosen,
+                    trim_in=take.trim_in,
+                    trim_out=take.trim_out,
                 )
                 for take in view.takes
             ],

@@ -109,6 +109,8 @@ class TakeResponse(TakeFields):
             height=take.height,
             bytes=take.bytes,
             chosen=chosen,
+            trim_in=take.trim_in,
+            trim_out=take.trim_out,
             rejected=take.rejected,
             video=address(f"/api/tasks/{take.task_id}/video"),
         )

@@ -13,7 +13,7 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, InputError
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Take
-from vidgen_core.services.exports.edited_timeline import Use, path_of
+from vidgen_core.services.exports.editing.edited_timeline import Use, path_of
 from vidgen_core.services.exports.facts import Facts, read_facts, usual_rate
 from vidgen_core.services.exports.naming import safe_name
 

@@ -19,9 +19,9 @@ from vidgen_core.media.disk import replacing
 from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.services.exports.cut import CutPart, known, lay_out
 from vidgen_core.services.exports.facts import STANDARD_RATES, Facts, nearest_rate, usual_rate, usual_size
-from vidgen_core.services.exports.fcpxml import to_fcpxml
 from vidgen_core.services.exports.film import Clip, Film, Format, Options, Progress
-from vidgen_core.services.exports.subtitles import spoken
+from vidgen_core.services.exports.timelines.fcpxml import to_fcpxml
+from vidgen_core.services.exports.timelines.subtitles import spoken
 
 #: Metadata of ours in the timeline.
 META: Final = "vidgen"

@@ -18,11 +18,15 @@ from charset_normalizer import from_bytes
 
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import InputError
+from vidgen_core.services.exports.facts import STANDARD_RATES
 
 #: Bytes of the largest timeline that is read.
 LARGEST: Final = 50_000_000
 _META: Final = "vidgen"
 _EVENT: Final = re.compile(r"^\s*\d+\s+\S+\s+\S+\s+\S+\s.*\d\d:\d\d:\d\d[:;]\d\d", re.MULTILINE)
+
+#: Frames of a timecode.
+_FRAMES: Final = re.compile(r"\d\d:\d\d:\d\d[:;](\d\d)")
 
 
 class Use(Frozen):
@@ -90,9 +94,12 @@ def _text(data: bytes) -> str:
 
 
 def _edl(text: str, rate: Fraction) -> Any:
-    """Drop-frame timecodes say their rate; others are counted in the project's."""
-    base = float(rate) if ";" not in text else 30_000 / 1001
-    return otio.adapters.read_from_string(text, "cmx_3600", rate=base, ignore_timecode_mismatch=True)
+    """Counted in the project's rate, unless the timecodes tell that it is another: by drop frames, or frames it has not."""
+    last = max((int(frames) for frames in _FRAMES.findall(text)), default=0)
+    drops = ";" in text
+    known = [each for each in STANDARD_RATES if each > last and (not drops or (each.denominator > 1 and each > 29))]
+    base = rate if rate in known or not known else known[0]
+    return otio.adapters.read_from_string(text, "cmx_3600", rate=float(base), ignore_timecode_mismatch=True)
 
 
 # --- what OpenTimelineIO reads

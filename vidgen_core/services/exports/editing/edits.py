@@ -16,7 +16,7 @@ from vidgen_core.services.access.permissions import Role, requires
 if TYPE_CHECKING:
     from vidgen_core.db import Tx
     from vidgen_core.services.context import ServiceContext
-    from vidgen_core.services.exports.edit_plan import EditPlan
+    from vidgen_core.services.exports.editing.edit_plan import EditPlan
 
 #: What the last edit of a project replaced.
 _BEFORE: Final = StateRow[dict[str, Any]]("edit.{}", dict[str, Any])
@@ -36,8 +36,8 @@ class Edits:
         :param name: of the file, for people
         :raises InputError: edit_unknown, edit_unreadable, edit_empty, edit_foreign
         """
-        from vidgen_core.services.exports.edit_plan import make_plan, project_rate
-        from vidgen_core.services.exports.edited_timeline import read_uses
+        from vidgen_core.services.exports.editing.edit_plan import make_plan, project_rate
+        from vidgen_core.services.exports.editing.edited_timeline import read_uses
 
         with self._ctx.store.read() as tx:
             shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items

@@ -35,7 +35,7 @@ from vidgen_core.services.exports.cut import CutPart, known, lay_out
 from vidgen_core.services.exports.facts import usual_rate, usual_size
 from vidgen_core.services.exports.film import Clip, Film, Options, Progress
 from vidgen_core.services.exports.naming import clip_names, safe_name
-from vidgen_core.services.exports.subtitles import cues
+from vidgen_core.services.exports.timelines.subtitles import cues
 
 #: Folder of the videos within the draft.
 MATERIALS: Final = "materials"

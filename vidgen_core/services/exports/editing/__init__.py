@@ -1,0 +1,1 @@
+"""Timelines that come back from an editor."""

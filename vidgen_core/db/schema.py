@@ -363,6 +363,8 @@ takes = Table(
     Column("project_id", Integer, nullable=False),
     Column("shot_id", Integer, nullable=False),
     Column("task_id", Integer, nullable=False, unique=True),
+    # The take that it was made from.
+    Column("parent_id", Integer),
     Column("number", Integer, nullable=False),
     Column("folder", Text, nullable=False),
     Column("file", Text, nullable=False),

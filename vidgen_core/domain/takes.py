@@ -24,6 +24,8 @@ class Take(Frozen):
     project_id: int
     shot_id: int
     task_id: int
+    #: The take that it was made from (extended, enlarged).
+    parent_id: int | None = None
     number: int
     #: The save folder at that time, and the file below it with forward slashes.
     folder: str

@@ -99,6 +99,36 @@ class Failure(Frozen):
         return said if isinstance(said, str) and said.strip() else None
 
 
+class FinishVerb(StrEnum):
+    """What is done with a finished take; the result is another take."""
+
+    #: More seconds at its end.
+    EXTEND = "extend"
+    #: The same in more pixels, computed from the file.
+    UPSCALE = "upscale"
+    #: The same, as the provider can give it in 1080p or 4K.
+    FETCH_1080P = "fetch_1080p"
+    FETCH_4K = "fetch_4k"
+
+
+class ParentTake(Frozen):
+    """The take that another is made from, as it was when that was ordered."""
+
+    verb: FinishVerb
+    #: Its id, and its number within the shot.
+    take: int
+    number: int
+    provider: ProviderId
+    model: str
+    #: Its job on the provider's side, and the key of the account that has it.
+    remote_id: str | None = None
+    key_id: str | None = None
+    made_at: datetime
+    #: Its file on this machine.
+    video: str
+    seconds: float
+
+
 class GenerationParams(Frozen):
     """What one take is made from, complete: the shot's own params over the settings, fixed when it is queued."""
 
@@ -126,6 +156,8 @@ class GenerationParams(Frozen):
     seed: int | None = None
     watermark: str = ""
     callback_url: str = ""
+    #: Made from a finished take instead of pictures.
+    parent: ParentTake | None = None
     #: Options only one provider knows, e.g. ``enable_translation``.
     options: dict[str, Any] = Field(default_factory=dict)
 

@@ -34,7 +34,7 @@ from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ModelPrice, ProviderId
 from vidgen_core.domain.setting_values import origin_of
 from vidgen_core.domain.shots import GenerationMode, ReferenceRole, ShotReference
-from vidgen_core.domain.tasks import Failure, GenerationParams, TaskKind
+from vidgen_core.domain.tasks import Failure, FinishVerb, GenerationParams, ParentTake, TaskKind
 from vidgen_core.media.files import PartFile
 
 #: Stage of a job that goes on only after a yes to its price.
@@ -210,6 +210,17 @@ class ReferencePicture(Frozen):
     role: ReferenceRole = ReferenceRole.CHARACTER
 
 
+class FinishOffer(Frozen):
+    """Something that a provider can do with a finished take."""
+
+    verb: FinishVerb
+    #: The model that does it, whose price counts.
+    model: str
+    needs_prompt: bool = False
+    #: Why not with this take.
+    problem: Problem | None = None
+
+
 class Order(Frozen):
     """One take, or one picture, as it is handed to a provider."""
 
@@ -222,6 +233,8 @@ class Order(Frozen):
     image: Path | None = None
     #: The last frame on this machine, if there is one; its link is ``params.last_frame_url``.
     last_frame: Path | None = None
+    #: The file of the take that this one is made from (``params.parent``).
+    video: Path | None = None
     #: Number of the take within its shot; lets seeded renderers make takes differ.
     take: int = 1
     output: TaskKind = TaskKind.VIDEO
@@ -408,6 +421,10 @@ class Provider(ABC):
     @abstractmethod
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
         """What the model will not take of ``params``; no network. Empty: nothing known against it."""
+
+    def finishing(self, take: ParentTake) -> tuple[FinishOffer, ...]:
+        """What can be done with a finished take of this provider, or of another; its ``verb`` says nothing yet."""
+        return ()
 
     @abstractmethod
     async def prepare(self, order: Order, key: Key | None) -> Prepared:

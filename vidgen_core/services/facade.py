@@ -20,6 +20,7 @@ from vidgen_core.services.billing.budget import Budget
 from vidgen_core.services.context import ServiceContext
 from vidgen_core.services.exports.editing.edits import Edits
 from vidgen_core.services.exports.exports import Exports
+from vidgen_core.services.generation.finishing import Finishing
 from vidgen_core.services.generation.tasks import Tasks
 from vidgen_core.services.imports.imports import Imports
 from vidgen_core.services.imports.watched_folders import WatchedFolders
@@ -63,6 +64,7 @@ class Vidgen:
         self.projects = Projects(ctx, self.shots)
         self.takes = Takes(ctx)
         self.tasks = Tasks(ctx)
+        self.finishing = Finishing(ctx)
         self.pictures = Pictures(ctx, self.shots)
         self.budget = Budget(ctx, self.tasks)
         self.imports = Imports(ctx, self.shots)

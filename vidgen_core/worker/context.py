@@ -161,6 +161,7 @@ class Context:
             params=params,
             image=self._file(params.image),
             last_frame=self._file(params.last_frame),
+            video=Path(params.parent.video) if params.parent else None,
             take=task.take,
             output=task.output,
             references=tuple(

@@ -248,7 +248,8 @@ class Scheduler:
     def _begin(self, task: Task) -> bool:
         key: Key | None = None
         if self._ctx.providers[task.provider].needs_key:
-            lease = self._concurrency.lease(task.provider)
+            parent = task.params.parent
+            lease = self._concurrency.lease(task.provider, parent.key_id if parent else None)
             if not isinstance(lease, Lease):
                 return False
             key = lease.key

@@ -11,6 +11,7 @@ from vidgen_core.dashboard.components import batches, dialogs, preflight
 from vidgen_core.dashboard.components.actions import Action, Place, named
 from vidgen_core.dashboard.components.component import unheard
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
+from vidgen_core.dashboard.shots import finish_dialog
 from vidgen_core.dashboard.shots.dialogs import ask_for_link, ask_for_remote_id, ask_to_submit_again, show_facts
 from vidgen_core.dashboard.tasks import history
 from vidgen_core.domain.errors import NotFound
@@ -105,6 +106,10 @@ def _unreject(visit: Visit, take: Take) -> None:
     visit.app.takes.reject(take.id, None)
 
 
+def _finish(visit: Visit, take: Take) -> None:
+    finish_dialog.ask(visit, take)
+
+
 def _facts(visit: Visit, take: Take) -> None:
     show_facts(visit.app.shots.get(take.shot_id).number, take)
 
@@ -185,6 +190,7 @@ SLOT_ACTIONS: Final[tuple[Action[Slot], ...]] = (
     Action("choose", _on_take(_choose), places=_BUTTON),
     Action("unchoose", _on_take(_unchoose), places=_BUTTON),
     Action("confirm", _on_task(_confirm), places=_BUTTON),
+    Action("finish", _on_take(_finish), lambda slot: slot.take is not None),
     Action("facts", _on_take(_facts), lambda slot: slot.take is not None, role=Role.VIEWER),
     Action("history", _on_task(_history), lambda slot: slot.task is not None, role=Role.VIEWER),
     Action("reject", _on_take(_reject), lambda slot: slot.take is not None and slot.take.rejected is None),

@@ -39,6 +39,7 @@ class NewTake:
     seed: int | None = None
     warnings: tuple[str, ...] = ()
     content: str | None = None
+    parent_id: int | None = None
 
 
 _EDITABLE = frozenset(

@@ -17,11 +17,13 @@ from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import InputError, RemoteError
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ModelPrice, ProviderId
-from vidgen_core.domain.tasks import Failure, GenerationParams
+from vidgen_core.domain.shots import GenerationMode
+from vidgen_core.domain.tasks import Failure, FinishVerb, GenerationParams, ParentTake
 from vidgen_core.media.files import PartFile
 from vidgen_core.providers.base import (
     Capabilities,
     Connection,
+    FinishOffer,
     Key,
     Order,
     Prepared,
@@ -67,6 +69,7 @@ from vidgen_core.providers.kie.responses import (
     said_by,
     went_well,
 )
+from vidgen_core.providers.kie.roles import Role
 from vidgen_core.providers.kie.spec import KieSettings
 from vidgen_core.providers.kie.upload import Uploader
 
@@ -74,6 +77,8 @@ from vidgen_core.providers.kie.upload import Uploader
 GRACE: Final = timedelta(seconds=30)
 #: Per cent of a model's jobs of the last hour below which people are warned.
 FAILS_OFTEN: Final = 60.0
+#: How long KIE stores the videos of its jobs.
+STORED: Final = timedelta(days=14)
 #: After so long the result is taken as it is, without waiting for its larger version.
 UPSCALING: Final = timedelta(minutes=8)
 
@@ -140,14 +145,40 @@ class Kie(Provider):
 
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
         can = self.capabilities(model)
-        found = validate_order(can, params)
-        if not kie_models.is_veo(model):
+        if params.parent is not None:
+            found = self._against_parent(can, params, params.parent)
+        else:
+            found = validate_order(can, params)
+        if params.parent is None and not kie_models.is_veo(model):
             found += self._known(model).against(can.settle(params))
         success = self._catalogue.success(self.base_url, model) if self._own.live_catalogue else None
         if success is not None and success < FAILS_OFTEN:
             failing = {"model": model, "rate": round(success)}
             found += (Problem(field="model", code="model_fails_often", params=failing, fatal=False),)
         return found
+
+    def _against_parent(self, can: Capabilities, params: GenerationParams, parent: ParentTake) -> tuple[Problem, ...]:
+        """What stands against going on from a take: its job is gone, or a value is not taken."""
+        alone = can.model_copy(update={"modes": frozenset({GenerationMode.TEXT}), "unsure_modes": frozenset()})
+        # The length of what is only enlarged is the take's own.
+        found = tuple(one for one in validate_order(alone, params) if one.code != "duration_ignored")
+        row = kie_models.built_in().get(can.model)
+        if (row is None or "*" not in row.of) and datetime.now(UTC) - parent.made_at > STORED:
+            gone = Problem(field="take", code="finish_too_late", params={"model": parent.model, "days": STORED.days})
+            return (gone, *found)
+        return found
+
+    def finishing(self, take: ParentTake) -> tuple[FinishOffer, ...]:
+        mine = take.provider is self.mode and take.remote_id is not None
+        offers = [
+            FinishOffer(verb=FinishVerb(row.finish), model=name, needs_prompt="prompt" in row.fields)
+            for name, row in kie_models.built_in().items()
+            if row.finish and ((mine and take.model in row.of) or "*" in row.of)
+        ]
+        if mine and kie_models.is_veo(take.model):
+            offers.insert(0, FinishOffer(verb=FinishVerb.EXTEND, model=take.model, needs_prompt=True))
+        # What KIE makes from its own job goes before what it makes from a file.
+        return tuple(sorted(offers, key=lambda one: "*" in getattr(kie_models.built_in().get(one.model), "of", ())))
 
     async def refresh_models(self, key: Key | None) -> bool:
         own = self._own
@@ -168,6 +199,8 @@ class Kie(Provider):
             order, self._pictures, lambda copy: self._uploader.link(copy, upload_url, key)
         )
         params, own = order.params, self._own
+        if params.parent is not None:
+            return await self._prepare_finishing(order, params.parent, key)
         # The same seed twice is the same video twice.
         seed = params.seed + order.take - 1 if params.seed is not None else None
         translate = bool(params.options.get("enable_translation", own.enable_translation))
@@ -184,8 +217,30 @@ class Kie(Provider):
             payload = found
         return Prepared(payload=payload, sent=_without_prompt(payload) | facts)
 
+    async def _prepare_finishing(self, order: Order, parent: ParentTake, key: Key | None) -> Prepared:
+        """A request that names the job of the take, or the uploaded file of it."""
+        params = order.params
+        if kie_models.is_veo(order.model):
+            payload = kie_models.veo_extension(order.model, params, parent.remote_id or "")
+            return Prepared(payload=payload, sent=_without_prompt(payload))
+        model, facts = self._known(order.model), {}
+        source: dict[Role, str] = {"task": parent.remote_id} if parent.remote_id else {}
+        found = model.request(params, {}, seed=None, translate=True, source=source) if source else None
+        if found is None:
+            if order.video is None:
+                raise InputError("take_file_gone")
+            link, name = await self._uploader.link(order.video, self._own.upload_url, key)
+            found, facts = (
+                model.request(params, {}, seed=None, translate=True, source={"video": link}),
+                {"uploads": [name]},
+            )
+        if found is None:
+            raise InputError("model_form_missing", model=order.model)
+        return Prepared(payload=found, sent=_without_prompt(found) | facts | {"parent": parent.take})
+
     async def submit(self, order: Order, prepared: Prepared, key: Key | None) -> Submission:
-        path = "veo/generate" if kie_models.is_veo(order.model) else "jobs/createTask"
+        veo = "veo/extend" if order.params.parent else "veo/generate"
+        path = veo if kie_models.is_veo(order.model) else "jobs/createTask"
         answer = await self._http.call(
             Verb.SUBMIT, "POST", f"{self.base_url}/api/v1/{path}", key=key, json=prepared.payload
         )

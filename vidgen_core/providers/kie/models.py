@@ -265,7 +265,8 @@ class KieModel(Frozen):
         return {"model": self.model, "input": fields} | callback
 
     def _finishing_form(self, source: Mapping[Role, str]) -> KieForm | None:
-        return next((form for form in self.forms if form.field(*source) and not form.roles.unknown), None)
+        able = (form for form in self.forms if all(form.field(role) for role in source) and not form.roles.unknown)
+        return next(able, None)
 
     def _prompt_alone(self, params: GenerationParams) -> dict[str, Any]:
         callback = {"callBackUrl": params.callback_url} if params.callback_url else {}
@@ -462,3 +463,15 @@ def veo_request(
         # Its default is told in two ways, so it is always said.
         "enableTranslation": translate,
     } | {name: value for name, value in optional.items() if value is not None}
+
+
+#: What the Veo API calls the tiers of its models where a video is extended.
+_TIERS: Final = {"veo3": "quality", "veo3_lite": "lite"}
+
+
+def veo_extension(model: str, params: GenerationParams, remote_id: str) -> dict[str, Any]:
+    """The body of ``POST /api/v1/veo/extend``."""
+    optional = {"watermark": params.watermark or None, "callBackUrl": params.callback_url or None}
+    return {"taskId": remote_id, "prompt": params.prompt, "model": _TIERS.get(model, "fast")} | {
+        name: value for name, value in optional.items() if value is not None
+    }

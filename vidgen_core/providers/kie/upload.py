@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import mimetypes
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +29,7 @@ FOLDER: Final = "vidgen"
 
 
 class Uploader:
-    """Uploads JPEG files."""
+    """Uploads pictures and videos."""
 
     def __init__(self, http: Http, cache: UploadCache) -> None:
         self._http = http
@@ -55,7 +56,7 @@ class Uploader:
         await asyncio.to_thread(self._cache.put, name, "", datetime.now(UTC) - LIFE)
 
     async def _upload(self, picture: Path, upload_url: str, name: str, key: Key | None) -> str:
-        body = _form(picture, f"{name[:40]}.jpg")
+        body = _form(picture, f"{name[:40]}{picture.suffix.lower() or '.jpg'}")
         try:
             answer = await self._http.call(
                 Verb.UPLOAD, "POST", f"{upload_url}/api/file-stream-upload", key=key, body=body
@@ -74,7 +75,8 @@ class Uploader:
 
 def _form(picture: Path, file_name: str) -> RequestBody:
     fields: Mapping[str, str] = {"uploadPath": FOLDER, "fileName": file_name}
-    return multipart_body(fields, picture, file_name, "image/jpeg")
+    kind = mimetypes.guess_type(file_name)[0] or "image/jpeg"
+    return multipart_body(fields, picture, file_name, kind)
 
 
 def _name(picture: Path, upload_url: str) -> str:

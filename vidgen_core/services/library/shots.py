@@ -251,6 +251,9 @@ class Shots:
             if task.output is TaskKind.IMAGE:
                 redraw(tx, task, shot, references, settings)
                 continue
+            if task.params.parent is not None:
+                # Made from a take, not from what the shot says.
+                continue
             planned = plan(shot, GenerateOptions(provider=task.provider), settings).params
             params = follow(task.params, before.params, shot, changed, planned)
             if params != task.params:

@@ -10,7 +10,7 @@ from vidgen_core.i18n import Text
 from vidgen_core.services.schemas.base import Cost, ResponseModel, iso
 
 #: What of a task's params its JSON leaves out.
-_NOT_TOLD: Final = {"prompt", "options", "callback_url"}
+_NOT_TOLD: Final = {"prompt", "options", "callback_url", "parent"}
 
 
 class TaskError(ResponseModel):
@@ -59,6 +59,8 @@ class TaskResponse(ResponseModel):
     attempts: int
     error: TaskError | None
     file: str | None
+    parent: int | None
+    """Number of the take of the same shot that it is made from: extended, enlarged."""
     warnings: list[str]
     """What differs from what was asked for, by codes such as ``length_differs``; the take stays all the same."""
     cost: Cost | None
@@ -83,6 +85,7 @@ class TaskResponse(ResponseModel):
             attempts=task.attempts,
             error=TaskError.of(task, t),
             file=task.file,
+            parent=task.params.parent.number if task.params.parent else None,
             warnings=list(task.warnings),
             cost=Cost.of(task.cost, estimated=task.charge is not ChargeStatus.CHARGED),
             created_at=iso(task.created_at),

@@ -74,10 +74,13 @@ class Concurrency:
         cap = self.ctx.settings().max_concurrent(mode)
         return min(cap, self.ctx.providers[mode].at_once or cap) - busy - lost
 
-    def lease(self, mode: ProviderId) -> Lease | None:
-        """A key for the next task of ``mode``; None pauses the provider and says why."""
+    def lease(self, mode: ProviderId, only: str | None = None) -> Lease | None:
+        """A key for the next task of ``mode``; None pauses the provider and says why.
+
+        :param only: as ``KeyPool.lease`` takes it
+        """
         pool, pauses = self.ctx.keys[mode], self.ctx.pauses
-        match pool.lease():
+        match pool.lease(only=only):
             case Lease() as lease:
                 pauses.lift(mode, NO_KEY)
                 return lease

@@ -209,11 +209,16 @@ class KeyPool:
 
     # --- choosing -----------------------------------------------------------------------------------------------------
 
-    def lease(self, now: datetime | None = None) -> Lease | Wait | Empty:
-        """A key for the next job, or why there is none."""
+    def lease(self, now: datetime | None = None, only: str | None = None) -> Lease | Wait | Empty:
+        """A key for the next job, or why there is none.
+
+        :param only: the id of the one key that has what the job goes on from; where it is gone, any will do
+        """
         now = now or self._clock()
         keys = self._configured()
         healths = {key.fingerprint: self._health(key, now) for key in keys}
+        if only is not None and healths.get(only) in (Health.USABLE, Health.COOLING):
+            keys, healths = tuple(key for key in keys if key.fingerprint == only), {only: healths[only]}
         usable = [key for key in keys if healths[key.fingerprint] is Health.USABLE]
         if usable:
             return self._take(min(usable, key=self._load), now)

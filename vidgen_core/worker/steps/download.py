@@ -118,7 +118,7 @@ def _describe(active: ActiveTask, ctx: Context, path: Path) -> tuple[NewTake, st
     """Facts and poster of a finished file, and what it has shown of a model of which that was not known."""
     task, facts = active.task, video.probe(path)
     digest = video.sha256_file(path)
-    poster = f"{task.id}-{digest[:16]}.jpg"
+    poster, parent = f"{task.id}-{digest[:16]}.jpg", task.params.parent
     video.poster(path, ctx.locations.posters / poster)
     folder = ctx.settings().save_folder(ctx.locations)
     found = request_match.compare(path, facts, _request_of(active, ctx))
@@ -140,7 +140,9 @@ def _describe(active: ActiveTask, ctx: Context, path: Path) -> tuple[NewTake, st
         model=task.model,
         prompt=task.params.prompt,
         seed=task.params.seed,
-        warnings=found.differences,
+        # Of an extended or enlarged take nothing was asked that could be compared.
+        warnings=() if parent else found.differences,
+        parent_id=parent.take if parent else None,
     )
     return new, _shown(active, ctx, found)
 

@@ -297,6 +297,7 @@ CREATE TABLE takes (
     project_id INTEGER NOT NULL,
     shot_id INTEGER NOT NULL,
     task_id INTEGER NOT NULL,
+    parent_id INTEGER,
     number INTEGER NOT NULL,
     folder TEXT NOT NULL,
     file TEXT NOT NULL,

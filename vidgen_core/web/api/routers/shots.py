@@ -11,7 +11,9 @@ from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import ShotFilter, ShotState
 from vidgen_core.domain.shots import PictureSlot, ReferenceRole, ShotParams, ShotReference
+from vidgen_core.domain.tasks import FinishVerb
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.finishing import FinishWish
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.web.api.common import (
     DEFAULT,
@@ -32,6 +34,8 @@ from vidgen_core.web.api.schemas.shots import (
     ChoiceRequest,
     DeletedResponse,
     DrawRequest,
+    FinishOfferResponse,
+    FinishRequest,
     FrameRequest,
     PictureResponse,
     ReferenceRequest,
@@ -173,6 +177,27 @@ def choose(app: App, shot_id: PathId, body: ChoiceRequest) -> ShotResponse:
     app.shots.get(shot_id)
     app.takes.choose(shot_id, None if body.take_id is None else number(body.take_id))
     return _answer(app, shot_id)
+
+
+@router.get("/takes/{take_id}/finish", tags=["shots"], responses=errors(404))
+def list_finishing(app: App, t: Catalogue, take_id: PathId) -> list[FinishOfferResponse]:
+    """What can be done with a take, by whom and for how much."""
+    return [FinishOfferResponse.of(offer, t) for offer in app.finishing.offers(take_id)]
+
+
+@router.post("/takes/{take_id}/finish", tags=["shots"], responses=errors(404, 409))
+def finish_take(app: App, t: Catalogue, take_id: PathId, body: FinishRequest) -> GenerateResponse:
+    """Queue another take that is made from this one, or say what that would cost."""
+    wish = FinishWish(
+        verb=FinishVerb(body.verb),
+        prompt=body.prompt,
+        seconds=body.seconds,
+        provider=ProviderId(body.provider) if body.provider else None,
+    )
+    if body.dry_run:
+        return estimate_response(app.finishing.estimate(take_id, wish), t)
+    where = app.projects.get(app.takes.get(take_id).project_id)
+    return generated_response(app, t, where, app.finishing.order(take_id, wish))
 
 
 @router.post("/takes/{take_id}/choose", tags=["shots"], responses=errors(404))

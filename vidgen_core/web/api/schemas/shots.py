@@ -8,8 +8,10 @@ from pydantic import Field
 
 from vidgen_core.domain.shots import PictureCandidate
 from vidgen_core.domain.takes import Take
+from vidgen_core.i18n import Text
+from vidgen_core.services.generation.finishing import Offered
 from vidgen_core.services.library.shots import MOST_REFERENCES, ShotView
-from vidgen_core.services.schemas.base import ResponseModel
+from vidgen_core.services.schemas.base import Cost, ResponseModel
 from vidgen_core.services.schemas.shots import ShotFields, TakeFields, shot_fields
 from vidgen_core.web.api.schemas.base import (
     Duration,
@@ -199,6 +201,40 @@ class FrameRequest(RequestModel):
     slot: Literal["image", "last_frame", "reference"]
     frame: Literal["first", "last"] = "last"
     role: Role = "character"
+
+
+class FinishRequest(RequestModel):
+    """What is to be done with a take."""
+
+    verb: Literal["extend", "upscale", "fetch_1080p", "fetch_4k"]
+    prompt: Annotated[str, Field(max_length=20_000, strict=True)] | None = None
+    """What happens in the added seconds; left out: the prompt of the take."""
+    seconds: Annotated[float, Field(gt=0, le=600)] | None = None
+    provider: ModeName | None = None
+    dry_run: Yes = False
+    """True: say what it would cost and queue nothing."""
+
+
+class FinishOfferResponse(ResponseModel):
+    """One thing that can be done with a take."""
+
+    verb: str
+    provider: str
+    model: str
+    cost: Cost | None
+    reason: str | None
+    """Why not now; null where it can be ordered."""
+
+    @classmethod
+    def of(cls, offer: Offered, t: Text) -> FinishOfferResponse:
+        why = offer.problem
+        return cls(
+            verb=offer.verb.value,
+            provider=offer.provider.value,
+            model=offer.model,
+            cost=Cost.of(offer.price, estimated=True),
+            reason=t.error("parameter", why.code, why.params) if why else None,
+        )
 
 
 class RejectRequest(RequestModel):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 
 import pytest
 
@@ -20,11 +22,10 @@ def store(locations: Locations) -> Iterator[Store]:
 
 
 @pytest.fixture
-def writer(store: Store) -> Iterator[GroupCommit]:
+async def writer(store: Store) -> AsyncIterator[GroupCommit]:
     writer = GroupCommit(store)
-    writer.start()
     yield writer
-    writer.stop()
+    await writer.stop()
 
 
 def put(name: str) -> object:
@@ -61,10 +62,38 @@ async def test_a_change_that_fails_leaves_its_neighbours_alone(store: Store, wri
     assert (read(store, "a"), read(store, "half"), read(store, "b")) == ("a", None, "b")
 
 
-def test_what_nobody_waits_for_is_written_before_the_end(store: Store) -> None:
+async def test_what_nobody_waits_for_is_written_before_the_end(store: Store) -> None:
     writer = GroupCommit(store)
-    writer.start()
     writer.post(put("late"))
-    writer.stop()
+    await writer.stop()
 
     assert read(store, "late") == "late"
+
+
+async def test_a_change_of_another_thread_is_written(store: Store, writer: GroupCommit) -> None:
+    await asyncio.to_thread(writer.post, put("b"))
+    await writer.do(put("a"))
+
+    assert (read(store, "a"), read(store, "b")) == ("a", "b")
+
+
+async def test_the_loop_goes_on_while_another_process_writes(store: Store, writer: GroupCommit) -> None:
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.ensure_future(writer.do(put("a")))
+        # The loop goes on while the database is somebody else's.
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        other.execute("COMMIT")
+        await waiting
+
+    assert read(store, "a") == "a"
+
+
+async def test_alone_waits_for_the_group_and_excludes_it(store: Store, writer: GroupCommit) -> None:
+    changes = [asyncio.ensure_future(writer.do(put(f"n{number}"))) for number in range(20)]
+    await asyncio.sleep(0)
+    await writer.alone(put("alone"))
+    await asyncio.gather(*changes)
+
+    assert read(store, "alone") == "alone"

@@ -187,23 +187,63 @@ class Store:
 
         One at a time in a Store; waits for another process for 10 s, then raises StoreError store_locked.
         """
+        tx = self.begin()
+        try:
+            yield tx
+        except BaseException as error:
+            self.roll_back(tx)
+            known = dialect.translated(error, self.path) if isinstance(error, Exception) else None
+            if known is None:
+                raise
+            raise known from error
+        self.commit(tx)
+        tx.tell()
+
+    def begin(self) -> Tx:
+        """Begin a transaction that ``commit`` or ``roll_back`` ends, in any thread; ``write`` does so where it can."""
         if self._owner == threading.get_ident():
             raise RuntimeError("this thread is writing already: use tx.savepoint()")
-        with self._lock:
+        self._lock.acquire()
+        try:
             self._owner = threading.get_ident()
-            try:
-                with self._translated(), self._writer.begin() as connection:
-                    tx, request = Tx(connection, self.path, writes=True), CURRENT.get()
-                    yield tx
-                    if not tx.alive:
-                        # For the driver a commit without a transaction is a success.
-                        raise StoreError("store_undone", path=str(self.path))
-                    if request is not None:
-                        tx.requests.mark_written(request)
-                for callback in tx._after:
-                    callback()
-            finally:
-                self._owner = None
+            with self._translated():
+                connection = self._writer.connect()
+                try:
+                    connection.begin()
+                except BaseException:
+                    connection.close()
+                    raise
+            return Tx(connection, self.path, writes=True)
+        except BaseException:
+            self._release()
+            raise
+
+    def commit(self, tx: Tx) -> None:
+        """Make a transaction durable; one that cannot be is rolled back. ``tx.tell`` then tells those who wait for it."""
+        request = CURRENT.get()
+        try:
+            with self._translated():
+                if not tx.alive:
+                    # For the driver a commit without a transaction is a success.
+                    raise StoreError("store_undone", path=str(self.path))
+                if request is not None:
+                    tx.requests.mark_written(request)
+                tx.commit()
+        except BaseException:
+            self.roll_back(tx)
+            raise
+        self._release()
+
+    def roll_back(self, tx: Tx) -> None:
+        """Undo a transaction."""
+        try:
+            tx.roll_back()
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        self._owner = None
+        self._lock.release()
 
     def revision(self) -> int:
         """The number of the last change of projects, shots, tasks, attempts, takes or state; takes some microseconds."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Executable, select, update
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import DBAPIError
 
 from vidgen_core.db import dialect
 from vidgen_core.db.schema import revision
@@ -38,7 +39,7 @@ class Transaction:
             return int(self.execute(REVISION).scalar_one())
         return int(self.execute(_NEXT_REVISION).scalar_one())
 
-    @contextmanager
+    @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
         """Roll back only the block when it raises, and continue the transaction.
 
@@ -46,22 +47,22 @@ class Transaction:
         SQLite rolls back the whole transaction itself: then it is not ``alive`` any more.
         """
         mark = len(self._after)
-        cause: BaseException | None = None
+        # By the driver itself: a savepoint is set for each of many small changes.
+        raw = raw_connection(self._connection)
+        raw.execute("SAVEPOINT part")
         try:
-            with self._connection.begin_nested():
-                try:
-                    yield
-                except BaseException as error:
-                    cause = error
-                    raise
-        except BaseException as error:  # noqa: BLE001 — raised again below, possibly as its cause
+            yield
+            raw.execute("RELEASE part")
+        except BaseException as error:
             del self._after[mark:]
             # The rollback fails, too, when SQLite has rolled back everything already; the cause is what matters.
-            first = cause or error
-            known = dialect.translated(first, self._path) if isinstance(first, Exception) else None
+            with contextlib.suppress(sqlite3.Error):
+                raw.execute("ROLLBACK TO part")
+                raw.execute("RELEASE part")
+            known = dialect.translated(error, self._path) if isinstance(error, Exception) else None
             if known is None:
-                raise first from first.__cause__
-            raise known from first
+                raise
+            raise known from error
 
     @property
     def alive(self) -> bool:
@@ -71,6 +72,22 @@ class Transaction:
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` once everything is durable, and never after a rollback: for state in memory."""
         self._after.append(callback)
+
+    def tell(self) -> None:
+        """Everything is durable: call what waits for it."""
+        for callback in self._after:
+            callback()
+
+    def commit(self) -> None:
+        """End the transaction and keep its changes."""
+        self._connection.commit()
+        self._connection.close()
+
+    def roll_back(self) -> None:
+        """End the transaction and drop its changes, whatever is left of them."""
+        with contextlib.suppress(DBAPIError, sqlite3.Error):
+            self._connection.rollback()
+        self._connection.close()
 
 
 def raw_connection(connection: Connection) -> sqlite3.Connection:

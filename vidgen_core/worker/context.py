@@ -134,11 +134,8 @@ class Context:
         """Whether a paid request that has not left yet is not to leave."""
         return self.stopping or self.paused or active.task.cancel_requested
 
-    async def read(self, query: Callable[[Tx], T]) -> T:
-        """Run a query beside the event loop."""
-        return await asyncio.to_thread(self._read, query)
-
-    def _read(self, query: Callable[[Tx], T]) -> T:
+    def read(self, query: Callable[[Tx], T]) -> T:
+        """Run a query in the loop: readers never wait for anybody, and each question of the worker is answered by an index."""
         with self.store.read() as tx:
             return query(tx)
 

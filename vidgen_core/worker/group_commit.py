@@ -1,19 +1,17 @@
-"""One thread that writes for the worker, many small changes in one transaction.
+"""The worker's one writer: what arrives while one transaction is committed goes into the next one together.
 
-A commit with ``synchronous=FULL`` waits for the disk. Whatever arrives while one transaction is being
-committed goes into the next one together, so a hundred polls a second cost a few commits, and an intent is
-still on disk before its caller goes on.
+A commit with ``synchronous=FULL`` waits for the disk, and its beginning may wait for another process; both do so in a thread.
+Everything between runs in the worker's own loop, so that no statement changes threads. A hundred polls a second cost a few
+commits, and an intent is still on disk before its caller goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
-import queue
 import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from vidgen_core.db import Store, Tx
@@ -22,85 +20,110 @@ T = TypeVar("T")
 
 #: Seconds a change that nobody waits for may rest before it is written.
 REST = 0.2
+#: Changes after which others have a turn in the loop.
+TURN = 8
 
 
 @dataclass
 class _Change:
     operation: Callable[[Tx], Any]
-    urgent: bool
-    future: Future[Any] = field(default_factory=Future)
+    future: asyncio.Future[Any]
 
 
 class GroupCommit:
-    """Group commit over a store; ``do`` waits for the disk, ``post`` does not."""
+    """Group commit over a store; ``do`` waits for the disk, ``post`` does not. Made in the running loop.
+
+    Nobody else may write by the same store: the loop would wait for itself.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._changes: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="vidgen-writer", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._changes: list[_Change] = []
+        self._any, self._urgent = asyncio.Event(), asyncio.Event()
+        self._ended = False
+        self._free = asyncio.Lock()
+        #: A thread of its own: those of the loop may all be busy with names, files and pictures.
+        self._disk = ThreadPoolExecutor(1, "vidgen-writer")
+        self._writing = asyncio.create_task(self._run(), name="writer")
 
     async def do(self, operation: Callable[[Tx], T]) -> T:
         """Run ``operation`` in a transaction and return its result once it is durable."""
-        change = _Change(operation, urgent=True)
-        self._changes.put(change)
-        result: T = await asyncio.shield(asyncio.wrap_future(change.future))
+        future = self.post(operation)
+        self._urgent.set()
+        result: T = await asyncio.shield(future)
         return result
 
-    def post(self, operation: Callable[[Tx], Any]) -> Future[Any]:
-        """Run ``operation`` soon, together with others."""
-        change = _Change(operation, urgent=False)
-        self._changes.put(change)
-        return change.future
+    def post(self, operation: Callable[[Tx], Any]) -> asyncio.Future[Any]:
+        """Run ``operation`` soon, together with others; may be called from any thread."""
+        future = self._loop.create_future()
+        # Whoever does not wait does not ask for the outcome either.
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._changes.append(_Change(operation, future))
+        if threading.get_ident() == self._thread:
+            self._any.set()
+        else:
+            self._loop.call_soon_threadsafe(self._any.set)
+        return future
 
-    def stop(self) -> None:
-        """Write what is waiting and end the thread."""
-        self._changes.put(None)
-        self._thread.join()
+    async def alone(self, operation: Callable[[Tx], T]) -> T:
+        """Run ``operation`` in a transaction of its own; from then until the caller waits again nothing else runs."""
+        async with self._free:
+            with self._store.write() as tx:
+                return operation(tx)
 
-    def _run(self) -> None:
-        ended = False
-        while not ended:
-            batch, ended = self._gather()
-            if batch:
-                self._commit(batch)
+    async def stop(self) -> None:
+        """Write what is waiting, and end."""
+        self._ended = True
+        self._any.set()
+        self._urgent.set()
+        await self._writing
+        self._disk.shutdown()
 
-    def _gather(self) -> tuple[list[_Change], bool]:
-        first = self._changes.get()
-        if first is None:
-            return [], True
-        batch = [first]
-        until = time.monotonic() + (0 if first.urgent else REST)
-        while True:
+    async def _run(self) -> None:
+        while self._changes or not self._ended:
+            await self._any.wait()
             try:
-                change = self._changes.get(timeout=max(0.0, until - time.monotonic()))
-            except queue.Empty:
-                return batch, False
-            if change is None:
-                return batch, True
-            batch.append(change)
-            if change.urgent:
-                until = 0.0
+                async with asyncio.timeout(REST):
+                    await self._urgent.wait()
+            except TimeoutError:
+                pass
+            self._any.clear()
+            self._urgent.clear()
+            batch, self._changes = self._changes, []
+            if batch:
+                async with self._free:
+                    await self._commit(batch)
+            if self._ended:
+                self._any.set()
+                self._urgent.set()
 
-    def _commit(self, batch: list[_Change]) -> None:
+    async def _commit(self, batch: list[_Change]) -> None:
         """Write changes in one transaction; where that fails as a whole, each gets one of its own."""
         outcomes: list[tuple[_Change, Any, Exception | None]] = []
         try:
-            with self._store.write() as tx:
-                for change in batch:
+            tx = await self._loop.run_in_executor(self._disk, self._store.begin)
+            try:
+                for number, change in enumerate(batch, start=1):
                     outcomes.append((change, *_attempt(tx, change)))
                     failure = outcomes[-1][2]
                     if failure is not None and not tx.alive:
                         raise failure
+                    if number % TURN == 0:
+                        await asyncio.sleep(0)
+            except BaseException:
+                self._store.roll_back(tx)
+                raise
+            await self._loop.run_in_executor(self._disk, self._store.commit, tx)
         except Exception as error:  # noqa: BLE001 — every waiting caller must learn that nothing was written
             if len(batch) > 1:
                 for change in batch:
-                    self._commit([change])
-            else:
+                    await self._commit([change])
+            elif not batch[0].future.done():
                 batch[0].future.set_exception(error)
             return
+        tx.tell()
         for change, result, failure in outcomes:
             if failure is None:
                 change.future.set_result(result)

@@ -53,7 +53,7 @@ async def recover(ctx: Context) -> LeftOver:
     except (StoreError, FileError):
         # What was left goes on all the same.
         logger.exception("times that lie far ahead could not be mended")
-    active, in_doubt = await ctx.read(lambda tx: _left_over(tx, ctx))
+    active, in_doubt = ctx.read(lambda tx: _left_over(tx, ctx))
     for one in active:
         # This process holds the lock of the home, so whoever had it is dead.
         one.inherited = True
@@ -72,8 +72,8 @@ async def read_journal(ctx: Context) -> JournalState:
 async def check_database_age(ctx: Context) -> database_age.Doubt | None:
     """Pause the paid providers while the queue may hold what was bought already; only a person ends that."""
     found = await read_journal(ctx)
-    doubt, seen = await ctx.read(lambda tx: (database_age.doubt(tx, found), database_age.generation_of(tx)))
-    await ctx.read(ctx.pauses.load)
+    doubt, seen = ctx.read(lambda tx: (database_age.doubt(tx, found), database_age.generation_of(tx)))
+    ctx.read(ctx.pauses.load)
     if doubt is None:
         try:
             await asyncio.to_thread(ctx.journal.begin, seen)

@@ -100,7 +100,7 @@ class Scheduler:
         await self._recover()
         while not self._ctx.stopping:
             self._alarm.clear()
-            self._check_clock()
+            await self._check_clock()
             if self._every("heartbeat", HEARTBEAT):
                 self._beat()
             await self._check_store()
@@ -130,11 +130,11 @@ class Scheduler:
         """Notice what others did: cancel requests, polling again, pausing, lifting a pause."""
         if self._revision >= 0 and not self._every("store", TICK):
             return
-        revision = await asyncio.to_thread(self._ctx.store.revision)
+        revision = self._ctx.store.revision()
         if revision == self._revision:
             return
         self._revision, self._may_fill = revision, True
-        news, asked = await self._ctx.read(self._news)
+        news, asked = self._ctx.read(self._news)
         for active in news:
             self._take_up(active)
         for task_id in asked:
@@ -191,7 +191,7 @@ class Scheduler:
             self._doubt = await recovery.check_database_age(self._ctx)
         await self._check_budget()
         self._next_due_at = None
-        queued = await self._ctx.read(lambda tx: tx.tasks.queued(None))
+        queued = self._ctx.read(lambda tx: tx.tasks.queued(None))
         for mode in self._ctx.providers:
             # A provider without either is not in use, and is not built.
             if queued.get(mode) or self._ctx.pauses.of(mode) is not None:
@@ -207,7 +207,7 @@ class Scheduler:
         now = self._ctx.clock()
         starting = [task_id for task_id in self._steps if self._concurrency.providers.get(task_id) is mode]
         paused = self._ctx.budget.projects
-        tasks = await self._ctx.read(lambda tx: tx.tasks.claimable(mode, now, free + len(starting), paused))
+        tasks = self._ctx.read(lambda tx: tx.tasks.claimable(mode, now, free + len(starting), paused))
         waiting = [task for task in tasks if task.id not in self._active]
         if waiting and keyless:
             # They were queued, but nobody has confirmed their price with this key.
@@ -224,7 +224,7 @@ class Scheduler:
             if not self._begin(task):
                 return
         if len(waiting) < free:
-            due = await self._ctx.read(lambda tx: tx.tasks.next_due(mode, now))
+            due = self._ctx.read(lambda tx: tx.tasks.next_due(mode, now))
             if due is not None:
                 self._next_due_at = min(due, self._next_due_at or due)
 
@@ -264,11 +264,11 @@ class Scheduler:
         if not self._every("budget", TICK):
             return
         ctx, settings, now = self._ctx, self._ctx.settings(), self._ctx.clock()
-        modes, projects = await ctx.read(lambda tx: ctx.budget.check(tx, settings, now))
+        modes, projects = ctx.read(lambda tx: ctx.budget.check(tx, settings, now))
         ctx.budget.go_on(modes, projects)
         if projects:
             await ctx.writer.do(lambda tx: budget_pause.lift_projects(tx, projects))
-        if ripe := await ctx.read(canary.ripe):
+        if ripe := ctx.read(canary.ripe):
             await ctx.writer.do(lambda tx: canary.go_on(tx, ripe))
 
     # --- steps ------------------------------------------------------------------------------------------------------
@@ -340,7 +340,7 @@ class Scheduler:
         except TimeoutError:
             return
 
-    def _check_clock(self) -> None:
+    async def _check_clock(self) -> None:
         """Notice a clock that was set, and let everything that is kept be as long ago, or as far ahead, as it was.
 
         Store and memory change together, so nothing of the loop runs meanwhile.
@@ -351,7 +351,7 @@ class Scheduler:
             ctx.clock.follow()
             return
         try:
-            ctx.writer.post(lambda tx: _shift(tx, jump)).result()
+            await ctx.writer.alone(lambda tx: _shift(tx, jump))
         except Exception:
             # The worker's own time goes on as before, and the next check tries again.
             logger.exception("a clock that was set could not be followed")
@@ -391,7 +391,7 @@ class Scheduler:
         if self._every("billing", TICK):
             busy = {active.task.provider for active in self._active.values()}
             if self._billing.open - busy:
-                busy |= await self._ctx.read(lambda tx: frozenset(tx.tasks.queued(None)))
+                busy |= self._ctx.read(lambda tx: frozenset(tx.tasks.queued(None)))
             self._billing.check(busy)
             self._model_lists.check()
 

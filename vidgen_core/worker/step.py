@@ -85,7 +85,7 @@ def read_active(tx: Tx, task: Task) -> ActiveTask:
 
 async def _refresh(active: ActiveTask, ctx: Context) -> bool:
     """Read a task again as the store has it now; False when there is nothing more to be done for it."""
-    found = await ctx.read(lambda tx: [read_active(tx, task) for task in tx.tasks.many([active.task.id])])
+    found = ctx.read(lambda tx: [read_active(tx, task) for task in tx.tasks.many([active.task.id])])
     if not found or found[0].task.status not in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING):
         return False
     active.stale = False

@@ -43,9 +43,10 @@ INTENTS = timedelta(seconds=60)
 class StoredUploads:
     """Links of pictures uploaded to a provider, in the store, so that a restart uploads nothing again; its keys share them."""
 
-    def __init__(self, mode: ProviderId, store: Store) -> None:
+    def __init__(self, mode: ProviderId, store: Store, writer: GroupCommit) -> None:
         self._mode = mode
         self._store = store
+        self._writer = writer
 
     def get(self, sha: str) -> str | None:
         """The link, unless it has expired."""
@@ -54,8 +55,7 @@ class StoredUploads:
 
     def put(self, sha: str, url: str, expires_at: datetime) -> None:
         """Remember a link; one that has expired already is forgotten."""
-        with self._store.write() as tx:
-            tx.uploads.put(self._mode, "", sha, url, expires_at)
+        self._writer.post(lambda tx: tx.uploads.put(self._mode, "", sha, url, expires_at))
 
 
 Providers = Callable[[Callable[[ProviderId], StoredUploads]], Mapping[ProviderId, Provider]]
@@ -179,8 +179,7 @@ class Worker:
 
     async def _main(self) -> None:
         writer = GroupCommit(self._store)
-        writer.start()
-        found = self._providers(lambda mode: StoredUploads(mode, self._store))
+        found = self._providers(lambda mode: StoredUploads(mode, self._store, writer))
         providers = BuiltOnUse(found, found.__getitem__)
         try:
             ctx = await asyncio.to_thread(self._context, writer, providers)
@@ -193,7 +192,7 @@ class Worker:
             self._scheduler = self._loop = None
             for provider in providers.built.values():
                 await provider.close()
-            await asyncio.to_thread(writer.stop)
+            await writer.stop()
             await asyncio.to_thread(self._store.checkpoint)
 
     def _context(self, writer: GroupCommit, providers: Mapping[ProviderId, Provider]) -> Context:

@@ -62,7 +62,7 @@ class AbandonedJobs:
 
     async def poll(self) -> AsyncIterator[ActiveTask]:
         """Poll those whose turn it is; yields the tasks whose result has come in, now ``downloading``."""
-        jobs = await self.ctx.read(self._abandoned)
+        jobs = self.ctx.read(self._abandoned)
         self._round += 1
         self._count = len(jobs)
         open_ = {attempt.id for _, attempt in jobs}

@@ -128,7 +128,7 @@ class BillingSync:
 
     async def _settle(self, mode: ProviderId, key: Key) -> int:
         since = self.ctx.clock() - BACK
-        waiting = await self.ctx.read(lambda tx: tx.attempts.unsettled(mode, key.id, since))
+        waiting = self.ctx.read(lambda tx: tx.attempts.unsettled(mode, key.id, since))
         if not waiting:
             return 0
         said = await self.ctx.providers[mode].charges(min(one.intent_at or one.created_at for one in waiting), key)

@@ -6,10 +6,10 @@ person (a back-off has an ``until``, missing keys appear), others wait for a per
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 from collections.abc import Mapping
-from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -46,7 +46,7 @@ class ProviderPauses:
         #: Messages of jobs that failed for an unknown reason, with their tasks.
         self._messages: dict[ProviderId, dict[str, set[int]]] = {}
         #: Changes on their way into the store, which until then knows less than we do.
-        self._unwritten: dict[ProviderId, Future[Any]] = {}
+        self._unwritten: dict[ProviderId, asyncio.Future[Any]] = {}
 
     def now(self) -> datetime:
         return self._clock()

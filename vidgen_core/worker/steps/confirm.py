@@ -105,7 +105,7 @@ async def answer(active: ActiveTask, ctx: Context, state: RemoteState) -> Remote
     if active.task.stage == WAITING_FOR_CONFIRMATION:
         attempt = active.sent
         # A person may have confirmed it, in another process.
-        _keep(active, await ctx.read(lambda tx: tx.attempts.get(attempt.id)))
+        _keep(active, ctx.read(lambda tx: tx.attempts.get(attempt.id)))
     price = state.confirmation if state.stage == WAITING_FOR_CONFIRMATION else None
     if price is None or not _may_confirm(active, ctx, price):
         return state

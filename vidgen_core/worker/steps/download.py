@@ -87,7 +87,7 @@ async def target(active: ActiveTask, ctx: Context) -> Path:
     task, settings = active.task, ctx.settings()
     if task.output is TaskKind.IMAGE:
         return store_picture.target(active, ctx)
-    project = await ctx.read(lambda tx: tx.projects.get(task.project_id))
+    project = ctx.read(lambda tx: tx.projects.get(task.project_id))
     below = files.take_path(
         settings.file_pattern,
         project=project.name,

@@ -156,7 +156,7 @@ async def _failed(active: ActiveTask, ctx: Context, state: RemoteState) -> Next 
     await provider.release(job_of(task, active.sent))
     failure = state.failure or _blank_failure(state)
     charge = state.charge or (failure.charged if active.sent.cost else ChargeStatus.NONE)
-    tries = await ctx.read(lambda tx: _failures(tx, task.id)) + 1
+    tries = ctx.read(lambda tx: _failures(tx, task.id)) + 1
     free = provider.repeatable_submit
     unknown = failure.kind is ErrorKind.PROVIDER and not failure.retryable and not free
     if unknown and failure.provider_message:

@@ -51,9 +51,9 @@ async def reconcile(active: ActiveTask, ctx: Context) -> Next | None:
     age = (ctx.clock() - intent_at).total_seconds()
     candidates: list[Found] = []
     if found is not None:
-        candidates = await ctx.read(lambda tx: _candidates(tx, attempt, found))
+        candidates = ctx.read(lambda tx: _candidates(tx, attempt, found))
         own = _own(active, attempt, candidates)
-        if own is not None and (own.exact or await ctx.read(lambda tx: _alone(tx, attempt))):
+        if own is not None and (own.exact or ctx.read(lambda tx: _alone(tx, attempt))):
             submission = Submission(remote_id=own.remote_id)
             await ctx.writer.do(lambda tx: submit.accept(tx, active, submission, ctx.clock()))
             return Next(0.0)

@@ -338,7 +338,7 @@ async def _refused(active: ActiveTask, ctx: Context, error: Exception) -> Next |
     if error.kind in (ErrorKind.AUTH, ErrorKind.BALANCE, ErrorKind.RATE_LIMIT):
         return await _requeue(active, ctx, error, bounded(error.retry_after, LONGEST_BEFORE_SUBMIT))
     if repeats(error):
-        attempts = await ctx.read(lambda tx: tx.attempts.of_task(active.task.id))
+        attempts = ctx.read(lambda tx: tx.attempts.of_task(active.task.id))
         tries = sum(attempt.failure is not None and attempt.failure.kind is error.kind for attempt in attempts)
         if tries < OVERLOADED_TRIES:
             return await _requeue(active, ctx, error, back_off(settings, tries + 1, error.retry_after))

@@ -10,7 +10,7 @@ from typing import IO, Self
 from vidgen_core.domain.errors import FileError
 from vidgen_core.media.disk import ensure_free_space, sync_file, sync_folder, translate_os_errors
 from vidgen_core.media.naming import check_pattern, take_path
-from vidgen_core.media.video import ending_of, probe, sha256_file
+from vidgen_core.media.video import VideoFacts, ending_of, probe, sha256_file
 
 __all__ = ["PartFile", "check_pattern", "ensure_free_space", "take_path", "translate_os_errors"]
 
@@ -25,6 +25,8 @@ class PartFile:
         self.target = target
         self.path = target.with_name(f"{target.name}{'.' + owner if owner else ''}.part")
         self._file: IO[bytes] | None = None
+        #: What ``finish`` found, so that nobody needs to look again.
+        self.facts: VideoFacts | None = None
         with translate_os_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
 
@@ -78,7 +80,7 @@ class PartFile:
         received = self.received
         if expected_bytes is not None and received != expected_bytes:
             raise FileError("download_incomplete", received=received, expected=expected_bytes, path=str(self.target))
-        probe(self.path)
+        self.facts = probe(self.path)
         named = self.target.with_suffix(ending_of(self.path))
         with translate_os_errors(self.target):
             sync_file(self.path)

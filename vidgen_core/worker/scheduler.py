@@ -150,7 +150,7 @@ class Scheduler:
                 # A person said "go on": every key gets another chance.
                 self._ctx.keys[mode].renew()
         self._concurrency.forget_resolved(tx)
-        unclaimed = [task for task in tx.tasks.active() if task.id not in self._active]
+        unclaimed = tx.tasks.active(without=self._active.keys())
         to_cancel = [task for task in tx.tasks.cancel_requested() if task.id in self._active]
         return [read_active(tx, task) for task in unclaimed + to_cancel], self._asked_for(tx)
 

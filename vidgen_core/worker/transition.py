@@ -63,9 +63,9 @@ def remember(tx: Tx, active: ActiveTask, rows: Rows) -> None:
 
 def move(tx: Tx, rows: Rows, to: TaskStatus, **columns: Any) -> bool:
     """Compare-and-swap the status; refresh the row either way."""
-    won = tx.tasks.move(rows.task.id, to, attempt_id=rows.task.attempt_id, **columns)
-    rows.task = tx.tasks.get(rows.task.id)
-    return won
+    written = tx.tasks.moved(rows.task, to, **columns)
+    rows.task = written or tx.tasks.get(rows.task.id)
+    return written is not None
 
 
 def change_attempt(tx: Tx, rows: Rows, **columns: Any) -> None:

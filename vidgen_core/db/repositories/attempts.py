@@ -47,6 +47,19 @@ _PRESENT = update(tasks).where(tasks.c.id == bindparam("the_task"))
 _COUNT = _PRESENT.values(attempts=tasks.c.attempts + 1).returning(tasks.c.attempts, tasks.c.project_id)
 _BEGIN = insert(attempts).returning(*attempts.c)
 _GET = select(attempts).where(attempts.c.id == bindparam("the_attempt"))
+_OF_TASK = select(attempts).where(attempts.c.task_id == bindparam("the_task")).order_by(attempts.c.number)
+_UNRESOLVED = (
+    select(func.count())
+    .select_from(attempts.join(tasks, tasks.c.attempt_id == attempts.c.id))
+    .where(
+        attempts.c.provider == bindparam("the_provider"),
+        text(_OPEN),
+        attempts.c.state == AttemptState.UNKNOWN,
+        attempts.c.intent_at > bindparam("since", type_=UtcTime),
+        tasks.c.status == TaskStatus.FAILED,
+        tasks.c.deleted_at.is_(None),
+    )
+)
 _UPDATE = update(attempts).where(attempts.c.id == bindparam("the_attempt"))
 
 
@@ -132,8 +145,7 @@ class AttemptRepository(Repository):
 
     def of_task(self, task_id: int) -> list[Attempt]:
         """From the first to the last."""
-        query = select(attempts).where(attempts.c.task_id == task_id).order_by(attempts.c.number)
-        return [_attempt(row) for row in self.tx.execute(query)]
+        return [_attempt(row) for row in self.tx.execute(_OF_TASK, {"the_task": task_id})]
 
     def open(self, provider: ProviderId) -> list[Attempt]:
         """Attempts that may have been sent and whose end is not known, oldest first."""
@@ -142,19 +154,7 @@ class AttemptRepository(Repository):
 
     def unresolved(self, provider: ProviderId, since: datetime) -> int:
         """Number of attempts since then whose answer was lost and whose task failed: their jobs may be running."""
-        query = (
-            select(func.count())
-            .select_from(attempts.join(tasks, tasks.c.attempt_id == attempts.c.id))
-            .where(
-                attempts.c.provider == provider,
-                text(_OPEN),
-                attempts.c.state == AttemptState.UNKNOWN,
-                attempts.c.intent_at > since,
-                tasks.c.status == TaskStatus.FAILED,
-                tasks.c.deleted_at.is_(None),
-            )
-        )
-        return int(self.tx.execute(query).scalar_one())
+        return int(self.tx.execute(_UNRESOLVED, {"the_provider": provider, "since": since}).scalar_one())
 
     def shift_open_times(self, seconds: float) -> None:
         """Shift the times of open attempts after the system clock was set, so that they are as long ago as before."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, bindparam, insert, select
 
 from vidgen_core.db.dialect import upsert
 from vidgen_core.db.repository import Repository, now
 from vidgen_core.db.schema import project_settings, projects
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.shots import Project
+
+# Frequent statements are compiled once.
+_GET: Final = select(projects).where(projects.c.id == bindparam("the_project"))
+_SETTINGS: Final = select(project_settings.c.name, project_settings.c.value).where(
+    project_settings.c.project_id == bindparam("the_project")
+)
 
 
 def _project(row: Row[Any]) -> Project:
@@ -29,7 +35,7 @@ class ProjectRepository(Repository):
 
     def get(self, project_id: int) -> Project:
         """Raises NotFound project_not_found."""
-        row = self.tx.execute(select(projects).where(projects.c.id == project_id)).one_or_none()
+        row = self.tx.execute(_GET, {"the_project": project_id}).one_or_none()
         if row is None:
             raise NotFound("project_not_found", id=project_id)
         return _project(row)
@@ -43,10 +49,7 @@ class ProjectRepository(Repository):
         return [_project(row) for row in self.tx.execute(select(projects).order_by(projects.c.id))]
 
     def settings(self, project_id: int) -> dict[str, Any]:
-        query = select(project_settings.c.name, project_settings.c.value).where(
-            project_settings.c.project_id == project_id
-        )
-        return {row.name: row.value for row in self.tx.execute(query)}
+        return {row.name: row.value for row in self.tx.execute(_SETTINGS, {"the_project": project_id})}
 
     def set_setting(self, project_id: int, name: str, value: Any) -> None:
         """Keep a JSON value under ``name``; None removes what was kept."""

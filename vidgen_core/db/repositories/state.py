@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import bindparam, select
+from sqlalchemy.dialects.sqlite import Insert
 
 from vidgen_core.db.dialect import among, listed, upsert
 from vidgen_core.db.repositories.ledger import LedgerRepository
@@ -66,6 +67,17 @@ class UploadRepository(Repository):
         self.tx.execute(new.on_conflict_do_update(index_elements=["provider", "key_id", "sha256"], set_=known))
 
 
+def _touch() -> Insert:
+    new = upsert(key_usage)
+    added = {name: key_usage.c[name] + new.excluded[name] for name in ("submitted", "succeeded", "failed")}
+    last = {"name": new.excluded.name, "last_used_at": new.excluded.last_used_at}
+    return new.on_conflict_do_update(index_elements=["provider", "key_id"], set_=added | last)
+
+
+#: Compiled once: it runs for each order and each result.
+_TOUCH: Final = _touch()
+
+
 class KeyRepository(Repository):
     """Use and health of each API key; never the key itself."""
 
@@ -88,24 +100,9 @@ class KeyRepository(Repository):
         at: datetime | None = None,
     ) -> None:
         """Add to the counters; the key's row is created if there is none."""
-        at = at or now()
-        new = upsert(key_usage).values(
-            provider=provider,
-            key_id=key_id,
-            name=name,
-            submitted=submitted,
-            succeeded=succeeded,
-            failed=failed,
-            last_used_at=at,
-        )
-        counted = {
-            "name": name,
-            "submitted": key_usage.c.submitted + submitted,
-            "succeeded": key_usage.c.succeeded + succeeded,
-            "failed": key_usage.c.failed + failed,
-            "last_used_at": at,
-        }
-        self.tx.execute(new.on_conflict_do_update(index_elements=["provider", "key_id"], set_=counted))
+        counted = {"submitted": submitted, "succeeded": succeeded, "failed": failed}
+        key = {"provider": provider, "key_id": key_id, "name": name, "last_used_at": at or now()}
+        self.tx.execute(_TOUCH, {**key, **counted})
 
     def set_health(
         self, provider: ProviderId, key_id: str, health: str, cooling_until: datetime | None = None, name: str = ""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Executable, Row, Select, bindparam, or_, select, update
 
 from vidgen_core.db.dialect import among, listed, upsert
 from vidgen_core.db.repository import Repository, now, only
@@ -69,6 +69,21 @@ def _those(*wanted: ColumnElement[bool]) -> Select[Any]:
     return _SHOWN.where(*wanted, tasks.c.deleted_at.is_(None)).order_by(*order)
 
 
+def _add() -> Executable:
+    new = upsert(takes)
+    kept = {field.name: new.excluded[field.name] for field in fields(NewTake)} | {"rev": new.excluded.rev}
+    again = new.on_conflict_do_update(index_elements=["task_id"], set_=kept | {"trim_in": None, "trim_out": None})
+    return again.returning(takes.c.id)
+
+
+# Frequent statements are compiled once.
+_ADD: Final = _add()
+_GET: Final = _SHOWN.where(takes.c.id == bindparam("the_take"))
+_TWINS: Final = _SHOWN.where(
+    or_(takes.c.sha256 == bindparam("sha"), takes.c.content == bindparam("the_content")),
+    takes.c.task_id != bindparam("the_task"),
+    tasks.c.deleted_at.is_(None),
+).order_by(takes.c.id)
 _OF_SHOTS = _those(among(takes.c.shot_id, bindparam("ids")))
 
 
@@ -79,16 +94,12 @@ def _take(row: Row[Any]) -> Take:
 class TakeRepository(Repository):
     def add(self, new: NewTake) -> Take:
         """Add a take. A task has one: another file replaces it, whose in and out points are its own."""
-        values = asdict(new) | {"warnings": list(new.warnings), "rev": self.tx.rev}
-        statement = upsert(takes).values(**values, created_at=now())
-        again = statement.on_conflict_do_update(
-            index_elements=["task_id"], set_=values | {"trim_in": None, "trim_out": None}
-        ).returning(takes.c.id)
-        return self.get(self.tx.execute(again).scalar_one())
+        values = asdict(new) | {"warnings": list(new.warnings), "rev": self.tx.rev, "created_at": now()}
+        return self.get(self.tx.execute(_ADD, values).scalar_one())
 
     def get(self, take_id: int) -> Take:
         """Raises NotFound take_not_found."""
-        row = self.tx.execute(_SHOWN.where(takes.c.id == take_id)).one_or_none()
+        row = self.tx.execute(_GET, {"the_take": take_id}).one_or_none()
         if row is None:
             raise NotFound("take_not_found", id=take_id)
         return _take(row)
@@ -112,13 +123,9 @@ class TakeRepository(Repository):
 
         The local renderer makes the same video from the same prompt, so those are not reported.
         """
-        same = takes.c.sha256 == new.sha256
-        if new.content is not None:
-            same = or_(same, takes.c.content == new.content)
-        others = [takes.c.task_id != new.task_id, tasks.c.deleted_at.is_(None)]
-        if new.provider.is_free:
-            others.append(takes.c.prompt != new.prompt)
-        return [_take(row) for row in self.tx.execute(_SHOWN.where(same, *others).order_by(takes.c.id))]
+        like = {"sha": new.sha256, "the_content": new.content, "the_task": new.task_id}
+        found = [_take(row) for row in self.tx.execute(_TWINS, like)]
+        return [take for take in found if take.prompt != new.prompt] if new.provider.is_free else found
 
     def chosen(self, project_id: int) -> list[Take]:
         """The chosen takes in shot order."""

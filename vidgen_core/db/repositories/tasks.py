@@ -12,10 +12,9 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Double,
+    Executable,
     Integer,
     Row,
-    Select,
-    Update,
     bindparam,
     case,
     func,
@@ -119,11 +118,11 @@ _UNSTARTED: Final = {
 _UNFINISHED: Final = {"finished_at": None, "duration": None}
 
 
-def _task(row: Row[Any]) -> Task:
-    values = row._asdict()
+def _task(row: Row[Any], **known: Any) -> Task:
+    values = row._asdict() | known
     del values["cost_currency"]
     values |= {"cost": money(row.cost, row.cost_currency), "failure": failure_of(row.failure)}
-    values["warnings"] = tuple(row.warnings or ())
+    values["warnings"] = tuple(values["warnings"] or ())
     return Task.model_validate(values)
 
 
@@ -226,9 +225,6 @@ class TaskRepository(Repository):
         """As ``many``, with those that were deleted."""
         found = {row.id: _task(row) for row in self.tx.execute(_WITH_DELETED, {"ids": listed(ids)})}
         return [found[task_id] for task_id in ids if task_id in found]
-
-    def _in_order(self, query: Select[Any]) -> list[Task]:
-        return self.many(list(self.tx.execute(query).scalars()))
 
     def of_shots(self, shot_ids: Collection[int], known: Mapping[int, Task] = _NONE) -> dict[int, list[Task]]:
         """Tasks by shot, each list by take; every shot asked for is in it.
@@ -361,17 +357,18 @@ class TaskRepository(Repository):
 
     def processing(self, provider: ProviderId) -> int:
         """Number of tasks of a provider that are being submitted or processed remotely."""
-        query = select(func.count()).where(text("status = 'processing'"), unindexed(tasks.c.provider) == provider)
-        return int(self.tx.execute(query.where(text(_ACTIVE))).scalar_one())
+        return int(self.tx.execute(_PROCESSING, {"provider": provider}).scalar_one())
 
-    def active(self) -> list[Task]:
-        """Tasks that a worker is processing, or was when it died, oldest first."""
-        held = select(tasks.c.id).where(text(_ACTIVE))
-        return self._in_order(held.order_by(tasks.c.id))
+    def active(self, without: Collection[int] = ()) -> list[Task]:
+        """Tasks that a worker is processing, or was when it died, oldest first.
+
+        :param without: ids of tasks that are not wanted again
+        """
+        return self.many([task_id for task_id in self.tx.execute(_HELD).scalars() if task_id not in without])
 
     def cancel_requested(self) -> list[Task]:
         """Live tasks with a cancel request."""
-        return self._in_order(select(tasks.c.id).where(text("cancel_requested"), tasks.c.deleted_at.is_(None)))
+        return self.many(list(self.tx.execute(_TO_CANCEL).scalars()))
 
     # Changing
 
@@ -381,9 +378,17 @@ class TaskRepository(Repository):
         :param attempt_id: the caller's attempt; nothing changes when the task has another one by now.
         :param columns: as in ``note``. A failure that is not given is cleared, and so is ``due_at``.
         """
+        return self._moved(task_id, to, attempt_id, columns) is not None
+
+    def moved(self, task: Task, to: TaskStatus, **columns: Any) -> Task | None:
+        """As ``move`` of a task that was just read, with its attempt; returns what was written, None when it was not."""
+        row = self._moved(task.id, to, task.attempt_id, columns)
+        return None if row is None else _task(row, shot=task.shot, warnings=task.warnings)
+
+    def _moved(self, task_id: int, to: TaskStatus, attempt_id: int | None, columns: dict[str, Any]) -> Row[Any] | None:
         values = {"due_at": None, "failure": None, **only(columns, _NOTABLE)}
         given = {"status": to, "rev": self.tx.rev, **_arrival(to, now()), **_columns(values)}
-        return self.tx.execute(_MOVES[to], {"the_task": task_id, "guard": attempt_id, **given}).rowcount == 1
+        return self.tx.execute(_MOVES[to], {"the_task": task_id, "guard": attempt_id, **given}).one_or_none()
 
     def release(self, ids: Collection[int]) -> list[int]:
         """Queue pending, failed and cancelled tasks as one batch in fair order; return the ids of those queued."""
@@ -406,6 +411,12 @@ class TaskRepository(Repository):
         given = {"rev": self.tx.rev, **_columns(only(columns, _NOTABLE))}
         if not self.tx.execute(_NOTE, {"the_task": task_id, **given}).rowcount:
             raise NotFound("task_not_found", id=task_id)
+
+    def note_of_attempt(self, task_id: int, attempt_id: int | None, **columns: Any) -> bool:
+        """As ``note`` of a task that is being processed by this attempt; False when it no longer is."""
+        given = {"rev": self.tx.rev, **_columns(only(columns, _NOTABLE))}
+        changed = self.tx.execute(_NOTE_OF_ATTEMPT, {"the_task": task_id, "the_attempt": attempt_id, **given})
+        return changed.rowcount == 1
 
     def request_cancel(self, ids: Collection[int]) -> int:
         """Request the cancellation of live tasks; return how many had no request before."""
@@ -525,16 +536,21 @@ def _round_of_the_queue() -> ColumnElement[Any]:
     return query.scalar_subquery()
 
 
-def _move_to(to: TaskStatus) -> Update:
+def _move_to(to: TaskStatus) -> Executable:
     guard = bindparam("guard", type_=Integer)
     lost = or_(guard.is_(None), tasks.c.attempt_id == guard)
     moved = update(tasks).where(_THE_TASK, tasks.c.status.in_(sources(to)), _ALIVE, lost)
-    return moved.values(_expressions(to)) if _expressions(to) else moved
+    return (moved.values(_expressions(to)) if _expressions(to) else moved).returning(*_COLUMNS)
 
 
 # Frequent statements are compiled once.
 _THE_TASK: Final = tasks.c.id == bindparam("the_task", type_=Integer)
 _NOTE: Final = update(tasks).where(_THE_TASK)
+_NOTE_OF_ATTEMPT: Final = _NOTE.where(
+    tasks.c.status == TaskStatus.PROCESSING,
+    tasks.c.attempt_id.is_not_distinct_from(bindparam("the_attempt", type_=Integer)),
+    _ALIVE,
+)
 _MOVES: Final = {status: _move_to(status) for status in TaskStatus}
 _MANY: Final = _SHOWN.where(among(tasks.c.id, bindparam("ids")), _ALIVE)
 _WITH_DELETED: Final = _SHOWN.where(among(tasks.c.id, bindparam("ids")))
@@ -543,6 +559,11 @@ _REVS_OF_SHOTS: Final = (
     .join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
     .where(among(tasks.c.shot_id, bindparam("ids")), _ALIVE)
     .order_by(tasks.c.shot_id, tasks.c.take, tasks.c.id)
+)
+_HELD: Final = select(tasks.c.id).where(text(_ACTIVE)).order_by(tasks.c.id)
+_TO_CANCEL: Final = select(tasks.c.id).where(text("cancel_requested"), _ALIVE)
+_PROCESSING: Final = select(func.count()).where(
+    text("status = 'processing'"), unindexed(tasks.c.provider) == bindparam("provider"), text(_ACTIVE)
 )
 _NEXT: Final = (
     select(tasks.c.id, tasks.c.priority, tasks.c.turn)

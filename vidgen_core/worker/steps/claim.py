@@ -15,7 +15,7 @@ from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.providers.base import Key, Provider
 from vidgen_core.worker.context import ActiveTask
-from vidgen_core.worker.transition import Rows, leave_to_person, log, remember, same
+from vidgen_core.worker.transition import Rows, leave_to_person, log, move, remember, same
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,7 @@ def claim(
         _keep_back(tx, rows, stop)
         remember(tx, active, rows)
         return stop
-    if not tx.tasks.move(
-        task.id, TaskStatus.PROCESSING, progress=None, stage=None, due_at=None, remote_id=None, cost=cost
-    ):
+    if not move(tx, rows, TaskStatus.PROCESSING, progress=None, stage=None, remote_id=None, cost=cost):
         return False
     attempt = tx.attempts.begin(
         task.id,
@@ -81,7 +79,7 @@ def claim(
         cost=cost,
         charge=ChargeStatus.ESTIMATED if cost else ChargeStatus.NONE,
     )
-    rows = Rows(tx.tasks.get(task.id), attempt)
+    rows = Rows(rows.task.model_copy(update={"attempt_id": attempt.id, "attempts": attempt.number}), attempt)
     if limits:
         money.warn_near(tx, limits, money.limit_statuses(tx, settings, task.project_id, now))
     log(tx, LogLevel.INFO, "task_started", rows.task, attempt=attempt.number)

@@ -72,7 +72,8 @@ async def download(active: ActiveTask, ctx: Context) -> Next | None:
         if active.task.output is TaskKind.IMAGE:
             await store_picture.store(active, ctx, part, length)
         else:
-            await _complete(active, ctx, await asyncio.to_thread(part.finish, length))
+            new, shown = await asyncio.to_thread(_finish, active, ctx, part, length)
+            await ctx.writer.do(lambda tx: add_take(tx, active, new, shown))
     except (RemoteError, FileError) as error:
         return await _broken(active, ctx, job, error, part)
     finally:
@@ -109,14 +110,12 @@ async def _fetch(active: ActiveTask, ctx: Context, job: RemoteJob, part: files.P
     return await ctx.provider(active).fetch(job, url, part, ctx.key(active))
 
 
-async def _complete(active: ActiveTask, ctx: Context, path: Path) -> None:
-    new, shown = await asyncio.to_thread(_describe, active, ctx, path)
-    await ctx.writer.do(lambda tx: add_take(tx, active, new, path, shown))
-
-
-def _describe(active: ActiveTask, ctx: Context, path: Path) -> tuple[NewTake, str | None]:
-    """Facts and poster of a finished file, and what it has shown of a model of which that was not known."""
-    task, facts = active.task, video.probe(path)
+def _finish(
+    active: ActiveTask, ctx: Context, part: files.PartFile, length: int | None
+) -> tuple[NewTake, str | None]:
+    """Name the file; say its facts, draw its poster, and say what it has shown of a model of which that was not known."""
+    path = part.finish(length)
+    task, facts = active.task, part.facts or video.probe(path)
     digest = video.sha256_file(path)
     poster, parent = f"{task.id}-{digest[:16]}.jpg", task.params.parent
     video.poster(path, ctx.locations.posters / poster)
@@ -256,7 +255,7 @@ async def _fail(active: ActiveTask, ctx: Context, error: VidgenError) -> Next | 
 # --- writes -----------------------------------------------------------------------------------------------------------
 
 
-def add_take(tx: Tx, active: ActiveTask, new: NewTake, path: Path, shown: str | None = None) -> None:
+def add_take(tx: Tx, active: ActiveTask, new: NewTake, shown: str | None = None) -> None:
     """Add the take and complete the task; where several have one video, nobody knows whose it is, so all are marked.
 
     :param shown: what the take has shown of its model (``canary.proof_of``)
@@ -269,6 +268,7 @@ def add_take(tx: Tx, active: ActiveTask, new: NewTake, path: Path, shown: str | 
             tx.takes.update(twin.id, warnings=(*twin.warnings, SAME_FILE))
     if shown is not None and not twins:
         canary.prove(tx, shown)
+    path = Path(new.folder, new.file)
     complete(tx, active, str(path))
     log(tx, LogLevel.SUCCESS, "task_completed", task, file=path.name)
     if twins:

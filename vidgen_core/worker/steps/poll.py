@@ -233,10 +233,9 @@ async def give_up(active: ActiveTask, ctx: Context) -> Next | None:
 
 def note_progress(tx: Tx, task: Task, state: RemoteState, now: datetime, *, quarter: bool) -> None:
     """Write what a poll said about a job that goes on; ``quarter``: with a line in the log."""
-    found = tx.tasks.many([task.id])
-    if not found or (found[0].status, found[0].attempt_id) != (TaskStatus.PROCESSING, task.attempt_id):
+    said = {"progress": state.progress, "stage": state.stage or state.status.value, "polled_at": now}
+    if not tx.tasks.note_of_attempt(task.id, task.attempt_id, **said):
         return
-    tx.tasks.note(task.id, progress=state.progress, stage=state.stage or state.status.value, polled_at=now)
     if state.stage in WAITS and task.attempt_id is not None:
         tx.attempts.update(task.attempt_id, waited_at=now)
     if quarter:

@@ -421,25 +421,25 @@ def keep_id(tx: Tx, attempt_id: int, submission: Submission, now: datetime) -> A
         ChargeStatus.CHARGED if submission.cost else ChargeStatus.ESTIMATED if attempt.cost else ChargeStatus.UNKNOWN
     )
     followed = current and _goes_on(tx, found[0])
-    tx.attempts.update(
-        attempt.id,
-        state=AttemptState.ACCEPTED if followed else AttemptState.ABANDONED,
-        remote_id=submission.remote_id,
-        accepted_at=now,
-        ended_at=None if followed else now,
-        failure=None if followed else attempt.failure,
-        charge=charge,
-        cost=submission.cost or attempt.cost,
-        evidence=submission.evidence,
-        request_id=submission.request_id,
-    )
+    known = {
+        "state": AttemptState.ACCEPTED if followed else AttemptState.ABANDONED,
+        "remote_id": submission.remote_id,
+        "accepted_at": now,
+        "ended_at": None if followed else now,
+        "failure": None if followed else attempt.failure,
+        "charge": charge,
+        "cost": submission.cost or attempt.cost,
+        "evidence": submission.evidence,
+        "request_id": submission.request_id,
+    }
+    tx.attempts.update(attempt.id, **known)
     if current:
         tx.tasks.note(attempt.task_id, remote_id=submission.remote_id, submitted_at=now, charge=charge)
     if attempt.key_id:
         tx.keys.touch(attempt.provider, attempt.key_id, attempt.key_label or "", submitted=1, at=now)
-    for task in tx.tasks.many([attempt.task_id]):
+    for task in found:
         log(tx, LogLevel.INFO, "task_accepted", task, remote_id=submission.remote_id)
-    return tx.attempts.get(attempt.id)
+    return attempt.model_copy(update=known)
 
 
 def _goes_on(tx: Tx, task: Task) -> bool:

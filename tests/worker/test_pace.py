@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import random
+import functools
+import importlib.util
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -20,22 +23,37 @@ def look_until_found(book: PollIntervals, duration: float) -> tuple[int, float]:
     return looks, elapsed - duration
 
 
-def averages(book: PollIntervals, durations: list[float]) -> tuple[float, float]:
-    found = [look_until_found(book, duration) for duration in durations]
-    return sum(looks for looks, _ in found) / len(found), sum(late for _, late in found) / len(found)
+@functools.cache
+def simulator() -> ModuleType:
+    path = Path(__file__).parents[2] / "benchmarks" / "pace.py"
+    spec = importlib.util.spec_from_file_location("pace", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_learned_durations_find_a_job_in_half_the_time_with_no_more_looks(seed: int) -> None:
-    chance = random.Random(seed)
-    jobs = [chance.uniform(60, 180) for _ in range(3000)]
-    book = PollIntervals()
-    book.learn("m", jobs[:200])
-    plain = averages(PollIntervals(), jobs[200:])
-    learned = averages(book, jobs[200:])
+@pytest.mark.parametrize(
+    ("name", "polls", "delay", "p95"),
+    [
+        ("uniform 60-180", 1.0, 0.52, 1.0),
+        ("log-normal, median 90", 1.0, 0.65, 1.0),
+        ("log-normal, wide", 1.03, 1.0, 1.0),
+        ("bimodal 60 / 240", 1.0, 0.6, 1.0),
+        ("queue-delayed", 1.2, 0.75, 1.0),
+        ("always 60", 0.7, 0.5, 1.0),
+        ("short, 5-15", 1.02, 1.02, 1.02),
+        ("quicker at half time", 1.03, 0.5, 1.0),
+        ("slower at half time", 1.06, 0.5, 1.0),
+    ],
+)
+def test_jobs_are_found_sooner_than_at_a_fixed_interval(name: str, polls: float, delay: float, p95: float) -> None:
+    found = simulator().ratios(name, 2000)
 
-    assert learned[0] <= plain[0]
-    assert learned[1] <= plain[1] * 0.55
+    assert found["polls"] <= polls
+    assert found["delay"] <= delay
+    assert found["p95"] <= p95
 
 
 def test_too_few_durations_are_not_trusted() -> None:
@@ -64,4 +82,5 @@ def test_jobs_that_always_take_the_same_time_are_not_hammered() -> None:
 
 
 def test_jitter_stays_near() -> None:
-    assert all(9.0 <= jitter(10.0) <= 11.0 for _ in range(100))
+    assert all(9.0 <= jitter(10.0, 10.0) <= 11.0 for _ in range(100))
+    assert all(89.0 <= jitter(90.0, 10.0) <= 91.0 for _ in range(100))

@@ -110,9 +110,7 @@ async def _fetch(active: ActiveTask, ctx: Context, job: RemoteJob, part: files.P
     return await ctx.provider(active).fetch(job, url, part, ctx.key(active))
 
 
-def _finish(
-    active: ActiveTask, ctx: Context, part: files.PartFile, length: int | None
-) -> tuple[NewTake, str | None]:
+def _finish(active: ActiveTask, ctx: Context, part: files.PartFile, length: int | None) -> tuple[NewTake, str | None]:
     """Name the file; say its facts, draw its poster, and say what it has shown of a model of which that was not known."""
     path = part.finish(length)
     task, facts = active.task, part.facts or video.probe(path)

@@ -36,6 +36,8 @@ class Polls:
 
     errors: int = 0
     blank: int = 0
+    #: Seconds from the poll before to the one that comes.
+    gap: float = 0.0
 
 
 # --- decisions --------------------------------------------------------------------------------------------------------
@@ -71,7 +73,9 @@ async def poll(active: ActiveTask, ctx: Context) -> Next | None:
 async def _done(active: ActiveTask, ctx: Context, state: RemoteState) -> Next | None:
     now, attempt = ctx.clock(), active.sent
     if attempt.accepted_at is not None and attempt.waited_at is None and attempt.state is AttemptState.ACCEPTED:
-        ctx.intervals.learn((attempt.provider, attempt.model), [(now - attempt.accepted_at).total_seconds()])
+        # It ended somewhere between two polls.
+        since = min(active.own(Polls).gap, ctx.settings().runner.poll_interval) / 2
+        ctx.intervals.learn((attempt.provider, attempt.model), [(now - attempt.accepted_at).total_seconds() - since])
     arrived = await ctx.writer.do(lambda tx: arrive(tx, active, state, now))
     return Next(0.0, remote=False) if arrived else None
 
@@ -87,7 +91,8 @@ async def _still_running(active: ActiveTask, ctx: Context, state: RemoteState) -
     if left < 0:
         return await time_out(active, ctx)
     ctx.writer.post(lambda tx: note_progress(tx, before, state, now, quarter=quarter))
-    return Next(min(usual, max(left, LAST_POLL)))
+    active.own(Polls).gap = min(usual, max(left, LAST_POLL))
+    return Next(active.own(Polls).gap)
 
 
 async def _poll_failed(active: ActiveTask, ctx: Context, error: RemoteError) -> Next | None:
@@ -120,7 +125,8 @@ def _timing(active: ActiveTask, ctx: Context, now: datetime) -> tuple[float, flo
     left = math.inf if began is None or active.task.stage in WAITS else runner.max_wait - elapsed
     if provider.own_pace is not None:
         return left, provider.own_pace
-    return left, jitter(ctx.intervals.delay((provider.mode, active.task.model), elapsed, runner.poll_interval))
+    delay = ctx.intervals.delay((provider.mode, active.task.model), elapsed, runner.poll_interval)
+    return left, jitter(delay, runner.poll_interval)
 
 
 def is_overdue(active: ActiveTask, ctx: Context) -> bool:

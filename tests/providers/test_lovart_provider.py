@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 import respx
 from contract import RemoteContract
@@ -14,7 +15,8 @@ from provider_world import GOOD, World, finish, make_key, make_params, send
 from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.money import Money
-from vidgen_core.providers.base import Key, Provider, RemoteStatus
+from vidgen_core.domain.shots import GenerationMode
+from vidgen_core.providers.base import Key, Provider, ReferencePicture, RemoteStatus
 from vidgen_core.providers.lovart.adapter import Lovart
 from vidgen_core.providers.lovart.prompt_text import message, request
 
@@ -60,16 +62,73 @@ async def test_the_prompt_arrives_word_for_word_with_the_wishes_beside_it(provid
 
 
 def test_the_tool_is_a_wish_unless_it_is_made_a_rule() -> None:
-    wish, rule = (request("veo3", make_params(), None, "p", only=only)["tool_config"] for only in (False, True))
+    wish, rule = (request("veo3", make_params(), {}, "p", only=only)["tool_config"] for only in (False, True))
     assert wish == {"prefer_tool_categories": {"VIDEO": ["generate_video_veo3"]}}
     assert rule == wish | {"include_tools": ["generate_video_veo3"]}
 
 
 def test_what_was_not_asked_for_is_not_wished_for() -> None:
-    text = message("veo3", make_params(aspect_ratio="Auto"), picture=False)
+    text = message("veo3", make_params(aspect_ratio="Auto"), {})
     assert "ratio" not in text
     assert "Length" not in text
     assert "picture" not in text
+
+
+@pytest.mark.parametrize(
+    ("mode", "pictures", "said"),
+    [
+        (GenerationMode.FIRST_LAST_FRAME, 2, "ends with the second one"),
+        (GenerationMode.REFERENCES, 2, "none of which is a frame"),
+        (GenerationMode.FIRST_FRAME, 1, "as its first frame"),
+        (GenerationMode.TEXT, 0, "from the text alone"),
+    ],
+)
+async def test_several_pictures_are_attached_in_order_and_explained(provider, key, world, mode, pictures, said) -> None:
+    frames = mode in (GenerationMode.FIRST_FRAME, GenerationMode.FIRST_LAST_FRAME)
+    order = world.order(provider, picture=world.picture if frames else None, mode=mode, sound=True).model_copy(
+        update={
+            "last_frame": world.picture if mode is GenerationMode.FIRST_LAST_FRAME else None,
+            "references": (ReferencePicture(path=world.picture),) * (2 if mode is GenerationMode.REFERENCES else 0),
+        }
+    )
+    prepared = await provider.prepare(order, key)
+    assert len(prepared.payload["attachments"]) == pictures
+    assert said in prepared.payload["prompt"]
+    assert "With sound." in prepared.payload["prompt"]
+
+
+@pytest.mark.parametrize(("queue", "price"), [("unlimited", 0), ("fast", 25), ("keep", 25)])
+async def test_the_account_is_brought_to_the_queue_of_the_settings_before_an_order(
+    provider, key, world, queue, price
+) -> None:
+    world.options = {"queue": queue, "confirm_up_to": 40}
+    await send(provider, world.order(provider), key)
+    assert world.server.stats()["charged"]["lovart"] == price
+    assert provider.confirms_up_to == (0 if queue == "unlimited" else 40)
+    notes = (await provider.test(key)).notes
+    assert notes == (("note.lovart_unlimited",) if queue == "unlimited" else ("note.lovart_fast",))
+    world.options = {"queue": "fast"}
+    assert (await provider.test(key)).notes == ("note.lovart_fast",)
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [
+        ([{"unlimited": False, "unlimited_enable": False}], "lovart_no_unlimited"),
+        ([{"unlimited": False, "unlimited_enable": True}, None, {"unlimited": False}], "lovart_queue_not_set"),
+    ],
+)
+async def test_an_account_that_cannot_be_switched_sends_nothing(provider, key, world, answers, code) -> None:
+    world.options = {"queue": "unlimited"}
+    with respx.mock(base_url=world.server.url, assert_all_called=False) as wire:
+        modes = [one for one in answers if one is not None]
+        wire.post("/v1/openapi/mode/query").mock(
+            side_effect=[httpx.Response(200, json={"code": 0, "data": one}) for one in modes]
+        )
+        wire.post("/v1/openapi/mode/set").respond(json={"code": 0, "data": {}})
+        with pytest.raises(RemoteError) as caught:
+            await provider.prepare(world.order(provider), key)
+    assert (caught.value.code, caught.value.delivery is Delivery.UNKNOWN) == (code, False)
 
 
 async def test_each_take_has_a_project_of_its_own_and_its_canvas_is_kept(provider, key, world) -> None:

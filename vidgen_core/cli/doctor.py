@@ -52,6 +52,7 @@ def _connection_json(session: Session, mode: ProviderId, connection: Connection)
         "error": error,
         "balance": Cost.of(connection.balance, estimated=False),
         "models": list(connection.models),
+        "notes": [session.text(note) for note in connection.notes],
     }
 
 
@@ -62,6 +63,8 @@ def _show_connection(session: Session, mode: ProviderId, connection: Connection)
     unknown = session.text("cli.balance_unknown")
     balance = session.text.money(connection.balance, False) if connection.balance else unknown
     session.say("cli.connected", provider=mode.value, balance=balance)
+    for note in connection.notes:
+        session.say(note)
     if connection.models:
         more = "…" if len(connection.models) > FEW else ""
         session.say("cli.models", n=len(connection.models), models=", ".join(connection.models[:FEW]) + more)

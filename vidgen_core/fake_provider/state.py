@@ -21,7 +21,7 @@ from vidgen_core.fake_provider.storage.videos import Videos
 #: Moments of faults that belong to one job.
 _OF_JOBS: Final = (Verb.SUBMIT, Verb.ANSWER, Verb.POLL, Verb.RESULT, Verb.DOWNLOAD, Verb.AGENT, Verb.CHAT)
 #: Usual prices, to which those of single models stand in proportion.
-_USUAL: Final = {"kie": 60.0, "yunwu": 0.4}
+_USUAL: Final = {"kie": 60.0, "yunwu": 0.4, "lovart": 25.0}
 #: Seconds over which submits by key are counted.
 _WINDOW: Final = 10.0
 
@@ -105,6 +105,8 @@ class Rehearsal:
         #: What KIE's catalogue lists, and when each account last looked something up (monotonic).
         self.kie_models: dict[str, Any] = dict(models())
         self.kie_lookups: dict[str, float] = {}
+        #: Keys of Lovart accounts whose videos are made in the free queue.
+        self.unlimited: set[str] = set()
         #: Faults that a person has dismissed on Lovart's page.
         self.dismissed: set[str] = set()
         self._requests = 0

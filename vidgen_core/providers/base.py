@@ -340,6 +340,8 @@ class Connection(Frozen):
     #: None: the provider does not say.
     balance: Money | None = None
     models: tuple[str, ...] = ()
+    #: What else people should know of the account: ids in the catalogues.
+    notes: tuple[str, ...] = ()
 
 
 class CallbackMessage(Frozen):

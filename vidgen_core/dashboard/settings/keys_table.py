@@ -312,8 +312,10 @@ def connection_line(t: Text, connection: Connection) -> str:
         why = plain(t.told(connection.failure)) if connection.failure else ""
         return t("settings.test_failed", why=why)
     if connection.balance is None:
-        return t("settings.test_ok_no_balance")
-    return t("settings.test_ok", balance=t.money(connection.balance, estimated=False))
+        said = t("settings.test_ok_no_balance")
+    else:
+        said = t("settings.test_ok", balance=t.money(connection.balance, estimated=False))
+    return " ".join([said, *(t(note) for note in connection.notes)])
 
 
 def _result(mode: ProviderId) -> None:

@@ -11,7 +11,8 @@ import hmac
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ from vidgen_core.fake_provider.submissions import (
     accept,
     bad_key,
     json_object,
+    key_of,
     proxy_page,
     receive_submission,
     refuse,
@@ -142,8 +144,24 @@ async def save_project(request: Request) -> Response:
 
 
 @_good_key
-async def query_mode(_request: Request) -> Response:
-    return ok({"unlimited": False, "unlimited_enable": False, "unlimited_list": []})
+async def query_mode(request: Request) -> Response:
+    """Which queue the account is in: the free one, or the one that spends credits."""
+    rehearsal = rehearsal_of(request)
+    can = not rehearsal.occurs("no-unlimited")
+    return ok({"unlimited": key_of(request) in rehearsal.unlimited, "unlimited_enable": can, "unlimited_list": []})
+
+
+@_good_key
+async def set_mode(request: Request) -> Response:
+    """Switch the account to the free queue, or back."""
+    rehearsal, body = rehearsal_of(request), await json_object(request) or {}
+    if not isinstance(body.get("unlimited"), bool):
+        return LOVART_REFUSALS["parameter"].answer()
+    if body["unlimited"] and not rehearsal.occurs("no-unlimited"):
+        rehearsal.unlimited.add(key_of(request))
+    elif not body["unlimited"]:
+        rehearsal.unlimited.discard(key_of(request))
+    return ok({})
 
 
 async def take_picture(request: Request) -> Response:
@@ -182,11 +200,14 @@ async def chat(request: Request) -> Response:
     text = str((body or {}).get("prompt") or "")
     submission = receive_submission(request, LOVART, prompt_in(text))
     pictures = [uploaded_picture(request, str(link), UPLOADS) for link in (body or {}).get("attachments") or []]
-    refused = await refuse(submission, _DIALECT, rehearsal)
     wrong = _wrong(body, text, pictures)
-    if refused or wrong or body is None:
+    order = None if wrong or body is None else order_of(body, text, pictures)
+    if order is not None and key_of(request) in rehearsal.unlimited:
+        order = replace(order, price=0.0)
+    refused = await refuse(submission, _DIALECT, rehearsal, order)
+    if refused or order is None:
         return refused or LOVART_REFUSALS[wrong or "json-invalid"].answer()
-    return accept(submission, order_of(body, text, next(iter(pictures), None)), _DIALECT, rehearsal)[1]
+    return accept(submission, order, _DIALECT, rehearsal)[1]
 
 
 def _wrong(body: Mapping[str, Any] | None, text: str, pictures: list[str | None]) -> str | None:
@@ -205,8 +226,11 @@ def prompt_in(text: str) -> str:
     return found[1] if found else text
 
 
-def order_of(body: Mapping[str, Any], text: str, picture: str | None) -> Order:
+def order_of(body: Mapping[str, Any], text: str, pictures: Sequence[str | None]) -> Order:
+    """What a message asks for; the agent reads from its words what the pictures are."""
     head = text.partition("-----")[0]
+    frames = "none of which is a frame" not in head
+    ends = "ends with the second" in head and len(pictures) > 1
     ratio, size, length = _RATIO.search(head), _SIZE.search(head), _LENGTH.search(head)
     width, height = pixels(size[1] if size else "720p", ratio[1] if ratio else "16:9")
     tools = ((body.get("tool_config") or {}).get("prefer_tool_categories") or {}).get("VIDEO") or [""]
@@ -216,7 +240,9 @@ def order_of(body: Mapping[str, Any], text: str, picture: str | None) -> Order:
         width=width,
         height=height,
         seconds=min(60.0, max(1.0, float(length[1]))) if length else 5.0,
-        picture=picture,
+        picture=next(iter(pictures), None) if frames else None,
+        last_picture=pictures[1] if ends else None,
+        sound="With sound." in head,
         params={name: value for name, value in body.items() if name != "prompt"} | {"message": text},
     )
 
@@ -305,6 +331,7 @@ async def download(request: Request) -> Response:
 ROUTES: Final = (
     Route(f"{PREFIX}/project/save", save_project, methods=["POST"]),
     Route(f"{PREFIX}/mode/query", query_mode, methods=["POST"]),
+    Route(f"{PREFIX}/mode/set", set_mode, methods=["POST"]),
     Route(f"{PREFIX}/file/upload", upload, methods=["POST"]),
     Route(f"{PREFIX}/chat", chat, methods=["POST"]),
     Route(f"{PREFIX}/chat/status", status),

@@ -141,7 +141,7 @@ async def chat(request: Request) -> Response:
     if refused or not text:
         return refused or _DIALECT.refusal("prompt-missing", submission.request_id)
     pictures = [uploaded_picture(request, str(link), UPLOADS) for link in body.get("attachments") or []]
-    return accept(submission, order_of(body, text, next(iter(pictures), None)), _DIALECT, rehearsal)[1]
+    return accept(submission, order_of(body, text, pictures), _DIALECT, rehearsal)[1]
 
 
 async def dismiss(request: Request) -> Response:

@@ -85,7 +85,8 @@ class Lovart(Provider):
     @property
     def confirms_up_to(self) -> Decimal | None:
         """A price on the page is answered on the page: ``poll`` names none there."""
-        return self._own().confirm_up_to
+        # Where videos are to be free, a price is nothing to say yes to by itself.
+        return Decimal(0) if self._own().queue == "unlimited" else self._own().confirm_up_to
 
     @property
     def handed_back(self) -> bool:
@@ -106,7 +107,9 @@ class Lovart(Provider):
         return tuple(dict.fromkeys((self._own().model, *prompt_text.TOOLS)))
 
     def capabilities(self, model: str) -> Capabilities:
-        return prompt_text.capabilities(model)
+        can = prompt_text.capabilities(model)
+        # The page takes one picture from us.
+        return can.model_copy(update={"unsure_modes": frozenset()}) if self._way is self._browser else can
 
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
         return validate_order(self.capabilities(model), params)
@@ -144,4 +147,9 @@ class Lovart(Provider):
 
     async def test(self, key: Key | None) -> Connection:
         failure = await self._way.test(key)
-        return Connection(ok=False, failure=failure) if failure else Connection(ok=True, models=self.models())
+        notes: tuple[str, ...] = ()
+        if failure is None and self._way is self._api:
+            failure, notes = await self._api.account(key)
+        if failure is not None:
+            return Connection(ok=False, failure=failure)
+        return Connection(ok=True, models=self.models(), notes=notes)

@@ -7,9 +7,9 @@ wants confirmed is named by ``poll``, which never says yes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
@@ -26,12 +26,13 @@ from vidgen_core.providers.base import (
     Submission,
 )
 from vidgen_core.providers.common.picture_copies import PictureCopies
-from vidgen_core.providers.common.picture_links import picture_link
+from vidgen_core.providers.common.picture_links import picture_links
 from vidgen_core.providers.common.uploads import MemoryUploads, UploadCache
 from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
 from vidgen_core.providers.http.error_mapping import (
     CONTENT_REFUSED,
     as_failure,
+    at,
     error_body_in,
     error_of,
     job_in,
@@ -95,11 +96,13 @@ class LovartApi:
 
     async def prepare(self, order: Order, key: Key | None) -> Prepared:
         base = f"{self.base_url}{API}"
-        picture, facts = await picture_link(
+        if self._own.queue != "keep":
+            await self._choose_queue(base, key)
+        pictures, facts = await picture_links(
             order, self._pictures, lambda copy: self._preparations.picture(copy, base, key)
         )
         project = await self._preparations.project(order.reference, base, key)
-        payload = prompt_text.request(order.model, order.params, picture, project, only=self._own.only_this_tool)
+        payload = prompt_text.request(order.model, order.params, pictures, project, only=self._own.only_this_tool)
         fields = {"tool": prompt_text.tool_of(order.model), "duration": order.params.duration}
         place = {"project": project, "canvas": f"{CANVAS}{project}"}
         return Prepared(payload=payload, sent=fields | place | facts)
@@ -114,8 +117,9 @@ class LovartApi:
             remote_id = f"{prepared.payload['project_id']}/{found}"
             return Submission(remote_id=remote_id, evidence=answer.evidence, request_id=answer.request_id)
         error = refusal(TABLE, answer, said_by(answer))
-        if error.code == "picture_not_fetched" and "upload" in prepared.sent:
-            await self._preparations.forget_picture(prepared.sent["upload"])
+        if error.code == "picture_not_fetched":
+            for name in prepared.sent.get("uploads", []):
+                await self._preparations.forget_picture(name)
         raise error
 
     # --- poll ---------------------------------------------------------------------------------------------------------
@@ -171,10 +175,49 @@ class LovartApi:
     async def test(self, key: Key | None) -> Failure | None:
         """Why it cannot be used; None where it can."""
         try:
-            _good(await self._http.call(Verb.ASK, "POST", f"{self.base_url}{API}/mode/query", key=key, json={}))
+            await self._mode(f"{self.base_url}{API}", key)
         except RemoteError as error:
             return Failure(kind=error.kind, code=error.code, params=error.params)
         return None
+
+    async def account(self, key: Key | None) -> tuple[Failure | None, tuple[str, ...]]:
+        """Bring the account to the queue that the settings name; why that failed, and notes on which one it is in."""
+        base = f"{self.base_url}{API}"
+        try:
+            unlimited = await self._choose_queue(base, key)
+        except RemoteError as error:
+            return Failure(kind=error.kind, code=error.code, params=error.params), ()
+        return None, () if unlimited is None else (f"note.lovart_{'unlimited' if unlimited else 'fast'}",)
+
+    async def _choose_queue(self, base: str, key: Key | None) -> bool | None:
+        """Whether the account makes videos in the free queue, after it was switched where the settings want that.
+
+        :raises RemoteError: it is not in the queue that the settings name, and nothing paid has left
+        """
+        chosen = self._own.queue
+        wanted: bool = chosen == "unlimited"
+        try:
+            mode = await self._mode(base, key)
+            said = mode.get("unlimited")
+            found = said if isinstance(said, bool) else None
+            if chosen == "keep" or found == wanted:
+                return found
+            if wanted and mode.get("unlimited_enable") is False:
+                raise RemoteError("lovart_no_unlimited", kind=ErrorKind.PARAMETER)
+            _good(await self._http.call(Verb.ASK, "POST", f"{base}/mode/set", key=key, json={"unlimited": wanted}))
+            if (await self._mode(base, key)).get("unlimited") is not wanted:
+                raise RemoteError("lovart_queue_not_set", kind=ErrorKind.PROVIDER)
+        except RemoteError as error:
+            # All of it is free: whatever was lost, no order was.
+            error.delivery = Delivery.NOT_SENT if error.delivery is Delivery.UNKNOWN else error.delivery
+            raise
+        return wanted
+
+    async def _mode(self, base: str, key: Key | None) -> Mapping[str, Any]:
+        """How the account makes videos (``/mode/query``); empty where the answer does not say it."""
+        answer = _good(await self._http.call(Verb.ASK, "POST", f"{base}/mode/query", key=key, json={}))
+        data = at(answer.json, "data")
+        return data if isinstance(data, Mapping) else {}
 
 
 def _good(answer: ProviderResponse) -> ProviderResponse:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.providers.base import Capabilities
 
@@ -29,21 +31,30 @@ def capabilities(model: str) -> Capabilities:
         model=model,
         aspect_ratios=("9:16", "16:9", "1:1", "3:4", "4:3", "21:9"),
         sizes=("480P", "720P", "1080P"),
+        # ``attachments`` takes several; whether the agent makes of them what is asked is for the first take to show.
+        unsure_modes=frozenset({GenerationMode.FIRST_LAST_FRAME, GenerationMode.REFERENCES}),
+        max_references=9,
         image_transport="upload",
-        unsure=frozenset({"aspect_ratios", "sizes", "durations"}),
+        unsure=frozenset({"aspect_ratios", "sizes", "durations", "max_references"}),
         note="note.lovart_requests",
     )
 
 
-def message(model: str, params: GenerationParams, *, picture: bool) -> str:
-    """The one message of a thread."""
-    source = "from the attached picture as its first frame" if picture else "from the text alone"
-    lines = [f"Make exactly one video with the tool {tool_of(model)}, {source}."]
+def message(model: str, params: GenerationParams, pictures: Mapping[str, Sequence[str]]) -> str:
+    """The one message of a thread.
+
+    :param pictures: links by what they are, in the order in which they are attached: ``first``, ``last``, ``references``
+    """
+    lines = [f"Make exactly one video with the tool {tool_of(model)}, {_source(pictures)}."]
     if params.aspect_ratio != "Auto":
         lines.append(f"Aspect ratio: {params.aspect_ratio}.")
     if params.duration is not None:
         lines.append(f"Length: {params.duration:g} seconds.")
     lines.append(f"Resolution: {params.size.lower()}.")
+    if params.sound is not None:
+        lines.append("With sound." if params.sound else "Without sound.")
+    if params.negative_prompt:
+        lines.append(f"Not to be seen: {params.negative_prompt}.")
     lines.append(
         "The text between the two lines is the prompt: use it word for word, neither translated nor shortened nor extended, "
         "and ask nothing back."
@@ -51,16 +62,26 @@ def message(model: str, params: GenerationParams, *, picture: bool) -> str:
     return "\n".join([*lines, RULE, params.prompt, RULE])
 
 
-def request(model: str, params: GenerationParams, picture: str | None, project: str, *, only: bool) -> dict[str, Any]:
+def _source(pictures: Mapping[str, Sequence[str]]) -> str:
+    if pictures.get("references"):
+        return "in which things look as in the attached pictures, none of which is a frame of it"
+    if pictures.get("last"):
+        return "that begins with the first attached picture and ends with the second one"
+    return "from the attached picture as its first frame" if pictures.get("first") else "from the text alone"
+
+
+def request(
+    model: str, params: GenerationParams, pictures: Mapping[str, Sequence[str]], project: str, *, only: bool
+) -> dict[str, Any]:
     """The body of ``POST /chat``; ``only``: whether the agent may use no other video tool."""
     tool = tool_of(model)
     tools: dict[str, Any] = {"prefer_tool_categories": {"VIDEO": [tool]}}
     if only:
         tools["include_tools"] = [tool]
     return {
-        "prompt": message(model, params, picture=picture is not None),
+        "prompt": message(model, params, pictures),
         "project_id": project,
-        "attachments": [picture] if picture else [],
+        "attachments": [link for kind in ("first", "last", "references") for link in pictures.get(kind, ())],
         "mode": "fast",
         "tool_config": tools,
     }

@@ -27,6 +27,8 @@ class LovartSettings(ProviderSettings):
     """Whether the agent may use no other video tool; otherwise the tool above is a wish."""
     confirm_up_to: Decimal = Field(default=Decimal(0), ge=0)
     """Credits per take that are confirmed without asking you when Lovart wants a yes; 0: you are always asked."""
+    queue: Literal["keep", "unlimited", "fast"] = "keep"
+    """Which queue of the account makes the videos: the free and slower one (unlimited), the one that spends credits (fast), or as it is set at Lovart (keep)."""
     settle: float = Field(default=5.0, ge=0, le=60, allow_inf_nan=False)
     """Seconds after which a conversation that says it is done is asked again; it may take that back."""
     way: Literal["api", "browser"] = "api"

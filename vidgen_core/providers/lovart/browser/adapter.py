@@ -85,7 +85,7 @@ class LovartBrowser:
     async def prepare(self, order: Order, key: Key | None) -> Prepared:
         """A canvas of its own with picture and message in it, so that only the click is left."""
         copy = await self._pictures.jpeg(order.image, IMAGE_BYTES, order.params.size) if order.image else None
-        text = prompt_text.message(order.model, order.params, picture=copy is not None)
+        text = prompt_text.message(order.model, order.params, {"first": [str(copy)]} if copy is not None else {})
         async with self._step(Delivery.NOT_SENT):
             canvas = await self._begin()
             await canvas.ready()

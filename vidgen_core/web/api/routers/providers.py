@@ -182,7 +182,11 @@ def check_connection(
     error = failure and ErrorDetail(kind=failure.kind, message=t.told(failure))
     balance = Cost.of(found.balance, estimated=False)
     return ConnectionResponse(
-        ok=found.ok, balance=balance, models=len(found.models) if found.models else None, error=error
+        ok=found.ok,
+        balance=balance,
+        models=len(found.models) if found.models else None,
+        error=error,
+        notes=[t(note) for note in found.notes],
     )
 
 

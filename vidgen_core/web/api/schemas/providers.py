@@ -77,6 +77,8 @@ class ConnectionResponse(ResponseModel):
     balance: Cost | None
     models: int | None
     error: ErrorDetail | None
+    notes: list[str]
+    """What else is known of the account, as sentences."""
 
 
 class CallbackResponse(ResponseModel):

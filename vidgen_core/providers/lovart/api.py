@@ -195,7 +195,7 @@ class LovartApi:
         :raises RemoteError: it is not in the queue that the settings name, and nothing paid has left
         """
         chosen = self._own.queue
-        wanted: bool = chosen == "unlimited"
+        wanted = chosen == "unlimited"
         try:
             mode = await self._mode(base, key)
             said = mode.get("unlimited")
@@ -205,7 +205,7 @@ class LovartApi:
             if wanted and mode.get("unlimited_enable") is False:
                 raise RemoteError("lovart_no_unlimited", kind=ErrorKind.PARAMETER)
             _good(await self._http.call(Verb.ASK, "POST", f"{base}/mode/set", key=key, json={"unlimited": wanted}))
-            if (await self._mode(base, key)).get("unlimited") is not wanted:
+            if (await self._mode(base, key)).get("unlimited") != wanted:
                 raise RemoteError("lovart_queue_not_set", kind=ErrorKind.PROVIDER)
         except RemoteError as error:
             # All of it is free: whatever was lost, no order was.

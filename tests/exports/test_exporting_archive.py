@@ -13,6 +13,8 @@ import pytest
 from exporting_material import film_of, make_video, quiet
 
 from vidgen_core.domain.errors import FileError, InputError, Refused
+from vidgen_core.domain.shots import GenerationMode, ShotReference
+from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.services.exports.archive import write_archive, write_zip
 from vidgen_core.services.exports.film import Cancelled, Film, Format, Options
 from vidgen_core.services.exports.naming import clip_names
@@ -134,3 +136,23 @@ def test_every_format_names_the_takes_whose_file_is_gone(kind: Format, tmp_path:
         write_film(film, kind, tmp_path / "out", Options(), quiet)
     assert refused.value.code == "export_files_gone"
     assert refused.value.params == {"n": 1, "shots": "2.0"}
+
+
+def test_the_manifest_says_what_a_take_was_made_from(film: Film, tmp_path: Path) -> None:
+    params = GenerationParams(
+        aspect_ratio="9:16",
+        size="720P",
+        mode=GenerationMode.FIRST_LAST_FRAME,
+        last_frame="z.png",
+        sound=True,
+        negative_prompt="=rain",
+        references=(ShotReference(image="a.png"),),
+    )
+    first, *rest = film.clips
+    told = film.model_copy(update={"clips": (first.model_copy(update={"params": params}), *rest)})
+    write_archive(told, tmp_path / "film.zip", Options(), quiet)
+    with zipfile.ZipFile(tmp_path / "film.zip") as archive:
+        known, unknown = json.loads(archive.read("manifest.json"))["clips"][:2]
+    names = ("mode", "sound", "negative_prompt", "last_frame", "references")
+    assert [known[name] for name in names] == ["first_last_frame", True, "=rain", True, 1]
+    assert [unknown[name] for name in names] == [None] * 5

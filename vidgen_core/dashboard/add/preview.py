@@ -7,6 +7,7 @@ import csv
 import html
 import io
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -378,5 +379,12 @@ def _facts(t: Text, row: ReviewRow) -> list[str]:
 
 def _params_of(t: Text, row: ReviewRow) -> Sequence[str]:
     params = row.planned.params.model_dump(exclude_none=True)
-    found = [f"{t(f'add.field.{name}')} {value}" for name, value in params.items()]
+    if "sound" in params:
+        params["sound"] = t(f"material.sound.{params['sound']}")
+    if "mode" in params:
+        params["mode"] = t(f"material.mode.{params['mode']}")
+    slots = Counter(picture.slot for picture in row.planned.pictures)
+    pictures = {slot: (t(f"material.slot.{slot}"), n) for slot, n in slots.items()}
+    found = [name if n == 1 else f"{name} × {n}" for name, n in pictures.values()]
+    found += [f"{t(f'add.field.{name}')} {value}" for name, value in params.items()]
     return found + [f"{name} {value[:40]}" for name, value in row.planned.extra.items()]

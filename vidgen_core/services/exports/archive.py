@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
+from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.media.disk import ensure_free_space, replacing
 from vidgen_core.services.exports.cut import lay_out
 from vidgen_core.services.exports.film import Clip, Film, Format, Options, Progress
@@ -115,8 +116,20 @@ def _entry(clip: Clip, name: str) -> dict[str, Any]:
         "model": take.model,
         "seed": take.seed,
         "prompt": take.prompt or clip.shot.prompt,
+        **_made_from(clip.params),
         "script": clip.shot.script,
         "created_at": iso(take.created_at),
+    }
+
+
+def _made_from(params: GenerationParams | None) -> dict[str, Any]:
+    """How a take was asked for: mode, sound, what it ends with and how many references it has; empty where nobody knows."""
+    return {
+        "mode": params.mode.value if params and params.mode else None,
+        "sound": params.sound if params else None,
+        "negative_prompt": params.negative_prompt if params else None,
+        "last_frame": bool(params.last_frame or params.last_frame_url) if params else None,
+        "references": len(params.references) if params else None,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,7 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, Refused
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Take
+from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.providers.http.cleaning import clean_text
 
 #: Called with the part that is done, 0–1; it raises ``Cancelled`` when nobody wants the rest.
@@ -102,6 +103,8 @@ class Clip(Frozen):
     take: Take | None = None
     #: The video; of a still its picture, or None where the shot has none.
     source: Path | None = None
+    #: What the take was made from, where its task is still known.
+    params: GenerationParams | None = None
 
     @property
     def name(self) -> str:
@@ -180,11 +183,13 @@ def make_film(
     at: datetime,
     *,
     stills: bool = False,
+    made_from: Mapping[int, GenerationParams] | None = None,
 ) -> Film:
     """Put takes to their shots, in the order of the shots.
 
     :param images: the image store
     :param stills: let shots without a chosen take be seen by their picture
+    :param made_from: what the takes were made from, by their tasks
     """
     takes = {take.shot_id: take for take in chosen}
     clips: list[Clip] = []
@@ -192,7 +197,9 @@ def make_film(
     for shot in shots:
         take = takes.get(shot.id)
         if take:
-            clips.append(Clip(order=len(clips) + 1, shot=shot, take=take, source=Path(take.folder, take.file)))
+            params = (made_from or {}).get(take.task_id)
+            source = Path(take.folder, take.file)
+            clips.append(Clip(order=len(clips) + 1, shot=shot, take=take, source=source, params=params))
         else:
             missing.append(shot)
         if take is None and stills:

@@ -24,7 +24,7 @@ Format = Literal["csv", "xlsx", "json"]
 COLUMNS: Final = (
     "shot", "take", "status", "progress", "prompt", "provider", "model", "aspect_ratio", "size", "duration", "seed",
     "attempts", "remote_id", "error_kind", "error", "cost", "currency", "file", "created_at", "started_at",
-    "finished_at", "output",
+    "finished_at", "output", "mode", "sound", "negative_prompt", "last_frame", "references",
 )  # fmt: skip
 
 
@@ -58,6 +58,11 @@ def _row(task: Task, t: Text) -> dict[str, Any]:
         "aspect_ratio": params.aspect_ratio,
         "size": params.size,
         "duration": params.duration,
+        "mode": t(f"material.mode.{params.mode}") if params.mode else None,
+        "sound": None if params.sound is None else t(f"material.sound.{params.sound}"),
+        "negative_prompt": params.negative_prompt or None,
+        "last_frame": params.last_frame or params.last_frame_url,
+        "references": len(params.references) or None,
         "seed": params.seed,
         "attempts": task.attempts,
         "remote_id": task.remote_id,

@@ -279,7 +279,7 @@ class Tasks:
         return validated, [shot for shot in shots if shot.id in had]
 
     def _check(self, shot: Shot, planned: GenerationPlan) -> ValidatedShot:
-        if not (shot.prompt.strip() or shot.image or shot.image_url):
+        if not (shot.prompt.strip() or shot.image or shot.image_url or shot.references):
             return ValidatedShot(shot, planned, (Problem(field="image", code="shot_without_image_and_prompt"),))
         seen = validate(self._ctx, shot, planned)
         if seen.fatal or canary.proof_of(self._ctx.provider(planned.provider), planned.model, planned.params) is None:

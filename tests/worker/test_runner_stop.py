@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from doubles import done, wait_until
 from runner_bench import Bench
 
-from vidgen_core.db import Journal
+from vidgen_core.db import Journal, Store, Tx
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Task, TaskStatus
@@ -152,13 +153,20 @@ def test_an_intent_whose_request_has_not_left_is_taken_back(
 def test_a_stop_while_the_intent_is_written_leaves_nothing_unknown(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    intend = submit.intend
+    intend, commit, intended = submit.intend, Store.commit, threading.Event()
 
-    def stop_meanwhile(*given: Any) -> bool:
-        stop(bench, runner, task)
+    def note(*given: Any) -> bool:
+        intended.set()
         return intend(*given)
 
-    monkeypatch.setattr(submit, "intend", stop_meanwhile)
+    def stop_meanwhile(store: Store, tx: Tx) -> None:
+        if intended.is_set():
+            intended.clear()
+            stop(bench, runner, task)
+        commit(store, tx)
+
+    monkeypatch.setattr(submit, "intend", note)
+    monkeypatch.setattr(Store, "commit", stop_meanwhile)
     [task] = bench.queue()
     runner = bench.start()
     runner.thread.join(15)

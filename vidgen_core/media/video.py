@@ -6,18 +6,19 @@ import hashlib
 import os
 from collections import deque
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
-import av
-import numpy as np
-from av.container import InputContainer
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 from PIL import Image
 
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError
 from vidgen_core.media.disk import replacing
+
+if TYPE_CHECKING:
+    # Imported by who reads a video: commands that list and count need neither.
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 #: Containers a provider may send. Everything else FFmpeg would try as well: playlists that name other files and
 #: addresses, pictures, and plain text as terminal art.
@@ -66,6 +67,8 @@ def probe(path: Path) -> VideoFacts:
 
     :raises FileError: video_missing, video_unreadable, video_empty, video_truncated, video_unplayable
     """
+    import av
+
     size = _size(path)
     with path.open("rb") as file:
         head = file.read(16)
@@ -85,6 +88,8 @@ def ending_of(path: Path) -> str:
 
     :raises FileError: as ``probe``
     """
+    import av
+
     _size(path)
     with path.open("rb") as file:
         head = file.read(64)
@@ -116,6 +121,8 @@ def poster(video: Path, target: Path, edge: int = 360) -> None:
 
 def first_picture(video: Path, edge: int) -> Image.Image:
     """The first frame that is not black, its longest side at most ``edge`` pixels; raises as ``probe``."""
+    import av
+
     _size(video)
     try:
         with _open(video) as container:
@@ -126,6 +133,8 @@ def first_picture(video: Path, edge: int) -> Image.Image:
 
 def last_picture(video: Path, edge: int) -> Image.Image:
     """The last frame, its longest side at most ``edge`` pixels; raises as ``probe``."""
+    import av
+
     _size(video)
     try:
         with _open(video) as container:
@@ -147,6 +156,9 @@ def is_silent(video: Path) -> bool:
     A track that cannot be decoded counts as sound.
     :raises FileError: as ``probe``
     """
+    import av
+    import numpy as np
+
     _size(video)
     try:
         with _open(video) as container:
@@ -173,6 +185,8 @@ def content_digest(path: Path) -> str:
 
     :raises FileError: as ``probe``
     """
+    import av
+
     _size(path)
     digest = hashlib.sha256()
     try:
@@ -200,6 +214,8 @@ def _size(path: Path) -> int:
 
 
 def _open(path: Path) -> InputContainer:
+    import av
+
     return av.open(str(path), "r", options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"})
 
 
@@ -271,6 +287,8 @@ def _read_packets(container: InputContainer, stream: VideoStream, path: Path) ->
 
 
 def _seconds(stream: VideoStream, container: InputContainer, end: float) -> float:
+    import av
+
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     if container.duration:
@@ -286,6 +304,8 @@ def _shown_size(container: InputContainer, stream: VideoStream) -> tuple[int, in
 
 
 def _first_picture(container: InputContainer, path: Path, edge: int) -> Image.Image:
+    import numpy as np
+
     stream = _video_stream(container, path)
     first: Image.Image | None = None
     for number, frame in enumerate(container.decode(stream)):

@@ -54,7 +54,7 @@ def test_every_screen_fits_in_every_look(
     studio.vidgen.takes.choose(first, studio.vidgen.takes.takes_of(first)[0].id)
     for name in PAGES:
         go(page, studio.at(rehearsed, "" if name == "shots" else name))
-        expect(page.locator(".st-key-header")).to_be_visible()
+        expect(page.locator(".st-key-header_line")).to_be_visible()
         if name == "shots":
             expect(card(page, first).locator("img[src*=poster]")).to_have_count(3)
         expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
@@ -71,7 +71,7 @@ def test_the_cards_can_be_read_and_named(studio: Studio, visitor: Visitors, rehe
     go(page, studio.at(rehearsed))
     first = studio.vidgen.shots.ids(rehearsed.id)[0]
     expect(card(page, first).locator("img[src*=poster]")).to_have_count(3)
-    found = Axe().run(page, context=".st-key-header, [class*=st-key-shot_]")
+    found = Axe().run(page, context=".st-key-header_line, [class*=st-key-shot_]")
     grave = [
         (violation["id"], target)
         for violation in found.response["violations"]

@@ -284,7 +284,7 @@ def test_a_half_typed_cell_of_the_table_outlives_the_takes_that_finish_around_it
     cell.press("End")
     cell.press_sequentially(", at du")
     studio.vidgen.tasks.generate(project.id, [first, second], GenerateOptions(takes=1))
-    expect(page.locator(".st-key-header").get_by_text("Done 2")).to_be_visible()
+    expect(page.locator(".st-key-header_line").get_by_role("button", name="Done 2")).to_be_visible()
     cell.press_sequentially("sk")
     expect(cell).to_have_value("shot 1, camera slowly zooms in, at dusk")
     cell.press("Enter")

@@ -6,9 +6,11 @@ import pytest
 from browser_studio import Studio, Visitors, go, settled, until
 from playwright.sync_api import Page, expect
 
+from vidgen_core.db import NewShot, NewTake, NewTask
 from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import Project
 from vidgen_core.domain.takes import Take
+from vidgen_core.domain.tasks import GenerationParams, TaskStatus
 from vidgen_core.services.generation.planning import GenerateOptions
 
 
@@ -65,37 +67,113 @@ def test_takes_play_in_step_and_again_from_the_start(
 
 
 @pytest.mark.smoke
-def test_keys_choose_reject_and_go_on(studio: Studio, project: Project, shots: list[int], page: Page) -> None:
+def test_keys_choose_reject_undo_and_go_on(studio: Studio, project: Project, shots: list[int], page: Page) -> None:
     first, second, third, _ = shots
     go(page, studio.at(project, "pick"))
-    expect(page.get_by_text("0 of 3 chosen")).to_be_visible()
+    expect(page.get_by_text("0/3")).to_be_visible()
     expect(page.locator("video")).to_have_count(3)
-    page.keyboard.press("2")
-    expect(page.get_by_text("★ chosen")).to_be_visible()
-    until(page, lambda: chosen(studio, first) == 2, "the choice")
-    expect(page.get_by_text("1 of 3 chosen")).to_be_visible()
-
-    page.keyboard.press("ArrowLeft")
     page.keyboard.press("x")
     expect(page.get_by_text("Why is v1 rejected?")).to_be_visible()
     page.keyboard.press("1")
     until(page, lambda: takes(studio, first)[0].rejected == "Motion wrong", "the reason")
     expect(page.get_by_text("✕ rejected")).to_be_visible()
-    assert chosen(studio, first) == 2
-
-    page.keyboard.press("j")
+    page.keyboard.press("2")
+    until(page, lambda: chosen(studio, first) == 2, "the choice")
+    # The next one stands there by itself.
     expect(page.locator("video")).to_have_count(1)
+    expect(page.get_by_text("1/3")).to_be_visible()
+    page.keyboard.press("z")
+    expect(page.locator("video")).to_have_count(3)
+    until(page, lambda: chosen(studio, first) is None, "the choice taken back")
+    page.keyboard.press("2")
     page.keyboard.press("1")
     until(page, lambda: chosen(studio, second) == 1, "the choice of the second")
+    expect(page.locator("video")).to_have_count(5)
+    page.keyboard.press("k")
+    expect(page.locator("video")).to_have_count(1)
     page.keyboard.press("j")
     expect(page.locator("video")).to_have_count(5)
     page.keyboard.press("5")
     until(page, lambda: chosen(studio, third) == 5, "the choice of the third")
-    page.keyboard.press("5")
-    until(page, lambda: chosen(studio, third) is None, "the choice taken back")
-    page.keyboard.press("k")
+    page.get_by_role("button", name="Export", exact=True).click()
+    page.wait_for_url("**/export*")
+    assert len(studio.vidgen.shots.ids(project.id, ShotFilter(state="chosen"))) == 3
+
+
+def test_sixty_shots_are_reviewed_by_sixty_keys(studio: Studio, page: Page) -> None:
+    film = studio.project("sixty", 1)
+    [pattern] = studio.vidgen.shots.ids(film.id)
+    studio.vidgen.tasks.generate(film.id, [pattern], GenerateOptions(takes=1))
+    until(page, lambda: bool(takes(studio, pattern)), "a take")
+    copy_takes(studio, film, pattern, 59)
+    go(page, studio.at(film, "pick"))
+    expect(page.get_by_text("0/60")).to_be_visible()
+    for _ in range(60):
+        page.keyboard.press("1")
+    expect(page.get_by_text("Every shot has its take.")).to_be_visible()
+    until(page, lambda: len(studio.vidgen.takes.chosen(film.id)) == 60, "sixty choices")
+    expect(page.get_by_text("60/60")).to_be_visible()
+
+
+def copy_takes(studio: Studio, film: Project, pattern: int, count: int) -> None:
+    """More shots whose take is the file of this one."""
+    [like] = takes(studio, pattern)
+    facts = like.model_dump(
+        include={"folder", "file", "poster", "seconds", "width", "height", "bytes", "sha256", "model"}
+    )
+    with studio.vidgen.store.write() as tx:
+        for shot in tx.shots.add(film.id, [NewShot(number=None, prompt=f"copy {n}") for n in range(count)]):
+            new = NewTask(
+                project_id=film.id, shot_id=shot.id, provider=like.provider, model=like.model,
+                params=GenerationParams(prompt="copy", aspect_ratio="9:16", size="360P"),
+            )  # fmt: skip
+            [task] = tx.tasks.add([new])
+            for status in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING, TaskStatus.COMPLETED):
+                tx.tasks.move(task.id, status)
+            tx.takes.add(
+                NewTake(project_id=film.id, shot_id=shot.id, task_id=task.id, number=1, provider=like.provider, **facts)
+            )
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1920, 1080), (1024, 600), (390, 844)])
+def test_whole_takes_buttons_and_strip_are_in_the_window(
+    studio: Studio, project: Project, shots: list[int], visitor: Visitors, width: int, height: int
+) -> None:
+    page = go(visitor(width=width, height=height), studio.at(project, "pick"))
+    expect(page.locator("video")).to_have_count(3)
+    room = page.locator(".st-key-review")
+    for part in (".frame", ".choose", ".strip", ".bar"):
+        box = room.locator(part).first.bounding_box()
+        assert box is not None
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= height
+    assert page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollHeight") <= height + 2
+
+
+def test_a_new_prompt_and_one_more_take_without_leaving(studio: Studio, page: Page) -> None:
+    film = studio.project("reworded", 1)
+    [shot] = studio.vidgen.shots.ids(film.id)
+    studio.vidgen.tasks.generate(film.id, [shot], GenerateOptions(takes=1))
+    until(page, lambda: bool(takes(studio, shot)), "a take")
+    go(page, studio.at(film, "pick"))
     expect(page.locator("video")).to_have_count(1)
-    assert len(studio.vidgen.shots.ids(project.id, ShotFilter(state="chosen"))) == 2
+    page.keyboard.press("e")
+    box = page.get_by_role("textbox", name="New prompt")
+    expect(box).to_be_focused()
+    box.fill("the camera stays still")
+    page.get_by_role("button", name="Save and make one more").click()
+    until(page, lambda: studio.vidgen.shots.get(shot).prompt == "the camera stays still", "the new prompt")
+    expect(page.locator("video")).to_have_count(2)
+
+
+def test_two_takes_are_compared_in_one_frame(studio: Studio, project: Project, shots: list[int], page: Page) -> None:
+    go(page, studio.at(project, "pick"))
+    expect(page.locator("video")).to_have_count(3)
+    page.keyboard.press("a")
+    first, second = page.locator(".take.focus .frame").bounding_box(), page.locator(".take.other .frame").bounding_box()
+    assert first == second
+    page.keyboard.press("Escape")
+    expect(page.locator(".takes.wiping")).to_have_count(0)
 
 
 def test_the_strip_says_which_shots_wait_and_leads_to_them(
@@ -125,22 +203,29 @@ def test_letters_typed_into_a_field_choose_nothing(
     assert chosen(studio, shots[0]) is None
 
 
-def test_on_a_phone_the_takes_stand_in_one_column(
+def test_on_a_phone_a_finger_moves_through_takes_and_shots(
     studio: Studio, project: Project, shots: list[int], visitor: Visitors
 ) -> None:
-    page = go(visitor(width=390, height=844, scheme="dark", locale="zh-CN"), studio.at(project, "pick"))
+    page = go(visitor(width=390, height=844, scheme="dark", locale="zh-CN", touch=True), studio.at(project, "pick"))
     videos = page.locator("video")
     expect(videos).to_have_count(3)
-    boxes = [videos.nth(place).bounding_box() for place in range(3)]
-
-    assert len({round(box["x"]) for box in boxes if box}) == 1
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
-    for take in page.locator(".take").all():
-        whole, inside = take.bounding_box(), take.get_by_role("button").last.bounding_box()
-        assert whole is not None
-        assert inside is not None
-        assert inside["y"] + inside["height"] <= whole["y"] + whole["height"], (
-            "nothing of a take lies on what is below it"
-        )
+    swipe(page, -200)
+    expect(videos).to_have_count(1)
+    swipe(page, 200)
+    expect(videos).to_have_count(3)
     page.get_by_role("button", name="★ 选定").first.click()
     until(page, lambda: chosen(studio, shots[0]) == 1, "the choice")
+
+
+def swipe(page: Page, by: int) -> None:
+    """Move a finger over the takes, up where it is negative."""
+    page.locator(".takes").evaluate(
+        """(node, by) => {
+          for (const [kind, y] of [["touchstart", 400], ["touchend", 400 + by]]) {
+            const touch = new Touch({ identifier: 1, target: node, clientX: 200, clientY: y })
+            node.dispatchEvent(new TouchEvent(kind, { changedTouches: [touch], bubbles: true }))
+          }
+        }""",
+        by,
+    )

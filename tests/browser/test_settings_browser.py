@@ -56,7 +56,7 @@ def test_a_half_typed_dialog_outlives_the_takes_that_finish_around_it(
         lambda: studio.vidgen.tasks.counts(project.id).get(TaskStatus.COMPLETED) == 4,
         "four takes that finish",
     )
-    expect(page.locator(".st-key-header").get_by_text("Done 4")).to_be_visible()
+    expect(page.locator(".st-key-header_line").get_by_role("button", name="Done 4")).to_be_visible()
 
     expect(key).to_have_value("sk-half-typ")
     expect(key).to_have_attribute("type", "password")

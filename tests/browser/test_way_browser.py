@@ -29,9 +29,9 @@ def press(page: Page, key: str) -> None:
 
 
 def follow(page: Page, step: str, leads_to: str) -> None:
-    """Take the step that the strip marks as the next one."""
+    """Take the step that the sidebar marks as the next one."""
     # What has a tip is there twice, for fingers and for mice; one of them is hidden.
-    link = page.locator(".st-key-way_steps a", has_text=step).locator("visible=true")
+    link = page.locator(".st-key-sidebar_pages a", has_text=step).locator("visible=true")
     expect(link.locator("strong")).to_be_visible()
     link.click()
     page.wait_for_url(f"**/{leads_to}*")
@@ -51,10 +51,11 @@ def test_a_chinese_script_becomes_a_rough_cut_by_clicks_alone(
     page.get_by_role("button", name="将 3 个镜头加入分镜").click()
     until(page, lambda: len(vidgen.shots.ids(project.id)) == 3, "three shots")
     shots = vidgen.shots.ids(project.id)
-    expect(page.locator(".st-key-way_steps")).to_contain_text("分镜 3")
+    expect(page.locator(".st-key-sidebar_pages")).to_contain_text("分镜 3")
 
     keep_picture(page, "way-script")
     follow(page, "参考图 0/3", "")
+    press(page, "shots_work")
     press(page, "draw_missing")
     page.get_by_role("dialog").get_by_role("slider").press("ArrowRight")
     page.get_by_role("button", name="生成 6").click()
@@ -70,21 +71,20 @@ def test_a_chinese_script_becomes_a_rough_cut_by_clicks_alone(
     page.get_by_role("option", name="环绕", exact=False).first.click()
     press(page, "ticked_prompts_begin")
     until(page, lambda: "环绕" in vidgen.shots.get(shots[2]).prompt, "the prompts")
-    expect(page.locator(".st-key-way_steps")).to_contain_text("提示词 3/3")
     keep_picture(page, "way-shots")
     page.keyboard.press("Escape")
 
     press(page, "selected_generate")
     until(page, lambda: vidgen.tasks.counts(project.id)[TaskStatus.COMPLETED] == 9, "three takes beside six pictures")
 
-    follow(page, "选片与导出", "pick")
+    follow(page, "选片", "pick")
     page.get_by_text("自动跳到下一个").click()
     for place in range(3):
         page.get_by_role("button", name="★ 选定").first.click()
         until(page, lambda place=place: len(vidgen.takes.chosen(project.id)) == place + 1, "the choice")  # type: ignore[misc]
         settled(page)
 
-    expect(page.locator(".st-key-way_steps")).not_to_contain_text("选片与导出")
+    expect(page.locator(".st-key-sidebar_pages")).not_to_contain_text("待选")
     follow(page, "导出", "export")
     press(page, "export_start_mp4")
     link = page.get_by_role("link", name="下载")
@@ -94,5 +94,5 @@ def test_a_chinese_script_becomes_a_rough_cut_by_clicks_alone(
     with av.open(io.BytesIO(film)) as video:
         frames = sum(1 for _ in video.decode(video=0))
     assert frames == round(sum(take.seconds for take in takes) * 8)
-    expect(page.locator(".st-key-way_steps")).to_contain_text("导出 1")
+    expect(page.locator(".st-key-sidebar_pages")).to_contain_text("导出 1")
     keep_picture(page, "way-export")

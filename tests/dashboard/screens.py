@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.dashboard.session import current_visit
+from vidgen_core.dashboard.shell import header
 from vidgen_core.dashboard.shots import take_actions
 from vidgen_core.db import NewShot, NewTake, NewTask
 from vidgen_core.domain.attempts import Attempt, AttemptState
@@ -73,6 +74,20 @@ class Screen:
 
     def check(self) -> None:
         assert not self.at.exception, self.at.exception[0].message
+
+    def generate_words(self, shot_id: int) -> str:
+        """The words of the button that makes takes of a shot."""
+        told = [json.loads(component.proto.bytes) for component in self.at.get("bidi_component")]
+        return str(next(data["words"] for data in told if data.get("generate") == shot_id))
+
+    def header(self) -> dict[str, Any]:
+        """What the header line is told."""
+        told = [json.loads(component.proto.bytes) for component in self.at.get("bidi_component")]
+        return next(data for data in told if "modes" in data)
+
+    def head(self, **what: Any) -> AppTest:
+        """Do something in the header line, as its component tells it."""
+        return self.act(lambda: header.carry_out(what))
 
     def toasts(self) -> str:
         return "\n".join(toast.value for toast in self.at.toast)

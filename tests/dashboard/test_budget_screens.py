@@ -54,7 +54,7 @@ def test_the_header_shows_the_nearest_limit(screen: Screen) -> None:
     screen.app.settings_file.change({"budget.limit": 50, "budget.per_day": 100})
     screen.run()
 
-    assert "Budget ≈¥45.00 / ¥50.00 (90%)" in screen.words()
+    assert "Budget ≈¥45.00 / ¥50.00 (90%)" in screen.header()["facts"]
 
 
 def test_a_reached_limit_says_so_and_goes_on_at_a_click(screen: Screen) -> None:

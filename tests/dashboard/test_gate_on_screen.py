@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.dashboard.screens import Screen, open_screen
+from vidgen_core.dashboard.pick import room
+from vidgen_core.dashboard.session import current_visit
 from vidgen_core.db import NewShot
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot, ShotParams
@@ -49,9 +51,9 @@ def number_in(label: str) -> int:
 def test_a_card_makes_as_many_as_its_button_says(paid: Screen, own: int | None) -> None:
     [shot] = add(paid, takes=own)
     paid.open("shots")
-    label = paid.at.button(key=f"generate_{shot.id}").label
+    label = paid.generate_words(shot.id)
 
-    paid.press(f"generate_{shot.id}")
+    paid.do(do="generate", shot=shot.id)
 
     assert tasks(paid) == number_in(label) == (own or 2)
 
@@ -72,7 +74,7 @@ def test_one_more_on_the_pick_screen_is_one(paid: Screen, own: int | None) -> No
     paid.app.shots.edit(shot_id, params=ShotParams(takes=own))
     paid.open("pick")
 
-    paid.press("pick_one_more")
+    paid.act(lambda: room.carry_out(current_visit(), [{"n": 1, "do": "more", "shot": shot_id}]))
 
     assert tasks(paid) == len(takes) + 1
 
@@ -123,13 +125,13 @@ def test_a_click_above_the_limit_shows_the_sheet_first(paid: Screen) -> None:
     [shot] = add(paid)
     paid.open("shots")
 
-    paid.press(f"generate_{shot.id}")
+    paid.do(do="generate", shot=shot.id)
     assert tasks(paid) == 0
     assert "2 tasks" in paid.words().replace("\\", "")
     paid.press("preflight_cancel")
     assert tasks(paid) == 0
 
-    paid.press(f"generate_{shot.id}")
+    paid.do(do="generate", shot=shot.id)
     paid.press("preflight_act")
     assert tasks(paid) == 2
 
@@ -137,19 +139,20 @@ def test_a_click_above_the_limit_shows_the_sheet_first(paid: Screen) -> None:
 def test_without_a_key_the_button_asks_for_one(screen: Screen) -> None:
     [shot] = add(screen)
     screen.open("shots")
-    button = screen.at.button(key=f"generate_{shot.id}")
-    assert button.label == "Enter a key"
+    assert screen.generate_words(shot.id) == "Enter a key"
 
-    screen.press(f"generate_{shot.id}")
+    screen.do(do="generate", shot=shot.id)
 
     assert tasks(screen) == 0
     assert [field for field in screen.at.text_input if str(field.key).endswith("_key")]
 
 
 def test_one_more_without_a_key_asks_for_one(screen: Screen) -> None:
-    screen.add_takes(1)
+    shot, _ = screen.add_takes(1)
     screen.open("pick")
-    assert screen.at.button(key="pick_one_more").label == "Enter a key"
+    screen.act(lambda: room.carry_out(current_visit(), [{"n": 1, "do": "more", "shot": shot}]))
+    assert tasks(screen) == 1
+    assert [field for field in screen.at.text_input if str(field.key).endswith("_key")]
 
 
 def test_starting_kept_tasks_above_the_limit_asks(paid: Screen) -> None:

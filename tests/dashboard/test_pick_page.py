@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 from screens import Screen, open_screen
 
 from vidgen_core.dashboard.pick import order as pick_order
-from vidgen_core.dashboard.pick import wall
+from vidgen_core.dashboard.pick import room
 from vidgen_core.dashboard.session import current_visit
 from vidgen_core.domain.errors import NotFound
+
+_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture
@@ -21,14 +24,15 @@ def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
         yield opened
 
 
-def act(screen: Screen, *, go_on: bool = False, **what: Any) -> None:
-    screen.act(lambda: wall.carry_out(current_visit(), what, go_on=go_on))
+def act(screen: Screen, **what: Any) -> None:
+    number = next(_NUMBERS)
+    screen.act(lambda: room.carry_out(current_visit(), [{"n": number, **what}]))
 
 
 def described(screen: Screen) -> dict[str, Any]:
     """What the component is given to draw."""
     found: dict[str, Any] = {}
-    screen.act(lambda: found.update(wall.describe(current_visit(), pick_order.pick_position(current_visit()))))
+    screen.act(lambda: found.update(room.describe(current_visit(), pick_order.pick_position(current_visit()))))
     return found
 
 
@@ -46,10 +50,11 @@ def test_the_first_shot_that_waits_stands_there_with_all_its_takes(screen: Scree
     screen.open("pick")
     data = described(screen)
 
-    assert (data["shot"], len(data["takes"])) == (second, 5)
-    assert [(shot["id"], shot["waiting"]) for shot in data["strip"]] == [(first, False), (second, True)]
-    assert "1 of 2 chosen" in screen.words()
-    assert data["takes"][0]["facts"].startswith("5 sec · 720×1280 · grok-video-3 · seed")
+    assert data["shot"] == second
+    assert [(shot["id"], len(shot["takes"])) for shot in data["shots"]] == [(first, 2), (second, 5)]
+    assert [shot["takes"][0]["chosen"] for shot in data["shots"]] == [True, False]
+    assert (data["total"], data["outside"]) == (2, 0)
+    assert data["shots"][1]["takes"][0]["facts"].startswith("5 sec · 720×1280 · grok-video-3 · seed")
 
 
 def test_choosing_rejecting_and_taking_back(screen: Screen) -> None:
@@ -69,26 +74,6 @@ def test_choosing_rejecting_and_taking_back(screen: Screen) -> None:
     assert not any(take.chosen or take.rejected is not None for take in results.takes_of(shot))
 
 
-def test_going_on_after_choosing_leads_to_the_next_that_waits(screen: Screen) -> None:
-    first, takes = screen.add_takes(1)
-    second, _ = screen.add_takes(1)
-    screen.open("pick")
-
-    act(screen, go_on=True, do="choose", shot=first, take=takes[0].id)
-
-    assert described(screen)["shot"] == second
-
-
-def test_without_going_on_the_shot_stays_after_choosing(screen: Screen) -> None:
-    first, takes = screen.add_takes(1)
-    screen.add_takes(1)
-    screen.open("pick")
-
-    act(screen, do="choose", shot=first, take=takes[0].id)
-
-    assert described(screen)["shot"] == first
-
-
 def test_acts_on_takes_of_other_shots_change_nothing(screen: Screen) -> None:
     first, takes = screen.add_takes(1)
     second, _ = screen.add_takes(1)
@@ -106,19 +91,12 @@ def test_acts_on_takes_of_other_shots_change_nothing(screen: Screen) -> None:
 def test_a_strip_of_many_shots_shows_those_around(screen: Screen) -> None:
     order = list(range(1, 201))
 
-    def strip(place: int) -> list[int]:
-        view = type("View", (), {"shot": type("Shot", (), {"id": order[place]})()})()
-        return pick_order.PickPosition(view, order, frozenset()).strip
+    def around(place: int) -> list[int]:
+        return pick_order.PickPosition(order[place], order, frozenset()).around
 
-    assert strip(0) == list(range(1, 42))
-    assert strip(100)[20] == 101
-    assert strip(199) == list(range(160, 201))
-
-
-def test_the_next_that_waits_is_looked_for_round_the_end() -> None:
-    assert pick_order.next_waiting([1, 2, 3, 4], frozenset({1, 4}), 2) == 4
-    assert pick_order.next_waiting([1, 2, 3, 4], frozenset({1}), 4) == 1
-    assert pick_order.next_waiting([1, 2], frozenset(), 2) == 2
+    assert around(0) == list(range(1, 82))
+    assert around(100)[40] == 101
+    assert around(199) == list(range(120, 201))
 
 
 def test_one_more_take_is_queued_for_its_price(screen: Screen) -> None:
@@ -126,6 +104,19 @@ def test_one_more_take_is_queued_for_its_price(screen: Screen) -> None:
     screen.open("pick")
     before = len(screen.app.shots.view(shot).tasks)
 
-    screen.press("pick_one_more")
+    act(screen, do="more", shot=shot)
 
     assert len(screen.app.shots.view(shot).tasks) == before + 1
+
+
+def test_a_new_prompt_is_saved_and_makes_one_more_take(screen: Screen) -> None:
+    shot, _ = screen.add_takes(1)
+    screen.open("pick")
+    before = len(screen.app.shots.view(shot).tasks)
+
+    act(screen, do="prompt", shot=shot, text="the camera stays still")
+
+    view = screen.app.shots.view(shot)
+    assert view.shot.prompt == "the camera stays still"
+    assert len(view.tasks) == before + 1
+    assert view.tasks[-1].params.prompt == "the camera stays still"

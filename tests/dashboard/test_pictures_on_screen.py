@@ -166,7 +166,7 @@ def test_style_and_characters_are_kept_for_the_project(screen: Screen) -> None:
 
 def test_the_image_provider_has_a_button_and_a_panel_of_its_own(screen: Screen) -> None:
     screen.run()
-    screen.press("open_picture_settings")
+    screen.head(do="pictures")
     key = next(box for box in screen.at.text_input if (box.key or "").endswith("_key"))
     key.set_value("sk-pictures-0001")
     screen.at.selectbox(key=next(b.key for b in screen.at.selectbox if (b.key or "").endswith(".way"))).select("chat")

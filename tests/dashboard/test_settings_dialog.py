@@ -23,7 +23,7 @@ def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
 def open_dialog(screen: Screen, mode: ProviderId) -> None:
     screen.app.settings_file.change({"mode": mode})
     screen.open("log")
-    screen.press("open_video_settings")
+    screen.head(do="videos")
 
 
 def labels(screen: Screen) -> list[str]:

@@ -11,7 +11,7 @@ from PIL import Image
 from screens import Screen, open_screen
 
 from vidgen_core.dashboard.components import media
-from vidgen_core.dashboard.shots import cards, dialogs
+from vidgen_core.dashboard.shots import cards, dialogs, take_actions
 from vidgen_core.db import NewShot
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
@@ -58,8 +58,8 @@ def test_an_empty_project_says_what_to_do_and_offers_the_button(screen: Screen) 
 def test_generate_queues_the_takes_at_once_and_the_card_shows_them(screen: Screen) -> None:
     [shot] = add(screen, "rain")
     screen.run()
-    assert screen.at.button(key=f"generate_{shot.id}").label == "Generate 3 · free"
-    screen.press(f"generate_{shot.id}")
+    assert screen.generate_words(shot.id) == "Generate 3 · free"
+    screen.do(do="generate", shot=shot.id)
     assert counts(screen) == {TaskStatus.QUEUED: 3}
     assert "3 takes · 🕐 Queued 3" in screen.summary()
     assert list(screen.takes()) == ["v1", "v2", "v3"]
@@ -68,7 +68,7 @@ def test_generate_queues_the_takes_at_once_and_the_card_shows_them(screen: Scree
 def test_a_shot_without_picture_and_prompt_is_refused_with_a_sentence(screen: Screen) -> None:
     [shot] = add(screen, "")
     screen.run()
-    screen.press(f"generate_{shot.id}")
+    screen.do(do="generate", shot=shot.id)
     assert screen.toasts()
     assert not counts(screen)
 
@@ -77,7 +77,7 @@ def test_a_paid_provider_names_its_price_before_the_click(screen: Screen) -> Non
     [shot] = add(screen, "rain")
     screen.app.settings_file.change({"mode": "yunwu"})
     screen.run()
-    assert screen.at.button(key=f"generate_{shot.id}").label == "Generate 3 · ≈¥1.20"
+    assert screen.generate_words(shot.id) == "Generate 3 · ≈¥1.20"
 
 
 def test_a_model_without_a_known_price_says_so(screen: Screen) -> None:
@@ -85,7 +85,7 @@ def test_a_model_without_a_known_price_says_so(screen: Screen) -> None:
         params = ShotParams(provider=ProviderId("yunwu"), model="brand-new-model")
         [shot] = tx.shots.add(screen.project.id, [NewShot(prompt="rain", params=params)])
     screen.run()
-    assert screen.at.button(key=f"generate_{shot.id}").label.endswith("price unknown")
+    assert screen.generate_words(shot.id).endswith("price unknown")
 
 
 def test_the_prompt_is_kept_when_it_is_changed(screen: Screen) -> None:
@@ -226,7 +226,7 @@ def test_the_menu_of_a_take_opens_its_history(screen: Screen) -> None:
 def test_one_more_take_is_one_more(screen: Screen) -> None:
     [shot] = add(screen, "rain")
     screen.run()
-    screen.act(lambda: cards.generate(shot.id, 1))
+    screen.act(lambda: take_actions.generate(shot.id, 1))
     assert counts(screen) == {TaskStatus.QUEUED: 1}
 
 
@@ -277,7 +277,7 @@ def test_a_card_of_a_shot_that_is_gone_says_so(screen: Screen) -> None:
     first, second = add(screen, "rain", "snow")
     screen.run()
     screen.app.shots.delete([first.id])
-    screen.press(f"generate_{second.id}")
+    screen.do(do="generate", shot=second.id)
     assert drawn(screen) == [second.id]
 
 

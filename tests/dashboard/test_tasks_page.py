@@ -233,6 +233,7 @@ def test_a_large_wish_is_worked_off_in_pieces(screen: Screen, monkeypatch: pytes
 
     screen.press("tasks_clear")
     screen.press("confirm_act")
+    screen.run()
 
     assert "10 tasks were taken off the list" in screen.words()
     assert not screen.app.tasks.ids(screen.project.id)

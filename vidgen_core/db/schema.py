@@ -78,8 +78,11 @@ projects = Table(
     "projects",
     metadata,
     Column("id", Integer, primary_key=True),
+    #: A deleted project has another one, so that its own may be used again.
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", UtcTime, nullable=False),
+    Column("archived_at", UtcTime),
+    Column("deleted_at", UtcTime),
 )
 
 project_settings = Table(

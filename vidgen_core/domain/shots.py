@@ -22,6 +22,8 @@ class Project(Frozen):
     id: int
     name: str
     created_at: datetime
+    #: Put away: it is not offered on screens, and everything in it stays.
+    archived: bool = False
 
 
 class GenerationMode(StrEnum):

@@ -5,6 +5,24 @@ function keepFromPage(event) {
   if (!typing && /^[a-z]$/i.test(event.key) && document.querySelector('[role="dialog"]')) event.stopImmediatePropagation()
 }
 
+// Enter in the key field of a dialog is as good as a click on its button; Streamlit has taken over what was typed by then.
+function saveByEnter(event) {
+  const target = event.composedPath()[0]
+  if (event.key !== "Enter" || !(target instanceof HTMLInputElement) || target.autocomplete !== "off") return
+  const dialog = target.closest('[role="dialog"]')
+  const save = dialog && dialog.querySelector('[data-testid="stBaseButton-primary"]')
+  if (save) setTimeout(() => save.click(), 100)
+}
+
+// What a password manager has filled in counts when a button is pressed, though nobody has left the field.
+function takeOverKeys(event) {
+  const dialog = event.target instanceof Element && event.target.closest('[role="dialog"]')
+  if (!dialog) return
+  for (const field of dialog.querySelectorAll('input[autocomplete="off"]')) {
+    if (field !== document.activeElement) field.dispatchEvent(new FocusEvent("focusout", { bubbles: true }))
+  }
+}
+
 // The server answers a page without a session with a redirect to the sign-in.
 async function leadsToSignIn() {
   try {
@@ -27,6 +45,8 @@ class Listener {
     this.onVisible = () => this.flush()
     document.addEventListener("visibilitychange", this.onVisible)
     window.addEventListener("keydown", keepFromPage, true)
+    window.addEventListener("keydown", saveByEnter)
+    window.addEventListener("pointerdown", takeOverKeys, true)
     // Without a socket the page still looks for itself, more slowly.
     this.fallback = setInterval(() => {
       if (!this.socket || this.socket.readyState !== WebSocket.OPEN) this.gather({ all: true })
@@ -102,6 +122,8 @@ class Listener {
   close() {
     document.removeEventListener("visibilitychange", this.onVisible)
     window.removeEventListener("keydown", keepFromPage, true)
+    window.removeEventListener("keydown", saveByEnter)
+    window.removeEventListener("pointerdown", takeOverKeys, true)
     clearInterval(this.fallback)
     clearTimeout(this.retry)
     clearTimeout(this.timer)

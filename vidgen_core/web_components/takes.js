@@ -1,28 +1,12 @@
 // The takes of all cards of a page. Every card has a place for its own; one more component, which draws nothing, is told what
 // stands in all of them and carries back what is done there.
-// An act shows at once; it is sent until the server has acknowledged it, because of two triggers that meet in one run only the
-// later one arrives.
+// An act shows at once.
+import { Channel, make, name, set } from "./common.js"
+
 const places = new Map()
-const channel = { data: undefined, pending: [], number: 0, trigger: undefined }
+const channel = new Channel()
 // The slot that plays: one on the page.
 let playing
-
-function make(tag, name, text) {
-  const node = document.createElement(tag)
-  if (name) node.className = name
-  if (text !== undefined) node.textContent = text
-  return node
-}
-
-function set(node, name, value) {
-  if (node[name] !== value) node[name] = value
-}
-
-function name(node, words) {
-  if (node.title === words) return
-  node.title = words
-  node.setAttribute("aria-label", words)
-}
 
 const at = (path) => `${channel.data.below}${path}`
 const iconOf = (sign) => at(`/app/static/media/icon/${sign}.svg?v=2`)
@@ -30,21 +14,16 @@ const iconOf = (sign) => at(`/app/static/media/icon/${sign}.svg?v=2`)
 // --- what is told, and what is done
 
 function told({ data, setTriggerValue }) {
-  channel.trigger = (acts) => setTriggerValue("acts", { acts })
-  channel.pending = channel.pending.filter((act) => act.n > data.seen)
-  channel.number = Math.max(channel.number, data.seen)
+  channel.told(data.seen, (acts) => setTriggerValue("acts", { acts }))
   channel.data = data
   for (const shot of data.shots) for (const take of shot.takes) foresee(take)
   for (const place of places.values()) place.draw()
-  if (channel.pending.length) setTimeout(() => channel.trigger(channel.pending))
 }
 
 function act(what) {
-  channel.number += 1
-  channel.pending.push({ ...what, n: channel.number })
+  channel.act(what)
   for (const shot of channel.data.shots) for (const take of shot.takes) foresee(take)
   for (const place of places.values()) place.draw()
-  channel.trigger(channel.pending)
 }
 
 // A choice that is on its way shows already.
@@ -61,15 +40,18 @@ class Place {
   constructor(parent, shot) {
     this.shot = shot
     this.root = make("div", "root")
-    this.line = make("p", "facts")
+    this.line = make("p", "facts line")
     this.options = make("span")
     this.summary = make("span")
-    this.line.append(this.options, " · ", this.summary)
+    this.line.append(this.options, this.summary)
     this.pictures = make("div", "slots")
     this.takes = make("div", "slots")
     this.more = make("button", "more")
     this.more.onclick = () => act({ do: "show_all", shot: this.shot })
-    this.root.append(this.line, this.pictures, this.takes, this.more)
+    this.none = make("p", "none")
+    this.strip = make("div", "strip")
+    this.strip.append(this.none, this.pictures, this.takes, this.more)
+    this.root.append(this.line, this.strip)
     this.slots = new Map()
     parent.append(this.root)
     this.draw()
@@ -83,7 +65,10 @@ class Place {
     const data = channel.data && channel.data.shots.find((shot) => shot.id === this.shot)
     if (!data) return
     this.number = data.number
-    set(this.summary, "textContent", data.summary)
+    const none = !data.takes.length && !data.pictures.length
+    set(this.summary, "textContent", none ? "" : ` · ${data.summary}`)
+    this.none.hidden = !none
+    set(this.none, "textContent", none ? data.summary : "")
     const slots = new Map()
     this.fill(this.pictures, data.pictures, slots)
     this.fill(this.takes, data.takes, slots)
@@ -343,8 +328,23 @@ function show(picture, address, words) {
   set(picture, "alt", words)
 }
 
+// The button that makes takes of one shot: what was clicked shows before the server has heard of it.
+function generateButton({ data, parentElement }) {
+  const button = parentElement.querySelector("button") || parentElement.appendChild(make("button", "generate"))
+  set(button, "textContent", `${data.icon} ${data.words}`)
+  set(button, "title", data.help)
+  button.onclick = () => {
+    channel.act({ do: "generate", shot: data.generate })
+    button.classList.add("sent")
+    clearTimeout(button.timer)
+    button.timer = setTimeout(() => button.classList.remove("sent"), 400)
+  }
+  return () => button.remove()
+}
+
 export default function (component) {
   const { data, parentElement } = component
+  if (data.generate) return generateButton(component)
   if (!data.place) {
     told(component)
     return () => { channel.trigger = () => {} }

@@ -18,7 +18,7 @@ from vidgen_core.services.generation.recovery import Outcome, Refusal
 #: Tasks changed by one transaction.
 _BATCH: Final = 200
 _JOBS: Final = "_tasks_jobs"
-#: Tasks deleted last in this session, which ``show_undo`` offers to restore.
+#: Tasks deleted last in this session, which ``undo_message`` offers to restore.
 DELETED: Final = "_tasks_deleted"
 #: Refusals that are reported one by one.
 REPORTED: Final = 3

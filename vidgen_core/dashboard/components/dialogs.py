@@ -37,7 +37,7 @@ def ask_for(opened: Callable[[], None]) -> None:
     st.rerun()
 
 
-def menu(label: str, key: str, icon: str) -> DeltaGenerator:
+def menu(label: str, key: str, icon: str | None = None) -> DeltaGenerator:
     """A popover whose choices may open a dialog; it closes when one does, for it would lie over the dialog's buttons."""
     session_value(_MENUS, set()).add(key)
     return st.popover(label, icon=icon, key=key, on_change="rerun")

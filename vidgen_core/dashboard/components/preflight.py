@@ -82,11 +82,12 @@ def button(visit: Visit, estimate: Estimate, label: str, act: Callable[..., None
     if missing is None:
         st.button(label, on_click=act, args=args, **looks)
         return
-    looks |= {"icon": ":material/key:", "disabled": False, "help": _no_key(visit, missing)}
+    looks |= {"icon": ":material/key:", "disabled": False, "help": no_key(visit, missing)}
     st.button(visit.t("gate.enter_key"), on_click=enter_key, args=(missing,), **looks)
 
 
-def _no_key(visit: Visit, mode: ProviderId) -> str:
+def no_key(visit: Visit, mode: ProviderId) -> str:
+    """Why nothing can be sent to a provider without a key."""
     lack = gate.no_key(visit.app.settings(), mode)
     return visit.t.error(lack.kind, lack.code, {"provider": mode_label(visit.t, mode)})
 
@@ -96,7 +97,7 @@ def enter_key(mode: ProviderId) -> None:
     """Open the dialog that takes a provider's key; visitors who may not enter one get a toast."""
     visit = current_visit()
     if not sign_in.may(Role.OWNER):
-        toast_later(_no_key(visit, mode), ":material/key:")
+        toast_later(no_key(visit, mode), ":material/key:")
     elif mode.spec.pictures:
         dialogs.ask_for(lambda: picture_settings.open_dialog(visit.t))
     else:

@@ -12,6 +12,7 @@ from vidgen_core import money
 from vidgen_core.dashboard.components import batches, dialogs, preflight, retry_dialog, task_table
 from vidgen_core.dashboard.components.actions import Action, Place, named, offered
 from vidgen_core.dashboard.components.labels import plain
+from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.components.task_filter import Query
 from vidgen_core.dashboard.session import current_visit, handle_errors, session_value, toast_later
 from vidgen_core.domain.queries import TaskFilter
@@ -223,14 +224,17 @@ def _clear() -> None:
 # --- undoing a deletion
 
 
-def show_undo(t: Text) -> None:
+def undo_message(t: Text) -> Message | None:
     """After a deletion: how many were deleted, and the button that restores them."""
     gone: list[int] = session_value(batches.DELETED, [])
-    if gone:
-        with st.container(horizontal=True, vertical_alignment="center", border=True, key="tasks_undo_bar"):
-            st.markdown(f":material/delete: {t.n('tasks.deleted', len(gone))}", width="stretch")
-            st.button(t("tasks.undo"), icon=":material/undo:", key="tasks_undo", on_click=_restore, shortcut="U")
-            st.button(t("common.close"), key="tasks_undo_close", type="tertiary", on_click=_keep_deleted)
+
+    def buttons() -> None:
+        st.button(t("tasks.undo"), icon=":material/undo:", key="tasks_undo", on_click=_restore, shortcut="U")
+        st.button(t("common.close"), key="tasks_undo_close", type="tertiary", on_click=_keep_deleted)
+
+    if not gone:
+        return None
+    return Message("undo_tasks", t.n("tasks.deleted", len(gone)), ":material/delete:", actions=buttons)
 
 
 @handle_errors
@@ -240,6 +244,7 @@ def _restore() -> None:
         current_visit().app.tasks.restore(some)
     toast_later(current_visit().t.n("tasks.done.restore", len(ids)), ":material/undo:")
     task_table.forget_order()
+    st.rerun()
 
 
 def _keep_deleted() -> None:

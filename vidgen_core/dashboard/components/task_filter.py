@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, get_args
 
 import streamlit as st
@@ -92,6 +93,12 @@ def clear() -> None:
     for name in ("q", "status", "provider", "makes", "shot", "error"):
         st.session_state[key(name)] = _EMPTY[name]
     _first_page()
+
+
+def show_statuses(statuses: Iterable[TaskStatus]) -> None:
+    """Show the tasks of these states, whatever else was filtered for."""
+    clear()
+    st.session_state[key("status")] = [status.value for status in statuses]
 
 
 def _filters(visit: Visit) -> None:

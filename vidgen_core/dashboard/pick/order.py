@@ -1,41 +1,37 @@
-"""The current shot of the Pick screen, and the ones before and after it."""
+"""The shot that stands in the review room, and the ones before and after it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import streamlit as st
 
 from vidgen_core.dashboard.session import Visit, page_file
 from vidgen_core.domain.queries import ShotFilter
-from vidgen_core.services.library.shots import ShotView
 
 SHOT: Final = "shot"
 _CURRENT: Final = "_pick_shot"
 _PROJECT: Final = "_pick_project"
-#: Shots on the strip at once, the one on screen in their middle.
-STRIP: Final = 41
+#: Shots that are sent at once, the one that stands there in their middle.
+AROUND: Final = 81
 
 
 class PickPosition(NamedTuple):
-    """The shot on the screen among those that have takes."""
+    """The shot that stands there among those that have takes."""
 
-    view: ShotView | None
+    #: Its id; None: no shot has takes.
+    shot: int | None
     #: All shots with at least one take, in order.
     order: list[int]
     #: Those of them without a chosen take.
     waiting: frozenset[int]
 
     @property
-    def place(self) -> int:
-        """Where the shot stands, from 0."""
-        return self.order.index(self.view.shot.id) if self.view else 0
-
-    @property
-    def strip(self) -> list[int]:
-        first = max(0, min(self.place - STRIP // 2, len(self.order) - STRIP))
-        return self.order[first : first + STRIP]
+    def around(self) -> list[int]:
+        """The shots beside it."""
+        place = self.order.index(self.shot) if self.shot is not None else 0
+        first = max(0, min(place - AROUND // 2, len(self.order) - AROUND))
+        return self.order[first : first + AROUND]
 
 
 def pick_position(visit: Visit) -> PickPosition:
@@ -53,7 +49,7 @@ def pick_position(visit: Visit) -> PickPosition:
     if current not in having:
         current = next((shot_id for shot_id in order if shot_id in waiting), order[0])
     go_to(current)
-    return PickPosition(shots.view(current), order, waiting)
+    return PickPosition(current, order, waiting)
 
 
 def _asked_for(visit: Visit) -> int | None:
@@ -64,13 +60,6 @@ def _asked_for(visit: Visit) -> int | None:
 
 def go_to(shot_id: int) -> None:
     st.session_state[_CURRENT] = shot_id
-
-
-def next_waiting(order: Sequence[int], waiting: frozenset[int], shot_id: int) -> int:
-    """The next shot after this one that waits, round the end of the order; this one when none does."""
-    place = order.index(shot_id) if shot_id in order else 0
-    after = [*order[place + 1 :], *order[:place]]
-    return next((other for other in after if other in waiting), shot_id)
 
 
 def nothing(visit: Visit) -> None:

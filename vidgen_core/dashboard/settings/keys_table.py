@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import streamlit as st
@@ -24,6 +25,8 @@ from vidgen_core.providers.base import Connection
 if TYPE_CHECKING:
     import pandas as pd
 
+#: The provider that is asked in the background, and since when.
+ASKED: Final = "_key_asked"
 _HEALTH: Final = {
     "usable": "🟢",
     "cooling": "🟡",
@@ -273,6 +276,25 @@ def write(mode: ProviderId, keys: list[KeySettings]) -> bool:
 
 
 # --- does it work
+
+
+def test_soon(mode: ProviderId) -> None:
+    """Ask the provider in the background; the page says the answer when it comes."""
+    st.session_state[ASKED] = (mode, now())
+    current_visit().app.diagnostics.test_soon(mode)
+
+
+def tell_answer() -> None:
+    """A toast, once, with the answer to ``test_soon``."""
+    visit, (mode, since) = current_visit(), st.session_state.get(ASKED, (None, None))
+    if mode is None:
+        return
+    known = visit.app.diagnostics.connection(mode)
+    if known.connection is not None and known.age is not None and now() - timedelta(seconds=known.age) >= since:
+        del st.session_state[ASKED]
+        st.toast(
+            connection_line(visit.t, known.connection), icon="✅" if known.connection.ok else "❌", duration="long"
+        )
 
 
 def say_elsewhere(t: Text, keys: Iterable[KeySettings]) -> None:

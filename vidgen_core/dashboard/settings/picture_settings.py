@@ -8,7 +8,6 @@ from vidgen_core.dashboard.session import Visit, current_visit, show_told
 from vidgen_core.dashboard.settings import form as settings_form
 from vidgen_core.dashboard.settings import keys_table, video_settings
 from vidgen_core.dashboard.settings.form import Form
-from vidgen_core.domain.errors import SettingsError
 from vidgen_core.domain.picture_settings import AUTO
 from vidgen_core.domain.providers import paid_picture_provider, picture_providers
 from vidgen_core.i18n import Text
@@ -37,12 +36,7 @@ def _body() -> None:
 
 
 def _save(form: Form) -> None:
-    try:
-        more = video_settings.typed_key(form, paid_picture_provider())
-    except SettingsError as error:
-        form.state["wrong"] = settings_form.wrong(form.t, error)
-        return
-    if form.save(more):
+    if video_settings.save_with_key(form, paid_picture_provider()):
         st.rerun()
 
 

@@ -69,16 +69,25 @@ def _end(form: Form, mode: ProviderId) -> None:
 
 
 def _save(form: Form, mode: ProviderId) -> None:
-    try:
-        more = typed_key(form, mode)
-    except SettingsError as error:
-        form.state["wrong"] = settings_form.wrong(form.t, error)
-        return
-    if form.save(more):
+    if save_with_key(form, mode):
         st.rerun()
 
 
 # --- the key
+
+
+def save_with_key(form: Form, mode: ProviderId) -> bool:
+    """Save a form with the key that was typed, and have the provider asked at once whether it works."""
+    try:
+        more = typed_key(form, mode)
+    except SettingsError as error:
+        form.state["wrong"] = settings_form.wrong(form.t, error)
+        return False
+    if not form.save(more):
+        return False
+    if more:
+        keys_table.test_soon(mode)
+    return True
 
 
 def forget_test() -> None:
@@ -99,6 +108,8 @@ def key_field(form: Form, mode: ProviderId) -> None:
             help=t("settings.help.key"),
             disabled=fixed,
             autocomplete="off",
+            # What a password manager has filled in counts as well, though nobody has left the field.
+            live=True,
         )
         st.button(
             t("settings.test"), icon=":material/network_check:", key="video_test", on_click=_test, args=(form, mode)

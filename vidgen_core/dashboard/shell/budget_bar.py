@@ -1,8 +1,8 @@
-"""The budget in the header: how much is used, why the queue is paused, and how to go on."""
+"""The budget in the message line: why the queue is paused, and how to go on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs, preflight
 from vidgen_core.dashboard.components.labels import mode_label, plain
+from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
 from vidgen_core.dashboard.shell import sign_in
 from vidgen_core.domain.errors import ErrorKind
@@ -27,24 +28,16 @@ _NEW_LIMIT: Final = "budget_new_limit"
 #: Holds of which the sentence says all; a run that goes on by itself ends at its own limit.
 _NO_WAY_ON: Final = ("budget_rate_missing", f"budget_{BudgetScope.RUN}")
 _LIMITS: Final = {BudgetScope.ALL: "budget.limit", BudgetScope.DAY: "budget.per_day"}
+_ICON: Final = ":material/savings:"
 
 
 def is_of_budget(hold: dict[str, Any]) -> bool:
-    """Whether a lane is held back by the budget."""
+    """Whether a provider is held back by the budget."""
     return str(hold.get("code")) in CODES
 
 
-def badge(t: Text, status: Status) -> None:
-    """The limit of which least is left; every limit is in its help."""
-    nearest = status.budget.nearest
-    if nearest is None:
-        return
-    colour = "red" if nearest.reached else "orange" if nearest.warns else "green"
-    every = "  \n".join(_said(t, standing) for standing in status.budget.standings)
-    st.badge(_said(t, nearest), icon=":material/savings:", color=colour, help=every)  # type: ignore[arg-type]
-
-
-def _said(t: Text, standing: LimitStatus) -> str:
+def limit_line(t: Text, standing: LimitStatus) -> str:
+    """How much of a limit is used."""
     return t(
         f"shell.budget_{standing.scope}",
         spent=t.money(standing.spent, estimated=True),
@@ -53,36 +46,47 @@ def _said(t: Text, standing: LimitStatus) -> str:
     )
 
 
-def troubles(visit: Visit, status: Status) -> None:
-    """What the budget holds back, keys with little left, and batches that wait for their first shot."""
-    t, hold = visit.t, status.budget.hold
-    if hold is not None:
-        held(visit, str(hold["code"]), hold["params"])
+def messages(visit: Visit, status: Status) -> Iterator[Message]:
+    """Batches that wait for their first shot."""
+    for place, waiting in enumerate(status.canaries):
+        yield _canary(visit.t, place, waiting)
+
+
+def _canary(t: Text, place: int, waiting: Canary) -> Message:
+    name = ("model_" if waiting.model else "") + ("decided" if waiting.decided else "waits")
+    facts = {"done": waiting.done, "first": waiting.first, "model": plain(waiting.model or "")}
+    # Several models of one batch may each have their own.
+    key = f"{waiting.batch}_{place}" if place else f"{waiting.batch}"
+    said = t(f"shell.canary_{name}", waiting=t.number(waiting.waiting), **facts)
+    return Message(f"canary_{key}", said, ":material/looks_one:", actions=lambda: _go_on_button(t, waiting.batch, key))
+
+
+def low_balances(t: Text, status: Status) -> Iterator[Message]:
+    """Keys with little left."""
     for low in status.budget.low:
         left = {
             "provider": mode_label(t, low.provider),
             "key": low.key_label,
             "left": low.money.model_dump(mode="json"),
         }
-        st.warning(t.error(ErrorKind.BALANCE, "balance_low", left), icon=":material/battery_alert:")
-    for place, waiting in enumerate(status.canaries):
-        _canary(visit, place, waiting)
+        said = t.error(ErrorKind.BALANCE, "balance_low", left)
+        yield Message(f"low_{low.provider}_{low.key_id}", said, ":material/battery_alert:", "warning")
 
 
-def held(visit: Visit, code: str, params: dict[str, Any], mode: ProviderId | None = None) -> None:
-    """One sentence and its two ways on."""
+def held(visit: Visit, code: str, params: dict[str, Any], mode: ProviderId | None = None) -> Message:
+    """Why the budget holds the queue, and its two ways on."""
     t = visit.t
     named = params | {"provider": mode_label(t, ProviderId(params["provider"]))} if "provider" in params else params
-    said = t.error(ErrorKind.BALANCE, code, named)
     key = mode.value if mode else "project"
-    with st.container(horizontal=True, vertical_alignment="center", key=f"budget_held_{key}"):
-        st.warning(said, icon=":material/savings:")
+
+    def ways_on() -> None:
         if code in _NO_WAY_ON or not sign_in.may(Role.OWNER):
             return
-        st.button(
-            t("shell.budget_once"), key=f"budget_once_{key}", on_click=_ask_once, help=t("shell.budget_once_help")
-        )
+        once, why = t("shell.budget_once"), t("shell.budget_once_help")
+        st.button(once, key=f"budget_once_{key}", on_click=_ask_once, help=why)
         _raise_button(t, BudgetScope(code.removeprefix("budget_")), key)
+
+    return Message(f"budget_{key}", t.error(ErrorKind.BALANCE, code, named), _ICON, "warning", ways_on)
 
 
 def _raise_button(t: Text, scope: BudgetScope, key: str) -> None:
@@ -95,7 +99,7 @@ def stopped(t: Text, failure: Failure, key: str, go_on: Callable[..., None], *ar
     :param go_on: asks it, once the limit has let it through
     """
     with st.container(horizontal=True, vertical_alignment="center", key=f"budget_held_{key}"):
-        st.warning(t.failure(failure), icon=":material/savings:")
+        st.warning(t.failure(failure), icon=_ICON)
         if failure.code == f"{STOPPED_BY_BUDGET}{BudgetScope.RUN}" or not sign_in.may(Role.OWNER):
             return
         st.button(t("shell.budget_once"), key=f"budget_once_{key}", on_click=_ask_through, args=(go_on, *args))
@@ -116,16 +120,9 @@ def _through(go_on: Callable[..., None], *args: Any) -> None:
     go_on(*args)
 
 
-def _canary(visit: Visit, place: int, waiting: Canary) -> None:
-    t = visit.t
-    name = ("model_" if waiting.model else "") + ("decided" if waiting.decided else "waits")
-    facts = {"done": waiting.done, "first": waiting.first, "model": plain(waiting.model or "")}
-    # Several models of one batch may each have their own.
-    more = f"{waiting.batch}_{place}" if place else f"{waiting.batch}"
-    with st.container(horizontal=True, vertical_alignment="center", key=f"canary_{more}"):
-        st.info(t(f"shell.canary_{name}", waiting=t.number(waiting.waiting), **facts), icon=":material/looks_one:")
-        if sign_in.may(Role.MAKER):
-            st.button(t("shell.canary_go_on"), key=f"canary_go_on_{more}", on_click=_ask_rest, args=(waiting.batch,))
+def _go_on_button(t: Text, batch: int, key: str) -> None:
+    if sign_in.may(Role.MAKER):
+        st.button(t("shell.canary_go_on"), key=f"canary_go_on_{key}", on_click=_ask_rest, args=(batch,))
 
 
 @handle_errors
@@ -172,7 +169,7 @@ def _raise(scope: BudgetScope) -> None:
     if standing is None:
         st.caption(t("shell.budget_no_limit"))
         return
-    st.caption(_said(t, standing))
+    st.caption(limit_line(t, standing))
     st.number_input(
         t("shell.budget_new_limit", currency=standing.limit.currency),
         value=float(standing.limit.amount),

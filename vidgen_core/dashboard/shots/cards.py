@@ -12,14 +12,13 @@ from typing import Final
 import streamlit as st
 
 from vidgen_core.config.schema import Settings
-from vidgen_core.dashboard.components import preflight
 from vidgen_core.dashboard.components.actions import Action, Place, named, offered
 from vidgen_core.dashboard.components.labels import plain, price
 from vidgen_core.dashboard.components.media import image_url
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, show_told, toast_later
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, show_told
 from vidgen_core.dashboard.shell import live_updates
 from vidgen_core.dashboard.shell.sign_in import may
-from vidgen_core.dashboard.shots import material, picture_cards, takes
+from vidgen_core.dashboard.shots import material, picture_cards, take_actions, takes
 from vidgen_core.dashboard.shots.dialogs import ask_for_parameters, ask_for_picture, delete
 from vidgen_core.dashboard.shots.material import ask_for_material
 from vidgen_core.dashboard.shots.picture_dialogs import ask_for_drawing
@@ -35,19 +34,23 @@ from vidgen_core.services.library.shots import ShotView
 #: Pixels.
 _PICTURE_TALL: Final = 104
 _PICTURE_WIDE: Final = 176
-_NARROWEST_CARD: Final = 420
+_NARROWEST_CARD: Final = {"s": 300, "m": 420, "l": 640}
 #: Of a shot, what its card leaves to its takes.
 _OF_TAKES: Final = {"chosen_take_id": None, "live_count": 0, "completed_count": 0, "failed_count": 0, "rev": 0}
 
 
-def wall(views: Sequence[ShotView]) -> None:
-    """The cards of one page."""
+def wall(views: Sequence[ShotView], size: str = "m") -> None:
+    """The cards of one page, all of one height.
+
+    :param size: ``s``, ``m`` or ``l``
+    """
     ids = [view.shot.id for view in views]
-    takes.show(ids)
-    live_updates.watch_each({shot_id: fragment(shot_id) for shot_id in ids}, _shown)
-    with st.grid(3, min_column_width=_NARROWEST_CARD, gap="small"):
-        for view in views:
-            _card(view)
+    with st.container(key=f"tiles_{size}", gap=None):
+        takes.show(ids)
+        live_updates.watch_each({shot_id: fragment(shot_id) for shot_id in ids}, _shown)
+        with st.grid(6, min_column_width=_NARROWEST_CARD[size], gap="small"):
+            for view in views:
+                _card(view)
 
 
 def fragment(shot_id: int) -> str:
@@ -96,16 +99,7 @@ def _head(visit: Visit, view: ShotView) -> None:
     estimate = visit.app.tasks.estimate_for([shot])
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         checkbox(visit, shot)
-        preflight.button(
-            visit,
-            estimate,
-            t("shots.generate", n=estimate.tasks or "", price=price(t, estimate)),
-            generate,
-            shot.id,
-            key=f"generate_{shot.id}",
-            type="primary",
-            icon=":material/auto_awesome:",
-        )
+        takes.generate_button(visit, shot, estimate)
         _shot_menu(visit, view)
     for problem in estimate.problems[:1]:
         st.caption(f":material/warning: {t.error('parameter', problem.problem.code, problem.problem.params)}")
@@ -116,30 +110,6 @@ def _options(settings: Settings, shot: Shot) -> str:
     provider = settings.providers.of(shot.params.provider or settings.mode)
     ratio = shot.params.aspect_ratio or provider.aspect_ratio
     return f"{ratio} · {shot.params.model or provider.model}"
-
-
-@handle_errors
-def generate(shot_id: int, takes: int | None = None) -> None:
-    """Queue takes of one shot: so many, or as many as it has set."""
-    visit = current_visit()
-    app, project = visit.app, visit.project.id
-    preflight.order(
-        app.tasks.estimate(project, [shot_id], GenerateOptions(takes=takes)),
-        lambda _again: app.tasks.preflight(project, [shot_id], GenerateOptions(takes=takes)).model_copy(
-            update={"having": ()}
-        ),
-        lambda _choice: _queue(shot_id, takes),
-    )
-
-
-@handle_errors
-def _queue(shot_id: int, takes: int | None) -> None:
-    visit = current_visit()
-    made = visit.app.tasks.generate(visit.project.id, [shot_id], GenerateOptions(takes=takes))
-    for refusal in made.refused:
-        toast_later(visit.t.error("parameter", refusal.code, refusal.params), ":material/error:")
-    # Its takes stand in another fragment than the button.
-    live_updates.rerun(shot_id)
 
 
 def _shot_menu(visit: Visit, view: ShotView) -> None:
@@ -163,6 +133,12 @@ def _run(key: str, shot_id: int) -> None:
     action = named(SHOT_ACTIONS, st.session_state.get(key))
     if action is not None:
         action.run(shot_id)
+
+
+def _one_more(shot_id: int) -> None:
+    take_actions.generate(shot_id, 1)
+    # Its takes stand in another fragment than the menu.
+    live_updates.rerun(shot_id)
 
 
 @handle_errors
@@ -203,7 +179,7 @@ def _picture_width(settings: Settings, shot: Shot) -> int:
 
 #: Every action on a shot, in the order of its menu. ``shots.menu.<name>`` is its word.
 SHOT_ACTIONS: Final[tuple[Action[ShotView], ...]] = (
-    Action("one_more", lambda shot_id: generate(shot_id, 1)),
+    Action("one_more", _one_more),
     Action("parameters", ask_for_parameters),
     Action("picture", ask_for_picture),
     Action("material", ask_for_material),

@@ -9,6 +9,7 @@ import streamlit as st
 from vidgen_core.dashboard.components import dialogs
 from vidgen_core.dashboard.components.labels import mode_label, plain, price, step_label
 from vidgen_core.dashboard.components.media import original_url
+from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.components.remote_id import remote_id_field
 from vidgen_core.dashboard.session import Visit, clock, current_visit, handle_errors, session_value, toast_later
 from vidgen_core.domain.provider_settings import ProviderSettings
@@ -244,34 +245,30 @@ def delete_shots(ids: list[int]) -> None:
         st.rerun()
 
 
-def undo_bar() -> None:
+def undo_message(t: Text) -> Message | None:
     """What was deleted last, and the way back."""
     gone: dict[int, str] = session_value(UNDO, {})
     if not gone:
-        return
-    t = current_visit().t
+        return None
     what = (
         t("shots.deleted", shot=plain(next(iter(gone.values()))))
         if len(gone) == 1
         else t.n("select.deleted", len(gone))
     )
-    with st.container(horizontal=True, vertical_alignment="center", border=True, key="undo_bar"):
-        st.markdown(f":material/delete: {what}", width="content")
-        st.button(
-            t("shots.undo"),
-            key="undo_delete",
-            icon=":material/undo:",
-            on_click=_undo,
-            args=(list(gone),),
-            shortcut="U",
-        )
+
+    def buttons() -> None:
+        label, ids = t("shots.undo"), list(gone)
+        st.button(label, key="undo_delete", icon=":material/undo:", on_click=_undo, args=(ids,), shortcut="U")
         st.button(t("common.close"), key="undo_close", type="tertiary", on_click=_forget_undo)
+
+    return Message("undo_shots", what, ":material/delete:", actions=buttons)
 
 
 @handle_errors
 def _undo(ids: list[int]) -> None:
     current_visit().app.shots.restore(ids)
     _forget_undo()
+    st.rerun()
 
 
 def _forget_undo() -> None:

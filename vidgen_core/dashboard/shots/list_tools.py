@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import streamlit as st
 
 from vidgen_core.dashboard.add import forms, request
-from vidgen_core.dashboard.components import preflight
+from vidgen_core.dashboard.components import dialogs, preflight
+from vidgen_core.dashboard.components.media import icon
+from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file, toast_later
 from vidgen_core.dashboard.shell import live_updates, sign_in
 from vidgen_core.dashboard.shots import picture_dialogs, project_references, prompt_writing, selection, table
 from vidgen_core.dashboard.shots.dialogs import ask_for_shots
 from vidgen_core.domain.queries import ShotFilter, ShotState
+from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Role
-from vidgen_core.services.library.projects import SAMPLE
 
 PER_PAGE: Final = 20
-_VIEWS: Final = ("cards", "table")
+VIEWS: Final = ("cards", "table")
+TILES: Final = ("s", "m", "l")
 _STATE: Final = "state"
+#: The state that the address named last.
+_ASKED: Final = "_state_asked"
+_PILLS: Final = "shot_pills"
+#: Project, filter and number of shots of the list that is drawn.
+_LISTED: Final = "_shots_listed"
+#: Pixels.
+_SEARCH: Final = 170
 _STATES: Final[tuple[ShotState, ...]] = (
     "all",
     "without_picture",
@@ -37,8 +48,9 @@ def _to_first_page() -> None:
 
 def _choose_state() -> None:
     # Not bound by the widget: it would write the word of one language into the address.
-    st.query_params[_STATE] = st.session_state[_STATE]
+    st.query_params[_STATE] = st.session_state[_ASKED] = st.session_state[_STATE]
     _to_first_page()
+    st.rerun()
 
 
 def _show_everything() -> None:
@@ -47,36 +59,109 @@ def _show_everything() -> None:
     _choose_state()
 
 
-def show_filters(visit: Visit) -> ShotFilter:
+def show(visit: Visit) -> ShotFilter:
+    """Filter, search, view and tools in one row; return what the filter asks for."""
+    _take_over_address()
+    row: dict[str, Any] = {"horizontal": True, "vertical_alignment": "center", "gap": "small", "wrap": False}
+    with st.container(**row, key="shot_tools"):
+        live_updates.watch(_PILLS, _counts)
+        with st.container(key="shot_states"):
+            _pills()
+        with st.container(**row, key="shot_more_tools", width="content"):
+            return _tools(visit)
+
+
+def _tools(visit: Visit) -> ShotFilter:
+    """Everything right of the states."""
     t = visit.t
-    asked = st.query_params.get(_STATE)
-    st.session_state.setdefault(_STATE, asked if asked in _STATES else "all")
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        state = st.pills(
-            t("shots.filter"),
-            _STATES,
-            required=True,
-            format_func=lambda name: t(f"shots.state.{name}"),
-            key=_STATE,
-            on_change=_choose_state,
-            label_visibility="collapsed",
-            wrap=True,
-        )
-        text = st.text_input(
-            t("common.search"),
-            type="search",
-            # A quarter of a second; a time in words would load pandas.
-            live=True,
-            key="find",
-            bind="query-params",
-            placeholder=t("shots.search"),
-            on_change=_to_first_page,
-            label_visibility="collapsed",
-        )
-        if sign_in.may(Role.MAKER):
-            st.button(t("shots.add"), icon=":material/add:", key="add_shots", on_click=ask_for_shots, shortcut="N")
+    text = st.text_input(
+        t("common.search"),
+        type="search",
+        # A quarter of a second; a time in words would load pandas.
+        live=True,
+        key="find",
+        bind="query-params",
+        placeholder=t("shots.search"),
+        on_change=_to_first_page,
+        label_visibility="collapsed",
+        width=_SEARCH,
+    )
+    _switch(t, "view", VIEWS, _to_first_page)
+    if view() == "cards":
+        _switch(t, "tiles", TILES)
     # A browser that comes back after a restart may say that nothing is selected.
-    return ShotFilter(state=next((one for one in _STATES if one == state), "all"), text=(text or "").strip())
+    chosen = st.session_state.get(_STATE)
+    state: ShotState = next((one for one in _STATES if one == chosen), "all")
+    wanted = ShotFilter(state=state, text=(text or "").strip())
+    if sign_in.may(Role.MAKER):
+        _generate_all_button(visit, wanted)
+        _work(visit, wanted)
+        label = icon("add", t("shots.add"))
+        st.button(label, key="add_shots", on_click=ask_for_shots, shortcut="N", help=t("shots.add"))
+    return wanted
+
+
+def view() -> str:
+    """Cards or table, as chosen in this session."""
+    return str(st.session_state.get("view") or VIEWS[0])
+
+
+def tiles() -> str:
+    """How large the cards are."""
+    return str(st.session_state.get("tiles") or TILES[1])
+
+
+def _take_over_address() -> None:
+    """A link may ask for a state; one that we have written is taken over once only."""
+    asked = st.query_params.get(_STATE)
+    if asked in _STATES and asked != st.session_state.get(_ASKED):
+        st.session_state[_STATE] = asked
+    st.session_state[_ASKED] = asked
+    st.session_state.setdefault(_STATE, "all")
+
+
+def _counts() -> dict[str, int]:
+    visit = current_visit()
+    return visit.app.shots.counts(visit.project.id)
+
+
+@st.fragment(key=_PILLS)
+def _pills() -> None:
+    t, counts = current_visit().t, _counts()
+    st.pills(
+        t("shots.filter"),
+        _STATES,
+        required=True,
+        format_func=lambda name: f"{t(f'shots.state.{name}')} {t.number(counts[name])}",
+        key=_STATE,
+        on_change=_choose_state,
+        label_visibility="collapsed",
+        wrap=False,
+    )
+
+
+def _switch(t: Text, name: str, options: Sequence[str], changed: Callable[[], None] | None = None) -> None:
+    st.segmented_control(
+        t(f"shots.{name}"),
+        options,
+        default=view() if name == "view" else tiles(),
+        required=True,
+        format_func=lambda one: icon(f"view-{one}", t(f"shots.{name}.{one}")) if name == "view" else one.upper(),
+        key=name,
+        on_change=changed,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+
+
+def show_found(visit: Visit, wanted: ShotFilter, total: int) -> None:
+    """That not all shots are shown, said where nobody can miss it."""
+    every = visit.app.shots.counts(visit.project.id)["all"]
+    if wanted != ShotFilter() and total:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="filtered"):
+            said = visit.t("shots.filtered", n=visit.t.number(total), total=visit.t.number(every))
+            st.markdown(f":material/filter_alt: **{said}**", width="content")
+            st.button(visit.t("shots.show_everything"), key="show_all", type="tertiary", on_click=_show_everything)
 
 
 def show_pager(total: int, per_page: int) -> None:
@@ -85,36 +170,15 @@ def show_pager(total: int, per_page: int) -> None:
             st.pagination(math.ceil(total / per_page), key="page", bind="query-params")
 
 
-def show_view_switch(visit: Visit, wanted: ShotFilter, total: int) -> str:
-    """Cards or table, and the bulk tools; return the view that is chosen."""
-    t = visit.t
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        view = st.segmented_control(
-            t("shots.view"),
-            _VIEWS,
-            default=_VIEWS[0],
-            required=True,
-            format_func=lambda name: t(f"shots.view.{name}"),
-            key="view",
-            on_change=_to_first_page,
-            label_visibility="collapsed",
-            persist_state="session",
-        )
-        if sign_in.may(Role.MAKER):
-            _work(visit, wanted, view, total)
-    return str(view)
-
-
-def _work(visit: Visit, wanted: ShotFilter, view: str | None, total: int) -> None:
-    """Tools that change many shots at once."""
-    prompt_writing.bulk(visit, wanted)
-    if view == "cards":
-        selection.select_all_button(visit, wanted, total)
-    table.replacing(visit, wanted)
-    st.space("stretch")
-    _generate_all_button(visit, wanted)
-    picture_dialogs.missing_button(visit)
-    project_references.button(visit)
+def _work(visit: Visit, wanted: ShotFilter) -> None:
+    """Tools that change many shots at once, behind one button."""
+    prompt_writing.progress(visit)
+    selection.select_all_button(visit, wanted, visit.app.shots.count(visit.project.id, wanted))
+    with dialogs.menu(icon("more", visit.t("shots.tools")), "shots_work"):
+        picture_dialogs.missing_button(visit)
+        project_references.button(visit)
+        prompt_writing.bulk(visit, wanted)
+        table.replacing(visit, wanted)
 
 
 def _generate_all_button(visit: Visit, wanted: ShotFilter) -> None:
@@ -148,13 +212,6 @@ def _generate_all(wanted: ShotFilter) -> None:
     )
 
 
-def show_welcome(visit: Visit) -> None:
-    """A hint on the untouched sample project, while generating is free."""
-    sample = any(visit.project.name == name for name, _ in SAMPLE.values())
-    if sample and visit.app.settings().mode.is_free and not any(visit.app.tasks.counts(visit.project.id).values()):
-        st.info(visit.t("shots.welcome"), icon="👋")
-
-
 def show_empty(visit: Visit, wanted: ShotFilter) -> None:
     t = visit.t
     with st.container(border=True, horizontal_alignment="center", gap="medium", key="nothing"):
@@ -185,16 +242,20 @@ def _make_sample() -> None:
 
 
 def watch_list(wanted: ShotFilter, total: int) -> None:
-    """Say when other shots match by now; the list itself only changes on a click."""
-    live_updates.watch("news", lambda: current_visit().app.shots.count(current_visit().project.id, wanted))
+    """Remember what the list shows; the list itself only changes on a click."""
+    st.session_state[_LISTED] = (current_visit().project.id, wanted, total)
 
-    @st.fragment(key="news")
-    def news() -> None:
-        visit = current_visit()
-        found = visit.app.shots.count(visit.project.id, wanted)
-        if found != total:
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.caption(visit.t("shots.list_changed", n=found), width="content")
-                st.button(visit.t("shots.refresh"), key="refresh", icon=":material/refresh:", on_click=st.rerun)
 
-    news()
+def news(visit: Visit) -> Message | None:
+    """That other shots match the filter by now, and the click that shows them."""
+    project, wanted, total = st.session_state.get(_LISTED, (None, ShotFilter(), 0))
+    found = total if project != visit.project.id else visit.app.shots.count(visit.project.id, wanted)
+    if found == total:
+        return None
+    said, label = visit.t("shots.list_changed", n=found), visit.t("shots.refresh")
+    return Message(
+        "list",
+        said,
+        ":material/refresh:",
+        actions=lambda: st.button(label, key="refresh", icon=":material/refresh:", on_click=st.rerun),  # type: ignore[arg-type]
+    )

@@ -29,14 +29,19 @@ _BEGUN: Final = "_prompts_begun"
 def bulk(visit: Visit, wanted: ShotFilter) -> None:
     """The button that writes the prompts of all empty shots or of those that are shown, and how far it is."""
     t, app, project = visit.t, visit.app, visit.project.id
-    with st.popover(t("prompts.write"), icon=":material/edit_note:", key="prompts_box", help=t("prompts.write_help")):
+    with st.expander(t("prompts.write"), icon=":material/edit_note:", key="prompts_box"):
+        st.caption(t("prompts.write_help"))
         _form(visit, "prompts", len(app.prompts.empty(project)), app.shots.count(project, wanted), wanted)
         lost = app.prompts.lost(project)
         if lost:
             st.warning(t("prompts.lost", n=len(lost)), icon=":material/help:")
             st.button(t("script.ask_lost"), key="prompts_lost", on_click=_ask_lost)
+
+
+def progress(visit: Visit) -> None:
+    """How far the writing is, and why it has stopped."""
+    t, last = visit.t, visit.app.prompts.writing(visit.project.id)
     _progress()
-    last = app.prompts.writing(project)
     if last is not None and last.stopped and last.failure is not None and not last.busy:
         budget_bar.stopped(t, last.failure, "prompts", _ask_stopped)
 

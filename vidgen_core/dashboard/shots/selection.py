@@ -1,4 +1,4 @@
-"""Shots selected on their cards, and the bar of actions on all of them.
+"""Shots selected on their cards or rows, and the actions on all of them in the message line.
 
 The selection belongs to the session and survives paging and filtering.
 """
@@ -13,7 +13,8 @@ import streamlit as st
 
 from vidgen_core.dashboard.components import batches, preflight, task_actions
 from vidgen_core.dashboard.components.labels import plain, price
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, session_value, show_told, toast_later
+from vidgen_core.dashboard.components.media import icon
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, session_value, toast_later
 from vidgen_core.dashboard.shell import live_updates
 from vidgen_core.dashboard.shots import prompt_writing
 from vidgen_core.dashboard.shots.dialogs import delete_shots
@@ -27,7 +28,8 @@ from vidgen_core.services.library.shots import ShotView
 MOST: Final = 500
 #: Numbers that Markdown leaves alone.
 _AS_IT_IS: Final = re.compile(r"[\w.]*[^\W_]")
-_BAR: Final = "shots_bar"
+#: The fragment of the message line, where the actions stand.
+LINE: Final = "message_line"
 _SELECTED: Final = "_shots_ticked"
 #: Whether selected shots that have takes get more.
 _AGAIN: Final = "selected_again"
@@ -69,7 +71,7 @@ def _toggled(shot_id: int) -> None:
     if len(others) >= MOST:
         toast_later(visit.t("select.most", n=visit.t.number(MOST)), ":material/info:")
     _set(visit, [*others, shot_id] if st.session_state[_box(shot_id)] else others)
-    live_updates.rerun_fragments([_BAR])
+    live_updates.rerun_fragments([LINE])
 
 
 def select_all_button(visit: Visit, wanted: ShotFilter, total: int) -> None:
@@ -77,10 +79,9 @@ def select_all_button(visit: Visit, wanted: ShotFilter, total: int) -> None:
     t = visit.t
     if 0 < total <= MOST:
         st.button(
-            t("select.all", n=t.number(total)),
+            icon("select-all", t("select.all", n=t.number(total))),
             key="tick_all",
-            icon=":material/select_all:",
-            type="tertiary",
+            help=t("select.all", n=t.number(total)),
             on_click=_select_all,
             args=(wanted,),
             shortcut="A",
@@ -97,29 +98,19 @@ def _select_none() -> None:
     st.rerun()
 
 
-def bar() -> None:
-    """The bar of actions; nothing without a selection."""
-    live_updates.watch(_BAR, _shown)
-    _bar()
-
-
-def _shown() -> object:
+def shown() -> object:
+    """Everything that the actions show, to be compared."""
     visit = current_visit()
     views = visit.app.shots.views(selected(visit))
     return (views, visit.app.settings(), visit.app.budget.table()) if views else None
 
 
-@st.fragment(key=_BAR)
-def _bar() -> None:
-    show_told()
-    visit = current_visit()
-    views = visit.app.shots.views(selected(visit))
-    if not views:
-        return
+def bar(visit: Visit, views: Sequence[ShotView]) -> None:
+    """The actions on what is selected."""
     t, ids = visit.t, [view.shot.id for view in views]
     again = bool(st.session_state.get(_AGAIN))
     estimate = visit.app.tasks.estimate(visit.project.id, ids, again=again)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", border=True, key="shots_selected"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False, key="shots_selected"):
         st.markdown(f"**{t.n('select.ticked', len(views))}**", width="content")
         preflight.button(
             visit,
@@ -146,7 +137,7 @@ def _bar() -> None:
             args=(ids,),
         )
         st.button(t("select.none"), key="tick_none", type="tertiary", icon=":material/deselect:", on_click=_select_none)
-    _problems(visit, estimate)
+        _problems(visit, estimate)
 
 
 def _unfinished(views: Sequence[ShotView]) -> list[Task]:

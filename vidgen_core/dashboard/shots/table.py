@@ -143,7 +143,7 @@ def _move(visit: Visit, shot_id: int, place: int) -> None:
 def replacing(visit: Visit, wanted: ShotFilter) -> None:
     """Find and replace in the prompts of the selected shots, or of all that the filter leaves."""
     t = visit.t
-    with st.popover(t("shots.replace"), icon=":material/find_replace:"), st.form("replace", border=False):
+    with st.expander(t("shots.replace"), icon=":material/find_replace:"), st.form("replace", border=False):
         st.text_input(t("shots.replace_find"), key="replace_find")
         st.text_input(t("shots.replace_with"), key="replace_with")
         st.caption(t("select.replace_where"))

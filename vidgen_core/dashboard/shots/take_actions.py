@@ -19,6 +19,7 @@ from vidgen_core.domain.money import Money
 from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import ENDED, Task
 from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.generation.recovery import Step, StepName
 
 #: Of the component.
@@ -65,10 +66,39 @@ def _one(visit: Visit, act: Mapping[str, Any]) -> None:
     do = act.get("do")
     if do == "show_all":
         st.session_state[_SHOW_ALL] = act.get("shot")
+    elif do == "generate":
+        generate(_shot_id(visit, act.get("shot")))
     elif do == "step":
         _take_step(visit, _task(visit, act.get("task")), act.get("name"))
     elif action := named(SLOT_ACTIONS, do):
         action.run(visit, act)
+
+
+def _shot_id(visit: Visit, shot_id: object) -> int:
+    """:raises NotFound: the browser names one that is not of this project"""
+    if not isinstance(shot_id, int) or visit.app.shots.get(shot_id).project_id != visit.project.id:
+        raise NotFound("shot_not_found", id=shot_id)
+    return shot_id
+
+
+@handle_errors
+def generate(shot_id: int, takes: int | None = None) -> None:
+    """Queue takes of one shot: so many, or as many as it has set."""
+    visit = current_visit()
+    app, project, options = visit.app, visit.project.id, GenerateOptions(takes=takes)
+    preflight.order(
+        app.tasks.estimate(project, [shot_id], options),
+        lambda _again: app.tasks.preflight(project, [shot_id], options).model_copy(update={"having": ()}),
+        lambda _choice: _queue(shot_id, options),
+    )
+
+
+@handle_errors
+def _queue(shot_id: int, options: GenerateOptions) -> None:
+    visit = current_visit()
+    made = visit.app.tasks.generate(visit.project.id, [shot_id], options)
+    for refusal in made.refused:
+        toast_later(visit.t.error("parameter", refusal.code, refusal.params), ":material/error:")
 
 
 def _take(visit: Visit, take_id: object) -> Take:

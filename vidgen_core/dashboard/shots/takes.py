@@ -13,10 +13,10 @@ from typing import Any, Final, NamedTuple
 
 import streamlit as st
 
-from vidgen_core.dashboard.components import component
+from vidgen_core.dashboard.components import component, preflight
 from vidgen_core.dashboard.components.actions import Place, offered
 from vidgen_core.dashboard.components.component import seen
-from vidgen_core.dashboard.components.labels import elapsed, status_colour, step_label, take_label
+from vidgen_core.dashboard.components.labels import elapsed, price, status_colour, step_label, take_label
 from vidgen_core.dashboard.components.media import outside, poster_url, video_url, waiting_url
 from vidgen_core.dashboard.session import Visit, current_visit, now, show_told
 from vidgen_core.dashboard.shell import live_updates
@@ -31,6 +31,7 @@ from vidgen_core.money import Price
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.preflight import Estimate
 from vidgen_core.services.library.shots import ShotView
 from vidgen_core.services.system.cleanup import CLEANED
 
@@ -82,6 +83,20 @@ def place(shot: Shot, options: str) -> None:
     :param options: what the next one would be, in words
     """
     component.mount(_NAME, f"takes_{shot.id}", {"place": shot.id, "options": options})
+
+
+def generate_button(visit: Visit, shot: Shot, estimate: Estimate) -> None:
+    """The button that makes takes of a shot; each click on it counts, however fast they come."""
+    t, missing = visit.t, estimate.key_missing
+    button = {
+        "words": t("shots.generate", n=estimate.tasks or "", price=price(t, estimate)),
+        "help": t("shots.generate_of", shot=shot.number),
+        "icon": "✦",
+    }
+    if missing is not None:
+        button |= {"words": t("gate.enter_key"), "help": preflight.no_key(visit, missing), "icon": "🔑"}
+    with st.container(key=f"generate_{shot.id}", width="content"):
+        component.mount(_NAME, f"generate_of_{shot.id}", {"generate": shot.id, **button})
 
 
 @st.fragment(key=_FRAGMENT, run_every=_SLOWLY)

@@ -34,7 +34,6 @@ def table() -> None:
     query = task_filter.show(visit)
     fresh = st.session_state.pop(FRESH, False)
     order = task_table.find_rows(visit, query, task_filter.page_number(), fresh=fresh)
-    task_actions.show_undo(visit.t)
     if not order.ids:
         _empty(visit, query)
         return

@@ -190,6 +190,16 @@ class AttemptRepository(Repository):
         )
         return [(row.key_id, row.intent_at) for row in self.tx.execute(query)]
 
+    def last_answered(self, provider: ProviderId) -> Attempt | None:
+        """The newest attempt that the provider has accepted or refused, or that did not reach it."""
+        query = select(attempts).where(
+            attempts.c.provider == provider,
+            attempts.c.intent_at.is_not(None),
+            attempts.c.state.not_in((AttemptState.PREPARING, AttemptState.SENDING, AttemptState.UNKNOWN)),
+        )
+        row = self.tx.execute(query.order_by(attempts.c.intent_at.desc()).limit(1)).one_or_none()
+        return None if row is None else _attempt(row)
+
     def by_remote_id(self, provider: ProviderId, remote_id: str) -> Attempt | None:
         """The newest attempt that has this remote id."""
         query = select(attempts).where(attempts.c.provider == provider, attempts.c.remote_id == remote_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, insert, select
+from sqlalchemy import Row, bindparam, insert, select, update
 
 from vidgen_core.db.dialect import upsert
 from vidgen_core.db.repository import Repository, now
@@ -20,7 +20,7 @@ _SETTINGS: Final = select(project_settings.c.name, project_settings.c.value).whe
 
 
 def _project(row: Row[Any]) -> Project:
-    return Project(id=row.id, name=row.name, created_at=row.created_at)
+    return Project(id=row.id, name=row.name, created_at=row.created_at, archived=row.archived_at is not None)
 
 
 class ProjectRepository(Repository):
@@ -45,8 +45,29 @@ class ProjectRepository(Repository):
         return None if row is None else _project(row)
 
     def all(self) -> list[Project]:
-        """Oldest first."""
-        return [_project(row) for row in self.tx.execute(select(projects).order_by(projects.c.id))]
+        """Oldest first, archived ones among them; deleted ones are gone."""
+        query = select(projects).where(projects.c.deleted_at.is_(None)).order_by(projects.c.id)
+        return [_project(row) for row in self.tx.execute(query)]
+
+    def rename(self, project_id: int, name: str) -> Project:
+        """Give it another name, which no other project has."""
+        return self._change(project_id, name=name)
+
+    def archive(self, project_id: int, archived: bool) -> Project:
+        return self._change(project_id, archived_at=now() if archived else None)
+
+    def delete(self, project_id: int) -> None:
+        """Hide a project; what was spent in it stays in the ledger, and its name is free again."""
+        gone = self.get(project_id)
+        self._change(project_id, deleted_at=now(), name=f"{gone.name}\N{NO-BREAK SPACE}#{project_id}")
+
+    def _change(self, project_id: int, **columns: Any) -> Project:
+        _ = self.tx.rev
+        change = update(projects).where(projects.c.id == project_id, projects.c.deleted_at.is_(None))
+        row = self.tx.execute(change.values(**columns).returning(*projects.c)).one_or_none()
+        if row is None:
+            raise NotFound("project_not_found", id=project_id)
+        return _project(row)
 
     def settings(self, project_id: int) -> dict[str, Any]:
         return {row.name: row.value for row in self.tx.execute(_SETTINGS, {"the_project": project_id})}

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from vidgen_core.db import NewShot
-from vidgen_core.domain.errors import InputError
+from vidgen_core.db import NewShot, Tx
+from vidgen_core.domain.errors import InputError, Refused
+from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.queries import ShotFilter, TaskFilter
 from vidgen_core.domain.shots import Project, ShotParams
+from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.i18n import choose_language
 from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.library import references
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -43,6 +48,26 @@ SAMPLE: Final[dict[str, tuple[str, tuple[tuple[str, str], ...]]]] = {
     ),
 }
 LONGEST_NAME: Final = 120
+#: What a copy of a shot has of it.
+_COPIED: Final = (
+    *("number", "prompt", "image", "image_url", "last_frame", "last_frame_url", "references"),
+    *("params", "script", "picture_prompt"),
+)
+#: Settings of a project that belong to its content.
+_COPIED_SETTINGS: Final = frozenset({references.SETTING, "style"})
+
+
+class ProjectDeletion(NamedTuple):
+    """What deleting a project takes away and frees."""
+
+    shots: int
+    takes: int
+    #: Of its videos.
+    bytes: int
+    #: Videos that are being made.
+    busy: int
+    #: Its videos and their posters.
+    files: tuple[Path, ...]
 
 
 class Projects:
@@ -74,16 +99,99 @@ class Projects:
 
         :raises InputError: ``project_name_empty``, ``project_name_too_long`` (limit)
         """
-        wanted = " ".join(clean_text(name).split())
-        if not wanted:
-            raise InputError("project_name_empty")
-        if len(wanted) > LONGEST_NAME:
-            raise InputError("project_name_too_long", limit=LONGEST_NAME)
+        wanted = _clean(name)
         found = self.find(wanted)
         if found is not None:
             return found
         with self._ctx.store.write() as tx:
             return tx.projects.ensure(wanted)
+
+    @requires(Role.MAKER)
+    def rename(self, project_id: int, name: str) -> Project:
+        """Give a project another name; its shots, takes and files stay where they are.
+
+        :raises InputError: as ``ensure``; ``project_name_taken`` (name)
+        """
+        wanted = _clean(name)
+        with self._ctx.store.write() as tx:
+            _check_free(tx, wanted, project_id)
+            return tx.projects.rename(project_id, wanted)
+
+    @requires(Role.MAKER)
+    def copy(self, project_id: int, name: str) -> Project:
+        """A new project with the same shots, pictures, style and characters, and without takes.
+
+        :raises InputError: as ``rename``
+        """
+        wanted = _clean(name)
+        with self._ctx.store.write() as tx:
+            _check_free(tx, wanted)
+            shots = tx.shots.many(tx.shots.ids(project_id, ShotFilter()))
+            copy = tx.projects.ensure(wanted)
+            tx.shots.add(copy.id, [NewShot(**{name: getattr(shot, name) for name in _COPIED}) for shot in shots])
+            kept = tx.projects.settings(project_id)
+            for setting in _COPIED_SETTINGS & kept.keys():
+                tx.projects.set_setting(copy.id, setting, kept[setting])
+        return copy
+
+    @requires(Role.MAKER)
+    def archive(self, project_id: int, archived: bool = True) -> Project:
+        """Put a project away, or bring it back; what is under way in it goes on."""
+        with self._ctx.store.write() as tx:
+            return tx.projects.archive(project_id, archived)
+
+    @requires(Role.VIEWER)
+    def deletion(self, project_id: int) -> ProjectDeletion:
+        """What deleting a project takes away and frees."""
+        with self._ctx.store.read() as tx:
+            return self._deletion(tx, project_id)
+
+    @requires(Role.OWNER)
+    def delete(self, project_id: int, *, files: bool = False) -> ProjectDeletion:
+        """Delete a project with its shots and takes; what was spent in it stays in the ledger.
+
+        What was not sent yet is cancelled.
+
+        :param files: delete its videos, too; files that another project uses stay
+        :raises Refused: ``project_busy`` (n) while videos are being made in it: they are paid for
+        """
+        with self._ctx.store.write() as tx:
+            gone = self._deletion(tx, project_id)
+            if gone.busy:
+                raise Refused("project_busy", n=gone.busy)
+            name = tx.projects.get(project_id).name
+            unsent = TaskFilter(statuses=frozenset({TaskStatus.PENDING, TaskStatus.QUEUED}))
+            for task_id in tx.tasks.ids(project_id, unsent):
+                tx.tasks.move(task_id, TaskStatus.CANCELLED)
+            tx.tasks.delete(tx.tasks.ids(project_id, TaskFilter()))
+            tx.shots.delete(tx.shots.ids(project_id, ShotFilter()))
+            tx.projects.delete(project_id)
+            tx.log.add(LogLevel.INFO, "project_deleted", project=name, shots=gone.shots, takes=gone.takes)
+        for path in gone.files if files else ():
+            # One that the system holds on to stays; the project is gone all the same.
+            with suppress(OSError):
+                path.unlink()
+        return gone
+
+    def _deletion(self, tx: Tx, project_id: int) -> ProjectDeletion:
+        tx.projects.get(project_id)
+        shots = tx.shots.ids(project_id, ShotFilter())
+        takes = [take for some in tx.takes.of_shots(shots).values() for take in some]
+        others = [
+            id_ for one in tx.projects.all() if one.id != project_id for id_ in tx.shots.ids(one.id, ShotFilter())
+        ]
+        shared = {(take.folder, take.file) for some in tx.takes.of_shots(others).values() for take in some}
+        own = {Path(take.folder, take.file) for take in takes if (take.folder, take.file) not in shared}
+        posters = {self._ctx.locations.posters / take.poster for take in takes if take.poster}
+        found = sorted(path for path in own if _is_inside(path, {take.folder for take in takes}))
+        counts = tx.tasks.counts(project_id)
+        return ProjectDeletion(
+            shots=len(shots),
+            takes=len(takes),
+            bytes=sum(path.stat().st_size for path in found),
+            busy=counts[TaskStatus.PROCESSING] + counts[TaskStatus.DOWNLOADING],
+            files=(*found, *sorted(path for path in posters if path.is_file())),
+        )
 
     @requires(Role.MAKER)
     def ensure_sample(self) -> Project | None:
@@ -111,3 +219,25 @@ class Projects:
 
     def _language(self) -> str:
         return choose_language(self._ctx.settings().language, os.environ.get("LC_ALL") or os.environ.get("LANG"))
+
+
+def _clean(name: str) -> str:
+    wanted = " ".join(clean_text(name).split())
+    if not wanted:
+        raise InputError("project_name_empty")
+    if len(wanted) > LONGEST_NAME:
+        raise InputError("project_name_too_long", limit=LONGEST_NAME)
+    return wanted
+
+
+def _check_free(tx: Tx, name: str, project_id: int | None = None) -> None:
+    found = tx.projects.find(name)
+    if found is not None and found.id != project_id:
+        raise InputError("project_name_taken", name=name)
+
+
+def _is_inside(path: Path, folders: set[str]) -> bool:
+    """Whether it is a file of ours: no link, and below the folder it was saved to."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    return any(path.resolve().is_relative_to(Path(folder).resolve()) for folder in folders)

@@ -136,6 +136,12 @@ class Shots:
         )
 
     @requires(Role.VIEWER)
+    def counts(self, project_id: int) -> dict[str, int]:
+        """Number of shots in each state a filter knows, the same few look-ups at any size."""
+        found = self._ctx.revision_cache.ask(("shots", project_id), lambda tx: tx.shots.counts(project_id))
+        return {**found, "without_picture": self.count(project_id, ShotFilter("without_picture"))}
+
+    @requires(Role.VIEWER)
     def get(self, shot_id: int) -> Shot:
         """:raises NotFound:"""
         with self._ctx.store.read() as tx:

@@ -9,6 +9,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -74,6 +75,11 @@ class Diagnostics:
         if secret is None:
             self._remember(mode, connection)
         return connection
+
+    @requires(Role.MAKER, log=False)
+    def test_soon(self, mode: ProviderId) -> None:
+        """Have ``test`` ask with the first key of the settings, in the background; ``connection`` has the answer."""
+        threading.Thread(target=self.test, args=(mode,), name=f"test-{mode}", daemon=True).start()
 
     def _first_key(self, mode: ProviderId) -> Key | None:
         keys = self._ctx.settings().providers.of(mode).keys

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 from vidgen_core.db import ActiveCount, Journal, JournalState, Store, Tx
 from vidgen_core.db.worker_state import CHECK_NOW, PAUSED, PROVIDER_PAUSE, Paused, StateRow
 from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.errors import FileError, RunnerBusy, VidgenError
+from vidgen_core.domain.errors import ErrorKind, FileError, RunnerBusy, VidgenError
 from vidgen_core.domain.log import Heartbeat, LogLevel
 from vidgen_core.domain.money import OWED, Money
 from vidgen_core.domain.providers import ProviderId, provider_ids
@@ -26,7 +26,7 @@ from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.autopilot.run import stop_all
 from vidgen_core.services.billing import budget
 from vidgen_core.services.billing.budget import BudgetView
-from vidgen_core.services.generation import canaries
+from vidgen_core.services.generation import canaries, gate
 from vidgen_core.services.generation.canaries import Canary
 from vidgen_core.worker import database_age
 from vidgen_core.worker.database_age import Doubt
@@ -79,6 +79,8 @@ class Status(Frozen):
     paused: str | None = None
     #: Lanes the runner holds back by itself: provider -> what the store keeps about it.
     lanes: dict[ProviderId, dict[str, Any]] = Field(default_factory=dict)
+    #: The current provider needs a key and has none switched on.
+    key_missing: bool = False
     connection: Connection | None = None
     connection_age: float | None = None
     budget: BudgetView = BudgetView()
@@ -343,6 +345,7 @@ class WorkerControl:
                 "heartbeat": heartbeat,
                 "alive": heartbeat is not None and _age(heartbeat.at) < ALIVE_SECONDS,
                 "here": self.is_here,
+                "key_missing": gate.key_missing(self._ctx, [settings.mode]) is not None,
                 "connection": known.connection,
                 "connection_age": known.age,
             }
@@ -389,16 +392,34 @@ class WorkerControl:
 
 
 def last_connection(ctx: ServiceContext, mode: ProviderId) -> KnownConnection:
-    """The last answer to *test connection* of a provider, and how many seconds old it is; nobody is asked."""
-    kept = ctx.revision_cache.ask(("connection", mode), lambda tx: CONNECTION.get(tx, mode))
-    if not isinstance(kept, dict):
-        return KnownConnection(None, None)
-    try:
-        connection = Connection.model_validate(kept["connection"])
-    except ValidationError:
-        # Kept by another version; the next test writes it anew.
-        return KnownConnection(None, None)
-    return KnownConnection(connection, (datetime.now(UTC) - datetime.fromisoformat(kept["at"])).total_seconds())
+    """The last answer of a provider, to *test connection* or to a paid request, and how many seconds old it is.
+
+    Nobody is asked.
+    """
+    found = ctx.revision_cache.ask(("connection", mode), lambda tx: max(_answers(tx, mode), default=None, key=_when))
+    return KnownConnection(found[1], _age(found[0])) if found else KnownConnection(None, None)
+
+
+def _when(answer: tuple[datetime, Connection]) -> datetime:
+    return answer[0]
+
+
+def _answers(tx: Tx, mode: ProviderId) -> Iterator[tuple[datetime, Connection]]:
+    """What the last test and the last request said of the connection, each with its time."""
+    kept = CONNECTION.get(tx, mode)
+    if isinstance(kept, dict):
+        # One that another version has kept is written anew by the next test.
+        with suppress(ValidationError):
+            yield datetime.fromisoformat(kept["at"]), Connection.model_validate(kept["connection"])
+    attempt = tx.attempts.last_answered(mode)
+    if attempt is None:
+        return
+    at = attempt.accepted_at or attempt.ended_at or attempt.intent_at or attempt.created_at
+    if attempt.accepted_at is None and attempt.failure and attempt.failure.kind in (ErrorKind.AUTH, ErrorKind.NETWORK):
+        yield at, Connection(ok=False, failure=attempt.failure)
+    else:
+        left = tx.ledger.last_balance(mode)
+        yield at, Connection(ok=True, balance=left.money if left else None)
 
 
 def percent(counts: dict[TaskStatus, int], held: Iterable[ActiveCount]) -> int | None:

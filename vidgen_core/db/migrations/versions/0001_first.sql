@@ -159,6 +159,8 @@ CREATE TABLE projects (
     id INTEGER NOT NULL,
     name TEXT NOT NULL,
     created_at DOUBLE NOT NULL,
+    archived_at DOUBLE,
+    deleted_at DOUBLE,
     PRIMARY KEY (id),
     UNIQUE (name)
 );

@@ -37,6 +37,8 @@ from vidgen_core.web.api.schemas.work import (
     HealthResponse,
     ImportResponse,
     LogResponse,
+    ProjectChangeRequest,
+    ProjectDeletionResponse,
     ProjectRequest,
     ProjectResponse,
     StatusResponse,
@@ -99,6 +101,35 @@ def list_projects(app: App) -> list[ProjectResponse]:
 def create_project(app: App, body: ProjectRequest) -> ProjectResponse:
     """The project of that name, made if there is none."""
     return ProjectResponse.of(project_for(app, body.name))
+
+
+@router.patch("/projects/{project_id}", tags=["projects"], responses=errors(404))
+def change_project(app: App, project_id: int, body: ProjectChangeRequest) -> ProjectResponse:
+    """Rename a project, archive it, or bring it back."""
+    project = app.projects.get(project_id)
+    if body.name is not None:
+        project = app.projects.rename(project_id, body.name)
+    if body.archived is not None:
+        project = app.projects.archive(project_id, body.archived)
+    return ProjectResponse.of(project)
+
+
+@router.post("/projects/{project_id}/copy", tags=["projects"], responses=errors(404))
+def copy_project(app: App, project_id: int, body: ProjectRequest) -> ProjectResponse:
+    """A new project with the same shots and without takes."""
+    return ProjectResponse.of(app.projects.copy(project_id, body.name))
+
+
+@router.get("/projects/{project_id}/deletion", tags=["projects"], responses=errors(404))
+def describe_project_deletion(app: App, project_id: int) -> ProjectDeletionResponse:
+    """What deleting a project would take away and free; nothing is changed."""
+    return ProjectDeletionResponse.of(app.projects.deletion(project_id))
+
+
+@router.delete("/projects/{project_id}", tags=["projects"], responses=errors(404, 409))
+def delete_project(app: App, project_id: int, files: bool = False) -> ProjectDeletionResponse:
+    """Delete a project; with ``files`` its videos, too. What was spent in it stays in the ledger."""
+    return ProjectDeletionResponse.of(app.projects.delete(project_id, files=files))
 
 
 # --- lists and pictures

@@ -13,6 +13,7 @@ from vidgen_core.i18n.log_lines import log_sentence
 from vidgen_core.services.exports.exports import Export
 from vidgen_core.services.exports.film import Format
 from vidgen_core.services.imports.plan import Imported, ImportPlan, RowNote
+from vidgen_core.services.library.projects import ProjectDeletion
 from vidgen_core.services.schemas.base import ResponseModel, iso
 from vidgen_core.services.system.worker_control import Status
 from vidgen_core.web.api.schemas.base import Name, RequestModel, Yes
@@ -31,10 +32,35 @@ class ProjectResponse(ResponseModel):
     id: str
     name: str
     created_at: str
+    #: Put away: screens do not offer it.
+    archived: bool
 
     @classmethod
     def of(cls, project: Project) -> ProjectResponse:
-        return cls(id=str(project.id), name=project.name, created_at=iso(project.created_at))
+        created = iso(project.created_at)
+        return cls(id=str(project.id), name=project.name, created_at=created, archived=project.archived)
+
+
+class ProjectChangeRequest(RequestModel):
+    """What is to be changed of a project; what is left out stays."""
+
+    name: Name | None = None
+    archived: bool | None = None
+
+
+class ProjectDeletionResponse(ResponseModel):
+    """What deleting a project takes away and frees."""
+
+    shots: int
+    takes: int
+    #: Of its videos, which go only when that is asked for.
+    bytes: int
+    #: Videos that are being made; while there are any it cannot be deleted.
+    busy: int
+
+    @classmethod
+    def of(cls, gone: ProjectDeletion) -> ProjectDeletionResponse:
+        return cls(shots=gone.shots, takes=gone.takes, bytes=gone.bytes, busy=gone.busy)
 
 
 class RowResponse(ResponseModel):

@@ -1,0 +1,119 @@
+"""Content first, and nothing moves under the hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from browser_studio import Studio, Visitors, card, go, until
+from playwright.sync_api import Locator, Page, expect
+
+from vidgen_core.domain.tasks import TaskStatus
+
+#: Begins to add up what the browser says of layout shifts that no input has caused.
+WATCH_SHIFTS = """() => {
+  window.shifts = []
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifts.push(entry.value)
+  }).observe({ type: "layout-shift" })
+}"""
+
+
+@pytest.fixture
+def _one_take(studio: Studio) -> Iterator[None]:
+    usual = studio.vidgen.settings().runner.takes_per_shot
+    studio.vidgen.settings_file.change({"runner.takes_per_shot": 1})
+    yield
+    studio.vidgen.settings_file.change({"runner.takes_per_shot": usual})
+
+
+def top(node: Locator) -> float:
+    box = node.bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+def height(node: Locator) -> float:
+    box = node.bounding_box()
+    assert box is not None
+    return box["height"]
+
+
+def drawn(page: Page, count: int) -> Page:
+    """Return when all cards of the page stand where they stay."""
+    expect(page.get_by_role("button", name="Generate 3")).to_have_count(count)
+    expect(page.locator(".st-key-header_line").get_by_role("button", name="Stop")).to_be_visible()
+    return page
+
+
+@pytest.mark.parametrize(("width", "high", "begins"), [(1440, 900, 170), (1920, 1080, 170), (390, 844, 230)])
+def test_content_begins_high_on_the_page(studio: Studio, visitor: Visitors, width: int, high: int, begins: int) -> None:
+    project = studio.project("first content", 3)
+    page = drawn(go(visitor(width=width, height=high), studio.at(project)), 3)
+    [first, *_] = studio.vidgen.shots.ids(project.id)
+    assert top(card(page, first)) <= begins
+    assert height(page.locator(".st-key-header_line")) <= 56
+    assert page.evaluate("() => document.scrollingElement.scrollWidth") <= width
+
+
+def test_a_whole_run_moves_nothing(studio: Studio, page: Page) -> None:
+    project = studio.project("a run", 4)
+    shots = studio.vidgen.shots.ids(project.id)
+    drawn(go(page, studio.at(project)), 4)
+    places = [top(card(page, shot)) for shot in shots]
+    page.evaluate(WATCH_SHIFTS)
+    for shot in shots[:2]:
+        card(page, shot).get_by_role("button", name="Generate 3").click()
+    expect(page.locator(".st-key-header_line").get_by_role("button", name="Done 6")).to_be_visible()
+    expect(card(page, shots[1]).get_by_role("button", name="Play")).to_have_count(3)
+    assert sum(page.evaluate("() => window.shifts")) <= 0.02
+    assert [top(card(page, shot)) for shot in shots] == places
+    assert len({height(card(page, shot)) for shot in shots}) == 1
+    assert height(page.locator(".st-key-header_line")) <= 56
+
+
+@pytest.mark.parametrize("shots", [1, 10])
+def test_ten_clicks_where_the_buttons_stood_make_thirty_tasks(studio: Studio, visitor: Visitors, shots: int) -> None:
+    project = studio.project("ten clicks", shots)
+    studio.vidgen.worker.pause()
+    try:
+        page = drawn(go(visitor(width=1920, height=3200), studio.at(project)), shots)
+        boxes = [button.bounding_box() for button in page.get_by_role("button", name="Generate 3").all()]
+        for click in range(10):
+            box = boxes[click % shots]
+            assert box is not None
+            page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            page.wait_for_timeout(200)
+        until(page, lambda: studio.vidgen.tasks.counts(project.id)[TaskStatus.QUEUED] >= 30, "thirty tasks")
+        expect(page.locator(".st-key-header_line").get_by_role("button", name="Queued 30")).to_be_visible()
+        assert studio.vidgen.tasks.counts(project.id)[TaskStatus.QUEUED] == 30
+    finally:
+        studio.vidgen.worker.resume()
+
+
+def test_messages_come_and_go_in_their_own_place(studio: Studio, page: Page) -> None:
+    project = studio.project("messages", 2)
+    [first, _] = studio.vidgen.shots.ids(project.id)
+    drawn(go(page, studio.at(project)), 2)
+    before = top(card(page, first))
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("Paused: nothing new is sent")).to_be_visible()
+    assert top(card(page, first)) == before
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_text("Paused: nothing new is sent")).to_have_count(0)
+    card(page, first).get_by_role("checkbox").click(force=True)
+    expect(page.get_by_text("1 shot selected")).to_be_visible()
+    assert top(card(page, first)) == before
+
+
+def test_a_count_of_the_header_leads_to_those_tasks(studio: Studio, page: Page) -> None:
+    project = studio.project("counts", 1)
+    studio.vidgen.worker.pause()
+    try:
+        studio.vidgen.tasks.generate(project.id, studio.vidgen.shots.ids(project.id))
+        go(page, studio.at(project))
+        page.locator(".st-key-header_line").get_by_role("button", name="Queued 3").click()
+        page.wait_for_url("**/tasks*")
+        expect(page.get_by_role("button", name="Queued", pressed=True)).to_be_visible()
+    finally:
+        studio.vidgen.worker.resume()

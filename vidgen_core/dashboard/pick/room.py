@@ -1,0 +1,199 @@
+"""The review room as data for the component that draws it, and the events that come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import streamlit as st
+
+from vidgen_core.dashboard.components import component
+from vidgen_core.dashboard.components.labels import price
+from vidgen_core.dashboard.components.media import download_url, image_url, outside, poster_url, video_url
+from vidgen_core.dashboard.pick import order
+from vidgen_core.dashboard.pick.order import PickPosition
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file
+from vidgen_core.dashboard.shell.sign_in import may
+from vidgen_core.dashboard.shots import take_actions
+from vidgen_core.domain.errors import NotFound
+from vidgen_core.domain.shots import ShotParams
+from vidgen_core.domain.takes import Take
+from vidgen_core.domain.tasks import LIVE
+from vidgen_core.i18n import Text
+from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.generation.planning import GenerateOptions
+from vidgen_core.services.library.shots import ShotView
+
+KEY: Final = "review"
+#: The page to go to after an event.
+_LEADS_TO: Final = "_review_leads_to"
+#: Reasons that one key gives; people's own words may stand beside them.
+REASONS: Final = ("motion", "anatomy", "face", "composition", "quality", "prompt")
+_LONGEST_REASON: Final = 200
+#: Words of the component.
+_WORDS: Final = (
+    *(
+        "choose",
+        "chosen",
+        "unchoose",
+        "reject",
+        "rejected",
+        "unreject",
+        "why",
+        "own_reason",
+        "cancel",
+        "waiting",
+        "broken",
+    ),
+    *("play", "pause", "previous", "next", "position", "strip", "download", "progress", "go_on", "one_more", "coming"),
+    *("new_prompt", "prompt_save", "undo", "wipe", "full", "export", "all_chosen", "look_again", "keys"),
+    *("help_choose", "help_reject", "help_shots", "help_play", "help_takes", "help_frames", "help_wipe"),
+)
+
+
+def show(visit: Visit, standing: PickPosition) -> None:
+    """The room; an event may lead to another page."""
+    page = st.session_state.pop(_LEADS_TO, None)
+    if page is not None:
+        st.switch_page(page_file(page))
+    component.mount("review", KEY, describe(visit, standing), on_acts_change=_came)
+
+
+def describe(visit: Visit, standing: PickPosition) -> dict[str, Any]:
+    """Everything the component draws, as plain data: the shots around the one that stands there, with their takes."""
+    t, app = visit.t, visit.app
+    views = app.shots.views(standing.around)
+    prices: dict[ShotParams, str] = {}
+    for view in views:
+        if view.shot.params not in prices:
+            one = app.tasks.estimate_for([view.shot], GenerateOptions(takes=1))
+            prices[view.shot.params] = t("gate.enter_key") if one.key_missing else price(t, one)
+    chosen_here = sum(view.shot.id not in standing.waiting for view in views)
+    return {
+        "seen": component.seen(KEY),
+        "shot": standing.shot,
+        "shots": [_shot(t, view, prices[view.shot.params]) for view in views],
+        "total": len(standing.order),
+        # Chosen ones among those that are not sent.
+        "outside": len(standing.order) - len(standing.waiting) - chosen_here,
+        "pickable": may(Role.MAKER),
+        "words": {name: t(f"pick.{name}") for name in _WORDS},
+        "reasons": [t(f"pick.reason.{name}") for name in REASONS],
+    }
+
+
+def _shot(t: Text, view: ShotView, cost: str) -> dict[str, Any]:
+    picture = _picture(view)
+    return {
+        "id": view.shot.id,
+        "number": view.shot.number,
+        "prompt": view.shot.prompt,
+        "line": view.shot.script,
+        "picture": outside(picture) if picture else None,
+        "live": sum(task.status in LIVE for task in view.tasks),
+        "price": cost,
+        "takes": [_take(t, view, take) for take in view.takes],
+    }
+
+
+def _take(t: Text, view: ShotView, take: Take) -> dict[str, Any]:
+    facts = [t.duration(take.seconds), f"{take.width}×{take.height}", take.model]
+    return {
+        "id": take.id,
+        "number": take.number,
+        "video": outside(video_url(take)),
+        "poster": outside(poster_url(take)),
+        "download": download_url(take),
+        "facts": " · ".join(facts + ([t("pick.seed", seed=take.seed)] if take.seed is not None else [])),
+        "warnings": [t(f"shots.warning.{warning}") for warning in take.warnings],
+        "chosen": view.shot.chosen_take_id == take.id,
+        "rejected": take.rejected,
+    }
+
+
+def _picture(view: ShotView) -> str | None:
+    chosen = next((take for take in view.takes if take.id == view.shot.chosen_take_id), None)
+    if chosen is not None:
+        return poster_url(chosen)
+    if view.shot.image:
+        return image_url(view.shot)
+    return poster_url(view.takes[0]) if view.takes else None
+
+
+# --- events
+
+
+def _came() -> None:
+    news: Mapping[str, Any] = st.session_state[KEY].get("acts") or {}
+    carry_out(current_visit(), news.get("acts", []))
+
+
+def carry_out(visit: Visit, acts: Sequence[Mapping[str, Any]]) -> None:
+    """What was done, oldest first: ``{"n": 8, "do": "choose", "shot": 7, "take": 12}`` and the like."""
+    for act in component.unheard(KEY, acts):
+        _one(visit, act)
+
+
+@handle_errors
+def _one(visit: Visit, act: Mapping[str, Any]) -> None:
+    """:raises NotFound: the browser names a shot or take that is not of this project"""
+    done, shot_id, take_id = str(act.get("do")), act.get("shot"), act.get("take")
+    if not isinstance(shot_id, int) or visit.app.shots.get(shot_id).project_id != visit.project.id:
+        raise NotFound("shot_not_found", id=shot_id)
+    if done in _ON_SHOT:
+        _ON_SHOT[done](visit, shot_id, act)
+    elif done in _ON_TAKE:
+        if not isinstance(take_id, int) or visit.app.takes.get(take_id).shot_id != shot_id:
+            raise NotFound("take_not_of_shot")
+        _ON_TAKE[done](visit, shot_id, take_id, act)
+
+
+def _go(_visit: Visit, shot_id: int, _act: Mapping[str, Any]) -> None:
+    order.go_to(shot_id)
+
+
+def _one_more(_visit: Visit, shot_id: int, _act: Mapping[str, Any]) -> None:
+    take_actions.generate(shot_id, 1)
+
+
+def _new_prompt(visit: Visit, shot_id: int, act: Mapping[str, Any]) -> None:
+    """Another wording, and one more take made from it."""
+    visit.app.shots.edit(shot_id, prompt=str(act.get("text") or "").strip())
+    take_actions.generate(shot_id, 1)
+
+
+def _export(_visit: Visit, _shot_id: int, _act: Mapping[str, Any]) -> None:
+    st.session_state[_LEADS_TO] = "export"
+
+
+def _choose(visit: Visit, shot_id: int, take_id: int, _act: Mapping[str, Any]) -> None:
+    visit.app.takes.reject(take_id, None)
+    visit.app.takes.choose(shot_id, take_id)
+
+
+def _unchoose(visit: Visit, shot_id: int, _take_id: int, _act: Mapping[str, Any]) -> None:
+    visit.app.takes.choose(shot_id, None)
+
+
+def _reject(visit: Visit, shot_id: int, take_id: int, act: Mapping[str, Any]) -> None:
+    if visit.app.takes.get(take_id).chosen:
+        visit.app.takes.choose(shot_id, None)
+    visit.app.takes.reject(take_id, str(act.get("reason") or "")[:_LONGEST_REASON])
+
+
+def _unreject(visit: Visit, _shot_id: int, take_id: int, _act: Mapping[str, Any]) -> None:
+    visit.app.takes.reject(take_id, None)
+
+
+_ON_SHOT: Final[dict[str, Callable[[Visit, int, Mapping[str, Any]], None]]] = {
+    "go": _go,
+    "more": _one_more,
+    "prompt": _new_prompt,
+    "export": _export,
+}
+_ON_TAKE: Final[dict[str, Callable[[Visit, int, int, Mapping[str, Any]], None]]] = {
+    "choose": _choose,
+    "unchoose": _unchoose,
+    "reject": _reject,
+    "unreject": _unreject,
+}

@@ -1,0 +1,137 @@
+"""What is done with whole projects: make, rename, copy, archive, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.dashboard.components import dialogs
+from vidgen_core.dashboard.components.labels import plain
+from vidgen_core.dashboard.components.media import icon
+from vidgen_core.dashboard.session import current_visit, handle_errors, sentence, toast_later
+from vidgen_core.dashboard.shell import sign_in
+from vidgen_core.domain.errors import VidgenError
+from vidgen_core.domain.shots import Project
+from vidgen_core.i18n import Text
+from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.facade import Vidgen
+
+#: Key of the project picker and name of the parameter in addresses.
+PROJECT: Final = "project"
+_NEW: Final = "new_project"
+_NAME: Final = "project_name"
+_FILES: Final = "project_delete_files"
+
+
+def show(app: Vidgen, t: Text, project: Project, archived: Sequence[Project]) -> None:
+    """One button: a new project, and everything else that is done with one."""
+    with dialogs.menu(icon("add", t("shell.new_project")), "new_project_box"):
+        st.text_input(t("shell.new_project_name"), key=_NEW, on_change=_add, args=(app,))
+        st.button(t("shell.new_project_make"), type="primary", key="new_project_make", on_click=_add, args=(app,))
+        st.divider()
+        st.caption(plain(project.name))
+        _choice(t, "rename", ":material/edit:", _ask_name, "rename", project)
+        _choice(t, "copy", ":material/content_copy:", _ask_name, "copy", project)
+        if project.archived:
+            _choice(t, "unarchive", ":material/unarchive:", _archive, project, False)
+        else:
+            _choice(t, "archive", ":material/archive:", _archive, project, True)
+        if sign_in.may(Role.OWNER):
+            _choice(t, "delete", ":material/delete:", _ask_delete, project)
+        for one in archived:
+            if one.id != project.id:
+                label = t("project.open_archived", name=plain(one.name))
+                st.button(label, key=f"open_archived_{one.id}", type="tertiary", on_click=_open, args=(one.name,))
+
+
+def _choice(t: Text, name: str, sign: str, act: Callable[..., None], *args: object) -> None:
+    st.button(t(f"project.{name}"), key=f"project_{name}", icon=sign, on_click=act, args=args, width="stretch")
+
+
+def _open(name: str) -> None:
+    st.session_state[PROJECT] = name
+
+
+@handle_errors
+def _add(app: Vidgen) -> None:
+    name = st.session_state.get(_NEW, "")
+    if name.strip():
+        _open(app.projects.ensure(name).name)
+        st.session_state[_NEW] = ""
+
+
+def _ask_name(verb: str, project: Project) -> None:
+    t = current_visit().t
+    st.session_state[_NAME] = project.name if verb == "rename" else t("project.copy_of", name=project.name)
+    dialogs.ask(t(f"project.{verb}"), _name_form, verb, project)
+
+
+def _name_form(verb: str, project: Project) -> None:
+    t = current_visit().t
+    st.text_input(t("shell.new_project_name"), key=_NAME, live=True)
+    if verb == "copy":
+        st.caption(t("project.copy_help"))
+    if wrong := st.session_state.pop("_project_wrong", None):
+        st.error(wrong, icon=":material/error:")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.button(t("common.cancel"), key="project_cancel", on_click=st.rerun)
+        st.button(t(f"project.{verb}"), key="project_act", type="primary", on_click=_named, args=(verb, project.id))
+
+
+def _named(verb: str, project_id: int) -> None:
+    projects, name = current_visit().app.projects, st.session_state[_NAME]
+    try:
+        changed = projects.rename(project_id, name) if verb == "rename" else projects.copy(project_id, name)
+    except VidgenError as error:
+        # Said in the dialog, which stays with what was typed.
+        st.session_state["_project_wrong"] = sentence(error)
+        return
+    _open(changed.name)
+    st.rerun()
+
+
+@handle_errors
+def _archive(project: Project, archived: bool) -> None:
+    visit = current_visit()
+    visit.app.projects.archive(project.id, archived)
+    toast_later(visit.t("cli.project_archived" if archived else "cli.project_unarchived", name=project.name))
+    if archived:
+        st.session_state.pop(PROJECT, None)
+
+
+@handle_errors
+def _ask_delete(project: Project) -> None:
+    visit = current_visit()
+    title = visit.t("project.delete_title", name=plain(project.name))
+    dialogs.ask(title, _delete_form, project, icon=":material/delete:")
+
+
+def _delete_form(project: Project) -> None:
+    """What goes, what that frees, and whether the files go, too."""
+    visit = current_visit()
+    t, gone = visit.t, visit.app.projects.deletion(project.id)
+    st.markdown(t("project.delete_question", shots=t.number(gone.shots), takes=t.number(gone.takes)))
+    if gone.busy:
+        st.warning(t.error("parameter", "project_busy", {"n": gone.busy}), icon=":material/hourglass_top:")
+    files = st.checkbox(t("project.delete_files", size=t.bytes(gone.bytes)), key=_FILES, disabled=not gone.files)
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        st.button(t("common.cancel"), key="project_cancel", on_click=st.rerun)
+        st.button(
+            t("project.delete"),
+            key="project_act",
+            type="primary",
+            disabled=bool(gone.busy),
+            on_click=_delete,
+            args=(project, files),
+        )
+
+
+@handle_errors
+def _delete(project: Project, files: bool) -> None:
+    visit = current_visit()
+    visit.app.projects.delete(project.id, files=files)
+    st.session_state.pop(PROJECT, None)
+    toast_later(visit.t("cli.project_deleted", name=project.name), ":material/delete:")
+    st.rerun()

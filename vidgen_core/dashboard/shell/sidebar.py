@@ -1,0 +1,133 @@
+"""The sidebar: the project, the pages with how far it has come, Auto-run, and the language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import streamlit as st
+
+from vidgen_core.dashboard.session import LANGUAGE, current_visit, show_told
+from vidgen_core.dashboard.shell import autopilot_switch, live_updates, project_menu, sign_in
+from vidgen_core.dashboard.shell.project_menu import PROJECT
+from vidgen_core.domain.shots import Project
+from vidgen_core.i18n import LANGUAGES, Text
+from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.autopilot.progress import ProgressStep
+from vidgen_core.services.facade import Vidgen
+
+_FRAGMENT: Final = "sidebar_pages"
+#: The page where what a step lacks is worked at.
+_WORKED_AT: Final = {
+    "script": "script",
+    "storyboard": "add",
+    "pictures": "pictures",
+    "order": "storyboard",
+    "prompts": "shots",
+    "videos": "shots",
+    "choice": "pick",
+    "export": "export",
+}
+#: Shots without a reference image stand on the page of all shots, under this entry of its own.
+_PICTURES: Final = "pictures"
+
+
+def show(pages: Mapping[str, st.Page]) -> None:
+    """Draw the pages with their counts, and have them refreshed.
+
+    :param pages: those that the visitor may open, by name
+    """
+    t = current_visit().t
+    live_updates.watch(_FRAGMENT, _shown)
+
+    @st.fragment(key=_FRAGMENT)
+    def draw() -> None:
+        show_told()
+        _links(pages)
+
+    draw()
+    _language(t)
+    sign_in.show_account(t)
+
+
+def _shown() -> object:
+    visit = current_visit()
+    return visit.app.progress.steps(visit.project.id), visit.app.progress.run(visit.project.id)
+
+
+def _links(pages: Mapping[str, st.Page]) -> None:
+    visit = current_visit()
+    t, steps = visit.t, {step.name: step for step in visit.app.progress.steps(visit.project.id)}
+    coming = next((_WORKED_AT[step.lack] for step in steps.values() if step.state == "next"), None)
+    with st.container(key="sidebar_pages", gap=None):
+        for name, page in pages.items():
+            if name == "shots":
+                _pictures(t, page, steps[_PICTURES], coming == _PICTURES)
+            count = _count(t, name, steps)
+            st.page_link(page, label=_label(page.title, count, coming == name), icon=page.icon, width="stretch")
+    if sign_in.may(Role.MAKER):
+        autopilot_switch.switch(t, steps["storyboard"].total)
+
+
+def _pictures(t: Text, page: st.Page, step: ProgressStep, coming: bool) -> None:
+    """A filter of the shots that stands beside the pages: those without a reference image."""
+    if step.total:
+        count = f"{t.number(step.done)}/{t.number(step.total)}"
+        label = _label(t("way.step.pictures"), count, coming)
+        asked = {"state": "without_picture"} if step.missing else {"state": "all"}
+        asked |= {PROJECT: current_visit().project.name}
+        with st.container(key="sidebar_pictures", gap=None):
+            st.page_link(page, label=label, icon=":material/image:", width="stretch", query_params=asked)
+
+
+def _count(t: Text, name: str, steps: Mapping[str, ProgressStep]) -> str:
+    """What a page has, or what waits there."""
+    if name == "pick":
+        export = steps["export"]
+        return t("shell.new", n=t.number(export.missing)) if export.lack == "choice" else ""
+    step = steps.get({"shots": "order"}.get(name, name))
+    return t.number(step.total) if step and step.total else ""
+
+
+def _label(title: str, count: str, coming: bool) -> str:
+    """The next step stands out."""
+    return f"{f'**{title}**' if coming else title} :gray[{count}]" if count else f"**{title}**" if coming else title
+
+
+# --- the project
+
+
+def choose_project(app: Vidgen, t: Text, projects: list[Project]) -> Project:
+    """The project that is named in the address or was chosen here; the newest one else."""
+    if not projects:
+        if not sign_in.may(Role.MAKER):
+            st.info(t("share.nothing_yet"))
+            st.stop()
+        projects = [app.projects.ensure(t("shell.first_project"))]
+    projects = sorted(projects, key=lambda project: (project.created_at, project.id), reverse=True)
+    open_now = st.session_state.get(PROJECT)
+    names = [project.name for project in projects if not project.archived or project.name == open_now]
+    names = names or [projects[0].name]
+    if open_now not in names:
+        # It was renamed or deleted, here or elsewhere.
+        st.session_state.pop(PROJECT, None)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="project_row"):
+        name = st.selectbox(t("shell.project"), names, key=PROJECT, bind="query-params")
+        project = next((project for project in projects if project.name == name), projects[0])
+        if sign_in.may(Role.MAKER):
+            project_menu.show(app, t, project, [one for one in projects if one.archived])
+    return project
+
+
+def _language(t: Text) -> None:
+    st.segmented_control(
+        t("shell.language"),
+        LANGUAGES,
+        default=t.lang,
+        required=True,
+        format_func=lambda lang: {"zh": "中文", "en": "English"}[lang],
+        key=LANGUAGE,
+        persist_state="session",
+        label_visibility="collapsed",
+        width="stretch",
+    )

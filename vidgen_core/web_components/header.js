@@ -1,0 +1,183 @@
+// The header line: provider, connection, counts, pause, stop and the two settings buttons. It never changes its height.
+import { Channel, isTyping, make, name, set } from "./common.js"
+
+const bars = new WeakMap()
+
+class Bar {
+  constructor(parent) {
+    this.channel = new Channel()
+    this.root = make("div", "bar")
+    this.project = make("b", "project")
+    this.fold = make("div", "fold")
+    this.modes = make("fieldset", "modes")
+    this.mode = make("select", "mode")
+    this.mode.onchange = () => this.act({ do: "mode", mode: this.mode.value })
+    this.connection = make("button", "connection")
+    this.connection.onclick = () => this.act({ do: "videos" })
+    this.counts = make("div", "counts")
+    this.counts.setAttribute("role", "group")
+    this.facts = make("span", "facts")
+    this.pause = make("button", "pause")
+    this.pause.onclick = () => this.act({ do: this.data.paused ? "resume" : "pause" })
+    this.stop = make("button", "stop")
+    this.stop.onclick = (event) => this.openMenu(event)
+    this.stop.setAttribute("aria-haspopup", "menu")
+    this.pictures = make("button", "settings")
+    this.pictures.onclick = () => this.act({ do: "pictures" })
+    this.videos = make("button", "settings")
+    this.videos.onclick = () => this.act({ do: "videos" })
+    this.more = make("button", "more", "☰")
+    this.more.onclick = () => this.unfold(!this.fold.classList.contains("open"))
+    this.line = make("div", "line")
+    this.line.setAttribute("role", "progressbar")
+    this.line.append(make("span"))
+    this.fold.append(this.modes, this.mode, this.stop, this.pictures, this.videos)
+    this.root.append(this.project, this.connection, this.counts, this.facts, this.pause, this.fold, this.more, this.line)
+    parent.append(this.root)
+    this.onKey = (event) => {
+      if (event.key === "Escape") this.unfold(false)
+      const free = !isTyping(event) && !event.ctrlKey && !event.metaKey && !event.altKey
+      if (free && event.key.toLowerCase() === "v" && this.data.settings && !document.querySelector('[role="dialog"]')) {
+        this.act({ do: "videos" })
+      }
+    }
+    document.addEventListener("keydown", this.onKey)
+  }
+
+  act(what) {
+    this.unfold(false)
+    this.channel.act(what)
+  }
+
+  unfold(open) {
+    this.fold.classList.toggle("open", open)
+    this.more.setAttribute("aria-expanded", String(open))
+  }
+
+  update({ data, setTriggerValue }) {
+    this.data = data
+    this.channel.told(data.seen, (acts) => setTriggerValue("acts", { acts }))
+    const w = data.words
+    set(this.project, "textContent", data.project)
+    this.drawModes()
+    set(this.connection, "textContent", data.connection.words)
+    set(this.connection, "className", `connection ${data.connection.colour}`)
+    set(this.connection, "title", data.connection.help)
+    this.connection.disabled = !data.settings
+    this.drawCounts()
+    set(this.facts, "textContent", data.facts)
+    set(this.facts, "title", data.facts_help)
+    set(this.pause, "textContent", data.paused ? "▶\uFE0E" : "❚❚")
+    name(this.pause, data.paused ? w.resume : w.pause)
+    this.pause.classList.toggle("on", data.paused)
+    set(this.stop, "textContent", `■ ${w.stop} ▾`)
+    for (const node of [this.pause, this.stop]) node.hidden = !data.stops.length
+    for (const [node, words] of [[this.pictures, w.pictures], [this.videos, w.videos]]) {
+      if (node.title !== words) node.replaceChildren(make("span", "icon", node === this.videos ? "🎬" : "⚙"), make("span", "word", words))
+      name(node, words)
+      node.hidden = !data.settings
+    }
+    name(this.more, w.more)
+    this.line.setAttribute("aria-label", w.progress)
+    this.line.setAttribute("aria-valuenow", data.percent || 0)
+    this.line.classList.toggle("off", data.percent === null)
+    this.line.firstChild.style.transform = `scaleX(${(data.percent || 0) / 100})`
+  }
+
+  // As buttons of one choice, and as a menu where there is no room for them.
+  drawModes() {
+    const { modes, mode, locked, words } = this.data
+    const told = JSON.stringify([modes, locked])
+    if (this.told !== told) {
+      this.told = told
+      this.modes.replaceChildren(make("legend", "", words.mode), ...modes.map(([id, label]) => {
+        const choice = make("label")
+        const radio = Object.assign(make("input"), { type: "radio", name: "mode", value: id, disabled: locked })
+        radio.onchange = () => this.act({ do: "mode", mode: id })
+        choice.append(radio, make("span", "", label))
+        return choice
+      }))
+      this.mode.replaceChildren(...modes.map(([id, label]) => Object.assign(make("option", "", label), { value: id })))
+      this.mode.disabled = locked
+      this.mode.setAttribute("aria-label", words.mode)
+    }
+    for (const radio of this.modes.querySelectorAll("input")) radio.checked = radio.value === mode
+    this.mode.value = mode
+  }
+
+  drawCounts() {
+    const { counts, words } = this.data
+    this.counts.setAttribute("aria-label", words.counts)
+    counts.forEach(([id, sign, number, label, colour], place) => {
+      const button = this.counts.children[place] || this.counts.appendChild(make("button"))
+      button.onclick = () => this.act({ do: "tasks", count: id })
+      set(button, "className", `count ${id} ${colour}`)
+      set(button, "textContent", `${sign} ${number}`)
+      name(button, label)
+    })
+  }
+
+  openMenu(event) {
+    // A pointer's press has just closed what its click would open again.
+    if (this.menu || (event.detail && performance.now() - this.shut < 300)) return
+    this.menu = make("div", "menu")
+    this.menu.popover = "auto"
+    this.menu.setAttribute("role", "menu")
+    this.menu.setAttribute("aria-label", this.data.words.stop)
+    this.menu.append(...this.data.stops.map(([act, label, help, disabled]) => {
+      const item = make("button")
+      item.setAttribute("role", "menuitem")
+      item.setAttribute("aria-label", label)
+      item.dataset.do = act
+      item.disabled = disabled
+      item.append(make("b", "", label), make("small", "", help))
+      item.onclick = () => {
+        this.menu.hidePopover()
+        this.act({ do: act })
+      }
+      return item
+    }))
+    this.menu.onkeydown = (event) => {
+      const items = [...this.menu.querySelectorAll("button:enabled")]
+      const by = { ArrowDown: 1, ArrowUp: -1 }[event.key]
+      if (!by) return
+      event.preventDefault()
+      items.at((items.indexOf(event.target) + by) % items.length).focus()
+    }
+    this.menu.onbeforetoggle = (event) => {
+      if (event.newState !== "closed") return
+      const { menu } = this
+      this.shut = performance.now()
+      this.menu = undefined
+      if (menu.contains(menu.getRootNode().activeElement)) this.stop.focus()
+      setTimeout(() => menu.remove())
+    }
+    this.root.append(this.menu)
+    this.menu.showPopover()
+    const box = this.stop.getBoundingClientRect()
+    const { offsetWidth: wide, offsetHeight: high } = this.menu
+    this.menu.style.left = `${Math.max(8, Math.min(box.left, window.innerWidth - wide - 8))}px`
+    this.menu.style.top = `${box.bottom + high + 8 > window.innerHeight ? box.top - high - 4 : box.bottom + 4}px`
+    const first = this.menu.querySelector("button:enabled")
+    if (first) first.focus()
+  }
+
+  close() {
+    document.removeEventListener("keydown", this.onKey)
+    this.root.remove()
+  }
+}
+
+export default function (component) {
+  const { parentElement } = component
+  let bar = bars.get(parentElement)
+  if (!bar) {
+    bar = new Bar(parentElement)
+    bars.set(parentElement, bar)
+  }
+  bar.update(component)
+  return () => {
+    bar.close()
+    bars.delete(parentElement)
+  }
+}

@@ -13,14 +13,15 @@ from vidgen_core.services.imports.pairing import Spare, give_pictures
 from vidgen_core.services.imports.plan import ImportPlan, merge_plans
 from vidgen_core.services.imports.readers.csv_list import read_csv, text_sheets
 from vidgen_core.services.imports.readers.folder import read_folder, read_images
+from vidgen_core.services.imports.readers.ods_list import ods_sheets, read_ods
 from vidgen_core.services.imports.readers.pictures import OTHER_PICTURE_ENDINGS, PICTURE_ENDINGS, Progress, Surroundings
 from vidgen_core.services.imports.readers.storyboard import read_storyboard, storyboard_sheet
 from vidgen_core.services.imports.readers.table import SheetInspection, inspect_tables
 from vidgen_core.services.imports.readers.xlsx_list import read_xlsx, xlsx_sheets
 
-_READERS: Final = {"text": read_csv, "json": read_storyboard, "xlsx": read_xlsx}
+_READERS: Final = {"text": read_csv, "json": read_storyboard, "xlsx": read_xlsx, "ods": read_ods}
 #: Endings of the lists that can be read.
-LIST_ENDINGS: Final = frozenset({".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm"})
+LIST_ENDINGS: Final = frozenset({".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm", ".ods"})
 #: Endings of files that are nothing but lists in a folder of pictures.
 _SURE_LISTS: Final = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".ods"})
 #: Endings of what is no list, whatever its first bytes look like.
@@ -77,6 +78,8 @@ def inspect_sheet(path: Path) -> tuple[SheetInspection, ...]:
     match kind_of(path):
         case "xlsx":
             return inspect_tables(xlsx_sheets(path, path.name))
+        case "ods":
+            return inspect_tables(ods_sheets(path, path.name))
         case "json":
             return inspect_tables([storyboard_sheet(path, path.name)])
         case _:
@@ -84,7 +87,7 @@ def inspect_sheet(path: Path) -> tuple[SheetInspection, ...]:
 
 
 def kind_of(path: Path) -> str:
-    """What a file is, by what is in it: ``xlsx``, ``json`` or ``text``.
+    """What a file is, by what is in it: ``xlsx``, ``ods``, ``json`` or ``text``.
 
     :raises InputError: source_unknown, xls_old, list_unreadable
     """
@@ -97,8 +100,8 @@ def kind_of(path: Path) -> str:
     if first.startswith(b"\xd0\xcf\x11\xe0"):
         raise InputError("xls_old", name=path.name)
     if first.startswith(b"PK\3\4"):
-        if ending not in _NO_LISTS and (ending in (".xlsx", ".xlsm") or _is_workbook(path)):
-            return "xlsx"
+        if ending not in _NO_LISTS and (found := _of_package(path, ending)):
+            return found
         raise InputError("source_unknown", path=str(path))
     if ending in _NO_LISTS or (ending not in LIST_ENDINGS and not _is_text(first)):
         raise InputError("source_unknown", path=str(path))
@@ -106,12 +109,15 @@ def kind_of(path: Path) -> str:
     return "json" if ending in (".json", ".jsonl", ".ndjson") or text[:1] in (b"{", b"[") else "text"
 
 
-def _is_workbook(path: Path) -> bool:
+def _of_package(path: Path, ending: str) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
-            return any(name.startswith("xl/") for name in archive.namelist())
+            names = archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError):
-        return False
+        names = []
+    if any(name.startswith("xl/") for name in names) or ending in (".xlsx", ".xlsm"):
+        return "xlsx"
+    return "ods" if "content.xml" in names or ending == ".ods" else None
 
 
 def _is_text(first: bytes) -> bool:

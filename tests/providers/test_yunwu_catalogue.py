@@ -181,3 +181,22 @@ async def test_a_model_that_only_the_list_names_is_usable_by_its_route(yunwu, wo
     assert "viduq9" in yunwu.models()
     codes = {one.code: one.fatal for one in yunwu.check("viduq9", make_params(image="a.jpg"))}
     assert codes["image_perhaps_ignored"] is False
+
+
+async def test_models_are_read_anew_once_an_hour_and_what_fails_changes_nothing(yunwu, world, monkeypatch) -> None:
+    rows = {"data": [{"id": "veo9", "supported_endpoint_types": ["视频统一格式"]}]}
+    with respx.mock(base_url=world.server.url) as wire:
+        asked = wire.get("/v1/models").respond(json=rows)
+        wire.get("/api/pricing_new").respond(404)
+        assert await yunwu.refresh_models(None)
+        assert "veo9" in yunwu.models()
+        assert not await yunwu.refresh_models(None)
+        assert asked.call_count == 1
+        monkeypatch.setattr("vidgen_core.providers.yunwu.adapter.LIST_AGE", 0.0)
+        for answer in ({"status_code": 500}, {"text": "<html>"}, {"json": {"data": []}}):
+            asked.respond(**answer)
+            assert not await yunwu.refresh_models(None)
+            assert "veo9" in yunwu.models()
+    world.options = {"yunwu": {"live_catalogue": False}}
+    with respx.mock:
+        assert not await yunwu.refresh_models(None)

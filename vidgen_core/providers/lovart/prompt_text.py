@@ -26,13 +26,16 @@ def tool_of(model: str) -> str:
 
 
 def capabilities(model: str) -> Capabilities:
-    """What may be wished for; nothing here is a parameter, so all of it is unsure."""
+    """What may be wished for; nothing here is a parameter, so all of it is unsure. Of another tool nothing is known at all."""
+    frames = frozenset({GenerationMode.TEXT, GenerationMode.FIRST_FRAME})
+    known = tool_of(model).removeprefix(PREFIX) in TOOLS
     return Capabilities(
         model=model,
+        modes=frames if known else frozenset(),
         aspect_ratios=("9:16", "16:9", "1:1", "3:4", "4:3", "21:9"),
         sizes=("480P", "720P", "1080P"),
         # ``attachments`` takes several; whether the agent makes of them what is asked is for the first take to show.
-        unsure_modes=frozenset({GenerationMode.FIRST_LAST_FRAME, GenerationMode.REFERENCES}),
+        unsure_modes=frozenset(GenerationMode) - (frames if known else frozenset()),
         max_references=9,
         image_transport="upload",
         unsure=frozenset({"aspect_ratios", "sizes", "durations", "max_references"}),

@@ -6,6 +6,7 @@ documented.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -63,6 +64,8 @@ from vidgen_core.providers.yunwu.spec import YunwuSettings
 LOG_ROWS: Final = 1000
 #: The log counts whole seconds.
 LOG_PRECISION: Final = timedelta(seconds=1)
+#: Seconds after which the lists of models and prices are read again.
+LIST_AGE: Final = 3600.0
 #: What new-api reports for a key without a limit of its own.
 UNLIMITED: Final = 100_000_000
 
@@ -85,6 +88,8 @@ class Yunwu(Provider):
         self._http = http or Http()
         self._copies = PictureCopies(locations.home / "requests" / self.mode)
         self._pictures = PictureSender(self._http, self._copies, uploads or MemoryUploads())
+        #: Which address was asked for its models last, and when (monotonic).
+        self._asked: tuple[str, float] = ("", 0.0)
         self._catalogue = Catalogue(locations.home / "catalogues" / f"{self.mode}.json")
 
     @property
@@ -255,6 +260,19 @@ class Yunwu(Provider):
         if not isinstance(rows, list):
             return None
         return books.booked(rows, status.json, cut=len(rows) >= LOG_ROWS)
+
+    async def refresh_models(self, key: Key | None) -> bool:
+        base, asked = self.base_url, self._asked
+        if not self._own.live_catalogue or (asked[0] == base and time.monotonic() - asked[1] < LIST_AGE):
+            return False
+        self._asked = base, time.monotonic()
+        try:
+            answer = await self._http.call(Verb.ASK, "GET", f"{base}/v1/models", key=key)
+            listed = await self._listed(answer.json) if answer.ok else {}
+        except RemoteError:
+            return False
+        self._catalogue.keep(base, listed)
+        return bool(listed)
 
     async def price_list(self) -> tuple[ModelPrice, ...] | None:
         """The public list of prices, which needs no key; the models that it names are remembered."""

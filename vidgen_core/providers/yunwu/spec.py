@@ -30,6 +30,8 @@ class YunwuSettings(VideoSettings):
     """How pictures travel: as each model reads them (auto), inside the request (data), uploaded first (upload), or as public links of the shot (url)."""
     image_max_bytes: int = Field(default=3_000_000, ge=50_000, json_schema_extra={"step": 100_000})
     """Reference images above this many bytes are sent as a smaller JPEG; the original stays as it is."""
+    live_catalogue: bool = True
+    """Whether models and prices are read from what Yunwu publishes, once an hour; off: from the built-in table and what was read before."""
     enhance_prompt: bool = False
     """Whether the provider may rewrite and translate prompts (Veo models only)."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 import zipfile
+import zlib
 from fractions import Fraction
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -237,6 +239,23 @@ def test_any_line_survives_a_subtitle_file(small_video: Path, lines: list[str]) 
 @pytest.fixture(scope="module")
 def small_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_video(tmp_path_factory.mktemp("small") / "1.mp4", COLOURS[0])
+
+
+# --- the contact sheet
+
+
+def test_the_contact_sheet_has_every_clip_with_number_line_and_prompt(mixed: Film, tmp_path: Path) -> None:
+    data = written(mixed, Format.PDF, tmp_path).read_bytes()
+
+    assert data.startswith(b"%PDF-")
+    assert data.count(b"/Subtype /Image") == 4, "the last shot has no picture"
+    streams = re.findall(rb"/ASCII85Decode /FlateDecode[^>]*>>\s*stream\r?\n(.*?)~>", data, re.DOTALL)
+    pages = b"".join(zlib.decompress(base64.a85decode(stream.strip())) for stream in streams)
+    for text in ("1. 1.0-v1", "走吧", "Prompt 3", "雨夜"):
+        # Strings of this font are UTF-16 (ISO 32000-1, 9.7.5.2), their bytes escaped where they must be.
+        whole = text.encode("utf-16-be")
+        escaped = "".join(chr(byte) if 32 <= byte < 127 and byte not in b"()\\" else f"\\{byte:03o}" for byte in whole)
+        assert escaped.encode() in pages or whole in pages, text
 
 
 # --- the rough cut

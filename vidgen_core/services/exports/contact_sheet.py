@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,14 +83,13 @@ def _draw_clip(canvas: Canvas, clip: Clip, left: float, top: float, t: Text) -> 
     length = f" · {t.duration(clip.take.shown_seconds)}" if clip.take else ""
     canvas.drawString(left, below, _shown(f"{clip.order}. {clip.name}{length}"))
     canvas.setFont(_FONT, _SIZE)
-    text = " ".join([*(f"“{line}”" for line in spoken(clip.shot)), *clip.shot.prompt.split()])
-    for line in _lines(_shown(text), int((_CELL_HEIGHT - _PICTURE_HEIGHT - 14) // _LEADING)):
+    for line in _lines([*spoken(clip.shot), clip.shot.prompt], int((_CELL_HEIGHT - _PICTURE_HEIGHT - 14) // _LEADING)):
         below -= _LEADING
         canvas.drawString(left, below, line)
 
 
-def _lines(text: str, most: int) -> list[str]:
-    lines = wrap(text, int(_CELL_WIDTH / _SIZE * 2)) if text else []
+def _lines(texts: Sequence[str], most: int) -> list[str]:
+    lines = [line for text in texts for line in wrap(_shown(text), int(_CELL_WIDTH / _SIZE * 2))]
     return lines if len(lines) <= most else [*lines[: most - 1], lines[most - 1] + " …"]
 
 

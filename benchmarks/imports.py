@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import sys
 import tempfile
 import time
@@ -37,7 +38,15 @@ def draw(folder: Path, rows: int) -> list[Path]:
 
 
 def row_of(place: int, picture: str) -> list[object]:
-    return [f"{place // 20 + 1}-{place % 20 + 1}", picture, f"镜头缓缓推进，第 {place} 个画面", "9:16", 3, "他走了。", "远景"]
+    return [
+        f"{place // 20 + 1}-{place % 20 + 1}",
+        picture,
+        f"镜头缓缓推进，第 {place} 个画面",
+        "9:16",
+        3,
+        "他走了。",
+        "远景",
+    ]
 
 
 def as_csv(folder: Path, pictures: list[Path]) -> Path:
@@ -85,7 +94,7 @@ def measure(kind: str, rows: int) -> tuple[float, ...]:
             assert len(done.added) == rows == sum(shot.image is not None for shot in done.added), done.rejected[:3]
             assert (len(again.added), len(again.skipped)) == (0, rows)
             assert len(told) >= rows, "progress is told"
-    return tuple(after - before for before, after in zip(marks, marks[1:], strict=False))
+    return tuple(after - before for before, after in itertools.pairwise(marks))
 
 
 def main() -> int:

@@ -183,7 +183,7 @@ def fetch_links(
     :param progress: called with how many of how many links are fetched
     """
     rows = [shot for shot in plan.shots if shot.verdict != "rejected"]
-    pictured: list[PlannedShot | PlannedPicture] = [one for shot in rows for one in (shot, *shot.pictures)]
+    pictured: list[PlannedShot | PlannedPicture] = [*rows, *(picture for shot in rows for picture in shot.pictures)]
     wanted = [picture.image_url for picture in pictured if picture.image_url and not picture.image]
     links = [link for link in dict.fromkeys(wanted) if link not in set(passed_over)]
     if not links:

@@ -114,7 +114,7 @@ def _cells(
             continue
         times = min(_repeated(cell, "number-columns-repeated"), _MOST_COLUMNS - len(cells))
         text = _text(cell)
-        shown = [picture for picture in _pictures(package, cell) if picture]
+        shown: Sequence[Picture] = [picture for picture in _pictures(package, cell) if picture]
         for _ in range(times):
             column = len(cells)
             if (rows := _repeated(cell, "number-rows-spanned")) > 1:

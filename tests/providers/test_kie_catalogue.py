@@ -17,7 +17,7 @@ from provider_world import World, finish, make_key, make_params, send
 
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import GenerationMode
-from vidgen_core.domain.tasks import GenerationParams
+from vidgen_core.domain.tasks import GenerationParams, TaskKind
 from vidgen_core.fake_provider.kie.validation import models
 from vidgen_core.money.prices import Price, estimate
 from vidgen_core.providers.base import RemoteStatus
@@ -319,3 +319,26 @@ async def test_a_list_of_pictures_of_unknown_use_asks_first(kie, world) -> None:
     await kie.refresh_models(KEY)
     params: GenerationParams = make_params(image="a.png")
     assert {(one.code, one.fatal) for one in kie.check(NEW, params)} >= {("image_perhaps_ignored", False)}
+
+
+async def test_pictures_are_drawn_by_jobs_and_after_references(kie, world) -> None:
+    await kie.refresh_models(KEY)
+    assert "nano-banana-2-1" in kie.picture_models()
+    assert "nano-banana-2-1" not in kie.models()
+    wishes = {"picture": None, "reference_pictures": (world.picture,), "model": "nano-banana-2-1", "size": "auto"}
+    order = world.order(kie, "a lake at dawn", **wishes).model_copy(update={"output": TaskKind.IMAGE})
+    assert [one for one in kie.check(order.model, order.params) if one.fatal] == []
+    prepared = await kie.prepare(order, KEY)
+    (link,) = prepared.payload["input"].pop("image_input")
+    assert "kie-uploads" in link
+    assert prepared.payload["input"] == {"prompt": "a lake at dawn", "aspect_ratio": "9:16", "output_format": "png"}
+    table = tuple(Price(provider=ProviderId("kie"), **vars(one), source="list") for one in await kie.price_list())
+    job = await send(kie, order, KEY)
+    assert estimate(ProviderId("kie"), order.model, order.params, own=table).amount == Decimal(8)
+    assert world.server.stats()["charged"]["kie"] == 8
+    state = await finish(kie, job, KEY, world)
+    assert state.status is RemoteStatus.SUCCEEDED
+    part = world.part("picture")
+    await kie.fetch(job, state.url, part, KEY)
+    part.close()
+    assert part.path.read_bytes()[1:4] == b"PNG"

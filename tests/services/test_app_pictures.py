@@ -235,7 +235,7 @@ def test_providers_of_videos_draw_nothing_and_those_of_pictures_make_no_videos(
 ) -> None:
     shot = add_shot()
     with pytest.raises(InputError, match="provider_draws_nothing"):
-        app.pictures.draw(project.id, [shot.id], GenerateOptions(provider=ProviderId("kie")))
+        app.pictures.draw(project.id, [shot.id], GenerateOptions(provider=ProviderId("yunwu")))
     with pytest.raises(InputError, match="provider_makes_no_videos"):
         app.tasks.generate(project.id, [shot.id], GenerateOptions(provider=ProviderId("images")))
     assert ProviderId("images") not in app.modes

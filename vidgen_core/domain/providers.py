@@ -186,7 +186,7 @@ def local_provider() -> ProviderId:
 
 def paid_picture_provider() -> ProviderId:
     """The provider whose settings say how pictures are drawn."""
-    return next(spec.id for spec in specs() if spec.pictures and not spec.free)
+    return next(spec.id for spec in specs() if spec.pictures and not spec.free and not spec.videos)
 
 
 #: What stands in the ledger for a provider where a language model was asked.

@@ -98,7 +98,7 @@ def enter_key(mode: ProviderId) -> None:
     visit = current_visit()
     if not sign_in.may(Role.OWNER):
         toast_later(no_key(visit, mode), ":material/key:")
-    elif mode.spec.pictures:
+    elif mode.spec.pictures and not mode.spec.videos:
         dialogs.ask_for(lambda: picture_settings.open_dialog(visit.t))
     else:
         dialogs.ask_for(lambda: video_settings.open_dialog(visit.t, visit.app, mode))

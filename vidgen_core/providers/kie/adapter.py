@@ -53,7 +53,7 @@ from vidgen_core.providers.http.error_mapping import (
     job_in,
     refusal,
 )
-from vidgen_core.providers.http.links import LinkOutcome, outcome, resolve
+from vidgen_core.providers.http.links import WITHOUT_LINK, LinkOutcome, outcome, resolve, values
 from vidgen_core.providers.kie import models as kie_models
 from vidgen_core.providers.kie.catalogue import Catalogue
 from vidgen_core.providers.kie.models import KieModel
@@ -263,6 +263,8 @@ class Kie(Provider):
             return _no_record(answer, job)
         body = {"data": data}
         base = job.base_url or self.base_url
+        if not kie_models.is_veo(job.model) and self._known(job.model).makes == "picture":
+            return _state(_picture_outcome(body, base), answer, data)
         probe = partial(is_video, self._http, key=key, home=base)
         seen = await outcome(body, base, probe, known=LINKS, reading=reading_of(body))
         state = _state(seen, answer, data)
@@ -360,6 +362,20 @@ def _state(seen: LinkOutcome, answer: ProviderResponse, data: Mapping[str, Any] 
     return RemoteState(
         status=seen.status, url=seen.url, cost=cost, charge=ChargeStatus.CHARGED if cost else None, **common
     )
+
+
+def _picture_outcome(body: Any, base: str) -> LinkOutcome:
+    """What the record of a job comes to that draws a picture."""
+    seen = reading_of(body)
+    if seen.status is not RemoteStatus.SUCCEEDED:
+        return LinkOutcome(seen.status, seen.word, seen.progress, filtered=seen.filtered)
+    found = [one for one in values(body) if one.place in LINKS]
+    url = next(
+        (link for place in LINKS for one in found if one.place == place and (link := resolve(one.value, base))), None
+    )
+    if url is None:
+        return LinkOutcome(RemoteStatus.UNKNOWN, WITHOUT_LINK, seen.progress)
+    return LinkOutcome(seen.status, seen.word, seen.progress, url=url)
 
 
 def _wants_upscaling(job: RemoteJob, body: Any) -> bool:

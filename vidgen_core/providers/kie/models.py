@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from typing import Any, Final, Literal
@@ -35,6 +36,9 @@ VEO_MODES: Final = {
     GenerationMode.FIRST_LAST_FRAME: "FIRST_AND_LAST_FRAMES_2_VIDEO",
     GenerationMode.REFERENCES: "REFERENCE_2_VIDEO",
 }
+#: The size of a picture that is left to its model.
+AUTO: Final = "auto"
+
 #: What is done with a finished video.
 Finish = Literal["extend", "upscale", "fetch_1080p", "fetch_4k"]
 
@@ -167,6 +171,7 @@ class KieModel(Frozen):
         seed = next(iter(self._fields("seed")), None)
         references = [field for form in self.forms if (field := form.field(*_REFERENCES)) is not None]
         ratios = _unique(ratio_name(str(word)) for field in self._fields("ratio") for word in field.enum)
+        sizes = _unique(self.size_of(str(word)) for field in self._fields("size") for word in field.enum)
         seconds = self._fields("seconds")
         unsure = {name for name in self.unsure if name in Capabilities.model_fields}
         if seconds and not values and span is None:
@@ -174,7 +179,7 @@ class KieModel(Frozen):
         return Capabilities(
             model=self.model,
             aspect_ratios=ratios,
-            sizes=_unique(self.size_of(str(word)) for field in self._fields("size") for word in field.enum),
+            sizes=(AUTO, *sizes) if sizes and self.makes == "picture" else sizes,
             durations=values,
             duration_range=SecondsRange(least=span[0], most=span[1]) if span else None,
             duration_needed=any(field.required and field.default is None for field in seconds) and not values,
@@ -216,9 +221,12 @@ class KieModel(Frozen):
             seconds = _default_seconds(form.field("seconds"))
             if (switch := form.field("sound")) is not None:
                 sound = switch.default is True
-        return prices_in(
+        found = prices_in(
             self.model, self.price, values=sent, sizes=_lower(self.sizes), usual_seconds=seconds, usual_sound=sound
         )
+        size = self.forms[0].field("size") if self.forms and self.makes == "picture" else None
+        usual = self.size_of(str(size.default)) if size else None
+        return (*found, *(replace(price, size=AUTO) for price in found if usual and price.size == usual))
 
     # --- how it is asked
 
@@ -248,7 +256,7 @@ class KieModel(Frozen):
             "sound": params.sound,
             "seconds": params.duration,
             "ratio": params.aspect_ratio,
-            "size": params.size,
+            "size": None if params.size == AUTO else params.size,
             "seed": seed,
             "watermark": params.watermark or None,
             "translation": translate,

@@ -85,7 +85,7 @@ _PRICES: Final = (
     *_prices("wan/2-7-image-to-video wan/2-7-text-to-video wan/2-7-r2v", "720P=16 1080P=24", 5),
     *_prices("wan/3-0-video", "480P=8 720P=16 1080P=32", 5),
     *_prices("topaz/video-upscale", "*=8", 5),
-    *_prices("nano-banana-2", "1K=8 2K=12 4K=18"),
+    *_prices("nano-banana-2", "auto=8 1K=8 2K=12 4K=18"),
 )
 
 
@@ -97,6 +97,8 @@ SPEC: Final = ProviderSpec(
     settings=KieSettings,
     adapter="vidgen_core.providers.kie.adapter:Kie",
     aliases=("veo3",),
+    pictures=True,
+    picture_model="nano-banana-2-1",
     prices=_PRICES,
     lists_prices=True,
     has_credits=True,

@@ -9,15 +9,20 @@ from xml.etree import ElementTree as ET
 
 import opentimelineio as otio
 import pytest
-from exporting_material import COLOURS, make_video
+from exporting_material import AT, COLOURS, UPRIGHT, make_video, shot
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import NewTake
 from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project
+from vidgen_core.domain.takes import Take
 from vidgen_core.i18n import get_text
-from vidgen_core.services.exports.editing.edit_plan import EditPlan
+from vidgen_core.services.exports.editing.edit_plan import EditPlan, make_plan
+from vidgen_core.services.exports.editing.edited_timeline import Use
 from vidgen_core.services.exports.facts import read_facts
 from vidgen_core.services.exports.film import Format, Options
 from vidgen_core.services.facade import Vidgen
@@ -248,3 +253,60 @@ def test_a_plan_of_an_older_order_is_refused(app: Vidgen, project: Project, tmp_
     with pytest.raises(Refused, match="edit_outdated"):
         app.edits.apply(plan)
     assert numbers(app, project) == ["1.0", "2.0", "3.0", "4.0", "9.0"]
+
+
+@pytest.mark.parametrize("kind", [*ADAPTERS, Format.FCPXML])
+def test_shots_that_are_shown_by_their_picture_keep_their_place(
+    app: Vidgen, project: Project, tmp_path: Path, kind: Format
+) -> None:
+    Image.new("RGB", UPRIGHT).save(tmp_path / "a.png")
+    for number in ("4.1", "4.2"):
+        app.shots.add(project.id, number, "waits", image=tmp_path / "a.png")
+    cut = app.exports.write(project.id, kind, tmp_path / f"cut.{kind}", Options(stills=True))
+
+    plan = app.edits.plan(project.id, "cut", cut.read_bytes())
+
+    assert plan.changes == ()
+    # An EDL knows files alone, and both shots have one picture.
+    assert [note.code for note in plan.notes] == (["foreign"] * 2 if kind is Format.EDL else [])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.permutations(range(1, 7)), st.integers(0, 6), st.data())
+def test_any_order_and_any_points_are_taken_over_once(order: list[int], shown: int, data: st.DataObject) -> None:
+    shots = [shot(number, chosen_take_id=100 + number) for number in range(1, 7)]
+    takes = {each.id: [made_take(each.id)] for each in shots}
+    uses = []
+    for at, number in enumerate(order[:shown]):
+        begin = data.draw(st.floats(0, 1.5))
+        length = data.draw(st.floats(0.2, 2 - begin))
+        uses.append(Use(name=f"{number}.0-v1", file=f"/x/{number}.0-v1.mp4", at=at, begin=begin, length=length))
+    if not uses:
+        return
+    plan = make_plan(1, "cut", shots, takes, uses)
+
+    assert sorted(plan.order) == [1, 2, 3, 4, 5, 6]
+    assert [id_ for id_ in plan.order if id_ in order[:shown]] == order[:shown]
+    assert {note.params["shot"] for note in plan.notes} == {f"{number}.0" for number in order[shown:]}
+    trimmed = {each.shot_id: each.trim or (None, None) for each in plan.shots}
+    again = make_plan(
+        1,
+        "cut",
+        [shots[id_ - 1] for id_ in plan.order],
+        {
+            id_: [
+                take.model_copy(update=dict(zip(("trim_in", "trim_out"), trimmed.get(id_, (None, None)), strict=True)))
+            ]
+            for id_, (take,) in takes.items()
+        },
+        uses,
+    )
+    assert again.changes == ()
+
+
+def made_take(shot_id: int) -> Take:
+    return Take(
+        id=100 + shot_id, project_id=1, shot_id=shot_id, task_id=shot_id, number=1, folder="/x", seconds=2.0,
+        file=f"{shot_id}.0-v1.mp4", width=72, height=128, bytes=1, sha256="", provider=ProviderId("local"), model="m",
+        created_at=AT,
+    )  # fmt: skip

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from vidgen_core.dashboard.components.labels import plain
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, toast_later
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, session_value, toast_later
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.i18n import Text
 from vidgen_core.services.exports.editing.edit_plan import EditChange, EditPlan
@@ -16,6 +16,8 @@ from vidgen_core.services.exports.editing.edit_plan import EditChange, EditPlan
 _KEY: Final = "edit_file"
 #: Counted on after each timeline, so that the next uploader is empty.
 _ROUND: Final = "_edit_round"
+#: The last plan, and of what it is.
+_PLAN: Final = "_edit_plan"
 
 
 def show_edit(visit: Visit) -> None:
@@ -32,11 +34,16 @@ def show_edit(visit: Visit) -> None:
         if file is None:
             return
         try:
-            plan = visit.app.edits.plan(visit.project.id, file.name, file.getvalue())
+            # Every video is opened for it: not again while nothing has changed.
+            of = (file.file_id, visit.project.id, visit.app.revision())
+            kept = session_value(_PLAN, None)
+            if kept is None or kept[0] != of:
+                kept = (of, visit.app.edits.plan(visit.project.id, file.name, file.getvalue()))
+                st.session_state[_PLAN] = kept
         except VidgenError as error:
             st.error(sentence(error), icon=":material/error:")
             return
-        _preview(t, plan)
+        _preview(t, kept[1])
 
 
 def _round() -> int:

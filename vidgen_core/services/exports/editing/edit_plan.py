@@ -120,6 +120,16 @@ class _Index:
         names += [_COPY.sub("", name) for name in names]
         return next((found for name in names if (found := self._names.get(_folded(name)))), [])
 
+    def find_still(self, use: Use) -> Shot | None:
+        """The shot whose picture stands in the film: by its id, or by its picture and, where several have it, its number."""
+        if use.take_id is None and use.shot_id in self.shots:
+            return self.shots[use.shot_id]
+        name = PurePosixPath(path_of(use.file)).name
+        pictured = [shot for shot in self.shots.values() if name and shot.image == name]
+        return next((shot for shot in pictured if _folded(shot.number) == _folded(use.name)), None) or (
+            pictured[0] if len(pictured) == 1 else None
+        )
+
     def _is_like(self, take: Take, use: Use) -> bool:
         """Whether an id that a timeline kept is still of this project's take, and not of another data home's."""
         return use.shot_id in (None, take.shot_id)
@@ -149,14 +159,13 @@ def make_plan(
             continue
         found = index.find(use)
         of_shots = {take.shot_id for take in found}
-        still = use.shot_id if use.take_id is None and use.shot_id in index.shots else None
-        if not found and still is None:
+        shot = index.shots[found[0].shot_id] if found else index.find_still(use)
+        if shot is None:
             notes.append(_note("foreign", use, file=PurePosixPath(path_of(use.file)).name or use.name))
             continue
         if len(of_shots) > 1:
             notes.append(_note("ambiguous", use, shots=", ".join(sorted(index.shots[id_].number for id_ in of_shots))))
             continue
-        shot = index.shots[found[0].shot_id if found else still or 0]
         if shot.id in first:
             notes.append(_note("twice", use, shot=shot.number))
             continue

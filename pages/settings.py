@@ -55,6 +55,7 @@ _SECTIONS: Final[dict[str, Callable[[Visit], None]]] = {
     "pictures": picture_settings.section,
     "runner": sections.runner,
     "files": sections.files,
+    "checks": sections.checks,
     "budget": budget_form.show,
     "look": sections.look,
     "notices": sections.notifications,

@@ -354,6 +354,12 @@ def test_a_slow_job_takes_as_long_as_the_tag_says(wire: Wire) -> None:
     assert ask().json()["status"] == "completed"
 
 
+#: Judged by the checks of takes: ``tests/media/test_checks.py``.
+FAULTY_CLIPS = {
+    "frozen", "black-frames", "cut", "other-picture", "repeated-stream", "text-on-top", "silent", "flicker", "blurred",
+}  # fmt: skip
+
+
 def test_every_fault_of_looks_and_results_is_tested() -> None:
     looks = {*DISTURBANCES, "poll-reset", "slow-poll", "progress-percent", "progress-missing", "progress-null"}
     looks |= {"status-unknown", "status-missing", "status-nested", "status-uppercase", "id-without-prefix"}
@@ -362,6 +368,7 @@ def test_every_fault_of_looks_and_results_is_tested() -> None:
     results = {*FAILURES, "error-in", "completed-without-url", "moderated-silent", "cancelled", "stuck", "slow"}
     results |= {"failed-words", "failed-odd-text", "failed-echo-key", "filtered-count"}
     in_downloads, at_lovart = {"identical-file", "same-clip", "wrong-ratio", "ignores-field"}, {"upside-down"}
+    at_lovart |= FAULTY_CLIPS
     assert looks == {fault.name for fault in CATALOGUE.values() if fault.verb is Verb.POLL}
     assert results | in_downloads | at_lovart == {
         fault.name for fault in CATALOGUE.values() if fault.verb is Verb.RESULT

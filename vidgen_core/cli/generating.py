@@ -15,6 +15,7 @@ from vidgen_core.domain.shots import GenerationMode
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from vidgen_core.domain.draws import UntilPass
     from vidgen_core.domain.shots import Project
     from vidgen_core.services.generation.preflight import Estimate, Preflight
     from vidgen_core.services.generation.validation import Generated
@@ -164,6 +165,11 @@ def generate(
     yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="cli.option.preflight")] = False,
     canary: Annotated[bool | None, typer.Option("--canary/--no-canary", help="cli.option.canary")] = None,
+    until_pass: Annotated[bool, typer.Option("--until-pass", help="cli.option.until_pass")] = False,
+    most: Annotated[int | None, typer.Option("--max", metavar="N", min=1, max=20, help="cli.option.most_draws")] = None,
+    ceiling: Annotated[str | None, typer.Option("--ceiling", metavar="AMOUNT", help="cli.option.ceiling")] = None,
+    redraw_doubts: Annotated[bool, typer.Option("--redraw-doubts", help="cli.option.redraw_doubts")] = False,
+    at_once: Annotated[int | None, typer.Option("--at-once", min=1, max=2, help="cli.option.at_once")] = None,
 ) -> None:
     from vidgen_core.services.generation.planning import GenerateOptions
 
@@ -179,6 +185,7 @@ def generate(
         mode=mode,
         sound=sound,
         negative_prompt=negative,
+        until=_until(until_pass, most, ceiling, redraw_doubts, at_once),
     )
     # A shot that is named is meant, whatever it has; all of them are those that have nothing yet.
     more = not everything if again is None else again
@@ -193,6 +200,8 @@ def generate(
         return
     session.count("cli.estimate", estimate.tasks, price=price_of(session, estimate))
     warn_of(session, estimate)
+    if estimate.draws is not None and estimate.tasks:
+        session.say("cli.expected_draws", draws=f"{estimate.draws / estimate.tasks:.1f}")
     if estimate.having and not more:
         session.warn_line(session.text.n("cli.having", estimate.having))
     if not yes:
@@ -203,6 +212,29 @@ def generate(
             "cli.ask_generate",
         )
     finish(session, estimate, session.app.tasks.generate(session.where.id, ids, options, canary=canary, again=more))
+
+
+def _until(
+    wanted: bool, most: int | None, ceiling: str | None, redraw_doubts: bool, at_once: int | None
+) -> UntilPass | None:
+    """What *until one passes* asks for.
+
+    :raises InputError: ``until_pass_missing``, ``amount_unreadable``
+    """
+    from vidgen_core.cli.spending import amount_of
+    from vidgen_core.domain.draws import UntilPass
+    from vidgen_core.domain.takes import Verdict
+
+    if not wanted:
+        if redraw_doubts or any(one is not None for one in (most, ceiling, at_once)):
+            raise InputError("until_pass_missing")
+        return None
+    return UntilPass(
+        most=most or 4,
+        ceiling=None if ceiling is None else amount_of(ceiling),
+        again_on=Verdict.DOUBT if redraw_doubts else Verdict.FAIL,
+        at_once=at_once or 1,
+    )
 
 
 def _show_batch(session: Session, sheet: Preflight) -> None:

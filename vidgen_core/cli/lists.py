@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vidgen_core.domain.log import LogLine
+    from vidgen_core.domain.takes import Verdict
     from vidgen_core.domain.tasks import Task, TaskStatus
     from vidgen_core.services.library.shots import ShotView
 
@@ -58,12 +59,13 @@ def _shot_row(session: Session, view: ShotView) -> tuple[str, ...]:
 def tasks(
     session: Session,
     status: Annotated[str | None, typer.Option("--status", help="cli.option.status", metavar="STATUS")] = None,
+    verdict: Annotated[str | None, typer.Option("--verdict", help="cli.option.verdict", metavar="VERDICT")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="cli.option.limit")] = None,
 ) -> None:
-    wanted = _status(status)
+    wanted, judged = _status(status), _verdict(verdict)
     from vidgen_core.services.schemas.tasks import TaskResponse
 
-    found = list(_all_tasks(session, wanted, limit))
+    found = list(_all_tasks(session, wanted, judged, limit))
     session.answer([TaskResponse.of(task, session.text, session.where.name) for task in found])
     if session.as_json:
         return
@@ -84,10 +86,21 @@ def _status(word: str | None) -> TaskStatus | None:
         raise InputError("status_unknown", status=word, known=", ".join(TaskStatus)) from None
 
 
-def _all_tasks(session: Session, status: TaskStatus | None, limit: int | None) -> Iterator[Task]:
+def _verdict(word: str | None) -> Verdict | None:
+    from vidgen_core.domain.takes import Verdict
+
+    try:
+        return None if word is None else Verdict(word.lower())
+    except ValueError:
+        raise InputError("verdict_unknown", verdict=word, known=", ".join(Verdict)) from None
+
+
+def _all_tasks(
+    session: Session, status: TaskStatus | None, verdict: Verdict | None, limit: int | None
+) -> Iterator[Task]:
     from vidgen_core.domain.queries import TaskFilter
 
-    wanted = TaskFilter() if status is None else TaskFilter(statuses=frozenset({status}))
+    wanted = TaskFilter(statuses=frozenset({status} if status else ()), verdict=verdict)
     ids = sorted(session.app.tasks.ids(session.where.id, wanted))
     ids = ids if limit is None else ids[-limit:]
     for start in range(0, len(ids), BLOCK):
@@ -96,7 +109,10 @@ def _all_tasks(session: Session, status: TaskStatus | None, limit: int | None) -
 
 def show_tasks(session: Session, found: list[Task]) -> None:
     """A table of tasks for people."""
-    columns = ("cli.column.id", "cli.column.take", "cli.column.status", "cli.column.model", "cli.column.result")
+    columns = (
+        "cli.column.id", "cli.column.take", "cli.column.status", "cli.column.verdict", "cli.column.model",
+        "cli.column.result",
+    )  # fmt: skip
     session.table(columns, [_task_row(session, task) for task in found])
 
 
@@ -106,7 +122,8 @@ def _task_row(session: Session, task: Task) -> tuple[str, ...]:
     percent = f" {task.progress} %" if task.progress is not None and not task.file else ""
     state = f"{STATUS_ICONS[task.status]} {session.text.status(task.status)}{percent}"
     result = task.file or (session.text.told(task.failure) if task.failure else "")
-    return str(task.id), task.label, state, f"{task.provider}/{task.model}", result
+    verdict = session.text(f"verdict.{task.verdict}") if task.verdict else ""
+    return str(task.id), task.label, state, verdict, f"{task.provider}/{task.model}", result
 
 
 @command(commands, "logs", every_project=True)

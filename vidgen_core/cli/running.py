@@ -99,7 +99,7 @@ def _watch(session: Session, project_id: int | None, since: datetime, *, until_d
                 if ending not in reported:
                     reported.add(ending)
                     view.report(task)
-            if until_done and not status.live:
+            if until_done and not status.live and not session.app.checks.waiting(project_id):
                 return
             if until_done and (why := standstill.why(session, project_id, status)) is not None:
                 session.complain(*why)
@@ -254,6 +254,17 @@ def _hold_for_a_person(status: Status, mode: ProviderId) -> tuple[str, dict[str,
     if hold is None or hold.get("until") is not None:
         return None
     return str(hold["code"]), dict(hold.get("params") or {})
+
+
+@command(commands, "judge", every_project=True)
+def judge(session: Session) -> None:
+    from vidgen_core.services.schemas.tasks import TaskResponse
+
+    with session.progress("cli.checking") as progress:
+        judged = session.app.checks.judge(session.project_id, progress)
+    names = {project.id: project.name for project in session.app.projects.all()}
+    session.answer([TaskResponse.of(task, session.text, names[task.project_id]) for task in judged])
+    session.count("cli.judged", len(judged))
 
 
 def finish(session: Session, ended: list[Task]) -> None:

@@ -91,17 +91,20 @@ def budget(
     go_on: Annotated[bool, typer.Option("--go-on", help="cli.option.go_on")] = False,
 ) -> None:
     if limit is not None:
-        session.app.budget.limit_project(session.where.id, _amount(limit))
+        session.app.budget.limit_project(session.where.id, amount_of(limit))
     found = session.app.budget.go_on(session.where.id) if go_on else session.app.budget.standing(session.where.id)
     _show(session, found)
 
 
-def _amount(text: str) -> Decimal:
+def amount_of(text: str) -> Decimal:
     """:raises InputError: ``amount_unreadable`` (amount)"""
     try:
-        return Decimal(text)
+        amount = Decimal(text)
     except InvalidOperation:
-        raise InputError("amount_unreadable", amount=text) from None
+        amount = Decimal(-1)
+    if amount.is_finite() and amount >= 0:
+        return amount
+    raise InputError("amount_unreadable", amount=text)
 
 
 def _show(session: Session, found: BudgetView) -> None:

@@ -75,6 +75,52 @@ class DownloadSettings(Section):
     """The most bytes of one result; a larger one is not fetched."""
 
 
+class ChecksSettings(Section):
+    """What a finished clip is checked for, on this machine; a check changes nothing by itself."""
+
+    enabled: bool = True
+    """Whether every clip is checked after its download."""
+    damaged: float = Field(default=0.95, ge=0, le=1, json_schema_extra={"step": 0.01})
+    """The least share of the promised frames that can be decoded."""
+    length_differs: float = Field(default=0.5, ge=0, json_schema_extra={"step": 0.1})
+    """Seconds by which a length may differ from what was asked for."""
+    ratio_differs: float = Field(default=0.05, ge=0, json_schema_extra={"step": 0.01})
+    """Share by which the ratio of width to height may differ."""
+    size_differs: float = Field(default=0.9, ge=0, json_schema_extra={"step": 0.05})
+    """The least share of the shorter side asked for that has to come; it changes no verdict."""
+    same_file: float = Field(default=0, ge=0, json_schema_extra={"step": 1.0})
+    """How many earlier takes of other shots may be the same video."""
+    black: float = Field(default=0.03, ge=0, le=1, json_schema_extra={"step": 0.01})
+    """The largest share of frames that are black or white all over."""
+    frozen: float = Field(default=0.5, ge=0, le=1, json_schema_extra={"step": 0.05})
+    """The largest share of a clip in which nothing moves."""
+    first_frame_differs: float = Field(default=0.58, ge=-1, le=1, json_schema_extra={"step": 0.01})
+    """The least likeness of the first frame to its picture, 1 being the same."""
+    last_frame_differs: float = Field(default=0.58, ge=-1, le=1, json_schema_extra={"step": 0.01})
+    """The least likeness of the last frame to the picture asked for."""
+    cuts: float = Field(default=0, ge=0, json_schema_extra={"step": 1.0})
+    """How many cuts one shot may have."""
+    flicker: float = Field(default=3.0, ge=0, json_schema_extra={"step": 0.5})
+    """How far brightness may jump up and down, in percent."""
+    blurred: float = Field(default=0.48, ge=0, json_schema_extra={"step": 0.05})
+    """The least sharpness, as a share of that of the reference picture."""
+    drifts: float = Field(default=0.6, ge=0, json_schema_extra={"step": 0.05})
+    """The least sharpness of the end, as a share of that of the beginning."""
+    text: float = Field(default=3, ge=0, json_schema_extra={"step": 1.0})
+    """How many letters may be read that the reference does not have; needs the extra vidgen[checks]."""
+    silent: float = Field(default=-55.0, ge=-70, le=0, json_schema_extra={"step": 1.0})
+    """The least loudness in LUFS where sound was asked for."""
+    clipped: float = Field(default=0.01, ge=0, le=1, json_schema_extra={"step": 0.01})
+    """The largest share of samples at full scale."""
+    loud: float = Field(default=-8.0, ge=-70, le=0, json_schema_extra={"step": 1.0})
+    """The greatest loudness in LUFS."""
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limit of every check by its code."""
+        return {name: float(value) for name, value in self if name != "enabled"}
+
+
 class Providers(Section):
     """One section for each provider: the fields are those of the registered providers."""
 
@@ -358,6 +404,8 @@ class Settings(BaseSettings):
     """How the runner works through the queue."""
     download: DownloadSettings = DownloadSettings()
     """How results are brought home."""
+    checks: ChecksSettings = ChecksSettings()
+    """What a finished clip is checked for."""
     providers: Providers = Field(default_factory=Providers)
     """One section for each generation mode."""
     prices: tuple[PriceSettings, ...] = ()

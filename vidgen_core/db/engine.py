@@ -25,7 +25,7 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 from vidgen_core.db import dialect, migrations
 from vidgen_core.db.repositories.access import CURRENT, RequestRepository, SessionRepository
 from vidgen_core.db.repositories.attempts import AttemptRepository
-from vidgen_core.db.repositories.batches import BatchRepository
+from vidgen_core.db.repositories.batches import BatchRepository, DrawRepository
 from vidgen_core.db.repositories.candidates import CandidateRepository
 from vidgen_core.db.repositories.disputes import DisputeRepository
 from vidgen_core.db.repositories.ledger import LedgerRepository
@@ -98,6 +98,10 @@ class Tx(Transaction):
     @cached_property
     def batches(self) -> BatchRepository:
         return BatchRepository(self)
+
+    @cached_property
+    def draws(self) -> DrawRepository:
+        return DrawRepository(self)
 
     @cached_property
     def disputes(self) -> DisputeRepository:

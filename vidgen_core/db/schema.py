@@ -206,6 +206,10 @@ tasks = Table(
     _json("params"),
     # When it was queued last, to measure how long tasks wait.
     Column("queued_at", UtcTime),
+    # What the checks say of its take.
+    Column("verdict", Text),
+    # The order of which it is one draw.
+    Column("draw", Integer),
     # An id is never reused: providers and the journal know it, too.
     sqlite_autoincrement=True,
 )
@@ -216,6 +220,7 @@ _partial("tasks_by_id", *_cell, tasks.c.id, where=_ALIVE)
 _partial("tasks_by_shot", *_cell, tasks.c.shot_position, tasks.c.take, tasks.c.id, where=_ALIVE)
 _partial("tasks_by_attempts", *_cell, tasks.c.attempts, tasks.c.id, where=_ALIVE)
 _partial("tasks_by_cost", *_cell, tasks.c.cost, tasks.c.id, where=_ALIVE)
+_partial("tasks_by_verdict", *_cell, tasks.c.verdict, tasks.c.id, where=_ALIVE)
 _partial("tasks_by_finished", *_cell, tasks.c.finished_at, tasks.c.id, where=f"{_ALIVE} AND finished_at IS NOT NULL")
 _partial("tasks_by_duration", *_cell, tasks.c.duration, tasks.c.id, where=f"{_ALIVE} AND duration IS NOT NULL")
 _partial(
@@ -226,6 +231,16 @@ _partial(
     tasks.c.provider,
     where=f"{_ALIVE} AND failure_kind IS NOT NULL",
 )
+_partial(
+    "tasks_of_verdict",
+    tasks.c.verdict,
+    tasks.c.provider,
+    tasks.c.model,
+    tasks.c.project_id,
+    tasks.c.status,
+    where=f"{_ALIVE} AND verdict IS NOT NULL",
+)
+_partial("tasks_of_draw", tasks.c.draw, tasks.c.shot_id, where="draw IS NOT NULL")
 _partial("tasks_of_text", tasks.c.text_id, tasks.c.project_id, tasks.c.status, tasks.c.provider, where=_ALIVE)
 Index("tasks_of_shot", tasks.c.shot_id, tasks.c.take)
 Index("tasks_changed", tasks.c.project_id, tasks.c.rev)
@@ -384,6 +399,9 @@ takes = Table(
     Column("prompt", Text, nullable=False),
     Column("seed", BigInteger),
     _json("warnings"),
+    # What the checks say, and each measured value; NULL: not checked yet.
+    Column("verdict", Text),
+    _json("checks"),
     Column("rejected", Text),
     # In and out point in seconds; NULL: the begin and end of the video.
     Column("trim_in", Double),
@@ -396,6 +414,31 @@ takes = Table(
 Index("takes_of_shot", takes.c.shot_id, takes.c.number)
 Index("takes_sha256", takes.c.sha256)
 Index("takes_content", takes.c.content)
+_partial("takes_unchecked", takes.c.id, where="verdict IS NULL")
+
+#: Shots that are drawn until a take passes its checks; the rows of one order have the same ``draw`` and share its ceiling.
+draws = Table(
+    "draws",
+    metadata,
+    Column("draw", Integer, nullable=False),
+    Column("shot_id", Integer, nullable=False),
+    Column("project_id", Integer, nullable=False),
+    # drawing, passed, stopped
+    Column("state", Text, nullable=False),
+    # The code of why it stopped.
+    Column("reason", Text, nullable=False, server_default=text("''")),
+    Column("most", Integer, nullable=False),
+    Column("at_once", Integer, nullable=False),
+    Column("again_on", Text, nullable=False),
+    Column("ceiling", Micros, nullable=False),
+    Column("currency", Text, nullable=False),
+    # What the click asked for, for the draws to come.
+    _json("options"),
+    Column("created_at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("draw", "shot_id"),
+)
+_partial("draws_open", draws.c.draw, draws.c.shot_id, where="state = 'drawing'")
+Index("draws_of_shot", draws.c.shot_id, draws.c.draw)
 
 #: Pictures that may become a shot's reference image; hidden while the task that generated them is deleted.
 candidates = Table(

@@ -8,11 +8,12 @@ from typing import Generic, Literal, TypeVar
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.takes import Verdict
 from vidgen_core.domain.tasks import TaskKind, TaskStatus
 
 T = TypeVar("T")
 ShotState = Literal["all", "without_takes", "running", "to_choose", "chosen", "failed", "without_picture"]
-TaskSort = Literal["id", "shot", "status", "provider", "attempts", "created", "finished", "duration", "cost"]
+TaskSort = Literal["id", "shot", "status", "provider", "attempts", "created", "finished", "duration", "cost", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class TaskFilter:
     kind: ErrorKind | None = None
     text: str = ""
     output: TaskKind | None = None
+    verdict: Verdict | None = None
 
     @property
     def wording(self) -> str:
@@ -67,4 +69,4 @@ class TaskFilter:
     @property
     def narrow(self) -> bool:
         """Whether it asks for more than cells can answer."""
-        return self.shot_id is not None or self.kind is not None or bool(self.wording)
+        return any(one is not None for one in (self.shot_id, self.kind, self.verdict)) or bool(self.wording)

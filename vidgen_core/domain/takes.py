@@ -6,6 +6,7 @@ Times are aware UTC datetimes, durations are seconds, sizes are pixels (width, h
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from vidgen_core.domain.base import Frozen
@@ -15,6 +16,37 @@ from vidgen_core.domain.providers import (
 
 #: Doubts for which nobody has to look: whatever came in fewer pixels can be used all the same.
 MINOR_WARNINGS: Final = frozenset({"size_differs"})
+
+
+#: The doubt about takes of different tasks that are one and the same video.
+SAME_FILE: Final = "same_file"
+
+
+class Severity(StrEnum):
+    """What a check says of a take."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    #: Shown, and changes no verdict.
+    NOTE = "note"
+    DOUBT = "doubt"
+    FAIL = "fail"
+
+
+class Verdict(StrEnum):
+    """What all checks together say of a take, the best first."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    DOUBT = "doubt"
+    FAIL = "fail"
+
+
+class CheckResult(Frozen):
+    """One measured value of a take; its sentence is ``shots.warning.<code>``."""
+
+    code: str
+    severity: Severity
+    value: float
+    limit: float
 
 
 class Take(Frozen):
@@ -45,6 +77,9 @@ class Take(Frozen):
     seed: int | None = None
     #: Codes of doubts about it: ``same_file``, ``ratio_differs`` …
     warnings: tuple[str, ...] = ()
+    #: What the checks say; None: not checked.
+    verdict: Verdict | None = None
+    checks: tuple[CheckResult, ...] = ()
     chosen: bool = False
     rejected: str | None = None
     #: In and out point in seconds of the video, as an editor's timeline had them; None: its own begin and end.

@@ -18,6 +18,7 @@ from vidgen_core.domain.providers import (
     ProviderId,
 )
 from vidgen_core.domain.shots import GenerationMode, ShotReference
+from vidgen_core.domain.takes import CheckResult, Verdict
 
 
 class TaskKind(StrEnum):
@@ -199,6 +200,11 @@ class Task(Frozen):
     file: str | None = None
     #: Codes of doubts about its take.
     warnings: tuple[str, ...] = ()
+    #: What the checks say of its take; None: not checked.
+    verdict: Verdict | None = None
+    checks: tuple[CheckResult, ...] = ()
+    #: The order *until one passes* of which it is one draw.
+    draw: int | None = None
     cost: Money | None = None
     charge: ChargeStatus = ChargeStatus.NONE
     rev: int = 0

@@ -28,10 +28,10 @@ _STEP: Final = 0.01
 
 def main() -> int:
     """Render the request on standard input; returns 0 when the video is complete."""
-    _die_with_parent()
+    die_with_parent()
     line = sys.stdin.readline()
     threading.Thread(target=_die_at_end_of_input, daemon=True).start()
-    _lower_priority()
+    lower_priority()
     try:
         _run(line)
     except VidgenError as error:
@@ -68,7 +68,7 @@ def _write_message(message: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Exit with the parent. Linux means the thread that started this process: it must live as long as the job."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -81,7 +81,7 @@ def _die_at_end_of_input() -> None:
     os._exit(2)
 
 
-def _lower_priority() -> None:
+def lower_priority() -> None:
     """Give the web server priority."""
     if hasattr(os, "nice"):
         os.nice(10)

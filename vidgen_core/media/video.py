@@ -76,7 +76,7 @@ def probe(path: Path) -> VideoFacts:
     if any(end > size for _, end in boxes):
         raise FileError("video_truncated", path=str(path))
     try:
-        with _open(path) as container:
+        with open_video(path) as container:
             return _facts(container, path, size, boxes)
     except (av.FFmpegError, EOFError) as error:
         code = "video_truncated" if _looks_like_video(head) else "video_unplayable"
@@ -94,7 +94,7 @@ def ending_of(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(64)
     try:
-        with _open(path) as container:
+        with open_video(path) as container:
             ending = _ENDINGS.get(container.format.name, ".mp4")
     except (av.FFmpegError, EOFError) as error:
         raise FileError("video_unplayable", path=str(path)) from error
@@ -125,7 +125,7 @@ def first_picture(video: Path, edge: int) -> Image.Image:
 
     _size(video)
     try:
-        with _open(video) as container:
+        with open_video(video) as container:
             return _first_picture(container, video, edge)
     except (av.FFmpegError, EOFError) as error:
         raise FileError("video_unplayable", path=str(video)) from error
@@ -137,8 +137,8 @@ def last_picture(video: Path, edge: int) -> Image.Image:
 
     _size(video)
     try:
-        with _open(video) as container:
-            stream = _video_stream(container, video)
+        with open_video(video) as container:
+            stream = video_stream(container, video)
             if stream.duration:
                 # The end alone is decoded: from the last key frame before it.
                 container.seek((stream.start_time or 0) + stream.duration, stream=stream, backward=True)
@@ -161,7 +161,7 @@ def is_silent(video: Path) -> bool:
 
     _size(video)
     try:
-        with _open(video) as container:
+        with open_video(video) as container:
             stream = next(iter(container.streams.audio), None)
             if stream is None:
                 return True
@@ -190,8 +190,8 @@ def content_digest(path: Path) -> str:
     _size(path)
     digest = hashlib.sha256()
     try:
-        with _open(path) as container:
-            for packet in container.demux(_video_stream(container, path)):
+        with open_video(path) as container:
+            for packet in container.demux(video_stream(container, path)):
                 if packet.size:
                     digest.update(packet.size.to_bytes(8, "big"))
                     digest.update(memoryview(packet))
@@ -213,7 +213,8 @@ def _size(path: Path) -> int:
     return size
 
 
-def _open(path: Path) -> InputContainer:
+def open_video(path: Path) -> InputContainer:
+    """Open a file of a known container; nothing that it names is followed."""
     import av
 
     return av.open(str(path), "r", options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"})
@@ -243,7 +244,7 @@ def _looks_like_video(head: bytes) -> bool:
 
 
 def _facts(container: InputContainer, path: Path, size: int, boxes: list[tuple[bytes, int]]) -> VideoFacts:
-    stream = _video_stream(container, path)
+    stream = video_stream(container, path)
     frames, end = _read_packets(container, stream, path)
     promised = stream.frames
     seconds = _seconds(stream, container, end)
@@ -265,7 +266,7 @@ def _facts(container: InputContainer, path: Path, size: int, boxes: list[tuple[b
     )
 
 
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
     stream = next(iter(container.streams.video), None)
     if stream is None or not stream.width or not stream.height:
         raise FileError("video_unplayable", path=str(path))
@@ -306,7 +307,7 @@ def _shown_size(container: InputContainer, stream: VideoStream) -> tuple[int, in
 def _first_picture(container: InputContainer, path: Path, edge: int) -> Image.Image:
     import numpy as np
 
-    stream = _video_stream(container, path)
+    stream = video_stream(container, path)
     first: Image.Image | None = None
     for number, frame in enumerate(container.decode(stream)):
         picture = _small(frame, edge)

@@ -230,6 +230,43 @@ def check_budget(
     return None
 
 
+def fits_draw(
+    tx: Tx, settings: Settings, draw: int, provider: BillableParty, cost: Money | None, *, queued: bool = False
+) -> bool:
+    """Whether one more take stays within the ceiling of its order *until one passes*; without a known price it does not.
+
+    :param queued: what is queued and not sent counts as well: it is not the submit of one of these
+    """
+    ceiling = tx.draws.ceiling(draw)
+    if ceiling is None or (cost is not None and not cost.amount):
+        return True
+    if cost is None:
+        return False
+    home = settings.budget.currency
+    amounts: list[tuple[BillableParty, list[Money]]] = [*tx.draws.committed(draw).items(), (provider, [cost])]
+    amounts += tx.draws.unsent(draw).items() if queued else ()
+    sums = [in_currency({party: moneys}, settings) for party, moneys in amounts]
+    most = convert(ceiling, home, rates_of(settings))
+    return most is not None and not any(left for _, left in sums) and sum(one.amount for one, _ in sums) <= most.amount
+
+
+def check_draw(tx: Tx, settings: Settings, task: Task, cost: Money | None) -> BudgetExceeded | None:
+    """As ``check_budget``, against the ceiling of the order *until one passes* that a task is a draw of."""
+    if task.draw is None or fits_draw(tx, settings, task.draw, task.provider, cost):
+        return None
+    ceiling = tx.draws.ceiling(task.draw)
+    told = {"limit": ceiling.model_dump(mode="json") if ceiling else None}
+    return BudgetExceeded(
+        code="draw_ceiling",
+        params=told,
+        scope=None,
+        project_id=task.project_id,
+        provider=task.provider,
+        model=task.model,
+        cost=cost,
+    )
+
+
 def warn_near(tx: Tx, before: Sequence[LimitStatus], after: Sequence[LimitStatus]) -> None:
     """Log once that a limit comes near."""
     for was, now in zip(before, after, strict=True):

@@ -29,6 +29,7 @@ from vidgen_core.services.library.projects import Projects
 from vidgen_core.services.library.shots import Shots
 from vidgen_core.services.library.takes import Takes
 from vidgen_core.services.notifications.notifications import Notifications
+from vidgen_core.services.quality.checks import Checks
 from vidgen_core.services.reports.disputes import Disputes
 from vidgen_core.services.reports.reports import Reports
 from vidgen_core.services.revision_cache import RevisionCache
@@ -75,6 +76,7 @@ class Vidgen:
         self.reports = Reports(ctx)
         self.notifications = Notifications(ctx)
         self.disputes = Disputes(ctx)
+        self.checks = Checks(ctx)
         self.exports = Exports(ctx)
         self.edits = Edits(ctx)
         self.cleanup = Cleanup(ctx)
@@ -85,7 +87,7 @@ class Vidgen:
             ctx, self.tasks, self.shots, self.pictures, self.takes, self.prompts, self.exports
         )
         ctx.bind_worker(self.worker)
-        self.worker.attach(self.progress, self.watched_folders, after=(self.notifications,))
+        self.worker.attach(self.progress, self.watched_folders, self.checks, after=(self.notifications,))
 
     @classmethod
     def open(cls, locations: Locations | None = None) -> Self:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from vidgen_core import __version__
-from vidgen_core.config.schema import Settings
+from vidgen_core.config.schema import ChecksSettings, Settings
 from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.session import (
     Visit,
@@ -64,6 +64,17 @@ def files(visit: Visit) -> None:
     _show_example(visit, folder, form.field("file_pattern", live="300ms"))
     form.field("library.allow_private_links")
     form.columns(("download.min_rate",), ("download.max_bytes",))
+    form.show_end()
+
+
+def checks(visit: Visit) -> None:
+    """What finished clips are checked for, and the limits."""
+    st.markdown(visit.t("checks.intro"))
+    form = Form(visit, "checks")
+    form.field("checks.enabled")
+    names = [f"checks.{name}" for name in ChecksSettings.model_fields if name != "enabled"]
+    third = -(-len(names) // 3)
+    form.columns(*(tuple(names[start : start + third]) for start in range(0, len(names), third)))
     form.show_end()
 
 

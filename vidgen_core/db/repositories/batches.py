@@ -1,15 +1,20 @@
-"""Batches: when one has ended, its result, and whether a notification was sent."""
+"""Batches: when one has ended, its result, and whether a notification was sent; and orders that draw until a take passes."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, or_, select, text, update
 
-from vidgen_core.db.repository import Repository, failure_of
-from vidgen_core.db.schema import attempts, batches, projects, shots, tasks
+from vidgen_core.db.repository import Repository, failure_of, now
+from vidgen_core.db.schema import attempts, batches, draws, projects, shots, tasks
+from vidgen_core.domain.draws import Draw, DrawState, UntilPass
+from vidgen_core.domain.money import OWED, Money
+from vidgen_core.domain.providers import BillableParty, billable_party
 from vidgen_core.domain.tasks import Failure, TaskKind, TaskStatus
 
 #: Exactly as in the partial index.
@@ -75,3 +80,97 @@ class BatchRepository(Repository):
         query = query.join_from(tasks, shots, shots.c.id == tasks.c.shot_id).where(*these)
         rows = self.tx.execute(query.order_by(tasks.c.shot_position, tasks.c.take).limit(most))
         return BatchPart(n, tuple((_name(row), failure_of(row.failure)) for row in rows))
+
+
+class DrawRepository(Repository):
+    """Shots that are drawn until a take passes."""
+
+    def begin(
+        self, project_id: int, shot_ids: Collection[int], until: UntilPass, ceiling: Money, options: dict[str, Any]
+    ) -> int:
+        """Begin an order; returns its number."""
+        draw = int(self.tx.execute(select(func.max(draws.c.draw))).scalar() or 0) + 1
+        shared = {
+            "draw": draw,
+            "project_id": project_id,
+            "state": DrawState.DRAWING,
+            "most": until.most,
+            "at_once": until.at_once,
+            "again_on": until.again_on,
+            "ceiling": ceiling.amount,
+            "currency": ceiling.currency,
+            "options": options,
+            "created_at": now(),
+        }
+        self.tx.execute(insert(draws), [{**shared, "shot_id": shot_id} for shot_id in shot_ids])
+        return draw
+
+    def open(self) -> list[Draw]:
+        """Those that are being drawn, the oldest first."""
+        return self._where(draws.c.state == DrawState.DRAWING)
+
+    def of_shots(self, shot_ids: Collection[int]) -> dict[int, Draw]:
+        """The last order of each shot that has one."""
+        return {one.shot_id: one for one in self._where(draws.c.shot_id.in_(shot_ids))}
+
+    def of_order(self, draw: int) -> list[Draw]:
+        return self._where(draws.c.draw == draw)
+
+    def ceiling(self, draw: int) -> Money | None:
+        """What an order may cost; None: there is no such order."""
+        query = select(draws.c.ceiling, draws.c.currency).where(draws.c.draw == draw).limit(1)
+        row = self.tx.execute(query).one_or_none()
+        return None if row is None else Money(amount=row.ceiling, currency=row.currency)
+
+    def end(self, one: Draw, state: DrawState, reason: str = "") -> None:
+        """End the drawing of a shot."""
+        _ = self.tx.rev
+        this = update(draws).where(draws.c.draw == one.draw, draws.c.shot_id == one.shot_id)
+        self.tx.execute(this.values(state=state, reason=reason))
+        self.tx.execute(update(shots).where(shots.c.id == one.shot_id).values(changed_rev=self.tx.rev))
+
+    def committed(self, draw: int) -> dict[BillableParty, list[Money]]:
+        """What is or may be owed for an order, by provider; money set aside is included."""
+        cost = func.sum(attempts.c.cost).label("cost")
+        query = select(attempts.c.provider, attempts.c.cost_currency, cost).join(
+            tasks, tasks.c.id == attempts.c.task_id
+        )
+        query = query.where(tasks.c.draw == draw, attempts.c.charge.in_(sorted(OWED)), attempts.c.cost.is_not(None))
+        found: dict[BillableParty, list[Money]] = defaultdict(list)
+        for row in self.tx.execute(query.group_by(attempts.c.provider, attempts.c.cost_currency)):
+            found[billable_party(row.provider)].append(Money(amount=row.cost, currency=row.cost_currency))
+        return dict(found)
+
+    def unsent(self, draw: int) -> dict[BillableParty, list[Money]]:
+        """What the draws of an order will cost that are queued and not sent."""
+        waiting = (TaskStatus.PENDING, TaskStatus.QUEUED)
+        query = select(tasks.c.provider, tasks.c.cost_currency, func.sum(tasks.c.cost).label("cost")).where(
+            tasks.c.draw == draw, tasks.c.status.in_(waiting), tasks.c.cost.is_not(None), tasks.c.deleted_at.is_(None)
+        )
+        found: dict[BillableParty, list[Money]] = defaultdict(list)
+        for row in self.tx.execute(query.group_by(tasks.c.provider, tasks.c.cost_currency)):
+            found[billable_party(row.provider)].append(Money(amount=row.cost, currency=row.cost_currency))
+        return dict(found)
+
+    def task_ids(self, one: Draw) -> list[int]:
+        """The draws of a shot in their order, deleted ones included: they were paid for."""
+        query = select(tasks.c.id).where(tasks.c.draw == one.draw, tasks.c.shot_id == one.shot_id)
+        return list(self.tx.execute(query.order_by(tasks.c.id)).scalars())
+
+    def _where(self, *wanted: ColumnElement[bool]) -> list[Draw]:
+        query = select(draws).where(*wanted).order_by(draws.c.draw, draws.c.shot_id)
+        return [_draw(row) for row in self.tx.execute(query)]
+
+
+def _draw(row: Row[Any]) -> Draw:
+    return Draw(
+        draw=row.draw,
+        shot_id=row.shot_id,
+        project_id=row.project_id,
+        state=row.state,
+        reason=row.reason,
+        until=UntilPass(most=row.most, at_once=row.at_once, again_on=row.again_on, ceiling=row.ceiling),
+        ceiling=Money(amount=row.ceiling, currency=row.currency),
+        options=row.options or {},
+        created_at=row.created_at,
+    )

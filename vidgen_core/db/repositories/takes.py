@@ -7,14 +7,14 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Executable, Row, Select, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Executable, Row, Select, bindparam, case, func, or_, select, update
 
 from vidgen_core.db.dialect import among, listed, upsert
 from vidgen_core.db.repository import Repository, now, only
 from vidgen_core.db.schema import shots, takes, tasks
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.takes import Take
+from vidgen_core.domain.takes import SAME_FILE, CheckResult, Severity, Take, Verdict
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _those(*wanted: ColumnElement[bool]) -> Select[Any]:
 def _add() -> Executable:
     new = upsert(takes)
     kept = {field.name: new.excluded[field.name] for field in fields(NewTake)} | {"rev": new.excluded.rev}
-    again = new.on_conflict_do_update(index_elements=["task_id"], set_=kept | {"trim_in": None, "trim_out": None})
+    again = new.on_conflict_do_update(index_elements=["task_id"], set_=kept | {"trim_in": None, "trim_out": None, "verdict": None, "checks": None})
     return again.returning(takes.c.id)
 
 
@@ -88,7 +88,8 @@ _OF_SHOTS = _those(among(takes.c.shot_id, bindparam("ids")))
 
 
 def _take(row: Row[Any]) -> Take:
-    return Take.model_validate(row._asdict() | {"chosen": bool(row.chosen), "warnings": tuple(row.warnings or ())})
+    lists = {"warnings": tuple(row.warnings or ()), "checks": tuple(row.checks or ())}
+    return Take.model_validate(row._asdict() | lists | {"chosen": bool(row.chosen)})
 
 
 class TakeRepository(Repository):
@@ -126,6 +127,54 @@ class TakeRepository(Repository):
         like = {"sha": new.sha256, "the_content": new.content, "the_task": new.task_id}
         found = [_take(row) for row in self.tx.execute(_TWINS, like)]
         return [take for take in found if take.prompt != new.prompt] if new.provider.is_free else found
+
+    def unchecked(self, limit: int | None) -> list[Take]:
+        """Takes without a verdict, the oldest first."""
+        query = _SHOWN.where(takes.c.verdict.is_(None), tasks.c.deleted_at.is_(None))
+        return [_take(row) for row in self.tx.execute(query.order_by(takes.c.id).limit(limit))]
+
+    def earlier_twins(self, take: Take) -> int:
+        """How many takes of other shots were there before with the same video."""
+        same = takes.c.sha256 == take.sha256
+        if take.content is not None:
+            same = or_(same, takes.c.content == take.content)
+        before = [takes.c.id < take.id, takes.c.task_id != take.task_id, tasks.c.deleted_at.is_(None)]
+        if take.provider.is_free:
+            before.append(takes.c.prompt != take.prompt)
+        query = select(func.count()).select_from(_SOURCE).where(same, *before)
+        return int(self.tx.execute(query).scalar_one())
+
+    def judge(self, take: Take, verdict: Verdict | None, results: Collection[CheckResult]) -> bool:
+        """Keep what the checks say of a take; None lets it be checked again. False: its file was replaced meanwhile."""
+        warned = {one.code for one in results if one.severity is not Severity.PASS}
+        own = {one.code for one in results} | {one.code for one in take.checks}
+        # What was noticed otherwise stays: that an earlier take has the same video is no result of its own check.
+        warnings = [code for code in take.warnings if code not in own or code == SAME_FILE]
+        warnings += sorted(warned.difference(warnings))
+        kept = [one.model_dump(mode="json") for one in results]
+        changed = self.tx.execute(
+            update(takes)
+            .where(takes.c.id == take.id, takes.c.sha256 == take.sha256)
+            .values(verdict=verdict, checks=kept, warnings=warnings, rev=self.tx.rev)
+        )
+        if changed.rowcount:
+            self.tx.execute(update(tasks).where(tasks.c.id == take.task_id).values(verdict=verdict, rev=self.tx.rev))
+        return bool(changed.rowcount)
+
+    def acceptance(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """By provider and model: takes that passed, and takes that were checked; those of deleted tasks are left out."""
+        passed = func.sum(case((tasks.c.verdict == Verdict.PASS, 1), else_=0)).label("passed")
+        query = select(tasks.c.provider, tasks.c.model, passed, func.count().label("n")).where(
+            tasks.c.verdict.is_not(None), tasks.c.deleted_at.is_(None)
+        )
+        rows = self.tx.execute(query.group_by(tasks.c.provider, tasks.c.model))
+        return {(row.provider, row.model): (int(row.passed), int(row.n)) for row in rows}
+
+    def uncheck(self, project_id: int | None) -> int:
+        """Let every take be checked again; returns how many."""
+        wanted = [] if project_id is None else [takes.c.project_id == project_id]
+        changed = self.tx.execute(update(takes).where(*wanted).values(verdict=None, rev=self.tx.rev))
+        return changed.rowcount
 
     def chosen(self, project_id: int) -> list[Take]:
         """The chosen takes in shot order."""

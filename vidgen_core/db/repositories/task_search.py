@@ -126,7 +126,7 @@ def _in_cells(
 def _narrowed(project_id: int | None, where: TaskFilter) -> Select[Any]:
     """Ids of the matching rows, found by the most selective index."""
     query = select(tasks.c.id).where(tasks.c.deleted_at.is_(None))
-    if where.kind is not None and where.shot_id is None:
+    if (where.kind is not None or where.verdict is not None) and where.shot_id is None:
         return query.where(*_in_cells(tasks.c, project_id, where), *_by_row(where))
     # SQLite would prefer the cells; ``unindexed`` leaves it only the right index.
     query = query.where(*_in_cells(tasks.c, project_id, where, unindexed))
@@ -141,6 +141,8 @@ def _by_row(where: TaskFilter) -> list[ColumnElement[bool]]:
         wanted.append(tasks.c.shot_id == where.shot_id)
     if where.kind is not None:
         wanted.append(tasks.c.failure_kind == where.kind)
+    if where.verdict is not None:
+        wanted.append(tasks.c.verdict == where.verdict)
     if where.wording:
         text = select(texts.c.id).where(texts.c.id == tasks.c.text_id, contains(texts.c.text, where.wording))
         wanted.append(text.exists())

@@ -62,6 +62,8 @@ class NewTask:
     #: What it is expected to cost.
     cost: Money | None = None
     output: TaskKind = TaskKind.VIDEO
+    #: The order *until one passes* of which it is one draw.
+    draw: int | None = None
 
 
 class ActiveCount(NamedTuple):
@@ -100,7 +102,7 @@ _NOTABLE: Final = frozenset(
 _OMITTED = {"shot_position", "text_id", "turn", "failure_kind", "duration", "deleted_at", "queued_at"}
 _COLUMNS = [column for column in tasks.c if column.name not in _OMITTED]
 _SHOWN = (
-    select(*_COLUMNS, shots.c.number.label("shot"), takes.c.warnings)
+    select(*_COLUMNS, shots.c.number.label("shot"), takes.c.warnings, takes.c.checks)
     .join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
     .outerjoin(takes, takes.c.task_id == tasks.c.id)
 )
@@ -122,7 +124,7 @@ def _task(row: Row[Any], **known: Any) -> Task:
     values = row._asdict() | known
     del values["cost_currency"]
     values |= {"cost": money(row.cost, row.cost_currency), "failure": failure_of(row.failure)}
-    values["warnings"] = tuple(values["warnings"] or ())
+    values |= {"warnings": tuple(values["warnings"] or ()), "checks": tuple(values["checks"] or ())}
     return Task.model_validate(values)
 
 
@@ -483,6 +485,7 @@ def _new_columns(task: NewTask) -> dict[str, Any]:
         "model": task.model,
         "params": task.params.model_dump(mode="json", exclude_defaults=True),
         "priority": task.priority,
+        "draw": task.draw,
         "charge": ChargeStatus.NONE,
         "created_at": made,
         "queued_at": made if task.status is TaskStatus.QUEUED else None,

@@ -13,7 +13,7 @@ import struct
 from collections import OrderedDict, defaultdict
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import av
 import numpy as np
@@ -23,6 +23,7 @@ from PIL import Image, ImageOps
 
 from vidgen_core.fake_provider.jobs import Job
 from vidgen_core.fake_provider.options import RehearsalOptions
+from vidgen_core.fake_provider.storage import faulty_clips
 from vidgen_core.fake_provider.storage.pictures import Pictures
 from vidgen_core.media import kenburns
 from vidgen_core.media.kenburns import RenderSpec
@@ -35,6 +36,7 @@ _SHARED_SECONDS: Final = 1.0
 _ENCODER: Final = b"x264 - core "
 #: Bytes of that text that are left as they are.
 _VERSION: Final = len(_ENCODER) + 8
+_CUT: Final = "cut"
 #: pixels
 _SMALLEST: Final = 64
 #: Share of the frames after which the last picture is shown.
@@ -59,6 +61,32 @@ def _of_job(data: bytes, job_id: str) -> bytes:
     return data[:start] + mark + data[start + len(mark) :]
 
 
+class _Finish(NamedTuple):
+    """What is done to a good clip: its faults, the picture that it ends with, and its sound."""
+
+    faults: tuple[str, ...] = ()
+    seed: int = 0
+    last: Path | None = None
+    sound: bool = False
+
+    def render(self, spec: RenderSpec, target: Path) -> None:
+        """Render a clip and do it."""
+        kenburns.render(spec, target)
+        for fault in self.faults:
+            good = target.with_suffix(".good.mp4")
+            target.replace(good)
+            if fault == _CUT:
+                other = target.with_suffix(".other.mp4")
+                kenburns.render(spec.model_copy(update={"image": None, "prompt": "another scene"}), other)
+                faulty_clips.cut_together(good, other, target)
+                other.unlink()
+            else:
+                faulty_clips.spoil(good, target, fault, self.seed)
+            good.unlink()
+        if self.last or self.sound:
+            _finish(target, self.last, sound=self.sound)
+
+
 class Videos:
     """Renders each spec once and keeps the files below one folder, up to a limit."""
 
@@ -67,17 +95,30 @@ class Videos:
         self._options = options
         self._pictures = pictures
         self._files: OrderedDict[str, Path] = OrderedDict()
+        #: By size: the first video that was sent, for those that repeat one.
+        self._first: dict[tuple[int, int], bytes] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         # One render at a time: the machine also runs the program under test.
         self._turn = asyncio.Semaphore(1)
 
     async def bytes_of(self, job: Job) -> bytes:
         """The finished file of a job."""
-        path = await self._file(self._spec(job), self._pictures.path(job.order.last_picture), sound=job.order.sound)
+        if job.has("repeated-stream") and (repeated := self._first.get(self._pixels(job))) is not None:
+            return repeated + _free_box(job.id)
+        path = await self._file(self._spec(job), self._finish_of(job))
         data = await asyncio.to_thread(path.read_bytes)
         if job.has("identical-file"):
             return data
-        return (data if job.has("same-clip") else _of_job(data, job.id)) + _free_box(job.id)
+        data = data if job.has("same-clip") else _of_job(data, job.id)
+        self._first.setdefault(self._pixels(job), data)
+        return data + _free_box(job.id)
+
+    def _finish_of(self, job: Job) -> _Finish:
+        if self._options.videos == "shared":
+            return _Finish()
+        faults = tuple(name for name in (*faulty_clips.SPOILED, _CUT) if job.has(name))
+        last = self._pictures.path(job.order.last_picture)
+        return _Finish(faults, job.seed if faults else 0, last, job.order.sound and not job.has("silent"))
 
     def _spec(self, job: Job) -> RenderSpec:
         width, height = self._pixels(job)
@@ -85,6 +126,12 @@ class Videos:
         if stock or self._options.videos == "shared":
             prompt, seed = ("stock", 0) if stock else ("", job.seed % _SHARED_CLIPS)
             return RenderSpec(image=None, prompt=prompt, width=width, height=height, seconds=_SHARED_SECONDS, seed=seed)
+        if job.has("other-picture"):
+            prompt = f"another scene {job.seed % _SHARED_CLIPS}"
+            seconds = min(job.order.seconds, self._options.video_seconds or job.order.seconds)
+            return RenderSpec(
+                image=None, prompt=prompt, width=width, height=height, seconds=seconds, seed=job.seed % _SHARED_CLIPS
+            )
         picture = self._pictures.path(job.order.picture)
         return RenderSpec(
             image=self._turned(picture) if picture and job.has("upside-down") else picture,
@@ -110,14 +157,11 @@ class Videos:
             return width, height
         return (height, width) if width != height else (width * 2, height)
 
-    async def _file(self, spec: RenderSpec, last: Path | None, *, sound: bool) -> Path:
-        """The file of a spec, which ends with the picture ``last`` and has a tone where it is to have sound."""
-        if self._options.videos == "shared":
-            last, sound = None, False
-        name = hashlib.sha256(f"{spec!r} {last} {sound}".encode()).hexdigest()
+    async def _file(self, spec: RenderSpec, finish: _Finish) -> Path:
+        name = hashlib.sha256(repr((spec, finish)).encode()).hexdigest()
         async with self._locks[name]:
             if name not in self._files:
-                self._files[name] = await self._render(spec, self._folder / f"video-{name}.mp4", last, sound=sound)
+                self._files[name] = await self._render(spec, finish, self._folder / f"video-{name}.mp4")
             self._files.move_to_end(name)
         while len(self._files) > self._options.keep:
             old, path = self._files.popitem(last=False)
@@ -125,11 +169,9 @@ class Videos:
             path.unlink(missing_ok=True)
         return self._files[name]
 
-    async def _render(self, spec: RenderSpec, target: Path, last: Path | None, *, sound: bool) -> Path:
+    async def _render(self, spec: RenderSpec, finish: _Finish, target: Path) -> Path:
         async with self._turn:
-            await asyncio.to_thread(kenburns.render, spec, target)
-            if last or sound:
-                await asyncio.to_thread(_finish, target, last, sound=sound)
+            await asyncio.to_thread(finish.render, spec, target)
         return target
 
 
@@ -144,11 +186,12 @@ def _finish(path: Path, last: Path | None, *, sound: bool) -> None:
         end = _fitted(last, old.width, old.height) if last else None
         total = old.frames
         for number, frame in enumerate(source.decode(old)):
-            shown = (
-                av.VideoFrame.from_ndarray(end, format="rgb24")
-                if end is not None and number >= total * _END_AT
-                else frame
-            )
+            shown = frame
+            if end is not None and number >= total * _END_AT:
+                # Passes into the picture, as models do: a jump would be a cut.
+                share = min(1.0, (number - total * _END_AT + 1) / max(1.0, total * (1 - _END_AT) * 0.8))
+                mixed = frame.to_ndarray(format="rgb24") * (1 - share) + end * share
+                shown = av.VideoFrame.from_ndarray(mixed.astype(np.uint8), format="rgb24")
             shown.pts, shown.time_base = number, Fraction(1) / Fraction(old.average_rate or 24)
             shown.pict_type = PictureType.NONE
             out.mux(new.encode(shown))

@@ -7,6 +7,7 @@ sheet. Both say by ``asks`` whether a person is asked first, and by ``key_missin
 from __future__ import annotations
 
 import hashlib
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,13 +19,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from vidgen_core import money
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
+from vidgen_core.domain.draws import UntilPass
 from vidgen_core.domain.errors import ErrorKind, Refused
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import WRITING, BillableParty, ProviderId
 from vidgen_core.domain.tasks import GenerationParams, Task
 from vidgen_core.providers.base import Problem
 from vidgen_core.services.generation import canaries
-from vidgen_core.services.generation.planning import cost_of
+from vidgen_core.services.generation.planning import GenerationPlan, cost_of
 from vidgen_core.services.generation.preflight import BalanceAfter, Estimate, Preflight, PreflightProblem, ShotProblem
 from vidgen_core.services.generation.validation import ValidatedShot
 
@@ -145,11 +147,16 @@ def no_key(settings: Settings, mode: ProviderId) -> Refused:
     return Refused("key_address_changed" if moved else "key_needed", kind=ErrorKind.AUTH, provider=mode.value)
 
 
-def estimate_of(ctx: ServiceContext, validated: Sequence[ValidatedShot], having: int = 0) -> Estimate:
+def estimate_of(
+    ctx: ServiceContext, validated: Sequence[ValidatedShot], having: int = 0, until: UntilPass | None = None
+) -> Estimate:
     """What would be queued for these shots, what it would cost, and what stands against it.
 
     :param having: shots that were left out because they have takes
+    :param until: takes are ordered until one passes: the money is that of as many as will probably be needed
     """
+    if until is not None:
+        return _estimate_until(ctx, validated, having, until)
     settings = ctx.settings()
     good = [seen for seen in validated if not seen.fatal]
     table = ctx.price_table()
@@ -173,6 +180,48 @@ def estimate_of(ctx: ServiceContext, validated: Sequence[ValidatedShot], having:
         asks=asks(settings, tasks, by_provider, known=known) or any(_tries(seen.problems) for seen in good),
         key_missing=key_missing(ctx, (seen.plan.provider for seen in good)),
     )
+
+
+def _estimate_until(ctx: ServiceContext, validated: Sequence[ValidatedShot], having: int, until: UntilPass) -> Estimate:
+    """As ``estimate_of`` for an order that draws until one passes."""
+    one = estimate_of(ctx, validated, having)
+    plans = [seen.plan for seen in validated if not seen.fatal]
+    draws = sum(expected_draws(ctx, planned, until) for planned in plans)
+    if one.money is None or not plans:
+        return one.model_copy(update={"draws": draws})
+    settings = ctx.settings()
+    share = Decimal(round(draws / len(plans), 4))
+    by_provider: dict[BillableParty, list[Money]] = {}
+    for planned in plans:
+        cost = cost_of(planned, ctx.price_table())
+        if cost is not None:
+            by_provider.setdefault(planned.provider, []).append(cost.model_copy(update={"amount": cost.amount * share}))
+    most = one.money.model_copy(update={"amount": one.money.amount * until.most})
+    worst_case = worst(most, settings)
+    if until.ceiling is not None and worst_case.currency == settings.budget.currency:
+        worst_case = worst_case.model_copy(update={"amount": min(worst_case.amount, until.ceiling)})
+    likely = one.money.model_copy(update={"amount": one.money.amount * share})
+    return one.model_copy(
+        update={
+            "draws": draws,
+            "money": likely,
+            "worst": worst_case,
+            "worth": one.worth and one.worth.model_copy(update={"amount": one.worth.amount * share}),
+            "asks": asks(settings, math.ceil(draws), by_provider, known=True),
+        }
+    )
+
+
+#: What is believed of a model before its takes are known: of two takes so many pass.
+_BEFORE: Final = (1.4, 2.0)
+
+
+def expected_draws(ctx: ServiceContext, planned: GenerationPlan, until: UntilPass) -> float:
+    """How many takes a shot will probably get until one passes, by how often those of its model have passed so far."""
+    known = ctx.revision_cache.ask("acceptance", lambda tx: tx.takes.acceptance())
+    passed, checked = known.get((planned.provider.value, planned.model), (0, 0))
+    fails = 1 - (passed + _BEFORE[0]) / (checked + _BEFORE[1])
+    return sum(fails**number for number in range(until.most))
 
 
 def estimate_tasks(ctx: ServiceContext, tasks: Sequence[Task]) -> Estimate:

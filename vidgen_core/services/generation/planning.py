@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from vidgen_core import money
 from vidgen_core.config.schema import Settings
 from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.draws import UntilPass
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.provider_settings import ProviderSettings
 from vidgen_core.domain.providers import ProviderId
@@ -32,6 +33,8 @@ class GenerateOptions(Frozen):
     negative_prompt: str | None = None
     #: For each shot; None: the shot's own number, else that of the settings.
     takes: int | None = None
+    #: Order takes one after another until one passes its checks, and not ``takes`` at once.
+    until: UntilPass | None = None
 
 
 #: Fields of a shot that its tasks follow as long as they wait.
@@ -78,7 +81,7 @@ def plan(shot: Shot, options: GenerateOptions, settings: Settings) -> Generation
         callback_url=_first(own.callback_url, getattr(section, "callback_url", None)) or "",
         options={name: getattr(section, name) for name in provider.spec.task_options},
     )
-    takes = _first(options.takes, own.takes, settings.runner.takes_per_shot)
+    takes = 1 if options.until else _first(options.takes, own.takes, settings.runner.takes_per_shot)
     return GenerationPlan(provider, own.model or options.model or section.model, params, takes)
 
 

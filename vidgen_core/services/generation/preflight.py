@@ -86,6 +86,8 @@ class Estimate(Frozen):
 
     #: How many takes would be queued.
     tasks: int
+    #: How many takes will probably be needed until one passes; None: so many as are queued.
+    draws: float | None = None
     #: None: unknown, because a price is missing or currencies differ.
     money: Money | None = None
     #: The same when every automatic retry is needed and paid.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from vidgen_core import money
 from vidgen_core.db import NewTask, Tx
 from vidgen_core.domain.attempts import Attempt
+from vidgen_core.domain.draws import UntilPass
 from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
@@ -20,7 +21,7 @@ from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import LIVE, Task, TaskStatus
 from vidgen_core.providers.base import Problem
 from vidgen_core.services.access.permissions import Role, requires
-from vidgen_core.services.generation import canaries, gate, price_confirmation, recovery
+from vidgen_core.services.generation import canaries, drawing, gate, price_confirmation, recovery
 from vidgen_core.services.generation.gate import OrderItem
 from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, GenerationPlan, plan
 from vidgen_core.services.generation.preflight import Estimate, Preflight
@@ -117,13 +118,14 @@ class Tasks:
     ) -> Estimate:
         """What ``generate`` with the same options would queue, cost and refuse; nothing is changed."""
         validated, having = self._validated(project_id, shot_ids, options, again=again)
-        return gate.estimate_of(self._ctx, validated, len(having))
+        return gate.estimate_of(self._ctx, validated, len(having), options.until)
 
     @requires(Role.VIEWER)
     def estimate_for(self, shots: Sequence[Shot], options: GenerateOptions = NO_OPTIONS) -> Estimate:
         """As ``estimate``, for shots that have been read already; the store is not asked again."""
         settings = self._ctx.settings()
-        return gate.estimate_of(self._ctx, [self._check(shot, plan(shot, options, settings)) for shot in shots])
+        validated = [self._check(shot, plan(shot, options, settings)) for shot in shots]
+        return gate.estimate_of(self._ctx, validated, until=options.until)
 
     @requires(Role.VIEWER)
     def preflight(
@@ -222,6 +224,7 @@ class Tasks:
         status = TaskStatus.QUEUED if release else TaskStatus.PENDING
         table = self._ctx.price_table()
         new = [task for seen in validated if not seen.fatal for task in new_tasks(project_id, seen, status, table)]
+        ceiling = self._ceiling(new, options.until) if options.until and new else None
         with self._ctx.store.write() as tx:
             if while_ is not None and not while_(tx):
                 new = []
@@ -229,9 +232,11 @@ class Tasks:
                 # Two clicks at once: what the other one has queued meanwhile counts.
                 had = _having(tx, project_id, tx.shots.many({task.shot_id for task in new}))
                 new = [task for task in new if task.shot_id not in had]
+            if ceiling is not None and new:
+                new = drawing.begin(tx, self._ctx.settings(), new, options, ceiling)
             proofs = [self._unproved(tx, task) if release else None for task in new]
             held = canaries.hold_back(tx, new, proofs)
-            waits = release and not any(proofs) and self._wants_canary(new, canary)
+            waits = release and ceiling is None and not any(proofs) and self._wants_canary(new, canary)
             if waits:
                 held = [new[0], *(_after(new[0], task) for task in new[1:])]
             tasks = tx.tasks.add(held) if held else []
@@ -245,6 +250,25 @@ class Tasks:
 
     def _unproved(self, tx: Tx, task: NewTask | Task) -> str | None:
         return canaries.unproved(self._ctx, tx, task.provider, task.model, task.params)
+
+    def _ceiling(self, new: Sequence[NewTask], until: UntilPass) -> Money:
+        """What an order *until one passes* may cost as a whole.
+
+        :raises InputError: ``checks_off``, ``draw_price_unknown``
+        """
+        settings = self._ctx.settings()
+        if not settings.checks.enabled:
+            raise InputError("checks_off")
+        amounts: dict[ProviderId, list[Money]] = {}
+        for task in new:
+            if task.cost is None:
+                raise InputError("draw_price_unknown", model=task.model)
+            amounts.setdefault(task.provider, []).append(task.cost)
+        worth, uncounted = money.in_currency(amounts, settings)
+        if uncounted:
+            raise InputError("draw_price_unknown", model=new[0].model)
+        most = worth.amount * until.most
+        return Money(amount=most if until.ceiling is None else until.ceiling, currency=settings.budget.currency)
 
     def _wants_canary(self, new: Sequence[NewTask], wanted: bool | None) -> bool:
         """Whether only the first shot of a batch goes ahead."""

@@ -68,6 +68,7 @@ def new_tasks(
     status: TaskStatus,
     table: Sequence[money.Price],
     output: TaskKind = TaskKind.VIDEO,
+    draw: int | None = None,
 ) -> list[NewTask]:
     """As many tasks as the plan has takes, alike."""
     planned = seen.plan
@@ -80,5 +81,6 @@ def new_tasks(
         status=status,
         cost=cost_of(planned, table),
         output=output,
+        draw=draw,
     )
     return [new] * planned.takes

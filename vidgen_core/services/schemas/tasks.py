@@ -40,6 +40,16 @@ class TaskError(ResponseModel):
         )
 
 
+class CheckResponse(ResponseModel):
+    """One measured value of a take."""
+
+    code: str
+    severity: str
+    """``pass``, ``note`` (changes no verdict), ``doubt`` or ``fail``."""
+    value: float
+    limit: float
+
+
 class TaskResponse(ResponseModel):
     """One take of one shot by one provider."""
 
@@ -63,6 +73,10 @@ class TaskResponse(ResponseModel):
     """Number of the take of the same shot that it is made from: extended, enlarged."""
     warnings: list[str]
     """What differs from what was asked for, by codes such as ``length_differs``; the take stays all the same."""
+    verdict: str | None
+    """What the checks say of the take: ``pass``, ``doubt`` or ``fail``; null: not checked."""
+    checks: list[CheckResponse]
+    """Every measured value with its limit; what speaks against the take has the severity ``fail`` or ``doubt``."""
     cost: Cost | None
     created_at: str
     started_at: str | None
@@ -87,6 +101,8 @@ class TaskResponse(ResponseModel):
             file=task.file,
             parent=task.params.parent.number if task.params.parent else None,
             warnings=list(task.warnings),
+            verdict=task.verdict.value if task.verdict else None,
+            checks=[CheckResponse(**one.model_dump(mode="json")) for one in task.checks],
             cost=Cost.of(task.cost, estimated=task.charge is not ChargeStatus.CHARGED),
             created_at=iso(task.created_at),
             started_at=iso(task.started_at),

@@ -13,6 +13,7 @@ from vidgen_core.domain.errors import ErrorKind, FileError, RemoteError, VidgenE
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.shots import GenerationMode
+from vidgen_core.domain.takes import SAME_FILE
 from vidgen_core.domain.tasks import Failure, TaskKind
 from vidgen_core.media import files, request_match, video
 from vidgen_core.media.request_match import Comparison, VideoRequest
@@ -35,8 +36,6 @@ LINK_TRIES = 3
 ASK_TRIES = 12
 #: The link leads nowhere any more.
 LINK_GONE = frozenset({"link_expired", "link_missing"})
-#: The doubt about takes of different tasks that are one and the same video.
-SAME_FILE = "same_file"
 #: Seconds until the disk is checked again.
 DISK_WAIT = 15.0
 #: Bytes that must be free before a download begins, where its length is not known yet.

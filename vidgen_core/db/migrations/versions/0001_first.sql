@@ -315,6 +315,8 @@ CREATE TABLE takes (
     prompt TEXT NOT NULL,
     seed BIGINT,
     warnings JSON,
+    verdict TEXT,
+    checks JSON,
     rejected TEXT,
     trim_in DOUBLE,
     trim_out DOUBLE,
@@ -391,7 +393,9 @@ CREATE TABLE tasks (
     deleted_at DOUBLE,
     failure JSON,
     params JSON,
-    queued_at DOUBLE
+    queued_at DOUBLE,
+    verdict TEXT,
+    draw INTEGER
 );
 CREATE INDEX tasks_active ON tasks (status) WHERE status IN ('processing', 'downloading');
 CREATE INDEX tasks_batch ON tasks (batch);
@@ -426,3 +430,24 @@ CREATE TABLE uploads (
     PRIMARY KEY (provider, key_id, sha256)
 );
 INSERT INTO revision (id, n) VALUES (1, 0);
+CREATE INDEX tasks_of_draw ON tasks (draw, shot_id) WHERE draw IS NOT NULL;
+CREATE INDEX tasks_by_verdict ON tasks (project_id, provider, output, status, verdict, id) WHERE deleted_at IS NULL;
+CREATE INDEX tasks_of_verdict ON tasks (verdict, provider, model, project_id, status) WHERE deleted_at IS NULL AND verdict IS NOT NULL;
+CREATE INDEX takes_unchecked ON takes (id) WHERE verdict IS NULL;
+CREATE TABLE draws (
+    draw INTEGER NOT NULL,
+    shot_id INTEGER NOT NULL,
+    project_id INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT DEFAULT '' NOT NULL,
+    most INTEGER NOT NULL,
+    at_once INTEGER NOT NULL,
+    again_on TEXT NOT NULL,
+    ceiling BIGINT NOT NULL,
+    currency TEXT NOT NULL,
+    options JSON,
+    created_at DOUBLE NOT NULL,
+    PRIMARY KEY (draw, shot_id)
+);
+CREATE INDEX draws_of_shot ON draws (shot_id, draw);
+CREATE INDEX draws_open ON draws (draw, shot_id) WHERE state = 'drawing';

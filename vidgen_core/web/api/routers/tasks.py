@@ -15,6 +15,7 @@ from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import ShotFilter, TaskFilter, TaskSort
 from vidgen_core.domain.shots import GenerationMode, Project
+from vidgen_core.domain.takes import Verdict
 from vidgen_core.domain.tasks import LIVE, Task, TaskKind, TaskStatus
 from vidgen_core.i18n import Text
 from vidgen_core.media.video import media_type
@@ -70,6 +71,7 @@ def list_tasks(
     provider: ProviderId | None = None,
     kind: ErrorKind | None = None,
     output: TaskKind | None = None,
+    verdict: Verdict | None = None,
     text: Search = "",
     sort: TaskSort = "id",
     descending: bool = False,
@@ -78,7 +80,9 @@ def list_tasks(
 ) -> TaskPage:
     """Tasks of a project, page by page."""
     where = project_of(app, project)
-    wanted = TaskFilter(statuses=frozenset(status or ()), provider=provider, kind=kind, text=text, output=output)
+    wanted = TaskFilter(
+        statuses=frozenset(status or ()), provider=provider, kind=kind, text=text, output=output, verdict=verdict
+    )
     page = app.tasks.page(where.id, wanted, sort, descending, limit, offset)
     return TaskPage(total=page.total, items=answers(page.items, t, where))
 
@@ -107,6 +111,7 @@ def options_of(body: GenerateRequest) -> GenerateOptions:
         mode=GenerationMode(body.mode) if body.mode else None,
         sound=body.sound,
         negative_prompt=body.negative_prompt,
+        until=body.until_pass and body.until_pass.value,
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from vidgen_core.domain.attempts import Attempt
+from vidgen_core.domain.draws import MOST_DRAWS, UntilPass
+from vidgen_core.domain.takes import Verdict
 from vidgen_core.i18n import Text
 from vidgen_core.services.generation.recovery import Outcome
 from vidgen_core.services.schemas.base import Cost, ResponseModel, iso
@@ -30,6 +33,22 @@ class RefusedShot(ResponseModel):
     message: str
 
 
+class UntilPassRequest(RequestModel):
+    """Takes are ordered one after another until one passes its checks."""
+
+    max: Annotated[int, Field(ge=1, le=MOST_DRAWS, strict=True)] = 4
+    """At most so many takes a shot."""
+    ceiling: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = None
+    """The order as a whole costs at most so much, in the currency of the budget; left out: what all its takes would cost."""
+    again_on: Literal["fail", "doubt"] = "fail"
+    """doubt: another one is drawn on a doubt, too."""
+    at_once: Annotated[int, Field(ge=1, le=2, strict=True)] = 1
+
+    @property
+    def value(self) -> UntilPass:
+        return UntilPass(most=self.max, ceiling=self.ceiling, again_on=Verdict(self.again_on), at_once=self.at_once)
+
+
 class GenerateRequest(RequestModel):
     """Which shots get new takes, and of what kind; what a shot itself asks for wins."""
 
@@ -42,6 +61,8 @@ class GenerateRequest(RequestModel):
     again: Yes | None = None
     """Whether shots that have takes, or some under way, get more; left out: those that are named do, with all they do not."""
     takes: Takes | None = None
+    until_pass: UntilPassRequest | None = None
+    """Order takes one after another until one passes, and not several at once."""
     provider: ModeName | None = None
     model: Word | None = None
     aspect_ratio: Word | None = None

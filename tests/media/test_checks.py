@@ -1,0 +1,201 @@
+"""Each fault of a clip is told by its check, good clips pass, and hostile ones cost a bounded time and one sentence."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from vidgen_core.config.schema import ChecksSettings
+from vidgen_core.domain.takes import CheckResult, Severity, Verdict
+from vidgen_core.fake_provider.storage import faulty_clips
+from vidgen_core.i18n import LANGUAGES, Text, get_text
+from vidgen_core.media import checks, sample_art
+from vidgen_core.media.checks.clip import ClipRequest
+from vidgen_core.media.checks.process import UNCHECKED, CheckProcess
+from vidgen_core.media.kenburns import RenderSpec, render
+
+LIMITS = ChecksSettings().limits
+SAMPLES = Path(sample_art.__file__).parent / "sample_images"
+SECONDS = 1.5
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("clips")
+
+
+def good(folder: Path, number: int = 1, move: str = "zoom in") -> Path:
+    path = folder / f"good-{number}-{move}.mp4"
+    if not path.exists():
+        picture = SAMPLES / f"{number}.jpg"
+        render(RenderSpec(image=picture, prompt=move, width=180, height=320, seconds=SECONDS, fps=24), path)
+    return path
+
+
+def judged(path: Path, number: int = 1, **asked: object) -> list[CheckResult]:
+    known = {"ratio": "9:16", "seconds": SECONDS, "first_frame": SAMPLES / f"{number}.jpg", **asked}
+    return checks.run(path, ClipRequest.model_validate(known), LIMITS)
+
+
+def failed(results: list[CheckResult]) -> set[str]:
+    return {one.code for one in results if one.severity is Severity.FAIL}
+
+
+@pytest.mark.parametrize("move", ["zoom in", "pan left", "orbit shot", "handheld", "push in fast"])
+def test_a_good_clip_passes(folder: Path, move: str) -> None:
+    results = judged(good(folder, 1, move))
+    assert checks.verdict_of(results) is Verdict.PASS, results
+    assert {"frozen", "cuts", "flicker", "blurred", "first_frame_differs", "black"} <= {one.code for one in results}
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [("frozen", "frozen"), ("black-frames", "black"), ("flicker", "flicker"), ("blurred", "blurred")]
+)
+def test_a_fault_is_told_by_its_check(folder: Path, fault: str, code: str) -> None:
+    path = folder / f"{fault}.mp4"
+    faulty_clips.spoil(good(folder), path, fault, 3)
+    results = judged(path)
+    assert code in failed(results)
+    assert checks.verdict_of(results) is Verdict.FAIL
+    assert judged(path) == results
+
+
+def test_text_on_top_is_read(folder: Path) -> None:
+    pytest.importorskip("rapidocr")
+    large, path = folder / "large.mp4", folder / "text.mp4"
+    render(RenderSpec(image=SAMPLES / "2.jpg", prompt="pan left", width=360, height=640, seconds=0.5, fps=12), large)
+    faulty_clips.spoil(large, path, "text-on-top", 1)
+    assert "text" in failed(judged(path, 2))
+    assert "text" not in failed(judged(large, 2))
+
+
+def test_a_cut_and_another_picture_are_told(folder: Path) -> None:
+    cut = folder / "cut.mp4"
+    faulty_clips.cut_together(good(folder, 1), good(folder, 5), cut)
+    assert "cuts" in failed(judged(cut))
+    assert "first_frame_differs" in failed(judged(good(folder, 5), 1))
+    assert "last_frame_differs" in failed(judged(good(folder), last_frame=SAMPLES / "5.jpg"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [({"ratio": "16:9"}, "ratio_differs"), ({"seconds": 8.0}, "length_differs"), ({"same": 1}, "same_file"),
+     ({"sound": True}, "silent")],
+)  # fmt: skip
+def test_what_was_asked_for_is_compared(folder: Path, asked: dict[str, object], code: str) -> None:
+    assert failed(judged(good(folder), **asked)) == {code}
+
+
+def test_fewer_pixels_change_no_verdict(folder: Path) -> None:
+    results = judged(good(folder), size="720P")
+    assert next(one for one in results if one.code == "size_differs").severity is Severity.NOTE
+    assert checks.verdict_of(results) is Verdict.PASS
+
+
+def test_a_scene_that_was_to_stand_still_may_do_so(folder: Path) -> None:
+    path = good(folder, 1, "static camera")
+    assert failed(judged(path)) == {"frozen"}
+    assert failed(judged(path, still=True)) == set()
+
+
+@pytest.mark.parametrize(("loudness", "codes"), [(0.2, set()), (0.0, {"silent"})])
+def test_sound_is_heard(folder: Path, loudness: float, codes: set[str]) -> None:
+    path = folder / f"sound-{loudness}.mp4"
+    frames, fps = faulty_clips.read_frames(good(folder))
+    faulty_clips.write_clip(frames, path, fps, sound=faulty_clips.hum(SECONDS, loudness))
+    assert failed(judged(path, sound=True)) == codes
+
+
+def test_a_loud_and_clipped_track_is_doubtful(folder: Path) -> None:
+    path = folder / "loud.mp4"
+    frames, fps = faulty_clips.read_frames(good(folder))
+    noise = np.sign(np.sin(np.arange(int(44_100 * SECONDS)) * 0.05)).astype(np.float32)
+    faulty_clips.write_clip(frames, path, fps, sound=noise)
+    results = judged(path, sound=True)
+    assert {one.code for one in results if one.severity is Severity.DOUBT} >= {"loud"}
+    assert checks.verdict_of(results) is Verdict.DOUBT
+
+
+def hostile(folder: Path, kind: str) -> Path:
+    """A file that claims what no clip is."""
+    path = folder / f"{kind}.mp4"
+    data = good(folder).read_bytes()
+    match kind:
+        case "nothing":
+            path.write_bytes(b"")
+        case "half":
+            path.write_bytes(data[: len(data) // 2])
+        case "noise":
+            path.write_bytes(data[:2000] + np.random.default_rng(1).bytes(len(data) - 2000))
+        case "text":
+            path.write_text("#EXTM3U\n/etc/passwd\n")
+        case "huge":
+            with av.open(str(path), "w") as container:
+                stream = container.add_stream("libx264", rate=1, options={"preset": "ultrafast"})
+                stream.width, stream.height = 8192, 5200
+                container.mux(stream.encode(av.VideoFrame(8192, 5200, "yuv420p")))
+                container.mux(stream.encode())
+        case "long":
+            with av.open(str(path), "w") as container:
+                stream = container.add_stream("libx264", rate=1, options={"preset": "ultrafast"})
+                stream.width = stream.height = 16
+                frame = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), format="rgb24")
+                for number in range(6_000):
+                    frame.pts = number * 6
+                    container.mux(stream.encode(frame))
+                container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize("kind", ["nothing", "half", "noise", "text", "huge", "long"])
+def test_a_hostile_clip_fails_with_one_sentence(folder: Path, kind: str) -> None:
+    results = judged(hostile(folder, kind))
+    assert checks.verdict_of(results) is Verdict.FAIL
+    reasons = [one for one in results if one.severity is Severity.FAIL]
+    assert len(reasons) == 1 or kind == "long"
+
+
+def test_what_takes_too_long_is_doubted_and_the_next_clip_is_checked(folder: Path) -> None:
+    process = CheckProcess(longest=0.001)
+    try:
+        results = process.run(good(folder), ClipRequest(), LIMITS)
+        assert results is not None
+        assert [(one.code, one.severity) for one in results] == [(UNCHECKED, Severity.DOUBT)]
+        process._longest = 60.0
+        again = process.run(good(folder), ClipRequest(ratio="9:16"), LIMITS)
+        assert again is not None
+        assert again == checks.run(good(folder), ClipRequest(ratio="9:16"), LIMITS)
+    finally:
+        process.stop()
+
+
+def test_a_process_that_is_stopped_says_nothing(folder: Path) -> None:
+    process = CheckProcess()
+    process.stop()
+    assert process.run(folder / "gone.mp4", ClipRequest(), LIMITS) is None
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_check_has_its_sentence_and_its_setting(lang: str) -> None:
+    t: Text = get_text(lang)
+    codes = {check.code for check in checks.CHECKS}
+    assert codes == set(LIMITS)
+    for code in {*codes, checks.UNPLAYABLE, UNCHECKED}:
+        assert t.has(f"shots.warning.{code}")
+
+
+def test_importing_the_checks_loads_no_models() -> None:
+    code = "import sys, vidgen_core.media.checks; assert not {'rapidocr', 'onnxruntime', 'cv2'} & sys.modules.keys()"
+    subprocess.run([*(__import__("sys").executable,), "-c", code], check=True)
+
+
+def test_a_picture_is_compared_upright(folder: Path) -> None:
+    picture = folder / "turned.png"
+    with Image.open(SAMPLES / "1.jpg") as opened:
+        opened.rotate(180).save(picture)
+    assert "first_frame_differs" in failed(judged(good(folder), first_frame=picture))

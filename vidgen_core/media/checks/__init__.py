@@ -1,0 +1,63 @@
+"""Checks of finished clips: what can be measured on this machine, free and offline, without a person looking.
+
+Each check is a file of this package with its ``CHECKS``; ``run`` measures all of them from one decoding of the clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from vidgen_core.domain.errors import FileError
+from vidgen_core.domain.takes import CheckResult, Severity
+from vidgen_core.media.checks import (
+    asked,
+    black,
+    blur,
+    cuts,
+    flicker,
+    frozen,
+    reference_frames,
+    same_video,
+    sound,
+    text,
+    whole,
+)
+from vidgen_core.media.checks.check import Check, verdict_of
+from vidgen_core.media.checks.clip import Clip, ClipRequest
+
+__all__ = ["CHECKS", "UNPLAYABLE", "run", "unplayable", "verdict_of"]
+
+#: In the order in which reasons are told.
+CHECKS: Final[tuple[Check, ...]] = tuple(
+    check
+    for module in (whole, same_video, asked, black, frozen, reference_frames, cuts, flicker, blur, text, sound)
+    for check in module.CHECKS
+)
+#: The clip cannot be checked: it cannot be played, or is larger than anything a model makes.
+UNPLAYABLE: Final = "unplayable"
+
+
+def run(path: Path, request: ClipRequest, limits: Mapping[str, float]) -> list[CheckResult]:
+    """Measure everything that can be measured; the same clip and limits give the same results.
+
+    :param limits: by code; a check without one is left out
+    """
+    clip = Clip(path, request)
+    results: list[CheckResult] = []
+    for check in CHECKS:
+        if check.code not in limits:
+            continue
+        try:
+            result = check.run(clip, limits[check.code])
+        except FileError:
+            return [*results, unplayable()]
+        if result is not None:
+            results.append(result)
+    return results
+
+
+def unplayable() -> CheckResult:
+    """The result of a clip that cannot be read to the end."""
+    return CheckResult(code=UNPLAYABLE, severity=Severity.FAIL, value=1.0, limit=0.0)

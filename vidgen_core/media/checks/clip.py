@@ -1,0 +1,255 @@
+"""A clip as the checks see it: read once packet by packet and decoded once, at no more than 360 pixels.
+
+Whatever a file claims to be, reading it costs a bounded number of packets, frames and pixels. The bounds count work and
+not time, so that the same clip always has the same results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from PIL import Image
+
+from vidgen_core.domain.errors import FileError
+from vidgen_core.media import video
+from vidgen_core.media.request_match import VideoRequest
+
+Bytes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
+
+#: Longest sides in pixels: of frames that are looked at one by one, and of all frames.
+LARGE: Final = 360
+SMALL: Final = 96
+#: Frames a second that are kept at ``LARGE``.
+LARGE_RATE: Final = 2.0
+#: Pixels of one frame; a larger one is not decoded (8K has 33 million).
+MOST_FRAME_PIXELS: Final = 40_000_000
+#: Pixels decoded of one clip: two minutes of 1080P at 30 frames a second are more than any model makes.
+MOST_PIXELS: Final = 3_000_000_000
+MOST_FRAMES: Final = 3_600
+#: Packets read of one file.
+MOST_PACKETS: Final = 400_000
+#: Packets that may be broken before a file is given up.
+_MOST_ERRORS: Final = 50
+#: Seconds of sound that are listened to.
+MOST_SOUND: Final = 180.0
+#: Brightness that no part of a black frame has.
+_BLACK: Final = 24
+#: Loudness in LUFS of what nobody hears: the lower end of EBU R 128's meter.
+NO_SOUND: Final = -70.0
+
+
+class ClipRequest(VideoRequest):
+    """What was asked of a model, and what else a clip is judged by."""
+
+    #: A camera and a scene that stand still were asked for.
+    still: bool = False
+    #: Earlier takes of other tasks with the same video.
+    same: int = 0
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The sound track: integrated loudness in LUFS (EBU R 128), and the loudest sample (1: full scale)."""
+
+    loudness: float
+    peak: float
+    #: Share of samples at full scale, 0–1.
+    clipped: float
+
+
+@dataclass
+class Pictures:
+    """What was decoded of a clip, frame by frame in the order shown."""
+
+    #: Seconds of each frame from the first one.
+    times: Floats
+    #: frames × height × width, brightness 0–255, longest side ``SMALL``.
+    small: Bytes
+    #: Frames at ``LARGE`` as RGB, about ``LARGE_RATE`` a second; the first and the last one are in it.
+    large: list[Image.Image]
+    #: Numbers of these frames.
+    large_at: list[int]
+    #: Share of dark and of bright pixels of each frame, 0–1.
+    dark: Floats
+    bright: Floats
+    #: The end was reached within the bounds.
+    whole: bool
+
+    @property
+    def fps(self) -> float:
+        """Frames a second as they are shown; 24 where that cannot be told."""
+        span = float(self.times[-1] - self.times[0]) if len(self.times) > 1 else 0.0
+        return (len(self.times) - 1) / span if span > 0 else 24.0
+
+
+class Clip:
+    """One video file and what was asked for. Everything is read when it is first needed, and once."""
+
+    def __init__(self, path: Path, asked: ClipRequest) -> None:
+        self.path = path
+        self.asked = asked
+
+    @cached_property
+    def facts(self) -> video.VideoFacts:
+        """:raises FileError: as ``video.probe``"""
+        return video.probe(self.path)
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """:raises FileError: video_unplayable, video_too_large"""
+        try:
+            with video.open_video(self.path) as container:
+                return _decode(container, video.video_stream(container, self.path), self.path)
+        except (av.FFmpegError, EOFError, ValueError) as error:
+            raise FileError("video_unplayable", path=str(self.path)) from error
+
+    @property
+    def first_shown(self) -> Image.Image:
+        """The first frame that is not black; as ``pictures``."""
+        if "pictures" not in self.__dict__:
+            return video.first_picture(self.path, LARGE)
+        large = self.pictures.large
+        # Many models begin with a black frame.
+        return next((one for one in large if np.asarray(one.convert("L").resize((8, 8))).max() > _BLACK), large[0])
+
+    @property
+    def last_shown(self) -> Image.Image:
+        """The last frame; as ``pictures``."""
+        decoded = "pictures" in self.__dict__ and self.pictures.whole
+        return self.pictures.large[-1] if decoded else video.last_picture(self.path, LARGE)
+
+    @cached_property
+    def sound(self) -> Sound | None:
+        """None without a sound track that can be decoded."""
+        try:
+            with video.open_video(self.path) as container:
+                return _listen(container)
+        except (av.FFmpegError, EOFError, ValueError):
+            return None
+
+
+def _decode(container: InputContainer, stream: VideoStream, path: Path) -> Pictures:
+    if stream.width * stream.height > MOST_FRAME_PIXELS:
+        raise FileError("video_too_large", path=str(path), width=stream.width, height=stream.height)
+    stream.codec_context.thread_count = 1
+    small: list[Bytes] = []
+    times: list[float] = []
+    dark: list[float] = []
+    bright: list[float] = []
+    large: list[tuple[int, Image.Image]] = []
+    last: VideoFrame | None = None
+    next_large, reading = 0.0, _Reading()
+    for number, frame in enumerate(reading.frames(container, stream)):
+        time = frame.time if frame.time is not None else number / 24
+        if not times:
+            next_large = time
+        times.append(float(time))
+        grey = np.asarray(_reduced(frame, SMALL, "gray").to_ndarray(), dtype=np.uint8)
+        if small and grey.shape != small[0].shape:
+            break
+        small.append(grey)
+        dark.append(float((grey < 32).mean()))
+        bright.append(float((grey > 235).mean()))
+        last = frame
+        if time >= next_large:
+            large.append((number, _picture(frame)))
+            next_large = time + 1 / LARGE_RATE
+    if last is None:
+        raise FileError("video_unplayable", path=str(path))
+    if large[-1][0] != len(small) - 1:
+        large.append((len(small) - 1, _picture(last)))
+    stamps = np.asarray(times[: len(small)])
+    return Pictures(
+        times=np.sort(stamps - stamps.min()),
+        small=np.stack(small),
+        large=[picture for _, picture in large],
+        large_at=[number for number, _ in large],
+        dark=np.asarray(dark[: len(small)]),
+        bright=np.asarray(bright[: len(small)]),
+        whole=reading.whole and len(times) == len(small),
+    )
+
+
+class _Reading:
+    """Reads frames within the bounds; what is broken between good ones is left out."""
+
+    whole = False
+
+    def frames(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+        pixels = frames = errors = 0
+        for count, packet in enumerate(container.demux(stream)):
+            if count > MOST_PACKETS or errors > _MOST_ERRORS:
+                return
+            try:
+                decoded = packet.decode()
+            except av.FFmpegError:
+                errors += 1
+                continue
+            for frame in decoded:
+                pixels += frame.width * frame.height
+                frames += 1
+                if frame.width * frame.height > MOST_FRAME_PIXELS:
+                    return
+                yield frame
+                if pixels > MOST_PIXELS or frames >= MOST_FRAMES:
+                    return
+        self.whole = True
+
+
+def _reduced(frame: VideoFrame, edge: int, format: str) -> VideoFrame:  # noqa: A002 - the name that FFmpeg gives it
+    scale = min(1.0, edge / max(frame.width, frame.height))
+    size = (max(2, round(frame.width * scale / 2) * 2), max(2, round(frame.height * scale / 2) * 2))
+    return frame.reformat(*size, format=format, interpolation="AREA")
+
+
+def _picture(frame: VideoFrame) -> Image.Image:
+    picture = Image.fromarray(_reduced(frame, LARGE, "rgb24").to_ndarray())
+    return picture.rotate(frame.rotation, expand=True) if frame.rotation else picture
+
+
+def _listen(container: InputContainer) -> Sound | None:
+    stream = next(iter(container.streams.audio), None)
+    if stream is None:
+        return None
+    graph = av.filter.Graph()
+    source = graph.add_abuffer(template=stream)
+    meter, sink = graph.add("ebur128", "metadata=1"), graph.add("abuffersink")
+    source.link_to(meter)
+    meter.link_to(sink)
+    graph.configure()
+    loudness, peak, clipped, samples = NO_SOUND, 0.0, 0, 0
+    plain = av.AudioResampler(format="flt", layout="mono")
+    for frame in container.decode(stream):
+        for one in plain.resample(frame):
+            heard = np.abs(one.to_ndarray())
+            peak = max(peak, float(heard.max(initial=0)))
+            clipped += int((heard >= 0.999).sum())
+            samples += heard.size
+        graph.push(frame)
+        loudness = _loudness(graph, loudness)
+        if frame.time is not None and frame.time > MOST_SOUND:
+            break
+    graph.push(None)
+    loudness = _loudness(graph, loudness)
+    return Sound(loudness=loudness, peak=peak, clipped=clipped / samples if samples else 0.0)
+
+
+def _loudness(graph: av.filter.Graph, before: float) -> float:
+    """The integrated loudness after the frames that the meter has passed on."""
+    while True:
+        try:
+            frame = graph.pull()
+        except (av.BlockingIOError, av.EOFError):
+            return before
+        before = float(frame.metadata.get("lavfi.r128.I", before))

@@ -1,0 +1,153 @@
+"""Draw until one passes: what each shot of an order gets next.
+
+Everything is decided and written in one transaction a shot, with the draws before it and their money in view, so that a
+crash at any moment leaves neither a draw too many nor one that is not counted. The ceiling is asked again where the money of
+each attempt is set aside (``money.check_draw``), for an automatic retry costs as well.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from vidgen_core import money
+from vidgen_core.config.schema import Settings
+from vidgen_core.db import NewTask, Tx
+from vidgen_core.domain.draws import Draw, DrawState
+from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.money import Money
+from vidgen_core.domain.providers import BillableParty
+from vidgen_core.domain.tasks import LIVE, Task, TaskKind, TaskStatus
+from vidgen_core.services.generation.planning import GenerateOptions, plan
+from vidgen_core.services.generation.validation import new_tasks, validate
+
+if TYPE_CHECKING:
+    from vidgen_core.services.context import ServiceContext
+
+
+#: Why the drawing of a shot has stopped, and the line of the log that says so.
+STOPPED: Final = {
+    "ceiling": "draw_stopped_ceiling",
+    "most": "draw_stopped_most",
+    "failed": "draw_stopped_failed",
+    "cancelled": "draw_stopped_cancelled",
+    "deleted": "draw_stopped_deleted",
+    "refused": "draw_stopped_refused",
+}
+
+
+def begin(
+    tx: Tx, settings: Settings, new: Sequence[NewTask], options: GenerateOptions, ceiling: Money
+) -> list[NewTask]:
+    """Begin an order with the first draw of each shot; returns those that fit below its ceiling, to be queued."""
+    assert options.until is not None
+    kept = options.model_dump(mode="json", exclude={"until"}, exclude_none=True)
+    first = {task.shot_id: task for task in new}
+    draw = tx.draws.begin(new[0].project_id, first.keys(), options.until, ceiling, kept)
+    queued: list[NewTask] = []
+    amounts: dict[BillableParty, list[Money]] = {}
+    for one in tx.draws.of_order(draw):
+        task = first[one.shot_id]
+        cost = task.cost or Money(amount=Decimal(0), currency=ceiling.currency)
+        after = {**amounts, task.provider: [*amounts.get(task.provider, []), cost]}
+        if money.in_currency(after, settings)[0].amount > ceiling.amount:
+            _end(tx, one, DrawState.STOPPED, "ceiling")
+            continue
+        amounts = after
+        queued.append(dataclasses.replace(task, draw=draw))
+    return queued
+
+
+def go_on(ctx: ServiceContext, shot_ids: Collection[int] | None) -> None:
+    """Take the next step of every shot that is being drawn, or of some."""
+    with ctx.store.read() as tx:
+        waiting = [one for one in tx.draws.open() if shot_ids is None or one.shot_id in shot_ids]
+    queued = False
+    for one in waiting:
+        with ctx.store.read() as tx:
+            # Nothing is written, and nobody woken, while nothing has changed.
+            if _step(tx, one) is None:
+                continue
+        with ctx.store.write() as tx:
+            queued |= _carry_out(ctx, tx, one)
+    if queued:
+        ctx.wake()
+
+
+def waits_for_person(tx: Tx, one: Draw) -> bool:
+    """Whether a draw was set aside, so that nothing goes on by itself."""
+    return any(task.status is TaskStatus.PENDING for task in tx.tasks.many(tx.draws.task_ids(one)))
+
+
+def _step(tx: Tx, one: Draw) -> tuple[DrawState, str] | None:
+    """What becomes of a shot: its end with the reason, another draw (``DRAWING``), or None: something is under way."""
+    tasks = tx.tasks.with_deleted(tx.draws.task_ids(one))
+    if any(one.until.is_enough(task.verdict) for task in tasks):
+        return DrawState.PASSED, ""
+    under_way = [task for task in tasks if _is_under_way(task)]
+    if len(under_way) >= one.until.at_once:
+        return None
+    stopped = _why_not(tasks, one)
+    if stopped:
+        return None if under_way else (DrawState.STOPPED, stopped)
+    return DrawState.DRAWING, ""
+
+
+def _is_under_way(task: Task) -> bool:
+    unchecked = task.status is TaskStatus.COMPLETED and task.verdict is None
+    return task.status in LIVE or task.status is TaskStatus.PENDING or unchecked
+
+
+def _why_not(tasks: list[Task], one: Draw) -> str:
+    """Why a shot gets no further draw; empty: it may."""
+    if any(task.status is TaskStatus.CANCELLED for task in tasks):
+        return "cancelled"
+    if any(task.status is TaskStatus.FAILED for task in tasks):
+        # The worker has tried again already where that was of use.
+        return "failed"
+    return "most" if len(tasks) >= one.until.most else ""
+
+
+def _carry_out(ctx: ServiceContext, tx: Tx, one: Draw) -> bool:
+    """Take the step of a shot; True: another draw was queued."""
+    if not any(other.draw == one.draw and other.shot_id == one.shot_id for other in tx.draws.open()):
+        return False
+    step = _step(tx, one)
+    if step is None:
+        return False
+    state, reason = step
+    if state is DrawState.DRAWING:
+        reason = _draw_again(ctx, tx, one)
+        if not reason:
+            return True
+        if any(_is_under_way(task) for task in tx.tasks.many(tx.draws.task_ids(one))):
+            return False
+        state = DrawState.STOPPED
+    _end(tx, one, state, reason)
+    return False
+
+
+def _draw_again(ctx: ServiceContext, tx: Tx, one: Draw) -> str:
+    """Queue one more take, as the click asked for it; returns why not."""
+    settings = ctx.settings()
+    shot = next(iter(tx.shots.many([one.shot_id])), None)
+    if shot is None:
+        return "deleted"
+    options = GenerateOptions.model_validate(one.options).model_copy(update={"until": one.until})
+    seen = validate(ctx, shot, plan(shot, options, settings))
+    if seen.fatal is not None:
+        return "refused"
+    new = new_tasks(one.project_id, seen, TaskStatus.QUEUED, money.prices_of(tx, settings), TaskKind.VIDEO, one.draw)
+    if not money.fits_draw(tx, settings, one.draw, new[0].provider, new[0].cost, queued=True):
+        return "ceiling"
+    tx.tasks.add(new)
+    return ""
+
+
+def _end(tx: Tx, one: Draw, state: DrawState, reason: str) -> None:
+    tx.draws.end(one, state, reason)
+    if state is DrawState.STOPPED:
+        number = next((shot.number for shot in tx.shots.many([one.shot_id])), "")
+        tx.log.add(LogLevel.WARNING, STOPPED[reason], project_id=one.project_id, shot=number)

@@ -1,0 +1,174 @@
+"""Checks of takes: one thread that has every finished clip checked beside the worker, and what it found."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from vidgen_core.domain.errors import VidgenError
+from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.takes import CheckResult, Take, Verdict
+from vidgen_core.domain.tasks import Task
+from vidgen_core.media.camera_words import Move, choose_moves
+from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.generation import drawing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vidgen_core.media.checks.clip import ClipRequest
+    from vidgen_core.media.checks.process import CheckProcess
+    from vidgen_core.services.context import ServiceContext
+
+_LOG = logging.getLogger(__name__)
+#: Seconds between two looks at the store.
+LOOK_EVERY: Final = 0.5
+#: Takes that are read at once.
+_AT_ONCE: Final = 20
+
+
+class Checks:
+    """What the checks of this machine say of takes. A check never deletes, hides or orders anything."""
+
+    def __init__(self, ctx: ServiceContext) -> None:
+        self._ctx = ctx
+        self._checker: _Checker | None = None
+
+    def start(self) -> None:
+        """Begin to check what is finished; a second call does nothing."""
+        if self._checker is None:
+            self._checker = _Checker(self._ctx)
+            self._checker.start()
+
+    def stop(self) -> None:
+        """End; a clip in the middle of its checks is checked at the next start."""
+        checker, self._checker = self._checker, None
+        if checker is not None:
+            checker.stop()
+
+    @requires(Role.VIEWER)
+    def waiting(self, project_id: int | None) -> int:
+        """Takes to be checked and shots that are being drawn until one passes, at most so many as are read at once."""
+        if not self._ctx.settings().checks.enabled:
+            return 0
+        with self._ctx.store.read() as tx:
+            takes = [one for one in tx.takes.unchecked(_AT_ONCE) if project_id in (None, one.project_id)]
+            draws = [one for one in tx.draws.open() if project_id in (None, one.project_id)]
+            held = sum(drawing.waits_for_person(tx, one) for one in draws)
+        return len(takes) + len(draws) - held
+
+    @requires(Role.MAKER)
+    def judge(self, project_id: int | None, progress: Callable[[int, int], None] = lambda *_: None) -> list[Task]:
+        """Check every take again, here and now, as the settings are; returns their tasks.
+
+        :param progress: told after each take how many are done, and of how many
+        """
+        from vidgen_core.media.checks.process import CheckProcess
+
+        with self._ctx.store.write() as tx:
+            tx.takes.uncheck(project_id)
+            takes = [one for one in tx.takes.unchecked(None) if project_id in (None, one.project_id)]
+        process = CheckProcess()
+        try:
+            for done, take in enumerate(takes):
+                progress(done, len(takes))
+                check(self._ctx, process, take)
+        finally:
+            process.stop()
+        with self._ctx.store.read() as tx:
+            return tx.tasks.many([take.task_id for take in takes])
+
+
+def check(ctx: ServiceContext, process: CheckProcess, take: Take) -> bool:
+    """Check one take and keep what was found; False when the process was stopped meanwhile."""
+    from vidgen_core.media import checks
+
+    path = Path(take.folder, take.file)
+    with ctx.store.read() as tx:
+        task = tx.tasks.with_deleted([take.task_id])[0]
+        same = tx.takes.earlier_twins(take)
+    results: list[CheckResult] | None
+    if path.is_file():
+        asked = _request_of(ctx, task).model_copy(update={"same": same})
+        results = process.run(path, asked, ctx.settings().checks.limits)
+    else:
+        results = [checks.unplayable()]
+    if results is None:
+        return False
+    verdict = checks.verdict_of(results)
+    with ctx.store.write() as tx:
+        tx.takes.judge(take, verdict, results)
+        if verdict is Verdict.FAIL:
+            tx.log.add(LogLevel.WARNING, "take_failed_checks", project_id=take.project_id, task_id=take.task_id)
+    return True
+
+
+def _request_of(ctx: ServiceContext, task: Task) -> ClipRequest:
+    """What was asked of the model, as it was sent."""
+    from vidgen_core.media.checks.clip import ClipRequest
+
+    can, images = ctx.provider(task.provider).capabilities(task.model), ctx.locations.images
+    params = can.settle(task.params)
+    return ClipRequest(
+        ratio=params.aspect_ratio,
+        size=can.real_sizes.get(params.size, params.size),
+        seconds=params.duration,
+        sound=params.sound,
+        still=Move.STILL in choose_moves(params.prompt),
+        first_frame=images / params.image if params.image else None,
+        last_frame=images / params.last_frame if params.last_frame else None,
+    )
+
+
+class _Checker(threading.Thread):
+    """One thread for the checks and for what is drawn until it passes; it works where the worker works."""
+
+    def __init__(self, ctx: ServiceContext) -> None:
+        super().__init__(name="vidgen-checks", daemon=True)
+        self._ctx = ctx
+        self._stopping = threading.Event()
+        self._process: CheckProcess | None = None
+        self._revision = -1
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._process is not None:
+            self._process.stop()
+        self.join(timeout=10)
+
+    def run(self) -> None:
+        while not self._stopping.wait(LOOK_EVERY):
+            if not self._ctx.works_here:
+                continue
+            try:
+                self._look()
+            except VidgenError as error:
+                # A locked database passes; what is not checked yet is found again.
+                _LOG.warning("Checks wait: %s", error)
+            except Exception:  # noqa: BLE001 - whatever one clip breaks on, the next one is still checked
+                _LOG.exception("A check broke")
+        if self._process is not None:
+            self._process.stop()
+
+    def _look(self) -> None:
+        revision = self._ctx.store.revision()
+        if revision == self._revision or not self._ctx.settings().checks.enabled:
+            return
+        with self._ctx.store.read() as tx:
+            takes = tx.takes.unchecked(_AT_ONCE)
+        for take in takes:
+            if self._stopping.is_set() or not check(self._ctx, self._checking(), take):
+                return
+            drawing.go_on(self._ctx, {take.shot_id})
+        drawing.go_on(self._ctx, None)
+        if not takes:
+            self._revision = revision
+
+    def _checking(self) -> CheckProcess:
+        from vidgen_core.media.checks.process import CheckProcess
+
+        if self._process is None:
+            self._process = CheckProcess()
+        return self._process

@@ -55,6 +55,8 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("VIDGEN_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+    # Checks of takes load models and decode every clip; tests of them switch them on.
+    monkeypatch.setenv("VIDGEN_CHECKS__ENABLED", "false")
 
 
 @functools.cache

@@ -72,7 +72,9 @@ def _those(*wanted: ColumnElement[bool]) -> Select[Any]:
 def _add() -> Executable:
     new = upsert(takes)
     kept = {field.name: new.excluded[field.name] for field in fields(NewTake)} | {"rev": new.excluded.rev}
-    again = new.on_conflict_do_update(index_elements=["task_id"], set_=kept | {"trim_in": None, "trim_out": None, "verdict": None, "checks": None})
+    again = new.on_conflict_do_update(
+        index_elements=["task_id"], set_=kept | {"trim_in": None, "trim_out": None, "verdict": None, "checks": None}
+    )
     return again.returning(takes.c.id)
 
 

@@ -385,7 +385,7 @@ class TaskRepository(Repository):
     def moved(self, task: Task, to: TaskStatus, **columns: Any) -> Task | None:
         """As ``move`` of a task that was just read, with its attempt; returns what was written, None when it was not."""
         row = self._moved(task.id, to, task.attempt_id, columns)
-        return None if row is None else _task(row, shot=task.shot, warnings=task.warnings)
+        return None if row is None else _task(row, shot=task.shot, warnings=task.warnings, checks=task.checks)
 
     def _moved(self, task_id: int, to: TaskStatus, attempt_id: int | None, columns: dict[str, Any]) -> Row[Any] | None:
         values = {"due_at": None, "failure": None, **only(columns, _NOTABLE)}

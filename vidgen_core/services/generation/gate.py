@@ -190,7 +190,7 @@ def _estimate_until(ctx: ServiceContext, validated: Sequence[ValidatedShot], hav
     if one.money is None or not plans:
         return one.model_copy(update={"draws": draws})
     settings = ctx.settings()
-    share = Decimal(round(draws / len(plans), 4))
+    share = Decimal(str(round(draws / len(plans), 4)))
     by_provider: dict[BillableParty, list[Money]] = {}
     for planned in plans:
         cost = cost_of(planned, ctx.price_table())

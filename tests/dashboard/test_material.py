@@ -69,7 +69,7 @@ def test_what_the_model_does_not_take_is_greyed_with_its_reason(screen: Screen, 
 def test_an_order_that_the_model_does_not_take_is_refused_on_the_card(screen: Screen, shot: Shot) -> None:
     screen.run()
     assert "takes no last frame" in screen.words()
-    screen.press(f"generate_{shot.id}")
+    screen.do(do="generate", shot=shot.id)
     assert not screen.app.tasks.ids(screen.project.id)
 
 

@@ -11,6 +11,7 @@ from tests.services.app_doubles import add_take
 from tests.services.test_app_shots import AddShot
 from vidgen_core.domain.errors import InputError, NotFound, Refused
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.scripts import Author
 from vidgen_core.domain.shots import GenerationMode, PictureSlot, Project, ReferenceRole, ShotParams, ShotReference
 from vidgen_core.media.kenburns import RenderSpec, render
 from vidgen_core.providers.base import Capabilities
@@ -126,3 +127,24 @@ def test_what_the_settings_ask_for_is_left_out_where_a_model_does_not_take_it(
     assert [problem.code for problem in validate_order(silent, planned[0])] == []
     # What the shot itself asks for is never left out without a word.
     assert [problem.code for problem in validate_order(silent, planned[1])] == ["sound_not_taken"]
+
+
+def test_a_wording_that_is_put_back_brings_its_negative_prompt(app: Vidgen, add_shot: AddShot) -> None:
+    shot = add_shot(prompt="a street", params=ShotParams(takes=2))
+    app.shots.edit(shot.id, params=ShotParams(takes=2, negative_prompt="rain"))
+    app.shots.edit(shot.id, prompt="a beach", params=ShotParams(takes=2, negative_prompt="people"))
+    kept = [(view.version.text, view.version.negative_prompt) for view in app.prompts.versions(shot.id)]
+    assert kept == [("a beach", "people"), ("a street", "rain"), ("a street", None)]
+
+    rainless = app.prompts.versions(shot.id)[1].version
+    back = app.prompts.put_back(shot.id, rainless.id)
+
+    assert (back.prompt, back.params.negative_prompt, back.params.takes) == ("a street", "rain", 2)
+
+
+def test_a_negative_prompt_leaves_a_models_wording_the_models(app: Vidgen, add_shot: AddShot) -> None:
+    shot = add_shot()
+    app.shots.edit(shot.id, prompt="a street", author=Author.MODEL, writer="m")
+    app.shots.edit(shot.id, params=ShotParams(negative_prompt="rain"))
+    newest = app.prompts.versions(shot.id)[0].version
+    assert (newest.author, newest.writer, newest.negative_prompt) == (Author.MODEL, "m", "rain")

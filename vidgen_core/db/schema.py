@@ -589,6 +589,8 @@ prompt_versions = Table(
     Column("shot_id", Integer, nullable=False),
     Column("number", Integer, nullable=False),
     Column("text", Text, nullable=False),
+    # NULL: nobody said anything of it with this wording.
+    Column("negative_prompt", Text),
     Column("author", Text, nullable=False),
     Column("writer", Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),

@@ -32,6 +32,8 @@ class PromptVersion(Frozen):
     #: From 1 within the shot.
     number: int
     text: str
+    #: The shot's own negative prompt with it, empty for none; None: the wording came without one, and leaves it as it is.
+    negative_prompt: str | None = None
     author: Author
     #: The model's name, ``template`` offline; empty for people.
     writer: str = ""

@@ -23,10 +23,11 @@ _WORDS: Final = (
 )
 
 
-def drop(name: str, label: str, endings: Sequence[str], came: Callable[[list[Path]], None]) -> None:
+def drop(name: str, label: str, endings: Sequence[str], came: Callable[[list[Path]], None], hint: str = "") -> None:
     """Draw the place; ``came`` is called with the files when all of them are on the disk.
 
     :param endings: of the files that are taken, with their dots
+    :param hint: said below the label, instead of what lists may be
     """
     t = current_visit().t
     key = f"add_drop_{name}"
@@ -37,7 +38,9 @@ def drop(name: str, label: str, endings: Sequence[str], came: Callable[[list[Pat
             "address": outside(f"/api/incoming/{request.staging().name}"),
             "label": label,
             "endings": list(endings),
-            "words": {word: t(f"add.drop.{word}") for word in _WORDS} | {"pasted": t("add.pasted")},
+            "words": {word: t(f"add.drop.{word}") for word in _WORDS}
+            | {"pasted": t("add.pasted")}
+            | ({"here": hint} if hint else {}),
         },
         on_came_change=lambda: _came(key, came),
     )

@@ -151,9 +151,8 @@ def _form(shot_id: int) -> None:
             format_func=lambda role: t(f"material.role.{role}"),
             key="material_role",
         )
-    drop(
-        "material", t("material.drop"), [f".{ending}" for ending in PICTURE_TYPES], lambda paths: _came(shot_id, paths)
-    )
+    endings = [f".{ending}" for ending in PICTURE_TYPES]
+    drop("material", t("material.drop"), endings, lambda paths: _came(shot_id, paths), t("material.drop_hint"))
     candidates = [one for one in view.candidates if one.image]
     if candidates:
         st.caption(t("material.from_candidates"))

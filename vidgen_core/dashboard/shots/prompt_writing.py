@@ -202,6 +202,8 @@ def _version(visit: Visit, shot_id: int, view: VersionView) -> None:
                 args=(shot_id, version.id),
             )
     st.markdown(plain(version.text))
+    if version.negative_prompt:
+        st.caption(f"{t('shots.param.negative_prompt')}: {plain(version.negative_prompt)}")
 
 
 def _author(t: Text, view: VersionView) -> str:

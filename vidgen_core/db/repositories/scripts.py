@@ -42,12 +42,22 @@ from vidgen_core.domain.tasks import Failure, TaskKind, TaskStatus
 class PromptVersionRepository(Repository):
     """Versions of prompts; none is ever changed or removed."""
 
-    def add(self, shot_id: int, text: str, author: Author, writer: str = "") -> PromptVersion:
-        """Add a version; the same text by the same author in a row is one version."""
+    def add(
+        self, shot_id: int, text: str, author: Author, writer: str = "", negative: str | None = None
+    ) -> PromptVersion:
+        """Add a version; the same text by the same author in a row is one version.
+
+        :param negative: the negative prompt with it
+        """
         last = self.last([shot_id]).get(shot_id)
-        if last is not None and (last.text, last.author, last.writer) == (text, author, writer):
+        if last is not None and (last.text, last.author, last.writer, last.negative_prompt) == (
+            text,
+            author,
+            writer,
+            negative,
+        ):
             return last
-        row = _version_row(shot_id, last.number + 1 if last else 1, text, author, writer)
+        row = _version_row(shot_id, last.number + 1 if last else 1, text, author, writer, negative)
         return _version(self.tx.execute(insert(prompt_versions).values(row).returning(*prompt_versions.c)).one())
 
     def keep_alternative(self, shot_id: int, text: str, writer: str) -> None:
@@ -100,9 +110,11 @@ class PromptVersionRepository(Repository):
         return found
 
 
-def _version_row(shot_id: int, number: int, text: str, author: Author, writer: str) -> dict[str, Any]:
+def _version_row(
+    shot_id: int, number: int, text: str, author: Author, writer: str, negative: str | None = None
+) -> dict[str, Any]:
     values = {"shot_id": shot_id, "number": number, "text": text, "author": author, "writer": writer}
-    return values | {"created_at": now()}
+    return values | {"negative_prompt": negative, "created_at": now()}
 
 
 def _version(row: Row[Any]) -> PromptVersion:

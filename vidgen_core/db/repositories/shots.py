@@ -199,7 +199,7 @@ class ShotRepository(Repository):
         author: Author = Author.HUMAN,
         writer: str = "",
     ) -> Shot:
-        """Change fields of the shot; a new prompt is kept as a version.
+        """Change fields of the shot; a new prompt, or negative prompt, is kept as a version.
 
         :param author: who wrote the prompt that is among the changes
         :param rev: the shot's ``rev`` as the editor saw it; Refused edited_elsewhere when it is another by now.
@@ -215,18 +215,27 @@ class ShotRepository(Repository):
         texts = (str(values.get(name, getattr(shot, name))) for name in _SEARCHED)
         values |= {"search_text": _search_text(*texts), "rev": self.tx.rev, "changed_rev": self.tx.rev}
         self.tx.execute(update(shots).where(shots.c.id == shot_id).values(values))
-        if values.get("prompt", shot.prompt) != shot.prompt:
-            self._keep_prompt(shot, values["prompt"], author, writer)
+        after = self.get(shot_id)
+        self._keep_prompt(shot, after, author, writer)
         if values.get("number", shot.number) != shot.number:
             TaskRepository(self.tx).update_search_text(shot_id, values["number"])
-        return self.get(shot_id)
+        return after
 
-    def _keep_prompt(self, before: Shot, prompt: str, author: Author, writer: str) -> None:
-        # The prompt has no version yet: it could not be restored otherwise.
-        if before.prompt and not PromptVersionRepository(self.tx).in_use({before.id: before.prompt}):
-            PromptVersionRepository(self.tx).add(before.id, before.prompt, Author.HUMAN)
-        if prompt:
-            PromptVersionRepository(self.tx).add(before.id, prompt, author, writer)
+    def _keep_prompt(self, before: Shot, after: Shot, author: Author, writer: str) -> None:
+        """Keep the words of a shot as a version where an edit has changed them, and those before it."""
+        old, new = (shot.params.negative_prompt or "" for shot in (before, after))
+        if (before.prompt, old) == (after.prompt, new):
+            return
+        versions = PromptVersionRepository(self.tx)
+        used = versions.in_use({before.id: before.prompt}).get(before.id) if before.prompt else None
+        if before.prompt and used is None:
+            # The prompt has no version yet: it could not be restored otherwise.
+            used = versions.add(before.id, before.prompt, Author.HUMAN, negative=old)
+        if after.prompt == before.prompt and used is not None:
+            # Who wrote the prompt stays who wrote it.
+            author, writer = used.author, used.writer
+        if after.prompt:
+            versions.add(after.id, after.prompt, author, writer, new)
 
     def move(self, shot_id: int, before: int | None) -> int | None:
         """Move the shot before another one of its project; None moves it to the end.

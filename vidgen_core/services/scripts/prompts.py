@@ -166,7 +166,7 @@ class Prompts:
 
     @requires(Role.MAKER)
     def put_back(self, shot_id: int, version_id: int) -> Shot:
-        """Make an earlier wording the prompt again; from here on it is the person's choice.
+        """Make an earlier wording the prompt again, with its negative prompt; from here on it is the person's choice.
 
         :raises NotFound: shot_not_found, prompt_version_not_found
         """
@@ -174,7 +174,11 @@ class Prompts:
             version = tx.prompts.get(version_id)
             if version.shot_id != shot_id:
                 raise NotFound("prompt_version_not_found", id=version_id)
-        return self._shots.edit(shot_id, prompt=version.text)
+            params = tx.shots.get(shot_id).params
+        if version.negative_prompt is None:
+            return self._shots.edit(shot_id, prompt=version.text)
+        kept = params.model_copy(update={"negative_prompt": version.negative_prompt or None})
+        return self._shots.edit(shot_id, prompt=version.text, params=kept)
 
     @requires(Role.MAKER)
     def write(self, project_id: int, shot_ids: Iterable[int], wanted: Wanted | None = None) -> int:

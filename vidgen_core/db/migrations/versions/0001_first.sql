@@ -169,6 +169,7 @@ CREATE TABLE prompt_versions (
     shot_id INTEGER NOT NULL,
     number INTEGER NOT NULL,
     text TEXT NOT NULL,
+    negative_prompt TEXT,
     author TEXT NOT NULL,
     writer TEXT NOT NULL,
     created_at DOUBLE NOT NULL,

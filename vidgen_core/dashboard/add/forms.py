@@ -14,7 +14,7 @@ from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file, sentence, toast_later
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.i18n import Text
-from vidgen_core.services.imports.columns import FIELDS, ListChoice
+from vidgen_core.services.imports.columns import FIELDS, ListChoice, match_columns
 from vidgen_core.services.imports.pairing import Spare
 from vidgen_core.services.imports.readers.reader import LIST_ENDINGS, lists_among
 from vidgen_core.services.imports.readers.table import SheetInspection
@@ -181,7 +181,9 @@ def _picker(t: Text, path: Path) -> None:
             st.info(t("add.columns_unknown"), icon=":material/view_column:")
         with st.grid(4, min_column_width=180):
             for place, column in enumerate(first.columns):
-                if first.samples.get(column) or not column.startswith("#"):
+                # Columns of one reference picture each are known by their headers alone.
+                is_named = not column.startswith("#") and not match_columns([column]).references
+                if (first.samples.get(column) and column.startswith("#")) or is_named:
                     _column(t, path, first, place, column)
 
 

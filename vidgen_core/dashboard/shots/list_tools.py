@@ -229,7 +229,8 @@ def show_empty(visit: Visit, wanted: ShotFilter) -> None:
 def _ways_to_begin(visit: Visit) -> None:
     t = visit.t
     st.markdown(t("shots.empty"), text_alignment="center")
-    forms.front_door(visit)
+    with st.container(width="stretch", horizontal_alignment="left"):
+        forms.front_door(visit)
     if request.wanted() is not None:
         # What came is looked at there.
         st.switch_page(page_file("add"))

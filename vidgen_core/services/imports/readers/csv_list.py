@@ -202,7 +202,7 @@ def _cut(line: str) -> list[str]:
 
 def _plain(cell: str) -> str:
     """A cell without its marks: ``![](a.png)`` is the picture's path, ``<br>`` a line break."""
-    text = re.sub(r"!\[[^\[\]]*+\]\(\s*+<?([^()\s>]++)>?[^()]*+\)", r"\1", cell.replace("\\|", "|"))
+    text = re.sub(r'!\[[^\[\]]*+\]\(<?([^()<>"]++)>?[^()]*+\)', r"\1", cell.replace("\\|", "|"))
     text = re.sub(r"<br\s*+/?>", "\n", text, flags=re.IGNORECASE).strip()
     return untame(re.sub(r"^(\*\*|`|__)(.+)\1$", r"\2", text, flags=re.DOTALL))
 

@@ -31,7 +31,7 @@ DEEPEST: Final = 100
 MOST_BYTES: Final = 300 << 20
 MOST_XML_BYTES: Final = 100 << 20
 #: Files in a workbook: pictures, sheets and what belongs to them.
-MOST_PARTS: Final = 5_000
+MOST_PARTS: Final = 25_000
 #: Elements of a workbook beside its cells and their texts: each becomes an object.
 MOST_FORMATS: Final = 200_000
 #: Of these, in the table of styles.

@@ -30,8 +30,8 @@ DEEPEST: Final = 100
 #: Unpacked bytes of a workbook, pictures included, and of its parts in XML.
 MOST_BYTES: Final = 300 << 20
 MOST_XML_BYTES: Final = 100 << 20
-#: Files in a workbook: pictures, sheets and what belongs to them.
-MOST_PARTS: Final = 25_000
+#: Files in a workbook beside its pictures: sheets and what belongs to them.
+MOST_PARTS: Final = 5_000
 #: Elements of a workbook beside its cells and their texts: each becomes an object.
 MOST_FORMATS: Final = 200_000
 #: Of these, in the table of styles.
@@ -90,7 +90,9 @@ def check_package(data: bytes, *, is_workbook: bool) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             parts = archive.infolist()
-            if len(parts) > MOST_PARTS:
+            pictures = sum("/media/" in part.filename for part in parts)
+            # A picture for each row is much, and allowed.
+            if len(parts) - pictures > MOST_PARTS or pictures > MOST_ROWS:
                 raise TooMuch("list_too_many_parts", MOST_PARTS)
             if len({part.filename.casefold() for part in parts}) < len(parts):
                 # Readers would not agree on which of the two is meant.

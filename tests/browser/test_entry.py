@@ -121,9 +121,9 @@ def test_whose_way_in_was_taken_away_can_neither_click_nor_listen(locked: Studio
     with RawScreen(locked.url, cookie=maker) as screen, RawScreen(locked.url, cookie=maker) as listener:
         for one in (screen, listener):
             one.run()
-            one.hear_until("-pause")
+            one.hear_until("-generate_all")
         take_away(locked, maker, how)
-        screen.press("pause")
+        screen.press("generate_all")
         with pytest.raises(ConnectionClosed) as closed:
             list(screen.all_heard(10))
         assert closed.value.rcvd is not None
@@ -133,15 +133,16 @@ def test_whose_way_in_was_taken_away_can_neither_click_nor_listen(locked: Studio
             list(itertools.chain(listener.all_heard(10)))
         with pytest.raises(InvalidStatus):
             RawScreen(locked.url, cookie=maker)
-    assert locked.vidgen.worker.status(project.id).paused is None
+    assert not any(locked.vidgen.tasks.counts(project.id).values())
 
 
 def test_a_maker_s_click_counts_while_they_may_be_here(locked: Studio, maker: str) -> None:
+    project = locked.project("click", 1)
     with RawScreen(locked.url, cookie=maker) as screen:
         screen.run()
-        screen.hear_until("-pause")
-        screen.press("pause")
-        wait_until(lambda: locked.vidgen.worker.status(None).paused == "user")
+        screen.hear_until("-generate_all")
+        screen.press("generate_all")
+        wait_until(lambda: any(locked.vidgen.tasks.counts(project.id).values()))
 
 
 def test_an_open_tab_of_a_maker_without_a_way_in_goes_to_the_sign_in_page(

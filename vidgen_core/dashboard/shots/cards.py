@@ -106,10 +106,11 @@ def _head(visit: Visit, view: ShotView) -> None:
 
 
 def _options(settings: Settings, shot: Shot) -> str:
-    """Ratio and model as the next click would use them."""
+    """Ratio and model as the next click would use them, and the line that is spoken."""
     provider = settings.providers.of(shot.params.provider or settings.mode)
     ratio = shot.params.aspect_ratio or provider.aspect_ratio
-    return f"{ratio} · {shot.params.model or provider.model}"
+    line = f" · “{' '.join(shot.script.split())}”" if shot.script else ""
+    return f"{ratio} · {shot.params.model or provider.model}{line}"
 
 
 def _shot_menu(visit: Visit, view: ShotView) -> None:

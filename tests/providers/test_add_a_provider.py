@@ -274,7 +274,7 @@ def test_the_settings_page_has_a_tab_for_it_with_its_own_fields(
         screen.app.settings_file.change({"mode": NAME})
         assert screen.app.settings().mode is ProviderId(NAME)
         screen.open("shots")
-        assert screen.at.session_state["mode"] == NAME
+        assert screen.header()["mode"] == NAME
 
 
 def test_the_api_configures_tests_and_runs_it(

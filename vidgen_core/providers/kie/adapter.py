@@ -5,12 +5,12 @@ Pictures travel as links: they are uploaded first, unless the shot has a public 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Settings
@@ -73,6 +73,8 @@ from vidgen_core.providers.kie.roles import Role
 from vidgen_core.providers.kie.spec import KieSettings
 from vidgen_core.providers.kie.upload import Uploader
 
+T = TypeVar("T")
+
 #: A fresh record may be missing for so long.
 GRACE: Final = timedelta(seconds=30)
 #: Per cent of a model's jobs of the last hour below which people are warned.
@@ -107,6 +109,8 @@ class Kie(Provider):
         self._http = http or Http()
         self._pictures = PictureCopies(locations.home / "requests" / self.mode)
         self._uploader = Uploader(self._http, uploads or MemoryUploads())
+        #: What was found out of the table and a state of the catalogue.
+        self._facts: tuple[object, dict[Hashable, Any]] = (None, {})
         self._catalogue = Catalogue(self._http, locations.home / "catalogues" / f"{self.mode}.json")
 
     @property
@@ -131,17 +135,38 @@ class Kie(Provider):
 
     def _names(self, makes: str, *first: str) -> tuple[str, ...]:
         """The models of the catalogue and of the built-in table that can be ordered."""
+        return self._remembered((makes, first), lambda: self._find_names(makes, first))
+
+    def _remembered(self, what: Hashable, find: Callable[[], T]) -> T:
+        """What follows from the table and the catalogue, found once as long as these are the same."""
+        own = self._own
+        stamp = (own.base_url, self._catalogue.stamp(own.base_url) if own.live_catalogue else None)
+        if stamp != self._facts[0]:
+            self._facts = stamp, {}
+        facts = self._facts[1]
+        if what not in facts:
+            facts[what] = find()
+        found: T = facts[what]
+        return found
+
+    def _find_names(self, makes: str, first: tuple[str, ...]) -> tuple[str, ...]:
         table = (name for name, row in kie_models.built_in().items() if row.makes == makes)
         listed = self._catalogue.models(self.base_url, makes) if self._own.live_catalogue else ()
         names = dict.fromkeys((*first, *listed, *table))
         return tuple(name for name in names if name in first or self._known(name).is_ordered)
 
     def _known(self, model: str) -> KieModel:
+        return self._remembered(model, lambda: self._find(model))
+
+    def _find(self, model: str) -> KieModel:
         listed = self._catalogue.listed(self.base_url, model) if self._own.live_catalogue else None
         return kie_models.model_of(model, listed)
 
     def capabilities(self, model: str) -> Capabilities:
-        return kie_models.veo_capabilities(model) if kie_models.is_veo(model) else self._known(model).capabilities()
+        self._catalogue.want(model)
+        if kie_models.is_veo(model):
+            return kie_models.veo_capabilities(model)
+        return self._remembered(("can", model), lambda: self._known(model).capabilities())
 
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
         can = self.capabilities(model)

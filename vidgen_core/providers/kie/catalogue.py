@@ -104,9 +104,13 @@ class Catalogue:
         kept = self._seen[1]
         return kept if kept.base_url == base_url else _Kept()
 
+    def stamp(self, base_url: str) -> object:
+        """Something that changes when another state of the catalogue is kept."""
+        self._kept(base_url)
+        return self._seen[0]
+
     def listed(self, base_url: str, model: str) -> Listed | None:
         """What the catalogue says of a model; None where it does not name it."""
-        self._wanted = {model: None} | {name: None for name in list(self._wanted)[:40] if name != model}
         known = self._kept(base_url).models.get(model)
         return None if known is None else _listed(known)
 
@@ -126,6 +130,11 @@ class Catalogue:
     def read_at(self, base_url: str) -> float | None:
         """When the list was read last (Unix seconds)."""
         return self._kept(base_url).at or None
+
+    def want(self, model: str) -> None:
+        """Somebody works with this model: it is read before others."""
+        if next(iter(self._wanted), None) != model:
+            self._wanted = {model: None} | {name: None for name in list(self._wanted)[:40] if name != model}
 
     # --- reading it again -----------------------------------------------------------------------------------------------
 

@@ -30,7 +30,6 @@ from vidgen_core.services.imports.plan import Existing, Imported
 #: Rows of one page.
 PER_PAGE: Final = 50
 _OUTCOME: Final = "_add_outcome"
-_GO: Final = "_add_go"
 _REFUSED: Final = "_add_refused"
 #: Pixels of the pictures in the preview.
 _EDGE: Final = 96
@@ -69,8 +68,8 @@ _STYLE: Final = """<style>
 def show(visit: Visit, planned: Planned) -> None:
     """Counts, what can be done, and one page of rows."""
     st.divider()
-    if st.session_state.pop(_GO, None) is not None:
-        _carry_out(visit, planned, generate=st.session_state.pop("_add_generate", False))
+    if request.GO in st.session_state:
+        _carry_out(visit, planned, generate=st.session_state.get("_add_generate", False))
         return
     _head(visit, planned)
     _rows(planned)
@@ -162,7 +161,7 @@ def _questions(t: Text, planned: Planned) -> None:
 
 
 def _go(generate: bool = False) -> None:
-    st.session_state[_GO] = True
+    st.session_state[request.GO] = True
     st.session_state["_add_generate"] = generate
 
 
@@ -180,19 +179,23 @@ def _carry_out(visit: Visit, planned: Planned, *, generate: bool) -> None:
             bar.progress(done / total, text=t("add.storing_of", done=done, total=total))
 
     try:
+        # A run that is interrupted on the way has stored nothing, and the next one does it.
         done = app.imports.apply(visit.project.id, planned.plan, planned.again, tell, planned.existing)
+        st.session_state.pop(request.GO, None)
+        st.session_state[_OUTCOME] = (done, 0)
+        st.session_state[_REFUSED] = [row for row in planned.review.rows if row.verdict == "rejected"]
+        request.clear(planned.order.way)
         ids = [shot.id for shot in done.added]
         estimate = app.tasks.estimate(visit.project.id, ids)
         waits = generate and (estimate.asks or estimate.key_missing is not None)
         made = app.tasks.generate(visit.project.id, ids) if generate and not waits else None
     except VidgenError as error:
+        st.session_state.pop(request.GO, None)
         bar.empty()
         st.error(sentence(error), icon=":material/error:")
         return
     st.session_state[_OUTCOME] = (done, len(made.tasks) if made else 0)
-    st.session_state[_REFUSED] = [row for row in planned.review.rows if row.verdict == "rejected"]
     st.session_state.pop("add_again", None)
-    request.clear(planned.order.way)
     for name in ("add_paste", "add_form_prompt", "add_form_shot"):
         if name in st.session_state:
             del st.session_state[name]

@@ -25,6 +25,8 @@ from vidgen_core.services.imports.staging import Staging
 
 Way = Literal["files", "form", "folder"]
 _STAGING: Final = "_add_staging"
+#: Set by the click that carries the plan out.
+GO: Final = "_add_go"
 _ORDER: Final = "_add_order"
 _PLANNED: Final = "_add_planned"
 _UPLOADS: Final = "_add_uploads"
@@ -112,12 +114,14 @@ def submit(order: AddRequest) -> None:
     """Want this from now on; an order of no content wants nothing."""
     written = tuple(path.stat().st_mtime_ns for path in order.paths if path.is_file())
     st.session_state[_ORDER] = replace(order, written=written)
+    # A click belongs to the plan that was seen.
+    st.session_state.pop(GO, None)
     st.session_state.pop("add_page", None)
 
 
 def forget() -> None:
-    st.session_state.pop(_ORDER, None)
-    st.session_state.pop(_PLANNED, None)
+    for key in (_ORDER, _PLANNED, GO):
+        st.session_state.pop(key, None)
 
 
 def wanted() -> AddRequest | None:

@@ -94,6 +94,11 @@ class Take(Frozen):
         return end - begin if begin < end else self.seconds
 
     @property
+    def rank(self) -> int:
+        """The lower the better, by what the checks say; what was not checked stands between *pass* and *doubt*."""
+        return {Verdict.PASS: 0, None: 1, Verdict.DOUBT: 2, Verdict.FAIL: 3}[self.verdict]
+
+    @property
     def is_good(self) -> bool:
         """Nobody has put it aside and nothing about it is doubtful."""
         return self.rejected is None and MINOR_WARNINGS.issuperset(self.warnings)

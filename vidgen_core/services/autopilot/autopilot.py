@@ -18,6 +18,7 @@ from vidgen_core.money import BudgetScope
 from vidgen_core.services.autopilot.run import AutopilotRun, current_run, is_going, note_run
 from vidgen_core.services.exports.film import Format
 from vidgen_core.services.generation import canaries
+from vidgen_core.services.quality.checks import waiting
 from vidgen_core.services.scripts.llm_queue import STOPPED_BY_BUDGET
 from vidgen_core.services.scripts.prompts import Wanted
 
@@ -111,9 +112,11 @@ class Autopilot(threading.Thread):
         if ids := self._fresh(project_id, "generate", "ready_for_takes"):
             self._tasks.generate(project_id, ids, while_=goes)
         # Once a run: a choice that somebody takes back meanwhile stays taken back.
-        if ids := self._fresh(project_id, "choose", "choosable_takes"):
+        judging = waiting(self._ctx, project_id)
+        if not judging and (ids := self._fresh(project_id, "choose", "choosable_takes")):
             self._choose_takes(project_id, ids)
-        return self._waits_for(project_id, busy=busy) or self._end(project_id, run)
+        waits = self._waits_for(project_id, busy=busy) or ({"note": "rendering"} if judging else None)
+        return waits or self._end(project_id, run)
 
     def _is_spent(self, project_id: int) -> bool:
         """Whether something did not go out for the sake of the run's own limit."""

@@ -79,7 +79,7 @@ class Takes:
 
     @requires(Role.MAKER)
     def choose_first(self, project_id: int, shot_ids: Collection[int] | None = None) -> list[Take]:
-        """Choose the first good take of shots whose takes have all ended and of which none is chosen; return them.
+        """Choose the best good take, the first of equals, of shots whose takes have all ended and of which none is chosen; return them.
 
         A take that was put aside or that carries a warning is never chosen; a choice that is there stays.
         :param shot_ids: only these; None: all of the project
@@ -91,7 +91,7 @@ class Takes:
                     id_ for id_ in tx.progress.ids(project_id, "choosable_takes") if shot_ids is None or id_ in shot_ids
                 ]
                 for shot_id, takes in tx.takes.of_shots(waiting[:_AT_ONCE]).items():
-                    first = next(take for take in takes if take.is_good)
+                    first = min((take for take in takes if take.is_good), key=lambda take: take.rank)
                     tx.shots.choose(shot_id, first.id)
                     chosen.append(first)
             if len(waiting) <= _AT_ONCE:

@@ -50,14 +50,8 @@ class Checks:
 
     @requires(Role.VIEWER)
     def waiting(self, project_id: int | None) -> int:
-        """Takes to be checked and shots that are being drawn until one passes, at most so many as are read at once."""
-        if not self._ctx.settings().checks.enabled:
-            return 0
-        with self._ctx.store.read() as tx:
-            takes = [one for one in tx.takes.unchecked(_AT_ONCE) if project_id in (None, one.project_id)]
-            draws = [one for one in tx.draws.open() if project_id in (None, one.project_id)]
-            held = sum(drawing.waits_for_person(tx, one) for one in draws)
-        return len(takes) + len(draws) - held
+        """As the function of that name."""
+        return waiting(self._ctx, project_id)
 
     @requires(Role.MAKER)
     def judge(self, project_id: int | None, progress: Callable[[int, int], None] = lambda *_: None) -> list[Task]:
@@ -79,6 +73,17 @@ class Checks:
             process.stop()
         with self._ctx.store.read() as tx:
             return tx.tasks.many([take.task_id for take in takes])
+
+
+def waiting(ctx: ServiceContext, project_id: int | None) -> int:
+    """Takes to be checked and shots that are being drawn until one passes, at most so many takes as are read at once."""
+    if not ctx.settings().checks.enabled:
+        return 0
+    with ctx.store.read() as tx:
+        takes = [one for one in tx.takes.unchecked(_AT_ONCE) if project_id in (None, one.project_id)]
+        draws = [one for one in tx.draws.open() if project_id in (None, one.project_id)]
+        held = sum(drawing.waits_for_person(tx, one) for one in draws)
+    return len(takes) + len(draws) - held
 
 
 def check(ctx: ServiceContext, process: CheckProcess, take: Take) -> bool:

@@ -1,0 +1,163 @@
+"""Draw until one passes: one take after another, never more than asked for and never above the ceiling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from vidgen_core import money
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import NewShot, NewTake
+from vidgen_core.domain.draws import Draw, DrawState, UntilPass
+from vidgen_core.domain.errors import InputError
+from vidgen_core.domain.takes import CheckResult, Severity, Verdict
+from vidgen_core.domain.tasks import Task, TaskStatus
+from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation import drawing
+from vidgen_core.services.generation.planning import GenerateOptions
+
+#: What a take of the model costs.
+PRICE = Decimal("0.4")
+
+
+@pytest.fixture
+def app(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vidgen]:
+    monkeypatch.setenv("VIDGEN_CHECKS__ENABLED", "true")
+    monkeypatch.setenv("VIDGEN_MODE", "yunwu")
+    monkeypatch.setenv("VIDGEN_PROVIDERS__YUNWU__KEYS", '[{"name": "a", "secret": "sk-a"}]')
+    with Vidgen.open(locations) as opened:
+        yield opened
+
+
+def shots_of(app: Vidgen, count: int) -> list[int]:
+    project = app.projects.ensure("film")
+    with app.store.write() as tx:
+        new = [NewShot(number=str(n + 1), prompt=f"a ship in the fog {n}") for n in range(count)]
+        return [shot.id for shot in tx.shots.add(project.id, new)]
+
+
+def order(app: Vidgen, shot_ids: list[int], **until: object) -> list[Task]:
+    options = GenerateOptions(until=UntilPass.model_validate(until))
+    return list(app.tasks.generate(app.projects.ensure("film").id, shot_ids, options).tasks)
+
+
+def finish(app: Vidgen, task: Task, verdict: Verdict) -> None:
+    """The task is paid, comes home, and is judged."""
+    with app.store.write() as tx:
+        tx.tasks.move(task.id, TaskStatus.PROCESSING)
+        attempt = tx.attempts.begin(
+            task.id, provider=task.provider, model=task.model, key_id="a", key_label="a", base_url=None,
+            cost=task.cost, charge="estimated",
+        )  # fmt: skip
+        assert attempt.cost is not None
+        tx.tasks.move(task.id, TaskStatus.DOWNLOADING)
+        tx.tasks.move(task.id, TaskStatus.COMPLETED)
+        take = tx.takes.add(
+            NewTake(
+                project_id=task.project_id, shot_id=task.shot_id, task_id=task.id, number=task.take, folder="/v",
+                file=f"{task.id}.mp4", poster=None, seconds=5, width=9, height=16, bytes=1, sha256=f"{task.id}",
+                provider=task.provider, model=task.model,
+            )
+        )  # fmt: skip
+        severity = {Verdict.PASS: Severity.PASS, Verdict.DOUBT: Severity.DOUBT, Verdict.FAIL: Severity.FAIL}[verdict]
+        tx.takes.judge(take, verdict, [CheckResult(code="frozen", severity=severity, value=0.9, limit=0.5)])
+
+
+def tasks_of(app: Vidgen) -> list[Task]:
+    return app.tasks.many(sorted(app.tasks.ids(None)))
+
+
+def step(app: Vidgen) -> list[Task]:
+    """Go on, twice, as after a crash in between; returns what waits to be sent."""
+    drawing.go_on(app.context, None)
+    drawing.go_on(app.context, None)
+    return [task for task in tasks_of(app) if task.status is TaskStatus.QUEUED]
+
+
+def standing(app: Vidgen, shot_id: int) -> Draw:
+    with app.store.read() as tx:
+        return tx.draws.of_shots([shot_id])[shot_id]
+
+
+def test_another_take_is_drawn_on_a_fail_only_and_one_at_a_time(app: Vidgen) -> None:
+    (shot,) = shots_of(app, 1)
+    (first,) = order(app, [shot], most=4)
+    assert step(app) == [first]
+    finish(app, first, Verdict.FAIL)
+    (second,) = step(app)
+    finish(app, second, Verdict.DOUBT)
+    assert step(app) == []
+    assert standing(app, shot).state is DrawState.PASSED
+    assert [task.draw for task in tasks_of(app)] == [1, 1]
+
+
+def test_a_doubt_is_drawn_again_when_that_was_asked_for(app: Vidgen) -> None:
+    (shot,) = shots_of(app, 1)
+    (first,) = order(app, [shot], most=2, again_on="doubt")
+    finish(app, first, Verdict.DOUBT)
+    (second,) = step(app)
+    finish(app, second, Verdict.DOUBT)
+    assert step(app) == []
+    assert (standing(app, shot).state, standing(app, shot).reason) == (DrawState.STOPPED, "most")
+
+
+def test_the_ceiling_is_that_of_the_whole_order(app: Vidgen) -> None:
+    shots = shots_of(app, 4)
+    queued = order(app, shots, most=5, ceiling=3 * PRICE)
+    assert [task.shot_id for task in queued] == shots[:3]
+    assert (standing(app, shots[3]).state, standing(app, shots[3]).reason) == (DrawState.STOPPED, "ceiling")
+    for task in queued:
+        finish(app, task, Verdict.FAIL)
+    assert step(app) == []
+    assert {standing(app, shot).reason for shot in shots} == {"ceiling"}
+    with app.store.read() as tx:
+        spent, _ = money.in_currency(tx.draws.committed(1), app.settings())
+    assert spent.amount <= 3 * PRICE
+
+
+def test_a_submit_above_the_ceiling_is_held_where_its_money_is_set_aside(app: Vidgen) -> None:
+    (shot,) = shots_of(app, 1)
+    (first,) = order(app, [shot], most=5, ceiling=PRICE)
+    settings = app.settings()
+    with app.store.write() as tx:
+        assert money.check_draw(tx, settings, first, first.cost) is None
+    finish(app, first, Verdict.FAIL)
+    with app.store.read() as tx:
+        # An automatic retry of the same task would be the second payment.
+        held = money.check_draw(tx, settings, first, first.cost)
+    assert held is not None
+    assert held.code == "draw_ceiling"
+
+
+def test_a_cancelled_draw_ends_the_drawing(app: Vidgen) -> None:
+    (shot,) = shots_of(app, 1)
+    (first,) = order(app, [shot], most=5)
+    app.tasks.cancel([first.id])
+    assert step(app) == []
+    assert standing(app, shot).reason == "cancelled"
+
+
+def test_the_estimate_follows_what_has_passed(app: Vidgen) -> None:
+    shots = shots_of(app, 6)
+    project = app.projects.ensure("film").id
+    options = GenerateOptions(until=UntilPass(most=4))
+    before = app.tasks.estimate(project, shots[:1], options)
+    for task in order(app, shots, most=1):
+        finish(app, task, Verdict.FAIL)
+    after = app.tasks.estimate(project, shots[:1], options)
+    assert before.draws is not None
+    assert after.draws is not None
+    assert 1 < before.draws < after.draws <= 4
+    assert after.money is not None
+    assert before.money is not None
+    assert after.money.amount > before.money.amount
+
+
+def test_without_checks_nothing_can_pass(app: Vidgen, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shot,) = shots_of(app, 1)
+    monkeypatch.setenv("VIDGEN_CHECKS__ENABLED", "false")
+    with Vidgen.open(app.locations) as other, pytest.raises(InputError) as refused:
+        order(other, [shot], most=2)
+    assert refused.value.code == "checks_off"

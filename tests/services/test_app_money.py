@@ -28,7 +28,7 @@ def test_local_is_free_whatever_the_model() -> None:
 
 def test_an_estimate_is_for_all_takes() -> None:
     assert estimate(ProviderId("yunwu"), "grok-video-3", PARAMS, 3) == yuan("1.2")
-    assert estimate(ProviderId("kie"), "veo3_fast", PARAMS, 2) == credit("120")
+    assert estimate(ProviderId("kie"), "veo3_fast", PARAMS, 2) == credit("130")
 
 
 def test_a_model_nobody_has_a_price_for_has_no_estimate() -> None:
@@ -53,7 +53,7 @@ def test_an_own_price_wins_and_may_be_by_the_second() -> None:
 
 def test_every_price_that_is_not_free_is_marked_as_assumed() -> None:
     assert all(price.assumed == bool(price.amount) for price in built_in_prices())
-    assert price_of(ProviderId("kie"), "veo3") is not None
+    assert price_of(ProviderId("kie"), "veo3", params=PARAMS) is not None
 
 
 @pytest.mark.parametrize(

@@ -279,7 +279,7 @@ def test_a_half_typed_cell_of_the_table_outlives_the_takes_that_finish_around_it
     grid = page.get_by_test_id("stDataFrame")
     until(page, lambda: "shot 2" in (grid.locator("table[role=grid]").text_content() or ""), "the rows")
     # Behind picture and number, in the first row under the head.
-    grid.dblclick(position={"x": 300, "y": 52})
+    grid.dblclick(position={"x": 450, "y": 52})
     cell = page.locator("#portal textarea")
     cell.press("End")
     cell.press_sequentially(", at du")

@@ -76,7 +76,7 @@ def prices_in(
 
 
 #: What stands between the name of a thing and its price, at the end of a text.
-_NAMED: Final = re.compile(r"(?:[:：=—–-]|\bcosts?|\bis|\bat)(?: (?:only|just|now)){0,2}$", re.IGNORECASE)
+_LABEL_END: Final = re.compile(r"(?:[:：=—–-]|\bcosts?|\bis|\bat)(?: (?:only|just|now)){0,2}$", re.IGNORECASE)
 _PAUSE: Final = re.compile(r"[,，|/]|\bor\b|\band\b", re.IGNORECASE)
 
 
@@ -100,7 +100,7 @@ def _rows(prose: str) -> Iterator[tuple[Decimal, bool, dict[str, Any]]]:
 
 def _split(gap: str) -> tuple[str, str]:
     """The text between two prices: what belongs to the one before it, and what names the one after it."""
-    if not _NAMED.search(gap.rstrip()[-40:]):
+    if not _LABEL_END.search(gap.rstrip()[-40:]):
         return gap, ""
     pauses = list(_PAUSE.finditer(re.sub(r"\([^()]{0,200}\)", lambda found: "_" * len(found[0]), gap)))
     end = pauses[-1].start() if pauses else 0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import operator
 import sqlite3
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Executable, select, update
+from sqlalchemy import Connection, Executable, Insert, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DBAPIError
 
@@ -28,6 +30,18 @@ class Transaction:
         self._path = path
         self._writes = writes
         self._after: list[Callable[[], None]] = []
+        #: Rows that are added together at the end, with the statement that adds them.
+        self._last: list[tuple[Insert, dict[str, Any]]] = []
+
+    def at_commit(self, statement: Insert, row: dict[str, Any]) -> None:
+        """Add a row together with others, before the commit or the next question to its table."""
+        self._last.append((statement, row))
+
+    def add_rest(self) -> None:
+        """Add the rows that wait for the end."""
+        waiting, self._last = self._last, []
+        for statement, rows in itertools.groupby(waiting, operator.itemgetter(0)):
+            self.execute(statement, [row for _, row in rows])
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         return self._connection.execute(statement, parameters)
@@ -46,7 +60,7 @@ class Transaction:
         Raises what the block raised, a database error translated as by ``Store.write``. After some errors (a full disk)
         SQLite rolls back the whole transaction itself: then it is not ``alive`` any more.
         """
-        mark = len(self._after)
+        mark, waiting = len(self._after), len(self._last)
         # By the driver itself: a savepoint is set for each of many small changes.
         raw = raw_connection(self._connection)
         raw.execute("SAVEPOINT part")
@@ -55,6 +69,7 @@ class Transaction:
             raw.execute("RELEASE part")
         except BaseException as error:
             del self._after[mark:]
+            del self._last[waiting:]
             # The rollback fails, too, when SQLite has rolled back everything already; the cause is what matters.
             with contextlib.suppress(sqlite3.Error):
                 raw.execute("ROLLBACK TO part")
@@ -80,6 +95,7 @@ class Transaction:
 
     def commit(self) -> None:
         """End the transaction and keep its changes."""
+        self.add_rest()
         self._connection.commit()
         self._connection.close()
 

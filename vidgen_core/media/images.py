@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
-import numpy as np
 from PIL import Image, ImageChops, ImageCms, UnidentifiedImageError
 
 from vidgen_core.domain.base import Frozen
@@ -283,6 +282,8 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """Deep grey pictures, which Pillow would clip, brought to 0–255."""
     if not image.mode.startswith(("I", "F")):
         return image
+    import numpy as np
+
     values = np.asarray(image, dtype=np.float32)
     low, high = float(values.min(initial=0)), float(values.max(initial=1))
     top = 65535.0 if image.mode.startswith("I") and 255 < high <= 65535 else high

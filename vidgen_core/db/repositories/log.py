@@ -32,7 +32,7 @@ class LogRepository(Repository):
         **params: Any,
     ) -> None:
         line = {"level": level, "code": code, "project_id": project_id, "task_id": task_id, "params": params}
-        self.tx.execute(_ADD, {**line, "at": at or now()})
+        self.tx.at_commit(_ADD, {**line, "at": at or now()})
 
     def page(self, project_id: int | None, where: LogFilter, limit: int, before_id: int | None = None) -> list[LogLine]:
         """The newest lines first; ``before_id`` continues a page. A project's lines include those of no project."""
@@ -45,10 +45,12 @@ class LogRepository(Repository):
 
     def clear(self, project_id: int | None) -> None:
         """Remove a project's lines; None removes all."""
+        self.tx.add_rest()
         gone = delete(log)
         self.tx.execute(gone if project_id is None else gone.where(log.c.project_id == project_id))
 
     def count(self, project_id: int | None = None) -> int:
+        self.tx.add_rest()
         query = select(func.count()).select_from(log)
         if project_id is not None:
             query = query.where(log.c.project_id == project_id)
@@ -63,6 +65,7 @@ class LogRepository(Repository):
         *,
         newest_first: bool,
     ) -> list[LogLine]:
+        self.tx.add_rest()
         # One stream per level and project, each read along its index: a rare level needs no scan of the others.
         order = log.c.id.desc() if newest_first else log.c.id
         streams = [

@@ -97,8 +97,12 @@ def _take(row: Row[Any]) -> Take:
 class TakeRepository(Repository):
     def add(self, new: NewTake) -> Take:
         """Add a take. A task has one: another file replaces it, whose in and out points are its own."""
+        return self.get(self.put(new))
+
+    def put(self, new: NewTake) -> int:
+        """As ``add``; returns the id alone."""
         values = asdict(new) | {"warnings": list(new.warnings), "rev": self.tx.rev, "created_at": now()}
-        return self.get(self.tx.execute(_ADD, values).scalar_one())
+        return int(self.tx.execute(_ADD, values).scalar_one())
 
     def get(self, take_id: int) -> Take:
         """Raises NotFound take_not_found."""

@@ -16,8 +16,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
-from throttled import MemoryStore, Throttled, rate_limiter
-
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Store, Tx
 from vidgen_core.domain.base import Frozen
@@ -141,6 +139,9 @@ class SpacedPace:
     """Submits evenly spaced under a limit (GCRA without bursts)."""
 
     def __init__(self, limit: RateLimit) -> None:
+        # Commands that send nothing need it not.
+        from throttled import MemoryStore, Throttled, rate_limiter
+
         # The library counts periods in whole seconds, so both sides of the ratio are taken a thousandfold.
         period = timedelta(seconds=round(limit.seconds * MARGIN * 1000))
         quota = rate_limiter.per_duration(period, limit.submits * 1000, burst=1)

@@ -259,7 +259,7 @@ def add_take(tx: Tx, active: ActiveTask, new: NewTake, shown: str | None = None)
     """
     task = active.task
     twins = tx.takes.twins(new)
-    tx.takes.add(dataclasses.replace(new, warnings=(*new.warnings, SAME_FILE)) if twins else new)
+    tx.takes.put(dataclasses.replace(new, warnings=(*new.warnings, SAME_FILE)) if twins else new)
     for twin in twins:
         if SAME_FILE not in twin.warnings:
             tx.takes.update(twin.id, warnings=(*twin.warnings, SAME_FILE))

@@ -31,6 +31,8 @@ fix: $(VENV)/.installed-dev ## format, and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.installed-dev ## figures of speed and memory, as tables
+	$(BIN)/python -m dependency_groups bench > $(VENV)/bench.in
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/bench.in
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 screenshots: $(VENV)/.installed-dev ## the pictures of docs/screenshots, from a rehearsal run

@@ -53,9 +53,9 @@ from vidgen_core.providers.http.error_mapping import (
 from vidgen_core.providers.http.links import WITHOUT_LINK, LinkOutcome, candidates, choose, outcome, read
 from vidgen_core.providers.http.multipart import FormFile, RequestBody, form_body
 from vidgen_core.providers.yunwu import billing as books
-from vidgen_core.providers.yunwu.catalogue import Catalogue, ListedModel, video_models
+from vidgen_core.providers.yunwu.catalogue import ListedModel, YunwuCatalogue, video_models
 from vidgen_core.providers.yunwu.families import FAMILIES, built_in, elsewhere_by_name, family_by_name
-from vidgen_core.providers.yunwu.families.family import Family, FamilyRequest, Place, quoted
+from vidgen_core.providers.yunwu.families.family import Family, FamilyRequest, JobAddress, quoted
 from vidgen_core.providers.yunwu.pictures import PictureSender, Transport
 from vidgen_core.providers.yunwu.responses import LINKS, TABLE, said_by
 from vidgen_core.providers.yunwu.spec import YunwuSettings
@@ -90,7 +90,7 @@ class Yunwu(Provider):
         self._pictures = PictureSender(self._http, self._copies, uploads or MemoryUploads())
         #: Which address was asked for its models last, and when (monotonic).
         self._asked: tuple[str, float] = ("", 0.0)
-        self._catalogue = Catalogue(locations.home / "catalogues" / f"{self.mode}.json")
+        self._catalogue = YunwuCatalogue(locations.home / "catalogues" / f"{self.mode}.json")
 
     @property
     def _own(self) -> YunwuSettings:
@@ -207,7 +207,7 @@ class Yunwu(Provider):
                 seen = replace(seen, status=RemoteStatus.SUCCEEDED, stage=None, url=url)
         return _state(family, answer, seen)
 
-    async def _look(self, place: Place, base: str, key: Key | None) -> ProviderResponse:
+    async def _look(self, place: JobAddress, base: str, key: Key | None) -> ProviderResponse:
         return await self._http.call(Verb.POLL, "GET", f"{base}{place.path}", key=key, params=place.query or None)
 
     async def _further(self, family: Family, job: RemoteJob, body: Any, base: str, key: Key | None) -> str | None:
@@ -216,14 +216,14 @@ class Yunwu(Provider):
         places = list(family.further(job, body))
         if at(body, "object") == "video":
             # OpenAI's video API names no link: the file is at an address made of the job's id.
-            places.insert(0, Place(f"/v1/videos/{quoted(job.remote_id)}/content", is_file=True))
+            places.insert(0, JobAddress(f"/v1/videos/{quoted(job.remote_id)}/content", is_file=True))
         for place in dict.fromkeys((one.path, one.is_file, tuple(one.query.items())) for one in places):
             path, is_file, query = place
             if is_file:
                 if await probe(f"{base}{path}"):
                     return f"{base}{path}"
                 continue
-            answer = await self._look(Place(path, dict(query)), base, key)
+            answer = await self._look(JobAddress(path, dict(query)), base, key)
             found = await choose(candidates(answer.json, base, LINKS), probe) if answer.ok else None
             if found is not None:
                 return found

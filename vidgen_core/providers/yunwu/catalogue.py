@@ -64,28 +64,28 @@ class ListedModel(Frozen):
     labels: tuple[str, ...] = ()
 
 
-class _Kept(Frozen):
+class _KeptModels(Frozen):
     """The file on disk."""
 
     base_url: str = ""
     models: dict[str, ListedModel] = Field(default_factory=dict)
 
 
-class Catalogue:
+class YunwuCatalogue:
     """The video models that were listed last."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._seen: tuple[int, _Kept] = (0, _Kept())
+        self._seen: tuple[int, _KeptModels] = (0, _KeptModels())
 
     def models(self, base_url: str) -> Mapping[str, ListedModel]:
         """The models listed at an address, in its order."""
         try:
             changed = self._file.stat().st_mtime_ns
             if changed != self._seen[0]:
-                self._seen = changed, _Kept.model_validate_json(self._file.read_bytes())
+                self._seen = changed, _KeptModels.model_validate_json(self._file.read_bytes())
         except (OSError, ValidationError):
-            self._seen = 0, _Kept()
+            self._seen = 0, _KeptModels()
         kept = self._seen[1]
         return kept.models if kept.base_url == base_url else {}
 
@@ -93,7 +93,7 @@ class Catalogue:
         """Remember a list; an empty one is no news. A disk that cannot be written costs another look."""
         if not models or dict(models) == dict(self.models(base_url)):
             return
-        kept = _Kept(base_url=base_url, models=dict(models))
+        kept = _KeptModels(base_url=base_url, models=dict(models))
         part = self._file.with_suffix(".part")
         with suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)

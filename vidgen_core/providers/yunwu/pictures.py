@@ -1,4 +1,4 @@
-"""Pictures on their way to Yunwu: inside the request, as links, or uploaded to its picture host first.
+"""SentPictures on their way to Yunwu: inside the request, as links, or uploaded to its picture host first.
 
 ``POST {host}/api/upload`` with the same key takes one file and answers ``{"url", "created"}`` (yunwu.apifox.cn,
 api-356192326; tested by a client on 2025-12-30). It is free; how long a picture stays there is not published.
@@ -23,7 +23,7 @@ from vidgen_core.providers.http.client import Http, Verb
 from vidgen_core.providers.http.error_mapping import UNREADABLE, as_error, classify, texts_at
 from vidgen_core.providers.http.links import resolve
 from vidgen_core.providers.http.multipart import base64_slot, data_uri_slot, multipart_body
-from vidgen_core.providers.yunwu.families.family import Inline, Pictures
+from vidgen_core.providers.yunwu.families.family import Inline, SentPictures
 from vidgen_core.providers.yunwu.responses import TABLE, said_by
 
 #: How long a link is trusted; a client that uses the host trusts it as long.
@@ -43,7 +43,7 @@ class PictureSender:
 
     async def pictures(
         self, order: Order, way: Transport, inline: Inline, host: str, max_bytes: int, key: Key | None
-    ) -> tuple[Pictures, dict[str, Any]]:
+    ) -> tuple[SentPictures, dict[str, Any]]:
         """The pictures of an order as they travel, and the facts of them for the ledger.
 
         :param host: where they are uploaded to
@@ -67,7 +67,7 @@ class PictureSender:
                 return facts.add("file", size, str(copy))
             return facts.add("data", size, base64_slot(copy) if inline == "base64" else data_uri_slot(copy))
 
-        pictures = Pictures(
+        pictures = SentPictures(
             await travel(order.image, params.image_url),
             await travel(order.last_frame, params.last_frame_url),
             tuple([await travel(one.path, one.url) for one in order.references]),

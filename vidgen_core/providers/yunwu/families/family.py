@@ -24,7 +24,7 @@ FIRST_LAST: Final = GenerationMode.FIRST_LAST_FRAME
 REFERENCES: Final = GenerationMode.REFERENCES
 
 
-class Pictures(NamedTuple):
+class SentPictures(NamedTuple):
     """The pictures of an order as they travel: links, or slots that are filled while the request is sent."""
 
     first: Any = None
@@ -48,7 +48,7 @@ class FamilyRequest(Frozen):
     form: bool = False
 
 
-class Place(NamedTuple):
+class JobAddress(NamedTuple):
     """Where a link may be had that the answer to a poll does not name."""
 
     path: str
@@ -87,18 +87,20 @@ class Family(ABC):
         yield from ()
 
     @abstractmethod
-    def request(self, model: str, params: GenerationParams, pictures: Pictures, own: YunwuSettings) -> FamilyRequest:
+    def request(
+        self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
+    ) -> FamilyRequest:
         """The request of an order whose ``mode`` is set."""
 
     @abstractmethod
-    def look(self, job: RemoteJob) -> Place:
+    def look(self, job: RemoteJob) -> JobAddress:
         """Where a job is asked for."""
 
     def refused(self, body: Any) -> bool:
         """Whether an answer with a good HTTP status is an error of this route."""
         return False
 
-    def further(self, job: RemoteJob, body: Any) -> Iterator[Place]:
+    def further(self, job: RemoteJob, body: Any) -> Iterator[JobAddress]:
         """Where the link may be had of a job that is done and names none."""
         yield from ()
 
@@ -108,7 +110,7 @@ class Family(ABC):
         if isinstance(kept, str) and kept.startswith("/"):
             return kept
         params = self.capabilities(model).settle(job.params)
-        return self.request(model, params, Pictures(), YunwuSettings()).path
+        return self.request(model, params, SentPictures(), YunwuSettings()).path
 
 
 def quoted(remote_id: str) -> str:

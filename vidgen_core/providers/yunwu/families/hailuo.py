@@ -32,8 +32,8 @@ from vidgen_core.providers.yunwu.families.family import (
     TEXT,
     Family,
     FamilyRequest,
-    Pictures,
-    Place,
+    JobAddress,
+    SentPictures,
 )
 from vidgen_core.providers.yunwu.responses import TABLE
 from vidgen_core.providers.yunwu.spec import YunwuSettings
@@ -91,7 +91,9 @@ class Hailuo(Family):
         if size == "512P" and params.mode is not FIRST and model.lower() in _MODELS:
             yield "size", "size_needs_first_frame", told
 
-    def request(self, model: str, params: GenerationParams, pictures: Pictures, own: YunwuSettings) -> FamilyRequest:
+    def request(
+        self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
+    ) -> FamilyRequest:
         fields: dict[str, Any] = {"model": model, "prompt": params.prompt, "resolution": params.size.upper()}
         if params.duration is not None:
             fields["duration"] = int(params.duration)
@@ -101,13 +103,13 @@ class Hailuo(Family):
             fields["last_frame_image"] = pictures.last
         return FamilyRequest(path="/minimax/v1/video_generation", fields=fields)
 
-    def look(self, job: RemoteJob) -> Place:
-        return Place("/minimax/v1/query/video_generation", {"task_id": job.remote_id})
+    def look(self, job: RemoteJob) -> JobAddress:
+        return JobAddress("/minimax/v1/query/video_generation", {"task_id": job.remote_id})
 
     def refused(self, body: Any) -> bool:
         return at(body, "base_resp.status_code") not in (None, 0, "0")
 
-    def further(self, job: RemoteJob, body: Any) -> Iterator[Place]:
+    def further(self, job: RemoteJob, body: Any) -> Iterator[JobAddress]:
         file_id = identifier(at(body, "file_id") or at(body, "data.file_id") or at(body, "file.file_id"))
         if file_id:
-            yield Place("/minimax/v1/files/retrieve", {"file_id": file_id})
+            yield JobAddress("/minimax/v1/files/retrieve", {"file_id": file_id})

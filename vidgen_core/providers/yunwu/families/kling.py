@@ -34,8 +34,8 @@ from vidgen_core.providers.yunwu.families.family import (
     Family,
     FamilyRequest,
     Inline,
-    Pictures,
-    Place,
+    JobAddress,
+    SentPictures,
     lines,
     quoted,
 )
@@ -94,7 +94,9 @@ class Kling(Family):
             note=None if known else "note.model_unknown",
         )
 
-    def request(self, model: str, params: GenerationParams, pictures: Pictures, own: YunwuSettings) -> FamilyRequest:
+    def request(
+        self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
+    ) -> FamilyRequest:
         mode = params.mode or TEXT
         fields: dict[str, Any] = {
             "model_name": model,
@@ -118,8 +120,8 @@ class Kling(Family):
             fields["image_list"] = [{"image": one} for one in pictures.references]
         return FamilyRequest(path=f"/kling/v1/videos/{_ACTIONS[mode]}", fields=fields)
 
-    def look(self, job: RemoteJob) -> Place:
-        return Place(f"{self.path_of(job, job.model)}/{quoted(job.remote_id)}")
+    def look(self, job: RemoteJob) -> JobAddress:
+        return JobAddress(f"{self.path_of(job, job.model)}/{quoted(job.remote_id)}")
 
     def refused(self, body: Any) -> bool:
         code = body.get("code") if isinstance(body, Mapping) else None
@@ -150,7 +152,9 @@ class KlingTurbo(Kling):
             unsure=frozenset({"aspect_ratios"}),
         )
 
-    def request(self, model: str, params: GenerationParams, pictures: Pictures, own: YunwuSettings) -> FamilyRequest:
+    def request(
+        self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
+    ) -> FamilyRequest:
         settings: dict[str, Any] = {"resolution": lines(params.size), "duration": int(params.duration or 5)}
         if params.mode is not FIRST:
             settings["aspect_ratio"] = params.aspect_ratio

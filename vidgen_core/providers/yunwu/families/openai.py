@@ -21,8 +21,8 @@ from vidgen_core.providers.yunwu.families.family import (
     Family,
     FamilyRequest,
     Inline,
-    Pictures,
-    Place,
+    JobAddress,
+    SentPictures,
     quoted,
 )
 from vidgen_core.providers.yunwu.spec import YunwuSettings
@@ -82,18 +82,20 @@ class OpenAiVideos(Family):
             note="note.model_unknown",
         )
 
-    def request(self, model: str, params: GenerationParams, pictures: Pictures, own: YunwuSettings) -> FamilyRequest:
+    def request(
+        self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
+    ) -> FamilyRequest:
         fields: dict[str, Any] = {"model": model, "prompt": params.prompt, "size": _size(model, params)}
         if params.duration is not None:
             fields["seconds"] = str(int(params.duration))
         return FamilyRequest(path="/v1/videos", fields=fields, files=tuple(pictures.all), form=True)
 
-    def look(self, job: RemoteJob) -> Place:
-        return Place(f"/v1/videos/{quoted(job.remote_id)}")
+    def look(self, job: RemoteJob) -> JobAddress:
+        return JobAddress(f"/v1/videos/{quoted(job.remote_id)}")
 
-    def further(self, job: RemoteJob, body: Any) -> Iterator[Place]:
-        yield Place(f"/v1/videos/{quoted(job.remote_id)}/content", is_file=True)
-        yield Place("/v1/video/query", {"id": job.remote_id})
+    def further(self, job: RemoteJob, body: Any) -> Iterator[JobAddress]:
+        yield JobAddress(f"/v1/videos/{quoted(job.remote_id)}/content", is_file=True)
+        yield JobAddress("/v1/video/query", {"id": job.remote_id})
 
 
 def _size(model: str, params: GenerationParams) -> str:

@@ -19,8 +19,8 @@ from vidgen_core.providers.yunwu.families.family import (
     TEXT,
     Family,
     FamilyRequest,
-    Pictures,
-    Place,
+    JobAddress,
+    SentPictures,
     lines,
     quoted,
 )
@@ -97,7 +97,9 @@ class Seedance(Family):
             unsure=frozenset({"sizes"}),
         )
 
-    def request(self, model: str, params: GenerationParams, pictures: Pictures, own: YunwuSettings) -> FamilyRequest:
+    def request(
+        self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
+    ) -> FamilyRequest:
         options: dict[str, Any] = {"resolution": lines(params.size), "ratio": params.aspect_ratio}
         if params.duration is not None:
             options["duration"] = int(params.duration)
@@ -114,11 +116,11 @@ class Seedance(Family):
         fields["content"] = [{"type": "text", "text": text}, *_pictures(pictures)]
         return FamilyRequest(path=_PATH, fields=fields)
 
-    def look(self, job: RemoteJob) -> Place:
-        return Place(f"{_PATH}/{quoted(job.remote_id)}")
+    def look(self, job: RemoteJob) -> JobAddress:
+        return JobAddress(f"{_PATH}/{quoted(job.remote_id)}")
 
 
-def _pictures(pictures: Pictures) -> list[dict[str, Any]]:
+def _pictures(pictures: SentPictures) -> list[dict[str, Any]]:
     roles = [("first_frame", pictures.first), ("last_frame", pictures.last)]
     roles += [("reference_image", one) for one in pictures.references]
     return [{"type": "image_url", "image_url": {"url": one}, "role": role} for role, one in roles if one is not None]

@@ -19,8 +19,8 @@ from vidgen_core.providers.yunwu.families.family import (
     TEXT,
     Family,
     FamilyRequest,
-    Pictures,
-    Place,
+    JobAddress,
+    SentPictures,
 )
 from vidgen_core.providers.yunwu.spec import YunwuSettings
 
@@ -72,7 +72,9 @@ class Unified(Family):
             note=None if jimeng else "note.yunwu_sora_gone" if low.startswith("sora") else "note.model_unknown",
         )
 
-    def request(self, model: str, params: GenerationParams, pictures: Pictures, own: YunwuSettings) -> FamilyRequest:
+    def request(
+        self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
+    ) -> FamilyRequest:
         fields: dict[str, Any] = {"model": model, "prompt": params.prompt, "aspect_ratio": params.aspect_ratio}
         if model.lower().startswith("veo"):
             # Veo knows no sizes: full HD is its own result scaled up afterwards.
@@ -86,8 +88,8 @@ class Unified(Family):
             fields["images"] = pictures.all
         return FamilyRequest(path="/v1/video/create", fields=fields)
 
-    def look(self, job: RemoteJob) -> Place:
-        return Place("/v1/video/query", {"id": job.remote_id})
+    def look(self, job: RemoteJob) -> JobAddress:
+        return JobAddress("/v1/video/query", {"id": job.remote_id})
 
 
 def _named_seconds(model: str) -> tuple[float, ...]:

@@ -19,8 +19,8 @@ from vidgen_core.providers.yunwu.families.family import (
     TEXT,
     Family,
     FamilyRequest,
-    Pictures,
-    Place,
+    JobAddress,
+    SentPictures,
     lines,
     quoted,
 )
@@ -78,7 +78,9 @@ class Vidu(Family):
             told = {"model": model, "value": f"{params.duration:g}", "most": _BETWEEN_FRAMES}
             yield "duration", "duration_over_frames", told
 
-    def request(self, model: str, params: GenerationParams, pictures: Pictures, own: YunwuSettings) -> FamilyRequest:
+    def request(
+        self, model: str, params: GenerationParams, pictures: SentPictures, own: YunwuSettings
+    ) -> FamilyRequest:
         mode = params.mode or TEXT
         fields: dict[str, Any] = {"model": model, "prompt": params.prompt, "resolution": lines(params.size)}
         if params.duration is not None:
@@ -93,5 +95,5 @@ class Vidu(Family):
             fields["images"] = pictures.all
         return FamilyRequest(path=f"/ent/v2/{_ACTIONS[mode]}", fields=fields)
 
-    def look(self, job: RemoteJob) -> Place:
-        return Place(f"/ent/v2/tasks/{quoted(job.remote_id)}/creations")
+    def look(self, job: RemoteJob) -> JobAddress:
+        return JobAddress(f"/ent/v2/tasks/{quoted(job.remote_id)}/creations")

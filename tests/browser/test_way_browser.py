@@ -81,7 +81,6 @@ def test_a_chinese_script_becomes_a_rough_cut_by_clicks_alone(
     until(page, lambda: vidgen.tasks.counts(project.id)[TaskStatus.COMPLETED] == 9, "three takes beside six pictures")
 
     follow(page, "选片", "pick")
-    page.get_by_text("自动跳到下一个").click()
     for place in range(3):
         page.get_by_role("button", name="★ 选定").first.click()
         until(page, lambda place=place: len(vidgen.takes.chosen(project.id)) == place + 1, "the choice")  # type: ignore[misc]

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import openpyxl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from importing_factories import draw
 from openpyxl.drawing.image import Image as Drawn
 from test_importing_sheets import placed, relations_of, saved, with_parts
 
+from vidgen_core.domain.shots import Shot
+from vidgen_core.services.exports.film import Format
+from vidgen_core.services.exports.shot_list import _text_cell, shot_list
+from vidgen_core.services.imports.formulas import tame
 from vidgen_core.services.imports.readers.reader import read_source
 
 HEADER = ["镜号", "参考图", "画面描述", "画幅"]
@@ -195,3 +203,60 @@ def test_a_sheet_that_libreoffice_has_saved_arrives_whole(ending: str, tmp_path:
     subprocess.run([*command, str(tmp_path / "out"), str(source)], check=True, timeout=110, capture_output=True)
 
     arrives(tmp_path / "out" / f"list.{ending}", pictures)
+
+
+#: Cells that lists have broken at, each in a column of its own kind.
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=30) | st.sampled_from(
+    ['雨夜, "霓虹"', "a; b | c", "=1+1", "'=x", "第一行\n第二行", "1-2", "001", "@home", "-"]
+)  # fmt: skip
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["1", "001", "1-2", "1.10", "第一镜", "S01E02_003", "A-1", ""]),
+        TEXTS,
+        st.sampled_from(["", "9:16", "16：9", "4x3"]),
+        TEXTS,
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=ROWS,
+    kind=st.sampled_from([Format.CSV, Format.XLSX, Format.JSON]),
+    source=st.sampled_from(["csv", "xlsx", "json"]),
+)
+def test_any_sheet_imported_and_exported_imports_to_the_same_shots(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str, str]], kind: Format, source: str
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    header = ["镜号", "提示词", "画幅", "备注"]
+    path = folder / f"first.{source}"
+    if source == "json":
+        path.write_text(json.dumps([dict(zip(header, row, strict=True)) for row in rows], ensure_ascii=False), "utf-8")
+    elif source == "csv":
+        with path.open("w", newline="", encoding="utf-8-sig") as file:
+            csv.writer(file).writerows([header, *([tame(cell) for cell in row] for row in rows)])
+    else:
+        book = openpyxl.Workbook(write_only=True)
+        sheet = book.create_sheet()
+        for row in [header, *rows]:
+            sheet.append([_text_cell(sheet, text) for text in row])
+        book.save(path)
+    first = read_source(path).ok
+    shots = [
+        Shot(
+            id=place, project_id=1, number=one.number or f"{place + 900}", position=place, prompt=one.prompt, params=one.params,
+            extra=one.extra, created_at=datetime.now(UTC),
+        )
+        for place, one in enumerate(first, start=1)
+    ]  # fmt: skip
+    again = folder / f"again.{kind}"
+    again.write_bytes(shot_list(shots, kind, "zh", "p", lambda _: ""))
+
+    held = read_source(again).shots if shots else ()
+
+    assert [(one.number, one.prompt, one.params, one.extra) for one in held] == [
+        (one.number, one.prompt, one.params, one.extra) for one in shots
+    ]

@@ -115,6 +115,8 @@ def _entry(clip: Clip, name: str) -> dict[str, Any]:
         "provider": take.provider.value,
         "model": take.model,
         "seed": take.seed,
+        "verdict": take.verdict.value if take.verdict else None,
+        "checks": [one.model_dump(mode="json") for one in take.checks],
         "prompt": take.prompt or clip.shot.prompt,
         **_made_from(clip.params),
         "script": clip.shot.script,

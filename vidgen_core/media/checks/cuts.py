@@ -13,9 +13,9 @@ from vidgen_core.media.checks.clip import Clip
 #: Frames on either side that a change is compared with: a fast camera changes all of them, a cut one.
 _AROUND: Final = 4
 #: Likeness (-1 to 1) below which two frames in a row may be of two shots.
-_UNLIKE: Final = 0.6
+_UNLIKE: Final = 0.88
 #: A cut is so many times less like than the most different frames around it.
-_SUDDEN: Final = 3.0
+_SUDDEN: Final = 4.0
 
 
 def _cuts(clip: Clip) -> float | None:
@@ -29,7 +29,7 @@ def _cuts(clip: Clip) -> float | None:
         # A flash is gone after a frame or two; behind a cut it is another picture.
         before, after = frames[max(0, at - 1)][None], frames[min(len(frames) - 1, at + 3)][None]
         lasting = 1.0 - float(_likeness(before, after)[0]) > 1.0 - _UNLIKE
-        cuts += bool(lasting and unlike[at] > _SUDDEN * np.median(beside))
+        cuts += bool(lasting and unlike[at] > _SUDDEN * beside.max(initial=0.0))
     return float(cuts)
 
 

@@ -114,6 +114,10 @@ def test_a_task_is_printed_in_the_shape_that_scripts_rely_on(vidgen: Vidgen, sho
         "attempts": 0,
         "error": None,
         "file": None,
+        "parent": None,
+        "verdict": None,
+        "checks": [],
+        "warnings": [],
         "cost": {"amount": 0.0, "currency": "CNY", "estimated": True},
         "started_at": None,
         "finished_at": None,
@@ -121,7 +125,7 @@ def test_a_task_is_printed_in_the_shape_that_scripts_rely_on(vidgen: Vidgen, sho
     assert {name: task[name] for name in fixed} == fixed
     assert task["created_at"].endswith("Z")
     assert datetime.fromisoformat(task["created_at"]).tzinfo is not None
-    assert task.keys() == fixed.keys() | {"created_at"}
+    assert task.keys() == fixed.keys() | {"created_at", "params"}
 
 
 def test_the_demo_makes_a_video_of_each_sample_shot_and_prints_their_paths(vidgen: Vidgen) -> None:

@@ -60,7 +60,7 @@ def server(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RehearsalSer
     monkeypatch.setattr("vidgen_core.worker.steps.reconcile.RECONCILE_FOR", 1.0)
     monkeypatch.setattr("vidgen_core.worker.limits.key_pool.FIRST_REST", {"rate_limited": 0.2, "overloaded": 0.2})
     monkeypatch.setattr("vidgen_core.worker.limits.provider_pause.SAME_FAILURES", 99)
-    with RehearsalServer(options(job_seconds=(0.1, 0.3))) as server:
+    with RehearsalServer(options(job_seconds=(0.1, 0.3), videos="render")) as server:
         given = settings_hint(server.url) | environment(server.url, keys=["sk-good-aaaa1111"], max_wait=4.0)
         for name, value in (given | {"VIDGEN_MODE": "yunwu", "VIDGEN_WRITING__PIECE_SIZE": "200"}).items():
             monkeypatch.setenv(name, value)

@@ -142,7 +142,7 @@ def test_what_goes_out_is_shown_before_the_click(screen: Screen, monkeypatch: py
     screen.act(lambda: picture_dialogs.ask_for_drawing(shot.id))
 
     assert [code.value for code in screen.at.code] == ["Ann on the bridge\nAnn: grey coat\nink wash"]
-    assert "Image provider · gpt\\-image\\-1 · 9\\:16" in screen.words()
+    assert "Image provider · gpt\\-image\\-2 · 9\\:16" in screen.words()
     assert screen.at.button(key="drawing_act").label == "Make pictures · 1 · ≈¥0.30"
 
 

@@ -95,9 +95,9 @@ class ChecksSettings(Section):
     frozen: float = Field(default=0.5, ge=0, le=1, json_schema_extra={"step": 0.05})
     """The largest share of a clip in which nothing moves."""
     first_frame_differs: float = Field(default=0.58, ge=-1, le=1, json_schema_extra={"step": 0.01})
-    """The least likeness of the first frame to its picture, 1 being the same."""
+    """The least similarity of the first frame to its picture, 1 being the same."""
     last_frame_differs: float = Field(default=0.58, ge=-1, le=1, json_schema_extra={"step": 0.01})
-    """The least likeness of the last frame to the picture asked for."""
+    """The least similarity of the last frame to the picture asked for."""
     cuts: float = Field(default=0, ge=0, json_schema_extra={"step": 1.0})
     """How many cuts one shot may have."""
     flicker: float = Field(default=3.0, ge=0, json_schema_extra={"step": 0.5})

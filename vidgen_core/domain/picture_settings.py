@@ -16,7 +16,7 @@ class PictureSettings(ProviderSettings):
     """How pictures are drawn, and by whom."""
 
     drawn_by: str = AUTO
-    """Who draws: local (storyboard frames, free), images (this provider), kie (its own), or auto: this one once it has a key."""
+    """Who draws: local (storyboard frames, free), images (this provider), a video provider with picture models, or auto: this one once it has a key."""
     pictures_per_shot: int = Field(default=1, ge=1, le=4)
     """How many candidates one click makes."""
 

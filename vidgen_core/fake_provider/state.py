@@ -102,7 +102,7 @@ class Rehearsal:
         self.yunwu_prices: dict[str, float] = {}
         #: Times of recent submits by key, for the limit of KIE.
         self.kie_recent: dict[str, deque[float]] = {}
-        #: What KIE's catalogue lists, and when each account last looked something up (monotonic).
+        #: What KIE's catalogue lists, and when each account last made a look-up (monotonic).
         self.kie_models: dict[str, Any] = dict(models())
         self.kie_lookups: dict[str, float] = {}
         #: Keys of Lovart accounts whose videos are made in the free queue.

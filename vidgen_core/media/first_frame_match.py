@@ -33,7 +33,7 @@ _STRAY: Final = 5
 #: Contrast (0-255) of a field that has details, and how many fields must have some.
 _FIELD_CONTRAST: Final = 3.0
 _LEAST_FIELDS: Final = 3
-#: Mean difference of colours (0-255) that a grade explains; what is beyond it, so much of it costs all likeness.
+#: Mean difference of colours (0-255) that a grade explains; what is beyond it, so much of it costs all similarity.
 _GRADED: Final = 15.0
 _OTHER_COLOURS: Final = 60.0
 #: Contrast (0-255) below which a picture has no details to compare.
@@ -79,8 +79,8 @@ def similarity(frame: Image.Image, picture: Image.Image) -> float | None:
     there = whole.crop(place.box(whole.size)).resize(size, Image.Resampling.BOX).convert("RGB")
     here = part.resize(size, Image.Resampling.BOX).convert("RGB")
     fields = _field_likeness(here, there)
-    likeness = float(np.median(fields)) if len(fields) >= _LEAST_FIELDS else place.score
-    return likeness - max(0.0, _colour_difference(here, there) - _GRADED) / _OTHER_COLOURS
+    similarity = float(np.median(fields)) if len(fields) >= _LEAST_FIELDS else place.score
+    return similarity - max(0.0, _colour_difference(here, there) - _GRADED) / _OTHER_COLOURS
 
 
 class _Place(NamedTuple):
@@ -160,10 +160,10 @@ def _best(whole: Floats, part: Floats) -> _Place:
     mean = _window_sums(whole, height, width) / (height * width)
     spread = (_window_sums(whole**2, height, width) - mean**2 * height * width).sum(axis=2)
     power = np.sqrt(np.maximum(spread, 1.0) * max(float((centred**2).sum()), 1.0))
-    likeness = covered / power
-    top, left = (int(at) for at in np.unravel_index(likeness.argmax(), likeness.shape))
+    similarity = covered / power
+    top, left = (int(at) for at in np.unravel_index(similarity.argmax(), similarity.shape))
     return _Place(
-        float(likeness[top, left]),
+        float(similarity[top, left]),
         left / size[1],
         top / size[0],
         (left + width) / size[1],

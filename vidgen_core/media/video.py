@@ -250,6 +250,9 @@ def _facts(container: InputContainer, path: Path, size: int, boxes: list[tuple[b
     seconds = _seconds(stream, container, end)
     if frames == 0 or seconds <= 0:
         raise FileError("video_truncated" if promised else "video_unplayable", path=str(path))
+    if frames == 1 and container.format.name == "gif":
+        # A picture: a service that answers with one made no video.
+        raise FileError("video_unplayable", path=str(path))
     if frames < promised or end < seconds * 0.9 - 0.5:
         raise FileError("video_truncated", path=str(path))
     names = [name for name, _ in boxes]

@@ -182,7 +182,7 @@ def _came() -> None:
 
 @handle_errors
 def carry_out(act: Mapping[str, Any]) -> None:
-    """Run one event, ``{"do": "mode", "mode": "kie"}`` and the like; what nobody knows does nothing."""
+    """Run one event, ``{"do": "mode", "mode": "local"}`` and the like; what nobody knows does nothing."""
     run = _ACTS.get(str(act.get("do")))
     if run is not None:
         run(current_visit(), act)

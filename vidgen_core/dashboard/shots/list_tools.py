@@ -232,7 +232,7 @@ def _ways_to_begin(visit: Visit) -> None:
     with st.container(width="stretch", horizontal_alignment="left"):
         forms.front_door(visit)
     if request.wanted() is not None:
-        # What came is looked at there.
+        # The results are reviewed there.
         st.switch_page(page_file("add"))
     st.button(t("shots.make_sample"), key="make_sample", type="tertiary", on_click=_make_sample)
 

@@ -27,7 +27,7 @@ from vidgen_core.media.request_match import VideoRequest
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 
-#: Longest sides in pixels: of frames that are looked at one by one, and of all frames.
+#: Longest sides in pixels: of frames that are examined one by one, and of all frames.
 LARGE: Final = 360
 SMALL: Final = 96
 #: Frames a second that are kept at ``LARGE``.

@@ -14,7 +14,7 @@ from vidgen_core.media.checks.check import Bad, Check
 from vidgen_core.media.checks.clip import Clip
 from vidgen_core.media.checks.reference_frames import reference
 
-#: Longest side in pixels at which letters are looked for.
+#: Longest side in pixels at which letters are searched.
 _EDGE: Final = 320
 #: How sure the reader must be, 0–1, and how many letters or signs it must have read.
 _SURE: Final = 0.75

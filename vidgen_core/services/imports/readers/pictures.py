@@ -30,7 +30,7 @@ PICTURE_ENDINGS: Final = frozenset(
 OTHER_PICTURE_ENDINGS: Final = frozenset(
     {".svg", ".psd", ".ai", ".eps", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".ico", ".jxl", ".exr", ".tga"}
 )
-#: Folders below that of a list in which pictures are looked for.
+#: Folders below that of a list in which pictures are searched.
 _MOST_FOLDERS: Final = 50
 _QUOTES: Final = {'"': '"', "'": "'", "“": "”", "‘": "’", "「": "」", "<": ">", "`": "`", "《": "》", "[": "]"}
 #: Called with how many of how many are done.

@@ -17,7 +17,7 @@ from vidgen_core.services.imports.readers.pictures import Progress, Surroundings
 from vidgen_core.services.imports.readers.table import Sheet, TableRow
 from vidgen_core.services.imports.rows import ListRow, cut_row, plan_rows
 
-#: Keys below which shots, or what holds them, are looked for first.
+#: Keys below which shots, or what holds them, are searched first.
 _HOLDERS: Final = dict.fromkeys(
     plain_header(name)
     for name in (

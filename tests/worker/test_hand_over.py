@@ -94,5 +94,5 @@ def test_a_click_that_may_have_been_taken_is_looked_for_as_long_as_the_person_ne
 
     assert bench.wait(task, COMPLETED, FAILED).status is COMPLETED
     assert [attempt.state for attempt in bench.attempts(task)] == [AttemptState.SUCCEEDED]
-    assert seen[0] == {"images": 0}
+    assert seen[0] == {"images": 0, "material": {"mode": "text"}}
     assert len(bench.provider.sent) == 1

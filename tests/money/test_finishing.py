@@ -22,7 +22,7 @@ from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.i18n import Text
 from vidgen_core.providers.kie.adapter import Kie
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.services.generation.finishing import FinishWish
+from vidgen_core.services.generation.finishing import FinishOptions
 from vidgen_core.services.schemas.tasks import TaskResponse
 
 KIE = ProviderId("kie")
@@ -64,7 +64,7 @@ def test_every_way_to_finish_makes_a_take_that_names_its_parent(world) -> None:
         takes = {model: take_of(home, app, model) for model in dict.fromkeys(row[0] for row in PAID)}
         for model, verb, by, price in PAID:
             before = server.stats()["charged"]["kie"]
-            made = app.finishing.order(takes[model].id, FinishWish(verb=verb, prompt=f"{verb} {model}"))
+            made = app.finishing.order(takes[model].id, FinishOptions(verb=verb, prompt=f"{verb} {model}"))
             assert made.refused == ()
             (done,) = home.finish(list(made.tasks))
             assert (done.status, done.model) == (TaskStatus.COMPLETED, by), done.failure
@@ -89,9 +89,9 @@ def test_what_can_be_done_is_offered_with_its_price(world) -> None:
     assert set(offers) == set(FinishVerb)
     assert offers[FinishVerb.FETCH_4K].price.amount == Decimal(120)
     assert all(one.problem is None for one in offers.values())
-    estimate = app.finishing.estimate(take.id, FinishWish(verb=FinishVerb.FETCH_4K))
+    estimate = app.finishing.estimate(take.id, FinishOptions(verb=FinishVerb.FETCH_4K))
     assert (estimate.tasks, estimate.money.amount) == (1, Decimal(120))
-    assert app.finishing.preflight(take.id, FinishWish(verb=FinishVerb.FETCH_4K)).tasks == 1
+    assert app.finishing.preflight(take.id, FinishOptions(verb=FinishVerb.FETCH_4K)).tasks == 1
 
 
 def test_the_account_that_made_the_take_goes_on_from_it(world) -> None:
@@ -99,7 +99,7 @@ def test_the_account_that_made_the_take_goes_on_from_it(world) -> None:
     with home.running():
         takes = [take_of(home, app, "veo-3-1", f"a lake {place}") for place in range(2)]
         for take in takes:
-            made = app.finishing.order(take.id, FinishWish(verb=FinishVerb.EXTEND, prompt=f"on {take.id}"))
+            made = app.finishing.order(take.id, FinishOptions(verb=FinishVerb.EXTEND, prompt=f"on {take.id}"))
             (done,) = home.finish(list(made.tasks))
             assert done.status is TaskStatus.COMPLETED, done.failure
     keys = {job["prompt"]: job["key"] for job in server.jobs()}
@@ -110,7 +110,7 @@ def test_a_lost_answer_is_not_ordered_twice(world) -> None:
     home, app, server = world
     with home.running():
         take = take_of(home, app, "veo-3-1")
-        wish = FinishWish(verb=FinishVerb.EXTEND, prompt="on [[reset-after-accept]]")
+        wish = FinishOptions(verb=FinishVerb.EXTEND, prompt="on [[reset-after-accept]]")
         made = app.finishing.order(take.id, wish)
         (done,) = home.finish(list(made.tasks))
     assert done.failure is not None
@@ -122,7 +122,7 @@ def test_editing_the_shot_leaves_what_is_made_from_a_take(world) -> None:
     home, app, _server = world
     with home.running():
         take = take_of(home, app, "veo-3-1")
-    made = app.finishing.order(take.id, FinishWish(verb=FinishVerb.EXTEND, prompt="the boat leaves"))
+    made = app.finishing.order(take.id, FinishOptions(verb=FinishVerb.EXTEND, prompt="the boat leaves"))
     app.shots.edit(take.shot_id, prompt="a mountain")
     assert app.tasks.get(made.tasks[0].id).params.prompt == "the boat leaves"
 
@@ -133,7 +133,7 @@ def test_nobody_offers_what_nobody_can_do(world) -> None:
         take = take_of(home, app, "happyhorse/image-to-video")
     assert FinishVerb.FETCH_4K not in {one.verb for one in app.finishing.offers(take.id)}
     with pytest.raises(InputError, match="finish_not_offered"):
-        app.finishing.order(take.id, FinishWish(verb=FinishVerb.FETCH_4K))
+        app.finishing.order(take.id, FinishOptions(verb=FinishVerb.FETCH_4K))
 
 
 def test_a_job_that_is_no_longer_stored_is_refused_before_money(world) -> None:

@@ -1,4 +1,4 @@
-"""``vidgen import``, ``generate``, ``pictures`` and ``pick-picture``: from lists and pictures to queued takes."""
+"""``vidgen import``, ``generate``, ``finish``, ``pictures`` and ``pick-picture``: from lists and pictures to queued takes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import typer
 from vidgen_core.cli.session import DEFAULT, SOME_FAILED, Session, YesOption, command, mode_named, shot_numbered
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.shots import GenerationMode
+from vidgen_core.domain.tasks import FinishVerb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vidgen_core.domain.draws import UntilPass
     from vidgen_core.domain.shots import Project
+    from vidgen_core.domain.takes import Take
     from vidgen_core.services.generation.preflight import Estimate, Preflight
     from vidgen_core.services.generation.validation import Generated
     from vidgen_core.services.imports.plan import Existing, ImportPlan, RowNote
@@ -364,3 +366,52 @@ def pick_picture(
     file = str(session.app.shots.image_path(chosen.image)) if chosen.image else chosen.image_url
     session.answer({"shot": found.number, "picture": chosen.number, "file": file})
     session.say("cli.picked_picture", shot=found.number, number=chosen.number)
+
+
+@command(commands, "finish")
+def finish_take(
+    session: Session,
+    shot: Annotated[str, typer.Argument(metavar="SHOT", help="cli.argument.shot")],
+    take: Annotated[int | None, typer.Argument(metavar="TAKE", help="cli.argument.finish_take")] = None,
+    extend: Annotated[bool, typer.Option("--extend", help="cli.option.extend")] = False,
+    upscale: Annotated[bool, typer.Option("--upscale", help="cli.option.upscale")] = False,
+    fetch_1080p: Annotated[bool, typer.Option("--1080p", help="cli.option.fetch_1080p")] = False,
+    fetch_4k: Annotated[bool, typer.Option("--4k", help="cli.option.fetch_4k")] = False,
+    prompt: Annotated[str | None, typer.Option("--prompt", metavar="TEXT", help="cli.option.finish_prompt")] = None,
+    seconds: Annotated[float | None, typer.Option("--seconds", metavar="S", help="cli.option.finish_seconds")] = None,
+    provider: Annotated[str | None, typer.Option("--provider", metavar="P", help="cli.option.provider")] = None,
+    yes: YesOption = False,
+) -> None:
+    from vidgen_core.services.generation.finishing import FinishOptions
+
+    asked = {
+        FinishVerb.EXTEND: extend,
+        FinishVerb.UPSCALE: upscale,
+        FinishVerb.FETCH_1080P: fetch_1080p,
+        FinishVerb.FETCH_4K: fetch_4k,
+    }
+    verbs = [verb for verb, wanted in asked.items() if wanted]
+    if len(verbs) != 1:
+        raise InputError("finish_not_named")
+    chosen = _take(session, shot, take)
+    options = FinishOptions(verb=verbs[0], prompt=prompt, seconds=seconds, provider=mode_named(provider))
+    finishing = session.app.finishing
+    estimate = finishing.estimate(chosen.id, options)
+    session.count("cli.estimate", estimate.tasks, price=price_of(session, estimate))
+    warn_of(session, estimate)
+    if not yes:
+        ask(session, estimate, lambda: finishing.preflight(chosen.id, options), "cli.ask_finish")
+    finish(session, estimate, finishing.order(chosen.id, options))
+
+
+def _take(session: Session, shot: str, number: int | None) -> Take:
+    """The named take; without a number the chosen one.
+
+    :raises InputError: ``take_unknown`` (take, known)
+    """
+    takes = session.app.takes.takes_of(shot_numbered(session, shot).id)
+    for take in takes:
+        if take.number == number or (number is None and take.chosen):
+            return take
+    known = ", ".join(str(take.number) for take in takes) or "–"
+    raise InputError("take_unknown", take=number or "–", known=known)

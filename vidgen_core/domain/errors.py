@@ -3,7 +3,7 @@
     VidgenError
     ├── SettingsError        a setting is wrong or cannot be read or written
     ├── NotFound             a project, shot, task or take that does not exist
-    ├── Refused              the wish makes no sense now (an illegal transition, nothing chosen)
+    ├── Refused              the request makes no sense now (an illegal transition, nothing chosen)
     ├── Superseded           somebody else has moved a task on since it was read
     ├── RunnerBusy           another process holds the runner of this data home
     ├── StoreError           the database is locked, damaged or too new
@@ -97,7 +97,7 @@ class NotFound(VidgenError):
 
 
 class Refused(VidgenError):
-    """The wish makes no sense in the present state."""
+    """The request makes no sense in the present state."""
 
     default_code = "refused"
 

@@ -59,7 +59,7 @@ TRANSITIONS: Final[dict[TaskStatus, frozenset[TaskStatus]]] = {
     TaskStatus.DOWNLOADING: frozenset(
         {TaskStatus.PROCESSING, TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED}
     ),
-    # Ended tasks open again by a wish: retry (queued), look again or adopt (processing), download again.
+    # Ended tasks open again on request: retry (queued), poll again or adopt (processing), download again.
     TaskStatus.FAILED: frozenset({TaskStatus.QUEUED, TaskStatus.PROCESSING, TaskStatus.DOWNLOADING}),
     TaskStatus.CANCELLED: frozenset({TaskStatus.QUEUED, TaskStatus.PROCESSING, TaskStatus.DOWNLOADING}),
     TaskStatus.COMPLETED: frozenset(),

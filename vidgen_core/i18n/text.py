@@ -35,9 +35,9 @@ def choose_language(setting: str, accept: str | None) -> Language:
 
     :param accept: an ``Accept-Language`` header, or a locale such as ``zh-CN`` or ``zh_CN.UTF-8``
     """
-    for wish in (setting, *_accepted(accept or "")):
-        if wish in LANGUAGES:
-            return wish
+    for wanted in (setting, *_accepted(accept or "")):
+        if wanted in LANGUAGES:
+            return wanted
     return "en"
 
 

@@ -82,7 +82,7 @@ class CameraPath:
 
 
 @dataclass(frozen=True)
-class _Wish:
+class _Movement:
     """The sum of the moves: travel in fractions of the view, growth of the zoom, turns in radians, sway in fractions of the view."""
 
     right: float
@@ -96,11 +96,11 @@ class _Wish:
 def plan_path(camera: Camera, stage: Stage, frames: int, seconds: float, seed: int) -> CameraPath:
     """The path of a camera; the seed varies reach, start and anchor but never the kind of move."""
     dice = random.Random(f"{seed}/camera")
-    wish = _wish(camera, dice)
-    yaw, roll = _turns(wish, frames)
-    sway_x, sway_y = _sway(wish.sway, frames, seconds, dice)
-    margin = _margin(stage, float(np.abs(yaw).max()), float(np.abs(roll).max()), wish.sway)
-    first, last = _ends(wish, stage, margin, dice)
+    movement = _movement(camera, dice)
+    yaw, roll = _turns(movement, frames)
+    sway_x, sway_y = _sway(movement.sway, frames, seconds, dice)
+    margin = _margin(stage, float(np.abs(yaw).max()), float(np.abs(roll).max()), movement.sway)
+    first, last = _ends(movement, stage, margin, dice)
     eased = _ease(np.linspace(0.0, 1.0, frames))
     zoom = np.exp(math.log(first.zoom) * (1 - eased) + math.log(last.zoom) * eased)
     along = _along(zoom, first.zoom, last.zoom, eased)
@@ -125,16 +125,18 @@ def boxes(path: CameraPath, stage: Stage) -> list[Box]:
     return [(float(a), float(b), float(c), float(d)) for a, b, c, d in zip(left, top, right, bottom, strict=True)]
 
 
-def _wish(camera: Camera, dice: random.Random) -> _Wish:
+def _movement(camera: Camera, dice: random.Random) -> _Movement:
     reach = camera.speed * dice.uniform(0.85, 1.15)
     moves = set(camera.moves)
     side = dice.choice((-1.0, 1.0))
     lean = dice.choice((-1.0, 1.0))
     if Move.DRIFT in moves:
-        return _Wish(side * DRIFT * reach, lean * DRIFT * 0.5 * reach, dice.choice((-1, 1)) * DRIFT * reach, 0, 0, 0)
+        return _Movement(
+            side * DRIFT * reach, lean * DRIFT * 0.5 * reach, dice.choice((-1, 1)) * DRIFT * reach, 0, 0, 0
+        )
     if Move.STILL in moves:
-        return _Wish(0, 0, 0, 0, 0, 0)
-    return _Wish(
+        return _Movement(0, 0, 0, 0, 0, 0)
+    return _Movement(
         right=reach * (PAN * _sign(moves, Move.PAN_RIGHT, Move.PAN_LEFT) + (Move.ORBIT in moves) * side * 0.12),
         down=reach * PAN * _sign(moves, Move.TILT_DOWN, Move.TILT_UP),
         nearer=reach * (ZOOM * _sign(moves, Move.ZOOM_IN, Move.ZOOM_OUT) + PUSH * _sign(moves, Move.PUSH, Move.PULL)),
@@ -153,9 +155,9 @@ def _ease(t: Floats) -> Floats:
     return 0.25 * t + 0.75 * (1 - np.cos(np.pi * t)) / 2
 
 
-def _turns(wish: _Wish, frames: int) -> tuple[Floats, Floats]:
+def _turns(movement: _Movement, frames: int) -> tuple[Floats, Floats]:
     eased = _ease(np.linspace(0.0, 1.0, frames))
-    return wish.yaw * (2 * eased - 1), wish.roll * (2 * eased - 1)
+    return movement.yaw * (2 * eased - 1), movement.roll * (2 * eased - 1)
 
 
 def _sway(size: float, frames: int, seconds: float, dice: random.Random) -> tuple[Floats, Floats]:
@@ -206,24 +208,26 @@ def _homography(path: CameraPath, stage: Stage, i: int) -> Floats:
     return matrix
 
 
-def _ends(wish: _Wish, stage: Stage, margin: float, dice: random.Random) -> tuple[View, View]:
+def _ends(movement: _Movement, stage: Stage, margin: float, dice: random.Random) -> tuple[View, View]:
     """Where the camera starts and ends, with the subject between, both wholly inside the picture."""
-    widest = _room(wish, stage, margin) * dice.uniform(1.01, 1.07)
-    near = min(widest * (1 + abs(wish.nearer)), max(NEAREST, widest * 1.1))
-    zooms = (widest, near) if wish.nearer >= 0 else (near, widest)
+    widest = _room(movement, stage, margin) * dice.uniform(1.01, 1.07)
+    near = min(widest * (1 + abs(movement.nearer)), max(NEAREST, widest * 1.1))
+    zooms = (widest, near) if movement.nearer >= 0 else (near, widest)
     wide, high = stage.cover
     x = stage.subject[0] * stage.width + dice.uniform(-0.03, 0.03) * wide
     y = stage.subject[1] * stage.height + dice.uniform(-0.03, 0.03) * high
-    travel_x, travel_y = wish.right * wide / widest, wish.down * high / widest
+    travel_x, travel_y = movement.right * wide / widest, movement.down * high / widest
     x0, x1 = _span(x, travel_x, stage.width, [margin * wide / zoom for zoom in zooms])
     y0, y1 = _span(y, travel_y, stage.height, [margin * high / zoom for zoom in zooms])
     return View(x0, y0, zooms[0]), View(x1, y1, zooms[1])
 
 
-def _room(wish: _Wish, stage: Stage, margin: float) -> float:
+def _room(movement: _Movement, stage: Stage, margin: float) -> float:
     """The zoom needed for travel, turns and sway."""
     wide, high = stage.cover
-    return max(margin, wide * (margin + abs(wish.right)) / stage.width, high * (margin + abs(wish.down)) / stage.height)
+    return max(
+        margin, wide * (margin + abs(movement.right)) / stage.width, high * (margin + abs(movement.down)) / stage.height
+    )
 
 
 def _span(middle: float, travel: float, length: float, views: list[float]) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from vidgen_core.dashboard.components.labels import mode_label, plain
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
 from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import FinishVerb
-from vidgen_core.services.generation.finishing import FinishWish, Offered
+from vidgen_core.services.generation.finishing import FinishOptions, Offered
 
 _PROMPT = "finish_prompt"
 
@@ -51,18 +51,18 @@ def _row(visit: Visit, take_id: int, offer: Offered) -> None:
 def _order(take_id: int, verb: FinishVerb) -> None:
     """Order at once, or by the sheet where the settings ask for it."""
     finishing = current_visit().app.finishing
-    wish = FinishWish(verb=verb, prompt=(st.session_state.get(_PROMPT) or "").strip() or None)
+    asked = FinishOptions(verb=verb, prompt=(st.session_state.get(_PROMPT) or "").strip() or None)
     preflight.order(
-        finishing.estimate(take_id, wish),
-        lambda _again: finishing.preflight(take_id, wish),
-        lambda _choice: _queue(take_id, wish),
+        finishing.estimate(take_id, asked),
+        lambda _again: finishing.preflight(take_id, asked),
+        lambda _choice: _queue(take_id, asked),
     )
 
 
 @handle_errors
-def _queue(take_id: int, wish: FinishWish) -> None:
+def _queue(take_id: int, asked: FinishOptions) -> None:
     visit = current_visit()
-    made = visit.app.finishing.order(take_id, wish)
+    made = visit.app.finishing.order(take_id, asked)
     for _, code, params in made.refused:
         toast_later(visit.t.error("parameter", code, params), ":material/error:")
     if made.tasks:

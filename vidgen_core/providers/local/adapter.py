@@ -60,7 +60,7 @@ class Rendering:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
 
-    async def start(self, wish: dict[str, Any], target: Path) -> None:
+    async def start(self, request: dict[str, Any], target: Path) -> None:
         """Start the child; it ends by itself when this process does."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -71,7 +71,7 @@ class Rendering:
             stderr=asyncio.subprocess.PIPE,
         )
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({**wish, "target": str(target)}).encode() + b"\n")
+        self._process.stdin.write(json.dumps({**request, "target": str(target)}).encode() + b"\n")
         self._reader = asyncio.create_task(self._listen(self._process))
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
@@ -241,13 +241,13 @@ class LocalProvider(Provider):
     async def _render(self, name: str) -> None:
         if name in self._renderings:
             return
-        wish = json.loads(await asyncio.to_thread(self._order(name).read_text, "utf-8"))
-        if "frame" in wish:
+        request = json.loads(await asyncio.to_thread(self._order(name).read_text, "utf-8"))
+        if "frame" in request:
             # A frame takes a fraction of a second: no child is needed for it.
-            await asyncio.to_thread(draw_storyboard, FrameSpec.model_validate(wish["frame"]), self._drawing(name))
+            await asyncio.to_thread(draw_storyboard, FrameSpec.model_validate(request["frame"]), self._drawing(name))
             return
         rendering = self._renderings[name] = Rendering()
-        await rendering.start(wish, self._target(name))
+        await rendering.start(request, self._target(name))
 
     async def _forget(self, name: str) -> None:
         rendering = self._renderings.pop(name, None)

@@ -24,7 +24,7 @@ class LovartSettings(ProviderSettings):
     model: Filled = "seedance_v2_0"
     """The video tool the agent is asked to use."""
     only_this_tool: bool = False
-    """Whether the agent may use no other video tool; otherwise the tool above is a wish."""
+    """Whether the agent may use no other video tool; otherwise the tool above is only asked for."""
     confirm_up_to: Decimal = Field(default=Decimal(0), ge=0)
     """Credits per take that are confirmed without asking you when Lovart wants a yes; 0: you are always asked."""
     queue: Literal["keep", "unlimited", "fast"] = "keep"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _SECONDS: Final = 5.0
 
 
-class FinishWish(Frozen):
+class FinishOptions(Frozen):
     """What is to be done with a take."""
 
     verb: FinishVerb
@@ -69,7 +69,7 @@ class Finishing:
 
         :raises NotFound: there is no such take
         """
-        found = (self._validated(take_id, FinishWish(verb=verb)) for verb in FinishVerb)
+        found = (self._validated(take_id, FinishOptions(verb=verb)) for verb in FinishVerb)
         table = self._ctx.price_table()
         return tuple(
             Offered(
@@ -84,27 +84,27 @@ class Finishing:
         )
 
     @requires(Role.VIEWER)
-    def estimate(self, take_id: int, wish: FinishWish) -> Estimate:
+    def estimate(self, take_id: int, asked: FinishOptions) -> Estimate:
         """What ``order`` would queue, cost and refuse; nothing is changed."""
-        return gate.estimate_of(self._ctx, [self._needed(take_id, wish)])
+        return gate.estimate_of(self._ctx, [self._needed(take_id, asked)])
 
     @requires(Role.VIEWER)
-    def preflight(self, take_id: int, wish: FinishWish) -> Preflight:
+    def preflight(self, take_id: int, asked: FinishOptions) -> Preflight:
         """Everything that can be known before ``order`` is paid for; nothing is changed."""
-        seen = self._needed(take_id, wish)
+        seen = self._needed(take_id, asked)
         with self._ctx.store.read() as tx:
             item = OrderItem(seen.shot.number, *seen.plan, seen.problems)
             return gate.check_order(self._ctx, tx, seen.shot.project_id, [item])
 
     @requires(Role.MAKER)
-    def order(self, take_id: int, wish: FinishWish) -> Generated:
+    def order(self, take_id: int, asked: FinishOptions) -> Generated:
         """Queue it and return at once.
 
         :raises NotFound: there is no such take
         :raises InputError: ``finish_not_offered`` (verb, model)
         :raises Refused: ``key_needed`` (provider)
         """
-        seen = gate.with_keys(self._ctx, [self._needed(take_id, wish)])[0]
+        seen = gate.with_keys(self._ctx, [self._needed(take_id, asked)])[0]
         table = self._ctx.price_table()
         new = [] if seen.fatal else new_tasks(seen.shot.project_id, seen, TaskStatus.QUEUED, table)
         with self._ctx.store.write() as tx:
@@ -116,24 +116,24 @@ class Finishing:
 
     # --- what it comes to
 
-    def _needed(self, take_id: int, wish: FinishWish) -> ValidatedShot:
-        seen = self._validated(take_id, wish)
+    def _needed(self, take_id: int, asked: FinishOptions) -> ValidatedShot:
+        seen = self._validated(take_id, asked)
         if seen is None:
             with self._ctx.store.read() as tx:
                 model = tx.takes.get(take_id).model
-            raise InputError("finish_not_offered", verb=wish.verb.value, model=model)
+            raise InputError("finish_not_offered", verb=asked.verb.value, model=model)
         return seen
 
-    def _validated(self, take_id: int, wish: FinishWish) -> ValidatedShot | None:
+    def _validated(self, take_id: int, asked: FinishOptions) -> ValidatedShot | None:
         """What would be queued; None where nobody can do it."""
         with self._ctx.store.read() as tx:
             take = tx.takes.get(take_id)
             task, shot = tx.tasks.get(take.task_id), tx.shots.get(take.shot_id)
             attempts = tx.attempts.of_task(task.id)
         key_id = attempts[-1].key_id if attempts else None
-        parent = _parent_of(take, task, key_id, wish.verb)
-        first = wish.provider or take.provider
-        for mode in (first,) if wish.provider else dict.fromkeys((first, *video_providers())):
+        parent = _parent_of(take, task, key_id, asked.verb)
+        first = asked.provider or take.provider
+        for mode in (first,) if asked.provider else dict.fromkeys((first, *video_providers())):
             keys = self._ctx.settings().providers.of(mode).keys
             if mode is not first and not (mode.is_free or any(key.works for key in keys)):
                 continue
@@ -141,9 +141,9 @@ class Finishing:
                 provider = self._ctx.provider(mode)
             except Refused:
                 continue
-            offer = next((one for one in provider.finishing(parent) if one.verb is wish.verb), None)
+            offer = next((one for one in provider.finishing(parent) if one.verb is asked.verb), None)
             if offer is not None:
-                return self._of_offer(shot, take, task, provider, offer, parent, wish)
+                return self._of_offer(shot, take, task, provider, offer, parent, asked)
         return None
 
     def _of_offer(
@@ -154,20 +154,20 @@ class Finishing:
         provider: Provider,
         offer: FinishOffer,
         parent: ParentTake,
-        wish: FinishWish,
+        asked: FinishOptions,
     ) -> ValidatedShot:
         can = provider.capabilities(offer.model)
         planned = plan(shot, GenerateOptions(provider=provider.mode), self._ctx.settings()).params
         sizes = {size.upper(): size for size in can.sizes}
         own_size = f"{min(take.width, take.height)}P"
-        seconds = wish.seconds
-        if seconds is None and wish.verb is FinishVerb.EXTEND and can.duration_needed:
+        seconds = asked.seconds
+        if seconds is None and asked.verb is FinishVerb.EXTEND and can.duration_needed:
             seconds = next((one for one in can.lengths if one >= _SECONDS), _SECONDS)
-        if wish.verb is FinishVerb.UPSCALE and not can.lengths:
+        if asked.verb is FinishVerb.UPSCALE and not can.lengths:
             # Not sent; what is enlarged is paid for by its length.
             seconds = take.seconds
         params = GenerationParams(
-            prompt=(wish.prompt or task.params.prompt or shot.prompt) if offer.needs_prompt else "",
+            prompt=(asked.prompt or task.params.prompt or shot.prompt) if offer.needs_prompt else "",
             mode=GenerationMode.TEXT,
             aspect_ratio=task.params.aspect_ratio,
             size=sizes.get(own_size) or sizes.get("720P") or next(iter(can.sizes), task.params.size),

@@ -13,7 +13,7 @@ from vidgen_core.domain.queries import ShotFilter, ShotState
 from vidgen_core.domain.shots import PictureSlot, ReferenceRole, ShotParams, ShotReference
 from vidgen_core.domain.tasks import FinishVerb
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.services.generation.finishing import FinishWish
+from vidgen_core.services.generation.finishing import FinishOptions
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.web.api.common import (
     DEFAULT,
@@ -188,16 +188,16 @@ def list_finishing(app: App, t: Catalogue, take_id: PathId) -> list[FinishOfferR
 @router.post("/takes/{take_id}/finish", tags=["shots"], responses=errors(404, 409))
 def finish_take(app: App, t: Catalogue, take_id: PathId, body: FinishRequest) -> GenerateResponse:
     """Queue another take that is made from this one, or say what that would cost."""
-    wish = FinishWish(
+    asked = FinishOptions(
         verb=FinishVerb(body.verb),
         prompt=body.prompt,
         seconds=body.seconds,
         provider=ProviderId(body.provider) if body.provider else None,
     )
     if body.dry_run:
-        return estimate_response(app.finishing.estimate(take_id, wish), t)
+        return estimate_response(app.finishing.estimate(take_id, asked), t)
     where = app.projects.get(app.takes.get(take_id).project_id)
-    return generated_response(app, t, where, app.finishing.order(take_id, wish))
+    return generated_response(app, t, where, app.finishing.order(take_id, asked))
 
 
 @router.post("/takes/{take_id}/choose", tags=["shots"], responses=errors(404))

@@ -111,7 +111,7 @@ def test_the_ledger_is_told_to_the_cent(client: TestClient, vidgen: Vidgen, shot
 def test_prices_are_listed_and_a_provider_without_a_list_says_so(client: TestClient) -> None:
     assert {row["source"] for row in client.get("/api/prices").json()} == {"built_in"}
 
-    refused = client.post("/api/prices/kie/refresh")
+    refused = client.post("/api/prices/lovart/refresh")
 
     assert refused.status_code == 409
     assert "price list" in refused.text

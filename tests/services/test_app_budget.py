@@ -89,8 +89,8 @@ def test_an_estimate_in_credits_has_its_worth_beside_it(app: Vidgen) -> None:
 
     estimate = app.tasks.estimate(made[0].project_id, ids(made), GenerateOptions(provider=ProviderId("kie")))
 
-    assert estimate.money == Money(amount=Decimal(60), currency="credits")
-    assert estimate.worth == yuan("2.16")
+    assert estimate.money == Money(amount=Decimal(65), currency="credits")
+    assert estimate.worth == yuan("2.34")
 
 
 def test_the_sheet_names_every_planted_problem(app: Vidgen) -> None:
@@ -285,5 +285,5 @@ def test_a_list_is_fetched_without_a_click_waiting_and_counts_before_the_built_i
     assert app.tasks.estimate(shot.project_id, [shot.id]).money == yuan("0.55")
     with app.store.read() as tx:
         newest, first = [line for line in tx.log.page(None, LogFilter(), 10) if line.params.get("provider") == "yunwu"]
-    assert (first.code, first.params["prices"]) == ("prices_fetched", 5)
+    assert (first.code, first.params["prices"]) == ("prices_fetched", 16)
     assert newest.level is LogLevel.WARNING

@@ -24,6 +24,26 @@ def test_a_click_that_comes_before_its_part_is_drawn_draws_the_page() -> None:
     assert page.session_state["runs"] == 2
 
 
+def _page_and_part() -> None:
+    import streamlit as st
+
+    from vidgen_core.dashboard.shell import live_updates as push
+
+    st.session_state["runs"] = st.session_state.get("runs", 0) + 1
+    st.checkbox("changed", on_change=push.rerun_fragments, args=(["part"],))
+    st.fragment(key="part")(lambda: st.write("part"))()
+    st.write(f"page {st.session_state['runs']}")
+
+
+def test_a_change_that_comes_with_a_rerun_of_the_page_leaves_the_page_whole() -> None:
+    page = AppTest.from_function(_page_and_part, default_timeout=60).run()
+
+    page.checkbox[0].check().run()
+
+    assert not page.exception
+    assert [text.value for text in page.markdown] == ["part", "page 2"]
+
+
 def _watching() -> None:
     from types import SimpleNamespace
 

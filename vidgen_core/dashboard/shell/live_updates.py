@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cache
-from typing import Any, Final, NamedTuple, NoReturn
+from typing import Any, Final, NamedTuple
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from vidgen_core.dashboard.components import component
 from vidgen_core.dashboard.components.media import outside
@@ -95,13 +96,21 @@ def _watched() -> dict[str, WatchedItem]:
     return found
 
 
-def rerun(shot_id: int) -> NoReturn:
+def rerun(shot_id: int) -> None:
     """Rerun whatever shows a shot; to be called in a widget callback that has changed it."""
     rerun_fragments(name for name, watched in _watched().items() if watched.shots and shot_id in watched.shots)
 
 
-def rerun_fragments(names: Iterable[str]) -> NoReturn:
-    """Rerun some fragments, or the page where one of them is not drawn yet; to be called in a widget callback."""
+def rerun_fragments(names: Iterable[str]) -> None:
+    """Rerun some fragments, or the page where one of them is not drawn yet; to be called in a widget callback.
+
+    Where the page as a whole is about to be drawn, it draws them too, and nothing is asked for.
+    """
+    context = get_script_run_ctx()
+    if context is None or not context.fragment_ids_this_run:
+        # Streamlit merges a signal with a rerun of the page, or with a change of page, that is waiting. Asking for fragments
+        # then would put them in the place of the page.
+        return
     try:
         st.rerun(list(names) or "app")
     except StreamlitAPIException:

@@ -179,9 +179,10 @@ def _carry_out(visit: Visit, planned: Planned, *, generate: bool) -> None:
             bar.progress(done / total, text=t("add.storing_of", done=done, total=total))
 
     try:
-        # A run that is interrupted on the way has stored nothing, and the next one does it.
-        done = app.imports.apply(visit.project.id, planned.plan, planned.again, tell, planned.existing)
-        st.session_state.pop(request.GO, None)
+        # A run that is interrupted on the way has stored nothing, or is told below: the next one goes on from there.
+        done = planned.done = planned.done or app.imports.apply(
+            visit.project.id, planned.plan, planned.again, tell, planned.existing
+        )
         st.session_state[_OUTCOME] = (done, 0)
         st.session_state[_REFUSED] = [row for row in planned.review.rows if row.verdict == "rejected"]
         request.clear(planned.order.way)

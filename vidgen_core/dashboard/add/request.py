@@ -20,7 +20,7 @@ from vidgen_core.domain.errors import VidgenError
 from vidgen_core.services.imports.columns import ListChoice
 from vidgen_core.services.imports.imports import Review
 from vidgen_core.services.imports.pairing import Spare
-from vidgen_core.services.imports.plan import Existing, ImportPlan
+from vidgen_core.services.imports.plan import Existing, Imported, ImportPlan
 from vidgen_core.services.imports.staging import Staging
 
 Way = Literal["files", "form", "folder"]
@@ -59,6 +59,8 @@ class Planned:
     plan: ImportPlan
     settings: Settings | None = None
     review: Review = field(default=None)  # type: ignore[assignment]
+    #: What was stored, as soon as it is.
+    done: Imported | None = None
 
 
 # --- files

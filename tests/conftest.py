@@ -20,8 +20,13 @@ from vidgen_core.db.migrations import upgrade
 from vidgen_core.media.kenburns import RenderSpec, render
 
 # A test is right or wrong; how long it takes is the machine's affair.
-settings.register_profile("vidgen", deadline=None)
-settings.load_profile("vidgen")
+settings.register_profile("quick", deadline=None, max_examples=30)
+settings.register_profile("thorough", deadline=None, max_examples=200)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Try fewer made-up values where the extended tests are left out."""
+    settings.load_profile("quick" if "not extended" in config.option.markexpr else "thorough")
 
 
 class TransportMocker(respx.mocks.AbstractRequestMocker):

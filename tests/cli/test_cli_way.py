@@ -31,6 +31,7 @@ def frames(path: Path) -> int:
         return sum(1 for _ in video.decode(video=0))
 
 
+@pytest.mark.extended
 @pytest.mark.usefixtures("small")
 def test_a_two_page_chinese_script_becomes_a_rough_cut(vidgen: Vidgen, tmp_path: Path) -> None:
     def say(*words: str, status: int = 0) -> object:

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import opentimelineio as otio
 import pytest
 from exporting_material import AT, COLOURS, UPRIGHT, make_video, shot
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -271,7 +271,6 @@ def test_shots_that_are_shown_by_their_picture_keep_their_place(
     assert [note.code for note in plan.notes] == (["foreign"] * 2 if kind is Format.EDL else [])
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.permutations(range(1, 7)), st.integers(0, 6), st.data())
 def test_any_order_and_any_points_are_taken_over_once(order: list[int], shown: int, data: st.DataObject) -> None:
     shots = [shot(number, chosen_take_id=100 + number) for number in range(1, 7)]

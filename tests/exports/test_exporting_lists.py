@@ -11,7 +11,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 from exporting_material import shot
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -152,7 +152,6 @@ _PROMPTS = st.builds(lambda bait, rest: clean(bait + rest), _BAITS, st.text(max_
 
 
 @pytest.mark.parametrize("kind", LISTS)
-@settings(deadline=None, max_examples=150)
 @given(prompt=_PROMPTS, header=_PROMPTS, cell=_PROMPTS)
 def test_whatever_a_cell_holds_comes_back_and_no_spreadsheet_reckons_with_it(
     kind: Format, prompt: str, header: str, cell: str

@@ -16,7 +16,7 @@ import opentimelineio as otio
 import pysubs2
 import pytest
 from exporting_material import AT, COLOURS, UPRIGHT, WIDE, make_video, quiet, shot, take_of
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 from PIL import Image
@@ -213,7 +213,6 @@ def test_without_any_line_there_are_no_subtitles(mixed: Film, tmp_path: Path) ->
         written(mixed.model_copy(update={"clips": silent}), Format.SRT, tmp_path)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.text(max_size=120), st.integers(8, 60))
 def test_wrapping_loses_no_letter_and_keeps_to_the_width(text: str, columns: int) -> None:
     text = " ".join(text.split())
@@ -223,7 +222,6 @@ def test_wrapping_loses_no_letter_and_keeps_to_the_width(text: str, columns: int
     assert all(columns_of(line) <= columns or " " not in line.strip() for line in lines)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=4))
 def test_any_line_survives_a_subtitle_file(small_video: Path, lines: list[str]) -> None:
     one = shot(1, script="\n".join(lines))

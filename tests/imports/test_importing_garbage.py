@@ -19,7 +19,7 @@ from vidgen_core.services.imports.readers.folder import read_images
 from vidgen_core.services.imports.readers.reader import inspect_sheet
 
 BASE = Path(__file__).parent
-quickly = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quickly = settings(suppress_health_check=[HealthCheck.too_slow])
 
 cells = st.text(max_size=12) | st.sampled_from(
     ["1.0", "9:16", "gone.png", "http://x/y", "data:image/png;base64,AA==", '"', "=1"]
@@ -92,7 +92,6 @@ def workbook() -> bytes:
     return out.getvalue()
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_damaged_workbook_is_survived(workbook: bytes, data: st.DataObject) -> None:
     with zipfile.ZipFile(io.BytesIO(workbook)) as archive:
@@ -123,7 +122,6 @@ PICTURES = {ending: picture(ending) for ending in ("jpg", "png", "webp", "gif", 
 
 # Pillow's own words about what it finds in damaged files.
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@settings(max_examples=120, deadline=None)
 @given(data=st.data())
 def test_any_damaged_picture_is_survived(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     ending = data.draw(st.sampled_from(sorted(PICTURES)))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from importing_factories import draw
 from openpyxl.drawing.image import Image as Drawn
@@ -221,7 +221,6 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     rows=ROWS,
     kind=st.sampled_from([Format.CSV, Format.XLSX, Format.JSON]),

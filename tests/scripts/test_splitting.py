@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.scripts.sample_scripts import LIGHTHOUSE, SCREENPLAY
@@ -107,7 +107,6 @@ _LINES = st.one_of(
 _SCRIPTS = st.lists(_LINES, max_size=30).map("\n".join)
 
 
-@settings(max_examples=400, deadline=None)
 @given(_SCRIPTS)
 def test_no_line_is_lost_and_none_is_invented(text: str) -> None:
     shown = [bare(cut.text) for cut in split(text)]
@@ -116,7 +115,6 @@ def test_no_line_is_lost_and_none_is_invented(text: str) -> None:
     assert "".join(shown) == "".join(wanted)
 
 
-@settings(max_examples=300, deadline=None)
 @given(_SCRIPTS, st.integers(1, 120))
 def test_pieces_are_the_script_cut_between_lines(text: str, size: int) -> None:
     pieces = pieces_of(text, size)
@@ -129,13 +127,11 @@ def test_pieces_are_the_script_cut_between_lines(text: str, size: int) -> None:
     assert {number for number, row in enumerate(rows, start=1) if row.strip()} <= set(covered)
 
 
-@settings(max_examples=300, deadline=None)
 @given(_WORDS)
 def test_sentences_put_together_are_the_line(text: str) -> None:
     assert "".join(sentences(text)) == text
 
 
-@settings(max_examples=200, deadline=None)
 @given(_SCRIPTS)
 def test_the_offline_board_shows_every_content_line(text: str) -> None:
     board = board_offline("x", text)

@@ -4,6 +4,7 @@ import base64
 import time
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from vidgen_core.domain.shots import Project, ShotParams
@@ -188,6 +189,7 @@ def test_the_template_filled_in_comes_out_as_the_same_shots(app: Vidgen, project
     ]
 
 
+@pytest.mark.extended
 def test_five_thousand_rows_come_in_within_seconds_and_tell_how_far_they_are(
     app: Vidgen, project: Project, tmp_path: Path
 ) -> None:

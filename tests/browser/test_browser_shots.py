@@ -338,7 +338,7 @@ def test_the_menu_of_a_take_is_walked_by_keyboard_and_stays_open_while_takes_fin
     head = card(page, shot).get_by_role("button", name="v1")
     head.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("menuitem", name="Details")).to_be_focused()
+    expect(page.get_by_role("menuitem", name="Extend or enlarge…")).to_be_focused()
     page.keyboard.press("ArrowUp")
     reject = page.get_by_role("menuitem", name="Reject")
     expect(reject).to_be_focused()
@@ -358,7 +358,7 @@ def test_the_menu_of_a_take_is_walked_by_keyboard_and_stays_open_while_takes_fin
     assert first.rejected is not None
     # A press on the open menu's own button shuts it.
     head.click()
-    expect(page.get_by_role("menuitem", name="Details")).to_be_visible()
+    expect(page.get_by_role("menuitem", name="Extend or enlarge…")).to_be_visible()
     head.click()
     expect(page.get_by_role("menuitem")).to_have_count(0)
 

@@ -277,6 +277,8 @@ class Slot {
       item.dataset.do = done
       item.onclick = () => {
         this.menu.hidePopover()
+        // No press on the head closed it: the next click opens it at once.
+        this.shut = -Infinity
         act({ do: done, take: this.data.take, task: this.data.task })
       }
       return item

@@ -92,6 +92,16 @@ class Transport(httpx.AsyncBaseTransport):
         self._rules = rules
         self._once = once
         self._session: aiohttp.ClientSession | None = None
+        self._uploads: httpx.AsyncHTTPTransport | None = None
+
+    def _upload(self) -> httpx.AsyncHTTPTransport:
+        """Httpx's own connections, for files sent as a form: where a service refuses before it has read them and closes,
+        aiohttp may report a lost connection instead of the refusal.
+        """
+        limits = self._limits
+        if self._once:
+            limits = httpx.Limits(max_connections=limits.max_connections, max_keepalive_connections=0)
+        return httpx.AsyncHTTPTransport(verify=addresses.trust(), limits=limits, trust_env=False)
 
     def _open(self) -> aiohttp.ClientSession:
         connector = _Connector(
@@ -119,6 +129,9 @@ class Transport(httpx.AsyncBaseTransport):
         address = addresses.literal(request.url.host) if self._rules is not None else None
         if address is not None and self._rules is not None:
             await asyncio.to_thread(addresses.check, request.url.host, [address], self._rules)
+        if self._rules is None and _is_upload(request):
+            self._uploads = self._uploads or self._upload()
+            return await self._uploads.handle_async_request(request)
         self._session = self._session or self._open()
         patience = request.extensions.get("timeout", {})
         pool, connect = patience.get("pool"), patience.get("connect")
@@ -158,8 +171,11 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         session, self._session = self._session, None
+        uploads, self._uploads = self._uploads, None
         if session is not None:
             await session.close()
+        if uploads is not None:
+            await uploads.aclose()
 
 
 class AsyncClient(httpx.AsyncClient):
@@ -183,6 +199,11 @@ class AsyncClient(httpx.AsyncClient):
         return await super().send(request, **options)
 
 
+def _is_upload(request: httpx.Request) -> bool:
+    """Whether a file is sent as a form: the answer may come before all of it has left."""
+    return str(request.headers.get("content-type", "")).startswith("multipart/")
+
+
 def _body(
     request: httpx.Request, sending: asyncio.Timeout, seconds: float | None
 ) -> bytes | AsyncIterator[bytes] | None:
@@ -203,7 +224,9 @@ async def _pieces(
             with contextlib.suppress(RuntimeError):
                 sending.reschedule(loop.time() + seconds)
         yield piece
-        # A refusal that has come meanwhile is read before the next piece meets a connection that is closed.
+        # A refusal that has come meanwhile is read before the next piece meets a connection that is closed: the loop
+        # asks for what has come in the first round, and hands it over in the second.
+        await asyncio.sleep(0)
         await asyncio.sleep(0)
         with contextlib.suppress(RuntimeError):
             sending.reschedule(None)

@@ -6,20 +6,17 @@ and may be cached, so names are made from the content.
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import mimetypes
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
-from weakref import WeakValueDictionary
 
 from vidgen_core.domain.errors import Delivery, RemoteError
 from vidgen_core.providers.base import Key
-from vidgen_core.providers.common.uploads import UploadCache
+from vidgen_core.providers.common.uploads import UploadCache, UploadedFiles, refused_upload
 from vidgen_core.providers.http.client import Http, Verb
-from vidgen_core.providers.http.error_mapping import UNREADABLE, as_error, classify, texts_at
+from vidgen_core.providers.http.error_mapping import texts_at
 from vidgen_core.providers.http.multipart import RequestBody, multipart_body
 from vidgen_core.providers.kie.responses import TABLE, said_by, went_well
 
@@ -33,27 +30,19 @@ class Uploader:
 
     def __init__(self, http: Http, cache: UploadCache) -> None:
         self._http = http
-        self._cache = cache
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._files = UploadedFiles(cache, LIFE)
+        self.forget = self._files.forget
 
     async def link(self, picture: Path, upload_url: str, key: Key | None) -> tuple[str, str]:
         """A public link of ``picture``, and the name under which it is remembered.
 
         :raises RemoteError: the upload failed; ``delivery`` is never *unknown*, for an upload costs nothing
         """
-        name = await asyncio.to_thread(_name, picture, upload_url)
-        lock = self._locks.setdefault(name, asyncio.Lock())
-        async with lock:
-            known = await asyncio.to_thread(self._cache.get, name)
-            if known:
-                return known, name
-            url = await self._upload(picture, upload_url, name, key)
-            await asyncio.to_thread(self._cache.put, name, url, datetime.now(UTC) + LIFE)
-            return url, name
 
-    async def forget(self, name: str) -> None:
-        """The link does not work any more."""
-        await asyncio.to_thread(self._cache.put, name, "", datetime.now(UTC) - LIFE)
+        async def upload(name: str) -> str:
+            return await self._upload(picture, upload_url, name, key)
+
+        return await self._files.link(picture, f"{upload_url}\n", upload)
 
     async def _upload(self, picture: Path, upload_url: str, name: str, key: Key | None) -> str:
         body = _form(picture, f"{name[:40]}{picture.suffix.lower() or '.jpg'}")
@@ -67,22 +56,10 @@ class Uploader:
         links = texts_at(answer.json, "data.downloadUrl", "data.fileUrl")
         if went_well(answer) and links:
             return links[0]
-        said = said_by(answer)
-        refused = as_error(TABLE, UNREADABLE if went_well(answer) else classify(TABLE, said), answer, said)
-        refused.delivery = Delivery.NOT_SENT
-        raise refused
+        raise refused_upload(TABLE, answer, said_by(answer), went_well=went_well(answer))
 
 
 def _form(picture: Path, file_name: str) -> RequestBody:
     fields: Mapping[str, str] = {"uploadPath": FOLDER, "fileName": file_name}
     kind = mimetypes.guess_type(file_name)[0] or "image/jpeg"
     return multipart_body(fields, picture, file_name, kind)
-
-
-def _name(picture: Path, upload_url: str) -> str:
-    """Content and place: a link of another host is another link."""
-    digest = hashlib.sha256(f"{upload_url}\n".encode())
-    with picture.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
 from vidgen_core.domain.errors import Delivery, RemoteError
 from vidgen_core.providers.base import Key
-from vidgen_core.providers.common.uploads import UploadCache
+from vidgen_core.providers.common.uploads import UploadCache, UploadedFiles, refused_upload
 from vidgen_core.providers.http.client import Http, Verb
-from vidgen_core.providers.http.error_mapping import UNREADABLE, as_error, classify, texts_at
+from vidgen_core.providers.http.error_mapping import texts_at
 from vidgen_core.providers.http.multipart import RequestBody, multipart_body
 from vidgen_core.providers.lovart.responses import TABLE, said_by, went_well
 
@@ -30,8 +27,8 @@ class Preparations:
 
     def __init__(self, http: Http, cache: UploadCache) -> None:
         self._http = http
-        self._cache = cache
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._files = UploadedFiles(cache, LIFE)
+        self.forget_picture = self._files.forget
         self._projects: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     async def picture(self, picture: Path, base: str, key: Key | None) -> tuple[str, str]:
@@ -39,20 +36,12 @@ class Preparations:
 
         :raises RemoteError: the upload failed; ``delivery`` is never *unknown*, for an upload costs nothing
         """
-        name = await asyncio.to_thread(_name, picture, f"{base}\n{key.id if key else ''}\n")
-        lock = self._locks.setdefault(name, asyncio.Lock())
-        async with lock:
-            known = await asyncio.to_thread(self._cache.get, name)
-            if known:
-                return known, name
-            form = multipart_body({}, picture, f"{name[:40]}.jpg", "image/jpeg")
-            url = await self._free(Verb.UPLOAD, f"{base}/file/upload", key, "data.url", body=form)
-            await asyncio.to_thread(self._cache.put, name, url, datetime.now(UTC) + LIFE)
-            return url, name
 
-    async def forget_picture(self, name: str) -> None:
-        """The link does not work any more."""
-        await asyncio.to_thread(self._cache.put, name, "", datetime.now(UTC) - LIFE)
+        async def upload(name: str) -> str:
+            form = multipart_body({}, picture, f"{name[:40]}.jpg", "image/jpeg")
+            return await self._free(Verb.UPLOAD, f"{base}/file/upload", key, "data.url", body=form)
+
+        return await self._files.link(picture, f"lovart\n{base}\n{key.id if key else ''}\n", upload)
 
     async def project(self, reference: str, base: str, key: Key | None) -> str:
         """The id of a new project for the order ``reference``, the same until ``forget_project``.
@@ -95,16 +84,4 @@ class Preparations:
         found = texts_at(answer.json, wanted)
         if went_well(answer) and found:
             return found[0]
-        said = said_by(answer)
-        refused = as_error(TABLE, UNREADABLE if went_well(answer) else classify(TABLE, said), answer, said)
-        refused.delivery = Delivery.NOT_SENT
-        raise refused
-
-
-def _name(picture: Path, place: str) -> str:
-    """Content and place: a link made with another key or at another address is another link."""
-    digest = hashlib.sha256(f"lovart\n{place}".encode())
-    with picture.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        raise refused_upload(TABLE, answer, said_by(answer), went_well=went_well(answer))

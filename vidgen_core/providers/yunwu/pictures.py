@@ -1,4 +1,4 @@
-"""SentPictures on their way to Yunwu: inside the request, as links, or uploaded to its picture host first.
+"""Pictures on their way to Yunwu: inside the request, as links, or uploaded to its picture host first.
 
 ``POST {host}/api/upload`` with the same key takes one file and answers ``{"url", "created"}`` (yunwu.apifox.cn,
 api-356192326; tested by a client on 2025-12-30). It is free; how long a picture stays there is not published.
@@ -6,21 +6,18 @@ api-356192326; tested by a client on 2025-12-30). It is free; how long a picture
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
-from weakref import WeakValueDictionary
 
 from vidgen_core.domain.errors import Delivery, RemoteError
 from vidgen_core.providers.base import Key, Order
 from vidgen_core.providers.common.picture_copies import PictureCopies
-from vidgen_core.providers.common.uploads import UploadCache
+from vidgen_core.providers.common.uploads import UploadCache, UploadedFiles, refused_upload
 from vidgen_core.providers.http.addresses import is_private
 from vidgen_core.providers.http.client import Http, Verb
-from vidgen_core.providers.http.error_mapping import UNREADABLE, as_error, classify, texts_at
+from vidgen_core.providers.http.error_mapping import texts_at
 from vidgen_core.providers.http.links import resolve
 from vidgen_core.providers.http.multipart import base64_slot, data_uri_slot, multipart_body
 from vidgen_core.providers.yunwu.families.family import Inline, SentPictures
@@ -38,8 +35,7 @@ class PictureSender:
     def __init__(self, http: Http, copies: PictureCopies, cache: UploadCache) -> None:
         self._http = http
         self._copies = copies
-        self._cache = cache
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._files = UploadedFiles(cache, LIFE)
 
     async def pictures(
         self, order: Order, way: Transport, inline: Inline, host: str, max_bytes: int, key: Key | None
@@ -76,14 +72,11 @@ class PictureSender:
 
     async def _uploaded(self, picture: Path, host: str, key: Key | None) -> tuple[str, str]:
         """The link of a picture, and the name under which it is remembered."""
-        name = await asyncio.to_thread(_name, picture, f"{host}\n{key.id if key else ''}\n")
-        async with self._locks.setdefault(name, asyncio.Lock()):
-            known = await asyncio.to_thread(self._cache.get, name)
-            if known:
-                return known, name
-            url = await self._upload(picture, host, name, key)
-            await asyncio.to_thread(self._cache.put, name, url, datetime.now(UTC) + LIFE)
-            return url, name
+
+        async def upload(name: str) -> str:
+            return await self._upload(picture, host, name, key)
+
+        return await self._files.link(picture, f"yunwu\n{host}\n{key.id if key else ''}\n", upload)
 
     async def _upload(self, picture: Path, host: str, name: str, key: Key | None) -> str:
         body = multipart_body({}, picture, f"{name[:40]}.jpg", "image/jpeg")
@@ -97,15 +90,12 @@ class PictureSender:
         )
         if answer.ok and link:
             return link
-        said = said_by(answer)
-        refused = as_error(TABLE, UNREADABLE if answer.ok else classify(TABLE, said), answer, said)
-        refused.delivery = Delivery.NOT_SENT
-        raise refused
+        raise refused_upload(TABLE, answer, said_by(answer), went_well=answer.ok)
 
     async def forget(self, names: list[str]) -> None:
         """Links that do not work any more."""
         for name in names:
-            await asyncio.to_thread(self._cache.put, name, "", datetime.now(UTC) - LIFE)
+            await self._files.forget(name)
 
 
 class _Facts:
@@ -128,12 +118,3 @@ class _Facts:
         if self._bytes:
             told["image_bytes"] = self._bytes
         return told | ({"uploads": self.uploads} if self.uploads else {})
-
-
-def _name(picture: Path, place: str) -> str:
-    """Content and place: a link made with another key or at another address is another link."""
-    digest = hashlib.sha256(f"yunwu\n{place}".encode())
-    with picture.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -272,12 +272,15 @@ async def test_a_cancelled_request_closes_its_connection(http) -> None:
         await asyncio.wait_for(gone.wait(), 30)
 
 
-async def test_an_answer_that_comes_before_the_body_has_left_is_heard(http, tmp_path) -> None:
+@pytest.mark.parametrize("read", [0, 100_000, 3_000_000])
+@pytest.mark.parametrize("as_form", [False, True])
+async def test_an_answer_that_comes_before_the_body_has_left_is_heard(http, tmp_path, read, as_form) -> None:
     picture = tmp_path / "p.jpg"
     picture.write_bytes(b"\0" * 8_000_000)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
+        await reader.read(read)
         writer.write(reply(b'{"message":"too large"}', status="413 Too Large"))
         await writer.drain()
         writer.close()
@@ -285,8 +288,13 @@ async def test_an_answer_that_comes_before_the_body_has_left_is_heard(http, tmp_
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x"
-        answer = await http.call(Verb.SUBMIT, "POST", url, json={"images": [data_uri_slot(picture)]})
-    assert answer.status == 413
+        for _ in range(10):
+            if as_form:
+                form = multipart_body({}, picture, "p.jpg", "image/jpeg")
+                answer = await http.call(Verb.UPLOAD, "POST", url, body=form)
+            else:
+                answer = await http.call(Verb.SUBMIT, "POST", url, json={"images": [data_uri_slot(picture)]})
+            assert answer.status == 413
 
 
 @pytest.mark.parametrize("query", ["sig=a%2Fb%3D&x=%E9%95%9C", "sig=a+b&u=1%2B1", "a=%7e~&b=%25"])

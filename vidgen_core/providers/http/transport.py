@@ -7,6 +7,7 @@
 - Nothing is sent twice and no redirect is followed; a connection for paid requests is used once.
 - Each piece of a body has its own time to leave, each piece of an answer its own time to come.
 - For an address that somebody else named, every address of its name is checked, and one of these is connected to.
+- A service may answer before it has read the request, and close: its answer is read, whatever could not leave.
 
 No cookie is kept, no proxy of the environment asked: requests through a proxy take httpx's own transport.
 """
@@ -21,6 +22,7 @@ from typing import Any, Final
 
 import aiohttp
 import httpx
+from aiohappyeyeballs import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
@@ -31,6 +33,31 @@ from vidgen_core.providers.http.addresses import AddressRefused, Rules
 _LINE: Final = 65536
 #: Bytes of an answer that may wait to be read.
 _BUFFER: Final = 128 * 1024
+
+
+class _Socket(socket.socket):
+    """A connection whose writes never fail: what the other side no longer takes is dropped.
+
+    The event loop forgets what has come unread as soon as a write fails, and with it the refusal of a service that
+    did not read on. Here the reader meets the end of the connection, after whatever came before it.
+    """
+
+    def send(self, data: Any, *flags: int) -> int:
+        try:
+            return super().send(data, *flags)
+        except (BrokenPipeError, ConnectionResetError):
+            return len(data)
+
+    def sendmsg(self, buffers: Any, *options: Any) -> int:
+        pieces = list(buffers)
+        try:
+            return super().sendmsg(pieces, *options)
+        except (BrokenPipeError, ConnectionResetError):
+            return sum(map(len, pieces))
+
+
+def _socket(info: AddrInfoType) -> socket.socket:
+    return _Socket(family=info[0], type=info[1], proto=info[2])
 
 
 class _NotConnected(Exception):
@@ -92,16 +119,6 @@ class Transport(httpx.AsyncBaseTransport):
         self._rules = rules
         self._once = once
         self._session: aiohttp.ClientSession | None = None
-        self._uploads: httpx.AsyncHTTPTransport | None = None
-
-    def _upload(self) -> httpx.AsyncHTTPTransport:
-        """Httpx's own connections, for files sent as a form: where a service refuses before it has read them and closes,
-        aiohttp may report a lost connection instead of the refusal.
-        """
-        limits = self._limits
-        if self._once:
-            limits = httpx.Limits(max_connections=limits.max_connections, max_keepalive_connections=0)
-        return httpx.AsyncHTTPTransport(verify=addresses.trust(), limits=limits, trust_env=False)
 
     def _open(self) -> aiohttp.ClientSession:
         connector = _Connector(
@@ -111,6 +128,7 @@ class Transport(httpx.AsyncBaseTransport):
             use_dns_cache=self._rules is None,
             force_close=self._once,
             keepalive_timeout=None if self._once else self._limits.keepalive_expiry,
+            socket_factory=_socket,
         )
         session = aiohttp.ClientSession(
             connector=connector,
@@ -129,9 +147,6 @@ class Transport(httpx.AsyncBaseTransport):
         address = addresses.literal(request.url.host) if self._rules is not None else None
         if address is not None and self._rules is not None:
             await asyncio.to_thread(addresses.check, request.url.host, [address], self._rules)
-        if self._rules is None and _is_upload(request):
-            self._uploads = self._uploads or self._upload()
-            return await self._uploads.handle_async_request(request)
         self._session = self._session or self._open()
         patience = request.extensions.get("timeout", {})
         pool, connect = patience.get("pool"), patience.get("connect")
@@ -171,11 +186,8 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         session, self._session = self._session, None
-        uploads, self._uploads = self._uploads, None
         if session is not None:
             await session.close()
-        if uploads is not None:
-            await uploads.aclose()
 
 
 class AsyncClient(httpx.AsyncClient):
@@ -199,11 +211,6 @@ class AsyncClient(httpx.AsyncClient):
         return await super().send(request, **options)
 
 
-def _is_upload(request: httpx.Request) -> bool:
-    """Whether a file is sent as a form: the answer may come before all of it has left."""
-    return str(request.headers.get("content-type", "")).startswith("multipart/")
-
-
 def _body(
     request: httpx.Request, sending: asyncio.Timeout, seconds: float | None
 ) -> bytes | AsyncIterator[bytes] | None:
@@ -224,10 +231,6 @@ async def _pieces(
             with contextlib.suppress(RuntimeError):
                 sending.reschedule(loop.time() + seconds)
         yield piece
-        # A refusal that has come meanwhile is read before the next piece meets a connection that is closed: the loop
-        # asks for what has come in the first round, and hands it over in the second.
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
         with contextlib.suppress(RuntimeError):
             sending.reschedule(None)
 

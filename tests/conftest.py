@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import sqlite3
 from pathlib import Path
 
@@ -25,8 +26,11 @@ settings.register_profile("thorough", deadline=None, max_examples=200)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Try fewer made-up values where the extended tests are left out."""
+    """Try fewer made-up values where the extended tests are left out, and let Ctrl+C reach what tests start."""
     settings.load_profile("quick" if "not extended" in config.option.markexpr else "thorough")
+    # A shell lets its background jobs ignore it, and they hand that on to every process they start.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class TransportMocker(respx.mocks.AbstractRequestMocker):

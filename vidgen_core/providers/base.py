@@ -23,7 +23,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 from pydantic import Field, SecretStr
 
@@ -43,6 +43,16 @@ WAITING_FOR_CONFIRMATION: Final = "waiting_for_confirmation"
 WAITING_FOR_PERSON: Final = "waiting_for_person"
 #: Stages in which a person is waited for: their time is not the job's.
 WAITS: Final = frozenset({WAITING_FOR_CONFIRMATION, WAITING_FOR_PERSON})
+
+
+class UploadCache(Protocol):
+    """Remembers links of uploads by content; called in a thread."""
+
+    def get(self, sha: str) -> str | None:
+        """The link, unless it has expired."""
+
+    def put(self, sha: str, url: str, expires_at: datetime) -> None:
+        """Remember a link; one that has expired already is forgotten."""
 
 
 class Key(Frozen):

@@ -18,8 +18,7 @@ from vidgen_core.domain.providers import ProviderId, provider_ids, register
 if TYPE_CHECKING:
     from vidgen_core.config.paths import Locations
     from vidgen_core.config.schema import Settings
-    from vidgen_core.providers.base import Provider
-    from vidgen_core.providers.common.uploads import UploadCache
+    from vidgen_core.providers.base import Provider, UploadCache
 
 
 def register_all() -> None:

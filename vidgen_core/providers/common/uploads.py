@@ -7,22 +7,12 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 from weakref import WeakValueDictionary
 
 from vidgen_core.domain.errors import Delivery, RemoteError
+from vidgen_core.providers.base import UploadCache
 from vidgen_core.providers.http.client import ProviderResponse
 from vidgen_core.providers.http.error_mapping import UNREADABLE, ErrorBody, Table, as_error, classify
-
-
-class UploadCache(Protocol):
-    """Remembers links of uploads by content; called in a thread."""
-
-    def get(self, sha: str) -> str | None:
-        """The link, unless it has expired."""
-
-    def put(self, sha: str, url: str, expires_at: datetime) -> None:
-        """Remember a link; one that has expired already is forgotten."""
 
 
 class MemoryUploads:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from vidgen_core.domain.errors import Delivery, RemoteError
-from vidgen_core.providers.base import Key
-from vidgen_core.providers.common.uploads import UploadCache, UploadedFiles, refused_upload
+from vidgen_core.providers.base import Key, UploadCache
+from vidgen_core.providers.common.uploads import UploadedFiles, refused_upload
 from vidgen_core.providers.http.client import Http, Verb
 from vidgen_core.providers.http.error_mapping import texts_at
 from vidgen_core.providers.http.multipart import RequestBody, multipart_body

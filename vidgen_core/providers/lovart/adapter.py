@@ -29,9 +29,9 @@ from vidgen_core.providers.base import (
     RemoteJob,
     RemoteState,
     Submission,
+    UploadCache,
 )
 from vidgen_core.providers.common.model_check import validate_order
-from vidgen_core.providers.common.uploads import UploadCache
 from vidgen_core.providers.http.download import download
 from vidgen_core.providers.lovart import prompt_text
 from vidgen_core.providers.lovart.api import LovartApi

@@ -24,10 +24,11 @@ from vidgen_core.providers.base import (
     RemoteState,
     RemoteStatus,
     Submission,
+    UploadCache,
 )
 from vidgen_core.providers.common.picture_copies import PictureCopies
 from vidgen_core.providers.common.picture_links import picture_links
-from vidgen_core.providers.common.uploads import MemoryUploads, UploadCache
+from vidgen_core.providers.common.uploads import MemoryUploads
 from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
 from vidgen_core.providers.http.error_mapping import (
     CONTENT_REFUSED,

@@ -35,10 +35,11 @@ from vidgen_core.providers.base import (
     RemoteState,
     RemoteStatus,
     Submission,
+    UploadCache,
 )
 from vidgen_core.providers.common.model_check import validate_order
 from vidgen_core.providers.common.picture_copies import PictureCopies
-from vidgen_core.providers.common.uploads import MemoryUploads, UploadCache
+from vidgen_core.providers.common.uploads import MemoryUploads
 from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
 from vidgen_core.providers.http.download import download, is_video
 from vidgen_core.providers.http.error_mapping import (

@@ -12,9 +12,9 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from vidgen_core.domain.errors import Delivery, RemoteError
-from vidgen_core.providers.base import Key, Order
+from vidgen_core.providers.base import Key, Order, UploadCache
 from vidgen_core.providers.common.picture_copies import PictureCopies
-from vidgen_core.providers.common.uploads import UploadCache, UploadedFiles, refused_upload
+from vidgen_core.providers.common.uploads import UploadedFiles, refused_upload
 from vidgen_core.providers.http.addresses import is_private
 from vidgen_core.providers.http.client import Http, Verb
 from vidgen_core.providers.http.error_mapping import texts_at

@@ -16,7 +16,7 @@ from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.domain.tasks import LIVE, TaskKind, TaskStatus
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
-from vidgen_core.services.library.references import Character, References
+from vidgen_core.services.library.references import Character, References, plan_picture
 
 AddShot = Callable[..., Shot]
 KEY = '[{"name":"main","secret":"sk-pictures-0001"}]'
@@ -239,6 +239,23 @@ def test_providers_of_videos_draw_nothing_and_those_of_pictures_make_no_videos(
     with pytest.raises(InputError, match="provider_makes_no_videos"):
         app.tasks.generate(project.id, [shot.id], GenerateOptions(provider=ProviderId("images")))
     assert ProviderId("images") not in app.modes
+
+
+@pytest.mark.parametrize(
+    ("settings", "model"),
+    [
+        ({"drawn_by": "kie"}, "nano-banana-2-1"),
+        ({"drawn_by": "kie", "drawn_by_model": "seedream/5-lite-text-to-image"}, "seedream/5-lite-text-to-image"),
+        ({"drawn_by": "local", "drawn_by_model": "seedream/5-lite-text-to-image"}, "storyboard"),
+        ({"drawn_by": "images", "drawn_by_model": "seedream/5-lite-text-to-image"}, "gpt-image-2"),
+    ],
+)
+def test_the_model_of_a_video_provider_that_draws_can_be_chosen(
+    app: Vidgen, add_shot: AddShot, settings: dict[str, str], model: str
+) -> None:
+    app.settings_file.change({f"providers.images.{name}": value for name, value in settings.items()})
+
+    assert plan_picture(add_shot(), References(), GenerateOptions(), app.settings()).model == model
 
 
 def test_a_candidate_of_another_shot_cannot_be_chosen(

@@ -17,6 +17,8 @@ class PictureSettings(ProviderSettings):
 
     drawn_by: str = AUTO
     """Who draws: local (storyboard frames, free), images (this provider), a video provider with picture models, or auto: this one once it has a key."""
+    drawn_by_model: str = ""
+    """The model when a video provider draws; empty: its usual one."""
     pictures_per_shot: int = Field(default=1, ge=1, le=4)
     """How many candidates one click makes."""
 

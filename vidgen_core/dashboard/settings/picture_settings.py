@@ -9,8 +9,9 @@ from vidgen_core.dashboard.settings import form as settings_form
 from vidgen_core.dashboard.settings import keys_table, video_settings
 from vidgen_core.dashboard.settings.form import Form
 from vidgen_core.domain.picture_settings import AUTO
-from vidgen_core.domain.providers import paid_picture_provider, picture_providers
+from vidgen_core.domain.providers import ProviderId, paid_picture_provider, picture_providers
 from vidgen_core.i18n import Text
+from vidgen_core.providers.base import Capabilities
 
 _FORM = "images"
 _SECTION = f"providers.{paid_picture_provider()}"
@@ -26,9 +27,9 @@ def open_dialog(t: Text) -> None:
 def _body() -> None:
     show_told()
     form = Form(current_visit(), _FORM)
-    drawn_by(form)
+    drawing = drawn_by(form)
     video_settings.key_field(form, paid_picture_provider())
-    fields(form)
+    fields(form, drawing)
     form.show_wrong()
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.button(form.t("common.cancel"), key="images_cancel", on_click=st.rerun)
@@ -40,21 +41,23 @@ def _save(form: Form) -> None:
         st.rerun()
 
 
-def drawn_by(form: Form) -> None:
+def drawn_by(form: Form) -> ProviderId:
+    """Who draws, as the form says now."""
     t = form.t
-    form.choice(
+    chosen = form.choice(
         f"{_SECTION}.drawn_by",
         [AUTO, *reversed(picture_providers())],
         lambda who: t(f"settings.drawn_by.{who}") if t.has(f"settings.drawn_by.{who}") else t.provider(who),
     )
+    return form.settings.draws if chosen == AUTO else ProviderId(chosen)
 
 
-def fields(form: Form) -> None:
+def fields(form: Form, drawing: ProviderId) -> None:
     """What the dialog and the page share."""
     t = form.t
     left, right = st.columns(2)
     with left:
-        takes = settings_form.model(form, paid_picture_provider())
+        takes = _model(form, drawing)
         form.choice(f"{_SECTION}.way", ["images", "chat"], lambda way: t(f"settings.way.{way}"))
         form.slider(f"{_SECTION}.pictures_per_shot", 1, 4)
     with right:
@@ -67,6 +70,21 @@ def fields(form: Form) -> None:
         )
 
 
+def _model(form: Form, drawing: ProviderId) -> Capabilities:
+    """Which model draws; return what it takes."""
+    usual = drawing.spec.picture_model
+    if drawing.is_free or usual is None:
+        return settings_form.model(form, paid_picture_provider())
+    provider = form.visit.app.provider(drawing)
+    chosen = form.choice(
+        f"{_SECTION}.drawn_by_model",
+        ["", *provider.picture_models()],
+        lambda model: model or form.t("settings.usual_model", model=usual),
+        own=True,
+    )
+    return provider.capabilities(chosen or usual)
+
+
 def _ratio(t: Text, ratio: str) -> str:
     return t("settings.ratio_as_video") if ratio.lower() == "auto" else ratio
 
@@ -76,8 +94,7 @@ def section(visit: Visit) -> None:
     keys_table.show(visit, paid_picture_provider())
     form = Form(visit, f"provider_{paid_picture_provider()}")
     with st.container(border=True, key=f"form_provider_{paid_picture_provider()}"):
-        drawn_by(form)
-        fields(form)
+        fields(form, drawn_by(form))
         with st.expander(form.t("settings.advanced"), icon=":material/tune:"):
             form.text(f"{_SECTION}.base_url")
             form.number(f"{_SECTION}.wait", step=10.0)

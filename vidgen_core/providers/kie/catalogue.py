@@ -127,10 +127,6 @@ class Catalogue:
         known = self._kept(base_url).models.get(model)
         return known.success if known and self._now() - known.success_at < 2 * RATE_AGE else None
 
-    def read_at(self, base_url: str) -> float | None:
-        """When the list was read last (Unix seconds)."""
-        return self._kept(base_url).at or None
-
     def want(self, model: str) -> None:
         """Somebody works with this model: it is read before others."""
         if next(iter(self._wanted), None) != model:

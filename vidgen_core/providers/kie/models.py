@@ -349,19 +349,10 @@ def _unique(names: Iterable[str | None]) -> tuple[str, ...]:
 
 
 @cache
-def _table() -> tuple[str, Mapping[str, TableRow]]:
-    found = json.loads(resources.files(__package__).joinpath("models.json").read_text("utf-8"))
-    return found["as_of"], TypeAdapter(dict[str, TableRow]).validate_python(found["models"])
-
-
-def table_date() -> str:
-    """The day the built-in table was last compared with public sources."""
-    return _table()[0]
-
-
 def built_in() -> Mapping[str, TableRow]:
     """The built-in table by model."""
-    return _table()[1]
+    found = json.loads(resources.files(__package__).joinpath("models.json").read_text("utf-8"))
+    return TypeAdapter(dict[str, TableRow]).validate_python(found["models"])
 
 
 def is_veo(model: str) -> bool:

@@ -47,10 +47,6 @@ class Field(Frozen):
     def is_list(self) -> bool:
         return self.type.endswith("[]")
 
-    @property
-    def is_number(self) -> bool:
-        return self.type in ("number", "integer")
-
 
 class Form(Frozen):
     """One complete set of fields that a model can be asked with."""

@@ -10,6 +10,7 @@ from pydantic import Field
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.providers import paid_picture_provider
 from vidgen_core.domain.shots import ReferenceRole, Shot, ShotReference
 from vidgen_core.domain.tasks import GenerationParams, Task
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, plan
@@ -112,9 +113,11 @@ def plan_picture(shot: Shot, references: References, request: GenerateOptions, s
         seed=shot.params.seed,
         options=options,
     )
-    return GenerationPlan(
-        mode, request.model or mode.spec.picture_model or own.model, params, request.takes or own.pictures_per_shot
-    )
+    model = own.model
+    if mode != paid_picture_provider():
+        chosen = own.drawn_by_model if mode == own.drawn_by and not local else ""
+        model = chosen or mode.spec.picture_model or model
+    return GenerationPlan(mode, request.model or model, params, request.takes or own.pictures_per_shot)
 
 
 def redraw(tx: Tx, task: Task, shot: Shot, references: References, settings: Settings) -> None:

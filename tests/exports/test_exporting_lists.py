@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import openpyxl
@@ -22,20 +21,13 @@ from vidgen_core.media.images import keep_image
 from vidgen_core.services.exports.film import Format, Options
 from vidgen_core.services.exports.shot_list import shot_list
 from vidgen_core.services.exports.writers import write_shots
-from vidgen_core.services.imports.plan import ImportPlan, PlannedShot
-from vidgen_core.services.imports.readers.csv_list import read_csv
+from vidgen_core.services.imports.plan import PlannedShot
 from vidgen_core.services.imports.readers.pictures import Surroundings
-from vidgen_core.services.imports.readers.reader import read_source
-from vidgen_core.services.imports.readers.storyboard import read_storyboard
-from vidgen_core.services.imports.readers.xlsx_list import read_xlsx
+from vidgen_core.services.imports.readers.reader import read_list, read_sources
 from vidgen_core.services.imports.values import clean
 
 LISTS = [Format.CSV, Format.JSON, Format.XLSX]
-READERS: dict[Format, Callable[[bytes, Surroundings], ImportPlan]] = {
-    Format.CSV: read_csv,
-    Format.JSON: read_storyboard,
-    Format.XLSX: read_xlsx,
-}
+KINDS = {Format.CSV: "text", Format.JSON: "json", Format.XLSX: "xlsx"}
 
 
 @pytest.fixture
@@ -108,7 +100,7 @@ def test_an_exported_list_imports_to_the_same_shots(
     target = tmp_path / f"list.{kind}"
     write_shots(shots, kind, target, Options(), language, "ep01", images)
 
-    plan = read_source(target)
+    plan = read_sources([target])
 
     assert [planned.reasons for planned in plan.shots] == [()] * 4
     assert [facts(planned) for planned in plan.shots] == [facts(each) for each in shots]
@@ -129,7 +121,7 @@ def test_a_list_with_its_pictures_imports_on_another_machine(
     with zipfile.ZipFile(tmp_path / "list.zip") as archive:
         archive.extractall(elsewhere)
 
-    plan = read_source(elsewhere / f"shots.{kind}", may_leave=False)
+    plan = read_sources([elsewhere / f"shots.{kind}"], may_leave=False)
 
     assert [facts(planned) for planned in plan.shots] == [facts(each) for each in shots]
     assert [others(planned) for planned in plan.shots] == [others(each) for each in shots]
@@ -141,7 +133,7 @@ def test_a_column_called_like_a_field_does_not_take_its_place(images: Path, tmp_
     target = tmp_path / "list.csv"
     write_shots(odd, Format.CSV, target, Options(), "zh", "ep01", images)
 
-    (planned,) = read_source(target).shots
+    (planned,) = read_sources([target]).shots
 
     assert (planned.number, planned.extra) == ("7.0", {"镜号": "other", "no": "third"})
 
@@ -160,7 +152,9 @@ def test_whatever_a_cell_holds_comes_back_and_no_spreadsheet_reckons_with_it(
 
     data = shot_list(odd, kind, "en", "p", lambda _: "")
 
-    assert [facts(planned) for planned in READERS[kind](data, Path()).shots] == [facts(each) for each in odd]
+    assert [facts(planned) for planned in read_list(data, KINDS[kind], Surroundings(Path())).shots] == [
+        facts(each) for each in odd
+    ]
     if kind is Format.CSV:
         cells = [cell for row in csv.reader(io.StringIO(data.decode("utf-8-sig"))) for cell in row]
         assert [cell for cell in cells if cell.lstrip().startswith(tuple("=+-@＝＋－＠"))] == []

@@ -1,14 +1,13 @@
 """Pictures to import, and a short form of what a plan says about each row."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
 
 from vidgen_core.services.imports.columns import AS_GUESSED, ListChoice
 from vidgen_core.services.imports.plan import ImportPlan
-from vidgen_core.services.imports.readers import csv_list, storyboard, xlsx_list
 from vidgen_core.services.imports.readers.pictures import Progress, Surroundings
+from vidgen_core.services.imports.readers.reader import read_list
 
 
 def draw(path: Path, size: tuple[int, int] = (96, 128)) -> Path:
@@ -24,10 +23,10 @@ def codes(plan: ImportPlan) -> list[tuple[int | None, str, list[str]]]:
 
 
 class Reader:
-    """One reader, told the folder of its list."""
+    """The reader of one kind of lists, told the folder of its list."""
 
-    def __init__(self, read: Callable[..., ImportPlan]) -> None:
-        self._read = read
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
 
     def __call__(
         self,
@@ -38,9 +37,9 @@ class Reader:
         choice: ListChoice = AS_GUESSED,
         progress: Progress | None = None,
     ) -> ImportPlan:
-        return self._read(source, Surroundings(base, may_leave), choice=choice, progress=progress)
+        return read_list(source, self._kind, Surroundings(base, may_leave), choice=choice, progress=progress)
 
 
-read_csv = Reader(csv_list.read_csv)
-read_storyboard = Reader(storyboard.read_storyboard)
-read_xlsx = Reader(xlsx_list.read_xlsx)
+read_csv = Reader("text")
+read_storyboard = Reader("json")
+read_xlsx = Reader("xlsx")

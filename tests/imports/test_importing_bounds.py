@@ -13,7 +13,7 @@ import pytest
 
 from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.readers import bounds
-from vidgen_core.services.imports.readers.reader import inspect_sheet, read_source
+from vidgen_core.services.imports.readers.reader import inspect_sheet, read_sources
 from vidgen_core.services.scripts.script_files import read_script
 
 SHEET = "xl/worksheets/sheet1.xml"
@@ -189,7 +189,7 @@ def test_a_small_workbook_that_holds_too_much_is_refused_by_a_sentence(
 
     # Nothing is built from it before it has been counted.
     monkeypatch.setattr(openpyxl, "load_workbook", never)
-    for read in (read_source, inspect_sheet):
+    for read in (lambda path: read_sources([path]), inspect_sheet):
         with pytest.raises(InputError) as refused:
             read(path)
         assert refused.value.code == code
@@ -208,10 +208,10 @@ def test_a_list_at_the_limit_comes_in(tmp_path: Path, monkeypatch: pytest.Monkey
         path = tmp_path / f"{count}.xlsx"
         book.save(path)
         if ok:
-            assert [shot.line for shot in read_source(path).shots] == [2, 3]
+            assert [shot.line for shot in read_sources([path]).shots] == [2, 3]
         else:
             with pytest.raises(InputError, match="list_too_many_rows"):
-                read_source(path)
+                read_sources([path])
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_text_lists_have_the_same_limits(tmp_path: Path, ending: str, content: b
     path = tmp_path / f"list.{ending}"
     path.write_bytes(content)
     with pytest.raises(InputError, match=code):
-        read_source(path)
+        read_sources([path])
 
 
 def document(body: str) -> bytes:

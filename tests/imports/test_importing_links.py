@@ -16,9 +16,9 @@ from importing_factories import codes, draw
 from vidgen_core.domain.errors import InputError
 from vidgen_core.providers.http.addresses import PUBLIC, kind_of
 from vidgen_core.services.imports.plan import ImportPlan
-from vidgen_core.services.imports.readers.csv_list import read_csv
 from vidgen_core.services.imports.readers.links import LinkFetcher, fetch_links
 from vidgen_core.services.imports.readers.pictures import Surroundings
+from vidgen_core.services.imports.readers.reader import read_list
 
 
 class Site(BaseHTTPRequestHandler):
@@ -207,7 +207,7 @@ def test_what_is_no_web_link_is_refused(folder: Path, link: str) -> None:
 
 
 def listed(text: str, folder: Path) -> ImportPlan:
-    return read_csv(text.encode(), Surroundings(folder), name="links.txt")
+    return read_list(text.encode(), "text", Surroundings(folder))
 
 
 def test_a_link_that_does_not_answer_is_kept_and_what_is_no_picture_is_refused(web: Web, folder: Path) -> None:

@@ -24,7 +24,7 @@ from vidgen_core.domain.shots import Shot
 from vidgen_core.services.exports.film import Format
 from vidgen_core.services.exports.shot_list import _text_cell, shot_list
 from vidgen_core.services.imports.formulas import tame
-from vidgen_core.services.imports.readers.reader import read_source
+from vidgen_core.services.imports.readers.reader import read_sources
 
 HEADER = ["镜号", "参考图", "画面描述", "画幅"]
 PROMPTS = ["她转身，走开", "雨夜\n第二行", "清晨"]
@@ -170,7 +170,7 @@ MAKERS: list[Maker] = [
 
 
 def arrives(source: Path, pictures: list[Path]) -> None:
-    plan = read_source(source)
+    plan = read_sources([source])
 
     held = [shot.image_data or (shot.image.read_bytes() if shot.image else None) for shot in plan.shots]
     assert held == [path.read_bytes() for path in pictures]
@@ -243,7 +243,7 @@ def test_any_sheet_imported_and_exported_imports_to_the_same_shots(
         for row in [header, *rows]:
             sheet.append([_text_cell(sheet, text) for text in row])
         book.save(path)
-    first = read_source(path).ok
+    first = read_sources([path]).ok
     shots = [
         Shot(
             id=place, project_id=1, number=one.number or f"{place + 900}", position=place, prompt=one.prompt, params=one.params,
@@ -254,7 +254,7 @@ def test_any_sheet_imported_and_exported_imports_to_the_same_shots(
     again = folder / f"again.{kind}"
     again.write_bytes(shot_list(shots, kind, "zh", "p", lambda _: ""))
 
-    held = read_source(again).shots if shots else ()
+    held = read_sources([again]).shots if shots else ()
 
     assert [(one.number, one.prompt, one.params, one.extra) for one in held] == [
         (one.number, one.prompt, one.params, one.extra) for one in shots

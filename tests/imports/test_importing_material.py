@@ -12,7 +12,7 @@ from PIL import Image
 
 from vidgen_core.domain.shots import GenerationMode, PictureSlot
 from vidgen_core.services.imports.plan import PlannedShot
-from vidgen_core.services.imports.readers.reader import read_source
+from vidgen_core.services.imports.readers.reader import read_sources
 
 LAST, REFERENCE = PictureSlot.LAST_FRAME, PictureSlot.REFERENCE
 
@@ -28,7 +28,7 @@ def read(folder: Path, header: list[str], *rows: list[str]) -> tuple[PlannedShot
     text = io.StringIO(newline="")
     csv.writer(text).writerows([header, *rows])
     (folder / "list.csv").write_text(text.getvalue(), encoding="utf-8")
-    return read_source(folder / "list.csv").shots
+    return read_sources([folder / "list.csv"]).shots
 
 
 def pictures(shot: PlannedShot) -> list[tuple[str, str, str | None]]:

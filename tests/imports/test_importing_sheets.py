@@ -315,9 +315,9 @@ def test_hidden_rows_and_columns_and_other_sheets_are_spoken_of(folder: Path) ->
 
     assert [shot.prompt for shot in plan.shots] == ["a"]
     assert [(note.code, note.params) for note in plan.notes] == [
-        ("rows_hidden", {"source": "list.xlsx", "count": 1}),
-        ("columns_hidden", {"source": "list.xlsx", "columns": "D"}),
-        ("sheets_left", {"source": "list.xlsx", "sheet": "EP01", "others": "EP02"}),
+        ("rows_hidden", {"source": "xlsx", "count": 1}),
+        ("columns_hidden", {"source": "xlsx", "columns": "D"}),
+        ("sheets_left", {"source": "xlsx", "sheet": "EP01", "others": "EP02"}),
     ]
     every = read(book, folder, ListChoice(sheets=("*",), hidden=True))
     assert [shot.prompt for shot in every.shots] == ["a", "hidden", "z"]

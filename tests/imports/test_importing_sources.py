@@ -15,7 +15,7 @@ from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import ShotParams
 from vidgen_core.services.imports.plan import PlannedShot, identity
-from vidgen_core.services.imports.readers.reader import lists_among, read_source, read_sources
+from vidgen_core.services.imports.readers.reader import lists_among, read_sources
 from vidgen_core.services.imports.template import template_csv
 
 
@@ -37,7 +37,7 @@ def saved(book: openpyxl.Workbook) -> bytes:
 
 def refusal(path: Path) -> str:
     with pytest.raises(InputError) as caught:
-        read_source(path)
+        read_sources([path])
     return caught.value.code
 
 
@@ -171,12 +171,12 @@ def test_every_kind_of_source_is_read_by_its_path(folder: Path) -> None:
     (folder / "list.xlsx").write_bytes(saved(workbook([["prompt"], ["x"]])))
 
     read = {
-        name: read_source(folder / name) for name in ("list.csv", "list.tsv", "LIST.TXT", "board.json", "list.xlsx")
+        name: read_sources([folder / name]) for name in ("list.csv", "list.tsv", "LIST.TXT", "board.json", "list.xlsx")
     }
 
     assert {name: (plan.source, len(plan.ok)) for name, plan in read.items()} == {name: (name, 1) for name in read}
-    assert len(read_source(folder).ok) == 4, "its lists, and the picture that none of them names"
-    assert len(read_source(folder / "a.png").ok) == 1
+    assert len(read_sources([folder]).ok) == 4, "its lists, and the picture that none of them names"
+    assert len(read_sources([folder / "a.png"]).ok) == 1
 
 
 def test_several_sources_become_one_plan(folder: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_relative_path_counts_from_the_working_folder(folder: Path, monkeypatc
     (folder / "list.csv").write_text("image\na.png\n")
     monkeypatch.chdir(folder)
 
-    assert len(read_source(Path("list.csv")).ok) == 1
+    assert len(read_sources([Path("list.csv")]).ok) == 1
 
 
 @pytest.mark.parametrize(("name", "code"), [("gone.csv", "source_missing"), ("film.mp4", "source_unknown")])

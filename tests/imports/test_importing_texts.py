@@ -8,13 +8,13 @@ import pytest
 from importing_factories import draw
 
 from vidgen_core.services.imports.numbers import loose, natural_key
-from vidgen_core.services.imports.readers.reader import read_source
+from vidgen_core.services.imports.readers.reader import read_sources
 
 
 def shots_of(folder: Path, name: str, text: str | bytes) -> list[tuple[str | None, str]]:
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return [(shot.number, shot.prompt) for shot in read_source(path).shots]
+    return [(shot.number, shot.prompt) for shot in read_sources([path]).shots]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_line_that_is_no_json_is_refused_by_its_place(folder: Path) -> None:
     path = folder / "p.jsonl"
     path.write_text('{"prompt": "a"}\n{"prompt": \n{"prompt": "c"}\n')
 
-    plan = read_source(path)
+    plan = read_sources([path])
 
     assert [(shot.line, shot.verdict) for shot in plan.shots] == [(1, "ok"), (2, "rejected"), (3, "ok")]
 
@@ -69,7 +69,7 @@ def test_a_path_is_found_however_it_was_pasted(folder: Path, cell: str) -> None:
     path = folder / "p.json"
     path.write_text(json.dumps([{"image": cell, "prompt": "x"}]))
 
-    (shot,) = read_source(path).shots
+    (shot,) = read_sources([path]).shots
 
     assert shot.image == wanted, shot.reasons
 

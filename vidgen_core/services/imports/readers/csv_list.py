@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from vidgen_core.domain.errors import InputError
-from vidgen_core.services.imports.columns import AS_GUESSED, Columns, ListChoice, find_header, likely_header
+from vidgen_core.services.imports.columns import Columns, find_header, likely_header
 from vidgen_core.services.imports.formulas import untame
 from vidgen_core.services.imports.numbers import number_of, plain_digits
-from vidgen_core.services.imports.plan import ImportPlan, Reason
+from vidgen_core.services.imports.plan import Reason
 from vidgen_core.services.imports.readers.bounds import check_rows, check_separators
 from vidgen_core.services.imports.readers.decoding import decodings
-from vidgen_core.services.imports.readers.pictures import Progress, Surroundings
-from vidgen_core.services.imports.readers.table import HEAD, Sheet, TableRow, plan_sheets
+from vidgen_core.services.imports.readers.table import HEAD, Sheet, TableRow
 from vidgen_core.services.imports.values import clean
 
 #: Lists with pictures inside (data URIs) are large; beyond this it is no list.
@@ -61,30 +60,10 @@ class _Record(NamedTuple):
     open: bool = False
 
 
-def read_csv(
-    source: Path | bytes,
-    around: Surroundings,
-    *,
-    name: str | None = None,
-    choice: ListChoice = AS_GUESSED,
-    progress: Progress | None = None,
-) -> ImportPlan:
-    """The plan of a list in UTF-8, UTF-16 or GB18030 with comma, semicolon, tab or bar between the cells.
-
-    :param around: where the pictures are searched for
-    :param name: what to call the list when it is bytes
-    :param choice: which column is what, where a person has said so
-    :raises InputError: list_unreadable, list_too_large, list_empty, list_not_text, list_without_header, list_broken
-    """
-    name = name or (source.name if isinstance(source, Path) else "list.csv")
-    sheets = text_sheets(source, name, choice.columns)
-    return plan_sheets(sheets, name, around, choice, progress)
-
-
 def text_sheets(source: Path | bytes, name: str, chosen: Mapping[str, str] | None = None) -> list[Sheet]:
     """The tables of a text: one, or those of a Markdown document; prompts alone are a table of one column.
 
-    :raises InputError: as ``read_csv``, but for the header
+    :raises InputError: list_unreadable, list_too_large, list_empty, list_not_text, list_broken
     """
     likely: list[Sheet] = []
     for text in decodings(read_bytes(source, name)):

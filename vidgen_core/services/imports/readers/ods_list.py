@@ -11,40 +11,21 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from vidgen_core.domain.errors import InputError
-from vidgen_core.services.imports.columns import AS_GUESSED, ListChoice
 from vidgen_core.services.imports.formulas import untame
 from vidgen_core.services.imports.numbers import date_as_shown
-from vidgen_core.services.imports.plan import ImportPlan
 from vidgen_core.services.imports.readers.bounds import LAST_ROW, MOST_CELLS, Broken, TooMuch, check_package
 from vidgen_core.services.imports.readers.csv_list import read_bytes
-from vidgen_core.services.imports.readers.pictures import Progress, Surroundings
-from vidgen_core.services.imports.readers.table import Sheet, TableRow, plan_sheets
+from vidgen_core.services.imports.readers.table import Sheet, TableRow
 from vidgen_core.services.imports.readers.xlsx_parts import Package, Picture, attribute, name_of
 
 _MOST_COLUMNS: Final = 200
 _NOT_SHOWN: Final = frozenset({"collapse", "filter"})
 
 
-def read_ods(
-    source: Path | bytes,
-    around: Surroundings,
-    *,
-    name: str | None = None,
-    choice: ListChoice = AS_GUESSED,
-    progress: Progress | None = None,
-) -> ImportPlan:
-    """The plan of the sheets that were chosen, else of the first one that has a header; as ``read_xlsx``.
-
-    :raises InputError: list_unreadable, list_too_large, list_empty, list_without_header, ods_broken
-    """
-    name = name or (source.name if isinstance(source, Path) else "list.ods")
-    return plan_sheets(ods_sheets(source, name), name, around, choice, progress)
-
-
 def ods_sheets(source: Path | bytes, name: str) -> list[Sheet]:
     """Every sheet with what its cells show.
 
-    :raises InputError: as ``read_ods``, but for the header
+    :raises InputError: list_unreadable, list_too_large, list_empty, ods_broken
     """
     data = read_bytes(source, name)
     try:

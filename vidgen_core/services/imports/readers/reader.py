@@ -11,31 +11,20 @@ from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.columns import AS_GUESSED, ListChoice
 from vidgen_core.services.imports.pairing import Spare, give_pictures
 from vidgen_core.services.imports.plan import ImportPlan, merge_plans
-from vidgen_core.services.imports.readers.csv_list import read_csv, text_sheets
+from vidgen_core.services.imports.readers.csv_list import text_sheets
 from vidgen_core.services.imports.readers.folder import read_folder, read_images
-from vidgen_core.services.imports.readers.ods_list import ods_sheets, read_ods
+from vidgen_core.services.imports.readers.ods_list import ods_sheets
 from vidgen_core.services.imports.readers.pictures import OTHER_PICTURE_ENDINGS, PICTURE_ENDINGS, Progress, Surroundings
 from vidgen_core.services.imports.readers.storyboard import read_storyboard, storyboard_sheet
-from vidgen_core.services.imports.readers.table import SheetInspection, inspect_tables
-from vidgen_core.services.imports.readers.xlsx_list import read_xlsx, xlsx_sheets
+from vidgen_core.services.imports.readers.table import Sheet, SheetInspection, inspect_tables, plan_sheets
+from vidgen_core.services.imports.readers.xlsx_list import xlsx_sheets
 
-_READERS: Final = {"text": read_csv, "json": read_storyboard, "xlsx": read_xlsx, "ods": read_ods}
 #: Endings of the lists that can be read.
 LIST_ENDINGS: Final = frozenset({".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm", ".ods"})
 #: Endings of files that are nothing but lists in a folder of pictures.
 _SURE_LISTS: Final = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".ods"})
 #: Endings of what is no list, whatever its first bytes look like.
 _NO_LISTS: Final = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav", ".pdf", ".docx", ".doc"})
-
-
-def read_source(path: Path, *, may_leave: bool = True, progress: Progress | None = None) -> ImportPlan:
-    """The plan of one list, storyboard, folder or picture; pictures of a list count from its own folder.
-
-    :param may_leave: whether a list may name pictures outside of its folder
-    :param progress: called with how many of how many pictures are checked
-    :raises InputError: source_missing, source_unknown, xls_old, and as the readers
-    """
-    return read_sources([path], may_leave=may_leave, progress=progress)
 
 
 def read_sources(
@@ -50,7 +39,7 @@ def read_sources(
 
     :param spare: what becomes of pictures that no row of the lists names
     :param choices: which sheet and columns are meant, for lists that are not to be read as guessed
-    :raises InputError: as ``read_source``; nothing is half read
+    :raises InputError: source_missing, source_unknown, xls_old, and as ``read_list``; nothing is half read
     """
     pictures = [path for path in paths if _is_picture(path)]
     prompts = _prompts(paths)
@@ -70,20 +59,47 @@ def lists_among(paths: Iterable[Path]) -> list[Path]:
     return [path for path in every if path.suffix.lower() in LIST_ENDINGS and path not in prompts]
 
 
+def read_list(
+    source: Path | bytes,
+    kind: str,
+    around: Surroundings,
+    *,
+    choice: ListChoice = AS_GUESSED,
+    progress: Progress | None = None,
+) -> ImportPlan:
+    """The plan of one list.
+
+    :param kind: as ``kind_of`` says
+    :param around: where the pictures are searched for
+    :param choice: which sheet and columns are meant, where a person has said so
+    :param progress: called with how many of how many pictures are checked
+    :raises InputError: list_unreadable, list_too_large, list_empty, list_not_text, list_without_header, and what
+        is broken in its kind
+    """
+    name = source.name if isinstance(source, Path) else kind
+    if kind == "json":
+        return read_storyboard(source, name, around, choice, progress)
+    return plan_sheets(_sheets(source, kind, name, choice), name, around, choice, progress)
+
+
 def inspect_sheet(path: Path) -> tuple[SheetInspection, ...]:
     """The sheets of a list; one for a list without sheets, none for an empty workbook.
 
-    :raises InputError: as the readers, but for a missing header
+    :raises InputError: as ``read_list``, but for a missing header
     """
-    match kind_of(path):
+    return inspect_tables(_sheets(path, kind_of(path), path.name, AS_GUESSED))
+
+
+def _sheets(source: Path | bytes, kind: str, name: str, choice: ListChoice) -> list[Sheet]:
+    match kind:
         case "xlsx":
-            return inspect_tables(xlsx_sheets(path, path.name))
+            return xlsx_sheets(source, name)
         case "ods":
-            return inspect_tables(ods_sheets(path, path.name))
+            return ods_sheets(source, name)
         case "json":
-            return inspect_tables([storyboard_sheet(path, path.name)])
+            return [storyboard_sheet(source, name)]
         case _:
-            return inspect_tables(text_sheets(path, path.name))
+            return text_sheets(source, name, choice.columns)
 
 
 def kind_of(path: Path) -> str:
@@ -143,9 +159,8 @@ def _read(
         return _read_dir(path, may_leave, choice, progress)
     if not path.exists():
         raise InputError("source_missing", path=str(path))
-    read = _READERS[kind_of(path)]
     around = Surroundings(path.absolute().parent, may_leave, beside)
-    return read(path, around, choice=choice, progress=progress)
+    return read_list(path, kind_of(path), around, choice=choice, progress=progress)
 
 
 def _read_dir(path: Path, may_leave: bool, choice: ListChoice, progress: Progress | None) -> ImportPlan:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from vidgen_core.domain.errors import InputError
-from vidgen_core.services.imports.columns import AS_GUESSED, ListChoice, match_columns, plain_header
+from vidgen_core.services.imports.columns import ListChoice, match_columns, plain_header
 from vidgen_core.services.imports.plan import ImportPlan, Reason
 from vidgen_core.services.imports.readers.bounds import check_rows
 from vidgen_core.services.imports.readers.csv_list import read_bytes
@@ -53,12 +53,7 @@ class _Entry(NamedTuple):
 
 
 def read_storyboard(
-    source: Path | bytes,
-    around: Surroundings,
-    *,
-    name: str | None = None,
-    choice: ListChoice = AS_GUESSED,
-    progress: Progress | None = None,
+    source: Path | bytes, name: str, around: Surroundings, choice: ListChoice, progress: Progress | None
 ) -> ImportPlan:
     """The plan of ``{"project": …, "shots": [{…}, …]}``, of the bare array, of JSON lines, or of shots within scenes.
 
@@ -66,7 +61,6 @@ def read_storyboard(
 
     :raises InputError: list_unreadable, list_too_large, list_empty, storyboard_broken, storyboard_without_shots
     """
-    name = name or (source.name if isinstance(source, Path) else "storyboard.json")
     board = _parse(read_bytes(source, name), name)
     project = board.get("project") if isinstance(board, dict) else None
     entries = _entries(board, name)

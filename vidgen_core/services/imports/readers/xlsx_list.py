@@ -16,39 +16,21 @@ from openpyxl.cell.read_only import EMPTY_CELL  # type: ignore[import-untyped]
 from openpyxl.utils import get_column_letter  # type: ignore[import-untyped]
 
 from vidgen_core.domain.errors import InputError
-from vidgen_core.services.imports.columns import AS_GUESSED, ListChoice
 from vidgen_core.services.imports.formulas import untame
 from vidgen_core.services.imports.numbers import date_as_shown
-from vidgen_core.services.imports.plan import ImportPlan, Reason
+from vidgen_core.services.imports.plan import Reason
 from vidgen_core.services.imports.readers.bounds import LAST_ROW, Broken, TooMuch, check_package
 from vidgen_core.services.imports.readers.csv_list import read_bytes
-from vidgen_core.services.imports.readers.pictures import Progress, Surroundings
-from vidgen_core.services.imports.readers.table import Sheet, TableRow, plan_sheets
+from vidgen_core.services.imports.readers.table import Sheet, TableRow
 from vidgen_core.services.imports.readers.xlsx_parts import Picture, Range, SheetParts, read_parts
 
 _MOST_COLUMNS: Final = 200
 
 
-def read_xlsx(
-    source: Path | bytes,
-    around: Surroundings,
-    *,
-    name: str | None = None,
-    choice: ListChoice = AS_GUESSED,
-    progress: Progress | None = None,
-) -> ImportPlan:
-    """The plan of the sheets that were chosen, else of the first one that has a header; as ``read_csv``.
-
-    :raises InputError: list_unreadable, list_too_large, list_empty, list_without_header, xlsx_broken
-    """
-    name = name or (source.name if isinstance(source, Path) else "list.xlsx")
-    return plan_sheets(xlsx_sheets(source, name), name, around, choice, progress)
-
-
 def xlsx_sheets(source: Path | bytes, name: str) -> list[Sheet]:
     """Every sheet with what its cells show.
 
-    :raises InputError: as ``read_xlsx``, but for the header
+    :raises InputError: list_unreadable, list_too_large, list_empty, xlsx_broken
     """
     data = read_bytes(source, name)
     try:

@@ -178,6 +178,18 @@ def test_the_image_provider_has_a_button_and_a_panel_of_its_own(screen: Screen) 
     assert screen.app.settings().mode is ProviderId("local")
 
 
+def test_a_video_provider_that_draws_offers_its_picture_models(screen: Screen) -> None:
+    screen.app.settings_file.change({"providers.images.drawn_by": "kie"})
+    screen.run()
+    screen.head(do="pictures")
+    box = next(one for one in screen.at.selectbox if (one.key or "").endswith(".drawn_by_model"))
+    assert {"Its usual one (nano-banana-2-1)", "nano-banana-2"} <= set(box.options)
+    box.select("nano-banana-2")
+    screen.press("images_save")
+
+    assert screen.app.settings().providers.images.drawn_by_model == "nano-banana-2"
+
+
 def test_the_list_of_tasks_is_narrowed_to_pictures(screen: Screen) -> None:
     shot = add(screen, prompt="rain")
     screen.app.pictures.draw(screen.project.id, [shot.id], GenerateOptions(takes=2))

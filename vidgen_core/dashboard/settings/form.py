@@ -85,7 +85,7 @@ class Form:
     def field(self, setting: str, *, saved: str = "", **options: Any) -> Any:
         """One setting drawn as its schema says; return what the field holds now.
 
-        ``settings.<name>.<value>`` in the catalogues is the word of a choice.
+        ``settings.<section>.<name>.<value>`` or ``settings.<name>.<value>`` in the catalogues is the word of a choice.
 
         :param saved: what stands in an empty secret field
         :param options: for the widget of its type
@@ -98,7 +98,13 @@ class Form:
         if kind is SecretStr:
             return self.secret(setting, saved)
         if get_origin(kind) is Literal:
-            return self.choice(setting, get_args(kind), lambda value: t(f"settings.{name}.{value}"))
+            section = setting.rpartition(".")[0].rpartition(".")[2]
+            ids = (f"settings.{section}.{name}", f"settings.{name}")
+            return self.choice(
+                setting,
+                get_args(kind),
+                lambda value: next((t(f"{one}.{value}") for one in ids if t.has(f"{one}.{value}")), str(value)),
+            )
         if kind in (int, float, Decimal):
             low, high = _bounds(schema)
             if kind is int and low is not None and high is not None and high - low < _SLIDER_STEPS:

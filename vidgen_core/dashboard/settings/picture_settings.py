@@ -58,8 +58,8 @@ def fields(form: Form, drawing: ProviderId) -> None:
     left, right = st.columns(2)
     with left:
         takes = _model(form, drawing)
-        form.choice(f"{_SECTION}.way", ["images", "chat"], lambda way: t(f"settings.way.{way}"))
-        form.slider(f"{_SECTION}.pictures_per_shot", 1, 4)
+        form.field(f"{_SECTION}.way")
+        form.field(f"{_SECTION}.pictures_per_shot")
     with right:
         form.choice(f"{_SECTION}.size", takes.sizes, own=True)
         form.choice(f"{_SECTION}.aspect_ratio", ["Auto", *takes.aspect_ratios], lambda ratio: _ratio(t, ratio))

@@ -1,18 +1,14 @@
 """The settings that only one provider has, drawn from its settings class.
 
-The class says everything: the kind of a field is that of its value, ``step`` and ``placeholder`` of a field and the choice
-that it depends on (``only_if``) stand in its ``json_schema_extra``. Labels and help are those of the catalogues, else the
-field's own name and sentence.
+The choice that a field depends on (``only_if``) stands in its ``json_schema_extra``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_origin
 
 import streamlit as st
-from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from vidgen_core.dashboard.settings.form import Form
@@ -47,31 +43,10 @@ def _fields(form: Form, mode: ProviderId, fields: Mapping[str, FieldInfo], chose
     columns = st.columns(2)
     for place, (name, field) in enumerate(wanted.items()):
         with columns[place % 2]:
-            value = _field(form, mode, name, field)
+            value = form.field(f"providers.{mode}.{name}", saved=form.t("settings.unchanged"))
             if get_origin(field.annotation) is Literal:
                 found[name] = value
     return found
-
-
-def _field(form: Form, mode: ProviderId, name: str, field: FieldInfo) -> Any:
-    setting, kind, extra = f"providers.{mode}.{name}", field.annotation, _extra(field)
-    if get_origin(kind) is Literal:
-        return form.choice(setting, get_args(kind), lambda value: _word(form, mode, name, str(value)))
-    if kind is bool:
-        return form.toggle(setting)
-    if kind is SecretStr:
-        return form.secret(setting, form.t("settings.unchanged"))
-    if kind in (int, float, Decimal):
-        return form.number(setting, step=extra.get("step", 1 if kind is int else 1.0))
-    placeholder = extra.get("placeholder")
-    return form.text(
-        setting, placeholder=placeholder and (form.t(placeholder) if form.t.has(placeholder) else placeholder)
-    )
-
-
-def _word(form: Form, mode: ProviderId, name: str, value: str) -> str:
-    ids = (f"settings.{mode}.{name}.{value}", f"settings.{name}.{value}")
-    return next((form.t(id_) for id_ in ids if form.t.has(id_)), value)
 
 
 def _notes(form: Form, mode: ProviderId, chosen: Mapping[str, Any]) -> None:
@@ -84,11 +59,7 @@ def _notes(form: Form, mode: ProviderId, chosen: Mapping[str, Any]) -> None:
             st.caption(form.t(note, folder=str(folder)))
 
 
-def _extra(field: FieldInfo) -> Mapping[str, Any]:
-    extra = field.json_schema_extra
-    return extra if isinstance(extra, dict) else {}
-
-
 def _condition(field: FieldInfo) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = _extra(field).get("only_if", {})
+    extra = field.json_schema_extra
+    found: Mapping[str, Any] = extra.get("only_if", {}) if isinstance(extra, dict) else {}  # type: ignore[assignment]
     return found

@@ -112,7 +112,7 @@ def test_guesses_from_many_addresses_lock_nobody_out_who_has_been_here(
 
     assert enter(ANNE) == 303
     guesses = [guess(peers(f"192.0.{n // 200}.{n % 200 + 1}")) for n in range(3 * TRIES_OF_ALL)]
-    assert guesses.count(401) >= TRIES_OF_ALL
+    assert guesses.count(401) >= TRIES_OF_ALL - 1, "one of them was Anne"
     assert guesses[-1] == 429
     # A stranger waits; those who are known, and whoever sits at this machine, do not.
     assert [enter(BOB), enter(ANNE), enter("127.0.0.1")] == [429, 303, 303]

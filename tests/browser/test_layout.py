@@ -18,6 +18,18 @@ WATCH_SHIFTS = """() => {
   }).observe({ type: "layout-shift" })
 }"""
 
+#: Streamlit's sign of a running script, which comes when one takes long: with a button that stops it.
+SHOW_RUNNING = """() => {
+  const sign = document.createElement("div")
+  sign.dataset.testid = "stStatusWidget"
+  sign.innerHTML = '<button style="position: fixed; top: 0; right: 0; width: 100vw; height: 50px">Stop</button>'
+  document.querySelector('[data-testid="stHeader"]').append(sign)
+}"""
+IS_ON_TOP = """(button) => {
+  const box = button.getBoundingClientRect()
+  return button.contains(button.getRootNode().elementFromPoint(box.x + box.width / 2, box.y + box.height / 2))
+}"""
+
 
 @pytest.fixture
 def _one_take(studio: Studio) -> Iterator[None]:
@@ -54,6 +66,10 @@ def test_content_begins_high_on_the_page(studio: Studio, visitor: Visitors, widt
     assert top(card(page, first)) <= begins
     assert height(page.locator(".st-key-header_line")) <= 56
     assert page.evaluate("() => document.scrollingElement.scrollWidth") <= width
+    page.evaluate(SHOW_RUNNING)
+    buttons = page.locator(".st-key-header_line").get_by_role("button").all()
+    assert buttons
+    assert all(button.evaluate(IS_ON_TOP) for button in buttons)
 
 
 def test_a_whole_run_moves_nothing(studio: Studio, page: Page) -> None:

@@ -49,7 +49,7 @@ def held_for(bench: Bench) -> str | None:
 def decide(bench: Bench) -> None:
     journal = Journal(bench.locations.journal)
     with bench.store.write() as tx:
-        database_age.go_on(tx, journal.read().generation, datetime.now(UTC))
+        database_age.go_on(tx, journal.read(), datetime.now(UTC))
         tx.state.put("lane.yunwu", None)
         seen = database_age.generation_of(tx)
     journal.begin(seen)

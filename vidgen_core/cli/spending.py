@@ -1,14 +1,15 @@
-"""``vidgen spend`` and ``budget``: what it has cost, what is left, and how much it may cost."""
+"""``vidgen spend``, ``budget`` and ``ledger``: what it has cost, what is left, how much it may cost, and the proof."""
 
 from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vidgen_core.cli.session import Session, command
+from vidgen_core.cli.session import SOME_FAILED, Session, command
 from vidgen_core.domain.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
     from vidgen_core.services.billing.budget import BalanceDifference, BudgetView, SpendLine
 
 commands = typer.Typer()
+_ledger = typer.Typer(help="cli.help.ledger")
+commands.add_typer(_ledger, name="ledger")
+SinceOption = Annotated[str | None, typer.Option("--since", metavar="YYYY-MM-DD", help="cli.option.since")]
 
 
 @command(commands, "spend", every_project=True)
 def spend(
     session: Session,
-    since: Annotated[str | None, typer.Option("--since", metavar="YYYY-MM-DD", help="cli.option.since")] = None,
+    since: SinceOption = None,
     until: Annotated[str | None, typer.Option("--until", metavar="YYYY-MM-DD", help="cli.option.until")] = None,
 ) -> None:
     first, last = _day(since), _day(until)
@@ -124,3 +128,39 @@ def _show(session: Session, found: BudgetView) -> None:
         session.say(f"cli.budget_{standing.scope}", **told)
     if found.hold:
         session.complain(str(found.hold["code"]), found.hold["params"])
+
+
+@command(_ledger, "verify", "cli.help.ledger_verify")
+def verify(session: Session) -> None:
+    from vidgen_core.services.schemas.ledger import LedgerCheckResponse
+
+    found = session.app.ledger.verify()
+    answer = LedgerCheckResponse.of(found, session.text)
+    session.answer(answer)
+    for one in (answer.broken, *answer.strays, *answer.gaps):
+        if one is not None:
+            session.warn_line(one.message)
+    if found.stray_count > len(found.strays):
+        session.warn_line(session.text.n("ledger.more_strays", found.stray_count - len(found.strays)))
+    if not found.ok:
+        raise typer.Exit(SOME_FAILED)
+    session.count("ledger.whole", found.lines, head=found.head or "–")
+
+
+@command(_ledger, "export", "cli.help.ledger_export", every_project=True)
+def export(
+    session: Session,
+    to: Annotated[Path, typer.Option("--to", metavar="PATH", help="cli.option.ledger_to")],
+    since: SinceOption = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="YYYY-MM-DD", help="cli.option.last_day")] = None,
+) -> None:
+    from vidgen_core.services.exports.writers import write_bytes
+    from vidgen_core.services.reports.ledger import FORMATS
+
+    format_ = to.suffix.lower().removeprefix(".")
+    if format_ not in FORMATS:
+        raise InputError("ledger_format", known=", ".join(f".{name}" for name in FORMATS))
+    data = session.app.ledger.export(format_, session.text, session.project_id, _day(since), _day(until))
+    write_bytes(data, to.absolute())
+    session.answer({"file": str(to.absolute()), "bytes": len(data)})
+    session.say("ledger.written", path=to)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
-from vidgen_core.db import dialect, migrations
+from vidgen_core.db import dialect, ledger_chain, migrations
+from vidgen_core.db.ledger_chain import ChainRepository, Head
 from vidgen_core.db.repositories.access import CURRENT, RequestRepository, SessionRepository
 from vidgen_core.db.repositories.attempts import AttemptRepository
 from vidgen_core.db.repositories.batches import BatchRepository, DrawRepository
@@ -70,6 +71,10 @@ class Tx(Transaction):
     @cached_property
     def ledger(self) -> LedgerRepository:
         return LedgerRepository(self)
+
+    @cached_property
+    def chain(self) -> ChainRepository:
+        return ChainRepository(self)
 
     @cached_property
     def takes(self) -> TakeRepository:
@@ -145,8 +150,11 @@ class Store:
 
     def __init__(self, path: Path, *, checkpoints: bool) -> None:
         self.path = path
-        self._writer = _engine(path, writes=True, checkpoints=checkpoints)
-        self._readers = _engine(path, writes=False, checkpoints=False)
+        #: Told the last line of the ledger after each commit that added to it, outside of every transaction.
+        self.witness: Callable[[Head], None] | None = None
+        self._ledger_grew = False
+        self._writer = _engine(path, checkpoints=checkpoints, on_line=self._note_line)
+        self._readers = _engine(path)
         self._lock = threading.Lock()
         self._owner: int | None = None
         #: The connection of ``revision``, which is called so often that one of the pool would cost more than the query.
@@ -224,7 +232,7 @@ class Store:
 
     def commit(self, tx: Tx) -> None:
         """Make a transaction durable; one that cannot be is rolled back. ``tx.tell`` then tells those who wait for it."""
-        request = CURRENT.get()
+        request, head = CURRENT.get(), None
         try:
             with self._translated():
                 if not tx.alive:
@@ -232,11 +240,15 @@ class Store:
                     raise StoreError("store_undone", path=str(self.path))
                 if request is not None:
                     tx.requests.mark_written(request)
+                if self._ledger_grew and self.witness is not None:
+                    head = tx.chain.head()
                 tx.commit()
         except BaseException:
             self.roll_back(tx)
             raise
         self._release()
+        if head is not None and self.witness is not None:
+            self.witness(head)
 
     def roll_back(self, tx: Tx) -> None:
         """Undo a transaction."""
@@ -245,8 +257,11 @@ class Store:
         finally:
             self._release()
 
+    def _note_line(self) -> None:
+        self._ledger_grew = True
+
     def _release(self) -> None:
-        self._owner = None
+        self._owner, self._ledger_grew = None, False
         self._lock.release()
 
     def revision(self) -> int:
@@ -319,7 +334,12 @@ def _path_of(path_or_url: Path | str) -> Path:
     return Path(url.database)
 
 
-def _engine(path: Path, *, writes: bool, checkpoints: bool) -> Engine:
+def _engine(path: Path, *, checkpoints: bool = False, on_line: Callable[[], None] | None = None) -> Engine:
+    """Connections to the database.
+
+    :param on_line: told of each line that is added to the ledger; without it the connections only read
+    """
+    writes = on_line is not None
     engine = create_engine(
         # Not a formatted URL: ``?``, ``#`` and ``%`` in a path would be parsed as parts of it.
         URL.create("sqlite", database=str(path)),
@@ -338,6 +358,8 @@ def _engine(path: Path, *, writes: bool, checkpoints: bool) -> Engine:
     def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
         for pragma in dialect.pragmas(writes=writes, checkpoints=checkpoints):
             connection.execute(pragma)
+        if on_line is not None:
+            ledger_chain.register(connection, on_line)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

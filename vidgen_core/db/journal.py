@@ -2,6 +2,7 @@
 
     generation   a number that rises with every paid request or price confirmation before it is sent; the database stores
                  it, too: a database with a lower number is an old copy, and the worker buys nothing with it on its own
+    ledger       the last line of the ledger: a ledger that ends before it has lost lines
     notes        responses to paid requests that could not be written to the database yet; the next start reads them
 
 One record per line with its checksum, durable when the method returns. The file is longer than its content, so that
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import threading
 import uuid
@@ -25,7 +27,11 @@ from typing import Any, Final
 
 from filelock import FileLock
 
+from vidgen_core.db.ledger_chain import Head
+from vidgen_core.domain.errors import FileError
 from vidgen_core.media.disk import sync_folder, translate_os_errors
+
+logger = logging.getLogger(__name__)
 
 #: Bytes by which the file grows when it is full.
 ROOM: Final = 64 * 1024
@@ -52,6 +58,8 @@ class JournalState:
     #: When the file was changed last, or copied; seconds since 1970.
     changed_at: float = 0.0
     generation: int = 0
+    #: The last line of the ledger, as far as it was told.
+    ledger: Head | None = None
     #: Responses that may be in no database.
     notes: tuple[Record, ...] = ()
     #: The last jobs that were bought; normally their ids are in the database as well.
@@ -74,10 +82,11 @@ class Journal:
         with self._locked():
             return self._read()
 
-    def begin(self, generation: int) -> None:
+    def begin(self, generation: int, ledger: Head | None = None) -> None:
         """Continue from ``generation``: the file is created or compacted.
 
         A damaged file is kept under another name.
+        :param ledger: the last line of the ledger from now on; None: as it was told last
         :raises FileError: it cannot be written
         """
         with self._locked():
@@ -85,7 +94,7 @@ class Journal:
             if found.damaged:
                 self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
                 found = JournalState()
-            self._compact(max(generation, found.generation), (*found.jobs[-JOBS:], *found.notes))
+            self._compact(max(generation, found.generation), _kept(found, ledger or found.ledger))
 
     def order(self, generation: int, **facts: Any) -> None:
         """Record that a paid request or price confirmation is about to be sent; durable when this returns.
@@ -97,6 +106,13 @@ class Journal:
     def job(self, **facts: Any) -> None:
         """Record a remote id that is in the database, in case the database is lost; not synced."""
         self._append({"t": "job", **facts}, leave=RESERVE, wait=False)
+
+    def ledger(self, head: Head) -> None:
+        """Record the last line of the ledger; not synced, and left out where it cannot be written. The highest one counts."""
+        try:
+            self._append({"t": "ledger", **head._asdict()}, leave=RESERVE, wait=False)
+        except FileError as error:
+            logger.info("the end of the ledger is not in the journal: %s", error)
 
     def note(self, kind: str, **facts: Any) -> str:
         """Keep a response that the database cannot store now; returns the name to ``settle`` it by.
@@ -127,7 +143,7 @@ class Journal:
             if end > MOST:
                 found = self._read()
                 if not found.damaged:
-                    self._compact(found.generation, (*found.jobs[-JOBS:], *found.notes, record))
+                    self._compact(found.generation, (*_kept(found, found.ledger), record))
                     return
             _make_room(file, len(content), len(content) - end - len(line), leave)
             file.seek(end)
@@ -153,6 +169,7 @@ class Journal:
             copied=known[0]["file"] != facts.st_ino,
             changed_at=facts.st_ctime,
             generation=max(map(_generation, known)),
+            ledger=max((Head(one["n"], one["hash"]) for one in known if one["t"] == "ledger"), default=None),
             notes=tuple(one for one in known if one["t"] == "note" and one["id"] not in settled),
             jobs=tuple(one for one in known if one["t"] == "job"),
         )
@@ -171,6 +188,12 @@ class Journal:
             sync_folder(self.path.parent)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _kept(found: JournalState, ledger: Head | None) -> tuple[Record, ...]:
+    """The records that a compacted journal goes on with."""
+    head = () if ledger is None else ({"t": "ledger", **ledger._asdict()},)
+    return (*head, *found.jobs[-JOBS:], *found.notes)
 
 
 def _make_room(file: FileIO, size: int, left: int, leave: int) -> None:

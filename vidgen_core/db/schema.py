@@ -359,6 +359,21 @@ ledger_daily = Table(
     sqlite_with_rowid=False,
 )
 
+#: The chain of the ledger's lines, added by triggers (``ledger_chain.py``); ``body`` is how the request stood then.
+ledger_lines = Table(
+    "ledger_lines",
+    metadata,
+    Column("n", Integer, primary_key=True),
+    # Milliseconds since 1970.
+    Column("at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("row_id", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+Index("ledger_lines_of_row", ledger_lines.c.kind, ledger_lines.c.row_id, ledger_lines.c.n)
+
 #: Balances read at providers: before and after batches and whenever a key is tested.
 balances = Table(
     "balances",

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
+from vidgen_core.db.ledger_chain import chain_triggers
 from vidgen_core.db.schema import SHOT_TRAITS, shots
 from vidgen_core.domain.providers import WRITING
 
@@ -270,6 +271,7 @@ TRIGGERS: Final[dict[str, str]] = {
         "AFTER UPDATE OF state ON attempts WHEN NEW.state = 'succeeded' AND OLD.state = 'accepted' "
         f"BEGIN {_REMOTE_TIME} END"
     ),
+    **chain_triggers(),
 }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.paths import Locations, find_locations
 from vidgen_core.config.schema import Settings
-from vidgen_core.db import Store
+from vidgen_core.db import Journal, Store
 from vidgen_core.domain.errors import FileError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.services.access.permissions import Role, requires
@@ -31,6 +31,7 @@ from vidgen_core.services.library.takes import Takes
 from vidgen_core.services.notifications.notifications import Notifications
 from vidgen_core.services.quality.checks import Checks
 from vidgen_core.services.reports.disputes import Disputes
+from vidgen_core.services.reports.ledger import Ledger
 from vidgen_core.services.reports.reports import Reports
 from vidgen_core.services.revision_cache import RevisionCache
 from vidgen_core.services.scripts.llm_queue import LlmQueue
@@ -58,6 +59,7 @@ class Vidgen:
 
     def __init__(self, locations: Locations, store: Store, settings_file: SettingsFile) -> None:
         self._ctx = ctx = ServiceContext(locations, store, settings_file)
+        store.witness = Journal(locations.journal).ledger
         self.settings_file = SettingsService(ctx)
         self.sessions = Sessions(settings_file, store)
         self.requests = Requests(ctx)
@@ -76,6 +78,7 @@ class Vidgen:
         self.reports = Reports(ctx)
         self.notifications = Notifications(ctx)
         self.disputes = Disputes(ctx)
+        self.ledger = Ledger(ctx)
         self.checks = Checks(ctx)
         self.exports = Exports(ctx)
         self.edits = Edits(ctx)

@@ -23,6 +23,7 @@ from vidgen_core.worker.limits.budget_pause import BudgetPause
 from vidgen_core.worker.limits.key_pool import KeyPool
 from vidgen_core.worker.limits.poll_interval import PollIntervals
 from vidgen_core.worker.limits.provider_pause import ProviderPauses
+from vidgen_core.worker.telemetry import Telemetry
 
 T = TypeVar("T")
 
@@ -122,6 +123,7 @@ class Context:
     clock: Clock
     budget: BudgetPause
     intervals: PollIntervals = field(default_factory=PollIntervals)
+    telemetry: Telemetry = field(default_factory=Telemetry)
     #: The last unexpected error by task, and how often in a row it has come.
     errors: dict[int, tuple[str, int]] = field(default_factory=dict)
     takeover_seconds: float = TAKEOVER

@@ -77,12 +77,19 @@ def _is_unsent(tx: Tx, attempt_id: int | None) -> bool:
     return attempt_id is None or tx.attempts.get(attempt_id).state is AttemptState.PREPARING
 
 
-def go_on(tx: Tx, generation: int, now: datetime) -> int:
-    """Trust this database from now on: what would be bought is set aside for a person; returns how many tasks.
+def note_lost_lines(tx: Tx, journal: JournalState, by: str) -> None:
+    """Say in the ledger that lines which the journal knows of are missing in it, if there are any.
 
-    :param generation: of the journal
+    :param by: ``person``: somebody trusts this database; ``start``: found at a start
     """
-    note_generation(tx, generation)
+    if journal.ledger is not None and tx.chain.lacks(journal.ledger):
+        tx.chain.note_gap(journal.ledger, by)
+
+
+def go_on(tx: Tx, journal: JournalState, now: datetime) -> int:
+    """Trust this database from now on: what would be bought is set aside for a person; returns how many tasks."""
+    note_generation(tx, journal.generation)
+    note_lost_lines(tx, journal, "person")
     for task in tx.tasks.active():
         if task.provider.is_free or task.status is not TaskStatus.PROCESSING:
             continue

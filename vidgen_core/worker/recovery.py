@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from vidgen_core.db import JournalState, Tx
+from vidgen_core.db.ledger_chain import Head
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import FileError, StoreError
 from vidgen_core.domain.money import Money
@@ -76,8 +77,8 @@ async def check_database_age(ctx: Context) -> database_age.Doubt | None:
     ctx.read(ctx.pauses.load)
     if doubt is None:
         try:
-            await asyncio.to_thread(ctx.journal.begin, seen)
-        except FileError:
+            await asyncio.to_thread(ctx.journal.begin, seen, await _note_lost_lines(ctx, found))
+        except (FileError, StoreError):
             # Nothing paid leaves before it can be written.
             logger.exception("the journal cannot be written")
     for mode in paid_providers():
@@ -87,6 +88,18 @@ async def check_database_age(ctx: Context) -> database_age.Doubt | None:
         if doubt is not None and mode in ctx.providers:
             ctx.pauses.pause(mode, doubt.code, by_itself=False, provider=mode.value, **doubt.params)
     return doubt
+
+
+async def _note_lost_lines(ctx: Context, found: JournalState) -> Head | None:
+    """Say in the ledger that lines are missing at its end, where an older database was put in place; its new last line."""
+    if not ctx.read(lambda tx: tx.chain.lacks(found.ledger)):
+        return None
+
+    def write(tx: Tx) -> Head | None:
+        database_age.note_lost_lines(tx, found, "start")
+        return tx.chain.head()
+
+    return await ctx.writer.do(write)
 
 
 def _bound_times(tx: Tx, now: datetime) -> None:

@@ -27,6 +27,7 @@ from vidgen_core.worker.limits.budget_pause import BudgetPause
 from vidgen_core.worker.limits.key_pool import KeyPool, StoredKeys, pace_for
 from vidgen_core.worker.limits.provider_pause import ProviderPauses
 from vidgen_core.worker.scheduler import Scheduler
+from vidgen_core.worker.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scheduler: Scheduler | None = None
         self.problem: VidgenError | None = None
+        self.telemetry = Telemetry()
         self.thread = threading.Thread(target=self._run, name="vidgen-runner", daemon=True)
 
     def start(self) -> Worker:
@@ -199,9 +201,11 @@ class Worker:
         # Also for those that need no key now: a setting may change that.
         keys = BuiltOnUse(providers, lambda mode: self._pool(mode, providers[mode], writer))
         pauses = ProviderPauses(writer, self._clock, self._locations)
+        journal = Journal(self._locations.journal)
+        self._store.witness = journal.ledger
         ctx = Context(
             store=self._store,
-            journal=Journal(self._locations.journal),
+            journal=journal,
             writer=writer,
             settings=self._settings,
             locations=self._locations,
@@ -210,6 +214,7 @@ class Worker:
             pauses=pauses,
             clock=self._clock,
             budget=BudgetPause(pauses),
+            telemetry=self.telemetry,
         )
         self._learn(ctx)
         return ctx

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from openpyxl import Workbook  # type: ignore[import-untyped]
@@ -34,7 +34,7 @@ def export_tasks(tasks: Iterable[Task], format: Format, t: Text, project: str) -
         found = clean([TaskResponse.of(task, t, project).model_dump(mode="json") for task in tasks])
         return json.dumps(found, ensure_ascii=False, indent=1).encode()
     rows = _rows(tasks, t)
-    return _csv(rows) if format == "csv" else _xlsx(rows)
+    return csv_of(rows) if format == "csv" else xlsx_of({"tasks": rows})
 
 
 def _rows(tasks: Iterable[Task], t: Text) -> Iterator[list[Any]]:
@@ -77,7 +77,8 @@ def _row(task: Task, t: Text) -> dict[str, Any]:
     }
 
 
-def _csv(rows: Iterable[list[Any]]) -> bytes:
+def csv_of(rows: Iterable[Sequence[Any]]) -> bytes:
+    """Rows as spreadsheets read them; nothing in them is a formula."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     for row in rows:
@@ -86,12 +87,14 @@ def _csv(rows: Iterable[list[Any]]) -> bytes:
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 
-def _xlsx(rows: Iterable[list[Any]]) -> bytes:
+def xlsx_of(sheets: Mapping[str, Iterable[Sequence[Any]]]) -> bytes:
+    """A workbook of sheets by their names, each with its heads first."""
     book = Workbook(write_only=True)
-    sheet = book.create_sheet("tasks")
-    sheet.freeze_panes = "A2"
-    for row in rows:
-        sheet.append([_cell(sheet, value) for value in row])
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        sheet.freeze_panes = "A2"
+        for row in rows:
+            sheet.append([_cell(sheet, value) for value in row])
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()

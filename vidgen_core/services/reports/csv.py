@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
 from vidgen_core.i18n import Text
-from vidgen_core.services.imports.formulas import tame
+from vidgen_core.services.exports.task_list import csv_of
 from vidgen_core.services.reports.values import KeyShare, Report, Share, SpendTotals
 from vidgen_core.services.schemas.base import iso
 
@@ -22,13 +20,11 @@ _COUNTS: Final = ("completed", "failed", "cancelled", "attempts", "chosen")
 
 def as_csv(figures: Report, t: Text) -> bytes:
     """UTF-8 with a byte order mark, which Excel wants; amounts in full, rates as parts of 1."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow([t(f"figures.column.{name}") for name in COLUMNS])
-    for group, name, measure, value, unit in _lines(figures, t):
-        words = (t(f"figures.group.{group}"), name, t(f"figures.measure.{measure}"), _plain(value), unit)
-        writer.writerow([tame(word) for word in words])
-    return b"\xef\xbb\xbf" + text.getvalue().encode()
+    rows = (
+        (t(f"figures.group.{group}"), name, t(f"figures.measure.{measure}"), _plain(value), unit)
+        for group, name, measure, value, unit in _lines(figures, t)
+    )
+    return csv_of([[t(f"figures.column.{name}") for name in COLUMNS], *rows])
 
 
 def _plain(value: Any) -> Any:

@@ -61,8 +61,8 @@ class Disputes:
             task_ids=None if task_ids is None else tuple(task_ids),
             provider=provider,
             kinds=frozenset(kinds),
-            since=_midnight(since),
-            until=_midnight(until and until + timedelta(days=1)),
+            since=midnight(since),
+            until=midnight(until and until + timedelta(days=1)),
             successes=successes,
         )
         with self._ctx.store.read() as tx:
@@ -92,5 +92,6 @@ class Disputes:
         write_bytes(pack, target)
 
 
-def _midnight(day: date | None) -> datetime | None:
+def midnight(day: date | None) -> datetime | None:
+    """The beginning of a day on the clock of this machine."""
     return None if day is None else datetime.combine(day, time()).astimezone()

@@ -96,9 +96,9 @@ def _restore(locations: Locations, backup: Path, agree: Callable[[Restored], Non
         known = _bought_in(working) or {}
         with contextlib.closing(Store.open(working)) as store, store.write() as tx:
             seen = database_age.generation_of(tx)
-            aside = database_age.go_on(tx, found.generation, datetime.now(UTC))
+            aside = database_age.go_on(tx, found, datetime.now(UTC))
             stop_all(tx)
-            trusted = database_age.generation_of(tx)
+            trusted, head = database_age.generation_of(tx), tx.chain.head()
         _as_one_file(working)
         kept = database.with_name(f"{database.name}.before-restore-{datetime.now().astimezone():%Y%m%d-%H%M%S}")
         done = Restored(
@@ -116,7 +116,7 @@ def _restore(locations: Locations, backup: Path, agree: Callable[[Restored], Non
                     database.with_name(database.name + ending).rename(kept.with_name(kept.name + ending))
             working.replace(database)
             sync_folder(database.parent)
-        journal.begin(trusted)
+        journal.begin(trusted, head)
         return done
     finally:
         for ending in _BESIDE:

@@ -266,16 +266,16 @@ class WorkerControl:
         with self._ctx.store.write() as tx:
             doubt = database_age.doubt(tx, found)
             if doubt is not None:
-                aside = database_age.go_on(tx, found.generation, datetime.now(UTC))
+                aside = database_age.go_on(tx, found, datetime.now(UTC))
                 stop_all(tx)
-            trusted = database_age.generation_of(tx)
+            trusted, head = database_age.generation_of(tx), tx.chain.head()
             PAUSED.put(tx, None)
             for mode in provider_ids():
                 if PROVIDER_PAUSE.has(tx, mode):
                     PROVIDER_PAUSE.put(tx, None, mode)
             tx.log.add(LogLevel.INFO, "resumed")
         if doubt is not None:
-            self._journal.begin(trusted)
+            self._journal.begin(trusted, head)
         self.wake()
         return aside
 

@@ -106,7 +106,8 @@ async def _fetch(active: ActiveTask, ctx: Context, job: RemoteJob, part: files.P
     if url is None:
         raise RemoteError("link_missing", kind=ErrorKind.FILE)
     await asyncio.to_thread(files.ensure_free_space, part.target.parent, USUAL_VIDEO)
-    return await ctx.provider(active).fetch(job, url, part, ctx.key(active))
+    with ctx.telemetry.request("download", active.task.provider):
+        return await ctx.provider(active).fetch(job, url, part, ctx.key(active))
 
 
 def _finish(active: ActiveTask, ctx: Context, part: files.PartFile, length: int | None) -> tuple[NewTake, str | None]:

@@ -93,7 +93,8 @@ async def send(active: ActiveTask, ctx: Context, key: Key | None) -> Next | None
     provider, order = ctx.provider(active), ctx.order(active)
     try:
         await asyncio.to_thread(_check_files, order)
-        prepared = await provider.prepare(order, key)
+        with ctx.telemetry.request("prepare", provider.mode):
+            prepared = await provider.prepare(order, key)
     except Exception as error:  # noqa: BLE001 — nothing paid has left, so every error is safe to judge here
         return await _refused(active, ctx, error)
     prepared = prepared.model_copy(update={"sent": prepared.sent | {"material": _material(order)}})
@@ -188,7 +189,8 @@ async def _send(active: ActiveTask, ctx: Context, order: Order, prepared: Prepar
     """Send once; the answer is written down before anything else happens."""
     provider = ctx.provider(active)
     try:
-        submission = await provider.submit(order, prepared, key)
+        with ctx.telemetry.request("submit", provider.mode):
+            submission = await provider.submit(order, prepared, key)
         await _keep_id(active, ctx, submission)
     except RemoteError as error:
         if error.delivery is not Delivery.UNKNOWN:

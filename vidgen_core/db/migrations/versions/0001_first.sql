@@ -110,6 +110,16 @@ CREATE TABLE ledger_daily (
     PRIMARY KEY (day, project_id, provider, model, key_id, state, kind, charge, currency)
 )
  WITHOUT ROWID;
+CREATE TABLE ledger_lines (
+    n INTEGER NOT NULL,
+    at BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    row_id INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    PRIMARY KEY (n)
+);
 CREATE TABLE llm_calls (
     id INTEGER NOT NULL,
     project_id INTEGER NOT NULL,
@@ -132,6 +142,7 @@ CREATE TABLE llm_calls (
     prompt_digest TEXT,
     PRIMARY KEY (id)
 );
+CREATE INDEX ledger_lines_of_row ON ledger_lines (kind, row_id, n);
 CREATE INDEX llm_calls_lost ON llm_calls (project_id, id) WHERE state = 'unknown' AND NOT settled;
 CREATE INDEX llm_calls_of_piece ON llm_calls (piece_id, id) WHERE piece_id IS NOT NULL;
 CREATE INDEX llm_calls_of_project ON llm_calls (project_id, id);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import Field
@@ -11,8 +11,15 @@ from starlette.responses import Response
 
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.services.reports.ledger import PAGE
 from vidgen_core.services.reports.values import Report
-from vidgen_core.web.api.common import App, Catalogue, errors, project_of
+from vidgen_core.services.schemas.ledger import (
+    LedgerCheckResponse,
+    LedgerDayResponse,
+    LedgerPage,
+    PaidRequestResponse,
+)
+from vidgen_core.web.api.common import App, Catalogue, Limit, errors, project_of
 from vidgen_core.web.api.schemas.base import Ids, ModeName, Name, RequestModel, Yes, numbers
 
 router = APIRouter()
@@ -60,6 +67,52 @@ def _figures(
 ) -> Report:
     where = None if project is None else project_of(app, project).id
     return app.reports.of(where, since=since, until=until, provider=provider)
+
+
+@router.get("/ledger", tags=["ledger"], responses=errors(404))
+def ledger(
+    app: App, project: _SomeProject = None, since: _Since = None, until: _Until = None, limit: Limit = PAGE
+) -> LedgerPage:
+    """Paid requests, the newest first, and by day our numbers beside the providers' own."""
+    where = None if project is None else project_of(app, project).id
+    return LedgerPage(
+        requests=PaidRequestResponse.all(app.ledger.requests(where, since, until, limit)),
+        days=LedgerDayResponse.all(app.ledger.days(where, since, until)),
+    )
+
+
+@router.get("/ledger/verify", tags=["ledger"])
+def verify_ledger(app: App, t: Catalogue) -> LedgerCheckResponse:
+    """Whether every line of the ledger is as it was written."""
+    return LedgerCheckResponse.of(app.ledger.verify(), t)
+
+
+_LEDGER_FILES: Final = {
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "jsonl": "application/x-ndjson",
+}
+
+
+@router.get(
+    "/ledger/export",
+    tags=["ledger"],
+    response_class=Response,
+    responses={200: {"content": {kind: {} for kind in _LEDGER_FILES.values()}}, **errors(404)},
+)
+def export_ledger(
+    app: App,
+    t: Catalogue,
+    format: Literal["csv", "xlsx", "jsonl"] = "csv",  # noqa: A002 - the word of the address
+    project: _SomeProject = None,
+    since: _Since = None,
+    until: _Until = None,
+) -> Response:
+    """For accounting: a row a request (csv), with the days beside them (xlsx), or the chain itself (jsonl)."""
+    where = None if project is None else project_of(app, project).id
+    headers = {"Content-Disposition": f'attachment; filename="ledger.{format}"'}
+    data = app.ledger.export(format, t, where, since, until)
+    return Response(data, media_type=_LEDGER_FILES[format], headers=headers)
 
 
 class DisputeRequest(RequestModel):

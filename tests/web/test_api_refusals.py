@@ -183,3 +183,31 @@ def test_a_change_of_what_was_edited_elsewhere_is_refused(client: TestClient, vi
     answer = client.patch(f"/api/shots/{shot.id}", json={"prompt": "snow", "rev": shot.rev})
     assert answer.status_code == 409
     assert vidgen.shots.get(shot.id).prompt == "fog"
+
+
+@pytest.mark.parametrize(
+    ("body", "english", "chinese"),
+    [
+        (
+            {"shot_ids": ["x"]},
+            "shot_ids.0 is not as it should be: it must be a whole number",
+            "shot_ids.0 不正确：必须是整数",
+        ),
+        ({"takes": 9, "all": True}, "takes is not as it should be: it must be at most 5", "takes 不正确：不能大于 5"),
+        ({"all": True, "how": 1}, "how is not as it should be: there is no such field", "how 不正确：没有这个字段"),
+        (
+            {"all": True, "provider": "images"},
+            "provider is not as it should be: it must be one of: ",
+            "只能是以下之一：",
+        ),
+        ({"all": True, "model": "m" * 201}, "it must have at most 200 characters", "最多 200 个字符"),
+        ({"all": True, "mode": "by magic"}, "it must be one of: text, first_frame", "只能是以下之一：text"),
+    ],
+)
+def test_a_wrong_field_is_explained_in_the_language_of_the_caller(
+    client: TestClient, body: dict[str, object], english: str, chinese: str
+) -> None:
+    for language, sentence in (("en", english), ("zh-CN", chinese)):
+        answer = client.post("/api/tasks", json=body, headers={"Accept-Language": language})
+        assert answer.status_code == 422
+        assert sentence in answer.json()["error"]["message"]

@@ -29,6 +29,11 @@ _WORDS: Final[dict[str, str]] = {
     "date_type": "date",
     "missing": "missing",
     "tuple_type": "list",
+    "list_type": "list",
+    "too_short": "list_short",
+    "too_long": "list_long",
+    "string_too_long": "text_long",
+    "extra_forbidden": "unknown_field",
     "model_type": "section",
     "model_attributes_type": "section",
 }
@@ -46,7 +51,9 @@ def reason_of(details: ErrorDetails) -> dict[str, Any]:
     if "reason" in context:
         return dict(context)
     reason = _WORDS.get(details["type"], "not_allowed")
-    limit = next((context[name] for name in ("ge", "gt", "le") if name in context), None)
+    limit = next(
+        (context[name] for name in ("ge", "gt", "le", "lt", "min_length", "max_length") if name in context), None
+    )
     allowed = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ")
     return (
         {"reason": reason}

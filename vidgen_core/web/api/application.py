@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from importlib import resources
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -15,15 +16,19 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from vidgen_core import __version__
+from vidgen_core.config.error_messages import reason_of
 from vidgen_core.domain.errors import ErrorKind, InputError, NotFound, VidgenError
 from vidgen_core.web.api.common import errors
 from vidgen_core.web.api.idempotency import Idempotency, document
 from vidgen_core.web.api.routers import money, reports, scripts, shots, tasks, work
 from vidgen_core.web.api.routers.callback import Callbacks, callback_routes
 from vidgen_core.web.api.routers.providers import provider_routes
-from vidgen_core.web.error_responses import envelope
+from vidgen_core.web.error_responses import envelope, text_of
 from vidgen_core.web.live.sse import Progress
 from vidgen_core.web.middleware.base_path import address
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _LOG = logging.getLogger(__name__)
 _DESCRIPTION = """Shots, tasks and takes of this installation, for programs.
@@ -108,8 +113,17 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     details = error.errors()[0] if isinstance(error, RequestValidationError) else {}
     if details.get("type") == "json_invalid":
         return envelope(request, InputError("body_malformed"))
-    place = ".".join(str(part) for part in details.get("loc", ())[1:])[:120]
-    return envelope(request, InputError("field_wrong", field=place or "body", why=str(details.get("msg", ""))[:200]))
+    # Among the names of fields stand those of the types that a value may have.
+    place = ".".join(str(part) for part in details.get("loc", ())[1:] if re.fullmatch(r"\w+", str(part)))[:120]
+    return envelope(request, InputError("field_wrong", field=place or "body", why=_why(request, details)))
+
+
+def _why(request: Request, details: dict[str, Any]) -> str:
+    """What is wrong with a field, in the caller's language as far as the catalogues have a sentence for it."""
+    reason = reason_of(cast("ErrorDetails", details))
+    if reason["reason"] == "not_allowed" or details.get("type") == "string_pattern_mismatch":
+        return str(details.get("msg", ""))[:200]
+    return text_of(request)(f"reason.{reason['reason']}", **reason)
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:

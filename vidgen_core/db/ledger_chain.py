@@ -168,6 +168,13 @@ _LAST: Final = (
     "(SELECT {what} FROM ledger_lines l WHERE l.kind = '{kind}' AND l.row_id = r.id {more} ORDER BY n DESC LIMIT 1)"
 )
 _OURS: Final = "AND json_extract(body, '$.charge') = 'estimated'"
+_TWICE: Final = """
+SELECT count(*) FROM attempts a JOIN attempts b ON b.task_id = a.task_id AND b.number < a.number
+WHERE a.number > 1 AND (
+  SELECT json_extract(l.body, '$.state') FROM ledger_lines l WHERE l.kind = 'attempt' AND l.row_id = b.id AND l.n < (
+    SELECT min(n) FROM ledger_lines f WHERE f.kind = 'attempt' AND f.row_id = a.id) ORDER BY l.n DESC LIMIT 1
+) IN ('sending', 'accepted')
+"""
 _REQUESTS: Final = f"""
 SELECT q.*, p.name AS project, s.number AS shot, t.take FROM (
   SELECT 'attempt' AS kind, r.id, r.project_id, r.task_id, r.provider, r.model, coalesce(r.key_label, '') AS key_label,
@@ -235,6 +242,10 @@ class ChainRepository(Repository):
                 yield ("row_unwritten" if row.n is None else "row_differs"), kind, row.id, row.n
             for row in self.tx.execute(text(_GONE.format(kind=kind, table=source.table))):
                 yield "row_gone", kind, row.id, row.n
+
+    def double_submits(self) -> int:
+        """Intents of an attempt while an earlier one of its task was sent and not over, by the order of the lines."""
+        return int(self.tx.execute(text(_TWICE)).scalar_one())
 
     def requests(
         self, project_id: int | None, since: datetime | None, until: datetime | None, newest: int | None = None

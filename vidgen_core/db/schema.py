@@ -324,6 +324,7 @@ attempts = Table(
     sqlite_autoincrement=True,
 )
 Index("attempts_of_task", attempts.c.task_id, attempts.c.number, unique=True)
+_partial("attempts_again", attempts.c.task_id, attempts.c.id, where="number > 1")
 _partial("attempts_open", attempts.c.provider, where="state IN ('sending', 'accepted', 'unknown', 'abandoned')")
 _partial("attempts_succeeded", attempts.c.provider, attempts.c.id, where="state = 'succeeded'")
 _partial("attempts_intents", attempts.c.provider, attempts.c.intent_at, where="intent_at IS NOT NULL")

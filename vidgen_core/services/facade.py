@@ -40,6 +40,7 @@ from vidgen_core.services.scripts.scripts import Scripts
 from vidgen_core.services.system.cleanup import Cleanup
 from vidgen_core.services.system.diagnostics import Diagnostics
 from vidgen_core.services.system.logs import Logs
+from vidgen_core.services.system.metrics import Metrics
 from vidgen_core.services.system.settings import SettingsService
 from vidgen_core.services.system.worker_control import WorkerControl
 
@@ -74,6 +75,7 @@ class Vidgen:
         self.watched_folders = WatchedFolders(ctx, self.imports, self.shots, self.tasks)
         self.worker = WorkerControl(ctx, self.tasks)
         self.diagnostics = Diagnostics(ctx, self.worker)
+        self.metrics = Metrics(ctx, self.worker)
         self.log = Logs(ctx)
         self.reports = Reports(ctx)
         self.notifications = Notifications(ctx)

@@ -25,10 +25,12 @@ from starlette.websockets import WebSocket
 
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.services.access.auth import Auth, base_of
+from vidgen_core.services.access.permissions import as_visitor
 from vidgen_core.web.api import make_api
-from vidgen_core.web.app_instance import close_vidgen, ensure_runner, stop_at_once, stop_soon
+from vidgen_core.web.app_instance import close_vidgen, ensure_runner, find_vidgen, stop_at_once, stop_soon
 from vidgen_core.web.live.websocket import Live
 from vidgen_core.web.media import MEDIA, error_response
+from vidgen_core.web.middleware.auth import METRICS, visitor_of
 from vidgen_core.web.middleware.base_path import address
 from vidgen_core.web.middleware.request_guard import FIRST_PAGE, middleware
 from vidgen_core.web.sign_in import SignIn
@@ -94,6 +96,13 @@ async def first_page(request: Request) -> Response:
     return RedirectResponse(address(f"/{query}"))
 
 
+async def metrics(request: Request) -> Response:
+    """Metrics for Prometheus, for whoever has the token or sits at this machine."""
+    app = as_visitor(await find_vidgen(), visitor_of(request))
+    text, media_type = await asyncio.to_thread(app.metrics.text, request.headers.get("accept", ""))
+    return Response(text, media_type=media_type, headers={"Cache-Control": "no-store"})
+
+
 def routes(live: Live) -> list[BaseRoute]:
     """All of them; ``/api/ws?project=1&since=42`` tells ``{"rev": 43, "shots": [7, 9]}`` after each change."""
 
@@ -103,6 +112,7 @@ def routes(live: Live) -> list[BaseRoute]:
     return [
         WebSocketRoute("/api/ws", changes),
         Route(FIRST_PAGE, first_page),
+        Route(METRICS, metrics),
         Mount(
             "/api/incoming",
             routes=INCOMING,

@@ -6,13 +6,23 @@ Nothing here reads tasks or attempts: a query costs as much as the period has da
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Table, distinct, func, select, text
 
 from vidgen_core.db.repository import Repository
-from vidgen_core.db.schema import SHOT_STATES, ledger_daily, shots, stage_times_daily, takes_hourly, task_ends_daily
+from vidgen_core.db.schema import (
+    SHOT_STATES,
+    ledger_daily,
+    shots,
+    stage_times_daily,
+    takes_hourly,
+    task_counts,
+    task_ends_daily,
+    tasks,
+)
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.providers import ProviderId
 
@@ -96,6 +106,19 @@ _HAS_LEFT: Final = ledger_daily.c.state.not_in((AttemptState.PREPARING, AttemptS
 
 
 class ReportRepository(Repository):
+    def task_counts(self) -> dict[tuple[str, str], int]:
+        """How many tasks a provider has in each state."""
+        columns = task_counts.c
+        query = select(columns.provider, columns.status, func.sum(columns.n)).group_by(columns.provider, columns.status)
+        return {(provider, status): int(n) for provider, status, n in self.tx.execute(query)}
+
+    def oldest_queued(self) -> dict[str, datetime]:
+        """By provider when the task was queued that has waited longest."""
+        query = select(tasks.c.provider, func.min(tasks.c.queued_at)).where(
+            text("status = 'queued' AND deleted_at IS NULL")
+        )
+        return {provider: at for provider, at in self.tx.execute(query.group_by(tasks.c.provider)) if at is not None}
+
     def ends(self, wanted: FigureFilter) -> list[Ends]:
         by = _columns(task_ends_daily, "provider", "model", "status", "kind")
         n = func.sum(task_ends_daily.c.n)

@@ -36,6 +36,7 @@ from vidgen_core.worker.limits.provider_pause import unwritable_elsewhere
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
     from vidgen_core.services.generation.tasks import Tasks
+    from vidgen_core.worker.telemetry import Telemetry
     from vidgen_core.worker.worker import Worker
 
 #: Seconds without a sign of life after which a runner counts as gone.
@@ -236,6 +237,12 @@ class WorkerControl:
     def problem(self) -> VidgenError | None:
         """Why the runner of this process does not work, if it does not."""
         return self._runner.problem if self._runner is not None else None
+
+    @property
+    @requires(Role.VIEWER)
+    def telemetry(self) -> Telemetry | None:
+        """What the worker of this process has counted; None where it runs elsewhere."""
+        return self._runner.telemetry if self._runner is not None else None
 
     @requires(Role.VIEWER)
     def heartbeat(self) -> Heartbeat | None:

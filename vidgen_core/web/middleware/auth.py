@@ -27,6 +27,8 @@ from vidgen_core.web.middleware.connections import POLICY, WatchedConnection, cl
 
 #: The sign-in page.
 SIGN_IN: Final = "/sign-in"
+#: What monitoring systems read.
+METRICS: Final = "/metrics"
 #: The name of programs in the log.
 PROGRAM: Final = "API"
 #: Open to everybody: sign-in, health, callbacks (which are signed), and static files. An open tab that was signed out may
@@ -41,7 +43,7 @@ OPEN: Final = (
     "/favicon.png",
 )
 #: What is ours; the rest is Streamlit's.
-OURS: Final = ("/api", "/app/static/media")
+OURS: Final = ("/api", "/app/static/media", METRICS)
 #: Addresses for programs: they are answered with a status instead of a redirect to the sign-in.
 _MACHINES: Final = (*OURS, "/_stcore", "/media", "/component", "/app/static")
 _KEY: Final = "vidgen.visitor"

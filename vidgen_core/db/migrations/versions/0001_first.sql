@@ -27,6 +27,7 @@ CREATE TABLE attempts (
 );
 CREATE INDEX attempts_intents ON attempts (provider, intent_at) WHERE intent_at IS NOT NULL;
 CREATE UNIQUE INDEX attempts_of_task ON attempts (task_id, number);
+CREATE INDEX attempts_again ON attempts (task_id, id) WHERE number > 1;
 CREATE INDEX attempts_open ON attempts (provider) WHERE state IN ('sending', 'accepted', 'unknown', 'abandoned');
 CREATE INDEX attempts_remote ON attempts (provider, remote_id) WHERE remote_id IS NOT NULL;
 CREATE INDEX attempts_succeeded ON attempts (provider, id) WHERE state = 'succeeded';

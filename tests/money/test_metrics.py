@@ -1,0 +1,99 @@
+"""Metrics can be read by Prometheus, and through a batch with faults they say what the ledger says."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from rehearsed import rehearsed_home
+
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import NewShot, NewTask
+from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import GenerationParams, TaskStatus
+from vidgen_core.services.facade import Vidgen
+from vidgen_core.worker.background import billing_sync
+
+YUNWU = ProviderId("yunwu")
+
+
+class Scraped:
+    """The metrics as a scraper reads them."""
+
+    def __init__(self, app: Vidgen) -> None:
+        text, media_type = app.metrics.text()
+        assert media_type.startswith("text/plain")
+        self._samples = [
+            sample for family in text_string_to_metric_families(text.decode()) for sample in family.samples
+        ]
+
+    def sum(self, name: str, **labels: str) -> float:
+        """Of all samples with these labels; there must be one."""
+        found = [one.value for one in self._samples if one.name == name and labels.items() <= one.labels.items()]
+        assert found, (name, labels)
+        return sum(found)
+
+
+def test_a_batch_with_faults_is_told_as_the_ledger_has_it(
+    locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(billing_sync, "EVERY", 600.0)
+    with rehearsed_home(locations, monkeypatch, {"keys": ["sk-good-aaaa1111"]}, seed=7) as (home, server):
+        server.set_faults({"poll-500": 0.3, "reset-after-accept": 0.2})
+        tasks = home.queue(YUNWU, [*(f"pan {n}" for n in range(8)), "no [[parameter]]"])
+        with Vidgen.open(locations) as app:
+            app.worker.start()
+            home.finish(tasks)
+            said = Scraped(app)
+            with app.store.read() as tx:
+                attempts = [attempt for task in tasks for attempt in tx.attempts.of_task(task.id)]
+                counts, owed = tx.tasks.counts(None), tx.ledger.committed()
+            check = app.ledger.verify()
+        assert check.ok
+        assert said.sum("vidgen_ledger_lines") == check.lines
+        for status in TaskStatus:
+            assert said.sum("vidgen_tasks", provider="yunwu", state=status.value) == counts.get(status, 0)
+        states = Counter(attempt.state for attempt in attempts)
+        for state, n in states.items():
+            assert said.sum("vidgen_attempts", provider="yunwu", state=state.value) == n
+        assert said.sum("vidgen_unknown_submits", provider="yunwu") == states[AttemptState.UNKNOWN]
+        assert said.sum("vidgen_double_submits") == 0
+        [money] = owed[YUNWU]
+        assert said.sum("vidgen_spend_owed", provider="yunwu", currency="CNY") == pytest.approx(float(money.amount))
+        # Everything that has left was counted, and as often as the provider has it.
+        left = sum(attempt.intent_at is not None for attempt in attempts)
+        assert said.sum("vidgen_submit_seconds_count", provider="yunwu") == left == server.stats()["submits_total"]
+        assert said.sum("vidgen_submit_seconds_bucket", provider="yunwu", le="+Inf") == left
+        assert said.sum("vidgen_poll_seconds_count", provider="yunwu") >= states[AttemptState.SUCCEEDED]
+        refused = {"provider": "yunwu", "class": "parameter"}
+        assert said.sum("vidgen_errors_total", step="submit", **refused) == 1
+        assert said.sum("vidgen_attempts", state="refused", **refused) == 1
+        assert said.sum("vidgen_queue_oldest_seconds", provider="yunwu") == 0
+        assert said.sum("vidgen_slots", provider="yunwu") == 10
+
+
+def test_an_order_sent_while_an_earlier_one_is_under_way_would_be_counted(locations: Locations) -> None:
+    with Vidgen.open(locations) as app:
+        with app.store.write() as tx:
+            project = tx.projects.ensure("ep01")
+            [shot] = tx.shots.add(project.id, [NewShot(number="1.0", prompt="a")])
+            params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
+            [task, other] = tx.tasks.add([NewTask(project.id, shot.id, YUNWU, "m", params)] * 2)
+
+        def send(task_id: int) -> int:
+            with app.store.write() as tx:
+                attempt = tx.attempts.begin(task_id, YUNWU, "m", None, None, None, None)
+            with app.store.write() as tx:
+                tx.attempts.update(attempt.id, state=AttemptState.SENDING, intent_at=attempt.created_at)
+            return attempt.id
+
+        first = send(other.id)
+        with app.store.write() as tx:
+            tx.attempts.update(first, state=AttemptState.FAILED)
+        send(other.id)
+        assert Scraped(app).sum("vidgen_double_submits") == 0
+        send(task.id)
+        send(task.id)
+        assert Scraped(app).sum("vidgen_double_submits") == 1

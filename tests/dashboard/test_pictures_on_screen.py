@@ -13,13 +13,13 @@ from screens import Screen, open_screen
 
 from vidgen_core.dashboard.shots import picture_dialogs
 from vidgen_core.db import NewCandidate, NewShot
+from vidgen_core.domain.characters import Character, References
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import Failure, TaskKind, TaskStatus
 from vidgen_core.services.generation.planning import GenerateOptions
-from vidgen_core.services.library.references import Character, References
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_what_goes_out_is_shown_before_the_click(screen: Screen, monkeypatch: py
     monkeypatch.setenv("VIDGEN_PROVIDERS__IMAGES__KEYS", '[{"name":"a","secret":"sk-pictures-01"}]')
     shot = add(screen, picture_prompt="Ann on the bridge")
     face = screen.app.shots.keep_image(picture("red"))
-    known = References(style="ink wash", characters=(Character(name="Ann", description="grey coat", image=face),))
+    known = References(style="ink wash", characters=(Character(name="Ann", description="grey coat", images=(face,)),))
     screen.app.pictures.set_references(screen.project.id, known)
     screen.run()
 

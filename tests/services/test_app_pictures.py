@@ -9,6 +9,7 @@ import pytest
 from doubles import wait_until
 from PIL import Image
 
+from vidgen_core.domain.characters import Character, References
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import ShotFilter, TaskFilter
@@ -16,7 +17,7 @@ from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.domain.tasks import LIVE, TaskKind, TaskStatus
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
-from vidgen_core.services.library.references import Character, References, plan_picture
+from vidgen_core.services.library.references import plan_picture
 
 AddShot = Callable[..., Shot]
 KEY = '[{"name":"main","secret":"sk-pictures-0001"}]'
@@ -283,7 +284,7 @@ def test_named_characters_go_along_with_their_pictures_and_the_style_with_every_
             style="水墨，留白",
             style_images=(style,),
             characters=(
-                Character(name="小明", description="十岁，红围巾", image=ming),
+                Character(name="小明", description="十岁，红围巾", images=(ming,)),
                 Character(name="Ann", description="grey coat"),
             ),
         ),

@@ -10,6 +10,7 @@ import typer
 
 from vidgen_core.cli import (
     autopilot,
+    characters,
     doctor,
     exporting,
     generating,
@@ -41,6 +42,7 @@ def build() -> typer.Typer:
         serving,
         scripts,
         generating,
+        characters,
         autopilot,
         running,
         lists,

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import Field
 
 from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.characters import NamedCharacter
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import (
@@ -141,6 +142,8 @@ class GenerationParams(Frozen):
     last_frame_url: str | None = None
     #: The pictures that show what things look like.
     references: tuple[ShotReference, ...] = ()
+    #: The characters of the project that the prompt names, as they are sent.
+    characters: tuple[NamedCharacter, ...] = ()
     #: None: derived from the pictures that are there (``Capabilities.settle``).
     mode: GenerationMode | None = None
     #: Whether the video is to have sound; None leaves it to the model.

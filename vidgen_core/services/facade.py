@@ -24,6 +24,7 @@ from vidgen_core.services.generation.finishing import Finishing
 from vidgen_core.services.generation.tasks import Tasks
 from vidgen_core.services.imports.imports import Imports
 from vidgen_core.services.imports.watched_folders import WatchedFolders
+from vidgen_core.services.library.characters import Characters
 from vidgen_core.services.library.pictures import Pictures
 from vidgen_core.services.library.projects import Projects
 from vidgen_core.services.library.shots import Shots
@@ -70,6 +71,7 @@ class Vidgen:
         self.tasks = Tasks(ctx)
         self.finishing = Finishing(ctx)
         self.pictures = Pictures(ctx, self.shots)
+        self.characters = Characters(ctx, self.pictures)
         self.budget = Budget(ctx, self.tasks)
         self.imports = Imports(ctx, self.shots)
         self.watched_folders = WatchedFolders(ctx, self.imports, self.shots, self.tasks)

@@ -11,6 +11,7 @@ from vidgen_core.dashboard.components.labels import mode_label, plain, price, st
 from vidgen_core.dashboard.components.media import original_url
 from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.components.remote_id import remote_id_field
+from vidgen_core.dashboard.components.sent import show_sent
 from vidgen_core.dashboard.session import Visit, clock, current_visit, handle_errors, session_value, toast_later
 from vidgen_core.domain.provider_settings import ProviderSettings
 from vidgen_core.domain.providers import ProviderId
@@ -216,6 +217,7 @@ def _price(visit: Visit, shot_id: int, key: str) -> None:
     estimate = visit.app.tasks.estimate_for([with_them], GenerateOptions(takes=1))
     if estimate.tasks:
         st.caption(t("shots.param_price", price=price(t, estimate)))
+    show_sent(visit, visit.app.characters.preview(with_them))
     for problem in estimate.problems:
         st.caption(f":material/warning: {t.error('parameter', problem.problem.code, problem.problem.params)}")
 

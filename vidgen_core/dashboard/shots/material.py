@@ -12,6 +12,7 @@ from vidgen_core.dashboard.add.drop import drop
 from vidgen_core.dashboard.components import dialogs
 from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.components.media import candidate_url, reference_url
+from vidgen_core.dashboard.components.sent import show_sent
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.dashboard.shots.dialogs import PICTURE_TYPES
@@ -140,6 +141,7 @@ def _form(shot_id: int) -> None:
             for one in kept:
                 _tile(t, shot_id, one)
     _said(t, can, kept)
+    show_sent(visit, visit.app.characters.preview(shot))
     st.markdown(f"**{t('material.add')}**")
     slot = _slots(t, can)
     if slot is PictureSlot.REFERENCE:

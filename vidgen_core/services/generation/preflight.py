@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.characters import NamedCharacter
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import BillableParty, ProviderId
 from vidgen_core.domain.shots import Shot
@@ -154,3 +155,11 @@ def problem_line(t: Text, problem: PreflightProblem) -> str:
         return said
     named = ", ".join(problem.shots[:_NAMED]) + (" …" if problem.count > _NAMED else "")
     return t.n("preflight.problem", problem.count, said=said, shots=named)
+
+
+def sent_of(t: Text, character: NamedCharacter) -> str:
+    """What goes along of a character that a prompt names: ``2 pictures and words``."""
+    if not character.images:
+        return t("references.sent_words" if character.words else "references.sent_name")
+    pictures = t.n("references.sent_pictures", len(character.images))
+    return t("references.sent_both", pictures=pictures) if character.words else pictures

@@ -306,10 +306,11 @@ class Tasks:
         if not (shot.prompt.strip() or shot.image or shot.image_url or shot.references):
             return ValidatedShot(shot, planned, (Problem(field="image", code="shot_without_image_and_prompt"),))
         seen = validate(self._ctx, shot, planned)
-        if seen.fatal or canary.proof_of(self._ctx.provider(planned.provider), planned.model, planned.params) is None:
+        planned, provider = seen.plan, planned.provider
+        if seen.fatal or canary.proof_of(self._ctx.provider(provider), planned.model, planned.params) is None:
             return seen
         with self._ctx.store.read() as tx:
-            trial = canaries.unproved(self._ctx, tx, planned.provider, planned.model, planned.params)
+            trial = canaries.unproved(self._ctx, tx, provider, planned.model, planned.params)
         return seen._replace(problems=(*seen.problems, gate.on_trial(planned.model))) if trial else seen
 
     # --- acting on tasks

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vidgen_core import money
 from vidgen_core.db import NewTask
 from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.characters import References
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
 from vidgen_core.providers.base import Problem
+from vidgen_core.services.generation import characters
 from vidgen_core.services.generation.planning import GenerationPlan, cost_of
 
 if TYPE_CHECKING:
@@ -48,13 +50,26 @@ class ValidatedShot(NamedTuple):
         return next((problem for problem in self.problems if problem.fatal), None)
 
 
-def validate(ctx: ServiceContext, shot: Shot, planned: GenerationPlan) -> ValidatedShot:
-    """What the provider of a plan will not take of it; no network."""
+def validate(ctx: ServiceContext, shot: Shot, planned: GenerationPlan, *, picture: bool = False) -> ValidatedShot:
+    """A plan with its characters resolved, and what its provider will not take of that; no network.
+
+    :param picture: it is the plan of a picture, which is resolved already
+    """
     try:
         provider = ctx.provider(planned.provider)
     except Refused as error:
         return ValidatedShot(shot, planned, (Problem(field="provider", code=error.code, params=error.params),))
-    return ValidatedShot(shot, planned, provider.check(planned.model, planned.params))
+    said: tuple[Problem, ...] = ()
+    if not picture:
+        references = known_references(ctx, shot.project_id)
+        params, said = characters.resolve(planned.params, references, provider.capabilities(planned.model))
+        planned = planned._replace(params=params)
+    return ValidatedShot(shot, planned, (*provider.check(planned.model, planned.params), *said))
+
+
+def known_references(ctx: ServiceContext, project_id: int) -> References:
+    """The style and the characters of a project now."""
+    return ctx.revision_cache.ask(("references", project_id), lambda tx: characters.references_of(tx, project_id))
 
 
 def refusals(validated: Sequence[ValidatedShot]) -> tuple[ShotRefusal, ...]:

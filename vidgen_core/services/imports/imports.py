@@ -23,6 +23,7 @@ from vidgen_core.services.access.allowed_folders import AllowedFolders
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, cost_of, plan
 from vidgen_core.services.generation.preflight import Estimate
+from vidgen_core.services.generation.validation import validate
 from vidgen_core.services.imports.columns import ListChoice
 from vidgen_core.services.imports.numbers import loose
 from vidgen_core.services.imports.pairing import Spare
@@ -451,21 +452,22 @@ class _Judge:
             return ReviewRow(row, "there", ())
         if verdict != "new":
             return ReviewRow(row, "similar", (*_similar(row, self._known), *row.reasons))
-        planned = plan(_shot(self._project_id, row), GenerateOptions(), self._settings)
-        reasons = (*row.reasons, *self._against(row, planned), *self._namesake(row))
+        shot = _shot(self._project_id, row)
+        reasons = (*row.reasons, *self._against(row, shot), *self._namesake(row))
         return ReviewRow(row, "warning" if reasons else "ok", reasons)
 
-    def _against(self, row: PlannedShot, planned: GenerationPlan) -> Iterator[Reason]:
+    def _against(self, row: PlannedShot, shot: Shot) -> Iterator[Reason]:
         from vidgen_core.services.imports.plan import Reason
 
         try:
-            problems = self._ctx.provider(planned.provider).check(planned.model, planned.params)
+            seen = validate(self._ctx, shot, plan(shot, GenerateOptions(), self._settings))
         except VidgenError as error:
             yield Reason(error.code, error.params)
             return
-        for problem in problems:
+        planned = seen.plan
+        for problem in seen.problems:
             yield Reason(problem.code, problem.params)
-        if not any(problem.fatal for problem in problems):
+        if not seen.fatal:
             self._count(planned)
         if row.facts and not _ratio_fits(row.facts, planned.params.aspect_ratio):
             picture = f"{row.facts.width}×{row.facts.height}"

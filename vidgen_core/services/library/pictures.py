@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from vidgen_core.db import Tx
+from vidgen_core.domain.characters import References
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.providers import picture_providers
-from vidgen_core.domain.queries import ShotFilter, TaskFilter
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import PictureCandidate, Shot
 from vidgen_core.domain.tasks import TaskKind, TaskStatus
 from vidgen_core.providers.base import Problem
@@ -18,15 +19,21 @@ from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate
 from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, GenerationPlan
 from vidgen_core.services.generation.preflight import Estimate, Preflight
-from vidgen_core.services.generation.validation import Generated, ValidatedShot, new_tasks, refusals, validate
+from vidgen_core.services.generation.validation import (
+    Generated,
+    ValidatedShot,
+    known_references,
+    new_tasks,
+    refusals,
+    validate,
+)
 from vidgen_core.services.library.references import (
-    SETTING,
-    References,
     Travels,
+    change_references,
     full_words,
+    picture_problems,
     plan_picture,
-    redraw,
-    references_of,
+    room_of,
     travelling,
 )
 
@@ -80,16 +87,15 @@ class Pictures:
 
     @requires(Role.VIEWER)
     def references(self, project_id: int) -> References:
-        """What all pictures of the project have in common."""
-        return self._ctx.revision_cache.ask(("references", project_id), lambda tx: references_of(tx, project_id))
+        """The style and the characters of the project."""
+        return known_references(self._ctx, project_id)
 
     @requires(Role.VIEWER)
     def wording(self, shot: Shot) -> Wording:
         """What the next picture of a shot would be drawn from."""
         references = self.references(shot.project_id)
-        planned = plan_picture(shot, references, NO_OPTIONS, self._ctx.settings())
-        along = travelling(shot, references) if planned.params.references else ()
-        return Wording(full_words(shot, references, pictures=False), along, planned)
+        planned = self._plan(shot, references, NO_OPTIONS)
+        return Wording(full_words(shot, references), travelling(planned.params), planned)
 
     @requires(Role.VIEWER)
     def estimate(
@@ -190,33 +196,16 @@ class Pictures:
 
     @requires(Role.MAKER)
     def set_references(self, project_id: int, references: References) -> None:
-        """Say what all pictures of the project have in common; pictures that wait are drawn after the new words.
+        """Say what all shots of the project have in common; what was not sent yet follows.
 
-        :raises InputError: ``character_twice`` (name), ``reference_image_unknown``
+        :raises InputError: as ``change_references``
         """
-        names = [one.name.strip().casefold() for one in references.characters]
-        twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
-        if twice is not None:
-            raise InputError("character_twice", name=twice)
-        keys = (*references.style_images, *(one.image for one in references.characters if one.image))
-        if not all(Path(key).name == key and self._shots.image_path(key).is_file() for key in keys):
-            raise InputError("reference_image_unknown")
-        with self._ctx.store.write() as tx:
-            tx.projects.set_setting(project_id, SETTING, references.model_dump(mode="json"))
-            waiting = TaskFilter(statuses=frozenset({TaskStatus.PENDING, TaskStatus.QUEUED}), output=TaskKind.IMAGE)
-            tasks = tx.tasks.many(tx.tasks.ids(project_id, waiting))
-            shots = {shot.id: shot for shot in tx.shots.many({task.shot_id for task in tasks})}
-            for task in tasks:
-                redraw(tx, task, shots[task.shot_id], references, self._ctx.settings())
+        change_references(self._ctx, project_id, lambda _: references)
 
     @requires(Role.VIEWER)
     def look_at(self, shots: Sequence[Shot]) -> list[ValidatedShot]:
         """What would be drawn for shots of one project that have been read already, and what stands against it."""
-        settings = self._ctx.settings()
-        return [
-            self._check(shot, plan_picture(shot, self.references(shot.project_id), NO_OPTIONS, settings))
-            for shot in shots
-        ]
+        return [self._check(shot, NO_OPTIONS) for shot in shots]
 
     def _validated(self, project_id: int, shot_ids: Sequence[int], options: GenerateOptions) -> list[ValidatedShot]:
         count, provider = options.takes, options.provider
@@ -224,13 +213,20 @@ class Pictures:
             raise InputError("pictures_out_of_range", count=count, most=MOST)
         if provider is not None and provider not in picture_providers():
             raise InputError("provider_draws_nothing", provider=provider.value)
-        settings = self._ctx.settings()
         with self._ctx.store.read() as tx:
-            references = references_of(tx, project_id)
             shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
-        return [self._check(shot, plan_picture(shot, references, options, settings)) for shot in shots]
+        return [self._check(shot, options) for shot in shots]
 
-    def _check(self, shot: Shot, planned: GenerationPlan) -> ValidatedShot:
+    def _check(self, shot: Shot, options: GenerateOptions) -> ValidatedShot:
+        references = self.references(shot.project_id)
+        planned = self._plan(shot, references, options)
         if not planned.params.prompt.strip():
             return ValidatedShot(shot, planned, (Problem(field="picture_prompt", code="nothing_to_draw"),))
-        return validate(self._ctx, shot, planned)
+        seen = validate(self._ctx, shot, planned, picture=True)
+        if seen.fatal:
+            return seen
+        can = self._ctx.provider(planned.provider).capabilities(planned.model)
+        return seen._replace(problems=(*seen.problems, *picture_problems(shot, references, planned, can)))
+
+    def _plan(self, shot: Shot, references: References, options: GenerateOptions) -> GenerationPlan:
+        return plan_picture(shot, references, options, self._ctx.settings(), partial(room_of, self._ctx))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vidgen_core.db import NewShot, Tx
+from vidgen_core.domain.characters import REFERENCES
 from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.queries import ShotFilter, TaskFilter
@@ -16,7 +17,6 @@ from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.i18n import choose_language
 from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.services.access.permissions import Role, requires
-from vidgen_core.services.library import references
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -54,7 +54,7 @@ _COPIED: Final = (
     *("params", "script", "picture_prompt"),
 )
 #: Settings of a project that belong to its content.
-_COPIED_SETTINGS: Final = frozenset({references.SETTING, "style"})
+_COPIED_SETTINGS: Final = frozenset({REFERENCES, "style"})
 
 
 class ProjectDeletion(NamedTuple):

@@ -2,58 +2,42 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final, NamedTuple
-
-from pydantic import Field
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
-from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.providers import paid_picture_provider
-from vidgen_core.domain.shots import ReferenceRole, Shot, ShotReference
-from vidgen_core.domain.tasks import GenerationParams, Task
+from vidgen_core.domain.characters import (
+    MOST_CHARACTERS,
+    MOST_DESCRIPTION,
+    MOST_NAME,
+    MOST_PICTURES,
+    MOST_VOICE,
+    REFERENCES,
+    References,
+    clean_name,
+    same_name,
+)
+from vidgen_core.domain.errors import InputError, Refused
+from vidgen_core.domain.providers import ProviderId, paid_picture_provider
+from vidgen_core.domain.queries import TaskFilter
+from vidgen_core.domain.shots import GenerationMode, ReferenceRole, Shot, ShotReference
+from vidgen_core.domain.tasks import GenerationParams, Task, TaskKind, TaskStatus
+from vidgen_core.providers.base import Capabilities, Problem
+from vidgen_core.services.generation import characters
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, plan
 
-#: Name of the project's setting that holds its ``References``.
-SETTING: Final = "references"
+if TYPE_CHECKING:
+    from vidgen_core.services.context import ServiceContext
+
 #: The size of storyboard frames; those of the image provider are its own setting.
 _FRAME_SIZE: Final = "720P"
 #: What of a picture's params follows the shot while it waits.
-_DRAWN_FROM: Final = ("prompt", "references", "aspect_ratio", "seed", "options")
-
-
-class Character(Frozen):
-    """Somebody or something that looks the same in every shot."""
-
-    name: str = Field(min_length=1, max_length=80)
-    #: How it looks, in words.
-    description: str = Field(default="", max_length=2_000)
-    #: Key of its picture in the image store.
-    image: str | None = None
-
-    def is_named_in(self, words: str) -> bool:
-        """Names of Latin letters count as whole words; Chinese ones stand anywhere in a sentence."""
-        name = re.escape(self.name.strip())
-        edge = r"\b" if self.name.isascii() else ""
-        return bool(name) and re.search(f"{edge}{name}{edge}", words, re.IGNORECASE) is not None
-
-
-class References(Frozen):
-    """What all pictures of a project have in common."""
-
-    style: str = Field(default="", max_length=2_000)
-    #: Keys of pictures whose manner is followed.
-    style_images: tuple[str, ...] = Field(default=(), max_length=4)
-    characters: tuple[Character, ...] = Field(default=(), max_length=40)
-
-    def named_in(self, words: str) -> tuple[Character, ...]:
-        return tuple(one for one in self.characters if one.is_named_in(words))
-
-
-def references_of(tx: Tx, project_id: int) -> References:
-    """Empty where nobody has said anything yet."""
-    return References.model_validate(tx.projects.settings(project_id).get(SETTING) or {})
+_DRAWN_FROM: Final = ("prompt", "references", "characters", "aspect_ratio", "seed", "options")
+#: How the pictures of the style are told from those of characters.
+_STYLE: Final = "style"
 
 
 class Travels(NamedTuple):
@@ -73,56 +57,142 @@ def own_words(shot: Shot) -> str:
     return next((words for words in (shot.picture_prompt, shot.script, shot.prompt) if words.strip()), "").strip()
 
 
-def travelling(shot: Shot, references: References) -> tuple[Travels, ...]:
-    """The pictures that go along, characters first."""
-    named = references.named_in(own_words(shot))
-    characters = [Travels(one.name, one.image) for one in named if one.image]
-    return (*characters, *(Travels(None, image) for image in references.style_images))
+def travelling(params: GenerationParams) -> tuple[Travels, ...]:
+    """The pictures that go along with a planned picture, characters first."""
+    along = [Travels(one.name, image) for one in params.characters for image in one.images]
+    return (*along, *(Travels(None, one.image) for one in params.references[len(along) :] if one.image))
 
 
-def full_words(shot: Shot, references: References, *, pictures: bool) -> str:
+def full_words(shot: Shot, references: References, along: tuple[Travels, ...] = ()) -> str:
     """Everything that is said to the model.
 
-    :param pictures: whether pictures go along, which must be told apart
+    :param along: the pictures that go along, which must be told apart
     """
-    words = own_words(shot)
-    lines = [words]
-    lines += [f"{one.name}: {one.description.strip()}" for one in references.named_in(words) if one.description.strip()]
-    lines += [references.style.strip()]
-    if pictures:
-        along = travelling(shot, references)
-        lines += [f"[image {place}] = {one.character or 'style'}" for place, one in enumerate(along, start=1)]
+    found = references.find(own_words(shot), bare=True)
+    named = [references.characters[place] for place in found.known]
+    owners = {one.image: one.character or _STYLE for one in along}
+    lines = [found.text, *characters.descriptions(named), references.style.strip()]
+    lines += characters.labels([one.image for one in along], owners)
     return "\n".join(line for line in lines if line)
 
 
-def plan_picture(shot: Shot, references: References, request: GenerateOptions, settings: Settings) -> GenerationPlan:
-    """Everything one picture of the shot is drawn from, complete; ``takes`` is how many candidates."""
+def plan_picture(
+    shot: Shot,
+    references: References,
+    request: GenerateOptions,
+    settings: Settings,
+    room: Callable[[ProviderId, str], int] = lambda *_: MOST_CHARACTERS,
+) -> GenerationPlan:
+    """Everything one picture of the shot is drawn from, complete; ``takes`` is how many candidates.
+
+    :param room: how many references a model draws from
+    """
     own, mode = settings.providers.pictures, request.provider or settings.draws
-    local = mode.is_free
-    along = () if local else travelling(shot, references)
+    local, model = mode.is_free, own.model
+    if mode != paid_picture_provider():
+        chosen = own.drawn_by_model if mode == own.drawn_by and not local else ""
+        model = chosen or mode.spec.picture_model or model
+    model = request.model or model
+    named = [references.characters[place] for place in references.find(own_words(shot), bare=True).known]
+    style = () if local else references.style_images
+    images = characters.share(named, 0 if local else room(mode, model) - len(style), style)
+    sent = characters.cast_of(named, images, with_sound=False)
+    along = tuple(Travels(one.name, image) for one in sent for image in one.images)
+    along = (*along, *(Travels(None, image) for image in style))
     video = plan(shot, GenerateOptions(), settings).params
     ratio = request.aspect_ratio or shot.params.aspect_ratio or own.aspect_ratio
     options: dict[str, Any] = {name: getattr(own, name) for name in mode.spec.task_options if hasattr(own, name)}
     if local:
         options = {"number": shot.number, "caption": shot.script.strip() or own_words(shot)}
     params = GenerationParams(
-        prompt=full_words(shot, references, pictures=bool(along)),
+        prompt=full_words(shot, references, along),
         references=tuple(ShotReference(image=one.image, role=one.role) for one in along),
+        characters=sent,
         aspect_ratio=video.aspect_ratio if ratio.lower() == "auto" else ratio,
         size=request.size or (_FRAME_SIZE if local else own.size),
         seed=shot.params.seed,
         options=options,
     )
-    model = own.model
-    if mode != paid_picture_provider():
-        chosen = own.drawn_by_model if mode == own.drawn_by and not local else ""
-        model = chosen or mode.spec.picture_model or model
-    return GenerationPlan(mode, request.model or model, params, request.takes or own.pictures_per_shot)
+    return GenerationPlan(mode, model, params, request.takes or own.pictures_per_shot)
 
 
-def redraw(tx: Tx, task: Task, shot: Shot, references: References, settings: Settings) -> None:
-    """Let a picture that waits be drawn from what its shot and its project say now."""
-    planned = plan_picture(shot, references, GenerateOptions(provider=task.provider), settings).params
-    params = task.params.model_copy(update={name: getattr(planned, name) for name in _DRAWN_FROM})
+def picture_problems(shot: Shot, references: References, planned: GenerationPlan, can: Capabilities) -> list[Problem]:
+    """What is to be said before the click of the characters that a picture names."""
+    found = references.find(own_words(shot), bare=True)
+    named = [references.characters[place] for place in found.known]
+    return list(characters.problems(found, named, planned.params.characters, can))
+
+
+def room_of(ctx: ServiceContext, mode: ProviderId, model: str) -> int:
+    """How many references a model draws a picture from."""
+    try:
+        can = ctx.provider(mode).capabilities(model)
+    except Refused:
+        # Whoever cannot be asked is refused with a sentence of its own.
+        return 0
+    return (can.max_references or characters.CAREFUL) if can.mode_is_taken(GenerationMode.REFERENCES) else 0
+
+
+def redraw(
+    ctx: ServiceContext,
+    tx: Tx,
+    task: Task,
+    shot: Shot,
+    references: References,
+    followed: GenerationParams | None = None,
+) -> None:
+    """Let what waits be made from what its shot and its project say now.
+
+    :param followed: of a video: what it is made from after an edit of its shot, but for its characters
+    """
+    if task.params.parent is not None:
+        # Made from a take, not from what the shot says.
+        return
+    if task.output is TaskKind.IMAGE:
+        request = GenerateOptions(provider=task.provider, model=task.model)
+        planned = plan_picture(shot, references, request, ctx.settings(), partial(room_of, ctx)).params
+        params = task.params.model_copy(update={name: getattr(planned, name) for name in _DRAWN_FROM})
+    else:
+        can = ctx.provider(task.provider).capabilities(task.model)
+        params = characters.redone(followed or task.params, shot, references, can)
     if params != task.params:
         tx.tasks.note(task.id, params=params)
+
+
+def change_references(ctx: ServiceContext, project_id: int, change: Callable[[References], References]) -> References:
+    """Change what all shots of a project have in common; what was not sent yet follows.
+
+    :raises InputError: ``character_twice`` (name), ``character_name_empty``, ``character_text_too_long`` (most),
+        ``characters_over_limit`` (most), ``character_pictures_over_limit`` (name, most), ``reference_image_unknown``
+    """
+    with ctx.store.write() as tx:
+        changed = change(characters.references_of(tx, project_id))
+        named = tuple(one.model_copy(update={"name": clean_name(one.name)}) for one in changed.characters)
+        changed = changed.model_copy(update={"characters": named})
+        _check_references(ctx, changed)
+        tx.projects.set_setting(project_id, REFERENCES, changed.model_dump(mode="json"))
+        waiting = TaskFilter(statuses=frozenset({TaskStatus.PENDING, TaskStatus.QUEUED}))
+        tasks = tx.tasks.many(tx.tasks.ids(project_id, waiting))
+        shots = {shot.id: shot for shot in tx.shots.many({task.shot_id for task in tasks})}
+        for task in tasks:
+            redraw(ctx, tx, task, shots[task.shot_id], changed)
+    ctx.wake()
+    return changed
+
+
+def _check_references(ctx: ServiceContext, references: References) -> None:
+    if len(references.characters) > MOST_CHARACTERS:
+        raise InputError("characters_over_limit", most=MOST_CHARACTERS)
+    for place, one in enumerate(references.characters):
+        if not one.name:
+            raise InputError("character_name_empty")
+        if any(same_name(one.name, other.name) for other in references.characters[:place]):
+            raise InputError("character_twice", name=one.name)
+        for text, most in ((one.name, MOST_NAME), (one.description, MOST_DESCRIPTION), (one.voice, MOST_VOICE)):
+            if len(text) > most:
+                raise InputError("character_text_too_long", name=one.name[:MOST_NAME], most=most)
+        if len(one.images) > MOST_PICTURES:
+            raise InputError("character_pictures_over_limit", name=one.name, most=MOST_PICTURES)
+    keys = (*references.style_images, *(image for one in references.characters for image in one.images))
+    if not all(Path(key).name == key and (ctx.locations.images / key).is_file() for key in keys):
+        raise InputError("reference_image_unknown")

@@ -26,8 +26,9 @@ from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
 from vidgen_core.providers.http.cleaning import clean, clean_text
 from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.generation.characters import references_of
 from vidgen_core.services.generation.planning import FOLLOWED, GenerateOptions, follow, plan
-from vidgen_core.services.library.references import redraw, references_of
+from vidgen_core.services.library.references import redraw
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -254,16 +255,9 @@ class Shots:
         for task in tx.tasks.of_shots([shot.id]).get(shot.id, []):
             if task.status not in (TaskStatus.PENDING, TaskStatus.QUEUED):
                 continue
-            if task.output is TaskKind.IMAGE:
-                redraw(tx, task, shot, references, settings)
-                continue
-            if task.params.parent is not None:
-                # Made from a take, not from what the shot says.
-                continue
             planned = plan(shot, GenerateOptions(provider=task.provider), settings).params
-            params = follow(task.params, before.params, shot, changed, planned)
-            if params != task.params:
-                tx.tasks.note(task.id, params=params)
+            followed = follow(task.params, before.params, shot, changed, planned)
+            redraw(self._ctx, tx, task, shot, references, followed)
         # The words that a search finds these tasks by.
         tx.tasks.update_search_text(shot.id, shot.number)
 

@@ -73,5 +73,7 @@ def _use_in_unsent(tx: Tx, shot: Shot, image: str) -> None:
     """Videos of the shot that nobody has sent yet start from the picture that it has now."""
     for task in tx.tasks.of_shots([shot.id]).get(shot.id, []):
         unsent = task.status in (TaskStatus.PENDING, TaskStatus.QUEUED) and task.output is TaskKind.VIDEO
+        # What is made from pictures of characters begins with none of them.
+        unsent = unsent and not any(one.images for one in task.params.characters)
         if unsent and task.params.image is None and task.params.image_url is None:
             tx.tasks.note(task.id, params=task.params.model_copy(update={"image": image}))

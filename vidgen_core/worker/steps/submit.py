@@ -124,6 +124,7 @@ def _material(order: Order) -> dict[str, Any]:
         "first_frame": params.image or params.image_url,
         "last_frame": params.last_frame or params.last_frame_url,
         "references": [{"picture": one.image or one.image_url, "role": one.role.value} for one in params.references],
+        "characters": [one.model_dump(mode="json", exclude={"version"}) for one in params.characters],
         "sound": params.sound,
         "negative_prompt": params.negative_prompt,
     }

@@ -109,7 +109,7 @@ def delete_shot(app: App, shot_id: PathId) -> DeletedResponse:
     return DeletedResponse(deleted=[str(gone) for gone in app.shots.delete([shot_id])])
 
 
-_FILE: Final[dict[str, Any]] = {
+FILE: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
@@ -118,13 +118,13 @@ _FILE: Final[dict[str, Any]] = {
 File = Annotated[bytes, Body(media_type="application/octet-stream")]
 
 
-@router.put("/shots/{shot_id}/image", tags=["shots"], responses=errors(404), openapi_extra=_FILE)
+@router.put("/shots/{shot_id}/image", tags=["shots"], responses=errors(404), openapi_extra=FILE)
 def set_image(app: App, shot_id: PathId, data: File) -> ShotResponse:
     """Give a shot its first frame; the body is the file."""
     return _put_picture(app, shot_id, PictureSlot.IMAGE, data)
 
 
-@router.put("/shots/{shot_id}/last-frame", tags=["shots"], responses=errors(404), openapi_extra=_FILE)
+@router.put("/shots/{shot_id}/last-frame", tags=["shots"], responses=errors(404), openapi_extra=FILE)
 def set_last_frame(app: App, shot_id: PathId, data: File) -> ShotResponse:
     """Give a shot the picture that its video ends with; the body is the file."""
     return _put_picture(app, shot_id, PictureSlot.LAST_FRAME, data)
@@ -137,7 +137,7 @@ def remove_last_frame(app: App, shot_id: PathId) -> ShotResponse:
     return _answer(app, shot_id)
 
 
-@router.post("/shots/{shot_id}/references", tags=["shots"], responses=errors(404, 409), openapi_extra=_FILE)
+@router.post("/shots/{shot_id}/references", tags=["shots"], responses=errors(404, 409), openapi_extra=FILE)
 def add_reference(app: App, shot_id: PathId, data: File, role: Annotated[Role, Query()] = "character") -> ShotResponse:
     """Give a shot one more reference picture; the body is the file. ``PATCH`` orders and removes them."""
     return _put_picture(app, shot_id, PictureSlot.REFERENCE, data, ReferenceRole(role))

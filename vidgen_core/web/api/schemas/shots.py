@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from vidgen_core.domain.characters import MOST_DESCRIPTION, MOST_NAME, MOST_PICTURES, MOST_VOICE
 from vidgen_core.domain.shots import PictureCandidate
 from vidgen_core.domain.takes import Take
 from vidgen_core.i18n import Text
@@ -50,10 +51,14 @@ Link = Annotated[str, Field(pattern=r"^https?://[^\s/?#]\S*$", max_length=2_000,
 Role = Literal["character", "style", "object"]
 
 
+#: Key of a picture in the image store.
+ImageKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\.[a-z0-9]{3,4}$", strict=True)]
+
+
 class ReferenceRequest(RequestModel):
     """A reference picture by its key, as ``references`` of the shot names it at the end of its address, or by a public link."""
 
-    image: Annotated[str, Field(pattern=r"^[0-9a-f]{64}\.[a-z0-9]{3,4}$", strict=True)] | None = None
+    image: ImageKey | None = None
     image_url: Link | None = None
     role: Role = "character"
 
@@ -186,6 +191,27 @@ class DeletedResponse(ResponseModel):
     """What is gone."""
 
     deleted: list[str]
+
+
+class CharacterRequest(RequestModel):
+    """A character; what is left out stays."""
+
+    project: Name = "default"
+    name: Annotated[str, Field(min_length=1, max_length=MOST_NAME, strict=True)]
+    new_name: Annotated[str, Field(min_length=1, max_length=MOST_NAME, strict=True)] | None = None
+    description: Annotated[str, Field(max_length=MOST_DESCRIPTION, strict=True)] | None = None
+    """How it looks."""
+    voice: Annotated[str, Field(max_length=MOST_VOICE, strict=True)] | None = None
+    """How it sounds; said where a video has sound."""
+    images: Annotated[list[ImageKey], Field(max_length=MOST_PICTURES)] | None = None
+    """Keys of its pictures, all of them in their order; files come by ``POST /api/characters/pictures``."""
+
+
+class CharacterDeletedResponse(ResponseModel):
+    """A character that is gone, and the shots that still name it."""
+
+    deleted: str
+    shots: list[str]
 
 
 class ChoiceRequest(RequestModel):

@@ -118,6 +118,7 @@ def test_an_error_fills_its_sentence(language: str) -> None:
 
 def test_every_verdict_of_a_provider_is_filled_when_it_is_logged() -> None:
     from vidgen_core.providers.http import error_mapping
+    from vidgen_core.providers.http.error_body import ErrorBody
     from vidgen_core.providers.kie import responses
     from vidgen_core.providers.lovart import responses as lovart_answers
     from vidgen_core.providers.yunwu import responses as yunwu_answers
@@ -126,7 +127,7 @@ def test_every_verdict_of_a_provider_is_filled_when_it_is_logged() -> None:
     verdicts = {
         one.code for module in modules for one in vars(module).values() if isinstance(one, error_mapping.Classification)
     }
-    params = error_mapping.params_of(yunwu_answers.TABLE, error_mapping.ErrorBody((), "because", 418))
+    params = error_mapping.params_of(yunwu_answers.TABLE, ErrorBody((), "because", 418))
     for language in LANGUAGES:
         t = get_text(language)
         for code in sorted(verdicts):

@@ -18,7 +18,8 @@ from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.llm.client import Chat
 from vidgen_core.providers.base import Key, Provider, RemoteJob, RemoteStatus
-from vidgen_core.providers.http.error_mapping import error_body_in, failure_of
+from vidgen_core.providers.http.error_body import error_body_in
+from vidgen_core.providers.http.error_mapping import failure_of
 from vidgen_core.providers.images.adapter import Images
 from vidgen_core.providers.kie import responses
 from vidgen_core.providers.kie.adapter import Kie

@@ -12,7 +12,8 @@ from provider_world import World, make_key, make_params
 
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.providers.base import RemoteJob, RemoteState, RemoteStatus
-from vidgen_core.providers.http.links import candidates, read, resolve, status_of
+from vidgen_core.providers.http.job_status import read, status_of
+from vidgen_core.providers.http.links import candidates, resolve
 from vidgen_core.providers.kie.adapter import Kie
 from vidgen_core.providers.yunwu.adapter import Yunwu
 

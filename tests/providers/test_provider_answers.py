@@ -12,7 +12,8 @@ from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.i18n import LANGUAGES, get_text
 from vidgen_core.providers.http import error_mapping
 from vidgen_core.providers.http.client import ProviderResponse
-from vidgen_core.providers.http.error_mapping import ErrorBody, classify, failure_of, params_of
+from vidgen_core.providers.http.error_body import ErrorBody
+from vidgen_core.providers.http.error_mapping import classify, failure_of, params_of
 from vidgen_core.providers.kie import responses
 from vidgen_core.providers.lovart import responses as lovart_answers
 from vidgen_core.providers.yunwu import responses as yunwu_answers

@@ -16,6 +16,7 @@ from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.providers.base import Key
 from vidgen_core.providers.http.cleaning import whole
 from vidgen_core.providers.http.client import Http, Patience, ProviderResponse, Verb
+from vidgen_core.providers.http.error_body import ErrorBody, at, error_body_in
 from vidgen_core.providers.http.error_mapping import (
     BALANCE_EMPTY,
     CONTENT_REFUSED,
@@ -27,11 +28,8 @@ from vidgen_core.providers.http.error_mapping import (
     SATURATED,
     UNREADABLE,
     Classification,
-    ErrorBody,
     Table,
     as_error,
-    at,
-    error_body_in,
     error_of,
     refusal,
     rule,

@@ -12,7 +12,8 @@ from weakref import WeakValueDictionary
 from vidgen_core.domain.errors import Delivery, RemoteError
 from vidgen_core.providers.base import UploadCache
 from vidgen_core.providers.http.client import ProviderResponse
-from vidgen_core.providers.http.error_mapping import UNREADABLE, ErrorBody, Table, as_error, classify
+from vidgen_core.providers.http.error_body import ErrorBody
+from vidgen_core.providers.http.error_mapping import UNREADABLE, Table, as_error, classify
 
 
 class MemoryUploads:

@@ -10,9 +10,8 @@ make a refusal. A job that failed is ordered again only for a reason known to be
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -20,10 +19,10 @@ from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.providers.http import error_words
-from vidgen_core.providers.http.cleaning import identifier, read_json, whole
+from vidgen_core.providers.http.cleaning import identifier, whole
 from vidgen_core.providers.http.client import ProviderResponse
-from vidgen_core.providers.http.links import is_of_the_job, values
-from vidgen_core.providers.http.redact import SAID_CHARACTERS, cut, redact
+from vidgen_core.providers.http.error_body import ErrorBody, at, own_words
+from vidgen_core.providers.http.job_status import is_of_the_job, values
 
 
 @dataclass(frozen=True)
@@ -56,29 +55,6 @@ class Rule:
             and (self.words is None or self.words.search(said.text) is not None)
             and (not self.statuses or said.status in self.statuses)
         )
-
-
-@dataclass(frozen=True)
-class ErrorBody:
-    """What an answer says, taken out of its envelope."""
-
-    #: Machine codes, lower case.
-    codes: tuple[str, ...]
-    #: The text for people, unredacted no more than ``Answer.text`` is.
-    text: str
-    #: HTTP status, or the protocol's own where it hides errors under 200; 0: none.
-    status: int
-    #: What was wrapped in its texts, the innermost first.
-    inner: tuple[ErrorBody, ...] = ()
-
-    @property
-    def layers(self) -> tuple[ErrorBody, ...]:
-        return (*self.inner, self)
-
-    @property
-    def own(self) -> str:
-        """The provider's own words: the innermost, for what stands around them is a program's."""
-        return next((layer.text for layer in self.layers if layer.text.strip()), "").strip()
 
 
 @dataclass(frozen=True)
@@ -209,7 +185,7 @@ def classify(table: Table, said: ErrorBody) -> Classification:
 
 
 def classify_texts(table: Table, said: ErrorBody) -> Classification | None:
-    """As ``judge``, without the status."""
+    """As ``classify``, without the status."""
     found = [verdict for layer in said.layers if (verdict := _of_layer(table, layer)) is not None]
     relayed = not _RELAYED.isdisjoint(said.codes)
     best = next((verdict for verdict in found if verdict.kind in _DEFINITE), found[0] if found else None)
@@ -423,11 +399,6 @@ def params_of(table: Table, said: ErrorBody) -> dict[str, Any]:
     return {"provider": table.provider, "status": said.status, "said": own_words(said)}
 
 
-def own_words(said: ErrorBody) -> str:
-    """The provider's own words as they are kept and shown."""
-    return cut(" ".join(redact(said.own[:_WORDS]).split()), SAID_CHARACTERS)
-
-
 # --- a job that failed ----------------------------------------------------------------------------------------------
 
 
@@ -456,7 +427,7 @@ _PASSING: Final = frozenset({ErrorKind.OVERLOADED, ErrorKind.TIMEOUT})
 
 
 def failed_verdict(table: Table, said: ErrorBody) -> Classification:
-    """As ``judge``, for the reason of a failed job; ``retryable`` only where the reason is known to be passing.
+    """As ``classify``, for the reason of a failed job; ``retryable`` only where the reason is known to be passing.
 
     A status does not count, and whatever nobody has listed is ``provider_failed``: the same order again is money again.
     """
@@ -494,148 +465,3 @@ _SERVER_CODES: Final = frozenset({"500", "502", "503", "504"})
 
 def _blames(said: ErrorBody) -> bool:
     return any(error_words.blames(layer.text) for layer in said.layers)
-
-
-# --- envelopes ------------------------------------------------------------------------------------------------------
-
-
-#: Characters of a text that is judged; what was wrong stands at its beginning.
-_WORDS: Final = 4000
-#: How often a text may hold JSON that holds a text.
-_WRAPPED: Final = 5
-_CODE_PATHS: Final = (
-    "error.code", "error.type", "error.status", "code", "error_code", "errorCode", "errCode", "failCode", "type", "reason_code",
-    "error.error.code", "error.error.type", "data.error.code", "data.error.type", "detail.code", "detail.error.code",
-    "errors.code", "errors.type", "data.failCode", "data.errorCode", "data.error_code", "output.code", "err_code",
-)  # fmt: skip
-_TEXT_PATHS: Final = (
-    "error.message", "error.msg", "error.error.message", "error.detail", "error", "fail_reason", "failReason", "failMsg",
-    "errorMessage", "error_message", "error_msg", "errMsg", "detail.error.message", "detail.error", "detail.fail_reason",
-    "data.fail_reason", "data.error.message", "data.error", "data.failReason", "data.failMsg", "data.errorMessage",
-    "data.error_message", "output.message", "message", "reason", "msg", "base_resp.status_msg", "detail.message", "detail.msg",
-    "detail.reason", "data.message", "data.msg", "data.reason", "errors.message", "errors.msg", "errors", "detail", "details",
-    "error_description", "response.raiMediaFilteredReasons", "raiMediaFilteredReasons", "response.error.message", "data.detail",
-    "data.task_status_msg", "task_status_msg", "err_msg", "err_code",
-)  # fmt: skip
-
-
-def error_body_in(body: Any, status: int, plain: str = "", codes: tuple[str, ...] | None = None) -> ErrorBody:
-    """Take codes and texts out of any of the envelopes, and out of what is wrapped in those texts.
-
-    :param plain: the text where the body is no JSON
-    :param codes: machine codes where the provider says where they are
-    """
-    outer, inner = _layer(body, status, plain), tuple(_wrapped(body if body is not None else plain, status))
-    return replace(outer, codes=outer.codes if codes is None else (*codes, *outer.codes), inner=inner)
-
-
-def _layer(body: Any, status: int, plain: str = "") -> ErrorBody:
-    codes = [code.lower()[:200] for code in texts_at(body, *_CODE_PATHS)]
-    texts = list(dict.fromkeys(text.strip() for text in texts_at(body, *_TEXT_PATHS)))
-    codes += [text.lower() for text in texts if _MACHINE_WORD.fullmatch(text)]
-    nested = whole(at(body, "base_resp.status_code"))
-    if nested:
-        codes.append(f"base_resp:{nested}")
-    if filtered_in(body):
-        codes.append("content_filtered")
-    spoken = [text for text in texts if not _MACHINE_WORD.fullmatch(text) and _json_in(text) is None]
-    return ErrorBody(tuple(dict.fromkeys(codes)), "\n".join(spoken or texts)[:_WORDS] or plain[:_WORDS], status)
-
-
-_MACHINE_WORD: Final = re.compile(
-    r"[A-Za-z][A-Za-z0-9]{0,40}(?:[_.:-][A-Za-z0-9]{1,40}){1,8}|[a-z]{1,40}(?:[A-Z][a-z]{1,40}){1,8}|(?:[A-Z][a-z]{1,40}){2,8}"
-)
-
-
-def _wrapped(value: Any, status: int, depth: int = 0) -> Iterator[ErrorBody]:
-    """The refusals that stand as JSON in the texts of another, the innermost first."""
-    if depth >= _WRAPPED:
-        return
-    for text in itertools.islice(_texts_of(value), 40):
-        found = _json_in(text)
-        if isinstance(found, Mapping | list):
-            yield from _wrapped(found, status, depth + 1)
-            layer = _layer(found[0] if isinstance(found, list) and found else found, status)
-            if layer.codes or layer.text:
-                yield layer
-
-
-def _texts_of(value: Any, depth: int = 0) -> Iterator[str]:
-    """All texts of a body; a body that is one text is that text."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping) and depth < 6:
-        for inner in value.values():
-            yield from _texts_of(inner, depth + 1)
-    elif isinstance(value, list) and depth < 6:
-        for inner in value[:20]:
-            yield from _texts_of(inner, depth + 1)
-
-
-def _json_in(text: str) -> Any:
-    """The object or list that a text holds, alone or after a beginning in words; None where it holds none."""
-    if "{" not in text or len(text) > 65536:
-        return None
-    for candidate in (text, text.replace('\\"', '"').replace("\\\\", "\\")):
-        starts = [place for mark in ("{", "[{") if (place := candidate.find(mark)) >= 0]
-        for start in sorted(starts)[:1]:
-            end = max(candidate.rfind("}"), candidate.rfind("]")) + 1
-            found = read_json(candidate[start:end])
-            if isinstance(found, Mapping | list):
-                return found
-    return None
-
-
-_FILTERS: Final = re.compile(
-    r"mediafiltered|filtered(?:count|reasons?)$|^(?:is)?(?:moderated|filtered|nsfw|flagged)$|^blockreason",
-    re.IGNORECASE,
-)
-_FILTER_VALUES: Final = frozenset({"content_filter", "safety", "prohibited_content", "image_safety", "recitation"})
-
-
-def filtered_in(body: Any) -> bool:
-    """Whether a body says by a mark or a counter that its result was held back for its content."""
-    return any(itertools.islice((_filters(name, value) for name, value in _entries_of(body)), 2000))
-
-
-def _filters(name: str, value: Any) -> bool:
-    squashed = name.replace("_", "")
-    if squashed.lower() == "finishreason":
-        return isinstance(value, str) and value.lower() in _FILTER_VALUES
-    if not _FILTERS.search(squashed):
-        return False
-    return bool(value) and str(value).strip().lower() not in ("0", "false", "none", "null", "no")
-
-
-def _entries_of(value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
-    if depth > 8:
-        return
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield str(name), inner
-            yield from _entries_of(inner, depth + 1)
-    elif isinstance(value, list):
-        for inner in value[:50]:
-            yield from _entries_of(inner, depth + 1)
-
-
-def texts_at(body: Any, *paths: str) -> list[str]:
-    """The non-empty texts and numbers at dotted paths of a JSON body; lists stand for their first entry."""
-    found = (at(body, path) for path in paths)
-    found = (value[0] if isinstance(value, list) and value else value for value in found)
-    return [
-        str(value)
-        for value in found
-        if isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip()
-    ]
-
-
-def at(body: Any, path: str) -> Any:
-    """The value at a dotted path; None where there is none; a list on the way stands for its first entry."""
-    for name in path.split("."):
-        if isinstance(body, list):
-            body = body[0] if body else None
-        if not isinstance(body, Mapping):
-            return None
-        body = body.get(name)
-    return body

@@ -42,7 +42,8 @@ from vidgen_core.providers.base import (
 from vidgen_core.providers.common.picture_copies import PictureCopies
 from vidgen_core.providers.http.client import Http, Patience, ProviderResponse, Verb
 from vidgen_core.providers.http.download import download
-from vidgen_core.providers.http.error_mapping import at, error_of, refusal, texts_at
+from vidgen_core.providers.http.error_body import at, texts_at
+from vidgen_core.providers.http.error_mapping import error_of, refusal
 from vidgen_core.providers.http.links import resolve
 from vidgen_core.providers.http.multipart import FormFile, RequestBody, data_uri_slot, form_body
 from vidgen_core.providers.images import models as images_models

@@ -18,19 +18,17 @@ from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.providers.base import RemoteStatus
 from vidgen_core.providers.http.client import ProviderResponse
+from vidgen_core.providers.http.error_body import ErrorBody, at, texts_at
 from vidgen_core.providers.http.error_mapping import (
     CONTENT_REFUSED,
     MODERATION,
     Classification,
-    ErrorBody,
     Table,
     as_failure,
-    at,
     rule,
-    texts_at,
     words,
 )
-from vidgen_core.providers.http.links import read, values
+from vidgen_core.providers.http.job_status import read, values
 from vidgen_core.providers.yunwu import responses
 
 #: The model answered, and with something else than a picture.

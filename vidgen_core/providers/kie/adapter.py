@@ -42,19 +42,20 @@ from vidgen_core.providers.common.picture_links import picture_links
 from vidgen_core.providers.common.uploads import MemoryUploads
 from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
 from vidgen_core.providers.http.download import download, is_video
+from vidgen_core.providers.http.error_body import at
 from vidgen_core.providers.http.error_mapping import (
     CONTENT_REFUSED,
     JOB_UNKNOWN,
     as_error,
     as_failure,
-    at,
     classify,
     error_of,
     failure_of,
     job_in,
     refusal,
 )
-from vidgen_core.providers.http.links import WITHOUT_LINK, LinkOutcome, outcome, resolve, values
+from vidgen_core.providers.http.job_status import values
+from vidgen_core.providers.http.links import WITHOUT_LINK, LinkOutcome, outcome, resolve
 from vidgen_core.providers.kie import models as kie_models
 from vidgen_core.providers.kie.catalogue import Catalogue
 from vidgen_core.providers.kie.models import KieModel

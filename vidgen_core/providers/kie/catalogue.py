@@ -27,7 +27,7 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import RemoteError
 from vidgen_core.providers.base import Key
 from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
-from vidgen_core.providers.http.error_mapping import at
+from vidgen_core.providers.http.error_body import at
 from vidgen_core.providers.kie.models import Listed
 from vidgen_core.providers.kie.responses import said_by, went_well
 from vidgen_core.providers.kie.schema import Form, read_document

@@ -15,6 +15,7 @@ from vidgen_core.domain.money import Money
 from vidgen_core.providers.base import RemoteStatus
 from vidgen_core.providers.http.cleaning import clean, read_json, whole
 from vidgen_core.providers.http.client import ProviderResponse
+from vidgen_core.providers.http.error_body import ErrorBody, at, error_body_in, texts_at
 from vidgen_core.providers.http.error_mapping import (
     ADDRESS_NOT_ALLOWED,
     BALANCE_EMPTY,
@@ -30,16 +31,12 @@ from vidgen_core.providers.http.error_mapping import (
     RATE_LIMITED,
     REMOTE_TIMEOUT,
     Classification,
-    ErrorBody,
     Table,
-    at,
-    error_body_in,
     refuses,
     rule,
-    texts_at,
     words,
 )
-from vidgen_core.providers.http.links import Reading, read
+from vidgen_core.providers.http.job_status import Reading, read
 
 MAINTENANCE: Final = Classification(ErrorKind.OVERLOADED, "provider_maintenance", retryable=True)
 MODEL_PAUSED: Final = Classification(ErrorKind.OVERLOADED, "model_paused", retryable=True)

@@ -30,15 +30,8 @@ from vidgen_core.providers.common.picture_copies import PictureCopies
 from vidgen_core.providers.common.picture_links import picture_links
 from vidgen_core.providers.common.uploads import MemoryUploads
 from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
-from vidgen_core.providers.http.error_mapping import (
-    CONTENT_REFUSED,
-    as_failure,
-    at,
-    error_body_in,
-    error_of,
-    job_in,
-    refusal,
-)
+from vidgen_core.providers.http.error_body import at, error_body_in
+from vidgen_core.providers.http.error_mapping import CONTENT_REFUSED, as_failure, error_of, job_in, refusal
 from vidgen_core.providers.http.links import WITHOUT_LINK
 from vidgen_core.providers.lovart import prompt_text
 from vidgen_core.providers.lovart.responses import (

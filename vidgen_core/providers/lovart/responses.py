@@ -17,6 +17,7 @@ from vidgen_core.domain.tasks import Failure
 from vidgen_core.providers.base import RemoteStatus
 from vidgen_core.providers.http.cleaning import DEEPEST, clean, read_json, whole
 from vidgen_core.providers.http.client import ProviderResponse
+from vidgen_core.providers.http.error_body import ErrorBody, at, error_body_in, texts_at
 from vidgen_core.providers.http.error_mapping import (
     ADDRESS_NOT_ALLOWED,
     BALANCE_EMPTY,
@@ -29,19 +30,16 @@ from vidgen_core.providers.http.error_mapping import (
     RATE_LIMITED,
     REMOTE_TIMEOUT,
     Classification,
-    ErrorBody,
     Table,
     as_failure,
-    at,
     classify_texts,
-    error_body_in,
     failed_verdict,
     refuses,
     rule,
-    texts_at,
     words,
 )
-from vidgen_core.providers.http.links import candidates, read, resolve
+from vidgen_core.providers.http.job_status import read
+from vidgen_core.providers.http.links import candidates, resolve
 
 THREAD_BUSY: Final = Classification(ErrorKind.OVERLOADED, "thread_busy", retryable=True)
 #: Nothing can have been begun in a project that is not there; the next attempt makes a new one.

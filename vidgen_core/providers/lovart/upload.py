@@ -12,7 +12,7 @@ from vidgen_core.domain.errors import Delivery, RemoteError
 from vidgen_core.providers.base import Key, UploadCache
 from vidgen_core.providers.common.uploads import UploadedFiles, refused_upload
 from vidgen_core.providers.http.client import Http, Verb
-from vidgen_core.providers.http.error_mapping import texts_at
+from vidgen_core.providers.http.error_body import texts_at
 from vidgen_core.providers.http.multipart import RequestBody, multipart_body
 from vidgen_core.providers.lovart.responses import TABLE, said_by, went_well
 

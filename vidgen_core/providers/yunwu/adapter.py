@@ -42,16 +42,10 @@ from vidgen_core.providers.common.picture_copies import PictureCopies
 from vidgen_core.providers.common.uploads import MemoryUploads
 from vidgen_core.providers.http.client import Http, ProviderResponse, Verb
 from vidgen_core.providers.http.download import download, is_video
-from vidgen_core.providers.http.error_mapping import (
-    CONTENT_REFUSED,
-    as_failure,
-    at,
-    error_of,
-    failure_of,
-    job_in,
-    refusal,
-)
-from vidgen_core.providers.http.links import WITHOUT_LINK, LinkOutcome, candidates, choose, outcome, read
+from vidgen_core.providers.http.error_body import at
+from vidgen_core.providers.http.error_mapping import CONTENT_REFUSED, as_failure, error_of, failure_of, job_in, refusal
+from vidgen_core.providers.http.job_status import read
+from vidgen_core.providers.http.links import WITHOUT_LINK, LinkOutcome, candidates, choose, outcome
 from vidgen_core.providers.http.multipart import FormFile, RequestBody, form_body
 from vidgen_core.providers.yunwu import billing as books
 from vidgen_core.providers.yunwu.catalogue import ListedModel, YunwuCatalogue, video_models

@@ -16,7 +16,7 @@ from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ModelPrice
 from vidgen_core.providers.base import Booked
 from vidgen_core.providers.http.cleaning import clean, read_json
-from vidgen_core.providers.http.error_mapping import at
+from vidgen_core.providers.http.error_body import at
 from vidgen_core.providers.yunwu.catalogue import name_in, rows_in
 
 #: The type of a log line that gives money back.

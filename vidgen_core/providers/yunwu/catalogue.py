@@ -16,7 +16,7 @@ from typing import Any, Final
 from pydantic import Field, ValidationError
 
 from vidgen_core.domain.base import Frozen
-from vidgen_core.providers.http.error_mapping import at
+from vidgen_core.providers.http.error_body import at
 
 #: Rows of a list that are read; the longest seen has some 500.
 MOST_ROWS: Final = 5_000

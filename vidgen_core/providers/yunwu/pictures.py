@@ -17,7 +17,7 @@ from vidgen_core.providers.common.picture_copies import PictureCopies
 from vidgen_core.providers.common.uploads import UploadedFiles, refused_upload
 from vidgen_core.providers.http.addresses import is_private
 from vidgen_core.providers.http.client import Http, Verb
-from vidgen_core.providers.http.error_mapping import texts_at
+from vidgen_core.providers.http.error_body import texts_at
 from vidgen_core.providers.http.links import resolve
 from vidgen_core.providers.http.multipart import base64_slot, data_uri_slot, multipart_body
 from vidgen_core.providers.yunwu.families.family import Inline, SentPictures

@@ -11,6 +11,7 @@ from typing import Final
 from vidgen_core.domain.errors import Delivery, ErrorKind
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.providers.http.client import ProviderResponse
+from vidgen_core.providers.http.error_body import ErrorBody, error_body_in
 from vidgen_core.providers.http.error_mapping import (
     ADDRESS_NOT_ALLOWED,
     BALANCE_EMPTY,
@@ -26,9 +27,7 @@ from vidgen_core.providers.http.error_mapping import (
     REMOTE_TIMEOUT,
     SATURATED,
     Classification,
-    ErrorBody,
     Table,
-    error_body_in,
     rule,
     words,
 )

@@ -16,6 +16,7 @@ from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.providers.base import Capabilities, PromptLimits, RemoteJob
 from vidgen_core.providers.http.cleaning import identifier
+from vidgen_core.providers.http.error_body import at
 from vidgen_core.providers.http.error_mapping import (
     BALANCE_EMPTY,
     CONTENT_REFUSED,
@@ -23,7 +24,6 @@ from vidgen_core.providers.http.error_mapping import (
     PARAMETER_REFUSED,
     RATE_LIMITED,
     Table,
-    at,
     rule,
 )
 from vidgen_core.providers.yunwu.families.family import (

@@ -38,6 +38,7 @@ INTERNAL = {
         "is_known",
         "remember",
     },
+    "agents": {"find"},
     "requests": {"claim", "take_over", "carried_out", "end"},
     "worker": {"attach", "begin_journal", "job_ended", "start", "stop", "stop_soon", "stop_at_once"},
     "checks": {"start", "stop"},

@@ -115,3 +115,17 @@ def test_prices_are_listed_and_a_provider_without_a_list_says_so(client: TestCli
 
     assert refused.status_code == 409
     assert "price list" in refused.text
+
+
+def test_a_quote_is_ordered_once_by_its_token(client: TestClient, vidgen: Vidgen) -> None:
+    quote = client.post("/api/quote", json={"project": "ep01", "all": True, "takes": 1}).json()
+    assert (quote["count"], quote["cost"]["amount"]) == (2, 0)
+    assert vidgen.tasks.ids(None) == []
+
+    first = client.post("/api/tasks", json={"quote": quote["quote"]}).json()
+    again = client.post("/api/tasks", json={"quote": quote["quote"]}).json()
+
+    assert len(first["tasks"]) == 2
+    assert [task["id"] for task in again["tasks"]] == [task["id"] for task in first["tasks"]]
+    assert client.post("/api/tasks", json={"quote": quote["quote"], "takes": 1}).status_code == 422
+    assert client.post("/api/tasks", json={"quote": "1-forged"}).status_code == 404

@@ -24,7 +24,13 @@ from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from vidgen_core.db import dialect, ledger_chain, migrations
 from vidgen_core.db.ledger_chain import ChainRepository, Head
-from vidgen_core.db.repositories.access import CURRENT, RequestRepository, SessionRepository
+from vidgen_core.db.repositories.access import (
+    CURRENT,
+    AgentRepository,
+    QuoteRepository,
+    RequestRepository,
+    SessionRepository,
+)
 from vidgen_core.db.repositories.attempts import AttemptRepository
 from vidgen_core.db.repositories.batches import BatchRepository, DrawRepository
 from vidgen_core.db.repositories.candidates import CandidateRepository
@@ -143,6 +149,14 @@ class Tx(Transaction):
     @cached_property
     def requests(self) -> RequestRepository:
         return RequestRepository(self)
+
+    @cached_property
+    def agents(self) -> AgentRepository:
+        return AgentRepository(self)
+
+    @cached_property
+    def quotes(self) -> QuoteRepository:
+        return QuoteRepository(self)
 
 
 class Store:

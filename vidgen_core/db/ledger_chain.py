@@ -38,6 +38,7 @@ _SHARED: Final = {
 }
 _ATTEMPT: Final = _SHARED | {
     "accepted_at": _MS.format("accepted_at"),
+    "agent": "{row}.agent",
     "charge": "{row}.charge",
     "confirmed_at": _MS.format("confirmed_at"),
     "intent_at": _MS.format("intent_at"),

@@ -210,6 +210,8 @@ tasks = Table(
     Column("verdict", Text),
     # The order of which it is one draw.
     Column("draw", Integer),
+    # The quote by which it was ordered; NULL as soon as a person orders it anew.
+    Column("quote_id", Integer),
     # An id is never reused: providers and the journal know it, too.
     sqlite_autoincrement=True,
 )
@@ -241,6 +243,10 @@ _partial(
     where=f"{_ALIVE} AND verdict IS NOT NULL",
 )
 _partial("tasks_of_draw", tasks.c.draw, tasks.c.shot_id, where="draw IS NOT NULL")
+_partial(
+    "tasks_quoted", tasks.c.quote_id, where=f"quote_id IS NOT NULL AND status IN ('pending', 'queued') AND {_ALIVE}"
+)
+_partial("tasks_of_quote", tasks.c.quote_id, tasks.c.id, where="quote_id IS NOT NULL")
 _partial("tasks_of_text", tasks.c.text_id, tasks.c.project_id, tasks.c.status, tasks.c.provider, where=_ALIVE)
 Index("tasks_of_shot", tasks.c.shot_id, tasks.c.take)
 Index("tasks_changed", tasks.c.project_id, tasks.c.rev)
@@ -321,7 +327,19 @@ attempts = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("waited_at", UtcTime),
     Column("confirmed_at", UtcTime),
+    # The agent that ordered it.
+    Column("agent", Text),
     sqlite_autoincrement=True,
+)
+_partial(
+    "attempts_of_agent",
+    attempts.c.agent,
+    attempts.c.created_at,
+    attempts.c.charge,
+    attempts.c.provider,
+    attempts.c.cost_currency,
+    attempts.c.cost,
+    where="agent IS NOT NULL",
 )
 Index("attempts_of_task", attempts.c.task_id, attempts.c.number, unique=True)
 _partial("attempts_again", attempts.c.task_id, attempts.c.id, where="number > 1")
@@ -709,3 +727,48 @@ requests = Table(
 )
 Index("requests_key", requests.c.caller, requests.c.key, unique=True)
 Index("requests_age", requests.c.created_at)
+
+#: Programs with a token of their own; only a hash of the token is stored. A row is never removed: the ledger names it.
+agents = Table(
+    "agents",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    Column("per_day", Micros, nullable=False),
+    Column("in_all", Micros, nullable=False),
+    Column("currency", Text, nullable=False),
+    # Ids; NULL: all projects.
+    _json("projects"),
+    Column("created_at", UtcTime, nullable=False),
+    Column("revoked_at", UtcTime),
+)
+
+#: Orders from their price to their tasks; ``tasks.quote_id`` names them.
+quotes = Table(
+    "quotes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("agent", Text),
+    Column("project_id", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("tasks", Integer, nullable=False),
+    Column("price", Micros),
+    Column("price_currency", Text),
+    Column("worst", Micros),
+    Column("worst_currency", Text),
+    Column("digest", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=text("''")),
+    Column("approved", Boolean, nullable=False, server_default="0"),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    _json("shot_ids"),
+    _json("options"),
+    Column("again", Boolean, nullable=False),
+    # Whether somebody was told that it waits.
+    Column("notified_at", UtcTime),
+    sqlite_autoincrement=True,
+)
+_partial("quotes_waiting", quotes.c.id, where="state = 'waiting'")
+Index("quotes_of_agent", quotes.c.agent, quotes.c.id)
+_partial("quotes_unused", quotes.c.expires_at, where="state = 'quoted'")

@@ -72,6 +72,8 @@ class Attempt(Frozen):
     #: The last raw answer, secrets removed.
     evidence: str | None = None
     request_id: str | None = None
+    #: Name of the agent that ordered it.
+    agent: str | None = None
     created_at: datetime
 
 

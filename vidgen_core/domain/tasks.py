@@ -208,6 +208,8 @@ class Task(Frozen):
     checks: tuple[CheckResult, ...] = ()
     #: The order *until one passes* of which it is one draw.
     draw: int | None = None
+    #: The quote by which it was ordered.
+    quote_id: int | None = None
     cost: Money | None = None
     charge: ChargeStatus = ChargeStatus.NONE
     rev: int = 0

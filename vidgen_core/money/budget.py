@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.db.worker_state import PROJECT_PAUSE
+from vidgen_core.domain.agents import Agent
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
@@ -258,6 +259,74 @@ def check_draw(tx: Tx, settings: Settings, task: Task, cost: Money | None) -> Bu
     told = {"limit": ceiling.model_dump(mode="json") if ceiling else None}
     return BudgetExceeded(
         code="draw_ceiling",
+        params=told,
+        scope=None,
+        project_id=task.project_id,
+        provider=task.provider,
+        model=task.model,
+        cost=cost,
+    )
+
+
+class AgentStatus(Frozen):
+    """How much of its limits an agent has used; all amounts in the currency of the budget."""
+
+    #: day | all
+    scope: str
+    limit: Money
+    #: Spent, reserved and perhaps owed, and what is queued.
+    spent: Money
+
+    @property
+    def left(self) -> Money:
+        return Money(amount=max(Decimal(0), self.limit.amount - self.spent.amount), currency=self.limit.currency)
+
+
+def agent_statuses(
+    tx: Tx, settings: Settings, agent: Agent, now: datetime, *, queued: bool = True
+) -> tuple[AgentStatus, ...]:
+    """Both limits of an agent; one that cannot be converted is used up.
+
+    :param queued: what is queued and not sent counts as well
+    """
+    home, rates = settings.budget.currency, rates_of(settings)
+    waiting = tx.agents.unsent(agent.name) if queued else {}
+    found = []
+    for scope, limit, since in (("day", agent.per_day, day_of(now)), ("all", agent.in_all, None)):
+        most = convert(Money(amount=limit, currency=agent.currency), home, rates)
+        sums = [in_currency(part, settings) for part in (tx.agents.committed(agent.name, since), waiting)]
+        if most is None or any(left for _, left in sums):
+            most = Money(amount=Decimal(0), currency=home)
+        spent = Money(amount=sum((one.amount for one, _ in sums), Decimal(0)), currency=home)
+        found.append(AgentStatus(scope=scope, limit=most, spent=spent))
+    return tuple(found)
+
+
+def over_agent_limit(
+    statuses: Iterable[AgentStatus], settings: Settings, costs: Mapping[_P, Sequence[Money]]
+) -> AgentStatus | None:
+    """The limit of an agent that so much more would pass; None: it fits, or it is free."""
+    more, without = in_currency(costs, settings)
+    if not more.amount and not without:
+        return None
+    return next((one for one in statuses if without or more.amount > one.left.amount), None)
+
+
+def check_agent(tx: Tx, settings: Settings, task: Task, cost: Money | None, now: datetime) -> BudgetExceeded | None:
+    """As ``check_budget``, against the limits of the agent that ordered a task, unless a person has approved it."""
+    if task.quote_id is None or (cost is not None and not cost.amount):
+        return None
+    quote = tx.quotes.get(task.quote_id)
+    agent = tx.agents.get(quote.agent) if quote.agent is not None else None
+    if agent is None or quote.approved:
+        return None
+    statuses = agent_statuses(tx, settings, agent, now, queued=False)
+    passed = statuses[0] if cost is None else over_agent_limit(statuses, settings, {task.provider: [cost]})
+    if passed is None:
+        return None
+    told = {"agent": agent.name, "limit": passed.limit.model_dump(mode="json")}
+    return BudgetExceeded(
+        code=f"agent_limit_{passed.scope}",
         params=told,
         scope=None,
         project_id=task.project_id,

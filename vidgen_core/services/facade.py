@@ -12,6 +12,7 @@ from vidgen_core.config.schema import Settings
 from vidgen_core.db import Journal, Store
 from vidgen_core.domain.errors import FileError
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.services.access.agents import Agents
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.access.requests import Requests
 from vidgen_core.services.access.sessions import Sessions
@@ -21,6 +22,7 @@ from vidgen_core.services.context import ServiceContext
 from vidgen_core.services.exports.editing.edits import Edits
 from vidgen_core.services.exports.exports import Exports
 from vidgen_core.services.generation.finishing import Finishing
+from vidgen_core.services.generation.quotes import Quotes
 from vidgen_core.services.generation.tasks import Tasks
 from vidgen_core.services.imports.imports import Imports
 from vidgen_core.services.imports.watched_folders import WatchedFolders
@@ -65,10 +67,12 @@ class Vidgen:
         self.settings_file = SettingsService(ctx)
         self.sessions = Sessions(settings_file, store)
         self.requests = Requests(ctx)
+        self.agents = Agents(ctx)
         self.shots = Shots(ctx)
         self.projects = Projects(ctx, self.shots)
         self.takes = Takes(ctx)
         self.tasks = Tasks(ctx)
+        self.quotes = Quotes(ctx, self.tasks)
         self.finishing = Finishing(ctx)
         self.pictures = Pictures(ctx, self.shots)
         self.characters = Characters(ctx, self.pictures)

@@ -14,6 +14,7 @@ from vidgen_core.i18n import Text, choose_language, get_text
 _STATUS: Final = {
     "sign_in_needed": 401,
     "token_wrong": 401,
+    "agent_token_needed": 401,
     "callback_forged": 401,
     "callback_late": 401,
     "foreign_origin": 403,

@@ -29,8 +29,9 @@ from vidgen_core.services.access.permissions import as_visitor
 from vidgen_core.web.api import make_api
 from vidgen_core.web.app_instance import close_vidgen, ensure_runner, find_vidgen, stop_at_once, stop_soon
 from vidgen_core.web.live.websocket import Live
+from vidgen_core.web.mcp import Mcp
 from vidgen_core.web.media import MEDIA, error_response
-from vidgen_core.web.middleware.auth import METRICS, visitor_of
+from vidgen_core.web.middleware.auth import MCP, METRICS, visitor_of
 from vidgen_core.web.middleware.base_path import address
 from vidgen_core.web.middleware.request_guard import FIRST_PAGE, middleware
 from vidgen_core.web.sign_in import SignIn
@@ -56,12 +57,12 @@ def serve(bound: str | None, path: str | None = None) -> Serving:
     :param bound: the address that the server is bound to
     :param path: the path below which it is served: Streamlit's ``server.baseUrlPath``
     """
-    live = Live()
-    return Serving(routes(live), middleware(bound, base_of(path)), lambda _: lifespan(live))
+    live, mcp = Live(), Mcp()
+    return Serving(routes(live, mcp), middleware(bound, base_of(path)), lambda _: lifespan(live, mcp))
 
 
 @asynccontextmanager
-async def lifespan(live: Live) -> AsyncIterator[None]:
+async def lifespan(live: Live, mcp: Mcp) -> AsyncIterator[None]:
     """Open the data home and start the runner; at the end close the sockets, then the runner, then the database.
 
     A database that cannot be opened does not keep the server down: every screen says what is wrong.
@@ -86,6 +87,7 @@ async def lifespan(live: Live) -> AsyncIterator[None]:
         yield
     finally:
         await live.close()
+        await mcp.close()
         await asyncio.to_thread(close_vidgen)
         sys.setswitchinterval(turn)
 
@@ -103,7 +105,7 @@ async def metrics(request: Request) -> Response:
     return Response(text, media_type=media_type, headers={"Cache-Control": "no-store"})
 
 
-def routes(live: Live) -> list[BaseRoute]:
+def routes(live: Live, mcp: Mcp) -> list[BaseRoute]:
     """All of them; ``/api/ws?project=1&since=42`` tells ``{"rev": 43, "shots": [7, 9]}`` after each change."""
 
     async def changes(socket: WebSocket) -> None:
@@ -124,6 +126,7 @@ def routes(live: Live) -> list[BaseRoute]:
             middleware=[Middleware(ExceptionMiddleware, handlers={VidgenError: error_response})],
         ),
         Mount("/api", make_api(live.progress)),
+        Route(MCP, mcp),
         *SignIn().routes,
     ]
 

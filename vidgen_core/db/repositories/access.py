@@ -1,4 +1,4 @@
-"""Sessions of signed-in users, and requests of API clients that carry an idempotency key.
+"""Sessions of signed-in users, requests of API clients that carry an idempotency key, and agents with their orders.
 
 Of a session's token only a hash is stored. A request that has begun is carried out once: whatever is committed under it
 marks its row in the same transaction, so after a crash it is known whether anything was written.
@@ -6,16 +6,20 @@ marks its row in the same transaction, so after a crash it is known whether anyt
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, TextClause, bindparam, delete, func, insert, select, text, update
 
 from vidgen_core.db.dialect import upsert
-from vidgen_core.db.repository import Repository, now
-from vidgen_core.db.schema import requests, sessions
-from vidgen_core.domain.errors import Refused
+from vidgen_core.db.repository import Repository, money, now
+from vidgen_core.db.schema import agents, attempts, quotes, requests, sessions, tasks
+from vidgen_core.domain.agents import Agent, Quote, QuoteState
+from vidgen_core.domain.errors import NotFound, Refused
+from vidgen_core.domain.money import OWED, Money
+from vidgen_core.domain.providers import BillableParty, billable_party
 
 #: Purpose of a row for a login that was signed out.
 _ENDED: Final = "ended"
@@ -137,3 +141,121 @@ class RequestRepository(Repository):
         """Delete the row of a request for which nothing was written, so that it can be repeated."""
         mine = (requests.c.id == begun.id, requests.c.owner == begun.owner, ~requests.c.written)
         self.tx.execute(delete(requests).where(*mine))
+
+
+#: Exactly as in the partial index.
+_UNSENT: Final = "quote_id IS NOT NULL AND status IN ('pending', 'queued') AND deleted_at IS NULL"
+
+
+class AgentRepository(Repository):
+    """Programs with a token of their own, and what they have spent."""
+
+    def add(self, agent: Agent, digest: str) -> None:
+        """:param digest: of its token"""
+        self.tx.execute(insert(agents).values(**_columns_of(agent), digest=digest))
+
+    def renew(self, agent: Agent, digest: str) -> None:
+        """Let an agent that was revoked come back under its name, with another token and what it may do now."""
+        self.tx.execute(update(agents).where(agents.c.name == agent.name).values(**_columns_of(agent), digest=digest))
+
+    def get(self, name: str) -> Agent | None:
+        """The agent of that name, also when it was revoked."""
+        return self._one(agents.c.name == name)
+
+    def by_digest(self, digest: str) -> Agent | None:
+        """The agent with that token, unless it was revoked."""
+        return self._one((agents.c.digest == digest) & agents.c.revoked_at.is_(None))
+
+    def all(self) -> list[Agent]:
+        """In the order of their names, revoked ones last."""
+        query = select(agents).order_by(agents.c.revoked_at.is_not(None), agents.c.name)
+        return [_agent(row) for row in self.tx.execute(query)]
+
+    def revoke(self, name: str) -> bool:
+        """Let the token of an agent be worth nothing; False when it was so already."""
+        here = update(agents).where(agents.c.name == name, agents.c.revoked_at.is_(None))
+        return self.tx.execute(here.values(revoked_at=now())).rowcount == 1
+
+    def committed(self, name: str, since: datetime | None = None) -> dict[BillableParty, list[Money]]:
+        """What is or may be owed for what an agent ordered, by provider; money set aside is included."""
+        wanted = [attempts.c.agent == name, attempts.c.charge.in_(sorted(OWED)), attempts.c.cost.is_not(None)]
+        if since is not None:
+            wanted.append(attempts.c.created_at >= since)
+        query = select(attempts.c.provider, attempts.c.cost_currency, func.sum(attempts.c.cost).label("cost"))
+        return self._sums(query.where(*wanted).group_by(attempts.c.provider, attempts.c.cost_currency))
+
+    def unsent(self, name: str) -> dict[BillableParty, list[Money]]:
+        """What the tasks of an agent will cost that were not sent yet."""
+        query = select(tasks.c.provider, tasks.c.cost_currency, func.sum(tasks.c.cost).label("cost"))
+        query = query.join(quotes, quotes.c.id == tasks.c.quote_id)
+        query = query.where(text(_UNSENT), quotes.c.agent == name, tasks.c.cost.is_not(None))
+        return self._sums(query.group_by(tasks.c.provider, tasks.c.cost_currency))
+
+    def _sums(self, query: Any) -> dict[BillableParty, list[Money]]:
+        found: dict[BillableParty, list[Money]] = defaultdict(list)
+        for row in self.tx.execute(query):
+            found[billable_party(row.provider)].append(Money(amount=row.cost, currency=row.cost_currency))
+        return dict(found)
+
+    def _one(self, wanted: ColumnElement[bool]) -> Agent | None:
+        row = self.tx.execute(select(agents).where(wanted)).one_or_none()
+        return None if row is None else _agent(row)
+
+
+def _columns_of(agent: Agent) -> dict[str, Any]:
+    return agent.model_dump(exclude={"projects"}) | {"projects": agent.projects and list(agent.projects)}
+
+
+def _agent(row: Row[Any]) -> Agent:
+    return Agent.model_validate({name: value for name, value in row._asdict().items() if name != "digest"})
+
+
+class QuoteRepository(Repository):
+    """Orders, from their price to their tasks."""
+
+    def add(self, quote: Quote) -> Quote:
+        """Keep a new one, which gets its id, and forget those that nobody has used in time."""
+        self.tx.execute(delete(quotes).where(text("state = 'quoted'"), quotes.c.expires_at < now() - KEPT))
+        values = quote.model_dump(exclude={"id", "price", "worst", "shot_ids"})
+        values |= {"shot_ids": list(quote.shot_ids)}
+        for name in ("price", "worst"):
+            amount: Money | None = getattr(quote, name)
+            values |= {name: amount and amount.amount, f"{name}_currency": amount and amount.currency}
+        return _quote(self.tx.execute(insert(quotes).values(values).returning(*quotes.c)).one())
+
+    def get(self, quote_id: int) -> Quote:
+        """Raises NotFound quote_unknown."""
+        row = self.tx.execute(select(quotes).where(quotes.c.id == quote_id)).one_or_none()
+        if row is None:
+            raise NotFound("quote_unknown")
+        return _quote(row)
+
+    def move(self, quote: Quote, to: QuoteState, **columns: Any) -> bool:
+        """Change the state, unless somebody else has meanwhile."""
+        _ = self.tx.rev
+        here = update(quotes).where(quotes.c.id == quote.id, quotes.c.state == quote.state)
+        return self.tx.execute(here.values(state=to, **columns)).rowcount == 1
+
+    def waiting(self) -> list[Quote]:
+        """Those that wait for a person, the oldest first."""
+        return self._where(text("state = 'waiting'"), quotes.c.expires_at > now())
+
+    def unnotified(self) -> list[Quote]:
+        """Those that wait and of which nobody was told."""
+        return self._where(text("state = 'waiting'"), quotes.c.expires_at > now(), quotes.c.notified_at.is_(None))
+
+    def mark_notified(self, quote_id: int) -> bool:
+        """False when somebody was told before."""
+        first = update(quotes).where(quotes.c.id == quote_id, quotes.c.notified_at.is_(None))
+        return self.tx.execute(first.values(notified_at=now())).rowcount == 1
+
+    def _where(self, *wanted: ColumnElement[bool] | TextClause) -> list[Quote]:
+        return [_quote(row) for row in self.tx.execute(select(quotes).where(*wanted).order_by(quotes.c.id))]
+
+
+def _quote(row: Row[Any]) -> Quote:
+    values = row._asdict()
+    del values["notified_at"]
+    for name in ("price", "worst"):
+        values[name] = money(values[name], values.pop(f"{name}_currency"))
+    return Quote.model_validate(values)

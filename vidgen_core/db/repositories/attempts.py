@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Double, Row, bindparam, func, insert, select, text, type_coerce, update
 
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
-from vidgen_core.db.schema import UtcTime, attempts, tasks
+from vidgen_core.db.schema import UtcTime, attempts, quotes, tasks
 from vidgen_core.domain.attempts import Attempt, AttemptState
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.money import ChargeStatus, Money
@@ -44,7 +44,9 @@ _EDITABLE = frozenset(
 
 # Frequent statements are compiled once.
 _PRESENT = update(tasks).where(tasks.c.id == bindparam("the_task"))
-_COUNT = _PRESENT.values(attempts=tasks.c.attempts + 1).returning(tasks.c.attempts, tasks.c.project_id)
+_COUNT = _PRESENT.values(attempts=tasks.c.attempts + 1).returning(
+    tasks.c.attempts, tasks.c.project_id, tasks.c.quote_id
+)
 _BEGIN = insert(attempts).returning(*attempts.c)
 _GET = select(attempts).where(attempts.c.id == bindparam("the_attempt"))
 _OF_TASK = select(attempts).where(attempts.c.task_id == bindparam("the_task")).order_by(attempts.c.number)
@@ -111,11 +113,18 @@ class AttemptRepository(Repository):
             "charge": charge,
             "rev": rev,
             "created_at": now(),
+            "agent": self._agent(task.quote_id),
             **money_columns(cost),
         }
         attempt = _attempt(self.tx.execute(_BEGIN, values).one())
         self.tx.execute(_PRESENT, {"the_task": task_id, "attempt_id": attempt.id})
         return attempt
+
+    def _agent(self, quote_id: int | None) -> str | None:
+        """Who ordered by a quote."""
+        if quote_id is None:
+            return None
+        return self.tx.execute(select(quotes.c.agent).where(quotes.c.id == quote_id)).scalar_one_or_none()
 
     def reassign(self, attempt_id: int, task_id: int) -> None:
         """Make an attempt the latest one of another task; its row in the ledger stays the same."""

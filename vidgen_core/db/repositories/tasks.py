@@ -64,6 +64,8 @@ class NewTask:
     output: TaskKind = TaskKind.VIDEO
     #: The order *until one passes* of which it is one draw.
     draw: int | None = None
+    #: The quote by which it is ordered.
+    quote_id: int | None = None
 
 
 class ActiveCount(NamedTuple):
@@ -408,6 +410,16 @@ class TaskRepository(Repository):
             self._update([tasks.c.id == row.id], {"turn": turn})
         return [row.id for row in rows]
 
+    def of_quote(self, quote_id: int) -> list[int]:
+        """Ids of what was ordered by a quote, deleted ones included."""
+        return list(
+            self.tx.execute(select(tasks.c.id).where(tasks.c.quote_id == quote_id).order_by(tasks.c.id)).scalars()
+        )
+
+    def take_over(self, ids: Collection[int]) -> None:
+        """A person orders tasks anew: they belong to no quote any more, and no agent is held for what they cost."""
+        self._update([among(tasks.c.id, ids), tasks.c.quote_id.is_not(None)], {"quote_id": None})
+
     def note(self, task_id: int, **columns: Any) -> None:
         """Update columns other than the status. Raises NotFound task_not_found."""
         given = {"rev": self.tx.rev, **_columns(only(columns, _NOTABLE))}
@@ -486,6 +498,7 @@ def _new_columns(task: NewTask) -> dict[str, Any]:
         "params": task.params.model_dump(mode="json", exclude_defaults=True),
         "priority": task.priority,
         "draw": task.draw,
+        "quote_id": task.quote_id,
         "charge": ChargeStatus.NONE,
         "created_at": made,
         "queued_at": made if task.status is TaskStatus.QUEUED else None,

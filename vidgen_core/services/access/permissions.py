@@ -56,6 +56,8 @@ class Visitor(NamedTuple):
     name: str | None = None
     #: Sits at this machine, where its own files are theirs anyway.
     is_local: bool = False
+    #: A program with limits of its own; ``name`` is its name.
+    is_agent: bool = False
 
 
 #: The person at this machine.

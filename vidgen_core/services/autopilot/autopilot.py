@@ -110,7 +110,7 @@ class Autopilot(threading.Thread):
                 if not goes(tx):
                     self._prompts.cancel(project_id)
         if ids := self._fresh(project_id, "generate", "ready_for_takes"):
-            self._tasks.generate(project_id, ids, while_=goes)
+            self._tasks.generate(project_id, ids, admit=lambda tx, new: new if goes(tx) else [])
         # Once a run: a choice that somebody takes back meanwhile stays taken back.
         judging = waiting(self._ctx, project_id)
         if not judging and (ids := self._fresh(project_id, "choose", "choosable_takes")):

@@ -117,7 +117,7 @@ class Tasks:
         again: bool = True,
     ) -> Estimate:
         """What ``generate`` with the same options would queue, cost and refuse; nothing is changed."""
-        validated, having = self._validated(project_id, shot_ids, options, again=again)
+        validated, having = self.validated(project_id, shot_ids, options, again=again)
         return gate.estimate_of(self._ctx, validated, len(having), options.until)
 
     @requires(Role.VIEWER)
@@ -137,7 +137,7 @@ class Tasks:
         again: bool = True,
     ) -> Preflight:
         """Everything that can be known before ``generate`` with the same options is paid for; nothing is changed."""
-        validated, having = self._validated(project_id, shot_ids, options, again=again)
+        validated, having = self.validated(project_id, shot_ids, options, again=again)
         items = [OrderItem(seen.shot.number, *seen.plan, seen.problems) for seen in validated]
         return self._preflight(project_id, items, [shot.number for shot in having])
 
@@ -203,7 +203,7 @@ class Tasks:
         release: bool = True,
         canary: bool | None = None,
         again: bool = True,
-        while_: Callable[[Tx], bool] | None = None,
+        admit: Callable[[Tx, list[NewTask]], list[NewTask]] | None = None,
     ) -> Generated:
         """Queue takes for shots in one transaction and return at once; a shot's own parameters win over the options.
 
@@ -214,11 +214,11 @@ class Tasks:
         :param canary: True releases the first shot only, and the rest with ``go_on`` (or by itself, as the settings have
             it); None: as the settings have it for large batches
         :param again: False leaves out shots that have takes, or some under way
-        :param while_: asked in the transaction that queues: False queues nothing
+        :param admit: asked in the transaction that queues what of it is queued
         :raises InputError: ``takes_out_of_range``
         :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
         """
-        validated, having = self._validated(project_id, shot_ids, options, again=again)
+        validated, having = self.validated(project_id, shot_ids, options, again=again)
         if release:
             validated = gate.with_keys(self._ctx, validated)
         status = TaskStatus.QUEUED if release else TaskStatus.PENDING
@@ -226,12 +226,12 @@ class Tasks:
         new = [task for seen in validated if not seen.fatal for task in new_tasks(project_id, seen, status, table)]
         ceiling = self._ceiling(new, options.until) if options.until and new else None
         with self._ctx.store.write() as tx:
-            if while_ is not None and not while_(tx):
-                new = []
             if not again:
                 # Two clicks at once: what the other one has queued meanwhile counts.
                 had = _having(tx, project_id, tx.shots.many({task.shot_id for task in new}))
                 new = [task for task in new if task.shot_id not in had]
+            if admit is not None:
+                new = admit(tx, new)
             if ceiling is not None and new:
                 new = drawing.begin(tx, self._ctx.settings(), new, options, ceiling)
             proofs = [self._unproved(tx, task) if release else None for task in new]
@@ -283,7 +283,8 @@ class Tasks:
         canary.keep(tx, tasks[0].batch, project_id, first, auto=auto)
         tx.log.add(LogLevel.INFO, "canary_ahead", project_id=project_id, shot=tasks[0].shot, tasks=len(tasks))
 
-    def _validated(
+    @requires(Role.VIEWER)
+    def validated(
         self, project_id: int, shot_ids: Sequence[int], options: GenerateOptions, *, again: bool
     ) -> tuple[list[ValidatedShot], list[Shot]]:
         """What would be queued, and the shots that have takes already: without ``again`` they are left out.
@@ -478,6 +479,8 @@ class Tasks:
             return None
 
         def queue(tx: Tx, done: Sequence[int]) -> None:
+            # Only people have these verbs.
+            tx.tasks.take_over(done)
             _release(tx, done)
             for proof in dict.fromkeys((*ahead, *held)):
                 tasks = tx.tasks.many([task.id for task in (*filter(None, [ahead.get(proof)]), *held[proof])])

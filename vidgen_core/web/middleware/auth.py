@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vidgen_core.domain.errors import ErrorKind, Refused, VidgenError
 from vidgen_core.domain.providers import specs
+from vidgen_core.services.access import agents
 from vidgen_core.services.access.auth import Auth, is_at_home
 from vidgen_core.services.access.permissions import AT_HOME, Role, Visitor
 from vidgen_core.services.access.sessions import COOKIE
@@ -42,8 +43,10 @@ OPEN: Final = (
     "/app/static/media/part/",
     "/favicon.png",
 )
+#: Where agents call tools; a token is always needed.
+MCP: Final = "/mcp"
 #: What is ours; the rest is Streamlit's.
-OURS: Final = ("/api", "/app/static/media", METRICS)
+OURS: Final = ("/api", "/app/static/media", METRICS, MCP)
 #: Addresses for programs: they are answered with a status instead of a redirect to the sign-in.
 _MACHINES: Final = (*OURS, "/_stcore", "/media", "/component", "/app/static")
 _KEY: Final = "vidgen.visitor"
@@ -92,7 +95,7 @@ class AuthMiddleware:
         if visitor is None and path != SIGN_IN and (path.startswith(OURS) or not signs_in_elsewhere):
             await _refuse(connection, scope, receive, send)
             return
-        if scope["type"] == "websocket" or path.startswith("/api/"):
+        if scope["type"] == "websocket" or path.startswith(("/api/", MCP)):
             if visitor is None:
                 scope = _without_session(scope)
             watched = WatchedConnection(scope, receive, send, lambda: self._is_still(visitor, connection))
@@ -116,16 +119,19 @@ class AuthMiddleware:
         """The visitor, and whether Streamlit's own pages sign people in."""
         sharing = Auth(vidgen.settings_file)
         oidc = sharing.settings.sign_in == "oidc"
-        given = connection.headers.get("authorization")
-        if given is not None and connection.scope["path"].startswith(OURS):
-            scheme, _, token = given.partition(" ")
-            known = scheme.lower() == "bearer" and sharing.is_token(token.strip())
-            is_local = is_at_home(connection.headers, self.address)
-            return (Visitor(Role.OWNER, PROGRAM, is_local) if known else None), oidc
+        given, is_mcp = connection.headers.get("authorization"), connection.scope["path"].startswith(MCP)
+        if is_mcp or (given is not None and connection.scope["path"].startswith(OURS)):
+            scheme, _, token = (given or "").partition(" ")
+            token = token.strip() if scheme.lower() == "bearer" else ""
+            if sharing.is_token(token):
+                return Visitor(Role.OWNER, PROGRAM, is_at_home(connection.headers, self.address)), oidc
+            agent = vidgen.agents.find(token) if is_mcp else None
+            return (agents.visitor_of(agent) if agent else None), oidc
         return vidgen.sessions.visitor(connection.cookies.get(COOKIE, ""), connection.headers, self.address), oidc
 
     def _without_settings(self, connection: HTTPConnection) -> Visitor | None:
-        return AT_HOME if is_at_home(connection.headers, self.address) else None
+        is_mcp = connection.scope["path"].startswith(MCP)
+        return AT_HOME if is_at_home(connection.headers, self.address) and not is_mcp else None
 
 
 def _without_session(scope: Scope) -> Scope:
@@ -158,7 +164,8 @@ def _refusal(connection: HTTPConnection) -> Response:
         wanted = f"{path}?{query}" if query else path
         return RedirectResponse(address(f"{SIGN_IN}?next={quote(wanted, safe='')}"), 303)
     wrong = connection.headers.get("authorization") is not None
-    error = Refused("token_wrong" if wrong else "sign_in_needed", kind=ErrorKind.AUTH)
+    code = "agent_token_needed" if path.startswith(MCP) else "token_wrong" if wrong else "sign_in_needed"
+    error = Refused(code, kind=ErrorKind.AUTH)
     answer: JSONResponse = envelope(connection, error, 401)
     answer.headers["WWW-Authenticate"] = "Bearer"
     return answer

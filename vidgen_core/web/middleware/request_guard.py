@@ -49,6 +49,8 @@ _SECURITY: Final = {
     # Nothing that somebody typed makes a browser fetch from elsewhere; pages of ours that say more say it themselves.
     "Content-Security-Policy": "img-src 'self' data: blob:; media-src 'self' data: blob:; object-src 'none'",
 }
+#: Bytes of a call of a tool, with the files that are imported by it.
+MCP_LIMIT: Final = 50_000_000
 #: Bytes of a body; the first pattern that fits counts.
 LIMITS: Final = (
     (re.compile(r"/api/import"), 200_000_000),
@@ -56,6 +58,7 @@ LIMITS: Final = (
     (re.compile(r"/api/shots/\d+/image"), 50_000_000),
     (re.compile(r"/api/\w+/callback"), 100_000),
     (re.compile(r"/sign-in(/.*)?"), 10_000),
+    (re.compile(r"/mcp(/.*)?"), MCP_LIMIT),
     (re.compile(r"/(api|app/static/media)(/.*)?"), 1_000_000),
 )
 

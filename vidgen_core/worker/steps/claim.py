@@ -63,7 +63,7 @@ def claim(
     cost = money.cost_now(tx, settings, task.provider, task.model, task.params, task.cost)
     limits = money.limit_statuses(tx, settings, task.project_id, now)
     stop = money.check_budget(limits, settings, task.project_id, task.provider, task.model, cost)
-    stop = stop or money.check_draw(tx, settings, task, cost)
+    stop = stop or money.check_draw(tx, settings, task, cost) or money.check_agent(tx, settings, task, cost, now)
     if stop is not None:
         _keep_back(tx, rows, stop)
         remember(tx, active, rows)

@@ -23,7 +23,8 @@ CREATE TABLE attempts (
     rev BIGINT NOT NULL,
     created_at DOUBLE NOT NULL,
     waited_at DOUBLE,
-    confirmed_at DOUBLE
+    confirmed_at DOUBLE,
+    agent TEXT
 );
 CREATE INDEX attempts_intents ON attempts (provider, intent_at) WHERE intent_at IS NOT NULL;
 CREATE UNIQUE INDEX attempts_of_task ON attempts (task_id, number);
@@ -408,7 +409,8 @@ CREATE TABLE tasks (
     params JSON,
     queued_at DOUBLE,
     verdict TEXT,
-    draw INTEGER
+    draw INTEGER,
+    quote_id INTEGER
 );
 CREATE INDEX tasks_active ON tasks (status) WHERE status IN ('processing', 'downloading');
 CREATE INDEX tasks_batch ON tasks (batch);
@@ -464,3 +466,42 @@ CREATE TABLE draws (
 );
 CREATE INDEX draws_of_shot ON draws (shot_id, draw);
 CREATE INDEX draws_open ON draws (draw, shot_id) WHERE state = 'drawing';
+CREATE INDEX tasks_quoted ON tasks (quote_id) WHERE quote_id IS NOT NULL AND status IN ('pending', 'queued') AND deleted_at IS NULL;
+CREATE INDEX tasks_of_quote ON tasks (quote_id, id) WHERE quote_id IS NOT NULL;
+CREATE INDEX attempts_of_agent ON attempts (agent, created_at, charge, provider, cost_currency, cost) WHERE agent IS NOT NULL;
+CREATE TABLE agents (
+    name TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    role TEXT NOT NULL,
+    per_day BIGINT NOT NULL,
+    in_all BIGINT NOT NULL,
+    currency TEXT NOT NULL,
+    projects JSON,
+    created_at DOUBLE NOT NULL,
+    revoked_at DOUBLE,
+    PRIMARY KEY (name),
+    UNIQUE (digest)
+);
+CREATE TABLE quotes (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    agent TEXT,
+    project_id INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    tasks INTEGER NOT NULL,
+    price BIGINT,
+    price_currency TEXT,
+    worst BIGINT,
+    worst_currency TEXT,
+    digest TEXT NOT NULL,
+    reason TEXT DEFAULT '' NOT NULL,
+    approved BOOLEAN DEFAULT '0' NOT NULL,
+    created_at DOUBLE NOT NULL,
+    expires_at DOUBLE NOT NULL,
+    shot_ids JSON,
+    options JSON,
+    again BOOLEAN NOT NULL,
+    notified_at DOUBLE
+);
+CREATE INDEX quotes_of_agent ON quotes (agent, id);
+CREATE INDEX quotes_unused ON quotes (expires_at) WHERE state = 'quoted';
+CREATE INDEX quotes_waiting ON quotes (id) WHERE state = 'waiting';

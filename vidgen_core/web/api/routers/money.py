@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.services.schemas.base import Day, ResponseModel
 from vidgen_core.services.schemas.money import (
@@ -21,7 +22,7 @@ from vidgen_core.services.schemas.money import (
 from vidgen_core.web.api.common import DEFAULT, App, Catalogue, ProjectName, errors, project_of
 from vidgen_core.web.api.routers.tasks import again_of, options_of, requested_shots
 from vidgen_core.web.api.schemas.base import Name, RequestModel
-from vidgen_core.web.api.schemas.tasks import GenerateRequest
+from vidgen_core.web.api.schemas.tasks import GenerateRequest, QuoteResponse
 
 router = APIRouter(tags=["money"])
 
@@ -68,6 +69,16 @@ def preflight(app: App, t: Catalogue, body: GenerateRequest) -> PreflightRespons
     ids = requested_shots(app, where, body)
     sheet = app.tasks.preflight(where.id, ids, options_of(body), again=again_of(body))
     return PreflightResponse.of(sheet, t)
+
+
+@router.post("/quote", responses=errors(404, 409))
+def quote(app: App, t: Catalogue, body: GenerateRequest) -> QuoteResponse:
+    """What an order would make and cost, with the token by which ``POST /tasks`` orders it once; nothing is queued."""
+    if body.quote is not None:
+        raise InputError("quote_alone")
+    where = project_of(app, body.project)
+    ids = requested_shots(app, where, body)
+    return QuoteResponse.of(app.quotes.make(where.id, ids, options_of(body), again=again_of(body)), t)
 
 
 @router.get("/budget", responses=errors(404))

@@ -89,7 +89,9 @@ def list_tasks(
 
 @router.post("", responses=errors(404, 409))
 def create_tasks(app: App, t: Catalogue, body: GenerateRequest) -> GenerateResponse:
-    """Queue new takes for shots, or say what that would cost."""
+    """Queue new takes for shots, or say what that would cost; or order what a quote names, once."""
+    if body.quote is not None:
+        return _order(app, t, body)
     where = project_of(app, body.project)
     ids = requested_shots(app, where, body)
     options, again = options_of(body), again_of(body)
@@ -97,6 +99,15 @@ def create_tasks(app: App, t: Catalogue, body: GenerateRequest) -> GenerateRespo
         return estimate_response(app.tasks.estimate(where.id, ids, options, again=again), t)
     made = app.tasks.generate(where.id, ids, options, release=body.release, canary=body.canary, again=again)
     return generated_response(app, t, where, made)
+
+
+def _order(app: Vidgen, t: Text, body: GenerateRequest) -> GenerateResponse:
+    """:raises InputError: ``quote_alone``"""
+    if body.model_fields_set != {"quote"}:
+        raise InputError("quote_alone")
+    ordered = app.quotes.order(str(body.quote))
+    where = app.projects.get(ordered.quote.project_id)
+    return generated_response(app, t, where, Generated(tasks=ordered.tasks))
 
 
 def options_of(body: GenerateRequest) -> GenerateOptions:

@@ -11,6 +11,7 @@ from vidgen_core.domain.attempts import Attempt
 from vidgen_core.domain.draws import MOST_DRAWS, UntilPass
 from vidgen_core.domain.takes import Verdict
 from vidgen_core.i18n import Text
+from vidgen_core.services.generation.quotes import Quoted
 from vidgen_core.services.generation.recovery import Outcome
 from vidgen_core.services.schemas.base import Cost, ResponseModel, iso
 from vidgen_core.services.schemas.money import OrderedResponse
@@ -52,6 +53,8 @@ class UntilPassRequest(RequestModel):
 class GenerateRequest(RequestModel):
     """Which shots get new takes, and of what kind; what a shot itself asks for wins."""
 
+    quote: Word | None = None
+    """Order exactly what a quote of ``/quote`` names; everything else is left out then."""
     project: Name = "default"
     shots: Annotated[list[Word], Field(max_length=10_000)] | None = None
     """Numbers of shots, e.g. 1.0."""
@@ -92,6 +95,36 @@ class GenerateResponse(ResponseModel):
     """Shots that were left out because they have takes, or some under way."""
     ordered: OrderedResponse
     """Nothing with dry_run."""
+
+
+class QuoteResponse(ResponseModel):
+    """What an order would make and cost, and the token that orders it once."""
+
+    quote: str
+    expires_at: str
+    count: int
+    cost: Cost | None
+    """In the currency of the budget; None: unknown."""
+    worst: Cost | None
+    """The same when every automatic retry is needed and paid."""
+    refused: list[RefusedShot]
+    with_takes: int
+
+    @classmethod
+    def of(cls, quoted: Quoted, t: Text) -> QuoteResponse:
+        quote = quoted.quote
+        return cls(
+            quote=quoted.token,
+            expires_at=iso(quote.expires_at),
+            count=quote.tasks,
+            cost=Cost.of(quote.price, estimated=True),
+            worst=Cost.of(quote.worst, estimated=True),
+            refused=[
+                RefusedShot(shot=one.shot.number, code=one.code, message=t.error("parameter", one.code, one.params))
+                for one in quoted.refused
+            ],
+            with_takes=quoted.having,
+        )
 
 
 class IdsRequest(RequestModel):

@@ -1,0 +1,350 @@
+"""The tools: each calls the services with the rights of its caller. What a function says here is what an agent reads of it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from collections.abc import Callable
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+import anyio
+from mcp.server.mcpserver import Image
+from pydantic import BaseModel, ConfigDict, Field
+
+from vidgen_core.domain.errors import InputError, NotFound
+from vidgen_core.domain.providers import ProviderId, video_providers
+from vidgen_core.domain.queries import ShotFilter, ShotState
+from vidgen_core.domain.scripts import Author
+from vidgen_core.domain.tasks import LIVE, Task
+from vidgen_core.mcp_server import pictures
+from vidgen_core.mcp_server.answers import (
+    AgentAnswer,
+    ExportAnswer,
+    ImportAnswer,
+    OrderAnswer,
+    ProjectAnswer,
+    QuoteAnswer,
+    ShotAnswer,
+    ShotsAnswer,
+    TaskAnswer,
+    TasksAnswer,
+)
+from vidgen_core.mcp_server.caller import Caller
+from vidgen_core.services.exports.exports import Export
+from vidgen_core.services.exports.film import Format, Options
+from vidgen_core.services.generation.planning import GenerateOptions
+from vidgen_core.services.imports.plan import Existing
+
+ProjectName = Annotated[str, Field(min_length=1, max_length=120, description="The project by its name.")]
+Number = Annotated[str, Field(min_length=1, max_length=200, description="The number of a shot, e.g. 1.0.")]
+TakeNumber = Annotated[int, Field(ge=1, le=1_000_000, description="The number of a take within its shot.")]
+Seconds = Annotated[float, Field(ge=0, le=50, description="How long to wait for a change, at most.")]
+Word = Annotated[str, Field(min_length=1, max_length=200)]
+T = TypeVar("T")
+#: Seconds between two looks at what is waited for.
+_LOOK_EVERY: Final = 0.3
+#: Characters and files of one import.
+_LONGEST: Final = 20_000_000
+_MOST_FILES: Final = 500
+
+
+class SentFile(BaseModel):
+    """A list, a storyboard, or a picture that one of them names."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=300)]
+    text: Annotated[str, Field(max_length=_LONGEST)] | None = None
+    """What is in it, of lists in text (CSV, JSON, Markdown)."""
+    base64: Annotated[str, Field(max_length=_LONGEST)] | None = None
+    """The same of pictures and workbooks."""
+
+    def data(self) -> io.BytesIO:
+        """:raises InputError: ``file_sent_twice`` (name), ``file_not_base64`` (name)"""
+        if (self.text is None) == (self.base64 is None):
+            raise InputError("file_sent_twice", name=self.name)
+        if self.text is not None:
+            return io.BytesIO(self.text.encode("utf-8", "replace"))
+        try:
+            return io.BytesIO(base64.b64decode(self.base64 or "", validate=True))
+        except (binascii.Error, ValueError):
+            raise InputError("file_not_base64", name=self.name) from None
+
+
+# --- reading
+
+
+def whoami(caller: Caller) -> AgentAnswer:
+    """Your name here, your role, your projects, and what is left of your limits of spending. Begin with it."""
+    if caller.agent is None:
+        return AgentAnswer(name="API", role="owner", projects=None, per_day=None, in_all=None)
+    names = [project.name for project in caller.projects()]
+    return AgentAnswer.of(caller.agent, names, caller.app.agents.statuses(caller.agent))
+
+
+def list_projects(caller: Caller) -> list[ProjectAnswer]:
+    """The projects that you may see, with how many of their shots and tasks stand where."""
+    return [
+        ProjectAnswer(
+            project=project.name,
+            shots=caller.app.shots.counts(project.id),
+            tasks={status.value: n for status, n in caller.app.tasks.counts(project.id).items() if n},
+        )
+        for project in caller.projects()
+    ]
+
+
+def list_shots(
+    caller: Caller,
+    project: ProjectName,
+    state: ShotState = "all",
+    text: Annotated[str, Field(max_length=200, description="Searched for in numbers, prompts and scripts.")] = "",
+    limit: Annotated[int, Field(ge=1, le=200)] = 50,
+    offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0,
+) -> ShotsAnswer:
+    """Shots of a project in their order, with their prompts, takes and what the checks say of them."""
+    page = caller.app.shots.page(caller.project(project).id, ShotFilter(state=state, text=text), limit, offset)
+    return ShotsAnswer(total=page.total, shots=[ShotAnswer.of(view) for view in page.items])
+
+
+def get_shot(caller: Caller, project: ProjectName, shot: Number) -> ShotAnswer:
+    """One shot with its takes."""
+    return ShotAnswer.of(caller.app.shots.view(caller.shot(caller.project(project), shot).id))
+
+
+def look(caller: Caller, project: ProjectName, shot: Number, take: TakeNumber | None = None) -> list[str | Image]:
+    """Look at a shot: its reference picture, or with a take the first picture of that video."""
+    app, found = caller.app, caller.shot(caller.project(project), shot)
+    if take is None:
+        if not found.image:
+            raise NotFound("picture_not_there", shot=found.number)
+        return [found.number, Image(data=pictures.jpeg(app.shots.image_path(found.image)), format="jpeg")]
+    video = next((one for one in app.takes.takes_of(found.id) if one.number == take), None)
+    poster = app.takes.poster(video) if video else None
+    if video is None or poster is None:
+        raise NotFound("video_not_there")
+    return [f"{found.number}-v{video.number}", Image(data=pictures.jpeg(poster), format="jpeg")]
+
+
+def contact_sheet(
+    caller: Caller,
+    project: ProjectName,
+    shots: Annotated[list[Number], Field(max_length=200)] | None = None,
+    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0,
+) -> list[str | Image]:
+    """The first pictures of many takes on one sheet, numbered; the text says which number is which take."""
+    app, where = caller.app, caller.project(project)
+    ids = [caller.shot(where, one).id for one in shots] if shots else app.shots.ids(where.id, ShotFilter())
+    takes = [(view.shot, take) for view in app.shots.views(ids) for take in view.takes]
+    shown = takes[offset : offset + pictures.MOST]
+    if not shown:
+        raise NotFound("video_not_there")
+    lines = [
+        f"{place}: {shot.number}-v{take.number} {take.verdict or ''}{' (chosen)' if take.id == shot.chosen_take_id else ''}"
+        for place, (shot, take) in enumerate(shown, 1)
+    ]
+    more = len(takes) - offset - len(shown)
+    lines += [f"+ {more}: offset={offset + len(shown)}"] if more > 0 else []
+    return ["\n".join(lines), Image(data=pictures.sheet([app.takes.poster(take) for _, take in shown]), format="jpeg")]
+
+
+# --- filling
+
+
+def import_list(
+    caller: Caller,
+    project: ProjectName,
+    files: Annotated[list[SentFile], Field(min_length=1, max_length=_MOST_FILES)],
+    existing: Annotated[
+        Existing, Field(description="What becomes of rows that look like shots that are there with another content.")
+    ] = Existing.ASK,
+) -> ImportAnswer:
+    """Make shots of a list or storyboard (CSV, XLSX, JSON, Markdown) and of the pictures it names; costs nothing.
+
+    Rows that cannot be taken say why and stop no others; the same list twice adds nothing twice.
+    """
+    from vidgen_core.services.imports.readers.reader import lists_among
+
+    with caller.app.imports.temporary_staging() as staging:
+        paths = [staging.put(file.name.replace("\\", "/"), file.data()) for file in files]
+        plan = caller.app.imports.plan(lists_among(paths) or paths, may_leave=False)
+        where = caller.project_to_fill(project)
+        plan = caller.app.imports.materialize(where.id, plan, staging, False)
+        return ImportAnswer.of(caller.app.imports.apply(where.id, plan, False, existing=existing), plan, caller.t)
+
+
+def edit_prompt(
+    caller: Caller, project: ProjectName, shot: Number, prompt: Annotated[str, Field(max_length=20_000)]
+) -> ShotAnswer:
+    """Write the prompt of a shot anew; the wording before is kept, and takes that were not sent yet follow."""
+    found = caller.shot(caller.project(project), shot)
+    caller.app.shots.edit(found.id, found.rev, author=Author.MODEL, writer=caller.name or "API", prompt=prompt)
+    return ShotAnswer.of(caller.app.shots.view(found.id))
+
+
+# --- ordering
+
+
+def quote(
+    caller: Caller,
+    project: ProjectName,
+    shots: Annotated[list[Number], Field(max_length=10_000)] | None = None,
+    takes: Annotated[int, Field(ge=1, le=5)] | None = None,
+    provider: Annotated[str, Field(description=f"One of {', '.join(video_providers())}; else as set.")] | None = None,
+    model: Word | None = None,
+    aspect_ratio: Word | None = None,
+    size: Word | None = None,
+    duration: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False, description="Seconds.")] | None = None,
+    sound: bool | None = None,
+) -> QuoteAnswer:
+    """Price takes for shots; nothing is ordered. ``generate`` takes its token, once, within 15 minutes.
+
+    Without ``shots`` it is for every shot that has no takes. What a shot asks for itself goes before what is asked here.
+    """
+    where = caller.project(project)
+    if provider is not None and provider not in video_providers():
+        raise InputError("no_such_provider", provider=provider, known=", ".join(video_providers()))
+    options = GenerateOptions(
+        provider=ProviderId(provider) if provider else None,
+        model=model,
+        aspect_ratio=aspect_ratio,
+        size=size,
+        duration=duration,
+        sound=sound,
+        takes=takes,
+    )
+    ids = [caller.shot(where, one).id for one in shots] if shots else caller.app.shots.ids(where.id, ShotFilter())
+    again = bool(shots)
+    quoted = caller.app.quotes.make(where.id, list(dict.fromkeys(ids)), options, again=again, agent=caller.name)
+    return QuoteAnswer.of(quoted, caller.t)
+
+
+def generate(caller: Caller, quote: Annotated[str, Field(min_length=1, max_length=200)]) -> OrderAnswer:
+    """Order what a quote names. The same quote again orders nothing more and says what became of it.
+
+    Above a limit the order waits for a person: ask ``order`` later, and do not quote the same again meanwhile.
+    """
+    return OrderAnswer.of(caller.app.quotes.order(quote, caller.name), caller.t)
+
+
+async def order(
+    caller: Caller, quote: Annotated[str, Field(min_length=1, max_length=200)], seconds: Seconds = 0
+) -> OrderAnswer:
+    """What became of a quote that was ordered: its tasks, or that it waits for a person."""
+
+    def read() -> OrderAnswer:
+        return OrderAnswer.of(caller.app.quotes.follow(quote, caller.name), caller.t)
+
+    return await _until(seconds, read, lambda answer: answer.state != "waiting")
+
+
+async def follow(
+    caller: Caller,
+    project: ProjectName,
+    tasks: Annotated[list[Word], Field(min_length=1, max_length=500, description="Ids of tasks.")],
+    seconds: Seconds = 20,
+) -> TasksAnswer:
+    """Wait until tasks have ended, or the seconds are over, and say where they stand; call it again until ``ended``."""
+
+    def read() -> TasksAnswer:
+        found = caller.tasks(caller.project(project), tasks)
+        return TasksAnswer(
+            ended=not any(_goes_on(task) for task in found), tasks=[TaskAnswer.of(task, caller.t) for task in found]
+        )
+
+    return await _until(seconds, read, lambda answer: answer.ended)
+
+
+def cancel(
+    caller: Caller, project: ProjectName, tasks: Annotated[list[Word], Field(min_length=1, max_length=500)]
+) -> TasksAnswer:
+    """End tasks that were not sent to their provider yet, which is free; what was sent goes on."""
+    where = caller.project(project)
+    caller.app.tasks.cancel([task.id for task in caller.tasks(where, tasks)])
+    found = caller.tasks(where, tasks)
+    return TasksAnswer(
+        ended=not any(_goes_on(task) for task in found), tasks=[TaskAnswer.of(task, caller.t) for task in found]
+    )
+
+
+# --- judging and choosing
+
+
+def pick(caller: Caller, project: ProjectName, shot: Number, take: TakeNumber) -> ShotAnswer:
+    """Choose a take of a shot: it goes into the exports."""
+    found = caller.shot(caller.project(project), shot)
+    caller.app.takes.choose_number(found.id, take)
+    return ShotAnswer.of(caller.app.shots.view(found.id))
+
+
+def reject(
+    caller: Caller,
+    project: ProjectName,
+    shot: Number,
+    take: TakeNumber,
+    reason: Annotated[str, Field(max_length=200, description="Why; empty takes the mark away.")],
+) -> ShotAnswer:
+    """Put a take aside, with the reason; nothing is deleted."""
+    found = caller.shot(caller.project(project), shot)
+    video = next((one for one in caller.app.takes.takes_of(found.id) if one.number == take), None)
+    if video is None:
+        raise NotFound("video_not_there")
+    caller.app.takes.reject(video.id, reason.strip() or None)
+    return ShotAnswer.of(caller.app.shots.view(found.id))
+
+
+# --- exports
+
+
+ExportFormat = Literal[
+    "zip", "mp4", "otio", "fcpxml", "xml", "edl", "jianying", "srt", "ass", "pdf", "csv", "json", "xlsx"
+]
+
+
+async def export(
+    caller: Caller,
+    project: ProjectName,
+    format: ExportFormat,  # noqa: A002 - what people call it
+    seconds: Seconds = 20,
+) -> ExportAnswer:
+    """Write the chosen takes as a file, or the list of shots (csv, json, xlsx). Read the resource that ``uri`` names."""
+    where = caller.project(project)
+
+    def begin() -> Export:
+        return caller.app.exports.start(where.id, Format(format), Options(), language=caller.t.lang, drafts_here=False)
+
+    begun = await anyio.to_thread.run_sync(begin)
+    return await follow_export(caller, project, begun.id, seconds)
+
+
+async def follow_export(caller: Caller, project: ProjectName, export: Word, seconds: Seconds = 20) -> ExportAnswer:
+    """Wait until an export is written, or the seconds are over, and say how far it is."""
+
+    def read() -> ExportAnswer:
+        return ExportAnswer.of(caller.app.exports.get(caller.project(project).id, export), caller.t)
+
+    return await _until(seconds, read, lambda answer: answer.state not in ("waiting", "running"))
+
+
+async def _until(seconds: float, read: Callable[[], T], done: Callable[[T], bool]) -> T:
+    """Read until it is done or the time is over; every look asks for the caller's rights anew."""
+    with anyio.move_on_after(seconds):
+        while not done(answer := await anyio.to_thread.run_sync(read)):  # noqa: ASYNC110 - it happens in the database
+            await anyio.sleep(_LOOK_EVERY)
+        return answer
+    return await anyio.to_thread.run_sync(read)
+
+
+def _goes_on(task: Task) -> bool:
+    return task.status in LIVE
+
+
+#: Tools that change nothing.
+READING: Final[tuple[Callable[..., Any], ...]] = (
+    whoami, list_projects, list_shots, get_shot, look, contact_sheet, quote, order, follow, follow_export,
+)  # fmt: skip
+#: Tools that write, but order nothing.
+WRITING: Final[tuple[Callable[..., Any], ...]] = (import_list, edit_prompt, cancel, pick, reject, export)
+#: The tool that may cost money.
+ORDERING: Final[tuple[Callable[..., Any], ...]] = (generate,)

@@ -109,16 +109,18 @@ class ReportRepository(Repository):
     def task_counts(self) -> dict[tuple[str, str], int]:
         """How many tasks a provider has in each state."""
         columns = task_counts.c
-        query = select(columns.provider, columns.status, func.sum(columns.n)).group_by(columns.provider, columns.status)
-        return {(row[0], row[1]): int(row[2]) for row in self.tx.execute(query)}
+        query = select(columns.provider, columns.status, func.sum(columns.n).label("total")).group_by(
+            columns.provider, columns.status
+        )
+        return {(row.provider, row.status): int(row.total) for row in self.tx.execute(query)}
 
     def oldest_queued(self) -> dict[str, datetime]:
         """By provider when the task was queued that has waited longest."""
-        query = select(tasks.c.provider, func.min(tasks.c.queued_at)).where(
+        query = select(tasks.c.provider, func.min(tasks.c.queued_at).label("since")).where(
             text("status = 'queued' AND deleted_at IS NULL")
         )
         rows = self.tx.execute(query.group_by(tasks.c.provider))
-        return {row[0]: row[1] for row in rows if row[1] is not None}
+        return {row.provider: row.since for row in rows if row.since is not None}
 
     def ends(self, wanted: FigureFilter) -> list[Ends]:
         by = _columns(task_ends_daily, "provider", "model", "status", "kind")

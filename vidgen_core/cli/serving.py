@@ -1,4 +1,4 @@
-"""``vidgen serve`` and ``rehearse``: the servers."""
+"""``vidgen serve``, ``rehearse`` and ``mcp``: the servers; and the agents that may use them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ import time
 import urllib.error
 import urllib.request
 import webbrowser
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 import vidgen_core
 from vidgen_core.cli.session import Session, command
 from vidgen_core.domain.errors import FileError, InputError
+
+if TYPE_CHECKING:
+    from vidgen_core.domain.agents import Agent
+    from vidgen_core.mcp_server.caller import Caller
 
 HostOption = Annotated[str, typer.Option("--host", help="cli.option.host")]
 PortOption = Annotated[int, typer.Option("--port", min=1, max=65535, help="cli.option.port")]
@@ -30,6 +35,9 @@ PATIENCE = 60.0
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="cli.option.no_browser")]
 
 commands = typer.Typer()
+_agent = typer.Typer(help="cli.help.agent")
+commands.add_typer(_agent, name="agent")
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="cli.argument.agent")]
 
 
 @command(commands, "serve", opens=False)
@@ -97,6 +105,106 @@ def _show_rehearsal(session: Session, url: str) -> None:
         for name, value in hint.items():
             sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
         sys.stdout.flush()
+
+
+@command(commands, "mcp", every_project=True)
+def mcp(
+    session: Session,
+    agent: Annotated[str | None, typer.Option("--agent", metavar="NAME", help="cli.option.agent")] = None,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", envvar="VIDGEN_AGENT_TOKEN", show_envvar=False, help="cli.option.agent_token"),
+    ] = None,
+) -> None:
+    from vidgen_core.domain.errors import NotFound
+    from vidgen_core.mcp_server.caller import Caller
+    from vidgen_core.mcp_server.server import build
+    from vidgen_core.services.access.agents import visitor_of
+    from vidgen_core.services.access.permissions import as_visitor
+
+    app = session.app
+
+    def named() -> Agent | None:
+        try:
+            return app.agents.find(token) if token else app.agents.get(agent or "")
+        except NotFound:
+            return None
+
+    who = named()
+    if who is None:
+        raise InputError("agent_not_named")
+    welcome = as_visitor(app, visitor_of(who), lambda: named() is not None)
+
+    def caller(_request: Any) -> Caller:
+        return Caller(welcome, who, session.text)
+
+    # What is ordered is also made, unless another process does so.
+    app.worker.start()
+    build(caller).run("stdio")
+
+
+@command(_agent, "add", "cli.help.agent_add", every_project=True)
+def add_agent(
+    session: Session,
+    name: NameArgument,
+    role: Annotated[str, typer.Option("--role", metavar="viewer|maker", help="cli.option.agent_role")] = "maker",
+    per_day: Annotated[str, typer.Option("--per-day", metavar="AMOUNT", help="cli.option.per_day")] = "0",
+    in_all: Annotated[str, typer.Option("--in-all", metavar="AMOUNT", help="cli.option.in_all")] = "0",
+    only: Annotated[list[str] | None, typer.Option("--only", metavar="PROJECT", help="cli.option.agent_only")] = None,
+) -> None:
+    from vidgen_core.services.access.permissions import Role
+
+    roles = {one.word: one for one in Role}
+    if role not in roles:
+        raise InputError("agent_role_wrong")
+    projects = []
+    for wanted in [*(only or ()), *([session.project_name] if session.project_name else ())]:
+        found = session.app.projects.find(wanted)
+        if found is None:
+            known = ", ".join(project.name for project in session.app.projects.all()) or "–"
+            raise InputError("project_unknown", name=wanted, known=known)
+        projects.append(found.id)
+    token = session.app.agents.add(name, roles[role], _amount(per_day), _amount(in_all), projects or None)
+    session.answer({"name": name, "token": token})
+    session.say("cli.agent_added", name=name)
+    if not session.as_json:
+        session.out.print(token, markup=False, soft_wrap=True)
+
+
+@command(_agent, "list", "cli.help.agent_list", every_project=True)
+def list_agents(session: Session) -> None:
+    app, rows, answers = session.app, [], []
+    names = {project.id: project.name for project in app.projects.all()}
+    for one in app.agents.all():
+        day, every = app.agents.statuses(one)
+        known = None if one.projects is None else [names.get(id_, "–") for id_ in one.projects]
+        answers.append(
+            one.model_dump(mode="json", exclude={"projects"})
+            | {"projects": known, "spent_today": str(day.spent.amount), "spent": str(every.spent.amount)}
+        )
+        if one.revoked_at is None:
+            amounts = [session.text.money(amount, estimated=False) for amount in (day.left, every.left, every.spent)]
+            rows.append([one.name, session.text(f"role.{one.role}"), *amounts, ", ".join(known or ()) or "*"])
+    session.answer(answers)
+    if rows and not session.as_json:
+        session.table([f"agents.column.{name}" for name in ("name", "role", "day", "all", "spent", "projects")], rows)
+    elif not rows:
+        session.say("agents.none")
+
+
+@command(_agent, "revoke", "cli.help.agent_revoke", every_project=True)
+def revoke_agent(session: Session, name: NameArgument) -> None:
+    session.app.agents.revoke(name)
+    session.answer({"revoked": name})
+    session.say("agents.revoked", name=name)
+
+
+def _amount(text: str) -> Decimal:
+    """:raises InputError: ``agent_amount_wrong``"""
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        raise InputError("agent_amount_wrong") from None
 
 
 def dashboard() -> Path:

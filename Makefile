@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests wait for half of their time, so that two cores have work for four.
+WORKERS := -n 4
 LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 	--no-annotate --no-header
 
@@ -14,17 +16,17 @@ demo: $(VENV)/.installed ## the sample project rendered to MP4s without a screen
 	$(BIN)/vidgen demo
 
 test: $(VENV)/.installed-dev ## what CI runs: everything but the extended tests
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not extended"
+	$(BIN)/pytest $(WORKERS) --dist loadgroup -m "not extended"
 
 test-all: $(VENV)/.installed-dev ## the whole suite
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest $(WORKERS) --dist loadgroup
 
 check: $(VENV)/.installed-dev ## before each commit: format, lint, types, architecture, fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow and not browser" -q
+	$(BIN)/pytest $(WORKERS) --dist loadgroup -m "not slow and not browser" -q
 
 fix: $(VENV)/.installed-dev ## format, and mend what can be mended by itself
 	$(BIN)/ruff format .

@@ -14,9 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from doubles import wait_until
 
 from vidgen_core.cli.serving import show_when_up as show
+from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.fake_provider.options import RehearsalOptions
+from vidgen_core.fake_provider.server import RehearsalServer, settings_hint
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
 
@@ -65,27 +69,36 @@ def at_the_start(app: Vidgen, project_id: int, act: Callable[[], object]) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.extended)])
-def test_an_interrupted_run_says_so_and_the_next_one_finishes_it(home: Path, queue: int, how: signal.Signals) -> None:
-    with Vidgen.open() as app, started("run", "--until-done") as process:
-        at_the_start(app, queue, lambda: process.send_signal(how))
-        _, err = process.communicate(timeout=PATIENCE)
+def test_an_interrupted_run_says_so_and_the_next_one_finishes_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals
+) -> None:
+    # Jobs end when the provider's clock is moved, however long the machine takes.
+    clock = [1_800_000_000.0]
+    with RehearsalServer(RehearsalOptions(videos="shared", clock=lambda: clock[0])) as server:
+        for name, value in settings_hint(server.url).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("VIDGEN_RUNNER__POLL_INTERVAL", "0.1")
+        with Vidgen.open() as app:
+            project = app.projects.ensure("default")
+            shot = app.shots.add(project.id, prompt="pan left")
+            app.tasks.generate(project.id, [shot.id], GenerateOptions(provider=ProviderId("yunwu"), takes=3))
+        with started("run", "--until-done") as process:
+            wait_until(lambda: server.stats()["accepted_total"] == 3, PATIENCE)
+            process.send_signal(how)
+            _, err = process.communicate(timeout=PATIENCE)
 
-    assert process.returncode == 130
-    assert "Traceback" not in err
-    assert "Interrupted" in err
+        assert process.returncode == 130
+        assert "Traceback" not in err
+        assert "Interrupted" in err
 
-    done = subprocess.run(
-        [sys.executable, "-m", "vidgen_core", "run", "--until-done", "--json"],
-        capture_output=True,
-        text=True,
-        env=os.environ,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+        clock[0] += 60
+        with started("run", "--until-done", "--json") as again:
+            _, err = again.communicate(timeout=PATIENCE)
+        assert again.returncode == 0, err
+        assert server.stats()["submits_total"] == 3
     with Vidgen.open() as app:
-        assert app.tasks.counts(queue)[TaskStatus.COMPLETED] == 6
-        assert len(list(app.settings().save_folder(app.locations).rglob("*.mp4"))) == 6
+        assert app.tasks.counts(project.id)[TaskStatus.COMPLETED] == 3
+        assert len(list(app.settings().save_folder(app.locations).rglob("*.mp4"))) == 3
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.tasks import Failure, Task, TaskStatus
 from vidgen_core.i18n import get_text
 from vidgen_core.i18n.log_lines import log_sentence
-from vidgen_core.services.exports.task_list import export_tasks
+from vidgen_core.services.exports.task_list import write_tasks
 from vidgen_core.services.notifications.messages import of_batch
 from vidgen_core.web import serve
 
@@ -83,8 +84,9 @@ def test_in_the_api_the_lists_the_log_the_notices_and_on_the_command_line(
     with screen.app.store.read() as tx:
         [line] = [one for one in screen.app.log.page(task.project_id) if one.code == "task_failed"]
         end = tx.batches.end(task.batch, 20)
-    listed = export_tasks([task], "csv", t, "ep01").decode("utf-8-sig")
-    for said in (listed, log_sentence(t, line), of_batch(end, t).text):
+    listed = io.BytesIO()
+    write_tasks([task], "csv", t, "ep01", listed)
+    for said in (listed.getvalue().decode("utf-8-sig"), log_sentence(t, line), of_batch(end, t).text):
         assert NOW in said
         assert PROMISE not in said
     serving = serve("127.0.0.1")

@@ -16,7 +16,7 @@ from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Failure, GenerationParams, Task, TaskStatus
 from vidgen_core.i18n import get_text
-from vidgen_core.services.exports.task_list import COLUMNS, export_tasks
+from vidgen_core.services.exports.task_list import COLUMNS, Format, write_tasks
 from vidgen_core.services.imports.formulas import tame
 
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -42,12 +42,18 @@ def task(prompt: str = "缓缓推进", **changes: object) -> Task:
     return Task.model_validate(values | changes)
 
 
+def listed(task: Task, kind: Format, language: str = "en") -> bytes:
+    file = io.BytesIO()
+    write_tasks([task], kind, get_text(language), "ep01", file)
+    return file.getvalue()
+
+
 def rows_of(content: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
 
 
 def test_a_chinese_csv_opens_in_excel_with_chinese_heads() -> None:
-    content = export_tasks([task()], "csv", get_text("zh"), "ep01")
+    content = listed(task(), "csv", "zh")
 
     head, row = rows_of(content)
     assert content.startswith(b"\xef\xbb\xbf")
@@ -58,9 +64,8 @@ def test_a_chinese_csv_opens_in_excel_with_chinese_heads() -> None:
 
 @pytest.mark.parametrize("bait", ["=cmd()", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1"])
 def test_no_cell_becomes_a_formula(bait: str) -> None:
-    t = get_text("en")
-    (_, row) = rows_of(export_tasks([task(bait)], "csv", t, "ep01"))
-    sheet = openpyxl.load_workbook(io.BytesIO(export_tasks([task(bait)], "xlsx", t, "ep01"))).active
+    (_, row) = rows_of(listed(task(bait), "csv"))
+    sheet = openpyxl.load_workbook(io.BytesIO(listed(task(bait), "xlsx"))).active
     cell = sheet.cell(2, COLUMNS.index("prompt") + 1)
 
     assert row[COLUMNS.index("prompt")] == f"'{bait}"
@@ -72,14 +77,14 @@ def test_ordinary_words_stay_as_they_are() -> None:
 
 
 def test_characters_that_no_workbook_takes_are_left_out() -> None:
-    content = export_tasks([task("pan\x00 left\x0b")], "xlsx", get_text("en"), "ep01")
+    content = listed(task("pan\x00 left\x0b"), "xlsx")
 
     sheet = openpyxl.load_workbook(io.BytesIO(content)).active
     assert sheet.cell(2, COLUMNS.index("prompt") + 1).value == "pan left"
 
 
 def test_json_has_the_shape_that_programs_rely_on() -> None:
-    (item,) = json.loads(export_tasks([task()], "json", get_text("en"), "ep01"))
+    (item,) = json.loads(listed(task(), "json"))
 
     assert item["status"] == "failed"
     assert item["cost"] == {"amount": 0.4, "currency": "CNY", "estimated": True}

@@ -19,7 +19,8 @@ from starlette.applications import Starlette
 
 from vidgen_core.cli.program import run
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewTake
+from vidgen_core.db import NewTake, NewTask
+from vidgen_core.db.repositories.tasks import TaskRepository
 from vidgen_core.db.schema import takes as takes_table
 from vidgen_core.domain.errors import FileError, InputError, NotFound, Refused
 from vidgen_core.domain.providers import ProviderId
@@ -428,6 +429,26 @@ def test_the_command_line_lists_tasks_and_packs_pictures(app: Vidgen, project: P
     assert run(["export", "--project", "ep01", "--to", str(packed), "--format", "csv", "--pictures"]) == 0
     with zipfile.ZipFile(packed) as archive:
         assert archive.namelist() == ["shots.csv"]
+
+
+def test_a_long_list_of_tasks_is_read_some_hundreds_at_a_time(
+    app: Vidgen, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [first, *_] = app.tasks.page(project.id).items
+    new = NewTask(
+        project_id=project.id, shot_id=first.shot_id, provider=first.provider, model=first.model, params=first.params
+    )
+    with app.store.write() as tx:
+        added = tx.tasks.add([new] * 1_200)
+    read: list[int] = []
+    many = TaskRepository.many
+    monkeypatch.setattr(TaskRepository, "many", lambda tx, ids: read.append(len(ids)) or many(tx, ids))
+
+    app.exports.write(project.id, Format.JSON, tmp_path / "tasks.json", Options(rows="tasks"))
+
+    listed = json.loads((tmp_path / "tasks.json").read_text(encoding="utf-8"))
+    assert [row["id"] for row in listed] == [str(number) for number in (*range(1, 7), *(task.id for task in added))]
+    assert max(read) <= 500
 
 
 @pytest.mark.parametrize(

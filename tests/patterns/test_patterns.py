@@ -1,4 +1,4 @@
-"""No pattern of the program can be made to backtrack: each gets through 100 kB of its worst input, whatever it is fed."""
+"""No pattern of the program can be made to backtrack: whatever it is fed, more of it takes longer only in proportion."""
 
 from __future__ import annotations
 

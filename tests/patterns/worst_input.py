@@ -2,28 +2,34 @@
 
     python worst_input.py < patterns.json
 
-Reads ``[[pattern, flags, method], …]`` and writes those that did not get through 100 kB, each with what it was fed. The
-limit is the operating system's timer of this process's own CPU time, so that a busy machine changes nothing.
+Reads ``[[pattern, flags, method], …]`` and writes those that a longer text makes slower than in proportion, each with what
+it was fed. Counted is this process's own CPU time, and in proportion to itself, so that a busy machine changes nothing.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import math
 import random
 import re
 import resource
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from re import _constants as names  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, Final
 
-#: Bytes of the first look and of the verdict.
-SMALL, LARGE = 12_000, 100_000
-#: CPU seconds: a linear look at so much takes a hundredth of it, a quadratic one several times as long.
-GLANCE, LIMIT = 0.02, 1.0
+#: Bytes of the first look, and how many times as many there are in the second.
+SMALL, FURTHER = 8_000, 4
+#: CPU seconds of a first look that is gone into, which a linear one does not take; and after which nothing is waited for.
+GLANCE, LIMIT = 0.01, 1.0
+#: What so many times as much text may take as long as: 4 are in proportion, 16 are its square.
+GROWTH = 9
+#: Verdicts that must agree.
+TRIES = 2
 #: CPU seconds for everything.
 WHOLE = 300
 #: What stands for a class of letters, in the order of preference.
@@ -131,8 +137,9 @@ def text(start: str, piece: str, end: str, size: int) -> str:
     return start + piece * (size // len(piece)) + end
 
 
-def _run(pattern: re.Pattern[str], method: str, fed: str, limit: float) -> bool:
-    """Whether it ends in time."""
+def _seconds(pattern: re.Pattern[str], method: str, fed: str, limit: float) -> float:
+    """The CPU time that it takes; infinity where that is more than ``limit``."""
+    begun = time.process_time()
     signal.setitimer(signal.ITIMER_VIRTUAL, limit)
     try:
         if method in ("sub", "subn"):
@@ -142,19 +149,28 @@ def _run(pattern: re.Pattern[str], method: str, fed: str, limit: float) -> bool:
         else:
             getattr(pattern, method)(fed)
     except _TooLong:
-        return False
+        return math.inf
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-    return True
+    return time.process_time() - begun
+
+
+def _grows(pattern: re.Pattern[str], method: str, start: str, piece: str, end: str) -> bool:
+    """Whether a text that is some times as long takes many times as long."""
+    first = _seconds(pattern, method, text(start, piece, end, SMALL), LIMIT)
+    if math.isinf(first):
+        return True
+    return math.isinf(_seconds(pattern, method, text(start, piece, end, SMALL * FURTHER), max(first * GROWTH, GLANCE)))
 
 
 def slow(source: str, flags: int, method: str) -> str | None:
-    """The input with which a pattern does not get through 100 kB; None where there is none."""
+    """The input that takes a pattern longer and longer; None where there is none."""
     pattern = re.compile(source, flags)
     for start, piece, end in texts_of(source, flags):
-        if not _run(pattern, method, text(start, piece, end, SMALL), GLANCE):  # noqa: SIM102 -- the second look is the verdict
-            if not _run(pattern, method, text(start, piece, end, LARGE), LIMIT):
-                return f"{start!r} + {piece!r} × n + {end!r}"
+        if math.isfinite(_seconds(pattern, method, text(start, piece, end, SMALL), GLANCE)):
+            continue
+        if all(_grows(pattern, method, start, piece, end) for _ in range(TRIES)):
+            return f"{start!r} + {piece!r} × n + {end!r}"
     return None
 
 

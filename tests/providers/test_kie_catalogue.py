@@ -107,6 +107,7 @@ async def test_what_was_read_is_known_after_a_restart_and_not_asked_again(kie, w
     await kie.refresh_models(KEY)
     before = world.server.stats()["lookups"]
     again = Kie(world.settings, world.locations)
+    again._catalogue = Catalogue(again._http, world.locations.home / "catalogues" / "kie.json", spacing=0.0)
     assert again.capabilities(NEW).sizes == ("540P", "1440P")
     await again.refresh_models(KEY)
     await again.close()

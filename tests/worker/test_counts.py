@@ -14,7 +14,7 @@ from vidgen_core.domain.tasks import TaskStatus
 TASKS = 30
 #: Statements of one task from the queue to its file, with room for the polls that a slow machine adds. Sums that
 #: triggers keep are not among them.
-STATEMENTS = 45
+STATEMENTS = 30
 COMMITS = 4
 
 

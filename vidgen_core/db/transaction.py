@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import operator
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Executable, Insert, select, update
+from sqlalchemy import Connection, Executable, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DBAPIError
 
 from vidgen_core.db import dialect
 from vidgen_core.db.schema import revision
+
+T = TypeVar("T")
 
 REVISION = select(revision.c.n)
 _NEXT_REVISION = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
@@ -30,18 +31,37 @@ class Transaction:
         self._path = path
         self._writes = writes
         self._after: list[Callable[[], None]] = []
-        #: Rows that are added together at the end, with the statement that adds them.
-        self._last: list[tuple[Insert, dict[str, Any]]] = []
+        #: Changes that are made together at the end: their statement, and the values of one.
+        self._last: list[tuple[Executable, dict[str, Any]]] = []
+        self._kept: dict[Hashable, Any] = {}
 
-    def at_commit(self, statement: Insert, row: dict[str, Any]) -> None:
-        """Add a row together with others, before the commit or the next question to its table."""
-        self._last.append((statement, row))
+    def at_commit(self, statement: Executable, values: dict[str, Any]) -> None:
+        """Make a change together with others of its kind, before the commit or the next question to its table."""
+        self._last.append((statement, values))
 
     def add_rest(self) -> None:
-        """Add the rows that wait for the end."""
+        """Make the changes that wait for the end."""
         waiting, self._last = self._last, []
-        for statement, rows in itertools.groupby(waiting, operator.itemgetter(0)):
-            self.execute(statement, [row for _, row in rows])
+        together: dict[Executable, list[dict[str, Any]]] = defaultdict(list)
+        for statement, row in waiting:
+            together[statement].append(row)
+        for statement, rows in together.items():
+            self.execute(statement, rows)
+
+    def known(self, what: Hashable, read: Callable[[], T]) -> T:
+        """What was read in this transaction before, else what ``read`` returns; whoever changes it says so (``keep``)."""
+        if what not in self._kept:
+            self._kept[what] = read()
+        found: T = self._kept[what]
+        return found
+
+    def keep(self, what: Hashable, value: Any) -> None:
+        """What ``known`` returns from now on."""
+        self._kept[what] = value
+
+    def forget(self, what: Hashable) -> None:
+        """Let it be read again."""
+        self._kept.pop(what, None)
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         return self._connection.execute(statement, parameters)
@@ -60,7 +80,7 @@ class Transaction:
         Raises what the block raised, a database error translated as by ``Store.write``. After some errors (a full disk)
         SQLite rolls back the whole transaction itself: then it is not ``alive`` any more.
         """
-        mark, waiting = len(self._after), len(self._last)
+        mark, waiting, numbered = len(self._after), len(self._last), "rev" in self.__dict__
         # By the driver itself: a savepoint is set for each of many small changes.
         raw = raw_connection(self._connection)
         raw.execute("SAVEPOINT part")
@@ -70,6 +90,10 @@ class Transaction:
         except BaseException as error:
             del self._after[mark:]
             del self._last[waiting:]
+            self._kept.clear()
+            if not numbered:
+                # The number was taken inside of the block, and is given back with it.
+                self.__dict__.pop("rev", None)
             # The rollback fails, too, when SQLite has rolled back everything already; the cause is what matters.
             with contextlib.suppress(sqlite3.Error):
                 raw.execute("ROLLBACK TO part")

@@ -75,6 +75,8 @@ class Attempt(Frozen):
     #: Name of the agent that ordered it.
     agent: str | None = None
     created_at: datetime
+    #: The number of its last change.
+    rev: int = Field(default=0, exclude=True)
 
 
 class KeyUsage(Frozen):

@@ -71,6 +71,9 @@ TRANSITIONS: Final[dict[TaskStatus, frozenset[TaskStatus]]] = {
 LIVE: Final = frozenset({TaskStatus.QUEUED, TaskStatus.PROCESSING, TaskStatus.DOWNLOADING})
 
 
+#: Waiting, and not yet sent to anybody.
+UNSENT: Final = frozenset({TaskStatus.PENDING, TaskStatus.QUEUED})
+
 #: States in which a task has ended.
 ENDED: Final = frozenset({TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 

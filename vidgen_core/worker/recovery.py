@@ -140,7 +140,8 @@ def _write_answer(tx: Tx, one: dict[str, Any], now: datetime) -> bool:
     if one["kind"] == "accepted":
         cost = Money.model_validate(one["cost"]) if one.get("cost") else None
         submission = Submission(remote_id=one["remote_id"], cost=cost, request_id=one.get("request_id"))
-        submit.keep_id(tx, attempt.id, submission, now)
+        task = next(iter(tx.tasks.many([attempt.task_id])), None)
+        submit.keep_id(tx, task, attempt, submission, now)
     elif attempt.state is AttemptState.SENDING:
         task = tx.tasks.get(attempt.task_id)
         failure = Failure.model_validate(one["failure"])

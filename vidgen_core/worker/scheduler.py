@@ -365,8 +365,9 @@ class Scheduler:
         self._next_due_at = None if self._next_due_at is None else self._next_due_at + by
         with ctx.store.read() as tx:
             for active in self._active.values():
+                # With the number of before: whether somebody else has changed it is still to be found out.
                 active.attempt = active.attempt and tx.attempts.get(active.attempt.id).model_copy(
-                    update={"state": active.attempt.state}
+                    update={"state": active.attempt.state, "rev": active.attempt.rev}
                 )
         logger.warning("the clock was set by %+.0f s", jump)
 

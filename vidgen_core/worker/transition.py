@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from vidgen_core import money
 from vidgen_core.db import Tx
@@ -21,6 +21,9 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import OWED, ChargeStatus, Money
 from vidgen_core.domain.tasks import ENDED, Failure, Task, TaskKind, TaskStatus
 from vidgen_core.worker.context import ActiveTask
+
+#: What a transaction remembers by provider: jobs that may be running there (``Transaction.known``).
+UNDER_WAY: Final = "under way"
 
 
 @dataclass
@@ -38,7 +41,12 @@ class Rows:
 
 
 def same(tx: Tx, active: ActiveTask) -> Rows | None:
-    """The rows of an active task; None when another process has changed them."""
+    """The rows of an active task; None when another process has changed them.
+
+    What nobody has changed since it was read or written here is not read again.
+    """
+    if tx.tasks.is_unchanged(active.task, active.attempt):
+        return Rows(active.task, active.attempt)
     found = tx.tasks.many([active.task.id])
     if not found or (found[0].status, found[0].attempt_id) != (active.task.status, active.task.attempt_id):
         return None
@@ -63,6 +71,7 @@ def remember(tx: Tx, active: ActiveTask, rows: Rows) -> None:
 
 def move(tx: Tx, rows: Rows, to: TaskStatus, **columns: Any) -> bool:
     """Compare-and-swap the status; refresh the row either way."""
+    tx.forget((UNDER_WAY, rows.task.provider))
     written = tx.tasks.moved(rows.task, to, **columns)
     rows.task = written or tx.tasks.get(rows.task.id)
     return written is not None
@@ -71,7 +80,7 @@ def move(tx: Tx, rows: Rows, to: TaskStatus, **columns: Any) -> bool:
 def change_attempt(tx: Tx, rows: Rows, **columns: Any) -> None:
     attempt = rows.sent
     tx.attempts.update(attempt.id, **columns)
-    rows.attempt = attempt.model_copy(update=columns)
+    rows.attempt = attempt.model_copy(update={**columns, "rev": tx.rev})
 
 
 def named(cost: Money | None) -> dict[str, Money]:
@@ -168,16 +177,21 @@ def complete(tx: Tx, active: ActiveTask, file: str) -> None:
     :raises Superseded:
     """
     rows = fenced(tx, active)
-    cost, charge = owed(tx, rows.task)
+    cost, charge = owed(tx, rows.task, rows.attempt)
     done: dict[str, Any] = {"file": file, "progress": 100, "stage": None, "result_url": None, "failure": None}
     if not move(tx, rows, TaskStatus.COMPLETED, cost=cost, charge=charge, **done):
         raise Superseded(id=active.task.id)
     remember(tx, active, rows)
 
 
-def owed(tx: Tx, task: Task) -> tuple[Money | None, ChargeStatus]:
-    """What a task has cost over all its attempts, and how sure that is: the least sure of them decides."""
-    attempts = [attempt for attempt in tx.attempts.of_task(task.id) if attempt.cost and attempt.charge in OWED]
+def owed(tx: Tx, task: Task, only: Attempt | None = None) -> tuple[Money | None, ChargeStatus]:
+    """What a task has cost over all its attempts, and how sure that is: the least sure of them decides.
+
+    :param only: its present attempt as it stands, which is read no more where it is its first and last
+    """
+    alone = only is not None and (only.task_id, only.number, task.attempts) == (task.id, 1, 1)
+    made = [only] if alone and only is not None else tx.attempts.of_task(task.id)
+    attempts = [attempt for attempt in made if attempt.cost and attempt.charge in OWED]
     if not attempts:
         return None, ChargeStatus.NONE
     total = sum((attempt.cost.amount for attempt in attempts if attempt.cost), Decimal(0))

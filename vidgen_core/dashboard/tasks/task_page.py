@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
@@ -101,7 +102,9 @@ def tools(visit: Visit) -> None:
 
 
 def _export(visit: Visit, kind: Format) -> bytes:
-    return visit.app.exports.task_list(visit.project.id, kind, language=visit.t.lang)
+    file = io.BytesIO()
+    visit.app.exports.write_task_list(visit.project.id, kind, file, language=visit.t.lang)
+    return file.getvalue()
 
 
 def _dispute_pack(visit: Visit, task_ids: Sequence[int] | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Double, Row, bindparam, func, insert, select, text, type_coerce, update
 
@@ -44,10 +44,28 @@ _EDITABLE = frozenset(
 
 # Frequent statements are compiled once.
 _PRESENT = update(tasks).where(tasks.c.id == bindparam("the_task"))
-_COUNT = _PRESENT.values(attempts=tasks.c.attempts + 1).returning(
-    tasks.c.attempts, tasks.c.project_id, tasks.c.quote_id
+_COUNT = _PRESENT.values(attempts=tasks.c.attempts + 1).returning(tasks.c.attempts, tasks.c.project_id)
+#: The columns of a new attempt that are given; the others follow from its task.
+_GIVEN: Final = (
+    "state", "provider", "model", "key_id", "key_label", "base_url", "cost", "cost_currency", "charge", "rev", "created_at",
+)  # fmt: skip
+_BEGIN = (
+    insert(attempts)
+    .from_select(
+        ["task_id", "project_id", "number", "agent", *_GIVEN],
+        select(
+            tasks.c.id,
+            tasks.c.project_id,
+            tasks.c.attempts + 1,
+            # Who ordered by a quote.
+            select(quotes.c.agent).where(quotes.c.id == tasks.c.quote_id).scalar_subquery(),
+            *(bindparam(name, type_=attempts.c[name].type) for name in _GIVEN),
+        ).where(tasks.c.id == bindparam("the_task")),
+        include_defaults=False,
+    )
+    .returning(*attempts.c)
 )
-_BEGIN = insert(attempts).returning(*attempts.c)
+_PRESENT_NEW = _PRESENT.values(attempts=tasks.c.attempts + 1)
 _GET = select(attempts).where(attempts.c.id == bindparam("the_attempt"))
 _OF_TASK = select(attempts).where(attempts.c.task_id == bindparam("the_task")).order_by(attempts.c.number)
 _UNRESOLVED = (
@@ -71,7 +89,7 @@ def _attempt(row: Row[Any]) -> Attempt:
 
 def attempt_of(columns: dict[str, Any]) -> Attempt:
     """An attempt by the columns of its row."""
-    values = {name: value for name, value in columns.items() if name not in ("project_id", "rev", "cost_currency")}
+    values = {name: value for name, value in columns.items() if name not in ("project_id", "cost_currency")}
     values |= {
         "cost": money(columns["cost"], columns["cost_currency"]),
         "failure": failure_of(columns["failure"]),
@@ -96,14 +114,7 @@ class AttemptRepository(Repository):
 
         :param charge: ESTIMATED reserves its money from now on
         """
-        rev = self.tx.rev
-        task = self.tx.execute(_COUNT, {"the_task": task_id, "rev": rev}).one_or_none()
-        if task is None:
-            raise NotFound("task_not_found", id=task_id)
         values = {
-            "project_id": task.project_id,
-            "task_id": task_id,
-            "number": task.attempts,
             "state": AttemptState.PREPARING,
             "provider": provider,
             "model": model,
@@ -111,20 +122,16 @@ class AttemptRepository(Repository):
             "key_label": key_label,
             "base_url": base_url,
             "charge": charge,
-            "rev": rev,
+            "rev": self.tx.rev,
             "created_at": now(),
-            "agent": self._agent(task.quote_id),
             **money_columns(cost),
         }
-        attempt = _attempt(self.tx.execute(_BEGIN, values).one())
-        self.tx.execute(_PRESENT, {"the_task": task_id, "attempt_id": attempt.id})
+        row = self.tx.execute(_BEGIN, {"the_task": task_id, **values}).one_or_none()
+        if row is None:
+            raise NotFound("task_not_found", id=task_id)
+        attempt = _attempt(row)
+        self.tx.execute(_PRESENT_NEW, {"the_task": task_id, "attempt_id": attempt.id, "rev": self.tx.rev})
         return attempt
-
-    def _agent(self, quote_id: int | None) -> str | None:
-        """Who ordered by a quote."""
-        if quote_id is None:
-            return None
-        return self.tx.execute(select(quotes.c.agent).where(quotes.c.id == quote_id)).scalar_one_or_none()
 
     def reassign(self, attempt_id: int, task_id: int) -> None:
         """Make an attempt the latest one of another task; its row in the ledger stays the same."""

@@ -70,10 +70,14 @@ class ProjectRepository(Repository):
         return _project(row)
 
     def settings(self, project_id: int) -> dict[str, Any]:
-        return {row.name: row.value for row in self.tx.execute(_SETTINGS, {"the_project": project_id})}
+        def read() -> dict[str, Any]:
+            return {row.name: row.value for row in self.tx.execute(_SETTINGS, {"the_project": project_id})}
+
+        return self.tx.known(("settings", project_id), read)
 
     def set_setting(self, project_id: int, name: str, value: Any) -> None:
         """Keep a JSON value under ``name``; None removes what was kept."""
         _ = self.tx.rev
         new = upsert(project_settings).values(project_id=project_id, name=name, value=value)
         self.tx.execute(new.on_conflict_do_update(index_elements=["project_id", "name"], set_={"value": value}))
+        self.tx.forget(("settings", project_id))

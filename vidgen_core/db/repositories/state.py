@@ -20,6 +20,8 @@ from vidgen_core.domain.providers import ProviderId
 # Frequent statements are compiled once.
 _VALUE: Final = select(state.c.value).where(state.c.name == bindparam("the_name"))
 _VALUES: Final = select(state.c.name, state.c.value).where(among(state.c.name, bindparam("names")))
+_NEW: Final = upsert(state)
+_PUT: Final = _NEW.on_conflict_do_update(index_elements=["name"], set_={"value": _NEW.excluded.value})
 _BEAT: Final = select(*(column for column in heartbeat.c if column.name != "id"))
 
 
@@ -37,17 +39,18 @@ class HeartbeatRepository(Repository):
 class StateRepository(Repository):
     def get(self, name: str) -> Any:
         """The JSON value of ``name``; None without one."""
-        return self.tx.execute(_VALUE, {"the_name": name}).scalar()
+        return self.tx.known(("state", name), lambda: self.tx.execute(_VALUE, {"the_name": name}).scalar())
 
     def many(self, names: Collection[str]) -> dict[str, Any]:
         """The values of those names that have one."""
+        self.tx.add_rest()
         rows = self.tx.execute(_VALUES, {"names": listed(names)})
         return {row.name: row.value for row in rows if row.value is not None}
 
     def put(self, name: str, value: Any) -> None:
         _ = self.tx.rev
-        new = upsert(state).values(name=name, value=value)
-        self.tx.execute(new.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+        self.tx.at_commit(_PUT, {"name": name, "value": value})
+        self.tx.keep(("state", name), value)
 
 
 class UploadRepository(Repository):
@@ -82,6 +85,7 @@ class KeyRepository(Repository):
     """Use and health of each API key; never the key itself."""
 
     def all(self, provider: ProviderId) -> list[KeyUsage]:
+        self.tx.add_rest()
         spent = LedgerRepository(self.tx).by_key(provider)
         query = select(key_usage).where(key_usage.c.provider == provider).order_by(key_usage.c.name, key_usage.c.key_id)
         return [
@@ -102,12 +106,13 @@ class KeyRepository(Repository):
         """Add to the counters; the key's row is created if there is none."""
         counted = {"submitted": submitted, "succeeded": succeeded, "failed": failed}
         key = {"provider": provider, "key_id": key_id, "name": name, "last_used_at": at or now()}
-        self.tx.execute(_TOUCH, {**key, **counted})
+        self.tx.at_commit(_TOUCH, {**key, **counted})
 
     def set_health(
         self, provider: ProviderId, key_id: str, health: str, cooling_until: datetime | None = None, name: str = ""
     ) -> None:
         """Set the health of a key: ``usable``, ``rejected`` or ``exhausted``, and until when it pauses."""
+        self.tx.add_rest()
         known = {"health": health, "cooling_until": cooling_until}
         new = upsert(key_usage).values(provider=provider, key_id=key_id, name=name, **known)
         self.tx.execute(new.on_conflict_do_update(index_elements=["provider", "key_id"], set_=known))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -31,12 +31,13 @@ from vidgen_core.db.dialect import among, greatest, listed, unindexed, upsert
 from vidgen_core.db.repositories.candidates import CandidateRepository
 from vidgen_core.db.repositories.task_search import Search
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
-from vidgen_core.db.schema import UtcTime, shots, takes, task_counts, tasks, texts
+from vidgen_core.db.schema import UtcTime, attempts, shots, takes, task_counts, tasks, texts
+from vidgen_core.domain.attempts import Attempt
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import Page, TaskFilter, TaskSort
-from vidgen_core.domain.tasks import ENDED, Failure, GenerationParams, Task, TaskKind, TaskStatus, sources
+from vidgen_core.domain.tasks import ENDED, UNSENT, Failure, GenerationParams, Task, TaskKind, TaskStatus, sources
 
 #: So many tasks of a batch are served in a round before another batch has its turn.
 ROUND: Final = 5
@@ -225,6 +226,11 @@ class TaskRepository(Repository):
         found = {row.id: _task(row) for row in self.tx.execute(_MANY, {"ids": listed(ids)})}
         return [found[task_id] for task_id in ids if task_id in found]
 
+    def is_unchanged(self, task: Task, attempt: Attempt | None) -> bool:
+        """Whether a task, its shot's number and an attempt stand as they were read or written last."""
+        found = self.tx.execute(_STANDS, {"the_task": task.id, "the_attempt": attempt and attempt.id}).one_or_none()
+        return found is not None and tuple(found) == (task.rev, task.shot, attempt and attempt.rev)
+
     def with_deleted(self, ids: Collection[int]) -> list[Task]:
         """As ``many``, with those that were deleted."""
         found = {row.id: _task(row) for row in self.tx.execute(_WITH_DELETED, {"ids": listed(ids)})}
@@ -259,6 +265,13 @@ class TaskRepository(Repository):
     def ids(self, project_id: int | None, where: TaskFilter) -> list[int]:
         """Ids of all tasks that match, oldest first."""
         return Search(self.tx).ids(project_id, where)
+
+    def each(self, project_id: int) -> Iterator[Task]:
+        """All tasks of a project, oldest first, read some hundreds at a time."""
+        last = 0
+        while ids := self.tx.execute(_AFTER, {"project": project_id, "last": last}).scalars().all():
+            yield from self.many(ids)
+            last = ids[-1]
 
     def counts(self, project_id: int | None) -> dict[TaskStatus, int]:
         """Number of tasks in each status; constant time."""
@@ -420,17 +433,33 @@ class TaskRepository(Repository):
         """A person orders tasks anew: they belong to no quote any more, and no agent is held for what they cost."""
         self._update([among(tasks.c.id, ids), tasks.c.quote_id.is_not(None)], {"quote_id": None})
 
+    def cancel_unsent(self, ids: Collection[int]) -> list[int]:
+        """Cancel those that were never sent, all by one statement; returns their ids."""
+        values = {"due_at": None, "failure": None, "failure_kind": None}
+        given = {"status": TaskStatus.CANCELLED, "rev": self.tx.rev, **_arrival(TaskStatus.CANCELLED, now()), **values}
+        return list(self.tx.execute(_CANCEL_UNSENT, {"ids": listed(ids), **given}).scalars())
+
     def note(self, task_id: int, **columns: Any) -> None:
         """Update columns other than the status. Raises NotFound task_not_found."""
         given = {"rev": self.tx.rev, **_columns(only(columns, _NOTABLE))}
         if not self.tx.execute(_NOTE, {"the_task": task_id, **given}).rowcount:
             raise NotFound("task_not_found", id=task_id)
 
+    def noted(self, task: Task, **columns: Any) -> Task:
+        """As ``note`` of a task that was just read; returns what stands now."""
+        self.note(task.id, **columns)
+        return task.model_copy(update={**columns, "rev": self.tx.rev})
+
     def note_of_attempt(self, task_id: int, attempt_id: int | None, **columns: Any) -> bool:
         """As ``note`` of a task that is being processed by this attempt; False when it no longer is."""
         given = {"rev": self.tx.rev, **_columns(only(columns, _NOTABLE))}
         changed = self.tx.execute(_NOTE_OF_ATTEMPT, {"the_task": task_id, "the_attempt": attempt_id, **given})
         return changed.rowcount == 1
+
+    def note_at_commit(self, task_id: int, attempt_id: int | None, **columns: Any) -> None:
+        """As ``note_of_attempt``, for many tasks with the same columns by one statement; nobody learns what came of it."""
+        given = {"rev": self.tx.rev, **_columns(only(columns, _NOTABLE))}
+        self.tx.at_commit(_NOTE_OF_ATTEMPT, {"the_task": task_id, "the_attempt": attempt_id, **given})
 
     def request_cancel(self, ids: Collection[int]) -> int:
         """Request the cancellation of live tasks; return how many had no request before."""
@@ -568,6 +597,12 @@ _NOTE_OF_ATTEMPT: Final = _NOTE.where(
     _ALIVE,
 )
 _MOVES: Final = {status: _move_to(status) for status in TaskStatus}
+_CANCEL_UNSENT: Final = (
+    update(tasks)
+    .where(among(tasks.c.id, bindparam("ids")), tasks.c.status.in_(UNSENT), _ALIVE)
+    .values(_expressions(TaskStatus.CANCELLED))
+    .returning(tasks.c.id)
+)
 _MANY: Final = _SHOWN.where(among(tasks.c.id, bindparam("ids")), _ALIVE)
 _WITH_DELETED: Final = _SHOWN.where(among(tasks.c.id, bindparam("ids")))
 _REVS_OF_SHOTS: Final = (
@@ -575,6 +610,18 @@ _REVS_OF_SHOTS: Final = (
     .join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
     .where(among(tasks.c.shot_id, bindparam("ids")), _ALIVE)
     .order_by(tasks.c.shot_id, tasks.c.take, tasks.c.id)
+)
+_STANDS: Final = (
+    select(tasks.c.rev, shots.c.number, attempts.c.rev)
+    .join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
+    .outerjoin(attempts, attempts.c.id == bindparam("the_attempt", type_=Integer))
+    .where(_THE_TASK, _ALIVE)
+)
+_AFTER: Final = (
+    select(tasks.c.id)
+    .where(tasks.c.id > bindparam("last"), unindexed(tasks.c.project_id) == bindparam("project"), _ALIVE)
+    .order_by(tasks.c.id)
+    .limit(500)
 )
 _HELD: Final = select(tasks.c.id).where(text(_ACTIVE)).order_by(tasks.c.id)
 _TO_CANCEL: Final = select(tasks.c.id).where(text("cancel_requested"), _ALIVE)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
 from pydantic import ValidationError
 
@@ -21,10 +21,10 @@ from vidgen_core.db.worker_state import StateRow
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind, NotFound, Refused, VidgenError
 from vidgen_core.domain.money import ChargeStatus
-from vidgen_core.domain.queries import ShotFilter, TaskFilter
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import Project
-from vidgen_core.domain.tasks import Failure, Task
-from vidgen_core.media.disk import translate_os_errors
+from vidgen_core.domain.tasks import Failure
+from vidgen_core.media.disk import replacing, translate_os_errors
 from vidgen_core.services.access.allowed_folders import AllowedFolders
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.exports.film import LISTS, Cancelled, Film, Format, Options, Progress, make_film
@@ -43,7 +43,6 @@ _EXPORTS: Final = StateRow[list[dict[str, Any]]]("exports.{}", list[dict[str, An
 _FILMS: Final = StateRow[dict[str, dict[str, Any]]]("films.{}", dict[str, dict[str, Any]])
 #: Parts of progress worth telling.
 _STEP: Final = 0.01
-_BATCH: Final = 500
 _EVERY: Final = 10_000_000
 
 
@@ -172,38 +171,33 @@ class Exports:
         return path
 
     def _write_list(self, project_id: int, kind: Format, target: Path, options: Options, language: str) -> None:
-        from vidgen_core.services.exports.writers import write_bytes, write_shots
+        from vidgen_core.services.exports.writers import write_shots
 
         with self._ctx.store.read() as tx:
             project = tx.projects.get(project_id)
-            of_tasks = options.rows == "tasks"
-            has_rows = not of_tasks or bool(tx.tasks.ids(project_id, TaskFilter()))
-            shots = [] if of_tasks else tx.shots.page(project_id, ShotFilter(), _EVERY).items
-        if of_tasks:
-            if not has_rows:
-                raise Refused("export_no_rows", project=project.name)
-            write_bytes(self.task_list(project.id, kind, language=language), target)
-            return
+            if options.rows == "tasks":
+                if not any(tx.tasks.counts(project_id).values()):
+                    raise Refused("export_no_rows", project=project.name)
+                with replacing(target, ".part") as part, part.open("wb") as file:
+                    self.write_task_list(project_id, kind, file, language=language)
+                return
+            shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
         if not shots:
             raise Refused("export_no_rows", project=project.name)
         write_shots(shots, kind, target, options, language, project.name, self._ctx.locations.images)
 
     @requires(Role.VIEWER)
-    def task_list(self, project_id: int, kind: Format, *, language: str = "en") -> bytes:
-        """Every task of a project as a ``csv``, ``xlsx`` or ``json`` file, without a row where there is none."""
+    def write_task_list(self, project_id: int, kind: Format, file: BinaryIO, *, language: str = "en") -> None:
+        """Write every task of a project as ``csv``, ``xlsx`` or ``json``, some hundreds at a time."""
         from vidgen_core.i18n import get_text
-        from vidgen_core.services.exports.task_list import export_tasks
+        from vidgen_core.services.exports.task_list import write_tasks
 
-        tasks: list[Task] = []
-        with self._ctx.store.read() as tx:
-            project = tx.projects.get(project_id)
-            ids = tx.tasks.ids(project_id, TaskFilter())
-            for begin in range(0, len(ids), _BATCH):
-                tasks += tx.tasks.many(ids[begin : begin + _BATCH])
         form: Literal["csv", "xlsx", "json"] = (
             "csv" if kind is Format.CSV else "xlsx" if kind is Format.XLSX else "json"
         )
-        return export_tasks(tasks, form, get_text(language), project.name)
+        with self._ctx.store.read() as tx:
+            project = tx.projects.get(project_id)
+            write_tasks(tx.tasks.each(project_id), form, get_text(language), project.name, file)
 
     # --- in the background
 

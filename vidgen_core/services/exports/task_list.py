@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, BinaryIO, Final, Literal
 
 from openpyxl import Workbook  # type: ignore[import-untyped]
 from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
@@ -28,13 +28,14 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
-def export_tasks(tasks: Iterable[Task], format: Format, t: Text, project: str) -> bytes:  # noqa: A002
-    """The list in the reader's language (CSV, XLSX), or as ``vidgen tasks --json`` prints it."""
+def write_tasks(tasks: Iterable[Task], format: Format, t: Text, project: str, file: BinaryIO) -> None:  # noqa: A002
+    """Write the list in the reader's language (CSV, XLSX), or as ``vidgen tasks --json`` prints it; no row is kept."""
     if format == "json":
-        found = clean([TaskResponse.of(task, t, project).model_dump(mode="json") for task in tasks])
-        return json.dumps(found, ensure_ascii=False, indent=1).encode()
-    rows = _rows(tasks, t)
-    return csv_of(rows) if format == "csv" else xlsx_of({"tasks": rows})
+        _json((TaskResponse.of(task, t, project).model_dump(mode="json") for task in tasks), file)
+    elif format == "csv":
+        write_csv(_rows(tasks, t), file)
+    else:
+        write_xlsx({"tasks": _rows(tasks, t)}, file)
 
 
 def _rows(tasks: Iterable[Task], t: Text) -> Iterator[list[Any]]:
@@ -77,27 +78,33 @@ def _row(task: Task, t: Text) -> dict[str, Any]:
     }
 
 
-def csv_of(rows: Iterable[Sequence[Any]]) -> bytes:
-    """Rows as spreadsheets read them; nothing in them is a formula."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    for row in rows:
-        writer.writerow([tame(value) for value in row])
+def _json(items: Iterable[dict[str, Any]], file: BinaryIO) -> None:
+    between = "["
+    for item in items:
+        # No text of JSON holds a line break.
+        row = json.dumps(clean(item), ensure_ascii=False, indent=1).replace("\n", "\n ")
+        file.write(f"{between}\n {row}".encode())
+        between = ","
+    file.write(b"[]" if between == "[" else b"\n]")
+
+
+def write_csv(rows: Iterable[Sequence[Any]], file: BinaryIO) -> None:
+    """Write rows as spreadsheets read them; nothing in them is a formula."""
     # Excel takes UTF-8 only with a byte order mark.
-    return b"\xef\xbb\xbf" + text.getvalue().encode()
+    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+    csv.writer(text).writerows([tame(value) for value in row] for row in rows)
+    text.detach()
 
 
-def xlsx_of(sheets: Mapping[str, Iterable[Sequence[Any]]]) -> bytes:
-    """A workbook of sheets by their names, each with its heads first."""
+def write_xlsx(sheets: Mapping[str, Iterable[Sequence[Any]]], file: BinaryIO) -> None:
+    """Write a workbook of sheets by their names, each with its heads first."""
     book = Workbook(write_only=True)
     for name, rows in sheets.items():
         sheet = book.create_sheet(name)
         sheet.freeze_panes = "A2"
         for row in rows:
             sheet.append([_cell(sheet, value) for value in row])
-    file = io.BytesIO()
     book.save(file)
-    return file.getvalue()
 
 
 def _cell(sheet: Any, value: Any) -> Any:

@@ -18,7 +18,7 @@ from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ProviderId, video_providers
 from vidgen_core.domain.queries import Page, TaskFilter, TaskSort
 from vidgen_core.domain.shots import Shot
-from vidgen_core.domain.tasks import LIVE, Task, TaskStatus
+from vidgen_core.domain.tasks import LIVE, UNSENT, Task, TaskStatus
 from vidgen_core.providers.base import Problem
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import canaries, drawing, gate, price_confirmation, recovery
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
 
 EVERY = TaskFilter()
-#: Waiting, and not yet sent to anybody.
-UNSENT = frozenset({TaskStatus.PENDING, TaskStatus.QUEUED})
 HELD = LIVE - UNSENT
 #: Takes that one click may ask of a shot.
 MOST_TAKES = 5
@@ -331,7 +329,9 @@ class Tasks:
         :param give_up: also stop waiting for jobs that were submitted; they may still be charged, and a late result
             is still taken in. Without it such tasks are refused with ``task_already_sent``.
         """
-        return self._each(ids, lambda tx, task: _cancel(tx, task, give_up))
+        return self._each(
+            ids, lambda tx, task: _cancel(tx, task, give_up), first=lambda tx, wanted: tx.tasks.cancel_unsent(wanted)
+        )
 
     @requires(Role.MAKER)
     def delete(self, ids: Iterable[int]) -> Outcome:
@@ -497,17 +497,21 @@ class Tasks:
         ids: Iterable[int],
         act: Callable[[Tx, Task], Refusal | None],
         then: Callable[[Tx, Sequence[int]], None] | None = None,
+        first: Callable[[Tx, Sequence[int]], Collection[int]] = lambda _tx, _ids: (),
     ) -> Outcome:
         """Do the same to every task in one transaction; one that cannot be is named and stops no other.
 
         :param then: what is done with all of those together that were not refused
+        :param first: does it to as many as one statement can, and returns those; ``act`` is for the others
         """
         wanted = list(dict.fromkeys(ids))
         with self._ctx.store.write() as tx:
-            tasks = {task.id: task for task in tx.tasks.many(wanted)}
-            unknown = [Refusal(id_, "task_unknown", {"id": id_}) for id_ in wanted if id_ not in tasks]
+            at_once = set(first(tx, wanted))
+            left = [id_ for id_ in wanted if id_ not in at_once]
+            tasks = {task.id: task for task in tx.tasks.many(left)}
+            unknown = [Refusal(id_, "task_unknown", {"id": id_}) for id_ in left if id_ not in tasks]
             outcomes = {id_: act(tx, task) for id_, task in tasks.items()}
-            done = [id_ for id_, refusal in outcomes.items() if refusal is None]
+            done = [id_ for id_ in wanted if id_ in at_once or (id_ in outcomes and outcomes[id_] is None)]
             if then is not None:
                 then(tx, done)
         self._ctx.wake()
@@ -550,8 +554,6 @@ def _release(tx: Tx, ids: Sequence[int]) -> None:
 
 
 def _cancel(tx: Tx, task: Task, give_up: bool) -> Refusal | None:
-    if task.status in UNSENT and tx.tasks.move(task.id, TaskStatus.CANCELLED):
-        return None
     if task.status not in LIVE:
         return recovery.refuse(task, "task_has_ended")
     if not give_up and task.remote_id is not None and not task.provider.is_free:

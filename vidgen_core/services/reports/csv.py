@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Final
 
 from vidgen_core.i18n import Text
-from vidgen_core.services.exports.task_list import csv_of
+from vidgen_core.services.exports.task_list import write_csv
 from vidgen_core.services.reports.values import KeyShare, Report, Share, SpendTotals
 from vidgen_core.services.schemas.base import iso
 
@@ -24,7 +25,9 @@ def as_csv(figures: Report, t: Text) -> bytes:
         (t(f"figures.group.{group}"), name, t(f"figures.measure.{measure}"), _plain(value), unit)
         for group, name, measure, value, unit in _lines(figures, t)
     )
-    return csv_of([[t(f"figures.column.{name}") for name in COLUMNS], *rows])
+    file = io.BytesIO()
+    write_csv([[t(f"figures.column.{name}") for name in COLUMNS], *rows], file)
+    return file.getvalue()
 
 
 def _plain(value: Any) -> Any:

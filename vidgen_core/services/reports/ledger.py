@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -187,17 +188,20 @@ class Ledger:
         :param format: one of ``FORMATS``
         :raises InputError: ``period_backwards`` (since, until)
         """
-        from vidgen_core.services.exports.task_list import csv_of, xlsx_of
+        from vidgen_core.services.exports.task_list import write_csv, write_xlsx
 
         if format == "jsonl":
             with self._ctx.store.read() as tx:
                 return b"".join(_json_line(line) for line in tx.chain.lines())
         found = [_request(row) for row in self._rows(project_id, since, until, None)]
         rows = [[t(f"ledger.column.{name}") for name in COLUMNS], *(_columns(one, t) for one in found)]
+        file = io.BytesIO()
         if format == "csv":
-            return csv_of(rows)
+            write_csv(rows, file)
+            return file.getvalue()
         days = [[t(f"ledger.column.{name}") for name in DAY_COLUMNS], *(_day_columns(one, t) for one in _days(found))]
-        return xlsx_of({t("ledger.sheet.requests"): rows, t("ledger.sheet.days"): days})
+        write_xlsx({t("ledger.sheet.requests"): rows, t("ledger.sheet.days"): days}, file)
+        return file.getvalue()
 
     def _rows(
         self, project_id: int | None, since: date | None, until: date | None, newest: int | None

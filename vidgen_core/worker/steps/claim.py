@@ -15,7 +15,7 @@ from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.providers.base import Key, Provider
 from vidgen_core.worker.context import ActiveTask
-from vidgen_core.worker.transition import Rows, leave_to_person, log, move, remember, same
+from vidgen_core.worker.transition import UNDER_WAY, Rows, leave_to_person, log, move, remember, same
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ def claim(
     if rows is None or rows.task.status is not TaskStatus.QUEUED or rows.task.cancel_requested:
         return False
     task = rows.task
-    if cap is not None and _under_way(tx, task, cap, now) >= cap.jobs:
+    under_way = tx.known((UNDER_WAY, task.provider), lambda: _under_way(tx, task, cap, now)) if cap is not None else 0
+    if cap is not None and under_way >= cap.jobs:
         return FULL
     cost = money.cost_now(tx, settings, task.provider, task.model, task.params, task.cost)
     limits = money.limit_statuses(tx, settings, task.project_id, now)
@@ -83,6 +84,9 @@ def claim(
     rows = Rows(rows.task.model_copy(update={"attempt_id": attempt.id, "attempts": attempt.number}), attempt)
     if limits:
         money.warn_near(tx, limits, money.limit_statuses(tx, settings, task.project_id, now))
+    if cap is not None:
+        # Many are claimed in one transaction: jobs are counted for the first of them.
+        tx.keep((UNDER_WAY, task.provider), under_way + 1)
     log(tx, LogLevel.INFO, "task_started", rows.task, attempt=attempt.number)
     remember(tx, active, rows)
     return True

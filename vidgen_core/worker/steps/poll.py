@@ -241,6 +241,9 @@ async def give_up(active: ActiveTask, ctx: Context) -> Next | None:
 def note_progress(tx: Tx, task: Task, state: RemoteState, now: datetime, *, quarter: bool) -> None:
     """Write what a poll said about a job that goes on; ``quarter``: with a line in the log."""
     said = {"progress": state.progress, "stage": state.stage or state.status.value, "polled_at": now}
+    if not quarter and state.stage not in WAITS:
+        tx.tasks.note_at_commit(task.id, task.attempt_id, **said)
+        return
     if not tx.tasks.note_of_attempt(task.id, task.attempt_id, **said):
         return
     if state.stage in WAITS and task.attempt_id is not None:

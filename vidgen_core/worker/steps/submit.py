@@ -38,6 +38,7 @@ from vidgen_core.worker.retries import (
 )
 from vidgen_core.worker.steps.claim import FULL, cap_of, claim
 from vidgen_core.worker.transition import (
+    UNDER_WAY,
     Rows,
     change_attempt,
     fail,
@@ -402,28 +403,41 @@ def intend(tx: Tx, active: ActiveTask, prepared: Prepared, now: datetime) -> boo
 
 def accept(tx: Tx, active: ActiveTask, submission: Submission, now: datetime) -> None:
     """Write the remote id, before anything else happens. It is the money: it is written whatever the task has become."""
-    attempt = keep_id(tx, active.sent.id, submission, now)
-    found = tx.tasks.many([active.task.id])
-    remember(tx, active, Rows(found[0] if found else active.task, attempt))
+    rows = same(tx, active)
+    if rows is not None:
+        task, attempt = keep_id(tx, rows.task, rows.sent, submission, now)
+    else:
+        attempt = tx.attempts.get(active.sent.id)
+        _, attempt = keep_id(tx, _found(tx, attempt.task_id), attempt, submission, now)
+        task = _found(tx, active.task.id)
+    remember(tx, active, Rows(task or active.task, attempt))
 
 
-def keep_id(tx: Tx, attempt_id: int, submission: Submission, now: datetime) -> Attempt:
+def _found(tx: Tx, task_id: int) -> Task | None:
+    return next(iter(tx.tasks.many([task_id])), None)
+
+
+def keep_id(
+    tx: Tx, task: Task | None, attempt: Attempt, submission: Submission, now: datetime
+) -> tuple[Task | None, Attempt]:
     """Write a remote id to its attempt, whoever has given it up meanwhile; writing it again changes nothing.
 
     A task that has no other attempt goes on with it; a job that nobody waits for any more is polled as an abandoned one.
+
+    :param task: the attempt's, None where it was deleted
     """
-    attempt = tx.attempts.get(attempt_id)
     if attempt.remote_id is not None and attempt.state not in (*_WITHOUT_ID, AttemptState.ACCEPTED):
-        return attempt
+        return task, attempt
     if attempt.remote_id == submission.remote_id and attempt.state is AttemptState.ACCEPTED:
-        return attempt
-    found = tx.tasks.many([attempt.task_id])
-    current = bool(found) and found[0].attempt_id == attempt.id
+        return task, attempt
     # Accepted without a known price: something is owed, and nobody can say how much.
     charge = (
         ChargeStatus.CHARGED if submission.cost else ChargeStatus.ESTIMATED if attempt.cost else ChargeStatus.UNKNOWN
     )
-    followed = current and _goes_on(tx, found[0])
+    current = task is not None and task.attempt_id == attempt.id
+    if task is not None and current:
+        task = _going_on(tx, task)
+    followed = task is not None and current and task.status is TaskStatus.PROCESSING
     known = {
         "state": AttemptState.ACCEPTED if followed else AttemptState.ABANDONED,
         "remote_id": submission.remote_id,
@@ -436,22 +450,24 @@ def keep_id(tx: Tx, attempt_id: int, submission: Submission, now: datetime) -> A
         "request_id": submission.request_id,
     }
     tx.attempts.update(attempt.id, **known)
-    if current:
-        tx.tasks.note(attempt.task_id, remote_id=submission.remote_id, submitted_at=now, charge=charge)
+    if task is not None and current:
+        task = tx.tasks.noted(task, remote_id=submission.remote_id, submitted_at=now, charge=charge)
     if attempt.key_id:
         tx.keys.touch(attempt.provider, attempt.key_id, attempt.key_label or "", submitted=1, at=now)
-    for task in found:
+    if task is not None:
         log(tx, LogLevel.INFO, "task_accepted", task, remote_id=submission.remote_id)
-    return attempt.model_copy(update=known)
+    return task, attempt.model_copy(update={**known, "rev": tx.rev})
 
 
-def _goes_on(tx: Tx, task: Task) -> bool:
-    """Whether the job of a task's present attempt is polled; a task that was given up in the meantime goes on again."""
+def _going_on(tx: Tx, task: Task) -> Task:
+    """The task of an accepted attempt: being processed, also where it was given up in the meantime, if that can be."""
     if task.status is TaskStatus.PENDING:
         tx.tasks.move(task.id, TaskStatus.QUEUED, attempt_id=task.attempt_id)
     if task.status in (TaskStatus.PENDING, TaskStatus.QUEUED, TaskStatus.FAILED):
-        return tx.tasks.move(task.id, TaskStatus.PROCESSING, attempt_id=task.attempt_id, stage=None)
-    return task.status is TaskStatus.PROCESSING
+        tx.forget((UNDER_WAY, task.provider))
+        tx.tasks.move(task.id, TaskStatus.PROCESSING, attempt_id=task.attempt_id, stage=None)
+        return tx.tasks.get(task.id)
+    return task
 
 
 def lose_answer(tx: Tx, active: ActiveTask, failure: Failure, evidence: str | None, now: datetime) -> None:

@@ -11,6 +11,7 @@ from vidgen_core.dashboard.components.labels import mode_label
 from vidgen_core.dashboard.session import Visit, current_visit, show_told
 from vidgen_core.dashboard.settings import (
     access_form,
+    agents_form,
     budget_form,
     keys_table,
     llm_form,
@@ -61,6 +62,7 @@ _SECTIONS: Final[dict[str, Callable[[Visit], None]]] = {
     "notices": sections.notifications,
     "writing": llm_form.show,
     "sharing": access_form.show,
+    "agents": agents_form.show,
     "about": sections.about,
 }
 

@@ -15,7 +15,7 @@ from vidgen_core.dashboard.components import preflight, task_actions
 from vidgen_core.dashboard.components.labels import mode_label
 from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, now, page_file, show_told
-from vidgen_core.dashboard.shell import autopilot_switch, budget_bar, live_updates, sign_in
+from vidgen_core.dashboard.shell import agent_orders, autopilot_switch, budget_bar, live_updates, sign_in
 from vidgen_core.dashboard.shots import list_tools, selection
 from vidgen_core.dashboard.shots.dialogs import undo_message
 from vidgen_core.domain.errors import ErrorKind
@@ -109,6 +109,7 @@ def _messages(visit: Visit, status: Status) -> Iterator[Message]:
     for undo in (undo_message(visit.t), task_actions.undo_message(visit.t)):
         if undo is not None:
             yield undo
+    yield from agent_orders.messages(visit)
     yield from _worker(visit.t, status)
     yield from _holds(visit, status)
     if status.key_missing:

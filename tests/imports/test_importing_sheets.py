@@ -133,7 +133,7 @@ def test_a_picture_that_begins_on_the_edge_above_belongs_to_the_row_it_covers(
     assert pictures(read(book, folder)) == [None, two[0].read_bytes()]
 
 
-def test_several_pictures_of_a_row_are_counted_and_the_first_is_taken(folder: Path, two: tuple[Path, Path]) -> None:
+def test_further_pictures_of_a_row_become_references(folder: Path, two: tuple[Path, Path]) -> None:
     book = book_of(HEADER, ["1", None, "a", None])
     book.active.add_image(Drawn(str(two[1])), "D2")
     book.active.add_image(Drawn(str(two[0])), "B2")
@@ -141,7 +141,9 @@ def test_several_pictures_of_a_row_are_counted_and_the_first_is_taken(folder: Pa
     plan = read(book, folder)
 
     assert pictures(plan) == [two[0].read_bytes()]
-    assert codes(plan) == [(2, "warning", ["pictures_left"])]
+    [further] = plan.shots[0].pictures
+    assert (further.slot, further.role, further.image_data) == ("reference", "character", two[1].read_bytes())
+    assert codes(plan) == [(2, "warning", ["pictures_as_references"])]
 
 
 def test_a_picture_over_a_merged_cell_belongs_to_all_its_rows(folder: Path, two: tuple[Path, Path]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from vidgen_core.domain.shots import ShotParams
+from vidgen_core.domain.shots import PictureSlot, ReferenceRole, ShotParams
 from vidgen_core.services.imports.columns import Columns
-from vidgen_core.services.imports.material import OtherPicture, mode_of, others_of, sound_of
+from vidgen_core.services.imports.material import MOST, OtherPicture, mode_of, others_of, sound_of
 from vidgen_core.services.imports.numbers import mend, number_of, plain_digits
 from vidgen_core.services.imports.plan import PlannedPicture, PlannedShot, Reason, identity
 from vidgen_core.services.imports.readers.pictures import (
@@ -16,6 +16,7 @@ from vidgen_core.services.imports.readers.pictures import (
     Surroundings,
     check_pictures,
     find_picture,
+    several_pictures,
 )
 from vidgen_core.services.imports.values import clean, read_params
 
@@ -67,7 +68,7 @@ def plan_rows(
     rows: Iterable[ListRow], source: str, around: Surroundings, progress: Progress | None = None
 ) -> tuple[PlannedShot, ...]:
     """A planned shot for each row, in their order, with its verdict."""
-    every = list(rows)
+    every = [row if row.broken else _further_as_references(row, around) for row in rows]
     found = [ListedPicture() if row.broken else _picture_of(row, around) for row in every]
     others = [[] if row.broken else [_listed(other, around) for other in row.others] for row in every]
     checked = iter(check_pictures([*found, *(picture for some in others for picture in some)], progress))
@@ -81,13 +82,22 @@ def plan_rows(
     return note_repeats(_by_scene(list(planned)))
 
 
+def _further_as_references(row: ListRow, around: Surroundings) -> ListRow:
+    """The row with one picture as its first frame; further ones on it, or in its cell, are references."""
+    first, *more = row.pictures or several_pictures(row.cells.get("image", ""), around) or ("",)
+    if not more:
+        return row
+    given = [OtherPicture(PictureSlot.REFERENCE, ReferenceRole.CHARACTER, picture) for picture in more]
+    known = [other for other in row.others if other.slot is PictureSlot.REFERENCE]
+    others = (*row.others, *given[: max(0, MOST - len(known))])
+    told = Reason("pictures_as_references", {"count": len(more)})
+    return row._replace(pictures=(first,), others=others, warnings=(*row.warnings, told))
+
+
 def _picture_of(row: ListRow, around: Surroundings) -> ListedPicture:
     """The picture that lies on the row, else the one that its cell names."""
-    if not row.pictures:
-        return find_picture(row.cells.get("image", ""), around)
-    first, *more = row.pictures
-    picture = ListedPicture(data=first) if isinstance(first, bytes) else find_picture(first, around)
-    return picture._replace(warning=Reason("pictures_left", {"count": len(more)})) if more else picture
+    first = row.pictures[0] if row.pictures else row.cells.get("image", "")
+    return ListedPicture(data=first) if isinstance(first, bytes) else find_picture(first, around)
 
 
 def _listed(other: OtherPicture, around: Surroundings) -> ListedPicture:

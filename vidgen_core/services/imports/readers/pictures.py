@@ -93,21 +93,22 @@ def fold_name(name: str) -> str:
 
 
 def find_picture(cell: str, around: Surroundings) -> ListedPicture:
-    """What a cell points at; files are found but not yet opened.
-
-    Of several in one cell the first is taken, with a word about the others.
-    """
+    """What a cell points at; files are found but not yet opened."""
     cell = _bare(cell)
     if not cell:
         return ListedPicture()
-    if cell[:5].casefold() == "data:":
-        return _from_data_uri(cell)
-    found = _find(cell, around)
-    first, *more = _several(cell)
+    return _from_data_uri(cell) if cell[:5].casefold() == "data:" else _find(cell, around)
+
+
+def several_pictures(cell: str, around: Surroundings) -> list[str]:
+    """The pictures of a cell that names more than one, each to be found by itself; empty for any other cell."""
+    cell = _bare(cell)
+    first, *more = _several(cell) if cell and cell[:5].casefold() != "data:" else [cell]
+    if not more or _find(first, around).rejected:
+        return []
     # A name with a comma in it is one picture, if it is there as it stands.
-    if more and (found.rejected or found.warning or found.link) and not (one := _find(first, around)).rejected:
-        return one._replace(warning=Reason("pictures_left", {"count": len(more)}))
-    return found
+    whole = _find(cell, around)
+    return [first, *more] if whole.rejected or whole.warning or whole.link else []
 
 
 def _bare(cell: str) -> str:

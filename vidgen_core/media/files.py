@@ -10,7 +10,7 @@ from typing import IO, Self
 from vidgen_core.domain.errors import FileError
 from vidgen_core.media.disk import ensure_free_space, sync_file, sync_folder, translate_os_errors
 from vidgen_core.media.naming import check_pattern, take_path
-from vidgen_core.media.video import VideoFacts, ending_of, probe, sha256_file
+from vidgen_core.media.video import VideoFacts, ending_of, make_playable, probe, sha256_file
 
 __all__ = ["PartFile", "check_pattern", "ensure_free_space", "take_path", "translate_os_errors"]
 
@@ -71,7 +71,7 @@ class PartFile:
     def finish(self, expected_bytes: int | None = None) -> Path:
         """Check length and playability, give the file its name and return its path.
 
-        The ending is that of the container, whatever the result was called. A different file that bears the name already is
+        A container that browsers do not play becomes an MP4; the ending is that of the container, whatever the result was called. A different file that bears the name already is
         left alone: this one then becomes ``name (2).mp4``.
 
         :raises FileError: download_incomplete, and what ``video.probe`` raises; the part file stays
@@ -81,6 +81,8 @@ class PartFile:
         if expected_bytes is not None and received != expected_bytes:
             raise FileError("download_incomplete", received=received, expected=expected_bytes, path=str(self.target))
         self.facts = probe(self.path)
+        if make_playable(self.path):
+            self.facts = probe(self.path)
         named = self.target.with_suffix(ending_of(self.path))
         with translate_os_errors(self.target):
             sync_file(self.path)

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections import deque
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from PIL import Image
 
@@ -16,7 +16,8 @@ from vidgen_core.media.disk import replacing
 
 if TYPE_CHECKING:
     # Imported by who reads a video: commands that list and count need neither.
-    from av.container import InputContainer
+    from av import Packet
+    from av.container import InputContainer, OutputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -32,6 +33,12 @@ _ENDINGS: Final = {
     "flv": ".flv",
     "gif": ".gif",
 }
+#: Those that browsers do not play.
+_UNPLAYED: Final = frozenset({".mkv", ".avi", ".ts", ".flv"})
+#: Codecs that an MP4 of browsers may hold, as FFmpeg calls their decoders.
+_KEPT: Final = frozenset(
+    {"h264", "hevc", "av1", "libdav1d", "vp9", "libvpx-vp9", "aac", "mp3", "mp3float", "opus", "libopus"}
+)
 _MEDIA_TYPES: Final = {
     ".avi": "video/x-msvideo",
     ".flv": "video/x-flv",
@@ -102,6 +109,68 @@ def ending_of(path: Path) -> str:
     if head[4:12] == b"ftypqt  " or (ending == ".mp4" and head[4:8] != b"ftyp"):
         return ".mov"
     return ".webm" if ending == ".mkv" and b"webm" in head else ending
+
+
+def make_playable(path: Path) -> bool:
+    """Rewrite a video as MP4 where browsers do not play its container (MPEG-TS, AVI, Matroska, Flash Video).
+
+    The pictures and the sound are taken over as they are where an MP4 of browsers may hold them, else encoded anew (H.264, AAC).
+
+    :returns: whether it was rewritten; one that cannot be stays as it is
+    :raises FileError: as ``probe``, and disk_full, folder_read_only
+    """
+    import av
+
+    if ending_of(path) not in _UNPLAYED:
+        return False
+    try:
+        with replacing(path, f".{os.getpid()}.mp4") as part:
+            _rewrite(path, part)
+            # What was lost on the way is worth more than a player.
+            probe(part)
+    except (av.FFmpegError, EOFError, ValueError, FileError):
+        return False
+    return True
+
+
+def _rewrite(path: Path, target: Path) -> None:
+    import av
+
+    with open_video(path) as given, av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as made:
+        streams = [video_stream(given, path), *given.streams.audio[:1]]
+        copied = {one.index: made.add_stream_from_template(one) for one in streams if one.codec_context.name in _KEPT}
+        encoded = {one.index: _encoder(made, one) for one in streams if one.index not in copied}
+        waiting: dict[int, list[Packet[Any]]] = {index: [] for index in copied}
+        for packet in given.demux(streams):
+            index = packet.stream.index
+            if index in encoded:
+                for frame in packet.decode():
+                    made.mux(encoded[index].encode(frame))
+                continue
+            waiting[index] += [packet] if packet.size else []
+            if packet.dts is not None:
+                made.mux(_timed(waiting.pop(index), copied[index], packet.dts))
+                waiting[index] = []
+        for encoder in encoded.values():
+            made.mux(encoder.encode(None))
+
+
+def _timed(packets: list[Packet[Any]], stream: Any, end: int) -> list[Packet[Any]]:
+    """Packets for a stream, the last of which is decoded at ``end``; of those before it Matroska does not say when."""
+    for place, packet in enumerate(reversed(packets)):
+        packet.stream = stream
+        packet.dts = end - place * (packet.duration or 1)
+    return packets
+
+
+def _encoder(made: OutputContainer, given: Any) -> Any:
+    if given.type == "audio":
+        return made.add_stream("aac", rate=given.rate)
+    encoder = made.add_stream("libx264", rate=given.average_rate or 25, options={"preset": "veryfast", "crf": "18"})
+    # H.264 of browsers has its colours at half the size.
+    encoder.width, encoder.height, encoder.pix_fmt = given.width // 2 * 2, given.height // 2 * 2, "yuv420p"
+    encoder.codec_context.time_base = given.time_base
+    return encoder
 
 
 def media_type(path: Path) -> str:

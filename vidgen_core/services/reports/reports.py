@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from vidgen_core.db.repositories.reports import FigureFilter, Spent, Times
 from vidgen_core.domain.attempts import AttemptState
-from vidgen_core.domain.errors import InputError
+from vidgen_core.domain.errors import ErrorKind, InputError
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import WRITING, BillableParty, ProviderId, billable_party
 from vidgen_core.domain.tasks import TaskStatus
@@ -56,6 +56,8 @@ _ENOUGH: Final = 3
 _MOST_TAKES: Final = 5
 #: Attempts that ended without a video, or whose end is not known.
 _TROUBLED: Final = frozenset({AttemptState.REFUSED, AttemptState.FAILED, AttemptState.UNKNOWN, AttemptState.ABANDONED})
+#: A refusal of this kind put an order off and judged nothing: it went again by itself.
+_PUT_OFF: Final = frozenset({ErrorKind.RATE_LIMIT, ErrorKind.OVERLOADED, ErrorKind.NETWORK})
 
 
 class Reports:
@@ -121,7 +123,7 @@ class _Reckoning:
             failed=counts[TaskStatus.FAILED],
             cancelled=counts[TaskStatus.CANCELLED],
             pictures=counts[PICTURE_COMPLETED],
-            success_rate=_rate(completed, counts[TaskStatus.FAILED]),
+            success_rate=_success(self._attempts),
             attempts=sum(one.n for one in self._attempts),
             questions=sum(one.n for one in self._spent if one.provider == WRITING),
             stages=_stages(self._tx.reports.times(self._wanted)),
@@ -195,7 +197,7 @@ class _Reckoning:
                 completed=done,
                 failed=failed,
                 cancelled=counts[name][TaskStatus.CANCELLED],
-                success_rate=_rate(done, failed),
+                success_rate=_success(spent[name]),
                 attempts=sum(one.n for one in spent[name]),
                 chosen=counts[name]["chosen"],
                 spend=spend,
@@ -218,7 +220,7 @@ class _Reckoning:
                 succeeded=done,
                 failed=failed,
                 refused=states[AttemptState.REFUSED],
-                success_rate=_rate(done, failed),
+                success_rate=_success(rows),
                 spend=self._spend(rows),
             )
 
@@ -313,7 +315,12 @@ def _counts(found: Iterable[tuple[str, int]]) -> Counter[str]:
     return counts
 
 
-def _rate(good: int, bad: int) -> float | None:
+def _success(spent: Iterable[Spent]) -> float | None:
+    """Attempts that brought something among all that were judged; each repetition is one of them."""
+    judged = _counts(
+        (one.state, one.n) for one in spent if one.state != AttemptState.REFUSED or one.kind not in _PUT_OFF
+    )
+    good, bad = judged[AttemptState.SUCCEEDED], sum(judged[state] for state in _TROUBLED)
     return good / (good + bad) if good + bad else None
 
 

@@ -17,6 +17,7 @@ from PIL import Image, ImageCms
 from vidgen_core.domain.errors import FileError
 from vidgen_core.media.images import (
     PIXEL_LIMIT,
+    crop_shown,
     fit_jpeg,
     inspect_image,
     keep_image,
@@ -371,6 +372,33 @@ def test_a_thumbnail_is_small_upright_and_whole(tmp_path: Path) -> None:
     with Image.open(target) as small:
         assert small.size == (112, 200)
     assert [each.name for each in target.parent.iterdir()] == ["thumbnail.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("size", "ratio", "kept"),
+    [((400, 200), (1, 1), (50, 0, 150, 100)), ((200, 400), (16, 9), (0, 72, 100, 128)), ((180, 320), (9, 16), None)],
+)
+def test_what_a_ratio_cuts_off_is_dimmed_and_what_stays_is_framed(
+    tmp_path: Path, size: tuple[int, int], ratio: tuple[int, int], kept: tuple[int, int, int, int] | None
+) -> None:
+    source, target = tmp_path / "grey.png", tmp_path / "cropped.jpg"
+    Image.new("RGB", size, (200, 200, 200)).save(source)
+
+    crop_shown(source, target, 200 if size[0] != 180 else 320, ratio)
+
+    with Image.open(target) as shown:
+        bright = np.asarray(shown.convert("L")) > 150
+    wide, high = bright.shape[1], bright.shape[0]
+    if kept is None:
+        assert bright.all()
+        return
+    scale = wide / (200 if size[0] > size[1] else 100)
+    left, top, right, bottom = (round(edge * scale) for edge in kept)
+    assert bright[top + 4 : bottom - 4, left + 4 : right - 4].all()
+    assert not bright[: max(0, top - 4), :].any()
+    assert not bright[min(high, bottom + 4) :, :].any()
+    assert not bright[:, : max(0, left - 4)].any()
+    assert not bright[:, min(wide, right + 4) :].any()
 
 
 def test_sample_scenes_are_the_same_for_one_seed_and_differ_between_seeds(tmp_path: Path) -> None:

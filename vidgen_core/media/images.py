@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from PIL import Image, ImageChops, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageCms, ImageDraw, UnidentifiedImageError
 
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError
@@ -161,6 +161,29 @@ def thumbnail(source: Path, target: Path, edge: int = 360) -> None:
     :raises FileError: as ``inspect_image``, and disk_full, folder_read_only
     """
     picture = open_upright(source, (edge, edge))
+    save_thumbnail(picture, target, edge)
+
+
+def crop_shown(source: Path, target: Path, edge: int, ratio: tuple[int, int]) -> None:
+    """As ``thumbnail``, with a frame around what stays of the picture at a ratio, and the rest dimmed.
+
+    A picture that has the ratio, within two hundredths, is drawn as it is.
+
+    :raises FileError: as ``thumbnail``
+    """
+    picture = open_upright(source, (edge, edge))
+    picture.thumbnail((edge, edge), Image.Resampling.LANCZOS)
+    wide, high = picture.size
+    scale = min(wide / ratio[0], high / ratio[1])
+    stays = round(ratio[0] * scale), round(ratio[1] * scale)
+    if stays[0] < wide * 0.98 or stays[1] < high * 0.98:
+        left, top = (wide - stays[0]) // 2, (high - stays[1]) // 2
+        box = (left, top, left + stays[0], top + stays[1])
+        kept = picture.crop(box)
+        picture = Image.blend(picture, Image.new(picture.mode, picture.size), 0.65)
+        picture.paste(kept, box)
+        line = max(2, edge // 160)
+        ImageDraw.Draw(picture).rectangle((box[0], box[1], box[2] - 1, box[3] - 1), outline="white", width=line)
     save_thumbnail(picture, target, edge)
 
 

@@ -63,15 +63,19 @@ async def poster(request: Request) -> Response:
 
 
 async def image(request: Request) -> Response:
-    """The reference image of a shot, small; made at the first call."""
-    shot, path = await asyncio.to_thread(_thumbnail, request.path_params["id"])
-    return _file(request, path, "image/jpeg", f"{shot.image}-{THUMBNAIL_EDGE}")
+    """The reference image of a shot, small; with ``?ratio=9:16`` what stays of it in such a video is marked."""
+    ratio = re.fullmatch(r"([1-9]\d{0,2}):([1-9]\d{0,2})", request.query_params.get("ratio", ""))
+    if ratio is None:
+        path = await asyncio.to_thread(_thumbnail, request.path_params["id"])
+    else:
+        path = await asyncio.to_thread(_cropped, request.path_params["id"], (int(ratio[1]), int(ratio[2])))
+    return _file(request, path, "image/jpeg", path.stem)
 
 
 async def frame(request: Request) -> Response:
     """The reference image of a shot as large as a screen shows it; made at the first call."""
-    shot, path = await asyncio.to_thread(_thumbnail, request.path_params["id"], FRAME_EDGE)
-    return _file(request, path, "image/jpeg", f"{shot.image}-{FRAME_EDGE}")
+    path = await asyncio.to_thread(_thumbnail, request.path_params["id"], FRAME_EDGE)
+    return _file(request, path, "image/jpeg", path.stem)
 
 
 async def original(request: Request) -> Response:
@@ -164,9 +168,15 @@ def _original(shot_id: int) -> tuple[Shot, Path]:
     return shot, _existing(vidgen.locations.images / shot.image)
 
 
-def _thumbnail(shot_id: int, edge: int = THUMBNAIL_EDGE) -> tuple[Shot, Path]:
-    shot, source = _original(shot_id)
-    return shot, _small(source, edge)
+def _thumbnail(shot_id: int, edge: int = THUMBNAIL_EDGE) -> Path:
+    return _small(_original(shot_id)[1], edge)
+
+
+def _cropped(shot_id: int, ratio: tuple[int, int]) -> Path:
+    _, source = _original(shot_id)
+    target = get_vidgen().locations.thumbnails / f"{source.stem}-{THUMBNAIL_EDGE}-{ratio[0]}x{ratio[1]}.jpg"
+    _make(target, lambda path: images.crop_shown(source, path, THUMBNAIL_EDGE, ratio))
+    return target
 
 
 def _candidate(candidate_id: int) -> tuple[str, Path]:

@@ -36,9 +36,12 @@ def poster_url(take: Take) -> str:
     return f"{_BASE}/poster/{take.id}.jpg?v={take.sha256[:12]}"
 
 
-def image_url(shot: Shot) -> str:
-    """The shot's reference image, small."""
-    return f"{_BASE}/image/{shot.id}.jpg?v={_version(shot)}"
+def image_url(shot: Shot, ratio: str = "") -> str:
+    """The shot's reference image, small.
+
+    :param ratio: ``9:16``: with what stays of it in such a video marked
+    """
+    return f"{_BASE}/image/{shot.id}.jpg?v={_version(shot)}" + (f"&ratio={ratio}" if ratio else "")
 
 
 def frame_url(shot: Shot) -> str:

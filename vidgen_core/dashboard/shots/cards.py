@@ -26,7 +26,7 @@ from vidgen_core.dashboard.shots.prompt import elsewhere, prompt_box
 from vidgen_core.dashboard.shots.prompt_writing import ask_for_versions
 from vidgen_core.dashboard.shots.selection import checkbox
 from vidgen_core.domain.errors import NotFound
-from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.shots import GenerationMode, Shot
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.library.shots import ShotView
@@ -161,9 +161,14 @@ def duplicate(shot_id: int) -> None:
 def _body(visit: Visit, view: ShotView) -> None:
     shot, settings = view.shot, visit.app.settings()
     with st.container(horizontal=True, gap="small"):
-        wide = _picture_width(settings, shot)
+        ratio = shot.params.aspect_ratio or settings.providers.of(shot.params.provider or settings.mode).aspect_ratio
+        wide = _picture_width(ratio)
         if shot.image:
-            st.image(image_url(shot), width=wide, alt=visit.t("shots.picture_of", shot=shot.number))
+            st.image(
+                image_url(shot, ratio if _begins_with_it(shot) else ""),
+                width=wide,
+                alt=visit.t("shots.picture_of", shot=shot.number),
+            )
         else:
             with st.container(width=wide):
                 picture_cards.missing(visit, shot)
@@ -171,9 +176,13 @@ def _body(visit: Visit, view: ShotView) -> None:
     elsewhere(visit.t, shot)
 
 
-def _picture_width(settings: Settings, shot: Shot) -> int:
+def _begins_with_it(shot: Shot) -> bool:
+    """Whether the picture is the first frame, which is cropped to the ratio of the video."""
+    return shot.params.mode not in (GenerationMode.TEXT, GenerationMode.REFERENCES)
+
+
+def _picture_width(ratio: str) -> int:
     """Narrow for upright pictures, so that all are about equally large."""
-    ratio = shot.params.aspect_ratio or settings.providers.of(settings.mode).aspect_ratio
     width, _, height = ratio.partition(":")
     return _PICTURE_WIDE if height and int(width) > int(height) else _PICTURE_TALL
 

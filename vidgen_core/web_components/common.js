@@ -23,8 +23,56 @@ export function isTyping(event) {
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
 }
 
-// Numbers the events of one component and resends them until the server has acknowledged them: of two triggers that meet in
-// one run only the later one arrives.
+// A menu at the button that opens it: arrows walk through it, Escape and a press elsewhere close it, and the focus goes back.
+// Items are [what it does, words, help, whether it is off].
+export function openMenu(event, within, label, items, act) {
+  const button = event.currentTarget
+  // A pointer's press has just closed what its click would open again.
+  if (button.menu || (event.detail && performance.now() - button.shut < 300)) return
+  const menu = Object.assign(make("div", "menu"), { popover: "auto", role: "menu", ariaLabel: label })
+  menu.append(...items.map(([does, words, help, off]) => {
+    const item = Object.assign(make("button"), { role: "menuitem", ariaLabel: words, disabled: Boolean(off) })
+    item.dataset.do = does
+    item.append(make(help ? "b" : "span", "", words))
+    if (help) item.append(make("small", "", help))
+    item.onclick = () => {
+      menu.hidePopover()
+      // No press on the button closed it: the next click opens it at once.
+      button.shut = -Infinity
+      act(does)
+    }
+    return item
+  }))
+  const free = [...menu.querySelectorAll("button:enabled")]
+  menu.onkeydown = (press) => {
+    const place = free.indexOf(press.target)
+    const to = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: -1 }[press.key]
+    if (press.key === "Tab") menu.hidePopover()
+    if (to === undefined) return
+    press.preventDefault()
+    press.stopPropagation()
+    free.at(to % free.length).focus()
+  }
+  menu.onbeforetoggle = ({ newState }) => {
+    button.ariaExpanded = String(newState === "open")
+    if (newState === "open") return
+    Object.assign(button, { menu: undefined, shut: performance.now() })
+    if (menu.contains(menu.getRootNode().activeElement)) button.focus()
+    // It is still being closed.
+    setTimeout(() => menu.remove())
+  }
+  within.append(menu)
+  button.menu = menu
+  menu.showPopover()
+  const box = button.getBoundingClientRect()
+  const { offsetWidth: wide, offsetHeight: high } = menu
+  menu.style.left = `${Math.max(8, Math.min(box.left, window.innerWidth - wide - 8))}px`
+  menu.style.top = `${box.bottom + high + 8 > window.innerHeight ? box.top - high - 4 : box.bottom + 4}px`
+  free[0]?.focus()
+}
+
+// Numbers the events of one component and sends them again until the server has acknowledged them: of two triggers that meet in
+// one run only the later one arrives, and a run of the page that comes between may swallow both.
 export class Channel {
   constructor() {
     this.pending = []
@@ -37,12 +85,25 @@ export class Channel {
     this.trigger = trigger
     this.pending = this.pending.filter((act) => act.n > seen)
     this.number = Math.max(this.number, seen)
-    if (this.pending.length) setTimeout(() => this.trigger(this.pending))
+    clearTimeout(this.again)
+    if (this.pending.length) this.again = setTimeout(() => this.send())
   }
 
   act(what) {
     this.number += 1
     this.pending.push({ ...what, n: this.number })
+    this.send()
+  }
+
+  send(wait = 1500) {
+    clearTimeout(this.again)
+    if (!this.pending.length) return
     this.trigger(this.pending)
+    this.again = setTimeout(() => this.send(Math.min(2 * wait, 10000)), wait)
+  }
+
+  close() {
+    clearTimeout(this.again)
+    this.trigger = () => {}
   }
 }

@@ -1,13 +1,9 @@
 // Files dropped or chosen go to the server a few at a time, each as a request of its own.
+import { make } from "./common.js"
+
 const zones = new WeakMap()
 const AT_ONCE = 4
 const TRIES = 3
-
-function make(tag, name) {
-  const node = document.createElement(tag)
-  if (name) node.className = name
-  return node
-}
 
 async function entriesIn(folder) {
   const reader = folder.createReader()

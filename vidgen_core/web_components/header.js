@@ -1,5 +1,5 @@
 // The header line: provider, connection, counts, pause, stop and the two settings buttons. It never changes its height.
-import { Channel, isTyping, make, name, set } from "./common.js"
+import { Channel, isTyping, make, name, openMenu, set } from "./common.js"
 
 const bars = new WeakMap()
 
@@ -20,7 +20,7 @@ class Bar {
     this.pause = make("button", "pause")
     this.pause.onclick = () => this.act({ do: this.data.paused ? "resume" : "pause" })
     this.stop = make("button", "stop")
-    this.stop.onclick = (event) => this.openMenu(event)
+    this.stop.onclick = (event) => openMenu(event, this.root, this.data.words.stop, this.data.stops, (act) => this.act({ do: act }))
     this.stop.setAttribute("aria-haspopup", "menu")
     this.pictures = make("button", "settings")
     this.pictures.onclick = () => this.act({ do: "pictures" })
@@ -57,6 +57,10 @@ class Bar {
   update({ data, setTriggerValue }) {
     this.data = data
     this.channel.told(data.seen, (acts) => setTriggerValue("acts", { acts }))
+    if (data.looks) {
+      const path = new URL(".", document.baseURI).pathname
+      document.cookie = `vidgen_looks=${data.looks}; path=${path}; max-age=31536000; samesite=lax`
+    }
     const w = data.words
     set(this.project, "textContent", data.project)
     this.drawModes()
@@ -117,53 +121,9 @@ class Bar {
     })
   }
 
-  openMenu(event) {
-    // A pointer's press has just closed what its click would open again.
-    if (this.menu || (event.detail && performance.now() - this.shut < 300)) return
-    this.menu = make("div", "menu")
-    this.menu.popover = "auto"
-    this.menu.setAttribute("role", "menu")
-    this.menu.setAttribute("aria-label", this.data.words.stop)
-    this.menu.append(...this.data.stops.map(([act, label, help, disabled]) => {
-      const item = make("button")
-      item.setAttribute("role", "menuitem")
-      item.setAttribute("aria-label", label)
-      item.dataset.do = act
-      item.disabled = disabled
-      item.append(make("b", "", label), make("small", "", help))
-      item.onclick = () => {
-        this.menu.hidePopover()
-        this.act({ do: act })
-      }
-      return item
-    }))
-    this.menu.onkeydown = (event) => {
-      const items = [...this.menu.querySelectorAll("button:enabled")]
-      const by = { ArrowDown: 1, ArrowUp: -1 }[event.key]
-      if (!by) return
-      event.preventDefault()
-      items.at((items.indexOf(event.target) + by) % items.length).focus()
-    }
-    this.menu.onbeforetoggle = (event) => {
-      if (event.newState !== "closed") return
-      const { menu } = this
-      this.shut = performance.now()
-      this.menu = undefined
-      if (menu.contains(menu.getRootNode().activeElement)) this.stop.focus()
-      setTimeout(() => menu.remove())
-    }
-    this.root.append(this.menu)
-    this.menu.showPopover()
-    const box = this.stop.getBoundingClientRect()
-    const { offsetWidth: wide, offsetHeight: high } = this.menu
-    this.menu.style.left = `${Math.max(8, Math.min(box.left, window.innerWidth - wide - 8))}px`
-    this.menu.style.top = `${box.bottom + high + 8 > window.innerHeight ? box.top - high - 4 : box.bottom + 4}px`
-    const first = this.menu.querySelector("button:enabled")
-    if (first) first.focus()
-  }
-
   close() {
     document.removeEventListener("keydown", this.onKey)
+    this.channel.close()
     this.root.remove()
   }
 }

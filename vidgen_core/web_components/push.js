@@ -1,8 +1,8 @@
+import { isTyping } from "./common.js"
+
 // Letters are keys of the page's buttons; behind an open dialog they would close it over what is typed there.
 function keepFromPage(event) {
-  const target = event.composedPath()[0]
-  const typing = target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
-  if (!typing && /^[a-z]$/i.test(event.key) && document.querySelector('[role="dialog"]')) event.stopImmediatePropagation()
+  if (!isTyping(event) && /^[a-z]$/i.test(event.key) && document.querySelector('[role="dialog"]')) event.stopImmediatePropagation()
 }
 
 // Enter in the key field of a dialog is as good as a click on its button; Streamlit has taken over what was typed by then.

@@ -554,6 +554,7 @@ class Room {
   close() {
     document.removeEventListener("keydown", this.onKey)
     clearInterval(this.ticker)
+    this.channel.close()
     for (const { video } of this.cards.values()) {
       video.pause()
       video.removeAttribute("src")

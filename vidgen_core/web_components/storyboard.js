@@ -1,19 +1,12 @@
-// The shots of a project as a wall of frames that can be dragged into order and played as stills.
-// A move shows at once; it is sent until the server has acknowledged it, because of two triggers that meet in one run only
-// the later one arrives.
+// The shots of a project as a wall of frames that can be dragged into order and played as stills. A move shows at once.
+import { Channel, isTyping, make, name } from "./common.js"
+
 const boards = new WeakMap()
 // Pixels a mouse moves before a press is a drag; milliseconds a finger rests before it is one.
 const SLACK = 6
 const REST = 320
 // Pixels from the edge of the window within which the page scrolls under a drag.
 const EDGE = 70
-
-function make(tag, name, text) {
-  const node = document.createElement(tag)
-  if (name) node.className = name
-  if (text !== undefined) node.textContent = text
-  return node
-}
 
 function clock(seconds) {
   const whole = Math.floor(seconds + 0.001)
@@ -34,8 +27,7 @@ class Board {
     this.root = make("div", "root")
     parent.appendChild(this.root)
     this.cells = new Map()
-    this.pending = []
-    this.number = Date.now()
+    this.channel = new Channel()
     this.bar = make("div", "bar")
     this.sum = make("span", "sum")
     this.playButton = make("button", "go")
@@ -49,7 +41,7 @@ class Board {
     this.root.append(this.bar, this.list, this.hint, this.said)
     this.player = new Player(this)
     this.playButton.onclick = () => this.player.open(this.order[0])
-    this.undoButton.onclick = () => this.act({ do: "undo" })
+    this.undoButton.onclick = () => this.channel.act({ do: "undo" })
     this.list.onpointerdown = (event) => this.press(event)
     this.list.onkeydown = (event) => this.key(event)
     // Only a listener that may refuse keeps the page from scrolling under a finger that drags.
@@ -63,28 +55,18 @@ class Board {
   }
 
   update({ data, setTriggerValue }) {
-    this.trigger = (acts) => setTriggerValue("acts", { acts })
     this.data = data
+    this.channel.told(data.seen, (acts) => setTriggerValue("acts", { acts }))
     this.shots = new Map(data.frames.map((frame) => [frame.id, frame]))
-    this.pending = this.pending.filter((act) => act.n > data.seen)
-    this.number = Math.max(this.number, data.seen)
     this.order = data.frames.map((frame) => frame.id)
-    for (const act of this.pending) if (act.do === "move") this.put(act.shot, act.before)
+    for (const act of this.channel.pending) if (act.do === "move") this.put(act.shot, act.before)
     if (this.held && !this.shots.has(this.held.id)) this.held = undefined
     if (this.held) this.put(this.held.id, this.held.before)
     this.draw()
     this.player.update()
-    // An answer that acknowledges less than was sent: the rest goes again.
-    if (this.pending.length) setTimeout(() => this.trigger(this.pending))
   }
 
   // --- acts
-
-  act(act) {
-    this.number += 1
-    this.pending.push({ ...act, n: this.number })
-    this.trigger(this.pending)
-  }
 
   put(id, before) {
     this.order = this.order.filter((other) => other !== id)
@@ -101,7 +83,7 @@ class Board {
   moveTo(id, before) {
     if (before === id || before === this.after(id)) return
     this.put(id, before)
-    this.act({ do: "move", shot: id, before })
+    this.channel.act({ do: "move", shot: id, before })
     this.here = this.refocus = id
     this.draw()
     this.tell("moved", id)
@@ -191,8 +173,7 @@ class Board {
     if (this.data.movable) cell.frame.setAttribute("aria-roledescription", w.movable)
     else cell.frame.removeAttribute("aria-roledescription")
     cell.frame.setAttribute("aria-label", fill(w.frame, { shot: shot.number, place: place + 1, total: this.order.length, words: shot.words }))
-    cell.play.setAttribute("aria-label", fill(w.play_from, { shot: shot.number }))
-    cell.play.title = fill(w.play_from, { shot: shot.number })
+    name(cell.play, fill(w.play_from, { shot: shot.number }))
   }
 
   stand(id) {
@@ -371,13 +352,11 @@ class Board {
   }
 
   anyKey(event) {
-    const target = event.composedPath()[0]
-    const typing = target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
-    if (typing || document.querySelector('[role="dialog"]') || this.player.dialog.open) return
+    if (isTyping(event) || document.querySelector('[role="dialog"]') || this.player.dialog.open) return
     const undo = (event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "z"
     if (undo && this.data.undo && !this.held) {
       event.preventDefault()
-      this.act({ do: "undo" })
+      this.channel.act({ do: "undo" })
     }
     if (event.key === "Escape" && this.drag) this.end()
   }
@@ -385,6 +364,7 @@ class Board {
   close() {
     this.end()
     this.player.close()
+    this.channel.close()
     document.removeEventListener("keydown", this.onKey)
     this.root.remove()
   }
@@ -433,10 +413,7 @@ class Player {
     }
     this.length = end
     const w = this.board.data.words
-    for (const [button, words] of [[this.back, w.previous], [this.on, w.next], [this.shut, w.close]]) {
-      button.setAttribute("aria-label", words)
-      button.title = words
-    }
+    for (const [button, words] of [[this.back, w.previous], [this.on, w.next], [this.shut, w.close]]) name(button, words)
     this.time.setAttribute("aria-label", w.position)
     this.dialog.setAttribute("aria-label", w.play)
     this.time.max = this.length

@@ -1,7 +1,7 @@
 // The takes of all cards of a page. Every card has a place for its own; one more component, which draws nothing, is told what
 // stands in all of them and carries back what is done there.
 // An act shows at once.
-import { Channel, make, name, set } from "./common.js"
+import { Channel, make, name, openMenu, set } from "./common.js"
 
 const places = new Map()
 const channel = new Channel()
@@ -262,58 +262,9 @@ class Slot {
     this.drawPlay()
   }
 
-  // --- the menu
-
   openMenu(event) {
-    // A pointer's press has just closed what its click would open again.
-    if (this.menu || (event.detail && performance.now() - this.shut < 300)) return
-    this.menu = make("div", "menu")
-    this.menu.popover = "auto"
-    this.menu.setAttribute("role", "menu")
-    this.menu.setAttribute("aria-label", this.head.title)
-    this.menu.append(...this.data.menu.map((done) => {
-      const item = make("button", "", channel.data.words.acts[done])
-      item.setAttribute("role", "menuitem")
-      item.dataset.do = done
-      item.onclick = () => {
-        this.menu.hidePopover()
-        // No press on the head closed it: the next click opens it at once.
-        this.shut = -Infinity
-        act({ do: done, take: this.data.take, task: this.data.task })
-      }
-      return item
-    }))
-    this.menu.onkeydown = (event) => this.walk(event)
-    this.menu.onbeforetoggle = (event) => { if (event.newState === "closed") this.closed() }
-    this.node.append(this.menu)
-    this.menu.showPopover()
-    this.head.setAttribute("aria-expanded", "true")
-    const box = this.head.getBoundingClientRect()
-    const { offsetWidth: wide, offsetHeight: high } = this.menu
-    this.menu.style.left = `${Math.max(8, Math.min(box.left, window.innerWidth - wide - 8))}px`
-    this.menu.style.top = `${box.bottom + high + 8 > window.innerHeight ? box.top - high - 4 : box.bottom + 4}px`
-    this.menu.firstChild.focus()
-  }
-
-  walk(event) {
-    const items = [...this.menu.children]
-    const place = items.indexOf(event.target)
-    const to = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: -1 }[event.key]
-    if (event.key === "Tab") this.menu.hidePopover()
-    if (to === undefined) return
-    event.preventDefault()
-    event.stopPropagation()
-    items.at(to % items.length).focus()
-  }
-
-  closed() {
-    const { menu } = this
-    this.shut = performance.now()
-    this.menu = undefined
-    this.head.setAttribute("aria-expanded", "false")
-    if (menu.contains(menu.getRootNode().activeElement)) this.head.focus()
-    // It is still being closed.
-    setTimeout(() => menu.remove())
+    const items = this.data.menu.map((done) => [done, channel.data.words.acts[done]])
+    openMenu(event, this.node, this.head.title, items, (done) => act({ do: done, take: this.data.take, task: this.data.task }))
   }
 
   close() {
@@ -349,7 +300,7 @@ export default function (component) {
   if (data.generate) return generateButton(component)
   if (!data.place) {
     told(component)
-    return () => { channel.trigger = () => {} }
+    return () => channel.close()
   }
   let place = places.get(parentElement)
   if (!place || place.shot !== data.place) {

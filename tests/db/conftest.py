@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from postgres_server import postgres, postgres_url  # noqa: F401 - fixtures
 
 from vidgen_core.db import Store
 
@@ -28,5 +29,18 @@ def database(new_database: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def store(database: Path) -> Iterator[Store]:
     opened = Store.open(database)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.extended, pytest.mark.xdist_group("postgres")])]
+)
+def every_store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """A store in each kind of database."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("store")
+        return
+    opened = Store.open(request.getfixturevalue("postgres_url"))
     yield opened
     opened.close()

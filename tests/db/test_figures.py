@@ -28,6 +28,7 @@ from store_contract import (
 )
 
 from vidgen_core.db import NewShot, Store, Tx
+from vidgen_core.db.dialect import spelled
 from vidgen_core.db.repositories.reports import FigureFilter
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.money import ChargeStatus
@@ -35,6 +36,11 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Task, TaskKind
 
 ALL = FigureFilter()
+
+
+@pytest.fixture
+def store(every_store: Store) -> Store:
+    return every_store
 
 
 def ends(tx: Tx, wanted: FigureFilter = ALL) -> dict[tuple[str, str], int]:
@@ -171,35 +177,36 @@ def test_filters_leave_one_project_and_one_provider(store: Store) -> None:
         assert len(ends(tx, FigureFilter(since=day - 1, until=day + 1))) == 3
 
 
-def day(at: str) -> str:
-    """A time as whole days since 1970 on this machine's clock."""
-    return f"CAST(julianday(date({at}, 'unixepoch', 'localtime')) - 2440587.5 AS INTEGER)"
+def scanned(tx: Tx, table: str) -> list[tuple[Any, ...]]:
+    """The rows of a table of sums, as a scan of all rows finds them."""
+    query = spelled(COUNTED[table], tx.database)
+    return sorted(tuple(row) for row in tx._connection.exec_driver_sql(query))
 
 
-#: The sums by table, as a scan of all rows finds them.
+#: The sums by table; what each database writes in its own way as in the triggers.
 COUNTED = {
     "task_ends_daily": (
-        f"""SELECT {day("finished_at")}, project_id, provider, model,
+        """SELECT day_of[finished_at], project_id, provider, model,
             CASE output WHEN 'image' THEN 'image_' ELSE '' END || status, coalesce(failure_kind, ''), count(*)
         FROM tasks WHERE finished_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5, 6
         UNION ALL
-        SELECT {day("takes.created_at")}, takes.project_id, takes.provider, takes.model, 'chosen', '', count(*)
-        FROM shots JOIN takes ON takes.id = shots.chosen_take_id WHERE shots.deleted_at IS NULL GROUP BY 1, 2, 3, 4"""  # noqa: S608
+        SELECT day_of[takes.created_at], takes.project_id, takes.provider, takes.model, 'chosen', '', count(*)
+        FROM shots JOIN takes ON takes.id = shots.chosen_take_id WHERE shots.deleted_at IS NULL GROUP BY 1, 2, 3, 4"""
     ),
     "ledger_daily": (
-        f"""SELECT {day("coalesce(intent_at, created_at)")}, project_id, provider, model, coalesce(key_id, ''), state,
-            coalesce(json_extract(failure, '$.kind'), ''), charge,
+        """SELECT day_of[coalesce(intent_at, created_at)], project_id, provider, model, coalesce(key_id, ''), state,
+            coalesce(kind_of[failure], ''), charge,
             CASE WHEN cost IS NULL THEN '' ELSE coalesce(cost_currency, '') END, count(*), sum(coalesce(cost, 0))
         FROM attempts GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
         UNION ALL
-        SELECT {day("created_at")}, project_id, 'writing', model, key_label,
-            CASE state WHEN 'answered' THEN 'succeeded' ELSE state END, coalesce(json_extract(failure, '$.kind'), ''),
+        SELECT day_of[created_at], project_id, 'writing', model, key_label,
+            CASE state WHEN 'answered' THEN 'succeeded' ELSE state END, coalesce(kind_of[failure], ''),
             CASE state WHEN 'refused' THEN 'none' WHEN 'unknown' THEN 'unknown' ELSE 'estimated' END,
             CASE WHEN cost IS NULL THEN '' ELSE coalesce(cost_currency, '') END, count(*), sum(coalesce(cost, 0))
-        FROM llm_calls GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"""  # noqa: S608
+        FROM llm_calls GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9"""
     ),
     "takes_hourly": (
-        """SELECT CAST(finished_at / 3600 AS INTEGER), project_id, provider, count(*)
+        """SELECT hour_of[finished_at], project_id, provider, count(*)
         FROM tasks WHERE status = 'completed' AND output = 'video' AND finished_at IS NOT NULL GROUP BY 1, 2, 3"""
     ),
 }
@@ -253,10 +260,7 @@ def test_the_sums_are_those_of_a_count_of_all_rows(store: Store, seed: int) -> N
         for _ in lives(tx, random.Random(seed)):
             pass
         kept = rows(tx)
-        found = {
-            table: sorted(tuple(row) for row in tx._connection.exec_driver_sql(query))
-            for table, query in COUNTED.items()
-        }
+        found = {table: scanned(tx, table) for table in COUNTED}
     assert kept == found
     assert all(kept.values())
 

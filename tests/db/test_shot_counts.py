@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
 from random import Random
+
+import pytest
+from sqlalchemy import text
 
 from vidgen_core.db import NewShot, NewTake, NewTask, Store, Tx
 from vidgen_core.db.schema import SHOT_TRAITS
@@ -15,18 +16,21 @@ from vidgen_core.domain.tasks import GenerationParams, TaskKind, TaskStatus
 PARAMS = GenerationParams(prompt="rain", aspect_ratio="9:16", size="720P")
 
 
-def counted_anew(path: Path, project_id: int) -> dict[str, int]:
+@pytest.fixture
+def store(every_store: Store) -> Store:
+    return every_store
+
+
+def counted_anew(store: Store, project_id: int) -> dict[str, int]:
     """What a walk over all shots finds."""
-    with sqlite3.connect(path) as connection:
-        found = {
-            trait: connection.execute(
-                f"SELECT count(*) FROM shots WHERE project_id = ? AND {condition}",  # noqa: S608
-                (project_id,),
-            ).fetchone()[0]
+    with store.read() as tx:
+        return {
+            trait: tx.execute(
+                text(f"SELECT count(*) FROM shots WHERE project_id = :project AND {condition}"),  # noqa: S608
+                {"project": project_id},
+            ).scalar_one()
             for trait, condition in SHOT_TRAITS.items()
         }
-    connection.close()
-    return found
 
 
 def kept(store: Store, project_id: int) -> dict[str, int]:
@@ -88,7 +92,7 @@ def test_whatever_happens_to_shots_the_counts_are_those_of_a_walk_over_all(store
         with store.write() as tx:
             something(tx, project, dice)
         found = kept(store, project)
-        assert found == counted_anew(store.path, project)
+        assert found == counted_anew(store, project)
         seen |= {trait for trait, n in found.items() if n}
     assert seen == set(SHOT_TRAITS), "everything that is counted has happened"
 

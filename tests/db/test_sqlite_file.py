@@ -13,7 +13,7 @@ import pytest
 from store_contract import PROCESSING, film, wish
 
 from vidgen_core.db import Store
-from vidgen_core.db.dialect import has_wal_reset_bug
+from vidgen_core.db.backends.sqlite import has_wal_reset_bug
 from vidgen_core.db.migrations import HEAD
 from vidgen_core.domain.errors import FileError, StoreError
 from vidgen_core.domain.providers import ProviderId
@@ -110,7 +110,7 @@ def test_a_database_that_may_not_be_written_is_said_so(store: Store) -> None:
 def test_a_database_held_by_another_program_is_locked(store: Store) -> None:
     with store.write() as tx:
         tx._connection.exec_driver_sql("PRAGMA busy_timeout=50")
-    other = sqlite3.connect(store.path, isolation_level=None)
+    other = sqlite3.connect(store.place, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="store_locked"), store.write():
         pass
@@ -149,9 +149,9 @@ def test_only_the_store_that_may_moves_the_log_into_the_database(database: Path)
 
 def test_facts_about_the_database_are_told(store: Store) -> None:
     facts = store.info()
-    assert (facts["sqlite"], facts["journal_mode"]) == (sqlite3.sqlite_version, "wal")
-    assert facts["path"] == str(store.path)
-    assert facts["bytes"] == store.path.stat().st_size
+    assert (facts["version"], facts["journal_mode"]) == (sqlite3.sqlite_version, "wal")
+    assert facts["path"] == store.place
+    assert facts["bytes"] == Path(store.place).stat().st_size
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ CLAIM = OPEN + (
 def test_of_two_processes_that_claim_the_same_tasks_each_task_has_one_winner(store: Store) -> None:
     with store.write() as tx:
         added = tx.tasks.add([wish(film(tx)[0])] * 40)
-    command = [sys.executable, "-c", CLAIM, str(store.path)]
+    command = [sys.executable, "-c", CLAIM, store.place]
     both = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     for process in both:
         assert process.stdin is not None

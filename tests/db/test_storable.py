@@ -12,6 +12,11 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.queries import LogFilter
 
 
+@pytest.fixture
+def store(every_store: Store) -> Store:
+    return every_store
+
+
 @pytest.mark.parametrize(
     ("given", "kept"),
     [

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from decimal import Decimal
 
+import pytest
 from store_contract import film, yuan
-from test_figures import COUNTED
+from test_figures import scanned
 
 from vidgen_core.db import Store, Tx
 from vidgen_core.db.repositories.reports import FigureFilter
@@ -17,6 +18,11 @@ from vidgen_core.domain.scripts import LlmCallState
 from vidgen_core.domain.tasks import Failure
 
 LOST = Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code="answer_lost", charged=ChargeStatus.UNKNOWN)
+
+
+@pytest.fixture
+def store(every_store: Store) -> Store:
+    return every_store
 
 
 def ask(tx: Tx, project_id: int, state: LlmCallState, cost: str | None = "0.5") -> None:
@@ -62,6 +68,6 @@ def test_the_sums_are_those_of_a_count_of_all_calls(store: Store) -> None:
             cost = chance.choice([None, "0.1", "0.25"])
             ask(tx, chance.choice(shots).project_id, chance.choice(list(LlmCallState)), cost)
         kept = sorted(tuple(row) for row in tx._connection.exec_driver_sql("SELECT * FROM ledger_daily"))
-        counted = sorted(tuple(row) for row in tx._connection.exec_driver_sql(COUNTED["ledger_daily"]))
+        counted = scanned(tx, "ledger_daily")
     assert kept == counted
     assert len({row[5] for row in kept}) == len(LlmCallState)

@@ -78,7 +78,7 @@ async def test_a_change_of_another_thread_is_written(store: Store, writer: Group
 
 
 async def test_the_loop_goes_on_while_another_process_writes(store: Store, writer: GroupCommit) -> None:
-    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+    with closing(sqlite3.connect(store.place, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         waiting = asyncio.ensure_future(writer.do(put("a")))
         # The loop goes on while the database is somebody else's.

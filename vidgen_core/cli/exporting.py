@@ -1,4 +1,4 @@
-"""``vidgen export``, ``conform``, ``backup`` and ``restore``."""
+"""``vidgen export``, ``conform``, ``backup``, ``restore`` and ``store copy``."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ PicturesOption = Annotated[bool, typer.Option("--pictures", help="cli.export.pic
 DraftsOption = Annotated[str, typer.Option("--drafts-folder", metavar="FOLDER", help="cli.export.drafts_folder")]
 
 commands = typer.Typer()
+_store = typer.Typer(help="cli.help.store")
+commands.add_typer(_store, name="store")
 
 
 @command(commands, "export", "cli.export.help")
@@ -203,6 +205,16 @@ def backup(
     session.say("cli.backed_up", path=database)
     if settings:
         session.say("cli.export.backed_up_settings", path=settings[0])
+
+
+@command(_store, "copy", "cli.help.store_copy")
+def copy_store(
+    session: Session,
+    to: Annotated[str, typer.Option("--to", metavar="URL", help="cli.option.store_to")],
+) -> None:
+    done = session.app.cleanup.copy_store(to)
+    session.answer(done.model_dump(mode="json"))
+    session.say("cli.store_copied", n=sum(done.rows.values()), source=done.source, place=done.place)
 
 
 @command(commands, "restore", opens=False)

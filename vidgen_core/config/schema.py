@@ -8,9 +8,9 @@ from datetime import date
 from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path, PurePosixPath
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -379,6 +379,39 @@ class AccessSettings(Section):
         return paths_in(self.path_roots)
 
 
+class ScaleSettings(Section):
+    """For more than one machine: what they share."""
+
+    database: SecretStr = SecretStr("")
+    """Address of a PostgreSQL database, postgresql://user:password@host/name; empty: a file in the data home. Read at the start."""
+    timezone: str = Field(default="", json_schema_extra={"placeholder": "Asia/Shanghai"})
+    """Where days of budget and reports begin, with a database of that kind the same on all machines, e.g. Asia/Shanghai."""
+
+    @field_validator("database")
+    @classmethod
+    def _must_be_postgres(cls, secret: SecretStr) -> SecretStr:
+        value = secret.get_secret_value().strip()
+        if value and not re.match(r"postgres(ql)?://[^/]*/.+", value):
+            raise wrong("postgres_url")
+        return SecretStr(value)
+
+    @field_validator("timezone")
+    @classmethod
+    def _must_be_known(cls, name: str) -> str:
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+        try:
+            return name and ZoneInfo(name).key
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise wrong("timezone") from None
+
+    @model_validator(mode="after")
+    def _must_have_one_day(self) -> Self:
+        if self.database.get_secret_value() and not self.timezone:
+            raise wrong("timezone_missing")
+        return self
+
+
 class Settings(BaseSettings):
     """All settings; build them with ``load_settings`` or ``SettingsFile``."""
 
@@ -424,6 +457,8 @@ class Settings(BaseSettings):
     """Who may use this installation from another machine."""
     access: AccessSettings = AccessSettings()
     """What people may reach who do not sit at this machine."""
+    scale: ScaleSettings = ScaleSettings()
+    """For more than one machine: what they share."""
 
     @field_validator("mode")
     @classmethod

@@ -1,21 +1,25 @@
-"""SQL and errors that are specific to SQLite; everything else is plain SQL.
+"""SQL and errors that each database has in its own way; everything else is plain SQL.
 
-Another backend adds its branch to each function here and joins the contract tests.
+Constructs are compiled for the database that runs them, so a statement that was compiled once serves both.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from sqlalchemy import BindParameter, ColumnElement, Table, UnaryExpression, func, literal, select
+from sqlalchemy import BindParameter, ColumnElement, Double, Integer, Table, Text, literal
 from sqlalchemy.dialects.sqlite import Insert, insert
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.sql.operators import custom_op
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NULLTYPE, TypeEngine
 
 from vidgen_core.domain.errors import FileError, StoreError, VidgenError
 
@@ -23,33 +27,77 @@ BUSY_SECONDS: Final = 10
 
 _BIGGEST: Final = 2**63
 
-#: First fixed release of each line that got the fix of the WAL-reset race (sqlite.org, release history).
-_FIXED: Final = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
+
+class _Spelled(FunctionElement[Any]):
+    """An expression with a spelling for each database; ``{0}`` is its first operand."""
+
+    inherit_cache = True
+    sqlite: ClassVar[str]
+    postgresql: ClassVar[str]
+
+    def __init__(self, *operands: ColumnElement[Any], type_: TypeEngine[Any]) -> None:
+        super().__init__(*operands)
+        self.type = type_
 
 
-def has_wal_reset_bug(version: Sequence[int]) -> bool:
-    """Whether this SQLite can damage a database when one connection checkpoints while another one writes."""
-    line, patch = (version[0], version[1]), version[2]
-    if line in _FIXED:
-        return patch < _FIXED[line]
-    return (3, 7) <= line < max(_FIXED)
+@compiles(_Spelled)
+def _spell(element: _Spelled, compiler: SQLCompiler, **options: Any) -> str:
+    spelling: str = getattr(element, compiler.dialect.name)
+    return spelling.format(*(compiler.process(operand, **options) for operand in element.clauses))
 
 
-def pragmas(*, writes: bool, checkpoints: bool) -> list[str]:
-    """The pragmas of a new connection. A reader cannot write; only the worker's store checkpoints."""
-    common = [
-        f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}",
-        "PRAGMA synchronous=FULL",
-        f"PRAGMA cache_size={-16_000 if writes else -4_000}",
-        "PRAGMA temp_store=MEMORY",
-        f"PRAGMA wal_autocheckpoint={1000 if writes and checkpoints else 0}",
-    ]
-    return common if writes else [*common, "PRAGMA query_only=ON"]
+class _Greatest(_Spelled):
+    inherit_cache = True
+    sqlite = "max({0}, {1})"
+    postgresql = "greatest({0}, {1})"
 
 
-def begin(*, writes: bool) -> str:
-    """The BEGIN statement. A writer takes the lock at once, so that nothing it has read can change before it writes."""
-    return "BEGIN IMMEDIATE" if writes else "BEGIN"
+class _Unindexed(_Spelled):
+    inherit_cache = True
+    sqlite = "+{0}"
+    # Its planner knows how many rows a search leaves.
+    postgresql = "{0}"
+
+
+class _Contains(_Spelled):
+    inherit_cache = True
+    sqlite = "instr({0}, {1}) > 0"
+    postgresql = "strpos({0}, {1}) > 0"
+
+
+class _Mentions(_Spelled):
+    inherit_cache = True
+    # LIKE of SQLite ignores the case of ASCII letters.
+    sqlite = "({0} LIKE '%' || {1} || '%' ESCAPE '/')"
+    postgresql = "(CAST({0} AS TEXT) ILIKE '%%' || {1} || '%%' ESCAPE '/')"
+
+
+class _Microseconds(_Spelled):
+    inherit_cache = True
+    sqlite = "round({0}, 6)"
+    postgresql = "CAST(round(CAST({0} AS NUMERIC), 6) AS DOUBLE PRECISION)"
+
+
+class _JsonValues(_Spelled):
+    inherit_cache = True
+    sqlite = "json_each({0})"
+    postgresql = "json_array_elements_text({0})"
+
+
+class _AmongNumbers(_Spelled):
+    inherit_cache = True
+    sqlite = "{0} IN (SELECT value FROM json_each({1}))"
+    # A number of 19 digits may be none that the database can hold, so no row has it.
+    postgresql = (
+        "{0} = ANY(ARRAY(SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST({1} AS JSON)) "
+        "WHERE length(value) < 19))"
+    )
+
+
+class _AmongTexts(_Spelled):
+    inherit_cache = True
+    sqlite = _AmongNumbers.sqlite
+    postgresql = "{0} = ANY(ARRAY(SELECT value FROM json_array_elements_text(CAST({1} AS JSON))))"
 
 
 def upsert(table: Table) -> Insert:
@@ -59,9 +107,9 @@ def upsert(table: Table) -> Insert:
 
 def among(column: ColumnElement[Any], values: Collection[Any] | BindParameter[Any]) -> ColumnElement[bool]:
     """``column IN values`` for any number of values in one statement, or for ``listed`` ones given when it is run."""
-    listing = values if isinstance(values, BindParameter) else listed(values)
-    rows = func.json_each(listing).table_valued("value")
-    return column.in_(select(rows.c.value))
+    listing = values if isinstance(values, BindParameter) else literal(listed(values))
+    kind = _AmongNumbers if isinstance(column.type, Integer) else _AmongTexts
+    return kind(column, listing, type_=NULLTYPE)
 
 
 def listed(values: Collection[Any]) -> str:
@@ -69,32 +117,104 @@ def listed(values: Collection[Any]) -> str:
     return json.dumps(list(values))
 
 
+def json_values(column: ColumnElement[Any]) -> Any:
+    """The values of a JSON list as rows of one column, ``value``."""
+    return _JsonValues(column, type_=Text()).table_valued("value")
+
+
 def contains(column: ColumnElement[str], lower: str) -> ColumnElement[bool]:
     """Whether ``column``, which is in lower case, contains ``lower``; nothing in it needs escaping."""
-    return func.instr(column, literal(lower)) > 0
+    return _Contains(column, literal(lower), type_=NULLTYPE)
 
 
-def mentions(column: ColumnElement[str], words: str) -> ColumnElement[bool]:
-    """Whether ``column`` contains the words in any case; SQLite's LIKE ignores the case of ASCII letters."""
-    return column.contains(words, autoescape=True)
+def mentions(column: ColumnElement[Any], words: str) -> ColumnElement[bool]:
+    """Whether ``column``, of text or JSON, contains the words in any case."""
+    escaped = words.replace("/", "//").replace("%", "/%").replace("_", "/_")
+    return _Mentions(column, literal(escaped), type_=NULLTYPE)
 
 
-def greatest(*values: ColumnElement[Any]) -> ColumnElement[Any]:
-    return func.max(*values)
+def greatest(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
+    return _Greatest(one, other, type_=one.type)
 
 
 def unindexed(column: ColumnElement[Any]) -> ColumnElement[Any]:
     """``column`` in a form that no index is chosen for: SQLite cannot know how many rows a text search leaves."""
-    return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+    return _Unindexed(column, type_=column.type)
 
 
-def translated(error: Exception, path: Path | str) -> VidgenError | None:
+def to_microseconds(seconds: ColumnElement[float]) -> ColumnElement[float]:
+    """Seconds rounded as times are: rounding errors would order equal durations."""
+    return _Microseconds(seconds, type_=Double())
+
+
+#: Expressions in SQL texts: ``name[operand]`` is written so.
+_SPELLINGS: Final[dict[str, dict[str, str]]] = {
+    "sqlite": {
+        # The local date of a time, as days since 1970.
+        "day_of": "CAST(julianday(date({}, 'unixepoch', 'localtime')) - 2440587.5 AS INTEGER)",
+        "hour_of": "CAST({} / 3600 AS INTEGER)",
+        # A time, and now, as whole milliseconds.
+        "ms_of": "CAST(round({} * 1000) AS INTEGER)",
+        "ms_now": "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
+        # The kind of a failure.
+        "kind_of": "json_extract({}, '$.kind')",
+        "greatest": "max({})",
+        # A value as JSON.
+        "json_of": "json_quote({})",
+        # A value of the body of a line of the ledger.
+        "body_number": "json_extract(body, '$.{}')",
+        "body_text": "json_extract(body, '$.{}')",
+        "in_list": "IN (SELECT value FROM json_each({}))",
+        "differs_from": "IS NOT ({})",
+    },
+    "postgresql": {
+        # In the time zone of the session.
+        "day_of": "(CAST(to_timestamp({}) AS DATE) - DATE '1970-01-01')",
+        "hour_of": "CAST(floor({} / 3600) AS BIGINT)",
+        "ms_of": "CAST(floor({} * 1000 + 0.5) AS BIGINT)",
+        "ms_now": "CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)",
+        # It reads no text of a document that has a NUL anywhere.
+        "kind_of": r"(CAST(replace(CAST({} AS TEXT), '\u0000', '\ufffd') AS JSON) ->> 'kind')",
+        "greatest": "greatest({})",
+        "json_of": "coalesce(CAST(to_json({}) AS TEXT), 'null')",
+        "body_number": "CAST(CAST(body AS JSON) ->> '{}' AS BIGINT)",
+        "body_text": "(CAST(body AS JSON) ->> '{}')",
+        "in_list": "IN (SELECT value FROM json_array_elements_text(CAST({} AS JSON)))",
+        "differs_from": "IS DISTINCT FROM ({})",
+    },
+}
+_SPELLED: Final = re.compile(rf"\b({'|'.join(_SPELLINGS['sqlite'])})\[([^][]*)\]")
+
+
+def spelled(sql: str, database: str) -> str:
+    """A text of SQL as a database, ``sqlite`` or ``postgresql``, writes it."""
+    done = _SPELLED.sub(lambda found: _SPELLINGS[database][found[1]].format(found[2]), sql)
+    # From the innermost outwards.
+    return done if done == sql else spelled(done, database)
+
+
+def in_transaction(driver: Any) -> bool:
+    """Whether a connection of the driver is in a transaction that can still be committed."""
+    if isinstance(driver, sqlite3.Connection):
+        return driver.in_transaction
+    # psycopg: INTRANS, which a statement that failed ends.
+    return int(driver.info.transaction_status) == 2
+
+
+def translated(error: Exception, place: Path | str) -> VidgenError | None:
     """The error for users that a database error means; None when it is a bug."""
+    if isinstance(error, PendingRollbackError):
+        return StoreError("store_unreachable", path=str(place))
     cause = error.orig if isinstance(error, DBAPIError) else error
-    if not isinstance(cause, sqlite3.Error):
-        return None
-    where = str(path)
-    match getattr(cause, "sqlite_errorcode", 0) & 0xFF:
+    if isinstance(cause, sqlite3.Error):
+        return _of_sqlite(cause, str(place))
+    if hasattr(cause, "sqlstate"):
+        return _of_postgres(cause, str(place))
+    return None
+
+
+def _of_sqlite(error: sqlite3.Error, where: str) -> VidgenError | None:
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return StoreError("store_locked", path=where)
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
@@ -106,6 +226,38 @@ def translated(error: Exception, path: Path | str) -> VidgenError | None:
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR | sqlite3.SQLITE_PROTOCOL | sqlite3.SQLITE_NOMEM:
             return StoreError("store_unreachable", path=where)
     return None
+
+
+def _of_postgres(error: Any, where: str) -> VidgenError | None:
+    """By the code of the server (PostgreSQL manual, appendix A); without one the server was not reached."""
+    code: str | None = error.sqlstate
+    if code is None:
+        # OperationalError: the connection was refused, broke off or took too long; any other is a bug.
+        return _of_connection(str(error), where) if type(error).__name__ == "OperationalError" else None
+    if code in ("55P03", "40P01", "40001", "57014"):
+        return StoreError("store_locked", path=where)
+    if code == "53100":
+        return FileError("disk_full", folder=where)
+    if code.startswith("28"):
+        return StoreError("store_login_refused", place=where)
+    if code == "3D000":
+        return StoreError("store_database_missing", place=where)
+    if code in ("25006", "42501"):
+        return StoreError("store_read_only", path=where)
+    if code.startswith(("XX", "58")):
+        return StoreError("store_damaged", path=where)
+    if code.startswith(("08", "53", "57", "25P03")):
+        return StoreError("store_server_away", place=where)
+    return None
+
+
+def _of_connection(said: str, where: str) -> VidgenError:
+    """Why there is no connection: its driver passes on what the server says, without a code."""
+    if re.search(r'database ".*" does not exist', said):
+        return StoreError("store_database_missing", place=where)
+    if re.search(r'role ".*" does not exist|authentication failed|no password supplied|pg_hba', said):
+        return StoreError("store_login_refused", place=where)
+    return StoreError("store_server_away", place=where)
 
 
 def json_text(value: Any) -> str:

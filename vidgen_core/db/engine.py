@@ -8,21 +8,15 @@ Database errors leave this module as ``StoreError`` or ``FileError``.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
-from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
-
-from vidgen_core.db import dialect, ledger_chain, migrations
+from vidgen_core.db import dialect
+from vidgen_core.db.backends import RunnerLock, backend_of
 from vidgen_core.db.ledger_chain import ChainRepository, Head
 from vidgen_core.db.repositories.access import (
     CURRENT,
@@ -49,10 +43,11 @@ from vidgen_core.db.repositories.shots import ShotRepository
 from vidgen_core.db.repositories.state import HeartbeatRepository, KeyRepository, StateRepository, UploadRepository
 from vidgen_core.db.repositories.takes import TakeRepository
 from vidgen_core.db.repositories.tasks import TaskRepository
-from vidgen_core.db.transaction import REVISION, Transaction, raw_connection
+from vidgen_core.db.transaction import Transaction
 from vidgen_core.domain.errors import StoreError
 
-_REVISION_SQL = str(REVISION)
+if TYPE_CHECKING:
+    from vidgen_core.db.copying import Copied
 
 
 class Tx(Transaction):
@@ -162,50 +157,46 @@ class Tx(Transaction):
 class Store:
     """An open database. Safe to use from many threads; made by ``Store.open``."""
 
-    def __init__(self, path: Path, *, checkpoints: bool) -> None:
-        self.path = path
+    def __init__(self, path_or_url: Path | str, *, checkpoints: bool, timezone: str) -> None:
+        self._backend = backend = backend_of(
+            path_or_url, checkpoints=checkpoints, timezone=timezone, on_line=self._note_line
+        )
         #: Told the last line of the ledger after each commit that added to it, outside of every transaction.
         self.witness: Callable[[Head], None] | None = None
         self._ledger_grew = False
-        self._writer = _engine(path, checkpoints=checkpoints, on_line=self._note_line)
-        self._readers = _engine(path)
+        self._witnessed: Head | None = None
+        #: Where it is, for people.
+        self.place = backend.place
+        #: Whether other machines may use it, too.
+        self.is_shared = backend.is_shared
+        self._writer = backend.writer
+        self._readers = backend.readers
         self._lock = threading.Lock()
         self._owner: int | None = None
-        #: The connection of ``revision``, which is called so often that one of the pool would cost more than the query.
-        self._revision_connection: sqlite3.Connection | None = None
-        self._revision_lock = threading.Lock()
 
     @classmethod
-    def open(cls, path_or_url: Path | str, *, checkpoints: bool = False) -> Store:
-        """Open the database, created if there is none, and upgrade its schema.
+    def open(cls, path_or_url: Path | str, *, checkpoints: bool = False, timezone: str = "") -> Store:
+        """Open the database, a file or one of PostgreSQL, created if there is none, and upgrade its schema.
 
         :param checkpoints: the worker's store moves the write-ahead log into the database; others never do.
+        :param timezone: of PostgreSQL, in which its days begin; SQLite takes this machine's
         Raises StoreError: store_unsupported, store_locked, store_damaged, store_too_new, store_read_only,
-        store_unreachable; FileError: disk_full.
+        store_unreachable, of PostgreSQL also store_url_unreadable, store_driver_missing, store_server_away,
+        store_login_refused, store_database_missing, store_not_utf8, store_of_others; FileError: disk_full.
         """
-        store = cls(_path_of(path_or_url), checkpoints=checkpoints)
+        store = cls(path_or_url, checkpoints=checkpoints, timezone=timezone)
         try:
             with store._translated():
-                store._prepare()
+                store._backend.prepare()
         except BaseException:
             store.close()
             raise
         return store
 
-    def _prepare(self) -> None:
-        with self._writer.connect() as connection:
-            _use_wal(connection)
-            if migrations.is_current(connection):
-                connection.rollback()
-            else:
-                connection.rollback()
-                with connection.begin():
-                    migrations.upgrade(connection)
-
     @contextmanager
     def read(self) -> Iterator[Tx]:
         with self._translated(), self._readers.connect() as connection:
-            yield Tx(connection, self.path, writes=False)
+            yield Tx(connection, self.place, writes=False)
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -218,7 +209,7 @@ class Store:
             yield tx
         except BaseException as error:
             self.roll_back(tx)
-            known = dialect.translated(error, self.path) if isinstance(error, Exception) else None
+            known = dialect.translated(error, self.place) if isinstance(error, Exception) else None
             if known is None:
                 raise
             raise known from error
@@ -239,7 +230,7 @@ class Store:
                 except BaseException:
                     connection.close()
                     raise
-            return Tx(connection, self.path, writes=True)
+            return Tx(connection, self.place, writes=True)
         except BaseException:
             self._release()
             raise
@@ -251,17 +242,19 @@ class Store:
             with self._translated():
                 if not tx.alive:
                     # For the driver a commit without a transaction is a success.
-                    raise StoreError("store_undone", path=str(self.path))
+                    raise StoreError("store_undone", path=self.place)
                 if request is not None:
                     tx.requests.mark_written(request)
-                if self._ledger_grew and self.witness is not None:
+                # A server adds the lines itself, where nobody here hears of it.
+                if self.witness is not None and (self._ledger_grew or self.is_shared):
                     head = tx.chain.head()
                 tx.commit()
         except BaseException:
             self.roll_back(tx)
             raise
         self._release()
-        if head is not None and self.witness is not None:
+        if head is not None and head != self._witnessed and self.witness is not None:
+            self._witnessed = head
             self.witness(head)
 
     def roll_back(self, tx: Tx) -> None:
@@ -280,129 +273,51 @@ class Store:
 
     def revision(self) -> int:
         """The number of the last change of projects, shots, tasks, attempts, takes or state; takes some microseconds."""
-        with self._translated(), self._revision_lock:
-            if self._revision_connection is None:
-                self._revision_connection = _connect_for_revision(self.path)
-            return int(self._revision_connection.execute(_REVISION_SQL).fetchone()[0])
+        with self._translated():
+            return self._backend.revision()
 
     def backup(self, target: Path) -> None:
-        """Write a complete copy to ``target`` while others read and write."""
-        part = target.with_name(target.name + ".part")
-        with self._translated(), self._readers.connect() as connection:
-            copy = sqlite3.connect(part)
-            part.chmod(0o600)
-            try:
-                raw_connection(connection).backup(copy)
-                copy.execute("PRAGMA journal_mode=DELETE")
-            finally:
-                copy.close()
-        part.replace(target)
+        """Write a complete copy, an SQLite file, to ``target`` while others read and write."""
+        with self._translated():
+            self._backend.backup(target)
+
+    def runner_lock(self, file: Path) -> RunnerLock:
+        """The lock of the one worker of this database; ``file`` is that of the data home.
+
+        Its ``acquire`` raises StoreError store_server_away.
+        """
+        return self._backend.runner_lock(file)
+
+    def copy_to(self, target: Store) -> list[Copied]:
+        """Copy everything into an empty database; returns the rows of each table.
+
+        Raises StoreError store_copy_not_empty, store_copy_differs.
+        """
+        from vidgen_core.db.copying import copy_database
+
+        with self._translated(), target._translated():
+            return copy_database(self._backend, target._backend)
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database as far as readers allow."""
-        with self._lock, self._translated(), self._writer.connect() as connection:
-            raw_connection(connection).execute("PRAGMA wal_checkpoint(PASSIVE)")
+        with self._lock, self._translated():
+            self._backend.checkpoint()
 
     def info(self) -> dict[str, Any]:
         """Facts for diagnostics; sizes in bytes."""
-        with self._translated(), self._readers.connect() as connection:
-            journal = str(connection.execute(text("PRAGMA journal_mode")).scalar_one())
-            schema = migrations.current(connection)
-        wal = self.path.with_name(self.path.name + "-wal")
-        return {
-            "sqlite": sqlite3.sqlite_version,
-            "wal_reset_bug": dialect.has_wal_reset_bug(sqlite3.sqlite_version_info),
-            "journal_mode": journal,
-            "path": str(self.path),
-            "bytes": self.path.stat().st_size,
-            "wal_bytes": wal.stat().st_size if wal.exists() else 0,
-            "schema": schema,
-        }
+        with self._translated():
+            return self._backend.info()
 
     def close(self) -> None:
         """Close all connections; may be called again."""
-        self._readers.dispose()
-        self._writer.dispose()
-        with self._revision_lock:
-            connection, self._revision_connection = self._revision_connection, None
-            if connection is not None:
-                connection.close()
+        self._backend.close()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (DBAPIError, sqlite3.Error) as error:
-            known = dialect.translated(error, self.path)
+        except Exception as error:
+            known = dialect.translated(error, self.place)
             if known is None:
                 raise
             raise known from error
-
-
-def _path_of(path_or_url: Path | str) -> Path:
-    if isinstance(path_or_url, Path) or "://" not in path_or_url:
-        return Path(path_or_url)
-    url = make_url(path_or_url)
-    if url.get_backend_name() != "sqlite" or not url.database:
-        raise StoreError("store_unsupported", scheme=url.get_backend_name())
-    return Path(url.database)
-
-
-def _engine(path: Path, *, checkpoints: bool = False, on_line: Callable[[], None] | None = None) -> Engine:
-    """Connections to the database.
-
-    :param on_line: told of each line that is added to the ledger; without it the connections only read
-    """
-    writes = on_line is not None
-    engine = create_engine(
-        # Not a formatted URL: ``?``, ``#`` and ``%`` in a path would be parsed as parts of it.
-        URL.create("sqlite", database=str(path)),
-        # The writer is one connection behind a lock; readers come and go with threads.
-        poolclass=QueuePool,
-        pool_size=1 if writes else 8,
-        max_overflow=0 if writes else 56,
-        connect_args={"check_same_thread": False, "isolation_level": None, "timeout": dialect.BUSY_SECONDS},
-        # Tracebacks must not contain prompts.
-        hide_parameters=True,
-        json_serializer=dialect.json_text,
-    )
-    event.listen(engine, "before_cursor_execute", dialect.storable_parameters, retval=True)
-
-    @event.listens_for(engine, "connect")
-    def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
-        for pragma in dialect.pragmas(writes=writes, checkpoints=checkpoints):
-            connection.execute(pragma)
-        if on_line is not None:
-            ledger_chain.register(connection, on_line)
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(dialect.begin(writes=writes))
-
-    return engine
-
-
-def _connect_for_revision(path: Path) -> sqlite3.Connection:
-    # Opened only when there is a database: reading the revision must not create a file that was removed.
-    where = f"{path.absolute().as_uri()}?mode=rw"
-    connection = sqlite3.connect(
-        where, uri=True, check_same_thread=False, isolation_level=None, timeout=dialect.BUSY_SECONDS
-    )
-    for pragma in dialect.pragmas(writes=False, checkpoints=False):
-        connection.execute(pragma)
-    return connection
-
-
-def _is_locked(error: BaseException) -> bool:
-    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-
-
-@retry(
-    retry=retry_if_exception(_is_locked),
-    stop=stop_after_delay(dialect.BUSY_SECONDS),
-    wait=wait_random(0.01, 0.05),
-    reraise=True,
-)
-def _use_wal(connection: Connection) -> None:
-    # Two first starts at once: SQLite refuses the switch without waiting while the other one holds the file.
-    raw_connection(connection).execute("PRAGMA journal_mode=WAL")

@@ -15,22 +15,23 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import Row, insert, select, text
+from sqlalchemy import Row, TextClause, insert, select, text
 
+from vidgen_core.db.dialect import spelled
 from vidgen_core.db.repository import Repository
 from vidgen_core.db.schema import ledger_lines
-from vidgen_core.domain.providers import WRITING, ProviderId, paid_providers
+from vidgen_core.domain.providers import WRITING, ProviderId, paid_providers, provider_ids
 
 #: What a line is about: a row of ``attempts``, a row of ``llm_calls``, or lines that were lost before it.
 LineKind = Literal["attempt", "question", "gap"]
 #: Columns of ``attempts`` and of ``llm_calls`` as their lines have them: name in the line → SQL with ``{row}``.
-_MS: Final = "CAST(round({{row}}.{0} * 1000) AS INTEGER)"
+_MS: Final = "ms_of[{{row}}.{0}]"
 _SHARED: Final = {
     "base_url": "{row}.base_url",
     "cost": "{row}.cost",
     "currency": "{row}.cost_currency",
     "ended_at": _MS.format("ended_at"),
-    "failure": "json_extract({row}.failure, '$.kind')",
+    "failure": "kind_of[{row}.failure]",
     "key": "{row}.key_label",
     "model": "{row}.model",
     "project": "{row}.project_id",
@@ -59,7 +60,6 @@ _QUESTION: Final = _SHARED | {
 }
 #: An order has a line from its intent on; a job that was adopted, from its remote id on.
 _BOUGHT: Final = "({row}.intent_at IS NOT NULL OR {row}.remote_id IS NOT NULL)"
-_NOW: Final = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 
 
 class _Source(NamedTuple):
@@ -71,13 +71,14 @@ class _Source(NamedTuple):
     counts: str
 
     def json(self, row: str) -> str:
-        pairs = (f"'{name}', {self.body[name].format(row=row)}" for name in sorted(self.body))
-        return f"json_object({', '.join(pairs)})"
+        # To the character the same in both databases: a line outlives a move from one to the other.
+        pairs = (f"'\"{name}\":' || json_of[{self.body[name].format(row=row)}]" for name in sorted(self.body))
+        return "('{' || " + " || ',' || ".join(pairs) + " || '}')"
 
 
 _SOURCES: Final[dict[LineKind, _Source]] = {
     "attempt": _Source("attempts", _ATTEMPT, f"ledger_paid({{row}}.provider) AND {_BOUGHT}"),
-    "question": _Source("llm_calls", _QUESTION, "1"),
+    "question": _Source("llm_calls", _QUESTION, "true"),
 }
 
 
@@ -85,9 +86,9 @@ def _add_line(kind: LineKind, source: _Source) -> str:
     return (
         "INSERT INTO ledger_lines (n, at, kind, row_id, body, previous, hash) "  # noqa: S608
         f"SELECT n, at, '{kind}', NEW.id, body, previous, ledger_hash(n, at, '{kind}', NEW.id, body, previous) FROM ("
-        f"SELECT coalesce((SELECT n FROM ledger_lines ORDER BY n DESC LIMIT 1), 0) + 1 AS n, {_NOW} AS at, "
+        f"SELECT coalesce((SELECT n FROM ledger_lines ORDER BY n DESC LIMIT 1), 0) + 1 AS n, ms_now[] AS at, "
         f"{source.json('NEW')} AS body, "
-        "coalesce((SELECT hash FROM ledger_lines ORDER BY n DESC LIMIT 1), '') AS previous);"
+        "coalesce((SELECT hash FROM ledger_lines ORDER BY n DESC LIMIT 1), '') AS previous) AS line;"
     )
 
 
@@ -100,7 +101,7 @@ def chain_triggers() -> dict[str, str]:
         found[f"{kind}_begins_line"] = f"AFTER INSERT ON {source.table} WHEN {new} {add}"
         found[f"{kind}_continues_line"] = (
             f"AFTER UPDATE ON {source.table} WHEN ({new} OR {old}) "
-            f"AND {source.json('NEW')} IS NOT {source.json('OLD')} {add}"
+            f"AND {source.json('NEW')} differs_from[{source.json('OLD')}] {add}"
         )
     return found
 
@@ -108,6 +109,19 @@ def chain_triggers() -> dict[str, str]:
 def line_hash(n: int, at: int, kind: str, row_id: int, body: str, previous: str) -> str:
     """SHA-256 of a line, in hexadecimal: its parts, each on a line of its own."""
     return sha256("\n".join((str(n), str(at), kind, str(row_id), previous, body)).encode()).hexdigest()
+
+
+def functions() -> tuple[str, str]:
+    """The functions that the triggers call, for a PostgreSQL server; SQLite has those of ``register``."""
+    free = ", ".join(f"'{mode.value}'" for mode in provider_ids() if mode.is_free)
+    parts = "n::text, at::text, kind, row_id::text, previous, body"
+    words = "n BIGINT, at BIGINT, kind TEXT, row_id BIGINT, body TEXT, previous TEXT"
+    digest = f"encode(sha256(convert_to(array_to_string(ARRAY[{parts}], chr(10)), 'UTF8')), 'hex')"
+    made = "CREATE OR REPLACE FUNCTION {} LANGUAGE sql IMMUTABLE AS $body$ SELECT {} $body$"
+    return (
+        made.format(f"ledger_hash({words}) RETURNS TEXT", digest),
+        made.format("ledger_paid(provider TEXT) RETURNS BOOLEAN", f"provider NOT IN ({free})"),
+    )
 
 
 def register(connection: sqlite3.Connection, told: Callable[[], None]) -> None:
@@ -132,6 +146,10 @@ def _is_paid(provider: str) -> bool:
         return True
 
 
+#: More than there can be: PostgreSQL knows no limit below nothing.
+_ALL: Final = 2**62
+
+
 class Head(NamedTuple):
     """The last line of a chain."""
 
@@ -154,12 +172,12 @@ class Line(NamedTuple):
 
 _HEAD: Final = select(ledger_lines.c.n, ledger_lines.c.hash).order_by(ledger_lines.c.n.desc()).limit(1)
 _LINES: Final = select(*(ledger_lines.c[name] for name in Line._fields)).order_by(ledger_lines.c.n)
-_PAID: Final = "{0} IN (SELECT value FROM json_each(:paid))"
-#: Beside max() SQLite takes the other columns from the row that has it (sqlite.org/lang_select.html, "bare columns").
+_PAID: Final = "{0} in_list[:paid]"
 _STRAYS: Final = """
 SELECT r.id, l.n FROM {table} r
-LEFT JOIN (SELECT row_id, max(n) AS n, body FROM ledger_lines WHERE kind = '{kind}' GROUP BY row_id) l ON l.row_id = r.id
-WHERE CASE WHEN l.n IS NULL THEN {counts} ELSE l.body IS NOT {body} END ORDER BY r.id
+LEFT JOIN (SELECT row_id, max(n) AS n FROM ledger_lines WHERE kind = '{kind}' GROUP BY row_id) last ON last.row_id = r.id
+LEFT JOIN ledger_lines l ON l.n = last.n
+WHERE CASE WHEN l.n IS NULL THEN {counts} ELSE l.body differs_from[{body}] END ORDER BY r.id
 """
 _GONE: Final = """
 SELECT row_id AS id, max(n) AS n FROM ledger_lines l
@@ -168,11 +186,11 @@ WHERE kind = '{kind}' AND NOT EXISTS (SELECT 1 FROM {table} r WHERE r.id = l.row
 _LAST: Final = (
     "(SELECT {what} FROM ledger_lines l WHERE l.kind = '{kind}' AND l.row_id = r.id {more} ORDER BY n DESC LIMIT 1)"
 )
-_OURS: Final = "AND json_extract(body, '$.charge') = 'estimated'"
+_OURS: Final = "AND body_text[charge] = 'estimated'"
 _TWICE: Final = """
 SELECT count(*) FROM attempts a JOIN attempts b ON b.task_id = a.task_id AND b.number < a.number
 WHERE a.number > 1 AND (
-  SELECT json_extract(l.body, '$.state') FROM ledger_lines l WHERE l.kind = 'attempt' AND l.row_id = b.id AND l.n < (
+  SELECT body_text[state] FROM ledger_lines l WHERE l.kind = 'attempt' AND l.row_id = b.id AND l.n < (
     SELECT min(n) FROM ledger_lines f WHERE f.kind = 'attempt' AND f.row_id = a.id) ORDER BY l.n DESC LIMIT 1
 ) IN ('sending', 'accepted')
 """
@@ -180,20 +198,21 @@ _REQUESTS: Final = f"""
 SELECT q.*, p.name AS project, s.number AS shot, t.take FROM (
   SELECT 'attempt' AS kind, r.id, r.project_id, r.task_id, r.provider, r.model, coalesce(r.key_label, '') AS key_label,
     r.remote_id, r.request_id, r.state, r.charge, r.cost, r.cost_currency AS currency, coalesce(r.intent_at, r.created_at)
-    AS at, r.accepted_at, r.ended_at, json_extract(r.failure, '$.kind') AS failure,
-    {_LAST.format(kind="attempt", what="json_extract(body, '$.cost')", more=_OURS)} AS ours,
-    {_LAST.format(kind="attempt", what="json_extract(body, '$.currency')", more=_OURS)} AS ours_currency,
+    AS at, r.accepted_at, r.ended_at, kind_of[r.failure] AS failure,
+    {_LAST.format(kind="attempt", what="body_number[cost]", more=_OURS)} AS ours,
+    {_LAST.format(kind="attempt", what="body_text[currency]", more=_OURS)} AS ours_currency,
     {_LAST.format(kind="attempt", what="n", more="")} AS line, {_LAST.format(kind="attempt", what="hash", more="")} AS hash
   FROM attempts r WHERE {_BOUGHT.format(row="r")} AND {_PAID.format("r.provider")}
   UNION ALL
   SELECT 'question', r.id, r.project_id, NULL, '{WRITING}', r.model, r.key_label, NULL, NULL, r.state,
     CASE r.state WHEN 'refused' THEN 'none' WHEN 'unknown' THEN 'unknown' ELSE 'estimated' END,
-    r.cost, r.cost_currency, r.created_at, NULL, r.ended_at, json_extract(r.failure, '$.kind'), r.cost, r.cost_currency,
+    r.cost, r.cost_currency, r.created_at, NULL, r.ended_at, kind_of[r.failure], r.cost, r.cost_currency,
     {_LAST.format(kind="question", what="n", more="")}, {_LAST.format(kind="question", what="hash", more="")}
   FROM llm_calls r
 ) q LEFT JOIN projects p ON p.id = q.project_id LEFT JOIN tasks t ON t.id = q.task_id LEFT JOIN shots s ON s.id = t.shot_id
-WHERE (:project IS NULL OR q.project_id = :project) AND (:since IS NULL OR q.at >= :since)
-  AND (:until IS NULL OR q.at < :until)
+WHERE (CAST(:project AS BIGINT) IS NULL OR q.project_id = :project)
+  AND (CAST(:since AS DOUBLE PRECISION) IS NULL OR q.at >= :since)
+  AND (CAST(:until AS DOUBLE PRECISION) IS NULL OR q.at < :until)
 ORDER BY q.at DESC, q.kind, q.id DESC LIMIT :newest
 """  # noqa: S608
 
@@ -237,16 +256,16 @@ class ChainRepository(Repository):
         """Rows that are not as their last line says: ``row_differs``, ``row_unwritten`` or ``row_gone``, kind, row, line."""
         paid = [mode.value for mode in paid_providers()]
         for kind, source in _SOURCES.items():
-            counts = "1" if kind == "question" else f"{_BOUGHT.format(row='r')} AND {_PAID.format('r.provider')}"
+            counts = "true" if kind == "question" else f"{_BOUGHT.format(row='r')} AND {_PAID.format('r.provider')}"
             query = _STRAYS.format(kind=kind, table=source.table, body=source.json("r"), counts=counts)
-            for row in self.tx.execute(text(query), {"paid": json.dumps(paid)}):
+            for row in self.tx.execute(self._spelled(query), {"paid": json.dumps(paid)}):
                 yield ("row_unwritten" if row.n is None else "row_differs"), kind, row.id, row.n
-            for row in self.tx.execute(text(_GONE.format(kind=kind, table=source.table))):
+            for row in self.tx.execute(self._spelled(_GONE.format(kind=kind, table=source.table))):
                 yield "row_gone", kind, row.id, row.n
 
     def double_submits(self) -> int:
         """Intents of an attempt while an earlier one of its task was sent and not over, by the order of the lines."""
-        return int(self.tx.execute(text(_TWICE)).scalar_one())
+        return int(self.tx.execute(self._spelled(_TWICE)).scalar_one())
 
     def requests(
         self, project_id: int | None, since: datetime | None, until: datetime | None, newest: int | None = None
@@ -259,7 +278,10 @@ class ChainRepository(Repository):
             "project": project_id,
             "since": since.timestamp() if since else None,
             "until": until.timestamp() if until else None,
-            "newest": -1 if newest is None else newest,
+            "newest": _ALL if newest is None else newest,
             "paid": json.dumps([mode.value for mode in paid_providers()]),
         }
-        return list(self.tx.execute(text(_REQUESTS), values))
+        return list(self.tx.execute(self._spelled(_REQUESTS), values))
+
+    def _spelled(self, sql: str) -> TextClause:
+        return text(spelled(sql, self.tx.database))

@@ -34,6 +34,9 @@ from sqlalchemy import (
 
 MICRO: Final = 1_000_000
 
+#: A whole number of 64 bits; SQLite's INTEGER is one.
+WHOLE: Final = Integer().with_variant(BigInteger(), "postgresql")
+
 
 class UtcTime(TypeDecorator[datetime]):
     """An aware datetime as seconds since 1970 in UTC."""
@@ -72,12 +75,12 @@ def _partial(name: str, *columns: Any, where: str) -> Index:
 metadata = MetaData()
 
 #: One row: the number of the last change. Every changed row carries the number of its change.
-revision = Table("revision", metadata, Column("id", Integer, primary_key=True), Column("n", BigInteger, nullable=False))
+revision = Table("revision", metadata, Column("id", WHOLE, primary_key=True), Column("n", BigInteger, nullable=False))
 
 projects = Table(
     "projects",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     #: A deleted project has another one, so that its own may be used again.
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", UtcTime, nullable=False),
@@ -88,7 +91,7 @@ projects = Table(
 project_settings = Table(
     "project_settings",
     metadata,
-    Column("project_id", Integer, nullable=False),
+    Column("project_id", WHOLE, nullable=False),
     Column("name", Text, nullable=False),
     _json("value"),
     PrimaryKeyConstraint("project_id", "name"),
@@ -97,8 +100,8 @@ project_settings = Table(
 shots = Table(
     "shots",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("project_id", Integer, nullable=False),
+    Column("id", WHOLE, primary_key=True),
+    Column("project_id", WHOLE, nullable=False),
     Column("number", Text, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("prompt", Text, nullable=False),
@@ -113,11 +116,11 @@ shots = Table(
     Column("picture_prompt", Text, nullable=False, server_default=text("''")),
     # Digest of the imported row, so that importing the same list again adds nothing.
     Column("identity", Text),
-    Column("chosen_take_id", Integer),
-    Column("live_count", Integer, nullable=False, server_default="0"),
-    Column("completed_count", Integer, nullable=False, server_default="0"),
-    Column("failed_count", Integer, nullable=False, server_default="0"),
-    Column("drawing_count", Integer, nullable=False, server_default="0"),
+    Column("chosen_take_id", WHOLE),
+    Column("live_count", WHOLE, nullable=False, server_default="0"),
+    Column("completed_count", WHOLE, nullable=False, server_default="0"),
+    Column("failed_count", WHOLE, nullable=False, server_default="0"),
+    Column("drawing_count", WHOLE, nullable=False, server_default="0"),
     Column("search_text", Text, nullable=False),
     # The last edit of the shot itself …
     Column("rev", BigInteger, nullable=False),
@@ -157,7 +160,7 @@ _partial("shots_choice", shots.c.chosen_take_id, where="chosen_take_id IS NOT NU
 texts = Table(
     "texts",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     Column("digest", LargeBinary(16), nullable=False, unique=True),
     Column("text", Text, nullable=False),
 )
@@ -165,27 +168,27 @@ texts = Table(
 tasks = Table(
     "tasks",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("project_id", Integer, nullable=False),
-    Column("shot_id", Integer, nullable=False),
+    Column("id", WHOLE, primary_key=True),
+    Column("project_id", WHOLE, nullable=False),
+    Column("shot_id", WHOLE, nullable=False),
     # Kept equal to the shot's position by a trigger, for the order.
     Column("shot_position", BigInteger, nullable=False),
     Column("output", Text, nullable=False, server_default="video"),
-    Column("take", Integer, nullable=False),
-    Column("batch", Integer, nullable=False),
+    Column("take", WHOLE, nullable=False),
+    Column("batch", WHOLE, nullable=False),
     Column("status", Text, nullable=False),
     Column("provider", Text, nullable=False),
     Column("model", Text, nullable=False),
-    Column("text_id", Integer, nullable=False),
-    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("text_id", WHOLE, nullable=False),
+    Column("priority", WHOLE, nullable=False, server_default="0"),
     # Fair queueing: the round in which this task is to be served.
     Column("turn", BigInteger, nullable=False),
-    Column("progress", Integer),
+    Column("progress", WHOLE),
     Column("stage", Text),
     Column("cancel_requested", Boolean, nullable=False, server_default="0"),
     Column("due_at", UtcTime),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("attempt_id", Integer),
+    Column("attempts", WHOLE, nullable=False, server_default="0"),
+    Column("attempt_id", WHOLE),
     Column("remote_id", Text),
     Column("result_url", Text),
     Column("failure_kind", Text),
@@ -209,9 +212,9 @@ tasks = Table(
     # What the checks say of its take.
     Column("verdict", Text),
     # The order of which it is one draw.
-    Column("draw", Integer),
+    Column("draw", WHOLE),
     # The quote by which it was ordered; NULL as soon as a person orders it anew.
-    Column("quote_id", Integer),
+    Column("quote_id", WHOLE),
     # An id is never reused: providers and the journal know it, too.
     sqlite_autoincrement=True,
 )
@@ -280,11 +283,11 @@ Index("tasks_batch", tasks.c.batch)
 task_counts = Table(
     "task_counts",
     metadata,
-    Column("project_id", Integer, nullable=False),
+    Column("project_id", WHOLE, nullable=False),
     Column("provider", Text, nullable=False),
     Column("output", Text, nullable=False),
     Column("status", Text, nullable=False),
-    Column("n", Integer, nullable=False),
+    Column("n", WHOLE, nullable=False),
     PrimaryKeyConstraint("project_id", "provider", "output", "status"),
 )
 
@@ -292,9 +295,9 @@ task_counts = Table(
 shot_counts = Table(
     "shot_counts",
     metadata,
-    Column("project_id", Integer, nullable=False),
-    Column("traits", Integer, nullable=False),
-    Column("n", Integer, nullable=False),
+    Column("project_id", WHOLE, nullable=False),
+    Column("traits", WHOLE, nullable=False),
+    Column("n", WHOLE, nullable=False),
     PrimaryKeyConstraint("project_id", "traits"),
 )
 
@@ -302,10 +305,10 @@ shot_counts = Table(
 attempts = Table(
     "attempts",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("project_id", Integer, nullable=False),
-    Column("task_id", Integer, nullable=False),
-    Column("number", Integer, nullable=False),
+    Column("id", WHOLE, primary_key=True),
+    Column("project_id", WHOLE, nullable=False),
+    Column("task_id", WHOLE, nullable=False),
+    Column("number", WHOLE, nullable=False),
     Column("state", Text, nullable=False),
     Column("provider", Text, nullable=False),
     Column("model", Text, nullable=False),
@@ -363,8 +366,8 @@ _partial("attempts_remote", attempts.c.provider, attempts.c.remote_id, where="re
 ledger_daily = Table(
     "ledger_daily",
     metadata,
-    Column("day", Integer, nullable=False),
-    Column("project_id", Integer, nullable=False),
+    Column("day", WHOLE, nullable=False),
+    Column("project_id", WHOLE, nullable=False),
     Column("provider", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("key_id", Text, nullable=False),
@@ -372,7 +375,7 @@ ledger_daily = Table(
     Column("kind", Text, nullable=False),
     Column("charge", Text, nullable=False),
     Column("currency", Text, nullable=False),
-    Column("n", Integer, nullable=False),
+    Column("n", WHOLE, nullable=False),
     Column("cost", Micros, nullable=False),
     PrimaryKeyConstraint("day", "project_id", "provider", "model", "key_id", "state", "kind", "charge", "currency"),
     sqlite_with_rowid=False,
@@ -382,11 +385,11 @@ ledger_daily = Table(
 ledger_lines = Table(
     "ledger_lines",
     metadata,
-    Column("n", Integer, primary_key=True),
+    Column("n", WHOLE, primary_key=True),
     # Milliseconds since 1970.
     Column("at", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("row_id", Integer, nullable=False),
+    Column("row_id", WHOLE, nullable=False),
     Column("body", Text, nullable=False),
     Column("previous", Text, nullable=False),
     Column("hash", Text, nullable=False),
@@ -397,7 +400,7 @@ Index("ledger_lines_of_row", ledger_lines.c.kind, ledger_lines.c.row_id, ledger_
 balances = Table(
     "balances",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     Column("provider", Text, nullable=False),
     Column("key_id", Text, nullable=False),
     Column("key_label", Text, nullable=False),
@@ -411,19 +414,19 @@ Index("balances_of_key", balances.c.provider, balances.c.key_id, balances.c.at)
 takes = Table(
     "takes",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("project_id", Integer, nullable=False),
-    Column("shot_id", Integer, nullable=False),
-    Column("task_id", Integer, nullable=False, unique=True),
+    Column("id", WHOLE, primary_key=True),
+    Column("project_id", WHOLE, nullable=False),
+    Column("shot_id", WHOLE, nullable=False),
+    Column("task_id", WHOLE, nullable=False, unique=True),
     # The take that it was made from.
-    Column("parent_id", Integer),
-    Column("number", Integer, nullable=False),
+    Column("parent_id", WHOLE),
+    Column("number", WHOLE, nullable=False),
     Column("folder", Text, nullable=False),
     Column("file", Text, nullable=False),
     Column("poster", Text),
     Column("seconds", Double, nullable=False),
-    Column("width", Integer, nullable=False),
-    Column("height", Integer, nullable=False),
+    Column("width", WHOLE, nullable=False),
+    Column("height", WHOLE, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
     # Digest of the video's packets: the same for one video in two files.
@@ -454,15 +457,15 @@ _partial("takes_unchecked", takes.c.id, where="verdict IS NULL")
 draws = Table(
     "draws",
     metadata,
-    Column("draw", Integer, nullable=False),
-    Column("shot_id", Integer, nullable=False),
-    Column("project_id", Integer, nullable=False),
+    Column("draw", WHOLE, nullable=False),
+    Column("shot_id", WHOLE, nullable=False),
+    Column("project_id", WHOLE, nullable=False),
     # drawing, passed, stopped
     Column("state", Text, nullable=False),
     # The code of why it stopped.
     Column("reason", Text, nullable=False, server_default=text("''")),
-    Column("most", Integer, nullable=False),
-    Column("at_once", Integer, nullable=False),
+    Column("most", WHOLE, nullable=False),
+    Column("at_once", WHOLE, nullable=False),
     Column("again_on", Text, nullable=False),
     Column("ceiling", Micros, nullable=False),
     Column("currency", Text, nullable=False),
@@ -478,16 +481,16 @@ Index("draws_of_shot", draws.c.shot_id, draws.c.draw)
 candidates = Table(
     "candidates",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("project_id", Integer, nullable=False),
-    Column("shot_id", Integer, nullable=False),
+    Column("id", WHOLE, primary_key=True),
+    Column("project_id", WHOLE, nullable=False),
+    Column("shot_id", WHOLE, nullable=False),
     # NULL: uploaded by a user.
-    Column("task_id", Integer, unique=True),
-    Column("number", Integer, nullable=False),
+    Column("task_id", WHOLE, unique=True),
+    Column("number", WHOLE, nullable=False),
     Column("image", Text),
     Column("image_url", Text),
-    Column("width", Integer),
-    Column("height", Integer),
+    Column("width", WHOLE),
+    Column("height", WHOLE),
     Column("bytes", BigInteger),
     Column("provider", Text),
     Column("model", Text, nullable=False),
@@ -502,11 +505,11 @@ Index("candidates_of_shot", candidates.c.shot_id, candidates.c.number)
 log = Table(
     "log",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     Column("at", UtcTime, nullable=False),
     Column("level", Text, nullable=False),
-    Column("project_id", Integer),
-    Column("task_id", Integer),
+    Column("project_id", WHOLE),
+    Column("task_id", WHOLE),
     Column("code", Text, nullable=False),
     _json("params"),
     # An id is never used again, even after the log was cleared: readers go on after the last one they saw.
@@ -522,9 +525,9 @@ key_usage = Table(
     Column("provider", Text, nullable=False),
     Column("key_id", Text, nullable=False),
     Column("name", Text, nullable=False),
-    Column("submitted", Integer, nullable=False, server_default="0"),
-    Column("succeeded", Integer, nullable=False, server_default="0"),
-    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("submitted", WHOLE, nullable=False, server_default="0"),
+    Column("succeeded", WHOLE, nullable=False, server_default="0"),
+    Column("failed", WHOLE, nullable=False, server_default="0"),
     Column("last_used_at", UtcTime),
     Column("cooling_until", UtcTime),
     Column("health", Text, nullable=False, server_default="usable"),
@@ -534,8 +537,8 @@ key_usage = Table(
 heartbeat = Table(
     "heartbeat",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("pid", Integer, nullable=False),
+    Column("id", WHOLE, primary_key=True),
+    Column("pid", WHOLE, nullable=False),
     Column("host", Text, nullable=False),
     Column("started_at", UtcTime, nullable=False),
     Column("at", UtcTime, nullable=False),
@@ -563,14 +566,14 @@ uploads = Table(
 task_ends_daily = Table(
     "task_ends_daily",
     metadata,
-    Column("day", Integer, nullable=False),
-    Column("project_id", Integer, nullable=False),
+    Column("day", WHOLE, nullable=False),
+    Column("project_id", WHOLE, nullable=False),
     Column("provider", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("status", Text, nullable=False),
     # The error kind of a failure, else empty.
     Column("kind", Text, nullable=False),
-    Column("n", Integer, nullable=False),
+    Column("n", WHOLE, nullable=False),
     PrimaryKeyConstraint("day", "project_id", "provider", "model", "status", "kind"),
     sqlite_with_rowid=False,
 )
@@ -579,13 +582,13 @@ task_ends_daily = Table(
 stage_times_daily = Table(
     "stage_times_daily",
     metadata,
-    Column("day", Integer, nullable=False),
-    Column("project_id", Integer, nullable=False),
+    Column("day", WHOLE, nullable=False),
+    Column("project_id", WHOLE, nullable=False),
     Column("provider", Text, nullable=False),
     Column("stage", Text, nullable=False),
     # Hundredths of a second, so that equal steps are equal keys.
     Column("centiseconds", BigInteger, nullable=False),
-    Column("n", Integer, nullable=False),
+    Column("n", WHOLE, nullable=False),
     # In the order of what is asked for, so that many rows are added up without being sorted.
     PrimaryKeyConstraint("stage", "centiseconds", "project_id", "provider", "day"),
     sqlite_with_rowid=False,
@@ -595,10 +598,10 @@ stage_times_daily = Table(
 takes_hourly = Table(
     "takes_hourly",
     metadata,
-    Column("hour", Integer, nullable=False),
-    Column("project_id", Integer, nullable=False),
+    Column("hour", WHOLE, nullable=False),
+    Column("project_id", WHOLE, nullable=False),
     Column("provider", Text, nullable=False),
-    Column("n", Integer, nullable=False),
+    Column("n", WHOLE, nullable=False),
     PrimaryKeyConstraint("hour", "project_id", "provider"),
     sqlite_with_rowid=False,
 )
@@ -607,10 +610,10 @@ takes_hourly = Table(
 batches = Table(
     "batches",
     metadata,
-    Column("batch", Integer, primary_key=True),
-    Column("project_id", Integer, nullable=False),
-    Column("live", Integer, nullable=False),
-    Column("ended", Integer, nullable=False),
+    Column("batch", WHOLE, primary_key=True),
+    Column("project_id", WHOLE, nullable=False),
+    Column("live", WHOLE, nullable=False),
+    Column("ended", WHOLE, nullable=False),
     Column("notified_at", UtcTime),
 )
 _partial("batches_unnotified", batches.c.batch, where="notified_at IS NULL AND live = 0 AND ended > 0")
@@ -619,9 +622,9 @@ _partial("batches_unnotified", batches.c.batch, where="notified_at IS NULL AND l
 prompt_versions = Table(
     "prompt_versions",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("shot_id", Integer, nullable=False),
-    Column("number", Integer, nullable=False),
+    Column("id", WHOLE, primary_key=True),
+    Column("shot_id", WHOLE, nullable=False),
+    Column("number", WHOLE, nullable=False),
     Column("text", Text, nullable=False),
     # NULL: nobody said anything of it with this wording.
     Column("negative_prompt", Text),
@@ -634,15 +637,15 @@ Index("prompt_versions_of_shot", prompt_versions.c.shot_id, prompt_versions.c.nu
 scripts = Table(
     "scripts",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("project_id", Integer, nullable=False),
+    Column("id", WHOLE, primary_key=True),
+    Column("project_id", WHOLE, nullable=False),
     Column("name", Text, nullable=False),
     Column("text", Text, nullable=False),
     # The same script submitted again continues where it stopped.
     Column("digest", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("state", Text, nullable=False),
-    Column("first", Integer, nullable=False, server_default="1"),
+    Column("first", WHOLE, nullable=False, server_default="1"),
     Column("created_at", UtcTime, nullable=False),
     Column("stored_at", UtcTime),
     Column("deleted_at", UtcTime),
@@ -652,11 +655,11 @@ _partial("scripts_of_project", scripts.c.project_id, scripts.c.id, where="delete
 script_pieces = Table(
     "script_pieces",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("script_id", Integer, nullable=False),
-    Column("place", Integer, nullable=False),
-    Column("first_line", Integer, nullable=False),
-    Column("last_line", Integer, nullable=False),
+    Column("id", WHOLE, primary_key=True),
+    Column("script_id", WHOLE, nullable=False),
+    Column("place", WHOLE, nullable=False),
+    Column("first_line", WHOLE, nullable=False),
+    Column("last_line", WHOLE, nullable=False),
     Column("text", Text, nullable=False),
     Column("state", Text, nullable=False),
     _json("answer"),
@@ -668,17 +671,17 @@ Index("script_pieces_of_script", script_pieces.c.script_id, script_pieces.c.plac
 llm_calls = Table(
     "llm_calls",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("project_id", Integer, nullable=False),
+    Column("id", WHOLE, primary_key=True),
+    Column("project_id", WHOLE, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("piece_id", Integer),
-    Column("shot_id", Integer),
+    Column("piece_id", WHOLE),
+    Column("shot_id", WHOLE),
     Column("model", Text, nullable=False),
     Column("key_label", Text, nullable=False),
     Column("base_url", Text, nullable=False),
     Column("state", Text, nullable=False),
-    Column("tokens_in", Integer),
-    Column("tokens_out", Integer),
+    Column("tokens_in", WHOLE),
+    Column("tokens_out", WHOLE),
     Column("cost", Micros),
     Column("cost_currency", Text),
     Column("answer", Text),
@@ -715,13 +718,13 @@ Index("sessions_by_end", sessions.c.expires_at)
 requests = Table(
     "requests",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     Column("caller", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("digest", Text, nullable=False),
     Column("owner", Text, nullable=False),
     Column("written", Boolean, nullable=False, server_default="0"),
-    Column("status", Integer),
+    Column("status", WHOLE),
     Column("answer", Text),
     Column("created_at", UtcTime, nullable=False),
 )
@@ -748,11 +751,11 @@ agents = Table(
 quotes = Table(
     "quotes",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", WHOLE, primary_key=True),
     Column("agent", Text),
-    Column("project_id", Integer, nullable=False),
+    Column("project_id", WHOLE, nullable=False),
     Column("state", Text, nullable=False),
-    Column("tasks", Integer, nullable=False),
+    Column("tasks", WHOLE, nullable=False),
     Column("price", Micros),
     Column("price_currency", Text),
     Column("worst", Micros),

@@ -7,12 +7,10 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Executable, select, update
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import DBAPIError
 
 from vidgen_core.db import dialect
 from vidgen_core.db.schema import revision
@@ -26,14 +24,19 @@ _NEXT_REVISION = update(revision).values(n=revision.c.n + 1).returning(revision.
 class Transaction:
     """An open transaction of the database."""
 
-    def __init__(self, connection: Connection, path: Path, *, writes: bool) -> None:
+    def __init__(self, connection: Connection, place: str, *, writes: bool) -> None:
         self._connection = connection
-        self._path = path
+        self._place = place
         self._writes = writes
         self._after: list[Callable[[], None]] = []
         #: Changes that are made together at the end: their statement, and the values of one.
         self._last: list[tuple[Executable, dict[str, Any]]] = []
         self._kept: dict[Hashable, Any] = {}
+
+    @property
+    def database(self) -> str:
+        """The kind of database, as SQLAlchemy calls it."""
+        return self._connection.dialect.name
 
     def at_commit(self, statement: Executable, values: dict[str, Any]) -> None:
         """Make a change together with others of its kind, before the commit or the next question to its table."""
@@ -82,9 +85,9 @@ class Transaction:
         """
         mark, waiting, numbered = len(self._after), len(self._last), "rev" in self.__dict__
         # By the driver itself: a savepoint is set for each of many small changes.
-        raw = raw_connection(self._connection)
-        raw.execute("SAVEPOINT part")
+        raw: Any = self._connection.connection.driver_connection
         try:
+            raw.execute("SAVEPOINT part")
             yield
             raw.execute("RELEASE part")
         except BaseException as error:
@@ -94,11 +97,11 @@ class Transaction:
             if not numbered:
                 # The number was taken inside of the block, and is given back with it.
                 self.__dict__.pop("rev", None)
-            # The rollback fails, too, when SQLite has rolled back everything already; the cause is what matters.
-            with contextlib.suppress(sqlite3.Error):
+            # The rollback fails, too, when everything was rolled back already; the cause is what matters.
+            with contextlib.suppress(Exception):
                 raw.execute("ROLLBACK TO part")
                 raw.execute("RELEASE part")
-            known = dialect.translated(error, self._path) if isinstance(error, Exception) else None
+            known = dialect.translated(error, self._place) if isinstance(error, Exception) else None
             if known is None:
                 raise
             raise known from error
@@ -106,7 +109,10 @@ class Transaction:
     @property
     def alive(self) -> bool:
         """Whether the writes so far can still be committed."""
-        return raw_connection(self._connection).in_transaction
+        # A connection to a server may have broken off.
+        if self._connection.invalidated:
+            return False
+        return dialect.in_transaction(self._connection.connection.driver_connection)
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` once everything is durable, and never after a rollback: for state in memory."""
@@ -125,7 +131,7 @@ class Transaction:
 
     def roll_back(self) -> None:
         """End the transaction and drop its changes, whatever is left of them."""
-        with contextlib.suppress(DBAPIError, sqlite3.Error):
+        with contextlib.suppress(Exception):
             self._connection.rollback()
         self._connection.close()
 

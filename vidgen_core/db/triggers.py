@@ -1,6 +1,6 @@
-"""Triggers of SQLite: counts and sums that would otherwise cost a scan of all rows.
+"""Triggers: counts and sums that would otherwise cost a scan of all rows.
 
-Another backend would bring triggers of its own for the same tables.
+One text for both databases, with the expressions that each writes in its own way as ``dialect.spelled`` takes them.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from vidgen_core.db.ledger_chain import chain_triggers
+from vidgen_core.db import ledger_chain
+from vidgen_core.db.dialect import spelled
 from vidgen_core.db.schema import SHOT_TRAITS, shots
 from vidgen_core.domain.providers import WRITING
 
 _CELL = "(project_id, provider, output, status, n)"
 _ENTER_CELL = (
     f"INSERT INTO task_counts {_CELL} VALUES (NEW.project_id, NEW.provider, NEW.output, NEW.status, 1) "  # noqa: S608
-    "ON CONFLICT (project_id, provider, output, status) DO UPDATE SET n = n + 1;"
+    "ON CONFLICT (project_id, provider, output, status) DO UPDATE SET n = task_counts.n + 1;"
 )
 _LEAVE_CELL = (
     "UPDATE task_counts SET n = n - 1 WHERE project_id = OLD.project_id "
@@ -25,14 +26,21 @@ _LEAVE_CELL = (
 )
 
 
+def _one_if(condition: str) -> str:
+    """SQL: 1 where a condition holds, else 0; in PostgreSQL a truth is no number."""
+    return f"CAST(({condition}) AS INTEGER)"
+
+
 def _count_on_shot(row: str, sign: str) -> str:
     """Update the counters of a shot; videos and pictures are counted apart."""
-    live, video = f"{row}.status IN ('queued', 'processing', 'downloading')", f"{row}.output = 'video'"
+    video, picture = f"{row}.output = 'video'", f"{row}.output = 'image'"
+    live = f"{row}.status IN ('queued', 'processing', 'downloading')"
+    done, failed = f"{row}.status = 'completed'", f"{row}.status = 'failed'"
     return (
-        f"UPDATE shots SET live_count = live_count {sign} ({video} AND {live}), "  # noqa: S608
-        f"completed_count = completed_count {sign} ({video} AND {row}.status = 'completed'), "
-        f"failed_count = failed_count {sign} ({video} AND {row}.status = 'failed'), "
-        f"drawing_count = drawing_count {sign} ({row}.output = 'image' AND {live}) WHERE id = {row}.shot_id;"
+        f"UPDATE shots SET live_count = live_count {sign} {_one_if(f'{video} AND {live}')}, "  # noqa: S608
+        f"completed_count = completed_count {sign} {_one_if(f'{video} AND {done}')}, "
+        f"failed_count = failed_count {sign} {_one_if(f'{video} AND {failed}')}, "
+        f"drawing_count = drawing_count {sign} {_one_if(f'{picture} AND {live}')} WHERE id = {row}.shot_id;"
     )
 
 
@@ -51,14 +59,14 @@ def _traits_of(row: str) -> str:
     :param row: ``OLD.`` or ``NEW.``
     """
     conditions = (_TRAIT_COLUMN.sub(rf"{row}\1", condition) for condition in SHOT_TRAITS.values())
-    return " + ".join(f"({condition}) * {1 << bit}" for bit, condition in enumerate(conditions))
+    return " + ".join(f"{_one_if(condition)} * {1 << bit}" for bit, condition in enumerate(conditions))
 
 
 def _count_traits(row: str, n: str) -> str:
     return (
         "INSERT INTO shot_counts (project_id, traits, n) "  # noqa: S608
         f"VALUES ({row}.project_id, {_traits_of(f'{row}.')}, {n}) "
-        "ON CONFLICT (project_id, traits) DO UPDATE SET n = n + excluded.n;"
+        f"ON CONFLICT (project_id, traits) {_add_up('shot_counts')};"
     )
 
 
@@ -94,12 +102,14 @@ _LLM_CALL: Final = _LedgerRow(
 # Every event is added to a sum, and subtracted again when it turns out otherwise. What became of tasks is counted for
 # videos only: a generated picture is no take. Money is counted for both.
 
-_ONE_MORE = "DO UPDATE SET n = n + excluded.n"
+
+def _add_up(table: str) -> str:
+    return f"DO UPDATE SET n = {table}.n + excluded.n"
 
 
 def day_of(at: str) -> str:
     """SQL: the local date of a time, as days since 1970."""
-    return f"CAST(julianday(date({at}, 'unixepoch', 'localtime')) - 2440587.5 AS INTEGER)"
+    return f"day_of[{at}]"
 
 
 #: Ends of picture tasks are counted apart: ``image_completed``.
@@ -111,7 +121,7 @@ def _count_end(row: str, sign: str) -> str:
         "INSERT INTO task_ends_daily (day, project_id, provider, model, status, kind, n) "  # noqa: S608
         f"VALUES ({day_of(f'{row}.finished_at')}, {row}.project_id, {row}.provider, {row}.model, "
         f"{_END.format(row=f'{row}.')}, coalesce({row}.failure_kind, ''), {sign}1) "
-        f"ON CONFLICT (day, project_id, provider, model, status, kind) {_ONE_MORE};"
+        f"ON CONFLICT (day, project_id, provider, model, status, kind) {_add_up('task_ends_daily')};"
     )
 
 
@@ -120,7 +130,7 @@ def _count_choice(row: str, sign: str) -> str:
         "INSERT INTO task_ends_daily (day, project_id, provider, model, status, kind, n) "  # noqa: S608
         f"SELECT {day_of('created_at')}, project_id, provider, model, 'chosen', '', {sign}1 FROM takes "
         f"WHERE id = {row}.chosen_take_id AND {row}.deleted_at IS NULL "
-        f"ON CONFLICT (day, project_id, provider, model, status, kind) {_ONE_MORE};"
+        f"ON CONFLICT (day, project_id, provider, model, status, kind) {_add_up('task_ends_daily')};"
     )
 
 
@@ -129,11 +139,11 @@ def _add_to_ledger(ledger_row: _LedgerRow, row: str, sign: str) -> str:
     return (
         "INSERT INTO ledger_daily (day, project_id, provider, model, key_id, state, kind, charge, currency, n, cost) "  # noqa: S608
         f"VALUES ({day_of(columns.at)}, {row}.project_id, {columns.provider}, {row}.model, {columns.key_id}, "
-        f"{columns.state}, coalesce(json_extract({row}.failure, '$.kind'), ''), {columns.charge}, "
+        f"{columns.state}, coalesce(kind_of[{row}.failure], ''), {columns.charge}, "
         f"CASE WHEN {row}.cost IS NULL THEN '' ELSE coalesce({row}.cost_currency, '') END, "
         f"{sign}1, {sign}coalesce({row}.cost, 0)) "
         "ON CONFLICT (day, project_id, provider, model, key_id, state, kind, charge, currency) "
-        "DO UPDATE SET n = n + excluded.n, cost = cost + excluded.cost;"
+        f"{_add_up('ledger_daily')}, cost = ledger_daily.cost + excluded.cost;"
     )
 
 
@@ -162,15 +172,15 @@ def _count_time(stage: str, at: str, seconds: str, source: str) -> str:
         "INSERT INTO stage_times_daily (day, project_id, provider, stage, centiseconds, n) "  # noqa: S608
         f"SELECT day, project_id, provider, '{stage}', "
         f"CASE {cases}ELSE 200000 * CAST(round(s / 200000) AS INTEGER) END, 1 FROM ("
-        f"SELECT {day_of(at)} AS day, project_id, provider, max({seconds}, 0) * 100.0 AS s {source}) WHERE true "
-        f"ON CONFLICT (day, project_id, provider, stage, centiseconds) {_ONE_MORE};"
+        f"SELECT {day_of(at)} AS day, project_id, provider, greatest[{seconds}, 0] * 100.0 AS s {source}) AS measured WHERE true "
+        f"ON CONFLICT (day, project_id, provider, stage, centiseconds) {_add_up('stage_times_daily')};"
     )
 
 
 _FINISHED_HOUR = (
     "INSERT INTO takes_hourly (hour, project_id, provider, n) "  # noqa: S608
-    "VALUES (CAST(NEW.finished_at / 3600 AS INTEGER), NEW.project_id, NEW.provider, 1) "
-    f"ON CONFLICT (hour, project_id, provider) {_ONE_MORE};"
+    "VALUES (hour_of[NEW.finished_at], NEW.project_id, NEW.provider, 1) "
+    f"ON CONFLICT (hour, project_id, provider) {_add_up('takes_hourly')};"
 )
 _QUEUE_TIME = _count_time(
     "queue",
@@ -196,7 +206,7 @@ _DOWNLOAD_TIME = _count_time(
 
 def _in_batch(row: str, ended: bool) -> str:
     states = "'completed', 'failed', 'cancelled'" if ended else "'queued', 'processing', 'downloading'"
-    return f"({row}.deleted_at IS NULL AND {row}.status IN ({states}))"
+    return _one_if(f"{row}.deleted_at IS NULL AND {row}.status IN ({states})")
 
 
 TRIGGERS: Final[dict[str, str]] = {
@@ -243,7 +253,7 @@ TRIGGERS: Final[dict[str, str]] = {
     "task_in_batch": (
         "AFTER INSERT ON tasks BEGIN INSERT INTO batches (batch, project_id, live, ended) "  # noqa: S608
         f"VALUES (NEW.batch, NEW.project_id, {_in_batch('NEW', False)}, {_in_batch('NEW', True)}) "
-        "ON CONFLICT (batch) DO UPDATE SET live = live + excluded.live, ended = ended + excluded.ended; END"
+        "ON CONFLICT (batch) DO UPDATE SET live = batches.live + excluded.live, ended = batches.ended + excluded.ended; END"
     ),
     "task_moved_in_batch": (
         "AFTER UPDATE OF status, deleted_at ON tasks BEGIN UPDATE batches SET "  # noqa: S608
@@ -271,14 +281,44 @@ TRIGGERS: Final[dict[str, str]] = {
         "AFTER UPDATE OF state ON attempts WHEN NEW.state = 'succeeded' AND OLD.state = 'accepted' "
         f"BEGIN {_REMOTE_TIME} END"
     ),
-    **chain_triggers(),
+    **ledger_chain.chain_triggers(),
 }
 
 
 def renew_triggers(connection: Connection) -> None:
     """Drop all triggers and create the ones of this release; a migration calls it after it changed the tables."""
+    drop_triggers(connection)
+    database = connection.dialect.name
+    if database == "postgresql":
+        for function in ledger_chain.functions():
+            connection.exec_driver_sql(function)
+    for name, text_ in TRIGGERS.items():
+        body = spelled(text_, database)
+        for statement in _function(name, body) if database == "postgresql" else (f"CREATE TRIGGER {name} {body}",):
+            # Without SQLAlchemy's own reading of colons and percent signs.
+            connection.exec_driver_sql(statement)
+
+
+def drop_triggers(connection: Connection) -> None:
+    """Let changes of rows count nothing, until ``renew_triggers``."""
+    if connection.dialect.name == "postgresql":
+        ours = "proname LIKE 'vidgen@_%' ESCAPE '@' AND pronamespace = CAST(current_schema() AS regnamespace)"
+        for name in connection.execute(text(f"SELECT proname FROM pg_proc WHERE {ours}")).scalars().all():  # noqa: S608
+            connection.exec_driver_sql(f'DROP FUNCTION "{name}"() CASCADE')
+        return
     names = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()
     for name in names:
         connection.execute(text(f'DROP TRIGGER "{name}"'))
-    for name, body in TRIGGERS.items():
-        connection.execute(text(f"CREATE TRIGGER {name} {body}"))
+
+
+def _function(name: str, body: str) -> tuple[str, str]:
+    """A trigger of PostgreSQL: a function with the statements, and when it is called."""
+    head, _, rest = body.partition(" BEGIN ")
+    when, _, condition = head.partition(" WHEN ")
+    statements = rest.removesuffix(" END")
+    called = f"FOR EACH ROW{f' WHEN ({condition})' if condition else ''} EXECUTE FUNCTION vidgen_{name}()"
+    does = f"$body$ BEGIN {statements} RETURN NULL; END $body$"
+    return (
+        f"CREATE FUNCTION vidgen_{name}() RETURNS trigger LANGUAGE plpgsql AS {does}",
+        f"CREATE TRIGGER {name} {when} {called}",
+    )

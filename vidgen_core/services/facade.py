@@ -41,6 +41,7 @@ from vidgen_core.services.scripts.llm_queue import LlmQueue
 from vidgen_core.services.scripts.prompts import Prompts
 from vidgen_core.services.scripts.scripts import Scripts
 from vidgen_core.services.system.cleanup import Cleanup
+from vidgen_core.services.system.database import open_store
 from vidgen_core.services.system.diagnostics import Diagnostics
 from vidgen_core.services.system.logs import Logs
 from vidgen_core.services.system.metrics import Metrics
@@ -108,7 +109,8 @@ class Vidgen:
         :raises FileError: ``home_unwritable`` (path, why)
         """
         where = _create(locations or find_locations())
-        opened = cls(where, Store.open(str(where.database)), SettingsFile(where))
+        settings_file = SettingsFile(where)
+        opened = cls(where, open_store(where, settings_file), settings_file)
         where.make_private()
         # Before the first task is queued: a copy of the home is known by it.
         opened.worker.begin_journal()

@@ -11,13 +11,12 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Journal, Store
+from vidgen_core.db.backends import RunnerLock
 from vidgen_core.domain.attempts import AttemptState
-from vidgen_core.domain.errors import RunnerBusy, VidgenError
+from vidgen_core.domain.errors import RunnerBusy, StoreError, VidgenError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.providers.base import Provider
 from vidgen_core.worker.clock import Clock
@@ -33,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds until a standby asks for the lock again.
 STANDBY = 2.0
+#: Seconds between two looks whether the lock is still ours, where it can be lost.
+WATCH = 1.0
 #: Seconds until a loop that broke is started again.
 RESTART = 3.0
 #: Seconds between two checks whether a worker that ends waits for paid requests.
@@ -154,32 +155,32 @@ class Worker:
                 waits = None
 
     def _run(self) -> None:
-        lock = FileLock(self._locations.runner_lock)
+        lock = self._store.runner_lock(self._locations.runner_lock)
         while not self._ending.is_set():
             try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                self.problem = RunnerBusy()
+                self.problem = None if lock.acquire() else RunnerBusy()
+            except StoreError as error:
+                self.problem = error
+            if self.problem is not None:
                 self._ending.wait(STANDBY)
                 continue
-            self.problem = None
             try:
-                self._work()
+                self._work(lock)
             finally:
                 self._working.clear()
                 lock.release()
 
-    def _work(self) -> None:
+    def _work(self, lock: RunnerLock) -> None:
         self._working.set()
-        while not self._ending.is_set():
+        while not self._ending.is_set() and lock.is_held():
             try:
-                asyncio.run(self._main())
+                asyncio.run(self._main(lock))
             except Exception as error:
                 logger.exception("the worker's loop broke")
                 self.problem = error if isinstance(error, VidgenError) else VidgenError("runner_broken")
                 self._ending.wait(RESTART)
 
-    async def _main(self) -> None:
+    async def _main(self, lock: RunnerLock) -> None:
         writer = GroupCommit(self._store)
         found = self._providers(lambda mode: StoredUploads(mode, self._store, writer))
         providers = BuiltOnUse(found, found.__getitem__)
@@ -189,13 +190,23 @@ class Worker:
             if self._ending.is_set():
                 self._scheduler.stop()
             self.problem = None
+            watching = asyncio.create_task(self._watch(lock, self._scheduler)) if lock.can_be_lost else None
             await self._scheduler.run()
+            if watching is not None:
+                watching.cancel()
         finally:
             self._scheduler = self._loop = None
             for provider in providers.built.values():
                 await provider.close()
             await writer.stop()
             await asyncio.to_thread(self._store.checkpoint)
+
+    async def _watch(self, lock: RunnerLock, scheduler: Scheduler) -> None:
+        """Stop buying when the lock is lost: another process may have it by now."""
+        while await asyncio.to_thread(lock.is_held):  # noqa: ASYNC110 - only the server knows
+            await asyncio.sleep(WATCH)
+        logger.warning("the lock of the worker is lost: the database was restarted or cannot be reached")
+        scheduler.stop()
 
     def _context(self, writer: GroupCommit, providers: Mapping[ProviderId, Provider]) -> Context:
         # Also for those that need no key now: a setting may change that.

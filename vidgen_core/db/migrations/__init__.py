@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, insert, inspect, text
 
 from vidgen_core.domain.errors import StoreError
 
@@ -41,4 +41,19 @@ def upgrade(connection: Connection) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if found is not None and found not in known:
         raise StoreError("store_too_new", found=found, known=HEAD)
-    command.upgrade(config, HEAD)
+    if found is None and connection.dialect.name == "postgresql":
+        # What lies before is the history of SQLite files.
+        _create(connection)
+        command.stamp(config, HEAD)
+    else:
+        command.upgrade(config, HEAD)
+
+
+def _create(connection: Connection) -> None:
+    """Create the present schema in an empty database."""
+    from vidgen_core.db.schema import metadata, revision
+    from vidgen_core.db.triggers import renew_triggers
+
+    metadata.create_all(connection)
+    connection.execute(insert(revision).values(id=1, n=0))
+    renew_triggers(connection)

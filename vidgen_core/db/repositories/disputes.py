@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from vidgen_core.db.dialect import among
 from vidgen_core.db.repositories.attempts import attempt_of
@@ -93,7 +93,7 @@ def _conditions(wanted: DisputeFilter) -> list[Any]:
     if wanted.provider is not None:
         found.append(attempts.c.provider == wanted.provider)
     if wanted.kinds:
-        found.append(func.json_extract(attempts.c.failure, "$.kind").in_(wanted.kinds))
+        found.append(attempts.c.failure["kind"].as_string().in_(wanted.kinds))
     if wanted.since is not None:
         found.append(attempts.c.intent_at >= wanted.since)
     if wanted.until is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, String, delete, func, insert, or_, select, type_coerce, union_all
+from sqlalchemy import ColumnElement, Row, delete, func, insert, or_, select, union_all
 
 from vidgen_core.db.dialect import mentions, unindexed
 from vidgen_core.db.repository import Repository, now
@@ -97,7 +97,7 @@ def _streams(project_id: int | None, where: LogFilter) -> list[list[ColumnElemen
 def _matches(where: LogFilter) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool]] = []
     if where.text:
-        wanted += [mentions(log.c.code, where.text), mentions(type_coerce(log.c.params, String), where.text)]
+        wanted += [mentions(log.c.code, where.text), mentions(log.c.params, where.text)]
     if where.codes:
         wanted.append(log.c.code.in_(where.codes))
     return [or_(*wanted)] if wanted else []

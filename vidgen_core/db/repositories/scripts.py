@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, exists, func, insert, literal_column, select, update
 
-from vidgen_core.db.dialect import among
+from vidgen_core.db.dialect import among, json_values
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
 from vidgen_core.db.schema import (
     SHOT_STATES,
@@ -315,7 +315,7 @@ _HAS_CANDIDATES = exists().where(candidates.c.shot_id == shots.c.id)
 _VIDEO = (tasks.c.shot_id == shots.c.id, tasks.c.output == TaskKind.VIDEO, tasks.c.deleted_at.is_(None))
 #: Takes that are not queued yet.
 _MORE_TO_COME = exists().where(*_VIDEO, tasks.c.status == TaskStatus.PENDING)
-_WARNINGS = func.json_each(takes.c.warnings).table_valued("value")
+_WARNINGS = json_values(takes.c.warnings)
 _HAS_GOOD_TAKE = exists().where(
     *_VIDEO,
     takes.c.task_id == tasks.c.id,

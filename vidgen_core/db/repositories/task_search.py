@@ -26,6 +26,9 @@ _FEW: Final = 2_000
 #: When one row in this many matches, checking row by row finds a page faster than sorting all matches.
 _DENSE: Final = 10
 
+#: Orders whose key a task may lack.
+_MAY_BE_MISSING: Final = frozenset({"finished", "duration", "cost", "verdict"})
+
 _Query = Select[Any] | CompoundSelect[Any]
 
 
@@ -47,7 +50,11 @@ class _Order:
                 return (tasks.c[column],)
 
     def of(self, keys: list[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
-        return [key.desc() if self.descending else key.asc() for key in keys]
+        ordered: list[Any] = [key.desc() if self.descending else key.asc() for key in keys]
+        if self.sort in _MAY_BE_MISSING:
+            # What is missing comes before everything, as it does in SQLite without a word.
+            ordered[0] = ordered[0].nulls_last() if self.descending else ordered[0].nulls_first()
+        return ordered
 
     def turned(self) -> _Order:
         return _Order(self.sort, not self.descending)

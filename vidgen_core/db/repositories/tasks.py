@@ -10,10 +10,10 @@ from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Double,
     Executable,
-    Integer,
     Row,
     bindparam,
     case,
@@ -27,7 +27,7 @@ from sqlalchemy import (
     update,
 )
 
-from vidgen_core.db.dialect import among, greatest, listed, unindexed, upsert
+from vidgen_core.db.dialect import among, greatest, listed, to_microseconds, unindexed, upsert
 from vidgen_core.db.repositories.candidates import CandidateRepository
 from vidgen_core.db.repositories.task_search import Search
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
@@ -564,8 +564,7 @@ def _expressions(to: TaskStatus) -> dict[str, ColumnElement[Any]]:
     if to in ENDED:
         stamp = bindparam("stamp", type_=Double)
         lasted = stamp - func.coalesce(type_coerce(tasks.c.started_at, Double), stamp)
-        # Rounded to microseconds, as times are: rounding errors would order equal durations.
-        return {"duration": func.round(lasted, 6)}
+        return {"duration": to_microseconds(lasted)}
     if to is TaskStatus.PENDING:
         return {}
     if to is TaskStatus.QUEUED:
@@ -582,18 +581,18 @@ def _round_of_the_queue() -> ColumnElement[Any]:
 
 
 def _move_to(to: TaskStatus) -> Executable:
-    guard = bindparam("guard", type_=Integer)
+    guard = bindparam("guard", type_=BigInteger)
     lost = or_(guard.is_(None), tasks.c.attempt_id == guard)
     moved = update(tasks).where(_THE_TASK, tasks.c.status.in_(sources(to)), _ALIVE, lost)
     return (moved.values(_expressions(to)) if _expressions(to) else moved).returning(*_COLUMNS)
 
 
 # Frequent statements are compiled once.
-_THE_TASK: Final = tasks.c.id == bindparam("the_task", type_=Integer)
+_THE_TASK: Final = tasks.c.id == bindparam("the_task", type_=BigInteger)
 _NOTE: Final = update(tasks).where(_THE_TASK)
 _NOTE_OF_ATTEMPT: Final = _NOTE.where(
     tasks.c.status == TaskStatus.PROCESSING,
-    tasks.c.attempt_id.is_not_distinct_from(bindparam("the_attempt", type_=Integer)),
+    tasks.c.attempt_id.is_not_distinct_from(bindparam("the_attempt", type_=BigInteger)),
     _ALIVE,
 )
 _MOVES: Final = {status: _move_to(status) for status in TaskStatus}
@@ -614,7 +613,7 @@ _REVS_OF_SHOTS: Final = (
 _STANDS: Final = (
     select(tasks.c.rev, shots.c.number, attempts.c.rev)
     .join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
-    .outerjoin(attempts, attempts.c.id == bindparam("the_attempt", type_=Integer))
+    .outerjoin(attempts, attempts.c.id == bindparam("the_attempt", type_=BigInteger))
     .where(_THE_TASK, _ALIVE)
 )
 _AFTER: Final = (
@@ -636,6 +635,6 @@ _NEXT: Final = (
         tasks.c.due_at.is_(None) | (tasks.c.due_at <= bindparam("at", type_=UtcTime)),
     )
     .order_by(tasks.c.priority.desc(), tasks.c.turn, tasks.c.id)
-    .limit(bindparam("most", type_=Integer))
+    .limit(bindparam("most", type_=BigInteger))
 )
-_NEXT_IN_PROJECT: Final = _NEXT.where(tasks.c.project_id == bindparam("project", type_=Integer))
+_NEXT_IN_PROJECT: Final = _NEXT.where(tasks.c.project_id == bindparam("project", type_=BigInteger))

@@ -5,6 +5,7 @@ A chosen take never goes. What went keeps its row, its poster and its facts, and
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import tomlkit
 
 from vidgen_core.config.lookup import setting_names
-from vidgen_core.db import Tx
-from vidgen_core.domain.errors import FileError
+from vidgen_core.db import Store, Tx
+from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.errors import FileError, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.takes import Take
@@ -71,6 +73,14 @@ class Cleaned(NamedTuple):
     bytes: int
     #: Files the system would not delete, and those that were chosen meanwhile.
     kept: int
+
+
+class StoreCopy(Frozen):
+    """A database that was copied, and how many rows of each table."""
+
+    source: str
+    place: str
+    rows: dict[str, int]
 
 
 class Cleanup:
@@ -150,6 +160,25 @@ class Cleanup:
         copy = path.with_name(f"{path.stem}.settings.toml")
         write_bytes(without_secrets(settings.read_text(encoding="utf-8")).encode(), copy)
         return path, copy
+
+    @requires(Role.OWNER)
+    def copy_store(self, to: str) -> StoreCopy:
+        """Copy the whole database into an empty one: a file, or ``postgresql://…``. This one stays as it is.
+
+        :raises Refused: ``store_copy_while_running``: a worker buys from this database
+        :raises StoreError: ``store_copy_not_empty``, ``store_copy_differs``, and as ``Store.open``
+        """
+        source = self._ctx.store
+        lock = source.runner_lock(self._ctx.locations.runner_lock)
+        if not lock.acquire():
+            raise Refused("store_copy_while_running")
+        try:
+            timezone = self._ctx.settings().scale.timezone
+            with contextlib.closing(Store.open(to, checkpoints=True, timezone=timezone)) as target:
+                rows = {table: n for table, n in source.copy_to(target) if n}
+                return StoreCopy(source=source.place, place=target.place, rows=rows)
+        finally:
+            lock.release()
 
 
 def _is_in(take: Take, scope: CleanupScope, decided: set[int]) -> bool:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 #: Free bytes below which new videos soon find no room.
 LITTLE_SPACE: Final = 2_000_000_000
+#: Seconds by which the clock of a database server may differ from this machine's.
+CLOCKS_APART: Final = 2.0
 #: When the database was last written by a check.
 _PROBE: Final = StateRow[datetime]("probe", datetime)
 
@@ -120,18 +122,19 @@ class Diagnostics:
         ]
 
     def _store(self) -> tuple[Finding, ...]:
-        info = self._ctx.store.info()
-        bug = bool(info["wal_reset_bug"])
-        version = {"version": info["sqlite"]}
-        sqlite = Finding(code="sqlite_wal_bug" if bug else "sqlite", ok=not bug, warning=bug, params=version)
-        facts = {name: info[name] for name in ("path", "bytes", "journal_mode", "schema")}
+        try:
+            info = self._ctx.store.info()
+        except StoreError as error:
+            return (Finding(code="store_away", ok=False, params={"error": error.code, "of": error.params}),)
+        engine = _engine(info)
+        facts = {name: info[name] for name in ("path", "bytes", "journal_mode", "schema") if name in info}
         try:
             with self._ctx.store.write() as tx:
                 _PROBE.put(tx, datetime.now(UTC))
         except (StoreError, FileError) as error:
             unwritable = {"path": info["path"], "error": error.code, "of": error.params}
-            return sqlite, Finding(code="store_unwritable", ok=False, params=unwritable)
-        return sqlite, Finding(code="store", ok=True, params=facts)
+            return *engine, Finding(code="store_unwritable", ok=False, params=unwritable)
+        return *engine, Finding(code="store", ok=True, params=facts)
 
     def _generation(self) -> tuple[Finding, ...]:
         """Whether the queue may hold what was bought already."""
@@ -233,6 +236,19 @@ def _typed(secret: str) -> Key:
 
 def _key(key: KeySettings) -> Key:
     return Key(id=key.fingerprint, label=key.label, secret=key.secret, hosts=key.hosts)
+
+
+def _engine(info: dict[str, Any]) -> tuple[Finding, ...]:
+    """The kind of database, and what is wrong with it or with how this machine goes with it."""
+    version = {"version": info["version"]}
+    if info["engine"] == "sqlite":
+        bug = bool(info["wal_reset_bug"])
+        return (Finding(code="sqlite_wal_bug" if bug else "sqlite", ok=not bug, warning=bug, params=version),)
+    found = Finding(code="postgresql", ok=True, params=version)
+    apart = abs(info["clock_ahead"])
+    if apart <= CLOCKS_APART:
+        return (found,)
+    return found, Finding(code="database_clock", ok=False, warning=True, params={"seconds": round(apart)})
 
 
 def _python() -> Finding:

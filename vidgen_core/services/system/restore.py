@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
+from vidgen_core.config.loader import load_settings
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import Journal, JournalState, Store
 from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.errors import FileError, InputError, Refused, StoreError
+from vidgen_core.domain.errors import FileError, InputError, Refused, SettingsError, StoreError
 from vidgen_core.media.disk import sync_folder, translate_os_errors
 from vidgen_core.services.autopilot.run import stop_all
 from vidgen_core.worker import database_age
@@ -59,7 +60,7 @@ def restore(locations: Locations, backup: Path, agree: Callable[[Restored], None
     """Put ``backup`` in the place of the database.
 
     :param agree: is told what would be done, before it is; raises when that is not wanted
-    :raises Refused: ``restore_while_running``: a runner works on this data home
+    :raises Refused: ``restore_while_running``: a runner works on this data home; ``restore_on_a_server``
     :raises InputError: ``backup_missing``, ``backup_is_present`` (path)
     :raises StoreError: the backup is no database of Vidgen, damaged or too new
     """
@@ -68,9 +69,19 @@ def restore(locations: Locations, backup: Path, agree: Callable[[Restored], None
         raise InputError("backup_missing", path=str(backup))
     if locations.database.exists() and backup.samefile(locations.database):
         raise InputError("backup_is_present", path=str(backup))
+    if _is_on_a_server(locations):
+        raise Refused("restore_on_a_server")
     locations.create()
     with _nobody_runs(locations):
         return _restore(locations, backup, agree)
+
+
+def _is_on_a_server(locations: Locations) -> bool:
+    try:
+        return bool(load_settings(locations).scale.database.get_secret_value())
+    except SettingsError:
+        # Putting a backup in place must be possible however broken the settings are.
+        return False
 
 
 @contextlib.contextmanager

@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from filelock import FileLock, Timeout
 from pydantic import Field, ValidationError
 
 from vidgen_core.db import ActiveCount, Journal, JournalState, Store, Tx
 from vidgen_core.db.worker_state import CHECK_NOW, PAUSED, PROVIDER_PAUSE, Paused, StateRow
 from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.errors import ErrorKind, FileError, RunnerBusy, VidgenError
+from vidgen_core.domain.errors import ErrorKind, FileError, RunnerBusy, StoreError, VidgenError
 from vidgen_core.domain.log import Heartbeat, LogLevel
 from vidgen_core.domain.money import OWED, Money
 from vidgen_core.domain.providers import ProviderId, provider_ids
@@ -28,6 +27,7 @@ from vidgen_core.services.billing import budget
 from vidgen_core.services.billing.budget import BudgetView
 from vidgen_core.services.generation import canaries, gate
 from vidgen_core.services.generation.canaries import Canary
+from vidgen_core.services.system.database import open_store
 from vidgen_core.worker import database_age
 from vidgen_core.worker.database_age import Doubt
 from vidgen_core.worker.limits.concurrency import KEY_CAME
@@ -143,7 +143,7 @@ class WorkerControl:
 
         ctx = self._ctx
         # The runner alone moves the write-ahead log into the database, so it has a store of its own.
-        self._store = Store.open(ctx.locations.database, checkpoints=True)
+        self._store = open_store(ctx.locations, ctx.settings_file, checkpoints=True)
         self._runner = Worker(
             self._store,
             ctx.settings,
@@ -224,13 +224,11 @@ class WorkerControl:
         """Whether some process runs the tasks."""
         if self.is_here:
             return True
-        lock = FileLock(self._ctx.locations.runner_lock)
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return True
-        lock.release()
-        return False
+            return self._ctx.store.runner_lock(self._ctx.locations.runner_lock).is_taken()
+        except StoreError:
+            # Whoever had it has lost it.
+            return False
 
     @property
     @requires(Role.VIEWER)
@@ -292,9 +290,10 @@ class WorkerControl:
             return
         with self._ctx.store.read() as tx:
             bought = database_age.generation_of(tx)
-        if not bought:
+        # A machine that joins others has no journal yet; theirs know what was bought.
+        if not bought or self._ctx.store.is_shared:
             with suppress(FileError):
-                self._journal.begin(0)
+                self._journal.begin(bought)
 
     @requires(Role.VIEWER)
     def doubt(self) -> Doubt | None:

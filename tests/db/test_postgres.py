@@ -1,0 +1,227 @@
+"""What PostgreSQL does beyond the contract: it is elsewhere, may be away, and may be somebody else's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+
+import pytest
+from postgres_server import Postgres
+from sqlalchemy import delete, select, update
+from store_contract import FAILED, NETWORK, PROCESSING, film, now, task_in, yuan
+from test_figures import lives, rows
+
+from vidgen_core.db import Store, Tx
+from vidgen_core.db.ledger_chain import line_hash
+from vidgen_core.db.schema import attempts, ledger_lines, metadata
+from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.errors import StoreError
+from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.tasks import Failure
+
+pytestmark = pytest.mark.xdist_group("postgres")
+
+
+@pytest.fixture
+def shared(postgres_url: str) -> Iterator[Store]:
+    opened = Store.open(postgres_url)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("postgresql://vidgen:secret@127.0.0.1:1/vidgen", "store_server_away"),
+        ("postgresql://vidgen:secret@no-such-host.invalid/vidgen", "store_server_away"),
+        ("postgresql://vidgen:secret@127.0.0.1:port/vidgen", "store_url_unreadable"),
+        ("postgresql://vidgen:secret@127.0.0.1", "store_url_unreadable"),
+        ("mysql://vidgen:secret@127.0.0.1/vidgen", "store_unsupported"),
+        ("{server}/nothing", "store_database_missing"),
+        ("{nobody}/postgres", "store_login_refused"),
+    ],
+)
+def test_a_wrong_address_is_one_sentence_without_the_password(postgres: Postgres, url: str, code: str) -> None:
+    server = postgres.url("").rstrip("/")
+    with pytest.raises(StoreError) as caught:
+        Store.open(url.format(server=server, nobody=server.replace("vidgen@", "nobody:secret@")))
+    assert caught.value.code == code
+    assert "secret" not in str(caught.value.params)
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("UPDATE alembic_version SET version_num = '9999'", "store_too_new"),
+        ("DROP TABLE alembic_version", "store_of_others"),
+    ],
+)
+def test_a_database_of_others_is_left_alone(postgres_url: str, statement: str, code: str) -> None:
+    import psycopg
+
+    with closing(psycopg.connect(postgres_url, autocommit=True)) as connection:
+        connection.execute(statement)
+    with pytest.raises(StoreError) as caught:
+        Store.open(postgres_url)
+    assert caught.value.code == code
+
+
+def test_a_database_that_cannot_keep_every_text_is_refused(postgres: Postgres) -> None:
+    url = postgres.new(options="ENCODING 'LATIN1' LOCALE 'C'")
+    with pytest.raises(StoreError) as caught:
+        Store.open(url)
+    assert (caught.value.code, caught.value.params["encoding"]) == ("store_not_utf8", "LATIN1")
+
+
+def test_a_restarted_server_costs_no_more_than_what_was_under_way(postgres: Postgres, shared: Store) -> None:
+    with pytest.raises(StoreError) as caught, shared.write() as tx:  # noqa: PT012 - it breaks in the middle
+        film(tx)
+        postgres.restart()
+        film(tx)
+    assert caught.value.code == "store_server_away"
+    with shared.write() as tx:
+        assert tx.projects.all() == []
+        film(tx)
+    before = shared.revision()
+    postgres.restart()
+    assert shared.revision() == before
+    with shared.read() as tx:
+        assert len(tx.projects.all()) == 1
+    postgres.stop()
+    with pytest.raises(StoreError) as caught:
+        shared.revision()
+    postgres.start()
+    assert caught.value.code == "store_server_away"
+    assert shared.revision() == before
+
+
+def test_the_lock_of_the_worker_is_one_and_is_lost_with_the_server(
+    postgres: Postgres, postgres_url: str, tmp_path: Path
+) -> None:
+    with closing(Store.open(postgres_url)) as one, closing(Store.open(postgres_url)) as other:
+        first, second = one.runner_lock(tmp_path / "a.lock"), other.runner_lock(tmp_path / "b.lock")
+        assert not second.is_taken()
+        assert first.acquire()
+        assert second.is_taken()
+        assert not second.acquire()
+        assert first.is_held()
+        postgres.restart()
+        assert not first.is_held()
+        assert second.acquire()
+        assert not first.acquire()
+        second.release()
+        assert first.acquire()
+        first.release()
+
+
+def test_a_failure_with_a_nul_is_counted_by_its_kind(shared: Store) -> None:
+    with shared.write() as tx:
+        [shot] = film(tx)
+        task = task_in(tx, shot, PROCESSING)
+        number = tx.attempts.begin(task.id, task.provider, task.model, None, None, None, yuan("1")).id
+        failure = NETWORK.model_copy(update={"provider_message": "half\0a \\u0000 word"})
+        tx.attempts.update(number, failure=failure)
+        tx.tasks.move(task.id, FAILED, failure=failure)
+        assert Failure.model_validate(tx.tasks.get(task.id).failure) == failure
+
+
+def everything(store: Store) -> dict[str, list[tuple[object, ...]]]:
+    with store.read() as tx:
+        return {
+            table.name: sorted((tuple(map(repr, row)) for row in tx.execute(select(table))), key=repr)
+            for table in metadata.sorted_tables
+        }
+
+
+def test_a_database_is_copied_there_and_back(store: Store, shared: Store, tmp_path: Path) -> None:
+    with store.write() as tx:
+        for _ in lives(tx, Random(3)):
+            pass
+        tx.state.put("said", {"it": "短剧 \0 😀"})
+        tx.log.add(LogLevel.INFO, "code", at=now())
+    store.copy_to(shared)
+    assert everything(shared) == everything(store)
+    with closing(Store.open(tmp_path / "back.db")) as back:
+        shared.copy_to(back)
+        assert everything(back) == everything(store)
+    shared.backup(tmp_path / "copy.db")
+    with closing(Store.open(tmp_path / "copy.db")) as copy:
+        assert everything(copy) == everything(store)
+    # What comes after is numbered on and counted.
+    ids = {task_id for task_id, *_ in everything(store)["tasks"]}
+    for one in (store, shared):
+        with one.write() as tx:
+            [shot] = film(tx)
+            task = task_in(tx, shot, FAILED)
+        assert repr(task.id) not in ids
+    with store.read() as here, shared.read() as there:
+        assert rows(here) == rows(there)
+
+
+def order(tx: Tx, shot: Shot) -> int:
+    """A paid request that has left, with letters that JSON escapes in its words."""
+    task = task_in(tx, shot, PROCESSING, provider=ProviderId("kie"))
+    number = tx.attempts.begin(task.id, task.provider, 'a "model" \\ 短剧\t', "k1", "main", None, yuan("0.5")).id
+    tx.attempts.update(number, state=AttemptState.SENDING, intent_at=now(), failure=NETWORK)
+    return number
+
+
+def test_the_ledgers_chain_goes_on_where_it_was_copied_to(store: Store, shared: Store) -> None:
+    with store.write() as tx:
+        [shot] = film(tx)
+        number = order(tx, shot)
+    store.copy_to(shared)
+    with shared.write() as tx:
+        tx.attempts.update(number, state=AttemptState.ACCEPTED, remote_id="r1", accepted_at=now())
+        order(tx, shot)
+        tx.llm_calls.begin(shot.project_id, "prompt", "m1", "main", "http://here", cost=yuan("2"))
+    with shared.read() as tx:
+        lines = list(tx.chain.lines())
+        assert list(tx.chain.strays()) == []
+        assert {row.kind for row in tx.chain.requests(shot.project_id, now() - timedelta(1), now())} == {
+            "attempt",
+            "question",
+        }
+        assert len(tx.chain.requests(None, None, None, 2)) == 2
+    assert len(lines) == 4
+    for before, line in pairwise([None, *lines]):
+        assert line is not None
+        assert line.previous == (before.hash if before else "")
+        assert line.hash == line_hash(line.n, line.at, line.kind, line.row_id, line.body, line.previous)
+    with shared.write() as tx:
+        tx.execute(update(attempts).where(attempts.c.id == number).values(cost=Decimal("0.1")))
+        tx.execute(delete(ledger_lines).where(ledger_lines.c.n == lines[-1].n + 1))
+    with shared.read() as tx:
+        assert [(code, row) for code, _, row, _ in tx.chain.strays()] == [("row_differs", number)]
+
+
+def test_a_copy_goes_into_an_empty_database_only(store: Store, shared: Store) -> None:
+    with store.write() as tx:
+        film(tx)
+    with shared.write() as tx:
+        tx.projects.ensure("other")
+    with pytest.raises(StoreError) as caught:
+        store.copy_to(shared)
+    assert caught.value.code == "store_copy_not_empty"
+    with shared.read() as tx:
+        assert [project.name for project in tx.projects.all()] == ["other"]
+
+
+def test_one_machine_imports_nothing_of_it(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from vidgen_core.config.paths import Locations\n"
+        "from vidgen_core.services.facade import Vidgen\n"
+        "with Vidgen.open(Locations(Path(sys.argv[1]))) as app: app.shots.add(app.projects.ensure('a').id, [])\n"
+        "assert not {'psycopg', 'psycopg_pool', 'pgqueuer', 'asyncpg', 'fsspec', 's3fs'} & sys.modules.keys()\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=100)
+    assert told.returncode == 0, told.stderr

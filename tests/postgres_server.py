@@ -1,0 +1,137 @@
+"""A private PostgreSQL server on a free port, in a folder of its own; without one on this machine its tests are skipped."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from doubles import wait_until
+
+from vidgen_core.db import Store
+
+_PROGRAMS: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+#: Speed instead of safety: what these tests see is what a kill of processes leaves, not of the machine.
+_OPTIONS: Final = {
+    "listen_addresses": "127.0.0.1",
+    "fsync": "off",
+    # What Vidgen has committed must be there all the same.
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "60",
+    "shared_buffers": "32MB",
+    "autovacuum": "off",
+    "log_min_messages": "fatal",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+}
+
+
+class Postgres:
+    """The server, and new databases on it.
+
+    :param data: an empty folder that its user may write
+    """
+
+    def __init__(self, data: Path, user: str | None) -> None:
+        self._data = data
+        self._user = user
+        self._server: subprocess.Popen[bytes] | None = None
+        self._names = itertools.count(1)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        made = self._run("initdb", "-U", "vidgen", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+        assert made.wait() == 0
+
+    def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [str(_PROGRAMS[-1] / program), "-D", str(self._data), *arguments]
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        # The server refuses to run as root.
+        as_user = {"user": self._user, "group": self._user, "extra_groups": []} if self._user else {}
+        return subprocess.Popen(command, cwd=self._data, **quiet, **as_user)  # type: ignore[call-overload,no-any-return]
+
+    def start(self) -> None:
+        options = [part for name, value in _OPTIONS.items() for part in ("-c", f"{name}={value}")]
+        self._server = self._run("postgres", "-p", str(self.port), "-k", str(self._data), *options)
+        wait_until(self._answers, 60)
+
+    def _answers(self) -> bool:
+        import psycopg
+
+        try:
+            psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """End it as a crash does: no session is asked."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGQUIT)
+        self._server.wait(60)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def url(self, database: str) -> str:
+        return f"postgresql://vidgen@127.0.0.1:{self.port}/{database}"
+
+    def run(self, statement: str) -> None:
+        """Run a statement outside of any database of a test."""
+        import psycopg
+
+        with contextlib.closing(psycopg.connect(self.url("postgres"), autocommit=True)) as connection:
+            connection.execute(statement)
+
+    def new(self, template: str = "template0", options: str = "") -> str:
+        """The URL of a new database."""
+        name = f"test{next(self._names)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template} {options}")
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        self.run(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server with a database ``vidgen_template`` that has the schema."""
+    if not _PROGRAMS:
+        pytest.skip("needs PostgreSQL in /usr/lib/postgresql (apt install postgresql)")
+    pytest.importorskip("psycopg", reason="needs psycopg, the driver of PostgreSQL")
+    # Not below pytest's own folder, which only its user may enter.
+    data = Path(tempfile.mkdtemp(prefix="vidgen-postgres-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    user = "postgres" if os.geteuid() == 0 else None
+    server = None
+    try:
+        if user:
+            shutil.chown(data, user, user)
+        server = Postgres(data, user)
+        server.start()
+        server.run("CREATE DATABASE vidgen_template TEMPLATE template0")
+        Store.open(server.url("vidgen_template")).close()
+        yield server
+    finally:
+        if server is not None:
+            with contextlib.suppress(AssertionError):
+                server.stop()
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A new database with the schema."""
+    url = postgres.new("vidgen_template")
+    yield url
+    postgres.drop(url)

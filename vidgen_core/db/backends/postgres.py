@@ -1,0 +1,260 @@
+"""PostgreSQL: one database that several machines share.
+
+Writers take turns by an advisory lock, as ``BEGIN IMMEDIATE`` makes them do in SQLite, so that what a transaction has read is
+still true when it writes. Readers see one moment and cannot write. Everything else is what SQLAlchemy makes of the statements.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy.dialects.sqlite.dml import OnConflictDoNothing, OnConflictDoUpdate
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import QueuePool
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from vidgen_core.db import dialect, migrations
+from vidgen_core.db.schema import metadata
+from vidgen_core.db.transaction import REVISION
+from vidgen_core.domain.errors import StoreError
+
+try:
+    import psycopg
+    from psycopg.adapt import Loader
+except ImportError:
+    # An ImportError of its own shared library says nothing to people either.
+    raise StoreError("store_driver_missing") from None
+
+#: The advisory lock of writers; any number that nothing else in the database uses.
+WRITE_LOCK: Final = 0x76696467
+#: That of the worker.
+RUNNER_LOCK: Final = WRITE_LOCK + 1
+#: Server settings of every session; a writer that stands still must not keep the others waiting for good.
+_SESSION: Final = {
+    # An intent is on disk before its order leaves, whatever the server does by default.
+    "synchronous_commit": "on",
+    "lock_timeout": f"{dialect.BUSY_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{dialect.BUSY_SECONDS}s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+_READER: Final = {"default_transaction_isolation": "repeatable read", "default_transaction_read_only": "on"}
+#: The same for our side: a server that has gone silent is given up within seconds.
+_CONNECTION: Final = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": dialect.BUSY_SECONDS * 1000,
+    "application_name": "vidgen",
+}
+
+
+class _WholeNumber(Loader):
+    """Sums of whole numbers are ``numeric`` in PostgreSQL, and whole all the same."""
+
+    def load(self, data: Any) -> int | float:
+        digits = bytes(data).decode()
+        return int(digits) if digits.lstrip("-").isdecimal() else float(digits)
+
+
+def _without_constraint(element: Any, compiler: SQLCompiler, **options: Any) -> str:
+    # The statement is the same in both databases; this one would also take the name of a constraint.
+    element.constraint_target = None
+    visit = getattr(compiler, f"visit_{element.__visit_name__}")
+    return str(visit(element, **options))
+
+
+compiles(OnConflictDoUpdate, "postgresql")(_without_constraint)
+compiles(OnConflictDoNothing, "postgresql")(_without_constraint)
+
+
+class PostgresBackend:
+    """A database on a server.
+
+    :param timezone: in which days of budget and reports begin, an IANA name; empty: this machine's, as it is now
+    :raises StoreError: ``store_driver_missing``
+    """
+
+    is_shared = True
+
+    def __init__(self, url: URL, *, timezone: str) -> None:
+        # Without user, password and options.
+        self.place = f"postgresql://{url.host or ''}{f':{url.port}' if url.port else ''}/{url.database}"
+        self._url = url.set(drivername="postgresql+psycopg", query={**_texts(_CONNECTION), **url.query})
+        self._session = {**_SESSION, "TimeZone": timezone or _present_offset()}
+        self.writer = self._engine(writes=True)
+        self.readers = self._engine(writes=False)
+        self._revision_sql = str(REVISION)
+        #: As in SQLite a connection of its own, for it is asked so often.
+        self._revision_connection: psycopg.Connection[Any] | None = None
+        self._revision_lock = threading.Lock()
+
+    def _engine(self, *, writes: bool) -> Engine:
+        engine = create_engine(
+            self._url,
+            poolclass=QueuePool,
+            pool_size=1 if writes else 4,
+            max_overflow=0 if writes else 28,
+            # The server may have been restarted since a connection was used last.
+            pool_pre_ping=True,
+            hide_parameters=True,
+            json_serializer=lambda value: dialect.storable(dialect.json_text(value)),
+        )
+        event.listen(engine, "before_cursor_execute", dialect.storable_parameters, retval=True)
+        session = self._session if writes else {**self._session, **_READER}
+
+        @event.listens_for(engine, "connect")
+        def _set_up(connection: psycopg.Connection[Any], _record: object) -> None:
+            self._set_up(connection, session)
+
+        if writes:
+
+            @event.listens_for(engine, "begin")
+            def _begin(connection: Connection) -> None:
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
+
+        return engine
+
+    def _set_up(self, connection: psycopg.Connection[Any], session: dict[str, str]) -> None:
+        connection.adapters.register_loader("numeric", _WholeNumber)
+        settings = ", ".join("set_config(%s, %s, false)" for _ in session)
+        connection.execute(f"SELECT {settings}", [part for item in session.items() for part in item])
+        connection.commit()
+
+    def connect(self) -> psycopg.Connection[Any]:
+        """A connection outside of the pools, each of whose statements is a transaction of its own."""
+        arguments, options = self.readers.dialect.create_connect_args(self._url)
+        connection: psycopg.Connection[Any] = psycopg.connect(*arguments, **options)
+        self._set_up(connection, self._session)
+        connection.autocommit = True
+        return connection
+
+    def prepare(self) -> None:
+        # The lock of writers makes two first starts take turns.
+        with self.writer.begin() as connection:
+            encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+            if encoding != "UTF8":
+                raise StoreError("store_not_utf8", place=self.place, encoding=str(encoding))
+            if migrations.current(connection) is None:
+                foreign = sorted(set(inspect(connection).get_table_names()) & metadata.tables.keys())
+                if foreign:
+                    raise StoreError("store_of_others", place=self.place, table=foreign[0])
+            if not migrations.is_current(connection):
+                migrations.upgrade(connection)
+
+    def revision(self) -> int:
+        with self._revision_lock:
+            if self._revision_connection is not None:
+                try:
+                    return self._asked(self._revision_connection)
+                except psycopg.OperationalError:
+                    # The server may have been restarted since; a new connection tells.
+                    self._revision_connection.close()
+                    self._revision_connection = None
+            self._revision_connection = self.connect()
+            return self._asked(self._revision_connection)
+
+    def _asked(self, connection: psycopg.Connection[Any]) -> int:
+        row = connection.execute(self._revision_sql).fetchone()
+        return int(row[0]) if row is not None else 0
+
+    def runner_lock(self, file: Path) -> AdvisoryRunnerLock:  # noqa: ARG002 - the lock is the server's
+        return AdvisoryRunnerLock(self)
+
+    def backup(self, target: Path) -> None:
+        from vidgen_core.db.copying import copy_to_file
+
+        copy_to_file(self, target)
+
+    def checkpoint(self) -> None:
+        """Nothing: the server sees to its log itself."""
+
+    def info(self) -> dict[str, Any]:
+        with self.readers.connect() as connection:
+            schema = migrations.current(connection)
+            version, size, now = connection.exec_driver_sql(
+                "SELECT current_setting('server_version'), pg_database_size(current_database()), "
+                "extract(epoch FROM clock_timestamp())::float8"
+            ).one()
+        return {
+            "engine": "postgresql",
+            "version": str(version).partition(" ")[0],
+            "path": self.place,
+            "bytes": int(size),
+            "schema": schema,
+            #: How far the server's clock is ahead of this machine's, in seconds.
+            "clock_ahead": now - datetime.now().astimezone().timestamp(),
+        }
+
+    def close(self) -> None:
+        self.readers.dispose()
+        self.writer.dispose()
+        with self._revision_lock:
+            connection, self._revision_connection = self._revision_connection, None
+            if connection is not None:
+                connection.close()
+
+
+class AdvisoryRunnerLock:
+    """The lock of a database, by its server: it ends with the session, so with the process, its machine or the network."""
+
+    can_be_lost = True
+
+    def __init__(self, backend: PostgresBackend) -> None:
+        self._backend = backend
+        self._session: psycopg.Connection[Any] | None = None
+
+    def acquire(self) -> bool:
+        self.release()
+        return self._asked(f"SELECT pg_try_advisory_lock({RUNNER_LOCK})", keep=True)
+
+    def is_taken(self) -> bool:
+        here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        this = f"locktype = 'advisory' AND classid = 0 AND objid = {RUNNER_LOCK} AND objsubid = 1"
+        return self._asked(f"SELECT EXISTS (SELECT 1 FROM pg_locks WHERE granted AND {this} AND {here})")  # noqa: S608
+
+    def _asked(self, question: str, *, keep: bool = False) -> bool:
+        """The server's answer to a question, on a session that is kept for a *yes*."""
+        try:
+            session = self._backend.connect()
+            row = session.execute(question).fetchone()
+        except psycopg.Error as error:
+            raise dialect.translated(error, self._backend.place) or error from error
+        answer = row is not None and bool(row[0])
+        if keep and answer:
+            self._session = session
+        else:
+            session.close()
+        return answer
+
+    def is_held(self) -> bool:
+        if self._session is None:
+            return False
+        try:
+            self._session.execute("SELECT 1")
+        except psycopg.Error:
+            self.release()
+            return False
+        return True
+
+    def release(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+
+def _texts(values: dict[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items()}
+
+
+def _present_offset() -> str:
+    """The difference of this machine from UTC, as PostgreSQL writes time zones: west of Greenwich is positive."""
+    offset = datetime.now().astimezone().strftime("%z")
+    turned = {"+": "-", "-": "+"}[offset[0]]
+    return f"<{offset[:3]}>{turned}{offset[1:3]}:{offset[3:5]}"

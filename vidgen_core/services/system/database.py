@@ -1,0 +1,54 @@
+"""The database of a data home: its own file, or the server that its settings name."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+from vidgen_core.config.file import SettingsFile
+from vidgen_core.config.loader import read_text
+from vidgen_core.config.lookup import variable_of
+from vidgen_core.config.paths import Locations
+from vidgen_core.config.schema import ScaleSettings
+from vidgen_core.db import Store
+from vidgen_core.domain.errors import SettingsError
+
+
+def open_store(locations: Locations, settings_file: SettingsFile, *, checkpoints: bool = False) -> Store:
+    """Open the database, created if there is none.
+
+    :param checkpoints: as of ``Store.open``
+    :raises StoreError: as ``Store.open``
+    :raises SettingsError: the settings name a server and cannot be read
+    """
+    scale = _scale(settings_file)
+    url = scale.database.get_secret_value()
+    if not url:
+        return Store.open(locations.database, checkpoints=checkpoints)
+    # Days begin for everybody where the studio is, in what this process counts as in what the database does.
+    os.environ["TZ"] = scale.timezone
+    if hasattr(time, "tzset"):
+        time.tzset()
+    return Store.open(url, checkpoints=checkpoints, timezone=scale.timezone)
+
+
+def _scale(settings_file: SettingsFile) -> ScaleSettings:
+    """What the settings say; where they cannot be read, the data home's own file, unless they name a server."""
+    try:
+        return settings_file.current().scale
+    except SettingsError:
+        if _name_a_server(settings_file):
+            raise
+        return ScaleSettings()
+
+
+def _name_a_server(settings_file: SettingsFile) -> bool:
+    """Whether settings that cannot be read mention one: an empty studio in its place would frighten people."""
+    try:
+        written = read_text(settings_file.path)
+    except SettingsError:
+        written = ""
+    return (
+        variable_of("scale.database") in os.environ or re.search(r"(?m)^\s*database\s*=.*postgres", written) is not None
+    )

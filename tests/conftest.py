@@ -16,6 +16,7 @@ from hypothesis import settings
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import Store
+from vidgen_core.db.backends.sqlite import SqliteBackend
 from vidgen_core.media.kenburns import RenderSpec, render
 
 # A test is right or wrong; how long it takes is the machine's affair.
@@ -77,15 +78,15 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def known_schema(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, empty_database: Path) -> None:
     """New databases are copies of an empty one, in all tests but the store's own: migrating takes a quarter of a second."""
-    prepare = Store._prepare
+    prepare = SqliteBackend.prepare
 
-    def copy(store: Store) -> None:
-        if not store.path.exists() and store.path.parent.is_dir():
-            shutil.copyfile(empty_database, store.path)
-        prepare(store)
+    def copy(backend: SqliteBackend) -> None:
+        if not backend.path.exists() and backend.path.parent.is_dir():
+            shutil.copyfile(empty_database, backend.path)
+        prepare(backend)
 
     if "db" not in request.path.relative_to(Path(__file__).parent).parts:
-        monkeypatch.setattr(Store, "_prepare", copy)
+        monkeypatch.setattr(SqliteBackend, "prepare", copy)
 
 
 @pytest.fixture(autouse=True)

@@ -243,6 +243,7 @@ def test_every_setting_has_a_sentence() -> None:
         "writing.keys",
         "notices.secret",
         "notices.url",
+        "scale.database",
     }
 
 

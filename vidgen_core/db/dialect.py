@@ -253,9 +253,10 @@ def _of_postgres(error: Any, where: str) -> VidgenError | None:
 
 def _of_connection(said: str, where: str) -> VidgenError:
     """Why there is no connection: its driver passes on what the server says, without a code."""
-    if re.search(r'database ".*" does not exist', said):
+    missing = "does not exist" in said
+    if missing and "database" in said:
         return StoreError("store_database_missing", place=where)
-    if re.search(r'role ".*" does not exist|authentication failed|no password supplied|pg_hba', said):
+    if missing or any(words in said for words in ("authentication failed", "no password supplied", "pg_hba")):
         return StoreError("store_login_refused", place=where)
     return StoreError("store_server_away", place=where)
 

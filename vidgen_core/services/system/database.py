@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 
 from vidgen_core.config.file import SettingsFile
@@ -49,6 +48,5 @@ def _name_a_server(settings_file: SettingsFile) -> bool:
         written = read_text(settings_file.path)
     except SettingsError:
         written = ""
-    return (
-        variable_of("scale.database") in os.environ or re.search(r"(?m)^\s*database\s*=.*postgres", written) is not None
-    )
+    named = any(line.lstrip().startswith("database") and "postgres" in line for line in written.splitlines())
+    return named or variable_of("scale.database") in os.environ

@@ -41,7 +41,7 @@ from vidgen_core.db.repositories.scripts import (
 )
 from vidgen_core.db.repositories.shots import ShotRepository
 from vidgen_core.db.repositories.state import HeartbeatRepository, KeyRepository, StateRepository, UploadRepository
-from vidgen_core.db.repositories.takes import TakeRepository
+from vidgen_core.db.repositories.takes import ReviewRepository, TakeRepository
 from vidgen_core.db.repositories.tasks import TaskRepository
 from vidgen_core.db.transaction import Transaction
 from vidgen_core.domain.errors import StoreError
@@ -80,6 +80,10 @@ class Tx(Transaction):
     @cached_property
     def takes(self) -> TakeRepository:
         return TakeRepository(self)
+
+    @cached_property
+    def reviews(self) -> ReviewRepository:
+        return ReviewRepository(self)
 
     @cached_property
     def candidates(self) -> CandidateRepository:

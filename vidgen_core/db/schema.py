@@ -453,6 +453,50 @@ Index("takes_sha256", takes.c.sha256)
 Index("takes_content", takes.c.content)
 _partial("takes_unchecked", takes.c.id, where="verdict IS NULL")
 
+#: Links to the takes of one project for people without an account; signed, so that no row of it opens anything by itself.
+review_links = Table(
+    "review_links",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project_id", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("nonce", Text, nullable=False),
+    Column("password", Text),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("revoked_at", UtcTime),
+    sqlite_autoincrement=True,
+)
+Index("review_links_of_project", review_links.c.project_id, review_links.c.id)
+
+review_votes = Table(
+    "review_votes",
+    metadata,
+    Column("take_id", Integer, nullable=False),
+    Column("link_id", Integer, nullable=False),
+    Column("reviewer", Text, nullable=False),
+    Column("shot_id", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("vote", Integer, nullable=False, server_default="0"),
+    Column("favourite", Boolean, nullable=False, server_default="0"),
+    Column("created_at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("take_id", "link_id", "reviewer"),
+)
+
+review_comments = Table(
+    "review_comments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("take_id", Integer, nullable=False),
+    Column("link_id", Integer, nullable=False),
+    Column("reviewer", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+Index("review_comments_of_take", review_comments.c.take_id, review_comments.c.at)
+
 #: Shots that are drawn until a take passes its checks; the rows of one order have the same ``draw`` and share its ceiling.
 draws = Table(
     "draws",

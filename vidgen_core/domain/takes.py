@@ -102,3 +102,58 @@ class Take(Frozen):
     def is_good(self) -> bool:
         """Nobody has put it aside and nothing about it is doubtful."""
         return self.rejected is None and MINOR_WARNINGS.issuperset(self.warnings)
+
+
+class ReviewLink(Frozen):
+    """A way in for people without an account: to look at the takes of one project and say what they think of them."""
+
+    id: int
+    project_id: int
+    #: For whom it was made.
+    name: str
+    #: Random, so that the signature fits this row of this database alone.
+    nonce: str
+    #: Argon2 hash; None: no password is asked for.
+    password: str | None
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None = None
+
+    def works(self, now: datetime) -> bool:
+        """Whether it lets anybody in."""
+        return self.revoked_at is None and now < self.expires_at
+
+
+class ReviewVote(Frozen):
+    """What one reviewer thinks of a take."""
+
+    take_id: int
+    link_id: int
+    #: Tells reviewers of the same name apart.
+    reviewer: str
+    name: str
+    #: 1 for it, -1 against it, 0 neither.
+    vote: int
+    #: Their favourite of its shot.
+    favourite: bool
+
+
+class ReviewComment(Frozen):
+    """What a reviewer says about a moment of a take."""
+
+    id: int
+    take_id: int
+    link_id: int
+    reviewer: str
+    name: str
+    #: Seconds from the begin of the video.
+    at: float
+    text: str
+    created_at: datetime
+
+
+class TakeReview(Frozen):
+    """Everything that reviewers said of one take."""
+
+    votes: tuple[ReviewVote, ...] = ()
+    comments: tuple[ReviewComment, ...] = ()

@@ -29,6 +29,7 @@ from vidgen_core.services.imports.watched_folders import WatchedFolders
 from vidgen_core.services.library.characters import Characters
 from vidgen_core.services.library.pictures import Pictures
 from vidgen_core.services.library.projects import Projects
+from vidgen_core.services.library.reviews import Reviews
 from vidgen_core.services.library.shots import Shots
 from vidgen_core.services.library.takes import Takes
 from vidgen_core.services.notifications.notifications import Notifications
@@ -72,6 +73,7 @@ class Vidgen:
         self.shots = Shots(ctx)
         self.projects = Projects(ctx, self.shots)
         self.takes = Takes(ctx)
+        self.reviews = Reviews(ctx)
         self.tasks = Tasks(ctx)
         self.quotes = Quotes(ctx, self.tasks)
         self.finishing = Finishing(ctx)

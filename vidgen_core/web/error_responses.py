@@ -25,6 +25,8 @@ _STATUS: Final = {
     "too_many_tries": 429,
     "file_gone": 404,
     "disk_full": 507,
+    "review_password_needed": 401,
+    "review_full": 429,
     "key_needed": 409,
     "key_address_changed": 409,
     "unexpected": 500,

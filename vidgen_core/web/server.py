@@ -34,6 +34,7 @@ from vidgen_core.web.media import MEDIA, error_response
 from vidgen_core.web.middleware.auth import MCP, METRICS, visitor_of
 from vidgen_core.web.middleware.base_path import address
 from vidgen_core.web.middleware.request_guard import FIRST_PAGE, middleware
+from vidgen_core.web.review import ReviewPages
 from vidgen_core.web.sign_in import SignIn
 from vidgen_core.web.uploads import INCOMING
 
@@ -128,6 +129,7 @@ def routes(live: Live, mcp: Mcp) -> list[BaseRoute]:
         Mount("/api", make_api(live.progress)),
         Route(MCP, mcp),
         *SignIn().routes,
+        *ReviewPages().routes,
     ]
 
 

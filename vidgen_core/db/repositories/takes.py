@@ -5,16 +5,40 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Executable, Row, Select, bindparam, case, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Row,
+    Select,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from vidgen_core.db.dialect import among, listed, upsert
 from vidgen_core.db.repository import Repository, now, only
-from vidgen_core.db.schema import shots, takes, tasks
+from vidgen_core.db.schema import review_comments, review_links, review_votes, shots, takes, tasks
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.takes import SAME_FILE, CheckResult, Severity, Take, Verdict
+from vidgen_core.domain.takes import (
+    SAME_FILE,
+    CheckResult,
+    ReviewComment,
+    ReviewLink,
+    ReviewVote,
+    Severity,
+    Take,
+    TakeReview,
+    Verdict,
+)
 
 
 @dataclass(frozen=True)
@@ -203,3 +227,91 @@ class TakeRepository(Repository):
         changed = self.tx.execute(update(takes).where(takes.c.id == take_id).values(**values, rev=self.tx.rev))
         if not changed.rowcount:
             raise NotFound("take_not_found", id=take_id)
+
+
+class ReviewRepository(Repository):
+    """Links for reviewers, and what those said. A change touches its take, so that open pages show it."""
+
+    def add_link(
+        self, project_id: int, name: str, nonce: str, password: str | None, expires_at: datetime
+    ) -> ReviewLink:
+        values = {"project_id": project_id, "name": name, "nonce": nonce, "password": password}
+        values |= {"created_at": now(), "expires_at": expires_at}
+        _ = self.tx.rev
+        row = self.tx.execute(insert(review_links).values(values).returning(*review_links.c)).one()
+        return ReviewLink.model_validate(row._asdict())
+
+    def link(self, link_id: int) -> ReviewLink | None:
+        row = self.tx.execute(select(review_links).where(review_links.c.id == link_id)).one_or_none()
+        return None if row is None else ReviewLink.model_validate(row._asdict())
+
+    def links(self, project_id: int) -> list[ReviewLink]:
+        """Of a project, the newest first; those that work no more among them."""
+        query = select(review_links).where(review_links.c.project_id == project_id).order_by(review_links.c.id.desc())
+        return [ReviewLink.model_validate(row._asdict()) for row in self.tx.execute(query)]
+
+    def revoke(self, link_id: int) -> None:
+        """Let a link open nothing from now on; what was said by it stays."""
+        _ = self.tx.rev
+        alive = (review_links.c.id == link_id, review_links.c.revoked_at.is_(None))
+        self.tx.execute(update(review_links).where(*alive).values(revoked_at=now()))
+
+    def of_takes(self, take_ids: Collection[int]) -> dict[int, TakeReview]:
+        """By take, where anything was said of it; comments in the order of their moments."""
+        votes: dict[int, list[ReviewVote]] = defaultdict(list)
+        comments: dict[int, list[ReviewComment]] = defaultdict(list)
+        said = select(*(review_votes.c[name] for name in ReviewVote.model_fields))
+        said = said.where(among(review_votes.c.take_id, take_ids)).order_by(review_votes.c.created_at)
+        for row in self.tx.execute(said):
+            if row.vote or row.favourite:
+                votes[row.take_id].append(ReviewVote.model_validate(row._asdict()))
+        words = select(review_comments).where(among(review_comments.c.take_id, take_ids))
+        for row in self.tx.execute(words.order_by(review_comments.c.at, review_comments.c.id)):
+            comments[row.take_id].append(ReviewComment.model_validate(row._asdict()))
+        return {
+            take_id: TakeReview(votes=tuple(votes[take_id]), comments=tuple(comments[take_id]))
+            for take_id in {*votes, *comments}
+        }
+
+    def vote(self, link_id: int, take: Take, reviewer: str, name: str, **said: Any) -> None:
+        """Write what a reviewer thinks of a take; a favourite takes the place of the one before it.
+
+        :param said: ``vote`` or ``favourite``
+        """
+        mine = (review_votes.c.link_id == link_id, review_votes.c.reviewer == reviewer)
+        if said.get("favourite"):
+            other = self.tx.execute(
+                update(review_votes)
+                .where(*mine, review_votes.c.shot_id == take.shot_id, review_votes.c.favourite)
+                .values(favourite=False)
+                .returning(review_votes.c.take_id)
+            )
+            self._touch(other.scalars().all())
+        keys = {"take_id": take.id, "link_id": link_id, "reviewer": reviewer}
+        new = upsert(review_votes).values(**keys, shot_id=take.shot_id, name=name, created_at=now(), **said)
+        self.tx.execute(new.on_conflict_do_update(index_elements=list(keys), set_={"name": name, **said}))
+        self._touch([take.id])
+
+    def comment(self, link_id: int, take: Take, reviewer: str, name: str, at: float, text: str) -> int:
+        """Keep a comment; returns its id."""
+        values = {"take_id": take.id, "link_id": link_id, "reviewer": reviewer, "name": name, "at": at, "text": text}
+        new = insert(review_comments).values(**values, created_at=now()).returning(review_comments.c.id)
+        self._touch([take.id])
+        return int(self.tx.execute(new).scalar_one())
+
+    def remove_comment(self, link_id: int, reviewer: str, comment_id: int) -> bool:
+        """Remove a comment of the reviewer's own; whether there was one."""
+        own = (review_comments.c.id == comment_id, review_comments.c.link_id == link_id)
+        gone = delete(review_comments).where(*own, review_comments.c.reviewer == reviewer)
+        found = self.tx.execute(gone.returning(review_comments.c.take_id)).scalars().all()
+        self._touch(found)
+        return bool(found)
+
+    def counts(self, link_id: int) -> tuple[int, int]:
+        """How many reviewers a link has, and how many comments."""
+        reviewers = select(func.count(review_votes.c.reviewer.distinct())).where(review_votes.c.link_id == link_id)
+        comments = select(func.count()).select_from(review_comments).where(review_comments.c.link_id == link_id)
+        return int(self.tx.execute(reviewers).scalar_one()), int(self.tx.execute(comments).scalar_one())
+
+    def _touch(self, take_ids: Collection[int]) -> None:
+        self.tx.execute(update(takes).where(among(takes.c.id, take_ids)).values(rev=self.tx.rev))

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -118,15 +118,7 @@ class Auth:
         return next((role for role in sorted(Role, reverse=True) if self._opens(role, given)), None)
 
     def _opens(self, role: Role, given: str) -> bool:
-        from argon2.exceptions import InvalidHashError, VerificationError
-
-        kept = _hash_of(self.settings, role)
-        if not kept:
-            return False
-        try:
-            return self._hasher.verify(kept, given)
-        except (VerificationError, InvalidHashError):
-            return False
+        return password_opens(_hash_of(self.settings, role), given)
 
     def set_password(self, role: Role, password: str) -> None:
         """Change the password of a role, or take it away with an empty one; those who signed in by it are out.
@@ -134,12 +126,7 @@ class Auth:
         :raises InputError: ``password_short`` (least), ``password_long`` (most)
         :raises SettingsError: the settings cannot be written
         """
-        if password and len(password) < SHORTEST:
-            raise InputError("password_short", least=SHORTEST)
-        if len(password) > LONGEST:
-            raise InputError("password_long", most=LONGEST)
-        kept = self._hasher.hash(password) if password else ""
-        self._file.change({f"sharing.{role.word}_password": SecretStr(kept)})
+        self._file.change({f"sharing.{role.word}_password": SecretStr(hash_password(password) or "")})
 
     def has_password(self, role: Role) -> bool:
         return bool(_hash_of(self.settings, role))
@@ -166,11 +153,36 @@ class Auth:
         parts = (settings.token.get_secret_value(), settings.sign_in, *way)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
-    @cached_property
-    def _hasher(self) -> PasswordHasher:
-        from argon2 import PasswordHasher
 
-        return PasswordHasher()
+@cache
+def _hasher() -> PasswordHasher:
+    from argon2 import PasswordHasher
+
+    return PasswordHasher()
+
+
+def hash_password(password: str) -> str | None:
+    """An Argon2 hash to be kept; None for an empty password.
+
+    :raises InputError: ``password_short`` (least), ``password_long`` (most)
+    """
+    if password and len(password) < SHORTEST:
+        raise InputError("password_short", least=SHORTEST)
+    if len(password) > LONGEST:
+        raise InputError("password_long", most=LONGEST)
+    return _hasher().hash(password) if password else None
+
+
+def password_opens(kept: str | None, given: str) -> bool:
+    """Whether a password is the one of a hash. Slow on purpose."""
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    if not kept or len(given) > LONGEST:
+        return False
+    try:
+        return _hasher().verify(kept, given)
+    except (VerificationError, InvalidHashError):
+        return False
 
 
 def _hash_of(settings: SharingSettings, role: Role) -> str:

@@ -30,14 +30,17 @@ from vidgen_core.web.middleware.connections import POLICY, WatchedConnection, cl
 SIGN_IN: Final = "/sign-in"
 #: What monitoring systems read.
 METRICS: Final = "/metrics"
+#: Links for reviewers, each of which lets in by itself.
+REVIEW: Final = "/review"
 #: The name of programs in the log.
 PROGRAM: Final = "API"
-#: Open to everybody: sign-in, health, callbacks (which are signed), and static files. An open tab that was signed out may
+#: Open to everybody: sign-in, health, callbacks and review links (which are signed), and static files. An open tab that was signed out may
 #: still have to load a module, which then sends it to the sign-in page.
 OPEN: Final = (
     SIGN_IN,
     "/api/health",
     *(f"/api/{spec.name}/callback" for spec in specs() if spec.callback),
+    f"{REVIEW}/",
     "/_stcore/health",
     "/static/",
     "/app/static/media/part/",

@@ -28,7 +28,7 @@ from vidgen_core.domain.setting_values import names_in
 from vidgen_core.services.access.auth import LOOPBACK, is_loopback
 from vidgen_core.web.error_responses import envelope
 from vidgen_core.web.middleware.auth import OURS as OUR_ROUTES
-from vidgen_core.web.middleware.auth import SIGN_IN, AuthMiddleware
+from vidgen_core.web.middleware.auth import REVIEW, SIGN_IN, AuthMiddleware
 from vidgen_core.web.middleware.base_path import AddPrefix, StripPrefix
 from vidgen_core.web.middleware.connections import POLICY, close_socket
 from vidgen_core.web.middleware.proxy_headers import ProxyHeaders
@@ -57,8 +57,12 @@ LIMITS: Final = (
     (re.compile(r"/api/incoming/.+"), 210_000_000),
     (re.compile(r"/api/shots/\d+/image"), 50_000_000),
     (re.compile(r"/api/\w+/callback"), 100_000),
+<<<<<<< HEAD
     (re.compile(r"/sign-in(/.*)?"), 10_000),
     (re.compile(r"/mcp(/.*)?"), MCP_LIMIT),
+=======
+    (re.compile(r"/(sign-in|review)(/.*)?"), 10_000),
+>>>>>>> f00aa3e (Let reviewers without an account vote and comment by a link)
     (re.compile(r"/(api|app/static/media)(/.*)?"), 1_000_000),
 )
 
@@ -266,5 +270,5 @@ def middleware(address: str | None, base: str = "") -> list[Middleware]:
         Middleware(RequestGuard),
         Middleware(BodyLimit),
         Middleware(AuthMiddleware, address=address),
-        Middleware(AddPrefix, base=base, ours=(*OURS, FIRST_PAGE)),
+        Middleware(AddPrefix, base=base, ours=(*OURS, FIRST_PAGE, f"{REVIEW}/")),
     ]

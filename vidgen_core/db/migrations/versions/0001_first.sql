@@ -505,3 +505,37 @@ CREATE TABLE quotes (
 CREATE INDEX quotes_of_agent ON quotes (agent, id);
 CREATE INDEX quotes_unused ON quotes (expires_at) WHERE state = 'quoted';
 CREATE INDEX quotes_waiting ON quotes (id) WHERE state = 'waiting';
+CREATE TABLE review_links (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    project_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    nonce TEXT NOT NULL,
+    password TEXT,
+    created_at DOUBLE NOT NULL,
+    expires_at DOUBLE NOT NULL,
+    revoked_at DOUBLE
+);
+CREATE TABLE review_votes (
+    take_id INTEGER NOT NULL,
+    link_id INTEGER NOT NULL,
+    reviewer TEXT NOT NULL,
+    shot_id INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    vote INTEGER DEFAULT '0' NOT NULL,
+    favourite BOOLEAN DEFAULT '0' NOT NULL,
+    created_at DOUBLE NOT NULL,
+    PRIMARY KEY (take_id, link_id, reviewer)
+);
+CREATE TABLE review_comments (
+    id INTEGER NOT NULL,
+    take_id INTEGER NOT NULL,
+    link_id INTEGER NOT NULL,
+    reviewer TEXT NOT NULL,
+    name TEXT NOT NULL,
+    at DOUBLE NOT NULL,
+    text TEXT NOT NULL,
+    created_at DOUBLE NOT NULL,
+    PRIMARY KEY (id)
+);
+CREATE INDEX review_links_of_project ON review_links (project_id, id);
+CREATE INDEX review_comments_of_take ON review_comments (take_id, at);

@@ -1,0 +1,287 @@
+"""A review link opens the takes of one project for people without an account, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from server_client import HERE, TestClient
+from starlette.applications import Starlette
+
+from vidgen_core.db import NewTake
+from vidgen_core.domain.takes import ReviewLink, Take
+from vidgen_core.services.access.auth import Auth
+from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
+from vidgen_core.services.library import reviews
+from vidgen_core.web import serve
+
+ANN = {"reviewer": "ann-ann-ann", "name": "Ann"}
+BO = {"reviewer": "bo-bo-bo-bo", "name": "Bo"}
+
+
+@pytest.fixture
+def studio(vidgen: Vidgen) -> Iterator[TestClient]:
+    """The server as reviewers reach it: from elsewhere, through a proxy, where everybody else has to sign in."""
+    Auth(vidgen.settings_file).set_password(Role.VIEWER, "look-look-look")
+    vidgen.settings_file.change({"sharing.sign_in": "password"})
+    serving = serve("127.0.0.1")
+    app = Starlette(routes=serving.routes, middleware=serving.middleware, lifespan=serving.lifespan)
+    headers = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
+    with TestClient(
+        app, base_url=HERE, headers=headers, raise_server_exceptions=False, follow_redirects=False
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def link(vidgen: Vidgen, take: Take) -> ReviewLink:
+    return vidgen.reviews.share(take.project_id)
+
+
+@pytest.fixture
+def page(vidgen: Vidgen, link: ReviewLink) -> str:
+    return f"/review/{vidgen.reviews.token(link)}"
+
+
+@pytest.fixture
+def foreign(vidgen: Vidgen, take: Take) -> Take:
+    """A take of another project, in the same file."""
+    project = vidgen.projects.ensure("secret")
+    shot = vidgen.shots.add(project.id, prompt="nobody is to see this")
+    [task] = vidgen.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1)).tasks
+    same = {name: getattr(take, name) for name in NewTake.__dataclass_fields__ if hasattr(take, name)}
+    with vidgen.store.write() as tx:
+        return tx.takes.add(NewTake(**same | {"project_id": project.id, "shot_id": shot.id, "task_id": task.id}))
+
+
+def say(client: TestClient, page: str, what: str, **body: Any) -> int:
+    return client.post(f"{page}/{what}", json=body).status_code
+
+
+def test_a_link_shows_takes_votes_and_comments_and_gains_no_session(
+    studio: TestClient, page: str, take: Take, vidgen: Vidgen
+) -> None:
+    opened = studio.get(page)
+    assert (opened.status_code, "review_link.js" in opened.text) == (200, True)
+    assert "script-src 'self'" in opened.headers["content-security-policy"]
+    assert opened.headers["referrer-policy"] == "no-referrer"
+    [shot] = studio.get(f"{page}/data").json()["shots"]
+    [shown] = shot["takes"]
+    assert shown["id"] == take.id
+    part = studio.get(shown["video"], headers={"Range": "bytes=0-9"})
+    assert (part.status_code, len(part.content)) == (206, 10)
+    assert studio.get(shown["poster"]).headers["content-type"] == "image/jpeg"
+
+    assert say(studio, page, "vote", **ANN, take=take.id, vote=1) == 200
+    assert say(studio, page, "vote", **ANN, take=take.id, favourite=True) == 200
+    assert say(studio, page, "vote", **BO, take=take.id, vote=-1) == 200
+    assert say(studio, page, "comment", **BO, take=take.id, at=0.4, text="the hand is odd") == 200
+
+    [shot] = studio.get(f"{page}/data", headers={"X-Reviewer": ANN["reviewer"]}).json()["shots"]
+    assert shot["takes"][0]["votes"] == [
+        {"name": "Ann", "vote": 1, "favourite": True, "mine": True},
+        {"name": "Bo", "vote": -1, "favourite": False, "mine": False},
+    ]
+    [comment] = shot["takes"][0]["comments"]
+    assert (comment["name"], comment["at"], comment["text"], comment["mine"]) == ("Bo", 0.4, "the hand is odd", False)
+    # Whoever knew a reviewer's id could speak for them.
+    assert BO["reviewer"] not in studio.get(f"{page}/data").text
+    [seen] = [one for one in vidgen.reviews.of_project(take.project_id) if one.said]
+    assert [vote.name for vote in seen.said[take.id].votes] == ["Ann", "Bo"]
+    assert not studio.cookies
+    # What everybody else has to sign in for stays closed.
+    assert studio.get("/api/shots").status_code == 401
+    assert studio.get(f"/app/static/media/take/{take.id}.mp4").status_code == 401
+    assert studio.get("/metrics").status_code == 401
+
+
+def test_one_favourite_a_shot_and_a_vote_can_be_taken_back(studio: TestClient, page: str, take: Take) -> None:
+    for body in ({"vote": 1}, {"vote": 0}, {"favourite": True}, {"favourite": False}):
+        assert say(studio, page, "vote", **ANN, take=take.id, **body) == 200
+    [shot] = studio.get(f"{page}/data").json()["shots"]
+    assert shot["takes"][0]["votes"] == []
+
+
+def spoiled(token: str) -> list[str]:
+    number, expires, signature = token.split("-", 2)
+    flipped = ("A" if signature[0] != "A" else "B") + signature[1:]
+    return [
+        f"{number}-{expires}-{flipped}",
+        f"{number}-{int(expires) + 1}-{signature}",
+        f"{int(number) + 1}-{expires}-{signature}",
+        f"{number}-{expires}-",
+        f"{number}-{expires}",
+        "x",
+        "..%2f..%2fapi",
+        "9" * 400,
+        "1-1-" + "é" * 43,
+    ]
+
+
+@pytest.mark.parametrize("how", ["forged", "expired", "revoked", "project deleted", "token renewed"])
+def test_a_link_that_does_not_work_shows_nothing(
+    studio: TestClient,
+    vidgen: Vidgen,
+    link: ReviewLink,
+    page: str,
+    take: Take,
+    how: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    token = vidgen.reviews.token(link)
+    pages = [page]
+    if how == "forged":
+        pages = [f"/review/{bad}" for bad in spoiled(token)]
+    elif how == "expired":
+
+        class Later(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> datetime:
+                return link.expires_at
+
+        monkeypatch.setattr(reviews, "datetime", Later)
+    elif how == "revoked":
+        vidgen.reviews.revoke(link.id)
+    elif how == "project deleted":
+        vidgen.projects.delete(take.project_id)
+    else:
+        Auth(vidgen.settings_file).renew_token()
+    for bad in pages:
+        for path in ("", "/data", f"/take/{take.id}.mp4", f"/poster/{take.id}.jpg"):
+            answer = studio.get(f"{bad}{path}")
+            assert answer.status_code in (404, 429), (bad, path)
+            assert "ep01" not in answer.text
+            assert answer.headers["content-type"] not in ("video/mp4", "image/jpeg")
+        assert say(studio, bad, "vote", **ANN, take=take.id, vote=1) in (404, 429)
+    with vidgen.store.read() as tx:
+        assert tx.reviews.of_takes([take.id]) == {}
+
+
+def test_another_projects_takes_are_not_there(studio: TestClient, page: str, foreign: Take) -> None:
+    assert studio.get(f"{page}/take/{foreign.id}.mp4").status_code == 404
+    assert studio.get(f"{page}/poster/{foreign.id}.jpg").status_code == 404
+    assert say(studio, page, "vote", **ANN, take=foreign.id, vote=1) == 404
+    assert say(studio, page, "comment", **ANN, take=foreign.id, at=0, text="here") == 404
+    assert "nobody is to see this" not in studio.get(f"{page}/data").text
+
+
+def test_a_password_is_asked_for_before_anything_is_shown(
+    studio: TestClient, vidgen: Vidgen, take: Take, link: ReviewLink
+) -> None:
+    kept = vidgen.reviews.share(take.project_id, password="open sesame")
+    assert kept.password != "open sesame"
+    page = f"/review/{vidgen.reviews.token(kept)}"
+    asked = studio.get(page)
+    assert ('type="password"' in asked.text, "review_link.js" in asked.text) == (True, False)
+    for path in ("/data", f"/take/{take.id}.mp4", f"/poster/{take.id}.jpg"):
+        assert studio.get(f"{page}{path}").status_code == 401
+    assert say(studio, page, "vote", **ANN, take=take.id, vote=1) == 401
+    wrong = studio.post(f"{page}/enter", data={"password": "open barley"})
+    assert (wrong.status_code, "set-cookie" in wrong.headers) == (401, False)
+    entered = studio.post(f"{page}/enter", data={"password": "open sesame"})
+    assert (entered.status_code, entered.headers["location"]) == (303, page)
+    cookie = entered.headers["set-cookie"]
+    assert cookie.startswith("vidgen_review=")
+    assert all(part in cookie for part in (f"Path={page}", "HttpOnly", "SameSite=lax", "Secure"))
+    grant = {"Cookie": cookie.partition(";")[0]}
+    assert studio.get(f"{page}/data", headers=grant).status_code == 200
+    # It opens no other link with a password, and nothing else.
+    other = f"/review/{vidgen.reviews.token(vidgen.reviews.share(take.project_id, password='open sesame'))}"
+    assert studio.get(f"{other}/data", headers=grant).status_code == 401
+    assert studio.get("/api/shots", headers=grant).status_code == 401
+
+
+def test_wrong_passwords_and_links_are_counted(studio: TestClient, vidgen: Vidgen, take: Take) -> None:
+    page = f"/review/{vidgen.reviews.token(vidgen.reviews.share(take.project_id, password='open sesame'))}"
+    said = [studio.get(f"/review/1-1-{'A' * 43}").status_code for _ in range(20)]
+    assert said[0] == 404
+    assert said[-1] == 429
+    # From elsewhere it goes on.
+    assert studio.get(page, headers={"X-Forwarded-For": "198.51.100.9"}).status_code == 200
+
+
+def test_what_a_reviewer_writes_is_text(studio: TestClient, page: str, take: Take, vidgen: Vidgen) -> None:
+    name, words = "<b>Ann</b>\r\n\x1b[31m" + "x" * 200, "<img src=x onerror=alert(1)>\x00\x07" + "y" * 5000
+    body = {"reviewer": ANN["reviewer"], "name": name, "take": take.id}
+    assert say(studio, page, "comment", **body, at=1e9, text=words) == 200
+    [shown] = studio.get(f"{page}/data").json()["shots"][0]["takes"]
+    [comment] = shown["comments"]
+    assert len(comment["name"]) <= 60
+    assert not set("\r\n\x1b\x00\x07") & set(comment["name"] + comment["text"])
+    assert len(comment["text"]) == 1000
+    assert comment["at"] <= take.seconds
+    assert "onerror" not in studio.get(page).text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"reviewer": "short", "name": "Ann", "take": 1, "vote": 1},
+        {"reviewer": "../../../../etc", "name": "Ann", "take": 1, "vote": 1},
+        {**ANN, "name": " ", "take": 1, "vote": 1},
+        {**ANN, "take": "1", "vote": 1},
+        {**ANN, "take": True, "vote": 1},
+        {**ANN, "take": 10**30, "vote": 1},
+        {**ANN, "take": 1, "vote": "up"},
+        {**ANN, "take": 1, "vote": 10**400},
+        {**ANN, "take": 1},
+    ],
+)
+def test_votes_that_are_none_are_refused_in_a_sentence(
+    studio: TestClient, page: str, body: dict[str, Any], take: Take
+) -> None:
+    answer = studio.post(f"{page}/vote", json=body)
+    assert answer.status_code in (404, 422)
+    assert answer.json()["error"]["message"]
+
+
+def test_bodies_that_are_no_json_or_too_long_are_refused(studio: TestClient, page: str) -> None:
+    assert studio.post(f"{page}/vote", content=b"\xff{").status_code == 400
+    assert studio.post(f"{page}/vote", content=b"[" * 9000).status_code == 400
+    assert studio.post(f"{page}/comment", content=b"x" * 20_000).status_code == 413
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_a_page_from_elsewhere_neither_votes_nor_embeds(
+    studio: TestClient, page: str, take: Take, headers: dict[str, str]
+) -> None:
+    body = {**ANN, "take": take.id, "vote": 1}
+    assert studio.post(f"{page}/vote", json=body, headers=headers).status_code == 403
+    assert studio.get(f"{page}/take/{take.id}.mp4", headers=headers).status_code == 403
+    # A link in a chat leads here.
+    walked = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert studio.get(page, headers=walked).status_code == 200
+
+
+def test_a_comment_is_taken_back_by_whoever_wrote_it(studio: TestClient, page: str, take: Take) -> None:
+    id_ = studio.post(f"{page}/comment", json={**ANN, "take": take.id, "at": 0, "text": "x"}).json()["id"]
+    remove = {"method": "DELETE", "url": f"{page}/comment/{id_}"}
+    assert studio.request(**remove, json={"reviewer": BO["reviewer"]}).status_code == 404
+    assert studio.request(**remove, json={"reviewer": ANN["reviewer"]}).status_code == 200
+    assert studio.get(f"{page}/data").json()["shots"][0]["takes"][0]["comments"] == []
+
+
+@pytest.mark.parametrize("path", ["/team/studio", ""])
+def test_it_works_below_a_path(vidgen: Vidgen, link: ReviewLink, take: Take, path: str) -> None:
+    serving = serve("127.0.0.1", "/team/studio")
+    app = Starlette(routes=serving.routes, middleware=serving.middleware, lifespan=serving.lifespan)
+    page = f"{path}/review/{vidgen.reviews.token(link)}"
+    with TestClient(app, base_url=HERE, raise_server_exceptions=False) as client:
+        assert f'data-base="/team/studio/review/{vidgen.reviews.token(link)}"' in client.get(page).text
+        [shot] = client.get(f"{page}/data").json()["shots"]
+        assert shot["takes"][0]["video"].startswith("/team/studio/review/")
+        assert client.get(shot["takes"][0]["video"]).status_code == 200
+
+
+def test_a_link_ends_when_it_is_said_to(vidgen: Vidgen, take: Take) -> None:
+    link = vidgen.reviews.share(take.project_id, days=3, name="client\r\nA")
+    assert 2.9 < (link.expires_at - datetime.now(UTC)).total_seconds() / 86_400 <= 3
+    assert link.name == "client A"
+    for days in (0, -1, 91, float("nan")):
+        with pytest.raises(Exception, match="review_days"):
+            vidgen.reviews.share(take.project_id, days=days)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,22 @@ def test_a_new_prompt_is_saved_and_makes_one_more_take(screen: Screen) -> None:
     assert view.shot.prompt == "the camera stays still"
     assert len(view.tasks) == before + 1
     assert view.tasks[-1].params.prompt == "the camera stays still"
+
+
+def test_what_reviewers_said_stands_at_the_take_and_a_link_is_made_in_a_dialog(screen: Screen) -> None:
+    shot, takes = screen.add_takes(2)
+    link = screen.app.reviews.share(screen.project.id)
+    screen.app.reviews.vote(link, "x" * 8, "Ann", takes[1].id, vote=1, favourite=True)
+    screen.app.reviews.comment(link, "x" * 8, "Ann", takes[1].id, 0.5, "the hand")
+    screen.open("pick")
+    first, second = described(screen)["shots"][0]["takes"]
+    assert (first["votes"], first["comments"]) == ([], [])
+    assert second["votes"] == [{"name": "Ann", "vote": 1, "favourite": True}]
+    assert second["comments"] == [{"name": "Ann", "at": 0.5, "text": "the hand"}]
+
+    act(screen, do="share", shot=shot)
+    screen.at.button(key=f"review_revoke_{link.id}").click().run()
+    assert not screen.app.reviews.links(screen.project.id)[0].works(datetime.now(UTC))
+    act(screen, do="share", shot=shot)
+    screen.at.button(key="review_make").click().run()
+    assert len(screen.app.reviews.links(screen.project.id)) == 2

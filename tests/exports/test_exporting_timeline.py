@@ -16,6 +16,7 @@ from exporting_material import COLOURS, UPRIGHT, film_of, frames_of, make_video,
 from PIL import Image
 
 from vidgen_core.domain.errors import FileError, Refused
+from vidgen_core.domain.takes import ReviewComment
 from vidgen_core.services.exports.cut import lay_out
 from vidgen_core.services.exports.film import Film, Format, Options
 from vidgen_core.services.exports.timelines.jianying import write_draft, write_draft_zip
@@ -244,3 +245,25 @@ def test_a_timeline_that_finds_no_room_is_said_so(film: Film, kind: Format, tmp_
         write_film(film, kind, tmp_path / "out", Options(), quiet)
     assert refused.value.code == "disk_full"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_reviewers_said_is_a_marker_at_its_moment(tmp_path: Path) -> None:
+    film = film_of({1: make_video(tmp_path / "1.mp4", COLOURS[1])}, 1, tmp_path)
+    facts = {
+        "id": 1,
+        "take_id": 1001,
+        "link_id": 1,
+        "reviewer": "x" * 8,
+        "name": "Ann",
+        "at": 0.25,
+        "created_at": film.at,
+    }
+    said = ReviewComment.model_validate(facts | {"text": "the <hand> is odd"})
+    film = film.model_copy(update={"clips": (film.clips[0].model_copy(update={"comments": (said,)}),)})
+
+    timeline = otio.adapters.read_from_string(export(film, Format.OTIO, tmp_path), "otio_json")
+
+    [marker] = [one for clip in timeline.find_clips() for one in clip.markers if one.name == "Review: Ann"]
+    assert marker.comment == "the <hand> is odd"
+    assert marker.marked_range.start_time.to_seconds() == pytest.approx(0.25, abs=0.05)
+    assert "the &lt;hand&gt; is odd" in export(film, Format.FCPXML, tmp_path)

@@ -42,6 +42,7 @@ INTERNAL = {
     "requests": {"claim", "take_over", "carried_out", "end"},
     "worker": {"attach", "begin_journal", "job_ended", "start", "stop", "stop_soon", "stop_at_once"},
     "checks": {"start", "stop"},
+    "reviews": {"open", "grant", "is_granted", "take", "vote", "comment", "remove_comment"},
     "watched_folders": {"start", "stop"},
     "exports": {"close"},
     "notifications": {"start", "stop"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -10,10 +11,13 @@ import pytest
 from server_client import HERE, TestClient
 from starlette.applications import Starlette
 
+from vidgen_core.cli import session as cli_session
+from vidgen_core.cli.program import run
 from vidgen_core.db import NewTake
+from vidgen_core.domain.errors import NotFound, Refused
 from vidgen_core.domain.takes import ReviewLink, Take
 from vidgen_core.services.access.auth import Auth
-from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.access.permissions import Role, Visitor, as_visitor
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.library import reviews
@@ -140,7 +144,7 @@ def test_a_link_that_does_not_work_shows_nothing(
 
         class Later(datetime):
             @classmethod
-            def now(cls, tz: Any = None) -> datetime:
+            def now(cls, tz: Any = None) -> datetime:  # noqa: ARG003
                 return link.expires_at
 
         monkeypatch.setattr(reviews, "datetime", Later)
@@ -285,3 +289,38 @@ def test_a_link_ends_when_it_is_said_to(vidgen: Vidgen, take: Take) -> None:
     for days in (0, -1, 91, float("nan")):
         with pytest.raises(Exception, match="review_days"):
             vidgen.reviews.share(take.project_id, days=days)
+
+
+def test_links_are_made_listed_and_revoked_through_the_api(client: TestClient, take: Take) -> None:
+    made = client.post("/api/review-links", json={"project": "ep01", "days": 2, "name": "client"}).json()
+    assert made["url"].startswith(f"{HERE}/review/{made['id']}-")
+    page = made["url"].removeprefix(HERE)
+    assert say(client, page, "vote", **ANN, take=take.id, vote=1) == 200
+    assert say(client, page, "comment", **ANN, take=take.id, at=0.2, text="fine") == 200
+    [found] = client.get("/api/reviews?project=ep01").json()
+    assert (found["take_id"], found["votes"][0]["name"], found["comments"][0]["at"]) == (take.id, "Ann", 0.2)
+    assert [one["works"] for one in client.get("/api/review-links?project=ep01").json()] == [True]
+    assert client.delete(f"/api/review-links/{made['id']}").json()["works"] is False
+    assert client.get(page).status_code == 404
+    assert client.delete("/api/review-links/99").status_code == 404
+
+
+def test_a_viewer_makes_no_links(vidgen: Vidgen, take: Take) -> None:
+    app = as_visitor(vidgen, Visitor(Role.VIEWER, "Vic"))
+    for attempt in (lambda: app.reviews.share(take.project_id), lambda: app.reviews.links(take.project_id)):
+        with pytest.raises(Refused, match="role_forbids_maker"):
+            attempt()
+
+
+def test_the_command_line_makes_a_link(
+    vidgen: Vidgen, take: Take, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cli_session.text.cache_clear()
+    address = "https://studio.example/vidgen/"
+    assert run(["review", "share", "--project", "ep01", "--address", address, "--json"]) == 0
+    made = json.loads(capfd.readouterr().out)
+    token = made["url"].removeprefix("https://studio.example/vidgen/review/")
+    assert vidgen.reviews.open(token).project_id == take.project_id
+    assert run(["review", "revoke", str(made["id"])]) == 0
+    with pytest.raises(NotFound):
+        vidgen.reviews.open(token)

@@ -1,14 +1,23 @@
-"""``vidgen projects`` and what is done with whole projects: rename, copy, archive, delete."""
+"""``vidgen projects`` and what is done with whole projects: rename, copy, archive, delete, share for review."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vidgen_core.cli.session import Session, YesOption, command
 
+if TYPE_CHECKING:
+    from vidgen_core.domain.takes import ReviewLink
+
 commands = typer.Typer()
+_review = typer.Typer(help="cli.help.review")
+commands.add_typer(_review, name="review")
+_AddressOption = Annotated[str, typer.Option("--address", metavar="URL", help="cli.option.review_address")]
+#: Where ``vidgen serve`` listens.
+_HERE = "http://127.0.0.1:8501"
 
 _NameArgument = Annotated[str, typer.Argument(help="cli.option.project_name")]
 
@@ -61,3 +70,71 @@ def delete_project(
     session.app.projects.delete(session.where.id, files=files)
     session.answer({"deleted": session.where.name, "bytes": gone.bytes if files else 0})
     session.say("cli.project_deleted", name=session.where.name)
+
+
+@command(_review, "share", "cli.help.review_share")
+def share(
+    session: Session,
+    days: Annotated[float, typer.Option("--days", metavar="N", help="cli.option.review_days")] = 7.0,
+    password: Annotated[str, typer.Option("--password", metavar="TEXT", help="cli.option.review_password")] = "",
+    name: Annotated[str, typer.Option("--for", metavar="NAME", help="cli.option.review_for")] = "",
+    address: _AddressOption = _HERE,
+) -> None:
+    from vidgen_core.services.schemas.reviews import ReviewLinkResponse
+
+    link = session.app.reviews.share(session.where.id, days, password, name)
+    url = _url(session, link, address)
+    session.answer(ReviewLinkResponse.of(link, url))
+    if session.as_json:
+        return
+    session.out.print(url, markup=False, soft_wrap=True)
+    session.say("review.until", at=session.text.datetime(link.expires_at, datetime.now().astimezone().tzinfo or UTC))
+    if session.out.is_terminal:
+        import segno
+
+        segno.make(url, error="m").terminal(compact=True)
+
+
+@command(_review, "links", "cli.help.review_links")
+def links(session: Session, address: _AddressOption = _HERE) -> None:
+    from vidgen_core.services.schemas.reviews import ReviewLinkResponse
+
+    found = [
+        ReviewLinkResponse.of(link, _url(session, link, address))
+        for link in session.app.reviews.links(session.where.id)
+    ]
+    session.answer(found)
+    if not session.as_json:
+        columns = ("review.column.id", "review.for", "review.column.until", "review.column.url")
+        works = [(str(one.id), one.name, one.expires_at, one.url) for one in found if one.works]
+        session.table(columns, works)
+
+
+@command(_review, "revoke", "cli.help.review_revoke")
+def revoke(
+    session: Session, link_id: Annotated[int, typer.Argument(metavar="ID", help="cli.argument.review_link")]
+) -> None:
+    from vidgen_core.services.schemas.reviews import ReviewLinkResponse
+
+    link = session.app.reviews.revoke(link_id)
+    session.answer(ReviewLinkResponse.of(link, ""))
+    session.say("review.revoked", id=link.id)
+
+
+@command(_review, "votes", "cli.help.review_votes")
+def votes(session: Session) -> None:
+    from vidgen_core.services.schemas.reviews import ReviewedTakeResponse
+
+    found = ReviewedTakeResponse.all(session.app.reviews.of_project(session.where.id))
+    session.answer(found)
+    for one in found:
+        said = [f"{vote.name} {_SIGNS[vote.vote]}{'★' if vote.favourite else ''}" for vote in one.votes]
+        said += [f"{comment.at:.1f} s {comment.name}: {comment.text}" for comment in one.comments]
+        session.out.print(f"{one.shot}-v{one.take}  {' · '.join(said)}", markup=False, soft_wrap=True)
+
+
+_SIGNS = {1: "+1", 0: "", -1: "-1"}
+
+
+def _url(session: Session, link: ReviewLink, address: str) -> str:
+    return f"{address.rstrip('/')}/review/{session.app.reviews.token(link)}"

@@ -31,7 +31,9 @@ class Room {
     this.spoken = make("p", "spoken")
     this.count = make("span", "count")
     this.meter = make("progress")
-    this.head.append(this.number, this.words, this.spoken, this.count, this.meter)
+    this.shareButton = this.button(() => this.channel.act({ do: "share", shot: this.shot.id }))
+    this.shareButton.append("↗", make("span", "words"))
+    this.head.append(this.number, this.words, this.spoken, this.count, this.meter, this.shareButton)
     this.wall = make("div", "takes")
     this.wall.onpointermove = (event) => this.wipeTo(event)
     this.wall.addEventListener("touchstart", (event) => { this.touch = event.changedTouches[0] }, { passive: true })
@@ -443,14 +445,14 @@ class Room {
     const node = make("article", "take")
     const frame = make("div", "frame")
     const video = Object.assign(make("video"), { muted: true, playsInline: true, preload: "auto", poster: take.poster, src: take.video })
-    const card = { node, video, key: make("span", "key"), mark: make("span", "mark"), facts: make("p", "facts"),
+    const card = { node, video, key: make("span", "key"), mark: make("span", "mark"), facts: make("p", "facts"), said: make("div", "said"),
       choose: make("button", "choose"), reject: make("button", "reject"), get: make("a", "get", "↓") }
     frame.append(video, card.key, card.mark)
     const row = make("div", "row")
     if (this.data.pickable) row.append(card.choose, card.reject)
     row.append(card.get)
     card.get.href = take.download
-    node.append(frame, card.facts, row)
+    node.append(frame, card.facts, card.said, row)
     video.oncanplay = () => this.playing && this.startAll()
     video.onerror = () => { card.facts.textContent = this.data.words.broken }
     frame.onpointerenter = () => this.hear(card)
@@ -469,12 +471,31 @@ class Room {
     const facts = [`v${take.number}`, take.facts, take.rejected, ...take.warnings.map((warning) => `⚠ ${warning}`)]
     if (!card.video.error) set(card.facts, "textContent", facts.filter(Boolean).join(" · "))
     set(card.facts, "title", card.facts.textContent)
+    this.paintSaid(card, take)
     set(card.choose, "textContent", take.chosen ? w.unchoose : `★ ${w.choose}`)
     card.choose.setAttribute("aria-pressed", String(take.chosen))
     card.choose.onclick = () => this.choose(place)
     set(card.reject, "textContent", take.rejected !== null ? w.unreject : `✕ ${w.reject}`)
     card.reject.onclick = () => this.reject(place)
     name(card.get, `${w.download} v${take.number}`)
+  }
+
+  // What reviewers said: their votes, and comments that lead to their moments.
+  paintSaid(card, take) {
+    const told = JSON.stringify([take.votes, take.comments])
+    if (card.told === told) return
+    card.told = told
+    const signs = ({ vote, favourite }) => `${vote > 0 ? "👍" : vote < 0 ? "👎" : ""}${favourite ? "★" : ""}`
+    card.said.hidden = !take.votes.length && !take.comments.length
+    card.said.replaceChildren(
+      ...take.votes.map((one) => make("span", "", `${one.name} ${signs(one)}`)),
+      ...take.comments.map((one) => {
+        const chip = make("button", "", `${one.at.toFixed(1)} s ${one.name}: ${one.text}`)
+        chip.title = one.text
+        chip.onclick = () => { this.setPlaying(false); this.seekTo(one.at) }
+        return chip
+      }),
+    )
   }
 
   drawBar() {
@@ -498,9 +519,11 @@ class Room {
     this.undoButton.disabled = !this.done.length
     this.wipe.disabled = shot.takes.length < 2
     this.wipe.setAttribute("aria-pressed", String(Boolean(this.wiping)))
-    for (const node of [this.more, this.reword, this.undoButton, this.advance]) node.hidden = !data.pickable
+    for (const node of [this.more, this.reword, this.undoButton, this.shareButton, this.advance]) node.hidden = !data.pickable
     set(this.advanceWords, "textContent", w.go_on)
     name(this.helpButton, w.keys)
+    name(this.shareButton, w.share)
+    set(this.shareButton.lastChild, "textContent", ` ${w.share}`)
     this.time.setAttribute("aria-label", w.position)
   }
 

@@ -7,17 +7,17 @@ from typing import Any, Final
 
 import streamlit as st
 
-from vidgen_core.dashboard.components import component
+from vidgen_core.dashboard.components import component, dialogs
 from vidgen_core.dashboard.components.labels import price
 from vidgen_core.dashboard.components.media import download_url, image_url, outside, poster_url, video_url
-from vidgen_core.dashboard.pick import order
+from vidgen_core.dashboard.pick import order, share
 from vidgen_core.dashboard.pick.order import PickPosition
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.dashboard.shots import take_actions
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.shots import ShotParams
-from vidgen_core.domain.takes import Take
+from vidgen_core.domain.takes import Take, TakeReview
 from vidgen_core.domain.tasks import LIVE
 from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Role
@@ -30,6 +30,7 @@ _LEADS_TO: Final = "_review_leads_to"
 #: Reasons that one key gives; people's own words may stand beside them.
 REASONS: Final = ("motion", "anatomy", "face", "composition", "quality", "prompt")
 _LONGEST_REASON: Final = 200
+_NOTHING_SAID: Final = TakeReview()
 #: Words of the component.
 _WORDS: Final = (
     *(
@@ -46,7 +47,7 @@ _WORDS: Final = (
         "broken",
     ),
     *("play", "pause", "previous", "next", "position", "strip", "download", "progress", "go_on", "one_more", "coming"),
-    *("new_prompt", "prompt_save", "undo", "wipe", "full", "export", "all_chosen", "look_again", "keys"),
+    *("new_prompt", "prompt_save", "share", "undo", "wipe", "full", "export", "all_chosen", "look_again", "keys"),
     *("help_choose", "help_reject", "help_shots", "help_play", "help_takes", "help_frames", "help_wipe"),
 )
 
@@ -68,11 +69,12 @@ def describe(visit: Visit, standing: PickPosition) -> dict[str, Any]:
         if view.shot.params not in prices:
             one = app.tasks.estimate_for([view.shot], GenerateOptions(takes=1))
             prices[view.shot.params] = t("gate.enter_key") if one.key_missing else price(t, one)
+    said = app.reviews.of_takes([take.id for view in views for take in view.takes])
     chosen_here = sum(view.shot.id not in standing.waiting for view in views)
     return {
         "seen": component.seen(KEY),
         "shot": standing.shot,
-        "shots": [_shot(t, view, prices[view.shot.params]) for view in views],
+        "shots": [_shot(t, view, prices[view.shot.params], said) for view in views],
         "total": len(standing.order),
         # Chosen ones among those that are not sent.
         "outside": len(standing.order) - len(standing.waiting) - chosen_here,
@@ -82,7 +84,7 @@ def describe(visit: Visit, standing: PickPosition) -> dict[str, Any]:
     }
 
 
-def _shot(t: Text, view: ShotView, cost: str) -> dict[str, Any]:
+def _shot(t: Text, view: ShotView, cost: str, said: Mapping[int, TakeReview]) -> dict[str, Any]:
     picture = _picture(view)
     return {
         "id": view.shot.id,
@@ -92,11 +94,11 @@ def _shot(t: Text, view: ShotView, cost: str) -> dict[str, Any]:
         "picture": outside(picture) if picture else None,
         "live": sum(task.status in LIVE for task in view.tasks),
         "price": cost,
-        "takes": [_take(t, view, take) for take in view.takes],
+        "takes": [_take(t, view, take, said.get(take.id, _NOTHING_SAID)) for take in view.takes],
     }
 
 
-def _take(t: Text, view: ShotView, take: Take) -> dict[str, Any]:
+def _take(t: Text, view: ShotView, take: Take, said: TakeReview) -> dict[str, Any]:
     facts = [t.duration(take.seconds), f"{take.width}×{take.height}", take.model]
     return {
         "id": take.id,
@@ -108,6 +110,8 @@ def _take(t: Text, view: ShotView, take: Take) -> dict[str, Any]:
         "warnings": [t(f"shots.warning.{warning}") for warning in take.warnings],
         "chosen": view.shot.chosen_take_id == take.id,
         "rejected": take.rejected,
+        "votes": [{"name": one.name, "vote": one.vote, "favourite": one.favourite} for one in said.votes],
+        "comments": [{"name": one.name, "at": one.at, "text": one.text} for one in said.comments],
     }
 
 
@@ -162,6 +166,10 @@ def _new_prompt(visit: Visit, shot_id: int, act: Mapping[str, Any]) -> None:
     take_actions.generate(shot_id, 1)
 
 
+def _share(visit: Visit, _shot_id: int, _act: Mapping[str, Any]) -> None:
+    dialogs.ask(visit.t("review.share"), share.dialog, width="medium")
+
+
 def _export(_visit: Visit, _shot_id: int, _act: Mapping[str, Any]) -> None:
     st.session_state[_LEADS_TO] = "export"
 
@@ -190,6 +198,7 @@ _ON_SHOT: Final[dict[str, Callable[[Visit, int, Mapping[str, Any]], None]]] = {
     "more": _one_more,
     "prompt": _new_prompt,
     "export": _export,
+    "share": _share,
 }
 _ON_TAKE: Final[dict[str, Callable[[Visit, int, int, Mapping[str, Any]], None]]] = {
     "choose": _choose,

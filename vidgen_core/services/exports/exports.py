@@ -107,8 +107,9 @@ class Exports:
             shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
             chosen = tx.takes.chosen(project_id)
             made_from = {task.id: task.params for task in tx.tasks.many([take.task_id for take in chosen])}
+            said = tx.reviews.of_takes([take.id for take in chosen])
         images, now = self._ctx.locations.images, datetime.now().astimezone()
-        return make_film(project.name, shots, chosen, images, now, stills=stills, made_from=made_from)
+        return make_film(project.name, shots, chosen, images, now, stills=stills, made_from=made_from, said=said)
 
     @requires(Role.VIEWER)
     def names(self, project_id: int, pattern: str, limit: int = 3) -> list[str]:

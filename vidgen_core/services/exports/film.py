@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, Refused
 from vidgen_core.domain.shots import Shot
-from vidgen_core.domain.takes import Take
+from vidgen_core.domain.takes import ReviewComment, Take, TakeReview
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.providers.http.cleaning import clean_text
 
@@ -105,6 +105,8 @@ class Clip(Frozen):
     source: Path | None = None
     #: What the take was made from, where its task is still known.
     params: GenerationParams | None = None
+    #: What reviewers said about moments of the take.
+    comments: tuple[ReviewComment, ...] = ()
 
     @property
     def name(self) -> str:
@@ -184,12 +186,14 @@ def make_film(
     *,
     stills: bool = False,
     made_from: Mapping[int, GenerationParams] | None = None,
+    said: Mapping[int, TakeReview] | None = None,
 ) -> Film:
     """Put takes to their shots, in the order of the shots.
 
     :param images: the image store
     :param stills: let shots without a chosen take be seen by their picture
     :param made_from: what the takes were made from, by their tasks
+    :param said: what reviewers said of them, by take
     """
     takes = {take.shot_id: take for take in chosen}
     clips: list[Clip] = []
@@ -199,7 +203,9 @@ def make_film(
         if take:
             params = (made_from or {}).get(take.task_id)
             source = Path(take.folder, take.file)
-            clips.append(Clip(order=len(clips) + 1, shot=shot, take=take, source=source, params=params))
+            comments = said[take.id].comments if said and take.id in said else ()
+            order = len(clips) + 1
+            clips.append(Clip(order=order, shot=shot, take=take, source=source, params=params, comments=comments))
         else:
             missing.append(shot)
         if take is None and stills:

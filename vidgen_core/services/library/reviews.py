@@ -11,6 +11,7 @@ import math
 import re
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -73,7 +74,7 @@ class Reviews:
             named = "" if not name.strip() else clean_name(clean_text(name))
             return tx.reviews.add_link(project_id, named, secrets.token_urlsafe(16), kept, until)
 
-    @requires(Role.MAKER)
+    @requires(Role.MAKER, log=False)
     def links(self, project_id: int) -> list[ReviewLink]:
         """The links of a project, the newest first."""
         with self._ctx.store.read() as tx:
@@ -92,7 +93,7 @@ class Reviews:
             raise NotFound("review_link_unknown", id=link_id)
         return found
 
-    @requires(Role.MAKER)
+    @requires(Role.MAKER, log=False)
     def token(self, link: ReviewLink) -> str:
         """What opens a link: the last part of its address."""
         expires = int(link.expires_at.timestamp())
@@ -102,6 +103,12 @@ class Reviews:
     def of_project(self, project_id: int) -> list[Reviewed]:
         """The shots that have takes, in their order, with what reviewers said."""
         return list(self._ctx.revision_cache.ask(("reviews", project_id), lambda tx: _reviewed(tx, project_id)))
+
+    @requires(Role.VIEWER)
+    def of_takes(self, take_ids: Collection[int]) -> dict[int, TakeReview]:
+        """What reviewers said, by take; those of which nothing was said are left out."""
+        ids = tuple(take_ids)
+        return dict(self._ctx.revision_cache.ask(("reviews of", ids), lambda tx: tx.reviews.of_takes(ids)))
 
     # --- for those who come with a link
 
@@ -155,12 +162,9 @@ class Reviews:
         :raises InputError: ``review_name_missing``, ``review_unreadable``
         :raises Refused: ``review_full``
         """
-        who, said = _who(reviewer, name), {}
-        if vote is not None:
-            said["vote"] = max(-1, min(1, vote))
-        if favourite is not None:
-            said["favourite"] = favourite
-        if not said:
+        who = _who(reviewer, name)
+        said = {name: value for name, value in (("vote", vote), ("favourite", favourite)) if value is not None}
+        if not said or vote not in (None, -1, 0, 1):
             raise InputError("review_unreadable")
         with self._ctx.store.write() as tx:
             take = _own(tx, link, take_id)

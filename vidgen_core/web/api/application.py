@@ -20,7 +20,7 @@ from vidgen_core.config.error_messages import reason_of
 from vidgen_core.domain.errors import ErrorKind, InputError, NotFound, VidgenError
 from vidgen_core.web.api.common import errors
 from vidgen_core.web.api.idempotency import Idempotency, document
-from vidgen_core.web.api.routers import characters, money, reports, scripts, shots, tasks, work
+from vidgen_core.web.api.routers import characters, money, reports, reviews, scripts, shots, tasks, work
 from vidgen_core.web.api.routers.callback import Callbacks, callback_routes
 from vidgen_core.web.api.routers.providers import provider_routes
 from vidgen_core.web.error_responses import envelope, text_of
@@ -67,6 +67,7 @@ def make_api(progress: Progress, callbacks: Callbacks | None = None) -> FastAPI:
     for router in (
         work.router,
         reports.router,
+        reviews.router,
         shots.router,
         characters.router,
         money.router,

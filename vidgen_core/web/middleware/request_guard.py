@@ -57,12 +57,8 @@ LIMITS: Final = (
     (re.compile(r"/api/incoming/.+"), 210_000_000),
     (re.compile(r"/api/shots/\d+/image"), 50_000_000),
     (re.compile(r"/api/\w+/callback"), 100_000),
-<<<<<<< HEAD
-    (re.compile(r"/sign-in(/.*)?"), 10_000),
-    (re.compile(r"/mcp(/.*)?"), MCP_LIMIT),
-=======
     (re.compile(r"/(sign-in|review)(/.*)?"), 10_000),
->>>>>>> f00aa3e (Let reviewers without an account vote and comment by a link)
+    (re.compile(r"/mcp(/.*)?"), MCP_LIMIT),
     (re.compile(r"/(api|app/static/media)(/.*)?"), 1_000_000),
 )
 

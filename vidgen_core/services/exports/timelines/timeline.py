@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 import opentimelineio as otio
@@ -83,6 +83,16 @@ def build(film: Film, parts: Sequence[CutPart], addresses: Addresses, language: 
     return timeline
 
 
+class _Marker(NamedTuple):
+    """A marker of a clip."""
+
+    name: str
+    comment: str
+    color: str
+    #: Seconds of the video; None: where the clip begins.
+    at: float | None = None
+
+
 def _frames(seconds: Fraction, rate: Fraction) -> int:
     """Whole frames that lie in a length; never more than there is."""
     return int(seconds * rate + Fraction(1, 1000))
@@ -94,7 +104,7 @@ def _range(start: int, frames: int, rate: Fraction) -> otio.opentime.TimeRange:
     )
 
 
-def _item(part: CutPart, address: str | None, rate: Fraction, markers: Sequence[tuple[str, str, str]]) -> Any:
+def _item(part: CutPart, address: str | None, rate: Fraction, markers: Sequence[_Marker]) -> Any:
     clip, start = part.clip, _frames(part.start, rate)
     shown = _range(start, max(1, _frames(part.length, rate)), rate)
     if address is None:
@@ -114,8 +124,9 @@ def _item(part: CutPart, address: str | None, rate: Fraction, markers: Sequence[
         "line": "\n".join(spoken(clip.shot)),
         "still": clip.take is None,
     }
-    for name, comment, color in markers:
-        marker = otio.schema.Marker(name, _range(start, 1, rate), color, comment=comment)
+    for name, comment, color, at in markers:
+        moment = start if at is None else _frames(Fraction(at), rate)
+        marker = otio.schema.Marker(name, _range(moment, 1, rate), color, comment=comment)
         # Where Premiere's XML has the words of a marker.
         marker.metadata["fcp_xml"] = {"comment": comment}
         item.markers.append(marker)
@@ -133,16 +144,16 @@ def _media_facts(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _markers(clip: Clip, language: str) -> list[tuple[str, str, str]]:
-    """Name, words and colour of what is known about a clip: its prompt, its lines, and doubts about the take."""
+def _markers(clip: Clip, language: str) -> list[_Marker]:
+    """What is known about a clip: its prompt, its lines, doubts about the take, and what reviewers said of its moments."""
     t, color = get_text(language), otio.schema.MarkerColor
-    told = [(t("export.marker.prompt"), clean_text(clip.shot.prompt), color.BLUE)]
-    told += [(t("export.marker.line"), "\n".join(spoken(clip.shot)), color.GREEN)]
-    take = clip.take
-    told += [
-        (t("export.marker.doubt"), t(f"shots.warning.{code}"), color.RED) for code in (take.warnings if take else ())
-    ]
-    return [(name, comment, shade) for name, comment, shade in told if comment.strip()]
+    told = [_Marker(t("export.marker.prompt"), clean_text(clip.shot.prompt), color.BLUE)]
+    told += [_Marker(t("export.marker.line"), "\n".join(spoken(clip.shot)), color.GREEN)]
+    for code in clip.take.warnings if clip.take else ():
+        told.append(_Marker(t("export.marker.doubt"), t(f"shots.warning.{code}"), color.RED))
+    for one in clip.comments:
+        told.append(_Marker(t("export.marker.review", name=one.name), clean_text(one.text), color.PINK, one.at))
+    return [marker for marker in told if marker.comment.strip()]
 
 
 def to_otio(timeline: otio.schema.Timeline) -> str:

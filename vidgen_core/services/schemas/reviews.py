@@ -1,0 +1,79 @@
+"""Review links, and what reviewers said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from vidgen_core.domain.takes import ReviewLink
+from vidgen_core.services.library.reviews import Reviewed
+from vidgen_core.services.schemas.base import Moment, ResponseModel
+
+
+class ReviewLinkResponse(ResponseModel):
+    """A link to the takes of a project for people without an account."""
+
+    id: int
+    url: str
+    """Whoever knows it may look, vote and comment, until it expires or is revoked."""
+    name: str
+    """For whom it was made."""
+    has_password: bool
+    created_at: Moment
+    expires_at: Moment
+    works: bool
+
+    @classmethod
+    def of(cls, link: ReviewLink, url: str) -> ReviewLinkResponse:
+        return cls(
+            id=link.id,
+            url=url,
+            name=link.name,
+            has_password=link.password is not None,
+            created_at=link.created_at,
+            expires_at=link.expires_at,
+            works=link.works(datetime.now(UTC)),
+        )
+
+
+class VoteResponse(ResponseModel):
+    """What one reviewer thinks of a take."""
+
+    name: str
+    vote: int
+    """1 for it, -1 against it, 0 neither."""
+    favourite: bool
+
+
+class CommentResponse(ResponseModel):
+    """What a reviewer says about a moment of a take."""
+
+    name: str
+    at: float
+    """Seconds from the begin of the video."""
+    text: str
+    created_at: Moment
+
+
+class ReviewedTakeResponse(ResponseModel):
+    """A take of which something was said."""
+
+    shot: str
+    take: int
+    take_id: int
+    votes: list[VoteResponse]
+    comments: list[CommentResponse]
+
+    @classmethod
+    def all(cls, found: list[Reviewed]) -> list[ReviewedTakeResponse]:
+        return [
+            cls(
+                shot=one.shot.number,
+                take=take.number,
+                take_id=take.id,
+                votes=[VoteResponse.model_validate(vote) for vote in one.said[take.id].votes],
+                comments=[CommentResponse.model_validate(comment) for comment in one.said[take.id].comments],
+            )
+            for one in found
+            for take in one.takes
+            if take.id in one.said
+        ]

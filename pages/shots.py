@@ -10,14 +10,14 @@ visit = current_visit()
 wanted = list_tools.show(visit)
 per_page = table.PER_TABLE if list_tools.view() == "table" else list_tools.PER_PAGE
 offset = ((st.session_state.get("page") or 1) - 1) * per_page
-page = visit.app.shots.page(visit.project.id, wanted, limit=per_page, offset=offset)
+page = visit.app.shots.page(visit.project.id, wanted, per_page, offset, list_tools.sort())
 batches.work_on()
 list_tools.watch_list(wanted, page.total)
 list_tools.show_found(visit, wanted, page.total)
 if not page.items:
     list_tools.show_empty(visit, wanted)
 elif list_tools.view() == "table":
-    table.show(visit, [shown.shot for shown in page.items], offset)
+    table.show(visit, page.items)
     list_tools.show_pager(page.total, per_page)
 else:
     cards.wall(page.items, list_tools.tiles())

@@ -12,9 +12,11 @@ from screens import Screen, open_screen
 
 from vidgen_core.dashboard.session import Visit
 from vidgen_core.dashboard.shots import table as shot_table
+from vidgen_core.dashboard.shots.cards import SHOT_ACTIONS
 from vidgen_core.db import NewShot
 from vidgen_core.domain.errors import InputError
-from vidgen_core.domain.queries import ShotFilter
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import ShotFilter, ShotSort
 from vidgen_core.domain.shots import Shot, ShotParams
 from vidgen_core.i18n import get_text
 
@@ -102,13 +104,74 @@ def test_words_are_replaced_in_the_shots_that_the_filter_leaves(screen: Screen) 
     assert prompts == ["green car", "red house", "blue car"]
 
 
-def test_the_frame_has_a_row_a_shot_in_order(screen: Screen) -> None:
-    shots = add(screen, "a", "b")
+def rows(screen: Screen, sort: ShotSort = "order") -> list[dict[str, Any]]:
+    """What the table of the page shows."""
+    screen.run()
+    screen.choose("view", "table")
+    screen.choose("sort", sort)
+    [table] = screen.at.data_editor
+    found = cast("list[dict[str, Any]]", table.value.to_dict("records"))
+    return [row | {"state": list(row["state"])} for row in found]
 
-    table = shot_table.frame(shots, offset=50)
 
-    assert list(table["number"]) == [shot.number for shot in shots]
-    assert list(table["order"]) == [51, 52]
+def test_a_row_says_how_its_shot_stands_and_what_a_click_makes(screen: Screen) -> None:
+    screen.give_key(ProviderId("yunwu"))
+    shot_id, takes = screen.add_takes(2)
+    screen.app.takes.choose(shot_id, takes[1].id)
+    screen.add_tasks(1)
+    add(screen, "nothing yet")
+
+    done, waiting, none = rows(screen)
+
+    assert (done["state"], done["made"]) == (["⭐ Chosen", "✅ Done"], "2 takes · ✅ Done 2")
+    assert f"/poster/{takes[1].id}.jpg" in done["take"]
+    assert waiting["state"] == ["🕐 Queued"]
+    assert (none["state"], none["made"]) == ([], "No takes yet")
+    assert none["generate"] == "✦ Generate 3 · free"
+    assert [row["order"] for row in (done, waiting, none)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("sort", "wanted"),
+    [
+        ("order", ["10.0", "2.0", "1.0"]),
+        ("number", ["1.0", "2.0", "10.0"]),
+        ("state", ["2.0", "1.0", "10.0"]),
+        ("takes", ["10.0", "2.0", "1.0"]),
+        ("changed", ["1.0", "2.0", "10.0"]),
+    ],
+)
+def test_rows_are_sorted_over_all_pages(screen: Screen, sort: ShotSort, wanted: list[str]) -> None:
+    chosen, takes = screen.add_takes(1)
+    [queued] = screen.add_tasks(1)
+    [last] = add(screen, "nothing yet")
+    screen.app.takes.choose(chosen, takes[0].id)
+    for shot, number in ((chosen, "10.0"), (queued.shot_id, "2.0"), (last.id, "1.0")):
+        screen.app.shots.edit(shot, number=number)
+
+    assert [row["number"] for row in rows(screen, sort)] == wanted
+
+
+def test_rows_and_cards_share_one_selection(screen: Screen) -> None:
+    _first, second = add(screen, "a", "b")
+    screen.run()
+    screen.at.checkbox(key=f"tick_{second.id}").check().run()
+
+    assert [row["selected"] for row in rows(screen)] == [False, True]
+    assert "1 shot selected" in screen.words()
+    screen.press("tick_none")
+    assert [row["selected"] for row in rows(screen)] == [False, False]
+
+
+def test_the_menu_of_a_row_is_that_of_a_card_and_leads_to_its_takes(screen: Screen) -> None:
+    shot_id, _ = screen.add_takes(1)
+    screen.run()
+    screen.act(lambda: shot_table.open_menu(shot_id))
+
+    labels = [button.label for button in screen.at.button if (button.key or "").startswith("row_")]
+    assert labels == ["Review", *(get_text("en")(f"shots.menu.{one.name}", price="free") for one in SHOT_ACTIONS)]
+    screen.at.button(key="row_review").click().run()
+    screen.check()
 
 
 def test_words_are_replaced_in_ticked_shots_only_when_there_are_any(screen: Screen) -> None:

@@ -311,7 +311,7 @@ async def test_a_public_provider_cannot_send_us_into_the_own_network(http, part)
         with pytest.raises(RemoteError) as caught:
             await download(http, server.url, part, home="https://api.example.com")
         assert server.requests == []
-    assert (caught.value.code, caught.value.params["why"]) == ("link_refused", "private")
+    assert (caught.value.code, caught.value.params["reason"]) == ("link_refused", "private")
 
 
 @pytest.mark.parametrize(

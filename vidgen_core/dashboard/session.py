@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final, ParamSpec
+from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.domain.shots import Project
 from vidgen_core.i18n import LANGUAGES, Text, choose_language, get_text
@@ -22,6 +24,9 @@ P = ParamSpec("P")
 _VISIT: Final = "_visit"
 _TOLD: Final = "_told"
 _PAGES: Final = "_pages"
+#: The cookie that keeps how a visitor likes to see things, as a query string; written by the header line.
+LOOKS_COOKIE: Final = "vidgen_looks"
+_LOOKS: Final = "_looks"
 #: Key of the language switch.
 LANGUAGE: Final = "language"
 
@@ -59,7 +64,7 @@ def page_file(name: str) -> Path:
 
 def words(app: Vidgen | None) -> Text:
     """The visitor's words: as switched in the sidebar, else as set, else as the browser asks for."""
-    chosen = st.session_state.get(LANGUAGE)
+    chosen = remembered(LANGUAGE, ("", *LANGUAGES))
     setting = app.settings().language if app else "auto"
     return get_text(chosen if chosen in LANGUAGES else choose_language(setting, st.context.locale))
 
@@ -81,6 +86,30 @@ def session_value(name: str, default: Any) -> Any:
     return st.session_state.setdefault(name, default)
 
 
+def remembered(name: str, options: Sequence[str]) -> str:
+    """What this browser's visitor has chosen of ``options``, now or on an earlier visit; the first one else.
+
+    :param name: of a widget; the header line has the browser keep all of them (``looks``)
+    """
+    chosen = st.session_state.get(name) or _kept_looks().get(name)
+    return str(chosen) if chosen in options else options[0]
+
+
+def remember(name: str) -> None:
+    """Have the browser keep what was chosen; to be called in the callback of the widget."""
+    session_value(_LOOKS, {})[name] = st.session_state[name]
+
+
+def _kept_looks() -> dict[str, str]:
+    chosen: dict[str, str] = session_value(_LOOKS, {})
+    return dict(parse_qsl(st.context.cookies.get(LOOKS_COOKIE, ""))) | chosen
+
+
+def looks() -> str:
+    """Everything that was chosen in this session, for the browser to keep; empty before anything was."""
+    return urlencode(_kept_looks()) if session_value(_LOOKS, {}) else ""
+
+
 def toast_later(sentence: str, icon: str | None = None) -> None:
     """Say something once, as a toast, when the next part of the page is drawn; callbacks cannot draw by themselves."""
     st.session_state.setdefault(_TOLD, []).append((sentence, icon))
@@ -93,9 +122,15 @@ def show_told() -> None:
 
 
 def sentence(error: VidgenError) -> str:
-    """What was wrong and what to do, in the visitor's language."""
+    """What was wrong and what to do, in the visitor's language, as Markdown; what others say of it stands beneath."""
     t = current_visit().t
-    return t.with_words(t.ended(error.kind, error.code, error.params), error.params)
+    return lines(t.with_words(t.ended(error.kind, error.code, error.params), error.params))
+
+
+def lines(text: str) -> str:
+    """Text whose first line is ours, as Markdown; the others are words of others, shown as they are."""
+    own, *others = text.split("\n")
+    return "\\\n".join([own, *(plain(other) for other in others)])
 
 
 def handle_errors(callback: Callable[P, None]) -> Callable[P, None]:

@@ -13,6 +13,8 @@ from vidgen_core.domain.tasks import TaskKind, TaskStatus
 
 T = TypeVar("T")
 ShotState = Literal["all", "without_takes", "running", "to_choose", "chosen", "failed", "without_picture"]
+#: How a list of shots is ordered; each in the direction that is asked for: what needs a person, or is newest, first.
+ShotSort = Literal["order", "number", "state", "takes", "changed"]
 TaskSort = Literal["id", "shot", "status", "provider", "attempts", "created", "finished", "duration", "cost", "verdict"]
 
 

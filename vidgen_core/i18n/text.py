@@ -176,12 +176,16 @@ class Text:
         return self.with_words(self.failure(failure, goes_on=goes_on), failure.params)
 
     def with_words(self, sentence: str, params: Mapping[str, Any]) -> str:
-        """A sentence, and below it the provider's message, if the params have one."""
+        """A sentence, and on lines of their own the words of others that the params have (``quoted``)."""
+        return "\n".join([sentence, *(line for said, line in self.quoted(params) if said not in sentence)])
+
+    def quoted(self, params: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """The words of others, of the provider (``said``) or of this machine (``why``): as they are, and as a line."""
         inner = params.get("detail")
-        said = params.get("said") or (inner.get("said") if isinstance(inner, Mapping) else None)
-        if not isinstance(said, str) or not said.strip() or said in sentence:
-            return sentence
-        return f"{sentence}\n{self('common.said', said=said.strip())}"
+        known = {**inner, **params} if isinstance(inner, Mapping) else params
+        found = ((known.get(name), id_) for name, id_ in (("said", "common.said"), ("why", "common.detail")))
+        words = ((said.strip(), id_) for said, id_ in found if isinstance(said, str) and said.strip())
+        return [(said, self(id_, said=said)) for said, id_ in words]
 
     def status(self, status: TaskStatus) -> str:
         return self(f"status.{status.value}")

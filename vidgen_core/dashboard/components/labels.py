@@ -72,5 +72,5 @@ def step_label(t: Text, step: Step) -> str:
 
 
 def plain(text: str) -> str:
-    """Text of a person or provider, safe inside Streamlit's Markdown."""
-    return "".join(f"\\{char}" if char in r"\`*_{}[]<>()#+-.!|$~:" else char for char in text)
+    """Text of a person or provider, safe inside Streamlit's Markdown; its lines stay lines."""
+    return "".join(f"\\{char}" if char in "\\`*_{}[]<>()#+-.!|$~:\n" else char for char in text)

@@ -36,13 +36,14 @@ _KEYS: Final = "_key_labels"
 _OPENED: Final = "tasks_opened"
 _ROW_HEIGHT: Final = 52
 #: Badges on the grid: pale, so that their dark words and the icons in the same colour can be read in both themes.
-_BADGES: Final = {
+BADGES: Final = {
     "gray": "#e2e8f0",
     "blue": "#bfdbfe",
     "orange": "#fed7aa",
     "yellow": "#fef08a",
     "green": "#bbf7d0",
     "red": "#fecaca",
+    "violet": "#ddd6fe",
 }
 
 
@@ -257,7 +258,7 @@ def _columns(t: Text, opened: Callable[[], None] | None) -> dict[str, Any]:
             t("tasks.column.status"),
             width=136,
             options=[status_label(t, status) for status in statuses],
-            color=[_BADGES[STATUS_COLOURS[status]] for status in statuses],
+            color=[BADGES[STATUS_COLOURS[status]] for status in statuses],
         ),
         "progress": column.ProgressColumn(
             t("tasks.column.progress"), width=110, min_value=0, max_value=100, format="%d %%"

@@ -58,6 +58,12 @@ def _asked_for(visit: Visit) -> int | None:
     return shot.id if shot else None
 
 
+def lead_to(visit: Visit, shot_id: int) -> None:
+    """The shot that stands there when the page is opened."""
+    st.session_state[_PROJECT] = visit.project.id
+    go_to(shot_id)
+
+
 def go_to(shot_id: int) -> None:
     st.session_state[_CURRENT] = shot_id
 

@@ -11,7 +11,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 from vidgen_core.dashboard.components import preflight
 from vidgen_core.dashboard.components.labels import Colour, plain
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, show_told, toast_later
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, lines, show_told, toast_later
 from vidgen_core.dashboard.shell import budget_bar
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.scripts import PieceState, ScriptState
@@ -178,9 +178,8 @@ def _failures(t: Text, view: ScriptView) -> None:
         # What the budget has stopped is said once for all pieces.
         if piece.failure is not None and not stopped_by_budget(piece.failure):
             why = t.told(piece.failure)
-            st.caption(
-                f":material/error: {t('script.piece_failed', first=piece.first_line, last=piece.last_line, why=why)}"
-            )
+            told = t("script.piece_failed", first=piece.first_line, last=piece.last_line, why=why)
+            st.caption(f":material/error: {lines(told)}")
 
 
 def _plan(visit: Visit, view: ScriptView) -> None:

@@ -13,7 +13,7 @@ import streamlit as st
 from vidgen_core.dashboard.components import component, dialogs
 from vidgen_core.dashboard.components.labels import mode_label, status_colour
 from vidgen_core.dashboard.components.task_filter import show_statuses
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file, show_told, toast_later
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, looks, page_file, show_told, toast_later
 from vidgen_core.dashboard.settings import keys_table, picture_settings, video_settings
 from vidgen_core.dashboard.shell import budget_bar, live_updates, sign_in
 from vidgen_core.domain.errors import ErrorKind
@@ -106,6 +106,7 @@ def describe(visit: Visit, status: Status) -> dict[str, Any]:
         "paused": bool(status.paused),
         "stops": list(_stops(t, status)) if sign_in.may(Role.MAKER) else [],
         "settings": owner,
+        "looks": looks(),
         "words": {
             name: t(f"shell.{name}") for name in ("mode", "counts", "pause", "resume", "stop", "more", "progress")
         }
@@ -126,7 +127,11 @@ def _connection(visit: Visit, status: Status) -> dict[str, str]:
     if not connection.ok:
         failure = connection.failure
         word = _FAILED.get(failure.kind, "failed") if failure else "failed"
-        return _dot(t(f"shell.connection.{word}"), "red", f"{t.told(failure) if failure else ''} ({age})")
+        return _dot(
+            t(f"shell.connection.{word}"),
+            "red",
+            "\n".join(([t.told(failure)] if failure else []) + [t("shell.checked", age=age)]),
+        )
     balance = f" · {t.money(connection.balance, estimated=False)}" if connection.balance else ""
     return _dot(t("shell.connected") + balance, "green", t("shell.checked", age=age))
 

@@ -7,6 +7,7 @@ behind a button.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 import streamlit as st
@@ -14,7 +15,7 @@ import streamlit as st
 from vidgen_core.dashboard.components import preflight, task_actions
 from vidgen_core.dashboard.components.labels import mode_label
 from vidgen_core.dashboard.components.messages import Message
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, now, page_file, show_told
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, lines, now, page_file, show_told
 from vidgen_core.dashboard.shell import agent_orders, autopilot_switch, budget_bar, live_updates, sign_in
 from vidgen_core.dashboard.shots import list_tools, selection
 from vidgen_core.dashboard.shots.dialogs import undo_message
@@ -156,12 +157,13 @@ def _holds(visit: Visit, status: Status) -> Iterator[Message]:
             continue
         if code in told:
             continue
-        why = t.with_words(t.error(ErrorKind.PROVIDER, code, _in_words(t, mode, params)), params)
+        own = t.error(ErrorKind.PROVIDER, code, _in_words(t, mode, params))
         if code in _OF_THE_DATABASE:
             told.add(code)
         else:
-            why = t("shell.lane_held", mode=mode_label(t, mode), why=why)
-        yield Message(f"lane_{mode}", why, ":material/front_hand:", "warning", lambda m=mode, c=code: _go_on(t, m, c))  # type: ignore[misc]
+            own = t("shell.lane_held", mode=mode_label(t, mode), why=own)
+        said = lines(t.with_words(own, params))
+        yield Message(f"lane_{mode}", said, ":material/front_hand:", "warning", partial(_go_on, t, mode, code))
 
 
 def _go_on(t: Text, mode: ProviderId, code: str) -> None:

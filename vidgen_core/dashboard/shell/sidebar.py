@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from vidgen_core.dashboard.session import LANGUAGE, current_visit, show_told
+from vidgen_core.dashboard.session import LANGUAGE, current_visit, remember, show_told
 from vidgen_core.dashboard.shell import autopilot_switch, live_updates, project_menu, sign_in
 from vidgen_core.dashboard.shell.project_menu import PROJECT
 from vidgen_core.domain.shots import Project
@@ -127,6 +127,8 @@ def _language(t: Text) -> None:
         required=True,
         format_func=lambda lang: {"zh": "中文", "en": "English"}[lang],
         key=LANGUAGE,
+        on_change=remember,
+        args=(LANGUAGE,),
         persist_state="session",
         label_visibility="collapsed",
         width="stretch",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, get_args
 
 import streamlit as st
 
@@ -12,17 +12,26 @@ from vidgen_core.dashboard.add import forms, request
 from vidgen_core.dashboard.components import dialogs, preflight
 from vidgen_core.dashboard.components.media import icon
 from vidgen_core.dashboard.components.messages import Message
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file, toast_later
+from vidgen_core.dashboard.session import (
+    Visit,
+    current_visit,
+    handle_errors,
+    page_file,
+    remember,
+    remembered,
+    toast_later,
+)
 from vidgen_core.dashboard.shell import live_updates, sign_in
 from vidgen_core.dashboard.shots import picture_dialogs, project_references, prompt_writing, selection, table
 from vidgen_core.dashboard.shots.dialogs import ask_for_shots
-from vidgen_core.domain.queries import ShotFilter, ShotState
+from vidgen_core.domain.queries import ShotFilter, ShotSort, ShotState
 from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Role
 
 PER_PAGE: Final = 20
 VIEWS: Final = ("cards", "table")
-TILES: Final = ("s", "m", "l")
+TILES: Final = ("m", "s", "l")
+SORTS: Final = get_args(ShotSort)
 _STATE: Final = "state"
 #: The state that the address named last.
 _ASKED: Final = "_state_asked"
@@ -31,6 +40,7 @@ _PILLS: Final = "shot_pills"
 _LISTED: Final = "_shots_listed"
 #: Pixels.
 _SEARCH: Final = 170
+_SORT: Final = 150
 _STATES: Final[tuple[ShotState, ...]] = (
     "all",
     "without_picture",
@@ -86,9 +96,22 @@ def _tools(visit: Visit) -> ShotFilter:
         label_visibility="collapsed",
         width=_SEARCH,
     )
-    _switch(t, "view", VIEWS, _to_first_page)
+    _switch(t, "view", VIEWS)
     if view() == "cards":
-        _switch(t, "tiles", TILES)
+        _switch(t, "tiles", sorted(TILES, key="sml".index))
+    else:
+        st.selectbox(
+            t("shots.sort"),
+            SORTS,
+            index=SORTS.index(remembered("sort", SORTS)),
+            format_func=lambda one: t(f"shots.sort.{one}"),
+            key="sort",
+            on_change=_chosen,
+            args=("sort",),
+            label_visibility="collapsed",
+            persist_state="session",
+            width=_SORT,
+        )
     # A browser that comes back after a restart may say that nothing is selected.
     chosen = st.session_state.get(_STATE)
     state: ShotState = next((one for one in _STATES if one == chosen), "all")
@@ -102,13 +125,19 @@ def _tools(visit: Visit) -> ShotFilter:
 
 
 def view() -> str:
-    """Cards or table, as chosen in this session."""
-    return str(st.session_state.get("view") or VIEWS[0])
+    """Cards or table, as chosen by this browser's visitor."""
+    return remembered("view", VIEWS)
 
 
 def tiles() -> str:
     """How large the cards are."""
-    return str(st.session_state.get("tiles") or TILES[1])
+    return remembered("tiles", TILES)
+
+
+def sort() -> ShotSort:
+    """How the list is ordered; cards always stand in their order."""
+    chosen: ShotSort = next(one for one in SORTS if one == remembered("sort", SORTS))
+    return chosen if view() == "table" else "order"
 
 
 def _take_over_address() -> None:
@@ -140,7 +169,13 @@ def _pills() -> None:
     )
 
 
-def _switch(t: Text, name: str, options: Sequence[str], changed: Callable[[], None] | None = None) -> None:
+def _chosen(name: str) -> None:
+    remember(name)
+    if name != "tiles":
+        _to_first_page()
+
+
+def _switch(t: Text, name: str, options: Sequence[str]) -> None:
     st.segmented_control(
         t(f"shots.{name}"),
         options,
@@ -148,7 +183,8 @@ def _switch(t: Text, name: str, options: Sequence[str], changed: Callable[[], No
         required=True,
         format_func=lambda one: icon(f"view-{one}", t(f"shots.{name}.{one}")) if name == "view" else one.upper(),
         key=name,
-        on_change=changed,
+        on_change=_chosen,
+        args=(name,),
         label_visibility="collapsed",
         persist_state="session",
     )

@@ -65,12 +65,16 @@ def checkbox(visit: Visit, shot: Shot) -> None:
     )
 
 
-def _toggled(shot_id: int) -> None:
-    visit = current_visit()
+def set_selected(visit: Visit, shot_id: int, on: bool) -> None:
+    """Take a shot into the selection, or out of it."""
     others = [other for other in selected(visit) if other != shot_id]
-    if len(others) >= MOST:
+    if on and len(others) >= MOST:
         toast_later(visit.t("select.most", n=visit.t.number(MOST)), ":material/info:")
-    _set(visit, [*others, shot_id] if st.session_state[_box(shot_id)] else others)
+    _set(visit, [*others, shot_id] if on else others)
+
+
+def _toggled(shot_id: int) -> None:
+    set_selected(current_visit(), shot_id, st.session_state[_box(shot_id)])
     live_updates.rerun_fragments([LINE])
 
 

@@ -87,16 +87,17 @@ def place(shot: Shot, options: str) -> None:
 
 def generate_button(visit: Visit, shot: Shot, estimate: Estimate) -> None:
     """The button that makes takes of a shot; each click on it counts, however fast they come."""
-    t, missing = visit.t, estimate.key_missing
-    button = {
-        "words": t("shots.generate", n=estimate.tasks or "", price=price(t, estimate)),
-        "help": t("shots.generate_of", shot=shot.number),
-        "icon": "✦",
-    }
-    if missing is not None:
-        button |= {"words": t("gate.enter_key"), "help": preflight.no_key(visit, missing), "icon": "🔑"}
+    button = {"help": visit.t("shots.generate_of", shot=shot.number)} | generate_words(visit, estimate)
     with st.container(key=f"generate_{shot.id}", width="content"):
         component.mount(_NAME, f"generate_of_{shot.id}", {"generate": shot.id, **button})
+
+
+def generate_words(visit: Visit, estimate: Estimate) -> dict[str, str]:
+    """What is written on the button: how many takes one click makes and what they cost, or that a key is missing."""
+    t, missing = visit.t, estimate.key_missing
+    if missing is not None:
+        return {"words": t("gate.enter_key"), "help": preflight.no_key(visit, missing), "icon": "🔑"}
+    return {"words": t("shots.generate", n=estimate.tasks or "", price=price(t, estimate)), "icon": "✦"}
 
 
 @st.fragment(key=_FRAGMENT, run_every=_SLOWLY)
@@ -148,15 +149,15 @@ def _shot(context: CardContext, view: ShotView) -> dict[str, Any]:
     return {
         "id": view.shot.id,
         "number": view.shot.number,
-        "summary": _summary(t, found),
+        "summary": summary(t, found),
         "pictures": [_of_task(context, task) for task in drawn],
         "takes": [_of_slot(context, view, slot) for slot in found[hidden:]],
         "more": t.n("shots.show_all", len(found)) if hidden else None,
     }
 
 
-def _summary(t: Text, found: Sequence[Slot]) -> str:
-    """``3 takes · ✅ Done 1 · ⏳ Generating 2``."""
+def summary(t: Text, found: Sequence[Slot]) -> str:
+    """How the takes of a shot stand: ``3 takes · ✅ Done 1 · ⏳ Generating 2``."""
     if not found:
         return t("shots.no_takes")
     states = [slot.task.status if slot.task else TaskStatus.COMPLETED for slot in found]

@@ -174,7 +174,8 @@ def _attempt(t: Text, attempt: Attempt, *, opened: bool, goes_on: bool) -> None:
             st.badge(t(f"tasks.attempt_state.{attempt.state}"), icon=icon, color=colour)
             st.markdown(_charge(t, attempt), width="content")
         if attempt.failure:
-            st.markdown(f":red[{plain(t.told(attempt.failure, goes_on=goes_on))}]")
+            own, *others = t.told(attempt.failure, goes_on=goes_on).split("\n")
+            st.markdown("\\\n".join([f":red[{plain(own)}]", *(plain(other) for other in others)]))
         if attempt.remote_id:
             st.caption(t("tasks.remote_id"))
             st.code(attempt.remote_id, language=None, wrap_lines=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any, Final
 
+from natsort import natsorted
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Row, bindparam, func, insert, literal_column, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, bindparam, case, func, insert, literal_column, select, tuple_, update
 
 from vidgen_core.db.dialect import among, contains, listed
 from vidgen_core.db.repositories.scripts import PromptVersionRepository
@@ -17,7 +18,7 @@ from vidgen_core.db.repositories.tasks import TaskRepository
 from vidgen_core.db.repository import Repository, now, only
 from vidgen_core.db.schema import SHOT_STATES, SHOT_TRAITS, shot_counts, shots, takes, tasks
 from vidgen_core.domain.errors import NotFound, Refused
-from vidgen_core.domain.queries import Page, ShotFilter
+from vidgen_core.domain.queries import Page, ShotFilter, ShotSort
 from vidgen_core.domain.scripts import Author
 from vidgen_core.domain.shots import Shot, ShotParams, ShotReference
 from vidgen_core.domain.tasks import TaskStatus
@@ -96,6 +97,21 @@ def _wanted(project_id: int, where: ShotFilter) -> list[ColumnElement[Any]]:
     return wanted
 
 
+#: Under way, failed, to review, without takes, chosen.
+_BY_STATE: Final = case(
+    (shots.c.live_count > 0, 0),
+    (shots.c.chosen_take_id.is_not(None), 4),
+    (shots.c.completed_count > 0, 2),
+    (shots.c.failed_count > 0, 1),
+    else_=3,
+)
+_SORTS: Final[dict[str, tuple[ColumnElement[Any], ...]]] = {
+    "state": (_BY_STATE,),
+    "takes": (shots.c.completed_count.desc(),),
+    "changed": (shots.c.changed_rev.desc(),),
+}
+
+
 class ShotRepository(Repository):
     def add(self, project_id: int, new: list[NewShot]) -> list[Shot]:
         """Append shots to the project's order."""
@@ -167,10 +183,17 @@ class ShotRepository(Repository):
         row = self.tx.execute(query).one_or_none()
         return None if row is None else _shot(row)
 
-    def page(self, project_id: int, where: ShotFilter, limit: int, offset: int = 0) -> Page[Shot]:
+    def page(
+        self, project_id: int, where: ShotFilter, limit: int, offset: int = 0, sort: ShotSort = "order"
+    ) -> Page[Shot]:
         wanted = _wanted(project_id, where)
         total = self.count(project_id, where)
-        order = (shots.c.position, shots.c.id)
+        order = (*_SORTS.get(sort, ()), shots.c.position, shots.c.id)
+        if sort == "number":
+            # As people read them, which SQLite cannot: 1.2 before 1.10.
+            named = self.tx.execute(select(shots.c.id, shots.c.number).where(*wanted).order_by(*order)).all()
+            ids = [row.id for row in natsorted(named, key=lambda row: row.number)]
+            return Page(self.many(ids[offset : offset + limit]), total)
         query = select(*_COLUMNS).where(*wanted).order_by(*order).limit(limit).offset(offset)
         return Page([_shot(row) for row in self.tx.execute(query)], total)
 

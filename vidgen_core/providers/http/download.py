@@ -207,8 +207,8 @@ async def _open(
                     return
                 url = _joined(url, response.headers["location"])
         except AddressRefused as error:
-            raise RemoteError("link_refused", kind=ErrorKind.FILE, why="private", host=error.host) from None
-    raise RemoteError("link_refused", kind=ErrorKind.FILE, why="redirects", host=_host(url))
+            raise RemoteError("link_refused", kind=ErrorKind.FILE, reason="private", host=error.host) from None
+    raise RemoteError("link_refused", kind=ErrorKind.FILE, reason="redirects", host=_host(url))
 
 
 def _name_encodings(response: httpx.Response) -> None:
@@ -250,9 +250,9 @@ def _origin(url: str) -> tuple[str, str, int | None] | None:
 def _checked_origin(url: str) -> tuple[str, str, int | None]:
     parsed, origin = _parsed(url), _origin(url)
     if parsed is None or origin is None or parsed.scheme not in {"http", "https"}:
-        raise RemoteError("link_refused", kind=ErrorKind.FILE, why="scheme", host=_host(url))
+        raise RemoteError("link_refused", kind=ErrorKind.FILE, reason="scheme", host=_host(url))
     if parsed.userinfo:
-        raise RemoteError("link_refused", kind=ErrorKind.FILE, why="userinfo", host=parsed.host)
+        raise RemoteError("link_refused", kind=ErrorKind.FILE, reason="userinfo", host=parsed.host)
     return origin
 
 

@@ -12,7 +12,7 @@ from vidgen_core.db import NewShot, Tx
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.queries import Page, ShotFilter
+from vidgen_core.domain.queries import Page, ShotFilter, ShotSort
 from vidgen_core.domain.scripts import Author
 from vidgen_core.domain.shots import (
     PictureCandidate,
@@ -89,10 +89,17 @@ class Shots:
     # --- reading
 
     @requires(Role.VIEWER)
-    def page(self, project_id: int, wanted: ShotFilter = EVERY, limit: int = 20, offset: int = 0) -> Page[ShotView]:
-        """One page of shots in their order, each with its tasks and takes."""
+    def page(
+        self,
+        project_id: int,
+        wanted: ShotFilter = EVERY,
+        limit: int = 20,
+        offset: int = 0,
+        sort: ShotSort = "order",
+    ) -> Page[ShotView]:
+        """One page of shots, in their order or another, each with its tasks and takes."""
         with self._ctx.store.read() as tx:
-            found = tx.shots.page(project_id, wanted, limit, offset)
+            found = tx.shots.page(project_id, wanted, limit, offset, sort)
         return Page(items=self.views([shot.id for shot in found.items]), total=found.total)
 
     @requires(Role.VIEWER)

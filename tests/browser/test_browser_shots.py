@@ -277,8 +277,8 @@ def test_a_half_typed_cell_of_the_table_outlives_the_takes_that_finish_around_it
     page.get_by_role("radio", name="Table").click()
     grid = page.get_by_test_id("stDataFrame")
     until(page, lambda: "shot 2" in (grid.locator("table[role=grid]").text_content() or ""), "the rows")
-    # Behind picture and number, in the first row under the head.
-    grid.dblclick(position={"x": 450, "y": 52})
+    # The prompt, in the first row under the head.
+    grid.dblclick(position={"x": 650, "y": 57})
     cell = page.locator("#portal textarea")
     cell.press("End")
     cell.press_sequentially(", at du")
@@ -288,6 +288,22 @@ def test_a_half_typed_cell_of_the_table_outlives_the_takes_that_finish_around_it
     expect(cell).to_have_value("shot 1, camera slowly zooms in, at dusk")
     cell.press("Enter")
     until(page, lambda: studio.vidgen.shots.get(first).prompt.endswith(", at dusk"), "the saved cell")
+
+
+def test_a_row_of_the_table_is_selected_and_generated_and_the_view_is_remembered(studio: Studio, page: Page) -> None:
+    project = studio.project("rows", 2)
+    go(page, studio.at(project))
+    page.get_by_role("radio", name="Table").click()
+    grid = page.get_by_test_id("stDataFrame")
+    rows = grid.locator("table[role=grid]")
+    until(page, lambda: "shot 2" in (rows.text_content() or ""), "the rows")
+    grid.click(position={"x": 20, "y": 57})
+    expect(page.get_by_text("1 shot selected")).to_be_visible()
+    grid.click(position={"x": 340, "y": 57})
+    until(page, lambda: "Done 3" in (rows.text_content() or ""), "three takes of the first row")
+    assert len(studio.vidgen.takes.takes_of(studio.vidgen.shots.ids(project.id)[0])) == 3
+    page.reload()
+    until(page, lambda: "Done 3" in (rows.text_content() or ""), "the table again")
 
 
 def test_keys_add_tick_and_undo_but_not_while_somebody_types(studio: Studio, page: Page) -> None:

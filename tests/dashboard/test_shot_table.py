@@ -126,7 +126,7 @@ def test_a_row_says_how_its_shot_stands_and_what_a_click_makes(screen: Screen) -
     assert (done["state"], done["made"]) == (["⭐ Chosen", "✅ Done"], "2 takes · ✅ Done 2")
     assert f"/poster/{takes[1].id}.jpg" in done["take"]
     assert waiting["state"] == ["🕐 Queued"]
-    assert (none["state"], none["made"]) == ([], "No takes yet")
+    assert (none["state"], none["made"]) == (["○ Without takes"], "No takes yet")
     assert none["generate"] == "✦ Generate 3 · free"
     assert [row["order"] for row in (done, waiting, none)] == [1, 2, 3]
 

@@ -123,8 +123,11 @@ def frame(data: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     # 60 MiB, imported only when a table is drawn.
     import pandas as pd
 
-    table = pd.DataFrame(data, columns=list(_COLUMNS))
-    return table.astype({"duration": "Float64", "takes": "Int64", "seed": "Int64", "sound": "boolean"})
+    # A column without a value would have another type than the same with one: another grid, in which nobody types any more.
+    types: dict[str, Any] = dict.fromkeys(_COLUMNS, "string")
+    types |= {"selected": "bool", "state": "object"}
+    types |= {"duration": "Float64", "takes": "Int64", "seed": "Int64", "order": "Int64", "sound": "boolean"}
+    return pd.DataFrame(data, columns=list(_COLUMNS)).astype(types)
 
 
 def rows(visit: Visit, views: Sequence[ShotView]) -> list[dict[str, Any]]:
@@ -162,7 +165,11 @@ def _row(visit: Visit, view: ShotView, place: int | None, selected: bool) -> dic
 def _states(t: Text, view: ShotView) -> list[str]:
     counts = view.counts
     chosen = [_chosen(t)] if view.shot.chosen_take_id is not None else []
-    return chosen + [_state(t, status) for status in TaskStatus if counts.get(status)]
+    return chosen + [_state(t, status) for status in TaskStatus if counts.get(status)] or [_untouched(t)]
+
+
+def _untouched(t: Text) -> str:
+    return f"○ {t('shots.state.without_takes')}"
 
 
 def _chosen(t: Text) -> str:
@@ -183,8 +190,8 @@ def _columns(visit: Visit, ids: list[int]) -> dict[str, Any]:
         "state": column.MultiselectColumn(
             t("shots.column.state"),
             width=150,
-            options=[_chosen(t), *(_state(t, status) for status in TaskStatus)],
-            color=[BADGES["violet"], *(BADGES[STATUS_COLOURS[status]] for status in TaskStatus)],
+            options=[_untouched(t), _chosen(t), *(_state(t, status) for status in TaskStatus)],
+            color=[BADGES["gray"], BADGES["violet"], *(BADGES[STATUS_COLOURS[status]] for status in TaskStatus)],
         ),
         "generate": column.ButtonColumn(
             t("shots.column.generate"),

@@ -32,10 +32,10 @@ fix: $(VENV)/.installed-dev ## format, and mend what can be mended by itself
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed-dev ## figures of speed and memory, as tables
+bench: $(VENV)/.installed-dev ## figures of speed and memory, as tables, which docs/performance.md keeps
 	$(BIN)/python -m dependency_groups bench > $(VENV)/bench.in
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/bench.in
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python benchmarks
 
 screenshots: $(VENV)/.installed-dev ## the pictures of docs/screenshots, from a rehearsal run
 	$(BIN)/python scripts/screenshots.py

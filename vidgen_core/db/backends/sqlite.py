@@ -141,7 +141,7 @@ def _pragmas(*, writes: bool, checkpoints: bool) -> list[str]:
     common = [
         f"PRAGMA busy_timeout={dialect.BUSY_SECONDS * 1000}",
         "PRAGMA synchronous=FULL",
-        f"PRAGMA cache_size={-16_000 if writes else -4_000}",
+        f"PRAGMA cache_size={-4_000 if writes else -2_000}",
         "PRAGMA temp_store=MEMORY",
         f"PRAGMA wal_autocheckpoint={1000 if writes and checkpoints else 0}",
     ]

@@ -7,26 +7,31 @@ import hashlib
 import hmac
 import json
 import logging
+import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from doubles import wait_until
 
+from tests.services.app_doubles import sent
 from vidgen_core.config.paths import Locations
 from vidgen_core.db.repositories.batches import BatchEnd, BatchPart
 from vidgen_core.db.worker_state import PROJECT_PAUSE
+from vidgen_core.domain.agents import Quote
 from vidgen_core.domain.errors import ErrorKind, InputError, Refused
+from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.domain.tasks import Failure, Task, TaskStatus
 from vidgen_core.i18n import get_text
+from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.notifications import notifications, sending
@@ -328,3 +333,124 @@ def test_long_lists_say_how_many_more_there_are(lang: str) -> None:
     assert notice.more == {"done": 25, "failed": 0, "never_submitted": 25}
     assert notice.text.count("25") == 2
     assert len(notice.done) == 20
+
+
+# --- questions and limits
+
+
+def waiting_order(app: Vidgen, shot: Shot) -> Quote:
+    app.agents.add("claude")
+    token = app.quotes.make(shot.project_id, [shot.id], GenerateOptions(takes=1), agent="claude").token
+    return app.quotes.order(token, "claude").quote
+
+
+def test_an_agents_question_is_told_once_with_a_link_to_the_answer(
+    told: Vidgen, group: Group, add_shot: Callable[..., Shot], yunwu_key: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told.settings_file.change({"mode": "yunwu", "notices.address": "https://studio.example/vidgen/"})
+    quote = waiting_order(told, add_shot("1"))
+    with telling(told, monkeypatch):
+        wait_until(lambda: group.told)
+    with telling(told, monkeypatch):
+        pass
+    [(_, said)] = group.told
+    assert said["event"] == "agent_asks"
+    assert "claude wants to order 1 task" in said["text"]
+    assert said["link"].startswith(f"https://studio.example/vidgen/answer/order-{quote.id}-")
+    assert told.answers.read(said["link"].rpartition("/")[2]).price == quote.price
+
+
+def begun(app: Vidgen) -> bool:
+    """Whether the notices have looked for limits."""
+    with app.store.read() as tx:
+        return tx.state.get("notice.limits") is not None
+
+
+def test_a_limit_that_comes_near_is_told_and_old_lines_are_not(
+    told: Vidgen, group: Group, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def near(percent: int) -> None:
+        amounts = {name: {"amount": "8", "currency": "CNY"} for name in ("limit", "spent")}
+        with told.store.write() as tx:
+            tx.log.add(LogLevel.WARNING, "budget_near_project", project_id=project.id, percent=percent, **amounts)
+
+    near(81)
+    with telling(told, monkeypatch):
+        wait_until(lambda: begun(told))
+        near(93)
+        wait_until(lambda: group.told)
+    with telling(told, monkeypatch):
+        pass
+    assert [(body["event"], body["project"]) for _, body in group.told] == [("budget_near", "ep01")]
+    assert "93" in group.told[0][1]["text"]
+
+
+def test_a_job_that_waits_for_its_price_is_told_once(
+    told: Vidgen, group: Group, add_shot: Callable[..., Shot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = sent(told, add_shot("3"))
+    with told.store.write() as tx:
+        tx.tasks.note(task.id, stage=WAITING_FOR_CONFIRMATION)
+    with telling(told, monkeypatch):
+        wait_until(lambda: group.told)
+        with told.store.write() as tx:
+            tx.tasks.note(task.id, progress=3)
+    assert [body["event"] for _, body in group.told] == ["price_to_confirm"]
+    assert "shot 3" in group.told[0][1]["text"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "body"),
+    [
+        ("telegram", "/hook/5f4dcc3b-secret-token", {"chat_id": "-42", "text": "Vidgen: hello\nhttps://s.example/a"}),
+        ("bark", "/hook/5f4dcc3b-secret-token?chat_id=-42", {"title": "Vidgen", "url": "https://s.example/a"}),
+        ("ntfy", "/", {"topic": "hook/5f4dcc3b-secret-token", "click": "https://s.example/a"}),
+    ],
+)
+def test_services_get_what_their_documentation_says(
+    told: Vidgen, group: Group, kind: str, path: str, body: dict[str, str]
+) -> None:
+    told.settings_file.change({"notices.kind": kind, "notices.url": f"{group.url}?chat_id=-42"})
+    group.answers = [(200, b'{"code": 200, "ok": true}')]
+    notice = Notification(event="agent_asks", text="Vidgen: hello", link="https://s.example/a")
+    sending.send(notice, told.settings(), tries=1)
+    [(asked, given)] = group.told
+    assert (asked, given | body) == (path, given)
+
+
+class MailServer(socketserver.StreamRequestHandler):
+    """As much of SMTP (RFC 5321) as a mail needs."""
+
+    mails: ClassVar[list[str]] = []
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 here\r\n")
+        for line in self.rfile:
+            word = line.strip().upper()
+            if word == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                self.mails.append(b"".join(iter(self.rfile.readline, b".\r\n")).decode())
+            self.wfile.write(b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
+            if word == b"QUIT":
+                return
+
+
+def test_a_notice_goes_by_mail(told: Vidgen) -> None:
+    MailServer.mails.clear()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), MailServer) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        port = server.server_address[1]
+        told.settings_file.change({"notices.kind": "mail", "notices.url": f"smtp://127.0.0.1:{port}/me@example.com"})
+        sending.send(Notification(event="test", text="A batch\nhas ended", link="https://s.example/a"), told.settings())
+        server.shutdown()
+        thread.join()
+    [mail] = MailServer.mails
+    assert "Subject: A batch\r\n" in mail
+    assert "https://s.example/a" in mail
+
+
+def test_a_mail_never_goes_to_where_clouds_keep_their_keys(told: Vidgen) -> None:
+    told.settings_file.change({"notices.kind": "mail", "notices.url": "smtp://169.254.169.254/me@example.com"})
+    with pytest.raises(Refused, match="notice_failed"):
+        sending.send(Notification(event="test", text="x"), told.settings(), tries=1)

@@ -39,6 +39,7 @@ INTERNAL = {
         "remember",
     },
     "agents": {"find"},
+    "answers": {"read", "yes", "no"},
     "requests": {"claim", "take_over", "carried_out", "end"},
     "worker": {"attach", "begin_journal", "job_ended", "start", "stop", "stop_soon", "stop_at_once"},
     "checks": {"start", "stop"},

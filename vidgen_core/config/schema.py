@@ -248,9 +248,9 @@ class NoticeSettings(Section):
     """Who is told when a batch has ended or nothing more is submitted."""
 
     url: SecretStr = SecretStr("")
-    """The webhook's address; whoever knows it can write to your group, so it is kept like a key. May be in your network."""
-    kind: Literal["feishu", "dingtalk", "wecom", "slack", "generic"] = "feishu"
-    """Whose webhook it is; generic is JSON for a program of your own."""
+    """Where notices go; whoever knows it can write to your group, so it is kept like a key. May be in your network."""
+    kind: Literal["feishu", "dingtalk", "wecom", "slack", "telegram", "bark", "ntfy", "mail", "generic"] = "feishu"
+    """Whose address it is; generic is JSON for a program of your own, mail is smtp://name:password@host/to@example.com."""
     secret: SecretStr = SecretStr("")
     """The signing secret of Feishu or DingTalk; empty: no signature."""
     language: Literal["auto", "zh", "en"] = "auto"
@@ -259,6 +259,12 @@ class NoticeSettings(Section):
     """Tell when a batch has ended."""
     on_pause: bool = True
     """Tell when a provider's queue stands still, or the queue pauses by itself."""
+    on_budget: bool = True
+    """Tell when a limit of the budget comes near (budget.warn_at)."""
+    on_question: bool = True
+    """Tell when somebody has to answer: an agent asks to order, or a job waits for a yes to its price."""
+    address: WebAddress = ""
+    """Where people reach this server, e.g. https://studio.example; with it such notices carry a link to the answer."""
     least_tasks: int = Field(default=1, ge=1, le=1_000_000)
     """Batches with fewer tasks are not told of."""
 
@@ -266,7 +272,7 @@ class NoticeSettings(Section):
     @classmethod
     def _must_be_an_address(cls, secret: SecretStr) -> SecretStr:
         value = secret.get_secret_value().strip()
-        if value and not re.fullmatch(r"https?://[^\s/?#]\S*", value):
+        if value and not re.fullmatch(r"(https?|smtps?)://[^\s/?#]\S*", value):
             raise wrong("web_address")
         return SecretStr(value)
 

@@ -21,6 +21,7 @@ from vidgen_core.services.billing.budget import Budget
 from vidgen_core.services.context import ServiceContext
 from vidgen_core.services.exports.editing.edits import Edits
 from vidgen_core.services.exports.exports import Exports
+from vidgen_core.services.generation.answers import Answers
 from vidgen_core.services.generation.finishing import Finishing
 from vidgen_core.services.generation.quotes import Quotes
 from vidgen_core.services.generation.tasks import Tasks
@@ -76,6 +77,7 @@ class Vidgen:
         self.reviews = Reviews(ctx)
         self.tasks = Tasks(ctx)
         self.quotes = Quotes(ctx, self.tasks)
+        self.answers = Answers(ctx, self.tasks, self.quotes)
         self.finishing = Finishing(ctx)
         self.pictures = Pictures(ctx, self.shots)
         self.characters = Characters(ctx, self.pictures)

@@ -26,6 +26,7 @@ from starlette.websockets import WebSocket
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.services.access.auth import Auth, base_of
 from vidgen_core.services.access.permissions import as_visitor
+from vidgen_core.web.answers import ROUTES as ANSWERS
 from vidgen_core.web.api import make_api
 from vidgen_core.web.app_instance import close_vidgen, ensure_runner, find_vidgen, stop_at_once, stop_soon
 from vidgen_core.web.live.websocket import Live
@@ -130,6 +131,7 @@ def routes(live: Live, mcp: Mcp) -> list[BaseRoute]:
         Route(MCP, mcp),
         *SignIn().routes,
         *ReviewPages().routes,
+        *ANSWERS,
     ]
 
 

@@ -46,6 +46,7 @@ input {{ width: 100%; font: inherit; padding: .6rem .75rem; color: inherit; back
 border: 1px solid var(--line); border-radius: 8px }}
 button {{ width: 100%; margin-top: 1.5rem; font: inherit; font-weight: 600; padding: .7rem; color: #fff;
 background: var(--sign); border: 0; border-radius: 8px; cursor: pointer }}
+button.quiet {{ background: transparent; color: inherit; border: 1px solid var(--line); margin-top: .75rem }}
 input:focus-visible, button:focus-visible, a:focus-visible {{ outline: 3px solid var(--sign); outline-offset: 2px }}
 .no {{ color: var(--no); font-weight: 600 }} a {{ color: inherit }}
 </style></head><body><main><h1>{title}</h1>{body}</main></body></html>"""
@@ -85,11 +86,11 @@ class SignIn:
     async def enter(self, request: Request) -> Response:
         """Check a password and set the session cookie."""
         form = await request.form()
-        t, where, name = text_of(request), _safe(_field(form, "next")), clean_name(_field(form, "name"))
+        t, where, name = text_of(request), _safe(field_of(form, "next")), clean_name(field_of(form, "name"))
         vidgen = await find_vidgen()
         if await self._is_too_often(request, vidgen):
             return _page(t, _form(t, where, Refused("too_many_tries", kind=ErrorKind.RATE_LIMIT), name), 429)
-        password = _field(form, "password")
+        password = field_of(form, "password")
         visitor = await asyncio.to_thread(_check, vidgen, name, password)
         if visitor is None:
             return _page(t, _form(t, where, Refused("password_wrong", kind=ErrorKind.AUTH), name), 401)
@@ -100,12 +101,12 @@ class SignIn:
         """Change the ticket that the shell gave to somebody whom the identity provider knows for a cookie."""
         form = await request.form()
         vidgen = await find_vidgen()
-        found = await asyncio.to_thread(vidgen.sessions.redeem, _field(form, "ticket"))
+        found = await asyncio.to_thread(vidgen.sessions.redeem, field_of(form, "ticket"))
         if found is None or vidgen.settings().sharing.sign_in != "oidc":
             t = text_of(request)
             return _page(t, _form(t, "/", Refused("password_wrong", kind=ErrorKind.AUTH)), 401)
         visitor, login = found
-        answer = RedirectResponse(address(_safe(_field(form, "next"))), 303)
+        answer = RedirectResponse(address(_safe(field_of(form, "next"))), 303)
         try:
             await _remember(request, answer, vidgen, visitor, login)
         except Refused:
@@ -176,14 +177,22 @@ def _safe(wanted: str | None) -> str:
     return f"{path}?{quote(parts.query, safe='=&%+,:')}" if parts.query else path
 
 
-def _field(form: FormData, name: str) -> str:
+def field_of(form: FormData, name: str) -> str:
+    """What was filled in; empty for a file or nothing."""
     value = form.get(name)
     return value if isinstance(value, str) else ""
 
 
 def _page(t: Text, body: str, status: int = 200, forms: str = "'self'") -> Response:
-    """The page; ``forms`` is where a form of it may end up, redirects included."""
-    content = _PAGE.format(lang="zh-CN" if t.lang == "zh" else "en", title=html.escape(t("share.title")), body=body)
+    return html_page(t, t("share.title"), body, status, forms)
+
+
+def html_page(t: Text, title: str, body: str, status: int = 200, forms: str = "'self'") -> Response:
+    """A page of ours without scripts, for any window.
+
+    :param forms: where a form of it may end up, redirects included
+    """
+    content = _PAGE.format(lang="zh-CN" if t.lang == "zh" else "en", title=html.escape(title), body=body)
     policy = f"{_POLICY}; form-action {forms}"
     return HTMLResponse(content, status, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
 

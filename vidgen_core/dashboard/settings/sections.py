@@ -102,7 +102,10 @@ def notifications(visit: Visit) -> None:
     st.caption(t("notices.where"))
     if kind in _SIGNED:
         form.field("notices.secret", saved=t("notices.secret_is") if saved.secret.get_secret_value() else "")
-    form.columns(("notices.on_batch_end", "notices.on_pause"), ("notices.least_tasks", "notices.language"))
+    form.columns(
+        ("notices.on_batch_end", "notices.on_pause", "notices.on_budget", "notices.on_question"),
+        ("notices.least_tasks", "notices.language", "notices.address"),
+    )
     form.show_end()
     fixed = "notices.url" in form.fixed
     with st.container(horizontal=True, gap="small"):

@@ -287,6 +287,11 @@ class TaskRepository(Repository):
         wanted = (tasks.c.batch == batch, tasks.c.status == status, _ALIVE)
         return list(self.tx.execute(select(tasks.c.id).where(*wanted).order_by(tasks.c.id)).scalars())
 
+    def in_stage(self, stage: str) -> list[int]:
+        """Ids of the tasks under way of which their provider says this word, oldest first."""
+        query = select(tasks.c.id).where(text(_ACTIVE), unindexed(tasks.c.stage) == stage, _ALIVE).order_by(tasks.c.id)
+        return list(self.tx.execute(query).scalars())
+
     def queued_at(self, task_id: int) -> datetime | None:
         """When a task was queued last; None: never."""
         found: datetime | None = self.tx.execute(select(tasks.c.queued_at).where(tasks.c.id == task_id)).scalar()

@@ -176,7 +176,7 @@ class Quotes:
         :raises NotFound: ``quote_unknown``
         :raises Refused: ``quote_decided``, ``quote_expired``, ``quote_changed``
         """
-        quote = self._undecided(quote_id)
+        quote = self.undecided(quote_id)
         if quote.price != price:
             raise Refused("quote_changed")
         self._generate(quote, approved=True)
@@ -189,13 +189,15 @@ class Quotes:
         :raises NotFound: ``quote_unknown``
         :raises Refused: ``quote_decided``, ``quote_expired``
         """
-        quote = self._undecided(quote_id)
+        quote = self.undecided(quote_id)
         with self._ctx.store.write() as tx:
             if not tx.quotes.move(quote, QuoteState.DECLINED):
                 raise Refused("quote_decided")
             tx.log.add(LogLevel.INFO, "agent_declined", project_id=quote.project_id, **_told(quote))
 
-    def _undecided(self, quote_id: int) -> Quote:
+    @requires(Role.VIEWER)
+    def undecided(self, quote_id: int) -> Quote:
+        """An order that waits; raises as ``decline``."""
         with self._ctx.store.read() as tx:
             quote = tx.quotes.get(quote_id)
         if quote.state is not QuoteState.WAITING:

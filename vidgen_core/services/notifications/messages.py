@@ -11,6 +11,12 @@ The formats are those of the services' public documentation:
 - WeCom, group robots (developer.work.weixin.qq.com, path 91770): ``{"msgtype": "text", "text": {"content"}}``; a text of
   at most 2,048 bytes; ``errcode`` 0 is success.
 - Slack, incoming webhooks (docs.slack.dev): ``{"text"}`` with ``&``, ``<`` and ``>`` escaped; 200 is success.
+- Telegram, bots (core.telegram.org/bots/api, "sendMessage"): ``{"chat_id", "text"}`` to ``…/bot<token>/sendMessage``, the chat
+  in the query of the address; 4,096 characters; ``{"ok": true}``.
+- Bark (github.com/Finb/bark-server, docs/API_V2): ``{"title", "body", "url"}`` to ``https://…/<device key>``; ``code`` 200 is success.
+- ntfy (docs.ntfy.sh/publish, "Publish as JSON"): ``{"topic", "title", "message", "click"}`` to the root of the server, the topic
+  being the path of the address; 4,096 bytes.
+- mail: RFC 5322 over SMTP, with TLS where the server offers it.
 - generic: our own JSON, see ``Notice``; any 2xx is success.
 """
 
@@ -30,7 +36,7 @@ from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.i18n import Text
 
-Kind = Literal["feishu", "dingtalk", "wecom", "slack", "generic"]
+Kind = Literal["feishu", "dingtalk", "wecom", "slack", "telegram", "bark", "ntfy", "mail", "generic"]
 
 #: Tasks named in each of the three lists.
 MOST_NAMED: Final = 20
@@ -40,6 +46,10 @@ _LONGEST: Final[dict[Kind, int]] = {
     "dingtalk": 18_000,
     "wecom": 2_048,
     "slack": 18_000,
+    "telegram": 4_000,
+    "bark": 3_000,
+    "ntfy": 3_900,
+    "mail": 100_000,
     "generic": 18_000,
 }
 
@@ -55,8 +65,10 @@ class NotificationItem(Frozen):
 class Notification(Frozen):
     """What happened, for people (``text``) and for programs (the rest); what the generic format sends."""
 
-    event: Literal["batch_ended", "paused", "test"]
+    event: Literal["batch_ended", "paused", "test", "budget_near", "price_to_confirm", "agent_asks"]
     text: str
+    link: str | None = None
+    """Where it is answered."""
     project: str | None = None
     batch: int | None = None
     counts: dict[str, int] = Field(default_factory=dict)
@@ -125,6 +137,16 @@ def of_pause(provider: str | None, reason: str, sentence: str, t: Text, project:
     return Notification(event="paused", text=words, provider=provider, reason=reason, project=project)
 
 
+def of_question(event: Literal["price_to_confirm", "agent_asks"], text: str, link: str | None) -> Notification:
+    """What a person has to answer, and where."""
+    return Notification(event=event, text=text, link=link)
+
+
+def of_budget(sentence: str, project: str | None) -> Notification:
+    """A limit comes near."""
+    return Notification(event="budget_near", text=sentence, project=project)
+
+
 def of_test(t: Text) -> Notification:
     return Notification(event="test", text=t("notices.test"))
 
@@ -134,7 +156,10 @@ def post_of(kind: Kind, notice: Notification, secret: str, seconds: int) -> Post
 
     :param seconds: the time of sending since 1970, for signatures
     """
-    return _POSTS[kind](notice.model_copy(update={"text": shorten(notice.text, _LONGEST[kind])}), secret, seconds)
+    text = shorten(notice.text, _LONGEST[kind])
+    if notice.link is not None and kind in _WITHOUT_LINKS:
+        text = f"{text}\n{notice.link}"
+    return _POSTS[kind](notice.model_copy(update={"text": text}), secret, seconds)
 
 
 def shorten(text: str, most: int) -> str:
@@ -171,11 +196,31 @@ def _generic(notice: Notification, secret: str, seconds: int) -> Post:  # noqa: 
     return Post("", notice.model_dump(mode="json"))
 
 
+def _telegram(notice: Notification, secret: str, seconds: int) -> Post:  # noqa: ARG001 - the address is the secret
+    return Post("", {"text": notice.text, "link_preview_options": {"is_disabled": True}})
+
+
+def _bark(notice: Notification, secret: str, seconds: int) -> Post:  # noqa: ARG001 - the address is the secret
+    link = {"url": notice.link} if notice.link else {}
+    return Post("", {"title": "Vidgen", "body": notice.text, "group": "vidgen", **link})
+
+
+def _ntfy(notice: Notification, secret: str, seconds: int) -> Post:  # noqa: ARG001 - the address is the secret
+    link = {"click": notice.link} if notice.link else {}
+    return Post("", {"title": "Vidgen", "message": notice.text, **link})
+
+
+#: What has no field for a link carries it in its text.
+_WITHOUT_LINKS: Final = frozenset({"feishu", "dingtalk", "wecom", "slack", "telegram", "mail"})
 _POSTS: Final[dict[Kind, Callable[[Notification, str, int], Post]]] = {
     "feishu": _feishu,
     "dingtalk": _dingtalk,
     "wecom": _wecom,
     "slack": _slack,
+    "telegram": _telegram,
+    "bark": _bark,
+    "ntfy": _ntfy,
+    "mail": _generic,
     "generic": _generic,
 }
 

@@ -12,14 +12,20 @@ from vidgen_core.db.worker_state import PAUSED, PROJECT_PAUSE, PROVIDER_PAUSE, S
 from vidgen_core.domain.errors import ErrorKind, InputError, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.providers import ProviderId, provider_ids
+from vidgen_core.domain.queries import LogFilter
 from vidgen_core.i18n import Text, choose_language, get_text
+from vidgen_core.i18n.log_lines import log_sentence
+from vidgen_core.money import BudgetScope
+from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
 from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.generation.answers import link_of
 from vidgen_core.services.notifications import messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vidgen_core.db import Tx
+    from vidgen_core.domain.agents import Quote
     from vidgen_core.services.context import ServiceContext
 
 _LOG = logging.getLogger(__name__)
@@ -34,6 +40,11 @@ _STOP_SECONDS: Final = 4.0
 _PAUSED: Final = PAUSED.name()
 #: What people were told last, by provider, project or for all.
 _TOLD: Final = StateRow[Any]("notice.{}", Any)
+#: Tasks of which somebody was told that they wait for a yes to their price.
+_PRICES: Final = StateRow[list[int]]("notice.prices", list[int])
+#: The last line of the log about a limit that was passed on, and the codes of such lines.
+_LIMITS: Final = StateRow[int]("notice.limits", int)
+_NEAR: Final = frozenset(f"budget_near_{scope}" for scope in BudgetScope)
 
 
 class Notifications:
@@ -87,6 +98,8 @@ class _Notifier(threading.Thread):
         self._words = words
         self._stopping = threading.Event()
         self._revision = -1
+        #: Up to which line the log was read for limits.
+        self._read_to = 0
         #: Cause of a provider's hold → since when, and when it was last seen.
         self._holds: dict[tuple[ProviderId, str], tuple[float, float]] = {}
 
@@ -115,9 +128,13 @@ class _Notifier(threading.Thread):
             return
         self._revision = revision
         with self._ctx.store.read() as tx:
-            ended = tx.batches.unnotified()
+            ended, orders = tx.batches.unnotified(), tx.quotes.unnotified()
         for batch in ended:
             self._batch(batch)
+        for quote in orders:
+            self._order(quote)
+        self._prices()
+        self._limits()
 
     def _batch(self, batch: int) -> None:
         """The note that it was told is on disk before anything is sent: after a crash nobody is told again."""
@@ -128,6 +145,56 @@ class _Notifier(threading.Thread):
             end = tx.batches.end(batch, messages.MOST_NAMED)
         if wanted.url.get_secret_value() and wanted.on_batch_end and end.n >= wanted.least_tasks:
             self._send(messages.of_batch(end, self._words()))
+
+    # --- questions and limits
+
+    def _order(self, quote: Quote) -> None:
+        """An agent asks to order: the note that it was told is on disk first, as with batches."""
+        wanted = self._ctx.settings().notices
+        with self._ctx.store.write() as tx:
+            if not tx.quotes.mark_notified(quote.id):
+                return
+            project = tx.projects.get(quote.project_id).name
+        if wanted.url.get_secret_value() and wanted.on_question:
+            t = self._words()
+            price = t.money(quote.price, estimated=True) if quote.price else t("shell.price_unknown")
+            said = t.n("agents.asks", quote.tasks, agent=quote.agent, project=project, price=price)
+            link = link_of(self._ctx, "order", quote.id)
+            self._send(messages.of_question("agent_asks", f"{said} {t(f'agents.why.{quote.reason}')}", link))
+
+    def _prices(self) -> None:
+        """A job waits for a yes to its price; told once for each wait."""
+        wanted = self._ctx.settings().notices
+        with self._ctx.store.read() as tx:
+            waiting = tx.tasks.in_stage(WAITING_FOR_CONFIRMATION)
+            told = _PRICES.get(tx) or []
+        if sorted(told) == sorted(waiting):
+            return
+        with self._ctx.store.write() as tx:
+            _PRICES.put(tx, waiting)
+            tasks = tx.tasks.many([id_ for id_ in waiting if id_ not in told])
+        for task in tasks if wanted.url.get_secret_value() and wanted.on_question else ():
+            said = self._words()("notices.price", shot=task.shot, take=task.take, provider=task.provider.value)
+            self._send(messages.of_question("price_to_confirm", said, link_of(self._ctx, "price", task.id)))
+
+    def _limits(self) -> None:
+        """A limit of the budget comes near: the log says so once, and this passes it on."""
+        wanted = self._ctx.settings().notices
+        with self._ctx.store.read() as tx:
+            told = _LIMITS.get(tx)
+            newest = max([line.id for line in tx.log.page(None, LogFilter(), 1)], default=0)
+            # What stood in the log before the first look is no news; what was read once is not read again.
+            since = max(self._read_to, newest if told is None else told)
+            lines = tx.log.after(since, None, LogFilter(codes=_NEAR), 50)
+        self._read_to = lines[-1].id if lines else newest
+        if not lines and told is not None:
+            return
+        with self._ctx.store.write() as tx:
+            _LIMITS.put(tx, self._read_to)
+            names = {project.id: project.name for project in tx.projects.all()}
+        for line in lines if wanted.url.get_secret_value() and wanted.on_budget else ():
+            project = names.get(line.project_id) if line.project_id else None
+            self._send(messages.of_budget(f"Vidgen: {log_sentence(self._words(), line)}", project))
 
     # --- pauses
 

@@ -6,15 +6,17 @@ import logging
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from email.message import EmailMessage
+from smtplib import SMTP, SMTP_SSL, SMTPException
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 import httpx
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import ErrorKind, Refused
-from vidgen_core.providers.http.addresses import AddressRefused, Client, Rules
+from vidgen_core.providers.http.addresses import AddressRefused, Client, Rules, check, is_private, resolve, trust
 from vidgen_core.services.notifications.messages import Notification, post_of
 
 #: Seconds for one try.
@@ -81,12 +83,16 @@ def _rest(sleep: Callable[[float], object], seconds: float) -> None:
 
 def _try(notice: Notification, kind: Any, url: str, secret: str) -> None:
     post = post_of(kind, notice, secret, int(time.time()))
+    if kind == "mail":
+        _mail(url, str(post.body["text"]))
+        return
+    url, body = _placed(kind, url, post.body)
     logging.getLogger("httpx").addFilter(_FILTER)
     quiet = _SENDING.set(True)
     try:
         # Redirects are not followed: they would carry the message to where nobody has pointed it.
         with Client(Rules(home=url), timeout=_TIMEOUT) as client:
-            answer = client.post(_address(url, post.query), json=post.body)
+            answer = client.post(_address(url, post.query), json=body)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise _Later(type(error).__name__) from None
     except AddressRefused:
@@ -97,6 +103,53 @@ def _try(notice: Notification, kind: Any, url: str, secret: str) -> None:
     finally:
         _SENDING.reset(quiet)
     _check(answer, url)
+
+
+def _placed(kind: Any, url: str, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The address and the body, where a service wants a part of the address in the body."""
+    parts = urlsplit(url)
+    if kind == "telegram":
+        chat = dict(parse_qsl(parts.query)).get("chat_id", "")
+        return urlunsplit(parts._replace(query="")), {"chat_id": chat, **body}
+    if kind == "ntfy":
+        return urlunsplit(parts._replace(path="/", query="")), {"topic": parts.path.strip("/"), **body}
+    return url, body
+
+
+def _mail(url: str, text: str) -> None:
+    """Send a mail: ``smtp://name:password@host:587/to@example.com``, ``smtps`` for TLS from the beginning.
+
+    :raises Refused: ``notice_failed`` (host, why)
+    """
+    parts = urlsplit(url)
+    host, to = parts.hostname or "", unquote(parts.path.strip("/"))
+    name, password = unquote(parts.username or ""), unquote(parts.password or "")
+    secure = parts.scheme == "smtps"
+    message = EmailMessage()
+    try:
+        port = parts.port or (465 if secure else 587)
+        # As with every other notice, links of clouds to their own keys are never asked.
+        check(host, resolve(host, port), Rules(home=url))
+        message["Subject"] = " ".join(text.split("\n", 1)[0].split())[:150]
+        message["From"] = name if "@" in name else to
+        message["To"] = to
+        message.set_content(text)
+        tls = trust()
+        begun = SMTP_SSL(host, port, timeout=_TIMEOUT, context=tls) if secure else SMTP(host, port, timeout=_TIMEOUT)
+        with begun as server:
+            server.ehlo_or_helo_if_needed()
+            if not secure and server.has_extn("starttls"):
+                secure = server.starttls(context=tls)[0] == 220
+            if name and not secure and not is_private(host):
+                # The password would travel in clear.
+                raise _refused(url, "TLS")
+            if name:
+                server.login(name, password)
+            server.send_message(message)
+    except AddressRefused:
+        raise _refused(url, "address") from None
+    except (SMTPException, OSError, ValueError) as error:
+        raise _refused(url, type(error).__name__) from None
 
 
 def _address(url: str, query: str) -> str:
@@ -116,7 +169,8 @@ def _check(answer: httpx.Response, url: str) -> None:
     except ValueError:
         return
     code = said.get("errcode", said.get("code", 0)) if isinstance(said, dict) else 0
-    if isinstance(code, int) and code != 0:
+    # Bark says 200, ntfy names its error beside a status of its own.
+    if isinstance(code, int) and code not in (0, 200):
         raise _refused(url, f"code {code}")
 
 

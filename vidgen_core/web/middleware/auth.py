@@ -21,6 +21,7 @@ from vidgen_core.services.access.auth import Auth, is_at_home
 from vidgen_core.services.access.permissions import AT_HOME, Role, Visitor
 from vidgen_core.services.access.sessions import COOKIE
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.answers import PATH as ANSWER
 from vidgen_core.web.app_instance import find_vidgen, opened_vidgen
 from vidgen_core.web.error_responses import envelope
 from vidgen_core.web.middleware.base_path import address
@@ -34,10 +35,11 @@ METRICS: Final = "/metrics"
 REVIEW: Final = "/review"
 #: The name of programs in the log.
 PROGRAM: Final = "API"
-#: Open to everybody: sign-in, health, callbacks and review links (which are signed), and static files. An open tab that was signed out may
-#: still have to load a module, which then sends it to the sign-in page.
+#: Open to everybody: sign-in, health, callbacks, questions and review links (which are signed), and static files. An open
+#: tab that was signed out may still have to load a module, which then sends it to the sign-in page.
 OPEN: Final = (
     SIGN_IN,
+    ANSWER,
     "/api/health",
     *(f"/api/{spec.name}/callback" for spec in specs() if spec.callback),
     f"{REVIEW}/",

@@ -26,6 +26,7 @@ from vidgen_core.config.schema import SharingSettings
 from vidgen_core.domain.errors import ErrorKind, NotFound, Refused, SettingsError, VidgenError
 from vidgen_core.domain.setting_values import names_in
 from vidgen_core.services.access.auth import LOOPBACK, is_loopback
+from vidgen_core.services.generation.answers import PATH as ANSWER
 from vidgen_core.web.error_responses import envelope
 from vidgen_core.web.middleware.auth import OURS as OUR_ROUTES
 from vidgen_core.web.middleware.auth import REVIEW, SIGN_IN, AuthMiddleware
@@ -57,7 +58,7 @@ LIMITS: Final = (
     (re.compile(r"/api/incoming/.+"), 210_000_000),
     (re.compile(r"/api/shots/\d+/image"), 50_000_000),
     (re.compile(r"/api/\w+/callback"), 100_000),
-    (re.compile(r"/(sign-in|review)(/.*)?"), 10_000),
+    (re.compile(r"/(sign-in|review|answer)(/.*)?"), 10_000),
     (re.compile(r"/mcp(/.*)?"), MCP_LIMIT),
     (re.compile(r"/(api|app/static/media)(/.*)?"), 1_000_000),
 )
@@ -266,5 +267,5 @@ def middleware(address: str | None, base: str = "") -> list[Middleware]:
         Middleware(RequestGuard),
         Middleware(BodyLimit),
         Middleware(AuthMiddleware, address=address),
-        Middleware(AddPrefix, base=base, ours=(*OURS, FIRST_PAGE, f"{REVIEW}/")),
+        Middleware(AddPrefix, base=base, ours=(*OURS, FIRST_PAGE, f"{REVIEW}/", ANSWER)),
     ]

@@ -4,6 +4,7 @@ import streamlit as st
 
 from vidgen_core.dashboard.export.cleanup import show_cleanup
 from vidgen_core.dashboard.export.edits import show_edit
+from vidgen_core.dashboard.export.finish import show_finishing
 from vidgen_core.dashboard.export.jobs import show_exports
 from vidgen_core.dashboard.export.options import show_options, show_summary
 from vidgen_core.dashboard.session import Visit, current_visit, page_file
@@ -25,6 +26,8 @@ st.title(visit.t("export.title"), anchor=False)
 film = visit.app.exports.film(visit.project.id)
 if film.takes:
     show_summary(visit, film)
+    if may(Role.MAKER):
+        show_finishing(visit, film)
 else:
     empty(visit)
 usable = show_options(visit) if may(Role.MAKER) else False

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vidgen_core.domain.draws import UntilPass
     from vidgen_core.domain.shots import Project
     from vidgen_core.domain.takes import Take
+    from vidgen_core.services.generation.finishing import FinishOptions
     from vidgen_core.services.generation.preflight import Estimate, Preflight
     from vidgen_core.services.generation.validation import Generated
     from vidgen_core.services.imports.plan import Existing, ImportPlan, RowNote
@@ -371,8 +372,9 @@ def pick_picture(
 @command(commands, "finish")
 def finish_take(
     session: Session,
-    shot: Annotated[str, typer.Argument(metavar="SHOT", help="cli.argument.shot")],
+    shot: Annotated[str | None, typer.Argument(metavar="SHOT", help="cli.argument.shot")] = None,
     take: Annotated[int | None, typer.Argument(metavar="TAKE", help="cli.argument.finish_take")] = None,
+    chosen: Annotated[bool, typer.Option("--chosen", help="cli.option.finish_chosen")] = False,
     extend: Annotated[bool, typer.Option("--extend", help="cli.option.extend")] = False,
     upscale: Annotated[bool, typer.Option("--upscale", help="cli.option.upscale")] = False,
     fetch_1080p: Annotated[bool, typer.Option("--1080p", help="cli.option.fetch_1080p")] = False,
@@ -380,7 +382,9 @@ def finish_take(
     prompt: Annotated[str | None, typer.Option("--prompt", metavar="TEXT", help="cli.option.finish_prompt")] = None,
     seconds: Annotated[float | None, typer.Option("--seconds", metavar="S", help="cli.option.finish_seconds")] = None,
     provider: Annotated[str | None, typer.Option("--provider", metavar="P", help="cli.option.provider")] = None,
+    ceiling: Annotated[str | None, typer.Option("--ceiling", metavar="AMOUNT", help="cli.option.ceiling")] = None,
     yes: YesOption = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="cli.option.preflight")] = False,
 ) -> None:
     from vidgen_core.services.generation.finishing import FinishOptions
 
@@ -393,15 +397,54 @@ def finish_take(
     verbs = [verb for verb, wanted in asked.items() if wanted]
     if len(verbs) != 1:
         raise InputError("finish_not_named")
-    chosen = _take(session, shot, take)
+    if chosen == bool(shot):
+        raise InputError("finish_take_not_named")
     options = FinishOptions(verb=verbs[0], prompt=prompt, seconds=seconds, provider=mode_named(provider))
     finishing = session.app.finishing
-    estimate = finishing.estimate(chosen.id, options)
+    if shot is None:
+        _finish_chosen(session, options, ceiling, yes=yes, dry_run=dry_run)
+        return
+    source = _take(session, shot, take)
+    if dry_run:
+        _show_batch(session, finishing.preflight(source.id, options))
+        return
+    estimate = finishing.estimate(source.id, options)
     session.count("cli.estimate", estimate.tasks, price=price_of(session, estimate))
     warn_of(session, estimate)
     if not yes:
-        ask(session, estimate, lambda: finishing.preflight(chosen.id, options), "cli.ask_finish")
-    finish(session, estimate, finishing.order(chosen.id, options))
+        ask(session, estimate, lambda: finishing.preflight(source.id, options), "cli.ask_finish")
+    finish(session, estimate, finishing.order(source.id, options))
+
+
+def _finish_chosen(session: Session, options: FinishOptions, ceiling: str | None, *, yes: bool, dry_run: bool) -> None:
+    """The same for every chosen take, as one batch with its own sheet."""
+    from vidgen_core.cli.spending import amount_of
+
+    finishing, project = session.app.finishing, session.where.id
+    sheet = finishing.sheet(project, options)
+    for row in sheet.rows:
+        if row.problem is not None:
+            session.complain(row.problem.code, row.problem.params, row.shot)
+    if dry_run:
+        _show_batch(session, sheet.preflight)
+        return
+    session.count("cli.estimate", sheet.estimate.tasks, price=price_of(session, sheet.estimate))
+    if not yes:
+        ask(session, sheet.estimate, lambda: sheet.preflight, "cli.ask_finish")
+    most = None if ceiling is None else amount_of(ceiling)
+    finish(session, sheet.estimate, finishing.order_chosen(project, options, ceiling=most))
+
+
+@command(commands, "use-finished")
+def use_finished(
+    session: Session,
+    shot: Annotated[str, typer.Argument(metavar="SHOT", help="cli.argument.shot")],
+    take: Annotated[int, typer.Argument(metavar="TAKE", help="cli.argument.finished_take")],
+    source: Annotated[bool, typer.Option("--source", help="cli.option.use_source")] = False,
+) -> None:
+    used = session.app.takes.use_finished(_take(session, shot, take).id, not source)
+    session.answer({"shot": shot, "take": used.number, "stands_in": used.stands_in})
+    session.say("cli.uses_source" if source else "cli.uses_finished", shot=shot, number=used.number)
 
 
 def _take(session: Session, shot: str, number: int | None) -> Take:

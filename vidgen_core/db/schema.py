@@ -418,8 +418,9 @@ takes = Table(
     Column("project_id", WHOLE, nullable=False),
     Column("shot_id", WHOLE, nullable=False),
     Column("task_id", WHOLE, nullable=False, unique=True),
-    # The take that it was made from.
+    # The take that it was made from, and whether exports use this file in its place.
     Column("parent_id", WHOLE),
+    Column("stands_in", Boolean, nullable=False, server_default="0"),
     Column("number", WHOLE, nullable=False),
     Column("folder", Text, nullable=False),
     Column("file", Text, nullable=False),

@@ -18,6 +18,11 @@ from vidgen_core.domain.providers import (
 MINOR_WARNINGS: Final = frozenset({"size_differs"})
 
 
+#: Doubts about an enlarged take: it is not the video of its source, or that could not be compared.
+SOURCE_DIFFERS: Final = "source_differs"
+SOURCE_UNKNOWN: Final = "source_unknown"
+
+
 #: The doubt about takes of different tasks that are one and the same video.
 SAME_FILE: Final = "same_file"
 
@@ -58,6 +63,8 @@ class Take(Frozen):
     task_id: int
     #: The take that it was made from (extended, enlarged).
     parent_id: int | None = None
+    #: Exports use its file wherever its parent is chosen.
+    stands_in: bool = False
     number: int
     #: The save folder at that time, and the file below it with forward slashes.
     folder: str

@@ -1,6 +1,6 @@
 """Render one video in a separate process: ``python -m vidgen_core.media.render_job``.
 
-In: one line of JSON, a ``RenderSpec`` with ``target``; then standard input stays open until the job is cancelled.
+In: one line of JSON, a ``RenderSpec`` (or ``{"enlarge": EnlargeSpec}``) with ``target``; then standard input stays open until the job is cancelled.
 Out: lines of JSON, ``{"progress": 0.42}`` and at the end ``{"done": true}`` or ``{"error": {"code": …, "params": {…}}}``.
 """
 
@@ -18,6 +18,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from vidgen_core.domain.errors import InputError, VidgenError
+from vidgen_core.media.enlarge import EnlargeSpec, enlarge
 from vidgen_core.media.kenburns import RenderSpec, render
 
 #: Linux: the signal sent to this process when its parent dies (prctl(2)).
@@ -45,10 +46,14 @@ def _run(line: str) -> None:
     try:
         request: dict[str, Any] = json.loads(line)
         target = Path(request.pop("target"))
-        spec = RenderSpec.model_validate(request)
+        larger = EnlargeSpec.model_validate(request["enlarge"]) if "enlarge" in request else None
+        spec = RenderSpec.model_validate(request) if larger is None else None
     except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
         raise InputError("render_wish_invalid", detail=str(error)[:500]) from error
-    render(spec, target, _reporter())
+    if larger is not None:
+        enlarge(larger, target, _reporter())
+    elif spec is not None:
+        render(spec, target, _reporter())
 
 
 def _reporter() -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import streamlit as st
 
+from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import BillableParty
 from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
 from vidgen_core.i18n import STATUS_COLOURS, STATUS_ICONS, Text
@@ -61,6 +62,13 @@ def price(t: Text, estimate: Estimate) -> str:
     if estimate.money is None:
         return t("shell.price_unknown")
     return t.money(estimate.money, estimated=True)
+
+
+def amount(t: Text, money: Money | None) -> str:
+    """The same for one amount; None: it is not known."""
+    if money is None:
+        return t("shell.price_unknown")
+    return t.money(money, estimated=True) if money.amount else t("shell.free")
 
 
 def step_label(t: Text, step: Step) -> str:

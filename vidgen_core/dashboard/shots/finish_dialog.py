@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from vidgen_core.dashboard.components import dialogs, preflight
-from vidgen_core.dashboard.components.labels import mode_label, plain
+from vidgen_core.dashboard.components.labels import amount, mode_label, plain
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
 from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import FinishVerb
@@ -33,8 +33,7 @@ def _body(take_id: int) -> None:
 
 def _row(visit: Visit, take_id: int, offer: Offered) -> None:
     t, problem = visit.t, offer.problem
-    price = t.money(offer.price, True) if offer.price is not None else t("shell.price_unknown")
-    label = t("shots.finish.act", verb=t(f"shots.finish.{offer.verb.value}"), price=price)
+    label = t("shots.finish.act", verb=t(f"shots.finish.{offer.verb.value}"), price=amount(t, offer.price))
     reason = t.error("parameter", problem.code, problem.params) if problem else None
     st.button(
         label,

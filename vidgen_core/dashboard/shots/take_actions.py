@@ -17,7 +17,7 @@ from vidgen_core.dashboard.tasks import history
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.takes import Take
-from vidgen_core.domain.tasks import ENDED, Task
+from vidgen_core.domain.tasks import ENDED, FinishVerb, Task
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.generation.recovery import Step, StepName
@@ -33,6 +33,17 @@ class Slot(NamedTuple):
     number: int
     task: Task | None
     take: Take | None
+
+    @property
+    def is_enlarged(self) -> bool:
+        """Whether its file is another take's in more pixels."""
+        parent = self.task.params.parent if self.task is not None else None
+        return self.take is not None and parent is not None and parent.verb is not FinishVerb.EXTEND
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether exports use it in the place of that take."""
+        return self.take is not None and self.take.stands_in
 
     @property
     def has_failed(self) -> bool:
@@ -140,6 +151,14 @@ def _finish(visit: Visit, take: Take) -> None:
     finish_dialog.ask(visit, take)
 
 
+def _use_finished(visit: Visit, take: Take) -> None:
+    visit.app.takes.use_finished(take.id, True)
+
+
+def _use_source(visit: Visit, take: Take) -> None:
+    visit.app.takes.use_finished(take.id, False)
+
+
 def _facts(visit: Visit, take: Take) -> None:
     show_facts(visit.app.shots.get(take.shot_id).number, take)
 
@@ -221,6 +240,8 @@ SLOT_ACTIONS: Final[tuple[Action[Slot], ...]] = (
     Action("unchoose", _on_take(_unchoose), places=_BUTTON),
     Action("confirm", _on_task(_confirm), places=_BUTTON),
     Action("finish", _on_take(_finish), lambda slot: slot.take is not None),
+    Action("use_finished", _on_take(_use_finished), lambda slot: slot.is_enlarged and not slot.stands_in),
+    Action("use_source", _on_take(_use_source), lambda slot: slot.stands_in),
     Action("facts", _on_take(_facts), lambda slot: slot.take is not None, role=Role.VIEWER),
     Action("history", _on_task(_history), lambda slot: slot.task is not None, role=Role.VIEWER),
     Action("reject", _on_take(_reject), lambda slot: slot.take is not None and slot.take.rejected is None),

@@ -235,7 +235,7 @@ def _finished(context: CardContext, view: ShotView, take: Take, menu: list[str])
         "kind": "finished",
         "take": take.id,
         "task": take.task_id,
-        "label": f"v{take.number}",
+        "label": f"v{take.number} ⇧" if take.stands_in else f"v{take.number}",
         "state": "chosen" if chosen else "completed" if take.rejected is None else "rejected",
         "menu": menu,
         "poster": poster_url(take),

@@ -86,14 +86,23 @@ class DrawRepository(Repository):
     """Shots that are drawn until a take passes."""
 
     def begin(
-        self, project_id: int, shot_ids: Collection[int], until: UntilPass, ceiling: Money, options: dict[str, Any]
+        self,
+        project_id: int,
+        shot_ids: Collection[int],
+        until: UntilPass,
+        ceiling: Money,
+        options: dict[str, Any],
+        state: DrawState = DrawState.DRAWING,
     ) -> int:
-        """Begin an order; returns its number."""
+        """Begin an order; returns its number.
+
+        :param state: any but ``DRAWING``: nothing more is drawn, and its tasks share the ceiling
+        """
         draw = int(self.tx.execute(select(func.max(draws.c.draw))).scalar() or 0) + 1
         shared = {
             "draw": draw,
             "project_id": project_id,
-            "state": DrawState.DRAWING,
+            "state": state,
             "most": until.most,
             "at_once": until.at_once,
             "again_on": until.again_on,

@@ -64,6 +64,7 @@ class NewTake:
     warnings: tuple[str, ...] = ()
     content: str | None = None
     parent_id: int | None = None
+    stands_in: bool = False
 
 
 _EDITABLE = frozenset(
@@ -205,6 +206,18 @@ class TakeRepository(Repository):
         wanted = [] if project_id is None else [takes.c.project_id == project_id]
         changed = self.tx.execute(update(takes).where(*wanted).values(verdict=None, rev=self.tx.rev))
         return changed.rowcount
+
+    def stand_ins(self, project_id: int) -> dict[int, Take]:
+        """What exports use in the place of takes, by the id of that take; what was put aside does not count."""
+        found = self._where(takes.c.project_id == project_id, takes.c.stands_in, takes.c.rejected.is_(None))
+        return {one.parent_id: one for one in found if one.parent_id is not None}
+
+    def use(self, take: Take, stands_in: bool) -> None:
+        """Let exports use a take in the place of its parent, instead of any other, or no longer."""
+        if stands_in:
+            others = (takes.c.parent_id == take.parent_id, takes.c.id != take.id, takes.c.stands_in)
+            self.tx.execute(update(takes).where(*others).values(stands_in=False, rev=self.tx.rev))
+        self._set(take.id, {"stands_in": stands_in})
 
     def chosen(self, project_id: int) -> list[Take]:
         """The chosen takes in shot order."""

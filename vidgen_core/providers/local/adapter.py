@@ -18,14 +18,16 @@ from typing import Any, ClassVar
 from vidgen_core.domain.errors import ErrorKind, InputError, RemoteError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import Failure, GenerationParams, TaskKind
+from vidgen_core.domain.tasks import Failure, FinishVerb, GenerationParams, ParentTake, TaskKind
 from vidgen_core.media.disk import replacing
+from vidgen_core.media.enlarge import EnlargeSpec
 from vidgen_core.media.files import PartFile
 from vidgen_core.media.kenburns import RenderSpec, pixel_size
 from vidgen_core.media.storyboard import FrameSpec, draw_storyboard
 from vidgen_core.providers.base import (
     Capabilities,
     Connection,
+    FinishOffer,
     Key,
     Order,
     Prepared,
@@ -43,6 +45,8 @@ from vidgen_core.providers.local.spec import LocalSettings
 MODEL = "ken-burns"
 #: Draws captioned storyboard frames.
 FRAME_MODEL = "storyboard"
+#: Makes a video larger.
+ENLARGE_MODEL = "lanczos"
 #: Bytes copied at a time.
 CHUNK = 1 << 20
 #: Characters kept of what a dying child said.
@@ -161,9 +165,15 @@ class LocalProvider(Provider):
             if problem.field not in ("size", "aspect_ratio", "watermark")
         )
 
+    def finishing(self, take: ParentTake) -> tuple[FinishOffer, ...]:
+        return (FinishOffer(verb=FinishVerb.UPSCALE, model=ENLARGE_MODEL),)
+
     async def prepare(self, order: Order, key: Key | None) -> Prepared:
         if order.output is TaskKind.IMAGE:
             return _frame(order)
+        if order.video is not None:
+            payload = EnlargeSpec(video=order.video).model_dump(mode="json")
+            return Prepared(payload={"enlarge": payload}, sent={**payload, "images": 0})
         params, local = order.params, self.settings().providers.own(self.mode, LocalSettings)
         width, height = pixel_size(params.size, params.aspect_ratio)
         spec = RenderSpec(

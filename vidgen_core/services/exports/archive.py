@@ -104,6 +104,7 @@ def _entry(clip: Clip, name: str) -> dict[str, Any]:
         "order": clip.order,
         "shot": clip.shot.number,
         "take": take.number,
+        "enlarged_take": clip.enlarged,
         "file": name,
         "seconds": take.seconds,
         "trim_in": take.trim_in,
@@ -132,6 +133,7 @@ def _made_from(params: GenerationParams | None) -> dict[str, Any]:
         "negative_prompt": params.negative_prompt if params else None,
         "last_frame": bool(params.last_frame or params.last_frame_url) if params else None,
         "references": len(params.references) if params else None,
+        "characters": ", ".join(one.name for one in params.characters) if params else None,
     }
 
 

@@ -105,11 +105,13 @@ class Exports:
         with self._ctx.store.read() as tx:
             project = tx.projects.get(project_id)
             shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
-            chosen = tx.takes.chosen(project_id)
+            chosen, enlarged = tx.takes.chosen(project_id), tx.takes.stand_ins(project_id)
             made_from = {task.id: task.params for task in tx.tasks.many([take.task_id for take in chosen])}
             said = tx.reviews.of_takes([take.id for take in chosen])
         images, now = self._ctx.locations.images, datetime.now().astimezone()
-        return make_film(project.name, shots, chosen, images, now, stills=stills, made_from=made_from, said=said)
+        return make_film(
+            project.name, shots, chosen, images, now, stills=stills, made_from=made_from, said=said, enlarged=enlarged
+        )
 
     @requires(Role.VIEWER)
     def names(self, project_id: int, pattern: str, limit: int = 3) -> list[str]:

@@ -6,25 +6,31 @@ A finishing order is a task like any other: the same gate, ledger, worker and re
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection, Sequence
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vidgen_core import money
+from vidgen_core.config.schema import Settings
+from vidgen_core.db import Tx
 from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.draws import DrawState, UntilPass
 from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId, video_providers
 from vidgen_core.domain.shots import GenerationMode, Shot
 from vidgen_core.domain.takes import Take
-from vidgen_core.domain.tasks import FinishVerb, GenerationParams, ParentTake, Task, TaskStatus
+from vidgen_core.domain.tasks import LIVE, FinishVerb, GenerationParams, ParentTake, Task, TaskKind, TaskStatus
 from vidgen_core.providers.base import FinishOffer, Problem, Provider
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate
 from vidgen_core.services.generation.gate import OrderItem
-from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, plan
+from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, cost_of, plan
 from vidgen_core.services.generation.preflight import Estimate, Preflight
-from vidgen_core.services.generation.validation import Generated, ValidatedShot, new_tasks, refusals
+from vidgen_core.services.generation.validation import Generated, ShotRefusal, ValidatedShot, new_tasks, refusals
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -57,6 +63,34 @@ class Offered(Frozen):
     problem: Problem | None = None
 
 
+class FinishRow(Frozen):
+    """A chosen take in the batch of finishing, and what becomes of it."""
+
+    shot: str
+    take: Take
+    #: Who would do it and for how much; None: nobody can.
+    offer: Offered | None = None
+    #: Why it is left out; None: it goes.
+    problem: Problem | None = None
+
+
+class FinishSheet(Frozen):
+    """What finishing the chosen takes of a project would do and cost."""
+
+    rows: tuple[FinishRow, ...] = ()
+    estimate: Estimate
+    preflight: Preflight
+
+
+class _Chosen(NamedTuple):
+    """A chosen take, what would be queued, and why not."""
+
+    shot: Shot
+    take: Take
+    seen: ValidatedShot | None
+    problem: Problem | None
+
+
 class Finishing:
     """Extends and enlarges takes."""
 
@@ -71,17 +105,7 @@ class Finishing:
         """
         found = (self._validated(take_id, FinishOptions(verb=verb)) for verb in FinishVerb)
         table = self._ctx.price_table()
-        return tuple(
-            Offered(
-                verb=parent.verb,
-                provider=seen.plan.provider,
-                model=seen.plan.model,
-                price=money.estimate(seen.plan.provider, seen.plan.model, seen.plan.params, own=table),
-                problem=seen.fatal,
-            )
-            for seen in found
-            if seen is not None and (parent := seen.plan.params.parent) is not None
-        )
+        return tuple(_offered(seen, table) for seen in found if seen is not None)
 
     @requires(Role.VIEWER)
     def estimate(self, take_id: int, asked: FinishOptions) -> Estimate:
@@ -114,6 +138,98 @@ class Finishing:
         self._ctx.wake()
         return Generated(tasks=tuple(tasks), refused=refusals([seen]))
 
+    # --- all chosen takes
+
+    @requires(Role.VIEWER)
+    def sheet(self, project_id: int, asked: FinishOptions, shot_ids: Collection[int] | None = None) -> FinishSheet:
+        """What ``order_chosen`` would queue, cost and leave out; nothing is changed.
+
+        :param shot_ids: only these shots; None: all of the project
+        """
+        table = self._ctx.price_table()
+        chosen = self._chosen(project_id, asked, shot_ids)
+        rows = tuple(
+            FinishRow(
+                shot=one.shot.number,
+                take=one.take,
+                offer=None if one.seen is None else _offered(one.seen, table),
+                problem=one.problem,
+            )
+            for one in chosen
+        )
+        going = [one.seen for one in chosen if one.problem is None and one.seen is not None]
+        items = [OrderItem(seen.shot.number, *seen.plan, seen.problems) for seen in going]
+        with self._ctx.store.read() as tx:
+            preflight = gate.check_order(self._ctx, tx, project_id, items)
+        return FinishSheet(rows=rows, estimate=gate.estimate_of(self._ctx, going), preflight=preflight)
+
+    @requires(Role.MAKER)
+    def order_chosen(
+        self,
+        project_id: int,
+        asked: FinishOptions,
+        shot_ids: Collection[int] | None = None,
+        ceiling: Decimal | None = None,
+    ) -> Generated:
+        """Queue the same for all chosen takes that can have it, as one batch, and return at once.
+
+        :param ceiling: what the batch may cost in all, retries included, in the currency of the budget; what does not
+            fit is refused as ``finish_ceiling``
+        :raises InputError: ``draw_price_unknown`` (model): with a ceiling each price has to be known
+        :raises Refused: ``key_needed`` (provider), ``limit_negative``
+        """
+        if ceiling is not None and not (ceiling.is_finite() and ceiling >= 0):
+            raise Refused("limit_negative")
+        chosen = self._chosen(project_id, asked, shot_ids)
+        going = [one.seen for one in chosen if one.problem is None and one.seen is not None]
+        seen = gate.with_keys(self._ctx, going) if going else []
+        settings, table = self._ctx.settings(), self._ctx.price_table()
+        limit = None if ceiling is None else Money(amount=ceiling, currency=settings.budget.currency)
+        good = [one for one in seen if not one.fatal]
+        fits = good if limit is None else _within(good, limit, table, settings)
+        beyond = [one for one in good if one not in fits]
+        with self._ctx.store.write() as tx:
+            # Two clicks at once: what the other one has queued meanwhile counts.
+            busy = _under_way(tx, {one.shot.id for one in fits}, asked.verb)
+            fits = [one for one in fits if one.plan.params.parent and one.plan.params.parent.take not in busy]
+            draw = None
+            if limit is not None and fits:
+                shots = list(dict.fromkeys(one.shot.id for one in fits))
+                draw = tx.draws.begin(project_id, shots, UntilPass(most=1), limit, {}, DrawState.PASSED)
+            new = [
+                task
+                for one in fits
+                for task in new_tasks(project_id, one, TaskStatus.QUEUED, table, TaskKind.VIDEO, draw)
+            ]
+            tasks = tx.tasks.add(new) if new else []
+            if tasks:
+                tx.log.add(LogLevel.INFO, "queued", project_id=project_id, tasks=len(tasks), shots=len(tasks))
+        self._ctx.wake()
+        left = [ShotRefusal(one.shot, one.problem.code, one.problem.params) for one in chosen if one.problem]
+        told = {"limit": limit.model_dump(mode="json")} if limit else {}
+        left += [ShotRefusal(one.shot, "finish_ceiling", told) for one in beyond]
+        return Generated(tasks=tuple(tasks), refused=(*refusals(seen), *left))
+
+    def _chosen(self, project_id: int, asked: FinishOptions, shot_ids: Collection[int] | None) -> list[_Chosen]:
+        with self._ctx.store.read() as tx:
+            takes = [one for one in tx.takes.chosen(project_id) if shot_ids is None or one.shot_id in shot_ids]
+            shots = {shot.id: shot for shot in tx.shots.many({one.shot_id for one in takes})}
+            busy = _under_way(tx, shots.keys(), asked.verb)
+            there = tx.takes.stand_ins(project_id)
+        found: list[_Chosen] = []
+        for take in takes:
+            seen = self._validated(take.id, asked)
+            problem = seen.fatal if seen else None
+            if take.id in busy:
+                problem = Problem(field="take", code="finish_under_way")
+            elif asked.verb is not FinishVerb.EXTEND and take.id in there:
+                problem = Problem(field="take", code="finish_there", params={"take": there[take.id].number})
+            elif seen is None:
+                told = {"verb": asked.verb.value, "model": take.model}
+                problem = Problem(field="take", code="finish_not_offered", params=told)
+            found.append(_Chosen(shots[take.shot_id], take, seen, problem))
+        return found
+
     # --- what it comes to
 
     def _needed(self, take_id: int, asked: FinishOptions) -> ValidatedShot:
@@ -133,7 +249,9 @@ class Finishing:
         key_id = attempts[-1].key_id if attempts else None
         parent = _parent_of(take, task, key_id, asked.verb)
         first = asked.provider or take.provider
-        for mode in (first,) if asked.provider else dict.fromkeys((first, *video_providers())):
+        # What this machine can do comes last: it adds no details.
+        others = sorted(video_providers(), key=lambda mode: mode.is_free)
+        for mode in (first,) if asked.provider else dict.fromkeys((first, *others)):
             keys = self._ctx.settings().providers.of(mode).keys
             if mode is not first and not (mode.is_free or any(key.works for key in keys)):
                 continue
@@ -164,8 +282,8 @@ class Finishing:
         if seconds is None and asked.verb is FinishVerb.EXTEND and can.duration_needed:
             seconds = next((one for one in can.lengths if one >= _SECONDS), _SECONDS)
         if asked.verb is FinishVerb.UPSCALE and not can.lengths:
-            # Not sent; what is enlarged is paid for by its length.
-            seconds = take.seconds
+            # Not sent; what is enlarged is paid for by its length, of which a frame more is no second more.
+            seconds = float(max(1, math.ceil(take.seconds - 0.1))) if can.whole_seconds else take.seconds
         params = GenerationParams(
             prompt=(asked.prompt or task.params.prompt or shot.prompt) if offer.needs_prompt else "",
             mode=GenerationMode.TEXT,
@@ -183,6 +301,44 @@ class Finishing:
         if not Path(parent.video).is_file() and parent.remote_id is None:
             problems = (Problem(field="take", code="take_file_gone", params={}), *problems)
         return ValidatedShot(shot, GenerationPlan(provider.mode, offer.model, params, 1), problems)
+
+
+def _offered(seen: ValidatedShot, table: Sequence[money.Price]) -> Offered:
+    provider, model, params, _ = seen.plan
+    assert params.parent is not None
+    price = money.estimate(provider, model, params, own=table)
+    return Offered(verb=params.parent.verb, provider=provider, model=model, price=price, problem=seen.fatal)
+
+
+def _under_way(tx: Tx, shot_ids: Collection[int], verb: FinishVerb) -> set[int]:
+    """Ids of the takes of which this is being made."""
+    tasks = [task for some in tx.tasks.of_shots(list(shot_ids)).values() for task in some]
+    waiting = {TaskStatus.PENDING, *LIVE}
+    return {
+        parent.take
+        for task in tasks
+        if task.status in waiting and (parent := task.params.parent) is not None and parent.verb is verb
+    }
+
+
+def _within(
+    seen: Sequence[ValidatedShot], limit: Money, table: Sequence[money.Price], settings: Settings
+) -> list[ValidatedShot]:
+    """Those that fit below a limit, in their order.
+
+    :raises InputError: ``draw_price_unknown`` (model)
+    """
+    fits: list[ValidatedShot] = []
+    spent = Decimal(0)
+    for one in seen:
+        cost = cost_of(one.plan, table)
+        worth, uncounted = money.in_currency({one.plan.provider: [cost] if cost else []}, settings)
+        if cost is None or uncounted:
+            raise InputError("draw_price_unknown", model=one.plan.model)
+        if spent + worth.amount <= limit.amount:
+            spent += worth.amount
+            fits.append(one)
+    return fits
 
 
 def _parent_of(take: Take, task: Task, key_id: str | None, verb: FinishVerb) -> ParentTake:

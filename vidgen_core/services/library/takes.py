@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Take
+from vidgen_core.domain.tasks import FinishVerb
 from vidgen_core.services.access.permissions import Role, requires
 
 if TYPE_CHECKING:
@@ -96,6 +97,20 @@ class Takes:
                     chosen.append(first)
             if len(waiting) <= _AT_ONCE:
                 return chosen
+
+    @requires(Role.MAKER)
+    def use_finished(self, take_id: int, used: bool = True) -> Take:
+        """Let exports use an enlarged take in the place of the take it was made from, or that one again.
+
+        :raises InputError: ``take_not_enlarged``
+        """
+        with self._ctx.store.write() as tx:
+            take = tx.takes.get(take_id)
+            parent = tx.tasks.get(take.task_id).params.parent
+            if take.parent_id is None or parent is None or parent.verb is FinishVerb.EXTEND:
+                raise InputError("take_not_enlarged")
+            tx.takes.use(take, used)
+            return tx.takes.get(take_id)
 
     @requires(Role.MAKER)
     def reject(self, take_id: int, reason: str | None) -> None:

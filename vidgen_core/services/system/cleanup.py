@@ -198,7 +198,8 @@ def _shared_files(tx: Tx) -> set[File]:
 def _candidate(take: Take, shot: str, shared: set[File]) -> RemovableTake | None:
     """None when it must stay, or there is nothing to delete: gone, a link, or not below the folder it was saved to."""
     path = Path(take.folder, take.file)
-    if take.chosen or CLEANED in take.warnings or (take.folder, take.file) in shared:
+    # What stands in for a take in exports is as good as chosen.
+    if take.chosen or take.stands_in or CLEANED in take.warnings or (take.folder, take.file) in shared:
         return None
     if path.is_symlink() or not path.is_file() or not path.resolve().is_relative_to(Path(take.folder).resolve()):
         return None

@@ -14,8 +14,8 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.domain.takes import SAME_FILE
-from vidgen_core.domain.tasks import Failure, TaskKind
-from vidgen_core.media import files, request_match, video
+from vidgen_core.domain.tasks import Failure, FinishVerb, TaskKind
+from vidgen_core.media import files, request_match, source_match, video
 from vidgen_core.media.request_match import Comparison, VideoRequest
 from vidgen_core.providers.base import RemoteJob
 from vidgen_core.worker import canary, storage_check
@@ -119,6 +119,8 @@ def _finish(active: ActiveTask, ctx: Context, part: files.PartFile, length: int 
     video.poster(path, ctx.locations.posters / poster)
     folder = ctx.settings().save_folder(ctx.locations)
     found = request_match.compare(path, facts, _request_of(active, ctx))
+    enlarged = parent is not None and parent.verb is not FinishVerb.EXTEND
+    against = source_match.differs(Path(parent.video), path) if parent is not None and enlarged else None
     new = NewTake(
         project_id=task.project_id,
         shot_id=task.shot_id,
@@ -137,9 +139,10 @@ def _finish(active: ActiveTask, ctx: Context, part: files.PartFile, length: int 
         model=task.model,
         prompt=task.params.prompt,
         seed=task.params.seed,
-        # Of an extended or enlarged take nothing was asked that could be compared.
-        warnings=() if parent else found.differences,
+        # Of an extended or enlarged take nothing was asked that could be compared but its source.
+        warnings=((against,) if against else ()) if parent else found.differences,
         parent_id=parent.take if parent else None,
+        stands_in=enlarged and against is None,
     )
     return new, _shown(active, ctx, found)
 
@@ -260,7 +263,9 @@ def add_take(tx: Tx, active: ActiveTask, new: NewTake, shown: str | None = None)
     """
     task = active.task
     twins = tx.takes.twins(new)
-    tx.takes.put(dataclasses.replace(new, warnings=(*new.warnings, SAME_FILE)) if twins else new)
+    take_id = tx.takes.put(dataclasses.replace(new, warnings=(*new.warnings, SAME_FILE)) if twins else new)
+    if new.stands_in:
+        tx.takes.use(tx.takes.get(take_id), True)
     for twin in twins:
         if SAME_FILE not in twin.warnings:
             tx.takes.update(twin.id, warnings=(*twin.warnings, SAME_FILE))

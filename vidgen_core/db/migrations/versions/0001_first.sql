@@ -314,6 +314,7 @@ CREATE TABLE takes (
     shot_id INTEGER NOT NULL,
     task_id INTEGER NOT NULL,
     parent_id INTEGER,
+    stands_in BOOLEAN DEFAULT '0' NOT NULL,
     number INTEGER NOT NULL,
     folder TEXT NOT NULL,
     file TEXT NOT NULL,

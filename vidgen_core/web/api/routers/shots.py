@@ -15,6 +15,7 @@ from vidgen_core.domain.tasks import FinishVerb
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.finishing import FinishOptions
 from vidgen_core.services.generation.planning import GenerateOptions
+from vidgen_core.services.schemas.money import PreflightResponse
 from vidgen_core.web.api.common import (
     DEFAULT,
     App,
@@ -34,8 +35,11 @@ from vidgen_core.web.api.schemas.shots import (
     ChoiceRequest,
     DeletedResponse,
     DrawRequest,
+    FinishChosenRequest,
     FinishOfferResponse,
     FinishRequest,
+    FinishRowResponse,
+    FinishSheetResponse,
     FrameRequest,
     PictureResponse,
     ReferenceRequest,
@@ -46,6 +50,7 @@ from vidgen_core.web.api.schemas.shots import (
     ShotRequest,
     ShotResponse,
     TakeResponse,
+    UseRequest,
 )
 from vidgen_core.web.api.schemas.tasks import GenerateResponse
 
@@ -198,6 +203,39 @@ def finish_take(app: App, t: Catalogue, take_id: PathId, body: FinishRequest) ->
         return estimate_response(app.finishing.estimate(take_id, asked), t)
     where = app.projects.get(app.takes.get(take_id).project_id)
     return generated_response(app, t, where, app.finishing.order(take_id, asked))
+
+
+@router.post("/finish", tags=["shots"], responses=errors(404, 409))
+def finish_chosen(app: App, t: Catalogue, body: FinishChosenRequest) -> FinishSheetResponse:
+    """Queue the same for every chosen take that can have it, as one batch; with ``dry_run`` say what it would do and cost."""
+    where = project_of(app, body.project)
+    asked = FinishOptions(
+        verb=FinishVerb(body.verb),
+        prompt=body.prompt,
+        seconds=body.seconds,
+        provider=ProviderId(body.provider) if body.provider else None,
+    )
+    ids = None if body.shots is None else [_numbered(app, where.id, number) for number in body.shots]
+    sheet = app.finishing.sheet(where.id, asked, ids)
+    made = None if body.dry_run else app.finishing.order_chosen(where.id, asked, ids, body.ceiling)
+    return FinishSheetResponse(
+        rows=[FinishRowResponse.of(row, t) for row in sheet.rows],
+        preflight=PreflightResponse.of(sheet.preflight, t),
+        queued=None if made is None else generated_response(app, t, where, made),
+    )
+
+
+def _numbered(app: Vidgen, project_id: int, number: str) -> int:
+    shot = app.shots.by_number(project_id, number.strip())
+    if shot is None:
+        raise InputError("shot_unknown", number=number, project=app.projects.get(project_id).name)
+    return shot.id
+
+
+@router.post("/takes/{take_id}/use", tags=["shots"], responses=errors(404, 409))
+def use_finished(app: App, take_id: PathId, body: UseRequest) -> ShotResponse:
+    """Let exports use an enlarged take in the place of the take it was made from, or that one again."""
+    return _answer(app, app.takes.use_finished(take_id, body.used).shot_id)
 
 
 @router.post("/takes/{take_id}/choose", tags=["shots"], responses=errors(404))

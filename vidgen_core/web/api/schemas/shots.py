@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,9 +11,10 @@ from vidgen_core.domain.characters import MOST_DESCRIPTION, MOST_NAME, MOST_PICT
 from vidgen_core.domain.shots import PictureCandidate
 from vidgen_core.domain.takes import Take
 from vidgen_core.i18n import Text
-from vidgen_core.services.generation.finishing import Offered
+from vidgen_core.services.generation.finishing import FinishRow, Offered
 from vidgen_core.services.library.shots import MOST_REFERENCES, ShotView
 from vidgen_core.services.schemas.base import Cost, ResponseModel
+from vidgen_core.services.schemas.money import PreflightResponse
 from vidgen_core.services.schemas.shots import ShotFields, TakeFields, shot_fields
 from vidgen_core.web.api.schemas.base import (
     Duration,
@@ -26,6 +28,7 @@ from vidgen_core.web.api.schemas.base import (
     Word,
     Yes,
 )
+from vidgen_core.web.api.schemas.tasks import GenerateResponse
 from vidgen_core.web.middleware.base_path import address
 
 
@@ -102,6 +105,8 @@ class TakeResponse(TakeFields):
     task: str
     bytes: int
     rejected: str | None
+    stands_in: bool
+    """Exports use its file in the place of the take it was made from."""
     video: str
     """Address of the video on this server."""
 
@@ -119,6 +124,7 @@ class TakeResponse(TakeFields):
             trim_in=take.trim_in,
             trim_out=take.trim_out,
             rejected=take.rejected,
+            stands_in=take.stands_in,
             video=address(f"/api/tasks/{take.task_id}/video"),
         )
 
@@ -239,6 +245,60 @@ class FinishRequest(RequestModel):
     provider: ModeName | None = None
     dry_run: Yes = False
     """True: say what it would cost and queue nothing."""
+
+
+class FinishChosenRequest(RequestModel):
+    """What is to be done with all chosen takes."""
+
+    project: Name = "default"
+    verb: Literal["extend", "upscale", "fetch_1080p", "fetch_4k"]
+    shots: Annotated[list[Word], Field(max_length=10_000)] | None = None
+    """Numbers; left out: every shot with a chosen take."""
+    prompt: Annotated[str, Field(max_length=20_000, strict=True)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=600)] | None = None
+    provider: ModeName | None = None
+    ceiling: Annotated[Decimal, Field(ge=0, max_digits=12)] | None = None
+    """What the batch may cost in all, retries included, in the currency of the budget."""
+    dry_run: Yes = False
+
+
+class FinishRowResponse(ResponseModel):
+    """One chosen take, and what becomes of it."""
+
+    shot: str
+    take: int
+    provider: str | None
+    model: str | None
+    cost: Cost | None
+    reason: str | None
+    """Why it is left out; null: it goes."""
+
+    @classmethod
+    def of(cls, row: FinishRow, t: Text) -> FinishRowResponse:
+        offer, why = row.offer, row.problem
+        return cls(
+            shot=row.shot,
+            take=row.take.number,
+            provider=offer.provider.value if offer else None,
+            model=offer.model if offer else None,
+            cost=Cost.of(offer.price, estimated=True) if offer else None,
+            reason=t.error("parameter", why.code, why.params) if why else None,
+        )
+
+
+class FinishSheetResponse(ResponseModel):
+    """What finishing the chosen takes would do, and what was queued."""
+
+    rows: list[FinishRowResponse]
+    preflight: PreflightResponse
+    queued: GenerateResponse | None
+    """Null for a dry run."""
+
+
+class UseRequest(RequestModel):
+    """Whether exports use an enlarged take in the place of its source."""
+
+    used: Yes = True
 
 
 class FinishOfferResponse(ResponseModel):

@@ -14,14 +14,14 @@ from doubles import wait_until
 from PIL import Image, ImageFilter
 
 from vidgen_core.domain.errors import InputError, Refused
+from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.domain.takes import Take
-from vidgen_core.domain.tasks import LIVE, FinishVerb, ParentTake, TaskStatus
+from vidgen_core.domain.tasks import LIVE, FinishVerb, TaskStatus
 from vidgen_core.media import source_match
 from vidgen_core.media.enlarge import EnlargeSpec, enlarge
 from vidgen_core.media.kenburns import RenderSpec, render
-from vidgen_core.providers.base import FinishOffer
 from vidgen_core.providers.local.adapter import LocalProvider
 from vidgen_core.services.exports.film import Format
 from vidgen_core.services.facade import Vidgen
@@ -231,10 +231,11 @@ def test_the_enlarged_video_keeps_its_sound(tmp_path: Path, films: dict[str, Pat
         assert sum(frame.samples for frame in made.decode(audio=0)) >= 44000
 
 
-def test_everybody_is_offered_what_this_machine_can_do_last(app: Vidgen, chosen: list[Take]) -> None:
-    assert [(one.verb, one.provider) for one in app.finishing.offers(chosen[0].id)] == [
-        (FinishVerb.UPSCALE, ProviderId("local"))
-    ]
-    parent: ParentTake | None = None
-    offers: tuple[FinishOffer, ...] = LocalProvider.finishing(app.provider(ProviderId("local")), parent)  # type: ignore[arg-type]
-    assert [one.verb for one in offers] == [FinishVerb.UPSCALE]
+def test_a_take_of_this_machine_is_enlarged_here_although_somebody_takes_money_for_it(
+    app: Vidgen, chosen: list[Take]
+) -> None:
+    offers = {one.verb: one for one in app.finishing.offers(chosen[0].id)}
+    assert (offers[FinishVerb.UPSCALE].provider, offers[FinishVerb.UPSCALE].price) == (
+        ProviderId("local"),
+        Money(amount=Decimal(0), currency="CNY"),
+    )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from screens import Screen, open_screen
+from sqlalchemy import text
 
 from vidgen_core.db import NewTake
 from vidgen_core.domain.attempts import AttemptState
@@ -104,3 +105,22 @@ def test_the_screen_speaks_chinese(screen: Screen) -> None:
     finish(screen, screen.add_tasks()[0], chosen=True)
     screen.open("analytics")
     assert metrics(screen)["每条选用的成本"] == "¥0.40"
+
+
+def test_the_audit_shows_every_paid_request_and_verifies_the_ledger(screen: Screen) -> None:
+    first, second = screen.add_tasks(2)
+    finish(screen, first)
+    finish(screen, second, charge=ChargeStatus.REFUNDED)
+    screen.open("analytics")
+    screen.at.segmented_control(key="figures_view").set_value("audit").run()
+    days, requests = (frame.value for frame in screen.at.dataframe)
+    assert list(days["Requests"]) == [2]
+    assert list(days["Provider's number"]) == ["¥0.40"]
+    assert sorted(requests["Charge"]) == ["charged (named by the provider)", "refunded"]
+    assert set(requests["Ledger line"]) == set(requests["Ledger line"].dropna())
+    screen.at.button(key="ledger_verify").click().run()
+    assert "The ledger is whole" in screen.words()
+    with screen.app.store.write() as tx:
+        tx.execute(text("UPDATE ledger_lines SET body = replace(body, '400000', '1') WHERE n = 1"))
+    screen.at.button(key="ledger_verify").click().run()
+    assert "Line 1 is not what was written" in screen.words()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import streamlit as st
 
@@ -29,8 +29,17 @@ _CHARTS: Final[tuple[Callable[[Text, Report], None], ...]] = (
 _WIDE: Final[tuple[Callable[[Text, Report], None], ...]] = (charts.shares, charts.keys)
 
 
-def show_filters(visit: Visit) -> Report:
-    """Project, period and provider; return the report for them."""
+class Wanted(NamedTuple):
+    """What the filters leave; None: all, from the beginning, to the end."""
+
+    project_id: int | None
+    since: date | None
+    until: date | None
+    provider: ProviderId | None
+
+
+def show_filters(visit: Visit) -> Wanted:
+    """Project, period and provider."""
     t = visit.t
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="figures_filters"):
         scope = st.segmented_control(
@@ -62,8 +71,7 @@ def show_filters(visit: Visit) -> Report:
             width=200,
             persist_state="session",
         )
-    where = visit.project.id if scope == "project" else None
-    return visit.app.reports.of(where, since=since, until=until, provider=provider)
+    return Wanted(visit.project.id if scope == "project" else None, since, until, provider)
 
 
 def _today() -> date:

@@ -98,7 +98,7 @@ def _request(t: Text, one: PaidRequest) -> dict[str, Any]:
         t("ledger.column.shot"): named or t(f"ledger.kind.{one.kind}"),
         t("ledger.column.provider"): t.provider(one.provider),
         t("ledger.column.model"): one.model,
-        t("ledger.column.state"): one.state,
+        t("ledger.column.state"): one.state_words(t),
         t("ledger.column.charge"): t(f"dispute.charge.{one.charge}"),
         t("ledger.column.cost"): said(one.cost),
         t("ledger.column.ours"): said(one.ours),

@@ -109,6 +109,10 @@ class PaidRequest(Frozen):
     line: int | None
     hash: str | None
 
+    def state_words(self, t: Text) -> str:
+        """How far it came; an answered question to a language model has succeeded."""
+        return t(f"tasks.attempt_state.{'succeeded' if self.state == 'answered' else self.state}")
+
     @property
     def difference(self) -> Money | None:
         """The provider's number less ours; above zero it took more than our price list says."""
@@ -356,6 +360,7 @@ def _columns(one: PaidRequest, t: Text) -> list[Any]:
         **{name: iso(getattr(one, name)) for name in ("at", "accepted_at", "ended_at")},
         "task": one.task_id,
         "kind": t(f"ledger.kind.{one.kind}"),
+        "state": one.state_words(t),
         "provider": t.provider(one.provider),
         "charge": t(f"dispute.charge.{one.charge}"),
         "currency": currency,

@@ -14,6 +14,14 @@ from vidgen_core.db import Store
 pytest.register_assert_rewrite("store_contract")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the long ones of the contract to `make test-all` where a server keeps it."""
+    for item in items:
+        if "TestPostgres" in item.nodeid and "any_sort" in item.name:
+            item.add_marker(pytest.mark.extended)
+
+
 @pytest.fixture(scope="session")
 def new_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "vidgen.db"

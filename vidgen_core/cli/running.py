@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidgen_core.cli.session import SOME_FAILED, Session, command
+from vidgen_core.domain.errors import StoreError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -88,9 +89,12 @@ def _watch(session: Session, project_id: int | None, since: datetime, *, until_d
     reported: set[tuple[int, datetime]] = set()
     reported_modes: set[ProviderId] = set()
     standstill = Standstill()
+    away = False
     with _progress(session) as progress:
         view = _ProgressView(session, progress)
-        while True:
+
+        def look() -> bool:
+            """Show what there is to see; whether that was all."""
             status = session.app.worker.status(project_id)
             view.show(status, _under_way(session, project_id))
             _release(session, status, reported_modes, yes=yes)
@@ -100,10 +104,24 @@ def _watch(session: Session, project_id: int | None, since: datetime, *, until_d
                     reported.add(ending)
                     view.report(task)
             if until_done and not status.live and not session.app.checks.waiting(project_id):
-                return
+                return True
             if until_done and (why := standstill.why(session, project_id, status)) is not None:
                 session.complain(*why)
                 raise typer.Exit(SOME_FAILED)
+            return False
+
+        while True:
+            try:
+                if look():
+                    return
+                away = False
+            except StoreError as error:
+                # A server that is restarted; the worker waits for it, too.
+                if error.code != "store_server_away":
+                    raise
+                if not away:
+                    session.complain(error.code, error.params)
+                away = True
             time.sleep(POLL_EVERY)
 
 

@@ -233,7 +233,8 @@ def _of_postgres(error: Any, where: str) -> VidgenError | None:
     code: str | None = error.sqlstate
     if code is None:
         # OperationalError: the connection was refused, broke off or took too long; any other is a bug.
-        return _of_connection(str(error), where) if type(error).__name__ == "OperationalError" else None
+        broken = type(error).__name__ in ("OperationalError", "InterfaceError")
+        return _of_connection(str(error), where) if broken else None
     if code in ("55P03", "40P01", "40001", "57014"):
         return StoreError("store_locked", path=where)
     if code == "53100":

@@ -84,9 +84,9 @@ class Transaction:
         SQLite rolls back the whole transaction itself: then it is not ``alive`` any more.
         """
         mark, waiting, numbered = len(self._after), len(self._last), "rev" in self.__dict__
-        # By the driver itself: a savepoint is set for each of many small changes.
-        raw: Any = self._connection.connection.driver_connection
         try:
+            # By the driver itself: a savepoint is set for each of many small changes.
+            raw: Any = self._connection.connection.driver_connection
             raw.execute("SAVEPOINT part")
             yield
             raw.execute("RELEASE part")
@@ -131,8 +131,10 @@ class Transaction:
 
     def roll_back(self) -> None:
         """End the transaction and drop its changes, whatever is left of them."""
-        with contextlib.suppress(Exception):
+        try:
             self._connection.rollback()
+        except Exception:  # noqa: BLE001 - a connection that cannot be put back is thrown away
+            self._connection.invalidate()
         self._connection.close()
 
 

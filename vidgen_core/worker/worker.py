@@ -175,6 +175,10 @@ class Worker:
         while not self._ending.is_set() and lock.is_held():
             try:
                 asyncio.run(self._main(lock))
+            except StoreError as error:
+                logger.warning("the worker waits for the database: %s", error)
+                self.problem = error
+                self._ending.wait(RESTART)
             except Exception as error:
                 logger.exception("the worker's loop broke")
                 self.problem = error if isinstance(error, VidgenError) else VidgenError("runner_broken")

@@ -6,6 +6,7 @@ still true when it writes. Readers see one moment and cannot write. Everything e
 
 from __future__ import annotations
 
+import logging
 import threading
 from datetime import datetime
 from pathlib import Path
@@ -88,6 +89,8 @@ class PostgresBackend:
         self.place = f"postgresql://{url.host or ''}{f':{url.port}' if url.port else ''}/{url.database}"
         self._url = url.set(drivername="postgresql+psycopg", query={**_texts(_CONNECTION), **url.query})
         self._session = {**_SESSION, "TimeZone": timezone or _present_offset()}
+        # That a broken connection cannot be put back is no news: it is thrown away, and whoever used it was told.
+        logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
         self.writer = self._engine(writes=True)
         self.readers = self._engine(writes=False)
         self._revision_sql = str(REVISION)
@@ -131,8 +134,12 @@ class PostgresBackend:
         """A connection outside of the pools, each of whose statements is a transaction of its own."""
         arguments, options = self.readers.dialect.create_connect_args(self._url)
         connection: psycopg.Connection[Any] = psycopg.connect(*arguments, **options)
-        self._set_up(connection, self._session)
-        connection.autocommit = True
+        try:
+            self._set_up(connection, self._session)
+            connection.autocommit = True
+        except psycopg.Error:
+            connection.close()
+            raise
         return connection
 
     def prepare(self) -> None:
@@ -221,16 +228,19 @@ class AdvisoryRunnerLock:
 
     def _asked(self, question: str, *, keep: bool = False) -> bool:
         """The server's answer to a question, on a session that is kept for a *yes*."""
+        session = None
+        answer = False
         try:
             session = self._backend.connect()
             row = session.execute(question).fetchone()
+            answer = row is not None and bool(row[0])
         except psycopg.Error as error:
             raise dialect.translated(error, self._backend.place) or error from error
-        answer = row is not None and bool(row[0])
-        if keep and answer:
-            self._session = session
-        else:
-            session.close()
+        finally:
+            if keep and answer:
+                self._session = session
+            elif session is not None:
+                session.close()
         return answer
 
     def is_held(self) -> bool:

@@ -1,0 +1,159 @@
+"""Machines that share a PostgreSQL database: one works, others take over; a restart of the server costs nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from doubles import wait_until
+from postgres_server import Postgres, postgres, postgres_url  # noqa: F401 - fixtures
+
+from tests.cli.cli_doubles import Vidgen as Command
+from vidgen_core.config.paths import Locations
+from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.fake_provider.options import RehearsalOptions
+from vidgen_core.fake_provider.server import RehearsalServer, settings_hint
+from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres")]
+
+PATIENCE = 90.0
+TAKES = 4
+
+
+class Studio:
+    """Two machines with a data home each, one database, one save folder, and a provider that ends jobs when told."""
+
+    def __init__(self, folder: Path, server: RehearsalServer, clock: list[float]) -> None:
+        self._folder = folder
+        self._clock = clock
+        self.server = server
+
+    def home(self, name: str) -> Locations:
+        return Locations(self._folder / name)
+
+    @contextmanager
+    def working(self, name: str) -> Iterator[subprocess.Popen[str]]:
+        """``vidgen run`` on a machine."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "vidgen_core", "run", "--until-done", "--json"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "VIDGEN_HOME": str(self.home(name).home)},
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+    def order(self) -> int:
+        """Queue takes of one shot; returns their project."""
+        with Vidgen.open(self.home("a").create()) as app:
+            project = app.projects.ensure("film")
+            shot = app.shots.add(project.id, prompt="pan left")
+            app.tasks.generate(project.id, [shot.id], GenerateOptions(provider=ProviderId("yunwu"), takes=TAKES))
+        return project.id
+
+    def end_jobs(self) -> None:
+        self._clock[0] += 60
+
+    def check(self, project: int) -> None:
+        """Everything came, once."""
+        assert self.server.stats()["submits_total"] == TAKES
+        with Vidgen.open(self.home("a")) as app:
+            assert app.tasks.counts(project)[TaskStatus.COMPLETED] == TAKES
+            assert len(list(app.settings().save_folder(app.locations).rglob("*.mp4"))) == TAKES
+            with app.store.read() as tx:
+                assert list(tx.chain.strays()) == []
+                assert tx.chain.double_submits() == 0
+
+
+@pytest.fixture
+def studio(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:  # noqa: F811
+    clock = [1_800_000_000.0]
+    with RehearsalServer(RehearsalOptions(videos="shared", clock=lambda: clock[0])) as server:
+        settings = {
+            **settings_hint(server.url),
+            "VIDGEN_SCALE__DATABASE": postgres_url,
+            "VIDGEN_SCALE__TIMEZONE": "UTC",
+            "VIDGEN_SAVE_DIR": str(tmp_path / "shared"),
+            "VIDGEN_RUNNER__POLL_INTERVAL": "0.1",
+            "VIDGEN_RUNNER__MAX_CONCURRENT": str(TAKES),
+            "VIDGEN_LANGUAGE": "en",
+            # Set by the first home that is opened; put back after the test.
+            "TZ": "UTC",
+        }
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        yield Studio(tmp_path, server, clock)
+
+
+def accepted(studio: Studio) -> int:
+    """Jobs whose ids are in the database."""
+    with Vidgen.open(studio.home("a")) as app, app.store.read() as tx:
+        return sum(one.state is AttemptState.ACCEPTED for one in tx.attempts.open(ProviderId("yunwu")))
+
+
+def test_another_machine_goes_on_when_one_is_killed(studio: Studio) -> None:
+    project = studio.order()
+    with studio.working("a") as first, studio.working("b") as second:
+        wait_until(lambda: accepted(studio) == TAKES, PATIENCE)
+        # Whichever has the lock: the other one ends the batch.
+        first.kill()
+        first.communicate()
+        studio.end_jobs()
+        _, err = second.communicate(timeout=PATIENCE)
+    assert second.returncode == 0, err
+    assert "Traceback" not in err
+    studio.check(project)
+
+
+@pytest.mark.extended
+def test_a_restart_of_the_server_is_waited_for(studio: Studio, postgres: Postgres) -> None:  # noqa: F811
+    project = studio.order()
+    with studio.working("a") as worker:
+        wait_until(lambda: accepted(studio) == TAKES, PATIENCE)
+        postgres.restart()
+        studio.end_jobs()
+        _, err = worker.communicate(timeout=PATIENCE)
+    assert worker.returncode == 0, err
+    assert "Traceback" not in err
+    studio.check(project)
+
+
+def test_a_home_moves_to_a_server_by_one_command(
+    home: Path,
+    vidgen: Command,
+    postgres_url: str,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Vidgen.open() as app:
+        project = app.projects.ensure("film")
+        app.shots.add(project.id, prompt="pan left")
+    said = vidgen("store", "copy", "--to", postgres_url, "--json")
+    assert said.status == 0, said.err
+    assert said.json["rows"]["shots"] == 1
+    assert vidgen("store", "copy", "--to", postgres_url).status == 2
+
+    monkeypatch.setenv("VIDGEN_SCALE__DATABASE", postgres_url)
+    assert "time" in vidgen("doctor").err
+    monkeypatch.setenv("VIDGEN_SCALE__TIMEZONE", "UTC")
+    monkeypatch.setenv("TZ", "UTC")
+    with Vidgen.open() as app:
+        assert len(app.shots.ids(project.id)) == 1
+    found = {one["code"]: one for one in vidgen("doctor", "--json").json}
+    assert found["postgresql"]["level"] == found["store"]["level"] == "ok"
+    assert vidgen("restore", str(home / "vidgen.db")).status == 2
+    assert vidgen("backup", str(home / "copy.db")).status == 0
+    assert (home / "copy.db").stat().st_size > 0

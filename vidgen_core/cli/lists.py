@@ -1,4 +1,4 @@
-"""``vidgen shots``, ``tasks`` and ``logs``: lists."""
+"""``vidgen shots``, ``chains``, ``tasks`` and ``logs``: lists."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vidgen_core.cli.session import Session, command
+from vidgen_core.cli.session import Session, command, shot_numbered
 from vidgen_core.domain.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,6 +53,41 @@ def _shot_row(session: Session, view: ShotView) -> tuple[str, ...]:
     counts = ", ".join(f"{session.text.status(status)} {count}" for status, count in view.counts.items())
     image = "✓" if view.shot.image else ("↗" if view.shot.image_url else "–")
     return view.shot.number, image, takes, counts or "–", shorten(view.shot.prompt)
+
+
+@command(commands, "chains")
+def chains(
+    session: Session,
+    link: Annotated[str | None, typer.Option("--link", metavar="N", help="cli.option.link")] = None,
+    after: Annotated[str | None, typer.Option("--after", metavar="N", help="cli.option.link_after")] = None,
+    unlink: Annotated[str | None, typer.Option("--unlink", metavar="N", help="cli.option.unlink")] = None,
+    meet: Annotated[str | None, typer.Option("--meet", metavar="N", help="cli.option.meet")] = None,
+    refresh: Annotated[str | None, typer.Option("--refresh", metavar="N", help="cli.option.refresh_look")] = None,
+) -> None:
+    from vidgen_core.services.schemas.shots import ChainResponse
+
+    acts = session.app.chains
+    if link is not None:
+        acts.link(shot_numbered(session, link).id, shot_numbered(session, after).id if after is not None else None)
+    if unlink is not None:
+        acts.unlink(shot_numbered(session, unlink).id)
+    if meet is not None:
+        acts.meet(shot_numbered(session, meet).id)
+    if refresh is not None:
+        acts.refresh(shot_numbered(session, refresh).id)
+    found = [ChainResponse.of(view, session.text) for view in acts.of_project(session.where.id)]
+    session.answer(found)
+    if session.as_json:
+        return
+    if not found:
+        session.say("cli.no_chains")
+        return
+    rows = [(chain.name, one.shot, _share(one.sharpness), one.stale or "") for chain in found for one in chain.shots]
+    session.table(("chain.column.chain", "cli.column.shot", "chain.column.sharpness", "chain.column.stale"), rows)
+
+
+def _share(part: float | None) -> str:
+    return "–" if part is None else f"{part:.0%}"
 
 
 @command(commands, "tasks")

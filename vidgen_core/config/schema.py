@@ -233,6 +233,19 @@ class BudgetSettings(Section):
         return rates
 
 
+class ChainSettings(Section):
+    """How shots of a chain go on from each other, and how far their look may drift."""
+
+    first_passing: bool = False
+    """Go on with the first take that passes its checks outside an auto-run, too; off: wait until a take is chosen."""
+    least_sharpness: float = Field(default=0.4, ge=0, json_schema_extra={"step": 0.05})
+    """The least sharpness of a last frame, as a share of the first frame of its chain; below it the next shot waits for you."""
+    most_colour: float = Field(default=60.0, ge=0, le=255, json_schema_extra={"step": 5.0})
+    """How far the colours of a last frame may lie from those of the first frame of its chain, 255 being black from white."""
+    least_likeness: float = Field(default=-1.0, ge=-1, le=1, json_schema_extra={"step": 0.05})
+    """The least similarity of a last frame to the first frame of its chain, 1 being the same; -1: none is asked for."""
+
+
 class GateSettings(Section):
     """From where on you are asked before something is paid for; what is free never asks."""
 
@@ -451,6 +464,8 @@ class Settings(BaseSettings):
     """Your own prices, before the built-in ones."""
     budget: BudgetSettings = BudgetSettings()
     """How much may be spent."""
+    chain: ChainSettings = ChainSettings()
+    """How shots of a chain go on from each other."""
     gate: GateSettings = GateSettings()
     """From where on you are asked before something is paid for."""
     notices: NoticeSettings = NoticeSettings()

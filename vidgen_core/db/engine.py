@@ -26,7 +26,7 @@ from vidgen_core.db.repositories.access import (
     SessionRepository,
 )
 from vidgen_core.db.repositories.attempts import AttemptRepository
-from vidgen_core.db.repositories.batches import BatchRepository, DrawRepository
+from vidgen_core.db.repositories.batches import BatchRepository, DrawRepository, ShotChainRepository
 from vidgen_core.db.repositories.candidates import CandidateRepository
 from vidgen_core.db.repositories.disputes import DisputeRepository
 from vidgen_core.db.repositories.ledger import LedgerRepository
@@ -108,6 +108,10 @@ class Tx(Transaction):
     @cached_property
     def batches(self) -> BatchRepository:
         return BatchRepository(self)
+
+    @cached_property
+    def shot_chains(self) -> ShotChainRepository:
+        return ShotChainRepository(self)
 
     @cached_property
     def draws(self) -> DrawRepository:

@@ -114,6 +114,9 @@ shots = Table(
     _json("extra"),
     Column("script", Text, nullable=False),
     Column("picture_prompt", Text, nullable=False, server_default=text("''")),
+    # Name of its chain, and the shot before it there.
+    Column("chain", Text, nullable=False, server_default=text("''")),
+    Column("follows", WHOLE),
     # Digest of the imported row, so that importing the same list again adds nothing.
     Column("identity", Text),
     Column("chosen_take_id", WHOLE),
@@ -131,7 +134,8 @@ shots = Table(
 )
 
 #: Condition of each filter of the shots screen. A shot with running tasks is not *without takes*, so that generating
-#: for all shots without takes never pays twice; nor is a shot *without picture* while one is being generated.
+#: for all shots without takes never pays twice; nor is a shot *without picture* while one is being generated, or where it
+#: begins with the last frame of another.
 SHOT_STATES: Final[dict[str, str]] = {
     "all": "deleted_at IS NULL",
     "without_takes": "deleted_at IS NULL AND completed_count = 0 AND live_count = 0",
@@ -139,13 +143,13 @@ SHOT_STATES: Final[dict[str, str]] = {
     "to_choose": "deleted_at IS NULL AND completed_count > 0 AND chosen_take_id IS NULL",
     "chosen": "deleted_at IS NULL AND chosen_take_id IS NOT NULL",
     "failed": "deleted_at IS NULL AND failed_count > 0",
-    "without_picture": "deleted_at IS NULL AND image IS NULL AND image_url IS NULL AND drawing_count = 0",
+    "without_picture": "deleted_at IS NULL AND image IS NULL AND image_url IS NULL AND follows IS NULL AND drawing_count = 0",
 }
 #: Conditions that shots are counted by: the filters and those of the progress bar. Each is a bit of
 #: ``shot_counts.traits``, in this order; a migration recounts when that changes.
 SHOT_TRAITS: Final[dict[str, str]] = SHOT_STATES | {
-    "unpictured": "deleted_at IS NULL AND image IS NULL AND image_url IS NULL",
-    "drawing": "deleted_at IS NULL AND image IS NULL AND image_url IS NULL AND drawing_count > 0",
+    "unpictured": "deleted_at IS NULL AND image IS NULL AND image_url IS NULL AND follows IS NULL",
+    "drawing": "deleted_at IS NULL AND image IS NULL AND image_url IS NULL AND follows IS NULL AND drawing_count > 0",
     "without_prompt": "deleted_at IS NULL AND prompt = ''",
 }
 for _state, _where in SHOT_STATES.items():
@@ -153,6 +157,8 @@ for _state, _where in SHOT_STATES.items():
 _partial("shots_number", shots.c.project_id, shots.c.number, shots.c.position, where="deleted_at IS NULL")
 _partial("shots_identity", shots.c.project_id, shots.c.identity, where="identity IS NOT NULL AND deleted_at IS NULL")
 _partial("shots_without_prompt", shots.c.project_id, shots.c.position, where="deleted_at IS NULL AND prompt = ''")
+_partial("shots_chain", shots.c.project_id, shots.c.chain, shots.c.position, where="chain <> '' AND deleted_at IS NULL")
+_partial("shots_follows", shots.c.follows, where="follows IS NOT NULL")
 Index("shots_changed", shots.c.project_id, shots.c.changed_rev)
 _partial("shots_choice", shots.c.chosen_take_id, where="chosen_take_id IS NOT NULL")
 
@@ -215,6 +221,8 @@ tasks = Table(
     Column("draw", WHOLE),
     # The quote by which it was ordered; NULL as soon as a person orders it anew.
     Column("quote_id", WHOLE),
+    # The shot whose take it waits for: nobody claims it before.
+    Column("waits_for", WHOLE),
     # An id is never reused: providers and the journal know it, too.
     sqlite_autoincrement=True,
 )
@@ -260,7 +268,7 @@ _partial(
     tasks.c.turn,
     tasks.c.id,
     tasks.c.due_at,
-    where=f"status = 'queued' AND NOT cancel_requested AND {_ALIVE}",
+    where=f"status = 'queued' AND NOT cancel_requested AND waits_for IS NULL AND {_ALIVE}",
 )
 # The same within one project: used while another project has reached its budget.
 _partial(
@@ -271,9 +279,12 @@ _partial(
     tasks.c.turn,
     tasks.c.id,
     tasks.c.due_at,
-    where=f"status = 'queued' AND NOT cancel_requested AND {_ALIVE}",
+    where=f"status = 'queued' AND NOT cancel_requested AND waits_for IS NULL AND {_ALIVE}",
 )
-_partial("tasks_turn", tasks.c.provider, tasks.c.turn, where=f"status = 'queued' AND {_ALIVE}")
+_partial("tasks_turn", tasks.c.provider, tasks.c.turn, where=f"status = 'queued' AND waits_for IS NULL AND {_ALIVE}")
+_partial(
+    "tasks_waiting", tasks.c.waits_for, where=f"waits_for IS NOT NULL AND status IN ('pending', 'queued') AND {_ALIVE}"
+)
 _partial("tasks_due", tasks.c.provider, tasks.c.due_at, where=f"status = 'queued' AND due_at IS NOT NULL AND {_ALIVE}")
 _partial("tasks_active", tasks.c.status, where="status IN ('processing', 'downloading')")
 _partial("tasks_cancel_requested", tasks.c.id, where="cancel_requested")
@@ -441,6 +452,8 @@ takes = Table(
     Column("verdict", Text),
     _json("checks"),
     Column("rejected", Text),
+    # Its last sharp frame, once a shot has followed it.
+    _json("frame"),
     # In and out point in seconds; NULL: the begin and end of the video.
     Column("trim_in", Double),
     Column("trim_out", Double),

@@ -94,6 +94,8 @@ class SaveFolderMount(Frozen):
     mount: str
 
 
+#: The setting of a project that keeps its autopilot run.
+AUTOPILOT: Final = "walk"
 PAUSED: Final = StateRow[Paused]("paused", Paused)
 PROVIDER_PAUSE: Final = StateRow[ProviderPause]("lane.{}", ProviderPause)
 PROJECT_PAUSE: Final = StateRow[ProjectPause]("budget.hold.{}", ProjectPause)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from pydantic import Field
 
@@ -53,6 +54,19 @@ class PictureSlot(StrEnum):
     IMAGE = "image"
     LAST_FRAME = "last_frame"
     REFERENCE = "reference"
+
+
+#: Words of lists for a shot that goes on from the one before it, and for one that does not.
+_GOES_ON: Final = {
+    True: "yes y true on continue continues continued same previous prev ditto 是 有 接 续 承接 接上 接上镜 承接上镜 同上 继续 延续 连 √ ✓ ↑ 〃 →",
+    False: "no n none false off new start cut 否 无 新 起 切 不 不接 断 × ✗ - – — /",
+}
+_CHAIN_WORDS: Final = {word: meant for meant, words in _GOES_ON.items() for word in words.split()}
+
+
+def chain_word(text: str) -> bool | None:
+    """Whether a word says that a shot goes on from the one before it, or that it does not; None: it names a chain."""
+    return _CHAIN_WORDS.get(" ".join(text.split()).casefold())
 
 
 class ShotReference(Frozen):
@@ -109,6 +123,10 @@ class Shot(Frozen):
     script: str = ""
     #: What its reference image is drawn from.
     picture_prompt: str = ""
+    #: Name of the chain it belongs to; empty: it stands by itself. The order within a chain is that of the storyboard.
+    chain: str = ""
+    #: The shot before it in its chain, with whose last frame it begins; kept by the store.
+    follows: int | None = None
     chosen_take_id: int | None = None
     #: Kept by the store: tasks of this shot that make videos, by what a filter asks for.
     live_count: int = 0

@@ -54,6 +54,21 @@ class CheckResult(Frozen):
     limit: float
 
 
+class ChainFrame(Frozen):
+    """The last sharp frame of a take, which the next shot of its chain begins with, and how far the look has drifted by then."""
+
+    #: Key in the image store.
+    key: str
+    #: Key of the picture that the chain begins with, which it is compared with.
+    head: str | None = None
+    #: Sharpness as a share of the head's.
+    sharpness: float | None = None
+    #: Mean difference of colours, 0-255.
+    colour: float | None = None
+    #: Similarity of the two, 1 being the same.
+    likeness: float | None = None
+
+
 class Take(Frozen):
     """One finished video of a shot."""
 
@@ -87,6 +102,8 @@ class Take(Frozen):
     #: What the checks say; None: not checked.
     verdict: Verdict | None = None
     checks: tuple[CheckResult, ...] = ()
+    #: None: no shot has followed it yet.
+    frame: ChainFrame | None = None
     chosen: bool = False
     rejected: str | None = None
     #: In and out point in seconds of the video, as an editor's timeline had them; None: its own begin and end.

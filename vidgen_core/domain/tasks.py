@@ -134,6 +134,18 @@ class ParentTake(Frozen):
     seconds: float
 
 
+class ChainLink(Frozen):
+    """What the first frame of a take comes from: the take before it in its chain, as it was when that was sent."""
+
+    shot: int
+    #: None: not known before it is sent.
+    take: int | None = None
+    #: Digest of what the prompt of that shot said.
+    words: str = ""
+    #: A person has said yes to whatever spoke against the take before it.
+    anyway: bool = False
+
+
 class GenerationParams(Frozen):
     """What one take is made from, complete: the shot's own params over the settings, fixed when it is queued."""
 
@@ -165,8 +177,15 @@ class GenerationParams(Frozen):
     callback_url: str = ""
     #: Made from a finished take instead of pictures.
     parent: ParentTake | None = None
+    #: It begins with the last frame of the shot before it: ``image`` is set when it is sent.
+    link: ChainLink | None = None
     #: Options only one provider knows, e.g. ``enable_translation``.
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def has_first_frame(self) -> bool:
+        """Whether there is a picture to begin with, or will be when it is sent."""
+        return bool(self.image or self.image_url or self.link)
 
 
 class Task(Frozen):
@@ -213,6 +232,9 @@ class Task(Frozen):
     draw: int | None = None
     #: The quote by which it was ordered.
     quote_id: int | None = None
+    #: The shot whose take it waits for, and its number at the time of reading.
+    waits_for: int | None = None
+    awaits: str | None = None
     cost: Money | None = None
     charge: ChargeStatus = ChargeStatus.NONE
     rev: int = 0

@@ -213,7 +213,7 @@ def last_picture(video: Path, edge: int) -> Image.Image:
                 container.seek((stream.start_time or 0) + stream.duration, stream=stream, backward=True)
             frame = next(iter(deque(container.decode(stream), maxlen=1)), None)
             if frame is not None:
-                return _small(frame, edge)
+                return picture_of(frame, edge)
     except (av.FFmpegError, EOFError) as error:
         raise FileError("video_unplayable", path=str(video)) from error
     raise FileError("video_unplayable", path=str(video))
@@ -382,7 +382,7 @@ def _first_picture(container: InputContainer, path: Path, edge: int) -> Image.Im
     stream = video_stream(container, path)
     first: Image.Image | None = None
     for number, frame in enumerate(container.decode(stream)):
-        picture = _small(frame, edge)
+        picture = picture_of(frame, edge)
         first = first or picture
         if number >= _POSTER_FRAMES:
             return first
@@ -393,7 +393,8 @@ def _first_picture(container: InputContainer, path: Path, edge: int) -> Image.Im
     return first
 
 
-def _small(frame: VideoFrame, edge: int) -> Image.Image:
+def picture_of(frame: VideoFrame, edge: int) -> Image.Image:
+    """A decoded frame as it is shown, its longest side at most ``edge`` pixels."""
     scale = min(1.0, edge / max(frame.width, frame.height))
     size = (max(2, round(frame.width * scale)), max(2, round(frame.height * scale)))
     picture = Image.fromarray(frame.reformat(*size, format="rgb24").to_ndarray())

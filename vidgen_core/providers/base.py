@@ -161,7 +161,7 @@ class Capabilities(Frozen):
         first of them, unless it was not chosen and the model may take both. What only the settings ask for is left out where
         the model does not take it.
         """
-        first = ShotReference(image=params.image, image_url=params.image_url) if _has_first(params) else None
+        first = ShotReference(image=params.image, image_url=params.image_url) if params.has_first_frame else None
         mode = params.mode or self._mode_of(params)
         match mode:
             case GenerationMode.TEXT:
@@ -186,19 +186,15 @@ class Capabilities(Frozen):
             return GenerationMode.FIRST_LAST_FRAME
         if params.references:
             return GenerationMode.REFERENCES
-        if not _has_first(params):
+        if not params.has_first_frame:
             return GenerationMode.TEXT
         frames, references = GenerationMode.FIRST_FRAME, GenerationMode.REFERENCES
         only_references = self.mode_is_taken(frames) is False and self.mode_is_taken(references) is not False
         return references if only_references else frames
 
 
-_NO_FIRST: Final[dict[str, Any]] = {"image": None, "image_url": None}
+_NO_FIRST: Final[dict[str, Any]] = {"image": None, "image_url": None, "link": None}
 _NO_LAST: Final[dict[str, Any]] = {"last_frame": None, "last_frame_url": None}
-
-
-def _has_first(params: GenerationParams) -> bool:
-    return bool(params.image or params.image_url)
 
 
 class Problem(Frozen):

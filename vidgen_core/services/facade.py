@@ -27,6 +27,7 @@ from vidgen_core.services.generation.quotes import Quotes
 from vidgen_core.services.generation.tasks import Tasks
 from vidgen_core.services.imports.imports import Imports
 from vidgen_core.services.imports.watched_folders import WatchedFolders
+from vidgen_core.services.library.chains import Chains
 from vidgen_core.services.library.characters import Characters
 from vidgen_core.services.library.pictures import Pictures
 from vidgen_core.services.library.projects import Projects
@@ -73,6 +74,7 @@ class Vidgen:
         self.agents = Agents(ctx)
         self.shots = Shots(ctx)
         self.projects = Projects(ctx, self.shots)
+        self.chains = Chains(ctx, self.shots)
         self.takes = Takes(ctx)
         self.reviews = Reviews(ctx)
         self.tasks = Tasks(ctx)

@@ -18,7 +18,7 @@ from vidgen_core.domain.log import Heartbeat, LogLevel
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.providers.base import Key
-from vidgen_core.worker import canary, database_age, recovery, storage_check
+from vidgen_core.worker import canary, chain, database_age, recovery, storage_check
 from vidgen_core.worker.background import abandoned_jobs
 from vidgen_core.worker.background.billing_sync import BillingSync
 from vidgen_core.worker.background.model_lists import ModelLists
@@ -53,6 +53,8 @@ class Scheduler:
         self._steps: dict[int, asyncio.Task[None]] = {}
         self._alarm = asyncio.Event()
         self._revision = -1
+        #: The revision at which no shot of a chain could go on.
+        self._chained = -1
         #: Whether a job has ended or the store has changed since queued tasks were last started.
         self._may_fill = True
         self._next_due_at: datetime | None = None
@@ -190,6 +192,7 @@ class Scheduler:
         if self._doubt is not None:
             self._doubt = await recovery.check_database_age(self._ctx)
         await self._check_budget()
+        await self._go_on_in_chains()
         self._next_due_at = None
         queued = self._ctx.read(lambda tx: tx.tasks.queued(None))
         for mode in self._ctx.providers:
@@ -258,6 +261,18 @@ class Scheduler:
         self._concurrency.put(active, remote=True)
         self._start_step(active, key)
         return True
+
+    async def _go_on_in_chains(self) -> None:
+        """Let the shots go on whose turn it is in their chains."""
+        revision = self._ctx.store.revision()
+        if revision == self._chained:
+            return
+        rules = chain.rules_of(self._ctx)
+        wanted = self._ctx.read(lambda tx: chain.changes(tx, rules))
+        if wanted:
+            await self._ctx.writer.do(lambda tx: chain.carry_out(tx, wanted))
+        else:
+            self._chained = revision
 
     async def _check_budget(self) -> None:
         """Go on with what was paused for the budget, once it fits."""

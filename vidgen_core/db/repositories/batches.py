@@ -1,4 +1,4 @@
-"""Batches: when one has ended, its result, and whether a notification was sent; and orders that draw until a take passes."""
+"""Groups of tasks and shots: batches and their ends, orders that draw until a take passes, and chains of shots."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, literal_column, or_, select, text, update
 
+from vidgen_core.db.dialect import among
 from vidgen_core.db.repository import Repository, failure_of, now
 from vidgen_core.db.schema import attempts, batches, draws, projects, shots, tasks
 from vidgen_core.domain.draws import Draw, DrawState, UntilPass
 from vidgen_core.domain.money import OWED, Money
 from vidgen_core.domain.providers import BillableParty, billable_party
-from vidgen_core.domain.tasks import Failure, TaskKind, TaskStatus
+from vidgen_core.domain.tasks import ChainLink, Failure, TaskKind, TaskStatus
 
 #: Exactly as in the partial index.
 _UNNOTIFIED: Final = "notified_at IS NULL AND live = 0 AND ended > 0"
@@ -183,3 +184,111 @@ def _draw(row: Row[Any]) -> Draw:
         options=row.options or {},
         created_at=row.created_at,
     )
+
+
+@dataclass(frozen=True)
+class WaitingTask:
+    """A task that waits for a take of the shot before it."""
+
+    id: int
+    shot_id: int
+    status: TaskStatus
+    failure: Failure | None
+    draw: int | None
+    #: A person has said yes to what speaks against the take that it goes on from.
+    anyway: bool
+    #: The shot before it is under way and has no take yet, so that nothing can have changed.
+    sits: bool
+
+
+def _in_chains(project_id: int) -> tuple[ColumnElement[Any], ...]:
+    # Exactly as in the partial index.
+    named: ColumnElement[Any] = literal_column("chain <> ''")
+    return shots.c.project_id == project_id, shots.c.deleted_at.is_(None), named
+
+
+class ShotChainRepository(Repository):
+    """Which shot follows which: the shots of a chain in the order of the storyboard, whatever stands between them."""
+
+    def relink(self, project_id: int) -> list[int]:
+        """Let ``follows`` of every shot be the one before it in its chain; returns the ids of those that changed.
+
+        What waits in the queue waits for the new one from here on.
+        """
+        alive = _in_chains(project_id)
+        order = (shots.c.position, shots.c.id)
+        before = func.lag(shots.c.id).over(partition_by=shots.c.chain, order_by=order)
+        rows = self.tx.execute(select(shots.c.id, before.label("before")).where(*alive))
+        wanted: dict[int, int | None] = {row.id: row.before for row in rows}
+        had = select(shots.c.id, shots.c.follows).where(shots.c.follows.is_not(None), shots.c.project_id == project_id)
+        now_so = {row.id: row.follows for row in self.tx.execute(had)}
+        changed = [one for one in wanted.keys() | now_so.keys() if wanted.get(one) != now_so.get(one)]
+        for shot_id in changed:
+            follows = wanted.get(shot_id)
+            self.tx.execute(update(shots).where(shots.c.id == shot_id).values(follows=follows, changed_rev=self.tx.rev))
+            waiting = (tasks.c.shot_id == shot_id, tasks.c.status.in_((TaskStatus.PENDING, TaskStatus.QUEUED)))
+            made = func.json_extract(tasks.c.params, "$.parent").is_(None)
+            self.tx.execute(
+                update(tasks)
+                .where(*waiting, tasks.c.output == TaskKind.VIDEO, made)
+                .values(waits_for=follows, rev=self.tx.rev)
+            )
+        return sorted(changed)
+
+    def shots(self, project_id: int, chain: str | None = None) -> list[int]:
+        """Ids of the shots that are in chains, or in one, in the order of the storyboard."""
+        alive: list[ColumnElement[Any]] = [*_in_chains(project_id)]
+        if chain is not None:
+            alive.append(shots.c.chain == chain)
+        return list(self.tx.execute(select(shots.c.id).where(*alive).order_by(shots.c.position, shots.c.id)).scalars())
+
+    def after(self, shot_id: int) -> int | None:
+        """The shot that follows it."""
+        query = select(shots.c.id).where(shots.c.follows == shot_id, shots.c.deleted_at.is_(None))
+        return self.tx.execute(query).scalar()
+
+    def name(self, project_id: int, names: dict[int, str]) -> list[int]:
+        """Put shots into chains, or out of them with an empty name; returns the ids of those that follow another one now."""
+        for shot_id, chain in names.items():
+            values = {"chain": chain, "rev": self.tx.rev, "changed_rev": self.tx.rev}
+            self.tx.execute(update(shots).where(shots.c.id == shot_id).values(values))
+        return self.relink(project_id)
+
+    def waiting(self) -> list[WaitingTask]:
+        """Tasks that wait for a shot of their chain, in the order of the storyboard."""
+        anyway = func.json_extract(tasks.c.params, "$.link.anyway").label("anyway")
+        sits = and_(shots.c.completed_count == 0, shots.c.live_count > 0).label("sits")
+        columns = (tasks.c.id, tasks.c.shot_id, tasks.c.status, tasks.c.failure, tasks.c.draw, anyway, sits)
+        wanted: ColumnElement[Any] = literal_column(
+            "tasks.waits_for IS NOT NULL AND tasks.status IN ('pending', 'queued') AND tasks.deleted_at IS NULL"
+        )
+        query = select(*columns).join_from(tasks, shots, shots.c.id == tasks.c.waits_for).where(wanted)
+        return [
+            WaitingTask(
+                id=row.id,
+                shot_id=row.shot_id,
+                status=TaskStatus(row.status),
+                failure=failure_of(row.failure),
+                draw=row.draw,
+                anyway=bool(row.anyway),
+                sits=bool(row.sits),
+            )
+            for row in self.tx.execute(query.order_by(tasks.c.shot_position, tasks.c.id))
+        ]
+
+    def pending(self, shot_ids: Collection[int]) -> set[int]:
+        """Shots with videos that are kept until somebody starts them."""
+        kept = (tasks.c.status == TaskStatus.PENDING, tasks.c.output == TaskKind.VIDEO, tasks.c.deleted_at.is_(None))
+        query = select(tasks.c.shot_id).where(among(tasks.c.shot_id, shot_ids), *kept)
+        return set(self.tx.execute(query).scalars())
+
+    def made_from(self, shot_ids: Collection[int]) -> dict[int, tuple[ChainLink | None, str | None]]:
+        """By task: what the first frames of videos of shots came from, and what was done with a finished take."""
+        link = func.json_extract(tasks.c.params, "$.link").label("link")
+        verb = func.json_extract(tasks.c.params, "$.parent.verb").label("verb")
+        query = select(tasks.c.id, link, verb).where(among(tasks.c.shot_id, shot_ids), tasks.c.output == TaskKind.VIDEO)
+        return {
+            row.id: (ChainLink.model_validate_json(row.link) if row.link else None, row.verb)
+            for row in self.tx.execute(query)
+            if row.link or row.verb
+        }

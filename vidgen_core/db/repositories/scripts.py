@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, exists, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, literal_column, or_, select, update
 
 from vidgen_core.db.dialect import among, json_values
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
@@ -311,6 +311,11 @@ def _call(row: Row[Any]) -> LlmCall:
 _DRAWN = exists().where(tasks.c.shot_id == shots.c.id, tasks.c.output == TaskKind.IMAGE)
 _FILMED = exists().where(tasks.c.shot_id == shots.c.id, tasks.c.output == TaskKind.VIDEO)
 _PICTURED = shots.c.image.is_not(None) | shots.c.image_url.is_not(None)
+#: It has a picture to begin with, or goes on from a shot of which a take was ordered.
+_BEGINS = or_(
+    and_(shots.c.follows.is_(None), _PICTURED),
+    exists().where(tasks.c.shot_id == shots.c.follows, tasks.c.output == TaskKind.VIDEO, tasks.c.deleted_at.is_(None)),
+)
 _HAS_CANDIDATES = exists().where(candidates.c.shot_id == shots.c.id)
 _VIDEO = (tasks.c.shot_id == shots.c.id, tasks.c.output == TaskKind.VIDEO, tasks.c.deleted_at.is_(None))
 #: Takes that are not queued yet.
@@ -327,7 +332,7 @@ _BEGINNABLE: dict[str, tuple[str, tuple[ColumnElement[bool], ...]]] = {
     "drawable": (SHOT_STATES["without_picture"], (~_DRAWN,)),
     "choosable": (SHOT_STATES["without_picture"], (_HAS_CANDIDATES,)),
     "without_prompt": (SHOT_TRAITS["without_prompt"], ()),
-    "ready_for_takes": (SHOT_STATES["without_takes"], (shots.c.prompt != "", _PICTURED, ~_FILMED)),
+    "ready_for_takes": (SHOT_STATES["without_takes"], (shots.c.prompt != "", _BEGINS, ~_FILMED)),
     "unfilmed": (SHOT_STATES["without_takes"], (~_FILMED,)),
     "choosable_takes": (f"{SHOT_STATES['to_choose']} AND live_count = 0", (~_MORE_TO_COME, _HAS_GOOD_TAKE)),
 }

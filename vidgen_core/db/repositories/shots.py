@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Row, bindparam, case, func, insert, literal_column, select, tuple_, update
 
 from vidgen_core.db.dialect import among, contains, listed
+from vidgen_core.db.repositories.batches import ShotChainRepository
 from vidgen_core.db.repositories.scripts import PromptVersionRepository
 from vidgen_core.db.repositories.tasks import TaskRepository
 from vidgen_core.db.repository import Repository, now, only
@@ -39,6 +40,7 @@ _EDITABLE = frozenset(
         "extra",
         "script",
         "picture_prompt",
+        "chain",
         "identity",
     }
 )
@@ -59,6 +61,7 @@ class NewShot:
     extra: dict[str, str] = field(default_factory=dict)
     script: str = ""
     picture_prompt: str = ""
+    chain: str = ""
     identity: str | None = None
     #: Who wrote the prompt, and with which model.
     author: Author = Author.HUMAN
@@ -124,6 +127,8 @@ class ShotRepository(Repository):
             for place, shot in enumerate(new, start=1)
         ]
         self.tx.execute(insert(shots), rows)
+        if any(shot.chain for shot in new):
+            self._relink(project_id)
         query = select(*_COLUMNS).where(shots.c.project_id == project_id, shots.c.position > last)
         added = [_shot(row) for row in self.tx.execute(query.order_by(shots.c.position))]
         authors = ((given.author, given.writer) for given in new)
@@ -153,6 +158,7 @@ class ShotRepository(Repository):
             "extra": shot.extra,
             "script": shot.script,
             "picture_prompt": shot.picture_prompt,
+            "chain": shot.chain,
             "identity": shot.identity,
             "search_text": _search_text(number, shot.prompt, shot.script, shot.picture_prompt),
             "rev": self.tx.rev,
@@ -238,6 +244,8 @@ class ShotRepository(Repository):
         texts = (str(values.get(name, getattr(shot, name))) for name in _SEARCHED)
         values |= {"search_text": _search_text(*texts), "rev": self.tx.rev, "changed_rev": self.tx.rev}
         self.tx.execute(update(shots).where(shots.c.id == shot_id).values(values))
+        if values.get("chain", shot.chain) != shot.chain:
+            self._relink(shot.project_id)
         after = self.get(shot_id)
         self._keep_prompt(shot, after, author, writer)
         if values.get("number", shot.number) != shot.number:
@@ -276,6 +284,7 @@ class ShotRepository(Repository):
             self._spread(shot.project_id)
             low, high = self._gap(shot, before)
         self._set(shot_id, position=(low + high) // 2)
+        self._relink(shot.project_id)
         return after
 
     def reorder(self, project_id: int, ids: Sequence[int]) -> None:
@@ -284,6 +293,10 @@ class ShotRepository(Repository):
         for place, shot_id in enumerate(ids, start=1):
             if before.get(shot_id) not in (None, GAP * place):
                 self._set(shot_id, position=GAP * place)
+        self._relink(project_id)
+
+    def _relink(self, project_id: int) -> None:
+        ShotChainRepository(self.tx).relink(project_id)
 
     def _next(self, shot: Shot) -> int | None:
         order = (shots.c.position, shots.c.id)
@@ -331,10 +344,12 @@ class ShotRepository(Repository):
             update(shots)
             .where(among(shots.c.id, ids), shots.c.deleted_at.is_(None), shots.c.id.not_in(held))
             .values(deleted_at=now(), rev=self.tx.rev, changed_rev=self.tx.rev)
-            .returning(shots.c.id, shots.c.deleted_at)
+            .returning(shots.c.id, shots.c.deleted_at, shots.c.project_id)
         )
         rows = self.tx.execute(gone).all()
         if rows:
+            for project_id in {row.project_id for row in rows}:
+                self._relink(project_id)
             alive = (among(tasks.c.shot_id, [row.id for row in rows]), tasks.c.deleted_at.is_(None))
             self.tx.execute(update(tasks).where(*alive).values(deleted_at=rows[0].deleted_at, rev=self.tx.rev))
         return [row.id for row in rows]
@@ -348,7 +363,9 @@ class ShotRepository(Repository):
         )
         self.tx.execute(update(tasks).where(tasks.c.id.in_(together)).values(deleted_at=None, rev=self.tx.rev))
         back = {"deleted_at": None, "rev": self.tx.rev, "changed_rev": self.tx.rev}
-        self.tx.execute(update(shots).where(among(shots.c.id, ids), shots.c.deleted_at.is_not(None)).values(back))
+        restored = update(shots).where(among(shots.c.id, ids), shots.c.deleted_at.is_not(None)).values(back)
+        for project_id in set(self.tx.execute(restored.returning(shots.c.project_id)).scalars()):
+            self._relink(project_id)
 
     def numbers(self, project_id: int) -> list[tuple[int, str]]:
         """Id and number of the project's shots, in their order."""

@@ -81,6 +81,7 @@ _EDITABLE = frozenset(
         "warnings",
         "trim_in",
         "trim_out",
+        "frame",
     }
 )
 _COLUMNS = [column for column in takes.c if column.name not in ("rev", "was_chosen")]
@@ -98,7 +99,7 @@ def _add() -> Executable:
     new = upsert(takes)
     kept = {field.name: new.excluded[field.name] for field in fields(NewTake)} | {"rev": new.excluded.rev}
     again = new.on_conflict_do_update(
-        index_elements=["task_id"], set_=kept | {"trim_in": None, "trim_out": None, "verdict": None, "checks": None}
+        index_elements=["task_id"], set_=kept | dict.fromkeys(("trim_in", "trim_out", "verdict", "checks", "frame"))
     )
     return again.returning(takes.c.id)
 

@@ -45,8 +45,10 @@ ROUND: Final = 5
 _ACTIVE_STATUSES = (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING)
 # Conditions exactly as in the partial indexes, or SQLite would not use them.
 _IN_QUEUE = "status = 'queued' AND deleted_at IS NULL"
+_TURNS = "status = 'queued' AND waits_for IS NULL AND deleted_at IS NULL"
+_WAITING = "waits_for IS NOT NULL AND status IN ('pending', 'queued') AND deleted_at IS NULL"
 _ACTIVE = "status IN ('processing', 'downloading')"
-_CLAIMABLE = "status = 'queued' AND NOT cancel_requested AND deleted_at IS NULL"
+_CLAIMABLE = "status = 'queued' AND NOT cancel_requested AND waits_for IS NULL AND deleted_at IS NULL"
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ _NOTABLE: Final = frozenset(
         "model",
         "params",
         "priority",
+        "waits_for",
         "progress",
         "stage",
         "cancel_requested",
@@ -104,9 +107,11 @@ _NOTABLE: Final = frozenset(
 
 _OMITTED = {"shot_position", "text_id", "turn", "failure_kind", "duration", "deleted_at", "queued_at"}
 _COLUMNS = [column for column in tasks.c if column.name not in _OMITTED]
+_AWAITED = shots.alias("awaited")
 _SHOWN = (
-    select(*_COLUMNS, shots.c.number.label("shot"), takes.c.warnings, takes.c.checks)
+    select(*_COLUMNS, shots.c.number.label("shot"), _AWAITED.c.number.label("awaits"), takes.c.warnings, takes.c.checks)
     .join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
+    .outerjoin(_AWAITED, _AWAITED.c.id == tasks.c.waits_for)
     .outerjoin(takes, takes.c.task_id == tasks.c.id)
 )
 
@@ -161,12 +166,12 @@ class TaskRepository(Repository):
         taken = self._last_takes(planned.keys())
         wordings = {(task.shot_id, task.params.prompt) for task in new}
         text_ids = self._text_ids({_search_text(planned[shot].number, prompt) for shot, prompt in wordings})
-        served: dict[ProviderId, int] = defaultdict(int)
-        start = {mode: self._round(mode) for mode in {task.provider for task in new}}
+        turns = self._turns(new, planned)
         rows = []
-        for task in new:
+        for task, turn in zip(new, turns, strict=True):
             shot = planned[task.shot_id]
             taken[task.output, task.shot_id] += 1
+            waits = task.output is TaskKind.VIDEO and task.params.parent is None
             rows.append(
                 {
                     **_new_columns(task),
@@ -174,15 +179,31 @@ class TaskRepository(Repository):
                     "take": taken[task.output, task.shot_id],
                     "batch": batch,
                     "text_id": text_ids[_search_text(shot.number, task.params.prompt)],
-                    "turn": start[task.provider] + served[task.provider] // ROUND,
+                    "turn": turn,
+                    "waits_for": shot.follows if waits else None,
                     "rev": self.tx.rev,
                 }
             )
-            served[task.provider] += 1
         return rows
 
+    def _turns(self, new: list[NewTask], planned: Mapping[int, Row[Any]]) -> list[int]:
+        """The round of each task. What most others of its chain wait for goes first, so that no chain is left to the end."""
+        left: dict[int, int] = defaultdict(int)
+        for shot in sorted(planned.values(), key=lambda shot: -shot.position):
+            left[shot.id] += 1
+            if shot.follows in planned:
+                left[shot.follows] = left[shot.id]
+        served: dict[ProviderId, int] = defaultdict(int)
+        start = {mode: self._round(mode) for mode in {task.provider for task in new}}
+        turns = [0] * len(new)
+        for place in sorted(range(len(new)), key=lambda place: -left[new[place].shot_id]):
+            provider = new[place].provider
+            turns[place] = start[provider] + served[provider] // ROUND
+            served[provider] += 1
+        return turns
+
     def _shots(self, ids: Collection[int]) -> dict[int, Row[Any]]:
-        query = select(shots.c.id, shots.c.number, shots.c.position).where(
+        query = select(shots.c.id, shots.c.number, shots.c.position, shots.c.follows).where(
             among(shots.c.id, ids), shots.c.deleted_at.is_(None)
         )
         found = {row.id: row for row in self.tx.execute(query)}
@@ -209,7 +230,7 @@ class TaskRepository(Repository):
 
     def _round(self, provider: ProviderId) -> int:
         """The round that the provider's queue is serving."""
-        query = select(func.min(tasks.c.turn)).where(tasks.c.provider == provider, text(_IN_QUEUE))
+        query = select(func.min(tasks.c.turn)).where(tasks.c.provider == provider, text(_TURNS))
         return int(self.tx.execute(query).scalar() or 0)
 
     # Reading
@@ -561,7 +582,7 @@ def _arrival(to: TaskStatus, at: datetime) -> dict[str, Any]:
         return {}
     if to is TaskStatus.QUEUED:
         return {**_UNSTARTED, **_UNFINISHED, "queued_at": at}
-    return {**_UNFINISHED, "at": at}
+    return {**_UNFINISHED, "waits_for": None, "at": at}
 
 
 def _expressions(to: TaskStatus) -> dict[str, ColumnElement[Any]]:
@@ -580,7 +601,7 @@ def _expressions(to: TaskStatus) -> dict[str, ColumnElement[Any]]:
 
 def _round_of_the_queue() -> ColumnElement[Any]:
     queue = tasks.alias()
-    in_it = (queue.c.status == literal_column("'queued'"), queue.c.deleted_at.is_(None))
+    in_it = (queue.c.status == literal_column("'queued'"), queue.c.waits_for.is_(None), queue.c.deleted_at.is_(None))
     query = select(func.min(queue.c.turn)).where(queue.c.provider == tasks.c.provider, *in_it)
     return query.scalar_subquery()
 

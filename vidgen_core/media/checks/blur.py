@@ -1,11 +1,18 @@
-"""Blur against the reference, and how it grows over the clip."""
+"""Blur against the reference, how it grows over the clip, and how far the look of a chain has drifted."""
 
 from __future__ import annotations
 
+from collections import deque
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import av
 import numpy as np
 from PIL import Image
 
+from vidgen_core.domain.errors import FileError
 from vidgen_core.domain.takes import Severity
+from vidgen_core.media import first_frame_match, video
 from vidgen_core.media.checks.check import Bad, Check
 from vidgen_core.media.checks.clip import Clip
 from vidgen_core.media.checks.reference_frames import reference
@@ -22,6 +29,65 @@ def sharpness(picture: Image.Image) -> float | None:
     # Bends and not steps: blur takes the bends of an edge first, and noise of the encoder hardly has broad ones.
     bends = np.square(np.diff(grey, 2, axis=0)).mean() + np.square(np.diff(grey, 2, axis=1)).mean()
     return float(np.sqrt(bends) / grey.std())
+
+
+#: Frames at the end of a video among which the last sharp one is searched for.
+_ENDING: Final = 16
+#: Share of the sharpest of them that a frame must have.
+_SHARP: Final = 0.75
+#: Longest side in pixels at which pictures of a chain are compared.
+_COMPARED: Final = 360
+
+
+class Drift(NamedTuple):
+    """How far a picture lies from the first one of its chain."""
+
+    #: Sharpness as a share of the first one's; None where one of them has no edges.
+    sharpness: float | None
+    #: Mean difference of colours, 0-255.
+    colour: float
+    #: At most 1, about 0 for different pictures; None where one of them is too even to tell.
+    likeness: float | None
+
+
+def last_sharp_picture(path: Path, edge: int) -> Image.Image:
+    """The last frame of a video that is neither blurred beside its neighbours nor black, its longest side at most ``edge`` pixels.
+
+    :raises FileError: as ``video.last_picture``
+    """
+    frames: deque[Image.Image] = deque(maxlen=_ENDING)
+    try:
+        with video.open_video(path) as container:
+            stream = video.video_stream(container, path)
+            if stream.duration:
+                container.seek((stream.start_time or 0) + stream.duration, stream=stream, backward=True)
+            ending = deque(container.decode(stream), maxlen=_ENDING)
+            frames.extend(video.picture_of(frame, edge) for frame in ending)
+    except (av.FFmpegError, EOFError, OSError) as error:
+        raise FileError("video_unplayable", path=str(path)) from error
+    if not frames:
+        raise FileError("video_unplayable", path=str(path))
+    measured = [sharpness(_small(frame)) or 0.0 for frame in frames]
+    least = _SHARP * max(measured)
+    return next(frame for frame, sharp in zip(reversed(frames), reversed(measured), strict=True) if sharp >= least)
+
+
+def drift_from(picture: Image.Image, first: Image.Image) -> Drift:
+    """How far a picture lies from the first one of its chain."""
+    here, there = _small(picture), _small(first)
+    sharp, wanted = sharpness(here), sharpness(there.resize(here.size))
+    grey = [np.asarray(one.resize((4, 4), Image.Resampling.BOX), dtype=np.float64) for one in (here, there)]
+    return Drift(
+        sharpness=sharp / wanted if sharp is not None and wanted else None,
+        colour=float(np.abs(grey[0] - grey[1]).mean()),
+        likeness=first_frame_match.similarity(here, there),
+    )
+
+
+def _small(picture: Image.Image) -> Image.Image:
+    small = picture.convert("RGB")
+    small.thumbnail((_COMPARED, _COMPARED))
+    return small
 
 
 def _of_frames(clip: Clip) -> list[float]:

@@ -78,7 +78,7 @@ def _modes(can: Capabilities, params: GenerationParams) -> Iterator[Problem]:
         return
     if taken is None and doubted:
         yield _problem(can, field, doubted, fatal=False)
-    first, last = params.image or params.image_url, params.last_frame or params.last_frame_url
+    first, last = params.has_first_frame, params.last_frame or params.last_frame_url
     if mode in (GenerationMode.FIRST_FRAME, GenerationMode.FIRST_LAST_FRAME) and not first:
         yield Problem(field="image", code="first_frame_missing")
     if mode is GenerationMode.FIRST_LAST_FRAME and not last:
@@ -101,7 +101,7 @@ def _pictures(can: Capabilities, params: GenerationParams) -> Iterator[Problem]:
         fatal = "roles" not in can.unsure
         yield _problem(can, "references", "reference_role_not_taken", role=odd[0].value, fatal=fatal)
     if can.image_transport == "url":
-        if params.image and not params.image_url:
+        if (params.image or params.link) and not params.image_url:
             yield _problem(can, "image_url", "image_link_needed")
         elif params.last_frame and not params.last_frame_url:
             yield _problem(can, "last_frame_url", "image_link_needed")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from vidgen_core import money
 from vidgen_core.db import Tx
+from vidgen_core.db.worker_state import AUTOPILOT
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
@@ -20,7 +21,7 @@ from vidgen_core.domain.scripts import ScriptState
 from vidgen_core.domain.tasks import Failure, TaskStatus
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.autopilot.autopilot import Autopilot
-from vidgen_core.services.autopilot.run import SETTING, AutopilotRun, current_run, note_run, stored_run
+from vidgen_core.services.autopilot.run import AutopilotRun, current_run, note_run, stored_run
 from vidgen_core.services.exports.exports import count_exports
 from vidgen_core.services.generation import gate
 from vidgen_core.services.generation.planning import GenerateOptions, plan
@@ -106,13 +107,14 @@ class ProjectProgress:
 
     def _unfilmed(self, view: ShotView) -> Unfilmed:
         shot = view.shot
-        failures = [task.failure for task in view.tasks if task.failure and task.status is TaskStatus.FAILED]
+        ended = (TaskStatus.FAILED, TaskStatus.PENDING)
+        failures = [task.failure for task in view.tasks if task.failure and task.status in ended]
         if failures:
             return Unfilmed(shot.number, failures[-1])
         if view.tasks:
             waits = any(task.status is TaskStatus.PENDING for task in view.tasks)
             return Unfilmed(shot.number, None, "waiting" if waits else "cancelled")
-        if shot.image is None and shot.image_url is None:
+        if shot.image is None and shot.image_url is None and shot.follows is None:
             undrawn = [task.failure for task in view.drawings if task.failure]
             return Unfilmed(shot.number, undrawn[-1] if undrawn else None, "picture")
         if not shot.prompt:
@@ -145,9 +147,10 @@ class ProjectProgress:
         for id_ in ids["unfilmed"]:
             shot = shots[id_]
             worded = shot.model_copy(update={"prompt": shot.prompt or shot.script or shot.picture_prompt})
-            if worded.prompt.strip() and (shot.image or shot.image_url or id_ in pictured):
+            begins = bool(shot.image or shot.image_url or shot.follows)
+            if worded.prompt.strip() and (begins or id_ in pictured):
                 found = validate(self._ctx, worded, plan(worded, GenerateOptions(), settings))
-                problems = found.problems if shot.image or shot.image_url else ()
+                problems = found.problems if begins else ()
                 takes.append(gate.OrderItem(shot.number, *found.plan, problems))
         pictures = [
             gate.OrderItem(seen.shot.number, *seen.plan, seen.problems) for seen in self._pictures.look_at(drawn)
@@ -183,7 +186,7 @@ class ProjectProgress:
         run = AutopilotRun(on=True, limit=own, started_at=datetime.now(UTC))
         with self._ctx.store.write() as tx:
             money.limit_run(tx, settings, project_id, own)
-            tx.projects.set_setting(project_id, SETTING, run.model_dump(mode="json"))
+            tx.projects.set_setting(project_id, AUTOPILOT, run.model_dump(mode="json"))
             tx.log.add(LogLevel.INFO, "walk_started", project_id=project_id)
         return run
 
@@ -203,7 +206,7 @@ class ProjectProgress:
             run = stored_run(tx, project_id)
             if run is not None and not run.on:
                 read = run.model_copy(update={"read": True})
-                tx.projects.set_setting(project_id, SETTING, read.model_dump(mode="json"))
+                tx.projects.set_setting(project_id, AUTOPILOT, read.model_dump(mode="json"))
 
     # --- life
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError
 
 from vidgen_core import money
 from vidgen_core.db import Tx
+from vidgen_core.db.worker_state import AUTOPILOT
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.log import LogLevel
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from vidgen_core.i18n import Text
     from vidgen_core.services.context import ServiceContext
 
-#: The setting of a project that keeps its autopilot run.
-SETTING: Final = "walk"
 #: Where a run stands, ``way.walk.<note>`` in the catalogues: what it is doing, what it waits for, or how it ended.
 Note = Literal[
     "drawing",
@@ -61,7 +60,7 @@ class AutopilotRun(Frozen):
 
 def is_going(tx: Tx, project_id: int, run: AutopilotRun) -> bool:
     """Whether ``run`` goes on: nobody has stopped it, or begun another one."""
-    kept = tx.projects.settings(project_id).get(SETTING) or {}
+    kept = tx.projects.settings(project_id).get(AUTOPILOT) or {}
     return bool(kept.get("on")) and kept.get("started_at") == run.model_dump(mode="json")["started_at"]
 
 
@@ -72,7 +71,7 @@ def current_run(ctx: ServiceContext, project_id: int) -> AutopilotRun | None:
 
 def stored_run(tx: Tx, project_id: int) -> AutopilotRun | None:
     """The autopilot run of a project as the store has it; None when it never had one."""
-    kept = tx.projects.settings(project_id).get(SETTING)
+    kept = tx.projects.settings(project_id).get(AUTOPILOT)
     try:
         return None if kept is None else AutopilotRun.model_validate(kept)
     except ValidationError:
@@ -92,7 +91,7 @@ def note_run(ctx: ServiceContext, project_id: int, run: AutopilotRun, **changes:
             _end_limit(tx, project_id, run)
             _log_end(tx, project_id, changed)
         if changed != now:
-            tx.projects.set_setting(project_id, SETTING, changed.model_dump(mode="json"))
+            tx.projects.set_setting(project_id, AUTOPILOT, changed.model_dump(mode="json"))
 
 
 def _end_limit(tx: Tx, project_id: int, run: AutopilotRun) -> None:
@@ -123,7 +122,7 @@ def stop_all(tx: Tx) -> None:
         run = stored_run(tx, project.id)
         if run is not None and run.on:
             stopped = run.model_copy(update={"on": False, "note": "stopped"})
-            tx.projects.set_setting(project.id, SETTING, stopped.model_dump(mode="json"))
+            tx.projects.set_setting(project.id, AUTOPILOT, stopped.model_dump(mode="json"))
             money.end_run(tx, project.id)
 
 

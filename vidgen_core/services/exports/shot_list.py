@@ -59,6 +59,7 @@ def _row(shot: Shot, where: PictureCell, extras: Sequence[str]) -> list[str]:
         "sound": {True: "on", False: "off"}.get(params.sound) if params.sound is not None else None,
         "negative_prompt": params.negative_prompt,
         "mode": params.mode.value if params.mode else None,
+        "chain": shot.chain,
         "prompt": shot.prompt,
         "aspect_ratio": params.aspect_ratio,
         "takes": params.takes,

@@ -372,6 +372,10 @@ def _wrong_with(path: Path) -> str | None:
     return None if digest == path.stem else "preflight_picture_broken"
 
 
+def _begins_with(params: GenerationParams) -> str | None:
+    return f"shot {params.link.shot}" if params.link else params.image or params.image_url
+
+
 def _prompts(items: Iterable[OrderItem], found: _Found) -> None:
     shots: dict[tuple[str, str | None], list[str]] = defaultdict(list)
     for item in items:
@@ -379,7 +383,7 @@ def _prompts(items: Iterable[OrderItem], found: _Found) -> None:
         if not wording:
             found.add(item.shot, "preflight_prompt_empty", {}, fatal=False)
             continue
-        same = shots[wording.casefold(), item.params.image or item.params.image_url]
+        same = shots[wording.casefold(), _begins_with(item.params)]
         if item.shot not in same:
             same.append(item.shot)
     for alike in shots.values():

@@ -16,7 +16,7 @@ from vidgen_core.domain.money import Money
 from vidgen_core.domain.provider_settings import ProviderSettings
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import GenerationMode, Shot, ShotParams
-from vidgen_core.domain.tasks import GenerationParams
+from vidgen_core.domain.tasks import ChainLink, GenerationParams
 
 
 class GenerateOptions(Frozen):
@@ -64,8 +64,9 @@ def plan(shot: Shot, options: GenerateOptions, settings: Settings) -> Generation
     sound, negative = _first(own.sound, options.sound), _first(own.negative_prompt, options.negative_prompt)
     params = GenerationParams(
         prompt=shot.prompt,
-        image=shot.image,
-        image_url=shot.image_url,
+        image=shot.image if shot.follows is None else None,
+        image_url=shot.image_url if shot.follows is None else None,
+        link=None if shot.follows is None else ChainLink(shot=shot.follows),
         last_frame=shot.last_frame,
         last_frame_url=shot.last_frame_url,
         references=shot.references,

@@ -36,6 +36,8 @@ EVERY = TaskFilter()
 HELD = LIVE - UNSENT
 #: Takes that one click may ask of a shot.
 MOST_TAKES = 5
+#: Why a task of a chain waits although a person may say that it goes on all the same.
+ASKED = frozenset({"chain_drifted", "chain_previous_stale"})
 #: Priority of tasks that a person has pinned.
 PINNED = 1
 
@@ -297,12 +299,24 @@ class Tasks:
         with self._ctx.store.read() as tx:
             shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
             had = _having(tx, project_id, shots)
+            ahead = tx.shots.many({shot.follows for shot in shots if shot.follows is not None})
+            begun = had | _having(tx, project_id, ahead) | {shot.id for shot in ahead if shot.failed_count}
         wanted = [shot for shot in shots if again or shot.id not in had]
-        validated = [self._check(shot, plan(shot, options, settings)) for shot in wanted]
+        if ahead:
+            wanted.sort(key=lambda shot: shot.position)
+        numbers, validated = {shot.id: shot.number for shot in ahead}, list[ValidatedShot]()
+        for shot in wanted:
+            seen = self._check(shot, plan(shot, options, settings))
+            if not seen.fatal and shot.follows is not None and shot.follows not in begun:
+                # Whoever goes first is not ordered, so that it would wait for ever.
+                gone = Problem(field="chain", code="chain_previous_missing", params={"shot": numbers[shot.follows]})
+                seen = seen._replace(problems=(*seen.problems, gone))
+            begun |= set() if seen.fatal else {shot.id}
+            validated.append(seen)
         return validated, [shot for shot in shots if shot.id in had]
 
     def _check(self, shot: Shot, planned: GenerationPlan) -> ValidatedShot:
-        if not (shot.prompt.strip() or shot.image or shot.image_url or shot.references):
+        if not (shot.prompt.strip() or planned.params.has_first_frame or shot.references):
             return ValidatedShot(shot, planned, (Problem(field="image", code="shot_without_image_and_prompt"),))
         seen = validate(self._ctx, shot, planned)
         planned, provider = seen.plan, planned.provider
@@ -320,7 +334,7 @@ class Tasks:
 
         :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
         """
-        return self._paid(ids, lambda _tx, task: _may_start(task))
+        return self._paid(ids, _may_start)
 
     @requires(Role.MAKER)
     def cancel(self, ids: Iterable[int], give_up: bool = False) -> Outcome:
@@ -539,8 +553,15 @@ def _shots(tasks: Sequence[Task]) -> int:
     return len({task.shot_id for task in tasks})
 
 
-def _may_start(task: Task) -> Refusal | None:
-    return None if task.status is TaskStatus.PENDING else recovery.refuse(task, "task_not_pending")
+def _may_start(tx: Tx, task: Task) -> Refusal | None:
+    if task.status is not TaskStatus.PENDING:
+        return recovery.refuse(task, "task_not_pending")
+    link = task.params.link
+    if link is not None and task.failure is not None and task.failure.code in ASKED:
+        # Whoever starts it has read what speaks against it.
+        agreed = task.params.model_copy(update={"link": link.model_copy(update={"anyway": True})})
+        tx.tasks.note(task.id, params=agreed)
+    return None
 
 
 def _waiting(tx: Tx) -> set[int]:

@@ -361,7 +361,7 @@ class Imports:
         """What the row says goes over to the shot; what it leaves empty stays."""
         assert there is not None
         before = self._shots.view(there[0]).shot
-        said = {"prompt": shot.prompt, "script": shot.script, "picture_prompt": shot.picture_prompt}
+        said = {name: getattr(shot, name) for name in ("prompt", "script", "picture_prompt", "chain")}
         changes: dict[str, Any] = {name: text for name, text in said.items() if text}
         if shot.image or shot.image_url:
             changes |= {"image": shot.image, "image_url": shot.image_url}
@@ -391,6 +391,7 @@ class Imports:
             extra=row.extra,
             script=row.script,
             picture_prompt=row.picture_prompt,
+            chain=row.chain,
             identity=identity(row, key),
         )
 

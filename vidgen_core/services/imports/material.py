@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from vidgen_core.domain.shots import GenerationMode, PictureSlot, ReferenceRole
+from vidgen_core.domain.shots import GenerationMode, PictureSlot, ReferenceRole, chain_word
 from vidgen_core.services.imports.columns import Columns, plain_header
 
 #: Pictures of one row; no model takes more.
@@ -52,6 +52,27 @@ def mode_of(text: str) -> GenerationMode | None:
 def sound_of(text: str) -> bool | None:
     """Whether sound is wanted; None where the words do not say: many lists describe the sound in that column."""
     return _SOUND_OF.get(plain_header(text))
+
+
+def chains_of(cells: Iterable[tuple[str | None, str]]) -> list[str]:
+    """The name of each row's chain: as its cell names it, or that of the row before where the cell says that it goes on.
+
+    :param cells: number and cell of each row
+    """
+    names: list[str] = []
+    numbers: list[str | None] = []
+    for number, cell in cells:
+        word = " ".join(cell.split())
+        goes_on = chain_word(word) if word else False
+        if goes_on and names:
+            names[-1] = names[-1] or _unused(numbers[-1] or str(len(names)), names)
+        names.append(word if goes_on is None else names[-1] if goes_on and names else "")
+        numbers.append(number)
+    return names
+
+
+def _unused(name: str, names: Iterable[str]) -> str:
+    return name if name not in names else _unused(f"{name}'", names)
 
 
 def others_of(

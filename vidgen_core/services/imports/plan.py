@@ -117,6 +117,8 @@ class PlannedShot(Frozen):
     extra: dict[str, str] = Field(default_factory=dict)
     script: str = ""
     picture_prompt: str = ""
+    #: Name of its chain; empty: it stands by itself.
+    chain: str = ""
     verdict: Verdict = "ok"
     reasons: tuple[Reason, ...] = ()
 

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from vidgen_core.domain.shots import PictureSlot, ReferenceRole, ShotParams
 from vidgen_core.services.imports.columns import Columns
-from vidgen_core.services.imports.material import MOST, OtherPicture, mode_of, others_of, sound_of
+from vidgen_core.services.imports.material import MOST, OtherPicture, chains_of, mode_of, others_of, sound_of
 from vidgen_core.services.imports.numbers import mend, number_of, plain_digits
 from vidgen_core.services.imports.plan import PlannedPicture, PlannedShot, Reason, identity
 from vidgen_core.services.imports.readers.pictures import (
@@ -74,10 +74,11 @@ def plan_rows(
     checked = iter(check_pictures([*found, *(picture for some in others for picture in some)], progress))
     pictures = [next(checked) for _ in every]
     planned_others = [[(other, next(checked)) for other in (() if row.broken else row.others)] for row in every]
-    numbers = mend(row.cells.get("shot", "") for row in every)
+    numbers = list(mend(row.cells.get("shot", "") for row in every))
+    chains = chains_of((number, row.cells.get("chain", "")) for row, (number, _) in zip(every, numbers, strict=True))
     planned = (
-        _with_others(_plan(row, picture, number, source), some)
-        for row, picture, number, some in zip(every, pictures, numbers, planned_others, strict=True)
+        _with_others(_plan(row, picture, number, source, chain), some)
+        for row, picture, number, some, chain in zip(every, pictures, numbers, planned_others, chains, strict=True)
     )
     return note_repeats(_by_scene(list(planned)))
 
@@ -150,7 +151,7 @@ def _joined(shot: PlannedShot) -> str | None:
     return f"{scene}-{shot.number}" if scene and shot.number and len(scene) < LONGEST_NUMBER // 2 else None
 
 
-def _plan(row: ListRow, picture: ListedPicture, meant: tuple[str, str | None], source: str) -> PlannedShot:
+def _plan(row: ListRow, picture: ListedPicture, meant: tuple[str, str | None], source: str, chain: str) -> PlannedShot:
     number, code = meant
     written = row.cells.get("shot", "")[:40]
     guessed = Reason(code, {"number": number, "value": written}) if code else None
@@ -164,6 +165,8 @@ def _plan(row: ListRow, picture: ListedPicture, meant: tuple[str, str | None], s
         against.insert(0, Reason("row_empty_shot"))
     against += [picture.rejected] if picture.rejected else []
     against += _too_long(number, max(prompt, picture_prompt, key=len))
+    if len(chain) > LONGEST_NUMBER:
+        against.append(Reason("value_too_long", {"value": chain[:40], "limit": LONGEST_NUMBER}))
     warnings = [reason for reason in (picture.warning, guessed, *unclear, *row.warnings) if reason]
     return PlannedShot(
         source=source,
@@ -179,6 +182,7 @@ def _plan(row: ListRow, picture: ListedPicture, meant: tuple[str, str | None], s
         extra=extra,
         script=row.cells.get("script", ""),
         picture_prompt=picture_prompt[:LONGEST_PROMPT],
+        chain=chain[:LONGEST_NUMBER],
         verdict="rejected" if against else "warning" if warnings else "ok",
         reasons=(*against, *warnings),
     )

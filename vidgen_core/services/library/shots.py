@@ -28,6 +28,7 @@ from vidgen_core.providers.http.cleaning import clean, clean_text
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation.characters import references_of
 from vidgen_core.services.generation.planning import FOLLOWED, GenerateOptions, follow, plan
+from vidgen_core.services.library.chains import clean_name
 from vidgen_core.services.library.references import redraw
 
 if TYPE_CHECKING:
@@ -245,6 +246,8 @@ class Shots:
             before = tx.shots.get(shot_id)
             changes = clean(changes)
             _check_number(tx, before, changes)
+            if "chain" in changes:
+                changes["chain"] = clean_name(str(changes["chain"]))
             self._check_pictures(changes)
             if {"image", "image_url"} & changes.keys():
                 tx.candidates.keep_current(before)

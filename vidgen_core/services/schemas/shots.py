@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from vidgen_core.i18n import Text
+from vidgen_core.services.library.chains import ChainView
 from vidgen_core.services.library.shots import ShotView
 from vidgen_core.services.schemas.base import ResponseModel
 
@@ -39,6 +41,10 @@ class ShotFields(ResponseModel):
     references: list[ReferenceFields]
     params: dict[str, Any]
     extra: dict[str, str]
+    chain: str
+    """Name of the chain it belongs to; empty: it stands by itself."""
+    follows: str | None
+    """Id of the shot with whose last frame it begins."""
     tasks: dict[str, int]
     """Number of tasks by status."""
 
@@ -135,5 +141,46 @@ def shot_fields(view: ShotView, project: str, where: Callable[[str], str]) -> di
         ],
         "params": shot.params.model_dump(mode="json", exclude_none=True),
         "extra": shot.extra,
+        "chain": shot.chain,
+        "follows": str(shot.follows) if shot.follows else None,
         "tasks": {status.value: count for status, count in view.counts.items()},
     }
+
+
+class ChainShot(ResponseModel):
+    """A shot of a chain."""
+
+    id: str
+    shot: str
+    stale: str | None
+    """Why its take no longer goes on from the shot before it, as a sentence; null: it does, or there is none."""
+    sharpness: float | None
+    """Of the last frame of its take, as a share of the first frame of the chain; null: nothing has followed it yet."""
+    colour: float | None
+    """Mean difference of colours between the two, 0-255."""
+    likeness: float | None
+    """Similarity of the two, 1 being the same."""
+
+
+class ChainResponse(ResponseModel):
+    """A run of shots in which each begins with the last frame of the one before it."""
+
+    name: str
+    shots: list[ChainShot]
+
+    @classmethod
+    def of(cls, view: ChainView, t: Text) -> ChainResponse:
+        return cls(
+            name=view.name,
+            shots=[
+                ChainShot(
+                    id=str(one.shot.id),
+                    shot=one.shot.number,
+                    stale=t(f"chain.stale.{one.stale.code}", shot=one.stale.shot) if one.stale else None,
+                    sharpness=one.frame.sharpness if one.frame else None,
+                    colour=one.frame.colour if one.frame else None,
+                    likeness=one.frame.likeness if one.frame else None,
+                )
+                for one in view.shots
+            ],
+        )

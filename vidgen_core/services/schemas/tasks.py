@@ -10,7 +10,7 @@ from vidgen_core.i18n import Text
 from vidgen_core.services.schemas.base import Cost, ResponseModel, iso
 
 #: What of a task's params its JSON leaves out.
-_NOT_TOLD: Final = {"prompt", "options", "callback_url", "parent"}
+_NOT_TOLD: Final = {"prompt", "options", "callback_url", "parent", "link"}
 
 
 class TaskError(ResponseModel):
@@ -71,6 +71,8 @@ class TaskResponse(ResponseModel):
     file: str | None
     parent: int | None
     """Number of the take of the same shot that it is made from: extended, enlarged."""
+    waits_for: str | None
+    """Number of the shot before it in its chain whose take it waits for."""
     warnings: list[str]
     """What differs from what was asked for, by codes such as ``length_differs``; the take stays all the same."""
     verdict: str | None
@@ -100,6 +102,7 @@ class TaskResponse(ResponseModel):
             error=TaskError.of(task, t),
             file=task.file,
             parent=task.params.parent.number if task.params.parent else None,
+            waits_for=task.awaits,
             warnings=list(task.warnings),
             verdict=task.verdict.value if task.verdict else None,
             checks=[CheckResponse(**one.model_dump(mode="json")) for one in task.checks],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from vidgen_core import money
@@ -14,6 +15,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.providers.base import Key, Provider
+from vidgen_core.worker import chain
 from vidgen_core.worker.context import ActiveTask
 from vidgen_core.worker.transition import UNDER_WAY, Rows, leave_to_person, log, move, remember, same
 
@@ -48,11 +50,15 @@ def claim(
     settings: Settings,
     now: datetime,
     cap: Cap | None = None,
+    images: Path | None = None,
 ) -> bool | money.BudgetExceeded | Full:
     """Queued -> processing with a new attempt that has sent nothing yet and whose money is set aside.
 
     Concurrency and budget are checked in this very transaction: FULL and BudgetExceeded leave the task where it is, or, when
-    only this task cannot be counted, pending. False: the task is no longer what it was when it was chosen.
+    only this task cannot be counted, pending. False: the task is no longer what it was when it was chosen, or it waits for
+    the shot before it in its chain.
+
+    :param images: the image store, where the frames of chains lie
     """
     rows = same(tx, active)
     if rows is None or rows.task.status is not TaskStatus.QUEUED or rows.task.cancel_requested:
@@ -61,6 +67,10 @@ def claim(
     under_way = tx.known((UNDER_WAY, task.provider), lambda: _under_way(tx, task, cap, now)) if cap is not None else 0
     if cap is not None and under_way >= cap.jobs:
         return FULL
+    linked = chain.claim_link(tx, rows, chain.Rules(settings, images or Path()))
+    if linked is None:
+        remember(tx, active, rows)
+        return False
     cost = money.cost_now(tx, settings, task.provider, task.model, task.params, task.cost)
     limits = money.limit_statuses(tx, settings, task.project_id, now)
     stop = money.check_budget(limits, settings, task.project_id, task.provider, task.model, cost)
@@ -69,7 +79,7 @@ def claim(
         _keep_back(tx, rows, stop)
         remember(tx, active, rows)
         return stop
-    if not move(tx, rows, TaskStatus.PROCESSING, progress=None, stage=None, remote_id=None, cost=cost):
+    if not move(tx, rows, TaskStatus.PROCESSING, progress=None, stage=None, remote_id=None, cost=cost, **linked):
         return False
     attempt = tx.attempts.begin(
         task.id,

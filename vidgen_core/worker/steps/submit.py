@@ -24,6 +24,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Failure, Task, TaskStatus
 from vidgen_core.providers.base import Key, Order, Prepared, Submission
+from vidgen_core.worker import chain
 from vidgen_core.worker.context import ActiveTask, Context, Next
 from vidgen_core.worker.database_age import next_generation
 from vidgen_core.worker.limits.key_pool import KeyOutcome, outcome_of
@@ -80,7 +81,9 @@ async def submit(active: ActiveTask, ctx: Context, key: Key | None) -> Next | No
     """Claim a queued task, prepare its order and send it once."""
     provider, settings = ctx.provider(active), ctx.settings()
     base_url, cap = provider.base_url, cap_of(settings, provider)
-    taken = await ctx.writer.do(lambda tx: claim(tx, active, key, base_url, settings, ctx.clock(), cap))
+    await chain.take_frame(active, ctx)
+    images = ctx.locations.images
+    taken = await ctx.writer.do(lambda tx: claim(tx, active, key, base_url, settings, ctx.clock(), cap, images))
     if isinstance(taken, money.BudgetExceeded):
         ctx.budget.stopped(taken, active.task.provider)
     if taken is not True:
@@ -128,6 +131,7 @@ def _material(order: Order) -> dict[str, Any]:
         "characters": [one.model_dump(mode="json", exclude={"version"}) for one in params.characters],
         "sound": params.sound,
         "negative_prompt": params.negative_prompt,
+        "chain": params.link and params.link.model_dump(mode="json", include={"shot", "take"}),
     }
     return {name: value for name, value in facts.items() if value not in (None, "", [])}
 
@@ -153,6 +157,11 @@ async def _intend(active: ActiveTask, ctx: Context, prepared: Prepared) -> bool:
     attempt, paid = active.sent, not ctx.provider(active).repeatable_submit
 
     def write(tx: Tx) -> int | None:
+        if not chain.is_current(tx, active.task, chain.rules_of(ctx)):
+            # Another take counts since it was claimed.
+            moved = failure_of(_not_sent("chain_moved_on"))
+            requeue(tx, active, moved, None, ctx.clock(), 0.0, state=AttemptState.REFUSED)
+            return None
         if not intend(tx, active, prepared, ctx.clock()):
             return None
         return next_generation(tx) if paid else 0

@@ -268,6 +268,8 @@ CREATE TABLE shots (
     extra JSON,
     script TEXT NOT NULL,
     picture_prompt TEXT DEFAULT '' NOT NULL,
+    chain TEXT DEFAULT '' NOT NULL,
+    follows INTEGER,
     identity TEXT,
     chosen_take_id INTEGER,
     live_count INTEGER DEFAULT '0' NOT NULL,
@@ -282,15 +284,17 @@ CREATE TABLE shots (
     PRIMARY KEY (id)
 );
 CREATE INDEX shots_all ON shots (project_id, position) WHERE deleted_at IS NULL;
+CREATE INDEX shots_chain ON shots (project_id, chain, position) WHERE chain <> '' AND deleted_at IS NULL;
 CREATE INDEX shots_changed ON shots (project_id, changed_rev);
 CREATE INDEX shots_choice ON shots (chosen_take_id) WHERE chosen_take_id IS NOT NULL;
 CREATE INDEX shots_chosen ON shots (project_id, position) WHERE deleted_at IS NULL AND chosen_take_id IS NOT NULL;
 CREATE INDEX shots_failed ON shots (project_id, position) WHERE deleted_at IS NULL AND failed_count > 0;
+CREATE INDEX shots_follows ON shots (follows) WHERE follows IS NOT NULL;
 CREATE INDEX shots_identity ON shots (project_id, identity) WHERE identity IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX shots_number ON shots (project_id, number, position) WHERE deleted_at IS NULL;
 CREATE INDEX shots_running ON shots (project_id, position) WHERE deleted_at IS NULL AND live_count > 0;
 CREATE INDEX shots_to_choose ON shots (project_id, position) WHERE deleted_at IS NULL AND completed_count > 0 AND chosen_take_id IS NULL;
-CREATE INDEX shots_without_picture ON shots (project_id, position) WHERE deleted_at IS NULL AND image IS NULL AND image_url IS NULL AND drawing_count = 0;
+CREATE INDEX shots_without_picture ON shots (project_id, position) WHERE deleted_at IS NULL AND image IS NULL AND image_url IS NULL AND follows IS NULL AND drawing_count = 0;
 CREATE INDEX shots_without_prompt ON shots (project_id, position) WHERE deleted_at IS NULL AND prompt = '';
 CREATE INDEX shots_without_takes ON shots (project_id, position) WHERE deleted_at IS NULL AND completed_count = 0 AND live_count = 0;
 CREATE TABLE stage_times_daily (
@@ -333,6 +337,7 @@ CREATE TABLE takes (
     verdict TEXT,
     checks JSON,
     rejected TEXT,
+    frame JSON,
     trim_in DOUBLE,
     trim_out DOUBLE,
     was_chosen BOOLEAN DEFAULT '0' NOT NULL,
@@ -411,7 +416,8 @@ CREATE TABLE tasks (
     queued_at DOUBLE,
     verdict TEXT,
     draw INTEGER,
-    quote_id INTEGER
+    quote_id INTEGER,
+    waits_for INTEGER
 );
 CREATE INDEX tasks_active ON tasks (status) WHERE status IN ('processing', 'downloading');
 CREATE INDEX tasks_batch ON tasks (batch);
@@ -423,13 +429,14 @@ CREATE INDEX tasks_by_id ON tasks (project_id, provider, output, status, id) WHE
 CREATE INDEX tasks_by_shot ON tasks (project_id, provider, output, status, shot_position, take, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_cancel_requested ON tasks (id) WHERE cancel_requested;
 CREATE INDEX tasks_changed ON tasks (project_id, rev);
-CREATE INDEX tasks_claim ON tasks (provider, priority DESC, turn, id, due_at) WHERE status = 'queued' AND NOT cancel_requested AND deleted_at IS NULL;
-CREATE INDEX tasks_claim_in_project ON tasks (provider, project_id, priority DESC, turn, id, due_at) WHERE status = 'queued' AND NOT cancel_requested AND deleted_at IS NULL;
+CREATE INDEX tasks_claim ON tasks (provider, priority DESC, turn, id, due_at) WHERE status = 'queued' AND NOT cancel_requested AND waits_for IS NULL AND deleted_at IS NULL;
+CREATE INDEX tasks_claim_in_project ON tasks (provider, project_id, priority DESC, turn, id, due_at) WHERE status = 'queued' AND NOT cancel_requested AND waits_for IS NULL AND deleted_at IS NULL;
 CREATE INDEX tasks_due ON tasks (provider, due_at) WHERE status = 'queued' AND due_at IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX tasks_of_kind ON tasks (failure_kind, project_id, status, provider) WHERE deleted_at IS NULL AND failure_kind IS NOT NULL;
 CREATE INDEX tasks_of_shot ON tasks (shot_id, take);
 CREATE INDEX tasks_of_text ON tasks (text_id, project_id, status, provider) WHERE deleted_at IS NULL;
-CREATE INDEX tasks_turn ON tasks (provider, turn) WHERE status = 'queued' AND deleted_at IS NULL;
+CREATE INDEX tasks_turn ON tasks (provider, turn) WHERE status = 'queued' AND waits_for IS NULL AND deleted_at IS NULL;
+CREATE INDEX tasks_waiting ON tasks (waits_for) WHERE waits_for IS NOT NULL AND status IN ('pending', 'queued') AND deleted_at IS NULL;
 CREATE TABLE texts (
     id INTEGER NOT NULL,
     digest BLOB NOT NULL,

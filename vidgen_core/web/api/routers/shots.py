@@ -16,6 +16,7 @@ from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.finishing import FinishOptions
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.schemas.money import PreflightResponse
+from vidgen_core.services.schemas.shots import ChainResponse
 from vidgen_core.web.api.common import (
     DEFAULT,
     App,
@@ -41,6 +42,7 @@ from vidgen_core.web.api.schemas.shots import (
     FinishRowResponse,
     FinishSheetResponse,
     FrameRequest,
+    LinkRequest,
     PictureResponse,
     ReferenceRequest,
     RejectRequest,
@@ -112,6 +114,40 @@ def delete_shot(app: App, shot_id: PathId) -> DeletedResponse:
     """Take a shot away with its tasks; one with a video under way stays, and then nothing is named as deleted."""
     app.shots.get(shot_id)
     return DeletedResponse(deleted=[str(gone) for gone in app.shots.delete([shot_id])])
+
+
+@router.get("/chains", tags=["shots"], responses=errors(404))
+def list_chains(app: App, t: Catalogue, project: ProjectName = DEFAULT) -> list[ChainResponse]:
+    """The chains of a project with their shots, what no longer fits, and how far their look has drifted."""
+    return [ChainResponse.of(view, t) for view in app.chains.of_project(project_of(app, project).id)]
+
+
+@router.post("/shots/{shot_id}/link", tags=["shots"], responses=errors(404, 409))
+def link_shot(app: App, shot_id: PathId, body: LinkRequest) -> ShotResponse:
+    """Let a shot begin with the last frame of another one; takes that are there stay, and nothing is bought."""
+    app.chains.link(shot_id, number(body.after) if body.after is not None else None)
+    return _answer(app, shot_id)
+
+
+@router.delete("/shots/{shot_id}/link", tags=["shots"], responses=errors(404, 409))
+def unlink_shot(app: App, shot_id: PathId) -> ShotResponse:
+    """Let a shot begin by itself; those that follow it go on from it."""
+    app.chains.unlink(shot_id)
+    return _answer(app, shot_id)
+
+
+@router.post("/shots/{shot_id}/meet", tags=["shots"], responses=errors(404, 409))
+def meet_next(app: App, shot_id: PathId) -> ShotResponse:
+    """Let a shot end with the picture that the next one begins with, so that it is made between two frames."""
+    app.chains.meet(shot_id)
+    return _answer(app, shot_id)
+
+
+@router.post("/shots/{shot_id}/refresh", tags=["shots"], responses=errors(404, 409))
+def refresh_look(app: App, shot_id: PathId) -> ShotResponse:
+    """Let the look begin anew with a shot: from the project's reference pictures, not from the frame before it."""
+    app.chains.refresh(shot_id)
+    return _answer(app, shot_id)
 
 
 FILE: Final[dict[str, Any]] = {

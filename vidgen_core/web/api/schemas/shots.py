@@ -91,6 +91,8 @@ class ShotChanges(RequestModel):
     script: Prompt | None = None
     picture_prompt: Prompt | None = None
     last_frame_url: Link | None = None
+    chain: Annotated[str, Field(max_length=64, strict=True)] | None = None
+    """Name of the chain that it joins, in the order of the storyboard; empty: none."""
     references: References | None = None
     """All of them, in their order."""
     params: ShotParamsRequest | None = None
@@ -233,6 +235,13 @@ class FrameRequest(RequestModel):
     slot: Literal["image", "last_frame", "reference"]
     frame: Literal["first", "last"] = "last"
     role: Role = "character"
+
+
+class LinkRequest(RequestModel):
+    """Which shot another one goes on from."""
+
+    after: Id | None = None
+    """Left out: the one before it on the storyboard."""
 
 
 class FinishRequest(RequestModel):

@@ -57,6 +57,7 @@ _SECTIONS: Final[dict[str, Callable[[Visit], None]]] = {
     "runner": sections.runner,
     "files": sections.files,
     "checks": sections.checks,
+    "chain": sections.chain,
     "budget": budget_form.show,
     "look": sections.look,
     "notices": sections.notifications,

@@ -22,6 +22,7 @@ def wall() -> None:
         return
     if page.total > storyboard.PER_WALL:
         st.pagination(math.ceil(page.total / storyboard.PER_WALL), key="wall", bind="query-params")
+    storyboard.redo(visit)
     storyboard.wall(visit, page.items)
 
 

@@ -107,3 +107,50 @@ export class Channel {
     this.trigger = () => {}
   }
 }
+
+// Plays across joins in a dialog of its own: the last second of one video, then the first second of the next, round and round.
+const ACROSS = 1
+export class Seams {
+  constructor(root, close) {
+    this.dialog = make("dialog", "seams")
+    this.videos = [0, 1].map(() => Object.assign(make("video"), { muted: true, playsInline: true, preload: "auto" }))
+    const shut = make("button", "", "✕")
+    name(shut, close)
+    shut.onclick = () => this.dialog.close()
+    this.dialog.append(...this.videos, shut)
+    this.dialog.onclose = () => { for (const video of this.videos) { video.pause(); video.removeAttribute("src"); video.load() } }
+    root.append(this.dialog)
+  }
+
+  // Pairs of parts as the server tells them: where a video lies, and the seconds at which it begins and ends.
+  open(joins) {
+    this.parts = joins.flatMap(([before, after]) => [
+      [before.video, Math.max(before.begin, before.end - ACROSS), before.end], [after.video, after.begin, Math.min(after.end, after.begin + ACROSS)],
+    ])
+    if (!this.dialog.open) this.dialog.showModal()
+    this.load(0)
+    this.play(0)
+  }
+
+  load(place) {
+    const [source, begin] = this.parts[place % this.parts.length]
+    Object.assign(this.videos[place % 2], { src: `${source}#t=${begin}`, hidden: true })
+  }
+
+  // While one part plays the next one is loaded, so that nothing stands between them.
+  play(place) {
+    const [video, other] = [this.videos[place % 2], this.videos[(place + 1) % 2]]
+    const [, , end] = this.parts[place % this.parts.length]
+    video.hidden = false
+    other.hidden = true
+    other.pause()
+    this.load(place + 1)
+    let over = false
+    video.onended = video.onerror = video.ontimeupdate = (event) => {
+      if (over || !this.dialog.open || (event.type === "timeupdate" && video.currentTime < end - 0.02)) return
+      over = true
+      this.play(place + 1)
+    }
+    video.play().catch(() => {})
+  }
+}

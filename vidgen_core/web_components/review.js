@@ -1,6 +1,6 @@
 // The review room: the takes of one shot side by side, whole and in step, chosen by keys. It knows the shots around, so that the
 // next one stands there at once; what was done is sent along until the server has taken it over.
-import { Channel, isTyping, make, name, set } from "./common.js"
+import { Channel, Seams, isTyping, make, name, set } from "./common.js"
 
 // One on the page. It outlives a moment without a place, in which Streamlit puts the component elsewhere: keys that are pressed
 // then count as well.
@@ -51,13 +51,14 @@ class Room {
     this.undoButton = this.button(() => this.undo())
     this.wipe = this.button(() => this.toggleWipe())
     this.full = this.button(() => this.fullScreen())
+    this.seam = this.button(() => this.playSeam())
     this.advance = make("label", "advance")
     const box = Object.assign(make("input"), { type: "checkbox", checked: true })
     box.onchange = () => { this.goOn = box.checked }
     this.advanceWords = make("span")
     this.advance.append(box, this.advanceWords)
     this.helpButton = this.button(() => this.toggleHelp())
-    this.bar.append(this.back, this.toggle, this.time, this.on, this.more, this.reword, this.undoButton, this.wipe, this.full,
+    this.bar.append(this.back, this.toggle, this.time, this.on, this.more, this.reword, this.undoButton, this.wipe, this.seam, this.full,
       this.advance, this.helpButton)
     this.strip = make("div", "strip")
     this.strip.setAttribute("role", "group")
@@ -331,6 +332,15 @@ class Room {
     if (Math.abs(high) > SWIPE && Math.abs(high) > 2 * Math.abs(wide)) this.step(high < 0 ? 1 : -1)
   }
 
+  // The end of the shot before and the beginning of the take in focus.
+  playSeam() {
+    const take = this.shot.takes[this.focus]
+    if (!this.shot.before || !take) return
+    this.seams ??= new Seams(this.root, this.data.words.close)
+    if (this.seams.dialog.open) this.seams.dialog.close()
+    else this.seams.open([[this.shot.before, take.part]])
+  }
+
   fullScreen() {
     if (document.fullscreenElement) document.exitFullscreen()
     else this.root.requestFullscreen?.().catch(() => {})
@@ -366,6 +376,7 @@ class Room {
       m: () => this.oneMore(),
       z: () => this.undo(),
       f: () => this.fullScreen(),
+      s: () => this.playSeam(),
       a: () => this.toggleWipe(false),
       b: () => this.toggleWipe(true),
       e: this.data.pickable && (() => this.askPrompt()),
@@ -507,6 +518,7 @@ class Room {
       [this.toggle, this.playing ? `❚❚ ${w.pause}` : `▶\uFE0E ${w.play}`, "Space"],
       [this.more, `＋ ${w.one_more} · ${shot.price}`, "M"], [this.reword, `✎ ${w.new_prompt}`, "E"],
       [this.undoButton, `↶ ${w.undo}`, "Z"], [this.wipe, `◧ ${w.wipe}`, "A"], [this.full, `⤢ ${w.full}`, "F"],
+      [this.seam, `⧉ ${w.seam}`, "S"],
       [this.helpButton, "?", w.keys],
     ]
     for (const [node, label, tip] of labels) {
@@ -517,6 +529,7 @@ class Room {
     this.back.disabled = place <= 0
     this.on.disabled = place >= data.shots.length - 1
     this.undoButton.disabled = !this.done.length
+    this.seam.disabled = !shot.before || !shot.takes.length
     this.wipe.disabled = shot.takes.length < 2
     this.wipe.setAttribute("aria-pressed", String(Boolean(this.wiping)))
     for (const node of [this.more, this.reword, this.undoButton, this.shareButton, this.advance]) node.hidden = !data.pickable
@@ -560,7 +573,7 @@ class Room {
     if (this.help.dataset.words === w.keys) return
     this.help.dataset.words = w.keys
     const keys = [["← →", w.help_takes], ["J K", w.help_shots], ["Space", w.help_play], [", .", w.help_frames], ["A B", w.help_wipe],
-      ["F", w.full], ["?", w.keys]]
+      ["F", w.full], ["S", w.help_seam], ["?", w.keys]]
     if (this.data.pickable) {
       keys.unshift(["1–5", w.help_choose], ["X", w.help_reject], ["M", w.one_more], ["E", w.new_prompt], ["Z", w.undo])
     }

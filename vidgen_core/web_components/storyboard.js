@@ -1,5 +1,5 @@
 // The shots of a project as a wall of frames that can be dragged into order and played as stills. A move shows at once.
-import { Channel, isTyping, make, name } from "./common.js"
+import { Channel, Seams, isTyping, make, name } from "./common.js"
 
 const boards = new WeakMap()
 // Pixels a mouse moves before a press is a drag; milliseconds a finger rests before it is one.
@@ -38,7 +38,8 @@ class Board {
     this.hint.id = "hint"
     this.said = make("div", "hidden")
     this.said.setAttribute("role", "status")
-    this.root.append(this.bar, this.list, this.hint, this.said)
+    this.chains = make("ul", "chains")
+    this.root.append(this.bar, this.chains, this.list, this.hint, this.said)
     this.player = new Player(this)
     this.playButton.onclick = () => this.player.open(this.order[0])
     this.undoButton.onclick = () => this.channel.act({ do: "undo" })
@@ -57,6 +58,7 @@ class Board {
   update({ data, setTriggerValue }) {
     this.data = data
     this.channel.told(data.seen, (acts) => setTriggerValue("acts", { acts }))
+    this.seams ??= new Seams(this.root, data.words.close)
     this.shots = new Map(data.frames.map((frame) => [frame.id, frame]))
     this.order = data.frames.map((frame) => frame.id)
     for (const act of this.channel.pending) if (act.do === "move") this.put(act.shot, act.before)
@@ -114,6 +116,7 @@ class Board {
         this.cells.delete(id)
       }
     }
+    this.drawChains()
     this.order.forEach((id, place) => {
       if (!this.cells.has(id)) this.cells.set(id, this.makeCell(id))
       const { node } = this.cells.get(id)
@@ -132,6 +135,43 @@ class Board {
     }
   }
 
+  // --- chains: a row with its line of sharpness for each, which plays its joins
+
+  drawChains() {
+    this.chains.replaceChildren(...this.data.chains.map((chain) => {
+      const row = make("li", "chain")
+      const play = make("button", "", "▶\uFE0E")
+      const line = make("span", "line")
+      const joins = chain.shots.map((id, place) => [this.shots.get(chain.shots[place - 1])?.part, this.shots.get(id)?.part])
+        .filter(([before, after]) => before && after)
+      name(play, joins.length ? this.data.words.seams : this.data.words.no_seam)
+      play.disabled = !joins.length
+      play.onclick = () => this.seams.open(joins)
+      const most = Math.max(1, ...chain.line)
+      const points = chain.line.map((value, place) => `${(place * 80) / Math.max(1, chain.line.length - 1)},${18 - (value / most) * 16}`)
+      if (points.length > 1) line.innerHTML = `<svg viewBox="0 0 80 20" role="img"><polyline points="${points.join(" ")}"/></svg>`
+      if (chain.measured) name(line.firstChild ?? line, chain.measured)
+      row.append(play, make("span", "", `⛓ ${chain.words}`), line, make("span", "stale", chain.stale ? `↻ ${chain.stale}` : ""))
+      return row
+    }))
+    this.chains.hidden = !this.data.chains.length
+  }
+
+  // A press links a shot to the one before it or unlinks it; dragged onto another frame it goes on from that one.
+  linkFrom(event, id) {
+    const [x, y] = [event.clientX, event.clientY]
+    window.addEventListener("pointerup", (up) => {
+      const onto = this.root.getRootNode().elementFromPoint(up.clientX, up.clientY)?.closest(".cell")
+      const after = onto && Number(onto.dataset.shot)
+      if (Math.hypot(up.clientX - x, up.clientY - y) < SLACK) this.join(id)
+      else if (after && after !== id) this.channel.act({ do: "link", shot: id, after })
+    }, { once: true })
+  }
+
+  join(id) {
+    this.channel.act({ do: this.shots.get(id).follows ? "unlink" : "link", shot: id })
+  }
+
   makeCell(id) {
     const node = make("li", "cell")
     const frame = make("div", "frame")
@@ -141,22 +181,27 @@ class Board {
     const words = make("p", "words")
     const line = make("div", "line")
     const play = make("button", "", "▶\uFE0E")
+    const join = make("button", "join", "⛓")
+    const stale = make("span", "stale")
     node.dataset.shot = id
     frame.setAttribute("role", "button")
     frame.setAttribute("aria-describedby", "hint")
     play.tabIndex = -1
     play.onclick = () => this.player.open(id)
-    line.append(number, facts)
+    join.tabIndex = -1
+    join.onpointerdown = (event) => this.linkFrom(event, id)
+    join.onkeydown = (event) => { if (event.key === "Enter" || event.key === " ") this.join(id) }
+    line.append(number, stale, facts)
     frame.append(picture, line, words)
     frame.onfocus = () => this.stand(id)
     frame.ondblclick = () => this.player.open(id)
-    node.append(frame, play)
-    return { node, frame, picture, number, facts, words, play }
+    node.append(frame, play, join)
+    return { node, frame, picture, number, facts, words, play, join, stale }
   }
 
   paint(cell, shot, place) {
     const w = this.data.words
-    const told = `${shot.number}|${shot.picture}|${shot.words}|${shot.facts}|${shot.script}|${w.frame}|${place}|${this.data.movable}`
+    const told = `${shot.number}|${shot.picture}|${shot.words}|${shot.facts}|${shot.script}|${w.frame}|${place}|${this.data.movable}|${shot.follows}|${shot.stale}`
     cell.node.classList.toggle("held", Boolean(this.held) && this.held.id === shot.id)
     if (cell.told === told) return
     cell.told = told
@@ -173,6 +218,12 @@ class Board {
     if (this.data.movable) cell.frame.setAttribute("aria-roledescription", w.movable)
     else cell.frame.removeAttribute("aria-roledescription")
     cell.frame.setAttribute("aria-label", fill(w.frame, { shot: shot.number, place: place + 1, total: this.order.length, words: shot.words }))
+    const before = this.shots.get(shot.follows)
+    cell.join.hidden = !this.data.movable || (place === 0 && !shot.follows)
+    cell.join.classList.toggle("on", Boolean(shot.follows))
+    name(cell.join, fill(shot.follows ? w.unlink : w.link, { shot: shot.number, before: before ? before.number : "" }))
+    cell.stale.textContent = shot.stale ? "↻" : ""
+    cell.stale.title = shot.stale
     name(cell.play, fill(w.play_from, { shot: shot.number }))
   }
 
@@ -301,6 +352,7 @@ class Board {
     const step = this.stepOf(key)
     if (step !== undefined) return () => this.focusAt(this.order.indexOf(id) + step)
     if (key === " " && this.data.movable) return () => this.grasp(id)
+    if (key === "l" && this.data.movable) return () => this.join(id)
     return { Enter: () => this.player.open(id), p: () => this.player.open(id) }[key]
   }
 

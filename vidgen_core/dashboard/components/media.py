@@ -6,7 +6,7 @@ addresses from the top of the server and find it themselves; everything else is 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 
@@ -80,3 +80,9 @@ def icon(name: str, words: str) -> str:
 
 def _version(shot: Shot) -> str:
     return (shot.image or "")[:12]
+
+
+def part(take: Take) -> dict[str, Any]:
+    """A take as what plays across joins needs it: where it lies, and the seconds at which it begins and ends."""
+    begin = take.trim_in or 0.0
+    return {"video": outside(video_url(take)), "begin": begin, "end": begin + take.shown_seconds}

@@ -9,7 +9,7 @@ import streamlit as st
 
 from vidgen_core.dashboard.components import component, dialogs
 from vidgen_core.dashboard.components.labels import price
-from vidgen_core.dashboard.components.media import download_url, image_url, outside, poster_url, video_url
+from vidgen_core.dashboard.components.media import download_url, image_url, outside, part, poster_url, video_url
 from vidgen_core.dashboard.pick import order, share
 from vidgen_core.dashboard.pick.order import PickPosition
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file
@@ -48,6 +48,7 @@ _WORDS: Final = (
     ),
     *("play", "pause", "previous", "next", "position", "strip", "download", "progress", "go_on", "one_more", "coming"),
     *("new_prompt", "prompt_save", "share", "undo", "wipe", "full", "export", "all_chosen", "look_again", "keys"),
+    *("seam", "help_seam", "close"),
     *("help_choose", "help_reject", "help_shots", "help_play", "help_takes", "help_frames", "help_wipe"),
 )
 
@@ -74,7 +75,7 @@ def describe(visit: Visit, standing: PickPosition) -> dict[str, Any]:
     return {
         "seen": component.seen(KEY),
         "shot": standing.shot,
-        "shots": [_shot(t, view, prices[view.shot.params], said) for view in views],
+        "shots": [_shot(t, view, prices[view.shot.params], said, _before(view, views)) for view in views],
         "total": len(standing.order),
         # Chosen ones among those that are not sent.
         "outside": len(standing.order) - len(standing.waiting) - chosen_here,
@@ -84,7 +85,19 @@ def describe(visit: Visit, standing: PickPosition) -> dict[str, Any]:
     }
 
 
-def _shot(t: Text, view: ShotView, cost: str, said: Mapping[int, TakeReview]) -> dict[str, Any]:
+def _before(view: ShotView, views: Sequence[ShotView]) -> Take | None:
+    """The chosen take that a shot goes on from, or that stands before it."""
+    others = {other.shot.id: other for other in views}
+    ahead = [other for other in views if other.shot.position < view.shot.position]
+    before = others.get(view.shot.follows or 0) or (ahead[-1] if ahead else None)
+    if before is None:
+        return None
+    return next((take for take in before.takes if take.id == before.shot.chosen_take_id), None)
+
+
+def _shot(
+    t: Text, view: ShotView, cost: str, said: Mapping[int, TakeReview], before: Take | None
+) -> dict[str, Any]:
     picture = _picture(view)
     return {
         "id": view.shot.id,
@@ -94,6 +107,7 @@ def _shot(t: Text, view: ShotView, cost: str, said: Mapping[int, TakeReview]) ->
         "picture": outside(picture) if picture else None,
         "live": sum(task.status in LIVE for task in view.tasks),
         "price": cost,
+        "before": part(before) if before else None,
         "takes": [_take(t, view, take, said.get(take.id, _NOTHING_SAID)) for take in view.takes],
     }
 
@@ -104,6 +118,7 @@ def _take(t: Text, view: ShotView, take: Take, said: TakeReview) -> dict[str, An
         "id": take.id,
         "number": take.number,
         "video": outside(video_url(take)),
+        "part": part(take),
         "poster": outside(poster_url(take)),
         "download": download_url(take),
         "facts": " · ".join(facts + ([t("pick.seed", seed=take.seed)] if take.seed is not None else [])),

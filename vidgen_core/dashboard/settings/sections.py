@@ -78,6 +78,14 @@ def checks(visit: Visit) -> None:
     form.show_end()
 
 
+def chain(visit: Visit) -> None:
+    """How shots of a chain go on from each other."""
+    form = Form(visit, "chain")
+    form.field("chain.first_passing")
+    form.columns(("chain.least_sharpness",), ("chain.most_colour",), ("chain.least_likeness",))
+    form.show_end()
+
+
 def look(visit: Visit) -> None:
     """Language and theme."""
     form = Form(visit, "look")

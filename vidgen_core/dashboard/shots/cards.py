@@ -6,7 +6,7 @@ run to run, so that text being typed stays.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import streamlit as st
@@ -61,8 +61,18 @@ def fragment(shot_id: int) -> str:
 def _shown() -> dict[int, object]:
     """Everything that each card shows, its takes aside."""
     app = current_visit().app
-    alike = app.settings(), app.budget.table()
-    return {view.shot.id: (view.shot.model_copy(update=_OF_TAKES), view.candidates, *alike) for view in takes.views()}
+    alike, project_id = (app.settings(), app.budget.table()), current_visit().project.id
+    stale, numbers = app.chains.stale(project_id), app.chains.numbers(project_id)
+    return {
+        view.shot.id: (
+            view.shot.model_copy(update=_OF_TAKES),
+            view.candidates,
+            stale.get(view.shot.id),
+            numbers.get(view.shot.follows or 0),
+            *alike,
+        )
+        for view in takes.views()
+    }
 
 
 def _card(first: ShotView) -> None:
@@ -103,6 +113,17 @@ def _head(visit: Visit, view: ShotView) -> None:
         _shot_menu(visit, view)
     for problem in estimate.problems[:1]:
         st.caption(f":material/warning: {t.error('parameter', problem.problem.code, problem.problem.params)}")
+    _chain(visit, shot)
+
+
+def _chain(visit: Visit, shot: Shot) -> None:
+    """What a shot begins with, and why its take no longer does."""
+    t, numbers = visit.t, visit.app.chains.numbers(shot.project_id)
+    stale = visit.app.chains.stale(shot.project_id).get(shot.id)
+    if shot.follows in numbers:
+        st.caption(f":material/link: {t('chain.begins', shot=plain(numbers[shot.follows]))}")
+    if stale is not None:
+        st.caption(f":material/history: {t(f'chain.stale.{stale.code}', shot=plain(stale.shot))}")
 
 
 def _options(settings: Settings, shot: Shot) -> str:
@@ -187,6 +208,21 @@ def _picture_width(ratio: str) -> int:
     return _PICTURE_WIDE if height and int(width) > int(height) else _PICTURE_TALL
 
 
+def _follows(view: ShotView) -> bool:
+    return view.shot.follows is not None
+
+
+def _act(verb: str) -> Callable[[int], None]:
+    """An act on the chain of a shot; the cards around it show it, too."""
+
+    @handle_errors
+    def run(shot_id: int) -> None:
+        getattr(current_visit().app.chains, verb)(shot_id)
+        st.rerun()
+
+    return run
+
+
 #: Every action on a shot, in the order of its menu. ``shots.menu.<name>`` is its word.
 SHOT_ACTIONS: Final[tuple[Action[ShotView], ...]] = (
     Action("one_more", _one_more),
@@ -194,6 +230,10 @@ SHOT_ACTIONS: Final[tuple[Action[ShotView], ...]] = (
     Action("picture", ask_for_picture),
     Action("material", ask_for_material),
     Action("draw", ask_for_drawing),
+    Action("continue", _act("link"), fits=lambda view: view.shot.follows is None),
+    Action("unlink", _act("unlink"), fits=_follows),
+    Action("meet", _act("meet")),
+    Action("refresh", _act("refresh"), fits=_follows),
     Action("versions", ask_for_versions),
     Action("duplicate", duplicate),
     Action("delete", delete),

@@ -120,7 +120,7 @@ def bar(visit: Visit, views: Sequence[ShotView]) -> None:
             visit,
             estimate,
             t("shots.generate", n=estimate.tasks, price=price(t, estimate)),
-            _generate,
+            generate,
             ids,
             again,
             key="selected_generate",
@@ -158,7 +158,7 @@ def _problems(visit: Visit, estimate: Estimate) -> None:
 
 
 @handle_errors
-def _generate(ids: list[int], again: bool) -> None:
+def generate(ids: list[int], again: bool) -> None:
     """Queue takes; a large or expensive order is confirmed on the preflight sheet first."""
     visit = current_visit()
     app, project = visit.app, visit.project.id

@@ -46,12 +46,12 @@ PER_TABLE: Final = 50
 #: Columns that are parameters of a shot.
 PARAMS: Final = ("aspect_ratio", "duration", "takes", "seed", "model", "sound", "negative_prompt", "mode")
 #: Columns of words.
-_WORDS: Final = ("number", "prompt", "picture_prompt")
+_WORDS: Final = ("number", "chain", "prompt", "picture_prompt")
 _SELECTED: Final = "selected"
 #: Columns that nobody types into.
 _SHOWN: Final = ("state", "made", "generate", "picture", "take", "last_frame", "references", "more")
 _COLUMNS: Final = (
-    *(_SELECTED, "number", "state", "generate", "picture", "prompt", "made", "take", "more"),
+    *(_SELECTED, "number", "state", "generate", "picture", "prompt", "made", "take", "more", "chain"),
     *("last_frame", "references", "picture_prompt", *PARAMS, "order"),
 )
 #: Triggers of the columns of buttons.
@@ -213,6 +213,7 @@ def _columns(visit: Visit, ids: list[int]) -> dict[str, Any]:
         ),
         "last_frame": column.ImageColumn(t("material.slot.last_frame"), width="small"),
         "references": column.ImageColumn(t("material.slot.reference"), width="small"),
+        "chain": column.TextColumn(t("shots.column.chain"), width="small", max_chars=64),
         "picture_prompt": column.TextColumn(t("shots.column.picture_prompt"), width="medium"),
         "aspect_ratio": column.SelectboxColumn(t("shots.column.aspect_ratio"), options=list(known), width="small"),
         "duration": column.NumberColumn(t("shots.column.duration"), min_value=1, width="small"),

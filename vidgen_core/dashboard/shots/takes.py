@@ -207,6 +207,10 @@ def _facts(t: Text, task: Task) -> list[str]:
         facts.append(t.duration(round(spent)))
     if working and task.polled_at is not None and not task.provider.is_free:
         facts.append(t("shots.polled", ago=t.ago((moment - task.polled_at).total_seconds())))
+    if task.status is TaskStatus.PENDING and task.failure is not None:
+        facts.append(t.failure(task.failure))
+    elif task.awaits is not None:
+        facts.append(t("chain.waits", shot=task.awaits))
     if task.due_at is not None and task.status is TaskStatus.QUEUED and task.due_at > moment:
         facts.append(t("shots.due", time=t.duration((task.due_at - moment).total_seconds(), about=True)))
     return facts

@@ -8,19 +8,24 @@ from typing import Any, Final
 
 import streamlit as st
 
-from vidgen_core.dashboard.components import component
+from vidgen_core.dashboard.components import component, preflight
 from vidgen_core.dashboard.components.component import seen, unheard
-from vidgen_core.dashboard.components.media import frame_url, image_url, outside, poster_url
+from vidgen_core.dashboard.components.labels import price
+from vidgen_core.dashboard.components.media import frame_url, image_url, outside, part, poster_url
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, session_value
 from vidgen_core.dashboard.shell.sign_in import may
+from vidgen_core.dashboard.shots import selection
 from vidgen_core.domain.errors import NotFound
+from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Role
+from vidgen_core.services.library.chains import ChainView
 from vidgen_core.services.library.shots import Frame
 
 #: Frames on a wall; a project with more has several.
 PER_WALL: Final = 500
 _KEY: Final = "storyboard"
-#: Moves of this session that can be taken back: (project id, shot id, what it stood before).
+#: Moves of this session that can be taken back: (project id, shot id, what it stood before), and links: (project id, None,
+#: the chains before).
 _MOVES: Final = "_storyboard_moves"
 _KEPT: Final = 100
 #: Words of the component.
@@ -41,6 +46,10 @@ _WORDS: Final = (
     "carried",
     "moved",
     "put_back",
+    "link",
+    "unlink",
+    "seams",
+    "no_seam",
 )
 
 
@@ -58,7 +67,8 @@ def describe(visit: Visit, found: Sequence[Frame]) -> dict[str, Any]:
     settings = visit.app.settings()
     width, _, height = settings.providers.of(settings.mode).aspect_ratio.partition(":")
     return {
-        "frames": [_frame(frame, told(frame.seconds)) for frame in frames],
+        "frames": [_frame(visit, frame, told(frame.seconds)) for frame in frames],
+        "chains": [_chain(t, view) for view in visit.app.chains.of_project(visit.project.id) if len(view.shots) > 1],
         "behind": behind[0].shot.id if behind else None,
         "sum": t.n("storyboard.sum", len(frames), time=length),
         "ratio": f"{width} / {height}" if height else "1",
@@ -69,8 +79,35 @@ def describe(visit: Visit, found: Sequence[Frame]) -> dict[str, Any]:
     }
 
 
-def _frame(frame: Frame, length: str) -> dict[str, Any]:
+def _chain(t: Text, view: ChainView) -> dict[str, Any]:
+    """A chain with the sharpness of its last frames, as shares of that of its first frame."""
+    measured = [one.frame.sharpness for one in view.shots if one.frame and one.frame.sharpness is not None]
+    values = ", ".join(f"{value:.0%}" for value in measured)
+    return {
+        "shots": [one.shot.id for one in view.shots],
+        "words": t("chain.row", name=view.name, shots=f"{view.shots[0].shot.number} – {view.shots[-1].shot.number}"),
+        "line": [1.0, *measured] if measured else [],
+        "measured": t("chain.measured", name=view.name, values=values) if measured else "",
+        "stale": len(view.stale),
+    }
+
+
+def redo(visit: Visit) -> None:
+    """What no longer goes on from the shots before it, and what making it again costs; nothing is bought before the click."""
+    t, ids = visit.t, list(visit.app.chains.stale(visit.project.id))
+    if not ids:
+        return
+    estimate = visit.app.tasks.estimate(visit.project.id, ids)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="chain_stale"):
+        st.markdown(f":material/history: {t.n('chain.stale_now', len(ids))}", width="content")
+        if may(Role.MAKER):
+            label = t("chain.again", price=price(t, estimate))
+            preflight.button(visit, estimate, label, selection.generate, ids, True, key="chain_again")
+
+
+def _frame(visit: Visit, frame: Frame, length: str) -> dict[str, Any]:
     shot, take = frame.shot, frame.take
+    stale = visit.app.chains.stale(shot.project_id).get(shot.id)
     poster = outside(poster_url(take)) if take else None
     return {
         "id": shot.id,
@@ -81,6 +118,9 @@ def _frame(frame: Frame, length: str) -> dict[str, Any]:
         "large": outside(frame_url(shot)) if shot.image else poster,
         "seconds": frame.seconds,
         "facts": length,
+        "follows": shot.follows,
+        "stale": visit.t(f"chain.stale.{stale.code}", shot=stale.shot) if stale else "",
+        "part": part(take) if take else None,
     }
 
 
@@ -104,11 +144,22 @@ def _one(visit: Visit, act: Mapping[str, Any]) -> None:
         _undo(visit)
         return
     shot_id, before = act.get("shot"), act.get("before")
+    done = act.get("do")
     if not isinstance(shot_id, int) or visit.app.shots.get(shot_id).project_id != visit.project.id:
         raise NotFound("shot_not_found", id=shot_id)
+    if done in ("link", "unlink"):
+        after = act.get("after")
+        chains = visit.app.chains
+        names = chains.unlink(shot_id) if done == "unlink" else chains.link(shot_id, after)
+        _remember(visit, None, names)
+        return
     was = visit.app.shots.move(shot_id, before)
     if was != before:
-        st.session_state[_MOVES] = [*_moves(visit), (visit.project.id, shot_id, was)][-_KEPT:]
+        _remember(visit, shot_id, was)
+
+
+def _remember(visit: Visit, shot_id: int | None, was: Any) -> None:
+    st.session_state[_MOVES] = [*_moves(visit), (visit.project.id, shot_id, was)][-_KEPT:]
 
 
 def _undo(visit: Visit) -> None:
@@ -116,9 +167,12 @@ def _undo(visit: Visit) -> None:
     if moves:
         _, shot_id, was = moves.pop()
         st.session_state[_MOVES] = moves
-        visit.app.shots.move(shot_id, was)
+        if shot_id is None:
+            visit.app.chains.restore(was)
+        else:
+            visit.app.shots.move(shot_id, was)
 
 
-def _moves(visit: Visit) -> list[tuple[int, int, int | None]]:
+def _moves(visit: Visit) -> list[tuple[int, int | None, Any]]:
     """Those of the project on screen; another project's are forgotten."""
     return [move for move in session_value(_MOVES, []) if move[0] == visit.project.id]

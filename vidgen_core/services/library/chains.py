@@ -64,6 +64,11 @@ class Chains:
         views = self.of_project(project_id)
         return {one.shot.id: one.stale for view in views for one in view.shots if one.stale}
 
+    @requires(Role.VIEWER)
+    def numbers(self, project_id: int) -> dict[int, str]:
+        """Numbers of the shots in chains, by their ids."""
+        return {one.shot.id: one.shot.number for view in self.of_project(project_id) for one in view.shots}
+
     @requires(Role.MAKER)
     def link(self, shot_id: int, after: int | None = None) -> dict[int, str]:
         """Let a shot, with those that follow it, go on from another one.

@@ -30,6 +30,7 @@ def script(
     offline: Annotated[bool, typer.Option("--offline", help="cli.option.offline")] = False,
     ask_lost: Annotated[bool, typer.Option("--ask-lost", help="cli.option.ask_lost")] = False,
     again: Annotated[bool, typer.Option("--again", help="cli.option.script_again")] = False,
+    chains: Annotated[bool, typer.Option("--chains", help="cli.option.script_chains")] = False,
     yes: YesOption = False,
 ) -> None:
     text = session.app.scripts.read(path, path.name)
@@ -44,7 +45,7 @@ def script(
         session.where.id, text, path.name, offline=offline, again=again, ask_lost=ask_lost
     )
     view = _follow(session, begun.id)
-    _finish(session, view, dry_run=dry_run)
+    _finish(session, view, dry_run=dry_run, chains=chains)
 
 
 def _ask(session: Session, estimate: Estimate, question: str) -> None:
@@ -65,7 +66,7 @@ def _follow(session: Session, script_id: int) -> ScriptView:
     return session.app.scripts.get(script_id)
 
 
-def _finish(session: Session, view: ScriptView, *, dry_run: bool) -> None:
+def _finish(session: Session, view: ScriptView, *, dry_run: bool, chains: bool = False) -> None:
     from vidgen_core.domain.scripts import PieceState
 
     for piece in view.pieces:
@@ -83,7 +84,7 @@ def _finish(session: Session, view: ScriptView, *, dry_run: bool) -> None:
     if dry_run:
         _show(session, board, [])
         return
-    stored = session.app.scripts.store(view.script.id)
+    stored = session.app.scripts.store(view.script.id, chains=chains)
     _show(session, board, [{"id": str(shot.id), "shot": shot.number} for shot in stored.added])
     session.count("cli.added", len(stored.added), project=session.where.name)
     if stored.skipped:

@@ -32,7 +32,7 @@ _COLOURS: Final[dict[ScriptState, Colour]] = {
     ScriptState.READY: "blue",
     ScriptState.STORED: "green",
 }
-_COLUMNS: Final = ["keep", "verdict", "shot", "line", "note", "script", "picture", "video", "seconds"]
+_COLUMNS: Final = ["keep", "verdict", "shot", "line", "note", "script", "picture", "video", "seconds", "chain"]
 _ROWS_SHOWN: Final = 16
 _VERDICTS: Final = {"ok": "✓", "warning": "⚠", "rejected": "✕"}
 
@@ -201,6 +201,8 @@ def _plan(visit: Visit, view: ScriptView) -> None:
         height=min(len(board.plan.shots) + 1, _ROWS_SHOWN) * 35 + 2,
         key=_plan_key(view.script.id),
     )
+    if any(shot.chain for shot in board.plan.shots):
+        st.checkbox(t("chain.join_scenes"), key=_chains_key(view.script.id), help=t("chain.join_help"))
     count = sum(1 for place, shot in enumerate(board.plan.shots) if shot.verdict != "rejected" and place not in without)
     st.button(
         t("script.store", n=count),
@@ -216,6 +218,10 @@ def _plan(visit: Visit, view: ScriptView) -> None:
 
 def _plan_key(script_id: int) -> str:
     return f"script_plan_{script_id}"
+
+
+def _chains_key(script_id: int) -> str:
+    return f"script_chains_{script_id}"
 
 
 def _left_out(script_id: int) -> set[int]:
@@ -236,6 +242,7 @@ def _rows(t: Text, board: Board) -> pd.DataFrame:
             shot.picture_prompt,
             shot.prompt,
             shot.params.duration,
+            shot.chain or None,
         )
         for shot in board.plan.shots
     ]
@@ -258,7 +265,10 @@ def _columns(t: Text, board: Board) -> dict[str, ColumnConfig | None]:
         "picture": st.column_config.TextColumn(t("script.column.picture")),
         "video": st.column_config.TextColumn(t("script.column.video")),
         "seconds": st.column_config.NumberColumn(t("script.column.seconds"), width=60),
+        "chain": st.column_config.TextColumn(t("shots.column.chain"), width=60),
     }
+    if not any(shot.chain for shot in board.plan.shots):
+        columns["chain"] = None
     if not any(shot.reasons for shot in board.plan.shots):
         columns["note"] = None
     return columns
@@ -281,8 +291,8 @@ def _coverage(visit: Visit, view: ScriptView) -> None:
 
 @handle_errors
 def _store(script_id: int) -> None:
-    visit = current_visit()
-    stored = visit.app.scripts.store(script_id, without=_left_out(script_id))
+    visit, chains = current_visit(), bool(st.session_state.get(_chains_key(script_id)))
+    stored = visit.app.scripts.store(script_id, without=_left_out(script_id), chains=chains)
     toast_later(visit.t("script.stored", n=len(stored.added)), ":material/check:")
 
 

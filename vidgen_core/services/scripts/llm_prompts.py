@@ -23,9 +23,10 @@ no shot shows anything that is not in the script.
 - "picture_prompt": the first frame as a picture: who, where, light, framing. No movement, no text in the picture.
 - "video_prompt": what moves and what the camera does. Name one camera move; good ones: {cameras}.
 - "ratio": {ratio}; "seconds": how long the shot lasts, from 2 to 15.
+- "continues": true where the camera goes on from the shot before it without a cut, in the same place and moment.
 - Write picture_prompt and video_prompt in {language}.{style}
 Answer with JSON only: {{"shots": [{{"number": 1, "script": "…", "picture_prompt": "…", "video_prompt": "…", \
-"ratio": "{ratio}", "seconds": 5}}]}}"""
+"ratio": "{ratio}", "seconds": 5, "continues": false}}]}}"""
 
 _PROMPT: Final = """You write the prompt for an image-to-video model: the picture is the first frame, your words say what \
 happens in it and what the camera does.

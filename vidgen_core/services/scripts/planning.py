@@ -59,11 +59,14 @@ def board_offline(name: str, text: str, *, first: int = 1, style: str = "", lang
     """Every sentence as a shot, with prompts made from it."""
     tongue = language or language_of(text)
     numbers = _Numbers(first)
-    shots, shown = [], dict[int, list[int]]()
+    shots, shown, lines = [], dict[int, list[int]](), list[int]()
     for place, cut in enumerate(split(text)):
+        lines.append(cut.line.number)
         shots.append(_planned(name, cut, numbers, tongue, style))
         shown.setdefault(cut.line.number, []).append(place)
-    return Board(_plan(name, shots, templates.TEMPLATE), shown)
+    # What was one line of action is one movement, cut for its length alone.
+    goes_on = [place > 0 and lines[place - 1] == line for place, line in enumerate(lines)]
+    return Board(_plan(name, shots, templates.TEMPLATE, goes_on), shown)
 
 
 def _planned(name: str, cut: Cut, numbers: _Numbers, language: str, style: str, *reasons: Reason) -> PlannedShot:
@@ -104,6 +107,7 @@ def board_of_answers(
     numbers = _Numbers(first)
     lines = read_lines(text)
     rows: list[PlannedShot] = []
+    goes_on: list[bool] = []
     shown: dict[int, list[int]] = {}
     lost: list[int] = []
     invented = 0
@@ -117,11 +121,13 @@ def board_of_answers(
         for one, cut in _in_order(verdict.shots, cuts):
             if cut is not None:
                 rows.append(_planned(name, cut, numbers, tongue, style, why))
+                goes_on.append(False)
                 shown.setdefault(cut.line.number, []).append(len(rows) - 1)
             elif one is not None:
                 _show(verdict, one, len(rows), shown)
                 rows.append(_proposed(name, one, numbers))
-    return Board(_plan(name, rows, writer), shown, tuple(dict.fromkeys(lost)), invented)
+                goes_on.append(one.shot.continues)
+    return Board(_plan(name, rows, writer, goes_on), shown, tuple(dict.fromkeys(lost)), invented)
 
 
 def _show(verdict: ShotProblems, one: CheckedStoryboard, row: int, shown: dict[int, list[int]]) -> None:
@@ -160,8 +166,22 @@ def _proposed(name: str, one: CheckedStoryboard, numbers: _Numbers) -> PlannedSh
     )
 
 
-def _plan(name: str, rows: Sequence[PlannedShot], writer: str) -> ImportPlan:
-    return ImportPlan(source=name, shots=note_repeats(rows), author=Author.MODEL, writer=writer)
+def _plan(name: str, rows: Sequence[PlannedShot], writer: str, goes_on: Sequence[bool]) -> ImportPlan:
+    return ImportPlan(source=name, shots=note_repeats(_in_chains(rows, goes_on)), author=Author.MODEL, writer=writer)
+
+
+def _in_chains(rows: Sequence[PlannedShot], goes_on: Sequence[bool]) -> list[PlannedShot]:
+    """The rows with those in one chain that go on from each other, as a proposal; a rejected one ends it."""
+    found: list[PlannedShot] = []
+    for row, goes in zip(rows, goes_on, strict=True):
+        before = found[-1] if found else None
+        if before is None or not goes or "rejected" in (row.verdict, before.verdict):
+            found.append(row)
+            continue
+        name = before.chain or before.number or ""
+        found[-1] = before.model_copy(update={"chain": name})
+        found.append(row.model_copy(update={"chain": name}))
+    return found
 
 
 def coverage(text: str, shown: Mapping[int, Sequence[int]]) -> list[tuple[Line, list[int]]]:

@@ -40,6 +40,13 @@ class ProposedShot(BaseModel):
     #: ``9:16``; empty leaves it to the settings.
     ratio: str = ""
     seconds: float | None = None
+    #: It goes on where the shot before it ends, without a cut.
+    continues: bool = False
+
+    @field_validator("continues", mode="before")
+    @classmethod
+    def _said(cls, value: Any) -> Any:
+        return value is True or str(value).strip().casefold() in ("true", "yes", "是")
 
     @field_validator("number", mode="before")
     @classmethod
@@ -80,8 +87,9 @@ SHOTS_SCHEMA: Final[dict[str, Any]] = {
                     "video_prompt": {"type": "string"},
                     "ratio": {"type": "string"},
                     "seconds": {"type": "number"},
+                    "continues": {"type": "boolean"},
                 },
-                "required": ["number", "script", "picture_prompt", "video_prompt", "ratio", "seconds"],
+                "required": ["number", "script", "picture_prompt", "video_prompt", "ratio", "seconds", "continues"],
                 "additionalProperties": False,
             },
         }

@@ -368,9 +368,12 @@ class Scripts:
         return self._llm_queue.wait(_job_name(script_id), timeout)
 
     @requires(Role.MAKER)
-    def store(self, script_id: int, *, again: bool = False, without: Collection[int] = ()) -> Imported:
+    def store(
+        self, script_id: int, *, again: bool = False, without: Collection[int] = (), chains: bool = False
+    ) -> Imported:
         """Put the shots of a script's plan into the storyboard; rejected rows stay out.
 
+        :param chains: let shots go on from each other where the plan proposes it
         :param without: places of rows in the plan, from 0, that stay out, too
         :raises NotFound: script_not_found
         :raises Refused: script_still_read, script_is_stored
@@ -382,6 +385,8 @@ class Scripts:
             raise Refused("script_is_stored", name=view.script.name)
         plan = self.board(script_id).plan
         wanted = tuple(shot for place, shot in enumerate(plan.shots) if place not in without)
+        if not chains:
+            wanted = tuple(shot.model_copy(update={"chain": ""}) for shot in wanted)
         done = self._imports.apply(
             view.script.project_id, plan.model_copy(update={"shots": wanted}), again, existing=Existing.ADD
         )

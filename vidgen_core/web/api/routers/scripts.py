@@ -230,9 +230,9 @@ def cancel_script(app: App, script_id: PathId) -> ScriptResponse:
 
 
 @router.post("/scripts/{script_id}/store", responses=errors(404, 409))
-def store_script(app: App, script_id: PathId) -> StoredResponse:
-    """Put the shots of a script into the storyboard."""
-    done = app.scripts.store(script_id)
+def store_script(app: App, script_id: PathId, chains: Annotated[bool, Query()] = False) -> StoredResponse:
+    """Put the shots of a script into the storyboard; with ``chains`` they go on from each other where that is proposed."""
+    done = app.scripts.store(script_id, chains=chains)
     return StoredResponse(
         added=[str(shot.id) for shot in done.added], skipped=len(done.skipped), rejected=len(done.rejected)
     )

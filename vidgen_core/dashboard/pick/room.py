@@ -95,9 +95,7 @@ def _before(view: ShotView, views: Sequence[ShotView]) -> Take | None:
     return next((take for take in before.takes if take.id == before.shot.chosen_take_id), None)
 
 
-def _shot(
-    t: Text, view: ShotView, cost: str, said: Mapping[int, TakeReview], before: Take | None
-) -> dict[str, Any]:
+def _shot(t: Text, view: ShotView, cost: str, said: Mapping[int, TakeReview], before: Take | None) -> dict[str, Any]:
     picture = _picture(view)
     return {
         "id": view.shot.id,

@@ -227,12 +227,11 @@ class ShotChainRepository(Repository):
             follows = wanted.get(shot_id)
             self.tx.execute(update(shots).where(shots.c.id == shot_id).values(follows=follows, changed_rev=self.tx.rev))
             waiting = (tasks.c.shot_id == shot_id, tasks.c.status.in_((TaskStatus.PENDING, TaskStatus.QUEUED)))
-            made = func.json_extract(tasks.c.params, "$.parent").is_(None)
-            self.tx.execute(
-                update(tasks)
-                .where(*waiting, tasks.c.output == TaskKind.VIDEO, made)
-                .values(waits_for=follows, rev=self.tx.rev)
-            )
+            kept = select(tasks.c.id, tasks.c.params).where(*waiting, tasks.c.output == TaskKind.VIDEO)
+            # What is made from a take waits for no other.
+            ids = [row.id for row in self.tx.execute(kept) if not row.params.get("parent")]
+            values = {"waits_for": follows, "rev": self.tx.rev}
+            self.tx.execute(update(tasks).where(among(tasks.c.id, ids)).values(values))
         return sorted(changed)
 
     def shots(self, project_id: int, chain: str | None = None) -> list[int]:
@@ -256,9 +255,8 @@ class ShotChainRepository(Repository):
 
     def waiting(self) -> list[WaitingTask]:
         """Tasks that wait for a shot of their chain, in the order of the storyboard."""
-        anyway = func.json_extract(tasks.c.params, "$.link.anyway").label("anyway")
         sits = and_(shots.c.completed_count == 0, shots.c.live_count > 0).label("sits")
-        columns = (tasks.c.id, tasks.c.shot_id, tasks.c.status, tasks.c.failure, tasks.c.draw, anyway, sits)
+        columns = (tasks.c.id, tasks.c.shot_id, tasks.c.status, tasks.c.failure, tasks.c.draw, tasks.c.params, sits)
         wanted: ColumnElement[Any] = literal_column(
             "tasks.waits_for IS NOT NULL AND tasks.status IN ('pending', 'queued') AND tasks.deleted_at IS NULL"
         )
@@ -270,7 +268,7 @@ class ShotChainRepository(Repository):
                 status=TaskStatus(row.status),
                 failure=failure_of(row.failure),
                 draw=row.draw,
-                anyway=bool(row.anyway),
+                anyway=bool((row.params.get("link") or {}).get("anyway")),
                 sits=bool(row.sits),
             )
             for row in self.tx.execute(query.order_by(tasks.c.shot_position, tasks.c.id))
@@ -284,11 +282,13 @@ class ShotChainRepository(Repository):
 
     def made_from(self, shot_ids: Collection[int]) -> dict[int, tuple[ChainLink | None, str | None]]:
         """By task: what the first frames of videos of shots came from, and what was done with a finished take."""
-        link = func.json_extract(tasks.c.params, "$.link").label("link")
-        verb = func.json_extract(tasks.c.params, "$.parent.verb").label("verb")
-        query = select(tasks.c.id, link, verb).where(among(tasks.c.shot_id, shot_ids), tasks.c.output == TaskKind.VIDEO)
-        return {
-            row.id: (ChainLink.model_validate_json(row.link) if row.link else None, row.verb)
-            for row in self.tx.execute(query)
-            if row.link or row.verb
-        }
+        query = select(tasks.c.id, tasks.c.params).where(
+            among(tasks.c.shot_id, shot_ids), tasks.c.output == TaskKind.VIDEO
+        )
+        found: dict[int, tuple[ChainLink | None, str | None]] = {}
+        for row in self.tx.execute(query):
+            link, parent = row.params.get("link"), row.params.get("parent")
+            if link or parent:
+                verb = parent["verb"] if parent else None
+                found[row.id] = (ChainLink.model_validate(link) if link else None, verb)
+        return found

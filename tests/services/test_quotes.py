@@ -385,3 +385,33 @@ def test_a_viewer_reads_and_orders_nothing(paid: Vidgen, project: Project, add_s
     eye = as_visitor(paid, Visitor(Role.VIEWER, "eye", is_agent=True))
     with pytest.raises(Refused, match="role_forbids_maker"):
         eye.quotes.make(project.id, [add_shot("1").id], ONE, agent="eye")
+
+
+# --- ends in the middle
+
+
+def test_an_order_is_there_whole_or_not_at_all_and_its_token_says_which_after_a_restart(
+    paid: Vidgen, project: Project, add_shot: AddShot, locations: Locations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_in(paid, 10, 10)
+    token = quoted(paid, project, [add_shot("1"), add_shot("2")]).token
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        # The tasks and the quote are written, and the process ends before the commit.
+        patch.setattr("vidgen_core.services.generation.canaries.keep_held", killed)
+        with pytest.raises(Killed):
+            paid.quotes.order(token, "bot")
+    assert queued(paid) == []
+
+    with Vidgen.open(locations) as again:
+        first = again.quotes.order(token, "bot")
+        assert len(first.tasks) == 2
+    with Vidgen.open(locations) as later:
+        assert later.quotes.order(token, "bot").tasks == first.tasks
+        assert len(queued(later)) == 2

@@ -32,6 +32,8 @@ ONE = GenerateOptions(takes=1)
 @pytest.fixture
 def paid(app: Vidgen, yunwu_key: None, monkeypatch: pytest.MonkeyPatch) -> Vidgen:
     monkeypatch.setenv("VIDGEN_MODE", "yunwu")
+    # Settings are read again after a change.
+    app.settings_file.change({"runner.takes_per_shot": 1})
     return app
 
 

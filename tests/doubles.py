@@ -31,7 +31,7 @@ from vidgen_core.providers.base import (
 )
 
 
-def wait_until(condition: Callable[[], Any], timeout: float = 15.0) -> Any:
+def wait_until(condition: Callable[[], Any], timeout: float = 30.0) -> Any:
     """Ask until the answer is true and return it; AssertionError after ``timeout`` seconds."""
     end = time.monotonic() + timeout
     gap = threading.Event()

@@ -19,6 +19,7 @@ from vidgen_core.config.paths import Locations
 from vidgen_core.services.facade import Vidgen
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     few = "not extended" in config.option.markexpr

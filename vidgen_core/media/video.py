@@ -185,7 +185,7 @@ def poster(video: Path, target: Path, edge: int = 360) -> None:
     """
     picture = first_picture(video, edge)
     with replacing(target, f".{os.getpid()}.tmp") as part:
-        picture.save(part, "JPEG", quality=85, optimize=True)
+        picture.save(part, "JPEG", quality=85)
 
 
 def first_picture(video: Path, edge: int) -> Image.Image:

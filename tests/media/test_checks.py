@@ -91,6 +91,16 @@ def test_what_was_asked_for_is_compared(folder: Path, asked: dict[str, object], 
     assert failed(judged(good(folder), **asked)) == {code}
 
 
+@pytest.mark.parametrize("faded", [True, False])
+def test_a_fade_to_black_at_the_end_is_no_fault(folder: Path, faded: bool) -> None:
+    frames, fps = faulty_clips.read_frames(good(folder))
+    last = [Image.eval(frames[-1], lambda value, part=part: int(value * part)) for part in np.linspace(1, 0, 30)]
+    last = last if faded else [Image.new("RGB", frames[0].size)] * 8
+    path = folder / f"faded-{faded}.mp4"
+    faulty_clips.write_clip([*frames, *last], path, fps)
+    assert ("black" in failed(judged(path))) is not faded
+
+
 def test_fewer_pixels_change_no_verdict(folder: Path) -> None:
     results = judged(good(folder), size="720P")
     assert next(one for one in results if one.code == "size_differs").severity is Severity.NOTE

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageDraw, ImageOps
 
-from vidgen_core.media.first_frame_match import ALIKE, similarity
+from vidgen_core.config.schema import ChecksSettings
+from vidgen_core.media.first_frame_match import similarity
 from vidgen_core.media.kenburns import RenderSpec, render
 from vidgen_core.media.sample_art import write_sample
 from vidgen_core.media.video import first_picture
@@ -41,7 +42,7 @@ def encoded(image: Image.Image, quality: int) -> Image.Image:
 def alike(frame: Image.Image, picture: Image.Image) -> bool:
     found = similarity(frame, picture)
     assert found is not None
-    return found >= ALIKE
+    return found >= ChecksSettings().first_frame_differs
 
 
 def begins_with(film: Path, picture: Path) -> bool:

@@ -21,8 +21,8 @@ from vidgen_core.domain.shots import GenerationMode, ShotParams, ShotReference
 from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import GenerationParams, Task, TaskStatus
 from vidgen_core.fake_provider.server import RehearsalServer
+from vidgen_core.media.checks.clip import Clip, ClipRequest
 from vidgen_core.media.images import keep_image
-from vidgen_core.media.video import is_silent
 from vidgen_core.services.facade import Vidgen
 
 YUNWU = ProviderId("yunwu")
@@ -79,7 +79,8 @@ def takes_of(home: Home, tasks: list[Task]) -> list[Take | None]:
 
 def heard(take: Take | None) -> bool:
     assert take is not None
-    return not is_silent(Path(take.folder, take.file))
+    peak = Clip(Path(take.folder, take.file), ClipRequest()).peak
+    return peak is not None and peak > -60
 
 
 def test_every_route_makes_its_takes_once(home: tuple[Home, RehearsalServer], queue: Queue) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vidgen_core.cli.generating import show_preflight
+from vidgen_core.cli.generating import show_preflight, until_of
 from vidgen_core.cli.running import POLL_EVERY, Standstill
 from vidgen_core.cli.session import SOME_FAILED, Session, YesOption, command
 
@@ -41,16 +41,19 @@ def go(
     limit: Annotated[
         float | None, typer.Option("--limit", metavar="AMOUNT", min=0, help="cli.option.run_limit")
     ] = None,
+    until_pass: Annotated[bool, typer.Option("--until-pass", help="cli.option.until_pass")] = False,
+    most: Annotated[int | None, typer.Option("--max", metavar="N", min=1, max=20, help="cli.option.most_draws")] = None,
     yes: YesOption = False,
 ) -> None:
+    until = until_of(until_pass, most, None, redraw_doubts=False, at_once=None)
     if stop:
         session.app.progress.halt(session.where.id)
     else:
-        sheet = session.app.progress.sheet(session.where.id)
+        sheet = session.app.progress.sheet(session.where.id, until)
         if not yes and sheet.asks and sheet.key_missing is None:
             show_preflight(session, sheet)
             session.confirm("cli.ask_go")
-        session.app.progress.go(session.where.id, None if limit is None else Decimal(str(limit)))
+        session.app.progress.go(session.where.id, None if limit is None else Decimal(str(limit)), until)
         _follow(session)
     _finish(session)
 

@@ -188,7 +188,7 @@ def generate(
         mode=mode,
         sound=sound,
         negative_prompt=negative,
-        until=_until(until_pass, most, ceiling, redraw_doubts, at_once),
+        until=until_of(until_pass, most, ceiling, redraw_doubts, at_once),
     )
     # A shot that is named is meant, whatever it has; all of them are those that have nothing yet.
     more = not everything if again is None else again
@@ -217,7 +217,7 @@ def generate(
     finish(session, estimate, session.app.tasks.generate(session.where.id, ids, options, canary=canary, again=more))
 
 
-def _until(
+def until_of(
     wanted: bool, most: int | None, ceiling: str | None, redraw_doubts: bool, at_once: int | None
 ) -> UntilPass | None:
     """What *until one passes* asks for.

@@ -80,6 +80,8 @@ class ChecksSettings(Section):
 
     enabled: bool = True
     """Whether every clip is checked after its download."""
+    ask_model: bool = False
+    """Whether a take can be shown to the language model of [writing], which is paid; it is asked by a click alone."""
     damaged: float = Field(default=0.95, ge=0, le=1, json_schema_extra={"step": 0.01})
     """The least share of the promised frames that can be decoded."""
     length_differs: float = Field(default=0.5, ge=0, json_schema_extra={"step": 0.1})
@@ -109,7 +111,7 @@ class ChecksSettings(Section):
     text: float = Field(default=3, ge=0, json_schema_extra={"step": 1.0})
     """How many letters may be read that the reference does not have; needs the extra vidgen[checks]."""
     silent: float = Field(default=-55.0, ge=-70, le=0, json_schema_extra={"step": 1.0})
-    """The least loudness in LUFS where sound was asked for."""
+    """The least level of the loudest sample where sound was asked for, in dB of full scale."""
     clipped: float = Field(default=0.01, ge=0, le=1, json_schema_extra={"step": 0.01})
     """The largest share of samples at full scale."""
     loud: float = Field(default=-8.0, ge=-70, le=0, json_schema_extra={"step": 1.0})
@@ -118,7 +120,7 @@ class ChecksSettings(Section):
     @property
     def limits(self) -> dict[str, float]:
         """The limit of every check by its code."""
-        return {name: float(value) for name, value in self if name != "enabled"}
+        return {name: float(value) for name, value in self if not isinstance(value, bool)}
 
 
 class Providers(Section):

@@ -454,6 +454,10 @@ takes = Table(
     Column("rejected", Text),
     # Its last sharp frame, once a shot has followed it.
     _json("frame"),
+    # What a person thinks of it: good, bad; NULL: nobody has said, or it was chosen by itself.
+    Column("opinion", Text),
+    # What a language model answered about it, with the model's name.
+    _json("answer"),
     # In and out point in seconds; NULL: the begin and end of the video.
     Column("trim_in", Double),
     Column("trim_out", Double),
@@ -465,6 +469,7 @@ takes = Table(
 Index("takes_of_shot", takes.c.shot_id, takes.c.number)
 Index("takes_sha256", takes.c.sha256)
 Index("takes_content", takes.c.content)
+_partial("takes_of_opinion", takes.c.project_id, takes.c.id, where="opinion IS NOT NULL")
 _partial("takes_unchecked", takes.c.id, where="verdict IS NULL")
 
 #: Links to the takes of one project for people without an account; signed, so that no row of it opens anything by itself.

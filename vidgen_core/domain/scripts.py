@@ -117,7 +117,7 @@ class LlmCall(Frozen):
 
     id: int
     project_id: int
-    #: ``script``, ``prompt`` or ``translate``.
+    #: ``script``, ``prompt``, ``translate`` or ``judge``.
     kind: str
     piece_id: int | None = None
     shot_id: int | None = None

@@ -27,6 +27,10 @@ SOURCE_UNKNOWN: Final = "source_unknown"
 SAME_FILE: Final = "same_file"
 
 
+#: What codes of results begin with that a language model gave.
+MODEL: Final = "model_"
+
+
 class Severity(StrEnum):
     """What a check says of a take."""
 
@@ -43,6 +47,13 @@ class Verdict(StrEnum):
     PASS = "pass"  # noqa: S105 - no password
     DOUBT = "doubt"
     FAIL = "fail"
+
+
+class Opinion(StrEnum):
+    """What a person has said of a take by choosing or rejecting it."""
+
+    GOOD = "good"
+    BAD = "bad"
 
 
 class CheckResult(Frozen):
@@ -67,6 +78,15 @@ class ChainFrame(Frozen):
     colour: float | None = None
     #: Similarity of the two, 1 being the same.
     likeness: float | None = None
+
+
+class ModelAnswer(Frozen):
+    """What a language model has said of a take."""
+
+    model: str
+    #: By question (``prompt``, ``person`` …): what is wrong, in the model's words; empty: nothing.
+    faults: dict[str, str]
+    at: datetime
 
 
 class Take(Frozen):
@@ -106,6 +126,10 @@ class Take(Frozen):
     frame: ChainFrame | None = None
     chosen: bool = False
     rejected: str | None = None
+    #: What a person thinks of it; None: nobody has said.
+    opinion: Opinion | None = None
+    #: What a language model that was asked about it has answered.
+    answer: ModelAnswer | None = None
     #: In and out point in seconds of the video, as an editor's timeline had them; None: its own begin and end.
     trim_in: float | None = None
     trim_out: float | None = None

@@ -147,6 +147,10 @@ def _completion(body: dict[str, Any], words: str, submission: Submission) -> dic
 def _answer(words: str, body: dict[str, Any], submission: Submission) -> dict[str, Any]:
     if script := _between("script", words):
         return {"shots": _shots(script, submission)}
+    if asked := _between("asked", words):
+        # A question that the prompt of the take names is answered with a fault: ``bad-hands``.
+        names = ("prompt", "person", "hands", "face", "body", "text")
+        return {one: {"ok": f"bad-{one}" not in asked, "reason": f"The {one} is wrong."} for one in names}
     if prompt := _between("prompt", words):
         tongue = "English" if "into English" in json.dumps(body["messages"]) else "中文"
         return {"prompt": f"{tongue}：{_TAG.sub('', prompt)}"}
@@ -190,7 +194,7 @@ def _with_text_faults(answer: dict[str, Any], submission: Submission) -> tuple[s
     """The answer as text, and why it ended."""
     text = json.dumps(answer, ensure_ascii=False)
     if "chat-invalid-json" in submission.faults:
-        return text.replace('", "', '" "', 1), "stop"
+        return text.replace(*(('", "', '" "') if '", "' in text else ("}, ", "} ")), 1), "stop"
     if "chat-prose" in submission.faults:
         return f"<think>A list [or not]…</think>Sure! Here it is:\n```json\n{text}\n```\nAnything else?", "stop"
     for fault, why in (("chat-cut-off", "length"), ("chat-filter", "content_filter")):

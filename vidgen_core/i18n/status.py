@@ -1,9 +1,10 @@
-"""Icons and colours of the task states: the same everywhere, always shown together with the word."""
+"""Icons and colours of task states and verdicts: the same everywhere, always shown together with the word."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from vidgen_core.domain.takes import Verdict
 from vidgen_core.domain.tasks import TaskStatus
 
 STATUS_ICONS: Final[dict[TaskStatus, str]] = {
@@ -26,3 +27,6 @@ STATUS_COLOURS: Final[dict[TaskStatus, str]] = {
     TaskStatus.FAILED: "red",
     TaskStatus.CANCELLED: "gray",
 }
+
+VERDICT_ICONS: Final[dict[Verdict, str]] = {Verdict.PASS: "✅", Verdict.DOUBT: "❓", Verdict.FAIL: "🚫"}
+VERDICT_COLOURS: Final[dict[Verdict, str]] = {Verdict.PASS: "green", Verdict.DOUBT: "yellow", Verdict.FAIL: "red"}

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
-
-from vidgen_core.media.images import open_upright
-from vidgen_core.media.video import first_picture, last_picture
 
 #: height, width, colour
 Floats = npt.NDArray[np.float64]
@@ -22,9 +18,6 @@ BROAD: Final = 0.12
 #: A frame may show so little of the picture's widest view, along each side; each step is so much smaller.
 NEAREST: Final = 0.5
 STEP: Final = 0.92
-#: Below this the two are different pictures. Measured over photographs and drawings (``benchmarks/checks.py``): under all moves
-#: of the Local renderer's camera a picture stays above 0.69, and different ones stay below 0.53.
-ALIKE: Final = 0.58
 #: Longest side in pixels at which the details of the found place are compared, in fields of its height and width.
 _FINE: Final = 96
 _FIELDS: Final = 5
@@ -42,30 +35,13 @@ FLAT: Final = 4.0
 _SOURCE: Final = 256
 
 
-def begins_with(video: Path, picture: Path) -> bool | None:
-    """Whether the first frame that is not black shows ``picture`` or a part of it; None when that cannot be decided.
-
-    :raises FileError: as ``video.poster`` and ``images.open_upright``
-    """
-    return _shows(first_picture(video, _SOURCE), picture)
-
-
-def ends_with(video: Path, picture: Path) -> bool | None:
-    """Whether the last frame shows ``picture`` or a part of it; None and errors as ``begins_with``."""
-    return _shows(last_picture(video, _SOURCE), picture)
-
-
-def _shows(frame: Image.Image, picture: Path) -> bool | None:
-    with open_upright(picture, (_SOURCE, _SOURCE)) as opened:
-        found = similarity(frame, opened)
-    return None if found is None else found >= ALIKE
-
-
 def similarity(frame: Image.Image, picture: Image.Image) -> float | None:
     """Similarity of ``frame`` and ``picture``: at most 1, about 0 for different ones.
 
     The frame may be a part of the picture (cut and zoomed), or the picture a part of the frame (bars and borders). The place
-    is found by the broad outlines, and what counts are the details there, each of which may have moved a little.
+    is found by the broad outlines, and what counts are the details there, each of which may have moved a little. Measured over
+    photographs and drawings (``benchmarks/checks.py``): under all moves of the Local renderer's camera a picture stays above
+    0.69, and different ones stay below 0.53.
 
     None where one of them is too even to tell.
     """

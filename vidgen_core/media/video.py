@@ -51,8 +51,6 @@ _MEDIA_TYPES: Final = {
 #: Frames checked for one that is not black.
 _POSTER_FRAMES: Final = 48
 _BLACK: Final = 20
-#: The loudest sample of a track that nobody hears (-60 dB of full scale).
-_SILENCE: Final = 0.001
 
 
 class VideoFacts(Frozen):
@@ -217,28 +215,6 @@ def last_picture(video: Path, edge: int) -> Image.Image:
     except (av.FFmpegError, EOFError) as error:
         raise FileError("video_unplayable", path=str(video)) from error
     raise FileError("video_unplayable", path=str(video))
-
-
-def is_silent(video: Path) -> bool:
-    """Whether nothing can be heard: no sound track, or one that is quieter than ``_SILENCE`` all through.
-
-    A track that cannot be decoded counts as sound.
-    :raises FileError: as ``probe``
-    """
-    import av
-    import numpy as np
-
-    _size(video)
-    try:
-        with open_video(video) as container:
-            stream = next(iter(container.streams.audio), None)
-            if stream is None:
-                return True
-            plain = av.AudioResampler(format="flt", layout="mono")
-            heard = (one for frame in container.decode(stream) for one in plain.resample(frame))
-            return all(float(np.abs(one.to_ndarray()).max(initial=0)) < _SILENCE for one in heard)
-    except (av.FFmpegError, EOFError):
-        return False
 
 
 def sha256_file(path: Path) -> str:

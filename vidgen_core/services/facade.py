@@ -36,6 +36,7 @@ from vidgen_core.services.library.shots import Shots
 from vidgen_core.services.library.takes import Takes
 from vidgen_core.services.notifications.notifications import Notifications
 from vidgen_core.services.quality.checks import Checks
+from vidgen_core.services.quality.model_judge import ModelJudge
 from vidgen_core.services.reports.disputes import Disputes
 from vidgen_core.services.reports.ledger import Ledger
 from vidgen_core.services.reports.reports import Reports
@@ -101,6 +102,7 @@ class Vidgen:
         self.llm_queue = LlmQueue(ctx)
         self.scripts = Scripts(ctx, self.llm_queue, self.imports)
         self.prompts = Prompts(ctx, self.llm_queue, self.scripts, self.shots)
+        self.model_judge = ModelJudge(ctx, self.llm_queue)
         self.progress = ProjectProgress(
             ctx, self.tasks, self.shots, self.pictures, self.takes, self.prompts, self.exports
         )

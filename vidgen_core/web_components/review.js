@@ -477,9 +477,9 @@ class Room {
     const looks = { chosen: take.chosen, rejected: take.rejected !== null, focus: place === this.focus, other: place === this.other }
     for (const [look, on] of Object.entries(looks)) card.node.classList.toggle(look, on)
     card.node.setAttribute("aria-label", `v${take.number}`)
-    set(card.key, "textContent", place < 9 ? `${place + 1}` : `v${take.number}`)
+    set(card.key, "textContent", `${place < 9 ? place + 1 : `v${take.number}`} ${take.sign}`)
     set(card.mark, "textContent", take.chosen ? `★ ${w.chosen}` : take.rejected !== null ? `✕ ${w.rejected}` : "")
-    const facts = [`v${take.number}`, take.facts, take.rejected, ...take.warnings.map((warning) => `⚠ ${warning}`)]
+    const facts = [`v${take.number}`, take.rejected, take.facts]
     if (!card.video.error) set(card.facts, "textContent", facts.filter(Boolean).join(" · "))
     set(card.facts, "title", card.facts.textContent)
     this.paintSaid(card, take)

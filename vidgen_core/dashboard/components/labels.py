@@ -9,8 +9,9 @@ import streamlit as st
 
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import BillableParty
+from vidgen_core.domain.takes import MODEL, Severity, Take, Verdict
 from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
-from vidgen_core.i18n import STATUS_COLOURS, STATUS_ICONS, Text
+from vidgen_core.i18n import STATUS_COLOURS, STATUS_ICONS, VERDICT_ICONS, Text
 
 if TYPE_CHECKING:
     from vidgen_core.services.generation.preflight import Estimate
@@ -32,6 +33,26 @@ def status_badge(t: Text, status: TaskStatus, detail: str = "") -> None:
     """Icon, word and colour of a state, with something behind it where it helps, e.g. ``75 %``."""
     label = t.status(status) + (f" · {detail}" if detail else "")
     st.badge(label, icon=STATUS_ICONS[status], color=status_colour(status))
+
+
+def verdict_label(t: Text, verdict: Verdict) -> str:
+    """``🚫 Fail``."""
+    return f"{VERDICT_ICONS[verdict]} {t(f'verdict.{verdict}')}"
+
+
+def reasons(t: Text, take: Take) -> list[str]:
+    """What is doubtful about a take, a sentence each, with the measured value and its limit where it was measured."""
+    measured = {one.code: one for one in take.checks if one.severity is not Severity.PASS}
+    said = {f"{MODEL}{name}": fault for name, fault in take.answer.faults.items()} if take.answer else {}
+    found = []
+    for code in take.warnings:
+        one, fault, sentence = measured.get(code), said.get(code), t(f"shots.warning.{code}")
+        if fault is not None:
+            sentence = t("checks.said", sentence=sentence, reason=fault)
+        elif one is not None:
+            sentence = t("checks.measured", sentence=sentence, value=f"{one.value:g}", limit=f"{one.limit:g}")
+        found.append(sentence)
+    return found
 
 
 def badge(words: str, sign: str, colour: Colour) -> str:

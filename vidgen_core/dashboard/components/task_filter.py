@@ -7,11 +7,12 @@ from typing import Any, Final, NamedTuple, get_args
 
 import streamlit as st
 
-from vidgen_core.dashboard.components.labels import mode_label, status_label
+from vidgen_core.dashboard.components.labels import mode_label, status_label, verdict_label
 from vidgen_core.dashboard.session import Visit, session_value
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.domain.queries import TaskFilter, TaskSort
+from vidgen_core.domain.takes import Verdict
 from vidgen_core.domain.tasks import TaskKind, TaskStatus
 from vidgen_core.i18n import Text
 
@@ -24,6 +25,7 @@ _EMPTY: Final[dict[str, Any]] = {
     "makes": None,
     "shot": "",
     "error": None,
+    "verdict": None,
     "sort": "id",
     "up": False,
     "p": 1,
@@ -90,7 +92,7 @@ def show_pages(pages: int) -> None:
 
 def clear() -> None:
     """Show all tasks again."""
-    for name in ("q", "status", "provider", "makes", "shot", "error"):
+    for name in ("q", "status", "provider", "makes", "shot", "error", "verdict"):
         st.session_state[key(name)] = _EMPTY[name]
     _first_page()
 
@@ -140,11 +142,21 @@ def _filters(visit: Visit) -> None:
         on_change=_first_page,
         persist_state="session",
     )
+    st.selectbox(
+        t("tasks.column.verdict"),
+        [verdict.value for verdict in Verdict],
+        index=None,
+        format_func=lambda verdict: verdict_label(t, Verdict(verdict)),
+        key=key("verdict"),
+        placeholder=t("common.all"),
+        on_change=_first_page,
+        persist_state="session",
+    )
     st.button(t("tasks.clear_filters"), key="tasks_clear_filters", icon=":material/filter_list_off:", on_click=clear)
 
 
 def _filters_label(t: Text) -> str:
-    active = sum(bool(st.session_state.get(key(name))) for name in ("provider", "makes", "shot", "error"))
+    active = sum(bool(st.session_state.get(key(name))) for name in ("provider", "makes", "shot", "error", "verdict"))
     return t("tasks.filters_on", n=active) if active else t("tasks.filters")
 
 
@@ -193,6 +205,7 @@ def _query(visit: Visit) -> Query:
         kind=ErrorKind(said["error"]) if said["error"] else None,
         text=(said["q"] or "").strip(),
         output=TaskKind(said["makes"]) if said["makes"] else None,
+        verdict=Verdict(said["verdict"]) if said["verdict"] else None,
     )
     return Query(None if shot and not found else wanted, said["sort"] or "id", descending=not said["up"])
 
@@ -254,6 +267,7 @@ def _parse(name: str, text: str) -> Any:
         "provider": set(provider_ids()),
         "makes": set(TaskKind),
         "error": set(ErrorKind),
+        "verdict": set(Verdict),
         "sort": set(SORTS),
     }
     if name == "status":

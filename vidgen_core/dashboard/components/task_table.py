@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import streamlit as st
 
 from vidgen_core.dashboard.components import task_filter
-from vidgen_core.dashboard.components.labels import elapsed, mode_label, status_label
+from vidgen_core.dashboard.components.labels import elapsed, mode_label, status_label, verdict_label
 from vidgen_core.dashboard.components.media import drawn_url, outside
 from vidgen_core.dashboard.components.task_filter import Query
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, now, session_value
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.queries import Page
+from vidgen_core.domain.takes import Verdict
 from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
-from vidgen_core.i18n import STATUS_COLOURS, Text
+from vidgen_core.i18n import STATUS_COLOURS, VERDICT_COLOURS, Text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,6 +188,7 @@ def _row(t: Text, task: Task, key_label: str, at: datetime) -> dict[str, Any]:
         "history": f":material/history: {t('tasks.open')}",
         "image": outside(picture) if (picture := image_url(task)) else None,
         "status": [status_label(t, task.status)],
+        "verdict": [verdict_label(t, task.verdict)] if task.verdict else [],
         "progress": _progress(task),
         "prompt": task.params.prompt,
         "error": t.told(task.failure) if task.failure else flags(t, task.warnings),
@@ -259,6 +261,12 @@ def _columns(t: Text, opened: Callable[[], None] | None) -> dict[str, Any]:
             width=136,
             options=[status_label(t, status) for status in statuses],
             color=[BADGES[STATUS_COLOURS[status]] for status in statuses],
+        ),
+        "verdict": column.MultiselectColumn(
+            t("tasks.column.verdict"),
+            width=104,
+            options=[verdict_label(t, verdict) for verdict in Verdict],
+            color=[BADGES[VERDICT_COLOURS[verdict]] for verdict in Verdict],
         ),
         "progress": column.ProgressColumn(
             t("tasks.column.progress"), width=110, min_value=0, max_value=100, format="%d %%"

@@ -8,18 +8,18 @@ from typing import Any, Final
 import streamlit as st
 
 from vidgen_core.dashboard.components import component, dialogs
-from vidgen_core.dashboard.components.labels import price
+from vidgen_core.dashboard.components.labels import price, reasons, verdict_label
 from vidgen_core.dashboard.components.media import download_url, image_url, outside, part, poster_url, video_url
 from vidgen_core.dashboard.pick import order, share
 from vidgen_core.dashboard.pick.order import PickPosition
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file, session_value
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.dashboard.shots import take_actions
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.domain.shots import ShotParams
 from vidgen_core.domain.takes import Take, TakeReview
 from vidgen_core.domain.tasks import LIVE
-from vidgen_core.i18n import Text
+from vidgen_core.i18n import VERDICT_ICONS, Text
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.library.shots import ShotView
@@ -27,6 +27,8 @@ from vidgen_core.services.library.shots import ShotView
 KEY: Final = "review"
 #: The page to go to after an event.
 _LEADS_TO: Final = "_review_leads_to"
+#: The shot that stands there, and the order in which its takes are shown.
+_RANKED: Final = "_review_ranked"
 #: Reasons that one key gives; people's own words may stand beside them.
 REASONS: Final = ("motion", "anatomy", "face", "composition", "quality", "prompt")
 _LONGEST_REASON: Final = 200
@@ -75,7 +77,10 @@ def describe(visit: Visit, standing: PickPosition) -> dict[str, Any]:
     return {
         "seen": component.seen(KEY),
         "shot": standing.shot,
-        "shots": [_shot(t, view, prices[view.shot.params], said, _before(view, views)) for view in views],
+        "shots": [
+            _shot(t, view, prices[view.shot.params], said, _before(view, views), here=view.shot.id == standing.shot)
+            for view in views
+        ],
         "total": len(standing.order),
         # Chosen ones among those that are not sent.
         "outside": len(standing.order) - len(standing.waiting) - chosen_here,
@@ -95,7 +100,9 @@ def _before(view: ShotView, views: Sequence[ShotView]) -> Take | None:
     return next((take for take in before.takes if take.id == before.shot.chosen_take_id), None)
 
 
-def _shot(t: Text, view: ShotView, cost: str, said: Mapping[int, TakeReview], before: Take | None) -> dict[str, Any]:
+def _shot(
+    t: Text, view: ShotView, cost: str, said: Mapping[int, TakeReview], before: Take | None, *, here: bool
+) -> dict[str, Any]:
     picture = _picture(view)
     return {
         "id": view.shot.id,
@@ -106,12 +113,27 @@ def _shot(t: Text, view: ShotView, cost: str, said: Mapping[int, TakeReview], be
         "live": sum(task.status in LIVE for task in view.tasks),
         "price": cost,
         "before": part(before) if before else None,
-        "takes": [_take(t, view, take, said.get(take.id, _NOTHING_SAID)) for take in view.takes],
+        "takes": [_take(t, view, take, said.get(take.id, _NOTHING_SAID)) for take in _ranked(view, here=here)],
     }
 
 
+def _ranked(view: ShotView, *, here: bool) -> list[Take]:
+    """The best first; where somebody looks, nothing changes places, for keys choose by it, and new takes come last."""
+    takes = sorted(view.takes, key=lambda take: (take.rank, take.number))
+    if not here:
+        return takes
+    shot_id, order = session_value(_RANKED, (None, []))
+    known = order if shot_id == view.shot.id else []
+    takes.sort(key=lambda take: known.index(take.id) if take.id in known else len(known))
+    st.session_state[_RANKED] = (view.shot.id, [take.id for take in takes])
+    return takes
+
+
 def _take(t: Text, view: ShotView, take: Take, said: TakeReview) -> dict[str, Any]:
-    facts = [t.duration(take.seconds), f"{take.width}×{take.height}", take.model]
+    facts = [verdict_label(t, take.verdict)] if take.verdict else []
+    facts += [f"⚠ {reason}" for reason in reasons(t, take)]
+    facts += [t.duration(take.seconds), f"{take.width}×{take.height}", take.model]
+    facts += [t("pick.seed", seed=take.seed)] if take.seed is not None else []
     return {
         "id": take.id,
         "number": take.number,
@@ -119,8 +141,8 @@ def _take(t: Text, view: ShotView, take: Take, said: TakeReview) -> dict[str, An
         "part": part(take),
         "poster": outside(poster_url(take)),
         "download": download_url(take),
-        "facts": " · ".join(facts + ([t("pick.seed", seed=take.seed)] if take.seed is not None else [])),
-        "warnings": [t(f"shots.warning.{warning}") for warning in take.warnings],
+        "sign": VERDICT_ICONS[take.verdict] if take.verdict else "",
+        "facts": " · ".join(facts),
         "chosen": view.shot.chosen_take_id == take.id,
         "rejected": take.rejected,
         "votes": [{"name": one.name, "vote": one.vote, "favourite": one.favourite} for one in said.votes],

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import streamlit as st
 
 from vidgen_core.dashboard.components.labels import mode_label
+from vidgen_core.dashboard.quality import accuracy
 from vidgen_core.dashboard.reports import charts
 from vidgen_core.dashboard.session import Visit, page_file
 from vidgen_core.domain.providers import ProviderId
@@ -127,6 +128,8 @@ def show_charts(visit: Visit, figures: Report) -> None:
         for draw in _CHARTS:
             with st.container(border=True):
                 draw(visit.t, figures)
+    accuracy.drawing(visit.t, figures.drawing)
+    accuracy.show(visit, visit.project.id if st.session_state.get("figures_scope") == "project" else None)
     for draw in _WIDE:
         with st.container(border=True):
             draw(visit.t, figures)

@@ -72,7 +72,8 @@ def checks(visit: Visit) -> None:
     st.markdown(visit.t("checks.intro"))
     form = Form(visit, "checks")
     form.field("checks.enabled")
-    names = [f"checks.{name}" for name in ChecksSettings.model_fields if name != "enabled"]
+    form.field("checks.ask_model")
+    names = [f"checks.{name}" for name in ChecksSettings().limits]
     third = -(-len(names) // 3)
     form.columns(*(tuple(names[start : start + third]) for start in range(0, len(names), third)))
     form.show_end()

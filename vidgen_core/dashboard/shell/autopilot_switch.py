@@ -10,9 +10,11 @@ import streamlit as st
 from vidgen_core.dashboard.components import dialogs, preflight
 from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.components.messages import Message
+from vidgen_core.dashboard.quality import drawing
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file
 from vidgen_core.dashboard.shell import sign_in
 from vidgen_core.dashboard.shots import prompt
+from vidgen_core.domain.draws import UntilPass
 from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.autopilot.progress import why_unfilmed
@@ -23,6 +25,8 @@ from vidgen_core.services.generation.preflight import Preflight
 _SHOTS_NAMED: Final = 3
 #: Of the field that holds what a run may cost.
 _LIMIT: Final = "way_limit"
+#: Of the box that has takes drawn until one passes.
+_UNTIL: Final = "way_until"
 
 
 def switch(t: Text, shots: int) -> None:
@@ -89,12 +93,17 @@ def _go() -> None:
     elif sheet.free:
         _begin(None)
     else:
-        st.session_state.pop(_LIMIT, None)
+        for key in (_LIMIT, _UNTIL):
+            st.session_state.pop(key, None)
         dialogs.ask(visit.t("way.sheet_title"), _sheet, sheet, width="medium", icon=":material/auto_mode:")
 
 
 def _sheet(sheet: Preflight) -> None:
-    t = current_visit().t
+    visit = current_visit()
+    t, until = visit.t, None
+    if visit.app.settings().checks.enabled and st.checkbox(t("draw.auto_run"), key=_UNTIL, help=t("draw.about")):
+        until = drawing.fields(visit, ceiling=False)
+        sheet = visit.app.progress.sheet(visit.project.id, until)
     preflight.facts(sheet)
     preflight.problems(sheet)
     worst = float(sheet.high.amount) if sheet.high else 0.0
@@ -115,20 +124,20 @@ def _sheet(sheet: Preflight) -> None:
             type="primary",
             icon=":material/auto_mode:",
             on_click=_released,
-            args=(limit,),
+            args=(limit, until),
         )
 
 
-def _released(limit: float) -> None:
-    _begin(Decimal(str(limit)))
+def _released(limit: float, until: UntilPass | None) -> None:
+    _begin(Decimal(str(limit)), until)
     st.rerun()
 
 
 @handle_errors
-def _begin(limit: Decimal | None) -> None:
+def _begin(limit: Decimal | None, until: UntilPass | None = None) -> None:
     visit: Visit = current_visit()
     prompt.follow(visit.app.prompts.empty(visit.project.id))
-    visit.app.progress.go(visit.project.id, limit)
+    visit.app.progress.go(visit.project.id, limit, until)
 
 
 @handle_errors

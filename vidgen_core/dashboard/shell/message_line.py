@@ -15,6 +15,7 @@ import streamlit as st
 from vidgen_core.dashboard.components import preflight, task_actions
 from vidgen_core.dashboard.components.labels import mode_label
 from vidgen_core.dashboard.components.messages import Message
+from vidgen_core.dashboard.quality import best, model_dialog
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, lines, now, page_file, show_told
 from vidgen_core.dashboard.shell import agent_orders, autopilot_switch, budget_bar, live_updates, sign_in
 from vidgen_core.dashboard.shots import list_tools, selection
@@ -107,7 +108,7 @@ def _all(t: Text, messages: list[Message], *, hidden: bool) -> None:
 
 
 def _messages(visit: Visit, status: Status) -> Iterator[Message]:
-    for undo in (undo_message(visit.t), task_actions.undo_message(visit.t)):
+    for undo in (undo_message(visit.t), task_actions.undo_message(visit.t), best.undo_message(visit.t)):
         if undo is not None:
             yield undo
     yield from agent_orders.messages(visit)
@@ -119,6 +120,9 @@ def _messages(visit: Visit, status: Status) -> Iterator[Message]:
     run = autopilot_switch.message(visit)
     if run is not None:
         yield run
+    judging = model_dialog.message(visit)
+    if judging is not None:
+        yield judging
     if status.paused:
         by_user = status.paused == "user"
         why = visit.t("shell.paused_by_user") if by_user else visit.t.error(ErrorKind.PROVIDER, status.paused, {})
@@ -131,6 +135,10 @@ def _messages(visit: Visit, status: Status) -> Iterator[Message]:
     if news is not None:
         yield news
     yield from _tips(visit, status)
+    if st.session_state.get(_PAGE) == "pick" and sign_in.may(Role.MAKER):
+        waiting = best.waiting_message(visit)
+        if waiting is not None:
+            yield waiting
 
 
 def _worker(t: Text, status: Status) -> Iterator[Message]:

@@ -15,6 +15,7 @@ from vidgen_core.config.schema import Settings
 from vidgen_core.dashboard.components.actions import Action, Place, named, offered
 from vidgen_core.dashboard.components.labels import plain, price
 from vidgen_core.dashboard.components.media import image_url
+from vidgen_core.dashboard.quality import drawing
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, show_told
 from vidgen_core.dashboard.shell import live_updates
 from vidgen_core.dashboard.shell.sign_in import may
@@ -226,6 +227,7 @@ def _act(verb: str) -> Callable[[int], None]:
 #: Every action on a shot, in the order of its menu. ``shots.menu.<name>`` is its word.
 SHOT_ACTIONS: Final[tuple[Action[ShotView], ...]] = (
     Action("one_more", _one_more),
+    Action("until_pass", lambda shot_id: drawing.ask([shot_id])),
     Action("parameters", ask_for_parameters),
     Action("picture", ask_for_picture),
     Action("material", ask_for_material),

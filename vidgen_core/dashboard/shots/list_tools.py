@@ -12,6 +12,7 @@ from vidgen_core.dashboard.add import forms, request
 from vidgen_core.dashboard.components import dialogs, preflight
 from vidgen_core.dashboard.components.media import icon
 from vidgen_core.dashboard.components.messages import Message
+from vidgen_core.dashboard.quality import best, drawing
 from vidgen_core.dashboard.session import (
     Visit,
     current_visit,
@@ -214,6 +215,15 @@ def _work(visit: Visit, wanted: ShotFilter) -> None:
         picture_dialogs.missing_button(visit)
         project_references.button(visit)
         prompt_writing.bulk(visit, wanted)
+        st.button(
+            visit.t("draw.button_all"),
+            key="draw_all",
+            icon=":material/casino:",
+            help=visit.t("shots.generate_all_help"),
+            on_click=_draw_all,
+            args=(wanted,),
+        )
+        best.button(visit, key="best_of_project")
         table.replacing(visit, wanted)
 
 
@@ -246,6 +256,12 @@ def _generate_all(wanted: ShotFilter) -> None:
         lambda choice: selection.queue(ids, choice.canary, again=choice.again),
         canary=True,
     )
+
+
+@handle_errors
+def _draw_all(wanted: ShotFilter) -> None:
+    visit = current_visit()
+    drawing.ask(visit.app.shots.ids(visit.project.id, wanted), again=False)
 
 
 def show_empty(visit: Visit, wanted: ShotFilter) -> None:

@@ -14,6 +14,7 @@ import streamlit as st
 from vidgen_core.dashboard.components import batches, preflight, task_actions
 from vidgen_core.dashboard.components.labels import plain, price
 from vidgen_core.dashboard.components.media import icon
+from vidgen_core.dashboard.quality import best, drawing, model_dialog
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, session_value, toast_later
 from vidgen_core.dashboard.shell import live_updates
 from vidgen_core.dashboard.shots import prompt_writing
@@ -128,6 +129,18 @@ def bar(visit: Visit, views: Sequence[ShotView]) -> None:
             icon=":material/auto_awesome:",
             disabled=not estimate.tasks,
         )
+        st.button(t("draw.button"), key="selected_draw", icon=":material/casino:", on_click=drawing.ask, args=(ids,))
+        if any(view.takes and view.shot.chosen_take_id is None for view in views):
+            best.button(visit, ids, key="selected_best")
+        unasked = [take for view in views for take in view.takes if take.answer is None]
+        if unasked and visit.app.model_judge.is_on:
+            st.button(
+                t("judge.menu"),
+                key="selected_judge",
+                icon=":material/visibility:",
+                on_click=model_dialog.ask,
+                args=(visit, unasked),
+            )
         if estimate.having:
             st.checkbox(t.n("select.again", estimate.having), key=_AGAIN, help=t("preflight.again_help"))
         prompt_writing.of_ticked(visit, [view.shot for view in views])

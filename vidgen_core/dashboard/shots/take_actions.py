@@ -10,6 +10,7 @@ import streamlit as st
 from vidgen_core.dashboard.components import batches, dialogs, preflight
 from vidgen_core.dashboard.components.actions import Action, Place, named
 from vidgen_core.dashboard.components.component import unheard
+from vidgen_core.dashboard.quality import model_dialog
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
 from vidgen_core.dashboard.shots import finish_dialog
 from vidgen_core.dashboard.shots.dialogs import ask_for_link, ask_for_remote_id, ask_to_submit_again, show_facts
@@ -159,6 +160,10 @@ def _use_source(visit: Visit, take: Take) -> None:
     visit.app.takes.use_finished(take.id, False)
 
 
+def _ask_model(visit: Visit, take: Take) -> None:
+    model_dialog.ask(visit, [take])
+
+
 def _facts(visit: Visit, take: Take) -> None:
     show_facts(visit.app.shots.get(take.shot_id).number, take)
 
@@ -242,6 +247,11 @@ SLOT_ACTIONS: Final[tuple[Action[Slot], ...]] = (
     Action("finish", _on_take(_finish), lambda slot: slot.take is not None),
     Action("use_finished", _on_take(_use_finished), lambda slot: slot.is_enlarged and not slot.stands_in),
     Action("use_source", _on_take(_use_source), lambda slot: slot.stands_in),
+    Action(
+        "ask_model",
+        _on_take(_ask_model),
+        lambda slot: slot.take is not None and current_visit().app.model_judge.is_on,
+    ),
     Action("facts", _on_take(_facts), lambda slot: slot.take is not None, role=Role.VIEWER),
     Action("history", _on_task(_history), lambda slot: slot.task is not None, role=Role.VIEWER),
     Action("reject", _on_take(_reject), lambda slot: slot.take is not None and slot.take.rejected is None),

@@ -16,17 +16,18 @@ import streamlit as st
 from vidgen_core.dashboard.components import component, preflight
 from vidgen_core.dashboard.components.actions import Place, offered
 from vidgen_core.dashboard.components.component import seen
-from vidgen_core.dashboard.components.labels import elapsed, price, status_colour, step_label, take_label
+from vidgen_core.dashboard.components.labels import elapsed, price, reasons, status_colour, step_label, take_label
 from vidgen_core.dashboard.components.media import outside, poster_url, video_url, waiting_url
+from vidgen_core.dashboard.quality import drawing
 from vidgen_core.dashboard.session import Visit, current_visit, now, show_told
 from vidgen_core.dashboard.shell import live_updates
 from vidgen_core.dashboard.shell.sign_in import may
 from vidgen_core.dashboard.shots import take_actions
 from vidgen_core.dashboard.shots.take_actions import Slot
 from vidgen_core.domain.shots import Shot
-from vidgen_core.domain.takes import Take
+from vidgen_core.domain.takes import Take, Verdict
 from vidgen_core.domain.tasks import ENDED, Task, TaskStatus
-from vidgen_core.i18n import STATUS_ICONS, Text
+from vidgen_core.i18n import STATUS_ICONS, VERDICT_COLOURS, VERDICT_ICONS, Text
 from vidgen_core.money import Price
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
 from vidgen_core.services.access.permissions import Role
@@ -123,6 +124,10 @@ def _words(t: Text) -> dict[str, Any]:
     """What many takes have in common, said once; ``{n}`` and ``{shot}`` are filled in the browser."""
     blanks = {"n": "{n}", "shot": "{shot}"}
     states = {status.value: [STATUS_ICONS[status], t.status(status), status_colour(status)] for status in TaskStatus}
+    for verdict in Verdict:
+        word = t(f"verdict.{verdict}")
+        states[f"completed_{verdict}"] = [VERDICT_ICONS[verdict], word, VERDICT_COLOURS[verdict]]
+        states[f"chosen_{verdict}"] = ["⭐", f"{t('shots.chosen')} · {word}", "violet"]
     return {name: t(f"shots.{name}") for name in _WORDS} | {
         "menu": t("shots.take_menu_of", **blanks),
         "poster": t("shots.poster_of", **blanks),
@@ -149,7 +154,7 @@ def _shot(context: CardContext, view: ShotView) -> dict[str, Any]:
     return {
         "id": view.shot.id,
         "number": view.shot.number,
-        "summary": summary(t, found),
+        "summary": " · ".join(filter(None, (drawing.state_line(t, view), summary(t, found)))),
         "pictures": [_of_task(context, task) for task in drawn],
         "takes": [_of_slot(context, view, slot) for slot in found[hidden:]],
         "more": t.n("shots.show_all", len(found)) if hidden else None,
@@ -240,7 +245,7 @@ def _finished(context: CardContext, view: ShotView, take: Take, menu: list[str])
         "take": take.id,
         "task": take.task_id,
         "label": f"v{take.number} ⇧" if take.stands_in else f"v{take.number}",
-        "state": "chosen" if chosen else "completed" if take.rejected is None else "rejected",
+        "state": "rejected" if take.rejected is not None and not chosen else _state(take, chosen=chosen),
         "menu": menu,
         "poster": poster_url(take),
         "video": video,
@@ -248,8 +253,13 @@ def _finished(context: CardContext, view: ShotView, take: Take, menu: list[str])
         "ratio": f"{take.width} / {take.height}",
         "choosable": context.maker and not gone,
         "chosen": chosen,
-        "warnings": [t(f"shots.warning.{warning}") for warning in take.warnings],
+        "warnings": reasons(t, take),
     }
+
+
+def _state(take: Take, *, chosen: bool) -> str:
+    """What the badge of a finished take says: that it is chosen, and the verdict of its checks."""
+    return ("chosen" if chosen else "completed") + (f"_{take.verdict}" if take.verdict else "")
 
 
 def _menu(slot: Slot) -> list[str]:

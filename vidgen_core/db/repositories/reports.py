@@ -1,6 +1,7 @@
 """Sums for reports, kept by triggers.
 
-Nothing here reads tasks or attempts: a query costs as much as the period has days, however many tasks it had.
+But for ``drawn``, whose rows have an index of their own, nothing here reads tasks or attempts: a query costs as much as the
+period has days, however many tasks it had.
 """
 
 from __future__ import annotations
@@ -15,15 +16,19 @@ from sqlalchemy import Table, distinct, func, select, text
 from vidgen_core.db.repository import Repository
 from vidgen_core.db.schema import (
     SHOT_STATES,
+    attempts,
+    draws,
     ledger_daily,
     shots,
     stage_times_daily,
+    takes,
     takes_hourly,
     task_counts,
     task_ends_daily,
     tasks,
 )
 from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.draws import DrawState
 from vidgen_core.domain.providers import ProviderId
 
 
@@ -101,8 +106,17 @@ class TakeCounts(NamedTuple):
     waiting: int
 
 
+class Drawn(NamedTuple):
+    """Orders that drew until a take passed: ended shots, the draws of these, and chosen takes of all."""
+
+    shots: int
+    draws: int
+    chosen: int
+
+
 #: Reserved money of requests that have not been sent yet is no spend.
-_HAS_LEFT: Final = ledger_daily.c.state.not_in((AttemptState.PREPARING, AttemptState.SENDING))
+_UNSENT: Final = (AttemptState.PREPARING, AttemptState.SENDING)
+_HAS_LEFT: Final = ledger_daily.c.state.not_in(_UNSENT)
 
 
 class ReportRepository(Repository):
@@ -134,6 +148,28 @@ class ReportRepository(Repository):
         n = func.sum(ledger_daily.c.n)
         query = select(*by, n, func.sum(ledger_daily.c.cost)).where(_HAS_LEFT, *_within(ledger_daily, wanted))
         return [Spent._make(row) for row in self.tx.execute(query.group_by(*by).having(n != 0))]
+
+    def drawn(self, wanted: FigureFilter, begin: datetime | None, end: datetime | None) -> tuple[Drawn, list[Spent]]:
+        """Draws ordered from ``begin`` to before ``end``, and their attempts; found by the index of draws."""
+        since = [] if begin is None else [tasks.c.created_at >= begin]
+        until = [] if end is None else [tasks.c.created_at < end]
+        where = [tasks.c.draw.is_not(None), *_of(tasks, wanted), *since, *until]
+        ended = tasks.join(draws, (draws.c.draw == tasks.c.draw) & (draws.c.shot_id == tasks.c.shot_id))
+        order = func.printf("%d-%d", tasks.c.draw, tasks.c.shot_id)
+        counts: Any = select(func.count(distinct(order)).label("shots"), func.count().label("draws"))
+        counts = counts.select_from(ended).where(*where, draws.c.state != DrawState.DRAWING)
+        chosen = tasks.join(takes, takes.c.task_id == tasks.c.id).join(shots, shots.c.chosen_take_id == takes.c.id)
+        of_chosen = select(func.count()).select_from(chosen).where(*where, tasks.c.deleted_at.is_(None))
+        row = self.tx.execute(counts).one()
+        found = Drawn(int(row.shots), int(row.draws), int(self.tx.execute(of_chosen).scalar_one()))
+        a = attempts.c
+        by = (a.provider, a.state, a.charge, a.cost_currency)
+        cost: Any = select(*by, func.count().label("n"), func.coalesce(func.sum(a.cost), 0).label("cost"))
+        cost = cost.select_from(attempts.join(tasks, tasks.c.id == a.task_id)).where(*where, a.state.not_in(_UNSENT))
+        return found, [
+            Spent(one.provider, "", "", one.state, "", one.charge, one.cost_currency or "", one.n, Decimal(one.cost))
+            for one in self.tx.execute(cost.group_by(*by))
+        ]
 
     def ends_by_day(self, wanted: FigureFilter) -> list[DayEnds]:
         by, n = _columns(task_ends_daily, "day", "status"), func.sum(task_ends_daily.c.n)

@@ -31,6 +31,8 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.takes import (
     SAME_FILE,
     CheckResult,
+    ModelAnswer,
+    Opinion,
     ReviewComment,
     ReviewLink,
     ReviewVote,
@@ -95,12 +97,14 @@ def _those(*wanted: ColumnElement[bool]) -> Select[Any]:
     return _SHOWN.where(*wanted, tasks.c.deleted_at.is_(None)).order_by(*order)
 
 
+#: What was said of a file goes with it.
+_OF_THE_FILE: Final = ("trim_in", "trim_out", "verdict", "checks", "frame", "opinion", "answer")
+
+
 def _add() -> Executable:
     new = upsert(takes)
     kept = {field.name: new.excluded[field.name] for field in fields(NewTake)} | {"rev": new.excluded.rev}
-    again = new.on_conflict_do_update(
-        index_elements=["task_id"], set_=kept | dict.fromkeys(("trim_in", "trim_out", "verdict", "checks", "frame"))
-    )
+    again = new.on_conflict_do_update(index_elements=["task_id"], set_=kept | dict.fromkeys(_OF_THE_FILE))
     return again.returning(takes.c.id)
 
 
@@ -219,6 +223,24 @@ class TakeRepository(Repository):
             others = (takes.c.parent_id == take.parent_id, takes.c.id != take.id, takes.c.stands_in)
             self.tx.execute(update(takes).where(*others).values(stands_in=False, rev=self.tx.rev))
         self._set(take.id, {"stands_in": stands_in})
+
+    def set_opinion(self, take_id: int, opinion: Opinion | None) -> None:
+        """Keep what a person thinks of a take."""
+        self._set(take_id, {"opinion": opinion})
+
+    def keep_answer(self, take_id: int, answer: ModelAnswer) -> None:
+        """Keep what a language model has said of a take."""
+        self._set(take_id, {"answer": answer.model_dump(mode="json")})
+
+    def with_opinions(self, project_id: int | None, most: int) -> list[tuple[Opinion, Verdict, list[CheckResult]]]:
+        """What people and checks said of the takes of which both did, the newest first and at most so many."""
+        wanted = [] if project_id is None else [takes.c.project_id == project_id]
+        query = select(takes.c.opinion, takes.c.verdict, takes.c.checks).where(takes.c.opinion.is_not(None), *wanted)
+        rows = self.tx.execute(query.where(takes.c.verdict.is_not(None)).order_by(takes.c.id.desc()).limit(most))
+        return [
+            (Opinion(row.opinion), Verdict(row.verdict), [CheckResult.model_validate(one) for one in row.checks or ()])
+            for row in rows
+        ]
 
     def chosen(self, project_id: int) -> list[Take]:
         """The chosen takes in shot order."""

@@ -5,7 +5,7 @@ Each check is a file of this package with its ``CHECKS``; ``run`` measures all o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +27,7 @@ from vidgen_core.media.checks import (
 from vidgen_core.media.checks.check import Check, verdict_of
 from vidgen_core.media.checks.clip import Clip, ClipRequest
 
-__all__ = ["CHECKS", "UNPLAYABLE", "run", "unplayable", "verdict_of"]
+__all__ = ["AT_DOWNLOAD", "CHECKS", "UNPLAYABLE", "run", "shows_frames", "unplayable", "verdict_of"]
 
 #: In the order in which reasons are told.
 CHECKS: Final[tuple[Check, ...]] = tuple(
@@ -35,6 +35,10 @@ CHECKS: Final[tuple[Check, ...]] = tuple(
     for module in (whole, same_video, asked, black, frozen, reference_frames, cuts, flicker, blur, text, sound)
     for check in module.CHECKS
 )
+#: Codes of what needs a few frames and the sound alone: they are measured right after every download.
+AT_DOWNLOAD: Final = frozenset(check.code for module in (asked, reference_frames) for check in module.CHECKS) | {
+    "silent"
+}
 #: The clip cannot be checked: it cannot be played, or is larger than anything a model makes.
 UNPLAYABLE: Final = "unplayable"
 
@@ -56,6 +60,13 @@ def run(path: Path, request: ClipRequest, limits: Mapping[str, float]) -> list[C
         if result is not None:
             results.append(result)
     return results
+
+
+def shows_frames(request: ClipRequest, results: Iterable[CheckResult]) -> bool:
+    """Whether a clip shows every frame that was sent where it belongs; False also where that cannot be seen."""
+    sent = sum(frame is not None for frame in (request.first_frame, request.last_frame))
+    codes = {check.code for check in reference_frames.CHECKS}
+    return sent > 0 and sent == sum(one.code in codes and one.severity is Severity.PASS for one in results)
 
 
 def unplayable() -> CheckResult:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from vidgen_core.domain.takes import Severity
 from vidgen_core.media.checks.check import Bad, Check
 from vidgen_core.media.checks.clip import Clip
-from vidgen_core.media.request_match import shorter_side
+
+#: Shorter sides in pixels of sizes that are no number of lines.
+_NAMED_SIZES: Final = {"1K": 1024, "2K": 1440, "4K": 2160, "8K": 4320}
 
 
 def _seconds_off(clip: Clip) -> float | None:
@@ -27,6 +32,17 @@ def _size_share(clip: Clip) -> float | None:
     """What came of the shorter side, as a share of what was asked for."""
     side = shorter_side(clip.asked.size)
     return min(clip.facts.width, clip.facts.height) / side if side else None
+
+
+def shorter_side(size: str) -> int | None:
+    """The shorter side in pixels of a size; None where its name does not say."""
+    text = size.strip().upper()
+    if text in _NAMED_SIZES:
+        return _NAMED_SIZES[text]
+    if lines := re.fullmatch(r"~?([0-9]{3,4})P?", text):
+        return int(lines[1])
+    sides = re.fullmatch(r"~?([0-9]{2,5})\s{0,3}[X×*]\s{0,3}([0-9]{2,5})", text)
+    return min(int(sides[1]), int(sides[2])) if sides else None
 
 
 CHECKS = (

@@ -34,10 +34,12 @@ class Check:
             return None
         # What is stored and shown is what is compared, so that a result can be read again.
         value = round(float(value), 3)
-        raised = value > limit if self.bad is Bad.ABOVE else value < limit
-        return CheckResult(
-            code=self.code, severity=self.severity if raised else Severity.PASS, value=value, limit=float(limit)
-        )
+        severity = self.severity if self.raises(value, limit) else Severity.PASS
+        return CheckResult(code=self.code, severity=severity, value=value, limit=float(limit))
+
+    def raises(self, value: float, limit: float) -> bool:
+        """Whether a value speaks against a clip by this limit; the limit itself does not."""
+        return value > limit if self.bad is Bad.ABOVE else value < limit
 
 
 def verdict_of(results: Iterable[CheckResult]) -> Verdict:

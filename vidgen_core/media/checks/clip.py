@@ -6,6 +6,7 @@ not time, so that the same clip always has the same results.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,9 +21,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
 
+from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError
 from vidgen_core.media import video
-from vidgen_core.media.request_match import VideoRequest
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
@@ -49,9 +50,17 @@ _BLACK: Final = 24
 NO_SOUND: Final = -70.0
 
 
-class ClipRequest(VideoRequest):
-    """What was asked of a model, and what else a clip is judged by."""
+class ClipRequest(Frozen):
+    """What was asked of a model, and what else a clip is judged by; None and empty: nothing."""
 
+    #: Width to height as ``9:16``.
+    ratio: str = ""
+    #: ``720P``, ``4K`` or pixels as ``832×1504``.
+    size: str = ""
+    seconds: float | None = None
+    sound: bool | None = None
+    first_frame: Path | None = None
+    last_frame: Path | None = None
     #: A camera and a scene that stand still were asked for.
     still: bool = False
     #: Earlier takes of other tasks with the same video.
@@ -128,6 +137,26 @@ class Clip:
         """The last frame; as ``pictures``."""
         decoded = "pictures" in self.__dict__ and self.pictures.whole
         return self.pictures.large[-1] if decoded else video.last_picture(self.path, LARGE)
+
+    @cached_property
+    def peak(self) -> float | None:
+        """The loudest sample in dB of full scale, ``NO_SOUND`` without a track; None where it cannot be decoded.
+
+        Measured by decoding alone, as the worker does in its own process: filters of FFmpeg are for the process of checks.
+        """
+        try:
+            with video.open_video(self.path) as container:
+                stream = next(iter(container.streams.audio), None)
+                loudest = 0.0
+                plain = av.AudioResampler(format="flt", layout="mono")
+                for frame in container.decode(stream) if stream else ():
+                    heard = (float(np.abs(one.to_ndarray()).max(initial=0)) for one in plain.resample(frame))
+                    loudest = max(loudest, *heard, 0.0)
+                    if frame.time is not None and frame.time > MOST_SOUND:
+                        break
+        except (av.FFmpegError, EOFError, ValueError):
+            return None
+        return max(NO_SOUND, 20 * math.log10(loudest)) if loudest else NO_SOUND
 
     @cached_property
     def sound(self) -> Sound | None:

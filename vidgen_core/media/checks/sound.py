@@ -7,11 +7,9 @@ from vidgen_core.media.checks.check import Bad, Check
 from vidgen_core.media.checks.clip import NO_SOUND, Clip
 
 
-def _loudness_when_asked(clip: Clip) -> float | None:
-    """LUFS; without a track as quiet as can be."""
-    if not clip.asked.sound:
-        return None
-    return clip.sound.loudness if clip.sound else NO_SOUND
+def _peak_when_asked(clip: Clip) -> float | None:
+    """The loudest sample in dB of full scale; without a track as quiet as can be."""
+    return clip.peak if clip.asked.sound else None
 
 
 def _heard(clip: Clip) -> bool:
@@ -27,7 +25,7 @@ def _loudness(clip: Clip) -> float | None:
 
 
 CHECKS = (
-    Check("silent", Severity.FAIL, Bad.BELOW, _loudness_when_asked),
+    Check("silent", Severity.FAIL, Bad.BELOW, _peak_when_asked),
     Check("clipped", Severity.DOUBT, Bad.ABOVE, _clipped),
     Check("loud", Severity.DOUBT, Bad.ABOVE, _loudness),
 )

@@ -18,6 +18,7 @@ from vidgen_core.money import BudgetScope
 from vidgen_core.services.autopilot.run import AutopilotRun, current_run, is_going, note_run
 from vidgen_core.services.exports.film import Format
 from vidgen_core.services.generation import canaries
+from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.quality.checks import waiting
 from vidgen_core.services.scripts.llm_queue import STOPPED_BY_BUDGET
 from vidgen_core.services.scripts.prompts import Wanted
@@ -110,7 +111,8 @@ class Autopilot(threading.Thread):
                 if not goes(tx):
                     self._prompts.cancel(project_id)
         if ids := self._fresh(project_id, "generate", "ready_for_takes"):
-            self._tasks.generate(project_id, ids, admit=lambda tx, new: new if goes(tx) else [])
+            options = GenerateOptions(until=run.until)
+            self._tasks.generate(project_id, ids, options, admit=lambda tx, new: new if goes(tx) else [])
         # Once a run: a choice that somebody takes back meanwhile stays taken back.
         judging = waiting(self._ctx, project_id)
         if not judging and (ids := self._fresh(project_id, "choose", "choosable_takes")):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from vidgen_core import money
 from vidgen_core.db import Tx
 from vidgen_core.db.worker_state import AUTOPILOT
+from vidgen_core.domain.draws import UntilPass
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
@@ -131,8 +132,11 @@ class ProjectProgress:
         return current_run(self._ctx, project_id)
 
     @requires(Role.VIEWER)
-    def sheet(self, project_id: int) -> Preflight:
-        """Everything that ``go`` would have made, and what it costs; nothing is changed."""
+    def sheet(self, project_id: int, until: UntilPass | None = None) -> Preflight:
+        """Everything that ``go`` would have made, and what it costs; nothing is changed.
+
+        :param until: its takes are drawn until one passes: ``low`` is one take a shot, ``high`` all draws and retries
+        """
         settings = self._ctx.settings()
         with self._ctx.store.read() as tx:
             ids = {
@@ -149,7 +153,7 @@ class ProjectProgress:
             worded = shot.model_copy(update={"prompt": shot.prompt or shot.script or shot.picture_prompt})
             begins = bool(shot.image or shot.image_url or shot.follows)
             if worded.prompt.strip() and (begins or id_ in pictured):
-                found = validate(self._ctx, worded, plan(worded, GenerateOptions(), settings))
+                found = validate(self._ctx, worded, plan(worded, GenerateOptions(until=until), settings))
                 problems = found.problems if begins else ()
                 takes.append(gate.OrderItem(shot.number, *found.plan, problems))
         pictures = [
@@ -157,7 +161,12 @@ class ProjectProgress:
         ]
         questions = self._prompts.questions(asked)
         with self._ctx.store.read() as tx:
-            return gate.check_order(self._ctx, tx, project_id, takes, pictures=pictures, questions=questions)
+            sheet = gate.check_order(self._ctx, tx, project_id, takes, pictures=pictures, questions=questions)
+            if until is None:
+                return sheet
+            takes = [item._replace(takes=until.most) for item in takes]
+            most = gate.check_order(self._ctx, tx, project_id, takes, pictures=pictures, questions=questions)
+            return sheet.model_copy(update={"high": most.high, "asks": most.asks})
 
     @property
     @requires(Role.VIEWER)
@@ -168,22 +177,25 @@ class ProjectProgress:
     # --- the autopilot
 
     @requires(Role.MAKER)
-    def go(self, project_id: int, limit: Decimal | None = None) -> AutopilotRun:
+    def go(self, project_id: int, limit: Decimal | None = None, until: UntilPass | None = None) -> AutopilotRun:
         """Draw pictures, write empty prompts, generate takes, choose the first good ones and make the rough cut.
 
         Nothing that a person has chosen, written or begun is changed; what has failed is left alone.
         :param limit: what it may spend in all, in the currency of the budget; it is asked like every limit, in the
             transaction that sets the money of a submit aside; 0: no limit; None: the sheet's worst case, where it is known
-        :raises Refused: ``key_needed`` (provider), ``limit_negative``
+        :param until: draw takes one after another until one passes, and not several at once
+        :raises Refused: ``key_needed`` (provider), ``limit_negative``, ``checks_off``
         """
-        settings, sheet = self._ctx.settings(), self.sheet(project_id)
+        settings, sheet = self._ctx.settings(), self.sheet(project_id, until)
         if sheet.key_missing is not None:
             raise gate.no_key(settings, sheet.key_missing)
         if limit is not None and not (limit.is_finite() and limit >= 0):
             raise Refused("limit_negative")
+        if until is not None and not settings.checks.enabled:
+            raise Refused("checks_off")
         most = sheet.high.amount if limit is None and sheet.high else limit
         own = Money(amount=most, currency=settings.budget.currency) if most else None
-        run = AutopilotRun(on=True, limit=own, started_at=datetime.now(UTC))
+        run = AutopilotRun(on=True, limit=own, until=until, started_at=datetime.now(UTC))
         with self._ctx.store.write() as tx:
             money.limit_run(tx, settings, project_id, own)
             tx.projects.set_setting(project_id, AUTOPILOT, run.model_dump(mode="json"))

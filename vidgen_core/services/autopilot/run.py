@@ -11,6 +11,7 @@ from vidgen_core import money
 from vidgen_core.db import Tx
 from vidgen_core.db.worker_state import AUTOPILOT
 from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.draws import UntilPass
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
@@ -52,6 +53,8 @@ class AutopilotRun(Frozen):
     clips: int = 0
     #: What it may spend; None: no limit of its own.
     limit: Money | None = None
+    #: Its takes are drawn one after another until one passes; None: as many at once as the settings say.
+    until: UntilPass | None = None
     #: Whether somebody has read how it ended.
     read: bool = False
     started_at: datetime

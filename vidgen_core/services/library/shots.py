@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vidgen_core.db import NewShot, Tx
 from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.draws import Draw
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import Page, ShotFilter, ShotSort
@@ -55,6 +56,8 @@ class ShotView(Frozen):
     #: Those that draw pictures, in the order of their candidates.
     drawings: tuple[Task, ...] = ()
     candidates: tuple[PictureCandidate, ...] = ()
+    #: Its last order that draws until one passes.
+    draw: Draw | None = None
 
     @property
     def counts(self) -> dict[TaskStatus, int]:
@@ -126,6 +129,7 @@ class Shots:
         self._seen.update((task.id, task) for found in tasks.values() for task in found)
         takes = tx.takes.of_shots(ids)
         candidates = tx.candidates.of_shots(ids)
+        draws = tx.draws.of_shots(ids)
         return [
             ShotView(
                 shot=shot,
@@ -133,6 +137,7 @@ class Shots:
                 takes=tuple(takes.get(shot.id, ())),
                 drawings=tuple(task for task in tasks[shot.id] if task.output is TaskKind.IMAGE),
                 candidates=tuple(candidates.get(shot.id, ())),
+                draw=draws.get(shot.id),
             )
             for shot in shots
         ]

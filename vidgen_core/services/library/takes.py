@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vidgen_core.domain.errors import InputError, NotFound
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.shots import Shot
-from vidgen_core.domain.takes import Take
+from vidgen_core.domain.takes import Opinion, Take, Verdict
 from vidgen_core.domain.tasks import FinishVerb
 from vidgen_core.services.access.permissions import Role, requires
 
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 
 #: Shots of which a take is chosen in one transaction.
 _AT_ONCE: Final = 200
+
+
+class BestTake(NamedTuple):
+    """The take of a shot that speaks for itself."""
+
+    shot: Shot
+    take: Take
 
 
 class Takes:
@@ -62,7 +70,12 @@ class Takes:
         with self._ctx.store.write() as tx:
             if take_id is not None and tx.takes.get(take_id).shot_id != shot_id:
                 raise NotFound("take_not_of_shot")
+            before = tx.shots.get(shot_id).chosen_take_id
+            if before not in (None, take_id):
+                tx.takes.set_opinion(before, None)
             tx.shots.choose(shot_id, take_id)
+            if take_id is not None:
+                tx.takes.set_opinion(take_id, Opinion.GOOD)
             return tx.shots.get(shot_id)
 
     @requires(Role.MAKER)
@@ -98,6 +111,51 @@ class Takes:
             if len(waiting) <= _AT_ONCE:
                 return chosen
 
+    @requires(Role.VIEWER)
+    def best(self, project_id: int, shot_ids: Collection[int] | None = None) -> list[BestTake]:
+        """The best take of each shot of which none is chosen, the first of equals; one that failed or was put aside never is.
+
+        :param shot_ids: only these; None: all of the project
+        """
+        found: list[BestTake] = []
+        with self._ctx.store.read() as tx:
+            waiting = [
+                id_ for id_ in tx.shots.ids(project_id, ShotFilter("to_choose")) if shot_ids is None or id_ in shot_ids
+            ]
+            for begin in range(0, len(waiting), _AT_ONCE):
+                ids = waiting[begin : begin + _AT_ONCE]
+                takes = tx.takes.of_shots(ids)
+                for shot in tx.shots.many(ids):
+                    fit = [one for one in takes[shot.id] if one.rejected is None and one.verdict is not Verdict.FAIL]
+                    if fit:
+                        found.append(BestTake(shot, min(fit, key=lambda take: take.rank)))
+        return found
+
+    @requires(Role.MAKER)
+    def accept(self, project_id: int, wanted: Mapping[int, int]) -> dict[int, int]:
+        """Choose a take of each of many shots, by their ids; a choice made meanwhile stays. Returns what was chosen."""
+        return self._choose_where(project_id, wanted, lambda _shot_id: None)
+
+    @requires(Role.MAKER)
+    def take_back(self, project_id: int, accepted: Mapping[int, int]) -> None:
+        """Undo ``accept``; a shot whose choice was changed since keeps it."""
+        self._choose_where(project_id, dict.fromkeys(accepted), accepted.get)
+
+    def _choose_where(
+        self, project_id: int, wanted: Mapping[int, int | None], before: Callable[[int], int | None]
+    ) -> dict[int, int]:
+        """Choose in one transaction, where the choice is still what it was ``before``."""
+        chosen: dict[int, int] = {}
+        with self._ctx.store.write() as tx:
+            takes = tx.takes.of_shots(list(wanted))
+            for shot in tx.shots.many(list(wanted)):
+                take = wanted[shot.id]
+                here = take is None or take in {one.id for one in takes[shot.id]}
+                if here and shot.project_id == project_id and shot.chosen_take_id == before(shot.id):
+                    tx.shots.choose(shot.id, take)
+                    chosen[shot.id] = take or 0
+        return chosen
+
     @requires(Role.MAKER)
     def use_finished(self, take_id: int, used: bool = True) -> Take:
         """Let exports use an enlarged take in the place of the take it was made from, or that one again.
@@ -117,6 +175,7 @@ class Takes:
         """Mark a take as not wanted, with the reason; None takes the mark away."""
         with self._ctx.store.write() as tx:
             tx.takes.reject(take_id, reason)
+            tx.takes.set_opinion(take_id, None if reason is None else Opinion.BAD)
 
     @requires(Role.VIEWER)
     def file(self, take: Take) -> Path:

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Final
 
 from vidgen_core.domain.errors import VidgenError
 from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.takes import CheckResult, Take, Verdict
+from vidgen_core.domain.takes import MODEL, CheckResult, ModelAnswer, Severity, Take, Verdict
 from vidgen_core.domain.tasks import Task
 from vidgen_core.media.camera_words import Move, choose_moves
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import drawing
+from vidgen_core.services.quality.accuracy import Accuracy, accuracy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vidgen_core.db import Tx
     from vidgen_core.media.checks.clip import ClipRequest
     from vidgen_core.media.checks.process import CheckProcess
     from vidgen_core.services.context import ServiceContext
@@ -52,6 +54,11 @@ class Checks:
     def waiting(self, project_id: int | None) -> int:
         """As the function of that name."""
         return waiting(self._ctx, project_id)
+
+    @requires(Role.VIEWER)
+    def accuracy(self, project_id: int | None) -> Accuracy:
+        """How often each check was right by what people chose and rejected, in a project or in all."""
+        return accuracy(self._ctx, project_id)
 
     @requires(Role.MAKER)
     def judge(self, project_id: int | None, progress: Callable[[int, int], None] = lambda *_: None) -> list[Task]:
@@ -102,12 +109,34 @@ def check(ctx: ServiceContext, process: CheckProcess, take: Take) -> bool:
         results = [checks.unplayable()]
     if results is None:
         return False
-    verdict = checks.verdict_of(results)
     with ctx.store.write() as tx:
+        results = [*results, *_results_of(tx.takes.get(take.id).answer)]
+        verdict = checks.verdict_of(results)
         tx.takes.judge(take, verdict, results)
         if verdict is Verdict.FAIL:
             tx.log.add(LogLevel.WARNING, "take_failed_checks", project_id=take.project_id, task_id=take.task_id)
     return True
+
+
+def keep_answer(tx: Tx, take: Take, answer: ModelAnswer) -> None:
+    """Keep what a model has said of a take beside what was measured, unless its file was replaced meanwhile."""
+    from vidgen_core.media import checks
+
+    now = tx.takes.get(take.id)
+    results = [one for one in now.checks if not one.code.startswith(MODEL)] + _results_of(answer)
+    verdict = None if now.verdict is None else checks.verdict_of(results)
+    if tx.takes.judge(now.model_copy(update={"sha256": take.sha256}), verdict, results):
+        tx.takes.keep_answer(take.id, answer)
+
+
+def _results_of(answer: ModelAnswer | None) -> list[CheckResult]:
+    """What a model found wrong, as results: a doubt each, for a person decides."""
+    return [
+        CheckResult(
+            code=f"{MODEL}{question}", severity=Severity.DOUBT if fault else Severity.PASS, value=bool(fault), limit=0
+        )
+        for question, fault in (answer.faults.items() if answer else ())
+    ]
 
 
 def _request_of(ctx: ServiceContext, task: Task) -> ClipRequest:

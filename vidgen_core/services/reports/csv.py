@@ -71,6 +71,10 @@ def _period(figures: Report) -> Iterator[_Line]:
     yield from _money("period", "", figures.spend)
     if figures.cost_per_chosen is not None:
         yield "period", "", "cost_per_chosen", figures.cost_per_chosen, figures.spend.currency
+    if figures.drawing is not None:
+        yield "period", "", "draws_saved", figures.drawing.draws_saved, ""
+        if figures.drawing.saved is not None:
+            yield "period", "", "money_saved", figures.drawing.saved, figures.drawing.spend.currency
     if figures.suggestion is not None:
         yield "period", "", "suggested_takes", figures.suggestion.takes, ""
 

@@ -24,6 +24,7 @@ from vidgen_core.money import CREDITS, convert, rates_of
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.reports.values import (
     Day,
+    Drawing,
     ErrorCount,
     Hour,
     KeyShare,
@@ -135,10 +136,35 @@ class _Reckoning:
             acceptance_rate=chosen / completed if completed else None,
             cost_per_chosen=spend.each(chosen),
             suggestion=self._suggestion(),
+            drawing=self._drawing(since, until, chosen),
             days=self._days(),
             providers=tuple(self._shares(by_model=False)),
             models=tuple(self._shares(by_model=True)),
             keys=tuple(self._keys()),
+        )
+
+    def _drawing(self, since: date | None, until: date | None, chosen: int) -> Drawing | None:
+        begin = None if since is None else datetime.combine(since, time()).astimezone()
+        end = None if until is None else datetime.combine(until + timedelta(days=1), time()).astimezone()
+        drawn, spent = self._tx.reports.drawn(self._wanted, begin, end)
+        if not drawn.draws:
+            return None
+        usual, spend = self._settings.runner.takes_per_shot, self._spend(spent)
+        saved, each = drawn.shots * usual - drawn.draws, spend.each(sum(one.n for one in spent))
+        # Everything else that makes videos: all of it without the draws.
+        videos = [one for one in self._attempts if ProviderId(one.provider).spec.videos]
+        other = self._spend([*videos, *(one._replace(n=-one.n, cost=-one.cost) for one in spent)])
+        return Drawing(
+            shots=drawn.shots,
+            draws=drawn.draws,
+            usual=usual,
+            draws_saved=saved,
+            saved=None if each is None else each * saved,
+            spend=spend,
+            chosen=drawn.chosen,
+            cost_per_chosen=spend.each(drawn.chosen),
+            other_spend=other,
+            other_cost_per_chosen=other.each(max(0, chosen - drawn.chosen)),
         )
 
     def _spend(self, spent: Iterable[Spent]) -> SpendTotals:

@@ -140,6 +140,27 @@ class Suggestion(Frozen):
     """Shots with finished takes that nobody has judged yet; they do not count."""
 
 
+class Drawing(Frozen):
+    """Takes that were drawn until one passed its checks, beside those that were ordered at once."""
+
+    shots: int
+    """Shots whose drawing has ended."""
+    draws: int
+    """Takes ordered for them."""
+    usual: int
+    """Takes a shot that one click orders without drawing, by the settings."""
+    draws_saved: int
+    """Takes that would have been ordered in addition; below 0: more were drawn."""
+    saved: Amount | None
+    """What these would have cost at the mean price of a draw, in the currency of ``spend``; None where that is not known."""
+    spend: SpendTotals
+    chosen: int
+    cost_per_chosen: Amount | None
+    other_spend: SpendTotals
+    """Of the takes that were not drawn."""
+    other_cost_per_chosen: Amount | None
+
+
 class Report(Frozen):
     """Everything about one period."""
 
@@ -169,6 +190,8 @@ class Report(Frozen):
     cost_per_chosen: Amount | None
     """Everything that is or may be owed, divided by the chosen takes; in the currency of ``spend``."""
     suggestion: Suggestion | None
+    drawing: Drawing | None
+    """None where nothing was drawn until it passed."""
     days: tuple[Day, ...]
     providers: tuple[Share, ...]
     models: tuple[Share, ...]

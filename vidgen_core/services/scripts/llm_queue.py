@@ -60,7 +60,7 @@ class LlmSubject(NamedTuple):
     """What a question is about."""
 
     project_id: int
-    #: ``script``, ``prompt`` or ``translate``.
+    #: ``script``, ``prompt``, ``translate`` or ``judge``.
     kind: str
     piece_id: int | None = None
     shot_id: int | None = None
@@ -260,10 +260,13 @@ class LlmQueue:
         messages: Sequence[Message],
         wanted: str,
         read: Callable[[str], T],
+        *,
+        repair: bool = True,
     ) -> T:
         """The answer to one question, read; an answer that cannot be read is asked to be repaired once.
 
-        :param wanted: ``shots`` or ``prompt``: the form of the answer
+        :param wanted: ``shots``, ``prompt`` or ``judgement``: the form of the answer
+        :param repair: False: an answer that cannot be read is the end, for the repair would be paid as well
         :raises VidgenError: writing_answer_unreadable, writing_answer_cut_off, writing_refused, writing_filtered, or what
             a RemoteError says; after ``answer_lost`` nobody knows whether it was bought
         :raises Stopped: nobody wants it any more, before it was asked
@@ -288,7 +291,7 @@ class LlmQueue:
                     return read(reply.text)
             except UnreadableAnswer as error:
                 why = error.why
-            if again:
+            if again or not repair:
                 code = "writing_answer_cut_off" if reply.finish == "length" else "writing_answer_unreadable"
                 raise RemoteError(code, kind=ErrorKind.PROVIDER, why=why)
             conversation = ask_for_repair(messages, reply.text, why)

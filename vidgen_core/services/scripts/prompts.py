@@ -125,7 +125,7 @@ class Prompts:
     def lost(self, project_id: int) -> list[LlmCall]:
         """Questions about prompts whose answer was lost and about which nobody has decided yet."""
         with self._ctx.store.read() as tx:
-            return [call for call in tx.llm_calls.lost(project_id) if call.shot_id is not None]
+            return [call for call in tx.llm_calls.lost(project_id) if call.shot_id is not None and call.kind != "judge"]
 
     @requires(Role.VIEWER)
     def empty(self, project_id: int) -> list[int]:

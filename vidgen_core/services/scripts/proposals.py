@@ -105,6 +105,52 @@ PROMPT_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
+#: What a model is asked about a take.
+JUDGED: Final = ("prompt", "person", "hands", "face", "body", "text")
+_ANSWER: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {"ok": {"type": "boolean"}, "reason": {"type": "string"}},
+    "required": ["ok", "reason"],
+    "additionalProperties": False,
+}
+JUDGEMENT_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": dict.fromkeys(JUDGED, _ANSWER),
+    "required": list(JUDGED),
+    "additionalProperties": False,
+}
+#: Characters of a reason that are kept.
+_REASON: Final = 200
+
+
+class _Answer(BaseModel):
+    ok: bool
+    reason: str = Field(default="", max_length=_TEXT)
+
+
+class _Judgement(BaseModel):
+    prompt: _Answer
+    person: _Answer
+    hands: _Answer
+    face: _Answer
+    body: _Answer
+    text: _Answer
+
+
+def read_judgement(answer: str) -> dict[str, str]:
+    """What is wrong with a take by question, in the model's words; empty where nothing is.
+
+    :raises UnreadableAnswer: no JSON, or another form: nothing is guessed
+    """
+    try:
+        found = _Judgement.model_validate(json_of(answer))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UnreadableAnswer(f"{'.'.join(str(part) for part in first['loc']) or 'answer'}: {first['msg']}") from error
+    words = {name: " ".join(getattr(found, name).reason.split())[:_REASON] for name in JUDGED}
+    return {name: "" if getattr(found, name).ok else words[name] or "–" for name in JUDGED}
+
+
 def read_shots(answer: str) -> list[ProposedShot]:
     """The proposed shots of an answer, in its order.
 

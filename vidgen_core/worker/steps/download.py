@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from vidgen_core.db import NewTake, Tx
@@ -13,16 +14,18 @@ from vidgen_core.domain.errors import ErrorKind, FileError, RemoteError, VidgenE
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.shots import GenerationMode
-from vidgen_core.domain.takes import SAME_FILE
+from vidgen_core.domain.takes import SAME_FILE, Severity
 from vidgen_core.domain.tasks import Failure, FinishVerb, TaskKind
-from vidgen_core.media import files, request_match, source_match, video
-from vidgen_core.media.request_match import Comparison, VideoRequest
+from vidgen_core.media import files, source_match, video
 from vidgen_core.providers.base import RemoteJob
 from vidgen_core.worker import canary, storage_check
 from vidgen_core.worker.context import ActiveTask, Context, Next, job_of
 from vidgen_core.worker.retries import LONGEST_BEFORE_POLL, PASSING, back_off, failure_of, is_disk_trouble
 from vidgen_core.worker.steps import poll, store_picture
 from vidgen_core.worker.transition import complete, fail, log
+
+if TYPE_CHECKING:
+    from vidgen_core.media.checks.clip import ClipRequest
 
 #: Downloads that may break before the task fails; each goes on where the last one stopped.
 FETCH_TRIES = 6
@@ -112,15 +115,19 @@ async def _fetch(active: ActiveTask, ctx: Context, job: RemoteJob, part: files.P
 
 def _finish(active: ActiveTask, ctx: Context, part: files.PartFile, length: int | None) -> tuple[NewTake, str | None]:
     """Name the file; say its facts, draw its poster, and say what it has shown of a model of which that was not known."""
+    from vidgen_core.media import checks
+
     path = part.finish(length)
     task, facts = active.task, part.facts or video.probe(path)
     digest = video.sha256_file(path)
     poster, parent = f"{task.id}-{digest[:16]}.jpg", task.params.parent
     video.poster(path, ctx.locations.posters / poster)
     folder = ctx.settings().save_folder(ctx.locations)
-    found = request_match.compare(path, facts, _request_of(active, ctx))
+    asked, limits = _request_of(active, ctx), ctx.settings().checks.limits
+    found = checks.run(path, asked, {code: limits[code] for code in checks.AT_DOWNLOAD})
     enlarged = parent is not None and parent.verb is not FinishVerb.EXTEND
     against = source_match.differs(Path(parent.video), path) if parent is not None and enlarged else None
+    raised = tuple(one.code for one in found if one.severity is not Severity.PASS)
     new = NewTake(
         project_id=task.project_id,
         shot_id=task.shot_id,
@@ -140,29 +147,31 @@ def _finish(active: ActiveTask, ctx: Context, part: files.PartFile, length: int 
         prompt=task.params.prompt,
         seed=task.params.seed,
         # Of an extended or enlarged take nothing was asked that could be compared but its source.
-        warnings=((against,) if against else ()) if parent else found.differences,
+        warnings=((against,) if against else ()) if parent else raised,
         parent_id=parent.take if parent else None,
         stands_in=enlarged and against is None,
     )
-    return new, _shown(active, ctx, found)
+    return new, _shown(active, ctx, shows_frames=checks.shows_frames(asked, found))
 
 
-def _shown(active: ActiveTask, ctx: Context, found: Comparison) -> str | None:
+def _shown(active: ActiveTask, ctx: Context, *, shows_frames: bool) -> str | None:
     """What a take has shown of its model: that it follows the frames, or, made from text, that it is one at all."""
     task, provider = active.task, ctx.provider(active)
     proof = canary.proof_of(provider, task.model, task.params)
     if proof is None:
         return None
     from_text = provider.capabilities(task.model).settle(task.params).mode is GenerationMode.TEXT
-    return proof if found.shows_frames or from_text else None
+    return proof if shows_frames or from_text else None
 
 
-def _request_of(active: ActiveTask, ctx: Context) -> VideoRequest:
+def _request_of(active: ActiveTask, ctx: Context) -> ClipRequest:
     """What is compared with the finished file; frames of the renderer of this machine need no comparison."""
+    from vidgen_core.media.checks.clip import ClipRequest
+
     provider = ctx.provider(active)
     can, order = provider.capabilities(active.task.model), ctx.order(active)
     frames = not provider.mode.is_free
-    return VideoRequest(
+    return ClipRequest(
         ratio=order.params.aspect_ratio,
         size=can.real_sizes.get(order.params.size, order.params.size),
         seconds=order.params.duration,

@@ -338,6 +338,8 @@ CREATE TABLE takes (
     checks JSON,
     rejected TEXT,
     frame JSON,
+    opinion TEXT,
+    answer JSON,
     trim_in DOUBLE,
     trim_out DOUBLE,
     was_chosen BOOLEAN DEFAULT '0' NOT NULL,
@@ -456,6 +458,7 @@ INSERT INTO revision (id, n) VALUES (1, 0);
 CREATE INDEX tasks_of_draw ON tasks (draw, shot_id) WHERE draw IS NOT NULL;
 CREATE INDEX tasks_by_verdict ON tasks (project_id, provider, output, status, verdict, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_of_verdict ON tasks (verdict, provider, model, project_id, status) WHERE deleted_at IS NULL AND verdict IS NOT NULL;
+CREATE INDEX takes_of_opinion ON takes (project_id, id) WHERE opinion IS NOT NULL;
 CREATE INDEX takes_unchecked ON takes (id) WHERE verdict IS NULL;
 CREATE TABLE draws (
     draw INTEGER NOT NULL,

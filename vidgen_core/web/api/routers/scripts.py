@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import Field
 
+from vidgen_core.domain.draws import MOST_DRAWS, UntilPass
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.scripts import Author, PieceState, ScriptState
 from vidgen_core.i18n import Text
@@ -291,11 +292,16 @@ def go(
         float | None,
         Query(ge=0, allow_inf_nan=False, description="What the run may spend in all; left out: its worst case."),
     ] = None,
+    until_pass: Annotated[
+        int | None,
+        Query(ge=1, le=MOST_DRAWS, description="Draw takes one by one until one passes, at most so many a shot."),
+    ] = None,
 ) -> WayResponse:
     """Start the automatic run of a project, within a budget of its own."""
     where = project_of(app, project)
-    sheet = app.progress.sheet(where.id)
-    app.progress.go(where.id, None if limit is None else Decimal(str(limit)))
+    until = None if until_pass is None else UntilPass(most=until_pass)
+    sheet = app.progress.sheet(where.id, until)
+    app.progress.go(where.id, None if limit is None else Decimal(str(limit)), until)
     ordered = OrderedResponse(
         count=sheet.tasks, cost=Cost.of(sheet.low, estimated=True), worst=Cost.of(sheet.high, estimated=True)
     )

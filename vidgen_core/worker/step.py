@@ -28,7 +28,7 @@ from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import ErrorKind, FileError, StoreError, Superseded, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
-from vidgen_core.domain.tasks import LIVE, Failure, Task, TaskStatus
+from vidgen_core.domain.tasks import ENDED, LIVE, Failure, Task, TaskStatus
 from vidgen_core.providers.base import Key
 from vidgen_core.worker.context import ActiveTask, Context, Next
 from vidgen_core.worker.retries import failure_of
@@ -57,6 +57,8 @@ async def step(active: ActiveTask, ctx: Context, key: Key | None = None) -> Next
     except Exception as error:  # noqa: BLE001 — written down there, with the error
         return await _recover(active, ctx, error)
     ctx.errors.pop(active.task.id, None)
+    if ctx.telemetry.tracing is not None and active.attempt is not None and active.task.status in ENDED:
+        ctx.telemetry.tracing.ended(active.task, active.attempt, ctx.clock())
     return following
 
 

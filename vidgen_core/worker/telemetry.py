@@ -6,12 +6,16 @@ import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from vidgen_core.domain.errors import ErrorKind, RemoteError
 from vidgen_core.domain.providers import ProviderId
+
+if TYPE_CHECKING:
+    from vidgen_core.worker.context import ActiveTask
+    from vidgen_core.worker.tracing import Tracing
 
 #: What the worker asks of a provider.
 RequestKind = Literal["prepare", "submit", "poll", "download"]
@@ -39,12 +43,17 @@ class Telemetry:
     latencies: dict[tuple[RequestKind, ProviderId], Latency] = field(default_factory=dict)
     errors: Counter[tuple[RequestKind, ProviderId, ErrorKind]] = field(default_factory=Counter)
 
+    #: Spans, where somebody collects them.
+    tracing: Tracing | None = None
+
     @contextmanager
-    def request(self, kind: RequestKind, provider: ProviderId) -> Iterator[None]:
-        """Count one request, and the error that it raises."""
-        begun = time.perf_counter()
+    def request(self, kind: RequestKind, active: ActiveTask) -> Iterator[None]:
+        """Count one request about a task, and the error that it raises."""
+        begun, provider, attempt = time.perf_counter(), active.task.provider, active.attempt
+        traced = self.tracing.request(kind, active.task, attempt) if self.tracing and attempt else nullcontext()
         try:
-            yield
+            with traced:
+                yield
         except RemoteError as error:
             self.errors[kind, provider, error.kind] += 1
             raise

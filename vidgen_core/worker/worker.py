@@ -19,6 +19,7 @@ from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import RunnerBusy, StoreError, VidgenError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.providers.base import Provider
+from vidgen_core.worker import tracing
 from vidgen_core.worker.clock import Clock
 from vidgen_core.worker.context import BuiltOnUse, Context
 from vidgen_core.worker.group_commit import GroupCommit
@@ -202,6 +203,8 @@ class Worker:
             self._scheduler = self._loop = None
             for provider in providers.built.values():
                 await provider.close()
+            if self.telemetry.tracing is not None:
+                await asyncio.to_thread(self.telemetry.tracing.close)
             await writer.stop()
             await asyncio.to_thread(self._store.checkpoint)
 
@@ -216,6 +219,7 @@ class Worker:
         # Also for those that need no key now: a setting may change that.
         keys = BuiltOnUse(providers, lambda mode: self._pool(mode, providers[mode], writer))
         pauses = ProviderPauses(writer, self._clock, self._locations)
+        self.telemetry.tracing = tracing.from_environment()
         journal = Journal(self._locations.journal)
         self._store.witness = journal.ledger
         ctx = Context(

@@ -12,6 +12,7 @@ import pytest
 from vidgen_core import money
 from vidgen_core.config.paths import Locations
 from vidgen_core.domain.agents import QuoteState
+from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import InputError, NotFound, Refused
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.shots import Project, Shot, ShotParams
@@ -200,8 +201,14 @@ def test_a_yes_orders_at_the_price_that_was_shown_and_once(paid: Vidgen, project
         paid.quotes.decline(found.quote.id)
     # What a person has approved is not held by the agent's limit.
     assert claimed(paid, done.tasks[0]) is True
-    assert paid.tasks.attempts(done.tasks[0].id)[0].agent == "bot"
+    [attempt] = paid.tasks.attempts(done.tasks[0].id)
+    assert attempt.agent == "bot"
     assert len(queued(paid)) == 0
+    with paid.store.write() as tx:
+        tx.attempts.update(attempt.id, state=AttemptState.SENDING, intent_at=datetime.now(UTC))
+    assert [one.agent for one in paid.ledger.requests(project.id)] == ["bot"]
+    with paid.store.read() as tx:
+        assert '"agent":"bot"' in [line.body for line in tx.chain.lines()][-1]
 
 
 def test_a_no_orders_nothing_for_ever(paid: Vidgen, project: Project, add_shot: AddShot) -> None:

@@ -197,14 +197,14 @@ WHERE a.number > 1 AND (
 _REQUESTS: Final = f"""
 SELECT q.*, p.name AS project, s.number AS shot, t.take FROM (
   SELECT 'attempt' AS kind, r.id, r.project_id, r.task_id, r.provider, r.model, coalesce(r.key_label, '') AS key_label,
-    r.remote_id, r.request_id, r.state, r.charge, r.cost, r.cost_currency AS currency, coalesce(r.intent_at, r.created_at)
-    AS at, r.accepted_at, r.ended_at, kind_of[r.failure] AS failure,
+    r.remote_id, r.request_id, r.agent, r.state, r.charge, r.cost, r.cost_currency AS currency,
+    coalesce(r.intent_at, r.created_at) AS at, r.accepted_at, r.ended_at, kind_of[r.failure] AS failure,
     {_LAST.format(kind="attempt", what="body_number[cost]", more=_OURS)} AS ours,
     {_LAST.format(kind="attempt", what="body_text[currency]", more=_OURS)} AS ours_currency,
     {_LAST.format(kind="attempt", what="n", more="")} AS line, {_LAST.format(kind="attempt", what="hash", more="")} AS hash
   FROM attempts r WHERE {_BOUGHT.format(row="r")} AND {_PAID.format("r.provider")}
   UNION ALL
-  SELECT 'question', r.id, r.project_id, NULL, '{WRITING}', r.model, r.key_label, NULL, NULL, r.state,
+  SELECT 'question', r.id, r.project_id, NULL, '{WRITING}', r.model, r.key_label, NULL, NULL, NULL, r.state,
     CASE r.state WHEN 'refused' THEN 'none' WHEN 'unknown' THEN 'unknown' ELSE 'estimated' END,
     r.cost, r.cost_currency, r.created_at, NULL, r.ended_at, kind_of[r.failure], r.cost, r.cost_currency,
     {_LAST.format(kind="question", what="n", more="")}, {_LAST.format(kind="question", what="hash", more="")}

@@ -36,7 +36,7 @@ PAGE: Final = 200
 FORMATS: Final = ("csv", "xlsx", "jsonl")
 #: ``ledger.column.<name>`` in the catalogues heads each column of an export.
 COLUMNS: Final = (
-    "at", "project", "shot", "take", "task", "kind", "provider", "model", "key", "state", "charge", "cost", "currency",
+    "at", "project", "shot", "take", "task", "kind", "provider", "model", "key", "agent", "state", "charge", "cost", "currency",
     "ours", "theirs", "difference", "remote_id", "request_id", "accepted_at", "ended_at", "failure", "line", "hash",
 )  # fmt: skip
 DAY_COLUMNS: Final = ("day", "provider", "currency", "requests", "settled", "ours", "theirs", "difference", "unsettled")
@@ -102,6 +102,8 @@ class PaidRequest(Frozen):
     ours: Money | None
     #: The provider's own number; None: it has not named one.
     theirs: Money | None
+    #: The agent that ordered it; None: a person.
+    agent: str | None
     #: The provider's own ids.
     remote_id: str | None
     request_id: str | None
@@ -302,6 +304,7 @@ def _request(row: Row[Any]) -> PaidRequest:
         cost=cost,
         ours=_money(row.ours, row.ours_currency),
         theirs=theirs,
+        agent=row.agent,
         remote_id=row.remote_id,
         request_id=row.request_id,
         line=row.line,

@@ -70,6 +70,8 @@ class PaidRequestResponse(ResponseModel):
     theirs: Amount | None
     """The provider's own number."""
     difference: Amount | None
+    agent: str | None
+    """The agent that ordered it; null: a person."""
     remote_id: str | None
     request_id: str | None
     line: int | None

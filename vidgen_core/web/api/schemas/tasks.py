@@ -232,6 +232,8 @@ class AttemptResponse(ResponseModel):
     state: str
     model: str
     key: str | None
+    agent: str | None
+    """The agent that ordered it; null: a person."""
     remote_id: str | None
     cost: Cost | None
     charge: str
@@ -248,6 +250,7 @@ class AttemptResponse(ResponseModel):
             state=attempt.state,
             model=attempt.model,
             key=attempt.key_label,
+            agent=attempt.agent,
             remote_id=attempt.remote_id,
             cost=Cost.of(attempt.cost, estimated=attempt.charge != "charged"),
             charge=attempt.charge,

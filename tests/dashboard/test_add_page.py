@@ -297,3 +297,22 @@ def test_files_that_got_lost_on_the_way_are_told_of(screen: Screen) -> None:
     screen.act(lambda: drop.receive({"files": ["gone.png"], "failed": 1}, forms._came))
 
     assert "2 files could not be brought in" in screen.toasts()
+
+
+def test_a_single_shot_comes_with_its_frames_references_and_wishes(
+    screen: Screen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came = {"form": ["a.png"], "last_frame": ["z.png"], "references": ["b.png", "c.png"]}
+    monkeypatch.setattr(request, "received", lambda name: [draw(tmp_path / one) for one in came[name]])
+    screen.at.pills(key="add_way").set_value("form").run()
+    screen.at.text_area(key="add_form_prompt").set_value("the boat lands")
+    screen.at.selectbox(key="add_form_mode").set_value("first_last_frame")
+    screen.at.selectbox(key="add_form_sound").set_value("off")
+    screen.at.text_area(key="add_form_negative_prompt").set_value("rain")
+    next(button for button in screen.at.button if button.label == "Preview").click().run()
+    screen.check()
+    screen.press("add_act")
+
+    [shot] = [screen.app.shots.get(id_) for id_ in screen.app.shots.ids(screen.project.id)]
+    assert (shot.image is not None, shot.last_frame is not None, len(shot.references)) == (True, True, 2)
+    assert (shot.params.sound, shot.params.negative_prompt, shot.params.mode) == (False, "rain", "first_last_frame")

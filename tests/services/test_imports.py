@@ -1,13 +1,14 @@
 """From sources to shots: looked at, stored once, never half."""
 
 import base64
+import json
 import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from vidgen_core.domain.shots import Project, ShotParams
+from vidgen_core.domain.shots import GenerationMode, Project, ShotParams
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.imports.imports import Review
 from vidgen_core.services.imports.plan import Existing
@@ -121,6 +122,22 @@ def test_what_is_reviewed_costs_what_generating_it_costs(app: Vidgen, project: P
     added = app.imports.apply(project.id, plan).added
 
     assert review.estimate.tasks == app.tasks.estimate(project.id, [shot.id for shot in added]).tasks
+
+
+def test_one_shot_comes_with_its_material(app: Vidgen, project: Project, picture: Path, tmp_path: Path) -> None:
+    last, others = draw(tmp_path / "last; end.png"), [draw(tmp_path / name) for name in ("b.png", "c.png")]
+    cells = {
+        "image": str(picture), "last_frame": str(last), "references": json.dumps([str(one) for one in others]),
+        "sound": "off", "negative_prompt": "rain", "mode": "first_last_frame",
+    }  # fmt: skip
+
+    (shot,) = app.imports.apply(project.id, app.imports.plan_one(cells)).added
+
+    assert (shot.last_frame, len(shot.references)) == (app.shots.keep_image(last), 2)
+    own = shot.params
+    assert (own.sound, own.negative_prompt, own.mode) == (False, "rain", GenerationMode.FIRST_LAST_FRAME)
+    gone = app.imports.plan_one({"prompt": "x", "last_frame": str(tmp_path / "gone.png")})
+    assert app.imports.review(project.id, gone).count("rejected") == 1
 
 
 def test_one_shot_comes_with_its_parameters(app: Vidgen, project: Project, picture: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Final
 
@@ -9,10 +10,11 @@ import streamlit as st
 
 from vidgen_core.dashboard.add import drop as add_drop
 from vidgen_core.dashboard.add import request, watch
-from vidgen_core.dashboard.add.request import AddRequest
+from vidgen_core.dashboard.add.request import MATERIAL, AddRequest
 from vidgen_core.dashboard.components.labels import plain
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file, sentence, toast_later
 from vidgen_core.domain.errors import VidgenError
+from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.i18n import Text
 from vidgen_core.services.imports.columns import FIELDS, ListChoice, match_columns
 from vidgen_core.services.imports.pairing import Spare
@@ -252,6 +254,8 @@ def _want_paste() -> None:
 
 # --- one shot
 
+_FIELDS: Final = ("shot", "prompt", "aspect_ratio", "takes", "seed", "mode", "sound", "negative_prompt")
+
 
 def _form(visit: Visit) -> None:
     t = visit.t
@@ -277,16 +281,41 @@ def _form(visit: Visit) -> None:
                 t("add.field.takes"), range(1, 6), index=None, key="add_form_takes", placeholder=t("add.as_set")
             )
             st.text_input(t("add.field.seed"), key="add_form_seed", placeholder=t("add.random"))
+        with st.expander(t("add.more_material"), icon=":material/imagesmode:"), st.grid(2, min_column_width=260):
+            for slot, several in MATERIAL.items():
+                st.file_uploader(
+                    t(f"add.field.{slot}"), PICTURE_TYPES, accept_multiple_files=several, key=request.uploader_key(slot)
+                )
+            st.selectbox(
+                t("add.field.mode"),
+                [mode.value for mode in GenerationMode],
+                index=None,
+                key="add_form_mode",
+                placeholder=t("shots.param_by_pictures"),
+                format_func=lambda mode: t(f"material.mode.{mode}"),
+            )
+            st.selectbox(
+                t("add.field.sound"),
+                ["on", "off"],
+                index=None,
+                key="add_form_sound",
+                placeholder=t("add.as_set"),
+                format_func=lambda on: t(f"material.sound.{on == 'on'}"),
+            )
+            st.text_area(t("add.field.negative_prompt"), key="add_form_negative_prompt", height=68)
         st.form_submit_button(t("add.look"), type="primary", icon=":material/visibility:", on_click=_want_one)
 
 
 @handle_errors
 def _want_one() -> None:
     values = st.session_state
-    uploaded = request.take_uploads("form")
-    paths = request.add_files("form", uploaded) if uploaded else request.files("form")
-    cells = {
-        name: str(values.get(f"add_form_{name}") or "") for name in ("shot", "prompt", "aspect_ratio", "takes", "seed")
-    }
-    cells["image"] = str(paths[-1]) if paths else ""
-    request.submit(AddRequest("form", paths, cells=tuple(cells.items())))
+    # All of them at once: after taking one in, the uploaders have other keys.
+    came = {name: request.received(name) for name in ("form", *MATERIAL)}
+    request.renew_uploaders()
+    paths, last, references = (
+        request.add_files(name, came[name]) if came[name] else request.files(name) for name in ("form", *MATERIAL)
+    )
+    cells = {name: str(values.get(f"add_form_{name}") or "") for name in _FIELDS}
+    cells |= {"image": str(paths[-1]) if paths else "", "last_frame": str(last[-1]) if last else ""}
+    cells["references"] = json.dumps([str(path) for path in references]) if references else ""
+    request.submit(AddRequest("form", (*paths, *last, *references), cells=tuple(cells.items())))

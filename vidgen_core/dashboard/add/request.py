@@ -31,6 +31,8 @@ _ORDER: Final = "_add_order"
 _PLANNED: Final = "_add_planned"
 _UPLOADS: Final = "_add_uploads"
 _FILES: Final = "_add_files_"
+#: Uploaders of a single shot beside that of its first frame, and whether they take several pictures.
+MATERIAL: Final = {"last_frame": False, "references": True}
 
 
 @dataclass(frozen=True)
@@ -81,20 +83,29 @@ def uploader_key(name: str) -> str:
 
 def take_uploads(name: str) -> list[Path]:
     """Move what an uploader has received to the disk; to be called in its callback."""
-    received: Any = st.session_state.get(uploader_key(name)) or []
-    files = received if isinstance(received, list) else [received]
-    paths = [staging().put(file.name, file) for file in files]
-    st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
+    paths = received(name)
+    renew_uploaders()
     return paths
 
 
-def files(way: Way) -> tuple[Path, ...]:
+def received(name: str) -> list[Path]:
+    """As ``take_uploads``, while other uploaders are still to be read."""
+    came: Any = st.session_state.get(uploader_key(name)) or []
+    return [staging().put(file.name, file) for file in (came if isinstance(came, list) else [came])]
+
+
+def renew_uploaders() -> None:
+    """Let Streamlit go of the files that were read."""
+    st.session_state[_UPLOADS] = st.session_state.get(_UPLOADS, 0) + 1
+
+
+def files(way: str) -> tuple[Path, ...]:
     """What was uploaded for a way, so far."""
     kept: tuple[Path, ...] = st.session_state.get(f"{_FILES}{way}", ())
     return tuple(path for path in kept if path.exists())
 
 
-def add_files(way: Way, paths: Sequence[Path]) -> tuple[Path, ...]:
+def add_files(way: str, paths: Sequence[Path]) -> tuple[Path, ...]:
     """Take files in; one of the same name takes the place of the one before."""
     st.session_state[f"{_FILES}{way}"] = tuple(dict.fromkeys((*files(way), *paths)))
     return files(way)
@@ -102,8 +113,9 @@ def add_files(way: Way, paths: Sequence[Path]) -> tuple[Path, ...]:
 
 def clear(way: Way) -> None:
     """Forget the files of a way and the plan."""
-    staging().remove(files(way))
-    st.session_state[f"{_FILES}{way}"] = ()
+    for name in (way, *MATERIAL) if way == "form" else (way,):
+        staging().remove(files(name))
+        st.session_state[f"{_FILES}{name}"] = ()
     for key in ("add_spare", "add_without_pictures", "add_existing"):
         st.session_state.pop(key, None)
     forget()

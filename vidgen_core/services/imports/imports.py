@@ -226,13 +226,15 @@ class Imports:
     def plan_one(self, cells: Mapping[str, str]) -> ImportPlan:
         """What adding a single shot would do.
 
-        :param cells: field of lists → what was typed; ``image`` is the path of a file
+        :param cells: field of lists → what was typed; ``image`` and ``last_frame`` are paths of files, ``references`` a JSON
+            list of them
         """
+        from vidgen_core.services.imports.material import typed
         from vidgen_core.services.imports.plan import ImportPlan
         from vidgen_core.services.imports.readers.pictures import Surroundings
         from vidgen_core.services.imports.rows import ListRow, plan_rows
 
-        row = ListRow(1, {field: text.strip() for field, text in cells.items()}, {})
+        row = ListRow(1, {field: text.strip() for field, text in cells.items()}, {}, others=typed(cells))
         (shot,) = plan_rows([row], "", Surroundings(self._ctx.locations.home))
         return ImportPlan(source="", shots=(shot.model_copy(update={"line": None}),))
 

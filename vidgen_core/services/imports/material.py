@@ -98,6 +98,13 @@ def others_of(
     return tuple(found[:MOST])
 
 
+def typed(cells: Mapping[str, str]) -> tuple[OtherPicture, ...]:
+    """The same for fields that were filled one by one."""
+    last = cells.get("last_frame", "").strip()
+    found = [OtherPicture(PictureSlot.LAST_FRAME, ReferenceRole.CHARACTER, last)] if last else []
+    return (*found, *_listed(cells.get("references", "").strip(), ReferenceRole.CHARACTER))[:MOST]
+
+
 def _listed(text: str, role: ReferenceRole) -> Iterator[OtherPicture]:
     """``style: a.png``, one a line or with semicolons between; in storyboards a list of names or of objects."""
     for entry in _entries(text):

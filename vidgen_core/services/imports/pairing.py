@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
+from vidgen_core.domain.shots import PictureSlot
 from vidgen_core.services.imports.numbers import loose
 from vidgen_core.services.imports.plan import NOT_HERE, ImportPlan, PlannedShot, RowNote
 from vidgen_core.services.imports.readers.pictures import fold_name
@@ -64,7 +66,9 @@ def _keys_of(row: PlannedShot) -> list[str]:
 
 
 def _with(row: PlannedShot, picture: PlannedShot) -> PlannedShot:
-    given = {"image": picture.image, "facts": picture.facts, "image_key": picture.image_key}
+    given: dict[str, Any] = {"image": picture.image, "facts": picture.facts, "image_key": picture.image_key}
+    if not any(one.slot is PictureSlot.LAST_FRAME for one in row.pictures):
+        given["pictures"] = (*picture.pictures, *row.pictures)
     reasons = tuple(reason for reason in row.reasons if reason.code not in NOT_HERE)
     verdict = "warning" if reasons else "ok"
     # The text beside a picture is a prompt where the row has none.

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from postgres_server import Postgres, postgres, postgres_url  # noqa: F401 - fix
 
 from tests.cli.cli_doubles import Vidgen as Command
 from vidgen_core.config.paths import Locations
+from vidgen_core.db import Store
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import TaskStatus
@@ -23,7 +24,7 @@ from vidgen_core.fake_provider.server import RehearsalServer, settings_hint
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("postgres"), pytest.mark.timeout(300)]
 
 PATIENCE = 90.0
 TAKES = 4
@@ -99,16 +100,21 @@ def studio(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -
         yield Studio(tmp_path, server, clock)
 
 
-def accepted(studio: Studio) -> int:
-    """Jobs whose ids are in the database."""
-    with Vidgen.open(studio.home("a")) as app, app.store.read() as tx:
-        return sum(one.state is AttemptState.ACCEPTED for one in tx.attempts.open(ProviderId("yunwu")))
+def wait_until_accepted(url: str) -> None:
+    """Wait until the ids of all jobs are in the database."""
+
+    def accepted() -> int:
+        with store.read() as tx:
+            return sum(one.state is AttemptState.ACCEPTED for one in tx.attempts.open(ProviderId("yunwu")))
+
+    with closing(Store.open(url)) as store:
+        wait_until(lambda: accepted() == TAKES, PATIENCE)
 
 
-def test_another_machine_goes_on_when_one_is_killed(studio: Studio) -> None:
+def test_another_machine_goes_on_when_one_is_killed(studio: Studio, postgres_url: str) -> None:  # noqa: F811
     project = studio.order()
     with studio.working("a") as first, studio.working("b") as second:
-        wait_until(lambda: accepted(studio) == TAKES, PATIENCE)
+        wait_until_accepted(postgres_url)
         # Whichever has the lock: the other one ends the batch.
         first.kill()
         first.communicate()
@@ -120,10 +126,10 @@ def test_another_machine_goes_on_when_one_is_killed(studio: Studio) -> None:
 
 
 @pytest.mark.extended
-def test_a_restart_of_the_server_is_waited_for(studio: Studio, postgres: Postgres) -> None:  # noqa: F811
+def test_a_restart_of_the_server_is_waited_for(studio: Studio, postgres: Postgres, postgres_url: str) -> None:  # noqa: F811
     project = studio.order()
     with studio.working("a") as worker:
-        wait_until(lambda: accepted(studio) == TAKES, PATIENCE)
+        wait_until_accepted(postgres_url)
         postgres.restart()
         studio.end_jobs()
         _, err = worker.communicate(timeout=PATIENCE)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from importing_factories import draw
 
+from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.numbers import loose, natural_key
 from vidgen_core.services.imports.readers.reader import read_sources
 
@@ -41,10 +42,51 @@ def shots_of(folder: Path, name: str, text: str | bytes) -> list[tuple[str | Non
         ("p.json", '```json\n[{"prompt": "a"}]\n```', [(None, "a")]),
         ("p.jsonl", '{"prompt": "a"}\n\n{"prompt": "b"}\n', [(None, "a"), (None, "b")]),
         ("p.txt", '[{"prompt": "a"}]', [(None, "a")]),
+        ("p.md", 'Here it is:\n```json\n[{"prompt": "a"},\n{"prompt": "b"}]\n```\nAnything else?', [(None, "a"), (None, "b")]),
+        ("p.txt", "1. a red car\n2. a blue car\n\n3) the end\n", [("1", "a red car"), ("2", "a blue car"), ("3", "the end")]),
+        ("p.xls", "<html><body><table><tr><th>镜号</th><th>提示词</th></tr><tr><td>1</td><td>雨<br>夜</td></tr></table></body></html>", [("1", "雨\n夜")]),
+        ("p.xls", "<table><tr><td>场次</td><td>镜号</td><td>提示词</td></tr><tr><td rowspan=2>一</td><td>1</td><td>雨</td></tr><tr><td>2</td><td>风</td></tr></table>", [("1", "雨"), ("2", "风")]),
     ],
 )  # fmt: skip
 def test_a_text_is_read_as_what_it_is(folder: Path, name: str, text: str | bytes, shots: list[Any]) -> None:
     assert shots_of(folder, name, text) == shots
+
+
+@pytest.mark.parametrize(
+    ("length", "seconds"), [("5", 5), ("4,5", 4.5), ("0:04", 4), ("00:01:05", 65), ("3秒", 3), ("3.5 sec", 3.5)]
+)
+def test_a_length_is_read_as_people_write_it(folder: Path, length: str, seconds: float) -> None:
+    path = folder / "p.csv"
+    path.write_text(f"prompt;duration\na;{length}\nb;3\n")
+
+    assert read_sources([path]).shots[0].params.duration == seconds
+
+
+@pytest.mark.parametrize(
+    ("cell", "first", "others"),
+    [
+        ("a.png、b.png", "a.png", 1),
+        ("a.png b.png", "a.png", 1),
+        ("a.png (https://example.com/attachment)", "a.png", 0),
+        ("my holiday.png", "my holiday.png", 0),
+    ],
+)
+def test_a_cell_names_pictures_as_other_programs_write_them(folder: Path, cell: str, first: str, others: int) -> None:
+    for name in ("a.png", "b.png", "my holiday.png"):
+        draw(folder / name)
+    path = folder / "p.csv"
+    path.write_text(f'shot;附件;prompt\n1;"{cell}";a\n2;;b\n')
+
+    shot = read_sources([path]).shots[0]
+
+    assert (shot.image and shot.image.name, len(shot.pictures)) == (first, others)
+
+
+def test_a_file_of_settings_is_no_list_of_prompts(folder: Path) -> None:
+    path = folder / "p.yaml"
+    path.write_text("shots:\n  - id: 1\n    prompt: a\n")
+    with pytest.raises(InputError, match="source_unknown"):
+        read_sources([path])
 
 
 def test_a_line_that_is_no_json_is_refused_by_its_place(folder: Path) -> None:

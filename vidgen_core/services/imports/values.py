@@ -82,8 +82,11 @@ def _seed(text: str) -> int | None:
 
 
 def _duration(text: str) -> float:
-    found = re.fullmatch(r"(\d{1,4}(?:\.\d{1,6})?)\s*(?:s|sec|seconds?|秒)?", text, re.IGNORECASE)
-    seconds = float(found[1]) if found else math.nan
+    # ``5``, ``5 s``, ``4,5``, ``0:04``
+    found = re.fullmatch(
+        r"(?:(?:0?0:)?(\d{1,2}):)?(\d{1,4}(?:[.,]\d{1,6})?)\s*(?:s|sec|seconds?|秒|秒钟)?", text, re.IGNORECASE
+    )
+    seconds = 60 * int(found[1] or 0) + float(found[2].replace(",", ".")) if found else math.nan
     if not 0 < seconds <= LONGEST:
         raise _Wrong(Reason("duration_invalid", {"value": text[:40], "limit": int(LONGEST)}))
     return seconds

@@ -17,6 +17,7 @@ from vidgen_core.services.imports.numbers import number_of, plain_digits
 from vidgen_core.services.imports.plan import Reason
 from vidgen_core.services.imports.readers.bounds import check_rows, check_separators
 from vidgen_core.services.imports.readers.decoding import decodings
+from vidgen_core.services.imports.readers.html_list import html_sheets
 from vidgen_core.services.imports.readers.table import HEAD, Sheet, TableRow
 from vidgen_core.services.imports.values import clean
 
@@ -67,7 +68,7 @@ def text_sheets(source: Path | bytes, name: str, chosen: Mapping[str, str] | Non
     """
     likely: list[Sheet] = []
     for text in decodings(read_bytes(source, name)):
-        found = _markdown(text) or _table(text, name, chosen)
+        found = html_sheets(text) or _markdown(text) or _table(text, name, chosen)
         if found:
             return found
         prompts = _prompts(text, Path(name).suffix.lower())
@@ -197,13 +198,15 @@ def split_prompts(text: str) -> list[str]:
 def _pieces(text: str) -> list[tuple[int, str]]:
     """Prompts with the lines on which they begin."""
     in_paragraphs = re.search(r"\n[ \t]*\n", text) is not None
+    numbered = _NUMBERED.match(plain_digits(text.lstrip())) is not None
     pieces: list[tuple[int, list[str]]] = []
     is_new = True
     for place, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             is_new = True
             continue
-        if is_new or not in_paragraphs:
+        # The next number of a list begins the next prompt, whatever stands between the others.
+        if is_new or not in_paragraphs or (numbered and _NUMBERED.match(plain_digits(line))):
             pieces.append((place, []))
         pieces[-1][1].append(line.strip())
         is_new = False

@@ -30,6 +30,8 @@ PICTURE_ENDINGS: Final = frozenset(
 OTHER_PICTURE_ENDINGS: Final = frozenset(
     {".svg", ".psd", ".ai", ".eps", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".ico", ".jxl", ".exr", ".tga"}
 )
+#: The end of a name, before a space and the next one; what stands before it must have one length.
+_ENDS: Final = r"(?i:\.png|\.jpg|jpeg|webp|heic)"
 #: Folders below that of a list in which pictures are searched.
 _MOST_FOLDERS: Final = 50
 _QUOTES: Final = {'"': '"', "'": "'", "“": "”", "‘": "’", "「": "」", "<": ">", "`": "`", "《": "》", "[": "]"}
@@ -121,12 +123,16 @@ def _bare(cell: str) -> str:
 
 def _several(cell: str) -> list[str]:
     """The paths and links of a cell that names more than one."""
-    parts = [_bare(part) for part in re.split(r"[\n;；|,，]|(?<=[\"'])\s+(?=[\"'])", cell)]
+    parts = [_bare(part) for part in re.split(rf"[\n;；|,，、]|(?<=[\"'])\s+(?=[\"'])|(?<={_ENDS})\s+", cell)]
     parts = [part for part in parts if part]
     return parts if all(is_link(part) or PureWindowsPath(part).suffix for part in parts) and parts else [cell]
 
 
 def _find(cell: str, around: Surroundings) -> ListedPicture:
+    if attached := re.fullmatch(r"([^()（）\n]{1,200}+)[(（](https?://[^\s()（）]++)[)）]", cell):
+        # An attachment as tables in the cloud export it: its name, else where it lies.
+        named = _find(attached[1].strip(), around)
+        return named if not named.rejected else _find(attached[2], around)
     if re.match(r"https?:", cell, re.IGNORECASE):
         return ListedPicture(link=cell) if is_link(cell) else _no("image_link_invalid", cell)
     if found := re.match(r'=(?:_xlfn\.)?IMAGE\(\s*"([^"]+)"', cell, re.IGNORECASE):

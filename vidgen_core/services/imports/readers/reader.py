@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -24,7 +25,9 @@ LIST_ENDINGS: Final = frozenset({".csv", ".tsv", ".txt", ".md", ".json", ".jsonl
 #: Endings of files that are nothing but lists in a folder of pictures.
 _SURE_LISTS: Final = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".ods"})
 #: Endings of what is no list, whatever its first bytes look like.
-_NO_LISTS: Final = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav", ".pdf", ".docx", ".doc"})
+_NO_LISTS: Final = frozenset(
+    {".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav", ".pdf", ".docx", ".doc", ".yaml", ".yml"}
+)
 
 
 def read_sources(
@@ -122,7 +125,8 @@ def kind_of(path: Path) -> str:
     if ending in _NO_LISTS or (ending not in LIST_ENDINGS and not _is_text(first)):
         raise InputError("source_unknown", path=str(path))
     text = first.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")
-    return "json" if ending in (".json", ".jsonl", ".ndjson") or text[:1] in (b"{", b"[") else "text"
+    fenced = re.search(rb"```(?:json[cl5]?)?[ \t]*\r?\n\s*[\[{]", first, re.IGNORECASE)
+    return "json" if ending in (".json", ".jsonl", ".ndjson") or text[:1] in (b"{", b"[") or fenced else "text"
 
 
 def _of_package(path: Path, ending: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -50,6 +51,10 @@ class _Entry(NamedTuple):
     scene: str = ""
     #: The key it stands under.
     key: str = ""
+
+
+#: JSON in a Markdown fence.
+FENCED: Final = re.compile(r"```(?:json[cl5]?)?[ \t]*+\r?\n\s*+([\[{].*?)```", re.DOTALL | re.IGNORECASE)
 
 
 def read_storyboard(
@@ -180,9 +185,9 @@ def _parse(data: bytes, name: str) -> Any:
     line = 1
     for decoded in decodings(data):
         text = decoded.strip("\ufeff \t\r\n")
-        if text.startswith("```") and text.endswith("```"):
-            # As language models hand it over; the lines stay counted.
-            text = "\n" + text[:-3].partition("\n")[2]
+        if fenced := FENCED.search(text):
+            # As language models hand it over, words around it; the lines stay counted.
+            text = "\n" * text.count("\n", 0, fenced.start(1)) + fenced[1]
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:

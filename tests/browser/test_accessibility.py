@@ -1,0 +1,53 @@
+"""Every screen under the rules of WCAG 2.2 AA, as axe-core checks them, in light and dark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser_studio import Studio, Visitors, add_tasks, card, fail, go, settled
+from playwright.sync_api import Page, expect
+
+from vidgen_core.domain.errors import ErrorKind
+from vidgen_core.domain.shots import Project
+from vidgen_core.services.generation.planning import GenerateOptions
+
+PAGES = ("", "tasks", "script", "add", "storyboard", "pick", "export", "log", "analytics", "settings")
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
+    "rules": {"target-size": {"enabled": True}},
+}
+
+
+def violations(page: Page) -> list[tuple[str, Any, str]]:
+    """What axe has against a page: the rule, where, and the element."""
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [(one["id"], node["target"], node["html"][:160]) for one in found for node in one["nodes"]]
+
+
+@pytest.fixture(scope="module")
+def worked_on(studio: Studio) -> Project:
+    """A project in which something is done, chosen and failed."""
+    project = studio.project("accessible", 3)
+    first, second, _ = studio.vidgen.shots.ids(project.id)
+    studio.vidgen.tasks.generate(project.id, [first, second], GenerateOptions(takes=2))
+    fail(studio, add_tasks(studio, project, 2), ErrorKind.MODERATION)
+    return project
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_breaks_a_rule(studio: Studio, visitor: Visitors, worked_on: Project, scheme: str) -> None:
+    page = visitor(scheme=scheme)
+    first = studio.vidgen.shots.ids(worked_on.id)[0]
+    go(page, studio.at(worked_on))
+    expect(card(page, first).get_by_role("button", name="Play")).to_have_count(2)
+    found = {}
+    for name in PAGES:
+        go(page, studio.at(worked_on, name))
+        expect(page.locator(".st-key-header_line").get_by_role("button", name="Stop")).to_be_visible()
+        settled(page)
+        if broken := violations(page):
+            found[name or "shots"] = broken
+    assert found == {}

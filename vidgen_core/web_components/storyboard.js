@@ -151,7 +151,7 @@ class Board {
       const points = chain.line.map((value, place) => `${(place * 80) / Math.max(1, chain.line.length - 1)},${18 - (value / most) * 16}`)
       if (points.length > 1) line.innerHTML = `<svg viewBox="0 0 80 20" role="img"><polyline points="${points.join(" ")}"/></svg>`
       if (chain.measured) name(line.firstChild ?? line, chain.measured)
-      row.append(play, make("span", "", `⛓ ${chain.words}`), line, make("span", "stale", chain.stale ? `↻ ${chain.stale}` : ""))
+      row.append(play, make("span", "", `⛓\uFE0E ${chain.words}`), line, make("span", "stale", chain.stale ? `↻ ${chain.stale}` : ""))
       return row
     }))
     this.chains.hidden = !this.data.chains.length
@@ -181,7 +181,7 @@ class Board {
     const words = make("p", "words")
     const line = make("div", "line")
     const play = make("button", "", "▶\uFE0E")
-    const join = make("button", "join", "⛓")
+    const join = make("button", "join", "⛓\uFE0E")
     const stale = make("span", "stale")
     node.dataset.shot = id
     frame.setAttribute("role", "button")

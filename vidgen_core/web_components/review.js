@@ -518,7 +518,7 @@ class Room {
       [this.toggle, this.playing ? `❚❚ ${w.pause}` : `▶\uFE0E ${w.play}`, "Space"],
       [this.more, `＋ ${w.one_more} · ${shot.price}`, "M"], [this.reword, `✎ ${w.new_prompt}`, "E"],
       [this.undoButton, `↶ ${w.undo}`, "Z"], [this.wipe, `◧ ${w.wipe}`, "A"], [this.full, `⤢ ${w.full}`, "F"],
-      [this.seam, `⧉ ${w.seam}`, "S"],
+      [this.seam, `↔ ${w.seam}`, "S"],
       [this.helpButton, "?", w.keys],
     ]
     for (const [node, label, tip] of labels) {

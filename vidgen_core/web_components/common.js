@@ -118,8 +118,11 @@ export class Seams {
     name(shut, close)
     shut.onclick = () => this.dialog.close()
     this.dialog.append(...this.videos, shut)
-    this.dialog.onclose = () => { for (const video of this.videos) { video.pause(); video.removeAttribute("src"); video.load() } }
-    root.append(this.dialog)
+    this.dialog.onclose = () => {
+      for (const video of this.videos) { video.pause(); video.removeAttribute("src"); video.load() }
+      this.dialog.remove()
+    }
+    this.root = root
   }
 
   // Pairs of parts as the server tells them: where a video lies, and the seconds at which it begins and ends.
@@ -127,6 +130,7 @@ export class Seams {
     this.parts = joins.flatMap(([before, after]) => [
       [before.video, Math.max(before.begin, before.end - ACROSS), before.end], [after.video, after.begin, Math.min(after.end, after.begin + ACROSS)],
     ])
+    this.root.append(this.dialog)
     if (!this.dialog.open) this.dialog.showModal()
     this.load(0)
     this.play(0)

@@ -157,7 +157,7 @@ class Head(NamedTuple):
     hash: str
 
 
-class Line(NamedTuple):
+class LedgerLine(NamedTuple):
     """One line of the chain, as it is kept."""
 
     n: int
@@ -171,7 +171,7 @@ class Line(NamedTuple):
 
 
 _HEAD: Final = select(ledger_lines.c.n, ledger_lines.c.hash).order_by(ledger_lines.c.n.desc()).limit(1)
-_LINES: Final = select(*(ledger_lines.c[name] for name in Line._fields)).order_by(ledger_lines.c.n)
+_LINES: Final = select(*(ledger_lines.c[name] for name in LedgerLine._fields)).order_by(ledger_lines.c.n)
 _PAID: Final = "{0} in_list[:paid]"
 _STRAYS: Final = """
 SELECT r.id, l.n FROM {table} r
@@ -225,10 +225,10 @@ class ChainRepository(Repository):
         row = self.tx.execute(_HEAD).one_or_none()
         return None if row is None else Head(row.n, row.hash)
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[LedgerLine]:
         """Every line in the order of the numbers."""
         for row in self.tx.execute(_LINES).yield_per(1000):
-            yield Line._make(row)
+            yield LedgerLine._make(row)
 
     def lacks(self, head: Head | None) -> bool:
         """Whether a line that there was, as the journal knows it, is not in this chain."""
@@ -250,7 +250,7 @@ class ChainRepository(Repository):
         )
         body = json.dumps({"by": by, "hash": lost.hash, "n": lost.n}, separators=(",", ":"))
         digest = line_hash(n, at, "gap", lost.n, body, previous)
-        self.tx.execute(insert(ledger_lines).values(tuple(Line(n, at, "gap", lost.n, body, previous, digest))))
+        self.tx.execute(insert(ledger_lines).values(tuple(LedgerLine(n, at, "gap", lost.n, body, previous, digest))))
 
     def strays(self) -> Iterator[tuple[str, LineKind, int, int | None]]:
         """Rows that are not as their last line says: ``row_differs``, ``row_unwritten`` or ``row_gone``, kind, row, line."""

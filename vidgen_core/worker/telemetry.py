@@ -14,7 +14,8 @@ from vidgen_core.domain.errors import ErrorKind, RemoteError
 from vidgen_core.domain.providers import ProviderId
 
 if TYPE_CHECKING:
-    from vidgen_core.worker.context import ActiveTask
+    from vidgen_core.domain.attempts import Attempt
+    from vidgen_core.domain.tasks import Task
     from vidgen_core.worker.tracing import Tracing
 
 #: What the worker asks of a provider.
@@ -47,10 +48,10 @@ class Telemetry:
     tracing: Tracing | None = None
 
     @contextmanager
-    def request(self, kind: RequestKind, active: ActiveTask) -> Iterator[None]:
+    def request(self, kind: RequestKind, task: Task, attempt: Attempt | None) -> Iterator[None]:
         """Count one request about a task, and the error that it raises."""
-        begun, provider, attempt = time.perf_counter(), active.task.provider, active.attempt
-        traced = self.tracing.request(kind, active.task, attempt) if self.tracing and attempt else nullcontext()
+        begun, provider = time.perf_counter(), task.provider
+        traced = self.tracing.request(kind, task, attempt) if self.tracing and attempt else nullcontext()
         try:
             with traced:
                 yield

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from vidgen_core.dashboard.reports.overview import Wanted
+from vidgen_core.dashboard.reports.overview import FigureScope
 from vidgen_core.dashboard.session import Visit, clock, current_visit, handle_errors
 from vidgen_core.domain.money import Money
 from vidgen_core.i18n import Text
@@ -17,7 +17,7 @@ from vidgen_core.services.reports.ledger import PAGE, LedgerCheck, LedgerDay, Pa
 _FOUND: Final = "_ledger_found"
 
 
-def show_downloads(visit: Visit, wanted: Wanted) -> None:
+def show_downloads(visit: Visit, wanted: FigureScope) -> None:
     """The requests for accounting."""
     for format_ in ("xlsx", "csv"):
         st.download_button(
@@ -30,7 +30,7 @@ def show_downloads(visit: Visit, wanted: Wanted) -> None:
         )
 
 
-def show(visit: Visit, wanted: Wanted) -> None:
+def show(visit: Visit, wanted: FigureScope) -> None:
     """Verification, days and requests."""
     t, ledger = visit.t, visit.app.ledger
     with st.container(horizontal=True, vertical_alignment="center"):

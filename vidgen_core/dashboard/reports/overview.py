@@ -30,7 +30,7 @@ _CHARTS: Final[tuple[Callable[[Text, Report], None], ...]] = (
 _WIDE: Final[tuple[Callable[[Text, Report], None], ...]] = (charts.shares, charts.keys)
 
 
-class Wanted(NamedTuple):
+class FigureScope(NamedTuple):
     """What the filters leave; None: all, from the beginning, to the end."""
 
     project_id: int | None
@@ -39,7 +39,7 @@ class Wanted(NamedTuple):
     provider: ProviderId | None
 
 
-def show_filters(visit: Visit) -> Wanted:
+def show_filters(visit: Visit) -> FigureScope:
     """Project, period and provider."""
     t = visit.t
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="figures_filters"):
@@ -72,7 +72,7 @@ def show_filters(visit: Visit) -> Wanted:
             width=200,
             persist_state="session",
         )
-    return Wanted(visit.project.id if scope == "project" else None, since, until, provider)
+    return FigureScope(visit.project.id if scope == "project" else None, since, until, provider)
 
 
 def _today() -> date:

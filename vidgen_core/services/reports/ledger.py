@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import Field
 
 from vidgen_core.db import Journal, JournalState
-from vidgen_core.db.ledger_chain import Head, Line, line_hash
+from vidgen_core.db.ledger_chain import Head, LedgerLine, line_hash
 from vidgen_core.db.schema import MICRO
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, InputError
@@ -42,7 +42,7 @@ COLUMNS: Final = (
 DAY_COLUMNS: Final = ("day", "provider", "currency", "requests", "settled", "ours", "theirs", "difference", "unsettled")
 
 
-class Finding(Frozen):
+class LedgerFinding(Frozen):
     """Something that is not as it was written; ``ledger.finding.<code>`` is its sentence."""
 
     code: str
@@ -61,13 +61,13 @@ class LedgerCheck(Frozen):
     #: Hash of the last line: whoever has written it down elsewhere can tell later whether these lines were replaced.
     head: str
     #: The first line that is not what was written.
-    broken: Finding | None
+    broken: LedgerFinding | None
     #: Requests that are not as their last line says.
-    strays: tuple[Finding, ...]
+    strays: tuple[LedgerFinding, ...]
     #: How many there are altogether.
     stray_count: int
     #: Lines that were lost when an older database was put in place.
-    gaps: tuple[Finding, ...]
+    gaps: tuple[LedgerFinding, ...]
 
     @property
     def ok(self) -> bool:
@@ -223,9 +223,9 @@ def check(tx: Tx, told: Head | None) -> LedgerCheck:
 
     :param told: the last line as the journal knows it; without it an end that was cut off cannot be seen
     """
-    broken: Finding | None = None
-    gaps: list[Finding] = []
-    before: Line | None = None
+    broken: LedgerFinding | None = None
+    gaps: list[LedgerFinding] = []
+    before: LedgerLine | None = None
     missing = told
     for line in tx.chain.lines():
         broken = _fault(line, before)
@@ -238,7 +238,9 @@ def check(tx: Tx, told: Head | None) -> LedgerCheck:
         before = line
     if broken is None and missing is not None:
         broken = _cut(missing, before)
-    strays = [Finding(code=code, line=n, params={"kind": kind, "id": id_}) for code, kind, id_, n in tx.chain.strays()]
+    strays = [
+        LedgerFinding(code=code, line=n, params={"kind": kind, "id": id_}) for code, kind, id_, n in tx.chain.strays()
+    ]
     head = tx.chain.head()
     return LedgerCheck(
         lines=head.n if head else 0,
@@ -250,33 +252,33 @@ def check(tx: Tx, told: Head | None) -> LedgerCheck:
     )
 
 
-def _fault(line: Line, before: Line | None) -> Finding | None:
+def _fault(line: LedgerLine, before: LedgerLine | None) -> LedgerFinding | None:
     """What is wrong with a line that comes after another."""
     expected = before.n + 1 if before else 1
     if line.n != expected:
-        return Finding(code="line_missing", line=expected, params={"until": line.n - 1})
+        return LedgerFinding(code="line_missing", line=expected, params={"until": line.n - 1})
     if line.hash != line_hash(*line[:-1]):
-        return Finding(code="line_changed", line=line.n)
+        return LedgerFinding(code="line_changed", line=line.n)
     if line.previous != (before.hash if before else ""):
-        return Finding(code="line_moved", line=line.n)
+        return LedgerFinding(code="line_moved", line=line.n)
     return None
 
 
-def _cut(told: Head, last: Line | None) -> Finding:
+def _cut(told: Head, last: LedgerLine | None) -> LedgerFinding:
     end = last.n if last else 0
     if told.n > end:
-        return Finding(code="end_missing", line=end + 1, params={"until": told.n})
-    return Finding(code="end_replaced", line=told.n)
+        return LedgerFinding(code="end_missing", line=end + 1, params={"until": told.n})
+    return LedgerFinding(code="end_replaced", line=told.n)
 
 
-def _gap(line: Line) -> Finding:
+def _gap(line: LedgerLine) -> LedgerFinding:
     known = json.loads(line.body)
     at = datetime.fromtimestamp(line.at / 1000, UTC).astimezone()
     params = {"until": known["n"], "hash": known["hash"][:12], "at": at.isoformat(sep=" ", timespec="minutes")}
-    return Finding(code=f"gap_{known['by']}", line=line.n, params=params)
+    return LedgerFinding(code=f"gap_{known['by']}", line=line.n, params=params)
 
 
-def _json_line(line: Line) -> bytes:
+def _json_line(line: LedgerLine) -> bytes:
     return json.dumps(line._asdict(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vidgen_core.i18n import Text
-from vidgen_core.services.reports.ledger import Finding, LedgerCheck, LedgerDay, PaidRequest
+from vidgen_core.services.reports.ledger import LedgerCheck, LedgerDay, LedgerFinding, PaidRequest
 from vidgen_core.services.schemas.base import Amount, Day, Moment, ResponseModel
 
 
@@ -15,7 +15,7 @@ class FindingResponse(ResponseModel):
     message: str
 
     @classmethod
-    def of(cls, found: Finding, t: Text) -> FindingResponse:
+    def of(cls, found: LedgerFinding, t: Text) -> FindingResponse:
         return cls(code=found.code, line=found.line, message=found.sentence(t))
 
 

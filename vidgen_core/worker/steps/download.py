@@ -109,7 +109,7 @@ async def _fetch(active: ActiveTask, ctx: Context, job: RemoteJob, part: files.P
     if url is None:
         raise RemoteError("link_missing", kind=ErrorKind.FILE)
     await asyncio.to_thread(files.ensure_free_space, part.target.parent, USUAL_VIDEO)
-    with ctx.telemetry.request("download", active):
+    with ctx.telemetry.request("download", active.task, active.attempt):
         return await ctx.provider(active).fetch(job, url, part, ctx.key(active))
 
 

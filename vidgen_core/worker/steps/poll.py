@@ -47,7 +47,7 @@ async def poll(active: ActiveTask, ctx: Context) -> Next | None:
     """Ask the provider once how the job stands, and do what follows from it."""
     provider, polls, attempt = ctx.provider(active), active.own(Polls), active.sent
     try:
-        with ctx.telemetry.request("poll", active):
+        with ctx.telemetry.request("poll", active.task, active.attempt):
             async with asyncio.timeout(LONGEST_POLL):
                 said = await provider.poll(job_of(active.task, attempt), ctx.key(active))
         state = await confirm.answer(active, ctx, said)

@@ -97,7 +97,7 @@ async def send(active: ActiveTask, ctx: Context, key: Key | None) -> Next | None
     provider, order = ctx.provider(active), ctx.order(active)
     try:
         await asyncio.to_thread(_check_files, order)
-        with ctx.telemetry.request("prepare", active):
+        with ctx.telemetry.request("prepare", active.task, active.attempt):
             prepared = await provider.prepare(order, key)
     except Exception as error:  # noqa: BLE001 — nothing paid has left, so every error is safe to judge here
         return await _refused(active, ctx, error)
@@ -200,7 +200,7 @@ async def _send(active: ActiveTask, ctx: Context, order: Order, prepared: Prepar
     """Send once; the answer is written down before anything else happens."""
     provider = ctx.provider(active)
     try:
-        with ctx.telemetry.request("submit", active):
+        with ctx.telemetry.request("submit", active.task, active.attempt):
             submission = await provider.submit(order, prepared, key)
         await _keep_id(active, ctx, submission)
     except RemoteError as error:

@@ -126,10 +126,13 @@ def test_prices_of_the_table_are_kept_and_wrong_ones_are_named(screen: Screen) -
     row = {"provider": "yunwu", "model": "grok-video-3", "amount": 0.55, "currency": "CNY", "unit": "take"}
     screen.act(lambda: budget_form.save_rows("prices", pd.DataFrame([row | {"seconds": None}])))
     assert [price.amount for price in screen.app.settings().prices] == [Decimal("0.55")]
+    loud = pd.DataFrame([row | {"sound": True}, row | {"sound": None}]).astype({"sound": "boolean"})
+    screen.act(lambda: budget_form.save_rows("prices", loud))
+    assert [price.sound for price in screen.app.settings().prices] == [True, None]
 
     screen.act(lambda: budget_form.save_rows("prices", pd.DataFrame([row | {"currency": "yen"}])))
     assert any("capital letters" in error.value for error in screen.at.error)
-    assert [price.amount for price in screen.app.settings().prices] == [Decimal("0.55")]
+    assert [price.amount for price in screen.app.settings().prices] == [Decimal("0.55")] * 2
 
 
 def test_the_settings_show_what_was_spent(screen: Screen) -> None:

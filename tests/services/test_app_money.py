@@ -6,10 +6,12 @@ from decimal import Decimal
 
 import pytest
 
+from vidgen_core.config.schema import PriceSettings
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.money import Price, built_in_prices, estimate, price_of, total
+from vidgen_core.money.prices import own_prices
 
 PARAMS = GenerationParams(aspect_ratio="9:16", size="1080P", duration=6)
 
@@ -49,6 +51,17 @@ def test_an_own_price_wins_and_may_be_by_the_second() -> None:
 
     assert estimate(ProviderId("yunwu"), "grok-video-3", PARAMS, 2, own) == yuan("1.2")
     assert estimate(ProviderId("yunwu"), "grok-video-3", PARAMS.model_copy(update={"duration": None}), 2, own) is None
+
+
+def test_own_prices_may_be_for_takes_with_or_without_sound() -> None:
+    rows = [PriceSettings(provider="kie", model="x", amount=amount, sound=on) for amount, on in ((3, True), (2, False))]
+    own = own_prices(rows)
+    amounts = [
+        estimate(ProviderId("kie"), "x", PARAMS.model_copy(update={"sound": sound}), own=own)
+        for sound in (True, False, None)
+    ]
+    # Where it is left to the model, the dearer one counts.
+    assert [one and one.amount for one in amounts] == [3, 2, 3]
 
 
 def test_every_price_that_is_not_free_is_marked_as_assumed() -> None:

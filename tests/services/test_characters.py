@@ -15,7 +15,7 @@ from vidgen_core.domain.characters import Character, References, find
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import GenerationMode, Project, ReferenceRole, Shot, ShotParams, ShotReference
-from vidgen_core.domain.tasks import GenerationParams, TaskStatus
+from vidgen_core.domain.tasks import ChainLink, GenerationParams, TaskStatus
 from vidgen_core.providers.base import Capabilities
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.characters import resolve
@@ -129,11 +129,22 @@ def test_the_shots_own_references_come_first_and_are_counted() -> None:
         (able(), {"image": "f.png"}),
         (able(), {"image": "f.png", "last_frame": "l.png"}),
         (able(references_with_frame=None), {"image": "f.png"}),
+        (able(), {"link": ChainLink(shot=1)}),
         (able(), {"mode": TEXT}),
         (able(image_transport="url"), {}),
         (able(roles=frozenset({ReferenceRole.STYLE})), {}),
     ],
-    ids=["no references", "perhaps", "first frame", "both frames", "perhaps together", "text", "links alone", "role"],
+    ids=[
+        "no references",
+        "perhaps",
+        "first frame",
+        "both frames",
+        "perhaps together",
+        "chain",
+        "text",
+        "links alone",
+        "role",
+    ],
 )
 def test_where_no_picture_can_go_words_do(can: Capabilities, own: dict[str, Any]) -> None:
     sent, said = resolve(params("@小明 and @Ann", **own), CAST, can)

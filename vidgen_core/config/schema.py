@@ -190,6 +190,8 @@ class PriceSettings(Section):
     """Only for takes of this size; empty: of any."""
     seconds: float | None = Field(default=None, gt=0, le=600)
     """Only for takes of this length; left out: of any."""
+    sound: bool | None = None
+    """true: only for takes with sound; false: only for takes without; left out: for both."""
     as_of: date | None = None
     """The day on which you read it."""
 

@@ -146,6 +146,12 @@ def _price_columns(t: Text) -> dict[str, ColumnConfig]:
         ),
         "size": column.TextColumn(t("settings.price.size"), help=t("settings.price.size_help"), default=""),
         "seconds": column.NumberColumn(t("settings.price.seconds"), help=t("settings.price.seconds_help"), format="%g"),
+        "sound": column.SelectboxColumn(
+            t("settings.price.sound"),
+            help=t("settings.price.sound_help"),
+            options=[True, False],
+            format_func=lambda on: t(f"material.sound.{on}"),
+        ),
         "as_of": column.DateColumn(t("settings.price.as_of")),
     }
 
@@ -181,6 +187,8 @@ def _editor(
     for column in ("amount", "worth", "seconds"):
         if column in shown:
             shown[column] = pd.to_numeric(shown[column])
+    if "sound" in shown:
+        shown["sound"] = shown["sound"].astype("boolean")
     if "as_of" in shown:
         shown["as_of"] = pd.to_datetime(shown["as_of"])
     edited = st.data_editor(
@@ -220,6 +228,8 @@ def rows_of(edited: pd.DataFrame) -> list[dict[str, Any]]:
         for name in ("amount", "worth"):
             if name in row:
                 row[name] = f"{row[name]:.12g}"
+        if "sound" in row:
+            row["sound"] = bool(row["sound"])
         if "as_of" in row:
             row["as_of"] = pd.Timestamp(row["as_of"]).date()
         if row:
@@ -228,7 +238,7 @@ def rows_of(edited: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _empty(value: Any) -> bool:
-    return value is None or value == "" or bool(pd.isna(value))
+    return value is None or bool(pd.isna(value)) or value == ""
 
 
 @handle_errors

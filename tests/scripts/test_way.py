@@ -287,7 +287,8 @@ def test_a_walk_that_is_stopped_in_the_middle_of_a_step_orders_nothing_more(
     else:
         new_shot(offline, project, picture_prompt="a lighthouse")
     verbs, stopped = type(getattr(offline, step)), []
-    look = verbs._validated  # type: ignore[attr-defined]
+    name = {"tasks": "validated", "pictures": "_validated"}[step]
+    look = getattr(verbs, name)
 
     def stop_meanwhile(self: object, *given: object, **named: object) -> object:
         if offline.progress.is_alive and not stopped:
@@ -296,7 +297,7 @@ def test_a_walk_that_is_stopped_in_the_middle_of_a_step_orders_nothing_more(
         return look(self, *given, **named)
 
     offline.progress.go(project.id, Decimal("1.0"))
-    monkeypatch.setattr(verbs, "_validated", stop_meanwhile)
+    monkeypatch.setattr(verbs, name, stop_meanwhile)
     offline.worker.start()
     _until(lambda: bool(stopped))
     offline.progress.stop()

@@ -16,17 +16,17 @@ demo: $(VENV)/.installed ## the sample project rendered to MP4s without a screen
 	$(BIN)/vidgen demo
 
 test: $(VENV)/.installed-dev ## what CI runs: everything but the extended tests
-	$(BIN)/pytest $(WORKERS) --dist loadgroup -m "not extended"
+	$(BIN)/pytest $(WORKERS) -m "not extended"
 
 test-all: $(VENV)/.installed-dev ## the whole suite
-	$(BIN)/pytest $(WORKERS) --dist loadgroup
+	$(BIN)/pytest $(WORKERS)
 
 check: $(VENV)/.installed-dev ## before each commit: format, lint, types, architecture, fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(WORKERS) --dist loadgroup -m "not slow and not browser" -q
+	$(BIN)/pytest $(WORKERS) -m "not slow and not browser" -q
 
 fix: $(VENV)/.installed-dev ## format, and mend what can be mended by itself
 	$(BIN)/ruff format .

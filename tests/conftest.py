@@ -7,12 +7,14 @@ import os
 import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
 import argon2
 import httpx
 import pytest
 import respx.mocks
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import Store
@@ -30,6 +32,27 @@ def pytest_configure(config: pytest.Config) -> None:
     # A shell lets its background jobs ignore it, and they hand that on to every process they start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class KeptTogether(LoadScopeScheduling):
+    """Tests one by one to whichever worker is free, but for those that share a browser or a server of PostgreSQL.
+
+    Browser tests stay with their module, and all together in ``make test``, where they are few. Marks of groups, which
+    pytest-xdist knows, have no effect from pytest 9.2 on.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        if "postgres" in nodeid or "test_shared_database" in path:
+            return "postgres"
+        if "browser/" not in path:
+            return nodeid
+        return "browser" if "not extended" in self.config.option.markexpr else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> KeptTogether:
+    return KeptTogether(config, log)
 
 
 class TransportMocker(respx.mocks.AbstractRequestMocker):

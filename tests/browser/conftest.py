@@ -19,18 +19,14 @@ from vidgen_core.config.paths import Locations
 from vidgen_core.services.facade import Vidgen
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
-    few = "not extended" in config.option.markexpr
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
             if item.get_closest_marker("smoke") is None:
                 item.add_marker(pytest.mark.extended)
             item.add_marker(pytest.mark.timeout(300))
-            # A module stays with one worker: its browser is opened once. The few of `make test` share a server as well.
-            item.add_marker(pytest.mark.xdist_group("browser" if few else item.path.stem))
 
 
 @pytest.fixture(scope="session")

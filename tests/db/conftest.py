@@ -41,9 +41,7 @@ def store(database: Path) -> Iterator[Store]:
     opened.close()
 
 
-@pytest.fixture(
-    params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.extended, pytest.mark.xdist_group("postgres")])]
-)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.extended])])
 def every_store(request: pytest.FixtureRequest) -> Iterator[Store]:
     """A store in each kind of database."""
     if request.param == "sqlite":

@@ -28,8 +28,6 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import Failure
 
-pytestmark = pytest.mark.xdist_group("postgres")
-
 
 @pytest.fixture
 def shared(postgres_url: str) -> Iterator[Store]:

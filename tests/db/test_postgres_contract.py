@@ -17,6 +17,5 @@ def store(postgres_url: str) -> Iterator[Store]:
     opened.close()
 
 
-@pytest.mark.xdist_group("postgres")
 class TestPostgres(StoreContract):
     pass

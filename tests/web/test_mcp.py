@@ -7,6 +7,7 @@ import base64
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -27,7 +28,8 @@ from vidgen_core.services.access.auth import Auth
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.exports.film import Format
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.web import get_vidgen
+from vidgen_core.services.generation.quotes import Quotes
+from vidgen_core.web import get_vidgen, mcp
 
 KEY = "sk-good-aaaa1111"
 
@@ -204,7 +206,20 @@ async def test_a_page_from_elsewhere_is_refused(served: str, headers: dict[str, 
     assert answer.status_code in (400, 403)
 
 
-async def test_a_token_revoked_in_the_middle_is_worth_nothing_at_once(served: str) -> None:
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set as soon as somebody asks what became of an order."""
+    event, follow = threading.Event(), Quotes.follow
+
+    def asks(self: Quotes, *arguments: Any) -> Any:
+        event.set()
+        return follow(self, *arguments)
+
+    monkeypatch.setattr(Quotes, "follow", asks)
+    return event
+
+
+async def test_a_token_revoked_in_the_middle_is_worth_nothing_at_once(served: str, asked: threading.Event) -> None:
     token = await asyncio.to_thread(let_in, per_day=0, in_all=0)
     app = get_vidgen()
     await asyncio.to_thread(app.shots.add, app.projects.ensure("ep01").id, "1", "rain")
@@ -212,6 +227,7 @@ async def test_a_token_revoked_in_the_middle_is_worth_nothing_at_once(served: st
         quote = (await call(client, "quote", project="ep01"))["quote"]
         await call(client, "generate", quote=quote)
         waiting = asyncio.create_task(refused(client, "order", quote=quote, seconds=45))
+        assert await asyncio.to_thread(asked.wait, 30)
         await asyncio.to_thread(app.agents.revoke, "bot")
         # A call that waits ends with its next look.
         assert "token of an agent" in await asyncio.wait_for(waiting, 30)
@@ -305,3 +321,32 @@ async def test_the_sdk_is_loaded_by_the_first_call_only(home: Locations) -> None
     )
     done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], check=False)
     assert done.returncode == 0
+
+
+async def test_a_call_that_waits_for_a_person_does_not_keep_the_server(
+    home: Locations, monkeypatch: pytest.MonkeyPatch, rehearsal: RehearsalServer, asked: threading.Event
+) -> None:
+    made: list[mcp.Mcp] = []
+    monkeypatch.setattr(mcp.Mcp, "__init__", _remember(mcp.Mcp.__init__, made))
+    with Vidgen.open(home) as before:
+        before.projects.ensure("ep01")
+    with on_a_port() as url:
+        token = await asyncio.to_thread(let_in, per_day=0, in_all=0)
+        app = get_vidgen()
+        await asyncio.to_thread(app.shots.add, app.projects.ensure("ep01").id, "1", "rain")
+        async with connected(url, token) as client:
+            quote = (await call(client, "quote", project="ep01"))["quote"]
+            await call(client, "generate", quote=quote)
+            waiting = asyncio.create_task(client.call_tool("order", {"quote": quote, "seconds": 50}))
+            assert await asyncio.to_thread(asked.wait, 30)
+            made[0].close_soon()
+            with pytest.raises(MCPError):
+                await asyncio.wait_for(waiting, 40)
+
+
+def _remember(make: Any, made: list[Any]) -> Any:
+    def begin(self: Any) -> None:
+        make(self)
+        made.append(self)
+
+    return begin

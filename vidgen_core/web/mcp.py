@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from vidgen_core.services.access.auth import Auth
@@ -35,12 +36,34 @@ class Mcp:
         self._ending = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "GET":
+            # A stream for what a server says unasked, which this one never does (2025-06-18, "Listening for Messages").
+            await Response(status_code=405, headers={"Allow": "POST"})(scope, receive, send)
+            return
         manager = await self._begun()
-        await manager.handle_request(scope, receive, send)
+        answering = asyncio.ensure_future(manager.handle_request(scope, receive, send))
+        ending = asyncio.ensure_future(self._ending.wait())
+        try:
+            # The server waits for its calls before it ends, and one may wait for a person.
+            await asyncio.wait({answering, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if not answering.done():
+                answering.cancel()
+                await asyncio.wait({answering})
+            else:
+                answering.result()
+        except asyncio.CancelledError:
+            answering.cancel()
+            raise
+        finally:
+            ending.cancel()
+
+    def close_soon(self) -> None:
+        """Cancel the calls that wait."""
+        self._ending.set()
 
     async def close(self) -> None:
-        """End; calls that wait are cancelled."""
-        self._ending.set()
+        """End."""
+        self.close_soon()
         if self._running is not None:
             await self._running
 

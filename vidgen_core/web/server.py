@@ -72,6 +72,7 @@ async def lifespan(live: Live, mcp: Mcp) -> AsyncIterator[None]:
 
     def end_soon() -> None:
         live.close_soon()
+        mcp.close_soon()
         stop_soon()
 
     chain_signals(end_soon, stop_at_once)

@@ -118,7 +118,7 @@ class Vidgen:
         """
         where = _create(locations or find_locations())
         settings_file = SettingsFile(where)
-        opened = cls(where, open_store(where, settings_file), settings_file)
+        opened = cls(where, open_store(where), settings_file)
         where.make_private()
         # Before the first task is queued: a copy of the home is known by it.
         opened.worker.begin_journal()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from vidgen_core.config.file import SettingsFile
-from vidgen_core.config.loader import read_text
+from vidgen_core.config.loader import load_settings, read_text
 from vidgen_core.config.lookup import variable_of
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import ScaleSettings
@@ -14,14 +13,14 @@ from vidgen_core.db import Store
 from vidgen_core.domain.errors import SettingsError
 
 
-def open_store(locations: Locations, settings_file: SettingsFile, *, checkpoints: bool = False) -> Store:
+def open_store(locations: Locations, *, checkpoints: bool = False) -> Store:
     """Open the database, created if there is none.
 
     :param checkpoints: as of ``Store.open``
     :raises StoreError: as ``Store.open``
     :raises SettingsError: the settings name a server and cannot be read
     """
-    scale = _scale(settings_file)
+    scale = _scale(locations)
     url = scale.database.get_secret_value()
     if not url:
         return Store.open(locations.database, checkpoints=checkpoints)
@@ -32,20 +31,20 @@ def open_store(locations: Locations, settings_file: SettingsFile, *, checkpoints
     return Store.open(url, checkpoints=checkpoints, timezone=scale.timezone)
 
 
-def _scale(settings_file: SettingsFile) -> ScaleSettings:
+def _scale(locations: Locations) -> ScaleSettings:
     """What the settings say; where they cannot be read, the data home's own file, unless they name a server."""
     try:
-        return settings_file.current().scale
+        return load_settings(locations).scale
     except SettingsError:
-        if _name_a_server(settings_file):
+        if _name_a_server(locations):
             raise
         return ScaleSettings()
 
 
-def _name_a_server(settings_file: SettingsFile) -> bool:
+def _name_a_server(locations: Locations) -> bool:
     """Whether settings that cannot be read mention one: an empty studio in its place would frighten people."""
     try:
-        written = read_text(settings_file.path)
+        written = read_text(locations.settings_file)
     except SettingsError:
         written = ""
     named = any(line.lstrip().startswith("database") and "postgres" in line for line in written.splitlines())

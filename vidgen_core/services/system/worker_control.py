@@ -143,7 +143,7 @@ class WorkerControl:
 
         ctx = self._ctx
         # The runner alone moves the write-ahead log into the database, so it has a store of its own.
-        self._store = open_store(ctx.locations, ctx.settings_file, checkpoints=True)
+        self._store = open_store(ctx.locations, checkpoints=True)
         self._runner = Worker(
             self._store,
             ctx.settings,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 import streamlit as st
 
@@ -20,12 +20,19 @@ _ACCEPTED: Final = "_accepted"
 _PASSED_ONLY: Final = "best_passed_only"
 
 
-def button(visit: Visit, shot_ids: Sequence[int] | None = None, *, key: str) -> None:
+def button(
+    visit: Visit,
+    shot_ids: Sequence[int] | None = None,
+    *,
+    key: str,
+    width: Literal["content", "stretch"] = "content",
+) -> None:
     """The button that opens the list.
 
     :param shot_ids: only these shots; None: all of the project
     """
-    st.button(visit.t("best.button"), key=key, icon=":material/done_all:", on_click=_ask, args=(shot_ids,))
+    label = visit.t("best.button")
+    st.button(label, key=key, icon=":material/done_all:", on_click=_ask, args=(shot_ids,), width=width)
 
 
 @handle_errors

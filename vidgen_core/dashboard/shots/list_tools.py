@@ -222,8 +222,9 @@ def _work(visit: Visit, wanted: ShotFilter) -> None:
             help=visit.t("shots.generate_all_help"),
             on_click=_draw_all,
             args=(wanted,),
+            width="stretch",
         )
-        best.button(visit, key="best_of_project")
+        best.button(visit, key="best_of_project", width="stretch")
         table.replacing(visit, wanted)
 
 

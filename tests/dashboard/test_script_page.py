@@ -132,10 +132,10 @@ def test_boxes_show_the_prompts_that_their_reader_has_had_written(screen: Screen
     assert screen.app.prompts.wait(screen.project.id, 30)
     screen.run()
     written = screen.app.shots.get(shot.id).prompt
-    assert screen.at.text_area(key=f"prompt_{shot.id}").value == written != ""
+    assert screen.at.text_area(key=f"prompt_{shot.id}_1").value == written != ""
     assert "changed elsewhere" not in screen.words()
 
     screen.app.shots.edit(shot.id, prompt="hail")
     screen.run()
-    assert screen.at.text_area(key=f"prompt_{shot.id}").value == written
+    assert screen.at.text_area(key=f"prompt_{shot.id}_1").value == written
     assert "changed elsewhere" in screen.words()

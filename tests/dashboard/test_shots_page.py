@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from PIL import Image
 from screens import Screen, open_screen
 
@@ -95,6 +96,17 @@ def test_the_prompt_is_kept_when_it_is_changed(screen: Screen) -> None:
     assert screen.app.shots.get(shot.id).prompt == "snow"
 
 
+def test_a_run_that_was_cut_short_leaves_no_empty_box_behind(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    [shot] = add(screen, "rain")
+    with monkeypatch.context() as cut:
+        cut.setattr(st, "text_area", lambda *_, **__: st.stop())
+        screen.run()
+    screen.run()
+    # A browser shows what the element says, whatever the server remembers, and sends it with the next event.
+    sent = screen.at.text_area(key=f"prompt_{shot.id}").proto
+    assert (sent.default, sent.set_value) == ("rain", False)
+
+
 def test_a_prompt_that_changed_underneath_is_shown_beside_and_not_over_what_was_typed(screen: Screen) -> None:
     [shot] = add(screen, "rain")
     screen.run()
@@ -103,7 +115,7 @@ def test_a_prompt_that_changed_underneath_is_shown_beside_and_not_over_what_was_
     assert screen.app.shots.get(shot.id).prompt == "hail"
     assert "“hail”" in screen.words()
     screen.press(f"theirs_{shot.id}")
-    assert screen.at.text_area(key=f"prompt_{shot.id}").value == "hail"
+    assert screen.at.text_area(key=f"prompt_{shot.id}_1").value == "hail"
     assert "“hail”" not in screen.words()
 
 

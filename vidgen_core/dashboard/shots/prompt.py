@@ -1,7 +1,8 @@
 """The prompt of a shot, edited in place.
 
-What stands in the box is the visitor's: a refresh never writes into it, but for words that the visitor has ordered from this
-page. A change made elsewhere is shown beside it, and saving over it asks.
+What stands in the box is the visitor's: a refresh never writes into it. A change made elsewhere is shown beside it, and
+saving over it asks. Words that the visitor has ordered or taken come in a new box: a value that is written into a box that
+exists reaches the browser with one run only, and if that run is cut short the browser goes on with what it has, and sends it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,13 @@ _ORDERED: Final = "_prompts_ordered"
 
 
 def _box(shot_id: int) -> str:
-    return f"prompt_{shot_id}"
+    turn = st.session_state.get(_turn(shot_id), 0)
+    return f"prompt_{shot_id}_{turn}" if turn else f"prompt_{shot_id}"
+
+
+def _turn(shot_id: int) -> str:
+    """Where it is kept how many boxes there were before this one."""
+    return f"_prompt_turn_{shot_id}"
 
 
 def _seen(shot_id: int) -> str:
@@ -33,22 +40,38 @@ def _seen(shot_id: int) -> str:
     return f"_prompt_seen_{shot_id}"
 
 
+def _begun(shot_id: int) -> str:
+    """Where the text is kept that the box began with."""
+    return f"_prompt_begun_{shot_id}"
+
+
 def prompt_box(t: Text, shot: Shot) -> None:
     """The box."""
-    box, seen = _box(shot.id), _seen(shot.id)
-    if box not in st.session_state:
-        st.session_state[box] = st.session_state[seen] = shot.prompt
+    if _box(shot.id) not in st.session_state:
+        _begin(shot.id, shot.prompt)
     _take_ordered(shot)
+    box, begun = _box(shot.id), st.session_state[_begun(shot.id)]
     st.text_area(
         t("shots.prompt_of", shot=shot.number),
+        value=begun,
         key=box,
         height=_HEIGHT,
         placeholder=t("shots.prompt_placeholder"),
         label_visibility="collapsed",
         on_change=_save,
-        args=(shot.id,),
+        args=(shot.id, box, begun),
         disabled=not sign_in.may(Role.MAKER),
     )
+
+
+def _begin(shot_id: int, words: str) -> None:
+    st.session_state[_begun(shot_id)] = st.session_state[_seen(shot_id)] = words
+
+
+def _begin_again(shot_id: int, words: str) -> None:
+    """Put another box with these words in the place of the one that is there."""
+    st.session_state[_turn(shot_id)] = st.session_state.get(_turn(shot_id), 0) + 1
+    _begin(shot_id, words)
 
 
 def follow(shot_ids: Iterable[int]) -> None:
@@ -61,17 +84,18 @@ def _take_ordered(shot: Shot) -> None:
     if shot.id in ordered and shot.prompt != st.session_state[seen]:
         ordered.discard(shot.id)
         if st.session_state[box] == st.session_state[seen]:
-            st.session_state[box] = st.session_state[seen] = shot.prompt
+            _begin_again(shot.id, shot.prompt)
 
 
 @handle_errors
-def _save(shot_id: int) -> None:
+def _save(shot_id: int, box: str, begun: str) -> None:
     """Keep what was typed, unless the text underneath has become another one since."""
-    app = current_visit().app
-    mine = st.session_state[_box(shot_id)]
-    theirs = app.shots.get(shot_id).prompt
-    if theirs in (st.session_state[_seen(shot_id)], mine):
-        _keep_mine(shot_id)
+    mine = st.session_state[box]
+    if box != _box(shot_id) and mine == begun:
+        # A browser that has not heard of the new box yet sends what the old one held.
+        return
+    if current_visit().app.shots.get(shot_id).prompt in (st.session_state[_seen(shot_id)], mine):
+        _keep(shot_id, mine)
 
 
 def elsewhere(t: Text, shot: Shot) -> None:
@@ -86,12 +110,14 @@ def elsewhere(t: Text, shot: Shot) -> None:
 
 @handle_errors
 def _keep_mine(shot_id: int) -> None:
-    mine = st.session_state[_box(shot_id)]
+    _keep(shot_id, st.session_state[_box(shot_id)])
+
+
+def _keep(shot_id: int, mine: str) -> None:
     current_visit().app.shots.edit(shot_id, prompt=mine)
     st.session_state[_seen(shot_id)] = mine
 
 
 @handle_errors
 def _take_theirs(shot_id: int) -> None:
-    theirs = current_visit().app.shots.get(shot_id).prompt
-    st.session_state[_box(shot_id)] = st.session_state[_seen(shot_id)] = theirs
+    _begin_again(shot_id, current_visit().app.shots.get(shot_id).prompt)

@@ -19,10 +19,9 @@ from kills import _picture, _run_and_kill, _run_to_the_end, _settings
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import NewShot
-from vidgen_core.domain.draws import UntilPass
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.takes import Verdict
-from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.domain.tasks import TaskStatus, UntilPass
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.services.facade import Vidgen

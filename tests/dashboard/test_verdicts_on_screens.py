@@ -14,9 +14,9 @@ from vidgen_core.dashboard.pick import order as pick_order
 from vidgen_core.dashboard.pick import room
 from vidgen_core.dashboard.quality import best, drawing
 from vidgen_core.dashboard.session import current_visit
-from vidgen_core.domain.draws import DrawState, UntilPass
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.takes import CheckResult, Severity, Take, Verdict
+from vidgen_core.domain.tasks import DrawState, UntilPass
 from vidgen_core.services.generation.planning import GenerateOptions
 
 PASS, DOUBT, FAIL = Verdict.PASS, Verdict.DOUBT, Verdict.FAIL

@@ -10,10 +10,9 @@ import pytest
 from vidgen_core import money
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import NewShot, NewTake
-from vidgen_core.domain.draws import Draw, DrawState, UntilPass
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.takes import CheckResult, Severity, Verdict
-from vidgen_core.domain.tasks import Task, TaskStatus
+from vidgen_core.domain.tasks import Draw, DrawState, Task, TaskStatus, UntilPass
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation import drawing
 from vidgen_core.services.generation.planning import GenerateOptions

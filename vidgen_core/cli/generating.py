@@ -16,9 +16,9 @@ from vidgen_core.domain.tasks import FinishVerb
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vidgen_core.domain.draws import UntilPass
     from vidgen_core.domain.shots import Project
     from vidgen_core.domain.takes import Take
+    from vidgen_core.domain.tasks import UntilPass
     from vidgen_core.services.generation.finishing import FinishOptions
     from vidgen_core.services.generation.preflight import Estimate, Preflight
     from vidgen_core.services.generation.validation import Generated
@@ -225,8 +225,8 @@ def until_of(
     :raises InputError: ``until_pass_missing``, ``amount_unreadable``
     """
     from vidgen_core.cli.spending import amount_of
-    from vidgen_core.domain.draws import UntilPass
     from vidgen_core.domain.takes import Verdict
+    from vidgen_core.domain.tasks import UntilPass
 
     if not wanted:
         if redraw_doubts or any(one is not None for one in (most, ceiling, at_once)):

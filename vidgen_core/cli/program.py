@@ -10,7 +10,6 @@ import typer
 
 from vidgen_core.cli import (
     autopilot,
-    characters,
     doctor,
     exporting,
     generating,
@@ -42,7 +41,6 @@ def build() -> typer.Typer:
         serving,
         scripts,
         generating,
-        characters,
         autopilot,
         running,
         lists,

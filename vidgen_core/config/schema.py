@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.domain.picture_settings import AUTO, PictureSettings
+from vidgen_core.config.picture_settings import AUTO, PictureSettings
 from vidgen_core.domain.provider_settings import KeyedSettings, KeySettings, ProviderSettings
 from vidgen_core.domain.providers import (
     WRITING,

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, Integer, Table, delete, func, insert, select, text, type_coerce, update
 
-from vidgen_core.db.backends import Backend
+from vidgen_core.db.backends.backend import Backend
 from vidgen_core.db.backends.sqlite import SqliteBackend
 from vidgen_core.db.schema import Micros, heartbeat, metadata, revision, state
 from vidgen_core.db.transaction import raw_connection

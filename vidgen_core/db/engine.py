@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidgen_core.db import dialect
-from vidgen_core.db.backends import RunnerLock, backend_of
+from vidgen_core.db.backends import backend_of
+from vidgen_core.db.backends.backend import RunnerLock
 from vidgen_core.db.ledger_chain import ChainRepository, Head
 from vidgen_core.db.repositories.access import (
     CURRENT,

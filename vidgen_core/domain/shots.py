@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import Field
 
 from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import (
     ProviderId,
 )
@@ -163,3 +164,18 @@ class PictureCandidate(Frozen):
     #: It is the shot's reference image now.
     chosen: bool = False
     created_at: datetime
+
+
+#: Characters of a chain's name.
+LONGEST_CHAIN_NAME: Final = 64
+
+
+def clean_chain_name(name: str) -> str:
+    """The name of a chain as it is kept, in one line.
+
+    :raises InputError: ``chain_name_unusable`` (name): too long, or a word that lists use for *goes on* or *does not*
+    """
+    kept = " ".join(name.split())
+    if kept and (len(kept) > LONGEST_CHAIN_NAME or chain_word(kept) is not None):
+        raise InputError("chain_name_unusable", name=kept[:LONGEST_CHAIN_NAME], most=LONGEST_CHAIN_NAME)
+    return kept

@@ -125,7 +125,7 @@ class Chain:
 
     # --- what the next one begins with
 
-    def source(self, shot: Shot, rules: Rules, *, auto: bool, anyway: bool = False) -> Take | Waits | None:
+    def source(self, shot: Shot, rules: ChainRules, *, auto: bool, anyway: bool = False) -> Take | Waits | None:
         """The take that a shot goes on from, or why there is none yet; None: it follows nothing.
 
         :param auto: nobody chooses: the first take that has passed is taken
@@ -143,7 +143,7 @@ class Chain:
         drifted = None if anyway or found.frame is None else rules.drifted(found.frame)
         return found if drifted is None else Waits("chain_drifted", told | drifted)
 
-    def _take(self, before: Shot, rules: Rules, *, auto: bool, anyway: bool) -> Take | Waits:
+    def _take(self, before: Shot, rules: ChainRules, *, auto: bool, anyway: bool) -> Take | Waits:
         told, comes = {"shot": before.number}, before.live_count > 0
         chosen, takes = self.chosen(before), self.takes(before)
         if chosen is not None:
@@ -167,7 +167,7 @@ class Chain:
         return Waits("chain_previous_failed" if before.failed_count else "chain_previous_missing", told)
 
 
-class Rules(NamedTuple):
+class ChainRules(NamedTuple):
     """What decides about the take that a shot goes on from, besides the chain."""
 
     settings: Settings
@@ -212,7 +212,7 @@ def _begins_here(task: Task) -> bool:
     return task.output is TaskKind.VIDEO and task.params.parent is None
 
 
-def source_of(tx: Tx, task: Task, rules: Rules) -> Take | Waits | None:
+def source_of(tx: Tx, task: Task, rules: ChainRules) -> Take | Waits | None:
     """What a task goes on from now; as ``Chain.source``."""
     shot = next(iter(tx.shots.many([task.shot_id])), None)
     if shot is None or shot.follows is None or not _begins_here(task):
@@ -232,12 +232,12 @@ class Change(NamedTuple):
     waits: Waits | None
 
 
-def changes(tx: Tx, rules: Rules) -> list[Change]:
+def changes(tx: Tx, rules: ChainRules) -> list[Change]:
     """Tasks of chains that go on now, or with which a person has to do something."""
     return list(_changes(tx, rules))
 
 
-def _changes(tx: Tx, rules: Rules) -> Iterator[Change]:
+def _changes(tx: Tx, rules: ChainRules) -> Iterator[Change]:
     known: dict[tuple[int, str], Chain] = {}
     shots: dict[int, Shot] = {}
     for one in tx.shot_chains.waiting():
@@ -305,11 +305,11 @@ async def take_frame(active: ActiveTask, ctx: Context) -> None:
     await ctx.writer.do(lambda tx: tx.takes.update(take.id, frame=frame.model_dump(mode="json")))
 
 
-def rules_of(ctx: Context) -> Rules:
-    return Rules(ctx.settings(), ctx.locations.images)
+def rules_of(ctx: Context) -> ChainRules:
+    return ChainRules(ctx.settings(), ctx.locations.images)
 
 
-def _wanted_frame(tx: Tx, task: Task, rules: Rules) -> tuple[Take, str, Path] | None:
+def _wanted_frame(tx: Tx, task: Task, rules: ChainRules) -> tuple[Take, str, Path] | None:
     """The take whose frame is to be taken, and the picture or video that its chain begins with."""
     take = source_of(tx, task, rules)
     if not isinstance(take, Take):
@@ -350,7 +350,7 @@ def _extract(take: Take, head: str, begins: Path, images: Path) -> ChainFrame:
     return ChainFrame(key=key, head=head, sharpness=drift[0], colour=drift[1], likeness=drift[2])
 
 
-def claim_link(tx: Tx, rows: Rows, rules: Rules) -> dict[str, Any] | None:
+def claim_link(tx: Tx, rows: Rows, rules: ChainRules) -> dict[str, Any] | None:
     """The params with which a task goes on from the take that counts now; None: it does not go yet, and says why.
 
     A task that no longer follows anything begins with its shot's own picture, or waits for a person.
@@ -389,7 +389,7 @@ def _unlinked(tx: Tx, rows: Rows) -> dict[str, Any] | None:
     return {"params": rows.task.params.model_copy(update=own)}
 
 
-def is_current(tx: Tx, task: Task, rules: Rules) -> bool:
+def is_current(tx: Tx, task: Task, rules: ChainRules) -> bool:
     """Whether a task that is about to be sent goes on from the take that counts now."""
     link = task.params.link
     found = source_of(tx, task, rules)

@@ -14,7 +14,7 @@ from typing import Any
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Journal, Store
-from vidgen_core.db.backends import RunnerLock
+from vidgen_core.db.backends.backend import RunnerLock
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import RunnerBusy, StoreError, VidgenError
 from vidgen_core.domain.providers import ProviderId

@@ -11,8 +11,8 @@ import streamlit as st
 from vidgen_core.dashboard.components import dialogs, preflight
 from vidgen_core.dashboard.components.labels import price
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, toast_later
-from vidgen_core.domain.draws import MOST_DRAWS, DrawState, UntilPass
 from vidgen_core.domain.takes import Verdict
+from vidgen_core.domain.tasks import MOST_DRAWS, DrawState, UntilPass
 from vidgen_core.i18n import Text
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.generation.preflight import Estimate

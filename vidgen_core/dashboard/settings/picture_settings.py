@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from vidgen_core.config.picture_settings import AUTO
 from vidgen_core.dashboard.session import Visit, current_visit, show_told
 from vidgen_core.dashboard.settings import form as settings_form
 from vidgen_core.dashboard.settings import keys_table, video_settings
 from vidgen_core.dashboard.settings.form import Form
-from vidgen_core.domain.picture_settings import AUTO
 from vidgen_core.domain.providers import ProviderId, paid_picture_provider, picture_providers
 from vidgen_core.i18n import Text
 from vidgen_core.providers.base import Capabilities

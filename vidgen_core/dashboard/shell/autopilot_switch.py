@@ -14,7 +14,7 @@ from vidgen_core.dashboard.quality import drawing
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, page_file
 from vidgen_core.dashboard.shell import sign_in
 from vidgen_core.dashboard.shots import prompt
-from vidgen_core.domain.draws import UntilPass
+from vidgen_core.domain.tasks import UntilPass
 from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.autopilot.progress import why_unfilmed

@@ -13,10 +13,9 @@ from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, literal_c
 from vidgen_core.db.dialect import among
 from vidgen_core.db.repository import Repository, failure_of, now
 from vidgen_core.db.schema import attempts, batches, draws, projects, shots, tasks
-from vidgen_core.domain.draws import Draw, DrawState, UntilPass
 from vidgen_core.domain.money import OWED, Money
 from vidgen_core.domain.providers import BillableParty, billable_party
-from vidgen_core.domain.tasks import ChainLink, Failure, TaskKind, TaskStatus
+from vidgen_core.domain.tasks import ChainLink, Draw, DrawState, Failure, TaskKind, TaskStatus, UntilPass
 
 #: Exactly as in the partial index.
 _UNNOTIFIED: Final = "notified_at IS NULL AND live = 0 AND ended > 0"

@@ -28,8 +28,8 @@ from vidgen_core.db.schema import (
     tasks,
 )
 from vidgen_core.domain.attempts import AttemptState
-from vidgen_core.domain.draws import DrawState
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import DrawState
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from vidgen_core.domain.picture_settings import PictureSettings
+from vidgen_core.config.picture_settings import PictureSettings
 from vidgen_core.domain.providers import ModelPrice, ProviderSpec
 from vidgen_core.domain.setting_values import Filled, Ratio, WebAddress
 

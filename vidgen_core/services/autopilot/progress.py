@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from vidgen_core import money
 from vidgen_core.db import Tx
 from vidgen_core.db.worker_state import AUTOPILOT
-from vidgen_core.domain.draws import UntilPass
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.scripts import ScriptState
-from vidgen_core.domain.tasks import Failure, TaskStatus
+from vidgen_core.domain.tasks import Failure, TaskStatus, UntilPass
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.autopilot.autopilot import Autopilot
 from vidgen_core.services.autopilot.run import AutopilotRun, current_run, note_run, stored_run

@@ -11,12 +11,11 @@ from vidgen_core import money
 from vidgen_core.db import Tx
 from vidgen_core.db.worker_state import AUTOPILOT
 from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.draws import UntilPass
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.queries import TaskFilter
-from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.domain.tasks import TaskStatus, UntilPass
 
 if TYPE_CHECKING:
     from vidgen_core.i18n import Text

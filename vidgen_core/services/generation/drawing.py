@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Final
 from vidgen_core import money
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import NewTask, Tx
-from vidgen_core.domain.draws import Draw, DrawState
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import BillableParty
-from vidgen_core.domain.tasks import LIVE, Task, TaskKind, TaskStatus
+from vidgen_core.domain.tasks import LIVE, Draw, DrawState, Task, TaskKind, TaskStatus
 from vidgen_core.services.generation.planning import GenerateOptions, plan
 from vidgen_core.services.generation.validation import new_tasks, validate
 

@@ -16,14 +16,23 @@ from vidgen_core import money
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.draws import DrawState, UntilPass
 from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId, video_providers
 from vidgen_core.domain.shots import GenerationMode, Shot
 from vidgen_core.domain.takes import Take
-from vidgen_core.domain.tasks import LIVE, FinishVerb, GenerationParams, ParentTake, Task, TaskKind, TaskStatus
+from vidgen_core.domain.tasks import (
+    LIVE,
+    DrawState,
+    FinishVerb,
+    GenerationParams,
+    ParentTake,
+    Task,
+    TaskKind,
+    TaskStatus,
+    UntilPass,
+)
 from vidgen_core.providers.base import FinishOffer, Problem, Provider
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate

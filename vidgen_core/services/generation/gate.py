@@ -19,11 +19,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from vidgen_core import money
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
-from vidgen_core.domain.draws import UntilPass
 from vidgen_core.domain.errors import ErrorKind, Refused
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import WRITING, BillableParty, ProviderId
-from vidgen_core.domain.tasks import GenerationParams, Task
+from vidgen_core.domain.tasks import GenerationParams, Task, UntilPass
 from vidgen_core.providers.base import Problem
 from vidgen_core.services.generation import canaries
 from vidgen_core.services.generation.planning import GenerationPlan, cost_of

@@ -11,12 +11,11 @@ from typing import Any, Final, NamedTuple
 from vidgen_core import money
 from vidgen_core.config.schema import Settings
 from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.draws import UntilPass
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.provider_settings import ProviderSettings
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import GenerationMode, Shot, ShotParams
-from vidgen_core.domain.tasks import ChainLink, GenerationParams
+from vidgen_core.domain.tasks import ChainLink, GenerationParams, UntilPass
 
 
 class GenerateOptions(Frozen):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from vidgen_core import money
 from vidgen_core.db import NewTask, Tx
 from vidgen_core.domain.attempts import Attempt
-from vidgen_core.domain.draws import UntilPass
 from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
@@ -18,7 +17,7 @@ from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ProviderId, video_providers
 from vidgen_core.domain.queries import Page, TaskFilter, TaskSort
 from vidgen_core.domain.shots import Shot
-from vidgen_core.domain.tasks import LIVE, UNSENT, Task, TaskStatus
+from vidgen_core.domain.tasks import LIVE, UNSENT, Task, TaskStatus, UntilPass
 from vidgen_core.providers.base import Problem
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import canaries, drawing, gate, price_confirmation, recovery

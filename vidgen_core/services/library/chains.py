@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from vidgen_core.db import Tx
 from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.errors import InputError, NotFound, Refused
+from vidgen_core.domain.errors import NotFound, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.shots import PictureSlot, ReferenceRole, Shot, ShotReference, chain_word
 from vidgen_core.domain.takes import ChainFrame, Take
@@ -18,9 +18,6 @@ from vidgen_core.worker.chain import Chain, Stale
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
     from vidgen_core.services.library.shots import Shots
-
-#: Characters of a chain's name.
-LONGEST: Final = 64
 
 
 class LinkedShot(Frozen):
@@ -154,17 +151,6 @@ class Chains:
         known = {one.image for one in shot.references}
         added = tuple(one for one in along if one.image not in known)
         return self._shots.edit(shot_id, references=(*shot.references, *added))
-
-
-def clean_name(name: str) -> str:
-    """The name of a chain as it is kept, in one line.
-
-    :raises InputError: ``chain_name_unusable`` (name): too long, or a word that lists use for *goes on* or *does not*
-    """
-    kept = " ".join(name.split())
-    if kept and (len(kept) > LONGEST or chain_word(kept) is not None):
-        raise InputError("chain_name_unusable", name=kept[:LONGEST], most=LONGEST)
-    return kept
 
 
 def _views(tx: Tx, project_id: int) -> tuple[ChainView, ...]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vidgen_core.db import NewShot, Tx
 from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.draws import Draw
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import Page, ShotFilter, ShotSort
@@ -22,14 +21,14 @@ from vidgen_core.domain.shots import (
     Shot,
     ShotParams,
     ShotReference,
+    clean_chain_name,
 )
 from vidgen_core.domain.takes import Take
-from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
+from vidgen_core.domain.tasks import Draw, Task, TaskKind, TaskStatus
 from vidgen_core.providers.http.cleaning import clean, clean_text
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation.characters import references_of
 from vidgen_core.services.generation.planning import FOLLOWED, GenerateOptions, follow, plan
-from vidgen_core.services.library.chains import clean_name
 from vidgen_core.services.library.references import redraw
 
 if TYPE_CHECKING:
@@ -252,7 +251,7 @@ class Shots:
             changes = clean(changes)
             _check_number(tx, before, changes)
             if "chain" in changes:
-                changes["chain"] = clean_name(str(changes["chain"]))
+                changes["chain"] = clean_chain_name(str(changes["chain"]))
             self._check_pictures(changes)
             if {"image", "image_url"} & changes.keys():
                 tx.candidates.keep_current(before)

@@ -123,18 +123,18 @@ JUDGEMENT_SCHEMA: Final[dict[str, Any]] = {
 _REASON: Final = 200
 
 
-class _Answer(BaseModel):
+class _Opinion(BaseModel):
     ok: bool
     reason: str = Field(default="", max_length=_TEXT)
 
 
 class _Judgement(BaseModel):
-    prompt: _Answer
-    person: _Answer
-    hands: _Answer
-    face: _Answer
-    body: _Answer
-    text: _Answer
+    prompt: _Opinion
+    person: _Opinion
+    hands: _Opinion
+    face: _Opinion
+    body: _Opinion
+    text: _Opinion
 
 
 def read_judgement(answer: str) -> dict[str, str]:

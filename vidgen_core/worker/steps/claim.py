@@ -67,7 +67,7 @@ def claim(
     under_way = tx.known((UNDER_WAY, task.provider), lambda: _under_way(tx, task, cap, now)) if cap is not None else 0
     if cap is not None and under_way >= cap.jobs:
         return FULL
-    linked = chain.claim_link(tx, rows, chain.Rules(settings, images or Path()))
+    linked = chain.claim_link(tx, rows, chain.ChainRules(settings, images or Path()))
     if linked is None:
         remember(tx, active, rows)
         return False

@@ -12,13 +12,13 @@ def html_sheets(text: str) -> list[Sheet]:
     """The tables of a page that have more than one row; none for what is no page."""
     if not re.match(r"\s*+(?:<[!?][^>]*+>\s*+)*+<(?:html|head|meta|body|style|table)\b", text, re.IGNORECASE):
         return []
-    reader = _Reader()
+    reader = _HtmlReader()
     reader.feed(text)
     reader.close()
     return [Sheet("", rows) for rows in reader.tables if len(rows) > 1]
 
 
-class _Reader(HTMLParser):
+class _HtmlReader(HTMLParser):
     """Rows and cells; a picture is its address, a cell over several rows gives its value to all of them."""
 
     def __init__(self) -> None:

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from vidgen_core.domain.draws import MOST_DRAWS, UntilPass
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.scripts import Author, PieceState, ScriptState
+from vidgen_core.domain.tasks import MOST_DRAWS, UntilPass
 from vidgen_core.i18n import Text
 from vidgen_core.services.autopilot.progress import why_unfilmed
 from vidgen_core.services.facade import Vidgen

@@ -33,6 +33,7 @@ from vidgen_core.web.api.common import (
 from vidgen_core.web.api.routers.tasks import estimate_response, generated_response, requested_shots
 from vidgen_core.web.api.schemas.base import number
 from vidgen_core.web.api.schemas.shots import (
+    ChainLinkRequest,
     ChoiceRequest,
     DeletedResponse,
     DrawRequest,
@@ -42,7 +43,6 @@ from vidgen_core.web.api.schemas.shots import (
     FinishRowResponse,
     FinishSheetResponse,
     FrameRequest,
-    LinkRequest,
     PictureResponse,
     ReferenceRequest,
     RejectRequest,
@@ -123,7 +123,7 @@ def list_chains(app: App, t: Catalogue, project: ProjectName = DEFAULT) -> list[
 
 
 @router.post("/shots/{shot_id}/link", tags=["shots"], responses=errors(404, 409))
-def link_shot(app: App, shot_id: PathId, body: LinkRequest) -> ShotResponse:
+def link_shot(app: App, shot_id: PathId, body: ChainLinkRequest) -> ShotResponse:
     """Let a shot begin with the last frame of another one; takes that are there stay, and nothing is bought."""
     app.chains.link(shot_id, number(body.after) if body.after is not None else None)
     return _answer(app, shot_id)

@@ -237,7 +237,7 @@ class FrameRequest(RequestModel):
     role: Role = "character"
 
 
-class LinkRequest(RequestModel):
+class ChainLinkRequest(RequestModel):
     """Which shot another one goes on from."""
 
     after: Id | None = None

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vidgen_core.domain.attempts import Attempt
-from vidgen_core.domain.draws import MOST_DRAWS, UntilPass
 from vidgen_core.domain.takes import Verdict
+from vidgen_core.domain.tasks import MOST_DRAWS, UntilPass
 from vidgen_core.i18n import Text
 from vidgen_core.services.generation.quotes import Quoted
 from vidgen_core.services.generation.recovery import Outcome

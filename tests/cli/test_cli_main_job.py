@@ -115,6 +115,7 @@ def test_a_task_is_printed_in_the_shape_that_scripts_rely_on(vidgen: Vidgen, sho
         "error": None,
         "file": None,
         "parent": None,
+        "waits_for": None,
         "verdict": None,
         "checks": [],
         "warnings": [],

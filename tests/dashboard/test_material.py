@@ -105,7 +105,7 @@ def test_the_table_edits_them(screen: Screen, shot: Shot) -> None:
     table.save(visit, shot.id, {"sound": True, "negative_prompt": "rain", "mode": "first_frame"})
     params = screen.app.shots.get(shot.id).params
     assert (params.sound, params.negative_prompt, params.mode) == (True, "rain", GenerationMode.FIRST_FRAME)
-    row = table.frame([screen.app.shots.get(shot.id)]).iloc[0]
+    row = table.frame(table.rows(visit, screen.app.shots.page(screen.project.id).items)).iloc[0]
     assert row["sound"]
     assert "/reference/" in row["last_frame"]
 

@@ -92,6 +92,6 @@ def test_json_has_the_shape_that_programs_rely_on() -> None:
     assert item["error"]["kind"] == "moderation"
     assert set(item) == {
         "id", "project", "shot", "take", "output", "status", "progress", "provider", "model", "remote_id", "attempts",
-        "error", "file", "parent", "verdict", "checks", "warnings", "params", "cost", "created_at", "started_at",
+        "error", "file", "parent", "waits_for", "verdict", "checks", "warnings", "params", "cost", "created_at", "started_at",
         "finished_at",
     }  # fmt: skip

@@ -149,7 +149,7 @@ def test_what_came_is_compared_with_what_was_wished_for(locations: Locations, mo
 
     assert [take and take.warnings for take in takes] == [
         ("size_differs",),
-        ("ratio_differs", "size_differs", "length_differs"),
+        ("length_differs", "ratio_differs", "size_differs"),
         ("size_differs",),
     ]
 

@@ -106,11 +106,12 @@ def _raise_in_a_lifespan() -> None:
     import asyncio
 
     from vidgen_core.web.live.websocket import Live
+    from vidgen_core.web.mcp import Mcp
     from vidgen_core.web.server import lifespan
 
     async def run() -> None:
         live = Live()
-        async with lifespan(live):
+        async with lifespan(live, Mcp()):
             signal.raise_signal(signal.SIGTERM)
             async with asyncio.timeout(5):
                 await live.ended()

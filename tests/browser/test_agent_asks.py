@@ -37,7 +37,7 @@ def rehearsal(studio: Studio) -> Iterator[RehearsalServer]:
 @pytest.fixture
 def ask(studio: Studio) -> Iterator[Callable[..., Any]]:
     """Calls a tool as an agent; Playwright has the loop of this thread."""
-    token = studio.vidgen.agents.add("claude", per_day=Decimal("0.5"), in_all=Decimal(10))
+    token = studio.vidgen.agents.add("planner", per_day=Decimal("0.5"), in_all=Decimal(10))
 
     async def call(tool: str, arguments: dict[str, Any]) -> Any:
         async with (
@@ -67,7 +67,7 @@ def test_a_person_says_yes_on_a_phone_and_the_agent_goes_on(
     settled(page)
     page.locator("[class*=st-key-agent_answer_] button").first.click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("claude wants to order 2 tasks")
+    expect(dialog).to_contain_text("planner wants to order 2 tasks")
     dialog.locator(".st-key-agent_yes button").click()
     expect(dialog).to_be_hidden()
 

@@ -23,25 +23,25 @@ def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
 
 def waiting_order(screen: Screen) -> Quote:
     app = screen.app
-    app.agents.add("claude")
+    app.agents.add("planner")
     project = app.projects.all()[0]
     shots = [app.shots.add(project.id, str(n), f"a ship in the fog {n}").id for n in range(90, 92)]
-    quoted = app.quotes.make(project.id, shots, GenerateOptions(takes=1), agent="claude")
-    return app.quotes.order(quoted.token, "claude").quote
+    quoted = app.quotes.make(project.id, shots, GenerateOptions(takes=1), agent="planner")
+    return app.quotes.order(quoted.token, "planner").quote
 
 
 def test_an_agent_is_let_in_with_limits_and_revoked(screen: Screen) -> None:
     screen.open("settings")
-    screen.at.text_input(key="agent_name").set_value("claude")
+    screen.at.text_input(key="agent_name").set_value("planner")
     screen.at.number_input(key="agent_per_day").set_value(2.5)
     screen.press("agent_add")
     [agent] = screen.app.agents.all()
-    assert (agent.name, agent.role, agent.per_day, agent.in_all) == ("claude", "maker", Decimal("2.5"), Decimal(0))
+    assert (agent.name, agent.role, agent.per_day, agent.in_all) == ("planner", "maker", Decimal("2.5"), Decimal(0))
     token = next(code.value for code in screen.at.code if code.value.startswith("vda_"))
     assert screen.app.agents.find(token) == agent
     screen.press("agent_token_seen")
     assert token not in str(screen.at)
-    screen.press("agent_revoke_claude")
+    screen.press("agent_revoke_planner")
     screen.press("confirm_act")
     assert screen.app.agents.find(token) is None
 
@@ -57,9 +57,9 @@ def test_a_nameless_agent_is_refused_in_a_sentence(screen: Screen) -> None:
 def test_a_person_answers_an_order_in_a_dialog(screen: Screen, answer: str, state: QuoteState) -> None:
     quote = waiting_order(screen)
     screen.open("shots")
-    assert "claude wants to order 2 tasks" in screen.words()
+    assert "planner wants to order 2 tasks" in screen.words()
     screen.press(f"agent_answer_{quote.id}")
     assert "limit of the day" in screen.words()
     screen.press(answer)
     assert screen.app.quotes.get(quote.id).state is state
-    assert "claude wants to order" not in screen.words()
+    assert "planner wants to order" not in screen.words()

@@ -339,9 +339,9 @@ def test_long_lists_say_how_many_more_there_are(lang: str) -> None:
 
 
 def waiting_order(app: Vidgen, shot: Shot) -> Quote:
-    app.agents.add("claude")
-    token = app.quotes.make(shot.project_id, [shot.id], GenerateOptions(takes=1), agent="claude").token
-    return app.quotes.order(token, "claude").quote
+    app.agents.add("planner")
+    token = app.quotes.make(shot.project_id, [shot.id], GenerateOptions(takes=1), agent="planner").token
+    return app.quotes.order(token, "planner").quote
 
 
 def test_an_agents_question_is_told_once_with_a_link_to_the_answer(
@@ -355,7 +355,7 @@ def test_an_agents_question_is_told_once_with_a_link_to_the_answer(
         pass
     [(_, said)] = group.told
     assert said["event"] == "agent_asks"
-    assert "claude wants to order 1 task" in said["text"]
+    assert "planner wants to order 1 task" in said["text"]
     assert said["link"].startswith(f"https://studio.example/vidgen/answer/order-{quote.id}-")
     assert told.answers.read(said["link"].rpartition("/")[2]).price == quote.price
 

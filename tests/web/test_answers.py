@@ -20,9 +20,9 @@ def quote(vidgen: Vidgen, shot: Shot, monkeypatch: pytest.MonkeyPatch) -> Quote:
     monkeypatch.setenv("VIDGEN_MODE", "yunwu")
     monkeypatch.setenv("VIDGEN_PROVIDERS__YUNWU__KEYS", '[{"name": "main", "secret": "sk-test-x4KR"}]')
     vidgen.settings_file.change({"notices.address": "https://studio.example"})
-    vidgen.agents.add("claude")
-    token = vidgen.quotes.make(shot.project_id, [shot.id], GenerateOptions(takes=1), agent="claude").token
-    return vidgen.quotes.order(token, "claude").quote
+    vidgen.agents.add("planner")
+    token = vidgen.quotes.make(shot.project_id, [shot.id], GenerateOptions(takes=1), agent="planner").token
+    return vidgen.quotes.order(token, "planner").quote
 
 
 def path_of(vidgen: Vidgen, quote: Quote) -> str:
@@ -40,7 +40,7 @@ def test_the_link_shows_the_question_and_a_yes_orders_once(client: TestClient, v
     foreign = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     page = client.get(path, headers=foreign)
     assert page.status_code == 200
-    assert "claude wants to order 1 task" in page.text
+    assert "planner wants to order 1 task" in page.text
     assert "≈¥0.40" in page.text
     # A preview of the link has changed nothing.
     client.head(path)

@@ -64,7 +64,7 @@ def _add(visit: Visit) -> None:
     with st.container(border=True, key="form_agent"):
         st.subheader(t("agents.add"), anchor=False)
         first, second = st.columns(2)
-        first.text_input(t("agents.column.name"), key=_NAME, max_chars=60, placeholder="claude")
+        first.text_input(t("agents.column.name"), key=_NAME, max_chars=60, placeholder="planner")
         second.selectbox(
             t("agents.column.role"),
             [role.word for role in reversed(ROLES)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +27,16 @@ def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
 
 def field(setting: str, form: str, turn: int = 0) -> str:
     return f"{form}_{turn}_{setting}"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_tab_and_every_field_has_a_name(screen: Screen, language: str) -> None:
+    screen.app.settings_file.change({"language": language})
+    screen.open("settings")
+    kinds = ("tab", "text_input", "number_input", "selectbox", "slider", "toggle")
+    labels = {element.label for kind in kinds for element in screen.at.get(kind)}
+    assert len(labels) > 40
+    assert {label for label in labels if re.fullmatch(r"[a-z]+([._][a-z_.]+)+", label)} == set()
 
 
 def test_a_save_is_written_and_applies_at_once(screen: Screen) -> None:

@@ -400,7 +400,7 @@ def test_choices_made_faster_than_the_server_answers_all_count(studio: Studio, p
         "both choices",
     )
     expect(card(page, first).get_by_role("button", name="v2 Chosen")).to_be_visible()
-    expect(card(page, first).get_by_role("button", name="v1 Done")).to_be_visible()
+    expect(card(page, first).get_by_role("button", name="v1 Pass")).to_be_visible()
 
 
 def test_a_failed_take_goes_its_free_way_by_one_click(studio: Studio, page: Page) -> None:

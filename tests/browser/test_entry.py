@@ -98,11 +98,17 @@ def cookie_of(studio: Studio, role: Role) -> str:
 
 
 @pytest.fixture
-def maker(locked: Studio) -> Iterator[str]:
-    """The cookie of a maker."""
-    yield cookie_of(locked, Role.MAKER)
+def given_back(locked: Studio) -> Iterator[None]:
+    """Makers may come in again afterwards."""
+    yield
     Auth(locked.vidgen.settings_file).set_password(Role.MAKER, PASSWORDS[Role.MAKER])
     locked.vidgen.worker.resume()
+
+
+@pytest.fixture
+def maker(locked: Studio, given_back: None) -> str:
+    """The cookie of a maker."""
+    return cookie_of(locked, Role.MAKER)
 
 
 def take_away(studio: Studio, cookie: str, how: str) -> None:
@@ -145,15 +151,14 @@ def test_a_maker_s_click_counts_while_they_may_be_here(locked: Studio, maker: st
         wait_until(lambda: any(locked.vidgen.tasks.counts(project.id).values()))
 
 
-def test_an_open_tab_of_a_maker_without_a_way_in_goes_to_the_sign_in_page(
-    locked: Studio, maker: str, visitor: Visitors
-) -> None:
+@pytest.mark.usefixtures("given_back")
+def test_an_open_tab_of_a_maker_without_a_way_in_goes_to_the_sign_in_page(locked: Studio, visitor: Visitors) -> None:
     page, project = visitor(), locked.project("tab", 1)
     sign_in(page, locked.at(project), "Ma", Role.MAKER)
     go(page, locked.at(project))
     pause = page.get_by_role("button", name="Pause", exact=True)
     expect(pause).to_be_visible()
-    take_away(locked, maker, "another password")
+    take_away(locked, "", "another password")
     expect(page.get_by_label("Password")).to_be_visible()
     expect(pause).to_have_count(0)
     assert locked.vidgen.worker.status(project.id).paused is None

@@ -33,11 +33,18 @@ async function leadsToSignIn() {
   }
 }
 
+// A page that is being drawn has no listener for a moment, and for good when its visitor is signed out in it.
+let mounted = 0
+setInterval(async () => {
+  if (!mounted && (await leadsToSignIn())) window.location.reload()
+}, 5000)
+
 // One socket per mounted listener; signals are gathered, paced and repeated until the page acknowledges them.
 const listeners = new WeakMap()
 
 class Listener {
   constructor() {
+    mounted += 1
     this.number = Date.now() % 1e9
     this.pending = []
     this.last = 0
@@ -48,9 +55,11 @@ class Listener {
     window.addEventListener("keydown", saveByEnter)
     window.addEventListener("pointerdown", takeOverKeys, true)
     // Without a socket the page still looks for itself, more slowly.
-    this.fallback = setInterval(() => {
-      if (!this.socket || this.socket.readyState !== WebSocket.OPEN) this.gather({ all: true })
-      else if (this.pending.length) this.flush()
+    this.fallback = setInterval(async () => {
+      if (!this.socket || this.socket.readyState !== WebSocket.OPEN) {
+        if (await leadsToSignIn()) window.location.reload()
+        this.gather({ all: true })
+      } else if (this.pending.length) this.flush()
     }, 5000)
   }
 
@@ -120,6 +129,7 @@ class Listener {
   }
 
   close() {
+    mounted -= 1
     document.removeEventListener("visibilitychange", this.onVisible)
     window.removeEventListener("keydown", keepFromPage, true)
     window.removeEventListener("keydown", saveByEnter)

@@ -18,20 +18,14 @@ IMAGE_BYTES: Final = 8_000_000
 Upload = Callable[[Path], Awaitable[tuple[str, str]]]
 
 
-async def picture_link(order: Order, copies: PictureCopies, upload: Upload) -> tuple[str | None, dict[str, Any]]:
-    """The link of an order's picture and the facts of it for the ledger: its own public link, or an uploaded copy.
-
-    :raises FileError: as ``PictureCopies.jpeg``; what ``upload`` raises
-    """
-    return await _link(order.image, order.params.image_url, order.params.size, copies, upload)
-
-
 async def picture_links(
     order: Order, copies: PictureCopies, upload: Upload
 ) -> tuple[dict[str, list[str]], dict[str, Any]]:
-    """The same for all pictures of an order, by what they are: ``first``, ``last`` and ``references``.
+    """The links of an order's pictures and the facts of them for the ledger, by what they are: ``first``, ``last`` and ``references``.
 
     The facts say how many of each there are; ``upload`` has the names of what was uploaded.
+
+    :raises FileError: as ``PictureCopies.jpeg``; what ``upload`` raises
     """
     params = order.params
     wanted: list[tuple[str, Path | None, str | None]] = [

@@ -23,21 +23,21 @@ function takeOverKeys(event) {
   }
 }
 
-// The server answers a page without a session with a redirect to the sign-in.
-async function leadsToSignIn() {
+// Loads a page again whose visitor was signed out: the server answers it with a redirect to the sign-in. Whether it was.
+async function reloadIfSignedOut() {
   try {
     const answer = await fetch(window.location.href, { method: "HEAD", redirect: "manual", cache: "no-store" })
-    return answer.type === "opaqueredirect"
+    if (answer.type !== "opaqueredirect") return false
   } catch {
     return false
   }
+  window.location.reload()
+  return true
 }
 
 // A page that is being drawn has no listener for a moment, and for good when its visitor is signed out in it.
 let mounted = 0
-setInterval(async () => {
-  if (!mounted && (await leadsToSignIn())) window.location.reload()
-}, 5000)
+setInterval(() => mounted || reloadIfSignedOut(), 5000)
 
 // One socket per mounted listener; signals are gathered, paced and repeated until the page acknowledges them.
 const listeners = new WeakMap()
@@ -57,8 +57,7 @@ class Listener {
     // Without a socket the page still looks for itself, more slowly.
     this.fallback = setInterval(async () => {
       if (!this.socket || this.socket.readyState !== WebSocket.OPEN) {
-        if (await leadsToSignIn()) window.location.reload()
-        this.gather({ all: true })
+        if (!(await reloadIfSignedOut())) this.gather({ all: true })
       } else if (this.pending.length) this.flush()
     }, 5000)
   }
@@ -93,8 +92,7 @@ class Listener {
       // Whoever was signed out has to sign in again; so does this page.
       if (event.code === 1008 && event.reason === "sign_in_needed") return window.location.reload()
       // A socket that was refused before it opened has no reason: the page itself is asked for one.
-      if (!opened && (await leadsToSignIn())) return window.location.reload()
-      if (this.socket !== socket) return
+      if ((!opened && (await reloadIfSignedOut())) || this.socket !== socket) return
       this.retry = setTimeout(() => this.connect(), this.delay)
       this.delay = Math.min(this.delay * 2, 10000)
     }

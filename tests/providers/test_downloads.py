@@ -73,7 +73,7 @@ class Files:
 
 @pytest.fixture
 async def http() -> AsyncIterator[Http]:
-    client = Http({Verb.DOWNLOAD: Patience(connect=2, write=2, read=2, total=None)})
+    client = Http({Verb.DOWNLOAD: Patience(connect=30, write=30, read=30, total=None)})
     yield client
     await client.close()
 

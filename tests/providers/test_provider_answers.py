@@ -68,7 +68,7 @@ YUNWU = [
     (500, error(SATURATED), K.OVERLOADED, "provider_saturated", D.REFUSED),
     (429, error("您已达到请求数限制：1分钟内最多请求60次"), K.RATE_LIMIT, "rate_limited", D.REFUSED),
     (429, error("您已达到总请求数限制"), K.RATE_LIMIT, "rate_limited", D.REFUSED),
-    (429, PAGE, K.RATE_LIMIT, "rate_limited", D.REFUSED),
+    (429, PAGE, K.RATE_LIMIT, "rate_limited_unclear", D.REFUSED),
     (429, error("模型 x 未找到价格配置"), K.PARAMETER, "model_without_price", D.REFUSED),
     (429, task("duration_out_of_range", "x"), K.PARAMETER, "parameter_refused", D.REFUSED),
     (429, {"base_resp": {"status_code": 400, "status_msg": "x"}}, K.PARAMETER, "parameter_refused", D.REFUSED),

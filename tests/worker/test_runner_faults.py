@@ -201,6 +201,31 @@ def test_a_refused_submit_waits_an_hour_at_most(bench: Bench, asked: float, kind
     assert hold is None or hold["until"] is None or datetime.fromisoformat(hold["until"]) <= latest
 
 
+@pytest.mark.parametrize(("code", "longest"), [("rate_limited", "LIMITED"), ("rate_limited_unclear", "UNCLEAR")])
+def test_a_submit_that_is_always_refused_as_too_often_ends_and_a_person_begins_anew(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, code: str, longest: str
+) -> None:
+    monkeypatch.setenv("VIDGEN_RUNNER__BACKOFF_BASE", "0.01")
+    monkeypatch.setattr("vidgen_core.worker.limits.key_pool.LONGEST_REST", {"rate_limited": 0.02, "overloaded": 0.02})
+    monkeypatch.setattr(f"vidgen_core.worker.steps.submit.LONGEST_{longest}", timedelta(seconds=0.05))
+    bench.provider.submits = [RemoteError(code, kind=ErrorKind.RATE_LIMIT)]
+    [task] = bench.queue()
+    runner = bench.start()
+
+    ended = bench.wait(task, FAILED)
+
+    assert ended.failure is not None
+    assert ended.failure.code == code
+    assert len(bench.provider.sent) >= 6
+    assert {attempt.charge for attempt in bench.attempts(task)} == {ChargeStatus.NONE}
+
+    bench.provider.submits = [*[RemoteError(code, kind=ErrorKind.RATE_LIMIT)] * 4, None]
+    with Vidgen.open(bench.locations) as app:
+        app.tasks.retry([task.id])
+    runner.wake()
+    assert bench.wait(task, COMPLETED).file
+
+
 @pytest.mark.parametrize("asked", [value for value in AGES if value > 60])
 def test_a_link_that_asks_to_wait_is_fetched_within_a_minute(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, asked: float

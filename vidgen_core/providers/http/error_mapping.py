@@ -99,6 +99,8 @@ ADDRESS_NOT_ALLOWED: Final = Classification(ErrorKind.AUTH, "address_not_allowed
 BALANCE_EMPTY: Final = Classification(ErrorKind.BALANCE, "balance_empty")
 KEY_USED_UP: Final = Classification(ErrorKind.BALANCE, "key_used_up")
 RATE_LIMITED: Final = Classification(ErrorKind.RATE_LIMIT, "rate_limited", retryable=True)
+#: A status of 429 whose words, if there are any, nobody knows: it may be about what was sent, and then no waiting helps.
+RATE_LIMITED_UNCLEAR: Final = Classification(ErrorKind.RATE_LIMIT, "rate_limited_unclear", retryable=True)
 SATURATED: Final = Classification(ErrorKind.OVERLOADED, "provider_saturated", retryable=True)
 PARAMETER_REFUSED: Final = Classification(ErrorKind.PARAMETER, "parameter_refused")
 REQUEST_TOO_LARGE: Final = Classification(ErrorKind.FILE, "request_too_large")
@@ -155,7 +157,7 @@ COMMON_STATUSES: Final = (
     # 303 sends to the result of what was done; the others send the request itself elsewhere.
     rule(ADDRESS_WRONG, statuses=[301, 302, 307, 308, 404, 405]),
     rule(REQUEST_TOO_LARGE, statuses=[413]),
-    rule(RATE_LIMITED, statuses=[429]),
+    rule(RATE_LIMITED_UNCLEAR, statuses=[429]),
     rule(PARAMETER_REFUSED, statuses=[400, 406, 411, 415, 422, 431]),
     rule(REFUSED_UNDER_200, statuses=[407, 410, 412, 414, 416, 417, 421, 423, 424, 426, 428, 451]),
     rule(GATEWAY_FAILED, statuses=[502, 503, 504, *range(520, 531)]),
@@ -181,7 +183,7 @@ def classify(table: Table, said: ErrorBody) -> Classification:
     verdict = next(case.verdict for case in (*table.by_status, *COMMON_STATUSES) if case.holds(said))
     # What was sent does not get better by waiting, whatever the status around those words.
     sent = any(error_words.measures(layer.text) for layer in said.layers)
-    return PARAMETER_REFUSED if verdict is RATE_LIMITED and sent else verdict
+    return PARAMETER_REFUSED if verdict.kind is ErrorKind.RATE_LIMIT and sent else verdict
 
 
 def classify_texts(table: Table, said: ErrorBody) -> Classification | None:

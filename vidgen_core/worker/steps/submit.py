@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Failure, Task, TaskStatus
 from vidgen_core.providers.base import Key, Order, Prepared, Submission
+from vidgen_core.providers.http.error_mapping import RATE_LIMITED_UNCLEAR
 from vidgen_core.worker import chain
 from vidgen_core.worker.context import ActiveTask, Context, Next
 from vidgen_core.worker.database_age import next_generation
@@ -59,6 +61,12 @@ STORE_WAIT = 1.0
 JOURNAL_WAIT = 10.0
 #: Clear refusals for want of capacity before the task gives up.
 OVERLOADED_TRIES = 5
+#: For how long an order is sent again that is refused as asked too often: a limit by the day has passed by then, and words
+#: that nobody knows may be about the order itself.
+LONGEST_LIMITED: Final = timedelta(days=1)
+LONGEST_UNCLEAR: Final = timedelta(hours=1)
+#: Such refusals at least, however long a queue stood still between them.
+LIMITED_TRIES: Final = 5
 #: Seconds that a stop at once gives requests that have not left to be taken back.
 TAKE_BACK = 5.0
 #: Seconds before the provider's log is asked about a lost answer: it needs a moment to show the job.
@@ -348,6 +356,15 @@ async def _refused(active: ActiveTask, ctx: Context, error: Exception) -> Next |
         return await _requeue(active, ctx, error, 0.0)
     ctx.pauses.reached(provider_id)
     _report(active, ctx, error)
+    if error.kind is ErrorKind.RATE_LIMIT:
+        tries, lasting = _limited(active, ctx)
+        unclear = error.code == RATE_LIMITED_UNCLEAR.code
+        longest = LONGEST_UNCLEAR if unclear else LONGEST_LIMITED
+        if lasting >= longest and tries >= LIMITED_TRIES:
+            return await _fail(active, ctx, error)
+        if unclear:
+            # Others go first meanwhile: theirs may be taken.
+            return await _requeue(active, ctx, error, back_off(settings, tries + 1, error.retry_after))
     if error.kind in (ErrorKind.AUTH, ErrorKind.BALANCE, ErrorKind.RATE_LIMIT):
         return await _requeue(active, ctx, error, bounded(error.retry_after, LONGEST_BEFORE_SUBMIT))
     if repeats(error):
@@ -358,6 +375,26 @@ async def _refused(active: ActiveTask, ctx: Context, error: Exception) -> Next |
     if error.kind is ErrorKind.PARAMETER:
         ctx.pauses.refused_alike(provider_id, active.task.model, error.code, error.params)
     return await _fail(active, ctx, error)
+
+
+def _limited(active: ActiveTask, ctx: Context) -> tuple[int, timedelta]:
+    """How often in a row an order was refused as asked too often before now, and for how long.
+
+    A person who submits it again begins anew: only then is it started again.
+    """
+    attempts, begun = ctx.read(lambda tx: tx.attempts.of_task(active.task.id)), active.task.started_at
+    before = (one for one in reversed(attempts) if one.id != active.sent.id)
+    refused = [
+        *itertools.takewhile(
+            lambda one: (
+                one.failure is not None
+                and one.failure.kind is ErrorKind.RATE_LIMIT
+                and (begun is None or one.created_at >= begun)
+            ),
+            before,
+        )
+    ]
+    return len(refused), ctx.clock() - refused[-1].created_at if refused else timedelta(0)
 
 
 async def _requeue(active: ActiveTask, ctx: Context, error: Exception, delay: float) -> Next | None:

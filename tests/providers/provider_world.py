@@ -61,9 +61,14 @@ class World:
     picture: Path
     #: Settings of single providers by name.
     options: dict[str, Any] = field(default_factory=dict)
+    _settings: dict[str, Settings] = field(default_factory=dict)
 
     def settings(self) -> Settings:
-        return make_settings(self.server.url, **self.options)
+        """Read thousands of times in a test, and validated once as long as the options stay the same."""
+        given = repr((self.server.url, self.options))
+        if given not in self._settings:
+            self._settings = {given: make_settings(self.server.url, **self.options)}
+        return self._settings[given]
 
     def pass_time(self, seconds: float = 60.0) -> None:
         self.clock.now += seconds

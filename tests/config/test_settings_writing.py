@@ -200,30 +200,6 @@ def test_two_writers_lose_nothing(locations: Locations) -> None:
     assert (runner.max_wait, runner.max_retries) == (10, 10)
 
 
-def test_the_first_file_explains_every_setting_and_changes_none(file: SettingsFile, locations: Locations) -> None:
-    assert file.write_default()
-
-    text = file.path.read_text()
-    assert load_settings(locations) == Settings()
-    for name, sentence, _, _ in setting_names():
-        assert f"# {sentence}\n" in text, name
-    assert mode_of(file.path) == 0o600
-
-
-def test_the_first_file_never_replaces_one(file: SettingsFile) -> None:
-    file.path.write_text('mode = "kie"\n')
-
-    assert not file.write_default()
-    assert file.path.read_text() == 'mode = "kie"\n'
-
-
-def test_the_first_file_takes_every_value(file: SettingsFile) -> None:
-    file.write_default()
-    values = {name: default for name, _, default, _ in setting_names() if not isinstance(default, tuple)}
-
-    assert file.change(values) == Settings()
-
-
 def test_every_setting_has_a_sentence() -> None:
     names = setting_names()
 

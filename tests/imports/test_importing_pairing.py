@@ -6,7 +6,6 @@ import pytest
 from importing_factories import codes, draw
 
 from vidgen_core.services.imports.pairing import Spare
-from vidgen_core.services.imports.readers.csv_list import split_prompts
 from vidgen_core.services.imports.readers.reader import read_sources
 
 
@@ -19,10 +18,13 @@ def shots(folder: Path, text: str, names: list[str], spare: Spare = Spare.SHOTS)
     return [(shot.number, shot.prompt, shot.image.name if shot.image else "") for shot in plan.shots]
 
 
-def test_prompts_are_lines_or_paragraphs() -> None:
-    assert split_prompts("one\n\r\n") == ["one"]
-    assert split_prompts("one\ntwo\n three ") == ["one", "two", "three"]
-    assert split_prompts("one\nstill one\n\n \ntwo") == ["one\nstill one", "two"]
+def test_prompts_are_lines_or_paragraphs(tmp_path: Path) -> None:
+    def prompts(text: str) -> list[str]:
+        return [prompt for _, prompt, _ in shots(tmp_path, text, [])]
+
+    assert prompts("one\n\r\n") == ["one"]
+    assert prompts("one\ntwo\n three ") == ["one", "two", "three"]
+    assert prompts("one\nstill one\n\n \ntwo") == ["one\nstill one", "two"]
 
 
 @pytest.mark.parametrize("spare", list(Spare))

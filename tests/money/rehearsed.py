@@ -14,13 +14,14 @@ from vidgen_core.config.file import SettingsFile
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import NewShot, NewTask, Store
 from vidgen_core.domain.money import Money
-from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.domain.tasks import LIVE, GenerationParams, Task
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.media.images import keep_image
 from vidgen_core.media.sample_art import write_sample
-from vidgen_core.providers.registry import open_providers
+from vidgen_core.providers.registry import open_provider
+from vidgen_core.worker.context import BuiltOnUse
 from vidgen_core.worker.worker import Worker
 
 MODELS = {ProviderId("yunwu"): "grok-video-3", ProviderId("kie"): "veo3_fast"}
@@ -93,7 +94,10 @@ class Home:
             store,
             self.settings_file.current,
             self.locations,
-            lambda uploads: open_providers(self.settings_file.current, self.locations, uploads),
+            lambda uploads: BuiltOnUse(
+                provider_ids(),
+                lambda mode: open_provider(mode, self.settings_file.current, self.locations, uploads(mode)),
+            ),
         ).start()
         try:
             yield runner

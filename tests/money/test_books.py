@@ -15,7 +15,7 @@ from vidgen_core.config.paths import Locations
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ModelPrice, ProviderId
 from vidgen_core.money import built_in_prices
-from vidgen_core.providers.registry import open_providers
+from vidgen_core.providers.registry import open_provider
 from vidgen_core.worker.background import billing_sync
 
 #: What the rehearsal takes for one job of Yunwu, told in quota units: to the cent what the built-in price list says.
@@ -129,12 +129,11 @@ def test_the_public_price_list_is_read_or_refused_whole(
         server.set_faults({fault: 1} if fault else {})
 
         async def ask() -> tuple[ModelPrice, ...] | None:
-            providers = open_providers(home.settings_file.current, locations)
+            provider = open_provider(ProviderId("yunwu"), home.settings_file.current, locations)
             try:
-                return await providers[ProviderId("yunwu")].price_list()
+                return await provider.price_list()
             finally:
-                for provider in providers.values():
-                    await provider.close()
+                await provider.close()
 
         if known is None:
             with pytest.raises(RemoteError):

@@ -18,7 +18,6 @@ from vidgen_core.services.access.permissions import (
     Visitor,
     access_of,
     as_visitor,
-    role_for,
     services_of,
     verbs_of,
 )
@@ -127,12 +126,20 @@ def test_the_person_at_this_machine_gets_the_facade_itself(app: Vidgen) -> None:
     assert as_visitor(app, AT_HOME) is app
 
 
-def test_a_verb_that_nobody_has_decided_on_is_the_owners() -> None:
+def test_a_verb_that_nobody_has_decided_on_is_the_owners(app: Vidgen) -> None:
     class Tasks:
-        def something_new(self) -> None: ...
+        def something_new(self) -> bool:
+            return True
 
-    assert role_for(Tasks, "something_new") is Role.OWNER
-    assert role_for(Tasks, "get") is Role.OWNER
+    class Facade:
+        context = app.context
+
+        def __init__(self) -> None:
+            self.tasks = Tasks()
+
+    with pytest.raises(Refused, match="role_forbids_owner"):
+        as_visitor(Facade(), Visitor(Role.MAKER, "Li")).tasks.something_new()
+    assert as_visitor(Facade(), Visitor(Role.OWNER, "Wei")).tasks.something_new()
 
 
 def test_what_serves_people_asks_services_and_never_the_store() -> None:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import filelock
 import tomlkit
@@ -17,7 +17,7 @@ from vidgen_core.config.loader import build, environment_names, read, read_text
 from vidgen_core.config.lookup import dotted_get, leaf_of, variable_of
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Settings, keyed_sections
-from vidgen_core.config.toml_writer import default_document, plain, put, put_toml
+from vidgen_core.config.toml_writer import plain, put, put_toml
 from vidgen_core.domain.errors import SettingsError
 from vidgen_core.domain.provider_settings import KeySettings
 
@@ -30,11 +30,6 @@ class SettingsFile:
 
     ``problem`` is the ``SettingsError`` of the last reading, while the last good settings stay in force.
     """
-
-    _HEAD: ClassVar[tuple[str, ...]] = (
-        "Settings of Vidgen. Environment variables win over this file: VIDGEN_RUNNER__POLL_INTERVAL=0.2",
-        "Keys are secrets: this file is readable by its owner only.",
-    )
 
     def __init__(self, locations: Locations) -> None:
         self.path: Final = locations.settings_file
@@ -142,17 +137,6 @@ class SettingsFile:
             if keys != list(section.keys):
                 found[f"{name}.keys"] = keys
         return found
-
-    def write_default(self) -> bool:
-        """Write a file with every setting, its sentence and its default, unless there is one; whether it was written.
-
-        :raises SettingsError: ``settings_unwritable``, ``settings_locked``
-        """
-        with self._writing():
-            if self.path.exists():
-                return False
-            self._write(tomlkit.dumps(default_document(self._HEAD)))
-            return True
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 from tomlkit.items import AoT
 
-from vidgen_core.config.lookup import is_section
-from vidgen_core.config.schema import Settings
 from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.setting_values import Section
@@ -83,33 +81,3 @@ def _toml_list(items: list[dict[str, Any]], before: Any) -> Any:
         inline.update(item)
         array.append(inline)
     return array.multiline(bool(items))
-
-
-def default_document(head: tuple[str, ...]) -> tomlkit.TOMLDocument:
-    document = tomlkit.document()
-    for line in head:
-        document.add(tomlkit.comment(line))
-    document.add(tomlkit.nl())
-    _describe(document, Settings)
-    return document
-
-
-def _describe(table: Any, model: type[BaseModel]) -> None:
-    fields = model.model_fields.items()
-    for name, field in fields:
-        if is_section(field.annotation):
-            continue
-        table.add(tomlkit.comment(field.description or ""))
-        default = field.get_default(call_default_factory=True)
-        if default is None:
-            table.add(tomlkit.comment(f"{name} ="))
-        else:
-            table.add(name, plain(default))
-    for name, field in fields:
-        section = field.annotation
-        if not (isinstance(section, type) and issubclass(section, Section)):
-            continue
-        only_sections = all(is_section(inner.annotation) for inner in section.model_fields.values())
-        inner_table = tomlkit.table(is_super_table=only_sections)
-        _describe(inner_table, section)
-        table.add(name, inner_table)

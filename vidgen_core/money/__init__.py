@@ -24,14 +24,13 @@ from vidgen_core.money.budget import (
     warn_near,
 )
 from vidgen_core.money.llm_prices import LlmPrice, llm_price, most_tokens
-from vidgen_core.money.price_list import cost_now, price_list_age, prices_of, store_price_list
+from vidgen_core.money.price_list import cost_now, prices_of, store_price_list
 from vidgen_core.money.prices import PRICES_AS_OF, Price, built_in_prices, estimate, own_prices, price_of, total
-from vidgen_core.money.rates import CREDITS, RATES_AS_OF, USD_CNY, convert, rates_of
+from vidgen_core.money.rates import CREDITS, USD_CNY, convert, rates_of
 
 __all__ = [
     "CREDITS",
     "PRICES_AS_OF",
-    "RATES_AS_OF",
     "USD_CNY",
     "AgentStatus",
     "BudgetExceeded",
@@ -60,7 +59,6 @@ __all__ = [
     "note_unasked",
     "over_agent_limit",
     "own_prices",
-    "price_list_age",
     "price_of",
     "prices_of",
     "project_limit",

@@ -41,12 +41,6 @@ def store_price_list(tx: Tx, mode: ProviderId, rows: Iterable[ModelPrice], at: d
     tx.state.put(f"{_LIST}.{mode.value}", {"at": at.isoformat(), "rows": kept})
 
 
-def price_list_age(tx: Tx, mode: ProviderId) -> datetime | None:
-    """When the provider's list was last fetched."""
-    kept = tx.state.get(f"{_LIST}.{mode.value}")
-    return datetime.fromisoformat(kept["at"]) if kept else None
-
-
 def cost_now(
     tx: Tx, settings: Settings, provider: ProviderId, model: str, params: GenerationParams, before: Money | None
 ) -> Money | None:

@@ -8,7 +8,6 @@ and is shown as one (``≈``), beside the amount as the provider has it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
@@ -16,9 +15,7 @@ from vidgen_core.config.schema import Settings
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import BillableParty, ProviderId
 
-#: When the built-in rates were last reviewed.
-RATES_AS_OF: Final = date(2026, 11, 21)
-#: Yuan for one US dollar: an assumption, rounded up.
+#: Yuan for one US dollar: an assumption of 21 November 2026, rounded up.
 USD_CNY: Final = Decimal("7.2")
 #: Smallest part of an amount that is kept, as in the store.
 _MICRO: Final = Decimal("0.000001")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import vidgen_core.providers
-from vidgen_core.domain.providers import ProviderId, provider_ids, register
+from vidgen_core.domain.providers import ProviderId, register
 
 if TYPE_CHECKING:
     from vidgen_core.config.paths import Locations
@@ -49,14 +49,3 @@ def open_provider(
     more = {"uploads": uploads} if spec.keeps_uploads else {}
     provider: Provider = load(spec.adapter)(settings, locations, **more)
     return provider
-
-
-def open_providers(
-    settings: Callable[[], Settings],
-    locations: Locations,
-    uploads: Callable[[ProviderId], UploadCache] | None = None,
-) -> dict[ProviderId, Provider]:
-    """One instance of each provider, in the order the screens show them."""
-    return {
-        mode: open_provider(mode, settings, locations, uploads(mode) if uploads else None) for mode in provider_ids()
-    }

@@ -81,15 +81,8 @@ def uploader_key(name: str) -> str:
     return f"add_{name}_{st.session_state.get(_UPLOADS, 0)}"
 
 
-def take_uploads(name: str) -> list[Path]:
-    """Move what an uploader has received to the disk; to be called in its callback."""
-    paths = received(name)
-    renew_uploaders()
-    return paths
-
-
 def received(name: str) -> list[Path]:
-    """As ``take_uploads``, while other uploaders are still to be read."""
+    """Move what an uploader has received to the disk; to be called in its callback."""
     came: Any = st.session_state.get(uploader_key(name)) or []
     return [staging().put(file.name, file) for file in (came if isinstance(came, list) else [came])]
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from sqlalchemy import Engine
+
+from vidgen_core.db.transaction import REVISION
+
+_REVISION_SQL: Final = str(REVISION)
 
 
 class RunnerLock(Protocol):
@@ -37,43 +43,63 @@ class RunnerLock(Protocol):
         ...
 
 
-class Backend(Protocol):
+class Backend(ABC):
     """What the store needs of a database beyond SQL."""
 
     #: Where it is, for people: a path, or a URL without its password.
     place: str
     #: Whether other machines may use it, too.
-    is_shared: bool
+    is_shared: ClassVar[bool]
     writer: Engine
     readers: Engine
 
+    def __init__(self) -> None:
+        #: The connection of ``revision``, which is called so often that one of the pool would cost more than the query.
+        self._revision_connection: Any = None
+        self._revision_lock = threading.Lock()
+
+    @abstractmethod
     def prepare(self) -> None:
         """Create or upgrade the schema."""
-        ...
 
     def revision(self) -> int:
         """The number of the last change, as soon as it is committed."""
-        ...
+        with self._revision_lock:
+            return self._revision()
 
+    def _revision(self) -> int:
+        if self._revision_connection is None:
+            self._revision_connection = self.connect()
+        row = self._revision_connection.execute(_REVISION_SQL).fetchone()
+        return int(row[0]) if row is not None else 0
+
+    @abstractmethod
+    def connect(self) -> Any:
+        """A connection of the driver outside of the pools, each of whose statements is a transaction of its own."""
+
+    @abstractmethod
     def runner_lock(self, file: Path) -> RunnerLock:
         """The lock of the worker.
 
         :param file: the lock file of the data home, for a database that is no server
         """
-        ...
 
+    @abstractmethod
     def backup(self, target: Path) -> None:
         """Write a complete copy to a file."""
-        ...
 
     def checkpoint(self) -> None:
         """Move what was logged into the database, where that is not the server's own affair."""
-        ...
 
+    @abstractmethod
     def info(self) -> dict[str, Any]:
         """Facts for diagnostics; sizes in bytes."""
-        ...
 
     def close(self) -> None:
         """Close all connections; may be called again."""
-        ...
+        self.readers.dispose()
+        self.writer.dispose()
+        with self._revision_lock:
+            connection, self._revision_connection = self._revision_connection, None
+            if connection is not None:
+                connection.close()

@@ -7,7 +7,6 @@ still true when it writes. Readers see one moment and cannot write. Everything e
 from __future__ import annotations
 
 import logging
-import threading
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -19,8 +18,8 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from vidgen_core.db import dialect, migrations
+from vidgen_core.db.backends.backend import Backend
 from vidgen_core.db.schema import metadata
-from vidgen_core.db.transaction import REVISION
 from vidgen_core.domain.errors import StoreError
 
 try:
@@ -75,7 +74,7 @@ compiles(OnConflictDoUpdate, "postgresql")(_without_constraint)
 compiles(OnConflictDoNothing, "postgresql")(_without_constraint)
 
 
-class PostgresBackend:
+class PostgresBackend(Backend):
     """A database on a server.
 
     :param timezone: in which days of budget and reports begin, an IANA name; empty: this machine's, as it is now
@@ -85,6 +84,7 @@ class PostgresBackend:
     is_shared = True
 
     def __init__(self, url: URL, *, timezone: str) -> None:
+        super().__init__()
         # Without user, password and options.
         self.place = f"postgresql://{url.host or ''}{f':{url.port}' if url.port else ''}/{url.database}"
         self._url = url.set(drivername="postgresql+psycopg", query={**_texts(_CONNECTION), **url.query})
@@ -93,10 +93,6 @@ class PostgresBackend:
         logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
         self.writer = self._engine(writes=True)
         self.readers = self._engine(writes=False)
-        self._revision_sql = str(REVISION)
-        #: As in SQLite a connection of its own, for it is asked so often.
-        self._revision_connection: psycopg.Connection[Any] | None = None
-        self._revision_lock = threading.Lock()
 
     def _engine(self, *, writes: bool) -> Engine:
         engine = create_engine(
@@ -131,7 +127,6 @@ class PostgresBackend:
         connection.commit()
 
     def connect(self) -> psycopg.Connection[Any]:
-        """A connection outside of the pools, each of whose statements is a transaction of its own."""
         arguments, options = self.readers.dialect.create_connect_args(self._url)
         connection: psycopg.Connection[Any] = psycopg.connect(*arguments, **options)
         try:
@@ -155,21 +150,15 @@ class PostgresBackend:
             if not migrations.is_current(connection):
                 migrations.upgrade(connection)
 
-    def revision(self) -> int:
-        with self._revision_lock:
-            if self._revision_connection is not None:
-                try:
-                    return self._asked(self._revision_connection)
-                except psycopg.OperationalError:
-                    # The server may have been restarted since; a new connection tells.
-                    self._revision_connection.close()
-                    self._revision_connection = None
-            self._revision_connection = self.connect()
-            return self._asked(self._revision_connection)
-
-    def _asked(self, connection: psycopg.Connection[Any]) -> int:
-        row = connection.execute(self._revision_sql).fetchone()
-        return int(row[0]) if row is not None else 0
+    def _revision(self) -> int:
+        if self._revision_connection is not None:
+            try:
+                return super()._revision()
+            except psycopg.OperationalError:
+                # The server may have been restarted since; a new connection tells.
+                self._revision_connection.close()
+                self._revision_connection = None
+        return super()._revision()
 
     def runner_lock(self, file: Path) -> AdvisoryRunnerLock:  # noqa: ARG002 - the lock is the server's
         return AdvisoryRunnerLock(self)
@@ -178,9 +167,6 @@ class PostgresBackend:
         from vidgen_core.db.copying import copy_to_file
 
         copy_to_file(self, target)
-
-    def checkpoint(self) -> None:
-        """Nothing: the server sees to its log itself."""
 
     def info(self) -> dict[str, Any]:
         with self.readers.connect() as connection:
@@ -198,14 +184,6 @@ class PostgresBackend:
             #: How far the server's clock is ahead of this machine's, in seconds.
             "clock_ahead": now - datetime.now().astimezone().timestamp(),
         }
-
-    def close(self) -> None:
-        self.readers.dispose()
-        self.writer.dispose()
-        with self._revision_lock:
-            connection, self._revision_connection = self._revision_connection, None
-            if connection is not None:
-                connection.close()
 
 
 class AdvisoryRunnerLock:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,9 +13,8 @@ from sqlalchemy.pool import QueuePool
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from vidgen_core.db import dialect, ledger_chain, migrations
-from vidgen_core.db.transaction import REVISION, raw_connection
-
-_REVISION_SQL: Final = str(REVISION)
+from vidgen_core.db.backends.backend import Backend
+from vidgen_core.db.transaction import raw_connection
 
 #: First fixed release of each line that got the fix of the WAL-reset race (sqlite.org, release history).
 _FIXED: Final = {(3, 44): 6, (3, 50): 7, (3, 51): 3}
@@ -30,7 +28,7 @@ def has_wal_reset_bug(version: Sequence[int]) -> bool:
     return (3, 7) <= line < max(_FIXED)
 
 
-class SqliteBackend:
+class SqliteBackend(Backend):
     """A database file.
 
     :param checkpoints: the worker's store moves the write-ahead log into the database; others never do
@@ -40,13 +38,11 @@ class SqliteBackend:
     is_shared = False
 
     def __init__(self, path: Path, *, checkpoints: bool, on_line: Callable[[], None] | None = None) -> None:
+        super().__init__()
         self.path = path
         self.place = str(path)
         self.writer = _engine(path, checkpoints=checkpoints, on_line=on_line or _nobody_asks)
         self.readers = _engine(path)
-        #: The connection of ``revision``, which is called so often that one of the pool would cost more than the query.
-        self._revision_connection: sqlite3.Connection | None = None
-        self._revision_lock = threading.Lock()
 
     def prepare(self) -> None:
         with self.writer.connect() as connection:
@@ -58,11 +54,15 @@ class SqliteBackend:
                 with connection.begin():
                     migrations.upgrade(connection)
 
-    def revision(self) -> int:
-        with self._revision_lock:
-            if self._revision_connection is None:
-                self._revision_connection = _connect_for_revision(self.path)
-            return int(self._revision_connection.execute(_REVISION_SQL).fetchone()[0])
+    def connect(self) -> sqlite3.Connection:
+        # Opened only when there is a database: reading the revision must not create a file that was removed.
+        where = f"{self.path.absolute().as_uri()}?mode=rw"
+        connection = sqlite3.connect(
+            where, uri=True, check_same_thread=False, isolation_level=None, timeout=dialect.BUSY_SECONDS
+        )
+        for pragma in _pragmas(writes=False, checkpoints=False):
+            connection.execute(pragma)
+        return connection
 
     def runner_lock(self, file: Path) -> FileRunnerLock:
         return FileRunnerLock(file)
@@ -98,14 +98,6 @@ class SqliteBackend:
             "wal_bytes": wal.stat().st_size if wal.exists() else 0,
             "schema": schema,
         }
-
-    def close(self) -> None:
-        self.readers.dispose()
-        self.writer.dispose()
-        with self._revision_lock:
-            connection, self._revision_connection = self._revision_connection, None
-            if connection is not None:
-                connection.close()
 
 
 class FileRunnerLock:
@@ -185,17 +177,6 @@ def _engine(path: Path, *, checkpoints: bool = False, on_line: Callable[[], None
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-def _connect_for_revision(path: Path) -> sqlite3.Connection:
-    # Opened only when there is a database: reading the revision must not create a file that was removed.
-    where = f"{path.absolute().as_uri()}?mode=rw"
-    connection = sqlite3.connect(
-        where, uri=True, check_same_thread=False, isolation_level=None, timeout=dialect.BUSY_SECONDS
-    )
-    for pragma in _pragmas(writes=False, checkpoints=False):
-        connection.execute(pragma)
-    return connection
 
 
 def _is_locked(error: BaseException) -> bool:

@@ -46,7 +46,6 @@ _ACTIVE_STATUSES = (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING)
 # Conditions exactly as in the partial indexes, or SQLite would not use them.
 _IN_QUEUE = "status = 'queued' AND deleted_at IS NULL"
 _TURNS = "status = 'queued' AND waits_for IS NULL AND deleted_at IS NULL"
-_WAITING = "waits_for IS NOT NULL AND status IN ('pending', 'queued') AND deleted_at IS NULL"
 _ACTIVE = "status IN ('processing', 'downloading')"
 _CLAIMABLE = "status = 'queued' AND NOT cancel_requested AND waits_for IS NULL AND deleted_at IS NULL"
 

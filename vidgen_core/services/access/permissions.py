@@ -111,11 +111,6 @@ def access_of(kind: type, verb: str) -> Access | None:
     return next((_ACCESS[name] for name in named if name in _ACCESS), None)
 
 
-def role_for(kind: type, verb: str) -> Role:
-    """The least role that may use a verb of a service."""
-    return (access_of(kind, verb) or _UNDECIDED).role
-
-
 def verbs_of(kind: type) -> list[str]:
     """The public methods and properties of a class."""
     members = ((name, inspect.getattr_static(kind, name)) for name in dir(kind) if not name.startswith("_"))

@@ -190,11 +190,6 @@ def _plain(cell: str) -> str:
 # --- prompts alone
 
 
-def split_prompts(text: str) -> list[str]:
-    """One prompt a line, or, where blank lines stand between them, one a paragraph."""
-    return [prompt for _, prompt in _pieces(clean(text))]
-
-
 def _pieces(text: str) -> list[tuple[int, str]]:
     """Prompts with the lines on which they begin."""
     in_paragraphs = re.search(r"\n[ \t]*\n", text) is not None

@@ -32,7 +32,7 @@ from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
 
 
-@pytest.mark.smoke
+@pytest.mark.extended
 def test_a_fresh_server_may_be_met_by_a_deep_link_to_any_screen(tmp_path: Path, visitor: Visitors) -> None:
     home, t = tmp_path / "home", get_text("en")
     with Vidgen.open(Locations(home)) as vidgen:

@@ -71,7 +71,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         yield studio
 
 
-@pytest.mark.smoke
+@pytest.mark.extended
 def test_a_viewer_a_maker_and_an_owner_come_in_by_their_passwords(
     locked: Studio, visitor: Visitors, keep_picture: Callable[[Page, str], None]
 ) -> None:

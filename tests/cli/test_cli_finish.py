@@ -22,6 +22,7 @@ def chosen(tmp_path: Path, vidgen: Vidgen) -> Vidgen:
     return vidgen
 
 
+@pytest.mark.extended
 def test_one_take_and_then_all_chosen_takes_are_enlarged(chosen: Vidgen) -> None:
     made = chosen("finish", "1.0", "--upscale", "--json")
     assert made.status == 0, made.err

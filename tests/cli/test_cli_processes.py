@@ -68,7 +68,8 @@ def at_the_start(app: Vidgen, project_id: int, act: Callable[[], object]) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.extended)])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.extended
 def test_an_interrupted_run_says_so_and_the_next_one_finishes_it(
     home: Path, monkeypatch: pytest.MonkeyPatch, how: signal.Signals
 ) -> None:
@@ -119,6 +120,7 @@ def test_a_killed_run_is_finished_by_the_next_without_a_second_copy(home: Path, 
 
 
 @pytest.mark.slow
+@pytest.mark.extended
 def test_a_run_beside_another_watches_it_to_the_end(home: Path, queue: int) -> None:
     with Vidgen.open() as app:
         app.worker.start()

@@ -156,7 +156,7 @@ def test_a_second_signal_ends_it_at_once_and_the_outcome_is_unknown(slow: SlowSe
     assert attempts() == [AttemptState.UNKNOWN] * 2
 
 
-@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("twice", [False, pytest.param(True, marks=pytest.mark.extended)])
 def test_a_question_that_is_out_is_waited_for_too(slow: SlowServer, home: Path, tmp_path: Path, twice: bool) -> None:
     script = tmp_path / "script.txt"
     script.write_text("The lighthouse keeper climbs the stairs. The storm comes nearer.\n")

@@ -33,6 +33,7 @@ def frames(path: Path) -> int:
 
 @pytest.mark.extended
 @pytest.mark.usefixtures("small")
+@pytest.mark.extended
 def test_a_two_page_chinese_script_becomes_a_rough_cut(vidgen: Vidgen, tmp_path: Path) -> None:
     def say(*words: str, status: int = 0) -> object:
         said = vidgen(*words, "--project", "灯塔", "--json")

@@ -111,6 +111,7 @@ def job_of(server: RehearsalServer, words: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.extended
 def test_the_whole_way_ends_under_all_faults_and_nothing_is_bought_twice(
     vidgen: Vidgen, server: RehearsalServer, tmp_path: Path
 ) -> None:

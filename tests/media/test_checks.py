@@ -162,7 +162,9 @@ def hostile(folder: Path, kind: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", ["nothing", "half", "noise", "text", "huge", "long"])
+@pytest.mark.parametrize(
+    "kind", ["nothing", "half", "noise", "text", "huge", pytest.param("long", marks=pytest.mark.extended)]
+)
 def test_a_hostile_clip_fails_with_one_sentence(folder: Path, kind: str) -> None:
     results = judged(hostile(folder, kind))
     assert checks.verdict_of(results) is Verdict.FAIL

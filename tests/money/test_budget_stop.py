@@ -72,17 +72,15 @@ def test_fifty_in_flight_stop_at_the_limit(locations: Locations, monkeypatch: py
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rounds", [2, pytest.param(4, marks=pytest.mark.extended)])
-def test_kill_9_buys_nothing_beyond_the_limit(
-    locations: Locations, monkeypatch: pytest.MonkeyPatch, rounds: int
-) -> None:
+@pytest.mark.extended
+def test_kill_9_buys_nothing_beyond_the_limit(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(7)
     settings = {"keys": KEYS, "concurrent": CAP, "max_wait": 6.0}
     with rehearsed_home(locations, monkeypatch, settings, job_seconds=(0.5, 1.5)) as (home, server):
         server.set_faults(FAULTS)
         wanted(home, monkeypatch)
         told = {**os.environ, **environment(server.url, **settings), "VIDGEN_HOME": str(locations.home)}
-        for _ in range(rounds):
+        for _ in range(4):
             before = bought(server)
             process = subprocess.Popen(
                 [sys.executable, "-m", "vidgen_core", "run", "--until-done", "--json"],

@@ -128,6 +128,7 @@ def test_a_click_without_an_answer_is_looked_for_on_its_canvas_and_never_repeate
     assert server.stats()["accepted_total"] == 1
 
 
+@pytest.mark.extended
 def test_after_a_crash_the_canvas_is_opened_again_and_nothing_is_clicked_twice(at_the_page) -> None:
     home, server = at_the_page
     [slow] = queue(home, ["zoom in [[slow:3]]"])

@@ -215,17 +215,15 @@ def test_an_answer_that_was_kept_before_a_crash_is_taken_in(world: tuple[Picture
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("rounds", [2, pytest.param(6, marks=pytest.mark.extended)])
-def test_no_kill_buys_a_picture_twice_or_loses_one(
-    locations: Locations, monkeypatch: pytest.MonkeyPatch, rounds: int
-) -> None:
+@pytest.mark.extended
+def test_no_kill_buys_a_picture_twice_or_loses_one(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(5)
     with rehearsed(locations, monkeypatch, seconds=(0.1, 0.8)) as (home, server):
         tasks = home.draw(
             [f"street {number} [[{('as-link', 'in-images')[number % 2]}]]" for number in range(10)], count=2
         )
         surroundings = {**os.environ, "VIDGEN_HOME": str(locations.home)}
-        for _ in range(rounds):
+        for _ in range(6):
             heard = server.stats()["submits_total"]
             process = _run(surroundings)
             wait_until(lambda heard=heard: server.stats()["submits_total"] > heard or not _live(home, tasks), 60)

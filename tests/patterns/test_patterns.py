@@ -146,6 +146,7 @@ def slow_ones(asked: list[Asked]) -> list[tuple[str, int, str, str]]:
         (r"!\[[^\]]*\]\(", "search"),
     ],
 )
+@pytest.mark.extended
 def test_a_pattern_that_backtracks_is_found(source: str, method: str) -> None:
     assert [row[:3] for row in slow_ones([(source, 0, method)])] == [(source, 0, method)]
 

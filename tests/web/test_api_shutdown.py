@@ -70,7 +70,8 @@ def served(home: Locations) -> Iterator[Served]:
         found.process.wait(20)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.extended)])
+@pytest.mark.extended
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_open_streams_do_not_hold_up_the_end(served: Served, number: signal.Signals) -> None:
     heard: list[str] = []
     with ApiClient(served.url) as client:

@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Tests wait for half of their time, so that two cores have work for four.
 WORKERS := -n 4
+# Compiled modules are kept, wherever it was told otherwise: tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
 LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 	--no-annotate --no-header
 

@@ -51,23 +51,24 @@ def _is_level(node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "LogLevel"
 
 
-CODES = sorted(set(written()))
+@pytest.fixture(scope="module")
+def codes() -> set[str]:
+    return set(written())
 
 
 def line(code: str, **params: object) -> LogLine:
     return LogLine(id=1, at=datetime.now(UTC), level=LogLevel.INFO, code=code, params=params)
 
 
-def test_the_codes_are_found() -> None:
-    assert {"task_started", "task_completed", "paused", "queued"} <= set(CODES)
+def test_the_codes_are_found(codes: set[str]) -> None:
+    assert {"task_started", "task_completed", "paused", "queued"} <= codes
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-@pytest.mark.parametrize("code", CODES)
-def test_every_line_has_a_sentence(lang: str, code: str) -> None:
+def test_every_line_has_a_sentence(lang: str, codes: set[str]) -> None:
     t = get_text(lang)
 
-    assert t.has(f"log.{code}") or t.has(f"error.{code}")
+    assert [code for code in sorted(codes) if not (t.has(f"log.{code}") or t.has(f"error.{code}"))] == []
 
 
 def test_a_cause_is_put_into_words() -> None:

@@ -6,6 +6,7 @@ import ast
 import string
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,48 +66,54 @@ def _of(called: str, args: list[ast.expr], names: set[str], where: str, raised: 
         yield from (Call(code, names - {"until", "by_itself"}, where, log=True) for code in _codes(args[1]))
 
 
-CALLS = list(calls())
-LOGGED, RAISED = [one for one in CALLS if one.log], [one for one in CALLS if not one.log]
+@pytest.fixture(scope="module")
+def logged() -> list[Call]:
+    return [one for one in calls() if one.log]
+
+
+@pytest.fixture(scope="module")
+def raised() -> list[Call]:
+    return [one for one in calls() if not one.log]
 
 
 def fields(sentence: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
 
 
-def test_the_scan_finds_what_is_logged_and_raised() -> None:
-    assert {"task_failed", "submit_unknown", "runner_started"} <= {one.code for one in LOGGED}
-    assert len(RAISED) > 100
+def test_the_scan_finds_what_is_logged_and_raised(logged: list[Call], raised: list[Call]) -> None:
+    assert {"task_failed", "submit_unknown", "runner_started"} <= {one.code for one in logged}
+    assert len(raised) > 100
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("one", LOGGED, ids=lambda one: f"{one.code}@{one.where}")
-def test_a_line_of_the_log_fills_its_sentence(language: str, one: Call) -> None:
-    t = get_text(language)
-    params = dict.fromkeys(one.names, "7")
-    if "cause" in params:
-        params |= {"cause": "key_rejected", "detail": {"provider": "kie", "status": 401, "said": "no such key"}}  # type: ignore[dict-item]
-    line = LogLine(
-        id=1,
-        at="2026-01-01T00:00:00Z",
-        level=LogLevel.INFO,
-        code=one.code,
-        params=params,
-        project_id=None,
-        task_id=None,
-    )
-
-    said = log_sentence(t, line)
-
-    assert t.has(f"log.{one.code}") or t.has(f"error.{one.code}"), one.where
-    assert "{" not in said, (one.where, said)
-    assert "log." not in said, (one.where, said)
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_an_error_fills_its_sentence(language: str) -> None:
+def test_a_line_of_the_log_fills_its_sentence(language: str, logged: list[Call]) -> None:
     t = get_text(language)
     open_ = {}
-    for one in RAISED:
+    for one in logged:
+        params: dict[str, Any] = dict.fromkeys(one.names, "7")
+        if "cause" in params:
+            params |= {"cause": "key_rejected", "detail": {"provider": "kie", "status": 401, "said": "no such key"}}
+        line = LogLine(
+            id=1,
+            at="2026-01-01T00:00:00Z",
+            level=LogLevel.INFO,
+            code=one.code,
+            params=params,
+            project_id=None,
+            task_id=None,
+        )
+        said = log_sentence(t, line)
+        known = t.has(f"log.{one.code}") or t.has(f"error.{one.code}")
+        if not known or "{" in said or "log." in said:
+            open_[f"{one.code}@{one.where}"] = said
+    assert open_ == {}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_error_fills_its_sentence(language: str, raised: list[Call]) -> None:
+    t = get_text(language)
+    open_ = {}
+    for one in raised:
         if t.has(f"error.{one.code}"):
             sentence = t(f"error.{one.code}")
             # Who drives a page names itself where it passes an error on.

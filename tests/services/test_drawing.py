@@ -10,9 +10,10 @@ import pytest
 from vidgen_core import money
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import NewShot, NewTake
-from vidgen_core.domain.errors import InputError
+from vidgen_core.domain.errors import ErrorKind, InputError
+from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.takes import CheckResult, Severity, Verdict
-from vidgen_core.domain.tasks import Draw, DrawState, Task, TaskStatus, UntilPass
+from vidgen_core.domain.tasks import Draw, DrawState, Failure, Task, TaskStatus, UntilPass
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation import drawing
 from vidgen_core.services.generation.planning import GenerateOptions
@@ -62,6 +63,19 @@ def finish(app: Vidgen, task: Task, verdict: Verdict) -> None:
         )  # fmt: skip
         severity = {Verdict.PASS: Severity.PASS, Verdict.DOUBT: Severity.DOUBT, Verdict.FAIL: Severity.FAIL}[verdict]
         tx.takes.judge(take, verdict, [CheckResult(code="frozen", severity=severity, value=0.9, limit=0.5)])
+
+
+def lose(app: Vidgen, task: Task) -> None:
+    """The program ended between the order and its answer, and the provider's log does not tell."""
+    lost = Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code="submit_unknown", charged=ChargeStatus.UNKNOWN)
+    with app.store.write() as tx:
+        tx.tasks.move(task.id, TaskStatus.PROCESSING)
+        attempt = tx.attempts.begin(
+            task.id, provider=task.provider, model=task.model, key_id="a", key_label="a", base_url=None,
+            cost=task.cost, charge="unknown",
+        )  # fmt: skip
+        assert attempt.cost is not None
+        tx.tasks.move(task.id, TaskStatus.FAILED, failure=lost)
 
 
 def tasks_of(app: Vidgen) -> list[Task]:
@@ -128,6 +142,29 @@ def test_a_submit_above_the_ceiling_is_held_where_its_money_is_set_aside(app: Vi
         held = money.check_draw(tx, settings, first, first.cost)
     assert held is not None
     assert held.code == "draw_ceiling"
+
+
+def test_a_lost_answer_is_a_draw_that_was_paid_and_a_second_one_is_for_a_person(app: Vidgen) -> None:
+    (shot,) = shots_of(app, 1)
+    (first,) = order(app, [shot], most=5, ceiling=3 * PRICE)
+    lose(app, first)
+    (second,) = step(app)
+    assert second.id != first.id
+    with app.store.read() as tx:
+        # One may be paid and counts as such: two more fit below the ceiling, and not three.
+        assert money.fits_draw(tx, app.settings(), 1, second.provider, Money(amount=2 * PRICE, currency="CNY"))
+        assert not money.fits_draw(tx, app.settings(), 1, second.provider, Money(amount=3 * PRICE, currency="CNY"))
+    lose(app, second)
+    assert step(app) == []
+    assert (standing(app, shot).state, standing(app, shot).reason) == (DrawState.STOPPED, "failed")
+
+
+def test_lost_answers_count_among_the_most_that_were_asked_for(app: Vidgen) -> None:
+    (shot,) = shots_of(app, 1)
+    (first,) = order(app, [shot], most=1)
+    lose(app, first)
+    assert step(app) == []
+    assert standing(app, shot).reason == "most"
 
 
 def test_a_cancelled_draw_ends_the_drawing(app: Vidgen) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from vidgen_core import money
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import NewTask, Tx
+from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import BillableParty
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
 
 
+#: Draws of a shot whose answer may be lost, each counted as one that was made and paid, before a person is asked.
+LOST_ANSWERS: Final = 1
 #: Why the drawing of a shot has stopped, and the line of the log that says so.
 STOPPED: Final = {
     "ceiling": "draw_stopped_ceiling",
@@ -103,7 +106,9 @@ def _why_not(tasks: list[Task], one: Draw) -> str:
     """Why a shot gets no further draw; empty: it may."""
     if any(task.status is TaskStatus.CANCELLED for task in tasks):
         return "cancelled"
-    if any(task.status is TaskStatus.FAILED for task in tasks):
+    failed = [task.failure for task in tasks if task.status is TaskStatus.FAILED]
+    lost = [one for one in failed if one is not None and one.kind is ErrorKind.SUBMIT_UNKNOWN]
+    if len(failed) > len(lost) or len(lost) > LOST_ANSWERS:
         # The worker has tried again already where that was of use.
         return "failed"
     return "most" if len(tasks) >= one.until.most else ""

@@ -107,6 +107,13 @@ def test_fewer_pixels_change_no_verdict(folder: Path) -> None:
     assert checks.verdict_of(results) is Verdict.PASS
 
 
+def test_a_single_picture_is_no_video_whatever_was_asked_for(folder: Path) -> None:
+    path = folder / "picture.mp4"
+    frames, fps = faulty_clips.read_frames(good(folder))
+    faulty_clips.write_clip(frames[:1], path, fps)
+    assert failed(judged(path, seconds=None)) == {"frozen"}
+
+
 def test_a_scene_that_was_to_stand_still_may_do_so(folder: Path) -> None:
     path = good(folder, 1, "static camera")
     assert failed(judged(path)) == {"frozen"}

@@ -11,7 +11,7 @@ import pytest
 from app_doubles import add_take
 from PIL import Image
 
-from vidgen_core.domain.characters import Character, References, find
+from vidgen_core.domain.characters import Character, References, find, rename
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import GenerationMode, Project, ReferenceRole, Shot, ShotParams, ShotReference
@@ -20,6 +20,7 @@ from vidgen_core.providers.base import Capabilities
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.characters import resolve
 from vidgen_core.services.generation.planning import GenerateOptions
+from vidgen_core.worker.chain import digest
 
 AddShot = Callable[..., Shot]
 MODES = frozenset(GenerationMode)
@@ -46,6 +47,9 @@ TEXT, FRAME = GenerationMode.TEXT, GenerationMode.FIRST_FRAME
         ("@Bob waves, 24fps@1080p, @50mm, at 5 @ noon", "@Bob waves, 24fps@1080p, @50mm, at 5 @ noon", [], ["Bob"]),
         ("@image1 @图片2 @Element3", "@image1 @图片2 @Element3", [], []),
         ("@@Ann", "@@Ann", [], []),
+        ("@Ann@Ann Lee@C++@小明", "AnnAnn LeeC++小明", ["Ann", "Ann Lee", "C++", "小明"], []),
+        ("写信给小红@ann.com 或 Jörg@小明.cn.com", "写信给小红@ann.com 或 Jörg@小明.cn.com", [], []),
+        ("看@Ann.She runs", "看Ann.She runs", ["Ann"], []),
         ("@Zoe\u0301 and @Zo\u00e9", "Zoe\u0301 and Zo\u00e9", ["Zo\u00e9"], []),
         ("@민수가 웃는다", "민수가 웃는다", ["민수"], []),
         ("@C++ (robot)", "C++ (robot)", ["C++"], []),
@@ -68,6 +72,24 @@ def test_without_the_mark_names_count_as_words_and_the_longest_counts() -> None:
 def test_a_long_text_is_read_at_once() -> None:
     found = find("a" * 20_000 + " " + "@x" * 5_000 + "@Ann", ["Ann"])
     assert found.known == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("@小红明天见@小红。", "@小明 明天见@小明。"),
+        ("＠小红跑，@小明明跑", "＠小明跑，@小明明跑"),
+        ("@小刚runs，x@小刚", "@Bob runs，x @Bob"),
+        ("@ann waves, annual, ann@ann.com, @Anna", "@安 waves, annual, ann@ann.com, @Anna"),
+        ("@小刚@小红", "@Bob@小明"),
+        ("nobody", "nobody"),
+    ],
+)
+def test_a_rename_reaches_every_mention_and_each_is_read_as_before(text: str, expected: str) -> None:
+    before, new = ["小红", "小明明", "小刚", "Ann"], {"小红": "小明", "小刚": "Bob", "Ann": "安"}
+    after = [new.get(name, name) for name in before]
+    assert rename(text, new, before, after) == expected
+    assert find(expected, after).known == find(text, before).known
 
 
 # --- what a model gets
@@ -272,6 +294,55 @@ def test_after_a_change_it_says_what_is_old_and_what_making_it_again_costs(
     assert use.redo_takes.money is not None
     again = app.characters.save(project.id, "小明", description="红围巾")
     assert again.old_takes == ()
+
+
+def test_a_renamed_character_keeps_its_shots_its_takes_and_its_chain(
+    app: Vidgen, project: Project, add_shot: AddShot, kie_key: None, tmp_path: Path
+) -> None:
+    app.characters.save(project.id, "小明", description="红围巾")
+    app.characters.save(project.id, "小明明", description="绿围巾")
+    first = add_shot("1.0", "@小明跑，@小明明看", params=KIE)
+    app.shots.edit(first.id, picture_prompt="@小明和小明")
+    second = add_shot("1.1", "@小明明坐下", params=KIE)
+    app.chains.link(second.id)
+    for shot in (first, second):
+        take = add_take(app, project, app.shots.get(shot.id), tmp_path)
+        app.takes.choose(shot.id, take.id)
+        with app.store.write() as tx:
+            task = tx.tasks.get(take.task_id)
+            if shot is second:
+                begun = tx.shots.get(first.id)
+                link = ChainLink(shot=first.id, take=begun.chosen_take_id, words=digest(begun.prompt))
+                tx.tasks.note(task.id, params=task.params.model_copy(update={"link": link}))
+    [waiting] = app.tasks.generate(project.id, [first.id], GenerateOptions(takes=1), release=False).tasks
+    assert app.chains.stale(project.id) == {}
+
+    use = app.characters.save(project.id, "小明", new_name="Ann")
+
+    shot = app.shots.get(first.id)
+    assert (shot.prompt, shot.picture_prompt) == ("@Ann跑，@小明明看", "@Ann和小明")
+    assert [one.number for one in use.shots] == ["1.0"]
+    assert use.old_takes == ()
+    assert app.tasks.get(waiting.id).params.prompt.startswith("Ann跑，小明明看\nAnn: 红围巾")
+    assert app.chains.stale(project.id) == {}
+    assert [view.version.text for view in app.prompts.versions(first.id)][:2] == [shot.prompt, first.prompt]
+    app.characters.save(project.id, "Ann", new_name="小明")
+    assert app.shots.get(first.id).prompt == first.prompt
+
+
+def test_two_characters_that_change_names_change_them_in_the_prompts(
+    app: Vidgen, project: Project, add_shot: AddShot
+) -> None:
+    for name in ("Ann", "Bo"):
+        app.characters.save(project.id, name, description=f"as {name} looks")
+    shot = add_shot("1.0", "@Ann waves to @bo")
+    known = app.pictures.references(project.id)
+    names = {"Ann": "Bo", "Bo": "Ann"}
+    turned = tuple(one.model_copy(update={"name": names[one.name]}) for one in known.characters)
+
+    app.pictures.set_references(project.id, known.model_copy(update={"characters": turned}), names)
+
+    assert app.shots.get(shot.id).prompt == "@Bo waves to @Ann"
 
 
 def test_what_cannot_be_kept_is_refused_with_its_reason(app: Vidgen, project: Project, face: str) -> None:

@@ -20,9 +20,13 @@ def test_a_character_comes_into_being_is_named_and_goes(client: TestClient) -> N
     assert [one["code"] for one in sent["problems"]] == ["character_unknown", "character_as_words"]
 
     changed = client.put("/api/characters", json={"project": "ep01", "name": "小明", "new_name": "阿明", "images": []})
-    assert (changed.json()["name"], changed.json()["images"], changed.json()["shots"]) == ("阿明", [], [])
+    assert (changed.json()["name"], changed.json()["images"], changed.json()["shots"]) == (
+        "阿明",
+        [],
+        [shot["shot"]],
+    )
     assert [one["name"] for one in client.get("/api/characters?project=ep01").json()] == ["阿明"]
-    client.patch(f"/api/shots/{shot['id']}", json={"prompt": "@阿明"})
+    assert client.get(f"/api/shots/{shot['id']}/sent").json()["prompt"] == "阿明 runs, @Zed too\n阿明: 红围巾"
     gone = client.delete("/api/characters?project=ep01&name=阿明")
     assert gone.json() == {"deleted": "阿明", "shots": [shot["shot"]]}
     assert client.get("/api/characters?project=ep01").json() == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -28,8 +28,11 @@ _SPACED: Final = (
 )
 #: What an e-mail address has before its ``@``: behind it no name of such letters is meant.
 _LOCAL: Final = r"[a-z0-9._%+-]"
-#: E-mail and web addresses, in which an ``@`` names nobody.
-_ADDRESS: Final = rf"(?<!{_LOCAL}){_LOCAL}{{1,64}}@[\w-]+(?:\.[\w-]+)+|https?://\S+"
+#: E-mail and web addresses, in which an ``@`` names nobody. Behind letters of other scripts only a domain of Latin ones tells.
+_ADDRESS: Final = (
+    rf"(?<!{_LOCAL}){_LOCAL}{{1,64}}@[\w-]+(?:\.[\w-]+)+|https?://\S+"
+    r"|(?<!\w)\w[\w.+-]{0,63}@(?:[a-z0-9-]+\.)+(?-i:[a-z]{2,})\b"
+)
 _MARK: Final = "[@＠]"
 _UNMARKED: Final = rf"(?<!{_SPACED})(?<![@＠/])"
 #: How models call what is attached (``@image1``, ``@图片2``), and numbers (``@24fps``): no names either.
@@ -134,18 +137,46 @@ def find(text: str, names: Sequence[str], *, bare: bool = False) -> Mentions:
     return Mentions("".join((*parts, text[end:])), tuple(dict.fromkeys(known)), tuple(dict.fromkeys(unknown)))
 
 
+def rename(text: str, new: Mapping[str, str], names: Sequence[str], after: Sequence[str]) -> str:
+    """The text with other names for characters that it names by ``@``; blanks keep apart what would be read otherwise.
+
+    :param new: by the names until now: what they become
+    :param names: all names until now
+    :param after: all names from now on
+    """
+    parts: list[str] = []
+    end = 0
+    for found in _pattern(tuple(names), False).finditer(text):
+        group = found.lastgroup or ""
+        name = new.get(names[int(group[4:])]) if group.startswith("name") else None
+        if name is None:
+            continue
+        mark, place = found.start(group) - 1, after.index(name)
+        before, behind = text[max(0, mark - 1) : mark], text[found.end() : found.end() + 2 * MOST_NAME]
+        written = (f"{gap}{text[mark]}{name}{room}" for gap in ("", " ") for room in ("", " "))
+        read = (one for one in written if find(before + one + behind, after).known[:1] == (place,))
+        parts += [text[end:mark], next(read, f"{text[mark]}{name}")]
+        end = found.end()
+    return "".join((*parts, text[end:]))
+
+
 @lru_cache(maxsize=64)
 def _pattern(names: tuple[str, ...], bare: bool) -> re.Pattern[str]:
     """Addresses, then names, the longest first, then whatever else has a mark."""
     by_length = sorted(range(len(names)), key=lambda place: -len(names[place]))
-    each = [_name(f"name{place}", clean_name(names[place]), bare) for place in by_length if clean_name(names[place])]
+    named = {place: clean_name(names[place]) for place in by_length if clean_name(names[place])}
+    # ``@Ann@Bob``: behind a name stands another one and no address.
+    behind = "".join(
+        rf"|(?<={_MARK}{re.escape(name)})" for name in named.values() if re.match(_LOCAL, name[-1].lower())
+    )
+    each = [_name(f"name{place}", name, bare, behind) for place, name in named.items()]
     unknown = rf"(?<!{_LOCAL})(?<![@＠/]){_MARK}(?P<unknown>\w[\w-]*)"
     return re.compile("|".join((_ADDRESS, *each, unknown)), re.IGNORECASE)
 
 
-def _name(group: str, name: str, bare: bool) -> str:
+def _name(group: str, name: str, bare: bool, behind: str) -> str:
     first, last = (re.match(_SPACED, sign) is not None for sign in (name[0], name[-1]))
-    before = rf"(?<![@＠/]){f'(?<!{_LOCAL})' if first else ''}{_MARK}"
+    before = rf"(?<![@＠/]){f'(?:(?<!{_LOCAL}){behind})' if first else ''}{_MARK}"
     if bare:
         before = f"(?:{before}|{_UNMARKED if first else ''})"
     forms = dict.fromkeys(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))

@@ -247,7 +247,8 @@ def _save() -> None:
     references = References(
         style=draft["style"].strip(), style_images=tuple(draft["style_images"]), characters=tuple(kept)
     )
-    visit.app.pictures.set_references(visit.project.id, references)
+    renamed = {one["was"]: one["name"] for one in draft["characters"] if one.get("was") and one["name"].strip()}
+    visit.app.pictures.set_references(visit.project.id, references, renamed)
     toast_later(visit.t("references.saved"), ":material/check:")
     for use in visit.app.characters.uses(visit.project.id):
         if use.old_takes and use.character != getattr(draft["uses"].get(use.character.name), "character", None):

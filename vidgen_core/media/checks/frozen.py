@@ -16,7 +16,7 @@ _APART: Final = 0.5
 _FIELD: Final = 6
 #: Steps of brightness by which the most changed field must change; encoders alone change less.
 _MOVES: Final = 1.2
-#: The frame itself may be so short that nothing can move in it.
+#: Seconds of a clip; a shorter one may be too short for anything to move in it, unless it is a single picture.
 _SHORTEST: Final = 0.7
 
 
@@ -26,6 +26,8 @@ def _still(clip: Clip) -> float | None:
         return None
     pictures = clip.pictures
     apart = max(1, round(_APART * pictures.fps))
+    if len(pictures.small) == 1 and clip.facts.frames <= 1:
+        return 1.0
     if len(pictures.small) <= apart or pictures.times[-1] < _SHORTEST:
         return None
     fields = _fields(pictures.small)

@@ -101,6 +101,7 @@ class Characters:
     ) -> CharacterUse:
         """Add a character, or change what is given of it; what was not sent yet follows.
 
+        :param new_name: texts that name it by ``@`` follow
         :param images: keys of pictures in the image store, all of them
         :param more_images: keys of pictures that come behind those that are there
         :raises InputError: as ``change_references``
@@ -111,8 +112,12 @@ class Characters:
             update["images"] = tuple(dict.fromkeys(images))
         new = clean_name(clean_text(name if new_name is None else new_name))
 
+        renamed: dict[str, str] = {}
+
         def change(known: References) -> References:
             before = known.named(name)
+            if before is not None and new_name is not None:
+                renamed[before.name] = new
             changed = (before or Character(name="-")).model_copy(update=update)
             every = tuple(dict.fromkeys((*changed.images, *more_images)))
             changed = changed.model_copy(update={"images": every})
@@ -121,7 +126,7 @@ class Characters:
             there = [changed if one is before else one for one in known.characters]
             return known.model_copy(update={"characters": tuple(there if before else [*there, changed])})
 
-        change_references(self._ctx, project_id, change)
+        change_references(self._ctx, project_id, change, renamed)
         return self.uses(project_id, new)[0]
 
     @requires(Role.MAKER)
@@ -175,5 +180,5 @@ def _made(tx: Tx, shots: Iterable[Shot]) -> tuple[dict[int, GenerationParams], d
 
 
 def _is_old(params: GenerationParams, character: Character) -> bool:
-    sent = next((one for one in params.characters if same_name(one.name, character.name)), None)
-    return params.parent is None and (sent is None or sent.version != character.version)
+    # By its look and not by its name, which may be another one since.
+    return params.parent is None and all(one.version != character.version for one in params.characters)

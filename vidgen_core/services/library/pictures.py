@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -195,12 +195,13 @@ class Pictures:
             tx.candidates.reject(candidate_id, rejected)
 
     @requires(Role.MAKER)
-    def set_references(self, project_id: int, references: References) -> None:
+    def set_references(self, project_id: int, references: References, renamed: Mapping[str, str] | None = None) -> None:
         """Say what all shots of the project have in common; what was not sent yet follows.
 
+        :param renamed: as ``change_references``
         :raises InputError: as ``change_references``
         """
-        change_references(self._ctx, project_id, lambda _: references)
+        change_references(self._ctx, project_id, lambda _: references, renamed)
 
     @requires(Role.VIEWER)
     def look_at(self, shots: Sequence[Shot]) -> list[ValidatedShot]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -18,16 +18,18 @@ from vidgen_core.domain.characters import (
     REFERENCES,
     References,
     clean_name,
+    rename,
     same_name,
 )
 from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.providers import ProviderId, paid_picture_provider
-from vidgen_core.domain.queries import TaskFilter
+from vidgen_core.domain.queries import ShotFilter, TaskFilter
 from vidgen_core.domain.shots import GenerationMode, ReferenceRole, Shot, ShotReference
 from vidgen_core.domain.tasks import GenerationParams, Task, TaskKind, TaskStatus
 from vidgen_core.providers.base import Capabilities, Problem
 from vidgen_core.services.generation import characters
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, plan
+from vidgen_core.worker.chain import digest
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 _FRAME_SIZE: Final = "720P"
 #: What of a picture's params follows the shot while it waits.
 _DRAWN_FROM: Final = ("prompt", "references", "characters", "aspect_ratio", "seed", "options")
+#: Texts of a shot that name characters.
+_NAMING: Final = ("prompt", "picture_prompt", "script")
 #: How the pictures of the style are told from those of characters.
 _STYLE: Final = "style"
 
@@ -159,18 +163,28 @@ def redraw(
         tx.tasks.note(task.id, params=params)
 
 
-def change_references(ctx: ServiceContext, project_id: int, change: Callable[[References], References]) -> References:
+def change_references(
+    ctx: ServiceContext,
+    project_id: int,
+    change: Callable[[References], References],
+    renamed: Mapping[str, str] | None = None,
+) -> References:
     """Change what all shots of a project have in common; what was not sent yet follows.
 
+    :param renamed: other names of characters by those until now: texts that name them by ``@`` follow
     :raises InputError: ``character_twice`` (name), ``character_name_empty``, ``character_text_too_long`` (most),
         ``characters_over_limit`` (most), ``character_pictures_over_limit`` (name, most), ``reference_image_unknown``
     """
     with ctx.store.write() as tx:
-        changed = change(characters.references_of(tx, project_id))
+        known = characters.references_of(tx, project_id)
+        changed = change(known)
         named = tuple(one.model_copy(update={"name": clean_name(one.name)}) for one in changed.characters)
         changed = changed.model_copy(update={"characters": named})
         _check_references(ctx, changed)
         tx.projects.set_setting(project_id, REFERENCES, changed.model_dump(mode="json"))
+        new = {old: clean_name(name) for old, name in (renamed or {}).items() if clean_name(name) != old}
+        if new:
+            _rename_in_texts(tx, project_id, new, known, changed)
         waiting = TaskFilter(statuses=frozenset({TaskStatus.PENDING, TaskStatus.QUEUED}))
         tasks = tx.tasks.many(tx.tasks.ids(project_id, waiting))
         shots = {shot.id: shot for shot in tx.shots.many({task.shot_id for task in tasks})}
@@ -178,6 +192,24 @@ def change_references(ctx: ServiceContext, project_id: int, change: Callable[[Re
             redraw(ctx, tx, task, shots[task.shot_id], changed)
     ctx.wake()
     return changed
+
+
+def _rename_in_texts(tx: Tx, project_id: int, new: Mapping[str, str], known: References, changed: References) -> None:
+    """Write the new names of characters where texts of shots name them."""
+    names, after = ([one.name for one in some.characters] for some in (known, changed))
+    shots = tx.shots.many(tx.shots.ids(project_id, ShotFilter()))
+    words: dict[tuple[int, str], str] = {}
+    for shot in shots:
+        texts = {field: rename(getattr(shot, field), new, names, after) for field in _NAMING}
+        if changes := {field: text for field, text in texts.items() if text != getattr(shot, field)}:
+            tx.shots.edit(shot.id, changes)
+            words[shot.id, digest(shot.prompt)] = digest(texts["prompt"])
+    # The same words by another name make no take stale that goes on from one.
+    links = tx.shot_chains.made_from([shot.id for shot in shots if shot.chain]) if words else {}
+    same = {task: link for task, (link, _) in links.items() if link and (link.shot, link.words) in words}
+    for task in tx.tasks.many(same):
+        link = same[task.id].model_copy(update={"words": words[same[task.id].shot, same[task.id].words]})
+        tx.tasks.note(task.id, params=task.params.model_copy(update={"link": link}))
 
 
 def _check_references(ctx: ServiceContext, references: References) -> None:

@@ -177,7 +177,7 @@ def test_searching_finds_while_typing_and_the_address_keeps_it(studio: Studio, p
 def test_a_filter_is_kept_in_the_address_in_no_language(studio: Studio, visitor: Visitors) -> None:
     project = studio.project("filter", 2)
     page = go(visitor(), studio.at(project))
-    page.get_by_role("radio", name="Without takes").click()
+    page.get_by_role("radio", name="No takes").click()
     page.wait_for_url("**state=without_takes*")
     chinese = go(visitor(locale="zh-CN"), page.url)
     expect(chinese.get_by_role("radio", name="未生成")).to_be_checked()

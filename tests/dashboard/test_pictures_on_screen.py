@@ -107,13 +107,13 @@ def test_a_failed_picture_says_why_and_offers_the_ways_on(screen: Screen) -> Non
         screen.project.id, [shot.id], GenerateOptions(provider=ProviderId("images"))
     ).tasks
     screen.submit(task, "t1-a1")
-    failure = Failure(kind=ErrorKind.MODERATION, code="content_refused", params={"provider": "Images", "said": "no"})
+    failure = Failure(kind=ErrorKind.MODERATION, code="content_refused", params={"provider": "images", "said": "no"})
     with screen.app.store.write() as tx:
         tx.tasks.move(task.id, TaskStatus.FAILED, failure=failure)
     screen.run()
     shown = screen.takes()["p1"]
     assert "submit_again" in [name for name, _ in shown["steps"]]
-    assert "Images" in shown["why"]
+    assert "Image provider" in shown["why"]
 
 
 def test_pictures_for_all_that_miss_one_are_counted_priced_and_queued(screen: Screen) -> None:

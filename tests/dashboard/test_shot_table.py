@@ -126,7 +126,7 @@ def test_a_row_says_how_its_shot_stands_and_what_a_click_makes(screen: Screen) -
     assert (done["state"], done["made"]) == (["⭐ Chosen", "✅ Done"], "2 takes · ✅ Done 2")
     assert f"/poster/{takes[1].id}.jpg" in done["take"]
     assert waiting["state"] == ["🕐 Queued"]
-    assert (none["state"], none["made"]) == (["○ Without takes"], "No takes yet")
+    assert (none["state"], none["made"]) == (["○ No takes"], "No takes yet")
     assert none["generate"] == "✦ Generate 3 · free"
     assert [row["order"] for row in (done, waiting, none)] == [1, 2, 3]
 
@@ -189,7 +189,7 @@ def test_words_are_replaced_in_ticked_shots_only_when_there_are_any(screen: Scre
 
     screen.at.text_input(key="replace_find").set_value("red")
     screen.at.text_input(key="replace_with").set_value("green")
-    next(button for button in screen.at.button if button.label == "Replace").click().run()
+    next(button for button in screen.at.button if button.label == "Replace in 1 shot").click().run()
 
     prompts = [screen.app.shots.get(shot.id).prompt for shot in (first, second, third)]
     assert prompts == ["red car", "green house", "blue car"]

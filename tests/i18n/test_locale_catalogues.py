@@ -163,3 +163,19 @@ def test_every_error_the_program_raises_has_a_sentence() -> None:
 
     assert {code for code, _ in raised} >= {"setting_unknown", "settings_unreadable"}, "the scan itself works"
     assert sorted(use for use in raised | defaults if f"error.{use[0]}" not in KNOWN) == []
+
+
+def test_choices_of_one_list_are_told_apart() -> None:
+    # A browser says which one was chosen by its words.
+    dashboard = "".join(path.read_text("utf-8") for path in (ROOT / "vidgen_core" / "dashboard").rglob("*.py"))
+    lists = set(re.findall(r'format_func=.*?t\(f"((?:\w+\.){2,})\{', dashboard))
+    assert "add.field." in lists
+    for catalogue in (ENGLISH, CHINESE):
+        every = {name: forms for area in catalogue.values() for name, forms in area.items()}
+        for choices in lists:
+            words = [
+                forms
+                for name, forms in every.items()
+                if name.startswith(choices) and name.count(".") == choices.count(".")
+            ]
+            assert len(words) == len(set(words)), choices

@@ -17,7 +17,7 @@ COMPLETED, FAILED, QUEUED = TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.
 
 
 def captcha(delivery: Delivery = Delivery.NOT_SENT) -> HandOver:
-    return HandOver("page_captcha", kind=ErrorKind.AUTH, delivery=delivery, provider="Lovart")
+    return HandOver("page_captcha", kind=ErrorKind.AUTH, delivery=delivery, provider="lovart")
 
 
 def test_the_lane_waits_for_the_person_and_goes_on_by_itself_when_it_is_done(bench: Bench) -> None:

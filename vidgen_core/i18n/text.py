@@ -73,6 +73,9 @@ class _Catalogue(gettext.GNUTranslations):
         for file in catalogue_files(lang):
             with file.open("rb") as stream:
                 for message in pofile.read_po(stream, locale=_LOCALES[lang]):
+                    if not message.id:
+                        # What the file says of itself is no sentence.
+                        continue
                     if isinstance(message.id, str):
                         self._catalog[message.id] = str(message.string)
                     else:

@@ -17,7 +17,14 @@ from vidgen_core.dashboard.components.labels import mode_label
 from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.quality import best, model_dialog
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, lines, now, page_file, show_told
-from vidgen_core.dashboard.shell import agent_orders, autopilot_switch, budget_bar, live_updates, sign_in
+from vidgen_core.dashboard.shell import (
+    agent_orders,
+    autopilot_switch,
+    budget_bar,
+    live_updates,
+    project_menu,
+    sign_in,
+)
 from vidgen_core.dashboard.shots import list_tools, selection
 from vidgen_core.dashboard.shots.dialogs import undo_message
 from vidgen_core.domain.errors import ErrorKind
@@ -237,8 +244,15 @@ def _tips(visit: Visit, status: Status) -> Iterator[Message]:
 
 
 def _own(t: Text) -> None:
-    _lead(t("shell.tip_own_act"), "add")
-    st.button(t("common.close"), key="tip_close", type="tertiary", on_click=_close_tip)
+    """Own shots go into a project of their own: their numbers would be those of the sample's."""
+    if st.button(t("shell.tip_own_act"), key="tip_own", icon=":material/arrow_forward:", on_click=_own_project):
+        st.switch_page(page_file("add"))
+    st.button("✕", key="tip_close", type="tertiary", help=t("common.close"), on_click=_close_tip)
+
+
+def _own_project() -> None:
+    visit = current_visit()
+    project_menu.open_project(visit.app.projects.ensure(visit.t("shell.own_project")).name)
 
 
 def _lead(label: str, page: str) -> None:

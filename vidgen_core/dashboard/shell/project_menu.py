@@ -43,14 +43,17 @@ def show(app: Vidgen, t: Text, project: Project, archived: Sequence[Project]) ->
         for one in archived:
             if one.id != project.id:
                 label = t("project.open_archived", name=plain(one.name))
-                st.button(label, key=f"open_archived_{one.id}", type="tertiary", on_click=_open, args=(one.name,))
+                st.button(
+                    label, key=f"open_archived_{one.id}", type="tertiary", on_click=open_project, args=(one.name,)
+                )
 
 
 def _choice(t: Text, name: str, sign: str, act: Callable[..., None], *args: object) -> None:
     st.button(t(f"project.{name}"), key=f"project_{name}", icon=sign, on_click=act, args=args, width="stretch")
 
 
-def _open(name: str) -> None:
+def open_project(name: str) -> None:
+    """Go on in another project; to be called in a widget callback."""
     st.session_state[PROJECT] = name
 
 
@@ -58,7 +61,7 @@ def _open(name: str) -> None:
 def _add(app: Vidgen) -> None:
     name = st.session_state.get(_NEW, "")
     if name.strip():
-        _open(app.projects.ensure(name).name)
+        open_project(app.projects.ensure(name).name)
         st.session_state[_NEW] = ""
 
 
@@ -88,7 +91,7 @@ def _named(verb: str, project_id: int) -> None:
         # Said in the dialog, which stays with what was typed.
         st.session_state["_project_wrong"] = sentence(error)
         return
-    _open(changed.name)
+    open_project(changed.name)
     st.rerun()
 
 

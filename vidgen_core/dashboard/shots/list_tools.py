@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final, get_args
 
 import streamlit as st
 
 from vidgen_core.dashboard.add import forms, request
 from vidgen_core.dashboard.components import dialogs, preflight
+from vidgen_core.dashboard.components.labels import price
 from vidgen_core.dashboard.components.media import icon
 from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.quality import best, drawing
@@ -20,6 +22,7 @@ from vidgen_core.dashboard.session import (
     page_file,
     remember,
     remembered,
+    show_told,
     toast_later,
 )
 from vidgen_core.dashboard.shell import live_updates, sign_in
@@ -37,10 +40,13 @@ _STATE: Final = "state"
 #: The state that the address named last.
 _ASKED: Final = "_state_asked"
 _PILLS: Final = "shot_pills"
+_GENERATE_ALL: Final = "shots_generate_all"
+#: Shots without takes up to which the button says what all of it costs: half a millisecond each.
+_PRICED: Final = 60
 #: Project, filter and number of shots of the list that is drawn.
 _LISTED: Final = "_shots_listed"
 #: Pixels.
-_SEARCH: Final = 170
+_SEARCH: Final = 130
 _SORT: Final = 150
 _STATES: Final[tuple[ShotState, ...]] = (
     "all",
@@ -118,7 +124,7 @@ def _tools(visit: Visit) -> ShotFilter:
     state: ShotState = next((one for one in _STATES if one == chosen), "all")
     wanted = ShotFilter(state=state, text=(text or "").strip())
     if sign_in.may(Role.MAKER):
-        _generate_all_button(visit, wanted)
+        _generate_all_button(wanted)
         _work(visit, wanted)
         label = icon("add", t("shots.add"))
         st.button(label, key="add_shots", on_click=ask_for_shots, shortcut="N", help=t("shots.add"))
@@ -228,16 +234,42 @@ def _work(visit: Visit, wanted: ShotFilter) -> None:
         table.replacing(visit, wanted)
 
 
-def _generate_all_button(visit: Visit, wanted: ShotFilter) -> None:
+def _generate_all_button(wanted: ShotFilter) -> None:
     """Generate for the filtered shots without takes; paid orders are confirmed on the preflight sheet."""
-    st.button(
-        visit.t("shots.generate_all"),
-        icon=":material/auto_awesome:",
-        key="generate_all",
-        help=visit.t("shots.generate_all_help"),
-        on_click=_generate_all,
-        args=(wanted,),
-    )
+    live_updates.watch(_GENERATE_ALL, lambda: (_without_takes(wanted), current_visit().app.settings()))
+
+    @st.fragment(key=_GENERATE_ALL)
+    def draw() -> None:
+        show_told()
+        t = current_visit().t
+        st.button(
+            _all_that_is_made(wanted),
+            icon=":material/auto_awesome:",
+            key="generate_all",
+            help=t("shots.generate_all_help"),
+            on_click=_generate_all,
+            args=(wanted,),
+        )
+
+    draw()
+
+
+def _without_takes(wanted: ShotFilter) -> int:
+    """How many of the filtered shots have no takes; of those with some, the sheet offers to make more."""
+    visit = current_visit()
+    state: ShotState = "without_takes" if wanted.state == "all" else wanted.state
+    return visit.app.shots.count(visit.project.id, replace(wanted, state=state))
+
+
+def _all_that_is_made(wanted: ShotFilter) -> str:
+    """What the button makes and costs; of a long list only how many shots it is for."""
+    visit, left = current_visit(), _without_takes(wanted)
+    if 0 < left <= _PRICED:
+        ids = visit.app.shots.ids(visit.project.id, wanted)
+        estimate = visit.app.tasks.estimate(visit.project.id, ids, again=False)
+        if estimate.tasks:
+            return visit.t("shots.generate", n=visit.t.number(estimate.tasks), price=price(visit.t, estimate))
+    return visit.t.n("shots.generate_all", left or visit.app.shots.count(visit.project.id, wanted))
 
 
 @handle_errors

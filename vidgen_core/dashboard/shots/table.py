@@ -327,7 +327,8 @@ def replacing(visit: Visit, wanted: ShotFilter) -> None:
         st.text_input(t("shots.replace_find"), key="replace_find")
         st.text_input(t("shots.replace_with"), key="replace_with")
         st.caption(t("select.replace_where"))
-        st.form_submit_button(t("shots.replace_all"), on_click=_replace, args=(wanted,))
+        many = len(selection.selected(visit)) or visit.app.shots.count(visit.project.id, wanted)
+        st.form_submit_button(t.n("shots.replace_all", many), disabled=not many, on_click=_replace, args=(wanted,))
 
 
 @handle_errors

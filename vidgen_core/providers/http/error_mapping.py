@@ -61,6 +61,7 @@ class Rule:
 class Table:
     """The cases of one provider, in order within each stage; shared cases come after a stage's own."""
 
+    #: Its name as a mode, or the host that answers; sentences say what people call it.
     provider: str
     by_code: tuple[Rule, ...]
     by_words: tuple[Rule, ...]

@@ -38,7 +38,7 @@ PICTURE_BROKEN: Final = Classification(ErrorKind.PROVIDER, "picture_broken", cha
 
 #: The aggregators are relays of one family; what the image endpoints add stands before their common cases.
 TABLE: Final = Table(
-    provider="Images",
+    provider="images",
     by_code=(
         rule(CONTENT_REFUSED, "moderation_blocked", "content_filter", "image_generation_user_error_moderation"),
         *responses.TABLE.by_code,

@@ -47,7 +47,7 @@ MODEL_UNKNOWN: Final = Classification(ErrorKind.PARAMETER, "model_unknown")
 NOT_READY: Final = Classification(ErrorKind.OVERLOADED, "not_ready", retryable=True)
 #: A 500 is often a plain validation message, and a 400 or 422 may be content: those are told apart by their words.
 TABLE: Final = Table(
-    provider="KIE",
+    provider="kie",
     by_code=(
         rule(ADDRESS_NOT_ALLOWED, "401", said=words(r"\bIP\b", "whitelist")),
         rule(KEY_REJECTED, "401"),

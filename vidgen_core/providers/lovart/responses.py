@@ -49,7 +49,7 @@ CLOCK_WRONG: Final = Classification(ErrorKind.AUTH, "clock_wrong")
 ONLY_WORDS: Final = Classification(ErrorKind.PROVIDER, "agent_answered_in_words", charge=ChargeStatus.UNKNOWN)
 
 TABLE: Final = Table(
-    provider="Lovart",
+    provider="lovart",
     by_code=(
         rule(RATE_LIMITED, "1429"),
         rule(THREAD_BUSY, "2011"),

@@ -32,7 +32,7 @@ def halves(key: Key) -> tuple[str, SecretStr]:
     """
     access, colon, secret = key.secret.get_secret_value().partition(":")
     if not (access and colon and secret):
-        raise RemoteError("key_pair_needed", kind=ErrorKind.AUTH, delivery=Delivery.REFUSED, provider="Lovart")
+        raise RemoteError("key_pair_needed", kind=ErrorKind.AUTH, delivery=Delivery.REFUSED, provider="lovart")
     return access, SecretStr(secret)
 
 

@@ -43,7 +43,7 @@ UPSTREAM_LOST: Final = Classification(
     ErrorKind.NETWORK, "upstream_unreachable", Delivery.UNKNOWN, retryable=True, charge=ChargeStatus.UNKNOWN
 )
 TABLE: Final = Table(
-    provider="Yunwu",
+    provider="yunwu",
     by_code=(
         rule(BALANCE_EMPTY, "insufficient_user_quota", "pre_consume_token_quota_failed", "insufficient_quota"),
         rule(REFUSED_FOR_A_FEE, "violation_fee", "violation_fee.grok.csam"),

@@ -254,7 +254,7 @@ class LovartBrowser:
     async def _step(self, delivery: Delivery) -> AsyncGenerator[None]:
         """One step on the page, alone; what breaks in it becomes an error that says what can have happened."""
         if find_spec("playwright") is None:
-            raise HandOver("browser_package_missing", delivery=Delivery.NOT_SENT, provider="Lovart")
+            raise HandOver("browser_package_missing", delivery=Delivery.NOT_SENT, provider="lovart")
         from vidgen_core.providers.lovart.browser.window import page_trouble
 
         async with self._turn:
@@ -262,7 +262,7 @@ class LovartBrowser:
                 with page_trouble(delivery):
                     yield
             except RemoteError as error:
-                error.params.setdefault("provider", "Lovart")
+                error.params.setdefault("provider", "lovart")
                 if isinstance(error, HandOver):
                     self._hand_over(error)
                 raise

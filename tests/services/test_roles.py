@@ -18,9 +18,9 @@ from vidgen_core.services.access.permissions import (
     Visitor,
     access_of,
     as_visitor,
-    services_of,
     verbs_of,
 )
+from vidgen_core.services.context import services_of
 from vidgen_core.services.facade import Vidgen
 
 #: What visitors have nothing to do with: the life of the program, and what services do for each other.
@@ -40,7 +40,7 @@ INTERNAL = {
     "agents": {"find"},
     "answers": {"read", "yes", "no"},
     "requests": {"claim", "take_over", "carried_out", "end"},
-    "worker": {"attach", "begin_journal", "job_ended", "start", "stop", "stop_soon", "stop_at_once"},
+    "worker": {"begin_journal", "job_ended", "start", "stop", "stop_soon", "stop_at_once"},
     "checks": {"start", "stop"},
     "reviews": {"open", "grant", "is_granted", "take", "vote", "comment", "remove_comment"},
     "watched_folders": {"start", "stop"},

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
 from vidgen_core.cli.session import DEFAULT, SOME_FAILED, Session, YesOption, command, mode_named, shot_numbered
 from vidgen_core.domain.errors import InputError
-from vidgen_core.domain.shots import GenerationMode
-from vidgen_core.domain.tasks import FinishVerb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
     from vidgen_core.services.imports.staging import Staging
 
 commands = typer.Typer()
+#: The values of ``GenerationMode``, which brings Pydantic with it.
+Mode = Literal["text", "first_frame", "first_last_frame", "references"]
 #: Sentences of one kind about the rows of a list; the others are counted.
 _SAID: Final = 10
 
@@ -161,7 +161,7 @@ def generate(
     aspect: Annotated[str | None, typer.Option("--aspect", metavar="R", help="cli.option.aspect")] = None,
     size: Annotated[str | None, typer.Option("--size", metavar="S", help="cli.option.size")] = None,
     duration: Annotated[float | None, typer.Option("--duration", metavar="SECONDS", help="cli.option.duration")] = None,
-    mode: Annotated[GenerationMode | None, typer.Option("--mode", help="cli.option.mode")] = None,
+    mode: Annotated[Mode | None, typer.Option("--mode", help="cli.option.mode")] = None,
     sound: Annotated[bool | None, typer.Option("--sound/--no-sound", help="cli.option.sound")] = None,
     negative: Annotated[str | None, typer.Option("--negative", metavar="TEXT", help="cli.option.negative")] = None,
     again: Annotated[bool | None, typer.Option("--again/--only-missing", help="cli.option.having_again")] = None,
@@ -174,6 +174,7 @@ def generate(
     redraw_doubts: Annotated[bool, typer.Option("--redraw-doubts", help="cli.option.redraw_doubts")] = False,
     at_once: Annotated[int | None, typer.Option("--at-once", min=1, max=2, help="cli.option.at_once")] = None,
 ) -> None:
+    from vidgen_core.domain.shots import GenerationMode
     from vidgen_core.services.generation.planning import GenerateOptions
 
     if everything == bool(shot):
@@ -185,7 +186,7 @@ def generate(
         aspect_ratio=aspect,
         size=size,
         duration=duration,
-        mode=mode,
+        mode=GenerationMode(mode) if mode else None,
         sound=sound,
         negative_prompt=negative,
         until=until_of(until_pass, most, ceiling, redraw_doubts, at_once),
@@ -386,6 +387,7 @@ def finish_take(
     yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="cli.option.preflight")] = False,
 ) -> None:
+    from vidgen_core.domain.tasks import FinishVerb
     from vidgen_core.services.generation.finishing import FinishOptions
 
     asked = {

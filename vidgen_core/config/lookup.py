@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
+import functools
+import inspect
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, NamedTuple
@@ -28,7 +32,7 @@ class SettingName(NamedTuple):
 
 class _Leaf(NamedTuple):
     annotation: Any
-    sentence: str
+    section: type[BaseModel]
     default: Any
 
 
@@ -45,10 +49,27 @@ def leaves_of(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[t
                 f"{prefix}{name}",
                 _Leaf(
                     Annotated[field.annotation, field],
-                    field.description or "",
+                    model,
                     field.get_default(call_default_factory=True),
                 ),
             )
+
+
+@functools.cache
+def sentences_of(model: type[BaseModel]) -> dict[str, str]:
+    """What stands below each setting of a section in the code.
+
+    Pydantic reads it too, whenever a section is imported, which takes longer than all else that a short command does.
+    """
+    if not is_section(model) and model is not Settings:
+        return {}
+    inherited = [sentences_of(base) for base in model.__bases__ if issubclass(base, BaseModel)]
+    own = {}
+    for pair in itertools.pairwise(ast.parse(inspect.getsource(model)).body[0].body):  # type: ignore[attr-defined]
+        match pair:
+            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(value=ast.Constant(str(sentence))):
+                own[name] = inspect.cleandoc(sentence)
+    return {name: sentence for known in (*reversed(inherited), own) for name, sentence in known.items()}
 
 
 def leaf_of(name: str) -> _Leaf:
@@ -67,7 +88,12 @@ def nearest(name: str, known: Mapping[str, Any]) -> str:
 def setting_names() -> list[SettingName]:
     """Every setting in the order of the file."""
     return [
-        SettingName(name, leaf.sentence, leaf.default, secret=_holds_secret(leaf.annotation))
+        SettingName(
+            name,
+            sentences_of(leaf.section)[name.rpartition(".")[2]],
+            leaf.default,
+            secret=_holds_secret(leaf.annotation),
+        )
         for name, leaf in leaves_of()
     ]
 

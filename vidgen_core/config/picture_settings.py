@@ -5,7 +5,6 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from vidgen_core.domain.provider_settings import ProviderSettings
-from vidgen_core.domain.providers import picture_providers
 from vidgen_core.domain.setting_values import wrong
 
 #: Who draws pictures is decided by whether there is a key.
@@ -25,6 +24,9 @@ class PictureSettings(ProviderSettings):
     @field_validator("drawn_by")
     @classmethod
     def _must_draw(cls, name: str) -> str:
+        # Providers have settings, among them these.
+        from vidgen_core.domain.providers import picture_providers
+
         allowed = (AUTO, *picture_providers())
         if name not in allowed:
             raise wrong("one_of", allowed=", ".join(allowed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from ipaddress import ip_network
@@ -445,7 +446,7 @@ class Settings(BaseSettings):
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
+        defer_build=True,
     )
 
     mode: ProviderId = Field(default_factory=local_provider)
@@ -548,14 +549,15 @@ def keyed_sections(settings: Settings) -> list[tuple[str, KeyedSettings]]:
     return [*providers, ("writing", settings.writing)]
 
 
-def _add_section(spec: ProviderSpec) -> None:
-    """Give a provider its section; the classes are made anew around it."""
-    sentence = (spec.settings.__doc__ or "").partition("\n")[0]
-    Providers.__pydantic_fields__[spec.name] = FieldInfo(
-        annotation=spec.settings, default_factory=spec.settings, description=sentence
-    )
+def _add_sections(specs: Iterable[ProviderSpec]) -> None:
+    """Give providers their sections; the classes are made anew around them."""
+    for spec in specs:
+        sentence = (spec.settings.__doc__ or "").partition("\n")[0]
+        Providers.__pydantic_fields__[spec.name] = FieldInfo(
+            annotation=spec.settings, default_factory=spec.settings, description=sentence
+        )
     Providers.model_rebuild(force=True)
     Settings.model_rebuild(force=True)
 
 
-for_each_provider(_add_section)
+for_each_provider(_add_sections)

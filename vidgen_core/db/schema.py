@@ -69,7 +69,8 @@ def _json(name: str) -> Column[Any]:
 
 
 def _partial(name: str, *columns: Any, where: str) -> Index:
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+    # Migrations name it for PostgreSQL: to do it here would load that dialect for everybody.
+    return Index(name, *columns, sqlite_where=text(where))
 
 
 metadata = MetaData()

@@ -11,4 +11,4 @@ from pydantic import BaseModel, ConfigDict
 class Frozen(BaseModel):
     """A value that does not change."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)

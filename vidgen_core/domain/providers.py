@@ -6,9 +6,10 @@ the program knows of it. Nothing outside of the folder names it: callers ask the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from importlib import import_module
 from typing import Any, Final, Literal
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -134,7 +135,7 @@ class ProviderSpec:
 
 _SPECS: Final[dict[str, ProviderSpec]] = {}
 _IDS: Final[dict[str, ProviderId]] = {}
-_LISTENERS: Final[list[Callable[[ProviderSpec], None]]] = []
+_LISTENERS: Final[list[Callable[[Iterable[ProviderSpec]], None]]] = []
 
 
 def register(spec: ProviderSpec) -> ProviderId:
@@ -143,15 +144,14 @@ def register(spec: ProviderSpec) -> ProviderId:
         _IDS[spec.name] = str.__new__(ProviderId, spec.name)
         _SPECS[spec.name] = spec
         for told in _LISTENERS:
-            told(spec)
+            told((spec,))
     return _IDS[spec.name]
 
 
-def for_each_provider(told: Callable[[ProviderSpec], None]) -> None:
-    """Call for every provider, and for those that are registered later."""
+def for_each_provider(told: Callable[[Iterable[ProviderSpec]], None]) -> None:
+    """Call with every provider, and with those that are registered later."""
     _LISTENERS.append(told)
-    for spec in specs():
-        told(spec)
+    told(specs())
 
 
 def specs() -> tuple[ProviderSpec, ...]:
@@ -200,3 +200,7 @@ BillableParty = ProviderId | Literal["writing"]
 def billable_party(name: str) -> BillableParty:
     """As the ledger names it."""
     return WRITING if name == WRITING else ProviderId(name)
+
+
+# Whoever knows of providers knows all of them: settings, prices and screens are made of what they say.
+import_module("vidgen_core.providers.registry").register_all()

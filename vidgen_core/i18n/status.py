@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
-from vidgen_core.domain.takes import Verdict
-from vidgen_core.domain.tasks import TaskStatus
-
-STATUS_ICONS: Final[dict[TaskStatus, str]] = {
-    TaskStatus.PENDING: "⏸️",
-    TaskStatus.QUEUED: "🕐",
-    TaskStatus.PROCESSING: "⏳",
-    TaskStatus.DOWNLOADING: "⬇️",
-    TaskStatus.COMPLETED: "✅",
-    TaskStatus.FAILED: "❌",
-    TaskStatus.CANCELLED: "⏹️",
+STATUS_ICONS: Final[dict[str, str]] = {
+    "pending": "⏸️",
+    "queued": "🕐",
+    "processing": "⏳",
+    "downloading": "⬇️",
+    "completed": "✅",
+    "failed": "❌",
+    "cancelled": "⏹️",
 }
 
 #: Names of colours as badges and terminals know them.
-STATUS_COLOURS: Final[dict[TaskStatus, str]] = {
-    TaskStatus.PENDING: "gray",
-    TaskStatus.QUEUED: "blue",
-    TaskStatus.PROCESSING: "orange",
-    TaskStatus.DOWNLOADING: "yellow",
-    TaskStatus.COMPLETED: "green",
-    TaskStatus.FAILED: "red",
-    TaskStatus.CANCELLED: "gray",
+STATUS_COLOURS: Final[dict[str, str]] = {
+    "pending": "gray",
+    "queued": "blue",
+    "processing": "orange",
+    "downloading": "yellow",
+    "completed": "green",
+    "failed": "red",
+    "cancelled": "gray",
 }
 
-VERDICT_ICONS: Final[dict[Verdict, str]] = {Verdict.PASS: "✅", Verdict.DOUBT: "❓", Verdict.FAIL: "🚫"}
-VERDICT_COLOURS: Final[dict[Verdict, str]] = {Verdict.PASS: "green", Verdict.DOUBT: "yellow", Verdict.FAIL: "red"}
+VERDICT_ICONS: Final[dict[str, str]] = {"pass": "✅", "doubt": "❓", "fail": "🚫"}
+VERDICT_COLOURS: Final[dict[str, str]] = {"pass": "green", "doubt": "yellow", "fail": "red"}

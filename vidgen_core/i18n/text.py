@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from babel.dates import format_datetime, format_timedelta
 from babel.messages import pofile
@@ -19,10 +19,11 @@ from babel.numbers import format_currency, format_decimal
 from babel.units import format_unit
 
 from vidgen_core.domain.errors import ErrorKind
-from vidgen_core.domain.log import LogLevel
-from vidgen_core.domain.money import Money
-from vidgen_core.domain.providers import WRITING, ProviderId, provider_ids
-from vidgen_core.domain.tasks import Failure, TaskStatus
+
+if TYPE_CHECKING:
+    from vidgen_core.domain.log import LogLevel
+    from vidgen_core.domain.money import Money
+    from vidgen_core.domain.tasks import Failure, TaskStatus
 
 Language = Literal["zh", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
@@ -121,11 +122,17 @@ class Text:
 
     def provider(self, name: str, /) -> str:
         """What people call a provider, or whoever answers what a language model is asked."""
+        from vidgen_core.domain.providers import WRITING, ProviderId
+
         return self("mode.writing") if name == WRITING else ProviderId(name).spec.title[self.lang]
 
     def named_provider(self, params: Mapping[str, Any]) -> dict[str, str]:
         """``provider`` of the params as people call it; empty where they name none that is known."""
         name = params.get("provider")
+        if name is None:
+            return {}
+        from vidgen_core.domain.providers import WRITING, provider_ids
+
         return {"provider": self.provider(name)} if name in (WRITING, *provider_ids()) else {}
 
     def has(self, id: str, /) -> bool:  # noqa: A002
@@ -172,7 +179,9 @@ class Text:
 
     def amount(self, value: Any) -> Any:
         """A formatted amount for the JSON of a ``Money``; other values unchanged."""
-        if isinstance(value, Mapping) and value.keys() == Money.model_fields.keys():
+        if isinstance(value, Mapping) and value.keys() == {"amount", "currency"}:
+            from vidgen_core.domain.money import Money
+
             return self.money(Money.model_validate(value), estimated=False)
         return value
 

@@ -12,7 +12,6 @@ from importlib.machinery import FileFinder
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import vidgen_core.providers
 from vidgen_core.domain.providers import ProviderId, register
 
 if TYPE_CHECKING:
@@ -23,9 +22,10 @@ if TYPE_CHECKING:
 
 def register_all() -> None:
     """Register every folder that has a ``spec.py``, in the order that the specs ask for; may be called again."""
+    folder = import_module(__name__.rpartition(".")[0])
     found = [
-        import_module(f"{vidgen_core.providers.__name__}.{name}.spec").SPEC
-        for finder, name, is_folder in pkgutil.iter_modules(vidgen_core.providers.__path__)
+        import_module(f"{folder.__name__}.{name}.spec").SPEC
+        for finder, name, is_folder in pkgutil.iter_modules(folder.__path__)
         if is_folder and isinstance(finder, FileFinder) and Path(finder.path, name, "spec.py").is_file()
     ]
     for spec in sorted(found, key=lambda spec: (spec.place, spec.name)):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from vidgen_core import money
 from vidgen_core.domain.providers import ProviderId, video_providers
@@ -28,6 +30,49 @@ class WorkerHandle(Protocol):
         """Whether this process runs the tasks."""
 
 
+_MAKING: Final = threading.RLock()
+
+
+class _Service:
+    """A service of the façade: imported, and made once, when somebody asks for it, because most commands need few."""
+
+    def __init__(self, path: str, needs: tuple[str, ...]) -> None:
+        self._path = path
+        self._needs = needs
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name, self._kind = name, owner.__annotations__[name]
+
+    def __get__(self, app: Any, owner: type | None = None) -> Any:
+        if app is None:
+            return self
+        with _MAKING:
+            if self._name not in vars(app):
+                kind = getattr(import_module(f"vidgen_core.services.{self._path}"), self._kind)
+                vars(app)[self._name] = kind(app.context, *(getattr(app, need) for need in self._needs))
+        return vars(app)[self._name]
+
+
+def service(path: str, *needs: str) -> Any:
+    """A service of the façade; its class is the annotation.
+
+    :param path: of its module, below ``services``
+    :param needs: attributes of the façade that its constructor takes after the context
+    """
+    return _Service(path, needs)
+
+
+def services_of(app: object) -> dict[str, Any]:
+    """The services of a façade by their names, made if need be: every public attribute of it."""
+    named = (name for name, member in vars(type(app)).items() if isinstance(member, _Service))
+    return {name: getattr(app, name) for name in {**dict.fromkeys(named), **made_of(app)}}
+
+
+def made_of(app: object) -> dict[str, Any]:
+    """The services that somebody has asked a façade for."""
+    return {name: value for name, value in vars(app).items() if not name.startswith("_")}
+
+
 class ServiceContext:
     """The state that the services of one data home share. Safe to share between threads."""
 
@@ -36,7 +81,7 @@ class ServiceContext:
         self.store = store
         self.settings_file = settings_file
         self.revision_cache = RevisionCache(store, self.settings)
-        self._worker: WorkerHandle | None = None
+        self._worker: Callable[[], WorkerHandle | None] = lambda: None
         self._opening = threading.Lock()
         #: Those that have been asked for; each brings an adapter along, and all of them an HTTP client.
         self._providers: dict[ProviderId, Provider] = {}
@@ -54,19 +99,20 @@ class ServiceContext:
 
     # --- the worker
 
-    def bind_worker(self, worker: WorkerHandle) -> None:
-        """Let ``wake`` and ``works_here`` reach the worker of this process."""
+    def bind_worker(self, worker: Callable[[], WorkerHandle | None]) -> None:
+        """Let ``wake`` and ``works_here`` reach the worker of this process, once there is one."""
         self._worker = worker
 
     def wake(self) -> None:
         """Tell the worker of this process that there is something new to do; one elsewhere notices by itself."""
-        if self._worker is not None:
-            self._worker.wake()
+        if worker := self._worker():
+            worker.wake()
 
     @property
     def works_here(self) -> bool:
         """Whether this process runs the tasks (and does not merely stand by)."""
-        return self._worker is not None and self._worker.is_here
+        worker = self._worker()
+        return worker is not None and worker.is_here
 
     # --- providers
 

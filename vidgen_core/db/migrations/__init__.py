@@ -54,6 +54,8 @@ def _create(connection: Connection) -> None:
     from vidgen_core.db.schema import metadata, revision
     from vidgen_core.db.triggers import renew_triggers
 
+    for index in (index for table in metadata.tables.values() for index in table.indexes):
+        index.dialect_options["postgresql"]["where"] = index.dialect_options["sqlite"]["where"]
     metadata.create_all(connection)
     connection.execute(insert(revision).values(id=1, n=0))
     renew_triggers(connection)

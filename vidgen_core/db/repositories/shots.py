@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any, Final
 
-from natsort import natsorted
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Row, bindparam, case, func, insert, literal_column, select, tuple_, update
 
@@ -196,6 +195,8 @@ class ShotRepository(Repository):
         total = self.count(project_id, where)
         order = (*_SORTS.get(sort, ()), shots.c.position, shots.c.id)
         if sort == "number":
+            from natsort import natsorted
+
             # As people read them, which SQLite cannot: 1.2 before 1.10.
             named = self.tx.execute(select(shots.c.id, shots.c.number).where(*wanted).order_by(*order)).all()
             ids = [row.id for row in natsorted(named, key=lambda row: row.number)]

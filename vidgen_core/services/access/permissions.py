@@ -12,11 +12,13 @@ import inspect
 import time
 from collections.abc import Callable, Collection
 from enum import IntEnum
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 from vidgen_core.domain.errors import ErrorKind, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.services.access.allowed_folders import AllowedFolders, NamesFiles
+from vidgen_core.services.context import services_of
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -111,15 +113,13 @@ def access_of(kind: type, verb: str) -> Access | None:
     return next((_ACCESS[name] for name in named if name in _ACCESS), None)
 
 
+_VERBS: Final = (FunctionType, classmethod, staticmethod, property)
+
+
 def verbs_of(kind: type) -> list[str]:
     """The public methods and properties of a class."""
     members = ((name, inspect.getattr_static(kind, name)) for name in dir(kind) if not name.startswith("_"))
-    return [name for name, member in members if isinstance(member, property) or inspect.isroutine(member)]
-
-
-def services_of(app: object) -> dict[str, object]:
-    """The services of a façade by their names: every public attribute of it."""
-    return {name: value for name, value in vars(app).items() if not name.startswith("_")}
+    return [name for name, member in members if isinstance(member, _VERBS)]
 
 
 def as_visitor(app: A, visitor: Visitor, is_welcome: Callable[[], bool] | None = None) -> A:

@@ -16,7 +16,6 @@ from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import LINK_NOT_UNDERSTOOD, Task, TaskStatus
-from vidgen_core.providers.http.links import resolve
 from vidgen_core.services.generation.planning import GenerationPlan
 
 #: States that an action may open again.
@@ -172,6 +171,8 @@ def enter_link(tx: Tx, task: Task, link: str) -> Task:
     """
     if task.status not in REOPENABLE or task.attempt_id is None or task.remote_id is None or task.provider.is_free:
         raise Refused("task_without_job", status=task.status.value)
+    from vidgen_core.providers.http.links import resolve
+
     url = resolve(link, tx.attempts.get(task.attempt_id).base_url or "http:")
     if url is None:
         raise InputError("result_link_invalid")

@@ -20,7 +20,7 @@ from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import LIVE, UNSENT, Task, TaskStatus, UntilPass
 from vidgen_core.providers.base import Problem
 from vidgen_core.services.access.permissions import Role, requires
-from vidgen_core.services.generation import canaries, drawing, gate, price_confirmation, recovery
+from vidgen_core.services.generation import canaries, drawing, gate, recovery
 from vidgen_core.services.generation.gate import OrderItem
 from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, GenerationPlan, plan
 from vidgen_core.services.generation.preflight import Estimate, Preflight
@@ -393,6 +393,8 @@ class Tasks:
 
         :raises Refused: ``nothing_to_confirm`` (shot, take), ``key_missing`` (provider)
         """
+        from vidgen_core.services.generation import price_confirmation
+
         return price_confirmation.asked_price(self._ctx, task_id)
 
     @requires(Role.MAKER)
@@ -401,6 +403,8 @@ class Tasks:
 
         :raises Refused: as ``asked_price``, and ``price_changed`` (shot, take)
         """
+        from vidgen_core.services.generation import price_confirmation
+
         price_confirmation.confirm_price(self._ctx, task_id, price)
 
     @requires(Role.MAKER)

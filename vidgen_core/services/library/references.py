@@ -29,7 +29,6 @@ from vidgen_core.domain.tasks import GenerationParams, Task, TaskKind, TaskStatu
 from vidgen_core.providers.base import Capabilities, Problem
 from vidgen_core.services.generation import characters
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, plan
-from vidgen_core.worker.chain import digest
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -196,6 +195,8 @@ def change_references(
 
 def _rename_in_texts(tx: Tx, project_id: int, new: Mapping[str, str], known: References, changed: References) -> None:
     """Write the new names of characters where texts of shots name them."""
+    from vidgen_core.worker.chain import digest
+
     names, after = ([one.name for one in some.characters] for some in (known, changed))
     shots = tx.shots.many(tx.shots.ids(project_id, ShotFilter()))
     words: dict[tuple[int, str], str] = {}

@@ -104,11 +104,21 @@ class BackgroundService(Protocol):
 class WorkerControl:
     """The runner of this data home; it may live in this process, in another one, or not at all."""
 
-    def __init__(self, ctx: ServiceContext, tasks: Tasks) -> None:
+    def __init__(
+        self,
+        ctx: ServiceContext,
+        tasks: Tasks,
+        companions: Callable[[], tuple[Sequence[BackgroundService], Sequence[BackgroundService]]],
+    ) -> None:
+        """
+        :param companions: services that are started with the worker: those that are stopped before it stops, and those
+            that are stopped after it, because what it ended last is told, too
+        """
         self._ctx = ctx
         self._tasks = tasks
-        self._before: tuple[BackgroundService, ...] = ()
-        self._after: tuple[BackgroundService, ...] = ()
+        self._companions = companions
+        self._before: Sequence[BackgroundService] = ()
+        self._after: Sequence[BackgroundService] = ()
         self._runner: Worker | None = None
         self._stopping: Worker | None = None
         self._store: Store | None = None
@@ -117,14 +127,6 @@ class WorkerControl:
         self._usual: dict[ProviderId, tuple[int, float | None]] = {}
 
     # --- life
-
-    def attach(self, *before: BackgroundService, after: Sequence[BackgroundService] = ()) -> None:
-        """Services that are started with the worker.
-
-        :param before: stopped before the worker stops
-        :param after: stopped after it: what it ended last is told, too
-        """
-        self._before, self._after = before, tuple(after)
 
     def start(self, *, standby: bool = True) -> None:
         """Start the runner in this process; a second call does nothing.
@@ -152,6 +154,7 @@ class WorkerControl:
                 provider_ids(), lambda mode: open_provider(mode, ctx.settings, ctx.locations, uploads(mode))
             ),
         ).start()
+        self._before, self._after = self._companions()
         for service in (*self._before, *self._after):
             service.start()
 

@@ -156,4 +156,5 @@ def test_a_finger_scrolls_five_hundred_frames_and_drags_one_after_resting_on_it(
     expect(page.locator(".cell:nth-child(3).after, .cell:nth-child(4).before")).to_have_count(1)
     finger(session, "touchEnd", 0, 0)
 
+    expect(page.locator(".cell .number").nth(2)).to_have_text("1.0")
     until(page, lambda: numbers(studio, project)[:4] == ["2.0", "3.0", "1.0", "4.0"], "the dragged frame")

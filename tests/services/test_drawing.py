@@ -17,6 +17,7 @@ from vidgen_core.domain.tasks import Draw, DrawState, Failure, Task, TaskStatus,
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation import drawing
 from vidgen_core.services.generation.planning import GenerateOptions
+from vidgen_core.worker import chain
 
 #: What a take of the model costs.
 PRICE = Decimal("0.4")
@@ -173,6 +174,25 @@ def test_a_cancelled_draw_ends_the_drawing(app: Vidgen) -> None:
     app.tasks.cancel([first.id])
     assert step(app) == []
     assert standing(app, shot).reason == "cancelled"
+
+
+def test_a_chain_waits_between_two_draws_and_for_a_person_after_the_last(app: Vidgen) -> None:
+    first, second = shots_of(app, 2)
+    app.chains.link(second)
+    head, follower = order(app, [first, second], most=2)
+    rules = chain.ChainRules(app.settings(), app.locations.images)
+    finish(app, head, Verdict.FAIL)
+    with app.store.read() as tx:
+        assert chain.changes(tx, rules) == []
+
+    (again,) = [task for task in step(app) if task.id != follower.id]
+    finish(app, again, Verdict.FAIL)
+    step(app)
+
+    with app.store.read() as tx:
+        ((waiting, waits),) = chain.changes(tx, rules)
+    assert waits is not None
+    assert (waiting, waits.code) == (follower.id, "chain_none_passed")
 
 
 def test_the_estimate_follows_what_has_passed(app: Vidgen) -> None:

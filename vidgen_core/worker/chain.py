@@ -23,7 +23,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import ChainFrame, Take, Verdict
-from vidgen_core.domain.tasks import ChainLink, Failure, FinishVerb, Task, TaskKind, TaskStatus
+from vidgen_core.domain.tasks import ChainLink, DrawState, Failure, FinishVerb, Task, TaskKind, TaskStatus
 from vidgen_core.worker.context import ActiveTask, Context
 from vidgen_core.worker.transition import Rows, leave_to_person, log
 
@@ -71,6 +71,9 @@ class Chain:
         self._by_id = {take.id: take for some in self._takes.values() for take in some}
         self._made = tx.shot_chains.made_from(ids)
         self._pending = tx.shot_chains.pending(ids)
+        drawn = {one.shot_id for one in tx.draws.of_shots(ids).values() if one.state is DrawState.DRAWING}
+        #: Another take of them is ordered as soon as the last one has failed its checks.
+        self._drawn = drawn - self._pending
         self.stale: dict[int, Stale] = {}
         for shot in shots:
             if (found := self._stale(shot)) is not None:
@@ -144,7 +147,8 @@ class Chain:
         return found if drifted is None else Waits("chain_drifted", told | drifted)
 
     def _take(self, before: Shot, rules: ChainRules, *, auto: bool, anyway: bool) -> Take | Waits:
-        told, comes = {"shot": before.number}, before.live_count > 0
+        drawn = rules.settings.checks.enabled and before.id in self._drawn
+        told, comes = {"shot": before.number}, before.live_count > 0 or drawn
         chosen, takes = self.chosen(before), self.takes(before)
         if chosen is not None:
             stale = before.id in self.stale

@@ -120,7 +120,7 @@ class DrawRepository(Repository):
 
     def of_shots(self, shot_ids: Collection[int]) -> dict[int, Draw]:
         """The last order of each shot that has one."""
-        return {one.shot_id: one for one in self._where(draws.c.shot_id.in_(shot_ids))}
+        return {one.shot_id: one for one in self._where(among(draws.c.shot_id, shot_ids))}
 
     def of_order(self, draw: int) -> list[Draw]:
         return self._where(draws.c.draw == draw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import pytest
@@ -84,6 +85,60 @@ def test_frames_are_dragged_carried_and_put_back(
 
     grave = [one["id"] for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]
     assert grave == []
+
+
+def test_links_are_pressed_dragged_and_taken_back(
+    studio: Studio, visitor: Visitors, keep_picture: Callable[[Page, str], None]
+) -> None:
+    project = film(studio, "links", 4)
+    page = go(visitor(), studio.at(project, "storyboard"))
+    expect(page.locator(".cell")).to_have_count(4)
+
+    def chained() -> list[list[str]]:
+        return [[one.shot.number for one in view.shots] for view in studio.vidgen.chains.of_project(project.id)]
+
+    def is_chained(wanted: list[list[str]]) -> bool:
+        return chained() == wanted
+
+    def join(number: str) -> Locator:
+        cell = page.locator(".cell").filter(has=page.locator(".number").get_by_text(number, exact=True))
+        return cell.locator("button.join")
+
+    def carry(number: str, onto: str) -> None:
+        join(number).hover()
+        page.mouse.down()
+        end = frame(page, onto).bounding_box()
+        assert end
+        page.mouse.move(end["x"] + end["width"] / 2, end["y"] + end["height"] / 2, steps=4)
+
+    join("2.0").click()
+    until(page, lambda: chained() == [["1.0", "2.0"]], "the pressed link")
+    carry("4.0", "2.0")
+    expect(page.locator(".cell.onto")).to_have_count(1)
+    keep_picture(page, "storyboard-link-dragged")
+    page.mouse.up()
+    expect(page.locator(".cell.onto")).to_have_count(0)
+    until(page, lambda: chained() == [["1.0", "2.0", "4.0"]], "the dragged link")
+
+    # Onto a later frame: one sentence, and nothing is linked.
+    carry("2.0", "3.0")
+    page.mouse.up()
+    expect(page.get_by_text("Shot 2.0 stands before shot 3.0", exact=False).first).to_be_visible()
+    # A drag that the system ends, or that ends beside all frames, links nothing, nor does the press after it.
+    carry("3.0", "1.0")
+    join("3.0").dispatch_event("lostpointercapture")
+    page.mouse.up()
+    frame(page, "1.0").click()
+    assert chained() == [["1.0", "2.0", "4.0"]]
+
+    expect(join("3.0")).to_be_visible()
+    join("3.0").focus()
+    page.keyboard.press("Enter")
+    until(page, lambda: chained() == [["1.0", "2.0", "3.0", "4.0"]], "the link by keyboard")
+    undone: list[list[list[str]]] = [[["1.0", "2.0", "4.0"]], [["1.0", "2.0"]], []]
+    for left in undone:
+        page.get_by_role("button", name="Undo move").click()
+        until(page, functools.partial(is_chained, left), "the links before")
 
 
 def test_the_frames_play_as_stills_with_their_lines(

@@ -159,13 +159,26 @@ class Board {
 
   // A press links a shot to the one before it or unlinks it; dragged onto another frame it goes on from that one.
   linkFrom(event, id) {
-    const [x, y] = [event.clientX, event.clientY]
-    window.addEventListener("pointerup", (up) => {
-      const onto = this.root.getRootNode().elementFromPoint(up.clientX, up.clientY)?.closest(".cell")
-      const after = onto && Number(onto.dataset.shot)
-      if (Math.hypot(up.clientX - x, up.clientY - y) < SLACK) this.join(id)
-      else if (after && after !== id) this.channel.act({ do: "link", shot: id, after })
-    }, { once: true })
+    const [join, x, y] = [event.currentTarget, event.clientX, event.clientY]
+    if (event.button !== 0) return
+    let onto = null
+    const under = (at) => this.root.getRootNode().elementFromPoint(at.clientX, at.clientY)?.closest(".cell")
+    const show = (cell) => {
+      onto?.classList.remove("onto")
+      onto = cell && Number(cell.dataset.shot) !== id ? cell : null
+      onto?.classList.add("onto")
+    }
+    join.setPointerCapture(event.pointerId)
+    join.onpointermove = (move) => show(under(move))
+    join.onlostpointercapture = () => {
+      show(null)
+      join.onpointermove = join.onpointerup = join.onlostpointercapture = null
+    }
+    join.onpointerup = (up) => {
+      show(under(up))
+      if (onto) this.channel.act({ do: "link", shot: id, after: Number(onto.dataset.shot) })
+      else if (Math.hypot(up.clientX - x, up.clientY - y) < SLACK) this.join(id)
+    }
   }
 
   join(id) {
@@ -190,7 +203,8 @@ class Board {
     play.onclick = () => this.player.open(id)
     join.tabIndex = -1
     join.onpointerdown = (event) => this.linkFrom(event, id)
-    join.onkeydown = (event) => { if (event.key === "Enter" || event.key === " ") this.join(id) }
+    // By keyboard, or by a program that reads the screen: no pointer was down.
+    join.onclick = (event) => { if (event.detail === 0) this.join(id) }
     line.append(number, stale, facts)
     frame.append(picture, line, words)
     frame.onfocus = () => this.stand(id)

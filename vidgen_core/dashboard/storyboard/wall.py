@@ -20,6 +20,7 @@ from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.library.chains import ChainView
 from vidgen_core.services.library.shots import Frame
+from vidgen_core.worker.chain import Stale
 
 #: Frames on a wall; a project with more has several.
 PER_WALL: Final = 500
@@ -64,10 +65,10 @@ def describe(visit: Visit, found: Sequence[Frame]) -> dict[str, Any]:
     # Most frames are equally long, and saying so takes its time.
     told = cache(lambda seconds: t.duration(round(seconds, 1)))
     length = t.duration(round(sum(frame.seconds for frame in frames)))
-    settings = visit.app.settings()
+    settings, stale = visit.app.settings(), visit.app.chains.stale(visit.project.id)
     width, _, height = settings.providers.of(settings.mode).aspect_ratio.partition(":")
     return {
-        "frames": [_frame(visit, frame, told(frame.seconds)) for frame in frames],
+        "frames": [_frame(t, frame, told(frame.seconds), stale.get(frame.shot.id)) for frame in frames],
         "chains": [_chain(t, view) for view in visit.app.chains.of_project(visit.project.id) if len(view.shots) > 1],
         "behind": behind[0].shot.id if behind else None,
         "sum": t.n("storyboard.sum", len(frames), time=length),
@@ -105,9 +106,8 @@ def redo(visit: Visit) -> None:
             preflight.button(visit, estimate, label, selection.generate, ids, True, key="chain_again")
 
 
-def _frame(visit: Visit, frame: Frame, length: str) -> dict[str, Any]:
+def _frame(t: Text, frame: Frame, length: str, stale: Stale | None) -> dict[str, Any]:
     shot, take = frame.shot, frame.take
-    stale = visit.app.chains.stale(shot.project_id).get(shot.id)
     poster = outside(poster_url(take)) if take else None
     return {
         "id": shot.id,
@@ -119,7 +119,7 @@ def _frame(visit: Visit, frame: Frame, length: str) -> dict[str, Any]:
         "seconds": frame.seconds,
         "facts": length,
         "follows": shot.follows,
-        "stale": visit.t(f"chain.stale.{stale.code}", shot=stale.shot) if stale else "",
+        "stale": t(f"chain.stale.{stale.code}", shot=stale.shot) if stale else "",
         "part": part(take) if take else None,
     }
 

@@ -220,6 +220,7 @@ def test_every_setting_has_a_sentence() -> None:
         "notices.secret",
         "notices.url",
         "scale.database",
+        "scale.media_secret",
     }
 
 

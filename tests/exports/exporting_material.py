@@ -12,15 +12,28 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
+from vidgen_core.config.paths import Locations
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Take
+from vidgen_core.media.storage import LocalMedia
 from vidgen_core.services.exports.film import Film, make_film
 
 AT = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 #: Colours far enough apart to be told after encoding.
 COLOURS = ((200, 30, 30), (30, 160, 30), (40, 40, 200), (200, 200, 40), (40, 190, 190), (190, 40, 190))
 UPRIGHT, WIDE = (72, 128), (128, 72)
+
+
+class ImagesIn(LocalMedia):
+    """Media of this machine with any folder as image store."""
+
+    def __init__(self, images: Path) -> None:
+        super().__init__(Locations(images.parent))
+        self._images = images
+
+    def path_of_picture(self, key: str) -> Path:
+        return self._images / key
 
 
 def colour_of(place: int) -> tuple[int, int, int]:
@@ -99,7 +112,7 @@ def film_of(files: dict[int, Path], shots: int, images: Path, *, stills: bool = 
     """A film of so many shots; ``files`` holds the chosen videos by shot number, from 1."""
     every = [shot(number, **changes) for number in range(1, shots + 1)]
     chosen = [take_of(each, files[each.id], 1 + each.id % 3) for each in every if each.id in files]
-    return make_film("雨夜 ep01", every, chosen, images, AT, stills=stills)
+    return make_film("雨夜 ep01", every, chosen, ImagesIn(images), AT, stills=stills)
 
 
 def quiet(_: float) -> None:

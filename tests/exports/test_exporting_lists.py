@@ -9,7 +9,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from exporting_material import shot
+from exporting_material import ImagesIn, shot
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -98,7 +98,7 @@ def test_an_exported_list_imports_to_the_same_shots(
     kind: Format, language: str, shots: list[Shot], images: Path, tmp_path: Path
 ) -> None:
     target = tmp_path / f"list.{kind}"
-    write_shots(shots, kind, target, Options(), language, "ep01", images)
+    write_shots(shots, kind, target, Options(), language, "ep01", ImagesIn(images))
 
     plan = read_sources([target])
 
@@ -116,7 +116,7 @@ def test_an_exported_list_imports_to_the_same_shots(
 def test_a_list_with_its_pictures_imports_on_another_machine(
     kind: Format, shots: list[Shot], images: Path, tmp_path: Path
 ) -> None:
-    write_shots(shots, kind, tmp_path / "list.zip", Options(pictures=True), "zh", "ep01", images)
+    write_shots(shots, kind, tmp_path / "list.zip", Options(pictures=True), "zh", "ep01", ImagesIn(images))
     elsewhere = tmp_path / "elsewhere"
     with zipfile.ZipFile(tmp_path / "list.zip") as archive:
         archive.extractall(elsewhere)
@@ -131,7 +131,7 @@ def test_a_list_with_its_pictures_imports_on_another_machine(
 def test_a_column_called_like_a_field_does_not_take_its_place(images: Path, tmp_path: Path) -> None:
     odd = [shot(1, number="7.0", extra={"镜号": "other", "no": "third"})]
     target = tmp_path / "list.csv"
-    write_shots(odd, Format.CSV, target, Options(), "zh", "ep01", images)
+    write_shots(odd, Format.CSV, target, Options(), "zh", "ep01", ImagesIn(images))
 
     (planned,) = read_sources([target]).shots
 
@@ -185,7 +185,7 @@ def test_a_list_that_finds_no_room_is_said_so(
     (folder / "list.part").symlink_to("/dev/full")
 
     with pytest.raises(FileError) as refused:
-        write_shots(shots, kind, folder / "list", Options(pictures=pictures), "en", "p", images)
+        write_shots(shots, kind, folder / "list", Options(pictures=pictures), "en", "p", ImagesIn(images))
 
     assert refused.value.code == "disk_full"
     assert list(folder.iterdir()) == []

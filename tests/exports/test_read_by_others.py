@@ -15,7 +15,7 @@ import av
 import opentimelineio as otio
 import pysubs2
 import pytest
-from exporting_material import AT, COLOURS, UPRIGHT, WIDE, make_video, quiet, shot, take_of
+from exporting_material import AT, COLOURS, UPRIGHT, WIDE, ImagesIn, make_video, quiet, shot, take_of
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
@@ -57,7 +57,7 @@ def mixed(tmp_path: Path) -> Film:
     ]
     chosen = [take_of(each, files[each.id]) for each in shots if each.id in files]
     chosen[1] = chosen[1].model_copy(update={"trim_in": 0.5, "trim_out": 1.5, "warnings": ("ratio_differs",)})
-    return make_film(f"雨夜 {ODD}", shots, chosen, tmp_path, AT, stills=True)
+    return make_film(f"雨夜 {ODD}", shots, chosen, ImagesIn(tmp_path), AT, stills=True)
 
 
 def written(film: Film, kind: Format, tmp_path: Path, **options: object) -> Path:
@@ -225,7 +225,7 @@ def test_wrapping_loses_no_letter_and_keeps_to_the_width(text: str, columns: int
 @given(st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=4))
 def test_any_line_survives_a_subtitle_file(small_video: Path, lines: list[str]) -> None:
     one = shot(1, script="\n".join(lines))
-    film = make_film("p", [one], [take_of(one, small_video)], small_video.parent, AT)
+    film = make_film("p", [one], [take_of(one, small_video)], ImagesIn(small_video.parent), AT)
     target = small_video.parent / "any.srt"
     told = cues(lay_out(film, 3.0))
     if not told:
@@ -306,7 +306,7 @@ def test_takes_of_any_container_go_out_whole_under_their_own_ending(tmp_path: Pa
     take = take_of(two, other).model_copy(
         update={"id": 1, "shot_id": 1, "folder": str(tmp_path), "file": source.name, "seconds": float(facts.seconds)}
     )
-    film = make_film("p", [one, two], [take, take_of(two, other)], tmp_path, AT)
+    film = make_film("p", [one, two], [take, take_of(two, other)], ImagesIn(tmp_path), AT)
 
     with zipfile.ZipFile(written(film, Format.ZIP, tmp_path, timelines=True)) as archive:
         assert archive.read(f"001_1.0-v1{ending}") == source.read_bytes()
@@ -330,7 +330,7 @@ def test_every_rate_goes_through_every_timeline(tmp_path: Path, rate: str) -> No
     files = [rated_video(tmp_path / name, fps, 40) for name in (long, short)]
     takes = [take_of(each, file) for each, file in zip(shots, files, strict=True)]
     takes[1] = takes[1].model_copy(update={"trim_in": float(10 / fps), "trim_out": float(30 / fps)})
-    film = make_film("n" * 300, shots, takes, tmp_path, AT)
+    film = make_film("n" * 300, shots, takes, ImagesIn(tmp_path), AT)
     base = usual_rate([read_facts(files[0])])
 
     for kind, adapter in ((Format.OTIO, "otio_json"), (Format.EDL, "cmx_3600"), (Format.PREMIERE, "fcp_xml")):

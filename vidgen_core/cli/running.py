@@ -61,7 +61,7 @@ def demo(session: Session) -> None:
     session.say("cli.demo_begins", project=sample.name)
     failed = [task for task in work(session, sample.id, until_done=True) if task.failure]
     files = [
-        {"shot": view.shot.number, "take": take.number, "file": str(app.takes.file(take))}
+        {"shot": view.shot.number, "take": take.number, "file": take.place}
         for view in app.shots.views(app.shots.ids(sample.id))
         for take in view.takes
     ]

@@ -186,7 +186,7 @@ def pick(
     assert take is not None
     found = shot_numbered(session, shot)
     chosen = session.app.takes.choose_number(found.id, take)
-    session.answer({"shot": found.number, "take": chosen.number, "file": str(session.app.takes.file(chosen))})
+    session.answer({"shot": found.number, "take": chosen.number, "file": chosen.place})
     session.say("cli.picked", shot=found.number, take=chosen.number)
 
 
@@ -200,10 +200,7 @@ def _pick_first(session: Session) -> None:
         view.shot.number
         for view in session.app.shots.views(session.app.shots.ids(session.where.id, ShotFilter("to_choose")))
     ]
-    picked = [
-        {"shot": numbers[take.shot_id], "take": take.number, "file": str(session.app.takes.file(take))}
-        for take in chosen
-    ]
+    picked = [{"shot": numbers[take.shot_id], "take": take.number, "file": take.place} for take in chosen]
     session.answer({"picked": picked, "left": left})
     session.count("cli.picked_first", len(chosen))
     if left:

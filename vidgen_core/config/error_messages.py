@@ -40,7 +40,7 @@ _WORDS: Final[dict[str, str]] = {
 #: Every reason a ``setting_invalid`` may name; its words are under ``reason.<reason>`` in the catalogues.
 REASONS: Final = frozenset(_WORDS.values()) | {
     "absolute_paths", "json", "not_a_key", "not_a_mode", "not_allowed", "password_hash", "pattern_braces", "pattern_fields", "pattern_needs_shot_and_take",
-    "pattern_path", "postgres_url", "proxy_address", "proxy_everybody", "ratio", "same_key_twice", "same_name_twice", "same_rate_twice",
+    "media_url", "pattern_path", "postgres_url", "proxy_address", "proxy_everybody", "ratio", "same_key_twice", "same_name_twice", "same_rate_twice",
     "timezone", "timezone_missing", "token_short", "unit_of_another", "web_address",
 }  # fmt: skip
 

@@ -408,6 +408,14 @@ class ScaleSettings(Section):
 
     database: SecretStr = SecretStr("")
     """Address of a PostgreSQL database, postgresql://user:password@host/name; empty: a file in the data home. Read at the start."""
+    media: str = ""
+    """Where videos, pictures and exports are kept for all machines, s3://bucket/folder; empty: in the data home. Read at the start."""
+    media_endpoint: WebAddress = ""
+    """Address of the S3 server, e.g. https://s3.example.com; empty: Amazon's."""
+    media_key: str = ""
+    """Access key of the bucket; empty: as AWS_ACCESS_KEY_ID, a profile or the machine's role says."""
+    media_secret: SecretStr = SecretStr("")
+    """Secret of that access key."""
     timezone: str = Field(default="", json_schema_extra={"placeholder": "Asia/Shanghai"})
     """Where days of budget and reports begin, with a database of that kind the same on all machines, e.g. Asia/Shanghai."""
 
@@ -418,6 +426,14 @@ class ScaleSettings(Section):
         if value and not re.match(r"postgres(ql)?://[^/]*/.+", value):
             raise wrong("postgres_url")
         return SecretStr(value)
+
+    @field_validator("media")
+    @classmethod
+    def _must_be_bucket(cls, value: str) -> str:
+        value = value.strip().rstrip("/")
+        if value and not re.fullmatch(r"(s3://[^\s/?#:@]+|file://)(/[^\s?#]+)*", value):
+            raise wrong("media_url")
+        return value
 
     @field_validator("timezone")
     @classmethod

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from vidgen_core.domain.base import Frozen
@@ -134,6 +135,16 @@ class Take(Frozen):
     trim_in: float | None = None
     trim_out: float | None = None
     created_at: datetime
+
+    @property
+    def place(self) -> str:
+        """Where the file is: a path of the machine that saved it, or, of a bucket, its URL there."""
+        return f"{self.folder}/{self.file}" if "://" in self.folder else str(Path(self.folder, self.file))
+
+    @property
+    def address(self) -> str:
+        """The place, and of a bucket behind ``#`` the content: its names may be used again."""
+        return f"{self.place}#{self.sha256}" if "://" in self.folder else self.place
 
     @property
     def shown_seconds(self) -> float:

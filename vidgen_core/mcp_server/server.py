@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import anyio
@@ -54,10 +55,10 @@ def _add_resources(server: MCPServer[Any], callers: Callers) -> None:
         try:
             if project_id not in {project.id for project in caller.projects()}:
                 raise NotFound("export_unknown")
-            path = caller.app.exports.file(project_id, export_id)
-            if path.stat().st_size > _LARGEST:
-                raise NotFound("export_large", name=path.name)
-            return path.read_bytes()
+            export, file = caller.app.exports.get(project_id, export_id), caller.app.exports.file(project_id, export_id)
+            if export.bytes > _LARGEST:
+                raise NotFound("export_large", name=file.name)
+            return file.read_bytes() if isinstance(file, Path) else file.read(0, file.size)
         except VidgenError as error:
             raise ResourceError(sentence_of(error, caller.t)) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from PIL import Image
@@ -171,7 +171,7 @@ def _encoder(made: OutputContainer, given: Any) -> Any:
     return encoder
 
 
-def media_type(path: Path) -> str:
+def media_type(path: PurePath) -> str:
     """The media type of a video by its ending, for browsers."""
     return _MEDIA_TYPES.get(path.suffix.lower(), "video/mp4")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from vidgen_core import money
 from vidgen_core.domain.providers import ProviderId, video_providers
+from vidgen_core.media.storage import LocalMedia
 from vidgen_core.services.revision_cache import RevisionCache
 
 if TYPE_CHECKING:
@@ -76,10 +77,13 @@ def made_of(app: object) -> dict[str, Any]:
 class ServiceContext:
     """The state that the services of one data home share. Safe to share between threads."""
 
-    def __init__(self, locations: Locations, store: Store, settings_file: SettingsFile) -> None:
+    def __init__(
+        self, locations: Locations, store: Store, settings_file: SettingsFile, media: LocalMedia | None = None
+    ) -> None:
         self.locations = locations
         self.store = store
         self.settings_file = settings_file
+        self.media = media or LocalMedia(locations)
         self.revision_cache = RevisionCache(store, self.settings)
         self._worker: Callable[[], WorkerHandle | None] = lambda: None
         self._opening = threading.Lock()

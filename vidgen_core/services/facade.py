@@ -16,9 +16,10 @@ from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.access.sessions import Sessions
 from vidgen_core.services.context import ServiceContext, made_of, service
 from vidgen_core.services.revision_cache import RevisionCache
-from vidgen_core.services.system.database import open_store
+from vidgen_core.services.system.database import open_media, open_store
 
 if TYPE_CHECKING:
+    from vidgen_core.media.storage import LocalMedia
     from vidgen_core.providers.base import Provider
     from vidgen_core.services.access.agents import Agents
     from vidgen_core.services.access.requests import Requests
@@ -103,8 +104,10 @@ class Vidgen:
         "autopilot.progress", "tasks", "shots", "pictures", "takes", "prompts", "exports"
     )
 
-    def __init__(self, locations: Locations, store: Store, settings_file: SettingsFile) -> None:
-        self._ctx = ServiceContext(locations, store, settings_file)
+    def __init__(
+        self, locations: Locations, store: Store, settings_file: SettingsFile, media: LocalMedia | None = None
+    ) -> None:
+        self._ctx = ServiceContext(locations, store, settings_file, media)
         store.witness = Journal(locations.journal).ledger
         self.sessions = Sessions(settings_file, store)
         self._ctx.bind_worker(lambda: made_of(self).get("worker"))
@@ -114,11 +117,11 @@ class Vidgen:
         """Open the data home, making it where there is none.
 
         :raises StoreError: the database is locked, damaged, too new or cannot be written
-        :raises FileError: ``home_unwritable`` (path, why)
+        :raises FileError: ``home_unwritable`` (path, why), ``media_driver_missing``
         """
         where = _create(locations or find_locations())
         settings_file = SettingsFile(where)
-        opened = cls(where, open_store(where), settings_file)
+        opened = cls(where, open_store(where), settings_file, open_media(where))
         where.make_private()
         if not where.journal.exists():
             # Before the first task is queued: a copy of the home is known by it.

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 from uuid import uuid4
 
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from vidgen_core import web_components
@@ -23,9 +23,11 @@ from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Take
 from vidgen_core.media import images
 from vidgen_core.media.images import open_upright, save_thumbnail
+from vidgen_core.media.storage import StoredFile
 from vidgen_core.media.video import media_type
 from vidgen_core.web.app_instance import get_vidgen
 from vidgen_core.web.error_responses import envelope
+from vidgen_core.web.stored_response import StoredResponse, existing
 
 #: Longer edge of pictures on cards, in pixels.
 THUMBNAIL_EDGE: Final = 480
@@ -51,9 +53,10 @@ _TYPES: Final = {
 
 async def take(request: Request) -> Response:
     """The video of a take, in ranges; with ``?download=1`` under its own name."""
-    found, path = await asyncio.to_thread(_take, request.path_params["id"])
-    name = path.name if request.query_params.get("download") == "1" else None
-    return _file(request, path, media_type(path), found.sha256, name)
+    found, file = await asyncio.to_thread(_take, request.path_params["id"])
+    name = PurePath(found.file).name
+    shown = name if request.query_params.get("download") == "1" else None
+    return _file(request, file, media_type(PurePath(name)), found.sha256, shown)
 
 
 async def poster(request: Request) -> Response:
@@ -123,10 +126,9 @@ async def waiting(request: Request) -> Response:
 
 async def export(request: Request) -> Response:
     """The file of an export under its own name, in ranges; 404 when it is not there or not finished."""
-    path = await asyncio.to_thread(_export, request.path_params["project"], request.path_params["id"])
-    return FileResponse(
-        path, media_type="application/octet-stream", filename=path.name, headers={"Cache-Control": "private, no-cache"}
-    )
+    file = await asyncio.to_thread(_export, request.path_params["project"], request.path_params["id"])
+    headers = {"Cache-Control": "private, no-cache"}
+    return StoredResponse(file, media_type="application/octet-stream", filename=file.name, headers=headers)
 
 
 async def icon(request: Request) -> Response:
@@ -146,18 +148,16 @@ async def part(request: Request) -> Response:
     return _file(request, path, web_components.TYPES[path.suffix], web_components.version(name))
 
 
-def _take(take_id: int) -> tuple[Take, Path]:
+def _take(take_id: int) -> tuple[Take, Path | StoredFile]:
     vidgen = get_vidgen()
     found = vidgen.takes.get(take_id)
-    return found, _existing(vidgen.takes.file(found))
+    return found, existing(vidgen.takes.stored(found))
 
 
-def _poster(take_id: int) -> tuple[Take, Path]:
+def _poster(take_id: int) -> tuple[Take, Path | StoredFile]:
     vidgen = get_vidgen()
     found = vidgen.takes.get(take_id)
-    if not found.poster:
-        raise NotFound("file_gone")
-    return found, _existing(vidgen.locations.posters / found.poster)
+    return found, existing(vidgen.takes.poster(found))
 
 
 def _original(shot_id: int) -> tuple[Shot, Path]:
@@ -165,7 +165,7 @@ def _original(shot_id: int) -> tuple[Shot, Path]:
     shot = vidgen.shots.get(shot_id)
     if not shot.image:
         raise NotFound("file_gone")
-    return shot, _existing(vidgen.locations.images / shot.image)
+    return shot, _picture(shot.image)
 
 
 def _thumbnail(shot_id: int, edge: int = THUMBNAIL_EDGE) -> Path:
@@ -184,7 +184,7 @@ def _candidate(candidate_id: int) -> tuple[str, Path]:
     key = vidgen.pictures.get(candidate_id).image
     if not key:
         raise NotFound("file_gone")
-    return key, _existing(vidgen.locations.images / key)
+    return key, _picture(key)
 
 
 def _small_candidate(candidate_id: int) -> tuple[str, Path]:
@@ -197,7 +197,7 @@ def _drawn(task_id: int) -> tuple[str, Path]:
     found = vidgen.pictures.of_task(task_id)
     if found is None or not found.image:
         raise NotFound("file_gone")
-    return found.image, _small(_existing(vidgen.locations.images / found.image))
+    return found.image, _small(_picture(found.image))
 
 
 def _reference(key: str) -> Path:
@@ -208,7 +208,7 @@ def _kept(key: str) -> Path:
     # A key is a hash and a suffix, which nobody guesses, and no path has this form.
     if not re.fullmatch(r"[0-9a-f]{64}\.[a-z0-9]{3,4}", key):
         raise NotFound("file_gone")
-    return _existing(get_vidgen().locations.images / key)
+    return _picture(key)
 
 
 def _small(source: Path, edge: int = THUMBNAIL_EDGE) -> Path:
@@ -220,7 +220,7 @@ def _small(source: Path, edge: int = THUMBNAIL_EDGE) -> Path:
 def _waiting(task_id: int) -> tuple[str, Path]:
     vidgen = get_vidgen()
     params = vidgen.tasks.get(task_id).params
-    source = vidgen.locations.images / params.image if params.image else None
+    source = vidgen.shots.image_path(params.image) if params.image else None
     stem = source.stem if source else "none"
     tag = f"{stem}-waiting-{params.aspect_ratio.replace(':', 'x')}"
     target = vidgen.locations.thumbnails / f"{tag}.jpg"
@@ -251,7 +251,14 @@ def size_of(ratio: str, fallback: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _export(project_id: int, export_id: str) -> Path:
+def _picture(key: str) -> Path:
+    path = get_vidgen().shots.image_path(key)
+    if not path.is_file():
+        raise NotFound("file_gone")
+    return path
+
+
+def _export(project_id: int, export_id: str) -> Path | StoredFile:
     return get_vidgen().exports.file(project_id, export_id)
 
 
@@ -264,17 +271,13 @@ def _make(target: Path, make: Callable[[Path], None]) -> None:
     own.replace(target)
 
 
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise NotFound("file_gone")
-    return path
-
-
-def _file(request: Request, path: Path, media_type: str, tag: str, download: str | None = None) -> Response:
+def _file(
+    request: Request, file: Path | StoredFile, media_type: str, tag: str, download: str | None = None
+) -> Response:
     headers = {"ETag": f'"{tag}"', "Cache-Control": _FOREVER if "v" in request.query_params else "private, no-cache"}
     if f'"{tag}"' in request.headers.get("if-none-match", "") and "range" not in request.headers:
         return Response(status_code=304, headers=headers)
-    return FileResponse(path, media_type=media_type, headers=headers, filename=download)
+    return StoredResponse(file, media_type=media_type, headers=headers, filename=download)
 
 
 async def error_response(request: Request, error: Exception) -> Response:

@@ -10,10 +10,11 @@ import asyncio
 import html
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import PurePath
 from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 from throttled import MemoryStore, Throttled, rate_limiter
 
@@ -29,6 +30,7 @@ from vidgen_core.web.error_responses import envelope, status_of, text_of
 from vidgen_core.web.middleware.auth import REVIEW
 from vidgen_core.web.middleware.base_path import address
 from vidgen_core.web.middleware.proxy_headers import caller_of
+from vidgen_core.web.stored_response import StoredResponse, existing
 
 #: Remembers that a browser knows the password of one link; sent to the addresses of that link alone.
 COOKIE: Final = "vidgen_review"
@@ -237,10 +239,8 @@ async def _video(request: Request, vidgen: Vidgen, link: ReviewLink) -> Response
 
     def look() -> Response:
         take = vidgen.reviews.take(link, request.path_params["id"])
-        path = vidgen.takes.file(take)
-        if not path.is_file():
-            raise NotFound("file_gone")
-        return FileResponse(path, media_type=media_type(path))
+        file = existing(vidgen.takes.stored(take))
+        return StoredResponse(file, media_type=media_type(PurePath(take.file)))
 
     return await asyncio.to_thread(look)
 
@@ -250,9 +250,7 @@ async def _poster(request: Request, vidgen: Vidgen, link: ReviewLink) -> Respons
 
     def look() -> Response:
         path = vidgen.takes.poster(vidgen.reviews.take(link, request.path_params["id"]))
-        if path is None or not path.is_file():
-            raise NotFound("file_gone")
-        return FileResponse(path, media_type="image/jpeg")
+        return StoredResponse(existing(path), media_type="image/jpeg")
 
     return await asyncio.to_thread(look)
 

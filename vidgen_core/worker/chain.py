@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Collection, Iterator, Sequence
 from hashlib import blake2b
 from io import BytesIO
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from vidgen_core import money
@@ -24,6 +23,7 @@ from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import ChainFrame, Take, Verdict
 from vidgen_core.domain.tasks import ChainLink, DrawState, Failure, FinishVerb, Task, TaskKind, TaskStatus
+from vidgen_core.media.storage import LocalMedia
 from vidgen_core.worker.context import ActiveTask, Context
 from vidgen_core.worker.transition import Rows, leave_to_person, log
 
@@ -175,8 +175,7 @@ class ChainRules(NamedTuple):
     """What decides about the take that a shot goes on from, besides the chain."""
 
     settings: Settings
-    #: The image store.
-    images: Path
+    media: LocalMedia
 
     def passes(self, take: Take) -> bool:
         return take.verdict is Verdict.PASS if self.settings.checks.enabled else take.is_good
@@ -184,9 +183,8 @@ class ChainRules(NamedTuple):
     def has_frame(self, take: Take) -> bool:
         """Whether the last frame is there, or the video that it is taken from."""
         if take.frame is None:
-            return Path(take.folder, take.file).is_file()
-        kept = bool(take.frame.key) and (self.images / take.frame.key).is_file()
-        return kept or (bool(take.frame.key) and Path(take.folder, take.file).is_file())
+            return self.media.may_have(take)
+        return bool(take.frame.key) and (self.media.may_have_picture(take.frame.key) or self.media.may_have(take))
 
     def drifted(self, frame: ChainFrame) -> dict[str, Any] | None:
         """Which measure of a frame is beyond its limit: ``what``, ``value`` and ``limit``."""
@@ -304,50 +302,53 @@ async def take_frame(active: ActiveTask, ctx: Context) -> None:
     found = ctx.read(lambda tx: _wanted_frame(tx, active.task, rules))
     if found is None:
         return
-    take, head, picture = found
-    frame = await asyncio.to_thread(_extract, take, head, picture, rules.images)
+    take, head, first = found
+    frame = await asyncio.to_thread(_extract, take, head, first, rules.media)
     await ctx.writer.do(lambda tx: tx.takes.update(take.id, frame=frame.model_dump(mode="json")))
 
 
 def rules_of(ctx: Context) -> ChainRules:
-    return ChainRules(ctx.settings(), ctx.locations.images)
+    return ChainRules(ctx.settings(), ctx.media)
 
 
-def _wanted_frame(tx: Tx, task: Task, rules: ChainRules) -> tuple[Take, str, Path] | None:
-    """The take whose frame is to be taken, and the picture or video that its chain begins with."""
+def _wanted_frame(tx: Tx, task: Task, rules: ChainRules) -> tuple[Take, str, Take | None] | None:
+    """The take whose frame is to be taken, and the picture, by its key, or the take that its chain begins with."""
     take = source_of(tx, task, rules)
     if not isinstance(take, Take):
         return None
     chain = chain_of(tx, tx.shots.get(task.shot_id))
     first = take if take.shot_id == chain.head.id else chain.chosen(chain.head)
     head = chain.head.image or (first.sha256 if first else "")
-    path = rules.images / head if chain.head.image else Path(first.folder, first.file) if first else rules.images
     kept = take.frame
-    same = kept is not None and kept.head == head and (rules.images / kept.key).is_file()
-    return None if same else (take, head, path)
+    same = kept is not None and kept.head == head and rules.media.may_have_picture(kept.key)
+    return None if same else (take, head, None if chain.head.image else first)
 
 
-def _extract(take: Take, head: str, begins: Path, images: Path) -> ChainFrame:
+def _extract(take: Take, head: str, first_take: Take | None, media: LocalMedia) -> ChainFrame:
     """The frame of a take; without a key where the video cannot be read."""
     # The video and picture libraries are loaded only where a video is opened.
     from vidgen_core.media import video
     from vidgen_core.media.checks.blur import drift_from, last_sharp_picture
     from vidgen_core.media.checks.reference_frames import reference
-    from vidgen_core.media.images import keep_image_bytes, open_upright
+    from vidgen_core.media.images import open_upright
 
-    kept = images / take.frame.key if take.frame else None
+    kept = media.picture(take.frame.key) if take.frame and take.frame.key else None
     try:
         if kept is not None and kept.is_file():
             picture, key = open_upright(kept), kept.name
         else:
-            picture = last_sharp_picture(Path(take.folder, take.file), FRAME_EDGE)
+            picture = last_sharp_picture(media.video(take), FRAME_EDGE)
             data = BytesIO()
             picture.save(data, "PNG")
-            key = keep_image_bytes(data.getvalue(), images)
+            key = media.add_picture(data.getvalue())
     except FileError:
         return ChainFrame(key="", head=head)
     try:
-        first = reference(begins) if begins.parent == images else video.first_picture(begins, FRAME_EDGE)
+        first = (
+            video.first_picture(media.video(first_take), FRAME_EDGE)
+            if first_take
+            else reference(media.picture(head) if head else None)
+        )
     except FileError:
         first = None
     drift = (None, None, None) if first is None else drift_from(picture, first)

@@ -16,6 +16,7 @@ from vidgen_core.db import Journal, Store, Tx
 from vidgen_core.domain.attempts import Attempt
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Task
+from vidgen_core.media.storage import LocalMedia
 from vidgen_core.providers.base import Key, Order, Provider, ReferencePicture, RemoteJob
 from vidgen_core.worker.clock import Clock
 from vidgen_core.worker.group_commit import GroupCommit
@@ -122,6 +123,7 @@ class Context:
     pauses: ProviderPauses
     clock: Clock
     budget: BudgetPause
+    media: LocalMedia
     intervals: PollIntervals = field(default_factory=PollIntervals)
     telemetry: Telemetry = field(default_factory=Telemetry)
     #: The last unexpected error by task, and how often in a row it has come.
@@ -160,7 +162,7 @@ class Context:
             params=params,
             image=self._file(params.image),
             last_frame=self._file(params.last_frame),
-            video=Path(params.parent.video) if params.parent else None,
+            video=self.media.path_of(params.parent.video) if params.parent else None,
             take=task.take,
             output=task.output,
             references=tuple(
@@ -170,8 +172,19 @@ class Context:
             sent=attempt.sent,
         )
 
+    def fetch(self, order: Order) -> None:
+        """See that the files of an order are on this machine.
+
+        :raises FileError: the bucket cannot be reached or refuses
+        """
+        for path in (order.image, order.last_frame, *(picture.path for picture in order.references)):
+            if path is not None:
+                self.media.picture(path.name)
+        if order.params.parent is not None:
+            self.media.fetched(order.params.parent.video)
+
     def _file(self, key: str | None) -> Path | None:
-        return self.locations.images / key if key else None
+        return self.media.path_of_picture(key) if key else None
 
 
 def job_of(task: Task, attempt: Attempt) -> RemoteJob:

@@ -19,8 +19,11 @@ PASSING = frozenset(
 #: Kinds of refusals that another key, a rest or money ends.
 _WAITS = frozenset({ErrorKind.NETWORK, ErrorKind.RATE_LIMIT, ErrorKind.OVERLOADED, ErrorKind.AUTH, ErrorKind.BALANCE})
 
-#: Codes of folders that cannot be written now.
-DISK_TROUBLE = frozenset({"disk_full", "folder_read_only", "folder_is_file", "folder_gone", "file_not_written"})
+#: Codes of folders and buckets that cannot be used now.
+DISK_TROUBLE = frozenset(
+    {"disk_full", "folder_read_only", "folder_is_file", "folder_gone", "file_not_written"}
+    | {"media_away", "media_refused", "media_bucket_missing"}
+)
 
 #: The longest, in seconds, that a provider's Retry-After is kept before a job is polled or bytes are fetched.
 LONGEST_BEFORE_POLL: Final = 60.0

@@ -29,6 +29,9 @@ _CODES: Final = {
     "folder_read_only": "lane_folder_read_only",
     "folder_is_file": "lane_folder_is_file",
     "folder_gone": "lane_folder_gone",
+    "media_away": "lane_media_away",
+    "media_refused": "lane_media_refused",
+    "media_bucket_missing": "lane_media_bucket_missing",
 }
 _OTHER: Final = "lane_folder_unwritable"
 CODES: Final = frozenset({*_CODES.values(), _OTHER})
@@ -43,7 +46,7 @@ class StorageCheck:
 
     async def are_ready(self, mode: ProviderId, wanted: Iterable[Path]) -> bool:
         """Whether the save folder and ``wanted`` can be written; ``mode`` is paused or goes on accordingly."""
-        base = self.ctx.settings().save_folder(self.ctx.locations)
+        base = self.ctx.media.landing_folder(self.ctx.settings())
         folders = {base, *wanted}
         pause = self.ctx.pauses.of(mode)
         paused = pause is not None and pause.code in CODES
@@ -52,6 +55,7 @@ class StorageCheck:
         if not doubtful:
             return True
         try:
+            await asyncio.to_thread(self.ctx.media.check)
             mount = await asyncio.to_thread(_check, self.ctx.store, base, doubtful)
         except FileError as error:
             self.ctx.pauses.pause(mode, _CODES.get(error.code, _OTHER), provider=mode.value, **error.params)

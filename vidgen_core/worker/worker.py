@@ -18,6 +18,7 @@ from vidgen_core.db.backends.backend import RunnerLock
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import RunnerBusy, StoreError, VidgenError
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.media.storage import LocalMedia
 from vidgen_core.providers.base import Provider
 from vidgen_core.worker import tracing
 from vidgen_core.worker.clock import Clock
@@ -78,11 +79,13 @@ class Worker:
         locations: Locations,
         providers: Providers,
         clock: Clock | None = None,
+        media: LocalMedia | None = None,
     ) -> None:
         self._store = store
         self._settings = settings
         self._locations = locations
         self._providers = providers
+        self._media = media or LocalMedia(locations)
         self._clock = clock or Clock()
         self._ending = threading.Event()
         self._working = threading.Event()
@@ -233,6 +236,7 @@ class Worker:
             pauses=pauses,
             clock=self._clock,
             budget=BudgetPause(pauses),
+            media=self._media,
             telemetry=self.telemetry,
         )
         self._learn(ctx)

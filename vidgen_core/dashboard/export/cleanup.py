@@ -60,7 +60,7 @@ def _preview(visit: Visit, plan: CleanupPlan) -> None:
             "shot": t("tasks.number", shot=item.shot, take=item.take.number),
             "made": t.datetime(item.take.created_at, clock()),
             "size": t.bytes(item.bytes),
-            "path": str(item.path),
+            "path": item.take.place,
         }
         for item in plan.items
     ]

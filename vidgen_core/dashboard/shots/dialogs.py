@@ -300,7 +300,7 @@ def _facts(take: Take) -> None:
     }
     st.table({t(f"shots.fact.{name}"): plain(value) for name, value in facts.items()}, border="horizontal")
     st.caption(t("shots.fact.file"))
-    st.code(str(visit.app.takes.file(take)), language=None, wrap_lines=True)
+    st.code(take.place, language=None, wrap_lines=True)
     st.caption(t("shots.prompt"))
     st.code(take.prompt, language=None, wrap_lines=True)
 

@@ -32,6 +32,7 @@ from vidgen_core.services.exports.naming import clip_names, safe_name
 
 if TYPE_CHECKING:
     from vidgen_core.db import Tx
+    from vidgen_core.media.storage import StoredFile
     from vidgen_core.services.context import ServiceContext
 
 _LOG = logging.getLogger(__name__)
@@ -108,9 +109,17 @@ class Exports:
             chosen, enlarged = tx.takes.chosen(project_id), tx.takes.stand_ins(project_id)
             made_from = {task.id: task.params for task in tx.tasks.many([take.task_id for take in chosen])}
             said = tx.reviews.of_takes([take.id for take in chosen])
-        images, now = self._ctx.locations.images, datetime.now().astimezone()
+        now = datetime.now().astimezone()
         return make_film(
-            project.name, shots, chosen, images, now, stills=stills, made_from=made_from, said=said, enlarged=enlarged
+            project.name,
+            shots,
+            chosen,
+            self._ctx.media,
+            now,
+            stills=stills,
+            made_from=made_from,
+            said=said,
+            enlarged=enlarged,
         )
 
     @requires(Role.VIEWER)
@@ -158,6 +167,8 @@ class Exports:
             self._write_list(project_id, kind, target, chosen, language)
             return target
         film = self.film(project_id, stills=chosen.stills)
+        film.check()
+        film = film.fetched(self._ctx.media)
         if kind is Format.JIANYING and target.suffix.lower() != ".zip":
             from vidgen_core.services.exports.timelines.jianying import write_draft
 
@@ -187,7 +198,7 @@ class Exports:
             shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
         if not shots:
             raise Refused("export_no_rows", project=project.name)
-        write_shots(shots, kind, target, options, language, project.name, self._ctx.locations.images)
+        write_shots(shots, kind, target, options, language, project.name, self._ctx.media)
 
     @requires(Role.VIEWER)
     def write_task_list(self, project_id: int, kind: Format, file: BinaryIO, *, language: str = "en") -> None:
@@ -337,6 +348,8 @@ class Exports:
                 language=language,
                 progress=lambda done: self._told(work, done),
             )
+            if not path.is_dir():
+                self._ctx.media.add_export(path)
         except Cancelled:
             self._end(work, state="cancelled")
         except VidgenError as error:
@@ -380,7 +393,9 @@ class Exports:
             kept = [_export(value) for value in _EXPORTS.get(tx, project_id) or []]
         every = {export.id: export for export in kept if export} | here
         found = [export for export in every.values() if export.project_id == project_id]
-        found = [export for export in found if export.state != "done" or Path(export.path).exists()]
+        found = [
+            export for export in found if export.state != "done" or self._ctx.media.may_have_export(Path(export.path))
+        ]
         return sorted(found, key=lambda export: export.started_at, reverse=True)
 
     @requires(Role.VIEWER)
@@ -392,16 +407,16 @@ class Exports:
         raise NotFound("export_unknown")
 
     @requires(Role.VIEWER)
-    def file(self, project_id: int, export_id: str) -> Path:
-        """The finished file, for download.
+    def file(self, project_id: int, export_id: str) -> Path | StoredFile:
+        """The finished file, for download, on this machine or to be read in parts.
 
         :raises NotFound: ``export_unknown`` when it is not there, not finished, or a folder
         """
         export = self.get(project_id, export_id)
-        path = Path(export.path)
-        if export.state != "done" or not path.is_file():
+        found = self._ctx.media.export(Path(export.path)) if export.state == "done" else None
+        if found is None or (isinstance(found, Path) and not found.is_file()):
             raise NotFound("export_unknown")
-        return path
+        return found
 
     @requires(Role.MAKER)
     def cancel(self, export_id: str) -> None:
@@ -421,7 +436,7 @@ class Exports:
         path = Path(export.path)
         if export.state == "done" and path.is_relative_to(self._ctx.locations.exports):
             with translate_os_errors(path):
-                rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+                rmtree(path) if path.is_dir() else self._ctx.media.remove_export(path)
         with self._lock, self._ctx.store.write() as tx:
             self._works.pop(export_id, None)
             others = [kept for kept in _EXPORTS.get(tx, project_id) or [] if kept.get("id") != export_id]

@@ -16,6 +16,7 @@ from vidgen_core.domain.errors import FileError, Refused
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import ReviewComment, Take, TakeReview
 from vidgen_core.domain.tasks import GenerationParams
+from vidgen_core.media.storage import LocalMedia
 from vidgen_core.providers.http.cleaning import clean_text
 
 #: Called with the part that is done, 0–1; it raises ``Cancelled`` when nobody wants the rest.
@@ -105,6 +106,8 @@ class Clip(Frozen):
     take: Take | None = None
     #: The video; of a still its picture, or None where the shot has none.
     source: Path | None = None
+    #: Whether its file is in a bucket, from where it is fetched when it is exported.
+    elsewhere: bool = False
     #: What the take was made from, where its task is still known.
     params: GenerationParams | None = None
     #: What reviewers said about moments of the take.
@@ -156,7 +159,20 @@ class Film(Frozen):
     @property
     def gone(self) -> tuple[Clip, ...]:
         """Chosen takes whose file is not there."""
-        return tuple(clip for clip in self.takes if clip.source is None or not clip.source.is_file())
+        return tuple(one for one in self.takes if not (one.elsewhere or (one.source and one.source.is_file())))
+
+    def fetched(self, media: LocalMedia) -> Film:
+        """The same with all its files on this machine.
+
+        :raises FileError: the bucket cannot be reached or refuses; disk_full
+        """
+        clips = [clip.model_copy(update={"elsewhere": False}) for clip in self.clips]
+        for clip in clips:
+            if clip.take:
+                media.video(clip.take)
+            elif clip.shot.image:
+                media.picture(clip.shot.image)
+        return self.model_copy(update={"clips": tuple(clips)})
 
     @property
     def seconds(self) -> float:
@@ -185,7 +201,7 @@ def make_film(
     project: str,
     shots: Iterable[Shot],
     chosen: Iterable[Take],
-    images: Path,
+    media: LocalMedia,
     at: datetime,
     *,
     stills: bool = False,
@@ -195,7 +211,6 @@ def make_film(
 ) -> Film:
     """Put takes to their shots, in the order of the shots.
 
-    :param images: the image store
     :param stills: let shots without a chosen take be seen by their picture
     :param made_from: what the takes were made from, by their tasks
     :param said: what reviewers said of them, by take
@@ -210,7 +225,7 @@ def make_film(
             params = (made_from or {}).get(take.task_id)
             used = _in_place_of(take, enlarged or {})
             shown = take if used is None else take.model_copy(update={name: getattr(used, name) for name in _OF_FILE})
-            source, number = Path(shown.folder, shown.file), used.number if used else None
+            source, number = media.path_of(media.address(shown)), used.number if used else None
             comments = said[take.id].comments if said and take.id in said else ()
             clips.append(
                 Clip(
@@ -218,6 +233,7 @@ def make_film(
                     shot=shot,
                     take=shown,
                     source=source,
+                    elsewhere=not source.is_file() and media.may_have(shown),
                     params=params,
                     comments=comments,
                     enlarged=number,
@@ -226,7 +242,9 @@ def make_film(
         else:
             missing.append(shot)
         if take is None and stills:
-            clips.append(Clip(order=len(clips) + 1, shot=shot, source=images / shot.image if shot.image else None))
+            clips.append(
+                Clip(order=len(clips) + 1, shot=shot, source=media.path_of_picture(shot.image) if shot.image else None)
+            )
     return Film(project=project, at=at, clips=tuple(clips), missing=tuple(missing))
 
 

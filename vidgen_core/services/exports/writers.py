@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vidgen_core.domain.shots import Shot
 from vidgen_core.media.disk import replacing
+from vidgen_core.media.storage import LocalMedia
 from vidgen_core.services.exports.film import SUBTITLES, TIMELINES, Film, Format, Options, Progress
 
 
@@ -52,22 +53,23 @@ def write_film(
 
 
 def write_shots(
-    shots: Sequence[Shot], kind: Format, target: Path, options: Options, language: str, project: str, images: Path
+    shots: Sequence[Shot], kind: Format, target: Path, options: Options, language: str, project: str, media: LocalMedia
 ) -> None:
     """Write a list of all shots; with ``options.pictures`` a ZIP that holds their pictures too.
 
-    :param images: the image store
     :raises FileError: disk_full, folder_read_only
     """
     from vidgen_core.services.exports.archive import write_zip
     from vidgen_core.services.exports.shot_list import picture_names, shot_list
 
     if not options.pictures:
-        write_bytes(shot_list(shots, kind, language, project, lambda key: str((images / key).absolute())), target)
+        write_bytes(
+            shot_list(shots, kind, language, project, lambda key: str(media.path_of_picture(key).absolute())), target
+        )
         return
     names = picture_names(shots)
     listed = shot_list(shots, kind, language, project, names.__getitem__)
-    files = {name: path for key, name in names.items() if (path := images / key).is_file()}
+    files = {name: path for key, name in names.items() if (path := media.picture(key)).is_file()}
     write_zip({f"shots.{kind}": listed, **files}, target, lambda _: None)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vidgen_core import money
@@ -42,6 +41,7 @@ from vidgen_core.services.generation.preflight import Estimate, Preflight
 from vidgen_core.services.generation.validation import Generated, ShotRefusal, ValidatedShot, new_tasks, refusals
 
 if TYPE_CHECKING:
+    from vidgen_core.media.storage import LocalMedia
     from vidgen_core.services.context import ServiceContext
 
 #: Seconds of more where neither the caller nor the model says how many.
@@ -256,7 +256,7 @@ class Finishing:
             task, shot = tx.tasks.get(take.task_id), tx.shots.get(take.shot_id)
             attempts = tx.attempts.of_task(task.id)
         key_id = attempts[-1].key_id if attempts else None
-        parent = _parent_of(take, task, key_id, asked.verb)
+        parent = _parent_of(self._ctx.media, take, task, key_id, asked.verb)
         first = asked.provider or take.provider
         # What this machine can do comes last: it adds no details.
         others = sorted(video_providers(), key=lambda mode: mode.is_free)
@@ -307,7 +307,7 @@ class Finishing:
         problems = provider.check(offer.model, params)
         if offer.problem is not None:
             problems = (offer.problem, *problems)
-        if not Path(parent.video).is_file() and parent.remote_id is None:
+        if parent.remote_id is None and not self._ctx.media.has(take):
             problems = (Problem(field="take", code="take_file_gone", params={}), *problems)
         return ValidatedShot(shot, GenerationPlan(provider.mode, offer.model, params, 1), problems)
 
@@ -350,7 +350,7 @@ def _within(
     return fits
 
 
-def _parent_of(take: Take, task: Task, key_id: str | None, verb: FinishVerb) -> ParentTake:
+def _parent_of(media: LocalMedia, take: Take, task: Task, key_id: str | None, verb: FinishVerb) -> ParentTake:
     return ParentTake(
         verb=verb,
         take=take.id,
@@ -360,6 +360,6 @@ def _parent_of(take: Take, task: Task, key_id: str | None, verb: FinishVerb) -> 
         remote_id=task.remote_id,
         key_id=key_id,
         made_at=take.created_at,
-        video=str(Path(take.folder, take.file)),
+        video=media.address(take),
         seconds=take.seconds,
     )

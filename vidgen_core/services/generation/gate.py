@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from vidgen_core import money
@@ -30,6 +29,7 @@ from vidgen_core.services.generation.preflight import BalanceAfter, Estimate, Pr
 from vidgen_core.services.generation.validation import ValidatedShot
 
 if TYPE_CHECKING:
+    from vidgen_core.media.storage import LocalMedia
     from vidgen_core.services.context import ServiceContext
 
 _P = TypeVar("_P", bound=BillableParty)
@@ -293,7 +293,7 @@ def check_order(
     for item in items:
         for problem in item.problems:
             found.add(item.shot, problem.code, problem.params, fatal=problem.fatal)
-    _pictures(items, ctx.locations.images, found)
+    _pictures(items, ctx.media, found)
     _prompts(items, found)
     good = [item for item in items if item.goes]
     prices = money.prices_of(tx, settings)
@@ -347,7 +347,7 @@ def _json(amount: Decimal, currency: str) -> dict[str, Any]:
     return Money(amount=amount, currency=currency).model_dump(mode="json")
 
 
-def _pictures(items: Iterable[OrderItem], folder: Path, found: _Found) -> None:
+def _pictures(items: Iterable[OrderItem], media: LocalMedia, found: _Found) -> None:
     """Pictures that are not there any more, or are not what was kept: they are named by the hash of their bytes."""
     validated: dict[str, str | None] = {}
     for item in items:
@@ -356,13 +356,17 @@ def _pictures(items: Iterable[OrderItem], folder: Path, found: _Found) -> None:
             if key is None:
                 continue
             if key not in validated:
-                validated[key] = _wrong_with(folder / key)
+                validated[key] = _wrong_with(media, key)
             code = validated[key]
             if code is not None:
                 found.add(item.shot, code, {}, fatal=True)
 
 
-def _wrong_with(path: Path) -> str | None:
+def _wrong_with(media: LocalMedia, key: str) -> str | None:
+    path = media.path_of_picture(key)
+    if not path.is_file() and media.may_have_picture(key):
+        # It is in the bucket, and comes here when it is sent.
+        return None
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -403,7 +403,7 @@ class Imports:
         if image is None:
             return None
         # Many rows name one picture, and pictures come back.
-        if row.image_key and self._shots.image_path(row.image_key).exists():
+        if row.image_key and self._ctx.media.has_picture(row.image_key):
             return row.image_key
         return self._shots.keep_image(image)
 

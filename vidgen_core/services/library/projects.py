@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vidgen_core.db import NewShot, Tx
 from vidgen_core.domain.characters import REFERENCES
-from vidgen_core.domain.errors import InputError, Refused
+from vidgen_core.domain.errors import FileError, InputError, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.queries import ShotFilter, TaskFilter
 from vidgen_core.domain.shots import Project, ShotParams
+from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.i18n import choose_language
 from vidgen_core.providers.http.cleaning import clean_text
@@ -66,8 +68,9 @@ class ProjectDeletion(NamedTuple):
     bytes: int
     #: Videos that are being made.
     busy: int
-    #: Its videos and their posters.
-    files: tuple[Path, ...]
+    #: Those whose videos would go.
+    files: tuple[Take, ...]
+    posters: tuple[str, ...]
 
 
 class Projects:
@@ -167,10 +170,15 @@ class Projects:
             tx.shots.delete(tx.shots.ids(project_id, ShotFilter()))
             tx.projects.delete(project_id)
             tx.log.add(LogLevel.INFO, "project_deleted", project=name, shots=gone.shots, takes=gone.takes)
-        for path in gone.files if files else ():
-            # One that the system holds on to stays; the project is gone all the same.
-            with suppress(OSError):
-                path.unlink()
+        if files:
+            removals = [
+                *(partial(self._ctx.media.remove, take) for take in gone.files),
+                *(partial(self._ctx.media.remove_poster, name) for name in gone.posters),
+            ]
+            for remove in removals:
+                # One that the system holds on to stays; the project is gone all the same.
+                with suppress(OSError, FileError):
+                    remove()
         return gone
 
     def _deletion(self, tx: Tx, project_id: int) -> ProjectDeletion:
@@ -181,16 +189,16 @@ class Projects:
             id_ for one in tx.projects.all() if one.id != project_id for id_ in tx.shots.ids(one.id, ShotFilter())
         ]
         shared = {(take.folder, take.file) for some in tx.takes.of_shots(others).values() for take in some}
-        own = {Path(take.folder, take.file) for take in takes if (take.folder, take.file) not in shared}
-        posters = {self._ctx.locations.posters / take.poster for take in takes if take.poster}
-        found = sorted(path for path in own if _is_inside(path, {take.folder for take in takes}))
+        own = {take.place: take for take in takes if (take.folder, take.file) not in shared}
+        sizes = {place: size for place, take in own.items() if (size := self._ctx.media.removable(take)) is not None}
         counts = tx.tasks.counts(project_id)
         return ProjectDeletion(
             shots=len(shots),
             takes=len(takes),
-            bytes=sum(path.stat().st_size for path in found),
+            bytes=sum(sizes.values()),
             busy=counts[TaskStatus.PROCESSING] + counts[TaskStatus.DOWNLOADING],
-            files=(*found, *sorted(path for path in posters if path.is_file())),
+            files=tuple(own[place] for place in sorted(sizes)),
+            posters=tuple(sorted({take.poster for take in takes if take.poster})),
         )
 
     @requires(Role.MAKER)
@@ -234,10 +242,3 @@ def _check_free(tx: Tx, name: str, project_id: int | None = None) -> None:
     found = tx.projects.find(name)
     if found is not None and found.id != project_id:
         raise InputError("project_name_taken", name=name)
-
-
-def _is_inside(path: Path, folders: set[str]) -> bool:
-    """Whether it is a file of ours: no link, and below the folder it was saved to."""
-    if path.is_symlink() or not path.is_file():
-        return False
-    return any(path.resolve().is_relative_to(Path(folder).resolve()) for folder in folders)

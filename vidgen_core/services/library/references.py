@@ -227,5 +227,5 @@ def _check_references(ctx: ServiceContext, references: References) -> None:
         if len(one.images) > MOST_PICTURES:
             raise InputError("character_pictures_over_limit", name=one.name, most=MOST_PICTURES)
     keys = (*references.style_images, *(image for one in references.characters for image in one.images))
-    if not all(Path(key).name == key and (ctx.locations.images / key).is_file() for key in keys):
+    if not all(Path(key).name == key and ctx.media.has_picture(key) for key in keys):
         raise InputError("reference_image_unknown")

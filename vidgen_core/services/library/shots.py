@@ -345,7 +345,7 @@ class Shots:
             take, shot = tx.takes.get(take_id), tx.shots.get(shot_id)
         if take.project_id != shot.project_id:
             raise NotFound("take_not_of_project")
-        frame = (last_picture if last else first_picture)(Path(take.folder, take.file), FRAME_EDGE)
+        frame = (last_picture if last else first_picture)(self._ctx.media.video(take), FRAME_EDGE)
         data = BytesIO()
         frame.save(data, "PNG")
         return self.put_picture(shot_id, slot, data.getvalue(), role)
@@ -355,7 +355,7 @@ class Shots:
         if len(references) > MOST_REFERENCES:
             raise InputError("references_over_limit", most=MOST_REFERENCES)
         keys = (changes.get("last_frame"), *(picture.image for picture in references))
-        if not all(Path(key).name == key and self.image_path(key).is_file() for key in keys if key):
+        if not all(Path(key).name == key and self._ctx.media.has_picture(key) for key in keys if key):
             raise InputError("reference_image_unknown")
         if not all(picture.image or picture.image_url for picture in references):
             raise InputError("reference_image_unknown")
@@ -366,16 +366,12 @@ class Shots:
 
         :raises FileError: it cannot be read or is no picture
         """
-        # The picture library is loaded only where a picture is opened.
-        from vidgen_core.media.images import keep_image, keep_image_bytes
-
-        folder = self._ctx.locations.images
-        return keep_image_bytes(image, folder) if isinstance(image, bytes) else keep_image(image, folder)
+        return self._ctx.media.add_picture(image)
 
     @requires(Role.VIEWER)
     def image_path(self, key: str) -> Path:
-        """Where a reference image lies."""
-        return self._ctx.locations.images / key
+        """A reference image, on this machine."""
+        return self._ctx.media.picture(key)
 
     @requires(Role.MAKER)
     def move(self, shot_id: int, before: int | None) -> int | None:

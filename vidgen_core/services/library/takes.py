@@ -14,6 +14,7 @@ from vidgen_core.domain.tasks import FinishVerb
 from vidgen_core.services.access.permissions import Role, requires
 
 if TYPE_CHECKING:
+    from vidgen_core.media.storage import StoredFile
     from vidgen_core.services.context import ServiceContext
 
 #: Shots of which a take is chosen in one transaction.
@@ -179,10 +180,24 @@ class Takes:
 
     @requires(Role.VIEWER)
     def file(self, take: Take) -> Path:
-        """Where the video lies."""
-        return Path(take.folder, take.file)
+        """The video, on this machine; the path may be one where nothing is.
+
+        :raises FileError: as ``stored``
+        """
+        return self._ctx.media.video(take)
+
+    @requires(Role.VIEWER)
+    def stored(self, take: Take) -> Path | StoredFile:
+        """The video, on this machine or to be read in parts; a path may be one where nothing is.
+
+        :raises FileError: the bucket cannot be reached or refuses
+        """
+        return self._ctx.media.stored(take)
 
     @requires(Role.VIEWER)
     def poster(self, take: Take) -> Path | None:
-        """Where its poster lies."""
-        return self._ctx.locations.posters / take.poster if take.poster else None
+        """Its poster.
+
+        :raises FileError: as ``stored``
+        """
+        return self._ctx.media.poster(take.poster) if take.poster else None

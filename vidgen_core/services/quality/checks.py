@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from vidgen_core.domain.errors import VidgenError
@@ -97,7 +96,7 @@ def check(ctx: ServiceContext, process: CheckProcess, take: Take) -> bool:
     """Check one take and keep what was found; False when the process was stopped meanwhile."""
     from vidgen_core.media import checks
 
-    path = Path(take.folder, take.file)
+    path = ctx.media.video(take)
     with ctx.store.read() as tx:
         task = tx.tasks.with_deleted([take.task_id])[0]
         same = tx.takes.earlier_twins(take)
@@ -143,7 +142,7 @@ def _request_of(ctx: ServiceContext, task: Task) -> ClipRequest:
     """What was asked of the model, as it was sent."""
     from vidgen_core.media.checks.clip import ClipRequest
 
-    can, images = ctx.provider(task.provider).capabilities(task.model), ctx.locations.images
+    can, picture = ctx.provider(task.provider).capabilities(task.model), ctx.media.picture
     params = can.settle(task.params)
     return ClipRequest(
         ratio=params.aspect_ratio,
@@ -151,8 +150,8 @@ def _request_of(ctx: ServiceContext, task: Task) -> ClipRequest:
         seconds=params.duration,
         sound=params.sound,
         still=Move.STILL in choose_moves(params.prompt),
-        first_frame=images / params.image if params.image else None,
-        last_frame=images / params.last_frame if params.last_frame else None,
+        first_frame=picture(params.image) if params.image else None,
+        last_frame=picture(params.last_frame) if params.last_frame else None,
     )
 
 

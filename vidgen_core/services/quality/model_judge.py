@@ -8,7 +8,6 @@ import io
 import threading
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from vidgen_core import money
@@ -181,7 +180,7 @@ class ModelJudge:
         from vidgen_core.media.checks.reference_frames import reference
         from vidgen_core.services.scripts.llm_prompts import ask_about_take
 
-        path = Path(take.folder, take.file)
+        path = self._ctx.media.video(take)
         if not path.is_file():
             raise FileError("video_missing", path=str(path))
         frames = Clip(path, ClipRequest()).pictures.large
@@ -189,7 +188,7 @@ class ModelJudge:
         shown = [frames[round(place * last / max(count - 1, 1))] for place in range(count)]
         with self._ctx.store.read() as tx:
             image = tx.tasks.with_deleted([take.task_id])[0].params.image
-        first = reference(self._ctx.locations.images / image if image else None)
+        first = reference(self._ctx.media.picture(image) if image else None)
         return ask_about_take(take.prompt, _uri(first) if first else None, [_uri(one) for one in shown])
 
 

@@ -102,7 +102,7 @@ class ShotFiles(ShotFields):
             takes=[
                 TakeFile(
                     take=take.number,
-                    file=str(Path(take.folder, take.file)),
+                    file=take.place,
                     seconds=take.seconds,
                     width=take.width,
                     height=take.height,

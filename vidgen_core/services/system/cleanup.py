@@ -51,7 +51,6 @@ class RemovableTake(NamedTuple):
 
     take: Take
     shot: str
-    path: Path
     bytes: int
 
 
@@ -102,7 +101,7 @@ class Cleanup:
             shared = _shared_files(tx)
         decided = {shot.id for shot in shots.values() if shot.chosen_take_id}
         wanted = [take for take in takes if take.created_at <= before and _is_in(take, scope, decided)]
-        found = [_candidate(take, shots[take.shot_id].number, shared) for take in wanted]
+        found = [self._candidate(take, shots[take.shot_id].number, shared) for take in wanted]
         items = [item for item in found if item]
         return CleanupPlan(tuple(sorted(items, key=lambda item: (shots[item.take.shot_id].position, item.take.number))))
 
@@ -122,17 +121,25 @@ class Cleanup:
         """Its bytes, or None when it stays. In one transaction: while it is open nobody can choose the take."""
         with self._ctx.store.write() as tx:
             take = tx.takes.get(take_id)
-            item = _candidate(take, "", shared)
+            item = self._candidate(take, "", shared)
             if item is None:
                 return None
             try:
-                item.path.unlink()
-            except OSError:
+                self._ctx.media.remove(take)
+            except (OSError, FileError):
                 # The system holds on to it; the others may still go.
                 return None
             tx.takes.update(take.id, warnings=(*take.warnings, CLEANED))
             tx.tasks.note(take.task_id, file=None)
             return item.bytes
+
+    def _candidate(self, take: Take, shot: str, shared: set[File]) -> RemovableTake | None:
+        """None when it must stay, or there is nothing to delete."""
+        # What stands in for a take in exports is as good as chosen.
+        if take.chosen or take.stands_in or CLEANED in take.warnings or (take.folder, take.file) in shared:
+            return None
+        size = self._ctx.media.removable(take)
+        return None if size is None else RemovableTake(take, shot, size)
 
     # --- copies
 
@@ -193,17 +200,6 @@ def _shared_files(tx: Tx) -> set[File]:
     takes = (take for some in tx.takes.of_shots(shots).values() for take in some if CLEANED not in take.warnings)
     counted = Counter((take.folder, take.file) for take in takes)
     return {file for file, times in counted.items() if times > 1}
-
-
-def _candidate(take: Take, shot: str, shared: set[File]) -> RemovableTake | None:
-    """None when it must stay, or there is nothing to delete: gone, a link, or not below the folder it was saved to."""
-    path = Path(take.folder, take.file)
-    # What stands in for a take in exports is as good as chosen.
-    if take.chosen or take.stands_in or CLEANED in take.warnings or (take.folder, take.file) in shared:
-        return None
-    if path.is_symlink() or not path.is_file() or not path.resolve().is_relative_to(Path(take.folder).resolve()):
-        return None
-    return RemovableTake(take, shot, path, path.stat().st_size)
 
 
 def without_secrets(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The database of a data home: its own file, or the server that its settings name."""
+"""What the settings of a data home name: its database, a file of its own or a server, and where its media are kept."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import ScaleSettings
 from vidgen_core.db import Store
 from vidgen_core.domain.errors import SettingsError
+from vidgen_core.media import storage
 
 
 def open_store(locations: Locations, *, checkpoints: bool = False) -> Store:
@@ -29,6 +30,14 @@ def open_store(locations: Locations, *, checkpoints: bool = False) -> Store:
     if hasattr(time, "tzset"):
         time.tzset()
     return Store.open(url, checkpoints=checkpoints, timezone=scale.timezone)
+
+
+def open_media(locations: Locations) -> storage.LocalMedia:
+    """The storage of videos and pictures.
+
+    :raises FileError: ``media_driver_missing``
+    """
+    return storage.open_media(locations, _scale(locations))
 
 
 def _scale(locations: Locations) -> ScaleSettings:

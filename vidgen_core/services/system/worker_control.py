@@ -153,6 +153,7 @@ class WorkerControl:
             lambda uploads: BuiltOnUse(
                 provider_ids(), lambda mode: open_provider(mode, ctx.settings, ctx.locations, uploads(mode))
             ),
+            media=ctx.media,
         ).start()
         self._before, self._after = self._companions()
         for service in (*self._before, *self._after):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from vidgen_core import money
@@ -50,7 +49,7 @@ def claim(
     settings: Settings,
     now: datetime,
     cap: Cap | None = None,
-    images: Path | None = None,
+    rules: chain.ChainRules | None = None,
 ) -> bool | money.BudgetExceeded | Full:
     """Queued -> processing with a new attempt that has sent nothing yet and whose money is set aside.
 
@@ -58,7 +57,7 @@ def claim(
     only this task cannot be counted, pending. False: the task is no longer what it was when it was chosen, or it waits for
     the shot before it in its chain.
 
-    :param images: the image store, where the frames of chains lie
+    :param rules: what decides about chains; None: the task is in none
     """
     rows = same(tx, active)
     if rows is None or rows.task.status is not TaskStatus.QUEUED or rows.task.cancel_requested:
@@ -67,7 +66,7 @@ def claim(
     under_way = tx.known((UNDER_WAY, task.provider), lambda: _under_way(tx, task, cap, now)) if cap is not None else 0
     if cap is not None and under_way >= cap.jobs:
         return FULL
-    linked = chain.claim_link(tx, rows, chain.ChainRules(settings, images or Path()))
+    linked = chain.claim_link(tx, rows, rules) if rules else {}
     if linked is None:
         remember(tx, active, rows)
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -68,7 +68,7 @@ async def download(active: ActiveTask, ctx: Context) -> Next | None:
     job = job_of(active.task, active.sent)
     part: files.PartFile | None = None
     try:
-        await asyncio.to_thread(storage_check.ensure_mounted, ctx.store, ctx.settings().save_folder(ctx.locations))
+        await asyncio.to_thread(storage_check.ensure_mounted, ctx.store, ctx.media.landing_folder(ctx.settings()))
         part = files.PartFile(await target(active, ctx), owner=f"t{active.task.id}")
         length = await _fetch(active, ctx, job, part)
         if active.task.output is TaskKind.IMAGE:
@@ -100,7 +100,7 @@ async def target(active: ActiveTask, ctx: Context) -> Path:
         provider=task.provider.value,
         created=task.created_at,
     )
-    return settings.save_folder(ctx.locations) / below
+    return ctx.media.landing_folder(settings) / below
 
 
 async def _fetch(active: ActiveTask, ctx: Context, job: RemoteJob, part: files.PartFile) -> int | None:
@@ -122,26 +122,29 @@ def _finish(active: ActiveTask, ctx: Context, part: files.PartFile, length: int 
     digest = video.sha256_file(path)
     poster, parent = f"{task.id}-{digest[:16]}.jpg", task.params.parent
     video.poster(path, ctx.locations.posters / poster)
-    folder = ctx.settings().save_folder(ctx.locations)
+    ctx.media.add_poster(ctx.locations.posters / poster)
+    ctx.fetch(ctx.order(active))
     asked, limits = _request_of(active, ctx), ctx.settings().checks.limits
     found = checks.run(path, asked, {code: limits[code] for code in checks.AT_DOWNLOAD})
     enlarged = parent is not None and parent.verb is not FinishVerb.EXTEND
-    against = source_match.differs(Path(parent.video), path) if parent is not None and enlarged else None
+    against = source_match.differs(ctx.media.path_of(parent.video), path) if parent is not None and enlarged else None
+    content = video.content_digest(path)
+    folder, file = ctx.media.add_video(path, ctx.media.landing_folder(ctx.settings()), digest)
     raised = tuple(one.code for one in found if one.severity is not Severity.PASS)
     new = NewTake(
         project_id=task.project_id,
         shot_id=task.shot_id,
         task_id=task.id,
         number=task.take,
-        folder=str(folder),
-        file=path.relative_to(folder).as_posix() if path.is_relative_to(folder) else str(path),
+        folder=folder,
+        file=file,
         poster=poster,
         seconds=facts.seconds,
         width=facts.width,
         height=facts.height,
         bytes=facts.bytes,
         sha256=digest,
-        content=video.content_digest(path),
+        content=content,
         provider=task.provider,
         model=task.model,
         prompt=task.params.prompt,
@@ -280,9 +283,8 @@ def add_take(tx: Tx, active: ActiveTask, new: NewTake, shown: str | None = None)
             tx.takes.update(twin.id, warnings=(*twin.warnings, SAME_FILE))
     if shown is not None and not twins:
         canary.prove(tx, shown)
-    path = Path(new.folder, new.file)
-    complete(tx, active, str(path))
-    log(tx, LogLevel.SUCCESS, "task_completed", task, file=path.name)
+    complete(tx, active, tx.takes.get(take_id).place)
+    log(tx, LogLevel.SUCCESS, "task_completed", task, file=PurePath(new.file).name)
     if twins:
         log(tx, LogLevel.WARNING, SAME_FILE, task, other=f"{twins[0].id}")
 

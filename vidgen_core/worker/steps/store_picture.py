@@ -11,7 +11,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import TaskKind, TaskStatus
 from vidgen_core.media.files import PartFile
-from vidgen_core.media.images import inspect_image, keep_image
+from vidgen_core.media.images import inspect_image
 from vidgen_core.worker.context import ActiveTask, Context
 from vidgen_core.worker.transition import complete, log
 
@@ -27,7 +27,7 @@ async def store(active: ActiveTask, ctx: Context, part: PartFile, length: int | 
     :raises FileError: it came in part, or is no picture
     """
     new = await asyncio.to_thread(_keep_picture, active, ctx, part, length)
-    await ctx.writer.do(lambda tx: add_candidate(tx, active, new, ctx.locations.images / str(new.image)))
+    await ctx.writer.do(lambda tx: add_candidate(tx, active, new, ctx.media.path_of_picture(str(new.image))))
     await asyncio.to_thread(part.restart)
 
 
@@ -41,7 +41,7 @@ def _keep_picture(active: ActiveTask, ctx: Context, part: PartFile, length: int 
         project_id=task.project_id,
         shot_id=task.shot_id,
         number=task.take,
-        image=keep_image(part.path, ctx.locations.images),
+        image=ctx.media.add_picture(part.path),
         task_id=task.id,
         width=facts.width,
         height=facts.height,

@@ -90,8 +90,8 @@ async def submit(active: ActiveTask, ctx: Context, key: Key | None) -> Next | No
     provider, settings = ctx.provider(active), ctx.settings()
     base_url, cap = provider.base_url, cap_of(settings, provider)
     await chain.take_frame(active, ctx)
-    images = ctx.locations.images
-    taken = await ctx.writer.do(lambda tx: claim(tx, active, key, base_url, settings, ctx.clock(), cap, images))
+    rules = chain.rules_of(ctx)
+    taken = await ctx.writer.do(lambda tx: claim(tx, active, key, base_url, settings, ctx.clock(), cap, rules))
     if isinstance(taken, money.BudgetExceeded):
         ctx.budget.stopped(taken, active.task.provider)
     if taken is not True:
@@ -104,7 +104,7 @@ async def send(active: ActiveTask, ctx: Context, key: Key | None) -> Next | None
     """Prepare and send the present attempt."""
     provider, order = ctx.provider(active), ctx.order(active)
     try:
-        await asyncio.to_thread(_check_files, order)
+        await asyncio.to_thread(_check_files, order, ctx)
         with ctx.telemetry.request("prepare", active.task, active.attempt):
             prepared = await provider.prepare(order, key)
     except Exception as error:  # noqa: BLE001 — nothing paid has left, so every error is safe to judge here
@@ -118,11 +118,12 @@ async def send(active: ActiveTask, ctx: Context, key: Key | None) -> Next | None
     return await asyncio.shield(request)
 
 
-def _check_files(order: Order) -> None:
+def _check_files(order: Order, ctx: Context) -> None:
     """Whatever an adapter makes of them, the pictures beside the first frame are there.
 
-    :raises FileError: ``image_missing`` (path)
+    :raises FileError: ``image_missing`` (path), and as ``Context.fetch``
     """
+    ctx.fetch(order)
     for path in (order.last_frame, *(picture.path for picture in order.references)):
         if path is not None and not path.is_file():
             raise FileError("image_missing", path=str(path))

@@ -6,13 +6,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from pathlib import Path, PurePosixPath
+from pathlib import PurePath, PurePosixPath
 from typing import Any, Final
 
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import FileError, InputError
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Take
+from vidgen_core.media.storage import LocalMedia
 from vidgen_core.services.exports.editing.edited_timeline import Use, path_of
 from vidgen_core.services.exports.facts import Facts, read_facts, usual_rate
 from vidgen_core.services.exports.naming import safe_name
@@ -77,14 +78,14 @@ class EditPlan(Frozen):
         return tuple(each for each in self.shots if each.changed)
 
 
-def project_rate(shots: Sequence[Shot], takes: Mapping[int, Sequence[Take]]) -> Fraction:
+def project_rate(shots: Sequence[Shot], takes: Mapping[int, Sequence[Take]], media: LocalMedia) -> Fraction:
     """The rate that timelines of the project are exported at."""
     facts: list[Facts] = []
     for shot in shots:
         for take in takes.get(shot.id, ()):
             if take.id == shot.chosen_take_id:
                 try:
-                    facts.append(read_facts(Path(take.folder, take.file)))
+                    facts.append(read_facts(media.video(take)))
                 except FileError:
                     continue
     return usual_rate(facts) if facts else Fraction(24)
@@ -103,7 +104,7 @@ class _Index:
         self._names: dict[str, list[Take]] = defaultdict(list)
         for shot in shots:
             for take in takes.get(shot.id, ()):
-                self._paths[_folded(Path(take.folder, take.file).as_posix())].append(take)
+                self._paths[_folded(PurePath(take.place).as_posix())].append(take)
                 named = f"{shot.number}-v{take.number}"
                 for name in {PurePosixPath(take.file).stem, named, safe_name(named)}:
                     self._names[_folded(name)].append(take)

@@ -42,7 +42,7 @@ class Edits:
         with self._ctx.store.read() as tx:
             shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
             takes = tx.takes.of_shots([shot.id for shot in shots])
-        uses = read_uses(data, project_rate(shots, takes))
+        uses = read_uses(data, project_rate(shots, takes, self._ctx.media))
         return make_plan(project_id, name, shots, takes, uses)
 
     @requires(Role.MAKER)

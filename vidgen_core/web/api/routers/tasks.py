@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from pathlib import Path
+from pathlib import PurePath
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -58,6 +58,7 @@ from vidgen_core.web.api.schemas.tasks import (
     RetryRequest,
     TaskPage,
 )
+from vidgen_core.web.stored_response import StoredResponse, existing
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
@@ -282,10 +283,11 @@ def confirm_price(app: App, t: Catalogue, task_id: PathId, body: PriceRequest) -
 def get_video(app: App, task_id: PathId) -> FileResponse:
     """The finished video, in ranges."""
     take = app.takes.of_task(task_id)
-    path = app.takes.file(take) if take else Path()
-    if take is None or not path.is_file():
-        raise NotFound("video_not_there" if take is None else "file_gone")
-    return FileResponse(path, media_type=media_type(path), filename=path.name, headers={"ETag": f'"{take.sha256}"'})
+    if take is None:
+        raise NotFound("video_not_there")
+    file, name = existing(app.takes.stored(take)), PurePath(take.file).name
+    headers = {"ETag": f'"{take.sha256}"'}
+    return StoredResponse(file, media_type=media_type(PurePath(name)), filename=name, headers=headers)
 
 
 def _outcome(outcome: Outcome, t: Text) -> OutcomeResponse:

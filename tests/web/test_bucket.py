@@ -1,0 +1,165 @@
+"""Media in a bucket: made and checked here, kept there, shown and exported on any machine."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from doubles import wait_until
+from s3_server import S3, s3  # noqa: F401 - a fixture
+from server_client import TestClient
+
+from vidgen_core.config.file import SettingsFile
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import Store
+from vidgen_core.domain.shots import Shot
+from vidgen_core.domain.takes import Take
+from vidgen_core.domain.tasks import TaskStatus
+from vidgen_core.media.video import sha256_file
+from vidgen_core.services.exports.film import Format, Options
+from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation.planning import GenerateOptions
+from vidgen_core.services.system.database import open_media
+
+MEDIA = "/app/static/media"
+
+
+@pytest.fixture(autouse=True)
+def small_renders(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SIZE": "128x72", "ASPECT_RATIO": "16:9", "DURATION": "0.5"}.items():
+        monkeypatch.setenv(f"VIDGEN_PROVIDERS__LOCAL__{name}", value)
+
+
+@contextmanager
+def machine(home: Locations, database: Path) -> Iterator[Vidgen]:
+    """Another machine of the studio: a home of its own, the same database and bucket."""
+    home.create()
+    with Vidgen(home, Store.open(database), SettingsFile(home), open_media(home)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def other(s3: S3, vidgen: Vidgen, tmp_path: Path) -> Iterator[Vidgen]:  # noqa: F811
+    with machine(Locations(tmp_path / "other"), vidgen.locations.database) as opened:
+        yield opened
+
+
+@pytest.fixture
+def made(s3: S3, vidgen: Vidgen, shot: Shot) -> Take:  # noqa: F811
+    """A chosen take, made by the worker of this machine."""
+    vidgen.worker.start()
+    task = vidgen.tasks.generate(shot.project_id, [shot.id], GenerateOptions(takes=1)).tasks[0]
+    wait_until(lambda: vidgen.tasks.get(task.id).status is TaskStatus.COMPLETED, 60)
+    found = vidgen.takes.of_task(task.id)
+    assert found is not None
+    vidgen.takes.choose(shot.id, found.id)
+    return found
+
+
+def bytes_of(s3: S3, take: Take) -> bytes:  # noqa: F811
+    key = take.place.removeprefix(f"s3://{s3.bucket}/")
+    data: bytes = s3.client().get_object(Bucket=s3.bucket, Key=key)["Body"].read()
+    return data
+
+
+def test_a_take_is_served_and_exported_from_the_bucket_on_another_machine(
+    s3: S3,  # noqa: F811
+    made: Take,
+    shot: Shot,
+    vidgen: Vidgen,
+    other: Vidgen,
+    tmp_path: Path,
+) -> None:
+    assert made.place == f"s3://{s3.bucket}/film/videos/ep01/1.0/1.0-v1.mp4"
+    assert vidgen.tasks.get(made.task_id).file == made.place
+    data = bytes_of(s3, made)
+    # Nothing of it is left where it arrived.
+    assert list((vidgen.locations.home / "arriving").rglob("*.mp4")) == []
+    target = other.exports.write(made.project_id, Format.ZIP, tmp_path / "film.zip")
+    with zipfile.ZipFile(target) as archive:
+        assert [archive.read(name) for name in archive.namelist() if name.endswith(".mp4")] == [data]
+    cut = other.exports.write(made.project_id, Format.MP4, tmp_path / "film.mp4", Options(stills=True))
+    assert cut.stat().st_size > 0
+    assert sha256_file(other.takes.file(made)) == made.sha256
+    assert shot.image is not None
+    for here, there in (
+        (vidgen.shots.image_path(shot.image), other.shots.image_path(shot.image)),
+        (vidgen.takes.poster(made), other.takes.poster(made)),
+    ):
+        assert here is not None
+        assert there is not None
+        assert there != here
+        assert there.read_bytes() == here.read_bytes()
+    # One from before there was a bucket, whose folder was copied there.
+    before = made.model_copy(update={"folder": str(tmp_path / "videos")})
+    assert other.takes.file(before).read_bytes() == data
+    # An unknown one is nowhere, and said to be.
+    assert not other.shots.image_path(f"{'0' * 64}.png").exists()
+
+
+def test_a_player_reads_of_the_bucket_what_it_asks_for(
+    s3: S3,  # noqa: F811
+    made: Take,
+    client: TestClient,
+    vidgen: Vidgen,
+    other: Vidgen,
+) -> None:
+    data = bytes_of(s3, made)
+    for copy in (vidgen.locations.home / "media-copies").iterdir():
+        copy.unlink()
+    address = f"{MEDIA}/take/{made.id}.mp4"
+    s3.requests.clear()
+    part = client.get(address, headers={"Range": "bytes=100-199"})
+    assert (part.status_code, part.content) == (206, data[100:200])
+    assert part.headers["content-range"] == f"bytes 100-199/{len(data)}"
+    assert [asked for method, _, asked in s3.requests if method == "GET"] == ["bytes=100-199"]
+    assert client.get(address, headers={"Range": "bytes=-50"}).content == data[-50:]
+    assert client.get(address, headers={"Range": "bytes=0-1,5-6"}).content.count(data[:2]) >= 1
+    assert client.get(address, headers={"Range": f"bytes={len(data)}-"}).status_code == 416
+    whole = client.get(f"{address}?download=1")
+    assert (whole.status_code, whole.content, whole.headers["etag"]) == (200, data, f'"{made.sha256}"')
+    assert "1.0-v1.mp4" in whole.headers["content-disposition"]
+    assert client.get(f"/api/tasks/{made.task_id}/video").content == data
+    assert client.head(address).headers["content-length"] == str(len(data))
+    assert list((vidgen.locations.home / "media-copies").iterdir()) == []
+    # An export of another machine as well.
+    export = other.exports.start(made.project_id, Format.ZIP)
+    wait_until(lambda: other.exports.get(made.project_id, export.id).state == "done", 60)
+    address = f"{MEDIA}/export/{made.project_id}/{export.id}"
+    assert client.get(address).content[:2] == b"PK"
+    other.exports.remove(made.project_id, export.id)
+    assert client.get(address).status_code == 404
+    assert not [key for key in s3.listed() if key.startswith("film/exports/")]
+
+
+def pause_of(vidgen: Vidgen) -> str | None:
+    with vidgen.store.read() as tx:
+        return (tx.state.get("lane.local") or {}).get("code")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(None, "media_bucket_missing"), (403, "media_refused"), (500, "media_away")]
+)
+def test_a_bucket_that_does_not_work_holds_the_queue_until_it_does(
+    s3: S3,  # noqa: F811
+    vidgen: Vidgen,
+    status: int | None,
+    code: str,
+) -> None:
+    project = vidgen.projects.all()[0].id
+    shot = vidgen.shots.add(project, prompt="pan left")
+    if status is None:
+        s3.client().delete_objects(Bucket=s3.bucket, Delete={"Objects": [{"Key": key} for key in s3.listed()]})
+        s3.client().delete_bucket(Bucket=s3.bucket)
+    s3.fails = status
+    task = vidgen.tasks.generate(project, [shot.id], GenerateOptions(takes=1)).tasks[0]
+    vidgen.worker.start()
+    wait_until(lambda: pause_of(vidgen) == f"lane_{code}", 60)
+    assert vidgen.tasks.get(task.id).status is TaskStatus.QUEUED
+    s3.fails = None
+    if status is None:
+        s3.client().create_bucket(Bucket=s3.bucket)
+    wait_until(lambda: vidgen.tasks.get(task.id).status is TaskStatus.COMPLETED, 60)

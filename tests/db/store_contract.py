@@ -869,7 +869,7 @@ class StoreContract:
             assert tx.keys.all(ProviderId("kie")) == []
 
     def test_small_facts_are_kept(self, store: Store) -> None:
-        beat = Heartbeat(pid=7, host="here", started_at=now(), at=now(), note="paused")
+        beat = Heartbeat(pid=7, host="here", started_at=now(), at=now())
         with store.write() as tx:
             assert tx.heartbeat.get() is None
             assert tx.state.get("paused") is None

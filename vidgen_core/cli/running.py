@@ -39,6 +39,22 @@ def run(
     finish(session, work(session, session.project_id, until_done=until_done, yes=yes))
 
 
+@command(commands, "worker", every_project=True)
+def worker(
+    session: Session, name: Annotated[str, typer.Option("--name", metavar="NAME", help="cli.option.worker_name")] = ""
+) -> None:
+    control = session.app.worker
+    control.start(name=name)
+    session.say("cli.working", place=session.app.store.place)
+    told = ""
+    while True:
+        problem = control.problem
+        if problem is not None and problem.code != told:
+            session.complain(problem.code, problem.params)
+        told = problem.code if problem is not None else ""
+        time.sleep(POLL_EVERY)
+
+
 @command(commands, "resume")
 def resume(session: Session) -> None:
     aside = session.app.worker.resume()

@@ -419,6 +419,11 @@ class ScaleSettings(Section):
     timezone: str = Field(default="", json_schema_extra={"placeholder": "Asia/Shanghai"})
     """Where days of budget and reports begin, with a database of that kind the same on all machines, e.g. Asia/Shanghai."""
 
+    worker: str = ""
+    """What this machine's worker is called; empty: as the machine is."""
+    takeover_seconds: float = Field(default=30.0, ge=1, le=600)
+    """After so many seconds without a sign of life a worker's tasks go to others; s."""
+
     @field_validator("database")
     @classmethod
     def _must_be_postgres(cls, secret: SecretStr) -> SecretStr:

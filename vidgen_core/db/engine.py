@@ -285,6 +285,11 @@ class Store:
         with self._translated():
             return self._backend.revision()
 
+    def time(self) -> float:
+        """Seconds since 1970 where the database is."""
+        with self._translated():
+            return self._backend.time()
+
     def backup(self, target: Path) -> None:
         """Write a complete copy, an SQLite file, to ``target`` while others read and write."""
         with self._translated():

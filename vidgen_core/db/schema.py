@@ -344,6 +344,8 @@ attempts = Table(
     Column("confirmed_at", UtcTime),
     # The agent that ordered it.
     Column("agent", Text),
+    # Which of several workers carries it.
+    Column("worker", Text),
     sqlite_autoincrement=True,
 )
 _partial(
@@ -595,18 +597,21 @@ key_usage = Table(
     Column("last_used_at", UtcTime),
     Column("cooling_until", UtcTime),
     Column("health", Text, nullable=False, server_default="usable"),
+    # When the next submit may leave, where several workers share the key.
+    Column("next_at", UtcTime),
     PrimaryKeyConstraint("provider", "key_id"),
 )
 
 heartbeat = Table(
     "heartbeat",
     metadata,
-    Column("id", WHOLE, primary_key=True),
+    # The worker's; empty where there is only one.
+    Column("name", Text, primary_key=True),
     Column("pid", WHOLE, nullable=False),
     Column("host", Text, nullable=False),
     Column("started_at", UtcTime, nullable=False),
     Column("at", UtcTime, nullable=False),
-    Column("note", Text),
+    Column("leads", Boolean, nullable=False),
 )
 
 state = Table("state", metadata, Column("name", Text, primary_key=True), _json("value"))

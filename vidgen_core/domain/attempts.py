@@ -74,6 +74,8 @@ class Attempt(Frozen):
     request_id: str | None = None
     #: Name of the agent that ordered it.
     agent: str | None = None
+    #: Which of several workers carries it; None where there is only one.
+    worker: str | None = None
     created_at: datetime
     #: The number of its last change.
     rev: int = Field(default=0, exclude=True)

@@ -38,9 +38,11 @@ class LogLine(Frozen):
 class Heartbeat(Frozen):
     """The runner's sign of life."""
 
+    #: Which of several workers; empty where there is only one.
+    name: str = ""
     pid: int
     host: str
     started_at: datetime
     at: datetime
-    #: Whether submitting is paused by the user, and if by the runner itself, why.
-    note: str | None = None
+    #: Whether it does what only one of several workers does.
+    leads: bool = True

@@ -71,6 +71,8 @@ def _url(listening: socket.socket) -> str:
 def _server(app: Starlette) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
+        # Its own, so that connections break off in the same way wherever another loop is installed, too.
+        loop="asyncio",
         http=AbruptProtocol,
         ws="none",
         lifespan="on",

@@ -8,6 +8,7 @@ read, and what the monotonic clock has counted since; a jump of the wall is noti
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -46,3 +47,29 @@ class Clock:
     def follow(self) -> None:
         """Take over the time on the wall."""
         self._offset = self.wall().timestamp() - self.monotonic()
+
+
+class ServerClock(Clock):
+    """The time of a server, which all who share its database go by, counted on by the monotonic clock of this machine.
+
+    :param ask_server: the seconds since 1970 there
+    """
+
+    def __init__(self, ask_server: Callable[[], float]) -> None:
+        super().__init__()
+        self._ask_server = ask_server
+        self.ask()
+
+    def ask(self) -> None:
+        """Follow the server's time."""
+        before = self.monotonic()
+        there = self._ask_server()
+        # While it was asked, half of the time went by before it looked.
+        self._offset = there - (before + self.monotonic()) / 2
+
+    def jump(self) -> float:
+        """Never: what is set on this machine is no time here."""
+        return 0.0
+
+    def follow(self) -> None:
+        """Nothing: ``ask`` does."""

@@ -89,6 +89,8 @@ class ActiveTask:
     at_limit: bool = False
     #: Left behind by a process that is dead for sure.
     inherited: bool = False
+    #: The one of several workers that has it in memory.
+    worker: str | None = None
     #: When it was taken up, by the monotonic clock.
     since: float = field(default_factory=time.monotonic)
     _own: dict[type, Any] = field(default_factory=dict)
@@ -129,6 +131,8 @@ class Context:
     #: The last unexpected error by task, and how often in a row it has come.
     errors: dict[int, tuple[str, int]] = field(default_factory=dict)
     takeover_seconds: float = TAKEOVER
+    #: The name of this worker where several share the database: what is its own bears it.
+    worker: str | None = None
     downloads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DOWNLOADS))
     #: Nothing paid leaves any more: the worker ends, or a person has paused it.
     stopping: bool = False

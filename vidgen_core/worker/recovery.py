@@ -44,10 +44,7 @@ class LeftOver:
 
 async def recover(ctx: Context) -> LeftOver:
     """Write answers of the journal that the database lacks, and read what the last run has left."""
-    found = await read_journal(ctx)
-    if found.notes:
-        for name in await ctx.writer.do(lambda tx: write_answers(tx, found.notes, ctx.clock())):
-            await asyncio.to_thread(ctx.journal.settle, name)
+    await write_journal(ctx)
     doubt = await check_database_age(ctx)
     try:
         await ctx.writer.do(lambda tx: _bound_times(tx, ctx.clock()))
@@ -59,6 +56,14 @@ async def recover(ctx: Context) -> LeftOver:
         # This process holds the lock of the home, so whoever had it is dead.
         one.inherited = True
     return LeftOver(doubt, active, in_doubt)
+
+
+async def write_journal(ctx: Context) -> None:
+    """Write answers of the journal that the database lacks."""
+    found = await read_journal(ctx)
+    if found.notes:
+        for name in await ctx.writer.do(lambda tx: write_answers(tx, found.notes, ctx.clock())):
+            await asyncio.to_thread(ctx.journal.settle, name)
 
 
 async def read_journal(ctx: Context) -> JournalState:

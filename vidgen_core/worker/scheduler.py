@@ -31,7 +31,7 @@ from vidgen_core.worker.steps import download, submit
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two checks of the store for changes made by others.
+#: Seconds between two checks of the store, and of what the budget holds back.
 TICK = 0.5
 #: Seconds between two signs of life.
 HEARTBEAT = 2.0
@@ -39,6 +39,9 @@ HEARTBEAT = 2.0
 
 class Scheduler:
     """Takes every live task through ``step`` until told to stop."""
+
+    #: Seconds between two checks of the store for changes made by others.
+    _tick = TICK
 
     def __init__(self, ctx: Context, started_at: datetime) -> None:
         self._ctx = ctx
@@ -66,6 +69,8 @@ class Scheduler:
         #: Tasks to be polled again as soon as their step is done.
         self._asked: set[int] = set()
         self._at_once = asyncio.Event()
+        #: Whether it does what only one of several workers does.
+        self.leads = True
         #: While a stop waits: paid requests that are out, and the most seconds that their answers may take.
         self.waits: tuple[int, float] | None = None
 
@@ -102,16 +107,20 @@ class Scheduler:
         await self._recover()
         while not self._ctx.stopping:
             self._alarm.clear()
-            await self._check_clock()
-            if self._every("heartbeat", HEARTBEAT):
-                self._beat()
-            await self._check_store()
-            await self._fill()
-            self._start_due()
-            self._start_abandoned_round()
-            await self._check_billing()
+            await self._turn()
             await self._rest()
         await self._drain()
+
+    async def _turn(self) -> None:
+        """Do once what is due now."""
+        await self._check_clock()
+        if self._every("heartbeat", HEARTBEAT):
+            self._beat()
+        await self._check_store()
+        await self._fill()
+        self._start_due()
+        self._start_abandoned_round()
+        await self._check_billing()
 
     # --- starting ---------------------------------------------------------------------------------------------------
 
@@ -123,14 +132,16 @@ class Scheduler:
             self._activate(one, 0.0)
         for attempt_id, task_id, mode, since in left.in_doubt:
             self._concurrency.count_in_doubt(attempt_id, task_id, mode, since)
-        n = len(left.active)
-        self._ctx.writer.post(lambda tx: tx.log.add(LogLevel.INFO, "runner_started", held=n, pid=os.getpid()))
+        self._log_start(len(left.active))
+
+    def _log_start(self, held: int) -> None:
+        self._ctx.writer.post(lambda tx: tx.log.add(LogLevel.INFO, "runner_started", held=held, pid=os.getpid()))
 
     # --- the store --------------------------------------------------------------------------------------------------
 
     async def _check_store(self) -> None:
         """Notice what others did: cancel requests, polling again, pausing, lifting a pause."""
-        if self._revision >= 0 and not self._every("store", TICK):
+        if self._revision >= 0 and not self._every("store", self._tick):
             return
         revision = self._ctx.store.revision()
         if revision == self._revision:
@@ -145,16 +156,19 @@ class Scheduler:
     def _news(self, tx: Tx) -> tuple[list[ActiveTask], set[int]]:
         """Tasks that others have changed, and those that they want polled now."""
         self._ctx.paused = PAUSED.has(tx)
+        self._load_pauses(tx)
+        self._concurrency.forget_resolved(tx)
+        unclaimed = tx.tasks.active(without=self._active.keys())
+        to_cancel = [task for task in tx.tasks.cancel_requested() if task.id in self._active]
+        return [read_active(tx, task) for task in unclaimed + to_cancel], self._asked_for(tx)
+
+    def _load_pauses(self, tx: Tx) -> None:
         before = {mode: self._ctx.pauses.of(mode) for mode in self._ctx.providers}
         self._ctx.pauses.load(tx)
         for mode, pause in before.items():
             if pause is not None and self._ctx.pauses.of(mode) is None and mode in self._ctx.keys:
                 # A person said "go on": every key gets another chance.
                 self._ctx.keys[mode].renew()
-        self._concurrency.forget_resolved(tx)
-        unclaimed = tx.tasks.active(without=self._active.keys())
-        to_cancel = [task for task in tx.tasks.cancel_requested() if task.id in self._active]
-        return [read_active(tx, task) for task in unclaimed + to_cancel], self._asked_for(tx)
 
     def _asked_for(self, tx: Tx) -> set[int]:
         """Other processes hear of jobs that have ended, too; each is polled once."""
@@ -186,7 +200,7 @@ class Scheduler:
     async def _fill(self) -> None:
         """Start queued tasks while limits and keys allow it."""
         due = self._next_due_at is not None and self._next_due_at <= self._ctx.clock()
-        if self._ctx.paused or self._ctx.stopping or not (self._may_fill or due or self._every("fill", TICK)):
+        if self._ctx.paused or self._ctx.stopping or not (self._may_fill or due or self._every("fill", self._tick)):
             return
         self._may_fill = False
         if self._doubt is not None:
@@ -257,10 +271,13 @@ class Scheduler:
                 return False
             key = lease.key
             self._concurrency.keys[task.id] = key.id
-        active = self._active[task.id] = ActiveTask(task)
+        active = self._active[task.id] = self._active_task(task)
         self._concurrency.put(active, remote=True)
         self._start_step(active, key)
         return True
+
+    def _active_task(self, task: Task) -> ActiveTask:
+        return ActiveTask(task, worker=self._ctx.worker)
 
     async def _go_on_in_chains(self) -> None:
         """Let the shots go on whose turn it is in their chains."""
@@ -342,7 +359,7 @@ class Scheduler:
     # --- resting ----------------------------------------------------------------------------------------------------
 
     async def _rest(self) -> None:
-        pause = TICK
+        pause = self._tick
         if self._due:
             pause = min(pause, self._due[0][0] - self._ctx.clock.monotonic())
         if self._next_due_at is not None:
@@ -395,7 +412,12 @@ class Scheduler:
 
     def _beat(self) -> None:
         beat = Heartbeat(
-            pid=os.getpid(), host=platform.node(), started_at=self._started_at, at=self._ctx.clock(), note=None
+            name=self._ctx.worker or "",
+            pid=os.getpid(),
+            host=platform.node(),
+            started_at=self._started_at,
+            at=self._ctx.clock(),
+            leads=self.leads,
         )
         self._ctx.writer.post(lambda tx: tx.heartbeat.beat(beat))
 
@@ -418,12 +440,16 @@ class Scheduler:
     async def _poll_abandoned(self) -> None:
         try:
             async for active in self._abandoned.poll():
-                self._activate(active, 0.0)
+                self._take_late(active)
         except Exception:
             # The next round asks again; nothing of this one is lost.
             logger.exception("polling abandoned jobs")
         finally:
             self._abandoned_round = None
+
+    def _take_late(self, active: ActiveTask) -> None:
+        """The result of an abandoned job has come in."""
+        self._activate(active, 0.0)
 
     async def _drain(self) -> None:
         """Cancel everything but paid requests that are out: those are waited for."""

@@ -90,8 +90,12 @@ async def _refresh(active: ActiveTask, ctx: Context) -> bool:
     found = ctx.read(lambda tx: [read_active(tx, task) for task in tx.tasks.many([active.task.id])])
     if not found or found[0].task.status not in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING):
         return False
+    attempt = found[0].attempt
+    if active.worker is not None and attempt is not None and attempt.worker != active.worker:
+        # Another worker has taken it over.
+        return False
     active.stale = False
-    active.take(found[0].task, found[0].attempt)
+    active.take(found[0].task, attempt)
     return True
 
 

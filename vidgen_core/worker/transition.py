@@ -52,8 +52,8 @@ def same(tx: Tx, active: ActiveTask) -> Rows | None:
         return None
     if active.attempt is None:
         return Rows(found[0], None)
-    attempt = tx.attempts.get(active.attempt.id)
-    return Rows(found[0], attempt) if attempt.state is active.attempt.state else None
+    attempt, known = tx.attempts.get(active.attempt.id), active.attempt
+    return Rows(found[0], attempt) if (attempt.state, attempt.worker) == (known.state, known.worker) else None
 
 
 def fenced(tx: Tx, active: ActiveTask) -> Rows:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import platform
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,11 +23,11 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.media.storage import LocalMedia
 from vidgen_core.providers.base import Provider
 from vidgen_core.worker import tracing
-from vidgen_core.worker.clock import Clock
+from vidgen_core.worker.clock import Clock, ServerClock
 from vidgen_core.worker.context import BuiltOnUse, Context
 from vidgen_core.worker.group_commit import GroupCommit
 from vidgen_core.worker.limits.budget_pause import BudgetPause
-from vidgen_core.worker.limits.key_pool import KeyPool, StoredKeys, pace_for
+from vidgen_core.worker.limits.key_pool import KeyPool, StoredKeys, interval_of, pace_for
 from vidgen_core.worker.limits.provider_pause import ProviderPauses
 from vidgen_core.worker.scheduler import Scheduler
 from vidgen_core.worker.telemetry import Telemetry
@@ -34,8 +36,6 @@ logger = logging.getLogger(__name__)
 
 #: Seconds until a standby asks for the lock again.
 STANDBY = 2.0
-#: Seconds between two looks whether the lock is still ours, where it can be lost.
-WATCH = 1.0
 #: Seconds until a loop that broke is started again.
 RESTART = 3.0
 #: Seconds between two checks whether a worker that ends waits for paid requests.
@@ -70,6 +70,7 @@ class Worker:
 
     :param store: a store of its own, opened with ``checkpoints=True``.
     :param providers: makes the provider instances, when they are needed, inside the worker's loop.
+    :param name: what people call it where several share the database; empty: as the settings or the machine do
     """
 
     def __init__(
@@ -80,13 +81,15 @@ class Worker:
         providers: Providers,
         clock: Clock | None = None,
         media: LocalMedia | None = None,
+        name: str = "",
     ) -> None:
         self._store = store
         self._settings = settings
         self._locations = locations
         self._providers = providers
         self._media = media or LocalMedia(locations)
-        self._clock = clock or Clock()
+        self._clock = clock
+        self._name = name
         self._ending = threading.Event()
         self._working = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -101,8 +104,9 @@ class Worker:
 
     @property
     def works(self) -> bool:
-        """Whether this worker, not another process's, does the tasks."""
-        return self._working.is_set()
+        """Whether this worker, not another process's, does the tasks; of several that share them, whether it leads."""
+        scheduler = self._scheduler
+        return scheduler.leads if scheduler is not None else self._working.is_set()
 
     @property
     def unwritten(self) -> dict[ProviderId, dict[str, Any]]:
@@ -160,6 +164,11 @@ class Worker:
 
     def _run(self) -> None:
         lock = self._store.runner_lock(self._locations.runner_lock)
+        if self._store.is_shared:
+            # Others may work, too: the lock only says who leads.
+            self._work(lock)
+            self._working.clear()
+            return
         while not self._ending.is_set():
             try:
                 self.problem = None if lock.acquire() else RunnerBusy()
@@ -176,7 +185,7 @@ class Worker:
 
     def _work(self, lock: RunnerLock) -> None:
         self._working.set()
-        while not self._ending.is_set() and lock.is_held():
+        while not self._ending.is_set() and (self._store.is_shared or lock.is_held()):
             try:
                 asyncio.run(self._main(lock))
             except StoreError as error:
@@ -194,14 +203,11 @@ class Worker:
         providers = BuiltOnUse(found, found.__getitem__)
         try:
             ctx = await asyncio.to_thread(self._context, writer, providers)
-            self._loop, self._scheduler = asyncio.get_running_loop(), Scheduler(ctx, self._clock())
+            self._loop, self._scheduler = asyncio.get_running_loop(), self._scheduler_for(ctx, lock)
             if self._ending.is_set():
                 self._scheduler.stop()
             self.problem = None
-            watching = asyncio.create_task(self._watch(lock, self._scheduler)) if lock.can_be_lost else None
             await self._scheduler.run()
-            if watching is not None:
-                watching.cancel()
         finally:
             self._scheduler = self._loop = None
             for provider in providers.built.values():
@@ -211,17 +217,22 @@ class Worker:
             await writer.stop()
             await asyncio.to_thread(self._store.checkpoint)
 
-    async def _watch(self, lock: RunnerLock, scheduler: Scheduler) -> None:
-        """Stop buying when the lock is lost: another process may have it by now."""
-        while await asyncio.to_thread(lock.is_held):  # noqa: ASYNC110 - only the server knows
-            await asyncio.sleep(WATCH)
-        logger.warning("the lock of the worker is lost: the database was restarted or cannot be reached")
-        scheduler.stop()
+    def _scheduler_for(self, ctx: Context, lock: RunnerLock) -> Scheduler:
+        if not self._store.is_shared:
+            return Scheduler(ctx, ctx.clock())
+        from vidgen_core.worker.engines import engine_of
+        from vidgen_core.worker.shared import SharedScheduler
+
+        engine = engine_of(self._settings().scale.database.get_secret_value(), ctx.takeover_seconds)
+        return SharedScheduler(ctx, ctx.clock(), engine, lock)
 
     def _context(self, writer: GroupCommit, providers: Mapping[ProviderId, Provider]) -> Context:
         # Also for those that need no key now: a setting may change that.
-        keys = BuiltOnUse(providers, lambda mode: self._pool(mode, providers[mode], writer))
-        pauses = ProviderPauses(writer, self._clock, self._locations)
+        keys = BuiltOnUse(providers, lambda mode: self._pool(mode, providers[mode], writer, clock))
+        clock = (
+            ServerClock(self._store.time) if self._store.is_shared and self._clock is None else self._clock or Clock()
+        )
+        pauses = ProviderPauses(writer, clock, self._locations)
         self.telemetry.tracing = tracing.from_environment()
         journal = Journal(self._locations.journal)
         self._store.witness = journal.ledger
@@ -234,27 +245,35 @@ class Worker:
             providers=providers,
             keys=keys,
             pauses=pauses,
-            clock=self._clock,
+            clock=clock,
             budget=BudgetPause(pauses),
             media=self._media,
             telemetry=self.telemetry,
         )
+        if self._store.is_shared:
+            scale = self._settings().scale
+            ctx.worker = f"{self._name or scale.worker or platform.node()}:{secrets.token_hex(3)}"
+            ctx.takeover_seconds = scale.takeover_seconds
         self._learn(ctx)
         return ctx
 
-    def _pool(self, mode: ProviderId, provider: Provider, writer: GroupCommit) -> KeyPool:
+    def _pool(self, mode: ProviderId, provider: Provider, writer: GroupCommit, clock: Clock) -> KeyPool:
         """The keys with what the last run knew of them, so that a restart grants no second burst."""
         known = StoredKeys(mode, self._store, writer)
-        pool = KeyPool(mode, self._settings, self._clock, known, pace_for(provider.rate_limit))
+        limit = provider.rate_limit
+        if self._store.is_shared:
+            # The store spaces the submits of all workers.
+            return KeyPool(mode, self._settings, clock, known, every=interval_of(limit) if limit else 0.0)
+        pool = KeyPool(mode, self._settings, clock, known, pace_for(limit))
         with self._store.read() as tx:
             open_attempts = [attempt for attempt in tx.attempts.open(mode) if attempt.state is AttemptState.ACCEPTED]
             jobs: dict[str, int] = {}
             for attempt in open_attempts:
                 if attempt.key_id:
                     jobs[attempt.key_id] = jobs.get(attempt.key_id, 0) + 1
-            now = self._clock()
+            now = clock()
             intents = tx.attempts.recent_intents(mode, since=now - INTENTS)
-        pool.start(jobs, [(key_id, min(at, now)) for key_id, at in intents if key_id], provider.rate_limit)
+        pool.start(jobs, [(key_id, min(at, now)) for key_id, at in intents if key_id], limit)
         return pool
 
     def _learn(self, ctx: Context) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol
@@ -15,10 +16,7 @@ _REVISION_SQL: Final = str(REVISION)
 
 
 class RunnerLock(Protocol):
-    """What the one worker of a database holds while it works."""
-
-    #: Whether it can be lost while this process lives.
-    can_be_lost: bool
+    """What the one worker of a database holds while it works; of several that share a server, the one that leads."""
 
     def acquire(self) -> bool:
         """Take it; False while another process has it.
@@ -66,6 +64,10 @@ class Backend(ABC):
         """The number of the last change, as soon as it is committed."""
         with self._revision_lock:
             return self._revision()
+
+    def time(self) -> float:
+        """Seconds since 1970 where the database is."""
+        return time.time()
 
     def _revision(self) -> int:
         if self._revision_connection is None:

@@ -160,6 +160,12 @@ class PostgresBackend(Backend):
                 self._revision_connection = None
         return super()._revision()
 
+    def time(self) -> float:
+        with self.readers.connect() as connection:
+            return float(
+                connection.exec_driver_sql("SELECT extract(epoch FROM clock_timestamp())::float8").scalar_one()
+            )
+
     def runner_lock(self, file: Path) -> AdvisoryRunnerLock:  # noqa: ARG002 - the lock is the server's
         return AdvisoryRunnerLock(self)
 
@@ -188,8 +194,6 @@ class PostgresBackend(Backend):
 
 class AdvisoryRunnerLock:
     """The lock of a database, by its server: it ends with the session, so with the process, its machine or the network."""
-
-    can_be_lost = True
 
     def __init__(self, backend: PostgresBackend) -> None:
         self._backend = backend

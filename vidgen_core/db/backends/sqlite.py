@@ -103,8 +103,6 @@ class SqliteBackend(Backend):
 class FileRunnerLock:
     """The lock of a data home, by the operating system: it ends with the process."""
 
-    can_be_lost = False
-
     def __init__(self, file: Path) -> None:
         self._lock = FileLock(file, thread_local=False)
 

@@ -38,6 +38,7 @@ _EDITABLE = frozenset(
         "failure",
         "evidence",
         "request_id",
+        "worker",
     }
 )
 
@@ -48,6 +49,7 @@ _COUNT = _PRESENT.values(attempts=tasks.c.attempts + 1).returning(tasks.c.attemp
 #: The columns of a new attempt that are given; the others follow from its task.
 _GIVEN: Final = (
     "state", "provider", "model", "key_id", "key_label", "base_url", "cost", "cost_currency", "charge", "rev", "created_at",
+    "worker",
 )  # fmt: skip
 _BEGIN = (
     insert(attempts)
@@ -109,10 +111,12 @@ class AttemptRepository(Repository):
         base_url: str | None,
         cost: Money | None,
         charge: ChargeStatus = ChargeStatus.NONE,
+        worker: str | None = None,
     ) -> Attempt:
         """Begin the next attempt of a task; it becomes the task's present one.
 
         :param charge: ESTIMATED reserves its money from now on
+        :param worker: which of several workers carries it
         """
         values = {
             "state": AttemptState.PREPARING,
@@ -124,6 +128,7 @@ class AttemptRepository(Repository):
             "charge": charge,
             "rev": self.tx.rev,
             "created_at": now(),
+            "worker": worker,
             **money_columns(cost),
         }
         row = self.tx.execute(_BEGIN, {"the_task": task_id, **values}).one_or_none()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, or_, select
 from sqlalchemy.dialects.sqlite import Insert
 
 from vidgen_core.db.dialect import among, listed, upsert
@@ -22,18 +22,26 @@ _VALUE: Final = select(state.c.value).where(state.c.name == bindparam("the_name"
 _VALUES: Final = select(state.c.name, state.c.value).where(among(state.c.name, bindparam("names")))
 _NEW: Final = upsert(state)
 _PUT: Final = _NEW.on_conflict_do_update(index_elements=["name"], set_={"value": _NEW.excluded.value})
-_BEAT: Final = select(*(column for column in heartbeat.c if column.name != "id"))
+_BEATS: Final = select(heartbeat).order_by(heartbeat.c.at.desc())
 
 
 class HeartbeatRepository(Repository):
     def beat(self, beat: Heartbeat) -> None:
         values = beat.model_dump()
-        new = upsert(heartbeat).values(id=1, **values)
-        self.tx.execute(new.on_conflict_do_update(index_elements=["id"], set_=values))
+        new = upsert(heartbeat).values(values)
+        self.tx.execute(new.on_conflict_do_update(index_elements=["name"], set_=values))
+
+    def all(self) -> list[Heartbeat]:
+        """The last sign of life of each worker, the newest first."""
+        return [Heartbeat.model_validate(row._asdict()) for row in self.tx.execute(_BEATS)]
 
     def get(self) -> Heartbeat | None:
-        row = self.tx.execute(_BEAT).one_or_none()
-        return None if row is None else Heartbeat.model_validate(row._asdict())
+        """The newest sign of life of any worker."""
+        return next(iter(self.all()), None)
+
+    def forget(self, name: str, before: datetime) -> None:
+        """Forget a worker that has ended, and those that were last heard of before a time."""
+        self.tx.execute(delete(heartbeat).where((heartbeat.c.name == name) | (heartbeat.c.at < before)))
 
 
 class StateRepository(Repository):
@@ -77,6 +85,8 @@ def _touch() -> Insert:
     return new.on_conflict_do_update(index_elements=["provider", "key_id"], set_=added | last)
 
 
+#: A turn that lies further ahead was written down under another time.
+_AHEAD: Final = timedelta(seconds=5)
 #: Compiled once: it runs for each order and each result.
 _TOUCH: Final = _touch()
 
@@ -87,10 +97,36 @@ class KeyRepository(Repository):
     def all(self, provider: ProviderId) -> list[KeyUsage]:
         self.tx.add_rest()
         spent = LedgerRepository(self.tx).by_key(provider)
-        query = select(key_usage).where(key_usage.c.provider == provider).order_by(key_usage.c.name, key_usage.c.key_id)
+        shown = (column for column in key_usage.c if column.name != "next_at")
+        query = select(*shown).where(key_usage.c.provider == provider).order_by(key_usage.c.name, key_usage.c.key_id)
         return [
             KeyUsage.model_validate({**row._mapping, "spend": spent.get(row.key_id)}) for row in self.tx.execute(query)
         ]
+
+    def healths(self, provider: ProviderId) -> dict[str, tuple[str, datetime | None]]:
+        """Health of each key, and until when it pauses."""
+        self.tx.add_rest()
+        query = select(key_usage.c.key_id, key_usage.c.health, key_usage.c.cooling_until)
+        rows = self.tx.execute(query.where(key_usage.c.provider == provider))
+        return {row.key_id: (row.health, row.cooling_until) for row in rows}
+
+    def take_turn(self, provider: ProviderId, key_id: str, name: str, every: float, at: datetime) -> float:
+        """Take the turn of a key that sends once in ``every`` seconds at most (GCRA without bursts).
+
+        :returns: 0.0: it is taken; else the seconds until it may be asked for again
+        """
+        self.tx.add_rest()
+        following = at + timedelta(seconds=every)
+        new = upsert(key_usage).values(provider=provider, key_id=key_id, name=name, next_at=following)
+        free = or_(key_usage.c.next_at.is_(None), key_usage.c.next_at <= at, key_usage.c.next_at > following + _AHEAD)
+        taken = new.on_conflict_do_update(
+            index_elements=["provider", "key_id"], set_={"next_at": following}, where=free
+        ).returning(key_usage.c.next_at)
+        if self.tx.execute(taken).one_or_none() is not None:
+            return 0.0
+        one = (key_usage.c.provider == provider, key_usage.c.key_id == key_id)
+        next_at: datetime = self.tx.execute(select(key_usage.c.next_at).where(*one)).scalar_one()
+        return (next_at - at).total_seconds()
 
     def touch(
         self,

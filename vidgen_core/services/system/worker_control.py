@@ -128,10 +128,11 @@ class WorkerControl:
 
     # --- life
 
-    def start(self, *, standby: bool = True) -> None:
+    def start(self, *, standby: bool = True, name: str = "") -> None:
         """Start the runner in this process; a second call does nothing.
 
         :param standby: when another process holds it, wait in the background and take over; otherwise raise
+        :param name: what people call this worker where several share a database
         :raises RunnerBusy: (pid) another process holds the runner and ``standby`` is False
         """
         if self._runner is not None:
@@ -154,6 +155,7 @@ class WorkerControl:
                 provider_ids(), lambda mode: open_provider(mode, ctx.settings, ctx.locations, uploads(mode))
             ),
             media=ctx.media,
+            name=name,
         ).start()
         self._before, self._after = self._companions()
         for service in (*self._before, *self._after):
@@ -197,7 +199,7 @@ class WorkerControl:
     @requires(Role.MAKER, log=False)
     def look_now(self, task_id: int) -> None:
         """Somebody has heard that a task's job ended: ask after it now, here or where the runner is."""
-        if self._runner is not None and self.is_here:
+        if self._runner is not None and self.is_here and not self._ctx.store.is_shared:
             self._runner.check_now(task_id)
             return
         with self._ctx.store.write() as tx:

@@ -80,6 +80,12 @@ class KeyStore(Protocol):
         """Remember a state; may be written later."""
 
 
+def kept_states(tx: Tx, mode: ProviderId) -> dict[str, KeyState]:
+    """What the store knows of a provider's keys."""
+    found = tx.keys.healths(mode)
+    return {key_id: KeyState(health=Health(health), cooling_until=until) for key_id, (health, until) in found.items()}
+
+
 class StoredKeys:
     """The key table of one provider, read once and written without waiting for the disk."""
 
@@ -90,10 +96,7 @@ class StoredKeys:
 
     def load(self) -> Mapping[str, KeyState]:
         with self._store.read() as tx:
-            usages = tx.keys.all(self._mode)
-        return {
-            usage.key_id: KeyState(health=Health(usage.health), cooling_until=usage.cooling_until) for usage in usages
-        }
+            return kept_states(tx, self._mode)
 
     def save(self, key_id: str, name: str, state: KeyState) -> None:
         mode = self._mode
@@ -159,6 +162,11 @@ class FreePace:
         return 0.0
 
 
+def interval_of(limit: RateLimit) -> float:
+    """Seconds between two submits of a key that keep ``limit``."""
+    return limit.seconds * MARGIN / limit.submits
+
+
 def pace_for(limit: RateLimit | None) -> Pace:
     """The pace that keeps ``limit``."""
     return SpacedPace(limit) if limit else FreePace()
@@ -178,6 +186,7 @@ class KeyPool:
     """The keys of one provider, as the settings name them at each use.
 
     :param pace: what spaces submits; ``pace_for(provider.rate_limit)`` usually.
+    :param every: seconds between two submits of a key where several workers share it; the store then spaces them
     """
 
     def __init__(
@@ -187,8 +196,10 @@ class KeyPool:
         clock: Callable[[], datetime],
         usage: KeyStore,
         pace: Pace | None = None,
+        every: float = 0.0,
     ) -> None:
         self._mode = mode
+        self.every = every
         self._settings = settings
         self._clock = clock
         self._store = usage
@@ -207,6 +218,10 @@ class KeyPool:
         self._last_used: dict[str, datetime] = {}
         self._not_before: dict[str, datetime] = {}
         self._seen: dict[str, Key] = {}
+
+    def follow(self, kept: Mapping[str, KeyState]) -> None:
+        """Take over what other workers have learned of the keys."""
+        self._states.update(kept)
 
     # --- choosing -----------------------------------------------------------------------------------------------------
 
@@ -378,7 +393,7 @@ def _why_empty(healths: Iterable[Health]) -> str:
 
 def _spaced(intents: Iterable[tuple[str, datetime]], limit: RateLimit) -> dict[str, datetime]:
     """When each key may submit next, given its earlier submits, the oldest first."""
-    step = timedelta(seconds=limit.seconds * MARGIN / limit.submits)
+    step = timedelta(seconds=interval_of(limit))
     free: dict[str, datetime] = {}
     for key_id, at in intents:
         free[key_id] = max(at, free.get(key_id, at)) + step

@@ -61,7 +61,7 @@ class ProviderPauses:
                 if self._pauses.pop(mode, None) is not None:
                     self._same.pop(mode, None)
                     self._messages.pop(mode, None)
-            elif mode not in self._pauses:
+            elif mode not in self._pauses or self._pauses[mode].since != kept.since:
                 self._pauses[mode] = self._bounded(kept)
 
     def _bounded(self, pause: ProviderPause) -> ProviderPause:
@@ -124,7 +124,7 @@ class ProviderPauses:
             # Left behind, it is over at its time all the same.
             with contextlib.suppress(OSError):
                 self._locations.unwritable(mode).unlink(missing_ok=True)
-        self._unwritten[mode] = self._writer.post(lambda tx: _write_lift(tx, mode))
+        self._unwritten[mode] = self._writer.post(lambda tx: _write_lift(tx, mode, pause))
 
     def unreachable(self, mode: ProviderId, delay: float, code: str) -> None:
         """A request surely did not leave: wait ``delay`` seconds before anybody tries again."""
@@ -201,6 +201,10 @@ def _write_pause(tx: Tx, mode: ProviderId, pause: ProviderPause, *, news: bool) 
         tx.log.add(LogLevel.WARNING, pause.code, **pause.params)
 
 
-def _write_lift(tx: Tx, mode: ProviderId) -> None:
+def _write_lift(tx: Tx, mode: ProviderId, pause: ProviderPause) -> None:
+    kept = PROVIDER_PAUSE.get(tx, mode)
+    if kept is not None and kept.since > pause.since:
+        # Another worker has paused it since.
+        return
     PROVIDER_PAUSE.put(tx, None, mode)
     tx.log.add(LogLevel.INFO, "lane_open", provider=mode.value)

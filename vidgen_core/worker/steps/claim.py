@@ -12,7 +12,8 @@ from vidgen_core.db import Tx
 from vidgen_core.db.worker_state import PROJECT_PAUSE, ProjectPause
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
-from vidgen_core.domain.tasks import Task, TaskStatus
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.providers.base import Key, Provider
 from vidgen_core.worker import chain
 from vidgen_core.worker.context import ActiveTask
@@ -63,8 +64,10 @@ def claim(
     if rows is None or rows.task.status is not TaskStatus.QUEUED or rows.task.cancel_requested:
         return False
     task = rows.task
-    under_way = tx.known((UNDER_WAY, task.provider), lambda: _under_way(tx, task, cap, now)) if cap is not None else 0
-    if cap is not None and under_way >= cap.jobs:
+    jobs = (
+        tx.known((UNDER_WAY, task.provider), lambda: under_way(tx, task.provider, cap, now)) if cap is not None else 0
+    )
+    if cap is not None and jobs >= cap.jobs:
         return FULL
     linked = chain.claim_link(tx, rows, rules) if rules else {}
     if linked is None:
@@ -89,22 +92,23 @@ def claim(
         base_url=base_url,
         cost=cost,
         charge=ChargeStatus.ESTIMATED if cost else ChargeStatus.NONE,
+        worker=active.worker,
     )
     rows = Rows(rows.task.model_copy(update={"attempt_id": attempt.id, "attempts": attempt.number}), attempt)
     if limits:
         money.warn_near(tx, limits, money.limit_statuses(tx, settings, task.project_id, now))
     if cap is not None:
         # Many are claimed in one transaction: jobs are counted for the first of them.
-        tx.keep((UNDER_WAY, task.provider), under_way + 1)
+        tx.keep((UNDER_WAY, task.provider), jobs + 1)
     log(tx, LogLevel.INFO, "task_started", rows.task, attempt=attempt.number)
     remember(tx, active, rows)
     return True
 
 
-def _under_way(tx: Tx, task: Task, cap: Cap, now: datetime) -> int:
+def under_way(tx: Tx, provider: ProviderId, cap: Cap, now: datetime) -> int:
     """Jobs that may be running at the provider now; a lost answer counts as long as its job can take."""
     since = now - timedelta(seconds=cap.longest)
-    return tx.tasks.processing(task.provider) + tx.attempts.unresolved(task.provider, since)
+    return tx.tasks.processing(provider) + tx.attempts.unresolved(provider, since)
 
 
 def _keep_back(tx: Tx, rows: Rows, stop: money.BudgetExceeded) -> None:

@@ -69,7 +69,7 @@ async def download(active: ActiveTask, ctx: Context) -> Next | None:
     part: files.PartFile | None = None
     try:
         await asyncio.to_thread(storage_check.ensure_mounted, ctx.store, ctx.media.landing_folder(ctx.settings()))
-        part = files.PartFile(await target(active, ctx), owner=f"t{active.task.id}")
+        part = files.PartFile(await target(active, ctx), owner=_owner(active))
         length = await _fetch(active, ctx, job, part)
         if active.task.output is TaskKind.IMAGE:
             await store_picture.store(active, ctx, part, length)
@@ -83,6 +83,11 @@ async def download(active: ActiveTask, ctx: Context) -> Next | None:
             part.close()
     await ctx.provider(active).release(job)
     return None
+
+
+def _owner(active: ActiveTask) -> str:
+    """What the part file is named after: two workers may for a moment both think that a task is theirs."""
+    return f"t{active.task.id}" + (f".{active.worker}" if active.worker else "")
 
 
 async def target(active: ActiveTask, ctx: Context) -> Path:

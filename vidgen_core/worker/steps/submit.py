@@ -75,6 +75,13 @@ SETTLE = 3.0
 _WITHOUT_ID: Final = frozenset({AttemptState.PREPARING, AttemptState.SENDING, AttemptState.UNKNOWN})
 
 
+@dataclass(frozen=True)
+class Turn:
+    """Nothing was intended: the key may send again in so many seconds."""
+
+    seconds: float
+
+
 @dataclass
 class Unsent:
     """The attempt whose intent may be on disk although its request surely did not leave."""
@@ -114,8 +121,14 @@ async def send(active: ActiveTask, ctx: Context, key: Key | None) -> Next | None
         pool = ctx.keys[active.task.provider]
         while (seconds := pool.pace(key.id)) > 0:  # noqa: ASYNC110 — the limiter is time, there is no event to wait for
             await asyncio.sleep(seconds)
-    request = active.request = asyncio.ensure_future(_intend_and_send(active, ctx, order, prepared, key))
-    return await asyncio.shield(request)
+    while True:
+        request = asyncio.ensure_future(_intend_and_send(active, ctx, order, prepared, key))
+        active.request = request
+        following = await asyncio.shield(request)
+        if not isinstance(following, Turn):
+            return following
+        # Another worker has just sent with this key.
+        await asyncio.sleep(following.seconds)
 
 
 def _check_files(order: Order, ctx: Context) -> None:
@@ -147,11 +160,14 @@ def _material(order: Order) -> dict[str, Any]:
 
 async def _intend_and_send(
     active: ActiveTask, ctx: Context, order: Order, prepared: Prepared, key: Key | None
-) -> Next | None:
+) -> Next | Turn | None:
     """Put the intent on disk, send, and write down what came of it, as one thing that a stop does not interrupt."""
     active.left = False
     try:
-        if not await _intend(active, ctx, prepared):
+        intended = await _intend(active, ctx, prepared, key)
+        if isinstance(intended, Turn):
+            return intended
+        if not intended:
             return None
         active.left = True
         return await _send(active, ctx, order, prepared, key)
@@ -159,18 +175,24 @@ async def _intend_and_send(
         active.request = None
 
 
-async def _intend(active: ActiveTask, ctx: Context, prepared: Prepared) -> bool:
+async def _intend(active: ActiveTask, ctx: Context, prepared: Prepared, key: Key | None) -> bool | Turn:
     """Put the intent on disk; False when nothing is to be sent, and then nothing of it stands any more."""
     # The wall as well: while a machine sleeps, the monotonic clock may stand still.
     begun = time.monotonic(), ctx.clock.wall()
     attempt, paid = active.sent, not ctx.provider(active).repeatable_submit
+    every = ctx.keys[attempt.provider].every if key is not None and ctx.worker is not None else 0.0
 
-    def write(tx: Tx) -> int | None:
+    def write(tx: Tx) -> int | Turn | None:
         if not chain.is_current(tx, active.task, chain.rules_of(ctx)):
             # Another take counts since it was claimed.
             moved = failure_of(_not_sent("chain_moved_on"))
             requeue(tx, active, moved, None, ctx.clock(), 0.0, state=AttemptState.REFUSED)
             return None
+        if every and key is not None:
+            # All workers share the key: its rate is kept where the intent is written.
+            wait = tx.keys.take_turn(attempt.provider, key.id, key.label, every, ctx.clock())
+            if wait > 0:
+                return Turn(wait)
         if not intend(tx, active, prepared, ctx.clock()):
             return None
         return next_generation(tx) if paid else 0
@@ -181,8 +203,8 @@ async def _intend(active: ActiveTask, ctx: Context, prepared: Prepared) -> bool:
         # A failed commit may be on disk all the same; what is sure is that nothing was sent.
         active.own(Unsent).attempt_id = attempt.id
         raise
-    if generation is None:
-        return False
+    if generation is None or isinstance(generation, Turn):
+        return generation or False
     try:
         await write_order(active, ctx, generation)
     except FileError as error:

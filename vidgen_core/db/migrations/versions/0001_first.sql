@@ -24,7 +24,8 @@ CREATE TABLE attempts (
     created_at DOUBLE NOT NULL,
     waited_at DOUBLE,
     confirmed_at DOUBLE,
-    agent TEXT
+    agent TEXT,
+    worker TEXT
 );
 CREATE INDEX attempts_intents ON attempts (provider, intent_at) WHERE intent_at IS NOT NULL;
 CREATE UNIQUE INDEX attempts_of_task ON attempts (task_id, number);
@@ -77,13 +78,13 @@ CREATE TABLE candidates (
 );
 CREATE INDEX candidates_of_shot ON candidates (shot_id, number);
 CREATE TABLE heartbeat (
-    id INTEGER NOT NULL,
+    name TEXT NOT NULL,
     pid INTEGER NOT NULL,
     host TEXT NOT NULL,
     started_at DOUBLE NOT NULL,
     at DOUBLE NOT NULL,
-    note TEXT,
-    PRIMARY KEY (id)
+    leads BOOLEAN NOT NULL,
+    PRIMARY KEY (name)
 );
 CREATE TABLE key_usage (
     provider TEXT NOT NULL,
@@ -95,6 +96,7 @@ CREATE TABLE key_usage (
     last_used_at DOUBLE,
     cooling_until DOUBLE,
     health TEXT DEFAULT 'usable' NOT NULL,
+    next_at DOUBLE,
     PRIMARY KEY (provider, key_id)
 );
 CREATE TABLE ledger_daily (

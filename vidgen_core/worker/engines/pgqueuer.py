@@ -1,0 +1,144 @@
+"""PgQueuer as the engine: its tables lie beside ours in the same database."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Collection
+from datetime import timedelta
+from typing import Any, Final
+
+import asyncpg
+from pgqueuer.db import AsyncpgPoolDriver
+from pgqueuer.errors import RetryRequested
+from pgqueuer.models import Job
+from pgqueuer.qm import QueueManager
+from pgqueuer.queries import Queries
+
+from vidgen_core.worker.engines import Carry
+
+logger = logging.getLogger(__name__)
+# That a server was restarted is no news for people, least of all with a traceback for each connection.
+logging.getLogger("pgqueuer").setLevel(logging.CRITICAL)
+
+#: The name under which PgQueuer keeps our jobs.
+ENTRYPOINT: Final = "task"
+#: Seconds until a server that is away is asked again.
+AGAIN: Final = 1.0
+#: Seconds that a statement may take: a server that has gone silent is given up.
+LONGEST: Final = 10.0
+#: Jobs taken at once, so that others have a turn between.
+BATCH: Final = 5
+#: Two first starts take turns by this advisory lock.
+INSTALL_LOCK: Final = 0x7669646A
+
+
+class _Watched(Queries):
+    """Says when jobs cannot be taken any more: ``QueueManager.run`` would first wait for all that are carried."""
+
+    broken: Callable[[], None] = staticmethod(lambda: None)
+
+    async def dequeue(self, *args: Any, **options: Any) -> list[Job]:
+        try:
+            return await super().dequeue(*args, **options)
+        except Exception:
+            self.broken()
+            raise
+
+
+class PgQueuerEngine:
+    """An engine (see ``engines.Engine``); belongs to one event loop."""
+
+    def __init__(self, url: str, takeover_seconds: float) -> None:
+        self._url = url
+        self._takeover = timedelta(seconds=takeover_seconds)
+        self._ended = asyncio.Event()
+        self._manager: QueueManager | None = None
+
+    def stop(self) -> None:
+        self._ended.set()
+        if self._manager is not None:
+            self._manager.shutdown.set()
+
+    async def put(self, task_ids: Collection[int]) -> None:
+        manager = self._manager
+        if manager is None or not task_ids:
+            return
+        names = [str(id_) for id_ in task_ids]
+        payload: list[bytes | None] = [name.encode() for name in names]
+        try:
+            await manager.queries.enqueue(
+                [ENTRYPOINT] * len(names),
+                payload,
+                [0] * len(names),
+                dedupe_key=[*names],
+                on_conflict="skip",
+            )
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            logger.warning("the engine's server is away: %s", error)
+
+    async def run(self, carry: Carry) -> None:
+        while not self._ended.is_set():
+            try:
+                # ``timeout`` is that of a connection, ``command_timeout`` that of a statement.
+                async with asyncpg.create_pool(
+                    self._url, min_size=0, max_size=3, timeout=LONGEST, command_timeout=LONGEST
+                ) as pool:
+                    await self._serve(pool, carry)
+            except Exception as error:  # noqa: BLE001 - whatever breaks in it, tasks are still to be handed out
+                logger.warning("the engine begins again: %s", error or type(error).__name__)
+            self._manager = None
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), AGAIN)
+
+    async def _serve(self, pool: Any, carry: Carry) -> None:
+        queries = _Watched(AsyncpgPoolDriver(pool))
+        await _install(pool, queries)
+        manager = QueueManager(queries)
+        over = asyncio.Event()
+        queries.broken = over.set
+
+        @manager.entrypoint(ENTRYPOINT)
+        async def _carry(job: Job) -> None:
+            if await _unless(over, carry(int(job.payload or b"0"))):
+                # Given back, for another worker to go on with.
+                raise RetryRequested(timedelta(0))
+
+        self._manager = manager
+        if self._ended.is_set():
+            return
+        ending = asyncio.create_task(self._ended.wait())
+        ending.add_done_callback(lambda _: over.set())
+        try:
+            await manager.run(
+                dequeue_timeout=min(self._takeover / 6, timedelta(seconds=1)),
+                batch_size=BATCH,
+                heartbeat_timeout=self._takeover,
+            )
+        finally:
+            ending.cancel()
+
+
+async def _unless(over: asyncio.Event, carrying: Any) -> bool:
+    """Wait until a task is carried; True when the engine is over before that."""
+    carried, ended = asyncio.ensure_future(carrying), asyncio.create_task(over.wait())
+    try:
+        await asyncio.wait((carried, ended), return_when=asyncio.FIRST_COMPLETED)
+        if not carried.done():
+            return True
+        await carried
+        return False
+    finally:
+        carried.cancel()
+        ended.cancel()
+
+
+async def _install(pool: Any, queries: Queries) -> None:
+    """Create or upgrade PgQueuer's tables."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(f"SELECT pg_advisory_xact_lock({INSTALL_LOCK})")
+        if not await queries.schema_is_installed():
+            await queries.install()
+        elif (await queries.plan_upgrade()).statements:
+            await queries.upgrade()

@@ -1,0 +1,221 @@
+"""One of several workers on a database that they share.
+
+An engine says which tasks are this worker's; each bears its name while it has an attempt, so that a worker that was thought
+dead and is not changes nothing any more. What only one of them does (asking for tasks to be carried, chains, budget, abandoned
+jobs, balances), the one does that has the lock of the runner: the leader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+from typing import Final
+
+from vidgen_core.db import Tx
+from vidgen_core.db.backends.backend import RunnerLock
+from vidgen_core.db.worker_state import CHECK_NOW, PAUSED
+from vidgen_core.domain.errors import StoreError
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import Task, TaskStatus
+from vidgen_core.worker import recovery
+from vidgen_core.worker.clock import ServerClock
+from vidgen_core.worker.context import ActiveTask, Context, Next
+from vidgen_core.worker.engines import Engine
+from vidgen_core.worker.limits.concurrency import Concurrency
+from vidgen_core.worker.limits.key_pool import kept_states
+from vidgen_core.worker.scheduler import TICK, Scheduler
+from vidgen_core.worker.step import read_active
+from vidgen_core.worker.steps.claim import cap_of, under_way
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two looks whether this worker leads, or may lead.
+LEAD: Final = 1.0
+#: Seconds after which every task under way is asked to be carried again: whatever the engine lost comes back.
+RECONCILE: Final = 5.0
+#: Seconds between two questions for the server's time.
+ASK_TIME: Final = 30.0
+#: Seconds until a server that is away is asked again.
+AGAIN: Final = 1.0
+#: How long a worker that has ended without a word is remembered.
+REMEMBERED: Final = timedelta(days=1)
+
+
+class SharedConcurrency(Concurrency):
+    """As the database counts: it alone knows what the other workers do."""
+
+    def free(self, mode: ProviderId) -> int:
+        cap = cap_of(self.ctx.settings(), self.ctx.providers[mode])
+        return cap.jobs - self.ctx.read(lambda tx: under_way(tx, mode, cap, self.ctx.clock()))
+
+
+class SharedScheduler(Scheduler):
+    """Takes the tasks that an engine hands to it through ``step``.
+
+    :param lock: whoever has it leads
+    """
+
+    _tick = 0.2
+
+    def __init__(self, ctx: Context, started_at: datetime, engine: Engine, lock: RunnerLock) -> None:
+        super().__init__(ctx, started_at)
+        self._concurrency = SharedConcurrency(ctx)
+        self._engine = engine
+        self._lock = lock
+        self.leads = False
+        #: Tasks that are handed to this worker -> done when it has nothing more to do for them.
+        self._carried: dict[int, asyncio.Future[None]] = {}
+        #: Tasks that are to be handed to somebody.
+        self._wanted: list[int] = []
+
+    async def run(self) -> None:
+        running = asyncio.create_task(self._engine.run(self._carry), name="engine")
+        try:
+            await super().run()
+        finally:
+            # Only now: what was waited for until its answer came is given back with it.
+            self._engine.stop()
+            await asyncio.wait((running,))
+            await asyncio.to_thread(self._lock.release)
+            name = self._ctx.worker or ""
+            self._ctx.writer.post(lambda tx: tx.heartbeat.forget(name, self._ctx.clock() - REMEMBERED))
+
+    async def _recover(self) -> None:
+        await recovery.write_journal(self._ctx)
+        self._doubt = await recovery.check_database_age(self._ctx)
+        self._log_start(0)
+
+    async def _turn(self) -> None:
+        try:
+            await self._check_lead()
+            if self._doubt is not None and self._every("doubt", TICK):
+                self._doubt = await recovery.check_database_age(self._ctx)
+            await super()._turn()
+            if self.leads and self._every("reconcile", RECONCILE):
+                self._wanted += self._ctx.read(lambda tx: [task.id for task in tx.tasks.active()])
+            wanted, self._wanted = self._wanted, []
+            await self._engine.put(wanted)
+        except StoreError as error:
+            logger.warning("the worker waits for the database: %s", error)
+            await asyncio.sleep(AGAIN)
+
+    async def _check_clock(self) -> None:
+        clock = self._ctx.clock
+        if isinstance(clock, ServerClock) and self._every("time", ASK_TIME):
+            await asyncio.to_thread(clock.ask)
+
+    async def _check_lead(self) -> None:
+        if not self._every("lead", LEAD):
+            return
+        led = self.leads
+        try:
+            self.leads = await asyncio.to_thread(self._lock.is_held if led else self._lock.acquire)
+        except StoreError:
+            self.leads = False
+            raise
+        if self.leads and not led:
+            # Nothing of what another one knew is known here.
+            self._revision = self._chained = -1
+            self._times.pop("reconcile", None)
+            logger.info("worker %s leads", self._ctx.worker)
+
+    # --- what the engine hands over ---------------------------------------------------------------------------------
+
+    async def _carry(self, task_id: int) -> None:
+        """Have a task until there is nothing more to do for it."""
+        if self._ctx.stopping:
+            # Until it is given back.
+            await asyncio.get_running_loop().create_future()
+        carried = self._carried.get(task_id)
+        if carried is None:
+            carried = self._carried[task_id] = asyncio.get_running_loop().create_future()
+            try:
+                taken = await self._take(task_id)
+            except BaseException:
+                self._carried.pop(task_id, None)
+                carried.cancel()
+                raise
+            if not taken:
+                self._done(task_id)
+        await asyncio.shield(carried)
+
+    async def _take(self, task_id: int) -> bool:
+        """Begin with a task, as its row stands now; False when there is nothing to do for it here."""
+        for task in self._ctx.read(lambda tx: tx.tasks.many([task_id])):
+            if task.status is TaskStatus.QUEUED:
+                return self._may_begin(task) and super()._begin(task)
+        found = await self._ctx.writer.do(lambda tx: self._own(tx, task_id))
+        if found is not None:
+            self._activate(found, 0.0)
+        return found is not None
+
+    def _own(self, tx: Tx, task_id: int) -> ActiveTask | None:
+        """A task under way, with this worker's name where another one had it."""
+        for task in tx.tasks.many([task_id]):
+            if task.status in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING):
+                if task.attempt_id is not None:
+                    tx.attempts.update(task.attempt_id, worker=self._ctx.worker)
+                active = read_active(tx, task)
+                active.worker = self._ctx.worker
+                return active
+        return None
+
+    def _may_begin(self, task: Task) -> bool:
+        if self._ctx.paused or task.cancel_requested or (self._doubt is not None and not task.provider.is_free):
+            return False
+        return self._ctx.pauses.of(task.provider) is None
+
+    def _done(self, task_id: int) -> None:
+        carried = self._carried.pop(task_id, None)
+        if carried is not None and not carried.done():
+            carried.set_result(None)
+
+    def _settle(self, active: ActiveTask, following: Next | None) -> None:
+        super()._settle(active, following)
+        if following is None:
+            self._done(active.task.id)
+
+    # --- what the store says ----------------------------------------------------------------------------------------
+
+    def _news(self, tx: Tx) -> tuple[list[ActiveTask], set[int]]:
+        self._ctx.paused = PAUSED.has(tx)
+        self._load_pauses(tx)
+        for mode, pool in self._ctx.keys.built.items():
+            pool.follow(kept_states(tx, mode))
+        to_cancel = [task for task in tx.tasks.cancel_requested() if task.id in self._active]
+        return [read_active(tx, task) for task in to_cancel], self._asked_for(tx)
+
+    def _asked_for(self, tx: Tx) -> set[int]:
+        asked = set(CHECK_NOW.get(tx) or ())
+        mine = asked & self._active.keys()
+        gone = mine
+        if self.leads and asked:
+            # Nobody has them any more.
+            gone = asked - {task.id for task in tx.tasks.active() if task.id not in mine}
+        if gone:
+            self._ctx.writer.post(
+                lambda tx: CHECK_NOW.put(tx, [id_ for id_ in CHECK_NOW.get(tx) or () if id_ not in gone])
+            )
+        return mine
+
+    # --- what only the leader does ----------------------------------------------------------------------------------
+
+    async def _fill(self) -> None:
+        if self.leads:
+            await super()._fill()
+
+    def _begin(self, task: Task) -> bool:
+        self._wanted.append(task.id)
+        return True
+
+    def _start_abandoned_round(self) -> None:
+        if self.leads:
+            super()._start_abandoned_round()
+
+    def _take_late(self, active: ActiveTask) -> None:
+        self._wanted.append(active.task.id)
+
+    async def _check_billing(self) -> None:
+        if self.leads:
+            await super()._check_billing()

@@ -164,11 +164,11 @@ def import_list(
 
     Rows that cannot be taken say why and stop no others; the same list twice adds nothing twice.
     """
-    from vidgen_core.services.imports.readers.reader import lists_among
+    from vidgen_core.services.imports.readers.reader import lists_or_all
 
     with caller.app.imports.temporary_staging() as staging:
         paths = [staging.put(file.name.replace("\\", "/"), file.data()) for file in files]
-        plan = caller.app.imports.plan(lists_among(paths) or paths, may_leave=False)
+        plan = caller.app.imports.plan(lists_or_all(paths), may_leave=False)
         where = caller.project_to_fill(project)
         plan = caller.app.imports.materialize(where.id, plan, staging, False)
         return ImportAnswer.of(caller.app.imports.apply(where.id, plan, False, existing=existing), plan, caller.t)

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from vidgen_core.db.worker_state import StateRow
 from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.characters import REFERENCES, References
 from vidgen_core.domain.errors import ErrorKind, NotFound, Refused, VidgenError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.queries import ShotFilter
@@ -196,9 +197,10 @@ class Exports:
                     self.write_task_list(project_id, kind, file, language=language)
                 return
             shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
+            library = References.model_validate(tx.projects.settings(project_id).get(REFERENCES) or {})
         if not shots:
             raise Refused("export_no_rows", project=project.name)
-        write_shots(shots, kind, target, options, language, project.name, self._ctx.media)
+        write_shots(shots, kind, target, options, language, project.name, self._ctx.media, library)
 
     @requires(Role.VIEWER)
     def write_task_list(self, project_id: int, kind: Format, file: BinaryIO, *, language: str = "en") -> None:

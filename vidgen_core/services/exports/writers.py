@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from vidgen_core.domain.characters import References
 from vidgen_core.domain.shots import Shot
 from vidgen_core.media.disk import replacing
 from vidgen_core.media.storage import LocalMedia
@@ -53,24 +54,37 @@ def write_film(
 
 
 def write_shots(
-    shots: Sequence[Shot], kind: Format, target: Path, options: Options, language: str, project: str, media: LocalMedia
+    shots: Sequence[Shot],
+    kind: Format,
+    target: Path,
+    options: Options,
+    language: str,
+    project: str,
+    media: LocalMedia,
+    library: References | None = None,
 ) -> None:
     """Write a list of all shots; with ``options.pictures`` a ZIP that holds their pictures too.
 
+    :param library: the project's style and characters, which such a ZIP holds as well
     :raises FileError: disk_full, folder_read_only
     """
     from vidgen_core.services.exports.archive import write_zip
     from vidgen_core.services.exports.shot_list import picture_names, shot_list
+    from vidgen_core.services.imports import characters
 
     if not options.pictures:
         write_bytes(
             shot_list(shots, kind, language, project, lambda key: str(media.path_of_picture(key).absolute())), target
         )
         return
+    library = library or References()
     names = picture_names(shots)
-    listed = shot_list(shots, kind, language, project, names.__getitem__)
-    files = {name: path for key, name in names.items() if (path := media.picture(key)).is_file()}
-    write_zip({f"shots.{kind}": listed, **files}, target, lambda _: None)
+    listed: dict[str, str | bytes] = {f"shots.{kind}": shot_list(shots, kind, language, project, names.__getitem__)}
+    if library != References():
+        listed[characters.FILE] = characters.write_library(library)
+    every = (*names.items(), *characters.picture_names(library).items())
+    files = {name: path for key, name in every if (path := media.picture(key)).is_file()}
+    write_zip(listed | files, target, lambda _: None)
 
 
 def write_bytes(data: bytes, target: Path) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 from vidgen_core import money
 from vidgen_core.db import NewShot
 from vidgen_core.db.worker_state import StateRow
+from vidgen_core.domain.characters import References
 from vidgen_core.domain.errors import InputError, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
@@ -28,6 +29,7 @@ from vidgen_core.services.imports.columns import ListChoice
 from vidgen_core.services.imports.numbers import loose
 from vidgen_core.services.imports.pairing import Spare
 from vidgen_core.services.imports.plan import Existing, Imported, Preview, RowNote
+from vidgen_core.services.library.references import change_references
 
 if TYPE_CHECKING:
     from vidgen_core.media.images import ImageFacts
@@ -338,7 +340,23 @@ class Imports:
             added = tx.shots.add(project_id, new)
             if added:
                 tx.log.add(LogLevel.INFO, "imported", project_id=project_id, shots=len(added), source=plan.source)
+        self._bring_library(project_id, plan.library)
         return Imported(added=tuple(added), updated=tuple(updated), skipped=tuple(skipped), rejected=tuple(rejected))
+
+    def _bring_library(self, project_id: int, library: References) -> None:
+        """Keep the characters that the project lacks, and the style where it has none."""
+        from vidgen_core.services.imports.characters import keep_pictures, merge
+
+        if library == References():
+            return
+
+        def keep(image: str) -> str | None:
+            with contextlib.suppress(VidgenError):
+                return self._shots.keep_image(Path(image))
+            return None
+
+        brought = keep_pictures(library, keep)
+        change_references(self._ctx, project_id, lambda known: merge(known, brought))
 
     def _known(self, project_id: int) -> _Known:
         with self._ctx.store.read() as tx:

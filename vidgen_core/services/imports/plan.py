@@ -13,9 +13,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from vidgen_core.domain.base import Frozen
+from vidgen_core.domain.characters import References
 from vidgen_core.domain.scripts import Author
 from vidgen_core.domain.shots import PictureSlot, ReferenceRole, Shot, ShotParams, ShotReference
 from vidgen_core.media.images import ImageFacts
+from vidgen_core.services.imports.characters import keep_pictures
 from vidgen_core.services.imports.numbers import loose
 
 #: What is wrong with a cell that names a picture which is not here.
@@ -146,6 +148,8 @@ class ImportPlan(Frozen):
     unknown: tuple[str, ...] = ()
     #: What is to be said of the list as a whole: hidden rows, other sheets.
     notes: tuple[RowNote, ...] = ()
+    #: Style and characters that come along; for keys of their pictures it has paths of files.
+    library: References = References()
     #: Who wrote the prompts, and with which model.
     author: Author = Author.IMPORT
     writer: str = ""
@@ -157,7 +161,16 @@ class ImportPlan(Frozen):
 
     def within(self, allows: Callable[[Path], bool]) -> ImportPlan:
         """The plan with the rows refused whose picture is not allowed, such as a link out of an allowed folder."""
-        return self.model_copy(update={"shots": tuple(_within(shot, allows) for shot in self.shots)})
+        library = keep_pictures(self.library, lambda image: image if allows(Path(image)) else None)
+        return self.model_copy(
+            update={"shots": tuple(_within(shot, allows) for shot in self.shots), "library": library}
+        )
+
+    def with_library(self, library: References) -> ImportPlan:
+        """The plan with a library of characters, and a note that says so."""
+        note = RowNote(None, "characters_come", {"n": len(library.characters)})
+        notes = (*self.notes, note) if library.characters else self.notes
+        return self.model_copy(update={"library": library, "notes": notes})
 
     @property
     def only_pictures_missing(self) -> int:

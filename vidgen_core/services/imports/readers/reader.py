@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from vidgen_core.domain.characters import References
 from vidgen_core.domain.errors import InputError
+from vidgen_core.services.imports.characters import is_library, merge, read_library
 from vidgen_core.services.imports.columns import AS_GUESSED, ListChoice
 from vidgen_core.services.imports.pairing import Spare, give_pictures
 from vidgen_core.services.imports.plan import ImportPlan, merge_plans
@@ -44,6 +47,11 @@ def read_sources(
     :param choices: which sheet and columns are meant, for lists that are not to be read as guessed
     :raises InputError: source_missing, source_unknown, xls_old, and as ``read_list``; nothing is half read
     """
+    libraries = {path: read_library(path) for path in paths if is_library(path)}
+    if libraries:
+        rest = _rest(paths, libraries)
+        plan = read_sources(rest, may_leave=may_leave, choices=choices, spare=spare, progress=progress)
+        return plan.with_library(functools.reduce(merge, libraries.values()))
     pictures = [path for path in paths if _is_picture(path)]
     prompts = _prompts(paths)
     others = [path for path in paths if not _is_picture(path) and path not in prompts]
@@ -55,11 +63,29 @@ def read_sources(
     return give_pictures(rows, alone, spare) if plans else alone
 
 
+def _rest(paths: Sequence[Path], libraries: Mapping[Path, References]) -> list[Path]:
+    """The paths without libraries and their pictures."""
+    images = {
+        image
+        for library in libraries.values()
+        for some in (library.style_images, *(one.images for one in library.characters))
+        for image in some
+    }
+    return [path for path in paths if path not in libraries and str(path.resolve()) not in images]
+
+
+def lists_or_all(paths: Sequence[Path]) -> list[Path]:
+    """Lists, with the libraries of characters beside them; everything where there is no list."""
+    lists = lists_among(paths)
+    return [*lists, *(path for path in paths if is_library(path))] if lists else list(paths)
+
+
 def lists_among(paths: Iterable[Path]) -> list[Path]:
     """Those of the paths that are lists by their ending; the ``name.txt`` of a picture among them is its prompt, no list."""
     every = list(paths)
     prompts = _prompts(every)
-    return [path for path in every if path.suffix.lower() in LIST_ENDINGS and path not in prompts]
+    lists = (path for path in every if path.suffix.lower() in LIST_ENDINGS and path not in prompts)
+    return [path for path in lists if not is_library(path)]
 
 
 def read_list(
@@ -176,7 +202,5 @@ def _read_dir(path: Path, may_leave: bool, choice: ListChoice, progress: Progres
     lists = [file for file in lists_among(files) if file.suffix.lower() in _SURE_LISTS]
     if not lists:
         return read_folder(path, progress=progress)
-    pictures = [file for file in files if _is_picture(file)]
-    return read_sources(
-        [*lists, *pictures], may_leave=may_leave, choices=dict.fromkeys(lists, choice), progress=progress
-    )
+    beside = [file for file in files if _is_picture(file) or is_library(file)]
+    return read_sources([*lists, *beside], may_leave=may_leave, choices=dict.fromkeys(lists, choice), progress=progress)

@@ -153,10 +153,10 @@ def import_files(
     if not project.strip():
         raise InputError("project_name_empty")
     with app.imports.temporary_staging() as staging:
-        from vidgen_core.services.imports.readers.reader import lists_among
+        from vidgen_core.services.imports.readers.reader import lists_or_all
 
         paths = [staging.put(_name(file), file.file) for file in files]
-        plan = app.imports.plan(lists_among(paths) or paths, may_leave=False)
+        plan = app.imports.plan(lists_or_all(paths), may_leave=False)
         if dry_run:
             return _preview(app, project, plan, staging, again, existing, t)
         where = project_for(app, project)

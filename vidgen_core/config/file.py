@@ -1,28 +1,58 @@
-"""The settings of a data home as they are now: read again when the file changes, written with its comments kept."""
+"""The settings of a data home as they are now: read again when the file changes, written with its comments kept.
+
+Where several machines share a database, all but ``[scale]`` stands there, in one row that each change compares and replaces.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Protocol
 
 import filelock
 import tomlkit
 
-from vidgen_core.config.loader import build, environment_names, read, read_text
+from vidgen_core.config.loader import build, environment_names, parse, read, read_text
 from vidgen_core.config.lookup import dotted_get, leaf_of, variable_of
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Settings, keyed_sections
 from vidgen_core.config.toml_writer import plain, put, put_toml
-from vidgen_core.domain.errors import SettingsError
+from vidgen_core.domain.errors import SettingsError, StoreError
 from vidgen_core.domain.provider_settings import KeySettings
 
 #: Seconds to wait for another process that is writing the settings.
 LOCK_SECONDS: Final = 10.0
+#: Seconds until the settings of all machines are looked for again.
+LOOK_EVERY: Final = 0.3
+#: The section that stays in the file of each machine: it says where the others are.
+OWN: Final = "scale"
+
+
+class SharedText(NamedTuple):
+    """The settings of all machines: TOML, and how often they were changed."""
+
+    rev: int
+    text: str
+
+
+class SharedPlace(Protocol):
+    """Where the settings of all machines are kept."""
+
+    #: For people.
+    place: str
+
+    def read(self) -> SharedText | None:
+        """:raises StoreError: it does not answer"""
+        ...
+
+    def replace(self, rev: int, text: str) -> bool:
+        """Put ``text`` in the place of the revision ``rev`` (0: of nothing); False when it is another one by now."""
+        ...
 
 
 class SettingsFile:
@@ -38,6 +68,32 @@ class SettingsFile:
         self._seen: object = None
         self._fixed: frozenset[str] = frozenset()
         self._lock = threading.Lock()
+        self._shared: SharedPlace | None = None
+        self._known = SharedText(0, "")
+        self._looked = -LOOK_EVERY
+
+    @property
+    def place(self) -> str:
+        """Where changes go, for people."""
+        return self._shared.place if self._shared else str(self.path)
+
+    def text(self) -> str:
+        """All settings as they are written, with their secrets; empty without any."""
+        shared = self._shared.read() if self._shared else None
+        return shared.text if shared else read_text(self.path)
+
+    def share(self, place: SharedPlace) -> None:
+        """Keep all but ``[scale]`` there from now on; the first machine brings what its file says.
+
+        :raises SettingsError: nothing is there yet and the file cannot be read
+        :raises StoreError:
+        """
+        if place.read() is None:
+            document = tomlkit.parse(read_text(self.path)) if read(self.path) else tomlkit.document()
+            document.pop(OWN, None)
+            place.replace(0, tomlkit.dumps(document))
+        with self._lock:
+            self._shared, self._seen = place, None
 
     def current(self) -> Settings:
         """The settings; the file is read again only when it has changed, and the environment with it.
@@ -59,19 +115,36 @@ class SettingsFile:
     def _read_again(self) -> None:
         self._fixed = environment_names()
         try:
-            self._settings = build(read(self.path), str(self.path))
+            data = read(self.path)
+            if self._shared is not None:
+                data = parse(self._known.text, self._shared.place) | _own(data)
+            self._settings = build(data, self.place)
         except SettingsError as error:
             self.problem = error
         else:
             self.problem = None
 
     def _signature(self) -> object:
+        rev = self._look_there()
         try:
             stat = self.path.stat()
         except OSError as error:
-            return error.errno
+            return error.errno, rev
         self._make_private(stat)
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino, rev
+
+    def _look_there(self) -> int:
+        """The revision of the settings of all machines, as known now."""
+        now = time.monotonic()
+        if self._shared is not None and now - self._looked >= LOOK_EVERY:
+            try:
+                self._known = self._shared.read() or SharedText(0, "")
+            except StoreError:
+                # While the database is away what was known stays in force.
+                if self._settings is None:
+                    raise
+            self._looked = now
+        return self._known.rev
 
     def _make_private(self, stat: os.stat_result) -> None:
         """A file written by hand is usually readable by everybody, and holds keys."""
@@ -95,24 +168,49 @@ class SettingsFile:
         fixed = sorted(self.from_environment() & set(values))
         if fixed:
             raise SettingsError("setting_from_environment", field=fixed[0], where=variable_of(fixed[0]))
-        with self._writing():
-            data = read(self.path)
-            before = _good(data, str(self.path))
-            for name, value in values.items():
-                leaf_of(name)
-                put(data, name, plain(value))
-            settings = build(data, str(self.path))
-            bound = self._keys_left_behind(before, settings)
-            if bound:
-                for name, keys in bound.items():
-                    put(data, name, plain(keys))
-                settings = build(data, str(self.path))
-            document = tomlkit.parse(read_text(self.path))
-            for name in {**values, **bound}:
-                # What validation made of the value, so that "5" is written as 5.
-                put_toml(document, name, plain(dotted_get(settings, name)))
-            self._write(tomlkit.dumps(document))
+        own = {name: value for name, value in values.items() if self._shared is None or name.startswith(f"{OWN}.")}
+        if own:
+            with self._writing():
+                there = {} if self._shared is None else parse(self._known.text, self._shared.place)
+                self._write(self._changed(read_text(self.path), str(self.path), own, beside=there))
+        if self._shared is not None and len(own) < len(values):
+            self._change_there(self._shared, {name: value for name, value in values.items() if name not in own})
         return self.current()
+
+    def _change_there(self, place: SharedPlace, values: Mapping[str, Any]) -> None:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while time.monotonic() < deadline:
+            known = place.read() or SharedText(0, "")
+            text = self._changed(known.text, place.place, values, beside=_own(read(self.path)))
+            if place.replace(known.rev, text):
+                break
+        else:
+            raise SettingsError("settings_locked", path=place.place)
+        with self._lock:
+            self._looked = -LOOK_EVERY
+
+    def _changed(self, text: str, where: str, values: Mapping[str, Any], beside: Mapping[str, Any]) -> str:
+        """The text with ``values`` in it, and with keys bound to what they were entered for.
+
+        :param beside: what is in force from elsewhere
+        :raises SettingsError: as ``change``
+        """
+        data = {**parse(text, where), **beside}
+        before = _good(data, where)
+        for name, value in values.items():
+            leaf_of(name)
+            put(data, name, plain(value))
+        settings = build(data, where)
+        bound = self._keys_left_behind(before, settings)
+        if bound:
+            for name, keys in bound.items():
+                put(data, name, plain(keys))
+            settings = build(data, where)
+        document = tomlkit.parse(text)
+        for name in {**values, **bound}:
+            # What validation made of the value, so that "5" is written as 5.
+            put_toml(document, name, plain(dotted_get(settings, name)))
+        return tomlkit.dumps(document)
 
     def _keys_left_behind(self, before: Settings | None, after: Settings) -> dict[str, list[KeySettings]]:
         """The keys of sections whose addresses have changed, bound to the hosts that they were entered for.
@@ -167,6 +265,11 @@ class SettingsFile:
         _sync_folder(target.parent)
         with self._lock:
             self._seen = None
+
+
+def _own(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a machine's own file says where the rest is shared."""
+    return {OWN: data[OWN]} if OWN in data else {}
 
 
 def _good(data: dict[str, Any], where: str) -> Settings | None:

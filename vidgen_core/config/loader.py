@@ -46,14 +46,18 @@ def read_text(path: Path) -> str:
 
 
 def read(path: Path) -> dict[str, Any]:
-    text = read_text(path)
+    return parse(read_text(path), str(path))
+
+
+def parse(text: str, where: str) -> dict[str, Any]:
+    """:raises SettingsError: ``settings_unreadable`` (path, line)"""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         named = re.search(r"at line (\d+)", str(error))
         line = int(named.group(1)) if named else text.count("\n") + 1
     # Outside of the handler: the parser's error quotes the file, and with it perhaps a key.
-    raise SettingsError("settings_unreadable", path=str(path), line=line)
+    raise SettingsError("settings_unreadable", path=where, line=line)
 
 
 def build(data: Mapping[str, Any], where: str) -> Settings:

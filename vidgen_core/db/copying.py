@@ -5,11 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Integer, Table, delete, func, insert, select, text, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    true,
+    type_coerce,
+    update,
+)
 
 from vidgen_core.db.backends.backend import Backend
 from vidgen_core.db.backends.sqlite import SqliteBackend
-from vidgen_core.db.schema import Micros, heartbeat, metadata, revision, state
+from vidgen_core.db.schema import SETTINGS, Micros, heartbeat, metadata, revision, state
 from vidgen_core.db.transaction import raw_connection
 from vidgen_core.db.triggers import drop_triggers, renew_triggers
 from vidgen_core.domain.errors import StoreError
@@ -17,6 +31,8 @@ from vidgen_core.domain.errors import StoreError
 _ROWS: Final = 1000
 #: Written by any process that has opened a database.
 _OF_PROCESSES: Final = (state, heartbeat)
+#: Holds keys, so it is copied to another server only: a file is a backup, or of a machine that has settings of its own.
+_NOT_INTO_FILES: Final = state.c.name != SETTINGS
 
 
 class Copied(NamedTuple):
@@ -37,7 +53,11 @@ def copy_database(source: Backend, target: Backend) -> list[Copied]:
                 raise StoreError("store_copy_not_empty", place=target.place)
         # The sums are copied as they are; with triggers they would be counted a second time.
         drop_triggers(new)
-        copied = [_copy_table(old, new, table) for table in metadata.sorted_tables if table is not revision]
+        copied = [
+            _copy_table(old, new, table, whole=target.is_shared)
+            for table in metadata.sorted_tables
+            if table is not revision
+        ]
         new.execute(update(revision).values(n=old.execute(select(revision.c.n)).scalar_one()))
         renew_triggers(new)
     return copied
@@ -60,12 +80,13 @@ def copy_to_file(source: Backend, target: Path) -> None:
     part.replace(target)
 
 
-def _copy_table(old: Connection, new: Connection, table: Table) -> Copied:
+def _copy_table(old: Connection, new: Connection, table: Table, *, whole: bool) -> Copied:
+    kept = true() if whole or table is not state else _NOT_INTO_FILES
     if table in _OF_PROCESSES:
         new.execute(delete(table))
-    for rows in old.execution_options(yield_per=_ROWS).execute(select(table)).mappings().partitions(_ROWS):
+    for rows in old.execution_options(yield_per=_ROWS).execute(select(table).where(kept)).mappings().partitions(_ROWS):
         new.execute(insert(table), [dict(row) for row in rows])
-    before, after = _sums(old, table), _sums(new, table)
+    before, after = _sums(old, table, kept), _sums(new, table, kept)
     if before != after:
         raise StoreError("store_copy_differs", table=table.name)
     counter = table.autoincrement_column
@@ -74,14 +95,16 @@ def _copy_table(old: Connection, new: Connection, table: Table) -> Copied:
     return Copied(table.name, after[0])
 
 
-def _sums(connection: Connection, table: Table) -> tuple[int, ...]:
+def _sums(connection: Connection, table: Table, kept: ColumnElement[bool]) -> tuple[int, ...]:
     """The number of rows, and the sums of their ids and of all money."""
     summed = [
         func.coalesce(func.sum(type_coerce(column, BigInteger)), 0)
         for column in table.c
         if isinstance(column.type, Micros) or (column.primary_key and isinstance(column.type, Integer))
     ]
-    return tuple(int(value) for value in connection.execute(select(func.count(), *summed).select_from(table)).one())
+    return tuple(
+        int(value) for value in connection.execute(select(func.count(), *summed).select_from(table).where(kept)).one()
+    )
 
 
 def _go_on_after(new: Connection, table: str, column: str) -> None:

@@ -614,6 +614,8 @@ heartbeat = Table(
     Column("leads", Boolean, nullable=False),
 )
 
+#: The name in ``state`` of the settings that machines share.
+SETTINGS: Final = "settings"
 state = Table("state", metadata, Column("name", Text, primary_key=True), _json("value"))
 
 #: Reference images uploaded to a provider, with the end of their life.

@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, TypeVar
 from pydantic import Field, TypeAdapter
 
 from vidgen_core.db.engine import Tx
+from vidgen_core.db.schema import SETTINGS
 from vidgen_core.domain.base import Frozen
 
 T = TypeVar("T")
@@ -43,6 +44,13 @@ class StateRow(Generic[T]):
     def put(self, tx: Tx, value: T | None, *key: object) -> None:
         """Keep a value; None removes it."""
         tx.state.put(self.name(*key), None if value is None else self._adapter.dump_python(value, mode="json"))
+
+
+class SharedSettings(Frozen):
+    """The settings of all machines, as TOML, and how often they were changed."""
+
+    rev: int
+    text: str
 
 
 class Paused(Frozen):
@@ -96,6 +104,8 @@ class SaveFolderMount(Frozen):
 
 #: The setting of a project that keeps its autopilot run.
 AUTOPILOT: Final = "walk"
+#: The settings of all machines that share a database.
+SHARED_SETTINGS: Final = StateRow[SharedSettings](SETTINGS, SharedSettings)
 PAUSED: Final = StateRow[Paused]("paused", Paused)
 PROVIDER_PAUSE: Final = StateRow[ProviderPause]("lane.{}", ProviderPause)
 PROJECT_PAUSE: Final = StateRow[ProjectPause]("budget.hold.{}", ProjectPause)

@@ -16,7 +16,7 @@ from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.access.sessions import Sessions
 from vidgen_core.services.context import ServiceContext, made_of, service
 from vidgen_core.services.revision_cache import RevisionCache
-from vidgen_core.services.system.database import open_media, open_store
+from vidgen_core.services.system.database import SettingsRow, open_media, open_store
 
 if TYPE_CHECKING:
     from vidgen_core.media.storage import LocalMedia
@@ -121,7 +121,10 @@ class Vidgen:
         """
         where = _create(locations or find_locations())
         settings_file = SettingsFile(where)
-        opened = cls(where, open_store(where), settings_file, open_media(where))
+        store = open_store(where)
+        if store.is_shared:
+            settings_file.share(SettingsRow(store))
+        opened = cls(where, store, settings_file, open_media(where))
         where.make_private()
         if not where.journal.exists():
             # Before the first task is queued: a copy of the home is known by it.

@@ -157,8 +157,8 @@ def about(visit: Visit) -> None:
     facts = {
         "version": __version__,
         "home": str(app.locations.home),
-        "settings": str(app.locations.settings_file),
-        "database": str(app.locations.database),
+        "settings": app.settings_file.place,
+        "database": app.store.place,
     }
     st.table(
         {t(f"settings.about.{name}"): plain(value) for name, value in facts.items()},

@@ -161,11 +161,11 @@ class Cleanup:
 
         with translate_os_errors(path):
             self._ctx.store.backup(path)
-        settings = self._ctx.locations.settings_file
-        if not settings.exists():
+        text = self._ctx.settings_file.text()
+        if not text:
             return (path,)
         copy = path.with_name(f"{path.stem}.settings.toml")
-        write_bytes(without_secrets(settings.read_text(encoding="utf-8")).encode(), copy)
+        write_bytes(without_secrets(text).encode(), copy)
         return path, copy
 
     @requires(Role.OWNER)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 
+from vidgen_core.config.file import SharedText
 from vidgen_core.config.loader import load_settings, read_text
 from vidgen_core.config.lookup import variable_of
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import ScaleSettings
 from vidgen_core.db import Store
+from vidgen_core.db.worker_state import SHARED_SETTINGS, SharedSettings
 from vidgen_core.domain.errors import SettingsError
 from vidgen_core.media import storage
 
@@ -38,6 +40,27 @@ def open_media(locations: Locations) -> storage.LocalMedia:
     :raises FileError: ``media_driver_missing``
     """
     return storage.open_media(locations, _scale(locations))
+
+
+class SettingsRow:
+    """The settings of all machines that share a database, in a row of it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.place = store.place
+
+    def read(self) -> SharedText | None:
+        with self._store.read() as tx:
+            found = SHARED_SETTINGS.get(tx)
+        return SharedText(found.rev, found.text) if found else None
+
+    def replace(self, rev: int, text: str) -> bool:
+        with self._store.write() as tx:
+            found = SHARED_SETTINGS.get(tx)
+            if (found.rev if found else 0) != rev:
+                return False
+            SHARED_SETTINGS.put(tx, SharedSettings(rev=rev + 1, text=text))
+        return True
 
 
 def _scale(locations: Locations) -> ScaleSettings:

@@ -188,6 +188,8 @@ class Diagnostics:
             problem = error
         if problem is not None:
             return Finding(code="settings_wrong", ok=False, params={"error": problem.code, "of": problem.params})
+        if self._ctx.store.is_shared:
+            return Finding(code="settings_shared", ok=True, params={"path": self._ctx.settings_file.place})
         if not path.exists():
             return Finding(code="settings_default", ok=True, params={"path": str(path)})
         if os.name == "posix" and path.stat().st_mode & 0o077:

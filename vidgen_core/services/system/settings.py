@@ -39,6 +39,12 @@ class SettingsService:
 
     @property
     @requires(Role.VIEWER)
+    def place(self) -> str:
+        """Where they are kept: a file, or the database that machines share."""
+        return self._file.place
+
+    @property
+    @requires(Role.VIEWER)
     def problem(self) -> SettingsError | None:
         """Why the file cannot be read, while the last good settings stay in force."""
         return self._file.problem

@@ -79,12 +79,14 @@ def write_shots(
         return
     library = library or References()
     names = picture_names(shots)
-    listed: dict[str, str | bytes] = {f"shots.{kind}": shot_list(shots, kind, language, project, names.__getitem__)}
+    contents: dict[str, str | bytes | Path] = {
+        f"shots.{kind}": shot_list(shots, kind, language, project, names.__getitem__)
+    }
     if library != References():
-        listed[characters.FILE] = characters.write_library(library)
+        contents[characters.FILE] = characters.write_library(library)
     every = (*names.items(), *characters.picture_names(library).items())
-    files = {name: path for key, name in every if (path := media.picture(key)).is_file()}
-    write_zip(listed | files, target, lambda _: None)
+    contents |= {name: path for key, name in every if (path := media.picture(key)).is_file()}
+    write_zip(contents, target, lambda _: None)
 
 
 def write_bytes(data: bytes, target: Path) -> None:

@@ -136,7 +136,7 @@ def test_bad_rows_name_their_line_and_never_stop_the_good_ones(folder: Path) -> 
         "2,gone.png,x,,,,,",
         "3,text.jpg,x,,,,,",
         "4,empty.png,x,,,,,",
-        "5,a.png,x,wide,9,abc,forever,sora",
+        "5,a.png,x,broad,9,abc,forever,sora",
         "6,b.jpg,fine,,,,,",
         "7,http://,x,,,,,",
         "8,,x,0:9,2.5,-2,0,",
@@ -340,9 +340,9 @@ def test_five_thousand_rows_are_quick(folder: Path) -> None:
     )
     data = out.getvalue().encode("gbk")
 
-    started = time.perf_counter()
+    started = time.process_time()
     plan = read_csv(data, folder)
 
     assert len(plan.ok) == 5000
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert plan.shots[-1].line == 2 + 4999 * 2

@@ -142,7 +142,7 @@ def test_a_storyboard_is_read_with_or_without_its_frame(folder: Path, bare: bool
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ('{"shots": [\n{"shot": 1,}\n]}', "storyboard_broken"),
+        ('{"shots": [\n{"shot": 1]}\n', "storyboard_broken"),
         ('{"scenes": []}', "storyboard_without_shots"),
         ('{"shots": {}}', "storyboard_without_shots"),
         ('"shots"', "storyboard_without_shots"),
@@ -158,7 +158,7 @@ def test_what_is_no_storyboard_is_refused_by_a_code(tmp_path: Path, text: str, c
 
 def test_the_line_of_broken_json_is_told(folder: Path) -> None:
     with pytest.raises(InputError) as caught:
-        read_storyboard(b'{"shots": [\n{"shot": 1,}\n]}', folder)
+        read_storyboard(b'{"shots": [\n{"shot": 1 "prompt": 2}\n]}', folder)
 
     assert caught.value.params["line"] == 2
 

@@ -8,6 +8,7 @@ import pytest
 from importing_factories import draw
 
 from vidgen_core.domain.errors import InputError
+from vidgen_core.services.imports.columns import match_columns
 from vidgen_core.services.imports.numbers import loose, natural_key
 from vidgen_core.services.imports.readers.reader import read_sources
 
@@ -40,6 +41,33 @@ def shots_of(folder: Path, name: str, text: str | bytes) -> list[tuple[str | Non
         ("p.json", '{"1": {"prompt": "a"}, "2": {"prompt": "b"}}', [("1", "a"), ("2", "b")]),
         ("p.json", '[{"prompt": "a", "dialogue": [{"who": "x", "text": "y"}]}]', [(None, "a")]),
         ("p.json", '```json\n[{"prompt": "a"}]\n```', [(None, "a")]),
+        ("p.yaml", "project: x\nshots:\n  - number: 1-2\n    prompt: a\n  - {number: 2, prompt: b}\n", [("1-2", "a"), ("2", "b")]),
+        ("p.yml", "- prompt: a\n- prompt: b\n", [(None, "a"), (None, "b")]),
+        ("p.txt", "Here:\n```yaml\nshots:\n  - id: 1\n    prompt: a\n```\n", [("1", "a")]),
+        ("p.json", "{// mine\n shots: [{number: 1, prompt: 'a',},],}", [("1", "a")]),
+        ("p.json", "{“shots”: [{“number”: 1, “prompt”: “a”}]}", [("1", "a")]),
+        ("p.json", '{"shot": 1, "prompt": "a"}\n\n{"shot": 2,\n "prompt": "b"}', [("1", "a"), ("2", "b")]),
+        ("p.md", 'One:\n```json\n[{"shot": 1, "prompt": "a"}]\n```\ntwo:\n```\n[{"shot": 2, "prompt": "b"}]\n```', [("1", "a"), ("2", "b")]),
+        ("p.txt", 'Sure!\n{"shots": [{"shot": 1, "prompt": "a"}]}\nAnything else?', [("1", "a")]),
+        ("p.json", '{"columns": ["shot", "prompt"], "rows": [[1, "a"], [2, "b"]]}', [("1", "a"), ("2", "b")]),
+        ("p.json", '[["shot", "prompt"], [1, "a"]]', [("1", "a")]),
+        ("p.json", '{"shot": [1, 2], "prompt": ["a", "b"]}', [("1", "a"), ("2", "b")]),
+        ("p.json", '{"shot": {"0": 1}, "prompt": {"0": "a"}}', [("1", "a")]),
+        ("p.json", '{"results": [{"properties": {"Shot": {"type": "title", "title": [{"plain_text": "1"}]}, "Prompt": {"type": "rich_text", "rich_text": [{"plain_text": "a"}]}}}]}', [("1", "a")]),
+        ("p.json", '[{"shot": 1, "visual": {"description": "a", "camera": "pan"}, "duration": NaN}]', [("1", "a")]),
+        ("p.jsonl", '"a"\n"b"\n', [(None, "a"), (None, "b")]),
+        ("p.md", "## Shot 1\n- **Image**: a.png\n- **Prompt**: a\n\n## Shot 2\n- **Prompt**: b\n  more\n", [("1", "a"), ("2", "b\nmore")]),
+        ("p.txt", "镜号：1\n画面：她转身\n时长：5秒\n\n镜号：2\n画面：她走开\n", [("1", "她转身"), ("2", "她走开")]),
+        ("p.txt", "镜号   画面描述        时长\n1      她转身    5s\n2      她走开        3s\n", [("1", "她转身"), ("2", "她走开")]),
+        ("p.csv", "镜号，提示词\n1，她转身\n", [("1", "她转身")]),
+        ("p.txt", "+----+------+\n| 镜号 | 画面 |\n+====+======+\n| 1 | 走 |\n+----+------+\n", [("1", "走")]),
+        ("p.csv", "shot,image,prompt,duration\n1,a.png,walks, then runs,5\n", [("1", "walks, then runs")]),
+        ("p.csv", "カット番号,プロンプト\n1,雨の中を歩く\n".encode("cp932"), [("1", "雨の中を歩く")]),
+        ("p.csv", "Numéro;Invite;Durée\n1;Une fille à la fenêtre;4,5\n".encode("latin-1"), [("1", "Une fille à la fenêtre")]),
+        ("p.csv", "镜号,1,2\n画面描述,她转身,她走开\n时长,5,6\n", [("1", "她转身"), ("2", "她走开")]),
+        ("p.csv", "1,a.png,girl walks\n2,b.jpg,boy turns\n", [("1", "girl walks"), ("2", "boy turns")]),
+        ("p.htm", "<p>x</p><div><table><tr><th>Shot</th><th>Prompt</th></tr><tr><td>1</td><td>a<ul><li>b</li></ul></td></tr></table></div>", [("1", "a\nb")]),
+        ("p.htm", "<table><tr><td><table><tr><th>shot</th><th>prompt</th></tr><tr><td>1</td><td>a</td></tr></table></td></tr></table>", [("1", "a")]),
         ("p.jsonl", '{"prompt": "a"}\n\n{"prompt": "b"}\n', [(None, "a"), (None, "b")]),
         ("p.txt", '[{"prompt": "a"}]', [(None, "a")]),
         ("p.md", 'Here it is:\n```json\n[{"prompt": "a"},\n{"prompt": "b"}]\n```\nAnything else?', [(None, "a"), (None, "b")]),
@@ -53,7 +81,25 @@ def test_a_text_is_read_as_what_it_is(folder: Path, name: str, text: str | bytes
 
 
 @pytest.mark.parametrize(
-    ("length", "seconds"), [("5", 5), ("4,5", 4.5), ("0:04", 4), ("00:01:05", 65), ("3秒", 3), ("3.5 sec", 3.5)]
+    ("length", "seconds"),
+    [
+        ("5", 5),
+        ("4,5", 4.5),
+        ("0:04", 4),
+        ("00:01:05", 65),
+        ("3秒", 3),
+        ("3.5 sec", 3.5),
+        ("约五秒", 5),
+        ("1分10秒", 70),
+        ("1m10s", 70),
+        ("5000ms", 5),
+        ("5″", 5),
+        ("00:00:05:12", 5.48),
+        ("５ｓ", 5),
+        ("5 sec.", 5),
+        ("3-5s", 5),
+        ("5~8秒", 8),
+    ],
 )
 def test_a_length_is_read_as_people_write_it(folder: Path, length: str, seconds: float) -> None:
     path = folder / "p.csv"
@@ -82,10 +128,11 @@ def test_a_cell_names_pictures_as_other_programs_write_them(folder: Path, cell: 
     assert (shot.image and shot.image.name, len(shot.pictures)) == (first, others)
 
 
-def test_a_file_of_settings_is_no_list_of_prompts(folder: Path) -> None:
+@pytest.mark.parametrize("bomb", ["a: &a [x, x]\nb: &b [*a, *a]\nshots: *b\n", "shots: [" * 2000, "%bad\n- [", "text"])
+def test_yaml_that_is_no_storyboard_is_refused(folder: Path, bomb: str) -> None:
     path = folder / "p.yaml"
-    path.write_text("shots:\n  - id: 1\n    prompt: a\n")
-    with pytest.raises(InputError, match="source_unknown"):
+    path.write_text(bomb)
+    with pytest.raises(InputError, match="storyboard_broken"):
         read_sources([path])
 
 
@@ -138,3 +185,60 @@ def test_names_are_sorted_as_people_read_them() -> None:
 def test_what_people_take_for_one_number_is_one(number: str) -> None:
     assert loose(number) == "1"
     assert loose("1.1") != loose("1.10")
+
+
+@pytest.mark.parametrize(
+    ("cells", "seconds"),
+    [
+        (["0-3s", "3-7s", "7-10s"], [3, 4, 3]),
+        (["00:00-00:05", "00:05-00:09"], [5, 4]),
+        (["3-5s", "4-6s"], [5, 6]),
+        (["0-3", "", "3-5", "5-9"], [3, None, 2, 4]),
+    ],
+)
+def test_cells_that_say_from_when_to_when_are_lengths(
+    folder: Path, cells: list[str], seconds: list[float | None]
+) -> None:
+    path = folder / "p.csv"
+    path.write_text("prompt,时间\n" + "".join(f"{place},{cell}\n" for place, cell in enumerate(cells)))
+
+    assert [shot.params.duration for shot in read_sources([path]).shots] == seconds
+
+
+@pytest.mark.parametrize(
+    ("field", "cell", "value"),
+    [
+        *[
+            ("aspect_ratio", cell, "9:16")
+            for cell in ("竖屏", "9:16竖屏", "1080x1920", "0.5625", "portrait", "９∶１６")
+        ],
+        *[
+            ("aspect_ratio", cell, "16:9")
+            for cell in ("横屏", "16:9 (横屏)", "1.7778", "1920*1080", "16/9", "landscape")
+        ],
+        *[("aspect_ratio", cell, "21:9") for cell in ("2.39:1", "21：9")],
+        *[("aspect_ratio", cell, None) for cell in ("竖屏/横屏", "4K", "1.85:1")],
+        *[("takes", cell, 3) for cell in ("3条", "x3", "三个", "3 takes", "３")],
+        *[("takes", cell, None) for cell in ("6条", "0", "some")],
+    ],
+)
+def test_a_cell_is_read_as_people_mean_it(folder: Path, field: str, cell: str, value: object) -> None:
+    path = folder / "p.csv"
+    path.write_text(f"prompt;{field}\na;{cell}\n")
+    (shot,) = read_sources([path]).shots
+
+    assert (getattr(shot.params, field), shot.verdict) == (value, "ok" if value else "rejected")
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("Shot No. 镜号", "shot"), ("镜号\nShot", "shot"), ("画面/动作", "prompt"), ("Visual / Action", "prompt"),
+        ("英文提示词", "prompt"), ("Kling Prompt", "prompt"), ("图片 prompt", "picture_prompt"),
+        ("负面 prompt", "negative_prompt"), ("台词/旁白", "script"), ("尾帧 URL", "last_frame"), ("Dur. (s)", "duration"),
+        ("プロンプト", "prompt"), ("프롬프트", "prompt"), ("Descripción", "prompt"), ("Beschreibung", "prompt"), ("Длительность", "duration"),
+        ("角色描述", None), ("角色 Prompt", None), ("Music / Mood", None),
+    ],
+)  # fmt: skip
+def test_a_header_is_known_by_its_parts_and_in_other_languages(header: str, field: str | None) -> None:
+    assert list(match_columns([header]).fields) == ([field] if field else [])

@@ -6,6 +6,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -33,8 +34,6 @@ _RANKS: Final = {
     plain_header(name): (rank, field) for field, names in FIELDS.items() for rank, name in reversed([*enumerate(names)])
 }
 _KEPT: Final = frozenset(plain_header(name) for name in KEPT)
-
-
 _ROLES: Final = {plain_header(name): ReferenceRole(role) for role, names in _REFERENCES.items() for name in names}
 #: ``参考图2``, ``reference_3``; the first is the shot's own picture.
 _NUMBERED: Final = re.compile(r"(?:参考图片?|图片|參考圖|reference(?:image|url)?|ref(?:image)?|image)([2-9]|[12]\d|30)")
@@ -99,10 +98,90 @@ def match_columns(headers: Sequence[str], chosen: Mapping[str, str] | None = Non
     return Columns(fields, {index: name for index, name in rest.items() if index not in references}, references)
 
 
+_MARKS: Final = re.compile(r"[/／|、,，&\n·+]")
+#: Between two names in one header: a mark, a line end, or where one script ends and the other begins.
+_PARTS: Final = re.compile(
+    _MARKS.pattern + r"|(?<=[a-z.#)\d])\s*+(?=[\u3040-\u9fff])|(?<=[\u3040-\u9fff)])\s*+(?=[a-z#])"
+)
+#: Words beside a name that do not change what it means: the language, the model that it is written for, what the cell holds.
+_BESIDE: Final = (
+    *(
+        "中文",
+        "英文",
+        "日文",
+        "cn",
+        "zh",
+        "en",
+        "eng",
+        "english",
+        "chinese",
+        "ai",
+        "url",
+        "path",
+        "链接",
+        "地址",
+        "文件",
+        "路径",
+        "列表",
+    ),
+    *(
+        "sora",
+        "veo",
+        "kling",
+        "可灵",
+        "即梦",
+        "jimeng",
+        "海螺",
+        "hailuo",
+        "vidu",
+        "runway",
+        "wan",
+        "万相",
+        "seedance",
+        "豆包",
+    ),
+    *("pika", "luma", "grok"),
+)
+#: Later than any whole name.
+_LATER: Final = 1000
+#: Letters of a header that is looked at in parts.
+_LONGEST: Final = 100
+
+
+@lru_cache(maxsize=4096)
+def _known(header: str) -> tuple[int, str] | None:
+    """How well and as which field a header is known: by its whole name, without what stands beside it, or by its parts."""
+    known = _as_one(header)
+    if known or len(header) > _LONGEST or plain_header(header) in _KEPT:
+        return known
+    parts = [part for part in _PARTS.split(unicodedata.normalize("NFKC", header).casefold()) if plain_header(part)]
+    found = [known for part in parts if (known := _as_one(part))]
+    # A part that says something else, as in "negative Prompt", makes another thing of the whole.
+    more = [part for part in parts if not _as_one(part)]
+    if len({field for _, field in found}) != 1 or any(plain_header(part) not in _KEPT for part in more):
+        return None
+    if more and not _MARKS.search(header):
+        return None
+    return found[0][0] + 2 * _LATER, found[0][1]
+
+
+def _as_one(header: str) -> tuple[int, str] | None:
+    plain = plain_header(header)
+    if plain in _RANKS or plain in _KEPT:
+        return _RANKS.get(plain)
+    bare = plain[:_LONGEST]
+    while (word := next(filter(bare.startswith, _BESIDE), "")) and bare != word:
+        bare = bare.removeprefix(word)
+    while (word := next(filter(bare.endswith, _BESIDE), "")) and bare != word:
+        bare = bare.removesuffix(word)
+    known = _RANKS.get(bare)
+    return (known[0] + _LATER, known[1]) if known else None
+
+
 def _by_name(headers: Sequence[str]) -> dict[str, int]:
     best: dict[str, tuple[int, int]] = {}
     for index, header in enumerate(headers):
-        known = _RANKS.get(plain_header(header))
+        known = _known(header)
         if known and (known[1] not in best or known[0] < best[known[1]][0]):
             best[known[1]] = known[0], index
     return {field: index for field, (_, index) in best.items()}

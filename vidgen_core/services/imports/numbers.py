@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from natsort import natsort_keygen, ns
 
-_NUMERALS: Final = "〇零一二三四五六七八九十百千两兩廿卅壹贰叁肆伍陆柒捌玖拾"
+#: Chinese signs for numbers.
+NUMERALS: Final = "〇零一二三四五六七八九十百千两兩廿卅壹贰叁肆伍陆柒捌玖拾"
 _UNITS: Final = "镜鏡场場集幕话話章节節格条條号號"
 #: A numeral that counts something: it fills the text, or stands behind 第, a unit or a mark, and before a unit, a mark or the end.
-_NUMERAL: Final = re.compile(rf"(?:(?<=[第{_UNITS}头頭\s_\-.])|^)[{_NUMERALS}]++(?=[{_UNITS}分]|[\s_\-.(]|$)")
+_NUMERAL: Final = re.compile(rf"(?:(?<=[第{_UNITS}头頭\s_\-.])|^)[{NUMERALS}]++(?=[{_UNITS}分]|[\s_\-.(]|$)")
 #: ``1``, ``1.2``, ``shot_03``, ``镜头12``, ``第 12 镜``; longer runs of digits are dates and camera counters.
 _ONE: Final = re.compile(
     r"(?:shot|scene|no\.?|#|分[镜鏡]|[镜鏡][头頭]|[镜鏡][号號]|[镜鏡]|第)?[ _-]*(\d{1,4}(?:\.\d{1,3}){0,2})[ _-]*(?:[镜鏡][头頭]|[镜鏡]|[号號])?",
@@ -42,12 +43,12 @@ def plain_digits(text: str) -> str:
         str(unicodedata.decimal(letter)) if letter.isdecimal() else letter
         for letter in unicodedata.normalize("NFKC", text)
     )
-    return _NUMERAL.sub(lambda found: str(_value(found[0])), narrow)
+    return _NUMERAL.sub(lambda found: str(numeral(found[0])), narrow)
 
 
-def _value(numeral: str) -> int:
+def numeral(text: str) -> int:
     """``二十三`` → 23, ``一〇二`` → 102."""
-    values = [2 if sign in "两兩" else int(unicodedata.numeric(sign)) for sign in numeral]
+    values = [2 if sign in "两兩" else int(unicodedata.numeric(sign)) for sign in text]
     if max(values) < 10:
         return int("".join(map(str, values)))
     total = digit = 0

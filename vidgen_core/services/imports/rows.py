@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +19,7 @@ from vidgen_core.services.imports.readers.pictures import (
     find_picture,
     several_pictures,
 )
-from vidgen_core.services.imports.values import clean, read_params
+from vidgen_core.services.imports.values import clean, lengths, read_params, span
 
 LONGEST_NUMBER: Final = 64
 LONGEST_PROMPT: Final = 20_000
@@ -68,7 +69,7 @@ def plan_rows(
     rows: Iterable[ListRow], source: str, around: Surroundings, progress: Progress | None = None
 ) -> tuple[PlannedShot, ...]:
     """A planned shot for each row, in their order, with its verdict."""
-    every = [row if row.broken else _further_as_references(row, around) for row in rows]
+    every = _with_lengths([row if row.broken else _further_as_references(row, around) for row in rows])
     found = [ListedPicture() if row.broken else _picture_of(row, around) for row in every]
     others = [[] if row.broken else [_listed(other, around) for other in row.others] for row in every]
     checked = iter(check_pictures([*found, *(picture for some in others for picture in some)], progress))
@@ -81,6 +82,15 @@ def plan_rows(
         for row, picture, number, some, chain in zip(every, pictures, numbers, planned_others, chains, strict=True)
     )
     return note_repeats(_by_scene(list(planned)))
+
+
+def _with_lengths(rows: list[ListRow]) -> list[ListRow]:
+    """The rows with the lengths of shots whose cells say from when to when they last."""
+    said = lengths([row.cells.get("duration", "") for row in rows])
+    return [
+        row._replace(cells=row.cells | {"duration": text}) if text else row
+        for row, text in zip(rows, said, strict=True)
+    ]
 
 
 def _further_as_references(row: ListRow, around: Surroundings) -> ListRow:
@@ -147,8 +157,15 @@ def _by_scene(shots: list[PlannedShot]) -> list[PlannedShot]:
 
 def _joined(shot: PlannedShot) -> str | None:
     scene = next((shot.extra[name] for name in _SCENES if shot.extra.get(name)), None)
-    scene = scene and (number_of(scene) or plain_digits(scene))
+    scene = scene and (number_of(scene) or _first_number(scene))
     return f"{scene}-{shot.number}" if scene and shot.number and len(scene) < LONGEST_NUMBER // 2 else None
+
+
+def _first_number(scene: str) -> str:
+    """``第一场 咖啡馆`` is 1."""
+    plain = plain_digits(scene)
+    found = re.match(r"\D{0,8}?(\d{1,4})(?!\d)", plain)
+    return found[1] if found else plain
 
 
 def _plan(row: ListRow, picture: ListedPicture, meant: tuple[str, str | None], source: str, chain: str) -> PlannedShot:
@@ -167,6 +184,9 @@ def _plan(row: ListRow, picture: ListedPicture, meant: tuple[str, str | None], s
     against += _too_long(number, max(prompt, picture_prompt, key=len))
     if len(chain) > LONGEST_NUMBER:
         against.append(Reason("value_too_long", {"value": chain[:40], "limit": LONGEST_NUMBER}))
+    length = row.cells.get("duration", "")
+    if "duration" in params and span(length):
+        unclear.append(Reason("duration_range", {"value": length[:40], "seconds": params["duration"]}))
     warnings = [reason for reason in (picture.warning, guessed, *unclear, *row.warnings) if reason]
     return PlannedShot(
         source=source,

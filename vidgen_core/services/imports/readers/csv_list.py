@@ -18,12 +18,18 @@ from vidgen_core.services.imports.plan import Reason
 from vidgen_core.services.imports.readers.bounds import check_rows, check_separators
 from vidgen_core.services.imports.readers.decoding import decodings
 from vidgen_core.services.imports.readers.html_list import html_sheets
+from vidgen_core.services.imports.readers.pictures import names_picture
+from vidgen_core.services.imports.readers.records import record_sheet
 from vidgen_core.services.imports.readers.table import HEAD, Sheet, TableRow
 from vidgen_core.services.imports.values import clean
 
 #: Lists with pictures inside (data URIs) are large; beyond this it is no list.
 LARGEST: Final = 200 << 20
 _DELIMITERS: Final = (",", ";", "\t", "|")
+#: Those that text is full of, or that few programs write: only behind a header with two names that are known.
+_RARE: Final = ("，", "；", "^", "~")
+#: Between columns that are set apart by blanks alone.
+_BLANKS: Final = re.compile(r"(?<=\S)(?: {2,}+\u3000*+|\u3000++ *+)(?=\S)")
 #: Stands in no list: what is read with it has one column.
 _NONE: Final = "\x1f"
 #: Letters in which a header must be found.
@@ -39,6 +45,8 @@ _NUMBERED: Final = re.compile(
     r"(?:[镜鏡][头頭]?)?)\s*+(?:[)）\]】]|[.、:：．](?!\d)|-\s)\s*+",
     re.IGNORECASE,
 )
+#: ``+----+-----+`` between the rows of a drawn table.
+_RULER: Final = re.compile(r"\+[-=+]{3,}\+")
 _BULLET: Final = re.compile(r"\s*+[-*•·●▪]\s++")
 #: A picture or a link before its prompt.
 _PICTURED: Final = re.compile(
@@ -71,7 +79,7 @@ def text_sheets(source: Path | bytes, name: str, chosen: Mapping[str, str] | Non
         found = html_sheets(text) or _markdown(text) or _table(text, name, chosen)
         if found:
             return found
-        prompts = _prompts(text, Path(name).suffix.lower())
+        prompts = record_sheet(text) or _prompts(text, Path(name).suffix.lower())
         if prompts:
             return [prompts]
         likely = likely or _likely(text, name)
@@ -101,12 +109,47 @@ def read_bytes(source: Path | bytes, name: str) -> bytes:
 def _table(text: str, name: str, chosen: Mapping[str, str] | None) -> list[Sheet]:
     """The text as a table with a header that is known; guesses at the encoding prove themselves by it."""
     found = [table for table in (_with_delimiter(text, one, chosen) for one in _DELIMITERS) if table]
+    if not found:
+        apart = (text, *_RARE), (_BLANKS.sub("\t", text), "\t")
+        tried = [_with_delimiter(one, mark, chosen) for one, *marks in apart for mark in marks]
+        found = [table for table in tried if table and len(table.columns.fields) > 1]
     best = max(found, key=lambda table: len(table.columns.fields), default=None)
     if best is None:
         return []
+    text = best.text
     alone = len(best.columns.fields) + len(best.columns.unknown) == 1
     # What stands behind a comma of a list of one column belongs to it.
-    return [Sheet("", _rows(text, _NONE if alone else best.delimiter, name))]
+    if alone:
+        return [Sheet("", _rows(text, _NONE, name))]
+    return [Sheet("", _joined(_rows(text, best.delimiter, name), best.delimiter, chosen))]
+
+
+#: Fields with sentences, in the order in which a comma may be expected in them.
+_SENTENCES: Final = ("prompt", "picture_prompt", "script", "negative_prompt")
+
+
+def _joined(rows: list[TableRow], delimiter: str, chosen: Mapping[str, str] | None) -> list[TableRow]:
+    """The rows with the text put together again that a comma in it, without quotes, has cut into more cells than there are columns."""
+    head = find_header([row.cells for row in rows[:HEAD]], chosen)
+    names = rows[head[0]].cells if head else []
+    place = next((head[1].fields[field] for field in _SENTENCES if field in head[1].fields), None) if head else None
+    if place is None or place >= len(names):
+        return rows
+    between = f"{delimiter} " if delimiter in ",;" else delimiter
+    whole: list[TableRow] = []
+    for row in rows:
+        cells = _without_blanks(row.cells)
+        end = place + 1 + len(cells) - len(names)
+        if len(cells) > len(names):
+            cells = [*cells[:place], between.join(cells[place:end]), *cells[end:]]
+            row = row._replace(cells=cells, warnings=(*row.warnings, Reason("cells_joined", {"column": names[place]})))
+        whole.append(row)
+    return whole
+
+
+def _without_blanks(cells: list[str]) -> list[str]:
+    filled = [place for place, cell in enumerate(cells) if cell.strip()]
+    return cells[: filled[-1] + 1] if filled else []
 
 
 def _head_of(text: str, delimiter: str) -> list[_Record]:
@@ -138,7 +181,7 @@ def _rows(text: str, delimiter: str, name: str) -> list[TableRow]:
         for record in _records(text, delimiter):
             if record.open:
                 rows.append(TableRow(record.line, [], broken=Reason("row_quote_open")))
-            elif any(record.values):
+            elif any(record.values) and not _RULER.fullmatch("".join(record.values)):
                 rows.append(TableRow(record.line, record.values))
                 check_rows(len(rows) - HEAD, name)
     except csv.Error as error:
@@ -184,6 +227,8 @@ def _plain(cell: str) -> str:
     """A cell without its marks: ``![](a.png)`` is the picture's path, ``<br>`` a line break."""
     text = re.sub(r'!\[[^\[\]]*+\]\(<?([^()<>"]++)>?[^()]*+\)', r"\1", cell.replace("\\|", "|"))
     text = re.sub(r"<br\s*+/?>", "\n", text, flags=re.IGNORECASE).strip()
+    if link := re.fullmatch(r"\[([^\[\]]*+)\]\(<?([^()<>\s]++)>?\)", text):
+        text = link[2] if names_picture(link[2]) else link[1]
     return untame(re.sub(r"^(\*\*|`|__)(.+)\1$", r"\2", text, flags=re.DOTALL))
 
 

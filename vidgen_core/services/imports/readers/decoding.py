@@ -42,9 +42,12 @@ def _encodings(data: bytes) -> Iterator[str]:
         yield from _wide(sample)
         return
     yield from ("utf-8", "gb18030")
-    guess = charset_normalizer.from_bytes(sample).best()
-    if guess:
-        yield guess.encoding
+    guesses = list(charset_normalizer.from_bytes(sample))[:6]
+    best = [one.encoding for one in guesses if (one.chaos, one.coherence) == (guesses[0].chaos, guesses[0].coherence)]
+    # Where nothing tells them apart, what most of Europe writes goes before what others do.
+    guessed = ["cp1252"] if "cp1252" in best else best[:1]
+    # What reads a table goes on until it finds a header that it knows.
+    yield from dict.fromkeys([*guessed, "cp932", "big5", "euc-kr", "cp1251", "cp1252"])
 
 
 def _wide(sample: bytes) -> Iterator[str]:

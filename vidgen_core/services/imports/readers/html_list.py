@@ -7,10 +7,13 @@ from html.parser import HTMLParser
 
 from vidgen_core.services.imports.readers.table import Sheet, TableRow
 
+#: Elements that begin a line of their own within a cell.
+_LINES = frozenset({"br", "p", "div", "li"})
+
 
 def html_sheets(text: str) -> list[Sheet]:
     """The tables of a page that have more than one row; none for what is no page."""
-    if not re.match(r"\s*+(?:<[!?][^>]*+>\s*+)*+<(?:html|head|meta|body|style|table)\b", text, re.IGNORECASE):
+    if not re.match(r"\s*+<[!?a-z]", text, re.IGNORECASE) or not re.search(r"<table\b", text, re.IGNORECASE):
         return []
     reader = _HtmlReader()
     reader.feed(text)
@@ -19,49 +22,90 @@ def html_sheets(text: str) -> list[Sheet]:
 
 
 class _HtmlReader(HTMLParser):
-    """Rows and cells; a picture is its address, a cell over several rows gives its value to all of them."""
+    """Rows and cells; a picture is its address, a cell over several rows gives its value to all of them.
+
+    A table within a cell of another is a table of its own.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.tables: list[list[TableRow]] = []
+        self._open: list[_Table] = []
+        #: Inside of what no reader of the page sees.
+        self._unseen = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag in ("script", "style"):
+            self._unseen += 1
+        elif tag == "table":
+            self._open.append(_Table())
+            self.tables.append(self._open[-1].rows)
+        elif not self._open:
+            return
+        elif tag == "tr":
+            self._open[-1].begin_row()
+        elif tag in ("td", "th"):
+            self._open[-1].begin_cell(_count(given, "colspan", 100), _count(given, "rowspan", 1000))
+        elif tag == "img":
+            self._open[-1].say(f" {given.get('src', '')} ")
+        elif tag == "a":
+            self._open[-1].link = given.get("href", "")
+        elif tag in _LINES:
+            self._open[-1].say("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("script", "style"):
+            self._unseen = max(0, self._unseen - 1)
+        elif self._open and tag in ("td", "th", "tr", "table"):
+            self._open[-1].end_cell()
+            if tag == "table":
+                self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if self._open and not self._unseen:
+            self._open[-1].say(re.sub(r"\s+", " ", data))
+
+
+def _count(given: dict[str, str], name: str, most: int) -> int:
+    said = given.get(name, "")
+    return min(int(said), most) if said.isdecimal() and len(said) < 6 else 1
+
+
+class _Table:
+    """The rows of one table, while they are read."""
+
+    def __init__(self) -> None:
+        self.rows: list[TableRow] = []
+        #: Where the last link of the cell leads to.
+        self.link = ""
         self._cell: list[str] | None = None
         self._spans = (1, 1)
         #: Column → what a cell above says, and for how many rows more.
         self._below: dict[int, tuple[str, int]] = {}
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "table":
-            self.tables.append([])
-            self._below = {}
-        elif tag == "tr" and self.tables:
-            self._end_cell()
-            self.tables[-1].append(TableRow(len(self.tables[-1]) + 1, []))
-            self._fill()
-        elif tag in ("td", "th") and self.tables:
-            self._end_cell()
-            wide, high = (
-                int(given.get(name, "")) if given.get(name, "").isdecimal() else 1 for name in ("colspan", "rowspan")
-            )
-            self._cell, self._spans = [], (min(wide, 100), min(high, 1000))
-        elif tag == "br" and self._cell is not None:
-            self._cell.append("\n")
-        elif tag == "img" and self._cell is not None:
-            self._cell.append(given.get("src", ""))
+    def begin_row(self) -> None:
+        self.end_cell()
+        self.rows.append(TableRow(len(self.rows) + 1, [], links={}))
+        self._fill()
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th", "tr", "table"):
-            self._end_cell()
+    def begin_cell(self, wide: int, high: int) -> None:
+        self.end_cell()
+        self._cell, self._spans, self.link = [], (wide, high), ""
 
-    def handle_data(self, data: str) -> None:
+    def say(self, text: str) -> None:
         if self._cell is not None:
-            self._cell.append(re.sub(r"\s+", " ", data))
+            self._cell.append(text)
 
-    def _end_cell(self) -> None:
-        if self._cell is None or not self.tables or not self.tables[-1]:
+    def end_cell(self) -> None:
+        if self._cell is None or not self.rows:
             return
-        values, text = self.tables[-1][-1].cells, "".join(self._cell).strip()
+        values = self.rows[-1].cells
+        lines = (line.strip() for line in "".join(self._cell).split("\n"))
+        text = "\n".join(filter(None, lines))
         (wide, high), self._cell = self._spans, None
+        if self.link:
+            self.rows[-1] = self.rows[-1]._replace(links={**self.rows[-1].links, len(values): self.link})
         for place in range(wide):
             if high > 1:
                 self._below[len(values)] = (text if not place else "", high - 1)
@@ -70,7 +114,7 @@ class _HtmlReader(HTMLParser):
 
     def _fill(self) -> None:
         """Values of cells that reach down into this row."""
-        values = self.tables[-1][-1].cells
+        values = self.rows[-1].cells
         while (kept := self._below.get(len(values))) is not None:
             text, left = kept
             if left > 1:

@@ -89,6 +89,14 @@ class Surroundings:
         return found
 
 
+def names_picture(cell: str) -> bool:
+    """Whether a cell says by its form that it is the name or the link of a picture."""
+    ending = PureWindowsPath(cell.strip("\"' ").partition("?")[0]).suffix.lower()
+    return (
+        len(cell) < 1000 and "\n" not in cell and (ending in PICTURE_ENDINGS | OTHER_PICTURE_ENDINGS or is_link(cell))
+    )
+
+
 def fold_name(name: str) -> str:
     """What tells file names apart on the systems that care least."""
     return unicodedata.normalize("NFC", name).casefold().strip()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,20 +16,21 @@ from vidgen_core.services.imports.pairing import Spare, give_pictures
 from vidgen_core.services.imports.plan import ImportPlan, merge_plans
 from vidgen_core.services.imports.readers.csv_list import text_sheets
 from vidgen_core.services.imports.readers.folder import read_folder, read_images
+from vidgen_core.services.imports.readers.layout import arranged
 from vidgen_core.services.imports.readers.ods_list import ods_sheets
 from vidgen_core.services.imports.readers.pictures import OTHER_PICTURE_ENDINGS, PICTURE_ENDINGS, Progress, Surroundings
-from vidgen_core.services.imports.readers.storyboard import read_storyboard, storyboard_sheet
+from vidgen_core.services.imports.readers.storyboard import is_storyboard, read_storyboard, storyboard_sheet
 from vidgen_core.services.imports.readers.table import Sheet, SheetInspection, inspect_tables, plan_sheets
 from vidgen_core.services.imports.readers.xlsx_list import xlsx_sheets
 
 #: Endings of the lists that can be read.
-LIST_ENDINGS: Final = frozenset({".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm", ".ods"})
+LIST_ENDINGS: Final = frozenset(
+    {".csv", ".tsv", ".txt", ".md", ".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".xlsx", ".xlsm", ".ods"}
+)
 #: Endings of files that are nothing but lists in a folder of pictures.
 _SURE_LISTS: Final = frozenset({".csv", ".tsv", ".xlsx", ".xlsm", ".ods"})
 #: Endings of what is no list, whatever its first bytes look like.
-_NO_LISTS: Final = frozenset(
-    {".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav", ".pdf", ".docx", ".doc", ".yaml", ".yml"}
-)
+_NO_LISTS: Final = frozenset({".mp4", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav", ".pdf", ".docx", ".doc"})
 
 
 def read_sources(
@@ -121,14 +121,15 @@ def inspect_sheet(path: Path) -> tuple[SheetInspection, ...]:
 
 def _sheets(source: Path | bytes, kind: str, name: str, choice: ListChoice) -> list[Sheet]:
     match kind:
-        case "xlsx":
-            return xlsx_sheets(source, name)
-        case "ods":
-            return ods_sheets(source, name)
         case "json":
             return [storyboard_sheet(source, name)]
+        case "xlsx":
+            found = xlsx_sheets(source, name)
+        case "ods":
+            found = ods_sheets(source, name)
         case _:
-            return text_sheets(source, name, choice.columns)
+            found = text_sheets(source, name, choice.columns)
+    return [arranged(sheet, choice.columns) for sheet in found]
 
 
 def kind_of(path: Path) -> str:
@@ -150,9 +151,7 @@ def kind_of(path: Path) -> str:
         raise InputError("source_unknown", path=str(path))
     if ending in _NO_LISTS or (ending not in LIST_ENDINGS and not _is_text(first)):
         raise InputError("source_unknown", path=str(path))
-    text = first.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")
-    fenced = re.search(rb"```(?:json[cl5]?)?[ \t]*\r?\n\s*[\[{]", first, re.IGNORECASE)
-    return "json" if ending in (".json", ".jsonl", ".ndjson") or text[:1] in (b"{", b"[") or fenced else "text"
+    return "json" if is_storyboard(first, ending) else "text"
 
 
 def _of_package(path: Path, ending: str) -> str | None:

@@ -1,12 +1,15 @@
-"""Storyboards in JSON: what earlier steps of the workflow, other tools and language models write down."""
+"""Storyboards in JSON and YAML: what earlier steps of the workflow, other tools and language models write down."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+import yaml
 
 from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.columns import ListChoice, match_columns, plain_header
@@ -41,7 +44,10 @@ _SCENE_KEYS: Final = (
     "index",
 )
 #: Where an object says the text or the file that it stands for.
-_SAYS: Final = ("url", "path", "file", "src", "uri", "text", "content", "prompt", "value", "name")
+_SAYS: Final = (
+    "url", "path", "file", "src", "uri", "text", "plain_text", "content", "line", "description", "prompt", "seconds", "value", "name",
+)  # fmt: skip
+_SPEAKERS: Final = ("speaker", "character", "who", "role", "角色", "人物")
 _DEEPEST: Final = 8
 
 
@@ -53,8 +59,28 @@ class _Entry(NamedTuple):
     key: str = ""
 
 
-#: JSON in a Markdown fence.
-FENCED: Final = re.compile(r"```(?:json[cl5]?)?[ \t]*+\r?\n\s*+([\[{].*?)```", re.DOTALL | re.IGNORECASE)
+#: JSON or YAML in a Markdown fence.
+_FENCED: Final = re.compile(
+    r"```(?:(?:json[cl5]?)?[ \t]*+\r?\n\s*+(?=[\[{])|ya?ml[ \t]*+\r?\n)(.*?)```", re.DOTALL | re.IGNORECASE
+)
+_FENCE: Final = re.compile(rb"```(?:(?:json[cl5]?)?[ \t]*\r?\n\s*[\[{]|ya?ml[ \t]*\r?\n)", re.IGNORECASE)
+#: Where JSON begins in a text with words around it.
+_BEGIN: Final = re.compile(r"(?m)^[ \t]*+[\[{]\s*+[\"\[{]")
+_BEGINS: Final = re.compile(rb"\n[ \t]*[\[{]\s*[\"\[{]")
+#: YAML: a list of more than one field each, perhaps below a key.
+_YAML: Final = re.compile(
+    rb"(?:---\r?\n|#[^\n]*\n|[^\s:\-#{\[]+:(?: [^\n]*)?\r?\n)*[ ]*- [^\s:*\-{\[]+:(?: [^\n]*)?\r?\n[ ]{2,}[^\s:*\-]+:(?:\s|$)"
+)
+#: Letters of YAML; its reader is far slower than that of JSON.
+_LONGEST_YAML: Final = 5_000_000
+
+
+def is_storyboard(first: bytes, ending: str) -> bool:
+    """Whether a file is a storyboard of this kind, by its ending or by its first bytes."""
+    text = first.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")
+    if ending in (".json", ".jsonl", ".ndjson", ".yaml", ".yml") or text[:1] in (b"{", b"["):
+        return True
+    return bool(_FENCE.search(first) or _BEGINS.search(first) or _YAML.match(text))
 
 
 def read_storyboard(
@@ -124,7 +150,9 @@ def _shots(held: Any, scene: str = "", depth: int = 0) -> Iterator[_Entry]:
 def _inside(one: Any, scene: str, depth: int) -> Iterator[_Entry]:
     """An entry of an array: a shot, or a scene with its own."""
     if isinstance(one, dict) and (key := _holder(one)):
-        yield from _shots(one[key], _number(one) or scene, depth + 1)
+        # A record of a database is no scene.
+        number = _number(one) if plain_header(key) in _HOLDERS else ""
+        yield from _shots(one[key], number or scene, depth + 1)
     else:
         yield _Entry(one, scene)
 
@@ -137,13 +165,21 @@ def _held_by(held: dict[str, Any], scene: str, depth: int) -> Iterator[_Entry]:
         yield from (_Entry(one, scene, key) for key, one in held.items())
     elif key := _holder(held):
         yield from _shots(held[key], scene, depth + 1)
-    elif are_objects:
+    elif are_objects and not _says(held):
         for one in values:
             yield from _shots(one, scene, depth + 1)
     elif values and all(isinstance(one, str) and key.isdecimal() for key, one in held.items()):
         yield from (_Entry({"prompt": one}, scene, key) for key, one in held.items())
     elif _is_usable(held):
         yield _Entry(held, scene)
+
+
+def _says(held: dict[str, Any]) -> bool:
+    """Whether the values are objects that say what a shot is, as databases write them."""
+    columns = match_columns(list(held)).fields
+    return bool(columns) and all(
+        _text(list(held.values())[place], field)[:1] not in "{[" for field, place in columns.items()
+    )
 
 
 def _holder(held: dict[str, Any]) -> str | None:
@@ -185,14 +221,15 @@ def _parse(data: bytes, name: str) -> Any:
     line = 1
     for decoded in decodings(data):
         text = decoded.strip("\ufeff \t\r\n")
-        if fenced := FENCED.search(text):
-            # As language models hand it over, words around it; the lines stay counted.
-            text = "\n" * text.count("\n", 0, fenced.start(1)) + fenced[1]
+        fenced = [found for one in _FENCED.finditer(text) if (found := _loose(one[1])) is not None]
+        if fenced:
+            # As language models hand it over, words around it and a scene a block.
+            return fenced[0] if len(fenced) == 1 else [one for held in fenced for one in _listed(held)]
         try:
-            return json.loads(text)
+            return _arranged(json.loads(text))
         except json.JSONDecodeError as error:
-            if (lines := _json_lines(text)) is not None:
-                return lines
+            if (found := _loose(text)) is not None:
+                return found
             line = max(line, error.lineno)
         except (ValueError, RecursionError):
             # Numbers of thousands of digits, thousands of brackets.
@@ -200,17 +237,116 @@ def _parse(data: bytes, name: str) -> Any:
     raise InputError("storyboard_broken", name=name, line=line)
 
 
+def _listed(held: Any) -> list[Any]:
+    return held if isinstance(held, list) else [held]
+
+
+def _loose(text: str) -> Any:
+    """What a text holds that is not JSON to the letter: JSON lines, objects one behind the other, JSON between words, with
+    comments, trailing commas or the quotes of a word processor, and YAML; None for what is none of it.
+    """
+    begin = _BEGIN.search(text)
+    inner = text[begin.start() : max(text.rfind("}"), text.rfind("]")) + 1] if begin else text
+    bare = re.sub(r"(?m)^[ \t]*+//.*$|(?<=[,{\[])[ \t]*+//[^\n\"]*+$", "", inner)
+    if re.search(r"[{\[,]\s*+“", bare):
+        bare = re.sub("[“”]", '"', bare)
+    for read in (_one, _json_lines, _one_by_one):
+        for candidate in dict.fromkeys((text, inner)):
+            if (found := read(candidate)) is not None:
+                return _arranged(found)
+    found = _one(bare)
+    if found is None:
+        found = _yaml(bare)
+    if isinstance(found, dict | list):
+        return _arranged(found)
+    return None
+
+
+def _one(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _one_by_one(text: str) -> list[Any] | None:
+    """Objects with nothing but blanks or commas between them."""
+    decoder, place, found = json.JSONDecoder(), 0, []
+    try:
+        while place < len(text):
+            one, place = decoder.raw_decode(text, place)
+            found.append(one)
+            place += len(text[place:]) - len(text[place:].lstrip(", \t\r\n"))
+    except (ValueError, RecursionError):
+        return None
+    return found if len(found) > 1 and all(isinstance(one, dict) for one in found) else None
+
+
+def _yaml(text: str) -> Any:
+    """YAML with every value as it is written: ``1-2`` is no date and ``no`` no answer. References, which can grow without end, are refused."""
+    if len(text) > _LONGEST_YAML:
+        return None
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.CBaseLoader)):
+            return None
+        return _without_nulls(yaml.load(text, Loader=yaml.CBaseLoader))  # noqa: S506 - this loader makes texts, lists and mappings only
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError):
+        return None
+
+
+def _without_nulls(held: Any) -> Any:
+    match held:
+        case dict():
+            return {str(key): _without_nulls(value) for key, value in held.items()}
+        case list():
+            return [_without_nulls(one) for one in held]
+        case _:
+            return None if held in ("null", "~", "") else held
+
+
+def _arranged(board: Any) -> Any:
+    """Tables written as JSON with an object a row: a header and arrays below, arrays or objects a column."""
+    if isinstance(board, list) and len(board) > 1 and all(isinstance(one, list) for one in board):
+        return _rows_of(board[0], board[1:]) or board
+    if not isinstance(board, dict):
+        return board
+    plain = {plain_header(key): value for key, value in board.items()}
+    header = next(
+        (plain[name] for name in ("columns", "headers", "header", "fields") if isinstance(plain.get(name), list)), None
+    )
+    rows = next(
+        (plain[name] for name in ("rows", "data", "values", "records") if isinstance(plain.get(name), list)), None
+    )
+    if header and rows and all(isinstance(one, list) for one in rows):
+        return _rows_of(header, rows) or board
+    columns = list(board.values())
+    if not _is_usable(board) or len(columns) < 2:
+        return board
+    if all(isinstance(one, list) and len(one) == len(columns[0]) > 1 for one in columns):
+        return _rows_of(list(board), list(zip(*columns, strict=True))) or board
+    if all(isinstance(one, dict) and one.keys() == columns[0].keys() for one in columns) and all(
+        map(str.isdecimal, columns[0])
+    ):
+        return [{name: one[place] for name, one in board.items()} for place in columns[0]]
+    return board
+
+
+def _rows_of(header: list[Any], rows: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    """An object for each row; none where the header says of no column what is needed."""
+    names = [_text(one, "name") for one in header]
+    return [dict(zip(names, row, strict=False)) for row in rows] if _is_usable(dict.fromkeys(names)) else []
+
+
 def _json_lines(text: str) -> list[Any] | None:
-    """One object a line; a line that is none stays what it is and is refused by its place. None: it is something else."""
+    """One object, text or array a line; a line that is none stays what it is and is refused by its place. None: it is something else."""
     found: list[Any] = []
     for line in filter(None, (line.strip().rstrip(",") for line in text.splitlines())):
-        try:
-            found.append(json.loads(line))
-        except (ValueError, RecursionError):
-            found.append(None)
-        if len(found) == 1 and not isinstance(found[0], dict):
+        found.append(_one(line))
+        if len(found) == 1 and not isinstance(found[0], dict | str | list):
             return None
-    return found if sum(isinstance(one, dict) for one in found) > 1 else None
+    kind = type(found[0]) if found else None
+    alike = sum(isinstance(one, kind) for one in found) if kind else 0
+    return found if alike > 1 and (kind is dict or alike == len(found)) else None
 
 
 def _row(place: int, entry: _Entry, chosen: Mapping[str, str] | None) -> ListRow:
@@ -233,10 +369,22 @@ def _text(value: Any, field: str = "") -> str:
     match value:
         case None:
             return ""
+        case float() if not math.isfinite(value):
+            return ""
         case str():
             return value
-        case dict() if field and (said := next((value[key] for key in _SAYS if isinstance(value.get(key), str)), None)):
-            return str(said)
+        case {"type": str(kind)} if field and kind in value:
+            # As Notion writes its cells.
+            return _text(value[kind], field)
+        case dict() if field and (
+            said := next((value[key] for key in _SAYS if isinstance(value.get(key), str | int | float)), None)
+        ):
+            speaker = (
+                next((value[key] for key in _SPEAKERS if isinstance(value.get(key), str)), "")
+                if field == "script"
+                else ""
+            )
+            return f"{speaker}: {said}" if speaker else str(said)
         case list() if field:
             return "\n".join(filter(None, (_text(one, field) for one in value)))
         case bool() | list() | dict():

@@ -18,7 +18,7 @@ from vidgen_core.services.imports.columns import (
 )
 from vidgen_core.services.imports.plan import ImportPlan, Reason, RowNote
 from vidgen_core.services.imports.readers.bounds import check_rows
-from vidgen_core.services.imports.readers.pictures import Progress, Surroundings
+from vidgen_core.services.imports.readers.pictures import Progress, Surroundings, names_picture
 from vidgen_core.services.imports.rows import ListRow, cut_row, plan_rows
 
 #: Rows above the header that may hold titles and remarks.
@@ -42,6 +42,8 @@ class TableRow(NamedTuple):
     broken: Reason | None = None
     #: What is doubtful about its cells.
     warnings: tuple[Reason, ...] = ()
+    #: Column → where the cell leads to, whatever it shows.
+    links: Mapping[int, str] = {}
 
 
 class Sheet(NamedTuple):
@@ -52,6 +54,8 @@ class Sheet(NamedTuple):
     hidden: bool = False
     #: Letters of columns that are hidden.
     hidden_columns: tuple[str, ...] = ()
+    #: Rows that are headings or sums between and beneath the shots.
+    left_out: int = 0
 
 
 def plan_sheets(
@@ -83,6 +87,8 @@ def plan_sheets(
         rows += _list_rows(body, columns, hidden=choice.hidden)
         if left_out := 0 if choice.hidden else sum(row.hidden and any(row.cells) for row in body):
             notes.append(RowNote(None, "rows_hidden", {"source": name, "count": left_out}))
+        if sheet.left_out:
+            notes.append(RowNote(None, "rows_no_shots", {"source": name, "count": sheet.left_out}))
         if sheet.hidden_columns:
             columns_said = ", ".join(sheet.hidden_columns)
             notes.append(RowNote(None, "columns_hidden", {"source": name, "columns": columns_said}))
@@ -117,8 +123,19 @@ def _list_rows(rows: Sequence[TableRow], columns: Columns, *, hidden: bool) -> I
             continue
         if row.broken:
             yield ListRow(row.line, {}, {}, broken=row.broken)
-        elif cut := cut_row(row.line, row.cells, columns, row.pictures):
+        elif cut := cut_row(row.line, _with_links(row, columns), columns, row.pictures):
             yield cut._replace(warnings=row.warnings)
+
+
+def _with_links(row: TableRow, columns: Columns) -> list[str]:
+    """The cells, with the link instead of its text where a picture is meant and the text names none."""
+    if not row.links:
+        return row.cells
+    meant = {place for place, field in columns.meant.items() if field in ("image", "last_frame", "references")}
+    return [
+        row.links[place] if place in meant and place in row.links and not names_picture(cell) else cell
+        for place, cell in enumerate(row.cells)
+    ]
 
 
 class SheetInspection(NamedTuple):

@@ -71,8 +71,18 @@ def _sheet(sheet: Any, parts: SheetParts | None) -> Sheet:
     by_row: dict[int, dict[int, Sequence[Picture]]] = {}
     for (row, column), held in pictures.items():
         by_row.setdefault(row, {})[column] = held
+    links: dict[int, dict[int, str]] = {}
+    for (row, column), link in parts.links.items():
+        links.setdefault(row, {})[column] = link
+    unreckoned: dict[int, list[int]] = {}
+    for row, column in parts.unreckoned:
+        if (row, column) not in pictures:
+            unreckoned.setdefault(row, []).append(column)
     rows = [
-        _row(index, grid[index], by_row.get(index, {}), hidden=index in parts.hidden_rows) for index in sorted(grid)
+        _row(
+            index, grid[index], by_row.get(index, {}), unreckoned.get(index, ()), hidden=index in parts.hidden_rows
+        )._replace(links=links.get(index, {}))
+        for index in sorted(grid)
     ]
     columns = tuple(get_column_letter(index + 1) for index in sorted(parts.hidden_columns))
     return Sheet(sheet.title, rows, parts.hidden, columns)
@@ -113,13 +123,20 @@ def _spread(
                 cells[column] = cell
 
 
-def _row(index: int, cells: list[Any], pictures: dict[int, Sequence[Picture]], *, hidden: bool) -> TableRow:
+def _row(
+    index: int,
+    cells: list[Any],
+    pictures: dict[int, Sequence[Picture]],
+    unreckoned: Sequence[int] = (),
+    *,
+    hidden: bool,
+) -> TableRow:
     texts = ["" if cell is None else _text(cell, is_picture=column in pictures) for column, cell in enumerate(cells)]
     errors = [
         Reason("cell_error", {"value": str(cell.value)[:20], "column": get_column_letter(column + 1)})
         for column, cell in enumerate(cells)
         if cell is not None and cell.data_type == "e" and column not in pictures
-    ]
+    ] + [Reason("cell_unreckoned", {"column": get_column_letter(column + 1)}) for column in unreckoned]
     return TableRow(index + 1, texts, pictures, hidden, warnings=tuple(errors))
 
 
@@ -138,14 +155,21 @@ def _text(cell: Any, *, is_picture: bool) -> str:
             return _number(value, getattr(cell, "number_format", "") or "")
         case time():
             # Spreadsheets take a typed 9:16 for a time of day.
-            return f"{value.hour}:{value.minute}"
+            return _clock(
+                timedelta(hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond)
+            )
         case timedelta():
-            minutes = int(value.total_seconds()) // 60
-            return f"{minutes // 60}:{minutes % 60}"
+            return _clock(value)
         case datetime() | date():
             return date_as_shown(value, getattr(cell, "number_format", "") or "")
         case _:
             return untame(str(value))
+
+
+def _clock(length: timedelta) -> str:
+    seconds = round(length.total_seconds(), 2)
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes) // 60}:{int(minutes) % 60}" + (f":{rest:g}" if rest else "")
 
 
 #: ``000``, ``0.0``, ``"S"00``: digits that are always shown, and what is written around them.

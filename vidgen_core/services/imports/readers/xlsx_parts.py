@@ -40,6 +40,10 @@ class SheetParts(NamedTuple):
     hidden_columns: frozenset[int]
     #: (row, column) → pictures on it, from the top left.
     pictures: dict[tuple[int, int], list[Picture]]
+    #: Where a cell leads to on the web, whatever it shows.
+    links: dict[tuple[int, int], str]
+    #: Cells with a formula that nobody has reckoned: programs that write workbooks often leave that to Excel.
+    unreckoned: frozenset[tuple[int, int]]
 
 
 def name_of(element: ET.Element) -> str:
@@ -119,7 +123,7 @@ class Package:
 
     def picture(self, target: str) -> Picture | None:
         """The bytes of a part, read once however many cells show it; a link stays one."""
-        if re.match(r"https?://", target, re.IGNORECASE):
+        if _is_link(target):
             return target
         name = self._names.get(target.casefold())
         if name is None:
@@ -150,6 +154,9 @@ def _sheet(package: Package, part: str, title: str, state: str, in_cells: _InCel
     grid = _Grid()
     merged: list[Range] = []
     pictures: dict[tuple[int, int], list[Picture]] = {}
+    links: dict[tuple[int, int], str] = {}
+    unreckoned: set[tuple[int, int]] = set()
+    targets = package.relations(part)
     for element in package.elements(part):
         match name_of(element):
             case "c" if len(element):
@@ -157,11 +164,16 @@ def _sheet(package: Package, part: str, title: str, state: str, in_cells: _InCel
                 picture = in_cells.of(element) if place else None
                 if place and picture:
                     pictures[place] = [picture]
+                elif place:
+                    _take_formula(element, place, links, unreckoned)
+            case "hyperlink":
+                place = cell_place(element.get("ref", "").partition(":")[0])
+                target = targets.get(attribute(element, "id"), ("", ""))[1]
+                links |= {place: target} if place and _is_link(target) else {}
             case "mergeCell":
                 first, _, last = element.get("ref", "").partition(":")
                 top, bottom = cell_place(first), cell_place(last or first)
-                if top and bottom:
-                    merged.append(Range(*top, *bottom))
+                merged += [Range(*top, *bottom)] if top and bottom else []
             case "row":
                 grid.take_row(element)
             case "col":
@@ -172,7 +184,26 @@ def _sheet(package: Package, part: str, title: str, state: str, in_cells: _InCel
         for place, picture in _drawn(package, drawing, grid):
             pictures.setdefault(place, []).append(picture)
     hidden_rows, hidden_columns = frozenset(grid.hidden_rows), frozenset(grid.hidden_columns)
-    return SheetParts(title, state != "visible", tuple(merged), hidden_rows, hidden_columns, pictures)
+    found = tuple(merged), hidden_rows, hidden_columns, pictures, links, frozenset(unreckoned)
+    return SheetParts(title, state != "visible", *found)
+
+
+def _take_formula(
+    cell: ET.Element, place: tuple[int, int], links: dict[tuple[int, int], str], unreckoned: set[tuple[int, int]]
+) -> None:
+    texts = {name_of(child): child.text or "" for child in cell}
+    if found := _HYPERLINK.match(texts.get("f", "")):
+        links[place] = found[1]
+    elif "f" in texts and not texts.get("v") and cell.get("t") != "str":
+        unreckoned.add(place)
+
+
+def _is_link(target: str) -> bool:
+    return target.casefold().startswith(("http://", "https://"))
+
+
+#: ``HYPERLINK("https://…","picture")``
+_HYPERLINK: Final = re.compile(r"\s*+=?HYPERLINK\(\"(https?://[^\"\s]++)\"", re.IGNORECASE)
 
 
 class _Grid:

@@ -50,6 +50,12 @@ def picture() -> bytes:
     return stream.getvalue()
 
 
+@pytest.fixture(autouse=True)
+def _no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No search for listening sockets among the many objects of the tests, at each start of a server."""
+    monkeypatch.setattr("vidgen_core.web.server.disable_nagle", lambda: 0)
+
+
 @pytest.fixture
 def client(vidgen: Vidgen) -> Iterator[TestClient]:
     """A client of the running routes, guards included."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -14,15 +15,17 @@ from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vidgen_core import __version__
 from vidgen_core.config.error_messages import reason_of
 from vidgen_core.domain.errors import ErrorKind, InputError, NotFound, VidgenError
+from vidgen_core.domain.providers import ProviderId, specs
 from vidgen_core.web.api.common import errors
 from vidgen_core.web.api.idempotency import Idempotency, document
-from vidgen_core.web.api.routers import characters, money, reports, reviews, scripts, shots, tasks, work
-from vidgen_core.web.api.routers.callback import Callbacks, callback_routes
-from vidgen_core.web.api.routers.providers import provider_routes
+from vidgen_core.web.api.routers import characters, money, providers, reports, reviews, scripts, shots, tasks, work
+from vidgen_core.web.api.routers.callback import CALLBACKS, Callbacks, callback_routes
+from vidgen_core.web.api.routers.providers import PROGRESS
 from vidgen_core.web.error_responses import envelope, text_of
 from vidgen_core.web.live.sse import Progress
 from vidgen_core.web.middleware.base_path import address
@@ -48,11 +51,23 @@ _DOCS_POLICY: Final = (
 )
 
 
-def make_api(progress: Progress, callbacks: Callbacks | None = None) -> FastAPI:
-    """Build the application to be mounted at ``/api``.
+def make_api(progress: Progress) -> ASGIApp:
+    """Build what is mounted at ``/api`` of one server.
 
     :param progress: what streams are fed from
     """
+    api, callbacks = _application(tuple((spec.id, spec.callback or "") for spec in specs())), Callbacks()
+
+    async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[PROGRESS], scope[CALLBACKS] = progress, callbacks
+        await api(scope, receive, send)
+
+    return with_state
+
+
+@lru_cache(maxsize=1)
+def _application(readers: tuple[tuple[ProviderId, str], ...]) -> FastAPI:
+    """The routes of these providers with their description; finding out what each route takes costs most of a second."""
     api = FastAPI(
         title="Vidgen",
         version=__version__,
@@ -74,10 +89,10 @@ def make_api(progress: Progress, callbacks: Callbacks | None = None) -> FastAPI:
         scripts.router,
         tasks.router,
         _DOCS,
-        callback_routes(callbacks or Callbacks()),
+        callback_routes(readers),
+        providers.router,
     ):
         api.include_router(router)
-    api.include_router(provider_routes(progress))
     api.add_exception_handler(VidgenError, _refused)
     api.add_exception_handler(RequestValidationError, _invalid)
     api.add_exception_handler(HTTPException, _http)

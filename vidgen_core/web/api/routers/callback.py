@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from vidgen_core.domain.providers import ProviderSpec, specs
+from vidgen_core.domain.providers import ProviderId
 from vidgen_core.providers.registry import load
 from vidgen_core.web.api.common import errors
 from vidgen_core.web.api.schemas.providers import CallbackResponse
 from vidgen_core.web.app_instance import find_vidgen
 
+#: Under which a request finds the messages of its server.
+CALLBACKS: Final = "vidgen.callbacks"
 #: Seconds for which a message is remembered; providers accept none that are older.
 KEPT: Final = 600.0
 #: Messages that are remembered; more cannot come within that time without being somebody's mischief.
@@ -45,28 +47,32 @@ class Callbacks:
         return True
 
 
-def callback_routes(callbacks: Callbacks) -> APIRouter:
-    """``POST /{provider}/callback`` of the providers that send messages."""
+def callback_routes(readers: Iterable[tuple[ProviderId, str]]) -> APIRouter:
+    """``POST /{provider}/callback`` of the providers that send messages.
+
+    :param readers: what reads the messages of each provider (``ProviderSpec.callback``); empty where none come
+    """
     router = APIRouter(tags=["callback"])
-    for spec in specs():
-        if spec.callback:
-            _add_route(router, spec, spec.callback, callbacks)
+    for provider, reader in readers:
+        if reader:
+            _add_route(router, provider, reader)
     return router
 
 
-def _add_route(router: APIRouter, spec: ProviderSpec, reader: str, callbacks: Callbacks) -> None:
+def _add_route(router: APIRouter, provider: ProviderId, reader: str) -> None:
     async def callback(request: Request) -> CallbackResponse:
         """A job has ended. A message that cannot be proven only brings the next poll forward."""
         body, vidgen = await request.body(), await find_vidgen()
-        section = vidgen.settings().providers.of(spec.id)
+        callbacks: Callbacks = request.scope[CALLBACKS]
+        section = vidgen.settings().providers.of(provider)
         message = load(reader)(section, request.headers, body, callbacks.clock())
-        if callbacks.is_new(f"{spec.id}.{message.name}"):
-            await run_in_threadpool(vidgen.worker.job_ended, spec.id, message.job)
+        if callbacks.is_new(f"{provider}.{message.name}"):
+            await run_in_threadpool(vidgen.worker.job_ended, provider, message.job)
         return CallbackResponse(ok=True)
 
     router.post(
-        f"/{spec.id}/callback",
-        name=f"{spec.id}_callback",
+        f"/{provider}/callback",
+        name=f"{provider}_callback",
         responses=errors(400),
         openapi_extra={
             "requestBody": {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import SecretStr
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.provider_settings import KeySettings, ProviderSettings
@@ -38,41 +39,16 @@ MOST = 1_000
 #: Fields of ``ConfigBody`` that stand for a setting outside of the provider's section.
 _POLL = "poll_interval"
 _RUNNER_POLL = "runner.poll_interval"
+#: Under which a request finds what the streams of its server are fed from.
+PROGRESS: Final = "vidgen.progress"
 
-
-def provider_routes(progress: Progress) -> APIRouter:
-    """The routes below ``/{provider}``.
-
-    :param progress: the source of the streams
-    """
-    router = APIRouter(prefix="/{provider}", tags=["providers"])
-    router.get("/config")(get_config)
-    router.post("/config", responses=errors(409))(set_config)
-    router.post("/test-connection")(check_connection)
-    router.post("/tasks/run-concurrent", responses=errors(409))(run_concurrent)
-
-    async def stream(
-        tasks: Annotated[list[int], Depends(_tasks)],
-        last_event_id: Annotated[str | None, Header(max_length=40)] = None,
-    ) -> AsyncIterator[ServerSentEvent]:
-        """Progress as server-sent events: ``progress`` after each change, ``done`` when all tasks have ended.
-
-        Each ``progress`` holds ``[{"task_id", "status", "progress"}]`` for all of them. A client that comes back with
-        ``Last-Event-ID`` gets only what is new.
-        """
-        since = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else None
-        async for news in progress.follow(tasks, since):
-            yield ServerSentEvent(event="progress", id=str(news.rev), data=_items(news))
-            if news.done:
-                yield ServerSentEvent(event="done", id=str(news.rev), data={})
-
-    router.get("/progress", response_class=EventSourceResponse, responses=errors(404))(stream)
-    return router
+router = APIRouter(prefix="/{provider}", tags=["providers"])
 
 
 # --- settings
 
 
+@router.get("/config")
 def get_config(app: App, visitor: CurrentVisitor, provider: ProviderId) -> ConfigResponse:
     """The settings of a provider; every secret is masked, and only owners see addresses and keys."""
     settings = app.settings()
@@ -98,6 +74,7 @@ def get_config(app: App, visitor: CurrentVisitor, provider: ProviderId) -> Confi
     )
 
 
+@router.post("/config", responses=errors(409))
 def set_config(app: App, visitor: CurrentVisitor, provider: ProviderId, body: ConfigRequest) -> ConfigResponse:
     """Change settings of a provider: all of them, or none when one is wrong."""
     given: dict[str, Any] = body.model_dump(exclude_none=True, exclude={"keys", _POLL})
@@ -173,6 +150,7 @@ def _shown(value: Any) -> Any:
 # --- work
 
 
+@router.post("/test-connection")
 def check_connection(
     app: App, t: Catalogue, provider: ProviderId, body: TestRequest | None = None
 ) -> ConnectionResponse:
@@ -190,6 +168,7 @@ def check_connection(
     )
 
 
+@router.post("/tasks/run-concurrent", responses=errors(409))
 def run_concurrent(
     app: App, t: Catalogue, visitor: CurrentVisitor, provider: ProviderId, body: RunRequest
 ) -> RunResponse:
@@ -251,6 +230,25 @@ async def _tasks(
     if missing is not None:
         raise NotFound("task_unknown", id=missing)
     return ids
+
+
+@router.get("/progress", response_class=EventSourceResponse, responses=errors(404))
+async def stream(
+    request: Request,
+    tasks: Annotated[list[int], Depends(_tasks)],
+    last_event_id: Annotated[str | None, Header(max_length=40)] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Progress as server-sent events: ``progress`` after each change, ``done`` when all tasks have ended.
+
+    Each ``progress`` holds ``[{"task_id", "status", "progress"}]`` for all of them. A client that comes back with
+    ``Last-Event-ID`` gets only what is new.
+    """
+    progress: Progress = request.scope[PROGRESS]
+    since = int(last_event_id) if last_event_id and last_event_id.isascii() and last_event_id.isdigit() else None
+    async for news in progress.follow(tasks, since):
+        yield ServerSentEvent(event="progress", id=str(news.rev), data=_items(news))
+        if news.done:
+            yield ServerSentEvent(event="done", id=str(news.rev), data={})
 
 
 def _items(news: News) -> list[dict[str, Any]]:

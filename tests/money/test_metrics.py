@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import subprocess
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,6 +22,16 @@ from vidgen_core.services.facade import Vidgen
 from vidgen_core.worker.background import billing_sync
 
 YUNWU = ProviderId("yunwu")
+DEPLOY = Path(__file__).parents[2] / "deploy"
+PANELS = json.loads((DEPLOY / "grafana-dashboard.json").read_text())["panels"]
+RULES = DEPLOY / "prometheus-rules.yml"
+#: What the dashboard and the alert rules ask for.
+ASKED = [
+    *(target["expr"] for panel in PANELS for target in panel["targets"]),
+    *re.findall(r"expr: (.+)", RULES.read_text()),
+]
+#: Endings of the samples of a family.
+ENDINGS = ("", "_total", "_bucket", "_count", "_sum")
 
 
 class Scraped:
@@ -34,6 +49,40 @@ class Scraped:
         found = [one.value for one in self._samples if one.name == name and labels.items() <= one.labels.items()]
         assert found, (name, labels)
         return sum(found)
+
+
+def exported(app: Vidgen) -> set[str]:
+    """The names of all samples that there may be."""
+    families = text_string_to_metric_families(app.metrics.text()[0].decode())
+    return {f"{family.name}{ending}" for family in families for ending in ENDINGS}
+
+
+def test_dashboard_and_alerts_ask_for_metrics_that_there_are(locations: Locations) -> None:
+    with Vidgen.open(locations) as app:
+        known = exported(app)
+    asked = {name for expression in ASKED for name in re.findall(r"\bvidgen_\w+", expression)}
+    assert len(asked) > 10
+    assert asked <= known
+    assert len({panel["id"] for panel in PANELS}) == len(PANELS)
+    assert all(panel["datasource"] == {"type": "prometheus", "uid": "${source}"} for panel in PANELS)
+    areas = [(place["x"], place["y"], place["w"], place["h"]) for panel in PANELS for place in [panel["gridPos"]]]
+    cells = [(x + dx, y + dy) for x, y, w, h in areas for dx in range(w) for dy in range(h)]
+    assert len(set(cells)) == len(cells)
+    assert max(x for x, _ in cells) < 24
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian: prometheus) is not installed")
+def test_prometheus_reads_metrics_alerts_and_queries(locations: Locations, tmp_path: Path) -> None:
+    with Vidgen.open(locations) as app:
+        app.settings_file.change({"budget.limit": 10})
+        text, _ = app.metrics.text()
+    records = [f"      - {{record: 'q:{n}', expr: '{asked}'}}" for n, asked in enumerate(ASKED)]
+    queries = tmp_path / "queries.yml"
+    queries.write_text("\n".join(["groups:", "  - name: queries", "    rules:", *records]))
+    for arguments, given in (("metrics", text), (f"rules {RULES}", b""), (f"rules {queries}", b"")):
+        command = [str(shutil.which("promtool")), "check", *arguments.split(" ", 1)]
+        checked = subprocess.run(command, input=given, capture_output=True, check=False, timeout=60)
+        assert (checked.returncode, checked.stderr) == (0, b""), checked.stdout
 
 
 def test_a_batch_with_faults_is_told_as_the_ledger_has_it(

@@ -287,7 +287,7 @@ def test_a_walk_that_is_stopped_in_the_middle_of_a_step_orders_nothing_more(
     else:
         new_shot(offline, project, picture_prompt="a lighthouse")
     verbs, stopped = type(getattr(offline, step)), []
-    name = {"tasks": "validated", "pictures": "_validated"}[step]
+    name = "validated"
     look = getattr(verbs, name)
 
     def stop_meanwhile(self: object, *given: object, **named: object) -> object:

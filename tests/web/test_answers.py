@@ -61,6 +61,22 @@ def test_a_no_ends_the_question(client: TestClient, vidgen: Vidgen, quote: Quote
     assert vidgen.quotes.get(quote.id).state is QuoteState.DECLINED
 
 
+@pytest.mark.parametrize("form", [{}, {"answer": "maybe"}, {"answer": ["no", "yes"], "amount": "x"}, {"other": "no"}])
+def test_a_form_that_says_neither_yes_nor_no_at_that_price_decides_nothing(
+    client: TestClient, vidgen: Vidgen, quote: Quote, form: dict[str, object]
+) -> None:
+    client.post(path_of(vidgen, quote), data=form)
+    assert vidgen.quotes.get(quote.id).state is QuoteState.WAITING
+
+
+def test_a_link_of_an_agent_that_was_revoked_orders_nothing(client: TestClient, vidgen: Vidgen, quote: Quote) -> None:
+    path = path_of(vidgen, quote)
+    shown = values(client.get(path).text)
+    vidgen.agents.revoke("planner")
+    assert client.post(path, data={"answer": "yes", **shown}).status_code == 409
+    assert (vidgen.quotes.get(quote.id).state, vidgen.tasks.ids(None)) == (QuoteState.DECLINED, [])
+
+
 @pytest.mark.parametrize("amount", ["0.1", "", "much", "NaN"])
 def test_another_price_than_the_one_shown_orders_nothing(
     client: TestClient, vidgen: Vidgen, quote: Quote, amount: str

@@ -10,7 +10,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,6 +21,8 @@ from api_client import ApiClient
 from doubles import wait_until
 
 from vidgen_core.config.paths import Locations
+from vidgen_core.fake_provider.options import RehearsalOptions
+from vidgen_core.fake_provider.server import RehearsalServer, settings_hint
 from vidgen_core.services.access.auth import Auth
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.facade import Vidgen
@@ -123,3 +128,65 @@ def test_streamlit_s_own_addresses_are_closed_until_the_password(home: Locations
     finally:
         served.process.send_signal(signal.SIGINT)
         served.process.wait(60)
+
+
+def tool(url: str, token: str, name: str, **arguments: Any) -> dict[str, Any]:
+    """What a tool of an agent answers."""
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": name, "arguments": arguments}}
+    headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"}
+    answer = httpx.post(f"{url}/mcp", json=body, headers=headers, timeout=120, trust_env=False).raise_for_status()
+    found: dict[str, Any] = answer.json()["result"]
+    assert not found["isError"], found
+    return dict(found["structuredContent"])
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("moment", ["asked", "ordered", "sent"])
+def test_a_server_killed_in_the_middle_of_an_agents_order_buys_nothing_twice(
+    home: Locations, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    options = RehearsalOptions(videos="shared", job_seconds=(0.5, 1.0), video_scale=0.1)
+    with RehearsalServer(options) as provider:
+        for name, value in settings_hint(provider.url).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("VIDGEN_MODE", "yunwu")
+        monkeypatch.setenv("VIDGEN_RUNNER__POLL_INTERVAL", "0.2")
+        with Vidgen.open(home) as app:
+            project = app.projects.ensure("ep01").id
+            for prompt in ("snow", "hail"):
+                app.shots.add(project, prompt=prompt)
+            token = app.agents.add("bot", per_day=Decimal(100), in_all=Decimal(100))
+        first = Served(home)
+        quote = tool(first.url, token, "quote", project="ep01", takes=1)["quote"]
+
+        def order() -> None:
+            with suppress(httpx.HTTPError):
+                tool(first.url, token, "generate", quote=quote)
+
+        asking = threading.Thread(target=order)
+        with Vidgen.open(home) as app:
+            asking.start()
+            if moment != "asked":
+                wait_until(lambda: app.tasks.ids(project), 60)
+            if moment == "sent":
+                wait_until(lambda: provider.stats()["submits_total"], 60)
+            first.process.kill()
+        first.process.wait(60)
+        asking.join(120)
+
+        second = Served(home)
+        try:
+            ordered = [tool(second.url, token, "generate", quote=quote) for _ in range(2)]
+            tasks = [task["task"] for task in ordered[0]["tasks"]]
+            assert [task["task"] for task in ordered[1]["tasks"]] == tasks
+            assert len(tasks) == 3
+            wait_until(lambda: tool(second.url, token, "follow", project="ep01", tasks=tasks, seconds=10)["ended"], 120)
+            ended = tool(second.url, token, "follow", project="ep01", tasks=tasks)
+        finally:
+            second.process.kill()
+            second.process.wait(60)
+        assert {task["status"] for task in ended["tasks"]} == {"completed"}
+        assert provider.stats()["accepted"] == {"rain": 1, "snow": 1, "hail": 1}
+        with Vidgen.open(home) as app:
+            assert app.ledger.verify().ok
+            assert [one.agent for one in app.ledger.requests()] == ["bot"] * 3

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -21,9 +22,10 @@ from mcp.client.streamable_http import streamable_http_client
 from served import on_a_port
 
 from vidgen_core.config.paths import Locations
+from vidgen_core.domain.agents import QuoteState
 from vidgen_core.domain.shots import ShotParams
 from vidgen_core.fake_provider.options import RehearsalOptions
-from vidgen_core.fake_provider.server import RehearsalServer
+from vidgen_core.fake_provider.server import RehearsalServer, settings_hint
 from vidgen_core.services.access.auth import Auth
 from vidgen_core.services.access.permissions import Role
 from vidgen_core.services.exports.film import Format
@@ -32,6 +34,10 @@ from vidgen_core.services.generation.quotes import Quotes
 from vidgen_core.web import get_vidgen, mcp
 
 KEY = "sk-good-aaaa1111"
+PRICES = [
+    {"provider": "images", "model": "*", "amount": "0.1", "currency": "CNY"},
+    {"provider": "writing", "model": "*", "amount": 1, "unit": "call"},
+]
 
 
 @pytest.fixture
@@ -139,6 +145,50 @@ async def test_an_agent_imports_quotes_orders_picks_and_exports(
     assert "did_takes_choose_number" in {line.code for line in app.log.page(None) if line.params.get("who") == "bot"}
 
 
+async def test_every_kind_of_order_has_a_quote_and_all_of_them_are_paid_once(
+    served: str, rehearsal: RehearsalServer, picture: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings_hint(rehearsal.url).items():
+        if name.startswith(("VIDGEN_WRITING", "VIDGEN_PROVIDERS__IMAGES")):
+            monkeypatch.setenv(name, value)
+    monkeypatch.setenv("VIDGEN_GATE__ASK_ABOVE", "100")
+    monkeypatch.setenv("VIDGEN_CHECKS__ENABLED", "true")
+    app = get_vidgen()
+    await asyncio.to_thread(app.settings_file.change, {"prices": PRICES})
+    token = await asyncio.to_thread(let_in, per_day=10, in_all=10)
+    async with connected(served, token) as client:
+        await call(client, "import_list", project="ep01", files=files(picture))
+        drawn = await call(client, "quote_pictures", project="ep01", shots=["1"])
+        written = await call(client, "quote_prompts", project="ep01", shots=["1"], translate="zh")
+        until = await call(client, "quote", project="ep01", shots=["2"], until_pass={"most": 2})
+        assert [(one["tasks"], one["price"]["amount"]) for one in (drawn, written, until)] == [
+            (1, 0.1),
+            (1, 1),
+            (2, 0.8),
+        ]
+
+        for quote in (drawn, written, until):
+            ordered = await call(client, "generate", quote=quote["quote"])
+            assert ordered["state"] == "ordered"
+            if quote is not written:
+                ids = [task["task"] for task in ordered["tasks"]]
+                ended = await call(client, "follow", project="ep01", tasks=ids, seconds=40)
+                assert {task["status"] for task in ended["tasks"]} == {"completed"}
+        shot = await call(client, "get_shot", project="ep01", shot="1")
+        look = await client.call_tool("look", {"project": "ep01", "shot": "1", "picture": shot["pictures"][-1]})
+        assert base64.b64decode(look.content[1].data)[:2] == b"\xff\xd8"
+        await call(client, "choose_picture", project="ep01", shot="1", picture=shot["pictures"][-1])
+        await call(client, "pick", project="ep01", shot="2", take=1)
+        assert "another way" in await refused(client, "quote_finish", project="ep01", shots=["2"], verb="fetch_4k")
+        assert await asyncio.to_thread(app.prompts.wait, app.projects.ensure("ep01").id, 30)
+        who = await call(client, "whoami")
+    paid = app.ledger.requests()
+    assert {(one.kind, one.agent) for one in paid} == {("attempt", "bot"), ("question", "bot")}
+    spent = sum(float(one.cost.amount) for one in paid if one.cost)
+    assert who["in_all"]["spent"]["amount"] == pytest.approx(spent)
+    assert app.metrics.text()[0].decode().count("vidgen_double_submits 0.0") == 1
+
+
 async def test_the_tools_describe_themselves_and_there_are_a_guide_and_a_prompt(served: str) -> None:
     token = await asyncio.to_thread(let_in)
     async with connected(served, token) as client:
@@ -159,6 +209,23 @@ async def test_a_refusal_says_what_to_do(served: str) -> None:
         assert "77" in await refused(client, "get_shot", project="ep01", shot="77")
         wrong = await refused(client, "import_list", project="ep01", files=[{"name": "a.csv"}])
         assert "text" in wrong
+        # Where files lie on this machine is not said.
+        wrong = await refused(client, "import_list", project="ep01", files=[{"name": "a.odd", "base64": "AAECAw=="}])
+        assert wrong.startswith("a.odd ")
+
+
+async def test_an_order_that_nobody_has_answered_says_so(served: str) -> None:
+    token = await asyncio.to_thread(let_in, per_day=0, in_all=0)
+    app = get_vidgen()
+    await asyncio.to_thread(app.shots.add, app.projects.ensure("ep01").id, "1", "rain")
+    async with connected(served, token) as client:
+        quote = (await call(client, "quote", project="ep01"))["quote"]
+        await call(client, "generate", quote=quote)
+        [waiting] = app.quotes.waiting()
+        with app.store.write() as tx:
+            tx.quotes.move(waiting, QuoteState.WAITING, expires_at=datetime.now(UTC))
+        for tool in ("order", "generate"):
+            assert (await call(client, tool, quote=quote))["state"] == "expired"
 
 
 # --- those who may not
@@ -208,12 +275,13 @@ async def test_a_page_from_elsewhere_is_refused(served: str, headers: dict[str, 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Set as soon as somebody asks what became of an order."""
+    """Set as soon as somebody has asked what became of an order."""
     event, follow = threading.Event(), Quotes.follow
 
     def asks(self: Quotes, *arguments: Any) -> Any:
+        found = follow(self, *arguments)
         event.set()
-        return follow(self, *arguments)
+        return found
 
     monkeypatch.setattr(Quotes, "follow", asks)
     return event
@@ -226,14 +294,19 @@ async def test_a_token_revoked_in_the_middle_is_worth_nothing_at_once(served: st
     async with connected(served, token) as client:
         quote = (await call(client, "quote", project="ep01"))["quote"]
         await call(client, "generate", quote=quote)
-        waiting = asyncio.create_task(refused(client, "order", quote=quote, seconds=45))
+        waiting = asyncio.create_task(client.call_tool("order", {"quote": quote, "seconds": 45}))
         assert await asyncio.to_thread(asked.wait, 30)
         await asyncio.to_thread(app.agents.revoke, "bot")
-        # A call that waits ends with its next look.
-        assert "token of an agent" in await asyncio.wait_for(waiting, 30)
+        # A call that waits ends with its next look: readers are trusted for a second.
+        answer = await asyncio.wait_for(waiting, 30)
+        assert (
+            "token of an agent" in str(answer.content)
+            if answer.is_error
+            else answer.structured_content["state"] == "declined"
+        )
         with pytest.raises(MCPError):
             await call(client, "list_projects")
-    app.quotes.approve(app.quotes.waiting()[0].id, app.quotes.waiting()[0].price)
+    assert app.quotes.waiting() == []
 
 
 async def test_an_agents_token_opens_nothing_but_its_tools(served: str) -> None:

@@ -27,6 +27,7 @@ LineKind = Literal["attempt", "question", "gap"]
 #: Columns of ``attempts`` and of ``llm_calls`` as their lines have them: name in the line → SQL with ``{row}``.
 _MS: Final = "ms_of[{{row}}.{0}]"
 _SHARED: Final = {
+    "agent": "{row}.agent",
     "base_url": "{row}.base_url",
     "cost": "{row}.cost",
     "currency": "{row}.cost_currency",
@@ -39,7 +40,6 @@ _SHARED: Final = {
 }
 _ATTEMPT: Final = _SHARED | {
     "accepted_at": _MS.format("accepted_at"),
-    "agent": "{row}.agent",
     "charge": "{row}.charge",
     "confirmed_at": _MS.format("confirmed_at"),
     "intent_at": _MS.format("intent_at"),
@@ -204,7 +204,7 @@ SELECT q.*, p.name AS project, s.number AS shot, t.take FROM (
     {_LAST.format(kind="attempt", what="n", more="")} AS line, {_LAST.format(kind="attempt", what="hash", more="")} AS hash
   FROM attempts r WHERE {_BOUGHT.format(row="r")} AND {_PAID.format("r.provider")}
   UNION ALL
-  SELECT 'question', r.id, r.project_id, NULL, '{WRITING}', r.model, r.key_label, NULL, NULL, NULL, r.state,
+  SELECT 'question', r.id, r.project_id, NULL, '{WRITING}', r.model, r.key_label, NULL, NULL, r.agent, r.state,
     CASE r.state WHEN 'refused' THEN 'none' WHEN 'unknown' THEN 'unknown' ELSE 'estimated' END,
     r.cost, r.cost_currency, r.created_at, NULL, r.ended_at, kind_of[r.failure], r.cost, r.cost_currency,
     {_LAST.format(kind="question", what="n", more="")}, {_LAST.format(kind="question", what="hash", more="")}

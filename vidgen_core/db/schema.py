@@ -762,7 +762,10 @@ llm_calls = Table(
     Column("ended_at", UtcTime),
     # Digest of the request: an answer that was paid for but never used is found by it.
     Column("prompt_digest", Text),
+    # The agent that ordered it.
+    Column("agent", Text),
 )
+_partial("llm_calls_of_agent", llm_calls.c.agent, llm_calls.c.created_at, where="agent IS NOT NULL")
 _partial("llm_calls_open", llm_calls.c.id, where="state = 'sending'")
 _partial("llm_calls_lost", llm_calls.c.project_id, llm_calls.c.id, where="state = 'unknown' AND NOT settled")
 _partial("llm_calls_of_piece", llm_calls.c.piece_id, llm_calls.c.id, where="piece_id IS NOT NULL")
@@ -826,6 +829,7 @@ quotes = Table(
     Column("agent", Text),
     Column("project_id", WHOLE, nullable=False),
     Column("state", Text, nullable=False),
+    Column("kind", Text, nullable=False),
     Column("tasks", WHOLE, nullable=False),
     Column("price", Micros),
     Column("price_currency", Text),

@@ -46,6 +46,19 @@ class QuoteState(StrEnum):
     DECLINED = "declined"
 
 
+class QuoteKind(StrEnum):
+    """What an order is for."""
+
+    #: Takes of shots.
+    VIDEOS = "videos"
+    #: Reference pictures of shots.
+    PICTURES = "pictures"
+    #: The chosen takes of shots extended, enlarged or fetched in a higher resolution.
+    FINISH = "finish"
+    #: Prompts that a language model writes: each is a question that is paid.
+    PROMPTS = "prompts"
+
+
 class Quote(Frozen):
     """What an order makes and costs."""
 
@@ -54,12 +67,14 @@ class Quote(Frozen):
     agent: str | None
     project_id: int
     state: QuoteState
+    kind: QuoteKind = QuoteKind.VIDEOS
     shot_ids: tuple[int, ...]
-    #: What is asked for beside the shots, as ``GenerateOptions`` has it.
+    #: What is asked for beside the shots: as ``GenerateOptions``, ``FinishOptions`` or ``Wanted`` has it.
     options: dict[str, Any] = Field(default_factory=dict)
     again: bool = True
+    #: Tasks, or questions to a language model; at most, where takes are made until one passes.
     tasks: int
-    #: None: unknown.
+    #: None: unknown. Where takes are made until one passes, the ceiling of the order.
     price: Money | None
     #: When every automatic retry is needed and paid.
     worst: Money | None
@@ -72,3 +87,8 @@ class Quote(Frozen):
     created_at: datetime
     #: From then on it can be neither ordered nor approved.
     expires_at: datetime
+
+    @property
+    def what(self) -> str:
+        """What it is for, as ``agents.kind.<what>`` says it."""
+        return "until" if self.options.get("until") else self.kind.value

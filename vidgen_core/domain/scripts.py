@@ -134,5 +134,7 @@ class LlmCall(Frozen):
     settled: bool = False
     #: A digest of what was asked.
     prompt_digest: str | None = None
+    #: The agent that ordered it.
+    agent: str | None = None
     created_at: datetime
     ended_at: datetime | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from vidgen_core.domain.agents import Agent, QuoteState
@@ -73,9 +75,11 @@ class ShotAnswer(ResponseModel):
     params: dict[str, Any]
     tasks: dict[str, int]
     takes: list[TakeAnswer]
+    pictures: list[int]
+    """Numbers of the candidates for its picture; only where one shot was asked for."""
 
     @classmethod
-    def of(cls, view: ShotView) -> ShotAnswer:
+    def of(cls, view: ShotView, pictures: Sequence[int] = ()) -> ShotAnswer:
         shot = view.shot
         return cls(
             shot=shot.number,
@@ -86,6 +90,7 @@ class ShotAnswer(ResponseModel):
             params=shot.params.model_dump(mode="json", exclude_none=True, exclude={"callback_url"}),
             tasks={status.value: count for status, count in view.counts.items()},
             takes=[TakeAnswer.of(take, shot.chosen_take_id) for take in view.takes],
+            pictures=list(pictures),
         )
 
 
@@ -148,8 +153,9 @@ class QuoteAnswer(ResponseModel):
     """The token that ``generate`` takes."""
     expires_at: str
     tasks: int
+    """Takes, pictures, or questions to a language model; at most, where takes are made until one passes."""
     price: Cost | None
-    """In the currency of the budget; null: unknown."""
+    """In the currency of the budget; null: unknown. Where takes are made until one passes, the most they may come to."""
     worst: Cost | None
     """The same when every automatic retry is needed and paid."""
     refused: list[RefusedAnswer]
@@ -211,18 +217,24 @@ class OrderAnswer(ResponseModel):
     """What became of a quote."""
 
     state: str
-    """``ordered``; ``waiting``: for a person's yes; ``declined``; ``quoted``: not ordered yet."""
+    """``ordered``; ``waiting``: for a person's yes; ``declined``; ``expired``: nobody has answered in time; ``quoted``: not ordered yet."""
     message: str
     """What it means, and what to do next."""
     tasks: list[TaskAnswer]
+    left: int
+    """Shots that are still drawn until one passes, or whose prompt is still to be written."""
 
     @classmethod
     def of(cls, ordered: Ordered, t: Text) -> OrderAnswer:
-        quote = ordered.quote
-        message = t(f"agents.state.{quote.state}")
-        if quote.state is QuoteState.WAITING:
+        quote, state = ordered.quote, ordered.quote.state.value
+        if quote.state is QuoteState.WAITING and quote.expires_at <= datetime.now(UTC):
+            state = "expired"
+        message = t(f"agents.state.{state}")
+        if state == QuoteState.WAITING:
             message = f"{t(f'agents.why.{quote.reason}')} {message}"
-        return cls(state=quote.state, message=message, tasks=[TaskAnswer.of(task, t) for task in ordered.tasks])
+        return cls(
+            state=state, message=message, tasks=[TaskAnswer.of(task, t) for task in ordered.tasks], left=ordered.left
+        )
 
 
 class LimitAnswer(ResponseModel):

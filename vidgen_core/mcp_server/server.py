@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import anyio
@@ -20,7 +20,8 @@ from vidgen_core.mcp_server import tools
 from vidgen_core.mcp_server.caller import Callers
 
 INSTRUCTIONS: Final = """Vidgen makes videos of shots. The way: whoami, list_projects, import_list or edit_prompt, quote, \
-generate with the token of the quote, follow until ended, look or contact_sheet, pick, export.
+generate with the token of the quote, follow until ended, look or contact_sheet, pick, export. Reference pictures, prompts by \
+a language model and finished takes are ordered alike: quote_pictures, quote_prompts, quote_finish, then generate.
 Money: only generate costs anything, and only what its quote named. Above your limits an order waits for a person: tell \
 the user, and ask order later. Errors say what to do; do not repeat a call that was refused without changing it."""
 #: Bytes of a file that is handed out as a resource.
@@ -124,4 +125,10 @@ def sentence_of(error: VidgenError, t: Text) -> str:
     if error.code == "sign_in_needed":
         # The token was revoked while the call was under way.
         return t.error(error.kind, "agent_token_needed", {})
-    return t.with_words(t.ended(error.kind, error.code, error.params), error.params)
+    # Where things lie on this machine is nobody else's business.
+    told = {name: PurePath(said).name if _is_place(said) else said for name, said in error.params.items()}
+    return t.with_words(t.ended(error.kind, error.code, told), told)
+
+
+def _is_place(said: object) -> bool:
+    return isinstance(said, PurePath) or (isinstance(said, str) and PurePath(said).is_absolute())

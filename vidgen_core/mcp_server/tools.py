@@ -6,17 +6,21 @@ import base64
 import binascii
 import io
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 import anyio
 from mcp.server.mcpserver import Image
 from pydantic import BaseModel, ConfigDict, Field
 
+from vidgen_core.domain.agents import QuoteKind
+from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import InputError, NotFound
-from vidgen_core.domain.providers import ProviderId, video_providers
+from vidgen_core.domain.providers import ProviderId, picture_providers, video_providers
 from vidgen_core.domain.queries import ShotFilter, ShotState
 from vidgen_core.domain.scripts import Author
-from vidgen_core.domain.tasks import LIVE, Task
+from vidgen_core.domain.shots import Project
+from vidgen_core.domain.tasks import LIVE, MOST_DRAWS, FinishVerb, Task, UntilPass
 from vidgen_core.mcp_server import pictures
 from vidgen_core.mcp_server.answers import (
     AgentAnswer,
@@ -33,20 +37,39 @@ from vidgen_core.mcp_server.answers import (
 from vidgen_core.mcp_server.caller import Caller
 from vidgen_core.services.exports.exports import Export
 from vidgen_core.services.exports.film import Format, Options
+from vidgen_core.services.generation.finishing import FinishOptions
 from vidgen_core.services.generation.planning import GenerateOptions
 from vidgen_core.services.imports.plan import Existing
+from vidgen_core.services.scripts.prompts import Wanted
 
 ProjectName = Annotated[str, Field(min_length=1, max_length=120, description="The project by its name.")]
 Number = Annotated[str, Field(min_length=1, max_length=200, description="The number of a shot, e.g. 1.0.")]
 TakeNumber = Annotated[int, Field(ge=1, le=1_000_000, description="The number of a take within its shot.")]
 Seconds = Annotated[float, Field(ge=0, le=50, description="How long to wait for a change, at most.")]
 Word = Annotated[str, Field(min_length=1, max_length=200)]
+Shots = Annotated[list[Number], Field(max_length=10_000, description="Shots by their numbers.")]
 T = TypeVar("T")
 #: Seconds between two looks at what is waited for.
 _LOOK_EVERY: Final = 0.3
 #: Characters and files of one import.
 _LONGEST: Final = 20_000_000
 _MOST_FILES: Final = 500
+#: Characters of a prompt.
+_PROMPT: Final = 20_000
+
+
+class UntilPassed(BaseModel):
+    """Takes one after another until one passes its checks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    most: Annotated[int, Field(ge=1, le=MOST_DRAWS, description="Takes of a shot, at most.")] = 4
+    ceiling: Annotated[Decimal, Field(ge=0, lt=10**9, allow_inf_nan=False)] | None = None
+    """What the order may cost as a whole, in the currency of your limits; else what all these takes would cost."""
+
+    @property
+    def value(self) -> UntilPass:
+        return UntilPass(most=self.most, ceiling=self.ceiling)
 
 
 class SentFile(BaseModel):
@@ -110,12 +133,31 @@ def list_shots(
 
 def get_shot(caller: Caller, project: ProjectName, shot: Number) -> ShotAnswer:
     """One shot with its takes."""
-    return ShotAnswer.of(caller.app.shots.view(caller.shot(caller.project(project), shot).id))
+    return _shot(caller, caller.shot(caller.project(project), shot).id)
 
 
-def look(caller: Caller, project: ProjectName, shot: Number, take: TakeNumber | None = None) -> list[str | Image]:
-    """Look at a shot: its reference picture, or with a take the first picture of that video."""
+def _shot(caller: Caller, shot_id: int) -> ShotAnswer:
+    drawn = [one.number for one in caller.app.pictures.of_shot(shot_id) if not one.rejected]
+    return ShotAnswer.of(caller.app.shots.view(shot_id), drawn)
+
+
+def look(
+    caller: Caller,
+    project: ProjectName,
+    shot: Number,
+    take: TakeNumber | None = None,
+    picture: TakeNumber | None = None,
+) -> list[str | Image]:
+    """Look at a shot: its reference picture, a candidate for it by its number, or the first picture of a take."""
     app, found = caller.app, caller.shot(caller.project(project), shot)
+    if picture is not None:
+        drawn = next((one for one in app.pictures.of_shot(found.id) if one.number == picture), None)
+        if drawn is None or drawn.image is None:
+            raise NotFound("picture_not_there", shot=found.number)
+        return [
+            f"{found.number} {picture}",
+            Image(data=pictures.jpeg(app.shots.image_path(drawn.image)), format="jpeg"),
+        ]
     if take is None:
         if not found.image:
             raise NotFound("picture_not_there", shot=found.number)
@@ -180,7 +222,7 @@ def edit_prompt(
     """Write the prompt of a shot anew; the wording before is kept, and takes that were not sent yet follow."""
     found = caller.shot(caller.project(project), shot)
     caller.app.shots.edit(found.id, found.rev, author=Author.MODEL, writer=caller.name or "API", prompt=prompt)
-    return ShotAnswer.of(caller.app.shots.view(found.id))
+    return _shot(caller, found.id)
 
 
 # --- ordering
@@ -189,7 +231,7 @@ def edit_prompt(
 def quote(
     caller: Caller,
     project: ProjectName,
-    shots: Annotated[list[Number], Field(max_length=10_000)] | None = None,
+    shots: Shots | None = None,
     takes: Annotated[int, Field(ge=1, le=5)] | None = None,
     provider: Annotated[str, Field(description=f"One of {', '.join(video_providers())}; else as set.")] | None = None,
     model: Word | None = None,
@@ -197,10 +239,12 @@ def quote(
     size: Word | None = None,
     duration: Annotated[float, Field(gt=0, le=600, allow_inf_nan=False, description="Seconds.")] | None = None,
     sound: bool | None = None,
+    until_pass: UntilPassed | None = None,
 ) -> QuoteAnswer:
     """Price takes for shots; nothing is ordered. ``generate`` takes its token, once, within 15 minutes.
 
     Without ``shots`` it is for every shot that has no takes. What a shot asks for itself goes before what is asked here.
+    With ``until_pass`` one take after another is made until one passes its checks; the price is then the most it may come to.
     """
     where = caller.project(project)
     if provider is not None and provider not in video_providers():
@@ -213,11 +257,72 @@ def quote(
         duration=duration,
         sound=sound,
         takes=takes,
+        until=until_pass and until_pass.value,
     )
-    ids = [caller.shot(where, one).id for one in shots] if shots else caller.app.shots.ids(where.id, ShotFilter())
-    again = bool(shots)
-    quoted = caller.app.quotes.make(where.id, list(dict.fromkeys(ids)), options, again=again, agent=caller.name)
+    ids = _shot_ids(caller, where, shots) if shots else caller.app.shots.ids(where.id, ShotFilter())
+    quoted = caller.app.quotes.make(where.id, ids, options, again=bool(shots), agent=caller.name)
     return QuoteAnswer.of(quoted, caller.t)
+
+
+def quote_pictures(
+    caller: Caller,
+    project: ProjectName,
+    shots: Shots | None = None,
+    pictures: Annotated[int, Field(ge=1, le=4, description="Candidates for each shot.")] = 1,
+    provider: Annotated[str, Field(description=f"One of {', '.join(picture_providers())}; else as set.")] | None = None,
+) -> QuoteAnswer:
+    """Price reference pictures; ``generate`` takes the token. Without ``shots`` for every shot that has none.
+
+    What was drawn is seen with ``look`` and taken with ``choose_picture``.
+    """
+    where = caller.project(project)
+    if provider is not None and provider not in picture_providers():
+        raise InputError("no_such_provider", provider=provider, known=", ".join(picture_providers()))
+    options = GenerateOptions(takes=pictures, provider=ProviderId(provider) if provider else None)
+    ids = _shot_ids(caller, where, shots) if shots else caller.app.pictures.missing(where.id)
+    return _quoted(caller, where, ids, options, QuoteKind.PICTURES)
+
+
+def quote_finish(
+    caller: Caller,
+    project: ProjectName,
+    verb: FinishVerb,
+    shots: Shots | None = None,
+    seconds: Annotated[float, Field(gt=0, le=60, description="Seconds that ``extend`` adds.")] | None = None,
+    prompt: Annotated[str, Field(max_length=_PROMPT, description="What happens in them.")] | None = None,
+) -> QuoteAnswer:
+    """Price finishing the picked takes: longer, larger, or fetched in a higher resolution; ``generate`` takes the token.
+
+    Without ``shots`` it is for every picked take that can have it. Each result is a new take of its shot.
+    """
+    where = caller.project(project)
+    ids = _shot_ids(caller, where, shots) if shots else caller.app.shots.ids(where.id, ShotFilter())
+    asked = FinishOptions(verb=verb, seconds=seconds, prompt=prompt)
+    return _quoted(caller, where, ids, asked, QuoteKind.FINISH)
+
+
+def quote_prompts(
+    caller: Caller,
+    project: ProjectName,
+    shots: Shots | None = None,
+    translate: Literal["zh", "en"] | None = None,
+) -> QuoteAnswer:
+    """Price prompts that a language model writes or translates, a question a shot; ``generate`` takes the token.
+
+    Without ``shots`` it is for every shot that has no prompt. What a person wrote is kept beside it.
+    """
+    where = caller.project(project)
+    ids = _shot_ids(caller, where, shots) if shots else caller.app.prompts.empty(where.id)
+    return _quoted(caller, where, ids, Wanted(translate=translate or ""), QuoteKind.PROMPTS)
+
+
+def _shot_ids(caller: Caller, project: Project, shots: list[str]) -> list[int]:
+    return list(dict.fromkeys(caller.shot(project, one).id for one in shots))
+
+
+def _quoted(caller: Caller, project: Project, ids: list[int], options: Frozen, kind: QuoteKind) -> QuoteAnswer:
+    made = caller.app.quotes.make(project.id, ids, options, kind=kind, agent=caller.name)
+    return QuoteAnswer.of(made, caller.t)
 
 
 def generate(caller: Caller, quote: Annotated[str, Field(min_length=1, max_length=200)]) -> OrderAnswer:
@@ -231,7 +336,7 @@ def generate(caller: Caller, quote: Annotated[str, Field(min_length=1, max_lengt
 async def order(
     caller: Caller, quote: Annotated[str, Field(min_length=1, max_length=200)], seconds: Seconds = 0
 ) -> OrderAnswer:
-    """What became of a quote that was ordered: its tasks, or that it waits for a person."""
+    """What became of a quote that was ordered: its tasks, or that it waits for a person; ask again while ``left`` is not 0."""
 
     def read() -> OrderAnswer:
         return OrderAnswer.of(caller.app.quotes.follow(quote, caller.name), caller.t)
@@ -275,7 +380,14 @@ def pick(caller: Caller, project: ProjectName, shot: Number, take: TakeNumber) -
     """Choose a take of a shot: it goes into the exports."""
     found = caller.shot(caller.project(project), shot)
     caller.app.takes.choose_number(found.id, take)
-    return ShotAnswer.of(caller.app.shots.view(found.id))
+    return _shot(caller, found.id)
+
+
+def choose_picture(caller: Caller, project: ProjectName, shot: Number, picture: TakeNumber) -> ShotAnswer:
+    """Make a candidate the reference picture of a shot: its takes begin with it."""
+    found = caller.shot(caller.project(project), shot)
+    caller.app.pictures.choose_number(found.id, picture)
+    return _shot(caller, found.id)
 
 
 def reject(
@@ -291,7 +403,7 @@ def reject(
     if video is None:
         raise NotFound("video_not_there")
     caller.app.takes.reject(video.id, reason.strip() or None)
-    return ShotAnswer.of(caller.app.shots.view(found.id))
+    return _shot(caller, found.id)
 
 
 # --- exports
@@ -342,9 +454,12 @@ def _goes_on(task: Task) -> bool:
 
 #: Tools that change nothing.
 READING: Final[tuple[Callable[..., Any], ...]] = (
-    whoami, list_projects, list_shots, get_shot, look, contact_sheet, quote, order, follow, follow_export,
+    whoami, list_projects, list_shots, get_shot, look, contact_sheet, quote, quote_pictures, quote_finish, quote_prompts, order,
+    follow, follow_export,
 )  # fmt: skip
 #: Tools that write, but order nothing.
-WRITING: Final[tuple[Callable[..., Any], ...]] = (import_list, edit_prompt, cancel, pick, reject, export)
+WRITING: Final[tuple[Callable[..., Any], ...]] = (
+    import_list, edit_prompt, cancel, pick, choose_picture, reject, export,
+)  # fmt: skip
 #: The tool that may cost money.
 ORDERING: Final[tuple[Callable[..., Any], ...]] = (generate,)

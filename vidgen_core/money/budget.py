@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.db.worker_state import PROJECT_PAUSE
-from vidgen_core.domain.agents import Agent
+from vidgen_core.domain.agents import Agent, Quote
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
@@ -312,19 +312,27 @@ def over_agent_limit(
     return next((one for one in statuses if without or more.amount > one.left.amount), None)
 
 
-def check_agent(tx: Tx, settings: Settings, task: Task, cost: Money | None, now: datetime) -> BudgetExceeded | None:
-    """As ``check_budget``, against the limits of the agent that ordered a task, unless a person has approved it."""
-    if task.quote_id is None or (cost is not None and not cost.amount):
-        return None
-    quote = tx.quotes.get(task.quote_id)
+def agent_limit_passed(
+    tx: Tx, settings: Settings, quote: Quote, payee: BillableParty, cost: Money | None, now: datetime
+) -> AgentStatus | None:
+    """The limit of an agent that one more paid request of its order would pass, asked where its money is set aside.
+
+    None: it fits, it is free, it has no agent, or a person has approved the order.
+    """
     agent = tx.agents.get(quote.agent) if quote.agent is not None else None
-    if agent is None or quote.approved:
+    if agent is None or quote.approved or (cost is not None and not cost.amount):
         return None
     statuses = agent_statuses(tx, settings, agent, now, queued=False)
-    passed = statuses[0] if cost is None else over_agent_limit(statuses, settings, {task.provider: [cost]})
-    if passed is None:
+    return statuses[0] if cost is None else over_agent_limit(statuses, settings, {payee: [cost]})
+
+
+def check_agent(tx: Tx, settings: Settings, task: Task, cost: Money | None, now: datetime) -> BudgetExceeded | None:
+    """As ``check_budget``, against the limits of the agent that ordered a task, unless a person has approved it."""
+    quote = None if task.quote_id is None else tx.quotes.get(task.quote_id)
+    passed = agent_limit_passed(tx, settings, quote, task.provider, cost, now) if quote else None
+    if quote is None or passed is None:
         return None
-    told = {"agent": agent.name, "limit": passed.limit.model_dump(mode="json")}
+    told = {"agent": quote.agent, "limit": passed.limit.model_dump(mode="json")}
     return BudgetExceeded(
         code=f"agent_limit_{passed.scope}",
         params=told,

@@ -76,7 +76,7 @@ class Vidgen:
     takes: Takes = service("library.takes")
     reviews: Reviews = service("library.reviews")
     tasks: Tasks = service("generation.tasks")
-    quotes: Quotes = service("generation.quotes", "tasks")
+    quotes: Quotes = service("generation.quotes", "tasks", "finishing", "pictures", "prompts")
     answers: Answers = service("generation.answers", "tasks", "quotes")
     finishing: Finishing = service("generation.finishing")
     pictures: Pictures = service("library.pictures", "shots")

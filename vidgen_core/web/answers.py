@@ -34,8 +34,10 @@ async def show(request: Request) -> Response:
 async def answer(request: Request) -> Response:
     """The yes or no."""
     t, token, form = text_of(request), request.path_params["token"], await request.form()
-    answers = (await find_vidgen()).answers
     says_yes = field_of(form, "answer") == "yes"
+    if not says_yes and field_of(form, "answer") != "no":
+        return await show(request)
+    answers = (await find_vidgen()).answers
     try:
         if says_yes:
             await run_in_threadpool(answers.yes, token, field_of(form, "amount"), field_of(form, "currency"))
@@ -65,8 +67,8 @@ def _form(t: Text, question: Question, token: str) -> str:
     said = t(f"agents.question.{question.kind}", project=question.project, price=price, **question.params)
     lines = [said]
     if question.kind == "order":
-        worst = question.params["worst"]
-        lines.append(t(f"agents.why.{question.params['code']}"))
+        what, code, worst = (question.params[name] for name in ("what", "code", "worst"))
+        lines.append(f"{t(f'agents.kind.{what}')} {t(f'agents.why.{code}')}")
         lines += [t("agents.worst", worst=t.money(worst, estimated=True))] if worst else []
     shown = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
     amount = f"{question.price.amount:f}" if question.price else ""

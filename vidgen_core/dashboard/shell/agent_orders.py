@@ -16,7 +16,6 @@ from vidgen_core.domain.agents import Quote
 from vidgen_core.domain.errors import NotFound
 from vidgen_core.i18n import Text
 from vidgen_core.services.access.permissions import Role
-from vidgen_core.services.generation.planning import GenerateOptions
 
 
 def messages(visit: Visit) -> Iterator[Message]:
@@ -59,9 +58,8 @@ def _body(quote_id: int) -> None:
     visit = current_visit()
     t, app = visit.t, visit.app
     quote = app.quotes.get(quote_id)
-    st.markdown(f"**{sentence(visit, quote)}** {t(f'agents.why.{quote.reason}')}")
-    options = GenerateOptions.model_validate(quote.options)
-    sheet = app.tasks.preflight(quote.project_id, quote.shot_ids, options, again=quote.again)
+    st.markdown(f"**{sentence(visit, quote)}** {t(f'agents.kind.{quote.what}')} {t(f'agents.why.{quote.reason}')}")
+    sheet = app.quotes.preflight(quote)
     preflight.facts(sheet)
     preflight.problems(sheet)
     with st.container(horizontal=True, horizontal_alignment="right"):

@@ -11,15 +11,16 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, TextClause, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, TextClause, bindparam, delete, func, insert, literal, select, text, update
 
 from vidgen_core.db.dialect import upsert
 from vidgen_core.db.repository import Repository, money, now
-from vidgen_core.db.schema import agents, attempts, quotes, requests, sessions, tasks
+from vidgen_core.db.schema import agents, attempts, llm_calls, quotes, requests, sessions, tasks
 from vidgen_core.domain.agents import Agent, Quote, QuoteState
 from vidgen_core.domain.errors import NotFound, Refused
 from vidgen_core.domain.money import OWED, Money
-from vidgen_core.domain.providers import BillableParty, billable_party
+from vidgen_core.domain.providers import WRITING, BillableParty, billable_party
+from vidgen_core.domain.scripts import LlmCallState
 
 #: Purpose of a row for a login that was signed out.
 _ENDED: Final = "ended"
@@ -182,7 +183,14 @@ class AgentRepository(Repository):
         if since is not None:
             wanted.append(attempts.c.created_at >= since)
         query = select(attempts.c.provider, attempts.c.cost_currency, func.sum(attempts.c.cost).label("cost"))
-        return self._sums(query.where(*wanted).group_by(attempts.c.provider, attempts.c.cost_currency))
+        found = self._sums(query.where(*wanted).group_by(attempts.c.provider, attempts.c.cost_currency))
+        asked = [llm_calls.c.agent == name, llm_calls.c.state != LlmCallState.REFUSED, llm_calls.c.cost.is_not(None)]
+        if since is not None:
+            asked.append(llm_calls.c.created_at >= since)
+        words = select(
+            literal(WRITING).label("provider"), llm_calls.c.cost_currency, func.sum(llm_calls.c.cost).label("cost")
+        )
+        return found | self._sums(words.where(*asked).group_by(llm_calls.c.cost_currency))
 
     def unsent(self, name: str) -> dict[BillableParty, list[Money]]:
         """What the tasks of an agent will cost that were not sent yet."""

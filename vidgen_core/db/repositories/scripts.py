@@ -234,6 +234,7 @@ class LlmCallRepository(Repository):
         shot_id: int | None = None,
         cost: Money | None = None,
         prompt_digest: str | None = None,
+        agent: str | None = None,
     ) -> int:
         """Record the intent of a paid request; returns its id.
 
@@ -241,7 +242,7 @@ class LlmCallRepository(Repository):
         """
         values = {"project_id": project_id, "kind": kind, "model": model, "key_label": key_label, "base_url": base_url}
         values |= {"piece_id": piece_id, "shot_id": shot_id, "state": LlmCallState.SENDING, "created_at": now()}
-        values |= {**money_columns(cost), "prompt_digest": prompt_digest}
+        values |= {**money_columns(cost), "prompt_digest": prompt_digest, "agent": agent}
         # Its cost counts against the budget, so pages have to be updated.
         _ = self.tx.rev
         return int(self.tx.execute(insert(llm_calls).values(values).returning(llm_calls.c.id)).scalar_one())

@@ -18,8 +18,9 @@ DEEPEST: Final = 60
 DIGITS: Final = 18
 #: Characters of a text too deep for the parser that are read again.
 _MENDED: Final = 1_000_000
-#: Control characters except tab, line feed and carriage return; halves of surrogate pairs; what is no character.
-_UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+#: Control characters except tab, line feed and carriage return; those that turn the direction of what stands around them;
+#: halves of surrogate pairs; what is no character.
+_UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _NO_IDS: Final = frozenset(
     {"null", "none", "nil", "nan", "undefined", "true", "false", "inf", "infinity", "[object object]"}
 )

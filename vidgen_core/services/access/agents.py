@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from vidgen_core import money
-from vidgen_core.domain.agents import Agent
+from vidgen_core.domain.agents import Agent, QuoteState
 from vidgen_core.domain.errors import ErrorKind, InputError, NotFound, Refused
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.money import AgentStatus
@@ -101,13 +101,16 @@ class Agents:
 
     @requires(Role.OWNER)
     def revoke(self, name: str) -> None:
-        """Let its token be worth nothing from now on; what it has ordered goes on.
+        """Let its token be worth nothing from now on; what it has ordered goes on, and what waits for a yes is declined.
 
         :raises NotFound: ``agent_unknown`` (name)
         """
         with self._ctx.store.write() as tx:
             if not tx.agents.revoke(name):
                 raise NotFound("agent_unknown", name=name)
+            for quote in tx.quotes.waiting():
+                if quote.agent == name:
+                    tx.quotes.move(quote, QuoteState.DECLINED)
             tx.log.add(LogLevel.WARNING, "agent_revoked", agent=name)
 
     def find(self, token: str) -> Agent | None:

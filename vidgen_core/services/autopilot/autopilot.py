@@ -97,7 +97,7 @@ class Autopilot(threading.Thread):
         # A stop in the middle of a step ends the limit of the run: nothing is ordered after it.
         goes = partial(is_going, project_id=project_id, run=run)
         if ids := self._fresh(project_id, "draw", "drawable"):
-            self._pictures.draw(project_id, ids, while_=goes)
+            self._pictures.draw(project_id, ids, admit=lambda tx, new: new if goes(tx) else [])
         for shot_id in self._ids(project_id, "choosable"):
             candidates = [one for one in self._pictures.of_shot(shot_id) if not one.rejected]
             if candidates:

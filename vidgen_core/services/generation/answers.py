@@ -59,7 +59,13 @@ class Answers:
         kind, id_ = self._opened(token)
         if kind == "order":
             quote = self._quotes.undecided(id_)
-            why = {"agent": quote.agent or "–", "n": quote.tasks, "worst": quote.worst, "code": quote.reason}
+            why = {
+                "agent": quote.agent or "–",
+                "n": quote.tasks,
+                "worst": quote.worst,
+                "code": quote.reason,
+                "what": quote.what,
+            }
             return self._question(kind, id_, quote.project_id, quote.price, why)
         task = self._tasks.get(id_)
         price = self._tasks.asked_price(id_)

@@ -146,7 +146,10 @@ def _draw_again(ctx: ServiceContext, tx: Tx, one: Draw) -> str:
     new = new_tasks(one.project_id, seen, TaskStatus.QUEUED, money.prices_of(tx, settings), TaskKind.VIDEO, one.draw)
     if not money.fits_draw(tx, settings, one.draw, new[0].provider, new[0].cost, queued=True):
         return "ceiling"
-    tx.tasks.add(new)
+    # It is of the order of its agent, whose limits hold it as well.
+    drawn = tx.tasks.many(tx.draws.task_ids(one))
+    quote = next((task.quote_id for task in drawn if task.quote_id is not None), None)
+    tx.tasks.add([dataclasses.replace(task, quote_id=quote) for task in new])
     return ""
 
 

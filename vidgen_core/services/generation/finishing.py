@@ -38,7 +38,7 @@ from vidgen_core.services.generation import gate
 from vidgen_core.services.generation.gate import OrderItem
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, cost_of, plan
 from vidgen_core.services.generation.preflight import Estimate, Preflight
-from vidgen_core.services.generation.validation import Generated, ShotRefusal, ValidatedShot, new_tasks, refusals
+from vidgen_core.services.generation.validation import Admit, Generated, ShotRefusal, ValidatedShot, new_tasks, refusals
 
 if TYPE_CHECKING:
     from vidgen_core.media.storage import LocalMedia
@@ -179,18 +179,19 @@ class Finishing:
         asked: FinishOptions,
         shot_ids: Collection[int] | None = None,
         ceiling: Decimal | None = None,
+        admit: Admit | None = None,
     ) -> Generated:
         """Queue the same for all chosen takes that can have it, as one batch, and return at once.
 
         :param ceiling: what the batch may cost in all, retries included, in the currency of the budget; what does not
             fit is refused as ``finish_ceiling``
+        :param admit: asked in the transaction that queues what of it is queued
         :raises InputError: ``draw_price_unknown`` (model): with a ceiling each price has to be known
         :raises Refused: ``key_needed`` (provider), ``limit_negative``
         """
         if ceiling is not None and not (ceiling.is_finite() and ceiling >= 0):
             raise Refused("limit_negative")
-        chosen = self._chosen(project_id, asked, shot_ids)
-        going = [one.seen for one in chosen if one.problem is None and one.seen is not None]
+        going, left = self.planned(project_id, asked, shot_ids)
         seen = gate.with_keys(self._ctx, going) if going else []
         settings, table = self._ctx.settings(), self._ctx.price_table()
         limit = None if ceiling is None else Money(amount=ceiling, currency=settings.budget.currency)
@@ -210,14 +211,23 @@ class Finishing:
                 for one in fits
                 for task in new_tasks(project_id, one, TaskStatus.QUEUED, table, TaskKind.VIDEO, draw)
             ]
+            new = new if admit is None else admit(tx, new)
             tasks = tx.tasks.add(new) if new else []
             if tasks:
                 tx.log.add(LogLevel.INFO, "queued", project_id=project_id, tasks=len(tasks), shots=len(tasks))
         self._ctx.wake()
-        left = [ShotRefusal(one.shot, one.problem.code, one.problem.params) for one in chosen if one.problem]
         told = {"limit": limit.model_dump(mode="json")} if limit else {}
         left += [ShotRefusal(one.shot, "finish_ceiling", told) for one in beyond]
         return Generated(tasks=tuple(tasks), refused=(*refusals(seen), *left))
+
+    @requires(Role.VIEWER)
+    def planned(
+        self, project_id: int, asked: FinishOptions, shot_ids: Collection[int] | None = None
+    ) -> tuple[list[ValidatedShot], list[ShotRefusal]]:
+        """What ``order_chosen`` would queue, and what it leaves out."""
+        chosen = self._chosen(project_id, asked, shot_ids)
+        going = [one.seen for one in chosen if one.problem is None and one.seen is not None]
+        return going, [ShotRefusal(one.shot, one.problem.code, one.problem.params) for one in chosen if one.problem]
 
     def _chosen(self, project_id: int, asked: FinishOptions, shot_ids: Collection[int] | None) -> list[_Chosen]:
         with self._ctx.store.read() as tx:

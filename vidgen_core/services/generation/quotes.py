@@ -9,30 +9,33 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from vidgen_core import money
 from vidgen_core.db import NewTask, Tx
-from vidgen_core.domain.agents import Quote, QuoteState
+from vidgen_core.domain.agents import Quote, QuoteKind, QuoteState
 from vidgen_core.domain.base import Frozen
-from vidgen_core.domain.errors import InputError, NotFound, Refused
+from vidgen_core.domain.errors import NotFound, Refused, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import Money
-from vidgen_core.domain.providers import BillableParty
-from vidgen_core.domain.tasks import Task, TaskStatus
+from vidgen_core.domain.providers import WRITING, BillableParty
+from vidgen_core.domain.tasks import Task, TaskStatus, UntilPass
 from vidgen_core.services.access.agents import is_signed, require_project, sign
 from vidgen_core.services.access.permissions import Role, requires
 from vidgen_core.services.generation import gate
+from vidgen_core.services.generation.finishing import Finishing, FinishOptions
 from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions
-from vidgen_core.services.generation.validation import ShotRefusal, new_tasks, refusals
+from vidgen_core.services.generation.preflight import Preflight
+from vidgen_core.services.generation.validation import Admit, ShotRefusal, ValidatedShot, new_tasks, refusals
 
 if TYPE_CHECKING:
     from vidgen_core.config.schema import Settings
+    from vidgen_core.domain.shots import Shot
     from vidgen_core.services.context import ServiceContext
     from vidgen_core.services.generation.tasks import Tasks
 
@@ -59,61 +62,114 @@ class Ordered(Frozen):
 
     quote: Quote
     tasks: tuple[Task, ...] = ()
+    #: Shots that are still drawn until one passes, or whose prompt is still to be written.
+    left: int = 0
+
+
+class Draws(Protocol):
+    """What draws reference pictures (``library.pictures``)."""
+
+    def validated(self, project_id: int, shot_ids: Sequence[int], options: GenerateOptions) -> list[ValidatedShot]: ...
+
+    def draw(
+        self, project_id: int, shot_ids: Sequence[int], options: GenerateOptions, *, admit: Admit | None = None
+    ) -> object: ...
+
+
+class Writes(Protocol):
+    """What writes prompts by a language model (``scripts.prompts``)."""
+
+    def wanted(self, options: Mapping[str, Any]) -> Any: ...
+
+    def asked(self, project_id: int, shot_ids: Sequence[int], wanted: Any) -> list[tuple[Shot, Money | None]]: ...
+
+    def write(self, project_id: int, shot_ids: Sequence[int], wanted: Any, *, quote: Quote | None = None) -> int: ...
+
+    def left(self, quote_id: int) -> int: ...
+
+
+class _Planned(NamedTuple):
+    """What an order would make."""
+
+    #: One for each shot; of prompts none.
+    seen: Sequence[ValidatedShot] = ()
+    #: Each shot a language model would be asked about, and what that costs at most.
+    asked: Sequence[tuple[Shot, Money | None]] = ()
+    refused: tuple[ShotRefusal, ...] = ()
+    having: int = 0
+
+
+class _Order(NamedTuple):
+    """What is bought, as it is compared with what was priced."""
+
+    tasks: int
+    #: In the currency of the budget; None: a price or a rate is missing.
+    price: Money | None
+    worst: Money | None
+    digest: str
+    #: The same money by whom it goes to; what has no price is left out.
+    costs: dict[BillableParty, list[Money]]
+
+    def is_that_of(self, quote: Quote) -> bool:
+        return (self.tasks, self.price, self.digest) == (quote.tasks, quote.price, quote.digest)
 
 
 class Quotes:
     """Orders that are priced before they are made."""
 
-    def __init__(self, ctx: ServiceContext, tasks: Tasks) -> None:
+    def __init__(
+        self, ctx: ServiceContext, tasks: Tasks, finishing: Finishing, pictures: Draws, prompts: Writes
+    ) -> None:
         self._ctx = ctx
         self._tasks = tasks
+        self._finishing = finishing
+        self._pictures = pictures
+        self._prompts = prompts
 
     @requires(Role.MAKER, log=False)
     def make(
         self,
         project_id: int,
         shot_ids: Sequence[int],
-        options: GenerateOptions = NO_OPTIONS,
+        options: Frozen = NO_OPTIONS,
         *,
+        kind: QuoteKind = QuoteKind.VIDEOS,
         again: bool = True,
         agent: str | None = None,
     ) -> Quoted:
-        """Price takes for shots; nothing is queued.
+        """Price an order; nothing is queued.
 
+        :param options: ``GenerateOptions``, for finishing ``FinishOptions``, for prompts ``Wanted``
+        :param again: False leaves out shots that have takes; for takes only
         :param agent: who asks, where it is one
-        :raises InputError: as ``Tasks.generate``, and ``quote_until_pass``
-        :raises Refused: ``quote_empty``, ``agent_without_project``, ``key_needed`` (provider)
+        :raises InputError: as what orders the same at once
+        :raises Refused: ``quote_empty``, ``quote_having``, ``agent_without_project``, ``key_needed`` (provider)
         """
-        if options.until is not None:
-            raise InputError("quote_until_pass")
-        validated, having = self._tasks.validated(project_id, shot_ids, options, again=again)
-        validated = gate.with_keys(self._ctx, validated)
-        table = self._ctx.price_table()
-        new = [
-            task
-            for seen in validated
-            if not seen.fatal
-            for task in new_tasks(project_id, seen, TaskStatus.QUEUED, table)
-        ]
-        settings, now = self._ctx.settings(), datetime.now(UTC)
-        price = _price(settings, new)
-        if not new and not having:
-            refused = next(iter(refusals(validated)), None)
-            raise Refused(refused.code, **refused.params) if refused else Refused("quote_empty")
-        if not new:
-            raise Refused("quote_having", shots=len(having))
+        planned = self._planned(kind, project_id, shot_ids, options, again=again)
+        if planned.seen:
+            planned = planned._replace(seen=gate.with_keys(self._ctx, planned.seen))
+        table, settings, now = self._ctx.price_table(), self._ctx.settings(), datetime.now(UTC)
+        good = [seen for seen in planned.seen if not seen.fatal]
+        new = [task for seen in good for task in new_tasks(project_id, seen, TaskStatus.QUEUED, table)]
+        refused = (*refusals(planned.seen), *planned.refused)
+        if not new and not planned.asked:
+            if refused and not planned.having:
+                raise Refused(refused[0].code, **refused[0].params)
+            raise Refused("quote_having", shots=planned.having) if planned.having else Refused("quote_empty")
+        bought = self._of_tasks(settings, new, _until(options)) if new else self._of_questions(settings, planned.asked)
         quote = Quote(
             id=0,  # the table gives it one
             agent=agent,
             project_id=project_id,
             state=QuoteState.QUOTED,
+            kind=kind,
             shot_ids=tuple(shot_ids),
             options=options.model_dump(mode="json", exclude_none=True),
             again=again,
-            tasks=len(new),
-            price=price,
-            worst=price and gate.worst(price, settings),
-            digest=_digest(new),
+            tasks=bought.tasks,
+            price=bought.price,
+            worst=bought.worst,
+            digest=bought.digest,
             created_at=now,
             expires_at=now + VALID,
         )
@@ -121,7 +177,16 @@ class Quotes:
             if agent is not None:
                 require_project(tx.agents.get(agent), project_id)
             kept = tx.quotes.add(quote)
-        return Quoted(quote=kept, token=self._token(kept), refused=refusals(validated), having=len(having))
+        return Quoted(quote=kept, token=self._token(kept), refused=refused, having=planned.having)
+
+    @requires(Role.VIEWER)
+    def preflight(self, quote: Quote) -> Preflight:
+        """Everything that can be known before an order is paid for; nothing is changed."""
+        planned = self._planned(quote.kind, quote.project_id, quote.shot_ids, self._options(quote), again=quote.again)
+        items = [gate.OrderItem(seen.shot.number, *seen.plan, seen.problems) for seen in planned.seen]
+        questions = [cost for _, cost in planned.asked]
+        with self._ctx.store.read() as tx:
+            return gate.check_order(self._ctx, tx, quote.project_id, items, questions=questions)
 
     @requires(Role.MAKER)
     def order(self, token: str, agent: str | None = None) -> Ordered:
@@ -209,41 +274,95 @@ class Quotes:
     def _outcome(self, quote_id: int) -> Ordered:
         with self._ctx.store.read() as tx:
             quote = tx.quotes.get(quote_id)
-            return Ordered(quote=quote, tasks=tuple(tx.tasks.many(tx.tasks.of_quote(quote_id))))
+            tasks = tx.tasks.many(tx.tasks.of_quote(quote_id))
+            drawn = {task.draw for task in tasks if task.draw is not None}
+            open_ = sum(one.draw in drawn for one in tx.draws.open()) if drawn else 0
+        left = self._prompts.left(quote_id) if quote.kind is QuoteKind.PROMPTS else open_
+        return Ordered(quote=quote, tasks=tuple(tasks), left=left)
+
+    def _options(self, quote: Quote) -> Any:
+        match quote.kind:
+            case QuoteKind.FINISH:
+                return FinishOptions.model_validate(quote.options)
+            case QuoteKind.PROMPTS:
+                return self._prompts.wanted(quote.options)
+            case _:
+                return GenerateOptions.model_validate(quote.options)
+
+    def _planned(
+        self, kind: QuoteKind, project_id: int, shot_ids: Sequence[int], options: Any, *, again: bool
+    ) -> _Planned:
+        match kind:
+            case QuoteKind.PICTURES:
+                return _Planned(self._pictures.validated(project_id, shot_ids, options))
+            case QuoteKind.FINISH:
+                going, left = self._finishing.planned(project_id, options, shot_ids)
+                return _Planned(going, refused=tuple(left))
+            case QuoteKind.PROMPTS:
+                return _Planned(asked=self._prompts.asked(project_id, shot_ids, options))
+            case _:
+                validated, having = self._tasks.validated(project_id, shot_ids, options, again=again)
+                return _Planned(validated, having=len(having))
 
     def _generate(self, quote: Quote, *, approved: bool) -> None:
         """Queue the tasks of a quote, or let it wait for a person."""
-        self._tasks.generate(
-            quote.project_id,
-            quote.shot_ids,
-            GenerateOptions.model_validate(quote.options),
-            again=quote.again,
-            admit=partial(self._admit, quote=quote, approved=approved),
-        )
+        options, admit = self._options(quote), partial(self._admit, quote=quote, approved=approved)
+        match quote.kind:
+            case QuoteKind.PICTURES:
+                self._pictures.draw(quote.project_id, quote.shot_ids, options, admit=admit)
+            case QuoteKind.FINISH:
+                self._finishing.order_chosen(quote.project_id, options, quote.shot_ids, admit=admit)
+            case QuoteKind.PROMPTS:
+                self._write(quote, options, approved=approved)
+            case _:
+                self._tasks.generate(quote.project_id, quote.shot_ids, options, again=quote.again, admit=admit)
+
+    def _write(self, quote: Quote, wanted: Any, *, approved: bool) -> None:
+        """Let prompts be written: each question asks the limits again before it leaves."""
+        asked = self._prompts.asked(quote.project_id, quote.shot_ids, wanted)
+        with self._ctx.store.write() as tx:
+            going = self._decide(tx, quote, self._of_questions(self._ctx.settings(), asked), approved=approved)
+        if not going:
+            return
+        ordered = self.get(quote.id)
+        try:
+            self._prompts.write(quote.project_id, [shot.id for shot, _ in asked], wanted, quote=ordered)
+        except VidgenError:
+            # Nothing was asked: it can be ordered again.
+            with self._ctx.store.write() as tx:
+                tx.quotes.move(ordered, quote.state, approved=False)
+            raise
 
     def _admit(self, tx: Tx, new: list[NewTask], *, quote: Quote, approved: bool) -> list[NewTask]:
-        """Decide in the transaction that queues.
+        """What of an order is queued, decided in the transaction that queues."""
+        bought = self._of_tasks(self._ctx.settings(), new, _until(self._options(quote)))
+        if not self._decide(tx, quote, bought, approved=approved):
+            return []
+        return [replace(task, quote_id=quote.id) for task in new]
+
+    def _decide(self, tx: Tx, quote: Quote, bought: _Order, *, approved: bool) -> bool:
+        """Whether a quote is ordered now; else it waits for a person, or another call with its token came first.
 
         :raises Refused: ``quote_changed``: it is not what was priced
         """
         settings, now = self._ctx.settings(), datetime.now(UTC)
         if tx.quotes.get(quote.id).state is not quote.state:
-            # Another call with the same token came first: what it did counts.
-            return []
-        if (len(new), _price(settings, new), _digest(new)) != (quote.tasks, quote.price, quote.digest):
+            # What the other call did counts.
+            return False
+        if not bought.is_that_of(quote):
             raise Refused("quote_changed")
-        reason = "" if approved else self._reason(tx, quote, new, settings, now)
+        reason = "" if approved else self._reason(tx, quote, bought, settings, now)
         if reason:
             tx.quotes.move(quote, QuoteState.WAITING, reason=reason, expires_at=now + WAITS)
             tx.log.add(LogLevel.WARNING, "agent_waits", project_id=quote.project_id, **_told(quote))
-            return []
+            return False
         tx.quotes.move(quote, QuoteState.ORDERED, approved=approved)
         if quote.agent is not None:
             code = "agent_approved" if approved else "agent_ordered"
             tx.log.add(LogLevel.INFO, code, project_id=quote.project_id, **_told(quote))
-        return [replace(task, quote_id=quote.id) for task in new]
+        return True
 
-    def _reason(self, tx: Tx, quote: Quote, new: Sequence[NewTask], settings: Settings, now: datetime) -> str:
+    def _reason(self, tx: Tx, quote: Quote, bought: _Order, settings: Settings, now: datetime) -> str:
         """Why an order waits for a person; empty: it does not."""
         if quote.agent is None:
             return ""
@@ -251,13 +370,37 @@ class Quotes:
         if agent is None or agent.revoked_at is not None:
             raise Refused("agent_revoked")
         require_project(agent, quote.project_id)
-        costs = _costs(new)
         if quote.price is None:
             return "price"
-        passed = money.over_agent_limit(money.agent_statuses(tx, settings, agent, now), settings, costs)
+        passed = money.over_agent_limit(money.agent_statuses(tx, settings, agent, now), settings, bought.costs)
         if passed is not None:
             return passed.scope
-        return "gate" if gate.asks(settings, len(new), costs, known=True) else ""
+        return "gate" if gate.asks(settings, bought.tasks, bought.costs, known=True) else ""
+
+    def _of_tasks(self, settings: Settings, new: Sequence[NewTask], until: UntilPass | None) -> _Order:
+        """What tasks are as an order; where takes are made until one passes, ``new`` are the first ones."""
+        digest = _digest(
+            # A wording may still change, as it may while a task waits.
+            (task.shot_id, task.provider.value, task.model, *_made(task))
+            for task in new
+        )
+        if until is not None and new:
+            ceiling = _micros(self._tasks.ceiling(new, until))
+            return _Order(len(new) * until.most, ceiling, ceiling, digest, {new[0].provider: [ceiling]})
+        costs: dict[BillableParty, list[Money]] = defaultdict(list)
+        for task in new:
+            if task.cost is not None:
+                costs[task.provider].append(task.cost)
+        price = _price(settings, costs, known=all(task.cost is not None for task in new))
+        return _Order(len(new), price, price and gate.worst(price, settings), digest, dict(costs))
+
+    def _of_questions(self, settings: Settings, asked: Sequence[tuple[Shot, Money | None]]) -> _Order:
+        """What questions to a language model are as an order, at the most that each may cost."""
+        costs: dict[BillableParty, list[Money]] = {WRITING: [cost for _, cost in asked if cost is not None]}
+        price = _price(settings, costs, known=all(cost is not None for _, cost in asked))
+        # An answer that cannot be read is asked to be repaired once.
+        worst = price and Money(amount=price.amount * 2, currency=price.currency)
+        return _Order(len(asked), price, worst, _digest((shot.id, settings.writing.model) for shot, _ in asked), costs)
 
     def _token(self, quote: Quote) -> str:
         return f"{quote.id}-{sign(self._ctx, *_signed(quote))}"
@@ -274,24 +417,30 @@ def _told(quote: Quote) -> dict[str, Any]:
     return {"agent": quote.agent or "–", "tasks": quote.tasks, "price": price}
 
 
-def _costs(new: Sequence[NewTask]) -> dict[BillableParty, list[Money]]:
-    found: dict[BillableParty, list[Money]] = defaultdict(list)
-    for task in new:
-        if task.cost is not None:
-            found[task.provider].append(task.cost)
-    return dict(found)
+def _until(options: Frozen) -> UntilPass | None:
+    return options.until if isinstance(options, GenerateOptions) else None
 
 
-def _price(settings: Settings, new: Sequence[NewTask]) -> Money | None:
-    """What tasks cost in the currency of the budget; None: a price or a rate is missing."""
-    worth, uncounted = money.in_currency(_costs(new), settings)
-    if uncounted or any(task.cost is None for task in new):
-        return None
-    # As the store keeps amounts.
-    return Money(amount=worth.amount.quantize(_MICRO), currency=worth.currency)
+def _price(settings: Settings, costs: Mapping[BillableParty, Sequence[Money]], *, known: bool) -> Money | None:
+    """What an order costs in the currency of the budget; None: a price or a rate is missing."""
+    worth, uncounted = money.in_currency(costs, settings)
+    return None if uncounted or not known else _micros(worth)
 
 
-def _digest(new: Sequence[NewTask]) -> str:
-    """A digest of what would be bought; a wording may still change, as it may while a task waits."""
-    bought = sorted((task.shot_id, task.provider.value, task.model, str(task.cost)) for task in new)
-    return hashlib.sha256(json.dumps(bought).encode()).hexdigest()
+def _micros(amount: Money) -> Money:
+    """As the store keeps amounts."""
+    return Money(amount=amount.amount.quantize(_MICRO), currency=amount.currency)
+
+
+def _made(task: NewTask) -> tuple[Any, ...]:
+    """What a task costs, makes and is made of, beside words and pictures."""
+    params, parent = task.params, task.params.parent
+    # The same amount may be written in several ways, as lists of prices do.
+    cost = task.cost and (str(_micros(task.cost).amount), task.cost.currency)
+    finishes = (parent.verb.value, parent.take) if parent else ()
+    return (cost, params.size, params.duration, params.sound, *finishes)
+
+
+def _digest(bought: Iterable[tuple[Any, ...]]) -> str:
+    """A digest of what would be bought, so that a change of it is seen."""
+    return hashlib.sha256(json.dumps(sorted(bought, key=repr)).encode()).hexdigest()

@@ -25,7 +25,7 @@ from vidgen_core.services.generation.gate import OrderItem
 from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, GenerationPlan, plan
 from vidgen_core.services.generation.preflight import Estimate, Preflight
 from vidgen_core.services.generation.recovery import Outcome, Refusal, Step
-from vidgen_core.services.generation.validation import Generated, ValidatedShot, new_tasks, refusals, validate
+from vidgen_core.services.generation.validation import Admit, Generated, ValidatedShot, new_tasks, refusals, validate
 from vidgen_core.worker import canary
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ class Tasks:
         release: bool = True,
         canary: bool | None = None,
         again: bool = True,
-        admit: Callable[[Tx, list[NewTask]], list[NewTask]] | None = None,
+        admit: Admit | None = None,
     ) -> Generated:
         """Queue takes for shots in one transaction and return at once; a shot's own parameters win over the options.
 
@@ -223,7 +223,7 @@ class Tasks:
         status = TaskStatus.QUEUED if release else TaskStatus.PENDING
         table = self._ctx.price_table()
         new = [task for seen in validated if not seen.fatal for task in new_tasks(project_id, seen, status, table)]
-        ceiling = self._ceiling(new, options.until) if options.until and new else None
+        ceiling = self.ceiling(new, options.until) if options.until and new else None
         with self._ctx.store.write() as tx:
             if not again:
                 # Two clicks at once: what the other one has queued meanwhile counts.
@@ -250,7 +250,8 @@ class Tasks:
     def _unproved(self, tx: Tx, task: NewTask | Task) -> str | None:
         return canaries.unproved(self._ctx, tx, task.provider, task.model, task.params)
 
-    def _ceiling(self, new: Sequence[NewTask], until: UntilPass) -> Money:
+    @requires(Role.VIEWER)
+    def ceiling(self, new: Sequence[NewTask], until: UntilPass) -> Money:
         """What an order *until one passes* may cost as a whole.
 
         :raises InputError: ``checks_off``, ``draw_price_unknown``

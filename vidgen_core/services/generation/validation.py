@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vidgen_core import money
@@ -17,7 +17,12 @@ from vidgen_core.services.generation import characters
 from vidgen_core.services.generation.planning import GenerationPlan, cost_of
 
 if TYPE_CHECKING:
+    from vidgen_core.db import Tx
     from vidgen_core.services.context import ServiceContext
+
+
+#: Asked in the transaction that queues which of the tasks are queued.
+Admit = Callable[["Tx", list[NewTask]], list[NewTask]]
 
 
 class ShotRefusal(NamedTuple):

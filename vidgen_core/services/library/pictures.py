@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from vidgen_core.db import Tx
 from vidgen_core.domain.characters import References
 from vidgen_core.domain.errors import InputError, NotFound
 from vidgen_core.domain.log import LogLevel
@@ -20,6 +19,7 @@ from vidgen_core.services.generation import gate
 from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, GenerationPlan
 from vidgen_core.services.generation.preflight import Estimate, Preflight
 from vidgen_core.services.generation.validation import (
+    Admit,
     Generated,
     ValidatedShot,
     known_references,
@@ -105,7 +105,7 @@ class Pictures:
         options: GenerateOptions = NO_OPTIONS,
     ) -> Estimate:
         """What ``draw`` with the same options would queue, cost and refuse; nothing is changed."""
-        return gate.estimate_of(self._ctx, self._validated(project_id, shot_ids, options))
+        return gate.estimate_of(self._ctx, self.validated(project_id, shot_ids, options))
 
     @requires(Role.VIEWER)
     def estimate_for(self, shots: Sequence[Shot]) -> Estimate:
@@ -120,7 +120,7 @@ class Pictures:
         options: GenerateOptions = NO_OPTIONS,
     ) -> Preflight:
         """Everything that can be known before ``draw`` with the same options is paid for; nothing is changed."""
-        validated = self._validated(project_id, shot_ids, options)
+        validated = self.validated(project_id, shot_ids, options)
         items = [gate.OrderItem(seen.shot.number, *seen.plan, seen.problems) for seen in validated]
         with self._ctx.store.read() as tx:
             return gate.check_order(self._ctx, tx, project_id, items)
@@ -135,17 +135,17 @@ class Pictures:
         options: GenerateOptions = NO_OPTIONS,
         *,
         release: bool = True,
-        while_: Callable[[Tx], bool] | None = None,
+        admit: Admit | None = None,
     ) -> Generated:
         """Queue pictures for shots in one transaction and return at once; shots with nothing to draw are refused.
 
         :param options: ``takes`` are the candidates for each shot, 1–4; the provider is ``local`` or ``images``
         :param release: False keeps them as *pending* until they are started
-        :param while_: asked in the transaction that queues: False queues nothing
+        :param admit: asked in the transaction that queues what of it is queued
         :raises InputError: ``pictures_out_of_range`` (count, most), ``provider_draws_nothing`` (provider)
         :raises Refused: ``key_needed`` (provider), when nothing of it can go for want of a key
         """
-        validated = self._validated(project_id, shot_ids, options)
+        validated = self.validated(project_id, shot_ids, options)
         if release:
             validated = gate.with_keys(self._ctx, validated)
         status = TaskStatus.QUEUED if release else TaskStatus.PENDING
@@ -157,7 +157,8 @@ class Pictures:
             for task in new_tasks(project_id, seen, status, table, TaskKind.IMAGE)
         ]
         with self._ctx.store.write() as tx:
-            tasks = tx.tasks.add(new) if while_ is None or while_(tx) else []
+            new = new if admit is None else admit(tx, new)
+            tasks = tx.tasks.add(new) if new else []
             if tasks:
                 shots = len({task.shot_id for task in tasks})
                 tx.log.add(LogLevel.INFO, "pictures_queued", project_id=project_id, pictures=len(tasks), shots=shots)
@@ -208,7 +209,9 @@ class Pictures:
         """What would be drawn for shots of one project that have been read already, and what stands against it."""
         return [self._check(shot, NO_OPTIONS) for shot in shots]
 
-    def _validated(self, project_id: int, shot_ids: Sequence[int], options: GenerateOptions) -> list[ValidatedShot]:
+    @requires(Role.VIEWER)
+    def validated(self, project_id: int, shot_ids: Sequence[int], options: GenerateOptions) -> list[ValidatedShot]:
+        """What would be drawn, and what stands against it; raises as ``draw``."""
         count, provider = options.takes, options.provider
         if count is not None and not 1 <= count <= MOST:
             raise InputError("pictures_out_of_range", count=count, most=MOST)

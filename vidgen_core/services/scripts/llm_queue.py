@@ -35,6 +35,7 @@ from vidgen_core.domain.tasks import Failure
 from vidgen_core.services.access.permissions import Role, requires
 
 if TYPE_CHECKING:
+    from vidgen_core.domain.agents import Quote
     from vidgen_core.llm.client import Chat, Reply
     from vidgen_core.providers.base import Key
     from vidgen_core.services.context import ServiceContext
@@ -73,8 +74,10 @@ class Stopped(Exception):
 class LlmJob:
     """Something that is being written."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, quote: Quote | None = None) -> None:
         self.name = name
+        #: The order of an agent that it is for.
+        self.quote = quote
         self.unwanted = threading.Event()
         self.ended = threading.Event()
         #: What the budget did not allow it to ask: the project, and the most that would have cost, in its currency.
@@ -121,9 +124,10 @@ class LlmQueue:
 
     # --- jobs
 
-    def start(self, name: str, work: Callable[[LlmJob], Awaitable[None]]) -> LlmJob:
+    def start(self, name: str, work: Callable[[LlmJob], Awaitable[None]], quote: Quote | None = None) -> LlmJob:
         """Let a job be done in the background; one of the same name that is under way is answered instead.
 
+        :param quote: the order of an agent that it is for
         :raises Refused: ``writing_elsewhere``: another process is writing
         """
         with self._lock:
@@ -131,7 +135,7 @@ class LlmQueue:
             if found and not found.ended.is_set():
                 return found
             self._hold()
-            job = self._jobs[name] = LlmJob(name)
+            job = self._jobs[name] = LlmJob(name, quote)
             self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="vidgen-writing")
             # With the context of the caller, so that what it writes belongs to the request that made it.
             self._pool.submit(copy_context().run, self._carry_out, job, work)
@@ -375,6 +379,11 @@ class LlmQueue:
             now = datetime.now(UTC)
             limits = money.limit_statuses(tx, all_settings, subject.project_id, now)
             _allow(limits, job, subject, all_settings, most)
+            if job.quote is not None and (
+                passed := money.agent_limit_passed(tx, all_settings, job.quote, WRITING, most, now)
+            ):
+                told = {"agent": job.quote.agent, "limit": passed.limit.model_dump(mode="json")}
+                raise Refused(f"agent_limit_{passed.scope}", kind=ErrorKind.BALANCE, **told)
             call = tx.llm_calls.begin(
                 subject.project_id,
                 subject.kind,
@@ -385,6 +394,7 @@ class LlmQueue:
                 shot_id=subject.shot_id,
                 cost=most,
                 prompt_digest=question,
+                agent=job.quote.agent if job.quote else None,
             )
             if limits:
                 money.warn_near(tx, limits, money.limit_statuses(tx, all_settings, subject.project_id, now))

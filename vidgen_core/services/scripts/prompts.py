@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from vidgen_core import money
@@ -21,6 +22,7 @@ from vidgen_core.services.generation import gate
 from vidgen_core.services.scripts.llm_queue import LlmJob, LlmSubject, Stopped, failure_of, stopped_by_budget
 
 if TYPE_CHECKING:
+    from vidgen_core.domain.agents import Quote
     from vidgen_core.llm.client import Chat
     from vidgen_core.services.context import ServiceContext
     from vidgen_core.services.generation.preflight import Estimate
@@ -65,6 +67,8 @@ class Writing(NamedTuple):
     #: Shots that the budget has stopped, and what was wanted of them; ``failure`` says why.
     stopped: tuple[int, ...] = ()
     wanted: Wanted = Wanted()
+    #: The order of an agent that it is for.
+    quote_id: int | None = None
 
     @property
     def done(self) -> int:
@@ -140,6 +144,30 @@ class Prompts:
             shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
         return gate.estimate_questions(self._ctx, self.questions(shots, wanted))
 
+    @staticmethod
+    def wanted(options: Mapping[str, Any]) -> Wanted:
+        """What is to be written, as it was kept."""
+        return Wanted.model_validate(options)
+
+    @requires(Role.VIEWER)
+    def asked(self, project_id: int, shot_ids: Iterable[int], wanted: Wanted) -> list[tuple[Shot, Money | None]]:
+        """The shots that ``write`` would ask a model about, each with what that costs at most; None: not known.
+
+        :raises Refused: ``writing_model_missing``
+        """
+        if not self._llm_queue.has_model or wanted.offline:
+            raise Refused("writing_model_missing")
+        with self._ctx.store.read() as tx:
+            shots = [shot for shot in tx.shots.many(list(shot_ids)) if shot.project_id == project_id]
+        going = [shot for shot in shots if _has_words(shot, wanted)]
+        return list(zip(going, self.questions(going, wanted), strict=True))
+
+    @requires(Role.VIEWER)
+    def left(self, quote_id: int) -> int:
+        """How many shots of an order are still to be written."""
+        with self._lock:
+            return sum(one.total - one.done for one in self._writings.values() if one.busy and one.quote_id == quote_id)
+
     @requires(Role.VIEWER)
     def questions(self, shots: Iterable[Shot], wanted: Wanted | None = None) -> list[Money | None]:
         """What each question that ``write`` would ask costs at most; None: not known. None is asked without a model."""
@@ -181,10 +209,13 @@ class Prompts:
         return self._shots.edit(shot_id, prompt=version.text, params=kept)
 
     @requires(Role.MAKER)
-    def write(self, project_id: int, shot_ids: Iterable[int], wanted: Wanted | None = None) -> int:
+    def write(
+        self, project_id: int, shot_ids: Iterable[int], wanted: Wanted | None = None, *, quote: Quote | None = None
+    ) -> int:
         """Write the video prompts of shots in the background; returns how many shots are checked.
 
         Empty prompts and those of a model are written; beside what a person wrote, the new wording is kept as a version.
+        :param quote: the order of an agent that it is for: its name stands in the ledger, and its limits hold each question
         :raises Refused: writing_elsewhere, writing_model_missing (translation), writing_busy
         """
         how = wanted or Wanted()
@@ -196,9 +227,10 @@ class Prompts:
             before = self._writings.get(project_id)
             if before and before.busy:
                 raise Refused("writing_busy")
-            self._writings[project_id] = Writing(len(ids), busy=True, wanted=how)
+            self._writings[project_id] = Writing(len(ids), busy=True, wanted=how, quote_id=quote.id if quote else None)
         try:
-            self._llm_queue.start(_job_name(project_id), lambda job: self._work(job, project_id, ids, how))
+            work = partial(self._work, project_id=project_id, ids=ids, how=how)
+            self._llm_queue.start(_job_name(project_id), work, quote)
         except VidgenError:
             self._count(project_id, busy=False)
             raise

@@ -144,9 +144,11 @@ CREATE TABLE llm_calls (
     created_at DOUBLE NOT NULL,
     ended_at DOUBLE,
     prompt_digest TEXT,
+    agent TEXT,
     PRIMARY KEY (id)
 );
 CREATE INDEX ledger_lines_of_row ON ledger_lines (kind, row_id, n);
+CREATE INDEX llm_calls_of_agent ON llm_calls (agent, created_at) WHERE agent IS NOT NULL;
 CREATE INDEX llm_calls_lost ON llm_calls (project_id, id) WHERE state = 'unknown' AND NOT settled;
 CREATE INDEX llm_calls_of_piece ON llm_calls (piece_id, id) WHERE piece_id IS NOT NULL;
 CREATE INDEX llm_calls_of_project ON llm_calls (project_id, id);
@@ -500,6 +502,7 @@ CREATE TABLE quotes (
     agent TEXT,
     project_id INTEGER NOT NULL,
     state TEXT NOT NULL,
+    kind TEXT NOT NULL,
     tasks INTEGER NOT NULL,
     price BIGINT,
     price_currency TEXT,

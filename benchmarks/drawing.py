@@ -55,7 +55,7 @@ def main() -> int:
                 _project(app), _shots(app, _picture(locations), given.shots), GenerateOptions(until=until)
             )
         killed = sum(_run_and_kill({**os.environ}, server, chance.uniform(0.5, 3.0)) for _ in range(given.kills))
-        ended = _run_to_the_end({**os.environ})
+        ended = _run_to_the_end({**os.environ}, longest=1_200)
         with Vidgen.open(locations) as app:
             figures = _figures(app, server)
     print(f"{given.shots} shots, {killed} kills, {given.faulty:.0%} faulty; ended by itself: {ended}")

@@ -409,10 +409,10 @@ def _heard(server: RehearsalServer) -> int:
     return int(stats["submits_total"]) + int(stats["polls_total"]) + int(stats["downloads_total"])
 
 
-def _run_to_the_end(environment: dict[str, str]) -> bool:
+def _run_to_the_end(environment: dict[str, str], longest: float = 300) -> bool:
     process = _start(environment)
     try:
-        process.wait(300)
+        process.wait(longest)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -147,7 +147,7 @@ def test_what_goes_out_is_shown_before_the_click(screen: Screen, monkeypatch: py
 
 
 def test_style_and_characters_are_kept_for_the_project(screen: Screen) -> None:
-    add(screen)
+    shot = add(screen, picture_prompt="@Ann waves")
     screen.run()
     screen.press("open_references")
     next(area for area in screen.at.text_area if (area.key or "").endswith("_style")).set_value("ink wash")
@@ -161,6 +161,7 @@ def test_style_and_characters_are_kept_for_the_project(screen: Screen) -> None:
     assert name.value == "Ann"
     name.set_value("Bo")
     screen.press("references_save")
+    assert screen.app.shots.get(shot.id).picture_prompt == "@Bo waves"
     assert screen.app.pictures.references(screen.project.id) == References(characters=(Character(name="Bo"),))
 
 

@@ -195,6 +195,30 @@ def test_a_chain_waits_between_two_draws_and_for_a_person_after_the_last(app: Vi
     assert (waiting, waits.code) == (follower.id, "chain_none_passed")
 
 
+def test_a_draw_that_a_person_chooses_is_the_last(app: Vidgen) -> None:
+    (shot,) = shots_of(app, 1)
+    (first,) = order(app, [shot], most=5)
+    finish(app, first, Verdict.FAIL)
+    take = app.takes.of_task(first.id)
+    assert take is not None
+    app.takes.choose(shot, take.id)
+    assert step(app) == []
+    assert (standing(app, shot).state, standing(app, shot).reason) == (DrawState.STOPPED, "chosen")
+
+
+def test_a_choice_from_before_ends_no_drawing(app: Vidgen) -> None:
+    (shot,) = shots_of(app, 1)
+    (before,) = order(app, [shot], most=1)
+    finish(app, before, Verdict.FAIL)
+    step(app)
+    take = app.takes.of_task(before.id)
+    assert take is not None
+    app.takes.choose(shot, take.id)
+    (first,) = order(app, [shot], most=2)
+    finish(app, first, Verdict.FAIL)
+    assert len(step(app)) == 1
+
+
 def test_the_estimate_follows_what_has_passed(app: Vidgen) -> None:
     shots = shots_of(app, 6)
     project = app.projects.ensure("film").id

@@ -35,6 +35,7 @@ STOPPED: Final = {
     "most": "draw_stopped_most",
     "failed": "draw_stopped_failed",
     "cancelled": "draw_stopped_cancelled",
+    "chosen": "draw_stopped_chosen",
     "deleted": "draw_stopped_deleted",
     "refused": "draw_stopped_refused",
 }
@@ -91,7 +92,7 @@ def _step(tx: Tx, one: Draw) -> tuple[DrawState, str] | None:
     under_way = [task for task in tasks if _is_under_way(task)]
     if len(under_way) >= one.until.at_once:
         return None
-    stopped = _why_not(tasks, one)
+    stopped = "chosen" if _is_chosen(tx, tasks, one) else _why_not(tasks, one)
     if stopped:
         return None if under_way else (DrawState.STOPPED, stopped)
     return DrawState.DRAWING, ""
@@ -100,6 +101,13 @@ def _step(tx: Tx, one: Draw) -> tuple[DrawState, str] | None:
 def _is_under_way(task: Task) -> bool:
     unchecked = task.status is TaskStatus.COMPLETED and task.verdict is None
     return task.status in LIVE or task.status is TaskStatus.PENDING or unchecked
+
+
+def _is_chosen(tx: Tx, tasks: list[Task], one: Draw) -> bool:
+    """Whether a person has chosen one of the draws whatever the checks say of it: then no other is wanted."""
+    shot = next(iter(tx.shots.many([one.shot_id])), None)
+    chosen = shot.chosen_take_id if shot is not None else None
+    return chosen is not None and any(task.id == tx.takes.get(chosen).task_id for task in tasks)
 
 
 def _why_not(tasks: list[Task], one: Draw) -> str:

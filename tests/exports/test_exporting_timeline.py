@@ -15,7 +15,7 @@ import pytest
 from exporting_material import COLOURS, UPRIGHT, film_of, frames_of, make_video, quiet
 from PIL import Image
 
-from vidgen_core.domain.errors import FileError, Refused
+from vidgen_core.domain.errors import FileError
 from vidgen_core.domain.takes import ReviewComment
 from vidgen_core.services.exports.cut import lay_out
 from vidgen_core.services.exports.film import Film, Format, Options
@@ -123,14 +123,25 @@ def test_an_edl_has_every_event_with_source_and_record_times(film: Film, tmp_pat
     assert files == [clip.source.name for clip in film.takes if clip.source]
 
 
-def test_an_edl_of_more_than_999_events_is_refused(tmp_path: Path) -> None:
+def test_an_edl_of_more_than_999_events_goes_on_in_further_files(tmp_path: Path) -> None:
     video = make_video(tmp_path / "1.mp4", COLOURS[0])
     film = film_of({1: video}, 1, tmp_path)
-    many = film.model_copy(update={"clips": film.clips * 1000})
+    many = film.model_copy(update={"clips": film.clips * 1100})
 
-    with pytest.raises(Refused) as refused:
-        export(many, Format.EDL, tmp_path)
-    assert refused.value.code == "export_edl_too_long"
+    first = export(many, Format.EDL, tmp_path)
+    texts = [first, *(path.read_text() for path in sorted(tmp_path.glob("*-2.edl")))]
+    write_film(many, Format.EDL, tmp_path / "all.zip", Options(), quiet)
+
+    events = [EVENT.findall(text) for text in texts]
+    assert [len(some) for some in events] == [999, 101]
+    assert [some[0][0] for some in events] == ["001"] * 2
+    begins = [frames(begin) for some in events for *_, begin, _ in some]
+    ends = [frames(end) for some in events for *_, end in some]
+    assert (begins[0], begins[1:]) == (0, ends[:-1])
+    read = [otio.adapters.read_from_string(text, "cmx_3600", rate=24) for text in texts]
+    assert sum(len(list(one.find_clips())) for one in read) == 1100
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        assert [archive.read(name).decode() for name in archive.namelist()] == texts
 
 
 def test_missing_shots_are_stills_or_gaps_when_asked_for(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from vidgen_core.domain.tasks import Failure
 from vidgen_core.media.disk import replacing, translate_os_errors
 from vidgen_core.services.access.allowed_folders import AllowedFolders
 from vidgen_core.services.access.permissions import Role, requires
-from vidgen_core.services.exports.film import LISTS, Cancelled, Film, Format, Options, Progress, make_film
+from vidgen_core.services.exports.film import EDL_EVENTS, LISTS, Cancelled, Film, Format, Options, Progress, make_film
 from vidgen_core.services.exports.naming import clip_names, safe_name
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class Exports:
         """Write an export and return where it is; for 剪映 into the folder ``target`` unless that is named ``….zip``.
 
         :param language: of headers, markers and other words for people
-        :raises Refused: export_nothing_chosen, export_edl_too_long, export_no_rows, export_no_lines, export_font_missing
+        :raises Refused: export_nothing_chosen, export_no_rows, export_no_lines, export_font_missing
         :raises InputError: pattern_invalid
         :raises FileError: export_files_gone, video_*, disk_full, folder_read_only
         """
@@ -237,9 +237,11 @@ class Exports:
         chosen = options or Options()
         with self._ctx.store.read() as tx:
             project = tx.projects.get(project_id)
+        several = False
         if kind not in LISTS:
-            film = self.film(project_id)
+            film = self.film(project_id, stills=chosen.stills)
             film.check()
+            several = kind is Format.EDL and len(film.clips) > EDL_EVENTS
             clip_names(chosen.pattern, film.project, film.takes[:1])
         work = _Work(
             Export(
@@ -247,7 +249,7 @@ class Exports:
                 project_id=project_id,
                 format=kind,
                 rows=chosen.rows if kind in LISTS else "shots",
-                path=str(self._target(project, kind, chosen, drafts_here=drafts_here)),
+                path=str(self._target(project, kind, chosen, drafts_here=drafts_here, several=several)),
                 started_at=datetime.now(UTC),
             )
         )
@@ -317,8 +319,11 @@ class Exports:
             progress((place + 1) / len(wanted))
         return files, failed
 
-    def _target(self, project: Project, kind: Format, options: Options, *, drafts_here: bool) -> Path:
-        """A name that is free; nothing that was exported is ever replaced."""
+    def _target(self, project: Project, kind: Format, options: Options, *, drafts_here: bool, several: bool) -> Path:
+        """A name that is free; nothing that was exported is ever replaced.
+
+        :param several: whether it takes a ZIP to hold the files of this export
+        """
         drafts = Path(options.drafts_folder).expanduser()
         if (
             drafts_here
@@ -328,8 +333,8 @@ class Exports:
             and drafts.is_dir()
         ):
             return drafts
-        ending = _ending(kind, options)
-        stem = f"{safe_name(project.name)}{_what(kind, options)}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+        ending = "zip" if several else _ending(kind, options)
+        stem = f"{safe_name(project.name)}{_what(kind, options)}{'-edl' if several else ''}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
         folder = self._ctx.locations.exports / safe_name(project.name)
         with self._lock:
             taken = {work.export.path for work in self._works.values()}

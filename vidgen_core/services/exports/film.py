@@ -31,6 +31,10 @@ class Cancelled(Exception):
     """The person who asked for an export no longer wants it."""
 
 
+#: Events that the number of an EDL's line can name.
+EDL_EVENTS: Final = 999
+
+
 class Format(StrEnum):
     """What can be made; the words are those of ``vidgen export --format``."""
 

@@ -18,7 +18,7 @@ def write_film(
     """Write the chosen takes into the file ``target``, which appears whole or not at all.
 
     :param language: of the words that a format has for people
-    :raises Refused: export_nothing_chosen, export_edl_too_long, export_no_lines, export_font_missing
+    :raises Refused: export_nothing_chosen, export_no_lines, export_font_missing
     :raises InputError: pattern_invalid
     :raises FileError: export_files_gone, video_missing, video_unplayable, disk_full, folder_read_only
     """

@@ -5,21 +5,22 @@ One OpenTimelineIO timeline is the source of all four. Every time in it is a who
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import opentimelineio as otio
 
-from vidgen_core.domain.errors import Refused
 from vidgen_core.i18n import get_text
 from vidgen_core.media.disk import replacing
 from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.services.exports.cut import CutPart, known, lay_out
 from vidgen_core.services.exports.facts import STANDARD_RATES, Facts, nearest_rate, usual_rate, usual_size
-from vidgen_core.services.exports.film import Clip, Film, Format, Options, Progress
+from vidgen_core.services.exports.film import EDL_EVENTS, Clip, Film, Format, Options, Progress
 from vidgen_core.services.exports.timelines.fcpxml import to_fcpxml
 from vidgen_core.services.exports.timelines.subtitles import spoken
 
@@ -36,28 +37,56 @@ def write_timeline(
 ) -> None:
     """Write a timeline that names the videos where they lie.
 
+    An EDL of more events than it can number becomes several, each going on where the one before ends: in a ZIP, where
+    ``target`` is one, else beside it.
+
     :param language: of the markers' names
-    :raises Refused: export_edl_too_long
     :raises FileError: video_missing, video_unplayable, disk_full, folder_read_only
     """
     addresses = {clip.order: clip.source.absolute().as_uri() for clip in film.clips if clip.source}
     parts = lay_out(film, options.still_seconds, lambda done: progress(0.9 * done))
-    text = _WRITERS[kind](build(film, parts, addresses, language))
-    with replacing(target, ".part") as part:
-        part.write_text(text, encoding="utf-8", newline="\n")
+    texts = _texts(target.stem, kind, build(film, parts, addresses, language))
+    if target.suffix.lower() == ".zip":
+        with replacing(target, ".part") as part, ZipFile(part, "w", ZIP_DEFLATED) as archive:
+            for name, text in texts.items():
+                archive.writestr(name, text)
+    else:
+        for place, text in enumerate(texts.values()):
+            with replacing(target.with_name(list(texts)[place]) if place else target, ".part") as part:
+                part.write_text(text, encoding="utf-8", newline="\n")
     progress(1.0)
 
 
 def timeline_texts(film: Film, stem: str, beside: Mapping[int, PurePosixPath], language: str = "en") -> dict[str, str]:
-    """All timelines of the takes, by file name, naming the videos by their paths beside them.
-
-    An EDL is left out where the film has more clips than it can name.
-    """
+    """All timelines of the takes, by file name, naming the videos by their paths beside them."""
     takes = film.model_copy(update={"clips": film.takes})
     addresses = {order: quote(str(path)) for order, path in beside.items()}
     timeline = build(film, lay_out(takes, 1.0), addresses, language)
-    fit = len(film.takes) <= _EVENTS
-    return {f"{stem}.{kind}": write(timeline) for kind, write in _WRITERS.items() if fit or kind is not Format.EDL}
+    return {name: text for kind in _WRITERS for name, text in _texts(stem, kind, timeline).items()}
+
+
+def _texts(stem: str, kind: Format, timeline: otio.schema.Timeline) -> dict[str, str]:
+    """The files of one format by their names."""
+    reels = _reels(timeline) if kind is Format.EDL else [timeline]
+    names = (f"{stem}-{place}.{kind}" if place > 1 else f"{stem}.{kind}" for place in range(1, len(reels) + 1))
+    return dict(zip(names, map(_WRITERS[kind], reels), strict=True))
+
+
+def _reels(timeline: otio.schema.Timeline) -> list[otio.schema.Timeline]:
+    """The timeline in parts that an EDL can number, with the times of the whole."""
+    picture = timeline.video_tracks()[0]
+    ends = [place for place, item in enumerate(picture, start=1) if isinstance(item, otio.schema.Clip)]
+    cuts = [0, *ends[EDL_EVENTS - 1 : -1 : EDL_EVENTS], len(picture)]
+    reels = []
+    for start, end in itertools.pairwise(cuts):
+        reel = timeline.clone()
+        before = otio.opentime.TimeRange(duration=picture.range_of_child_at_index(start).start_time)
+        for track in reel.tracks:
+            del track[end:]
+            # What the reels before it hold.
+            track[:start] = [otio.schema.Gap(source_range=before)] if start else []
+        reels.append(reel)
+    return reels
 
 
 def build(film: Film, parts: Sequence[CutPart], addresses: Addresses, language: str = "en") -> otio.schema.Timeline:
@@ -183,18 +212,9 @@ def _picture(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {"samplecharacteristics": {**size, "pixelaspectratio": "square", "fielddominance": "none"}}
 
 
-#: Events that the number of an EDL's line can name.
-_EVENTS: Final = 999
-
-
 def to_edl(timeline: otio.schema.Timeline) -> str:
-    """A CMX 3600 list in Premiere's style: media are found again by *from clip name*, the file's own name.
-
-    :raises Refused: ``export_edl_too_long``: the format knows 999 events
-    """
+    """A CMX 3600 list in Premiere's style: media are found again by *from clip name*, the file's own name."""
     copy = timeline.clone()
-    if sum(1 for _ in copy.video_tracks()[0].find_clips()) > _EVENTS:
-        raise Refused("export_edl_too_long", limit=_EVENTS)
     for clip in copy.find_clips():
         clip.media_reference.target_url = _plain_path(clip.media_reference.target_url)
         # Every line is its own in this format.

@@ -58,6 +58,10 @@ class Transaction:
         found: T = self._kept[what]
         return found
 
+    def knows(self, what: Hashable) -> bool:
+        """Whether ``known`` would not read it."""
+        return what in self._kept
+
     def keep(self, what: Hashable, value: Any) -> None:
         """What ``known`` returns from now on."""
         self._kept[what] = value

@@ -19,6 +19,7 @@ _LIST: Final = "prices"
 
 def prices_of(tx: Tx, settings: Settings) -> tuple[Price, ...]:
     """What ``price_of`` and ``estimate`` take as ``own``: the user's rows and the lists that were fetched."""
+    tx.state.many([f"{_LIST}.{mode.value}" for mode in provider_ids()])
     return (*own_prices(settings.prices), *(price for mode in provider_ids() for price in listed(tx, mode)))
 
 

@@ -216,8 +216,10 @@ def _begins_here(task: Task) -> bool:
 
 def source_of(tx: Tx, task: Task, rules: ChainRules) -> Take | Waits | None:
     """What a task goes on from now; as ``Chain.source``."""
+    if not _begins_here(task) or not tx.shot_chains.any(task.project_id):
+        return None
     shot = next(iter(tx.shots.many([task.shot_id])), None)
-    if shot is None or shot.follows is None or not _begins_here(task):
+    if shot is None or shot.follows is None:
         return None
     auto = is_auto(tx, task.project_id, rules.settings, task.draw)
     anyway = task.params.link is not None and task.params.link.anyway

@@ -232,7 +232,7 @@ class Scheduler:
             return
         pause = self._ctx.pauses.of(mode)
         if waiting or pause is not None:
-            wanted = [(await download.target(ActiveTask(task), self._ctx)).parent for task in waiting[:free]]
+            wanted = [path.parent for path in download.targets(waiting[:free], self._ctx)]
             if not await self._storage.are_ready(mode, wanted):
                 return
         if waiting and not self._billing.ready(mode):

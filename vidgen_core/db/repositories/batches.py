@@ -8,7 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, insert, literal_column, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from vidgen_core.db.dialect import among
 from vidgen_core.db.repository import Repository, failure_of, now
@@ -206,6 +219,9 @@ def _in_chains(project_id: int) -> tuple[ColumnElement[Any], ...]:
     return shots.c.project_id == project_id, shots.c.deleted_at.is_(None), named
 
 
+_ANY: Final = select(exists().where(shots.c.follows.is_not(None), shots.c.project_id == bindparam("project")))
+
+
 class ShotChainRepository(Repository):
     """Which shot follows which: the shots of a chain in the order of the storyboard, whatever stands between them."""
 
@@ -222,6 +238,7 @@ class ShotChainRepository(Repository):
         had = select(shots.c.id, shots.c.follows).where(shots.c.follows.is_not(None), shots.c.project_id == project_id)
         now_so = {row.id: row.follows for row in self.tx.execute(had)}
         changed = [one for one in wanted.keys() | now_so.keys() if wanted.get(one) != now_so.get(one)]
+        self.tx.forget(("chains", project_id))
         for shot_id in changed:
             follows = wanted.get(shot_id)
             self.tx.execute(update(shots).where(shots.c.id == shot_id).values(follows=follows, changed_rev=self.tx.rev))
@@ -239,6 +256,12 @@ class ShotChainRepository(Repository):
         if chain is not None:
             alive.append(shots.c.chain == chain)
         return list(self.tx.execute(select(shots.c.id).where(*alive).order_by(shots.c.position, shots.c.id)).scalars())
+
+    def any(self, project_id: int) -> bool:
+        """Whether any shot of a project follows another one; asked once in a transaction."""
+        return self.tx.known(
+            ("chains", project_id), lambda: self.tx.execute(_ANY, {"project": project_id}).scalar_one()
+        )
 
     def after(self, shot_id: int) -> int | None:
         """The shot that follows it."""

@@ -50,10 +50,14 @@ class StateRepository(Repository):
         return self.tx.known(("state", name), lambda: self.tx.execute(_VALUE, {"the_name": name}).scalar())
 
     def many(self, names: Collection[str]) -> dict[str, Any]:
-        """The values of those names that have one."""
-        self.tx.add_rest()
-        rows = self.tx.execute(_VALUES, {"names": listed(names)})
-        return {row.name: row.value for row in rows if row.value is not None}
+        """The values of those names that have one, by one statement; ``get`` asks for none of them again."""
+        unread = [name for name in names if not self.tx.knows(("state", name))]
+        if unread:
+            found = {row.name: row.value for row in self.tx.execute(_VALUES, {"names": listed(unread)})}
+            for name in unread:
+                self.tx.keep(("state", name), found.get(name))
+        values = ((name, self.get(name)) for name in names)
+        return {name: value for name, value in values if value is not None}
 
     def put(self, name: str, value: Any) -> None:
         _ = self.tx.rev

@@ -53,6 +53,7 @@ class ProviderPauses:
 
     def load(self, tx: Tx) -> None:
         """Take over what the store says: a pause lifted by a person is gone there."""
+        tx.state.many([PROVIDER_PAUSE.name(mode) for mode in provider_ids()])
         for mode in provider_ids():
             if mode in self._unwritten and not self._unwritten[mode].done():
                 continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -13,9 +14,9 @@ from vidgen_core.db import NewTake, Tx
 from vidgen_core.domain.errors import ErrorKind, FileError, RemoteError, VidgenError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
-from vidgen_core.domain.shots import GenerationMode
+from vidgen_core.domain.shots import GenerationMode, Project
 from vidgen_core.domain.takes import SAME_FILE, Severity
-from vidgen_core.domain.tasks import Failure, FinishVerb, TaskKind
+from vidgen_core.domain.tasks import Failure, FinishVerb, Task, TaskKind
 from vidgen_core.media import files, source_match, video
 from vidgen_core.providers.base import RemoteJob
 from vidgen_core.worker import canary, storage_check
@@ -69,7 +70,8 @@ async def download(active: ActiveTask, ctx: Context) -> Next | None:
     part: files.PartFile | None = None
     try:
         await asyncio.to_thread(storage_check.ensure_mounted, ctx.store, ctx.media.landing_folder(ctx.settings()))
-        part = files.PartFile(await target(active, ctx), owner=_owner(active))
+        [path] = targets([active.task], ctx)
+        part = files.PartFile(path, owner=_owner(active))
         length = await _fetch(active, ctx, job, part)
         if active.task.output is TaskKind.IMAGE:
             await store_picture.store(active, ctx, part, length)
@@ -90,12 +92,17 @@ def _owner(active: ActiveTask) -> str:
     return f"t{active.task.id}" + (f".{active.worker}" if active.worker else "")
 
 
-async def target(active: ActiveTask, ctx: Context) -> Path:
-    """Where the file goes; the same again after a crash, so that its part is gone on with."""
-    task, settings = active.task, ctx.settings()
+def targets(tasks: Sequence[Task], ctx: Context) -> list[Path]:
+    """Where the files of tasks go; the same again after a crash, so that their parts are gone on with."""
+    ids = {task.project_id for task in tasks}
+    projects = ctx.read(lambda tx: {id_: tx.projects.get(id_) for id_ in ids}) if tasks else {}
+    return [_target(task, projects[task.project_id], ctx) for task in tasks]
+
+
+def _target(task: Task, project: Project, ctx: Context) -> Path:
+    settings = ctx.settings()
     if task.output is TaskKind.IMAGE:
-        return store_picture.target(active, ctx)
-    project = ctx.read(lambda tx: tx.projects.get(task.project_id))
+        return store_picture.target(task, ctx)
     below = files.take_path(
         settings.file_pattern,
         project=project.name,

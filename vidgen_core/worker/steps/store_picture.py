@@ -9,16 +9,16 @@ from vidgen_core.db import NewCandidate, Tx
 from vidgen_core.domain.errors import FileError, NotFound
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.shots import Shot
-from vidgen_core.domain.tasks import TaskKind, TaskStatus
+from vidgen_core.domain.tasks import Task, TaskKind, TaskStatus
 from vidgen_core.media.files import PartFile
 from vidgen_core.media.images import inspect_image
 from vidgen_core.worker.context import ActiveTask, Context
 from vidgen_core.worker.transition import complete, log
 
 
-def target(active: ActiveTask, ctx: Context) -> Path:
+def target(task: Task, ctx: Context) -> Path:
     """Where the bytes are written; the same again after a crash."""
-    return ctx.locations.drawings / f"t{active.task.id}.fetched"
+    return ctx.locations.drawings / f"t{task.id}.fetched"
 
 
 async def store(active: ActiveTask, ctx: Context, part: PartFile, length: int | None) -> None:

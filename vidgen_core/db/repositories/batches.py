@@ -260,7 +260,7 @@ class ShotChainRepository(Repository):
     def any(self, project_id: int) -> bool:
         """Whether any shot of a project follows another one; asked once in a transaction."""
         return self.tx.known(
-            ("chains", project_id), lambda: self.tx.execute(_ANY, {"project": project_id}).scalar_one()
+            ("chains", project_id), lambda: bool(self.tx.execute(_ANY, {"project": project_id}).scalar())
         )
 
     def after(self, shot_id: int) -> int | None:

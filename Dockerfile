@@ -4,6 +4,14 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
 COPY requirements.lock /tmp/requirements.lock
 RUN /opt/venv/bin/pip install --only-binary :all: -r /tmp/requirements.lock
+# An extra of pyproject.toml, e.g. `scale`, in the versions that the tests ran with.
+ARG EXTRA=
+COPY pyproject.toml requirements-dev.lock /tmp/
+RUN if [ -n "$EXTRA" ]; then \
+        python -c "import tomllib; print(*tomllib.load(open('/tmp/pyproject.toml', 'rb'))['project']['optional-dependencies']['$EXTRA'], sep='\n')" \
+            > /tmp/extra.txt \
+        && /opt/venv/bin/pip install --only-binary :all: -r /tmp/extra.txt -c /tmp/requirements.lock -c /tmp/requirements-dev.lock; \
+    fi
 
 FROM python:3.13-slim
 ENV PATH=/opt/venv/bin:$PATH \

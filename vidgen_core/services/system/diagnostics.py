@@ -117,6 +117,7 @@ class Diagnostics:
             self._home(),
             self._space(),
             *self._save_folder(),
+            *self._media(),
             self._settings(),
             self._runner(),
         ]
@@ -154,7 +155,7 @@ class Diagnostics:
 
     def _space(self) -> Finding:
         try:
-            folder = self._ctx.settings().save_folder(self._ctx.locations)
+            folder = self._ctx.media.landing_folder(self._ctx.settings())
         except SettingsError:
             folder = self._ctx.locations.videos
         existing = next(place for place in (folder, *folder.parents) if place.exists())
@@ -168,7 +169,7 @@ class Diagnostics:
         from vidgen_core.worker import storage_check
 
         try:
-            folder = self._ctx.settings().save_folder(self._ctx.locations)
+            folder = self._ctx.media.landing_folder(self._ctx.settings())
             storage_check.check(self._ctx.store, folder)
         except SettingsError:
             return ()
@@ -178,6 +179,17 @@ class Diagnostics:
             params = {"path": str(folder), "error": error.code, "of": error.params}
             return (Finding(code="save_folder_unwritable", ok=False, params=params),)
         return ()
+
+    def _media(self) -> tuple[Finding, ...]:
+        """Whether the bucket can be written, where there is one."""
+        media = self._ctx.media
+        if not media.place:
+            return ()
+        try:
+            media.check()
+        except FileError as error:
+            return (Finding(code="media_away", ok=False, params={"error": error.code, "of": error.params}),)
+        return (Finding(code="media", ok=True, params={"place": media.place}),)
 
     def _settings(self) -> Finding:
         path = self._ctx.locations.settings_file

@@ -33,7 +33,7 @@ from vidgen_core.db.repositories.reports import FigureFilter
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.tasks import Task, TaskKind
+from vidgen_core.domain.tasks import DrawState, Task, TaskKind, UntilPass
 
 ALL = FigureFilter()
 
@@ -288,3 +288,17 @@ def test_a_day_is_one_of_the_studio_and_not_one_of_utc(database: Path) -> None:
         [sys.executable, "-c", _IN_CHINA, database, str(late)], capture_output=True, text=True, timeout=60
     )
     assert said.stdout.strip() == "2026-03-02", said.stderr
+
+
+def test_draws_are_counted_by_order_and_shot(store: Store) -> None:
+    with store.write() as tx:
+        one, two = film(tx, 2)
+        for shots, times in (([one, two], 2), ([one], 1)):
+            order = tx.draws.begin(
+                one.project_id, [shot.id for shot in shots], UntilPass(), yuan("9"), {}, DrawState.PASSED
+            )
+            for shot in shots:
+                for _ in range(times):
+                    attempt(tx, task_in(tx, shot, QUEUED, draw=order))
+        drawn, _ = tx.reports.drawn(ALL, None, None)
+    assert (drawn.shots, drawn.draws) == (3, 5)

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Table, distinct, func, select, text
+from sqlalchemy import Table, Text, cast, distinct, func, select, text
 
 from vidgen_core.db.repository import Repository
 from vidgen_core.db.schema import (
@@ -155,7 +155,7 @@ class ReportRepository(Repository):
         until = [] if end is None else [tasks.c.created_at < end]
         where = [tasks.c.draw.is_not(None), *_of(tasks, wanted), *since, *until]
         ended = tasks.join(draws, (draws.c.draw == tasks.c.draw) & (draws.c.shot_id == tasks.c.shot_id))
-        order = func.printf("%d-%d", tasks.c.draw, tasks.c.shot_id)
+        order = cast(tasks.c.draw, Text) + "-" + cast(tasks.c.shot_id, Text)
         counts: Any = select(func.count(distinct(order)).label("shots"), func.count().label("draws"))
         counts = counts.select_from(ended).where(*where, draws.c.state != DrawState.DRAWING)
         chosen = tasks.join(takes, takes.c.task_id == tasks.c.id).join(shots, shots.c.chosen_take_id == takes.c.id)

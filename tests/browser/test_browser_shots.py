@@ -331,6 +331,8 @@ def test_keys_add_tick_and_undo_but_not_while_somebody_types(studio: Studio, pag
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.locator(".st-key-shots_selected").get_by_role("button", name="Delete 2").click()
     expect(page.get_by_text("2 shots deleted")).to_be_visible()
+    # The button that was pressed is gone; the focus has gone on.
+    expect(page.get_by_role("button", name="Undo")).to_be_focused()
     page.keyboard.press("u")
     expect(card(page, second)).to_be_visible()
 

@@ -120,6 +120,17 @@ def test_messages_come_and_go_in_their_own_place(studio: Studio, page: Page) -> 
     card(page, first).get_by_role("checkbox").click(force=True)
     expect(page.get_by_text("1 shot selected")).to_be_visible()
     assert top(card(page, first)) == before
+    # Both lines stay in view, and nothing that is done in them moves the page.
+    page.set_viewport_size({"width": 1440, "height": 500})
+    page.get_by_test_id("stMain").evaluate("page => page.scrollTo(0, 300)")
+    until(page, lambda: top(card(page, first)) < before, "the page to scroll")
+    scrolled = top(card(page, first))
+    more = page.locator(".st-key-selected_more button").first
+    more.evaluate("button => button.click()")
+    expect(page.get_by_role("button", name="Until one passes")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(more).to_be_focused()
+    assert (top(page.locator(".st-key-header_line")), top(card(page, first))) == (0, scrolled)
 
 
 def test_a_count_of_the_header_leads_to_those_tasks(studio: Studio, page: Page) -> None:

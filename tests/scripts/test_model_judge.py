@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from vidgen_core.cli.program import run
 from vidgen_core.db import NewShot, NewTake, NewTask
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project
 from vidgen_core.domain.takes import CheckResult, Severity, Take, Verdict
-from vidgen_core.domain.tasks import GenerationParams
+from vidgen_core.domain.tasks import GenerationParams, TaskStatus
 from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.fake_provider.storage.faulty_clips import write_clip
 from vidgen_core.services.facade import Vidgen
@@ -38,6 +40,8 @@ def take_of(app: Vidgen, project: Project, folder: Path, prompt: str) -> Take:
         params = GenerationParams(prompt=prompt, aspect_ratio="3:4", size="")
         new = NewTask(project.id, shot.id, ProviderId("yunwu"), "grok-video-3", params)
         [task] = tx.tasks.add([new])
+        for status in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING, TaskStatus.COMPLETED):
+            tx.tasks.move(task.id, status)
         take = tx.takes.add(
             NewTake(
                 project_id=project.id, shot_id=shot.id, task_id=task.id, number=1, folder=str(folder), file=path.name,
@@ -125,6 +129,30 @@ def test_it_is_off_by_default(app: Vidgen, project: Project, tmp_path: Path) -> 
     assert not app.model_judge.is_on
     with pytest.raises(Refused, match="judge_off"):
         app.model_judge.ask(project.id, [take.id])
+
+
+def test_the_command_line_asks_about_takes_of_named_shots_and_picks_the_best(
+    judging: Vidgen,
+    project: Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("VIDGEN_HOME", str(judging.locations.home))
+    take = take_of(judging, project, tmp_path, "a dancer bad-hands")
+
+    def call(*arguments: str, status: int = 0) -> dict[str, object]:
+        assert run([*arguments, "--yes", "--json", "--project", project.name]) == status
+        answer: dict[str, object] = json.loads(capfd.readouterr().out)
+        return answer
+
+    assert call("judge", "--model", judging.shots.get(take.shot_id).number) == {"judged": 1, "failed": 0}
+    assert judging.takes.get(take.id).verdict is Verdict.DOUBT
+    assert call("judge", "--model") == {"judged": 0, "failed": 0}, "nothing is asked twice"
+    assert call("pick", "--best", "--passed", status=1)["picked"] == []
+    [picked] = call("pick", "--best")["picked"]  # type: ignore[misc]
+    assert picked["verdict"] == "doubt"
+    assert judging.shots.get(take.shot_id).chosen_take_id == take.id
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vidgen_core.cli.session import SOME_FAILED, Session, command
-from vidgen_core.domain.errors import StoreError
+from vidgen_core.cli.session import SOME_FAILED, Session, YesOption, command, shot_numbered
+from vidgen_core.domain.errors import InputError, StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.progress import Progress, TaskID
 
     from vidgen_core.domain.providers import ProviderId
@@ -291,14 +293,47 @@ def _hold_for_a_person(status: Status, mode: ProviderId) -> tuple[str, dict[str,
 
 
 @command(commands, "judge", every_project=True)
-def judge(session: Session) -> None:
+def judge(
+    session: Session,
+    shot: Annotated[list[str] | None, typer.Argument(metavar="SHOT…", help="cli.argument.judged_shots")] = None,
+    model: Annotated[bool, typer.Option("--model", help="cli.option.judge_model")] = False,
+    yes: YesOption = False,
+) -> None:
     from vidgen_core.services.schemas.tasks import TaskResponse
 
+    if model:
+        _ask_model(session, shot or [], yes=yes)
+        return
+    if shot:
+        raise InputError("judge_shots_of_model")
     with session.progress("cli.checking") as progress:
         judged = session.app.checks.judge(session.project_id, progress)
     names = {project.id: project.name for project in session.app.projects.all()}
     session.answer([TaskResponse.of(task, session.text, names[task.project_id]) for task in judged])
     session.count("cli.judged", len(judged))
+
+
+def _ask_model(session: Session, numbers: Sequence[str], *, yes: bool) -> None:
+    """Have the language model judge what it has not judged yet, and wait for it; exits with 1 when a question failed."""
+    from vidgen_core.cli.scripts import confirm_questions
+
+    app, project = session.app, session.where.id
+    takes = app.model_judge.unjudged(project, [shot_numbered(session, one).id for one in numbers] or None)
+    if not yes:
+        confirm_questions(session, app.model_judge.estimate(project, takes), "cli.ask_judge")
+    app.model_judge.ask(project, takes)
+    with session.progress("cli.judging") as progress:
+        while not app.model_judge.wait(project, POLL_EVERY):
+            if now := app.model_judge.standing(project):
+                progress(now.done + now.failed, now.total)
+    end = app.model_judge.standing(project)
+    assert end is not None
+    session.answer({"judged": end.done, "failed": end.failed})
+    session.count("cli.model_judged", end.done)
+    if end.failure is not None:
+        session.complain(end.failure.code, end.failure.params)
+    if end.failed:
+        raise typer.Exit(SOME_FAILED)
 
 
 def finish(session: Session, ended: list[Task]) -> None:

@@ -40,7 +40,7 @@ def script(
         return
     session.ensure_project()
     if asks and not yes:
-        _ask(session, session.app.scripts.estimate(text), "cli.ask_script")
+        confirm_questions(session, session.app.scripts.estimate(text), "cli.ask_script")
     begun = session.app.scripts.start(
         session.where.id, text, path.name, offline=offline, again=again, ask_lost=ask_lost
     )
@@ -48,7 +48,7 @@ def script(
     _finish(session, view, dry_run=dry_run, chains=chains)
 
 
-def _ask(session: Session, estimate: Estimate, question: str) -> None:
+def confirm_questions(session: Session, estimate: Estimate, question: str) -> None:
     """Ask before a model is asked; for a script of the shell, which cannot answer, only above the limits."""
     from vidgen_core.cli.generating import price_of
 
@@ -135,7 +135,7 @@ def prompts(
     )
     estimate = session.app.prompts.estimate(session.where.id, ids, options)
     if not yes:
-        _ask(session, estimate, "cli.ask_prompts")
+        confirm_questions(session, estimate, "cli.ask_prompts")
     session.app.prompts.write(session.where.id, ids, options)
     _end_of_writing(session)
 

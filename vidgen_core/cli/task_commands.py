@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from vidgen_core.domain.providers import ProviderId
     from vidgen_core.domain.shots import Shot
+    from vidgen_core.domain.takes import Take
     from vidgen_core.domain.tasks import Task, TaskStatus
     from vidgen_core.services.generation.recovery import Outcome
 
@@ -177,11 +178,17 @@ def pick(
     shot: Annotated[str, typer.Argument(metavar="SHOT", help="cli.argument.shot")] = "",
     take: Annotated[int | None, typer.Argument(metavar="TAKE", help="cli.argument.take", show_default=False)] = None,
     first: Annotated[bool, typer.Option("--first", help="cli.option.first_take")] = False,
+    best: Annotated[bool, typer.Option("--best", help="cli.option.best_take")] = False,
+    passed: Annotated[bool, typer.Option("--passed", help="cli.option.passed_take")] = False,
+    yes: YesOption = False,
 ) -> None:
-    if first == bool(shot) or (take is None) != first:
+    if [first, best, bool(shot)].count(True) != 1 or (take is None) == bool(shot):
         raise InputError("take_not_named")
     if first:
-        _pick_first(session)
+        _tell_picked(session, session.app.takes.choose_first(session.where.id))
+        return
+    if best:
+        _pick_best(session, passed=passed, yes=yes)
         return
     assert take is not None
     found = shot_numbered(session, shot)
@@ -190,17 +197,38 @@ def pick(
     session.say("cli.picked", shot=found.number, take=chosen.number)
 
 
-def _pick_first(session: Session) -> None:
-    """The first good take of every shot without a chosen one; leaves with 1 when some are left to a person."""
+def _pick_best(session: Session, *, passed: bool, yes: bool) -> None:
+    """The best take of every shot without a chosen one, after the list was seen."""
+    from vidgen_core.domain.takes import Verdict
+
+    best = [one for one in session.app.takes.best(session.where.id) if not passed or one.take.verdict is Verdict.PASS]
+    for shot, take in best:
+        judged = session.text(f"verdict.{take.verdict or 'none'}")
+        session.warn_line(f"{shot.number} v{take.number} · {judged}")
+    if best and not yes:
+        session.confirm("best.act", n=len(best))
+    accepted = session.app.takes.accept(session.where.id, {shot.id: take.id for shot, take in best})
+    _tell_picked(session, [take for shot, take in best if shot.id in accepted])
+
+
+def _tell_picked(session: Session, chosen: Sequence[Take]) -> None:
+    """What was picked for shots without a chosen take; leaves with 1 when some are left to a person."""
     from vidgen_core.domain.queries import ShotFilter
 
-    chosen = session.app.takes.choose_first(session.where.id)
     numbers = {view.shot.id: view.shot.number for view in session.app.shots.views([take.shot_id for take in chosen])}
     left = [
         view.shot.number
         for view in session.app.shots.views(session.app.shots.ids(session.where.id, ShotFilter("to_choose")))
     ]
-    picked = [{"shot": numbers[take.shot_id], "take": take.number, "file": take.place} for take in chosen]
+    picked = [
+        {
+            "shot": numbers[take.shot_id],
+            "take": take.number,
+            "verdict": take.verdict,
+            "file": take.place,
+        }
+        for take in chosen
+    ]
     session.answer({"picked": picked, "left": left})
     session.count("cli.picked_first", len(chosen))
     if left:

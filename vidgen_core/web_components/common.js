@@ -11,6 +11,21 @@ export function set(node, name, value) {
   if (node[name] !== value) node[name] = value
 }
 
+// What Streamlit calls of a component: an object of the class for each place, told of every change and closed with the place.
+export function mounted(Part) {
+  const parts = new WeakMap()
+  return (component) => {
+    const { parentElement } = component
+    const part = parts.get(parentElement) || new Part(parentElement)
+    parts.set(parentElement, part)
+    part.update(component)
+    return () => {
+      part.close()
+      parts.delete(parentElement)
+    }
+  }
+}
+
 // What a screen reader says of a node, also shown as its tip.
 export function name(node, words) {
   if (node.title === words) return

@@ -1,7 +1,6 @@
 // Files dropped or chosen go to the server a few at a time, each as a request of its own.
-import { make } from "./common.js"
+import { make, mounted } from "./common.js"
 
-const zones = new WeakMap()
 const AT_ONCE = 4
 const TRIES = 3
 
@@ -162,16 +161,4 @@ class Zone {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component
-  let zone = zones.get(parentElement)
-  if (!zone) {
-    zone = new Zone(parentElement)
-    zones.set(parentElement, zone)
-  }
-  zone.update(component)
-  return () => {
-    zone.close()
-    zones.delete(parentElement)
-  }
-}
+export default mounted(Zone)

@@ -1,7 +1,5 @@
 // The header line: provider, connection, counts, pause, stop and the two settings buttons. It never changes its height.
-import { Channel, isTyping, make, name, openMenu, set } from "./common.js"
-
-const bars = new WeakMap()
+import { Channel, isTyping, make, mounted, name, openMenu, set } from "./common.js"
 
 class Bar {
   constructor(parent) {
@@ -128,16 +126,4 @@ class Bar {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component
-  let bar = bars.get(parentElement)
-  if (!bar) {
-    bar = new Bar(parentElement)
-    bars.set(parentElement, bar)
-  }
-  bar.update(component)
-  return () => {
-    bar.close()
-    bars.delete(parentElement)
-  }
-}
+export default mounted(Bar)

@@ -1,4 +1,4 @@
-import { isTyping } from "./common.js"
+import { isTyping, mounted } from "./common.js"
 
 // Letters are keys of the page's buttons; behind an open dialog they would close it over what is typed there.
 function keepFromPage(event) {
@@ -23,6 +23,31 @@ function takeOverKeys(event) {
   }
 }
 
+// What has the focus, what had it before a dialog opened, and the names of what that stands in, the innermost first.
+let held
+let opener
+let around = []
+
+function rememberFocus(event) {
+  held = event.composedPath()[0]
+  if (event.target.closest('[role="dialog"]')) return
+  opener = held
+  around = []
+  for (let at = event.target; at; at = at.parentElement) around.push(...[...at.classList].filter((one) => one.startsWith("st-key-")))
+}
+
+// Where what had the focus is gone, it goes to what stands in its place now, or else to its surroundings.
+function keepFocus() {
+  const atRest = document.querySelector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+  if (!held || held.isConnected || document.activeElement !== document.body || !atRest) return
+  held = undefined
+  if (opener?.isConnected) return opener.focus({ preventScroll: true })
+  for (const name of around) {
+    const next = document.querySelector(`.${name} :is(button:enabled, a[href], input:enabled, textarea)`)
+    if (next) return next.focus({ preventScroll: true })
+  }
+}
+
 // Loads a page again whose visitor was signed out: the server answers it with a redirect to the sign-in. Whether it was.
 async function reloadIfSignedOut() {
   try {
@@ -36,15 +61,14 @@ async function reloadIfSignedOut() {
 }
 
 // A page that is being drawn has no listener for a moment, and for good when its visitor is signed out in it.
-let mounted = 0
-setInterval(() => mounted || reloadIfSignedOut(), 5000)
+let listening = 0
+setInterval(() => listening || reloadIfSignedOut(), 5000)
 
 // One socket per mounted listener; signals are gathered, paced and repeated until the page acknowledges them.
-const listeners = new WeakMap()
 
 class Listener {
   constructor() {
-    mounted += 1
+    listening += 1
     this.number = Date.now() % 1e9
     this.pending = []
     this.last = 0
@@ -54,6 +78,8 @@ class Listener {
     window.addEventListener("keydown", keepFromPage, true)
     window.addEventListener("keydown", saveByEnter)
     window.addEventListener("pointerdown", takeOverKeys, true)
+    document.addEventListener("focusin", rememberFocus)
+    this.focusing = setInterval(keepFocus, 250)
     // Without a socket the page still looks for itself, more slowly.
     this.fallback = setInterval(async () => {
       if (!this.socket || this.socket.readyState !== WebSocket.OPEN) {
@@ -127,11 +153,13 @@ class Listener {
   }
 
   close() {
-    mounted -= 1
+    listening -= 1
     document.removeEventListener("visibilitychange", this.onVisible)
     window.removeEventListener("keydown", keepFromPage, true)
     window.removeEventListener("keydown", saveByEnter)
     window.removeEventListener("pointerdown", takeOverKeys, true)
+    document.removeEventListener("focusin", rememberFocus)
+    clearInterval(this.focusing)
     clearInterval(this.fallback)
     clearTimeout(this.retry)
     clearTimeout(this.timer)
@@ -143,16 +171,4 @@ class Listener {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component
-  let listener = listeners.get(parentElement)
-  if (!listener) {
-    listener = new Listener()
-    listeners.set(parentElement, listener)
-  }
-  listener.update(component)
-  return () => {
-    listener.close()
-    listeners.delete(parentElement)
-  }
-}
+export default mounted(Listener)

@@ -410,7 +410,7 @@ class Room {
     set(this.number, "textContent", shot.number)
     set(this.words, "textContent", shot.prompt)
     set(this.words, "title", shot.prompt)
-    set(this.spoken, "textContent", shot.line ? `“${shot.line}”` : "")
+    set(this.spoken, "textContent", shot.line)
     set(this.count, "textContent", `${chosen}/${data.total}`)
     this.count.setAttribute("aria-label", w.progress.replace("{done}", chosen).replace("{total}", data.total))
     Object.assign(this.meter, { max: data.total, value: chosen })

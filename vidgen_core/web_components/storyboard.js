@@ -1,7 +1,6 @@
 // The shots of a project as a wall of frames that can be dragged into order and played as stills. A move shows at once.
-import { Channel, Seams, isTyping, make, name } from "./common.js"
+import { Channel, Seams, isTyping, make, mounted, name } from "./common.js"
 
-const boards = new WeakMap()
 // Pixels a mouse moves before a press is a drag; milliseconds a finger rests before it is one.
 const SLACK = 6
 const REST = 320
@@ -613,16 +612,4 @@ class Player {
   }
 }
 
-export default function (component) {
-  const { parentElement } = component
-  let board = boards.get(parentElement)
-  if (!board) {
-    board = new Board(parentElement)
-    boards.set(parentElement, board)
-  }
-  board.update(component)
-  return () => {
-    board.close()
-    boards.delete(parentElement)
-  }
-}
+export default mounted(Board)

@@ -100,6 +100,12 @@ def step_label(t: Text, step: Step) -> str:
     return t("shell.step_paid", step=t(f"shell.step.{step.name}"), price=cost)
 
 
+def spoken(line: str) -> str:
+    """A line of the script on one line, in the quotation marks of prose instead of its own; empty where nothing is said."""
+    words = " ".join(line.split()).strip('“”"「」『』')
+    return f"“{words}”" if words else ""
+
+
 def plain(text: str) -> str:
     """Text of a person or provider, safe inside Streamlit's Markdown; its lines stay lines."""
     return "".join(f"\\{char}" if char in "\\`*_{}[]<>()#+-.!|$~:\n" else char for char in text)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import streamlit as st
 
 from vidgen_core.dashboard.components import component, dialogs
-from vidgen_core.dashboard.components.labels import price, reasons, verdict_label
+from vidgen_core.dashboard.components.labels import price, reasons, spoken, verdict_label
 from vidgen_core.dashboard.components.media import download_url, image_url, outside, part, poster_url, video_url
 from vidgen_core.dashboard.pick import order, share
 from vidgen_core.dashboard.pick.order import PickPosition
@@ -108,7 +108,7 @@ def _shot(
         "id": view.shot.id,
         "number": view.shot.number,
         "prompt": view.shot.prompt,
-        "line": view.shot.script,
+        "line": spoken(view.shot.script),
         "picture": outside(picture) if picture else None,
         "live": sum(task.status in LIVE for task in view.tasks),
         "price": cost,

@@ -13,7 +13,7 @@ import streamlit as st
 
 from vidgen_core.config.schema import Settings
 from vidgen_core.dashboard.components.actions import Action, Place, named, offered
-from vidgen_core.dashboard.components.labels import plain, price
+from vidgen_core.dashboard.components.labels import plain, price, spoken
 from vidgen_core.dashboard.components.media import image_url
 from vidgen_core.dashboard.quality import drawing
 from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, sentence, show_told
@@ -131,8 +131,7 @@ def _options(settings: Settings, shot: Shot) -> str:
     """Ratio and model as the next click would use them, and the line that is spoken."""
     provider = settings.providers.of(shot.params.provider or settings.mode)
     ratio = shot.params.aspect_ratio or provider.aspect_ratio
-    line = f" · “{' '.join(shot.script.split())}”" if shot.script else ""
-    return f"{ratio} · {shot.params.model or provider.model}{line}"
+    return " · ".join(filter(None, (ratio, shot.params.model or provider.model, spoken(shot.script))))
 
 
 def _shot_menu(visit: Visit, view: ShotView) -> None:

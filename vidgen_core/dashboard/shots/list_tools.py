@@ -46,7 +46,7 @@ _PRICED: Final = 60
 #: Project, filter and number of shots of the list that is drawn.
 _LISTED: Final = "_shots_listed"
 #: Pixels.
-_SEARCH: Final = 130
+_SEARCH: Final = 116
 _SORT: Final = 150
 _STATES: Final[tuple[ShotState, ...]] = (
     "all",
@@ -268,7 +268,7 @@ def _all_that_is_made(wanted: ShotFilter) -> str:
         ids = visit.app.shots.ids(visit.project.id, wanted)
         estimate = visit.app.tasks.estimate(visit.project.id, ids, again=False)
         if estimate.tasks:
-            return visit.t("shots.generate", n=visit.t.number(estimate.tasks), price=price(visit.t, estimate))
+            return visit.t("shots.generate_every", n=visit.t.number(estimate.tasks), price=price(visit.t, estimate))
     return visit.t.n("shots.generate_all", left or visit.app.shots.count(visit.project.id, wanted))
 
 

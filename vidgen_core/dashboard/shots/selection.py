@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 
-from vidgen_core.dashboard.components import batches, preflight, task_actions
+from vidgen_core.dashboard.components import batches, dialogs, preflight, task_actions
 from vidgen_core.dashboard.components.labels import plain, price
 from vidgen_core.dashboard.components.media import icon
 from vidgen_core.dashboard.quality import best, drawing, model_dialog
@@ -129,20 +129,9 @@ def bar(visit: Visit, views: Sequence[ShotView]) -> None:
             icon=":material/auto_awesome:",
             disabled=not estimate.tasks,
         )
-        st.button(t("draw.button"), key="selected_draw", icon=":material/casino:", on_click=drawing.ask, args=(ids,))
-        if any(view.takes and view.shot.chosen_take_id is None for view in views):
-            best.button(visit, ids, key="selected_best")
-        unasked = [take for view in views for take in view.takes if take.answer is None]
-        if unasked and visit.app.model_judge.is_on:
-            st.button(
-                t("judge.menu"),
-                key="selected_judge",
-                icon=":material/visibility:",
-                on_click=model_dialog.ask,
-                args=(visit, unasked),
-            )
         if estimate.having:
             st.checkbox(t.n("select.again", estimate.having), key=_AGAIN, help=t("preflight.again_help"))
+        _more(visit, views)
         prompt_writing.of_ticked(visit, [view.shot for view in views])
         # Finished takes are deleted on the Tasks screen.
         task_actions.show_buttons(t, _unfinished(views), without={"delete"})
@@ -157,6 +146,20 @@ def bar(visit: Visit, views: Sequence[ShotView]) -> None:
         _problems(visit, estimate)
 
 
+def _more(visit: Visit, views: Sequence[ShotView]) -> None:
+    """What is done less often, behind one button, so that all others are in view."""
+    t, ids = visit.t, [view.shot.id for view in views]
+    with dialogs.menu(icon("more", t("shots.tools")), "selected_more"):
+        looks: dict[str, Any] = {"on_click": drawing.ask, "args": (ids,), "width": "stretch"}
+        st.button(t("draw.button"), key="selected_draw", icon=":material/casino:", **looks)
+        if any(view.takes and view.shot.chosen_take_id is None for view in views):
+            best.button(visit, ids, key="selected_best", width="stretch")
+        unasked = [take for view in views for take in view.takes if take.answer is None]
+        if unasked and visit.app.model_judge.is_on:
+            looks |= {"on_click": model_dialog.ask, "args": (visit, unasked)}
+            st.button(t("judge.menu"), key="selected_judge", icon=":material/visibility:", **looks)
+
+
 def _unfinished(views: Sequence[ShotView]) -> list[Task]:
     return [task for view in views for task in view.tasks if task.status is not TaskStatus.COMPLETED]
 
@@ -167,7 +170,8 @@ def _problems(visit: Visit, estimate: Estimate) -> None:
         first, t = estimate.problems[0], visit.t
         why = t.error("parameter", first.problem.code, first.problem.params)
         shots = len({problem.shot.id for problem in estimate.problems})
-        st.caption(f":material/warning: {t.n('select.problems', shots, why=why)}")
+        said = t.n("select.problems", shots, why=why)
+        st.markdown(f":material/warning: {t.number(shots)}", help=said, width="content")
 
 
 @handle_errors

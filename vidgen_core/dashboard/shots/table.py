@@ -189,7 +189,7 @@ def _columns(visit: Visit, ids: list[int]) -> dict[str, Any]:
         "number": column.TextColumn(t("shots.column.number"), width="small", required=True, max_chars=40, pinned=True),
         "state": column.MultiselectColumn(
             t("shots.column.state"),
-            width=150,
+            width=200,
             options=[_untouched(t), _chosen(t), *(_state(t, status) for status in TaskStatus)],
             color=[BADGES["gray"], BADGES["violet"], *(BADGES[STATUS_COLOURS[status]] for status in TaskStatus)],
         ),

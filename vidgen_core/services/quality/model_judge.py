@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from vidgen_core import money
 from vidgen_core.domain.errors import FileError, Refused, VidgenError
 from vidgen_core.domain.log import LogLevel
+from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.takes import ModelAnswer, Take
 from vidgen_core.domain.tasks import Failure
 from vidgen_core.services.access.permissions import Role, requires
@@ -79,6 +80,17 @@ class ModelJudge:
     def wait(self, project_id: int, timeout: float | None = None) -> bool:
         """Whether nothing is asked any more, waited for at most ``timeout`` seconds."""
         return self._llm_queue.wait(_job_name(project_id), timeout)
+
+    @requires(Role.VIEWER)
+    def unjudged(self, project_id: int, shot_ids: Iterable[int] | None = None) -> list[int]:
+        """Ids of the takes that no model has judged yet; rejected ones are left out.
+
+        :param shot_ids: only of these shots; None: of all of the project
+        """
+        with self._ctx.store.read() as tx:
+            wanted = tx.shots.ids(project_id, ShotFilter()) if shot_ids is None else list(shot_ids)
+            takes = tx.takes.of_shots(wanted)
+        return [one.id for id_ in wanted for one in takes[id_] if one.answer is None and one.rejected is None]
 
     @requires(Role.VIEWER)
     def estimate(self, project_id: int, take_ids: Iterable[int]) -> Estimate:

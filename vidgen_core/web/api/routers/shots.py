@@ -11,10 +11,12 @@ from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.queries import ShotFilter, ShotState
 from vidgen_core.domain.shots import PictureSlot, ReferenceRole, ShotParams, ShotReference
+from vidgen_core.domain.takes import Verdict
 from vidgen_core.domain.tasks import FinishVerb
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.finishing import FinishOptions
 from vidgen_core.services.generation.planning import GenerateOptions
+from vidgen_core.services.schemas.base import Cost
 from vidgen_core.services.schemas.money import PreflightResponse
 from vidgen_core.services.schemas.shots import ChainResponse
 from vidgen_core.web.api.common import (
@@ -33,6 +35,8 @@ from vidgen_core.web.api.common import (
 from vidgen_core.web.api.routers.tasks import estimate_response, generated_response, requested_shots
 from vidgen_core.web.api.schemas.base import number
 from vidgen_core.web.api.schemas.shots import (
+    BestRequest,
+    BestTakeResponse,
     ChainLinkRequest,
     ChoiceRequest,
     DeletedResponse,
@@ -43,6 +47,7 @@ from vidgen_core.web.api.schemas.shots import (
     FinishRowResponse,
     FinishSheetResponse,
     FrameRequest,
+    JudgingResponse,
     PictureResponse,
     ReferenceRequest,
     RejectRequest,
@@ -51,6 +56,7 @@ from vidgen_core.web.api.schemas.shots import (
     ShotPage,
     ShotRequest,
     ShotResponse,
+    ShotsRequest,
     TakeResponse,
     UseRequest,
 )
@@ -251,7 +257,7 @@ def finish_chosen(app: App, t: Catalogue, body: FinishChosenRequest) -> FinishSh
         seconds=body.seconds,
         provider=ProviderId(body.provider) if body.provider else None,
     )
-    ids = None if body.shots is None else [_numbered(app, where.id, number) for number in body.shots]
+    ids = _shot_ids(app, where.id, body.shots)
     sheet = app.finishing.sheet(where.id, asked, ids)
     made = None if body.dry_run else app.finishing.order_chosen(where.id, asked, ids, body.ceiling)
     return FinishSheetResponse(
@@ -261,11 +267,12 @@ def finish_chosen(app: App, t: Catalogue, body: FinishChosenRequest) -> FinishSh
     )
 
 
-def _numbered(app: Vidgen, project_id: int, number: str) -> int:
-    shot = app.shots.by_number(project_id, number.strip())
-    if shot is None:
-        raise InputError("shot_unknown", number=number, project=app.projects.get(project_id).name)
-    return shot.id
+def _shot_ids(app: Vidgen, project_id: int, numbers: Iterable[str] | None) -> list[int] | None:
+    found = None if numbers is None else {name: app.shots.by_number(project_id, name.strip()) for name in numbers}
+    for name, shot in (found or {}).items():
+        if shot is None:
+            raise InputError("shot_unknown", number=name, project=app.projects.get(project_id).name)
+    return None if found is None else [shot.id for shot in found.values() if shot]
 
 
 @router.post("/takes/{take_id}/use", tags=["shots"], responses=errors(404, 409))
@@ -288,6 +295,49 @@ def reject_take(app: App, take_id: PathId, body: RejectRequest) -> ShotResponse:
     shot = app.takes.get(take_id).shot_id
     app.takes.reject(take_id, body.reason)
     return _answer(app, shot)
+
+
+@router.post("/choose-best", tags=["shots"], responses=errors(404))
+def choose_best(app: App, body: BestRequest) -> list[BestTakeResponse]:
+    """Choose the best take of each shot that has none chosen, or say which that would be; failed ones are never chosen."""
+    where = project_of(app, body.project)
+    best = [
+        (shot, take)
+        for shot, take in app.takes.best(where.id, _shot_ids(app, where.id, body.shots))
+        if not body.passed_only or take.verdict is Verdict.PASS
+    ]
+    wanted = {} if body.dry_run else {shot.id: take.id for shot, take in best}
+    accepted = app.takes.accept(where.id, wanted) if wanted else {}
+    return [
+        BestTakeResponse(
+            shot=shot.number,
+            take=take.number,
+            take_id=str(take.id),
+            verdict=take.verdict,
+            chosen=shot.id in accepted,
+        )
+        for shot, take in best
+    ]
+
+
+@router.post("/judge", tags=["shots"], responses=errors(404, 409))
+def judge_takes(app: App, t: Catalogue, body: ShotsRequest) -> JudgingResponse:
+    """Have the language model judge the takes that it has not judged yet, in the background, or say what that would cost."""
+    where = project_of(app, body.project)
+    takes = app.model_judge.unjudged(where.id, _shot_ids(app, where.id, body.shots))
+    estimate = app.model_judge.estimate(where.id, takes)
+    if body.dry_run:
+        found = JudgingResponse(busy=False, total=len(takes), done=0, failed=0, reason=None)
+    else:
+        app.model_judge.ask(where.id, takes)
+        found = JudgingResponse.of(app.model_judge.standing(where.id), t)
+    return found.model_copy(update={"cost": Cost.of(estimate.money, estimated=True)})
+
+
+@router.get("/judge", tags=["shots"], responses=errors(404))
+def get_judging(app: App, t: Catalogue, project: ProjectName = DEFAULT) -> JudgingResponse:
+    """How far the model is that judges takes, or was at last."""
+    return JudgingResponse.of(app.model_judge.standing(project_of(app, project).id), t)
 
 
 @router.post("/pictures", tags=["pictures"], responses=errors(404, 409))

@@ -13,6 +13,7 @@ from vidgen_core.domain.takes import Take
 from vidgen_core.i18n import Text
 from vidgen_core.services.generation.finishing import FinishRow, Offered
 from vidgen_core.services.library.shots import MOST_REFERENCES, ShotView
+from vidgen_core.services.quality.model_judge import Judging
 from vidgen_core.services.schemas.base import Cost, ResponseModel
 from vidgen_core.services.schemas.money import PreflightResponse
 from vidgen_core.services.schemas.shots import ShotFields, TakeFields, shot_fields
@@ -336,6 +337,53 @@ class RejectRequest(RequestModel):
     """Why a take is not wanted; null takes the mark away."""
 
     reason: Annotated[str, Field(max_length=200, strict=True)] | None
+
+
+class ShotsRequest(RequestModel):
+    """Some shots of a project."""
+
+    project: Name = "default"
+    shots: Annotated[list[Word], Field(max_length=10_000)] | None = None
+    """Numbers; left out: all of them."""
+    dry_run: Yes = False
+
+
+class BestRequest(ShotsRequest):
+    """Which shots without a chosen take get their best one."""
+
+    passed_only: Yes = False
+    """Only takes that have passed every check."""
+
+
+class BestTakeResponse(ResponseModel):
+    """The best take of a shot."""
+
+    shot: str
+    take: int
+    take_id: str
+    verdict: str | None
+    chosen: bool
+    """False for a dry run, and where somebody has chosen meanwhile."""
+
+
+class JudgingResponse(ResponseModel):
+    """How far a language model is that judges takes."""
+
+    busy: bool
+    total: int
+    done: int
+    failed: int
+    reason: str | None
+    """Why the last of those failed that did."""
+    cost: Cost | None = None
+    """What this call costs at most."""
+
+    @classmethod
+    def of(cls, found: Judging | None, t: Text) -> JudgingResponse:
+        if found is None:
+            return cls(busy=False, total=0, done=0, failed=0, reason=None)
+        reason = t.told(found.failure) if found.failure else None
+        return cls(busy=found.busy, total=found.total, done=found.done, failed=found.failed, reason=reason)
 
 
 class DrawRequest(RequestModel):

@@ -160,6 +160,8 @@ def test_a_home_moves_to_a_server_by_one_command(
         assert len(app.shots.ids(project.id)) == 1
     found = {one["code"]: one for one in vidgen("doctor", "--json").json}
     assert found["postgresql"]["level"] == found["store"]["level"] == "ok"
+    shared = {one["code"]: one["level"] for one in vidgen("scale", "check", "--json").json}
+    assert (shared["postgresql"], shared["store"], shared["workers_none"]) == ("ok", "ok", "warning")
     assert vidgen("restore", str(home / "vidgen.db")).status == 2
     assert vidgen("backup", str(home / "copy.db")).status == 0
     assert (home / "copy.db").stat().st_size > 0

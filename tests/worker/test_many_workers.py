@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from doubles import wait_until
@@ -34,6 +37,54 @@ PATIENCE = 120.0
 SHOTS = 24
 CAP = 6
 TAKEOVER = 3
+#: Of each failure; chance decides what is under way when it happens.
+ROUNDS = int(os.environ.get("VIDGEN_TEST_ROUNDS", "5"))
+
+
+class Network:
+    """A way to the server that can be cut: then nothing comes through in either direction, and no end is told."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.is_open = threading.Event()
+        self.is_open.set()
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listening.getsockname()[1]
+        self._ends: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                here, _ = self._listening.accept()
+                there = socket.create_connection(("127.0.0.1", self._port))
+                self._ends += [here, there]
+                for source, target in ((here, there), (there, here)):
+                    threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while received := source.recv(65536):
+                self.is_open.wait()
+                target.sendall(received)
+        for end in (source, target):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.is_open.set()
+        for end in (self._listening, *self._ends):
+            end.close()
+
+
+#: A worker whose machine has another time.
+FAST_CLOCK = """
+import datetime, vidgen_core.db.repository as repository, vidgen_core.worker.clock as clock
+ahead = lambda: datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=90)
+repository.now = clock.utc_now = ahead
+from vidgen_core.cli import main
+main()
+"""
 
 
 class Studio:
@@ -49,12 +100,12 @@ class Studio:
             shots = [app.shots.add(self.project, prompt=f"shot number {n}").id for n in range(SHOTS)]
             app.tasks.generate(self.project, shots, GenerateOptions(provider=YUNWU, takes=1))
 
-    def start(self, name: str, **environment: str) -> None:
+    def start(self, name: str, program: tuple[str, ...] = ("-m", "vidgen_core"), **environment: str) -> None:
         """``vidgen worker`` on a machine."""
         home = str(self._folder / name)
         with (self._folder / f"{name}.log").open("ab") as log:
             self.workers[name] = subprocess.Popen(
-                [sys.executable, "-m", "vidgen_core", "worker", "--name", name],
+                [sys.executable, *program, "worker", "--name", name],
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "VIDGEN_HOME": home, **environment},
@@ -130,9 +181,58 @@ def studio(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -
             studio.close()
 
 
-def test_two_workers_share_a_queue_and_one_goes_on_when_the_other_is_killed(studio: Studio) -> None:
-    studio.start("a")
+def begin(studio: Studio, **how: Any) -> None:
+    """Two workers, both in the middle of it; ``how`` says how the first one is started."""
+    studio.start("a", **how)
     studio.start("b")
     wait_until(lambda: studio.submits() > CAP and len(studio.carried()) == 2, PATIENCE)
+
+
+def test_two_workers_share_a_queue_and_one_goes_on_when_the_other_is_killed(studio: Studio) -> None:
+    begin(studio)
     studio.kill("a")
     studio.check()
+
+
+@pytest.mark.extended
+@pytest.mark.parametrize("again", range(ROUNDS))
+class TestFailures:
+    def test_another_leads_when_the_leader_is_killed(self, studio: Studio, again: int) -> None:
+        begin(studio)
+        studio.kill(studio.leader())
+        studio.check()
+
+    def test_one_that_stood_still_finds_its_tasks_with_another(self, studio: Studio, again: int) -> None:
+        begin(studio)
+        studio.workers["a"].send_signal(signal.SIGSTOP)
+        wait_until(lambda: set(studio.carried()) <= {"b"}, PATIENCE)
+        studio.workers["a"].send_signal(signal.SIGCONT)
+        studio.check()
+
+    def test_one_that_is_starved_does_no_harm(self, studio: Studio, again: int) -> None:
+        begin(studio)
+        for _ in range(5):
+            studio.workers["a"].send_signal(signal.SIGSTOP)
+            threading.Event().wait(TAKEOVER)
+            studio.workers["a"].send_signal(signal.SIGCONT)
+            threading.Event().wait(0.3)
+        studio.check()
+
+    def test_a_restart_of_the_server_is_waited_for(self, studio: Studio, postgres: Postgres, again: int) -> None:  # noqa: F811
+        begin(studio)
+        postgres.restart()
+        studio.check()
+
+    def test_one_that_is_cut_off_from_the_server(self, studio: Studio, postgres: Postgres, again: int) -> None:  # noqa: F811
+        with closing(Network(postgres.port)) as network:
+            begin(studio, VIDGEN_SCALE__DATABASE=studio.url.replace(f":{postgres.port}/", f":{network.port}/"))
+            network.is_open.clear()
+            wait_until(lambda: set(studio.carried()) <= {"b"}, PATIENCE)
+            network.is_open.set()
+            studio.check()
+
+    def test_one_whose_clock_is_wrong(self, studio: Studio, again: int) -> None:
+        begin(studio, program=("-c", FAST_CLOCK))
+        studio.kill("b")
+        studio.start("b")
+        studio.check()

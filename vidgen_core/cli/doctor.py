@@ -20,6 +20,8 @@ ProviderOption = Annotated[str | None, typer.Option("--provider", metavar="P", h
 FEW = 5
 
 commands = typer.Typer()
+_scale = typer.Typer(help="cli.help.scale")
+commands.add_typer(_scale, name="scale")
 
 
 @command(commands, "check")
@@ -128,6 +130,15 @@ def doctor(session: Session) -> None:
 
     with Vidgen.open() as app:
         findings = app.diagnostics.doctor()
+    _tell(session, findings)
+
+
+@command(_scale, "check", "cli.help.scale_check")
+def scale_check(session: Session) -> None:
+    _tell(session, session.app.diagnostics.scale())
+
+
+def _tell(session: Session, findings: list[Finding]) -> None:
     session.answer([_finding_json(session, finding) for finding in findings])
     for finding in findings:
         mark = "✓" if finding.ok else ("!" if finding.warning else "✗")

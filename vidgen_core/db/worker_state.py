@@ -71,6 +71,18 @@ class ProviderPause(Frozen):
     by_itself: bool = True
     #: Whether a person was asked to do something in the provider's own window.
     handed_over: bool = False
+    #: What did not fit into the budget (``money.BudgetExceeded``).
+    stop: dict[str, Any] | None = None
+
+
+class Alike(Frozen):
+    """What has gone wrong in the same way: one such thing is bad luck, several are a wrong setting."""
+
+    #: Model and code of the last refusals, and how many came in a row.
+    cause: str = ""
+    count: int = 0
+    #: Tasks that failed with a message nobody knows, by model and message.
+    messages: dict[str, list[int]] = Field(default_factory=dict)
 
 
 class ProjectPause(Frozen):
@@ -78,6 +90,8 @@ class ProjectPause(Frozen):
 
     code: str
     params: dict[str, Any] = Field(default_factory=dict)
+    #: What did not fit (``money.BudgetExceeded``).
+    stop: dict[str, Any] | None = None
 
 
 class WaitingBatch(Frozen):
@@ -108,6 +122,7 @@ AUTOPILOT: Final = "walk"
 SHARED_SETTINGS: Final = StateRow[SharedSettings](SETTINGS, SharedSettings)
 PAUSED: Final = StateRow[Paused]("paused", Paused)
 PROVIDER_PAUSE: Final = StateRow[ProviderPause]("lane.{}", ProviderPause)
+ALIKE: Final = StateRow[Alike]("alike.{}", Alike)
 PROJECT_PAUSE: Final = StateRow[ProjectPause]("budget.hold.{}", ProjectPause)
 #: Tasks to be polled now; written by processes that do not run them.
 CHECK_NOW: Final = StateRow[list[int]]("look_now", list[int])

@@ -183,6 +183,8 @@ class SharedScheduler(Scheduler):
         self._load_pauses(tx)
         for mode, pool in self._ctx.keys.built.items():
             pool.follow(kept_states(tx, mode))
+        if self.leads:
+            self._ctx.budget.follow(tx)
         to_cancel = [task for task in tx.tasks.cancel_requested() if task.id in self._active]
         return [read_active(tx, task) for task in to_cancel], self._asked_for(tx)
 

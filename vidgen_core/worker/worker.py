@@ -232,7 +232,7 @@ class Worker:
         clock = (
             ServerClock(self._store.time) if self._store.is_shared and self._clock is None else self._clock or Clock()
         )
-        pauses = ProviderPauses(writer, clock, self._locations)
+        pauses = ProviderPauses(writer, clock, self._locations, shared=self._store.is_shared)
         self.telemetry.tracing = tracing.from_environment()
         journal = Journal(self._locations.journal)
         self._store.witness = journal.ledger

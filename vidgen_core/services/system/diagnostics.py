@@ -119,8 +119,15 @@ class Diagnostics:
             *self._save_folder(),
             *self._media(),
             self._settings(),
-            self._runner(),
+            *(self._workers() if self._ctx.store.is_shared else (self._runner(),)),
         ]
+
+    @requires(Role.VIEWER)
+    def scale(self) -> list[Finding]:
+        """What several machines share, one finding each."""
+        if not self._ctx.store.is_shared:
+            return [Finding(code="scale_single", ok=True)]
+        return [*self._store(), *self._generation(), *self._save_folder(), *self._workers()]
 
     def _store(self) -> tuple[Finding, ...]:
         try:
@@ -219,6 +226,27 @@ class Diagnostics:
         silent = seconds > ALIVE_SECONDS
         params = {"pid": beat.pid, "host": beat.host, "seconds": seconds}
         return Finding(code="runner_silent" if silent else "runner", ok=not silent, warning=silent, params=params)
+
+    def _workers(self) -> list[Finding]:
+        """Each worker that was heard of today, and whether one leads."""
+        store = self._ctx.store
+        try:
+            with store.read() as tx:
+                beats = tx.heartbeat.all()
+            now = datetime.fromtimestamp(store.time(), UTC)
+        except StoreError:
+            # Said already.
+            return []
+        found = []
+        for beat in beats:
+            seconds = int((now - beat.at).total_seconds())
+            silent = seconds > ALIVE_SECONDS
+            params = {"name": beat.name.partition(":")[0], "pid": beat.pid, "host": beat.host, "seconds": seconds}
+            code = "worker_silent" if silent else "worker_leads" if beat.leads else "worker"
+            found.append(Finding(code=code, ok=not silent, warning=silent, params=params))
+        if all(one.warning for one in found):
+            found.append(Finding(code="workers_none", ok=False, warning=True))
+        return found
 
 
 async def _ask(provider: Provider, key: Key | None) -> Connection:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from pydantic import Field, ValidationError
 
 from vidgen_core.db import ActiveCount, Journal, JournalState, Store, Tx
-from vidgen_core.db.worker_state import CHECK_NOW, PAUSED, PROVIDER_PAUSE, Paused, StateRow
+from vidgen_core.db.worker_state import ALIKE, CHECK_NOW, PAUSED, PROVIDER_PAUSE, Paused, StateRow
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.errors import ErrorKind, FileError, RunnerBusy, StoreError, VidgenError
 from vidgen_core.domain.log import Heartbeat, LogLevel
@@ -284,6 +284,7 @@ class WorkerControl:
             for mode in provider_ids():
                 if PROVIDER_PAUSE.has(tx, mode):
                     PROVIDER_PAUSE.put(tx, None, mode)
+                    ALIKE.put(tx, None, mode)
             tx.log.add(LogLevel.INFO, "resumed")
         if doubt is not None:
             self._journal.begin(trusted, head)

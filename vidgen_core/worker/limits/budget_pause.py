@@ -25,10 +25,9 @@ CODES: Final = frozenset({"budget_all", "budget_day", "budget_rate_missing"})
 
 @dataclass
 class BudgetPause:
-    """Providers and projects that have reached a limit."""
+    """Projects that have reached a limit; providers that have are in their pauses."""
 
     pauses: ProviderPauses
-    _of_providers: dict[ProviderId, BudgetExceeded] = field(default_factory=dict)
     _of_projects: dict[int, BudgetExceeded] = field(default_factory=dict)
     #: Whether the pauses of projects that the last run has left behind were lifted: the next submit checks anew.
     _swept: bool = False
@@ -43,9 +42,15 @@ class BudgetPause:
         if stop.scope in (BudgetScope.PROJECT, BudgetScope.RUN):
             self._of_projects[stop.project_id] = stop
         elif stop.scope is not None:
-            self._of_providers[mode] = stop
             until = money.day_of(self.pauses.now()) + timedelta(days=1) if stop.scope is BudgetScope.DAY else None
-            self.pauses.pause(mode, stop.code, until=until, **stop.params)
+            self.pauses.pause(mode, stop.code, until=until, stop=stop.model_dump(mode="json"), **stop.params)
+
+    def follow(self, tx: Tx) -> None:
+        """Take over the stops of projects that other workers have met."""
+        names = {PROJECT_PAUSE.name(project.id): project.id for project in tx.projects.all()}
+        kept = {names[name]: value.get("stop") for name, value in tx.state.many(names).items()}
+        self._of_projects = {id_: BudgetExceeded.model_validate(stop) for id_, stop in kept.items() if stop}
+        self._swept = True
 
     def check(self, tx: Tx, settings: Settings, now: datetime) -> tuple[list[ProviderId], list[int]]:
         """The providers and projects that may go on now."""
@@ -54,7 +59,7 @@ class BudgetPause:
             for mode in provider_ids()
             if (pause := self.pauses.of(mode)) is not None
             and pause.code in CODES
-            and not _stands(tx, settings, self._of_providers.get(mode), now)
+            and not _stands(tx, settings, pause.stop and BudgetExceeded.model_validate(pause.stop), now)
         ]
         projects = [
             project_id for project_id, stop in self._of_projects.items() if not _stands(tx, settings, stop, now)
@@ -67,7 +72,6 @@ class BudgetPause:
     def go_on(self, modes: list[ProviderId], projects: list[int]) -> None:
         """Take them from the list; the caller lifts the pauses of projects in the store."""
         for mode in modes:
-            self._of_providers.pop(mode, None)
             self.pauses.lift(mode)
         for project_id in projects:
             self._of_projects.pop(project_id, None)

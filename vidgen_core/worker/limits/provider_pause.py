@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import Tx
-from vidgen_core.db.worker_state import PROVIDER_PAUSE, ProviderPause
+from vidgen_core.db.worker_state import ALIKE, PROVIDER_PAUSE, Alike, ProviderPause
 from vidgen_core.domain.errors import HandOver
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.providers import ProviderId, provider_ids
@@ -36,15 +36,15 @@ SAME_MESSAGES = 2
 class ProviderPauses:
     """The pauses of all providers, written down when they change."""
 
-    def __init__(self, writer: GroupCommit, clock: Clock, locations: Locations) -> None:
+    def __init__(self, writer: GroupCommit, clock: Clock, locations: Locations, *, shared: bool = False) -> None:
+        #: Whether other workers meet what belongs together.
+        self._shared = shared
         self._writer = writer
         self._locations = locations
         self._clock = clock
         self._pauses: dict[ProviderId, ProviderPause] = {}
         self._misses: dict[ProviderId, int] = {}
-        self._same: dict[ProviderId, tuple[str, int]] = {}
-        #: Messages of jobs that failed for an unknown reason, with their tasks.
-        self._messages: dict[ProviderId, dict[str, set[int]]] = {}
+        self._alike: dict[ProviderId, Alike] = {}
         #: Changes on their way into the store, which until then knows less than we do.
         self._unwritten: dict[ProviderId, asyncio.Future[Any]] = {}
 
@@ -55,13 +55,14 @@ class ProviderPauses:
         """Take over what the store says: a pause lifted by a person is gone there."""
         tx.state.many([PROVIDER_PAUSE.name(mode) for mode in provider_ids()])
         for mode in provider_ids():
+            if self._shared:
+                self._alike[mode] = ALIKE.get(tx, mode) or Alike()
             if mode in self._unwritten and not self._unwritten[mode].done():
                 continue
             kept = PROVIDER_PAUSE.get(tx, mode)
             if kept is None:
                 if self._pauses.pop(mode, None) is not None:
-                    self._same.pop(mode, None)
-                    self._messages.pop(mode, None)
+                    self._alike.pop(mode, None)
             elif mode not in self._pauses or self._pauses[mode].since != kept.since:
                 self._pauses[mode] = self._bounded(kept)
 
@@ -87,10 +88,18 @@ class ProviderPauses:
         return pause
 
     def pause(
-        self, mode: ProviderId, code: str, *, until: datetime | None = None, by_itself: bool = True, **params: Any
+        self,
+        mode: ProviderId,
+        code: str,
+        *,
+        until: datetime | None = None,
+        by_itself: bool = True,
+        stop: dict[str, Any] | None = None,
+        **params: Any,
     ) -> None:
         """Stop submitting to ``mode``."""
-        self._put(mode, ProviderPause(code=code, params=params, since=self._clock(), until=until, by_itself=by_itself))
+        now = self._clock()
+        self._put(mode, ProviderPause(code=code, params=params, since=now, until=until, by_itself=by_itself, stop=stop))
 
     def hand_over(self, mode: ProviderId, error: HandOver) -> None:
         """Stop submitting until a person has done what ``error`` says."""
@@ -159,24 +168,49 @@ class ProviderPauses:
     def refused_alike(self, mode: ProviderId, model: str, code: str, about: Mapping[str, Any]) -> None:
         """Count equal refusals in a row; too many of them are a wrong setting, not bad luck of one shot."""
         cause = f"{model}:{code}"
-        before, count = self._same.get(mode, (cause, 0))
-        count = count + 1 if before == cause else 1
-        self._same[mode] = (cause, count)
-        if count >= SAME_FAILURES:
-            told: dict[str, Any] = {"provider": mode.value, "model": model, "cause": code, "detail": dict(about)}
-            self.pause(mode, "lane_same_failure", by_itself=False, **told)
+
+        def count(known: Alike) -> Alike:
+            return known.model_copy(update={"cause": cause, "count": known.count + 1 if known.cause == cause else 1})
+
+        def judge(known: Alike) -> None:
+            if known.count >= SAME_FAILURES:
+                told: dict[str, Any] = {"provider": mode.value, "model": model, "cause": code, "detail": dict(about)}
+                self.pause(mode, "lane_same_failure", by_itself=False, **told)
+
+        self._count(mode, count, judge)
 
     def failed_alike(self, mode: ProviderId, model: str, task_id: int, said: str) -> None:
         """Count tasks that failed with the same unknown message: two are enough not to buy the rest of the batch."""
         words = f"{model}:{_without_numbers(said)}"
-        tasks = self._messages.setdefault(mode, {}).setdefault(words, set())
-        tasks.add(task_id)
-        if len(tasks) >= SAME_MESSAGES:
-            self.pause(mode, "lane_same_words", by_itself=False, provider=mode.value, model=model, said=said)
+
+        def count(known: Alike) -> Alike:
+            tasks = sorted({task_id, *known.messages.get(words, ())})
+            return known.model_copy(update={"messages": known.messages | {words: tasks}})
+
+        def judge(known: Alike) -> None:
+            if len(known.messages[words]) >= SAME_MESSAGES:
+                self.pause(mode, "lane_same_words", by_itself=False, provider=mode.value, model=model, said=said)
+
+        self._count(mode, count, judge)
 
     def accepted(self, mode: ProviderId) -> None:
         """An order was taken: the settings are good."""
-        self._same.pop(mode, None)
+        if self._alike.get(mode, Alike()).count:
+            self._count(mode, lambda known: known.model_copy(update={"cause": "", "count": 0}), lambda _: None)
+
+    def _count(self, mode: ProviderId, count: Callable[[Alike], Alike], judge: Callable[[Alike], None]) -> None:
+        """Count what was met here, together with what other workers have met, and judge the whole."""
+        if not self._shared:
+            self._alike[mode] = count(self._alike.get(mode, Alike()))
+            judge(self._alike[mode])
+            return
+
+        def write(tx: Tx) -> None:
+            known = count(ALIKE.get(tx, mode) or Alike())
+            ALIKE.put(tx, known, mode)
+            tx.after_commit(lambda: judge(known))
+
+        self._writer.post(write)
 
 
 def unwritable_elsewhere(locations: Locations, now: datetime) -> dict[ProviderId, dict[str, Any]]:

@@ -116,7 +116,9 @@ def _keep_back(tx: Tx, rows: Rows, stop: money.BudgetExceeded) -> None:
     project_id = rows.task.project_id
     if stop.scope in (money.BudgetScope.PROJECT, money.BudgetScope.RUN):
         if PROJECT_PAUSE.get(tx, project_id) is None:
-            PROJECT_PAUSE.put(tx, ProjectPause(code=stop.code, params=stop.params), project_id)
+            PROJECT_PAUSE.put(
+                tx, ProjectPause(code=stop.code, params=stop.params, stop=stop.model_dump(mode="json")), project_id
+            )
             tx.log.add(LogLevel.WARNING, stop.code, project_id=project_id, **stop.params)
     elif stop.scope is None:
         leave_to_person(tx, rows, stop.code, stop.params)

@@ -854,6 +854,25 @@ class StoreContract:
         assert line.id > last
         assert line.at == datetime(2026, 1, 1, tzinfo=UTC)
 
+    def test_a_key_sends_once_in_its_interval_whoever_asks(self, store: Store) -> None:
+        at = now()
+        half = timedelta(seconds=0.5)
+
+        def turn(when: datetime, key: str = "key") -> float:
+            with store.write() as tx:
+                return tx.keys.take_turn(ProviderId("kie"), key, "main", 0.5, when)
+
+        assert turn(at) == 0.0
+        assert turn(at + half * 0.5) == pytest.approx(0.25, abs=0.001)
+        assert turn(at, "other") == 0.0
+        assert turn(at + half) == 0.0
+        assert turn(at + half) == pytest.approx(0.5, abs=0.001)
+        # Written down by a clock that was wrong.
+        assert turn(at - timedelta(hours=1)) == 0.0
+        with store.read() as tx:
+            [usage, _] = tx.keys.all(ProviderId("kie"))
+        assert usage.submitted == 0
+
     def test_keys_are_counted_and_rest(self, store: Store) -> None:
         until = now() + timedelta(minutes=1)
         with store.write() as tx:

@@ -15,6 +15,7 @@ from typing import Final
 from vidgen_core.db import Tx
 from vidgen_core.db.backends.backend import RunnerLock
 from vidgen_core.db.worker_state import CHECK_NOW, PAUSED
+from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import StoreError
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Task, TaskStatus
@@ -27,6 +28,7 @@ from vidgen_core.worker.limits.key_pool import kept_states
 from vidgen_core.worker.scheduler import TICK, Scheduler
 from vidgen_core.worker.step import read_active
 from vidgen_core.worker.steps.claim import cap_of, under_way
+from vidgen_core.worker.transition import requeue
 
 logger = logging.getLogger(__name__)
 
@@ -153,13 +155,25 @@ class SharedScheduler(Scheduler):
     def _own(self, tx: Tx, task_id: int) -> ActiveTask | None:
         """A task under way, with this worker's name where another one had it."""
         for task in tx.tasks.many([task_id]):
-            if task.status in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING):
-                if task.attempt_id is not None:
-                    tx.attempts.update(task.attempt_id, worker=self._ctx.worker)
-                active = read_active(tx, task)
-                active.worker = self._ctx.worker
-                return active
+            if task.status not in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING):
+                return None
+            active = read_active(tx, task)
+            if self._is_elsewhere(active):
+                requeue(tx, active, None, None, self._ctx.clock(), 0.0, state=AttemptState.REFUSED)
+                return None
+            if task.attempt_id is not None:
+                tx.attempts.update(task.attempt_id, worker=self._ctx.worker)
+            active = read_active(tx, task)
+            active.worker = self._ctx.worker
+            return active
         return None
+
+    def _is_elsewhere(self, active: ActiveTask) -> bool:
+        """Whether another machine has what a free renderer had begun: it is begun anew here."""
+        task, attempt = active.task, active.attempt
+        if not task.provider.is_free or task.status is not TaskStatus.PROCESSING or attempt is None:
+            return False
+        return _machine_of(attempt.worker) != _machine_of(self._ctx.worker)
 
     def _may_begin(self, task: Task) -> bool:
         if self._ctx.paused or task.cancel_requested or (self._doubt is not None and not task.provider.is_free):
@@ -221,3 +235,8 @@ class SharedScheduler(Scheduler):
     async def _check_billing(self) -> None:
         if self.leads:
             await super()._check_billing()
+
+
+def _machine_of(worker: str | None) -> str:
+    """The name of a worker without what tells its starts apart."""
+    return (worker or "").rpartition(":")[0]

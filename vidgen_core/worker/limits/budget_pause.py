@@ -59,7 +59,7 @@ class BudgetPause:
             for mode in provider_ids()
             if (pause := self.pauses.of(mode)) is not None
             and pause.code in CODES
-            and not _stands(tx, settings, pause.stop and BudgetExceeded.model_validate(pause.stop), now)
+            and not _stands(tx, settings, BudgetExceeded.model_validate(pause.stop) if pause.stop else None, now)
         ]
         projects = [
             project_id for project_id, stop in self._of_projects.items() if not _stands(tx, settings, stop, now)

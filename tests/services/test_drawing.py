@@ -119,7 +119,10 @@ def test_a_doubt_is_drawn_again_when_that_was_asked_for(app: Vidgen) -> None:
 
 def test_the_ceiling_is_that_of_the_whole_order(app: Vidgen) -> None:
     shots = shots_of(app, 4)
-    queued = order(app, shots, most=5, ceiling=3 * PRICE)
+    until = GenerateOptions(until=UntilPass(most=5, ceiling=3 * PRICE))
+    made = app.tasks.generate(app.projects.ensure("film").id, shots, until)
+    queued = list(made.tasks)
+    assert [(one.shot.id, one.code) for one in made.refused] == [(shots[3], "draw_ceiling")]
     assert [task.shot_id for task in queued] == shots[:3]
     assert (standing(app, shots[3]).state, standing(app, shots[3]).reason) == (DrawState.STOPPED, "ceiling")
     for task in queued:

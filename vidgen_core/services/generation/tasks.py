@@ -25,7 +25,15 @@ from vidgen_core.services.generation.gate import OrderItem
 from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, GenerationPlan, plan
 from vidgen_core.services.generation.preflight import Estimate, Preflight
 from vidgen_core.services.generation.recovery import Outcome, Refusal, Step
-from vidgen_core.services.generation.validation import Admit, Generated, ValidatedShot, new_tasks, refusals, validate
+from vidgen_core.services.generation.validation import (
+    Admit,
+    Generated,
+    ShotRefusal,
+    ValidatedShot,
+    new_tasks,
+    refusals,
+    validate,
+)
 from vidgen_core.worker import canary
 
 if TYPE_CHECKING:
@@ -224,6 +232,7 @@ class Tasks:
         table = self._ctx.price_table()
         new = [task for seen in validated if not seen.fatal for task in new_tasks(project_id, seen, status, table)]
         ceiling = self.ceiling(new, options.until) if options.until and new else None
+        beyond: set[int] = set()
         with self._ctx.store.write() as tx:
             if not again:
                 # Two clicks at once: what the other one has queued meanwhile counts.
@@ -232,7 +241,9 @@ class Tasks:
             if admit is not None:
                 new = admit(tx, new)
             if ceiling is not None and new:
+                beyond = {task.shot_id for task in new}
                 new = drawing.begin(tx, self._ctx.settings(), new, options, ceiling)
+                beyond -= {task.shot_id for task in new}
             proofs = [self._unproved(tx, task) if release else None for task in new]
             held = canaries.hold_back(tx, new, proofs)
             waits = release and ceiling is None and not any(proofs) and self._wants_canary(new, canary)
@@ -245,7 +256,9 @@ class Tasks:
             if tasks:
                 tx.log.add(LogLevel.INFO, "queued", project_id=project_id, tasks=len(tasks), shots=_shots(tasks))
         self._ctx.wake()
-        return Generated(tasks=tuple(tasks), refused=refusals(validated), having=len(having))
+        told = {"limit": ceiling.model_dump(mode="json")} if ceiling else {}
+        left = [ShotRefusal(seen.shot, "draw_ceiling", told) for seen in validated if seen.shot.id in beyond]
+        return Generated(tasks=tuple(tasks), refused=(*refusals(validated), *left), having=len(having))
 
     def _unproved(self, tx: Tx, task: NewTask | Task) -> str | None:
         return canaries.unproved(self._ctx, tx, task.provider, task.model, task.params)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from vidgen_core.domain.characters import References
 from vidgen_core.domain.shots import Project, Shot, ShotParams
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.services.facade import Vidgen
@@ -170,3 +171,33 @@ def test_what_was_cancelled_meanwhile_stays_cancelled(
     paid.tasks.cancel([second.id])
     ended(paid, first, COMPLETED, f"yunwu/{DOUBTED}/first_frame")
     assert statuses(paid, (second, third)) == [TaskStatus.CANCELLED, QUEUED]
+
+
+@pytest.mark.parametrize(
+    ("model", "drawn_from", "tried"),
+    [("painter-of-tomorrow", True, True), ("painter-of-tomorrow", False, False), ("gpt-image-2", True, False)],
+)
+def test_one_picture_goes_ahead_where_nobody_knows_whether_it_is_drawn_from_what_is_sent(
+    paid: Vidgen,
+    project: Project,
+    add_shot: AddShot,
+    picture: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    model: str,
+    drawn_from: bool,
+    tried: bool,
+) -> None:
+    monkeypatch.setenv("VIDGEN_PROVIDERS__IMAGES__KEYS", '[{"name": "main", "secret": "sk-test-x4KR"}]')
+    paid.settings_file.change({"providers.images.drawn_by": "images", "providers.images.model": model})
+    if drawn_from:
+        paid.pictures.set_references(project.id, References(style_images=(paid.shots.keep_image(picture),)))
+    ids = [add_shot(None, picture_prompt="a street in the rain").id for _ in range(3)]
+
+    assert ("canary_first" in {problem.code for problem in paid.pictures.preflight(project.id, ids).problems}) is tried
+    first, *rest = paid.pictures.draw(project.id, ids, GenerateOptions(takes=1)).tasks
+    assert (first.status, {task.status for task in rest}) == (QUEUED, {PENDING if tried else QUEUED})
+    if tried:
+        ended(paid, first, COMPLETED)
+        assert statuses(paid, tuple(rest)) == [PENDING, PENDING], "a person looks at the picture first"
+        assert paid.tasks.go_on(project.id, first.batch) == 2
+        assert statuses(paid, paid.pictures.draw(project.id, ids, GenerateOptions(takes=1)).tasks) == [QUEUED] * 3

@@ -119,7 +119,7 @@ class Images(Provider):
 
     def _against_references(self, model: str, params: GenerationParams) -> Iterator[Problem]:
         can, given = self.capabilities(model), params.references
-        if given and not can.mode_is_taken(GenerationMode.REFERENCES):
+        if given and can.mode_is_taken(GenerationMode.REFERENCES) is False:
             yield Problem(field="references", code="references_not_taken", params={"model": model})
         elif can.max_references is not None and len(given) > can.max_references:
             told = {"model": model, "most": can.max_references, "given": len(given)}

@@ -64,7 +64,9 @@ def capabilities(model: str, way: Way) -> Capabilities:
         model=model,
         aspect_ratios=RATIOS,
         sizes=SIZES,
-        modes=frozenset({text} if most == 0 else {text, references}),
+        modes=frozenset({text, references} if most else {text}),
+        # Some relays draw from the words alone, and charge for it.
+        unsure_modes=frozenset({references} if most is None else ()),
         max_references=16 if most is None else most or None,
         # Edits are a form with files; chat models read links as well.
         image_transport="file" if way == "images" else "data",

@@ -15,7 +15,7 @@ from vidgen_core.domain.shots import PictureCandidate, Shot
 from vidgen_core.domain.tasks import TaskKind, TaskStatus
 from vidgen_core.providers.base import Problem
 from vidgen_core.services.access.permissions import Role, requires
-from vidgen_core.services.generation import gate
+from vidgen_core.services.generation import canaries, gate
 from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, GenerationPlan
 from vidgen_core.services.generation.preflight import Estimate, Preflight
 from vidgen_core.services.generation.validation import (
@@ -139,6 +139,9 @@ class Pictures:
     ) -> Generated:
         """Queue pictures for shots in one transaction and return at once; shots with nothing to draw are refused.
 
+        Of a model that may ignore the pictures it should draw from, one picture is bought; the others wait until a person
+        has looked at it.
+
         :param options: ``takes`` are the candidates for each shot, 1–4; the provider is ``local`` or ``images``
         :param release: False keeps them as *pending* until they are started
         :param admit: asked in the transaction that queues what of it is queued
@@ -158,7 +161,13 @@ class Pictures:
         ]
         with self._ctx.store.write() as tx:
             new = new if admit is None else admit(tx, new)
-            tasks = tx.tasks.add(new) if new else []
+            proofs = [
+                canaries.unproved(self._ctx, tx, task.provider, task.model, task.params) if release else None
+                for task in new
+            ]
+            held = canaries.hold_back(tx, new, proofs)
+            tasks = tx.tasks.add(held) if held else []
+            canaries.keep_held(tx, project_id, tasks, proofs)
             if tasks:
                 shots = len({task.shot_id for task in tasks})
                 tx.log.add(LogLevel.INFO, "pictures_queued", project_id=project_id, pictures=len(tasks), shots=shots)
@@ -230,7 +239,10 @@ class Pictures:
         if seen.fatal:
             return seen
         can = self._ctx.provider(planned.provider).capabilities(planned.model)
-        return seen._replace(problems=(*seen.problems, *picture_problems(shot, references, planned, can)))
+        with self._ctx.store.read() as tx:
+            trial = canaries.unproved(self._ctx, tx, planned.provider, planned.model, planned.params)
+        doubts = (gate.on_trial(planned.model),) if trial else ()
+        return seen._replace(problems=(*seen.problems, *picture_problems(shot, references, planned, can), *doubts))
 
     def _plan(self, shot: Shot, references: References, options: GenerateOptions) -> GenerationPlan:
         return plan_picture(shot, references, options, self._ctx.settings(), partial(room_of, self._ctx))

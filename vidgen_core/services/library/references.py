@@ -133,7 +133,9 @@ def room_of(ctx: ServiceContext, mode: ProviderId, model: str) -> int:
     except Refused:
         # Whoever cannot be asked is refused with a sentence of its own.
         return 0
-    return (can.max_references or characters.CAREFUL) if can.mode_is_taken(GenerationMode.REFERENCES) else 0
+    return (
+        (can.max_references or characters.CAREFUL) if can.mode_is_taken(GenerationMode.REFERENCES) is not False else 0
+    )
 
 
 def redraw(

@@ -34,7 +34,7 @@ def test_three_reviewers_at_once(studio: Studio, visitor: Visitors) -> None:
     first, second = vidgen.shots.ids(project.id)
     vidgen.tasks.generate(project.id, [first], GenerateOptions(takes=2))
     vidgen.tasks.generate(project.id, [second], GenerateOptions(takes=1))
-    link = vidgen.reviews.share(project.id)
+    locked, link = vidgen.reviews.share(project.id, password="long enough"), vidgen.reviews.share(project.id)
     url = f"{studio.url}/review/{vidgen.reviews.token(link)}"
     ann = visitor(**PHONE)
     bo = visitor(**PHONE, locale="zh-CN", scheme="dark")
@@ -45,6 +45,14 @@ def test_three_reviewers_at_once(studio: Studio, visitor: Visitors) -> None:
         expect(page.locator("video")).to_have_count(2)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert not page.context.cookies()
+
+    guest = visitor(**PHONE)
+    guest.goto(f"{studio.url}/review/{vidgen.reviews.token(locked)}")
+    guest.locator("#password").fill("long enough")
+    guest.locator("button.primary").click()
+    expect(guest.locator("video")).to_have_count(2)
+    guest.goto("about:blank")
+    vidgen.reviews.revoke(locked.id)
 
     ann.get_by_role("button", name="Good").first.click()
     name_me(ann, "Ann")
@@ -62,6 +70,17 @@ def test_three_reviewers_at_once(studio: Studio, visitor: Visitors) -> None:
         expect(page.locator(".others").first).to_contain_text("👍★")
     for page, name in ((ann, "review-link-en-light"), (bo, "review-link-zh-dark"), (cy, "review-link-en-dark")):
         photograph(page, name)
+
+    # A tablet is handed on: whoever writes another name is somebody else, and a name that is taken is not theirs.
+    cy.get_by_role("button", name="Cy", exact=True).click()
+    name_me(cy, "ann")
+    cy.get_by_role("button", name="Good").first.click()
+    expect(cy.get_by_text("Somebody else reviews as “ann” already")).to_be_visible()
+    name_me(cy, "Di")
+    expect(cy.get_by_role("button", name="Good").first).to_have_attribute("aria-pressed", "false")
+    cy.get_by_role("button", name="Good").first.click()
+    expect(ann.locator(".others").first).to_contain_text("Di 👍")
+    expect(ann.locator(".said .words").first).to_contain_text("Cy")
 
     # The other shot is a finger away, and a vote survives a new visit.
     bo.get_by_role("button", name="下一个镜头").click()

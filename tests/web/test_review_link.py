@@ -72,7 +72,7 @@ def test_a_link_shows_takes_votes_and_comments_and_gains_no_session(
     opened = studio.get(page)
     assert (opened.status_code, "review_link.js" in opened.text) == (200, True)
     assert "script-src 'self'" in opened.headers["content-security-policy"]
-    assert opened.headers["referrer-policy"] == "no-referrer"
+    assert opened.headers["referrer-policy"] == "same-origin"
     [shot] = studio.get(f"{page}/data").json()["shots"]
     [shown] = shot["takes"]
     assert shown["id"] == take.id
@@ -248,6 +248,21 @@ def test_bodies_that_are_no_json_or_too_long_are_refused(studio: TestClient, pag
     assert studio.post(f"{page}/vote", content=b"\xff{").status_code == 400
     assert studio.post(f"{page}/vote", content=b"[" * 9000).status_code == 400
     assert studio.post(f"{page}/comment", content=b"x" * 20_000).status_code == 413
+
+
+@pytest.mark.parametrize("name", ["Ann", " ann ", "ＡＮＮ", "A n n", "A\u202enn"])
+def test_a_name_belongs_to_whoever_used_it_first_on_a_link(
+    studio: TestClient, page: str, take: Take, vidgen: Vidgen, name: str
+) -> None:
+    said = {"take": take.id, "at": 0, "text": "soft", "vote": 1}
+    assert say(studio, page, "comment", **ANN, **said) == 200
+    for what in ("vote", "comment"):
+        refused = studio.post(f"{page}/{what}", json={**BO, **said, "name": name})
+        assert refused.status_code == 409
+        assert "already" in refused.json()["error"]["message"]
+    assert (say(studio, page, "vote", **BO, **said), say(studio, page, "vote", **ANN, **said)) == (200, 200)
+    other = f"/review/{vidgen.reviews.token(vidgen.reviews.share(take.project_id))}"
+    assert say(studio, other, "vote", **{**BO, "name": name}, **said) == 200
 
 
 @pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])

@@ -41,8 +41,9 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-#: The address is the key: it is not told to other servers, and search engines are asked to leave it alone.
-_PRIVATE: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex, nofollow"}
+#: The address is the key: it is not told to other servers, and search engines are asked to leave it alone. With `no-referrer`
+#: browsers would send the form of the password without its origin (Fetch, "append a request `Origin` header").
+_PRIVATE: Final = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin", "X-Robots-Tag": "noindex, nofollow"}
 _WORDS: Final = (
     "who", "who_help", "who_save", "up", "down", "favourite", "comment_at", "send", "remove", "previous", "next", "take",
     "nothing", "saved", "offline", "you",

@@ -14,6 +14,17 @@ const kept = {
 }
 const me = { reviewer: kept.get("vidgen-reviewer") || newId(), name: kept.get("vidgen-reviewer-name") || "" }
 kept.put("vidgen-reviewer", me.reviewer)
+
+// Each name of this browser is a reviewer of its own: a tablet that is handed on keeps what everybody said apart.
+function becomes(name) {
+  const known = kept.get(`vidgen-reviewer:${name}`)
+  if (me.name && me.name !== name) me.reviewer = known || newId()
+  me.name = name
+  kept.put("vidgen-reviewer", me.reviewer)
+  kept.put("vidgen-reviewer-name", name)
+  kept.put(`vidgen-reviewer:${name}`, me.reviewer)
+  load()
+}
 const cards = new Map()
 let shots = []
 let current = Number(location.hash.slice(1)) || undefined
@@ -65,6 +76,8 @@ async function ask(path, method = "GET", body) {
   const said = await answer.json().catch(() => ({}))
   if (answer.ok) return said
   tell(said.error?.message || words.offline)
+  // Somebody else has that name here.
+  if (answer.status === 409) askName()
   // The link has ended, or asks for its password again: the page says so itself.
   if (answer.status === 404 && path === "data") location.reload()
   return undefined
@@ -82,9 +95,9 @@ function askName() {
     form.append(make("b", "", words.who), make("p", "quiet", words.who_help), field, save)
     form.onsubmit = (event) => {
       event.preventDefault()
-      me.name = field.value.trim()
-      if (!me.name) return
-      kept.put("vidgen-reviewer-name", me.name)
+      const wanted = field.value.trim()
+      if (!wanted) return
+      becomes(wanted)
       box.close()
       draw()
     }
@@ -108,7 +121,7 @@ async function vote(shot, take, said) {
     if (next.vote || next.favourite) other.votes.push({ ...next, mine: true, name: me.name })
   }
   draw()
-  if (!(await ask("vote", "POST", { ...me, take: take.id, ...said })) && before) load()
+  if (!(await ask("vote", "POST", { ...me, take: take.id, ...said })) && before) load(true)
 }
 
 async function comment(take, card) {
@@ -236,11 +249,12 @@ function paint(card, shot, take) {
   }))
 }
 
-async function load() {
+// What was shown before it was sent, and was refused, is drawn anew as well.
+async function load(anew = false) {
   const found = await ask("data")
   if (!found) return
   const told = JSON.stringify(found)
-  if (told === load.told) return
+  if (told === load.told && !anew) return
   load.told = told
   shots = found.shots
   set(title, "textContent", found.project)

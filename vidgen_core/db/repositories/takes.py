@@ -20,6 +20,7 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    union,
     update,
 )
 
@@ -348,6 +349,11 @@ class ReviewRepository(Repository):
         reviewers = select(func.count(review_votes.c.reviewer.distinct())).where(review_votes.c.link_id == link_id)
         comments = select(func.count()).select_from(review_comments).where(review_comments.c.link_id == link_id)
         return int(self.tx.execute(reviewers).scalar_one()), int(self.tx.execute(comments).scalar_one())
+
+    def reviewers(self, link_id: int) -> list[tuple[str, str]]:
+        """Who has said something by a link, and under which name."""
+        said = (select(t.c.reviewer, t.c.name).where(t.c.link_id == link_id) for t in (review_votes, review_comments))
+        return [(row.reviewer, row.name) for row in self.tx.execute(union(*said))]
 
     def _touch(self, take_ids: Collection[int]) -> None:
         self.tx.execute(update(takes).where(among(takes.c.id, take_ids)).values(rev=self.tx.rev))

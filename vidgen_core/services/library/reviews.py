@@ -10,6 +10,7 @@ import hmac
 import math
 import re
 import secrets
+import unicodedata
 from base64 import urlsafe_b64encode
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
@@ -160,7 +161,7 @@ class Reviews:
 
         :raises NotFound: as ``take``
         :raises InputError: ``review_name_missing``, ``review_unreadable``
-        :raises Refused: ``review_full``
+        :raises Refused: ``review_full``, ``review_name_taken`` (name)
         """
         who = _who(reviewer, name)
         said = {name: value for name, value in (("vote", vote), ("favourite", favourite)) if value is not None}
@@ -168,7 +169,7 @@ class Reviews:
             raise InputError("review_unreadable")
         with self._ctx.store.write() as tx:
             take = _own(tx, link, take_id)
-            _room(tx, link)
+            _room(tx, link, reviewer, who)
             tx.reviews.vote(link.id, take, reviewer, who, **said)
 
     def comment(self, link: ReviewLink, reviewer: str, name: str, take_id: int, at: float, text: str) -> int:
@@ -176,7 +177,7 @@ class Reviews:
 
         :raises NotFound: as ``take``
         :raises InputError: ``review_name_missing``, ``review_comment_empty``, ``review_unreadable``
-        :raises Refused: ``review_full``
+        :raises Refused: ``review_full``, ``review_name_taken`` (name)
         """
         who, words = _who(reviewer, name), clean_text(text).strip()[:LONGEST_COMMENT]
         if not words:
@@ -185,7 +186,7 @@ class Reviews:
             raise InputError("review_unreadable")
         with self._ctx.store.write() as tx:
             take = _own(tx, link, take_id)
-            _room(tx, link)
+            _room(tx, link, reviewer, who)
             return tx.reviews.comment(link.id, take, reviewer, who, round(max(0.0, min(at, take.seconds)), 3), words)
 
     def remove_comment(self, link: ReviewLink, reviewer: str, comment_id: int) -> bool:
@@ -221,6 +222,11 @@ def _own(tx: Tx, link: ReviewLink, take_id: int) -> Take:
     return take
 
 
+def key(name: str) -> str:
+    """Names with the same key look alike to a reader."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
 def _who(reviewer: str, name: str) -> str:
     if not _REVIEWER.fullmatch(reviewer):
         raise InputError("review_unreadable")
@@ -230,7 +236,10 @@ def _who(reviewer: str, name: str) -> str:
     return clean_name(who)
 
 
-def _room(tx: Tx, link: ReviewLink) -> None:
+def _room(tx: Tx, link: ReviewLink, reviewer: str, name: str) -> None:
+    """:raises Refused: ``review_full``, ``review_name_taken`` (name): by another reviewer of this link, who was first"""
+    if any(key(name) == key(taken) for who, taken in tx.reviews.reviewers(link.id) if who != reviewer):
+        raise Refused("review_name_taken", name=name)
     reviewers, comments = tx.reviews.counts(link.id)
     if reviewers > MOST_REVIEWERS or comments >= MOST_COMMENTS:
         raise Refused("review_full", kind=ErrorKind.RATE_LIMIT)

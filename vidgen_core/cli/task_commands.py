@@ -14,8 +14,6 @@ from vidgen_core.domain.errors import ErrorKind, InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vidgen_core.domain.providers import ProviderId
-    from vidgen_core.domain.shots import Shot
     from vidgen_core.domain.takes import Take
     from vidgen_core.domain.tasks import Task, TaskStatus
     from vidgen_core.services.generation.recovery import Outcome
@@ -140,7 +138,11 @@ def adopt(
 
     found = shot_numbered(session, shot)
     chosen = mode_named(provider) or session.app.settings().mode
-    doubtful = _in_doubt(session, found, chosen)
+    doubtful = [
+        task
+        for task in session.app.shots.view(found.id).tasks
+        if task.provider is chosen and task.failure and task.failure.kind is ErrorKind.SUBMIT_UNKNOWN
+    ]
     # One task of this shot waits for exactly this answer; otherwise the job is a take of its own.
     if len(doubtful) == 1:
         task = session.app.tasks.adopt(doubtful[0].id, remote_id)
@@ -162,14 +164,6 @@ def enter_link(
     linked = session.app.tasks.enter_link(known, url)
     session.answer(TaskResponse.of(linked, session.text, session.where.name))
     session.say("cli.linked", shot=linked.shot, take=linked.take)
-
-
-def _in_doubt(session: Session, shot: Shot, provider: ProviderId) -> list[Task]:
-    return [
-        task
-        for task in session.app.shots.view(shot.id).tasks
-        if task.provider is provider and task.failure and task.failure.kind is ErrorKind.SUBMIT_UNKNOWN
-    ]
 
 
 @command(commands, "pick")

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.characters import NamedCharacter
-from vidgen_core.domain.errors import ErrorKind
+from vidgen_core.domain.errors import ErrorKind, VidgenError
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import (
     ProviderId,
@@ -97,6 +97,11 @@ class Failure(Frozen):
     #: Whether the runner repeats such a failure by itself, unchanged, as long as its tries last.
     retryable: bool = False
     charged: ChargeStatus = ChargeStatus.UNKNOWN
+
+    @classmethod
+    def of(cls, error: VidgenError, **more: Any) -> Failure:
+        """What is kept of an error: its kind, code and params, never its text."""
+        return cls(kind=error.kind, code=error.code, params=error.params, **more)
 
     @property
     def provider_message(self) -> str | None:

@@ -44,13 +44,9 @@ def _with_transport(app: ASGIApp, transport: asyncio.Transport) -> ASGIApp:
     return reached
 
 
-def _transport(scope: Scope) -> asyncio.Transport:
-    return cast("asyncio.Transport", scope["extensions"][_EXTENSION])
-
-
 async def _cut(scope: Scope, receive: Receive, *, reset: bool) -> None:
     """End the connection and wait until uvicorn has noticed, so that it adds nothing of its own."""
-    transport = _transport(scope)
+    transport = cast("asyncio.Transport", scope["extensions"][_EXTENSION])
     if reset:
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         transport.abort()

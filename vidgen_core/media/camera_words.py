@@ -259,7 +259,7 @@ def read_camera(prompt: str) -> Camera:
             speeds.append(_speed_of(clause))
     if found:
         return Camera(tuple(found), next((speed for speed in speeds if speed != 1.0), 1.0))
-    return Camera((Move.STILL if _stands(prompt) else Move.DRIFT,), 1.0)
+    return Camera((Move.STILL if _STANDING.search(prompt) else Move.DRIFT,), 1.0)
 
 
 def choose_moves(prompt: str) -> tuple[Move, ...]:
@@ -317,7 +317,3 @@ def _speed_of(clause: str) -> float:
     if _SLOW_WORDS.search(clause):
         return SLOW
     return FAST if _FAST_WORDS.search(clause) else 1.0
-
-
-def _stands(prompt: str) -> bool:
-    return bool(_STANDING.search(prompt))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
@@ -29,11 +29,7 @@ def listed(tx: Tx, mode: ProviderId) -> tuple[Price, ...]:
     if not kept:
         return ()
     day = datetime.fromisoformat(kept["at"]).date()
-    return tuple(_listed_price(mode, row, day) for row in kept["rows"])
-
-
-def _listed_price(mode: ProviderId, row: dict[str, Any], day: Any) -> Price:
-    return Price(provider=mode, **row, source="list", as_of=day)
+    return tuple(Price(provider=mode, **row, source="list", as_of=day) for row in kept["rows"])
 
 
 def store_price_list(tx: Tx, mode: ProviderId, rows: Iterable[ModelPrice], at: datetime) -> None:

@@ -31,6 +31,7 @@ from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Settings
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.money import ChargeStatus, Money
+from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ModelPrice, ProviderId
 from vidgen_core.domain.setting_values import origin_of
 from vidgen_core.domain.shots import GenerationMode, ReferenceRole, ShotReference
@@ -65,6 +66,10 @@ class Key(Frozen):
     secret: SecretStr
     #: The only hosts that it may be sent to, where its provider's address has changed since it was entered.
     hosts: str = ""
+
+    @classmethod
+    def of(cls, key: KeySettings) -> Key:
+        return cls(id=key.fingerprint, label=key.label, secret=key.secret, hosts=key.hosts)
 
     def may_go_to(self, url: str) -> bool:
         """Whether a request there may carry it."""

@@ -54,7 +54,7 @@ def failure_of(error: Exception, charged: ChargeStatus = ChargeStatus.NONE) -> F
         return Failure(
             kind=ErrorKind.PROVIDER, code="unexpected", params={"type": type(error).__name__}, charged=charged
         )
-    return Failure(kind=error.kind, code=error.code, params=error.params, retryable=repeats(error), charged=charged)
+    return Failure.of(error, retryable=repeats(error), charged=charged)
 
 
 def evidence_of(error: Exception) -> str | None:

@@ -93,7 +93,7 @@ def _check(store: Store, base: Path, folders: Iterable[Path]) -> str | None:
     for folder in folders:
         ensure_writable(folder)
         ensure_free_space(folder, 0)
-    mount = _mount_of(base)
+    mount = str(next(one for one in (base.absolute(), *base.absolute().parents) if os.path.ismount(one)))
     with store.read() as tx:
         return None if mount == (_mount_before(tx, base) or str(base.anchor)) else mount
 
@@ -101,7 +101,3 @@ def _check(store: Store, base: Path, folders: Iterable[Path]) -> str | None:
 def _mount_before(tx: Tx, base: Path) -> str | None:
     kept = SAVE_FOLDER_MOUNT.get(tx)
     return kept.mount if kept is not None and kept.folder == str(base) else None
-
-
-def _mount_of(folder: Path) -> str:
-    return str(next(one for one in (folder.absolute(), *folder.absolute().parents) if os.path.ismount(one)))

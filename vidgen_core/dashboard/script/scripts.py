@@ -16,7 +16,6 @@ from vidgen_core.dashboard.shell import budget_bar
 from vidgen_core.domain.errors import ErrorKind
 from vidgen_core.domain.scripts import PieceState, ScriptState
 from vidgen_core.i18n import Text
-from vidgen_core.services.imports.plan import PlannedShot
 from vidgen_core.services.scripts.llm_queue import stopped_by_budget
 from vidgen_core.services.scripts.planning import Board
 from vidgen_core.services.scripts.script_files import SCRIPT_ENDINGS
@@ -237,7 +236,7 @@ def _rows(t: Text, board: Board) -> pd.DataFrame:
             _VERDICTS[shot.verdict],
             shot.number or "–",
             shot.line,
-            _notes(t, shot),
+            " ".join(t.error(ErrorKind.PARAMETER, reason.code, reason.params) for reason in shot.reasons),
             shot.script,
             shot.picture_prompt,
             shot.prompt,
@@ -247,10 +246,6 @@ def _rows(t: Text, board: Board) -> pd.DataFrame:
         for shot in board.plan.shots
     ]
     return pd.DataFrame(rows, columns=_COLUMNS)
-
-
-def _notes(t: Text, shot: PlannedShot) -> str:
-    return " ".join(t.error(ErrorKind.PARAMETER, reason.code, reason.params) for reason in shot.reasons)
 
 
 def _columns(t: Text, board: Board) -> dict[str, ColumnConfig | None]:

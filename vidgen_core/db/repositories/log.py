@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, or_, select, union_all
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, union_all
 
 from vidgen_core.db.dialect import mentions, unindexed
 from vidgen_core.db.repository import Repository, now
@@ -14,10 +14,6 @@ from vidgen_core.domain.log import LogLevel, LogLine
 from vidgen_core.domain.queries import LogFilter
 
 _ADD = insert(log)
-
-
-def _line(row: Row[Any]) -> LogLine:
-    return LogLine.model_validate(row._asdict())
 
 
 class LogRepository(Repository):
@@ -74,7 +70,7 @@ class LogRepository(Repository):
         ]
         ids = union_all(*streams).subquery()
         query = select(log).where(log.c.id.in_(select(ids.c.id))).order_by(order).limit(limit)
-        return [_line(row) for row in self.tx.execute(query)]
+        return [LogLine.model_validate(row._asdict()) for row in self.tx.execute(query)]
 
 
 def _streams(project_id: int | None, where: LogFilter) -> list[list[ColumnElement[bool]]]:

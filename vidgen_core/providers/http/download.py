@@ -273,7 +273,7 @@ def _agree(response: httpx.Response, received: int, known: Mapping[str, str]) ->
         return total
     if status != httpx.codes.OK:
         raise _refusal(response)
-    if _is_text(response):
+    if _content_type(response) in {"text/html", "application/json", "application/xml", "text/xml"}:
         # A page or an error object under 200: a link that has lost its file.
         raise RemoteError("link_expired", kind=ErrorKind.FILE, status=status)
     length = response.headers.get("content-length", "")
@@ -298,10 +298,6 @@ def _same(response: httpx.Response, total: int | None, known: Mapping[str, str])
     if etag and known.get("etag"):
         return bool(etag == known["etag"])
     return total is None or "total" not in known or str(total) == known["total"]
-
-
-def _is_text(response: httpx.Response) -> bool:
-    return _content_type(response) in {"text/html", "application/json", "application/xml", "text/xml"}
 
 
 def _content_type(response: httpx.Response) -> str:

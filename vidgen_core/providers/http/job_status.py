@@ -91,10 +91,6 @@ def tokens_of(name: str) -> list[str]:
     return [token.lower() for token in _SPLIT_NAME.findall(name)]
 
 
-def _hard(name: str) -> bool:
-    return not _HARD.isdisjoint(tokens_of(name))
-
-
 def kind_of(path: Sequence[str]) -> str:
     """*video*, *no* (a picture, sound or page), *result* or nothing, by the last name that says something."""
     result = ""
@@ -189,7 +185,7 @@ def status_of(word: str | None) -> RemoteStatus:
 
 def is_of_the_job(path: Sequence[str]) -> bool:
     """Whether a place can say something of the job: what was sent is repeated in many answers."""
-    return not any(_hard(name) for name in path)
+    return all(_HARD.isdisjoint(tokens_of(name)) for name in path)
 
 
 def _words(found: Sequence[Value]) -> list[tuple[int, str]]:

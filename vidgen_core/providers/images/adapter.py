@@ -227,7 +227,7 @@ class Images(Provider):
             if not answer.ok or not isinstance(at(answer.json, "data"), list):
                 raise error_of(TABLE, answer, said_by(answer))
         except RemoteError as error:
-            return Connection(ok=False, failure=Failure(kind=error.kind, code=error.code, params=error.params))
+            return Connection(ok=False, failure=Failure.of(error))
         self._models = images_models.drawing_models(answer.json["data"])
         return Connection(ok=True, models=self.models())
 

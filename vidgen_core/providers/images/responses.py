@@ -207,7 +207,7 @@ def answered(body: Any) -> bool:
 
 def why_no_picture(answer: ProviderResponse) -> Failure:
     """Why an order that was carried out brought no picture: declined, in a field or in words, or for no reason."""
-    text = _words_of(answer.json)
+    text = " ".join(_text(at(choice, "message.content")) for choice in _entries(at(answer.json, "choices")))
     reasons = texts_at(answer.json, "choices.finish_reason", "choices.native_finish_reason", "data.finish_reason")
     refused = texts_at(answer.json, "choices.message.refusal")
     filtered = any(reason.lower() in {"content_filter", "safety", "prohibited_content"} for reason in reasons)
@@ -219,10 +219,6 @@ def why_no_picture(answer: ProviderResponse) -> Failure:
 def broken(answer: ProviderResponse) -> Failure:
     """The picture of an answer cannot be used."""
     return as_failure(TABLE, PICTURE_BROKEN, ErrorBody((), "", answer.status))
-
-
-def _words_of(body: Any) -> str:
-    return " ".join(_text(at(choice, "message.content")) for choice in _entries(at(body, "choices")))
 
 
 def _text(content: Any) -> str:

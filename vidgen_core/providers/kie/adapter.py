@@ -340,7 +340,7 @@ class Kie(Provider):
             if (not went_well(answer) and said.status in (401, 402, 403)) or answer.json is None:
                 raise error_of(TABLE, answer, said)
         except RemoteError as error:
-            return Connection(ok=False, failure=Failure(kind=error.kind, code=error.code, params=error.params))
+            return Connection(ok=False, failure=Failure.of(error))
         if self._own.live_catalogue:
             # The list alone: one look-up.
             await self._catalogue.refresh(self.base_url, key, most=0)

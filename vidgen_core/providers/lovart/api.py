@@ -171,7 +171,7 @@ class LovartApi:
         try:
             await self._mode(f"{self.base_url}{API}", key)
         except RemoteError as error:
-            return Failure(kind=error.kind, code=error.code, params=error.params)
+            return Failure.of(error)
         return None
 
     async def account(self, key: Key | None) -> tuple[Failure | None, tuple[str, ...]]:
@@ -180,7 +180,7 @@ class LovartApi:
         try:
             unlimited = await self._choose_queue(base, key)
         except RemoteError as error:
-            return Failure(kind=error.kind, code=error.code, params=error.params), ()
+            return Failure.of(error), ()
         return None, () if unlimited is None else (f"note.lovart_{'unlimited' if unlimited else 'fast'}",)
 
     async def _choose_queue(self, base: str, key: Key | None) -> bool | None:

@@ -290,7 +290,7 @@ class Yunwu(Provider):
             if not answer.ok or not isinstance(at(answer.json, "data"), list):
                 raise error_of(TABLE, answer, said_by(answer))
         except RemoteError as error:
-            return Connection(ok=False, failure=Failure(kind=error.kind, code=error.code, params=error.params))
+            return Connection(ok=False, failure=Failure.of(error))
         self._catalogue.keep(self.base_url, await self._listed(answer.json))
         return Connection(ok=True, balance=await self._balance(key), models=self.models())
 

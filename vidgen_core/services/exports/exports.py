@@ -360,7 +360,7 @@ class Exports:
         except Cancelled:
             self._end(work, state="cancelled")
         except VidgenError as error:
-            failure = Failure(kind=error.kind, code=error.code, params=error.params, charged=ChargeStatus.NONE)
+            failure = Failure.of(error, charged=ChargeStatus.NONE)
             self._end(work, state="failed", failure=failure)
         except Exception as error:  # noqa: BLE001 - nobody else hears what a thread ends with
             _LOG.exception("An export failed")

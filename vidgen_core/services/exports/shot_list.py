@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from openpyxl import Workbook  # type: ignore[import-untyped]
-from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # type: ignore[import-untyped]
-
 from vidgen_core.domain.shots import Shot
 from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.services.exports.film import Format
+from vidgen_core.services.exports.task_list import write_csv, write_xlsx
 from vidgen_core.services.imports.columns import FIELDS, plain_header
-from vidgen_core.services.imports.formulas import guard_apostrophe, tame
+from vidgen_core.services.imports.formulas import guard_apostrophe
 from vidgen_core.services.imports.template import header_names
 
 #: Where the picture of a key lies, as the list names it.
 PictureCell = Callable[[str], str]
+#: Widths of columns in letters.
+_WIDTHS: Final = {"shot": 8, "image": 28, "prompt": 60, "script": 40, "picture_prompt": 40}
 
 
 def shot_list(shots: Iterable[Shot], kind: Format, language: str, project: str, where: PictureCell) -> bytes:
@@ -36,8 +34,13 @@ def shot_list(shots: Iterable[Shot], kind: Format, language: str, project: str, 
     rows = [_row(shot, where, extras) for shot in every]
     if kind is Format.JSON:
         return _json(clean_text(project), [*headers.values(), *columns], rows)
-    table = [[*headers.values(), *columns], *rows]
-    return _csv(table) if kind is Format.CSV else _xlsx(table)
+    table, file = [[*headers.values(), *columns], *rows], io.BytesIO()
+    if kind is Format.CSV:
+        write_csv(table, file)
+    else:
+        widths = [_WIDTHS.get(field, 12) for field in FIELDS]
+        write_xlsx({"shots": table}, file, widths=widths, guard=guard_apostrophe)
+    return file.getvalue()
 
 
 def _language(language: str, extras: Sequence[str], kind: Format) -> str:
@@ -82,37 +85,6 @@ def _row(shot: Shot, where: PictureCell, extras: Sequence[str]) -> list[str]:
 def _json(project: str, headers: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     shots = [{name: cell for name, cell in zip(headers, row, strict=True) if cell} for row in rows]
     return json.dumps({"project": project, "shots": shots}, ensure_ascii=False, indent=1).encode()
-
-
-def _csv(table: Iterable[Sequence[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([tame(cell) for cell in row] for row in table)
-    # Excel takes UTF-8 only with a byte order mark.
-    return text.getvalue().encode("utf-8-sig")
-
-
-#: Widths of columns in letters.
-_WIDTHS: Final = {"shot": 8, "image": 28, "prompt": 60, "script": 40, "picture_prompt": 40}
-
-
-def _xlsx(table: Iterable[Sequence[str]]) -> bytes:
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("shots")
-    sheet.freeze_panes = "A2"
-    for index, field in enumerate(FIELDS):
-        sheet.column_dimensions[chr(ord("A") + index)].width = _WIDTHS.get(field, 12)
-    for row in table:
-        sheet.append([_text_cell(sheet, cell) for cell in row])
-    file = io.BytesIO()
-    book.save(file)
-    return file.getvalue()
-
-
-def _text_cell(sheet: Any, text: str) -> Any:
-    """A cell that is text whatever it looks like: ``1.0`` keeps its zero, ``=1+1`` is never worked out."""
-    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", guard_apostrophe(text)))
-    cell.data_type = "s"
-    return cell
 
 
 def picture_names(shots: Iterable[Shot]) -> dict[str, str]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Final, Literal
 
 from openpyxl import Workbook  # type: ignore[import-untyped]
 from openpyxl.cell import WriteOnlyCell  # type: ignore[import-untyped]
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE  # type: ignore[import-untyped]
+from openpyxl.utils import get_column_letter  # type: ignore[import-untyped]
 
 from vidgen_core.domain.tasks import Task
 from vidgen_core.i18n import Text
@@ -96,21 +97,31 @@ def write_csv(rows: Iterable[Sequence[Any]], file: BinaryIO) -> None:
     text.detach()
 
 
-def write_xlsx(sheets: Mapping[str, Iterable[Sequence[Any]]], file: BinaryIO) -> None:
-    """Write a workbook of sheets by their names, each with its heads first."""
+def write_xlsx(
+    sheets: Mapping[str, Iterable[Sequence[Any]]],
+    file: BinaryIO,
+    *,
+    widths: Sequence[int] = (),
+    guard: Callable[[str], str] = tame,
+) -> None:
+    """Write a workbook of sheets by their names, each with its heads first.
+
+    :param widths: of the first columns, in letters
+    :param guard: keeps a text from being taken for a formula
+    """
     book = Workbook(write_only=True)
     for name, rows in sheets.items():
         sheet = book.create_sheet(name)
         sheet.freeze_panes = "A2"
+        for column, width in enumerate(widths, start=1):
+            sheet.column_dimensions[get_column_letter(column)].width = width
         for row in rows:
-            sheet.append([_cell(sheet, value) for value in row])
+            sheet.append([_cell(sheet, guard(value)) if isinstance(value, str) else value for value in row])
     book.save(file)
 
 
-def _cell(sheet: Any, value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", tame(value)))
-    # Whatever it looks like, it is text.
+def _cell(sheet: Any, text: str) -> Any:
+    """A cell that is text whatever it looks like: ``1.0`` keeps its zero, ``=1+1`` is never worked out."""
+    cell = WriteOnlyCell(sheet, value=ILLEGAL_CHARACTERS_RE.sub("", text))
     cell.data_type = "s"
     return cell

@@ -72,7 +72,7 @@ def _waiting(ctx: ServiceContext, task_id: int) -> tuple[Task, Attempt, Key]:
     sender = next((key for key in keys if key.fingerprint == attempt.key_id), None)
     if sender is None:
         raise Refused("key_missing", provider=task.provider.value)
-    return task, attempt, Key(id=sender.fingerprint, label=sender.label, secret=sender.secret, hosts=sender.hosts)
+    return task, attempt, Key.of(sender)
 
 
 def _nothing(task: Task) -> Refused:

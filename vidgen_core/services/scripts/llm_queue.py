@@ -106,6 +106,17 @@ class LlmJob:
                 self._loop.call_soon_threadsafe(self._work.cancel)
 
 
+class _Question(NamedTuple):
+    """What is asked, of whom, and for which job."""
+
+    chat: Chat
+    job: LlmJob
+    subject: LlmSubject
+    messages: Sequence[Message]
+    #: ``shots``, ``prompt`` or ``judgement``: the form of the answer.
+    wanted: str
+
+
 class LlmQueue:
     """The one place from which models are asked."""
 
@@ -279,13 +290,13 @@ class LlmQueue:
         from vidgen_core.services.scripts.llm_prompts import ask_for_repair
         from vidgen_core.services.scripts.proposals import UnreadableAnswer
 
-        kept = self._kept(subject, messages, wanted)
+        question = _Question(chat, job, subject, messages, wanted)
+        kept = self._kept(question)
         if kept is not None and kept.answer is not None:
             with contextlib.suppress(UnreadableAnswer):
                 return read(kept.answer)
-        conversation = messages
         for again in (False, True):
-            reply = await self._reply(chat, job, subject, conversation, wanted)
+            reply = await self._reply(question)
             no = not_answered(reply)
             if no is not None:
                 raise no
@@ -298,73 +309,54 @@ class LlmQueue:
             if again or not repair:
                 code = "writing_answer_cut_off" if reply.finish == "length" else "writing_answer_unreadable"
                 raise RemoteError(code, kind=ErrorKind.PROVIDER, why=why)
-            conversation = ask_for_repair(messages, reply.text, why)
+            question = question._replace(messages=ask_for_repair(messages, reply.text, why))
         raise AssertionError("the second round returns or raises")
 
-    def _kept(self, subject: LlmSubject, messages: Sequence[Message], wanted: str) -> LlmCall | None:
+    def _kept(self, question: _Question) -> LlmCall | None:
         """An answer to just this question that was paid for and never used: its process ended before."""
-        if subject.shot_id is None:
+        if question.subject.shot_id is None:
             return None
         with self._ctx.store.read() as tx:
-            return tx.llm_calls.unused_answer(subject.shot_id, self._digest(messages, wanted))
+            return tx.llm_calls.unused_answer(question.subject.shot_id, self._digest(question))
 
     def used(self, shot_id: int) -> None:
         """What was answered about a shot is in its prompt, or cannot be used."""
         with self._ctx.store.write() as tx:
             tx.llm_calls.mark_used(shot_id)
 
-    def _digest(self, messages: Sequence[Message], wanted: str) -> str:
-        settings = self.settings()
-        asked = [settings.base_url, settings.model, wanted, list(messages)]
+    def _digest(self, question: _Question) -> str:
+        asked = [*self._model(), question.wanted, list(question.messages)]
         return sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
-    async def _reply(
-        self, chat: Chat, job: LlmJob, subject: LlmSubject, messages: Sequence[Message], wanted: str
-    ) -> Reply:
+    async def _reply(self, question: _Question) -> Reply:
         """One answer; keys that are refused are passed over, what was surely not taken is asked again."""
         keys = self._keys()
         for place, key in enumerate(keys, start=1):
             try:
-                return await self._with_key(chat, job, subject, messages, wanted, key)
+                return await self._with_key(question, key)
             except RemoteError as error:
                 if error.kind not in (ErrorKind.AUTH, ErrorKind.BALANCE) or place == len(keys):
                     raise
         raise AssertionError("the last key returns or raises")
 
-    async def _with_key(
-        self,
-        chat: Chat,
-        job: LlmJob,
-        subject: LlmSubject,
-        messages: Sequence[Message],
-        wanted: str,
-        key: KeySettings | None,
-    ) -> Reply:
+    async def _with_key(self, question: _Question, key: KeySettings | None) -> Reply:
         rest = self.rest
         tries = 0
         while True:
-            job.check()
+            question.job.check()
             tries += 1
             try:
-                return await self._once(chat, job, subject, messages, wanted, key)
+                return await self._once(question, key)
             except RemoteError as error:
                 if error.code == "format_refused" and self._may_format():
                     self._without_format.add(self._model())
                     continue
                 if not _repeats(error) or tries == TRIES:
                     raise
-                await _pause(job, min(error.retry_after or rest, LONGEST_REST))
+                await _pause(question.job, min(error.retry_after or rest, LONGEST_REST))
                 rest *= 2
 
-    async def _once(
-        self,
-        chat: Chat,
-        job: LlmJob,
-        subject: LlmSubject,
-        messages: Sequence[Message],
-        wanted: str,
-        key: KeySettings | None,
-    ) -> Reply:
+    async def _once(self, question: _Question, key: KeySettings | None) -> Reply:
         """One paid question: its intent is on disk before it leaves, its answer right after it came.
 
         The budget is asked in the transaction that writes the intent down and sets aside what it costs at most.
@@ -372,7 +364,8 @@ class LlmQueue:
         from vidgen_core.llm.client import not_answered
         from vidgen_core.services.scripts.llm_prompts import longest_answer, response_format
 
-        all_settings, settings, question = self._ctx.settings(), self.settings(), self._digest(messages, wanted)
+        chat, job, subject, messages, wanted = question
+        all_settings, settings, digest = self._ctx.settings(), self.settings(), self._digest(question)
         price = money.llm_price(all_settings)
         most = price.of(money.most_tokens(messages), longest_answer(messages)) if price else None
         with self._ctx.store.write() as tx:
@@ -393,7 +386,7 @@ class LlmQueue:
                 piece_id=subject.piece_id,
                 shot_id=subject.shot_id,
                 cost=most,
-                prompt_digest=question,
+                prompt_digest=digest,
                 agent=job.quote.agent if job.quote else None,
             )
             if limits:
@@ -428,7 +421,7 @@ class LlmQueue:
         answer = {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out, "cost": cost, "answer": reply.text}
         unusable = reply.finish == "length" or not_answered(reply) is not None
         changes = {"state": LlmCallState.ANSWERED, "settled": unusable, **answer}
-        await self._keep(job, call, changes, question=question)
+        await self._keep(job, call, changes, question=digest)
         return reply
 
     async def _end_without_answer(self, job: LlmJob, call: int, subject: LlmSubject, error: RemoteError) -> None:
@@ -581,13 +574,8 @@ def _allow(
 def failure_of(error: VidgenError) -> Failure:
     """An error as it is kept."""
     unknown = isinstance(error, RemoteError) and error.delivery is Delivery.UNKNOWN
-    return Failure(
-        kind=error.kind,
-        code=error.code,
-        params=error.params,
-        retryable=_repeats(error),
-        charged=ChargeStatus.UNKNOWN if unknown else ChargeStatus.NONE,
-    )
+    charged = ChargeStatus.UNKNOWN if unknown else ChargeStatus.NONE
+    return Failure.of(error, retryable=_repeats(error), charged=charged)
 
 
 def stopped_by_budget(failure: Failure | None) -> bool:
@@ -598,4 +586,4 @@ def stopped_by_budget(failure: Failure | None) -> bool:
 def _key(key: KeySettings | None) -> Key | None:
     from vidgen_core.providers.base import Key
 
-    return Key(id=key.fingerprint, label=key.label, secret=key.secret, hosts=key.hosts) if key else None
+    return Key.of(key) if key else None

@@ -85,7 +85,7 @@ class Diagnostics:
 
     def _first_key(self, mode: ProviderId) -> Key | None:
         keys = self._ctx.settings().providers.of(mode).keys
-        return next((_key(key) for key in keys if key.works), None)
+        return next((Key.of(key) for key in keys if key.works), None)
 
     def _remember(self, mode: ProviderId, connection: Connection) -> None:
         with self._ctx.store.write() as tx:
@@ -259,8 +259,7 @@ async def _ask(provider: Provider, key: Key | None) -> Connection:
 
 
 def _failed(error: VidgenError) -> Connection:
-    failure = Failure(kind=error.kind, code=error.code, params=error.params, charged=ChargeStatus.NONE)
-    return Connection(ok=False, failure=failure)
+    return Connection(ok=False, failure=Failure.of(error, charged=ChargeStatus.NONE))
 
 
 def _typed(secret: str) -> Key:
@@ -269,15 +268,11 @@ def _typed(secret: str) -> Key:
     :raises SettingsError: ``setting_invalid`` when it cannot be a key
     """
     try:
-        return _key(KeySettings(name="-", secret=SecretStr(secret)))
+        return Key.of(KeySettings(name="-", secret=SecretStr(secret)))
     except ValidationError:
         field, reason = "keys.secret", "not_a_key"
     # Outside of the handler, so that what was typed hangs on no traceback.
     raise SettingsError("setting_invalid", field=field, reason=reason, where="")
-
-
-def _key(key: KeySettings) -> Key:
-    return Key(id=key.fingerprint, label=key.label, secret=key.secret, hosts=key.hosts)
 
 
 def _engine(info: dict[str, Any]) -> tuple[Finding, ...]:

@@ -355,7 +355,7 @@ class KeyPool:
     def _configured(self) -> tuple[KeySettings, ...]:
         keys = self._settings().providers.of(self._mode).keys
         for key in keys:
-            self._seen[key.fingerprint] = Key(id=key.fingerprint, label=key.label, secret=key.secret, hosts=key.hosts)
+            self._seen[key.fingerprint] = Key.of(key)
         return keys
 
     def _health(self, key: KeySettings, now: datetime) -> Health:

@@ -245,7 +245,7 @@ class LovartBrowser:
                 canvas = await self._begin()
                 await canvas.ready()
         except VidgenError as error:
-            return Failure(kind=error.kind, code=error.code, params=error.params)
+            return Failure.of(error)
         return None
 
     # --- the window ---------------------------------------------------------------------------------------------------

@@ -216,17 +216,13 @@ def to_edl(timeline: otio.schema.Timeline) -> str:
     """A CMX 3600 list in Premiere's style: media are found again by *from clip name*, the file's own name."""
     copy = timeline.clone()
     for clip in copy.find_clips():
-        clip.media_reference.target_url = _plain_path(clip.media_reference.target_url)
+        clip.media_reference.target_url = str(otio.url_utils.filepath_from_url(clip.media_reference.target_url))
         # Every line is its own in this format.
         clip.name = " ".join(clip.name.split())
         for marker in clip.markers:
             marker.name = " ".join(f"{marker.name}: {marker.comment}".split())
     copy.name = " ".join(copy.name.split())[:_TITLE]
     return str(otio.adapters.write_to_string(copy, "cmx_3600", style="premiere", reelname_len=None))
-
-
-def _plain_path(address: str) -> str:
-    return str(otio.url_utils.filepath_from_url(address))
 
 
 _WRITERS: Final = {

@@ -121,14 +121,10 @@ def storyboard_sheet(source: Path | bytes, name: str) -> Sheet:
 
 def _entries(board: Any, name: str) -> list[_Entry]:
     found = list(_shots(board))
-    if not found and not isinstance(board, list) and not _is_empty_list(board):
+    if not found and not isinstance(board, list) and not (isinstance(board, dict) and board.get("shots") == []):
         raise InputError("storyboard_without_shots", name=name)
     check_rows(len(found), name)
     return found
-
-
-def _is_empty_list(board: Any) -> bool:
-    return isinstance(board, dict) and board.get("shots") == []
 
 
 def _shots(held: Any, scene: str = "", depth: int = 0) -> Iterator[_Entry]:

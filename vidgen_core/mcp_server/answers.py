@@ -51,15 +51,11 @@ class TakeAnswer(ResponseModel):
     @classmethod
     def of(cls, take: Take, chosen: int | None) -> TakeAnswer:
         against = [one.code for one in take.checks if one.severity in (Severity.DOUBT, Severity.FAIL)]
-        return cls(
+        return cls.filled(
+            take,
             take=take.number,
-            seconds=take.seconds,
-            width=take.width,
-            height=take.height,
             provider=take.provider.value,
-            model=take.model,
             chosen=take.id == chosen,
-            rejected=take.rejected,
             verdict=take.verdict and take.verdict.value,
             against=against,
         )
@@ -282,12 +278,9 @@ class ExportAnswer(ResponseModel):
     @classmethod
     def of(cls, export: Export, t: Text) -> ExportAnswer:
         there = export.state == "done" and not export.folder
-        return cls(
+        return cls.filled(
+            export,
             export=export.id,
-            format=export.format,
-            state=export.state,
-            progress=export.progress,
-            bytes=export.bytes,
             uri=f"vidgen://exports/{export.project_id}/{export.id}" if there else None,
             error=t.failure(export.failure) if export.failure else None,
         )

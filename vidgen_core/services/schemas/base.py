@@ -6,7 +6,7 @@ Ids are text. Times are UTC, ISO 8601.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Annotated, overload
+from typing import Annotated, Any, Self, overload
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -17,6 +17,11 @@ class ResponseModel(BaseModel):
     """Base class of everything that is answered; ``model_validate`` copies the attributes of a value."""
 
     model_config = ConfigDict(from_attributes=True)
+
+    @classmethod
+    def filled(cls, value: object, **more: Any) -> Self:
+        """Copies the attributes of a value that are called like its fields, but for those that ``more`` gives."""
+        return cls(**{name: getattr(value, name) for name in cls.model_fields.keys() - more.keys()}, **more)
 
 
 class Amount(ResponseModel):

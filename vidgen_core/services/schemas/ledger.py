@@ -36,13 +36,10 @@ class LedgerCheckResponse(ResponseModel):
 
     @classmethod
     def of(cls, found: LedgerCheck, t: Text) -> LedgerCheckResponse:
-        return cls(
-            ok=found.ok,
-            lines=found.lines,
-            head=found.head,
+        return cls.filled(
+            found,
             broken=FindingResponse.of(found.broken, t) if found.broken else None,
             strays=[FindingResponse.of(one, t) for one in found.strays],
-            stray_count=found.stray_count,
             gaps=[FindingResponse.of(one, t) for one in found.gaps],
         )
 

@@ -113,16 +113,13 @@ class PreflightResponse(ResponseModel):
         cls, sheet: Preflight, t: Text, sentence: Callable[[Text, PreflightProblem], str] = problem_line
     ) -> PreflightResponse:
         """:param sentence: describes one problem"""
-        return cls(
-            tasks=sheet.tasks,
-            shots=sheet.shots,
-            asks=sheet.asks,
+        return cls.filled(
+            sheet,
             low=sheet.low and Amount.model_validate(sheet.low),
             high=sheet.high and Amount.model_validate(sheet.high),
             costs={
                 str(payee): [Amount.model_validate(one) for one in amounts] for payee, amounts in sheet.costs.items()
             },
-            seconds=sheet.seconds,
             balances=[BalanceResponse.model_validate(one) for one in sheet.balances],
             limits=[Limit.model_validate(one) for one in sheet.standings],
             problems=[

@@ -24,15 +24,7 @@ class ReviewLinkResponse(ResponseModel):
 
     @classmethod
     def of(cls, link: ReviewLink, url: str) -> ReviewLinkResponse:
-        return cls(
-            id=link.id,
-            url=url,
-            name=link.name,
-            has_password=link.password is not None,
-            created_at=link.created_at,
-            expires_at=link.expires_at,
-            works=link.works(datetime.now(UTC)),
-        )
+        return cls.filled(link, url=url, has_password=link.password is not None, works=link.works(datetime.now(UTC)))
 
 
 class VoteResponse(ResponseModel):

@@ -25,14 +25,10 @@ class ProposedRow(ResponseModel):
     @classmethod
     def of(cls, row: PlannedShot, sentence: Callable[[str, dict[str, Any]], str]) -> ProposedRow:
         """:param sentence: puts the code of a reason into a sentence"""
-        return cls(
+        return cls.filled(
+            row,
             shot=row.number,
-            line=row.line,
-            script=row.script,
-            picture_prompt=row.picture_prompt,
-            prompt=row.prompt,
             ratio=row.params.aspect_ratio,
             seconds=row.params.duration,
-            verdict=row.verdict,
             reasons=[sentence(reason.code, reason.params) for reason in row.reasons],
         )

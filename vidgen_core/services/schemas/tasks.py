@@ -7,7 +7,7 @@ from typing import Any, Final
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.i18n import Text
-from vidgen_core.services.schemas.base import Cost, ResponseModel, iso
+from vidgen_core.services.schemas.base import Cost, Moment, ResponseModel
 
 #: What of a task's params its JSON leaves out.
 _NOT_TOLD: Final = {"prompt", "options", "callback_url", "parent", "link"}
@@ -30,14 +30,7 @@ class TaskError(ResponseModel):
         failure = task.failure
         if failure is None or task.status not in (TaskStatus.FAILED, TaskStatus.PENDING):
             return None
-        return cls(
-            kind=failure.kind.value,
-            code=failure.code,
-            message=t.failure(failure),
-            provider_message=failure.provider_message,
-            retryable=failure.retryable,
-            charged=failure.charged.value,
-        )
+        return cls.filled(failure, message=t.failure(failure))
 
 
 class CheckResponse(ResponseModel):
@@ -80,36 +73,26 @@ class TaskResponse(ResponseModel):
     checks: list[CheckResponse]
     """Every measured value with its limit; what speaks against the take has the severity ``fail`` or ``doubt``."""
     cost: Cost | None
-    created_at: str
-    started_at: str | None
-    finished_at: str | None
+    created_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
 
     @classmethod
     def of(cls, task: Task, t: Text, project: str) -> TaskResponse:
-        return cls(
+        return cls.filled(
+            task,
             id=str(task.id),
             project=project,
-            shot=task.shot,
-            take=task.take,
-            output=task.output.value,
-            status=task.status.value,
             progress=progress_of(task),
             provider=task.provider.value,
-            model=task.model,
             params=task.params.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_TOLD),
-            remote_id=task.remote_id,
-            attempts=task.attempts,
             error=TaskError.of(task, t),
-            file=task.file,
             parent=task.params.parent.number if task.params.parent else None,
             waits_for=task.awaits,
             warnings=list(task.warnings),
             verdict=task.verdict.value if task.verdict else None,
             checks=[CheckResponse(**one.model_dump(mode="json")) for one in task.checks],
             cost=Cost.of(task.cost, estimated=task.charge is not ChargeStatus.CHARGED),
-            created_at=iso(task.created_at),
-            started_at=iso(task.started_at),
-            finished_at=iso(task.finished_at),
         )
 
 

@@ -65,16 +65,13 @@ class ScriptResponse(ResponseModel):
     @classmethod
     def of(cls, view: ScriptView) -> ScriptResponse:
         script = view.script
-        return cls(
+        return cls.filled(
+            script,
             id=str(script.id),
-            name=script.name,
-            state=script.state,
-            model=script.model,
             busy=view.busy,
             pieces=len(view.pieces),
             done=view.done,
             lost=view.count(PieceState.UNKNOWN),
-            created_at=script.created_at,
         )
 
 
@@ -112,16 +109,7 @@ class VersionResponse(ResponseModel):
     @classmethod
     def of(cls, view: VersionView) -> VersionResponse:
         version = view.version
-        return cls(
-            id=str(version.id),
-            number=version.number,
-            text=version.text,
-            author=version.author,
-            writer=version.writer,
-            in_use=view.in_use,
-            takes=list(view.takes),
-            created_at=version.created_at,
-        )
+        return cls.filled(version, id=str(version.id), in_use=view.in_use, takes=list(view.takes))
 
 
 class PromptsRequest(RequestModel):

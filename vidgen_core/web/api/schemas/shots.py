@@ -115,19 +115,12 @@ class TakeResponse(TakeFields):
 
     @classmethod
     def of(cls, take: Take, chosen: bool) -> TakeResponse:
-        return cls(
+        return cls.filled(
+            take,
             id=str(take.id),
             take=take.number,
             task=str(take.task_id),
-            seconds=take.seconds,
-            width=take.width,
-            height=take.height,
-            bytes=take.bytes,
             chosen=chosen,
-            trim_in=take.trim_in,
-            trim_out=take.trim_out,
-            rejected=take.rejected,
-            stands_in=take.stands_in,
             video=address(f"/api/tasks/{take.task_id}/video"),
         )
 
@@ -153,20 +146,12 @@ class PictureResponse(ResponseModel):
 
     @classmethod
     def of(cls, candidate: PictureCandidate) -> PictureResponse:
-        return cls(
+        return cls.filled(
+            candidate,
             id=str(candidate.id),
-            number=candidate.number,
             task=str(candidate.task_id) if candidate.task_id else None,
             provider=candidate.provider.value if candidate.provider else None,
-            model=candidate.model,
-            prompt=candidate.prompt,
-            width=candidate.width,
-            height=candidate.height,
-            bytes=candidate.bytes,
-            chosen=candidate.chosen,
-            rejected=candidate.rejected,
             image=address(f"/app/static/media/candidate/{candidate.id}") if candidate.image else None,
-            image_url=candidate.image_url,
         )
 
 

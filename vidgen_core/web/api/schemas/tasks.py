@@ -13,7 +13,7 @@ from vidgen_core.domain.tasks import MOST_DRAWS, UntilPass
 from vidgen_core.i18n import Text
 from vidgen_core.services.generation.quotes import Quoted
 from vidgen_core.services.generation.recovery import Outcome
-from vidgen_core.services.schemas.base import Cost, ResponseModel, iso
+from vidgen_core.services.schemas.base import Cost, Moment, ResponseModel, iso
 from vidgen_core.services.schemas.money import OrderedResponse
 from vidgen_core.services.schemas.tasks import TaskResponse
 from vidgen_core.web.api.schemas.base import Duration, Id, Ids, ModeName, Name, RequestModel, Takes, Word, Yes
@@ -238,26 +238,18 @@ class AttemptResponse(ResponseModel):
     cost: Cost | None
     charge: str
     error: str | None
-    intent_at: str | None
-    accepted_at: str | None
-    ended_at: str | None
+    intent_at: Moment | None
+    accepted_at: Moment | None
+    ended_at: Moment | None
 
     @classmethod
     def of(cls, attempt: Attempt, t: Text, *, goes_on: bool) -> AttemptResponse:
         """``goes_on``: its task is not over."""
-        return cls(
-            number=attempt.number,
-            state=attempt.state,
-            model=attempt.model,
+        return cls.filled(
+            attempt,
             key=attempt.key_label,
-            agent=attempt.agent,
-            remote_id=attempt.remote_id,
             cost=Cost.of(attempt.cost, estimated=attempt.charge != "charged"),
-            charge=attempt.charge,
             error=t.told(attempt.failure, goes_on=goes_on) if attempt.failure else None,
-            intent_at=iso(attempt.intent_at),
-            accepted_at=iso(attempt.accepted_at),
-            ended_at=iso(attempt.ended_at),
         )
 
 

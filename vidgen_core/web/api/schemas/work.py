@@ -14,7 +14,7 @@ from vidgen_core.services.exports.exports import Export
 from vidgen_core.services.exports.film import Format
 from vidgen_core.services.imports.plan import Imported, ImportPlan, RowNote
 from vidgen_core.services.library.projects import ProjectDeletion
-from vidgen_core.services.schemas.base import ResponseModel, iso
+from vidgen_core.services.schemas.base import Moment, ResponseModel, iso
 from vidgen_core.services.system.worker_control import Status
 from vidgen_core.web.api.schemas.base import Name, RequestModel, Yes
 from vidgen_core.web.middleware.base_path import address
@@ -60,7 +60,7 @@ class ProjectDeletionResponse(ResponseModel):
 
     @classmethod
     def of(cls, gone: ProjectDeletion) -> ProjectDeletionResponse:
-        return cls(shots=gone.shots, takes=gone.takes, bytes=gone.bytes, busy=gone.busy)
+        return cls.filled(gone)
 
 
 class RowResponse(ResponseModel):
@@ -150,22 +150,16 @@ class ExportResponse(ResponseModel):
     file: str | None
     """Address of the file on this server, once there is one."""
     error: str | None
-    started_at: str
-    ended_at: str | None
+    started_at: Moment
+    ended_at: Moment | None
 
     @classmethod
     def of(cls, export: Export, t: Text) -> ExportResponse:
         there = export.state == "done" and not export.folder
-        return cls(
-            id=export.id,
-            format=export.format,
-            state=export.state,
-            progress=export.progress,
-            bytes=export.bytes,
+        return cls.filled(
+            export,
             file=address(f"/app/static/media/export/{export.project_id}/{export.id}") if there else None,
             error=t.failure(export.failure) if export.failure else None,
-            started_at=iso(export.started_at),
-            ended_at=iso(export.ended_at),
         )
 
 
@@ -189,14 +183,11 @@ class StatusResponse(ResponseModel):
 
     @classmethod
     def of(cls, status: Status) -> StatusResponse:
-        return cls(
-            mode=status.mode,
+        return cls.filled(
+            status,
             counts={name.value: count for name, count in status.counts.items()},
-            percent=status.percent,
-            eta_seconds=status.eta_seconds,
             spent={currency: float(money.amount) for currency, money in status.spent.items()},
             runner_alive=status.alive,
-            paused=status.paused,
             lanes={mode.value: str(lane.get("code", "")) for mode, lane in status.lanes.items()},
         )
 

@@ -47,7 +47,7 @@ INTERNAL = {
     "exports": {"close"},
     "notifications": {"start", "stop"},
     "progress": {"start", "stop"},
-    "llm_queue": {"start", "stop", "stop_soon", "stop_at_once", "close", "settings", "open_chat", "ask", "used"},
+    "llm_queue": {"start", "stop", "stop_soon", "stop_at_once", "close", "settings", "each", "ask", "used"},
 }
 
 

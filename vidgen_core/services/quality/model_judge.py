@@ -24,7 +24,6 @@ from vidgen_core.services.scripts.llm_queue import LlmJob, LlmSubject, Stopped, 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from vidgen_core.llm.client import Chat
     from vidgen_core.services.context import ServiceContext
     from vidgen_core.services.generation.preflight import Estimate
     from vidgen_core.services.scripts.llm_prompts import Message
@@ -142,46 +141,34 @@ class ModelJudge:
             self._standing[project_id] = self._standing[project_id]._replace(**changes)
 
     async def _work(self, job: LlmJob, project_id: int, takes: Sequence[Take]) -> None:
-        chat = self._llm_queue.open_chat()
-        room = asyncio.Semaphore(self._ctx.settings().writing.max_concurrent)
         try:
-            ends = await asyncio.gather(*(self._one(chat, job, room, take) for take in takes), return_exceptions=True)
-            for end in ends:
-                if isinstance(end, BaseException):
-                    raise end
+            await self._llm_queue.each(job, takes, lambda take: self._one(job, take))
         finally:
-            await chat.close()
             self._count(project_id, busy=False)
 
-    async def _one(self, chat: Chat, job: LlmJob, room: asyncio.Semaphore, take: Take) -> None:
+    async def _one(self, job: LlmJob, take: Take) -> None:
         from vidgen_core.services.scripts.proposals import read_judgement
 
-        async with room:
-            if job.unwanted.is_set():
-                return
-            try:
-                messages = await asyncio.to_thread(self._question, take)
-                subject = LlmSubject(take.project_id, "judge", shot_id=take.shot_id)
-                faults = await self._llm_queue.ask(
-                    chat, job, subject, messages, "judgement", read_judgement, repair=False
-                )
-                answer = ModelAnswer(model=self._ctx.settings().writing.model, faults=faults, at=datetime.now(UTC))
-                with self._ctx.store.write() as tx:
-                    keep_answer(tx, take, answer)
-            except Stopped:
-                return
-            except VidgenError as error:
-                failure = failure_of(error)
-                now = self._standing[take.project_id]
-                self._count(take.project_id, failed=now.failed + 1, failure=failure)
-                with self._ctx.store.write() as tx:
-                    params = {"cause": error.code, **error.params}
-                    tx.log.add(
-                        LogLevel.WARNING, "take_not_judged", project_id=take.project_id, task_id=take.task_id, **params
-                    )
-                return
-            self._llm_queue.used(take.shot_id)
-            self._count(take.project_id, done=self._standing[take.project_id].done + 1)
+        if job.unwanted.is_set():
+            return
+        try:
+            messages = await asyncio.to_thread(self._question, take)
+            subject = LlmSubject(take.project_id, "judge", shot_id=take.shot_id)
+            faults = await self._llm_queue.ask(job, subject, messages, "judgement", read_judgement, repair=False)
+            answer = ModelAnswer(model=self._ctx.settings().writing.model, faults=faults, at=datetime.now(UTC))
+            with self._ctx.store.write() as tx:
+                keep_answer(tx, take, answer)
+        except Stopped:
+            return
+        except VidgenError as error:
+            now = self._standing[take.project_id]
+            self._count(take.project_id, failed=now.failed + 1, failure=failure_of(error))
+            with self._ctx.store.write() as tx:
+                params = {"cause": error.code, **error.params, "project_id": take.project_id, "task_id": take.task_id}
+                tx.log.add(LogLevel.WARNING, "take_not_judged", **params)
+            return
+        self._llm_queue.used(take.shot_id)
+        self._count(take.project_id, done=self._standing[take.project_id].done + 1)
 
     def _question(self, take: Take) -> list[Message]:
         """The question with its pictures.

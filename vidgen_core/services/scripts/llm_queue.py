@@ -11,7 +11,7 @@ import contextlib
 import json
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -85,6 +85,8 @@ class LlmJob:
         self.unasked = Decimal(0)
         #: Questions that are out now.
         self.out = 0
+        #: The client, as soon as something is asked.
+        self.chat: Chat | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._work: asyncio.Task[None] | None = None
 
@@ -107,9 +109,8 @@ class LlmJob:
 
 
 class _Question(NamedTuple):
-    """What is asked, of whom, and for which job."""
+    """What is asked, and for which job."""
 
-    chat: Chat
     job: LlmJob
     subject: LlmSubject
     messages: Sequence[Message]
@@ -261,15 +262,34 @@ class LlmQueue:
         """Whether there is a model that can be asked."""
         return bool(self.settings().model)
 
-    def open_chat(self) -> Chat:
+    def _open_chat(self) -> Chat:
         """A client for the loop that is running; close it after use."""
         from vidgen_core.llm.client import Chat
 
         return Chat(self.settings().base_url, self.patience)
 
+    async def each(self, job: LlmJob, items: Iterable[T], one: Callable[[T], Awaitable[None]]) -> None:
+        """Do something for each of some items, as many at a time as the settings say.
+
+        One that fails does not take the answers of the others along, which are paid for; its error is raised at the end.
+        """
+        room = asyncio.Semaphore(self.settings().max_concurrent)
+
+        async def in_turn(item: T) -> None:
+            async with room:
+                await one(item)
+
+        try:
+            ends = await asyncio.gather(*(in_turn(item) for item in items), return_exceptions=True)
+            for end in ends:
+                if isinstance(end, BaseException):
+                    raise end
+        finally:
+            if job.chat is not None:
+                await job.chat.close()
+
     async def ask(
         self,
-        chat: Chat,
         job: LlmJob,
         subject: LlmSubject,
         messages: Sequence[Message],
@@ -290,7 +310,7 @@ class LlmQueue:
         from vidgen_core.services.scripts.llm_prompts import ask_for_repair
         from vidgen_core.services.scripts.proposals import UnreadableAnswer
 
-        question = _Question(chat, job, subject, messages, wanted)
+        question = _Question(job, subject, messages, wanted)
         kept = self._kept(question)
         if kept is not None and kept.answer is not None:
             with contextlib.suppress(UnreadableAnswer):
@@ -364,7 +384,7 @@ class LlmQueue:
         from vidgen_core.llm.client import not_answered
         from vidgen_core.services.scripts.llm_prompts import longest_answer, response_format
 
-        chat, job, subject, messages, wanted = question
+        job, subject, messages, wanted = question
         all_settings, settings, digest = self._ctx.settings(), self.settings(), self._digest(question)
         price = money.llm_price(all_settings)
         most = price.of(money.most_tokens(messages), longest_answer(messages)) if price else None
@@ -398,8 +418,9 @@ class LlmQueue:
             await self._keep(job, call, {"state": LlmCallState.REFUSED, "cost": None}, subject.piece_id)
             raise Stopped
         job.out += 1
+        job.chat = job.chat or self._open_chat()
         try:
-            reply = await chat.ask(
+            reply = await job.chat.ask(
                 _key(key),
                 settings.model,
                 messages,
@@ -502,7 +523,7 @@ class LlmQueue:
         return asyncio.run(self._models(key))
 
     async def _models(self, key: KeySettings | None) -> list[str]:
-        chat = self.open_chat()
+        chat = self._open_chat()
         try:
             return await chat.models(_key(key))
         finally:

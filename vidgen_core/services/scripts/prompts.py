@@ -23,7 +23,6 @@ from vidgen_core.services.scripts.llm_queue import LlmJob, LlmSubject, Stopped, 
 
 if TYPE_CHECKING:
     from vidgen_core.domain.agents import Quote
-    from vidgen_core.llm.client import Chat
     from vidgen_core.services.context import ServiceContext
     from vidgen_core.services.generation.preflight import Estimate
     from vidgen_core.services.library.shots import Shots
@@ -254,23 +253,14 @@ class Prompts:
         if how.ask_lost:
             with self._ctx.store.write() as tx:
                 tx.llm_calls.settle([lost.pop(shot_id) for shot_id in ids if shot_id in lost])
-        chat = self._llm_queue.open_chat() if asks else None
-        room = asyncio.Semaphore(self._ctx.settings().writing.max_concurrent)
+
+        async def one(item: tuple[int, int]) -> None:
+            place, shot_id = item
+            await self._one(job, shot_id, place, how, style, asks=asks, skip=asks and shot_id in lost)
+
         try:
-            # One that fails must not take the answers of the others along, which are paid for.
-            ends = await asyncio.gather(
-                *(
-                    self._one(chat, job, room, shot_id, place, how, style, skip=asks and shot_id in lost)
-                    for place, shot_id in enumerate(ids)
-                ),
-                return_exceptions=True,
-            )
-            for end in ends:
-                if isinstance(end, BaseException):
-                    raise end
+            await self._llm_queue.each(job, enumerate(ids), one)
         finally:
-            if chat is not None:
-                await chat.close()
             self._count(project_id, busy=False)
             now = self._writings[project_id]
             with self._ctx.store.write() as tx:
@@ -285,39 +275,29 @@ class Prompts:
                 )
 
     async def _one(
-        self,
-        chat: Chat | None,
-        job: LlmJob,
-        room: asyncio.Semaphore,
-        shot_id: int,
-        place: int,
-        how: Wanted,
-        style: str,
-        *,
-        skip: bool,
+        self, job: LlmJob, shot_id: int, place: int, how: Wanted, style: str, *, asks: bool, skip: bool
     ) -> None:
-        async with room:
-            if job.unwanted.is_set():
-                return
-            # Let the loop breathe: without a model nothing else is waited for.
-            await asyncio.sleep(0)
-            try:
-                shot = self._shots.get(shot_id)
-            except VidgenError:
-                # Deleted in the meantime.
-                return
-            if skip or not _has_words(shot, how):
-                self._count(shot.project_id, "skipped")
-                return
-            try:
-                text, writer = await self._worded(chat, job, shot, place, how, style)
-                self._count(shot.project_id, self._put(shot_id, text, writer))
-                if chat is not None:
-                    self._llm_queue.used(shot_id)
-            except Stopped:
-                return
-            except VidgenError as error:
-                self._fail(shot, failure_of(error))
+        if job.unwanted.is_set():
+            return
+        # Let the loop breathe: without a model nothing else is waited for.
+        await asyncio.sleep(0)
+        try:
+            shot = self._shots.get(shot_id)
+        except VidgenError:
+            # Deleted in the meantime.
+            return
+        if skip or not _has_words(shot, how):
+            self._count(shot.project_id, "skipped")
+            return
+        try:
+            text, writer = await self._worded(job, shot, place, how, style, asks=asks)
+            self._count(shot.project_id, self._put(shot_id, text, writer))
+            if asks:
+                self._llm_queue.used(shot_id)
+        except Stopped:
+            return
+        except VidgenError as error:
+            self._fail(shot, failure_of(error))
 
     def _fail(self, shot: Shot, failure: Failure) -> None:
         now = self._writings[shot.project_id]
@@ -327,7 +307,7 @@ class Prompts:
             self._count(shot.project_id, "failed", failure=now.failure if now.stopped else failure)
 
     async def _worded(
-        self, chat: Chat | None, job: LlmJob, shot: Shot, place: int, how: Wanted, style: str
+        self, job: LlmJob, shot: Shot, place: int, how: Wanted, style: str, *, asks: bool
     ) -> tuple[str, str]:
         """A prompt for the shot, and who wrote it."""
         from vidgen_core.services.scripts.proposals import read_prompt
@@ -335,12 +315,12 @@ class Prompts:
 
         settings = self._ctx.settings().writing
         language = "" if settings.language == "auto" else settings.language
-        if chat is None:
+        if not asks:
             words = shot.script or shot.picture_prompt
             return from_line(words, place, camera=how.camera, style=style, language=language), TEMPLATE
         messages, kind = self._question(shot, how, style)
         subject = LlmSubject(shot.project_id, kind, shot_id=shot.id)
-        return await self._llm_queue.ask(chat, job, subject, messages, "prompt", read_prompt), settings.model
+        return await self._llm_queue.ask(job, subject, messages, "prompt", read_prompt), settings.model
 
     def _question(self, shot: Shot, how: Wanted, style: str, *, look: bool = True) -> tuple[list[Message], str]:
         """The question and its kind.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +20,6 @@ from vidgen_core.services.imports.plan import Existing, Imported
 from vidgen_core.services.scripts.llm_queue import LlmJob, LlmSubject, Stopped, failure_of
 
 if TYPE_CHECKING:
-    from vidgen_core.llm.client import Chat
     from vidgen_core.services.context import ServiceContext
     from vidgen_core.services.generation.preflight import Estimate
     from vidgen_core.services.imports.imports import Imports
@@ -282,23 +280,12 @@ class Scripts:
             if ask_lost:
                 ids = {piece.id for piece in pieces}
                 tx.llm_calls.settle([call.id for call in tx.llm_calls.lost(script.project_id) if call.piece_id in ids])
-        chat = self._llm_queue.open_chat()
-        room = asyncio.Semaphore(self._ctx.settings().writing.max_concurrent)
         try:
-            # One that fails must not take the answers of the others along, which are paid for.
-            ends = await asyncio.gather(
-                *(self._piece(chat, job, room, script, piece) for piece in pieces), return_exceptions=True
-            )
-            for end in ends:
-                if isinstance(end, BaseException):
-                    raise end
+            await self._llm_queue.each(job, pieces, lambda piece: self._piece(job, script, piece))
         finally:
-            await chat.close()
             self._end(job, script)
 
-    async def _piece(
-        self, chat: Chat, job: LlmJob, room: asyncio.Semaphore, script: Script, piece: ScriptPiece
-    ) -> None:
+    async def _piece(self, job: LlmJob, script: Script, piece: ScriptPiece) -> None:
         from vidgen_core.services.scripts.llm_prompts import ask_for_shots
         from vidgen_core.services.scripts.proposals import read_shots
         from vidgen_core.services.scripts.splitting import language_of
@@ -312,18 +299,17 @@ class Scripts:
             style=self.style(script.project_id),
         )
         subject = LlmSubject(script.project_id, "script", piece_id=piece.id)
-        async with room:
-            try:
-                shots = self._kept(piece)
-                if shots is None:
-                    shots = await self._llm_queue.ask(chat, job, subject, messages, "shots", read_shots)
-            except Stopped:
-                self._set(piece, PieceState.WAITING)
-            except VidgenError as error:
-                lost = isinstance(error, RemoteError) and error.delivery is Delivery.UNKNOWN
-                self._set(piece, PieceState.UNKNOWN if lost else PieceState.FAILED, failure=failure_of(error))
-            else:
-                self._set(piece, PieceState.DONE, [shot.model_dump() for shot in shots])
+        try:
+            shots = self._kept(piece)
+            if shots is None:
+                shots = await self._llm_queue.ask(job, subject, messages, "shots", read_shots)
+        except Stopped:
+            self._set(piece, PieceState.WAITING)
+        except VidgenError as error:
+            lost = isinstance(error, RemoteError) and error.delivery is Delivery.UNKNOWN
+            self._set(piece, PieceState.UNKNOWN if lost else PieceState.FAILED, failure=failure_of(error))
+        else:
+            self._set(piece, PieceState.DONE, [shot.model_dump() for shot in shots])
 
     def _kept(self, piece: ScriptPiece) -> list[ProposedShot] | None:
         """An answer that came before its process ended, and was not used yet."""

@@ -61,26 +61,16 @@ class Accounts:
     def balance(self, provider: str, key: str) -> float:
         return round(self.granted(provider, key) - self.used(provider, key), 6)
 
-    def charge(
-        self, provider: str, key: str, amount: float, *, job_id: str, request_id: str, model: str, at: float
+    def book(
+        self, provider: str, key: str, amount: float, request_id: str, at: float, *, job_id: str = "", model: str = ""
     ) -> None:
+        """Charge an amount; a negative one is a refund."""
         self._used[provider, key] += amount
-        self.charged[provider] += amount
-        self._write(provider, key, amount, job_id, request_id, model, at)
-
-    def refund(
-        self, provider: str, key: str, amount: float, *, job_id: str, request_id: str, model: str, at: float
-    ) -> None:
-        self._used[provider, key] -= amount
-        self.refunded[provider] += amount
-        self._write(provider, key, -amount, job_id, request_id, model, at)
+        sums = self.refunded if amount < 0 else self.charged
+        sums[provider] += abs(amount)
+        self._rows += 1
+        self.log.append(LogRow(self._rows, key, provider, job_id, request_id, model, amount, at))
 
     def rows(self, provider: str, key: str) -> list[LogRow]:
         """The log of one key, newest first."""
         return [row for row in reversed(self.log) if (row.provider, row.key) == (provider, key)]
-
-    def _write(
-        self, provider: str, key: str, amount: float, job_id: str, request_id: str, model: str, at: float
-    ) -> None:
-        self._rows += 1
-        self.log.append(LogRow(self._rows, key, provider, job_id, request_id, model, amount, at))

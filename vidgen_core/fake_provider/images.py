@@ -28,9 +28,9 @@ from vidgen_core.fake_provider.storage.pictures import Picture, from_data_uri, i
 from vidgen_core.fake_provider.submissions import (
     Submission,
     accept,
+    admit,
     json_object,
     receive_submission,
-    refuse,
     rehearsal_of,
 )
 from vidgen_core.fake_provider.wire import AnyJSON, Delayed
@@ -161,9 +161,7 @@ async def _generate(
         return dialect.refusal("prompt-missing" if model else "model-missing", submission.request_id)
     for picture in pictures:
         rehearsal.counters.saw_image(picture.facts())
-    refused = await refuse(submission, dialect, rehearsal)
-    if refused is not None:
-        return refused
+    await admit(submission, dialect, rehearsal)
     order = Order(prompt=prompt, model=model, width=size[0], height=size[1], params={"pictures": len(pictures)})
     # Generated before it is accepted, so that nothing is awaited between the charge and the answer.
     dialect.picture = await asyncio.to_thread(_frame, order, submission, rehearsal)

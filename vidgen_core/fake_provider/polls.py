@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from vidgen_core.fake_provider.jobs import Job, Stage
 from vidgen_core.fake_provider.state import Rehearsal
-from vidgen_core.fake_provider.submissions import Dialect, bad_key, key_of, proxy_page, rehearsal_of
+from vidgen_core.fake_provider.submissions import Answered, Dialect, bad_key, key_of, proxy_page, rehearsal_of
 from vidgen_core.fake_provider.wire import Hangup, pause
 
 #: Fault of a poll → the fault of a submit that has the same answer.
@@ -33,22 +33,27 @@ class PollView:
     now: float
 
 
-async def find_job(request: Request, job_id: str, dialect: Dialect) -> Job | Response:
-    """The job, or the answer that is given instead of it."""
+async def find_job(request: Request, job_id: str, dialect: Dialect) -> Job:
+    """The job that is polled.
+
+    :raises Answered: something else is answered instead
+    """
     rehearsal, key = rehearsal_of(request), key_of(request)
     rehearsal.counters.polls_total += 1
     rehearsal.settle()
     if wrong := bad_key(request):
-        return dialect.refusal(wrong, rehearsal.request_id())
+        raise Answered(dialect.refusal(wrong, rehearsal.request_id()))
     job = rehearsal.jobs.find(job_id)
     if job is None:
-        return dialect.refusal("task-unknown", rehearsal.request_id())
+        raise Answered(dialect.refusal("task-unknown", rehearsal.request_id()))
     if job.key != key:
         rehearsal.counters.wrong_key_polls += 1
-        return dialect.refusal("task-foreign", rehearsal.request_id())
+        raise Answered(dialect.refusal("task-foreign", rehearsal.request_id()))
     if job.has("slow-poll"):
         await pause(request.receive, job.number("slow-poll"))
-    return _poll_fault(job, dialect, rehearsal) or job
+    if fault := _poll_fault(job, dialect, rehearsal):
+        raise Answered(fault)
+    return job
 
 
 def _poll_fault(job: Job, dialect: Dialect, rehearsal: Rehearsal) -> Response | None:

@@ -23,6 +23,7 @@ from vidgen_core.fake_provider.lovart import page
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.state import Rehearsal
 from vidgen_core.fake_provider.storage import files
+from vidgen_core.fake_provider.submissions import Answered, answered
 from vidgen_core.fake_provider.wire import AbruptProtocol
 from vidgen_core.fake_provider.yunwu import account, families
 from vidgen_core.fake_provider.yunwu import api as yunwu
@@ -47,7 +48,8 @@ def create_app(options: RehearsalOptions) -> Starlette:
         app.state.rehearsal.close()
 
     modules = (yunwu, families, account, kie, kie_files, kie_catalogue, lovart, page, chat, images, files, admin)
-    return Starlette(routes=[route for module in modules for route in module.ROUTES], lifespan=lifespan)
+    routes = [route for module in modules for route in module.ROUTES]
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={Answered: answered})
 
 
 def _listen(port: int) -> socket.socket:

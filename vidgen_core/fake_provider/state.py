@@ -15,7 +15,7 @@ from vidgen_core.fake_provider.faults import CATALOGUE, Rule, Verb, tags
 from vidgen_core.fake_provider.jobs import Job, Jobs, Order
 from vidgen_core.fake_provider.kie.validation import models
 from vidgen_core.fake_provider.options import RehearsalOptions
-from vidgen_core.fake_provider.storage.pictures import Pictures, Uploads
+from vidgen_core.fake_provider.storage.pictures import Picture, Pictures, Uploads
 from vidgen_core.fake_provider.storage.videos import Videos
 
 #: Moments of faults that belong to one job.
@@ -126,15 +126,7 @@ class Rehearsal:
         """Refund failed jobs that have ended since the last call."""
         for job in self.jobs.settle(self.now()):
             if job.refunded:
-                self.accounts.refund(
-                    job.provider,
-                    job.key,
-                    job.price,
-                    job_id=job.id,
-                    request_id=self.request_id(),
-                    model=job.order.model,
-                    at=job.ends,
-                )
+                self._book(job, -job.price, self.request_id(), job.ends)
 
     def random_for(self, *what: object) -> Random:
         """A random generator that depends on the seed and its purpose, not on the order of requests."""
@@ -200,10 +192,18 @@ class Rehearsal:
         if job.has("slow"):
             job.seconds = job.number("slow")
         self.jobs.add(job)
-        self.accounts.charge(
-            provider, key, job.price, job_id=job_id, request_id=request_id, model=order.model, at=job.created
-        )
+        self._book(job, job.price, request_id, job.created)
         return job
+
+    def _book(self, job: Job, amount: float, request_id: str, at: float) -> None:
+        self.accounts.book(job.provider, job.key, amount, request_id, at, job_id=job.id, model=job.order.model)
+
+    def keep_picture(self, picture: Picture | None) -> str | None:
+        """Count and keep a picture that was sent; its key."""
+        if picture is None:
+            return None
+        self.counters.saw_image(picture.facts())
+        return self.pictures.put(picture)
 
     def stats(self) -> dict[str, Any]:
         """The statistics as plain JSON values."""

@@ -62,6 +62,19 @@ class Submission:
         return self.faults.get(fault) or CATALOGUE[fault].default or ""
 
 
+class Answered(Exception):
+    """A request has its answer, whatever its route was going to do."""
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
+
+
+async def answered(_request: Request, error: Exception) -> Response:
+    """The handler of ``Answered``."""
+    assert isinstance(error, Answered)
+    return error.response
+
+
 def rehearsal_of(request: Request) -> Rehearsal:
     found: Rehearsal = request.app.state.rehearsal
     return found
@@ -124,26 +137,24 @@ def proxy_page(status: int) -> Response:
     return HTMLResponse(PROXY_PAGE.format(status=status), status_code=status)
 
 
-async def refuse(
-    submission: Submission, dialect: Dialect, rehearsal: Rehearsal, order: Order | None = None
-) -> Response | None:
-    """The answer to a submit that must not become a job; None when it may.
+async def admit(submission: Submission, dialect: Dialect, rehearsal: Rehearsal, order: Order | None = None) -> None:
+    """Answer a submit that must not become a job.
 
     :param order: what is asked for, where its price depends on that
+    :raises Answered:
     """
     fault_of_key = key_fault(submission.key)
     if fault_of_key and fault_of_key != "balance-empty":
-        return dialect.refusal(fault_of_key, submission.request_id)
+        raise Answered(dialect.refusal(fault_of_key, submission.request_id))
     for fault in submission.faults:
         if CATALOGUE[fault].verb is Verb.SUBMIT and fault != "slow-accept" and not _passes(fault, submission):
-            return _refused_by(fault, submission, dialect, rehearsal)
+            raise Answered(_refused_by(fault, submission, dialect, rehearsal))
     if "slow-accept" in submission.faults:
         await asyncio.sleep(_seconds(submission, "slow-accept"))
     # Nothing may be awaited from here until the job is recorded, or two submits could spend the same money.
     rehearsal.settle()
     if rehearsal.accounts.balance(dialect.name, submission.key) < rehearsal.price(dialect.name, order):
-        return dialect.refusal("balance-empty", submission.request_id)
-    return None
+        raise Answered(dialect.refusal("balance-empty", submission.request_id))
 
 
 def _passes(fault: str, submission: Submission) -> bool:
@@ -170,15 +181,8 @@ def _refused_by(fault: str, submission: Submission, dialect: Dialect, rehearsal:
             found.status, found.code, found.message, submission.sent_key if fault == "echo-key" else ""
         )
     if fault == "violation-fee":
-        rehearsal.accounts.charge(
-            dialect.name,
-            submission.key,
-            rehearsal.options.price[dialect.name],
-            job_id="",
-            request_id=submission.request_id,
-            model="",
-            at=rehearsal.now(),
-        )
+        fee = rehearsal.options.price[dialect.name]
+        rehearsal.accounts.book(dialect.name, submission.key, fee, submission.request_id, rehearsal.now())
     return dialect.refusal(fault, submission.request_id)
 
 

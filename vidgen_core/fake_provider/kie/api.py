@@ -29,11 +29,11 @@ from vidgen_core.fake_provider.storage.pictures import from_data_uri, is_data_ur
 from vidgen_core.fake_provider.submissions import (
     Submission,
     accept,
+    admit,
     id_in_answer,
     json_object,
     key_of,
     receive_submission,
-    refuse,
     rehearsal_of,
     uploaded_picture,
 )
@@ -161,9 +161,9 @@ async def _submit(
         given = _without(given, submission.argument("ignores-field"))
     pictures = [] if wrong else await _pictures(request, given if dialect is _VEO else _input(given))
     order = None if wrong or pictures is None else order_of(given, next(iter(pictures), None))
-    refused = await refuse(submission, dialect, rehearsal, order)
-    if refused or order is None:
-        return refused or (wrong or KIE_REFUSALS["image-unfetchable"]).answer()
+    await admit(submission, dialect, rehearsal, order)
+    if order is None:
+        return (wrong or KIE_REFUSALS["image-unfetchable"]).answer()
     job, answer = accept(submission, order, dialect, rehearsal)
     callbacks.schedule_callback(request.app, job, lambda: _record(poll_view(request, job, FILES, fresh_link=False)))
     return answer
@@ -199,11 +199,7 @@ def _links(given: Mapping[str, Any]) -> Iterator[str]:
 async def _fetch(request: Request, link: str) -> str | None:
     rehearsal = rehearsal_of(request)
     if is_data_uri(link):
-        picture = await asyncio.to_thread(from_data_uri, link)
-        if picture is None:
-            return None
-        rehearsal.counters.saw_image(picture.facts())
-        return rehearsal.pictures.put(picture)
+        return rehearsal.keep_picture(await asyncio.to_thread(from_data_uri, link))
     return uploaded_picture(request, link, UPLOADS)
 
 
@@ -316,8 +312,6 @@ async def job_record(request: Request) -> Response:
 
 async def _poll(request: Request, dialect: Kie) -> Response:
     found = await find_job(request, request.query_params.get("taskId", ""), dialect)
-    if isinstance(found, Response):
-        return found
     if found.hits["record-lag"] < rehearsal_of(request).options.kie_record_lag:
         found.hits["record-lag"] += 1
         return KIE_REFUSALS["task-unknown"].answer()
@@ -446,8 +440,6 @@ def _progress(seen: PollView) -> dict[str, Any]:
 async def hd_video(request: Request) -> Response:
     """The 1080p file of a finished Veo job."""
     found = await find_job(request, request.query_params.get("taskId", ""), _VEO)
-    if isinstance(found, Response):
-        return found
     seen = poll_view(request, found, FILES, fresh_link=False)
     if seen.url is None or found.fires("hd-processing"):
         return KIE_REFUSALS["hd-processing"].answer()

@@ -21,21 +21,14 @@ from vidgen_core.fake_provider.polls import link
 from vidgen_core.fake_provider.refusals import KIE_REFUSALS, NO_MONEY, kie_refusal
 from vidgen_core.fake_provider.storage.files import upload
 from vidgen_core.fake_provider.storage.pictures import Picture, from_data_uri, measure
-from vidgen_core.fake_provider.submissions import bad_key, json_object, key_of, proxy_page, rehearsal_of
+from vidgen_core.fake_provider.submissions import Answered, bad_key, json_object, key_of, proxy_page, rehearsal_of
 
 _FILE_LINK: Final = re.compile(rf"/{FILES}/([0-9a-f]+)\.(?:mp4|png)")
 
 
-def _refused(request: Request) -> Response | None:
-    fault = bad_key(request)
-    return KIE_REFUSALS[fault].answer() if fault else None
-
-
 async def stream_upload(request: Request) -> Response:
     """Take a picture as multipart."""
-    failed = _upload_fault(request)
-    if failed:
-        return failed
+    _check_upload(request)
     async with request.form() as form:
         sent = form.get("file")
         if not isinstance(sent, UploadFile):
@@ -46,9 +39,7 @@ async def stream_upload(request: Request) -> Response:
 
 async def base64_upload(request: Request) -> Response:
     """Take a picture as a data URI or as bare base64."""
-    failed = _upload_fault(request)
-    if failed:
-        return failed
+    _check_upload(request)
     body = await json_object(request) or {}
     text = str(body.get("base64Data") or "")
     uri = text if text.startswith("data:") else f"data:image/png;base64,{text}"
@@ -57,9 +48,7 @@ async def base64_upload(request: Request) -> Response:
 
 async def url_upload(request: Request) -> Response:
     """Take a picture by link; only data and links to this rehearsal are followed."""
-    failed = _upload_fault(request)
-    if failed:
-        return failed
+    _check_upload(request)
     body = await json_object(request) or {}
     source = str(body.get("fileUrl") or "")
     if source.startswith("data:"):
@@ -73,16 +62,22 @@ async def url_upload(request: Request) -> Response:
     return await _store(request, data, known.mime, str(body.get("uploadPath") or ""), str(body.get("fileName") or ""))
 
 
-def _upload_fault(request: Request) -> Response | None:
+def _check_upload(request: Request) -> None:
     rehearsal = rehearsal_of(request)
     rehearsal.counters.uploads_total += 1
     if rehearsal.occurs("upload-500"):
-        return KIE_REFUSALS["server-error"].answer()
+        raise Answered(KIE_REFUSALS["server-error"].answer())
     if rehearsal.occurs("upload-no-money"):
-        return JSONResponse({"success": False, "code": 403, "msg": NO_MONEY}, status_code=403)
+        raise Answered(JSONResponse({"success": False, "code": 403, "msg": NO_MONEY}, status_code=403))
     if rehearsal.occurs("upload-html"):
-        return proxy_page(200)
-    return _refused(request)
+        raise Answered(proxy_page(200))
+    check_key(request)
+
+
+def check_key(request: Request) -> None:
+    """:raises Answered: the key is not one of an account"""
+    if fault := bad_key(request):
+        raise Answered(KIE_REFUSALS[fault].answer())
 
 
 async def _store_uri(request: Request, uri: str, body: dict[str, Any]) -> Response:
@@ -122,9 +117,7 @@ def _stored(request: Request, picture: Picture | None, folder: str, name: str, k
 
 async def download_url(request: Request) -> Response:
     """A fresh link to a result; KIE creates one even for an unknown file."""
-    refused = _refused(request)
-    if refused:
-        return refused
+    check_key(request)
     body = await json_object(request) or {}
     match = _FILE_LINK.fullmatch(urlsplit(str(body.get("url") or "")).path)
     job = rehearsal_of(request).jobs.of_file(match[1]) if match else None
@@ -140,7 +133,8 @@ async def credit(request: Request) -> Response:
     rehearsal.settle()
     if rehearsal.occurs("balance-unknown"):
         return KIE_REFUSALS["server-error"].answer()
-    return _refused(request) or ok(rehearsal.accounts.balance(KIE, key_of(request)))
+    check_key(request)
+    return ok(rehearsal.accounts.balance(KIE, key_of(request)))
 
 
 ROUTES: Final = (

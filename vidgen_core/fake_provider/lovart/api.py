@@ -29,12 +29,12 @@ from vidgen_core.fake_provider.storage import files
 from vidgen_core.fake_provider.storage.pictures import measure, pixels
 from vidgen_core.fake_provider.submissions import (
     accept,
+    admit,
     bad_key,
     json_object,
     key_of,
     proxy_page,
     receive_submission,
-    refuse,
     rehearsal_of,
     uploaded_picture,
 )
@@ -204,9 +204,9 @@ async def chat(request: Request) -> Response:
     order = None if wrong or body is None else order_of(body, text, pictures)
     if order is not None and key_of(request) in rehearsal.unlimited:
         order = replace(order, price=0.0)
-    refused = await refuse(submission, _DIALECT, rehearsal, order)
-    if refused or order is None:
-        return refused or LOVART_REFUSALS[wrong or "json-invalid"].answer()
+    await admit(submission, _DIALECT, rehearsal, order)
+    if order is None or body is None:
+        return LOVART_REFUSALS[wrong or "json-invalid"].answer()
     return accept(submission, order, _DIALECT, rehearsal)[1]
 
 
@@ -251,8 +251,6 @@ def order_of(body: Mapping[str, Any], text: str, pictures: Sequence[str | None])
 async def status(request: Request) -> Response:
     """Say where a thread stands; *done* can be taken back."""
     found = await find_job(request, request.query_params.get("thread_id", ""), _DIALECT)
-    if isinstance(found, Response):
-        return found
     stage = stage_of(request, found)
     running = stage not in (Stage.SUCCEEDED, Stage.FAILED, Stage.CANCELLED)
     if running and found.has("status-missing"):
@@ -265,8 +263,6 @@ async def status(request: Request) -> Response:
 async def result(request: Request) -> Response:
     """What a thread has brought so far."""
     found = await find_job(request, request.query_params.get("thread_id", ""), _DIALECT)
-    if isinstance(found, Response):
-        return found
     stage = stage_of(request, found)
     data: dict[str, Any] = {"thread_id": found.id, "status": _status(found, stage), "items": []}
     if asks(found):
@@ -285,8 +281,6 @@ async def confirm(request: Request) -> Response:
     """Confirm the price that a thread waits for."""
     body = await json_object(request) or {}
     found = await find_job(request, str(body.get("thread_id") or ""), _DIALECT)
-    if isinstance(found, Response):
-        return found
     if not asks(found):
         return LOVART_REFUSALS["nothing-to-confirm"].answer()
     found.hits["confirmed"] += 1

@@ -30,9 +30,9 @@ from vidgen_core.fake_provider.polls import find_job, poll_view
 from vidgen_core.fake_provider.refusals import LOVART_REFUSALS
 from vidgen_core.fake_provider.submissions import (
     accept,
+    admit,
     json_object,
     receive_submission,
-    refuse,
     rehearsal_of,
     uploaded_picture,
 )
@@ -107,8 +107,7 @@ async def state(request: Request) -> Response:
     job = _job_of(request, project)
     if job is None or obstacles:
         return JSONResponse({"walls": obstacles} | bought)
-    found = await find_job(request, job.id, _DIALECT)
-    return found if isinstance(found, Response) else AnyJSON(_shown(request, found) | bought)
+    return AnyJSON(_shown(request, await find_job(request, job.id, _DIALECT)) | bought)
 
 
 def _job_of(request: Request, project: str) -> Job | None:
@@ -137,9 +136,9 @@ async def chat(request: Request) -> Response:
     by_tag = _PAYWALL in submission.faults and _PAYWALL not in rehearsal.dismissed
     if by_tag or _is_blocked(request, _PAYWALL, str(body.get("project_id"))):
         return _DIALECT.refusal("balance-empty", submission.request_id)
-    refused = await refuse(submission, _DIALECT, rehearsal)
-    if refused or not text:
-        return refused or _DIALECT.refusal("prompt-missing", submission.request_id)
+    await admit(submission, _DIALECT, rehearsal)
+    if not text:
+        return _DIALECT.refusal("prompt-missing", submission.request_id)
     pictures = [uploaded_picture(request, str(link), UPLOADS) for link in body.get("attachments") or []]
     return accept(submission, order_of(body, text, pictures), _DIALECT, rehearsal)[1]
 

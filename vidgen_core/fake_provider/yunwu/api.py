@@ -22,10 +22,10 @@ from vidgen_core.fake_provider.storage.pictures import from_data_uri, is_data_ur
 from vidgen_core.fake_provider.submissions import (
     Submission,
     accept,
+    admit,
     id_in_answer,
     parse_object,
     receive_submission,
-    refuse,
     rehearsal_of,
     uploaded_picture,
 )
@@ -133,9 +133,9 @@ async def create(request: Request) -> Response:
     wrong = _wrong(body)
     given = {name: value for name, value in given.items() if not _is_ignored(submission, name)}
     order = None if wrong else await _order(given, request)
-    refused = await refuse(submission, _DIALECT, rehearsal, order)
-    if refused or order is None:
-        return refused or _DIALECT.refusal(wrong or "image-invalid", submission.request_id)
+    await admit(submission, _DIALECT, rehearsal, order)
+    if order is None:
+        return _DIALECT.refusal(wrong or "image-invalid", submission.request_id)
     return accept(submission, order, _DIALECT, rehearsal)[1]
 
 
@@ -173,11 +173,10 @@ async def _order(body: dict[str, Any], request: Request) -> Order | None:
         if not is_data_uri(text):
             rehearsal.counters.saw_image({"format": "url", "declared": "", "width": 0, "height": 0, "bytes": 0})
             continue
-        picture = await asyncio.to_thread(from_data_uri, text)
-        if picture is None:
+        key = rehearsal.keep_picture(await asyncio.to_thread(from_data_uri, text))
+        if key is None:
             return None
-        rehearsal.counters.saw_image(picture.facts())
-        keys.append(rehearsal.pictures.put(picture))
+        keys.append(key)
     ratio = str(body.get("aspect_ratio") or "")
     width, height = pixels(str(body.get("size") or ""), ratio, str(body.get("orientation") or ""))
     model = str(body["model"])
@@ -209,8 +208,6 @@ def _duration(body: dict[str, Any]) -> float:
 async def query(request: Request) -> Response:
     """Say how far a job is."""
     found = await find_job(request, request.query_params.get("id", ""), _DIALECT)
-    if isinstance(found, Response):
-        return found
     body = _state(poll_view(request, found, FILES, fresh_link=True))
     escaped = found.sent_key if found.has("failed-echo-key") else ""
     return _json(body, rehearsal_of(request).request_id(), escaped=escaped)

@@ -29,11 +29,11 @@ from vidgen_core.fake_provider.storage import files
 from vidgen_core.fake_provider.storage.pictures import from_data_uri, is_data_uri, measure, pixels, without_data
 from vidgen_core.fake_provider.submissions import (
     accept,
+    admit,
     bad_key,
     id_in_answer,
     json_object,
     receive_submission,
-    refuse,
     rehearsal_of,
     uploaded_picture,
 )
@@ -344,9 +344,7 @@ async def _order(
         unknown = submission.argument("ignores-field")
         asked = read({name: value for name, value in body.items() if name != unknown})
     order = await _read_order(request, vendor, asked, body) if isinstance(asked, Asked) else asked
-    refused = await refuse(submission, vendor, rehearsal_of(request), order if isinstance(order, Order) else None)
-    if refused is not None:
-        return refused
+    await admit(submission, vendor, rehearsal_of(request), order if isinstance(order, Order) else None)
     if isinstance(order, Wrong):
         return vendor.wrong(order.message)
     return accept(submission, order, vendor, rehearsal_of(request))[1]
@@ -404,10 +402,7 @@ async def _picture(request: Request, text: str, *, bare: bool) -> str | None:
             return None
     else:
         picture = await asyncio.to_thread(from_data_uri, text)
-    if picture is None:
-        return None
-    rehearsal.counters.saw_image(picture.facts())
-    return rehearsal.pictures.put(picture)
+    return rehearsal.keep_picture(picture)
 
 
 async def create_openai(request: Request) -> Response:
@@ -415,10 +410,7 @@ async def create_openai(request: Request) -> Response:
     fields, sent = await _openai(request)
     rehearsal = rehearsal_of(request)
     found = [measure(data) for data in sent]
-    keys = [rehearsal.pictures.put(picture) for picture in found if picture]
-    for picture in found:
-        if picture:
-            rehearsal.counters.saw_image(picture.facts())
+    keys = [key for picture in found if (key := rehearsal.keep_picture(picture))]
 
     def read(given: Mapping[str, Any]) -> Asked | Wrong:
         seconds = str(given.get("seconds") or given.get("duration") or "4")
@@ -453,8 +445,6 @@ def _look(vendor: _Vendor) -> Callable[[Request], Awaitable[Response]]:
     async def look(request: Request) -> Response:
         job_id = request.path_params.get("id") or request.query_params.get("task_id", "")
         found = await find_job(request, job_id, vendor)
-        if isinstance(found, Response):
-            return found
         sent_to, asked_at = found.order.interface, request.url.path
         if sent_to.startswith("/kling/") and not asked_at.startswith(f"{sent_to}/"):
             # Kling's jobs are known only where they were sent.
@@ -467,8 +457,6 @@ def _look(vendor: _Vendor) -> Callable[[Request], Awaitable[Response]]:
 async def content(request: Request) -> Response:
     """The file of a job of the OpenAI-style route; measured at Yunwu, Veo's are closed."""
     found = await find_job(request, request.path_params["id"], _OPENAI)
-    if isinstance(found, Response):
-        return found
     if found.order.model.startswith("veo") or found.stage(rehearsal_of(request).now()) is not Stage.SUCCEEDED:
         return JSONResponse({"error": {"message": "forbidden"}}, 403)
     link = urlsplit(poll_view(request, found, FILES, fresh_link=True).url or "")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final, NamedTuple, get_args
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple, TypeVar, get_args
 
 import streamlit as st
 
@@ -16,6 +16,7 @@ from vidgen_core.domain.takes import Verdict
 from vidgen_core.domain.tasks import TaskKind, TaskStatus
 from vidgen_core.i18n import Text
 
+_Value = TypeVar("_Value", ProviderId, TaskKind, ErrorKind, Verdict)
 SORTS: Final[tuple[TaskSort, ...]] = get_args(TaskSort)
 #: Name in the address → what stands there when nothing was chosen.
 _EMPTY: Final[dict[str, Any]] = {
@@ -105,26 +106,8 @@ def show_statuses(statuses: Iterable[TaskStatus]) -> None:
 
 def _filters(visit: Visit) -> None:
     t = visit.t
-    st.selectbox(
-        t("tasks.provider"),
-        [mode.value for mode in provider_ids()],
-        index=None,
-        format_func=lambda mode: f"{ProviderId(mode).spec.icon} {mode_label(t, ProviderId(mode))}",
-        key=key("provider"),
-        placeholder=t("common.all"),
-        on_change=_first_page,
-        persist_state="session",
-    )
-    st.selectbox(
-        t("tasks.output"),
-        [output.value for output in TaskKind],
-        index=None,
-        format_func=lambda output: t(f"pictures.output.{output}"),
-        key=key("makes"),
-        placeholder=t("common.all"),
-        on_change=_first_page,
-        persist_state="session",
-    )
+    _choice(t, "provider", t("tasks.provider"), provider_ids(), lambda mode: f"{mode.spec.icon} {mode_label(t, mode)}")
+    _choice(t, "makes", t("tasks.output"), TaskKind, lambda output: t(f"pictures.output.{output}"))
     st.text_input(
         t("tasks.shot"),
         key=key("shot"),
@@ -132,27 +115,23 @@ def _filters(visit: Visit) -> None:
         on_change=_first_page,
         persist_state="session",
     )
-    st.selectbox(
-        t("tasks.error_class"),
-        [kind.value for kind in ErrorKind],
-        index=None,
-        format_func=lambda kind: t(f"tasks.kind.{kind}"),
-        key=key("error"),
-        placeholder=t("common.all"),
-        on_change=_first_page,
-        persist_state="session",
-    )
-    st.selectbox(
-        t("tasks.column.verdict"),
-        [verdict.value for verdict in Verdict],
-        index=None,
-        format_func=lambda verdict: verdict_label(t, Verdict(verdict)),
-        key=key("verdict"),
-        placeholder=t("common.all"),
-        on_change=_first_page,
-        persist_state="session",
-    )
+    _choice(t, "error", t("tasks.error_class"), ErrorKind, lambda kind: t(f"tasks.kind.{kind}"))
+    _choice(t, "verdict", t("tasks.column.verdict"), Verdict, lambda verdict: verdict_label(t, verdict))
     st.button(t("tasks.clear_filters"), key="tasks_clear_filters", icon=":material/filter_list_off:", on_click=clear)
+
+
+def _choice(t: Text, name: str, label: str, options: Iterable[_Value], said: Callable[[_Value], str]) -> None:
+    by_value = {option.value: option for option in options}
+    st.selectbox(
+        label,
+        list(by_value),
+        index=None,
+        format_func=lambda value: said(by_value[value]),
+        key=key(name),
+        placeholder=t("common.all"),
+        on_change=_first_page,
+        persist_state="session",
+    )
 
 
 def _filters_label(t: Text) -> str:

@@ -25,10 +25,7 @@ commands.add_typer(_scale, name="scale")
 
 
 @command(commands, "check")
-def check(
-    session: Session,
-    provider: ProviderOption = None,
-) -> None:
+def check(session: Session, provider: ProviderOption = None) -> None:
     wanted = mode_named(provider)
     mode = wanted or session.app.settings().mode
     connection = session.app.diagnostics.test(mode)
@@ -73,10 +70,7 @@ def _show_connection(session: Session, mode: ProviderId, connection: Connection)
 
 
 @command(commands, "keys")
-def keys(
-    session: Session,
-    provider: ProviderOption = None,
-) -> None:
+def keys(session: Session, provider: ProviderOption = None) -> None:
     wanted = mode_named(provider)
     modes = [wanted] if wanted else list(session.app.modes)
     found = [(mode, key, usage) for mode in modes for key, usage in session.app.diagnostics.keys(mode)]

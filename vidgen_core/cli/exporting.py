@@ -83,11 +83,7 @@ def _export_all(session: Session, folder: Path, options: Options) -> None:
     """Every format into one folder; those that fail are named, and stop no other."""
     with session.progress("cli.export.writing", 1.0) as progress:
         files, failed = session.app.exports.write_all(
-            session.where.id,
-            folder,
-            options,
-            language=session.text.lang,
-            progress=lambda done: progress(done, 1.0),
+            session.where.id, folder, options, language=session.text.lang, progress=lambda done: progress(done, 1.0)
         )
     reasons = [(kind.value, sentence_of(error)) for kind, error in failed]
     session.answer(
@@ -196,10 +192,7 @@ def _show_edit(session: Session, told: EditResponse) -> None:
 
 
 @command(commands, "backup")
-def backup(
-    session: Session,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="cli.argument.backup")],
-) -> None:
+def backup(session: Session, path: Annotated[Path, typer.Argument(metavar="PATH", help="cli.argument.backup")]) -> None:
     database, *settings = session.app.cleanup.backup(path)
     session.answer({"file": str(database), "settings": str(settings[0]) if settings else None})
     session.say("cli.backed_up", path=database)
@@ -209,8 +202,7 @@ def backup(
 
 @command(_store, "copy", "cli.help.store_copy")
 def copy_store(
-    session: Session,
-    to: Annotated[str, typer.Option("--to", metavar="URL", help="cli.option.store_to")],
+    session: Session, to: Annotated[str, typer.Option("--to", metavar="URL", help="cli.option.store_to")]
 ) -> None:
     done = session.app.cleanup.copy_store(to)
     session.answer(done.model_dump(mode="json"))

@@ -50,8 +50,7 @@ def copy_project(session: Session, name: _NameArgument) -> None:
 
 @command(commands, "archive-project")
 def archive_project(
-    session: Session,
-    restore: Annotated[bool, typer.Option("--restore", help="cli.option.unarchive")] = False,
+    session: Session, restore: Annotated[bool, typer.Option("--restore", help="cli.option.unarchive")] = False
 ) -> None:
     project = session.app.projects.archive(session.where.id, not restore)
     session.answer(project.model_dump(mode="json"))

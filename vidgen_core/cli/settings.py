@@ -24,10 +24,7 @@ commands.add_typer(_config, name="config")
 
 
 @command(_config, "get", "cli.help.config_get")
-def get(
-    session: Session,
-    name: NameArgument = None,
-) -> None:
+def get(session: Session, name: NameArgument = None) -> None:
     from vidgen_core.config.lookup import setting_names
 
     settings = session.app.settings()

@@ -197,10 +197,7 @@ _REMOTE_TIME = _count_time(
     "AND EXISTS (SELECT 1 FROM tasks WHERE id = NEW.task_id AND output = 'video')",
 )
 _DOWNLOAD_TIME = _count_time(
-    "download",
-    "finished_at",
-    "finished_at - polled_at",
-    "FROM tasks WHERE id = NEW.id AND polled_at IS NOT NULL",
+    "download", "finished_at", "finished_at - polled_at", "FROM tasks WHERE id = NEW.id AND polled_at IS NOT NULL"
 )
 
 

@@ -139,11 +139,7 @@ def _best(whole: Floats, part: Floats) -> _Place:
     similarity = covered / power
     top, left = (int(at) for at in np.unravel_index(similarity.argmax(), similarity.shape))
     return _Place(
-        float(similarity[top, left]),
-        left / size[1],
-        top / size[0],
-        (left + width) / size[1],
-        (top + height) / size[0],
+        float(similarity[top, left]), left / size[1], top / size[0], (left + width) / size[1], (top + height) / size[0]
     )
 
 

@@ -23,14 +23,7 @@ def kept(tx: Tx) -> list[WaitingBatch]:
 
 
 def keep(
-    tx: Tx,
-    batch: int,
-    project_id: int,
-    first: list[int],
-    *,
-    auto: bool,
-    rest: list[int] | None = None,
-    proof: str = "",
+    tx: Tx, batch: int, project_id: int, first: list[int], *, auto: bool, rest: list[int] | None = None, proof: str = ""
 ) -> None:
     """Let tasks of a batch wait for the tasks ``first``; the parameters are those of ``WaitingBatch``."""
     new = WaitingBatch(batch=batch, project_id=project_id, first=first, auto=auto, rest=rest, proof=proof)

@@ -75,12 +75,7 @@ def show_options(visit: Visit) -> bool:
 def _pattern(visit: Visit) -> bool:
     t = visit.t
     st.session_state.setdefault(f"{_PREFIX}pattern", Options().pattern)
-    pattern = st.text_input(
-        t("export.pattern"),
-        key=f"{_PREFIX}pattern",
-        live="300ms",
-        help=t("export.pattern_help"),
-    )
+    pattern = st.text_input(t("export.pattern"), key=f"{_PREFIX}pattern", live="300ms", help=t("export.pattern_help"))
     try:
         names = visit.app.exports.names(visit.project.id, (pattern or "").strip() or Options().pattern)
     except VidgenError as error:

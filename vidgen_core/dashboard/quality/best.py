@@ -21,11 +21,7 @@ _PASSED_ONLY: Final = "best_passed_only"
 
 
 def button(
-    visit: Visit,
-    shot_ids: Sequence[int] | None = None,
-    *,
-    key: str,
-    width: Literal["content", "stretch"] = "content",
+    visit: Visit, shot_ids: Sequence[int] | None = None, *, key: str, width: Literal["content", "stretch"] = "content"
 ) -> None:
     """The button that opens the list.
 

@@ -221,12 +221,7 @@ def _colour(field: str, colours: dict[str, str]) -> alt.Color:
 
 
 def _bars(
-    t: Text,
-    rows: Sequence[dict[str, Any]],
-    fields: tuple[str, str, str],
-    colours: dict[str, str],
-    title: str,
-    key: str,
+    t: Text, rows: Sequence[dict[str, Any]], fields: tuple[str, str, str], colours: dict[str, str], title: str, key: str
 ) -> None:
     """Stacked bars, one for each day; a few days are as wide as many."""
     at, amount, what = fields
@@ -251,12 +246,7 @@ def _bars(
 
 
 def _beside(
-    t: Text,
-    rows: Sequence[dict[str, Any]],
-    fields: tuple[str, str, str],
-    colours: dict[str, str],
-    title: str,
-    key: str,
+    t: Text, rows: Sequence[dict[str, Any]], fields: tuple[str, str, str], colours: dict[str, str], title: str, key: str
 ) -> None:
     """Horizontal bars side by side, so that long names have room; nothing without rows."""
     if not rows:

@@ -136,11 +136,7 @@ class Form:
         whole = isinstance(step, int)
         shown = before if before is None or whole else float(before)
         value = st.number_input(
-            **self._common(setting),
-            value=shown,
-            step=step,
-            format="%d" if whole else "%g",
-            placeholder=placeholder,
+            **self._common(setting), value=shown, step=step, format="%d" if whole else "%g", placeholder=placeholder
         )
         self._say_fixed(setting)
         return value
@@ -207,9 +203,7 @@ class Form:
 
     def _say_fixed(self, setting: str) -> None:
         if setting in self.fixed:
-            st.caption(
-                f":material/lock: {self.t('settings.from_environment', variable=variable(setting))}",
-            )
+            st.caption(f":material/lock: {self.t('settings.from_environment', variable=variable(setting))}")
 
     # --- the end of a form
 

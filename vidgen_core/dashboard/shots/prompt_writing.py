@@ -59,10 +59,7 @@ def _form(visit: Visit, key: str, empty: int, every: int, shots: ShotFilter | li
     """Which of the shots, and how their prompts are to be written."""
     t, counts = visit.t, {"empty": empty, "all": every}
     which = st.radio(
-        t("prompts.for"),
-        _WHICH,
-        format_func=lambda name: t(f"prompts.{name}", n=counts[name]),
-        key=f"{key}_for",
+        t("prompts.for"), _WHICH, format_func=lambda name: t(f"prompts.{name}", n=counts[name]), key=f"{key}_for"
     )
     st.selectbox(
         t("prompts.camera"),

@@ -205,11 +205,7 @@ def _columns(visit: Visit, ids: list[int]) -> dict[str, Any]:
         "made": column.TextColumn(t("shots.column.made"), width="medium"),
         "take": column.ImageColumn(t("material.take"), width="small"),
         "more": column.ButtonColumn(
-            t("shots.more"),
-            width=60,
-            type="tertiary",
-            key=_OPENED,
-            on_click=lambda: _clicked(_OPENED, ids, open_menu),
+            t("shots.more"), width=60, type="tertiary", key=_OPENED, on_click=lambda: _clicked(_OPENED, ids, open_menu)
         ),
         "last_frame": column.ImageColumn(t("material.slot.last_frame"), width="small"),
         "references": column.ImageColumn(t("material.slot.reference"), width="small"),

@@ -246,9 +246,7 @@ class TakeRepository(Repository):
     def chosen(self, project_id: int) -> list[Take]:
         """The chosen takes in shot order."""
         return self._where(
-            shots.c.project_id == project_id,
-            shots.c.deleted_at.is_(None),
-            shots.c.chosen_take_id == takes.c.id,
+            shots.c.project_id == project_id, shots.c.deleted_at.is_(None), shots.c.chosen_take_id == takes.c.id
         )
 
     def reject(self, take_id: int, reason: str | None) -> None:

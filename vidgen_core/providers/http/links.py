@@ -220,12 +220,7 @@ _DONE_WITH_A_LINK: Final = frozenset({"video_upsampling_completed", "ready", "av
 
 
 async def outcome(
-    body: Any,
-    base: str,
-    probe: Probe,
-    *,
-    known: Sequence[str] = (),
-    reading: Reading | None = None,
+    body: Any, base: str, probe: Probe, *, known: Sequence[str] = (), reading: Reading | None = None
 ) -> LinkOutcome:
     """What an answer to a poll comes to; with SUCCEEDED there is a link, a video without a status word is done, too.
 

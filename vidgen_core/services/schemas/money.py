@@ -124,11 +124,7 @@ class PreflightResponse(ResponseModel):
             limits=[Limit.model_validate(one) for one in sheet.standings],
             problems=[
                 ProblemResponse(
-                    code=one.code,
-                    message=sentence(t, one),
-                    fatal=one.fatal,
-                    shots=list(one.shots),
-                    count=one.count,
+                    code=one.code, message=sentence(t, one), fatal=one.fatal, shots=list(one.shots), count=one.count
                 )
                 for one in sheet.problems
             ],

@@ -32,11 +32,7 @@ _Until = Annotated[date | None, Query(description="The last day; without one, to
 
 @router.get("/figures", tags=["figures"], responses=errors(404))
 def figures(
-    app: App,
-    project: _SomeProject = None,
-    since: _Since = None,
-    until: _Until = None,
-    provider: ModeName | None = None,
+    app: App, project: _SomeProject = None, since: _Since = None, until: _Until = None, provider: ModeName | None = None
 ) -> Report:
     """Success, times, errors and money of a period; days are those of the machine that the server runs on."""
     return _figures(app, project, since, until, provider)

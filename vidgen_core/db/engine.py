@@ -52,115 +52,35 @@ if TYPE_CHECKING:
 
 
 class Tx(Transaction):
-    """A transaction with its repositories."""
+    """A transaction with its repositories, each made when it is first asked for."""
 
-    @cached_property
-    def projects(self) -> ProjectRepository:
-        return ProjectRepository(self)
-
-    @cached_property
-    def shots(self) -> ShotRepository:
-        return ShotRepository(self)
-
-    @cached_property
-    def tasks(self) -> TaskRepository:
-        return TaskRepository(self)
-
-    @cached_property
-    def attempts(self) -> AttemptRepository:
-        return AttemptRepository(self)
-
-    @cached_property
-    def ledger(self) -> LedgerRepository:
-        return LedgerRepository(self)
-
-    @cached_property
-    def chain(self) -> ChainRepository:
-        return ChainRepository(self)
-
-    @cached_property
-    def takes(self) -> TakeRepository:
-        return TakeRepository(self)
-
-    @cached_property
-    def reviews(self) -> ReviewRepository:
-        return ReviewRepository(self)
-
-    @cached_property
-    def candidates(self) -> CandidateRepository:
-        return CandidateRepository(self)
-
-    @cached_property
-    def log(self) -> LogRepository:
-        return LogRepository(self)
-
-    @cached_property
-    def keys(self) -> KeyRepository:
-        return KeyRepository(self)
-
-    @cached_property
-    def heartbeat(self) -> HeartbeatRepository:
-        return HeartbeatRepository(self)
-
-    @cached_property
-    def state(self) -> StateRepository:
-        return StateRepository(self)
-
-    @cached_property
-    def batches(self) -> BatchRepository:
-        return BatchRepository(self)
-
-    @cached_property
-    def shot_chains(self) -> ShotChainRepository:
-        return ShotChainRepository(self)
-
-    @cached_property
-    def draws(self) -> DrawRepository:
-        return DrawRepository(self)
-
-    @cached_property
-    def disputes(self) -> DisputeRepository:
-        return DisputeRepository(self)
-
-    @cached_property
-    def reports(self) -> ReportRepository:
-        return ReportRepository(self)
-
-    @cached_property
-    def uploads(self) -> UploadRepository:
-        return UploadRepository(self)
-
-    @cached_property
-    def prompts(self) -> PromptVersionRepository:
-        return PromptVersionRepository(self)
-
-    @cached_property
-    def scripts(self) -> ScriptRepository:
-        return ScriptRepository(self)
-
-    @cached_property
-    def llm_calls(self) -> LlmCallRepository:
-        return LlmCallRepository(self)
-
-    @cached_property
-    def progress(self) -> ProgressRepository:
-        return ProgressRepository(self)
-
-    @cached_property
-    def sessions(self) -> SessionRepository:
-        return SessionRepository(self)
-
-    @cached_property
-    def requests(self) -> RequestRepository:
-        return RequestRepository(self)
-
-    @cached_property
-    def agents(self) -> AgentRepository:
-        return AgentRepository(self)
-
-    @cached_property
-    def quotes(self) -> QuoteRepository:
-        return QuoteRepository(self)
+    projects = cached_property(ProjectRepository)
+    shots = cached_property(ShotRepository)
+    tasks = cached_property(TaskRepository)
+    attempts = cached_property(AttemptRepository)
+    ledger = cached_property(LedgerRepository)
+    chain = cached_property(ChainRepository)
+    takes = cached_property(TakeRepository)
+    reviews = cached_property(ReviewRepository)
+    candidates = cached_property(CandidateRepository)
+    log = cached_property(LogRepository)
+    keys = cached_property(KeyRepository)
+    heartbeat = cached_property(HeartbeatRepository)
+    state = cached_property(StateRepository)
+    batches = cached_property(BatchRepository)
+    shot_chains = cached_property(ShotChainRepository)
+    draws = cached_property(DrawRepository)
+    disputes = cached_property(DisputeRepository)
+    reports = cached_property(ReportRepository)
+    uploads = cached_property(UploadRepository)
+    prompts = cached_property(PromptVersionRepository)
+    scripts = cached_property(ScriptRepository)
+    llm_calls = cached_property(LlmCallRepository)
+    progress = cached_property(ProgressRepository)
+    sessions = cached_property(SessionRepository)
+    requests = cached_property(RequestRepository)
+    agents = cached_property(AgentRepository)
+    quotes = cached_property(QuoteRepository)
 
 
 class Store:

@@ -14,73 +14,48 @@ from pathlib import Path
 import platformdirs
 
 
+class _Place:
+    """The path of something in the data home."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, locations: Locations, _: type | None = None) -> Path:
+        return locations.home / self._name
+
+
 @dataclass(frozen=True)
 class Locations:
     """The data home and what lies in it."""
 
     home: Path
 
-    @property
-    def settings_file(self) -> Path:
-        return self.home / "settings.toml"
-
-    @property
-    def database(self) -> Path:
-        return self.home / "vidgen.db"
-
-    @property
-    def journal(self) -> Path:
-        """What must be known when the database cannot be written, or is older than what was bought."""
-        return self.home / "vidgen.journal"
+    settings_file = _Place("settings.toml")
+    database = _Place("vidgen.db")
+    #: What must be known when the database cannot be written, or is older than what was bought.
+    journal = _Place("vidgen.journal")
+    runner_lock = _Place("runner.lock")
+    #: Reference images by content: ``<sha256>.<ext>``.
+    images = _Place("images")
+    posters = _Place("posters")
+    thumbnails = _Place("thumbnails")
+    #: Jobs of the Local provider: what to render and the file being rendered.
+    local_jobs = _Place("local-jobs")
+    #: Pictures that were drawn and paid for, until they are in the image store.
+    drawings = _Place("drawings")
+    #: The save folder unless the settings name another.
+    videos = _Place("videos")
+    #: Uploads and fetched pictures, until they become shots.
+    incoming = _Place("incoming")
+    exports = _Place("exports")
 
     def unwritable(self, name: str) -> Path:
         """Empty; until its time of change the database could not be written for the provider of that name."""
         return self.home / f"vidgen.db.unwritable-{name}"
 
-    @property
-    def runner_lock(self) -> Path:
-        return self.home / "runner.lock"
-
-    @property
-    def images(self) -> Path:
-        """Reference images by content: ``<sha256>.<ext>``."""
-        return self.home / "images"
-
-    @property
-    def posters(self) -> Path:
-        return self.home / "posters"
-
-    @property
-    def thumbnails(self) -> Path:
-        return self.home / "thumbnails"
-
-    @property
-    def local_jobs(self) -> Path:
-        """Jobs of the Local provider: what to render and the file being rendered."""
-        return self.home / "local-jobs"
-
-    @property
-    def drawings(self) -> Path:
-        """Pictures that were drawn and paid for, until they are in the image store."""
-        return self.home / "drawings"
-
     def of_provider(self, name: str) -> Path:
         """What a provider keeps for itself and for people to change."""
         return self.home / name
-
-    @property
-    def videos(self) -> Path:
-        """The save folder unless the settings name another."""
-        return self.home / "videos"
-
-    @property
-    def incoming(self) -> Path:
-        """Uploads and fetched pictures, until they become shots."""
-        return self.home / "incoming"
-
-    @property
-    def exports(self) -> Path:
-        return self.home / "exports"
 
     def create(self) -> Locations:
         """Make the home, readable by its owner only, and the folders in it; return self."""

@@ -137,3 +137,10 @@ class ServiceContext:
     def modes(self) -> tuple[ProviderId, ...]:
         """The generation modes that can be chosen."""
         return video_providers()
+
+
+class Service:
+    """A service of one data home."""
+
+    def __init__(self, ctx: ServiceContext) -> None:
+        self._ctx = ctx

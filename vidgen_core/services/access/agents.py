@@ -17,6 +17,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.money import AgentStatus
 from vidgen_core.services.access.auth import LONGEST_NAME, Auth
 from vidgen_core.services.access.permissions import Role, Visitor, requires
+from vidgen_core.services.context import Service
 
 if TYPE_CHECKING:
     from vidgen_core.services.context import ServiceContext
@@ -27,11 +28,8 @@ PREFIX: Final = "vda_"
 ROLES: Final = (Role.VIEWER, Role.MAKER)
 
 
-class Agents:
+class Agents(Service):
     """Who may work here as a program, and how much of its limits is used."""
-
-    def __init__(self, ctx: ServiceContext) -> None:
-        self._ctx = ctx
 
     @requires(Role.VIEWER)
     def all(self) -> list[Agent]:

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from vidgen_core.db.repositories.access import CURRENT, Begun, Known
-
-if TYPE_CHECKING:
-    from vidgen_core.services.context import ServiceContext
+from vidgen_core.services.context import Service
 
 __all__ = ["Begun", "Known", "Requests"]
 
 
-class Requests:
+class Requests(Service):
     """What is known of requests with a key."""
-
-    def __init__(self, ctx: ServiceContext) -> None:
-        self._ctx = ctx
 
     def claim(self, caller: str, key: str, digest: str, owner: str) -> Known:
         """Make the row of a request for ``owner``; the one that is there already is answered as it is."""

@@ -34,6 +34,7 @@ from vidgen_core.domain.tasks import (
 )
 from vidgen_core.providers.base import FinishOffer, Problem, Provider
 from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.context import Service
 from vidgen_core.services.generation import gate
 from vidgen_core.services.generation.gate import OrderItem
 from vidgen_core.services.generation.planning import GenerateOptions, GenerationPlan, cost_of, plan
@@ -42,7 +43,6 @@ from vidgen_core.services.generation.validation import Admit, Generated, ShotRef
 
 if TYPE_CHECKING:
     from vidgen_core.media.storage import LocalMedia
-    from vidgen_core.services.context import ServiceContext
 
 #: Seconds of more where neither the caller nor the model says how many.
 _SECONDS: Final = 5.0
@@ -100,11 +100,8 @@ class _Chosen(NamedTuple):
     problem: Problem | None
 
 
-class Finishing:
+class Finishing(Service):
     """Extends and enlarges takes."""
-
-    def __init__(self, ctx: ServiceContext) -> None:
-        self._ctx = ctx
 
     @requires(Role.VIEWER)
     def offers(self, take_id: int) -> tuple[Offered, ...]:

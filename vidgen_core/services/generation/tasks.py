@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from vidgen_core import money
 from vidgen_core.db import NewTask, Tx
@@ -20,6 +19,7 @@ from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import LIVE, UNSENT, Task, TaskStatus, UntilPass
 from vidgen_core.providers.base import Problem
 from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.context import Service
 from vidgen_core.services.generation import canaries, drawing, gate, recovery
 from vidgen_core.services.generation.gate import OrderItem
 from vidgen_core.services.generation.planning import NO_OPTIONS, GenerateOptions, GenerationPlan, plan
@@ -36,9 +36,6 @@ from vidgen_core.services.generation.validation import (
 )
 from vidgen_core.worker import canary
 
-if TYPE_CHECKING:
-    from vidgen_core.services.context import ServiceContext
-
 EVERY = TaskFilter()
 HELD = LIVE - UNSENT
 #: Takes that one click may ask of a shot.
@@ -49,11 +46,8 @@ ASKED = frozenset({"chain_drifted", "chain_previous_stale"})
 PINNED = 1
 
 
-class Tasks:
+class Tasks(Service):
     """Our units of queued work."""
-
-    def __init__(self, ctx: ServiceContext) -> None:
-        self._ctx = ctx
 
     # --- reading
 

@@ -23,10 +23,10 @@ from vidgen_core.domain.takes import ReviewLink, Take, TakeReview
 from vidgen_core.providers.http.cleaning import clean_text
 from vidgen_core.services.access.auth import Auth, clean_name, hash_password, password_opens
 from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.context import Service
 
 if TYPE_CHECKING:
     from vidgen_core.db import Tx
-    from vidgen_core.services.context import ServiceContext
 
 #: Days that a link works.
 DAYS: Final = 7
@@ -49,11 +49,8 @@ class Reviewed(NamedTuple):
     said: dict[int, TakeReview]
 
 
-class Reviews:
+class Reviews(Service):
     """Links for reviewers, and what those said."""
-
-    def __init__(self, ctx: ServiceContext) -> None:
-        self._ctx = ctx
 
     # --- for those who work here
 

@@ -12,10 +12,10 @@ from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.takes import Opinion, Take, Verdict
 from vidgen_core.domain.tasks import FinishVerb
 from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.context import Service
 
 if TYPE_CHECKING:
     from vidgen_core.media.storage import StoredFile
-    from vidgen_core.services.context import ServiceContext
 
 #: Shots of which a take is chosen in one transaction.
 _AT_ONCE: Final = 200
@@ -28,11 +28,8 @@ class BestTake(NamedTuple):
     take: Take
 
 
-class Takes:
+class Takes(Service):
     """Finished videos of shots."""
-
-    def __init__(self, ctx: ServiceContext) -> None:
-        self._ctx = ctx
 
     @requires(Role.VIEWER)
     def get(self, take_id: int) -> Take:

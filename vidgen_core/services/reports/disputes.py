@@ -11,20 +11,17 @@ from vidgen_core.db.repositories.disputes import DisputeFilter, DisputeLine
 from vidgen_core.domain.errors import ErrorKind, InputError
 from vidgen_core.domain.providers import ProviderId, provider_ids
 from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.context import Service
 
 if TYPE_CHECKING:
     from vidgen_core.i18n import Text
-    from vidgen_core.services.context import ServiceContext
 
 #: Lines of one pack; a longer period is taken in parts.
 MOST: Final = 10_000
 
 
-class Disputes:
+class Disputes(Service):
     """Packs for resellers."""
-
-    def __init__(self, ctx: ServiceContext) -> None:
-        self._ctx = ctx
 
     @requires(Role.VIEWER)
     def any(self, project_id: int) -> bool:

@@ -20,6 +20,7 @@ from vidgen_core.domain.errors import FileError, InputError
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import BillableParty, billable_party
 from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.context import Service
 from vidgen_core.services.reports.disputes import midnight
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from vidgen_core.db import Tx
     from vidgen_core.i18n import Text
-    from vidgen_core.services.context import ServiceContext
 
 #: Rows named that are not as their line says; the others are counted.
 NAMED: Final = 20
@@ -143,11 +143,8 @@ class LedgerDay(Frozen):
         return self.theirs - self.ours
 
 
-class Ledger:
+class Ledger(Service):
     """The ledger line by line."""
-
-    def __init__(self, ctx: ServiceContext) -> None:
-        self._ctx = ctx
 
     @requires(Role.VIEWER)
     def verify(self) -> LedgerCheck:

@@ -22,6 +22,7 @@ from vidgen_core.domain.providers import WRITING, BillableParty, ProviderId, bil
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.money import CREDITS, convert, rates_of
 from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.context import Service
 from vidgen_core.services.reports.values import (
     Day,
     Drawing,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from vidgen_core.config.schema import Settings
     from vidgen_core.db import Tx
     from vidgen_core.i18n import Text
-    from vidgen_core.services.context import ServiceContext
 
 #: Ends of tasks that make pictures, as the store names them.
 PICTURE_COMPLETED: Final = "image_completed"
@@ -61,11 +61,8 @@ _TROUBLED: Final = frozenset({AttemptState.REFUSED, AttemptState.FAILED, Attempt
 _PUT_OFF: Final = frozenset({ErrorKind.RATE_LIMIT, ErrorKind.OVERLOADED, ErrorKind.NETWORK})
 
 
-class Reports:
+class Reports(Service):
     """The figures of one project or of all."""
-
-    def __init__(self, ctx: ServiceContext) -> None:
-        self._ctx = ctx
 
     @requires(Role.VIEWER)
     def of(

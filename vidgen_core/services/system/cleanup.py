@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import tomlkit
 
@@ -24,9 +24,7 @@ from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.domain.takes import Take
 from vidgen_core.services.access.permissions import Role, requires
-
-if TYPE_CHECKING:
-    from vidgen_core.services.context import ServiceContext
+from vidgen_core.services.context import Service
 
 #: Among the warnings of a take: its file was cleaned up.
 CLEANED: Final = "file_cleaned"
@@ -82,11 +80,8 @@ class StoreCopy(Frozen):
     rows: dict[str, int]
 
 
-class Cleanup:
+class Cleanup(Service):
     """Old files and copies."""
-
-    def __init__(self, ctx: ServiceContext) -> None:
-        self._ctx = ctx
 
     @requires(Role.OWNER)
     def plan(self, project_id: int, scope: CleanupScope, older_than_days: float = 0) -> CleanupPlan:

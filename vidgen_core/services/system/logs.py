@@ -6,14 +6,12 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from vidgen_core.domain.log import LogLine
 from vidgen_core.domain.queries import LogFilter
 from vidgen_core.services.access.permissions import Role, requires
-
-if TYPE_CHECKING:
-    from vidgen_core.services.context import ServiceContext
+from vidgen_core.services.context import Service
 
 EVERY: Final = LogFilter()
 #: The setting of a project that says to which line its log was cleared.
@@ -22,11 +20,8 @@ _CLEARED: Final = "log_cleared"
 _BLOCK: Final = 5_000
 
 
-class Logs:
+class Logs(Service):
     """Lines with a code and params; put into words where they are shown."""
-
-    def __init__(self, ctx: ServiceContext) -> None:
-        self._ctx = ctx
 
     @requires(Role.VIEWER)
     def page(

@@ -12,10 +12,10 @@ from vidgen_core.db.worker_state import StateRow
 from vidgen_core.domain.errors import Refused
 from vidgen_core.domain.queries import ShotFilter
 from vidgen_core.services.access.permissions import Role, requires
+from vidgen_core.services.context import Service
 
 if TYPE_CHECKING:
     from vidgen_core.db import Tx
-    from vidgen_core.services.context import ServiceContext
     from vidgen_core.services.exports.editing.edit_plan import EditPlan
 
 #: What the last edit of a project replaced.
@@ -23,11 +23,8 @@ _BEFORE: Final = StateRow[dict[str, Any]]("edit.{}", dict[str, Any])
 _EVERY: Final = 10_000_000
 
 
-class Edits:
+class Edits(Service):
     """Timelines that come back from an editor."""
-
-    def __init__(self, ctx: ServiceContext) -> None:
-        self._ctx = ctx
 
     @requires(Role.VIEWER)
     def plan(self, project_id: int, name: str, data: bytes) -> EditPlan:

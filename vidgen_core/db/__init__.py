@@ -8,13 +8,5 @@ from vidgen_core.db.repositories.takes import NewTake
 from vidgen_core.db.repositories.tasks import ActiveCount, NewTask
 
 __all__ = [
-    "ActiveCount",
-    "Journal",
-    "JournalState",
-    "NewCandidate",
-    "NewShot",
-    "NewTake",
-    "NewTask",
-    "Store",
-    "Tx",
-]
+    "ActiveCount", "Journal", "JournalState", "NewCandidate", "NewShot", "NewTake", "NewTask", "Store", "Tx",
+]  # fmt: skip

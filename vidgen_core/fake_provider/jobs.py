@@ -37,18 +37,9 @@ _LEFT_AT: Final = (
 
 #: Faults of the result that end a job without a video.
 _FAILURES: Final = (
-    "failed",
-    "failed-no-refund",
-    "failed-parameter",
-    "failed-overloaded",
-    "failed-timeout",
-    "moderated-output",
-    "error-in",
-    "failed-words",
-    "failed-odd-text",
-    "failed-echo-key",
-    "filtered-count",
-)
+    "failed", "failed-no-refund", "failed-parameter", "failed-overloaded", "failed-timeout", "moderated-output",
+    "error-in", "failed-words", "failed-odd-text", "failed-echo-key", "filtered-count",
+)  # fmt: skip
 _KEEPS_MONEY: Final = frozenset({"failed-no-refund"})
 
 

@@ -8,13 +8,6 @@ from vidgen_core.i18n.status import STATUS_COLOURS, STATUS_ICONS, VERDICT_COLOUR
 from vidgen_core.i18n.text import LANGUAGES, Language, Text, choose_language, get_text
 
 __all__ = [
-    "LANGUAGES",
-    "STATUS_COLOURS",
-    "STATUS_ICONS",
-    "VERDICT_COLOURS",
-    "VERDICT_ICONS",
-    "Language",
-    "Text",
-    "choose_language",
-    "get_text",
-]
+    "LANGUAGES", "STATUS_COLOURS", "STATUS_ICONS", "VERDICT_COLOURS", "VERDICT_ICONS", "Language", "Text",
+    "choose_language", "get_text",
+]  # fmt: skip

@@ -10,14 +10,9 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
 #: Fonts with Chinese characters of common systems; Pillow searches the font folders of the system.
 _FONTS: Final = (
-    "NotoSansCJK-Regular.ttc",
-    "NotoSansSC-Regular.otf",
-    "PingFang.ttc",
-    "Hiragino Sans GB.ttc",
-    "msyh.ttc",
-    "simhei.ttf",
-    "wqy-microhei.ttc",
-)
+    "NotoSansCJK-Regular.ttc", "NotoSansSC-Regular.otf", "PingFang.ttc", "Hiragino Sans GB.ttc", "msyh.ttc",
+    "simhei.ttf", "wqy-microhei.ttc",
+)  # fmt: skip
 _WHITE: Final = 235
 _NEUTRAL: Final = 128
 

@@ -14,13 +14,8 @@ from vidgen_core.dashboard.components.media import outside
 from vidgen_core.dashboard.session import current_visit, handle_errors, toast_later
 
 _WORDS: Final = (
-    "here",
-    "choose_files",
-    "choose_folder",
-    "sending",
-    "stop",
-    "nothing",
-)
+    "here", "choose_files", "choose_folder", "sending", "stop", "nothing",
+)  # fmt: skip
 
 
 def drop(name: str, label: str, endings: Sequence[str], came: Callable[[list[Path]], None], hint: str = "") -> None:

@@ -49,14 +49,8 @@ _LISTED: Final = "_shots_listed"
 _SEARCH: Final = 116
 _SORT: Final = 150
 _STATES: Final[tuple[ShotState, ...]] = (
-    "all",
-    "without_picture",
-    "without_takes",
-    "running",
-    "to_choose",
-    "chosen",
-    "failed",
-)
+    "all", "without_picture", "without_takes", "running", "to_choose", "chosen", "failed",
+)  # fmt: skip
 
 
 def _to_first_page() -> None:

@@ -31,27 +31,9 @@ _MOVES: Final = "_storyboard_moves"
 _KEPT: Final = 100
 #: Words of the component.
 _WORDS: Final = (
-    "wall",
-    "frame",
-    "movable",
-    "hint",
-    "play",
-    "play_from",
-    "pause",
-    "previous",
-    "next",
-    "close",
-    "position",
-    "undo",
-    "lifted",
-    "carried",
-    "moved",
-    "put_back",
-    "link",
-    "unlink",
-    "seams",
-    "no_seam",
-)
+    "wall", "frame", "movable", "hint", "play", "play_from", "pause", "previous", "next", "close", "position", "undo",
+    "lifted", "carried", "moved", "put_back", "link", "unlink", "seams", "no_seam",
+)  # fmt: skip
 
 
 def wall(visit: Visit, frames: Sequence[Frame]) -> None:

@@ -26,23 +26,10 @@ from vidgen_core.domain.tasks import TaskStatus
 #: Gap between two neighbours in the order, so that a move changes one row.
 GAP: Final = 1 << 32
 
-_EDITABLE = frozenset(
-    {
-        "number",
-        "prompt",
-        "image",
-        "image_url",
-        "last_frame",
-        "last_frame_url",
-        "references",
-        "params",
-        "extra",
-        "script",
-        "picture_prompt",
-        "chain",
-        "identity",
-    }
-)
+_EDITABLE = frozenset({
+    "number", "prompt", "image", "image_url", "last_frame", "last_frame_url", "references", "params", "extra",
+    "script", "picture_prompt", "chain", "identity",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -70,23 +70,10 @@ class NewTake:
     stands_in: bool = False
 
 
-_EDITABLE = frozenset(
-    {
-        "folder",
-        "file",
-        "poster",
-        "seconds",
-        "width",
-        "height",
-        "bytes",
-        "sha256",
-        "content",
-        "warnings",
-        "trim_in",
-        "trim_out",
-        "frame",
-    }
-)
+_EDITABLE = frozenset({
+    "folder", "file", "poster", "seconds", "width", "height", "bytes", "sha256", "content", "warnings", "trim_in",
+    "trim_out", "frame",
+})  # fmt: skip
 _COLUMNS = [column for column in takes.c if column.name not in ("rev", "was_chosen")]
 _SOURCE = takes.join(tasks, tasks.c.id == takes.c.task_id).join(shots, shots.c.id == takes.c.shot_id)
 _SHOWN = select(*_COLUMNS, (shots.c.chosen_take_id == takes.c.id).label("chosen")).select_from(_SOURCE)

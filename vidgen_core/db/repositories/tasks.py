@@ -83,26 +83,10 @@ class ActiveCount(NamedTuple):
 _ALIVE: Final[ColumnElement[bool]] = tasks.c.deleted_at.is_(None)
 
 #: Columns that may be written beside the status.
-_NOTABLE: Final = frozenset(
-    {
-        "model",
-        "params",
-        "priority",
-        "waits_for",
-        "progress",
-        "stage",
-        "cancel_requested",
-        "due_at",
-        "remote_id",
-        "result_url",
-        "failure",
-        "file",
-        "cost",
-        "charge",
-        "submitted_at",
-        "polled_at",
-    }
-)
+_NOTABLE: Final = frozenset({
+    "model", "params", "priority", "waits_for", "progress", "stage", "cancel_requested", "due_at", "remote_id",
+    "result_url", "failure", "file", "cost", "charge", "submitted_at", "polled_at",
+})  # fmt: skip
 
 _OMITTED = {"shot_position", "text_id", "turn", "failure_kind", "duration", "deleted_at", "queued_at"}
 _COLUMNS = [column for column in tasks.c if column.name not in _OMITTED]

@@ -229,22 +229,10 @@ def _by_words(table: Table, said: ErrorBody) -> Classification | None:
 # --- a submit: accepted, refused or unknown -------------------------------------------------------------------------
 
 #: Codes that say that all is well.
-_GOOD_CODES: Final = frozenset(
-    {
-        "",
-        "success",
-        "succeeded",
-        "ok",
-        "accepted",
-        "created",
-        "submitted",
-        "queued",
-        "pending",
-        "processing",
-        "null",
-        "none",
-    }
-)
+_GOOD_CODES: Final = frozenset({
+    "", "success", "succeeded", "ok", "accepted", "created", "submitted", "queued", "pending", "processing", "null",
+    "none",
+})  # fmt: skip
 _ID_PATHS: Final = (
     "id", "task_id", "taskId", "data.id", "data.task_id", "data.taskId", "job_id", "jobId", "data.job_id", "data.jobId",
     "data.recordId", "output.task_id", "result.id", "result.task_id", "result.taskId", "data.data.id", "data.data.task_id",

@@ -127,20 +127,10 @@ _PREFIXES: Final = frozenset({"task", "job", "status", "state", "operation", "pr
 #: Words for an envelope that arrived as well as for a job that ended.
 _ENVELOPE: Final = frozenset({"success", "succeed", "ok", "成功"})
 _STATUS_NAMES: Final = frozenset({"status", "state", "taskstatus", "taskstate", "jobstatus", "jobstate", "videostatus"})
-_END_NAMES: Final = frozenset(
-    {
-        "done",
-        "isdone",
-        "finish",
-        "finished",
-        "isfinish",
-        "isfinished",
-        "completed",
-        "iscompleted",
-        "complete",
-        "iscomplete",
-    }
-)
+_END_NAMES: Final = frozenset({
+    "done", "isdone", "finish", "finished", "isfinish", "isfinished", "completed", "iscompleted", "complete",
+    "iscomplete",
+})  # fmt: skip
 #: Counters, flags and reasons of a filter that took a result away.
 _FILTER_NAMES: Final = frozenset(
     {"raimediafilteredcount", "raimediafilteredreasons", "raimediafilteredreason", "filteredcount", "filteredreason", "filteredreasons",

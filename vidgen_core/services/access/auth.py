@@ -31,15 +31,8 @@ LOGOUT: Final = "/auth/logout"
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1", "[::1]")
 #: Beginnings of headers with which proxies and tunnels pass a request on for somebody else; each says only some of them.
 _FORWARDED: Final = (
-    "forwarded",
-    "x-forwarded-",
-    "x-real-ip",
-    "x-client-ip",
-    "x-original-",
-    "via",
-    "cf-",
-    "true-client-ip",
-)
+    "forwarded", "x-forwarded-", "x-real-ip", "x-client-ip", "x-original-", "via", "cf-", "true-client-ip",
+)  # fmt: skip
 
 
 def is_exposed(address: str | None) -> bool:

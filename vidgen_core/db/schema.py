@@ -64,8 +64,20 @@ class Micros(TypeDecorator[Decimal]):
         return None if value is None else Decimal(int(value)) / MICRO
 
 
+def _required(kind: Any, *names: str) -> list[Column[Any]]:
+    return [Column(name, kind, nullable=False) for name in names]
+
+
+def _optional(kind: Any, *names: str) -> list[Column[Any]]:
+    return [Column(name, kind) for name in names]
+
+
 def _json(name: str) -> Column[Any]:
     return Column(name, JSON(none_as_null=True))
+
+
+def _of(table: Table, *names: str) -> list[Column[Any]]:
+    return [table.c[name] for name in names]
 
 
 def _partial(name: str, *columns: Any, where: str) -> Index:
@@ -85,8 +97,7 @@ projects = Table(
     #: A deleted project has another one, so that its own may be used again.
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", UtcTime, nullable=False),
-    Column("archived_at", UtcTime),
-    Column("deleted_at", UtcTime),
+    *_optional(UtcTime, "archived_at", "deleted_at"),
 )
 
 project_settings = Table(
@@ -106,10 +117,7 @@ shots = Table(
     Column("number", Text, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("prompt", Text, nullable=False),
-    Column("image", Text),
-    Column("image_url", Text),
-    Column("last_frame", Text),
-    Column("last_frame_url", Text),
+    *_optional(Text, "image", "image_url", "last_frame", "last_frame_url"),
     Column("references", JSON, nullable=False, server_default=text("'[]'")),
     _json("params"),
     _json("extra"),
@@ -176,16 +184,12 @@ tasks = Table(
     "tasks",
     metadata,
     Column("id", WHOLE, primary_key=True),
-    Column("project_id", WHOLE, nullable=False),
-    Column("shot_id", WHOLE, nullable=False),
+    *_required(WHOLE, "project_id", "shot_id"),
     # Kept equal to the shot's position by a trigger, for the order.
     Column("shot_position", BigInteger, nullable=False),
     Column("output", Text, nullable=False, server_default="video"),
-    Column("take", WHOLE, nullable=False),
-    Column("batch", WHOLE, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("model", Text, nullable=False),
+    *_required(WHOLE, "take", "batch"),
+    *_required(Text, "status", "provider", "model"),
     Column("text_id", WHOLE, nullable=False),
     Column("priority", WHOLE, nullable=False, server_default="0"),
     # Fair queueing: the round in which this task is to be served.
@@ -196,19 +200,13 @@ tasks = Table(
     Column("due_at", UtcTime),
     Column("attempts", WHOLE, nullable=False, server_default="0"),
     Column("attempt_id", WHOLE),
-    Column("remote_id", Text),
-    Column("result_url", Text),
-    Column("failure_kind", Text),
-    Column("file", Text),
+    *_optional(Text, "remote_id", "result_url", "failure_kind", "file"),
     Column("cost", Micros),
     Column("cost_currency", Text),
     Column("charge", Text, nullable=False),
     Column("rev", BigInteger, nullable=False),
     Column("created_at", UtcTime, nullable=False),
-    Column("started_at", UtcTime),
-    Column("submitted_at", UtcTime),
-    Column("polled_at", UtcTime),
-    Column("finished_at", UtcTime),
+    *_optional(UtcTime, "started_at", "submitted_at", "polled_at", "finished_at"),
     # Seconds from start to end; set together with finished_at.
     Column("duration", Double),
     Column("deleted_at", UtcTime),
@@ -239,19 +237,12 @@ _partial("tasks_by_finished", *_cell, tasks.c.finished_at, tasks.c.id, where=f"{
 _partial("tasks_by_duration", *_cell, tasks.c.duration, tasks.c.id, where=f"{_ALIVE} AND duration IS NOT NULL")
 _partial(
     "tasks_of_kind",
-    tasks.c.failure_kind,
-    tasks.c.project_id,
-    tasks.c.status,
-    tasks.c.provider,
+    *_of(tasks, "failure_kind", "project_id", "status", "provider"),
     where=f"{_ALIVE} AND failure_kind IS NOT NULL",
 )
 _partial(
     "tasks_of_verdict",
-    tasks.c.verdict,
-    tasks.c.provider,
-    tasks.c.model,
-    tasks.c.project_id,
-    tasks.c.status,
+    *_of(tasks, "verdict", "provider", "model", "project_id", "status"),
     where=f"{_ALIVE} AND verdict IS NOT NULL",
 )
 _partial("tasks_of_draw", tasks.c.draw, tasks.c.shot_id, where="draw IS NOT NULL")
@@ -296,9 +287,7 @@ task_counts = Table(
     "task_counts",
     metadata,
     Column("project_id", WHOLE, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("output", Text, nullable=False),
-    Column("status", Text, nullable=False),
+    *_required(Text, "provider", "output", "status"),
     Column("n", WHOLE, nullable=False),
     PrimaryKeyConstraint("project_id", "provider", "output", "status"),
 )
@@ -307,9 +296,7 @@ task_counts = Table(
 shot_counts = Table(
     "shot_counts",
     metadata,
-    Column("project_id", WHOLE, nullable=False),
-    Column("traits", WHOLE, nullable=False),
-    Column("n", WHOLE, nullable=False),
+    *_required(WHOLE, "project_id", "traits", "n"),
     PrimaryKeyConstraint("project_id", "traits"),
 )
 
@@ -318,26 +305,16 @@ attempts = Table(
     "attempts",
     metadata,
     Column("id", WHOLE, primary_key=True),
-    Column("project_id", WHOLE, nullable=False),
-    Column("task_id", WHOLE, nullable=False),
-    Column("number", WHOLE, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("key_id", Text),
-    Column("key_label", Text),
-    Column("base_url", Text),
-    Column("remote_id", Text),
-    Column("intent_at", UtcTime),
-    Column("accepted_at", UtcTime),
-    Column("ended_at", UtcTime),
+    *_required(WHOLE, "project_id", "task_id", "number"),
+    *_required(Text, "state", "provider", "model"),
+    *_optional(Text, "key_id", "key_label", "base_url", "remote_id"),
+    *_optional(UtcTime, "intent_at", "accepted_at", "ended_at"),
     _json("sent"),
     Column("cost", Micros),
     Column("cost_currency", Text),
     Column("charge", Text, nullable=False),
     _json("failure"),
-    Column("evidence", Text),
-    Column("request_id", Text),
+    *_optional(Text, "evidence", "request_id"),
     Column("rev", BigInteger, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("waited_at", UtcTime),
@@ -350,12 +327,7 @@ attempts = Table(
 )
 _partial(
     "attempts_of_agent",
-    attempts.c.agent,
-    attempts.c.created_at,
-    attempts.c.charge,
-    attempts.c.provider,
-    attempts.c.cost_currency,
-    attempts.c.cost,
+    *_of(attempts, "agent", "created_at", "charge", "provider", "cost_currency", "cost"),
     where="agent IS NOT NULL",
 )
 Index("attempts_of_task", attempts.c.task_id, attempts.c.number, unique=True)
@@ -366,9 +338,7 @@ _partial("attempts_intents", attempts.c.provider, attempts.c.intent_at, where="i
 # Charges that no response of the provider has confirmed yet.
 _partial(
     "attempts_unsettled",
-    attempts.c.provider,
-    attempts.c.key_id,
-    attempts.c.intent_at,
+    *_of(attempts, "provider", "key_id", "intent_at"),
     where="charge IN ('estimated', 'assumed', 'unknown') AND remote_id IS NOT NULL",
 )
 _partial("attempts_remote", attempts.c.provider, attempts.c.remote_id, where="remote_id IS NOT NULL")
@@ -380,15 +350,8 @@ _partial("attempts_remote", attempts.c.provider, attempts.c.remote_id, where="re
 ledger_daily = Table(
     "ledger_daily",
     metadata,
-    Column("day", WHOLE, nullable=False),
-    Column("project_id", WHOLE, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("key_id", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("charge", Text, nullable=False),
-    Column("currency", Text, nullable=False),
+    *_required(WHOLE, "day", "project_id"),
+    *_required(Text, "provider", "model", "key_id", "state", "kind", "charge", "currency"),
     Column("n", WHOLE, nullable=False),
     Column("cost", Micros, nullable=False),
     PrimaryKeyConstraint("day", "project_id", "provider", "model", "key_id", "state", "kind", "charge", "currency"),
@@ -404,9 +367,7 @@ ledger_lines = Table(
     Column("at", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
     Column("row_id", WHOLE, nullable=False),
-    Column("body", Text, nullable=False),
-    Column("previous", Text, nullable=False),
-    Column("hash", Text, nullable=False),
+    *_required(Text, "body", "previous", "hash"),
 )
 Index("ledger_lines_of_row", ledger_lines.c.kind, ledger_lines.c.row_id, ledger_lines.c.n)
 
@@ -415,9 +376,7 @@ balances = Table(
     "balances",
     metadata,
     Column("id", WHOLE, primary_key=True),
-    Column("provider", Text, nullable=False),
-    Column("key_id", Text, nullable=False),
-    Column("key_label", Text, nullable=False),
+    *_required(Text, "provider", "key_id", "key_label"),
     Column("at", UtcTime, nullable=False),
     Column("reason", Text, nullable=False),
     Column("amount", Micros, nullable=False),
@@ -429,26 +388,21 @@ takes = Table(
     "takes",
     metadata,
     Column("id", WHOLE, primary_key=True),
-    Column("project_id", WHOLE, nullable=False),
-    Column("shot_id", WHOLE, nullable=False),
+    *_required(WHOLE, "project_id", "shot_id"),
     Column("task_id", WHOLE, nullable=False, unique=True),
     # The take that it was made from, and whether exports use this file in its place.
     Column("parent_id", WHOLE),
     Column("stands_in", Boolean, nullable=False, server_default="0"),
     Column("number", WHOLE, nullable=False),
-    Column("folder", Text, nullable=False),
-    Column("file", Text, nullable=False),
+    *_required(Text, "folder", "file"),
     Column("poster", Text),
     Column("seconds", Double, nullable=False),
-    Column("width", WHOLE, nullable=False),
-    Column("height", WHOLE, nullable=False),
+    *_required(WHOLE, "width", "height"),
     Column("bytes", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
     # Digest of the video's packets: the same for one video in two files.
     Column("content", Text),
-    Column("provider", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("prompt", Text, nullable=False),
+    *_required(Text, "provider", "model", "prompt"),
     Column("seed", BigInteger),
     _json("warnings"),
     # What the checks say, and each measured value; NULL: not checked yet.
@@ -462,8 +416,7 @@ takes = Table(
     # What a language model answered about it, with the model's name.
     _json("answer"),
     # In and out point in seconds; NULL: the begin and end of the video.
-    Column("trim_in", Double),
-    Column("trim_out", Double),
+    *_optional(Double, "trim_in", "trim_out"),
     # Its task was deleted while it was the chosen one; undoing the deletion chooses it again.
     Column("was_chosen", Boolean, nullable=False, server_default="0"),
     Column("rev", BigInteger, nullable=False),
@@ -481,11 +434,9 @@ review_links = Table(
     metadata,
     Column("id", WHOLE, primary_key=True),
     Column("project_id", WHOLE, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("nonce", Text, nullable=False),
+    *_required(Text, "name", "nonce"),
     Column("password", Text),
-    Column("created_at", UtcTime, nullable=False),
-    Column("expires_at", UtcTime, nullable=False),
+    *_required(UtcTime, "created_at", "expires_at"),
     Column("revoked_at", UtcTime),
     sqlite_autoincrement=True,
 )
@@ -494,8 +445,7 @@ Index("review_links_of_project", review_links.c.project_id, review_links.c.id)
 review_votes = Table(
     "review_votes",
     metadata,
-    Column("take_id", WHOLE, nullable=False),
-    Column("link_id", WHOLE, nullable=False),
+    *_required(WHOLE, "take_id", "link_id"),
     Column("reviewer", Text, nullable=False),
     Column("shot_id", WHOLE, nullable=False),
     Column("name", Text, nullable=False),
@@ -509,10 +459,8 @@ review_comments = Table(
     "review_comments",
     metadata,
     Column("id", WHOLE, primary_key=True),
-    Column("take_id", WHOLE, nullable=False),
-    Column("link_id", WHOLE, nullable=False),
-    Column("reviewer", Text, nullable=False),
-    Column("name", Text, nullable=False),
+    *_required(WHOLE, "take_id", "link_id"),
+    *_required(Text, "reviewer", "name"),
     Column("at", Double, nullable=False),
     Column("text", Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
@@ -523,15 +471,12 @@ Index("review_comments_of_take", review_comments.c.take_id, review_comments.c.at
 draws = Table(
     "draws",
     metadata,
-    Column("draw", WHOLE, nullable=False),
-    Column("shot_id", WHOLE, nullable=False),
-    Column("project_id", WHOLE, nullable=False),
+    *_required(WHOLE, "draw", "shot_id", "project_id"),
     # drawing, passed, stopped
     Column("state", Text, nullable=False),
     # The code of why it stopped.
     Column("reason", Text, nullable=False, server_default=text("''")),
-    Column("most", WHOLE, nullable=False),
-    Column("at_once", WHOLE, nullable=False),
+    *_required(WHOLE, "most", "at_once"),
     Column("again_on", Text, nullable=False),
     Column("ceiling", Micros, nullable=False),
     Column("currency", Text, nullable=False),
@@ -548,19 +493,15 @@ candidates = Table(
     "candidates",
     metadata,
     Column("id", WHOLE, primary_key=True),
-    Column("project_id", WHOLE, nullable=False),
-    Column("shot_id", WHOLE, nullable=False),
+    *_required(WHOLE, "project_id", "shot_id"),
     # NULL: uploaded by a user.
     Column("task_id", WHOLE, unique=True),
     Column("number", WHOLE, nullable=False),
-    Column("image", Text),
-    Column("image_url", Text),
-    Column("width", WHOLE),
-    Column("height", WHOLE),
+    *_optional(Text, "image", "image_url"),
+    *_optional(WHOLE, "width", "height"),
     Column("bytes", BigInteger),
     Column("provider", Text),
-    Column("model", Text, nullable=False),
-    Column("prompt", Text, nullable=False),
+    *_required(Text, "model", "prompt"),
     Column("seed", BigInteger),
     Column("rejected", Boolean, nullable=False, server_default="0"),
     Column("rev", BigInteger, nullable=False),
@@ -574,8 +515,7 @@ log = Table(
     Column("id", WHOLE, primary_key=True),
     Column("at", UtcTime, nullable=False),
     Column("level", Text, nullable=False),
-    Column("project_id", WHOLE),
-    Column("task_id", WHOLE),
+    *_optional(WHOLE, "project_id", "task_id"),
     Column("code", Text, nullable=False),
     _json("params"),
     # An id is never used again, even after the log was cleared: readers go on after the last one they saw.
@@ -622,10 +562,7 @@ state = Table("state", metadata, Column("name", Text, primary_key=True), _json("
 uploads = Table(
     "uploads",
     metadata,
-    Column("provider", Text, nullable=False),
-    Column("key_id", Text, nullable=False),
-    Column("sha256", Text, nullable=False),
-    Column("url", Text, nullable=False),
+    *_required(Text, "provider", "key_id", "sha256", "url"),
     Column("expires_at", UtcTime, nullable=False),
     PrimaryKeyConstraint("provider", "key_id", "sha256"),
 )
@@ -637,11 +574,8 @@ uploads = Table(
 task_ends_daily = Table(
     "task_ends_daily",
     metadata,
-    Column("day", WHOLE, nullable=False),
-    Column("project_id", WHOLE, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("status", Text, nullable=False),
+    *_required(WHOLE, "day", "project_id"),
+    *_required(Text, "provider", "model", "status"),
     # The error kind of a failure, else empty.
     Column("kind", Text, nullable=False),
     Column("n", WHOLE, nullable=False),
@@ -653,10 +587,8 @@ task_ends_daily = Table(
 stage_times_daily = Table(
     "stage_times_daily",
     metadata,
-    Column("day", WHOLE, nullable=False),
-    Column("project_id", WHOLE, nullable=False),
-    Column("provider", Text, nullable=False),
-    Column("stage", Text, nullable=False),
+    *_required(WHOLE, "day", "project_id"),
+    *_required(Text, "provider", "stage"),
     # Hundredths of a second, so that equal steps are equal keys.
     Column("centiseconds", BigInteger, nullable=False),
     Column("n", WHOLE, nullable=False),
@@ -669,8 +601,7 @@ stage_times_daily = Table(
 takes_hourly = Table(
     "takes_hourly",
     metadata,
-    Column("hour", WHOLE, nullable=False),
-    Column("project_id", WHOLE, nullable=False),
+    *_required(WHOLE, "hour", "project_id"),
     Column("provider", Text, nullable=False),
     Column("n", WHOLE, nullable=False),
     PrimaryKeyConstraint("hour", "project_id", "provider"),
@@ -682,9 +613,7 @@ batches = Table(
     "batches",
     metadata,
     Column("batch", WHOLE, primary_key=True),
-    Column("project_id", WHOLE, nullable=False),
-    Column("live", WHOLE, nullable=False),
-    Column("ended", WHOLE, nullable=False),
+    *_required(WHOLE, "project_id", "live", "ended"),
     Column("notified_at", UtcTime),
 )
 _partial("batches_unnotified", batches.c.batch, where="notified_at IS NULL AND live = 0 AND ended > 0")
@@ -694,13 +623,11 @@ prompt_versions = Table(
     "prompt_versions",
     metadata,
     Column("id", WHOLE, primary_key=True),
-    Column("shot_id", WHOLE, nullable=False),
-    Column("number", WHOLE, nullable=False),
+    *_required(WHOLE, "shot_id", "number"),
     Column("text", Text, nullable=False),
     # NULL: nobody said anything of it with this wording.
     Column("negative_prompt", Text),
-    Column("author", Text, nullable=False),
-    Column("writer", Text, nullable=False),
+    *_required(Text, "author", "writer"),
     Column("created_at", UtcTime, nullable=False),
 )
 Index("prompt_versions_of_shot", prompt_versions.c.shot_id, prompt_versions.c.number, unique=True)
@@ -710,16 +637,12 @@ scripts = Table(
     metadata,
     Column("id", WHOLE, primary_key=True),
     Column("project_id", WHOLE, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("text", Text, nullable=False),
+    *_required(Text, "name", "text"),
     # The same script submitted again continues where it stopped.
-    Column("digest", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("state", Text, nullable=False),
+    *_required(Text, "digest", "model", "state"),
     Column("first", WHOLE, nullable=False, server_default="1"),
     Column("created_at", UtcTime, nullable=False),
-    Column("stored_at", UtcTime),
-    Column("deleted_at", UtcTime),
+    *_optional(UtcTime, "stored_at", "deleted_at"),
 )
 _partial("scripts_of_project", scripts.c.project_id, scripts.c.id, where="deleted_at IS NULL")
 
@@ -727,12 +650,8 @@ script_pieces = Table(
     "script_pieces",
     metadata,
     Column("id", WHOLE, primary_key=True),
-    Column("script_id", WHOLE, nullable=False),
-    Column("place", WHOLE, nullable=False),
-    Column("first_line", WHOLE, nullable=False),
-    Column("last_line", WHOLE, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("state", Text, nullable=False),
+    *_required(WHOLE, "script_id", "place", "first_line", "last_line"),
+    *_required(Text, "text", "state"),
     _json("answer"),
     _json("failure"),
 )
@@ -745,17 +664,11 @@ llm_calls = Table(
     Column("id", WHOLE, primary_key=True),
     Column("project_id", WHOLE, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("piece_id", WHOLE),
-    Column("shot_id", WHOLE),
-    Column("model", Text, nullable=False),
-    Column("key_label", Text, nullable=False),
-    Column("base_url", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("tokens_in", WHOLE),
-    Column("tokens_out", WHOLE),
+    *_optional(WHOLE, "piece_id", "shot_id"),
+    *_required(Text, "model", "key_label", "base_url", "state"),
+    *_optional(WHOLE, "tokens_in", "tokens_out"),
     Column("cost", Micros),
-    Column("cost_currency", Text),
-    Column("answer", Text),
+    *_optional(Text, "cost_currency", "answer"),
     _json("failure"),
     Column("settled", Boolean, nullable=False, server_default="0"),
     Column("created_at", UtcTime, nullable=False),
@@ -777,9 +690,7 @@ sessions = Table(
     "sessions",
     metadata,
     Column("digest", Text, primary_key=True),
-    Column("purpose", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("name", Text, nullable=False),
+    *_required(Text, "purpose", "role", "name"),
     #: Digest of the password or user list that was valid at the login: changing it ends the session.
     Column("credential_digest", Text, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
@@ -793,10 +704,7 @@ requests = Table(
     "requests",
     metadata,
     Column("id", WHOLE, primary_key=True),
-    Column("caller", Text, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("digest", Text, nullable=False),
-    Column("owner", Text, nullable=False),
+    *_required(Text, "caller", "key", "digest", "owner"),
     Column("written", Boolean, nullable=False, server_default="0"),
     Column("status", WHOLE),
     Column("answer", Text),
@@ -812,8 +720,7 @@ agents = Table(
     Column("name", Text, primary_key=True),
     Column("digest", Text, nullable=False, unique=True),
     Column("role", Text, nullable=False),
-    Column("per_day", Micros, nullable=False),
-    Column("in_all", Micros, nullable=False),
+    *_required(Micros, "per_day", "in_all"),
     Column("currency", Text, nullable=False),
     # Ids; NULL: all projects.
     _json("projects"),

@@ -31,7 +31,6 @@ _BIGGEST: Final = 2**63
 class _Spelled(FunctionElement[Any]):
     """An expression with a spelling for each database; ``{0}`` is its first operand."""
 
-    inherit_cache = True
     sqlite: ClassVar[str]
     postgresql: ClassVar[str]
 
@@ -46,58 +45,32 @@ def _spell(element: _Spelled, compiler: SQLCompiler, **options: Any) -> str:
     return spelling.format(*(compiler.process(operand, **options) for operand in element.clauses))
 
 
-class _Greatest(_Spelled):
-    inherit_cache = True
-    sqlite = "max({0}, {1})"
-    postgresql = "greatest({0}, {1})"
+def _spelling(*, sqlite: str, postgresql: str) -> type[_Spelled]:
+    # Statements are kept compiled by their classes.
+    return type("_Spelled", (_Spelled,), {"inherit_cache": True, "sqlite": sqlite, "postgresql": postgresql})
 
 
-class _Unindexed(_Spelled):
-    inherit_cache = True
-    sqlite = "+{0}"
-    # Its planner knows how many rows a search leaves.
-    postgresql = "{0}"
-
-
-class _Contains(_Spelled):
-    inherit_cache = True
-    sqlite = "instr({0}, {1}) > 0"
-    postgresql = "strpos({0}, {1}) > 0"
-
-
-class _Mentions(_Spelled):
-    inherit_cache = True
+_Greatest = _spelling(sqlite="max({0}, {1})", postgresql="greatest({0}, {1})")
+#: The planner of PostgreSQL knows how many rows a search leaves.
+_Unindexed = _spelling(sqlite="+{0}", postgresql="{0}")
+_Contains = _spelling(sqlite="instr({0}, {1}) > 0", postgresql="strpos({0}, {1}) > 0")
+_Mentions = _spelling(
     # LIKE of SQLite ignores the case of ASCII letters.
-    sqlite = "({0} LIKE '%' || {1} || '%' ESCAPE '/')"
-    postgresql = "(CAST({0} AS TEXT) ILIKE '%%' || {1} || '%%' ESCAPE '/')"
-
-
-class _Microseconds(_Spelled):
-    inherit_cache = True
-    sqlite = "round({0}, 6)"
-    postgresql = "CAST(round(CAST({0} AS NUMERIC), 6) AS DOUBLE PRECISION)"
-
-
-class _JsonValues(_Spelled):
-    inherit_cache = True
-    sqlite = "json_each({0})"
-    postgresql = "json_array_elements_text({0})"
-
-
-class _AmongNumbers(_Spelled):
-    inherit_cache = True
-    sqlite = "{0} IN (SELECT value FROM json_each({1}))"
+    sqlite="({0} LIKE '%' || {1} || '%' ESCAPE '/')",
+    postgresql="(CAST({0} AS TEXT) ILIKE '%%' || {1} || '%%' ESCAPE '/')",
+)
+_Microseconds = _spelling(sqlite="round({0}, 6)", postgresql="CAST(round(CAST({0} AS NUMERIC), 6) AS DOUBLE PRECISION)")
+_JsonValues = _spelling(sqlite="json_each({0})", postgresql="json_array_elements_text({0})")
+_AmongNumbers = _spelling(
+    sqlite="{0} IN (SELECT value FROM json_each({1}))",
     # A number of 19 digits may be none that the database can hold, so no row has it.
-    postgresql = (
-        "{0} = ANY(ARRAY(SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST({1} AS JSON)) "
-        "WHERE length(value) < 19))"
-    )
-
-
-class _AmongTexts(_Spelled):
-    inherit_cache = True
-    sqlite = _AmongNumbers.sqlite
-    postgresql = "{0} = ANY(ARRAY(SELECT value FROM json_array_elements_text(CAST({1} AS JSON))))"
+    postgresql="{0} = ANY(ARRAY(SELECT CAST(value AS BIGINT) FROM json_array_elements_text(CAST({1} AS JSON)) "
+    "WHERE length(value) < 19))",
+)
+_AmongTexts = _spelling(
+    sqlite=_AmongNumbers.sqlite,
+    postgresql="{0} = ANY(ARRAY(SELECT value FROM json_array_elements_text(CAST({1} AS JSON))))",
+)
 
 
 def upsert(table: Table) -> Insert:

@@ -11,9 +11,8 @@ import hmac
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import wraps
 from typing import Any, Final
 
 from starlette.datastructures import UploadFile
@@ -28,6 +27,7 @@ from vidgen_core.fake_provider.refusals import LOVART_REFUSALS, NO_MONEY
 from vidgen_core.fake_provider.storage import files
 from vidgen_core.fake_provider.storage.pictures import measure, pixels
 from vidgen_core.fake_provider.submissions import (
+    Answered,
     accept,
     admit,
     bad_key,
@@ -58,8 +58,6 @@ _REASONS: Final = {
     "moderated-output": "I can't do that: the result violates the content policy.",
 }
 _FAILED: Final = "Something went wrong with the video. What would you like me to change?"
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class _Lovart:
@@ -113,47 +111,43 @@ def signature_fault(request: Request) -> str | None:
     return None if fresh else "signature-stale"
 
 
-def _signed(endpoint: Endpoint) -> Endpoint:
-    @wraps(endpoint)
-    async def guarded(request: Request) -> Response:
-        fault = signature_fault(request)
-        return LOVART_REFUSALS[fault].answer() if fault else await endpoint(request)
-
-    return guarded
+def _check_signature(request: Request) -> None:
+    """:raises Answered:"""
+    if fault := signature_fault(request):
+        raise Answered(LOVART_REFUSALS[fault].answer())
 
 
-def _good_key(endpoint: Endpoint) -> Endpoint:
-    """Refuse invalid keys; an empty account may use what is free."""
+def _check_key(request: Request) -> None:
+    """Refuse invalid keys; an empty account may use what is free.
 
-    @wraps(endpoint)
-    async def guarded(request: Request) -> Response:
-        fault = bad_key(request)
-        return LOVART_REFUSALS[fault].answer() if fault else await endpoint(request)
-
-    return _signed(guarded)
+    :raises Answered:
+    """
+    _check_signature(request)
+    if fault := bad_key(request):
+        raise Answered(LOVART_REFUSALS[fault].answer())
 
 
 # --- free calls
 
 
-@_good_key
 async def save_project(request: Request) -> Response:
     """Open a project, or take note of one that is there."""
+    _check_key(request)
     body = await json_object(request) or {}
     return ok({"project_id": str(body.get("project_id") or f"project_{uuid.uuid4().hex}")})
 
 
-@_good_key
 async def query_mode(request: Request) -> Response:
     """Which queue the account is in: the free one, or the one that spends credits."""
+    _check_key(request)
     rehearsal = rehearsal_of(request)
     can = not rehearsal.occurs("no-unlimited")
     return ok({"unlimited": key_of(request) in rehearsal.unlimited, "unlimited_enable": can, "unlimited_list": []})
 
 
-@_good_key
 async def set_mode(request: Request) -> Response:
     """Switch the account to the free queue, or back."""
+    _check_key(request)
     rehearsal, body = rehearsal_of(request), await json_object(request) or {}
     if not isinstance(body.get("unlimited"), bool):
         return LOVART_REFUSALS["parameter"].answer()
@@ -187,15 +181,18 @@ async def take_picture(request: Request) -> Response:
     return ok({"url": f"{str(request.base_url).rstrip('/')}{UPLOADS}{name}"})
 
 
-upload: Final = _good_key(take_picture)
+async def upload(request: Request) -> Response:
+    """The same with a key."""
+    _check_key(request)
+    return await take_picture(request)
 
 
 # --- a thread
 
 
-@_signed
 async def chat(request: Request) -> Response:
     """Begin a thread: the one call that costs money."""
+    _check_signature(request)
     rehearsal, body = rehearsal_of(request), await json_object(request)
     text = str((body or {}).get("prompt") or "")
     submission = receive_submission(request, LOVART, prompt_in(text))
@@ -247,9 +244,9 @@ def order_of(body: Mapping[str, Any], text: str, pictures: Sequence[str | None])
     )
 
 
-@_signed
 async def status(request: Request) -> Response:
     """Say where a thread stands; *done* can be taken back."""
+    _check_signature(request)
     found = await find_job(request, request.query_params.get("thread_id", ""), _DIALECT)
     stage = stage_of(request, found)
     running = stage not in (Stage.SUCCEEDED, Stage.FAILED, Stage.CANCELLED)
@@ -259,9 +256,9 @@ async def status(request: Request) -> Response:
     return ok({"status": "done" if early else _status(found, stage)})
 
 
-@_signed
 async def result(request: Request) -> Response:
     """What a thread has brought so far."""
+    _check_signature(request)
     found = await find_job(request, request.query_params.get("thread_id", ""), _DIALECT)
     stage = stage_of(request, found)
     data: dict[str, Any] = {"thread_id": found.id, "status": _status(found, stage), "items": []}
@@ -276,9 +273,9 @@ async def result(request: Request) -> Response:
     return AnyJSON({"code": 0, "message": "success", "data": data}, escaped=escaped)
 
 
-@_signed
 async def confirm(request: Request) -> Response:
     """Confirm the price that a thread waits for."""
+    _check_signature(request)
     body = await json_object(request) or {}
     found = await find_job(request, str(body.get("thread_id") or ""), _DIALECT)
     if not asks(found):

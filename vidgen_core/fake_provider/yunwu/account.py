@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
-from functools import wraps
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -16,15 +14,13 @@ from vidgen_core.fake_provider.faults import YUNWU
 from vidgen_core.fake_provider.jobs import Order
 from vidgen_core.fake_provider.refusals import YUNWU_REFUSALS
 from vidgen_core.fake_provider.state import Rehearsal
-from vidgen_core.fake_provider.submissions import bad_key, key_of, rehearsal_of
-from vidgen_core.fake_provider.yunwu.api import answer
+from vidgen_core.fake_provider.submissions import Answered, key_of, rehearsal_of
+from vidgen_core.fake_provider.yunwu.api import answer, check_key
 from vidgen_core.fake_provider.yunwu.prices import ENDPOINTS, MODELS, price_of
 
 #: Quota units of new-api per US dollar, and yuan per US dollar. Accounts are kept in yuan and reported in dollars and units.
 QUOTA_PER_UNIT: Final = 500_000
 YUAN_PER_USD: Final = 7.3
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def _in_dollars(yuan: float) -> float:
@@ -35,55 +31,31 @@ def _in_quota(yuan: float) -> int:
     return round(_in_dollars(yuan) * QUOTA_PER_UNIT)
 
 
-def _with_key(endpoint: Endpoint) -> Endpoint:
-    """Refuse invalid keys; an empty account may use what is free."""
+def _unless(fault: str, rehearsal: Rehearsal) -> None:
+    """Answer 404 when the fault occurs.
 
-    @wraps(endpoint)
-    async def guarded(request: Request) -> Response:
-        rehearsal = rehearsal_of(request)
-        rehearsal.settle()
-        if wrong := bad_key(request):
-            return answer(YUNWU_REFUSALS[wrong], rehearsal.request_id())
-        return await endpoint(request)
-
-    return guarded
+    :raises Answered:
+    """
+    if rehearsal.occurs(fault):
+        raise Answered(answer(YUNWU_REFUSALS["unsupported"], rehearsal.request_id()))
 
 
-def _unless(fault: str) -> Callable[[Endpoint], Endpoint]:
-    """Answer 404 when the fault occurs."""
-
-    def decorate(endpoint: Endpoint) -> Endpoint:
-        @wraps(endpoint)
-        async def guarded(request: Request) -> Response:
-            rehearsal = rehearsal_of(request)
-            if rehearsal.occurs(fault):
-                return answer(YUNWU_REFUSALS["unsupported"], rehearsal.request_id())
-            return await endpoint(request)
-
-        return guarded
-
-    return decorate
-
-
-@_with_key
-@_unless("balance-unknown")
 async def subscription(request: Request) -> Response:
+    _unless("balance-unknown", check_key(request))
     granted = _in_dollars(rehearsal_of(request).accounts.granted(YUNWU, key_of(request)))
     limits = {"soft_limit_usd": granted, "hard_limit_usd": granted, "system_hard_limit_usd": granted}
     return JSONResponse({"object": "billing_subscription", "has_payment_method": True, **limits, "access_until": 0})
 
 
-@_with_key
-@_unless("balance-unknown")
 async def usage(request: Request) -> Response:
     """Used so far; the wire counts hundredths of a dollar."""
+    _unless("balance-unknown", check_key(request))
     used = _in_dollars(rehearsal_of(request).accounts.used(YUNWU, key_of(request)))
     return JSONResponse({"object": "list", "total_usage": used * 100})
 
 
-@_with_key
-@_unless("balance-unknown")
 async def token_usage(request: Request) -> Response:
+    _unless("balance-unknown", check_key(request))
     accounts, key = rehearsal_of(request).accounts, key_of(request)
     granted, used = accounts.granted(YUNWU, key), accounts.used(YUNWU, key)
     data = {
@@ -105,8 +77,8 @@ async def status(_request: Request) -> Response:
     return JSONResponse({"success": True, "message": "", "data": data})
 
 
-@_with_key
-async def models(_request: Request) -> Response:
+async def models(request: Request) -> Response:
+    check_key(request)
     rows = [
         {
             "id": name,
@@ -125,9 +97,9 @@ async def models(_request: Request) -> Response:
 _ODD_PRICES: Final = ("0.4", None, True, -1, 0, 10**12, {"usd": 0.4})
 
 
-@_unless("prices-unknown")
 async def pricing(request: Request) -> Response:
     """The public list: whole calls in US dollars, models by the token with a ratio."""
+    _unless("prices-unknown", rehearsal_of(request))
     rehearsal = rehearsal_of(request)
     if rehearsal.occurs("prices-html"):
         return HTMLResponse("<html><body>502 Bad Gateway</body></html>", 502)
@@ -154,10 +126,9 @@ def _price_row(rehearsal: Rehearsal, name: str, types: tuple[str, ...], tags: st
     return row | (by_token if own is None else by_call)
 
 
-@_with_key
-@_unless("log-unknown")
 async def log(request: Request) -> Response:
     """What was charged to this key, newest first."""
+    _unless("log-unknown", check_key(request))
     rehearsal = rehearsal_of(request)
     rows = rehearsal.accounts.rows(YUNWU, key_of(request))
     data = [_log_row(row, names_job=rehearsal.options.log_names_jobs) for row in rows[:1000]]

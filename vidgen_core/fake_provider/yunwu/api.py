@@ -18,11 +18,14 @@ from vidgen_core.fake_provider.faults import YUNWU
 from vidgen_core.fake_provider.jobs import Job, Order, Stage
 from vidgen_core.fake_provider.polls import PollView, find_job, poll_view, put_at
 from vidgen_core.fake_provider.refusals import FILTERED, ODD_CODE, YUNWU_REFUSALS, Refusal
+from vidgen_core.fake_provider.state import Rehearsal
 from vidgen_core.fake_provider.storage.pictures import from_data_uri, is_data_uri, pixels, without_data
 from vidgen_core.fake_provider.submissions import (
+    Answered,
     Submission,
     accept,
     admit,
+    bad_key,
     id_in_answer,
     parse_object,
     receive_submission,
@@ -71,6 +74,18 @@ def answer(refusal: Refusal, request_id: str) -> Response:
         body["error"] = body["error"] | {"message": f"{body['error']['message']} (request id: {request_id})"}
     headers = {**refusal.headers, "X-Oneapi-Request-Id": request_id}
     return JSONResponse(body, status_code=refusal.status, headers=headers)
+
+
+def check_key(request: Request) -> Rehearsal:
+    """Refuse invalid keys; an empty account may use what is free.
+
+    :raises Answered:
+    """
+    rehearsal = rehearsal_of(request)
+    rehearsal.settle()
+    if wrong := bad_key(request):
+        raise Answered(answer(YUNWU_REFUSALS[wrong], rehearsal.request_id()))
+    return rehearsal
 
 
 def _json(body: object, request_id: str, status: int = 200, escaped: str = "") -> Response:

@@ -30,14 +30,13 @@ from vidgen_core.fake_provider.storage.pictures import from_data_uri, is_data_ur
 from vidgen_core.fake_provider.submissions import (
     accept,
     admit,
-    bad_key,
     id_in_answer,
     json_object,
     receive_submission,
     rehearsal_of,
     uploaded_picture,
 )
-from vidgen_core.fake_provider.yunwu.api import FILES, PICTURES, Yunwu, answer
+from vidgen_core.fake_provider.yunwu.api import FILES, PICTURES, Yunwu, answer, check_key
 from vidgen_core.fake_provider.yunwu.prices import price_of
 
 
@@ -468,9 +467,7 @@ async def content(request: Request) -> Response:
 
 async def retrieve(request: Request) -> Response:
     """Hailuo's file by its id."""
-    rehearsal = rehearsal_of(request)
-    if wrong := bad_key(request):
-        return answer(YUNWU_REFUSALS[wrong], rehearsal.request_id())
+    rehearsal = check_key(request)
     job = rehearsal.jobs.of_file(request.query_params.get("file_id", ""))
     if job is None:
         return JSONResponse({"base_resp": {"status_code": 2013, "status_msg": "file not found"}})
@@ -480,10 +477,8 @@ async def retrieve(request: Request) -> Response:
 
 async def upload(request: Request) -> Response:
     """The picture host: one file, answered with its link."""
-    rehearsal = rehearsal_of(request)
-    rehearsal.counters.uploads_total += 1
-    if wrong := bad_key(request):
-        return answer(YUNWU_REFUSALS[wrong], rehearsal.request_id())
+    rehearsal_of(request).counters.uploads_total += 1
+    rehearsal = check_key(request)
     if rehearsal.occurs("upload-500"):
         return answer(YUNWU_REFUSALS["server-error"], rehearsal.request_id())
     async with request.form() as form:

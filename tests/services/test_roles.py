@@ -39,6 +39,7 @@ INTERNAL = {
     },
     "agents": {"find"},
     "answers": {"read", "yes", "no"},
+    "prompts": {"wanted"},
     "requests": {"claim", "take_over", "carried_out", "end"},
     "worker": {"begin_journal", "job_ended", "start", "stop", "stop_soon", "stop_at_once"},
     "checks": {"start", "stop"},

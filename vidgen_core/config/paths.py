@@ -14,7 +14,7 @@ from pathlib import Path
 import platformdirs
 
 
-class _Place:
+class _InHome:
     """The path of something in the data home."""
 
     def __init__(self, name: str) -> None:
@@ -30,24 +30,24 @@ class Locations:
 
     home: Path
 
-    settings_file = _Place("settings.toml")
-    database = _Place("vidgen.db")
+    settings_file = _InHome("settings.toml")
+    database = _InHome("vidgen.db")
     #: What must be known when the database cannot be written, or is older than what was bought.
-    journal = _Place("vidgen.journal")
-    runner_lock = _Place("runner.lock")
+    journal = _InHome("vidgen.journal")
+    runner_lock = _InHome("runner.lock")
     #: Reference images by content: ``<sha256>.<ext>``.
-    images = _Place("images")
-    posters = _Place("posters")
-    thumbnails = _Place("thumbnails")
+    images = _InHome("images")
+    posters = _InHome("posters")
+    thumbnails = _InHome("thumbnails")
     #: Jobs of the Local provider: what to render and the file being rendered.
-    local_jobs = _Place("local-jobs")
+    local_jobs = _InHome("local-jobs")
     #: Pictures that were drawn and paid for, until they are in the image store.
-    drawings = _Place("drawings")
+    drawings = _InHome("drawings")
     #: The save folder unless the settings name another.
-    videos = _Place("videos")
+    videos = _InHome("videos")
     #: Uploads and fetched pictures, until they become shots.
-    incoming = _Place("incoming")
-    exports = _Place("exports")
+    incoming = _InHome("incoming")
+    exports = _InHome("exports")
 
     def unwritable(self, name: str) -> Path:
         """Empty; until its time of change the database could not be written for the provider of that name."""

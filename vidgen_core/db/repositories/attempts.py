@@ -19,28 +19,10 @@ from vidgen_core.domain.tasks import Failure, TaskStatus
 #: States in which the remote side may still deliver, exactly as in the partial index.
 _OPEN = "state IN ('sending', 'accepted', 'unknown', 'abandoned')"
 
-_EDITABLE = frozenset(
-    {
-        "state",
-        "model",
-        "key_id",
-        "key_label",
-        "base_url",
-        "remote_id",
-        "intent_at",
-        "accepted_at",
-        "waited_at",
-        "confirmed_at",
-        "ended_at",
-        "sent",
-        "cost",
-        "charge",
-        "failure",
-        "evidence",
-        "request_id",
-        "worker",
-    }
-)
+_EDITABLE = frozenset({
+    "state", "model", "key_id", "key_label", "base_url", "remote_id", "intent_at", "accepted_at", "waited_at",
+    "confirmed_at", "ended_at", "sent", "cost", "charge", "failure", "evidence", "request_id", "worker",
+})  # fmt: skip
 
 
 # Frequent statements are compiled once.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,6 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from vidgen_core.media.text_overlay import font_for
 
-Frames = Iterator[Image.Image]
 #: Samples a second of the sound that clips are given.
 _SOUND_RATE: Final = 44_100
 

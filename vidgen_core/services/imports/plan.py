@@ -23,18 +23,10 @@ from vidgen_core.services.imports.numbers import loose
 #: What is wrong with a cell that names a picture which is not here.
 NOT_HERE: Final = frozenset({"image_missing", "image_outside", "image_embedded"})
 #: What is doubtful about a row and refuses none.
-_WARNINGS: Final = frozenset(
-    {
-        "number_was_date",
-        "number_zero_restored",
-        "cell_error",
-        "cell_unreckoned",
-        "row_repeated",
-        "number_twice",
-        "duration_range",
-        "cells_joined",
-    }
-)
+_WARNINGS: Final = frozenset({
+    "number_was_date", "number_zero_restored", "cell_error", "cell_unreckoned", "row_repeated", "number_twice",
+    "duration_range", "cells_joined",
+})  # fmt: skip
 Verdict = Literal["ok", "warning", "rejected"]
 
 

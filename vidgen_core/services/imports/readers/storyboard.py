@@ -31,18 +31,8 @@ _HOLDERS: Final = dict.fromkeys(
     )
 )  # fmt: skip
 _SCENE_KEYS: Final = (
-    "scene",
-    "scene_number",
-    "scene_no",
-    "scene_id",
-    "场次",
-    "场",
-    "场景号",
-    "number",
-    "id",
-    "no",
-    "index",
-)
+    "scene", "scene_number", "scene_no", "scene_id", "场次", "场", "场景号", "number", "id", "no", "index",
+)  # fmt: skip
 #: Where an object says the text or the file that it stands for.
 _SAYS: Final = (
     "url", "path", "file", "src", "uri", "text", "plain_text", "content", "line", "description", "prompt", "seconds", "value", "name",

@@ -163,3 +163,10 @@ def test_what_runs_in_the_browser_is_served_once_and_kept(client: TestClient, na
     assert answer.headers["content-type"].startswith(kind)
     assert "immutable" in answer.headers["cache-control"]
     assert client.get(address, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+
+
+def test_no_page_asks_for_more_than_60_kb_of_our_scripts() -> None:
+    sizes = {name: web_components.path(name).stat().st_size for name in web_components.FILES if name.endswith(".js")}
+    every_page = sum(sizes[f"{name}.js"] for name in ("common", "header", "push"))
+    for more in (("takes", "drop"), ("review",), ("storyboard",)):
+        assert every_page + sum(sizes[f"{name}.js"] for name in more) <= 60_000

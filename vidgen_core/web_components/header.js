@@ -67,7 +67,7 @@ class Bar {
     set(this.connection, "title", data.connection.help)
     this.connection.disabled = !data.settings
     this.drawCounts()
-    set(this.facts, "textContent", data.facts)
+    if (this.facts.textContent !== data.facts.join("")) this.facts.replaceChildren(...data.facts.map((fact) => make("span", "", fact)))
     set(this.facts, "title", data.facts_help)
     set(this.pause, "textContent", data.paused ? "▶\uFE0E" : "❚❚")
     name(this.pause, data.paused ? w.resume : w.pause)

@@ -152,7 +152,7 @@ def _counts(t: Text, status: Status) -> Iterator[tuple[str, str, str, str, str]]
         yield name, STATUS_ICONS[statuses[0]], number, t(f"shell.count.{name}", n=number), colour
 
 
-def _facts(t: Text, status: Status) -> dict[str, str]:
+def _facts(t: Text, status: Status) -> dict[str, Any]:
     """How long it still takes, what is spent, and the limit of which least is left; every limit is in the tip."""
     facts = []
     if status.eta_seconds and not status.paused:
@@ -163,7 +163,7 @@ def _facts(t: Text, status: Status) -> dict[str, str]:
     limits = [budget_bar.limit_line(t, standing) for standing in status.budget.standings]
     if status.budget.nearest is not None:
         facts[1:] = [budget_bar.limit_line(t, status.budget.nearest)]
-    return {"facts": " · ".join(facts), "facts_help": "\n".join([*facts, *limits])}
+    return {"facts": facts, "facts_help": "\n".join([*facts, *limits])}
 
 
 def _stops(t: Text, status: Status) -> Iterator[tuple[str, str, str, bool]]:

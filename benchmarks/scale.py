@@ -83,7 +83,9 @@ class Run:
         for number in range(workers):
             environment = {**self._environment, "VIDGEN_HOME": str(self._folder / f"home-{number}")}
             command = [sys.executable, "-m", "vidgen_core", "worker", "--name", f"w{number}"]
-            self.workers.append(psutil.Popen(command, env=environment, stdout=subprocess.DEVNULL))
+            self.workers.append(
+                psutil.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            )
 
     def read(self, question: Callable[[Any], Any]) -> Any:
         store = Store.open(self._where)
@@ -172,9 +174,11 @@ def takeover(url: str, asked: argparse.Namespace) -> dict[str, Any]:
     """Seconds from a kill until another worker has the last of the dead one's tasks."""
     with running(url, asked.cap * 3, asked.cap, 20.0) as run:
         run.start(2)
-        names = lambda: Counter(  # noqa: E731
-            run.read(lambda tx: [tx.attempts.get(one.attempt_id).worker.partition(":")[0] for one in tx.tasks.active()])
-        )
+
+        def names() -> Counter[str]:
+            attempts = run.read(lambda tx: tx.attempts.open(YUNWU))
+            return Counter((one.worker or "").partition(":")[0] for one in attempts if one.remote_id)
+
         wait(lambda: len(names()) == 2 and sum(names().values()) >= asked.cap)
         run.workers[0].kill()
         return {"takeover s": round(wait(lambda: "w0" not in names()), 1), "at takeover_seconds": TAKEOVER}

@@ -242,20 +242,49 @@ def test_the_cap_is_counted_where_a_task_is_claimed(store: Store, locations: Loc
     store.close()
 
 
-def test_an_id_that_comes_after_a_takeover_brings_the_task_back(store: Store, locations: Locations) -> None:
+def sending(store: Store, locations: Locations) -> ActiveTask:
+    """A task whose intent is on disk."""
     now, own = datetime.now(UTC), SettingsFile(locations).current()
     with store.write() as tx:
         project = tx.projects.ensure("ep01")
         [shot] = tx.shots.add(project.id, [NewShot(prompt="a")])
         params = GenerationParams(prompt="a", aspect_ratio="9:16", size="720P")
         [task] = tx.tasks.add([NewTask(project.id, shot.id, ProviderId("yunwu"), "grok-video-3", params)])
-    slow = ActiveTask(task)
+    slow = ActiveTask(task, worker="slow:1")
     for change in (
         lambda tx: claim.claim(tx, slow, None, None, own, now),
         lambda tx: submit.intend(tx, slow, PREPARED, now),
     ):
         with store.write() as tx:
             assert change(tx) is True
+    return slow
+
+
+def test_who_surely_has_not_sent_says_so_although_another_has_taken_the_task_over(
+    store: Store, locations: Locations
+) -> None:
+    now, slow = datetime.now(UTC), sending(store, locations)
+    with store.write() as tx:
+        tx.attempts.update(slow.sent.id, worker="other:2")
+        other = ActiveTask(slow.task, tx.attempts.get(slow.sent.id), worker="other:2")
+    with store.write() as tx:
+        submit.lose_answer(tx, other, LOST, None, now)
+    with pytest.raises(Superseded), store.write() as tx:
+        transition.requeue(tx, slow, None, None, now, 0.0, state=AttemptState.REFUSED)
+    with store.write() as tx:
+        submit.speak_as_sender(tx, slow)
+        transition.requeue(tx, slow, None, None, now, 0.0, state=AttemptState.REFUSED)
+    with store.read() as tx:
+        found, [attempt] = tx.tasks.get(slow.task.id), tx.attempts.of_task(slow.task.id)
+    assert found.status is TaskStatus.QUEUED
+    assert (attempt.state, attempt.charge) == (AttemptState.REFUSED, ChargeStatus.NONE)
+    with pytest.raises(Superseded), store.write() as tx:
+        transition.fail(tx, other, LOST, now)
+    store.close()
+
+
+def test_an_id_that_comes_after_a_takeover_brings_the_task_back(store: Store, locations: Locations) -> None:
+    now, slow = datetime.now(UTC), sending(store, locations)
     other = ActiveTask(slow.task, slow.attempt)
     with store.write() as tx:
         submit.lose_answer(tx, other, LOST, None, now)
@@ -265,7 +294,7 @@ def test_an_id_that_comes_after_a_takeover_brings_the_task_back(store: Store, lo
         submit.accept(tx, slow, Submission(remote_id="job-1"), now)
 
     with store.read() as tx:
-        found, [attempt] = tx.tasks.get(task.id), tx.attempts.of_task(task.id)
+        found, [attempt] = tx.tasks.get(slow.task.id), tx.attempts.of_task(slow.task.id)
     assert (found.status, found.remote_id, found.failure) == (TaskStatus.PROCESSING, "job-1", None)
     assert (attempt.state, attempt.remote_id) == (AttemptState.ACCEPTED, "job-1")
     store.close()

@@ -73,6 +73,8 @@ TAKE_BACK = 5.0
 SETTLE = 3.0
 #: States of an attempt whose request has left and whose remote id nobody knows yet.
 _WITHOUT_ID: Final = frozenset({AttemptState.PREPARING, AttemptState.SENDING, AttemptState.UNKNOWN})
+#: States of an attempt that only its sender can say more about.
+_SENT: Final = frozenset({AttemptState.SENDING, AttemptState.UNKNOWN})
 
 
 @dataclass(frozen=True)
@@ -424,6 +426,7 @@ async def _requeue(active: ActiveTask, ctx: Context, error: Exception, delay: fl
     failure, evidence = failure_of(error), evidence_of(error)
 
     def write(tx: Tx) -> None:
+        speak_as_sender(tx, active)
         requeue(tx, active, failure, evidence, ctx.clock(), delay, state=AttemptState.REFUSED)
 
     await _keep(active, ctx, write, "refused", {"failure": failure.model_dump(mode="json"), "again": True})
@@ -435,6 +438,7 @@ async def _fail(active: ActiveTask, ctx: Context, error: Exception) -> Next | No
     refused = AttemptState.REFUSED
 
     def write(tx: Tx) -> None:
+        speak_as_sender(tx, active)
         fail(tx, active, failure, ctx.clock(), state=refused, evidence=evidence, charge=ChargeStatus.NONE)
 
     await _keep(active, ctx, write, "refused", {"failure": failure.model_dump(mode="json"), "again": False})
@@ -468,6 +472,19 @@ def intend(tx: Tx, active: ActiveTask, prepared: Prepared, now: datetime) -> boo
         change_attempt(tx, rows, state=AttemptState.SENDING, intent_at=now, sent=prepared.sent)
     remember(tx, active, rows)
     return not unwanted
+
+
+def speak_as_sender(tx: Tx, active: ActiveTask) -> None:
+    """Let what the sender of a request knows for sure of it count, also where another worker has taken its task over meanwhile.
+
+    The other one only knows that the answer is lost, and sends nothing.
+    """
+    known, task = active.attempt, _found(tx, active.task.id)
+    if known is None or known.state not in _SENT or task is None or task.status is not TaskStatus.PROCESSING:
+        return
+    attempt = tx.attempts.get(known.id)
+    if task.attempt_id == attempt.id and attempt.state in _SENT and attempt.remote_id is None:
+        active.take(task, attempt)
 
 
 def accept(tx: Tx, active: ActiveTask, submission: Submission, now: datetime) -> None:

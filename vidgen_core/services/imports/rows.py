@@ -186,7 +186,7 @@ def _plan(row: ListRow, picture: ListedPicture, meant: tuple[str, str | None], s
         against.append(Reason("value_too_long", {"value": chain[:40], "limit": LONGEST_NUMBER}))
     length = row.cells.get("duration", "")
     if "duration" in params and span(length):
-        unclear.append(Reason("duration_range", {"value": length[:40], "seconds": params["duration"]}))
+        unclear.append(Reason("duration_range", {"value": length[:40], "seconds": f"{params['duration']:g}"}))
     warnings = [reason for reason in (picture.warning, guessed, *unclear, *row.warnings) if reason]
     return PlannedShot(
         source=source,

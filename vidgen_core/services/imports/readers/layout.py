@@ -122,8 +122,9 @@ def _plain_rows(header: TableRow, body: Sequence[TableRow], columns: Columns) ->
     """The rows that are shots, with the scene that a heading or a row above names, and how many others there were."""
     width = len(header.cells)
     scene = next((place for place, name in columns.unknown.items() if plain_header(name) in _SCENES), None)
-    named_once = scene is not None and _is_named_once(body, scene)
+    named_once = scene is not None and _is_named_once(body, scene, columns.fields.get("shot"))
     kept: list[TableRow] = []
+    texts = {columns.fields.get(field) for field in ("prompt", "picture_prompt", "script")}
     heading = said = ""
     left_out = 0
     for row in body:
@@ -136,6 +137,7 @@ def _plain_rows(header: TableRow, body: Sequence[TableRow], columns: Columns) ->
             left_out += 1
         elif (
             len(words) == 1
+            and filled.keys() - texts
             and not row.pictures
             and len(columns.fields) > 1
             and _HEADING.fullmatch(plain_digits(word := next(iter(words))))
@@ -154,9 +156,14 @@ def _plain_rows(header: TableRow, body: Sequence[TableRow], columns: Columns) ->
     return header, kept, left_out
 
 
-def _is_named_once(body: Sequence[TableRow], scene: int) -> bool:
-    cells = [row.cells[scene].strip() if scene < len(row.cells) else "" for row in body if any(row.cells)]
-    return bool(cells) and bool(cells[0]) and not all(cells)
+def _is_named_once(body: Sequence[TableRow], scene: int, shot: int | None) -> bool:
+    """Whether a scene is named in its first row alone, and numbers begin anew with it: otherwise none may be meant."""
+
+    def column(place: int) -> list[str]:
+        return [row.cells[place].strip() if place < len(row.cells) else "" for row in body if any(row.cells)]
+
+    scenes, numbers = column(scene), [number for number in column(shot) if number] if shot is not None else []
+    return bool(scenes) and bool(scenes[0]) and not all(scenes) and len(set(numbers)) < len(numbers)
 
 
 def _under(row: TableRow, heading: str, width: int) -> TableRow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -13,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from doubles import wait_until
 from postgres_server import Postgres
 from sqlalchemy import delete, select, update
 from store_contract import FAILED, NETWORK, PROCESSING, film, now, task_in, yuan
@@ -100,6 +102,42 @@ def test_a_restarted_server_costs_no_more_than_what_was_under_way(postgres: Post
     postgres.start()
     assert caught.value.code == "store_server_away"
     assert shared.revision() == before
+
+
+def test_changes_are_told_to_all_machines_as_they_are_committed(
+    postgres: Postgres, postgres_url: str, shared: Store
+) -> None:
+    told, numbers = threading.Event(), []
+    with closing(Store.open(postgres_url)) as other:
+        for _ in range(2):
+            assert other.revision() == shared.revision()
+            end = other.on_change(told.set)
+            told.clear()
+            with shared.write() as tx:
+                tx.projects.ensure(f"film {len(numbers)}")
+                numbers.append(tx.rev)
+            # Who has committed knows it at once.
+            assert shared.revision() == numbers[-1]
+            assert told.wait(30)
+            assert other.revision() == numbers[-1]
+            told.clear()
+            undone = shared.begin()
+            assert undone.rev > numbers[-1]
+            shared.roll_back(undone)
+            assert other.revision() == numbers[-1]
+            end()
+            postgres.restart()
+            wait_until(lambda: answers(other) and answers(shared))
+    assert not told.is_set()
+
+
+def answers(store: Store) -> bool:
+    try:
+        with store.read() as tx:
+            tx.projects.all()
+            return store.revision() == tx.rev
+    except StoreError:
+        return False
 
 
 def test_the_lock_of_the_worker_is_one_and_is_lost_with_the_server(

@@ -178,6 +178,8 @@ class Store:
                 if self.witness is not None and (self._ledger_grew or self.is_shared):
                     head = tx.chain.head()
                 tx.commit()
+                if tx.number is not None:
+                    self._backend.reached(tx.number)
         except BaseException:
             self.roll_back(tx)
             raise
@@ -204,6 +206,14 @@ class Store:
         """The number of the last change of projects, shots, tasks, attempts, takes or state; takes some microseconds."""
         with self._translated():
             return self._backend.revision()
+
+    def on_change(self, tell: Callable[[], None]) -> Callable[[], None]:
+        """Let a server tell of changes of any machine as they are committed, in a thread of its own; other databases tell nothing.
+
+        It does so from the first ``revision`` on, and after a restart of the server from the next one on.
+        :returns: what ends it
+        """
+        return self._backend.on_change(tell)
 
     def time(self) -> float:
         """Seconds since 1970 where the database is."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Executable, select, update
+from sqlalchemy import Connection, Executable, Text, cast, func, select, update
 from sqlalchemy.engine import CursorResult
 
 from vidgen_core.db import dialect
@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 REVISION = select(revision.c.n)
 _NEXT_REVISION = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
+#: On which a server tells each committed number.
+CHANNEL = "vidgen"
+_NEXT_AND_TELL = _NEXT_REVISION.returning(func.pg_notify(CHANNEL, cast(revision.c.n, Text)))
 
 
 class Transaction:
@@ -78,7 +81,12 @@ class Transaction:
         """The number of this change, higher than all before; in a reader, of the last change it sees."""
         if not self._writes:
             return int(self.execute(REVISION).scalar_one())
-        return int(self.execute(_NEXT_REVISION).scalar_one())
+        return int(self.execute(_NEXT_AND_TELL if self.database == "postgresql" else _NEXT_REVISION).scalar_one())
+
+    @property
+    def number(self) -> int | None:
+        """``rev``, when it has been taken."""
+        return self.__dict__.get("rev")
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:

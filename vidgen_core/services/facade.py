@@ -153,6 +153,11 @@ class Vidgen:
         """The store's number of changes."""
         return self._ctx.store.revision()
 
+    @requires(Role.VIEWER)
+    def on_change(self, tell: Callable[[], None]) -> Callable[[], None]:
+        """As ``Store.on_change``."""
+        return self._ctx.store.on_change(tell)
+
     @requires(Role.VIEWER, always=True)
     def settings(self) -> Settings:
         """The settings in force now.

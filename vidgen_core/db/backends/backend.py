@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol
 
@@ -68,6 +69,13 @@ class Backend(ABC):
     def time(self) -> float:
         """Seconds since 1970 where the database is."""
         return time.time()
+
+    def reached(self, number: int) -> None:
+        """A change of this process with that number is committed."""
+
+    def on_change(self, tell: Callable[[], None]) -> Callable[[], None]:  # noqa: ARG002 - only a server tells
+        """As ``Store.on_change``."""
+        return lambda: None
 
     def _revision(self) -> int:
         if self._revision_connection is None:

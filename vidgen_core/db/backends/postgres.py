@@ -7,6 +7,10 @@ still true when it writes. Readers see one moment and cannot write. Everything e
 from __future__ import annotations
 
 import logging
+import select
+import socket
+import threading
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +24,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from vidgen_core.db import dialect, migrations
 from vidgen_core.db.backends.backend import Backend
 from vidgen_core.db.schema import metadata
+from vidgen_core.db.transaction import CHANNEL, REVISION
 from vidgen_core.domain.errors import StoreError
 
 try:
@@ -53,6 +58,11 @@ _CONNECTION: Final = {
     "tcp_user_timeout": dialect.BUSY_SECONDS * 1000,
     "application_name": "vidgen",
 }
+
+
+#: Seconds after which the number of the last change is asked for, when nothing was heard.
+_ASK_EVERY: Final = 2.0
+_REVISION_SQL: Final = str(REVISION)
 
 
 class _WholeNumber(Loader):
@@ -91,6 +101,9 @@ class PostgresBackend(Backend):
         self._session = {**_SESSION, "TimeZone": timezone or _present_offset()}
         # That a broken connection cannot be put back is no news: it is thrown away, and whoever used it was told.
         logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+        #: Those that are told of changes.
+        self._tells: list[Callable[[], None]] = []
+        self._listener: _Listener | None = None
         self.writer = self._engine(writes=True)
         self.readers = self._engine(writes=False)
 
@@ -151,14 +164,27 @@ class PostgresBackend(Backend):
                 migrations.upgrade(connection)
 
     def _revision(self) -> int:
-        if self._revision_connection is not None:
-            try:
-                return super()._revision()
-            except psycopg.OperationalError:
-                # The server may have been restarted since; a new connection tells.
-                self._revision_connection.close()
-                self._revision_connection = None
-        return super()._revision()
+        if self._listener is None or not self._listener.is_alive():
+            # None yet, or the server was restarted.
+            self._listener = _Listener(self.connect(), self._tells)
+            self._listener.start()
+        return self._listener.number
+
+    def reached(self, number: int) -> None:
+        listener = self._listener
+        if listener is not None:
+            listener.reached(number)
+
+    def on_change(self, tell: Callable[[], None]) -> Callable[[], None]:
+        self._tells.append(tell)
+        return lambda: self._tells.remove(tell)
+
+    def close(self) -> None:
+        super().close()
+        with self._revision_lock:
+            listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.stop()
 
     def time(self) -> float:
         with self.readers.connect() as connection:
@@ -190,6 +216,61 @@ class PostgresBackend(Backend):
             #: How far the server's clock is ahead of this machine's, in seconds.
             "clock_ahead": now - datetime.now().astimezone().timestamp(),
         }
+
+
+class _Listener(threading.Thread):
+    """Hears the number of each change as it is committed, so that nobody has to ask for it; ends with its connection.
+
+    :raises psycopg.Error: the server is away
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], tells: list[Callable[[], None]]) -> None:
+        super().__init__(name="vidgen-changes", daemon=True)
+        self._connection = connection
+        self._tells = tells
+        self._lock = threading.Lock()
+        self.number = 0
+        try:
+            connection.execute(f"LISTEN {CHANNEL}")
+            self.number = self._asked()
+        except psycopg.Error:
+            connection.close()
+            raise
+        self._end, self._ended = socket.socketpair()
+
+    def reached(self, number: int) -> None:
+        with self._lock:
+            self.number = max(self.number, number)
+
+    def stop(self) -> None:
+        self._end.close()
+        self.join(timeout=10)
+
+    def run(self) -> None:
+        try:
+            while True:
+                ready, _, _ = select.select([self._connection.fileno(), self._ended.fileno()], [], [], _ASK_EVERY)
+                if self._ended.fileno() in ready:
+                    return
+                if not ready:
+                    # Finds out whether the server is still there.
+                    self.reached(self._asked())
+                heard = [int(told.payload) for told in self._connection.notifies(timeout=0.01)]
+                if heard:
+                    self.reached(max(heard))
+                    for tell in tuple(self._tells):
+                        tell()
+        except (psycopg.Error, OSError, ValueError):
+            # The next one who asks opens another connection, or hears that the server is away.
+            pass
+        finally:
+            self._connection.close()
+            self._ended.close()
+            self._end.close()
+
+    def _asked(self) -> int:
+        row = self._connection.execute(_REVISION_SQL).fetchone()
+        return int(row[0]) if row is not None else 0
 
 
 class AdvisoryRunnerLock:

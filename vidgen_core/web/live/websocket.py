@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any, Final
@@ -18,6 +19,8 @@ from vidgen_core.web.middleware.connections import GOING_AWAY, POLICY
 _LOG = logging.getLogger(__name__)
 #: Seconds between two polls of the revision.
 POLL_EVERY: Final = 0.3
+#: The least of them, where the database tells of changes.
+AT_MOST_EVERY: Final = 0.05
 #: More changed shots than this are reported as *all*.
 MANY: Final = 500
 
@@ -39,6 +42,8 @@ class Live:
         self._listeners: set[Listener] = set()
         self._watcher: asyncio.Task[None] | None = None
         self._ending = asyncio.Event()
+        #: Something was committed, or this ends.
+        self._stirred = asyncio.Event()
         #: Streams of the HTTP API, fed by the same watcher.
         self.progress = Progress(app, self._begin_watching)
 
@@ -108,15 +113,33 @@ class Live:
             ending.cancel()
 
     async def _watch(self) -> None:
-        while (self._listeners or self.progress.listeners) and not self._ending.is_set():
-            try:
-                await self._poll()
-            except VidgenError as error:
-                _LOG.warning("Cannot read changes: %s", error)
-            try:
-                await asyncio.wait_for(self._ending.wait(), POLL_EVERY)
-            except TimeoutError:
-                continue
+        end = await self._listen()
+        try:
+            while (self._listeners or self.progress.listeners) and not self._ending.is_set():
+                self._stirred.clear()
+                try:
+                    await self._poll()
+                except VidgenError as error:
+                    _LOG.warning("Cannot read changes: %s", error)
+                # Many changes in a row are told together.
+                await asyncio.sleep(AT_MOST_EVERY)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stirred.wait(), POLL_EVERY - AT_MOST_EVERY)
+        finally:
+            end()
+
+    async def _listen(self) -> Callable[[], None]:
+        """Be told of changes where the database tells of them; returns what ends it."""
+        loop = asyncio.get_running_loop()
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has just been closed
+                loop.call_soon_threadsafe(self._stirred.set)
+
+        try:
+            return await asyncio.to_thread(lambda: self._app().on_change(tell))
+        except VidgenError:
+            return lambda: None
 
     async def _poll(self) -> None:
         rev = await asyncio.to_thread(self._revision)
@@ -148,6 +171,7 @@ class Live:
     def close_soon(self) -> None:
         """Let all sockets and streams end; returns at once."""
         self._ending.set()
+        self._stirred.set()
         self.progress.close_soon()
 
     async def close(self) -> None:

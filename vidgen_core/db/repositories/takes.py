@@ -104,6 +104,7 @@ _TWINS: Final = _SHOWN.where(
     takes.c.task_id != bindparam("the_task"),
     tasks.c.deleted_at.is_(None),
 ).order_by(takes.c.id)
+_FIRST_TWINS: Final = _TWINS.limit(20)
 _OF_SHOTS = _those(among(takes.c.shot_id, bindparam("ids")))
 
 
@@ -144,13 +145,15 @@ class TakeRepository(Repository):
         return None if row is None else _take(row)
 
     def twins(self, new: NewTake) -> list[Take]:
-        """Takes of other tasks with the same bytes, or the same video in another file, the oldest first.
+        """Takes of other tasks with the same bytes, or the same video in another file, the oldest first, at most 20.
 
+        Who comes later is marked when it comes, so that the first ones tell whether there are any.
         The local renderer makes the same video from the same prompt, so those are not reported.
         """
         like = {"sha": new.sha256, "the_content": new.content, "the_task": new.task_id}
-        found = [_take(row) for row in self.tx.execute(_TWINS, like)]
-        return [take for take in found if take.prompt != new.prompt] if new.provider.is_free else found
+        if not new.provider.is_free:
+            return [_take(row) for row in self.tx.execute(_FIRST_TWINS, like)]
+        return [take for row in self.tx.execute(_TWINS, like) if (take := _take(row)).prompt != new.prompt]
 
     def unchecked(self, limit: int | None) -> list[Take]:
         """Takes without a verdict, the oldest first."""

@@ -26,6 +26,7 @@ from vidgen_core.media.checks import (
 )
 from vidgen_core.media.checks.check import Check, verdict_of
 from vidgen_core.media.checks.clip import Clip, ClipRequest
+from vidgen_core.media.video import VideoFacts
 
 __all__ = ["AT_DOWNLOAD", "CHECKS", "UNPLAYABLE", "run", "shows_frames", "unplayable", "verdict_of"]
 
@@ -43,12 +44,17 @@ AT_DOWNLOAD: Final = frozenset(check.code for module in (asked, reference_frames
 UNPLAYABLE: Final = "unplayable"
 
 
-def run(path: Path, request: ClipRequest, limits: Mapping[str, float]) -> list[CheckResult]:
+def run(
+    path: Path, request: ClipRequest, limits: Mapping[str, float], facts: VideoFacts | None = None
+) -> list[CheckResult]:
     """Measure everything that can be measured; the same clip and limits give the same results.
 
     :param limits: by code; a check without one is left out
+    :param facts: those of the clip, where somebody has probed it already
     """
     clip = Clip(path, request)
+    if facts is not None:
+        clip.facts = facts
     results: list[CheckResult] = []
     for check in CHECKS:
         if check.code not in limits:

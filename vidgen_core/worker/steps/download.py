@@ -137,7 +137,7 @@ def _finish(active: ActiveTask, ctx: Context, part: files.PartFile, length: int 
     ctx.media.add_poster(ctx.locations.posters / poster)
     ctx.fetch(ctx.order(active))
     asked, limits = _request_of(active, ctx), ctx.settings().checks.limits
-    found = checks.run(path, asked, {code: limits[code] for code in checks.AT_DOWNLOAD})
+    found = checks.run(path, asked, {code: limits[code] for code in checks.AT_DOWNLOAD}, facts)
     enlarged = parent is not None and parent.verb is not FinishVerb.EXTEND
     against = source_match.differs(ctx.media.path_of(parent.video), path) if parent is not None and enlarged else None
     content = video.content_digest(path)

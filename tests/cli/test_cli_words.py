@@ -10,15 +10,18 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import vidgen_core
 from tests.cli.cli_doubles import Vidgen
 from vidgen_core.cli import session as words
+from vidgen_core.cli.generating import Mode
 from vidgen_core.cli.program import build
 from vidgen_core.cli.serving import dashboard
 from vidgen_core.domain.errors import FileError
+from vidgen_core.domain.shots import GenerationMode
 from vidgen_core.i18n import get_text
 
 
@@ -252,6 +255,10 @@ def test_commands_start_without_the_heavy_libraries(
 
     assert said.stderr.strip().splitlines()[-1] == "[]"
     assert shows in said.stdout
+
+
+def test_modes_can_be_named_as_they_are() -> None:
+    assert list(get_args(Mode)) == [mode.value for mode in GenerationMode]
 
 
 def test_what_is_installed_without_a_checkout_has_its_dashboard_inside(

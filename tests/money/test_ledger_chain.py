@@ -24,6 +24,7 @@ from vidgen_core.config.paths import Locations
 from vidgen_core.db import Journal, NewShot, NewTask, Store
 from vidgen_core.db.ledger_chain import line_hash
 from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.errors import StoreError
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.providers import ProviderId, local_provider
 from vidgen_core.domain.scripts import LlmCallState
@@ -177,6 +178,39 @@ def test_one_changed_or_removed_line_is_named(app: Vidgen, change: str, code: st
     assert (found.ok, found.broken.code, found.broken.line) == (False, code, line)
     assert str(line) in found.broken.sentence(get_text("en", strict=True))
     assert str(line) in found.broken.sentence(get_text("zh", strict=True))
+
+
+@pytest.mark.parametrize("column", ["at", "kind", "row_id", "body", "previous", "hash"])
+def test_whatever_a_column_holds_it_is_found_and_breaks_nothing(app: Vidgen, column: str) -> None:
+    buy(app.store)
+    for value in ("x'ff00'", "''", "'['", "9223372036854775807", "1.5"):
+        found = after(app, f"UPDATE ledger_lines SET {column} = {value} WHERE n = 2")  # noqa: S608
+        assert found.broken is not None
+        assert found.broken.line == 2
+        assert found.broken.sentence(get_text("en", strict=True))
+    for format_ in ("csv", "jsonl"):
+        with contextlib.suppress(StoreError):
+            app.ledger.export(format_, get_text("en"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["{}", "x", "[]", '{"by":"nobody","n":1,"hash":"a"}', '{"by":"person","n":"z","hash":5}', '{"by":["person"]}'],
+)
+def test_a_line_of_a_strangers_making_is_named_though_its_hash_is_right(app: Vidgen, body: str) -> None:
+    buy(app.store)
+    with app.store.read() as tx:
+        last = list(tx.chain.lines())[-1]
+    for at in (last.at, 10**18):
+        line = (last.n + 1, at, "gap", 1, body, last.hash)
+        values = ", ".join(repr(value) for value in (*line, line_hash(*line)))
+        found = after(
+            app,
+            "DELETE FROM ledger_lines WHERE n > 3",
+            f"INSERT INTO ledger_lines VALUES ({values})",  # noqa: S608
+        )
+        assert found.broken is not None
+        assert (found.ok, found.broken.code, found.broken.line) == (False, "line_changed", last.n + 1)
 
 
 def test_lines_that_changed_places_are_named(app: Vidgen) -> None:

@@ -198,6 +198,9 @@ def _of_sqlite(error: sqlite3.Error, where: str) -> VidgenError | None:
             return FileError("disk_full", folder=where)
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR | sqlite3.SQLITE_PROTOCOL | sqlite3.SQLITE_NOMEM:
             return StoreError("store_unreachable", path=where)
+        case sqlite3.SQLITE_ERROR if "malformed JSON" in str(error):
+            # Somebody has put a hand to the file: what we write is JSON.
+            return StoreError("store_damaged", path=where)
     return None
 
 

@@ -108,7 +108,8 @@ def chain_triggers() -> dict[str, str]:
 
 def line_hash(n: int, at: int, kind: str, row_id: int, body: str, previous: str) -> str:
     """SHA-256 of a line, in hexadecimal: its parts, each on a line of its own."""
-    return sha256("\n".join((str(n), str(at), kind, str(row_id), previous, body)).encode()).hexdigest()
+    # As text whatever they are: in a database that somebody has changed a column may hold anything.
+    return sha256("\n".join(map(str, (n, at, kind, row_id, previous, body))).encode("utf-8", "replace")).hexdigest()
 
 
 def functions() -> tuple[str, str]:

@@ -229,7 +229,11 @@ def check(tx: Tx, told: Head | None) -> LedgerCheck:
         if broken is not None:
             break
         if line.kind == "gap":
-            gaps.append(_gap(line))
+            gap = _gap(line)
+            if gap is None:
+                broken = LedgerFinding(code="line_changed", line=line.n)
+                break
+            gaps.append(gap)
         if missing is not None and line.n == missing.n and line.hash == missing.hash:
             missing = None
         before = line
@@ -268,15 +272,20 @@ def _cut(told: Head, last: LedgerLine | None) -> LedgerFinding:
     return LedgerFinding(code="end_replaced", line=told.n)
 
 
-def _gap(line: LedgerLine) -> LedgerFinding:
-    known = json.loads(line.body)
-    at = datetime.fromtimestamp(line.at / 1000, UTC).astimezone()
-    params = {"until": known["n"], "hash": known["hash"][:12], "at": at.isoformat(sep=" ", timespec="minutes")}
-    return LedgerFinding(code=f"gap_{known['by']}", line=line.n, params=params)
+def _gap(line: LedgerLine) -> LedgerFinding | None:
+    """What a line about lost lines says; None: it is none of ours, though its hash is right."""
+    try:
+        known = json.loads(line.body)
+        at = datetime.fromtimestamp(line.at / 1000, UTC).astimezone().isoformat(sep=" ", timespec="minutes")
+        params = {"until": int(known["n"]), "hash": str(known["hash"])[:12], "at": at}
+        code = {"person": "gap_person", "start": "gap_start"}[known["by"]]
+    except (ValueError, KeyError, TypeError, OverflowError, OSError):
+        return None
+    return LedgerFinding(code=code, line=line.n, params=params)
 
 
 def _json_line(line: LedgerLine) -> bytes:
-    return json.dumps(line._asdict(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(line._asdict(), ensure_ascii=False, separators=(",", ":"), default=repr).encode() + b"\n"
 
 
 def _request(row: Row[Any]) -> PaidRequest:

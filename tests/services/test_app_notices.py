@@ -295,6 +295,13 @@ def test_the_test_message_goes_out_at_once_or_says_what_is_wrong(told: Vidgen, g
 # --- forms
 
 
+@pytest.mark.parametrize("answer", [b"x" * 3_000_000, b"[" * 50_000, b'{"code": 0' + b" " * 3_000_000])
+def test_an_answer_that_goes_on_and_on_is_read_no_further(told: Vidgen, group: Group, answer: bytes) -> None:
+    group.answers = [(200, answer)]
+    assert told.notifications.test() == "127.0.0.1"
+    assert len(group.told) == 1
+
+
 def test_feishu_signs_in_the_body_and_dingtalk_in_the_address(told: Vidgen, group: Group) -> None:
     for kind in ("feishu", "dingtalk"):
         told.settings_file.change({"notices.kind": kind, "notices.secret": "SEC1"})

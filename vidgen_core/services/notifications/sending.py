@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from vidgen_core.services.notifications.messages import Notification, post_of
 #: Seconds for one try.
 _TIMEOUT: Final = 10.0
 TRIES: Final = 4
+#: Bytes of an answer that are read.
+_LONGEST_ANSWER: Final = 64_000
 #: Seconds before the second try; then twice as long each time.
 FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 20.0
@@ -91,8 +94,11 @@ def _try(notice: Notification, kind: Any, url: str, secret: str) -> None:
     quiet = _SENDING.set(True)
     try:
         # Redirects are not followed: they would carry the message to where nobody has pointed it.
-        with Client(Rules(home=url), timeout=_TIMEOUT) as client:
-            answer = client.post(_address(url, post.query), json=body)
+        with (
+            Client(Rules(home=url), timeout=_TIMEOUT) as client,
+            client.stream("POST", _address(url, post.query), json=body) as answer,
+        ):
+            said = _read(answer)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise _Later(type(error).__name__) from None
     except AddressRefused:
@@ -102,7 +108,17 @@ def _try(notice: Notification, kind: Any, url: str, secret: str) -> None:
         raise _refused(url, type(error).__name__) from None
     finally:
         _SENDING.reset(quiet)
-    _check(answer, url)
+    _check(answer, said, url)
+
+
+def _read(answer: httpx.Response) -> bytes:
+    """The beginning of an answer: some never end, and what services say is short."""
+    said, until = b"", time.monotonic() + _TIMEOUT
+    for part in answer.iter_bytes():
+        said += part
+        if len(said) > _LONGEST_ANSWER or time.monotonic() > until:
+            break
+    return said
 
 
 def _placed(kind: Any, url: str, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -158,15 +174,15 @@ def _address(url: str, query: str) -> str:
     return f"{url}{'&' if urlsplit(url).query else '?'}{query}"
 
 
-def _check(answer: httpx.Response, url: str) -> None:
+def _check(answer: httpx.Response, body: bytes, url: str) -> None:
     """Feishu, DingTalk and WeCom answer 200 with a code of their own when they refuse."""
     if answer.status_code in _LATER:
         raise _Later(f"HTTP {answer.status_code}")
     if not answer.is_success:
         raise _refused(url, f"HTTP {answer.status_code}")
     try:
-        said = answer.json()
-    except ValueError:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
         return
     code = said.get("errcode", said.get("code", 0)) if isinstance(said, dict) else 0
     # Bark says 200, ntfy names its error beside a status of its own.

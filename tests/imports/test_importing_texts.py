@@ -26,6 +26,7 @@ def shots_of(folder: Path, name: str, text: str | bytes) -> list[tuple[str | Non
         ("p.txt", "1. A dragon\n2. A sunset\n10) City lights\n", [("1", "A dragon"), ("2", "A sunset"), ("10", "City lights")]),
         ("p.txt", "第一镜：她转身\n第二镜：她走开\n", [("1", "她转身"), ("2", "她走开")]),
         ("p.txt", "镜头1、她转身\n镜头2、她走开\n".encode("gbk"), [("1", "她转身"), ("2", "她走开")]),
+        ("p.txt", "[wide] She turns\n[close] She goes\n", [(None, "[wide] She turns"), (None, "[close] She goes")]),
         ("p.txt", "- one\n- two\n", [(None, "one"), (None, "two")]),
         ("p.txt", "first\nstill first\n\nsecond\n", [(None, "first\nstill first"), (None, "second")]),
         ("p.txt", "3 cats play\n2 dogs run\n", [(None, "3 cats play"), (None, "2 dogs run")]),

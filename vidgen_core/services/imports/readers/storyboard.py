@@ -57,6 +57,8 @@ _FENCE: Final = re.compile(rb"```(?:(?:json[cl5]?)?[ \t]*\r?\n\s*[\[{]|ya?ml[ \t
 #: Where JSON begins in a text with words around it.
 _BEGIN: Final = re.compile(r"(?m)^[ \t]*+[\[{]\s*+[\"\[{]")
 _BEGINS: Final = re.compile(rb"\n[ \t]*[\[{]\s*[\"\[{]")
+#: The first letters of JSON; ``[wide] She turns`` is none.
+_OPENS: Final = re.compile(rb"\{|\[\s*[\[{\"'\]/]")
 #: YAML: a list of more than one field each, perhaps below a key.
 _YAML: Final = re.compile(
     rb"(?:---\r?\n|#[^\n]*\n|[^\s:\-#{\[]+:(?: [^\n]*)?\r?\n)*[ ]*- [^\s:*\-{\[]+:(?: [^\n]*)?\r?\n[ ]{2,}[^\s:*\-]+:(?:\s|$)"
@@ -68,7 +70,7 @@ _LONGEST_YAML: Final = 5_000_000
 def is_storyboard(first: bytes, ending: str) -> bool:
     """Whether a file is a storyboard of this kind, by its ending or by its first bytes."""
     text = first.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")
-    if ending in (".json", ".jsonl", ".ndjson", ".yaml", ".yml") or text[:1] in (b"{", b"["):
+    if ending in (".json", ".jsonl", ".ndjson", ".yaml", ".yml") or _OPENS.match(text):
         return True
     return bool(_FENCE.search(first) or _BEGINS.search(first) or _YAML.match(text))
 

@@ -62,14 +62,17 @@ class Run:
         self.tasks = tasks
         self.workers: list[psutil.Process] = []
         self._environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("VIDGEN_")},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith("VIDGEN_") or "TAKEOVER" in name
+            },
             **settings_hint(server.url),
             "VIDGEN_SAVE_DIR": str(folder / "saved"),
             "VIDGEN_RUNNER__POLL_INTERVAL": "1",
             "VIDGEN_RUNNER__MAX_CONCURRENT": str(cap),
             "VIDGEN_SCALE__DATABASE": url,
             "VIDGEN_SCALE__TIMEZONE": "UTC" if url else "",
-            "VIDGEN_SCALE__TAKEOVER_SECONDS": str(TAKEOVER),
         }
         os.environ.update(self._environment)
         locations = Locations(folder / "home-0").create()
@@ -172,6 +175,7 @@ def _cpu_of(pid: int | None) -> float:
 
 def takeover(url: str, asked: argparse.Namespace) -> dict[str, Any]:
     """Seconds from a kill until another worker has the last of the dead one's tasks."""
+    os.environ["VIDGEN_SCALE__TAKEOVER_SECONDS"] = str(TAKEOVER)
     with running(url, asked.cap * 3, asked.cap, 20.0) as run:
         run.start(2)
 
@@ -181,6 +185,7 @@ def takeover(url: str, asked: argparse.Namespace) -> dict[str, Any]:
 
         wait(lambda: len(names()) == 2 and sum(names().values()) >= asked.cap)
         run.workers[0].kill()
+        del os.environ["VIDGEN_SCALE__TAKEOVER_SECONDS"]
         return {"takeover s": round(wait(lambda: "w0" not in names()), 1), "at takeover_seconds": TAKEOVER}
 
 

@@ -2,7 +2,7 @@
 
 A server of its own with a project of finished takes, and Chromium (``CHROMIUM``, else ``/usr/bin/chromium``) at 1440×900.
 Times are measured in the page itself, from the event to the frame that shows its effect: a click until something changes, a
-change of page or filter until all of it is drawn. Beside them stand the bytes of our own scripts, and how far what was drawn
+change of filter until all of the list is drawn. Beside them stand the bytes of our own scripts, and how far what was drawn
 moved by itself (the browser's layout-shift entries) over a whole run of *Generate*.
 """
 
@@ -133,12 +133,6 @@ def show(name: str, found: list[float], bar: str) -> None:
     print(f"{name:<48} {statistics.median(found):8.0f} {worst:8.0f}   {bar}", flush=True)
 
 
-def entry(page: str) -> str:
-    """The click on a page of the sidebar."""
-    links = "find('.st-key-sidebar_pages a').map((one) => [one, new URL(one.href)])"
-    return f"{links}.find(([, to]) => to.pathname === '/{page}' && !to.searchParams.has('state'))[0].click()"
-
-
 def run(page: Page, url: str, n: int, done: Callable[[], bool]) -> None:
     def go(path: str) -> None:
         page.goto(f"{url}/{path}?project=bench")
@@ -174,24 +168,9 @@ def run(page: Page, url: str, n: int, done: Callable[[], bool]) -> None:
         lambda: page.evaluate(UNTIL, [f"{pills}[0].click()", f"{twenty}!find('.st-key-filtered').length"]),
     )
     show("filter: all of the list is drawn", found, "600")
-    for name, ready in (
-        ("tasks", "find('[data-testid=stDataFrame]').length"),
-        ("storyboard", "find('.cell').length >= 20"),
-        ("pick", "find('.take video').length"),
-        ("export", "find('[data-testid=stMetric]').length"),
-    ):
-        page.evaluate(UNTIL, ["0", AT_REST])
-        found = measure(
-            page,
-            n,
-            entry(name),
-            f"location.pathname === '/{name}' && {ready} && {AT_REST}",
-            lambda: back_to_shots(page),
-        )
-        show(f"page: {name} is drawn", found, "600")
     go("pick")
     page.evaluate(UNTIL, ["0", "find('.take video').length"])
-    number = "find('.st-key-review h2')[0]"
+    number = "find('.head h2')[0]"
     key = "document.dispatchEvent(new KeyboardEvent('keydown', { key: 'j', bubbles: true, composed: true }))"
     found = [
         page.evaluate(UNTIL, [f"(window.before = {number}.textContent, {key})", f"{number}.textContent !== before"])
@@ -206,10 +185,6 @@ def run(page: Page, url: str, n: int, done: Callable[[], bool]) -> None:
         print(
             f"{f'scripts of our own, page {name or chr(34) + chr(34)}':<48} {plain:8.1f} {packed:8.1f}   60 (kB; as sent)"
         )
-
-
-def back_to_shots(page: Page) -> None:
-    page.evaluate(UNTIL, [entry(""), f"location.pathname === '/' && {AT_REST}"])
 
 
 def main() -> None:

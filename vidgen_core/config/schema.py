@@ -247,7 +247,7 @@ class ChainSettings(Section):
     """The least sharpness of a last frame, as a share of the first frame of its chain; below it the next shot waits for you."""
     most_colour: float = Field(default=80.0, ge=0, le=255, json_schema_extra={"step": 5.0})
     """How far the colours of a last frame may lie from those of the first frame of its chain, 255 being black from white."""
-    least_likeness: float = Field(default=-1.0, ge=-1, le=1, json_schema_extra={"step": 0.05})
+    least_similarity: float = Field(default=-1.0, ge=-1, le=1, json_schema_extra={"step": 0.05})
     """The least similarity of a last frame to the first frame of its chain, 1 being the same; -1: none is asked for."""
 
 

@@ -78,7 +78,7 @@ class ChainFrame(Frozen):
     #: Mean difference of colours, 0-255.
     colour: float | None = None
     #: Similarity of the two, 1 being the same.
-    likeness: float | None = None
+    similarity: float | None = None
 
 
 class ModelAnswer(Frozen):

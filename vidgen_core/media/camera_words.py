@@ -46,7 +46,7 @@ class Camera:
 
 
 @dataclass(frozen=True)
-class Cue:
+class CameraCue:
     """A phrase for a move."""
 
     move: Move
@@ -76,11 +76,11 @@ _SIDES: Final = {"left": "左", "right": "右"}
 _HEIGHTS: Final = {"up": "上", "down": "下"}
 
 
-def _cue(move: Move, *patterns: str, shy: bool = False) -> Cue:
-    return Cue(move, re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE), shy)
+def _cue(move: Move, *patterns: str, shy: bool = False) -> CameraCue:
+    return CameraCue(move, re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE), shy)
 
 
-def _pan_cues(side: str, move: Move) -> tuple[Cue, ...]:
+def _pan_cues(side: str, move: Move) -> tuple[CameraCue, ...]:
     other = "右" if side == "left" else "左"
     zh = _SIDES[side]
     return (
@@ -104,7 +104,7 @@ def _pan_cues(side: str, move: Move) -> tuple[Cue, ...]:
     )
 
 
-def _tilt_cues(height: str, move: Move) -> tuple[Cue, ...]:
+def _tilt_cues(height: str, move: Move) -> tuple[CameraCue, ...]:
     zh = _HEIGHTS[height]
     crane = "ris|ascend|lift|climb" if height == "up" else "descend|lower|sink|drop"
     climb, bow = ("升", "仰") if height == "up" else ("降", "俯")
@@ -275,7 +275,7 @@ def _moves_of(clause: str, about_camera: bool) -> list[Move]:
     return [move for move in moves if not (move is Move.ROLL and Move.ORBIT in moves)]
 
 
-def _matches(cues: tuple[Cue, ...], clause: str, about_camera: bool) -> list[Move]:
+def _matches(cues: tuple[CameraCue, ...], clause: str, about_camera: bool) -> list[Move]:
     hits: list[tuple[int, Move]] = []
     for cue in cues:
         match = cue.words.search(clause)

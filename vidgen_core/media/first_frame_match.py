@@ -54,7 +54,7 @@ def similarity(frame: Image.Image, picture: Image.Image) -> float | None:
     size = max(4 * _FIELDS, round(part.width * scale)), max(4 * _FIELDS, round(part.height * scale))
     there = whole.crop(place.box(whole.size)).resize(size, Image.Resampling.BOX).convert("RGB")
     here = part.resize(size, Image.Resampling.BOX).convert("RGB")
-    fields = _field_likeness(here, there)
+    fields = _field_similarity(here, there)
     similarity = float(np.median(fields)) if len(fields) >= _LEAST_FIELDS else place.score
     return similarity - max(0.0, _colour_difference(here, there) - _GRADED) / _OTHER_COLOURS
 
@@ -73,7 +73,7 @@ class _Place(NamedTuple):
         return left, top, max(int(self.right * size[0]), left + 4), max(int(self.bottom * size[1]), top + 4)
 
 
-def _field_likeness(here: Image.Image, there: Image.Image) -> list[float]:
+def _field_similarity(here: Image.Image, there: Image.Image) -> list[float]:
     """Correlation of the details of each field that has some, at its best place nearby."""
     details, ground = _fine_details(here), _fine_details(there)
     height, width = details.shape[0] // _FIELDS, details.shape[1] // _FIELDS

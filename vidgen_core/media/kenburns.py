@@ -215,7 +215,7 @@ def _encode(frames: Iterator[Bytes], spec: RenderSpec, target: Path, on_progress
 
 
 def _stream(container: OutputContainer, spec: RenderSpec) -> VideoStream:
-    # ultrafast takes half the time of superfast, and with CABAC less room, at a likeness of 0.996 (SSIM) for such smooth moves.
+    # ultrafast takes half the time of superfast, and with CABAC less room, at a similarity of 0.996 (SSIM) for such smooth moves.
     options = {"preset": "ultrafast", "crf": "19", "x264-params": "cabac=1"}
     stream = container.add_stream("libx264", rate=spec.fps, options=options)
     stream.width, stream.height, stream.pix_fmt = spec.width, spec.height, "yuv420p"

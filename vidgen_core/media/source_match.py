@@ -49,14 +49,14 @@ def differs(source: Path, finished: Path) -> str | None:
             return SOURCE_DIFFERS
         seconds = min(before.seconds, after.seconds)
         moments = [share * seconds for share in _MOMENTS]
-        alike = min(_likeness(source, finished, moment, before.fps) for moment in moments)
+        alike = min(_similarity(source, finished, moment, before.fps) for moment in moments)
     except FileError:
         return SOURCE_UNKNOWN
     return None if alike >= ALIKE else SOURCE_DIFFERS
 
 
-def _likeness(source: Path, finished: Path, moment: float, fps: float) -> float:
-    """The best likeness of the finished frame of a moment to one of the source's frames around it."""
+def _similarity(source: Path, finished: Path, moment: float, fps: float) -> float:
+    """The best similarity of the finished frame of a moment to one of the source's frames around it."""
     (shown,) = _frames(finished, moment, 1, fps)
     around = _frames(source, max(0.0, moment - _NEIGHBOURS / fps), 2 * _NEIGHBOURS + 1, fps)
     return max(ssim(one, shown) for one in around)

@@ -26,7 +26,7 @@ from vidgen_core.media.storage import StoredFile
 from vidgen_core.media.video import media_type
 from vidgen_core.web.app_instance import get_vidgen
 from vidgen_core.web.error_responses import envelope
-from vidgen_core.web.stored_response import StoredResponse, existing
+from vidgen_core.web.stored_response import StoredFileResponse, existing
 
 #: Longer edge of pictures on cards, in pixels.
 THUMBNAIL_EDGE: Final = 480
@@ -129,7 +129,7 @@ def export(request: Request) -> Response:
     """The file of an export under its own name, in ranges; 404 when it is not there or not finished."""
     file = get_vidgen().exports.file(request.path_params["project"], request.path_params["id"])
     headers = {"Cache-Control": "private, no-cache"}
-    return StoredResponse(file, media_type="application/octet-stream", filename=file.name, headers=headers)
+    return StoredFileResponse(file, media_type="application/octet-stream", filename=file.name, headers=headers)
 
 
 def icon(request: Request) -> Response:
@@ -217,7 +217,7 @@ def _file(
     headers = {"ETag": f'"{tag}"', "Cache-Control": _FOREVER if "v" in request.query_params else "private, no-cache"}
     if f'"{tag}"' in request.headers.get("if-none-match", "") and "range" not in request.headers:
         return Response(status_code=304, headers=headers)
-    return StoredResponse(file, media_type=media_type, headers=headers, filename=download)
+    return StoredFileResponse(file, media_type=media_type, headers=headers, filename=download)
 
 
 async def error_response(request: Request, error: Exception) -> Response:

@@ -30,7 +30,7 @@ from vidgen_core.web.error_responses import envelope, status_of, text_of
 from vidgen_core.web.middleware.auth import REVIEW
 from vidgen_core.web.middleware.base_path import address
 from vidgen_core.web.middleware.proxy_headers import caller_of
-from vidgen_core.web.stored_response import StoredResponse, existing
+from vidgen_core.web.stored_response import StoredFileResponse, existing
 
 #: Remembers that a browser knows the password of one link; sent to the addresses of that link alone.
 COOKIE: Final = "vidgen_review"
@@ -241,7 +241,7 @@ async def _video(request: Request, vidgen: Vidgen, link: ReviewLink) -> Response
     def look() -> Response:
         take = vidgen.reviews.take(link, request.path_params["id"])
         file = existing(vidgen.takes.stored(take))
-        return StoredResponse(file, media_type=media_type(PurePath(take.file)))
+        return StoredFileResponse(file, media_type=media_type(PurePath(take.file)))
 
     return await asyncio.to_thread(look)
 
@@ -251,7 +251,7 @@ async def _poster(request: Request, vidgen: Vidgen, link: ReviewLink) -> Respons
 
     def look() -> Response:
         path = vidgen.takes.poster(vidgen.reviews.take(link, request.path_params["id"]))
-        return StoredResponse(existing(path), media_type="image/jpeg")
+        return StoredFileResponse(existing(path), media_type="image/jpeg")
 
     return await asyncio.to_thread(look)
 

@@ -25,7 +25,7 @@ def existing(file: Path | StoredFile | None) -> Path | StoredFile:
     return file
 
 
-class StoredResponse(FileResponse):
+class StoredFileResponse(FileResponse):
     """A ``FileResponse`` whose file may be in a bucket, of which no more is read than was asked for."""
 
     def __init__(self, file: Path | StoredFile, **options: Any) -> None:

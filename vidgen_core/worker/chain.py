@@ -192,7 +192,7 @@ class ChainRules(NamedTuple):
         measured = (
             ("sharpness", frame.sharpness, limits.least_sharpness, 1),
             ("colour", frame.colour, limits.most_colour, -1),
-            ("likeness", frame.likeness, limits.least_likeness, 1),
+            ("similarity", frame.similarity, limits.least_similarity, 1),
         )
         beyond = ((what, value, limit) for what, value, limit, sign in measured if value is not None and value * sign < limit * sign)  # fmt: skip
         return next(({"what": what, "value": round(value, 2), "limit": limit} for what, value, limit in beyond), None)
@@ -354,7 +354,7 @@ def _extract(take: Take, head: str, first_take: Take | None, media: LocalMedia) 
     except FileError:
         first = None
     drift = (None, None, None) if first is None else drift_from(picture, first)
-    return ChainFrame(key=key, head=head, sharpness=drift[0], colour=drift[1], likeness=drift[2])
+    return ChainFrame(key=key, head=head, sharpness=drift[0], colour=drift[1], similarity=drift[2])
 
 
 def claim_link(tx: Tx, rows: Rows, rules: ChainRules) -> dict[str, Any] | None:

@@ -221,7 +221,7 @@ class Worker:
         if not self._store.is_shared:
             return Scheduler(ctx, ctx.clock())
         from vidgen_core.worker.engines import engine_of
-        from vidgen_core.worker.shared import SharedScheduler
+        from vidgen_core.worker.engines.shared import SharedScheduler
 
         engine = engine_of(self._settings().scale.database.get_secret_value(), ctx.takeover_seconds)
         return SharedScheduler(ctx, ctx.clock(), engine, lock)

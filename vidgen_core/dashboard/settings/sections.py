@@ -83,7 +83,7 @@ def chain(visit: Visit) -> None:
     """How shots of a chain go on from each other."""
     form = Form(visit, "chain")
     form.field("chain.first_passing")
-    form.columns(("chain.least_sharpness",), ("chain.most_colour",), ("chain.least_likeness",))
+    form.columns(("chain.least_sharpness",), ("chain.most_colour",), ("chain.least_similarity",))
     form.show_end()
 
 

@@ -103,7 +103,7 @@ class PostgresBackend(Backend):
         logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
         #: Those that are told of changes.
         self._tells: list[Callable[[], None]] = []
-        self._listener: _Listener | None = None
+        self._listener: _ChangeListener | None = None
         self.writer = self._engine(writes=True)
         self.readers = self._engine(writes=False)
 
@@ -166,7 +166,7 @@ class PostgresBackend(Backend):
     def _revision(self) -> int:
         if self._listener is None or not self._listener.is_alive():
             # None yet, or the server was restarted.
-            self._listener = _Listener(self.connect(), self._tells)
+            self._listener = _ChangeListener(self.connect(), self._tells)
             self._listener.start()
         return self._listener.number
 
@@ -218,7 +218,7 @@ class PostgresBackend(Backend):
         }
 
 
-class _Listener(threading.Thread):
+class _ChangeListener(threading.Thread):
     """Hears the number of each change as it is committed, so that nobody has to ask for it; ends with its connection.
 
     :raises psycopg.Error: the server is away

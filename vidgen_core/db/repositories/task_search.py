@@ -33,7 +33,7 @@ _Query = Select[Any] | CompoundSelect[Any]
 
 
 @dataclass(frozen=True)
-class _Order:
+class _SortOrder:
     sort: TaskSort
     descending: bool
 
@@ -56,8 +56,8 @@ class _Order:
             ordered[0] = ordered[0].nulls_last() if self.descending else ordered[0].nulls_first()
         return ordered
 
-    def turned(self) -> _Order:
-        return _Order(self.sort, not self.descending)
+    def turned(self) -> _SortOrder:
+        return _SortOrder(self.sort, not self.descending)
 
 
 class Search(Repository):
@@ -66,7 +66,7 @@ class Search(Repository):
     def page(
         self, project_id: int | None, where: TaskFilter, sort: TaskSort, descending: bool, limit: int, offset: int
     ) -> Page[int]:
-        order = _Order(sort, descending)
+        order = _SortOrder(sort, descending)
         few = self._ids(_narrowed(project_id, where).limit(_FEW + 1)) if where.narrow else []
         if where.narrow and len(few) <= _FEW:
             found = select(tasks.c.id).where(among(tasks.c.id, few)).order_by(*order.of([*order.keys(), tasks.c.id]))
@@ -90,7 +90,7 @@ class Search(Repository):
         cells = self._cells(project_id, where)
         if not cells:
             return []
-        return self._ids(self._ordered(project_id, where, cells, _Order("id", descending=False), dense=False))
+        return self._ids(self._ordered(project_id, where, cells, _SortOrder("id", descending=False), dense=False))
 
     def _ids(self, query: _Query) -> list[int]:
         return list(self.tx.execute(query).scalars())
@@ -105,7 +105,7 @@ class Search(Repository):
         return int(self.tx.execute(select(func.count()).select_from(rows)).scalar_one())
 
     def _ordered(
-        self, project_id: int | None, where: TaskFilter, cells: list[Row[Any]], order: _Order, *, dense: bool
+        self, project_id: int | None, where: TaskFilter, cells: list[Row[Any]], order: _SortOrder, *, dense: bool
     ) -> _Query:
         if len(cells) > _MOST_CELLS or (where.narrow and not dense):
             return _narrowed(project_id, where).order_by(*order.of([*order.keys(), tasks.c.id]))
@@ -156,14 +156,14 @@ def _by_row(where: TaskFilter) -> list[ColumnElement[bool]]:
     return wanted
 
 
-def _merged(cells: list[Row[Any]], where: TaskFilter, order: _Order) -> CompoundSelect[Any]:
+def _merged(cells: list[Row[Any]], where: TaskFilter, order: _SortOrder) -> CompoundSelect[Any]:
     merged = union_all(*(_stream(cell, where, order) for cell in cells))
     columns = merged.selected_columns
     keys = [column for column in columns if column.name != "id"]
     return merged.order_by(*order.of([*keys, columns.id]))
 
 
-def _stream(cell: Row[Any], where: TaskFilter, order: _Order) -> Select[Any]:
+def _stream(cell: Row[Any], where: TaskFilter, order: _SortOrder) -> Select[Any]:
     c = tasks.c
     wanted = [getattr(c, name) == getattr(cell, name) for name in ("project_id", "provider", "output", "status")]
     keys = order.keys()

@@ -47,7 +47,7 @@ class Drift(NamedTuple):
     #: Mean difference of colours, 0-255.
     colour: float
     #: At most 1, about 0 for different pictures; None where one of them is too even to tell.
-    likeness: float | None
+    similarity: float | None
 
 
 def last_sharp_picture(path: Path, edge: int) -> Image.Image:
@@ -80,7 +80,7 @@ def drift_from(picture: Image.Image, first: Image.Image) -> Drift:
     return Drift(
         sharpness=sharp / wanted if sharp is not None and wanted else None,
         colour=float(np.abs(grey[0] - grey[1]).mean()),
-        likeness=first_frame_match.similarity(here, there),
+        similarity=first_frame_match.similarity(here, there),
     )
 
 

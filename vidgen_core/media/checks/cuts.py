@@ -22,18 +22,18 @@ def _cuts(clip: Clip) -> float | None:
     frames = clip.pictures.small
     if len(frames) < 4:
         return None
-    unlike = 1.0 - _likeness(frames[:-1], frames[1:])
+    unlike = 1.0 - _similarity(frames[:-1], frames[1:])
     cuts = 0
     for at in np.flatnonzero(unlike > 1.0 - _UNLIKE).tolist():
         beside = np.concatenate([unlike[max(0, at - _AROUND) : at], unlike[at + 1 : at + 1 + _AROUND]])
         # A flash is gone after a frame or two; behind a cut it is another picture.
         before, after = frames[max(0, at - 1)][None], frames[min(len(frames) - 1, at + 3)][None]
-        lasting = 1.0 - float(_likeness(before, after)[0]) > 1.0 - _UNLIKE
+        lasting = 1.0 - float(_similarity(before, after)[0]) > 1.0 - _UNLIKE
         cuts += bool(lasting and unlike[at] > _SUDDEN * beside.max(initial=0.0))
     return float(cuts)
 
 
-def _likeness(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def _similarity(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Correlation of pairs of frames, -1 to 1; brightness and contrast do not count. Even frames are like each other."""
     flat_left, flat_right = _centred(left), _centred(right)
     power = np.sqrt((flat_left**2).sum(axis=1) * (flat_right**2).sum(axis=1))

@@ -50,7 +50,7 @@ _BUCKETS: Final = 6
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*){0,3}")
 
 
-class _Known(Frozen):
+class _KnownModels(Frozen):
     """What is kept of one model."""
 
     makes: str = "other"
@@ -69,7 +69,7 @@ class _Kept(Frozen):
     #: The address it was read from; that of another says nothing.
     base_url: str = ""
     at: float = 0.0
-    models: dict[str, _Known] = Default(default_factory=dict)
+    models: dict[str, _KnownModels] = Default(default_factory=dict)
 
 
 class Catalogue:
@@ -192,14 +192,14 @@ class Catalogue:
         rows = at(answer.json, "data.models") if answer else None
         if not isinstance(rows, list):
             return kept
-        found: dict[str, _Known] = {}
+        found: dict[str, _KnownModels] = {}
         for row in rows[:MOST_MODELS]:
             name = row.get("model") if isinstance(row, Mapping) else None
             if not isinstance(name, str) or len(name) > 120 or not _ID.fullmatch(name):
                 continue
             price = row.get("pricingDesc")
             told = {"makes": _makes(row.get("taskType")), "price": price[:_PRICE] if isinstance(price, str) else ""}
-            found[name] = kept.models.get(name, _Known()).model_copy(update=told)
+            found[name] = kept.models.get(name, _KnownModels()).model_copy(update=told)
         # An empty list of everything is no news, it is a fault.
         return _Kept(base_url=base_url, at=self._now(), models=found) if found else kept
 
@@ -240,11 +240,11 @@ class Catalogue:
             self._seen = self._file.stat().st_mtime_ns, kept
 
 
-def _with(kept: _Kept, name: str, known: _Known) -> _Kept:
+def _with(kept: _Kept, name: str, known: _KnownModels) -> _Kept:
     return kept.model_copy(update={"models": {**kept.models, name: known}})
 
 
-def _listed(known: _Known) -> Listed:
+def _listed(known: _KnownModels) -> Listed:
     makes: Any = known.makes if known.makes in ("video", "picture") else "other"
     return Listed(makes=makes, price=known.price, forms=known.forms)
 

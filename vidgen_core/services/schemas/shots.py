@@ -158,7 +158,7 @@ class ChainShot(ResponseModel):
     """Of the last frame of its take, as a share of the first frame of the chain; null: nothing has followed it yet."""
     colour: float | None
     """Mean difference of colours between the two, 0-255."""
-    likeness: float | None
+    similarity: float | None
     """Similarity of the two, 1 being the same."""
 
 
@@ -179,7 +179,7 @@ class ChainResponse(ResponseModel):
                     stale=t(f"chain.stale.{one.stale.code}", shot=one.stale.shot) if one.stale else None,
                     sharpness=one.frame.sharpness if one.frame else None,
                     colour=one.frame.colour if one.frame else None,
-                    likeness=one.frame.likeness if one.frame else None,
+                    similarity=one.frame.similarity if one.frame else None,
                 )
                 for one in view.shots
             ],

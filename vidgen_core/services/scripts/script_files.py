@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from vidgen_core.domain.errors import InputError
+from vidgen_core.services.imports.decoding import decodings
 from vidgen_core.services.imports.readers.bounds import Broken, TooMuch, check_package
-from vidgen_core.services.imports.readers.decoding import decodings
 
 #: Endings that can be read.
 SCRIPT_ENDINGS: Final = (".txt", ".md", ".markdown", ".docx", ".fountain", ".spmd")

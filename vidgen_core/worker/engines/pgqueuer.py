@@ -16,7 +16,7 @@ from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
-from vidgen_core.worker.engines import Carry
+from vidgen_core.worker.engines.engine import Carry
 
 logger = logging.getLogger(__name__)
 # That a server was restarted is no news for people, least of all with a traceback for each connection.
@@ -48,7 +48,7 @@ class _Watched(Queries):
 
 
 class PgQueuerEngine:
-    """An engine (see ``engines.Engine``); belongs to one event loop."""
+    """An engine (see ``engine.Engine``); belongs to one event loop."""
 
     def __init__(self, url: str, takeover_seconds: float) -> None:
         self._url = url

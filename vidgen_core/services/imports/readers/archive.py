@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from vidgen_core.domain.errors import InputError
-from vidgen_core.services.imports.readers.decoding import decodings
+from vidgen_core.services.imports.decoding import decodings
 from vidgen_core.services.imports.staging import Staging
 
 #: Files of one archive, and bytes of all of them.

@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 
 from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.columns import Columns, find_header, likely_header
+from vidgen_core.services.imports.decoding import decodings
 from vidgen_core.services.imports.formulas import untame
 from vidgen_core.services.imports.numbers import number_of, plain_digits
 from vidgen_core.services.imports.plan import Reason
 from vidgen_core.services.imports.readers.bounds import check_rows, check_separators
-from vidgen_core.services.imports.readers.decoding import decodings
 from vidgen_core.services.imports.readers.html_list import html_sheets
 from vidgen_core.services.imports.readers.pictures import names_picture
 from vidgen_core.services.imports.readers.records import record_sheet

@@ -10,9 +10,9 @@ from typing import Final
 
 from vidgen_core.domain.errors import InputError
 from vidgen_core.domain.shots import PictureSlot
+from vidgen_core.services.imports.decoding import decodings
 from vidgen_core.services.imports.numbers import natural_key, number_of
 from vidgen_core.services.imports.plan import ImportPlan, PlannedPicture, PlannedShot, Reason
-from vidgen_core.services.imports.readers.decoding import decodings
 from vidgen_core.services.imports.readers.pictures import (
     OTHER_PICTURE_ENDINGS,
     PICTURE_ENDINGS,

@@ -30,7 +30,7 @@ class _HtmlReader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.tables: list[list[TableRow]] = []
-        self._open: list[_Table] = []
+        self._open: list[_HtmlTable] = []
         #: Inside of what no reader of the page sees.
         self._unseen = 0
 
@@ -39,7 +39,7 @@ class _HtmlReader(HTMLParser):
         if tag in ("script", "style"):
             self._unseen += 1
         elif tag == "table":
-            self._open.append(_Table())
+            self._open.append(_HtmlTable())
             self.tables.append(self._open[-1].rows)
         elif not self._open:
             return
@@ -72,7 +72,7 @@ def _count(given: dict[str, str], name: str, most: int) -> int:
     return min(int(said), most) if said.isdecimal() and len(said) < 6 else 1
 
 
-class _Table:
+class _HtmlTable:
     """The rows of one table, while they are read."""
 
     def __init__(self) -> None:

@@ -13,10 +13,10 @@ import yaml
 
 from vidgen_core.domain.errors import InputError
 from vidgen_core.services.imports.columns import ListChoice, match_columns, plain_header
+from vidgen_core.services.imports.decoding import decodings
 from vidgen_core.services.imports.plan import ImportPlan, Reason
 from vidgen_core.services.imports.readers.bounds import check_rows
 from vidgen_core.services.imports.readers.csv_list import read_bytes
-from vidgen_core.services.imports.readers.decoding import decodings
 from vidgen_core.services.imports.readers.pictures import Progress, Surroundings
 from vidgen_core.services.imports.readers.table import Sheet, TableRow
 from vidgen_core.services.imports.rows import ListRow, cut_row, plan_rows

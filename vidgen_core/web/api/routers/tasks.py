@@ -58,7 +58,7 @@ from vidgen_core.web.api.schemas.tasks import (
     RetryRequest,
     TaskPage,
 )
-from vidgen_core.web.stored_response import StoredResponse, existing
+from vidgen_core.web.stored_response import StoredFileResponse, existing
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
@@ -287,7 +287,7 @@ def get_video(app: App, task_id: PathId) -> FileResponse:
         raise NotFound("video_not_there")
     file, name = existing(app.takes.stored(take)), PurePath(take.file).name
     headers = {"ETag": f'"{take.sha256}"'}
-    return StoredResponse(file, media_type=media_type(PurePath(name)), filename=name, headers=headers)
+    return StoredFileResponse(file, media_type=media_type(PurePath(name)), filename=name, headers=headers)
 
 
 def _outcome(outcome: Outcome, t: Text) -> OutcomeResponse:

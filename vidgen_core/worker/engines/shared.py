@@ -22,7 +22,7 @@ from vidgen_core.domain.tasks import Task, TaskStatus
 from vidgen_core.worker import recovery
 from vidgen_core.worker.clock import ServerClock
 from vidgen_core.worker.context import ActiveTask, Context, Next
-from vidgen_core.worker.engines import Engine
+from vidgen_core.worker.engines.engine import Engine
 from vidgen_core.worker.limits.concurrency import Concurrency
 from vidgen_core.worker.limits.key_pool import kept_states
 from vidgen_core.worker.scheduler import TICK, Scheduler

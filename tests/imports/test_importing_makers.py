@@ -22,8 +22,9 @@ from test_importing_sheets import placed, relations_of, saved, with_parts
 
 from vidgen_core.domain.shots import Shot
 from vidgen_core.services.exports.film import Format
-from vidgen_core.services.exports.shot_list import _text_cell, shot_list
-from vidgen_core.services.imports.formulas import tame
+from vidgen_core.services.exports.shot_list import shot_list
+from vidgen_core.services.exports.task_list import write_xlsx
+from vidgen_core.services.imports.formulas import guard_apostrophe, tame
 from vidgen_core.services.imports.readers.reader import read_sources
 
 HEADER = ["镜号", "参考图", "画面描述", "画幅"]
@@ -238,11 +239,8 @@ def test_any_sheet_imported_and_exported_imports_to_the_same_shots(
         with path.open("w", newline="", encoding="utf-8-sig") as file:
             csv.writer(file).writerows([header, *([tame(cell) for cell in row] for row in rows)])
     else:
-        book = openpyxl.Workbook(write_only=True)
-        sheet = book.create_sheet()
-        for row in [header, *rows]:
-            sheet.append([_text_cell(sheet, text) for text in row])
-        book.save(path)
+        with path.open("wb") as book:
+            write_xlsx({"shots": [header, *rows]}, book, guard=guard_apostrophe)
     first = read_sources([path]).ok
     shots = [
         Shot(

@@ -159,6 +159,29 @@ async def test_an_answer_broken_off_leaves_it_open(http, data) -> None:
     assert (raised.code, raised.delivery) == ("connection_lost", Delivery.UNKNOWN)
 
 
+async def test_what_came_before_a_connection_broke_is_read_however_late(http) -> None:
+    came = b"x" * 100_000
+
+    async def cut(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + came)
+        await writer.drain()
+        writer.close()
+
+    read = bytearray()
+
+    async def read_all(response: httpx.Response) -> None:
+        async for piece in response.aiter_raw():
+            read.extend(piece)
+
+    async with plain_server(cut) as server, http.stream(Verb.DOWNLOAD, "GET", server.url) as response:
+        async with asyncio.timeout(30):
+            while response.stream._stream._answer.content.exception() is None:
+                await asyncio.sleep(0.01)
+        with pytest.raises(httpx.RemoteProtocolError):
+            await read_all(response)
+    assert read == came
+
+
 async def test_silence_leaves_it_open(hasty) -> None:
     async with plain_server(answering(b"")) as server:
         raised = await failing(hasty, server.url)

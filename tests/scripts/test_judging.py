@@ -80,7 +80,7 @@ def test_shots_that_go_back_in_the_script_are_caught() -> None:
 
 
 def test_lengths_and_ratios_out_of_range_are_caught_and_left_to_the_settings() -> None:
-    one = check_storyboard(TEXT, [ProposedShot(number=1, script="灯灭了！", seconds=900, ratio="wide")]).shots[0]
+    one = check_storyboard(TEXT, [ProposedShot(number=1, script="灯灭了！", seconds=900, ratio="hexagonal")]).shots[0]
 
     assert {reason.code for reason in one.reasons} == {"script_seconds_out_of_range", "ratio_invalid"}
     assert (one.seconds, one.ratio) == (None, None)

@@ -242,9 +242,16 @@ class _Answer(httpx.AsyncByteStream):
         self._answer = answer
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        content = self._answer.content
         with _translated():
-            async for piece in self._answer.content.iter_any():
-                yield piece
+            try:
+                async for piece in content.iter_any():
+                    yield piece
+            except aiohttp.ClientError:
+                # aiohttp tells that a connection broke before it hands out what had come, and then keeps that for itself.
+                if rest := content._read_nowait(-1):
+                    yield rest
+                raise
 
     async def aclose(self) -> None:
         # What has not been read yet is not worth waiting for: the connection is closed then.

@@ -174,8 +174,9 @@ async def test_what_came_before_a_connection_broke_is_read_however_late(http) ->
             read.extend(piece)
 
     async with plain_server(cut) as server, http.stream(Verb.DOWNLOAD, "GET", server.url) as response:
+        content = response.stream._stream._answer.content
         async with asyncio.timeout(30):
-            while response.stream._stream._answer.content.exception() is None:
+            while content.exception() is None:  # noqa: ASYNC110 - aiohttp tells nobody by itself
                 await asyncio.sleep(0.01)
         with pytest.raises(httpx.RemoteProtocolError):
             await read_all(response)

@@ -52,7 +52,7 @@ class RawScreen:
         self._socket.send(message.SerializeToString())
 
     def press(self, button: str) -> None:
-        """Press a button that has been heard of, by its key."""
+        """Press a button by its key, once it has been drawn."""
         message = BackMsg()
         state = message.rerun_script.widget_states.widgets.add()
         state.id = self.id_of(button)
@@ -60,8 +60,10 @@ class RawScreen:
         self._socket.send(message.SerializeToString())
 
     def id_of(self, button: str) -> str:
-        found = re.search(rb"\$\$ID-[0-9a-f]+-" + button.encode() + rb"(?![a-z_])", self.heard)
-        assert found is not None, button
+        """The id of a button, listened for until it has been drawn."""
+        pattern = re.compile(rb"\$\$ID-[0-9a-f]+-" + button.encode() + rb"(?![a-z_])")
+        while (found := pattern.search(self.heard)) is None:
+            self.heard += bytes(self._socket.recv(60))
         return found[0].decode()
 
     def hear_until(self, words: str) -> None:

@@ -127,7 +127,7 @@ def test_whose_way_in_was_taken_away_can_neither_click_nor_listen(locked: Studio
     with RawScreen(locked.url, cookie=maker) as screen, RawScreen(locked.url, cookie=maker) as listener:
         for one in (screen, listener):
             one.run()
-            one.hear_until("-generate_all")
+            one.id_of("generate_all")
         take_away(locked, maker, how)
         screen.press("generate_all")
         with pytest.raises(ConnectionClosed) as closed:
@@ -146,7 +146,6 @@ def test_a_maker_s_click_counts_while_they_may_be_here(locked: Studio, maker: st
     project = locked.project("click", 1)
     with RawScreen(locked.url, cookie=maker) as screen:
         screen.run()
-        screen.hear_until("-generate_all")
         screen.press("generate_all")
         wait_until(lambda: any(locked.vidgen.tasks.counts(project.id).values()))
 

@@ -224,11 +224,12 @@ def test_two_workers_share_a_queue_and_one_goes_on_when_the_other_is_killed(stud
 @pytest.mark.extended
 @pytest.mark.parametrize("again", range(ROUNDS))
 class TestFailures:
-    def test_another_leads_when_the_leader_is_killed_and_had_no_task(self, studio: Studio, again: int) -> None:
+    def test_the_last_goes_on_when_one_after_the_other_is_killed(self, studio: Studio, again: int) -> None:
         studio.begin()
         studio.kill("a")
         studio.start("c")
-        wait_until(lambda: "c" in studio.alive() and studio.carried()["b"] == CAP, PATIENCE)
+        # They share what it had, as chance has it.
+        wait_until(lambda: "c" in studio.alive() and "a" not in studio.carried(), PATIENCE)
         studio.kill("b")
         studio.check()
 

@@ -16,6 +16,8 @@ from browser_studio import until as until
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from vidgen_core.config.paths import Locations
+from vidgen_core.domain.queries import TaskFilter
+from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.facade import Vidgen
 
 
@@ -44,6 +46,18 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         finally:
             stop_server(process)
     assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_in_the_queue(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test has queued and does not wait for keeps nobody waiting after it."""
+    yield
+    if "studio" in request.fixturenames:
+        vidgen: Vidgen = request.getfixturevalue("studio").vidgen
+        with vidgen.store.read() as tx:
+            queued = TaskFilter(statuses=frozenset({TaskStatus.QUEUED}))
+            left = [id_ for project in tx.projects.all() for id_ in tx.tasks.ids(project.id, queued)]
+        vidgen.tasks.cancel(left)
 
 
 @pytest.fixture

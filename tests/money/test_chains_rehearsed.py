@@ -108,7 +108,7 @@ def test_each_follower_is_sent_the_last_frame_of_the_shot_before_it(
 
 @pytest.mark.extended
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_thirty_shots_in_six_chains_come_to_a_rough_cut_through_ten_kills(
     locations: Locations, monkeypatch: pytest.MonkeyPatch, chained: None
 ) -> None:

@@ -380,6 +380,8 @@ def test_a_limit_that_comes_near_is_told_and_old_lines_are_not(
         amounts = {name: {"amount": "8", "currency": "CNY"} for name in ("limit", "spent")}
         with told.store.write() as tx:
             tx.log.add(LogLevel.WARNING, "budget_near_project", project_id=project.id, percent=percent, **amounts)
+            # The claim that writes such a line changes its task as well, and the log alone is no change.
+            assert tx.rev
 
     near(81)
     with telling(told, monkeypatch):

@@ -53,14 +53,16 @@ class Network:
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         self._ends: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def _accept(self) -> None:
         with suppress(OSError):
             while True:
                 here, _ = self._listening.accept()
+                self._ends.append(here)
                 there = socket.create_connection(("127.0.0.1", self._port))
-                self._ends += [here, there]
+                self._ends.append(there)
                 for source, target in ((here, there), (there, here)):
                     threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
 
@@ -75,6 +77,10 @@ class Network:
 
     def close(self) -> None:
         self.is_open.set()
+        # Closed alone, it would be waited on for ever.
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._accepting.join(PATIENCE)
         for end in (self._listening, *self._ends):
             end.close()
 

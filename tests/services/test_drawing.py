@@ -9,7 +9,7 @@ import pytest
 
 from vidgen_core import money
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import NewShot, NewTake
+from vidgen_core.db import NewShot, NewTake, Tx
 from vidgen_core.domain.errors import ErrorKind, InputError
 from vidgen_core.domain.money import ChargeStatus, Money
 from vidgen_core.domain.takes import CheckResult, Severity, Verdict
@@ -44,15 +44,20 @@ def order(app: Vidgen, shot_ids: list[int], **until: object) -> list[Task]:
     return list(app.tasks.generate(app.projects.ensure("film").id, shot_ids, options).tasks)
 
 
+def pay(tx: Tx, task: Task, charge: str) -> None:
+    """The task is sent."""
+    tx.tasks.move(task.id, TaskStatus.PROCESSING)
+    attempt = tx.attempts.begin(
+        task.id, provider=task.provider, model=task.model, key_id="a", key_label="a", base_url=None,
+        cost=task.cost, charge=charge,
+    )  # fmt: skip
+    assert attempt.cost is not None
+
+
 def finish(app: Vidgen, task: Task, verdict: Verdict) -> None:
     """The task is paid, comes home, and is judged."""
     with app.store.write() as tx:
-        tx.tasks.move(task.id, TaskStatus.PROCESSING)
-        attempt = tx.attempts.begin(
-            task.id, provider=task.provider, model=task.model, key_id="a", key_label="a", base_url=None,
-            cost=task.cost, charge="estimated",
-        )  # fmt: skip
-        assert attempt.cost is not None
+        pay(tx, task, "estimated")
         tx.tasks.move(task.id, TaskStatus.DOWNLOADING)
         tx.tasks.move(task.id, TaskStatus.COMPLETED)
         take = tx.takes.add(
@@ -70,12 +75,7 @@ def lose(app: Vidgen, task: Task) -> None:
     """The program ended between the order and its answer, and the provider's log does not tell."""
     lost = Failure(kind=ErrorKind.SUBMIT_UNKNOWN, code="submit_unknown", charged=ChargeStatus.UNKNOWN)
     with app.store.write() as tx:
-        tx.tasks.move(task.id, TaskStatus.PROCESSING)
-        attempt = tx.attempts.begin(
-            task.id, provider=task.provider, model=task.model, key_id="a", key_label="a", base_url=None,
-            cost=task.cost, charge="unknown",
-        )  # fmt: skip
-        assert attempt.cost is not None
+        pay(tx, task, "unknown")
         tx.tasks.move(task.id, TaskStatus.FAILED, failure=lost)
 
 

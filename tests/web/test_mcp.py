@@ -90,6 +90,17 @@ async def call(client: Client, tool: str, **arguments: Any) -> Any:
     return found["result"] if found and found.keys() == {"result"} else found
 
 
+@asynccontextmanager
+async def waiting_for_a_person(url: str) -> AsyncIterator[tuple[Client, str]]:
+    """An agent that may spend nothing has ordered a shot: its connection, and the quote that waits for a yes."""
+    token, app = await asyncio.to_thread(let_in, per_day=0, in_all=0), get_vidgen()
+    await asyncio.to_thread(app.shots.add, app.projects.ensure("ep01").id, "1", "rain")
+    async with connected(url, token) as client:
+        quote = (await call(client, "quote", project="ep01"))["quote"]
+        await call(client, "generate", quote=quote)
+        yield client, quote
+
+
 async def refused(client: Client, tool: str, **arguments: Any) -> str:
     answer = await client.call_tool(tool, arguments)
     assert answer.is_error
@@ -219,12 +230,8 @@ async def test_a_refusal_says_what_to_do(served: str) -> None:
 
 
 async def test_an_order_that_nobody_has_answered_says_so(served: str) -> None:
-    token = await asyncio.to_thread(let_in, per_day=0, in_all=0)
     app = get_vidgen()
-    await asyncio.to_thread(app.shots.add, app.projects.ensure("ep01").id, "1", "rain")
-    async with connected(served, token) as client:
-        quote = (await call(client, "quote", project="ep01"))["quote"]
-        await call(client, "generate", quote=quote)
+    async with waiting_for_a_person(served) as (client, quote):
         [waiting] = app.quotes.waiting()
         with app.store.write() as tx:
             tx.quotes.move(waiting, QuoteState.WAITING, expires_at=datetime.now(UTC))
@@ -292,12 +299,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 
 async def test_a_token_revoked_in_the_middle_is_worth_nothing_at_once(served: str, asked: threading.Event) -> None:
-    token = await asyncio.to_thread(let_in, per_day=0, in_all=0)
     app = get_vidgen()
-    await asyncio.to_thread(app.shots.add, app.projects.ensure("ep01").id, "1", "rain")
-    async with connected(served, token) as client:
-        quote = (await call(client, "quote", project="ep01"))["quote"]
-        await call(client, "generate", quote=quote)
+    async with waiting_for_a_person(served) as (client, quote):
         waiting = asyncio.create_task(client.call_tool("order", {"quote": quote, "seconds": 45}))
         assert await asyncio.to_thread(asked.wait, 30)
         await asyncio.to_thread(app.agents.revoke, "bot")
@@ -408,12 +411,7 @@ async def test_a_call_that_waits_for_a_person_does_not_keep_the_server(
     with Vidgen.open(home) as before:
         before.projects.ensure("ep01")
     with on_a_port() as url:
-        token = await asyncio.to_thread(let_in, per_day=0, in_all=0)
-        app = get_vidgen()
-        await asyncio.to_thread(app.shots.add, app.projects.ensure("ep01").id, "1", "rain")
-        async with connected(url, token) as client:
-            quote = (await call(client, "quote", project="ep01"))["quote"]
-            await call(client, "generate", quote=quote)
+        async with waiting_for_a_person(url) as (client, quote):
             waiting = asyncio.create_task(client.call_tool("order", {"quote": quote, "seconds": 50}))
             assert await asyncio.to_thread(asked.wait, 30)
             made[0].close_soon()

@@ -135,3 +135,15 @@ def postgres_url(postgres: Postgres) -> Iterator[str]:
     url = postgres.new("vidgen_template")
     yield url
     postgres.drop(url)
+
+
+def shared_studio(url: str, folder: Path) -> dict[str, str]:
+    """Variables of each machine of a studio that shares this database and a save folder."""
+    return {
+        "VIDGEN_SCALE__DATABASE": url,
+        "VIDGEN_SCALE__TIMEZONE": "UTC",
+        "VIDGEN_SAVE_DIR": str(folder / "shared"),
+        "VIDGEN_LANGUAGE": "en",
+        # Set by the first home that is opened; put back after the test.
+        "TZ": "UTC",
+    }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from doubles import wait_until
-from postgres_server import Postgres, postgres, postgres_url  # noqa: F401 - fixtures
+from postgres_server import Postgres, postgres, postgres_url, shared_studio  # noqa: F401 - fixtures
 
 from tests.cli.cli_doubles import Vidgen as Command
 from vidgen_core.config.paths import Locations
@@ -86,14 +86,9 @@ def studio(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -
     with RehearsalServer(RehearsalOptions(videos="shared", clock=lambda: clock[0])) as server:
         settings = {
             **settings_hint(server.url),
-            "VIDGEN_SCALE__DATABASE": postgres_url,
-            "VIDGEN_SCALE__TIMEZONE": "UTC",
-            "VIDGEN_SAVE_DIR": str(tmp_path / "shared"),
+            **shared_studio(postgres_url, tmp_path),
             "VIDGEN_RUNNER__POLL_INTERVAL": "0.1",
             "VIDGEN_RUNNER__MAX_CONCURRENT": str(TAKES),
-            "VIDGEN_LANGUAGE": "en",
-            # Set by the first home that is opened; put back after the test.
-            "TZ": "UTC",
         }
         for name, value in settings.items():
             monkeypatch.setenv(name, value)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import pytest
 from doubles import wait_until
-from postgres_server import Postgres, postgres, postgres_url  # noqa: F401 - fixtures
+from postgres_server import Postgres, postgres, postgres_url, shared_studio  # noqa: F401 - fixtures
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import Store, Tx
@@ -202,15 +202,10 @@ def studio(tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -
     with RehearsalServer(RehearsalOptions(videos="shared", clock=lambda: clock[0])) as server:
         settings = {
             **settings_hint(server.url),
-            "VIDGEN_SCALE__DATABASE": postgres_url,
-            "VIDGEN_SCALE__TIMEZONE": "UTC",
+            **shared_studio(postgres_url, tmp_path),
             "VIDGEN_SCALE__TAKEOVER_SECONDS": str(TAKEOVER),
-            "VIDGEN_SAVE_DIR": str(tmp_path / "shared"),
             "VIDGEN_RUNNER__POLL_INTERVAL": "0.2",
             "VIDGEN_RUNNER__MAX_CONCURRENT": str(CAP),
-            "VIDGEN_LANGUAGE": "en",
-            # Set by the first home that is opened; put back after the test.
-            "TZ": "UTC",
         }
         for name, value in settings.items():
             monkeypatch.setenv(name, value)

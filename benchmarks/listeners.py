@@ -24,6 +24,7 @@ from typing import Any
 
 import httpx
 import psutil
+from filelock import FileLock
 from playwright.async_api import async_playwright
 
 from vidgen_core.config.paths import Locations
@@ -44,7 +45,7 @@ def server(home: Path) -> Iterator[psutil.Process]:
     """The whole product on a port."""
     process = subprocess.Popen(
         [sys.executable, "-m", "vidgen_core", "serve", "--no-browser", "--port", str(PORT)],
-        env={**os.environ, "VIDGEN_HOME": str(home), "VIDGEN_NO_RUNNER": "1"},
+        env={**os.environ, "VIDGEN_HOME": str(home)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -154,7 +155,8 @@ async def measure(home: Path, wanted: argparse.Namespace) -> None:
         project = vidgen.projects.ensure("bench")
         shots = [vidgen.shots.add(project.id, prompt=f"shot {n}").id for n in range(TASKS)]
         tasks = list(vidgen.tasks.generate(project.id, shots, GenerateOptions(takes=1), release=False).tasks)
-        with server(home) as process:
+        # Tasks stand still while another process has the lock of the runner.
+        with FileLock(home / "runner.lock"), server(home) as process:
             listeners = Listeners(tasks)
             measuring = Measuring(vidgen, tasks[0], process, listeners, wanted.rounds)
             print(f"{'':<28} {'rest':>7} {'busy':>7} {'MiB':>7} {'API ms':>7}   change heard, s: median, last")

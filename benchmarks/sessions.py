@@ -25,6 +25,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+from filelock import FileLock
 from store import fill
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -135,10 +136,10 @@ draw()
 
 @contextmanager
 def dashboard(home: Path) -> Iterator[psutil.Process]:
-    """The dashboard on a home; the rows stand still, because no runner takes them."""
-    env = os.environ | {"VIDGEN_HOME": str(home), "VIDGEN_NO_RUNNER": "1"}
+    """The dashboard on a home; the rows stand still, because this process has the lock of the runner."""
+    env = os.environ | {"VIDGEN_HOME": str(home)}
     command = ["-m", "vidgen_core", "serve", "--no-browser", "--port", str(PORT)]
-    with _server(command, env, "/api/health") as process:
+    with FileLock(home / "runner.lock"), _server(command, env, "/api/health") as process:
         yield process
 
 

@@ -11,6 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import GenerationParams
 from vidgen_core.media.files import PartFile
@@ -29,6 +31,7 @@ from vidgen_core.providers.base import (
     RemoteStatus,
     Submission,
 )
+from vidgen_core.services.system.worker_control import WorkerControl
 
 
 def wait_until(condition: Callable[[], Any], timeout: float = 30.0) -> Any:
@@ -39,6 +42,14 @@ def wait_until(condition: Callable[[], Any], timeout: float = 30.0) -> Any:
         assert time.monotonic() < end, f"not within {timeout} s: {condition}"
         gap.wait(0.02)
     return answer
+
+
+_START = WorkerControl.start_embedded
+
+
+def embedded_worker(monkeypatch: pytest.MonkeyPatch, *, works: bool) -> None:
+    """Whether servers of this process have a worker beside them."""
+    monkeypatch.setattr(WorkerControl, "start_embedded", _START if works else lambda _: None)
 
 
 RUNNING = RemoteState(status=RemoteStatus.RUNNING, progress=40)

@@ -37,7 +37,7 @@ def test_a_fresh_server_may_be_met_by_a_deep_link_to_any_screen(tmp_path: Path, 
     home, t = tmp_path / "home", get_text("en")
     with Vidgen.open(Locations(home)) as vidgen:
         project = vidgen.projects.ensure("ep01")
-    process, url = start_server(home, tmp_path / "log", VIDGEN_NO_RUNNER="1")
+    process, url = start_server(home, tmp_path / "log")
     try:
         # The very first visitor comes by one that is not the start; the start comes last.
         for name in reversed(PAGES):
@@ -165,13 +165,14 @@ def test_a_server_that_comes_back_finds_its_page_waiting(tmp_path: Path, visitor
     with Vidgen.open(Locations(home)) as vidgen:
         project = vidgen.projects.ensure("ep01")
         shot = vidgen.shots.add(project.id, prompt="before")
-    process, url = start_server(home, log, port, VIDGEN_NO_RUNNER="1")
+    process, url = start_server(home, log, port)
     page = go(visitor(), f"{url}/?project=ep01")
     expect(card(page, shot.id).get_by_role("textbox")).to_have_value("before")
     stop_server(process)
     with Vidgen.open(Locations(home)) as vidgen:
         vidgen.tasks.generate(project.id, [shot.id], GenerateOptions(takes=1))
-    process, _ = start_server(home, log, port, VIDGEN_NO_RUNNER="1")
+        vidgen.worker.pause()
+    process, _ = start_server(home, log, port)
     try:
         expect(card(page, shot.id).get_by_text("Queued").first).to_be_visible()
         assert "Traceback" not in log.read_text()

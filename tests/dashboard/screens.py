@@ -201,7 +201,6 @@ def _finished(task: Task, **wishes: Any) -> NewTake:
 def open_screen(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Screen]:
     """A dashboard on a fresh home, whose runner stands still."""
     monkeypatch.setenv("VIDGEN_HOME", str(home))
-    monkeypatch.setenv("VIDGEN_NO_RUNNER", "1")
     with Vidgen.open(Locations(home)) as vidgen:
         # A home with a project gets no sample, whose pictures take their time to be drawn.
         project = vidgen.projects.ensure("ep01")

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from doubles import wait_until
+from doubles import embedded_worker, wait_until
 from exporting_material import COLOURS, make_video
 from starlette.applications import Starlette
 
@@ -41,7 +41,7 @@ from vidgen_core.web.app_instance import close_vidgen
 @pytest.fixture
 def app(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vidgen]:
     monkeypatch.setenv("VIDGEN_HOME", str(locations.home))
-    monkeypatch.setenv("VIDGEN_NO_RUNNER", "1")
+    embedded_worker(monkeypatch, works=False)
     monkeypatch.setenv("LANG", "en_US.UTF-8")
     monkeypatch.delenv("LC_ALL", raising=False)
     with Vidgen.open(locations) as opened:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from doubles import embedded_worker
 from rehearsed import Home, rehearsed_home
 from shown_figures import compare
 from starlette.applications import Starlette
@@ -55,7 +56,7 @@ def batch(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[tup
     """The façade over a home in which the batch has run, and what the provider says it took."""
     monkeypatch.setattr("vidgen_core.worker.steps.reconcile.RECONCILE_FOR", 0.5)
     monkeypatch.setenv("VIDGEN_HOME", str(locations.home))
-    monkeypatch.setenv("VIDGEN_NO_RUNNER", "1")
+    embedded_worker(monkeypatch, works=False)
     with rehearsed_home(locations, monkeypatch, {"keys": ["sk-good-aaaa1111"]}) as (home, server):
         tasks = home.queue(ProviderId("yunwu"), list(BATCH)) + in_credits(home)
         with home.running():

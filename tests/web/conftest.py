@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from doubles import embedded_worker
 from PIL import Image
 from server_client import HERE, TestClient
 from starlette.applications import Starlette
@@ -27,7 +28,7 @@ from vidgen_core.web.app_instance import close_vidgen
 def home(locations: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[Locations]:
     """The data home of this process, without a runner."""
     monkeypatch.setenv("VIDGEN_HOME", str(locations.home))
-    monkeypatch.setenv("VIDGEN_NO_RUNNER", "1")
+    embedded_worker(monkeypatch, works=False)
     yield locations
     close_vidgen()
 

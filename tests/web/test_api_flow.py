@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from api_client import ApiClient, ApiError
+from doubles import embedded_worker
 from served import on_a_port
 
 from vidgen_core.config.paths import Locations
@@ -17,7 +18,7 @@ from vidgen_core.services.facade import Vidgen
 @pytest.fixture
 def working(home: Locations, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiClient]:
     """A client of a server whose runner works."""
-    monkeypatch.delenv("VIDGEN_NO_RUNNER")
+    embedded_worker(monkeypatch, works=True)
     monkeypatch.setenv("VIDGEN_PROVIDERS__LOCAL__DURATION", "1")
     monkeypatch.setenv("VIDGEN_PROVIDERS__LOCAL__FPS", "8")
     monkeypatch.setenv("VIDGEN_RUNNER__POLL_INTERVAL", "0.1")

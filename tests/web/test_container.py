@@ -18,7 +18,6 @@ from vidgen_core.cli.program import build
 from vidgen_core.config.loader import environment_names, load_settings
 from vidgen_core.config.lookup import variable_of
 from vidgen_core.config.paths import Locations
-from vidgen_core.web.app_instance import NO_RUNNER
 
 ROOT = Path(__file__).parents[2]
 
@@ -102,12 +101,10 @@ def test_the_settings_of_the_studios_compose_file_exist_and_are_right(
         given = studio.services[name]["environment"]
         for variable, value in given.items():
             monkeypatch.setenv(variable, value)
-        known = {variable_of(setting) for setting in environment_names()} | {NO_RUNNER}
-        assert set(given) <= known
+        assert set(given) <= {variable_of(setting) for setting in environment_names()}
         settings = load_settings(Locations(tmp_path))
         assert settings.scale.database.get_secret_value() == "postgresql://vidgen:d@postgres:5432/vidgen"
         assert (settings.scale.media, settings.scale.timezone) == ("s3://vidgen/studio", "Asia/Shanghai")
-        assert (NO_RUNNER in given) is name.startswith("serve")
 
 
 def test_what_the_studios_compose_file_names_is_there(studio: Studio) -> None:

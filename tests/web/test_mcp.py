@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import httpx2
 import pytest
-from doubles import wait_until
+from doubles import embedded_worker, wait_until
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from served import on_a_port
@@ -59,7 +59,7 @@ def rehearsal(monkeypatch: pytest.MonkeyPatch) -> Iterator[RehearsalServer]:
 @pytest.fixture
 def served(home: Locations, monkeypatch: pytest.MonkeyPatch, rehearsal: RehearsalServer) -> Iterator[str]:
     """The address of a server whose worker works, with two projects."""
-    monkeypatch.delenv("VIDGEN_NO_RUNNER")
+    embedded_worker(monkeypatch, works=True)
     with Vidgen.open(home) as before:
         before.projects.ensure("ep01")
         before.shots.add(before.projects.ensure("secret").id, "9", "a hidden wording")

@@ -8,6 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from doubles import embedded_worker
 from server_client import TestClient
 from starlette.applications import Starlette
 
@@ -38,7 +39,7 @@ def test_a_first_start_brings_the_sample_project(home: Locations) -> None:
 
 
 def test_a_hot_reload_brings_no_second_runner(vidgen: Vidgen, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("VIDGEN_NO_RUNNER")
+    embedded_worker(monkeypatch, works=True)
     first = ensure_runner()
     one = runners()
     # What Streamlit does with project modules when one of them is saved; undone afterwards, in the parent as well.
@@ -49,10 +50,6 @@ def test_a_hot_reload_brings_no_second_runner(vidgen: Vidgen, monkeypatch: pytes
 
     assert reloaded.ensure_runner() is first
     assert runners() == one >= 1
-
-
-def test_the_switch_keeps_the_runner_out(vidgen: Vidgen) -> None:
-    assert not ensure_runner().worker.is_here
 
 
 def test_a_closed_house_opens_again(vidgen: Vidgen) -> None:

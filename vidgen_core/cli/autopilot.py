@@ -60,7 +60,7 @@ def go(
 
 def _follow(session: Session) -> None:
     """Watch the run to its end or until it waits for a person, whichever process works; an interrupt stops it."""
-    if session.app.worker.is_held:
+    if session.app.worker.is_held and not session.app.store.is_shared:
         session.warn("cli.elsewhere")
     session.app.worker.start()
     shown, standstill = "", Standstill()

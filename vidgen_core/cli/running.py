@@ -96,7 +96,7 @@ def work(session: Session, project_id: int | None, *, until_done: bool, yes: boo
     :param yes: release what was queued while a provider had no key
     """
     since = datetime.now(UTC)
-    if session.app.worker.is_held:
+    if session.app.worker.is_held and not session.app.store.is_shared:
         session.warn("cli.elsewhere")
     session.app.worker.start()
     _watch(session, project_id, since, until_done=until_done, yes=yes)

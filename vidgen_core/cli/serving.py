@@ -53,8 +53,9 @@ def serve(
     script = dashboard()
     check_port(host, port)
     with session.open():
-        if session.app.worker.is_held:
-            session.warn("cli.serving_beside")
+        shared, held = session.app.store.is_shared, session.app.worker.is_held
+        if shared != held:
+            session.warn("shell.workers_none" if shared else "cli.serving_beside")
         home = session.app.locations.home
     base = base_of(path)
     url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}{base}"  # noqa: S104 - compared, not bound
@@ -139,7 +140,7 @@ def mcp(
         return Caller(welcome, who, session.text)
 
     # What is ordered is also made, unless another process does so.
-    app.worker.start()
+    app.worker.start_embedded()
     build(caller).run("stdio")
 
 

@@ -7,7 +7,6 @@ would start a second worker.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import threading
 from dataclasses import dataclass, field
@@ -17,8 +16,6 @@ from vidgen_core.config.paths import find_locations
 from vidgen_core.services.facade import Vidgen
 
 _ATTRIBUTE: Final = "_vidgen_process"
-#: Set it to serve screens without working on the queue.
-NO_RUNNER: Final = "VIDGEN_NO_RUNNER"
 
 
 @dataclass
@@ -64,11 +61,10 @@ async def find_vidgen() -> Vidgen:
 
 
 def ensure_runner() -> Vidgen:
-    """Start the worker unless ``VIDGEN_NO_RUNNER`` forbids it; may be called any number of times."""
+    """Start the worker of a data home that no other machine shares; may be called any number of times."""
     with _process().lock:
         vidgen = get_vidgen()
-        if os.environ.get(NO_RUNNER) != "1":
-            vidgen.worker.start()
+        vidgen.worker.start_embedded()
         return vidgen
 
 

@@ -14,6 +14,8 @@ from typing import Final
 
 #: Seconds between wall and monotonic clock that are a jump; less is a clock that is kept right.
 JUMP: Final = 5.0
+#: Seconds between two questions for a server's time.
+ASK_TIME: Final = 30.0
 
 
 def utc_now() -> datetime:
@@ -60,12 +62,18 @@ class ServerClock(Clock):
         self._ask_server = ask_server
         self.ask()
 
+    @property
+    def is_old(self) -> bool:
+        """Whether it is time to ``ask`` again."""
+        return self.monotonic() - self._asked_at >= ASK_TIME
+
     def ask(self) -> None:
         """Follow the server's time."""
         before = self.monotonic()
         there = self._ask_server()
         # While it was asked, half of the time went by before it looked.
         self._offset = there - (before + self.monotonic()) / 2
+        self._asked_at = self.monotonic()
 
     def jump(self) -> float:
         """Never: what is set on this machine is no time here."""

@@ -115,7 +115,7 @@ def _badge(visit: Visit, state: WatchState) -> None:
     t = visit.t
     if state.problem:
         st.badge(t("add.watch_troubled"), icon=":material/warning:", color="orange")
-    elif visit.app.worker.is_here and visit.app.watched_folders.is_alive:
+    elif visit.app.worker.status(visit.project.id).alive:
         st.badge(t("add.watching"), icon=":material/visibility:", color="green")
     else:
         st.badge(t("add.watching_elsewhere"), icon=":material/hourglass_empty:", color="gray")

@@ -16,7 +16,7 @@ from vidgen_core.dashboard.components import preflight, task_actions
 from vidgen_core.dashboard.components.labels import mode_label
 from vidgen_core.dashboard.components.messages import Message
 from vidgen_core.dashboard.quality import best, model_dialog
-from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, lines, now, page_file, show_told
+from vidgen_core.dashboard.session import Visit, current_visit, handle_errors, lines, page_file, show_told
 from vidgen_core.dashboard.shell import (
     agent_orders,
     autopilot_switch,
@@ -135,7 +135,7 @@ def _messages(visit: Visit, status: Status) -> Iterator[Message]:
         why = visit.t("shell.paused_by_user") if by_user else visit.t.error(ErrorKind.PROVIDER, status.paused, {})
         yield Message("paused", why, ":material/pause_circle:")
     yield from budget_bar.low_balances(visit.t, status)
-    if status.alive and not status.here and status.heartbeat is not None:
+    if status.alive and not (status.here or status.shared) and status.heartbeat is not None:
         beat = status.heartbeat
         yield Message("elsewhere", visit.t("shell.runner_elsewhere", host=beat.host, pid=beat.pid), ":material/dns:")
     news = list_tools.news(visit) if st.session_state.get(_PAGE) == "shots" else None
@@ -152,9 +152,10 @@ def _worker(t: Text, status: Status) -> Iterator[Message]:
     sign = ":material/heart_broken:"
     if status.alive:
         return
-    if status.heartbeat is not None:
-        silent = (now() - status.heartbeat.at).total_seconds()
-        yield Message("worker", t("shell.runner_silent", time=t.ago(silent)), sign, "warning")
+    if status.shared:
+        yield Message("worker", t("shell.workers_none"), sign, "warning")
+    elif status.silent is not None:
+        yield Message("worker", t("shell.runner_silent", time=t.ago(status.silent)), sign, "warning")
     elif status.live:
         yield Message("worker", t("shell.runner_none"), sign, "warning")
 

@@ -143,12 +143,6 @@ class WatchedFolders:
     def state(self, project_id: int) -> WatchState:
         return _kept_state(self._ctx, project_id)
 
-    @property
-    @requires(Role.VIEWER)
-    def is_alive(self) -> bool:
-        """Whether this process would notice a new picture."""
-        return self._watcher is not None and self._watcher.is_alive()
-
     # --- life
 
     def start(self) -> None:

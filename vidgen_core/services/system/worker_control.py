@@ -29,6 +29,7 @@ from vidgen_core.services.generation import canaries, gate
 from vidgen_core.services.generation.canaries import Canary
 from vidgen_core.services.system.database import open_store
 from vidgen_core.worker import database_age
+from vidgen_core.worker.clock import ServerClock
 from vidgen_core.worker.database_age import Doubt
 from vidgen_core.worker.limits.concurrency import KEY_CAME
 from vidgen_core.worker.limits.provider_pause import unwritable_elsewhere
@@ -72,10 +73,14 @@ class Status(Frozen):
     #: Spend by currency; refunds and free work are left out.
     spent: dict[str, Money] = Field(default_factory=dict)
     heartbeat: Heartbeat | None = None
+    #: Seconds since then.
+    silent: float | None = None
     #: A runner has shown a sign of life in the last seconds.
     alive: bool = False
     #: That runner is in this process.
     here: bool = False
+    #: Several machines share the database, and processes of their own work the queue.
+    shared: bool = False
     #: Why nothing is submitted: ``user``, or a code of the runner's own.
     paused: str | None = None
     #: Lanes the runner holds back by itself: provider -> what the store keeps about it.
@@ -123,10 +128,16 @@ class WorkerControl:
         self._stopping: Worker | None = None
         self._store: Store | None = None
         self._journal = Journal(ctx.locations.journal)
+        self._clock: ServerClock | None = None
         #: How long tasks of a provider have taken, and how many had been completed then: it changes with nothing else.
         self._usual: dict[ProviderId, tuple[int, float | None]] = {}
 
     # --- life
+
+    def start_embedded(self) -> None:
+        """Start the runner beside a server's other duties; where machines share a database, ``vidgen worker`` does the work."""
+        if not self._ctx.store.is_shared:
+            self.start()
 
     def start(self, *, standby: bool = True, name: str = "") -> None:
         """Start the runner in this process; a second call does nothing.
@@ -348,6 +359,7 @@ class WorkerControl:
         work = ("work", project_id, datetime.now().astimezone().date())
         heartbeat = self.heartbeat()
         found = self._ctx.revision_cache.ask(work, lambda tx: self._work(tx, project_id))
+        silent = (self._now() - heartbeat.at).total_seconds() if heartbeat is not None else None
         if self._runner is not None and self.is_here:
             unwritten = self._runner.unwritten
         else:
@@ -356,13 +368,26 @@ class WorkerControl:
             update={
                 "lanes": found.lanes | unwritten,
                 "heartbeat": heartbeat,
-                "alive": heartbeat is not None and _age(heartbeat.at) < ALIVE_SECONDS,
+                "silent": silent,
+                "alive": silent is not None and silent < ALIVE_SECONDS,
                 "here": self.is_here,
+                "shared": self._ctx.store.is_shared,
                 "key_missing": gate.key_missing(self._ctx, [settings.mode]) is not None,
                 "connection": known.connection,
                 "connection_age": known.age,
             }
         )
+
+    def _now(self) -> datetime:
+        """The time that workers write down: of several machines, that of their server."""
+        if not self._ctx.store.is_shared:
+            return datetime.now(UTC)
+        clock = self._clock
+        if clock is None:
+            clock = self._clock = ServerClock(self._ctx.store.time)
+        elif clock.is_old:
+            clock.ask()
+        return clock()
 
     def _work(self, tx: Tx, project_id: int | None) -> Status:
         """What there is to do and what holds it back."""

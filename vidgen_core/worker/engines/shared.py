@@ -36,8 +36,6 @@ logger = logging.getLogger(__name__)
 LEAD: Final = 1.0
 #: Seconds after which every task under way is asked to be carried again: whatever the engine lost comes back.
 RECONCILE: Final = 5.0
-#: Seconds between two questions for the server's time.
-ASK_TIME: Final = 30.0
 #: Seconds until a server that is away is asked again.
 AGAIN: Final = 1.0
 #: How long a worker that has ended without a word is remembered.
@@ -104,7 +102,7 @@ class SharedScheduler(Scheduler):
 
     async def _check_clock(self) -> None:
         clock = self._ctx.clock
-        if isinstance(clock, ServerClock) and self._every("time", ASK_TIME):
+        if isinstance(clock, ServerClock) and clock.is_old:
             await asyncio.to_thread(clock.ask)
 
     async def _check_lead(self) -> None:

@@ -1,23 +1,26 @@
 """Several workers on one PostgreSQL beside one embedded worker on SQLite: makespan, processor time, takeover, submits a second.
 
-    python benchmarks/scale.py [--tasks 160] [--cap 20] [--seconds 5] [--workers 2] [--many 4]
+    python benchmarks/scale.py [--tasks 160] [--cap 20] [--seconds 5] [--workers 2] [--many 4] [--only NAME …]
 
 Needs the extra ``scale`` and PostgreSQL in ``/usr/lib/postgresql``; the provider is ``vidgen rehearse``. Whatever the figures of time are,
-these must hold in each run: never more jobs at once than the cap, and no prompt sent twice.
+these must hold in each run: never more jobs at once than the cap, no prompt sent twice, no key used more often than its provider allows.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import bisect
 import json
 import os
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,13 +32,22 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from postgres_server import Postgres
 
 from vidgen_core.config.paths import Locations
-from vidgen_core.db import Store
+from vidgen_core.db import NewTask, Store
+from vidgen_core.db.transaction import REVISION
+from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.queries import TaskFilter
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer, settings_hint
+from vidgen_core.providers.registry import open_provider
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.planning import GenerateOptions
+from vidgen_core.worker.context import BuiltOnUse
+from vidgen_core.worker.engines import engine_of
+from vidgen_core.worker.engines.shared import SharedScheduler
+from vidgen_core.worker.group_commit import GroupCommit
+from vidgen_core.worker.worker import StoredUploads, Worker
 
 YUNWU = ProviderId("yunwu")
 LONGEST = 900.0
@@ -55,8 +67,10 @@ def wait(condition: Callable[[], Any]) -> float:
 class Run:
     """A studio of its own with its orders queued; its workers are started by ``start``."""
 
-    def __init__(self, folder: Path, server: RehearsalServer, url: str, tasks: int, cap: int) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Path, server: RehearsalServer, url: str, tasks: int, cap: int, provider: ProviderId = YUNWU
+    ) -> None:
+        self.folder = folder
         self.server = server
         self.cap = cap
         self.tasks = tasks
@@ -80,11 +94,11 @@ class Run:
         with Vidgen.open(locations) as app:
             self.project = app.projects.ensure("film").id
             shots = [app.shots.add(self.project, prompt=f"shot number {n}").id for n in range(tasks)]
-            app.tasks.generate(self.project, shots, GenerateOptions(provider=YUNWU, takes=1))
+            app.tasks.generate(self.project, shots, GenerateOptions(provider=provider, takes=1))
 
     def start(self, workers: int) -> None:
         for number in range(workers):
-            environment = {**self._environment, "VIDGEN_HOME": str(self._folder / f"home-{number}")}
+            environment = {**self._environment, "VIDGEN_HOME": str(self.folder / f"home-{number}")}
             command = [sys.executable, "-m", "vidgen_core", "worker", "--name", f"w{number}"]
             self.workers.append(
                 psutil.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -129,11 +143,11 @@ class Run:
 
 
 @contextmanager
-def running(url: str, tasks: int, cap: int, seconds: float) -> Iterator[Run]:
+def running(url: str, tasks: int, cap: int, seconds: float, provider: ProviderId = YUNWU) -> Iterator[Run]:
     folder = Path(tempfile.mkdtemp(prefix="vidgen-scale-"))
     options = RehearsalOptions(videos="shared", job_seconds=(seconds, seconds))
     with RehearsalServer(options) as server:
-        run = Run(folder, server, url, tasks, cap)
+        run = Run(folder, server, url, tasks, cap, provider)
         try:
             yield run
         finally:
@@ -146,12 +160,15 @@ def makespan(url: str, workers: int, asked: argparse.Namespace, server: int | No
         run.start(workers)
         wait(lambda: run.stats()["submits_total"])
         cpu, database, begun = run.cpu(), _cpu_of(server), time.monotonic()
+        changes = run.read(lambda tx: tx.execute(REVISION).scalar())
         wait(run.is_done)
         took = time.monotonic() - begun
+        changes = run.read(lambda tx: tx.execute(REVISION).scalar()) - changes
         return {
             "workers": workers,
             "makespan s": round(took, 1),
             "cpu ms a task": round((run.cpu() - cpu) * 1000 / asked.tasks, 1),
+            "write transactions a task": round(changes / asked.tasks, 1),
             **({"postgres ms a task": round((_cpu_of(server) - database) * 1000 / asked.tasks, 1)} if server else {}),
             **run.holds(),
         }
@@ -189,6 +206,90 @@ def takeover(url: str, asked: argparse.Namespace) -> dict[str, Any]:
         return {"takeover s": round(wait(lambda: "w0" not in names()), 1), "at takeover_seconds": TAKEOVER}
 
 
+def rate(url: str, workers: int, asked: argparse.Namespace) -> dict[str, Any]:
+    """The most submits of a key in any ten seconds, where nothing else holds several workers back; KIE allows 20."""
+    with running(url, asked.tasks // 2, 1000, 0.0, ProviderId("kie")) as run:
+        run.start(workers)
+        wait(lambda: run.stats()["submits_total"] >= asked.tasks // 2)
+        sent: dict[str, list[float]] = defaultdict(list)
+        for job in run.server.jobs():
+            sent[job["key"]].append(job["created"])
+        most = max(
+            bisect.bisect_left(times, begin + 10) - n for times in sent.values() for n, begin in enumerate(times)
+        )
+        return {"workers": workers, "most submits of a key in 10 s": most, "holds": most <= 20}
+
+
+def writes(url: str, writers: int, seconds: float) -> dict[str, Any]:
+    """Write transactions a second of processes that do nothing else."""
+    Store.open(url).close()
+    code = (
+        "import sys, time\nfrom vidgen_core.db import Store\nfrom vidgen_core.domain.log import LogLevel\n"
+        "store, n, end = Store.open(sys.argv[1]), 0, time.monotonic() + float(sys.argv[2])\n"
+        "while time.monotonic() < end:\n"
+        "    with store.write() as tx: tx.log.add(LogLevel.INFO, 'resumed')\n"
+        "    n += 1\n"
+        "print(n)"
+    )
+    command = [sys.executable, "-c", code, url, str(seconds)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(writers)]
+    done = sum(int(process.communicate()[0]) for process in processes)
+    return {"writers": writers, "write transactions/s": round(done / seconds, 1)}
+
+
+def feeder(url: str, queued: int, asked: argparse.Namespace) -> dict[str, Any]:
+    """Milliseconds that the leader takes to choose what may begin of a long queue, and to ask the engine to hand it out."""
+    with running(url, 1, asked.cap, 60.0) as run, Vidgen.open(Locations(run.folder / "home-0")) as app:
+        with app.store.write() as tx:
+            [task] = tx.tasks.many(tx.tasks.ids(run.project, TaskFilter()))
+            new = NewTask(task.project_id, task.shot_id, task.provider, task.model, task.params)
+            for _ in range(queued // 500):
+                tx.tasks.add([new] * 500)
+        passes = asyncio.run(_passes(url, app, run.project))
+    return {
+        "queued": queued,
+        "feeder pass ms": round(statistics.median(passes) * 1000, 1),
+        "worst": round(max(passes) * 1000, 1),
+    }
+
+
+async def _passes(url: str, app: Vidgen, project: int) -> list[float]:
+    """What a leader does when a job has ended."""
+    store, locations = app.store, app.locations
+    writer = GroupCommit(store)
+    providers = BuiltOnUse(
+        [YUNWU],
+        lambda mode: open_provider(mode, app.settings, locations, StoredUploads(mode, store, writer)),
+    )
+    worker = Worker(store, app.settings, locations, lambda _: providers)
+    ctx = await asyncio.to_thread(worker._context, writer, providers)
+    engine = engine_of(url, ctx.takeover_seconds)
+    scheduler = SharedScheduler(ctx, ctx.clock(), engine, store.runner_lock(locations.runner_lock))
+    scheduler.leads = True
+    carried = asyncio.get_running_loop().create_future()
+    running = asyncio.create_task(engine.run(lambda _: carried))
+    while engine._manager is None:  # noqa: ASYNC110 - it tells nobody
+        await asyncio.sleep(0.1)
+    found = []
+    for _ in range(20):
+        # As after each change, anybody's.
+        await writer.do(lambda tx: tx.log.add(LogLevel.INFO, "resumed", project_id=project))
+        begun = time.perf_counter()
+        scheduler._may_fill = True
+        await scheduler._fill()
+        wanted, scheduler._wanted = scheduler._wanted, []
+        await engine.put(wanted)
+        found.append(time.perf_counter() - begun)
+        assert len(wanted) >= 1
+    engine.stop()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await writer.stop()
+    for provider in providers.built.values():
+        await provider.close()
+    return found
+
+
 def submits(url: str, workers: int, asked: argparse.Namespace) -> dict[str, Any]:
     """Submits a second where jobs end at once and nothing but the processor holds them back."""
     with running(url, asked.tasks * 2, 1000, 0.0) as run:
@@ -206,23 +307,29 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--many", type=int, default=4)
+    parser.add_argument("--only", nargs="*", default=(), help="runs by name")
     asked = parser.parse_args()
     data = Path(tempfile.mkdtemp(prefix="vidgen-scale-postgres-"))
     user = "postgres" if os.geteuid() == 0 else None
     if user:
         shutil.chown(data, user, user)
-    server = Postgres(data, user)
+    server = Postgres(data, user, {"fsync": "on", "full_page_writes": "on", "max_connections": "150"})
     server.start()
     pid = int((data / "postmaster.pid").read_text().split()[0])
     try:
-        for name, figures in (
+        runs: tuple[tuple[str, Callable[[], dict[str, Any]]], ...] = (
             ("embedded", lambda: makespan("", 1, asked)),
             ("shared", lambda: makespan(server.new(), asked.workers, asked, pid)),
             ("takeover", lambda: takeover(server.new(), asked)),
             ("one submits", lambda: submits(server.new(), 1, asked)),
             ("many submit", lambda: submits(server.new(), asked.many, asked)),
-        ):
-            print(json.dumps({"run": name, **figures()}, default=str), flush=True)
+            ("rate", lambda: rate(server.new(), asked.workers, asked)),
+            ("writes", lambda: writes(server.new(), 2, 10.0)),
+            ("feeder", lambda: feeder(server.new(), 20_000, asked)),
+        )
+        for name, figures in runs:
+            if not asked.only or name in asked.only:
+                print(json.dumps({"run": name, **figures(), "load": os.getloadavg()[0]}, default=str), flush=True)
     finally:
         server.stop()
         shutil.rmtree(data, ignore_errors=True)

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -40,11 +40,13 @@ class Postgres:
     """The server, and new databases on it.
 
     :param data: an empty folder that its user may write
+    :param options: of the server, before those of tests
     """
 
-    def __init__(self, data: Path, user: str | None) -> None:
+    def __init__(self, data: Path, user: str | None, options: Mapping[str, str] = {}) -> None:
         self._data = data
         self._user = user
+        self._options = {**_OPTIONS, **options}
         self._server: subprocess.Popen[bytes] | None = None
         self._names = itertools.count(1)
         with socket.socket() as probe:
@@ -61,7 +63,7 @@ class Postgres:
         return subprocess.Popen(command, cwd=self._data, **quiet, **as_user)  # type: ignore[call-overload,no-any-return]
 
     def start(self) -> None:
-        options = [part for name, value in _OPTIONS.items() for part in ("-c", f"{name}={value}")]
+        options = [part for name, value in self._options.items() for part in ("-c", f"{name}={value}")]
         self._server = self._run("postgres", "-p", str(self.port), "-k", str(self._data), *options)
         wait_until(self._answers, 60)
 

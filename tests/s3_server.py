@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from uuid import uuid4
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -26,8 +27,12 @@ class S3:
         self._thread.start()
         # All servers of a process have their buckets in common.
         self.bucket = f"studio-{uuid4().hex[:8]}"
-        #: The status that is answered instead.
+        #: The status that is answered instead; 0: the connection breaks.
         self.fails: int | None = None
+        #: How many requests were answered so.
+        self.failed = 0
+        #: Called with the path of each file that is stored, before its sender is told.
+        self.on_stored: Callable[[str], None] = lambda _: None
         #: Method, path and range of each request.
         self.requests: list[tuple[str, str, str]] = []
 
@@ -38,12 +43,18 @@ class S3:
     def _respond(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
         self.requests.append((method, path, environ.get("HTTP_RANGE", "")))
-        if self.fails is None:
+        fails = self.fails
+        if fails is None:
             answer: Iterable[bytes] = self._app(environ, start)
+            if method == "PUT":
+                self.on_stored(path)
             return answer
+        self.failed += 1
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        code = {403: "AccessDenied", 500: "InternalError"}[self.fails]
-        start(f"{self.fails} {code}", [("Content-Type", "application/xml")])
+        if not fails:
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+        code = {403: "AccessDenied", 503: "SlowDown"}.get(fails, "InternalError")
+        start(f"{fails or 500} {code}", [("Content-Type", "application/xml")])
         return [f"<Error><Code>{code}</Code><Message>No.</Message></Error>".encode()]
 
     def client(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import socket
@@ -14,15 +15,18 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 import pytest
 from doubles import wait_until
 from postgres_server import Postgres, postgres, postgres_url, shared_studio  # noqa: F401 - fixtures
+from s3_server import S3, s3  # noqa: F401 - a fixture
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import Store, Tx
 from vidgen_core.domain.errors import ErrorKind, StoreError
 from vidgen_core.domain.providers import ProviderId
-from vidgen_core.domain.queries import TaskFilter
+from vidgen_core.domain.queries import ShotFilter, TaskFilter
+from vidgen_core.domain.takes import Take
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.fake_provider.options import RehearsalOptions
 from vidgen_core.fake_provider.server import RehearsalServer, settings_hint
@@ -93,6 +97,19 @@ repository.now = clock.utc_now = ahead
 from vidgen_core.cli import main
 main()
 """
+#: A worker that stands still as soon as its third intent is on disk, before anything of it is sent.
+STANDS_STILL = """
+import os, signal, vidgen_core.worker.steps.submit as submit
+write, intents = submit.write_order, []
+async def written(active, ctx, generation):
+    await write(active, ctx, generation)
+    intents.append(active.task.id)
+    if len(intents) == 3:
+        os.kill(os.getpid(), signal.SIGSTOP)
+submit.write_order = written
+from vidgen_core.cli import main
+main()
+"""
 
 
 class Studio:
@@ -140,6 +157,17 @@ class Studio:
         worker = self.workers.pop(name)
         worker.send_signal(number)
         worker.wait(PATIENCE)
+
+    def is_stopped(self, name: str) -> bool:
+        """Whether a worker stands still."""
+        return psutil.Process(self.workers[name].pid).status() == psutil.STATUS_STOPPED
+
+    def takes(self) -> list[Take]:
+        return self.read(
+            lambda tx: [
+                take for takes in tx.takes.of_shots(tx.shots.ids(self.project, ShotFilter())).values() for take in takes
+            ]
+        )
 
     def close(self) -> None:
         self._store.close()
@@ -274,3 +302,76 @@ class TestFailures:
         studio.kill("b")
         studio.start("b")
         studio.check()
+
+    def test_one_that_stands_still_between_its_intent_and_its_order(self, studio: Studio, again: int) -> None:
+        studio.order()
+        studio.start("a", program=("-c", STANDS_STILL))
+        wait_until(lambda: studio.is_stopped("a"), PATIENCE)
+        studio.start("b")
+        wait_until(lambda: set(studio.carried()) == {"b"}, PATIENCE)
+        studio.workers["a"].send_signal(signal.SIGCONT)
+        studio.check()
+
+    def test_two_whose_settings_differ_keep_to_the_higher_cap(self, studio: Studio, again: int) -> None:
+        studio.order()
+        studio.start("a", VIDGEN_RUNNER__MAX_CONCURRENT=str(CAP // 2))
+        studio.start("b", VIDGEN_RUNNER__POLL_INTERVAL="0.5")
+        wait_until(lambda: "b" in studio.carried(), PATIENCE)
+        studio.check()
+
+    @pytest.mark.parametrize("fault", [503, 0], ids=["refusing", "broken"])
+    def test_a_bucket_that_fails_for_a_while_is_waited_for(
+        self,
+        s3: S3,  # noqa: F811
+        studio: Studio,
+        fault: int,
+        again: int,
+    ) -> None:
+        studio.begin()
+        s3.fails = fault
+        studio.let_pass(60)
+        wait_until(lambda: s3.failed >= CAP, PATIENCE)
+        # Through whatever the drivers try again by themselves.
+        threading.Event().wait(8)
+        s3.fails = None
+        studio.check()
+        check_bucket(s3, studio)
+
+    @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+    def test_a_video_that_is_put_twice_is_one_take(
+        self,
+        s3: S3,  # noqa: F811
+        studio: Studio,
+        number: signal.Signals,
+        again: int,
+    ) -> None:
+        studio.begin()
+        studio.kill("b")
+        stored = threading.Event()
+
+        def interrupt(path: str) -> None:
+            """The worker that has put the first video does not hear of it."""
+            if "/videos/" in path and not stored.is_set():
+                stored.set()
+                studio.workers["a"].send_signal(number)
+
+        s3.on_stored = interrupt
+        studio.let_pass(60)
+        wait_until(stored.is_set, PATIENCE)
+        studio.start("c")
+        wait_until(lambda: "a" not in studio.carried(), PATIENCE)
+        studio.workers["a"].send_signal(signal.SIGCONT)
+        studio.check()
+        check_bucket(s3, studio)
+
+
+def check_bucket(s3: S3, studio: Studio) -> None:  # noqa: F811
+    """Each take has one video of its own in the bucket, whole."""
+    kept = {f"s3://{s3.bucket}/{key}" for key in s3.listed() if key.startswith("film/videos/")}
+    takes = studio.takes()
+    assert sorted(take.place for take in takes) == sorted(kept)
+    for take in takes:
+        data = (
+            s3.client().get_object(Bucket=s3.bucket, Key=take.place.removeprefix(f"s3://{s3.bucket}/"))["Body"].read()
+        )
+        assert hashlib.sha256(data).hexdigest() == take.sha256

@@ -263,7 +263,7 @@ async def _passes(url: str, app: Vidgen, project: int) -> list[float]:
     )
     worker = Worker(store, app.settings, locations, lambda _: providers)
     ctx = await asyncio.to_thread(worker._context, writer, providers)
-    engine = engine_of(url, ctx.takeover_seconds)
+    engine = engine_of(url, ctx.takeover_seconds, "w0")
     scheduler = SharedScheduler(ctx, ctx.clock(), engine, store.runner_lock(locations.runner_lock))
     scheduler.leads = True
     carried = asyncio.get_running_loop().create_future()
@@ -278,7 +278,7 @@ async def _passes(url: str, app: Vidgen, project: int) -> list[float]:
         scheduler._may_fill = True
         await scheduler._fill()
         wanted, scheduler._wanted = scheduler._wanted, []
-        await engine.put(wanted)
+        await engine.put([id_ for _, id_ in wanted])
         found.append(time.perf_counter() - begun)
         assert len(wanted) >= 1
     engine.stop()

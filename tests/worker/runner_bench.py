@@ -30,10 +30,10 @@ QUICK = {
 class Bench:
     """A data home, a scripted provider and a runner that can be stopped and started again."""
 
-    def __init__(self, locations: Locations, video: Path) -> None:
+    def __init__(self, locations: Locations, video: Path, database: str = "") -> None:
         self.locations = locations
         self.settings_file = SettingsFile(locations)
-        self.store = Store.open(locations.database)
+        self.store = Store.open(database or locations.database)
         self.provider = ScriptedProvider(self.settings_file.current, locations, video=video)
         self.clock: Clock | None = None
         self._runners: list[tuple[Worker, Store]] = []

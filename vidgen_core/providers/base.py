@@ -415,6 +415,18 @@ class Provider(ABC):
         return False
 
     @property
+    def machine(self) -> str:
+        """The name of the only worker that may send new orders, where several work; empty: any."""
+        return ""
+
+    def is_of_machine(self, address: str) -> bool:
+        """Whether a job can be gone on with only on the machine that sent it.
+
+        :param address: its remote id; before that is known, the ``page`` of what was sent
+        """
+        return False
+
+    @property
     @abstractmethod
     def base_url(self) -> str | None:
         """Where orders are sent now; kept with each attempt."""

@@ -221,9 +221,11 @@ class Worker:
         if not self._store.is_shared:
             return Scheduler(ctx, ctx.clock())
         from vidgen_core.worker.engines import engine_of
-        from vidgen_core.worker.engines.shared import SharedScheduler
+        from vidgen_core.worker.engines.shared import SharedScheduler, machine_of
 
-        engine = engine_of(self._settings().scale.database.get_secret_value(), ctx.takeover_seconds)
+        engine = engine_of(
+            self._settings().scale.database.get_secret_value(), ctx.takeover_seconds, machine_of(ctx.worker)
+        )
         return SharedScheduler(ctx, ctx.clock(), engine, lock)
 
     def _context(self, writer: GroupCommit, providers: Mapping[ProviderId, Provider]) -> Context:

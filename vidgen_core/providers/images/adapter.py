@@ -82,6 +82,10 @@ class Images(Provider):
     def _own(self) -> ImagesSettings:
         return self.settings().providers.own(self.mode, ImagesSettings)
 
+    def is_of_machine(self, address: str) -> bool:
+        """Always: the answer to an order is the picture, and is kept where it came in."""
+        return True
+
     @property
     def base_url(self) -> str:
         return self._own.base_url

@@ -79,6 +79,14 @@ class Lovart(Provider):
         return self._way is self._api
 
     @property
+    def machine(self) -> str:
+        return self._own().browser_worker if self._way is self._browser else ""
+
+    def is_of_machine(self, address: str) -> bool:
+        """A canvas stands in the window of somebody who is signed in there."""
+        return is_canvas(address)
+
+    @property
     def at_once(self) -> int | None:
         return 1 if self._way is self._browser else None
 

@@ -39,6 +39,8 @@ class LovartSettings(ProviderSettings):
     """Browser mode: the path of the browser to start, e.g. of Chrome; empty: the Chromium that Playwright brings."""
     browser_profile: str = Field(default="", json_schema_extra=_IN_BROWSER)
     """Browser mode: the folder of the browser profile that you are signed in with; empty: one in the data home."""
+    browser_worker: str = Field(default="", json_schema_extra=_IN_BROWSER)
+    """Browser mode of machines that share a database: the name of the worker in whose window you are signed in; empty: any."""
     browser_headless: bool = Field(default=False, json_schema_extra=_IN_BROWSER)
     """Browser mode without a window, for rehearsals only: nobody could sign in or solve a captcha in it."""
 

@@ -6,10 +6,11 @@ from vidgen_core.domain.errors import StoreError
 from vidgen_core.worker.engines.engine import Engine
 
 
-def engine_of(url: str, takeover_seconds: float) -> Engine:
+def engine_of(url: str, takeover_seconds: float, machine: str) -> Engine:
     """The engine of a database.
 
     :param takeover_seconds: after so long without a sign of life a worker's tasks are handed to others
+    :param machine: the name of this worker
     :raises StoreError: ``store_driver_missing``
     """
     try:
@@ -17,4 +18,4 @@ def engine_of(url: str, takeover_seconds: float) -> Engine:
     except ImportError:
         # An ImportError of its own says nothing to people.
         raise StoreError("store_driver_missing") from None
-    return PgQueuerEngine(url, takeover_seconds)
+    return PgQueuerEngine(url, takeover_seconds, machine)

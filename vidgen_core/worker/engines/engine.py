@@ -19,9 +19,10 @@ class Engine(Protocol):
         """Call ``carry`` for each task that is handed to this worker, several at once, until ``stop``; a server that is away is waited for."""
         ...
 
-    async def put(self, task_ids: Collection[int]) -> None:
+    async def put(self, task_ids: Collection[int], machine: str = "") -> None:
         """Ask that each task is carried by somebody; does nothing for those that wait or are carried already.
 
+        :param machine: the name of the only worker that may; they wait for it. Empty: any
         While the server is away nothing is asked.
         """
         ...

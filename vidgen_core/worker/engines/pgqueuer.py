@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 # That a server was restarted is no news for people, least of all with a traceback for each connection.
 logging.getLogger("pgqueuer").setLevel(logging.CRITICAL)
 
-#: The name under which PgQueuer keeps our jobs.
+#: The name under which PgQueuer keeps our jobs; those of one worker have its name after it.
 ENTRYPOINT: Final = "task"
 #: Seconds until a server that is away is asked again.
 AGAIN: Final = 1.0
@@ -50,8 +50,9 @@ class _Watched(Queries):
 class PgQueuerEngine:
     """An engine (see ``engine.Engine``); belongs to one event loop."""
 
-    def __init__(self, url: str, takeover_seconds: float) -> None:
+    def __init__(self, url: str, takeover_seconds: float, machine: str) -> None:
         self._url = url
+        self._machine = machine
         self._takeover = timedelta(seconds=takeover_seconds)
         self._ended = asyncio.Event()
         self._manager: QueueManager | None = None
@@ -61,7 +62,7 @@ class PgQueuerEngine:
         if self._manager is not None:
             self._manager.shutdown.set()
 
-    async def put(self, task_ids: Collection[int]) -> None:
+    async def put(self, task_ids: Collection[int], machine: str = "") -> None:
         manager = self._manager
         if manager is None or not task_ids:
             return
@@ -69,10 +70,10 @@ class PgQueuerEngine:
         payload: list[bytes | None] = [name.encode() for name in names]
         try:
             await manager.queries.enqueue(
-                [ENTRYPOINT] * len(names),
+                [_entrypoint(machine)] * len(names),
                 payload,
                 [0] * len(names),
-                dedupe_key=[*names],
+                dedupe_key=[f"{name}.{machine}" if machine else name for name in names],
                 on_conflict="skip",
             )
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -99,12 +100,13 @@ class PgQueuerEngine:
         over = asyncio.Event()
         queries.broken = over.set
 
-        @manager.entrypoint(ENTRYPOINT)
         async def _carry(job: Job) -> None:
             if await _unless(over, carry(int(job.payload or b"0"))):
                 # Given back, for another worker to go on with.
                 raise RetryRequested(timedelta(0))
 
+        for name in (_entrypoint(""), _entrypoint(self._machine)):
+            manager.entrypoint(name)(_carry)
         self._manager = manager
         if self._ended.is_set():
             return
@@ -118,6 +120,10 @@ class PgQueuerEngine:
             )
         finally:
             ending.cancel()
+
+
+def _entrypoint(machine: str) -> str:
+    return f"{ENTRYPOINT}.{machine}" if machine else ENTRYPOINT
 
 
 async def _unless(over: asyncio.Event, carrying: Any) -> bool:

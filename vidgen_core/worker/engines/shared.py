@@ -38,6 +38,8 @@ LEAD: Final = 1.0
 RECONCILE: Final = 5.0
 #: Seconds until a server that is away is asked again.
 AGAIN: Final = 1.0
+#: How long a task waits for the machine that alone can go on with it, counted from its order.
+WAIT_FOR_MACHINE: Final = timedelta(hours=1)
 #: How long a worker that has ended without a word is remembered.
 REMEMBERED: Final = timedelta(days=1)
 
@@ -66,8 +68,8 @@ class SharedScheduler(Scheduler):
         self.leads = False
         #: Tasks that are handed to this worker -> done when it has nothing more to do for them.
         self._carried: dict[int, asyncio.Future[None]] = {}
-        #: Tasks that are to be handed to somebody.
-        self._wanted: list[int] = []
+        #: Tasks that are to be handed to somebody, or to the worker of one machine.
+        self._wanted: list[tuple[str, int]] = []
 
     async def run(self) -> None:
         running = asyncio.create_task(self._engine.run(self._carry), name="engine")
@@ -93,9 +95,10 @@ class SharedScheduler(Scheduler):
                 self._doubt = await recovery.check_database_age(self._ctx)
             await super()._turn()
             if self.leads and self._every("reconcile", RECONCILE):
-                self._wanted += self._ctx.read(lambda tx: [task.id for task in tx.tasks.active()])
+                self._wanted += self._ctx.read(self._under_way)
             wanted, self._wanted = self._wanted, []
-            await self._engine.put(wanted)
+            for machine in sorted({machine for machine, _ in wanted}):
+                await self._engine.put([id_ for where, id_ in wanted if where == machine], machine)
         except StoreError as error:
             logger.warning("the worker waits for the database: %s", error)
             await asyncio.sleep(AGAIN)
@@ -119,6 +122,20 @@ class SharedScheduler(Scheduler):
             self._revision = self._chained = -1
             self._times.pop("reconcile", None)
             logger.info("worker %s leads", self._ctx.worker)
+
+    def _under_way(self, tx: Tx) -> list[tuple[str, int]]:
+        """Tasks that somebody is to carry, with the machine that alone can."""
+        return [(self._only_at(read_active(tx, task)), task.id) for task in tx.tasks.active()]
+
+    def _only_at(self, active: ActiveTask) -> str:
+        """The machine that alone can go on with a task under way; empty: any can, or it has been waited for long enough."""
+        task, attempt = active.task, active.attempt
+        if attempt is None or attempt.intent_at is None or task.cancel_requested:
+            return ""
+        address = attempt.remote_id or str((attempt.sent or {}).get("page", ""))
+        if not self._ctx.providers[task.provider].is_of_machine(address):
+            return ""
+        return machine_of(attempt.worker) if self._ctx.clock() - attempt.intent_at < WAIT_FOR_MACHINE else ""
 
     # --- what the engine hands over ---------------------------------------------------------------------------------
 
@@ -156,7 +173,13 @@ class SharedScheduler(Scheduler):
             if task.status not in (TaskStatus.PROCESSING, TaskStatus.DOWNLOADING):
                 return None
             active = read_active(tx, task)
+            if self._only_at(active) not in ("", machine_of(self._ctx.worker)):
+                return None
             if self._is_elsewhere(active):
+                if task.status is TaskStatus.DOWNLOADING:
+                    # The table of transitions has no shorter way.
+                    tx.tasks.move(task.id, TaskStatus.PROCESSING)
+                    active = read_active(tx, tx.tasks.get(task.id))
                 requeue(tx, active, None, None, self._ctx.clock(), 0.0, state=AttemptState.REFUSED)
                 return None
             if task.attempt_id is not None:
@@ -168,10 +191,10 @@ class SharedScheduler(Scheduler):
 
     def _is_elsewhere(self, active: ActiveTask) -> bool:
         """Whether another machine has what a free renderer had begun: it is begun anew here."""
-        task, attempt = active.task, active.attempt
-        if not task.provider.is_free or task.status is not TaskStatus.PROCESSING or attempt is None:
+        attempt = active.attempt
+        if not active.task.provider.is_free or attempt is None:
             return False
-        return _machine_of(attempt.worker) != _machine_of(self._ctx.worker)
+        return machine_of(attempt.worker) != machine_of(self._ctx.worker)
 
     def _may_begin(self, task: Task) -> bool:
         if self._ctx.paused or task.cancel_requested or (self._doubt is not None and not task.provider.is_free):
@@ -220,7 +243,7 @@ class SharedScheduler(Scheduler):
             await super()._fill()
 
     def _begin(self, task: Task) -> bool:
-        self._wanted.append(task.id)
+        self._wanted.append((self._ctx.providers[task.provider].machine, task.id))
         return True
 
     def _start_abandoned_round(self) -> None:
@@ -228,13 +251,13 @@ class SharedScheduler(Scheduler):
             super()._start_abandoned_round()
 
     def _take_late(self, active: ActiveTask) -> None:
-        self._wanted.append(active.task.id)
+        self._wanted.append((self._only_at(active), active.task.id))
 
     async def _check_billing(self) -> None:
         if self.leads:
             await super()._check_billing()
 
 
-def _machine_of(worker: str | None) -> str:
+def machine_of(worker: str | None) -> str:
     """The name of a worker without what tells its starts apart."""
     return (worker or "").rpartition(":")[0]

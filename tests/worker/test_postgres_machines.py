@@ -1,0 +1,162 @@
+"""What lies on one machine of several waits for its worker, and goes to nobody else; whatever does not, does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from doubles import RUNNING, ScriptedProvider, done, wait_until
+from postgres_server import postgres, postgres_url, shared_studio  # noqa: F401 - fixtures
+from runner_bench import QUICK, Bench
+
+from vidgen_core.config.paths import Locations
+from vidgen_core.db import NewTask, Store
+from vidgen_core.domain.attempts import AttemptState
+from vidgen_core.domain.providers import ProviderId
+from vidgen_core.domain.tasks import GenerationParams, Task, TaskStatus
+from vidgen_core.providers.local.adapter import MODEL, LocalProvider
+from vidgen_core.worker.worker import Worker
+
+pytest.importorskip("pgqueuer", reason="needs the engine of the extra `scale`")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+PATIENCE = 90.0
+COMPLETED = TaskStatus.COMPLETED
+LOCAL = ProviderId("local")
+#: What an attempt of the renderer has no need of.
+NOTHING = dict.fromkeys(("key_id", "key_label", "base_url", "cost"))
+
+
+class OfOneMachine(ScriptedProvider):
+    """Takes orders in a window of one machine, or keeps the answer to its first job where it came in."""
+
+    window = ""
+
+    @property
+    def machine(self) -> str:
+        return self.window
+
+    def is_of_machine(self, address: str) -> bool:
+        return address == "remote-1"
+
+
+class Studio:
+    """Machines with a worker each, and a door."""
+
+    def __init__(self, folder: Path, video: Path, url: str) -> None:
+        self._folder = folder
+        self._video = video
+        self._url = url
+        self.bench = Bench(Locations(folder / "door").create(), video, url)
+        self.providers: dict[str, OfOneMachine] = {}
+        self._workers: dict[str, tuple[Worker, Store]] = {}
+
+    def start(self, name: str) -> OfOneMachine:
+        """Start a worker; returns its provider."""
+        locations = Locations(self._folder / name).create()
+        settings = self.bench.settings_file.current
+        provider = self.providers[name] = OfOneMachine(settings, locations, video=self._video)
+        store, local = Store.open(self._url, timezone="UTC"), LocalProvider(settings, locations)
+        worker = Worker(store, settings, locations, lambda _: {provider.mode: provider, LOCAL: local}, name=name)
+        self._workers[name] = worker.start(), store
+        return provider
+
+    def stop(self, name: str) -> None:
+        worker, store = self._workers.pop(name)
+        worker.stop()
+        store.close()
+
+    def close(self) -> None:
+        for name in list(self._workers):
+            self.stop(name)
+        self.bench.store.close()
+
+    def has(self, task: Task) -> str:
+        """The machine whose worker has a task."""
+        return (self.bench.attempts(task)[-1].worker or "").rpartition(":")[0]
+
+    def leads(self, name: str) -> bool:
+        with self.bench.store.read() as tx:
+            return any(beat.leads and beat.name.startswith(f"{name}:") for beat in tx.heartbeat.all())
+
+
+@pytest.fixture
+def studio(
+    tmp_path: Path,
+    small_video: Path,
+    postgres_url: str,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Studio]:
+    for name, value in {**QUICK, **shared_studio(postgres_url, tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("VIDGEN_SCALE__TAKEOVER_SECONDS", "3")
+    opened = Studio(tmp_path, small_video, postgres_url)
+    yield opened
+    opened.close()
+
+
+def test_orders_of_one_window_go_through_it_whoever_leads(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OfOneMachine, "window", "desk")
+    studio.start("a")
+    wait_until(lambda: studio.leads("a"), PATIENCE)
+    tasks = studio.bench.queue(3)
+    studio.start("desk")
+    for task in tasks:
+        wait_until(lambda task=task: studio.bench.task(task).status is COMPLETED, PATIENCE)
+    assert [len(studio.providers[name].sent) for name in ("a", "desk")] == [0, 3]
+
+
+def test_an_answer_kept_on_a_machine_waits_for_its_worker(studio: Studio) -> None:
+    studio.start("a").polls = [RUNNING]
+    first, second = studio.bench.queue(2)
+    wait_until(
+        lambda: {studio.bench.task(one).remote_id for one in (first, second)} == {"remote-1", "remote-2"}, PATIENCE
+    )
+    kept = next(one for one in (first, second) if studio.bench.task(one).remote_id == "remote-1")
+    free = next(one for one in (first, second) if one is not kept)
+    studio.stop("a")
+    studio.start("b")
+    wait_until(lambda: studio.bench.task(free).status is COMPLETED, PATIENCE)
+    assert studio.has(free) == "b"
+    # It was offered as often as the other one.
+    assert (studio.has(kept), studio.bench.task(kept).status) == ("a", TaskStatus.PROCESSING)
+    studio.start("a").polls = [done()]
+    wait_until(lambda: studio.bench.task(kept).status is COMPLETED, PATIENCE)
+    assert studio.has(kept) == "a"
+    assert [attempt.state for attempt in studio.bench.attempts(kept)] == [AttemptState.SUCCEEDED]
+
+
+def test_a_machine_that_does_not_come_back_is_not_waited_for_for_ever(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio.start("a").polls = [RUNNING]
+    [task] = studio.bench.queue()
+    wait_until(lambda: studio.bench.task(task).remote_id == "remote-1", PATIENCE)
+    studio.stop("a")
+    monkeypatch.setattr("vidgen_core.worker.engines.shared.WAIT_FOR_MACHINE", timedelta(0))
+    studio.start("b")
+    wait_until(lambda: studio.bench.task(task).status is COMPLETED, PATIENCE)
+    assert studio.has(task) == "b"
+
+
+@pytest.mark.parametrize("status", [TaskStatus.PROCESSING, TaskStatus.DOWNLOADING])
+def test_what_a_lost_machine_was_rendering_is_rendered_anew(studio: Studio, status: TaskStatus) -> None:
+    params = GenerationParams(prompt="pan left", aspect_ratio="9:16", size="128x72", duration=0.5)
+    bench = studio.bench
+    with bench.store.write() as tx:
+        [task] = tx.tasks.add([NewTask(bench.project.id, bench.shot.id, LOCAL, MODEL, params)])
+        tx.tasks.move(task.id, TaskStatus.PROCESSING)
+        attempt = tx.attempts.begin(task.id, provider=LOCAL, model=MODEL, worker="gone:1", **NOTHING)
+        tx.attempts.update(attempt.id, state=AttemptState.SENDING, intent_at=attempt.created_at)
+        tx.attempts.update(
+            attempt.id, state=AttemptState.ACCEPTED, remote_id="a-render", accepted_at=attempt.created_at
+        )
+        tx.tasks.note(task.id, remote_id="a-render")
+        if status is TaskStatus.DOWNLOADING:
+            tx.attempts.update(attempt.id, state=AttemptState.SUCCEEDED, ended_at=attempt.created_at)
+            tx.tasks.move(task.id, status, result_url="/nowhere/a-render.mp4")
+    studio.start("b")
+    wait_until(lambda: studio.bench.task(task).status in (COMPLETED, TaskStatus.FAILED), PATIENCE)
+    assert studio.bench.task(task).status is COMPLETED

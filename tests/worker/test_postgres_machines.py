@@ -13,10 +13,12 @@ from runner_bench import QUICK, Bench
 
 from vidgen_core.config.paths import Locations
 from vidgen_core.db import NewTask, Store
+from vidgen_core.db.worker_state import GENERATION
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import GenerationParams, Task, TaskStatus
 from vidgen_core.providers.local.adapter import MODEL, LocalProvider
+from vidgen_core.services.facade import Vidgen
 from vidgen_core.worker.worker import Worker
 
 pytest.importorskip("pgqueuer", reason="needs the engine of the extra `scale`")
@@ -160,3 +162,25 @@ def test_what_a_lost_machine_was_rendering_is_rendered_anew(studio: Studio, stat
     studio.start("b")
     wait_until(lambda: studio.bench.task(task).status in (COMPLETED, TaskStatus.FAILED), PATIENCE)
     assert studio.bench.task(task).status is COMPLETED
+
+
+def test_a_database_that_one_journal_knows_to_be_old_is_trusted_from_any_machine(studio: Studio) -> None:
+    studio.start("a")
+    [task] = studio.bench.queue()
+    wait_until(lambda: studio.bench.task(task).status is COMPLETED, PATIENCE)
+    studio.stop("a")
+    with studio.bench.store.write() as tx:
+        # As a backup of before that order.
+        GENERATION.put(tx, None)
+    [task] = studio.bench.queue()
+    studio.start("a")
+    hold = wait_until(studio.bench.hold, PATIENCE)
+    assert hold["code"] == "lane_database_behind"
+    with Vidgen.open(studio.bench.locations) as door:
+        assert door.worker.doubt() is None
+        assert door.worker.resume() == 1
+        # Those that come now are bought.
+        [later] = studio.bench.queue()
+        wait_until(lambda: studio.bench.task(later).status is COMPLETED, PATIENCE)
+        assert studio.bench.task(task).status is TaskStatus.PENDING
+        assert studio.bench.hold() is None

@@ -128,6 +128,8 @@ PROJECT_PAUSE: Final = StateRow[ProjectPause]("budget.hold.{}", ProjectPause)
 CHECK_NOW: Final = StateRow[list[int]]("look_now", list[int])
 #: How many paid acts the database has seen; the journal counts them, too.
 GENERATION: Final = StateRow[int]("generation", int)
+#: How often a person has trusted a database that may be older than what was bought.
+TRUSTED: Final = StateRow[int]("trusted", int)
 WAITING_BATCHES: Final = StateRow[list[WaitingBatch]]("canaries", list[WaitingBatch])
 #: What models were seen to do although nothing says that they do it.
 PROVED_MODELS: Final = StateRow[list[str]]("proved_models", list[str])

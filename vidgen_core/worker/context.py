@@ -134,6 +134,8 @@ class Context:
     #: The name of this worker where several share the database: what is its own bears it.
     worker: str | None = None
     downloads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(DOWNLOADS))
+    #: How often the database had been trusted when this worker began to doubt its age; None: it does not.
+    doubted: int | None = None
     #: Nothing paid leaves any more: the worker ends, or a person has paused it.
     stopping: bool = False
     paused: bool = False

@@ -13,7 +13,8 @@ from typing import Any, Final
 from pydantic import Field
 
 from vidgen_core.db import JournalState, Tx
-from vidgen_core.db.worker_state import GENERATION
+from vidgen_core.db.ledger_chain import Head
+from vidgen_core.db.worker_state import GENERATION, TRUSTED
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.base import Frozen
 from vidgen_core.domain.log import LogLevel
@@ -86,10 +87,16 @@ def note_lost_lines(tx: Tx, journal: JournalState, by: str) -> None:
         tx.chain.note_gap(journal.ledger, by)
 
 
-def go_on(tx: Tx, journal: JournalState, now: datetime) -> int:
-    """Trust this database from now on: what would be bought is set aside for a person; returns how many tasks."""
+def trust(tx: Tx, journal: JournalState) -> tuple[int, Head | None]:
+    """Take this database for as new as a journal, as a person says; generation and last line that the journal begins with."""
     note_generation(tx, journal.generation)
     note_lost_lines(tx, journal, "person")
+    return generation_of(tx), tx.chain.head()
+
+
+def go_on(tx: Tx, now: datetime) -> int:
+    """Set aside for a person what would be bought, also by workers with other journals; returns how many tasks."""
+    TRUSTED.put(tx, (TRUSTED.get(tx) or 0) + 1)
     for task in tx.tasks.active():
         if task.provider.is_free or task.status is not TaskStatus.PROCESSING:
             continue

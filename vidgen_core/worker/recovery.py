@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from vidgen_core.db import JournalState, Tx
 from vidgen_core.db.ledger_chain import Head
+from vidgen_core.db.worker_state import TRUSTED
 from vidgen_core.domain.attempts import AttemptState
 from vidgen_core.domain.errors import FileError, StoreError
 from vidgen_core.domain.money import Money
@@ -78,11 +79,22 @@ async def read_journal(ctx: Context) -> JournalState:
 async def check_database_age(ctx: Context) -> database_age.Doubt | None:
     """Pause the paid providers while the queue may hold what was bought already; only a person ends that."""
     found = await read_journal(ctx)
-    doubt, seen = ctx.read(lambda tx: (database_age.doubt(tx, found), database_age.generation_of(tx)))
+    doubt, seen, times = ctx.read(
+        lambda tx: (database_age.doubt(tx, found), database_age.generation_of(tx), TRUSTED.get(tx) or 0)
+    )
     ctx.read(ctx.pauses.load)
+    head: Head | None = None
+    if doubt is None:
+        ctx.doubted = None
+    elif ctx.doubted is None:
+        ctx.doubted = times
+    elif times > ctx.doubted:
+        # Somebody has said since that it is right, maybe on a machine with another journal.
+        seen, head = await ctx.writer.do(lambda tx: database_age.trust(tx, found))
+        doubt = ctx.doubted = None
     if doubt is None:
         try:
-            await asyncio.to_thread(ctx.journal.begin, seen, await _note_lost_lines(ctx, found))
+            await asyncio.to_thread(ctx.journal.begin, seen, head or await _note_lost_lines(ctx, found))
         except (FileError, StoreError):
             # Nothing paid leaves before it can be written.
             logger.exception("the journal cannot be written")

@@ -107,9 +107,9 @@ def _restore(locations: Locations, backup: Path, agree: Callable[[Restored], Non
         known = _bought_in(working) or {}
         with contextlib.closing(Store.open(working)) as store, store.write() as tx:
             seen = database_age.generation_of(tx)
-            aside = database_age.go_on(tx, found, datetime.now(UTC))
+            aside = database_age.go_on(tx, datetime.now(UTC))
             stop_all(tx)
-            trusted, head = database_age.generation_of(tx), tx.chain.head()
+            trusted, head = database_age.trust(tx, found)
         _as_one_file(working)
         kept = database.with_name(f"{database.name}.before-restore-{datetime.now().astimezone():%Y%m%d-%H%M%S}")
         done = Restored(

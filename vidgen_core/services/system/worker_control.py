@@ -287,10 +287,13 @@ class WorkerControl:
         aside, found = 0, self._journal_look()
         with self._ctx.store.write() as tx:
             doubt = database_age.doubt(tx, found)
-            if doubt is not None:
-                aside = database_age.go_on(tx, found, datetime.now(UTC))
+            pauses = [PROVIDER_PAUSE.get(tx, mode) for mode in provider_ids()]
+            # It may be the journal of another machine that knows more.
+            if doubt is not None or any(pause is not None and pause.code in database_age.CODES for pause in pauses):
+                aside = database_age.go_on(tx, datetime.now(UTC))
                 stop_all(tx)
-            trusted, head = database_age.generation_of(tx), tx.chain.head()
+            if doubt is not None:
+                trusted, head = database_age.trust(tx, found)
             PAUSED.put(tx, None)
             for mode in provider_ids():
                 if PROVIDER_PAUSE.has(tx, mode):

@@ -41,20 +41,21 @@ def run(
     finish(session, work(session, session.project_id, until_done=until_done, yes=yes))
 
 
-@command(commands, "worker", every_project=True)
+@command(commands, "worker", every_project=True, opens=False)
 def worker(
     session: Session, name: Annotated[str, typer.Option("--name", metavar="NAME", help="cli.option.worker_name")] = ""
 ) -> None:
-    control = session.app.worker
-    control.start(name=name)
-    session.say("cli.working", place=session.app.store.place)
-    told = ""
-    while True:
-        problem = control.problem
-        if problem is not None and problem.code != told:
-            session.complain(problem.code, problem.params)
-        told = problem.code if problem is not None else ""
-        time.sleep(POLL_EVERY)
+    with session.open(patient=True):
+        control = session.app.worker
+        control.start(name=name)
+        session.say("cli.working", place=session.app.store.place)
+        told = ""
+        while True:
+            problem = control.problem
+            if problem is not None and problem.code != told:
+                session.complain(problem.code, problem.params)
+            told = problem.code if problem is not None else ""
+            time.sleep(POLL_EVERY)
 
 
 @command(commands, "resume")
@@ -134,8 +135,8 @@ def _watch(session: Session, project_id: int | None, since: datetime, *, until_d
                     return
                 away = False
             except StoreError as error:
-                # A server that is restarted; the worker waits for it, too.
-                if error.code != "store_server_away":
+                # A server that is restarted or full; the worker waits for it, too.
+                if not session.app.store.is_shared:
                     raise
                 if not away:
                     session.complain(error.code, error.params)

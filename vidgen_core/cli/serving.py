@@ -19,7 +19,8 @@ import typer
 
 import vidgen_core
 from vidgen_core.cli.session import Session, command
-from vidgen_core.domain.errors import FileError, InputError
+from vidgen_core.config.paths import find_locations
+from vidgen_core.domain.errors import FileError, InputError, StoreError
 
 if TYPE_CHECKING:
     from vidgen_core.domain.agents import Agent
@@ -52,11 +53,17 @@ def serve(
 
     script = dashboard()
     check_port(host, port)
-    with session.open():
-        shared, held = session.app.store.is_shared, session.app.worker.is_held
-        if shared != held:
-            session.warn("shell.workers_none" if shared else "cli.serving_beside")
-        home = session.app.locations.home
+    home = find_locations().home
+    try:
+        with session.open():
+            shared, held = session.app.store.is_shared, session.app.worker.is_held
+            if shared != held:
+                session.warn("shell.workers_none" if shared else "cli.serving_beside")
+    except StoreError as error:
+        if not error.passes:
+            raise
+        # Every screen says so, too, until it is over.
+        session.complain(error.code, error.params)
     base = base_of(path)
     url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}{base}"  # noqa: S104 - compared, not bound
     session.answer({"url": url, "home": str(home)})

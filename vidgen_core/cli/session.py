@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from vidgen_core.config.paths import find_locations
-from vidgen_core.domain.errors import InputError, VidgenError
+from vidgen_core.domain.errors import InputError, StoreError, VidgenError
 from vidgen_core.i18n import Text, choose_language, get_text
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ EveryProjectOption = Annotated[str | None, typer.Option("--project", help="cli.o
 JsonOption = Annotated[bool, typer.Option("--json", help="cli.option.json")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="cli.option.yes")]
 DEFAULT = "default"
+#: Seconds until a database that cannot be opened now is tried again.
+AGAIN = 2.0
 _Run = TypeVar("_Run", bound=Callable[..., None])
 
 DONE = 0
@@ -150,11 +153,25 @@ class Session:
         return Console(file=sys.stderr, highlight=False)
 
     @contextmanager
-    def open(self) -> Iterator[None]:
-        """Open the data home; at the end wait for paid requests that are out, until a further signal."""
+    def open(self, *, patient: bool = False) -> Iterator[None]:
+        """Open the data home; at the end wait for paid requests that are out, until a further signal.
+
+        :param patient: say why a database cannot be opened now, and go on when it can
+        """
         from vidgen_core.services.facade import Vidgen
 
-        self.app = Vidgen.open()
+        told = ""
+        while True:
+            try:
+                self.app = Vidgen.open()
+                break
+            except StoreError as error:
+                if not (patient and error.passes):
+                    raise
+                if error.code != told:
+                    self.complain(error.code, error.params)
+                told = error.code
+                time.sleep(AGAIN)
         try:
             with signals(interrupt, signal.SIGTERM):
                 # A wrong setting is reported before anything is done.

@@ -428,7 +428,8 @@ class ScaleSettings(Section):
     @classmethod
     def _must_be_postgres(cls, secret: SecretStr) -> SecretStr:
         value = secret.get_secret_value().strip()
-        if value and not re.match(r"postgres(ql)?://[^/]*/.+", value):
+        # A password whose special characters are not quoted would pass for a part of the host or the name.
+        if value and not re.fullmatch(r"postgres(ql)?://([^@/#]*@)?[^@/#]*/[^@/#?]+(\?[^#]*)?", value):
             raise wrong("postgres_url")
         return SecretStr(value)
 

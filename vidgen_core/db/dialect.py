@@ -208,9 +208,9 @@ def _of_postgres(error: Any, where: str) -> VidgenError | None:
     """By the code of the server (PostgreSQL manual, appendix A); without one the server was not reached."""
     code: str | None = error.sqlstate
     if code is None:
-        # OperationalError: the connection was refused, broke off or took too long; any other is a bug.
-        broken = type(error).__name__ in ("OperationalError", "InterfaceError")
-        return _of_connection(str(error), where) if broken else None
+        # OperationalError: the connection was refused, broke off or took too long; ProgrammingError: its address is wrong.
+        known = type(error).__name__ in ("OperationalError", "InterfaceError", "ProgrammingError")
+        return _of_connection(str(error), where) if known else None
     if code in ("55P03", "40P01", "40001", "57014"):
         return StoreError("store_locked", path=where)
     if code == "53100":
@@ -220,22 +220,33 @@ def _of_postgres(error: Any, where: str) -> VidgenError | None:
     if code == "3D000":
         return StoreError("store_database_missing", place=where)
     if code in ("25006", "42501"):
-        return StoreError("store_read_only", path=where)
+        return StoreError("store_server_read_only", place=where)
+    if code == "53300":
+        return StoreError("store_server_full", place=where)
     if code.startswith(("XX", "58")):
-        return StoreError("store_damaged", path=where)
+        return StoreError("store_server_broken", place=where, code=code)
     if code.startswith(("08", "53", "57", "25P03")):
         return StoreError("store_server_away", place=where)
     return None
 
 
+#: What a driver says of a connection that there is none of, without a code: its own words and the server's, as patterns.
+_SAID: Final = (
+    ("store_url_unreadable", r"invalid connection option|bad value for|connection is bad: invalid"),
+    ("store_database_missing", r'database ".*" does not exist'),
+    (
+        "store_login_refused",
+        r'role ".*" does not exist|authentication failed|no password|pg_hba|permitted to log in|denied',
+    ),
+    ("store_server_full", r"too many c|connection slots"),
+    ("store_server_tls", r"support SSL|certificate|sslmode"),
+)
+
+
 def _of_connection(said: str, where: str) -> VidgenError:
-    """Why there is no connection: its driver passes on what the server says, without a code."""
-    missing = "does not exist" in said
-    if missing and "database" in said:
-        return StoreError("store_database_missing", place=where)
-    if missing or any(words in said for words in ("authentication failed", "no password supplied", "pg_hba")):
-        return StoreError("store_login_refused", place=where)
-    return StoreError("store_server_away", place=where)
+    """Why there is no connection."""
+    code = next((code for code, words in _SAID if re.search(words, said)), "store_server_away")
+    return StoreError(code, place=where)
 
 
 def json_text(value: Any) -> str:

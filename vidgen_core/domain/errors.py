@@ -20,7 +20,7 @@ in another language tomorrow.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 
 class ErrorKind(StrEnum):
@@ -114,11 +114,21 @@ class RunnerBusy(VidgenError):
     default_code = "runner_busy"
 
 
+_PASSING_AT_STORES: Final = frozenset(
+    {"store_locked", "store_server_away", "store_server_broken", "store_server_full", "store_server_read_only"}
+)
+
+
 class StoreError(VidgenError):
     """The database cannot be used."""
 
     kind = ErrorKind.FILE
     default_code = "store_unusable"
+
+    @property
+    def passes(self) -> bool:
+        """Whether it may end without a change here: a server comes back, gets room, or its rights are mended."""
+        return self.code in _PASSING_AT_STORES
 
 
 class InputError(VidgenError):

@@ -43,6 +43,8 @@ _LOG = logging.getLogger(__name__)
 #: Seconds that a thread may go on computing while others wait; Python's own 5 ms make an answer of the API, which has a
 #: few dozen turns (each step of SQLite is one), wait seconds for screens that are being drawn.
 TURN: Final = 0.001
+#: Seconds until a data home that could not be opened is tried again.
+OPEN_AGAIN: Final = 2.0
 
 
 class Serving(NamedTuple):
@@ -67,7 +69,7 @@ def serve(bound: str | None, path: str | None = None) -> Serving:
 async def lifespan(live: Live, mcp: Mcp) -> AsyncIterator[None]:
     """Open the data home and start the runner; at the end close the sockets, then the runner, then the database.
 
-    A database that cannot be opened does not keep the server down: every screen says what is wrong.
+    A database that cannot be opened does not keep the server down: every screen says what is wrong, until it can.
     """
 
     def end_soon() -> None:
@@ -81,18 +83,39 @@ async def lifespan(live: Live, mcp: Mcp) -> AsyncIterator[None]:
     atexit.register(gc.freeze)
     turn = sys.getswitchinterval()
     sys.setswitchinterval(min(turn, TURN))
-    try:
-        vidgen = await asyncio.to_thread(ensure_runner)
-        await asyncio.to_thread(Auth(vidgen.settings_file).ensure_token)
-    except VidgenError as error:
-        _LOG.error("The data home cannot be opened: %s", error)
+    code = await _open()
+    opening = asyncio.create_task(_open_later(code), name="opening") if code else None
     try:
         yield
     finally:
+        if opening is not None:
+            opening.cancel()
         await live.close()
         await mcp.close()
         await asyncio.to_thread(close_vidgen)
         sys.setswitchinterval(turn)
+
+
+async def _open(told: str = "") -> str:
+    """Open the data home and start its worker.
+
+    :param told: what kept it from opening before
+    :returns: the code of what keeps it from opening; empty: nothing does
+    """
+    try:
+        vidgen = await asyncio.to_thread(ensure_runner)
+        await asyncio.to_thread(Auth(vidgen.settings_file).ensure_token)
+    except VidgenError as error:
+        if error.code != told:
+            _LOG.error("The data home cannot be opened: %s", error)
+        return error.code
+    return ""
+
+
+async def _open_later(code: str) -> None:
+    while code:
+        await asyncio.sleep(OPEN_AGAIN)
+        code = await _open(code)
 
 
 async def first_page(request: Request) -> Response:

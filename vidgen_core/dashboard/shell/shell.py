@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -37,6 +38,8 @@ _FOR: Final = {"script": Role.MAKER, "add": Role.MAKER, "settings": Role.OWNER}
 _ASSETS: Final = Path(__file__).parent / "assets"
 #: Pixels.
 _SIDEBAR: Final = 232
+#: Seconds until a page that could not be drawn is tried again.
+_AGAIN: Final = 5
 
 
 def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
@@ -51,6 +54,7 @@ def render(open_app: Callable[[], Vidgen], pages: Path) -> None:
         projects = app.projects.all()
     except VidgenError as error:
         st.error(words(None).error(error.kind, error.code, error.params), icon=":material/error:")
+        _ask_again()
         st.stop()
     _look(t)
     st.logo(_ASSETS / "logo.svg", icon_image=_ASSETS / "mark.svg", size="large")
@@ -94,6 +98,18 @@ def _pages(t: Text, pages: Path) -> dict[str, st.Page]:
         for name, sign in PAGES.items()
         if (pages / f"{name}.py").exists() and sign_in.may(_FOR.get(name, Role.VIEWER))
     }
+
+
+def _ask_again() -> None:
+    """Draw the page once more in some seconds: what is wrong may be over then."""
+    drawn = time.monotonic()
+
+    @st.fragment(run_every=_AGAIN)
+    def later() -> None:
+        if time.monotonic() - drawn > _AGAIN / 2:
+            st.rerun()
+
+    later()
 
 
 def tell_of(error: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,11 +33,12 @@ def backend_of(
     match url.get_backend_name():
         case "sqlite" if url.database:
             return SqliteBackend(Path(url.database), checkpoints=checkpoints, on_line=on_line)
-        case "postgresql" | "postgres" if url.database:
+        case "postgresql" | "postgres" if url.database and not re.search("[@#]", f"{url.host}{url.database}"):
             from vidgen_core.db.backends.postgres import PostgresBackend
 
             return PostgresBackend(url, timezone=timezone)
         case "postgresql" | "postgres":
+            # What looks like a host or a name may be the rest of a password that was not quoted.
             raise StoreError("store_url_unreadable")
         case other:
             raise StoreError("store_unsupported", scheme=other)

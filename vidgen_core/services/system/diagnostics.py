@@ -127,7 +127,7 @@ class Diagnostics:
         """What several machines share, one finding each."""
         if not self._ctx.store.is_shared:
             return [Finding(code="scale_single", ok=True)]
-        return [*self._store(), *self._generation(), *self._save_folder(), *self._workers()]
+        return [*self._store(), *self._generation(), *self._save_folder(), *self._media(), *self._workers()]
 
     def _store(self) -> tuple[Finding, ...]:
         try:

@@ -15,6 +15,7 @@ from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
+from sqlalchemy.engine import make_url
 
 from vidgen_core.worker.engines.engine import Carry
 
@@ -24,6 +25,10 @@ logging.getLogger("pgqueuer").setLevel(logging.CRITICAL)
 
 #: The name under which PgQueuer keeps our jobs; those of one worker have its name after it.
 ENTRYPOINT: Final = "task"
+#: Options of an address that both drivers know.
+OPTIONS: Final = frozenset(
+    {"host", "port", "passfile", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslpassword"}
+)
 #: Seconds until a server that is away is asked again.
 AGAIN: Final = 1.0
 #: Seconds that a statement may take: a server that has gone silent is given up.
@@ -51,7 +56,7 @@ class PgQueuerEngine:
     """An engine (see ``engine.Engine``); belongs to one event loop."""
 
     def __init__(self, url: str, takeover_seconds: float, machine: str) -> None:
-        self._url = url
+        self._url = _for_asyncpg(url)
         self._machine = machine
         self._takeover = timedelta(seconds=takeover_seconds)
         self._ended = asyncio.Event()
@@ -120,6 +125,13 @@ class PgQueuerEngine:
             )
         finally:
             ending.cancel()
+
+
+def _for_asyncpg(url: str) -> str:
+    """The same address as the store's driver reads it, without options that only that one has."""
+    parsed = make_url(url)
+    query = {name: value for name, value in parsed.query.items() if name in OPTIONS}
+    return parsed.set(drivername="postgresql", query=query).render_as_string(hide_password=False)
 
 
 def _entrypoint(machine: str) -> str:

@@ -133,6 +133,35 @@ def test_a_restart_of_the_server_is_waited_for(studio: Studio, postgres: Postgre
     studio.check(project)
 
 
+def test_a_worker_says_why_it_cannot_begin_and_begins_when_that_is_mended(
+    postgres: Postgres,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = postgres.new("vidgen_template")
+    for name, value in shared_studio(url.replace("vidgen@", "newcomer:secret@"), tmp_path).items():
+        monkeypatch.setenv(name, value)
+    role = "newcomer"
+    postgres.run(f"CREATE ROLE {role} LOGIN CONNECTION LIMIT 0")
+    command = [sys.executable, "-m", "vidgen_core", "worker", "--name", "w"]
+    environment = {**os.environ, "VIDGEN_HOME": str(tmp_path / "w"), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as worker:
+        try:
+            assert worker.stdout is not None
+            assert "takes no more connections" in worker.stdout.readline()
+            postgres.run(f"ALTER ROLE {role} SUPERUSER CONNECTION LIMIT -1")
+            said = worker.stdout.readline()
+            assert said.startswith("This worker takes its tasks from")
+            assert "secret" not in said
+        finally:
+            worker.terminate()
+            worker.communicate(timeout=PATIENCE)
+            postgres.drop(url)
+            postgres.run(f"DROP ROLE {role}")
+
+
 def test_a_home_moves_to_a_server_by_one_command(
     home: Path,
     vidgen: Command,

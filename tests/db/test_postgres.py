@@ -45,6 +45,12 @@ def shared(postgres_url: str) -> Iterator[Store]:
         ("postgresql://vidgen:secret@no-such-host.invalid/vidgen", "store_server_away"),
         ("postgresql://vidgen:secret@127.0.0.1:port/vidgen", "store_url_unreadable"),
         ("postgresql://vidgen:secret@127.0.0.1", "store_url_unreadable"),
+        ("postgresql://vidgen:p@secret#1@127.0.0.1/vidgen", "store_url_unreadable"),
+        ("postgresql://vidgen:p@1/secret@127.0.0.1/vidgen", "store_url_unreadable"),
+        ("{server}/postgres?surely=secret", "store_url_unreadable"),
+        ("{server}/postgres?sslmode=secret", "store_url_unreadable"),
+        ("{server}/postgres?sslmode=require", "store_server_tls"),
+        ("{database}/postgres", "store_login_refused"),
         ("mysql://vidgen:secret@127.0.0.1/vidgen", "store_unsupported"),
         ("{server}/nothing", "store_database_missing"),
         ("{nobody}/postgres", "store_login_refused"),
@@ -52,10 +58,48 @@ def shared(postgres_url: str) -> Iterator[Store]:
 )
 def test_a_wrong_address_is_one_sentence_without_the_password(postgres: Postgres, url: str, code: str) -> None:
     server = postgres.url("").rstrip("/")
+    others = {name: server.replace("vidgen@", f"{name}:secret@") for name in ("nobody", "database")}
     with pytest.raises(StoreError) as caught:
-        Store.open(url.format(server=server, nobody=server.replace("vidgen@", "nobody:secret@")))
+        Store.open(url.format(server=server, **others))
     assert caught.value.code == code
     assert "secret" not in str(caught.value.params)
+
+
+def write_to(url: str) -> None:
+    with closing(Store.open(url)) as store, store.write() as tx:
+        tx.projects.ensure("film")
+
+
+@pytest.mark.parametrize(
+    ("mend", "code"),
+    [
+        ("ALTER ROLE reader SUPERUSER", "store_server_read_only"),
+        ("ALTER ROLE reader CONNECTION LIMIT -1", "store_server_full"),
+    ],
+)
+def test_a_role_without_rights_is_one_sentence_and_it_goes_on_when_it_has_them(
+    postgres: Postgres, postgres_url: str, mend: str, code: str
+) -> None:
+    import psycopg
+
+    with closing(psycopg.connect(postgres_url, autocommit=True)) as connection:
+        limit = 0 if code == "store_server_full" else -1
+        connection.execute(f"CREATE ROLE reader LOGIN CONNECTION LIMIT {limit}")
+        try:
+            rights = "SELECT" if limit else "ALL"
+            connection.execute(f"GRANT {rights} ON ALL TABLES IN SCHEMA public TO reader")
+            connection.execute(f"GRANT {rights} ON ALL SEQUENCES IN SCHEMA public TO reader")
+            url = postgres_url.replace("vidgen@", "reader:secret@")
+            with pytest.raises(StoreError) as caught:
+                write_to(url)
+            assert caught.value.code == code
+            assert caught.value.passes
+            assert "secret" not in str(caught.value.params)
+            connection.execute(mend)
+            write_to(url)
+        finally:
+            connection.execute("DROP OWNED BY reader")
+            connection.execute("DROP ROLE reader")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from doubles import embedded_worker
+from doubles import embedded_worker, wait_until
 from server_client import TestClient
 from starlette.applications import Starlette
 
@@ -16,7 +16,7 @@ import vidgen_core.web
 from vidgen_core.config.paths import Locations
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.web import get_vidgen, serve
-from vidgen_core.web.app_instance import close_vidgen, ensure_runner
+from vidgen_core.web.app_instance import close_vidgen, ensure_runner, opened_vidgen
 
 
 def runners() -> int:
@@ -64,14 +64,17 @@ def test_health_says_that_the_database_answers(client: TestClient) -> None:
     assert facts["runner"] == {"here": False, "last_seen": None}
 
 
-def test_a_damaged_database_leaves_the_server_up_and_says_so(home: Locations) -> None:
+def test_a_damaged_database_leaves_the_server_up_which_says_so_until_it_is_mended(home: Locations) -> None:
     home.database.write_bytes(b"this is no database" * 1000)
     serving = serve("127.0.0.1")
     app = Starlette(routes=serving.routes, middleware=serving.middleware, lifespan=serving.lifespan)
     with TestClient(app, base_url="http://127.0.0.1") as client:
         answer = client.get("/api/health")
-    assert answer.status_code == 503
-    assert answer.json()["error"]["message"].startswith("store_")
+        assert answer.status_code == 503
+        assert answer.json()["error"]["message"].startswith("store_")
+        home.database.unlink()
+        wait_until(lambda: opened_vidgen() is not None)
+        assert client.get("/api/health").json()["ok"] is True
 
 
 def test_shots_have_a_name_in_addresses_too(client: TestClient) -> None:

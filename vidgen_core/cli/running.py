@@ -49,6 +49,7 @@ def worker(
         control = session.app.worker
         control.start(name=name)
         session.say("cli.working", place=session.app.store.place)
+        session.check_media()
         told = ""
         while True:
             problem = control.problem

@@ -59,6 +59,7 @@ def serve(
             shared, held = session.app.store.is_shared, session.app.worker.is_held
             if shared != held:
                 session.warn("shell.workers_none" if shared else "cli.serving_beside")
+            session.check_media()
     except StoreError as error:
         if not error.passes:
             raise

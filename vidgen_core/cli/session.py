@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from vidgen_core.config.paths import find_locations
-from vidgen_core.domain.errors import InputError, StoreError, VidgenError
+from vidgen_core.domain.errors import FileError, InputError, StoreError, VidgenError
 from vidgen_core.i18n import Text, choose_language, get_text
 
 if TYPE_CHECKING:
@@ -182,6 +182,13 @@ class Session:
                 self.app.close(
                     lambda n, seconds: self.warn_line(self.text.n("cli.waits_for_paid", n, seconds=round(seconds)))
                 )
+
+    def check_media(self) -> None:
+        """Say why the storage of media cannot be used now, if it cannot; whoever needs it waits for it."""
+        try:
+            self.app.context.media.check()
+        except FileError as error:
+            self.complain(error.code, error.params)
 
     def ensure_project(self) -> Project:
         """The project of ``--project``, created when there is none of that name."""

@@ -85,6 +85,7 @@ class PgQueuerEngine:
             logger.warning("the engine's server is away: %s", error)
 
     async def run(self, carry: Carry) -> None:
+        told = ""
         while not self._ended.is_set():
             try:
                 # ``timeout`` is that of a connection, ``command_timeout`` that of a statement.
@@ -93,7 +94,9 @@ class PgQueuerEngine:
                 ) as pool:
                     await self._serve(pool, carry)
             except Exception as error:  # noqa: BLE001 - whatever breaks in it, tasks are still to be handed out
-                logger.warning("the engine begins again: %s", error or type(error).__name__)
+                why = str(error) or type(error).__name__
+                logger.log(logging.DEBUG if why == told else logging.WARNING, "the engine begins again: %s", why)
+                told = why
             self._manager = None
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), AGAIN)

@@ -68,6 +68,8 @@ class SharedScheduler(Scheduler):
         self.leads = False
         #: Tasks that are handed to this worker -> done when it has nothing more to do for them.
         self._carried: dict[int, asyncio.Future[None]] = {}
+        #: Why the database cannot be used now.
+        self._waits_for = ""
         #: Tasks that are to be handed to somebody, or to the worker of one machine.
         self._wanted: list[tuple[str, int]] = []
 
@@ -99,8 +101,11 @@ class SharedScheduler(Scheduler):
             wanted, self._wanted = self._wanted, []
             for machine in sorted({machine for machine, _ in wanted}):
                 await self._engine.put([id_ for where, id_ in wanted if where == machine], machine)
+            self._waits_for = ""
         except StoreError as error:
-            logger.warning("the worker waits for the database: %s", error)
+            if error.code != self._waits_for:
+                logger.warning("the worker waits for the database: %s", error)
+            self._waits_for = error.code
             await asyncio.sleep(AGAIN)
 
     async def _check_clock(self) -> None:

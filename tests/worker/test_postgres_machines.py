@@ -19,7 +19,6 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import GenerationParams, Task, TaskStatus
 from vidgen_core.providers.local.adapter import MODEL, LocalProvider
 from vidgen_core.services.facade import Vidgen
-from vidgen_core.worker.engines.pgqueuer import _for_asyncpg
 from vidgen_core.worker.worker import Worker
 
 pytest.importorskip("pgqueuer", reason="needs the engine of the extra `scale`")
@@ -188,5 +187,7 @@ def test_a_database_that_one_journal_knows_to_be_old_is_trusted_from_any_machine
 
 
 def test_the_engine_reads_an_address_as_the_store_does() -> None:
+    from vidgen_core.worker.engines.pgqueuer import _for_asyncpg
+
     given = "postgres://v:p%40%23w@h:5433/db?connect_timeout=3&sslmode=prefer&host=h"
     assert _for_asyncpg(given) == "postgresql://v:p%40%23w@h:5433/db?sslmode=prefer&host=h"

@@ -190,4 +190,4 @@ def test_the_engine_reads_an_address_as_the_store_does() -> None:
     from vidgen_core.worker.engines.pgqueuer import _for_asyncpg
 
     given = "postgres://v:p%40%23w@h:5433/db?connect_timeout=3&sslmode=prefer&host=h"
-    assert _for_asyncpg(given) == "postgresql://v:p%40%23w@h:5433/db?sslmode=prefer&host=h"
+    assert _for_asyncpg(given) == "postgresql://v:p%40%23w@h:5433/db?host=h&sslmode=prefer"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import email.utils
+import functools
 import json
 import re
 import socket
@@ -60,6 +61,11 @@ class Patience:
     write: float
     read: float
     total: float | None
+
+    @functools.cached_property
+    def timeout(self) -> httpx.Timeout:
+        """As the client takes it."""
+        return httpx.Timeout(self.read, connect=self.connect, write=self.write, pool=60)
 
 
 PATIENCE: Final[Mapping[Verb, Patience]] = {
@@ -245,12 +251,12 @@ class Http:
         patience = self._patience[verb]
         async with self._client(verb, rules).stream(
             method,
-            url,
+            _parsed(url),
             params=params,
             headers={**self._own_headers(verb), **(headers or {}), **(body.headers if body else {})},
             content=body.pieces() if body else None,
             auth=self._auth(key) if key else None,
-            timeout=httpx.Timeout(patience.read, connect=patience.connect, write=patience.write, pool=60),
+            timeout=patience.timeout,
         ) as response:
             yield response
 
@@ -313,10 +319,20 @@ def answer_of(status: int, headers: Mapping[str, str], text: str, *secrets: str)
         text = json.dumps(body, ensure_ascii=False)
     return ProviderResponse(
         status=status,
-        headers={name.lower(): redact(clean_text(value)[:2000], *secrets) for name, value in headers.items()},
+        headers={name.lower(): _header(value, *secrets) for name, value in headers.items()},
         json=body,
         text=cut(redact(clean_text(text[:65536]), *secrets)),
     )
+
+
+@functools.lru_cache(maxsize=512)
+def _header(value: str, *secrets: str) -> str:
+    """The value of a header as it may be kept; most are the same with every answer."""
+    return redact(clean_text(value)[:2000], *secrets)
+
+
+#: A job is polled at one address again and again.
+_parsed = functools.lru_cache(maxsize=2048)(httpx.URL)
 
 
 @contextlib.contextmanager

@@ -190,6 +190,13 @@ class Transport(httpx.AsyncBaseTransport):
             await session.close()
 
 
+class _NoCookies(httpx.Cookies):
+    """Keeps none: no provider is told apart by them, and each would be read from its headers for every answer."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        pass
+
+
 class AsyncClient(httpx.AsyncClient):
     """An HTTP client on this transport, which follows no redirects; where the environment names a proxy, on httpx's own.
 
@@ -201,6 +208,7 @@ class AsyncClient(httpx.AsyncClient):
         self._rules = rules
         self._once = once
         super().__init__(**{**options, "follow_redirects": False})
+        self._cookies = _NoCookies()
 
     def _init_transport(self, *_: Any, **options: Any) -> httpx.AsyncBaseTransport:
         return options.get("transport") or Transport(options["limits"], self._rules, once=self._once)

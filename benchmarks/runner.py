@@ -1,11 +1,13 @@
 """How well the worker keeps its slots busy over HTTP, what a task costs it, and what other engines make of the same work.
 
     python benchmarks/runner.py [--cap 5 50 200] [--rounds 3] [--engine vidgen loop huey]
+    python benchmarks/runner.py --cap 1000 --jobs 1000 --spread 30 90 --poll 5 --engine vidgen
 
 300 jobs of 0.5–2 s at a provider in a process of its own (``peers/provider.py``), polled every 0.125 s. *Ideal* is the sum of
 their lengths over the cap; *FIFO* is a schedule in the order of the queue that fills each slot at once and learns of each end at
 once. *Idle* is the share of slot time without a job, from the first submit to the last, as the provider saw it. CPU and memory
-are the engine's own process, its start left out. The versions of the peers are pinned in the dependency group ``bench``.
+are the engine's own process, its start left out. *Late* is the most that a step began after its time, *longest* the longest
+poll. The versions of the peers are pinned in the dependency group ``bench``.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ ENGINES = {"vidgen": "with_vidgen", "loop": "plain_loop", "huey": "with_huey"}
 NEEDS = {"huey": "huey"}
 COLUMNS = (
     "makespan/FIFO", "makespan/ideal", "idle", "CPU ms/task", "peak MB", "delay s", "latest s", "polls/task", "peak",
-    "statements", "commits", "triggers",
+    "statements", "commits", "triggers", "late s", "longest s",
 )  # fmt: skip
 HERE = Path(__file__).parent
 
@@ -66,12 +68,12 @@ def measure(
         return {**seen, **json.loads(done.stdout.splitlines()[-1])}
 
 
-def table(caps: list[int], rounds: int, engines: list[str], jobs: int = JOBS) -> str:
+def table(caps: list[int], rounds: int, engines: list[str], jobs: int, spread: tuple[float, float], poll: float) -> str:
     """Medians of all runs, which take turns so that a busy moment of the machine befalls them alike."""
     found: dict[tuple[int, str], list[dict[str, float]]] = {(cap, engine): [] for cap in caps for engine in engines}
     for _ in range(rounds):
         for cap, engine in found:
-            found[cap, engine].append(measure(engine, cap, jobs))
+            found[cap, engine].append(measure(engine, cap, jobs, spread, poll))
     lines = [f"| cap | engine | n | {' | '.join(COLUMNS)} |", "|---|---|---|" + "---|" * len(COLUMNS)]
     for (cap, engine), runs in found.items():
         values = (statistics.median(run[name] for run in runs) if name in runs[0] else None for name in COLUMNS)
@@ -85,10 +87,14 @@ def main() -> None:
     options.add_argument("--cap", type=int, nargs="+", default=[5, 50, 200])
     options.add_argument("--rounds", type=int, default=1)
     options.add_argument("--jobs", type=int, default=JOBS)
+    options.add_argument(
+        "--spread", type=float, nargs=2, default=SPREAD, help="seconds of the shortest and the longest job"
+    )
+    options.add_argument("--poll", type=float, default=POLL, help="seconds between two polls")
     options.add_argument("--engine", nargs="+", choices=ENGINES, default=list(ENGINES))
     given = options.parse_args()
     engines = [engine for engine in given.engine if engine not in NEEDS or find_spec(NEEDS[engine])]
-    print(table(given.cap, given.rounds, engines, given.jobs))
+    print(table(given.cap, given.rounds, engines, given.jobs, tuple(given.spread), given.poll))
 
 
 if __name__ == "__main__":

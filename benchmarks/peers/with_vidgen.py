@@ -32,6 +32,7 @@ from vidgen_core.providers.base import (
 )
 from vidgen_core.providers.http.client import Http, Verb
 from vidgen_core.providers.http.download import download
+from vidgen_core.worker.scheduler import Scheduler
 from vidgen_core.worker.worker import Worker
 
 KEYS = '[{"name":"a","secret":"sk-a-1111"}]'
@@ -45,6 +46,8 @@ class Timed(Provider):
 
     def __init__(self, *args: Any, url: str, **more: Any) -> None:
         super().__init__(*args, **more)
+        #: Seconds of the longest poll.
+        self.longest = 0.0
         self._url = url
         self._http = Http()
 
@@ -69,7 +72,9 @@ class Timed(Provider):
         return Submission(remote_id=answer.json["id"])
 
     async def poll(self, job: RemoteJob, key: Key | None) -> RemoteState:
+        begun = time.monotonic()
         answer = await self._http.call(Verb.POLL, "GET", f"{self._url}/jobs/{job.remote_id}", key=key)
+        self.longest = max(self.longest, time.monotonic() - begun)
         if answer.json["state"] == "done":
             return RemoteState(status=RemoteStatus.SUCCEEDED, url=answer.json["url"])
         return RemoteState(status=RemoteStatus.RUNNING)
@@ -105,6 +110,20 @@ class Counted:
         return self.statements, self.commits, self.all - self.statements
 
 
+class Lateness:
+    """The most seconds that a step began after its time."""
+
+    def __init__(self) -> None:
+        self.most, plain = 0.0, Scheduler._start_due
+
+        def start_due(scheduler: Scheduler) -> None:
+            if scheduler._due:
+                self.most = max(self.most, scheduler._ctx.clock.monotonic() - scheduler._due[0][0])
+            plain(scheduler)
+
+        Scheduler._start_due = start_due  # type: ignore[method-assign]
+
+
 _FRAMES = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
 
 
@@ -114,7 +133,7 @@ def _run(work: Work) -> None:
     os.environ["VIDGEN_PROVIDERS__YUNWU__KEYS"] = KEYS
     locations = Locations(Path(work.folder) / "home").create()
     settings = SettingsFile(locations)
-    counted = Counted()
+    counted, late = Counted(), Lateness()
     store, own = Store.open(locations.database), Store.open(locations.database, checkpoints=True)
     provider = Timed(settings.current, locations, url=work.url)
     _queue(store, work.jobs)
@@ -126,7 +145,8 @@ def _run(work: Work) -> None:
     counts = counted.counts
     worker.stop()
     per_task = [(now - then) / work.jobs for now, then in zip(counts, before, strict=True)]
-    tell(work, cpu, **dict(zip(("statements", "commits", "triggers"), per_task, strict=True)))
+    found = dict(zip(("statements", "commits", "triggers"), per_task, strict=True))
+    tell(work, cpu, **found, **{"late s": late.most, "longest s": provider.longest})
 
 
 def _queue(store: Store, tasks: int) -> None:

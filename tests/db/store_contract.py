@@ -105,19 +105,6 @@ class StoreContract:
         with store.read() as tx:
             assert tx.projects.all() == []
 
-    def test_a_savepoint_undoes_only_itself(self, store: Store) -> None:
-        def undone(tx: Tx) -> None:
-            with tx.savepoint():
-                tx.projects.ensure("undone")
-                tx.projects.get(99)
-
-        with store.write() as tx:
-            tx.projects.ensure("kept")
-            with pytest.raises(NotFound):
-                undone(tx)
-        with store.read() as tx:
-            assert [project.name for project in tx.projects.all()] == ["kept"]
-
     def test_writing_inside_writing_is_told_at_once_instead_of_waiting_for_ever(self, store: Store) -> None:
         with store.write(), pytest.raises(RuntimeError), store.write():
             pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -34,22 +33,3 @@ def test_a_value_of_another_shape_is_refused_and_still_known_to_be_there(store: 
         assert PROVIDER_PAUSE.has(tx, ProviderId("kie"))
         with pytest.raises(ValidationError):
             PROVIDER_PAUSE.get(tx, ProviderId("kie"))
-
-
-def test_what_a_block_that_failed_has_written_is_read_as_before(store: Store) -> None:
-    with store.write() as tx:
-        assert CHECK_NOW.get(tx) is None
-        with suppress(ZeroDivisionError), tx.savepoint():
-            CHECK_NOW.put(tx, [1])
-            assert CHECK_NOW.get(tx) == [1]
-            raise ZeroDivisionError
-        assert CHECK_NOW.get(tx) is None
-
-
-def test_the_number_of_a_change_that_failed_is_given_to_the_next(store: Store) -> None:
-    with store.write() as tx:
-        with suppress(ZeroDivisionError), tx.savepoint():
-            assert tx.rev
-            raise ZeroDivisionError
-        number = tx.rev
-    assert store.revision() == number

@@ -115,7 +115,7 @@ class Store:
         """
         store = cls(path_or_url, checkpoints=checkpoints, timezone=timezone)
         try:
-            with store._translated():
+            with store.translated():
                 store._backend.prepare()
         except BaseException:
             store.close()
@@ -124,7 +124,8 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
-        with self._translated(), self._readers.connect() as connection:
+        with self.translated(), self._readers.connect() as connection:
+            connection.begin()
             yield Tx(connection, self.place, writes=False)
 
     @contextmanager
@@ -148,11 +149,11 @@ class Store:
     def begin(self) -> Tx:
         """Begin a transaction that ``commit`` or ``roll_back`` ends, in any thread; ``write`` does so where it can."""
         if self._owner == threading.get_ident():
-            raise RuntimeError("this thread is writing already: use tx.savepoint()")
+            raise RuntimeError("this thread is writing already")
         self._lock.acquire()
         try:
             self._owner = threading.get_ident()
-            with self._translated():
+            with self.translated():
                 connection = self._writer.connect()
                 try:
                     connection.begin()
@@ -168,12 +169,13 @@ class Store:
         """Make a transaction durable; one that cannot be is rolled back. ``tx.tell`` then tells those who wait for it."""
         request, head = CURRENT.get(), None
         try:
-            with self._translated():
+            with self.translated():
                 if not tx.alive:
                     # For the driver a commit without a transaction is a success.
                     raise StoreError("store_undone", path=self.place)
                 if request is not None:
                     tx.requests.mark_written(request)
+                tx.add_rest()
                 # A server adds the lines itself, where nobody here hears of it.
                 if self.witness is not None and (self._ledger_grew or self.is_shared):
                     head = tx.chain.head()
@@ -204,7 +206,7 @@ class Store:
 
     def revision(self) -> int:
         """The number of the last change of projects, shots, tasks, attempts, takes or state; takes some microseconds."""
-        with self._translated():
+        with self.translated():
             return self._backend.revision()
 
     def on_change(self, tell: Callable[[], None]) -> Callable[[], None]:
@@ -217,12 +219,12 @@ class Store:
 
     def time(self) -> float:
         """Seconds since 1970 where the database is."""
-        with self._translated():
+        with self.translated():
             return self._backend.time()
 
     def backup(self, target: Path) -> None:
         """Write a complete copy, an SQLite file, to ``target`` while others read and write."""
-        with self._translated():
+        with self.translated():
             self._backend.backup(target)
 
     def runner_lock(self, file: Path) -> RunnerLock:
@@ -239,17 +241,17 @@ class Store:
         """
         from vidgen_core.db.copying import copy_database
 
-        with self._translated(), target._translated():
+        with self.translated(), target.translated():
             return copy_database(self._backend, target._backend)
 
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database as far as readers allow."""
-        with self._lock, self._translated():
+        with self._lock, self.translated():
             self._backend.checkpoint()
 
     def info(self) -> dict[str, Any]:
         """Facts for diagnostics; sizes in bytes."""
-        with self._translated():
+        with self.translated():
             return self._backend.info()
 
     def close(self) -> None:
@@ -257,7 +259,8 @@ class Store:
         self._backend.close()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
+        """Errors of the database as those for users."""
         try:
             yield
         except Exception as error:

@@ -29,7 +29,7 @@ from filelock import FileLock
 
 from vidgen_core.db.ledger_chain import Head
 from vidgen_core.domain.errors import FileError
-from vidgen_core.media.disk import sync_folder, translate_os_errors
+from vidgen_core.media.disk import sync_file, sync_folder, translate_os_errors
 
 logger = logging.getLogger(__name__)
 
@@ -96,12 +96,21 @@ class Journal:
                 found = JournalState()
             self._compact(max(generation, found.generation), _kept(found, ledger or found.ledger))
 
-    def order(self, generation: int, **facts: Any) -> None:
+    def order(self, generation: int, *, wait: bool = True, **facts: Any) -> None:
         """Record that a paid request or price confirmation is about to be sent; durable when this returns.
 
+        :param wait: False: it is durable after the next ``sync``, so that several wait for the disk once
         :raises FileError: it cannot be written, so nothing must be sent
         """
-        self._append({"t": "order", "generation": generation, **facts}, leave=RESERVE)
+        self._append({"t": "order", "generation": generation, **facts}, leave=RESERVE, wait=wait)
+
+    def sync(self) -> None:
+        """Make durable what was recorded without waiting.
+
+        :raises FileError: it cannot be written
+        """
+        with self._locked():
+            sync_file(self.path)
 
     def job(self, **facts: Any) -> None:
         """Record a remote id that is in the database, in case the database is lost; not synced."""

@@ -1,27 +1,29 @@
-"""Transactions: statements, the revision, savepoints, and what happens after the commit."""
+"""Transactions: statements, the revision, and what happens after the commit."""
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, overload
 
 from sqlalchemy import Connection, Executable, Text, cast, func, select, update
 from sqlalchemy.engine import CursorResult
 
 from vidgen_core.db import dialect
+from vidgen_core.db.prepared import Found, Prepared
 from vidgen_core.db.schema import revision
 
 T = TypeVar("T")
 
-REVISION = select(revision.c.n)
-_NEXT_REVISION = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
+REVISION: Final = select(revision.c.n)
 #: On which a server tells each committed number.
 CHANNEL = "vidgen"
-_NEXT_AND_TELL = _NEXT_REVISION.returning(func.pg_notify(CHANNEL, cast(revision.c.n, Text)))
+_NEXT = update(revision).values(n=revision.c.n + 1).returning(revision.c.n)
+_NEXT_AND_TELL: Final = _NEXT.returning(func.pg_notify(CHANNEL, cast(revision.c.n, Text)))
+_THIS_REVISION: Final = Prepared(REVISION)
+_NEXT_REVISION: Final = Prepared(_NEXT)
 
 
 class Transaction:
@@ -32,8 +34,11 @@ class Transaction:
         self._place = place
         self._writes = writes
         self._after: list[Callable[[], None]] = []
-        #: Changes that are made together at the end: their statement, and the values of one.
-        self._last: list[tuple[Executable, dict[str, Any]]] = []
+        #: Changes of rows that are made before the next statement, and rows that are added at the end: statement and values.
+        self._soon: list[tuple[Prepared, dict[str, Any]]] = []
+        self._last: list[tuple[Prepared, dict[str, Any]]] = []
+        #: The rows that are changed soon.
+        self._rows: set[Hashable] = set()
         self._kept: dict[Hashable, Any] = {}
 
     @property
@@ -41,18 +46,33 @@ class Transaction:
         """The kind of database, as SQLAlchemy calls it."""
         return self._connection.dialect.name
 
-    def at_commit(self, statement: Executable, values: dict[str, Any]) -> None:
+    def soon(self, row: Hashable, statement: Prepared, values: dict[str, Any]) -> None:
+        """Change one row before anything else is asked or changed, together with other rows that are changed likewise.
+
+        :param row: which one; a row that is there
+        """
+        if row in self._rows:
+            self._change()
+        self._rows.add(row)
+        self._soon.append((statement, values))
+
+    def _change(self) -> None:
+        waiting, self._soon = self._soon, []
+        self._rows.clear()
+        for statement, rows in _alike(waiting):
+            if self._run(statement, rows).rowcount != len(rows):
+                raise RuntimeError("a row that was to be changed is not as it was read")
+
+    def at_commit(self, statement: Prepared, values: dict[str, Any]) -> None:
         """Make a change together with others of its kind, before the commit or the next question to its table."""
         self._last.append((statement, values))
 
     def add_rest(self) -> None:
-        """Make the changes that wait for the end."""
+        """Make the changes that wait."""
+        self._change()
         waiting, self._last = self._last, []
-        together: dict[Executable, list[dict[str, Any]]] = defaultdict(list)
-        for statement, row in waiting:
-            together[statement].append(row)
-        for statement, rows in together.items():
-            self.execute(statement, rows)
+        for statement, rows in _alike(waiting):
+            self._run(statement, rows)
 
     def known(self, what: Hashable, read: Callable[[], T]) -> T:
         """What was read in this transaction before, else what ``read`` returns; whoever changes it says so (``keep``)."""
@@ -69,54 +89,41 @@ class Transaction:
         """What ``known`` returns from now on."""
         self._kept[what] = value
 
+    def kept(self, what: Hashable) -> Any:
+        """What ``known`` would return without reading; None where it would read."""
+        return self._kept.get(what)
+
     def forget(self, what: Hashable) -> None:
         """Let it be read again."""
         self._kept.pop(what, None)
 
-    def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+    @overload
+    def execute(self, statement: Prepared, parameters: Any = None) -> Found: ...
+    @overload
+    def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]: ...
+    def execute(self, statement: Executable | Prepared, parameters: Any = None) -> Any:
+        """Run a statement in this transaction."""
+        if self._soon:
+            self._change()
+        return self._run(statement, parameters)
+
+    def _run(self, statement: Executable | Prepared, parameters: Any) -> Any:
+        if isinstance(statement, Prepared):
+            return statement.run(self._connection, parameters)
         return self._connection.execute(statement, parameters)
 
     @cached_property
     def rev(self) -> int:
         """The number of this change, higher than all before; in a reader, of the last change it sees."""
         if not self._writes:
-            return int(self.execute(REVISION).scalar_one())
-        return int(self.execute(_NEXT_AND_TELL if self.database == "postgresql" else _NEXT_REVISION).scalar_one())
+            return int(self.execute(_THIS_REVISION).scalar_one())
+        told = self.database == "postgresql"
+        return int((self.execute(_NEXT_AND_TELL) if told else self.execute(_NEXT_REVISION)).scalar_one())
 
     @property
     def number(self) -> int | None:
         """``rev``, when it has been taken."""
         return self.__dict__.get("rev")
-
-    @contextlib.contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Roll back only the block when it raises, and continue the transaction.
-
-        Raises what the block raised, a database error translated as by ``Store.write``. After some errors (a full disk)
-        SQLite rolls back the whole transaction itself: then it is not ``alive`` any more.
-        """
-        mark, waiting, numbered = len(self._after), len(self._last), "rev" in self.__dict__
-        try:
-            # By the driver itself: a savepoint is set for each of many small changes.
-            raw: Any = self._connection.connection.driver_connection
-            raw.execute("SAVEPOINT part")
-            yield
-            raw.execute("RELEASE part")
-        except BaseException as error:
-            del self._after[mark:]
-            del self._last[waiting:]
-            self._kept.clear()
-            if not numbered:
-                # The number was taken inside of the block, and is given back with it.
-                self.__dict__.pop("rev", None)
-            # The rollback fails, too, when everything was rolled back already; the cause is what matters.
-            with contextlib.suppress(Exception):
-                raw.execute("ROLLBACK TO part")
-                raw.execute("RELEASE part")
-            known = dialect.translated(error, self._place) if isinstance(error, Exception) else None
-            if known is None:
-                raise
-            raise known from error
 
     @property
     def alive(self) -> bool:
@@ -148,6 +155,14 @@ class Transaction:
         except Exception:  # noqa: BLE001 - a connection that cannot be put back is thrown away
             self._connection.invalidate()
         self._connection.close()
+
+
+def _alike(waiting: list[tuple[Prepared, dict[str, Any]]]) -> Iterator[tuple[Prepared, list[dict[str, Any]]]]:
+    """Changes by their statement and columns, in the order in which the first of each came."""
+    together: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    for statement, values in waiting:
+        together[statement, tuple(values)].append(values)
+    return ((statement, rows) for (statement, _), rows in together.items())
 
 
 def raw_connection(connection: Connection) -> sqlite3.Connection:

@@ -184,10 +184,9 @@ _FINISHED_HOUR = (
 )
 _QUEUE_TIME = _count_time(
     "queue",
-    "NEW.created_at",
-    "NEW.created_at - queued_at",
-    # A task that adopted a running job never waited in the queue.
-    "FROM tasks WHERE id = NEW.task_id AND output = 'video' AND status = 'processing' AND queued_at IS NOT NULL",
+    "created_at",
+    "created_at - NEW.queued_at",
+    "FROM attempts WHERE id = NEW.attempt_id",
 )
 _REMOTE_TIME = _count_time(
     "remote",
@@ -219,6 +218,11 @@ TRIGGERS: Final[dict[str, str]] = {
         "AFTER UPDATE OF status, provider, project_id, deleted_at ON tasks WHEN NEW.deleted_at IS NULL BEGIN "
         f"{_ENTER_CELL} {_count_on_shot('NEW', '+')} END"
     ),
+    # A task that adopted a running job never waited in the queue.
+    "task_waited": (
+        "AFTER UPDATE OF attempt_id ON tasks WHEN NEW.attempt_id differs_from[OLD.attempt_id] AND NEW.status = 'processing' "
+        f"AND NEW.output = 'video' AND NEW.queued_at IS NOT NULL BEGIN {_QUEUE_TIME} END"
+    ),
     "task_changed": f"AFTER UPDATE OF rev ON tasks BEGIN {_TOUCH_SHOT} END",
     "task_removed": (
         f"AFTER DELETE ON tasks WHEN OLD.deleted_at IS NULL BEGIN {_LEAVE_CELL} {_count_on_shot('OLD', '-')} END"
@@ -238,7 +242,7 @@ TRIGGERS: Final[dict[str, str]] = {
         "AFTER UPDATE OF position ON shots BEGIN "
         "UPDATE tasks SET shot_position = NEW.position WHERE shot_id = NEW.id; END"
     ),
-    "attempt_added": f"AFTER INSERT ON attempts BEGIN {_add_to_ledger(_ATTEMPT, 'NEW', '')} {_QUEUE_TIME} END",
+    "attempt_added": f"AFTER INSERT ON attempts BEGIN {_add_to_ledger(_ATTEMPT, 'NEW', '')} END",
     "attempt_changed": (
         "AFTER UPDATE OF project_id, state, provider, model, key_id, cost, cost_currency, charge, failure, intent_at "
         f"ON attempts BEGIN {_move_in_ledger(_ATTEMPT)} END"

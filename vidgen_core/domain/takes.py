@@ -90,6 +90,11 @@ class ModelAnswer(Frozen):
     at: datetime
 
 
+def place_of(folder: str, file: str) -> str:
+    """Where a file of a take is: a path of the machine that saved it, or, of a bucket, its URL there."""
+    return f"{folder}/{file}" if "://" in folder else str(Path(folder, file))
+
+
 class Take(Frozen):
     """One finished video of a shot."""
 
@@ -139,7 +144,7 @@ class Take(Frozen):
     @property
     def place(self) -> str:
         """Where the file is: a path of the machine that saved it, or, of a bucket, its URL there."""
-        return f"{self.folder}/{self.file}" if "://" in self.folder else str(Path(self.folder, self.file))
+        return place_of(self.folder, self.file)
 
     @property
     def address(self) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Self
 
+from PIL import Image
+
 from vidgen_core.domain.errors import FileError
 from vidgen_core.media.disk import ensure_free_space, sync_file, sync_folder, translate_os_errors
 from vidgen_core.media.naming import check_pattern, take_path
-from vidgen_core.media.video import VideoFacts, ending_of, make_playable, probe, sha256_file
+from vidgen_core.media.video import POSTER_EDGE, VideoFacts, look_at, make_playable, sha256_file
 
 __all__ = ["PartFile", "check_pattern", "ensure_free_space", "take_path", "translate_os_errors"]
 
@@ -27,6 +29,8 @@ class PartFile:
         self._file: IO[bytes] | None = None
         #: What ``finish`` found, so that nobody needs to look again.
         self.facts: VideoFacts | None = None
+        #: The picture for its poster, likewise.
+        self.picture: Image.Image | None = None
         with translate_os_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
 
@@ -80,10 +84,11 @@ class PartFile:
         received = self.received
         if expected_bytes is not None and received != expected_bytes:
             raise FileError("download_incomplete", received=received, expected=expected_bytes, path=str(self.target))
-        self.facts = probe(self.path)
-        if make_playable(self.path):
-            self.facts = probe(self.path)
-        named = self.target.with_suffix(ending_of(self.path))
+        facts, picture = look_at(self.path, POSTER_EDGE)
+        if make_playable(self.path, facts.ending):
+            facts, picture = look_at(self.path, POSTER_EDGE)
+        self.facts, self.picture = facts, picture
+        named = self.target.with_suffix(facts.ending)
         with translate_os_errors(self.target):
             sync_file(self.path)
             final = self._settle(named)

@@ -6,6 +6,7 @@ import re
 import string
 import unicodedata
 from datetime import datetime
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -104,6 +105,7 @@ def _tame(value: str) -> str:
     return _cut(re.sub(r"[/\\]", "_", seen).strip(), VALUE_BYTES).strip(". ") or "_"
 
 
+@lru_cache(maxsize=4096)
 def _safe(segment: str) -> str:
     """A file name valid on every system; never empty, ``.`` or ``..``."""
     stem, dot, suffix = segment.rpartition(".") if segment.lower().endswith(".mp4") else (segment, "", "")

@@ -48,6 +48,8 @@ _MEDIA_TYPES: Final = {
     ".ts": "video/mp2t",
     ".webm": "video/webm",
 }
+#: Pixels of the longer side of a poster.
+POSTER_EDGE: Final = 360
 #: Frames checked for one that is not black.
 _POSTER_FRAMES: Final = 48
 _BLACK: Final = 20
@@ -65,6 +67,11 @@ class VideoFacts(Frozen):
     codec: str
     #: Whether it plays before all of it has arrived (MP4: ``moov`` before ``mdat``).
     faststart: bool
+    #: The ending that its container calls for, ``.mp4`` or another; whatever the file is called.
+    ending: str
+    #: SHA-256 of its packets in hexadecimal digits: two files with the same pictures under other names, dates or boxes have the
+    #: same; one that was encoded anew has another.
+    content: str
 
 
 def probe(path: Path) -> VideoFacts:
@@ -72,54 +79,49 @@ def probe(path: Path) -> VideoFacts:
 
     :raises FileError: video_missing, video_unreadable, video_empty, video_truncated, video_unplayable
     """
+    return look_at(path)[0]
+
+
+def look_at(path: Path, edge: int | None = None) -> tuple[VideoFacts, Image.Image | None]:
+    """As ``probe``, with ``first_picture`` where an edge is given: the file is opened once for both."""
     import av
 
     size = _size(path)
     with path.open("rb") as file:
-        head = file.read(16)
+        head = file.read(64)
         boxes = _boxes(file, size)
     if any(end > size for _, end in boxes):
         raise FileError("video_truncated", path=str(path))
     try:
         with open_video(path) as container:
-            return _facts(container, path, size, boxes)
+            facts = _facts(container, path, size, boxes, head)
+            container.seek(0)
+            return facts, None if edge is None else _first_picture(container, path, edge)
     except (av.FFmpegError, EOFError) as error:
         code = "video_truncated" if _looks_like_video(head) else "video_unplayable"
         raise FileError(code, path=str(path)) from error
 
 
-def ending_of(path: Path) -> str:
-    """The ending that the container of a video calls for, ``.mp4`` or another; whatever the file is called.
-
-    :raises FileError: as ``probe``
-    """
-    import av
-
-    _size(path)
-    with path.open("rb") as file:
-        head = file.read(64)
-    try:
-        with open_video(path) as container:
-            ending = _ENDINGS.get(container.format.name, ".mp4")
-    except (av.FFmpegError, EOFError) as error:
-        raise FileError("video_unplayable", path=str(path)) from error
+def _ending(container: InputContainer, head: bytes) -> str:
+    ending = _ENDINGS.get(container.format.name, ".mp4")
     # QuickTime's brand (ISO 14496-12), and the document type of WebM (RFC 8794): FFmpeg reads both kinds by one demuxer.
     if head[4:12] == b"ftypqt  " or (ending == ".mp4" and head[4:8] != b"ftyp"):
         return ".mov"
     return ".webm" if ending == ".mkv" and b"webm" in head else ending
 
 
-def make_playable(path: Path) -> bool:
+def make_playable(path: Path, ending: str) -> bool:
     """Rewrite a video as MP4 where browsers do not play its container (MPEG-TS, AVI, Matroska, Flash Video).
 
     The pictures and the sound are taken over as they are where an MP4 of browsers may hold them, else encoded anew (H.264, AAC).
 
+    :param ending: as ``VideoFacts`` has it
     :returns: whether it was rewritten; one that cannot be stays as it is
-    :raises FileError: as ``probe``, and disk_full, folder_read_only
+    :raises FileError: disk_full, folder_read_only
     """
     import av
 
-    if ending_of(path) not in _UNPLAYED:
+    if ending not in _UNPLAYED:
         return False
     try:
         with replacing(path, f".{os.getpid()}.mp4") as part:
@@ -176,12 +178,19 @@ def media_type(path: PurePath) -> str:
     return _MEDIA_TYPES.get(path.suffix.lower(), "video/mp4")
 
 
-def poster(video: Path, target: Path, edge: int = 360) -> None:
+def poster(video: Path, target: Path, edge: int = POSTER_EDGE) -> None:
     """Write a JPEG of the first frame that is not black.
 
     :raises FileError: as ``probe``, and disk_full, folder_read_only
     """
-    picture = first_picture(video, edge)
+    keep_poster(first_picture(video, edge), target)
+
+
+def keep_poster(picture: Image.Image, target: Path) -> None:
+    """Write a picture as JPEG.
+
+    :raises FileError: disk_full, folder_read_only
+    """
     with replacing(target, f".{os.getpid()}.tmp") as part:
         picture.save(part, "JPEG", quality=85)
 
@@ -221,28 +230,6 @@ def sha256_file(path: Path) -> str:
     """The SHA-256 of a file in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def content_digest(path: Path) -> str:
-    """The SHA-256 of a video's packets in hexadecimal digits; nothing is decoded.
-
-    Two files with the same pictures under other names, dates or boxes have the same; one that was encoded anew has another.
-
-    :raises FileError: as ``probe``
-    """
-    import av
-
-    _size(path)
-    digest = hashlib.sha256()
-    try:
-        with open_video(path) as container:
-            for packet in container.demux(video_stream(container, path)):
-                if packet.size:
-                    digest.update(packet.size.to_bytes(8, "big"))
-                    digest.update(memoryview(packet))
-    except (av.FFmpegError, EOFError) as error:
-        raise FileError("video_unplayable", path=str(path)) from error
-    return digest.hexdigest()
 
 
 def _size(path: Path) -> int:
@@ -288,9 +275,9 @@ def _looks_like_video(head: bytes) -> bool:
     return head[4:8] in {b"ftyp", b"moov", b"mdat"} or head.startswith((b"\x1aE\xdf\xa3", b"FLV"))
 
 
-def _facts(container: InputContainer, path: Path, size: int, boxes: list[tuple[bytes, int]]) -> VideoFacts:
+def _facts(container: InputContainer, path: Path, size: int, boxes: list[tuple[bytes, int]], head: bytes) -> VideoFacts:
     stream = video_stream(container, path)
-    frames, end = _read_packets(container, stream, path)
+    frames, end, content = _read_packets(container, stream, path)
     promised = stream.frames
     seconds = _seconds(stream, container, end)
     if frames == 0 or seconds <= 0:
@@ -311,6 +298,8 @@ def _facts(container: InputContainer, path: Path, size: int, boxes: list[tuple[b
         bytes=size,
         codec=stream.codec_context.name,
         faststart=b"moov" in names and (b"mdat" not in names or names.index(b"moov") < names.index(b"mdat")),
+        ending=_ending(container, head),
+        content=content,
     )
 
 
@@ -321,18 +310,20 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     return stream
 
 
-def _read_packets(container: InputContainer, stream: VideoStream, path: Path) -> tuple[int, float]:
-    """Read every packet: how many frames there are, and where the last one ends in seconds."""
-    frames, end = 0, 0.0
+def _read_packets(container: InputContainer, stream: VideoStream, path: Path) -> tuple[int, float, str]:
+    """Read every packet: how many frames there are, where the last one ends in seconds, and the digest of all."""
+    frames, end, digest = 0, 0.0, hashlib.sha256()
     for packet in container.demux(stream):
         if packet.size == 0:
             continue
         if packet.is_corrupt:
             raise FileError("video_truncated", path=str(path))
         frames += 1
+        digest.update(packet.size.to_bytes(8, "big"))
+        digest.update(memoryview(packet))
         if packet.pts is not None and packet.time_base is not None:
             end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-    return frames, end
+    return frames, end, digest.hexdigest()
 
 
 def _seconds(stream: VideoStream, container: InputContainer, end: float) -> float:

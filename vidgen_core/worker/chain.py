@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from vidgen_core import money
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
+from vidgen_core.db.repositories.batches import WaitingTask
 from vidgen_core.db.worker_state import AUTOPILOT
 from vidgen_core.domain.errors import ErrorKind, FileError
 from vidgen_core.domain.log import LogLevel
@@ -236,15 +237,18 @@ class Change(NamedTuple):
     waits: Waits | None
 
 
-def changes(tx: Tx, rules: ChainRules) -> list[Change]:
-    """Tasks of chains that go on now, or with which a person has to do something."""
-    return list(_changes(tx, rules))
+def changes(tx: Tx, rules: ChainRules, waiting: Sequence[WaitingTask] | None = None) -> list[Change]:
+    """Tasks of chains that go on now, or with which a person has to do something.
+
+    :param waiting: those that wait, where the caller has read them
+    """
+    return list(_changes(tx, rules, tx.shot_chains.waiting() if waiting is None else waiting))
 
 
-def _changes(tx: Tx, rules: ChainRules) -> Iterator[Change]:
+def _changes(tx: Tx, rules: ChainRules, waiting: Sequence[WaitingTask]) -> Iterator[Change]:
     known: dict[tuple[int, str], Chain] = {}
     shots: dict[int, Shot] = {}
-    for one in tx.shot_chains.waiting():
+    for one in waiting:
         pending = one.status is TaskStatus.PENDING
         if (pending and (one.failure is None or one.failure.code not in CODES)) or (not pending and one.sits):
             continue
@@ -316,8 +320,10 @@ def rules_of(ctx: Context) -> ChainRules:
 def _wanted_frame(tx: Tx, task: Task, rules: ChainRules) -> tuple[Take, str, Take | None] | None:
     """The take whose frame is to be taken, and the picture, by its key, or the take that its chain begins with."""
     take = source_of(tx, task, rules)
-    if not isinstance(take, Take):
-        return None
+    return _lacks_frame(tx, task, take, rules) if isinstance(take, Take) else None
+
+
+def _lacks_frame(tx: Tx, task: Task, take: Take, rules: ChainRules) -> tuple[Take, str, Take | None] | None:
     chain = chain_of(tx, tx.shots.get(task.shot_id))
     first = take if take.shot_id == chain.head.id else chain.chosen(chain.head)
     head = chain.head.image or (first.sha256 if first else "")
@@ -357,7 +363,14 @@ def _extract(take: Take, head: str, first_take: Take | None, media: LocalMedia) 
     return ChainFrame(key=key, head=head, sharpness=drift[0], colour=drift[1], similarity=drift[2])
 
 
-def claim_link(tx: Tx, rows: Rows, rules: ChainRules) -> dict[str, Any] | None:
+class NoFrame:
+    """The last frame of the take that a task goes on from is not there yet (``take_frame``)."""
+
+
+NO_FRAME: Final = NoFrame()
+
+
+def claim_link(tx: Tx, rows: Rows, rules: ChainRules) -> dict[str, Any] | NoFrame | None:
     """The params with which a task goes on from the take that counts now; None: it does not go yet, and says why.
 
     A task that no longer follows anything begins with its shot's own picture, or waits for a person.
@@ -375,9 +388,8 @@ def claim_link(tx: Tx, rows: Rows, rules: ChainRules) -> dict[str, Any] | None:
         return None
     if take is None:
         return {} if link is None else _unlinked(tx, rows)
-    if take.frame is None:
-        # It was chosen after the frame of another one was taken.
-        return None
+    if take.frame is None or _lacks_frame(tx, task, take, rules) is not None:
+        return NO_FRAME
     before = tx.shots.get(take.shot_id)
     if before.chosen_take_id is None:
         tx.shots.choose(before.id, take.id)

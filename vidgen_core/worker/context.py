@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from vidgen_core.domain.tasks import Task
 from vidgen_core.media.storage import LocalMedia
 from vidgen_core.providers.base import Key, Order, Provider, ReferencePicture, RemoteJob
 from vidgen_core.worker.clock import Clock
-from vidgen_core.worker.group_commit import GroupCommit
+from vidgen_core.worker.group_commit import GroupCommit, GroupJournal
 from vidgen_core.worker.limits.budget_pause import BudgetPause
 from vidgen_core.worker.limits.key_pool import KeyPool
 from vidgen_core.worker.limits.poll_interval import PollIntervals
@@ -99,6 +99,11 @@ class ActiveTask:
         """Replace the rows by what was read or written."""
         self.task, self.attempt = task, attempt
 
+    def follow(self, before: Task, rev: int) -> None:
+        """Take note of the number of a change that this process has made to the row of a task as it was before."""
+        if self.task.rev == before.rev:
+            self.task = self.task.model_copy(update={"rev": rev})
+
     @property
     def sent(self) -> Attempt:
         """The attempt, where there must be one."""
@@ -126,8 +131,11 @@ class Context:
     clock: Clock
     budget: BudgetPause
     media: LocalMedia
+    journals: GroupJournal
     intervals: PollIntervals = field(default_factory=PollIntervals)
     telemetry: Telemetry = field(default_factory=Telemetry)
+    #: What ``remembered`` has read.
+    seen: dict[Hashable, Any] = field(default_factory=dict)
     #: The last unexpected error by task, and how often in a row it has come.
     errors: dict[int, tuple[str, int]] = field(default_factory=dict)
     takeover_seconds: float = TAKEOVER
@@ -148,6 +156,17 @@ class Context:
         """Run a query in the loop: readers never wait for anybody, and each question of the worker is answered by an index."""
         with self.store.read() as tx:
             return query(tx)
+
+    def remembered(self, what: Hashable, query: Callable[[Tx], T]) -> T:
+        """What a query has returned since the store was last looked at: for what people seldom change."""
+        if what not in self.seen:
+            self.seen[what] = self.read(query)
+        found: T = self.seen[what]
+        return found
+
+    async def write(self, active: ActiveTask, operation: Callable[[Tx], T]) -> T:
+        """Change a task in a transaction and return its result once it is durable."""
+        return await self.writer.do(operation, active.task.id)
 
     def provider(self, active: ActiveTask) -> Provider:
         return self.providers[active.task.provider]

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from vidgen_core.db import Store, Tx
+from vidgen_core.db import Journal, Store, Tx
 
 T = TypeVar("T")
 
@@ -28,6 +28,8 @@ TURN = 8
 class _Change:
     operation: Callable[[Tx], Any]
     future: asyncio.Future[Any]
+    #: The task that it is about, if it is about one.
+    task_id: int | None
 
 
 class GroupCommit:
@@ -48,19 +50,22 @@ class GroupCommit:
         self._disk = ThreadPoolExecutor(1, "vidgen-writer")
         self._writing = asyncio.create_task(self._run(), name="writer")
 
-    async def do(self, operation: Callable[[Tx], T]) -> T:
-        """Run ``operation`` in a transaction and return its result once it is durable."""
-        future = self.post(operation)
+    async def do(self, operation: Callable[[Tx], T], task_id: int | None = None) -> T:
+        """Run ``operation`` in a transaction and return its result once it is durable.
+
+        :param task_id: the task that it is about: how all those stand is read by one statement
+        """
+        future = self.post(operation, task_id)
         self._urgent.set()
         result: T = await asyncio.shield(future)
         return result
 
-    def post(self, operation: Callable[[Tx], Any]) -> asyncio.Future[Any]:
+    def post(self, operation: Callable[[Tx], Any], task_id: int | None = None) -> asyncio.Future[Any]:
         """Run ``operation`` soon, together with others; may be called from any thread."""
         future = self._loop.create_future()
         # Whoever does not wait does not ask for the outcome either.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._changes.append(_Change(operation, future))
+        self._changes.append(_Change(operation, future, task_id))
         if threading.get_ident() == self._thread:
             self._any.set()
         else:
@@ -100,41 +105,80 @@ class GroupCommit:
                 self._urgent.set()
 
     async def _commit(self, batch: list[_Change]) -> None:
-        """Write changes in one transaction; where that fails as a whole, each gets one of its own."""
-        outcomes: list[tuple[_Change, Any, Exception | None]] = []
+        """Write changes in one transaction. Where one of them fails it is undone, and the others are written without that one."""
+        results: list[Any] = []
         try:
             tx = await self._loop.run_in_executor(self._disk, self._store.begin)
             try:
-                for number, change in enumerate(batch, start=1):
-                    outcomes.append((change, *_attempt(tx, change)))
-                    failure = outcomes[-1][2]
-                    if failure is not None and not tx.alive:
-                        raise failure
-                    if number % TURN == 0:
-                        await asyncio.sleep(0)
+                with self._store.translated():
+                    if about := {change.task_id for change in batch if change.task_id is not None}:
+                        tx.tasks.look_at(about)
+                    for change in batch:
+                        results.append(change.operation(tx))
+                        if len(results) % TURN == 0:
+                            await asyncio.sleep(0)
             except BaseException:
                 self._store.roll_back(tx)
                 raise
             await self._loop.run_in_executor(self._disk, self._store.commit, tx)
         except Exception as error:  # noqa: BLE001 — every waiting caller must learn that nothing was written
-            if len(batch) > 1:
-                for change in batch:
-                    await self._commit([change])
-            elif not batch[0].future.done():
-                batch[0].future.set_exception(error)
+            await self._commit_apart(batch, len(results), error)
             return
         tx.tell()
-        for change, result, failure in outcomes:
-            if failure is None:
-                change.future.set_result(result)
-            else:
-                change.future.set_exception(failure)
+        for change, result in zip(batch, results, strict=True):
+            change.future.set_result(result)
+
+    async def _commit_apart(self, batch: list[_Change], good: int, error: Exception) -> None:
+        """Write changes after the first ``good`` have not failed, and the next one or the whole has."""
+        if len(batch) == 1:
+            if not batch[0].future.done():
+                batch[0].future.set_exception(error)
+        elif good == len(batch):
+            for change in batch:
+                await self._commit([change])
+        else:
+            for part in (batch[:good], batch[good : good + 1], batch[good + 1 :]):
+                if part:
+                    await self._commit(part)
 
 
-def _attempt(tx: Tx, change: _Change) -> tuple[Any, Exception | None]:
-    """One operation in a savepoint of its own, so that its failure leaves its neighbours alone."""
+class GroupJournal:
+    """What is to be recorded in the journal while it is written is written next, together and with one wait for the disk."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._waiting: list[tuple[Callable[[], None], bool, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def do(self, record: Callable[[], None], *, durable: bool) -> None:
+        """Record something with the others that arrive now.
+
+        :raises FileError: the journal cannot be written
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((record, durable, future))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._run(), name="journal")
+        await future
+
+    async def _run(self) -> None:
+        while self._waiting:
+            waiting, self._waiting = self._waiting, []
+            errors = await asyncio.to_thread(self._write, [(record, durable) for record, durable, _ in waiting])
+            for (_, _, future), error in zip(waiting, errors, strict=True):
+                if not future.done():
+                    future.set_result(None) if error is None else future.set_exception(error)
+
+    def _write(self, records: list[tuple[Callable[[], None], bool]]) -> list[Exception | None]:
+        errors = [_error_of(record) for record, _ in records]
+        if any(durable for _, durable in records) and (lost := _error_of(self._journal.sync)) is not None:
+            return [error or (lost if durable else None) for error, (_, durable) in zip(errors, records, strict=True)]
+        return errors
+
+
+def _error_of(act: Callable[[], None]) -> Exception | None:
     try:
-        with tx.savepoint():
-            return change.operation(tx), None
+        act()
     except Exception as error:  # noqa: BLE001 — handed to the caller that waits for it
-        return None, error
+        return error
+    return None

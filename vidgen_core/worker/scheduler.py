@@ -8,7 +8,9 @@ import itertools
 import logging
 import os
 import platform
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from vidgen_core.db import Tx
@@ -56,8 +58,8 @@ class Scheduler:
         self._steps: dict[int, asyncio.Task[None]] = {}
         self._alarm = asyncio.Event()
         self._revision = -1
-        #: The revision at which no shot of a chain could go on.
-        self._chained = -1
+        #: Providers with queued tasks, as far as this process knows, and whether tasks wait for a shot of their chain.
+        self._queue: tuple[set[ProviderId], bool] | None = None
         #: Whether a job has ended or the store has changed since queued tasks were last started.
         self._may_fill = True
         self._next_due_at: datetime | None = None
@@ -146,7 +148,8 @@ class Scheduler:
         revision = self._ctx.store.revision()
         if revision == self._revision:
             return
-        self._revision, self._may_fill = revision, True
+        self._revision, self._may_fill, self._queue = revision, True, None
+        self._ctx.seen.clear()
         news, asked = self._ctx.read(self._news)
         for active in news:
             self._take_up(active)
@@ -206,12 +209,11 @@ class Scheduler:
         if self._doubt is not None:
             self._doubt = await recovery.check_database_age(self._ctx)
         await self._check_budget()
-        await self._go_on_in_chains()
         self._next_due_at = None
-        queued = self._ctx.read(lambda tx: tx.tasks.queued(None))
+        queued = await self._queued()
         for mode in self._ctx.providers:
             # A provider without either is not in use, and is not built.
-            if queued.get(mode) or self._ctx.pauses.of(mode) is not None:
+            if mode in queued or self._ctx.pauses.of(mode) is not None:
                 await self._fill_mode(mode)
 
     async def _fill_mode(self, mode: ProviderId) -> None:
@@ -222,28 +224,28 @@ class Scheduler:
         if free <= 0 or not self._may_submit(mode):
             return
         now = self._ctx.clock()
-        starting = [task_id for task_id in self._steps if self._concurrency.providers.get(task_id) is mode]
-        paused = self._ctx.budget.projects
-        tasks = self._ctx.read(lambda tx: tx.tasks.claimable(mode, now, free + len(starting), paused))
-        waiting = [task for task in tasks if task.id not in self._active]
+        waiting, folders = self._ctx.read(lambda tx: self._next(tx, mode, free, now))
         if waiting and keyless:
             # They were queued, but nobody has confirmed their price with this key.
             self._ctx.pauses.pause(mode, KEY_CAME, by_itself=False, provider=mode.value)
             return
         pause = self._ctx.pauses.of(mode)
-        if waiting or pause is not None:
-            wanted = [path.parent for path in download.targets(waiting[:free], self._ctx)]
-            if not await self._storage.are_ready(mode, wanted):
-                return
+        if (waiting or pause is not None) and not await self._storage.are_ready(mode, folders):
+            return
         if waiting and not self._billing.ready(mode):
             return
-        for task in waiting[:free]:
+        for task in waiting:
             if not self._begin(task):
                 return
-        if len(waiting) < free:
-            due = self._ctx.read(lambda tx: tx.tasks.next_due(mode, now))
-            if due is not None:
-                self._next_due_at = min(due, self._next_due_at or due)
+
+    def _next(self, tx: Tx, mode: ProviderId, free: int, now: datetime) -> tuple[list[Task], set[Path]]:
+        """The queued tasks that may go next, and the folders of their files; notes when more of them will be due."""
+        claiming = sum(active.task.status is TaskStatus.QUEUED for active in self._active.values())
+        tasks = tx.tasks.claimable(mode, now, free + claiming, self._ctx.budget.projects)
+        waiting = [task for task in tasks if task.id not in self._active][:free]
+        if len(waiting) < free and (due := tx.tasks.next_due(mode, now)) is not None:
+            self._next_due_at = min(due, self._next_due_at or due)
+        return waiting, {path.parent for path in download.targets(tx, waiting, self._ctx)}
 
     def _was_keyless(self, mode: ProviderId) -> bool:
         """Whether there was no key at all until now."""
@@ -279,17 +281,23 @@ class Scheduler:
     def _active_task(self, task: Task) -> ActiveTask:
         return ActiveTask(task, worker=self._ctx.worker)
 
-    async def _go_on_in_chains(self) -> None:
-        """Let the shots go on whose turn it is in their chains."""
-        revision = self._ctx.store.revision()
-        if revision == self._chained:
-            return
+    async def _queued(self) -> Collection[ProviderId]:
+        """Let the shots go on whose turn it is in their chains, and say which providers have queued tasks.
+
+        What this process has not changed itself is asked for once between two looks at the store.
+        """
         rules = chain.rules_of(self._ctx)
-        wanted = self._ctx.read(lambda tx: chain.changes(tx, rules))
-        if wanted:
-            await self._ctx.writer.do(lambda tx: chain.carry_out(tx, wanted))
-        else:
-            self._chained = revision
+
+        def read(tx: Tx) -> tuple[list[chain.Change], tuple[set[ProviderId], bool]]:
+            waiting = tx.shot_chains.waiting()
+            return chain.changes(tx, rules, waiting), (set(tx.tasks.queued(None)), bool(waiting))
+
+        if self._queue is None or self._queue[1]:
+            wanted, self._queue = self._ctx.read(read)
+            if wanted:
+                await self._ctx.writer.do(lambda tx: chain.carry_out(tx, wanted))
+                _, self._queue = self._ctx.read(read)
+        return self._queue[0]
 
     async def _check_budget(self) -> None:
         """Go on with what was paused for the budget, once it fits."""
@@ -302,6 +310,7 @@ class Scheduler:
             await ctx.writer.do(lambda tx: budget_pause.lift_projects(tx, projects))
         if ripe := ctx.read(canary.ripe):
             await ctx.writer.do(lambda tx: canary.go_on(tx, ripe))
+            self._queue = None
 
     # --- steps ------------------------------------------------------------------------------------------------------
 
@@ -348,6 +357,8 @@ class Scheduler:
         if following is None:
             self._active.pop(active.task.id, None)
             self._concurrency.drop(active)
+            if self._queue is not None and active.task.status is TaskStatus.QUEUED:
+                self._queue[0].add(active.task.provider)
             if not active.at_limit:
                 self._may_fill = True
                 self._alarm.set()

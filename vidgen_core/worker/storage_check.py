@@ -76,28 +76,28 @@ def check(store: Store, base: Path, folders: Iterable[Path] = ()) -> None:
     _check(store, base, [base, *folders])
 
 
-def ensure_mounted(store: Store, base: Path) -> None:
-    """See that the save folder lies on the drive that it was on.
+def ensure_mounted(before: str | None) -> None:
+    """See that the drive is there that the save folder was on (``mount_before``).
 
     :raises FileError: folder_gone (folder)
     """
-    with store.read() as tx:
-        before = _mount_before(tx, base)
     if before is not None and not os.path.ismount(before):
         raise FileError("folder_gone", folder=before)
 
 
 def _check(store: Store, base: Path, folders: Iterable[Path]) -> str | None:
     """The drive of the save folder, where it is another one than the store remembers."""
-    ensure_mounted(store, base)
+    with store.read() as tx:
+        before = mount_before(tx, base)
+    ensure_mounted(before)
     for folder in folders:
         ensure_writable(folder)
         ensure_free_space(folder, 0)
     mount = str(next(one for one in (base.absolute(), *base.absolute().parents) if os.path.ismount(one)))
-    with store.read() as tx:
-        return None if mount == (_mount_before(tx, base) or str(base.anchor)) else mount
+    return None if mount == (before or str(base.anchor)) else mount
 
 
-def _mount_before(tx: Tx, base: Path) -> str | None:
+def mount_before(tx: Tx, base: Path) -> str | None:
+    """The drive that the save folder was on, where it is not the system's own."""
     kept = SAVE_FOLDER_MOUNT.get(tx)
     return kept.mount if kept is not None and kept.folder == str(base) else None

@@ -78,9 +78,7 @@ def move(tx: Tx, rows: Rows, to: TaskStatus, **columns: Any) -> bool:
 
 
 def change_attempt(tx: Tx, rows: Rows, **columns: Any) -> None:
-    attempt = rows.sent
-    tx.attempts.update(attempt.id, **columns)
-    rows.attempt = attempt.model_copy(update={**columns, "rev": tx.rev})
+    rows.attempt = tx.attempts.updated(rows.sent, **columns)
 
 
 def named(cost: Money | None) -> dict[str, Money]:

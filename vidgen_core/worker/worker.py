@@ -25,7 +25,7 @@ from vidgen_core.providers.base import Provider
 from vidgen_core.worker import tracing
 from vidgen_core.worker.clock import Clock, ServerClock
 from vidgen_core.worker.context import BuiltOnUse, Context
-from vidgen_core.worker.group_commit import GroupCommit
+from vidgen_core.worker.group_commit import GroupCommit, GroupJournal
 from vidgen_core.worker.limits.budget_pause import BudgetPause
 from vidgen_core.worker.limits.key_pool import KeyPool, StoredKeys, interval_of, pace_for
 from vidgen_core.worker.limits.provider_pause import ProviderPauses
@@ -250,6 +250,7 @@ class Worker:
             clock=clock,
             budget=BudgetPause(pauses),
             media=self._media,
+            journals=GroupJournal(journal),
             telemetry=self.telemetry,
         )
         if self._store.is_shared:

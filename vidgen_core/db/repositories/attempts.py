@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Double, Row, bindparam, func, insert, select, text, type_coerce, update
 
+from vidgen_core.db.prepared import Prepared
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
 from vidgen_core.db.schema import UtcTime, attempts, quotes, tasks
 from vidgen_core.domain.attempts import Attempt, AttemptState
@@ -27,13 +28,13 @@ _EDITABLE = frozenset({
 
 # Frequent statements are compiled once.
 _PRESENT = update(tasks).where(tasks.c.id == bindparam("the_task"))
-_COUNT = _PRESENT.values(attempts=tasks.c.attempts + 1).returning(tasks.c.attempts, tasks.c.project_id)
+_COUNT = Prepared(_PRESENT.values(attempts=tasks.c.attempts + 1).returning(tasks.c.attempts, tasks.c.project_id))
 #: The columns of a new attempt that are given; the others follow from its task.
 _GIVEN: Final = (
     "state", "provider", "model", "key_id", "key_label", "base_url", "cost", "cost_currency", "charge", "rev", "created_at",
     "worker",
 )  # fmt: skip
-_BEGIN = (
+_BEGIN = Prepared(
     insert(attempts)
     .from_select(
         ["task_id", "project_id", "number", "agent", *_GIVEN],
@@ -49,10 +50,10 @@ _BEGIN = (
     )
     .returning(*attempts.c)
 )
-_PRESENT_NEW = _PRESENT.values(attempts=tasks.c.attempts + 1)
-_GET = select(attempts).where(attempts.c.id == bindparam("the_attempt"))
-_OF_TASK = select(attempts).where(attempts.c.task_id == bindparam("the_task")).order_by(attempts.c.number)
-_UNRESOLVED = (
+_PRESENT_NEW = Prepared(_PRESENT.values(attempts=tasks.c.attempts + 1))
+_GET = Prepared(select(attempts).where(attempts.c.id == bindparam("the_attempt")))
+_OF_TASK = Prepared(select(attempts).where(attempts.c.task_id == bindparam("the_task")).order_by(attempts.c.number))
+_UNRESOLVED = Prepared(
     select(func.count())
     .select_from(attempts.join(tasks, tasks.c.attempt_id == attempts.c.id))
     .where(
@@ -64,7 +65,7 @@ _UNRESOLVED = (
         tasks.c.deleted_at.is_(None),
     )
 )
-_UPDATE = update(attempts).where(attempts.c.id == bindparam("the_attempt"))
+_UPDATE = Prepared(update(attempts).where(attempts.c.id == bindparam("the_attempt")))
 
 
 def _attempt(row: Row[Any]) -> Attempt:
@@ -82,8 +83,24 @@ def attempt_of(columns: dict[str, Any]) -> Attempt:
     return Attempt.model_validate(values)
 
 
+def _columns(given: dict[str, Any]) -> dict[str, Any]:
+    values = dict(only(given, _EDITABLE))
+    if "cost" in values:
+        values |= money_columns(values["cost"])
+    if isinstance(values.get("failure"), Failure):
+        values["failure"] = failure_json(values["failure"])
+    return values
+
+
 class AttemptRepository(Repository):
-    def begin(
+    def begin(self, task_id: int, *given: Any, **more: Any) -> Attempt:
+        """As ``add``; the attempt becomes the task's present one."""
+        attempt = self.add(task_id, *given, **more)
+        self.tx.forget(("task", task_id))
+        self.tx.execute(_PRESENT_NEW, {"the_task": task_id, "attempt_id": attempt.id, "rev": self.tx.rev})
+        return attempt
+
+    def add(
         self,
         task_id: int,
         provider: ProviderId,
@@ -95,7 +112,7 @@ class AttemptRepository(Repository):
         charge: ChargeStatus = ChargeStatus.NONE,
         worker: str | None = None,
     ) -> Attempt:
-        """Begin the next attempt of a task; it becomes the task's present one.
+        """Add the next attempt of a task, which is to become its present one (``TaskRepository.moved``).
 
         :param charge: ESTIMATED reserves its money from now on
         :param worker: which of several workers carries it
@@ -116,12 +133,12 @@ class AttemptRepository(Repository):
         row = self.tx.execute(_BEGIN, {"the_task": task_id, **values}).one_or_none()
         if row is None:
             raise NotFound("task_not_found", id=task_id)
-        attempt = _attempt(row)
-        self.tx.execute(_PRESENT_NEW, {"the_task": task_id, "attempt_id": attempt.id, "rev": self.tx.rev})
-        return attempt
+        return _attempt(row)
 
     def reassign(self, attempt_id: int, task_id: int) -> None:
         """Make an attempt the latest one of another task; its row in the ledger stays the same."""
+        self.tx.forget(("task", task_id))
+        self.tx.forget(("attempt", attempt_id))
         task = self.tx.execute(_COUNT, {"the_task": task_id, "rev": self.tx.rev}).one_or_none()
         if task is None:
             raise NotFound("task_not_found", id=task_id)
@@ -131,14 +148,20 @@ class AttemptRepository(Repository):
 
     def update(self, attempt_id: int, **columns: Any) -> None:
         """Update columns. Raises NotFound attempt_not_found."""
-        values = dict(only(columns, _EDITABLE))
-        if "cost" in values:
-            values |= money_columns(values["cost"])
-        if isinstance(values.get("failure"), Failure):
-            values["failure"] = failure_json(values["failure"])
-        changed = self.tx.execute(_UPDATE, {"the_attempt": attempt_id, **values, "rev": self.tx.rev})
+        self.tx.forget(("attempt", attempt_id))
+        changed = self.tx.execute(_UPDATE, {"the_attempt": attempt_id, **_columns(columns), "rev": self.tx.rev})
         if not changed.rowcount:
             raise NotFound("attempt_not_found", id=attempt_id)
+
+    def updated(self, attempt: Attempt, **columns: Any) -> Attempt:
+        """As ``update`` of an attempt that stands as it was read, in this transaction; returns how it stands now.
+
+        It is written with others before the next statement.
+        """
+        self.tx.forget(("attempt", attempt.id))
+        given = {"the_attempt": attempt.id, **_columns(columns), "rev": self.tx.rev}
+        self.tx.soon(("attempt", attempt.id), _UPDATE, given)
+        return attempt.model_copy(update={**columns, "rev": self.tx.rev})
 
     def get(self, attempt_id: int) -> Attempt:
         row = self.tx.execute(_GET, {"the_attempt": attempt_id}).one_or_none()

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from vidgen_core.db.dialect import among
+from vidgen_core.db.prepared import Prepared
 from vidgen_core.db.repository import Repository, failure_of, now
 from vidgen_core.db.schema import attempts, batches, draws, projects, shots, tasks
 from vidgen_core.domain.money import OWED, Money
@@ -219,7 +220,21 @@ def _in_chains(project_id: int) -> tuple[ColumnElement[Any], ...]:
     return shots.c.project_id == project_id, shots.c.deleted_at.is_(None), named
 
 
-_ANY: Final = select(exists().where(shots.c.follows.is_not(None), shots.c.project_id == bindparam("project")))
+_WAITING: Final = Prepared(
+    select(
+        *(tasks.c[name] for name in ("id", "shot_id", "status", "failure", "draw", "params")),
+        and_(shots.c.completed_count == 0, shots.c.live_count > 0).label("sits"),
+    )
+    .join_from(tasks, shots, shots.c.id == tasks.c.waits_for)
+    # Exactly as in the partial index.
+    .where(
+        literal_column(
+            "tasks.waits_for IS NOT NULL AND tasks.status IN ('pending', 'queued') AND tasks.deleted_at IS NULL"
+        )
+    )
+    .order_by(tasks.c.shot_position, tasks.c.id)
+)
+_ANY: Final = Prepared(select(exists().where(shots.c.follows.is_not(None), shots.c.project_id == bindparam("project"))))
 
 
 class ShotChainRepository(Repository):
@@ -277,12 +292,6 @@ class ShotChainRepository(Repository):
 
     def waiting(self) -> list[WaitingTask]:
         """Tasks that wait for a shot of their chain, in the order of the storyboard."""
-        sits = and_(shots.c.completed_count == 0, shots.c.live_count > 0).label("sits")
-        columns = (tasks.c.id, tasks.c.shot_id, tasks.c.status, tasks.c.failure, tasks.c.draw, tasks.c.params, sits)
-        wanted: ColumnElement[Any] = literal_column(
-            "tasks.waits_for IS NOT NULL AND tasks.status IN ('pending', 'queued') AND tasks.deleted_at IS NULL"
-        )
-        query = select(*columns).join_from(tasks, shots, shots.c.id == tasks.c.waits_for).where(wanted)
         return [
             WaitingTask(
                 id=row.id,
@@ -293,7 +302,7 @@ class ShotChainRepository(Repository):
                 anyway=bool((row.params.get("link") or {}).get("anyway")),
                 sits=bool(row.sits),
             )
-            for row in self.tx.execute(query.order_by(tasks.c.shot_position, tasks.c.id))
+            for row in self.tx.execute(_WAITING)
         ]
 
     def pending(self, shot_ids: Collection[int]) -> set[int]:

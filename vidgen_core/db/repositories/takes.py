@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from vidgen_core.db.dialect import among, listed, upsert
+from vidgen_core.db.prepared import Prepared
 from vidgen_core.db.repository import Repository, now, only
 from vidgen_core.db.schema import review_comments, review_links, review_votes, shots, takes, tasks
 from vidgen_core.domain.errors import NotFound
@@ -97,15 +98,15 @@ def _add() -> Executable:
 
 
 # Frequent statements are compiled once.
-_ADD: Final = _add()
-_GET: Final = _SHOWN.where(takes.c.id == bindparam("the_take"))
+_ADD: Final = Prepared(_add())
+_GET: Final = Prepared(_SHOWN.where(takes.c.id == bindparam("the_take")))
 _TWINS: Final = _SHOWN.where(
     or_(takes.c.sha256 == bindparam("sha"), takes.c.content == bindparam("the_content")),
     takes.c.task_id != bindparam("the_task"),
     tasks.c.deleted_at.is_(None),
 ).order_by(takes.c.id)
-_FIRST_TWINS: Final = _TWINS.limit(20)
-_OF_SHOTS = _those(among(takes.c.shot_id, bindparam("ids")))
+_FIRST_TWINS: Final = Prepared(_TWINS.limit(20))
+_OF_SHOTS = Prepared(_those(among(takes.c.shot_id, bindparam("ids"))))
 
 
 def _take(row: Row[Any]) -> Take:

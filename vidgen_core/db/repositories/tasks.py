@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 
 from vidgen_core.db.dialect import among, greatest, listed, to_microseconds, unindexed, upsert
+from vidgen_core.db.prepared import Prepared
 from vidgen_core.db.repositories.candidates import CandidateRepository
 from vidgen_core.db.repositories.task_search import Search
 from vidgen_core.db.repository import Repository, failure_json, failure_of, money, money_columns, now, only
@@ -85,7 +86,7 @@ _ALIVE: Final[ColumnElement[bool]] = tasks.c.deleted_at.is_(None)
 #: Columns that may be written beside the status.
 _NOTABLE: Final = frozenset({
     "model", "params", "priority", "waits_for", "progress", "stage", "cancel_requested", "due_at", "remote_id",
-    "result_url", "failure", "file", "cost", "charge", "submitted_at", "polled_at",
+    "result_url", "failure", "file", "cost", "charge", "submitted_at", "polled_at", "attempts", "attempt_id",
 })  # fmt: skip
 
 _OMITTED = {"shot_position", "text_id", "turn", "failure_kind", "duration", "deleted_at", "queued_at"}
@@ -109,10 +110,12 @@ _UNSTARTED: Final = {
     "polled_at": None,
 }
 _UNFINISHED: Final = {"finished_at": None, "duration": None}
+#: What a new status sets of what a task shows.
+_SHOWN_OF_MOVES: Final = frozenset({*_UNSTARTED, "status", "rev", "finished_at", "cancel_requested", "waits_for"})
 
 
-def _task(row: Row[Any], **known: Any) -> Task:
-    values = row._asdict() | known
+def _task(row: Row[Any]) -> Task:
+    values = row._asdict()
     del values["cost_currency"]
     values |= {"cost": money(row.cost, row.cost_currency), "failure": failure_of(row.failure)}
     values |= {"warnings": tuple(values["warnings"] or ()), "checks": tuple(values["checks"] or ())}
@@ -230,10 +233,20 @@ class TaskRepository(Repository):
         found = {row.id: _task(row) for row in self.tx.execute(_MANY, {"ids": listed(ids)})}
         return [found[task_id] for task_id in ids if task_id in found]
 
+    def look_at(self, ids: Collection[int]) -> None:
+        """Read by one statement how tasks and their attempts stand, for ``is_unchanged`` in this transaction."""
+        for row in self.tx.execute(_STANDS, {"ids": listed(ids)}):
+            self.tx.keep(("task", row.id), (row.rev, row.number, row.attempt_id))
+            self.tx.keep(("attempt", row.attempt_id), row.attempt_rev)
+
     def is_unchanged(self, task: Task, attempt: Attempt | None) -> bool:
-        """Whether a task, its shot's number and an attempt stand as they were read or written last."""
-        found = self.tx.execute(_STANDS, {"the_task": task.id, "the_attempt": attempt and attempt.id}).one_or_none()
-        return found is not None and tuple(found) == (task.rev, task.shot, attempt and attempt.rev)
+        """Whether a task, its shot's number and its present attempt stand as they were read or written last."""
+        number = None if attempt is None else attempt.id
+        if not (self.tx.knows(("task", task.id)) and self.tx.knows(("attempt", number))):
+            self.tx.forget(("task", task.id))
+            self.look_at([task.id])
+        stands = self.tx.kept(("task", task.id)), self.tx.kept(("attempt", number))
+        return stands == ((task.rev, task.shot, number), attempt and attempt.rev)
 
     def with_deleted(self, ids: Collection[int]) -> list[Task]:
         """As ``many``, with those that were deleted."""
@@ -326,7 +339,7 @@ class TaskRepository(Repository):
         """
         asked = {"provider": provider, "at": at, "most": limit}
         if not without:
-            return self.many([row.id for row in self.tx.execute(_NEXT, asked)])
+            return [_task(row) for row in self.tx.execute(_NEXT, asked)]
         # By project: reading the whole queue in order would scan past all tasks of the projects left out.
         rows = [
             row
@@ -339,11 +352,8 @@ class TaskRepository(Repository):
 
     def queued(self, project_id: int | None) -> dict[ProviderId, int]:
         """Number of queued tasks of each provider that has any."""
-        waiting = [task_counts.c.status == TaskStatus.QUEUED, task_counts.c.n > 0]
-        if project_id is not None:
-            waiting.append(task_counts.c.project_id == project_id)
-        query = select(task_counts.c.provider, func.sum(task_counts.c.n).label("n")).where(*waiting)
-        return {ProviderId(row.provider): int(row.n) for row in self.tx.execute(query.group_by(task_counts.c.provider))}
+        found = self.tx.execute(_QUEUED, {"project": project_id})
+        return {ProviderId(row.provider): int(row.n) for row in found}
 
     def active_counts(self, project_id: int | None) -> list[ActiveCount]:
         """Active tasks by provider and status, with their progress."""
@@ -375,10 +385,7 @@ class TaskRepository(Repository):
 
     def next_due(self, provider: ProviderId, at: datetime) -> datetime | None:
         """The earliest time at which a waiting queued task becomes due."""
-        waiting = (tasks.c.provider == provider, tasks.c.due_at > at, tasks.c.due_at.is_not(None))
-        found: datetime | None = self.tx.execute(
-            select(func.min(tasks.c.due_at)).where(*waiting, text(_IN_QUEUE))
-        ).scalar()
+        found: datetime | None = self.tx.execute(_NEXT_DUE, {"provider": provider, "at": at}).scalar()
         return found
 
     def processing(self, provider: ProviderId) -> int:
@@ -404,17 +411,35 @@ class TaskRepository(Repository):
         :param attempt_id: the caller's attempt; nothing changes when the task has another one by now.
         :param columns: as in ``note``. A failure that is not given is cleared, and so is ``due_at``.
         """
-        return self._moved(task_id, to, attempt_id, columns) is not None
+        self.tx.forget(("task", task_id))
+        return self.tx.execute(_MOVES[to], self._to(to, task_id, attempt_id, columns)).rowcount == 1
 
     def moved(self, task: Task, to: TaskStatus, **columns: Any) -> Task | None:
-        """As ``move`` of a task that was just read, with its attempt; returns what was written, None when it was not."""
-        row = self._moved(task.id, to, task.attempt_id, columns)
-        return None if row is None else _task(row, shot=task.shot, warnings=task.warnings, checks=task.checks)
+        """As ``move`` of a task that stands as it was read, in this transaction; returns how it stands now.
 
-    def _moved(self, task_id: int, to: TaskStatus, attempt_id: int | None, columns: dict[str, Any]) -> Row[Any] | None:
+        It is written with others before the next statement.
+        """
+        if task.status not in sources(to):
+            return None
+        self.tx.forget(("task", task.id))
+        given = self._to(to, task.id, task.attempt_id, columns)
+        self.tx.soon(("task", task.id), _MOVES[to], given)
+        known = {
+            "due_at": None,
+            "failure": None,
+            **columns,
+            **{name: given[name] for name in _SHOWN_OF_MOVES & given.keys()},
+        }
+        if "at" in given and task.started_at is None:
+            known["started_at"] = given["at"]
+        elif to is TaskStatus.QUEUED and task.status in ENDED:
+            known["started_at"] = None
+        return task.model_copy(update=known)
+
+    def _to(self, to: TaskStatus, task_id: int, attempt_id: int | None, columns: dict[str, Any]) -> dict[str, Any]:
         values = {"due_at": None, "failure": None, **only(columns, _NOTABLE)}
-        given = {"status": to, "rev": self.tx.rev, **_arrival(to, now()), **_columns(values)}
-        return self.tx.execute(_MOVES[to], {"the_task": task_id, "guard": attempt_id, **given}).one_or_none()
+        own = {"status": to, "rev": self.tx.rev, "the_task": task_id, "guard": attempt_id}
+        return {**own, **_arrival(to, now()), **_columns(values)}
 
     def release(self, ids: Collection[int]) -> list[int]:
         """Queue pending, failed and cancelled tasks as one batch in fair order; return the ids of those queued."""
@@ -450,17 +475,24 @@ class TaskRepository(Repository):
 
     def note(self, task_id: int, **columns: Any) -> None:
         """Update columns other than the status. Raises NotFound task_not_found."""
+        self.tx.forget(("task", task_id))
         given = {"rev": self.tx.rev, **_columns(only(columns, _NOTABLE))}
         if not self.tx.execute(_NOTE, {"the_task": task_id, **given}).rowcount:
             raise NotFound("task_not_found", id=task_id)
 
     def noted(self, task: Task, **columns: Any) -> Task:
-        """As ``note`` of a task that was just read; returns what stands now."""
-        self.note(task.id, **columns)
+        """As ``note`` of a task that stands as it was read, in this transaction; returns how it stands now.
+
+        It is written with others before the next statement.
+        """
+        self.tx.forget(("task", task.id))
+        given = {"the_task": task.id, "rev": self.tx.rev, **_columns(only(columns, _NOTABLE))}
+        self.tx.soon(("task", task.id), _NOTE, given)
         return task.model_copy(update={**columns, "rev": self.tx.rev})
 
     def note_of_attempt(self, task_id: int, attempt_id: int | None, **columns: Any) -> bool:
         """As ``note`` of a task that is being processed by this attempt; False when it no longer is."""
+        self.tx.forget(("task", task_id))
         given = {"rev": self.tx.rev, **_columns(only(columns, _NOTABLE))}
         changed = self.tx.execute(_NOTE_OF_ATTEMPT, {"the_task": task_id, "the_attempt": attempt_id, **given})
         return changed.rowcount == 1
@@ -521,7 +553,10 @@ class TaskRepository(Repository):
 
     def _update(self, wanted: list[Any], values: dict[str, Any]) -> list[int]:
         changed = update(tasks).where(*wanted).values(**values, rev=self.tx.rev).returning(tasks.c.id)
-        return list(self.tx.execute(changed).scalars())
+        ids = list(self.tx.execute(changed).scalars())
+        for task_id in ids:
+            self.tx.forget(("task", task_id))
+        return ids
 
 
 def _new_columns(task: NewTask) -> dict[str, Any]:
@@ -593,50 +628,55 @@ def _move_to(to: TaskStatus) -> Executable:
     guard = bindparam("guard", type_=BigInteger)
     lost = or_(guard.is_(None), tasks.c.attempt_id == guard)
     moved = update(tasks).where(_THE_TASK, tasks.c.status.in_(sources(to)), _ALIVE, lost)
-    return (moved.values(_expressions(to)) if _expressions(to) else moved).returning(*_COLUMNS)
+    return moved.values(_expressions(to)) if _expressions(to) else moved
 
 
 # Frequent statements are compiled once.
 _THE_TASK: Final = tasks.c.id == bindparam("the_task", type_=BigInteger)
-_NOTE: Final = update(tasks).where(_THE_TASK)
-_NOTE_OF_ATTEMPT: Final = _NOTE.where(
-    tasks.c.status == TaskStatus.PROCESSING,
-    tasks.c.attempt_id.is_not_distinct_from(bindparam("the_attempt", type_=BigInteger)),
-    _ALIVE,
+_NOTE: Final = Prepared(update(tasks).where(_THE_TASK))
+_NOTE_OF_ATTEMPT: Final = Prepared(
+    update(tasks).where(
+        _THE_TASK,
+        tasks.c.status == TaskStatus.PROCESSING,
+        tasks.c.attempt_id.is_not_distinct_from(bindparam("the_attempt", type_=BigInteger)),
+        _ALIVE,
+    )
 )
-_MOVES: Final = {status: _move_to(status) for status in TaskStatus}
-_CANCEL_UNSENT: Final = (
+_MOVES: Final = {status: Prepared(_move_to(status)) for status in TaskStatus}
+_CANCEL_UNSENT: Final = Prepared(
     update(tasks)
     .where(among(tasks.c.id, bindparam("ids")), tasks.c.status.in_(UNSENT), _ALIVE)
     .values(_expressions(TaskStatus.CANCELLED))
     .returning(tasks.c.id)
 )
-_MANY: Final = _SHOWN.where(among(tasks.c.id, bindparam("ids")), _ALIVE)
-_WITH_DELETED: Final = _SHOWN.where(among(tasks.c.id, bindparam("ids")))
-_REVS_OF_SHOTS: Final = (
+_MANY: Final = Prepared(_SHOWN.where(among(tasks.c.id, bindparam("ids")), _ALIVE))
+_WITH_DELETED: Final = Prepared(_SHOWN.where(among(tasks.c.id, bindparam("ids"))))
+_REVS_OF_SHOTS: Final = Prepared(
     select(tasks.c.id, tasks.c.shot_id, tasks.c.rev, shots.c.number.label("shot"))
     .join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
     .where(among(tasks.c.shot_id, bindparam("ids")), _ALIVE)
     .order_by(tasks.c.shot_id, tasks.c.take, tasks.c.id)
 )
-_STANDS: Final = (
-    select(tasks.c.rev, shots.c.number, attempts.c.rev)
+_STANDS: Final = Prepared(
+    select(tasks.c.id, tasks.c.rev, shots.c.number, tasks.c.attempt_id, attempts.c.rev.label("attempt_rev"))
     .join_from(tasks, shots, shots.c.id == tasks.c.shot_id)
-    .outerjoin(attempts, attempts.c.id == bindparam("the_attempt", type_=BigInteger))
-    .where(_THE_TASK, _ALIVE)
+    .outerjoin(attempts, attempts.c.id == tasks.c.attempt_id)
+    .where(among(tasks.c.id, bindparam("ids")), _ALIVE)
 )
-_AFTER: Final = (
+_AFTER: Final = Prepared(
     select(tasks.c.id)
     .where(tasks.c.id > bindparam("last"), unindexed(tasks.c.project_id) == bindparam("project"), _ALIVE)
     .order_by(tasks.c.id)
     .limit(500)
 )
-_HELD: Final = select(tasks.c.id).where(text(_ACTIVE)).order_by(tasks.c.id)
-_TO_CANCEL: Final = select(tasks.c.id).where(text("cancel_requested"), _ALIVE)
-_PROCESSING: Final = select(func.count()).where(
-    text("status = 'processing'"), unindexed(tasks.c.provider) == bindparam("provider"), text(_ACTIVE)
+_HELD: Final = Prepared(select(tasks.c.id).where(text(_ACTIVE)).order_by(tasks.c.id))
+_TO_CANCEL: Final = Prepared(select(tasks.c.id).where(text("cancel_requested"), _ALIVE))
+_PROCESSING: Final = Prepared(
+    select(func.count()).where(
+        text("status = 'processing'"), unindexed(tasks.c.provider) == bindparam("provider"), text(_ACTIVE)
+    )
 )
-_NEXT: Final = (
+_IN_TURN = (
     select(tasks.c.id, tasks.c.priority, tasks.c.turn)
     .where(
         tasks.c.provider == bindparam("provider"),
@@ -646,4 +686,27 @@ _NEXT: Final = (
     .order_by(tasks.c.priority.desc(), tasks.c.turn, tasks.c.id)
     .limit(bindparam("most", type_=BigInteger))
 )
-_NEXT_IN_PROJECT: Final = _NEXT.where(tasks.c.project_id == bindparam("project", type_=BigInteger))
+_NEXT: Final = Prepared(
+    _SHOWN.where(tasks.c.id.in_(_IN_TURN.with_only_columns(tasks.c.id))).order_by(
+        tasks.c.priority.desc(), tasks.c.turn, tasks.c.id
+    )
+)
+_NEXT_DUE: Final = Prepared(
+    select(func.min(tasks.c.due_at)).where(
+        tasks.c.provider == bindparam("provider"),
+        tasks.c.due_at > bindparam("at", type_=UtcTime),
+        tasks.c.due_at.is_not(None),
+        text(_IN_QUEUE),
+    )
+)
+_ONE_OR_ALL = bindparam("project", type_=BigInteger)
+_QUEUED: Final = Prepared(
+    select(task_counts.c.provider, func.sum(task_counts.c.n).label("n"))
+    .where(
+        task_counts.c.status == TaskStatus.QUEUED,
+        task_counts.c.n > 0,
+        or_(_ONE_OR_ALL.is_(None), task_counts.c.project_id == _ONE_OR_ALL),
+    )
+    .group_by(task_counts.c.provider)
+)
+_NEXT_IN_PROJECT: Final = Prepared(_IN_TURN.where(tasks.c.project_id == bindparam("project", type_=BigInteger)))

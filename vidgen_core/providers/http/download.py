@@ -324,9 +324,9 @@ async def _take(response: httpx.Response, part: PartFile, total: int | None, lim
         _forget(part)
     if total is not None:
         _check_size(response, total, limits)
-        await asyncio.to_thread(ensure_free_space, part.path.parent, total - part.received)
     _remember(part, response, total)
-    checked = part.received
+    # The whole of it with the first piece, then what is left whenever some megabytes have come.
+    needed, checked = total - part.received if total is not None else 0, part.received - SPACE_EVERY
     try:
         async for piece in _in_time(response, limits.min_rate):
             try:
@@ -334,10 +334,12 @@ async def _take(response: httpx.Response, part: PartFile, total: int | None, lim
             except RemoteError:
                 _forget(part)
                 raise
-            await _append(part, piece)
-            if part.received - checked > SPACE_EVERY:
+            if part.received - checked >= SPACE_EVERY:
                 checked = part.received
-                await asyncio.to_thread(ensure_free_space, part.path.parent, 0)
+                await _append(part, piece, needed)
+                needed = 0
+            else:
+                await _append(part, piece)
     finally:
         part.close()
 
@@ -388,9 +390,18 @@ def _slow(response: httpx.Response, came: int, elapsed: float, least: int) -> Re
     )
 
 
-async def _append(part: PartFile, piece: bytes) -> None:
-    """Write in a thread; when broken off, wait for it, so that nobody else finds the part half written."""
-    writing = asyncio.ensure_future(asyncio.to_thread(part.append, piece))
+async def _append(part: PartFile, piece: bytes, needed: int | None = None) -> None:
+    """Write in a thread; when broken off, wait for it, so that nobody else finds the part half written.
+
+    :param needed: bytes that must be free before; None: nobody looks
+    """
+
+    def write() -> None:
+        if needed is not None:
+            ensure_free_space(part.path.parent, needed)
+        part.append(piece)
+
+    writing = asyncio.ensure_future(asyncio.to_thread(write))
     try:
         await asyncio.shield(writing)
     except asyncio.CancelledError:

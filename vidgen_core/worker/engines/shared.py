@@ -124,7 +124,7 @@ class SharedScheduler(Scheduler):
             raise
         if self.leads and not led:
             # Nothing of what another one knew is known here.
-            self._revision = self._chained = -1
+            self._revision = -1
             self._times.pop("reconcile", None)
             logger.info("worker %s leads", self._ctx.worker)
 

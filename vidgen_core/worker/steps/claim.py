@@ -10,6 +10,7 @@ from vidgen_core import money
 from vidgen_core.config.schema import Settings
 from vidgen_core.db import Tx
 from vidgen_core.db.worker_state import PROJECT_PAUSE, ProjectPause
+from vidgen_core.domain.errors import Superseded
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
@@ -51,10 +52,10 @@ def claim(
     now: datetime,
     cap: Cap | None = None,
     rules: chain.ChainRules | None = None,
-) -> bool | money.BudgetExceeded | Full:
+) -> bool | money.BudgetExceeded | Full | chain.NoFrame:
     """Queued -> processing with a new attempt that has sent nothing yet and whose money is set aside.
 
-    Concurrency and budget are checked in this very transaction: FULL and BudgetExceeded leave the task where it is, or, when
+    Concurrency and budget are checked in this very transaction: FULL, NO_FRAME and BudgetExceeded leave the task where it is, or, when
     only this task cannot be counted, pending. False: the task is no longer what it was when it was chosen, or it waits for
     the shot before it in its chain.
 
@@ -70,9 +71,9 @@ def claim(
     if cap is not None and jobs >= cap.jobs:
         return FULL
     linked = chain.claim_link(tx, rows, rules) if rules else {}
-    if linked is None:
+    if not isinstance(linked, dict):
         remember(tx, active, rows)
-        return False
+        return linked or False
     cost = money.cost_now(tx, settings, task.provider, task.model, task.params, task.cost)
     limits = money.limit_statuses(tx, settings, task.project_id, now)
     stop = money.check_budget(limits, settings, task.project_id, task.provider, task.model, cost)
@@ -81,9 +82,7 @@ def claim(
         _keep_back(tx, rows, stop)
         remember(tx, active, rows)
         return stop
-    if not move(tx, rows, TaskStatus.PROCESSING, progress=None, stage=None, remote_id=None, cost=cost, **linked):
-        return False
-    attempt = tx.attempts.begin(
+    attempt = tx.attempts.add(
         task.id,
         provider=task.provider,
         model=task.model,
@@ -94,7 +93,10 @@ def claim(
         charge=ChargeStatus.ESTIMATED if cost else ChargeStatus.NONE,
         worker=active.worker,
     )
-    rows = Rows(rows.task.model_copy(update={"attempt_id": attempt.id, "attempts": attempt.number}), attempt)
+    present = {"attempt_id": attempt.id, "attempts": attempt.number, "cost": cost, **linked}
+    if not move(tx, rows, TaskStatus.PROCESSING, progress=None, stage=None, remote_id=None, **present):
+        raise Superseded(id=task.id)
+    rows.attempt = attempt
     if limits:
         money.warn_near(tx, limits, money.limit_statuses(tx, settings, task.project_id, now))
     if cap is not None:

@@ -15,10 +15,10 @@ from vidgen_core.domain.errors import ErrorKind, FileError, RemoteError, VidgenE
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.shots import GenerationMode, Project
-from vidgen_core.domain.takes import SAME_FILE, Severity
+from vidgen_core.domain.takes import SAME_FILE, Severity, place_of
 from vidgen_core.domain.tasks import Failure, FinishVerb, Task, TaskKind
 from vidgen_core.media import files, source_match, video
-from vidgen_core.providers.base import RemoteJob
+from vidgen_core.providers.base import Order, RemoteJob
 from vidgen_core.worker import canary, storage_check
 from vidgen_core.worker.context import ActiveTask, Context, Next, job_of
 from vidgen_core.worker.retries import LONGEST_BEFORE_POLL, PASSING, back_off, failure_of, is_disk_trouble
@@ -64,20 +64,21 @@ class Downloads:
 async def download(active: ActiveTask, ctx: Context) -> Next | None:
     """Download the result, and end the task with it."""
     if active.task.cancel_requested:
-        await ctx.writer.do(lambda tx: poll.abandon(tx, active, ctx.clock(), stopped=False))
+        await ctx.write(active, lambda tx: poll.abandon(tx, active, ctx.clock(), stopped=False))
         return None
     job = job_of(active.task, active.sent)
     part: files.PartFile | None = None
     try:
-        await asyncio.to_thread(storage_check.ensure_mounted, ctx.store, ctx.media.landing_folder(ctx.settings()))
-        [path] = targets([active.task], ctx)
-        part = files.PartFile(path, owner=_owner(active))
+        task, folder = active.task, ctx.media.landing_folder(ctx.settings())
+        mount = ctx.remembered(("mount", folder), lambda tx: storage_check.mount_before(tx, folder))
+        project = ctx.remembered(("project", task.project_id), lambda tx: tx.projects.get(task.project_id))
+        part = await asyncio.to_thread(_begin, active, _target(task, project, ctx), mount)
         length = await _fetch(active, ctx, job, part)
         if active.task.output is TaskKind.IMAGE:
             await store_picture.store(active, ctx, part, length)
         else:
             new, shown = await asyncio.to_thread(_finish, active, ctx, part, length)
-            await ctx.writer.do(lambda tx: add_take(tx, active, new, shown))
+            await ctx.write(active, lambda tx: add_take(tx, active, new, shown))
     except (RemoteError, FileError) as error:
         return await _broken(active, ctx, job, error, part)
     finally:
@@ -92,10 +93,19 @@ def _owner(active: ActiveTask) -> str:
     return f"t{active.task.id}" + (f".{active.worker}" if active.worker else "")
 
 
-def targets(tasks: Sequence[Task], ctx: Context) -> list[Path]:
+def _begin(active: ActiveTask, path: Path, mount: str | None) -> files.PartFile:
+    """See that there is a place for the file, and begin or go on with it."""
+    if active.task.result_url is None:
+        raise RemoteError("link_missing", kind=ErrorKind.FILE)
+    storage_check.ensure_mounted(mount)
+    part = files.PartFile(path, owner=_owner(active))
+    files.ensure_free_space(path.parent, USUAL_VIDEO)
+    return part
+
+
+def targets(tx: Tx, tasks: Sequence[Task], ctx: Context) -> list[Path]:
     """Where the files of tasks go; the same again after a crash, so that their parts are gone on with."""
-    ids = {task.project_id for task in tasks}
-    projects = ctx.read(lambda tx: {id_: tx.projects.get(id_) for id_ in ids}) if tasks else {}
+    projects = {id_: tx.projects.get(id_) for id_ in {task.project_id for task in tasks}}
     return [_target(task, projects[task.project_id], ctx) for task in tasks]
 
 
@@ -117,10 +127,7 @@ def _target(task: Task, project: Project, ctx: Context) -> Path:
 
 async def _fetch(active: ActiveTask, ctx: Context, job: RemoteJob, part: files.PartFile) -> int | None:
     """All bytes, and how many there should be. A crash after the rename fetches again and finds the same content."""
-    url = active.task.result_url
-    if url is None:
-        raise RemoteError("link_missing", kind=ErrorKind.FILE)
-    await asyncio.to_thread(files.ensure_free_space, part.target.parent, USUAL_VIDEO)
+    url = active.task.result_url or ""
     with ctx.telemetry.request("download", active.task, active.attempt):
         return await ctx.provider(active).fetch(job, url, part, ctx.key(active))
 
@@ -130,17 +137,18 @@ def _finish(active: ActiveTask, ctx: Context, part: files.PartFile, length: int 
     from vidgen_core.media import checks
 
     path = part.finish(length)
-    task, facts = active.task, part.facts or video.probe(path)
-    digest = video.sha256_file(path)
+    task, facts, digest = active.task, part.facts, video.sha256_file(path)
+    assert facts is not None
+    assert part.picture is not None
     poster, parent = f"{task.id}-{digest[:16]}.jpg", task.params.parent
-    video.poster(path, ctx.locations.posters / poster)
+    video.keep_poster(part.picture, ctx.locations.posters / poster)
     ctx.media.add_poster(ctx.locations.posters / poster)
-    ctx.fetch(ctx.order(active))
-    asked, limits = _request_of(active, ctx), ctx.settings().checks.limits
+    order = ctx.order(active)
+    ctx.fetch(order)
+    asked, limits = _request_of(active, ctx, order), ctx.settings().checks.limits
     found = checks.run(path, asked, {code: limits[code] for code in checks.AT_DOWNLOAD}, facts)
     enlarged = parent is not None and parent.verb is not FinishVerb.EXTEND
     against = source_match.differs(ctx.media.path_of(parent.video), path) if parent is not None and enlarged else None
-    content = video.content_digest(path)
     folder, file = ctx.media.add_video(path, ctx.media.landing_folder(ctx.settings()), digest)
     raised = tuple(one.code for one in found if one.severity is not Severity.PASS)
     new = NewTake(
@@ -156,7 +164,7 @@ def _finish(active: ActiveTask, ctx: Context, part: files.PartFile, length: int 
         height=facts.height,
         bytes=facts.bytes,
         sha256=digest,
-        content=content,
+        content=facts.content,
         provider=task.provider,
         model=task.model,
         prompt=task.params.prompt,
@@ -179,12 +187,12 @@ def _shown(active: ActiveTask, ctx: Context, *, shows_frames: bool) -> str | Non
     return proof if shows_frames or from_text else None
 
 
-def _request_of(active: ActiveTask, ctx: Context) -> ClipRequest:
+def _request_of(active: ActiveTask, ctx: Context, order: Order) -> ClipRequest:
     """What is compared with the finished file; frames of the renderer of this machine need no comparison."""
     from vidgen_core.media.checks.clip import ClipRequest
 
     provider = ctx.provider(active)
-    can, order = provider.capabilities(active.task.model), ctx.order(active)
+    can = provider.capabilities(active.task.model)
     frames = not provider.mode.is_free
     return ClipRequest(
         ratio=order.params.aspect_ratio,
@@ -273,7 +281,7 @@ async def _fail(active: ActiveTask, ctx: Context, error: VidgenError) -> Next | 
     host = urlsplit(active.task.result_url or "").hostname or ""
     params = {**failure_of(error).params, "host": host}
     failure = Failure(kind=ErrorKind.FILE, code=code, params=params, retryable=error.code not in FINAL, charged=charged)
-    await ctx.writer.do(lambda tx: fail(tx, active, failure, ctx.clock()))
+    await ctx.write(active, lambda tx: fail(tx, active, failure, ctx.clock()))
     return None
 
 
@@ -295,7 +303,7 @@ def add_take(tx: Tx, active: ActiveTask, new: NewTake, shown: str | None = None)
             tx.takes.update(twin.id, warnings=(*twin.warnings, SAME_FILE))
     if shown is not None and not twins:
         canary.prove(tx, shown)
-    complete(tx, active, tx.takes.get(take_id).place)
+    complete(tx, active, place_of(new.folder, new.file))
     log(tx, LogLevel.SUCCESS, "task_completed", task, file=PurePath(new.file).name)
     if twins:
         log(tx, LogLevel.WARNING, SAME_FILE, task, other=f"{twins[0].id}")

@@ -13,7 +13,7 @@ from vidgen_core.domain.attempts import Attempt, AttemptState
 from vidgen_core.domain.errors import ErrorKind, HandOver, RemoteError
 from vidgen_core.domain.log import LogLevel
 from vidgen_core.domain.money import ChargeStatus
-from vidgen_core.domain.tasks import LINK_NOT_UNDERSTOOD, Failure, Task, TaskStatus
+from vidgen_core.domain.tasks import LINK_NOT_UNDERSTOOD, Failure, TaskStatus
 from vidgen_core.providers.base import WAITING_FOR_PERSON, WAITS, RemoteState, RemoteStatus
 from vidgen_core.providers.http.links import WITHOUT_LINK
 from vidgen_core.worker.context import ActiveTask, Context, Next, job_of
@@ -26,6 +26,8 @@ from vidgen_core.worker.transition import change_attempt, fail, fenced, log, mov
 LONGEST_POLL = 300.0
 #: The shortest pause, in seconds, before the last poll of a job whose time is nearly up.
 LAST_POLL = 0.05
+#: Seconds after which a poll that says nothing new is written down all the same.
+NOTED = 2.0
 #: Polls that may say *done* without naming a link before the task fails.
 BLANK_SUCCESSES = 3
 
@@ -38,6 +40,8 @@ class Polls:
     blank: int = 0
     #: Seconds from the poll before to the one that comes.
     gap: float = 0.0
+    #: When what a poll said was written down last.
+    noted_at: datetime | None = None
 
 
 # --- decisions --------------------------------------------------------------------------------------------------------
@@ -77,7 +81,7 @@ async def _done(active: ActiveTask, ctx: Context, state: RemoteState) -> Next | 
         # It ended somewhere between two polls.
         since = min(active.own(Polls).gap, ctx.settings().runner.poll_interval) / 2
         ctx.intervals.learn((attempt.provider, attempt.model), [(now - attempt.accepted_at).total_seconds() - since])
-    arrived = await ctx.writer.do(lambda tx: arrive(tx, active, state, now))
+    arrived = await ctx.write(active, lambda tx: arrive(tx, active, state, now))
     return Next(0.0, remote=False) if arrived else None
 
 
@@ -91,9 +95,13 @@ async def _still_running(active: ActiveTask, ctx: Context, state: RemoteState) -
     left, usual = _timing(active, ctx, now)
     if left < 0:
         return await time_out(active, ctx)
-    ctx.writer.post(lambda tx: note_progress(tx, before, state, now, quarter=quarter))
-    active.own(Polls).gap = min(usual, max(left, LAST_POLL))
-    return Next(active.own(Polls).gap)
+    polls = active.own(Polls)
+    polls.gap = min(usual, max(left, LAST_POLL))
+    news = (state.progress, state.stage) != (before.progress, before.stage) or state.stage in WAITS
+    if news or polls.noted_at is None or abs((now - polls.noted_at).total_seconds()) >= NOTED:
+        polls.noted_at = now
+        ctx.writer.post(lambda tx: note_progress(tx, active, state, now, quarter=quarter), before.id)
+    return Next(polls.gap)
 
 
 async def _poll_failed(active: ActiveTask, ctx: Context, error: RemoteError) -> Next | None:
@@ -150,7 +158,9 @@ async def time_out(active: ActiveTask, ctx: Context) -> Next | None:
         kind=ErrorKind.TIMEOUT, code="waited_too_long", params={"seconds": waited}, charged=ChargeStatus.ASSUMED
     )
     charge = assumed(active.attempt) if active.attempt else ChargeStatus.NONE
-    await ctx.writer.do(lambda tx: fail(tx, active, failure, ctx.clock(), state=AttemptState.ABANDONED, charge=charge))
+    await ctx.write(
+        active, lambda tx: fail(tx, active, failure, ctx.clock(), state=AttemptState.ABANDONED, charge=charge)
+    )
     return None
 
 
@@ -173,10 +183,11 @@ async def _failed(active: ActiveTask, ctx: Context, state: RemoteState) -> Next 
     once = unknown and settings.retry_unknown_failures and tries == 1
     if (passing or once) and settings.retry_on_fail and tries <= settings.max_retries:
         delay, kept = back_off(settings, tries), failure.model_copy(update={"charged": charge})
-        await ctx.writer.do(
+        await ctx.write(
+            active,
             lambda tx: requeue(
                 tx, active, kept, state.evidence, ctx.clock(), delay, state=AttemptState.FAILED, cost=state.cost
-            )
+            ),
         )
     else:
         await _end(active, ctx, failure, state, AttemptState.FAILED, charge)
@@ -192,10 +203,11 @@ async def _end(
     charge: ChargeStatus | None,
 ) -> None:
     """End the task without a file; ``closed`` is what becomes of its attempt, with what the provider ``said`` of it."""
-    await ctx.writer.do(
+    await ctx.write(
+        active,
         lambda tx: fail(
             tx, active, failure, ctx.clock(), state=closed, evidence=said.evidence, charge=charge, cost=said.cost
-        )
+        ),
     )
 
 
@@ -231,17 +243,20 @@ async def give_up(active: ActiveTask, ctx: Context) -> Next | None:
             ctx.writer.post(
                 lambda tx: log(tx, LogLevel.WARNING, "cancel_unheard", task, cause=known.code, detail=known.params)
             )
-    await ctx.writer.do(lambda tx: abandon(tx, active, ctx.clock(), stopped=stopped))
+    await ctx.write(active, lambda tx: abandon(tx, active, ctx.clock(), stopped=stopped))
     return None
 
 
 # --- writes -----------------------------------------------------------------------------------------------------------
 
 
-def note_progress(tx: Tx, task: Task, state: RemoteState, now: datetime, *, quarter: bool) -> None:
+def note_progress(tx: Tx, active: ActiveTask, state: RemoteState, now: datetime, *, quarter: bool) -> None:
     """Write what a poll said about a job that goes on; ``quarter``: with a line in the log."""
-    said = {"progress": state.progress, "stage": state.stage or state.status.value, "polled_at": now}
+    task, said = active.task, {"progress": state.progress, "stage": state.stage or state.status.value, "polled_at": now}
     if not quarter and state.stage not in WAITS:
+        if tx.tasks.is_unchanged(task, active.attempt):
+            # It is the only change, so that nothing needs to be read again.
+            tx.after_commit(lambda: active.follow(task, tx.rev))
         tx.tasks.note_at_commit(task.id, task.attempt_id, **said)
         return
     if not tx.tasks.note_of_attempt(task.id, task.attempt_id, **said):

@@ -55,18 +55,18 @@ async def reconcile(active: ActiveTask, ctx: Context) -> Next | None:
         own = _own(active, attempt, candidates)
         if own is not None and (own.exact or ctx.read(lambda tx: _alone(tx, attempt))):
             submission = Submission(remote_id=own.remote_id)
-            await ctx.writer.do(lambda tx: submit.accept(tx, active, submission, ctx.clock()))
+            await ctx.write(active, lambda tx: submit.accept(tx, active, submission, ctx.clock()))
             return Next(0.0)
         if age < min(RECONCILE_FOR, ctx.settings().runner.max_wait):
             return Next(min(RECONCILE_EVERY, interval))
     failure = _for_a_person(attempt, candidates)
-    await ctx.writer.do(lambda tx: fail(tx, active, failure, ctx.clock()))
+    await ctx.write(active, lambda tx: fail(tx, active, failure, ctx.clock()))
     return None
 
 
 async def start_over(active: ActiveTask, ctx: Context) -> Next | None:
     """Put a task back into the queue of which nothing paid had left."""
-    await ctx.writer.do(lambda tx: requeue(tx, active, None, None, ctx.clock(), 0.0, state=AttemptState.REFUSED))
+    await ctx.write(active, lambda tx: requeue(tx, active, None, None, ctx.clock(), 0.0, state=AttemptState.REFUSED))
     return None
 
 

@@ -27,7 +27,7 @@ async def store(active: ActiveTask, ctx: Context, part: PartFile, length: int | 
     :raises FileError: it came in part, or is no picture
     """
     new = await asyncio.to_thread(_keep_picture, active, ctx, part, length)
-    await ctx.writer.do(lambda tx: add_candidate(tx, active, new, ctx.media.path_of_picture(str(new.image))))
+    await ctx.write(active, lambda tx: add_candidate(tx, active, new, ctx.media.path_of_picture(str(new.image))))
     await asyncio.to_thread(part.restart)
 
 

@@ -98,9 +98,15 @@ async def submit(active: ActiveTask, ctx: Context, key: Key | None) -> Next | No
     """Claim a queued task, prepare its order and send it once."""
     provider, settings = ctx.provider(active), ctx.settings()
     base_url, cap = provider.base_url, cap_of(settings, provider)
-    await chain.take_frame(active, ctx)
     rules = chain.rules_of(ctx)
-    taken = await ctx.writer.do(lambda tx: claim(tx, active, key, base_url, settings, ctx.clock(), cap, rules))
+
+    def write(tx: Tx) -> Any:
+        return claim(tx, active, key, base_url, settings, ctx.clock(), cap, rules)
+
+    taken = await ctx.write(active, write)
+    if taken is chain.NO_FRAME:
+        await chain.take_frame(active, ctx)
+        taken = await ctx.write(active, write)
     if isinstance(taken, money.BudgetExceeded):
         ctx.budget.stopped(taken, active.task.provider)
     if taken is not True:
@@ -113,7 +119,8 @@ async def send(active: ActiveTask, ctx: Context, key: Key | None) -> Next | None
     """Prepare and send the present attempt."""
     provider, order = ctx.provider(active), ctx.order(active)
     try:
-        await asyncio.to_thread(_check_files, order, ctx)
+        if _has_files(order):
+            await asyncio.to_thread(_check_files, order, ctx)
         with ctx.telemetry.request("prepare", active.task, active.attempt):
             prepared = await provider.prepare(order, key)
     except Exception as error:  # noqa: BLE001 — nothing paid has left, so every error is safe to judge here
@@ -131,6 +138,11 @@ async def send(active: ActiveTask, ctx: Context, key: Key | None) -> Next | None
             return following
         # Another worker has just sent with this key.
         await asyncio.sleep(following.seconds)
+
+
+def _has_files(order: Order) -> bool:
+    given = (order.image, order.last_frame, order.params.parent, *(one.path for one in order.references))
+    return any(one is not None for one in given)
 
 
 def _check_files(order: Order, ctx: Context) -> None:
@@ -200,7 +212,7 @@ async def _intend(active: ActiveTask, ctx: Context, prepared: Prepared, key: Key
         return next_generation(tx) if paid else 0
 
     try:
-        generation = await ctx.writer.do(write)
+        generation = await ctx.write(active, write)
     except Exception:
         # A failed commit may be on disk all the same; what is sure is that nothing was sent.
         active.own(Unsent).attempt_id = attempt.id
@@ -267,7 +279,7 @@ async def write_order(active: ActiveTask, ctx: Context, generation: int) -> None
     attempt = active.attempt
     if generation and attempt is not None:
         facts = {"task": active.task.id, "attempt": attempt.id, "provider": attempt.provider.value}
-        await asyncio.to_thread(ctx.journal.order, generation, **facts)
+        await ctx.journals.do(lambda: ctx.journal.order(generation, wait=False, **facts), durable=True)
 
 
 def _not_sent(code: str, **params: Any) -> RemoteError:
@@ -304,14 +316,9 @@ async def _keep_id(active: ActiveTask, ctx: Context, submission: Submission) -> 
     await _keep(active, ctx, lambda tx: accept(tx, active, submission, ctx.clock()), "accepted", facts)
     if ctx.provider(active).repeatable_submit:
         return
+    job = {"task": active.task.id, "attempt": attempt.id, "provider": attempt.provider.value}
     with contextlib.suppress(FileError):
-        await asyncio.to_thread(
-            ctx.journal.job,
-            task=active.task.id,
-            attempt=attempt.id,
-            provider=attempt.provider.value,
-            remote_id=submission.remote_id,
-        )
+        await ctx.journals.do(lambda: ctx.journal.job(**job, remote_id=submission.remote_id), durable=False)
 
 
 async def _keep(
@@ -329,7 +336,7 @@ async def _keep(
     note: str | None = None
     while True:
         try:
-            await ctx.writer.do(write)
+            await ctx.write(active, write)
         except (StoreError, FileError) as error:
             logger.error("the answer about task %s is not yet kept: %s", active.task.id, error)
             ctx.pauses.unwritable(active.task.provider, STORE_WAIT)
@@ -535,14 +542,14 @@ def keep_id(
         "evidence": submission.evidence,
         "request_id": submission.request_id,
     }
-    tx.attempts.update(attempt.id, **known)
+    attempt = tx.attempts.updated(attempt, **known)
     if task is not None and current:
         task = tx.tasks.noted(task, remote_id=submission.remote_id, submitted_at=now, charge=charge)
     if attempt.key_id:
         tx.keys.touch(attempt.provider, attempt.key_id, attempt.key_label or "", submitted=1, at=now)
     if task is not None:
         log(tx, LogLevel.INFO, "task_accepted", task, remote_id=submission.remote_id)
-    return task, attempt.model_copy(update={**known, "rev": tx.rev})
+    return task, attempt
 
 
 def _going_on(tx: Tx, task: Task) -> Task:

@@ -49,10 +49,10 @@ def held_for(bench: Bench) -> str | None:
 def decide(bench: Bench) -> None:
     journal = Journal(bench.locations.journal)
     with bench.store.write() as tx:
-        database_age.go_on(tx, journal.read(), datetime.now(UTC))
+        seen, head = database_age.trust(tx, journal.read())
+        database_age.go_on(tx, datetime.now(UTC))
         tx.state.put("lane.yunwu", None)
-        seen = database_age.generation_of(tx)
-    journal.begin(seen)
+    journal.begin(seen, head)
 
 
 def test_every_paid_order_moves_both_on(bench: Bench) -> None:

@@ -24,6 +24,8 @@ RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin vidg
 COPY --from=libraries /opt/venv /opt/venv
 WORKDIR /app
 COPY . .
+# Otherwise each start would compile the program anew: whoever runs it may write nothing here.
+RUN python -m compileall -q vidgen_core pages streamlit_app.py
 USER vidgen
 VOLUME /data
 EXPOSE 8501

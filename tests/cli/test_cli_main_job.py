@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.cli_doubles import Vidgen
+from vidgen_core.cli import lists
 from vidgen_core.media.video import probe
 
 
@@ -186,3 +188,23 @@ def test_a_run_ends_when_the_queue_waits_for_a_person(vidgen: Vidgen, shot_list:
 
     assert said.status == 1
     assert "paused" in said.err
+
+
+def test_a_long_list_of_tasks_is_read_and_printed_in_blocks(
+    vidgen: Vidgen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "\n".join(f"{number}.0,pan left" for number in range(1, 6))
+    (tmp_path / "list.csv").write_text(f"shot,prompt\n{rows}\n")
+    assert vidgen("import", str(tmp_path / "list.csv")).status == 0
+    assert vidgen("tasks", "--json").out == "[]\n"
+    assert vidgen("generate", "--all", "--takes", "1").status == 0
+    whole = vidgen("tasks", "--json")
+
+    monkeypatch.setattr(lists, "BLOCK", 2)
+
+    in_blocks = vidgen("tasks", "--json")
+    assert in_blocks.out == whole.out == json.dumps(whole.json, ensure_ascii=False, indent=2) + "\n"
+    assert [task["shot"] for task in in_blocks.json] == ["1.0", "2.0", "3.0", "4.0", "5.0"]
+    assert [task["shot"] for task in vidgen("tasks", "--json", "--limit", "3").json] == ["3.0", "4.0", "5.0"]
+    assert [task["shot"] for task in vidgen("tasks", "--json", "--status", "queued").json][2:] == ["3.0", "4.0", "5.0"]
+    assert [line.split()[0] for line in vidgen("tasks").out.splitlines() if line[:1].isdigit()] == list("12345")

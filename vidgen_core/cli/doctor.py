@@ -57,7 +57,7 @@ def _connection_json(session: Session, mode: ProviderId, connection: Connection)
 
 def _show_connection(session: Session, mode: ProviderId, connection: Connection) -> None:
     if connection.failure is not None:
-        session.err.print(f"{mode.value}: {session.text.told(connection.failure)}", markup=False, soft_wrap=True)
+        session.warn_line(f"{mode.value}: {session.text.told(connection.failure)}")
         return
     unknown = session.text("cli.balance_unknown")
     balance = session.text.money(connection.balance, False) if connection.balance else unknown
@@ -136,7 +136,7 @@ def _tell(session: Session, findings: list[Finding]) -> None:
     session.answer([_finding_json(session, finding) for finding in findings])
     for finding in findings:
         mark = "✓" if finding.ok else ("!" if finding.warning else "✗")
-        session.out.print(f"{mark} {_finding_text(session, finding)}", markup=False, soft_wrap=True)
+        session.tell(f"{mark} {_finding_text(session, finding)}")
     if any(not (finding.ok or finding.warning) for finding in findings):
         raise typer.Exit(SOME_FAILED)
 

@@ -69,6 +69,10 @@ def export(
             language=session.text.lang,
             progress=lambda done: progress(done, 1.0),
         )
+    if rows == "tasks":
+        session.answer({"file": str(path), "format": kind.value})
+        session.say("cli.export.done", path=path)
+        return
     film = session.app.exports.film(session.where.id)
     missing = [shot.number for shot in film.missing]
     session.answer({"file": str(path), "format": kind.value, "takes": len(film.takes), "missing": missing})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from vidgen_core.domain.tasks import Task, TaskStatus
     from vidgen_core.services.library.shots import ShotView
 
-#: Rows read at once.
+#: Rows read at once, and the most of one table.
 BLOCK = 500
 #: Seconds between two reads of new log lines.
 FOLLOW_EVERY = 0.5
@@ -100,14 +102,16 @@ def tasks(
     wanted, judged = _status(status), _verdict(verdict)
     from vidgen_core.services.schemas.tasks import TaskResponse
 
-    found = list(_all_tasks(session, wanted, judged, limit))
-    session.answer([TaskResponse.of(task, session.text, session.where.name) for task in found])
+    found = _all_tasks(session, wanted, judged, limit)
     if session.as_json:
+        session.answer_each(TaskResponse.of(task, session.text, session.where.name) for task in found)
         return
-    if not found:
+    block = list(itertools.islice(found, BLOCK))
+    if not block:
         session.say("cli.no_tasks")
-        return
-    show_tasks(session, found)
+    while block:
+        show_tasks(session, block)
+        block = list(itertools.islice(found, BLOCK))
 
 
 def _status(word: str | None) -> TaskStatus | None:
@@ -133,13 +137,17 @@ def _verdict(word: str | None) -> Verdict | None:
 def _all_tasks(
     session: Session, status: TaskStatus | None, verdict: Verdict | None, limit: int | None
 ) -> Iterator[Task]:
+    """Oldest first, read a block at a time."""
     from vidgen_core.domain.queries import TaskFilter
 
-    wanted = TaskFilter(statuses=frozenset({status} if status else ()), verdict=verdict)
-    ids = sorted(session.app.tasks.ids(session.where.id, wanted))
-    ids = ids if limit is None else ids[-limit:]
-    for start in range(0, len(ids), BLOCK):
-        yield from sorted(session.app.tasks.many(ids[start : start + BLOCK]), key=lambda task: task.id)
+    wanted = TaskFilter(statuses=frozenset({status} if status else ()), verdict=verdict, after=0)
+    if limit is not None:
+        newest = session.app.tasks.page(session.where.id, wanted, "id", descending=True, limit=limit)
+        yield from reversed(newest.items)
+        return
+    while found := session.app.tasks.page(session.where.id, wanted, "id", descending=False, limit=BLOCK).items:
+        yield from found
+        wanted = dataclasses.replace(wanted, after=found[-1].id)
 
 
 def show_tasks(session: Session, found: list[Task]) -> None:
@@ -190,9 +198,7 @@ def _print(session: Session, lines: list[LogLine]) -> None:
             session.print_json(_line_json(session, line))
         else:
             moment = line.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-            session.out.print(
-                f"{moment} {line.level:<7} {log_sentence(session.text, line)}", markup=False, soft_wrap=True
-            )
+            session.tell(f"{moment} {line.level:<7} {log_sentence(session.text, line)}")
 
 
 def _line_json(session: Session, line: LogLine) -> dict[str, object]:

@@ -27,8 +27,11 @@ from vidgen_core.cli.session import DONE, INTERRUPTED, SOME_FAILED, WRONG_USE, s
 from vidgen_core.domain.errors import VidgenError
 
 
-def build() -> typer.Typer:
-    """The commands in the order of ``vidgen --help``: as a person needs them."""
+def build(wanted: str | None = None) -> typer.Typer:
+    """The commands in the order of ``vidgen --help``: as a person needs them.
+
+    :param wanted: the command that is to be run; where there is one of that name the others are left out
+    """
     app = typer.Typer(
         name="vidgen",
         help="cli.help",
@@ -37,7 +40,7 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in (
+    modules = (
         serving,
         scripts,
         generating,
@@ -51,8 +54,12 @@ def build() -> typer.Typer:
         spending,
         doctor,
         settings,
-    ):
-        app.add_typer(module.commands)
+    )
+    every = (one for module in modules for one in module.commands.registered_commands)
+    only = typer.Typer()
+    only.registered_commands = [one for one in every if one.name == wanted]
+    for group in [only] if only.registered_commands else [module.commands for module in modules]:
+        app.add_typer(group)
     return app
 
 
@@ -61,7 +68,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given in ([], ["config"]):
         given.append("--help")
-    command = _command()
+    command = _command(given[0])
     try:
         status = command(args=given, prog_name="vidgen", standalone_mode=False)
     except VidgenError as error:
@@ -79,9 +86,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return status if isinstance(status, int) else DONE
 
 
-def _command() -> Any:
+def _command(wanted: str) -> Any:
     """The program with its help texts in the reader's language."""
-    command = typer.main.get_command(build())
+    command = typer.main.get_command(build(wanted))
     for part in _parts(command):
         if part.help:
             part.help = text()(part.help)

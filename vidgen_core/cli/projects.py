@@ -88,7 +88,7 @@ def share(
     session.answer(ReviewLinkResponse.of(link, url))
     if session.as_json:
         return
-    session.out.print(url, markup=False, soft_wrap=True)
+    session.tell(url)
     session.say("review.until", at=session.text.datetime(link.expires_at, datetime.now().astimezone().tzinfo or UTC))
     if session.out.is_terminal:
         import segno
@@ -131,7 +131,7 @@ def votes(session: Session) -> None:
     for one in found:
         said = [f"{vote.name} {_SIGNS[vote.vote]}{'★' if vote.favourite else ''}" for vote in one.votes]
         said += [f"{comment.at:.1f} s {comment.name}: {comment.text}" for comment in one.comments]
-        session.out.print(f"{one.shot}-v{one.take}  {' · '.join(said)}", markup=False, soft_wrap=True)
+        session.tell(f"{one.shot}-v{one.take}  {' · '.join(said)}")
 
 
 _SIGNS = {1: "+1", 0: "", -1: "-1"}
@@ -213,7 +213,7 @@ def sent(session: Session, shot: Annotated[str, typer.Argument(metavar="SHOT", h
     session.answer(told)
     if session.as_json:
         return
-    session.out.print(told.prompt, markup=False, soft_wrap=True)
+    session.tell(told.prompt)
     for one in seen.plan.params.characters:
         session.say("cli.character_sent", name=one.name, told=sent_of(session.text, one))
     for problem in seen.problems:

@@ -145,7 +145,7 @@ def _show(session: Session, found: Report) -> None:
 def _table(session: Session, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     group, *measures = columns
     if rows:
-        session.out.print()
+        session.tell("")
         session.table((f"figures.group.{group}", *(f"figures.measure.{name}" for name in measures)), rows)
 
 

@@ -87,7 +87,7 @@ def demo(session: Session) -> None:
     ]
     session.answer({"project": sample.name, "files": files})
     for file in files:
-        session.out.print(file["file"], markup=False, soft_wrap=True)
+        session.tell(str(file["file"]))
     if failed or not files:
         raise typer.Exit(SOME_FAILED)
 

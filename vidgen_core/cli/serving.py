@@ -8,9 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-import webbrowser
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -93,7 +90,7 @@ def rehearse(
         session.answer({name: known.sentence for name, known in CATALOGUE.items()})
         if not session.as_json:
             for name, known in CATALOGUE.items():
-                session.out.print(f"{name}: {known.sentence}", markup=False, soft_wrap=True)
+                session.tell(f"{name}: {known.sentence}")
         return
     options = RehearsalOptions(port=port, faults=tuple(parse_rule(rule) for rule in fault or ()))
     if port:
@@ -177,7 +174,7 @@ def add_agent(
     session.answer({"name": name, "token": token})
     session.say("cli.agent_added", name=name)
     if not session.as_json:
-        session.out.print(token, markup=False, soft_wrap=True)
+        session.tell(token)
 
 
 @command(_agent, "list", "cli.help.agent_list", every_project=True)
@@ -260,6 +257,8 @@ def open_browser_later(url: str) -> None:
 
 def show_when_up(url: str, patience: float = PATIENCE) -> bool:
     """Open ``url`` once it answers; False when it does not within ``patience`` seconds."""
+    import webbrowser
+
     until = time.monotonic() + patience
     while time.monotonic() < until:
         if _answers(url):
@@ -269,10 +268,12 @@ def show_when_up(url: str, patience: float = PATIENCE) -> bool:
 
 
 def _answers(url: str) -> bool:
+    import urllib.request
+
     try:
         with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own address on this machine
             return True
-    except (urllib.error.URLError, OSError):
+    except OSError:
         return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import json
 import os
@@ -10,8 +11,8 @@ import sys
 import threading
 import time
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import cache, cached_property
 from inspect import Parameter
 from types import FrameType
@@ -86,10 +87,10 @@ def command(
     def register(run: _Run) -> _Run:
         def call(project: str | None, as_json: bool, **options: Any) -> None:
             session = Session(project, as_json)
-            if not opens:
-                run(session, **options)
-                return
-            with session.open():
+            with session.open() if opens else nullcontext():
+                if not gc.isenabled():
+                    gc.freeze()
+                    gc.enable()
                 run(session, **options)
 
         _, *own = inspect.signature(run, eval_str=True).parameters.values()
@@ -219,24 +220,28 @@ class Session:
 
     def say(self, id: str, /, **params: Any) -> None:  # noqa: A002 - the word of the catalogues
         """A sentence about what was done."""
-        self.out.print(self.text(id, **params), markup=False, soft_wrap=True)
+        self.tell(self.text(id, **params))
 
     def count(self, id: str, n: int, /, **params: Any) -> None:  # noqa: A002
         """A sentence with a number in it."""
-        self.out.print(self.text.n(id, n, **params), markup=False, soft_wrap=True)
+        self.tell(self.text.n(id, n, **params))
+
+    def tell(self, line: str) -> None:
+        """A line for people as it is, without wrapping it."""
+        typer.echo(line, err=self.as_json)
 
     def warn(self, id: str, /, **params: Any) -> None:  # noqa: A002
         """A sentence that must not get lost in the answer."""
-        self.err.print(self.text(id, **params), markup=False, soft_wrap=True)
+        self.warn_line(self.text(id, **params))
 
     def warn_line(self, line: str) -> None:
         """A sentence that was put into words elsewhere."""
-        self.err.print(line, markup=False, soft_wrap=True)
+        typer.echo(line, err=True)
 
     def complain(self, code: str, params: dict[str, Any], about: str | None = None) -> None:
         """Why something was not done, after what it was about."""
         sentence = self.reason(code, params)
-        self.err.print(f"{about}: {sentence}" if about else sentence, markup=False, soft_wrap=True)
+        self.warn_line(f"{about}: {sentence}" if about else sentence)
 
     def reason(self, code: str, params: dict[str, Any]) -> str:
         """The sentence of an error, or of a hold, which has its sentence in the log."""
@@ -249,8 +254,19 @@ class Session:
         if self.as_json:
             self.print_json(value, indent=2)
 
+    def answer_each(self, items: Iterable[Any]) -> None:
+        """Print a list as ``answer`` does, without keeping any of it."""
+        between = "["
+        for item in items:
+            # No text of JSON holds a line break.
+            row = json.dumps(item, ensure_ascii=False, indent=2, default=_as_json).replace("\n", "\n  ")
+            sys.stdout.write(f"{between}\n  {row}")
+            between = ","
+        sys.stdout.write("[]\n" if between == "[" else "\n]\n")
+        sys.stdout.flush()
+
     def print_json(self, value: Any, indent: int | None = None) -> None:
-        text = json.dumps(value, ensure_ascii=False, indent=indent, default=lambda one: one.model_dump(mode="json"))
+        text = json.dumps(value, ensure_ascii=False, indent=indent, default=_as_json)
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
@@ -284,6 +300,10 @@ class Session:
         if not typer.confirm(self.text(id, **params), err=True):
             self.warn("cli.nothing_done")
             raise typer.Exit(SOME_FAILED)
+
+
+def _as_json(schema: Any) -> Any:
+    return schema.model_dump(mode="json")
 
 
 def sentence_of(error: VidgenError) -> str:

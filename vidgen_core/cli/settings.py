@@ -34,7 +34,7 @@ def get(session: Session, name: NameArgument = None) -> None:
     session.answer(values)
     for each, value in values.items():
         origin = f"  ({session.text('cli.from_environment')})" if each in fixed else ""
-        session.out.print(f"{each} = {_as_text(value)}{origin}", markup=False, soft_wrap=True)
+        session.tell(f"{each} = {_as_text(value)}{origin}")
 
 
 @command(_config, "set", "cli.help.config_set", opens=False)
@@ -64,7 +64,7 @@ def path(session: Session) -> None:
 
     file = find_locations().settings_file
     session.answer({"path": str(file)})
-    session.out.print(str(file), markup=False, soft_wrap=True)
+    session.tell(str(file))
 
 
 def shown(settings: Settings, name: str) -> Any:

@@ -14,14 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
-import filelock
-import tomlkit
-
 from vidgen_core.config.loader import build, environment_names, parse, read, read_text
 from vidgen_core.config.lookup import dotted_get, leaf_of, variable_of
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import Settings, keyed_sections
-from vidgen_core.config.toml_writer import plain, put, put_toml
 from vidgen_core.domain.errors import SettingsError, StoreError
 from vidgen_core.domain.provider_settings import KeySettings
 
@@ -89,6 +85,8 @@ class SettingsFile:
         :raises StoreError:
         """
         if place.read() is None:
+            import tomlkit
+
             document = tomlkit.parse(read_text(self.path)) if read(self.path) else tomlkit.document()
             document.pop(OWN, None)
             place.replace(0, tomlkit.dumps(document))
@@ -195,6 +193,11 @@ class SettingsFile:
         :param beside: what is in force from elsewhere
         :raises SettingsError: as ``change``
         """
+        # Imported by who writes: most commands only read the settings.
+        import tomlkit
+
+        from vidgen_core.config.toml_writer import plain, put, put_toml
+
         data = {**parse(text, where), **beside}
         before = _good(data, where)
         for name, value in values.items():
@@ -239,6 +242,8 @@ class SettingsFile:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Hold the lock between processes: of two writers neither loses the other's change."""
+        import filelock
+
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.parent.chmod(0o700)

@@ -16,7 +16,7 @@ from pydantic_settings import EnvSettingsSource
 from pydantic_settings import SettingsError as EnvironmentUnreadable
 
 from vidgen_core.config.error_messages import reason_of
-from vidgen_core.config.lookup import is_section, leaves_of, nearest
+from vidgen_core.config.lookup import is_section, leaves, nearest
 from vidgen_core.config.paths import Locations
 from vidgen_core.config.schema import PREFIX, Settings
 from vidgen_core.domain.errors import SettingsError
@@ -97,7 +97,7 @@ def _takes_json(variable: str) -> bool:
     name = variable.removeprefix(PREFIX).lower().replace("__", ".")
     return any(
         (leaf == name and isinstance(default, tuple)) or leaf.startswith(f"{name}.")
-        for leaf, (_, _, default) in leaves_of()
+        for leaf, (_, _, default) in leaves().items()
     )
 
 
@@ -133,8 +133,7 @@ def environment_names() -> frozenset[str]:
     except (EnvironmentUnreadable, json.JSONDecodeError):
         # Reading the settings reports it; nothing can be said about names here.
         return frozenset()
-    leaves = dict(leaves_of())
-    return frozenset(name for name in leaves if _present(given, name.split(".")))
+    return frozenset(name for name in leaves() if _present(given, name.split(".")))
 
 
 def _present(data: Any, parts: list[str]) -> bool:

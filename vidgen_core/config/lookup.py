@@ -40,10 +40,16 @@ def is_section(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, Section)
 
 
-def leaves_of(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, _Leaf]]:
+@functools.cache
+def leaves() -> Mapping[str, _Leaf]:
+    """Every setting by its dotted name, in the order of the file."""
+    return dict(_leaves_of(Settings))
+
+
+def _leaves_of(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, _Leaf]]:
     for name, field in model.model_fields.items():
         if is_section(field.annotation):
-            yield from leaves_of(field.annotation, f"{prefix}{name}.")  # type: ignore[arg-type]
+            yield from _leaves_of(field.annotation, f"{prefix}{name}.")  # type: ignore[arg-type]
         else:
             yield (
                 f"{prefix}{name}",
@@ -73,10 +79,9 @@ def sentences_of(model: type[BaseModel]) -> dict[str, str]:
 
 
 def leaf_of(name: str) -> _Leaf:
-    leaves = dict(leaves_of())
-    if name not in leaves:
-        raise SettingsError("setting_unknown", field=name, nearest=nearest(name, leaves))
-    return leaves[name]
+    if name not in leaves():
+        raise SettingsError("setting_unknown", field=name, nearest=nearest(name, leaves()))
+    return leaves()[name]
 
 
 def nearest(name: str, known: Mapping[str, Any]) -> str:
@@ -94,7 +99,7 @@ def setting_names() -> list[SettingName]:
             leaf.default,
             secret=_holds_secret(leaf.annotation),
         )
-        for name, leaf in leaves_of()
+        for name, leaf in leaves().items()
     ]
 
 

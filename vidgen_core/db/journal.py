@@ -13,6 +13,7 @@ dropped; anything else that cannot be read is reported as damage.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import os
@@ -23,13 +24,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any, Final
-
-from filelock import FileLock
+from typing import TYPE_CHECKING, Any, Final
 
 from vidgen_core.db.ledger_chain import Head
 from vidgen_core.domain.errors import FileError
 from vidgen_core.media.disk import sync_file, sync_folder, translate_os_errors
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +74,13 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._file_lock = FileLock(path.with_name(f"{path.name}.lock"), mode=0o600, thread_local=False)
+
+    @functools.cached_property
+    def _file_lock(self) -> FileLock:
+        # Imported by who reads or writes: whoever opens a home has a journal.
+        from filelock import FileLock
+
+        return FileLock(self.path.with_name(f"{self.path.name}.lock"), mode=0o600, thread_local=False)
 
     def read(self) -> JournalState:
         """The present content.

@@ -63,6 +63,8 @@ class TaskFilter:
     text: str = ""
     output: TaskKind | None = None
     verdict: Verdict | None = None
+    #: Only ids above it: the last one of the block before, where all are read in blocks.
+    after: int | None = None
 
     @property
     def wording(self) -> str:

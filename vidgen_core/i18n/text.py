@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import gettext
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from importlib import resources
 from importlib.resources.abc import Traversable
+from io import StringIO
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from babel.dates import format_datetime, format_timedelta
@@ -29,6 +30,7 @@ Language = Literal["zh", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 #: Folder of the catalogue and name for Babel.
 _LOCALES: Final[dict[str, str]] = {"zh": "zh_CN", "en": "en"}
+_MSGID: Final = re.compile(r'^msgid "(.+)"$', re.MULTILINE)
 
 
 def choose_language(setting: str, accept: str | None) -> Language:
@@ -62,26 +64,26 @@ def catalogue_files(lang: str) -> Iterator[Traversable]:
     yield from sorted((file for file in folder.iterdir() if file.name.endswith(".po")), key=lambda file: file.name)
 
 
-class _Catalogue(gettext.GNUTranslations):
-    """The sentences of one language as its files have them; compiling them first would take twice as long."""
-
-    _catalog: dict[str | tuple[str, int], str]
-    plural: Callable[[int], int]
+class _Catalogue:
+    """The sentences of one language; an entry of its files is parsed when it is asked for, for a command needs few of them."""
 
     def __init__(self, lang: str) -> None:
-        super().__init__()
-        self._catalog, self.plural = {}, gettext.c2py(get_plural(_LOCALES[lang]).plural_expr)
-        for file in catalogue_files(lang):
-            with file.open("rb") as stream:
-                for message in pofile.read_po(stream, locale=_LOCALES[lang]):
-                    if not message.id:
-                        # What the file says of itself is no sentence.
-                        continue
-                    if isinstance(message.id, str):
-                        self._catalog[message.id] = str(message.string)
-                    else:
-                        forms = enumerate(message.string or ())
-                        self._catalog |= {(message.id[0], number): form for number, form in forms}
+        self._locale = _LOCALES[lang]
+        self._plural = gettext.c2py(get_plural(self._locale).plural_expr)
+        entries = (entry for file in catalogue_files(lang) for entry in file.read_text("utf-8").split("\n\n"))
+        self._entries = {found[1]: entry for entry in entries if (found := _MSGID.search(entry))}
+        self._forms = functools.cache(self._parse)
+
+    def find(self, id_: str, n: int) -> str | None:
+        """The form of the sentence that fits ``n``."""
+        if id_ not in self._entries:
+            return None
+        forms = self._forms(id_)
+        return forms[min(self._plural(n), len(forms) - 1)]
+
+    def _parse(self, id_: str) -> Sequence[str]:
+        [message] = (one for one in pofile.read_po(StringIO(self._entries[id_]), locale=self._locale) if one.id)
+        return (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
 
 
 @functools.cache
@@ -141,11 +143,7 @@ class Text:
 
     def n(self, id: str, n: int, /, **params: Any) -> str:  # noqa: A002
         """The form of the sentence that fits ``n``, which also fills ``{n}``."""
-        for lang in (self.lang, "en"):
-            found = _catalogue(lang).ngettext(id, id, n)
-            if found != id:
-                return self._fill(found, {"n": self.number(n), **params})
-        return self._fill(self._find(id), {"n": self.number(n), **params})
+        return self._fill(self._find(id, n), {"n": self.number(n), **params})
 
     def error(self, kind: ErrorKind | str, code: str, params: Mapping[str, Any], /) -> str:
         """The sentence for an error: its code's, else its kind's.
@@ -256,26 +254,21 @@ class Text:
         """How long ago something was, e.g. ``3 minutes ago``."""
         return _ago(round(max(seconds, 0)), self.locale)
 
-    def _find(self, id: str) -> str:  # noqa: A002
-        found = self._lookup(id)
+    def _find(self, id: str, n: int = 1) -> str:  # noqa: A002
+        found = self._lookup(id, n)
         if found is not None:
             return found
         if self.strict:
             raise KeyError(id)
         return id
 
-    def _lookup(self, id: str) -> str | None:  # noqa: A002
-        return _sentence(id, (self.lang,) if self.strict else (self.lang, "en"))
+    def _lookup(self, id: str, n: int = 1) -> str | None:  # noqa: A002
+        """From the first catalogue that has it."""
+        languages = (self.lang,) if self.strict else (self.lang, "en")
+        return next((found for lang in languages if (found := _catalogue(lang).find(id, n)) is not None), None)
 
     def _fill(self, sentence: str, params: Mapping[str, Any]) -> str:
         return sentence.format_map(dict(params) if self.strict else _Lenient(params))
-
-
-@functools.lru_cache(maxsize=8192)
-def _sentence(id_: str, languages: tuple[str, ...]) -> str | None:
-    """From the first catalogue that has it."""
-    sentences = (_catalogue(lang).gettext(id_) for lang in languages)
-    return next((sentence for sentence in sentences if sentence != id_), None)
 
 
 @functools.lru_cache(maxsize=4096)

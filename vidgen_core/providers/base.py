@@ -23,7 +23,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from pydantic import Field, SecretStr
 
@@ -36,7 +36,9 @@ from vidgen_core.domain.providers import ModelPrice, ProviderId
 from vidgen_core.domain.setting_values import origin_of
 from vidgen_core.domain.shots import GenerationMode, ReferenceRole, ShotReference
 from vidgen_core.domain.tasks import Failure, FinishVerb, GenerationParams, ParentTake, TaskKind
-from vidgen_core.media.files import PartFile
+
+if TYPE_CHECKING:
+    from vidgen_core.media.files import PartFile
 
 #: Stage of a job that goes on only after a yes to its price.
 WAITING_FOR_CONFIRMATION: Final = "waiting_for_confirmation"

@@ -7,10 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from filelock import FileLock, Timeout
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.pool import QueuePool
-from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from vidgen_core.db import dialect, ledger_chain, migrations
 from vidgen_core.db.backends.backend import Backend
@@ -104,12 +102,14 @@ class FileRunnerLock:
     """The lock of a data home, by the operating system: it ends with the process."""
 
     def __init__(self, file: Path) -> None:
+        from filelock import FileLock
+
         self._lock = FileLock(file, thread_local=False)
 
     def acquire(self) -> bool:
         try:
             self._lock.acquire(timeout=0)
-        except Timeout:
+        except TimeoutError:
             return False
         return True
 
@@ -181,12 +181,18 @@ def _is_locked(error: BaseException) -> bool:
     return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
-@retry(
-    retry=retry_if_exception(_is_locked),
-    stop=stop_after_delay(dialect.BUSY_SECONDS),
-    wait=wait_random(0.01, 0.05),
-    reraise=True,
-)
 def _use_wal(connection: Connection) -> None:
+    raw = raw_connection(connection)
+    if raw.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+        return
+    # Imported by a first start alone.
+    from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
+
     # Two first starts at once: SQLite refuses the switch without waiting while the other one holds the file.
-    raw_connection(connection).execute("PRAGMA journal_mode=WAL")
+    again = Retrying(
+        retry=retry_if_exception(_is_locked),
+        stop=stop_after_delay(dialect.BUSY_SECONDS),
+        wait=wait_random(0.01, 0.05),
+        reraise=True,
+    )
+    again(raw.execute, "PRAGMA journal_mode=WAL")

@@ -150,6 +150,8 @@ def _by_row(where: TaskFilter) -> list[ColumnElement[bool]]:
         wanted.append(tasks.c.failure_kind == where.kind)
     if where.verdict is not None:
         wanted.append(tasks.c.verdict == where.verdict)
+    if where.after is not None:
+        wanted.append(tasks.c.id > where.after)
     if where.wording:
         text = select(texts.c.id).where(texts.c.id == tasks.c.text_id, contains(texts.c.text, where.wording))
         wanted.append(text.exists())

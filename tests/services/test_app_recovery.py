@@ -14,6 +14,7 @@ from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Project, Shot
 from vidgen_core.domain.tasks import TaskStatus
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation import tasks
 from vidgen_core.services.generation.recovery import StepName
 
 pytestmark = pytest.mark.usefixtures("yunwu_key")
@@ -246,6 +247,20 @@ def test_what_was_not_sent_is_cancelled_at_once(app: Vidgen, shot: Shot) -> None
 
     assert app.tasks.cancel([task.id]).done == (task.id,)
     assert app.tasks.get(task.id).status is TaskStatus.CANCELLED
+
+
+def test_an_act_on_many_tasks_lets_others_write_in_between(
+    app: Vidgen, shot: Shot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [paid_task(app, shot).id for _ in range(5)]
+    monkeypatch.setattr(tasks, "SLICE", 2)
+    before = app.revision()
+
+    outcome = app.tasks.cancel([*ids, 99, ids[0]])
+
+    assert outcome.done == tuple(ids)
+    assert [(refusal.id, refusal.code) for refusal in outcome.refused] == [(99, "task_unknown")]
+    assert app.revision() - before == 3
 
 
 def test_a_submitted_job_is_given_up_only_when_that_is_said(app: Vidgen, shot: Shot) -> None:

@@ -38,6 +38,8 @@ from vidgen_core.worker import canary
 
 EVERY = TaskFilter()
 HELD = LIVE - UNSENT
+#: Tasks of one act that are changed in one transaction.
+SLICE = 500
 #: Takes that one click may ask of a shot.
 MOST_TAKES = 5
 #: Why a task of a chain waits although a person may say that it goes on all the same.
@@ -524,23 +526,33 @@ class Tasks(Service):
         then: Callable[[Tx, Sequence[int]], None] | None = None,
         first: Callable[[Tx, Sequence[int]], Collection[int]] = lambda _tx, _ids: (),
     ) -> Outcome:
-        """Do the same to every task in one transaction; one that cannot be is named and stops no other.
+        """Do the same to every task; one that cannot be is named and stops no other.
 
-        :param then: what is done with all of those together that were not refused
+        Some hundreds share a transaction, so that between them the runner and other people have their turn.
+
+        :param then: what is done with all of those together that were not refused, in the one transaction of all
         :param first: does it to as many as one statement can, and returns those; ``act`` is for the others
         """
         wanted = list(dict.fromkeys(ids))
-        with self._ctx.store.write() as tx:
-            at_once = set(first(tx, wanted))
-            left = [id_ for id_ in wanted if id_ not in at_once]
-            tasks = {task.id: task for task in tx.tasks.many(left)}
-            unknown = [Refusal(id_, "task_unknown", {"id": id_}) for id_ in left if id_ not in tasks]
-            outcomes = {id_: act(tx, task) for id_, task in tasks.items()}
-            done = [id_ for id_ in wanted if id_ in at_once or (id_ in outcomes and outcomes[id_] is None)]
-            if then is not None:
-                then(tx, done)
+        done: list[int] = []
+        refused: list[Refusal] = []
+        unknown: list[Refusal] = []
+        step = SLICE if then is None else max(len(wanted), 1)
+        for start in range(0, len(wanted), step):
+            some = wanted[start : start + step]
+            with self._ctx.store.write() as tx:
+                at_once = set(first(tx, some))
+                left = [id_ for id_ in some if id_ not in at_once]
+                tasks = {task.id: task for task in tx.tasks.many(left)}
+                unknown += [Refusal(id_, "task_unknown", {"id": id_}) for id_ in left if id_ not in tasks]
+                outcomes = {id_: act(tx, task) for id_, task in tasks.items()}
+                refused += filter(None, outcomes.values())
+                now = [id_ for id_ in some if id_ in at_once or (id_ in outcomes and outcomes[id_] is None)]
+                if then is not None:
+                    then(tx, now)
+            done += now
         self._ctx.wake()
-        return Outcome(done=tuple(done), refused=(*filter(None, outcomes.values()), *unknown))
+        return Outcome(done=tuple(done), refused=(*refused, *unknown))
 
 
 def _remote_id(text: str) -> str:

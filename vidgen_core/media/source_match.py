@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-import numpy.typing as npt
-
 from vidgen_core.domain.errors import FileError
 from vidgen_core.domain.takes import SOURCE_DIFFERS, SOURCE_UNKNOWN
 from vidgen_core.media import video
 
 if TYPE_CHECKING:
+    # Brought along by what is compared: most workers never enlarge anything.
+    import numpy as np
+    import numpy.typing as npt
     from av.video.frame import VideoFrame
 
 #: Seconds by which the lengths may differ.
@@ -108,5 +108,5 @@ def _whole(side: float) -> int:
 def _fields(frame: VideoFrame, width: int, height: int) -> npt.NDArray[np.float64]:
     """Brightness (0–255) by field and pixel."""
     grey = frame.reformat(width, height, format="gray", interpolation="AREA").to_ndarray()
-    parts = grey.astype(np.float64).reshape(height // _FIELD, _FIELD, width // _FIELD, _FIELD)
+    parts = grey.astype("float64").reshape(height // _FIELD, _FIELD, width // _FIELD, _FIELD)
     return parts.swapaxes(1, 2).reshape(-1, _FIELD * _FIELD)

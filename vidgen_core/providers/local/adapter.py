@@ -2,7 +2,7 @@
 
 It goes through the same verbs as a remote one. An order is a file in the data home (what to render), a render is a
 child process, the result a file beside it. After a crash the child is gone and the order is still there: the next
-poll starts it again, so no remote side is needed to resume.
+poll starts it again, so no remote side is needed to resume. What draws is imported by its first order: it brings NumPy along.
 """
 
 from __future__ import annotations
@@ -20,10 +20,7 @@ from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.tasks import Failure, FinishVerb, GenerationParams, ParentTake, TaskKind
 from vidgen_core.media.disk import replacing
-from vidgen_core.media.enlarge import EnlargeSpec
 from vidgen_core.media.files import PartFile
-from vidgen_core.media.kenburns import RenderSpec, pixel_size
-from vidgen_core.media.storyboard import FrameSpec, draw_storyboard
 from vidgen_core.providers.base import (
     Capabilities,
     Connection,
@@ -152,6 +149,8 @@ class LocalProvider(Provider):
         )
 
     def check(self, model: str, params: GenerationParams) -> tuple[Problem, ...]:
+        from vidgen_core.media.kenburns import pixel_size
+
         try:
             pixel_size(params.size, params.aspect_ratio)
         except InputError as error:
@@ -172,8 +171,12 @@ class LocalProvider(Provider):
         if order.output is TaskKind.IMAGE:
             return _frame(order)
         if order.video is not None:
+            from vidgen_core.media.enlarge import EnlargeSpec
+
             payload = EnlargeSpec(video=order.video).model_dump(mode="json")
             return Prepared(payload={"enlarge": payload}, sent={**payload, "images": 0})
+        from vidgen_core.media.kenburns import RenderSpec, pixel_size
+
         params, local = order.params, self.settings().providers.own(self.mode, LocalSettings)
         width, height = pixel_size(params.size, params.aspect_ratio)
         spec = RenderSpec(
@@ -253,6 +256,8 @@ class LocalProvider(Provider):
             return
         request = json.loads(await asyncio.to_thread(self._order(name).read_text, "utf-8"))
         if "frame" in request:
+            from vidgen_core.media.storyboard import FrameSpec, draw_storyboard
+
             # A frame takes a fraction of a second: no child is needed for it.
             await asyncio.to_thread(draw_storyboard, FrameSpec.model_validate(request["frame"]), self._drawing(name))
             return
@@ -267,6 +272,9 @@ class LocalProvider(Provider):
 
 def _frame(order: Order) -> Prepared:
     """What to draw: the number in the corner, the words below it."""
+    from vidgen_core.media.kenburns import pixel_size
+    from vidgen_core.media.storyboard import FrameSpec
+
     params = order.params
     width, height = pixel_size(params.size, params.aspect_ratio)
     spec = FrameSpec(

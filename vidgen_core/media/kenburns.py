@@ -5,13 +5,13 @@ The same ``RenderSpec`` and picture give the same frames; another seed gives ano
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import av
 import numpy as np
-import numpy.typing as npt
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 from PIL import Image
@@ -28,8 +28,6 @@ from vidgen_core.media.text_overlay import TextOverlay
 
 __all__ = ["Move", "RenderSpec", "choose_moves", "pixel_size", "render"]
 
-Bytes = npt.NDArray[np.uint8]
-
 #: Short sides of the named sizes, in pixels.
 SHORT_SIDES: Final = {
     "360P": 360,
@@ -45,6 +43,8 @@ SMALLEST_EDGE: Final = 16
 LARGEST_EDGE: Final = 8192
 #: Picture pixels per frame pixel at the largest zoom: at one, slow moves shimmer (12 % between frames of noise, 0.1 % here).
 _OVERSAMPLING: Final = 1.08
+#: Ratio of one size of the planes to the next.
+_STEP: Final = 1.15
 
 
 class RenderSpec(Frozen):
@@ -130,18 +130,19 @@ def _plan(camera: Camera, stage: Stage, spec: RenderSpec) -> CameraPath:
     return plan_path(camera, stage, spec.frames, spec.seconds, spec.seed)
 
 
-def _frames(picture: Image.Image, camera: Camera, spec: RenderSpec) -> Iterator[Bytes]:
-    """The frames as planar 4:2:0, each an array of (height × 3/2, width)."""
+def _frames(picture: Image.Image, camera: Camera, spec: RenderSpec) -> Iterator[list[Image.Image]]:
+    """The frames: brightness, and the two colour planes of half size."""
     stage = Stage(picture.width, picture.height, spec.width, spec.height, find_subject(picture))
     path = _plan(camera, stage, spec)
-    planes = _planes(picture, min(1.0, _OVERSAMPLING * spec.width * path.nearest / stage.cover[0]))
+    planes = _Planes(picture, min(1.0, _OVERSAMPLING * spec.width * path.nearest / stage.cover[0]))
     lettering = TextOverlay.draw(spec.caption, spec.width, spec.height) if spec.caption else None
     views: list[Box] | list[Floats] = boxes(path, stage) if path.flat else matrices(path, stage)
     for view in views:
-        shown = [_see(plane, view, stage, 1 if i == 0 else 2) for i, plane in enumerate(planes)]
+        nearness = spec.width / (view[2] - view[0]) if isinstance(view, tuple) else 1.0
+        shown = [_see(plane, view, stage, 1 if i == 0 else 2) for i, plane in enumerate(planes.at(nearness))]
         if lettering:
             lettering.put_on(shown)
-        yield _stacked(shown)
+        yield shown
 
 
 def _see(plane: Image.Image, view: Box | Floats, stage: Stage, share: int) -> Image.Image:
@@ -162,11 +163,6 @@ def _filter(box: Box, size: tuple[int, int]) -> Image.Resampling:
     return Image.Resampling.HAMMING if box[2] - box[0] >= size[0] else Image.Resampling.BICUBIC
 
 
-def _stacked(planes: list[Image.Image]) -> Bytes:
-    width, height = planes[0].size
-    return np.concatenate([np.asarray(plane).ravel() for plane in planes]).reshape(height * 3 // 2, width)
-
-
 def find_subject(picture: Image.Image) -> tuple[float, float]:
     """The focal point as fractions of width and height: what stands out, weighted towards the middle."""
     cells = 48
@@ -183,28 +179,51 @@ def find_subject(picture: Image.Image) -> tuple[float, float]:
     return min(max(found[0], 0.25), 0.75), min(max(found[1], 0.25), 0.75)
 
 
-def _planes(picture: Image.Image, factor: float) -> tuple[Image.Image, Image.Image, Image.Image]:
-    """Brightness and the two colour planes at half size, in BT.709: moving these is half the work of moving RGB."""
-    if factor < 1.0:
-        picture = picture.resize(_scaled(picture.size, factor), Image.Resampling.BICUBIC, reducing_gap=2.0)
-    frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24").reformat(
-        format="yuv444p", dst_colorspace="itu709"
-    )
-    y, u, v = (Image.fromarray(np.ascontiguousarray(plane)) for plane in frame.to_ndarray())
-    half = _scaled(picture.size, 0.5)
-    return y, u.resize(half, Image.Resampling.BOX), v.resize(half, Image.Resampling.BOX)
+class _Planes:
+    """Brightness and the two colour planes of half size, in BT.709: moving these is half the work of moving RGB.
+
+    :param factor: of the picture's size to that of the planes, as the nearest view needs them
+    """
+
+    def __init__(self, picture: Image.Image, factor: float) -> None:
+        if factor < 1.0:
+            picture = picture.resize(_scaled(picture.size, factor), Image.Resampling.BICUBIC, reducing_gap=2.0)
+        frame = av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24").reformat(
+            format="yuv444p", dst_colorspace="itu709"
+        )
+        y, u, v = (Image.fromarray(np.ascontiguousarray(plane)) for plane in frame.to_ndarray())
+        half = _scaled(picture.size, 0.5)
+        self._factor = factor
+        self._sizes = {0: [y, u.resize(half, Image.Resampling.BOX), v.resize(half, Image.Resampling.BOX)]}
+
+    def at(self, nearness: float) -> list[Image.Image]:
+        """The smallest planes that do for a view, for the work of a frame grows with the square of what it is made from.
+
+        :param nearness: frame pixels a picture pixel
+        """
+        number = max(0, math.floor(math.log(self._factor / (_OVERSAMPLING * nearness), _STEP)))
+        if number not in self._sizes:
+            self._sizes[number] = [
+                plane.resize(_scaled(plane.size, _STEP**-number), Image.Resampling.LANCZOS) for plane in self._sizes[0]
+            ]
+        return self._sizes[number]
 
 
 def _scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
-def _encode(frames: Iterator[Bytes], spec: RenderSpec, target: Path, on_progress: Callable[[float], None]) -> None:
+def _encode(
+    frames: Iterator[list[Image.Image]], spec: RenderSpec, target: Path, on_progress: Callable[[float], None]
+) -> None:
     with av.open(str(target), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = _stream(container, spec)
         written = 0
-        for number, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(pixels, format="yuv420p")
+        for number, planes in enumerate(frames):
+            frame = av.VideoFrame(spec.width, spec.height, "yuv420p")
+            for into, plane in zip(frame.planes, planes, strict=True):
+                room = np.frombuffer(into, np.uint8)  # type: ignore[call-overload] # PyAV does not say that it is a buffer
+                room.reshape(into.height, -1)[:, : into.width] = plane
             frame.pts = number
             for packet in stream.encode(frame):
                 container.mux(packet)

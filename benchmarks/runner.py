@@ -1,6 +1,6 @@
 """How well the worker keeps its slots busy over HTTP, what a task costs it, and what other engines make of the same work.
 
-    python benchmarks/runner.py [--cap 5 50 200] [--rounds 3] [--engine vidgen loop huey]
+    python benchmarks/runner.py [--cap 5 50 200] [--rounds 3] [--engine vidgen loop huey procrastinate]
     python benchmarks/runner.py --cap 1000 --jobs 1000 --spread 30 90 --poll 5 --engine vidgen
 
 300 jobs of 0.5–2 s at a provider in a process of its own (``peers/provider.py``), polled every 0.125 s. *Ideal* is the sum of
@@ -27,8 +27,9 @@ from pathlib import Path
 from vidgen_core.media.kenburns import RenderSpec, render
 
 JOBS, SPREAD, POLL = 300, (0.5, 2.0), 0.125
-ENGINES = {"vidgen": "with_vidgen", "loop": "plain_loop", "huey": "with_huey"}
-NEEDS = {"huey": "huey"}
+ENGINES = {
+    "vidgen": "with_vidgen", "loop": "plain_loop", "huey": "with_huey", "procrastinate": "with_procrastinate",
+}  # fmt: skip
 COLUMNS = (
     "makespan/FIFO", "makespan/ideal", "idle", "CPU ms/task", "peak MB", "delay s", "latest s", "polls/task", "peak",
     "statements", "commits", "triggers", "late s", "longest s",
@@ -37,7 +38,7 @@ HERE = Path(__file__).parent
 
 
 @contextmanager
-def _provider(cap: int, spread: tuple[float, float], video: Path) -> Iterator[str]:
+def provider_of(cap: int, spread: tuple[float, float], video: Path) -> Iterator[str]:
     arguments = [f"{cap}", *map(str, spread), str(video)]
     with subprocess.Popen(
         [sys.executable, "-m", "peers.provider", *arguments], cwd=HERE, stdout=subprocess.PIPE, text=True
@@ -56,7 +57,7 @@ def measure(
     with tempfile.TemporaryDirectory() as folder:
         video = Path(folder) / "small.mp4"
         render(RenderSpec(image=None, prompt="", width=64, height=64, seconds=0.5), video)
-        with _provider(cap, spread, video) as url:
+        with provider_of(cap, spread, video) as url:
             arguments = [url, str(jobs), str(cap), str(poll), folder]
             done = subprocess.run(
                 [sys.executable, "-m", f"peers.{ENGINES[engine]}", *arguments],
@@ -82,6 +83,12 @@ def table(caps: list[int], rounds: int, engines: list[str], jobs: int, spread: t
     return "\n".join(lines)
 
 
+def _is_here(engine: str) -> bool:
+    """Whether the peer is installed; procrastinate needs PostgreSQL as well."""
+    has_server = engine != "procrastinate" or next(Path("/usr/lib/postgresql").glob("*/bin"), None) is not None
+    return engine in ("vidgen", "loop") or (has_server and find_spec(engine) is not None)
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--cap", type=int, nargs="+", default=[5, 50, 200])
@@ -93,7 +100,7 @@ def main() -> None:
     options.add_argument("--poll", type=float, default=POLL, help="seconds between two polls")
     options.add_argument("--engine", nargs="+", choices=ENGINES, default=list(ENGINES))
     given = options.parse_args()
-    engines = [engine for engine in given.engine if engine not in NEEDS or find_spec(NEEDS[engine])]
+    engines = [engine for engine in given.engine if _is_here(engine)]
     print(table(given.cap, given.rounds, engines, given.jobs, tuple(given.spread), given.poll))
 
 

@@ -136,7 +136,7 @@ def _run(work: Work) -> None:
     counted, late = Counted(), Lateness()
     store, own = Store.open(locations.database), Store.open(locations.database, checkpoints=True)
     provider = Timed(settings.current, locations, url=work.url)
-    _queue(store, work.jobs)
+    queue(store, work.jobs)
     before = counted.counts
     cpu = time.process_time()
     worker = Worker(own, settings.current, locations, lambda _: {YUNWU: provider}).start()
@@ -149,7 +149,7 @@ def _run(work: Work) -> None:
     tell(work, cpu, **found, **{"late s": late.most, "longest s": provider.longest})
 
 
-def _queue(store: Store, tasks: int) -> None:
+def queue(store: Store, tasks: int) -> None:
     params = GenerationParams(aspect_ratio="9:16", size="720P")
     with store.write() as tx:
         project = tx.projects.ensure("bench")

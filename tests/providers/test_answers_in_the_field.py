@@ -5,12 +5,15 @@ None of these texts stands in the program; each is of a kind that it has to know
 
 from __future__ import annotations
 
+import asyncio
 import json
+import textwrap
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import respx
+from plain_server import Request, plain_server, reply
 from provider_world import World, make_key, make_params
 from pydantic import SecretStr
 
@@ -18,6 +21,7 @@ from vidgen_core.config.schema import Settings
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.llm.client import Chat
 from vidgen_core.providers.base import Key, Provider, RemoteJob, RemoteStatus
+from vidgen_core.providers.http.client import Http, Patience, Verb
 from vidgen_core.providers.http.error_body import error_body_in
 from vidgen_core.providers.http.error_mapping import failure_of
 from vidgen_core.providers.images.adapter import Images
@@ -130,6 +134,8 @@ OPEN: list[Any] = [
     {"data": "排队中"},
     "overloaded, try again",
     [],
+    {"code": 1, "msg": "ok"},
+    {"code": 1, "msg": "Done.", "data": ""},
 ]
 
 
@@ -211,6 +217,11 @@ async def test_what_is_wrapped_is_read_before_what_is_around_it(providers, world
         "The picture size is above what this one takes",
         "Nine to two is a ratio nobody renders here",
         "画面比例不在列表中",
+        "La durée dépasse huit secondes",
+        "Die Bildgröße wird nicht angeboten",
+        "動画の長さは8秒以下にしてください",
+        "프롬프트가 너무 깁니다",
+        "Слишком большое разрешение",
     ],
 )
 @pytest.mark.parametrize("name", EVERY)
@@ -270,8 +281,17 @@ async def test_an_upload_refused_for_want_of_money_says_nothing_against_the_key(
         ('{"id": "ok-2", "deep": ' + "[" * 5000 + "]" * 5000 + "}", "ok-2"),
         ('{"id": "ok-3", "cost": 1e999, "n": ' + "9" * 5000 + "}", "ok-3"),
         ('\ufeff{"id": "ok-4"}', "ok-4"),
+        ('{"id": "ok-5", "status": "pending", "id": null}', "ok-5"),
+        ('{"id": "", "status": "pending", "id": "ok-6"}', "ok-6"),
+        (')]}\',\n{"id": "ok-7"}', "ok-7"),
+        ('parse({"id": "ok-8"});', "ok-8"),
+        ('{"id": "ok-9"}\n{"took": 12}', "ok-9"),
+        ('<!-- edge -->{"id": "ok-10"}', "ok-10"),
+        ('{"id": "ok-11", "status": "pend', "ok-11"),
+        ('{"status": "pending", "id": "ok-12"', "ok-12"),
+        ('{"list": [1, {"a": "}{"}], "id": "ok-13", "more": {"b": [', "ok-13"),
     ],
-    ids=["long", "whole", "nul", "half", "deep", "huge", "bom"],
+    ids=lambda one: one[:40],
 )
 async def test_an_odd_answer_still_names_its_job(providers, world, body, remote_id) -> None:
     yunwu = providers["yunwu"]
@@ -282,6 +302,53 @@ async def test_an_odd_answer_still_names_its_job(providers, world, body, remote_
         submission = await yunwu.submit(order, prepared, KEY)
     assert submission.remote_id == remote_id
     assert submission.model_dump_json().encode()
+
+
+@pytest.mark.parametrize(
+    "body", ['{"id": "ok-1', '{"id"', '{"note": "id: ok-1"', "{", '{"error": {"id": "ok-1"', "id=ok-1"]
+)
+async def test_half_an_id_is_none(providers, world, body) -> None:
+    assert (await refused(providers, world, "yunwu", 200, body)).delivery is D.UNKNOWN
+
+
+@pytest.mark.parametrize("broken", ["closed", "silent"])
+async def test_an_id_that_came_before_the_connection_broke_is_kept(world, broken) -> None:
+    async def answer(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply(b'{"id": "ok-1", "status": "pending", "more', Content_Length="500"))
+        await writer.drain()
+        if broken == "closed":
+            writer.close()
+
+    async with plain_server(answer) as server:
+        settings = Settings.model_validate({"providers": {"yunwu": {"base_url": server.url}}})
+        yunwu = Yunwu(lambda: settings, world.locations, http=Http({Verb.SUBMIT: Patience(30, 30, 0.3, 60)}))
+        order = world.order(yunwu, picture=None)
+        try:
+            submission = await yunwu.submit(order, await yunwu.prepare(order, KEY), KEY)
+        finally:
+            await yunwu.close()
+    assert submission.remote_id == "ok-1"
+
+
+@pytest.mark.parametrize("status", [400, 422, 429, 402])
+@pytest.mark.parametrize("name", ["yunwu", "kie"])
+async def test_a_refusal_beside_a_job_that_is_under_way_is_none(providers, world, name, status) -> None:
+    body = {"message": "slow down, rate limit", "data": {"taskId": "t-1", "state": "queued"}}
+    assert (await refused(providers, world, name, status, body)).delivery is D.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "text", ["Clé d’API invalide", "Ungültiger API-Schlüssel", "無効なAPIキーです", "неверный API-ключ"]
+)
+async def test_a_refused_key_is_one_in_other_languages_too(providers, world, text) -> None:
+    assert (await refused(providers, world, "yunwu", 400, {"error": {"message": text}})).kind is K.AUTH
+
+
+@pytest.mark.parametrize(
+    "text", ["Saldo insuficiente", "クレジットが不足しています", "недостаточно средств", "Guthaben aufgebraucht"]
+)
+async def test_want_of_money_is_said_in_other_languages_too(providers, world, text) -> None:
+    assert (await refused(providers, world, "yunwu", 403, {"error": {"message": text}})).kind is K.BALANCE
 
 
 @pytest.mark.parametrize(
@@ -534,6 +601,19 @@ KEPT = [
     "The dog in the picture wears a hat we do not like",
     "a minor appears in the first frame; internal error code 12",
     "system error 9: two logos are visible in the reference",
+    "Internal error; the subject resembles a politician",
+    "server error: gore",
+    "Service temporarily unavailable (nudity)",
+    "capacity exceeded: more than two people",
+    "Internal error: el sujeto no gusta",
+    "internal error: le sujet est refusé",
+    "Internal Error: 画像に人物がいます",
+    "Internal error: на фото политик",
+    "内部错误：含未成年人",
+    "系统错误：画面中出现国旗",
+    "timed out, the choreography asks for ten dancers",
+    "rate limit for famous subjects",
+    "Internal error: FaceDetectionError",
 ]
 #: Each names an error of the provider's own: it is tried again.
 AGAIN = [
@@ -550,6 +630,15 @@ AGAIN = [
     "系统繁忙，请稍后再试",
     "算力不足",
     "504 Gateway Timeout",
+    "model is overloaded. Please try again later. (ref 77)",
+    "Internal Error, Please try again later.",
+    "Server exception, please try again later or contact customer service",
+    "upstream worker crashed: CUDA out of memory (node gpu-17)",
+    "unexpected internal error occurred in step 3 of 4",
+    "RuntimeError: connection reset by peer while generating the video, trace id 9fa8-22",
+    "model veo3.1 is overloaded right now",
+    "系统异常，任务执行失败，请联系管理员（错误码：50012）",
+    "当前人数过多，排队任务过多，请10分钟后再试",
 ]
 TABLES = [yunwu_answers.TABLE, responses.TABLE, lovart_answers.TABLE]
 
@@ -593,7 +682,13 @@ def _echoes() -> list[str]:
         f"bad key {SECRET}", f"Bearer {SECRET} refused", SECRET.upper(), SECRET.swapcase(), quote(f"Bearer {SECRET}"), percent,
         base64.b64encode(f"user:{SECRET}".encode()).decode(), base64.b64encode(SECRET.encode()).decode(), SECRET.encode().hex(),
         f"the key ending in {SECRET[-9:]}", f"the key {SECRET[3:14]}… is unknown", "".join(f"\\u{ord(c):04x}" for c in SECRET),
-        json.dumps({"message": json.dumps({"key": SECRET})}),
+        json.dumps({"message": json.dumps({"key": SECRET})}), percent.replace("%", "%25"),
+        *(mark.join(SECRET) for mark in (" ", "-", "\u200b", "\u00ad", "\n")),
+        SECRET.encode().hex(":"), " ".join(f"0x{byte:02x}" for byte in SECRET.encode()), "".join(f"\\x{ord(c):02x}" for c in SECRET),
+        "".join(f"&#x{ord(c):x};" for c in SECRET), "".join(f"&amp;#{ord(c)};" for c in SECRET),
+        "".join(f"={ord(c):02X}" for c in SECRET), base64.b32encode(SECRET.encode()).decode(),
+        "".join(chr(ord(c) + 0xFEE0) for c in SECRET),
+        "\n".join(textwrap.wrap(base64.b64encode(f"Authorization: Bearer {SECRET}".encode()).decode(), 16)),
     ]  # fmt: skip
 
 
@@ -620,7 +715,10 @@ async def test_an_echoed_key_is_in_nothing_that_is_kept(providers, world, echo, 
     told = kept.lower()
     for form in [SECRET, SECRET[-9:], SECRET[3:14], SECRET.encode().hex()]:
         assert form.lower() not in told
-    assert not any(echo.lower() in told for echo in _echoes()[4:8])
+    assert not any(form.lower() in told for form in _echoes()[4:8])
+    disguised = echo in _echoes()[13:]
+    assert not disguised or json.dumps(echo)[1:-1].lower() not in told.replace("\\\\", "\\")
+    assert not disguised or echo.lower() not in json.loads(f"[{told}]").__repr__().lower()
 
 
 async def test_a_short_key_does_not_spoil_ids_that_hold_its_letters(providers, world) -> None:

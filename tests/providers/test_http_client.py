@@ -11,6 +11,7 @@ import logging
 import socket
 import ssl
 import traceback
+import zlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -328,11 +329,30 @@ async def test_a_signed_link_leaves_as_it_was_given(http, query) -> None:
         assert server.requests[0].line == f"GET /a%2Fb/c?{query} HTTP/1.1"
 
 
-async def test_a_compressed_answer_is_read_and_headers_may_be_long(http) -> None:
-    body = gzip.compress(b'{"ok": true}')
-    async with plain_server(answering(reply(body, Content_Encoding="gzip", X_Long="y" * 20_000))) as server:
+JSON = b'{"ok": true, "list": [' + b"1, " * 5000 + b"2]}"
+
+
+@pytest.mark.parametrize(
+    ("label", "body"),
+    [
+        ("gzip", gzip.compress(JSON)), ("x-gzip", gzip.compress(JSON)), ("deflate", zlib.compress(JSON)),
+        ("deflate", zlib.compress(JSON, wbits=-15)), ("gzip", JSON), ("", gzip.compress(JSON)), ("deflate", JSON),
+    ],
+    ids=["gzip", "old", "zlib", "bare", "labelled", "unlabelled", "no deflate"],
+)  # fmt: skip
+async def test_a_compressed_answer_is_read_by_what_it_is_and_headers_may_be_long(http, label, body) -> None:
+    heads = {"Content_Encoding": label} if label else {}
+    async with plain_server(answering(reply(body, X_Long="y" * 20_000, **heads))) as server:
         answer = await http.call(Verb.POLL, "GET", server.url)
-    assert answer.json == {"ok": True}
+    assert answer.json["ok"] is True
+
+
+async def test_what_unpacks_without_end_is_cut(http) -> None:
+    body = gzip.compress(b"x" * 60_000_000)
+    async with plain_server(answering(reply(body, Content_Encoding="gzip"))) as server:
+        answer = await http.call(Verb.POLL, "GET", server.url)
+    assert answer.json is None
+    assert len(answer.text) < 100_000
 
 
 # --- manners ---------------------------------------------------------------------------------------------------------

@@ -190,11 +190,29 @@ async def test_what_a_filter_left_is_the_result(yunwu: Yunwu, world: World) -> N
     assert (await asked(yunwu, world, body)).url == CLIP
 
 
+@pytest.mark.parametrize("word", ["wrapped_up", "COMPLETED_WITH_WARNINGS", "TERMINAL", "listo", "7"])
+async def test_a_word_that_nobody_knows_is_the_end_where_the_video_is_there(
+    yunwu: Yunwu, world: World, word: str
+) -> None:
+    body = {"status": word, "data": {"video": CLIP}}
+    assert (await asked(yunwu, world, body, {CLIP: "video/mp4"})).url == CLIP
+    assert (await asked(yunwu, world, body, {CLIP: "text/html"})).url is None
+
+
+@pytest.mark.parametrize("word", ["готово", "完了", "fertig", "Terminé"])
+async def test_an_end_is_said_in_other_languages_too(yunwu: Yunwu, world: World, word: str) -> None:
+    assert (await asked(yunwu, world, {"status": word, "output": CLIP})).url == CLIP
+
+
 @pytest.mark.parametrize(
     "body",
     [
         {"status": "processing", "video_url": CLIP},
         {"status": "brewing", "data": {"video": CLIP}},
+        {"status": "upscaling", "data": {"video": CLIP}},
+        {"status": "not completed", "data": {"video": CLIP}},
+        {"status": "精修中", "video_url": CLIP},
+        {"data": {"preview_video": CLIP}},
         {"status": "success", "data": {"status": "processing"}},
         {"status": "success", "data": {"state": "warming up"}},
         {"status": "success", "data": {"done": False}},
@@ -206,7 +224,7 @@ async def test_what_a_filter_left_is_the_result(yunwu: Yunwu, world: World) -> N
     ],
 )
 async def test_what_says_no_end_goes_on(yunwu: Yunwu, world: World, body: dict[str, Any]) -> None:
-    state = await asked(yunwu, world, body)
+    state = await asked(yunwu, world, body, {CLIP: "video/mp4"})
     assert state.status in (RemoteStatus.UNKNOWN, RemoteStatus.RUNNING, RemoteStatus.QUEUED)
     assert state.stage != "completed_without_link"
 

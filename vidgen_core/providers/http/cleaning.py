@@ -18,6 +18,8 @@ DEEPEST: Final = 60
 DIGITS: Final = 18
 #: Characters of a text too deep for the parser that are read again.
 _MENDED: Final = 1_000_000
+#: Characters of a text that is JSON only in part that are looked through.
+_CUT: Final = 65536
 #: Control characters except tab, line feed and carriage return; those that turn the direction of what stands around them;
 #: halves of surrogate pairs; what is no character.
 _UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
@@ -80,8 +82,51 @@ def _read_events(text: str) -> Any:
     return found[0] if len(found) == 1 else found or None
 
 
+def read_cut(text: str) -> Any:
+    """What stands whole in a JSON text that was cut off, or that something stands around; None: nothing.
+
+    A member counts when its value has ended; what was begun after it is left out.
+    """
+    start = min((place for mark in "{[" if (place := text.find(mark)) >= 0), default=None)
+    if start is None:
+        return None
+    closing: list[str] = []
+    whole_until, left_open = start, ""
+    quoted, value = False, False
+    for token in re.finditer(r'\\.|["{}\[\],:]', text[start : start + _CUT], re.DOTALL):
+        mark, end = token[0], start + token.end()
+        if mark == '"':
+            quoted = not quoted
+        if quoted or mark[0] == "\\":
+            continue
+        if mark in "{[":
+            closing.append("}" if mark == "{" else "]")
+        elif mark in "}]" and (not closing or closing.pop() != mark):
+            break
+        if mark in "}]" or (mark == '"' and value):
+            whole_until, left_open = end, "".join(reversed(closing))
+        elif mark == ",":
+            whole_until, left_open = end - 1, "".join(reversed(closing))
+        if not closing:
+            break
+        value = mark == ":"
+    try:
+        return _parse(text[start:whole_until] + left_open)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _parse(text: str) -> Any:
-    return json.loads(text, parse_int=_int, parse_constant=lambda _: None)
+    return json.loads(text, parse_int=_int, parse_constant=lambda _: None, object_pairs_hook=_members)
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; of members with one name the last that holds anything."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name not in found or value not in (None, "", [], {}):
+            found[name] = value
+    return found
 
 
 def _int(digits: str) -> int | str:

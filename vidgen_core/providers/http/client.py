@@ -14,6 +14,7 @@ import json
 import re
 import socket
 import ssl
+import zlib
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ from vidgen_core import __version__
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.providers.base import Key
 from vidgen_core.providers.http.addresses import Rules, trust
-from vidgen_core.providers.http.cleaning import clean, clean_text, read_json
+from vidgen_core.providers.http.cleaning import clean, clean_text, read_cut, read_json
 from vidgen_core.providers.http.multipart import RequestBody, json_body
 from vidgen_core.providers.http.redact import SAID_CHARACTERS, cut, mask, quiet_http_logs, redact
 
@@ -100,6 +101,8 @@ class ProviderResponse:
     text: str = field(repr=False)
     #: The body where it is a file, which has no text then.
     file: bytes | None = field(default=None, repr=False)
+    #: What stands whole in a body that is JSON only in part.
+    rest: Any = field(default=None, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -227,7 +230,7 @@ class Http:
                 asyncio.timeout(self._patience[verb].total),
                 self.stream(verb, method, url, key=key, params=params, body=body) as response,
             ):
-                return await _read(response, self._secrets(key) if key else (), self._most)
+                return await _read(response, self._secrets(key) if key else (), self._most, partly=verb is Verb.SUBMIT)
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -279,7 +282,7 @@ def _make_client(once: bool, rules: Rules | None) -> httpx.AsyncClient:
             rules,
             once=once,
             verify=trust(),
-            headers={"User-Agent": USER_AGENT},
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"},
             limits=httpx.Limits(
                 max_connections=1000, max_keepalive_connections=0 if once else 200, keepalive_expiry=KEEPALIVE
             ),
@@ -291,16 +294,34 @@ def _make_client(once: bool, rules: Rules | None) -> httpx.AsyncClient:
         ) from None
 
 
-async def _read(response: httpx.Response, secrets: tuple[str, ...], most: int) -> ProviderResponse:
-    raw = bytearray()
-    async for piece in response.aiter_bytes():
-        raw += piece
-        if len(raw) > most:
-            break
-    headers = dict(response.headers.items())
-    if _FILE.match(headers.get("content-type", "")) and len(raw) <= most:
-        return replace(answer_of(response.status_code, headers, "", *secrets), file=bytes(raw))
-    return answer_of(response.status_code, headers, raw.decode("utf-8", "replace"), *secrets)
+async def _read(response: httpx.Response, secrets: tuple[str, ...], most: int, *, partly: bool) -> ProviderResponse:
+    """The answer; of one that breaks off what came, where that is ``partly`` of use: it may name a job."""
+    raw, broke = bytearray(), None
+    # Unpacked below, by what it is: labels are often wrong.
+    encoding = response.headers.pop("content-encoding", "")
+    try:
+        async for piece in response.aiter_bytes():
+            raw += piece
+            if len(raw) > most:
+                break
+    except httpx.HTTPError as error:
+        broke = error
+    data, headers = _unpacked(bytes(raw), encoding, most), dict(response.headers.items())
+    if broke is None and _FILE.match(headers.get("content-type", "")) and len(data) <= most:
+        return replace(answer_of(response.status_code, headers, "", *secrets), file=data)
+    answer = answer_of(response.status_code, headers, data.decode("utf-8", "replace"), *secrets)
+    if broke is not None and (not partly or (answer.json is None and answer.rest is None)):
+        raise broke
+    return answer
+
+
+def _unpacked(data: bytes, encoding: str, most: int) -> bytes:
+    """A body without gzip and deflate (RFC 9110, 8.4.1), as far as it goes; what is not packed as it is."""
+    ways = (31,) if data[:2] == b"\x1f\x8b" else (15, -15) if "deflate" in encoding.lower() else ()
+    for way in ways:
+        with contextlib.suppress(zlib.error):
+            return zlib.decompressobj(way).decompress(data, most + 1)
+    return data
 
 
 #: Types of bodies that are no text for anybody.
@@ -322,6 +343,7 @@ def answer_of(status: int, headers: Mapping[str, str], text: str, *secrets: str)
         headers={name.lower(): _header(value, *secrets) for name, value in headers.items()},
         json=body,
         text=cut(redact(clean_text(text[:65536]), *secrets)),
+        rest=clean(read_cut(text), lambda one: mask(one, *secrets)) if body is None else None,
     )
 
 

@@ -18,11 +18,12 @@ from typing import Any, Final
 from vidgen_core.domain.errors import Delivery, ErrorKind, RemoteError
 from vidgen_core.domain.money import ChargeStatus
 from vidgen_core.domain.tasks import Failure
+from vidgen_core.providers.base import RemoteStatus
 from vidgen_core.providers.http import error_words
 from vidgen_core.providers.http.cleaning import identifier, whole
 from vidgen_core.providers.http.client import ProviderResponse
 from vidgen_core.providers.http.error_body import ErrorBody, at, own_words
-from vidgen_core.providers.http.job_status import is_of_the_job, values
+from vidgen_core.providers.http.job_status import is_of_the_job, read, values
 
 
 @dataclass(frozen=True)
@@ -262,8 +263,9 @@ def job_in(answer: ProviderResponse, *paths: str, names: Sequence[str] = JOB_NAM
     :param names: what this provider calls a job; else what any calls it
     """
     if answer.ok:
-        found = id_at(answer.json, *(paths or _ID_PATHS))
-        return found if found or refuses(answer.json) else _job_anywhere(answer.json, names)
+        body = answer.rest if answer.json is None else answer.json
+        found = id_at(body, *(paths or _ID_PATHS))
+        return found if found or refuses(body) else _job_anywhere(body, names)
     if answer.status in (408, 425, 499) or answer.status >= 500:
         return id_at(answer.json, *([path for path in paths if not path.endswith(".id")] or _TASK_PATHS))
     return None
@@ -321,13 +323,19 @@ def submit_verdict(table: Table, answer: ProviderResponse, said: ErrorBody) -> C
         verdict = classify(table, said)
         open_status = answer.status >= 500 or answer.status in (408, 409, 425, 499)
         unsure = not known and verdict.kind not in _DEFINITE
-        return REPLY_WITHOUT_ID if open_status and unsure and _under_way(said) else verdict
+        going = _under_way(said)
+        # A job that is under way stands beside it: it may be this one.
+        made = id_at(answer.json, *_TASK_PATHS) and (going or read(answer.json).status in _UNDER_WAY)
+        return REPLY_WITHOUT_ID if made or (open_status and unsure and going) else verdict
     if not isinstance(answer.json, Mapping):
         return UNREADABLE
     if not known and (_under_way(said) or not _says_no(table, answer.json, said)):
         return REPLY_WITHOUT_ID
     verdict = classify(table, said)
     return REFUSED_UNDER_200 if verdict is UNREADABLE else verdict
+
+
+_UNDER_WAY: Final = frozenset({RemoteStatus.QUEUED, RemoteStatus.RUNNING})
 
 
 def _under_way(said: ErrorBody) -> bool:
@@ -420,14 +428,18 @@ _PASSING: Final = frozenset({ErrorKind.OVERLOADED, ErrorKind.TIMEOUT})
 def failed_verdict(table: Table, said: ErrorBody) -> Classification:
     """As ``classify``, for the reason of a failed job; ``retryable`` only where the reason is known to be passing.
 
-    A status does not count, and whatever nobody has listed is ``provider_failed``: the same order again is money again.
+    A status does not count, and whatever nobody has listed is ``provider_failed``: the same order again is money again. Words
+    of passing count where no other word stands beside them that may be about what was sent.
     """
     found = classify_texts(table, said) or _passing_verdict(said)
+    known = any(_by_code(table, layer) is not None for layer in said.layers) or _speaks_of_itself(said)
     if found.kind in _UPSTREAM:
         # How often it was asked passes by itself; an account without money or rights does not.
-        return replace(UPSTREAM_UNAVAILABLE, retryable=found.kind is ErrorKind.RATE_LIMIT and not _blames(said))
+        return replace(
+            UPSTREAM_UNAVAILABLE, retryable=found.kind is ErrorKind.RATE_LIMIT and known and not _blames(said)
+        )
     if found.kind in _PASSING:
-        return replace(found, retryable=not _blames(said), delivery=Delivery.REFUSED)
+        return replace(found, retryable=known and not _blames(said), delivery=Delivery.REFUSED)
     if found.kind is ErrorKind.NETWORK or found.kind is ErrorKind.PROVIDER:
         return _passing_verdict(said)
     return found
@@ -438,13 +450,14 @@ def _passing_verdict(said: ErrorBody) -> Classification:
     if _blames(said):
         return JOB_FAILED
     texts = [layer.text for layer in said.layers]
-    if any(error_words.timed_out(text) for text in texts):
-        return replace(REMOTE_TIMEOUT, retryable=True, delivery=Delivery.REFUSED)
-    if any(error_words.short_of_capacity(text) for text in texts):
-        return SATURATED
     names = ["".join(filter(str.isalnum, code)) for layer in said.layers for code in layer.codes]
-    if any(error_words.internal(text) for text in texts):
-        return JOB_BROKE
+    if _speaks_of_itself(said):
+        if any(error_words.timed_out(text) for text in texts):
+            return replace(REMOTE_TIMEOUT, retryable=True, delivery=Delivery.REFUSED)
+        if any(error_words.short_of_capacity(text) for text in texts):
+            return SATURATED
+        if any(error_words.internal(text) for text in texts):
+            return JOB_BROKE
     bare = not any(text.strip() for text in texts)
     if any(error_words.INTERNAL_CODE.search(name) for name in names) or (bare and _SERVER_CODES.intersection(names)):
         return JOB_BROKE
@@ -452,6 +465,10 @@ def _passing_verdict(said: ErrorBody) -> Classification:
 
 
 _SERVER_CODES: Final = frozenset({"500", "502", "503", "504"})
+
+
+def _speaks_of_itself(said: ErrorBody) -> bool:
+    return all(error_words.speaks_of_itself(layer.text) for layer in said.layers)
 
 
 def _blames(said: ErrorBody) -> bool:

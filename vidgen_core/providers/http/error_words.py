@@ -89,11 +89,15 @@ BALANCE: Final = _any(
     r"(?:not enough|not sufficient|no|low|out of|run out of|lack of|more|without) (?:\w{1,12} )?(?:credits?|balance|funds|points)\b",
     r"payment required", r"\barrears?\b", "arrearage", r"\boverdue\b", r"\btop[ -]?up\b", r"\brecharge\b", "exceeded your current quota",
     "billing (?:hard )?limit", "spending limit",
+    r"\b(?:saldo|guthaben|solde|cr[eé]d(?:it|iti|itos?|its))\b.{0,24}(?:insuf|unzureichend|non suff|aufgebraucht|[eé]puis|agotad|esgotad|esaurit|nicht aus)",
+    r"\b(?:insufi\w{1,8}|insuffi\w{1,8}|unzureichend\w{0,2}|nicht genug|pas assez de|sin) (?:\w{1,12} ){0,2}(?:saldo|guthaben|solde|cr[eé]dit\w{0,3})\b",
+    "недостаточно (?:средств|кредит|баланс)", "(?:残高|クレジット|ポイント).{0,6}(?:不足|足り)", "(?:잔액|크레딧|포인트).{0,6}(?:부족|없)",
     "(?:余额|额度|积分|点数|算粒|资金|credits?).{0,6}(?:不足|不够|已用尽|用尽|已用完|耗尽|为零|已耗尽)", "欠费", "请.{0,4}充值", "账户已透支",
 )  # fmt: skip
 KEY: Final = _any(
     r"(?:invalid|incorrect|wrong|expired|unknown|revoked|disabled) (?:api[ _-]?)?(?:key|token|credentials?)\b(?! (?:count|limit))",
     r"\bapi[ _-]?key\b.{0,24}(?:invalid|expired|not (?:found|valid)|incorrect|revoked|disabled|missing)",
+    r"\b(?:cl[eé]s?|clave|chave|chiave) (?:de |d['’])?(?:l['’])?api\b", r"\bapi[ -]?(?:schlüssel|nøkkel|sleutel|anahtar)", "api[ -]?(?:キー|키|ключ)|(?:ключ|キー|키) api", "密鑰.{0,6}(?:無效|錯誤|過期)",
     r"\bunauthori[sz]ed\b", "authentication (?:failed|error|required)", "(?:密钥|令牌).{0,6}(?:无效|错误|过期|不存在|已失效)", "无效的(?:密钥|令牌)",
 )  # fmt: skip
 
@@ -139,6 +143,8 @@ _CLOCKS: Final = _any(
 #: What a picture or a video is measured by; none of it changes by waiting.
 _MEASURES: Final = _any(
     r"\b(?:lengths?|durations?|aspect|ratios?|resolutions?|dimensions?|fps|frame ?rates?|(?<!queue )(?<!pool )(?<!batch )sizes?)\b", "时长|比例|分辨率|尺寸|帧率",
+    r"\b(?:durée|duración|duração|durata|dauer|länge|auflösung|seitenverhältnis|tamaño|tamanho|taille|résolution|resoluci[oó]n|resolução|proporción)",
+    "größe", "длительност|разрешени|соотношени|размер", "長さ|秒数|サイズ|解像度|比率|プロンプト", "길이|크기|해상도|비율|프롬프트",
 )  # fmt: skip
 #: Words with which a text speaks of what was sent: then no other word in it makes it a thing that passes.
 _BLAME: Final = _any(
@@ -155,6 +161,62 @@ _BLAME: Final = _any(
     "不允许", "必须", "无效", "过长", "过大", "超出", "检测到", "包含", "含有", "缺少", "不匹配", "不符", "不清晰", "模糊", "水印",
     "请(?:修改|更换|调整|缩短|检查|使用|重新上传|简化|删除|去除|换|优化)", "您的(?:提示词|图片|描述|内容|素材|参考图)", "你的(?:提示词|图片|描述|内容|素材|参考图)",
 )  # fmt: skip
+
+
+def _stem(word: str) -> str:
+    """A word without the endings that mean the same."""
+    return re.sub(r"(?:ions?|ings?|ed|es|e|d|s|ly|er|ers)$", "", word)
+
+
+def _stems(words: str) -> frozenset[str]:
+    return frozenset(map(_stem, words.split()))
+
+
+#: With these a provider speaks of itself, of waiting and of the order as a whole, and of nothing that was sent.
+_ITSELF: Final = _stems(
+    "a abnormal abort about accept account across action admin administrator after again agent all already an any api appear are assistance at "
+    "attempt available backend bad balancer batch be because been before being broke broken busy but by cache call can canceled cancelled cannot "
+    "capacity case cause channel closed cloud cluster code come complete concurrency condition connect contact container could count cpu crash "
+    "create crowded cuda currently customer data database dead deadline delay demand deploying desk detail device did disconnected disk "
+    "distributor dns do down downstream drop dropped due during either else encountered end ended engine eof err error every exceed exceeded "
+    "exception exhausted expire external fail failure farm fatal fault fetch few finish fixed for free from full gateway generate get give gone "
+    "got gpu group grpc had handle happen have he heavy help here high host hour http i idle if in inference infrastructure instance instead "
+    "interface internal interrupted into invocation issue it job just killed large later like limit line load loaded log long lost machine made "
+    "maintenance make manager many maximum may me memory message might minute missed model moment more most much nccl need needed network next no "
+    "node none not now number occur occurred of off offline ok on once oom operation or other our out outage over overload overloaded patience "
+    "peak peer pending per phase pipeline platform please pod pods pool predict preempted present problem process processed produce progress "
+    "provider proxy python queue rate reach read ready reason receive recover recovered redis ref refused region registered released render rendered "
+    "report request reset resolved resource respond responded response restart result resume retried retry return right rpc run running runtime s "
+    "same saturated schedule sec second seconds send sending sent server service session shortly shut shutdown side since slow so socket some "
+    "something soon sorry stack stage start state status step still stopped storage stream stuck submit submitted succeed success such support "
+    "system task tcp team technical temporarily temporary terminated than that the their there these they this those thread threads throttled "
+    "ticket time timeout tls to too took tool total trace traceback traffic transient tried trouble try type unable unavailable under unexpected "
+    "unexpectedly unhandled unknown unreachable unresponsive until up upstream url us usage used vendor video vram wait was we went were when "
+    "where which while will with within without work would wrong yet you"
+)  # fmt: skip
+_LATIN: Final = re.compile("[A-Za-z0-9_]+")
+_NAMES: Final = _any(
+    # Marks of programs, and what is named behind *model* or *group*.
+    r"\b(?:model|channel|group|region|node|worker|host|server|trace|request|task|job)s?(?: id| name)?[ :=#]{1,3}[\w.:/-]{0,80}\d[\w.:/-]{0,80}",
+    r"\bE[A-Z]{5,12}\b|\bSIG[A-Z]{3,5}\b|n['’]t\b|['’](?:s|re|ve|ll)\b",
+)  # fmt: skip
+_ITSELF_ZH: Final = _any(
+    "请稍[后候]|请?(?:重新|再次|再)?(?:重试|提交|尝试|试)|稍[后候]|联系|管理员|客服|技术支持|反馈|我们|抱歉|对不起|错误码?|异常|故障|失败|失效|超时|出错|繁忙|忙碌|拥挤|拥堵|"
+    "火爆|负载|饱和|过高|过载|过大|人数|用户|过多|较多|太多|排队|队列|等待|算力|资源|容量|显存|内存|显卡|集群|机器|不足|不够|耗尽|已满|紧张|不可用|可用|维护|系统|服务[器端]?|模型|上游|下游|"
+    "内部|外部|网络|网关|节点|后端|接口|数据库|缓存|渠道|通道|分组|线程|进程|任务|作业|请求|响应|返回|结果|处理|生成|视频|渲染|推理|执行|运行|调用|连接|断开|中断|重置|关闭|崩溃|重启|获取|未知|"
+    "临时|暂时?|短暂|出现|发生|遇到|导致|原因|由于|因为?|代码|编号|序列?号|信息|详情|状态|无法|未能?|不能|没有?|无|当前|目前|正在|已经?|达到|超过|超出|上限|限流|限制|频率|频繁|并发|高峰期?|时间|时长?|"
+    "分钟|小时|秒钟?|天|后|前|再|中|内|的|了|或|和|与|在|是|被|为|下|个|次|很|较|过|长|所有|全部|部分|该|此|本|您|请|到|码|吧|哦|呢",
+)  # fmt: skip
+
+
+def speaks_of_itself(text: str) -> bool:
+    """Whether every word is one with which a provider speaks of itself; a word that nobody knows may be about what was sent."""
+    # Names of errors are words written together.
+    rest = _NAMES.sub(" ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text))
+    words = [word for word in _LATIN.findall(rest.lower()) if len(word) > 1 and word.isalpha()]
+    if not all(_stem(word) in _ITSELF for word in words):
+        return False
+    return not any(map(str.isalpha, _LATIN.sub(" ", _ITSELF_ZH.sub(" ", rest))))
 
 
 def timed_out(text: str) -> bool:
@@ -197,7 +259,7 @@ _TAKEN: Final = _any(
     r"\bprocessing\b", r"\bin progress\b", r"\bpending\b", r"\bscheduled\b", r"\bcreated\b", r"\bstarted\b", r"\brunning\b", r"\bgenerating\b",
     r"\bbeing (?:processed|generated|reviewed|prepared|made)", r"\bunder review\b", r"\b(?:success|succeeded|successful|successfully)\b", r"\bplease wait\b",
     r"\bwill be (?:processed|generated|ready|delivered|started)", r"\bunder ?way\b", r"\bon its way\b", r"\balready exists?\b", r"\bduplicate (?:request|task|order)",
-    "排队", "队列中", "处理中", "审核中", "生成中", "进行中", "已提交", "提交成功", "已接收", "已受理", "受理成功", "已创建", "创建成功", "成功", "请(?:耐心)?等待", "稍候查看",
+    r"^\s*(?:ok|okay|done|good|fine)\W{0,3}$", "排队", "队列中", "处理中", "审核中", "生成中", "进行中", "已提交", "提交成功", "已接收", "已受理", "受理成功", "已创建", "创建成功", "成功", "请(?:耐心)?等待", "稍候查看",
     "已加入", "已收到", "任务已", "正在",
 )  # fmt: skip
 _NOT_TAKEN: Final = _any(

@@ -116,9 +116,10 @@ STATUS_WORDS: Final[Mapping[RemoteStatus, str]] = {
     "image_downloading video_generating video_generation_completed video_upsampling video_upsampling_completed "
     "处理中 生成中 进行中 运行中 审核中",
     RemoteStatus.SUCCEEDED: "completed complete success succeeded succeed successful finished finish done "
-    "已完成 完成 成功 已成功 生成成功 生成完成 任务完成",
+    "已完成 完成 成功 已成功 生成成功 生成完成 任务完成 完了 完成済み 완료 готово завершено terminé terminada completado concluído completato fertig abgeschlossen",
     RemoteStatus.FAILED: "failed failure fail error errored video_generation_failed video_upsampling_failed expired rejected "
-    "denied moderated content_filtered blocked timed_out timeout 失败 已失败 生成失败 任务失败 超时 违规 审核不通过 审核未通过 已拒绝",
+    "denied moderated content_filtered blocked timed_out timeout refused declined 失败 已失败 生成失败 任务失败 超时 违规 审核不通过 审核未通过 已拒绝 "
+    "失敗 실패 ошибка échoué échec fallido falló falhou fallito fehlgeschlagen",
     RemoteStatus.CANCELLED: "cancelled canceled aborted revoked 已取消 取消",
 }
 _BY_WORD: Final = {word: status for status, known in STATUS_WORDS.items() for word in known.split()}

@@ -181,8 +181,15 @@ def _judge(url: str, path: Sequence[str], kind: str, *, whole: bool, known: bool
         return None
     named = whole and (kind == "video")
     tokens = [token for name in path for token in tokens_of(name)]
-    points = 8 * named + 4 * film + 3 * (known and whole) + (kind == "result") + _extra(tokens)
-    return LinkCandidate(url=url, points=points, sure=named or film or (known and whole), video=named or film)
+    extra = _extra(tokens)
+    points = 8 * named + 4 * film + 3 * (known and whole) + (kind == "result") + extra
+    # A preview alone says nothing of an end.
+    video = (named or film) and extra > _PREVIEW
+    return LinkCandidate(url=url, points=points, sure=named or film or (known and whole), video=video)
+
+
+#: What a preview is below other links, in points.
+_PREVIEW: Final = -5
 
 
 def _extra(tokens: Sequence[str]) -> int:
@@ -191,7 +198,7 @@ def _extra(tokens: Sequence[str]) -> int:
     free = not {"no", "non", "without", "free", "remove", "removed", "clean"}.isdisjoint(tokens)
     clean = (not {"nowatermark", "unwatermarked", "watermarkfree"}.isdisjoint(tokens)) or (marked and free)
     low = not {"preview", "previews", "sample", "draft", "low", "lowres"}.isdisjoint(tokens)
-    return 2 * clean - 3 * (marked and not clean) - 5 * low
+    return 2 * clean - 3 * (marked and not clean) + _PREVIEW * low
 
 
 # --- both together --------------------------------------------------------------------------------------------------
@@ -216,6 +223,8 @@ Probe = Callable[[str], Awaitable[bool | None]]
 
 #: Words with which a link, and only with it, is the end.
 _ENDED_BADLY: Final = frozenset({RemoteStatus.FAILED, RemoteStatus.CANCELLED})
+#: What a word looks like that says that something is still done, or not done yet.
+_GOES_ON: Final = re.compile(r"ing$|中$|^(?:not|un|in|pre)|^(?:未|没|不|待)", re.IGNORECASE)
 _DONE_WITH_A_LINK: Final = frozenset({"video_upsampling_completed", "ready", "available", "ok", "ended"})
 
 
@@ -235,7 +244,13 @@ async def outcome(
     named = _candidates(found, base, known)
     if seen.status is not RemoteStatus.SUCCEEDED:
         named = [one for one in named if one.video]
-        if not named or not _ends_with_a_link(seen, ended_in(found)):
+        ended = ended_in(found)
+        done = bool(named) and (
+            _ends_with_a_link(seen, ended)
+            # A word that nobody knows: the link itself says whether the video is there.
+            or (_may_have_ended(seen, ended) and await probe(named[0].url) is True)
+        )
+        if not done:
             return LinkOutcome(seen.status, seen.word, seen.progress)
     url = await choose(named, probe)
     if url is not None:
@@ -254,6 +269,13 @@ def _ends_with_a_link(seen: Reading, ended: bool | None) -> bool:
     if RemoteStatus.SUCCEEDED in seen.all or (seen.word or "").strip().lower() in _DONE_WITH_A_LINK:
         return ended is not False
     return seen.word is None and ended is None and seen.progress in (None, 100)
+
+
+def _may_have_ended(seen: Reading, ended: bool | None) -> bool:
+    """Whether nothing that is known says that a job goes on or has failed."""
+    goes_on = _GOES_ON.search((seen.word or "").strip())
+    unknown = {RemoteStatus.UNKNOWN}.issuperset(seen.all)
+    return unknown and not goes_on and ended is not False and seen.progress in (None, 100)
 
 
 async def choose(named: Sequence[LinkCandidate], probe: Probe) -> str | None:

@@ -9,6 +9,7 @@ import base64
 import functools
 import logging
 import re
+import unicodedata
 from typing import Final
 from urllib.parse import quote
 
@@ -34,6 +35,13 @@ _KEY: Final = re.compile(r"\b((?:sk|ak|pk|key)[-_])[A-Za-z0-9_-]{12,}")
 _RUN: Final = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{400,}")
 _SMALL: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _ESCAPED: Final = re.compile(r"\\u00([2-7][0-9a-fA-F])|%([2-7][0-9a-fA-F])|&#(\d{2,3});")
+#: A character in any of the ways of writing it as a number, escaped once more than once.
+_NUMBERED: Final = re.compile(
+    r"(?:%(?:25){0,4}|\\{1,4}u\{?0{0,4}|\\{1,4}x|\\|&(?:amp;){0,4}#x0{0,4}|=|0x|U\+00)([2-7][0-9a-f])[;} ]?|&(?:amp;){0,4}#0?(\d{2,3});",
+    re.IGNORECASE,
+)
+#: What can be put between the characters of a key without hiding it from people.
+_BETWEEN: Final = re.compile(r"[\W_]+")
 
 
 def redact(text: str, *secrets: str) -> str:
@@ -64,7 +72,28 @@ def hide(text: str, *secrets: str) -> str:
             plain = _unescaped(text)
             if plain != text and pattern.search(plain):
                 text = pattern.sub(MASK, plain)
+            if _is_disguised(text, secret):
+                return MASK
     return text
+
+
+def _is_disguised(text: str, secret: str) -> bool:
+    """Whether a secret stands there with something between its characters, or these as numbers or in another width."""
+    forms = _bare_forms(secret)
+    if not forms or len(text) < SHORT:
+        return False
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    numbered = _NUMBERED.sub(lambda found: chr(int(found[1], 16) if found[1] else int(found[2])), plain)
+    bare = [_BETWEEN.sub("", one).lower() for one in {plain, numbered}]
+    return any(form in one for one in bare for form in forms)
+
+
+@functools.lru_cache(maxsize=256)
+def _bare_forms(secret: str) -> frozenset[str]:
+    """Letters and digits of a secret, plain and coded; nothing of one that has too few of them."""
+    forms = (secret, secret.encode().hex(), base64.b32encode(secret.encode()).decode(), *_in_base64(secret))
+    bare = {_BETWEEN.sub("", form).lower() for form in forms}
+    return frozenset(bare) if all(len(form) >= SHORT for form in bare) else frozenset()
 
 
 def hide_traces(text: str, *secrets: str) -> str:

@@ -13,7 +13,7 @@ from test_lovart_batch import point_lovart, queue
 
 from vidgen_core.cli.program import run
 from vidgen_core.config.paths import Locations
-from vidgen_core.domain.errors import Delivery, Refused, RemoteError
+from vidgen_core.domain.errors import Delivery, NotFound, Refused, RemoteError
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.queries import LogFilter
 from vidgen_core.domain.tasks import Task, TaskStatus
@@ -21,6 +21,7 @@ from vidgen_core.fake_provider.server import RehearsalServer
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
 from vidgen_core.providers.lovart.adapter import Lovart
 from vidgen_core.services.facade import Vidgen
+from vidgen_core.services.generation import answers
 
 FORTY = Money(amount=Decimal("40.0"), currency="credits")
 
@@ -38,6 +39,37 @@ def waiting(
         with home.running(), Vidgen.open(locations) as app:
             wait_until(lambda: home.tasks([task])[0].stage == WAITING_FOR_CONFIRMATION, 20)
             yield home, server, app, task
+
+
+def link_to(app: Vidgen, task: Task, price: Money | None) -> str:
+    link = answers.link_of(app.context, "price", task.id, answers.mark_of_price(app.context, task, price))
+    assert link is not None
+    return link.rpartition("/")[2]
+
+
+def test_a_link_says_yes_to_the_one_price_that_it_was_sent_with(waiting) -> None:
+    home, server, app, task = waiting
+    app.settings_file.change({"notices.address": "https://studio.example"})
+    task = home.tasks([task])[0]
+    good, dearer = link_to(app, task, FORTY), link_to(app, task, Money(amount=Decimal(12), currency="credits"))
+
+    for other in (dearer, link_to(app, task, None)):
+        with pytest.raises(Refused, match="price_changed"):
+            app.answers.read(other)
+        for amount in ("40", "12", ""):
+            with pytest.raises(Refused, match="price_changed"):
+                app.answers.yes(other, amount, "credits")
+    with pytest.raises(NotFound):
+        app.answers.read("-".join([*dearer.split("-")[:3], good.split("-")[3], dearer.split("-")[4]]))
+    with pytest.raises(Refused, match="price_changed"):
+        app.answers.yes(good, "41", "credits")
+    assert app.answers.read(good).price == FORTY
+    app.answers.yes(good, "40", "credits")
+
+    assert home.finish([task], 30)[0].status is TaskStatus.COMPLETED
+    assert server.stats()["accepted_total"] == 1
+    with pytest.raises(Refused):
+        app.answers.yes(good, "40", "credits")
 
 
 def log_codes(app: Vidgen) -> list[str]:

@@ -90,13 +90,15 @@ def test_a_forged_an_expired_and_a_foreign_link_answer_nothing(
     client: TestClient, vidgen: Vidgen, quote: Quote, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = path_of(vidgen, quote)
-    kind, id_, until, signature = path.rpartition("/")[2].split("-")
+    kind, id_, until, mark, signature = path.rpartition("/")[2].split("-")
     for forged in (
-        f"{kind}-{int(id_) + 1}-{until}-{signature}",
-        f"{kind}-{id_}-{int(until) + 1}-{signature}",
-        f"price-{id_}-{until}-{signature}",
-        f"{kind}-{id_}-{until}-{'0' * 40}",
-        f"{kind}-{id_}-{until}-é",
+        f"{kind}-{int(id_) + 1}-{until}-{mark}-{signature}",
+        f"{kind}-{id_}-{int(until) + 1}-{mark}-{signature}",
+        f"price-{id_}-{until}-{mark}-{signature}",
+        f"{kind}-{id_}-{until}-1-{signature}",
+        f"{kind}-{id_}-{until}-{signature}",
+        f"{kind}-{id_}-{until}-{mark}-{'0' * 40}",
+        f"{kind}-{id_}-{until}-{mark}-é",
         "x",
     ):
         assert client.get(f"/answer/{forged}").status_code == 404

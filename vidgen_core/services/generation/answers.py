@@ -1,11 +1,13 @@
 """Questions that a person can answer by a link of a notice: what is asked, and the yes or no.
 
-A link is signed and ends with its day; whoever has it may answer this one question and nothing else. What was answered once,
-there or elsewhere, cannot be answered again: the question itself is gone then. To read a question changes nothing.
+A link is signed and ends with its day; whoever has it may answer this one question, at the price that it was sent with, and
+nothing else. What was answered once, there or elsewhere, cannot be answered again: the question itself is gone then. To read
+a question changes nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -17,6 +19,7 @@ from vidgen_core.domain.money import Money
 from vidgen_core.services.access.agents import is_signed, sign
 
 if TYPE_CHECKING:
+    from vidgen_core.domain.tasks import Task
     from vidgen_core.services.context import ServiceContext
     from vidgen_core.services.generation.quotes import Quotes
     from vidgen_core.services.generation.tasks import Tasks
@@ -53,10 +56,11 @@ class Answers:
         """What is asked.
 
         :raises NotFound: ``answer_unknown``: no link of ours
-        :raises Refused: ``answer_expired``, ``quote_decided``, ``nothing_to_confirm``
+        :raises Refused: ``answer_expired``, ``quote_decided``, ``nothing_to_confirm``, ``price_changed``: another one is
+            asked now than when the link was sent
         :raises RemoteError: the provider cannot be asked for its price
         """
-        kind, id_ = self._opened(token)
+        kind, id_, mark = self._opened(token)
         if kind == "order":
             quote = self._quotes.undecided(id_)
             why = {
@@ -67,8 +71,8 @@ class Answers:
                 "what": quote.what,
             }
             return self._question(kind, id_, quote.project_id, quote.price, why)
-        task = self._tasks.get(id_)
-        price = self._tasks.asked_price(id_)
+        task, price = self._tasks.get(id_), self._tasks.asked_price(id_)
+        self._check(task, price, mark)
         return self._question(kind, id_, task.project_id, price, {"shot": task.shot, "take": task.take})
 
     def yes(self, token: str, amount: str, currency: str) -> None:
@@ -76,7 +80,7 @@ class Answers:
 
         :param amount: empty: none was named
         """
-        kind, id_ = self._opened(token)
+        kind, id_, mark = self._opened(token)
         try:
             price = Money(amount=Decimal(amount), currency=currency) if amount else None
         except (InvalidOperation, ValueError):
@@ -84,12 +88,13 @@ class Answers:
         if kind == "order":
             self._quotes.approve(id_, price)
         else:
+            self._check(self._tasks.get(id_), price, mark)
             self._tasks.confirm_price(id_, price)
         self._log(kind, id_, "yes")
 
     def no(self, token: str) -> None:
         """Say no to an order, or leave a price as it is; raises as ``read``."""
-        kind, id_ = self._opened(token)
+        kind, id_, _ = self._opened(token)
         if kind == "order":
             self._quotes.decline(id_)
             self._log(kind, id_, "no")
@@ -98,21 +103,25 @@ class Answers:
         with self._ctx.store.write() as tx:
             tx.log.add(LogLevel.INFO, f"answered_{answer}", what=f"{kind} {id_}")
 
-    def _opened(self, token: str) -> tuple[Kind, int]:
+    def _check(self, task: Task, price: Money | None, mark: str) -> None:
+        if mark != mark_of_price(self._ctx, task, price):
+            raise Refused("price_changed", shot=task.shot, take=task.take)
+
+    def _opened(self, token: str) -> tuple[Kind, int, str]:
         parts = token.split("-")
         kinds: dict[str, Kind] = {"order": "order", "price": "price"}
         if (
-            len(parts) != 4
+            len(parts) != 5
             or parts[0] not in kinds
             or not all(part.isdecimal() and len(part) < 16 for part in parts[1:3])
         ):
             raise NotFound("answer_unknown")
-        kind, id_, until = kinds[parts[0]], int(parts[1]), int(parts[2])
-        if not is_signed(self._ctx, parts[3], "answer", kind, id_, until):
+        kind, id_, until, mark = kinds[parts[0]], int(parts[1]), int(parts[2]), parts[3]
+        if not is_signed(self._ctx, parts[4], "answer", kind, id_, until, mark):
             raise NotFound("answer_unknown")
         if until < time.time():
             raise Refused("answer_expired", kind=ErrorKind.AUTH)
-        return kind, id_
+        return kind, id_, mark
 
     def _question(self, kind: Kind, id_: int, project_id: int, price: Money | None, params: dict[str, Any]) -> Question:
         with self._ctx.store.read() as tx:
@@ -120,10 +129,21 @@ class Answers:
         return Question(kind=kind, id=id_, project=project, params=params, price=price)
 
 
-def link_of(ctx: ServiceContext, kind: Kind, id_: int) -> str | None:
-    """The link to the answer; None where the settings do not say where people reach this server."""
+def mark_of_price(ctx: ServiceContext, task: Task, price: Money | None) -> str:
+    """What tells the question about a price of a task from every other one of it."""
+    with ctx.store.read() as tx:
+        attempt = tx.attempts.get(task.attempt_id) if task.attempt_id is not None else None
+    asked = (task.attempt_id, attempt and attempt.confirmed_at, price and (price.amount.normalize(), price.currency))
+    return hashlib.sha256(repr(asked).encode()).hexdigest()[:12]
+
+
+def link_of(ctx: ServiceContext, kind: Kind, id_: int, mark: str = "0") -> str | None:
+    """The link to the answer; None where the settings do not say where people reach this server.
+
+    :param mark: of a price, ``mark_of_price``
+    """
     address = ctx.settings().notices.address
     if not address:
         return None
     until = int(time.time()) + VALID
-    return f"{address}{PATH}{kind}-{id_}-{until}-{sign(ctx, 'answer', kind, id_, until)}"
+    return f"{address}{PATH}{kind}-{id_}-{until}-{mark}-{sign(ctx, 'answer', kind, id_, until, mark)}"

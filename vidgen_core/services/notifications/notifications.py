@@ -18,7 +18,8 @@ from vidgen_core.i18n.log_lines import log_sentence
 from vidgen_core.money import BudgetScope
 from vidgen_core.providers.base import WAITING_FOR_CONFIRMATION
 from vidgen_core.services.access.permissions import Role, requires
-from vidgen_core.services.generation.answers import link_of
+from vidgen_core.services.generation.answers import link_of, mark_of_price
+from vidgen_core.services.generation.price_confirmation import asked_price
 from vidgen_core.services.notifications import messages
 
 if TYPE_CHECKING:
@@ -174,8 +175,16 @@ class _Notifier(threading.Thread):
             _PRICES.put(tx, waiting)
             tasks = tx.tasks.many([id_ for id_ in waiting if id_ not in told])
         for task in tasks if wanted.url.get_secret_value() and wanted.on_question else ():
-            said = self._words()("notices.price", shot=task.shot, take=task.take, provider=task.provider.value)
-            self._send(messages.of_question("price_to_confirm", said, link_of(self._ctx, "price", task.id)))
+            t = self._words()
+            named = {"shot": task.shot, "take": task.take, "provider": task.provider.value}
+            try:
+                price = asked_price(self._ctx, task.id)
+                link = link_of(self._ctx, "price", task.id, mark_of_price(self._ctx, task, price))
+                shown = t.money(price, estimated=False) if price else t("shell.price_unknown")
+            except VidgenError:
+                # Without a price there is nothing that a link could say yes to.
+                link, shown = None, t("shell.price_unknown")
+            self._send(messages.of_question("price_to_confirm", t("notices.price", price=shown, **named), link))
 
     def _limits(self) -> None:
         """A limit of the budget comes near: the log says so once, and this passes it on."""

@@ -13,6 +13,7 @@ import pytest
 from doubles import wait_until
 from PIL import Image, ImageFilter
 
+from vidgen_core.domain.characters import Character, References
 from vidgen_core.domain.errors import InputError, Refused
 from vidgen_core.domain.money import Money
 from vidgen_core.domain.providers import ProviderId
@@ -27,6 +28,7 @@ from vidgen_core.services.exports.film import Format
 from vidgen_core.services.facade import Vidgen
 from vidgen_core.services.generation.finishing import FinishOptions
 from vidgen_core.services.generation.planning import GenerateOptions
+from vidgen_core.services.imports.characters import read_library
 from vidgen_core.services.system.cleanup import CleanupScope
 
 AddShot = Callable[..., Shot]
@@ -60,6 +62,24 @@ def finished(app: Vidgen, project: Project) -> list[Take]:
     made = app.finishing.order_chosen(project.id, UPSCALE)
     done(app, [task.id for task in made.tasks])
     return [take for task in made.tasks if (take := app.takes.of_task(task.id)) is not None]
+
+
+def test_the_takes_of_a_project_take_its_characters_along(
+    app: Vidgen, project: Project, chosen: list[Take], picture: Path, tmp_path: Path
+) -> None:
+    plain = app.exports.write(project.id, Format.ZIP, tmp_path / "plain.zip")
+    face = app.shots.keep_image(picture)
+    library = References(style="ink", characters=(Character(name="Ann", description="coat", images=(face,)),))
+    app.pictures.set_references(project.id, library)
+
+    packed = app.exports.write(project.id, Format.ZIP, tmp_path / "film.zip")
+
+    with ZipFile(plain) as before, ZipFile(packed) as archive:
+        brought = set(archive.namelist()) - set(before.namelist())
+        archive.extractall(tmp_path / "out")
+    assert {name.partition(".")[0] for name in brought} == {"characters", "characters/001"}
+    kept = read_library(tmp_path / "out" / "characters.json")
+    assert (kept.style, [(one.name, len(one.images)) for one in kept.characters]) == ("ink", [("Ann", 1)])
 
 
 def test_chosen_takes_are_enlarged_as_one_batch_and_go_out_in_exports_until_the_source_is_used_again(

@@ -43,6 +43,7 @@ def write_archive(film: Film, target: Path, options: Options, progress: Progress
         str(name): clip.source for name, clip in zip(names, film.takes, strict=True) if clip.source
     }
     manifest = _manifest(film, names)
+    contents |= film.beside
     contents["manifest.json"] = json.dumps(manifest, ensure_ascii=False, indent=1)
     contents["manifest.csv"] = _table(manifest["clips"])
     if options.timelines:

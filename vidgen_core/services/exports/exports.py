@@ -176,8 +176,11 @@ class Exports:
             film.check()
             path = write_draft(film, target, chosen, progress)
         else:
-            from vidgen_core.services.exports.writers import write_film
+            from vidgen_core.services.exports.writers import library_files, write_film
 
+            if kind is Format.ZIP:
+                library = library_files(self._library(project_id), self._ctx.media)
+                film = film.model_copy(update={"beside": library})
             write_film(film, kind, target, chosen, progress, language)
             path = target
         with self._ctx.store.write() as tx:
@@ -197,10 +200,14 @@ class Exports:
                     self.write_task_list(project_id, kind, file, language=language)
                 return
             shots = tx.shots.page(project_id, ShotFilter(), _EVERY).items
-            library = References.model_validate(tx.projects.settings(project_id).get(REFERENCES) or {})
         if not shots:
             raise Refused("export_no_rows", project=project.name)
+        library = self._library(project_id)
         write_shots(shots, kind, target, options, language, project.name, self._ctx.media, library)
+
+    def _library(self, project_id: int) -> References:
+        with self._ctx.store.read() as tx:
+            return References.model_validate(tx.projects.settings(project_id).get(REFERENCES) or {})
 
     @requires(Role.VIEWER)
     def write_task_list(self, project_id: int, kind: Format, file: BinaryIO, *, language: str = "en") -> None:

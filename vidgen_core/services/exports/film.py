@@ -134,6 +134,8 @@ class Film(Frozen):
     clips: tuple[Clip, ...] = ()
     #: Shots without a chosen take, whether or not a still stands for them.
     missing: tuple[Shot, ...] = ()
+    #: What lies beside the takes in a ZIP: name in it, and a text or the file.
+    beside: dict[str, str | Path] = Field(default_factory=dict)
 
     @field_validator("project")
     @classmethod

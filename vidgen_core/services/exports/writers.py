@@ -70,23 +70,29 @@ def write_shots(
     """
     from vidgen_core.services.exports.archive import write_zip
     from vidgen_core.services.exports.shot_list import picture_names, shot_list
-    from vidgen_core.services.imports import characters
 
     if not options.pictures:
         write_bytes(
             shot_list(shots, kind, language, project, lambda key: str(media.path_of_picture(key).absolute())), target
         )
         return
-    library = library or References()
     names = picture_names(shots)
     contents: dict[str, str | bytes | Path] = {
         f"shots.{kind}": shot_list(shots, kind, language, project, names.__getitem__)
     }
-    if library != References():
-        contents[characters.FILE] = characters.write_library(library)
-    every = (*names.items(), *characters.picture_names(library).items())
-    contents |= {name: path for key, name in every if (path := media.picture(key)).is_file()}
-    write_zip(contents, target, lambda _: None)
+    contents |= {name: path for key, name in names.items() if (path := media.picture(key)).is_file()}
+    write_zip(contents | library_files(library, media), target, lambda _: None)
+
+
+def library_files(library: References | None, media: LocalMedia) -> dict[str, str | Path]:
+    """The project's style and characters with their pictures, as they lie in a ZIP; nothing where there are none."""
+    from vidgen_core.services.imports import characters
+
+    if library is None or library == References():
+        return {}
+    names = characters.picture_names(library)
+    pictures = {name: path for key, name in names.items() if (path := media.picture(key)).is_file()}
+    return {characters.FILE: characters.write_library(library), **pictures}
 
 
 def write_bytes(data: bytes, target: Path) -> None:

@@ -17,6 +17,7 @@ from vidgen_core.dashboard.session import current_visit
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.takes import CheckResult, Severity, Take, Verdict
 from vidgen_core.domain.tasks import DrawState, UntilPass
+from vidgen_core.media.checks import verdict_of
 from vidgen_core.services.generation.planning import GenerateOptions
 
 PASS, DOUBT, FAIL = Verdict.PASS, Verdict.DOUBT, Verdict.FAIL
@@ -135,7 +136,7 @@ def test_the_dialog_orders_one_take_until_one_passes_within_its_ceiling(screen: 
     screen.open("shots")
     assert "Draw 1 of at most 3" in screen.summary()
     with screen.app.store.write() as tx:
-        tx.draws.end(view.draw, DrawState.STOPPED, "most")
+        tx.draws.set_state(view.draw, DrawState.STOPPED, "most")
     screen.run()
     assert "Stopped: no take passed" in screen.summary()
 
@@ -167,6 +168,53 @@ def test_a_check_that_people_contradict_gets_a_button_that_moves_its_limit(scree
     assert "right about 1 of 1" in screen.words()
 
 
+def rate(screen: Screen, kept: bool, result: CheckResult) -> None:
+    """A take that one check has measured, chosen or rejected by a person."""
+    shot, [take] = screen.add_takes(1)
+    with screen.app.store.write() as tx:
+        tx.takes.judge(take, verdict_of([result]), [result])
+    if kept:
+        screen.app.takes.choose(shot, take.id)
+    else:
+        screen.app.takes.reject(take.id, "")
+
+
+def test_a_check_that_lets_rejected_takes_pass_gets_a_stricter_limit(screen: Screen) -> None:
+    def blurred(value: float) -> CheckResult:
+        return CheckResult(code="blurred", severity=Severity.PASS, value=value, limit=0.48)
+
+    for value, kept in ((0.9, True), (0.8, True), (0.5, False), (0.55, False)):
+        rate(screen, kept, blurred(value))
+    assert all(one.better is None for one in screen.app.checks.accuracy(None).checks)
+    # What another check has caught says nothing about this one.
+    caught = CheckResult(code="frozen", severity=Severity.FAIL, value=0.99, limit=0.5)
+    rate(screen, False, caught)
+    assert [one.code for one in screen.app.checks.accuracy(None).checks] == ["frozen"]
+
+    rate(screen, False, blurred(0.6))
+    [found] = [one for one in screen.app.checks.accuracy(None).checks if one.code == "blurred"]
+    assert (found.right, found.wrong, found.better, found.caught) == (0, 0, 0.8, 3)
+    # A chosen take among them is too dear.
+    rate(screen, True, blurred(0.58))
+    assert not [one for one in screen.app.checks.accuracy(None).checks if one.code == "blurred"]
+    for _ in range(3):
+        rate(screen, False, blurred(0.57))
+    screen.open("analytics")
+    assert "would have caught" in screen.at.button(key="move_blurred").help
+    screen.press("move_blurred")
+    assert screen.app.settings().checks.limits["blurred"] == 0.8
+
+
+def test_what_the_model_said_of_takes_is_counted_beside_the_checks(screen: Screen) -> None:
+    for fault, kept in ((True, False), (True, True), (False, False), (True, False)):
+        severity = Severity.DOUBT if fault else Severity.PASS
+        rate(screen, kept, CheckResult(code="model_hands", severity=severity, value=fault, limit=0))
+    [found] = screen.app.checks.accuracy(None).checks
+    assert (found.code, found.right, found.wrong, found.limit, found.better) == ("model_hands", 2, 1, None, None)
+    screen.open("analytics")
+    assert "right about 2 of 3" in screen.words()
+
+
 def test_analytics_say_what_drawing_has_saved(screen: Screen) -> None:
     screen.app.settings_file.change({"runner.takes_per_shot": 3})
     [task] = screen.add_tasks()
@@ -175,7 +223,7 @@ def test_analytics_say_what_drawing_has_saved(screen: Screen) -> None:
     ).tasks
     screen.submit(drawn)
     with screen.app.store.write() as tx:
-        tx.draws.end(tx.draws.open()[0], DrawState.PASSED)
+        tx.draws.set_state(tx.draws.open()[0], DrawState.PASSED)
     found = screen.app.reports.of(screen.project.id).drawing
     assert found is not None
     assert (found.shots, found.draws, found.draws_saved, found.saved and float(found.saved)) == (1, 1, 2, 0.8)

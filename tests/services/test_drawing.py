@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
@@ -177,6 +179,74 @@ def test_a_cancelled_draw_ends_the_drawing(app: Vidgen) -> None:
     app.tasks.cancel([first.id])
     assert step(app) == []
     assert standing(app, shot).reason == "cancelled"
+
+
+def fail(app: Vidgen, task: Task) -> None:
+    """The provider refuses it, or its job fails, and the worker has tried what it may."""
+    with app.store.write() as tx:
+        pay(tx, task, "estimated")
+        failure = Failure(kind=ErrorKind.MODERATION, code="content_refused", charged=ChargeStatus.UNKNOWN)
+        tx.tasks.move(task.id, TaskStatus.FAILED, failure=failure)
+
+
+def test_a_failed_draw_that_is_submitted_again_goes_on_with_its_drawing(app: Vidgen) -> None:
+    shot, other = shots_of(app, 2)
+    first, beside = order(app, [shot, other], most=3)
+    for task in (first, beside):
+        fail(app, task)
+    assert step(app) == []
+    assert (standing(app, shot).state, standing(app, shot).reason) == (DrawState.STOPPED, "failed")
+
+    app.tasks.retry([first.id])
+    assert [task.id for task in step(app)] == [first.id]
+    assert (standing(app, shot).state, standing(app, other).state) == (DrawState.DRAWING, DrawState.STOPPED)
+    finish(app, first, Verdict.FAIL)
+    (second,) = step(app)
+    assert (second.shot_id, second.draw) == (shot, first.draw)
+    finish(app, second, Verdict.PASS)
+    assert step(app) == []
+    assert (standing(app, shot).state, standing(app, shot).reason) == (DrawState.PASSED, "")
+
+
+def test_a_draw_that_is_looked_at_again_for_nothing_goes_on_with_its_drawing_too(app: Vidgen) -> None:
+    (shot,) = shots_of(app, 1)
+    (first,) = order(app, [shot], most=1)
+    lose(app, first)
+    lost = standing(app, shot)
+    with app.store.write() as tx:
+        tx.draws.set_state(lost, DrawState.STOPPED, "failed")
+    assert app.tasks.look_again([first.id]).done == (first.id,)
+    assert standing(app, shot).state is DrawState.DRAWING
+    with app.store.write() as tx:
+        tx.draws.set_state(lost, DrawState.STOPPED, "ceiling")
+    app.tasks.cancel([first.id], give_up=True)
+    app.tasks.look_again([first.id])
+    assert (standing(app, shot).state, standing(app, shot).reason) == (DrawState.STOPPED, "ceiling")
+
+
+def test_several_that_draw_at_once_never_pass_one_ceiling(app: Vidgen, locations: Locations) -> None:
+    shots, most = shots_of(app, 6), 9
+    order(app, shots, most=4, ceiling=most * PRICE)
+    with Vidgen.open(locations) as second:
+        while queued := [task for task in tasks_of(app) if task.status is TaskStatus.QUEUED]:
+            for task in queued:
+                finish(app, task, Verdict.FAIL)
+            gate = threading.Barrier(4)
+
+            def draw(one: Vidgen, gate: threading.Barrier = gate) -> None:
+                gate.wait(30)
+                drawing.go_on(one.context, None)
+
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(draw, (app, second, app, second)))
+            with app.store.read() as tx:
+                open_ = [task for task in tasks_of(app) if task.status is TaskStatus.QUEUED]
+                spent, _ = money.in_currency(tx.draws.committed(1), app.settings())
+                owed, _ = money.in_currency(tx.draws.unsent(1), app.settings())
+            assert spent.amount + owed.amount <= most * PRICE
+            assert len({task.shot_id for task in open_}) == len(open_)
+    assert len(tasks_of(app)) == most
+    assert {standing(app, shot).reason for shot in shots} == {"ceiling"}
 
 
 def test_a_chain_waits_between_two_draws_and_for_a_person_after_the_last(app: Vidgen) -> None:

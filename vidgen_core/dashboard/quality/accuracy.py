@@ -14,7 +14,7 @@ from vidgen_core.services.reports.values import Drawing
 
 
 def show(visit: Visit, project_id: int | None) -> None:
-    """Every check that has raised a take which a person chose or rejected; nothing where there is none.
+    """Every check, and question to the model, that was right or wrong about a take; nothing where there is none.
 
     :param project_id: None: all projects
     """
@@ -40,9 +40,11 @@ def _check(t: Text, one: CheckAccuracy) -> None:
     total = one.right + one.wrong
     said = t("accuracy.right", right=t.number(one.right), total=t.number(total))
     st.markdown(f"{t(f'shots.warning.{one.code}')} **{said}**", width="stretch")
-    if one.better is not None and may(Role.OWNER):
+    if one.limit is not None and one.better is not None and may(Role.OWNER):
         label = t("accuracy.move", old=f"{one.limit:g}", new=f"{one.better:g}")
-        st.button(label, key=f"move_{one.code}", icon=":material/tune:", on_click=_move, args=(one.code, one.better))
+        help_ = t.n("accuracy.caught", one.caught) if one.caught else None
+        act = {"on_click": _move, "args": (one.code, one.better)}
+        st.button(label, key=f"move_{one.code}", icon=":material/tune:", help=help_, **act)
 
 
 @handle_errors

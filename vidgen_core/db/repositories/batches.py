@@ -145,12 +145,20 @@ class DrawRepository(Repository):
         row = self.tx.execute(query).one_or_none()
         return None if row is None else Money(amount=row.ceiling, currency=row.currency)
 
-    def end(self, one: Draw, state: DrawState, reason: str = "") -> None:
-        """End the drawing of a shot."""
+    def set_state(self, one: Draw, state: DrawState, reason: str = "") -> None:
+        """End the drawing of a shot, or go on with it."""
         _ = self.tx.rev
         this = update(draws).where(draws.c.draw == one.draw, draws.c.shot_id == one.shot_id)
         self.tx.execute(this.values(state=state, reason=reason))
         self.tx.execute(update(shots).where(shots.c.id == one.shot_id).values(changed_rev=self.tx.rev))
+
+    def resume(self, task_ids: Collection[int], reasons: Collection[str]) -> None:
+        """Go on with what was stopped for some reasons, where draws of it are made again after all."""
+        again = select(tasks.c.draw, tasks.c.shot_id).where(among(tasks.c.id, task_ids), tasks.c.draw.is_not(None))
+        for draw, shot_id in {(row.draw, row.shot_id) for row in self.tx.execute(again)}:
+            for one in self._where(draws.c.draw == draw, draws.c.shot_id == shot_id):
+                if one.state is DrawState.STOPPED and one.reason in reasons:
+                    self.set_state(one, DrawState.DRAWING)
 
     def committed(self, draw: int) -> dict[BillableParty, list[Money]]:
         """What is or may be owed for an order, by provider; money set aside is included."""

@@ -39,6 +39,8 @@ STOPPED: Final = {
     "deleted": "draw_stopped_deleted",
     "refused": "draw_stopped_refused",
 }
+#: Of these, what a person who has a draw made after all takes back.
+RESUMED: Final = frozenset({"failed", "cancelled"})
 
 
 def begin(
@@ -162,7 +164,7 @@ def _draw_again(ctx: ServiceContext, tx: Tx, one: Draw) -> str:
 
 
 def _end(tx: Tx, one: Draw, state: DrawState, reason: str) -> None:
-    tx.draws.end(one, state, reason)
+    tx.draws.set_state(one, state, reason)
     if state is DrawState.STOPPED:
         number = next((shot.number for shot in tx.shots.many([one.shot_id])), "")
         tx.log.add(LogLevel.WARNING, STOPPED[reason], project_id=one.project_id, shot=number)

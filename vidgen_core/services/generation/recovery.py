@@ -16,6 +16,7 @@ from vidgen_core.domain.provider_settings import KeySettings
 from vidgen_core.domain.providers import ProviderId
 from vidgen_core.domain.shots import Shot
 from vidgen_core.domain.tasks import LINK_NOT_UNDERSTOOD, Task, TaskStatus
+from vidgen_core.services.generation.drawing import RESUMED
 from vidgen_core.services.generation.planning import GenerationPlan
 
 #: States that an action may open again.
@@ -146,7 +147,7 @@ def look_again(tx: Tx, task: Task) -> Refusal | None:
         return refuse(task, "task_moved_on")
     if doubtful:
         tx.attempts.update(task.attempt_id, state=AttemptState.UNKNOWN, ended_at=None)
-    _note(tx, "looking_again", task)
+    _reopened(tx, "looking_again", task)
     return None
 
 
@@ -159,7 +160,7 @@ def download_again(tx: Tx, task: Task) -> Refusal | None:
     )
     if not moved:
         return refuse(task, "task_moved_on")
-    _note(tx, "downloading_again", task)
+    _reopened(tx, "downloading_again", task)
     return None
 
 
@@ -182,7 +183,7 @@ def enter_link(tx: Tx, task: Task, link: str) -> Task:
     if not moved:
         raise Refused("task_moved_on", shot=task.shot, take=task.take)
     tx.attempts.update(task.attempt_id, state=AttemptState.SUCCEEDED)
-    _note(tx, "link_entered", task)
+    _reopened(tx, "link_entered", task)
     return tx.tasks.get(task.id)
 
 
@@ -205,7 +206,7 @@ def adopt(tx: Tx, task: Task, remote_id: str) -> Task:
     )
     if not moved:
         raise Refused("task_moved_on", shot=task.shot, take=task.take)
-    _note(tx, "adopted", task, remote_id=remote_id)
+    _reopened(tx, "adopted", task, remote_id=remote_id)
     return tx.tasks.get(task.id)
 
 
@@ -229,7 +230,7 @@ def adopt_new(
     # The same two steps as every task: the table of transitions knows no way around them.
     tx.tasks.move(task.id, TaskStatus.QUEUED)
     tx.tasks.move(task.id, TaskStatus.PROCESSING, attempt_id=attempt.id, remote_id=remote_id, submitted_at=_now())
-    _note(tx, "adopted", task, remote_id=remote_id)
+    _reopened(tx, "adopted", task, remote_id=remote_id)
     return tx.tasks.get(task.id)
 
 
@@ -253,7 +254,8 @@ def _check_unknown(tx: Tx, provider: ProviderId, remote_id: str) -> None:
     raise Refused("remote_id_known", remote_id=remote_id, shot=task.shot, take=task.take)
 
 
-def _note(tx: Tx, code: str, task: Task, **params: Any) -> None:
+def _reopened(tx: Tx, code: str, task: Task, **params: Any) -> None:
+    tx.draws.resume([task.id], RESUMED)
     tx.log.add(
         LogLevel.INFO, code, project_id=task.project_id, task_id=task.id, shot=task.shot, take=task.take, **params
     )

@@ -508,6 +508,7 @@ class Tasks(Service):
         def queue(tx: Tx, done: Sequence[int]) -> None:
             # Only people have these verbs.
             tx.tasks.take_over(done)
+            tx.draws.resume(done, drawing.RESUMED)
             _release(tx, done)
             for proof in dict.fromkeys((*ahead, *held)):
                 tasks = tx.tasks.many([task.id for task in (*filter(None, [ahead.get(proof)]), *held[proof])])
